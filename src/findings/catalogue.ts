@@ -1,0 +1,43 @@
+/**
+ * Every kind of finding, by its stable code. A code is never reused or renumbered: scripts, alerts and
+ * `docs/findings.md` (one anchor each) refer to it.
+ */
+export const catalogue = {
+  MT001: { name: 'unreadable', severity: 'error' },
+  MT002: { name: 'syntax', severity: 'error' },
+  MT003: { name: 'invalid-resource', severity: 'error' },
+  MT004: { name: 'identity-conflict', severity: 'error' },
+  MT005: { name: 'no-usable-certificate', severity: 'error' },
+  MT006: { name: 'empty-file', severity: 'error' },
+  MT007: { name: 'over-limit', severity: 'error' },
+  MT008: { name: 'trust-domain-name', severity: 'error' },
+  MT010: { name: 'not-a-certificate', severity: 'error' },
+  MT011: { name: 'private-key', severity: 'error' },
+  MT012: { name: 'crl', severity: 'error' },
+  MT013: { name: 'malformed-pem', severity: 'error' },
+  MT014: { name: 'malformed-der', severity: 'error' },
+  MT015: { name: 'not-a-ca', severity: 'error' },
+  MT016: { name: 'subject-too-long', severity: 'error' },
+  MT017: { name: 'intermediate-refused', severity: 'error' },
+  MT018: { name: 'distrusted', severity: 'warning' },
+  MT020: { name: 're-rooted', severity: 'warning' },
+  MT021: { name: 'promoted', severity: 'warning' },
+  MT022: { name: 'expired', severity: 'warning' },
+  MT023: { name: 'expires-soon', severity: 'warning' },
+  MT024: { name: 'not-yet-valid', severity: 'warning' },
+  MT025: { name: 'duplicate', severity: 'info' },
+  MT026: { name: 'shared-ca', severity: 'warning' },
+  MT027: { name: 'twin-not-served', severity: 'info' },
+  MT030: { name: 'large-secret', severity: 'warning' },
+  MT031: { name: 'ca-names-over-limit', severity: 'error' },
+  MT032: { name: 'trust-domain-left-out', severity: 'error' },
+  MT040: { name: 'last-good-kept', severity: 'error' },
+  MT041: { name: 'anchors-retained', severity: 'error' },
+  MT042: { name: 'mass-loss-held', severity: 'error' },
+} as const satisfies Record<string, { readonly name: string; readonly severity: Severity }>;
+
+export type Severity = 'error' | 'warning' | 'info';
+export type FindingCode = keyof typeof catalogue;
+
+/** Codes of a single PEM block that is refused while its neighbours are served. */
+export type BlockRefusalCode = 'MT010' | 'MT011' | 'MT012' | 'MT013' | 'MT014' | 'MT015' | 'MT016';

@@ -1,0 +1,66 @@
+import { catalogue } from './catalogue.ts';
+import type { FindingCode, Severity } from './catalogue.ts';
+
+/** Where in the input a finding is, as far as it is known. */
+export interface Place {
+  /** File the resource was read from, as the user named it; or `kubernetes:namespace/name`. */
+  readonly file?: string | undefined;
+  /** 1-based line in that file. */
+  readonly line?: number | undefined;
+  /** `mesh/namespace/name` of the MeshTrust. */
+  readonly resource?: string | undefined;
+  /** Path in the resource, e.g. `spec.caBundles[1].pem.value`. */
+  readonly path?: string | undefined;
+  /** 1-based number of the PEM block at that path. */
+  readonly block?: number | undefined;
+}
+
+/** One observation about the input or about what is served. Never carries certificate or key material. */
+export interface Finding extends Place {
+  readonly code: FindingCode;
+  readonly severity: Severity;
+  /** One sentence that says what was found and what was done about it. */
+  readonly message: string;
+  readonly mesh?: string | undefined;
+  readonly trustDomain?: string | undefined;
+  /** SHA-256 of the certificate as it was listed, lower-case hex. */
+  readonly fingerprint?: string | undefined;
+}
+
+type FindingDetail = Omit<Finding, 'code' | 'severity' | 'message'>;
+
+/** Makes a finding of the catalogue's severity, or of one given here where the code has degrees. */
+export function finding(
+  code: FindingCode,
+  message: string,
+  detail: FindingDetail = {},
+  severity: Severity = catalogue[code].severity,
+): Finding {
+  return { code, severity, message, ...detail };
+}
+
+const rank: Readonly<Record<Severity, number>> = { error: 0, warning: 1, info: 2 };
+
+/** Most severe first, then by place: the order in which people read them. */
+export function compareFindings(a: Finding, b: Finding): number {
+  return (
+    rank[a.severity] - rank[b.severity] ||
+    compareText(a.file, b.file) ||
+    (a.line ?? 0) - (b.line ?? 0) ||
+    compareText(a.resource, b.resource) ||
+    compareText(a.code, b.code) ||
+    compareText(a.fingerprint, b.fingerprint)
+  );
+}
+
+function compareText(a = '', b = ''): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** `trust/zone-2.yaml:14 spec.caBundles[1].pem.value block 2: MT013 …`, with the parts that are known. */
+export function formatFinding(f: Finding): string {
+  const where = f.file === undefined ? f.resource : f.line === undefined ? f.file : `${f.file}:${f.line}`;
+  const block = f.block === undefined ? undefined : `block ${f.block}`;
+  const place = [where, f.path, block].filter((part) => part !== undefined).join(' ');
+  return place === '' ? `${f.code} ${f.message}` : `${place}: ${f.code} ${f.message}`;
+}

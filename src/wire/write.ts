@@ -1,0 +1,32 @@
+/**
+ * The part of the protobuf wire format that the hot path writes by hand: length-delimited fields, joined
+ * from parts that are already encoded. https://protobuf.dev/programming-guides/encoding/
+ */
+
+/** Encodes an unsigned integer below 2^53 as a base-128 varint. */
+export function varint(value: number): Uint8Array {
+  const bytes: number[] = [];
+  let rest = value;
+  while (rest > 127) {
+    bytes.push((rest % 128) | 128);
+    rest = Math.floor(rest / 128);
+  }
+  bytes.push(rest);
+  return Uint8Array.from(bytes);
+}
+
+/** A field of wire type 2: a sub-message, a string or bytes. `parts` are the pieces of its value, in order. */
+export function field(number: number, ...parts: readonly Uint8Array[]): Uint8Array {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  return concat([varint(number * 8 + 2), varint(length), ...parts]);
+}
+
+/** A string field; proto3 leaves out the empty string. */
+export function stringField(number: number, value: string): Uint8Array {
+  return value === '' ? new Uint8Array() : field(number, Buffer.from(value, 'utf8'));
+}
+
+/** Joins byte arrays into one. */
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  return Buffer.concat(parts);
+}
