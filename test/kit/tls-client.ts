@@ -1,0 +1,74 @@
+import { connect } from 'node:tls';
+
+/** What a client shows: its leaf, and the certificates between that and a trust anchor. */
+export interface ClientIdentity {
+  readonly certPem: string;
+  readonly keyPem: string;
+  /** Sent after the leaf, in order. */
+  readonly chainPem?: string;
+}
+
+/** What the server made of a client. `reason` is OpenSSL's or the system's code, e.g. of the TLS alert. */
+export type Decision = 'accepted' | { readonly refused: string };
+
+const probeTimeoutMs = 5_000;
+
+/**
+ * Connects to 127.0.0.1:`port` with TLS, sends a request and reads the answer. In TLS 1.3 the client's
+ * handshake is over before the server has judged its certificate, so only an answer counts as accepted.
+ * Without an identity no certificate is sent.
+ * @throws {Error} when there is neither an answer nor an end of the connection within 5 s, or an answer
+ *   that is no HTTP 200: neither says anything about trust.
+ */
+export function tryClient(port: number, identity?: ClientIdentity): Promise<Decision> {
+  const { promise, resolve, reject } = Promise.withResolvers<Decision>();
+  const socket = connect({
+    host: '127.0.0.1',
+    port,
+    // The server's certificate is not what is under test.
+    rejectUnauthorized: false,
+    ...(identity && { cert: identity.certPem + (identity.chainPem ?? ''), key: identity.keyPem }),
+  });
+  socket.setTimeout(probeTimeoutMs, () => {
+    socket.destroy();
+    reject(new Error(`no decision of port ${port} within ${probeTimeoutMs} ms`));
+  });
+  socket.on('error', (error: NodeJS.ErrnoException) => resolve({ refused: error.code ?? error.message }));
+  socket.on('close', () => resolve({ refused: 'closed' }));
+  socket.on('data', (chunk: Buffer) => {
+    socket.destroy();
+    const status = chunk.toString('latin1').split('\r\n', 1)[0] ?? '';
+    if (status.startsWith('HTTP/1.1 200')) resolve('accepted');
+    else reject(new Error(`port ${port} answered ${status}`));
+  });
+  socket.write('GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n');
+  return promise;
+}
+
+/** What came of waiting for a decision. */
+export interface Decided {
+  /** Handshakes that were made, the last of them with the decision that was waited for. */
+  readonly probes: number;
+  readonly elapsedMs: number;
+}
+
+/**
+ * Probes without a pause until the decision is the one wanted: a new handshake is what takes time here.
+ * @throws {Error} with the last decision when it did not come within `timeoutMs` (10,000 unless told).
+ */
+export async function untilDecision(
+  port: number,
+  identity: ClientIdentity | undefined,
+  wanted: 'accepted' | 'refused',
+  { timeoutMs = 10_000 }: { readonly timeoutMs?: number } = {},
+): Promise<Decided> {
+  const start = performance.now();
+  for (let probes = 1; ; probes++) {
+    const decision = await tryClient(port, identity);
+    const elapsedMs = performance.now() - start;
+    if ((decision === 'accepted' ? 'accepted' : 'refused') === wanted) return { probes, elapsedMs };
+    if (elapsedMs > timeoutMs) {
+      throw new Error(`not ${wanted} after ${probes} probes in ${timeoutMs} ms: ${JSON.stringify(decision)}`);
+    }
+  }
+}
