@@ -1,0 +1,154 @@
+import type { BlockRefusalCode } from '../findings/catalogue.ts';
+import { isBareBase64, readArmour } from './armour.ts';
+import { decodeBody, explainBody } from './base64-body.ts';
+import { labelRefusal, privateKeyReason } from './label-refusal.ts';
+
+/** One block of a PEM text: a certificate's bytes, not yet looked at, or why it is not one. */
+export type PemBlock =
+  | { readonly kind: 'certificate'; readonly index: number; readonly line: number; readonly der: Uint8Array }
+  | {
+      readonly kind: 'refused';
+      /** 1-based number of the block in the text, refused ones included. */
+      readonly index: number;
+      /** 1-based line of the text on which the block begins. */
+      readonly line: number;
+      readonly code: BlockRefusalCode;
+      /** Never quotes what the block holds. */
+      readonly reason: string;
+    };
+
+/** A block as read at some place: what it is, and where reading goes on. */
+type Reading =
+  | { readonly kind: 'certificate'; readonly der: Uint8Array; readonly next: number }
+  | {
+      readonly kind: 'refused';
+      readonly code: BlockRefusalCode;
+      readonly reason: string;
+      readonly next: number;
+    };
+
+/** The line at an offset, without its line feed, and where the next one begins. */
+interface Line {
+  readonly text: string;
+  readonly next: number;
+}
+
+/**
+ * Reads every block of a PEM text (RFC 7468) by allow-list: certificates in exact armour and canonical base64.
+ * Everything else that looks like a block is refused alone, its neighbours are not; text around blocks is
+ * dropped, since real CA files carry comments. Takes LF and CRLF, blanks at line ends and any line width.
+ * Linear in the text, whatever it is: no place is looked at from more than one block.
+ */
+export function decodePem(text: string): readonly PemBlock[] {
+  const blocks: PemBlock[] = [];
+  let line = 1;
+  let at = 0;
+  while (at < text.length) {
+    const reading = readAt(text, at);
+    const { next } = reading;
+    if (reading.kind !== 'text') {
+      const index = blocks.length + 1;
+      blocks.push(
+        reading.kind === 'certificate'
+          ? { kind: 'certificate', index, line, der: reading.der }
+          : { kind: 'refused', index, line, code: reading.code, reason: reading.reason },
+      );
+    }
+    line += countLineFeeds(text, at, next);
+    at = next;
+  }
+  return blocks;
+}
+
+function readAt(text: string, at: number): Reading | { readonly kind: 'text'; readonly next: number } {
+  const line = lineAt(text, at);
+  const armour = readArmour(line.text);
+  if (armour === undefined) {
+    return isBareBase64(line.text)
+      ? skipDamaged(text, line, 'base64 without a BEGIN line before it')
+      : { kind: 'text', next: line.next };
+  }
+  switch (armour.kind) {
+    case 'begin':
+      return readBlock(text, line.next, armour.label);
+    case 'end':
+      return refuse(line, 'an END line without a BEGIN line before it', line.next);
+    case 'damaged':
+      return armour.opens ? skipDamaged(text, line, armour.reason) : refuse(line, armour.reason, line.next);
+  }
+}
+
+/** Reads the block whose body begins at `start`. The common case first: no dash before its exact END line. */
+function readBlock(text: string, start: number, label: string): Reading {
+  const dashes = text.indexOf('-----', start);
+  if (label === 'CERTIFICATE' && dashes > start && text.charCodeAt(dashes - 1) === lineFeed) {
+    const closing = lineAt(text, dashes);
+    const armour = readArmour(closing.text);
+    const der = armour?.kind === 'end' && armour.label === label && decodeBody(text.slice(start, dashes));
+    if (der) return { kind: 'certificate', der, next: closing.next };
+  }
+  return refuseBlock(text, start, label);
+}
+
+function refuseBlock(text: string, start: number, label: string): Reading {
+  const policy = labelRefusal(label);
+  const { line, at } = findArmour(text, start);
+  const armour = line === undefined ? undefined : readArmour(line.text);
+  const malformed = (reason: string, next: number): Reading =>
+    policy?.code === 'MT011'
+      ? { kind: 'refused', code: 'MT011', reason: privateKeyReason, next }
+      : { kind: 'refused', code: 'MT013', reason, next };
+  if (line === undefined || armour === undefined)
+    return malformed('no END line before the end of the text', at);
+  switch (armour.kind) {
+    case 'begin':
+      return malformed('no END line before the next BEGIN line', at);
+    case 'damaged':
+      // A joined `END…BEGIN` line, too, is left for the block that it opens.
+      return malformed(armour.reason, armour.opens ? at : line.next);
+    case 'end':
+      if (armour.label !== label)
+        return malformed('the END line has another label than the BEGIN line', line.next);
+      return policy === undefined
+        ? malformed(explainBody(text.slice(start, at)), line.next)
+        : { kind: 'refused', ...policy, next: line.next };
+  }
+}
+
+/** Passes over the rest of a block whose first line is damaged, up to its END or to the next BEGIN. */
+function skipDamaged(text: string, first: Line, reason: string): Reading {
+  const { line, at } = findArmour(text, first.next);
+  const armour = line === undefined ? undefined : readArmour(line.text);
+  const opens = armour?.kind === 'begin' || (armour?.kind === 'damaged' && armour.opens);
+  return refuse(first, reason, line === undefined || opens ? at : line.next);
+}
+
+function refuse(line: Line, reason: string, next: number): Reading {
+  return line.text.toUpperCase().includes('PRIVATE KEY')
+    ? { kind: 'refused', code: 'MT011', reason: privateKeyReason, next }
+    : { kind: 'refused', code: 'MT013', reason, next };
+}
+
+/** The first line from `start` on that is armour or looks like it, or the end of the text. */
+function findArmour(text: string, start: number): { readonly line?: Line; readonly at: number } {
+  let at = start;
+  while (at < text.length) {
+    const line = lineAt(text, at);
+    if (readArmour(line.text) !== undefined) return { line, at };
+    at = line.next;
+  }
+  return { at };
+}
+
+const lineFeed = 0x0a;
+
+function lineAt(text: string, at: number): Line {
+  const end = text.indexOf('\n', at);
+  return end < 0 ? { text: text.slice(at), next: text.length } : { text: text.slice(at, end), next: end + 1 };
+}
+
+function countLineFeeds(text: string, from: number, to: number): number {
+  let count = 0;
+  for (let at = text.indexOf('\n', from); at >= 0 && at < to; at = text.indexOf('\n', at + 1)) count++;
+  return count;
+}

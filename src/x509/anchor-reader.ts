@@ -1,0 +1,127 @@
+import { hash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { BlockRefusalCode } from '../findings/catalogue.ts';
+import { decodePem } from '../pem/decode-pem.ts';
+import type { PemBlock } from '../pem/decode-pem.ts';
+import type { Certificate } from './certificate.ts';
+import { readCertificate } from './read-certificate.ts';
+import type { CertificateReading } from './read-certificate.ts';
+
+/** One block of a PEM text: an anchor, or why it is none. */
+export type AnchorBlock =
+  | {
+      readonly kind: 'anchor';
+      readonly index: number;
+      readonly line: number;
+      readonly certificate: Certificate;
+    }
+  | {
+      readonly kind: 'refused';
+      /** 1-based number of the block in the text. */
+      readonly index: number;
+      /** 1-based line of the text on which the block begins. */
+      readonly line: number;
+      readonly code: BlockRefusalCode;
+      readonly reason: string;
+      /** Damaged (MT013, MT014) rather than refused by policy: a certificate may have been meant. */
+      readonly malformed: boolean;
+    };
+
+/** Counters of one of the two caches. */
+export interface CacheStats {
+  readonly hits: number;
+  readonly misses: number;
+  readonly entries: number;
+  /** Estimated size of what is kept. */
+  readonly bytes: number;
+}
+
+export interface AnchorReader {
+  /** Reads a PEM text. The same text gives the same array, while it is cached. */
+  readonly read: (pem: string) => readonly AnchorBlock[];
+  readonly stats: () => { readonly texts: CacheStats; readonly certificates: CacheStats };
+}
+
+const defaultMaxBytes = 64 * 1024 * 1024;
+/** What an entry costs beside the bytes that it holds: objects, short strings, the cache's own links. */
+const certificateOverhead = 1500;
+const blockOverhead = 160;
+const textOverhead = 250;
+
+/**
+ * Makes a reader that parses each distinct certificate once and each distinct text once. Kept by content hash:
+ * the texts themselves are not kept, and a certificate listed in many resources is one object.
+ * `maxBytes` (64 MiB) bounds each cache; what does not fit is read again.
+ */
+export function createAnchorReader(options: { readonly maxBytes?: number | undefined } = {}): AnchorReader {
+  const maxSize = options.maxBytes ?? defaultMaxBytes;
+  const texts = new LRUCache<string, readonly AnchorBlock[]>({
+    maxSize,
+    sizeCalculation: (blocks) => textOverhead + blocks.length * blockOverhead,
+  });
+  const certificates = new LRUCache<string, CertificateReading>({
+    maxSize,
+    sizeCalculation: sizeOfReading,
+  });
+  const counts = { textHits: 0, textMisses: 0, certificateHits: 0, certificateMisses: 0 };
+
+  const readDer = (der: Uint8Array): CertificateReading => {
+    const key = hash('sha256', der, 'base64');
+    const known = certificates.get(key);
+    if (known !== undefined) {
+      counts.certificateHits++;
+      return known;
+    }
+    counts.certificateMisses++;
+    // A copy: small buffers are slices of a shared slab, which a kept slice would keep whole.
+    const reading = readCertificate(new Uint8Array(der));
+    certificates.set(key, reading);
+    return reading;
+  };
+
+  return {
+    read: (pem) => {
+      const key = hash('sha256', pem, 'base64');
+      const known = texts.get(key);
+      if (known !== undefined) {
+        counts.textHits++;
+        return known;
+      }
+      counts.textMisses++;
+      const blocks = decodePem(pem).map((block) => readBlock(block, readDer));
+      texts.set(key, blocks);
+      return blocks;
+    },
+    stats: () => ({
+      texts: {
+        hits: counts.textHits,
+        misses: counts.textMisses,
+        entries: texts.size,
+        bytes: texts.calculatedSize,
+      },
+      certificates: {
+        hits: counts.certificateHits,
+        misses: counts.certificateMisses,
+        entries: certificates.size,
+        bytes: certificates.calculatedSize,
+      },
+    }),
+  };
+}
+
+function readBlock(block: PemBlock, readDer: (der: Uint8Array) => CertificateReading): AnchorBlock {
+  const { index, line } = block;
+  if (block.kind === 'refused') return refused(index, line, block.code, block.reason);
+  const reading = readDer(block.der);
+  return reading.kind === 'ca'
+    ? { kind: 'anchor', index, line, certificate: reading.certificate }
+    : refused(index, line, reading.code, reading.reason);
+}
+
+function refused(index: number, line: number, code: BlockRefusalCode, reason: string): AnchorBlock {
+  return { kind: 'refused', index, line, code, reason, malformed: code === 'MT013' || code === 'MT014' };
+}
+
+function sizeOfReading(reading: CertificateReading): number {
+  return certificateOverhead + (reading.kind === 'ca' ? reading.certificate.der.length : 0);
+}

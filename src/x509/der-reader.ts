@@ -1,0 +1,140 @@
+/**
+ * A strict reader of DER (X.690): definite lengths in their shortest form, one-byte tags, nothing left over.
+ * Works on offsets into one array, so that a walk over a certificate copies nothing.
+ */
+
+/** What a walk throws at the first byte that it does not take; `message` is a sentence without full stop. */
+export class DerError extends Error {
+  override readonly name = 'DerError';
+}
+
+/** Universal tags, and the class and form bits that context tags are made of. */
+export const tag = {
+  boolean: 0x01,
+  integer: 0x02,
+  bitString: 0x03,
+  octetString: 0x04,
+  null: 0x05,
+  oid: 0x06,
+  utf8String: 0x0c,
+  printableString: 0x13,
+  teletexString: 0x14,
+  ia5String: 0x16,
+  utcTime: 0x17,
+  generalizedTime: 0x18,
+  visibleString: 0x1a,
+  universalString: 0x1c,
+  bmpString: 0x1e,
+  sequence: 0x30,
+  set: 0x31,
+} as const;
+
+/** The tag `[number]` of a primitive (IMPLICIT) element. */
+export function context(number: number): number {
+  return 0x80 | number;
+}
+
+/** The tag `[number]` of a constructed (EXPLICIT, or IMPLICIT SEQUENCE) element. */
+export function contextConstructed(number: number): number {
+  return 0xa0 | number;
+}
+
+/** One element, as offsets: its header at `start`, its contents from `body` to `end`. */
+export interface Element {
+  readonly tag: number;
+  readonly start: number;
+  readonly body: number;
+  readonly end: number;
+}
+
+/** Reads elements one after another, each by the tag that must come. */
+export interface Cursor {
+  readonly der: Uint8Array;
+  /** The next tag, or `undefined` at the end. */
+  readonly peek: () => number | undefined;
+  /** Takes the next element, whatever its tag. Throws {@link DerError}. */
+  readonly any: (what: string) => Element;
+  /** Takes the next element, which must have this tag. Throws {@link DerError}. */
+  readonly take: (expected: number, what: string) => Element;
+  /** Takes the next element if it has this tag. */
+  readonly takeIf: (expected: number, what: string) => Element | undefined;
+  /** Throws {@link DerError} if anything is left. */
+  readonly done: (what: string) => void;
+}
+
+/** A cursor over `der[from, to)`. */
+export function createCursor(der: Uint8Array, from: number, to: number): Cursor {
+  let at = from;
+  const peek = (): number | undefined => (at < to ? der[at] : undefined);
+  const any = (what: string): Element => {
+    const element = readElement(der, at, to, what);
+    at = element.end;
+    return element;
+  };
+  const take = (expected: number, what: string): Element => {
+    if (peek() !== expected) {
+      throw new DerError(at < to ? `${what} has the wrong ASN.1 type` : `${what} is missing`);
+    }
+    return any(what);
+  };
+  return {
+    der,
+    peek,
+    any,
+    take,
+    takeIf: (expected, what) => (peek() === expected ? any(what) : undefined),
+    done: (what) => {
+      if (at !== to) throw new DerError(`${what} has data after its end`);
+    },
+  };
+}
+
+/** A cursor over the contents of an element. */
+export function inside(der: Uint8Array, element: Element): Cursor {
+  return createCursor(der, element.body, element.end);
+}
+
+/** The element as it is encoded, header included; a view, not a copy. */
+export function encoded(der: Uint8Array, element: Element): Uint8Array {
+  return der.subarray(element.start, element.end);
+}
+
+/** The contents of the element; a view, not a copy. */
+export function contents(der: Uint8Array, element: Element): Uint8Array {
+  return der.subarray(element.body, element.end);
+}
+
+function readElement(der: Uint8Array, start: number, limit: number, what: string): Element {
+  const first = der[start];
+  const length = der[start + 1];
+  if (first === undefined || length === undefined || start + 2 > limit) throw cutShort(what);
+  // Tag numbers above 30 and class or form bits that no certificate uses are left to the caller's `take`.
+  if ((first & 0x1f) === 0x1f) throw new DerError(`${what} has a tag of several bytes`);
+  if (first === 0) throw new DerError(`${what} has the tag zero`);
+  if (length < 0x80) return element(first, start, start + 2, length, limit, what);
+  if (length === 0x80) throw new DerError(`${what} has an indefinite length`);
+  const count = length & 0x7f;
+  if (count > 4 || start + 2 + count > limit) throw cutShort(what);
+  let value = 0;
+  for (let at = start + 2; at < start + 2 + count; at++) value = value * 256 + (der[at] ?? 0);
+  if (value < 0x80 || value < 256 ** (count - 1))
+    throw new DerError(`${what} has a length that is not minimal`);
+  return element(first, start, start + 2 + count, value, limit, what);
+}
+
+function element(
+  tagByte: number,
+  start: number,
+  body: number,
+  length: number,
+  limit: number,
+  what: string,
+): Element {
+  const end = body + length;
+  if (end > limit) throw cutShort(what);
+  return { tag: tagByte, start, body, end };
+}
+
+function cutShort(what: string): DerError {
+  return new DerError(`${what} is longer than what holds it`);
+}
