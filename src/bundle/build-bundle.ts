@@ -1,0 +1,133 @@
+import { finding } from '../findings/finding.ts';
+import type { Finding, Place } from '../findings/finding.ts';
+import type { Share } from '../ledger/share.ts';
+import type { Identity, TrustAnchor, TrustDomain } from '../model/mesh-trust.ts';
+import type { Certificate } from '../x509/certificate.ts';
+import { reroot } from '../x509/reroot.ts';
+import { chooseTwins } from './choose-twins.ts';
+import { findUngrounded } from './find-ungrounded.ts';
+import type { BundlePolicy, Rooting, ServedAnchor, TrustBundle } from './trust-bundle.ts';
+
+export interface BundleInput {
+  readonly mesh: string;
+  readonly trustDomain: TrustDomain;
+  readonly shares: readonly Share[];
+  /** Epoch milliseconds; counts only for the choice between twins. */
+  readonly now: number;
+  readonly policy: BundlePolicy;
+  /** What was served before, to tell an intermediate that lost its issuer from one that never had it. */
+  readonly previous?: TrustBundle | undefined;
+}
+
+/** One listed certificate, with everywhere it is listed. */
+interface Listed {
+  readonly certificate: Certificate;
+  readonly places: readonly Place[];
+  readonly listedBy: readonly Identity[];
+}
+
+/**
+ * Joins everything that is listed for one trust domain into its bundle. A pure function of the set of
+ * listed certificates: their order, and how often they are listed, change nothing in the anchors.
+ */
+export function buildBundle(input: BundleInput): TrustBundle {
+  const { mesh, trustDomain, policy, now, previous } = input;
+  const findings: Finding[] = [];
+  const report = (
+    code: Parameters<typeof finding>[0],
+    message: string,
+    { certificate, places }: Listed,
+  ): void => {
+    findings.push(
+      finding(code, message, { ...places[0], mesh, trustDomain, fingerprint: certificate.fingerprint }),
+    );
+  };
+  const listed = joinListed(input.shares);
+  for (const item of listed) {
+    if (item.places.length > 1)
+      report('MT025', `is listed ${item.places.length} times in this trust domain; it is served once`, item);
+  }
+  const trusted = listed.filter((item) => {
+    const distrusted =
+      policy.distrusted.has(item.certificate.fingerprint) || policy.distrusted.has(item.certificate.keyHash);
+    if (distrusted)
+      report('MT018', 'is on the list of distrusted certificates and keys; it is not served', item);
+    return !distrusted;
+  });
+  const twins = chooseTwins(trusted, now);
+  for (const { item, inFavourOf } of twins.left) {
+    report('MT027', `has the subject and key of ${short(inFavourOf)}, which is served in its place`, item);
+  }
+  const ungrounded = findUngrounded(twins.chosen.map(({ certificate }) => certificate));
+  const anchors = twins.chosen.flatMap((item): readonly ServedAnchor[] => {
+    const { certificate, listedBy } = item;
+    if (!ungrounded.has(certificate))
+      return [{ certificate, der: certificate.der, rooting: 'as-listed', listedBy }];
+    if (policy.refuseIntermediates) {
+      report(
+        'MT017',
+        `is an intermediate (issued by ${certificate.issuer}) without its issuer, which --refuse-intermediates refuses`,
+        item,
+      );
+      return [];
+    }
+    const rooting = rootingOf(certificate, previous);
+    report(...describeRooting(rooting, certificate), item);
+    return [{ certificate, der: reroot(certificate), rooting, listedBy }];
+  });
+  anchors.sort((a, b) => (a.certificate.fingerprint < b.certificate.fingerprint ? -1 : 1));
+  return { mesh, trustDomain, anchors, findings, nextChange: twins.nextChange };
+}
+
+function joinListed(shares: readonly Share[]): readonly Listed[] {
+  const all = new Map<string, { certificate: Certificate; places: Place[]; listedBy: Set<Identity> }>();
+  for (const share of shares.toSorted((a, b) => compare(a.identity, b.identity))) {
+    for (const { certificate, place } of share.anchors) {
+      const known = all.get(certificate.fingerprint);
+      if (known === undefined) {
+        all.set(certificate.fingerprint, {
+          certificate,
+          places: [place],
+          listedBy: new Set([share.identity]),
+        });
+      } else if (!known.places.some((other) => samePlace(other, place))) {
+        known.places.push(place);
+        known.listedBy.add(share.identity);
+      }
+    }
+  }
+  return [...all.values()]
+    .map(({ listedBy, ...rest }) => ({ ...rest, listedBy: [...listedBy] }))
+    .sort((a, b) => compare(a.certificate.fingerprint, b.certificate.fingerprint));
+}
+
+function samePlace(a: TrustAnchor['place'], b: TrustAnchor['place']): boolean {
+  return a.file === b.file && a.resource === b.resource && a.path === b.path && a.block === b.block;
+}
+
+function rootingOf(certificate: Certificate, previous: TrustBundle | undefined): Rooting {
+  const before = previous?.anchors.find(
+    (anchor) => anchor.certificate.fingerprint === certificate.fingerprint,
+  );
+  return before === undefined || before.rooting === 're-rooted' ? 're-rooted' : 'promoted';
+}
+
+function describeRooting(rooting: Rooting, { issuer }: Certificate): readonly ['MT020' | 'MT021', string] {
+  return rooting === 'promoted'
+    ? [
+        'MT021',
+        `lost its issuer (${issuer}) and is now an anchor in its own right: the issuer's removal does not revoke it`,
+      ]
+    : [
+        'MT020',
+        `is an intermediate (issued by ${issuer}), served as an anchor in its own right: its issuer's constraints and revocation do not bind it`,
+      ];
+}
+
+function short({ fingerprint }: Certificate): string {
+  return fingerprint.slice(0, 16);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,36 @@
+import type { Finding } from '../findings/finding.ts';
+import type { Identity, TrustDomain } from '../model/mesh-trust.ts';
+import type { Certificate } from '../x509/certificate.ts';
+
+/** Why an anchor is sent in self-issued form: listed without its issuer, or left without it by a change. */
+export type Rooting = 'as-listed' | 're-rooted' | 'promoted';
+
+/** One certificate authority of a trust domain, as it is served. */
+export interface ServedAnchor {
+  /** The certificate as it was listed. */
+  readonly certificate: Certificate;
+  /** The DER that proxies get: the certificate's own, or its self-issued form. */
+  readonly der: Uint8Array;
+  readonly rooting: Rooting;
+  /** The resources that list it, sorted. */
+  readonly listedBy: readonly Identity[];
+}
+
+/** All that is trusted in one trust domain of one mesh: anchors unique by fingerprint, in its order. */
+export interface TrustBundle {
+  readonly mesh: string;
+  readonly trustDomain: TrustDomain;
+  /** Can be empty: then nobody of this trust domain is let in. */
+  readonly anchors: readonly ServedAnchor[];
+  readonly findings: readonly Finding[];
+  /** Epoch milliseconds at which the choice between twins must be made again; undefined if never. */
+  readonly nextChange: number | undefined;
+}
+
+/** Operator's decisions that apply to every bundle. */
+export interface BundlePolicy {
+  /** Lower-case hex SHA-256 of certificates or of public keys (SPKI) that are never served in any form. */
+  readonly distrusted: ReadonlySet<string>;
+  /** Refuse an anchor whose issuer is not an anchor as well, instead of re-rooting it. */
+  readonly refuseIntermediates: boolean;
+}

@@ -1,0 +1,219 @@
+import { compareFindings, finding } from '../findings/finding.ts';
+import type { Finding } from '../findings/finding.ts';
+import type { ParsedFile } from '../model/parse-file.ts';
+import { collect } from './collect.ts';
+import { emptyEntry, keepAll, readVersion } from './entry.ts';
+import type { Entry, Grant } from './entry.ts';
+import { guard, initialGuard, release } from './guard.ts';
+import type { GuardResult, GuardState } from './guard.ts';
+import { joinHoldings } from './share.ts';
+import type { Holdings } from './share.ts';
+
+/** What became known about one source. `path` is a file, or an object of the API server. */
+export type LedgerEvent =
+  | {
+      readonly kind: 'version';
+      readonly path: string;
+      readonly parsed: ParsedFile;
+      readonly settled: boolean;
+    }
+  | { readonly kind: 'unreadable'; readonly path: string; readonly reason: string }
+  | { readonly kind: 'gone'; readonly path: string }
+  | { readonly kind: 'failed'; readonly path: string; readonly reason: string }
+  | { readonly kind: 'recovered'; readonly path: string }
+  /** The first complete read is done: what was restored and not seen since is gone. */
+  | { readonly kind: 'synced' }
+  /** Last good resources kept from an earlier run; read before the source itself. */
+  | { readonly kind: 'restored'; readonly path: string; readonly grants: readonly Grant[] };
+
+export interface SourceStatus {
+  readonly name: string;
+  readonly synced: boolean;
+  /** Restored from an earlier run: what it gave then is served until its first complete read. */
+  readonly restored: boolean;
+  readonly accepted: number;
+  /** Files or objects whose newest version is not what is served. */
+  readonly rejected: number;
+  readonly otherKinds: number;
+}
+
+/** Everything that is in force, and why. */
+export interface LedgerView {
+  readonly holdings: Holdings;
+  readonly findings: readonly Finding[];
+  readonly held: GuardResult['held'];
+  /** When to call `tick`, in the time of `now`; undefined while nothing is held. */
+  readonly deadline: number | undefined;
+  readonly sources: readonly SourceStatus[];
+}
+
+export interface Ledger {
+  /** Takes one batch of events of a source as one step. Returns the paths whose grants changed. */
+  apply(source: string, events: readonly LedgerEvent[], now: number): readonly string[];
+  /** Ends the holds whose time has come. */
+  tick(now: number): void;
+  /** Ends all holds now; returns the trust domains that were held. */
+  release(): GuardResult['held'];
+  view(): LedgerView;
+  grantsOf(source: string, path: string): readonly Grant[];
+}
+
+interface SourceState {
+  readonly name: string;
+  readonly entries: Map<string, Entry>;
+  readonly failures: Map<string, string>;
+  /** Restored entries that the source has not confirmed yet. */
+  readonly unconfirmed: Set<string>;
+  synced: boolean;
+  restored: boolean;
+  guard: GuardState;
+  held: GuardResult;
+  conflicts: readonly Finding[];
+}
+
+/**
+ * Decides which version of each resource is in force. Holds state, but no clock and no I/O: times are
+ * monotonic milliseconds given by the caller.
+ */
+export function createLedger(sourceNames: readonly string[], options: { readonly holdMs: number }): Ledger {
+  const sources = new Map(sourceNames.map((name) => [name, emptySource(name)]));
+  const sourceOf = (name: string): SourceState => {
+    const source = sources.get(name);
+    if (source === undefined) throw new Error(`unknown source ${name}`);
+    return source;
+  };
+  const settle = (source: SourceState, deleted: ReadonlyMap<string, number>, now: number): void => {
+    const { holdings, conflicts } = collect(source.entries);
+    source.conflicts = conflicts;
+    source.held = guard(source.guard, { holdings, deleted, now, holdMs: options.holdMs });
+    source.guard = source.held.state;
+  };
+  return {
+    apply(name, events, now) {
+      const source = sourceOf(name);
+      const deleted = new Map<string, number>();
+      const changed = events.flatMap((event) => applyEvent(source, event, deleted));
+      settle(source, deleted, now);
+      return changed;
+    },
+    tick(now) {
+      for (const source of sources.values()) settle(source, new Map(), now);
+    },
+    release() {
+      const held = [...sources.values()].flatMap((source) => source.held.held);
+      for (const source of sources.values()) {
+        source.held = release(source.guard, collect(source.entries).holdings);
+        source.guard = source.held.state;
+      }
+      return held;
+    },
+    view: () => viewOf([...sources.values()]),
+    grantsOf: (name, path) => sourceOf(name).entries.get(path)?.grants ?? [],
+  };
+}
+
+function applyEvent(
+  source: SourceState,
+  event: LedgerEvent,
+  deleted: Map<string, number>,
+): readonly string[] {
+  switch (event.kind) {
+    case 'version':
+      source.unconfirmed.delete(event.path);
+      return put(source, event.path, readVersion(entryOf(source, event.path), event.parsed, event.settled));
+    case 'unreadable': {
+      source.unconfirmed.delete(event.path);
+      const problem = finding('MT001', `cannot be read: ${event.reason}`, { file: event.path });
+      return put(source, event.path, keepAll(entryOf(source, event.path), [problem]));
+    }
+    case 'gone':
+      return remove(source, event.path, deleted);
+    case 'failed':
+      source.failures.set(event.path, event.reason);
+      return [];
+    case 'recovered':
+      source.failures.delete(event.path);
+      return [];
+    case 'synced': {
+      source.synced = true;
+      return [...source.unconfirmed].flatMap((path) => remove(source, path, deleted));
+    }
+    case 'restored':
+      source.restored = true;
+      source.unconfirmed.add(event.path);
+      return put(source, event.path, { ...emptyEntry, grants: event.grants });
+  }
+}
+
+function put(source: SourceState, path: string, entry: Entry): readonly string[] {
+  const before = source.entries.get(path)?.grants;
+  source.entries.set(path, entry);
+  return before === entry.grants ? [] : [path];
+}
+
+function remove(source: SourceState, path: string, deleted: Map<string, number>): readonly string[] {
+  source.unconfirmed.delete(path);
+  const entry = source.entries.get(path);
+  if (entry === undefined) return [];
+  source.entries.delete(path);
+  const meshes = new Set(entry.grants.flatMap((grant) => grant.shares.map((share) => share.mesh)));
+  for (const mesh of meshes) deleted.set(mesh, (deleted.get(mesh) ?? 0) + 1);
+  return [path];
+}
+
+function viewOf(sources: readonly SourceState[]): LedgerView {
+  const findings = sources.flatMap((source) => [
+    ...[...source.entries.values()].flatMap((entry) => entry.findings),
+    ...[...source.failures].map(([path, reason]) =>
+      finding('MT001', `cannot be read, so nothing below it changes: ${reason}`, { file: path }),
+    ),
+    ...source.conflicts,
+    ...source.held.findings,
+  ]);
+  const deadlines = sources.flatMap((source) => source.held.deadline ?? []);
+  return {
+    holdings: joinHoldings(sources.map((source) => source.held.holdings)),
+    findings: findings.sort(compareFindings),
+    held: sources.flatMap((source) => source.held.held),
+    deadline: deadlines.length === 0 ? undefined : Math.min(...deadlines),
+    sources: sources.map(statusOf),
+  };
+}
+
+function statusOf(source: SourceState): SourceStatus {
+  let accepted = 0;
+  let rejected = 0;
+  let otherKinds = 0;
+  for (const entry of source.entries.values()) {
+    accepted += entry.grants.length;
+    if (entry.invalid) rejected += 1;
+    otherKinds += entry.otherKinds;
+  }
+  const { name, synced, restored } = source;
+  return { name, synced, restored, accepted, rejected, otherKinds };
+}
+
+function entryOf(source: SourceState, path: string): Entry {
+  return source.entries.get(path) ?? emptyEntry;
+}
+
+function emptySource(name: string): SourceState {
+  const held: GuardResult = {
+    state: initialGuard,
+    holdings: new Map(),
+    held: [],
+    findings: [],
+    deadline: undefined,
+  };
+  return {
+    name,
+    entries: new Map(),
+    failures: new Map(),
+    unconfirmed: new Set(),
+    synced: false,
+    restored: false,
+    guard: initialGuard,
+    held,
+    conflicts: [],
+  };
+}

@@ -1,0 +1,61 @@
+import type { Identity, MeshTrust, TrustAnchor, TrustDomain } from '../model/mesh-trust.ts';
+
+/**
+ * What one resource gives to one trust domain of one mesh. Shares are compared by object identity
+ * downstream, so an unchanged resource must keep its share objects.
+ */
+export interface Share {
+  readonly mesh: string;
+  readonly trustDomain: TrustDomain;
+  readonly identity: Identity;
+  readonly anchors: readonly TrustAnchor[];
+}
+
+/** Everything in force, or of one source: mesh, trust domain, the shares in it. Never holds an empty list. */
+export type Holdings = ReadonlyMap<string, ReadonlyMap<TrustDomain, readonly Share[]>>;
+
+/** The share of a resource's newest version. */
+export function currentShare(resource: MeshTrust): Share {
+  return shareOf(resource, anchorsOf(resource));
+}
+
+/** The share of those anchors of `earlier` that `current` no longer gives to the same trust domain, if any. */
+export function retainedShare(earlier: Share, current: readonly Share[]): readonly Share[] {
+  const present = new Set(
+    current
+      .filter((share) => share.mesh === earlier.mesh && share.trustDomain === earlier.trustDomain)
+      .flatMap((share) => share.anchors.map((anchor) => anchor.certificate.fingerprint)),
+  );
+  const anchors = earlier.anchors.filter((anchor) => !present.has(anchor.certificate.fingerprint));
+  return anchors.length === 0 ? [] : [{ ...earlier, anchors }];
+}
+
+/** Joins the shares of one trust domain wherever they come from. */
+export function joinHoldings(all: readonly Holdings[]): Holdings {
+  const [first] = all;
+  if (all.length === 1 && first !== undefined) return first;
+  const joined = new Map<string, Map<TrustDomain, Share[]>>();
+  for (const holdings of all) {
+    for (const domains of holdings.values()) for (const shares of domains.values()) addShares(joined, shares);
+  }
+  return joined;
+}
+
+/** Adds shares to holdings that are being built. */
+export function addShares(holdings: Map<string, Map<TrustDomain, Share[]>>, shares: readonly Share[]): void {
+  for (const share of shares) {
+    let domains = holdings.get(share.mesh);
+    if (domains === undefined) holdings.set(share.mesh, (domains = new Map<TrustDomain, Share[]>()));
+    const present = domains.get(share.trustDomain);
+    if (present === undefined) domains.set(share.trustDomain, [share]);
+    else present.push(share);
+  }
+}
+
+function shareOf(resource: MeshTrust, anchors: readonly TrustAnchor[]): Share {
+  return { mesh: resource.mesh, trustDomain: resource.trustDomain, identity: resource.identity, anchors };
+}
+
+function anchorsOf(resource: MeshTrust): readonly TrustAnchor[] {
+  return resource.blocks.filter((block) => block.kind === 'anchor');
+}

@@ -1,0 +1,47 @@
+import type { Certificate } from '../x509/certificate.ts';
+import type { BlockRefusalCode } from '../findings/catalogue.ts';
+import type { Place } from '../findings/finding.ts';
+
+declare const brand: unique symbol;
+
+/** A SPIFFE trust domain name: at most 253 of `a-z 0-9 . - _`; made by `parseTrustDomain` alone. */
+export type TrustDomain = string & { readonly [brand]: 'TrustDomain' };
+
+/** What makes two MeshTrusts the same resource: `mesh/namespace/name`. */
+export type Identity = string & { readonly [brand]: 'Identity' };
+
+/** One PEM block of a MeshTrust: an anchor that Envoy takes, or the reason why it is not one. */
+export type TrustBlock = TrustAnchor | RefusedBlock;
+
+export interface TrustAnchor {
+  readonly kind: 'anchor';
+  readonly certificate: Certificate;
+  readonly place: Place;
+}
+
+export interface RefusedBlock {
+  readonly kind: 'refused';
+  readonly code: BlockRefusalCode;
+  readonly reason: string;
+  /** Damaged (it may have been a good certificate before), rather than something that is not wanted. */
+  readonly malformed: boolean;
+  readonly place: Place;
+}
+
+/** A valid MeshTrust: at least one of its blocks is an anchor. Later stages check nothing of it again. */
+export interface MeshTrust {
+  readonly identity: Identity;
+  readonly mesh: string;
+  /** Empty for resources of the Universal form, and where the Kubernetes form names none. */
+  readonly namespace: string;
+  readonly name: string;
+  readonly trustDomain: TrustDomain;
+  /** Provenance (`spec.origin.kri` or `status.origin.kri`); has no effect on what is served. */
+  readonly originKri: string | undefined;
+  readonly place: Place;
+  readonly blocks: readonly TrustBlock[];
+}
+
+export function identityOf(mesh: string, namespace: string, name: string): Identity {
+  return `${mesh}/${namespace}/${name}` as Identity;
+}

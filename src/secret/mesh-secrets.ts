@@ -1,0 +1,93 @@
+import { caNamesLimit, caNamesSize } from '../bundle/join-mesh.ts';
+import type { MeshBundle } from '../bundle/join-mesh.ts';
+import type { TrustBundle } from '../bundle/trust-bundle.ts';
+import { finding } from '../findings/finding.ts';
+import type { Finding } from '../findings/finding.ts';
+import { encodeSecret, partOf } from './encode-secret.ts';
+import type { Secret } from './encode-secret.ts';
+import {
+  isTrustDomainSecretName,
+  jointSecretNames,
+  rootSecretName,
+  trustDomainSecretName,
+} from './secret-names.ts';
+
+/** Above this a secret is warned about: a proxy that uses `google_grpc` stops at 4 MiB. */
+export const largeSecret = 1024 * 1024;
+
+/** The secrets of one mesh. */
+export interface MeshSecrets {
+  readonly mesh: string;
+  readonly secrets: ReadonlyMap<string, Secret>;
+  /** No trust domain is served: every client is refused. */
+  readonly denyAll: boolean;
+  readonly findings: readonly Finding[];
+}
+
+export interface SecretOptions {
+  /** What `ROOTCA` stands for; without it that name is unknown. */
+  readonly rootTrustDomain?: string | undefined;
+}
+
+const single = new WeakMap<TrustBundle, Secret>();
+
+/** Encodes the secrets of a mesh. The parts of trust domains that did not change are reused. */
+export function meshSecrets({ mesh, bundles, joint }: MeshBundle, options: SecretOptions = {}): MeshSecrets {
+  // A trust domain without anchors is left out: Envoy refuses the whole secret for an empty PEM.
+  const parts = joint.filter(({ anchors }) => anchors.length > 0).map(partOf);
+  const secrets = new Map<string, Secret>();
+  const findings: Finding[] = [];
+  for (const name of jointSecretNames) secrets.set(name, encodeSecret(name, parts));
+  const jointSize = parts.reduce((sum, part) => sum + part.bytes.length, 0);
+  if (jointSize > largeSecret) {
+    const message = `the secret of all trust domains has ${jointSize} bytes; proxies that use google_grpc cannot receive 4 MiB`;
+    findings.push(finding('MT030', message, { mesh }));
+  }
+  for (const bundle of alone(bundles, joint)) {
+    const secret = singleSecret(bundle);
+    secrets.set(secret.name, secret);
+    if (options.rootTrustDomain === bundle.trustDomain)
+      secrets.set(rootSecretName, encodeSecret(rootSecretName, partsOf(bundle)));
+    if (secret.contentSize > largeSecret) {
+      const { trustDomain } = bundle;
+      findings.push(
+        finding('MT030', `the secret of ${trustDomain} has ${secret.contentSize} bytes`, {
+          mesh,
+          trustDomain,
+        }),
+      );
+    }
+  }
+  return { mesh, secrets, denyAll: parts.length === 0, findings };
+}
+
+/** The secret of a known name that nothing is listed for; undefined for an unknown name. */
+export function denyAllSecret(name: string, options: SecretOptions = {}): Secret | undefined {
+  const known =
+    (jointSecretNames as readonly string[]).includes(name) ||
+    isTrustDomainSecretName(name) ||
+    (name === rootSecretName && options.rootTrustDomain !== undefined);
+  return known ? encodeSecret(name, []) : undefined;
+}
+
+/** Each trust domain for a secret of its own; one too large even alone, as far as the joint secret has it. */
+function alone(bundles: readonly TrustBundle[], joint: readonly TrustBundle[]): readonly TrustBundle[] {
+  if (bundles === joint) return bundles;
+  return bundles.flatMap((bundle) => {
+    if (caNamesSize([bundle]) <= caNamesLimit) return [bundle];
+    return joint.filter(({ trustDomain }) => trustDomain === bundle.trustDomain);
+  });
+}
+
+function singleSecret(bundle: TrustBundle): Secret {
+  let secret = single.get(bundle);
+  if (secret === undefined) {
+    secret = encodeSecret(trustDomainSecretName(bundle.trustDomain), partsOf(bundle));
+    single.set(bundle, secret);
+  }
+  return secret;
+}
+
+function partsOf(bundle: TrustBundle): readonly ReturnType<typeof partOf>[] {
+  return bundle.anchors.length === 0 ? [] : [partOf(bundle)];
+}
