@@ -1,0 +1,167 @@
+import type { Certificate } from './certificates.ts';
+
+/** The ways an Envoy can ask for secrets: over ADS or SDS, state of the world or delta. */
+export const transports = ['delta-ads', 'sotw-ads', 'delta-sds', 'sotw-sds'] as const;
+export type Transport = (typeof transports)[number];
+
+/** Client side of TLS to the control plane. */
+export interface ControlPlaneTls {
+  /** PEM of the CA that signed the control plane's certificate. */
+  readonly caPem: string;
+  /** DNS name that the control plane's certificate must have. */
+  readonly serverName: string;
+  readonly identity?: Pick<Certificate, 'certPem' | 'keyPem'>;
+}
+
+export interface BootstrapOptions {
+  readonly transport: Transport;
+  readonly xdsPort: number;
+  readonly nodeId: string;
+  readonly mesh: string;
+  /** A listener for each secret: its validation context is that secret and nothing else. */
+  readonly secretNames: readonly string[];
+  /** What the listeners show to clients. */
+  readonly identity: Pick<Certificate, 'certPem' | 'keyPem'>;
+  readonly tls: ControlPlaneTls | undefined;
+  /** Seconds until Envoy gives up waiting for a first secret; 0 waits for ever. */
+  readonly initialFetchTimeout: number;
+}
+
+type Json = string | number | boolean | readonly Json[] | { readonly [key: string]: Json };
+
+const typeUrl = (name: string): string => `type.googleapis.com/envoy.extensions.${name}`;
+
+/**
+ * The JSON of a bootstrap: TLS listeners on ports of the system's choice that answer 200 to every client
+ * they let in. Without a fail-closed default context, on purpose: what the secret says must be enough.
+ */
+export function envoyBootstrap(options: BootstrapOptions): Json {
+  const { transport, nodeId, mesh, secretNames } = options;
+  const grpc = {
+    api_type: transport.startsWith('delta') ? 'DELTA_GRPC' : 'GRPC',
+    transport_api_version: 'V3',
+    set_node_on_first_message_only: true,
+    grpc_services: [{ envoy_grpc: { cluster_name: 'meshtrust', retry_policy: quickRetries } }],
+  };
+  const ads = transport.endsWith('ads');
+  const source = ads ? { ads: {} } : { api_config_source: grpc };
+  return {
+    node: { id: nodeId, cluster: 'meshtrust-test', metadata: { mesh } },
+    admin: { address: socketAddress(0) },
+    ...(ads && { dynamic_resources: { ads_config: grpc } }),
+    static_resources: {
+      clusters: [controlPlaneCluster(options)],
+      listeners: secretNames.map((name, index) =>
+        listener(`inbound_${index}`, options, {
+          name,
+          sds_config: {
+            ...source,
+            resource_api_version: 'V3',
+            initial_fetch_timeout: `${options.initialFetchTimeout}s`,
+          },
+        }),
+      ),
+    },
+  };
+}
+
+/** Reconnects at most 300 ms apart, so that a restart is a matter of a test's time. */
+const quickRetries = { retry_back_off: { base_interval: '0.05s', max_interval: '0.3s' } };
+
+function controlPlaneCluster({ xdsPort, tls }: BootstrapOptions): Json {
+  return {
+    name: 'meshtrust',
+    type: 'STATIC',
+    connect_timeout: '1s',
+    typed_extension_protocol_options: {
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+        '@type': typeUrl('upstreams.http.v3.HttpProtocolOptions'),
+        explicit_http_config: {
+          http2_protocol_options: { connection_keepalive: { interval: '30s', timeout: '5s' } },
+        },
+      },
+    },
+    load_assignment: {
+      cluster_name: 'meshtrust',
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(xdsPort) } }] }],
+    },
+    ...(tls && { transport_socket: upstreamTls(tls) }),
+  };
+}
+
+function upstreamTls({ caPem, serverName, identity }: ControlPlaneTls): Json {
+  return {
+    name: 'envoy.transport_sockets.tls',
+    typed_config: {
+      '@type': typeUrl('transport_sockets.tls.v3.UpstreamTlsContext'),
+      sni: serverName,
+      common_tls_context: {
+        ...(identity && { tls_certificates: [tlsCertificate(identity)] }),
+        validation_context: {
+          trusted_ca: { inline_string: caPem },
+          match_typed_subject_alt_names: [{ san_type: 'DNS', matcher: { exact: serverName } }],
+        },
+      },
+    },
+  };
+}
+
+function listener(name: string, { identity }: BootstrapOptions, secret: Json): Json {
+  return {
+    name,
+    stat_prefix: name,
+    address: socketAddress(0),
+    filter_chains: [
+      {
+        transport_socket: {
+          name: 'envoy.transport_sockets.tls',
+          typed_config: {
+            '@type': typeUrl('transport_sockets.tls.v3.DownstreamTlsContext'),
+            require_client_certificate: true,
+            common_tls_context: {
+              tls_certificates: [tlsCertificate(identity)],
+              validation_context_sds_secret_config: secret,
+            },
+          },
+        },
+        filters: [
+          {
+            name: 'envoy.filters.network.http_connection_manager',
+            typed_config: {
+              '@type': typeUrl('filters.network.http_connection_manager.v3.HttpConnectionManager'),
+              stat_prefix: name,
+              route_config: {
+                virtual_hosts: [
+                  {
+                    name: 'all',
+                    domains: ['*'],
+                    routes: [
+                      {
+                        match: { prefix: '/' },
+                        direct_response: { status: 200, body: { inline_string: 'in\n' } },
+                      },
+                    ],
+                  },
+                ],
+              },
+              http_filters: [
+                {
+                  name: 'envoy.filters.http.router',
+                  typed_config: { '@type': typeUrl('filters.http.router.v3.Router') },
+                },
+              ],
+            },
+          },
+        ],
+      },
+    ],
+  };
+}
+
+function tlsCertificate({ certPem, keyPem }: Pick<Certificate, 'certPem' | 'keyPem'>): Json {
+  return { certificate_chain: { inline_string: certPem }, private_key: { inline_string: keyPem } };
+}
+
+function socketAddress(port: number): Json {
+  return { socket_address: { address: '127.0.0.1', port_value: port } };
+}
