@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { caNamesLimit, caNamesSize } from '../bundle/join-mesh.ts';
 import type { MeshBundle } from '../bundle/join-mesh.ts';
 import type { TrustBundle } from '../bundle/trust-bundle.ts';
@@ -18,6 +19,8 @@ export const largeSecret = 1024 * 1024;
 /** The secrets of one mesh. */
 export interface MeshSecrets {
   readonly mesh: string;
+  /** Hash over the names and versions of all of them. */
+  readonly version: string;
   readonly secrets: ReadonlyMap<string, Secret>;
   /** No trust domain is served: every client is refused. */
   readonly denyAll: boolean;
@@ -58,7 +61,7 @@ export function meshSecrets({ mesh, bundles, joint }: MeshBundle, options: Secre
       );
     }
   }
-  return { mesh, secrets, denyAll: parts.length === 0, findings };
+  return { mesh, version: versionOf(secrets), secrets, denyAll: parts.length === 0, findings };
 }
 
 /** The secret of a known name that nothing is listed for; undefined for an unknown name. */
@@ -77,6 +80,12 @@ function alone(bundles: readonly TrustBundle[], joint: readonly TrustBundle[]): 
     if (caNamesSize([bundle]) <= caNamesLimit) return [bundle];
     return joint.filter(({ trustDomain }) => trustDomain === bundle.trustDomain);
   });
+}
+
+function versionOf(secrets: ReadonlyMap<string, Secret>): string {
+  const hash = createHash('sha256');
+  for (const { name, version } of secrets.values()) hash.update(`${name}\0${version}\0`);
+  return hash.digest('hex').slice(0, 32);
 }
 
 function singleSecret(bundle: TrustBundle): Secret {

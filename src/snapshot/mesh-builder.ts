@@ -1,0 +1,128 @@
+import { buildBundle } from '../bundle/build-bundle.ts';
+import { joinMesh } from '../bundle/join-mesh.ts';
+import type { MeshBundle } from '../bundle/join-mesh.ts';
+import type { BundlePolicy, TrustBundle } from '../bundle/trust-bundle.ts';
+import type { Holdings, Share } from '../ledger/share.ts';
+import type { TrustDomain } from '../model/mesh-trust.ts';
+import { meshSecrets } from '../secret/mesh-secrets.ts';
+import type { MeshSecrets, SecretOptions } from '../secret/mesh-secrets.ts';
+
+/** One mesh as it is served. An unchanged mesh keeps its object. */
+export interface MeshState {
+  readonly bundle: MeshBundle;
+  readonly secrets: MeshSecrets;
+}
+
+/** Every mesh that anything was ever listed for; one that lost everything stays, and denies all. */
+export type MeshStates = ReadonlyMap<string, MeshState>;
+
+export interface MeshBuilder {
+  /** Builds what the holdings and the time (epoch milliseconds) give, reusing all that did not change. */
+  build(holdings: Holdings, now: number): MeshStates;
+  /** Epoch milliseconds at which `build` may give something else for the same holdings. */
+  nextChange(): number | undefined;
+  /** Applies another policy from the next build on. */
+  setPolicy(policy: BundlePolicy): void;
+}
+
+interface Built {
+  readonly shares: readonly Share[];
+  readonly bundle: TrustBundle;
+}
+
+interface BuiltMesh {
+  readonly domains: ReadonlyMap<TrustDomain, Built>;
+  readonly state: MeshState;
+}
+
+/** Makes the stages `bundle` and `secret` incremental: a change of one trust domain rebuilds that one. */
+export function createMeshBuilder(initialPolicy: BundlePolicy, options: SecretOptions = {}): MeshBuilder {
+  let policy = initialPolicy;
+  let meshes: ReadonlyMap<string, BuiltMesh> = new Map();
+  let stale = false;
+
+  const buildDomain = (
+    mesh: string,
+    name: TrustDomain,
+    shares: readonly Share[],
+    before: Built | undefined,
+    now: number,
+  ): Built => {
+    if (
+      before !== undefined &&
+      !stale &&
+      sameShares(before.shares, shares) &&
+      !(Number(before.bundle.nextChange) <= now)
+    )
+      return before;
+    const previous = before?.bundle;
+    return { shares, bundle: buildBundle({ mesh, trustDomain: name, shares, now, policy, previous }) };
+  };
+
+  const buildMesh = (
+    mesh: string,
+    listed: ReadonlyMap<TrustDomain, readonly Share[]>,
+    now: number,
+  ): BuiltMesh => {
+    const before = meshes.get(mesh);
+    const domains = new Map(
+      [...listed].map(([name, shares]) => [
+        name,
+        buildDomain(mesh, name, shares, before?.domains.get(name), now),
+      ]),
+    );
+    if (before !== undefined && sameDomains(before.domains, domains)) return before;
+    const restrict = (bundle: TrustBundle, fingerprints: ReadonlySet<string>): TrustBundle => {
+      const shares = restrictShares(listed.get(bundle.trustDomain) ?? [], fingerprints);
+      return buildBundle({ mesh, trustDomain: bundle.trustDomain, shares, now, policy, previous: bundle });
+    };
+    const bundles = [...domains.values()].map((built) => built.bundle);
+    const bundle = joinMesh({ mesh, bundles, previous: before?.state.bundle, restrict });
+    return { domains, state: { bundle, secrets: meshSecrets(bundle, options) } };
+  };
+
+  return {
+    build(holdings, now) {
+      const names = new Set([...meshes.keys(), ...holdings.keys()]);
+      meshes = new Map(
+        [...names].sort().map((mesh) => [mesh, buildMesh(mesh, holdings.get(mesh) ?? new Map(), now)]),
+      );
+      stale = false;
+      return new Map([...meshes].map(([mesh, { state }]) => [mesh, state]));
+    },
+    nextChange() {
+      let next: number | undefined;
+      for (const { domains } of meshes.values()) {
+        for (const { bundle } of domains.values()) {
+          if (bundle.nextChange !== undefined && (next === undefined || bundle.nextChange < next))
+            next = bundle.nextChange;
+        }
+      }
+      return next;
+    },
+    setPolicy(next) {
+      policy = next;
+      stale = true;
+    },
+  };
+}
+
+function sameShares(a: readonly Share[], b: readonly Share[]): boolean {
+  if (a.length !== b.length) return false;
+  if (a.every((share, index) => share === b[index])) return true;
+  const known = new Set(a);
+  return b.every((share) => known.has(share));
+}
+
+function sameDomains(a: BuiltMesh['domains'], b: BuiltMesh['domains']): boolean {
+  if (a.size !== b.size) return false;
+  for (const [name, built] of b) if (a.get(name)?.bundle !== built.bundle) return false;
+  return true;
+}
+
+function restrictShares(shares: readonly Share[], fingerprints: ReadonlySet<string>): readonly Share[] {
+  return shares.map((share) => ({
+    ...share,
+    anchors: share.anchors.filter(({ certificate }) => fingerprints.has(certificate.fingerprint)),
+  }));
+}
