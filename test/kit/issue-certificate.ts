@@ -171,7 +171,8 @@ function encodeBasicConstraints(constraints: NonNullable<CertificateSpec['basicC
   return sequence(booleanTrue(), ...(pathLength === undefined ? [] : [integer(BigInt(pathLength))]));
 }
 
-function encodeKeyUsage(usages: readonly KeyUsage[]): Buffer {
+/** The value of a key usage extension (RFC 5280, 4.2.1.3). */
+export function encodeKeyUsage(usages: readonly KeyUsage[]): Buffer {
   const positions = usages.map((usage) => keyUsageBits.indexOf(usage));
   const byte = positions.reduce((bits, position) => bits | (0x80 >> position), 0);
   // A named bit list has no trailing zero bits (X.690, 11.2.2).
