@@ -1,42 +1,120 @@
-import { contextConstructed, createCursor, inside, tag } from './der-reader.ts';
-import type { Element } from './der-reader.ts';
+import { DerError, context, contextConstructed, createCursor, encoded, inside, tag } from './der-reader.ts';
+import type { Cursor, Element } from './der-reader.ts';
+import { takeBitString, takeOctetsAsBits, takeOid, takeUnsigned, unsignedValue } from './der-values.ts';
+import { walkExtensions } from './walk-extensions.ts';
+import type { ExtensionValues } from './walk-extensions.ts';
+import { takeName } from './walk-name.ts';
+import type { Name } from './walk-name.ts';
+import { takePublicKey } from './walk-public-key.ts';
+import type { PublicKeyPart } from './walk-public-key.ts';
+import { takeTime } from './walk-time.ts';
 
-/** Where the parts of a certificate are. */
+/** A certificate in its parts: where they are, and what they say. */
 export interface CertificateParts {
-  readonly version: Element | undefined;
+  readonly version: 1 | 2 | 3;
+  /** The explicit version field, which version 1 does not have. */
+  readonly versionField: Element | undefined;
   readonly serial: Element;
   readonly algorithm: Element;
-  readonly issuer: Element;
+  readonly issuer: { readonly element: Element; readonly name: Name };
   readonly validity: Element;
-  readonly subject: Element;
-  readonly publicKey: Element;
-  readonly extensions: Element | undefined;
+  /** Milliseconds since 1970. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+  readonly subject: { readonly element: Element; readonly name: Name };
+  readonly publicKey: PublicKeyPart;
+  readonly extensionsField: Element | undefined;
+  readonly extensions: ExtensionValues;
+  /** All of the above: the part that is signed. */
+  readonly signed: Element;
+  /** The algorithm again, and behind it the signature, up to the end. */
   readonly outerAlgorithm: Element;
-  readonly signature: Element;
 }
 
-/** Walks a Certificate (RFC 5280, section 4.1). Throws `DerError` at the first byte that Envoy would not take. */
+/**
+ * Walks a whole Certificate (RFC 5280, section 4.1) as DER. Throws `DerError` at the first thing that Envoy
+ * would not load, would load and never use, or that a strict reader and a lenient one could take differently.
+ */
 export function walkCertificate(der: Uint8Array): CertificateParts {
   const outer = createCursor(der, 0, der.length);
-  const certificate = outer.take(tag.sequence, 'the certificate');
+  const fields = inside(der, outer.take(tag.sequence, 'the certificate'));
   outer.done('the certificate');
-  const fields = inside(der, certificate);
-  const tbs = inside(der, fields.take(tag.sequence, 'the signed part'));
-  const outerAlgorithm = fields.take(tag.sequence, 'the signature algorithm');
-  const signature = fields.take(tag.bitString, 'the signature');
+  const signed = fields.take(tag.sequence, 'the signed part');
+  const outerAlgorithm = takeAlgorithm(fields, 'the signature algorithm');
+  takeOctetsAsBits(fields, 'the signature');
   fields.done('the certificate');
-  const parts = {
-    version: tbs.takeIf(contextConstructed(0), 'the version'),
-    serial: tbs.take(tag.integer, 'the serial number'),
-    algorithm: tbs.take(tag.sequence, 'the inner signature algorithm'),
-    issuer: tbs.take(tag.sequence, 'the issuer'),
-    validity: tbs.take(tag.sequence, 'the validity'),
-    subject: tbs.take(tag.sequence, 'the subject'),
-    publicKey: tbs.take(tag.sequence, 'the public key'),
-    extensions: tbs.takeIf(contextConstructed(3), 'the extensions'),
-    outerAlgorithm,
-    signature,
-  };
+  const parts = walkSigned(inside(der, signed));
+  if (Buffer.compare(encoded(der, parts.algorithm), encoded(der, outerAlgorithm)) !== 0) {
+    throw new DerError('the signature algorithm is not the one in the signed part');
+  }
+  return { ...parts, signed, outerAlgorithm };
+}
+
+function walkSigned(tbs: Cursor): Omit<CertificateParts, 'signed' | 'outerAlgorithm'> {
+  const { der } = tbs;
+  const versionField = tbs.takeIf(contextConstructed(0), 'the version');
+  const version = versionField === undefined ? 1 : readVersion(inside(der, versionField));
+  const serial = takeUnsigned(tbs, 'the serial number');
+  const algorithm = takeAlgorithm(tbs, 'the signature algorithm');
+  const issuer = takeName(tbs, 'the issuer');
+  const validity = tbs.take(tag.sequence, 'the validity');
+  const times = inside(der, validity);
+  const notBefore = takeTime(times, 'the start of validity');
+  const notAfter = takeTime(times, 'the end of validity');
+  times.done('the validity');
+  const subject = takeName(tbs, 'the subject');
+  const publicKey = takePublicKey(tbs);
+  if (version !== 1) takeUniqueIds(tbs);
+  const extensionsField = tbs.takeIf(contextConstructed(3), 'the extensions');
+  if (extensionsField !== undefined && version !== 3) {
+    throw new DerError(`a certificate of version ${version} does not have extensions`);
+  }
   tbs.done('the signed part');
-  return parts;
+  const extensions = extensionsField === undefined ? {} : walkExtensions(der, extensionsField);
+  return {
+    version,
+    versionField,
+    serial,
+    algorithm,
+    issuer,
+    validity,
+    notBefore,
+    notAfter,
+    subject,
+    publicKey,
+    extensionsField,
+    extensions,
+  };
+}
+
+function readVersion(cursor: Cursor): 2 | 3 {
+  const value = unsignedValue(cursor.der, takeUnsigned(cursor, 'the version'));
+  cursor.done('the version');
+  switch (value) {
+    case 0:
+      throw new DerError('version 1 is written out, which is the default that DER leaves out');
+    case 1:
+      return 2;
+    case 2:
+      return 3;
+    default:
+      throw new DerError(`version ${value + 1} is not a version of X.509`);
+  }
+}
+
+/** Takes an AlgorithmIdentifier; its parameters are one element or none, of whatever kind. */
+function takeAlgorithm(cursor: Cursor, what: string): Element {
+  const element = cursor.take(tag.sequence, what);
+  const fields = inside(cursor.der, element);
+  takeOid(fields, what);
+  if (fields.peek() !== undefined) fields.any(`the parameters of ${what}`);
+  fields.done(what);
+  return element;
+}
+
+/** Takes the unique identifiers of issuer and subject (RFC 5280, section 4.1.2.8). */
+function takeUniqueIds(tbs: Cursor): void {
+  for (const tagByte of [context(1), context(2)]) {
+    if (tbs.peek() === tagByte) takeBitString(tbs, 'a unique identifier', tagByte);
+  }
 }

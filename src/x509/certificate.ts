@@ -5,7 +5,7 @@ export interface Certificate {
   /** SHA-256 of the SubjectPublicKeyInfo, lower-case hex: the identity of its key, whatever certifies it. */
   readonly keyHash: string;
   readonly der: Uint8Array;
-  /** The subject on one line, last attribute first (RFC 4514). For people: names are compared by their DER. */
+  /** The subject on one line, last part first (RFC 4514). For people: names are compared by their DER. */
   readonly subject: string;
   /** The issuer, as `subject`. */
   readonly issuer: string;
@@ -15,20 +15,28 @@ export interface Certificate {
   readonly issuerDer: Uint8Array;
   /** The SubjectPublicKeyInfo as encoded. */
   readonly publicKeyDer: Uint8Array;
+  readonly version: 1 | 2 | 3;
   /** The serial number, lower-case hex of its DER contents. */
   readonly serial: string;
   /** First moment of validity, milliseconds since 1970. */
   readonly notBefore: number;
-  /** Last moment of validity (its second counts), milliseconds since 1970. */
+  /** Last second of validity, which counts as a whole; milliseconds since 1970. */
   readonly notAfter: number;
-  /** The kind of key for people, e.g. `RSA 2048`, `EC P-256`, `Ed25519`. */
+  /** The kind of key for people: `RSA 2048`, `ECDSA P-256`, `Ed25519`. */
   readonly keyAlgorithm: string;
   /** Issuer and subject are the same bytes. */
   readonly selfIssued: boolean;
-  /** Self-issued, and its own key verifies its signature. */
+  /**
+   * Envoy ends a chain here: self-issued, its own key verifies its signature, and its authority key identifier,
+   * if it has one, does not name another certificate (with such a one no chain ends, even under a true root).
+   */
   readonly selfSigned: boolean;
   /** Subject key identifier, lower-case hex. */
   readonly subjectKeyId: string | undefined;
   /** Key identifier of the authority key identifier, lower-case hex. */
   readonly authorityKeyId: string | undefined;
+  /** How many intermediates may follow; `undefined` without a limit. Envoy does not enforce it on anchors. */
+  readonly pathLength: number | undefined;
+  /** Whether it has name constraints, which Envoy does enforce. */
+  readonly nameConstraints: boolean;
 }

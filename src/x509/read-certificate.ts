@@ -3,61 +3,146 @@ import type { BlockRefusalCode } from '../findings/catalogue.ts';
 import { walkCertificate } from './certificate-walk.ts';
 import type { CertificateParts } from './certificate-walk.ts';
 import type { Certificate } from './certificate.ts';
-import { DerError, contents, encoded } from './der-reader.ts';
+import { DerError, encoded } from './der-reader.ts';
+import { toHex } from './der-values.ts';
+import { displayName } from './display-name.ts';
 
 /** A CA, or the one reason why this certificate is not served. */
 export type CertificateReading =
-  | { readonly kind: 'ca'; readonly certificate: Certificate }
-  | { readonly kind: 'refused'; readonly code: BlockRefusalCode; readonly reason: string };
+  { readonly kind: 'ca'; readonly certificate: Certificate } | CertificateRefusal;
 
+interface CertificateRefusal {
+  readonly kind: 'refused';
+  readonly code: BlockRefusalCode;
+  readonly reason: string;
+}
+
+/** Bytes of a subject: all of them go into every handshake, whose list of names holds 64 KiB. */
 const subjectLimit = 4096;
 
-/** Reads a certificate that Envoy both loads and takes as a CA; says of any other what is wrong with it. */
+/**
+ * Reads a certificate that Envoy both loads and takes as a CA; says of any other what is wrong with it.
+ * Keeps `der`, which must not be changed afterwards.
+ */
 export function readCertificate(der: Uint8Array): CertificateReading {
-  let parts: CertificateParts;
+  const walked = walk(der);
+  if (walked.kind === 'refused') return walked;
+  const { parts } = walked;
+  const keyAlgorithm = parts.publicKey.display;
+  if (keyAlgorithm === undefined) {
+    return refused('MT015', 'Envoy verifies nothing with a key of its algorithm or curve');
+  }
+  const opened = open(der);
+  if (opened === undefined) return refused('MT014', 'OpenSSL does not read its public key');
+  const notCa = whyNotCa(der, parts);
+  if (notCa !== undefined) return refused('MT015', notCa);
+  const { element: subject } = parts.subject;
+  const length = subject.end - subject.start;
+  if (length > subjectLimit) {
+    return refused('MT016', `the subject takes ${length} bytes, more than ${subjectLimit}`);
+  }
+  return { kind: 'ca', certificate: describe(der, parts, keyAlgorithm, opened) };
+}
+
+function refused(code: BlockRefusalCode, reason: string): CertificateRefusal {
+  return { kind: 'refused', code, reason };
+}
+
+function walk(
+  der: Uint8Array,
+): { readonly kind: 'walked'; readonly parts: CertificateParts } | CertificateRefusal {
   try {
-    parts = walkCertificate(der);
+    return { kind: 'walked', parts: walkCertificate(der) };
   } catch (error) {
-    if (error instanceof DerError) return { kind: 'refused', code: 'MT014', reason: error.message };
+    if (error instanceof DerError) return refused('MT014', error.message);
     throw error;
   }
-  let opened: X509Certificate;
+}
+
+type Opened = Pick<X509Certificate, 'verify' | 'publicKey'>;
+
+/** The certificate as OpenSSL sees it, or `undefined` if it does not read it or its key. */
+function open(der: Uint8Array): Opened | undefined {
   try {
-    opened = new X509Certificate(der);
+    const certificate = new X509Certificate(der);
+    const { publicKey } = certificate;
+    return { publicKey, verify: (key) => certificate.verify(key) };
   } catch {
-    return { kind: 'refused', code: 'MT014', reason: 'OpenSSL does not read this certificate' };
+    return undefined;
   }
-  const subjectDer = encoded(der, parts.subject);
-  if (subjectDer.length > subjectLimit) {
-    return {
-      kind: 'refused',
-      code: 'MT016',
-      reason: `the subject takes ${subjectDer.length} bytes, more than ${subjectLimit}`,
-    };
+}
+
+/**
+ * What Envoy takes as a CA: CA:TRUE, version 3 without basic constraints, or an old root that is self-issued;
+ * and no key usage that leaves out signing certificates. (Node's `.ca` is false for the second and third.)
+ */
+function whyNotCa(der: Uint8Array, parts: CertificateParts): string | undefined {
+  const { version, extensions } = parts;
+  if (extensions.basicConstraints?.ca === false) return 'it is not a CA: its basic constraints say CA:FALSE';
+  if (extensions.keyUsage?.keyCertSign === false) {
+    return 'it is not a CA: its key usage does not include signing certificates';
   }
-  const issuerDer = encoded(der, parts.issuer);
-  const publicKeyDer = encoded(der, parts.publicKey);
-  const selfIssued = Buffer.compare(subjectDer, issuerDer) === 0;
-  const key = opened.publicKey;
+  if (version !== 3 && !isSelfIssued(der, parts)) {
+    return `it is not a CA: of version ${version}, only self-issued certificates are`;
+  }
+  return undefined;
+}
+
+function isSelfIssued(der: Uint8Array, { issuer, subject }: CertificateParts): boolean {
+  return Buffer.compare(encoded(der, issuer.element), encoded(der, subject.element)) === 0;
+}
+
+function describe(
+  der: Uint8Array,
+  parts: CertificateParts,
+  keyAlgorithm: string,
+  opened: Opened,
+): Certificate {
+  const { extensions, serial } = parts;
+  const publicKeyDer = encoded(der, parts.publicKey.element);
+  const selfIssued = isSelfIssued(der, parts);
   return {
-    kind: 'ca',
-    certificate: {
-      fingerprint: hash('sha256', der),
-      keyHash: hash('sha256', publicKeyDer),
-      der,
-      subject: opened.subject,
-      issuer: opened.issuer,
-      subjectDer,
-      issuerDer,
-      publicKeyDer,
-      serial: Buffer.from(contents(der, parts.serial)).toString('hex'),
-      notBefore: Date.parse(opened.validFrom),
-      notAfter: Date.parse(opened.validTo),
-      keyAlgorithm: key.asymmetricKeyType ?? 'unknown',
-      selfIssued,
-      selfSigned: selfIssued && opened.verify(key),
-      subjectKeyId: undefined,
-      authorityKeyId: undefined,
-    },
+    fingerprint: hash('sha256', der),
+    keyHash: hash('sha256', publicKeyDer),
+    der,
+    subject: displayName(parts.subject.name),
+    issuer: displayName(parts.issuer.name),
+    subjectDer: encoded(der, parts.subject.element),
+    issuerDer: encoded(der, parts.issuer.element),
+    publicKeyDer,
+    version: parts.version,
+    serial: toHex(der, serial.body, serial.end),
+    notBefore: parts.notBefore,
+    notAfter: parts.notAfter,
+    keyAlgorithm,
+    selfIssued,
+    selfSigned: selfIssued && namesItself(der, parts) && verifies(opened),
+    subjectKeyId: extensions.subjectKeyId,
+    authorityKeyId: extensions.authorityKeyId?.keyId,
+    pathLength: extensions.basicConstraints?.pathLength,
+    nameConstraints: extensions.nameConstraints ?? false,
   };
+}
+
+/** Whether the authority key identifier of a self-issued certificate can mean the certificate itself. */
+function namesItself(der: Uint8Array, { extensions, issuer, serial }: CertificateParts): boolean {
+  const { authorityKeyId, subjectKeyId } = extensions;
+  if (authorityKeyId === undefined) return true;
+  const { keyId } = authorityKeyId;
+  if (keyId !== undefined && subjectKeyId !== undefined && keyId !== subjectKeyId) return false;
+  if (authorityKeyId.serial !== undefined && authorityKeyId.serial !== toHex(der, serial.body, serial.end))
+    return false;
+  return (
+    authorityKeyId.issuer === undefined ||
+    Buffer.compare(authorityKeyId.issuer, encoded(der, issuer.element)) === 0
+  );
+}
+
+function verifies({ verify, publicKey }: Opened): boolean {
+  try {
+    return verify(publicKey);
+  } catch {
+    // An algorithm that OpenSSL no longer verifies, such as MD2: not proven, so re-rooted like any other.
+    return false;
+  }
 }

@@ -1,0 +1,94 @@
+import { DerError, inside } from './der-reader.ts';
+import type { Cursor, Element } from './der-reader.ts';
+import { tag } from './der-reader.ts';
+
+/** A BIT STRING, or an IMPLICIT one under another tag: the number of unused bits and the bytes. */
+export interface BitString {
+  readonly unused: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Takes a BOOLEAN; DER knows two contents, 00 and FF. */
+export function takeBoolean(cursor: Cursor, what: string): boolean {
+  const { der } = cursor;
+  const { body, end } = cursor.take(tag.boolean, what);
+  const value = der[body];
+  if (end - body !== 1 || (value !== 0x00 && value !== 0xff)) {
+    throw new DerError(`${what} is a BOOLEAN that is neither 00 nor FF`);
+  }
+  return value === 0xff;
+}
+
+/** Takes an INTEGER (or one under an IMPLICIT tag) that is not negative, in its shortest form. */
+export function takeUnsigned(cursor: Cursor, what: string, tagByte: number = tag.integer): Element {
+  const { der } = cursor;
+  const element = cursor.take(tagByte, what);
+  const first = der[element.body];
+  const second = der[element.body + 1];
+  if (first === undefined || element.end === element.body) throw new DerError(`${what} is an empty INTEGER`);
+  const padded = element.end - element.body > 1 && second !== undefined;
+  if (padded && ((first === 0x00 && second < 0x80) || (first === 0xff && second >= 0x80))) {
+    throw new DerError(`${what} is an INTEGER that is not minimal`);
+  }
+  if (first >= 0x80) throw new DerError(`${what} is negative`);
+  return element;
+}
+
+/** The value of an element that {@link takeUnsigned} took; infinite above 2^48. */
+export function unsignedValue(der: Uint8Array, { body, end }: Element): number {
+  if (end - body > 6) return Number.POSITIVE_INFINITY;
+  let value = 0;
+  for (let at = body; at < end; at++) value = value * 256 + (der[at] ?? 0);
+  return value;
+}
+
+/** Takes an OBJECT IDENTIFIER (or one under an IMPLICIT tag) and gives its contents as lower-case hex. */
+export function takeOid(cursor: Cursor, what: string, tagByte: number = tag.oid): string {
+  const { der } = cursor;
+  const { body, end } = cursor.take(tagByte, what);
+  let first = true;
+  for (let at = body; at < end; at++) {
+    const byte = der[at] ?? 0;
+    if (first && byte === 0x80) throw new DerError(`${what} has a component that is not minimal`);
+    first = byte < 0x80;
+  }
+  if (!first || end === body) throw new DerError(`${what} is cut short`);
+  return toHex(der, body, end);
+}
+
+/** Takes a BIT STRING (or one under an IMPLICIT tag), whose unused bits must be zero. */
+export function takeBitString(cursor: Cursor, what: string, tagByte: number = tag.bitString): BitString {
+  const { der } = cursor;
+  const { body, end } = cursor.take(tagByte, what);
+  const unused = der[body];
+  if (unused === undefined || end === body) throw new DerError(`${what} is an empty BIT STRING`);
+  const last = der[end - 1] ?? 0;
+  if (unused > 7 || (unused > 0 && (end - body === 1 || (last & ((1 << unused) - 1)) !== 0))) {
+    throw new DerError(`${what} has unused bits that are set, or more than there are`);
+  }
+  return { unused, bytes: der.subarray(body + 1, end) };
+}
+
+/** Takes a BIT STRING that holds whole bytes, at least one: a key or a signature. */
+export function takeOctetsAsBits(cursor: Cursor, what: string): Uint8Array {
+  const { unused, bytes } = takeBitString(cursor, what);
+  if (unused !== 0 || bytes.length === 0) throw new DerError(`${what} is not a number of whole bytes`);
+  return bytes;
+}
+
+/** Takes a SEQUENCE OF (or a list under another tag) and walks each of its elements, of which there is one. */
+export function takeList(
+  cursor: Cursor,
+  what: string,
+  walkOne: (items: Cursor) => void,
+  tagByte: number = tag.sequence,
+): void {
+  const list = inside(cursor.der, cursor.take(tagByte, what));
+  if (list.peek() === undefined) throw new DerError(`${what} is an empty list`);
+  while (list.peek() !== undefined) walkOne(list);
+}
+
+/** The bytes as lower-case hex. */
+export function toHex(der: Uint8Array, from = 0, to: number = der.length): string {
+  return Buffer.from(der.buffer, der.byteOffset + from, to - from).toString('hex');
+}

@@ -1,0 +1,58 @@
+import type { Name, NameAttribute } from './walk-name.ts';
+
+/** Short names of attribute types (RFC 4514, section 3, and what CAs use beside it), by hex of the identifier. */
+const shortNames: Readonly<Record<string, string>> = {
+  '550403': 'CN',
+  '550405': 'serialNumber',
+  '550406': 'C',
+  '550407': 'L',
+  '550408': 'ST',
+  '550409': 'STREET',
+  '55040a': 'O',
+  '55040b': 'OU',
+  '55040c': 'title',
+  '55042e': 'dnQualifier',
+  '550461': 'organizationIdentifier',
+  '2a864886f70d010901': 'emailAddress',
+  '0992268993f22c640101': 'UID',
+  '0992268993f22c640119': 'DC',
+};
+
+/** A Name on one line, last part first (RFC 4514). Control characters are escaped: it goes into logs. */
+export function displayName(name: Name): string {
+  return name.toReversed().map(displayPart).join(',');
+}
+
+function displayPart(attributes: readonly NameAttribute[]): string {
+  return attributes
+    .map(({ type, value }) => `${shortNames[type] ?? dotted(type)}=${escaped(value)}`)
+    .join('+');
+}
+
+/** RFC 4514, section 2.4; and everything that moves a cursor or reverses text, as hex of its UTF-8. */
+function escaped(value: string): string {
+  return value
+    .replaceAll(/["+,;<>\\]/g, String.raw`\$&`)
+    .replaceAll(/^[ #]|(?<!^) $/g, String.raw`\$&`)
+    .replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+      Buffer.from(character, 'utf8')
+        .toString('hex')
+        .replaceAll(/../g, String.raw`\$&`),
+    );
+}
+
+/** The dotted form of an object identifier, from the hex of its contents. */
+export function dotted(hex: string): string {
+  const components: bigint[] = [];
+  let value = 0n;
+  for (const byte of Buffer.from(hex, 'hex')) {
+    value = value * 128n + BigInt(byte & 0x7f);
+    if (byte < 0x80) {
+      components.push(value);
+      value = 0n;
+    }
+  }
+  const [first = 0n, ...rest] = components;
+  const root = first < 80n ? first / 40n : 2n;
+  return [root, first - root * 40n, ...rest].join('.');
+}

@@ -1,0 +1,67 @@
+import { DerError, context, contextConstructed, inside } from './der-reader.ts';
+import type { Cursor, Element } from './der-reader.ts';
+import { takeList, takeOid } from './der-values.ts';
+import { takeName } from './walk-name.ts';
+
+/** Where a list of names stands: addresses in name constraints carry a mask. */
+export type GeneralNameUse = 'name' | 'constraint';
+
+/** Takes GeneralNames (RFC 5280, section 4.2.1.6) and gives the first directory name's Name, if there is one. */
+export function takeGeneralNames(cursor: Cursor, what: string, tagByte?: number): Element | undefined {
+  let directoryName: Element | undefined;
+  takeList(
+    cursor,
+    what,
+    (names) => {
+      const found = takeGeneralName(names, what, 'name');
+      directoryName ??= found;
+    },
+    tagByte,
+  );
+  return directoryName;
+}
+
+/** Takes one GeneralName and gives the Name in it, if it is a directory name. */
+export function takeGeneralName(cursor: Cursor, what: string, use: GeneralNameUse): Element | undefined {
+  const { der } = cursor;
+  const name = `a name in ${what}`;
+  switch (cursor.peek()) {
+    case contextConstructed(0):
+      takeOtherName(cursor, name);
+      return undefined;
+    case context(1): // rfc822Name
+    case context(2): // dNSName
+    case context(6): // uniformResourceIdentifier
+      cursor.any(name);
+      return undefined;
+    case contextConstructed(4): {
+      const wrapper = inside(der, cursor.any(name));
+      const { element } = takeName(wrapper, name);
+      wrapper.done(name);
+      return element;
+    }
+    case context(7): {
+      const address = cursor.any(name);
+      const length = address.end - address.body;
+      const [v4, v6] = use === 'constraint' ? [8, 32] : [4, 16];
+      if (length !== v4 && length !== v6) throw new DerError(`${name} is not an IP address`);
+      return undefined;
+    }
+    case context(8):
+      takeOid(cursor, name, context(8));
+      return undefined;
+    case undefined:
+    default:
+      // X.400 and EDI names are left out on purpose: no CA for TLS has them.
+      throw new DerError(`${name} is of an unknown kind`);
+  }
+}
+
+function takeOtherName(cursor: Cursor, what: string): void {
+  const fields = inside(cursor.der, cursor.any(what));
+  takeOid(fields, `the type of ${what}`);
+  const value = inside(cursor.der, fields.take(contextConstructed(0), `the value of ${what}`));
+  value.any(`the value of ${what}`);
+  value.done(`the value of ${what}`);
+  fields.done(what);
+}

@@ -1,0 +1,78 @@
+import { DerError, createCursor, inside, tag } from './der-reader.ts';
+import type { Cursor, Element } from './der-reader.ts';
+import { takeOctetsAsBits, takeOid, takeUnsigned, unsignedValue } from './der-values.ts';
+
+/** Named curves that Envoy verifies with, by hex of the identifier, and the size of a coordinate. */
+const curves: Readonly<Record<string, { readonly name: string; readonly bytes: number }>> = {
+  '2a8648ce3d030107': { name: 'P-256', bytes: 32 },
+  '2b81040022': { name: 'P-384', bytes: 48 },
+  '2b81040023': { name: 'P-521', bytes: 66 },
+};
+
+/** Keys by hex of the algorithm identifier; each gives its display, or nothing where Envoy verifies nothing. */
+const algorithms: Readonly<Record<string, (parameters: Cursor, key: Uint8Array) => string | undefined>> = {
+  '2a864886f70d010101': walkRsa,
+  '2a8648ce3d0201': walkEc,
+  '2b6570': walkEd25519,
+};
+
+/** A SubjectPublicKeyInfo and its kind for people: `RSA 2048`, `ECDSA P-256`, `Ed25519`. */
+export interface PublicKeyPart {
+  readonly element: Element;
+  /** `undefined`: well formed, but of an algorithm that Envoy does not verify with. */
+  readonly display: string | undefined;
+}
+
+/** Takes a SubjectPublicKeyInfo. Whether a point is on its curve is left to OpenSSL. */
+export function takePublicKey(cursor: Cursor): PublicKeyPart {
+  const element = cursor.take(tag.sequence, 'the public key');
+  const fields = inside(cursor.der, element);
+  const algorithm = inside(cursor.der, fields.take(tag.sequence, 'the public key algorithm'));
+  const oid = takeOid(algorithm, 'the public key algorithm');
+  const key = takeOctetsAsBits(fields, 'the public key');
+  fields.done('the public key');
+  return { element, display: algorithms[oid]?.(algorithm, key) };
+}
+
+/** RFC 3279, section 2.3.1, with the limits of BoringSSL: it loads other keys and then verifies nothing. */
+function walkRsa(parameters: Cursor, key: Uint8Array): string {
+  const nothing = parameters.take(tag.null, 'the parameters of the RSA key');
+  parameters.done('the public key algorithm');
+  if (nothing.body !== nothing.end) throw new DerError('the parameters of the RSA key are not empty');
+  const outer = createCursor(key, 0, key.length);
+  const fields = inside(key, outer.take(tag.sequence, 'the RSA key'));
+  outer.done('the RSA key');
+  const modulus = takeUnsigned(fields, 'the RSA modulus');
+  const exponent = takeUnsigned(fields, 'the RSA exponent');
+  fields.done('the RSA key');
+  const bits = bitLength(key, modulus);
+  const e = unsignedValue(key, exponent);
+  if (bits < 512 || bits > 16384) throw new DerError(`an RSA modulus of ${bits} bits is out of bounds`);
+  if (e < 3 || e >= 2 ** 33 || e % 2 === 0) throw new DerError('the RSA exponent is even or out of bounds');
+  if (((key[modulus.end - 1] ?? 0) & 1) === 0) throw new DerError('the RSA modulus is even');
+  return `RSA ${bits}`;
+}
+
+/** RFC 5480, section 2: a named curve and an uncompressed point. */
+function walkEc(parameters: Cursor, key: Uint8Array): string | undefined {
+  const oid = takeOid(parameters, 'the curve of the key');
+  parameters.done('the public key algorithm');
+  const curve = curves[oid];
+  if (curve === undefined) return undefined;
+  if (key[0] !== 4 || key.length !== 1 + 2 * curve.bytes) {
+    throw new DerError(`the key is not an uncompressed point of ${curve.name}`);
+  }
+  return `ECDSA ${curve.name}`;
+}
+
+/** RFC 8410, section 4. */
+function walkEd25519(parameters: Cursor, key: Uint8Array): string {
+  parameters.done('the public key algorithm');
+  if (key.length !== 32) throw new DerError('the Ed25519 key is not 32 bytes long');
+  return 'Ed25519';
+}
+
+function bitLength(key: Uint8Array, { body, end }: Element): number {
+  const start = key[body] === 0 ? body + 1 : body;
+  return start === end ? 0 : (end - start) * 8 - (Math.clz32(key[start] ?? 0) - 24);
+}
