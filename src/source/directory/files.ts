@@ -1,0 +1,202 @@
+import { join } from 'node:path';
+
+import type { SourceEvent } from '../source.ts';
+import { mapBounded } from './bounded.ts';
+import { sameVersion, stepFile, unseen } from './file-state.ts';
+import type { FileState, Sighting } from './file-state.ts';
+import { isSwapping } from './folder.ts';
+import type { Folder } from './folder.ts';
+import type { DirectoryIo } from './io.ts';
+import { isMissing, reasonOf } from './system-error.ts';
+import { isPlaced } from './placed.ts';
+import { readText } from './read-text.ts';
+
+/** Reads under way at a time: four threads do them, and more than a few a thread gain nothing. */
+const concurrentReads = 16;
+
+/** How soon a look is repeated that told nothing and that no notice will repeat. */
+const retryMs = 1_000;
+
+/** The files that are known or suspected, and the looks that are due at them. */
+export interface Files {
+  /** A watch named this file. */
+  notice(folder: Folder, name: string, kind: 'rename' | 'change'): void;
+  /** A listing has, or had, this file. `placed`: it was published by a swap of links, thus complete. */
+  visit(folder: Folder, name: string, placed: boolean): void;
+  /** Makes the looks whose time has come part of the next round. */
+  wake(now: number): void;
+  /** Looks at every file that was named since the last round; what became known is one batch. */
+  round(): Promise<readonly SourceEvent[]>;
+  /** Whether a round has anything to do. */
+  readonly waiting: boolean;
+  /** When the next look is due although nothing happens, in monotonic milliseconds. */
+  next(): number | undefined;
+}
+
+interface FilesOptions {
+  readonly io: DirectoryIo;
+  readonly settleMs: number;
+  readonly maxFileBytes: number;
+  /** The folder cannot be reached, although it was listed before. */
+  readonly onUnreachable: (folder: Folder) => void;
+}
+
+interface Entry {
+  readonly path: string;
+  readonly name: string;
+  folder: Folder;
+  state: FileState;
+  renames: number;
+  changes: number;
+  placed: boolean;
+  /** Read even if `stat` shows nothing new: two writes in one tick of the clock can leave it as it was. */
+  mustRead: boolean;
+  /** A root that is a single file and is not there. */
+  lost: boolean;
+}
+
+/** Makes an empty table of files. */
+export function createFiles({ io, settleMs, maxFileBytes, onUnreachable }: FilesOptions): Files {
+  const entries = new Map<string, Entry>();
+  const dirty = new Set<Entry>();
+  const due = new Map<Entry, number>();
+
+  function entryOf(folder: Folder, name: string): Entry {
+    const path = join(folder.path, name);
+    const entry = entries.get(path) ?? {
+      path,
+      name,
+      folder,
+      state: unseen,
+      renames: 0,
+      changes: 0,
+      placed: false,
+      mustRead: false,
+      lost: false,
+    };
+    entry.folder = folder;
+    folder.files.add(name);
+    entries.set(path, entry);
+    dirty.add(entry);
+    return entry;
+  }
+
+  async function round(): Promise<readonly SourceEvent[]> {
+    const looks = [...dirty].map((entry) => ({ entry, renames: entry.renames, changes: entry.changes }));
+    dirty.clear();
+    const sightings = await mapBounded(looks, concurrentReads, ({ entry }) => look(entry));
+    await io.noticesDelivered();
+    const events: SourceEvent[] = [];
+    for (const [index, { entry, renames, changes }] of looks.entries()) {
+      const sighting = sightings[index];
+      // Read while the links were swapped once more: half of a batch could be old. The coming scan reads anew.
+      if (sighting === undefined || isSwapping(entry.folder)) continue;
+      events.push(...settle(entry, sighting));
+      // What came after the look began may be news to the next look, too.
+      entry.renames -= renames;
+      entry.changes -= changes;
+    }
+    return events;
+  }
+
+  async function look(entry: Entry): Promise<Sighting> {
+    const { folder, state } = entry;
+    const mustRead = entry.mustRead || state.kind !== 'read' || !state.settled;
+    entry.mustRead = false;
+    if (!folder.attached || folder.shadowed) {
+      return (await succeeds(io.stat(nearest(folder).path))) ? { kind: 'absent' } : { kind: 'unknown' };
+    }
+    try {
+      if (!mustRead && sameVersion(state.version, await io.stat(entry.path))) return { kind: 'same' };
+      const reading = await readText(io, entry.path, maxFileBytes);
+      if (reading.kind === 'unreadable') return reading;
+      const { version, text, hash, whole } = reading;
+      const changedNs = version.mtimeNs > version.ctimeNs ? version.mtimeNs : version.ctimeNs;
+      const ageMs = whole ? Number((io.wallNs() - changedNs) / 1_000_000n) : 0;
+      return { kind: 'content', version, text, hash, ageMs, placed: whole && entry.placed };
+    } catch (error) {
+      return missing(entry, error);
+    }
+  }
+
+  /** Tells a deleted file from one that cannot be read and from one whose directory is out of reach. */
+  async function missing({ folder, path }: Entry, error: unknown): Promise<Sighting> {
+    if (!isMissing(error)) return { kind: 'unreadable', reason: reasonOf(error) };
+    if (await succeeds(io.lstat(path))) return { kind: 'unreadable', reason: 'is a dangling symbolic link' };
+    if (await succeeds(io.stat(folder.path))) return { kind: 'absent' };
+    onUnreachable(folder);
+    return { kind: 'unknown' };
+  }
+
+  function settle(entry: Entry, seen: Sighting): readonly SourceEvent[] {
+    const { path, folder, state: before } = entry;
+    const placed = seen.kind === 'content' && (seen.placed || isPlaced(before, entry, seen.version));
+    const sighting = seen.kind === 'content' ? { ...seen, placed } : rootIsKept(folder, seen);
+    const { state, event, lookAt } = stepFile(path, before, sighting, io.now(), settleMs);
+    entry.state = state;
+    entry.placed = false;
+    due.delete(entry);
+    if (lookAt !== undefined) due.set(entry, lookAt);
+    // A listing of its folder would bring it back to mind, but that folder is no more.
+    else if (seen.kind === 'unknown' && !folder.attached) due.set(entry, io.now() + retryMs);
+    if (state.kind === 'unseen' && !dirty.has(entry)) forget(entry);
+    if (event === undefined) return [];
+    return folder.only === undefined ? [event] : asRoot(entry, event);
+  }
+
+  function forget({ path, name, folder }: Entry): void {
+    entries.delete(path);
+    folder.files.delete(name);
+  }
+
+  return {
+    notice: (folder, name, kind) => {
+      const entry = entryOf(folder, name);
+      entry.mustRead = true;
+      if (kind === 'rename') entry.renames += 1;
+      else entry.changes += 1;
+    },
+    visit: (folder, name, placed) => {
+      const entry = entryOf(folder, name);
+      entry.placed ||= placed;
+    },
+    wake: (now) => {
+      for (const [entry, at] of due) {
+        if (at <= now) dirty.add(entry);
+      }
+    },
+    round,
+    get waiting() {
+      return dirty.size > 0;
+    },
+    next: () => (due.size === 0 ? undefined : due.values().reduce((a, b) => Math.min(a, b))),
+  };
+}
+
+/** The folder that answers for this one: itself, or the first above it that is still part of the tree. */
+function nearest(folder: Folder): Folder {
+  return folder.attached || folder.parent === undefined ? folder : nearest(folder.parent);
+}
+
+const noSuchRoot = 'no such file';
+
+/** A root that is a single file is never deleted: like a directory that is not there, it changes nothing. */
+function rootIsKept(folder: Folder, sighting: Sighting): Sighting {
+  const isLost = folder.only !== undefined && !folder.shadowed && sighting.kind === 'absent';
+  return isLost ? { kind: 'unreadable', reason: noSuchRoot } : sighting;
+}
+
+function asRoot(entry: Entry, event: SourceEvent): readonly SourceEvent[] {
+  const { path } = entry;
+  const wasLost = entry.lost;
+  entry.lost = event.kind === 'unreadable' && event.reason === noSuchRoot;
+  if (entry.lost) return [{ kind: 'failed', path, reason: noSuchRoot }];
+  return wasLost ? [{ kind: 'recovered', path }, event] : [event];
+}
+
+async function succeeds(work: Promise<unknown>): Promise<boolean> {
+  return work.then(
+    () => true,
+    () => false,
+  );
+}

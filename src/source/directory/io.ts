@@ -1,0 +1,99 @@
+import fs from 'node:fs';
+import type { BigIntStats, Dirent } from 'node:fs';
+import { promisify } from 'node:util';
+
+const { O_RDONLY, O_NONBLOCK } = fs.constants;
+// Callbacks made into promises: half the cost of FileHandle (10,000 files of 2.5 kB: 0.28 s, 0.57 s). Reading
+// them in step takes 0.1 s, but one stalled network mount would then stop every answer to every proxy.
+const open = promisify(fs.open);
+const close = promisify(fs.close);
+const fstat = promisify(fs.fstat);
+const read = promisify(fs.read);
+
+/** A watch on one directory. */
+export interface Watch {
+  close(): void;
+}
+
+/** What `fs.watch` tells of a directory: `name` is the entry, unknown where the platform does not say. */
+export type WatchListener = (kind: 'rename' | 'change', name: string | undefined) => void;
+
+/** An open file; `stat` and `read` are of the same inode whatever happens to its name. */
+export interface OpenFile {
+  stat(): Promise<BigIntStats>;
+  /** Fills `buffer` from the start of the file as far as it goes; resolves to the number of bytes. */
+  read(buffer: Buffer): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Everything the directory source asks of the system, so that a test can stand in for any of it. */
+export interface DirectoryIo {
+  stat(path: string): Promise<BigIntStats>;
+  lstat(path: string): Promise<BigIntStats>;
+  realpath(path: string): Promise<string>;
+  list(path: string): Promise<readonly Dirent[]>;
+  open(path: string): Promise<OpenFile>;
+  /** Throws where no watch can be had; `onError` means that the watch has ended. */
+  watch(path: string, listener: WatchListener, onError: (error: unknown) => void): Watch;
+  /** Resolves when every notice that the system had queued at the time of the call has been delivered. */
+  noticesDelivered(): Promise<void>;
+  /** Monotonic milliseconds. */
+  now(): number;
+  /** Nanoseconds since the epoch, the clock that file times are from. */
+  wallNs(): bigint;
+  /** Calls back once after `ms`; the result cancels. */
+  after(ms: number, callback: () => void): () => void;
+  /** From 0 to 1, for jitter. */
+  random(): number;
+}
+
+/** The file system, clocks and timers of this process. */
+export const systemIo: DirectoryIo = {
+  stat: (path) => fs.promises.stat(path, { bigint: true }),
+  lstat: (path) => fs.promises.lstat(path, { bigint: true }),
+  realpath: (path) => fs.promises.realpath(path),
+  list: (path) => fs.promises.readdir(path, { withFileTypes: true }),
+  open: openFile,
+  watch: (path, listener, onError) => {
+    const watcher = fs.watch(path, (kind, name) => listener(kind, name ?? undefined));
+    watcher.on('error', onError);
+    return watcher;
+  },
+  noticesDelivered: async () => {
+    // The first turn may end the poll that is under way, whose events are already fetched; the second has a
+    // poll of its own before it.
+    await immediate();
+    await immediate();
+  },
+  now: () => performance.now(),
+  wallNs: () => BigInt(Date.now()) * 1_000_000n,
+  after: (ms, callback) => {
+    const timer = setTimeout(callback, ms);
+    return () => clearTimeout(timer);
+  },
+  random: Math.random,
+};
+
+async function openFile(path: string): Promise<OpenFile> {
+  // Without O_NONBLOCK a named pipe of this name would hold one of the few file system threads for ever.
+  const fd = await open(path, O_RDONLY | O_NONBLOCK);
+  return {
+    stat: () => fstat(fd, { bigint: true }),
+    read: async (buffer) => {
+      let filled = 0;
+      while (filled < buffer.length) {
+        const { bytesRead } = await read(fd, buffer, filled, buffer.length - filled, filled);
+        if (bytesRead === 0) break;
+        filled += bytesRead;
+      }
+      return filled;
+    },
+    close: () => close(fd),
+  };
+}
+
+function immediate(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}

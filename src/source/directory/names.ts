@@ -1,0 +1,24 @@
+const extensions = ['.yaml', '.yml', '.json'] as const;
+
+/** The symbolic link that a mounted ConfigMap or Secret swaps to publish all its files at once. */
+export const swapLink = '..data';
+
+/**
+ * Whether a directory entry of this name is input: `.yaml`, `.yml` or `.json`, and neither hidden nor what an
+ * editor leaves beside the file (`.foo.swp`, `foo~`, `#foo#`, vim's probe `4913`).
+ */
+export function isInputName(name: string): boolean {
+  return !isHidden(name) && extensions.some((extension) => name.endsWith(extension));
+}
+
+/**
+ * Whether a directory of this name is descended into. Hidden ones are not (`.git`, and the `..2026_…` of a
+ * mounted ConfigMap, whose files are read through their visible links), nor what `mkfs` makes for itself.
+ */
+export function isFolderName(name: string): boolean {
+  return !isHidden(name) && !isInputName(name) && name !== 'lost+found';
+}
+
+function isHidden(name: string): boolean {
+  return name.startsWith('.') || name.endsWith('~') || (name.startsWith('#') && name.endsWith('#'));
+}

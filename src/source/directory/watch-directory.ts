@@ -1,0 +1,167 @@
+import { basename } from 'node:path';
+
+import type { Source, SourceEvent, SourceSink } from '../source.ts';
+import { createFailures } from './failures.ts';
+import { createFiles } from './files.ts';
+import type { Folder } from './folder.ts';
+import { systemIo } from './io.ts';
+import type { DirectoryIo } from './io.ts';
+import { isFolderName, isInputName, swapLink } from './names.ts';
+import { createTree } from './tree.ts';
+import { createWatches } from './watches.ts';
+
+/** Where to read, and how patiently. */
+export interface WatchDirectoryOptions {
+  /** Directories, or single files; each is named in events as it is here. */
+  readonly roots: readonly string[];
+  readonly name?: string | undefined;
+  /** How long a file must stay the same to be settled, or away to be gone, in milliseconds; 100. */
+  readonly settleMs?: number | undefined;
+  /** How often everything is listed again in case a notification was lost, in milliseconds; 60,000. */
+  readonly rescanMs?: number | undefined;
+  /** Longer files are unreadable; 16 MiB. */
+  readonly maxFileBytes?: number | undefined;
+  /** Closes the source. */
+  readonly signal?: AbortSignal | undefined;
+  /** A directory cannot be watched (inotify's limits) and is polled instead; told once for each. */
+  readonly onPolling?: ((path: string, reason: string) => void) | undefined;
+  /** The system to read from; tests put another in its place. */
+  readonly io?: DirectoryIo | undefined;
+}
+
+/** How often a directory is listed that cannot be watched. */
+const pollMs = 2_000;
+
+/**
+ * inotify drops what does not fit its queue (16,384 by default) without Node telling. After a burst of half
+ * that many notices, everything is listed once.
+ */
+const burstOfNotices = 8_192;
+
+/**
+ * Reads all YAML and JSON files below the roots and tells of every change to them (see `SourceEvent`), at
+ * once where the system notifies. Starts by itself, and never fails as a whole: what cannot be read is told
+ * and tried again.
+ */
+export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink): Source {
+  const {
+    roots,
+    name = 'directory',
+    settleMs = 100,
+    rescanMs = 60_000,
+    maxFileBytes = 16 * 2 ** 20,
+  } = options;
+  const { signal, onPolling = () => {}, io = systemIo } = options;
+  const failures = createFailures();
+  const watches = createWatches({ io, listener, onEnd, onPolling });
+  const files = createFiles({
+    io,
+    settleMs,
+    maxFileBytes,
+    onUnreachable: (folder) => tree.markFolder(folder),
+  });
+  const tree = createTree({ io, roots, files, failures, watches });
+  let isClosed = false;
+  let isSynced = false;
+  let notices = 0;
+  let rescanAt = nextRescan();
+  let pollAt = io.now() + pollMs;
+  let running: Promise<void> | undefined;
+  let cancelTimer = (): void => {};
+
+  function listener(folder: Folder, kind: 'rename' | 'change', entry: string | undefined): void {
+    notices += 1;
+    if (entry === swapLink && kind === 'rename') folder.swapped = true;
+    if (entry === undefined || entry === swapLink) tree.markFolder(folder);
+    else if (folder.only !== undefined) {
+      if (entry === folder.only) files.notice(folder, entry, kind);
+    } else if (isInputName(entry)) files.notice(folder, entry, kind);
+    else if (kind === 'rename' && isFolderName(entry)) tree.markChild(folder, entry);
+    // This is how the end of the directory itself is told, and how its own move is.
+    if (kind === 'rename' && (entry === '' || entry === basename(folder.path))) onEnd(folder);
+    wake();
+  }
+
+  function onEnd(folder: Folder): void {
+    watches.release(folder);
+    tree.markFolder(folder);
+    wake();
+  }
+
+  function wake(): void {
+    if (isClosed || running !== undefined) return;
+    cancelTimer();
+    running = run();
+  }
+
+  async function run(): Promise<void> {
+    // Everything that the system has to tell at this moment belongs to one step.
+    await io.noticesDelivered();
+    do await round();
+    while (hasWork());
+    running = undefined;
+    schedule();
+  }
+
+  function hasWork(): boolean {
+    return !isClosed && (tree.waiting || files.waiting);
+  }
+
+  async function round(): Promise<void> {
+    const events: SourceEvent[] = [...(await tree.scan())];
+    if (isClosed) return;
+    events.push(...(await files.round()));
+    if (isClosed) return;
+    if (!isSynced && failures.size === 0 && !tree.waiting) {
+      isSynced = true;
+      events.push({ kind: 'synced' });
+    }
+    if (events.length > 0) sink(events);
+  }
+
+  function schedule(): void {
+    if (isClosed) return;
+    if (notices >= burstOfNotices) rescanAt = io.now();
+    notices = 0;
+    const times = [files.next(), failures.next(), rescanAt, watches.polled.size > 0 ? pollAt : undefined];
+    const at = Math.min(...times.filter((time) => time !== undefined));
+    cancelTimer = io.after(Math.max(0, Math.ceil(at - io.now())), onTimer);
+  }
+
+  function onTimer(): void {
+    const now = io.now();
+    files.wake(now);
+    tree.retry(failures.due(now));
+    if (now >= rescanAt) {
+      rescanAt = nextRescan();
+      tree.markAll();
+    }
+    if (now >= pollAt) {
+      pollAt = now + pollMs;
+      for (const folder of watches.polled) tree.markFolder(folder);
+    }
+    wake();
+  }
+
+  /** A fifth more or less each time, so that replicas on one file system do not read it in step. */
+  function nextRescan(): number {
+    return io.now() + rescanMs * (0.8 + 0.4 * io.random());
+  }
+
+  async function close(): Promise<void> {
+    isClosed = true;
+    signal?.removeEventListener('abort', onAbort);
+    cancelTimer();
+    await running;
+    tree.close();
+  }
+
+  function onAbort(): void {
+    void close();
+  }
+
+  signal?.addEventListener('abort', onAbort, { once: true });
+  if (signal?.aborted === true) onAbort();
+  else wake();
+  return { name, close };
+}
