@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+// Plain JavaScript that any Node can read, so that one too old says so in a line of its own.
+import { existsSync } from 'node:fs';
+
+const oldest = 24;
+if (Number(process.versions.node.split('.')[0]) < oldest) {
+  process.stderr.write(
+    `meshtrust needs Node.js ${oldest} or newer; this is ${process.version}. In a checkout, "npm ci" installs one that "npm start" uses.\n`,
+  );
+  process.exit(2);
+}
+// A checkout runs its sources as they are; the published package has only what was built from them.
+const source = new URL('../src/main.ts', import.meta.url);
+await import(existsSync(source) ? source.href : new URL('../dist/main.js', import.meta.url).href);

@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto';
+import type { Grant } from '../ledger/entry.ts';
+import type { Share } from '../ledger/share.ts';
+import type { Identity, MeshTrust, TrustAnchor, TrustDomain } from '../model/mesh-trust.ts';
+import { parseTrustDomain } from '../model/trust-domain.ts';
+import { encodePem } from '../pem/encode-pem.ts';
+import type { AnchorReader } from '../x509/anchor-reader.ts';
+
+/** What one path of a source gave when it was last good. */
+export interface LastGood {
+  readonly source: string;
+  readonly path: string;
+  readonly grants: readonly Grant[];
+}
+
+interface StoredShare {
+  readonly mesh: string;
+  readonly trustDomain: string;
+  readonly pem: string;
+}
+
+interface StoredGrant {
+  readonly resource: Pick<MeshTrust, 'identity' | 'mesh' | 'namespace' | 'name'> & {
+    readonly originKri?: string | undefined;
+  };
+  readonly shares: readonly StoredShare[];
+}
+
+interface StoredBody {
+  readonly format: 1;
+  readonly source: string;
+  readonly path: string;
+  readonly grants: readonly StoredGrant[];
+}
+
+/** Renders a last good state as text with a checksum over its body. */
+export function encodeLastGood({ source, path, grants }: LastGood): string {
+  const body: StoredBody = { format: 1, source, path, grants: grants.map(storeGrant) };
+  const text = JSON.stringify(body);
+  return `${sha256(text)}\n${text}\n`;
+}
+
+/**
+ * Reads what `encodeLastGood` wrote.
+ * @throws {Error} if the text is not whole, or not of this format.
+ */
+export function decodeLastGood(text: string, reader: AnchorReader): LastGood {
+  const [checksum, body = ''] = text.split('\n');
+  if (checksum !== sha256(body)) throw new Error('its checksum does not match');
+  const { format, source, path, grants } = JSON.parse(body) as StoredBody;
+  if (format !== 1) throw new Error(`format ${String(format)} is not known`);
+  return { source, path, grants: grants.map((grant) => restoreGrant(grant, path, reader)) };
+}
+
+function storeGrant({ resource, shares }: Grant): StoredGrant {
+  const { identity, mesh, namespace, name, originKri } = resource;
+  return {
+    resource: { identity, mesh, namespace, name, originKri },
+    shares: shares.map((share) => ({
+      mesh: share.mesh,
+      trustDomain: share.trustDomain,
+      pem: share.anchors.map(({ certificate }) => encodePem(certificate.der)).join(''),
+    })),
+  };
+}
+
+function restoreGrant({ resource, shares }: StoredGrant, file: string, reader: AnchorReader): Grant {
+  const { identity } = resource;
+  const restored = shares.map((share) => restoreShare(share, identity, file, reader));
+  const [current] = restored;
+  if (current === undefined) throw new Error('a resource gives nothing');
+  const place = { file, resource: identity };
+  const blocks = current.anchors;
+  const whole: MeshTrust = {
+    ...resource,
+    originKri: resource.originKri,
+    trustDomain: current.trustDomain,
+    place,
+    blocks,
+  };
+  return { resource: whole, clean: whole, shares: restored };
+}
+
+function restoreShare(
+  { mesh, trustDomain, pem }: StoredShare,
+  identity: Identity,
+  file: string,
+  reader: AnchorReader,
+): Share {
+  const anchors = reader.read(pem).map((block): TrustAnchor => {
+    if (block.kind === 'refused') throw new Error(`a certificate is no longer accepted: ${block.reason}`);
+    return {
+      kind: 'anchor',
+      certificate: block.certificate,
+      place: { file, resource: identity, block: block.index },
+    };
+  });
+  return { mesh, trustDomain: trustDomainOf(trustDomain), identity, anchors };
+}
+
+function trustDomainOf(text: string): TrustDomain {
+  const parsed = parseTrustDomain(text);
+  if (parsed.kind === 'invalid') throw new Error(`trust domain ${JSON.stringify(text)} ${parsed.reason}`);
+  return parsed.name;
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

@@ -1,0 +1,208 @@
+import type { Finding } from '../findings/finding.ts';
+import { nextExpiryChange } from '../bundle/expiry.ts';
+import type { BundlePolicy } from '../bundle/trust-bundle.ts';
+import type { Ledger, LedgerEvent, LedgerView } from '../ledger/ledger.ts';
+import { readinessOf } from '../ledger/readiness.ts';
+import type { Readiness } from '../ledger/readiness.ts';
+import { parseFile } from '../model/parse-file.ts';
+import type { ParseOptions, ParsedFile } from '../model/parse-file.ts';
+import { allFindings } from '../snapshot/all-findings.ts';
+import { diffMeshes } from '../snapshot/diff.ts';
+import type { MeshChange } from '../snapshot/diff.ts';
+import type { MeshBuilder, MeshStates } from '../snapshot/mesh-builder.ts';
+import type { SourceEvent } from '../source/source.ts';
+import type { Clock } from './clock.ts';
+
+/** What the pipeline has to tell logs, metrics and whoever publishes. */
+export type PipelineEvent =
+  | { readonly kind: 'readiness'; readonly readiness: Readiness }
+  /** The first state that is served, and each later one that differs. `since`: when the first cause came in. */
+  | {
+      readonly kind: 'served';
+      readonly states: MeshStates;
+      readonly changes: readonly MeshChange[];
+      readonly since: number;
+    }
+  | {
+      readonly kind: 'findings';
+      readonly appeared: readonly Finding[];
+      readonly resolved: readonly Finding[];
+    }
+  /** What the source's files or objects give changed: their last good state is to be kept. */
+  | { readonly kind: 'granted'; readonly source: string; readonly paths: readonly string[] };
+
+export interface PipelineView {
+  readonly readiness: Readiness;
+  readonly ledger: LedgerView;
+  readonly meshes: MeshStates;
+  readonly findings: readonly Finding[];
+}
+
+export interface PipelineOptions {
+  readonly ledger: Ledger;
+  readonly builder: MeshBuilder;
+  readonly parse: ParseOptions;
+  readonly guardHoldMs: number;
+  readonly clock: Clock;
+  readonly observe: (event: PipelineEvent) => void;
+}
+
+export interface Pipeline {
+  /** Takes a batch of a source's events as one step. */
+  deliver(source: string, events: readonly SourceEvent[]): void;
+  /** Takes resources kept from an earlier run, before their source is read. */
+  restore(source: string, events: readonly Extract<LedgerEvent, { kind: 'restored' }>[]): void;
+  setPolicy(policy: BundlePolicy): void;
+  /** Ends all holds of the mass-loss guard; returns the trust domains that were held. */
+  releaseGuard(): LedgerView['held'];
+  view(): PipelineView;
+  close(): void;
+}
+
+/** The first change of a burst is built after `first`, the later ones at most every `burst` milliseconds. */
+const pace = { first: 2, burst: 50 };
+/** Timers are set no further ahead than this, so that a change of the wall clock is noticed. */
+const longestSleep = 3_600_000;
+
+/** Connects the stages from source events to served meshes, and owns when they run. */
+export function createPipeline({
+  ledger,
+  builder,
+  parse,
+  guardHoldMs,
+  clock,
+  observe,
+}: PipelineOptions): Pipeline {
+  const parsedUnsettled = new Map<string, { readonly text: string; readonly parsed: ParsedFile }>();
+  let cancelBuild: (() => void) | undefined;
+  let cancelWake: (() => void) | undefined;
+  let lastBuild = -Infinity;
+  let dirtySince: number | undefined;
+  let syncedAt: number | undefined;
+  let readiness: Readiness = { kind: 'waiting', missing: [] };
+  let ledgerView = ledger.view();
+  let meshes: MeshStates = new Map();
+  let findings: readonly Finding[] = [];
+
+  const parseVersion = (event: Extract<SourceEvent, { kind: 'content' }>): ParsedFile => {
+    // A file that settles comes a second time with the same text.
+    const known = parsedUnsettled.get(event.path);
+    const parsed = known?.text === event.text ? known.parsed : parseFile(event.path, event.text, parse);
+    if (event.settled) parsedUnsettled.delete(event.path);
+    else parsedUnsettled.set(event.path, { text: event.text, parsed });
+    return parsed;
+  };
+
+  const toLedgerEvent = (event: SourceEvent): LedgerEvent => {
+    if (event.kind !== 'content') return event;
+    return { kind: 'version', path: event.path, settled: event.settled, parsed: parseVersion(event) };
+  };
+
+  const markDirty = (): void => {
+    dirtySince ??= clock.wall();
+    if (cancelBuild !== undefined) return;
+    const wait = Math.max(pace.first, lastBuild + pace.burst - clock.monotonic());
+    cancelBuild = clock.after(wait, run);
+  };
+
+  const run = (): void => {
+    cancelBuild?.();
+    cancelBuild = undefined;
+    lastBuild = clock.monotonic();
+    const since = dirtySince ?? clock.wall();
+    dirtySince = undefined;
+    ledgerView = ledger.view();
+    updateReadiness();
+    if (readiness.kind === 'ready') {
+      const before = meshes;
+      meshes = builder.build(ledgerView.holdings, clock.wall());
+      const changes = diffMeshes(before, meshes);
+      if (changes.length > 0 || before.size === 0)
+        observe({ kind: 'served', states: meshes, changes, since });
+    }
+    updateFindings();
+    sleep();
+  };
+
+  const updateReadiness = (): void => {
+    const before = readiness;
+    // Once ready, a source that fails later changes nothing about it.
+    if (before.kind === 'ready') return;
+    const now = clock.monotonic();
+    if (ledgerView.sources.every((source) => source.synced)) syncedAt ??= now;
+    readiness = readinessOf({ sources: ledgerView.sources, syncedAt, now, holdMs: guardHoldMs });
+    if (JSON.stringify(readiness) !== JSON.stringify(before)) observe({ kind: 'readiness', readiness });
+  };
+
+  const updateFindings = (): void => {
+    const before = findings;
+    findings = allFindings(ledgerView.findings, meshes, clock.wall());
+    const appeared = without(findings, before);
+    const resolved = without(before, findings);
+    if (appeared.length + resolved.length > 0) observe({ kind: 'findings', appeared, resolved });
+  };
+
+  const sleep = (): void => {
+    cancelWake?.();
+    const [now, wall] = [clock.monotonic(), clock.wall()];
+    const dates = [...meshes.values()].flatMap(({ bundle }) =>
+      bundle.bundles.map((domain) => nextExpiryChange(domain, wall)),
+    );
+    const waits = [
+      ledgerView.deadline === undefined ? longestSleep : ledgerView.deadline - now,
+      readiness.kind === 'doubtful' ? readiness.until - now : longestSleep,
+      ...[builder.nextChange(), ...dates].map((at) => (at === undefined ? longestSleep : at - wall)),
+    ];
+    const wait = waits.reduce((a, b) => Math.min(a, b), longestSleep);
+    cancelWake = clock.after(Math.max(1, wait), () => {
+      ledger.tick(clock.monotonic());
+      run();
+    });
+  };
+
+  return {
+    deliver(source, events) {
+      const paths = ledger.apply(source, events.map(toLedgerEvent), clock.monotonic());
+      if (paths.length > 0) observe({ kind: 'granted', source, paths });
+      markDirty();
+    },
+    restore(source, events) {
+      ledger.apply(source, events, clock.monotonic());
+      markDirty();
+    },
+    setPolicy(policy) {
+      builder.setPolicy(policy);
+      markDirty();
+    },
+    releaseGuard() {
+      const held = ledger.release();
+      markDirty();
+      return held;
+    },
+    view: () => ({ readiness, ledger: ledgerView, meshes, findings }),
+    close() {
+      cancelBuild?.();
+      cancelWake?.();
+    },
+  };
+}
+
+/** The findings of `all` that are not in `known`. */
+function without(all: readonly Finding[], known: readonly Finding[]): readonly Finding[] {
+  const keys = new Set(known.map(keyOf));
+  return all.filter((finding) => !keys.has(keyOf(finding)));
+}
+
+function keyOf({
+  code,
+  file,
+  resource,
+  mesh,
+  trustDomain,
+  fingerprint,
+  path,
+  block,
+  message,
+}: Finding): string {
+  return [code, file, resource, mesh, trustDomain, fingerprint, path, block, message].join('\0');
+}

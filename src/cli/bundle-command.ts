@@ -1,0 +1,71 @@
+import type { Command } from 'commander';
+import { formatFinding } from '../findings/finding.ts';
+import { allFindings } from '../snapshot/all-findings.ts';
+import { createMeshBuilder } from '../snapshot/mesh-builder.ts';
+import type { MeshState } from '../snapshot/mesh-builder.ts';
+import { CommandError, exitCode } from './exit-code.ts';
+import { flag } from './flags.ts';
+import type { CommandIo } from './io.ts';
+import { addReadingOptions, parseOptionsOf } from './offline-options.ts';
+import type { ReadingOptions } from './offline-options.ts';
+import { readOffline } from './read-offline.ts';
+
+interface BundleOptions extends ReadingOptions {
+  readonly mesh?: string;
+  readonly refuseIntermediates?: boolean;
+  readonly rootTrustDomain?: string;
+  readonly output: 'text' | 'json';
+}
+
+/** `meshtrust bundle`: what would be served from the files, on stdout. */
+export function addBundleCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
+  const command = program
+    .command('bundle')
+    .description('print what would be served: trust domains, anchors, findings')
+    .argument('<path...>', 'files or directories')
+    .option('--mesh <name>', 'the mesh to print; the default mesh if not given')
+    .addOption(flag('output'))
+    .addOption(flag('refuseIntermediates'))
+    .addOption(flag('rootTrustDomain'));
+  addReadingOptions(command).action(async (paths: string[], options: BundleOptions) => {
+    const mesh = options.mesh ?? options.defaultMesh;
+    const view = await readOffline(paths, parseOptionsOf(options), io.signal);
+    const policy = {
+      distrusted: new Set<string>(),
+      refuseIntermediates: options.refuseIntermediates ?? false,
+    };
+    const builder = createMeshBuilder(policy, { rootTrustDomain: options.rootTrustDomain });
+    const now = Date.now();
+    const meshes = builder.build(view.holdings, now);
+    const state = meshes.get(mesh);
+    if (state === undefined) {
+      const known = [...meshes.keys()].join(', ') || 'none';
+      throw new CommandError(
+        exitCode.negative,
+        `nothing is listed for mesh ${mesh} (meshes: ${known}); its proxies would refuse every client`,
+      );
+    }
+    io.stdout.write(renderMesh(state));
+    for (const finding of allFindings(view.findings, new Map([[mesh, state]]), now)) {
+      io.stderr.write(`${finding.severity}: ${formatFinding(finding)}\n`);
+    }
+    done(exitCode.ok);
+  });
+}
+
+function renderMesh({ bundle, secrets }: MeshState): string {
+  const lines = [
+    `mesh ${bundle.mesh}, version ${secrets.version}${secrets.denyAll ? ', every client is refused' : ''}`,
+  ];
+  for (const { trustDomain, anchors } of bundle.bundles) {
+    lines.push('', `trust domain ${trustDomain}`);
+    for (const { certificate, rooting, listedBy } of anchors) {
+      const until = new Date(certificate.notAfter).toISOString().slice(0, 10);
+      const mark = rooting === 'as-listed' ? '' : ` (${rooting})`;
+      lines.push(
+        `  ${certificate.fingerprint.slice(0, 16)}  until ${until}  ${certificate.subject}${mark}  from ${listedBy.join(', ')}`,
+      );
+    }
+  }
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,15 @@
+/** What the exit code of a command means. */
+export const exitCode = { ok: 0, negative: 1, usage: 2, unreachable: 3, timeout: 4 } as const;
+
+export type ExitCode = (typeof exitCode)[keyof typeof exitCode];
+
+/** Ends a command with a sentence for people on stderr. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+  readonly code: ExitCode;
+
+  constructor(code: ExitCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}

@@ -1,0 +1,113 @@
+import { delimiter } from 'node:path';
+import { InvalidArgumentError, Option } from 'commander';
+
+/**
+ * Every flag, once: the commands, the environment, and the table in the README all come from here.
+ * `MESHTRUST_<FLAG>` sets what the command line does not.
+ */
+const table = {
+  dir: ['--dir <path...>', 'watch these directories (or files) of YAML or JSON'],
+  xdsListen: ['--xds-listen <address>', 'where proxies connect: HOST:PORT or unix:PATH', '127.0.0.1:5678'],
+  adminListen: ['--admin-listen <address>', 'health, metrics and the admin API', '127.0.0.1:5680'],
+  probeListen: [
+    '--probe-listen <address>',
+    'serve /healthz, /readyz and /metrics here as well, and nothing else',
+  ],
+  defaultMesh: ['--default-mesh <name>', 'mesh of resources and proxies that name none', 'default'],
+  rootTrustDomain: ['--root-trust-domain <name>', 'trust domain that the secret ROOTCA stands for'],
+  refuseIntermediates: [
+    '--refuse-intermediates',
+    'refuse an intermediate without its issuer instead of re-rooting it',
+  ],
+  distrust: ['--distrust <file>', 'file of SHA-256 fingerprints or key hashes that are never served'],
+  stateDir: ['--state-dir <path>', 'keep the last good resources here, to start from them'],
+  guardHold: [
+    '--guard-hold <duration>',
+    'how long a mass loss of trust is held back; 0 switches it off',
+    '30s',
+  ],
+  drainGrace: ['--drain-grace <duration>', 'how long streams go on after SIGTERM', '5s'],
+  tlsCert: ['--tls-cert <file>', 'certificate chain of the xDS listener (PEM)'],
+  tlsKey: ['--tls-key <file>', 'private key of the xDS listener (PEM)'],
+  tlsClientCa: [
+    '--tls-client-ca <file>',
+    'authorities that must have signed the certificates of proxies (PEM)',
+  ],
+  maxDocumentBytes: ['--max-document-bytes <number>', 'longest document that is read', '1048576'],
+  maxCertificates: ['--max-certificates <number>', 'most certificates in one resource', '1000'],
+  maxNames: ['--max-names <number>', 'most names that one stream may subscribe to', '1000'],
+  cacheBytes: ['--cache-bytes <number>', 'bound of the certificate cache', '67108864'],
+  caMetrics: ['--no-ca-metrics', 'leave out the metrics of each single authority'],
+  output: ['-o, --output <format>', 'text or json', 'text'],
+  logLevel: ['--log-level <level>', 'debug, info, warn or error', 'info'],
+  logFormat: ['--log-format <format>', 'json, pretty, or auto: pretty on a terminal', 'auto'],
+} as const satisfies Record<string, readonly [flag: string, description: string, fallback?: string]>;
+
+export type FlagName = keyof typeof table;
+
+const parsers: Partial<Record<FlagName, (text: string) => unknown>> = {
+  guardHold: parseDuration,
+  drainGrace: parseDuration,
+  maxDocumentBytes: parseCount,
+  maxCertificates: parseCount,
+  maxNames: parseCount,
+  cacheBytes: parseCount,
+};
+
+const choices: Partial<Record<FlagName, readonly string[]>> = {
+  output: ['text', 'json'],
+  logLevel: ['debug', 'info', 'warn', 'error'],
+  logFormat: ['json', 'pretty', 'auto'],
+};
+
+/** The option of a flag, with its environment variable and default. */
+export function flag(name: FlagName): Option {
+  const [flags, description, fallback] = table[name] as readonly [string, string, string?];
+  const option = new Option(flags, description).env(environmentVariable(name));
+  const allowed = choices[name];
+  if (allowed !== undefined) option.choices(allowed);
+  const parser = parsers[name];
+  if (parser !== undefined) option.argParser(parser);
+  // The variable of a list has its items joined as in PATH.
+  if (name === 'dir')
+    option.argParser((text: string, before: string[] | undefined) => [
+      ...(before ?? []),
+      ...text.split(delimiter),
+    ]);
+  if (fallback !== undefined) option.default(parser === undefined ? fallback : parser(fallback), fallback);
+  return option;
+}
+
+/** All flags in the order of the table, for documentation. */
+export function describeFlags(): readonly {
+  readonly flag: string;
+  readonly variable: string;
+  readonly fallback: string;
+  readonly description: string;
+}[] {
+  return (Object.keys(table) as FlagName[]).map((name) => {
+    const [flags, description, fallback = ''] = table[name] as readonly [string, string, string?];
+    return { flag: flags, variable: environmentVariable(name), fallback, description };
+  });
+}
+
+export function environmentVariable(name: FlagName): string {
+  const flags = table[name][0];
+  const long = /--([a-z-]+)/.exec(flags)?.[1] ?? name;
+  return `MESHTRUST_${long.replaceAll('-', '_').toUpperCase()}`;
+}
+
+/** `30s`, `500ms`, `2m`, `1h` or `0`, in milliseconds. */
+export function parseDuration(text: string): number {
+  const match = /^(\d{1,9})(ms|s|m|h)$/.exec(text);
+  if (text === '0') return 0;
+  const factor = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match?.[2] ?? ''];
+  if (match === null || factor === undefined)
+    throw new InvalidArgumentError('Give a duration such as 30s, 500ms, 2m, or 0.');
+  return Number(match[1]) * factor;
+}
+
+function parseCount(text: string): number {
+  if (!/^[1-9]\d{0,11}$/.test(text)) throw new InvalidArgumentError('Give a whole number above zero.');
+  return Number(text);
+}

@@ -1,0 +1,37 @@
+import { Command, CommanderError } from 'commander';
+import { addBundleCommand } from './bundle-command.ts';
+import { CommandError, exitCode } from './exit-code.ts';
+import type { CommandIo } from './io.ts';
+import { addServeCommand } from './serve-command.ts';
+import { addValidateCommand } from './validate-command.ts';
+import { version } from './version.ts';
+
+/** Runs one command line to its end and returns the exit code of the process. */
+export async function runProgram(io: CommandIo): Promise<number> {
+  let code: number = exitCode.ok;
+  const program = new Command('meshtrust')
+    .description(
+      'Trust bundles for Envoy: MeshTrust resources in, SPIFFE validation contexts out, over SDS and ADS.',
+    )
+    .version(version)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+    });
+  const done = (result: number): void => {
+    code = result;
+  };
+  addServeCommand(program, io, done);
+  addValidateCommand(program, io, done);
+  addBundleCommand(program, io, done);
+  try {
+    await program.parseAsync(io.args, { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.ok : exitCode.usage;
+    if (!(error instanceof CommandError)) throw error;
+    io.stderr.write(`error: ${error.message}\n`);
+    return error.code;
+  }
+}

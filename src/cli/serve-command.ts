@@ -1,0 +1,69 @@
+import type { Command } from 'commander';
+import { serve } from '../app/serve.ts';
+import { CommandError, exitCode } from './exit-code.ts';
+import { flag } from './flags.ts';
+import type { FlagName } from './flags.ts';
+import type { CommandIo } from './io.ts';
+import { addReadingOptions } from './offline-options.ts';
+import type { ReadingOptions } from './offline-options.ts';
+import { version } from './version.ts';
+
+const flags: readonly FlagName[] = [
+  'dir',
+  'xdsListen',
+  'adminListen',
+  'probeListen',
+  'rootTrustDomain',
+  'refuseIntermediates',
+  'distrust',
+  'stateDir',
+  'guardHold',
+  'drainGrace',
+  'tlsCert',
+  'tlsKey',
+  'tlsClientCa',
+  'maxNames',
+  'caMetrics',
+  'logLevel',
+  'logFormat',
+];
+
+interface ServeFlags extends ReadingOptions {
+  readonly dir?: readonly string[];
+  readonly xdsListen: string;
+  readonly adminListen: string;
+  readonly probeListen?: string;
+  readonly rootTrustDomain?: string;
+  readonly refuseIntermediates?: boolean;
+  readonly distrust?: string;
+  readonly stateDir?: string;
+  readonly guardHold: number;
+  readonly drainGrace: number;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsClientCa?: string;
+  readonly maxNames: number;
+  readonly caMetrics: boolean;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  readonly logFormat: 'json' | 'pretty' | 'auto';
+}
+
+/** `meshtrust serve`: runs until it is asked to end. */
+export function addServeCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
+  const command = program.command('serve').description('serve trust to Envoy, and each change of it');
+  for (const name of flags) command.addOption(flag(name));
+  addReadingOptions(command).action(async (options: ServeFlags) => {
+    const { dir = [] } = options;
+    if (dir.length === 0) throw new CommandError(exitCode.usage, 'say where the resources are: --dir PATH');
+    await serve({ ...options, version, dirs: dir, tls: tlsOf(options) }, io);
+    done(exitCode.ok);
+  });
+}
+
+function tlsOf({ tlsCert, tlsKey, tlsClientCa }: ServeFlags): Parameters<typeof serve>[0]['tls'] {
+  if (tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined) return undefined;
+  if (tlsCert === undefined || tlsKey === undefined) {
+    throw new CommandError(exitCode.usage, 'TLS needs both --tls-cert and --tls-key');
+  }
+  return { certificate: tlsCert, key: tlsKey, clientCa: tlsClientCa };
+}

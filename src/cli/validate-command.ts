@@ -1,0 +1,55 @@
+import type { Command } from 'commander';
+import { formatFinding } from '../findings/finding.ts';
+import type { Finding } from '../findings/finding.ts';
+import { createMeshBuilder } from '../snapshot/mesh-builder.ts';
+import { allFindings } from '../snapshot/all-findings.ts';
+import { exitCode } from './exit-code.ts';
+import { flag } from './flags.ts';
+import type { CommandIo } from './io.ts';
+import { addReadingOptions, parseOptionsOf } from './offline-options.ts';
+import type { ReadingOptions } from './offline-options.ts';
+import { readOffline } from './read-offline.ts';
+
+interface ValidateOptions extends ReadingOptions {
+  readonly refuseIntermediates?: boolean;
+  readonly strict?: boolean;
+  readonly output: 'text' | 'json';
+}
+
+/** `meshtrust validate`: what `serve` would refuse or warn about, one line each on stdout. */
+export function addValidateCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
+  const command = program
+    .command('validate')
+    .description('check files offline; exit 1 on any violation or refused block')
+    .argument('<path...>', 'files or directories')
+    .option('--strict', 'exit 1 on warnings as well')
+    .addOption(flag('output'))
+    .addOption(flag('refuseIntermediates'));
+  addReadingOptions(command).action(async (paths: string[], options: ValidateOptions) => {
+    const view = await readOffline(paths, parseOptionsOf(options), io.signal);
+    const builder = createMeshBuilder({
+      distrusted: new Set(),
+      refuseIntermediates: options.refuseIntermediates ?? false,
+    });
+    const findings = allFindings(view.findings, builder.build(view.holdings, Date.now()), Date.now());
+    if (options.output === 'json') io.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
+    else for (const finding of findings) io.stdout.write(`${finding.severity}: ${formatFinding(finding)}\n`);
+    const accepted = view.sources.reduce((sum, source) => sum + source.accepted, 0);
+    io.stderr.write(`${summary(accepted, findings)}\n`);
+    done(isNegative(findings, options.strict ?? false) ? exitCode.negative : exitCode.ok);
+  });
+}
+
+function isNegative(findings: readonly Finding[], strict: boolean): boolean {
+  // An authority that expires within days is urgent, but the files are as valid as they were.
+  return findings.some(
+    ({ severity, code }) => (severity === 'error' && code !== 'MT023') || (strict && severity !== 'info'),
+  );
+}
+
+function summary(accepted: number, findings: readonly Finding[]): string {
+  const count = (severity: Finding['severity']): number =>
+    findings.filter((finding) => finding.severity === severity).length;
+  const resources = accepted === 1 ? '1 MeshTrust' : `${accepted} MeshTrusts`;
+  return `${resources} accepted; ${count('error')} errors, ${count('warning')} warnings, ${count('info')} notes`;
+}

@@ -1,0 +1,21 @@
+import { parseFile } from '../../src/model/parse-file.ts';
+import type { ParsedFile } from '../../src/model/parse-file.ts';
+import type { MeshTrust } from '../../src/model/mesh-trust.ts';
+import { createAnchorReader } from '../../src/x509/anchor-reader.ts';
+import { meshTrustYaml } from './mesh-trust-text.ts';
+import type { MeshTrustText } from './mesh-trust-text.ts';
+
+export const reader = createAnchorReader();
+
+/** Parses a file's text as the program does, with the default mesh `default`. */
+export function parse(text: string, file = 'trust.yaml'): ParsedFile {
+  return parseFile(file, text, { defaultMesh: 'default', reader });
+}
+
+/** The only resource of a text that is valid. */
+export function resourceOf(text: MeshTrustText): MeshTrust {
+  const parsed = parse(meshTrustYaml(text), `${text.name}.yaml`);
+  const [document] = parsed.kind === 'documents' ? parsed.documents : [];
+  if (document?.kind !== 'mesh-trust') throw new Error(`not a valid MeshTrust: ${JSON.stringify(parsed)}`);
+  return document.resource;
+}
