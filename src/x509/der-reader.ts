@@ -74,7 +74,7 @@ export function createCursor(der: Uint8Array, from: number, to: number): Cursor 
   };
   const take = (expected: number, what: string): Element => {
     if (peek() !== expected) {
-      throw new DerError(at < to ? `${what} has the wrong ASN.1 type` : `${what} is missing`);
+      throw at < to ? new DerError(`${what} must be of another ASN.1 type`) : missing(what);
     }
     return any(what);
   };
@@ -85,7 +85,7 @@ export function createCursor(der: Uint8Array, from: number, to: number): Cursor 
     take,
     takeIf: (expected, what) => (peek() === expected ? any(what) : undefined),
     done: (what) => {
-      if (at !== to) throw new DerError(`${what} has data after its end`);
+      if (at !== to) throw new DerError(`data follows the end of ${what}`);
     },
   };
 }
@@ -108,18 +108,19 @@ export function contents(der: Uint8Array, element: Element): Uint8Array {
 function readElement(der: Uint8Array, start: number, limit: number, what: string): Element {
   const first = der[start];
   const length = der[start + 1];
+  if (start >= limit) throw missing(what);
   if (first === undefined || length === undefined || start + 2 > limit) throw cutShort(what);
   // Tag numbers above 30 and class or form bits that no certificate uses are left to the caller's `take`.
-  if ((first & 0x1f) === 0x1f) throw new DerError(`${what} has a tag of several bytes`);
-  if (first === 0) throw new DerError(`${what} has the tag zero`);
+  if ((first & 0x1f) === 0x1f) throw new DerError(`the tag of ${what} has several bytes`);
+  if (first === 0) throw new DerError(`the tag of ${what} is zero`);
   if (length < 0x80) return element(first, start, start + 2, length, limit, what);
-  if (length === 0x80) throw new DerError(`${what} has an indefinite length`);
+  if (length === 0x80) throw new DerError(`the length of ${what} is indefinite`);
   const count = length & 0x7f;
   if (count > 4 || start + 2 + count > limit) throw cutShort(what);
   let value = 0;
   for (let at = start + 2; at < start + 2 + count; at++) value = value * 256 + (der[at] ?? 0);
   if (value < 0x80 || value < 256 ** (count - 1))
-    throw new DerError(`${what} has a length that is not minimal`);
+    throw new DerError(`the length of ${what} is not minimal`);
   return element(first, start, start + 2 + count, value, limit, what);
 }
 
@@ -136,6 +137,10 @@ function element(
   return { tag: tagByte, start, body, end };
 }
 
+function missing(what: string): DerError {
+  return new DerError(`${what} must not be missing`);
+}
+
 function cutShort(what: string): DerError {
-  return new DerError(`${what} is longer than what holds it`);
+  return new DerError(`the end of ${what} lies beyond what holds it`);
 }

@@ -84,7 +84,7 @@ export function takeList(
   tagByte: number = tag.sequence,
 ): void {
   const list = inside(cursor.der, cursor.take(tagByte, what));
-  if (list.peek() === undefined) throw new DerError(`${what} is an empty list`);
+  if (list.peek() === undefined) throw new DerError(`${what} must not be empty`);
   while (list.peek() !== undefined) walkOne(list);
 }
 

@@ -137,7 +137,7 @@ function walkSubjectAltName(value: Cursor): ExtensionValues {
 function walkNameConstraints(value: Cursor): ExtensionValues {
   const what = 'the name constraints';
   const fields = inside(value.der, value.take(tag.sequence, what));
-  if (fields.peek() === undefined) throw new DerError(`${what} are empty`);
+  if (fields.peek() === undefined) throw new DerError(`${what} must not be empty`);
   for (const list of [contextConstructed(0), contextConstructed(1)]) {
     if (fields.peek() !== list) continue;
     takeList(
@@ -147,7 +147,7 @@ function walkNameConstraints(value: Cursor): ExtensionValues {
         const subtree = inside(items.der, items.take(tag.sequence, `a part of ${what}`));
         takeGeneralName(subtree, what, 'constraint');
         // RFC 5280 rules out `minimum` and `maximum`, and BoringSSL fails every chain under them.
-        if (subtree.peek() !== undefined) throw new DerError(`${what} have a minimum or a maximum`);
+        if (subtree.peek() !== undefined) throw new DerError(`${what} must not have a minimum or a maximum`);
       },
       list,
     );
