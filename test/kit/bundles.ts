@@ -1,0 +1,40 @@
+import { buildBundle } from '../../src/bundle/build-bundle.ts';
+import type { BundlePolicy, TrustBundle } from '../../src/bundle/trust-bundle.ts';
+import { currentShare } from '../../src/ledger/share.ts';
+import type { Share } from '../../src/ledger/share.ts';
+import type { TrustDomain } from '../../src/model/mesh-trust.ts';
+import type { Certificate } from './certificates.ts';
+import { resourceOf } from './resources.ts';
+
+export const noPolicy: BundlePolicy = { distrusted: new Set(), refuseIntermediates: false };
+
+/** The share of one resource that lists the given certificates. */
+export function shareOf(
+  trustDomain: string,
+  certificates: readonly Pick<Certificate, 'certPem'>[],
+  name = 'trust',
+): Share {
+  return currentShare(resourceOf({ name, trustDomain, pems: certificates.map(({ certPem }) => certPem) }));
+}
+
+export interface BundleOptions {
+  readonly policy?: BundlePolicy;
+  readonly now?: number;
+  readonly previous?: TrustBundle;
+}
+
+/** The bundle of one trust domain, of resources that list certificates. */
+export function bundleOf(shares: readonly Share[], options: BundleOptions = {}): TrustBundle {
+  const trustDomain = shares[0]?.trustDomain ?? ('a.test' as TrustDomain);
+  return buildBundle({ mesh: 'default', trustDomain, shares, now: Date.now(), policy: noPolicy, ...options });
+}
+
+/** Subjects of what is served, sorted, with a mark where it is not served as it was listed. */
+export function served({ anchors }: TrustBundle): readonly string[] {
+  return anchors
+    .map(
+      ({ certificate, rooting }) =>
+        certificate.subject.replace(/^CN=/, '') + (rooting === 'as-listed' ? '' : ` ${rooting}`),
+    )
+    .sort();
+}
