@@ -45,6 +45,7 @@ export interface AnchorReader {
 const defaultMaxBytes = 64 * 1024 * 1024;
 /** What an entry costs beside the bytes that it holds: objects, short strings, the cache's own links. */
 const certificateOverhead = 1500;
+const refusalSize = 400;
 const blockOverhead = 160;
 const textOverhead = 250;
 
@@ -55,10 +56,7 @@ const textOverhead = 250;
  */
 export function createAnchorReader(options: { readonly maxBytes?: number | undefined } = {}): AnchorReader {
   const maxSize = options.maxBytes ?? defaultMaxBytes;
-  const texts = new LRUCache<string, readonly AnchorBlock[]>({
-    maxSize,
-    sizeCalculation: (blocks) => textOverhead + blocks.length * blockOverhead,
-  });
+  const texts = new LRUCache<string, readonly AnchorBlock[]>({ maxSize });
   const certificates = new LRUCache<string, CertificateReading>({
     maxSize,
     sizeCalculation: sizeOfReading,
@@ -88,8 +86,15 @@ export function createAnchorReader(options: { readonly maxBytes?: number | undef
         return known;
       }
       counts.textMisses++;
-      const blocks = decodePem(pem).map((block) => readBlock(block, readDer));
-      texts.set(key, blocks);
+      let size = textOverhead;
+      const blocks = decodePem(pem).map((block) => {
+        const misses = counts.certificateMisses;
+        const anchor = readBlock(block, readDer);
+        // A certificate counts with the text that read it first: the text keeps it even when its own cache does not.
+        size += blockOverhead + (counts.certificateMisses > misses ? sizeOfBlock(anchor) : 0);
+        return anchor;
+      });
+      texts.set(key, blocks, { size });
       return blocks;
     },
     stats: () => ({
@@ -123,5 +128,14 @@ function refused(index: number, line: number, code: BlockRefusalCode, reason: st
 }
 
 function sizeOfReading(reading: CertificateReading): number {
-  return certificateOverhead + (reading.kind === 'ca' ? reading.certificate.der.length : 0);
+  return reading.kind === 'ca' ? sizeOf(reading.certificate) : refusalSize;
+}
+
+function sizeOfBlock(block: AnchorBlock): number {
+  return block.kind === 'anchor' ? sizeOf(block.certificate) : 0;
+}
+
+/** Twice the DER: its display strings and hashes grow with it. */
+function sizeOf({ der }: Certificate): number {
+  return certificateOverhead + 2 * der.length;
 }

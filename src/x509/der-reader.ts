@@ -119,8 +119,7 @@ function readElement(der: Uint8Array, start: number, limit: number, what: string
   if (count > 4 || start + 2 + count > limit) throw cutShort(what);
   let value = 0;
   for (let at = start + 2; at < start + 2 + count; at++) value = value * 256 + (der[at] ?? 0);
-  if (value < 0x80 || value < 256 ** (count - 1))
-    throw new DerError(`the length of ${what} is not minimal`);
+  if (value < 0x80 || value < 256 ** (count - 1)) throw new DerError(`the length of ${what} is not minimal`);
   return element(first, start, start + 2 + count, value, limit, what);
 }
 

@@ -293,7 +293,11 @@ const refusals: readonly (readonly [string, Partial<CertificateFields>, string])
     validity(printableString('250101000000Z')),
     'MT014 the start of validity must be of another ASN.1 type',
   ],
-  ['only one time', { validity: sequence(utcTime('250101000000Z')) }, 'MT014 the end of validity must not be missing'],
+  [
+    'only one time',
+    { validity: sequence(utcTime('250101000000Z')) },
+    'MT014 the end of validity must not be missing',
+  ],
   ['an empty list of extensions', { extensions: [] }, 'MT014 the extensions must not be empty'],
   [
     'an extension twice',
@@ -370,7 +374,11 @@ const refusals: readonly (readonly [string, Partial<CertificateFields>, string])
     withExtension('2.5.29.17', sequence(contextPrimitive(7, Buffer.alloc(5)))),
     'MT014 a name in the subject alternative name is not an IP address',
   ],
-  ['empty name constraints', withExtension('2.5.29.30', sequence()), 'MT014 the name constraints must not be empty'],
+  [
+    'empty name constraints',
+    withExtension('2.5.29.30', sequence()),
+    'MT014 the name constraints must not be empty',
+  ],
   [
     'name constraints with a maximum',
     withExtension(
