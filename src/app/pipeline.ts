@@ -1,6 +1,7 @@
 import type { Finding } from '../findings/finding.ts';
 import { nextExpiryChange } from '../bundle/expiry.ts';
 import type { BundlePolicy } from '../bundle/trust-bundle.ts';
+import type { Grant } from '../ledger/entry.ts';
 import type { Ledger, LedgerEvent, LedgerView } from '../ledger/ledger.ts';
 import { readinessOf } from '../ledger/readiness.ts';
 import type { Readiness } from '../ledger/readiness.ts';
@@ -56,6 +57,8 @@ export interface Pipeline {
   /** Ends all holds of the mass-loss guard; returns the trust domains that were held. */
   releaseGuard(): LedgerView['held'];
   view(): PipelineView;
+  /** What a path gives at the moment, to be kept as its last good state. */
+  grantsOf(source: string, path: string): readonly Grant[];
   close(): void;
 }
 
@@ -180,6 +183,7 @@ export function createPipeline({
       return held;
     },
     view: () => ({ readiness, ledger: ledgerView, meshes, findings }),
+    grantsOf: (source, path) => ledger.grantsOf(source, path),
     close() {
       cancelBuild?.();
       cancelWake?.();

@@ -1,0 +1,33 @@
+/** Everything `meshtrust serve` can be told. */
+export interface ServeOptions {
+  readonly version: string;
+  readonly dirs: readonly string[];
+  /** `HOST:PORT` or `unix:PATH`. */
+  readonly xdsListen: string;
+  readonly adminListen: string;
+  readonly probeListen?: string | undefined;
+  readonly defaultMesh: string;
+  readonly rootTrustDomain?: string | undefined;
+  readonly refuseIntermediates?: boolean | undefined;
+  readonly distrust?: string | undefined;
+  readonly stateDir?: string | undefined;
+  /** Milliseconds. */
+  readonly guardHold: number;
+  /** Milliseconds. */
+  readonly drainGrace: number;
+  readonly tls: TlsFiles | undefined;
+  readonly maxDocumentBytes: number;
+  readonly maxCertificates: number;
+  readonly maxNames: number;
+  readonly cacheBytes: number;
+  readonly caMetrics: boolean;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  readonly logFormat: 'json' | 'pretty' | 'auto';
+}
+
+export interface TlsFiles {
+  readonly certificate: string;
+  readonly key: string;
+  /** Authorities that must have signed the certificates of proxies. */
+  readonly clientCa: string | undefined;
+}
