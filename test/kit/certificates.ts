@@ -78,8 +78,9 @@ export function makeLeaf(issuer: Signer, options: LeafOptions = {}): Certificate
 /** A self-signed end-entity certificate: never a CA. */
 export function makeSelfSignedLeaf(options: LeafOptions = {}): Certificate {
   const key = options.key ?? makeKey(options.keyType);
+  const { publicKey, privateKey } = key;
   const name = nameOf(options, 'self-signed workload');
-  return makeLeaf({ name, serial: 1n, ...key }, { ...options, key, subject: name });
+  return makeLeaf({ name, serial: 1n, publicKey, privateKey }, { ...options, key, subject: name });
 }
 
 /** PEM of a certificate revocation list of `issuer` (RFC 5280, 5.1), issued now for a day. */
@@ -117,13 +118,14 @@ function caDefaults(commonName: string): CertificateOptions {
 
 function make(options: CertificateOptions, by: Signer | 'itself'): Certificate {
   const { commonName: _, subject: __, keyType, key: given, ...overrides } = options;
-  const key = given ?? makeKey(keyType);
+  // Only the keys of what was given: that may be a whole certificate.
+  const { publicKey, privateKey } = given ?? makeKey(keyType);
   const name = nameOf(options, 'unnamed');
   const spec: CertificateSpec = {
     version: 3,
     serial: randomSerial(),
     subject: name,
-    publicKey: key.publicKey,
+    publicKey,
     notBefore: new Date(Date.now() - hour),
     notAfter: new Date(Date.now() + day),
     basicConstraints: undefined,
@@ -136,17 +138,18 @@ function make(options: CertificateOptions, by: Signer | 'itself'): Certificate {
     extendedKeyUsage: [],
     ...overrides,
   };
-  const issuer = by === 'itself' ? { name, serial: spec.serial, ...key } : by;
+  const issuer = by === 'itself' ? { name, serial: spec.serial, publicKey, privateKey } : by;
   const der = issueCertificate(spec, issuer);
   return {
     der,
     certPem: toPem(der),
-    keyPem: key.privateKey.export({ format: 'pem', type: 'pkcs8' }),
+    keyPem: privateKey.export({ format: 'pem', type: 'pkcs8' }),
     name,
     serial: spec.serial,
     notBefore: spec.notBefore,
     notAfter: spec.notAfter,
-    ...key,
+    publicKey,
+    privateKey,
   };
 }
 

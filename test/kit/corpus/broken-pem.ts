@@ -36,7 +36,7 @@ export const brokenPem: readonly BrokenInput[] = [
     'headers in the block',
     text(begin, 'Proc-Type: 4,ENCRYPTED', 'DEK-Info: AES-128-CBC,00', '', ...body, end),
   ),
-  before('a BEGIN inside the block', text(begin, firstLine, begin, ...body, end)),
+  before('a BEGIN inside the block', text(begin, firstLine, begin, ...body.slice(1), end)),
   before('two blocks joined without a line feed', pem.trimEnd() + makeCa().certPem),
   before('line feeds as backslash and n', `${pem.trimEnd().replaceAll('\n', '\\n')}\n`),
   before('all on one line', `${pem.trimEnd().replaceAll('\n', ' ')}\n`),

@@ -33,8 +33,8 @@ const files: Readonly<Record<string, (healthy: Healthy) => string | Uint8Array>>
   'JSON cut short': (healthy) => JSON.stringify({ type: 'MeshTrust', spec: healthy }).slice(0, -20),
   'bytes that are no text': () => Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0, 0xff, 0xfe, 0x80, 0, 1]),
   'NUL bytes behind the end': (healthy) => Buffer.concat([Buffer.from(whole(healthy)), Buffer.alloc(64)]),
-  'a byte that is not UTF-8': (healthy) =>
-    Buffer.concat([Buffer.from(whole(healthy)), Buffer.from([0x23, 0x20, 0xc3, 0x28, 0x0a])]),
+  'a trust domain that is not UTF-8': (healthy) =>
+    Buffer.from(whole(healthy).replace(`"${healthy.trustDomain}"`, '"m\u00fcller.test"'), 'latin1'),
 };
 
 /** Damage to a file that leaves nothing in it to be relied on. */

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { test } from 'node:test';
+
+import {
+  longName,
+  makeCa,
+  makeCrlPem,
+  makeIntermediate,
+  makeKey,
+  makeLeaf,
+  makeSelfSignedLeaf,
+} from './certificates.ts';
+import type { Certificate, KeyType } from './certificates.ts';
+
+const read = ({ certPem }: Pick<Certificate, 'certPem'>) => new X509Certificate(certPem);
+
+for (const keyType of ['ec-p256', 'ec-p384', 'rsa-2048'] satisfies KeyType[]) {
+  test(`a chain of ${keyType} verifies link by link`, () => {
+    const ca = makeCa({ keyType });
+    const intermediate = makeIntermediate(ca, { keyType });
+    const leaf = makeLeaf(intermediate, { keyType, spiffeId: 'spiffe://a.test/x' });
+    const [top, middle, bottom] = [read(ca), read(intermediate), read(leaf)];
+    assert.deepEqual([top.ca, middle.ca, bottom.ca], [true, true, false]);
+    assert.ok(top.verify(top.publicKey));
+    assert.ok(middle.verify(top.publicKey) && middle.checkIssued(top));
+    assert.ok(bottom.verify(middle.publicKey) && bottom.checkIssued(middle));
+    assert.ok(bottom.checkPrivateKey(leaf.privateKey));
+    assert.equal(bottom.subjectAltName, 'URI:spiffe://a.test/x');
+  });
+}
+
+test('a certificate has the dates it was given, to the second', () => {
+  const notBefore = new Date('1999-12-31T23:59:59Z');
+  const notAfter = new Date('2050-01-01T00:00:00Z');
+  const certificate = read(makeCa({ notBefore, notAfter }));
+  assert.deepEqual([certificate.validFromDate, certificate.validToDate], [notBefore, notAfter]);
+});
+
+test('what makes a CA can be left out or denied', () => {
+  const cas = [
+    makeCa({ basicConstraints: { kind: 'end-entity' } }),
+    makeCa({ basicConstraints: undefined }),
+    makeCa({ keyUsage: ['digitalSignature'] }),
+    makeCa({ version: 1 }),
+    makeSelfSignedLeaf(),
+  ];
+  assert.deepEqual(
+    cas.map((ca) => read(ca).ca),
+    [false, false, false, false, false],
+  );
+  assert.ok(cas.map(read).every((certificate) => certificate.verify(certificate.publicKey)));
+});
+
+test('a renewed CA has the same name and key, a namesake only the name', () => {
+  const key = makeKey();
+  const [old, renewed, namesake] = [makeCa({ key }), makeCa({ key }), makeCa()].map(read);
+  assert.ok(old !== undefined && renewed !== undefined && namesake !== undefined);
+  assert.deepEqual([renewed.subject, namesake.subject], [old.subject, old.subject]);
+  assert.notEqual(renewed.fingerprint256, old.fingerprint256);
+  assert.ok(renewed.verify(old.publicKey));
+  assert.ok(!namesake.verify(old.publicKey));
+});
+
+test('a cross-certificate has the name and key of one CA and the signature of another', () => {
+  const [one, other] = [makeCa({ commonName: 'One' }), makeCa({ commonName: 'Other' })];
+  const cross = read(makeIntermediate(other, { key: one, subject: one.name }));
+  assert.deepEqual([cross.subject, cross.issuer], ['CN=One', 'CN=Other']);
+  assert.ok(cross.verify(other.publicKey));
+  assert.ok(cross.publicKey.equals(one.publicKey));
+});
+
+test('a long name is about as long as asked for', () => {
+  const plain = makeCa({ subject: [['CN', 'x']], authorityKeyId: undefined }).der.length;
+  const long = makeCa({ subject: longName(4000, 'x'), authorityKeyId: undefined }).der.length;
+  // Subject and issuer both.
+  assert.ok(Math.abs((long - plain) / 2 - 4000) < 200, `${(long - plain) / 2} bytes`);
+});
+
+test('a revocation list is PEM of its own label', () => {
+  assert.match(makeCrlPem(makeCa(), [5n]), /^-----BEGIN X509 CRL-----\n[\w+/=\n]+-----END X509 CRL-----\n$/);
+});
