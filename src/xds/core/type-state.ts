@@ -1,0 +1,65 @@
+import type { ResponseContent } from './encode.ts';
+import type { Frame } from './frames.ts';
+import type { Refusals } from './refusals.ts';
+import type { DeltaRequest, SotwRequest } from './request.ts';
+import type { ResourceSet } from './resource.ts';
+import type { Observe, RequestKind } from './session-event.ts';
+import type { Change } from './snapshot-store.ts';
+
+/** How resources of a type are sent. */
+export interface TypeOptions {
+  /**
+   * Each response carries one resource, so that a refusal names it; what a node refused is then withheld
+   * from it. For secrets. Default: all that changed in one response.
+   */
+  readonly oneResourcePerResponse?: boolean | undefined;
+  /**
+   * SotW responses carry everything that is subscribed to, and what is left out is thereby deleted. Default:
+   * for Cluster and Listener, as the protocol demands.
+   */
+  readonly fullState?: boolean | undefined;
+  /**
+   * What a request gets while the store has nothing of its type, not even a default: `hold` waits for it,
+   * `empty` answers once with nothing, unless the request quotes versions. Default: `hold`.
+   */
+  readonly unset?: 'hold' | 'empty' | undefined;
+}
+
+/** A response that is to be written now. */
+export interface Outgoing extends ResponseContent {
+  readonly nonce: string;
+  /** The encoded message. Shared between streams: never write to it. */
+  readonly bytes: Uint8Array;
+}
+
+/** What the state of one type is made with. */
+export interface TypeContext {
+  readonly typeUrl: string;
+  readonly options: TypeOptions;
+  readonly ackTimeoutMs: number;
+  readonly refusals: Refusals;
+  readonly observe: Observe;
+  /** Encodes a response; its nonce was not used on the stream before. */
+  readonly frame: (content: ResponseContent) => Frame;
+}
+
+/** One type on one stream: what is subscribed to, and what of it is still to be sent. */
+export interface TypeState<Request extends SotwRequest | DeltaRequest> {
+  request(request: Request, now: number): RequestKind;
+  /** The set is what the change led to. */
+  changed(change: Change, set: ResourceSet | undefined): void;
+  /** The next response, from the set as it is now, or undefined when nothing is to be sent. */
+  take(set: ResourceSet | undefined, now: number): Outgoing | undefined;
+  /** Names subscribed to. */
+  readonly size: number;
+  /** How many that would be after a request. */
+  sizeAfter(request: Request): number;
+  /** When a change that is held back may go out without an answer to the one before it, in ms. */
+  readonly wakeAt: number | undefined;
+}
+
+/** Encodes a response and puts down what it says beside its bytes. */
+export function outgoing(context: TypeContext, content: ResponseContent): Outgoing {
+  const { nonce, bytes } = context.frame(content);
+  return { ...content, nonce, bytes };
+}

@@ -1,0 +1,32 @@
+/**
+ * An xDS control-plane engine over any type URL: a store of named resources, the protocol (delta and state
+ * of the world, with the rules that Envoy's behaviour imposes) as pure state machines, and the gRPC services
+ * that put them on a wire.
+ */
+export { createResource, createResourceSet, lookup, wildcardNames } from './core/resource.ts';
+export type { Resource, ResourceSet } from './core/resource.ts';
+export { combinedVersion, contentVersion } from './core/content-version.ts';
+export type { Versioned } from './core/content-version.ts';
+export { createSnapshotStore } from './core/snapshot-store.ts';
+export type { Change, SnapshotStore, SnapshotView } from './core/snapshot-store.ts';
+export { anonymousNode } from './core/request.ts';
+export type { ErrorDetail, Protocol, XdsNode } from './core/request.ts';
+export { defaultStreamLimits } from './core/session.ts';
+export type { StreamLimits } from './core/session.ts';
+export type { RefusalMemoryLimits } from './core/refusal-memory.ts';
+export type { ResponseContent } from './core/encode.ts';
+export type { Outgoing, TypeOptions } from './core/type-state.ts';
+export type { Acked, NameAndVersion, Nacked, Quoted, RequestKind } from './core/session-event.ts';
+export { typeUrls } from './core/type-urls.ts';
+export { addXdsServices } from './server/xds-server.ts';
+export type { XdsServer, XdsServerOptions } from './server/xds-server.ts';
+export type {
+  ObservedFetch,
+  ObservedRequest,
+  StreamEnd,
+  StreamInfo,
+  XdsObserver,
+} from './server/observer.ts';
+export { discoveryServices } from './server/services.ts';
+export type { DiscoveryService, Transport } from './server/services.ts';
+export { loadPackageDefinition, protoDirectory, protoFiles } from './server/package-definition.ts';

@@ -1,0 +1,147 @@
+import type { MessageTypeDefinition, PackageDefinition } from '@grpc/proto-loader';
+import type { DeltaRequest, ErrorDetail, SotwRequest, XdsNode } from '../core/request.ts';
+import { loadPackageDefinition } from './package-definition.ts';
+
+/** Decodes requests. Throws on bytes that are not such a message. */
+export interface RequestDecoder {
+  readonly sotw: (bytes: Uint8Array) => SotwRequest;
+  readonly delta: (bytes: Uint8Array) => DeltaRequest;
+}
+
+/** Makes a decoder from the proto files. */
+export function createRequestDecoder(
+  definition: PackageDefinition = loadPackageDefinition(),
+): RequestDecoder {
+  const sotw = messageOf(definition, 'envoy.service.discovery.v3.DiscoveryRequest');
+  const delta = messageOf(definition, 'envoy.service.discovery.v3.DeltaDiscoveryRequest');
+  return {
+    sotw(bytes) {
+      const raw = sotw.deserialize(asBuffer(bytes)) as RawSotwRequest;
+      return {
+        kind: 'sotw',
+        node: nodeOf(raw.node),
+        typeUrl: raw.type_url,
+        names: raw.resource_names,
+        version: raw.version_info,
+        nonce: raw.response_nonce,
+        error: errorOf(raw.error_detail),
+      };
+    },
+    delta(bytes) {
+      const raw = delta.deserialize(asBuffer(bytes)) as RawDeltaRequest;
+      return {
+        kind: 'delta',
+        node: nodeOf(raw.node),
+        typeUrl: raw.type_url,
+        subscribe: raw.resource_names_subscribe,
+        unsubscribe: raw.resource_names_unsubscribe,
+        initialVersions: new Map(Object.entries(raw.initial_resource_versions)),
+        nonce: raw.response_nonce,
+        error: errorOf(raw.error_detail),
+      };
+    },
+  };
+}
+
+function messageOf(definition: PackageDefinition, name: string): MessageTypeDefinition<object, object> {
+  const message = definition[name];
+  if (message === undefined || !('deserialize' in message)) throw new Error(`no message ${name} in proto/`);
+  return message as MessageTypeDefinition<object, object>;
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function nodeOf(raw: RawNode | null): XdsNode | undefined {
+  if (raw === null) return undefined;
+  return {
+    id: raw.id,
+    cluster: raw.cluster,
+    metadata: raw.metadata === null ? {} : jsonOfStruct(raw.metadata),
+    userAgentName: raw.user_agent_name,
+    userAgentVersion: raw.user_agent_version ?? versionOf(raw.user_agent_build_version?.version),
+  };
+}
+
+function versionOf(version: RawSemanticVersion | null | undefined): string {
+  return version ? `${version.major_number}.${version.minor_number}.${version.patch}` : '';
+}
+
+function errorOf(raw: ErrorDetail | null): ErrorDetail | undefined {
+  return raw === null ? undefined : { code: raw.code, message: raw.message };
+}
+
+/** A Struct as a JSON object. Its keys are the peer's choice, so it has no prototype to be mistaken for. */
+function jsonOfStruct(struct: RawStruct): Record<string, unknown> {
+  const object = Object.create(null) as Record<string, unknown>;
+  for (const [key, value] of Object.entries(struct.fields)) object[key] = jsonOfValue(value);
+  return object;
+}
+
+function jsonOfValue(value: RawValue): unknown {
+  switch (value.kind) {
+    case 'numberValue':
+      return value.numberValue;
+    case 'stringValue':
+      return value.stringValue;
+    case 'boolValue':
+      return value.boolValue;
+    case 'structValue':
+      return jsonOfStruct(value.structValue);
+    case 'listValue':
+      return value.listValue.values.map(jsonOfValue);
+    case 'nullValue':
+    case undefined:
+      return null;
+  }
+}
+
+// What the loader makes of each message, with the options it is called with: absent messages are null.
+
+interface RawSotwRequest {
+  readonly version_info: string;
+  readonly node: RawNode | null;
+  readonly resource_names: readonly string[];
+  readonly type_url: string;
+  readonly response_nonce: string;
+  readonly error_detail: ErrorDetail | null;
+}
+
+interface RawDeltaRequest {
+  readonly node: RawNode | null;
+  readonly type_url: string;
+  readonly resource_names_subscribe: readonly string[];
+  readonly resource_names_unsubscribe: readonly string[];
+  readonly initial_resource_versions: Readonly<Record<string, string>>;
+  readonly response_nonce: string;
+  readonly error_detail: ErrorDetail | null;
+}
+
+interface RawNode {
+  readonly id: string;
+  readonly cluster: string;
+  readonly metadata: RawStruct | null;
+  readonly user_agent_name: string;
+  readonly user_agent_version?: string;
+  readonly user_agent_build_version?: { readonly version: RawSemanticVersion | null } | null;
+}
+
+interface RawSemanticVersion {
+  readonly major_number: number;
+  readonly minor_number: number;
+  readonly patch: number;
+}
+
+interface RawStruct {
+  readonly fields: Readonly<Record<string, RawValue>>;
+}
+
+// The loader takes google.protobuf.Struct from the copy that comes with it, whose names are in camel case.
+type RawValue =
+  | { readonly kind: 'numberValue'; readonly numberValue: number }
+  | { readonly kind: 'stringValue'; readonly stringValue: string }
+  | { readonly kind: 'boolValue'; readonly boolValue: boolean }
+  | { readonly kind: 'structValue'; readonly structValue: RawStruct }
+  | { readonly kind: 'listValue'; readonly listValue: { readonly values: readonly RawValue[] } }
+  | { readonly kind: 'nullValue' | undefined };

@@ -1,0 +1,85 @@
+import type { Outgoing } from '../core/type-state.ts';
+import type { Protocol } from '../core/request.ts';
+import type { Acked, Nacked, Quoted, RequestKind } from '../core/session-event.ts';
+import type { Transport } from './services.ts';
+
+/** A stream, as observers see it. The object is the same for the life of the stream. */
+export interface StreamInfo {
+  /** Counts up from 1 in a server. */
+  readonly id: number;
+  readonly transport: Transport;
+  readonly protocol: Protocol;
+  /** Address of the other end, or `unknown`. */
+  readonly address: string;
+  /** Empty until the first request, and when that names no node. */
+  readonly nodeId: string;
+  /** Undefined until the first request. */
+  readonly group: string | undefined;
+  /** Such as `envoy 1.40.0`. */
+  readonly userAgent: string;
+}
+
+/** How a stream ended: `CANCELLED` is the other end's doing, the others are ours, with their reason. */
+export interface StreamEnd {
+  readonly code: 'OK' | 'CANCELLED' | 'INVALID_ARGUMENT' | 'RESOURCE_EXHAUSTED' | 'UNAVAILABLE' | 'INTERNAL';
+  readonly message: string;
+}
+
+/** A request that was read. */
+export interface ObservedRequest {
+  readonly typeUrl: string;
+  readonly kind: RequestKind;
+}
+
+/** A unary request that was answered. */
+export interface ObservedFetch {
+  readonly transport: Transport;
+  readonly address: string;
+  readonly outcome: 'response' | 'refused' | 'not-ready';
+}
+
+/**
+ * What happens on streams, for logs, metrics and status. All of it is optional, called synchronously, and
+ * must be quick; what it throws is swallowed, and reported as a process warning the first time.
+ */
+export interface XdsObserver {
+  streamOpened?(stream: StreamInfo): void;
+  streamClosed?(stream: StreamInfo, end: StreamEnd): void;
+  request?(stream: StreamInfo, request: ObservedRequest): void;
+  /** A response was handed to the transport. Its bytes are shared: never write to them. */
+  response?(stream: StreamInfo, response: Outgoing): void;
+  acked?(stream: StreamInfo, ack: Acked): void;
+  quoted?(stream: StreamInfo, quote: Quoted): void;
+  nacked?(stream: StreamInfo, nack: Nacked): void;
+  fetched?(fetch: ObservedFetch): void;
+  /** A fault on our side, by which a stream was ended with INTERNAL. */
+  failed?(stream: StreamInfo, error: unknown): void;
+}
+
+/** The same observer, of which every method exists and none throws. */
+export type SafeObserver = Required<XdsObserver>;
+
+/** Keeps what an observer throws away from the streams. */
+export function createSafeObserver(observer: XdsObserver): SafeObserver {
+  let warned = false;
+  function guard(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      if (warned) return;
+      warned = true;
+      process.emitWarning(`an xDS observer threw; more of this is not reported: ${String(error)}`);
+    }
+  }
+  return {
+    streamOpened: (stream) => guard(() => observer.streamOpened?.(stream)),
+    streamClosed: (stream, end) => guard(() => observer.streamClosed?.(stream, end)),
+    request: (stream, request) => guard(() => observer.request?.(stream, request)),
+    response: (stream, response) => guard(() => observer.response?.(stream, response)),
+    acked: (stream, ack) => guard(() => observer.acked?.(stream, ack)),
+    quoted: (stream, quote) => guard(() => observer.quoted?.(stream, quote)),
+    nacked: (stream, nack) => guard(() => observer.nacked?.(stream, nack)),
+    fetched: (fetch) => guard(() => observer.fetched?.(fetch)),
+    failed: (stream, error) => guard(() => observer.failed?.(stream, error)),
+  };
+}

@@ -1,0 +1,34 @@
+import { fileURLToPath } from 'node:url';
+import { loadSync } from '@grpc/proto-loader';
+import type { PackageDefinition } from '@grpc/proto-loader';
+
+/** Where the proto files are, from `src` and from `dist` alike, and in the published package. */
+export const protoDirectory: string = fileURLToPath(new URL('../../../proto/', import.meta.url));
+
+/** The services that a server adds, and the messages that it reads and writes, as files below `proto/`. */
+export const protoFiles = [
+  'envoy/service/discovery/v3/ads.proto',
+  'envoy/service/secret/v3/sds.proto',
+  'envoy/service/cluster/v3/cds.proto',
+  'envoy/service/listener/v3/lds.proto',
+  'envoy/service/route/v3/rds.proto',
+  'envoy/service/endpoint/v3/eds.proto',
+  'envoy/extensions/transport_sockets/tls/v3/secret.proto',
+  'envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.proto',
+  'grpc/health/v1/health.proto',
+] as const;
+
+/**
+ * Loads the package definition of `proto/`: for reflection, for health checks, and for clients in tests.
+ * Field names are as in the files. Reads files, so once at start.
+ */
+export function loadPackageDefinition(): PackageDefinition {
+  return loadSync([...protoFiles], {
+    includeDirs: [protoDirectory],
+    keepCase: true,
+    longs: Number,
+    enums: String,
+    defaults: true,
+    oneofs: true,
+  });
+}

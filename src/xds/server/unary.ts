@@ -1,0 +1,55 @@
+import { status } from '@grpc/grpc-js';
+import type { ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
+import { answerFetch } from '../core/fetch.ts';
+import type { SotwRequest } from '../core/request.ts';
+import type { SessionContext } from '../core/session.ts';
+import type { SafeObserver } from './observer.ts';
+import type { DiscoveryService } from './services.ts';
+
+/** What a unary method is made of. */
+export interface UnaryParts {
+  readonly service: DiscoveryService;
+  readonly typeUrl: string;
+  readonly context: SessionContext;
+  readonly identifier: string;
+  readonly decode: (bytes: Uint8Array) => SotwRequest;
+  readonly observer: SafeObserver;
+  /** True once the server is shutting down. */
+  readonly draining: () => boolean;
+}
+
+/** Makes the handler of a Fetch method. */
+export function createUnaryHandler(
+  parts: UnaryParts,
+): (call: ServerUnaryCall<Uint8Array, Uint8Array>, respond: sendUnaryData<Uint8Array>) => void {
+  const { service, typeUrl, context, identifier, decode, observer, draining } = parts;
+  return (call, respond) => {
+    if (draining()) {
+      respond({ code: status.UNAVAILABLE, details: 'the server is shutting down' });
+      return;
+    }
+    const request = decoded(decode, call.request);
+    if (request === undefined) {
+      respond({ code: status.INVALID_ARGUMENT, details: 'the request cannot be decoded' });
+      return;
+    }
+    const outcome = answerFetch(request, typeUrl, context, identifier);
+    observer.fetched({ transport: service.transport, address: call.getPeer(), outcome: outcome.kind });
+    switch (outcome.kind) {
+      case 'response':
+        return respond(null, outcome.bytes);
+      case 'refused':
+        return respond({ code: status[outcome.refusal.code], details: outcome.refusal.message });
+      case 'not-ready':
+        return respond({ code: status.UNAVAILABLE, details: 'not ready: nothing of this type is known yet' });
+    }
+  };
+}
+
+function decoded(decode: (bytes: Uint8Array) => SotwRequest, bytes: Uint8Array): SotwRequest | undefined {
+  try {
+    return decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,131 @@
+import { randomBytes } from 'node:crypto';
+import { status } from '@grpc/grpc-js';
+import type { Server, UntypedHandleCall, UntypedServiceImplementation } from '@grpc/grpc-js';
+import { createFrames } from '../core/frames.ts';
+import { createRefusalMemory } from '../core/refusal-memory.ts';
+import type { RefusalMemoryLimits } from '../core/refusal-memory.ts';
+import type { Protocol, XdsNode, XdsRequest } from '../core/request.ts';
+import { createDeltaSession, createSotwSession, defaultStreamLimits } from '../core/session.ts';
+import type { Observe } from '../core/session-event.ts';
+import type { Session, SessionContext, StreamLimits } from '../core/session.ts';
+import type { SnapshotStore } from '../core/snapshot-store.ts';
+import type { TypeOptions } from '../core/type-state.ts';
+import { createRequestDecoder } from './decode-request.ts';
+import { createHub } from './hub.ts';
+import { createSafeObserver } from './observer.ts';
+import type { XdsObserver } from './observer.ts';
+import { serviceDefinition } from './service-definition.ts';
+import { discoveryServices } from './services.ts';
+import type { DiscoveryService } from './services.ts';
+import { serveStream } from './stream.ts';
+import type { BytesCall } from './stream.ts';
+import { createUnaryHandler } from './unary.ts';
+
+/** How a server behaves. Everything has a default. */
+export interface XdsServerOptions {
+  /** The group whose sets a node gets. Default: every node is in the group with the empty name. */
+  readonly groupOf?: ((node: XdsNode) => string) | undefined;
+  /** By type URL. */
+  readonly types?: Readonly<Record<string, TypeOptions>> | undefined;
+  /** For types that are not in `types`. */
+  readonly otherTypes?: TypeOptions | undefined;
+  readonly limits?: Partial<StreamLimits> | undefined;
+  /** What nodes refused is remembered; default: 10,000 refusals, for an hour. */
+  readonly refusals?: Partial<RefusalMemoryLimits> | undefined;
+  readonly observer?: XdsObserver | undefined;
+  /** Sent as `control_plane.identifier`. */
+  readonly identifier?: string | undefined;
+  /** Begins each nonce; random by default. */
+  readonly instance?: string | undefined;
+  /** A clock in ms that never goes back. Default: `performance.now`. */
+  readonly clock?: (() => number) | undefined;
+  /** How often streams that wait for an overdue answer are looked at, in ms. Default: 250. */
+  readonly tickMs?: number | undefined;
+}
+
+/** A running server's handle. */
+export interface XdsServer {
+  /** Number of open streams. */
+  streams(): number;
+  /**
+   * Refuses new streams and unary requests with UNAVAILABLE from now on, and ends those that are still open
+   * after the grace, in ms, with the same. Resolves when that is done.
+   */
+  drain(graceMs: number): Promise<void>;
+}
+
+/**
+ * Adds the discovery services (ADS, SDS, CDS, LDS, RDS, EDS; streams in both protocols, and unary) to a gRPC
+ * server. They serve what is in the store, as it changes.
+ */
+export function addXdsServices(
+  server: Server,
+  store: SnapshotStore,
+  options: XdsServerOptions = {},
+): XdsServer {
+  const clock = options.clock ?? (() => performance.now());
+  const identifier = options.identifier ?? '';
+  const observer = createSafeObserver(options.observer ?? {});
+  const hub = createHub(store, clock, options.tickMs ?? 250);
+  const decoder = createRequestDecoder();
+  const context: SessionContext = {
+    view: store,
+    frames: createFrames(options.instance ?? randomBytes(4).toString('hex'), identifier),
+    memory: createRefusalMemory({ entries: 10_000, ttlMs: 3_600_000, ...options.refusals }),
+    limits: { ...defaultStreamLimits, ...options.limits },
+    groupOf: options.groupOf ?? (() => ''),
+    optionsOf: (typeUrl) => options.types?.[typeUrl] ?? options.otherTypes ?? {},
+  };
+  let draining = false;
+  let lastId = 0;
+
+  function streaming<Request extends XdsRequest>(
+    { transport, typeUrl }: DiscoveryService,
+    protocol: Protocol,
+    create: (context: SessionContext, observe: Observe, serviceType?: string) => Session<Request>,
+    decode: (bytes: Uint8Array) => Request,
+  ): (call: BytesCall) => void {
+    return (call) => {
+      if (draining) {
+        call.emit('error', { code: status.UNAVAILABLE, details: 'the server is shutting down' });
+        return;
+      }
+      lastId += 1;
+      serveStream(call, {
+        createSession: (observe) => create(context, observe, typeUrl),
+        decode,
+        observer,
+        hub,
+        clock,
+        info: { id: lastId, transport, protocol },
+      });
+    };
+  }
+
+  for (const service of discoveryServices) {
+    const implementation: UntypedServiceImplementation = {
+      [service.sotw]: streaming(service, 'sotw', createSotwSession, decoder.sotw) as UntypedHandleCall,
+      [service.delta]: streaming(service, 'delta', createDeltaSession, decoder.delta) as UntypedHandleCall,
+    };
+    if (service.fetch !== undefined && service.typeUrl !== undefined) {
+      implementation[service.fetch] = createUnaryHandler({
+        service,
+        typeUrl: service.typeUrl,
+        context,
+        identifier,
+        decode: decoder.sotw,
+        observer,
+        draining: () => draining,
+      }) as UntypedHandleCall;
+    }
+    server.addService(serviceDefinition(service), implementation);
+  }
+
+  return {
+    streams: () => hub.size,
+    async drain(graceMs) {
+      draining = true;
+      await hub.drain(graceMs);
+    },
+  };
+}
