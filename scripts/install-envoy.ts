@@ -115,5 +115,10 @@ function reason(error: unknown): string {
 
 if (import.meta.main) {
   const versions = process.argv.length > 2 ? process.argv.slice(2) : Object.values(envoyVersions);
-  for (const version of versions) console.log(await installEnvoy(version));
+  try {
+    for (const version of versions) console.log(await installEnvoy(version));
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
 }
