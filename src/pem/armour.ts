@@ -7,8 +7,9 @@ export type Armour =
   | { readonly kind: 'end'; readonly label: string }
   | { readonly kind: 'damaged'; readonly opens: boolean; readonly reason: string };
 
-// Bounded, and anchored or of fixed shape: each regular expression here is linear in the line.
-const exact = /^-----(BEGIN|END) ([!-,.-~]{1,32}(?:[ -][!-,.-~]{1,32}){0,4})-----[ \t\r]*$/;
+// Bounded, and anchored or of fixed shape: each regular expression here is linear in the line. Blanks are
+// bounded for OpenSSL's sake too, which reads 254 characters at a time and takes a rest of blanks for a line.
+const exact = /^-----(BEGIN|END) ([!-,.-~]{1,32}(?:[ -][!-,.-~]{1,32}){0,4})-----[ \t\r]{0,100}$/;
 const dash = '[-\\u2010-\\u2015\\u2212\\ufe58\\ufe63\\uff0d]';
 const alike = new RegExp(
   `${dash}{2}(?:BEGIN|END)[ \\t]{1,4}[A-Z0-9 ]{0,32}(?:CERTIFICATE|PRIVATE KEY|CRL)[ \\t]{0,4}${dash}`,
@@ -47,6 +48,7 @@ function diagnose(line: string, upper: string): string {
       ? `text stands before the ${word} on its line`
       : `the ${word} line is not written with five hyphens and upper-case letters`;
   }
+  if (word === 'BEGIN' && end >= 0) return 'the whole block is on one line';
   return `the ${word} line is not exactly five hyphens, ${word}, a label and five hyphens`;
 }
 
