@@ -16,32 +16,57 @@ export interface ProbeReport {
   readonly refusals: readonly string[];
 }
 
-/**
- * Connects to one target after the other, round after round without a pause, until it is stopped; the
- * round that is under way is ended first, so a stopped probe has seen every target at least once.
- */
-export function probeContinuously(targets: readonly Target[]): { readonly stop: () => Promise<ProbeReport> } {
-  const stopped = new AbortController();
-  const report = probe(targets, stopped.signal);
-  // A failure is told when the report is asked for, not as an unhandled rejection before that.
-  report.catch(() => undefined);
-  return {
-    stop: () => {
-      stopped.abort();
-      return report;
-    },
-  };
+/** A probe that is under way. */
+export interface ContinuousProbe {
+  /** Waits until every target has been tried once more, from beginning to end. */
+  readonly round: () => Promise<void>;
+  /** Ends it after one more round. */
+  readonly stop: () => Promise<ProbeReport>;
 }
 
-async function probe(targets: readonly Target[], stopped: AbortSignal): Promise<ProbeReport> {
+/**
+ * Connects to every target, to all at the same time and to each again without a pause, until it is stopped.
+ */
+export function probeContinuously(targets: readonly Target[]): ContinuousProbe {
   const refusals: string[] = [];
   let probes = 0;
-  do {
-    for (const { name, port, identity } of targets) {
+  const stopped = new AbortController();
+  const loops = targets.map(({ name, port, identity }) => {
+    const attempt = async () => {
       const decision = await tryClient(port, identity);
       probes++;
       if (decision !== 'accepted') refusals.push(`${name}: ${decision.refused}`);
-    }
-  } while (!stopped.aborted);
-  return { probes, refusals };
+    };
+    let current = attempt();
+    const loop = async () => {
+      while (!stopped.signal.aborted) {
+        await current;
+        current = attempt();
+      }
+      await current;
+    };
+    const running = loop();
+    // A failure is told where a round or the report is awaited, not as an unhandled rejection before that.
+    running.catch(() => undefined);
+    return {
+      running,
+      // The attempt under way began in the past; the one after it is whole.
+      round: async () => {
+        await current;
+        await current;
+      },
+    };
+  });
+  const round = async () => {
+    await Promise.all(loops.map((loop) => loop.round()));
+  };
+  return {
+    round,
+    stop: async () => {
+      await round();
+      stopped.abort();
+      await Promise.all(loops.map(({ running }) => running));
+      return { probes, refusals };
+    },
+  };
 }
