@@ -9,23 +9,29 @@ export interface Version {
   readonly ctimeNs: bigint;
 }
 
+/** A file was read. */
+export interface ContentSighting {
+  readonly kind: 'content';
+  readonly version: Version;
+  readonly text: string;
+  readonly hash: string;
+  /** Milliseconds since the last change of the file or its attributes, by the wall clock. */
+  readonly ageMs: number;
+  /** Known to have been moved into place complete (see `isPlaced`). */
+  readonly placed: boolean;
+}
+
 /** What one look at a file found. */
 export type Sighting =
-  | {
-      readonly kind: 'content';
-      readonly version: Version;
-      readonly text: string;
-      readonly hash: string;
-      /** Milliseconds since the last change of the file or its attributes, by the wall clock. */
-      readonly ageMs: number;
-      /** Known to have been moved into place complete (see `isPlaced`). */
-      readonly placed: boolean;
-    }
+  | ContentSighting
   /** `stat` shows the version that was read before. */
   | { readonly kind: 'same' }
   | { readonly kind: 'unreadable'; readonly reason: string }
-  /** The directory can be listed, and the file is not in it. */
-  | { readonly kind: 'absent' }
+  /**
+   * The directory can be listed, and the file is not in it. `noticed`: something happened under its name since
+   * the last look, so that it may have been there in between.
+   */
+  | { readonly kind: 'absent'; readonly noticed: boolean }
   /** Nothing can be said, because the directory cannot be reached. */
   | { readonly kind: 'unknown' };
 
@@ -86,17 +92,11 @@ export function stepFile(
     case 'unreadable':
       return unreadable(path, state, sighting.reason, now, settleMs);
     case 'absent':
-      return absent(path, state, now, settleMs);
+      return absent(path, state, sighting.noticed, now, settleMs);
   }
 }
 
-function read(
-  path: string,
-  before: Known,
-  seen: Extract<Sighting, { kind: 'content' }>,
-  now: number,
-  settleMs: number,
-): Step {
+function read(path: string, before: Known, seen: ContentSighting, now: number, settleMs: number): Step {
   const told = before.kind === 'read' && before.hash === seen.hash ? before : undefined;
   const since = told !== undefined && sameVersion(told.version, seen.version) ? told.since : now;
   // A text that was once told as settled stays so: a `touch` is no news.
@@ -127,7 +127,7 @@ function unreadable(path: string, state: FileState, reason: string, now: number,
   }
 }
 
-function absent(path: string, state: FileState, now: number, settleMs: number): Step {
+function absent(path: string, state: FileState, noticed: boolean, now: number, settleMs: number): Step {
   switch (state.kind) {
     case 'unseen':
       return { state };
@@ -135,7 +135,7 @@ function absent(path: string, state: FileState, now: number, settleMs: number): 
     case 'unreadable':
       return doubt(state, true, now, settleMs);
     case 'doubtful':
-      if (!state.absent) return doubt(state.before, true, now, settleMs);
+      if (!state.absent || noticed) return doubt(state.before, true, now, settleMs);
       if (now - state.since < settleMs) return { state, lookAt: state.since + settleMs };
       return { state: unseen, event: { kind: 'gone', path } };
   }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { SourceEvent } from '../source.ts';
 import { mapBounded } from './bounded.ts';
 import { sameVersion, stepFile, unseen } from './file-state.ts';
-import type { FileState, Sighting } from './file-state.ts';
+import type { ContentSighting, FileState, Sighting } from './file-state.ts';
 import { isSwapping } from './folder.ts';
 import type { Folder } from './folder.ts';
 import type { DirectoryIo } from './io.ts';
@@ -11,11 +11,14 @@ import { isMissing, reasonOf } from './system-error.ts';
 import { isPlaced } from './placed.ts';
 import { readText } from './read-text.ts';
 
-/** Reads under way at a time: four threads do them, and more than a few a thread gain nothing. */
-const concurrentReads = 16;
+/** Reads under way at a time. More than the file system has threads: a thread with a queue need not be woken. */
+const concurrentReads = 64;
 
 /** How soon a look is repeated that told nothing and that no notice will repeat. */
 const retryMs = 1_000;
+
+/** File times are those of the kernel's last tick: a change can be that much younger than they say. */
+const tickMs = 10;
 
 /** The files that are known or suspected, and the looks that are due at them. */
 export interface Files {
@@ -48,6 +51,9 @@ interface Entry {
   state: FileState;
   renames: number;
   changes: number;
+  /** As far as it matters: known where a rename was noticed. */
+  isLink: boolean;
+  /** Published by a swap of links. */
   placed: boolean;
   /** Read even if `stat` shows nothing new: two writes in one tick of the clock can leave it as it was. */
   mustRead: boolean;
@@ -70,6 +76,7 @@ export function createFiles({ io, settleMs, maxFileBytes, onUnreachable }: Files
       state: unseen,
       renames: 0,
       changes: 0,
+      isLink: false,
       placed: false,
       mustRead: false,
       lost: false,
@@ -104,15 +111,16 @@ export function createFiles({ io, settleMs, maxFileBytes, onUnreachable }: Files
     const mustRead = entry.mustRead || state.kind !== 'read' || !state.settled;
     entry.mustRead = false;
     if (!folder.attached || folder.shadowed) {
-      return (await succeeds(io.stat(nearest(folder).path))) ? { kind: 'absent' } : { kind: 'unknown' };
+      return (await succeeds(io.stat(nearest(folder).path))) ? absent(entry) : { kind: 'unknown' };
     }
     try {
       if (!mustRead && sameVersion(state.version, await io.stat(entry.path))) return { kind: 'same' };
       const reading = await readText(io, entry.path, maxFileBytes);
+      entry.isLink = entry.renames > 0 && (await io.lstat(entry.path)).isSymbolicLink();
       if (reading.kind === 'unreadable') return reading;
       const { version, text, hash, whole } = reading;
       const changedNs = version.mtimeNs > version.ctimeNs ? version.mtimeNs : version.ctimeNs;
-      const ageMs = whole ? Number((io.wallNs() - changedNs) / 1_000_000n) : 0;
+      const ageMs = whole ? Number((io.wallNs() - changedNs) / 1_000_000n) - tickMs : 0;
       return { kind: 'content', version, text, hash, ageMs, placed: whole && entry.placed };
     } catch (error) {
       return missing(entry, error);
@@ -120,18 +128,18 @@ export function createFiles({ io, settleMs, maxFileBytes, onUnreachable }: Files
   }
 
   /** Tells a deleted file from one that cannot be read and from one whose directory is out of reach. */
-  async function missing({ folder, path }: Entry, error: unknown): Promise<Sighting> {
+  async function missing(entry: Entry, error: unknown): Promise<Sighting> {
+    const { folder, path } = entry;
     if (!isMissing(error)) return { kind: 'unreadable', reason: reasonOf(error) };
     if (await succeeds(io.lstat(path))) return { kind: 'unreadable', reason: 'is a dangling symbolic link' };
-    if (await succeeds(io.stat(folder.path))) return { kind: 'absent' };
+    if (await succeeds(io.stat(folder.path))) return absent(entry);
     onUnreachable(folder);
     return { kind: 'unknown' };
   }
 
   function settle(entry: Entry, seen: Sighting): readonly SourceEvent[] {
     const { path, folder, state: before } = entry;
-    const placed = seen.kind === 'content' && (seen.placed || isPlaced(before, entry, seen.version));
-    const sighting = seen.kind === 'content' ? { ...seen, placed } : rootIsKept(folder, seen);
+    const sighting = seen.kind === 'content' ? withPlacing(entry, seen) : rootIsKept(folder, seen);
     const { state, event, lookAt } = stepFile(path, before, sighting, io.now(), settleMs);
     entry.state = state;
     entry.placed = false;
@@ -159,6 +167,8 @@ export function createFiles({ io, settleMs, maxFileBytes, onUnreachable }: Files
     visit: (folder, name, placed) => {
       const entry = entryOf(folder, name);
       entry.placed ||= placed;
+      // A listing stands for notices that may have been missed: none of the file's own is enough any more.
+      entry.changes += 1;
     },
     wake: (now) => {
       for (const [entry, at] of due) {
@@ -171,6 +181,16 @@ export function createFiles({ io, settleMs, maxFileBytes, onUnreachable }: Files
     },
     next: () => (due.size === 0 ? undefined : due.values().reduce((a, b) => Math.min(a, b))),
   };
+}
+
+function absent({ renames }: Entry): Sighting {
+  return { kind: 'absent', noticed: renames > 0 };
+}
+
+/** Decides `placed` as soon as all notices are in. What a link leads to is written where no notice is taken. */
+function withPlacing(entry: Entry, seen: ContentSighting): Sighting {
+  const placed = seen.placed || (!entry.isLink && isPlaced(entry.state, entry, seen.version));
+  return { ...seen, placed };
 }
 
 /** The folder that answers for this one: itself, or the first above it that is still part of the tree. */

@@ -174,8 +174,8 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
   }
 
   async function scanDirty(): Promise<readonly SourceEvent[]> {
-    // Shortest way first, so that which of two names of a directory counts does not depend on chance.
-    const batch = [...dirty].sort(byDepth);
+    // In a fixed order, so that which of two names of a directory counts does not depend on chance.
+    const batch = [...dirty].sort(inOrder);
     dirty.clear();
     const events: SourceEvent[] = [];
     const ready: { folder: Folder; identity: string }[] = [];
@@ -235,10 +235,9 @@ type Identity =
   | { readonly folder: Folder; readonly identity: string; readonly real: string }
   | { readonly folder: Folder; readonly error: unknown };
 
-function byDepth(a: Folder, b: Folder): number {
+/** Roots first, directories before single files, and every folder before what is in it. */
+function inOrder(a: Folder, b: Folder): number {
   const byRoot = Number(a.parent !== undefined) - Number(b.parent !== undefined);
   const byKind = Number(a.only !== undefined) - Number(b.only !== undefined);
-  return (
-    byRoot || byKind || a.path.split('/').length - b.path.split('/').length || (a.path < b.path ? -1 : 1)
-  );
+  return byRoot || byKind || (a.path < b.path ? -1 : Number(a.path > b.path));
 }

@@ -154,6 +154,8 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
     cancelTimer();
     await running;
     tree.close();
+    // A closed watch is given back at the end of the turn.
+    await io.noticesDelivered();
   }
 
   function onAbort(): void {

@@ -1,6 +1,6 @@
 import type { Folder } from './folder.ts';
 import type { DirectoryIo, WatchListener } from './io.ts';
-import { reasonOf } from './system-error.ts';
+import { isMissing, reasonOf } from './system-error.ts';
 
 /** The watches on folders, and the folders that must be polled because none could be had. */
 export interface Watches {
@@ -38,7 +38,8 @@ export function createWatches({ io, listener, onEnd, onPolling }: WatchesOptions
     } catch (error) {
       const isNew = !polled.has(folder);
       polled.add(folder);
-      if (isNew) onPolling(folder.path, reasonOf(error));
+      // A directory that has just gone is the business of the listing that follows.
+      if (isNew && !isMissing(error)) onPolling(folder.path, reasonOf(error));
     }
   }
 

@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { join, relative as relativePath } from 'node:path';
+import { test } from 'node:test';
+
+import { makeFolder, observe, observeSynced, writeFiles } from './observe.ts';
+
+test('the first read tells every file of the tree and then, once, that it is done', async (t) => {
+  const root = makeFolder(t);
+  writeFiles(root, {
+    'a.yaml': 'a',
+    'sub/b.yml': 'b',
+    'sub/deep/c.json': '{}',
+    'notes.txt': 'no',
+    '.git/d.yaml': 'no',
+  });
+  const { events } = await observeSynced(t, { roots: [root] });
+  const told = events().map((event) => ('path' in event ? event.path : event.kind));
+  assert.equal(told.at(-1), 'synced');
+  assert.deepEqual(
+    told.slice(0, -1).sort(),
+    ['a.yaml', 'sub/b.yml', 'sub/deep/c.json'].map((name) => join(root, name)),
+  );
+});
+
+test('an empty directory is read completely, too', async (t) => {
+  const { events } = await observeSynced(t, { roots: [makeFolder(t)] });
+  assert.deepEqual(events(), [{ kind: 'synced' }]);
+});
+
+test('paths are what the user named', async (t) => {
+  const root = makeFolder(t);
+  writeFiles(root, { 'sub/a.yaml': 'a' });
+  const relative = relativePath(process.cwd(), join(root, 'sub'));
+  const { contents } = await observeSynced(t, { roots: [`${relative}/`] });
+  assert.equal(contents(join(relative, 'a.yaml')).length, 1);
+});
+
+test('a file that was just written is told unsettled first, an old one is settled at once', async (t) => {
+  const root = makeFolder(t);
+  writeFiles(root, { 'a.yaml': 'young' });
+  const first = await observeSynced(t, { roots: [root] });
+  assert.deepEqual(first.events()[0], {
+    kind: 'content',
+    path: join(root, 'a.yaml'),
+    text: 'young',
+    settled: false,
+  });
+  await first.untilSettled(join(root, 'a.yaml'), 'young');
+  // By now its times are old enough for this one.
+  const second = await observeSynced(t, { roots: [root], settleMs: 50 });
+  assert.deepEqual(
+    second.contents(join(root, 'a.yaml')).map(({ settled }) => settled),
+    [true],
+  );
+});
+
+test('a root can be a single file, whatever else is beside it', async (t) => {
+  const root = makeFolder(t);
+  writeFiles(root, { 'a.yaml': 'a', 'b.yaml': 'b' });
+  const path = join(root, 'a.yaml');
+  const { events, untilSettled, until } = await observeSynced(t, { roots: [path] });
+  fs.writeFileSync(join(root, 'b.yaml'), 'b2');
+  fs.writeFileSync(path, 'a2');
+  await untilSettled(path, 'a2');
+  fs.rmSync(path);
+  await until('failed', (event) => event.kind === 'failed' && event.path === path);
+  fs.writeFileSync(path, 'a3');
+  await until('recovered', (event) => event.kind === 'recovered' && event.path === path);
+  await untilSettled(path, 'a3');
+  assert.deepEqual(
+    events().filter((event) => event.kind === 'gone' || ('path' in event && event.path !== path)),
+    [],
+  );
+});
+
+test('roots that overlap do not tell a file twice', async (t) => {
+  const root = makeFolder(t);
+  writeFiles(root, { 'a.yaml': 'a', 'sub/b.yaml': 'b', 'sub/deep/c.yaml': 'c' });
+  fs.symlinkSync(root, join(root, 'again'));
+  const roots = [join(root, 'sub'), root, `${root}/`, join(root, 'again'), join(root, 'a.yaml')];
+  const { events, untilSettled } = await observeSynced(t, { roots });
+  fs.writeFileSync(join(root, 'sub/b.yaml'), 'b2');
+  await untilSettled(join(root, 'sub/b.yaml'), 'b2');
+  const texts = events().flatMap((event) => (event.kind === 'content' && event.settled ? [event.text] : []));
+  assert.deepEqual(texts.filter((text) => text === 'b2').length, 1);
+  const paths = new Set(events().flatMap((event) => (event.kind === 'content' ? [event.path] : [])));
+  assert.deepEqual(
+    [...paths].sort(),
+    ['a.yaml', 'sub/b.yaml', 'sub/deep/c.yaml'].map((name) => join(root, name)),
+  );
+});
+
+test('links to files and directories are followed, and loops of links end', async (t) => {
+  const root = makeFolder(t);
+  const elsewhere = makeFolder(t);
+  writeFiles(elsewhere, { 'a.yaml': 'a', 'dir/b.yaml': 'b' });
+  fs.symlinkSync(join(elsewhere, 'a.yaml'), join(root, 'a.yaml'));
+  fs.symlinkSync(join(elsewhere, 'dir'), join(root, 'dir'));
+  fs.symlinkSync('.', join(root, 'self'));
+  fs.symlinkSync('loop', join(root, 'loop'));
+  fs.symlinkSync(root, join(elsewhere, 'dir', 'back'));
+  const { events, untilSettled } = await observeSynced(t, { roots: [root] });
+  fs.writeFileSync(join(elsewhere, 'dir/b.yaml'), 'b2');
+  await untilSettled(join(root, 'dir/b.yaml'), 'b2');
+  const paths = new Set(events().flatMap((event) => ('path' in event ? [event.path] : [])));
+  assert.deepEqual([...paths].sort(), [join(root, 'a.yaml'), join(root, 'dir/b.yaml')]);
+});
+
+test('one of two names of a directory takes over when the other goes', async (t) => {
+  const root = makeFolder(t);
+  const elsewhere = makeFolder(t);
+  writeFiles(elsewhere, { 'b.yaml': 'b' });
+  fs.symlinkSync(elsewhere, join(root, 'one'));
+  fs.symlinkSync(elsewhere, join(root, 'two'));
+  const { contents, until, untilSettled } = await observeSynced(t, { roots: [root] });
+  assert.equal(contents(join(root, 'two/b.yaml')).length, 0);
+  fs.rmSync(join(root, 'one'));
+  await untilSettled(join(root, 'two/b.yaml'), 'b');
+  await until('gone', (event) => event.kind === 'gone' && event.path === join(root, 'one/b.yaml'));
+});
+
+test('what cannot be read as text is unreadable, told before the read is called complete', async (t) => {
+  const root = makeFolder(t);
+  fs.mkdirSync(join(root, 'directory.yaml'));
+  fs.symlinkSync('nowhere', join(root, 'dangling.yaml'));
+  fs.symlinkSync('loop.yaml', join(root, 'loop.yaml'));
+  fs.writeFileSync(join(root, 'latin1.yaml'), Buffer.from([0x61, 0xe4, 0x62]));
+  fs.writeFileSync(join(root, 'long.yaml'), 'x'.repeat(101));
+  fs.writeFileSync(join(root, 'just-right.yaml'), 'x'.repeat(100));
+  const { events, contents } = await observeSynced(t, { roots: [root], maxFileBytes: 100 });
+  const reasons = events().flatMap((event) =>
+    event.kind === 'unreadable' ? [[event.path.slice(root.length + 1), event.reason]] : [],
+  );
+  assert.deepEqual(Object.fromEntries(reasons), {
+    'dangling.yaml': 'is a dangling symbolic link',
+    'directory.yaml': 'is a directory',
+    'latin1.yaml': 'is not UTF-8',
+    'long.yaml': 'is 101 bytes long; the limit is 100',
+    'loop.yaml': 'ELOOP: too many symbolic links encountered',
+  });
+  assert.equal(contents(join(root, 'just-right.yaml')).length, 1);
+  assert.deepEqual(events().at(-1), { kind: 'synced' });
+});
+
+test('a root that is not there holds the first read open until it is', async (t) => {
+  const folder = makeFolder(t);
+  const root = join(folder, 'later');
+  const observed = observe(t, { roots: [folder, root] });
+  const failed = await observed.until('failed', ({ kind }) => kind === 'failed');
+  assert.deepEqual(failed, { kind: 'failed', path: root, reason: 'ENOENT: no such file or directory' });
+  writeFiles(root, { 'a.yaml': 'a' });
+  await observed.until('synced', ({ kind }) => kind === 'synced');
+  const kinds = observed.events().map(({ kind }) => kind);
+  assert.ok(kinds.indexOf('recovered') < kinds.indexOf('synced'));
+  assert.equal(kinds.filter((kind) => kind === 'synced').length, 1);
+  assert.equal(observed.contents(join(root, 'a.yaml'))[0]?.text, 'a');
+});
+
+test('thousands of files are read in one go', async (t) => {
+  const root = makeFolder(t);
+  const names = Array.from({ length: 2_000 }, (_, index) => `${index % 20}/${index}.yaml`);
+  writeFiles(root, Object.fromEntries(names.map((name) => [name, name])));
+  const { events } = await observeSynced(t, { roots: [root] });
+  const texts = new Set(events().flatMap((event) => (event.kind === 'content' ? [event.text] : [])));
+  assert.equal(texts.size, 2_000);
+});
