@@ -10,7 +10,7 @@ export type DistrustReading =
  */
 export function readDistrust(text: string): DistrustReading {
   const hashes = new Set<string>();
-  for (const [index, line] of text.split('\n').entries()) {
+  for (const [index, line] of text.split(/\r?\n/).entries()) {
     const hash = line.replace(/#.*$/, '').replaceAll(':', '').trim().toLowerCase();
     if (hash === '') continue;
     if (!/^[0-9a-f]{64}$/.test(hash)) return { kind: 'invalid', line: index + 1 };

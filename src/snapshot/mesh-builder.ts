@@ -72,9 +72,10 @@ export function createMeshBuilder(initialPolicy: BundlePolicy, options: SecretOp
       ]),
     );
     if (before !== undefined && sameDomains(before.domains, domains)) return before;
-    const restrict = (bundle: TrustBundle, fingerprints: ReadonlySet<string>): TrustBundle => {
-      const shares = restrictShares(listed.get(bundle.trustDomain) ?? [], fingerprints);
-      return buildBundle({ mesh, trustDomain: bundle.trustDomain, shares, now, policy, previous: bundle });
+    const restrict = ({ trustDomain }: TrustBundle, fingerprints: ReadonlySet<string>): TrustBundle => {
+      const shares = restrictShares(listed.get(trustDomain) ?? [], fingerprints);
+      const previous = before?.state.bundle.joint.find((bundle) => bundle.trustDomain === trustDomain);
+      return buildBundle({ mesh, trustDomain, shares, now, policy, previous });
     };
     const bundles = [...domains.values()].map((built) => built.bundle);
     const bundle = joinMesh({ mesh, bundles, previous: before?.state.bundle, restrict });

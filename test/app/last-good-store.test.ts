@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { createLastGoodStore } from '../../src/app/last-good-store.ts';
+import type { LastGoodStore } from '../../src/app/last-good-store.ts';
+import { createLedger } from '../../src/ledger/ledger.ts';
+import type { Grant } from '../../src/ledger/entry.ts';
+import { makeCa } from '../kit/certificates.ts';
+import { createFakeClock } from '../kit/fake-clock.ts';
+import { inForce, makeLedger, version } from '../kit/ledger.ts';
+import { meshTrustYaml } from '../kit/mesh-trust-text.ts';
+import { reader } from '../kit/resources.ts';
+import { makeTempDir } from '../kit/temp-dir.ts';
+
+const [a, b] = ['A', 'B'].map((commonName) => makeCa({ commonName }).certPem) as [string, string];
+const text = (pems: readonly string[]) => meshTrustYaml({ name: 'x', trustDomain: 'a.test', pems });
+
+function grantsOf(...texts: readonly string[]): readonly Grant[] {
+  const ledger = makeLedger();
+  for (const [index, one] of texts.entries()) ledger.apply('files', [version('x.yaml', one)], index);
+  return ledger.grantsOf('files', 'x.yaml');
+}
+
+function storeIn(
+  directory: string,
+  mayWrite = (): boolean => true,
+): { readonly store: LastGoodStore; readonly errors: string[] } {
+  const errors: string[] = [];
+  const clock = createFakeClock();
+  const onError = (message: string, error: unknown) => errors.push(`${message}: ${String(error)}`);
+  return { store: createLastGoodStore({ directory, reader, clock, mayWrite, onError }), errors };
+}
+
+describe('the last good store', () => {
+  it('gives back what was kept, what is retained of damaged blocks as well', async () => {
+    await using dir = await makeTempDir();
+    const grants = grantsOf(text([a, b]), text([a.replace(/\n(.)/, '\n!'), b]));
+    const { store } = storeIn(dir.path);
+    await store.load();
+    store.save({ source: 'files', path: 'x.yaml', grants });
+    await store.flush();
+    const [state] = await storeIn(dir.path).store.load();
+    assert.equal(state?.path, 'x.yaml');
+    const ledger = createLedger(['files'], { holdMs: 0 });
+    ledger.apply('files', [{ kind: 'restored', path: state.path, grants: state.grants }], 0);
+    assert.deepEqual(inForce(ledger), ['default/a.test: A B']);
+  });
+
+  it('forgets a path that gives nothing any more', async () => {
+    await using dir = await makeTempDir();
+    const { store } = storeIn(dir.path);
+    await store.load();
+    store.save({ source: 'files', path: 'x.yaml', grants: grantsOf(text([a])) });
+    await store.flush();
+    store.save({ source: 'files', path: 'x.yaml', grants: [] });
+    await store.flush();
+    assert.deepEqual(await storeIn(dir.path).store.load(), []);
+  });
+
+  it('leaves out what is damaged, and says so', async () => {
+    await using dir = await makeTempDir();
+    const { store } = storeIn(dir.path);
+    await store.load();
+    store.save({ source: 'files', path: 'x.yaml', grants: grantsOf(text([a])) });
+    await store.flush();
+    const [file = ''] = await readdir(dir.path);
+    const whole = await readFile(join(dir.path, file), 'utf8');
+    for (const damaged of [whole.slice(0, -20), whole.replace('a.test', 'b.test'), '', 'x\n{}']) {
+      await writeFile(join(dir.path, file), damaged);
+      const again = storeIn(dir.path);
+      assert.deepEqual(await again.store.load(), []);
+      assert.equal(again.errors.length, 1);
+    }
+  });
+
+  it('writes nothing while it may not', async () => {
+    await using dir = await makeTempDir();
+    let allowed = false;
+    const { store } = storeIn(dir.path, () => allowed);
+    await store.load();
+    store.save({ source: 'files', path: 'x.yaml', grants: grantsOf(text([a])) });
+    await store.flush();
+    assert.deepEqual(await readdir(dir.path), []);
+    allowed = true;
+    await store.flush();
+    assert.equal((await readdir(dir.path)).length, 1);
+  });
+
+  it('has no private reading for others', async () => {
+    await using dir = await makeTempDir();
+    const { store } = storeIn(join(dir.path, 'state'));
+    await store.load();
+    store.save({ source: 'files', path: 'x.yaml', grants: grantsOf(text([a])) });
+    await store.flush();
+    const { mode } = await import('node:fs').then(({ promises }) => promises.stat(join(dir.path, 'state')));
+    assert.equal(mode & 0o077, 0);
+  });
+});
