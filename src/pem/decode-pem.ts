@@ -2,6 +2,7 @@ import type { BlockRefusalCode } from '../findings/catalogue.ts';
 import { isBareBase64, readArmour } from './armour.ts';
 import { decodeBody, explainBody } from './base64-body.ts';
 import { labelRefusal, privateKeyReason } from './label-refusal.ts';
+import { decodeUniformBody } from './uniform-body.ts';
 
 /** One block of a PEM text: a certificate's bytes, not yet looked at, or why it is not one. */
 export type PemBlock =
@@ -44,7 +45,8 @@ export function decodePem(text: string): readonly PemBlock[] {
   let line = 1;
   let at = 0;
   while (at < text.length) {
-    const reading = readAt(text, at);
+    const plain = readPlain(text, at);
+    const reading = plain ?? readAt(text, at);
     const { next } = reading;
     if (reading.kind !== 'text') {
       const index = blocks.length + 1;
@@ -54,10 +56,27 @@ export function decodePem(text: string): readonly PemBlock[] {
           : { kind: 'refused', index, line, code: reading.code, reason: reading.reason },
       );
     }
-    line += countLineFeeds(text, at, next);
+    line += plain?.lines ?? countLineFeeds(text, at, next);
     at = next;
   }
   return blocks;
+}
+
+const plainBegin = '-----BEGIN CERTIFICATE-----\n';
+const plainEnd = '-----END CERTIFICATE-----\n';
+
+/** Reads a certificate as programs write it, in the fewest passes; anything else is left to `readAt`. */
+function readPlain(
+  text: string,
+  at: number,
+): (Reading & { readonly kind: 'certificate'; readonly lines: number }) | undefined {
+  if (!text.startsWith(plainBegin, at)) return undefined;
+  const start = at + plainBegin.length;
+  const end = text.indexOf('-----', start);
+  if (end < 0 || !text.startsWith(plainEnd, end)) return undefined;
+  const body = decodeUniformBody(text.slice(start, end));
+  if (body === undefined) return undefined;
+  return { kind: 'certificate', der: body.der, next: end + plainEnd.length, lines: body.lines + 2 };
 }
 
 function readAt(text: string, at: number): Reading | { readonly kind: 'text'; readonly next: number } {
