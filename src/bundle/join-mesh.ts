@@ -118,13 +118,16 @@ function fit(
 
 function sharedAuthorities(mesh: string, bundles: readonly TrustBundle[]): readonly Finding[] {
   const seen = new Map<string, TrustDomain>();
-  return bundles.flatMap(({ trustDomain, anchors }) =>
-    anchors.flatMap(({ certificate: { keyHash, fingerprint }, listedBy }) => {
-      const other = seen.get(keyHash);
-      if (other === undefined) seen.set(keyHash, trustDomain);
-      if (other === undefined || other === trustDomain) return [];
+  const findings: Finding[] = [];
+  for (const { trustDomain, anchors } of bundles) {
+    for (const { certificate, listedBy } of anchors) {
+      const other = seen.get(certificate.keyHash);
+      if (other === undefined) seen.set(certificate.keyHash, trustDomain);
+      if (other === undefined || other === trustDomain) continue;
       const message = `is an authority of ${other} too: who holds its key can name any client of both trust domains`;
-      return [finding('MT026', message, { mesh, trustDomain, fingerprint, resource: listedBy[0] })];
-    }),
-  );
+      const { fingerprint } = certificate;
+      findings.push(finding('MT026', message, { mesh, trustDomain, fingerprint, resource: listedBy[0] }));
+    }
+  }
+  return findings;
 }

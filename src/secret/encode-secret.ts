@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { TrustBundle } from '../bundle/trust-bundle.ts';
 import { encodePem } from '../pem/encode-pem.ts';
-import { concat, field, stringField } from '../wire/write.ts';
+import { concat, field, fieldHeader, lengthOf, stringField } from '../wire/write.ts';
 import { denyAllCa } from './deny-all-ca.ts';
 
 /** A named Envoy secret: the encoded `envoy.extensions.transport_sockets.tls.v3.Secret`. */
@@ -36,44 +36,68 @@ export function partOf(bundle: TrustBundle): Part {
 /** Trust in nobody: a trust domain that no client can be of, with an authority that has no private key. */
 export const denyAllPart: Part = encodePart(denyAllCa.trustDomain, denyAllCa.pem);
 
+/** The trust domains of a secret, in order. */
+export interface SecretContent {
+  readonly parts: readonly Part[];
+  /** SHA-256 over the hashes of the parts. */
+  readonly hash: Uint8Array;
+  readonly size: number;
+}
+
 /**
- * A validation context with the SPIFFE validator and the given trust domains, in the order of the parts.
- * Envoy accepts an empty context and then lets in everybody, so
- * there is always at least one trust domain: with no parts it is the deny-all one.
+ * Joins trust domains into the content of secrets, in the order of the parts. Envoy accepts a validation
+ * context without a trust domain's authorities and then lets in everybody, so there is always at least one
+ * trust domain: with no parts it is the deny-all one.
  */
-export function encodeSecret(name: string, given: readonly Part[]): Secret {
-  const content = given.length === 0 ? [denyAllPart] : given;
-  const hash = createHash('sha256').update(name).update('\0');
-  let length = 0;
-  for (const part of content) {
-    hash.update(part.hash);
-    length += part.bytes.length;
-  }
-  const version = hash.digest('hex').slice(0, 32);
+export function secretContent(given: readonly Part[]): SecretContent {
+  const parts = given.length === 0 ? [denyAllPart] : given;
+  return {
+    parts,
+    hash: sha256(concat(parts.map((part) => part.hash))),
+    size: lengthOf(parts.map((part) => part.bytes)),
+  };
+}
+
+/** A validation context with the SPIFFE validator and the given trust domains. */
+export function encodeSecret(name: string, content: SecretContent): Secret {
   let body: Uint8Array | undefined;
   return {
     name,
-    version,
-    contentSize: length,
+    version: sha256(concat([Buffer.from(`${name}\0`), content.hash]))
+      .toString('hex')
+      .slice(0, 32),
+    contentSize: content.size,
     get body(): Uint8Array {
-      return (body ??= wrap(name, concat(content.map((part) => part.bytes))));
+      return (body ??= encodeBody(name, content));
     },
   };
 }
 
-const validatorName = 'envoy.tls.cert_validator.spiffe';
-const validatorType =
-  'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig';
+const validatorName = stringField(1, 'envoy.tls.cert_validator.spiffe');
+const validatorType = stringField(
+  1,
+  'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig',
+);
 
-function wrap(name: string, validatorConfig: Uint8Array): Uint8Array {
-  const any = [stringField(1, validatorType), field(2, validatorConfig)];
-  const typedExtension = [stringField(1, validatorName), field(2, ...any)];
-  const validationContext = field(12, ...typedExtension);
-  return concat([stringField(1, name), field(4, validationContext)]);
+/** Secret > CertificateValidationContext > TypedExtensionConfig > Any > SPIFFECertValidatorConfig, copied once. */
+function encodeBody(name: string, { parts, size }: SecretContent): Uint8Array {
+  const any = [validatorType, fieldHeader(2, size)];
+  const typedExtension = [validatorName, fieldHeader(2, lengthOf(any) + size), ...any];
+  const validationContext = [fieldHeader(12, lengthOf(typedExtension) + size), ...typedExtension];
+  const secret = [
+    stringField(1, name),
+    fieldHeader(4, lengthOf(validationContext) + size),
+    ...validationContext,
+  ];
+  return concat([...secret, ...parts.map((part) => part.bytes)]);
 }
 
 function encodePart(trustDomain: string, pem: string): Part {
   const dataSource = pem === '' ? new Uint8Array() : stringField(3, pem);
   const bytes = field(1, stringField(1, trustDomain), field(2, dataSource));
-  return { bytes, hash: createHash('sha256').update(bytes).digest() };
+  return { bytes, hash: sha256(bytes) };
+}
+
+function sha256(bytes: Uint8Array): Buffer {
+  return hash('sha256', bytes, 'buffer');
 }

@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { caNamesLimit, caNamesSize } from '../bundle/join-mesh.ts';
 import type { MeshBundle } from '../bundle/join-mesh.ts';
 import type { TrustBundle } from '../bundle/trust-bundle.ts';
 import { finding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
-import { encodeSecret, partOf } from './encode-secret.ts';
-import type { Secret } from './encode-secret.ts';
+import { encodeSecret, partOf, secretContent } from './encode-secret.ts';
+import type { Secret, SecretContent } from './encode-secret.ts';
 import {
   isTrustDomainSecretName,
   jointSecretNames,
@@ -32,6 +32,7 @@ export interface SecretOptions {
   readonly rootTrustDomain?: string | undefined;
 }
 
+const nothing = secretContent([]);
 const single = new WeakMap<TrustBundle, Secret>();
 
 /** Encodes the secrets of a mesh. The parts of trust domains that did not change are reused. */
@@ -40,17 +41,17 @@ export function meshSecrets({ mesh, bundles, joint }: MeshBundle, options: Secre
   const parts = joint.filter(({ anchors }) => anchors.length > 0).map(partOf);
   const secrets = new Map<string, Secret>();
   const findings: Finding[] = [];
-  for (const name of jointSecretNames) secrets.set(name, encodeSecret(name, parts));
-  const jointSize = parts.reduce((sum, part) => sum + part.bytes.length, 0);
-  if (jointSize > largeSecret) {
-    const message = `the secret of all trust domains has ${jointSize} bytes; proxies that use google_grpc cannot receive 4 MiB`;
+  const content = secretContent(parts);
+  for (const name of jointSecretNames) secrets.set(name, encodeSecret(name, content));
+  if (content.size > largeSecret) {
+    const message = `the secret of all trust domains has ${content.size} bytes; proxies that use google_grpc cannot receive 4 MiB`;
     findings.push(finding('MT030', message, { mesh }));
   }
   for (const bundle of alone(bundles, joint)) {
     const secret = singleSecret(bundle);
     secrets.set(secret.name, secret);
     if (options.rootTrustDomain === bundle.trustDomain)
-      secrets.set(rootSecretName, encodeSecret(rootSecretName, partsOf(bundle)));
+      secrets.set(rootSecretName, encodeSecret(rootSecretName, contentOf(bundle)));
     if (secret.contentSize > largeSecret) {
       const { trustDomain } = bundle;
       findings.push(
@@ -70,7 +71,7 @@ export function denyAllSecret(name: string, options: SecretOptions = {}): Secret
     (jointSecretNames as readonly string[]).includes(name) ||
     isTrustDomainSecretName(name) ||
     (name === rootSecretName && options.rootTrustDomain !== undefined);
-  return known ? encodeSecret(name, []) : undefined;
+  return known ? encodeSecret(name, nothing) : undefined;
 }
 
 /** Each trust domain for a secret of its own; one too large even alone, as far as the joint secret has it. */
@@ -83,20 +84,19 @@ function alone(bundles: readonly TrustBundle[], joint: readonly TrustBundle[]): 
 }
 
 function versionOf(secrets: ReadonlyMap<string, Secret>): string {
-  const hash = createHash('sha256');
-  for (const { name, version } of secrets.values()) hash.update(`${name}\0${version}\0`);
-  return hash.digest('hex').slice(0, 32);
+  const text = [...secrets.values()].map(({ name, version }) => `${name}\0${version}`).join('\0');
+  return hash('sha256', text).slice(0, 32);
 }
 
 function singleSecret(bundle: TrustBundle): Secret {
   let secret = single.get(bundle);
   if (secret === undefined) {
-    secret = encodeSecret(trustDomainSecretName(bundle.trustDomain), partsOf(bundle));
+    secret = encodeSecret(trustDomainSecretName(bundle.trustDomain), contentOf(bundle));
     single.set(bundle, secret);
   }
   return secret;
 }
 
-function partsOf(bundle: TrustBundle): readonly ReturnType<typeof partOf>[] {
-  return bundle.anchors.length === 0 ? [] : [partOf(bundle)];
+function contentOf(bundle: TrustBundle): SecretContent {
+  return bundle.anchors.length === 0 ? nothing : secretContent([partOf(bundle)]);
 }

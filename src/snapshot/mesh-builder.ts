@@ -65,12 +65,10 @@ export function createMeshBuilder(initialPolicy: BundlePolicy, options: SecretOp
     now: number,
   ): BuiltMesh => {
     const before = meshes.get(mesh);
-    const domains = new Map(
-      [...listed].map(([name, shares]) => [
-        name,
-        buildDomain(mesh, name, shares, before?.domains.get(name), now),
-      ]),
-    );
+    const domains = new Map<TrustDomain, Built>();
+    for (const [name, shares] of listed) {
+      domains.set(name, buildDomain(mesh, name, shares, before?.domains.get(name), now));
+    }
     if (before !== undefined && sameDomains(before.domains, domains)) return before;
     const restrict = ({ trustDomain }: TrustBundle, fingerprints: ReadonlySet<string>): TrustBundle => {
       const shares = restrictShares(listed.get(trustDomain) ?? [], fingerprints);

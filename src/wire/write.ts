@@ -17,8 +17,17 @@ export function varint(value: number): Uint8Array {
 
 /** A field of wire type 2: a sub-message, a string or bytes. `parts` are the pieces of its value, in order. */
 export function field(number: number, ...parts: readonly Uint8Array[]): Uint8Array {
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
-  return concat([varint(number * 8 + 2), varint(length), ...parts]);
+  return concat([fieldHeader(number, lengthOf(parts)), ...parts]);
+}
+
+/** What comes before the value of such a field; for values so large that they should be copied once only. */
+export function fieldHeader(number: number, length: number): Uint8Array {
+  return concat([varint(number * 8 + 2), varint(length)]);
+}
+
+/** Bytes of all the parts together. */
+export function lengthOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, part) => sum + part.length, 0);
 }
 
 /** A string field; proto3 leaves out the empty string. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { BundlePolicy } from '../../src/bundle/trust-bundle.ts';
 import { readCertificate } from '../../src/x509/read-certificate.ts';
 import { bundleOf, noPolicy, served, shareOf } from '../kit/bundles.ts';

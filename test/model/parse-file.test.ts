@@ -163,7 +163,7 @@ spec:
     'a.test:80': /may have only/,
     '"*"': /may have only/,
     '""': /must not be empty/,
-    [`${'a'.repeat(254)}`]: /at most 253/,
+    ['a'.repeat(254)]: /at most 253/,
     'deny-all.invalid': /stands for no trust/,
     '12': /must be a string/,
   };

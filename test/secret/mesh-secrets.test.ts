@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { joinMesh } from '../../src/bundle/join-mesh.ts';
 import type { MeshBundle } from '../../src/bundle/join-mesh.ts';
 import type { TrustBundle } from '../../src/bundle/trust-bundle.ts';
-import { encodeSecret, partOf } from '../../src/secret/encode-secret.ts';
+import { encodeSecret, partOf, secretContent } from '../../src/secret/encode-secret.ts';
 import { denyAllCa } from '../../src/secret/deny-all-ca.ts';
 import { denyAllSecret, meshSecrets } from '../../src/secret/mesh-secrets.ts';
 import type { MeshSecrets, SecretOptions } from '../../src/secret/mesh-secrets.ts';
@@ -126,7 +126,7 @@ describe('the secrets of a mesh', () => {
   });
 
   it('are encoded when they are first asked for, and once', () => {
-    const secret = encodeSecret('ALL', [partOf(a)]);
+    const secret = encodeSecret('ALL', secretContent([partOf(a)]));
     assert.equal(secret.body, secret.body);
   });
 
