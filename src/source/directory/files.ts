@@ -8,8 +8,10 @@ import { isSwapping } from './folder.ts';
 import type { Folder } from './folder.ts';
 import type { DirectoryIo } from './io.ts';
 import { isMissing, reasonOf } from './system-error.ts';
+import { isSwapped } from './names.ts';
 import { isPlaced } from './placed.ts';
 import { readText } from './read-text.ts';
+import type { Targets } from './targets.ts';
 
 /** Reads under way at a time. More than the file system has threads: a thread with a queue need not be woken. */
 const concurrentReads = 64;
@@ -24,8 +26,8 @@ const tickMs = 10;
 export interface Files {
   /** A watch named this file. */
   notice(folder: Folder, name: string, kind: 'rename' | 'change'): void;
-  /** A listing has, or had, this file. `placed`: it was published by a swap of links, thus complete. */
-  visit(folder: Folder, name: string, placed: boolean): void;
+  /** A listing has, or had, this file. */
+  visit(folder: Folder, name: string, listed?: ListedAs): void;
   /** Makes the looks whose time has come part of the next round. */
   wake(now: number): void;
   /** Looks at every file that was named since the last round; what became known is one batch. */
@@ -36,12 +38,22 @@ export interface Files {
   next(): number | undefined;
 }
 
+/** What a listing tells of a file. */
+export interface ListedAs {
+  readonly isLink: boolean;
+  /** Published by a swap of links, thus complete. */
+  readonly placed: boolean;
+}
+
 interface FilesOptions {
   readonly io: DirectoryIo;
   readonly settleMs: number;
   readonly maxFileBytes: number;
   /** The folder cannot be reached, although it was listed before. */
   readonly onUnreachable: (folder: Folder) => void;
+  /** The target of a link has changed: a round has something to do. */
+  readonly onTargetChange: () => void;
+  readonly targets: Targets;
 }
 
 interface Entry {
@@ -51,7 +63,7 @@ interface Entry {
   state: FileState;
   renames: number;
   changes: number;
-  /** As far as it matters: known where a rename was noticed. */
+  /** A symbolic link, by the last listing or, where it was renamed or made since, by its own `lstat`. */
   isLink: boolean;
   /** Published by a swap of links. */
   placed: boolean;
@@ -62,7 +74,8 @@ interface Entry {
 }
 
 /** Makes an empty table of files. */
-export function createFiles({ io, settleMs, maxFileBytes, onUnreachable }: FilesOptions): Files {
+export function createFiles(options: FilesOptions): Files {
+  const { io, settleMs, maxFileBytes, onUnreachable, onTargetChange, targets } = options;
   const entries = new Map<string, Entry>();
   const dirty = new Set<Entry>();
   const due = new Map<Entry, number>();
@@ -116,7 +129,8 @@ export function createFiles({ io, settleMs, maxFileBytes, onUnreachable }: Files
     try {
       if (!mustRead && sameVersion(state.version, await io.stat(entry.path))) return { kind: 'same' };
       const reading = await readText(io, entry.path, maxFileBytes);
-      entry.isLink = entry.renames > 0 && (await io.lstat(entry.path)).isSymbolicLink();
+      if (entry.renames > 0) entry.isLink = (await io.lstat(entry.path)).isSymbolicLink();
+      await followLink(entry);
       if (reading.kind === 'unreadable') return reading;
       const { version, text, hash, whole } = reading;
       const changedNs = version.mtimeNs > version.ctimeNs ? version.mtimeNs : version.ctimeNs;
@@ -125,6 +139,18 @@ export function createFiles({ io, settleMs, maxFileBytes, onUnreachable }: Files
     } catch (error) {
       return missing(entry, error);
     }
+  }
+
+  /** Has the target of a link watched where it is. One that a swap publishes is not written to. */
+  async function followLink(entry: Entry): Promise<void> {
+    const { path, isLink } = entry;
+    const target = isLink ? await io.realpath(path) : undefined;
+    targets.track(path, target !== undefined && isSwapped(target) ? undefined : target, () => {
+      entry.mustRead = true;
+      entry.changes += 1;
+      dirty.add(entry);
+      onTargetChange();
+    });
   }
 
   /** Tells a deleted file from one that cannot be read and from one whose directory is out of reach. */
@@ -155,6 +181,7 @@ export function createFiles({ io, settleMs, maxFileBytes, onUnreachable }: Files
   function forget({ path, name, folder }: Entry): void {
     entries.delete(path);
     folder.files.delete(name);
+    targets.track(path, undefined, onTargetChange);
   }
 
   return {
@@ -164,9 +191,10 @@ export function createFiles({ io, settleMs, maxFileBytes, onUnreachable }: Files
       if (kind === 'rename') entry.renames += 1;
       else entry.changes += 1;
     },
-    visit: (folder, name, placed) => {
+    visit: (folder, name, listed) => {
       const entry = entryOf(folder, name);
-      entry.placed ||= placed;
+      entry.isLink = listed?.isLink ?? entry.isLink;
+      entry.placed ||= listed?.placed ?? false;
       // A listing stands for notices that may have been missed: none of the file's own is enough any more.
       entry.changes += 1;
     },

@@ -3,6 +3,11 @@ const extensions = ['.yaml', '.yml', '.json'] as const;
 /** The symbolic link that a mounted ConfigMap or Secret swaps to publish all its files at once. */
 export const swapLink = '..data';
 
+/** Whether a real path is in one of the directories between which that link is swapped (`..2026_…`). */
+export function isSwapped(path: string): boolean {
+  return path.split('/').some((name) => name.length > 2 && name.startsWith('..'));
+}
+
 /**
  * Whether a directory entry of this name is input: `.yaml`, `.yml` or `.json`, and neither hidden nor what an
  * editor leaves beside the file (`.foo.swp`, `foo~`, `#foo#`, vim's probe `4913`).

@@ -96,7 +96,7 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
     watches.release(folder);
     disown(folder);
     for (const child of folder.children.values()) detach(child);
-    for (const name of folder.files) files.visit(folder, name, false);
+    for (const name of folder.files) files.visit(folder, name);
   }
 
   function disown(folder: Folder): void {
@@ -144,9 +144,9 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
   }
 
   function take(folder: Folder, listing: Listing, swapped: boolean): void {
-    for (const name of folder.files) if (!listing.files.has(name)) files.visit(folder, name, false);
+    for (const name of folder.files) if (!listing.files.has(name)) files.visit(folder, name);
     for (const [name, isLink] of listing.files)
-      files.visit(folder, name, swapped && (isLink || isLinked(folder)));
+      files.visit(folder, name, { isLink, placed: swapped && (isLink || isLinked(folder)) });
     const names = new Set(listing.folders);
     for (const [name, child] of folder.children) {
       if (!names.has(name)) detach(child);

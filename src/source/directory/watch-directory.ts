@@ -1,4 +1,4 @@
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 
 import type { Source, SourceEvent, SourceSink } from '../source.ts';
 import { createFailures } from './failures.ts';
@@ -7,6 +7,7 @@ import type { Folder } from './folder.ts';
 import { systemIo } from './io.ts';
 import type { DirectoryIo } from './io.ts';
 import { isFolderName, isInputName, swapLink } from './names.ts';
+import { createTargets } from './targets.ts';
 import { createTree } from './tree.ts';
 import { createWatches } from './watches.ts';
 
@@ -54,11 +55,15 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
   const { signal, onPolling = () => {}, io = systemIo } = options;
   const failures = createFailures();
   const watches = createWatches({ io, listener, onEnd, onPolling });
+  const targets = createTargets(io);
+  const rootNames = createTargets(io);
   const files = createFiles({
     io,
     settleMs,
     maxFileBytes,
     onUnreachable: (folder) => tree.markFolder(folder),
+    onTargetChange: wake,
+    targets,
   });
   const tree = createTree({ io, roots, files, failures, watches });
   let isClosed = false;
@@ -154,6 +159,8 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
     cancelTimer();
     await running;
     tree.close();
+    targets.close();
+    rootNames.close();
     // A closed watch is given back at the end of the turn.
     await io.noticesDelivered();
   }
@@ -162,8 +169,19 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
     void close();
   }
 
-  signal?.addEventListener('abort', onAbort, { once: true });
-  if (signal?.aborted === true) onAbort();
-  else wake();
+  function start(): void {
+    signal?.addEventListener('abort', onAbort, { once: true });
+    // A root that is a link, or that comes and goes, is told of by the directory that it is in.
+    for (const root of roots) {
+      rootNames.track(root, resolve(root), () => {
+        tree.retry([root]);
+        wake();
+      });
+    }
+    wake();
+  }
+
+  if (signal?.aborted === true) isClosed = true;
+  else start();
   return { name, close };
 }

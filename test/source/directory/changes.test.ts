@@ -278,3 +278,43 @@ test('a checkout of another branch is told in few batches, and nothing that both
   );
   assert.ok(observed.batches.length - batchesBefore < 100);
 });
+
+test('a root that is a link follows the link when it is set anew', async (t) => {
+  const parent = makeFolder(t);
+  writeFiles(parent, { 'one/a.yaml': 'a1', 'one/b.yaml': 'b', 'two/a.yaml': 'a2' });
+  const root = join(parent, 'current');
+  fs.symlinkSync('one', root);
+  const observed = await observeSynced(t, { roots: [root] });
+  fs.symlinkSync('two', join(parent, 'next'));
+  fs.renameSync(join(parent, 'next'), root);
+  await observed.untilSettled(join(root, 'a.yaml'), 'a2');
+  await observed.until('gone', (event) => event.kind === 'gone' && event.path === join(root, 'b.yaml'));
+  replaceFile(join(parent, 'two/a.yaml'), 'a3');
+  await observed.untilSettled(join(root, 'a.yaml'), 'a3');
+});
+
+test('a linked file is read anew when what it leads to is written, and when the link is set anew', async (t) => {
+  const root = makeFolder(t);
+  const elsewhere = makeFolder(t);
+  const path = join(root, 'a.yaml');
+  writeFiles(elsewhere, { 'one.txt': 'one', 'two.txt': 'two' });
+  fs.symlinkSync(join(elsewhere, 'one.txt'), path);
+  const observed = await observeSynced(t, { roots: [root] });
+  await observed.untilSettled(path, 'one');
+  const from = observed.events().length;
+  replaceFile(join(elsewhere, 'one.txt'), 'one more');
+  await observed.untilSettled(path, 'one more');
+  fs.writeFileSync(join(elsewhere, 'one.txt'), 'one in place');
+  await observed.untilSettled(path, 'one in place');
+  fs.symlinkSync(join(elsewhere, 'two.txt'), join(root, 'next'));
+  fs.renameSync(join(root, 'next'), path);
+  await observed.untilSettled(path, 'two');
+  fs.writeFileSync(join(elsewhere, 'two.txt'), 'two in place');
+  await observed.untilSettled(path, 'two in place');
+  fs.rmSync(join(elsewhere, 'two.txt'));
+  await observed.until('unreadable', ({ kind }) => kind === 'unreadable');
+  fs.rmSync(path);
+  await observed.until('gone', ({ kind }) => kind === 'gone');
+  const told = observed.events().slice(from);
+  assert.ok(told.every((event) => 'path' in event && event.path === path));
+});

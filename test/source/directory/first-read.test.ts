@@ -157,11 +157,11 @@ test('a root that is not there holds the first read open until it is', async (t)
   assert.equal(observed.contents(join(root, 'a.yaml'))[0]?.text, 'a');
 });
 
-test('thousands of files are read in one go', async (t) => {
+test('a thousand files are read in one go', async (t) => {
   const root = makeFolder(t);
-  const names = Array.from({ length: 2_000 }, (_, index) => `${index % 20}/${index}.yaml`);
+  const names = Array.from({ length: 1_000 }, (_, index) => `${index % 10}/${index}.yaml`);
   writeFiles(root, Object.fromEntries(names.map((name) => [name, name])));
   const { events } = await observeSynced(t, { roots: [root] });
   const texts = new Set(events().flatMap((event) => (event.kind === 'content' ? [event.text] : [])));
-  assert.equal(texts.size, 2_000);
+  assert.equal(texts.size, 1_000);
 });
