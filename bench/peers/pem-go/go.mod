@@ -1,0 +1,3 @@
+module pem-go
+
+go 1.22
