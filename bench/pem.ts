@@ -118,13 +118,21 @@ function measureGo(): { readonly version: string; readonly series: Series } | { 
   }
 }
 
-function row(name: string, series: Series, base: number): string {
+function cells(name: string, series: Series, base: number): readonly string[] {
   const sorted = series.toSorted((a, b) => a - b);
   const [min = 0, median = 0, max = 0] = [0, (sorted.length - 1) / 2, sorted.length - 1].map(
     (at) => sorted[at],
   );
-  const cells = [min, median, max].map((value) => value.toFixed(2));
-  return `| ${[name, ...cells, `${(median / base).toFixed(2)} x`].join(' | ')} |`;
+  return [name, ...[min, median, max].map((value) => value.toFixed(2)), `${(median / base).toFixed(2)} x`];
+}
+
+/** A Markdown table, numbers to the right, as the formatter would lay it out. */
+function table(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[]): string =>
+    `| ${row.map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))).join(' | ')} |`;
+  const rule = widths.map((width, at) => (at === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
+  return [line(rows[0] ?? []), `| ${rule.join(' | ')} |`, ...rows.slice(1).map(line)];
 }
 
 function medianOf(series: Series): number {
@@ -146,10 +154,11 @@ Linux distribution's CA certificates: ${ders[0]?.length} bytes of DER, 64 column
   'Microseconds a certificate, least, median and most of the rounds; "ratio" is the median beside that of',
   `${reference}. \`pem.decode\` and \`decodePem\` end at the DER, the others go on from there.`,
   '',
-  '| | min us | median us | max us | ratio |',
-  '| --- | ---: | ---: | ---: | ---: |',
-  ...[...measured].map(([name, series]) => row(name, series, base)),
-  ...('missing' in go ? [] : [row('Go encoding/pem Decode', go.series, base)]),
+  ...table([
+    ['', 'min us', 'median us', 'max us', 'ratio'],
+    ...[...measured].map(([name, series]) => cells(name, series, base)),
+    ...('missing' in go ? [] : [cells('Go encoding/pem Decode', go.series, base)]),
+  ]),
   '',
   ...('missing' in go ? [`Go's encoding/pem was left out: ${go.missing}.`, ''] : []),
 ].join('\n');

@@ -73,17 +73,18 @@ function open(der: Uint8Array): Opened | undefined {
 }
 
 /**
- * What Envoy takes as a CA: CA:TRUE, version 3 without basic constraints, or an old root that is self-issued;
- * and no key usage that leaves out signing certificates. (Node's `.ca` is false for the second and third.)
+ * What is a CA here: CA:TRUE, or a self-issued certificate that does not say (version 1, or no basic
+ * constraints); and no key usage that leaves out signing certificates. Envoy takes more as an anchor, and Node's
+ * `.ca` less. What does not say and was issued by another may be a leaf: re-rooting would make a CA of it.
  */
 function whyNotCa(der: Uint8Array, parts: CertificateParts): string | undefined {
-  const { version, extensions } = parts;
-  if (extensions.basicConstraints?.ca === false) return 'it is not a CA: its basic constraints say CA:FALSE';
-  if (extensions.keyUsage?.keyCertSign === false) {
+  const { basicConstraints, keyUsage } = parts.extensions;
+  if (basicConstraints?.ca === false) return 'it is not a CA: its basic constraints say CA:FALSE';
+  if (keyUsage?.keyCertSign === false) {
     return 'it is not a CA: its key usage does not include signing certificates';
   }
-  if (version !== 3 && !isSelfIssued(der, parts)) {
-    return `it is not a CA: of version ${version}, only self-issued certificates are`;
+  if (basicConstraints === undefined && !isSelfIssued(der, parts)) {
+    return 'it is not a CA: without basic constraints, only self-issued certificates are';
   }
   return undefined;
 }

@@ -485,7 +485,12 @@ const refusals: readonly (readonly [string, Partial<CertificateFields>, string])
   [
     'version 1 of another issuer',
     { version: undefined, extensions: undefined, issuer: nameOf('Another CA') },
-    'MT015 it is not a CA: of version 1, only self-issued certificates are',
+    'MT015 it is not a CA: without basic constraints, only self-issued certificates are',
+  ],
+  [
+    'no basic constraints, and another issuer',
+    { extensions: undefined, issuer: nameOf('Another CA') },
+    'MT015 it is not a CA: without basic constraints, only self-issued certificates are',
   ],
   [
     'a subject above 4096 bytes',

@@ -6,7 +6,7 @@ import { walkCertificate } from '../../src/x509/certificate-walk.ts';
 import type { Certificate } from '../../src/x509/certificate.ts';
 import { readCertificate } from '../../src/x509/read-certificate.ts';
 import { reroot } from '../../src/x509/reroot.ts';
-import { contextPrimitive } from '../kit/der.ts';
+import { contextPrimitive, sequence } from '../kit/der.ts';
 import {
   authorityKeyId,
   basicConstraintsCa,
@@ -39,13 +39,22 @@ test('a re-rooted intermediate is what its issuer would have signed for itself, 
 });
 
 test('an authority key identifier that is the only extension leaves no empty list behind', () => {
-  const rerooted = reroot(caOf(buildCertificate({ issuer, subject, extensions: [authorityKeyId] })));
+  const rerooted = reroot(caOf(buildCertificate({ extensions: [authorityKeyId] })));
   assert.equal(walkCertificate(rerooted).extensionsField, undefined);
 });
 
-test('a certificate without extensions is re-rooted too', () => {
-  const rerooted = caOf(reroot(caOf(buildCertificate({ issuer, subject, extensions: undefined }))));
-  assert.equal(rerooted.issuer, 'CN=Intermediate');
+test('a self-issued certificate of version 1 is its own self-issued form', () => {
+  const der = buildCertificate({ version: undefined, extensions: undefined });
+  assert.deepEqual(Buffer.from(reroot(caOf(der))), der);
+});
+
+test('a self-issued certificate whose authority is another key ends a chain when re-rooted', () => {
+  const foreign = extension('2.5.29.35', sequence(contextPrimitive(0, Buffer.alloc(20, 8))));
+  const before = caOf(buildCertificate({ extensions: [subjectKeyId, foreign, basicConstraintsCa] }));
+  const after = caOf(reroot(before));
+  assert.equal(before.selfSigned, false);
+  assert.equal(after.authorityKeyId, undefined);
+  assert.ok(after.selfIssued);
 });
 
 test('re-rooting what is re-rooted changes nothing', () => {
