@@ -2,33 +2,46 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { makeFolder, observeSynced } from './observe.ts';
 
-/** Publishes files the way the kubelet does it for a ConfigMap: all of them by the rename of one link. */
-function publish(root: string, version: string, files: Readonly<Record<string, string>>): void {
+/**
+ * Publishes files the way the kubelet does it for a ConfigMap: all of them by the rename of one link. Gives way
+ * after each step, so that the source sees the directory as it is then.
+ */
+async function publish(
+  root: string,
+  version: string,
+  files: Readonly<Record<string, string>>,
+): Promise<void> {
   const stamp = `..2026_11_23_06_00_00.${version}`;
   const before = fs.readdirSync(root).filter((name) => name.startsWith('..2026'));
   for (const [name, text] of Object.entries(files)) {
     fs.mkdirSync(dirname(join(root, stamp, name)), { recursive: true });
     fs.writeFileSync(join(root, stamp, name), text);
   }
+  await nextTurn();
   fs.symlinkSync(stamp, join(root, '..data_tmp'));
+  await nextTurn();
   fs.renameSync(join(root, '..data_tmp'), join(root, '..data'));
+  await nextTurn();
   const visible = new Set(Object.keys(files).map((name) => name.split('/', 1)[0] ?? name));
-  for (const name of visible) {
-    if (!fs.lstatSync(join(root, name), { throwIfNoEntry: false }))
-      fs.symlinkSync(join('..data', name), join(root, name));
+  const links = new Set(fs.readdirSync(root).filter((name) => !name.startsWith('..')));
+  for (const name of visible.difference(links)) {
+    fs.symlinkSync(join('..data', name), join(root, name));
+    await nextTurn();
   }
-  for (const name of fs.readdirSync(root)) {
-    if (!name.startsWith('..') && !visible.has(name)) fs.rmSync(join(root, name));
+  for (const name of links.difference(visible)) {
+    fs.rmSync(join(root, name));
+    await nextTurn();
   }
   for (const name of before) fs.rmSync(join(root, name), { recursive: true });
 }
 
 test('a mounted ConfigMap is read through its visible links alone', async (t) => {
   const root = makeFolder(t);
-  publish(root, '1', { 'a.yaml': 'a1', 'sub/b.yaml': 'b1' });
+  await publish(root, '1', { 'a.yaml': 'a1', 'sub/b.yaml': 'b1' });
   const { events } = await observeSynced(t, { roots: [root] });
   const paths = events().flatMap((event) => ('path' in event ? [event.path] : []));
   assert.deepEqual(paths.sort(), [join(root, 'a.yaml'), join(root, 'sub/b.yaml')]);
@@ -42,12 +55,12 @@ test('a swap of a ConfigMap is one batch, settled at once', async (t) => {
     ),
     'sub/deep/b.yaml': `b of ${version}`,
   });
-  publish(root, '0', texts(0));
+  await publish(root, '0', texts(0));
   const observed = await observeSynced(t, { roots: [root] });
   for (const [name, text] of Object.entries(texts(0))) await observed.untilSettled(join(root, name), text);
   for (let version = 1; version <= 5; version += 1) {
     const from = observed.batches.length;
-    publish(root, `${version}`, texts(version));
+    await publish(root, `${version}`, texts(version));
     for (const [name, text] of Object.entries(texts(version)))
       await observed.untilSettled(join(root, name), text);
     const told = observed.batches.slice(from);
@@ -58,9 +71,9 @@ test('a swap of a ConfigMap is one batch, settled at once', async (t) => {
 
 test('files that a swap adds and removes come and go', async (t) => {
   const root = makeFolder(t);
-  publish(root, '1', { 'a.yaml': 'a1', 'old.yaml': 'old', 'olddir/b.yaml': 'b' });
+  await publish(root, '1', { 'a.yaml': 'a1', 'old.yaml': 'old', 'olddir/b.yaml': 'b' });
   const observed = await observeSynced(t, { roots: [root] });
-  publish(root, '2', { 'a.yaml': 'a2', 'new.yaml': 'new', 'newdir/b.yaml': 'b' });
+  await publish(root, '2', { 'a.yaml': 'a2', 'new.yaml': 'new', 'newdir/b.yaml': 'b' });
   await observed.untilSettled(join(root, 'a.yaml'), 'a2');
   await observed.untilSettled(join(root, 'new.yaml'), 'new');
   await observed.untilSettled(join(root, 'newdir/b.yaml'), 'b');
@@ -75,8 +88,8 @@ test('files that a swap adds and removes come and go', async (t) => {
 
 test('a root that is one file of a ConfigMap follows the swap', async (t) => {
   const root = makeFolder(t);
-  publish(root, '1', { 'a.yaml': 'a1' });
+  await publish(root, '1', { 'a.yaml': 'a1' });
   const observed = await observeSynced(t, { roots: [join(root, 'a.yaml')] });
-  publish(root, '2', { 'a.yaml': 'a2' });
+  await publish(root, '2', { 'a.yaml': 'a2' });
   await observed.untilSettled(join(root, 'a.yaml'), 'a2');
 });
