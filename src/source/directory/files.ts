@@ -178,6 +178,12 @@ export function createFiles(options: FilesOptions): Files {
     return folder.only === undefined ? [event] : asRoot(entry, event);
   }
 
+  /** Decides `placed` as soon as all notices are in. What a link leads to is written where no notice is taken. */
+  function withPlacing(entry: Entry, seen: ContentSighting): Sighting {
+    const isJudged = io.hasExactNotices && !entry.isLink;
+    return { ...seen, placed: seen.placed || (isJudged && isPlaced(entry.state, entry, seen.version)) };
+  }
+
   function forget({ path, name, folder }: Entry): void {
     entries.delete(path);
     folder.files.delete(name);
@@ -213,12 +219,6 @@ export function createFiles(options: FilesOptions): Files {
 
 function absent({ renames }: Entry): Sighting {
   return { kind: 'absent', noticed: renames > 0 };
-}
-
-/** Decides `placed` as soon as all notices are in. What a link leads to is written where no notice is taken. */
-function withPlacing(entry: Entry, seen: ContentSighting): Sighting {
-  const placed = seen.placed || (!entry.isLink && isPlaced(entry.state, entry, seen.version));
-  return { ...seen, placed };
 }
 
 /** The folder that answers for this one: itself, or the first above it that is still part of the tree. */

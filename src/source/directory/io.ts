@@ -35,6 +35,11 @@ export interface DirectoryIo {
   open(path: string): Promise<OpenFile>;
   /** Throws where no watch can be had; `onError` means that the watch has ended. */
   watch(path: string, listener: WatchListener, onError: (error: unknown) => void): Watch;
+  /**
+   * Whether each deletion, creation and rename has a notice of its own. inotify does that; elsewhere Node joins
+   * them, and what was moved into place is settled by waiting.
+   */
+  readonly hasExactNotices: boolean;
   /** Resolves when every notice that the system had queued at the time of the call has been delivered. */
   noticesDelivered(): Promise<void>;
   /** Monotonic milliseconds. */
@@ -59,6 +64,7 @@ export const systemIo: DirectoryIo = {
     watcher.on('error', onError);
     return watcher;
   },
+  hasExactNotices: process.platform === 'linux',
   noticesDelivered: async () => {
     // The first turn may end the poll that is under way, whose events are already fetched; the second has a
     // poll of its own before it.

@@ -34,10 +34,11 @@ export interface WatchDirectoryOptions {
 const pollMs = 2_000;
 
 /**
- * inotify drops what does not fit its queue (16,384 by default) without Node telling. After a burst of half
- * that many notices, everything is listed once.
+ * inotify drops what does not fit its queue (16,384 by default) without Node telling. When half that many
+ * notices come within this time, everything is listed once after it.
  */
 const burstOfNotices = 8_192;
+const burstMs = 1_000;
 
 /**
  * Reads all YAML and JSON files below the roots and tells of every change to them (see `SourceEvent`), at
@@ -68,23 +69,41 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
   const tree = createTree({ io, roots, files, failures, watches });
   let isClosed = false;
   let isSynced = false;
-  let notices = 0;
+  let burst = { since: io.now(), notices: 0 };
   let rescanAt = nextRescan();
   let pollAt = io.now() + pollMs;
   let running: Promise<void> | undefined;
   let cancelTimer = (): void => {};
 
   function listener(folder: Folder, kind: 'rename' | 'change', entry: string | undefined): void {
-    notices += 1;
-    if (entry === swapLink && kind === 'rename') folder.swapped = true;
-    if (entry === undefined || entry === swapLink) tree.markFolder(folder);
-    else if (folder.only !== undefined) {
-      if (entry === folder.only) files.notice(folder, entry, kind);
-    } else if (isInputName(entry)) files.notice(folder, entry, kind);
-    else if (kind === 'rename' && isFolderName(entry)) tree.markChild(folder, entry);
-    // This is how the end of the directory itself is told, and how its own move is.
-    if (kind === 'rename' && (entry === '' || entry === basename(folder.path))) onEnd(folder);
-    wake();
+    countNotice();
+    if (entry === undefined) tree.markFolder(folder);
+    else if (kind === 'rename' && (entry === '' || entry === basename(folder.path))) {
+      // This is how the end of the directory itself is told, and how its own move is; or it is a file in it.
+      onEnd(folder);
+      if (entry !== '') noteEntry(folder, kind, entry);
+    } else noteEntry(folder, kind, entry);
+    if (hasWork()) wake();
+  }
+
+  function noteEntry(folder: Folder, kind: 'rename' | 'change', entry: string): void {
+    if (entry === swapLink) {
+      folder.swapped ||= kind === 'rename';
+      tree.markFolder(folder);
+    } else if (folder.only === undefined ? isInputName(entry) : entry === folder.only) {
+      files.notice(folder, entry, kind);
+    } else if (folder.only === undefined && kind === 'rename' && isFolderName(entry)) {
+      tree.markChild(folder, entry);
+    }
+  }
+
+  function countNotice(): void {
+    const now = io.now();
+    if (now - burst.since > burstMs) burst = { since: now, notices: 0 };
+    burst.notices += 1;
+    if (burst.notices !== burstOfNotices) return;
+    rescanAt = Math.min(rescanAt, now + burstMs);
+    if (running === undefined) schedule();
   }
 
   function onEnd(folder: Folder): void {
@@ -126,8 +145,7 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
 
   function schedule(): void {
     if (isClosed) return;
-    if (notices >= burstOfNotices) rescanAt = io.now();
-    notices = 0;
+    cancelTimer();
     const times = [files.next(), failures.next(), rescanAt, watches.polled.size > 0 ? pollAt : undefined];
     const at = Math.min(...times.filter((time) => time !== undefined));
     cancelTimer = io.after(Math.max(0, Math.ceil(at - io.now())), onTimer);
