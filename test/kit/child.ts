@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
 /** How a process ended: one of the two is set. */
@@ -20,6 +21,22 @@ export interface Child extends AsyncDisposable {
   readonly stop: (signal?: NodeJS.Signals, graceMs?: number) => Promise<Exit>;
 }
 
+/** Those that run now. */
+const running = new Set<ChildProcess>();
+
+/** What a test process leaves behind when it is ended from outside, nobody would ever stop. */
+function killRunning(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
+process.once('exit', killRunning);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => {
+    killRunning();
+    process.kill(process.pid, signal);
+  });
+}
+
 /** Starts `file`; disposing of it kills it. */
 export async function startChild(
   file: string,
@@ -27,6 +44,7 @@ export async function startChild(
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<Child> {
   const child = spawn(file, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
   let stdout = '';
   let stderr = '';
   let exited: Exit | undefined;
@@ -34,6 +52,7 @@ export async function startChild(
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   const exit = new Promise<Exit>((resolve) => {
     child.once('close', (code, signal) => {
+      running.delete(child);
       exited = { code, signal };
       resolve(exited);
     });
