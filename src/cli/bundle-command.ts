@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { presentMesh } from '../admin/present-mesh.ts';
 import { formatFinding } from '../findings/finding.ts';
 import { allFindings } from '../snapshot/all-findings.ts';
 import { createMeshBuilder } from '../snapshot/mesh-builder.ts';
@@ -45,9 +46,13 @@ export function addBundleCommand(program: Command, io: CommandIo, done: (code: n
         `nothing is listed for mesh ${mesh} (meshes: ${known}); its proxies would refuse every client`,
       );
     }
-    io.stdout.write(renderMesh(state));
-    for (const finding of allFindings(view.findings, new Map([[mesh, state]]), now)) {
-      io.stderr.write(`${finding.severity}: ${formatFinding(finding)}\n`);
+    const findings = allFindings(view.findings, new Map([[mesh, state]]), now);
+    if (options.output === 'json') {
+      const detail = presentMesh(state, { findings, held: [], proxies: 0, now: 0 });
+      io.stdout.write(`${JSON.stringify(detail, null, 2)}\n`);
+    } else {
+      io.stdout.write(renderMesh(state));
+      for (const finding of findings) io.stderr.write(`${finding.severity}: ${formatFinding(finding)}\n`);
     }
     done(exitCode.ok);
   });

@@ -38,6 +38,7 @@ const table = {
   maxNames: ['--max-names <number>', 'most names that one stream may subscribe to', '1000'],
   cacheBytes: ['--cache-bytes <number>', 'bound of the certificate cache', '67108864'],
   caMetrics: ['--no-ca-metrics', 'leave out the metrics of each single authority'],
+  server: ['--server <url>', 'the running server that a command asks', 'http://127.0.0.1:5680'],
   output: ['-o, --output <format>', 'text or json', 'text'],
   logLevel: ['--log-level <level>', 'debug, info, warn or error', 'info'],
   logFormat: ['--log-format <format>', 'json, pretty, or auto: pretty on a terminal', 'auto'],

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { addBundleCommand } from './bundle-command.ts';
 import { CommandError, exitCode } from './exit-code.ts';
+import { addGuardCommand } from './guard-command.ts';
 import type { CommandIo } from './io.ts';
 import { addServeCommand } from './serve-command.ts';
 import { addValidateCommand } from './validate-command.ts';
@@ -25,6 +26,7 @@ export async function runProgram(io: CommandIo): Promise<number> {
   addServeCommand(program, io, done);
   addValidateCommand(program, io, done);
   addBundleCommand(program, io, done);
+  addGuardCommand(program, io, done);
   try {
     await program.parseAsync(io.args, { from: 'user' });
     return code;

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { presentFindings } from '../admin/present-mesh.ts';
 import { formatFinding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
 import { createMeshBuilder } from '../snapshot/mesh-builder.ts';
@@ -32,7 +33,7 @@ export function addValidateCommand(program: Command, io: CommandIo, done: (code:
       refuseIntermediates: options.refuseIntermediates ?? false,
     });
     const findings = allFindings(view.findings, builder.build(view.holdings, Date.now()), Date.now());
-    if (options.output === 'json') io.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
+    if (options.output === 'json') io.stdout.write(`${JSON.stringify(presentFindings(findings), null, 2)}\n`);
     else for (const finding of findings) io.stdout.write(`${finding.severity}: ${formatFinding(finding)}\n`);
     const accepted = view.sources.reduce((sum, source) => sum + source.accepted, 0);
     io.stderr.write(`${summary(accepted, findings)}\n`);
