@@ -18,9 +18,15 @@ const shortNames: Readonly<Record<string, string>> = {
   '0992268993f22c640119': 'DC',
 };
 
+/** Characters: an issuer may be as long as a certificate. */
+const displayLimit = 4096;
+/** Bytes of an identifier that is still written as numbers: real ones are shorter, and the conversion is quadratic. */
+const oidLimit = 64;
+
 /** A Name on one line, last part first (RFC 4514). Control characters are escaped: it goes into logs. */
 export function displayName(name: Name): string {
-  return name.toReversed().map(displayPart).join(',');
+  const text = name.toReversed().map(displayPart).join(',');
+  return text.length <= displayLimit ? text : `${text.slice(0, displayLimit - 1)}…`;
 }
 
 function displayPart(attributes: readonly NameAttribute[]): string {
@@ -41,8 +47,9 @@ function escaped(value: string): string {
     );
 }
 
-/** The dotted form of an object identifier, from the hex of its contents. */
-export function dotted(hex: string): string {
+/** The dotted form of an object identifier, from the hex of its contents; the hex itself if that is very long. */
+function dotted(hex: string): string {
+  if (hex.length > 2 * oidLimit) return `#${hex}`;
   const components: bigint[] = [];
   let value = 0n;
   for (const byte of Buffer.from(hex, 'hex')) {

@@ -16,30 +16,23 @@ export function takeTime(cursor: Cursor, what: string): number {
   if (match === null) {
     throw new DerError(`${what} is not written as ${isUtc ? 'YYMMDDHHMMSSZ' : 'YYYYMMDDHHMMSSZ'}`);
   }
-  const [, written, month, day, hour, minute, second] = match.map(Number);
-  const year = isUtc ? fullYear(written ?? 0) : (written ?? 0);
+  const [, written = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.map(Number);
   const time = new Date(0);
   // Not `Date.UTC`, which moves the years 0 to 99 to the twentieth century.
-  time.setUTCFullYear(year, (month ?? 0) - 1, day);
-  time.setUTCHours(hour ?? 0, minute ?? 0, second ?? 0);
-  // `Date` carries over: a date or time that does not exist comes back as another one.
-  if (time.toISOString().replaceAll(/[-:]|\.000/g, '') !== `${padded(year)}${stamp(text)}`) {
-    throw new DerError(`${what} is a date or time that does not exist`);
-  }
+  time.setUTCFullYear(isUtc ? fullYear(written) : written, month - 1, day);
+  time.setUTCHours(hour, minute, second);
+  // `Date` carries over: 30 February becomes 1 or 2 March, and 23:59:60 the next day.
+  const exists =
+    time.getUTCMonth() === month - 1 &&
+    time.getUTCDate() === day &&
+    time.getUTCHours() === hour &&
+    time.getUTCMinutes() === minute &&
+    time.getUTCSeconds() === second;
+  if (!exists) throw new DerError(`${what} is a date or time that does not exist`);
   return time.getTime();
 }
 
 /** RFC 5280, section 4.1.2.5.1. */
 function fullYear(twoDigits: number): number {
   return twoDigits >= 50 ? 1900 + twoDigits : 2000 + twoDigits;
-}
-
-function padded(year: number): string {
-  return String(year).padStart(4, '0');
-}
-
-/** `MMDDTHHMMSSZ` of either form, as `toISOString` writes it after the year. */
-function stamp(text: string): string {
-  const rest = text.slice(-11);
-  return `${rest.slice(0, 4)}T${rest.slice(4)}`;
 }

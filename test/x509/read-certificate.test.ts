@@ -618,6 +618,13 @@ test('writes attribute types without a short name as numbers', () => {
   assert.equal(subject, '1.3.6.1.4.1.311.60.2.1.3=x');
 });
 
+test('cuts an endless issuer short, and does not count an endless identifier', () => {
+  const type = Buffer.concat([Buffer.from([0x2a]), Buffer.alloc(500_000, 0xff), Buffer.from([0x7f])]);
+  const issuer = sequence(tlv(0x31, sequence(tlv(6, type), printableString('x'))));
+  const { issuer: displayed } = certificateOf({ issuer });
+  assert.match(displayed, /^#2aff(?:f{4090})…$/);
+});
+
 test('signs with the algorithm that the builder says', () => {
   assert.ok(new X509Certificate(buildCertificate({ algorithm: ecdsaWithSha256 })).verify(ecKeys.publicKey));
 });
