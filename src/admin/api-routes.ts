@@ -1,0 +1,58 @@
+import type { StateView } from '../telemetry/state-view.ts';
+import type { GuardRelease, MeshList } from './api-types.ts';
+import { presentFindings, presentMesh, presentMeshSummary } from './present-mesh.ts';
+import type { MeshContext } from './present-mesh.ts';
+import { errorReply, jsonReply } from './reply.ts';
+import type { Route } from './router.ts';
+
+/** What the API is answered from. */
+export interface ApiInput {
+  readonly view: () => StateView;
+  /** How many proxies of a mesh are connected. */
+  readonly proxies: (mesh: string) => number;
+  /** Ends all holds of the mass-loss guard; returns what was held. */
+  readonly releaseGuard: () => StateView['ledger']['held'];
+  /** Monotonic milliseconds, as in the view. */
+  readonly now: () => number;
+}
+
+/** Everything below `/api/v1`. */
+export function apiRoutes({ view, proxies, releaseGuard, now }: ApiInput): readonly Route[] {
+  const contextOf = (mesh: string): MeshContext => {
+    const { findings, ledger } = view();
+    return { findings, held: ledger.held, proxies: proxies(mesh), now: now() };
+  };
+  return [
+    {
+      method: 'GET',
+      pattern: '/api/v1/meshes',
+      answer: () => {
+        const meshes = [...view().meshes].map(([mesh, state]) => presentMeshSummary(state, contextOf(mesh)));
+        return jsonReply({ meshes } satisfies MeshList);
+      },
+    },
+    {
+      method: 'GET',
+      pattern: '/api/v1/meshes/{mesh}',
+      answer: ([mesh = '']) => {
+        const state = view().meshes.get(mesh);
+        if (state !== undefined) return jsonReply(presentMesh(state, contextOf(mesh)));
+        const message = `nothing was ever listed for mesh ${mesh}: its proxies, if any, refuse every client`;
+        return errorReply('unknown-mesh', message);
+      },
+    },
+    {
+      method: 'GET',
+      pattern: '/api/v1/findings',
+      answer: () => jsonReply(presentFindings(view().findings)),
+    },
+    {
+      method: 'POST',
+      pattern: '/api/v1/guard/release',
+      answer: () => {
+        const released = releaseGuard().map(({ mesh, trustDomain }) => ({ mesh, trustDomain }));
+        return jsonReply({ released } satisfies GuardRelease);
+      },
+    },
+  ];
+}

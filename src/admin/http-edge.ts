@@ -1,0 +1,94 @@
+import { createServer } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { formatListenAddress, isLoopback, parseListenAddress } from '../net/listen-address.ts';
+import { removeStaleSocket } from '../net/stale-socket.ts';
+import { errorReply } from './reply.ts';
+import type { Reply } from './reply.ts';
+import { refuseRequest } from './request-guard.ts';
+import { route } from './router.ts';
+import type { Route } from './router.ts';
+
+/** An HTTP server over a table of routes. */
+export interface HttpEdge {
+  /** Listens on `HOST:PORT` or `unix:PATH`; resolves with the address, port 0 replaced by the actual one. */
+  listen(address: string): Promise<string>;
+  /** Stops listening, lets answers in progress go out, and closes every connection. */
+  close(): Promise<void>;
+}
+
+export interface HttpEdgeOptions {
+  readonly routes: readonly Route[];
+  /** Told of what an answer threw; the client gets `internal`. */
+  readonly onError: (error: unknown) => void;
+}
+
+// Every request fits into its headers, and every answer is made at once.
+const limits = { headersTimeout: 5000, requestTimeout: 10_000, keepAliveTimeout: 5000, maxHeaderSize: 8192 };
+const maxConnections = 256;
+
+/** Makes a server that has no state but its connections. */
+export function createHttpEdge({ routes, onError }: HttpEdgeOptions): HttpEdge {
+  let loopbackOnly = true;
+  const server = createServer({ ...limits, connectionsCheckingInterval: 1000 }, (request, response) => {
+    void respond(request, response);
+  });
+  server.maxConnections = maxConnections;
+
+  async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const refusal = refuseRequest(request.headers, loopbackOnly);
+    write(response, refusal ?? (await answer(request)), refusal !== undefined);
+  }
+
+  async function answer({ method = '', url = '' }: IncomingMessage): Promise<Reply> {
+    try {
+      return await route(routes, method, url);
+    } catch (error) {
+      onError(error);
+      return errorReply('internal', 'internal error');
+    }
+  }
+
+  return {
+    async listen(text) {
+      const address = parseListenAddress(text);
+      loopbackOnly = isLoopback(address);
+      if (address.kind === 'unix') await removeStaleSocket(address.path);
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        const target = address.kind === 'unix' ? { path: address.path } : address;
+        server.listen(target, () => {
+          server.off('error', reject);
+          resolve();
+        });
+      });
+      const bound = server.address();
+      return typeof bound === 'object' && bound !== null && address.kind === 'tcp'
+        ? formatListenAddress({ ...address, port: bound.port })
+        : formatListenAddress(address);
+    },
+    close() {
+      return new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeIdleConnections();
+        setTimeout(() => server.closeAllConnections(), 1000).unref();
+      });
+    },
+  };
+}
+
+function write(
+  response: ServerResponse,
+  { status, contentType, body, headers }: Reply,
+  closing: boolean,
+): void {
+  response.writeHead(status, {
+    'Content-Type': contentType,
+    'Content-Length': Buffer.byteLength(body),
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    // What was refused may have a body, which nobody reads.
+    ...(closing ? { Connection: 'close' } : {}),
+    ...headers,
+  });
+  response.end(body);
+}

@@ -1,0 +1,60 @@
+import type { StateView } from '../telemetry/state-view.ts';
+import type { ReadyAnswer } from './api-types.ts';
+import { secondsUntil } from './present-mesh.ts';
+import { jsonReply } from './reply.ts';
+import type { Route } from './router.ts';
+
+/** What the probes and metrics are answered from. */
+export interface ProbeInput {
+  readonly view: () => StateView;
+  /** True once the server is on its way down: it is not ready any more, whatever it still serves. */
+  readonly draining: () => boolean;
+  readonly metrics: { readonly contentType: string; render(): Promise<string> };
+  /** Monotonic milliseconds, as in the view. */
+  readonly now: () => number;
+}
+
+/** `/healthz`, `/readyz` and `/metrics`. */
+export function probeRoutes({ view, draining, metrics, now }: ProbeInput): readonly Route[] {
+  return [
+    { method: 'GET', pattern: '/healthz', answer: () => jsonReply({ status: 'ok' }) },
+    {
+      method: 'GET',
+      pattern: '/readyz',
+      answer: () => {
+        const answer = presentReadiness(view().readiness, draining(), now());
+        return jsonReply(answer, answer.status === 'ready' ? 200 : 503);
+      },
+    },
+    {
+      method: 'GET',
+      pattern: '/metrics',
+      answer: async () => ({
+        status: 200,
+        contentType: metrics.contentType,
+        body: await metrics.render(),
+      }),
+    },
+  ];
+}
+
+/** Names the sources that are missing, or the doubt. */
+export function presentReadiness(
+  readiness: StateView['readiness'],
+  draining: boolean,
+  now: number,
+): ReadyAnswer {
+  if (draining) return { status: 'draining' };
+  switch (readiness.kind) {
+    case 'ready':
+      return { status: 'ready' };
+    case 'waiting':
+      return { status: 'waiting', missing: readiness.missing };
+    case 'doubtful':
+      return {
+        status: 'doubtful',
+        reason: readiness.reason,
+        secondsLeft: secondsUntil(readiness.until, now),
+      };
+  }
+}

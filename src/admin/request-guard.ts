@@ -1,0 +1,30 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { isIP } from 'node:net';
+import { isLoopbackHost } from '../net/listen-address.ts';
+import { errorReply } from './reply.ts';
+import type { Reply } from './reply.ts';
+
+/**
+ * Why a request is refused before anything looks at it, if it is.
+ *
+ * A browser on this machine can be made to send requests here by any web page: directly, which shows in
+ * `Origin`, or under a name of the attacker's that resolves to a loopback address, which shows in `Host`.
+ * No request has a body that is read.
+ */
+export function refuseRequest(headers: IncomingHttpHeaders, loopbackOnly: boolean): Reply | undefined {
+  const { host, origin } = headers;
+  if (loopbackOnly && host !== undefined && !isOwnName(host)) {
+    return errorReply('wrong-host', `${host} is not a name of this server`);
+  }
+  if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`) {
+    return errorReply('forbidden', 'requests of other web pages are not answered');
+  }
+  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0;
+  return hasBody ? errorReply('body-not-expected', 'no request here has a body') : undefined;
+}
+
+/** An address, which no DNS answer can make another's, or `localhost`. */
+function isOwnName(host: string): boolean {
+  const name = host.replace(/:\d*$/, '').replace(/^\[(.*)\]$/, '$1');
+  return isLoopbackHost(name) || isIP(name) !== 0;
+}

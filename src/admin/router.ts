@@ -1,0 +1,58 @@
+import { errorReply } from './reply.ts';
+import type { Reply } from './reply.ts';
+
+export type Method = 'GET' | 'POST';
+
+/** One path, and what answers it. A `{name}` in the pattern is one segment, handed over decoded. */
+export interface Route {
+  readonly method: Method;
+  readonly pattern: string;
+  readonly answer: (parameters: readonly string[]) => Reply | Promise<Reply>;
+}
+
+/** Finds what answers a request: HEAD as GET, 404 and 405 where nothing does. */
+export function route(routes: readonly Route[], method: string, target: string): Reply | Promise<Reply> {
+  const path = target.split('?', 1)[0] ?? '';
+  const matches = routes.flatMap((candidate) => {
+    const parameters = match(candidate.pattern, path);
+    return parameters === undefined ? [] : [{ candidate, parameters }];
+  });
+  if (matches.length === 0) return errorReply('not-found', `there is nothing at ${path}`);
+  const wanted = method === 'HEAD' ? 'GET' : method;
+  const found = matches.find(({ candidate }) => candidate.method === wanted);
+  if (found === undefined) {
+    const allowed = matches.flatMap(({ candidate }) =>
+      candidate.method === 'GET' ? ['GET', 'HEAD'] : [candidate.method],
+    );
+    const allow = allowed.join(', ');
+    return errorReply('method-not-allowed', `${path} takes ${allow} only`, { Allow: allow });
+  }
+  const parameters = found.parameters.map(decode);
+  if (!parameters.every((parameter) => parameter !== undefined)) {
+    return errorReply('bad-request', 'the path is not percent-encoded UTF-8');
+  }
+  return found.candidate.answer(parameters);
+}
+
+/** The segments that stand for parameters, still encoded; undefined where the path is another. */
+function match(pattern: string, path: string): readonly string[] | undefined {
+  const [expected, actual] = [pattern.split('/'), path.split('/')];
+  if (expected.length !== actual.length) return undefined;
+  const parameters: string[] = [];
+  for (const [index, segment] of expected.entries()) {
+    const given = actual[index] ?? '';
+    if (segment.startsWith('{')) {
+      if (given === '') return undefined;
+      parameters.push(given);
+    } else if (segment !== given) return undefined;
+  }
+  return parameters;
+}
+
+function decode(segment: string): string | undefined {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,41 @@
+import { isIP } from 'node:net';
+
+/** Where to listen. */
+export type ListenAddress =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string };
+
+/**
+ * Reads `HOST:PORT` (`[::1]:5678` for IPv6; port 0 for any free one) or `unix:PATH`.
+ * @throws {Error} that says what an address looks like.
+ */
+export function parseListenAddress(text: string): ListenAddress {
+  if (text.startsWith('unix:')) {
+    const path = text.slice('unix:'.length).replace(/^\/\/(?=\/)/, '');
+    if (path !== '') return { kind: 'unix', path };
+  }
+  const match = /^(?:\[(?<bracketed>[^\]]+)\]|(?<plain>[^:[\]]+)):(?<port>\d{1,5})$/.exec(text);
+  const host = match?.groups?.['bracketed'] ?? match?.groups?.['plain'];
+  const port = Number(match?.groups?.['port']);
+  if (host === undefined || !(port <= 65_535)) {
+    throw new Error(`not an address to listen on: ${text} (give HOST:PORT, [IPv6]:PORT or unix:PATH)`);
+  }
+  return { kind: 'tcp', host, port };
+}
+
+/** The address as `parseListenAddress` reads it. */
+export function formatListenAddress(address: ListenAddress): string {
+  if (address.kind === 'unix') return `unix:${address.path}`;
+  const host = isIP(address.host) === 6 ? `[${address.host}]` : address.host;
+  return `${host}:${address.port}`;
+}
+
+/** Whether only this machine can reach the address. */
+export function isLoopback(address: ListenAddress): boolean {
+  return address.kind === 'unix' || isLoopbackHost(address.host);
+}
+
+/** Whether a host is this machine under one of its own names: `localhost`, `127.0.0.0/8`, `::1`. */
+export function isLoopbackHost(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}

@@ -1,0 +1,34 @@
+import type { XdsObserver } from '../xds/index.ts';
+
+/** One observer that tells each of several, in order. */
+export function combineObservers(observers: readonly XdsObserver[]): XdsObserver {
+  return {
+    streamOpened: (stream) => {
+      for (const observer of observers) observer.streamOpened?.(stream);
+    },
+    streamClosed: (stream, end) => {
+      for (const observer of observers) observer.streamClosed?.(stream, end);
+    },
+    request: (stream, request) => {
+      for (const observer of observers) observer.request?.(stream, request);
+    },
+    response: (stream, response) => {
+      for (const observer of observers) observer.response?.(stream, response);
+    },
+    acked: (stream, ack) => {
+      for (const observer of observers) observer.acked?.(stream, ack);
+    },
+    quoted: (stream, quote) => {
+      for (const observer of observers) observer.quoted?.(stream, quote);
+    },
+    nacked: (stream, nack) => {
+      for (const observer of observers) observer.nacked?.(stream, nack);
+    },
+    fetched: (fetch) => {
+      for (const observer of observers) observer.fetched?.(fetch);
+    },
+    failed: (stream, error) => {
+      for (const observer of observers) observer.failed?.(stream, error);
+    },
+  };
+}

@@ -1,0 +1,150 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import type { SourceEvent } from '../source/source.ts';
+import type { AnchorReader, CacheStats } from '../x509/anchor-reader.ts';
+import type { XdsObserver } from '../xds/index.ts';
+import { createConvergence } from './convergence.ts';
+import { authorityGauges, stateGauges } from './state-gauges.ts';
+import type { StateGauge } from './state-gauges.ts';
+import type { StateEvent, StateView } from './state-view.ts';
+import { convergenceBuckets, createXdsMetrics } from './xds-metrics.ts';
+
+export interface MetricsOptions {
+  readonly version: string;
+  /** Asked at each scrape. */
+  readonly view: () => StateView;
+  readonly cache: AnchorReader['stats'];
+  /** Whether each single certificate has series of its own. */
+  readonly caMetrics: boolean;
+  /** Epoch milliseconds; default: `Date.now`. */
+  readonly now?: (() => number) | undefined;
+}
+
+/** The metrics of one running server. */
+export interface Metrics {
+  readonly contentType: string;
+  /** All metrics in Prometheus' text format. */
+  render(): Promise<string>;
+  /** Counts what a source tells, before it is used. */
+  sourceEvents(source: string, events: readonly SourceEvent[]): void;
+  state(event: StateEvent): void;
+  /** Runs what hands a new state to the streams, and measures it. */
+  timePush(push: () => void): void;
+  readonly observer: XdsObserver;
+}
+
+/** Makes the metrics, in a registry of their own. What can be computed from the state is, at each scrape. */
+export function createMetrics({
+  version,
+  view,
+  cache,
+  caMetrics,
+  now = () => Date.now(),
+}: MetricsOptions): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  for (const gauge of [...stateGauges, ...(caMetrics ? authorityGauges : [])])
+    registerGauge(registry, gauge, view, now);
+  registerCache(registry, cache);
+  collectDefaultMetrics({ register: registry });
+  new Gauge({
+    name: 'meshtrust_build_info',
+    help: 'Always 1; the labels say what runs.',
+    labelNames: ['version', 'node_version'],
+    registers,
+  }).set({ version, node_version: process.version }, 1);
+  const lastEvent = new Gauge({
+    name: 'meshtrust_source_last_event_timestamp_seconds',
+    help: 'When the source last told anything, in seconds since 1970.',
+    labelNames: ['source'],
+    registers,
+  });
+  const errors = new Counter({
+    name: 'meshtrust_source_errors_total',
+    help: 'Failed reads: of one file or object (unreadable), or of a place that holds many (failed).',
+    labelNames: ['source', 'reason'],
+    registers,
+  });
+  const debounce = new Histogram({
+    name: 'meshtrust_xds_debounce_seconds',
+    help: 'From the first cause of a change to the moment at which it is built and can be sent.',
+    buckets: convergenceBuckets,
+    registers,
+  });
+  const push = new Histogram({
+    name: 'meshtrust_xds_push_seconds',
+    help: 'Encoding a change and handing it to all streams that can take it.',
+    buckets: [0.0001, 0.0005, 0.001, ...convergenceBuckets],
+    registers,
+  });
+  const convergence = createConvergence();
+  const isListed = (mesh: string): boolean => view().meshes.has(mesh);
+
+  return {
+    contentType: registry.contentType,
+    render: () => registry.metrics(),
+    sourceEvents(source, events) {
+      lastEvent.set({ source }, now() / 1000);
+      for (const { kind } of events) {
+        if (kind === 'unreadable' || kind === 'failed') errors.inc({ source, reason: kind });
+      }
+    },
+    state(event) {
+      if (event.kind !== 'served') return;
+      convergence.served(event.states, event.since);
+      debounce.observe(Math.max(0, now() - event.since) / 1000);
+    },
+    timePush(publish) {
+      const done = push.startTimer();
+      publish();
+      done();
+    },
+    observer: createXdsMetrics({ registry, convergence, isListed, now }),
+  };
+}
+
+function registerGauge(
+  registry: Registry,
+  { name, help, labels, samples }: StateGauge,
+  view: () => StateView,
+  now: () => number,
+): void {
+  const gauge = new Gauge({
+    name,
+    help,
+    labelNames: labels,
+    registers: [registry],
+    collect: () => {
+      gauge.reset();
+      for (const [values, value] of samples(view(), now())) gauge.labels(...values).set(value);
+    },
+  });
+}
+
+/** Counters of the certificate cache, which counts by itself. */
+function registerCache(registry: Registry, stats: AnchorReader['stats']): void {
+  const series = [
+    ['hits_total', 'Look-ups that found something.', ({ hits }: CacheStats) => hits],
+    ['misses_total', 'Look-ups that had to parse.', ({ misses }: CacheStats) => misses],
+  ] as const;
+  for (const [suffix, help, valueOf] of series) {
+    const counter = new Counter({
+      name: `meshtrust_certificate_cache_${suffix}`,
+      help,
+      labelNames: ['cache'],
+      registers: [registry],
+      collect: () => {
+        counter.reset();
+        for (const [name, cache] of Object.entries(stats())) counter.inc({ cache: name }, valueOf(cache));
+      },
+    });
+  }
+  const bytes = new Gauge({
+    name: 'meshtrust_certificate_cache_bytes',
+    help: 'Estimated size of what is kept.',
+    labelNames: ['cache'],
+    registers: [registry],
+    collect: () => {
+      for (const [name, cache] of Object.entries(stats())) bytes.set({ cache: name }, cache.bytes);
+    },
+  });
+}

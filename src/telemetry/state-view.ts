@@ -1,0 +1,30 @@
+import type { Finding } from '../findings/finding.ts';
+import type { LedgerView } from '../ledger/ledger.ts';
+import type { Readiness } from '../ledger/readiness.ts';
+import type { MeshChange } from '../snapshot/diff.ts';
+import type { MeshStates } from '../snapshot/mesh-builder.ts';
+
+/** The state of the program at one moment, as far as metrics and the admin API show it. */
+export interface StateView {
+  readonly readiness: Readiness;
+  readonly ledger: Pick<LedgerView, 'sources' | 'held'>;
+  readonly meshes: MeshStates;
+  readonly findings: readonly Finding[];
+}
+
+/** A change of the state. */
+export type StateEvent =
+  | { readonly kind: 'readiness'; readonly readiness: Readiness }
+  /** `since`: when the first cause of the change came in, epoch milliseconds. */
+  | {
+      readonly kind: 'served';
+      readonly states: MeshStates;
+      readonly changes: readonly MeshChange[];
+      readonly since: number;
+    }
+  | {
+      readonly kind: 'findings';
+      readonly appeared: readonly Finding[];
+      readonly resolved: readonly Finding[];
+    }
+  | { readonly kind: 'granted'; readonly source: string; readonly paths: readonly string[] };
