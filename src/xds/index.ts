@@ -20,6 +20,8 @@ export type { Acked, NameAndVersion, Nacked, Quoted, RequestKind } from './core/
 export { typeUrls } from './core/type-urls.ts';
 export { addXdsServices } from './server/xds-server.ts';
 export type { XdsServer, XdsServerOptions } from './server/xds-server.ts';
+export { xdsServerOptions } from './server/server-options.ts';
+export type { TransportOptions } from './server/server-options.ts';
 export type {
   ObservedFetch,
   ObservedRequest,

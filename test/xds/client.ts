@@ -1,55 +1,7 @@
 import { Client, credentials } from '@grpc/grpc-js';
 import type { ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
-import type { MessageTypeDefinition } from '@grpc/proto-loader';
-import { loadPackageDefinition } from '../../src/xds/index.ts';
-
-const definition = loadPackageDefinition();
-
-interface Codec {
-  serialize(value: object): Buffer;
-  deserialize(bytes: Buffer): object;
-}
-
-function message(name: string): Codec {
-  return definition[name] as unknown as MessageTypeDefinition<object, object>;
-}
-
-const codecs = {
-  delta: {
-    request: message('envoy.service.discovery.v3.DeltaDiscoveryRequest'),
-    response: message('envoy.service.discovery.v3.DeltaDiscoveryResponse'),
-  },
-  sotw: {
-    request: message('envoy.service.discovery.v3.DiscoveryRequest'),
-    response: message('envoy.service.discovery.v3.DiscoveryResponse'),
-  },
-};
-
-export interface AnyMessage {
-  readonly type_url: string;
-  readonly value: Buffer;
-}
-
-export interface DeltaResponse {
-  readonly system_version_info: string;
-  readonly resources: readonly {
-    readonly name: string;
-    readonly version: string;
-    readonly resource: AnyMessage;
-  }[];
-  readonly removed_resources: readonly string[];
-  readonly type_url: string;
-  readonly nonce: string;
-  readonly control_plane: { readonly identifier: string } | null;
-}
-
-export interface SotwResponse {
-  readonly version_info: string;
-  readonly resources: readonly AnyMessage[];
-  readonly type_url: string;
-  readonly nonce: string;
-  readonly control_plane: { readonly identifier: string } | null;
-}
+import { deltaRequests, deltaResponses, sotwRequests, sotwResponses } from './codec.ts';
+import type { Codec, DeltaResponse, SotwResponse } from './codec.ts';
 
 /** How a call ended: a gRPC status. */
 export interface CallEnd {
@@ -64,8 +16,8 @@ export interface ClientStream<Response> extends Disposable {
   sendBytes(bytes: Uint8Array): void;
   /** The next response; rejects when the stream ends first. */
   next(): Promise<Response>;
-  /** Responses that came and were not taken. */
-  readonly pending: number;
+  /** Responses that came, taken or not. */
+  readonly received: number;
   /** Stops and resumes reading from the transport. */
   pause(): void;
   resume(): void;
@@ -74,85 +26,88 @@ export interface ClientStream<Response> extends Disposable {
   readonly ended: Promise<CallEnd>;
 }
 
-/** A client of its own connection. */
+/** A client with a connection of its own. */
 export interface XdsClient extends Disposable {
   delta(path: string): ClientStream<DeltaResponse>;
   sotw(path: string): ClientStream<SotwResponse>;
   fetch(path: string, request: object): Promise<SotwResponse>;
+  /** Any unary call with bytes as they are. */
+  fetchBytes(path: string, bytes: Uint8Array): Promise<Uint8Array>;
 }
 
-let connections = 0;
-
-/** Connects to `address`; each client has a connection of its own. */
+/** Connects to `address`. */
 export function createClient(address: string, options: Record<string, string | number> = {}): XdsClient {
-  connections += 1;
   const client = new Client(address, credentials.createInsecure(), {
     'grpc.use_local_subchannel_pool': 1,
-    'grpc.client_idle_timeout_ms': 0x7fffffff,
-    'test.connection': connections,
     ...options,
   });
-  const pass = (bytes: Buffer): Buffer => bytes;
 
-  function stream<Response>(
-    path: string,
-    codec: { request: Codec; response: Codec },
-  ): ClientStream<Response> {
-    const call: ClientDuplexStream<Buffer, Buffer> = client.makeBidiStreamRequest(path, pass, pass);
-    const responses: Response[] = [];
-    const waiting: { resolve: (response: Response) => void; reject: (error: Error) => void }[] = [];
-    let end: CallEnd | undefined;
-    const ended = new Promise<CallEnd>((resolve) => {
-      call.on('status', ({ code, details }) => {
-        end = { code, details };
-        for (const { reject } of waiting.splice(0)) reject(new Error(`ended: ${code} ${details}`));
-        resolve(end);
-      });
+  function fetchBytes(path: string, bytes: Uint8Array): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      const done = (error: ServiceError | null, response = Buffer.alloc(0)): void =>
+        error === null ? resolve(response) : reject(error);
+      client.makeUnaryRequest(path, pass, pass, Buffer.from(bytes), done);
     });
-    call.on('error', () => undefined);
-    call.on('data', (bytes: Buffer) => {
-      const response = codec.response.deserialize(bytes) as Response;
-      const taker = waiting.shift();
-      if (taker === undefined) responses.push(response);
-      else taker.resolve(response);
-    });
-    return {
-      send: (request) => void call.write(codec.request.serialize(request)),
-      sendBytes: (bytes) => void call.write(Buffer.from(bytes)),
-      next() {
-        const response = responses.shift();
-        if (response !== undefined) return Promise.resolve(response);
-        if (end !== undefined) return Promise.reject(new Error(`ended: ${end.code} ${end.details}`));
-        return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
-      },
-      get pending() {
-        return responses.length;
-      },
-      pause: () => void call.pause(),
-      resume: () => void call.resume(),
-      halfClose: () => void call.end(),
-      cancel: () => call.cancel(),
-      ended,
-      [Symbol.dispose]: () => call.cancel(),
-    };
   }
 
   return {
-    delta: (path) => stream<DeltaResponse>(path, codecs.delta),
-    sotw: (path) => stream<SotwResponse>(path, codecs.sotw),
-    fetch: (path, request) =>
-      new Promise((resolve, reject) => {
-        client.makeUnaryRequest(
-          path,
-          pass,
-          pass,
-          codecs.sotw.request.serialize(request),
-          (error: ServiceError | null, bytes?: Buffer) => {
-            if (error !== null) reject(error);
-            else resolve(codecs.sotw.response.deserialize(bytes ?? Buffer.alloc(0)) as SotwResponse);
-          },
-        );
-      }),
+    delta: (path) => stream(client.makeBidiStreamRequest(path, pass, pass), deltaRequests, deltaResponses),
+    sotw: (path) => stream(client.makeBidiStreamRequest(path, pass, pass), sotwRequests, sotwResponses),
+    fetchBytes,
+    fetch: async (path, request) =>
+      sotwResponses.deserialize(Buffer.from(await fetchBytes(path, sotwRequests.serialize(request)))),
     [Symbol.dispose]: () => client.close(),
+  };
+}
+
+function pass(bytes: Buffer): Buffer<ArrayBuffer> {
+  return bytes as Buffer<ArrayBuffer>;
+}
+
+function stream<Response>(
+  call: ClientDuplexStream<Buffer, Buffer>,
+  requests: Codec<object>,
+  responses: Codec<Response>,
+): ClientStream<Response> {
+  const untaken: Response[] = [];
+  const takers: PromiseWithResolvers<Response>[] = [];
+  const { promise: ended, resolve: end } = Promise.withResolvers<CallEnd>();
+  let over: Error | undefined;
+  let received = 0;
+
+  call.on('status', ({ code, details }) => {
+    over = new Error(`ended: ${code} ${details}`);
+    for (const { reject } of takers.splice(0)) reject(over);
+    end({ code, details });
+  });
+  call.on('error', () => undefined); // The status says it.
+  call.on('data', (bytes: Buffer) => {
+    received += 1;
+    const response = responses.deserialize(bytes);
+    const taker = takers.shift();
+    if (taker === undefined) untaken.push(response);
+    else taker.resolve(response);
+  });
+
+  return {
+    send: (request) => void call.write(requests.serialize(request)),
+    sendBytes: (bytes) => void call.write(Buffer.from(bytes)),
+    next() {
+      const response = untaken.shift();
+      if (response !== undefined) return Promise.resolve(response);
+      if (over !== undefined) return Promise.reject(over);
+      const taker = Promise.withResolvers<Response>();
+      takers.push(taker);
+      return taker.promise;
+    },
+    get received() {
+      return received;
+    },
+    pause: () => void call.pause(),
+    resume: () => void call.resume(),
+    halfClose: () => call.end(),
+    cancel: () => call.cancel(),
+    ended,
+    [Symbol.dispose]: () => call.cancel(),
   };
 }

@@ -2,10 +2,10 @@ import { lookup, wildcardNames } from './resource.ts';
 import type { ResourceSet } from './resource.ts';
 
 /**
- * The names for which two sets answer differently, sorted, by version alone; and names that a wildcard now
+ * The names for which two sets answer differently, in order, by version alone; and names that a wildcard now
  * gets or no longer gets. `all` when the fallback is another function, since what it knows cannot be listed.
  */
-export function changedNames(before: ResourceSet, after: ResourceSet): readonly string[] | 'all' {
+export function changedNames(before: ResourceSet, after: ResourceSet): ReadonlySet<string> | 'all' {
   if (before.fallback !== after.fallback) return 'all';
   const names = new Set<string>();
   for (const name of [...before.resources.keys(), ...after.resources.keys()]) {
@@ -14,5 +14,5 @@ export function changedNames(before: ResourceSet, after: ResourceSet): readonly 
   const wildcardBefore = new Set(wildcardNames(before));
   const wildcardAfter = new Set(wildcardNames(after));
   for (const name of wildcardBefore.symmetricDifference(wildcardAfter)) names.add(name);
-  return [...names].sort();
+  return new Set([...names].sort());
 }

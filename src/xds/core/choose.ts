@@ -1,3 +1,4 @@
+import type { Versioned } from './content-version.ts';
 import type { Protocol } from './request.ts';
 import type { Resource } from './resource.ts';
 import type { Verdict } from './refusals.ts';
@@ -15,8 +16,8 @@ export interface Item {
   quoted: string | undefined;
   /** The client quoted no version and was sent none: it has nothing that a bad push could mask. */
   fresh: boolean;
-  /** What the client holds if it accepts what is in flight; empty: some version, unknown which. */
-  held: string | undefined;
+  /** What the client holds if it accepts what is in flight; an empty version: something, unknown what. */
+  held: Versioned | undefined;
   /** The last resource that it acknowledged, to go back to. */
   accepted: Resource | undefined;
   /** Nonce of the last response with this name, while unanswered. */
@@ -58,7 +59,7 @@ export function choose(
   if (asked && item.quoted === target.version) return { kind: 'held', resource: target };
   switch (verdict) {
     case 'clear':
-      if (item.due === 'change' && item.held === target.version) return nothing;
+      if (item.due === 'change' && item.held?.version === target.version) return nothing;
       return {
         kind: 'send',
         resource: target,

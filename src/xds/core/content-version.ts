@@ -1,4 +1,4 @@
-import { createHash, hash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** What a version of several resources is made of. */
 export interface Versioned {
@@ -10,36 +10,30 @@ export interface Versioned {
 const versionLength = 32;
 
 /** The version of some bytes: a prefix of their SHA-256 in lower-case hex. */
-export function contentVersion(body: Uint8Array): string {
+export function contentVersion(body: Uint8Array | string): string {
   return hash('sha256', body, 'hex').slice(0, versionLength);
 }
 
 /**
- * The version of several resources together: a hash of their names and versions, whatever their order. The
- * lengths are hashed too, so that no two lists read the same.
+ * The version of several resources together, whatever their order: the sum of the hashes of each name with
+ * its version. A sum, because a stream that gets a thousand names one by one needs a version after each.
  */
-export function combinedVersion(resources: readonly Versioned[]): string {
-  const only = resources[0];
-  if (only !== undefined && resources.length === 1) return versionOfOne(only);
-  return digest(resources.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)));
+export function combinedVersion(resources: Iterable<Versioned>): string {
+  let sum = 0n;
+  for (const resource of resources) sum += digestOf(resource);
+  return BigInt.asUintN(4 * versionLength, sum)
+    .toString(16)
+    .padStart(versionLength, '0');
 }
 
-/** Most streams ask for one name, and thousands of them for the same: remembered while the resource lives. */
-const versionsOfOne = new WeakMap<Versioned, string>();
+const digests = new WeakMap<Versioned, bigint>();
 
-function versionOfOne(resource: Versioned): string {
-  let version = versionsOfOne.get(resource);
-  if (version === undefined) {
-    version = digest([resource]);
-    versionsOfOne.set(resource, version);
+function digestOf(resource: Versioned): bigint {
+  let digest = digests.get(resource);
+  if (digest === undefined) {
+    // With its length, so that no two pairs of name and version read the same.
+    digest = BigInt(`0x${contentVersion(`${resource.name.length}:${resource.name}${resource.version}`)}`);
+    digests.set(resource, digest);
   }
-  return version;
-}
-
-function digest(resources: readonly Versioned[]): string {
-  const sha256 = createHash('sha256');
-  for (const { name, version } of resources) {
-    sha256.update(`${name.length}:${name}${version.length}:${version}`);
-  }
-  return sha256.digest('hex').slice(0, versionLength);
+  return digest;
 }

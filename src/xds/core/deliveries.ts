@@ -1,6 +1,7 @@
 import { choose } from './choose.ts';
+import type { Versioned } from './content-version.ts';
 import type { Due, Item, Manner } from './choose.ts';
-import type { Refusals } from './refusals.ts';
+import type { Refusals, Verdict } from './refusals.ts';
 import type { ErrorDetail, Protocol } from './request.ts';
 import type { Resource } from './resource.ts';
 import type { Observe } from './session-event.ts';
@@ -27,6 +28,7 @@ export interface DeliveryOptions {
 /** What one stream holds, was sent and is still owed of one type, name by name. */
 export interface Deliveries {
   readonly names: Iterable<string>;
+  readonly size: number;
   has(name: string): boolean;
   /** The client asked for the name: answer it, except with the version it quotes. */
   ask(name: string, quoted?: string): void;
@@ -35,8 +37,8 @@ export interface Deliveries {
   drop(name: string): void;
   /** Sets what the client said it holds, while that is not compared yet. */
   quote(name: string, version: string): void;
-  /** The version the client holds of a name if it accepts what is in flight. */
-  heldVersion(name: string): string | undefined;
+  /** What the client holds if it accepts what is in flight, as far as that is known. */
+  held(): Iterable<Versioned>;
   inFlight(name: string): boolean;
   /** True while an answer to the client's asking is still to be sent. */
   owed(name: string): boolean;
@@ -70,6 +72,11 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
     return item;
   }
 
+  function verdictOf(resource: Resource | undefined, now: number): Verdict {
+    if (resource === undefined || !singly) return 'clear';
+    return refusals.verdict(typeUrl, resource.name, resource.version, now);
+  }
+
   function done(name: string, item: Item): void {
     item.due = 'nothing';
     item.quoted = undefined;
@@ -86,7 +93,7 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
   }
 
   function accept({ name, resource, manner }: Delivery, nonce: string, now: number): void {
-    const verdict = resource === undefined ? 'clear' : refusals.verdict(typeUrl, name, resource.version, now);
+    const verdict = verdictOf(resource, now);
     const unconfirmed = manner === 'trial' || verdict !== 'clear';
     const item = items.get(name);
     if (resource !== undefined && verdict === 'tried') {
@@ -106,7 +113,7 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
     if (item === undefined) return;
     if (item.accepted?.version === resource.version) item.accepted = undefined;
     if (!newest) return;
-    item.held = item.accepted?.version ?? '';
+    item.held = item.accepted ?? unknownVersion(name);
     // Once only: the cause can lie in the proxy's own configuration, and then it refuses good bytes as well.
     mark(name, item, manner === 'restored' ? 'change' : 'restore');
   }
@@ -121,12 +128,14 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
 
   return {
     names: { [Symbol.iterator]: () => items.keys() },
+    get size() {
+      return items.size;
+    },
     has: (name) => items.has(name),
     ask(name, quoted) {
-      const known = items.has(name);
       const item = itemOf(name);
-      if (quoted !== undefined && !known) quoteItem(item, quoted);
-      else item.quoted = undefined;
+      if (quoted === undefined) item.quoted = undefined;
+      else quoteItem(item, name, quoted);
       mark(name, item, 'answer');
     },
     touch(name) {
@@ -138,9 +147,11 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
     },
     quote(name, version) {
       const item = items.get(name);
-      if (item !== undefined) quoteItem(item, version);
+      if (item !== undefined) quoteItem(item, name, version);
     },
-    heldVersion: (name) => items.get(name)?.held,
+    *held() {
+      for (const { held } of items.values()) if (held !== undefined && held.version !== '') yield held;
+    },
     inFlight: (name) => items.get(name)?.inFlight !== undefined,
     owed: (name) => items.get(name)?.due === 'answer',
     next(target, now) {
@@ -150,10 +161,9 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
         const item = items.get(name);
         if (item === undefined || heldBack(item, now)) continue;
         const resource = target(name);
-        const verdict =
-          resource === undefined || !singly
-            ? 'clear'
-            : refusals.verdict(typeUrl, name, resource.version, now);
+        const verdict = verdictOf(resource, now);
+        // Nor is there a way back to what the node has refused since, on another stream.
+        if (verdict !== 'clear' && verdictOf(item.accepted, now) !== 'clear') item.accepted = undefined;
         const choice = choose(item, resource, verdict, protocol);
         switch (choice.kind) {
           case 'nothing':
@@ -162,7 +172,7 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
           case 'held':
             done(name, item);
             item.fresh = false;
-            item.held = choice.resource.version;
+            item.held = choice.resource;
             if (verdict === 'clear') item.accepted = choice.resource;
             observe({
               kind: 'quoted',
@@ -191,7 +201,7 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
         const item = items.get(name);
         if (item === undefined) continue;
         done(name, item);
-        item.held = resource?.version;
+        item.held = resource;
         if (resource !== undefined) item.fresh = false;
         item.inFlight = nonce;
         item.sentAt = now;
@@ -238,8 +248,12 @@ function newItem(): Item {
   };
 }
 
-function quoteItem(item: Item, version: string): void {
+function unknownVersion(name: string): Versioned {
+  return { name, version: '' };
+}
+
+function quoteItem(item: Item, name: string, version: string): void {
   item.quoted = version;
-  item.held = version;
+  item.held = { name, version };
   item.fresh = false;
 }

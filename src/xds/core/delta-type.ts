@@ -2,6 +2,7 @@ import type { Delivery } from './deliveries.ts';
 import { createNamedType } from './named-type.ts';
 import type { NamedType } from './named-type.ts';
 import type { DeltaRequest } from './request.ts';
+import type { ResourceSet } from './resource.ts';
 import type { RequestKind } from './session-event.ts';
 import { outgoing } from './type-state.ts';
 import type { TypeContext, TypeState } from './type-state.ts';
@@ -41,7 +42,7 @@ export function createDeltaType(context: TypeContext, first: DeltaRequest): Type
       if (next === undefined) return undefined;
       const response = outgoing(context, {
         typeUrl: context.typeUrl,
-        version: set?.version ?? '',
+        version: set === undefined ? '' : versionOf(next, set),
         resources: next.flatMap(({ resource }) => resource ?? []),
         removed: next.filter(isRemoval).map(({ name }) => name),
       });
@@ -59,6 +60,17 @@ export function createDeltaType(context: TypeContext, first: DeltaRequest): Type
       return deliveries.wakeAt;
     },
   };
+
+  /**
+   * The version of the set, which Envoy shows as its own; but not where it is sent back to an older resource,
+   * since it would then claim what it refused.
+   */
+  function versionOf(next: readonly Delivery[], set: ResourceSet): string {
+    const older = next.find(
+      ({ name, resource }) => resource !== undefined && resource.version !== named.target(set, name)?.version,
+    );
+    return older?.resource?.version ?? set.version;
+  }
 
   function settle({ nonce, error }: DeltaRequest, now: number): RequestKind {
     if (nonce === '') return 'subscribe';

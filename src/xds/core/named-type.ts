@@ -5,6 +5,7 @@ import { lookup, wildcardNames } from './resource.ts';
 import type { Resource, ResourceSet } from './resource.ts';
 import type { Change } from './snapshot-store.ts';
 import type { TypeContext } from './type-state.ts';
+import { typeUrls } from './type-urls.ts';
 import { covers, wildcardTarget } from './wildcard.ts';
 
 /** What delta, and SotW of types that are sent name by name, have in common. */
@@ -39,7 +40,7 @@ export function createNamedType(
   const deliveries = createDeliveries({
     protocol,
     typeUrl,
-    singly: options.oneResourcePerResponse === true,
+    singly: options.oneResourcePerResponse ?? typeUrl === typeUrls.secret,
     ackTimeoutMs,
     refusals,
     observe,
@@ -82,10 +83,16 @@ export function createNamedType(
       for (const name of deliveries.names) if (!names.has(name)) deliveries.drop(name);
     },
     changed(change, set) {
-      const changed = change.names === 'all' ? undefined : change.names;
-      for (const name of changed ?? deliveries.names) if (deliveries.has(name)) deliveries.touch(name);
+      const names = change.names;
+      if (names === 'all' || names.size > deliveries.size) {
+        for (const name of deliveries.names) if (names === 'all' || names.has(name)) deliveries.touch(name);
+      } else {
+        for (const name of names) if (deliveries.has(name)) deliveries.touch(name);
+      }
       if (!all || set === undefined) return;
-      for (const name of changed ?? wildcardNames(set)) if (covers(set, name)) deliveries.touch(name);
+      for (const name of names === 'all' ? wildcardNames(set) : names) {
+        if (covers(set, name)) deliveries.touch(name);
+      }
     },
     target,
     expand(set) {

@@ -36,7 +36,7 @@ export function createResourceSet(
 ): ResourceSet {
   const byName = new Map<string, Resource>();
   for (const resource of resources) byName.set(resource.name, resource);
-  const version = options.version ?? combinedVersion([...byName.values()]);
+  const version = options.version ?? combinedVersion(byName.values());
   return { version, resources: byName, wildcard: options.wildcard, fallback: options.fallback };
 }
 

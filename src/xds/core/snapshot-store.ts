@@ -6,8 +6,8 @@ export interface Change {
   readonly typeUrl: string;
   /** Undefined: all groups that have no set of their own. */
   readonly group: string | undefined;
-  /** Sorted; `all` where that cannot be told by name. */
-  readonly names: readonly string[] | 'all';
+  /** In order of name; `all` where they cannot be listed. */
+  readonly names: ReadonlySet<string> | 'all';
 }
 
 /** The read side of a store, as streams use it. */
@@ -51,7 +51,7 @@ export function createSnapshotStore(): SnapshotStore {
     after: ResourceSet | undefined,
   ): void {
     const names = before === undefined || after === undefined ? 'all' : changedNames(before, after);
-    if (names === 'all' || names.length > 0) publish({ typeUrl, group, names });
+    if (names === 'all' || names.size > 0) publish({ typeUrl, group, names });
   }
 
   return {

@@ -105,10 +105,8 @@ export function createSotwType(context: TypeContext, first: SotwRequest): TypeSt
   function versionAfter(next: readonly Delivery[], set: ResourceSet): string {
     const holds: Versioned[] = next.flatMap(({ resource }) => resource ?? []);
     const sent = new Set(holds.map(({ name }) => name));
-    for (const name of deliveries.names) {
-      const version = deliveries.heldVersion(name);
-      if (sent.has(name) || version === undefined || version === '') continue;
-      if (named.target(set, name) !== undefined) holds.push({ name, version });
+    for (const held of deliveries.held()) {
+      if (!sent.has(held.name) && named.target(set, held.name) !== undefined) holds.push(held);
     }
     return combinedVersion(holds);
   }

@@ -10,7 +10,7 @@ import type { Change } from './snapshot-store.ts';
 export interface TypeOptions {
   /**
    * Each response carries one resource, so that a refusal names it; what a node refused is then withheld
-   * from it. For secrets. Default: all that changed in one response.
+   * from it. Default: for Secret; for other types all that changed goes in one response.
    */
   readonly oneResourcePerResponse?: boolean | undefined;
   /**

@@ -20,7 +20,10 @@ export interface Hub {
   remove(stream: HubStream): void;
   /** Pumps the stream at the next tick after a time of the clock; undefined: not needed any more. */
   wake(stream: HubStream, at: number | undefined): void;
-  /** Resolves when no stream is left, or after the grace; then ends those that are left. */
+  /**
+   * Waits until no stream is left, or for the grace; then ends those that are left, and hears of changes no
+   * more.
+   */
   drain(graceMs: number): Promise<void>;
 }
 
@@ -30,9 +33,9 @@ export function createHub(store: SnapshotStore, clock: () => number, tickMs: num
   const groups = new Map<string, Set<HubStream>>();
   const waiting = new Map<HubStream, number>();
   let ticker: NodeJS.Timeout | undefined;
-  let onEmpty: (() => void) | undefined;
+  const onEmpty = new Set<() => void>();
 
-  store.subscribe((change) => {
+  const subscription = store.subscribe((change) => {
     const concerned = change.group === undefined ? streams : groups.get(change.group);
     for (const stream of concerned ?? []) stream.changed(change);
   });
@@ -72,7 +75,7 @@ export function createHub(store: SnapshotStore, clock: () => number, tickMs: num
       stopIdleTicker();
       const members = stream.group === undefined ? undefined : groups.get(stream.group);
       if (members?.delete(stream) === true && members.size === 0) groups.delete(stream.group ?? '');
-      if (streams.size === 0) onEmpty?.();
+      if (streams.size === 0) for (const resolve of onEmpty) resolve();
     },
     wake(stream, at) {
       if (at === undefined) {
@@ -85,16 +88,15 @@ export function createHub(store: SnapshotStore, clock: () => number, tickMs: num
     },
     async drain(graceMs) {
       if (streams.size > 0) {
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, graceMs);
-          onEmpty = () => {
-            clearTimeout(timer);
-            resolve();
-          };
-        });
+        const { promise, resolve } = Promise.withResolvers<void>();
+        const timer = setTimeout(resolve, graceMs);
+        onEmpty.add(resolve);
+        await promise;
+        onEmpty.delete(resolve);
+        clearTimeout(timer);
       }
-      onEmpty = undefined;
       for (const stream of streams) stream.drain();
+      subscription[Symbol.dispose]();
     },
   };
 }

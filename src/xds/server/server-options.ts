@@ -1,0 +1,34 @@
+import type { ServerOptions } from '@grpc/grpc-js';
+
+/** What of a gRPC server's transport is worth choosing. Times are in ms. */
+export interface TransportOptions {
+  /** Largest request. An Envoy's is 61 KB. Default: 4 MiB. */
+  readonly maxRequestBytes?: number | undefined;
+  /** How often an idle connection is probed, so that a proxy that vanished is noticed. Default: 30 s. */
+  readonly keepaliveMs?: number | undefined;
+  /** How long a probe may take. Default: 10 s. */
+  readonly keepaliveTimeoutMs?: number | undefined;
+  /** Age at which a connection is asked to go, so that proxies spread over new replicas. Default: never. */
+  readonly maxConnectionAgeMs?: number | undefined;
+  /** What its streams have left after that. Default: 10 s. */
+  readonly maxConnectionAgeGraceMs?: number | undefined;
+}
+
+/**
+ * Options for a `grpc.Server` that serves proxies. The grace always goes with the age: with the age alone, a
+ * stream that never ends by itself keeps its connection for good.
+ */
+export function xdsServerOptions(options: TransportOptions = {}): ServerOptions {
+  const age = options.maxConnectionAgeMs;
+  return {
+    'grpc.max_receive_message_length': options.maxRequestBytes ?? 4 * 1024 * 1024,
+    'grpc.keepalive_time_ms': options.keepaliveMs ?? 30_000,
+    'grpc.keepalive_timeout_ms': options.keepaliveTimeoutMs ?? 10_000,
+    ...(age === undefined
+      ? {}
+      : {
+          'grpc.max_connection_age_ms': age,
+          'grpc.max_connection_age_grace_ms': options.maxConnectionAgeGraceMs ?? 10_000,
+        }),
+  };
+}

@@ -1,0 +1,48 @@
+import type { MessageTypeDefinition } from '@grpc/proto-loader';
+import { loadPackageDefinition } from '../../src/xds/index.ts';
+
+export interface AnyMessage {
+  readonly type_url: string;
+  readonly value: Buffer;
+}
+
+export interface DeltaResponse {
+  readonly system_version_info: string;
+  readonly resources: readonly {
+    readonly name: string;
+    readonly version: string;
+    readonly resource: AnyMessage;
+  }[];
+  readonly removed_resources: readonly string[];
+  readonly type_url: string;
+  readonly nonce: string;
+  readonly control_plane: { readonly identifier: string } | null;
+}
+
+export interface SotwResponse {
+  readonly version_info: string;
+  readonly resources: readonly AnyMessage[];
+  readonly type_url: string;
+  readonly nonce: string;
+  readonly control_plane: { readonly identifier: string } | null;
+}
+
+/** Messages of one direction and protocol, to and from bytes. */
+export interface Codec<Message> {
+  serialize(value: object): Buffer;
+  deserialize(bytes: Buffer): Message;
+}
+
+const definition = loadPackageDefinition();
+
+function message<Message>(name: string): Codec<Message> {
+  const { serialize, deserialize } = definition[name] as MessageTypeDefinition<object, object>;
+  return { serialize, deserialize: (bytes) => deserialize(bytes) as Message };
+}
+
+export const deltaRequests: Codec<object> = message('envoy.service.discovery.v3.DeltaDiscoveryRequest');
+export const deltaResponses: Codec<DeltaResponse> = message(
+  'envoy.service.discovery.v3.DeltaDiscoveryResponse',
+);
+export const sotwRequests: Codec<object> = message('envoy.service.discovery.v3.DiscoveryRequest');
+export const sotwResponses: Codec<SotwResponse> = message('envoy.service.discovery.v3.DiscoveryResponse');

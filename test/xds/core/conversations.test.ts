@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { createFrames } from '../../../src/xds/core/frames.ts';
+import { createRefusalMemory } from '../../../src/xds/core/refusal-memory.ts';
+import type { XdsRequest } from '../../../src/xds/core/request.ts';
+import type { SessionEvent } from '../../../src/xds/core/session-event.ts';
+import { createDeltaSession, createSotwSession, defaultStreamLimits } from '../../../src/xds/core/session.ts';
+import type { Session, SessionContext } from '../../../src/xds/core/session.ts';
+import { createSnapshotStore } from '../../../src/xds/core/snapshot-store.ts';
+import { createRequestDecoder } from '../../../src/xds/server/decode-request.ts';
+import { deltaRequests, deltaResponses, sotwRequests, sotwResponses } from '../codec.ts';
+import { deltaConversations } from '../delta-conversations.ts';
+import { sotwConversations } from '../sotw-conversations.ts';
+import { createSpeaker, hearDelta, hearSotw } from '../speaker.ts';
+import type { Heard } from '../speaker.ts';
+import type { Conversation } from '../step.ts';
+import { setOf, testTypes, urlOf } from '../vocabulary.ts';
+
+const decoder = createRequestDecoder();
+
+/** What differs between the protocols, for the script below. */
+interface Side<Request extends XdsRequest> {
+  readonly protocol: 'delta' | 'sotw';
+  readonly createSession: (
+    context: SessionContext,
+    observe: (event: SessionEvent) => void,
+  ) => Session<Request>;
+  readonly decode: (message: object) => Request;
+  readonly hear: (bytes: Buffer) => { readonly type_url: string; readonly heard: Heard };
+}
+
+suite('delta, as a pure state machine', () => {
+  run(deltaConversations, {
+    protocol: 'delta',
+    createSession: (context, observe) => createDeltaSession(context, observe),
+    decode: (message) => decoder.delta(deltaRequests.serialize(message)),
+    hear(bytes) {
+      const response = deltaResponses.deserialize(bytes);
+      return { type_url: response.type_url, heard: hearDelta(response) };
+    },
+  });
+});
+
+suite('SotW, as a pure state machine', () => {
+  run(sotwConversations, {
+    protocol: 'sotw',
+    createSession: (context, observe) => createSotwSession(context, observe),
+    decode: (message) => decoder.sotw(sotwRequests.serialize(message)),
+    hear(bytes) {
+      const response = sotwResponses.deserialize(bytes);
+      return { type_url: response.type_url, heard: hearSotw(response) };
+    },
+  });
+});
+
+function run<Request extends XdsRequest>(conversations: readonly Conversation[], side: Side<Request>): void {
+  for (const { name, steps } of conversations) test(name, () => converse(steps, side));
+}
+
+function converse<Request extends XdsRequest>(steps: Conversation['steps'], side: Side<Request>): void {
+  const store = createSnapshotStore();
+  const context: SessionContext = {
+    view: store,
+    frames: createFrames('test', ''),
+    memory: createRefusalMemory({ entries: 100, ttlMs: 3_600_000 }),
+    limits: defaultStreamLimits,
+    groupOf: () => '',
+    optionsOf: (typeUrl) => testTypes[typeUrl] ?? {},
+  };
+  const speaker = createSpeaker(side.protocol);
+  const nonces = new Set<string>();
+  let reports: string[] = [];
+  let now = 0;
+  const observe = (event: SessionEvent): void => void reports.push(...tell(event));
+  let session = side.createSession(context, observe);
+  store.subscribe((change) => session.changed(change));
+
+  for (const [index, { action, type, gets, reports: expected }] of steps.entries()) {
+    const where = `step ${index + 1}: ${JSON.stringify(action)}`;
+    reports = [];
+    switch (action.kind) {
+      case 'set':
+        store.set('', urlOf[type], setOf(action.contents, action.wildcard));
+        break;
+      case 'wait':
+        now += action.ms;
+        break;
+      case 'reconnect':
+        speaker.reconnect(action.node);
+        session = side.createSession(context, observe);
+        nonces.clear();
+        break;
+      case 'delta':
+      case 'names':
+      case 'ack':
+      case 'nack':
+      case 'answer-unsent':
+      case 'nack-again':
+        assert.equal(
+          session.request(side.decode(speaker.request(action, type) ?? {}), now),
+          undefined,
+          where,
+        );
+        break;
+    }
+    const got: string[] = [];
+    for (let next = session.take(now); next !== undefined; next = session.take(now)) {
+      const { type_url: typeUrl, heard } = side.hear(Buffer.from(next.bytes));
+      assert.equal(typeUrl, next.typeUrl);
+      assert.equal(nonces.has(heard.nonce), false, 'a nonce comes once on a stream');
+      nonces.add(heard.nonce);
+      speaker.heard(typeUrl, heard);
+      got.push(heard.said);
+    }
+    assert.deepEqual({ got, reports }, { got: gets, reports: expected }, where);
+  }
+}
+
+function tell(event: SessionEvent): string[] {
+  const mark = (unconfirmed: boolean): string => (unconfirmed ? '?' : '');
+  switch (event.kind) {
+    case 'request':
+      return event.request === 'stale' ? ['stale'] : [];
+    case 'acked':
+      return event.unconfirmed ? [`ack? ${event.name}@${event.version}`] : [];
+    case 'quoted':
+      return [`holds${mark(event.unconfirmed)} ${event.name}@${event.version}`];
+    case 'nacked':
+      return [`nack ${event.resources.map(({ name, version }) => `${name}@${version}`).join(' ')}`];
+  }
+}

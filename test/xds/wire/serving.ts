@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { addXdsServices, createSnapshotStore, xdsServerOptions } from '../../../src/xds/index.ts';
+import type { SnapshotStore, TransportOptions, XdsServer, XdsServerOptions } from '../../../src/xds/index.ts';
+import { createClient } from '../client.ts';
+import type { XdsClient } from '../client.ts';
+
+/** A server on loopback. Disposing it checks that no stream is left behind. */
+export interface Serving extends AsyncDisposable {
+  readonly store: SnapshotStore;
+  readonly xds: XdsServer;
+  readonly server: Server;
+  readonly address: string;
+  /** A client whose connection ends with the server. */
+  connect(options?: Record<string, string | number>): XdsClient;
+}
+
+export const ads = {
+  delta: '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources',
+  sotw: '/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources',
+};
+
+export const sds = {
+  delta: '/envoy.service.secret.v3.SecretDiscoveryService/DeltaSecrets',
+  sotw: '/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets',
+  fetch: '/envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets',
+};
+
+/** Starts a server. */
+export async function serve(
+  options: XdsServerOptions = {},
+  transport: TransportOptions = {},
+): Promise<Serving> {
+  const store = createSnapshotStore();
+  const server = new Server(xdsServerOptions(transport));
+  const xds = addXdsServices(server, store, options);
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    );
+  });
+  const address = `127.0.0.1:${port}`;
+  const clients: XdsClient[] = [];
+  return {
+    store,
+    xds,
+    server,
+    address,
+    connect(clientOptions) {
+      const client = createClient(address, clientOptions);
+      clients.push(client);
+      return client;
+    },
+    async [Symbol.asyncDispose]() {
+      await xds.drain(0);
+      assert.equal(xds.streams(), 0, 'no stream is left');
+      for (const client of clients) client[Symbol.dispose]();
+      server.forceShutdown();
+    },
+  };
+}
