@@ -30,12 +30,12 @@ export async function readText(io: DirectoryIo, path: string, maxBytes: number):
       if (reading.kind === 'unreadable' || reading.whole || attempt === attempts) return reading;
     }
   } finally {
-    await file.close();
+    file.close();
   }
 }
 
 async function readOnce(file: OpenFile, maxBytes: number): Promise<TextReading> {
-  const before = await file.stat();
+  const before = file.stat();
   if (before.isDirectory()) return { kind: 'unreadable', reason: 'is a directory' };
   if (!before.isFile()) return { kind: 'unreadable', reason: 'is not a regular file' };
   if (before.size > BigInt(maxBytes)) {
@@ -44,7 +44,7 @@ async function readOnce(file: OpenFile, maxBytes: number): Promise<TextReading> 
   // One byte more than it should have, so that growth shows.
   const buffer = Buffer.allocUnsafe(Number(before.size) + 1);
   const length = await file.read(buffer);
-  const after = await file.stat();
+  const after = file.stat();
   const bytes = buffer.subarray(0, length);
   const whole = sameVersion(before, after) && before.size === BigInt(length);
   if (whole && !isUtf8(bytes)) return { kind: 'unreadable', reason: 'is not UTF-8' };

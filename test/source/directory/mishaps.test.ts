@@ -162,8 +162,8 @@ test('a file that changes during every attempt to read it is told, but not as se
       const file = await systemIo.open(name);
       return {
         ...file,
-        stat: async () => {
-          const stat = await file.stat();
+        stat: () => {
+          const stat = file.stat();
           count += 1n;
           if (isBusy) stat.mtimeNs += count;
           return stat;
