@@ -35,6 +35,10 @@ export interface Certificate {
   readonly subjectKeyId: string | undefined;
   /** Key identifier of the authority key identifier, lower-case hex. */
   readonly authorityKeyId: string | undefined;
+  /** Serial number in the authority key identifier, as `serial`. */
+  readonly authoritySerial: string | undefined;
+  /** Name of the issuer's issuer in the authority key identifier, as encoded. */
+  readonly authorityIssuerDer: Uint8Array | undefined;
   /** How many intermediates may follow; `undefined` without a limit. Envoy does not enforce it on anchors. */
   readonly pathLength: number | undefined;
   /** Whether it has name constraints, which Envoy does enforce. */

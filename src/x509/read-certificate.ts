@@ -1,5 +1,6 @@
 import { X509Certificate, hash } from 'node:crypto';
 import type { BlockRefusalCode } from '../findings/catalogue.ts';
+import { canBeAuthority } from './authority.ts';
 import { walkCertificate } from './certificate-walk.ts';
 import type { CertificateParts } from './certificate-walk.ts';
 import type { Certificate } from './certificate.ts';
@@ -102,7 +103,7 @@ function describe(
   const { extensions, serial } = parts;
   const publicKeyDer = encoded(der, parts.publicKey.element);
   const selfIssued = isSelfIssued(der, parts);
-  return {
+  const certificate = {
     fingerprint: hash('sha256', der),
     keyHash: hash('sha256', publicKeyDer),
     der,
@@ -117,26 +118,15 @@ function describe(
     notAfter: parts.notAfter,
     keyAlgorithm,
     selfIssued,
-    selfSigned: selfIssued && namesItself(der, parts) && verifies(opened),
     subjectKeyId: extensions.subjectKeyId,
     authorityKeyId: extensions.authorityKeyId?.keyId,
+    authoritySerial: extensions.authorityKeyId?.serial,
+    authorityIssuerDer: extensions.authorityKeyId?.issuer,
     pathLength: extensions.basicConstraints?.pathLength,
     nameConstraints: extensions.nameConstraints ?? false,
   };
-}
-
-/** Whether the authority key identifier of a self-issued certificate can mean the certificate itself. */
-function namesItself(der: Uint8Array, { extensions, issuer, serial }: CertificateParts): boolean {
-  const { authorityKeyId, subjectKeyId } = extensions;
-  if (authorityKeyId === undefined) return true;
-  const { keyId } = authorityKeyId;
-  if (keyId !== undefined && subjectKeyId !== undefined && keyId !== subjectKeyId) return false;
-  if (authorityKeyId.serial !== undefined && authorityKeyId.serial !== toHex(der, serial.body, serial.end))
-    return false;
-  return (
-    authorityKeyId.issuer === undefined ||
-    Buffer.compare(authorityKeyId.issuer, encoded(der, issuer.element)) === 0
-  );
+  const selfSigned = selfIssued && canBeAuthority(certificate, certificate) && verifies(opened);
+  return { ...certificate, selfSigned };
 }
 
 function verifies({ verify, publicKey }: Opened): boolean {

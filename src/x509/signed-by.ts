@@ -1,14 +1,16 @@
 import { X509Certificate } from 'node:crypto';
+import { canBeAuthority } from './authority.ts';
 import type { Certificate } from './certificate.ts';
 
 const verdicts = new WeakMap<Certificate, WeakMap<Certificate, boolean>>();
 
 /**
- * Whether the issuer's name is, byte for byte, the one that the child names, and its key verifies the child's
- * signature. Remembered for as long as both objects live, since a verification costs tens of microseconds.
+ * Whether Envoy chains the child to this issuer: its name is, byte for byte, the one that the child names, the
+ * child's authority key identifier does not mean another, and its key verifies the child's signature. Remembered for as long as both objects live, since a verification costs tens of microseconds.
  */
 export function signedBy(child: Certificate, issuer: Certificate): boolean {
-  if (Buffer.compare(child.issuerDer, issuer.subjectDer) !== 0) return false;
+  if (Buffer.compare(child.issuerDer, issuer.subjectDer) !== 0 || !canBeAuthority(child, issuer))
+    return false;
   let known = verdicts.get(child);
   if (known === undefined) verdicts.set(child, (known = new WeakMap()));
   const verdict = known.get(issuer) ?? verify(child, issuer);
