@@ -130,7 +130,8 @@ export function serveStream<Request extends XdsRequest>(call: BytesCall, parts: 
   hub.add(member);
   observer.streamOpened(stream);
   call.on('data', receive);
-  call.on('end', () => end({ code: 'OK', message: '' }));
+  // A cancelled call ends too, a moment before it says that it is cancelled.
+  call.on('end', () => setImmediate(end, { code: 'OK', message: '' }));
   call.on('cancelled', cancelled);
   call.on('error', cancelled);
   call.on('close', cancelled);

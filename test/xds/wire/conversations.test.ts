@@ -7,7 +7,7 @@ import { createSpeaker, hearDelta, hearSotw } from '../speaker.ts';
 import type { Heard } from '../speaker.ts';
 import type { Conversation } from '../step.ts';
 import { setOf, telling, testTypes, urlOf } from '../vocabulary.ts';
-import { ads, sds, serve } from './serving.ts';
+import { ads, roundTrip, sds, serve } from './serving.ts';
 
 interface Side<Response extends { readonly type_url: string }> {
   readonly protocol: 'delta' | 'sotw';
@@ -75,7 +75,7 @@ async function converse<Response extends { readonly type_url: string }>(
   async function settle(): Promise<void> {
     for (let before = -1; before !== sent || stream.received !== sent;) {
       before = sent;
-      await client.fetchBytes(sds.fetch, Buffer.alloc(0)).catch(() => undefined);
+      await roundTrip(client);
     }
   }
 
@@ -96,7 +96,7 @@ async function converse<Response extends { readonly type_url: string }>(
     if (request !== undefined) {
       const before = requests;
       stream.send(request);
-      while (requests === before) await client.fetchBytes(sds.fetch, Buffer.alloc(0)).catch(() => undefined);
+      await serving.until(() => requests > before);
     }
     while (got.length < gets.length) {
       const response = await stream.next();

@@ -13,6 +13,8 @@ export interface Serving extends AsyncDisposable {
   readonly address: string;
   /** A client whose connection ends with the server. */
   connect(options?: Record<string, string | number>): XdsClient;
+  /** Makes round trips until the condition holds, instead of sleeping. */
+  until(condition: () => boolean): Promise<void>;
 }
 
 export const ads = {
@@ -41,15 +43,21 @@ export async function serve(
   });
   const address = `127.0.0.1:${port}`;
   const clients: XdsClient[] = [];
+  function connect(clientOptions?: Record<string, string | number>): XdsClient {
+    const client = createClient(address, clientOptions);
+    clients.push(client);
+    return client;
+  }
+
   return {
     store,
     xds,
     server,
     address,
-    connect(clientOptions) {
-      const client = createClient(address, clientOptions);
-      clients.push(client);
-      return client;
+    connect,
+    async until(condition) {
+      const client = connect();
+      while (!condition()) await roundTrip(client);
     },
     async [Symbol.asyncDispose]() {
       await xds.drain(0);
@@ -58,4 +66,9 @@ export async function serve(
       server.forceShutdown();
     },
   };
+}
+
+/** Asks for something and waits for any answer: what was written before on the connection is through then. */
+export async function roundTrip(client: XdsClient): Promise<void> {
+  await client.fetch(sds.fetch, { resource_names: ['none'] }).catch(() => undefined);
 }

@@ -1,0 +1,286 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { suite, test } from 'node:test';
+import { status } from '@grpc/grpc-js';
+import { typeUrls } from '../../../src/xds/index.ts';
+import type { StreamEnd } from '../../../src/xds/index.ts';
+import { deltaRequests, sotwRequests } from '../codec.ts';
+import { resource, setOf, testTypes } from '../vocabulary.ts';
+import { ads, sds, serve } from './serving.ts';
+import type { Serving } from './serving.ts';
+
+const secrets = { type_url: typeUrls.secret };
+
+/** Another stream of the same server, to show that it does not notice. */
+async function withBystander(serving: Serving, meanwhile: () => Promise<void>): Promise<void> {
+  serving.store.set('', typeUrls.secret, setOf({ a: '1' }));
+  using client = serving.connect();
+  using bystander = client.delta(ads.delta);
+  bystander.send({ ...secrets, node: { id: 'bystander' }, resource_names_subscribe: ['a'] });
+  const first = await bystander.next();
+  bystander.send({ ...secrets, response_nonce: first.nonce });
+  await meanwhile();
+  serving.store.set('', typeUrls.secret, setOf({ a: '2' }));
+  assert.equal((await bystander.next()).resources[0]?.version, '2');
+  assert.equal(bystander.received, 2);
+}
+
+suite('bad requests end their own stream with a reason, and no other', () => {
+  const refused: Readonly<
+    Record<string, { path: string; code: status; bytes: () => Uint8Array; details: RegExp }>
+  > = {
+    'bytes that are no message, delta': {
+      path: ads.delta,
+      code: status.INVALID_ARGUMENT,
+      bytes: () => Buffer.from('ffffffffffff', 'hex'),
+      details: /cannot be decoded/,
+    },
+    'bytes that are no message, SotW': {
+      path: ads.sotw,
+      code: status.INVALID_ARGUMENT,
+      bytes: () => Buffer.from('0aff', 'hex'),
+      details: /cannot be decoded/,
+    },
+    'no type on the aggregated service, delta': {
+      path: ads.delta,
+      code: status.INVALID_ARGUMENT,
+      bytes: () => deltaRequests.serialize({ resource_names_subscribe: ['a'] }),
+      details: /type_url is required/,
+    },
+    'no type on the aggregated service, SotW': {
+      path: ads.sotw,
+      code: status.INVALID_ARGUMENT,
+      bytes: () => sotwRequests.serialize({ resource_names: ['a'] }),
+      details: /type_url is required/,
+    },
+    'a foreign type on DeltaSecrets': {
+      path: sds.delta,
+      code: status.INVALID_ARGUMENT,
+      bytes: () => deltaRequests.serialize({ type_url: typeUrls.cluster }),
+      details: /type_url is not .*Secret/,
+    },
+    'a foreign type on StreamSecrets': {
+      path: sds.sotw,
+      code: status.INVALID_ARGUMENT,
+      bytes: () => sotwRequests.serialize({ type_url: typeUrls.cluster }),
+      details: /type_url is not .*Secret/,
+    },
+    '100,000 names, delta': {
+      path: ads.delta,
+      code: status.RESOURCE_EXHAUSTED,
+      bytes: () => deltaRequests.serialize({ ...secrets, resource_names_subscribe: manyNames(100_000) }),
+      details: /1000 resource names/,
+    },
+    '100,000 names, SotW': {
+      path: ads.sotw,
+      code: status.RESOURCE_EXHAUSTED,
+      bytes: () => sotwRequests.serialize({ ...secrets, resource_names: manyNames(100_000) }),
+      details: /1000 resource names/,
+    },
+    '100,000 quoted versions': {
+      path: ads.delta,
+      code: status.RESOURCE_EXHAUSTED,
+      bytes: () =>
+        deltaRequests.serialize({
+          ...secrets,
+          initial_resource_versions: Object.fromEntries(manyNames(100_000).map((name) => [name, '1'])),
+        }),
+      details: /10000 quoted versions/,
+    },
+    'a request beyond the size that is read': {
+      path: ads.delta,
+      code: status.RESOURCE_EXHAUSTED,
+      bytes: () => deltaRequests.serialize({ ...secrets, resource_names_subscribe: ['x'.repeat(5_000_000)] }),
+      details: /larger than max/,
+    },
+    'a huge name': {
+      path: ads.delta,
+      code: status.INVALID_ARGUMENT,
+      bytes: () => deltaRequests.serialize({ ...secrets, resource_names_subscribe: ['x'.repeat(4_097)] }),
+      details: /longer than 4096/,
+    },
+    'a huge name in SotW': {
+      path: ads.sotw,
+      code: status.INVALID_ARGUMENT,
+      bytes: () => sotwRequests.serialize({ ...secrets, resource_names: ['x'.repeat(4_097)] }),
+      details: /longer than 4096/,
+    },
+    'a huge node id': {
+      path: ads.delta,
+      code: status.INVALID_ARGUMENT,
+      bytes: () => deltaRequests.serialize({ ...secrets, node: { id: 'x'.repeat(4_097) } }),
+      details: /longer than 4096/,
+    },
+  };
+
+  for (const [name, { path, code, bytes, details }] of Object.entries(refused)) {
+    test(name, async () => {
+      await using serving = await serve({ types: testTypes });
+      await withBystander(serving, async () => {
+        const client = serving.connect();
+        using stream = client.delta(path);
+        stream.sendBytes(bytes());
+        const end = await stream.ended;
+        assert.equal(end.code, code);
+        assert.match(end.details, details);
+        assert.equal(serving.xds.streams(), 1);
+      });
+    });
+  }
+
+  test('random bytes, on both protocols', async () => {
+    const ends: StreamEnd[] = [];
+    await using serving = await serve({
+      types: testTypes,
+      observer: { streamClosed: (_, end) => void ends.push(end) },
+    });
+    await withBystander(serving, async () => {
+      const client = serving.connect();
+      for (let round = 0; round < 50; round += 1) {
+        using stream = round % 2 === 0 ? client.delta(ads.delta) : client.sotw(ads.sotw);
+        stream.sendBytes(randomBytes(1 + round * 7));
+        stream.halfClose();
+        await stream.ended;
+      }
+    });
+    assert.equal(ends.length, 50);
+    assert.deepEqual(
+      ends.filter(({ code }) => code === 'INTERNAL'),
+      [],
+    );
+  });
+
+  test('names one by one up to the limit and one more', async () => {
+    await using serving = await serve({ limits: { names: 20 } });
+    serving.store.set('', typeUrls.secret, setOf({}));
+    const client = serving.connect();
+    using stream = client.delta(sds.delta);
+    for (const name of manyNames(20)) {
+      stream.send({ resource_names_subscribe: [name] });
+      await stream.next();
+    }
+    stream.send({ resource_names_subscribe: ['name-0'], resource_names_unsubscribe: ['name-1'] });
+    await stream.next();
+    stream.send({ resource_names_subscribe: ['one', 'two'] });
+    assert.equal((await stream.ended).code, status.RESOURCE_EXHAUSTED);
+  });
+
+  test('the names of all types on a stream count together', async () => {
+    await using serving = await serve({ limits: { names: 10 }, otherTypes: { unset: 'empty' } });
+    const client = serving.connect();
+    using stream = client.sotw(ads.sotw);
+    stream.send({ type_url: 'type.googleapis.com/test.A', resource_names: manyNames(6) });
+    await stream.next();
+    stream.send({ type_url: 'type.googleapis.com/test.B', resource_names: manyNames(5) });
+    assert.equal((await stream.ended).code, status.RESOURCE_EXHAUSTED);
+  });
+
+  test('more types on one stream than anybody needs', async () => {
+    await using serving = await serve({ otherTypes: { unset: 'empty' } });
+    const client = serving.connect();
+    using stream = client.delta(ads.delta);
+    for (let type = 0; type < 65; type += 1) stream.send({ type_url: `type.googleapis.com/test.T${type}` });
+    assert.equal((await stream.ended).code, status.RESOURCE_EXHAUSTED);
+    assert.equal(stream.received, 64);
+  });
+});
+
+suite('odd requests that are answered', () => {
+  test('a first request without a node gets the group of a node that says nothing', async () => {
+    const groups: string[] = [];
+    await using serving = await serve({
+      groupOf: ({ id, metadata }) => {
+        groups.push(id);
+        return typeof metadata['mesh'] === 'string' ? metadata['mesh'] : 'default';
+      },
+    });
+    serving.store.set('default', typeUrls.secret, setOf({ a: '1' }));
+    const client = serving.connect();
+    using stream = client.delta(ads.delta);
+    stream.send({ ...secrets, resource_names_subscribe: ['a'] });
+    assert.equal((await stream.next()).resources[0]?.version, '1');
+    assert.deepEqual(groups, ['']);
+  });
+
+  test('the first node decides, whatever later requests say', async () => {
+    await using serving = await serve({ groupOf: ({ id }) => id });
+    serving.store.set('one', typeUrls.secret, setOf({ a: '1', b: '1' }));
+    serving.store.set('two', typeUrls.secret, setOf({ a: '2', b: '2' }));
+    const client = serving.connect();
+    using stream = client.delta(ads.delta);
+    stream.send({ ...secrets, node: { id: 'one' }, resource_names_subscribe: ['a'] });
+    assert.equal((await stream.next()).resources[0]?.version, '1');
+    stream.send({ ...secrets, node: { id: 'two' }, resource_names_subscribe: ['b'] });
+    assert.equal((await stream.next()).resources[0]?.version, '1');
+  });
+
+  test('an unknown type is held until it is set', async () => {
+    await using serving = await serve();
+    const client = serving.connect();
+    using stream = client.delta(ads.delta);
+    stream.send({ type_url: 'type.googleapis.com/test.Late', resource_names_subscribe: ['x'] });
+    stream.send({ ...secrets, resource_names_subscribe: ['a'] });
+    serving.store.set('', typeUrls.secret, setOf({ a: '1' }));
+    assert.equal((await stream.next()).type_url, typeUrls.secret);
+    serving.store.set('', 'type.googleapis.com/test.Late', setOf({ x: '1' }));
+    assert.equal((await stream.next()).type_url, 'type.googleapis.com/test.Late');
+  });
+
+  test('a node of 61 KB in every request', async () => {
+    await using serving = await serve();
+    serving.store.set('', typeUrls.secret, setOf({ a: '1' }));
+    const client = serving.connect();
+    using stream = client.delta(ads.delta);
+    // Field 9 of a node, which our proto files leave out: 516 extensions.
+    const extension = Buffer.concat([Buffer.from([0x4a, 0x75]), Buffer.alloc(0x75, 0x20)]);
+    const envoyNode = Buffer.concat([
+      Buffer.from([0x0a, 0x01, 0x6e]),
+      ...Array.from({ length: 516 }, () => extension),
+    ]);
+    const withNode = (request: object): Buffer => {
+      const length = envoyNode.length;
+      const head = Buffer.from([0x0a, (length & 127) | 128, ((length >> 7) & 127) | 128, length >> 14]);
+      return Buffer.concat([head, envoyNode, deltaRequests.serialize({ ...secrets, ...request })]);
+    };
+    assert.ok(envoyNode.length > 61_000);
+    stream.sendBytes(withNode({ resource_names_subscribe: ['a'] }));
+    for (let version = 1; version <= 20; version += 1) {
+      const { nonce, resources } = await stream.next();
+      assert.equal(resources[0]?.version, String(version));
+      stream.sendBytes(withNode({ response_nonce: nonce }));
+      serving.store.set('', typeUrls.secret, setOf({ a: String(version + 1) }));
+    }
+    assert.equal((await stream.next()).resources[0]?.version, '21');
+  });
+
+  test('an empty type on a typed service is its type', async () => {
+    await using serving = await serve();
+    serving.store.set('', typeUrls.secret, setOf({ a: '1' }));
+    const client = serving.connect();
+    using delta = client.delta(sds.delta);
+    delta.send({ resource_names_subscribe: ['a'] });
+    assert.equal((await delta.next()).type_url, typeUrls.secret);
+    using sotw = client.sotw(sds.sotw);
+    sotw.send({ resource_names: ['a'] });
+    assert.equal((await sotw.next()).type_url, typeUrls.secret);
+  });
+
+  test('a body of a megabyte and one of nothing', async () => {
+    await using serving = await serve();
+    const body = randomBytes(1_048_576);
+    const resources = new Map([
+      ['big', { ...resource('big', '1'), body }],
+      ['none', { ...resource('none', '1'), body: new Uint8Array() }],
+    ]);
+    serving.store.set('', typeUrls.secret, { version: '1', resources });
+    const client = serving.connect();
+    using stream = client.delta(sds.delta);
+    stream.send({ resource_names_subscribe: ['big', 'none'] });
+    assert.ok((await stream.next()).resources[0]?.resource.value.equals(body));
+    assert.equal((await stream.next()).resources[0]?.resource.value.length, 0);
+  });
+});
+
+function manyNames(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `name-${index}`);
+}

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { status } from '@grpc/grpc-js';
+import { discoveryServices, typeUrls } from '../../../src/xds/index.ts';
+import { setOf, tellSotw } from '../vocabulary.ts';
+import { sds, serve } from './serving.ts';
+
+suite('unary requests', () => {
+  test('get the names that exist, in one response', async () => {
+    await using serving = await serve({ identifier: 'me' });
+    serving.store.set('', typeUrls.secret, setOf({ a: '1', b: '1', c: '1' }));
+    const client = serving.connect();
+    const response = await client.fetch(sds.fetch, { resource_names: ['c', 'a', 'unknown', 'known:x'] });
+    assert.equal(tellSotw(response), 'a@1 c@1 known:x@fallback');
+    assert.equal(response.type_url, typeUrls.secret);
+    assert.equal(response.control_plane?.identifier, 'me');
+  });
+
+  test('get everything for no names, and what the wildcard covers beside names', async () => {
+    await using serving = await serve();
+    serving.store.set('', typeUrls.secret, setOf({ a: '1', b: '1', alias: '1' }, ['a', 'b']));
+    const client = serving.connect();
+    assert.equal(tellSotw(await client.fetch(sds.fetch, {})), 'a@1 b@1');
+    assert.equal(
+      tellSotw(await client.fetch(sds.fetch, { resource_names: ['*', 'alias'] })),
+      'a@1 alias@1 b@1',
+    );
+  });
+
+  test('get a version that says what is in the response, and nothing else', async () => {
+    await using serving = await serve();
+    const client = serving.connect();
+    const versions: string[] = [];
+    for (const contents of [
+      { a: '1', b: '1' },
+      { a: '1', b: '2' },
+      { a: '2', b: '2' },
+    ]) {
+      serving.store.set('', typeUrls.secret, setOf(contents));
+      versions.push((await client.fetch(sds.fetch, { resource_names: ['a'] })).version_info);
+    }
+    assert.equal(versions[0], versions[1]);
+    assert.notEqual(versions[1], versions[2]);
+  });
+
+  test('keep no state: the same request gets the same response', async () => {
+    await using serving = await serve();
+    serving.store.set('', typeUrls.secret, setOf({ a: '1' }));
+    const client = serving.connect();
+    const request = { resource_names: ['a'] };
+    assert.deepEqual(await client.fetch(sds.fetch, request), await client.fetch(sds.fetch, request));
+    assert.equal(serving.xds.streams(), 0);
+  });
+
+  test('are answered by the group of the node', async () => {
+    await using serving = await serve({ groupOf: ({ id }) => id });
+    serving.store.setDefault(typeUrls.secret, () => setOf({ a: 'default' }));
+    serving.store.set('one', typeUrls.secret, setOf({ a: 'one' }));
+    const client = serving.connect();
+    assert.equal(tellSotw(await client.fetch(sds.fetch, { node: { id: 'one' } })), 'a@one');
+    assert.equal(tellSotw(await client.fetch(sds.fetch, { node: { id: 'two' } })), 'a@default');
+  });
+
+  test('are told to come back before anything is set', async () => {
+    await using serving = await serve();
+    await assert.rejects(serving.connect().fetch(sds.fetch, {}), { code: status.UNAVAILABLE });
+  });
+
+  test('are refused for a foreign type, too many names, and bytes that are no message', async () => {
+    await using serving = await serve();
+    serving.store.set('', typeUrls.secret, setOf({ a: '1' }));
+    const client = serving.connect();
+    const many = Array.from({ length: 1_001 }, (_, index) => `${index}`);
+    await assert.rejects(client.fetch(sds.fetch, { type_url: typeUrls.cluster }), {
+      code: status.INVALID_ARGUMENT,
+    });
+    await assert.rejects(client.fetch(sds.fetch, { resource_names: many }), {
+      code: status.RESOURCE_EXHAUSTED,
+    });
+    await assert.rejects(client.fetchBytes(sds.fetch, Buffer.from('ffff', 'hex')), {
+      code: status.INVALID_ARGUMENT,
+    });
+  });
+
+  test('of every service are answered, with nothing where the type is not served', async () => {
+    await using serving = await serve({ otherTypes: { unset: 'empty' } });
+    const client = serving.connect();
+    const fetches = discoveryServices.flatMap(({ name, fetch, typeUrl }) =>
+      fetch === undefined ? [] : [{ path: `/${name}/${fetch}`, typeUrl }],
+    );
+    assert.equal(fetches.length, 5);
+    for (const { path, typeUrl } of fetches) {
+      const response = await client.fetch(path, {});
+      assert.equal(tellSotw(response), '(empty)');
+      assert.equal(response.type_url, typeUrl);
+    }
+  });
+});

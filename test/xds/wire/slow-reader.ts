@@ -1,0 +1,53 @@
+import { once } from 'node:events';
+import { connect } from 'node:http2';
+
+/**
+ * A client that reads nothing until it is told to. Made of bare HTTP/2, since a gRPC client that is paused
+ * still takes a number of messages.
+ */
+export interface SlowReader extends Disposable {
+  /** Sends one gRPC message. */
+  send(message: Uint8Array): void;
+  /** Resolves with the response's headers: the server has begun to write. */
+  readonly started: Promise<unknown>;
+  /** Starts reading: the messages that come. */
+  read(): AsyncIterable<Buffer>;
+  /** Breaks the connection. */
+  destroy(): void;
+}
+
+/** Opens a stream at `path`. */
+export function createSlowReader(address: string, path: string): SlowReader {
+  const session = connect(`http://${address}`);
+  const call = session.request({
+    ':method': 'POST',
+    ':path': path,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+  });
+  call.on('error', () => undefined);
+  session.on('error', () => undefined);
+  const started = once(call, 'response');
+
+  return {
+    send(message) {
+      const head = Buffer.alloc(5);
+      head.writeUInt32BE(message.length, 1);
+      call.write(Buffer.concat([head, message]));
+    },
+    started,
+    async *read() {
+      let buffered = Buffer.alloc(0);
+      for await (const chunk of call as AsyncIterable<Buffer>) {
+        buffered = Buffer.concat([buffered, chunk]);
+        while (buffered.length >= 5 && buffered.length >= 5 + buffered.readUInt32BE(1)) {
+          const end = 5 + buffered.readUInt32BE(1);
+          yield buffered.subarray(5, end);
+          buffered = buffered.subarray(end);
+        }
+      }
+    },
+    destroy: () => session.destroy(),
+    [Symbol.dispose]: () => session.destroy(),
+  };
+}
