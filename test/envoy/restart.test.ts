@@ -39,7 +39,7 @@ test(
     assert.deepEqual(await updates(), times(1));
 
     const client = a.client();
-    const probe = probeContinuously(
+    await using probe = probeContinuously(
       envoys.map(({ nodeId, port }) => ({ name: nodeId, port, identity: client })),
     );
     await first.stop('SIGKILL');

@@ -23,17 +23,17 @@ for (const { kind, commonNames } of kinds) {
     await using stage = await startStage({
       files: { 'rotating.yaml': first.yaml(), 'other.yaml': other.yaml() },
     });
-    const always = probeContinuously(targets(stage, other.client()));
+    await using always = probeContinuously(targets(stage, other.client()));
 
     let current = first;
     for (const next of followers) {
-      const old = probeContinuously(targets(stage, current.client()));
+      await using old = probeContinuously(targets(stage, current.client()));
       await old.round();
       await stage.files.overwrite('rotating.yaml', current.yaml([current.ca.certPem, next.ca.certPem]));
       await everywhere(stage, next.client(), 'accepted');
       assert.deepEqual((await old.stop()).refusals, []);
 
-      const renewed = probeContinuously(targets(stage, next.client()));
+      await using renewed = probeContinuously(targets(stage, next.client()));
       await renewed.round();
       await stage.files.overwrite('rotating.yaml', next.yaml());
       await everywhere(stage, current.client(), 'refused');

@@ -16,8 +16,8 @@ export interface ProbeReport {
   readonly refusals: readonly string[];
 }
 
-/** A probe that is under way. */
-export interface ContinuousProbe {
+/** A probe that is under way; disposing of it ends it, whatever it saw. */
+export interface ContinuousProbe extends AsyncDisposable {
   /** Waits until every target has been tried once more, from beginning to end. */
   readonly round: () => Promise<void>;
   /** Ends it after one more round. */
@@ -67,6 +67,10 @@ export function probeContinuously(targets: readonly Target[]): ContinuousProbe {
       stopped.abort();
       await Promise.all(loops.map(({ running }) => running));
       return { probes, refusals };
+    },
+    [Symbol.asyncDispose]: async () => {
+      stopped.abort();
+      await Promise.allSettled(loops.map(({ running }) => running));
     },
   };
 }
