@@ -1,0 +1,62 @@
+import { X509Certificate } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
+
+/** The contents of the files, as they were read. */
+export interface TlsFileContents {
+  readonly certificate: Buffer;
+  readonly key: Buffer;
+  /** Authorities of clients; undefined where clients need no certificate. */
+  readonly clientCa: Buffer | undefined;
+}
+
+/** What a server can be run with, and what it says about itself. */
+export interface TlsMaterial extends TlsFileContents {
+  /** SHA-256 of the server's own certificate, lower-case hex. */
+  readonly fingerprint: string;
+  readonly subject: string;
+  /** Epoch milliseconds. */
+  readonly notAfter: number;
+}
+
+export type TlsMaterialResult =
+  | { readonly kind: 'material'; readonly material: TlsMaterial }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/** Checks that the contents belong together and can be used; nothing of them is in the reason. */
+export function readTlsMaterial(contents: TlsFileContents): TlsMaterialResult {
+  const { certificate, key, clientCa } = contents;
+  const [own] = certificatesOf(certificate);
+  if (own === undefined) return refused('the certificate file holds no certificate that can be read');
+  // An authority file without a certificate must not become one without a limit.
+  if (clientCa !== undefined && certificatesOf(clientCa).length === 0) {
+    return refused('the client authority file holds no certificate that can be read');
+  }
+  try {
+    createSecureContext({ cert: certificate, key, ca: clientCa });
+  } catch (error) {
+    return refused(error instanceof Error ? error.message : String(error));
+  }
+  return {
+    kind: 'material',
+    material: {
+      ...contents,
+      fingerprint: own.fingerprint256.replaceAll(':', '').toLowerCase(),
+      subject: own.subject.replaceAll('\n', ', '),
+      notAfter: own.validToDate.getTime(),
+    },
+  };
+}
+
+function refused(reason: string): TlsMaterialResult {
+  return { kind: 'refused', reason };
+}
+
+/** All certificates of a PEM text; none if one of them cannot be read. */
+function certificatesOf(pem: Buffer): readonly X509Certificate[] {
+  const blocks = pem.toString('latin1').match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g);
+  try {
+    return (blocks ?? []).map((block) => new X509Certificate(block));
+  } catch {
+    return [];
+  }
+}
