@@ -28,10 +28,10 @@ export function describeFiles(files: readonly string[], folders: readonly string
   return describe(root);
 }
 
-/** Reads the text of proto files that import nothing; the loader's own copies have names in camel case. */
-export function describeTexts(paths: readonly string[], { keepCase }: { keepCase: boolean }): Described {
+/** Reads the text of proto files that import nothing. */
+export function describeTexts(paths: readonly string[]): Described {
   const root = new protobuf.Root();
-  for (const path of paths) protobuf.parse(readFileSync(path, 'utf8'), root, { keepCase });
+  for (const path of paths) protobuf.parse(readFileSync(path, 'utf8'), root, { keepCase: true });
   root.resolveAll();
   return describe(root);
 }

@@ -44,15 +44,15 @@ suite('proto/ says nothing that the official files do not say', () => {
 
   test('the well-known types are as the loader has them', () => {
     const paths = wellKnown.map((file) => join(protoDirectory, file));
-    const text = describeTexts(paths, { keepCase: false });
+    const text = describeTexts(paths);
     const carried = describeFiles(wellKnown, []);
     assert.equal(text.messages.size, 4);
-    assert.deepEqual(text, carried);
+    assert.deepEqual(inCamelCase(text), inCamelCase(carried));
   });
 
   test('the health protocol is as its document says', () => {
     const paths = withoutCounterpart.map((file) => join(protoDirectory, file));
-    const health = describeTexts(paths, { keepCase: true });
+    const health = describeTexts(paths);
     const response = 'grpc.health.v1.HealthCheckResponse';
     assert.deepEqual(health, {
       messages: new Map([
@@ -90,6 +90,14 @@ suite('proto/ says nothing that the official files do not say', () => {
     );
   });
 });
+
+/** The loader's copies have some of their names in camel case, and some not. */
+function inCamelCase({ messages }: Described): ReadonlyMap<string, Readonly<Record<string, string>>> {
+  const camel = (name: string): string => name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+  const inCase = (fields: Readonly<Record<string, string>>): Record<string, string> =>
+    Object.fromEntries(Object.entries(fields).map(([name, words]) => [camel(name), words]));
+  return new Map([...messages].map(([name, fields]) => [name, inCase(fields)]));
+}
 
 /** Each entry of ours is in the official one, and is the same there. */
 function assertWithin(
