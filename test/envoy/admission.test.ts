@@ -92,7 +92,7 @@ test('a mesh without any trust refuses every client', options, async (t) => {
     await assertRefused(envoy.port, makeLeaf(a.ca, { spiffeId: 'spiffe://deny-all.invalid/client' }));
     await assertRefused(envoy.port, undefined);
     // Refused by the deny-all CA that is in force, and not for want of a secret.
-    assert.match(await envoy.admin('/config_dump?resource=dynamic_active_secrets'), /deny-all\.invalid/);
+    assert.match(await envoy.get('/config_dump?resource=dynamic_active_secrets'), /deny-all\.invalid/);
     await assertNothingRejected(envoy);
   });
 });

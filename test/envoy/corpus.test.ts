@@ -98,7 +98,7 @@ async function atEach({ envoys }: Stage, check: (envoy: Envoy) => Promise<void>,
 /** Nothing but certificates reached a proxy. */
 async function assertNoSecrets(stage: Stage): Promise<void> {
   await atEach(stage, async (envoy) => {
-    const dump = await envoy.admin('/config_dump?resource=dynamic_active_secrets');
+    const dump = await envoy.get('/config_dump?resource=dynamic_active_secrets');
     assert.match(dump, /BEGIN CERTIFICATE/);
     assert.doesNotMatch(dump, /PRIVATE KEY|X509 CRL|PKCS7/);
   });

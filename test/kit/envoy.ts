@@ -2,6 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 
 import { makeSelfSignedLeaf } from './certificates.ts';
 import { startChild } from './child.ts';
+import { createEnvoyAdmin } from './envoy-admin.ts';
+import type { EnvoyAdmin } from './envoy-admin.ts';
 import { envoyBootstrap } from './envoy-bootstrap.ts';
 import type { BootstrapOptions } from './envoy-bootstrap.ts';
 import { poll } from './poll.ts';
@@ -18,21 +20,12 @@ export interface EnvoyOptions
 }
 
 /** A running Envoy. */
-export interface Envoy extends AsyncDisposable {
+export interface Envoy extends EnvoyAdmin, AsyncDisposable {
   readonly nodeId: string;
-  readonly adminPort: number;
   /** Port of the listener of each secret name, in their order. */
   readonly ports: readonly number[];
   /** Port of the only or first listener. */
   readonly port: number;
-  /** Answer of the admin server; only 200 is one. */
-  readonly admin: (path: string) => Promise<string>;
-  /** All counters and gauges that were touched, by name. */
-  readonly stats: () => Promise<ReadonlyMap<string, number>>;
-  /** The counter or gauge of that name; 0 while it is untouched. */
-  readonly stat: (name: string) => Promise<number>;
-  /** Waits until the stat has reached a value. */
-  readonly untilStat: (name: string, atLeast: number, timeoutMs?: number) => Promise<void>;
   readonly log: () => string;
 }
 
@@ -89,43 +82,23 @@ export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
       const address = await readFile(dir.join('admin'), 'utf8').catch(() => '');
       return /:(?<port>\d+)$/.exec(address)?.groups?.['port'];
     });
-    const admin = async (path: string): Promise<string> => {
-      const response = await fetch(`http://127.0.0.1:${adminPort}${path}`);
-      const text = await response.text();
-      if (response.status !== 200)
-        throw new Error(`${nodeId} answers ${path} with ${response.status}: ${text}`);
-      return text;
-    };
-    const stats = async () => parseStats(await admin('/stats?usedonly'));
-    const stat = async (name: string) => (await stats()).get(name) ?? 0;
+    const admin = createEnvoyAdmin(nodeId, Number(adminPort));
     if (waitUntilLive) {
       await untilLive(`${nodeId} to be live`, () =>
-        admin('/ready').then(
+        admin.get('/ready').then(
           () => true,
           () => undefined,
         ),
       );
     }
-    const ports = await untilLive(`the listeners of ${nodeId}`, async () =>
-      listenerPorts(await admin('/listeners?format=json'), secretNames.length),
+    const ports = await untilLive(`the listeners of ${nodeId}`, () =>
+      admin.listenerPorts(secretNames.length),
     );
     return {
+      ...admin,
       nodeId,
-      adminPort: Number(adminPort),
       ports,
       port: ports[0] ?? 0,
-      admin,
-      stats,
-      stat,
-      untilStat: async (name, atLeast, timeoutMs = 10_000) => {
-        await poll(
-          `${nodeId}: ${name} to reach ${atLeast}`,
-          async () => ((await stat(name)) >= atLeast ? true : undefined),
-          {
-            timeoutMs,
-          },
-        );
-      },
       log: child.stderr,
       [Symbol.asyncDispose]: close,
     };
@@ -133,33 +106,4 @@ export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
     await close();
     throw new Error(`Envoy did not start:\n${child.stderr().slice(-4000)}`, { cause: error });
   }
-}
-
-/** Lines of `name: value`; histograms and text have values that are no numbers and are left out. */
-function parseStats(text: string): ReadonlyMap<string, number> {
-  return new Map(
-    text.split('\n').flatMap((line) => {
-      const match = /^(?<name>.+): (?<value>\d+)$/.exec(line);
-      return match?.groups === undefined
-        ? []
-        : [[match.groups['name'] ?? '', Number(match.groups['value'])] as const];
-    }),
-  );
-}
-
-interface ListenerStatuses {
-  readonly listener_statuses?: readonly {
-    readonly name: string;
-    readonly local_address: { readonly socket_address: { readonly port_value: number } };
-  }[];
-}
-
-/** Ports of `inbound_0`, `inbound_1`, …, or undefined while one of them is not bound yet. */
-function listenerPorts(json: string, count: number): readonly number[] | undefined {
-  const { listener_statuses: statuses = [] } = JSON.parse(json) as ListenerStatuses;
-  const ports = Array.from({ length: count }, (_, index) => {
-    const status = statuses.find(({ name }) => name === `inbound_${index}`);
-    return status?.local_address.socket_address.port_value ?? 0;
-  });
-  return ports.every((port) => port > 0) ? ports : undefined;
 }
