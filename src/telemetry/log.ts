@@ -46,5 +46,5 @@ function prettyStream(destination: Writable & { readonly isTTY?: boolean }): Pin
 /** In a serialised line the end of a block is its END marker, or else the end of its string. */
 function withoutPem(line: string): string {
   if (!line.includes('-----BEGIN ')) return line;
-  return line.replace(/-----BEGIN [^"]*?(?:-----END [^-"]*-----|(?="))/g, '[PEM]');
+  return line.replace(/-----BEGIN (?:[^"\\]|\\.)*?(?:-----END [^-"\\]*-----|(?="))/g, '[PEM]');
 }

@@ -4,9 +4,9 @@ import type { StreamInfo, XdsObserver } from '../xds/index.ts';
 export interface ProxyCensus {
   readonly observer: XdsObserver;
   /** Number of proxies with an open stream in a mesh: distinct node ids, and streams without one. */
-  proxies(mesh: string): number;
+  readonly proxies: (mesh: string) => number;
   /** The open streams. */
-  streams(): Iterable<StreamInfo>;
+  readonly streams: () => Iterable<StreamInfo>;
 }
 
 /** Makes a census. It keeps the streams alone and counts when it is asked: questions are rare, streams many. */

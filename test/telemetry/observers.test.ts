@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { combineObservers } from '../../src/telemetry/combine-observers.ts';
+import { createProxyCensus } from '../../src/telemetry/proxy-census.ts';
+import { ackOf, nackOf, streamOf } from './streams.ts';
+
+const closed = { code: 'CANCELLED', message: '' } as const;
+
+describe('the census of proxies', () => {
+  it('counts nodes, however many streams they have, and streams without a node', () => {
+    const { observer, proxies } = createProxyCensus();
+    const streams = [
+      streamOf({ nodeId: 'a' }),
+      streamOf({ nodeId: 'a' }),
+      streamOf({ nodeId: 'b' }),
+      streamOf({ nodeId: '' }),
+      streamOf({ nodeId: '' }),
+      streamOf({ nodeId: 'c', group: 'other' }),
+      streamOf({ nodeId: '', group: undefined }),
+    ];
+    for (const stream of streams) observer.streamOpened?.(stream);
+    assert.equal(proxies('default'), 4);
+    assert.equal(proxies('other'), 1);
+    assert.equal(proxies('nowhere'), 0);
+    for (const stream of streams.slice(1)) observer.streamClosed?.(stream, closed);
+    assert.equal(proxies('default'), 1);
+  });
+
+  it('sees what a stream tells about itself after it was opened', () => {
+    const { observer, proxies } = createProxyCensus();
+    const stream = { ...streamOf({ nodeId: '', group: undefined }) };
+    observer.streamOpened?.(stream);
+    assert.equal(proxies('default'), 0);
+    Object.assign(stream, { nodeId: 'a', group: 'default' });
+    assert.equal(proxies('default'), 1);
+  });
+});
+
+describe('combined observers', () => {
+  it('tell each of them everything, in order', () => {
+    const told: string[] = [];
+    const observer = combineObservers([
+      { acked: (stream, { name }) => told.push(`1 acked ${stream.nodeId} ${name}`) },
+      {
+        streamOpened: () => told.push('2 opened'),
+        streamClosed: () => told.push('2 closed'),
+        request: () => told.push('2 request'),
+        response: () => told.push('2 response'),
+        acked: () => told.push('2 acked'),
+        quoted: () => told.push('2 quoted'),
+        nacked: () => told.push('2 nacked'),
+        fetched: () => told.push('2 fetched'),
+        failed: () => told.push('2 failed'),
+      },
+    ]);
+    const stream = streamOf({ nodeId: 'n' });
+    const content = {
+      typeUrl: '',
+      version: '',
+      resources: [],
+      removed: [],
+      nonce: '',
+      bytes: new Uint8Array(),
+    };
+    observer.streamOpened?.(stream);
+    observer.request?.(stream, { typeUrl: '', kind: 'initial' });
+    observer.response?.(stream, content);
+    observer.acked?.(stream, ackOf('ALL', 'v'));
+    observer.quoted?.(stream, { typeUrl: '', name: '', version: '', unconfirmed: false });
+    observer.nacked?.(stream, nackOf('no'));
+    observer.fetched?.({ transport: 'sds', address: '', outcome: 'response' });
+    observer.failed?.(stream, new Error('fault'));
+    observer.streamClosed?.(stream, closed);
+    const all = ['opened', 'request', 'response', 'acked', 'quoted', 'nacked', 'fetched', 'failed', 'closed'];
+    assert.deepEqual(
+      told.filter((line) => line.startsWith('2')),
+      all.map((what) => `2 ${what}`),
+    );
+    assert.deepEqual(told.slice(3, 5), ['1 acked n ALL', '2 acked']);
+  });
+});
