@@ -27,8 +27,8 @@ export interface Certificate {
   /** Issuer and subject are the same bytes. */
   readonly selfIssued: boolean;
   /**
-   * Envoy ends a chain here: self-issued, its own key verifies its signature, and its authority key identifier,
-   * if it has one, does not name another certificate (with such a one no chain ends, even under a true root).
+   * Envoy ends a chain here: self-issued, and its authority key identifier, if it has one, does not name another
+   * certificate (with such a one no chain ends, even under a true root). An anchor's own signature does not count.
    */
   readonly selfSigned: boolean;
   /** Subject key identifier, lower-case hex. */

@@ -591,8 +591,9 @@ const ends: readonly (readonly [string, Partial<CertificateFields>, boolean])[] 
     true,
   ],
   ['an intermediate', { issuer: nameOf('Another CA') }, false],
-  ['a certificate signed by another key of its name', { signingKey: otherKeys.privateKey }, false],
-  ['a root with a signature that was altered', { signature: bitString(hex('3006 020101 020101')) }, false],
+  // Envoy does not verify an anchor's own signature: such a one ends a chain like any other.
+  ['a certificate signed by another key of its name', { signingKey: otherKeys.privateKey }, true],
+  ['a root with a signature that was altered', { signature: bitString(hex('3006 020101 020101')) }, true],
   ['a root whose authority is another key', akiOf(contextPrimitive(0, Buffer.alloc(20, 8))), false],
   ['a root whose authority is another serial', akiOf(contextPrimitive(2, hex('12 35'))), false],
   [
