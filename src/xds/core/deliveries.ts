@@ -22,6 +22,8 @@ export interface DeliveryOptions {
   /** How long a change waits for the answer to the one before it, in ms. */
   readonly ackTimeoutMs: number;
   readonly refusals: Refusals;
+  /** False for names that need not be kept once the client knows that they do not exist. */
+  readonly keeps: (name: string) => boolean;
   readonly observe: Observe;
 }
 
@@ -55,7 +57,7 @@ const rank: Readonly<Record<Due, number>> = { nothing: 0, change: 1, restore: 2,
 
 /** Makes the delivery state of one type on one stream. */
 export function createDeliveries(options: DeliveryOptions): Deliveries {
-  const { protocol, typeUrl, singly, ackTimeoutMs, refusals, observe } = options;
+  const { protocol, typeUrl, singly, ackTimeoutMs, refusals, keeps, observe } = options;
   const items = new Map<string, Item>();
   const due = new Set<string>();
   const unanswered = new Map<string, readonly Delivery[]>();
@@ -102,12 +104,14 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
     if (item?.inFlight === nonce) item.inFlight = undefined;
     if (item !== undefined && !unconfirmed) item.accepted = resource;
     observe({ kind: 'acked', typeUrl, name, version: resource?.version, nonce, unconfirmed });
+    forgetIfGone(name);
   }
 
   function refuse({ name, resource, manner }: Delivery, nonce: string, now: number): void {
     const item = items.get(name);
     const newest = item?.inFlight === nonce;
     if (item !== undefined && newest) item.inFlight = undefined;
+    forgetIfGone(name);
     if (resource === undefined || !singly) return;
     refusals.note('refused', typeUrl, name, resource.version, now);
     if (item === undefined) return;
@@ -118,10 +122,17 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
     mark(name, item, manner === 'restored' ? 'change' : 'restore');
   }
 
+  /** Where refusals count, a name is not forgotten: it would pass for one that the client never had. */
+  function forgetIfGone(name: string): void {
+    const item = items.get(name);
+    if (item === undefined || singly || keeps(name)) return;
+    if (item.held === undefined && item.inFlight === undefined && item.due === 'nothing') items.delete(name);
+  }
+
   /** A client that never answers must not make this grow; what it answers this late counts as stale. */
   function forgetOldest(): void {
     for (const nonce of unanswered.keys()) {
-      if (unanswered.size <= 2 * items.size + 16) return;
+      if (unanswered.size <= 2 * items.size + 64) return;
       unanswered.delete(nonce);
     }
   }

@@ -37,15 +37,16 @@ export function createNamedType(
   quotesVersions: boolean,
 ): NamedType {
   const { typeUrl, options, ackTimeoutMs, refusals, observe } = context;
+  const names = new Set<string>();
   const deliveries = createDeliveries({
     protocol,
     typeUrl,
     singly: options.oneResourcePerResponse ?? typeUrl === typeUrls.secret,
     ackTimeoutMs,
     refusals,
+    keeps: (name) => names.has(name),
     observe,
   });
-  const names = new Set<string>();
   let all = false;
   // The set may not be there yet when the wildcard is asked for, so its names are looked up when it is.
   let unexpanded = false;
@@ -91,7 +92,11 @@ export function createNamedType(
       }
       if (!all || set === undefined) return;
       for (const name of names === 'all' ? wildcardNames(set) : names) {
-        if (covers(set, name)) deliveries.touch(name);
+        if (!covers(set, name)) continue;
+        const isNew = !deliveries.has(name);
+        deliveries.touch(name);
+        // A SotW client does not say which names its version stands for: it may have had this one.
+        if (isNew && quotesVersions && protocol === 'sotw') deliveries.quote(name, '');
       }
     },
     target,
@@ -115,9 +120,6 @@ export function createNamedType(
       owesUnsetAnswer = false;
       owesWildcardAnswer = false;
       deliveries.sent(nonce, sent, now);
-      for (const { name, resource } of sent) {
-        if (resource === undefined && !names.has(name)) deliveries.drop(name);
-      }
     },
   };
 }

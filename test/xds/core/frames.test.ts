@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import * as fc from 'fast-check';
+import { encodeResponse } from '../../../src/xds/core/encode.ts';
+import { createFrames } from '../../../src/xds/core/frames.ts';
+import { createRefusalMemory } from '../../../src/xds/core/refusal-memory.ts';
+import { createRefusals } from '../../../src/xds/core/refusals.ts';
+import { deltaResponses, sotwResponses } from '../codec.ts';
+import { resource } from '../vocabulary.ts';
+
+const typeUrl = 'type.googleapis.com/test.T';
+
+suite('encoded responses', () => {
+  const text = fc.string({ unit: 'grapheme' });
+  const filled = text.filter((value) => value !== '');
+  const content = fc.record({
+    typeUrl: text,
+    version: text,
+    resources: fc.array(
+      fc.record({ name: filled, version: text, body: fc.uint8Array() }).map((each) => ({ ...each })),
+      { maxLength: 4 },
+    ),
+    removed: fc.array(filled, { maxLength: 3 }),
+  });
+
+  test('decode to what went in, delta', () => {
+    fc.assert(
+      fc.property(content, text, text, (response, nonce, identifier) => {
+        const bytes = Buffer.from(encodeResponse('delta', response, nonce, identifier));
+        const decoded = deltaResponses.deserialize(bytes);
+        assert.deepEqual(decoded, {
+          system_version_info: response.version,
+          resources: response.resources.map(({ name, version, body }) => ({
+            name,
+            version,
+            resource: { type_url: response.typeUrl, value: Buffer.from(body) },
+          })),
+          removed_resources: response.removed,
+          type_url: response.typeUrl,
+          nonce,
+          control_plane: identifier === '' ? null : { identifier },
+        });
+      }),
+    );
+  });
+
+  test('decode to what went in, SotW', () => {
+    fc.assert(
+      fc.property(content, text, text, (response, nonce, identifier) => {
+        const bytes = Buffer.from(encodeResponse('sotw', response, nonce, identifier));
+        assert.deepEqual(sotwResponses.deserialize(bytes), {
+          version_info: response.version,
+          resources: response.resources.map(({ body }) => ({
+            type_url: response.typeUrl,
+            value: Buffer.from(body),
+          })),
+          type_url: response.typeUrl,
+          nonce,
+          control_plane: identifier === '' ? null : { identifier },
+        });
+      }),
+    );
+  });
+});
+
+suite('frames', () => {
+  const one = { typeUrl, version: 'v', resources: [resource('a', '1')], removed: [] };
+
+  test('are encoded once for all streams that get the same', () => {
+    const frames = createFrames('i', 'id');
+    const first = frames.get('delta', one, 0);
+    assert.equal(frames.get('delta', { ...one }, 0), first);
+    assert.notEqual(frames.get('sotw', one, 0), first);
+    assert.notEqual(frames.get('delta', { ...one, version: 'w' }, 0), first);
+    assert.equal(frames.get('delta', one, 0), first);
+  });
+
+  test('have another nonce when they come a second time on a stream, and the others share that', () => {
+    const frames = createFrames('i', '');
+    const first = frames.get('delta', one, 0);
+    const again = frames.get('delta', one, first.sequence);
+    assert.notEqual(again.nonce, first.nonce);
+    assert.ok(again.sequence > first.sequence);
+    assert.equal(frames.get('delta', one, 0), again);
+  });
+
+  test('with several resources or with removals are not kept', () => {
+    const frames = createFrames('i', '');
+    const removal = { ...one, resources: [], removed: ['x'] };
+    assert.notEqual(frames.get('delta', removal, 0), frames.get('delta', removal, 0));
+  });
+
+  test('begin their nonces with the instance', () => {
+    assert.match(createFrames('replica-1', '').get('delta', one, 0).nonce, /^replica-1-/);
+  });
+
+  test('of versions of the set that are long gone are let go', () => {
+    const frames = createFrames('i', '');
+    const first = frames.get('delta', one, 0);
+    for (let version = 0; version < 4; version += 1)
+      frames.get('delta', { ...one, version: `${version}` }, 0);
+    assert.notEqual(frames.get('delta', one, 0), first);
+  });
+});
+
+suite('the memory of refusals', () => {
+  test('is bounded, and forgets the oldest first', () => {
+    const memory = createRefusalMemory({ entries: 3, ttlMs: 1_000 });
+    for (const version of ['1', '2', '3']) memory.remember('n', typeUrl, 'a', version, 0);
+    memory.remember('n', typeUrl, 'a', '1', 1); // Refused again: now the youngest.
+    memory.remember('n', typeUrl, 'a', '4', 2);
+    const known = ['1', '2', '3', '4'].filter((version) => memory.has('n', typeUrl, 'a', version, 2));
+    assert.deepEqual(known, ['1', '3', '4']);
+    assert.equal(memory.size, 3);
+  });
+
+  test('lasts for its time, and frees what is over', () => {
+    const memory = createRefusalMemory({ entries: 100, ttlMs: 1_000 });
+    memory.remember('n', typeUrl, 'a', '1', 0);
+    assert.equal(memory.has('n', typeUrl, 'a', '1', 999), true);
+    assert.equal(memory.has('n', typeUrl, 'a', '1', 1_000), false);
+    memory.remember('n', typeUrl, 'a', '2', 1_000);
+    assert.equal(memory.size, 1);
+  });
+
+  test('tells nodes, types, names and versions apart', () => {
+    const memory = createRefusalMemory({ entries: 100, ttlMs: 1_000 });
+    memory.remember('n', typeUrl, 'a', '1', 0);
+    assert.equal(memory.has('m', typeUrl, 'a', '1', 0), false);
+    assert.equal(memory.has('n', 'other', 'a', '1', 0), false);
+    assert.equal(memory.has('n', typeUrl, 'b', '1', 0), false);
+    assert.equal(memory.has('n', typeUrl, 'a', '2', 0), false);
+  });
+
+  test('takes nothing from nodes without an id, whose streams remember for themselves', () => {
+    const memory = createRefusalMemory({ entries: 100, ttlMs: 1_000 });
+    const [first, second] = [createRefusals(memory, ''), createRefusals(memory, '')];
+    first.note('refused', typeUrl, 'a', '1', 0);
+    assert.equal(first.verdict(typeUrl, 'a', '1', 0), 'refused');
+    assert.equal(second.verdict(typeUrl, 'a', '1', 0), 'clear');
+    assert.equal(memory.size, 0);
+  });
+
+  test('is outlasted by what the stream itself saw refused, up to a bound', () => {
+    const memory = createRefusalMemory({ entries: 1, ttlMs: 1_000 });
+    const refusals = createRefusals(memory, 'n');
+    refusals.note('refused', typeUrl, 'a', '1', 0);
+    assert.equal(refusals.verdict(typeUrl, 'a', '1', 1_000_000), 'refused');
+    for (let version = 0; version < 1_000; version += 1)
+      refusals.note('refused', typeUrl, 'b', `${version}`, 0);
+    assert.equal(refusals.verdict(typeUrl, 'a', '1', 1_000_000), 'clear');
+  });
+});

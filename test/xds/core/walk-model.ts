@@ -1,0 +1,378 @@
+import assert from 'node:assert/strict';
+import { createFrames } from '../../../src/xds/core/frames.ts';
+import { createRefusalMemory } from '../../../src/xds/core/refusal-memory.ts';
+import type { DeltaRequest, SotwRequest, XdsNode } from '../../../src/xds/core/request.ts';
+import type { SessionEvent } from '../../../src/xds/core/session-event.ts';
+import { createDeltaSession, createSotwSession, defaultStreamLimits } from '../../../src/xds/core/session.ts';
+import type { Session, SessionContext } from '../../../src/xds/core/session.ts';
+import { createSnapshotStore } from '../../../src/xds/core/snapshot-store.ts';
+import { typeUrls } from '../../../src/xds/core/type-urls.ts';
+import type { Outgoing } from '../../../src/xds/core/type-state.ts';
+import { setOf } from '../vocabulary.ts';
+
+export const allNames = ['a', 'b', 'known:c', 'known:d'] as const;
+
+/** One step of a walk. */
+export type Walk =
+  | { readonly kind: 'set'; readonly contents: Readonly<Record<string, string>> }
+  | { readonly kind: 'subscribe'; readonly names: readonly string[] }
+  | { readonly kind: 'unsubscribe'; readonly names: readonly string[] }
+  | { readonly kind: 'answer'; readonly error: boolean }
+  | { readonly kind: 'wait'; readonly ms: number }
+  /** `fresh`: another process under the same node id, which has nothing. */
+  | { readonly kind: 'reconnect'; readonly fresh: boolean };
+
+/** What one response said of a name, and when. */
+interface Sent {
+  readonly version: string | undefined;
+  readonly at: number;
+  answered: boolean;
+}
+
+/** What the model knows of one name on one stream. */
+interface NameLog {
+  last: Sent | undefined;
+  /** Subscribed to, or refused, since the last sending. */
+  asked: boolean;
+  nacked: boolean;
+  quoted: string | undefined;
+  readonly acked: Set<string>;
+  hasResource: boolean;
+}
+
+/**
+ * A client with a naive memory of all that happened to it, which checks each response against the rules, one
+ * by one, as they are written; and a server to talk to. It shares no code with what it checks.
+ */
+export interface Walker {
+  take(step: Walk): void;
+  /** Accepts all that comes until nothing comes any more, then checks what the client ended up with. */
+  finish(): void;
+  readonly responses: number;
+}
+
+const node: XdsNode = { id: 'n', cluster: '', metadata: {}, userAgentName: '', userAgentVersion: '' };
+const typeUrl = typeUrls.secret;
+
+/** Starts a walk with nothing set and nothing subscribed to. */
+export function createWalker(protocol: 'delta' | 'sotw'): Walker {
+  const store = createSnapshotStore();
+  const refused = new Set<string>(); // `name@version` that the node refused, on any stream.
+  const held = new Map<string, string>(); // What is in force in the client.
+  const context: SessionContext = {
+    view: store,
+    frames: createFrames('walk', ''),
+    memory: createRefusalMemory({ entries: 1_000, ttlMs: Infinity }),
+    limits: defaultStreamLimits,
+    groupOf: () => '',
+    optionsOf: () => ({}),
+  };
+  let now = 0;
+  let responses = 0;
+  let contents: Readonly<Record<string, string>> | undefined;
+  const explicit = new Set<string>();
+  let all = false;
+  /** A wildcard was asked for and nothing was sent since: an empty response is due if there is nothing. */
+  let owesEmpty = false;
+  let logs = new Map<string, NameLog>();
+  let queue: (Outgoing & { readonly wanted: string })[] = [];
+  let nonces = new Set<string>();
+  /** Sent on this stream although refused before; and of those, what was acknowledged. */
+  let tried = new Set<string>();
+  let tolerated = new Set<string>();
+  /** The SotW stream began with a wildcard and a version, which may stand for any name. */
+  let streamQuotes = false;
+  let lastVersion = '';
+  let lastNonce = '';
+  /** The subscription as it was when a version was last accepted: quoting it for another means nothing. */
+  let lastVersionNames = '';
+  /** What was served when the last response came. */
+  let lastContents: typeof contents;
+  let session = newSession();
+  store.subscribe((change) => session.changed(change));
+  open({});
+
+  function newSession(): Session<DeltaRequest> | Session<SotwRequest> {
+    return protocol === 'delta' ? createDeltaSession(context, observe) : createSotwSession(context, observe);
+  }
+
+  /** A stream begins with a name that does not exist: so no first request is empty, and means everything. */
+  function open(quotes: Readonly<Record<string, string>>, version = ''): void {
+    send({ subscribe: ['nothing', ...subscribed()], quotes, version });
+  }
+
+  function subscribed(): string[] {
+    return [...explicit, ...(all ? ['*'] : [])];
+  }
+
+  function send(parts: {
+    subscribe?: readonly string[];
+    unsubscribe?: readonly string[];
+    quotes?: Readonly<Record<string, string>>;
+    version?: string;
+    nonce?: string;
+    error?: boolean;
+  }): void {
+    const common = {
+      node,
+      typeUrl,
+      error: parts.error === true ? { code: 13, message: 'no' } : undefined,
+    };
+    const refusal =
+      protocol === 'delta'
+        ? (session as Session<DeltaRequest>).request(
+            {
+              ...common,
+              kind: 'delta',
+              nonce: parts.nonce ?? '',
+              subscribe: parts.subscribe ?? [],
+              unsubscribe: parts.unsubscribe ?? [],
+              initialVersions: new Map(Object.entries(parts.quotes ?? {})),
+            },
+            now,
+          )
+        : (session as Session<SotwRequest>).request(
+            {
+              ...common,
+              kind: 'sotw',
+              nonce: parts.nonce ?? lastNonce,
+              version: parts.version ?? lastVersion,
+              names: ['nothing', ...subscribed()],
+            },
+            now,
+          );
+    assert.equal(refusal, undefined);
+  }
+
+  function target(name: string): string | undefined {
+    const listed = contents?.[name];
+    if (listed !== undefined) return listed;
+    return contents !== undefined && name.startsWith('known:') ? 'fallback' : undefined;
+  }
+
+  /** Names that the client wants; by wildcard, those that are listed, and those it has of it. */
+  function wants(name: string): boolean {
+    return explicit.has(name) || covers(name) || (all && logs.get(name)?.last !== undefined);
+  }
+
+  function covers(name: string): boolean {
+    return all && contents?.[name] !== undefined;
+  }
+
+  function logOf(name: string): NameLog {
+    let log = logs.get(name);
+    if (log === undefined) {
+      log = {
+        last: undefined,
+        asked: true,
+        nacked: false,
+        quoted: undefined,
+        acked: new Set(),
+        hasResource: false,
+      };
+      logs.set(name, log);
+    }
+    return log;
+  }
+
+  function observe(event: SessionEvent): void {
+    if (event.kind === 'acked' && event.version !== undefined) {
+      assert.equal(
+        event.unconfirmed,
+        refused.has(`${event.name}@${event.version}`),
+        'an ACK of refused bytes',
+      );
+    }
+  }
+
+  function drain(): void {
+    for (let next = session.take(now); next !== undefined; next = session.take(now)) {
+      assert.equal(nonces.has(next.nonce), false, 'a nonce came twice');
+      nonces.add(next.nonce);
+      assert.ok(next.resources.length <= 1, 'more than one secret in a response');
+      const empty = next.resources.length + next.removed.length === 0;
+      if (empty) assert.ok(owesEmpty, 'an empty response that nobody waits for');
+      owesEmpty = false;
+      responses += 1;
+      lastContents = contents;
+      queue.push({ ...next, wanted: subscribed().sort().join() });
+      for (const { name, version } of next.resources) checkSent(name, version);
+      for (const name of next.removed) checkSent(name, undefined);
+    }
+  }
+
+  /** The rules of what may be sent, each on its own. */
+  function checkSent(name: string, version: string | undefined): void {
+    if (name === 'nothing') return;
+    const log = logOf(name);
+    const was = log.last;
+    const key = `${name}@${version}`;
+    const current = target(name);
+    const currentRefused = current !== undefined && refused.has(`${name}@${current}`);
+    const reason = log.asked || log.nacked;
+    assert.ok(explicit.has(name) || all, `${key}: not subscribed to`);
+    if (was !== undefined && !was.answered && now - was.at < 5_000) {
+      assert.ok(log.asked, `${key}: a second change while one is in flight`);
+    }
+    if (was !== undefined && was.version === version) assert.ok(reason, `${key}: the same twice`);
+    if (version === undefined) {
+      assert.equal(protocol, 'delta');
+      assert.ok(current === undefined || currentRefused || all, `${key}: removed though it exists`);
+    } else if (version !== current) {
+      assert.ok(reason && log.acked.has(version), `${key}: neither current nor acknowledged before`);
+      assert.ok(currentRefused, `${key}: older than what could be sent`);
+    }
+    if (version !== undefined && was === undefined && log.quoted === version) {
+      assert.ok(log.asked, `${key}: quoted, and sent all the same`);
+    }
+    if (refused.has(key) && version !== undefined) {
+      const mayHaveIt = streamQuotes && protocol === 'sotw' && !explicit.has(name);
+      const trial = !mayHaveIt && log.quoted === undefined && !log.hasResource && !tried.has(key);
+      assert.ok(trial || (reason && tolerated.has(key)), `${key}: refused before`);
+      tried.add(key);
+    }
+    if (version !== undefined) log.hasResource = true;
+    log.last = { version, at: now, answered: false };
+    log.asked = false;
+    log.nacked = false;
+  }
+
+  function answer(error: boolean): void {
+    const response = queue.shift();
+    if (response === undefined) return;
+    for (const { name, version } of response.resources) {
+      const log = logs.get(name);
+      if (log?.last?.version === version && log.last !== undefined) log.last.answered = true;
+      if (error) {
+        refused.add(`${name}@${version}`);
+        tolerated.delete(`${name}@${version}`);
+        if (log !== undefined) log.nacked = true;
+        log?.acked.delete(version);
+        continue;
+      }
+      log?.acked.add(version);
+      if (tried.has(`${name}@${version}`)) tolerated.add(`${name}@${version}`);
+      if (explicit.has(name) || all) held.set(name, version);
+    }
+    for (const name of response.removed) {
+      const log = logs.get(name);
+      if (log?.last !== undefined && log.last.version === undefined) log.last.answered = true;
+      held.delete(name);
+    }
+    lastNonce = response.nonce;
+    if (!error) {
+      lastVersion = response.version;
+      lastVersionNames = response.wanted;
+    }
+    send({ nonce: response.nonce, error });
+  }
+
+  function take(step: Walk): void {
+    // Nobody leaves more unanswered than a server remembers.
+    while (queue.length > 20) answer(false);
+    switch (step.kind) {
+      case 'set':
+        contents = step.contents;
+        store.set('', typeUrl, setOf(step.contents));
+        break;
+      case 'subscribe': {
+        const added = step.names.filter((name) => protocol === 'delta' || !subscribed().includes(name));
+        for (const name of step.names) {
+          if (name === '*') all = owesEmpty = true;
+          else explicit.add(name);
+          // Of a name that is asked for anew, a version of the whole says nothing.
+          if (protocol === 'sotw' && added.includes(name)) logOf(name).quoted = undefined;
+        }
+        // A SotW request with nothing new asks for everything again.
+        const again = protocol === 'sotw' && added.length === 0;
+        for (const name of again || added.includes('*') ? allNames : added) logOf(name).asked = true;
+        send({ subscribe: step.names });
+        break;
+      }
+      case 'unsubscribe': {
+        const before = subscribed().length;
+        for (const name of step.names) {
+          if (name === '*') all = streamQuotes = false;
+          else if (explicit.delete(name) && all) logOf(name).asked = true;
+        }
+        for (const name of allNames) {
+          if (explicit.has(name) || all) continue;
+          held.delete(name);
+          logs.delete(name);
+        }
+        if (protocol === 'sotw' && subscribed().length === before)
+          for (const log of logs.values()) log.asked = true;
+        send({ unsubscribe: step.names });
+        break;
+      }
+      case 'answer':
+        answer(step.error);
+        break;
+      case 'wait':
+        now += step.ms;
+        break;
+      case 'reconnect':
+        reconnect(step.fresh);
+        break;
+    }
+    drain();
+  }
+
+  function reconnect(fresh: boolean): void {
+    if (fresh) held.clear();
+    // A SotW version speaks for all names at once; what it says is plain where all was at rest with it.
+    const atRest = !all && queue.length === 0 && refused.size === 0 && lastContents === contents;
+    logs = new Map();
+    queue = [];
+    nonces = new Set();
+    tried = new Set();
+    tolerated = new Set();
+    lastNonce = '';
+    const quotes = protocol === 'delta' ? Object.fromEntries(held) : {};
+    const comparable = !fresh && lastVersionNames === subscribed().sort().join();
+    lastVersion = comparable ? lastVersion : '';
+    if (protocol === 'sotw' && lastVersion === '') held.clear();
+    streamQuotes = all && lastVersion !== '';
+    for (const name of allNames) {
+      if (!explicit.has(name) && !all) continue;
+      const log = logOf(name);
+      const speaks =
+        protocol === 'delta' || (lastVersion !== '' && atRest && held.get(name) === target(name));
+      log.quoted = speaks ? held.get(name) : lastVersion === '' ? undefined : '';
+      log.asked = !speaks || log.quoted === undefined;
+      // What is quoted and current is as good as acknowledged.
+      const had = held.get(name);
+      const quotesAnything = protocol === 'delta' || lastVersion !== '';
+      if (quotesAnything && had !== undefined && had === target(name)) log.acked.add(had);
+    }
+    owesEmpty = all && Object.keys(quotes).length === 0;
+    session = newSession();
+    open(quotes, lastVersion);
+  }
+
+  return {
+    take,
+    finish() {
+      for (let round = 0; queue.length > 0; round += 1) {
+        assert.ok(round < 1_000, 'it does not come to rest');
+        take({ kind: 'answer', error: false });
+      }
+      take({ kind: 'wait', ms: 10_000 });
+      assert.equal(queue.length, 0, 'something was held back for no reason');
+      if (contents === undefined) return;
+      for (const name of allNames) {
+        const current = target(name);
+        if (!wants(name)) continue;
+        if (current === undefined) {
+          if (protocol === 'delta')
+            assert.equal(held.get(name), undefined, `${name} is gone, and the client has it`);
+        } else if (!refused.has(`${name}@${current}`)) {
+          assert.equal(held.get(name), current, `${name} is not what is served`);
+        }
+      }
+    },
+    get responses() {
+      return responses;
+    },
+  };
+}
