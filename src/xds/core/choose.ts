@@ -31,11 +31,8 @@ export type Choice =
   | { readonly kind: 'nothing' }
   /** The client quoted what it would get. */
   | { readonly kind: 'held'; readonly resource: Resource }
-  | { readonly kind: 'send'; readonly resource: Resource; readonly manner: Manner }
+  | { readonly kind: 'send'; readonly resource: Resource }
   | { readonly kind: 'remove' };
-
-/** `trial`: refused once by this node, and sent to a stream that has nothing; `restored`: after a refusal. */
-export type Manner = 'plain' | 'trial' | 'restored';
 
 const nothing: Choice = { kind: 'nothing' };
 
@@ -60,16 +57,12 @@ export function choose(
   switch (verdict) {
     case 'clear':
       if (item.due === 'change' && item.held?.version === target.version) return nothing;
-      return {
-        kind: 'send',
-        resource: target,
-        manner: item.due === 'restore' && item.accepted?.version === target.version ? 'restored' : 'plain',
-      };
+      return { kind: 'send', resource: target };
     case 'remembered':
-      return item.fresh ? { kind: 'send', resource: target, manner: 'trial' } : instead(item, protocol);
+      return item.fresh ? { kind: 'send', resource: target } : instead(item, protocol);
     case 'tolerated':
       // Acknowledged on this stream, if without proof: a client that subscribes anew must not be left waiting.
-      return asked ? { kind: 'send', resource: target, manner: 'trial' } : instead(item, protocol);
+      return asked ? { kind: 'send', resource: target } : instead(item, protocol);
     case 'refused':
     case 'tried':
       return instead(item, protocol);
@@ -84,9 +77,7 @@ function instead(item: Item, protocol: Protocol): Choice {
       return nothing;
     case 'restore':
     case 'answer':
-      if (item.accepted !== undefined) {
-        return { kind: 'send', resource: item.accepted, manner: 'restored' };
-      }
+      if (item.accepted !== undefined) return { kind: 'send', resource: item.accepted };
       // Told that the name does not exist, an Envoy starts, and fails closed; unanswered it waits 15 s. One
       // that holds something keeps it.
       return item.due === 'answer' && item.quoted === undefined && protocol === 'delta'

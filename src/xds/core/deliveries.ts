@@ -1,6 +1,6 @@
 import { choose } from './choose.ts';
 import type { Versioned } from './content-version.ts';
-import type { Due, Item, Manner } from './choose.ts';
+import type { Due, Item } from './choose.ts';
 import type { Refusals, Verdict } from './refusals.ts';
 import type { ErrorDetail, Protocol } from './request.ts';
 import type { Resource } from './resource.ts';
@@ -11,7 +11,6 @@ export interface Delivery {
   readonly name: string;
   /** Undefined: told as removed. */
   readonly resource: Resource | undefined;
-  readonly manner: Manner;
 }
 
 export interface DeliveryOptions {
@@ -85,6 +84,15 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
     due.delete(name);
   }
 
+  /**
+   * What the client can be sent back to: not what its node refused since, be it on another stream. So what is
+   * sent back and refused as well is not sent again: the cause can lie in the proxy's own configuration.
+   */
+  function wayBack(item: Item, now: number): Resource | undefined {
+    if (verdictOf(item.accepted, now) !== 'clear') item.accepted = undefined;
+    return item.accepted;
+  }
+
   /** At most one change of a name is in flight; what was asked for is never held back. */
   function heldBack(item: Item, now: number): boolean {
     if (item.due === 'answer' || item.inFlight === undefined) return false;
@@ -94,20 +102,20 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
     return true;
   }
 
-  function accept({ name, resource, manner }: Delivery, nonce: string, now: number): void {
+  function accept({ name, resource }: Delivery, nonce: string, now: number): void {
     const verdict = verdictOf(resource, now);
-    const unconfirmed = manner === 'trial' || verdict !== 'clear';
+    const unconfirmed = verdict !== 'clear';
     const item = items.get(name);
     if (resource !== undefined && verdict === 'tried') {
       refusals.note('tolerated', typeUrl, name, resource.version, now);
     }
     if (item?.inFlight === nonce) item.inFlight = undefined;
-    if (item !== undefined && !unconfirmed) item.accepted = resource;
+    if (item !== undefined) item.accepted = resource;
     observe({ kind: 'acked', typeUrl, name, version: resource?.version, nonce, unconfirmed });
     forgetIfGone(name);
   }
 
-  function refuse({ name, resource, manner }: Delivery, nonce: string, now: number): void {
+  function refuse({ name, resource }: Delivery, nonce: string, now: number): void {
     const item = items.get(name);
     const newest = item?.inFlight === nonce;
     if (item !== undefined && newest) item.inFlight = undefined;
@@ -115,11 +123,9 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
     if (resource === undefined || !singly) return;
     refusals.note('refused', typeUrl, name, resource.version, now);
     if (item === undefined) return;
-    if (item.accepted?.version === resource.version) item.accepted = undefined;
     if (!newest) return;
-    item.held = item.accepted ?? unknownVersion(name);
-    // Once only: the cause can lie in the proxy's own configuration, and then it refuses good bytes as well.
-    mark(name, item, manner === 'restored' ? 'change' : 'restore');
+    item.held = wayBack(item, now) ?? unknownVersion(name);
+    mark(name, item, 'restore');
   }
 
   /** Where refusals count, a name is not forgotten: it would pass for one that the client never had. */
@@ -173,8 +179,7 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
         if (item === undefined || heldBack(item, now)) continue;
         const resource = target(name);
         const verdict = verdictOf(resource, now);
-        // Nor is there a way back to what the node has refused since, on another stream.
-        if (verdict !== 'clear' && verdictOf(item.accepted, now) !== 'clear') item.accepted = undefined;
+        if (verdict !== 'clear') wayBack(item, now);
         const choice = choose(item, resource, verdict, protocol);
         switch (choice.kind) {
           case 'nothing':
@@ -194,11 +199,11 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
             });
             break;
           case 'remove':
-            batch.push({ name, resource: undefined, manner: 'plain' });
+            batch.push({ name, resource: undefined });
             break;
           case 'send':
             if (singly && batch.length > 0) return batch;
-            batch.push({ name, resource: choice.resource, manner: choice.manner });
+            batch.push({ name, resource: choice.resource });
             if (singly) return batch;
             break;
         }
@@ -208,7 +213,7 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
     sent(nonce, deliveries, now) {
       unanswered.set(nonce, deliveries);
       forgetOldest();
-      for (const { name, resource, manner } of deliveries) {
+      for (const { name, resource } of deliveries) {
         const item = items.get(name);
         if (item === undefined) continue;
         done(name, item);
@@ -216,7 +221,7 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
         if (resource !== undefined) item.fresh = false;
         item.inFlight = nonce;
         item.sentAt = now;
-        if (resource !== undefined && manner === 'trial') {
+        if (resource !== undefined && verdictOf(resource, now) === 'remembered') {
           refusals.note('tried', typeUrl, name, resource.version, now);
         }
       }

@@ -91,8 +91,7 @@ export function createFullStateType(context: TypeContext, first: SotwRequest): T
 
   function send(resources: readonly Resource[], version: string, now: number): Outgoing {
     const response = outgoing(context, { typeUrl, version, resources, removed: [] });
-    // While there is no set, what was asked for is still owed.
-    if (!owesUnsetAnswer || resources.length > 0) settled();
+    settled();
     owesUnsetAnswer = false;
     held = version;
     inFlight = response.nonce;

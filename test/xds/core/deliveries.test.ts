@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { createDeliveries } from '../../../src/xds/core/deliveries.ts';
+import type { Deliveries } from '../../../src/xds/core/deliveries.ts';
+import { createRefusalMemory } from '../../../src/xds/core/refusal-memory.ts';
+import type { RefusalMemory } from '../../../src/xds/core/refusal-memory.ts';
+import { createRefusals } from '../../../src/xds/core/refusals.ts';
+import { resource } from '../vocabulary.ts';
+
+const typeUrl = 'type.googleapis.com/test.T';
+const refused = { code: 13, message: 'no' };
+
+function deliveriesOf(memory: RefusalMemory, singly = true): Deliveries {
+  return createDeliveries({
+    protocol: 'delta',
+    typeUrl,
+    singly,
+    ackTimeoutMs: 5_000,
+    refusals: createRefusals(memory, 'node'),
+    keeps: () => false,
+    observe: () => undefined,
+  });
+}
+
+/** Sends what is due, and tells it. */
+function send(deliveries: Deliveries, nonce: string, version: string | undefined): string | undefined {
+  const target = version === undefined ? undefined : resource('a', version);
+  const next = deliveries.next(() => target, 0);
+  if (next === undefined) return undefined;
+  deliveries.sent(nonce, next, 0);
+  return next.map((delivery) => delivery.resource?.version ?? 'removed').join();
+}
+
+suite('what one stream is owed', () => {
+  test('there is no way back to what the node has refused since, on another stream', () => {
+    const memory = createRefusalMemory({ entries: 10, ttlMs: 1_000 });
+    const [one, two] = [deliveriesOf(memory), deliveriesOf(memory)];
+    one.ask('a');
+    assert.equal(send(one, '1', '1'), '1');
+    one.settle('1', undefined, 0);
+    two.ask('a');
+    assert.equal(send(two, '2', '1'), '1');
+    two.settle('2', refused, 0);
+    one.touch('a');
+    assert.equal(send(one, '3', '3'), '3');
+    one.settle('3', refused, 0);
+    assert.equal(send(one, '4', '3'), undefined);
+  });
+
+  test('a client that never answers is remembered up to a bound, and what it answers then is stale', () => {
+    const deliveries = deliveriesOf(createRefusalMemory({ entries: 10, ttlMs: 1_000 }));
+    for (let nonce = 0; nonce < 100; nonce += 1) {
+      deliveries.ask('a');
+      assert.equal(send(deliveries, String(nonce), '1'), '1');
+    }
+    assert.equal(deliveries.settle('0', undefined, 0), false);
+    assert.equal(deliveries.settle('99', undefined, 0), true);
+    assert.equal(deliveries.settle('99', undefined, 0), false);
+  });
+
+  test('a name that nobody subscribed to by itself is forgotten when the client knows that it is gone', () => {
+    const deliveries = deliveriesOf(createRefusalMemory({ entries: 10, ttlMs: 1_000 }), false);
+    deliveries.touch('a');
+    assert.equal(send(deliveries, '1', '1'), '1');
+    deliveries.settle('1', undefined, 0);
+    deliveries.touch('a');
+    assert.equal(send(deliveries, '2', undefined), 'removed');
+    assert.equal(deliveries.has('a'), true);
+    deliveries.settle('2', undefined, 0);
+    assert.equal(deliveries.has('a'), false);
+  });
+
+  test('what is held back says when it may go', () => {
+    const deliveries = deliveriesOf(createRefusalMemory({ entries: 10, ttlMs: 1_000 }));
+    deliveries.ask('a');
+    assert.equal(send(deliveries, '1', '1'), '1');
+    assert.equal(deliveries.wakeAt, undefined);
+    deliveries.touch('a');
+    assert.equal(send(deliveries, '2', '2'), undefined);
+    assert.equal(deliveries.wakeAt, 5_000);
+    deliveries.settle('1', undefined, 0);
+    assert.equal(send(deliveries, '2', '2'), '2');
+    assert.equal(deliveries.wakeAt, undefined);
+  });
+});
