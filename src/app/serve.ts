@@ -1,71 +1,173 @@
-import { createServer } from 'node:http';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { pino } from 'pino';
+import type { Writable } from 'node:stream';
+import { createAdminServer, createProbeServer } from '../admin/admin-server.ts';
+import type { BundlePolicy } from '../bundle/trust-bundle.ts';
 import { createLedger } from '../ledger/ledger.ts';
 import { createMeshBuilder } from '../snapshot/mesh-builder.ts';
-import { createPublisher, secretTypeUrl } from '../snapshot/publisher.ts';
+import { createPublisher } from '../snapshot/publisher.ts';
 import { watchDirectory } from '../source/directory/watch-directory.ts';
+import { combineObservers } from '../telemetry/combine-observers.ts';
+import { createEventLog } from '../telemetry/log-events.ts';
+import { createLogger } from '../telemetry/log.ts';
+import { createMetrics } from '../telemetry/metrics.ts';
+import { createProxyCensus } from '../telemetry/proxy-census.ts';
 import { createAnchorReader } from '../x509/anchor-reader.ts';
-import { addXdsServices, createSnapshotStore } from '../xds/index.ts';
+import { createSnapshotStore } from '../xds/index.ts';
 import { systemClock } from './clock.ts';
+import { followDistrustFile } from './distrust-file.ts';
+import { createLastGoodStore } from './last-good-store.ts';
+import type { LastGoodStore } from './last-good-store.ts';
 import { createPipeline } from './pipeline.ts';
+import type { Pipeline, PipelineEvent, PipelineView } from './pipeline.ts';
 import type { ServeOptions } from './serve-options.ts';
+import { startXdsEndpoint } from './xds-endpoint.ts';
 
-/** Runs the server until the signal is aborted, then drains it. */
-export async function serve(
-  options: ServeOptions,
-  { signal }: { readonly signal: AbortSignal },
-): Promise<void> {
-  const log = pino({ level: options.logLevel });
+export interface ServeIo {
+  /** Aborted when the server is to drain and end. */
+  readonly signal: AbortSignal;
+  /** Takes the log. */
+  readonly stdout: Writable & { readonly isTTY?: boolean };
+}
+
+/** The directory source, in findings, metrics and the last good store. */
+const sourceName = 'files';
+
+/**
+ * Builds the graph of all stages, runs it until the signal is aborted, and drains it.
+ * @throws {Error} when something that was asked for cannot be had at the start: an address, TLS, a list.
+ */
+export async function serve(options: ServeOptions, { signal, stdout }: ServeIo): Promise<void> {
+  await using cleanup = new AsyncDisposableStack();
+  const log = createLogger({ format: options.logFormat, level: options.logLevel, stream: stdout });
+  const reader = createAnchorReader({ maxBytes: options.cacheBytes });
   const secretOptions = { rootTrustDomain: options.rootTrustDomain };
+  const policyOf = (distrusted: ReadonlySet<string>): BundlePolicy => ({
+    distrusted,
+    refuseIntermediates: options.refuseIntermediates ?? false,
+  });
+  const census = createProxyCensus();
   const store = createSnapshotStore();
   const publish = createPublisher(store, secretOptions);
-  const pipeline = createPipeline({
-    ledger: createLedger(['files'], { holdMs: options.guardHold }),
-    builder: createMeshBuilder(
-      { distrusted: new Set(), refuseIntermediates: options.refuseIntermediates ?? false },
-      secretOptions,
-    ),
+  const eventLog = createEventLog({ log, proxies: census.proxies });
+  // The view is asked for at scrapes, when the pipeline below is long there.
+  const view = (): PipelineView => pipeline.view();
+  const metrics = createMetrics({
+    version: options.version,
+    view,
+    cache: reader.stats,
+    caMetrics: options.caMetrics,
+  });
+  const endpoint = await startXdsEndpoint({
+    options,
+    store,
+    log,
+    observer: combineObservers([census.observer, metrics.observer, eventLog.observer]),
+  });
+  cleanup.defer(() => endpoint.drain(0));
+
+  const observe = (event: PipelineEvent): void => {
+    metrics.state(event);
+    eventLog.state(event);
+    if (event.kind === 'served') metrics.timePush(() => publish(event.states));
+    else if (event.kind === 'readiness') endpoint.setServing(event.readiness.kind === 'ready');
+    else if (event.kind === 'granted') keep(event.source, event.paths, pipeline, lastGood);
+  };
+  const pipeline: Pipeline = createPipeline({
+    ledger: createLedger([sourceName], { holdMs: options.guardHold }),
+    builder: createMeshBuilder(policyOf(new Set()), secretOptions),
     parse: {
       defaultMesh: options.defaultMesh,
-      reader: createAnchorReader({ maxBytes: options.cacheBytes }),
+      reader,
       limits: { documentLength: options.maxDocumentBytes, certificatesPerResource: options.maxCertificates },
     },
     guardHoldMs: options.guardHold,
     clock: systemClock,
-    observe: (event) => {
-      if (event.kind === 'served') publish(event.states);
-      log.info({ event: event.kind }, event.kind);
+    observe,
+  });
+  cleanup.defer(() => pipeline.close());
+  const lastGood =
+    options.stateDir === undefined
+      ? undefined
+      : createLastGoodStore({
+          directory: options.stateDir,
+          reader,
+          clock: systemClock,
+          mayWrite: () => pipeline.view().ledger.held.length === 0,
+          onError: (message, error) => log.error({ event: 'state-dir', err: error }, message),
+        });
+  const distrust =
+    options.distrust === undefined
+      ? undefined
+      : await followDistrustFile(options.distrust, log, (hashes) => pipeline.setPolicy(policyOf(hashes)));
+  cleanup.defer(() => distrust?.close());
+  cleanup.defer(() => lastGood?.flush());
+  if (distrust !== undefined) pipeline.setPolicy(policyOf(distrust.hashes));
+  await restore(lastGood, pipeline);
+
+  const edgeInput = { view, metrics, log, draining: () => signal.aborted, now: systemClock.monotonic };
+  const admin = createAdminServer({
+    ...edgeInput,
+    proxies: census.proxies,
+    releaseGuard: pipeline.releaseGuard,
+  });
+  const probes = options.probeListen === undefined ? undefined : createProbeServer(edgeInput);
+  cleanup.defer(() => admin.close());
+  cleanup.defer(() => probes?.close());
+  const adminAddress = await admin.listen(options.adminListen);
+  const probeAddress = await probes?.listen(options.probeListen ?? '');
+  log.info(
+    {
+      event: 'listening',
+      xds: endpoint.address,
+      admin: adminAddress,
+      probes: probeAddress,
+      dirs: options.dirs,
+      version: options.version,
     },
-  });
-  const server = new Server();
-  const xds = addXdsServices(server, store, {
-    groupOf: (node) =>
-      typeof node.metadata?.['mesh'] === 'string' ? node.metadata['mesh'] : options.defaultMesh,
-    types: { [secretTypeUrl]: { oneResourcePerResponse: true } },
-    otherTypes: { unset: 'empty' },
-    limits: { names: options.maxNames },
-    observer: { nacked: (stream, nack) => log.warn({ node: stream.nodeId, ...nack }, 'nack') },
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.bindAsync(options.xdsListen, ServerCredentials.createInsecure(), (error) =>
-      error === null ? resolve() : reject(error),
-    );
-  });
-  const admin = createServer((request, response) => {
-    const ready = pipeline.view().readiness.kind === 'ready';
-    response.statusCode = request.url === '/readyz' && !ready ? 503 : 200;
-    response.end();
-  });
-  const [host, port] = options.adminListen.split(':');
-  admin.listen(Number(port), host);
-  const source = watchDirectory({ roots: options.dirs, name: 'files' }, (events) =>
-    pipeline.deliver('files', events),
+    `serving proxies on ${endpoint.address}, admin on ${adminAddress}`,
   );
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-  await source.close();
-  pipeline.close();
-  await xds.drain(options.drainGrace);
-  server.forceShutdown();
-  admin.close();
+  const source = watchDirectory(
+    {
+      roots: options.dirs,
+      name: sourceName,
+      onPolling: (path, reason) => log.warn({ event: 'polling', path }, `${path} is polled: ${reason}`),
+    },
+    (events) => {
+      metrics.sourceEvents(sourceName, events);
+      pipeline.deliver(sourceName, events);
+    },
+  );
+
+  cleanup.defer(() => source.close());
+
+  await aborted(signal);
+  log.info({ event: 'draining', graceMs: options.drainGrace }, 'draining: streams end after their grace');
+  await endpoint.drain(options.drainGrace);
+  await cleanup.disposeAsync();
+  log.info({ event: 'ended' }, 'ended');
+}
+
+/** Has what the paths give now kept for the next start. */
+function keep(
+  source: string,
+  paths: readonly string[],
+  pipeline: Pipeline,
+  store: LastGoodStore | undefined,
+): void {
+  if (store === undefined) return;
+  for (const path of paths) store.save({ source, path, grants: pipeline.grantsOf(source, path) });
+}
+
+async function restore(store: LastGoodStore | undefined, pipeline: Pipeline): Promise<void> {
+  const states = await store?.load();
+  for (const [source, group] of Map.groupBy(states ?? [], (state) => state.source)) {
+    pipeline.restore(
+      source,
+      group.map(({ path, grants }) => ({ kind: 'restored', path, grants })),
+    );
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

@@ -55,7 +55,13 @@ export function addServeCommand(program: Command, io: CommandIo, done: (code: nu
   addReadingOptions(command).action(async (options: ServeFlags) => {
     const { dir = [] } = options;
     if (dir.length === 0) throw new CommandError(exitCode.usage, 'say where the resources are: --dir PATH');
-    await serve({ ...options, version, dirs: dir, tls: tlsOf(options) }, io);
+    try {
+      await serve({ ...options, version, dirs: dir, tls: tlsOf(options) }, io);
+    } catch (error) {
+      // What was asked for cannot be had: an address, a certificate, a list. Anything else is a defect.
+      if (!(error instanceof Error)) throw error;
+      throw new CommandError(exitCode.negative, error.message);
+    }
     done(exitCode.ok);
   });
 }

@@ -1,0 +1,56 @@
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { machine, percentile } from './kit.ts';
+import { binaries, makeDomain } from '../test/envoy/stage.ts';
+import { transports } from '../test/kit/envoy-bootstrap.ts';
+import { startEnvoy } from '../test/kit/envoy.ts';
+import { startMeshtrust } from '../test/kit/meshtrust.ts';
+import { makeTempDir } from '../test/kit/temp-dir.ts';
+import { untilDecision } from '../test/kit/tls-client.ts';
+
+// From a file renamed into place to the new decision of a real Envoy, and from its deletion to the refusal.
+// The clock starts before the rename and stops when the first handshake with the new decision is over; a
+// probe is a whole TLS 1.3 handshake with a request, one after the other without a pause. A handshake that
+// was under way when the decision changed is lost, so each figure includes up to one probe too many.
+
+const rounds = 100;
+const warmUp = 5;
+const standing = makeDomain('standing.test');
+const domain = makeDomain('changing.test');
+const client = domain.client();
+
+console.log(
+  `# From a file to a decision\n\n${machine()}; ${rounds} rounds for each Envoy, one Envoy at a time\n`,
+);
+console.log('Envoy | change | p50, ms | p99, ms | max, ms\n--- | --- | --- | --- | ---');
+for (const { path, version } of binaries) {
+  for (const transport of transports) await measure(path, version, transport);
+}
+
+async function measure(path: string, version: string, transport: (typeof transports)[number]): Promise<void> {
+  await using dir = await makeTempDir();
+  await writeFile(dir.join('standing.yaml'), standing.yaml());
+  await using meshtrust = await startMeshtrust({ dirs: [dir.path] });
+  await using envoy = await startEnvoy({ path, transport, xdsPort: meshtrust.xdsPort });
+  const added: number[] = [];
+  const removed: number[] = [];
+  for (let round = 0; round < warmUp + rounds; round++) {
+    const [hidden, shown] = [dir.join('.changing'), dir.join('changing.yaml')];
+    await writeFile(hidden, domain.yaml());
+    const start = performance.now();
+    await rename(hidden, shown);
+    await untilDecision(envoy.port, client, 'accepted');
+    const middle = performance.now();
+    await rm(shown);
+    await untilDecision(envoy.port, client, 'refused');
+    if (round < warmUp) continue;
+    added.push(middle - start);
+    removed.push(performance.now() - middle);
+  }
+  for (const [change, times] of [
+    ['renamed into place', added],
+    ['removed', removed],
+  ] as const) {
+    const figures = [0.5, 0.99, 1].map((share) => percentile(times, share).toFixed(1));
+    console.log(`${version} ${transport} | ${change} | ${figures.join(' | ')}`);
+  }
+}

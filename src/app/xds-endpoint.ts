@@ -1,0 +1,70 @@
+import { ServerCredentials } from '@grpc/grpc-js';
+import { addHealthService, healthServiceName } from '../grpc/health.ts';
+import { createGrpcServer, listenGrpc } from '../grpc/listen.ts';
+import { addReflection } from '../grpc/reflection.ts';
+import { createTlsCredentials } from '../grpc/tls-credentials.ts';
+import { secretTypeUrl } from '../snapshot/publisher.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { addXdsServices, discoveryServices, loadPackageDefinition, typeUrls } from '../xds/index.ts';
+import type { SnapshotStore, XdsObserver } from '../xds/index.ts';
+import type { ServeOptions } from './serve-options.ts';
+
+export interface XdsEndpointOptions {
+  readonly options: Pick<ServeOptions, 'defaultMesh' | 'maxNames' | 'tls' | 'version' | 'xdsListen'>;
+  readonly store: SnapshotStore;
+  readonly observer: XdsObserver;
+  readonly log: Logger;
+}
+
+/** Where proxies connect: the discovery services with health and reflection, on one listener. */
+export interface XdsEndpoint {
+  /** The address it listens on. */
+  readonly address: string;
+  setServing(serving: boolean): void;
+  /** Health says NOT_SERVING at once; streams end after the grace, in milliseconds. */
+  drain(graceMs: number): Promise<void>;
+}
+
+/** The services that are announced; the library has those of other resource types too, which answer nothing. */
+const announced = discoveryServices
+  .filter(({ typeUrl }) => typeUrl === undefined || typeUrl === typeUrls.secret)
+  .map(({ name }) => name);
+
+/** Starts the listener for proxies. */
+export async function startXdsEndpoint({
+  options,
+  store,
+  observer,
+  log,
+}: XdsEndpointOptions): Promise<XdsEndpoint> {
+  const definition = loadPackageDefinition();
+  const server = createGrpcServer();
+  const xds = addXdsServices(server, store, {
+    groupOf: ({ metadata }) =>
+      typeof metadata['mesh'] === 'string' ? metadata['mesh'] : options.defaultMesh,
+    types: { [secretTypeUrl]: { oneResourcePerResponse: true } },
+    otherTypes: { unset: 'empty' },
+    limits: { names: options.maxNames },
+    identifier: `meshtrust ${options.version}`,
+    observer,
+  });
+  const health = addHealthService(server, definition, announced);
+  addReflection(server, definition, [...announced, healthServiceName]);
+  const tls = options.tls && (await createTlsCredentials({ ...options.tls, log }));
+  const address = await listenGrpc(
+    server,
+    options.xdsListen,
+    tls?.credentials ?? ServerCredentials.createInsecure(),
+  );
+  return {
+    address,
+    setServing: (serving) => health.setServing(serving),
+    async drain(graceMs) {
+      health.drain();
+      await xds.drain(graceMs);
+      health.close();
+      server.forceShutdown();
+      tls?.close();
+    },
+  };
+}
