@@ -82,6 +82,8 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
   let tolerated = new Set<string>();
   /** The SotW stream began with a wildcard and a version, which may stand for any name. */
   let streamQuotes = false;
+  /** Names that were subscribed to by themselves on this stream. */
+  let named = new Set<string>();
   let lastVersion = '';
   let lastNonce = '';
   /** The subscription as it was when a version was last accepted: quoting it for another means nothing. */
@@ -226,7 +228,7 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
       assert.ok(log.asked, `${key}: quoted, and sent all the same`);
     }
     if (refused.has(key) && version !== undefined) {
-      const mayHaveIt = streamQuotes && protocol === 'sotw' && !explicit.has(name);
+      const mayHaveIt = streamQuotes && protocol === 'sotw' && !named.has(name);
       const trial = !mayHaveIt && log.quoted === undefined && !log.hasResource && !tried.has(key);
       assert.ok(trial || (reason && tolerated.has(key)), `${key}: refused before`);
       tried.add(key);
@@ -280,6 +282,7 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
         for (const name of step.names) {
           if (name === '*') all = owesEmpty = true;
           else explicit.add(name);
+          named.add(name);
           // Of a name that is asked for anew, a version of the whole says nothing.
           if (protocol === 'sotw' && added.includes(name)) logOf(name).quoted = undefined;
         }
@@ -327,6 +330,7 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
     nonces = new Set();
     tried = new Set();
     tolerated = new Set();
+    named = new Set(explicit);
     lastNonce = '';
     const quotes = protocol === 'delta' ? Object.fromEntries(held) : {};
     const comparable = !fresh && lastVersionNames === subscribed().sort().join();
