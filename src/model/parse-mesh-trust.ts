@@ -5,10 +5,8 @@ import { defaultLimits } from './limits.ts';
 import type { Limits } from './limits.ts';
 import { identityOf } from './mesh-trust.ts';
 import type { Identity, MeshTrust, TrustBlock, TrustDomain } from './mesh-trust.ts';
+import type { Path } from './read-yaml.ts';
 import { parseTrustDomain } from './trust-domain.ts';
-
-/** A path into a document: property names and array indexes, from its root. */
-export type Path = readonly (string | number)[];
 
 /** What a parser needs to know besides the value itself. */
 export interface ParseContext {

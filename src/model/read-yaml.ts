@@ -1,0 +1,150 @@
+import {
+  EVENT_ID,
+  SCALAR_STYLE,
+  YAMLException,
+  constructFromEvents,
+  getScalarValue,
+  parseEvents,
+} from 'js-yaml';
+import type { Event } from 'js-yaml';
+
+/** A path into a document: property names and array indexes, from its root. */
+export type Path = readonly (string | number)[];
+
+/** One document of a text. Lines are 1-based. */
+export interface YamlDocument {
+  readonly value: unknown;
+  /** Characters from its first node to that of the next document. */
+  readonly length: number;
+  /** Line of the value at a path, or of its nearest parent that is in the text. */
+  readonly lineOf: (path: Path) => number;
+  /** Line of one line inside of a text value, where each of its lines is a line of the document. */
+  readonly lineInside: (path: Path, line: number) => number;
+}
+
+export type YamlReading =
+  | { readonly kind: 'documents'; readonly documents: readonly YamlDocument[] }
+  | { readonly kind: 'failed'; readonly reason: string; readonly line: number | undefined };
+
+/** Aliases are not needed in resources; a few do no harm. */
+const maxAliases = 1000;
+
+/** Reads YAML 1.2 (and so JSON): all documents of a text, or its first error. Positions are found on demand. */
+export function readYaml(text: string): YamlReading {
+  try {
+    const events = parseEvents(text, {});
+    const values = constructFromEvents(events, { source: text, maxAliases });
+    return { kind: 'documents', documents: documentsOf(text, events, values) };
+  } catch (error) {
+    if (!(error instanceof YAMLException)) throw error;
+    return {
+      kind: 'failed',
+      reason: error.reason,
+      line: error.mark === undefined ? undefined : error.mark.line + 1,
+    };
+  }
+}
+
+/** Where a value begins; of collections also where what is in them does. */
+interface Node {
+  readonly start: number;
+  /** A block scalar of style `|`: below its header, each line of the value is one of the text. */
+  readonly literal: boolean;
+  readonly items: Map<string | number, Node>;
+}
+
+function documentsOf(
+  text: string,
+  events: readonly Event[],
+  values: readonly unknown[],
+): readonly YamlDocument[] {
+  const firsts = events.flatMap((event, index) => (event.type === EVENT_ID.DOCUMENT ? [index + 1] : []));
+  const starts = firsts.map((first) => startOf(events[first]));
+  const lineAt = createLineIndex(text);
+  return values.map((value, index) => {
+    const [first = 0, start = 0] = [firsts[index], starts[index]];
+    let root: Node | undefined;
+    const find = (path: Path): Node => {
+      let node = (root ??= buildTree(text, events, first));
+      for (const part of path) {
+        const child = node.items.get(part);
+        if (child === undefined) return { ...node, literal: false };
+        node = child;
+      }
+      return node;
+    };
+    return {
+      value,
+      length: (starts[index + 1] ?? text.length) - start,
+      lineOf: (path) => lineAt(find(path).start),
+      lineInside: (path, line) => {
+        const node = find(path);
+        return lineAt(node.start) + (node.literal ? line - 1 : 0);
+      },
+    };
+  });
+}
+
+/** The nodes of the document whose content begins at `events[first]`. */
+function buildTree(text: string, events: readonly Event[], first: number): Node {
+  let next = first;
+  const build = (): Node => {
+    const event = events[next++];
+    const node: Node = { start: startOf(event), literal: isLiteral(event), items: new Map() };
+    if (event === undefined || (event.type !== EVENT_ID.MAPPING && event.type !== EVENT_ID.SEQUENCE))
+      return node;
+    for (let index = 0; events[next]?.type !== EVENT_ID.POP; index++) {
+      let key: string | number = index;
+      if (event.type === EVENT_ID.MAPPING) {
+        const name = events[next];
+        const at = build();
+        key = name?.type === EVENT_ID.SCALAR ? getScalarValue(text, name) : '';
+        // A value that is not written out is where its key is.
+        const value = build();
+        node.items.set(key, value.start < 0 ? { ...value, start: at.start } : value);
+      } else node.items.set(key, build());
+    }
+    next++;
+    return node;
+  };
+  return build();
+}
+
+function startOf(event: Event | undefined): number {
+  switch (event?.type) {
+    case EVENT_ID.SCALAR:
+      return event.valueStart;
+    case EVENT_ID.MAPPING:
+    case EVENT_ID.SEQUENCE:
+      return event.start;
+    case EVENT_ID.ALIAS:
+      return event.anchorStart;
+    default:
+      return -1;
+  }
+}
+
+function isLiteral(event: Event | undefined): boolean {
+  return event?.type === EVENT_ID.SCALAR && event.style === SCALAR_STYLE.LITERAL_BLOCK;
+}
+
+/** A function from an offset to its line; the lines are found when it is first called. */
+function createLineIndex(text: string): (offset: number) => number {
+  let starts: number[] | undefined;
+  return (offset) => {
+    starts ??= lineStarts(text);
+    let [low, high] = [0, starts.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((starts[middle] ?? 0) <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return Math.max(1, low);
+  };
+}
+
+function lineStarts(text: string): number[] {
+  const starts = [0];
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
+  return starts;
+}
