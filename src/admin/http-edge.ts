@@ -9,7 +9,7 @@ import { route } from './router.ts';
 import type { Route } from './router.ts';
 
 /** An HTTP server over a table of routes. */
-export interface HttpEdge {
+export interface HttpEdge extends AsyncDisposable {
   /** Listens on `HOST:PORT` or `unix:PATH`; resolves with the address, port 0 replaced by the actual one. */
   listen(address: string): Promise<string>;
   /** Stops listening, lets answers in progress go out, and closes every connection. */
@@ -28,14 +28,14 @@ const maxConnections = 256;
 
 /** Makes a server that has no state but its connections. */
 export function createHttpEdge({ routes, onError }: HttpEdgeOptions): HttpEdge {
-  let loopbackOnly = true;
+  let checkHost = true;
   const server = createServer({ ...limits, connectionsCheckingInterval: 1000 }, (request, response) => {
     void respond(request, response);
   });
   server.maxConnections = maxConnections;
 
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const refusal = refuseRequest(request.headers, loopbackOnly);
+    const refusal = refuseRequest(request.headers, checkHost);
     write(response, refusal ?? (await answer(request)), refusal !== undefined);
   }
 
@@ -48,10 +48,23 @@ export function createHttpEdge({ routes, onError }: HttpEdgeOptions): HttpEdge {
     }
   }
 
+  function close(): Promise<void> {
+    if (!server.listening) return Promise.resolve();
+    return new Promise((resolve) => {
+      const deadline = setTimeout(() => server.closeAllConnections(), 1000);
+      server.close(() => {
+        clearTimeout(deadline);
+        resolve();
+      });
+      server.closeIdleConnections();
+    });
+  }
+
   return {
     async listen(text) {
       const address = parseListenAddress(text);
-      loopbackOnly = isLoopback(address);
+      // No browser can be made to use a unix socket.
+      checkHost = address.kind === 'tcp' && isLoopback(address);
       if (address.kind === 'unix') await removeStaleSocket(address.path);
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
@@ -66,13 +79,8 @@ export function createHttpEdge({ routes, onError }: HttpEdgeOptions): HttpEdge {
         ? formatListenAddress({ ...address, port: bound.port })
         : formatListenAddress(address);
     },
-    close() {
-      return new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeIdleConnections();
-        setTimeout(() => server.closeAllConnections(), 1000).unref();
-      });
-    },
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 

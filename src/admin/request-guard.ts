@@ -9,11 +9,11 @@ import type { Reply } from './reply.ts';
  *
  * A browser on this machine can be made to send requests here by any web page: directly, which shows in
  * `Origin`, or under a name of the attacker's that resolves to a loopback address, which shows in `Host`.
- * No request has a body that is read.
+ * `checkHost` is for servers that only such addresses reach. No request has a body that is read.
  */
-export function refuseRequest(headers: IncomingHttpHeaders, loopbackOnly: boolean): Reply | undefined {
+export function refuseRequest(headers: IncomingHttpHeaders, checkHost: boolean): Reply | undefined {
   const { host, origin } = headers;
-  if (loopbackOnly && host !== undefined && !isOwnName(host)) {
+  if (checkHost && host !== undefined && !isOwnName(host)) {
     return errorReply('wrong-host', `${host} is not a name of this server`);
   }
   if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`) {

@@ -1,0 +1,313 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { after, before, describe, it } from 'node:test';
+import { createAdminServer, createProbeServer } from '../../src/admin/admin-server.ts';
+import type { AdminServerInput } from '../../src/admin/admin-server.ts';
+import type { HttpEdge } from '../../src/admin/http-edge.ts';
+import type { ApiError, FindingList, GuardRelease, MeshDetail, MeshList } from '../../src/admin/api-types.ts';
+import { createLogger } from '../../src/telemetry/log.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { makeCa } from '../kit/certificates.ts';
+import { makeTempDir } from '../kit/temp-dir.ts';
+import { content, gone, makeRig, memoryStream, synced } from '../telemetry/rig.ts';
+import type { Rig } from '../telemetry/rig.ts';
+import { ask } from './http-client.ts';
+
+const ca = makeCa({ commonName: 'A' });
+
+interface Setup extends Rig {
+  readonly server: HttpEdge;
+  readonly probes: HttpEdge;
+  readonly log: ReturnType<typeof memoryStream>;
+  readonly drain: () => void;
+}
+
+function setup(over: Partial<AdminServerInput> = {}): Setup {
+  const rig = makeRig(() => undefined);
+  const log = memoryStream();
+  let draining = false;
+  const view = () => rig.pipeline.view();
+  const input: AdminServerInput = {
+    view,
+    draining: () => draining,
+    metrics: createMetrics({ version: '1', view, cache: rig.reader.stats, caMetrics: true }),
+    now: rig.clock.monotonic,
+    proxies: (mesh) => (mesh === 'default' ? 2 : 0),
+    releaseGuard: () => rig.pipeline.releaseGuard(),
+    log: createLogger({ format: 'json', level: 'debug', stream: log.stream }),
+    ...over,
+  };
+  const drain = (): void => {
+    draining = true;
+  };
+  return { ...rig, log, drain, server: createAdminServer(input), probes: createProbeServer(input) };
+}
+
+const parsed = (text: string): unknown => JSON.parse(text);
+
+describe('the admin server', () => {
+  const rig = setup();
+  let address = '';
+  before(async () => {
+    address = await rig.server.listen('127.0.0.1:0');
+  });
+  after(() => rig.server.close());
+
+  it('reports the port that it got', () => assert.match(address, /^127\.0\.0\.1:[1-9]\d+$/));
+
+  it('is alive before it is ready, and names what it waits for', async () => {
+    assert.equal((await ask(address, '/healthz')).status, 200);
+    rig.deliver(content({ trustDomain: 'a.test', pems: [ca.certPem] }));
+    const waiting = await ask(address, '/readyz');
+    assert.equal(waiting.status, 503);
+    assert.deepEqual(parsed(waiting.body), { status: 'waiting', missing: ['files'] });
+
+    rig.deliver({ kind: 'content', path: 'bad.yaml', text: 'a: [', settled: true }, synced);
+    const doubtful = await ask(address, '/readyz');
+    assert.equal(doubtful.status, 503);
+    assert.deepEqual(parsed(doubtful.body), {
+      status: 'doubtful',
+      reason: 'the first read met an invalid document',
+      secondsLeft: 30,
+    });
+
+    rig.deliver({ kind: 'gone', path: 'bad.yaml' });
+    const ready = await ask(address, '/readyz');
+    assert.equal(ready.status, 200);
+    assert.deepEqual(parsed(ready.body), { status: 'ready' });
+  });
+
+  it('serves metrics in the text format', async () => {
+    const { status, headers, body } = await ask(address, '/metrics');
+    assert.equal(status, 200);
+    assert.match(headers['content-type'] ?? '', /^text\/plain; version=0\.0\.4/);
+    assert.match(body, /^meshtrust_ready 1$/m);
+  });
+
+  it('lists meshes, and shows one', async () => {
+    const list = parsed((await ask(address, '/api/v1/meshes')).body) as MeshList;
+    assert.deepEqual(
+      list.meshes.map(({ name, trustDomains, anchors, proxies }) => [name, trustDomains, anchors, proxies]),
+      [['default', 1, 1, 2]],
+    );
+    const mesh = parsed((await ask(address, '/api/v1/meshes/default')).body) as MeshDetail;
+    assert.equal(mesh.version, list.meshes[0]?.version);
+    assert.equal(mesh.trustDomains[0]?.anchors[0]?.subject, 'CN=A');
+    assert.deepEqual(mesh.trustDomains[0]?.anchors[0]?.resources, ['default//a-test']);
+  });
+
+  it('knows no mesh that nothing was ever listed for, and says what its proxies get', async () => {
+    const { status, body } = await ask(address, '/api/v1/meshes/nothing%20here');
+    assert.equal(status, 404);
+    assert.deepEqual(parsed(body), {
+      error: {
+        code: 'unknown-mesh',
+        message: 'nothing was ever listed for mesh nothing here: its proxies, if any, refuse every client',
+      },
+    });
+  });
+
+  it('lists findings', async () => {
+    rig.deliver(content({ trustDomain: 'b.test', pems: [`${ca.certPem}${ca.keyPem}`] }));
+    const { counts, findings } = parsed((await ask(address, '/api/v1/findings')).body) as FindingList;
+    assert.equal(counts.error, 1);
+    assert.equal(findings[0]?.code, 'MT011');
+    rig.deliver(content({ trustDomain: 'b.test', pems: [ca.certPem] }));
+  });
+
+  it('lets the guard go, and says what was held', async () => {
+    rig.deliver(gone('a.test'), gone('b.test'));
+    const held = parsed((await ask(address, '/api/v1/meshes/default')).body) as MeshDetail;
+    assert.deepEqual(
+      held.held.map(({ name, secondsLeft }) => [name, secondsLeft]),
+      [
+        ['a.test', 30],
+        ['b.test', 30],
+      ],
+    );
+    const { status, body } = await ask(address, '/api/v1/guard/release', { method: 'POST' });
+    assert.equal(status, 200);
+    assert.deepEqual(
+      (parsed(body) as GuardRelease).released.map(({ mesh, trustDomain }) => `${mesh} ${trustDomain}`).sort(),
+      ['default a.test', 'default b.test'],
+    );
+    rig.clock.advance(100);
+    const mesh = parsed((await ask(address, '/api/v1/meshes/default')).body) as MeshDetail;
+    assert.deepEqual([mesh.denyAll, mesh.held, mesh.trustDomains], [true, [], []]);
+  });
+
+  it('answers the same state with the same bytes', async () => {
+    const paths = ['/api/v1/meshes', '/api/v1/meshes/default', '/api/v1/findings', '/readyz'];
+    for (const path of paths) {
+      const [first, second] = [await ask(address, path), await ask(address, path)];
+      assert.equal(first.body, second.body);
+    }
+  });
+
+  it('answers HEAD as GET without the body', async () => {
+    const [get, head] = [await ask(address, '/healthz'), await ask(address, '/healthz', { method: 'HEAD' })];
+    assert.equal(head.status, 200);
+    assert.equal(head.body, '');
+    assert.equal(head.headers['content-length'], String(get.body.length));
+  });
+
+  it('lets nobody keep or reinterpret what it answers', async () => {
+    for (const path of ['/healthz', '/api/v1/meshes', '/nowhere', '/metrics']) {
+      const { headers } = await ask(address, path);
+      assert.equal(headers['cache-control'], 'no-store');
+      assert.equal(headers['x-content-type-options'], 'nosniff');
+    }
+  });
+
+  const refusals = [
+    ['an unknown path', 'GET', '/nowhere', {}, 404, 'not-found'],
+    ['a path with more behind it', 'GET', '/healthz/', {}, 404, 'not-found'],
+    ['an empty mesh name', 'GET', '/api/v1/meshes/', {}, 404, 'not-found'],
+    ['bad percent-encoding', 'GET', '/api/v1/meshes/%E0%A4', {}, 400, 'bad-request'],
+    ['another method', 'DELETE', '/api/v1/meshes', {}, 405, 'method-not-allowed'],
+    ['a release by GET', 'GET', '/api/v1/guard/release', {}, 405, 'method-not-allowed'],
+    ['a name of somebody else', 'GET', '/healthz', { host: 'evil.example' }, 421, 'wrong-host'],
+    [
+      'another web page',
+      'POST',
+      '/api/v1/guard/release',
+      { origin: 'https://evil.example' },
+      403,
+      'forbidden',
+    ],
+    ['a page of no origin', 'POST', '/api/v1/guard/release', { origin: 'null' }, 403, 'forbidden'],
+  ] as const;
+  for (const [what, method, path, headers, status, code] of refusals) {
+    it(`refuses ${what} with ${status} and ${code}`, async () => {
+      const answer = await ask(address, path, { method, headers });
+      assert.equal(answer.status, status);
+      assert.equal((parsed(answer.body) as ApiError).error.code, code);
+    });
+  }
+
+  it('says what a path takes instead', async () => {
+    assert.equal((await ask(address, '/healthz', { method: 'PUT' })).headers['allow'], 'GET, HEAD');
+    assert.equal((await ask(address, '/api/v1/guard/release')).headers['allow'], 'POST');
+  });
+
+  it('answers under its own names', async () => {
+    for (const host of [address, 'localhost', 'localhost:5680', '[::1]:5680', '10.1.2.3'])
+      assert.equal((await ask(address, '/healthz', { headers: { host } })).status, 200, host);
+  });
+
+  it('reads no body: it refuses one, and closes the connection', async () => {
+    const options = { method: 'POST', body: 'x'.repeat(100_000) };
+    const answer = await ask(address, '/api/v1/guard/release', options);
+    assert.equal(answer.status, 413);
+    assert.equal(answer.headers['connection'], 'close');
+    const empty = { method: 'POST', headers: { 'content-length': 0 } };
+    assert.equal((await ask(address, '/api/v1/guard/release', empty)).status, 200);
+  });
+
+  it('refuses headers without end', async () => {
+    const answer = await ask(address, '/healthz', { headers: { 'x-long': 'x'.repeat(10_000) } });
+    assert.equal(answer.status, 431);
+  });
+
+  it('survives what is no HTTP', async () => {
+    const [host, port] = address.split(':');
+    const socket = connect(Number(port), host);
+    socket.end('\x16\x03\x01 nonsense\r\n\r\n');
+    socket.resume();
+    await once(socket, 'close');
+    assert.equal((await ask(address, '/healthz')).status, 200);
+  });
+
+  it('is not ready once it drains, but alive', async () => {
+    rig.drain();
+    const { status, body } = await ask(address, '/readyz');
+    assert.equal(status, 503);
+    assert.deepEqual(parsed(body), { status: 'draining' });
+    assert.equal((await ask(address, '/healthz')).status, 200);
+  });
+});
+
+describe('an admin server', () => {
+  it('tells the client nothing of a fault, and the log everything', async () => {
+    const { server, log } = setup({
+      proxies: () => {
+        throw new Error('the fault');
+      },
+      releaseGuard: () => {
+        throw new Error('the fault');
+      },
+    });
+    await using _ = server;
+    const address = await server.listen('127.0.0.1:0');
+    const answer = await ask(address, '/api/v1/guard/release', { method: 'POST' });
+    assert.equal(answer.status, 500);
+    assert.doesNotMatch(answer.body, /the fault/);
+    assert.match(log.text(), /the fault/);
+  });
+
+  it('listens on a unix socket, which one process at a time has', async () => {
+    await using dir = await makeTempDir();
+    const wanted = `unix:${dir.join('admin.sock')}`;
+    await using first = setup().server;
+    await using second = setup().server;
+    assert.equal(await first.listen(wanted), wanted);
+    assert.equal((await ask(wanted, '/healthz', { headers: { host: 'anything' } })).status, 200);
+    await assert.rejects(second.listen(wanted), /EADDRINUSE/);
+  });
+
+  it('warns loudly when it is reachable from elsewhere, and only then', async () => {
+    const [exposed, local] = [setup(), setup()];
+    await using _exposed = exposed.server;
+    await using _local = local.server;
+    await exposed.server.listen('0.0.0.0:0');
+    await local.server.listen('127.0.0.1:0');
+    assert.deepEqual(
+      exposed.log.lines().map(({ level, event }) => [level, event]),
+      [['warn', 'admin-exposed']],
+    );
+    assert.equal(local.log.text(), '');
+  });
+
+  it('answers under any name where it listens on more than loopback', async () => {
+    await using server = setup().server;
+    const address = await server.listen('0.0.0.0:0');
+    const answer = await ask(address.replace('0.0.0.0', '127.0.0.1'), '/healthz', {
+      headers: { host: 'meshtrust.kuma-system.svc:5680' },
+    });
+    assert.equal(answer.status, 200);
+  });
+
+  it('says so when the address is taken', async () => {
+    await using first = setup().server;
+    await using second = setup().server;
+    const address = await first.listen('127.0.0.1:0');
+    await assert.rejects(second.listen(address), /EADDRINUSE/);
+  });
+
+  it('closes although clients keep their connections open', async () => {
+    await using server = setup().server;
+    const address = await server.listen('127.0.0.1:0');
+    const [host, port] = address.split(':');
+    const socket = connect(Number(port), host);
+    await once(socket, 'connect');
+    socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await once(socket, 'data');
+    const closed = once(socket, 'close');
+    await server.close();
+    await closed;
+  });
+});
+
+describe('the probe server', () => {
+  it('has health, readiness and metrics, and nothing else', async () => {
+    await using probes = setup().probes;
+    const address = await probes.listen('127.0.0.1:0');
+    const statuses = await Promise.all(
+      ['/healthz', '/readyz', '/metrics', '/api/v1/meshes', '/api/v1/guard/release'].map(
+        async (path) => (await ask(address, path)).status,
+      ),
+    );
+    assert.deepEqual(statuses, [200, 503, 200, 404, 404]);
+  });
+});

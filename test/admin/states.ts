@@ -1,0 +1,78 @@
+import type { Rooting, ServedAnchor, TrustBundle } from '../../src/bundle/trust-bundle.ts';
+import type { Identity, TrustDomain } from '../../src/model/mesh-trust.ts';
+import type { Secret } from '../../src/secret/encode-secret.ts';
+import type { MeshState } from '../../src/snapshot/mesh-builder.ts';
+import type { Certificate } from '../../src/x509/certificate.ts';
+
+export interface AnchorText {
+  readonly name: string;
+  readonly rooting?: Rooting;
+  readonly issuer?: string;
+  /** Year of the end. */
+  readonly until?: number;
+  readonly listedBy?: readonly string[];
+}
+
+/** An anchor with made-up bytes, so that everything about it is the same in each run. */
+export function anchorOf({
+  name,
+  rooting = 'as-listed',
+  issuer = name,
+  until = 2036,
+  listedBy = ['default//trust'],
+}: AnchorText): ServedAnchor {
+  const digit = (name.codePointAt(0) ?? 0).toString(16).slice(-1);
+  const bytes = new TextEncoder().encode(name);
+  const certificate: Certificate = {
+    fingerprint: `${digit}1`.repeat(32),
+    keyHash: `${digit}2`.repeat(32),
+    der: bytes,
+    subject: `CN=${name}`,
+    issuer: `CN=${issuer}`,
+    subjectDer: bytes,
+    issuerDer: bytes,
+    publicKeyDer: bytes,
+    version: 3,
+    serial: '01',
+    notBefore: Date.UTC(2026, 0, 2, 3, 4, 5),
+    notAfter: Date.UTC(until, 0, 2, 3, 4, 5),
+    keyAlgorithm: 'ECDSA P-256',
+    selfIssued: issuer === name,
+    selfSigned: issuer === name,
+    subjectKeyId: undefined,
+    authorityKeyId: undefined,
+    authoritySerial: undefined,
+    authorityIssuerDer: undefined,
+    pathLength: undefined,
+    nameConstraints: false,
+  };
+  return { certificate, der: bytes, rooting, listedBy: listedBy as readonly Identity[] };
+}
+
+export function domainOf(trustDomain: string, anchors: readonly AnchorText[], mesh = 'default'): TrustBundle {
+  return {
+    mesh,
+    trustDomain: trustDomain as TrustDomain,
+    anchors: anchors.map(anchorOf),
+    findings: [],
+    nextChange: undefined,
+  };
+}
+
+/** A mesh with made-up secrets: their encoding is not what these tests are about. */
+export function meshOf(
+  bundles: readonly TrustBundle[],
+  joint: readonly TrustBundle[] = bundles,
+  mesh = 'default',
+): MeshState {
+  const names = ['system_trust_bundle', ...bundles.map(({ trustDomain }) => `spiffe://${trustDomain}`)];
+  const secrets = names.map((name): [string, Secret] => [
+    name,
+    { name, version: `version of ${name}`, contentSize: name.length, body: new Uint8Array() },
+  ]);
+  const denyAll = bundles.length === 0;
+  return {
+    bundle: { mesh, bundles, joint, findings: [] },
+    secrets: { mesh, version: 'version of the mesh', secrets: new Map(secrets), denyAll, findings: [] },
+  };
+}
