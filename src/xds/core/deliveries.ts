@@ -13,6 +13,7 @@ export interface Delivery {
   readonly resource: Resource | undefined;
 }
 
+/** What the delivery state of one type is made with. */
 export interface DeliveryOptions {
   readonly protocol: Protocol;
   readonly typeUrl: string;

@@ -13,7 +13,6 @@ export interface NamedType {
   readonly deliveries: Deliveries;
   /** The names subscribed to one by one. */
   readonly names: ReadonlySet<string>;
-  readonly wildcard: boolean;
   subscribe(name: string, quoted?: string): void;
   unsubscribe(name: string): void;
   /** (Re)subscribes to everything; `owesAnswer`: an empty set is answered with an empty response. */
@@ -59,9 +58,6 @@ export function createNamedType(
   return {
     deliveries,
     names,
-    get wildcard() {
-      return all;
-    },
     subscribe(name, quoted) {
       names.add(name);
       deliveries.ask(name, quoted);

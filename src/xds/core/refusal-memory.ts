@@ -8,6 +8,7 @@ export interface RefusalMemory {
   readonly size: number;
 }
 
+/** How much is remembered, and for how long. */
 export interface RefusalMemoryLimits {
   /** Refusals kept; beyond, the oldest are forgotten. */
   readonly entries: number;

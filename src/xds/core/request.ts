@@ -48,5 +48,8 @@ export interface DeltaRequest {
   readonly error: ErrorDetail | undefined;
 }
 
+/** A decoded request of either protocol. */
 export type XdsRequest = SotwRequest | DeltaRequest;
+
+/** State of the world, or incremental. */
 export type Protocol = XdsRequest['kind'];

@@ -49,7 +49,8 @@ export interface XdsServer {
   streams(): number;
   /**
    * Refuses new streams and unary requests with UNAVAILABLE from now on, and ends those that are still open
-   * after the grace, in ms, with the same. Resolves when that is done.
+   * after the grace, in ms, with the same. Resolves when that is done; from then on changes of the store go
+   * nowhere. A client that does not read gets its status when it does: shut the server down after this.
    */
   drain(graceMs: number): Promise<void>;
 }
