@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { status } from '@grpc/grpc-js';
+import { createHealthClient, startServer } from './server.ts';
+
+describe('the health service', () => {
+  it('is not serving before it is told so, for the server and for each known service', async () => {
+    using rig = await startServer();
+    using client = createHealthClient(rig.address);
+    assert.equal(await client.check(), 'NOT_SERVING');
+    assert.equal(await client.check('known.Service'), 'NOT_SERVING');
+    rig.health.setServing(true);
+    assert.equal(await client.check(), 'SERVING');
+    assert.equal(await client.check('known.Service'), 'SERVING');
+  });
+
+  it('does not know other services', async () => {
+    using rig = await startServer();
+    using client = createHealthClient(rig.address);
+    assert.equal(await client.check('unknown.Service'), status.NOT_FOUND);
+    using watch = client.watch('unknown.Service');
+    assert.equal(await watch.next(), 'SERVICE_UNKNOWN');
+    rig.health.close();
+    assert.equal(await watch.next(), status.UNAVAILABLE, 'it stays open until the end');
+  });
+
+  it('tells watches the present status at once, and each change once', async () => {
+    using rig = await startServer();
+    using client = createHealthClient(rig.address);
+    using first = client.watch();
+    assert.equal(await first.next(), 'NOT_SERVING');
+    rig.health.setServing(true);
+    rig.health.setServing(true);
+    assert.equal(await first.next(), 'SERVING');
+    using second = client.watch('known.Service');
+    assert.equal(await second.next(), 'SERVING');
+    rig.health.setServing(false);
+    assert.equal(await first.next(), 'NOT_SERVING');
+    assert.equal(await second.next(), 'NOT_SERVING');
+  });
+
+  it('is not serving any more once it drains, whatever else it is told', async () => {
+    using rig = await startServer();
+    using client = createHealthClient(rig.address);
+    rig.health.setServing(true);
+    using watch = client.watch();
+    assert.equal(await watch.next(), 'SERVING');
+    rig.health.drain();
+    assert.equal(await watch.next(), 'NOT_SERVING');
+    rig.health.setServing(false);
+    rig.health.setServing(true);
+    assert.equal(await client.check(), 'NOT_SERVING');
+    rig.health.close();
+    assert.equal(await watch.next(), status.UNAVAILABLE, 'nothing was told in between');
+  });
+
+  it('lets the server end once its watches are closed', async () => {
+    using rig = await startServer();
+    using client = createHealthClient(rig.address);
+    using gone = client.watch();
+    assert.equal(await gone.next(), 'NOT_SERVING');
+    gone[Symbol.dispose]();
+    using watch = client.watch();
+    assert.equal(await watch.next(), 'NOT_SERVING');
+    rig.health.close();
+    await new Promise<void>((resolve, reject) =>
+      rig.server.tryShutdown((error) => (error === undefined ? resolve() : reject(error))),
+    );
+  });
+});

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
+import { connect } from 'node:net';
+import { describe, it } from 'node:test';
+import { status } from '@grpc/grpc-js';
+import { createHealthClient, startServer } from './server.ts';
+import { makeTempDir } from '../kit/temp-dir.ts';
+
+describe('a gRPC listener', () => {
+  it('reports the port that it got, of IPv4 and IPv6', async () => {
+    using four = await startServer();
+    assert.match(four.address, /^127\.0\.0\.1:[1-9]\d*$/);
+    using six = await startServer({ listen: '[::1]:0' });
+    assert.match(six.address, /^\[::1\]:[1-9]\d*$/);
+    using client = createHealthClient(six.address);
+    assert.equal(await client.check(), 'NOT_SERVING');
+  });
+
+  it('listens on a unix socket', async () => {
+    await using dir = await makeTempDir();
+    const listen = `unix:${dir.join('xds.sock')}`;
+    using rig = await startServer({ listen });
+    assert.equal(rig.address, listen);
+    using client = createHealthClient(listen);
+    assert.equal(await client.check(), 'NOT_SERVING');
+  });
+
+  it('says which address is taken', async () => {
+    using first = await startServer();
+    const text = `cannot listen on ${first.address}: `;
+    await assert.rejects(startServer({ listen: first.address }), (error: Error) =>
+      error.message.startsWith(text),
+    );
+  });
+
+  it('refuses requests above its limit', async () => {
+    using rig = await startServer({ maxReceiveBytes: 1000 });
+    using client = createHealthClient(rig.address);
+    assert.equal(await client.check('x'.repeat(900)), status.NOT_FOUND);
+    assert.equal(await client.check('x'.repeat(1100)), status.RESOURCE_EXHAUSTED);
+  });
+
+  it('closes the connection of a peer that no longer answers', async () => {
+    using rig = await startServer({ keepaliveMs: 50, keepaliveTimeoutMs: 50 });
+    const [host, port] = rig.address.split(':');
+    const socket = connect(Number(port), host);
+    // An HTTP/2 preface and empty SETTINGS, and then silence: pings get no answer.
+    socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0');
+    socket.resume();
+    await once(socket, 'close');
+  });
+
+  it('ends streams with their connection, age and grace together', async () => {
+    using rig = await startServer({ maxConnectionAge: { ageMs: 100, graceMs: 100 } });
+    using client = createHealthClient(rig.address);
+    using watch = client.watch();
+    assert.equal(await watch.next(), 'NOT_SERVING');
+    assert.equal(typeof (await watch.next()), 'number');
+  });
+
+  it('keeps the connection of a peer that answers pings', async () => {
+    using rig = await startServer({ keepaliveMs: 20, keepaliveTimeoutMs: 200 });
+    const session = connectHttp2(`http://${rig.address}`);
+    let pings = 0;
+    await new Promise<void>((resolve, reject) => {
+      session.on('ping', () => (++pings === 5 ? resolve() : undefined));
+      session.on('close', () => reject(new Error(`closed after ${pings} pings`)));
+    });
+    assert.ok(!session.closed);
+    session.destroy();
+  });
+});

@@ -1,0 +1,106 @@
+import { Client, ServerCredentials, credentials as channel } from '@grpc/grpc-js';
+import type {
+  ChannelCredentials,
+  Server,
+  ServerCredentials as Credentials,
+  ServiceError,
+} from '@grpc/grpc-js';
+import type { MessageTypeDefinition, PackageDefinition } from '@grpc/proto-loader';
+import { addHealthService, healthServiceName } from '../../src/grpc/health.ts';
+import type { HealthService } from '../../src/grpc/health.ts';
+import { createGrpcServer, listenGrpc } from '../../src/grpc/listen.ts';
+import type { GrpcServerOptions } from '../../src/grpc/listen.ts';
+import { loadPackageDefinition } from '../../src/xds/index.ts';
+
+export const definition: PackageDefinition = loadPackageDefinition();
+
+/** A server with the health service alone, on a free port. */
+export interface TestServer extends Disposable {
+  readonly server: Server;
+  readonly address: string;
+  readonly health: HealthService;
+}
+
+export async function startServer(
+  options: GrpcServerOptions & { readonly credentials?: Credentials; readonly listen?: string } = {},
+): Promise<TestServer> {
+  const server = createGrpcServer(options);
+  const health = addHealthService(server, definition, ['known.Service']);
+  const credentials = options.credentials ?? ServerCredentials.createInsecure();
+  const address = await listenGrpc(server, options.listen ?? '127.0.0.1:0', credentials);
+  return { server, address, health, [Symbol.dispose]: () => server.forceShutdown() };
+}
+
+/** A client of the health service. */
+export interface HealthClient extends Disposable {
+  /** The status, or the code of the error. */
+  check(service?: string): Promise<string | number>;
+  watch(service?: string): Watch;
+  readonly client: Client;
+}
+
+export interface Watch extends Disposable {
+  /** The next status; the code once the stream has ended. */
+  next(): Promise<string | number>;
+}
+
+let connections = 0;
+
+/** Connects; each client has a connection of its own. */
+export function createHealthClient(
+  address: string,
+  credentials: ChannelCredentials = channel.createInsecure(),
+  options: Readonly<Record<string, string | number>> = {},
+): HealthClient {
+  connections += 1;
+  const client = new Client(address, credentials, {
+    'grpc.use_local_subchannel_pool': 1,
+    'test.connection': connections,
+    ...options,
+  });
+  const request = definition['grpc.health.v1.HealthCheckRequest'] as unknown as MessageTypeDefinition<
+    object,
+    object
+  >;
+  const response = definition['grpc.health.v1.HealthCheckResponse'] as unknown as MessageTypeDefinition<
+    object,
+    object
+  >;
+  const serialize = (value: object): Buffer => request.serialize(value);
+  const deserialize = (bytes: Buffer): string =>
+    (response.deserialize(bytes) as { readonly status: string }).status;
+  return {
+    client,
+    check: (service = '') =>
+      new Promise((resolve) => {
+        const done = (error: ServiceError | null, status?: string): void =>
+          resolve(error?.code ?? status ?? '');
+        client.makeUnaryRequest(`/${healthServiceName}/Check`, serialize, deserialize, { service }, done);
+      }),
+    watch(service = '') {
+      const call = client.makeServerStreamRequest(`/${healthServiceName}/Watch`, serialize, deserialize, {
+        service,
+      });
+      const told: (string | number)[] = [];
+      const waiting: ((status: string | number) => void)[] = [];
+      const tell = (status: string | number): void => {
+        const taker = waiting.shift();
+        if (taker === undefined) told.push(status);
+        else taker(status);
+      };
+      call.on('data', tell);
+      call.on('error', () => undefined);
+      call.on('status', ({ code }) => tell(code));
+      return {
+        next() {
+          const status = told.shift();
+          return status === undefined
+            ? new Promise((resolve) => waiting.push(resolve))
+            : Promise.resolve(status);
+        },
+        [Symbol.dispose]: () => call.cancel(),
+      };
+    },
+    [Symbol.dispose]: () => client.close(),
+  };
+}
