@@ -1,4 +1,5 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
 import { machine, percentile } from './kit.ts';
 import { binaries, makeDomain } from '../test/envoy/stage.ts';
 import { transports } from '../test/kit/envoy-bootstrap.ts';
@@ -14,6 +15,8 @@ import { untilDecision } from '../test/kit/tls-client.ts';
 
 const rounds = 100;
 const warmUp = 5;
+/** Between changes: a change within 50 ms of another is part of a burst, and waits for its end. */
+const pauseMs = 150;
 const standing = makeDomain('standing.test');
 const domain = makeDomain('changing.test');
 const client = domain.client();
@@ -36,14 +39,17 @@ async function measure(path: string, version: string, transport: (typeof transpo
   for (let round = 0; round < warmUp + rounds; round++) {
     const [hidden, shown] = [dir.join('.changing'), dir.join('changing.yaml')];
     await writeFile(hidden, domain.yaml());
+    await setTimeout(pauseMs);
     const start = performance.now();
     await rename(hidden, shown);
     await untilDecision(envoy.port, client, 'accepted');
+    const shownAfter = performance.now() - start;
+    await setTimeout(pauseMs);
     const middle = performance.now();
     await rm(shown);
     await untilDecision(envoy.port, client, 'refused');
     if (round < warmUp) continue;
-    added.push(middle - start);
+    added.push(shownAfter);
     removed.push(performance.now() - middle);
   }
   for (const [change, times] of [
