@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { healthServiceName } from '../../src/grpc/health.ts';
+import { linkFiles } from '../../src/grpc/link-descriptors.ts';
+import type { FileDescriptor } from '../../src/grpc/link-descriptors.ts';
+import { addReflection } from '../../src/grpc/reflection.ts';
+import { discoveryServices } from '../../src/xds/index.ts';
+import { createReflection } from './reflection-client.ts';
+import { createHealthClient, definition, startServer } from './server.ts';
+
+const services = [...discoveryServices.map(({ name }) => name), healthServiceName];
+
+/** Every type that the files refer to, with the file that does. */
+function references(file: FileDescriptor): readonly string[] {
+  const ofMessage = ({ field = [], nestedType = [] }: Message): readonly string[] => [
+    ...field.flatMap(({ typeName }) => typeName ?? []),
+    ...nestedType.flatMap(ofMessage),
+  ];
+  const ofServices = (file.service ?? []).flatMap(({ method = [] }) =>
+    method.flatMap(({ inputType, outputType }) => [inputType, outputType]),
+  );
+  return [...(file.messageType ?? []).flatMap(ofMessage), ...ofServices];
+}
+
+type Message = NonNullable<FileDescriptor['messageType']>[number];
+
+/** Every type that a file defines, as it is referred to. */
+function definitions(file: FileDescriptor): readonly string[] {
+  const named = (scope: string, { messageType = [], enumType = [] }: Types): readonly string[] => [
+    ...enumType.map(({ name }) => `${scope}.${name}`),
+    ...messageType.flatMap((message) => {
+      const name = `${scope}.${message.name}`;
+      return [name, ...named(name, { messageType: message.nestedType, enumType: message.enumType })];
+    }),
+  ];
+  return named(`.${file.package ?? ''}`, file);
+}
+
+interface Types {
+  readonly messageType?: FileDescriptor['messageType'] | undefined;
+  readonly enumType?: FileDescriptor['enumType'] | undefined;
+}
+
+describe('reflection', () => {
+  for (const version of ['v1', 'v1alpha'] as const) {
+    it(`lists the services (${version})`, async () => {
+      using rig = await startServer();
+      addReflection(rig.server, definition, services);
+      using client = createHealthClient(rig.address);
+      const listed = await createReflection(client.client, version).services();
+      assert.deepEqual([...listed].sort(), [...services].sort());
+    });
+
+    it(`describes each service so that a client can resolve every type (${version})`, async () => {
+      using rig = await startServer();
+      addReflection(rig.server, definition, services);
+      using client = createHealthClient(rig.address);
+      const { filesOf } = createReflection(client.client, version);
+      for (const service of services) {
+        const files = await filesOf(service);
+        const [own] = files;
+        assert.ok(
+          own?.service?.some(({ name }) => service === `${own.package}.${name}`),
+          service,
+        );
+        const byName = new Map(files.map((file) => [file.name, file]));
+        let checked = 0;
+        for (const file of files) {
+          // What a client may look into: the file itself, and what it says that it depends on.
+          const visible = [file, ...(file.dependency ?? []).map((name) => byName.get(name))];
+          const defined = new Set(
+            visible.flatMap((other) => (other === undefined ? [] : definitions(other))),
+          );
+          for (const reference of references(file)) {
+            assert.ok(defined.has(reference), `${file.name} refers to ${reference}`);
+            checked += 1;
+          }
+        }
+        assert.ok(checked > 1, `${service} refers to nothing`);
+      }
+    });
+
+    it(`says so where it does not know a symbol (${version})`, async () => {
+      using rig = await startServer();
+      addReflection(rig.server, definition, services);
+      using client = createHealthClient(rig.address);
+      await assert.rejects(createReflection(client.client, version).filesOf('nothing.Here'), /not found/);
+    });
+  }
+});
+
+describe('linked descriptors', () => {
+  const field = (typeName: string): Message => ({ name: 'M', field: [{ typeName }] });
+  const outer: FileDescriptor = { name: 'a.proto', package: 'a', messageType: [{ name: 'T' }] };
+
+  it('resolve names from the innermost scope outwards', () => {
+    const inner: FileDescriptor = {
+      name: 'ab.proto',
+      package: 'a.b',
+      messageType: [
+        { ...field('T'), nestedType: [{ name: 'T' }] },
+        { ...field('T'), name: 'N' },
+      ],
+    };
+    const [, linked] = linkFiles([outer, inner]);
+    assert.deepEqual(
+      linked?.messageType?.map((message) => message.field?.[0]?.typeName),
+      ['.a.b.M.T', '.a.T'],
+    );
+    assert.deepEqual(linked?.dependency, ['a.proto']);
+  });
+
+  it('keep names that are absolute, and depend on nothing for types of their own', () => {
+    const [linked] = linkFiles([{ ...outer, messageType: [{ name: 'T' }, field('.a.T')] }]);
+    assert.equal(linked?.messageType?.[1]?.field?.[0]?.typeName, '.a.T');
+    assert.deepEqual(linked.dependency, []);
+  });
+
+  it('know files without a package', () => {
+    const [, linked] = linkFiles([
+      { name: 'none.proto', messageType: [{ name: 'T' }] },
+      { name: 'b.proto', package: 'b', messageType: [field('T')] },
+    ]);
+    assert.equal(linked?.messageType?.[0]?.field?.[0]?.typeName, '.T');
+    assert.deepEqual(linked.dependency, ['none.proto']);
+  });
+
+  it('are refused where a type is nowhere', () => {
+    for (const type of ['Missing', '.a.Missing'])
+      assert.throws(() => linkFiles([{ ...outer, messageType: [field(type)] }]), /no file defines/);
+  });
+});
