@@ -107,7 +107,7 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
   const admin = createAdminServer({
     ...edgeInput,
     proxies: census.proxies,
-    releaseGuard: pipeline.releaseGuard,
+    releaseGuard: () => pipeline.releaseGuard(),
   });
   const probes = options.probeListen === undefined ? undefined : createProbeServer(edgeInput);
   cleanup.defer(() => admin.close());

@@ -26,8 +26,8 @@ export type YamlReading =
   | { readonly kind: 'documents'; readonly documents: readonly YamlDocument[] }
   | { readonly kind: 'failed'; readonly reason: string; readonly line: number | undefined };
 
-/** Aliases are not needed in resources; a few do no harm. */
-const maxAliases = 1000;
+/** Aliases are not needed in resources: a few do no harm, many are a bomb. */
+const maxAliases = 50;
 
 /** Reads YAML 1.2 (and so JSON): all documents of a text, or its first error. Positions are found on demand. */
 export function readYaml(text: string): YamlReading {
@@ -119,7 +119,9 @@ function startOf(event: Event | undefined): number {
       return event.start;
     case EVENT_ID.ALIAS:
       return event.anchorStart;
-    default:
+    case EVENT_ID.DOCUMENT:
+    case EVENT_ID.POP:
+    case undefined:
       return -1;
   }
 }

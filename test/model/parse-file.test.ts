@@ -200,7 +200,7 @@ spec:
     'a text': ['apiVersion\n', 'MT002'],
     'a list': ['- a\n', 'MT002'],
     'an unresolved alias': ['a: *b\n', 'MT002'],
-    'too many aliases': [`a: &a 1\nb: [${'*a, '.repeat(1001)}]\n`, 'MT002'],
+    'an alias bomb': [bomb(), 'MT002'],
     'a document over the limit': [`${universal}# ${'x'.repeat(1024 * 1024)}\n`, 'MT007'],
     'truncated JSON': ['{"type": "MeshTrust", "name": "a"', 'MT002'],
   };
@@ -211,10 +211,6 @@ spec:
       assert.equal(parsed.findings[0]?.code, code);
     });
   }
-
-  it('does not expand an alias bomb', () => {
-    assert.deepEqual(parse(bomb()), { kind: 'documents', documents: [], otherKinds: 1 });
-  });
 
   it('says the line of a syntax error', () => {
     assert.match(sentences(parse(`${universal}---\na: [1\n`, 'x.yaml'))[0] ?? '', /^x\.yaml:1[0-9]: MT002 /);
