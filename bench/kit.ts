@@ -1,4 +1,6 @@
+import { writeFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
+import { basename } from 'node:path';
 
 /** Minimum, median and maximum of some measurements. */
 export interface Spread {
@@ -36,4 +38,19 @@ export function cpuOf(work: () => void): number {
 export function machine(): string {
   const model = cpus()[0]?.model ?? 'unknown processor';
   return `${model}, ${availableParallelism()} cores; Node.js ${process.version}; ${new Date().toISOString().slice(0, 10)}`;
+}
+
+/** Prints a report, and with `--write` puts it beside the program as `<name>.md`. */
+export function report(lines: readonly string[]): void {
+  const [, program = ''] = process.argv;
+  const text = `${lines.join('\n')}\n`;
+  process.stdout.write(text);
+  if (!process.argv.includes('--write')) return;
+  const name = basename(program, '.ts');
+  writeFileSync(new URL(`${name}.md`, import.meta.url), `${text}\n\`node bench/${name}.ts --write\`\n`);
+}
+
+/** A row of a Markdown table. */
+export function row(...cells: readonly (string | number)[]): string {
+  return `| ${cells.join(' | ')} |`;
 }

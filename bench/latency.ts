@@ -1,6 +1,6 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
-import { machine, percentile } from './kit.ts';
+import { machine, percentile, report, row } from './kit.ts';
 import { binaries, makeDomain } from '../test/envoy/stage.ts';
 import { transports } from '../test/kit/envoy-bootstrap.ts';
 import { startEnvoy } from '../test/kit/envoy.ts';
@@ -21,13 +21,21 @@ const standing = makeDomain('standing.test');
 const domain = makeDomain('changing.test');
 const client = domain.client();
 
-console.log(
-  `# From a file to a decision\n\n${machine()}; ${rounds} rounds for each Envoy, one Envoy at a time\n`,
-);
-console.log('Envoy | change | p50, ms | p99, ms | max, ms\n--- | --- | --- | --- | ---');
+const rows: string[] = [];
 for (const { path, version } of binaries) {
   for (const transport of transports) await measure(path, version, transport);
 }
+report([
+  '# From a file to a decision',
+  '',
+  `${machine()}; ${rounds} rounds for each Envoy, one Envoy at a time, ${pauseMs} ms between changes. A probe is a`,
+  'whole TLS 1.3 handshake with a request; the time includes the probe that was under way at the change. A',
+  'removal waits 100 ms for the file to come back, as editors and git delete and create again.',
+  '',
+  row('Envoy', 'change', 'p50, ms', 'p99, ms', 'max, ms'),
+  row('---', '---', '---', '---', '---'),
+  ...rows,
+]);
 
 async function measure(path: string, version: string, transport: (typeof transports)[number]): Promise<void> {
   await using dir = await makeTempDir();
@@ -57,6 +65,6 @@ async function measure(path: string, version: string, transport: (typeof transpo
     ['removed', removed],
   ] as const) {
     const figures = [0.5, 0.99, 1].map((share) => percentile(times, share).toFixed(1));
-    console.log(`${version} ${transport} | ${change} | ${figures.join(' | ')}`);
+    rows.push(row(`${version} ${transport}`, change, ...figures));
   }
 }

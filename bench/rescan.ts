@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { machine, spread } from './kit.ts';
+import { machine, report, row, spread } from './kit.ts';
 import { parseFile } from '../src/model/parse-file.ts';
 import type { SourceEvent } from '../src/source/source.ts';
 import { watchDirectory } from '../src/source/directory/watch-directory.ts';
@@ -46,12 +46,17 @@ for (let index = 0; index < rescans; index++) {
 await source.close();
 
 const cost = spread(costs);
-console.log(
-  `# A rescan of ${count} files in which nothing changed\n\n${machine()}; ${rescans} spans of 100 ms with one or two rescans each\n`,
-);
-console.log('what | value\n--- | ---');
-console.log(`first read and parse, ms of CPU | ${((first.user + first.system) / 1000).toFixed(1)}`);
-console.log(
-  `100 ms of rescans, ms of CPU: min, median, max | ${cost.min.toFixed(1)}, ${cost.median.toFixed(1)}, ${cost.max.toFixed(1)}`,
-);
-console.log(`events told after the first read | ${events.length - settled}`);
+report([
+  `# A rescan of ${count} files in which nothing changed`,
+  '',
+  `${machine()}; ${rescans} spans of 100 ms with one or two rescans each (a running server makes one a minute).`,
+  '',
+  row('what', 'value'),
+  row('---', '---'),
+  row('first read and parse, ms of CPU', ((first.user + first.system) / 1000).toFixed(1)),
+  row(
+    '100 ms of rescans, ms of CPU: min, median, max',
+    [cost.min, cost.median, cost.max].map((value) => value.toFixed(1)).join(', '),
+  ),
+  row('events told after the first read', events.length - settled),
+]);

@@ -1,5 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { machine, spread } from './kit.ts';
+import { machine, report, row, spread } from './kit.ts';
 import { makeCa, makeKey } from '../test/kit/certificates.ts';
 import { meshTrustYaml } from '../test/kit/mesh-trust-text.ts';
 import { startMeshtrust } from '../test/kit/meshtrust.ts';
@@ -36,7 +36,13 @@ for (let run = 0; run < runs; run++) {
   megabytes.push(Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024);
 }
 const [time, memory] = [spread(seconds), spread(megabytes)];
-console.log(`# Start with ${count} MeshTrusts\n\n${machine()}; ${runs} runs\n`);
-console.log('what | min | median | max\n--- | --- | --- | ---');
-console.log(`ready after, s | ${time.min.toFixed(2)} | ${time.median.toFixed(2)} | ${time.max.toFixed(2)}`);
-console.log(`memory, MB | ${memory.min.toFixed(0)} | ${memory.median.toFixed(0)} | ${memory.max.toFixed(0)}`);
+report([
+  `# Start with ${count} MeshTrusts`,
+  '',
+  `${machine()}; ${runs} runs. From the start of the process to the first 200 of /readyz.`,
+  '',
+  row('what', 'min', 'median', 'max'),
+  row('---', '---', '---', '---'),
+  row('ready after, s', ...[time.min, time.median, time.max].map((value) => value.toFixed(2))),
+  row('memory (VmHWM), MB', ...[memory.min, memory.median, memory.max].map((value) => value.toFixed(0))),
+]);
