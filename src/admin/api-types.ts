@@ -32,7 +32,7 @@ export interface MeshSummary {
  */
 export interface MeshDetail extends Omit<MeshSummary, 'trustDomains' | 'anchors' | 'findings'> {
   readonly trustDomains: readonly TrustDomainDetail[];
-  /** What the mesh-loss guard holds: served, although no resource lists it any more. */
+  /** What the mass-loss guard holds: served, although no resource lists it any more. */
   readonly held: readonly HeldTrustDomain[];
   readonly secrets: readonly SecretDetail[];
   readonly findings: readonly FindingDetail[];

@@ -43,6 +43,8 @@ export function addHealthService(
 ): HealthService {
   const known = new Set(['', ...services]);
   const watches = new Set<Watch>();
+  /** Watches of services that do not exist. */
+  const unknown = new Set<Watch>();
   let serving = false;
   let draining = false;
 
@@ -69,7 +71,6 @@ export function addHealthService(
     call.on('close', () => forget(call));
     call.on('error', () => forget(call));
   };
-  const unknown = new Set<Watch>();
   const forget = (call: Watch): void => {
     watches.delete(call);
     unknown.delete(call);
