@@ -9,34 +9,16 @@ import { parseFile } from '../model/parse-file.ts';
 import type { ParseOptions, ParsedFile } from '../model/parse-file.ts';
 import { allFindings } from '../snapshot/all-findings.ts';
 import { diffMeshes } from '../snapshot/diff.ts';
-import type { MeshChange } from '../snapshot/diff.ts';
 import type { MeshBuilder, MeshStates } from '../snapshot/mesh-builder.ts';
 import type { SourceEvent } from '../source/source.ts';
+import type { StateEvent, StateView } from '../telemetry/state-view.ts';
 import type { Clock } from './clock.ts';
 
-/** What the pipeline has to tell logs, metrics and whoever publishes. */
-export type PipelineEvent =
-  | { readonly kind: 'readiness'; readonly readiness: Readiness }
-  /** The first state that is served, and each later one that differs. `since`: when the first cause came in. */
-  | {
-      readonly kind: 'served';
-      readonly states: MeshStates;
-      readonly changes: readonly MeshChange[];
-      readonly since: number;
-    }
-  | {
-      readonly kind: 'findings';
-      readonly appeared: readonly Finding[];
-      readonly resolved: readonly Finding[];
-    }
-  /** What the source's files or objects give changed: their last good state is to be kept. */
-  | { readonly kind: 'granted'; readonly source: string; readonly paths: readonly string[] };
+/** What the pipeline tells of. */
+export type PipelineEvent = StateEvent;
 
-export interface PipelineView {
-  readonly readiness: Readiness;
+export interface PipelineView extends StateView {
   readonly ledger: LedgerView;
-  readonly meshes: MeshStates;
-  readonly findings: readonly Finding[];
 }
 
 export interface PipelineOptions {

@@ -65,11 +65,12 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
   cleanup.defer(() => endpoint.drain(0));
 
   const observe = (event: PipelineEvent): void => {
-    metrics.state(event);
-    eventLog.state(event);
+    // Proxies first: what is logged and counted about a change must not hold it up.
     if (event.kind === 'served') metrics.timePush(() => publish(event.states));
     else if (event.kind === 'readiness') endpoint.setServing(event.readiness.kind === 'ready');
     else if (event.kind === 'granted') keep(event.source, event.paths, pipeline, lastGood);
+    metrics.state(event);
+    eventLog.state(event);
   };
   const pipeline: Pipeline = createPipeline({
     ledger: createLedger([sourceName], { holdMs: options.guardHold }),

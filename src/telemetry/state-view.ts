@@ -12,7 +12,7 @@ export interface StateView {
   readonly findings: readonly Finding[];
 }
 
-/** A change of the state. */
+/** A change of the state. `served` comes with the first state that is served, and with each that differs. */
 export type StateEvent =
   | { readonly kind: 'readiness'; readonly readiness: Readiness }
   /** `since`: when the first cause of the change came in, epoch milliseconds. */
@@ -27,4 +27,5 @@ export type StateEvent =
       readonly appeared: readonly Finding[];
       readonly resolved: readonly Finding[];
     }
+  /** What the source's files or objects give changed: their last good state is to be kept. */
   | { readonly kind: 'granted'; readonly source: string; readonly paths: readonly string[] };
