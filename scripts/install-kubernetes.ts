@@ -113,7 +113,7 @@ async function unpackEtcd(work: string): Promise<string> {
 function reason(error: unknown): string {
   const { code, path, stderr = '' } = error as { code?: unknown; path?: string; stderr?: string };
   if (code === 'ENOENT' && path !== undefined) return `there is no ${path} on the PATH`;
-  return stderr.trim().split('\n').at(-1) || String(error);
+  return stderr.trim() === '' ? String(error) : (stderr.trim().split('\n').at(-1) ?? '');
 }
 
 if (import.meta.main) {

@@ -1,0 +1,89 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+import type { Source, SourceSink } from '../source.ts';
+import type { ApiClient } from './api-client.ts';
+import { placePath, resource } from './api-object.ts';
+import { backoffMs } from './backoff.ts';
+import { listPages } from './list-pages.ts';
+import { watchOnce } from './watch-once.ts';
+import { initialWatchState, stepWatch } from './watch-state.ts';
+import type { WatchInput } from './watch-state.ts';
+
+/** What to watch, and how patiently. */
+export interface WatchKubernetesOptions {
+  readonly client: ApiClient;
+  /** One namespace; all of them if undefined. */
+  readonly namespace: string | undefined;
+  readonly name: string;
+  /** The API server ends a watch after this time and up to as much again, in milliseconds; 240,000. */
+  readonly watchMs?: number | undefined;
+  /** A watch that is silent for so long is given up, in milliseconds; 180,000 (bookmarks come each minute). */
+  readonly silenceMs?: number | undefined;
+  /** Waits between requests, cut short by the signal; tests wait less. */
+  readonly sleep?: ((milliseconds: number, signal: AbortSignal) => Promise<void>) | undefined;
+  /** From 0 to 1, for jitter. */
+  readonly random?: (() => number) | undefined;
+}
+
+/**
+ * Lists the MeshTrusts of a cluster and watches them (see `SourceEvent`). Starts by itself and never ends by
+ * itself: what fails is told and tried again. An empty batch says that everything told before is still so.
+ */
+export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSink): Source {
+  const { client, namespace, name, watchMs = 240_000, silenceMs = 180_000 } = options;
+  const { sleep = sleepFor, random = Math.random } = options;
+  const place = placePath(namespace);
+  const within = namespace === undefined ? '' : `/namespaces/${encodeURIComponent(namespace)}`;
+  const path = `/apis/${resource.group}/${resource.version}${within}/${resource.plural}`;
+  const closed = new AbortController();
+  const { signal } = closed;
+  let state = initialWatchState;
+
+  const mustList = (): boolean => state.next.kind === 'list';
+
+  const answers = (): AsyncIterable<WatchInput> => {
+    const { next } = state;
+    if (next.kind === 'list') return listPages(client, path, signal);
+    const timeoutSeconds = Math.ceil((watchMs * (1 + random())) / 1000);
+    return watchOnce(client, { path, silenceMs, timeoutSeconds, ...next }, signal);
+  };
+
+  const take = (input: WatchInput): void => {
+    const step = stepWatch(state, input, place);
+    state = step.state;
+    const isProof = input.kind === 'listed' || input.kind === 'changed';
+    if (step.events.length > 0 || isProof) sink(step.events);
+    // Credentials and addresses may have changed on disk.
+    if (input.kind === 'failed') client.forget();
+  };
+
+  const run = async (): Promise<void> => {
+    while (!signal.aborted) {
+      const isListing = mustList();
+      let retryAfterMs: number | undefined;
+      for await (const input of answers()) {
+        if (signal.aborted) return;
+        take(input);
+        if (input.kind === 'failed') ({ retryAfterMs } = input.failure);
+        if (!isListing && mustList()) break;
+      }
+      const isListed = isListing && !mustList();
+      if (!isListed) await sleep(backoffMs(state.attempts, retryAfterMs, random), signal);
+    }
+  };
+
+  const running = run();
+  return {
+    name,
+    close: async () => {
+      closed.abort();
+      await running;
+      client.close();
+    },
+  };
+}
+
+async function sleepFor(milliseconds: number, signal: AbortSignal): Promise<void> {
+  // To be aborted is the other way to have waited enough.
+  await delay(milliseconds, undefined, { signal }).catch(() => undefined);
+}

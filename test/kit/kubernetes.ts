@@ -1,0 +1,260 @@
+import { execFile } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+
+import { isExecutable } from '../../scripts/install-envoy.ts';
+import { installKubernetesTool, kubernetesTools } from '../../scripts/install-kubernetes.ts';
+import type { KubernetesTool } from '../../scripts/install-kubernetes.ts';
+import { makeCa, makeLeaf } from './certificates.ts';
+import { startChild } from './child.ts';
+import type { Child } from './child.ts';
+import { freePort } from './free-port.ts';
+import { poll } from './poll.ts';
+import { makeTempDir } from './temp-dir.ts';
+
+/** The programs of a cluster, or why there are none. */
+export type FoundKubernetes =
+  | { readonly kind: 'found'; readonly paths: Readonly<Record<KubernetesTool, string>> }
+  | { readonly kind: 'missing'; readonly reason: string };
+
+const run = promisify(execFile);
+
+/**
+ * Looks for kube-apiserver, kubectl and etcd: where `KUBEBUILDER_ASSETS` says, on the PATH, built before, or
+ * built now.
+ * @throws {Error} with `CI` set, when one cannot be had: a skipped test must not look like a passed one there.
+ */
+export async function findKubernetes(): Promise<FoundKubernetes> {
+  const paths: Partial<Record<KubernetesTool, string>> = {};
+  try {
+    for (const tool of kubernetesTools) {
+      paths[tool] = (await findTool(tool)) ?? (await installKubernetesTool(tool));
+    }
+  } catch (error) {
+    if ((process.env['CI'] ?? '') !== '') throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    return { kind: 'missing', reason: `no API server: ${reason}` };
+  }
+  return { kind: 'found', paths: paths as Record<KubernetesTool, string> };
+}
+
+async function findTool(tool: KubernetesTool): Promise<string | undefined> {
+  const assets = process.env['KUBEBUILDER_ASSETS'] ?? '';
+  const folders = [assets, ...(process.env['PATH'] ?? '').split(delimiter)];
+  for (const folder of folders) {
+    const path = join(folder, tool);
+    if (folder !== '' && (await isExecutable(path))) return path;
+  }
+  return undefined;
+}
+
+/** What a kubectl command printed. */
+export interface KubectlResult {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** An API server with a store of its own, on loopback, with RBAC. Nobody else's controllers run. */
+export interface Kubernetes extends AsyncDisposable {
+  readonly server: string;
+  /** The kubeconfig of an administrator. */
+  readonly kubeconfig: string;
+  /**
+   * Runs kubectl as administrator; `input` is its standard input.
+   * @throws {Error} with what it printed when it fails.
+   */
+  readonly kubectl: (args: readonly string[], input?: string) => Promise<KubectlResult>;
+  /** Writes a kubeconfig whose token is in a file of its own, and returns both paths. */
+  readonly writeKubeconfig: (
+    name: string,
+    token: string,
+  ) => Promise<{ readonly kubeconfig: string; readonly tokenFile: string }>;
+  /** A token of a service account (`namespace`, `name`), made by the API server. */
+  readonly tokenOf: (namespace: string, name: string) => Promise<string>;
+  /** Ends the API server; etcd goes on. Its port stays its own. */
+  readonly stopServer: () => Promise<void>;
+  /** Starts the API server again and waits until it is ready. */
+  readonly startServer: () => Promise<void>;
+}
+
+export interface KubernetesOptions {
+  /** Whether the API server is started; true unless told. etcd always is. */
+  readonly start?: boolean;
+}
+
+/**
+ * Starts etcd and an API server, and waits until the latter is ready.
+ * @throws {Error} with their output when one of them ends, or is not ready within a minute.
+ */
+export async function startKubernetes(
+  paths: Readonly<Record<KubernetesTool, string>>,
+  { start = true }: KubernetesOptions = {},
+): Promise<Kubernetes> {
+  await using stack = new AsyncDisposableStack();
+  const dir = stack.use(await makeTempDir());
+  const files = await writeCredentials(dir.path);
+  const [clientPort, peerPort, port] = [await freePort(), await freePort(), await freePort()];
+  const etcdUrl = `http://127.0.0.1:${clientPort}`;
+  const etcd = stack.use(await startEtcd(paths.etcd, dir.join('etcd'), etcdUrl, peerPort));
+  await untilHealthy('etcd', etcd, `${etcdUrl}/health`);
+
+  const server = `https://127.0.0.1:${port}`;
+  const kubeconfig = dir.join('admin.kubeconfig');
+  await writeFile(
+    kubeconfig,
+    kubeconfigOf(server, files.ca, { 'client-certificate': files.adminCert, 'client-key': files.adminKey }),
+  );
+  const kubectl: Kubernetes['kubectl'] = async (args, input) => {
+    const running = run(paths.kubectl, ['--kubeconfig', kubeconfig, ...args], {
+      timeout: 60_000,
+      maxBuffer: 64 * 1024 * 1024,
+      env: { ...process.env, HOME: dir.path },
+    });
+    running.child.stdin?.end(input ?? '');
+    return running;
+  };
+  let apiServer: Child | undefined;
+  stack.defer(() => apiServer?.[Symbol.asyncDispose]());
+  const startServer = async (): Promise<void> => {
+    const child = await startChild(
+      paths['kube-apiserver'],
+      apiServerArguments(files, etcdUrl, port, dir.path),
+    );
+    apiServer = child;
+    await poll(
+      'the API server to be ready',
+      async () => {
+        if (child.exited() !== undefined) throw new Error(`kube-apiserver ended:\n${child.stderr()}`);
+        return kubectl(['get', '--raw', '/readyz']).then(
+          () => true,
+          () => undefined,
+        );
+      },
+      { timeoutMs: 60_000, everyMs: 200 },
+    );
+  };
+  if (start) await startServer();
+  const owned = stack.move();
+  return {
+    server,
+    kubeconfig,
+    kubectl,
+    writeKubeconfig: async (name, token) => {
+      const [path, tokenFile] = [dir.join(`${name}.kubeconfig`), dir.join(`${name}.token`)];
+      await writeFile(tokenFile, token);
+      const provider = { name: 'tokenFile', config: { tokenFile } };
+      await writeFile(path, kubeconfigOf(server, files.ca, { 'auth-provider': provider }));
+      return { kubeconfig: path, tokenFile };
+    },
+    tokenOf: async (namespace, name) =>
+      (await kubectl(['create', 'token', name, '--namespace', namespace])).stdout.trim(),
+    stopServer: async () => {
+      await apiServer?.stop('SIGKILL');
+    },
+    startServer,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+interface CredentialFiles {
+  readonly ca: string;
+  readonly servingCert: string;
+  readonly servingKey: string;
+  readonly adminCert: string;
+  readonly adminKey: string;
+  readonly accountsKey: string;
+}
+
+async function writeCredentials(dir: string): Promise<CredentialFiles> {
+  const ca = makeCa({ commonName: 'cluster' });
+  const serving = makeLeaf(ca, { commonName: 'kube-apiserver', dnsNames: ['localhost'] });
+  const admin = makeLeaf(ca, {
+    subject: [
+      ['O', 'system:masters'],
+      ['CN', 'admin'],
+    ],
+  });
+  const accounts = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const write = async (name: string, text: string): Promise<string> => {
+    await writeFile(join(dir, name), text, { mode: 0o600 });
+    return join(dir, name);
+  };
+  return {
+    ca: await write('ca.crt', ca.certPem),
+    servingCert: await write('serving.crt', serving.certPem),
+    servingKey: await write('serving.key', serving.keyPem),
+    adminCert: await write('admin.crt', admin.certPem),
+    adminKey: await write('admin.key', admin.keyPem),
+    accountsKey: await write(
+      'accounts.key',
+      String(accounts.privateKey.export({ type: 'pkcs8', format: 'pem' })),
+    ),
+  };
+}
+
+/** JSON, which is YAML: the API server's certificate is for the name localhost alone. */
+function kubeconfigOf(server: string, ca: string, user: Readonly<Record<string, unknown>>): string {
+  const cluster = { server, 'certificate-authority': ca, 'tls-server-name': 'localhost' };
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'test', cluster }],
+    users: [{ name: 'test', user }],
+    contexts: [{ name: 'test', context: { cluster: 'test', user: 'test' } }],
+    'current-context': 'test',
+  });
+}
+
+function startEtcd(path: string, dataDir: string, url: string, peerPort: number): Promise<Child> {
+  return startChild(path, [
+    `--data-dir=${dataDir}`,
+    `--listen-client-urls=${url}`,
+    `--advertise-client-urls=${url}`,
+    `--listen-peer-urls=http://127.0.0.1:${peerPort}`,
+    '--logger=zap',
+    '--log-level=warn',
+  ]);
+}
+
+async function untilHealthy(what: string, child: Child, url: string): Promise<void> {
+  await poll(
+    `${what} to be healthy`,
+    async () => {
+      if (child.exited() !== undefined) throw new Error(`${what} ended:\n${child.stderr()}`);
+      return fetch(url).then(
+        (answer) => (answer.ok ? true : undefined),
+        () => undefined,
+      );
+    },
+    { timeoutMs: 60_000 },
+  );
+}
+
+function apiServerArguments(
+  files: CredentialFiles,
+  etcd: string,
+  port: number,
+  dir: string,
+): readonly string[] {
+  const issuer = 'https://kubernetes.default.svc';
+  return [
+    `--etcd-servers=${etcd}`,
+    '--bind-address=127.0.0.1',
+    '--advertise-address=127.0.0.1',
+    `--secure-port=${port}`,
+    `--cert-dir=${dir}`,
+    `--tls-cert-file=${files.servingCert}`,
+    `--tls-private-key-file=${files.servingKey}`,
+    `--client-ca-file=${files.ca}`,
+    `--service-account-issuer=${issuer}`,
+    `--service-account-key-file=${files.accountsKey}`,
+    `--service-account-signing-key-file=${files.accountsKey}`,
+    '--service-cluster-ip-range=10.0.0.0/24',
+    '--authorization-mode=RBAC',
+    // A Service of its own would have it write endpoints, which it refuses to do for loopback.
+    '--endpoint-reconciler-type=none',
+    '--profiling=false',
+  ];
+}
