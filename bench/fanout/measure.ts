@@ -1,0 +1,142 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { monotonicMs } from './commands.ts';
+import type { Content } from './content.ts';
+import { startGenerator } from './generator.ts';
+import type { Protocol } from './messages.ts';
+import { cpuMs, rssKib } from './process-cost.ts';
+import type { Contestant } from './servers.ts';
+
+/** How the proxies of a run are. */
+export interface Load {
+  readonly proxies: number;
+  readonly transport: 'ads' | 'sds';
+  readonly protocol: Protocol;
+  readonly node: Uint8Array;
+  readonly nodeInEveryRequest: boolean;
+  /** Changes that are pushed. */
+  readonly rounds: number;
+}
+
+/** What a server spent. Each per proxy; microseconds of CPU, KiB of resident memory; times in ms. */
+export interface Cost {
+  readonly connectCpu: number;
+  readonly memory: number;
+  readonly pushCpu: number;
+  /** From the change to the receipt of the median and of the last proxy; medians over the rounds. */
+  readonly median: number;
+  readonly last: number;
+  /** Hundredths of a core that the server uses while nothing happens. */
+  readonly idle: number;
+  /** Against a reconnect of all at once that quotes what it holds, and one that quotes nothing. */
+  readonly resumeCpu: number;
+  readonly resent: number;
+  readonly restartCpu: number;
+}
+
+const paths = {
+  ads: {
+    delta: '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources',
+    sotw: '/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources',
+  },
+  sds: {
+    delta: '/envoy.service.secret.v3.SecretDiscoveryService/DeltaSecrets',
+    sotw: '/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets',
+  },
+} as const;
+
+/** Changes that do not count: code is compiled and buffers grow. */
+const warmUp = 3;
+/** The server is done with the acknowledgements, and a change is not part of a burst with the last one. */
+const settleMs = 250;
+const idleMs = 2_000;
+const receiptTimeoutMs = 60_000;
+
+/** Runs one server through connecting, pushes, idling and reconnecting. */
+export async function measure(contestant: Contestant, content: Content, load: Load): Promise<Cost> {
+  await using server = await contestant.start(content);
+  await using generator = startGenerator();
+  const { pid } = server;
+  const connection = {
+    kind: 'connect',
+    address: server.address,
+    path: paths[load.transport][load.protocol],
+    protocol: load.protocol,
+    node: Buffer.from(load.node).toString('base64'),
+    nodeInEveryRequest: load.nodeInEveryRequest,
+    name: content.name,
+    answered: true,
+    quotes: false,
+  } as const;
+
+  // What a process does for the first time is dearer than what it goes on to do.
+  await generator.tell({ ...connection, proxies: 10, atOnce: 10 });
+  await generator.tell({ kind: 'close' });
+  await delay(settleMs);
+
+  async function spent(work: () => Promise<void>): Promise<number> {
+    const before = cpuMs(pid);
+    await work();
+    await delay(settleMs);
+    return ((cpuMs(pid) - before) * 1000) / load.proxies;
+  }
+
+  const emptyRss = rssKib(pid);
+  const connectCpu = await spent(() => generator.tell({ ...connection, proxies: load.proxies, atOnce: 50 }));
+  const memory = (rssKib(pid) - emptyRss) / load.proxies;
+
+  const [pushes, medians, lasts]: [number[], number[], number[]] = [[], [], []];
+  for (let round = 0; round < warmUp + load.rounds; round += 1) {
+    const change = await server.prepareChange();
+    await generator.tell({ kind: 'expect' });
+    const push = await spent(async () => {
+      const start = monotonicMs();
+      await change();
+      const { received, expected, median, last } = await generator.receipts(receiptTimeoutMs);
+      if (received !== expected) throw new Error(`${contestant.name}: ${received} of ${expected} received`);
+      if (round < warmUp) return;
+      medians.push(median - start);
+      lasts.push(last - start);
+    });
+    if (round >= warmUp) pushes.push(push);
+  }
+
+  const idleBefore = cpuMs(pid);
+  await delay(idleMs);
+  const idle = ((cpuMs(pid) - idleBefore) / idleMs) * 100;
+
+  await generator.tell({ kind: 'close' });
+  await delay(settleMs);
+  let resent = 0;
+  const resumeCpu = await spent(async () => {
+    const all = { ...connection, proxies: load.proxies, atOnce: load.proxies };
+    await generator.tell({ ...all, quotes: true, answered: false });
+    await delay(1_000 + load.proxies / 2);
+    resent = (await generator.receipts(0)).resources;
+  });
+  await generator.tell({ kind: 'close' });
+  await delay(settleMs);
+  const restartCpu = await spent(() =>
+    generator.tell({ ...connection, proxies: load.proxies, atOnce: load.proxies }),
+  );
+  return {
+    connectCpu,
+    memory,
+    pushCpu: mean(pushes),
+    median: medianOf(medians),
+    last: medianOf(lasts),
+    idle,
+    resumeCpu,
+    resent,
+    restartCpu,
+  };
+}
+
+/** The mean: what garbage collection costs in some rounds belongs to all of them. */
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** The value in the middle. */
+export function medianOf(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}

@@ -1,0 +1,95 @@
+import { connect } from 'node:http2';
+import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
+import { decodeResponse, encodeRequest } from './messages.ts';
+import type { Heard, Protocol } from './messages.ts';
+
+/** How a played Envoy behaves. */
+export interface ProxyOptions {
+  readonly address: string;
+  readonly path: string;
+  readonly protocol: Protocol;
+  /** The encoded node of this proxy. */
+  readonly node: Uint8Array;
+  readonly nodeInEveryRequest: boolean;
+  readonly name: string;
+  /** What the proxy holds from an earlier stream; empty: nothing. */
+  readonly version: string;
+  readonly onResponse: (heard: Heard) => void;
+  readonly onEnd: (reason: string) => void;
+}
+
+/** A played Envoy: one connection, one stream, every response acknowledged. */
+export interface Proxy {
+  /** The version that it acknowledged last. */
+  readonly version: () => string;
+  pause(): void;
+  resume(): void;
+  close(): void;
+}
+
+/** An Envoy lets the server send this much before it says that it has read. */
+const windowBytes = 268_435_456;
+
+/** Connects, and subscribes to one secret. */
+export function createProxy(options: ProxyOptions): Proxy {
+  const { protocol, node, nodeInEveryRequest, name, onResponse, onEnd } = options;
+  const session: ClientHttp2Session = connect(`http://${options.address}`, {
+    settings: { initialWindowSize: windowBytes, enablePush: false },
+  });
+  session.once('connect', () => session.setLocalWindowSize(windowBytes));
+  session.on('error', (error) => onEnd(String(error)));
+  session.on('close', () => onEnd('connection closed'));
+  const stream: ClientHttp2Stream = session.request({
+    ':method': 'POST',
+    ':path': options.path,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+  });
+  stream.on('error', (error) => onEnd(String(error)));
+  stream.on('trailers', (trailers) => onEnd(`status ${String(trailers['grpc-status'])}`));
+  stream.on('response', (headers) => {
+    if (headers['grpc-status'] !== undefined) onEnd(`status ${String(headers['grpc-status'])}`);
+  });
+
+  let version = options.version;
+  let chunks: Buffer[] = [];
+  let buffered = 0;
+  stream.on('data', (chunk: Buffer) => {
+    chunks.push(chunk);
+    buffered += chunk.length;
+    if (buffered < 5 || buffered < 5 + lengthIn(chunks)) return;
+    let bytes = chunks.length === 1 ? chunk : Buffer.concat(chunks);
+    while (bytes.length >= 5 && bytes.length >= 5 + bytes.readUInt32BE(1)) {
+      const end = 5 + bytes.readUInt32BE(1);
+      receive(decodeResponse(protocol, bytes.subarray(5, end)));
+      bytes = bytes.subarray(end);
+    }
+    chunks = bytes.length === 0 ? [] : [bytes];
+    buffered = bytes.length;
+  });
+
+  function receive(heard: Heard): void {
+    onResponse(heard);
+    ({ version } = heard);
+    send(heard.nonce, nodeInEveryRequest ? node : undefined);
+  }
+
+  function send(nonce: string, said: Uint8Array | undefined): void {
+    stream.write(encodeRequest(protocol, { node: said, name, nonce, version }));
+  }
+
+  send('', node);
+  return {
+    version: () => version,
+    pause: () => void stream.pause(),
+    resume: () => void stream.resume(),
+    close: () => session.destroy(),
+  };
+}
+
+/** Length of the message that begins in the first chunk, whose header may lie across chunks. */
+function lengthIn(chunks: readonly Buffer[]): number {
+  const [first] = chunks;
+  if (first !== undefined && first.length >= 5) return first.readUInt32BE(1);
+  return Buffer.concat(chunks).readUInt32BE(1);
+}

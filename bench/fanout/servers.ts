@@ -1,0 +1,137 @@
+import { execFile } from 'node:child_process';
+import { rename, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { startChild } from '../../test/kit/child.ts';
+import { startMeshtrust } from '../../test/kit/meshtrust.ts';
+import { poll } from '../../test/kit/poll.ts';
+import { makeTempDir } from '../../test/kit/temp-dir.ts';
+import { createClient } from '../../test/xds/client.ts';
+import type { Content } from './content.ts';
+import { secretType } from './messages.ts';
+
+/** A server under test: a process of its own that serves one content. */
+export interface Served extends AsyncDisposable {
+  readonly pid: number;
+  /** Where proxies connect. */
+  readonly address: string;
+  /** Puts the other form of the changing secret in place; what it takes is prepared by the call. */
+  prepareChange(): Promise<() => Promise<void>>;
+}
+
+/** A kind of server. */
+export interface Contestant {
+  readonly name: string;
+  readonly start: (content: Content) => Promise<Served>;
+}
+
+/** meshtrust as users start it, watching a directory; `args` are further arguments of `serve`. */
+export function meshtrust(
+  args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Contestant {
+  return { name: 'meshtrust', start: (content) => startWatching(content, args, env) };
+}
+
+async function startWatching(
+  content: Content,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<Served> {
+  const dir = await makeTempDir();
+  for (const [name, text] of content.standing) await writeFile(dir.join(name), text);
+  await writeFile(dir.join('changing.yaml'), content.changing[0]);
+  const server = await startMeshtrust({ dirs: [dir.path], args: ['--log-level=warn', ...args], env });
+  let form = 0;
+  return {
+    pid: server.pid,
+    address: `127.0.0.1:${server.xdsPort}`,
+    async prepareChange() {
+      form = 1 - form;
+      await writeFile(dir.join('.changing'), content.changing[form] ?? '');
+      return () => rename(dir.join('.changing'), dir.join('changing.yaml'));
+    },
+    async [Symbol.asyncDispose]() {
+      // A profile is written at an orderly end.
+      await server.stop('SIGTERM');
+      await dir[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const run = promisify(execFile);
+const source = fileURLToPath(new URL('../peers/go-control-plane', import.meta.url));
+const binary = fileURLToPath(new URL('../../.cache/bin/go-control-plane-peer', import.meta.url));
+
+/** go-control-plane with the same secrets, byte for byte; or why it cannot be built here. */
+export async function goControlPlane(): Promise<Contestant | { readonly missing: string }> {
+  try {
+    await run('go', ['build', '-o', binary, '.'], { cwd: source, timeout: 300_000 });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return { missing: code === 'ENOENT' ? 'there is no `go` on the PATH' : message };
+  }
+  return { name: 'go-control-plane', start: startPeer };
+}
+
+async function startPeer(content: Content): Promise<Served> {
+  const forms = await secretsOf(content);
+  const child = await startChild(binary, []);
+  const { xds, control } = await poll('the peer to listen', () => {
+    const [line] = child.stdout().split('\n', 1);
+    return line === undefined || line === ''
+      ? undefined
+      : (JSON.parse(line) as { readonly xds: string; readonly control: string });
+  });
+  async function put(name: string, body: Uint8Array): Promise<void> {
+    const url = `http://${control}/${encodeURIComponent(name)}`;
+    const response = await fetch(url, { method: 'PUT', body: Buffer.from(body) });
+    if (!response.ok) throw new Error(`the peer answered ${response.status}: ${await response.text()}`);
+  }
+  for (const [name, body] of forms[0]) await put(name, body);
+  let form = 0;
+  return {
+    pid: child.pid,
+    address: xds,
+    prepareChange() {
+      form = 1 - form;
+      const body = forms[form]?.get(content.name) ?? Buffer.alloc(0);
+      return Promise.resolve(() => put(content.name, body));
+    },
+    [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
+  };
+}
+
+type Secrets = ReadonlyMap<string, Uint8Array>;
+
+/** The encoded secrets of both forms of a content, as meshtrust makes them. */
+async function secretsOf(content: Content): Promise<readonly [Secrets, Secrets]> {
+  await using served = await startWatching(content, [], {});
+  using client = createClient(served.address);
+  const domains = [...content.standing.keys()].filter((name) => name.startsWith('other-'));
+  const names = [content.name, ...domains.map((name) => `spiffe://${name.replace('.yaml', '.test')}`)];
+
+  async function fetchAll(): Promise<Secrets> {
+    const secrets = new Map<string, Uint8Array>();
+    for (const name of names) {
+      const { resources } = await client.fetch(
+        '/envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets',
+        { type_url: secretType, resource_names: [name] },
+      );
+      const [secret] = resources;
+      if (secret === undefined) throw new Error(`there is no secret ${name}`);
+      secrets.set(name, secret.value);
+    }
+    return secrets;
+  }
+
+  const before = await fetchAll();
+  const change = await served.prepareChange();
+  await change();
+  const after = await poll('the other form', async () => {
+    const secrets = await fetchAll();
+    const [now, then] = [secrets.get(content.name), before.get(content.name)];
+    return now !== undefined && then !== undefined && Buffer.compare(now, then) !== 0 ? secrets : undefined;
+  });
+  return [before, after];
+}
