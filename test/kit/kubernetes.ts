@@ -177,7 +177,7 @@ async function writeCredentials(dir: string): Promise<CredentialFiles> {
     ],
   });
   const accounts = generateKeyPairSync('rsa', { modulusLength: 2048 });
-  const write = async (name: string, text: string): Promise<string> => {
+  const write = async (name: string, text: string | Buffer): Promise<string> => {
     await writeFile(join(dir, name), text, { mode: 0o600 });
     return join(dir, name);
   };
@@ -187,10 +187,7 @@ async function writeCredentials(dir: string): Promise<CredentialFiles> {
     servingKey: await write('serving.key', serving.keyPem),
     adminCert: await write('admin.crt', admin.certPem),
     adminKey: await write('admin.key', admin.keyPem),
-    accountsKey: await write(
-      'accounts.key',
-      String(accounts.privateKey.export({ type: 'pkcs8', format: 'pem' })),
-    ),
+    accountsKey: await write('accounts.key', accounts.privateKey.export({ type: 'pkcs8', format: 'pem' })),
   };
 }
 
