@@ -4,6 +4,7 @@ import type { Share } from '../ledger/share.ts';
 import type { Identity, TrustAnchor, TrustDomain } from '../model/mesh-trust.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import { reroot } from '../x509/reroot.ts';
+import { caNamesSize } from './ca-names.ts';
 import { chooseTwins } from './choose-twins.ts';
 import { findUngrounded } from './find-ungrounded.ts';
 import type { BundlePolicy, Rooting, ServedAnchor, TrustBundle } from './trust-bundle.ts';
@@ -76,7 +77,14 @@ export function buildBundle(input: BundleInput): TrustBundle {
     return [{ certificate, der: reroot(certificate), rooting, listedBy }];
   });
   anchors.sort((a, b) => (a.certificate.fingerprint < b.certificate.fingerprint ? -1 : 1));
-  return { mesh, trustDomain, anchors, findings, nextChange: twins.nextChange };
+  return {
+    mesh,
+    trustDomain,
+    anchors,
+    caNamesSize: caNamesSize(anchors),
+    findings,
+    nextChange: twins.nextChange,
+  };
 }
 
 function joinListed(shares: readonly Share[]): readonly Listed[] {

@@ -1,14 +1,8 @@
 import { finding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
 import type { TrustDomain } from '../model/mesh-trust.ts';
-import { nameKey } from './name-key.ts';
+import { caNamesLimit, countNames, forgetNames } from './ca-names.ts';
 import type { TrustBundle } from './trust-bundle.ts';
-
-/**
- * The most that the names of all authorities of one secret may take, in bytes. Envoy lists them in each
- * handshake; above about 65,000 it acknowledges the secret and then fails every handshake.
- */
-export const caNamesLimit = 60_000;
 
 /** What one mesh trusts, and which part of it goes into the secret of all trust domains. */
 export interface MeshBundle {
@@ -33,7 +27,9 @@ export interface MeshInput {
 export function joinMesh({ mesh, bundles, previous, restrict }: MeshInput): MeshBundle {
   const sorted = bundles.toSorted((a, b) => (a.trustDomain < b.trustDomain ? -1 : 1));
   const shared = sharedAuthorities(mesh, sorted);
-  const size = caNamesSize(sorted);
+  // Counting the distinct names of all takes its time, and is not needed where the sum over all fits.
+  const sum = sorted.reduce((total, bundle) => total + bundle.caNamesSize, 0);
+  const size = sum <= caNamesLimit ? sum : countNames(sorted).size;
   if (size <= caNamesLimit) return { mesh, bundles: sorted, joint: sorted, findings: shared };
   const { joint, how } = fit(sorted, previous, restrict);
   const over = finding(
@@ -54,38 +50,6 @@ export function joinMesh({ mesh, bundles, previous, restrict }: MeshInput): Mesh
   return { mesh, bundles: sorted, joint, findings: [over, ...leftOut, ...shared] };
 }
 
-/** Bytes that the distinct subject names of all anchors take in a CertificateRequest (RFC 5246, 7.4.4). */
-export function caNamesSize(bundles: readonly TrustBundle[]): number {
-  return countNames(bundles).size;
-}
-
-interface NameCount {
-  readonly uses: Map<string, number>;
-  size: number;
-}
-
-function countNames(bundles: readonly TrustBundle[]): NameCount {
-  const count: NameCount = { uses: new Map(), size: 0 };
-  for (const { anchors } of bundles) {
-    for (const { certificate } of anchors) {
-      const name = nameKey(certificate.subjectDer);
-      const uses = count.uses.get(name) ?? 0;
-      if (uses === 0) count.size += name.length + 2;
-      count.uses.set(name, uses + 1);
-    }
-  }
-  return count;
-}
-
-function forget(count: NameCount, { anchors }: TrustBundle): void {
-  for (const { certificate } of anchors) {
-    const name = nameKey(certificate.subjectDer);
-    const uses = count.uses.get(name) ?? 0;
-    if (uses === 1) count.size -= name.length + 2;
-    count.uses.set(name, uses - 1);
-  }
-}
-
 function fit(
   bundles: readonly TrustBundle[],
   previous: MeshBundle | undefined,
@@ -99,15 +63,14 @@ function fit(
     const joint = bundles
       .filter((bundle) => before.has(bundle.trustDomain))
       .map((bundle) => restrict(bundle, served));
-    if (caNamesSize(joint) <= caNamesLimit)
+    if (countNames(joint).size <= caNamesLimit)
       return { joint, how: 'what was served last is served, less what is no longer listed' };
   }
   const count = countNames(bundles);
   const leftOut = new Set<TrustBundle>();
-  const sizes = bundles.map((bundle) => ({ bundle, size: caNamesSize([bundle]) }));
-  for (const { bundle } of sizes.sort((a, b) => b.size - a.size)) {
+  for (const bundle of bundles.toSorted((x, y) => y.caNamesSize - x.caNamesSize)) {
     if (count.size <= caNamesLimit) break;
-    forget(count, bundle);
+    forgetNames(count, bundle.anchors);
     leftOut.add(bundle);
   }
   return {

@@ -22,6 +22,8 @@ export interface TrustBundle {
   readonly trustDomain: TrustDomain;
   /** Can be empty: then nobody of this trust domain is let in. */
   readonly anchors: readonly ServedAnchor[];
+  /** Bytes that the distinct subject names of the anchors take in a CertificateRequest (RFC 5246, 7.4.4). */
+  readonly caNamesSize: number;
   readonly findings: readonly Finding[];
   /** Epoch milliseconds at which the choice between twins must be made again; undefined if never. */
   readonly nextChange: number | undefined;

@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto';
-import { caNamesLimit, caNamesSize } from '../bundle/join-mesh.ts';
+import { caNamesLimit } from '../bundle/ca-names.ts';
 import type { MeshBundle } from '../bundle/join-mesh.ts';
 import type { TrustBundle } from '../bundle/trust-bundle.ts';
 import { finding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
+import { concat } from '../wire/write.ts';
 import { encodeSecret, partOf, secretContent } from './encode-secret.ts';
 import type { Secret, SecretContent } from './encode-secret.ts';
 import {
@@ -62,7 +63,13 @@ export function meshSecrets({ mesh, bundles, joint }: MeshBundle, options: Secre
       );
     }
   }
-  return { mesh, version: versionOf(secrets), secrets, denyAll: parts.length === 0, findings };
+  return {
+    mesh,
+    version: versionOf(content, bundles === joint ? [] : secrets.values()),
+    secrets,
+    denyAll: parts.length === 0,
+    findings,
+  };
 }
 
 /** The secret of a known name that nothing is listed for; undefined for an unknown name. */
@@ -78,14 +85,15 @@ export function denyAllSecret(name: string, options: SecretOptions = {}): Secret
 function alone(bundles: readonly TrustBundle[], joint: readonly TrustBundle[]): readonly TrustBundle[] {
   if (bundles === joint) return bundles;
   return bundles.flatMap((bundle) => {
-    if (caNamesSize([bundle]) <= caNamesLimit) return [bundle];
+    if (bundle.caNamesSize <= caNamesLimit) return [bundle];
     return joint.filter(({ trustDomain }) => trustDomain === bundle.trustDomain);
   });
 }
 
-function versionOf(secrets: ReadonlyMap<string, Secret>): string {
-  const text = [...secrets.values()].map(({ name, version }) => `${name}\0${version}`).join('\0');
-  return hash('sha256', text).slice(0, 32);
+/** The joint content says it all, unless some trust domain alone has another than its part in it. */
+function versionOf(joint: SecretContent, others: Iterable<Secret>): string {
+  const texts = [...others].map(({ name, version }) => `${name}\0${version}`);
+  return hash('sha256', concat([joint.hash, Buffer.from(texts.join('\0'))])).slice(0, 32);
 }
 
 function singleSecret(bundle: TrustBundle): Secret {

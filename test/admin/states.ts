@@ -55,6 +55,7 @@ export function domainOf(trustDomain: string, anchors: readonly AnchorText[], me
     trustDomain: trustDomain as TrustDomain,
     anchors: anchors.map(anchorOf),
     findings: [],
+    caNamesSize: 0,
     nextChange: undefined,
   };
 }
