@@ -2,6 +2,9 @@
 export interface ServeOptions {
   readonly version: string;
   readonly dirs: readonly string[];
+  /** The cluster to watch; `namespace` is undefined for all of them, `kubeconfig` for the usual rules. */
+  readonly kubernetes?:
+    { readonly namespace: string | undefined; readonly kubeconfig: string | undefined } | undefined;
   /** `HOST:PORT` or `unix:PATH`. */
   readonly xdsListen: string;
   readonly adminListen: string;

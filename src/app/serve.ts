@@ -4,7 +4,6 @@ import type { BundlePolicy } from '../bundle/trust-bundle.ts';
 import { createLedger } from '../ledger/ledger.ts';
 import { createMeshBuilder } from '../snapshot/mesh-builder.ts';
 import { createPublisher } from '../snapshot/publisher.ts';
-import { watchDirectory } from '../source/directory/watch-directory.ts';
 import { combineObservers } from '../telemetry/combine-observers.ts';
 import { createEventLog } from '../telemetry/log-events.ts';
 import { createLogger } from '../telemetry/log.ts';
@@ -19,6 +18,7 @@ import type { LastGoodStore } from './last-good-store.ts';
 import { createPipeline } from './pipeline.ts';
 import type { Pipeline, PipelineEvent, PipelineView } from './pipeline.ts';
 import type { ServeOptions } from './serve-options.ts';
+import { planSources } from './sources.ts';
 import { startXdsEndpoint } from './xds-endpoint.ts';
 
 export interface ServeIo {
@@ -28,9 +28,6 @@ export interface ServeIo {
   readonly stdout: Writable & { readonly isTTY?: boolean };
 }
 
-/** The directory source, in findings, metrics and the last good store. */
-const sourceName = 'files';
-
 /**
  * Builds the graph of all stages, runs it until the signal is aborted, and drains it.
  * @throws {Error} when something that was asked for cannot be had at the start: an address, TLS, a list.
@@ -38,6 +35,7 @@ const sourceName = 'files';
 export async function serve(options: ServeOptions, { signal, stdout }: ServeIo): Promise<void> {
   await using cleanup = new AsyncDisposableStack();
   const log = createLogger({ format: options.logFormat, level: options.logLevel, stream: stdout });
+  const sources = await planSources(options, log);
   const reader = createAnchorReader({ maxBytes: options.cacheBytes });
   const secretOptions = { rootTrustDomain: options.rootTrustDomain };
   const policyOf = (distrusted: ReadonlySet<string>): BundlePolicy => ({
@@ -73,7 +71,10 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
     eventLog.state(event);
   };
   const pipeline: Pipeline = createPipeline({
-    ledger: createLedger([sourceName], { holdMs: options.guardHold }),
+    ledger: createLedger(
+      sources.map(({ name }) => name),
+      { holdMs: options.guardHold },
+    ),
     builder: createMeshBuilder(policyOf(new Set()), secretOptions),
     parse: {
       defaultMesh: options.defaultMesh,
@@ -122,23 +123,18 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
       admin: adminAddress,
       probes: probeAddress,
       dirs: options.dirs,
+      kubernetes: options.kubernetes,
       version: options.version,
     },
     `serving proxies on ${endpoint.address}, admin on ${adminAddress}`,
   );
-  const source = watchDirectory(
-    {
-      roots: options.dirs,
-      name: sourceName,
-      onPolling: (path, reason) => log.warn({ event: 'polling', path }, `${path} is polled: ${reason}`),
-    },
-    (events) => {
-      metrics.sourceEvents(sourceName, events);
-      pipeline.deliver(sourceName, events);
-    },
-  );
-
-  cleanup.defer(() => source.close());
+  for (const { start } of sources) {
+    const source = start((name, events) => {
+      metrics.sourceEvents(name, events);
+      if (events.length > 0) pipeline.deliver(name, events);
+    });
+    cleanup.defer(() => source.close());
+  }
 
   await aborted(signal);
   log.info({ event: 'draining', graceMs: options.drainGrace }, 'draining: streams end after their grace');

@@ -7,6 +7,13 @@ import { InvalidArgumentError, Option } from 'commander';
  */
 const table = {
   dir: ['--dir <path...>', 'watch these directories (or files) of YAML or JSON'],
+  kubernetes: ['--kubernetes', 'watch the MeshTrusts of a Kubernetes cluster'],
+  kubeNamespace: ['--kube-namespace <name>', 'namespace of the cluster to watch', 'kuma-system'],
+  kubeAllNamespaces: ['--kube-all-namespaces', 'watch every namespace of the cluster'],
+  kubeconfig: [
+    '--kubeconfig <file>',
+    'kubeconfig of the cluster; else KUBECONFIG, the service account, or ~/.kube/config',
+  ],
   xdsListen: ['--xds-listen <address>', 'where proxies connect: HOST:PORT or unix:PATH', '127.0.0.1:5678'],
   adminListen: ['--admin-listen <address>', 'health, metrics and the admin API', '127.0.0.1:5680'],
   probeListen: [

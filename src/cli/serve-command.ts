@@ -10,6 +10,10 @@ import { version } from './version.ts';
 
 const flags: readonly FlagName[] = [
   'dir',
+  'kubernetes',
+  'kubeNamespace',
+  'kubeAllNamespaces',
+  'kubeconfig',
   'xdsListen',
   'adminListen',
   'probeListen',
@@ -30,6 +34,10 @@ const flags: readonly FlagName[] = [
 
 interface ServeFlags extends ReadingOptions {
   readonly dir?: readonly string[];
+  readonly kubernetes?: boolean;
+  readonly kubeNamespace: string;
+  readonly kubeAllNamespaces?: boolean;
+  readonly kubeconfig?: string;
   readonly xdsListen: string;
   readonly adminListen: string;
   readonly probeListen?: string;
@@ -53,10 +61,16 @@ export function addServeCommand(program: Command, io: CommandIo, done: (code: nu
   const command = program.command('serve').description('serve trust to Envoy, and each change of it');
   for (const name of flags) command.addOption(flag(name));
   addReadingOptions(command).action(async (options: ServeFlags) => {
-    const { dir = [] } = options;
-    if (dir.length === 0) throw new CommandError(exitCode.usage, 'say where the resources are: --dir PATH');
+    const { dir: dirs = [] } = options;
+    const kubernetes = kubernetesOf(options);
+    if (dirs.length === 0 && kubernetes === undefined) {
+      throw new CommandError(
+        exitCode.usage,
+        'say where the resources are: --dir PATH, --kubernetes, or both',
+      );
+    }
     try {
-      await serve({ ...options, version, dirs: dir, tls: tlsOf(options) }, io);
+      await serve({ ...options, version, dirs, kubernetes, tls: tlsOf(options) }, io);
     } catch (error) {
       // What was asked for cannot be had: an address, a certificate, a list. Anything else is a defect.
       if (!(error instanceof Error)) throw error;
@@ -64,6 +78,12 @@ export function addServeCommand(program: Command, io: CommandIo, done: (code: nu
     }
     done(exitCode.ok);
   });
+}
+
+function kubernetesOf(options: ServeFlags): Parameters<typeof serve>[0]['kubernetes'] {
+  if (options.kubernetes !== true) return undefined;
+  const namespace = options.kubeAllNamespaces === true ? undefined : options.kubeNamespace;
+  return { namespace, kubeconfig: options.kubeconfig };
 }
 
 function tlsOf({ tlsCert, tlsKey, tlsClientCa }: ServeFlags): Parameters<typeof serve>[0]['tls'] {

@@ -19,7 +19,10 @@ export type SourceEvent =
   /** The first complete read is done; comes once, after everything that was found. */
   | { readonly kind: 'synced' };
 
-/** One batch is what became known together: the consumer handles it as one step. Must not throw. */
+/**
+ * One batch is what became known together: the consumer handles it as one step. An empty batch says that all
+ * that was told is still so. Must not throw.
+ */
 export type SourceSink = (events: readonly SourceEvent[]) => void;
 
 /** A running source. */

@@ -1,0 +1,25 @@
+import type { Source, SourceSink } from '../source.ts';
+import { createApiClient } from './api-client.ts';
+import { loadKubeConfig } from './kube-config.ts';
+import { watchKubernetes } from './watch-kubernetes.ts';
+
+export interface ConnectOptions {
+  readonly name: string;
+  /** One namespace; all of them if undefined. */
+  readonly namespace: string | undefined;
+  /** A kubeconfig; found by the usual rules if undefined. */
+  readonly kubeconfig: string | undefined;
+}
+
+/**
+ * Reads the kubeconfig, and returns what starts the source with it. The API server need not be there.
+ * @throws {Error} when there is no kubeconfig, or it cannot be used.
+ */
+export function connectKubernetes({
+  name,
+  namespace,
+  kubeconfig,
+}: ConnectOptions): (sink: SourceSink) => Source {
+  const client = createApiClient(() => loadKubeConfig(kubeconfig));
+  return (sink) => watchKubernetes({ client, namespace, name }, sink);
+}
