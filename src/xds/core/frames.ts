@@ -1,3 +1,4 @@
+import { concat } from '../../wire/write.ts';
 import { encodeResponse } from './encode.ts';
 import type { ResponseContent } from './encode.ts';
 import type { Protocol } from './request.ts';
@@ -8,8 +9,10 @@ export interface Frame {
   /** Grows from frame to frame in a process. */
   readonly sequence: number;
   readonly nonce: string;
-  /** The encoded response message, without the gRPC header. Shared: never write to it. */
+  /** The encoded response message. Shared: never write to it. */
   readonly bytes: Uint8Array;
+  /** The same bytes with gRPC's header before them. */
+  readonly framed: Uint8Array;
 }
 
 /** Encodes responses, each content once as far as possible. */
@@ -19,6 +22,15 @@ export interface Frames {
    * never comes twice on a stream, although streams share frames.
    */
   get(protocol: Protocol, content: ResponseContent, after: number): Frame;
+}
+
+const grpcHeaderLength = 5;
+
+/** A byte for "not compressed", and the length in four. https://github.com/grpc/grpc, PROTOCOL-HTTP2.md */
+function withGrpcHeader(message: Uint8Array): Uint8Array {
+  const header = new DataView(new ArrayBuffer(grpcHeaderLength));
+  header.setUint32(1, message.length);
+  return concat([new Uint8Array(header.buffer), message]);
 }
 
 /** Frames kept for one resource: versions of the set around it change while it stays the same. */
@@ -35,7 +47,8 @@ export function createFrames(instance: string, identifier: string): Frames {
   function encode(protocol: Protocol, content: ResponseContent): Frame {
     last += 1;
     const nonce = `${instance}-${last.toString(36)}`;
-    return { sequence: last, nonce, bytes: encodeResponse(protocol, content, nonce, identifier) };
+    const framed = withGrpcHeader(encodeResponse(protocol, content, nonce, identifier));
+    return { sequence: last, nonce, bytes: framed.subarray(grpcHeaderLength), framed };
   }
 
   return {

@@ -5,7 +5,7 @@ import type { Resource, ResourceSet } from './resource.ts';
 import type { RequestKind } from './session-event.ts';
 import { createSotwNames, isRepeat } from './sotw-names.ts';
 import { outgoing } from './type-state.ts';
-import type { Outgoing, TypeContext, TypeState } from './type-state.ts';
+import type { FramedOutgoing, TypeContext, TypeState } from './type-state.ts';
 
 /**
  * One type on a SotW stream whose every response is the full state: what is left out is deleted. All names
@@ -89,7 +89,7 @@ export function createFullStateType(context: TypeContext, first: SotwRequest): T
     }
   }
 
-  function send(resources: readonly Resource[], version: string, now: number): Outgoing {
+  function send(resources: readonly Resource[], version: string, now: number): FramedOutgoing {
     const response = outgoing(context, { typeUrl, version, resources, removed: [] });
     settled();
     owesUnsetAnswer = false;

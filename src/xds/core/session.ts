@@ -10,7 +10,7 @@ import type { Observe } from './session-event.ts';
 import type { Change, SnapshotView } from './snapshot-store.ts';
 import { createSotwType } from './sotw-type.ts';
 import { fullStateTypeUrls } from './type-urls.ts';
-import type { Outgoing, TypeContext, TypeOptions, TypeState } from './type-state.ts';
+import type { FramedOutgoing, TypeContext, TypeOptions, TypeState } from './type-state.ts';
 
 /** What a peer may make a stream hold. */
 export interface StreamLimits {
@@ -63,7 +63,7 @@ export interface Session<Request extends XdsRequest> {
    * request and change, when the clock reaches `wakeAt`, and only while the transport takes more: so a slow
    * reader is owed the newest state and nothing is queued for it.
    */
-  take(now: number): Outgoing | undefined;
+  take(now: number): FramedOutgoing | undefined;
   /** When `take` may have more to give although nothing happens, in ms. */
   readonly wakeAt: number | undefined;
   /** What the first request said; undefined before it. */
@@ -144,7 +144,9 @@ function createSession<Request extends XdsRequest>(
     if (request.kind === 'delta' && request.initialVersions.size > limits.quotedVersions) {
       return { code: 'RESOURCE_EXHAUSTED', message: `more than ${limits.quotedVersions} quoted versions` };
     }
-    if (longestName(request, typeUrl) > limits.nameLength) {
+    // The first node alone counts, so others need not even be read.
+    const nodeId = peer === undefined ? (request.node?.id ?? '') : '';
+    if (longestName(request, typeUrl, nodeId) > limits.nameLength) {
       return { code: 'INVALID_ARGUMENT', message: `a name is longer than ${limits.nameLength} characters` };
     }
     const names = nameCount(request, typeUrl);
@@ -204,8 +206,8 @@ function namesOf(request: XdsRequest): readonly string[] {
   return request.kind === 'sotw' ? request.names : request.subscribe;
 }
 
-function longestName(request: XdsRequest, typeUrl: string): number {
-  let longest = Math.max(typeUrl.length, request.node?.id.length ?? 0);
+function longestName(request: XdsRequest, typeUrl: string, nodeId: string): number {
+  let longest = Math.max(typeUrl.length, nodeId.length);
   for (const name of namesOf(request)) longest = Math.max(longest, name.length);
   return longest;
 }

@@ -32,6 +32,12 @@ export interface Outgoing extends ResponseContent {
   readonly bytes: Uint8Array;
 }
 
+/** The same, as transports take it. */
+export interface FramedOutgoing extends Outgoing {
+  /** The bytes with gRPC's header before them. Shared between streams: never write to them. */
+  readonly framed: Uint8Array;
+}
+
 /** What the state of one type is made with. */
 export interface TypeContext {
   readonly typeUrl: string;
@@ -49,7 +55,7 @@ export interface TypeState<Request extends SotwRequest | DeltaRequest> {
   /** The set is what the change led to. */
   changed(change: Change, set: ResourceSet | undefined): void;
   /** The next response, from the set as it is now, or undefined when nothing is to be sent. */
-  take(set: ResourceSet | undefined, now: number): Outgoing | undefined;
+  take(set: ResourceSet | undefined, now: number): FramedOutgoing | undefined;
   /** Names subscribed to. */
   readonly size: number;
   /** How many that would be after a request. */
@@ -59,7 +65,7 @@ export interface TypeState<Request extends SotwRequest | DeltaRequest> {
 }
 
 /** Encodes a response and puts down what it says beside its bytes. */
-export function outgoing(context: TypeContext, content: ResponseContent): Outgoing {
-  const { nonce, bytes } = context.frame(content);
-  return { ...content, nonce, bytes };
+export function outgoing(context: TypeContext, content: ResponseContent): FramedOutgoing {
+  const { nonce, bytes, framed } = context.frame(content);
+  return { ...content, nonce, bytes, framed };
 }

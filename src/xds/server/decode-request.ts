@@ -1,15 +1,39 @@
 import type { MessageTypeDefinition, PackageDefinition } from '@grpc/proto-loader';
-import type { DeltaRequest, ErrorDetail, SotwRequest, XdsNode } from '../core/request.ts';
+import type { DeltaRequest, ErrorDetail, Protocol, SotwRequest, XdsNode } from '../core/request.ts';
+import { decodePlainDelta, decodePlainSotw } from './decode-plain.ts';
 import { loadPackageDefinition } from './package-definition.ts';
 
-/** Decodes requests. Throws on bytes that are not such a message. */
+/**
+ * Decodes requests. Throws on bytes that are not such a message. Without `wantsNode` the node may be left
+ * out, unread.
+ */
 export interface RequestDecoder {
-  readonly sotw: (bytes: Uint8Array) => SotwRequest;
-  readonly delta: (bytes: Uint8Array) => DeltaRequest;
+  readonly sotw: (bytes: Uint8Array, wantsNode: boolean) => SotwRequest;
+  readonly delta: (bytes: Uint8Array, wantsNode: boolean) => DeltaRequest;
 }
 
-/** Makes a decoder from the proto files. */
+/** Number of the node's field in the requests of each protocol. */
+export const nodeFields = { sotw: 2, delta: 1 } as const satisfies Record<Protocol, number>;
+
+/** Makes a decoder that reads plain requests by hand, and all others with the complete decoder. */
 export function createRequestDecoder(
+  definition: PackageDefinition = loadPackageDefinition(),
+): RequestDecoder {
+  const complete = createCompleteDecoder(definition);
+  const node = messageOf(definition, 'envoy.config.core.v3.Node');
+  const decodeNode = (bytes: Uint8Array): XdsNode | undefined =>
+    nodeOf(node.deserialize(asBuffer(bytes)) as RawNode);
+  return {
+    sotw: (bytes, wantsNode) =>
+      decodePlainSotw(asBuffer(bytes), wantsNode ? decodeNode : undefined) ?? complete.sotw(bytes, wantsNode),
+    delta: (bytes, wantsNode) =>
+      decodePlainDelta(asBuffer(bytes), wantsNode ? decodeNode : undefined) ??
+      complete.delta(bytes, wantsNode),
+  };
+}
+
+/** Makes a decoder from the proto files: the reference for the other one. */
+export function createCompleteDecoder(
   definition: PackageDefinition = loadPackageDefinition(),
 ): RequestDecoder {
   const sotw = messageOf(definition, 'envoy.service.discovery.v3.DiscoveryRequest');

@@ -1,138 +1,189 @@
 import { status } from '@grpc/grpc-js';
-import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { XdsRequest } from '../core/request.ts';
 import type { Session } from '../core/session.ts';
-import type { Observe } from '../core/session-event.ts';
+import type { Observe, SessionEvent } from '../core/session-event.ts';
+import type { Change } from '../core/snapshot-store.ts';
+import { readBelow, reachBelow, writeBelow } from './below-grpc.ts';
+import type { Below, BytesCall } from './below-grpc.ts';
 import type { Hub, HubStream } from './hub.ts';
 import type { SafeObserver, StreamEnd, StreamInfo } from './observer.ts';
+import { splitMessages } from './split-messages.ts';
+import type { LeftOver, MessageSink } from './split-messages.ts';
 
-/** What a stream is made of: the protocol, and its surroundings. */
+/** What the streams of one method share: the protocol, and its surroundings. */
 export interface StreamParts<Request extends XdsRequest> {
   readonly createSession: (observe: Observe) => Session<Request>;
-  /** Throws on bytes that are no request. */
-  readonly decode: (bytes: Uint8Array) => Request;
+  /** Throws on bytes that are no request. Without `wantsNode` the node may be left out. */
+  readonly decode: (bytes: Uint8Array, wantsNode: boolean) => Request;
+  /** Number of the node's field in the requests. */
+  readonly nodeField: number;
+  /** Whether bytes go past grpc-js where that is possible. */
+  readonly direct: boolean;
   readonly observer: SafeObserver;
   readonly hub: Hub;
   readonly clock: () => number;
-  readonly info: Pick<StreamInfo, 'id' | 'transport' | 'protocol'>;
+  readonly info: Pick<StreamInfo, 'transport' | 'protocol'>;
 }
-
-/** The call of either streaming method, with requests and responses as bytes. */
-export type BytesCall = ServerDuplexStream<Uint8Array, Uint8Array>;
 
 /**
  * Runs the protocol on a gRPC call until either end is done with it. One response at a time is handed to the
  * transport, and the next is made when that one is through: so a slow reader has one response waiting, and
  * what it gets after that is the newest.
  */
-export function serveStream<Request extends XdsRequest>(call: BytesCall, parts: StreamParts<Request>): void {
-  const { decode, observer, hub, clock } = parts;
-  const info = { ...parts.info, address: call.getPeer(), nodeId: '', userAgent: '', group: undefined };
-  const stream: StreamInfo & { nodeId: string; userAgent: string; group: string | undefined } = info;
-  const session = parts.createSession((event) => {
+export function serveStream<Request extends XdsRequest>(
+  call: BytesCall,
+  id: number,
+  parts: StreamParts<Request>,
+): void {
+  new ServedStream(call, id, parts).start();
+}
+
+// A class: there are thousands of them, and as closures each would have its own copy of every function.
+class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink {
+  readonly #call: BytesCall;
+  readonly #parts: StreamParts<Request>;
+  readonly #below: Below | undefined;
+  readonly #info: { -readonly [Key in keyof StreamInfo]: StreamInfo[Key] };
+  readonly #session: Session<Request>;
+  /** One function for all writes. */
+  readonly #written: (error?: Error | null) => void;
+  #leftOver: LeftOver | undefined;
+  #writing = false;
+  #open = true;
+
+  constructor(call: BytesCall, id: number, parts: StreamParts<Request>) {
+    this.#call = call;
+    this.#parts = parts;
+    this.#below = parts.direct ? reachBelow(call) : undefined;
+    const { transport, protocol } = parts.info;
+    const address = call.getPeer();
+    this.#info = { id, transport, protocol, address, nodeId: '', userAgent: '', group: undefined };
+    this.#session = parts.createSession((event) => this.#observe(event));
+    this.#written = (error) => {
+      this.#writing = false;
+      if (error === undefined || error === null) this.pump();
+    };
+  }
+
+  start(): void {
+    const { hub, observer } = this.#parts;
+    hub.add(this);
+    observer.streamOpened(this.#info);
+    const gone = (): void => void this.#close({ code: 'CANCELLED', message: 'the other end is gone' });
+    this.#call.on('cancelled', gone);
+    this.#call.on('error', gone);
+    this.#call.on('close', gone);
+    // A cancelled call ends too, a moment before it says that it is cancelled.
+    const halfClosed = (): void => void setImmediate(() => this.#end({ code: 'OK', message: '' }));
+    if (this.#below === undefined) {
+      this.#call.on('data', (bytes: Buffer) => this.message(bytes));
+      this.#call.on('end', halfClosed);
+    } else readBelow(this.#below, (chunk) => this.#chunk(chunk), halfClosed);
+  }
+
+  get group(): string | undefined {
+    return this.#info.group;
+  }
+
+  get unwanted(): number | undefined {
+    return this.#session.peer === undefined ? undefined : this.#parts.nodeField;
+  }
+
+  changed(change: Change): void {
+    this.#session.changed(change);
+    this.pump();
+  }
+
+  pump(): void {
+    if (!this.#open || this.#writing) return;
+    try {
+      const response = this.#session.take(this.#parts.clock());
+      this.#parts.hub.wake(this, this.#session.wakeAt);
+      if (response === undefined) return;
+      this.#writing = true;
+      if (this.#below === undefined) this.#call.write(response.bytes, this.#written);
+      else writeBelow(this.#below, this.#call, response.framed, this.#written);
+      this.#parts.observer.response(this.#info, response);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  drain(): void {
+    this.#end({ code: 'UNAVAILABLE', message: 'the server is shutting down' });
+  }
+
+  message(bytes: Buffer): void {
+    if (!this.#open) return;
+    let request: Request;
+    try {
+      // The first node decides, so no other is looked at.
+      request = this.#parts.decode(bytes, this.#session.peer === undefined);
+    } catch {
+      this.#end({ code: 'INVALID_ARGUMENT', message: 'the request cannot be decoded' });
+      return;
+    }
+    try {
+      const refusal = this.#session.request(request, this.#parts.clock());
+      if (refusal !== undefined) return this.#end(refusal);
+      if (this.#info.group === undefined) this.#join();
+    } catch (error) {
+      this.#fail(error);
+    }
+    this.pump();
+  }
+
+  tooLong(length: number): void {
+    const message = `Received message larger than max (${length} vs ${this.#below?.maxReceiveBytes ?? 0})`;
+    this.#end({ code: 'RESOURCE_EXHAUSTED', message });
+  }
+
+  #chunk(chunk: Buffer): void {
+    if (!this.#open || this.#below === undefined) return;
+    this.#leftOver = splitMessages(this.#leftOver, chunk, this.#below.maxReceiveBytes, this);
+  }
+
+  #join(): void {
+    const { peer } = this.#session;
+    this.#info.nodeId = peer?.nodeId ?? '';
+    this.#info.userAgent = peer?.userAgent ?? '';
+    this.#info.group = peer?.group;
+    this.#parts.hub.joined(this);
+  }
+
+  #observe(event: SessionEvent): void {
+    const { observer } = this.#parts;
     switch (event.kind) {
       case 'request':
-        return observer.request(stream, { typeUrl: event.typeUrl, kind: event.request });
+        return observer.request(this.#info, { typeUrl: event.typeUrl, kind: event.request });
       case 'acked':
-        return observer.acked(stream, event);
+        return observer.acked(this.#info, event);
       case 'quoted':
-        return observer.quoted(stream, event);
+        return observer.quoted(this.#info, event);
       case 'nacked':
-        return observer.nacked(stream, event);
+        return observer.nacked(this.#info, event);
     }
-  });
-  let writing = false;
-  let open = true;
-
-  const member: HubStream = {
-    get group() {
-      return stream.group;
-    },
-    changed(change) {
-      session.changed(change);
-      pump();
-    },
-    pump,
-    drain: () => end({ code: 'UNAVAILABLE', message: 'the server is shutting down' }),
-  };
-
-  function pump(): void {
-    if (!open || writing) return;
-    guarded(() => {
-      const response = session.take(clock());
-      hub.wake(member, session.wakeAt);
-      if (response === undefined) return;
-      writing = true;
-      call.write(response.bytes, written);
-      observer.response(stream, response);
-    });
-  }
-
-  function written(): void {
-    writing = false;
-    pump();
-  }
-
-  function receive(bytes: Uint8Array): void {
-    if (!open) return;
-    const request = decodeOrEnd(bytes);
-    if (request === undefined) return;
-    guarded(() => {
-      const refusal = session.request(request, clock());
-      if (refusal !== undefined) return end(refusal);
-      if (stream.group === undefined) join();
-      pump();
-    });
-  }
-
-  function decodeOrEnd(bytes: Uint8Array): Request | undefined {
-    try {
-      return decode(bytes);
-    } catch {
-      end({ code: 'INVALID_ARGUMENT', message: 'the request cannot be decoded' });
-      return undefined;
-    }
-  }
-
-  function join(): void {
-    stream.nodeId = session.peer?.nodeId ?? '';
-    stream.userAgent = session.peer?.userAgent ?? '';
-    stream.group = session.peer?.group;
-    hub.joined(member);
   }
 
   /** A fault on one stream ends that stream and no other. */
-  function guarded(step: () => void): void {
-    try {
-      step();
-    } catch (error) {
-      observer.failed(stream, error);
-      end({ code: 'INTERNAL', message: 'internal error' });
-    }
+  #fail(error: unknown): void {
+    this.#parts.observer.failed(this.#info, error);
+    this.#end({ code: 'INTERNAL', message: 'internal error' });
   }
 
-  function end(how: StreamEnd): void {
-    if (!closed(how)) return;
+  #end(how: StreamEnd): void {
+    if (!this.#close(how)) return;
     // What grpc-js takes for a status: `destroy` would drop it. https://github.com/grpc/grpc-node, server-call
-    if (how.code === 'OK') call.end();
-    else call.emit('error', { code: status[how.code], details: how.message });
+    if (how.code === 'OK') this.#call.end();
+    else this.#call.emit('error', { code: status[how.code], details: how.message });
   }
 
-  function closed(how: StreamEnd): boolean {
-    if (!open) return false;
-    open = false;
-    hub.remove(member);
-    observer.streamClosed(stream, how);
+  #close(how: StreamEnd): boolean {
+    if (!this.#open) return false;
+    this.#open = false;
+    this.#leftOver = undefined;
+    this.#parts.hub.remove(this);
+    this.#parts.observer.streamClosed(this.#info, how);
     return true;
   }
-
-  const cancelled = (): void => void closed({ code: 'CANCELLED', message: 'the other end is gone' });
-  hub.add(member);
-  observer.streamOpened(stream);
-  call.on('data', receive);
-  // A cancelled call ends too, a moment before it says that it is cancelled.
-  call.on('end', () => setImmediate(end, { code: 'OK', message: '' }));
-  call.on('cancelled', cancelled);
-  call.on('error', cancelled);
-  call.on('close', cancelled);
 }

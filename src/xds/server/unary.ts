@@ -12,7 +12,7 @@ export interface UnaryParts {
   readonly typeUrl: string;
   readonly context: SessionContext;
   readonly identifier: string;
-  readonly decode: (bytes: Uint8Array) => SotwRequest;
+  readonly decode: (bytes: Uint8Array, wantsNode: boolean) => SotwRequest;
   readonly observer: SafeObserver;
   /** True once the server is shutting down. */
   readonly draining: () => boolean;
@@ -46,9 +46,9 @@ export function createUnaryHandler(
   };
 }
 
-function decoded(decode: (bytes: Uint8Array) => SotwRequest, bytes: Uint8Array): SotwRequest | undefined {
+function decoded(decode: UnaryParts['decode'], bytes: Uint8Array): SotwRequest | undefined {
   try {
-    return decode(bytes);
+    return decode(bytes, true);
   } catch {
     return undefined;
   }

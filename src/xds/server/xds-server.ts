@@ -10,7 +10,8 @@ import type { Observe } from '../core/session-event.ts';
 import type { Session, SessionContext, StreamLimits } from '../core/session.ts';
 import type { SnapshotStore } from '../core/snapshot-store.ts';
 import type { TypeOptions } from '../core/type-state.ts';
-import { createRequestDecoder } from './decode-request.ts';
+import type { BytesCall } from './below-grpc.ts';
+import { createCompleteDecoder, createRequestDecoder, nodeFields } from './decode-request.ts';
 import { createHub } from './hub.ts';
 import { createSafeObserver } from './observer.ts';
 import type { XdsObserver } from './observer.ts';
@@ -18,7 +19,7 @@ import { serviceDefinition } from './service-definition.ts';
 import { discoveryServices } from './services.ts';
 import type { DiscoveryService } from './services.ts';
 import { serveStream } from './stream.ts';
-import type { BytesCall } from './stream.ts';
+import type { StreamParts } from './stream.ts';
 import { createUnaryHandler } from './unary.ts';
 
 /** How a server behaves. Everything has a default. */
@@ -41,6 +42,11 @@ export interface XdsServerOptions {
   readonly clock?: (() => number) | undefined;
   /** How often streams that wait for an overdue answer are looked at, in ms. Default: 250. */
   readonly tickMs?: number | undefined;
+  /**
+   * Whether requests are decoded by hand where they are plain, and bytes go past grpc-js where its insides
+   * are as they are known to be. Default: true. It costs more without, and is the same otherwise.
+   */
+  readonly fastPath?: boolean | undefined;
 }
 
 /** A running server's handle. */
@@ -68,7 +74,8 @@ export function addXdsServices(
   const identifier = options.identifier ?? '';
   const observer = createSafeObserver(options.observer ?? {});
   const hub = createHub(store, clock, options.tickMs ?? 250);
-  const decoder = createRequestDecoder();
+  const fastPath = options.fastPath ?? true;
+  const decoder = fastPath ? createRequestDecoder() : createCompleteDecoder();
   const context: SessionContext = {
     view: store,
     frames: createFrames(options.instance ?? randomBytes(4).toString('hex'), identifier),
@@ -84,22 +91,25 @@ export function addXdsServices(
     { transport, typeUrl }: DiscoveryService,
     protocol: Protocol,
     create: (context: SessionContext, observe: Observe, serviceType?: string) => Session<Request>,
-    decode: (bytes: Uint8Array) => Request,
+    decode: (bytes: Uint8Array, wantsNode: boolean) => Request,
   ): (call: BytesCall) => void {
+    const parts: StreamParts<Request> = {
+      createSession: (observe) => create(context, observe, typeUrl),
+      decode,
+      nodeField: nodeFields[protocol],
+      direct: fastPath,
+      observer,
+      hub,
+      clock,
+      info: { transport, protocol },
+    };
     return (call) => {
       if (draining) {
         call.emit('error', { code: status.UNAVAILABLE, details: 'the server is shutting down' });
         return;
       }
       lastId += 1;
-      serveStream(call, {
-        createSession: (observe) => create(context, observe, typeUrl),
-        decode,
-        observer,
-        hub,
-        clock,
-        info: { id: lastId, transport, protocol },
-      });
+      serveStream(call, lastId, parts);
     };
   }
 

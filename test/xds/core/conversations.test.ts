@@ -33,7 +33,7 @@ suite('delta, as a pure state machine', () => {
   run(deltaConversations, {
     protocol: 'delta',
     createSession: (context, observe) => createDeltaSession(context, observe),
-    decode: (message) => decoder.delta(deltaRequests.serialize(message)),
+    decode: (message) => decoder.delta(deltaRequests.serialize(message), true),
     hear(bytes) {
       const response = deltaResponses.deserialize(bytes);
       return { type_url: response.type_url, heard: hearDelta(response) };
@@ -45,7 +45,7 @@ suite('SotW, as a pure state machine', () => {
   run(sotwConversations, {
     protocol: 'sotw',
     createSession: (context, observe) => createSotwSession(context, observe),
-    decode: (message) => decoder.sotw(sotwRequests.serialize(message)),
+    decode: (message) => decoder.sotw(sotwRequests.serialize(message), true),
     hear(bytes) {
       const response = sotwResponses.deserialize(bytes);
       return { type_url: response.type_url, heard: hearSotw(response) };

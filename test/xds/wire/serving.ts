@@ -28,6 +28,13 @@ export const sds = {
   fetch: '/envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets',
 };
 
+let fastPath = true;
+
+/** From now on servers go grpc-js' public way, with the complete decoder. */
+export function takePublicPath(): void {
+  fastPath = false;
+}
+
 /** Starts a server. */
 export async function serve(
   options: XdsServerOptions = {},
@@ -35,7 +42,7 @@ export async function serve(
 ): Promise<Serving> {
   const store = createSnapshotStore();
   const server = new Server(xdsServerOptions(transport));
-  const xds = addXdsServices(server, store, options);
+  const xds = addXdsServices(server, store, { fastPath, ...options });
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
       error === null ? resolve(bound) : reject(error),

@@ -1,0 +1,116 @@
+/**
+ * The part of the protobuf wire format that the hot path reads by hand: tags, lengths and strings of a
+ * message whose fields are known. https://protobuf.dev/programming-guides/encoding/
+ *
+ * It is made to give up: on anything that a plain encoder would not write it says so, and the caller hands
+ * the bytes to a complete decoder, which knows what of it is an error.
+ */
+export interface WireReader {
+  /** True at the end of the message, and after anything that cannot be read. */
+  readonly done: boolean;
+  /** False once something could not be read; what was returned since is not to be used. */
+  readonly sound: boolean;
+  /** Bytes of the message before the next field. */
+  readonly offset: number;
+  /** An integer below 2^28, which tags and lengths of real messages are. */
+  varint(): number;
+  /** A length and as many bytes, without a copy. */
+  bytes(): Buffer;
+  /** A length and as many bytes of UTF-8; what is not UTF-8 becomes U+FFFD. */
+  string(): string;
+  /** Passes over the value of a field with the tag. Groups are not passed over. */
+  skip(tag: number): void;
+}
+
+/** A reader of the whole message. */
+export function createWireReader(message: Buffer): WireReader {
+  return new Cursor(message);
+}
+
+const wireTypes = { varint: 0, fixed64: 1, lengthDelimited: 2, fixed32: 5 } as const;
+
+// A class, since one is made for each request and its fields are all that it has.
+class Cursor implements WireReader {
+  readonly #message: Buffer;
+  #at = 0;
+  #sound = true;
+
+  constructor(message: Buffer) {
+    this.#message = message;
+  }
+
+  get done(): boolean {
+    return !this.#sound || this.#at >= this.#message.length;
+  }
+
+  get sound(): boolean {
+    return this.#sound;
+  }
+
+  get offset(): number {
+    return this.#at;
+  }
+
+  varint(): number {
+    let value = 0;
+    for (let shift = 0; shift < 28; shift += 7) {
+      const byte = this.#message[this.#at];
+      if (byte === undefined) break;
+      this.#at += 1;
+      value |= (byte & 127) << shift;
+      if (byte < 128) return value;
+    }
+    this.#sound = false;
+    return 0;
+  }
+
+  bytes(): Buffer {
+    const end = this.#end(this.varint());
+    const value = this.#message.subarray(this.#at, end);
+    this.#at = end;
+    return value;
+  }
+
+  string(): string {
+    const end = this.#end(this.varint());
+    const value = this.#message.toString('utf8', this.#at, end);
+    this.#at = end;
+    return value;
+  }
+
+  skip(tag: number): void {
+    switch (tag & 7) {
+      case wireTypes.varint:
+        return this.#skipVarint();
+      case wireTypes.fixed64:
+        this.#at = this.#end(8);
+        return;
+      case wireTypes.lengthDelimited:
+        this.#at = this.#end(this.varint());
+        return;
+      case wireTypes.fixed32:
+        this.#at = this.#end(4);
+        return;
+      default:
+        this.#sound = false;
+    }
+  }
+
+  #skipVarint(): void {
+    for (let length = 0; length < 10; length += 1) {
+      const byte = this.#message[this.#at];
+      if (byte === undefined) break;
+      this.#at += 1;
+      if (byte < 128) return;
+    }
+    this.#sound = false;
+  }
+
+  /** Where a value of that length ends; the reader is unsound when that is beyond the message. */
+  #end(length: number): number {
+    const end = this.#at + length;
+    if (end <= this.#message.length) return end;
+    this.#sound = false;
+    return this.#at;
+  }
+}

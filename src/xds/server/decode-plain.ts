@@ -1,0 +1,144 @@
+import { createWireReader } from '../../wire/read.ts';
+import type { WireReader } from '../../wire/read.ts';
+import type { DeltaRequest, SotwRequest, XdsNode } from '../core/request.ts';
+import { typeUrls } from '../core/type-urls.ts';
+
+/**
+ * Decodes a node's bytes, or is undefined where the node is of no interest: it is then passed over, and is
+ * nearly all of an Envoy's request.
+ */
+export type DecodeNode = ((bytes: Uint8Array) => XdsNode | undefined) | undefined;
+
+// Tags: the number of the field times 8, and 2 for a value with a length. Numbers as in `proto/`.
+const deltaTags = { node: 10, typeUrl: 18, subscribe: 26, unsubscribe: 34, initialVersions: 42, nonce: 50 };
+const sotwTags = { version: 10, node: 18, names: 26, typeUrl: 34, nonce: 42 };
+const entryTags = { key: 10, value: 18 };
+/** A tag from here on is of a field that neither message is known to have. */
+const firstUnknownTag = 64;
+
+/**
+ * Reads a `DeltaDiscoveryRequest` as clients write them. Undefined for everything else, be it wrong or only
+ * rare: a NACK, a field twice, bytes that end too soon. Then the complete decoder says what it is.
+ * @throws what `decodeNode` throws.
+ */
+export function decodePlainDelta(bytes: Buffer, decodeNode: DecodeNode): DeltaRequest | undefined {
+  const reader = createWireReader(bytes);
+  const [subscribe, unsubscribe]: [string[], string[]] = [[], []];
+  let [typeUrl, nonce] = ['', ''];
+  let node: Buffer | undefined;
+  let initialVersions: Map<string, string> | undefined;
+  while (!reader.done) {
+    const tag = reader.varint();
+    switch (tag) {
+      case deltaTags.node:
+        if (node !== undefined) return undefined;
+        node = reader.bytes();
+        break;
+      case deltaTags.typeUrl:
+        typeUrl = knownType(reader.string());
+        break;
+      case deltaTags.subscribe:
+        subscribe.push(reader.string());
+        break;
+      case deltaTags.unsubscribe:
+        unsubscribe.push(reader.string());
+        break;
+      case deltaTags.initialVersions:
+        initialVersions ??= new Map();
+        if (!readEntry(reader.bytes(), initialVersions)) return undefined;
+        break;
+      case deltaTags.nonce:
+        nonce = reader.string();
+        break;
+      default:
+        if (!passOver(reader, tag)) return undefined;
+    }
+  }
+  if (!reader.sound) return undefined;
+  return {
+    kind: 'delta',
+    node: decodedNode(node, decodeNode),
+    typeUrl,
+    subscribe,
+    unsubscribe,
+    initialVersions: initialVersions ?? noVersions,
+    nonce,
+    error: undefined,
+  };
+}
+
+/** The same for a `DiscoveryRequest`. */
+export function decodePlainSotw(bytes: Buffer, decodeNode: DecodeNode): SotwRequest | undefined {
+  const reader = createWireReader(bytes);
+  const names: string[] = [];
+  let [version, typeUrl, nonce] = ['', '', ''];
+  let node: Buffer | undefined;
+  while (!reader.done) {
+    const tag = reader.varint();
+    switch (tag) {
+      case sotwTags.version:
+        version = reader.string();
+        break;
+      case sotwTags.node:
+        if (node !== undefined) return undefined;
+        node = reader.bytes();
+        break;
+      case sotwTags.names:
+        names.push(reader.string());
+        break;
+      case sotwTags.typeUrl:
+        typeUrl = knownType(reader.string());
+        break;
+      case sotwTags.nonce:
+        nonce = reader.string();
+        break;
+      default:
+        if (!passOver(reader, tag)) return undefined;
+    }
+  }
+  if (!reader.sound) return undefined;
+  return {
+    kind: 'sotw',
+    node: decodedNode(node, decodeNode),
+    typeUrl,
+    names,
+    version,
+    nonce,
+    error: undefined,
+  };
+}
+
+const noVersions: ReadonlyMap<string, string> = new Map();
+
+function decodedNode(bytes: Buffer | undefined, decodeNode: DecodeNode): XdsNode | undefined {
+  return bytes === undefined ? undefined : decodeNode?.(bytes);
+}
+
+/** Unknown fields are passed over; the known ones that come here are a NACK, or have a wire type not theirs. */
+function passOver(reader: WireReader, tag: number): boolean {
+  if (tag < firstUnknownTag) return false;
+  reader.skip(tag);
+  return reader.sound;
+}
+
+function readEntry(bytes: Buffer, entries: Map<string, string>): boolean {
+  const reader = createWireReader(bytes);
+  let [key, value] = ['', ''];
+  while (!reader.done) {
+    const tag = reader.varint();
+    if (tag === entryTags.key) key = reader.string();
+    else if (tag === entryTags.value) value = reader.string();
+    else return false;
+  }
+  // The complete decoder makes an object of the entries, in which this name is not one like others.
+  if (!reader.sound || key === '__proto__') return false;
+  entries.set(key, value);
+  return true;
+}
+
+const known: ReadonlyMap<string, string> = new Map(Object.values(typeUrls).map((url) => [url, url]));
+
+/** The one string of a type URL, so that not each stream keeps its own. */
+function knownType(typeUrl: string): string {
+  return known.get(typeUrl) ?? typeUrl;
+}
