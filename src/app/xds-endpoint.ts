@@ -1,4 +1,5 @@
 import { ServerCredentials } from '@grpc/grpc-js';
+import type { Server } from '@grpc/grpc-js';
 import { addHealthService, healthServiceName } from '../grpc/health.ts';
 import { createGrpcServer, listenGrpc } from '../grpc/listen.ts';
 import { addReflection } from '../grpc/reflection.ts';
@@ -63,8 +64,21 @@ export async function startXdsEndpoint({
       health.drain();
       await xds.drain(graceMs);
       health.close();
-      server.forceShutdown();
+      await shutDown(server);
       tls?.close();
     },
   };
+}
+
+/** How long the ends of streams have to reach the proxies, in milliseconds. */
+const lastWordsMs = 1000;
+
+/** Lets go of connections once what was written has gone out; of those that do not read, after a while. */
+async function shutDown(server: Server): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, lastWordsMs);
+  server.tryShutdown(() => resolve());
+  await promise;
+  clearTimeout(timer);
+  server.forceShutdown();
 }

@@ -69,8 +69,9 @@ export function addServeCommand(program: Command, io: CommandIo, done: (code: nu
         'say where the resources are: --dir PATH, --kubernetes, or both',
       );
     }
+    const tls = tlsOf(options);
     try {
-      await serve({ ...options, version, dirs, kubernetes, tls: tlsOf(options) }, io);
+      await serve({ ...options, version, dirs, kubernetes, tls }, io);
     } catch (error) {
       // What was asked for cannot be had: an address, a certificate, a list. Anything else is a defect.
       if (!(error instanceof Error)) throw error;

@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import type { MeshDetail } from '../../src/admin/api-types.ts';
+import { makeCa } from '../kit/certificates.ts';
+import { startChild } from '../kit/child.ts';
+import { meshTrustYaml } from '../kit/mesh-trust-text.ts';
+import { startMeshtrust } from '../kit/meshtrust.ts';
+import type { Meshtrust } from '../kit/meshtrust.ts';
+import { poll } from '../kit/poll.ts';
+import { makeTempDir } from '../kit/temp-dir.ts';
+import { watchedDir } from '../kit/watched-dir.ts';
+import { foundCodes, served, untilServed } from './served.ts';
+
+const names = ['A', 'B', 'C', 'D'] as const;
+const cas = new Map(names.map((name) => [name, makeCa({ commonName: name })]));
+const pemOf = (name: (typeof names)[number]): string => cas.get(name)?.certPem ?? assert.fail();
+const trust = (name: (typeof names)[number]): string =>
+  meshTrustYaml({ name: name.toLowerCase(), trustDomain: `${name.toLowerCase()}.test`, pems: [pemOf(name)] });
+const all = names.map((name) => `${name.toLowerCase()}.test: ${name}`);
+
+async function fingerprintOf(
+  server: Meshtrust,
+  trustDomain: string,
+): Promise<{ fingerprint: string; keyHash: string }> {
+  const { body } = await server.admin('/api/v1/meshes/default');
+  const { trustDomains } = JSON.parse(body) as MeshDetail;
+  return trustDomains.find(({ name }) => name === trustDomain)?.anchors[0] ?? assert.fail();
+}
+
+async function untilKept(state: string, files: number): Promise<void> {
+  await poll('the state to be kept', async () => {
+    const kept = (await readdir(state).catch(() => [])).filter((name) => name.endsWith('.lastgood'));
+    return kept.length === files ? true : undefined;
+  });
+}
+
+describe('with --state-dir', () => {
+  it('a restart beside a broken file serves what was served, and is ready at once', async () => {
+    await using dir = await makeTempDir();
+    await using state = await makeTempDir();
+    const files = watchedDir(dir.path);
+    for (const name of names) await files.put(`${name}.yaml`, trust(name));
+    const args = [`--state-dir=${state.path}`];
+    {
+      await using first = await startMeshtrust({ dirs: [dir.path], args });
+      await untilServed(first, all);
+      await untilKept(state.path, names.length);
+      await first.stop('SIGKILL');
+    }
+    await files.overwrite('B.yaml', 'type: MeshTrust\nname: [');
+    await using second = await startMeshtrust({ dirs: [dir.path], args });
+    await untilServed(second, all);
+    await poll('the broken file to be found', async () =>
+      (await foundCodes(second)).includes('MT040') ? true : undefined,
+    );
+    assert.deepEqual(await served(second), all);
+  });
+
+  it('a restart beside an emptied directory holds the loss', async () => {
+    await using dir = await makeTempDir();
+    await using state = await makeTempDir();
+    const files = watchedDir(dir.path);
+    for (const name of names) await files.put(`${name}.yaml`, trust(name));
+    const args = [`--state-dir=${state.path}`];
+    {
+      await using first = await startMeshtrust({ dirs: [dir.path], args });
+      await untilKept(state.path, names.length);
+      await first.stop('SIGTERM');
+    }
+    for (const name of names) await files.remove(`${name}.yaml`);
+    await using second = await startMeshtrust({ dirs: [dir.path], args });
+    await poll('the loss to be held', async () =>
+      (await foundCodes(second)).includes('MT042') ? true : undefined,
+    );
+    assert.deepEqual(await served(second), all);
+    assert.equal((await readdir(state.path)).length, names.length, 'a held loss is not written');
+  });
+
+  it('a damaged file is reported and left out', async () => {
+    await using dir = await makeTempDir();
+    await using state = await makeTempDir();
+    await watchedDir(dir.path).put('A.yaml', trust('A'));
+    await writeFile(state.join('x.lastgood'), 'nonsense');
+    await using server = await startMeshtrust({ dirs: [dir.path], args: [`--state-dir=${state.path}`] });
+    await server.logged('the damaged file', ({ event }) => event === 'state-dir');
+    await untilServed(server, ['a.test: A']);
+  });
+});
+
+describe('with --distrust', () => {
+  it('a certificate or a key disappears as soon as it is listed, and a broken list changes nothing', async () => {
+    await using dir = await makeTempDir();
+    await using lists = await makeTempDir();
+    const files = watchedDir(dir.path);
+    for (const name of names) await files.put(`${name}.yaml`, trust(name));
+    const list = lists.join('distrust.txt');
+    await writeFile(list, '# nothing yet\n');
+    await using server = await startMeshtrust({ dirs: [dir.path], args: [`--distrust=${list}`] });
+    await untilServed(server, all);
+    const { fingerprint } = await fingerprintOf(server, 'a.test');
+    const { keyHash } = await fingerprintOf(server, 'b.test');
+    await writeFile(list, `${fingerprint}\n${keyHash}\n`);
+    const left = ['a.test: ', 'b.test: ', 'c.test: C', 'd.test: D'];
+    await untilServed(server, left);
+    await writeFile(list, `${fingerprint}\nnonsense\n`);
+    await server.logged('the refused list', ({ event }) => event === 'distrust-refused');
+    assert.deepEqual(await served(server), left);
+    // Held by the guard, and yet not served: distrust is above it.
+    for (const name of names) await files.remove(`${name}.yaml`);
+    await poll('the loss to be held', async () =>
+      (await foundCodes(server)).includes('MT042') ? true : undefined,
+    );
+    assert.deepEqual(await served(server), left);
+  });
+
+  it('a list that is broken at the start is an error that names the line', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('list'), 'nonsense\n');
+    const start = startMeshtrust({
+      dirs: [dir.path],
+      args: [`--distrust=${dir.join('list')}`],
+      waitUntilReady: true,
+    });
+    await assert.rejects(start, /list:1: not a SHA-256/);
+  });
+});
+
+describe('the mass-loss guard of a running program', () => {
+  it('holds a mass loss until it is released by command', async () => {
+    await using dir = await makeTempDir();
+    const files = watchedDir(dir.path);
+    for (const name of names) await files.put(`${name}.yaml`, trust(name));
+    await using server = await startMeshtrust({ dirs: [dir.path] });
+    await untilServed(server, all);
+    for (const name of names.slice(1)) await files.remove(`${name}.yaml`);
+    await poll('the guard to trip', async () => {
+      const tripped = await server.metric('meshtrust_guard_tripped');
+      return [...tripped.values()].some((value) => value === 3) ? true : undefined;
+    });
+    assert.deepEqual(await served(server), all);
+    const command = await startChild(
+      process.execPath,
+      ['bin/meshtrust.js', 'guard', 'release', `--server=http://127.0.0.1:${server.adminPort}`],
+      process.env,
+    );
+    assert.equal((await command.exit).code, 0);
+    assert.deepEqual(command.stdout().trim().split('\n').sort(), [
+      'default b.test',
+      'default c.test',
+      'default d.test',
+    ]);
+    await untilServed(server, ['a.test: A']);
+  });
+
+  it('lets the deletion of the only file of a mesh through at once, and everything with --guard-hold 0', async () => {
+    await using dir = await makeTempDir();
+    const files = watchedDir(dir.path);
+    await files.put('A.yaml', trust('A'));
+    await using server = await startMeshtrust({ dirs: [dir.path] });
+    await untilServed(server, ['a.test: A']);
+    await files.remove('A.yaml');
+    await untilServed(server, [], 5000);
+    await using open = await startMeshtrust({ dirs: [dir.path], args: ['--guard-hold=0'] });
+    for (const name of names) await files.put(`${name}.yaml`, trust(name));
+    await untilServed(open, all);
+    await Promise.all(names.map((name) => rm(dir.join(`${name}.yaml`))));
+    await untilServed(open, [], 5000);
+  });
+});

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import type { FindingList, MeshDetail } from '../../src/admin/api-types.ts';
+import { makeCa, makeIntermediate } from '../kit/certificates.ts';
+import { startChild } from '../kit/child.ts';
+import { meshTrustYaml } from '../kit/mesh-trust-text.ts';
+import { makeTempDir } from '../kit/temp-dir.ts';
+
+const ca = makeCa({ commonName: 'A' });
+const yaml = (name: string, pem: string) => meshTrustYaml({ name, trustDomain: `${name}.test`, pems: [pem] });
+const key = '-----BEGIN PRIVATE KEY-----\nc2VjcmV0c2VjcmV0\n-----END PRIVATE KEY-----\n';
+
+async function run(...args: readonly string[]) {
+  await using child = await startChild(process.execPath, ['bin/meshtrust.js', ...args], process.env);
+  const { code } = await child.exit;
+  return { code, stdout: child.stdout(), stderr: child.stderr() };
+}
+
+describe('validate', () => {
+  it('accepts sound files', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
+    assert.deepEqual(await run('validate', dir.path), {
+      code: 0,
+      stdout: '',
+      stderr: '1 MeshTrust accepted; 0 errors, 0 warnings, 0 notes\n',
+    });
+  });
+
+  it('exits with 1 on a violation or a refused block, a line for each, and quotes no key', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem + key));
+    await writeFile(dir.join('b.yaml'), yaml('b', ca.certPem).replace('type: Pem', 'type: Jwks'));
+    const { code, stdout } = await run('validate', dir.path);
+    assert.equal(code, 1);
+    const lines = stdout.trim().split('\n');
+    assert.equal(lines.length, 2, stdout);
+    assert.match(lines[0] ?? '', /a\.yaml:9 spec\.caBundles\[0\]\.pem\.value block 2: MT011 /);
+    assert.match(lines[1] ?? '', /b\.yaml:7 spec\.caBundles\[0\]\.type: MT003 must be 'Pem'/);
+    assert.ok(!stdout.includes('c2VjcmV0'));
+  });
+
+  it('exits with 0 on warnings, and with 1 on them when it is strict', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), yaml('a', makeIntermediate(ca).certPem));
+    const lenient = await run('validate', '-o', 'json', dir.path);
+    assert.equal(lenient.code, 0);
+    const { findings } = JSON.parse(lenient.stdout) as FindingList;
+    assert.deepEqual(
+      findings.map(({ code }) => code),
+      ['MT020'],
+    );
+    assert.equal((await run('validate', '--strict', dir.path)).code, 1);
+    assert.equal((await run('validate', '--refuse-intermediates', dir.path)).code, 1);
+  });
+});
+
+describe('bundle', () => {
+  it('prints what would be served, for people and as JSON', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
+    const text = await run('bundle', dir.path, '--mesh', 'default');
+    assert.equal(text.code, 0);
+    assert.match(
+      text.stdout,
+      /^mesh default, version [0-9a-f]{32}\n\ntrust domain a\.test\n {2}[0-9a-f]{16} {2}until .* CN=A {2}from default\/\/a\n$/,
+    );
+    const json = await run('bundle', dir.path, '-o', 'json');
+    const detail = JSON.parse(json.stdout) as MeshDetail;
+    assert.deepEqual(
+      detail.trustDomains.map(({ name }) => name),
+      ['a.test'],
+    );
+    assert.ok(text.stdout.includes(detail.version));
+  });
+
+  it('exits with 1 for a mesh that nothing is listed for', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
+    const { code, stderr } = await run('bundle', dir.path, '--mesh', 'other');
+    assert.equal(code, 1);
+    assert.match(stderr, /nothing is listed for mesh other \(meshes: default\)/);
+  });
+});
