@@ -71,6 +71,8 @@ export interface Kubernetes extends AsyncDisposable {
     name: string,
     token: string,
   ) => Promise<{ readonly kubeconfig: string; readonly tokenFile: string }>;
+  /** Writes a file that lives as long as the cluster, and returns its path. */
+  readonly writeFile: (name: string, text: string) => Promise<string>;
   /** A token of a service account (`namespace`, `name`), made by the API server. */
   readonly tokenOf: (namespace: string, name: string) => Promise<string>;
   /** Ends the API server; etcd goes on. Its port stays its own. */
@@ -147,6 +149,10 @@ export async function startKubernetes(
       const provider = { name: 'tokenFile', config: { tokenFile } };
       await writeFile(path, kubeconfigOf(server, files.ca, { 'auth-provider': provider }));
       return { kubeconfig: path, tokenFile };
+    },
+    writeFile: async (name, text) => {
+      await writeFile(dir.join(name), text);
+      return dir.join(name);
     },
     tokenOf: async (namespace, name) =>
       (await kubectl(['create', 'token', name, '--namespace', namespace])).stdout.trim(),

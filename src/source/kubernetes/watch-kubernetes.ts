@@ -5,6 +5,7 @@ import type { ApiClient } from './api-client.ts';
 import { placePath, resource } from './api-object.ts';
 import { backoffMs } from './backoff.ts';
 import { listPages } from './list-pages.ts';
+import { createQuietTimer } from './quiet-timer.ts';
 import { watchOnce } from './watch-once.ts';
 import { initialWatchState, stepWatch } from './watch-state.ts';
 import type { WatchInput } from './watch-state.ts';
@@ -19,6 +20,11 @@ export interface WatchKubernetesOptions {
   readonly watchMs?: number | undefined;
   /** A watch that is silent for so long is given up, in milliseconds; 180,000 (bookmarks come each minute). */
   readonly silenceMs?: number | undefined;
+  /**
+   * Deletions are told together when none has come for so long, in milliseconds; 100. They are told after 100
+   * times as long in any case.
+   */
+  readonly settleMs?: number | undefined;
   /** Waits between requests, cut short by the signal; tests wait less. */
   readonly sleep?: ((milliseconds: number, signal: AbortSignal) => Promise<void>) | undefined;
   /** From 0 to 1, for jitter. */
@@ -31,7 +37,7 @@ export interface WatchKubernetesOptions {
  */
 export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSink): Source {
   const { client, namespace, name, watchMs = 240_000, silenceMs = 180_000 } = options;
-  const { sleep = sleepFor, random = Math.random } = options;
+  const { settleMs = 100, sleep = sleepFor, random = Math.random } = options;
   const place = placePath(namespace);
   const within = namespace === undefined ? '' : `/namespaces/${encodeURIComponent(namespace)}`;
   const path = `/apis/${resource.group}/${resource.version}${within}/${resource.plural}`;
@@ -49,13 +55,20 @@ export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSin
   };
 
   const take = (input: WatchInput): void => {
+    const { leaving } = state;
     const step = stepWatch(state, input, place);
     state = step.state;
+    if (state.leaving.size === 0) settling.clear();
+    else if (state.leaving.size > leaving.size) settling.touch();
     const isProof = input.kind === 'listed' || input.kind === 'changed';
     if (step.events.length > 0 || isProof) sink(step.events);
     // Credentials and addresses may have changed on disk.
     if (input.kind === 'failed') client.forget();
   };
+
+  const settling = createQuietTimer({ quietMs: settleMs, longestMs: 100 * settleMs }, () =>
+    take({ kind: 'settled' }),
+  );
 
   const run = async (): Promise<void> => {
     while (!signal.aborted) {
@@ -77,6 +90,7 @@ export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSin
     name,
     close: async () => {
       closed.abort();
+      settling.clear();
       await running;
       client.close();
     },

@@ -15,6 +15,8 @@ export type WatchInput =
   | { readonly kind: 'closed'; readonly livedMs: number }
   /** The API server no longer has what came after the known version (410 Gone). */
   | { readonly kind: 'expired' }
+  /** No object has left for a while, or one has waited long enough. */
+  | { readonly kind: 'settled' }
   /** A request failed. */
   | { readonly kind: 'failed'; readonly failure: RequestFailure };
 
@@ -36,6 +38,12 @@ export interface RequestFailure {
 export interface WatchState {
   /** Hash of the text of each object, as it was last told. */
   readonly known: ReadonlyMap<string, string>;
+  /**
+   * Objects that are deleted and were not told as gone yet. Deletions of one cause come one by one (a CRD or a
+   * namespace that is deleted, `kubectl delete --all`), and are told together, so that a mass loss is seen as
+   * one; what is created again meanwhile was never away.
+   */
+  readonly leaving: ReadonlySet<string>;
   readonly next: NextRequest;
   /** Requests in a row that brought nothing: the next one waits the longer for it. */
   readonly attempts: number;
@@ -57,6 +65,7 @@ const longEnoughMs = 2_000;
 
 export const initialWatchState: WatchState = {
   known: new Map(),
+  leaving: new Set(),
   next: { kind: 'list' },
   attempts: 0,
   synced: false,
@@ -64,25 +73,25 @@ export const initialWatchState: WatchState = {
 };
 
 /**
- * What an answer means. An object is gone when the API server says that it was deleted, or leaves it out of a
- * complete list; nothing else takes one away, whatever fails. A list is one step: what it adds stands before
- * what it takes away, and nothing in between is told.
+ * What an answer means. An object leaves when the API server says that it was deleted, or leaves it out of a
+ * complete list; nothing else takes one away, whatever fails. All pages of a list are one step: nothing in
+ * between is told.
  */
 export function stepWatch(state: WatchState, input: WatchInput, place: string): WatchStep {
   switch (input.kind) {
     case 'listed': {
-      const known = new Map<string, string>();
+      const known = new Map(state.known);
       const events: SourceEvent[] = [];
+      const listed = new Set<string>();
       for (const object of input.objects) {
-        const hash = hashOf(object.text);
-        if (state.known.get(object.path) !== hash) events.push(contentOf(object));
-        known.set(object.path, hash);
+        listed.add(object.path);
+        put(known, object, events);
       }
-      for (const path of state.known.keys()) if (!known.has(path)) events.push({ kind: 'gone', path });
+      const leaving = new Set(known.keys().filter((path) => !listed.has(path)));
       if (state.told !== undefined) events.push({ kind: 'recovered', path: place });
       if (!state.synced) events.push({ kind: 'synced' });
       const next = { kind: 'watch', resourceVersion: input.resourceVersion } as const;
-      return { state: { ...state, known, next, synced: true, told: undefined }, events };
+      return { state: { ...state, known, leaving, next, synced: true, told: undefined }, events };
     }
     case 'opened': {
       if (state.told === undefined) return { state, events: [] };
@@ -90,6 +99,8 @@ export function stepWatch(state: WatchState, input: WatchInput, place: string): 
     }
     case 'changed':
       return stepChanges(state, input.changes);
+    case 'settled':
+      return stepSettled(state);
     case 'closed':
       return again(state, state.next, input.livedMs >= longEnoughMs ? 0 : state.attempts + 1);
     case 'expired':
@@ -104,35 +115,41 @@ export function stepWatch(state: WatchState, input: WatchInput, place: string): 
 
 function stepChanges(state: WatchState, changes: readonly WatchChange[]): WatchStep {
   const known = new Map(state.known);
+  const leaving = new Set(state.leaving);
   const events: SourceEvent[] = [];
-  let next = state.next;
+  let { next } = state;
   for (const change of changes) {
     // Versions only grow. A smaller one is from another store: one that was restored from a backup.
     if (next.kind === 'watch' && isOlder(change.resourceVersion, next.resourceVersion)) {
-      return { state: { ...state, known, next: { kind: 'list' }, attempts: 0 }, events };
+      next = { kind: 'list' };
+      break;
     }
     next = { kind: 'watch', resourceVersion: change.resourceVersion };
-    if (change.kind === 'deleted') {
-      if (known.delete(change.path)) events.push({ kind: 'gone', path: change.path });
-    } else if (change.kind === 'put') {
-      const hash = hashOf(change.object.text);
-      if (known.get(change.object.path) !== hash) events.push(contentOf(change.object));
-      known.set(change.object.path, hash);
+    if (change.kind === 'deleted' && known.has(change.path)) leaving.add(change.path);
+    else if (change.kind === 'put') {
+      leaving.delete(change.object.path);
+      put(known, change.object, events);
     }
   }
-  return { state: { ...state, known, next, attempts: 0 }, events };
+  return { state: { ...state, known, leaving, next, attempts: 0 }, events };
+}
+
+function stepSettled(state: WatchState): WatchStep {
+  const known = new Map(state.known);
+  for (const path of state.leaving) known.delete(path);
+  const events = [...state.leaving].map((path) => ({ kind: 'gone', path }) as const);
+  return { state: { ...state, known, leaving: new Set() }, events };
+}
+
+/** Notes an object, and tells it if that is news. */
+function put(known: Map<string, string>, { path, text }: ApiObject, events: SourceEvent[]): void {
+  const hash = createHash('sha256').update(text).digest('base64');
+  if (known.get(path) !== hash) events.push({ kind: 'content', path, text, settled: true });
+  known.set(path, hash);
 }
 
 function again(state: WatchState, next: NextRequest, attempts = state.attempts + 1): WatchStep {
   return { state: { ...state, next, attempts }, events: [] };
-}
-
-function contentOf({ path, text }: ApiObject): SourceEvent {
-  return { kind: 'content', path, text, settled: true };
-}
-
-function hashOf(text: string): string {
-  return createHash('sha256').update(text).digest('base64');
 }
 
 /** Resource versions are decimal numbers that compare by size (KEP-5504); others compare as equal. */
