@@ -1,12 +1,17 @@
-import { ServerCredentials } from '@grpc/grpc-js';
-import type { Server } from '@grpc/grpc-js';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { addHealthService, healthServiceName } from '../grpc/health.ts';
-import { createGrpcServer, listenGrpc } from '../grpc/listen.ts';
+import { listenGrpc } from '../grpc/listen.ts';
 import { addReflection } from '../grpc/reflection.ts';
 import { createTlsCredentials } from '../grpc/tls-credentials.ts';
 import { secretTypeUrl } from '../snapshot/publisher.ts';
 import type { Logger } from '../telemetry/log.ts';
-import { addXdsServices, discoveryServices, loadPackageDefinition, typeUrls } from '../xds/index.ts';
+import {
+  addXdsServices,
+  discoveryServices,
+  loadPackageDefinition,
+  typeUrls,
+  xdsServerOptions,
+} from '../xds/index.ts';
 import type { SnapshotStore, XdsObserver } from '../xds/index.ts';
 import type { ServeOptions } from './serve-options.ts';
 
@@ -39,7 +44,7 @@ export async function startXdsEndpoint({
   log,
 }: XdsEndpointOptions): Promise<XdsEndpoint> {
   const definition = loadPackageDefinition();
-  const server = createGrpcServer();
+  const server = new Server(xdsServerOptions());
   const xds = addXdsServices(server, store, {
     groupOf: ({ metadata }) =>
       typeof metadata['mesh'] === 'string' ? metadata['mesh'] : options.defaultMesh,

@@ -35,7 +35,7 @@ describe('a gRPC listener', () => {
   });
 
   it('refuses requests above its limit', async () => {
-    using rig = await startServer({ maxReceiveBytes: 1000 });
+    using rig = await startServer({ maxRequestBytes: 1000 });
     using client = createHealthClient(rig.address);
     assert.equal(await client.check('x'.repeat(900)), status.NOT_FOUND);
     assert.equal(await client.check('x'.repeat(1100)), status.RESOURCE_EXHAUSTED);
@@ -52,7 +52,7 @@ describe('a gRPC listener', () => {
   });
 
   it('ends streams with their connection, age and grace together', async () => {
-    using rig = await startServer({ maxConnectionAge: { ageMs: 100, graceMs: 100 } });
+    using rig = await startServer({ maxConnectionAgeMs: 100, maxConnectionAgeGraceMs: 100 });
     using client = createHealthClient(rig.address);
     using watch = client.watch();
     assert.equal(await watch.next(), 'NOT_SERVING');

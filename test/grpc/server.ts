@@ -1,16 +1,11 @@
-import { Client, ServerCredentials, credentials as channel } from '@grpc/grpc-js';
-import type {
-  ChannelCredentials,
-  Server,
-  ServerCredentials as Credentials,
-  ServiceError,
-} from '@grpc/grpc-js';
+import { Client, Server, ServerCredentials, credentials as channel } from '@grpc/grpc-js';
+import type { ChannelCredentials, ServerCredentials as Credentials, ServiceError } from '@grpc/grpc-js';
 import type { MessageTypeDefinition, PackageDefinition } from '@grpc/proto-loader';
 import { addHealthService, healthServiceName } from '../../src/grpc/health.ts';
 import type { HealthService } from '../../src/grpc/health.ts';
-import { createGrpcServer, listenGrpc } from '../../src/grpc/listen.ts';
-import type { GrpcServerOptions } from '../../src/grpc/listen.ts';
-import { loadPackageDefinition } from '../../src/xds/index.ts';
+import { listenGrpc } from '../../src/grpc/listen.ts';
+import { loadPackageDefinition, xdsServerOptions } from '../../src/xds/index.ts';
+import type { TransportOptions } from '../../src/xds/index.ts';
 
 export const definition: PackageDefinition = loadPackageDefinition();
 
@@ -22,9 +17,9 @@ export interface TestServer extends Disposable {
 }
 
 export async function startServer(
-  options: GrpcServerOptions & { readonly credentials?: Credentials; readonly listen?: string } = {},
+  options: TransportOptions & { readonly credentials?: Credentials; readonly listen?: string } = {},
 ): Promise<TestServer> {
-  const server = createGrpcServer(options);
+  const server = new Server(xdsServerOptions(options));
   const health = addHealthService(server, definition, ['known.Service']);
   const credentials = options.credentials ?? ServerCredentials.createInsecure();
   const address = await listenGrpc(server, options.listen ?? '127.0.0.1:0', credentials);
