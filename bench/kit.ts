@@ -23,7 +23,8 @@ export function percentile(values: readonly number[], share: number): number {
 }
 
 function at(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
+  // Nearest rank: the smallest value that at least this share of all is not above.
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
 }
 
 /** Milliseconds of CPU that this process spends on a call. */
