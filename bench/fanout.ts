@@ -31,7 +31,13 @@ const { values: flags } = parseArgs({
 });
 const numbers = (text: string): readonly number[] => text.split(',').map(Number);
 const profiling: Readonly<Record<string, string>> =
-  flags.profile === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${flags.profile}` };
+  flags.profile === undefined
+    ? {}
+    : {
+        NODE_OPTIONS: flags.profile.startsWith('-')
+          ? flags.profile
+          : `--cpu-prof --cpu-prof-dir=${flags.profile}`,
+      };
 
 const captured = flags.node.split(',').some((mode) => mode !== 'bare') ? await captureNode() : undefined;
 const peer = flags.only === 'meshtrust' ? undefined : await goControlPlane();

@@ -14,6 +14,7 @@ import {
 } from '../xds/index.ts';
 import type { SnapshotStore, XdsObserver } from '../xds/index.ts';
 import type { ServeOptions } from './serve-options.ts';
+import { tuneHeap } from './tune-heap.ts';
 
 export interface XdsEndpointOptions {
   readonly options: Pick<ServeOptions, 'defaultMesh' | 'maxNames' | 'tls' | 'version' | 'xdsListen'>;
@@ -43,6 +44,7 @@ export async function startXdsEndpoint({
   observer,
   log,
 }: XdsEndpointOptions): Promise<XdsEndpoint> {
+  tuneHeap();
   const definition = loadPackageDefinition();
   const server = new Server(xdsServerOptions());
   const xds = addXdsServices(server, store, {
