@@ -21,7 +21,7 @@ export const skip: string | false =
 export const crd: string = fileURLToPath(
   new URL('../../deploy/crd/meshtrusts.kuma.io.yaml', import.meta.url),
 );
-const rbac = fileURLToPath(new URL('../../deploy/kustomize/rbac.yaml', import.meta.url));
+const manifests = fileURLToPath(new URL('../../deploy/kustomize', import.meta.url));
 export const namespace = 'kuma-system';
 
 /** A trust domain of a test with its CA and a client. */
@@ -78,7 +78,7 @@ export async function startStage(): Promise<Stage> {
     (await cluster.kubectl(['--namespace', namespace, ...command.split(' ')], input)).stdout;
   await kubectl(`create namespace ${namespace}`);
   await installCrd(kubectl);
-  const grant = async (): Promise<void> => void (await kubectl(`apply -f ${rbac}`));
+  const grant = async (): Promise<void> => void (await kubectl(`apply -k ${manifests}`));
   await grant();
   const token = (): Promise<string> => cluster.tokenOf(namespace, 'meshtrust');
   const account = await cluster.writeKubeconfig('meshtrust', await token());

@@ -1,0 +1,29 @@
+# syntax=docker/dockerfile:1
+
+# The program and its production dependencies, built on the current LTS of Node.js.
+FROM node:26-bookworm-slim AS build
+WORKDIR /build
+COPY package.json package-lock.json ./
+# No install scripts: what the lock file names is unpacked, nothing of it is run. (The dev dependency `node` has
+# one; here Node.js is the image's own.)
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY tsconfig.json tsconfig.build.json ./
+COPY src src
+RUN npm run build
+RUN npm prune --omit=dev --ignore-scripts --no-audit --no-fund
+
+# No shell, no package manager, no npm: Node.js, the program, and what it needs.
+FROM gcr.io/distroless/cc-debian12:nonroot
+COPY --from=build /usr/local/bin/node /usr/local/bin/node
+WORKDIR /app
+COPY --from=build /build/node_modules node_modules
+COPY --from=build /build/dist dist
+COPY package.json LICENSE ./
+COPY bin bin
+COPY proto proto
+ENV NODE_ENV=production
+# Numbers, so that runAsNonRoot can be checked. Nothing is written: the root file system may be read-only.
+USER 65532:65532
+EXPOSE 5678 5680
+ENTRYPOINT ["/usr/local/bin/node", "/app/bin/meshtrust.js"]
+CMD ["serve", "--kubernetes", "--xds-listen=0.0.0.0:5678"]

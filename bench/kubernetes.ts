@@ -1,0 +1,132 @@
+/**
+ * How soon trust from a real API server is served, and how soon a change of it is at an Envoy.
+ *
+ *     node bench/kubernetes.ts [--objects=5000] [--changes=100]
+ */
+import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+
+import { startChild } from '../test/kit/child.ts';
+import { startEnvoy } from '../test/kit/envoy.ts';
+import { findEnvoy } from '../test/kit/find-envoy.ts';
+import { findKubernetes, startKubernetes } from '../test/kit/kubernetes.ts';
+import { freePort } from '../test/kit/free-port.ts';
+import { startMeshtrust } from '../test/kit/meshtrust.ts';
+import { poll } from '../test/kit/poll.ts';
+import { untilDecision } from '../test/kit/tls-client.ts';
+import { listOf, makeDomain, meshTrust } from '../test/kubernetes/stage.ts';
+import { machine, percentile, report, row } from './kit.ts';
+
+const { values } = parseArgs({
+  options: {
+    objects: { type: 'string', default: '5000' },
+    changes: { type: 'string', default: '100' },
+    write: { type: 'boolean' },
+  },
+});
+const [objects, changes] = [Number(values.objects), Number(values.changes)];
+/** Objects of one mesh: the names of all its authorities must fit into a handshake. */
+const perMesh = 50;
+const crd = new URL('../deploy/crd/meshtrusts.kuma.io.yaml', import.meta.url).pathname;
+
+const [kubernetes, envoyFound] = [await findKubernetes(), await findEnvoy('newest')];
+if (kubernetes.kind === 'missing') throw new Error(kubernetes.reason);
+if (envoyFound.kind === 'missing') throw new Error(envoyFound.reason);
+await using cluster = await startKubernetes(kubernetes.paths);
+const kubectl = async (command: string, input?: string): Promise<void> =>
+  void (await cluster.kubectl(['--namespace', 'kuma-system', ...command.split(' ')], input));
+await kubectl('create namespace kuma-system');
+await kubectl(`apply -f ${crd}`);
+await kubectl('wait --for=condition=Established --timeout=30s crd/meshtrusts.kuma.io');
+
+for (let from = 0; from < objects; from += 250) {
+  const texts = Array.from({ length: Math.min(250, objects - from) }, (_, index) =>
+    meshTrust(makeDomain(`domain-${from + index}.test`), `mesh-${Math.floor((from + index) / perMesh)}`),
+  );
+  await kubectl('create -f -', listOf(...texts));
+}
+const [old, renewed] = [makeDomain('changing.test'), makeDomain('changing.test')];
+await kubectl('apply -f -', meshTrust(old));
+
+const startedAt = performance.now();
+await using meshtrust = await startMeshtrust({
+  dirs: [],
+  args: ['--kubernetes', `--kubeconfig=${cluster.kubeconfig}`],
+});
+const readyMs = performance.now() - startedAt;
+const residentMb = await residentMegabytes();
+
+await using envoy = await startEnvoy({
+  path: envoyFound.path,
+  transport: 'delta-ads',
+  xdsPort: meshtrust.xdsPort,
+});
+// Without the start of a kubectl for each change: one that stays, and speaks for whoever asks it.
+const proxyPort = await freePort();
+await using _proxy = await startChild(kubernetes.paths.kubectl, [
+  `--kubeconfig=${cluster.kubeconfig}`,
+  'proxy',
+  `--port=${proxyPort}`,
+]);
+const url = `http://127.0.0.1:${proxyPort}/apis/kuma.io/v1alpha1/namespaces/kuma-system/meshtrusts/${old.name}`;
+await poll('the proxy', () =>
+  fetch(url).then(
+    () => true,
+    () => undefined,
+  ),
+);
+const patch = async (body: string): Promise<void> => {
+  const headers = { 'content-type': 'application/merge-patch+json' };
+  const answer = await fetch(url, { method: 'PATCH', headers, body });
+  if (!answer.ok) throw new Error(`${answer.status}: ${await answer.text()}`);
+};
+const apply = (text: string): Promise<void> => kubectl('apply -f -', text);
+
+const applied = await timeChanges(apply);
+const patched = await timeChanges(patch);
+
+/** Changes the CA to and fro, waiting for the decision each time. */
+async function timeChanges(
+  write: (text: string) => Promise<void>,
+): Promise<{ readonly decided: readonly number[]; readonly written: readonly number[] }> {
+  const [decided, written]: [number[], number[]] = [[], []];
+  await apply(meshTrust(old));
+  for (let change = 0; change < changes; change++) {
+    const [next, before] = change % 2 === 0 ? [renewed, old] : [old, renewed];
+    await untilDecision(envoy.port, before.client, 'accepted');
+    // Single changes, not a burst: those that follow within 50 ms are joined.
+    await delay(100);
+    const at = performance.now();
+    const writing = write(meshTrust(next)).then(() => performance.now() - at);
+    await untilDecision(envoy.port, next.client, 'accepted');
+    decided.push(performance.now() - at);
+    written.push(await writing);
+  }
+  return { decided, written };
+}
+
+const figures = (times: readonly number[]): readonly string[] =>
+  [0.5, 0.99, 1].map((share) => `${percentile(times, share).toFixed(0)} ms`);
+report([
+  '# From a real API server',
+  '',
+  `${machine()}. kube-apiserver, etcd, kubectl, Envoy and meshtrust share the machine.`,
+  '',
+  `With ${objects + 1} MeshTrusts in the cluster, ready ${(readyMs / 1000).toFixed(1)} s after the start, at ${residentMb} MB resident.`,
+  '',
+  row('', 'p50', 'p99', 'max'),
+  row('---', '---', '---', '---'),
+  row(
+    `start of \`kubectl apply\` to the new decision of an Envoy (${changes} changes)`,
+    ...figures(applied.decided),
+  ),
+  row('start to end of that `kubectl apply`', ...figures(applied.written)),
+  row(`patch request to the new decision of an Envoy (${changes} changes)`, ...figures(patched.decided)),
+  row('patch request to its answer', ...figures(patched.written)),
+]);
+
+async function residentMegabytes(): Promise<number> {
+  const status = await readFile(`/proc/${meshtrust.pid}/status`, 'utf8');
+  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1000);
+}
