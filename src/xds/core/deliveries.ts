@@ -3,7 +3,7 @@ import type { Versioned } from './content-version.ts';
 import type { Due, Item } from './choose.ts';
 import type { Refusals, Verdict } from './refusals.ts';
 import type { ErrorDetail, Protocol } from './request.ts';
-import type { Resource } from './resource.ts';
+import type { Resource, ResourceSet } from './resource.ts';
 import type { Observe } from './session-event.ts';
 
 /** One name in a response. */
@@ -24,6 +24,8 @@ export interface DeliveryOptions {
   readonly refusals: Refusals;
   /** False for names that need not be kept once the client knows that they do not exist. */
   readonly keeps: (name: string) => boolean;
+  /** What the client gets of a set for a name. */
+  readonly target: (set: ResourceSet, name: string) => Resource | undefined;
   readonly observe: Observe;
 }
 
@@ -45,7 +47,7 @@ export interface Deliveries {
   /** True while an answer to the client's asking is still to be sent. */
   owed(name: string): boolean;
   /** What the next response carries. The caller must say with `sent` under which nonce it went out. */
-  next(target: (name: string) => Resource | undefined, now: number): readonly Delivery[] | undefined;
+  next(set: ResourceSet, now: number): readonly Delivery[] | undefined;
   sent(nonce: string, deliveries: readonly Delivery[], now: number): void;
   /** An ACK, or with an error a NACK. False: the nonce is not that of an unanswered response. */
   settle(nonce: string, error: ErrorDetail | undefined, now: number): boolean;
@@ -57,7 +59,7 @@ const rank: Readonly<Record<Due, number>> = { nothing: 0, change: 1, restore: 2,
 
 /** Makes the delivery state of one type on one stream. */
 export function createDeliveries(options: DeliveryOptions): Deliveries {
-  const { protocol, typeUrl, singly, ackTimeoutMs, refusals, keeps, observe } = options;
+  const { protocol, typeUrl, singly, ackTimeoutMs, refusals, keeps, target, observe } = options;
   const items = new Map<string, Item>();
   const due = new Set<string>();
   const unanswered = new Map<string, readonly Delivery[]>();
@@ -138,9 +140,11 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
 
   /** A client that never answers must not make this grow; what it answers this late counts as stale. */
   function forgetOldest(): void {
+    const most = 2 * items.size + 64;
+    if (unanswered.size <= most) return;
     for (const nonce of unanswered.keys()) {
-      if (unanswered.size <= 2 * items.size + 64) return;
       unanswered.delete(nonce);
+      if (unanswered.size <= most) return;
     }
   }
 
@@ -172,13 +176,15 @@ export function createDeliveries(options: DeliveryOptions): Deliveries {
     },
     inFlight: (name) => items.get(name)?.inFlight !== undefined,
     owed: (name) => items.get(name)?.due === 'answer',
-    next(target, now) {
-      const batch: Delivery[] = [];
+    next(set, now) {
       wakeAt = undefined;
+      // Asked after each write and each request, and nearly always so.
+      if (due.size === 0) return undefined;
+      const batch: Delivery[] = [];
       for (const name of due) {
         const item = items.get(name);
         if (item === undefined || heldBack(item, now)) continue;
-        const resource = target(name);
+        const resource = target(set, name);
         const verdict = verdictOf(resource, now);
         if (verdict !== 'clear') wayBack(item, now);
         const choice = choose(item, resource, verdict, protocol);

@@ -4,7 +4,6 @@ import type { NamedType } from './named-type.ts';
 import type { DeltaRequest } from './request.ts';
 import type { ResourceSet } from './resource.ts';
 import type { RequestKind } from './session-event.ts';
-import { outgoing } from './type-state.ts';
 import type { TypeContext, TypeState } from './type-state.ts';
 import { wildcard } from './wildcard.ts';
 
@@ -40,12 +39,17 @@ export function createDeltaType(context: TypeContext, first: DeltaRequest): Type
       if (set !== undefined) named.expand(set);
       const next = named.next(set, now);
       if (next === undefined) return undefined;
-      const response = outgoing(context, {
-        typeUrl: context.typeUrl,
-        version: set === undefined ? '' : versionOf(next, set),
-        resources: next.flatMap(({ resource }) => resource ?? []),
-        removed: next.filter(isRemoval).map(({ name }) => name),
-      });
+      const version = set === undefined ? '' : versionOf(next, set);
+      const only = next.length === 1 ? next[0]?.resource : undefined;
+      const response =
+        only === undefined
+          ? context.frame({
+              typeUrl: context.typeUrl,
+              version,
+              resources: next.flatMap(({ resource }) => resource ?? []),
+              removed: next.filter(isRemoval).map(({ name }) => name),
+            })
+          : context.frameOfOne(version, only);
       named.sent(response.nonce, next, now);
       return response;
     },

@@ -5,7 +5,7 @@ import type { Protocol } from './request.ts';
 import type { Resource } from './resource.ts';
 
 /** An encoded response. One frame goes to every stream that gets the same content. */
-export interface Frame {
+export interface Frame extends ResponseContent {
   /** Grows from frame to frame in a process. */
   readonly sequence: number;
   readonly nonce: string;
@@ -22,6 +22,8 @@ export interface Frames {
    * never comes twice on a stream, although streams share frames.
    */
   get(protocol: Protocol, content: ResponseContent, after: number): Frame;
+  /** The same for one resource alone, without a content to be made for each stream. */
+  one(protocol: Protocol, typeUrl: string, version: string, resource: Resource, after: number): Frame;
 }
 
 const grpcHeaderLength = 5;
@@ -42,29 +44,50 @@ const framesPerResource = 4;
  */
 export function createFrames(instance: string, identifier: string): Frames {
   let last = 0;
-  const shared = new WeakMap<Resource, Map<string, Frame>>();
+  const shared = new WeakMap<Resource, SharedFrame[]>();
 
   function encode(protocol: Protocol, content: ResponseContent): Frame {
     last += 1;
     const nonce = `${instance}-${last.toString(36)}`;
     const framed = withGrpcHeader(encodeResponse(protocol, content, nonce, identifier));
-    return { sequence: last, nonce, bytes: framed.subarray(grpcHeaderLength), framed };
+    return { ...content, sequence: last, nonce, bytes: framed.subarray(grpcHeaderLength), framed };
+  }
+
+  function one(
+    protocol: Protocol,
+    typeUrl: string,
+    version: string,
+    resource: Resource,
+    after: number,
+  ): Frame {
+    let frames = shared.get(resource);
+    if (frames === undefined) shared.set(resource, (frames = []));
+    const at = frames.findIndex(
+      (known) =>
+        known.frame.version === version && known.protocol === protocol && known.frame.typeUrl === typeUrl,
+    );
+    const known = frames[at]?.frame;
+    if (known !== undefined && known.sequence > after) return known;
+    const frame = encode(protocol, { typeUrl, version, resources: [resource], removed: [] });
+    if (at >= 0) frames.splice(at, 1);
+    frames.unshift({ protocol, frame });
+    if (frames.length > framesPerResource) frames.pop();
+    return frame;
   }
 
   return {
+    one,
     get(protocol, content, after) {
-      const only = content.resources.length === 1 ? content.resources[0] : undefined;
-      if (only === undefined || content.removed.length > 0) return encode(protocol, content);
-      const frames = shared.get(only) ?? new Map<string, Frame>();
-      shared.set(only, frames);
-      const key = JSON.stringify([protocol, content.typeUrl, content.version]);
-      const known = frames.get(key);
-      if (known !== undefined && known.sequence > after) return known;
-      const frame = encode(protocol, content);
-      frames.delete(key);
-      frames.set(key, frame);
-      if (frames.size > framesPerResource) frames.delete(frames.keys().next().value ?? key);
-      return frame;
+      const { typeUrl, version, resources, removed } = content;
+      const [only] = resources;
+      return only === undefined || resources.length > 1 || removed.length > 0
+        ? encode(protocol, content)
+        : one(protocol, typeUrl, version, only, after);
     },
   };
+}
+
+interface SharedFrame {
+  readonly protocol: Protocol;
+  readonly frame: Frame;
 }

@@ -1,11 +1,11 @@
 import { combinedVersion } from './content-version.ts';
+import type { Frame } from './frames.ts';
 import type { SotwRequest } from './request.ts';
 import { lookup, wildcardNames } from './resource.ts';
 import type { Resource, ResourceSet } from './resource.ts';
 import type { RequestKind } from './session-event.ts';
 import { createSotwNames, isRepeat } from './sotw-names.ts';
-import { outgoing } from './type-state.ts';
-import type { FramedOutgoing, TypeContext, TypeState } from './type-state.ts';
+import type { TypeContext, TypeState } from './type-state.ts';
 
 /**
  * One type on a SotW stream whose every response is the full state: what is left out is deleted. All names
@@ -89,8 +89,8 @@ export function createFullStateType(context: TypeContext, first: SotwRequest): T
     }
   }
 
-  function send(resources: readonly Resource[], version: string, now: number): FramedOutgoing {
-    const response = outgoing(context, { typeUrl, version, resources, removed: [] });
+  function send(resources: readonly Resource[], version: string, now: number): Frame {
+    const response = context.frame({ typeUrl, version, resources, removed: [] });
     settled();
     owesUnsetAnswer = false;
     held = version;

@@ -44,6 +44,7 @@ export function createNamedType(
     ackTimeoutMs,
     refusals,
     keeps: (name) => names.has(name),
+    target: (set, name) => target(set, name),
     observe,
   });
   let all = false;
@@ -109,7 +110,7 @@ export function createNamedType(
     },
     next(set, now) {
       if (set === undefined) return owesUnsetAnswer ? [] : undefined;
-      const next = deliveries.next((name) => target(set, name), now);
+      const next = deliveries.next(set, now);
       return next ?? (owesWildcardAnswer ? [] : undefined);
     },
     sent(nonce, sent, now) {

@@ -1,5 +1,5 @@
 import { createDeltaType } from './delta-type.ts';
-import type { Frames } from './frames.ts';
+import type { Frame, Frames } from './frames.ts';
 import { createFullStateType } from './full-state-type.ts';
 import type { RefusalMemory } from './refusal-memory.ts';
 import { createRefusals } from './refusals.ts';
@@ -10,7 +10,7 @@ import type { Observe } from './session-event.ts';
 import type { Change, SnapshotView } from './snapshot-store.ts';
 import { createSotwType } from './sotw-type.ts';
 import { fullStateTypeUrls } from './type-urls.ts';
-import type { FramedOutgoing, TypeContext, TypeOptions, TypeState } from './type-state.ts';
+import type { TypeContext, TypeOptions, TypeState } from './type-state.ts';
 
 /** What a peer may make a stream hold. */
 export interface StreamLimits {
@@ -63,7 +63,7 @@ export interface Session<Request extends XdsRequest> {
    * request and change, when the clock reaches `wakeAt`, and only while the transport takes more: so a slow
    * reader is owed the newest state and nothing is queued for it.
    */
-  take(now: number): FramedOutgoing | undefined;
+  take(now: number): Frame | undefined;
   /** When `take` may have more to give although nothing happens, in ms. */
   readonly wakeAt: number | undefined;
   /** What the first request said; undefined before it. */
@@ -122,14 +122,17 @@ function createSession<Request extends XdsRequest>(
         ackTimeoutMs: limits.ackTimeoutMs,
         refusals: known,
         observe,
-        frame(content) {
-          const frame = frames.get(protocol, content, lastSequence);
-          lastSequence = frame.sequence;
-          return frame;
-        },
+        frame: (content) => used(frames.get(protocol, content, lastSequence)),
+        frameOfOne: (version, resource) =>
+          used(frames.one(protocol, typeUrl, version, resource, lastSequence)),
       },
       first,
     );
+  }
+
+  function used(frame: Frame): Frame {
+    lastSequence = frame.sequence;
+    return frame;
   }
 
   /** A request that ends the stream must leave no trace, so all of it is checked first. */
@@ -149,8 +152,9 @@ function createSession<Request extends XdsRequest>(
     if (longestName(request, typeUrl, nodeId) > limits.nameLength) {
       return { code: 'INVALID_ARGUMENT', message: `a name is longer than ${limits.nameLength} characters` };
     }
-    const names = nameCount(request, typeUrl);
-    return names > limits.names
+    // An ACK, mostly: without names there are not more of them than before.
+    if (namesOf(request).length === 0) return undefined;
+    return nameCount(request, typeUrl) > limits.names
       ? { code: 'RESOURCE_EXHAUSTED', message: `more than ${limits.names} resource names on one stream` }
       : undefined;
   }

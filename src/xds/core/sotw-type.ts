@@ -6,7 +6,6 @@ import type { SotwRequest } from './request.ts';
 import type { ResourceSet } from './resource.ts';
 import type { RequestKind } from './session-event.ts';
 import { createSotwNames, isRepeat } from './sotw-names.ts';
-import { outgoing } from './type-state.ts';
 import type { TypeContext, TypeState } from './type-state.ts';
 
 /**
@@ -47,7 +46,7 @@ export function createSotwType(context: TypeContext, first: SotwRequest): TypeSt
       }
       const next = named.next(set, now);
       if (next === undefined) return undefined;
-      const response = outgoing(context, {
+      const response = context.frame({
         typeUrl: context.typeUrl,
         version: set === undefined ? '' : versionAfter(next, set),
         resources: next.flatMap(({ resource }) => resource ?? []),

@@ -2,7 +2,7 @@ import type { ResponseContent } from './encode.ts';
 import type { Frame } from './frames.ts';
 import type { Refusals } from './refusals.ts';
 import type { DeltaRequest, SotwRequest } from './request.ts';
-import type { ResourceSet } from './resource.ts';
+import type { Resource, ResourceSet } from './resource.ts';
 import type { Observe, RequestKind } from './session-event.ts';
 import type { Change } from './snapshot-store.ts';
 
@@ -32,12 +32,6 @@ export interface Outgoing extends ResponseContent {
   readonly bytes: Uint8Array;
 }
 
-/** The same, as transports take it. */
-export interface FramedOutgoing extends Outgoing {
-  /** The bytes with gRPC's header before them. Shared between streams: never write to them. */
-  readonly framed: Uint8Array;
-}
-
 /** What the state of one type is made with. */
 export interface TypeContext {
   readonly typeUrl: string;
@@ -47,6 +41,8 @@ export interface TypeContext {
   readonly observe: Observe;
   /** Encodes a response; its nonce was not used on the stream before. */
   readonly frame: (content: ResponseContent) => Frame;
+  /** The same for one resource alone. */
+  readonly frameOfOne: (version: string, resource: Resource) => Frame;
 }
 
 /** One type on one stream: what is subscribed to, and what of it is still to be sent. */
@@ -55,17 +51,11 @@ export interface TypeState<Request extends SotwRequest | DeltaRequest> {
   /** The set is what the change led to. */
   changed(change: Change, set: ResourceSet | undefined): void;
   /** The next response, from the set as it is now, or undefined when nothing is to be sent. */
-  take(set: ResourceSet | undefined, now: number): FramedOutgoing | undefined;
+  take(set: ResourceSet | undefined, now: number): Frame | undefined;
   /** Names subscribed to. */
   readonly size: number;
   /** How many that would be after a request. */
   sizeAfter(request: Request): number;
   /** When a change that is held back may go out without an answer to the one before it, in ms. */
   readonly wakeAt: number | undefined;
-}
-
-/** Encodes a response and puts down what it says beside its bytes. */
-export function outgoing(context: TypeContext, content: ResponseContent): FramedOutgoing {
-  const { nonce, bytes, framed } = context.frame(content);
-  return { ...content, nonce, bytes, framed };
 }

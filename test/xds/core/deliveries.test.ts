@@ -4,6 +4,7 @@ import { createDeliveries } from '../../../src/xds/core/deliveries.ts';
 import type { Deliveries } from '../../../src/xds/core/deliveries.ts';
 import { createRefusalMemory } from '../../../src/xds/core/refusal-memory.ts';
 import type { RefusalMemory } from '../../../src/xds/core/refusal-memory.ts';
+import { createResourceSet, lookup } from '../../../src/xds/core/resource.ts';
 import { createRefusals } from '../../../src/xds/core/refusals.ts';
 import { resource } from '../vocabulary.ts';
 
@@ -18,14 +19,15 @@ function deliveriesOf(memory: RefusalMemory, singly = true): Deliveries {
     ackTimeoutMs: 5_000,
     refusals: createRefusals(memory, 'node'),
     keeps: () => false,
+    target: lookup,
     observe: () => undefined,
   });
 }
 
 /** Sends what is due, and tells it. */
 function send(deliveries: Deliveries, nonce: string, version: string | undefined): string | undefined {
-  const target = version === undefined ? undefined : resource('a', version);
-  const next = deliveries.next(() => target, 0);
+  const set = createResourceSet(version === undefined ? [] : [resource('a', version)]);
+  const next = deliveries.next(set, 0);
   if (next === undefined) return undefined;
   deliveries.sent(nonce, next, 0);
   return next.map((delivery) => delivery.resource?.version ?? 'removed').join();
