@@ -71,7 +71,7 @@ export async function startXdsEndpoint({
       health.drain();
       await xds.drain(graceMs);
       health.close();
-      await shutDown(server);
+      await shutDown(server, address);
       tls?.close();
     },
   };
@@ -81,11 +81,13 @@ export async function startXdsEndpoint({
 const lastWordsMs = 1000;
 
 /** Lets go of connections once what was written has gone out; of those that do not read, after a while. */
-async function shutDown(server: Server): Promise<void> {
+async function shutDown(server: Server, address: string): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, lastWordsMs);
   server.tryShutdown(() => resolve());
   await promise;
   clearTimeout(timer);
+  // Without channelz this alone finds the connections that are left.
+  server.drain(address, 0);
   server.forceShutdown();
 }
