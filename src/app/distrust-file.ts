@@ -2,7 +2,8 @@ import { watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { Logger } from '../telemetry/log.ts';
-import { readDistrust } from './distrust.ts';
+import { distrustSettleMs, readDistrust, rereadDistrust } from './distrust.ts';
+import type { DistrustState } from './distrust.ts';
 
 export interface DistrustFile {
   /** The hashes of the list as it was read at the start. */
@@ -23,42 +24,64 @@ export async function followDistrustFile(
   log: Logger,
   onChange: (hashes: ReadonlySet<string>) => void,
 ): Promise<DistrustFile> {
-  let text = await readFile(path, 'utf8');
-  const first = readDistrust(text);
-  if (first.kind === 'invalid') throw new Error(`${path}:${first.line}: not a SHA-256 in hex`);
+  const first = await readFirst(path);
+  let state: DistrustState = { hashes: first };
+  let settling: NodeJS.Timeout | undefined;
+  let closed = false;
 
-  const reread = async (): Promise<void> => {
-    try {
-      const next = await readFile(path, 'utf8');
-      if (next === text) return;
-      const reading = readDistrust(next);
-      if (reading.kind === 'invalid') throw new Error(`line ${reading.line} is not a SHA-256 in hex`);
-      text = next;
-      log.warn(
-        { event: 'distrust', hashes: reading.hashes.size },
-        `the distrust list has ${reading.hashes.size} hashes`,
-      );
-      onChange(reading.hashes);
-    } catch (error) {
+  const take = (next: DistrustState): void => {
+    const before = state;
+    state = next;
+    if (next.refused !== undefined && next.refused !== before.refused) {
       log.error(
-        { event: 'distrust-refused', err: error },
-        `${path} cannot be used; the list before stays in force`,
+        { event: 'distrust-refused', path, reason: next.refused },
+        `${path} cannot be used: ${next.refused}; the list before stays in force`,
       );
     }
+    if (next.hashes !== before.hashes) {
+      const { size } = next.hashes;
+      log.warn({ event: 'distrust', hashes: size }, `the distrust list has ${size} hashes`);
+      onChange(next.hashes);
+    }
+    clearTimeout(settling);
+    if (next.shorter !== undefined) settling = setTimeout(reread, distrustSettleMs);
   };
+  const readOnce = async (): Promise<void> => {
+    const text = await readFile(path, 'utf8').catch((error: unknown) => error);
+    if (closed) return;
+    if (typeof text === 'string') take(rereadDistrust(state, text, performance.now()));
+    else take({ hashes: state.hashes, refused: String(text) });
+  };
+  // One after the other: an older reading must not come in after a newer one.
+  let reading = Promise.resolve();
+  const reread = (): void => {
+    reading = reading.then(readOnce);
+  };
+
   // The directory, since editors and mounted ConfigMaps replace the file.
   const watcher = watch(dirname(path), (_, name) => {
-    if (name === null || name === basename(path) || name.startsWith('..')) void reread();
+    if (name === null || name === basename(path) || name.startsWith('..')) reread();
   });
   watcher.on('error', (error) =>
     log.error({ event: 'distrust-unwatched', err: error }, `${path} is no longer watched`),
   );
-  const timer = setInterval(() => void reread(), rereadMs);
+  const timer = setInterval(reread, rereadMs);
   return {
-    hashes: first.hashes,
+    hashes: first,
     close: () => {
+      closed = true;
       watcher.close();
       clearInterval(timer);
+      clearTimeout(settling);
     },
   };
+}
+
+async function readFirst(path: string): Promise<ReadonlySet<string>> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new Error(`the distrust list cannot be read: ${String(error)}`, { cause: error });
+  });
+  const reading = readDistrust(text);
+  if (reading.kind === 'invalid') throw new Error(`${path}:${reading.line}: not a SHA-256 in hex`);
+  return reading.hashes;
 }
