@@ -7,6 +7,7 @@ import { createPublisher } from '../snapshot/publisher.ts';
 import { combineObservers } from '../telemetry/combine-observers.ts';
 import { createEventLog } from '../telemetry/log-events.ts';
 import { createLogger } from '../telemetry/log.ts';
+import type { Logger } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { createProxyCensus } from '../telemetry/proxy-census.ts';
 import { createAnchorReader } from '../x509/anchor-reader.ts';
@@ -103,7 +104,7 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
   cleanup.defer(() => distrust?.close());
   cleanup.defer(() => lastGood?.flush());
   if (distrust !== undefined) pipeline.setPolicy(policyOf(distrust.hashes));
-  await restore(lastGood, pipeline);
+  await restore(lastGood, pipeline, new Set(sources.map(({ name }) => name)), log);
 
   const edgeInput = { view, metrics, log, draining: () => signal.aborted, now: systemClock.monotonic };
   const admin = createAdminServer({
@@ -154,9 +155,21 @@ function keep(
   for (const path of paths) store.save({ source, path, grants: pipeline.grantsOf(source, path) });
 }
 
-async function restore(store: LastGoodStore | undefined, pipeline: Pipeline): Promise<void> {
-  const states = await store?.load();
+async function restore(
+  store: LastGoodStore | undefined,
+  pipeline: Pipeline,
+  sources: ReadonlySet<string>,
+  log: Logger,
+): Promise<void> {
+  const states = await store?.load().catch((error: unknown) => {
+    throw new Error(`the state directory cannot be used: ${String(error)}`, { cause: error });
+  });
   for (const [source, group] of Map.groupBy(states ?? [], (state) => state.source)) {
+    if (!sources.has(source)) {
+      const text = `what was kept of ${source} is left out: it is no longer among the sources`;
+      log.warn({ event: 'state-dir', source, paths: group.length }, text);
+      continue;
+    }
     pipeline.restore(
       source,
       group.map(({ path, grants }) => ({ kind: 'restored', path, grants })),
