@@ -1,9 +1,20 @@
+import { constants } from 'node:os';
 import { runProgram } from './cli/program.ts';
 
 // The only file that touches the process: arguments and environment in, exit code out, signals to aborts.
 const stop = new AbortController();
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  process.once(signal, () => stop.abort(signal));
+  process.on(signal, () => {
+    // Whoever asks a second time does not want to wait. Not left to the kernel: it spares a process 1.
+    if (stop.signal.aborted) process.exit(128 + constants.signals[signal]);
+    stop.abort(signal);
+  });
+}
+for (const stream of [process.stdout, process.stderr]) {
+  // `meshtrust validate … | head`, or a reader of the log that went away: nobody is left to be told.
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
 }
 process.exitCode = await runProgram({
   args: process.argv.slice(2),
