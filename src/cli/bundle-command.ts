@@ -24,7 +24,7 @@ export function addBundleCommand(program: Command, io: CommandIo, done: (code: n
     .command('bundle')
     .description('print what would be served: trust domains, anchors, findings')
     .argument('<path...>', 'files or directories')
-    .option('--mesh <name>', 'the mesh to print; the default mesh if not given')
+    .addOption(flag('mesh'))
     .addOption(flag('output'))
     .addOption(flag('refuseIntermediates'))
     .addOption(flag('rootTrustDomain'));

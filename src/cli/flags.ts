@@ -1,5 +1,9 @@
 import { delimiter } from 'node:path';
+import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
+import { parseTrustDomain } from '../model/trust-domain.ts';
+import { parseListenAddress } from '../net/listen-address.ts';
+import { CommandError, exitCode } from './exit-code.ts';
 
 /**
  * Every flag, once: the commands, the environment, and the table in the README all come from here.
@@ -46,6 +50,8 @@ const table = {
   cacheBytes: ['--cache-bytes <number>', 'bound of the certificate cache', '67108864'],
   caMetrics: ['--no-ca-metrics', 'leave out the metrics of each single authority'],
   server: ['--server <url>', 'the running server that a command asks', 'http://127.0.0.1:5680'],
+  mesh: ['--mesh <name>', 'the mesh to print; the default mesh if not given'],
+  strict: ['--strict', 'exit 1 on warnings as well'],
   output: ['-o, --output <format>', 'text or json', 'text'],
   logLevel: ['--log-level <level>', 'debug, info, warn or error', 'info'],
   logFormat: ['--log-format <format>', 'json, pretty, or auto: pretty on a terminal', 'auto'],
@@ -54,6 +60,10 @@ const table = {
 export type FlagName = keyof typeof table;
 
 const parsers: Partial<Record<FlagName, (text: string) => unknown>> = {
+  xdsListen: parseAddress,
+  adminListen: parseAddress,
+  probeListen: parseAddress,
+  rootTrustDomain: parseRoot,
   guardHold: parseDuration,
   drainGrace: parseDuration,
   maxDocumentBytes: parseCount,
@@ -68,10 +78,10 @@ const choices: Partial<Record<FlagName, readonly string[]>> = {
   logFormat: ['json', 'pretty', 'auto'],
 };
 
-/** The option of a flag, with its environment variable and default. */
+/** The option of a flag, with its default; its environment variable is read by `readEnvironment`. */
 export function flag(name: FlagName): Option {
   const [flags, description, fallback] = table[name] as readonly [string, string, string?];
-  const option = new Option(flags, description).env(environmentVariable(name));
+  const option = new Option(flags, `${description} (env: ${environmentVariable(name)})`);
   const allowed = choices[name];
   if (allowed !== undefined) option.choices(allowed);
   const parser = parsers[name];
@@ -84,6 +94,37 @@ export function flag(name: FlagName): Option {
     ]);
   if (fallback !== undefined) option.default(parser === undefined ? fallback : parser(fallback), fallback);
   return option;
+}
+
+/**
+ * Sets what the command line leaves out from the environment. Not by commander's own `env`, to which
+ * `MESHTRUST_KUBERNETES=false` means yes and an empty variable a value. Empty is unset.
+ * @throws {CommandError} (usage) if a variable has a value that its flag does not take.
+ */
+export function readEnvironment(command: Command, env: Readonly<Record<string, string | undefined>>): void {
+  for (const option of command.options) {
+    const key = option.attributeName();
+    if (!isFlagName(key) || command.getOptionValueSource(key) === 'cli') continue;
+    const variable = environmentVariable(key);
+    const text = env[variable];
+    if (text === undefined || text === '') continue;
+    command.setOptionValueWithSource(key, valueOf(option, variable, text), 'env');
+  }
+}
+
+function valueOf(option: Option, variable: string, text: string): unknown {
+  try {
+    if (option.isBoolean()) return parseSwitch(text);
+    if (option.negate) return !parseSwitch(text);
+    return option.parseArg === undefined ? text : option.parseArg(text, undefined);
+  } catch (error) {
+    if (!(error instanceof InvalidArgumentError)) throw error;
+    throw new CommandError(exitCode.usage, `the variable ${variable}: ${error.message}`);
+  }
+}
+
+function isFlagName(key: string): key is FlagName {
+  return Object.hasOwn(table, key);
 }
 
 /** All flags in the order of the table, for documentation. */
@@ -113,6 +154,27 @@ export function parseDuration(text: string): number {
   if (match === null || factor === undefined)
     throw new InvalidArgumentError('Give a duration such as 30s, 500ms, 2m, or 0.');
   return Number(match[1]) * factor;
+}
+
+function parseSwitch(text: string): boolean {
+  if (/^(?:true|yes|on|1)$/i.test(text)) return true;
+  if (/^(?:false|no|off|0)$/i.test(text)) return false;
+  throw new InvalidArgumentError('Give true or false.');
+}
+
+function parseAddress(text: string): string {
+  try {
+    parseListenAddress(text);
+    return text;
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function parseRoot(text: string): string {
+  const parsed = parseTrustDomain(text);
+  if (parsed.kind === 'invalid') throw new InvalidArgumentError(`It ${parsed.reason}.`);
+  return parsed.name;
 }
 
 function parseCount(text: string): number {

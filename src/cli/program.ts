@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { addBundleCommand } from './bundle-command.ts';
 import { CommandError, exitCode } from './exit-code.ts';
 import { addGuardCommand } from './guard-command.ts';
+import { readEnvironment } from './flags.ts';
 import type { CommandIo } from './io.ts';
 import { addServeCommand } from './serve-command.ts';
 import { addValidateCommand } from './validate-command.ts';
@@ -16,6 +17,7 @@ export async function runProgram(io: CommandIo): Promise<number> {
     )
     .version(version)
     .exitOverride()
+    .hook('preAction', (_, command) => readEnvironment(command, io.env))
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void io.stderr.write(text),

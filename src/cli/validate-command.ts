@@ -4,6 +4,7 @@ import { formatFinding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
 import { createMeshBuilder } from '../snapshot/mesh-builder.ts';
 import { allFindings } from '../snapshot/all-findings.ts';
+import { counted } from '../telemetry/describe-change.ts';
 import { exitCode } from './exit-code.ts';
 import { flag } from './flags.ts';
 import type { CommandIo } from './io.ts';
@@ -23,7 +24,7 @@ export function addValidateCommand(program: Command, io: CommandIo, done: (code:
     .command('validate')
     .description('check files offline; exit 1 on any violation or refused block')
     .argument('<path...>', 'files or directories')
-    .option('--strict', 'exit 1 on warnings as well')
+    .addOption(flag('strict'))
     .addOption(flag('output'))
     .addOption(flag('refuseIntermediates'));
   addReadingOptions(command).action(async (paths: string[], options: ValidateOptions) => {
@@ -51,6 +52,10 @@ function isNegative(findings: readonly Finding[], strict: boolean): boolean {
 function summary(accepted: number, findings: readonly Finding[]): string {
   const count = (severity: Finding['severity']): number =>
     findings.filter((finding) => finding.severity === severity).length;
-  const resources = accepted === 1 ? '1 MeshTrust' : `${accepted} MeshTrusts`;
-  return `${resources} accepted; ${count('error')} errors, ${count('warning')} warnings, ${count('info')} notes`;
+  const [errors, warnings, notes] = [
+    counted(count('error'), 'error'),
+    counted(count('warning'), 'warning'),
+    counted(count('info'), 'note'),
+  ];
+  return `${counted(accepted, 'MeshTrust')} accepted; ${errors}, ${warnings}, ${notes}`;
 }
