@@ -35,6 +35,8 @@ export interface SourceStatus {
   /** Files or objects whose newest version is not what is served. */
   readonly rejected: number;
   readonly otherKinds: number;
+  /** The first of the places that cannot be read, with the reason. */
+  readonly failure?: string;
 }
 
 /** Everything that is in force, and why. */
@@ -189,8 +191,17 @@ function statusOf(source: SourceState): SourceStatus {
     if (entry.invalid) rejected += 1;
     otherKinds += entry.otherKinds;
   }
-  const { name, synced, restored } = source;
-  return { name, synced, restored, accepted, rejected, otherKinds };
+  const { name, synced, restored, failures } = source;
+  const [failure] = [...failures].map(([path, reason]) => `${path}: ${reason}`);
+  return {
+    name,
+    synced,
+    restored,
+    accepted,
+    rejected,
+    otherKinds,
+    ...(failure === undefined ? {} : { failure }),
+  };
 }
 
 function entryOf(source: SourceState, path: string): Entry {

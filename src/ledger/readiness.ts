@@ -10,7 +10,7 @@ export interface ReadinessInput {
 
 export type Readiness =
   | { readonly kind: 'ready' }
-  /** Sources that have not been read completely yet. */
+  /** Sources that have not been read completely yet, each with the first of what it cannot read. */
   | { readonly kind: 'waiting'; readonly missing: readonly string[] }
   /** The first read is doubtful; what is valid of it is served from `until` on. */
   | { readonly kind: 'doubtful'; readonly reason: string; readonly until: number };
@@ -21,7 +21,9 @@ export type Readiness =
  * last good state to compare it with.
  */
 export function readinessOf({ sources, syncedAt, now, holdMs }: ReadinessInput): Readiness {
-  const missing = sources.filter((source) => !source.synced && !source.restored).map((source) => source.name);
+  const missing = sources
+    .filter((source) => !source.synced && !source.restored)
+    .map(({ name, failure }) => (failure === undefined ? name : `${name} (${failure})`));
   if (missing.length > 0) return { kind: 'waiting', missing };
   if (sources.some((source) => source.restored)) return { kind: 'ready' };
   const reason = doubt(sources);
