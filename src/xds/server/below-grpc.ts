@@ -1,4 +1,4 @@
-import type { ServerHttp2Stream } from 'node:http2';
+import type { Http2Session, ServerHttp2Stream } from 'node:http2';
 import { Metadata } from '@grpc/grpc-js';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 
@@ -35,8 +35,23 @@ export function reachBelow(call: BytesCall): Below | undefined {
   return { stream, maxReceiveBytes: maxReceive === -1 ? Number.POSITIVE_INFINITY : maxReceive };
 }
 
+/**
+ * What a client may send before it hears that it was read. The default is what an Envoy's request of 61 KB
+ * fills, so that each would be followed by four updates of windows; grpc-js has no option for it in servers.
+ */
+const windowBytes = 262_144;
+const widened = new WeakSet<Http2Session>();
+
+function widenWindows(session: Http2Session | undefined): void {
+  if (session === undefined || session.destroyed || widened.has(session)) return;
+  widened.add(session);
+  session.setLocalWindowSize(windowBytes);
+  session.settings({ initialWindowSize: windowBytes });
+}
+
 /** Takes reading over from grpc-js, for good. */
 export function readBelow({ stream }: Below, onChunk: (chunk: Buffer) => void, onEnd: () => void): void {
+  widenWindows(stream.session);
   stream.removeAllListeners('data');
   stream.on('data', onChunk);
   stream.on('end', onEnd);
