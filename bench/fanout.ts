@@ -6,11 +6,14 @@
  *
  * --write: the results go to bench/README.md.
  */
+import { writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { bareNode, captureNode } from './fanout/capture-node.ts';
 import { makeContent } from './fanout/content.ts';
 import { measure, medianOf } from './fanout/measure.ts';
 import type { Cost, Load } from './fanout/measure.ts';
+import { method } from './fanout/method.ts';
 import { goControlPlane, meshtrust } from './fanout/servers.ts';
 import type { Contestant } from './fanout/servers.ts';
 import { machine, row } from './kit.ts';
@@ -63,9 +66,25 @@ function say(...text: readonly string[]): void {
   process.stdout.write(`${text.join('\n')}\n`);
 }
 
-say(`${machine()}; ${flags.runs} runs of ${flags.rounds} changes each; ${new Date().toISOString()}`);
-if (captured !== undefined && 'missing' in captured) say(`No real node: ${captured.missing}`);
-if (peer !== undefined && 'missing' in peer) say(`No peer: ${peer.missing}`);
+say(
+  ...method,
+  '',
+  `${machine()}. Server, generator and all else share the cores. Load average of the machine at the`,
+  `start: ${loadavg()
+    .map((value) => value.toFixed(1))
+    .join(
+      ', ',
+    )}. Medians of ${flags.runs} runs, each of ${flags.rounds} changes; the runs of the servers take turns.`,
+);
+if (captured !== undefined) {
+  say(
+    '',
+    'missing' in captured
+      ? `No real node: ${captured.missing}.`
+      : `The real node is that of Envoy ${captured.version}: ${captured.node.length} bytes.`,
+  );
+}
+if (peer !== undefined && 'missing' in peer) say('', `No peer: ${peer.missing}.`);
 
 for (const bytes of numbers(flags.bytes)) {
   for (const domains of numbers(flags.domains)) {
@@ -85,6 +104,22 @@ for (const bytes of numbers(flags.bytes)) {
       }
     }
   }
+}
+
+if (flags.write) {
+  lines.push('', `\`npm run bench:fanout -- ${process.argv.slice(2).join(' ')}\``);
+  writeFileSync(new URL('README.md', import.meta.url), `${lines.join('\n')}\n`);
+}
+
+function titleOf(proxies: number, bytes: number, transport: string, mode: string, domains: number): string {
+  const nodes: Readonly<Record<string, string>> = {
+    full: 'a real node in every request',
+    first: 'a real node in the first request',
+    bare: 'a node of some bytes',
+  };
+  const among = domains === 1 ? '' : `, one of ${domains} trust domains`;
+  const size = bytes >= 1024 ? `${Math.round(bytes / 1024)} KB` : `${bytes} bytes`;
+  return `${proxies} proxies, ${size}, ${transport}, ${nodes[mode] ?? mode}${among}`;
 }
 
 function loadOf(transport: string, mode: string, proxies: number): Load | undefined {
@@ -117,6 +152,7 @@ async function compare(load: Load, content: ReturnType<typeof makeContent>): Pro
       medianOf((costs.get(name) ?? []).map((cost) => cost[figure])),
     );
     const [ours = Number.NaN, theirs = Number.NaN] = medians;
-    say(row(title, ...medians.map((value) => value.toFixed(value < 10 ? 1 : 0)), (ours / theirs).toFixed(2)));
+    const ratio = contestants.length > 1 && theirs > 0 ? (ours / theirs).toFixed(2) : '';
+    say(row(title, ...medians.map((value) => value.toFixed(value < 10 ? 1 : 0)), ratio));
   }
 }
