@@ -94,11 +94,7 @@ for (const bytes of numbers(flags.bytes)) {
         for (const proxies of numbers(flags.proxies)) {
           const load = loadOf(transport, mode, proxies);
           if (load === undefined) continue;
-          say(
-            '',
-            `## ${proxies} proxies, ${bytes} bytes, ${transport}, node ${mode}, ${domains} domains`,
-            '',
-          );
+          say('', `## ${titleOf(proxies, bytes, transport, mode, domains)}`, '');
           await compare(load, content);
         }
       }
