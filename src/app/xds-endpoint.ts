@@ -44,7 +44,6 @@ export async function startXdsEndpoint({
   observer,
   log,
 }: XdsEndpointOptions): Promise<XdsEndpoint> {
-  tuneHeap();
   const definition = loadPackageDefinition();
   const server = new Server(xdsServerOptions());
   const xds = addXdsServices(server, store, {
@@ -66,7 +65,11 @@ export async function startXdsEndpoint({
   );
   return {
     address,
-    setServing: (serving) => health.setServing(serving),
+    setServing: (serving) => {
+      // Not before: reading everything for the first time is what the heap should grow for.
+      if (serving) tuneHeap();
+      health.setServing(serving);
+    },
     async drain(graceMs) {
       health.drain();
       await xds.drain(graceMs);
