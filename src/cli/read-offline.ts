@@ -29,6 +29,7 @@ async function readOnce(paths: readonly string[], signal: AbortSignal): Promise<
   const events: SourceEvent[] = [];
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const onAbort = (): void => reject(new CommandError(exitCode.negative, 'interrupted'));
+  if (signal.aborted) onAbort();
   signal.addEventListener('abort', onAbort, { once: true });
   const source = watchDirectory({ roots: paths }, (batch) => {
     events.push(...batch);

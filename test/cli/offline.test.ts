@@ -1,27 +1,21 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import type { FindingList, MeshDetail } from '../../src/admin/api-types.ts';
 import { makeCa, makeIntermediate } from '../kit/certificates.ts';
-import { startChild } from '../kit/child.ts';
 import { meshTrustYaml } from '../kit/mesh-trust-text.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
+import { run } from './run.ts';
 
 const ca = makeCa({ commonName: 'A' });
 const yaml = (name: string, pem: string) => meshTrustYaml({ name, trustDomain: `${name}.test`, pems: [pem] });
 const key = '-----BEGIN PRIVATE KEY-----\nc2VjcmV0c2VjcmV0\n-----END PRIVATE KEY-----\n';
 
-async function run(...args: readonly string[]) {
-  await using child = await startChild(process.execPath, ['bin/meshtrust.js', ...args], process.env);
-  const { code } = await child.exit;
-  return { code, stdout: child.stdout(), stderr: child.stderr() };
-}
-
 describe('validate', () => {
   it('accepts sound files', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
-    assert.deepEqual(await run('validate', dir.path), {
+    assert.deepEqual(await run(['validate', dir.path]), {
       code: 0,
       stdout: '',
       stderr: '1 MeshTrust accepted; 0 errors, 0 warnings, 0 notes\n',
@@ -32,7 +26,7 @@ describe('validate', () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem + key));
     await writeFile(dir.join('b.yaml'), yaml('b', ca.certPem).replace('type: Pem', 'type: Jwks'));
-    const { code, stdout } = await run('validate', dir.path);
+    const { code, stdout } = await run(['validate', dir.path]);
     assert.equal(code, 1);
     const lines = stdout.trim().split('\n');
     assert.equal(lines.length, 2, stdout);
@@ -44,29 +38,72 @@ describe('validate', () => {
   it('exits with 0 on warnings, and with 1 on them when it is strict', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), yaml('a', makeIntermediate(ca).certPem));
-    const lenient = await run('validate', '-o', 'json', dir.path);
+    const lenient = await run(['validate', '-o', 'json', dir.path]);
     assert.equal(lenient.code, 0);
     const { findings } = JSON.parse(lenient.stdout) as FindingList;
     assert.deepEqual(
       findings.map(({ code }) => code),
       ['MT020'],
     );
-    assert.equal((await run('validate', '--strict', dir.path)).code, 1);
-    assert.equal((await run('validate', '--refuse-intermediates', dir.path)).code, 1);
+    assert.equal((await run(['validate', '--strict', dir.path])).code, 1);
+    assert.equal((await run(['validate', '--refuse-intermediates', dir.path])).code, 1);
   });
+});
+
+describe('validate, of every violation of a file at once,', () => {
+  it('has a line each that says file, line, path, code and what is wrong', async () => {
+    await using dir = await makeTempDir();
+    const text = [yaml('a', ca.certPem).replace('a.test', 'A.test').replace('type: Pem', 'type: Jwks')];
+    await writeFile(dir.join('a.yaml'), [...text, yaml('b', 'nonsense')].join('---\n'));
+    await writeFile(dir.join('b.yaml'), 'type: MeshTrust\nname: [\n');
+    await writeFile(dir.join('c.yaml'), '');
+    await writeFile(dir.join('d.yaml'), 'kind: ConfigMap\n');
+    const { code, stdout, stderr } = await run(['validate', dir.path]);
+    assert.equal(code, 1);
+    const lines = stdout.trimEnd().split('\n');
+    for (const line of lines) assert.match(line, /^error: \S+\.yaml(?::\d+)?(?: spec\.\S+)?: MT\d{3} \S/);
+    const places = lines.map((line) =>
+      line.replace(/^.*\/(?<place>[a-z]\.yaml\S*).*(?<code>MT\d+).*$/, '$1 $2'),
+    );
+    assert.deepEqual(
+      places.sort((one, other) => (one < other ? -1 : 1)),
+      ['a.yaml:11 MT005', 'a.yaml:5 MT008', 'a.yaml:7 MT003', 'b.yaml:3: MT002', 'c.yaml: MT006'],
+    );
+    assert.equal(stderr, '0 MeshTrusts accepted; 5 errors, 0 warnings, 0 notes\n');
+  });
+
+  it('reads files, and directories with all that is below them', async () => {
+    await using dir = await makeTempDir();
+    await mkdir(dir.join('sub', 'deeper'), { recursive: true });
+    await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
+    await writeFile(dir.join('sub', 'deeper', 'b.json'), JSON.stringify({ kind: 'Secret' }));
+    await writeFile(dir.join('sub', 'c.yml'), yaml('c', ca.certPem));
+    const { stderr } = await run(['validate', dir.join('a.yaml'), dir.join('sub')]);
+    assert.match(stderr, /^2 MeshTrusts accepted/);
+  });
+});
+
+describe('a path that cannot be read', () => {
+  for (const command of ['validate', 'bundle']) {
+    it(`is wrong usage of ${command}, which names it`, async () => {
+      const { code, stdout, stderr } = await run([command, '/nowhere/at/all']);
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.match(stderr, /^error: \/nowhere\/at\/all cannot be read: ENOENT/);
+    });
+  }
 });
 
 describe('bundle', () => {
   it('prints what would be served, for people and as JSON', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
-    const text = await run('bundle', dir.path, '--mesh', 'default');
+    const text = await run(['bundle', dir.path, '--mesh', 'default']);
     assert.equal(text.code, 0);
     assert.match(
       text.stdout,
       /^mesh default, version [0-9a-f]{32}\n\ntrust domain a\.test\n {2}[0-9a-f]{16} {2}until .* CN=A {2}from default\/\/a\n$/,
     );
-    const json = await run('bundle', dir.path, '-o', 'json');
+    const json = await run(['bundle', dir.path, '-o', 'json']);
     const detail = JSON.parse(json.stdout) as MeshDetail;
     assert.deepEqual(
       detail.trustDomains.map(({ name }) => name),
@@ -78,7 +115,7 @@ describe('bundle', () => {
   it('exits with 1 for a mesh that nothing is listed for', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
-    const { code, stderr } = await run('bundle', dir.path, '--mesh', 'other');
+    const { code, stderr } = await run(['bundle', dir.path, '--mesh', 'other']);
     assert.equal(code, 1);
     assert.match(stderr, /nothing is listed for mesh other \(meshes: default\)/);
   });

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Command, InvalidArgumentError } from 'commander';
+import { environmentVariable, flag, readEnvironment } from '../../src/cli/flags.ts';
+import type { FlagName } from '../../src/cli/flags.ts';
+
+/** For each flag: text that is not its default, and the value that it becomes. */
+const samples = {
+  dir: ['/a:/b', ['/a', '/b']],
+  kubernetes: ['true', true],
+  kubeNamespace: ['blue', 'blue'],
+  kubeAllNamespaces: ['yes', true],
+  kubeconfig: ['/k', '/k'],
+  xdsListen: ['unix:/x.sock', 'unix:/x.sock'],
+  adminListen: ['[::1]:1', '[::1]:1'],
+  probeListen: ['0.0.0.0:0', '0.0.0.0:0'],
+  defaultMesh: ['blue', 'blue'],
+  rootTrustDomain: ['a.test', 'a.test'],
+  refuseIntermediates: ['on', true],
+  distrust: ['/d', '/d'],
+  stateDir: ['/s', '/s'],
+  guardHold: ['2m', 120_000],
+  drainGrace: ['0', 0],
+  tlsCert: ['/c', '/c'],
+  tlsKey: ['/k', '/k'],
+  tlsClientCa: ['/ca', '/ca'],
+  maxDocumentBytes: ['5', 5],
+  maxCertificates: ['6', 6],
+  maxNames: ['7', 7],
+  cacheBytes: ['8', 8],
+  caMetrics: ['1', false],
+  server: ['http://a:1', 'http://a:1'],
+  mesh: ['blue', 'blue'],
+  strict: ['TRUE', true],
+  output: ['json', 'json'],
+  logLevel: ['warn', 'warn'],
+  logFormat: ['pretty', 'pretty'],
+} as const satisfies Record<FlagName, readonly [string, unknown]>;
+
+const names = Object.keys(samples) as FlagName[];
+
+/** What a command with one flag gets from a command line and an environment. */
+function valueOf(name: FlagName, args: readonly string[], env: Readonly<Record<string, string>>): unknown {
+  const command = new Command()
+    .addOption(flag(name))
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined });
+  command.parse(args, { from: 'user' });
+  readEnvironment(command, env);
+  return command.opts()[name];
+}
+
+describe('the variable of each flag', () => {
+  for (const name of names) {
+    const [text, value] = samples[name];
+    const option = flag(name);
+    const { long, required } = option;
+    const fallback: unknown = name === 'caMetrics' ? true : option.defaultValue;
+    const variable = environmentVariable(name);
+
+    it(`${variable} sets ${long}`, () => {
+      assert.notDeepEqual(value, fallback, 'the sample is not the default');
+      assert.deepEqual(valueOf(name, [], { [variable]: text }), value);
+      assert.deepEqual(valueOf(name, [], {}), fallback);
+      assert.deepEqual(valueOf(name, [], { [variable]: '' }), fallback);
+    });
+
+    it(`${variable} gives way to ${long} on the command line`, () => {
+      const given = required ? [`${long}=${text}`] : [String(long)];
+      // What would be refused, or mean the contrary, if it were read.
+      const other = required ? 'no-such-value' : 'false';
+      assert.deepEqual(valueOf(name, given, { [variable]: other }), value);
+    });
+  }
+
+  const switches = ['kubernetes', 'kubeAllNamespaces', 'refuseIntermediates', 'strict'] as const;
+  for (const name of switches) {
+    it(`${environmentVariable(name)} can say no`, () => {
+      for (const no of ['false', '0', 'off', 'No'])
+        assert.equal(valueOf(name, [], { [environmentVariable(name)]: no }), false);
+    });
+  }
+
+  it('can say that the metrics of each authority stay', () => {
+    assert.equal(valueOf('caMetrics', [], { MESHTRUST_NO_CA_METRICS: 'false' }), true);
+  });
+
+  const nonsense: readonly (readonly [FlagName, string, RegExp])[] = [
+    ['strict', 'maybe', /MESHTRUST_STRICT: Give true or false/],
+    ['guardHold', '30', /MESHTRUST_GUARD_HOLD: Give a duration/],
+    ['maxNames', '0', /MESHTRUST_MAX_NAMES: Give a whole number above zero/],
+    ['output', 'xml', /MESHTRUST_OUTPUT: Allowed choices are text, json/],
+    ['xdsListen', 'here', /MESHTRUST_XDS_LISTEN: not an address to listen on: here/],
+    ['rootTrustDomain', 'spiffe://a.test', /MESHTRUST_ROOT_TRUST_DOMAIN: It must be the bare name/],
+  ];
+  for (const [name, text, sentence] of nonsense) {
+    it(`is refused by name for ${name} ${text}`, () =>
+      assert.throws(() => valueOf(name, [], { [environmentVariable(name)]: text }), sentence));
+  }
+
+  it('has flags with an argument parser that refuses by the same error as variables', () => {
+    assert.throws(() => flag('guardHold').parseArg?.('soon', undefined), InvalidArgumentError);
+  });
+});

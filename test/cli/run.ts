@@ -1,0 +1,32 @@
+import { Writable } from 'node:stream';
+import { runProgram } from '../../src/cli/program.ts';
+
+/** What a command line came to. */
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a command line in this process, with the environment `env` alone. */
+export async function run(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  signal: AbortSignal = new AbortController().signal,
+): Promise<Outcome> {
+  const [stdout, stderr] = [collect(), collect()];
+  const code = await runProgram({ args, env, stdout, stderr, signal });
+  return { code, stdout: stdout.text(), stderr: stderr.text() };
+}
+
+function collect(): Writable & { readonly text: () => string } {
+  const chunks: string[] = [];
+  const stream = new Writable({
+    decodeStrings: false,
+    write: (chunk: string, _, done) => {
+      chunks.push(chunk);
+      done();
+    },
+  });
+  return Object.assign(stream, { text: () => chunks.join('') });
+}
