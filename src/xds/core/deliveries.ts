@@ -59,204 +59,241 @@ const rank: Readonly<Record<Due, number>> = { nothing: 0, change: 1, restore: 2,
 
 /** Makes the delivery state of one type on one stream. */
 export function createDeliveries(options: DeliveryOptions): Deliveries {
-  const { protocol, typeUrl, singly, ackTimeoutMs, refusals, keeps, target, observe } = options;
-  const items = new Map<string, Item>();
-  const due = new Set<string>();
-  const unanswered = new Map<string, readonly Delivery[]>();
-  let wakeAt: number | undefined;
+  return new StreamDeliveries(options);
+}
 
-  function mark(name: string, item: Item, why: Due): void {
-    if (rank[why] > rank[item.due]) item.due = why;
-    due.add(name);
+// A class: each stream has one, and as closures each would have its own copy of every function.
+class StreamDeliveries implements Deliveries {
+  readonly #options: DeliveryOptions;
+  readonly #items = new Map<string, Item>();
+  readonly #due = new Set<string>();
+  readonly #unanswered = new Map<string, readonly Delivery[]>();
+  #wakeAt: number | undefined;
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options;
   }
 
-  function itemOf(name: string): Item {
-    let item = items.get(name);
-    if (item === undefined) items.set(name, (item = newItem()));
+  get names(): Iterable<string> {
+    return this.#items.keys();
+  }
+
+  get size(): number {
+    return this.#items.size;
+  }
+
+  get wakeAt(): number | undefined {
+    return this.#wakeAt;
+  }
+
+  has(name: string): boolean {
+    return this.#items.has(name);
+  }
+
+  ask(name: string, quoted?: string): void {
+    const item = this.#itemOf(name);
+    if (quoted === undefined) item.quoted = undefined;
+    else quoteItem(item, name, quoted);
+    this.#mark(name, item, 'answer');
+  }
+
+  touch(name: string): void {
+    this.#mark(name, this.#itemOf(name), 'change');
+  }
+
+  drop(name: string): void {
+    this.#items.delete(name);
+    this.#due.delete(name);
+  }
+
+  quote(name: string, version: string): void {
+    const item = this.#items.get(name);
+    if (item !== undefined) quoteItem(item, name, version);
+  }
+
+  *held(): Generator<Versioned> {
+    for (const { held } of this.#items.values()) if (held !== undefined && held.version !== '') yield held;
+  }
+
+  inFlight(name: string): boolean {
+    return this.#items.get(name)?.inFlight !== undefined;
+  }
+
+  owed(name: string): boolean {
+    return this.#items.get(name)?.due === 'answer';
+  }
+
+  next(set: ResourceSet, now: number): readonly Delivery[] | undefined {
+    this.#wakeAt = undefined;
+    // Asked after each write and each request, and nearly always so.
+    if (this.#due.size === 0) return undefined;
+    const { protocol, singly, typeUrl, target, observe } = this.#options;
+    const batch: Delivery[] = [];
+    for (const name of this.#due) {
+      const item = this.#items.get(name);
+      if (item === undefined || this.#heldBack(item, now)) continue;
+      const resource = target(set, name);
+      const verdict = this.#verdictOf(resource, now);
+      if (verdict !== 'clear') this.#wayBack(item, now);
+      const choice = choose(item, resource, verdict, protocol);
+      switch (choice.kind) {
+        case 'nothing':
+          this.#done(name, item);
+          break;
+        case 'held':
+          this.#done(name, item);
+          item.fresh = false;
+          item.held = choice.resource;
+          if (verdict === 'clear') item.accepted = choice.resource;
+          observe({
+            kind: 'quoted',
+            typeUrl,
+            name,
+            version: choice.resource.version,
+            unconfirmed: verdict !== 'clear',
+          });
+          break;
+        case 'remove':
+          batch.push({ name, resource: undefined });
+          break;
+        case 'send':
+          if (singly && batch.length > 0) return batch;
+          batch.push({ name, resource: choice.resource });
+          if (singly) return batch;
+          break;
+      }
+    }
+    return batch.length > 0 ? batch : undefined;
+  }
+
+  sent(nonce: string, deliveries: readonly Delivery[], now: number): void {
+    const { refusals, typeUrl } = this.#options;
+    this.#unanswered.set(nonce, deliveries);
+    this.#forgetOldest();
+    for (const { name, resource } of deliveries) {
+      const item = this.#items.get(name);
+      if (item === undefined) continue;
+      this.#done(name, item);
+      item.held = resource;
+      if (resource !== undefined) item.fresh = false;
+      item.inFlight = nonce;
+      item.sentAt = now;
+      if (resource !== undefined && this.#verdictOf(resource, now) === 'remembered') {
+        refusals.note('tried', typeUrl, name, resource.version, now);
+      }
+    }
+  }
+
+  settle(nonce: string, error: ErrorDetail | undefined, now: number): boolean {
+    const { typeUrl, observe } = this.#options;
+    const deliveries = this.#unanswered.get(nonce);
+    if (deliveries === undefined) return false;
+    this.#unanswered.delete(nonce);
+    if (error !== undefined) {
+      observe({
+        kind: 'nacked',
+        typeUrl,
+        resources: deliveries.map(({ name, resource }) => ({ name, version: resource?.version })),
+        nonce,
+        code: error.code,
+        message: error.message,
+      });
+    }
+    for (const delivery of deliveries) {
+      if (error === undefined) this.#accept(delivery, nonce, now);
+      else this.#refuse(delivery, nonce, now);
+    }
+    return true;
+  }
+
+  #mark(name: string, item: Item, why: Due): void {
+    if (rank[why] > rank[item.due]) item.due = why;
+    this.#due.add(name);
+  }
+
+  #itemOf(name: string): Item {
+    let item = this.#items.get(name);
+    if (item === undefined) this.#items.set(name, (item = newItem()));
     return item;
   }
 
-  function verdictOf(resource: Resource | undefined, now: number): Verdict {
+  #verdictOf(resource: Resource | undefined, now: number): Verdict {
+    const { singly, refusals, typeUrl } = this.#options;
     if (resource === undefined || !singly) return 'clear';
     return refusals.verdict(typeUrl, resource.name, resource.version, now);
   }
 
-  function done(name: string, item: Item): void {
+  #done(name: string, item: Item): void {
     item.due = 'nothing';
     item.quoted = undefined;
-    due.delete(name);
+    this.#due.delete(name);
   }
 
   /**
    * What the client can be sent back to: not what its node refused since, be it on another stream. So what is
    * sent back and refused as well is not sent again: the cause can lie in the proxy's own configuration.
    */
-  function wayBack(item: Item, now: number): Resource | undefined {
-    if (verdictOf(item.accepted, now) !== 'clear') item.accepted = undefined;
+  #wayBack(item: Item, now: number): Resource | undefined {
+    if (this.#verdictOf(item.accepted, now) !== 'clear') item.accepted = undefined;
     return item.accepted;
   }
 
   /** At most one change of a name is in flight; what was asked for is never held back. */
-  function heldBack(item: Item, now: number): boolean {
+  #heldBack(item: Item, now: number): boolean {
     if (item.due === 'answer' || item.inFlight === undefined) return false;
-    const until = item.sentAt + ackTimeoutMs;
+    const until = item.sentAt + this.#options.ackTimeoutMs;
     if (now >= until) return false;
-    wakeAt = Math.min(wakeAt ?? until, until);
+    this.#wakeAt = Math.min(this.#wakeAt ?? until, until);
     return true;
   }
 
-  function accept({ name, resource }: Delivery, nonce: string, now: number): void {
-    const verdict = verdictOf(resource, now);
+  #accept({ name, resource }: Delivery, nonce: string, now: number): void {
+    const { refusals, typeUrl, observe } = this.#options;
+    const verdict = this.#verdictOf(resource, now);
     const unconfirmed = verdict !== 'clear';
-    const item = items.get(name);
+    const item = this.#items.get(name);
     if (resource !== undefined && verdict === 'tried') {
       refusals.note('tolerated', typeUrl, name, resource.version, now);
     }
     if (item?.inFlight === nonce) item.inFlight = undefined;
     if (item !== undefined) item.accepted = resource;
     observe({ kind: 'acked', typeUrl, name, version: resource?.version, nonce, unconfirmed });
-    forgetIfGone(name);
+    this.#forgetIfGone(name);
   }
 
-  function refuse({ name, resource }: Delivery, nonce: string, now: number): void {
-    const item = items.get(name);
+  #refuse({ name, resource }: Delivery, nonce: string, now: number): void {
+    const { singly, refusals, typeUrl } = this.#options;
+    const item = this.#items.get(name);
     const newest = item?.inFlight === nonce;
     if (item !== undefined && newest) item.inFlight = undefined;
-    forgetIfGone(name);
+    this.#forgetIfGone(name);
     if (resource === undefined || !singly) return;
     refusals.note('refused', typeUrl, name, resource.version, now);
     if (item === undefined) return;
     if (!newest) return;
-    item.held = wayBack(item, now) ?? unknownVersion(name);
-    mark(name, item, 'restore');
+    item.held = this.#wayBack(item, now) ?? unknownVersion(name);
+    this.#mark(name, item, 'restore');
   }
 
   /** Where refusals count, a name is not forgotten: it would pass for one that the client never had. */
-  function forgetIfGone(name: string): void {
-    const item = items.get(name);
+  #forgetIfGone(name: string): void {
+    const { singly, keeps } = this.#options;
+    const item = this.#items.get(name);
     if (item === undefined || singly || keeps(name)) return;
-    if (item.held === undefined && item.inFlight === undefined && item.due === 'nothing') items.delete(name);
-  }
-
-  /** A client that never answers must not make this grow; what it answers this late counts as stale. */
-  function forgetOldest(): void {
-    const most = 2 * items.size + 64;
-    if (unanswered.size <= most) return;
-    for (const nonce of unanswered.keys()) {
-      unanswered.delete(nonce);
-      if (unanswered.size <= most) return;
+    if (item.held === undefined && item.inFlight === undefined && item.due === 'nothing') {
+      this.#items.delete(name);
     }
   }
 
-  return {
-    names: { [Symbol.iterator]: () => items.keys() },
-    get size() {
-      return items.size;
-    },
-    has: (name) => items.has(name),
-    ask(name, quoted) {
-      const item = itemOf(name);
-      if (quoted === undefined) item.quoted = undefined;
-      else quoteItem(item, name, quoted);
-      mark(name, item, 'answer');
-    },
-    touch(name) {
-      mark(name, itemOf(name), 'change');
-    },
-    drop(name) {
-      items.delete(name);
-      due.delete(name);
-    },
-    quote(name, version) {
-      const item = items.get(name);
-      if (item !== undefined) quoteItem(item, name, version);
-    },
-    *held() {
-      for (const { held } of items.values()) if (held !== undefined && held.version !== '') yield held;
-    },
-    inFlight: (name) => items.get(name)?.inFlight !== undefined,
-    owed: (name) => items.get(name)?.due === 'answer',
-    next(set, now) {
-      wakeAt = undefined;
-      // Asked after each write and each request, and nearly always so.
-      if (due.size === 0) return undefined;
-      const batch: Delivery[] = [];
-      for (const name of due) {
-        const item = items.get(name);
-        if (item === undefined || heldBack(item, now)) continue;
-        const resource = target(set, name);
-        const verdict = verdictOf(resource, now);
-        if (verdict !== 'clear') wayBack(item, now);
-        const choice = choose(item, resource, verdict, protocol);
-        switch (choice.kind) {
-          case 'nothing':
-            done(name, item);
-            break;
-          case 'held':
-            done(name, item);
-            item.fresh = false;
-            item.held = choice.resource;
-            if (verdict === 'clear') item.accepted = choice.resource;
-            observe({
-              kind: 'quoted',
-              typeUrl,
-              name,
-              version: choice.resource.version,
-              unconfirmed: verdict !== 'clear',
-            });
-            break;
-          case 'remove':
-            batch.push({ name, resource: undefined });
-            break;
-          case 'send':
-            if (singly && batch.length > 0) return batch;
-            batch.push({ name, resource: choice.resource });
-            if (singly) return batch;
-            break;
-        }
-      }
-      return batch.length > 0 ? batch : undefined;
-    },
-    sent(nonce, deliveries, now) {
-      unanswered.set(nonce, deliveries);
-      forgetOldest();
-      for (const { name, resource } of deliveries) {
-        const item = items.get(name);
-        if (item === undefined) continue;
-        done(name, item);
-        item.held = resource;
-        if (resource !== undefined) item.fresh = false;
-        item.inFlight = nonce;
-        item.sentAt = now;
-        if (resource !== undefined && verdictOf(resource, now) === 'remembered') {
-          refusals.note('tried', typeUrl, name, resource.version, now);
-        }
-      }
-    },
-    settle(nonce, error, now) {
-      const deliveries = unanswered.get(nonce);
-      if (deliveries === undefined) return false;
-      unanswered.delete(nonce);
-      if (error !== undefined) {
-        observe({
-          kind: 'nacked',
-          typeUrl,
-          resources: deliveries.map(({ name, resource }) => ({ name, version: resource?.version })),
-          nonce,
-          code: error.code,
-          message: error.message,
-        });
-      }
-      for (const delivery of deliveries) {
-        if (error === undefined) accept(delivery, nonce, now);
-        else refuse(delivery, nonce, now);
-      }
-      return true;
-    },
-    get wakeAt() {
-      return wakeAt;
-    },
-  };
+  /** A client that never answers must not make this grow; what it answers this late counts as stale. */
+  #forgetOldest(): void {
+    const most = 2 * this.#items.size + 64;
+    if (this.#unanswered.size <= most) return;
+    for (const nonce of this.#unanswered.keys()) {
+      this.#unanswered.delete(nonce);
+      if (this.#unanswered.size <= most) return;
+    }
+  }
 }
 
 function newItem(): Item {

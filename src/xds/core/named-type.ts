@@ -35,88 +35,106 @@ export function createNamedType(
   context: TypeContext,
   quotesVersions: boolean,
 ): NamedType {
-  const { typeUrl, options, ackTimeoutMs, refusals, observe } = context;
-  const names = new Set<string>();
-  const deliveries = createDeliveries({
-    protocol,
-    typeUrl,
-    singly: options.oneResourcePerResponse ?? typeUrl === typeUrls.secret,
-    ackTimeoutMs,
-    refusals,
-    keeps: (name) => names.has(name),
-    target: (set, name) => target(set, name),
-    observe,
-  });
-  let all = false;
+  return new StreamType(protocol, context, quotesVersions);
+}
+
+// A class: each stream has one, and as closures each would have its own copy of every function.
+class StreamType implements NamedType {
+  readonly names = new Set<string>();
+  readonly deliveries: Deliveries;
+  readonly #protocol: Protocol;
+  readonly #quotesVersions: boolean;
+  #all = false;
   // The set may not be there yet when the wildcard is asked for, so its names are looked up when it is.
-  let unexpanded = false;
-  let owesWildcardAnswer = false;
-  let owesUnsetAnswer = options.unset === 'empty' && !quotesVersions;
+  #unexpanded = false;
+  #owesWildcardAnswer = false;
+  #owesUnsetAnswer: boolean;
 
-  const target = (set: ResourceSet, name: string): Resource | undefined =>
-    names.has(name) ? lookup(set, name) : wildcardTarget(set, name);
+  constructor(protocol: Protocol, context: TypeContext, quotesVersions: boolean) {
+    const { typeUrl, options, ackTimeoutMs, refusals, observe } = context;
+    this.#protocol = protocol;
+    this.#quotesVersions = quotesVersions;
+    this.#owesUnsetAnswer = options.unset === 'empty' && !quotesVersions;
+    this.deliveries = createDeliveries({
+      protocol,
+      typeUrl,
+      singly: options.oneResourcePerResponse ?? typeUrl === typeUrls.secret,
+      ackTimeoutMs,
+      refusals,
+      keeps: (name) => this.names.has(name),
+      target: (set, name) => this.target(set, name),
+      observe,
+    });
+  }
 
-  return {
-    deliveries,
-    names,
-    subscribe(name, quoted) {
-      names.add(name);
-      deliveries.ask(name, quoted);
-    },
-    unsubscribe(name) {
-      if (!names.delete(name)) return;
-      // A client that still has the wildcard cannot know whether that covers the name: it must be told.
-      if (all) deliveries.ask(name);
-      else deliveries.drop(name);
-    },
-    subscribeWildcard(owesAnswer) {
-      all = true;
-      unexpanded = true;
-      owesWildcardAnswer = owesAnswer;
-    },
-    unsubscribeWildcard() {
-      all = false;
-      unexpanded = false;
-      owesWildcardAnswer = false;
-      for (const name of deliveries.names) if (!names.has(name)) deliveries.drop(name);
-    },
-    changed(change, set) {
-      const names = change.names;
-      if (names === 'all' || names.size > deliveries.size) {
-        for (const name of deliveries.names) if (names === 'all' || names.has(name)) deliveries.touch(name);
-      } else {
-        for (const name of names) if (deliveries.has(name)) deliveries.touch(name);
-      }
-      if (!all || set === undefined) return;
-      for (const name of names === 'all' ? wildcardNames(set) : names) {
-        if (!covers(set, name)) continue;
-        const isNew = !deliveries.has(name);
-        deliveries.touch(name);
-        // A SotW client does not say which names its version stands for: it may have had this one.
-        if (isNew && quotesVersions && protocol === 'sotw') deliveries.quote(name, '');
-      }
-    },
-    target,
-    expand(set) {
-      if (!unexpanded) return;
-      unexpanded = false;
-      for (const name of wildcardNames(set)) {
-        // One that is owed an answer already may carry the version that the client quoted.
-        if (!names.has(name) && !deliveries.owed(name)) deliveries.ask(name);
-      }
-    },
-    waiveAnswer() {
-      owesWildcardAnswer = false;
-    },
-    next(set, now) {
-      if (set === undefined) return owesUnsetAnswer ? [] : undefined;
-      const next = deliveries.next(set, now);
-      return next ?? (owesWildcardAnswer ? [] : undefined);
-    },
-    sent(nonce, sent, now) {
-      owesUnsetAnswer = false;
-      owesWildcardAnswer = false;
-      deliveries.sent(nonce, sent, now);
-    },
-  };
+  subscribe(name: string, quoted?: string): void {
+    this.names.add(name);
+    this.deliveries.ask(name, quoted);
+  }
+
+  unsubscribe(name: string): void {
+    if (!this.names.delete(name)) return;
+    // A client that still has the wildcard cannot know whether that covers the name: it must be told.
+    if (this.#all) this.deliveries.ask(name);
+    else this.deliveries.drop(name);
+  }
+
+  subscribeWildcard(owesAnswer: boolean): void {
+    this.#all = true;
+    this.#unexpanded = true;
+    this.#owesWildcardAnswer = owesAnswer;
+  }
+
+  unsubscribeWildcard(): void {
+    this.#all = false;
+    this.#unexpanded = false;
+    this.#owesWildcardAnswer = false;
+    for (const name of this.deliveries.names) if (!this.names.has(name)) this.deliveries.drop(name);
+  }
+
+  changed(change: Change, set: ResourceSet | undefined): void {
+    const { deliveries } = this;
+    const names = change.names;
+    if (names === 'all' || names.size > deliveries.size) {
+      for (const name of deliveries.names) if (names === 'all' || names.has(name)) deliveries.touch(name);
+    } else {
+      for (const name of names) if (deliveries.has(name)) deliveries.touch(name);
+    }
+    if (!this.#all || set === undefined) return;
+    for (const name of names === 'all' ? wildcardNames(set) : names) {
+      if (!covers(set, name)) continue;
+      const isNew = !deliveries.has(name);
+      deliveries.touch(name);
+      // A SotW client does not say which names its version stands for: it may have had this one.
+      if (isNew && this.#quotesVersions && this.#protocol === 'sotw') deliveries.quote(name, '');
+    }
+  }
+
+  target(set: ResourceSet, name: string): Resource | undefined {
+    return this.names.has(name) ? lookup(set, name) : wildcardTarget(set, name);
+  }
+
+  expand(set: ResourceSet): void {
+    if (!this.#unexpanded) return;
+    this.#unexpanded = false;
+    for (const name of wildcardNames(set)) {
+      // One that is owed an answer already may carry the version that the client quoted.
+      if (!this.names.has(name) && !this.deliveries.owed(name)) this.deliveries.ask(name);
+    }
+  }
+
+  waiveAnswer(): void {
+    this.#owesWildcardAnswer = false;
+  }
+
+  next(set: ResourceSet | undefined, now: number): readonly Delivery[] | undefined {
+    if (set === undefined) return this.#owesUnsetAnswer ? [] : undefined;
+    return this.deliveries.next(set, now) ?? (this.#owesWildcardAnswer ? [] : undefined);
+  }
+
+  sent(nonce: string, sent: readonly Delivery[], now: number): void {
+    this.#owesUnsetAnswer = false;
+    this.#owesWildcardAnswer = false;
+    this.deliveries.sent(nonce, sent, now);
+  }
 }
