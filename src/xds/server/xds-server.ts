@@ -42,6 +42,8 @@ export interface XdsServerOptions {
   readonly clock?: (() => number) | undefined;
   /** How often streams that wait for an overdue answer are looked at, in ms. Default: 250. */
   readonly tickMs?: number | undefined;
+  /** Streams beyond this number are refused with RESOURCE_EXHAUSTED. Default: no limit. */
+  readonly maxStreams?: number | undefined;
   /**
    * Whether requests are decoded by hand where they are plain, and bytes go past grpc-js where its insides
    * are as they are known to be. Default: true. It costs more without, and is the same otherwise.
@@ -84,6 +86,7 @@ export function addXdsServices(
     groupOf: options.groupOf ?? (() => ''),
     optionsOf: (typeUrl) => options.types?.[typeUrl] ?? options.otherTypes ?? {},
   };
+  const maxStreams = options.maxStreams ?? Number.POSITIVE_INFINITY;
   let draining = false;
   let lastId = 0;
 
@@ -106,6 +109,11 @@ export function addXdsServices(
     return (call) => {
       if (draining) {
         call.emit('error', { code: status.UNAVAILABLE, details: 'the server is shutting down' });
+        return;
+      }
+      if (hub.size >= maxStreams) {
+        // An Envoy tries again later, and may then meet another replica.
+        call.emit('error', { code: status.RESOURCE_EXHAUSTED, details: `more than ${maxStreams} streams` });
         return;
       }
       lastId += 1;
