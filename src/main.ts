@@ -23,3 +23,9 @@ process.exitCode = await runProgram({
   stderr: process.stderr,
   signal: stop.signal,
 });
+
+/** How long what is still open may keep a program that has ended, in milliseconds. */
+const lastWordsMs = 2000;
+// A peer that opened an HTTP/2 connection and never reads holds its socket open, and with it the process. The
+// timer itself keeps nothing alive.
+setTimeout(() => process.exit(), lastWordsMs).unref();

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, rename, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
+import { promisify } from 'node:util';
 import { secretTypeUrl } from '../../src/snapshot/publisher.ts';
 import { makeCa } from '../kit/certificates.ts';
 import { decodeSecret } from '../kit/decode-secret.ts';
 import { meshTrustYaml } from '../kit/mesh-trust-text.ts';
 import { startMeshtrust } from '../kit/meshtrust.ts';
+import type { Meshtrust } from '../kit/meshtrust.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
 import { watchedDir } from '../kit/watched-dir.ts';
 import { createClient } from '../xds/client.ts';
@@ -17,6 +20,8 @@ const pems = new Map(names.map((name) => [name, makeCa({ commonName: name.toUppe
 const trust = (name: (typeof names)[number]) =>
   meshTrustYaml({ name, trustDomain: `${name}.test`, pems: [pems.get(name) ?? ''] });
 const whole = names.map(trust).join('---\n');
+const pushesOf = (server: Meshtrust): number =>
+  server.logs().filter(({ event }) => event === 'served').length;
 const all = names.map((name) => `${name}.test: ${name.toUpperCase()}`);
 
 describe('files that are being written', () => {
@@ -65,7 +70,7 @@ describe('files that are being written', () => {
     await publish('2', { 'a.yaml': trust('b').replaceAll('name: b', 'name: x'), 'b.yaml': trust('c') });
     await rm(dir.join('..1'), { recursive: true });
     await untilServed(server, ['b.test: B', 'c.test: C']);
-    assert.equal(server.logs().filter(({ event }) => event === 'served').length, 2);
+    assert.equal(pushesOf(server), 2);
   });
 
   it('make few pushes in a burst', async () => {
@@ -83,8 +88,108 @@ describe('files that are being written', () => {
       ),
     );
     await untilServed(server, [...all.slice(0, 1), ...burst.map((name) => `${name}.test: X`)]);
-    const pushes = server.logs().filter(({ event }) => event === 'served').length - 1;
+    const pushes = pushesOf(server) - 1;
     const most = Math.ceil((performance.now() - start) / 50) + 1;
     assert.ok(pushes >= 1 && pushes <= most, `${pushes} pushes, at most ${most}`);
+  });
+});
+
+describe('files in many places', () => {
+  it('are found in folders that come, and are gone with folders that are moved away', async () => {
+    await using dir = await makeTempDir();
+    await using elsewhere = await makeTempDir();
+    const files = watchedDir(dir.path);
+    await files.put('a.yaml', trust('a'));
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--guard-hold=0'] });
+    await files.overwrite('new/deeper/b.yaml', trust('b'));
+    await untilServed(server, all.slice(0, 2));
+    await mkdir(elsewhere.join('c'));
+    await writeFile(elsewhere.join('c', 'c.yaml'), trust('c'));
+    await rename(elsewhere.join('c'), dir.join('c'));
+    await untilServed(server, all);
+    await rename(dir.join('new'), elsewhere.join('new'));
+    await untilServed(server, ['a.test: A', 'c.test: C']);
+  });
+
+  it('change as git changes them from one branch to the other, without a moment in between', async () => {
+    await using dir = await makeTempDir();
+    const git = (...args: readonly string[]) =>
+      promisify(execFile)('git', ['-C', dir.path, '-c', 'user.name=t', '-c', 'user.email=t@t.test', ...args]);
+    const files = watchedDir(dir.path);
+    await git('init', '--quiet', '--initial-branch=one');
+    for (const name of names) await files.put(`${name}.yaml`, trust(name));
+    await git('add', '.');
+    await git('commit', '--quiet', '--message=one');
+    await git('checkout', '--quiet', '-b', 'two');
+    const renewed = makeCa({ commonName: 'B2' }).certPem;
+    await files.put('b.yaml', meshTrustYaml({ name: 'b', trustDomain: 'b.test', pems: [renewed] }));
+    await git('mv', 'c.yaml', 'moved.yaml');
+    await git('add', '.');
+    await git('commit', '--quiet', '--message=two');
+    await using server = await startMeshtrust({ dirs: [dir.path] });
+    using client = createClient(`127.0.0.1:${server.xdsPort}`);
+    using stream = client.delta(ads);
+    stream.send({ type_url: secretTypeUrl, resource_names_subscribe: ['ALL'], node: { id: 'n' } });
+    /** Takes responses until one has this certificate; a trust domain that is missing in one is an error. */
+    const untilSent = async (pem: string): Promise<void> => {
+      for (let sent = false; !sent;) {
+        const { nonce, resources } = await stream.next();
+        stream.send({ type_url: secretTypeUrl, response_nonce: nonce });
+        for (const { resource } of resources) {
+          const { trustDomains } = decodeSecret(resource.value);
+          assert.deepEqual(
+            trustDomains.map(({ name }) => name),
+            ['a.test', 'b.test', 'c.test'],
+          );
+          sent = trustDomains.some((domain) => domain.pem === pem);
+        }
+      }
+    };
+    await untilSent(renewed);
+    await git('checkout', '--quiet', 'one');
+    await untilSent(pems.get('b') ?? '');
+    await untilServed(server, all);
+    await git('checkout', '--quiet', 'two');
+    await untilSent(renewed);
+    await untilServed(server, ['a.test: A', 'b.test: B2', 'c.test: C']);
+  });
+
+  it('cause no parsing and no push when 1,000 of them are touched', async () => {
+    await using dir = await makeTempDir();
+    const files = watchedDir(dir.path);
+    const thousand = Array.from({ length: 1000 }, (_, index) => `t${String(index).padStart(3, '0')}`);
+    const pem = pems.get('a') ?? '';
+    for (const name of thousand)
+      await writeFile(dir.join(`${name}.yaml`), meshTrustYaml({ name, trustDomain: 'a.test', pems: [pem] }));
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--log-level=debug'] });
+    await untilServed(server, ['a.test: A']);
+    const lookUps = async (): Promise<number> => {
+      const counts = await Promise.all(
+        ['hits', 'misses'].map((what) => server.metric(`meshtrust_certificate_cache_${what}_total`)),
+      );
+      return counts
+        .flatMap((samples) => [...samples])
+        .reduce((sum, [key, value]) => (key.includes('texts') ? sum + value : sum), 0);
+    };
+    const before = await lookUps();
+    assert.ok(before >= 1000);
+    // Each round ends with a change that is seen, so that the first was dealt with by the end of the second.
+    for (const name of ['b', 'c'] as const) {
+      const now = new Date();
+      for (const touched of thousand) await utimes(dir.join(`${touched}.yaml`), now, now);
+      await files.put(`${name}.yaml`, trust(name));
+      await untilServed(server, all.slice(0, name === 'b' ? 2 : 3));
+    }
+    console.log(
+      before,
+      await lookUps(),
+      pushesOf(server),
+      server
+        .logs()
+        .filter(({ event }) => event === 'granted')
+        .map(({ count }) => count),
+    );
+    assert.equal((await lookUps()) - before, 2, 'the two that are new');
+    assert.equal(pushesOf(server), 3);
   });
 });
