@@ -30,7 +30,7 @@ const fixedHeaders = { accept: 'application/json', 'user-agent': 'meshtrust' };
 
 /**
  * A client with the server, the TLS options and the credentials of a kubeconfig. client-node knows how to read
- * those (files, tokens that rotate, exec plugins, OIDC); the requests are our own (docs/adr/0011).
+ * those (files, tokens that rotate, exec plugins, OIDC); the requests are our own (docs/adr/0013).
  */
 export function createApiClient(load: () => KubeConfig): ApiClient {
   const agents = {
