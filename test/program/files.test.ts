@@ -180,15 +180,6 @@ describe('files in many places', () => {
       await files.put(`${name}.yaml`, trust(name));
       await untilServed(server, all.slice(0, name === 'b' ? 2 : 3));
     }
-    console.log(
-      before,
-      await lookUps(),
-      pushesOf(server),
-      server
-        .logs()
-        .filter(({ event }) => event === 'granted')
-        .map(({ count }) => count),
-    );
     assert.equal((await lookUps()) - before, 2, 'the two that are new');
     assert.equal(pushesOf(server), 3);
   });

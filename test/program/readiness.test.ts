@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rename } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { secretTypeUrl } from '../../src/snapshot/publisher.ts';
+import { createHealthClient } from '../grpc/server.ts';
 import { makeCa } from '../kit/certificates.ts';
 import { meshTrustYaml } from '../kit/mesh-trust-text.ts';
 import { startMeshtrust } from '../kit/meshtrust.ts';
@@ -43,7 +44,12 @@ describe('before the first complete read', () => {
     await assert.rejects(client.fetch(`${sds}/FetchSecrets`, request), { code: status.UNAVAILABLE });
     using stream = client.delta(`${sds}/DeltaSecrets`);
     stream.send({ type_url: secretTypeUrl, resource_names_subscribe: ['ALL'], node: { id: 'n' } });
+    using health = createHealthClient(`127.0.0.1:${server.xdsPort}`);
+    using watch = health.watch();
+    assert.equal(await watch.next(), 'NOT_SERVING');
+    assert.equal(stream.received, 0);
     await files.put('b.yaml', 'kind: ConfigMap\n');
+    assert.equal(await watch.next(), 'SERVING');
     await untilReadyz(server, /^200 /);
     assert.deepEqual(
       (await stream.next()).resources.map(({ name }) => name),
@@ -71,7 +77,7 @@ describe('before the first complete read', () => {
     await using dir = await makeTempDir();
     const late = dir.join('late');
     await using server = await startMeshtrust({ dirs: [late], waitUntilReady: false });
-    await untilReadyz(server, /^503 .*files/s);
+    await untilReadyz(server, new RegExp(`^503 .*files \\(${late}: ENOENT`, 's'));
     await mkdir(late);
     await watchedDir(late).put('a.yaml', good);
     await untilReadyz(server, /^200 /);
@@ -85,6 +91,10 @@ describe('before the first complete read', () => {
     await using server = await startMeshtrust({ dirs: [dir.path] });
     await files.overwrite('a.yaml', broken);
     await server.logged('the broken file', ({ code }) => code === 'MT002');
+    assert.match(await readyz(server), /^200 /);
+    await rename(dir.path, `${dir.path}-away`);
+    await server.logged('the directory that is gone', ({ code }) => code === 'MT001');
+    await rename(`${dir.path}-away`, dir.path);
     assert.match(await readyz(server), /^200 /);
     await untilServed(server, ['a.test: A']);
   });
