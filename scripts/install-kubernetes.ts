@@ -9,8 +9,9 @@
  * apt checks, and is unpacked without being installed.
  */
 import { execFile } from 'node:child_process';
-import { copyFile, mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -26,6 +27,7 @@ export type KubernetesTool = (typeof kubernetesTools)[number];
 const cache = fileURLToPath(new URL(`../.cache/kubernetes/${kubernetesVersion}`, import.meta.url));
 const run = promisify(execFile);
 const maxBuffer = 64 * 1024 * 1024;
+const longestBuildMs = 30 * 60_000;
 
 /** Where `installKubernetesTool` puts a binary. */
 export function installedKubernetesPath(tool: KubernetesTool): string {
@@ -33,24 +35,43 @@ export function installedKubernetesPath(tool: KubernetesTool): string {
 }
 
 /**
- * The path of a tool, which is built or fetched if it is not there yet. Safe to run twice at a time:
- * everything happens in a folder of its own, and the binary is renamed into place.
+ * The path of a tool, which is built or fetched if it is not there yet. Those who ask at the same time, as test
+ * files do, wait for the first one.
  * @throws {Error} that says what is missing (Go, apt-get, the network).
  */
 export async function installKubernetesTool(tool: KubernetesTool): Promise<string> {
   const path = installedKubernetesPath(tool);
-  if (await isExecutable(path)) return path;
   await mkdir(cache, { recursive: true });
-  const work = await mkdtemp(join(cache, `.${tool}-`));
-  try {
-    const binary = tool === 'etcd' ? await unpackEtcd(work) : await build(tool, work);
-    await rename(binary, path);
-  } catch (error) {
-    throw new Error(`${tool} cannot be had: ${reason(error)}`, { cause: error });
-  } finally {
-    await rm(work, { recursive: true, force: true });
+  const work = join(cache, `.${tool}`);
+  while (!(await isExecutable(path))) {
+    if (!(await claim(work))) {
+      await delay(500);
+      continue;
+    }
+    try {
+      const binary = tool === 'etcd' ? await unpackEtcd(work) : await build(tool, work);
+      await rename(binary, path);
+    } catch (error) {
+      throw new Error(`${tool} cannot be had: ${reason(error)}`, { cause: error });
+    } finally {
+      await rm(work, { recursive: true, force: true });
+    }
   }
   return path;
+}
+
+/** Makes the folder to work in; false while it is another's. One that is left over from a crash is taken away. */
+async function claim(work: string): Promise<boolean> {
+  try {
+    await mkdir(work);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  const made = await stat(work).catch(() => undefined);
+  if (made !== undefined && Date.now() - made.birthtimeMs > longestBuildMs)
+    await rm(work, { recursive: true, force: true });
+  return false;
 }
 
 /**
