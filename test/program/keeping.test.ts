@@ -2,12 +2,15 @@ import assert from 'node:assert/strict';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import type { MeshDetail } from '../../src/admin/api-types.ts';
+import { encodeLastGood } from '../../src/app/last-good-document.ts';
+import { currentShare } from '../../src/ledger/share.ts';
 import { makeCa } from '../kit/certificates.ts';
 import { startChild } from '../kit/child.ts';
 import { meshTrustYaml } from '../kit/mesh-trust-text.ts';
 import { startMeshtrust } from '../kit/meshtrust.ts';
 import type { Meshtrust } from '../kit/meshtrust.ts';
 import { poll } from '../kit/poll.ts';
+import { resourceOf } from '../kit/resources.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
 import { watchedDir } from '../kit/watched-dir.ts';
 import { foundCodes, served, untilServed } from './served.ts';
@@ -35,7 +38,7 @@ async function untilKept(state: string, files: number): Promise<void> {
   });
 }
 
-describe('with --state-dir', () => {
+describe('with --state-dir', { concurrency: 2 }, () => {
   it('a restart beside a broken file serves what was served, and is ready at once', async () => {
     await using dir = await makeTempDir();
     await using state = await makeTempDir();
@@ -77,6 +80,42 @@ describe('with --state-dir', () => {
     assert.equal((await readdir(state.path)).length, names.length, 'a held loss is not written');
   });
 
+  it('a restart beside a directory that has vanished serves what was served', async () => {
+    await using dir = await makeTempDir();
+    await using state = await makeTempDir();
+    const args = [`--state-dir=${state.path}`];
+    const trusted = dir.join('trust');
+    await watchedDir(trusted).put('A.yaml', trust('A'));
+    {
+      await using first = await startMeshtrust({ dirs: [trusted], args });
+      await untilKept(state.path, 1);
+      await first.stop('SIGTERM');
+    }
+    await rm(trusted, { recursive: true });
+    await using second = await startMeshtrust({ dirs: [trusted], args });
+    await second.logged('the directory that is gone', ({ code }) => code === 'MT001');
+    await untilServed(second, ['a.test: A']);
+    assert.equal((await readdir(state.path)).length, 1);
+  });
+
+  it('what was kept of a source that is no longer watched is reported and left out', async () => {
+    await using dir = await makeTempDir();
+    await using state = await makeTempDir();
+    await watchedDir(dir.path).put('A.yaml', trust('A'));
+    const resource = resourceOf({ name: 'b', trustDomain: 'b.test', pems: [pemOf('B')] });
+    const grants = [{ resource, clean: resource, shares: [currentShare(resource)] }];
+    await writeFile(
+      state.join('x.lastgood'),
+      encodeLastGood({ source: 'kubernetes', path: 'kuma-system/b', grants }),
+    );
+    await using server = await startMeshtrust({ dirs: [dir.path], args: [`--state-dir=${state.path}`] });
+    await server.logged(
+      'what is left out',
+      ({ event, source }) => event === 'state-dir' && source === 'kubernetes',
+    );
+    await untilServed(server, ['a.test: A']);
+  });
+
   it('a damaged file is reported and left out', async () => {
     await using dir = await makeTempDir();
     await using state = await makeTempDir();
@@ -88,7 +127,7 @@ describe('with --state-dir', () => {
   });
 });
 
-describe('with --distrust', () => {
+describe('with --distrust', { concurrency: 2 }, () => {
   it('a certificate or a key disappears as soon as it is listed, and a broken list changes nothing', async () => {
     await using dir = await makeTempDir();
     await using lists = await makeTempDir();
@@ -106,12 +145,26 @@ describe('with --distrust', () => {
     await writeFile(list, `${fingerprint}\nnonsense\n`);
     await server.logged('the refused list', ({ event }) => event === 'distrust-refused');
     assert.deepEqual(await served(server), left);
+    await writeFile(list, '');
+    await server.logged('the emptied list', ({ reason }) => reason === 'it is empty');
+    const sound = `# so\n${fingerprint}\n${keyHash}\n`;
+    for (let length = 1; length < sound.length; length += 9) {
+      await writeFile(list, sound.slice(0, length));
+      await writeFile(list, sound);
+    }
     // Held by the guard, and yet not served: distrust is above it.
     for (const name of names) await files.remove(`${name}.yaml`);
     await poll('the loss to be held', async () =>
       (await foundCodes(server)).includes('MT042') ? true : undefined,
     );
     assert.deepEqual(await served(server), left);
+    assert.equal(
+      server.logs().filter(({ event }) => event === 'distrust').length,
+      1,
+      'no hash was ever taken away',
+    );
+    await writeFile(list, `${keyHash}\n`);
+    await untilServed(server, ['a.test: A', ...left.slice(1)]);
   });
 
   it('a list that is broken at the start is an error that names the line', async () => {
@@ -126,19 +179,23 @@ describe('with --distrust', () => {
   });
 });
 
-describe('the mass-loss guard of a running program', () => {
+describe('the mass-loss guard of a running program', { concurrency: 2 }, () => {
   it('holds a mass loss until it is released by command', async () => {
     await using dir = await makeTempDir();
+    await using state = await makeTempDir();
     const files = watchedDir(dir.path);
     for (const name of names) await files.put(`${name}.yaml`, trust(name));
-    await using server = await startMeshtrust({ dirs: [dir.path] });
+    await using server = await startMeshtrust({ dirs: [dir.path], args: [`--state-dir=${state.path}`] });
     await untilServed(server, all);
+    await untilKept(state.path, names.length);
     for (const name of names.slice(1)) await files.remove(`${name}.yaml`);
     await poll('the guard to trip', async () => {
       const tripped = await server.metric('meshtrust_guard_tripped');
       return [...tripped.values()].some((value) => value === 3) ? true : undefined;
     });
     assert.deepEqual(await served(server), all);
+    assert.deepEqual([...(await server.metric('meshtrust_guard_tripped'))], [['mesh="default"', 3]]);
+    assert.equal((await readdir(state.path)).length, names.length, 'a held loss is not written');
     const command = await startChild(
       process.execPath,
       ['bin/meshtrust.js', 'guard', 'release', `--server=http://127.0.0.1:${server.adminPort}`],
@@ -151,6 +208,19 @@ describe('the mass-loss guard of a running program', () => {
       'default d.test',
     ]);
     await untilServed(server, ['a.test: A']);
+    assert.deepEqual([...(await server.metric('meshtrust_guard_tripped'))], [['mesh="default"', 0]]);
+    await untilKept(state.path, 1);
+  });
+
+  it('lets a mass loss through when it has lasted', async () => {
+    await using dir = await makeTempDir();
+    const files = watchedDir(dir.path);
+    for (const name of names) await files.put(`${name}.yaml`, trust(name));
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--guard-hold=1s'] });
+    for (const name of names) await files.remove(`${name}.yaml`);
+    await server.logged('the hold', ({ event }) => event === 'guard-held');
+    await server.logged('its end', ({ event }) => event === 'guard-ended');
+    await untilServed(server, []);
   });
 
   it('lets the deletion of the only file of a mesh through at once, and everything with --guard-hold 0', async () => {

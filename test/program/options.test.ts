@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
+import { connect } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import { secretTypeUrl } from '../../src/snapshot/publisher.ts';
 import { decodeSecret } from '../kit/decode-secret.ts';
-import { makeCa, makeIntermediate } from '../kit/certificates.ts';
+import { makeCa, makeIntermediate, makeLeaf } from '../kit/certificates.ts';
+import type { Certificate } from '../kit/certificates.ts';
 import { freePort } from '../kit/free-port.ts';
 import { meshTrustYaml } from '../kit/mesh-trust-text.ts';
 import { startMeshtrust } from '../kit/meshtrust.ts';
 import type { Meshtrust } from '../kit/meshtrust.ts';
+import { poll } from '../kit/poll.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
 import { watchedDir } from '../kit/watched-dir.ts';
 import { createClient } from '../xds/client.ts';
@@ -32,12 +37,21 @@ async function fetchDomains(address: string, name: string, metadata?: object): P
   return resources.flatMap(({ value }) => decodeSecret(value).trustDomains.map((domain) => domain.name));
 }
 
+/** The serial number of the certificate that a new connection is shown. */
+async function shownSerial(port: number): Promise<bigint> {
+  const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false, ALPNProtocols: ['h2'] });
+  await once(socket, 'secureConnect');
+  const { serialNumber } = socket.getPeerCertificate();
+  socket.destroy();
+  return BigInt(`0x${serialNumber}`);
+}
+
 const addressOf = (server: Meshtrust): string => `127.0.0.1:${server.xdsPort}`;
 const mesh = (name: unknown) => ({
   fields: { mesh: typeof name === 'string' ? { stringValue: name } : { numberValue: name } },
 });
 
-describe('the options of serve', () => {
+describe('the options of serve', { concurrency: 2 }, () => {
   it('come from the environment too, and the command line comes first', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
@@ -80,6 +94,39 @@ describe('the options of serve', () => {
       async (path) => (await fetch(`http://127.0.0.1:${port}${path}`)).status,
     );
     assert.deepEqual(await Promise.all(statuses), [200, 200, 200, 404]);
+  });
+
+  it('choose free ports for port 0, and tell which', async () => {
+    await using dir = await makeTempDir();
+    await watchedDir(dir.path).put('a.yaml', trust('a', ca.certPem));
+    const args = ['--xds-listen=127.0.0.1:0', '--probe-listen=127.0.0.1:0'];
+    await using server = await startMeshtrust({ dirs: [dir.path], args });
+    const { xds, probes } = await server.logged('the addresses', ({ event }) => event === 'listening');
+    assert.match(String(xds), /^127\.0\.0\.1:[1-9]\d*$/);
+    assert.deepEqual(await fetchDomains(String(xds), 'ALL'), ['a.test']);
+    assert.equal((await fetch(`http://${String(probes)}/readyz`)).status, 200);
+  });
+
+  it('show new connections the TLS certificate that was renewed while the server ran', async () => {
+    await using dir = await makeTempDir();
+    await using tls = await makeTempDir();
+    await watchedDir(dir.path).put('a.yaml', trust('a', ca.certPem));
+    const [old, renewed] = [
+      makeLeaf(ca, { dnsNames: ['localhost'] }),
+      makeLeaf(ca, { dnsNames: ['localhost'] }),
+    ];
+    const write = async ({ certPem, keyPem }: Certificate): Promise<void> => {
+      await writeFile(tls.join('tls.key'), keyPem);
+      await writeFile(tls.join('tls.crt'), certPem);
+    };
+    await write(old);
+    const args = [`--tls-cert=${tls.join('tls.crt')}`, `--tls-key=${tls.join('tls.key')}`];
+    await using server = await startMeshtrust({ dirs: [dir.path], args });
+    assert.equal(await shownSerial(server.xdsPort), old.serial);
+    await write(renewed);
+    await poll('the renewed certificate', async () =>
+      (await shownSerial(server.xdsPort)) === renewed.serial ? true : undefined,
+    );
   });
 
   it('refuse intermediates where told to', async () => {

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cp, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { startChild } from '../kit/child.ts';
+import { poll } from '../kit/poll.ts';
+import { secretTypeUrl } from '../../src/snapshot/publisher.ts';
+import { createClient } from '../xds/client.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -39,7 +43,7 @@ test('the package that npm packs has the program and the library, with types, an
   }
   await symlink(join(root, 'node_modules'), join(checkout, 'node_modules'));
   const tsc = join(root, 'node_modules', '.bin', 'tsc');
-  await run(tsc, ['-p', 'tsconfig.build.json'], { cwd: checkout });
+  await run('npm', ['run', 'build'], { cwd: checkout });
   await run('npm', ['pack', '--ignore-scripts', '--pack-destination', dir.path], { cwd: checkout });
   const [tarball] = (await readdir(dir.path)).filter((name) => name.endsWith('.tgz'));
   await mkdir(unpacked);
@@ -63,14 +67,48 @@ test('the package that npm packs has the program and the library, with types, an
     if (!name.startsWith('.')) await symlink(join(root, 'node_modules', name), join(modules, name));
   }
   const program = join(modules, 'meshtrust', 'bin', 'meshtrust.js');
+  const shown = await run(process.execPath, [program, '--version']);
+  const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
+    readonly version: string;
+  };
+  assert.equal(shown.stdout, `${manifest.version}\n`);
   const { stdout } = await run(process.execPath, [
     program,
     'bundle',
     join(modules, 'meshtrust', 'examples', 'trust'),
   ]);
   assert.match(stdout, /trust domain default\.zone-2\.mesh\.local/);
+  const trust = join(modules, 'meshtrust', 'examples', 'trust');
+  const listen = ['--xds-listen=127.0.0.1:0', '--admin-listen=127.0.0.1:0'];
+  await using server = await startChild(process.execPath, [program, 'serve', '--dir', trust, ...listen]);
+  const address = await poll('the address to be logged', () => /"xds":"([^"]+)"/.exec(server.stdout())?.[1]);
+  using client = createClient(address);
+  const fetchSecrets = '/envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets';
+  const request = { type_url: secretTypeUrl, resource_names: ['ALL'], node: { id: 'n' } };
+  await poll('the example to be served', () =>
+    client.fetch(fetchSecrets, request).then(
+      ({ resources }) => (resources.length === 1 ? true : undefined),
+      () => undefined,
+    ),
+  );
+  assert.deepEqual(await server.stop('SIGTERM'), { code: 0, signal: null });
   await writeFile(join(user, 'consumer.mts'), consumer);
   await run(process.execPath, [join(user, 'consumer.mts')]);
   const options = ['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', '--types', 'node'];
   await run(tsc, [...options, 'consumer.mts'], { cwd: user });
+});
+
+test('a Node.js that is too old is told so in one line', async () => {
+  await using dir = await makeTempDir();
+  // What an older one says of itself is all that the check looks at.
+  const pretence = dir.join('old.cjs');
+  await writeFile(
+    pretence,
+    "Object.defineProperty(process.versions, 'node', { value: '20.20.2' });\nObject.defineProperty(process, 'version', { value: 'v20.20.2' });\n",
+  );
+  const args = ['--require', pretence, join(root, 'bin', 'meshtrust.js'), 'serve', '--dir', dir.path];
+  await using child = await startChild(process.execPath, args);
+  assert.deepEqual(await child.exit, { code: 2, signal: null });
+  assert.equal(child.stdout(), '');
+  assert.match(child.stderr(), /^meshtrust needs Node\.js 24 or newer; this is v20\.20\.2\..*\n$/);
 });
