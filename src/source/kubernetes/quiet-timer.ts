@@ -1,22 +1,12 @@
 export interface QuietTimer {
-  /** Something happened: the quiet begins anew. */
-  touch(): void;
+  /** Something happened: the quiet, of so many milliseconds, begins anew. */
+  touch(quietMs: number): void;
   /** Nothing is waited for any more. */
   clear(): void;
 }
 
-export interface QuietTimerOptions {
-  /** Milliseconds. */
-  readonly quietMs: number;
-  /** Calls back so many milliseconds after the first touch even if there was no quiet. */
-  readonly longestMs: number;
-}
-
-/** Calls back once when nothing has happened for a while. */
-export function createQuietTimer(
-  { quietMs, longestMs }: QuietTimerOptions,
-  callback: () => void,
-): QuietTimer {
+/** Calls back once when nothing has happened for a while, at the latest `longestMs` after the first touch. */
+export function createQuietTimer(longestMs: number, callback: () => void): QuietTimer {
   let timer: NodeJS.Timeout | undefined;
   let since: number | undefined;
   const clear = (): void => {
@@ -24,7 +14,7 @@ export function createQuietTimer(
     since = undefined;
   };
   return {
-    touch: () => {
+    touch: (quietMs) => {
       const now = performance.now();
       since ??= now;
       clearTimeout(timer);

@@ -21,8 +21,8 @@ export interface WatchKubernetesOptions {
   /** A watch that is silent for so long is given up, in milliseconds; 180,000 (bookmarks come each minute). */
   readonly silenceMs?: number | undefined;
   /**
-   * Deletions are told together when none has come for so long, in milliseconds; 100. They are told after 100
-   * times as long in any case.
+   * A deletion is told when no other has come for so long, in milliseconds; 100. When others have, they are told
+   * together after ten times as much quiet, and after 100 times as long in any case.
    */
   readonly settleMs?: number | undefined;
   /** Waits between requests, cut short by the signal; tests wait less. */
@@ -59,16 +59,15 @@ export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSin
     const step = stepWatch(state, input, place);
     state = step.state;
     if (state.leaving.size === 0) settling.clear();
-    else if (state.leaving.size > leaving.size) settling.touch();
+    else if (state.leaving.size > leaving.size)
+      settling.touch(state.leaving.size > 1 ? 10 * settleMs : settleMs);
     const isProof = input.kind === 'listed' || input.kind === 'changed';
     if (step.events.length > 0 || isProof) sink(step.events);
     // Credentials and addresses may have changed on disk.
     if (input.kind === 'failed') client.forget();
   };
 
-  const settling = createQuietTimer({ quietMs: settleMs, longestMs: 100 * settleMs }, () =>
-    take({ kind: 'settled' }),
-  );
+  const settling = createQuietTimer(100 * settleMs, () => take({ kind: 'settled' }));
 
   const run = async (): Promise<void> => {
     while (!signal.aborted) {
