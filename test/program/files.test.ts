@@ -28,7 +28,8 @@ describe('files that are being written', () => {
   it('take nothing away from a connected proxy, wherever they are cut off in mid-write', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('t.yaml'), whole);
-    await using server = await startMeshtrust({ dirs: [dir.path] });
+    // Without the guard, which would hold most of what is lost.
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--guard-hold=0'] });
     using client = createClient(`127.0.0.1:${server.xdsPort}`);
     using stream = client.delta(ads);
     stream.send({ type_url: secretTypeUrl, resource_names_subscribe: ['ALL'], node: { id: 'n' } });
@@ -52,6 +53,37 @@ describe('files that are being written', () => {
       ['a.test', 'b.test', 'c.test', 'd.test'],
     );
     assert.equal(stream.received, 2);
+  });
+
+  it('add at once what is new in a part of them, and take nothing away that is not in it yet', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('t.yaml'), whole);
+    // Without the guard, which would hold most of what is lost.
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--guard-hold=0'] });
+    using client = createClient(`127.0.0.1:${server.xdsPort}`);
+    using stream = client.delta(ads);
+    stream.send({ type_url: secretTypeUrl, resource_names_subscribe: ['ALL'], node: { id: 'n' } });
+    /** The trust domains of responses, until they have this one. */
+    const untilSent = async (name: string): Promise<readonly string[]> => {
+      for (;;) {
+        const { nonce, resources } = await stream.next();
+        stream.send({ type_url: secretTypeUrl, response_nonce: nonce });
+        const sent = resources.flatMap(({ resource }) => decodeSecret(resource.value).trustDomains);
+        if (sent.some((domain) => domain.name === name)) return sent.map((domain) => domain.name);
+      }
+    };
+    await untilSent('c.test');
+    for (const name of ['x1', 'x2', 'x3']) {
+      const first = meshTrustYaml({ name, trustDomain: `${name}.test`, pems: [pems.get('a') ?? ''] });
+      await writeFile(dir.join('t.yaml'), first);
+      const sent = await untilSent(`${name}.test`);
+      assert.deepEqual(
+        ['a.test', 'b.test', 'c.test'].filter((known) => !sent.includes(known)),
+        [],
+        `lost while ${name} was being written`,
+      );
+      await writeFile(dir.join('t.yaml'), `${first}---\n${whole}`);
+    }
   });
 
   it('are read as one when a mounted ConfigMap swaps them', async () => {

@@ -77,6 +77,7 @@ describe('with --state-dir', { concurrency: 2 }, () => {
       (await foundCodes(second)).includes('MT042') ? true : undefined,
     );
     assert.deepEqual(await served(second), all);
+    await second.stop('SIGTERM');
     assert.equal((await readdir(state.path)).length, names.length, 'a held loss is not written');
   });
 
