@@ -6,6 +6,7 @@ import { codes, gone, inForce, makeLedger, version } from '../kit/ledger.ts';
 import { meshTrustYaml } from '../kit/mesh-trust-text.ts';
 
 const { certPem } = makeCa({ commonName: 'A' });
+const other = makeCa({ commonName: 'B' });
 const file = (index: number, mesh = 'default') =>
   version(
     `${mesh}-${index}.yaml`,
@@ -63,6 +64,25 @@ describe('the mass-loss guard', () => {
     assert.equal(inForce(ledger).length, 1);
   });
 
+  it('holds a mesh that is replaced by another: what comes makes up for nothing', () => {
+    const ledger = ledgerOf(4);
+    const others = [10, 11, 12, 13, 14].map((index) => file(index));
+    ledger.apply('files', [...[0, 1, 2, 3].map((index) => gone(path(index))), ...others], 10);
+    assert.equal(inForce(ledger).length, 9);
+    const again = ledgerOf(4);
+    again.apply('files', [gone(path(0)), gone(path(1))], 10);
+    again.apply('files', others, 20);
+    again.apply('files', [gone(path(2))], 30);
+    assert.equal(inForce(again).length, 9);
+  });
+
+  it('counts what came before the loss', () => {
+    const ledger = ledgerOf(1);
+    ledger.apply('files', [file(1)], 10);
+    ledger.apply('files', [gone(path(0))], 20);
+    assert.deepEqual(ledger.view().held, []);
+  });
+
   it('applies the deletion of the only file of a mesh at once', () => {
     const ledger = ledgerOf(1);
     ledger.apply('files', [gone(path(0))], 10);
@@ -107,6 +127,95 @@ describe('the mass-loss guard', () => {
       ledger.view().held.map(({ trustDomain }) => trustDomain),
       ['d1.test'],
     );
+  });
+
+  describe('of trust domains that several files give', () => {
+    const half = (index: number, part: 'x' | 'y') =>
+      version(
+        `${part}-${index}.yaml`,
+        meshTrustYaml({
+          name: `${part}${index}`,
+          trustDomain: `d${index}.test`,
+          pems: [part === 'x' ? certPem : other.certPem],
+        }),
+      );
+    const ledgerOfHalves = (): Ledger => {
+      const ledger = makeLedger();
+      ledger.apply(
+        'files',
+        [0, 1].flatMap((index) => [half(index, 'x'), half(index, 'y')]),
+        0,
+      );
+      return ledger;
+    };
+    const both = ['default/d0.test: A B', 'default/d1.test: A B'];
+
+    it('holds all that they gave, although their files went in several steps', () => {
+      const ledger = ledgerOfHalves();
+      for (const [step, name] of ['x-0', 'x-1', 'y-0', 'y-1'].entries())
+        ledger.apply('files', [gone(`${name}.yaml`)], 10 + step);
+      assert.deepEqual(inForce(ledger), both);
+    });
+
+    it('holds what has not come back while the rest has', () => {
+      const ledger = ledgerOfHalves();
+      ledger.apply(
+        'files',
+        ['x-0', 'x-1', 'y-0', 'y-1'].map((name) => gone(`${name}.yaml`)),
+        10,
+      );
+      ledger.apply('files', [half(0, 'x')], 500);
+      ledger.apply('files', [half(1, 'y')], 600);
+      assert.deepEqual(inForce(ledger), both);
+      ledger.apply('files', [half(0, 'y'), half(1, 'x')], 700);
+      assert.deepEqual(inForce(ledger), both);
+      assert.deepEqual(ledger.view().held, []);
+    });
+
+    it('lets what has not come back go when the hold ends', () => {
+      const ledger = ledgerOfHalves();
+      ledger.apply(
+        'files',
+        ['x-0', 'x-1', 'y-0', 'y-1'].map((name) => gone(`${name}.yaml`)),
+        10,
+      );
+      ledger.apply('files', [half(0, 'x')], 500);
+      ledger.tick(30_010);
+      assert.deepEqual(inForce(ledger), ['default/d0.test: A']);
+    });
+
+    it('takes a resource that came back with less for what it is now', () => {
+      const ledger = ledgerOfHalves();
+      ledger.apply(
+        'files',
+        ['x-0', 'x-1', 'y-0', 'y-1'].map((name) => gone(`${name}.yaml`)),
+        10,
+      );
+      const text = meshTrustYaml({ name: 'x0', trustDomain: 'd0.test', pems: [other.certPem] });
+      ledger.apply('files', [version('x-0.yaml', text)], 20);
+      assert.deepEqual(inForce(ledger), ['default/d0.test: B B', 'default/d1.test: A B']);
+    });
+
+    it('does not take an edit for the deletion that came before it', () => {
+      const ledger = makeLedger();
+      ledger.apply('files', [half(0, 'x'), half(0, 'y')], 0);
+      ledger.apply('files', [gone('x-0.yaml')], 10);
+      ledger.apply('files', [version('y-0.yaml', 'kind: ConfigMap')], 20);
+      assert.deepEqual(inForce(ledger), ['default/d0.test: A B']);
+    });
+  });
+
+  it('does not hold again what a hold shorter than the window let go', () => {
+    const ledger = ledgerOf(10, 500);
+    ledger.apply(
+      'files',
+      [0, 1, 2, 3, 4, 5].map((index) => gone(path(index))),
+      0,
+    );
+    ledger.tick(500);
+    assert.equal(inForce(ledger).length, 4);
+    ledger.apply('files', [gone(path(6))], 600);
+    assert.equal(inForce(ledger).length, 3);
   });
 
   it('lets go when it is released, and tells of what', () => {
