@@ -24,18 +24,23 @@ interface StoredGrant {
     readonly originKri?: string | undefined;
   };
   readonly shares: readonly StoredShare[];
+  /** What a damaged version may not take away; absent if no version was without damage. */
+  readonly clean?: StoredShare | undefined;
 }
 
 interface StoredBody {
-  readonly format: 1;
+  readonly format: typeof format;
   readonly source: string;
   readonly path: string;
   readonly grants: readonly StoredGrant[];
 }
 
+/** Raised when an older program could not make sense of what is written, or this one of what was. */
+const format = 2;
+
 /** Renders a last good state as text with a checksum over its body. */
 export function encodeLastGood({ source, path, grants }: LastGood): string {
-  const body: StoredBody = { format: 1, source, path, grants: grants.map(storeGrant) };
+  const body: StoredBody = { format, source, path, grants: grants.map(storeGrant) };
   const text = JSON.stringify(body);
   return `${sha256(text)}\n${text}\n`;
 }
@@ -47,38 +52,43 @@ export function encodeLastGood({ source, path, grants }: LastGood): string {
 export function decodeLastGood(text: string, reader: AnchorReader): LastGood {
   const [checksum, body = ''] = text.split('\n');
   if (checksum !== sha256(body)) throw new Error('its checksum does not match');
-  const { format, source, path, grants } = JSON.parse(body) as StoredBody;
-  if (format !== 1) throw new Error(`format ${String(format)} is not known`);
+  const stored = JSON.parse(body) as StoredBody;
+  if (stored.format !== format) throw new Error(`format ${String(stored.format)} is not known`);
+  const { source, path, grants } = stored;
   return { source, path, grants: grants.map((grant) => restoreGrant(grant, path, reader)) };
 }
 
-function storeGrant({ resource, shares }: Grant): StoredGrant {
+function storeGrant({ resource, shares, clean }: Grant): StoredGrant {
   const { identity, mesh, namespace, name, originKri } = resource;
   return {
     resource: { identity, mesh, namespace, name, originKri },
-    shares: shares.map((share) => ({
-      mesh: share.mesh,
-      trustDomain: share.trustDomain,
-      pem: share.anchors.map(({ certificate }) => encodePem(certificate.der)).join(''),
-    })),
+    shares: shares.map(storeShare),
+    clean: clean && storeShare(clean),
   };
 }
 
-function restoreGrant({ resource, shares }: StoredGrant, file: string, reader: AnchorReader): Grant {
+function storeShare({ mesh, trustDomain, anchors }: Share): StoredShare {
+  return { mesh, trustDomain, pem: anchors.map(({ certificate }) => encodePem(certificate.der)).join('') };
+}
+
+function restoreGrant({ resource, shares, clean }: StoredGrant, file: string, reader: AnchorReader): Grant {
   const { identity } = resource;
   const restored = shares.map((share) => restoreShare(share, identity, file, reader));
   const [current] = restored;
   if (current === undefined) throw new Error('a resource gives nothing');
-  const place = { file, resource: identity };
-  const blocks = current.anchors;
   const whole: MeshTrust = {
     ...resource,
     originKri: resource.originKri,
     trustDomain: current.trustDomain,
-    place,
-    blocks,
+    place: { file, resource: identity },
+    blocks: current.anchors,
   };
-  return { resource: whole, clean: whole, shares: restored };
+  return {
+    resource: whole,
+    settled: true,
+    clean: clean && restoreShare(clean, identity, file, reader),
+    shares: restored,
+  };
 }
 
 function restoreShare(

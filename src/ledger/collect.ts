@@ -5,29 +5,39 @@ import type { Entry, Grant } from './entry.ts';
 import { addShares } from './share.ts';
 import type { Holdings, Share } from './share.ts';
 
+/** One definition of a resource, and the file or object that it is in. */
+interface Definition {
+  readonly path: string;
+  readonly grant: Grant;
+}
+
 /**
- * Everything that one source gives, by mesh and trust domain. Of two definitions of one identity in
- * different files the first by path counts, whatever the order in which they were read.
+ * Everything that one source gives, by mesh and trust domain. Of several definitions of one identity in
+ * different files the first by path counts, whatever the order in which they were read. A file that is still
+ * being written takes nothing from those after it: until it is settled they count as well.
  */
 export function collect(entries: ReadonlyMap<string, Entry>): {
   readonly holdings: Holdings;
   readonly conflicts: readonly Finding[];
 } {
-  const winners = new Map<Identity, { readonly path: string; readonly grant: Grant }>();
-  const conflicts: Finding[] = [];
-  for (const [path, entry] of entries) {
-    for (const grant of entry.grants) {
-      const { identity } = grant.resource;
-      const other = winners.get(identity);
-      if (other === undefined || path < other.path) winners.set(identity, { path, grant });
-      if (other !== undefined)
-        conflicts.push(
-          conflict(path < other.path ? other.grant : grant, path < other.path ? path : other.path),
-        );
+  const definitions = new Map<Identity, Definition[]>();
+  for (const [path, { grants }] of entries) {
+    for (const grant of grants) {
+      const others = definitions.get(grant.resource.identity);
+      if (others === undefined) definitions.set(grant.resource.identity, [{ path, grant }]);
+      else others.push({ path, grant });
     }
   }
   const holdings = new Map<string, Map<TrustDomain, Share[]>>();
-  for (const { grant } of winners.values()) addShares(holdings, grant.shares);
+  const conflicts: Finding[] = [];
+  for (const rivals of definitions.values()) {
+    if (rivals.length > 1) rivals.sort((a, b) => (a.path < b.path ? -1 : 1));
+    const first = rivals.findIndex(({ grant }) => grant.settled);
+    const end = first === -1 ? rivals.length : first + 1;
+    for (const { grant } of rivals.slice(0, end)) addShares(holdings, grant.shares);
+    const winner = rivals[end - 1];
+    for (const { grant } of rivals.slice(end)) conflicts.push(conflict(grant, winner?.path ?? ''));
+  }
   return { holdings, conflicts };
 }
 

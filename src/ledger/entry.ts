@@ -3,14 +3,16 @@ import type { Finding } from '../findings/finding.ts';
 import type { Identity, MeshTrust } from '../model/mesh-trust.ts';
 import { blockFinding } from '../model/parse-mesh-trust.ts';
 import type { KnownDocument, ParsedFile } from '../model/parse-file.ts';
-import { currentShare, retainedShare } from './share.ts';
+import { currentShare, isSameShare, retainedShare } from './share.ts';
 import type { Share } from './share.ts';
 
 /** What is in force of one resource of a file: its newest usable version, and what it may not lose yet. */
 export interface Grant {
   readonly resource: MeshTrust;
-  /** The last settled version in which no block was damaged. */
-  readonly clean: MeshTrust | undefined;
+  /** Whether any version of it was; until then it only adds to other definitions of the resource. */
+  readonly settled: boolean;
+  /** The share of the last settled version in which no block was damaged. */
+  readonly clean: Share | undefined;
   /** The share of `resource` first, then what is retained of earlier versions. */
   readonly shares: readonly Share[];
 }
@@ -97,13 +99,19 @@ function readDocument(
 
 function nextGrant(previous: Grant | undefined, resource: MeshTrust, settled: boolean): Grant {
   const damaged = resource.blocks.some((block) => block.kind === 'refused' && block.malformed);
-  const clean = settled && !damaged ? resource : previous?.clean;
+  const current = unlessSame(previous?.shares[0], currentShare(resource));
+  const clean = settled && !damaged ? current : previous?.clean;
   const earlier: Share[] = [];
-  if (damaged && clean !== undefined) earlier.push(currentShare(clean));
+  if (damaged && clean !== undefined) earlier.push(clean);
   if (!settled && previous !== undefined) earlier.push(...previous.shares);
-  const shares = [currentShare(resource)];
+  const shares = [current];
   for (const share of earlier) shares.push(...retainedShare(share, shares));
-  return { resource, clean, shares };
+  return { resource, settled: settled || previous?.settled === true, clean, shares };
+}
+
+/** An unchanged resource keeps its share, so that nothing is built of it again. */
+function unlessSame(before: Share | undefined, share: Share): Share {
+  return before !== undefined && isSameShare(before, share) ? before : share;
 }
 
 function lastGoodKept(grant: Grant): Finding {

@@ -150,7 +150,16 @@ function applyEvent(
 function put(source: SourceState, path: string, entry: Entry): readonly string[] {
   const before = source.entries.get(path)?.grants;
   source.entries.set(path, entry);
-  return before === entry.grants ? [] : [path];
+  return before !== undefined && isSameGrants(before, entry.grants) ? [] : [path];
+}
+
+/** Whether two states of a file give the same. Unchanged shares keep their objects. */
+function isSameGrants(a: readonly Grant[], b: readonly Grant[]): boolean {
+  const isSameGrant = (x: Grant, y: Grant | undefined): boolean =>
+    x.clean === y?.clean &&
+    x.shares.length === y?.shares.length &&
+    x.shares.every((share, index) => share === y.shares[index]);
+  return a.length === b.length && a.every((grant, index) => isSameGrant(grant, b[index]));
 }
 
 function remove(source: SourceState, path: string, deleted: Map<string, number>): readonly string[] {

@@ -1,3 +1,4 @@
+import type { Place } from '../findings/finding.ts';
 import type { Identity, MeshTrust, TrustAnchor, TrustDomain } from '../model/mesh-trust.ts';
 
 /**
@@ -30,6 +31,23 @@ export function retainedShare(earlier: Share, current: readonly Share[]): readon
   return anchors.length === 0 ? [] : [{ ...earlier, anchors }];
 }
 
+/** Whether two shares give the same, from the same lines. */
+export function isSameShare(a: Share, b: Share): boolean {
+  return (
+    a.mesh === b.mesh &&
+    a.trustDomain === b.trustDomain &&
+    a.identity === b.identity &&
+    a.anchors.length === b.anchors.length &&
+    a.anchors.every((anchor, index) => {
+      const other = b.anchors[index];
+      return (
+        anchor.certificate.fingerprint === other?.certificate.fingerprint &&
+        isSamePlace(anchor.place, other.place)
+      );
+    })
+  );
+}
+
 /** Joins the shares of one trust domain wherever they come from. */
 export function joinHoldings(all: readonly Holdings[]): Holdings {
   const [first] = all;
@@ -50,6 +68,10 @@ export function addShares(holdings: Map<string, Map<TrustDomain, Share[]>>, shar
     if (present === undefined) domains.set(share.trustDomain, [share]);
     else present.push(share);
   }
+}
+
+function isSamePlace(a: Place, b: Place): boolean {
+  return a.file === b.file && a.line === b.line && a.path === b.path && a.block === b.block;
 }
 
 function shareOf(resource: MeshTrust, anchors: readonly TrustAnchor[]): Share {

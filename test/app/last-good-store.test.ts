@@ -13,7 +13,11 @@ import { meshTrustYaml } from '../kit/mesh-trust-text.ts';
 import { reader } from '../kit/resources.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
 
-const [a, b] = ['A', 'B'].map((commonName) => makeCa({ commonName }).certPem) as [string, string];
+const [a, b, c] = ['A', 'B', 'C'].map((commonName) => makeCa({ commonName }).certPem) as [
+  string,
+  string,
+  string,
+];
 const text = (pems: readonly string[]) => meshTrustYaml({ name: 'x', trustDomain: 'a.test', pems });
 
 function grantsOf(...texts: readonly string[]): readonly Grant[] {
@@ -45,6 +49,31 @@ describe('the last good store', () => {
     const ledger = createLedger(['files'], { holdMs: 0 });
     ledger.apply('files', [{ kind: 'restored', path: state.path, grants: state.grants }], 0);
     assert.deepEqual(inForce(ledger), ['default/a.test: A B']);
+  });
+
+  it('goes on beside a damaged file as if there had been no restart', async () => {
+    const damaged = text([a.replace(/\n(.)/, '\n!'), b]);
+    const versions = [
+      [text([a, b]), damaged],
+      [damaged],
+      [text([a]), text([b, a.replace(/\n(.)/, '\n!')]), text([b])],
+    ];
+    for (const before of versions) {
+      await using dir = await makeTempDir();
+      const grants = grantsOf(...before);
+      const { store } = storeIn(dir.path);
+      await store.load();
+      store.save({ source: 'files', path: 'x.yaml', grants });
+      await store.flush();
+      const [state] = await storeIn(dir.path).store.load();
+      const [running, restarted] = [makeLedger(0), makeLedger(0)];
+      running.apply('files', [{ kind: 'restored', path: 'x.yaml', grants }], 0);
+      restarted.apply('files', [{ kind: 'restored', path: 'x.yaml', grants: state?.grants ?? [] }], 0);
+      for (const next of [damaged, text([c, a.replace(/\n(.)/, '\n!')]), text([c])]) {
+        for (const ledger of [running, restarted]) ledger.apply('files', [version('x.yaml', next)], 1);
+        assert.deepEqual(inForce(restarted), inForce(running));
+      }
+    }
   });
 
   it('forgets a path that gives nothing any more', async () => {

@@ -152,6 +152,43 @@ describe('the ledger', () => {
     }
   });
 
+  it('names the definition that is used to all others, in whatever order they were read', () => {
+    for (const order of ['abc', 'acb', 'bac', 'bca', 'cab', 'cba']) {
+      const ledger = makeLedger();
+      for (const path of order) ledger.apply('files', [version(path, trust('a.test', [a]))], 0);
+      assert.deepEqual(
+        ledger
+          .view()
+          .findings.map(({ file, message }) => `${file ?? ''}: ${message.slice(0, 9)}`)
+          .sort(),
+        ['b: a defines', 'c: a defines'],
+      );
+    }
+  });
+
+  it('lets a file that is not settled yet take nothing from other definitions of its resources', () => {
+    const ledger = makeLedger();
+    ledger.apply('files', [version('b.yaml', trust('a.test', [a, b]))], 0);
+    ledger.apply('files', [version('a.yaml', trust('a.test', [c]), false)], 1);
+    assert.deepEqual(inForce(ledger), ['default/a.test: A B C']);
+    ledger.apply('files', [version('a.yaml', trust('a.test', [c]))], 2);
+    assert.deepEqual(inForce(ledger), ['default/a.test: C']);
+    ledger.apply('files', [version('a.yaml', trust('a.test', [a]), false)], 3);
+    assert.deepEqual(inForce(ledger), ['default/a.test: A C'], 'it was settled before');
+  });
+
+  it('keeps the shares of a version that gives the same', () => {
+    const ledger = makeLedger();
+    const share = () => ledger.grantsOf('files', 't.yaml')[0]?.shares[0] ?? assert.fail();
+    ledger.apply('files', [version('t.yaml', trust('a.test', [a]), false)], 0);
+    const before = share();
+    ledger.apply('files', [version('t.yaml', trust('a.test', [a]))], 1);
+    assert.equal(share(), before);
+    assert.deepEqual(ledger.apply('files', [version('t.yaml', trust('a.test', [a]))], 2), []);
+    ledger.apply('files', [version('t.yaml', `\n${trust('a.test', [a])}`)], 3);
+    assert.notEqual(share(), before, 'its findings name other lines');
+  });
+
   it('joins what several resources give to one trust domain', () => {
     const ledger = makeLedger();
     ledger.apply(

@@ -104,7 +104,8 @@ describe('with --state-dir', { concurrency: 2 }, () => {
     await using state = await makeTempDir();
     await watchedDir(dir.path).put('A.yaml', trust('A'));
     const resource = resourceOf({ name: 'b', trustDomain: 'b.test', pems: [pemOf('B')] });
-    const grants = [{ resource, clean: resource, shares: [currentShare(resource)] }];
+    const clean = currentShare(resource);
+    const grants = [{ resource, settled: true, clean, shares: [clean] }];
     await writeFile(
       state.join('x.lastgood'),
       encodeLastGood({ source: 'kubernetes', path: 'kuma-system/b', grants }),
