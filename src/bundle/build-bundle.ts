@@ -1,7 +1,7 @@
 import { finding } from '../findings/finding.ts';
 import type { Finding, Place } from '../findings/finding.ts';
 import type { Share } from '../ledger/share.ts';
-import type { Identity, TrustAnchor, TrustDomain } from '../model/mesh-trust.ts';
+import type { Identity, TrustDomain } from '../model/mesh-trust.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import { reroot } from '../x509/reroot.ts';
 import { caNamesSize } from './ca-names.ts';
@@ -88,29 +88,35 @@ export function buildBundle(input: BundleInput): TrustBundle {
 }
 
 function joinListed(shares: readonly Share[]): readonly Listed[] {
-  const all = new Map<string, { certificate: Certificate; places: Place[]; listedBy: Set<Identity> }>();
+  const all = new Map<
+    string,
+    { certificate: Certificate; places: Map<string, Place>; listedBy: Set<Identity> }
+  >();
   for (const share of shares.toSorted((a, b) => compare(a.identity, b.identity))) {
     for (const { certificate, place } of share.anchors) {
-      const known = all.get(certificate.fingerprint);
-      if (known === undefined) {
-        all.set(certificate.fingerprint, {
-          certificate,
-          places: [place],
-          listedBy: new Set([share.identity]),
-        });
-      } else if (!known.places.some((other) => samePlace(other, place))) {
-        known.places.push(place);
-        known.listedBy.add(share.identity);
-      }
+      const item = all.get(certificate.fingerprint) ?? {
+        certificate,
+        places: new Map(),
+        listedBy: new Set(),
+      };
+      all.set(certificate.fingerprint, item);
+      // A place counts once: what is retained of it, or held, can be beside what it gives.
+      const key = placeKey(place);
+      if (!item.places.has(key)) item.places.set(key, place);
+      item.listedBy.add(share.identity);
     }
   }
   return [...all.values()]
-    .map(({ listedBy, ...rest }) => ({ ...rest, listedBy: [...listedBy] }))
+    .map(({ certificate, places, listedBy }) => ({
+      certificate,
+      places: [...places.values()],
+      listedBy: [...listedBy],
+    }))
     .sort((a, b) => compare(a.certificate.fingerprint, b.certificate.fingerprint));
 }
 
-function samePlace(a: TrustAnchor['place'], b: TrustAnchor['place']): boolean {
-  return a.file === b.file && a.resource === b.resource && a.path === b.path && a.block === b.block;
+function placeKey({ file, resource, path, block }: Place): string {
+  return [file, resource, path, block].join('\0');
 }
 
 function rootingOf(certificate: Certificate, previous: TrustBundle | undefined): Rooting {
