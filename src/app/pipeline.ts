@@ -1,3 +1,4 @@
+import { compareFindings } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
 import { nextExpiryChange } from '../bundle/expiry.ts';
 import type { BundlePolicy } from '../bundle/trust-bundle.ts';
@@ -13,6 +14,7 @@ import type { MeshBuilder, MeshStates } from '../snapshot/mesh-builder.ts';
 import type { SourceEvent } from '../source/source.ts';
 import type { StateEvent, StateView } from '../telemetry/state-view.ts';
 import type { Clock } from './clock.ts';
+import { findingChanges } from './finding-changes.ts';
 
 /** What the pipeline tells of. */
 export type PipelineEvent = StateEvent;
@@ -31,13 +33,15 @@ export interface PipelineOptions {
 }
 
 export interface Pipeline {
-  /** Takes a batch of a source's events as one step. */
+  /** Takes a batch of a source's events. What comes within the pace of building is one step. */
   deliver(source: string, events: readonly SourceEvent[]): void;
   /** Takes resources kept from an earlier run, before their source is read. */
   restore(source: string, events: readonly Extract<LedgerEvent, { kind: 'restored' }>[]): void;
   setPolicy(policy: BundlePolicy): void;
   /** Ends all holds of the mass-loss guard; returns the trust domains that were held. */
   releaseGuard(): LedgerView['held'];
+  /** What is held, after all that was delivered; more exact than the view, which is that of the last build. */
+  held(): LedgerView['held'];
   view(): PipelineView;
   /** What a path gives at the moment, to be kept as its last good state. */
   grantsOf(source: string, path: string): readonly Grant[];
@@ -59,6 +63,7 @@ export function createPipeline({
   observe,
 }: PipelineOptions): Pipeline {
   const parsedUnsettled = new Map<string, { readonly text: string; readonly parsed: ParsedFile }>();
+  const queued = new Map<string, LedgerEvent[]>();
   let cancelBuild: (() => void) | undefined;
   let cancelWake: (() => void) | undefined;
   let lastBuild = -Infinity;
@@ -67,7 +72,9 @@ export function createPipeline({
   let readiness: Readiness = { kind: 'waiting', missing: [] };
   let ledgerView = ledger.view();
   let meshes: MeshStates = new Map();
+  let hasServed = false;
   let findings: readonly Finding[] = [];
+  let sorted: readonly Finding[] | undefined;
 
   const parseVersion = (event: Extract<SourceEvent, { kind: 'content' }>): ParsedFile => {
     // A file that settles comes a second time with the same text.
@@ -79,6 +86,7 @@ export function createPipeline({
   };
 
   const toLedgerEvent = (event: SourceEvent): LedgerEvent => {
+    if (event.kind === 'gone') parsedUnsettled.delete(event.path);
     if (event.kind !== 'content') return event;
     return { kind: 'version', path: event.path, settled: event.settled, parsed: parseVersion(event) };
   };
@@ -90,20 +98,31 @@ export function createPipeline({
     cancelBuild = clock.after(wait, run);
   };
 
+  /** Steps cost time that grows with the number of files, so that a burst must not take one for each of its events. */
+  const takeQueued = (): void => {
+    for (const [source, events] of queued) {
+      queued.delete(source);
+      const paths = ledger.apply(source, events, clock.monotonic());
+      if (paths.length > 0) observe({ kind: 'granted', source, paths });
+    }
+  };
+
   const run = (): void => {
     cancelBuild?.();
     cancelBuild = undefined;
     lastBuild = clock.monotonic();
     const since = dirtySince ?? clock.wall();
     dirtySince = undefined;
+    takeQueued();
+    if (ledgerView.deadline !== undefined && ledgerView.deadline <= lastBuild) ledger.tick(lastBuild);
     ledgerView = ledger.view();
     updateReadiness();
     if (readiness.kind === 'ready') {
       const before = meshes;
       meshes = builder.build(ledgerView.holdings, clock.wall());
       const changes = diffMeshes(before, meshes);
-      if (changes.length > 0 || before.size === 0)
-        observe({ kind: 'served', states: meshes, changes, since });
+      if (changes.length > 0 || !hasServed) observe({ kind: 'served', states: meshes, changes, since });
+      hasServed = true;
     }
     updateFindings();
     sleep();
@@ -122,8 +141,8 @@ export function createPipeline({
   const updateFindings = (): void => {
     const before = findings;
     findings = allFindings(ledgerView.findings, meshes, clock.wall());
-    const appeared = without(findings, before);
-    const resolved = without(before, findings);
+    sorted = undefined;
+    const { appeared, resolved } = findingChanges(before, findings);
     if (appeared.length + resolved.length > 0) observe({ kind: 'findings', appeared, resolved });
   };
 
@@ -139,16 +158,14 @@ export function createPipeline({
       ...[builder.nextChange(), ...dates].map((at) => (at === undefined ? longestSleep : at - wall)),
     ];
     const wait = waits.reduce((a, b) => Math.min(a, b), longestSleep);
-    cancelWake = clock.after(Math.max(1, wait), () => {
-      ledger.tick(clock.monotonic());
-      run();
-    });
+    cancelWake = clock.after(Math.max(1, wait), run);
   };
 
   return {
     deliver(source, events) {
-      const paths = ledger.apply(source, events.map(toLedgerEvent), clock.monotonic());
-      if (paths.length > 0) observe({ kind: 'granted', source, paths });
+      const queue = queued.get(source) ?? [];
+      queued.set(source, queue);
+      for (const event of events) queue.push(toLedgerEvent(event));
       markDirty();
     },
     restore(source, events) {
@@ -160,35 +177,27 @@ export function createPipeline({
       markDirty();
     },
     releaseGuard() {
+      takeQueued();
       const held = ledger.release();
       markDirty();
       return held;
     },
-    view: () => ({ readiness, ledger: ledgerView, meshes, findings }),
+    held: () => {
+      takeQueued();
+      return ledger.held();
+    },
+    view: () => ({
+      readiness,
+      ledger: ledgerView,
+      meshes,
+      get findings() {
+        return (sorted ??= findings.toSorted(compareFindings));
+      },
+    }),
     grantsOf: (source, path) => ledger.grantsOf(source, path),
     close() {
       cancelBuild?.();
       cancelWake?.();
     },
   };
-}
-
-/** The findings of `all` that are not in `known`. */
-function without(all: readonly Finding[], known: readonly Finding[]): readonly Finding[] {
-  const keys = new Set(known.map(keyOf));
-  return all.filter((finding) => !keys.has(keyOf(finding)));
-}
-
-function keyOf({
-  code,
-  file,
-  resource,
-  mesh,
-  trustDomain,
-  fingerprint,
-  path,
-  block,
-  message,
-}: Finding): string {
-  return [code, file, resource, mesh, trustDomain, fingerprint, path, block, message].join('\0');
 }

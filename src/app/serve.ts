@@ -94,7 +94,7 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
           directory: options.stateDir,
           reader,
           clock: systemClock,
-          mayWrite: () => pipeline.view().ledger.held.length === 0,
+          mayWrite: () => pipeline.held().length === 0,
           onError: (message, error) => log.error({ event: 'state-dir', err: error }, message),
         });
   const distrust =

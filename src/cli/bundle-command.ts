@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { presentMesh } from '../admin/present-mesh.ts';
-import { formatFinding } from '../findings/finding.ts';
+import { compareFindings, formatFinding } from '../findings/finding.ts';
 import { allFindings } from '../snapshot/all-findings.ts';
 import { createMeshBuilder } from '../snapshot/mesh-builder.ts';
 import type { MeshState } from '../snapshot/mesh-builder.ts';
@@ -46,7 +46,7 @@ export function addBundleCommand(program: Command, io: CommandIo, done: (code: n
         `nothing is listed for mesh ${mesh} (meshes: ${known}); its proxies would refuse every client`,
       );
     }
-    const findings = allFindings(view.findings, new Map([[mesh, state]]), now);
+    const findings = allFindings(view.findings, new Map([[mesh, state]]), now).toSorted(compareFindings);
     if (options.output === 'json') {
       const detail = presentMesh(state, { findings, held: [], proxies: 0, now: 0 });
       io.stdout.write(`${JSON.stringify(detail, null, 2)}\n`);

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { presentFindings } from '../admin/present-mesh.ts';
-import { formatFinding } from '../findings/finding.ts';
+import { compareFindings, formatFinding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
 import { createMeshBuilder } from '../snapshot/mesh-builder.ts';
 import { allFindings } from '../snapshot/all-findings.ts';
@@ -33,7 +33,11 @@ export function addValidateCommand(program: Command, io: CommandIo, done: (code:
       distrusted: new Set(),
       refuseIntermediates: options.refuseIntermediates ?? false,
     });
-    const findings = allFindings(view.findings, builder.build(view.holdings, Date.now()), Date.now());
+    const findings = allFindings(
+      view.findings,
+      builder.build(view.holdings, Date.now()),
+      Date.now(),
+    ).toSorted(compareFindings);
     if (options.output === 'json') io.stdout.write(`${JSON.stringify(presentFindings(findings), null, 2)}\n`);
     else for (const finding of findings) io.stdout.write(`${finding.severity}: ${formatFinding(finding)}\n`);
     const accepted = view.sources.reduce((sum, source) => sum + source.accepted, 0);

@@ -1,4 +1,4 @@
-import { compareFindings, finding } from '../findings/finding.ts';
+import { finding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
 import type { ParsedFile } from '../model/parse-file.ts';
 import { collect } from './collect.ts';
@@ -42,6 +42,7 @@ export interface SourceStatus {
 /** Everything that is in force, and why. */
 export interface LedgerView {
   readonly holdings: Holdings;
+  /** In no order. */
   readonly findings: readonly Finding[];
   readonly held: GuardResult['held'];
   /** When to call `tick`, in the time of `now`; undefined while nothing is held. */
@@ -56,6 +57,8 @@ export interface Ledger {
   tick(now: number): void;
   /** Ends all holds now; returns the trust domains that were held. */
   release(): GuardResult['held'];
+  /** The trust domains that are held. */
+  held(): GuardResult['held'];
   view(): LedgerView;
   grantsOf(source: string, path: string): readonly Grant[];
 }
@@ -68,9 +71,10 @@ interface SourceState {
   readonly unconfirmed: Set<string>;
   synced: boolean;
   restored: boolean;
+  /** What the entries give, and which of their definitions are passed over. */
+  given: ReturnType<typeof collect>;
   guard: GuardState;
   held: GuardResult;
-  conflicts: readonly Finding[];
 }
 
 /**
@@ -85,16 +89,17 @@ export function createLedger(sourceNames: readonly string[], options: { readonly
     return source;
   };
   const settle = (source: SourceState, deleted: ReadonlyMap<string, number>, now: number): void => {
-    const { holdings, conflicts } = collect(source.entries);
-    source.conflicts = conflicts;
+    const { holdings } = source.given;
     source.held = guard(source.guard, { holdings, deleted, now, holdMs: options.holdMs });
     source.guard = source.held.state;
   };
+  const heldNow = (): GuardResult['held'] => [...sources.values()].flatMap((source) => source.held.held);
   return {
     apply(name, events, now) {
       const source = sourceOf(name);
       const deleted = new Map<string, number>();
       const changed = events.flatMap((event) => applyEvent(source, event, deleted));
+      source.given = collect(source.entries);
       settle(source, deleted, now);
       return changed;
     },
@@ -102,13 +107,14 @@ export function createLedger(sourceNames: readonly string[], options: { readonly
       for (const source of sources.values()) settle(source, new Map(), now);
     },
     release() {
-      const held = [...sources.values()].flatMap((source) => source.held.held);
+      const held = heldNow();
       for (const source of sources.values()) {
-        source.held = release(source.guard, collect(source.entries).holdings);
+        source.held = release(source.guard, source.given.holdings);
         source.guard = source.held.state;
       }
       return held;
     },
+    held: heldNow,
     view: () => viewOf([...sources.values()]),
     grantsOf: (name, path) => sourceOf(name).entries.get(path)?.grants ?? [],
   };
@@ -178,13 +184,13 @@ function viewOf(sources: readonly SourceState[]): LedgerView {
     ...[...source.failures].map(([path, reason]) =>
       finding('MT001', `cannot be read, so nothing below it changes: ${reason}`, { file: path }),
     ),
-    ...source.conflicts,
+    ...source.given.conflicts,
     ...source.held.findings,
   ]);
   const deadlines = sources.flatMap((source) => source.held.deadline ?? []);
   return {
     holdings: joinHoldings(sources.map((source) => source.held.holdings)),
-    findings: findings.sort(compareFindings),
+    findings,
     held: sources.flatMap((source) => source.held.held),
     deadline: deadlines.length === 0 ? undefined : Math.min(...deadlines),
     sources: sources.map(statusOf),
@@ -232,8 +238,8 @@ function emptySource(name: string): SourceState {
     unconfirmed: new Set(),
     synced: false,
     restored: false,
+    given: { holdings: new Map(), conflicts: [] },
     guard: initialGuard,
     held,
-    conflicts: [],
   };
 }

@@ -197,6 +197,57 @@ describe('the pipeline', () => {
     assert.equal(served().length, 2);
   });
 
+  it('knows what is held before it is built, so that it is not written as the last good state', () => {
+    const { clock, deliver, pipeline } = makeRig();
+    deliver(content('a.test'), content('b.test'), synced);
+    clock.advance(100);
+    deliver({ kind: 'gone', path: 'a-test.yaml' }, { kind: 'gone', path: 'b-test.yaml' });
+    assert.equal(pipeline.held().length, 2);
+  });
+
+  it('takes what comes within a burst as one step', () => {
+    const { clock, deliver, events, pipeline } = makeRig();
+    deliver(content('a.test'), content('b.test'), synced);
+    clock.advance(1000);
+    const before = events.length;
+    deliver({ kind: 'gone', path: 'a-test.yaml' }, { kind: 'gone', path: 'b-test.yaml' });
+    deliver(content('a.test'), content('b.test'));
+    clock.advance(100);
+    assert.deepEqual(pipeline.view().ledger.held, []);
+    assert.deepEqual(
+      events.slice(before).map(({ kind }) => kind),
+      ['granted'],
+    );
+  });
+
+  it('keeps no text of a file that went before it was settled', () => {
+    const { deliver } = makeRig();
+    deliver(content('a.test', [ca.certPem], false));
+    deliver({ kind: 'gone', path: 'a-test.yaml' });
+    const before = reader.stats().texts.hits;
+    deliver(content('a.test', [ca.certPem], false));
+    assert.equal(reader.stats().texts.hits, before + 1, 'it was read anew');
+  });
+
+  it('says once that nothing is listed', () => {
+    const { clock, deliver, served } = makeRig();
+    deliver(synced);
+    clock.advance(holdMs + 100);
+    deliver({ kind: 'content', path: 'other.yaml', text: 'kind: ConfigMap', settled: true });
+    clock.advance(100);
+    assert.equal(served().length, 1);
+  });
+
+  it('repeats no finding from one day to the next', () => {
+    const { clock, deliver, events } = makeRig();
+    const soon = makeCa({ commonName: 'Soon', notAfter: new Date(clock.wall() + 80 * day) });
+    deliver(content('a.test', [soon.certPem]), synced);
+    clock.advance(1000);
+    const before = events.length;
+    clock.advance(40 * day);
+    assert.deepEqual(events.slice(before), []);
+  });
+
   it('applies a distrusted key at once', () => {
     const { clock, deliver, pipeline, served } = makeRig();
     deliver(content('a.test'), synced);
