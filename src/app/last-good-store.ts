@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { lossWindow } from '../ledger/guard.ts';
 import type { AnchorReader } from '../x509/anchor-reader.ts';
 import type { Clock } from './clock.ts';
 import { decodeLastGood, encodeLastGood } from './last-good-document.ts';
@@ -18,14 +19,21 @@ export interface LastGoodOptions {
 export interface LastGoodStore {
   /** Everything that can be read back; what cannot is told to `onError` and left out. */
   load(): Promise<readonly LastGood[]>;
-  /** Keeps the state, soon; no grants: forgets the path. */
+  /** Keeps the state, once it cannot become part of a mass loss any more; no grants: forgets the path. */
   save(state: LastGood): void;
-  /** Writes what is waiting, if it may be written. */
+  /** Writes what is waiting now, if it may be written. */
   flush(): Promise<void>;
 }
 
-/** Changes of a burst are written together, this many milliseconds after the first. */
-const writeDelay = 200;
+/**
+ * Milliseconds until a change is written. A mass loss arrives one by one: what goes before it is known as one
+ * is held as well, and must still be on disk.
+ */
+const writeDelay = lossWindow + 200;
+/** How soon it is tried again while nothing may be written, in milliseconds. */
+const retryDelay = 200;
+/** How many files are written at a time: most of the time is spent waiting for the disk. */
+const concurrentWrites = 8;
 const suffix = '.lastgood';
 
 /** The last good state of each path, a checksummed file each, so that a restart serves what it served. */
@@ -36,7 +44,8 @@ export function createLastGoodStore({
   mayWrite,
   onError,
 }: LastGoodOptions): LastGoodStore {
-  const waiting = new Map<string, LastGood>();
+  /** In the order in which they are due. */
+  const waiting = new Map<string, { readonly state: LastGood; readonly due: number }>();
   let cancelTimer: (() => void) | undefined;
   let writing: Promise<void> = Promise.resolve();
 
@@ -52,20 +61,28 @@ export function createLastGoodStore({
       onError(`the last good state of ${state.path} cannot be kept`, error);
     }
   };
-  const writeAll = async (): Promise<void> => {
+  const writeDue = async (until: number): Promise<void> => {
     cancelTimer?.();
     cancelTimer = undefined;
-    if (!mayWrite()) return arm();
-    const states = [...waiting];
-    waiting.clear();
-    for (const [file, state] of states) await writeOne(file, state);
+    const due = mayWrite() ? [...waiting].filter(([, item]) => item.due <= until) : [];
+    for (const [file] of due) waiting.delete(file);
+    const queue = due.values();
+    // All writers draw from one iterator, so each state is written once.
+    const writer = async (): Promise<void> => {
+      for (const [file, { state }] of queue) await writeOne(file, state);
+    };
+    await Promise.all(Array.from({ length: concurrentWrites }, writer));
+    arm();
   };
-  const flush = (): Promise<void> => {
-    writing = writing.then(writeAll);
+  const write = (until: number): Promise<void> => {
+    writing = writing.then(() => writeDue(until));
     return writing;
   };
   const arm = (): void => {
-    if (waiting.size > 0) cancelTimer ??= clock.after(writeDelay, () => void flush());
+    const [next] = waiting.values();
+    if (next === undefined) return;
+    const wait = Math.max(next.due - clock.monotonic(), retryDelay);
+    cancelTimer ??= clock.after(wait, () => void write(clock.monotonic()));
   };
 
   return {
@@ -83,12 +100,15 @@ export function createLastGoodStore({
       return states;
     },
     save(state) {
-      waiting.set(fileOf(state), state);
+      const file = fileOf(state);
+      waiting.delete(file);
+      waiting.set(file, { state, due: clock.monotonic() + writeDelay });
       arm();
     },
     async flush() {
-      await flush();
+      await write(Infinity);
       cancelTimer?.();
+      cancelTimer = undefined;
     },
   };
 }

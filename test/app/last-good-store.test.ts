@@ -6,8 +6,10 @@ import { createLastGoodStore } from '../../src/app/last-good-store.ts';
 import type { LastGoodStore } from '../../src/app/last-good-store.ts';
 import { createLedger } from '../../src/ledger/ledger.ts';
 import type { Grant } from '../../src/ledger/entry.ts';
+import { lossWindow } from '../../src/ledger/guard.ts';
 import { makeCa } from '../kit/certificates.ts';
 import { createFakeClock } from '../kit/fake-clock.ts';
+import type { FakeClock } from '../kit/fake-clock.ts';
 import { inForce, makeLedger, version } from '../kit/ledger.ts';
 import { meshTrustYaml } from '../kit/mesh-trust-text.ts';
 import { reader } from '../kit/resources.ts';
@@ -29,11 +31,11 @@ function grantsOf(...texts: readonly string[]): readonly Grant[] {
 function storeIn(
   directory: string,
   mayWrite = (): boolean => true,
-): { readonly store: LastGoodStore; readonly errors: string[] } {
+): { readonly store: LastGoodStore; readonly errors: string[]; readonly clock: FakeClock } {
   const errors: string[] = [];
   const clock = createFakeClock();
   const onError = (message: string, error: unknown) => errors.push(`${message}: ${String(error)}`);
-  return { store: createLastGoodStore({ directory, reader, clock, mayWrite, onError }), errors };
+  return { store: createLastGoodStore({ directory, reader, clock, mayWrite, onError }), errors, clock };
 }
 
 describe('the last good store', () => {
@@ -113,6 +115,43 @@ describe('the last good store', () => {
     assert.deepEqual(await readdir(dir.path), []);
     allowed = true;
     await store.flush();
+    assert.equal((await readdir(dir.path)).length, 1);
+  });
+
+  it('forgets nothing before it is known not to be part of a mass loss', async () => {
+    await using dir = await makeTempDir();
+    let held = false;
+    const { store, clock } = storeIn(dir.path, () => !held);
+    await store.load();
+    const [gone, kept] = ['gone.yaml', 'kept.yaml'] as const;
+    for (const path of [gone, kept]) store.save({ source: 'files', path, grants: grantsOf(text([a])) });
+    await store.flush();
+    const files = async (): Promise<number> => (await readdir(dir.path)).length;
+    store.save({ source: 'files', path: gone, grants: [] });
+    clock.advance(lossWindow - 1);
+    store.save({ source: 'files', path: kept, grants: [] });
+    held = true;
+    clock.advance(30_000);
+    await store.flush();
+    assert.equal(await files(), 2);
+    held = false;
+    await store.flush();
+    assert.equal(await files(), 0);
+    assert.equal(clock.pending(), 0);
+  });
+
+  it('writes what lasted, without being told to', async () => {
+    await using dir = await makeTempDir();
+    let asked = 0;
+    const { store, clock } = storeIn(dir.path, () => ++asked === 1);
+    await store.load();
+    store.save({ source: 'files', path: 'x.yaml', grants: grantsOf(text([a])) });
+    clock.advance(lossWindow);
+    assert.equal(asked, 0);
+    clock.advance(1000);
+    // This waits for the write that is under way, and is refused one of its own.
+    await store.flush();
+    assert.equal(asked, 2);
     assert.equal((await readdir(dir.path)).length, 1);
   });
 
