@@ -13,7 +13,7 @@ import { untilDecision } from '../test/kit/tls-client.ts';
 // probe is a whole TLS 1.3 handshake with a request, one after the other without a pause. A handshake that
 // was under way when the decision changed is lost, so each figure includes up to one probe too many.
 
-const rounds = 40;
+const rounds = 100;
 const warmUp = 5;
 /** Between changes: a change within 50 ms of another is part of a burst, and waits for its end. */
 const pauseMs = 150;
