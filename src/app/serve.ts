@@ -65,7 +65,7 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
 
   const observe = (event: PipelineEvent): void => {
     // Proxies first: what is logged and counted about a change must not hold it up.
-    if (event.kind === 'served') metrics.timePush(() => publish(event.states));
+    if (event.kind === 'served') publish(event.states);
     else if (event.kind === 'readiness') endpoint.setServing(event.readiness.kind === 'ready');
     else if (event.kind === 'granted') keep(event.source, event.paths, pipeline, lastGood);
     metrics.state(event);

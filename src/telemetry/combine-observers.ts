@@ -27,6 +27,9 @@ export function combineObservers(observers: readonly XdsObserver[]): XdsObserver
     fetched: (fetch) => {
       for (const observer of observers) observer.fetched?.(fetch);
     },
+    fannedOut: (fannedOut) => {
+      for (const observer of observers) observer.fannedOut?.(fannedOut);
+    },
     failed: (stream, error) => {
       for (const observer of observers) observer.failed?.(stream, error);
     },

@@ -27,8 +27,6 @@ export interface Metrics {
   /** Counts what a source tells, before it is used. */
   sourceEvents(source: string, events: readonly SourceEvent[]): void;
   state(event: StateEvent): void;
-  /** Runs what hands a new state to the streams, and measures it. */
-  timePush(push: () => void): void;
   readonly observer: XdsObserver;
 }
 
@@ -70,12 +68,6 @@ export function createMetrics({
     buckets: convergenceBuckets,
     registers,
   });
-  const push = new Histogram({
-    name: 'meshtrust_xds_push_seconds',
-    help: 'Encoding a change and handing it to all streams that can take it.',
-    buckets: [0.0001, 0.0005, 0.001, ...convergenceBuckets],
-    registers,
-  });
   const convergence = createConvergence();
   const isListed = (mesh: string): boolean => view().meshes.has(mesh);
 
@@ -92,11 +84,6 @@ export function createMetrics({
       if (event.kind !== 'served') return;
       convergence.served(event.states, event.since);
       debounce.observe(Math.max(0, now() - event.since) / 1000);
-    },
-    timePush(publish) {
-      const done = push.startTimer();
-      publish();
-      done();
     },
     observer: createXdsMetrics({ registry, convergence, isListed, now }),
   };

@@ -65,6 +65,12 @@ export function createXdsMetrics({ registry, convergence, isListed, now }: XdsMe
     labelNames: ['transport', 'outcome'],
     registers,
   });
+  const push = new Histogram({
+    name: 'meshtrust_xds_push_seconds',
+    help: 'From a change to the moment at which all streams that can take it were handed it, or a newer one.',
+    buckets: [0.0001, 0.0005, 0.001, ...convergenceBuckets],
+    registers,
+  });
   const converged = new Histogram({
     name: 'meshtrust_xds_convergence_seconds',
     help: "From a change of the input to a proxy's acknowledgement of it.",
@@ -95,6 +101,7 @@ export function createXdsMetrics({ registry, convergence, isListed, now }: XdsMe
     nacked: (stream, { message }) =>
       refusals.inc({ mesh: meshLabel(stream.group), error_class: classifyRefusal(message) }),
     fetched: ({ transport, outcome }) => fetches.inc({ transport, outcome }),
+    fannedOut: ({ durationMs }) => push.observe(durationMs / 1000),
   };
 }
 

@@ -29,6 +29,7 @@ export type {
   StreamInfo,
   XdsObserver,
 } from './server/observer.ts';
+export type { FannedOut } from './server/hub.ts';
 export { discoveryServices } from './server/services.ts';
 export type { DiscoveryService, Transport } from './server/services.ts';
 export { loadPackageDefinition, protoDirectory, protoFiles } from './server/package-definition.ts';

@@ -50,6 +50,7 @@ describe('combined observers', () => {
         quoted: () => told.push('2 quoted'),
         nacked: () => told.push('2 nacked'),
         fetched: () => told.push('2 fetched'),
+        fannedOut: () => told.push('2 fannedOut'),
         failed: () => told.push('2 failed'),
       },
     ]);
@@ -69,9 +70,10 @@ describe('combined observers', () => {
     observer.quoted?.(stream, { typeUrl: '', name: '', version: '', unconfirmed: false });
     observer.nacked?.(stream, nackOf('no'));
     observer.fetched?.({ transport: 'sds', address: '', outcome: 'response' });
+    observer.fannedOut?.({ visits: 1, durationMs: 1, slices: 1 });
     observer.failed?.(stream, new Error('fault'));
     observer.streamClosed?.(stream, closed);
-    const all = ['opened', 'request', 'response', 'acked', 'quoted', 'nacked', 'fetched', 'failed', 'closed'];
+    const all = 'opened request response acked quoted nacked fetched fannedOut failed closed'.split(' ');
     assert.deepEqual(
       told.filter((line) => line.startsWith('2')),
       all.map((what) => `2 ${what}`),

@@ -1,14 +1,23 @@
-import type { Change, SnapshotStore } from '../core/snapshot-store.ts';
+import { createFanOut } from '../core/fan-out.ts';
+import type { FanOut, Listener, Step } from '../core/fan-out.ts';
+import type { SnapshotStore } from '../core/snapshot-store.ts';
 
 /** A stream, as the hub drives it. */
-export interface HubStream {
+export interface HubStream extends Listener {
   /** Undefined until the first request. */
   readonly group: string | undefined;
-  changed(change: Change): void;
-  /** Sends what there is to send now. */
-  pump(): void;
   /** Ends the stream with UNAVAILABLE. */
   drain(): void;
+}
+
+/** What went out between two moments at which all streams knew of all changes. */
+export interface FannedOut {
+  /** How often a stream was told of changes. */
+  readonly visits: number;
+  /** From the first change to the last stream that was told of it, or of a later one; ms. */
+  readonly durationMs: number;
+  /** How often other work was let in between, plus one. */
+  readonly slices: number;
 }
 
 /** All open streams of a server: who hears of a change, and who is to be woken later. */
@@ -27,27 +36,80 @@ export interface Hub {
   drain(graceMs: number): Promise<void>;
 }
 
-/** Makes a hub. One coarse timer serves all streams, and only runs while one of them waits. */
-export function createHub(store: SnapshotStore, clock: () => number, tickMs: number): Hub {
+/** What a hub is made with. Times are in ms. */
+export interface HubOptions {
+  readonly store: SnapshotStore;
+  readonly clock: () => number;
+  readonly tickMs: number;
+  /** How long changes go out before other work is let in. */
+  readonly sliceMs: number;
+  readonly fannedOut: (fannedOut: FannedOut) => void;
+}
+
+/** Streams that are told of changes between two looks at the clock. */
+const streamsInStep = 32;
+
+/**
+ * Makes a hub. Changes go out in slices, between which the event loop runs: 10,000 streams must not keep a
+ * new one, a health check or an ACK waiting. One coarse timer serves all streams, and only runs while one of
+ * them waits.
+ */
+export function createHub({ store, clock, tickMs, sliceMs, fannedOut }: HubOptions): Hub {
   const streams = new Set<HubStream>();
-  const groups = new Map<string, Set<HubStream>>();
+  const groups = new Map<string, FanOut>();
   const waiting = new Map<HubStream, number>();
+  /** What has something to send; the first is next, and goes to the end after its step. */
+  const busy = new Set<{ step(most: number): Step }>();
+  let slice: NodeJS.Immediate | 'running' | undefined;
+  let since = 0;
+  let [visits, slices] = [0, 0];
   let ticker: NodeJS.Timeout | undefined;
   const onEmpty = new Set<() => void>();
 
   const subscription = store.subscribe((change) => {
-    const concerned = change.group === undefined ? streams : groups.get(change.group);
-    for (const stream of concerned ?? []) stream.changed(change);
+    for (const group of change.group === undefined ? groups.keys() : [change.group]) {
+      const fanOut = groups.get(group);
+      fanOut?.publish(change);
+      if (fanOut !== undefined) busy.add(fanOut);
+    }
+    begin();
   });
+
+  /** The first slice is done at once: a few streams need no second. */
+  function begin(): void {
+    if (slice !== undefined || busy.size === 0) return;
+    since = clock();
+    [visits, slices] = [0, 0];
+    run();
+  }
+
+  function run(): void {
+    slice = 'running';
+    slices += 1;
+    const until = clock() + sliceMs;
+    for (const next of busy) {
+      busy.delete(next);
+      const { told, done } = next.step(streamsInStep);
+      visits += told;
+      if (!done) busy.add(next);
+      if (clock() >= until) break;
+    }
+    slice = busy.size > 0 ? setImmediate(run) : undefined;
+    if (slice === undefined && visits > 0) fannedOut({ visits, durationMs: clock() - since, slices });
+  }
 
   function tick(): void {
     const now = clock();
+    const overdue: HubStream[] = [];
     for (const [stream, at] of waiting) {
       if (at > now) continue;
       waiting.delete(stream);
-      stream.pump();
+      overdue.push(stream);
     }
     stopIdleTicker();
+    if (overdue.length === 0) return;
+    busy.add(pumping(overdue));
+    begin();
   }
 
   function stopIdleTicker(): void {
@@ -65,16 +127,16 @@ export function createHub(store: SnapshotStore, clock: () => number, tickMs: num
     },
     joined(stream) {
       if (stream.group === undefined) return;
-      const members = groups.get(stream.group);
-      if (members === undefined) groups.set(stream.group, new Set([stream]));
-      else members.add(stream);
+      let fanOut = groups.get(stream.group);
+      if (fanOut === undefined) groups.set(stream.group, (fanOut = createFanOut()));
+      fanOut.add(stream);
     },
     remove(stream) {
       streams.delete(stream);
       waiting.delete(stream);
       stopIdleTicker();
-      const members = stream.group === undefined ? undefined : groups.get(stream.group);
-      if (members?.delete(stream) === true && members.size === 0) groups.delete(stream.group ?? '');
+      const fanOut = stream.group === undefined ? undefined : groups.get(stream.group);
+      if (fanOut?.delete(stream) === true && fanOut.size === 0) groups.delete(stream.group ?? '');
       if (streams.size === 0) for (const resolve of onEmpty) resolve();
     },
     wake(stream, at) {
@@ -97,6 +159,19 @@ export function createHub(store: SnapshotStore, clock: () => number, tickMs: num
       }
       for (const stream of streams) stream.drain();
       subscription[Symbol.dispose]();
+    },
+  };
+}
+
+/** Streams that are pumped in turn. */
+function pumping(overdue: readonly HubStream[]): { step(most: number): Step } {
+  let next = 0;
+  return {
+    step(most) {
+      const end = Math.min(overdue.length, next + most);
+      const told = end - next;
+      for (; next < end; next += 1) overdue[next]?.pump();
+      return { told, done: next === overdue.length };
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { Outgoing } from '../core/type-state.ts';
 import type { Protocol } from '../core/request.ts';
 import type { Acked, Nacked, Quoted, RequestKind } from '../core/session-event.ts';
+import type { FannedOut } from './hub.ts';
 import type { Transport } from './services.ts';
 
 /** A stream, as observers see it. The object is the same for the life of the stream. */
@@ -52,6 +53,8 @@ export interface XdsObserver {
   quoted?(stream: StreamInfo, quote: Quoted): void;
   nacked?(stream: StreamInfo, nack: Nacked): void;
   fetched?(fetch: ObservedFetch): void;
+  /** All streams were told of all changes, and sent those that they can take now. */
+  fannedOut?(fannedOut: FannedOut): void;
   /** A fault on our side, by which a stream was ended with INTERNAL. */
   failed?(stream: StreamInfo, error: unknown): void;
 }
@@ -121,6 +124,13 @@ export function createSafeObserver(observer: XdsObserver): SafeObserver {
     fetched(fetch) {
       try {
         observer.fetched?.(fetch);
+      } catch (error) {
+        warn(error);
+      }
+    },
+    fannedOut(fannedOut) {
+      try {
+        observer.fannedOut?.(fannedOut);
       } catch (error) {
         warn(error);
       }

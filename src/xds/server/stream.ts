@@ -47,6 +47,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
   readonly #session: Session<Request>;
   /** One function for all writes. */
   readonly #written: (error?: Error | null) => void;
+  told = 0;
   #leftOver: LeftOver | undefined;
   #writing = false;
   #open = true;
@@ -90,8 +91,12 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
   }
 
   changed(change: Change): void {
-    this.#session.changed(change);
-    this.pump();
+    if (!this.#open) return;
+    try {
+      this.#session.changed(change);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   pump(): void {

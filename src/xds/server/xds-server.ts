@@ -42,6 +42,11 @@ export interface XdsServerOptions {
   readonly clock?: (() => number) | undefined;
   /** How often streams that wait for an overdue answer are looked at, in ms. Default: 250. */
   readonly tickMs?: number | undefined;
+  /**
+   * How long a change goes out to streams before other work is let in, in ms: new streams, answers, newer
+   * changes. Default: 10.
+   */
+  readonly sliceMs?: number | undefined;
   /** Streams beyond this number are refused with RESOURCE_EXHAUSTED. Default: no limit. */
   readonly maxStreams?: number | undefined;
   /**
@@ -75,7 +80,13 @@ export function addXdsServices(
   const clock = options.clock ?? (() => performance.now());
   const identifier = options.identifier ?? '';
   const observer = createSafeObserver(options.observer ?? {});
-  const hub = createHub(store, clock, options.tickMs ?? 250);
+  const hub = createHub({
+    store,
+    clock,
+    tickMs: options.tickMs ?? 250,
+    sliceMs: options.sliceMs ?? 10,
+    fannedOut: (fannedOut) => observer.fannedOut(fannedOut),
+  });
   const fastPath = options.fastPath ?? true;
   const decoder = fastPath ? createRequestDecoder() : createCompleteDecoder();
   const context: SessionContext = {

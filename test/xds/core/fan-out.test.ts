@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import * as fc from 'fast-check';
+import { createFanOut } from '../../../src/xds/core/fan-out.ts';
+import type { Listener } from '../../../src/xds/core/fan-out.ts';
+import type { Change } from '../../../src/xds/index.ts';
+
+/** A listener that keeps what it hears. */
+interface Heard extends Listener {
+  /** By change, in order. */
+  readonly changes: string[];
+  pumps: number;
+}
+
+function listener(): Heard {
+  return {
+    told: 0,
+    changes: [],
+    pumps: 0,
+    changed(change) {
+      this.changes.push(change.typeUrl);
+    },
+    pump() {
+      this.pumps += 1;
+    },
+  };
+}
+
+/** A change that is known by its type URL. */
+function change(name: string): Change {
+  return { typeUrl: name, group: '', names: 'all' };
+}
+
+suite('a fan-out', () => {
+  test('goes on where it stopped, and is done when all know', () => {
+    const fanOut = createFanOut();
+    const [a, b, c] = [listener(), listener(), listener()];
+    for (const each of [a, b, c]) fanOut.add(each);
+    fanOut.publish(change('1'));
+    assert.deepEqual(fanOut.step(2), { told: 2, done: false });
+    assert.deepEqual([a.changes, b.changes, c.changes], [['1'], ['1'], []]);
+    assert.deepEqual(fanOut.step(2), { told: 1, done: true });
+    assert.deepEqual(c.changes, ['1']);
+    assert.deepEqual(fanOut.step(2), { told: 0, done: true });
+  });
+
+  test('tells a newer change with the older one to those that it did not reach yet', () => {
+    const fanOut = createFanOut();
+    const [a, b] = [listener(), listener()];
+    for (const each of [a, b]) fanOut.add(each);
+    fanOut.publish(change('1'));
+    fanOut.step(1);
+    fanOut.publish(change('2'));
+    assert.deepEqual(fanOut.step(1), { told: 1, done: false });
+    assert.deepEqual([a.changes, b.changes, b.pumps], [['1'], ['1', '2'], 1]);
+    fanOut.step(9);
+    assert.deepEqual([a.changes, a.pumps, b.pumps], [['1', '2'], 2, 1]);
+  });
+
+  test('does not tell those who come of what was before them', () => {
+    const fanOut = createFanOut();
+    const [early, late] = [listener(), listener()];
+    fanOut.add(early);
+    fanOut.publish(change('1'));
+    fanOut.add(late);
+    assert.deepEqual(fanOut.step(9), { told: 1, done: true });
+    fanOut.publish(change('2'));
+    fanOut.step(9);
+    assert.deepEqual([early.changes, late.changes], [['1', '2'], ['2']]);
+  });
+
+  test('leaves out who is gone, also the one at which it stopped', () => {
+    const fanOut = createFanOut();
+    const all = [listener(), listener(), listener()];
+    for (const each of all) fanOut.add(each);
+    fanOut.publish(change('1'));
+    fanOut.step(1);
+    for (const each of all.slice(0, 2)) assert.ok(fanOut.delete(each));
+    assert.deepEqual(fanOut.step(9), { told: 1, done: true });
+    assert.deepEqual(
+      all.map(({ changes }) => changes.length),
+      [1, 0, 1],
+    );
+    assert.equal(fanOut.size, 1);
+  });
+
+  test('is done at once where nobody listens', () => {
+    const fanOut = createFanOut();
+    fanOut.publish(change('1'));
+    assert.deepEqual(fanOut.step(1), { told: 0, done: true });
+  });
+
+  test('tells each of every change since it came, once and in order, whatever comes in between', () => {
+    type Action =
+      { readonly kind: 'add' | 'publish' } | { readonly kind: 'delete' | 'step'; readonly n: number };
+    const action: fc.Arbitrary<Action> = fc.oneof(
+      fc.constant<Action>({ kind: 'add' }),
+      fc.constant<Action>({ kind: 'publish' }),
+      fc.record({ kind: fc.constantFrom('delete' as const, 'step' as const), n: fc.nat(4) }),
+    );
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 60 }), (actions) => {
+        const fanOut = createFanOut();
+        let present: { readonly heard: Heard; readonly since: number }[] = [];
+        let published = 0;
+        const run = (next: Action): void => {
+          switch (next.kind) {
+            case 'add': {
+              const heard = listener();
+              fanOut.add(heard);
+              present.push({ heard, since: published });
+              return;
+            }
+            case 'publish':
+              published += 1;
+              return fanOut.publish(change(String(published)));
+            case 'delete': {
+              const gone = present[next.n];
+              present = present.filter((each) => each !== gone);
+              if (gone !== undefined) fanOut.delete(gone.heard);
+              return;
+            }
+            case 'step':
+              assert.ok(fanOut.step(next.n).told <= next.n);
+          }
+        };
+        for (const next of actions) run(next);
+        while (!fanOut.step(3).done);
+        for (const { heard, since } of present) {
+          const expected = Array.from({ length: published - since }, (_, index) => String(since + index + 1));
+          assert.deepEqual(heard.changes, expected);
+          assert.ok(heard.pumps <= expected.length);
+        }
+      }),
+    );
+  });
+});

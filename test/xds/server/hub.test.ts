@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { createSnapshotStore, typeUrls } from '../../../src/xds/index.ts';
+import type { FannedOut, SnapshotStore } from '../../../src/xds/index.ts';
+import { createHub } from '../../../src/xds/server/hub.ts';
+import type { Hub, HubStream } from '../../../src/xds/server/hub.ts';
+import { setOf } from '../vocabulary.ts';
+
+/** A stream that keeps what it sends: the version that the store has when it is pumped. */
+interface FakeStream extends HubStream {
+  readonly sent: string[];
+  pumps: number;
+}
+
+interface Fake {
+  readonly store: SnapshotStore;
+  readonly hub: Hub;
+  readonly streams: readonly FakeStream[];
+  readonly fanOuts: readonly FannedOut[];
+  readonly open: (group?: string) => FakeStream;
+  readonly publish: (version: string, group?: string) => void;
+  /** Resolves when all streams know of all changes. */
+  readonly finished: () => Promise<FannedOut>;
+}
+
+/** Streams that each take 10 us by the clock, and a hub that lets others in every 5 ms. */
+function fake(count: number): Fake {
+  let now = 0;
+  const store = createSnapshotStore();
+  const fanOuts: FannedOut[] = [];
+  let finish = Promise.withResolvers<FannedOut>();
+  const hub = createHub({
+    store,
+    clock: () => now,
+    tickMs: 1,
+    sliceMs: 5,
+    fannedOut(fannedOut) {
+      fanOuts.push(fannedOut);
+      finish.resolve(fannedOut);
+      finish = Promise.withResolvers();
+    },
+  });
+  const open = (group = 'g'): FakeStream => {
+    let marked = false;
+    const stream: FakeStream = {
+      told: 0,
+      group,
+      sent: [],
+      pumps: 0,
+      changed: () => void (marked = true),
+      pump() {
+        now += 0.01;
+        stream.pumps += 1;
+        if (marked) stream.sent.push(store.get(group, typeUrls.secret)?.version ?? '');
+        marked = false;
+      },
+      drain: () => undefined,
+    };
+    hub.add(stream);
+    hub.joined(stream);
+    return stream;
+  };
+  return {
+    store,
+    hub,
+    streams: Array.from({ length: count }, () => open()),
+    fanOuts,
+    open,
+    publish: (version, group = 'g') =>
+      store.set(group, typeUrls.secret, { ...setOf({ a: version }), version }),
+    finished: () => finish.promise,
+  };
+}
+
+/** The next turn of the event loop: what waits for input or a timer gets there between two slices. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+const sentBy = (streams: readonly FakeStream[], ...versions: string[]): number =>
+  streams.filter(({ sent }) => JSON.stringify(sent) === JSON.stringify(versions)).length;
+
+suite('a change for thousands of streams', () => {
+  test('lets other work in between slices, and reaches all of them', async () => {
+    const { streams, publish, finished } = fake(10_000);
+    const done = finished();
+    publish('1');
+    const atOnce = sentBy(streams, '1');
+    // 5 ms are 500 streams, and the clock is looked at every 32.
+    assert.ok(atOnce >= 500 && atOnce < 540, `${atOnce} in the first slice`);
+    await turn();
+    const later = sentBy(streams, '1');
+    assert.ok(later > atOnce && later < 3 * 540, `${later} after the next`);
+    const { visits, slices, durationMs } = await done;
+    assert.equal(sentBy(streams, '1'), 10_000);
+    assert.equal(visits, 10_000);
+    assert.ok(slices >= 19 && slices <= 20, `${slices} slices`);
+    assert.ok(durationMs > 99 && durationMs < 101, `${durationMs} ms`);
+  });
+
+  test('is overtaken by a newer one wherever it has not gone out', async () => {
+    const { streams, publish, finished } = fake(10_000);
+    const done = finished();
+    publish('1');
+    const atOnce = sentBy(streams, '1');
+    publish('2');
+    assert.equal(sentBy(streams, '1'), atOnce, 'the newer one waits for its turn too');
+    const { visits } = await done;
+    assert.equal(sentBy(streams, '2'), 10_000 - atOnce, 'most were never sent the older one');
+    assert.equal(sentBy(streams, '1', '2'), atOnce);
+    assert.equal(visits, 10_000 + atOnce);
+  });
+
+  test('does not hold up a change for a few others', async () => {
+    const { streams, open, publish, finished } = fake(10_000);
+    const few = [open('h'), open('h')];
+    const done = finished();
+    publish('1');
+    publish('1', 'h');
+    await turn();
+    assert.equal(sentBy(few, '1'), 2);
+    assert.ok(sentBy(streams, '1') < 2_000);
+    await done;
+    assert.equal(sentBy(streams, '1'), 10_000);
+  });
+
+  test('does not reach a stream that opens meanwhile: it was answered with the newest already', async () => {
+    const { streams, open, publish, finished } = fake(2_000);
+    const done = finished();
+    publish('1');
+    const late = open();
+    await done;
+    assert.deepEqual(late.sent, []);
+    assert.equal(sentBy(streams, '1'), 2_000);
+  });
+
+  test('is not told to streams that close meanwhile', async () => {
+    const { hub, streams, publish, finished } = fake(2_000);
+    const done = finished();
+    publish('1');
+    for (const stream of streams.slice(1_500)) hub.remove(stream);
+    const { visits } = await done;
+    assert.equal(visits, 1_500);
+    assert.equal(sentBy(streams, '1'), 1_500);
+  });
+
+  test('reaches every group if it is for all of them', async () => {
+    const { store, streams, open, finished } = fake(1_000);
+    const few = [open('h'), open('i')];
+    const done = finished();
+    store.setDefault(typeUrls.secret, () => ({ ...setOf({ a: '1' }), version: '1' }));
+    await done;
+    assert.equal(sentBy([...streams, ...few], '1'), 1_002);
+  });
+
+  test('costs nothing where nobody listens', () => {
+    const { publish, fanOuts } = fake(0);
+    publish('1');
+    assert.deepEqual(fanOuts, []);
+  });
+});
+
+test('thousands of streams whose answers are overdue are woken in slices too', async () => {
+  const { hub, streams, finished } = fake(2_000);
+  for (const stream of streams) hub.wake(stream, 0);
+  const { slices } = await finished();
+  assert.ok(streams.every(({ pumps }) => pumps === 1));
+  assert.ok(slices >= 3 && slices <= 4, `${slices} slices`);
+});
