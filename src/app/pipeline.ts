@@ -161,6 +161,22 @@ export function createPipeline({
     cancelWake = clock.after(Math.max(1, wait), run);
   };
 
+  // One object: each acknowledgement of each proxy asks for it.
+  const view: PipelineView = {
+    get readiness() {
+      return readiness;
+    },
+    get ledger() {
+      return ledgerView;
+    },
+    get meshes() {
+      return meshes;
+    },
+    get findings() {
+      return (sorted ??= findings.toSorted(compareFindings));
+    },
+  };
+
   return {
     deliver(source, events) {
       const queue = queued.get(source) ?? [];
@@ -186,14 +202,7 @@ export function createPipeline({
       takeQueued();
       return ledger.held();
     },
-    view: () => ({
-      readiness,
-      ledger: ledgerView,
-      meshes,
-      get findings() {
-        return (sorted ??= findings.toSorted(compareFindings));
-      },
-    }),
+    view: () => view,
     grantsOf: (source, path) => ledger.grantsOf(source, path),
     close() {
       cancelBuild?.();
