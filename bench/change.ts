@@ -44,7 +44,7 @@ const ratios = all.map((building, index) => (one[index] ?? Number.NaN) / buildin
 const [building, changing, ratio] = [spread(all), spread(one), spread(ratios)];
 const cells = ({ min, median, max }: typeof ratio, digits: number): readonly string[] =>
   [min, median, max].map((value) => value.toFixed(digits));
-report([
+await report([
   `# One of ${count} trust domains changes`,
   '',
   `${machine()}; ${all.length} rounds, CPU of the process. Both end with the encoded secret of all trust domains;`,

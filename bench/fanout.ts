@@ -6,7 +6,6 @@
  *
  * --write: the results go to bench/README.md.
  */
-import { writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { bareNode, captureNode } from './fanout/capture-node.ts';
@@ -16,7 +15,7 @@ import type { Cost, Load } from './fanout/measure.ts';
 import { method } from './fanout/method.ts';
 import { goControlPlane, meshtrust } from './fanout/servers.ts';
 import type { Contestant } from './fanout/servers.ts';
-import { machine, row } from './kit.ts';
+import { machine, row, writeReport } from './kit.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -104,7 +103,7 @@ for (const bytes of numbers(flags.bytes)) {
 
 if (flags.write) {
   lines.push('', `\`npm run bench:fanout -- ${process.argv.slice(2).join(' ')}\``);
-  writeFileSync(new URL('README.md', import.meta.url), `${lines.join('\n')}\n`);
+  await writeReport('README.md', `${lines.join('\n')}\n`);
 }
 
 function titleOf(proxies: number, bytes: number, transport: string, mode: string, domains: number): string {

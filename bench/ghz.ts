@@ -91,7 +91,7 @@ async function measure(): Promise<readonly string[]> {
   return rows;
 }
 
-report([
+await report([
   '# ghz',
   '',
   "ghz needs no proto files: it asks the server's reflection. `node scripts/install-ghz.ts` builds it into",

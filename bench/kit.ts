@@ -1,6 +1,8 @@
-import { writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
 import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { format, resolveConfig } from 'prettier';
 
 /** Minimum, median and maximum of some measurements. */
 export interface Spread {
@@ -42,13 +44,20 @@ export function machine(): string {
 }
 
 /** Prints a report, and with `--write` puts it beside the program as `<name>.md`. */
-export function report(lines: readonly string[]): void {
+export async function report(lines: readonly string[]): Promise<void> {
   const [, program = ''] = process.argv;
   const text = `${lines.join('\n')}\n`;
   process.stdout.write(text);
   if (!process.argv.includes('--write')) return;
   const name = basename(program, '.ts');
-  writeFileSync(new URL(`${name}.md`, import.meta.url), `${text}\n\`node bench/${name}.ts --write\`\n`);
+  await writeReport(`${name}.md`, `${text}\n\`node bench/${name}.ts --write\`\n`);
+}
+
+/** Writes a file of this folder, formatted as the checks want it. */
+export async function writeReport(name: string, text: string): Promise<void> {
+  const path = fileURLToPath(new URL(name, import.meta.url));
+  const options = await resolveConfig(path);
+  await writeFile(path, await format(text, { ...options, parser: 'markdown' }));
 }
 
 /** A row of a Markdown table. */

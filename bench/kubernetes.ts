@@ -108,7 +108,7 @@ async function timeChanges(
 
 const figures = (times: readonly number[]): readonly string[] =>
   [0.5, 0.99, 1].map((share) => `${percentile(times, share).toFixed(0)} ms`);
-report([
+await report([
   '# From a real API server',
   '',
   `${machine()}. kube-apiserver, etcd, kubectl, Envoy and meshtrust share the machine.`,

@@ -25,7 +25,7 @@ const rows: string[] = [];
 for (const { path, version } of binaries) {
   for (const transport of transports) await measure(path, version, transport);
 }
-report([
+await report([
   '# From a file to a decision',
   '',
   `${machine()}; ${rounds} rounds for each Envoy, one Envoy at a time, ${pauseMs} ms between changes. A probe is a`,

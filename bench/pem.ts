@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import forge from 'node-forge';
@@ -13,6 +13,7 @@ import { encodePem } from '../src/pem/encode-pem.ts';
 import { createAnchorReader } from '../src/x509/anchor-reader.ts';
 import { readCertificate } from '../src/x509/read-certificate.ts';
 import { buildCertificate, nameOf, rsaKeys, rsaWithSha256, spki } from '../test/x509/build-certificate.ts';
+import { writeReport } from './kit.ts';
 
 const certificates = 100;
 const rounds = 21;
@@ -164,4 +165,4 @@ Linux distribution's CA certificates: ${ders[0]?.length} bytes of DER, 64 column
 ].join('\n');
 
 process.stdout.write(report);
-if (process.argv.includes('--write')) writeFileSync(join(import.meta.dirname, 'pem.md'), report);
+if (process.argv.includes('--write')) await writeReport('pem.md', report);

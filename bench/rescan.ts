@@ -46,7 +46,7 @@ for (let index = 0; index < rescans; index++) {
 await source.close();
 
 const cost = spread(costs);
-report([
+await report([
   `# A rescan of ${count} files in which nothing changed`,
   '',
   `${machine()}; ${rescans} spans of 100 ms with one or two rescans each (a running server makes one a minute).`,

@@ -36,7 +36,7 @@ for (let run = 0; run < runs; run++) {
   megabytes.push(Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024);
 }
 const [time, memory] = [spread(seconds), spread(megabytes)];
-report([
+await report([
   `# Start with ${count} MeshTrusts`,
   '',
   `${machine()}; ${runs} runs. From the start of the process to the first 200 of /readyz.`,
