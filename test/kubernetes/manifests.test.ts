@@ -45,14 +45,14 @@ test('the manifests are what the API server takes', { skip }, async (t) => {
     assert.equal(stdout.trim().split('\n').length, rendered.split('\n---\n').length);
   });
 
-  await t.test('the account may read MeshTrusts of its namespace, and do nothing else', async () => {
-    const may = async (verb: string, resource: string, where: string): Promise<boolean> =>
+  await t.test('the account may read MeshTrusts and tell of them, in its namespace alone', async () => {
+    const may = async (verb: string, resource: string, where = namespace): Promise<boolean> =>
       stage.cluster
         .kubectl([
           'auth',
           'can-i',
           verb,
-          resource,
+          ...resource.split(' '),
           `--namespace=${where}`,
           `--as=system:serviceaccount:${namespace}:meshtrust`,
         ])
@@ -60,10 +60,22 @@ test('the manifests are what the API server takes', { skip }, async (t) => {
           () => true,
           () => false,
         );
-    for (const verb of ['list', 'watch']) assert.ok(await may(verb, 'meshtrusts.kuma.io', namespace));
+    const leases = 'leases.coordination.k8s.io';
+    const granted = [
+      ...['list', 'watch'].map((verb) => [verb, 'meshtrusts.kuma.io'] as const),
+      ['patch', 'meshtrusts.kuma.io --subresource=status'],
+      ['create', 'events.events.k8s.io'],
+      ['create', leases],
+      ...['meshtrust', 'meshtrust-replicas'].flatMap((name) =>
+        ['get', 'patch'].map((verb) => [verb, `${leases}/${name}`] as const),
+      ),
+    ] as const;
+    for (const [verb, resource] of granted) assert.ok(await may(verb, resource), `${verb} ${resource}`);
     for (const verb of ['create', 'update', 'patch', 'delete'])
-      assert.ok(!(await may(verb, 'meshtrusts.kuma.io', namespace)), verb);
-    assert.ok(!(await may('list', 'secrets', namespace)));
+      assert.ok(!(await may(verb, 'meshtrusts.kuma.io')), verb);
+    for (const verb of ['get', 'list', 'update', 'patch', 'delete'])
+      assert.ok(!(await may(verb, `${leases}/kuma-cp-leader`)), verb);
+    assert.ok(!(await may('list', 'secrets')));
     assert.ok(!(await may('list', 'meshtrusts.kuma.io', 'default')));
   });
 
@@ -85,5 +97,5 @@ test('the manifests are what the API server takes', { skip }, async (t) => {
 
 /** The same objects under other names: those of the stage are there already. */
 function renamed(manifests: string): string {
-  return manifests.replaceAll(/^ {2}name: meshtrust$/gm, '  name: meshtrust-again');
+  return manifests.replaceAll(/^ {2}name: (meshtrust|meshtrust-leases)$/gm, '  name: $1-again');
 }

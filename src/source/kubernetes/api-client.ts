@@ -11,13 +11,24 @@ export interface ApiAnswer {
   readonly body: http.IncomingMessage;
 }
 
-/** GET requests to one API server. */
+/** A request that has a body, as JSON of the given media type. */
+export interface ApiRequest {
+  readonly method: 'POST' | 'PUT' | 'PATCH';
+  readonly path: string;
+  /** Default: `application/json`. */
+  readonly type?: string | undefined;
+  readonly body: unknown;
+}
+
+/** Requests to one API server. */
 export interface ApiClient {
   /**
    * Resolves with the head of the answer, whatever its status.
    * @throws {Error} when there is none: connection, TLS, credentials that cannot be read, `signal` aborted.
    */
   get(path: string, signal: AbortSignal): Promise<ApiAnswer>;
+  /** Like `get`, for what changes something. */
+  send(request: ApiRequest, signal: AbortSignal): Promise<ApiAnswer>;
   /** Has the configuration read again for the next request: what it says may have changed. */
   forget(): void;
   /** Ends idle connections. */
@@ -39,7 +50,12 @@ export function createApiClient(load: () => KubeConfig): ApiClient {
   };
   let config: KubeConfig | undefined = load();
 
-  const get = async (path: string, signal: AbortSignal): Promise<ApiAnswer> => {
+  const ask = async (
+    method: string,
+    path: string,
+    signal: AbortSignal,
+    { headers = {}, body }: Sent = {},
+  ): Promise<ApiAnswer> => {
     config ??= load();
     const cluster = config.getCurrentCluster();
     if (cluster === null) throw new Error('the kubeconfig has no current cluster');
@@ -52,12 +68,17 @@ export function createApiClient(load: () => KubeConfig): ApiClient {
     if (cluster.proxyUrl === undefined || cluster.proxyUrl === '') {
       options.agent = agents[secure ? 'https:' : 'http:'];
     }
-    options.headers = Object.assign({}, options.headers, fixedHeaders);
-    return send((secure ? https : http).request(url, { ...options, signal }));
+    options.headers = Object.assign({}, options.headers, fixedHeaders, headers);
+    return answerOf((secure ? https : http).request(url, { ...options, method, signal }), body);
   };
 
   return {
-    get,
+    get: (path, signal) => ask('GET', path, signal),
+    send: ({ method, path, type = 'application/json', body }, signal) => {
+      const bytes = Buffer.from(JSON.stringify(body));
+      const headers = { 'content-type': type, 'content-length': bytes.length };
+      return ask(method, path, signal, { headers, body: bytes });
+    },
     forget: () => {
       config = undefined;
     },
@@ -67,7 +88,12 @@ export function createApiClient(load: () => KubeConfig): ApiClient {
   };
 }
 
-function send(request: http.ClientRequest): Promise<ApiAnswer> {
+interface Sent {
+  readonly headers?: http.OutgoingHttpHeaders;
+  readonly body?: Buffer;
+}
+
+function answerOf(request: http.ClientRequest, sent: Buffer | undefined): Promise<ApiAnswer> {
   return new Promise((resolve, reject) => {
     // Stays after the answer: an abort later is told to the body, and to the request once more.
     request.on('error', reject);
@@ -76,7 +102,7 @@ function send(request: http.ClientRequest): Promise<ApiAnswer> {
       const retryAfterMs = readRetryAfter(body.headers['retry-after']);
       resolve({ status: body.statusCode ?? 0, retryAfterMs, body });
     });
-    request.end();
+    request.end(sent);
   });
 }
 

@@ -20,7 +20,7 @@ export function refusedWatch(status: unknown): WatchInput {
 
 /** What it means that there was no answer, or an end in the middle of one. */
 export function unreachable(error: unknown): WatchInput {
-  return failure(`the API server cannot be reached: ${describe(error)}`, { relist: true });
+  return failure(`the API server cannot be reached: ${describeError(error)}`, { relist: true });
 }
 
 /** What it means that an answer says something that the API server does not say. */
@@ -59,10 +59,11 @@ function messageOf(body: string): string {
   }
 }
 
-function describe(error: unknown): string {
+/** The reason that is worth telling, of whatever a request threw. */
+export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   // What was given up says why in its cause.
-  if (error.name === 'AbortError' && error.cause instanceof Error) return describe(error.cause);
+  if (error.name === 'AbortError' && error.cause instanceof Error) return describeError(error.cause);
   // A name with several addresses that all fail gives an AggregateError without a message.
   const { code } = error as NodeJS.ErrnoException;
   return error.message === '' ? (code ?? error.name) : error.message;

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { json as readJson } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 
 import { KubeConfig } from '@kubernetes/client-node';
@@ -8,9 +9,15 @@ import { KubeConfig } from '@kubernetes/client-node';
 /** One request that waits for its answer. */
 export interface Asked {
   readonly kind: 'list' | 'watch';
+  readonly method: string;
   readonly path: string;
   readonly query: URLSearchParams;
   readonly authorization: string | undefined;
+  readonly contentType: string | undefined;
+  /** What was sent, read as JSON. */
+  readonly body: () => Promise<unknown>;
+  /** Answers with one object. */
+  readonly answer: (status: number, object: object) => void;
   /** Answers a list. */
   readonly list: (objects: readonly object[], version: string, token?: string) => void;
   /** Answers with an error as the API server words it. */
@@ -97,9 +104,13 @@ function askedOf(request: IncomingMessage, response: ServerResponse): Asked {
   };
   return {
     kind: url.searchParams.has('watch') ? 'watch' : 'list',
+    method: request.method ?? '',
     path: url.pathname,
     query: url.searchParams,
     authorization: request.headers.authorization,
+    contentType: request.headers['content-type'],
+    body: () => readJson(request),
+    answer: json,
     list: (items, resourceVersion, token) =>
       json(200, { kind: 'MeshTrustList', metadata: { resourceVersion, continue: token }, items }),
     refuse: (code, headers) => json(code, { kind: 'Status', code, message: `status ${code}` }, headers),
