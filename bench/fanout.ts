@@ -2,7 +2,7 @@
  * What a change costs that goes out to many proxies, beside go-control-plane where Go is at hand:
  *
  *     npm run bench:fanout -- [--proxies 100,1000] [--bytes 2048,131072] [--node full,first,bare]
- *       [--transport delta-ads] [--domains 1] [--rounds 10] [--runs 3] [--only NAME] [--write]
+ *       [--workers 1,2] [--transport delta-ads] [--domains 1] [--rounds 10] [--runs 3] [--only NAME] [--write]
  *
  * --write: the results go to bench/README.md.
  */
@@ -27,6 +27,7 @@ const { values: flags } = parseArgs({
     rounds: { type: 'string', default: '10' },
     runs: { type: 'string', default: '3' },
     only: { type: 'string' },
+    workers: { type: 'string', default: '1' },
     profile: { type: 'string' },
     write: { type: 'boolean', default: false },
   },
@@ -44,7 +45,9 @@ const profiling: Readonly<Record<string, string>> =
 const captured = flags.node.split(',').some((mode) => mode !== 'bare') ? await captureNode() : undefined;
 const peer = flags.only === 'meshtrust' ? undefined : await goControlPlane();
 const contestants: Contestant[] = [];
-if (flags.only !== 'go-control-plane') contestants.push(meshtrust([], profiling));
+if (flags.only !== 'go-control-plane') {
+  for (const workers of numbers(flags.workers)) contestants.push(meshtrust(workers, profiling));
+}
 if (peer !== undefined && 'start' in peer) contestants.push(peer);
 
 const figures: readonly (readonly [keyof Cost, string])[] = [

@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import type { ProcessChannel } from './cli/io.ts';
 import { runProgram } from './cli/program.ts';
 
 // The only file that touches the process: arguments and environment in, exit code out, signals to aborts.
@@ -22,7 +23,18 @@ process.exitCode = await runProgram({
   stdout: process.stdout,
   stderr: process.stderr,
   signal: stop.signal,
+  channel: parentChannel(),
 });
+
+/** A worker's connection to its parent. Without one it would serve what nobody keeps up to date, so it ends. */
+function parentChannel(): ProcessChannel | undefined {
+  if (!process.connected) return undefined;
+  process.on('disconnect', () => process.exit(1));
+  return {
+    send: (message) => void process.send?.(message, undefined, {}, () => undefined),
+    onMessage: (listener) => void process.on('message', listener),
+  };
+}
 
 /** How long what is still open may keep a program that has ended, in milliseconds. */
 const lastWordsMs = 2000;

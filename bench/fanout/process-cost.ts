@@ -1,7 +1,11 @@
 import { readFileSync, readdirSync } from 'node:fs';
 
-/** CPU milliseconds that all threads of a process have used, to the nanosecond, by Linux' scheduler. */
+/** CPU milliseconds that a process and its children have used, to the nanosecond, by Linux' scheduler. */
 export function cpuMs(pid: number): number {
+  return treeOf(pid).reduce((sum, process) => sum + ownCpuMs(process), 0);
+}
+
+function ownCpuMs(pid: number): number {
   let nanoseconds = 0;
   for (const thread of readdirSync(`/proc/${pid}/task`)) {
     const [onCpu = '0'] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ');
@@ -10,7 +14,16 @@ export function cpuMs(pid: number): number {
   return nanoseconds / 1e6;
 }
 
-/** Resident memory in KiB. */
+/** Resident memory of a process and its children, in KiB. */
 export function rssKib(pid: number): number {
+  return treeOf(pid).reduce((sum, process) => sum + ownRssKib(process), 0);
+}
+
+function ownRssKib(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]);
+}
+
+function treeOf(pid: number): readonly number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean);
+  return [pid, ...children.flatMap((child) => treeOf(Number(child)))];
 }

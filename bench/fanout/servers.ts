@@ -25,12 +25,13 @@ export interface Contestant {
   readonly start: (content: Content) => Promise<Served>;
 }
 
-/** meshtrust as users start it, watching a directory; `args` are further arguments of `serve`. */
-export function meshtrust(
-  args: readonly string[] = [],
-  env: Readonly<Record<string, string>> = {},
-): Contestant {
-  return { name: 'meshtrust', start: (content) => startWatching(content, args, env) };
+/** meshtrust as users start it, watching a directory. */
+export function meshtrust(workers = 1, env: Readonly<Record<string, string>> = {}): Contestant {
+  const args = [`--workers=${workers}`];
+  return {
+    name: workers === 1 ? 'meshtrust' : `meshtrust, ${workers} workers`,
+    start: (content) => startWatching(content, args, env),
+  };
 }
 
 async function startWatching(

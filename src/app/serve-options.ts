@@ -22,6 +22,8 @@ export interface ServeOptions {
   readonly maxDocumentBytes: number;
   readonly maxCertificates: number;
   readonly maxNames: number;
+  /** Processes that serve proxies; with one it is this process. */
+  readonly workers: number;
   readonly cacheBytes: number;
   readonly caMetrics: boolean;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';

@@ -3,24 +3,22 @@ import { createAdminServer, createProbeServer } from '../admin/admin-server.ts';
 import type { BundlePolicy } from '../bundle/trust-bundle.ts';
 import { createLedger } from '../ledger/ledger.ts';
 import { createMeshBuilder } from '../snapshot/mesh-builder.ts';
-import { createPublisher } from '../snapshot/publisher.ts';
-import { combineObservers } from '../telemetry/combine-observers.ts';
 import { createEventLog } from '../telemetry/log-events.ts';
 import { createLogger } from '../telemetry/log.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
-import { createProxyCensus } from '../telemetry/proxy-census.ts';
 import { createAnchorReader } from '../x509/anchor-reader.ts';
-import { createSnapshotStore } from '../xds/index.ts';
 import { systemClock } from './clock.ts';
 import { followDistrustFile } from './distrust-file.ts';
+import { startFront } from './front.ts';
+import type { Front } from './front.ts';
 import { createLastGoodStore } from './last-good-store.ts';
 import type { LastGoodStore } from './last-good-store.ts';
 import { createPipeline } from './pipeline.ts';
 import type { Pipeline, PipelineEvent, PipelineView } from './pipeline.ts';
 import type { ServeOptions } from './serve-options.ts';
 import { planSources } from './sources.ts';
-import { startXdsEndpoint } from './xds-endpoint.ts';
+import { startWorkerPool } from './workers/worker-pool.ts';
 
 export interface ServeIo {
   /** Aborted when the server is to drain and end. */
@@ -43,10 +41,10 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
     distrusted,
     refuseIntermediates: options.refuseIntermediates ?? false,
   });
-  const census = createProxyCensus();
-  const store = createSnapshotStore();
-  const publish = createPublisher(store, secretOptions);
-  const eventLog = createEventLog({ log, proxies: census.proxies });
+  // Proxies come when something is served, and are asked about then: the front is long there.
+  const eventLog = createEventLog({ log, proxies: (mesh) => front.proxies(mesh) });
+  const { workers: count } = options;
+  const pool = count > 1 ? await startWorkerPool({ count, options, log }) : undefined;
   // The view is asked for at scrapes, when the pipeline below is long there.
   const view = (): PipelineView => pipeline.view();
   const metrics = createMetrics({
@@ -54,19 +52,15 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
     view,
     cache: reader.stats,
     caMetrics: options.caMetrics,
+    workers: pool && (() => pool.collect()),
   });
-  const endpoint = await startXdsEndpoint({
-    options,
-    store,
-    log,
-    observer: combineObservers([census.observer, metrics.observer, eventLog.observer]),
-  });
-  cleanup.defer(() => endpoint.drain(0));
+  const front: Front = pool ?? (await startFront(options, log, [metrics.observer, eventLog.observer]));
+  cleanup.defer(() => front.drain(0));
 
   const observe = (event: PipelineEvent): void => {
     // Proxies first: what is logged and counted about a change must not hold it up.
-    if (event.kind === 'served') publish(event.states);
-    else if (event.kind === 'readiness') endpoint.setServing(event.readiness.kind === 'ready');
+    if (event.kind === 'served') front.publish(event.states, event.since);
+    else if (event.kind === 'readiness') front.setServing(event.readiness.kind === 'ready');
     else if (event.kind === 'granted') keep(event.source, event.paths, pipeline, lastGood);
     metrics.state(event);
     eventLog.state(event);
@@ -109,7 +103,7 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
   const edgeInput = { view, metrics, log, draining: () => signal.aborted, now: systemClock.monotonic };
   const admin = createAdminServer({
     ...edgeInput,
-    proxies: census.proxies,
+    proxies: (mesh) => front.proxies(mesh),
     releaseGuard: () => pipeline.releaseGuard(),
   });
   const probes = options.probeListen === undefined ? undefined : createProbeServer(edgeInput);
@@ -120,14 +114,14 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
   log.info(
     {
       event: 'listening',
-      xds: endpoint.address,
+      xds: front.address,
       admin: adminAddress,
       probes: probeAddress,
       dirs: options.dirs,
       kubernetes: options.kubernetes,
       version: options.version,
     },
-    `serving proxies on ${endpoint.address}, admin on ${adminAddress}`,
+    `serving proxies on ${front.address}, admin on ${adminAddress}`,
   );
   for (const { start } of sources) {
     const source = start((name, events) => {
@@ -139,7 +133,7 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
 
   await aborted(signal);
   log.info({ event: 'draining', graceMs: options.drainGrace }, 'draining: streams end after their grace');
-  await endpoint.drain(options.drainGrace);
+  await front.drain(options.drainGrace);
   await cleanup.disposeAsync();
   log.info({ event: 'ended' }, 'ended');
 }

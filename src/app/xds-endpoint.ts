@@ -12,7 +12,7 @@ import {
   typeUrls,
   xdsServerOptions,
 } from '../xds/index.ts';
-import type { SnapshotStore, XdsObserver } from '../xds/index.ts';
+import type { NodeRefusal, SnapshotStore, XdsObserver } from '../xds/index.ts';
 import type { ServeOptions } from './serve-options.ts';
 import { tuneHeap } from './tune-heap.ts';
 
@@ -28,6 +28,8 @@ export interface XdsEndpoint {
   /** The address it listens on. */
   readonly address: string;
   setServing(serving: boolean): void;
+  /** A node refused bytes at another server of the same trust. */
+  noteRefusal(refusal: NodeRefusal): void;
   /** Health says NOT_SERVING at once; streams end after the grace, in milliseconds. */
   drain(graceMs: number): Promise<void>;
 }
@@ -70,6 +72,7 @@ export async function startXdsEndpoint({
       if (serving) tuneHeap();
       health.setServing(serving);
     },
+    noteRefusal: (refusal) => xds.noteRefusal(refusal),
     async drain(graceMs) {
       health.drain();
       await xds.drain(graceMs);

@@ -47,6 +47,7 @@ const table = {
   maxDocumentBytes: ['--max-document-bytes <number>', 'longest document that is read', '1048576'],
   maxCertificates: ['--max-certificates <number>', 'most certificates in one resource', '1000'],
   maxNames: ['--max-names <number>', 'most names that one stream may subscribe to', '1000'],
+  workers: ['--workers <number>', 'processes that serve proxies behind the one port', '1'],
   cacheBytes: ['--cache-bytes <number>', 'bound of the certificate cache', '67108864'],
   caMetrics: ['--no-ca-metrics', 'leave out the metrics of each single authority'],
   server: ['--server <url>', 'the running server that a command asks', 'http://127.0.0.1:5680'],
@@ -69,6 +70,7 @@ const parsers: Partial<Record<FlagName, (text: string) => unknown>> = {
   maxDocumentBytes: parseCount,
   maxCertificates: parseCount,
   maxNames: parseCount,
+  workers: parseWorkers,
   cacheBytes: parseCount,
 };
 
@@ -180,4 +182,13 @@ function parseRoot(text: string): string {
 function parseCount(text: string): number {
   if (!/^[1-9]\d{0,11}$/.test(text)) throw new InvalidArgumentError('Give a whole number above zero.');
   return Number(text);
+}
+
+/** More processes than this have no cores to run on, and each takes its memory. */
+const mostWorkers = 64;
+
+function parseWorkers(text: string): number {
+  const workers = parseCount(text);
+  if (workers > mostWorkers) throw new InvalidArgumentError(`Give at most ${mostWorkers}.`);
+  return workers;
 }

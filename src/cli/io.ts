@@ -8,4 +8,12 @@ export interface CommandIo {
   readonly stderr: Writable;
   /** Aborted when the process is asked to end. */
   readonly signal: AbortSignal;
+  /** The connection to the process that started this one, where there is one. */
+  readonly channel?: ProcessChannel | undefined;
+}
+
+/** Messages between a process and its parent. */
+export interface ProcessChannel {
+  readonly send: (message: unknown) => void;
+  readonly onMessage: (listener: (message: unknown) => void) => void;
 }

@@ -6,6 +6,7 @@ import { readEnvironment } from './flags.ts';
 import type { CommandIo } from './io.ts';
 import { addServeCommand } from './serve-command.ts';
 import { addValidateCommand } from './validate-command.ts';
+import { addWorkerCommand } from './worker-command.ts';
 import { version } from './version.ts';
 
 /** Runs one command line to its end and returns the exit code of the process. */
@@ -29,6 +30,7 @@ export async function runProgram(io: CommandIo): Promise<number> {
   addValidateCommand(program, io, done);
   addBundleCommand(program, io, done);
   addGuardCommand(program, io, done);
+  addWorkerCommand(program, io, done);
   try {
     await program.parseAsync(io.args, { from: 'user' });
     return code;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { serve } from '../app/serve.ts';
+import type { ServeOptions } from '../app/serve-options.ts';
 import { CommandError, exitCode } from './exit-code.ts';
 import { flag } from './flags.ts';
 import type { FlagName } from './flags.ts';
@@ -27,6 +27,7 @@ const flags: readonly FlagName[] = [
   'tlsKey',
   'tlsClientCa',
   'maxNames',
+  'workers',
   'caMetrics',
   'logLevel',
   'logFormat',
@@ -51,6 +52,7 @@ interface ServeFlags extends ReadingOptions {
   readonly tlsKey?: string;
   readonly tlsClientCa?: string;
   readonly maxNames: number;
+  readonly workers: number;
   readonly caMetrics: boolean;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly logFormat: 'json' | 'pretty' | 'auto';
@@ -70,6 +72,8 @@ export function addServeCommand(program: Command, io: CommandIo, done: (code: nu
       );
     }
     const tls = tlsOf(options);
+    // Not at the top: other commands, and workers, need not load what only this one uses.
+    const { serve } = await import('../app/serve.ts');
     try {
       await serve({ ...options, version, dirs, kubernetes, tls }, io);
     } catch (error) {
@@ -81,13 +85,13 @@ export function addServeCommand(program: Command, io: CommandIo, done: (code: nu
   });
 }
 
-function kubernetesOf(options: ServeFlags): Parameters<typeof serve>[0]['kubernetes'] {
+function kubernetesOf(options: ServeFlags): ServeOptions['kubernetes'] {
   if (options.kubernetes !== true) return undefined;
   const namespace = options.kubeAllNamespaces === true ? undefined : options.kubeNamespace;
   return { namespace, kubeconfig: options.kubeconfig };
 }
 
-function tlsOf({ tlsCert, tlsKey, tlsClientCa }: ServeFlags): Parameters<typeof serve>[0]['tls'] {
+function tlsOf({ tlsCert, tlsKey, tlsClientCa }: ServeFlags): ServeOptions['tls'] {
   if (tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined) return undefined;
   if (tlsCert === undefined || tlsKey === undefined) {
     throw new CommandError(exitCode.usage, 'TLS needs both --tls-cert and --tls-key');

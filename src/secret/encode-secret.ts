@@ -9,6 +9,8 @@ export interface Secret {
   readonly name: string;
   /** Hash of the content: equal if and only if the bytes are. */
   readonly version: string;
+  /** Its trust domains, in order. */
+  readonly parts: readonly Part[];
   /** Bytes of its trust domains: all of `body` but about 200. */
   readonly contentSize: number;
   /** The encoded message; made when it is first asked for. */
@@ -66,6 +68,7 @@ export function encodeSecret(name: string, content: SecretContent): Secret {
     version: sha256(concat([Buffer.from(`${name}\0`), content.hash]))
       .toString('hex')
       .slice(0, 32),
+    parts: content.parts,
     contentSize: content.size,
     get body(): Uint8Array {
       return (body ??= encodeBody(name, content));

@@ -4,7 +4,14 @@ import type { MeshSecrets, SecretOptions } from '../secret/mesh-secrets.ts';
 import type { Secret } from '../secret/encode-secret.ts';
 import { isTrustDomainSecretName, jointSecretNames } from '../secret/secret-names.ts';
 import type { ResourceSet, SnapshotStore } from '../xds/index.ts';
-import type { MeshState, MeshStates } from './mesh-builder.ts';
+
+/** What is served of a mesh. */
+export interface ServedMesh {
+  readonly secrets: Pick<MeshSecrets, 'version' | 'secrets'>;
+}
+
+/** What is served, by mesh. */
+export type ServedMeshes = ReadonlyMap<string, ServedMesh>;
 
 /** The type URL of Envoy's secrets. */
 export const secretTypeUrl = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret';
@@ -20,7 +27,7 @@ const keptDenials = 1000;
 export function createPublisher(
   store: SnapshotStore,
   options: SecretOptions = {},
-): (states: MeshStates) => void {
+): (states: ServedMeshes) => void {
   const denials = new LRUCache<string, Secret>({ max: keptDenials });
   const fallback = (name: string): Secret | undefined => {
     const known = denials.get(name);
@@ -29,7 +36,7 @@ export function createPublisher(
     if (secret !== undefined) denials.set(name, secret);
     return secret;
   };
-  const published = new Map<string, MeshState>();
+  const published = new Map<string, ServedMesh>();
   const unlisted: ResourceSet = resourceSet({ version: 'deny-all', secrets: new Map() }, fallback);
   let first = true;
   return (states) => {

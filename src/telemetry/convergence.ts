@@ -1,10 +1,10 @@
-import type { MeshStates } from '../snapshot/mesh-builder.ts';
+import type { ServedMeshes } from '../snapshot/publisher.ts';
 import type { Acked, Quoted, StreamInfo } from '../xds/index.ts';
 
 /** How long changes take from their cause to a proxy's acknowledgement. */
 export interface Convergence {
   /** Another state is served, whose first cause came in at `since`. */
-  served(states: MeshStates, since: number): void;
+  served(states: ServedMeshes, since: number): void;
   quoted(stream: StreamInfo, quote: Quoted): void;
   /** Milliseconds from the cause of the change that is acknowledged; undefined where it is no change's. */
   acked(stream: StreamInfo, ack: Acked, now: number): number | undefined;
@@ -20,7 +20,7 @@ interface Changed {
  * name that the stream acknowledged before, in another version, counts. Times are epoch milliseconds.
  */
 export function createConvergence(): Convergence {
-  let known: MeshStates = new Map();
+  let known: ServedMeshes = new Map();
   const changes = new Map<string, Map<string, Changed>>();
   const held = new WeakMap<StreamInfo, Map<string, string | undefined>>();
 

@@ -3,6 +3,8 @@ import type { SourceEvent } from '../source/source.ts';
 import type { AnchorReader, CacheStats } from '../x509/anchor-reader.ts';
 import type { XdsObserver } from '../xds/index.ts';
 import { createConvergence } from './convergence.ts';
+import { mergeMetrics } from './merge-metrics.ts';
+import type { StreamMetric } from './merge-metrics.ts';
 import { authorityGauges, stateGauges } from './state-gauges.ts';
 import type { StateGauge } from './state-gauges.ts';
 import type { StateEvent, StateView } from './state-view.ts';
@@ -15,6 +17,8 @@ export interface MetricsOptions {
   readonly cache: AnchorReader['stats'];
   /** Whether each single certificate has series of its own. */
   readonly caMetrics: boolean;
+  /** The metrics of streams, where other processes serve these. */
+  readonly workers?: (() => Promise<readonly (readonly StreamMetric[])[]>) | undefined;
   /** Epoch milliseconds; default: `Date.now`. */
   readonly now?: (() => number) | undefined;
 }
@@ -36,6 +40,7 @@ export function createMetrics({
   view,
   cache,
   caMetrics,
+  workers,
   now = () => Date.now(),
 }: MetricsOptions): Metrics {
   const registry = new Registry();
@@ -73,7 +78,10 @@ export function createMetrics({
 
   return {
     contentType: registry.contentType,
-    render: () => registry.metrics(),
+    async render() {
+      const own = await registry.metrics();
+      return workers === undefined ? own : `${own}\n${await mergeMetrics(await workers())}`;
+    },
     sourceEvents(source, events) {
       lastEvent.set({ source }, now() / 1000);
       for (const { kind } of events) {
@@ -85,7 +93,7 @@ export function createMetrics({
       convergence.served(event.states, event.since);
       debounce.observe(Math.max(0, now() - event.since) / 1000);
     },
-    observer: createXdsMetrics({ registry, convergence, isListed, now }),
+    observer: workers === undefined ? createXdsMetrics({ registry, convergence, isListed, now }) : {},
   };
 }
 

@@ -69,7 +69,7 @@ export function meshOf(
   const names = ['system_trust_bundle', ...bundles.map(({ trustDomain }) => `spiffe://${trustDomain}`)];
   const secrets = names.map((name): [string, Secret] => [
     name,
-    { name, version: `version of ${name}`, contentSize: name.length, body: new Uint8Array() },
+    { name, version: `version of ${name}`, parts: [], contentSize: name.length, body: new Uint8Array() },
   ]);
   const denyAll = bundles.length === 0;
   return {

@@ -27,6 +27,7 @@ const samples = {
   maxDocumentBytes: ['5', 5],
   maxCertificates: ['6', 6],
   maxNames: ['7', 7],
+  workers: ['3', 3],
   cacheBytes: ['8', 8],
   caMetrics: ['1', false],
   server: ['http://a:1', 'http://a:1'],

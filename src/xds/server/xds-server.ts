@@ -56,10 +56,20 @@ export interface XdsServerOptions {
   readonly fastPath?: boolean | undefined;
 }
 
+/** Bytes, by their version, that a node refused. */
+export interface NodeRefusal {
+  readonly nodeId: string;
+  readonly typeUrl: string;
+  readonly name: string;
+  readonly version: string;
+}
+
 /** A running server's handle. */
 export interface XdsServer {
   /** Number of open streams. */
   streams(): number;
+  /** Remembers bytes that a node refused elsewhere, as if it had been here. */
+  noteRefusal(refusal: NodeRefusal): void;
   /**
    * Refuses new streams and unary requests with UNAVAILABLE from now on, and ends those that are still open
    * after the grace, in ms, with the same. Resolves when that is done; from then on changes of the store go
@@ -153,6 +163,8 @@ export function addXdsServices(
 
   return {
     streams: () => hub.size,
+    noteRefusal: ({ nodeId, typeUrl, name, version }) =>
+      context.memory.remember(nodeId, typeUrl, name, version, clock()),
     async drain(graceMs) {
       draining = true;
       await hub.drain(graceMs);

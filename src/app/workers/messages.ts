@@ -1,0 +1,59 @@
+import type { ServeOptions } from '../serve-options.ts';
+import type { StreamMetric } from '../../telemetry/merge-metrics.ts';
+
+/** What a worker needs of the options of `serve`. */
+export type WorkerOptions = Pick<
+  ServeOptions,
+  'defaultMesh' | 'logFormat' | 'logLevel' | 'maxNames' | 'rootTrustDomain' | 'tls' | 'version' | 'xdsListen'
+>;
+
+/** One encoded trust domain, told to a worker once for all secrets that it is part of. */
+export interface SharedPart {
+  readonly hash: Uint8Array;
+  readonly bytes: Uint8Array;
+}
+
+/** A secret by its parts, in order: hashes in hexadecimal. The worker makes the same bytes of them. */
+export interface SharedSecret {
+  readonly name: string;
+  readonly parts: readonly string[];
+}
+
+/** What differs in a mesh from what the worker was told before. */
+export interface MeshDelta {
+  readonly mesh: string;
+  readonly version: string;
+  readonly parts: readonly SharedPart[];
+  readonly secrets: readonly SharedSecret[];
+  readonly removed: readonly string[];
+}
+
+/** Bytes that a node refused, by version: what one worker hears, all must know. */
+export interface SharedRefusal {
+  readonly nodeId: string;
+  readonly typeUrl: string;
+  readonly name: string;
+  readonly version: string;
+}
+
+/** From the parent to a worker. */
+export type ToWorker =
+  | { readonly kind: 'start'; readonly id: number; readonly options: WorkerOptions }
+  /** `since`: when the first cause of the change came in, epoch milliseconds. Answered with `applied`. */
+  | { readonly kind: 'states'; readonly deltas: readonly MeshDelta[]; readonly since: number }
+  | { readonly kind: 'serving'; readonly serving: boolean }
+  | { readonly kind: 'refused'; readonly refusals: readonly SharedRefusal[] }
+  /** Answered with `metrics`. */
+  | { readonly kind: 'collect' }
+  | { readonly kind: 'drain'; readonly graceMs: number };
+
+/** From a worker to the parent. */
+export type FromWorker =
+  | { readonly kind: 'up' }
+  | { readonly kind: 'listening'; readonly address: string }
+  | { readonly kind: 'failed'; readonly message: string }
+  | { readonly kind: 'applied' }
+  /** Connected proxies by mesh, told when they change. */
+  | { readonly kind: 'proxies'; readonly proxies: ReadonlyMap<string, number> }
+  | { readonly kind: 'refused'; readonly refusals: readonly SharedRefusal[] }
+  | { readonly kind: 'metrics'; readonly metrics: readonly StreamMetric[] };

@@ -1,0 +1,202 @@
+import cluster from 'node:cluster';
+import type { Worker } from 'node:cluster';
+import { fileURLToPath } from 'node:url';
+import type { ServedMeshes } from '../../snapshot/publisher.ts';
+import { lastingMetrics } from '../../telemetry/merge-metrics.ts';
+import type { StreamMetric } from '../../telemetry/merge-metrics.ts';
+import type { Logger } from '../../telemetry/log.ts';
+import type { FromWorker, ToWorker, WorkerOptions } from './messages.ts';
+import { shareStates } from './share-states.ts';
+
+export interface WorkerPoolOptions {
+  /** Number of processes. */
+  readonly count: number;
+  readonly options: WorkerOptions;
+  readonly log: Logger;
+}
+
+/** Processes that serve proxies behind one port. */
+export interface WorkerPool {
+  readonly address: string;
+  /** Hands over what is served now; each worker is told what differs from what it was told before. */
+  publish(states: ServedMeshes, since: number): void;
+  setServing(serving: boolean): void;
+  /** Connected proxies of a mesh, as the workers told last. */
+  proxies(mesh: string): number;
+  /** The metrics of streams of all workers, those that are gone included. */
+  collect(): Promise<readonly (readonly StreamMetric[])[]>;
+  drain(graceMs: number): Promise<void>;
+}
+
+interface Member {
+  readonly id: number;
+  readonly process: Worker;
+  /** What it was told, and whether it has said yet that it serves it. */
+  told: ServedMeshes;
+  busy: boolean;
+  proxies: ReadonlyMap<string, number>;
+  metrics: readonly StreamMetric[];
+  collecting: (() => void)[];
+}
+
+/** How long a worker has to answer when it is asked for its metrics, in milliseconds. */
+const collectMs = 2_000;
+/** A worker that ends is replaced at once; one that ended within this time, after as long. */
+const soonMs = 1_000;
+/** What a worker has beyond the grace to end, in milliseconds. */
+const lastWordsMs = 3_000;
+
+/**
+ * Starts the workers; resolves when all of them listen. A worker that dies is replaced: its proxies connect
+ * again, to whichever takes them, and are sent nothing, since versions agree.
+ * @throws {Error} when the address or TLS cannot be had.
+ */
+export async function startWorkerPool({ count, options, log }: WorkerPoolOptions): Promise<WorkerPool> {
+  const members = new Set<Member>();
+  const lost: (readonly StreamMetric[])[] = [];
+  let latest: { readonly states: ServedMeshes; readonly since: number } | undefined;
+  let serving = false;
+  let draining = false;
+
+  cluster.setupPrimary({
+    exec: fileURLToPath(new URL('../../../bin/meshtrust.js', import.meta.url)),
+    args: ['worker'],
+    serialization: 'advanced',
+  });
+  // Not by the kernel: it gives most connections to whoever is idle, and they stay for days.
+  cluster.schedulingPolicy = cluster.SCHED_RR;
+
+  function send({ process }: Member, message: ToWorker): void {
+    // A worker that is just ending hears no more; its replacement is told everything.
+    if (process.isConnected()) process.send(message, undefined, () => undefined);
+  }
+
+  function bringUpToDate(member: Member): void {
+    if (latest === undefined || member.busy || member.told === latest.states) return;
+    const deltas = shareStates(member.told, latest.states);
+    member.told = latest.states;
+    member.busy = true;
+    send(member, { kind: 'states', deltas, since: latest.since });
+  }
+
+  async function start(id: number): Promise<string> {
+    const listening = Promise.withResolvers<string>();
+    const member: Member = {
+      id,
+      process: cluster.fork(),
+      told: new Map(),
+      busy: false,
+      proxies: new Map(),
+      metrics: [],
+      collecting: [],
+    };
+    const startedAt = performance.now();
+    let up = false;
+    member.process.on('message', (message: FromWorker) => {
+      switch (message.kind) {
+        case 'up':
+          return send(member, { kind: 'start', id, options: forWorkers(options) });
+        case 'listening':
+          up = true;
+          members.add(member);
+          if (latest !== undefined) bringUpToDate(member);
+          send(member, { kind: 'serving', serving });
+          return listening.resolve(message.address);
+        case 'failed':
+          return listening.reject(new Error(message.message));
+        case 'applied':
+          member.busy = false;
+          return bringUpToDate(member);
+        case 'proxies':
+          member.proxies = message.proxies;
+          return;
+        case 'refused':
+          for (const other of members) if (other !== member) send(other, message);
+          return;
+        case 'metrics':
+          member.metrics = message.metrics;
+          for (const resolve of member.collecting.splice(0)) resolve();
+          return;
+      }
+    });
+    member.process.on('exit', (code, signal) => {
+      members.delete(member);
+      lost.push(lastingMetrics(member.metrics));
+      for (const resolve of member.collecting.splice(0)) resolve();
+      listening.reject(new Error(`worker ${id} ended before it listened`));
+      if (draining || !up) return;
+      log.error({ event: 'worker-lost', worker: id, code, signal }, `worker ${id} ended and is replaced`);
+      const wait = performance.now() - startedAt < soonMs ? soonMs : 0;
+      setTimeout(() => void replace(id), wait);
+    });
+    return listening.promise;
+  }
+
+  async function replace(id: number): Promise<void> {
+    if (draining) return;
+    try {
+      await start(id);
+    } catch (error) {
+      log.error({ event: 'worker-lost', worker: id, err: error }, `worker ${id} could not be replaced yet`);
+      setTimeout(() => void replace(id), soonMs);
+    }
+  }
+
+  // Each listens on what was asked for, and `cluster` makes one socket of it, of port 0 too.
+  const [address = ''] = await Promise.all(Array.from({ length: count }, (_, index) => start(index + 1)));
+  log.info({ event: 'workers', workers: count }, `${count} workers serve proxies`);
+
+  return {
+    address,
+    publish(states, since) {
+      latest = { states, since };
+      for (const member of members) bringUpToDate(member);
+    },
+    setServing(next) {
+      serving = next;
+      for (const member of members) send(member, { kind: 'serving', serving });
+    },
+    proxies: (mesh) => members.values().reduce((sum, { proxies }) => sum + (proxies.get(mesh) ?? 0), 0),
+    async collect() {
+      await Promise.all([...members].map((member) => collectFrom(member)));
+      return [...lost, ...members.values().map(({ metrics }) => metrics)];
+    },
+    async drain(graceMs) {
+      if (draining) return;
+      draining = true;
+      await Promise.all([...members].map((member) => end(member, graceMs)));
+    },
+  };
+
+  async function collectFrom(member: Member): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    member.collecting.push(resolve);
+    send(member, { kind: 'collect' });
+    const timer = setTimeout(resolve, collectMs);
+    await promise;
+    clearTimeout(timer);
+  }
+
+  async function end(member: Member, graceMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    member.process.once('exit', () => resolve());
+    send(member, { kind: 'drain', graceMs });
+    const timer = setTimeout(() => member.process.process.kill('SIGKILL'), graceMs + lastWordsMs);
+    await promise;
+    clearTimeout(timer);
+  }
+}
+
+/** Just what workers need goes over. */
+function forWorkers({
+  defaultMesh,
+  logFormat,
+  logLevel,
+  maxNames,
+  rootTrustDomain,
+  tls,
+  version,
+  xdsListen,
+}: WorkerOptions): WorkerOptions {
+  return { defaultMesh, logFormat, logLevel, maxNames, rootTrustDomain, tls, version, xdsListen };
+}

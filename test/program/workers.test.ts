@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import { status } from '@grpc/grpc-js';
+import { secretTypeUrl } from '../../src/snapshot/publisher.ts';
+import { makeCa } from '../kit/certificates.ts';
+import { meshTrustYaml } from '../kit/mesh-trust-text.ts';
+import { startMeshtrust } from '../kit/meshtrust.ts';
+import type { Meshtrust } from '../kit/meshtrust.ts';
+import { poll } from '../kit/poll.ts';
+import { makeTempDir } from '../kit/temp-dir.ts';
+import { watchedDir } from '../kit/watched-dir.ts';
+import { createClient } from '../xds/client.ts';
+import type { ClientStream, XdsClient } from '../xds/client.ts';
+import type { DeltaResponse } from '../xds/codec.ts';
+
+const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
+const fileOf = (trustDomain: string): string =>
+  meshTrustYaml({ name: trustDomain.replace('.', '-'), trustDomain, pems: [makeCa().certPem] });
+
+/** A stream on a connection of its own, as each Envoy has. */
+interface Proxy extends Disposable {
+  readonly stream: ClientStream<DeltaResponse>;
+  /** The next response, acknowledged: name and version of its only resource. */
+  next(): Promise<{ readonly name: string; readonly version: string; readonly bytes: string }>;
+  answer(response: object): void;
+}
+
+function connect(server: Meshtrust, id: string, quoted: Readonly<Record<string, string>> = {}): Proxy {
+  const client: XdsClient = createClient(`127.0.0.1:${server.xdsPort}`);
+  const stream = client.delta(ads);
+  const request = (fields: object): void => stream.send({ type_url: secretTypeUrl, node: { id }, ...fields });
+  // A name that was never quoted is always answered: so a stream that is sent nothing else is seen to be alive.
+  request({
+    resource_names_subscribe: ['ALL', `spiffe://${id}.alive.test`],
+    initial_resource_versions: quoted,
+  });
+  return {
+    stream,
+    async next() {
+      const response = await stream.next();
+      request({ response_nonce: response.nonce });
+      const [resource] = response.resources;
+      assert.ok(resource, 'a response carries one resource');
+      const { name, version } = resource;
+      return { name, version, bytes: JSON.stringify(resource) };
+    },
+    answer: request,
+    [Symbol.dispose]: () => client[Symbol.dispose](),
+  };
+}
+
+async function workersOf(server: Meshtrust): Promise<readonly number[]> {
+  const text = await readFile(`/proc/${server.pid}/task/${server.pid}/children`, 'utf8');
+  return text.trim().split(/\s+/).filter(Boolean).map(Number);
+}
+
+const lives = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
+const sum = async (server: Meshtrust, metric: string): Promise<number> =>
+  (await server.metric(metric)).values().reduce((total, value) => total + value, 0);
+
+describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }, () => {
+  it('all proxies get the same, wherever they are, and one that loses its worker is sent nothing again', async () => {
+    await using dir = await makeTempDir();
+    const files = watchedDir(dir.path);
+    await files.put('a.yaml', fileOf('a.test'));
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });
+    using proxies = new DisposableStack();
+    const first: Proxy[] = [];
+    const all: Awaited<ReturnType<Proxy['next']>>[] = [];
+    // One after the other: a worker that has just taken a connection is last in turn for the next.
+    for (const id of ['n0', 'n1', 'n2', 'n3']) {
+      const proxy = proxies.use(connect(server, id));
+      first.push(proxy);
+      all.push(await proxy.next());
+      await proxy.next();
+    }
+    assert.deepEqual(new Set(all.map(({ name }) => name)), new Set(['ALL']));
+    assert.equal(new Set(all.map(({ bytes }) => bytes)).size, 1);
+    await poll('both connections to be counted', async () =>
+      (await sum(server, 'meshtrust_xds_streams')) === 4 ? true : undefined,
+    );
+    const requests = await sum(server, 'meshtrust_xds_requests_total');
+    assert.ok(requests >= 4);
+
+    const [victim = 0, other = 0] = await workersOf(server);
+    process.kill(victim, 'SIGKILL');
+    const lost = await server.logged('the loss', ({ event }) => event === 'worker-lost');
+    assert.equal(lost['signal'], 'SIGKILL');
+    await poll('another worker to be there', async () => {
+      const now = await workersOf(server);
+      return now.length === 2 && !now.includes(victim) && now.includes(other) ? true : undefined;
+    });
+    const endings = await Promise.all(
+      first.map(({ stream }) =>
+        Promise.race([stream.ended.then(() => true), server.admin('/healthz').then(() => false)]),
+      ),
+    );
+    assert.equal(endings.filter(Boolean).length, 2, 'each worker had two of four');
+
+    const version = all[0]?.version ?? '';
+    const back = ['n0', 'n1', 'n2', 'n3'].map((id) => proxies.use(connect(server, id, { ALL: version })));
+    for (const [index, proxy] of back.entries()) {
+      assert.equal((await proxy.next()).name, `spiffe://n${index}.alive.test`);
+    }
+    await files.put('b.yaml', fileOf('b.test'));
+    const changed = await Promise.all(back.map((proxy) => proxy.next()));
+    assert.deepEqual(new Set(changed.map(({ name }) => name)), new Set(['ALL']));
+    assert.equal(new Set(changed.map(({ bytes }) => bytes)).size, 1);
+    assert.notEqual(changed[0]?.version, version);
+    assert.ok((await sum(server, 'meshtrust_xds_requests_total')) > requests, 'counts never fall');
+  });
+
+  it('what a proxy refused at one worker is not sent to it by another', async () => {
+    await using dir = await makeTempDir();
+    const files = watchedDir(dir.path);
+    await files.put('a.yaml', fileOf('a.test'));
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });
+    using proxies = new DisposableStack();
+    const proxy = proxies.use(connect(server, 'n'));
+    const held = [await proxy.next(), await proxy.next()].find(({ name }) => name === 'ALL');
+    await files.put('b.yaml', fileOf('b.test'));
+    const { nonce } = await proxy.stream.next();
+    proxy.answer({ response_nonce: nonce, error_detail: { code: 13, message: 'not for me' } });
+    await server.logged('the refusal', ({ event }) => event === 'nack');
+    // One for each worker: connections take turns. What is owed goes out in order of name, ALL first.
+    const again: Proxy[] = [];
+    for (const _ of [1, 2]) {
+      const other = proxies.use(connect(server, 'n', { ALL: held?.version ?? '' }));
+      assert.equal((await other.next()).name, 'spiffe://n.alive.test');
+      again.push(other);
+    }
+    await files.put('c.yaml', fileOf('c.test'));
+    for (const other of again) assert.equal((await other.next()).name, 'ALL', 'the next change is for it');
+  });
+
+  it('SIGTERM drains all of them', async () => {
+    await using dir = await makeTempDir();
+    await watchedDir(dir.path).put('a.yaml', fileOf('a.test'));
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2', '--drain-grace=0'] });
+    using proxies = new DisposableStack();
+    const both = [proxies.use(connect(server, 'n0')), proxies.use(connect(server, 'n1'))];
+    for (const proxy of both) await proxy.next();
+    const workers = await workersOf(server);
+    assert.equal(workers.length, 2);
+    assert.deepEqual(await server.stop('SIGTERM'), { code: 0, signal: null });
+    for (const { stream } of both) assert.equal((await stream.ended).code, status.UNAVAILABLE);
+    assert.deepEqual(workers.filter(lives), []);
+  });
+
+  it('end with their parent: nobody would keep them up to date', async () => {
+    await using dir = await makeTempDir();
+    await watchedDir(dir.path).put('a.yaml', fileOf('a.test'));
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });
+    const workers = await workersOf(server);
+    await server.stop('SIGKILL');
+    await poll('the workers to end', () => (workers.some(lives) ? undefined : true));
+  });
+
+  it('an address that is taken is one sentence and exit code 1', async () => {
+    await using dir = await makeTempDir();
+    await watchedDir(dir.path).put('a.yaml', fileOf('a.test'));
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });
+    await assert.rejects(
+      startMeshtrust({ dirs: [dir.path], xdsPort: server.xdsPort, args: ['--workers=2'] }),
+      /cannot listen on|EADDRINUSE/,
+    );
+  });
+});
