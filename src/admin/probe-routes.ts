@@ -1,4 +1,3 @@
-import { formatFinding } from '../findings/finding.ts';
 import type { StateView } from '../telemetry/state-view.ts';
 import type { ReadyAnswer } from './api-types.ts';
 import { secondsUntil } from './present-mesh.ts';
@@ -23,7 +22,7 @@ export function probeRoutes({ view, draining, metrics, now }: ProbeInput): reado
       method: 'GET',
       pattern: '/readyz',
       answer: () => {
-        const answer = presentReadiness(view(), draining(), now());
+        const answer = presentReadiness(view().readiness, draining(), now());
         return jsonReply(answer, answer.status === 'ready' ? 200 : 503);
       },
     },
@@ -39,11 +38,12 @@ export function probeRoutes({ view, draining, metrics, now }: ProbeInput): reado
   ];
 }
 
-/** Findings that a doubt is explained by; a probe is not the place for all of them. */
-const findingsShown = 10;
-
 /** Names the sources that are missing, or the doubt. */
-function presentReadiness({ readiness, findings }: StateView, draining: boolean, now: number): ReadyAnswer {
+export function presentReadiness(
+  readiness: StateView['readiness'],
+  draining: boolean,
+  now: number,
+): ReadyAnswer {
   if (draining) return { status: 'draining' };
   switch (readiness.kind) {
     case 'ready':
@@ -54,10 +54,6 @@ function presentReadiness({ readiness, findings }: StateView, draining: boolean,
       return {
         status: 'doubtful',
         reason: readiness.reason,
-        findings: findings
-          .filter(({ severity }) => severity === 'error')
-          .slice(0, findingsShown)
-          .map(formatFinding),
         secondsLeft: secondsUntil(readiness.until, now),
       };
   }

@@ -24,7 +24,7 @@ export async function followDistrustFile(
   log: Logger,
   onChange: (hashes: ReadonlySet<string>) => void,
 ): Promise<DistrustFile> {
-  const first = await readDistrustFile(path);
+  const first = await readFirst(path);
   let state: DistrustState = { hashes: first };
   let settling: NodeJS.Timeout | undefined;
   let closed = false;
@@ -77,11 +77,7 @@ export async function followDistrustFile(
   };
 }
 
-/**
- * Reads a distrust list once: SHA-256 in lower-case hex, of certificates or of keys.
- * @throws {Error} when it cannot be read or understood.
- */
-export async function readDistrustFile(path: string): Promise<ReadonlySet<string>> {
+async function readFirst(path: string): Promise<ReadonlySet<string>> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw new Error(`the distrust list cannot be read: ${String(error)}`, { cause: error });
   });

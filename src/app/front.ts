@@ -1,5 +1,7 @@
 import { createPublisher } from '../snapshot/publisher.ts';
 import type { ServedMeshes } from '../snapshot/publisher.ts';
+import { createAckTally } from '../telemetry/ack-tally.ts';
+import type { AckCount } from '../telemetry/ack-tally.ts';
 import { combineObservers } from '../telemetry/combine-observers.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { createProxyCensus } from '../telemetry/proxy-census.ts';
@@ -17,6 +19,8 @@ export interface Front {
   setServing(serving: boolean): void;
   /** Connected proxies of a mesh. */
   proxies(mesh: string): number;
+  /** Connected proxies by mesh, and how many of them have what is served; undefined: not known. */
+  acks(): ReadonlyMap<string, AckCount> | undefined;
   /** Health says NOT_SERVING at once; streams end after the grace, in milliseconds. */
   drain(graceMs: number): Promise<void>;
 }
@@ -28,14 +32,20 @@ export async function startFront(
   observers: readonly XdsObserver[],
 ): Promise<Front> {
   const census = createProxyCensus();
+  const tally = createAckTally();
   const store = createSnapshotStore();
-  const observer = combineObservers([census.observer, ...observers]);
+  const observer = combineObservers([census.observer, tally.observer, ...observers]);
   const endpoint = await startXdsEndpoint({ options, store, log, observer });
+  const publish = createPublisher(store, { rootTrustDomain: options.rootTrustDomain });
   return {
     address: endpoint.address,
-    publish: createPublisher(store, { rootTrustDomain: options.rootTrustDomain }),
+    publish: (states) => {
+      tally.published(states);
+      publish(states);
+    },
     setServing: (serving) => endpoint.setServing(serving),
     proxies: census.proxies,
+    acks: () => tally.byMesh(),
     drain: (graceMs) => endpoint.drain(graceMs),
   };
 }

@@ -43,6 +43,8 @@ export interface Pipeline {
   /** What is held, after all that was delivered; more exact than the view, which is that of the last build. */
   held(): LedgerView['held'];
   view(): PipelineView;
+  /** Whether the view is that of all that was delivered. */
+  isCurrent(): boolean;
   /** What a path gives at the moment, to be kept as its last good state. */
   grantsOf(source: string, path: string): readonly Grant[];
   close(): void;
@@ -203,6 +205,7 @@ export function createPipeline({
       return ledger.held();
     },
     view: () => view,
+    isCurrent: () => cancelBuild === undefined,
     grantsOf: (source, path) => ledger.grantsOf(source, path),
     close() {
       cancelBuild?.();

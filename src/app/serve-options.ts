@@ -3,8 +3,7 @@ export interface ServeOptions {
   readonly version: string;
   readonly dirs: readonly string[];
   /** The cluster to watch; `namespace` is undefined for all of them, `kubeconfig` for the usual rules. */
-  readonly kubernetes?:
-    { readonly namespace: string | undefined; readonly kubeconfig: string | undefined } | undefined;
+  readonly kubernetes?: KubernetesOptions | undefined;
   /** `HOST:PORT` or `unix:PATH`. */
   readonly xdsListen: string;
   readonly adminListen: string;
@@ -28,6 +27,21 @@ export interface ServeOptions {
   readonly caMetrics: boolean;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly logFormat: 'json' | 'pretty' | 'auto';
+}
+
+export interface KubernetesOptions {
+  readonly namespace: string | undefined;
+  readonly kubeconfig: string | undefined;
+  /** Where it is told what became of each object; undefined: nowhere. */
+  readonly status?: KubernetesStatusOptions | undefined;
+}
+
+export interface KubernetesStatusOptions {
+  /** Name of the Lease whose holder writes. */
+  readonly lease: string;
+  /** Undefined: that of the pod, or else `watched`. */
+  readonly leaseNamespace: string | undefined;
+  readonly watched: string;
 }
 
 export interface TlsFiles {

@@ -3,6 +3,7 @@ import { createAdminServer, createProbeServer } from '../admin/admin-server.ts';
 import type { BundlePolicy } from '../bundle/trust-bundle.ts';
 import { createLedger } from '../ledger/ledger.ts';
 import { createMeshBuilder } from '../snapshot/mesh-builder.ts';
+import type { StatusEdge } from '../status/start-status.ts';
 import { createEventLog } from '../telemetry/log-events.ts';
 import { createLogger } from '../telemetry/log.ts';
 import type { Logger } from '../telemetry/log.ts';
@@ -17,6 +18,7 @@ import type { LastGoodStore } from './last-good-store.ts';
 import { createPipeline } from './pipeline.ts';
 import type { Pipeline, PipelineEvent, PipelineView } from './pipeline.ts';
 import type { ServeOptions } from './serve-options.ts';
+import { startKubernetesStatus } from './kubernetes-status.ts';
 import { planSources } from './sources.ts';
 import { startWorkerPool } from './workers/worker-pool.ts';
 
@@ -34,7 +36,9 @@ export interface ServeIo {
 export async function serve(options: ServeOptions, { signal, stdout }: ServeIo): Promise<void> {
   await using cleanup = new AsyncDisposableStack();
   const log = createLogger({ format: options.logFormat, level: options.logLevel, stream: stdout });
-  const sources = await planSources(options, log);
+  let status: StatusEdge | undefined = undefined;
+  // Objects come when the sources are started, after all else.
+  const sources = await planSources(options, log, (change) => status?.heads(change));
   const reader = createAnchorReader({ maxBytes: options.cacheBytes });
   const secretOptions = { rootTrustDomain: options.rootTrustDomain };
   const policyOf = (distrusted: ReadonlySet<string>): BundlePolicy => ({
@@ -64,6 +68,7 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
     else if (event.kind === 'granted') keep(event.source, event.paths, pipeline, lastGood);
     metrics.state(event);
     eventLog.state(event);
+    status?.changed();
   };
   const pipeline: Pipeline = createPipeline({
     ledger: createLedger(
@@ -123,6 +128,14 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
     },
     `serving proxies on ${front.address}, admin on ${adminAddress}`,
   );
+  status = await startKubernetesStatus({
+    options: options.kubernetes,
+    pipeline,
+    front,
+    metrics: metrics.status,
+    log,
+  });
+  cleanup.defer(() => status?.close());
   for (const { start } of sources) {
     const source = start((name, events) => {
       metrics.sourceEvents(name, events);
@@ -133,7 +146,7 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
 
   await aborted(signal);
   log.info({ event: 'draining', graceMs: options.drainGrace }, 'draining: streams end after their grace');
-  await front.drain(options.drainGrace);
+  await Promise.all([front.drain(options.drainGrace), status?.stepDown()]);
   await cleanup.disposeAsync();
   log.info({ event: 'ended' }, 'ended');
 }

@@ -1,10 +1,11 @@
 import type { Logger } from 'pino';
 import { watchDirectory } from '../source/directory/watch-directory.ts';
+import type { HeadChange } from '../source/kubernetes/watch-kubernetes.ts';
 import type { Source, SourceEvent } from '../source/source.ts';
-import type { ServeOptions } from './serve-options.ts';
+import type { KubernetesOptions, ServeOptions } from './serve-options.ts';
 
 /** The sources, as they are named in findings, metrics and the last good store. */
-const [files, kubernetes] = ['files', 'kubernetes'] as const;
+export const [files, kubernetes] = ['files', 'kubernetes'] as const;
 
 /** Starts a source, which tells what it finds until it is closed. */
 export type StartSource = (deliver: (source: string, events: readonly SourceEvent[]) => void) => Source;
@@ -22,11 +23,12 @@ export interface PlannedSource {
 export async function planSources(
   options: Pick<ServeOptions, 'dirs' | 'kubernetes'>,
   log: Logger,
+  onHeads: (change: HeadChange) => void,
 ): Promise<readonly PlannedSource[]> {
   const plan: PlannedSource[] = [];
   if (options.dirs.length > 0) plan.push({ name: files, start: startFiles(options.dirs, log) });
   if (options.kubernetes !== undefined)
-    plan.push({ name: kubernetes, start: await startKubernetes(options.kubernetes) });
+    plan.push({ name: kubernetes, start: await startKubernetes(options.kubernetes, onHeads) });
   return plan;
 }
 
@@ -36,12 +38,12 @@ function startFiles(roots: readonly string[], log: Logger): StartSource {
   return (deliver) => watchDirectory({ roots, name: files, onPolling }, (events) => deliver(files, events));
 }
 
-async function startKubernetes({
-  namespace,
-  kubeconfig,
-}: NonNullable<ServeOptions['kubernetes']>): Promise<StartSource> {
+async function startKubernetes(
+  { namespace, kubeconfig }: KubernetesOptions,
+  onHeads: (change: HeadChange) => void,
+): Promise<StartSource> {
   // client-node costs 0.4 s and 86 MB to load: only who asks for it pays.
   const { connectKubernetes } = await import('../source/kubernetes/connect.ts');
-  const watch = connectKubernetes({ namespace, kubeconfig, name: kubernetes });
+  const watch = connectKubernetes({ namespace, kubeconfig, name: kubernetes, onHeads });
   return (deliver) => watch((events) => deliver(kubernetes, events));
 }

@@ -18,6 +18,12 @@ const table = {
     '--kubeconfig <file>',
     'kubeconfig of the cluster; else KUBECONFIG, the service account, or ~/.kube/config',
   ],
+  kubeStatus: ['--no-kube-status', 'write no status, Events or Leases to the cluster'],
+  kubeLease: ['--kube-lease <name>', 'Lease of the replica that writes status and Events', 'meshtrust'],
+  kubeLeaseNamespace: [
+    '--kube-lease-namespace <name>',
+    'where the Lease is; else the namespace of the pod, or --kube-namespace',
+  ],
   xdsListen: ['--xds-listen <address>', 'where proxies connect: HOST:PORT or unix:PATH', '127.0.0.1:5678'],
   adminListen: ['--admin-listen <address>', 'health, metrics and the admin API', '127.0.0.1:5680'],
   probeListen: [

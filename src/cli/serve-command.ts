@@ -14,6 +14,9 @@ const flags: readonly FlagName[] = [
   'kubeNamespace',
   'kubeAllNamespaces',
   'kubeconfig',
+  'kubeStatus',
+  'kubeLease',
+  'kubeLeaseNamespace',
   'xdsListen',
   'adminListen',
   'probeListen',
@@ -39,6 +42,9 @@ interface ServeFlags extends ReadingOptions {
   readonly kubeNamespace: string;
   readonly kubeAllNamespaces?: boolean;
   readonly kubeconfig?: string;
+  readonly kubeStatus: boolean;
+  readonly kubeLease: string;
+  readonly kubeLeaseNamespace?: string;
   readonly xdsListen: string;
   readonly adminListen: string;
   readonly probeListen?: string;
@@ -88,7 +94,9 @@ export function addServeCommand(program: Command, io: CommandIo, done: (code: nu
 function kubernetesOf(options: ServeFlags): ServeOptions['kubernetes'] {
   if (options.kubernetes !== true) return undefined;
   const namespace = options.kubeAllNamespaces === true ? undefined : options.kubeNamespace;
-  return { namespace, kubeconfig: options.kubeconfig };
+  const { kubeconfig, kubeStatus, kubeLease: lease, kubeLeaseNamespace: leaseNamespace } = options;
+  const watched = options.kubeNamespace;
+  return { namespace, kubeconfig, status: kubeStatus ? { lease, leaseNamespace, watched } : undefined };
 }
 
 function tlsOf({ tlsCert, tlsKey, tlsClientCa }: ServeFlags): ServeOptions['tls'] {

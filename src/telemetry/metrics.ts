@@ -8,6 +8,8 @@ import type { StreamMetric } from './merge-metrics.ts';
 import { authorityGauges, stateGauges } from './state-gauges.ts';
 import type { StateGauge } from './state-gauges.ts';
 import type { StateEvent, StateView } from './state-view.ts';
+import { createStatusMetrics } from './status-metrics.ts';
+import type { StatusMetrics } from './status-metrics.ts';
 import { convergenceBuckets, createXdsMetrics } from './xds-metrics.ts';
 
 export interface MetricsOptions {
@@ -32,6 +34,7 @@ export interface Metrics {
   sourceEvents(source: string, events: readonly SourceEvent[]): void;
   state(event: StateEvent): void;
   readonly observer: XdsObserver;
+  readonly status: StatusMetrics;
 }
 
 /** Makes the metrics, in a registry of their own. What can be computed from the state is, at each scrape. */
@@ -76,7 +79,10 @@ export function createMetrics({
   const convergence = createConvergence();
   const isListed = (mesh: string): boolean => view().meshes.has(mesh);
 
+  const status = createStatusMetrics(registry);
+
   return {
+    status,
     contentType: registry.contentType,
     async render() {
       const own = await registry.metrics();

@@ -10,6 +10,9 @@ const samples = {
   kubernetes: ['true', true],
   kubeNamespace: ['blue', 'blue'],
   kubeAllNamespaces: ['yes', true],
+  kubeStatus: ['yes', false],
+  kubeLease: ['mine', 'mine'],
+  kubeLeaseNamespace: ['green', 'green'],
   kubeconfig: ['/k', '/k'],
   xdsListen: ['unix:/x.sock', 'unix:/x.sock'],
   adminListen: ['[::1]:1', '[::1]:1'],
@@ -56,7 +59,7 @@ describe('the variable of each flag', () => {
     const [text, value] = samples[name];
     const option = flag(name);
     const { long, required } = option;
-    const fallback: unknown = name === 'caMetrics' ? true : option.defaultValue;
+    const fallback: unknown = option.negate ? true : option.defaultValue;
     const variable = environmentVariable(name);
 
     it(`${variable} sets ${long}`, () => {

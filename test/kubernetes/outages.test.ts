@@ -91,7 +91,12 @@ test('rights that are withdrawn, and a token that is replaced', { skip }, async 
   await untilAll(envoys, after!.client, 'accepted', 20_000);
 
   await writeFile(stage.account.tokenFile, 'expired');
+  // A token is kept for a minute, unless a request fails: the outage must be noticed.
+  const failures = (): number =>
+    meshtrust.logs().filter((line) => JSON.stringify(line).includes('cannot be reached')).length;
+  const earlier = failures();
   await stage.cluster.stopServer();
+  await poll('the outage', () => (failures() > earlier ? true : undefined), { timeoutMs: 20_000 });
   await stage.cluster.startServer();
   await meshtrust.logged('the failure', (line) => JSON.stringify(line).includes('(401)'), 20_000);
   await untilAll(envoys, before!.client, 'accepted');

@@ -23,6 +23,8 @@ export interface WorkerPool {
   setServing(serving: boolean): void;
   /** Connected proxies of a mesh, as the workers told last. */
   proxies(mesh: string): number;
+  /** Workers do not tell who acknowledged what. */
+  acks(): undefined;
   /** The metrics of streams of all workers, those that are gone included. */
   collect(): Promise<readonly (readonly StreamMetric[])[]>;
   drain(graceMs: number): Promise<void>;
@@ -157,6 +159,7 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
       for (const member of members) send(member, { kind: 'serving', serving });
     },
     proxies: (mesh) => members.values().reduce((sum, { proxies }) => sum + (proxies.get(mesh) ?? 0), 0),
+    acks: () => undefined,
     async collect() {
       await Promise.all([...members].map((member) => collectFrom(member)));
       return [...lost, ...members.values().map(({ metrics }) => metrics)];

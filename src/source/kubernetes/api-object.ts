@@ -4,6 +4,19 @@ export interface ApiObject {
   readonly path: string;
   /** The object as one line of JSON, without what has no effect on trust: equal where nothing changed. */
   readonly text: string;
+  readonly head: ObjectHead;
+}
+
+/** What an object is besides what it says about trust: for those who tell what became of it. */
+export interface ObjectHead {
+  /** That of its `ApiObject`. */
+  readonly path: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** Counts the versions of its spec; 0 if the API server does not say. */
+  readonly generation: number;
+  readonly status: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Every object of these is of this kind: lists leave it out of their items. */
@@ -30,7 +43,8 @@ export function readApiObject(value: unknown): ApiObject | undefined {
   const name = metadata?.['name'];
   const namespace = metadata?.['namespace'];
   if (body === undefined || metadata === undefined || typeof name !== 'string') return undefined;
-  const origin = asMapping(body['status'])?.['origin'];
+  const status = asMapping(body['status']);
+  const origin = status?.['origin'];
   const text = JSON.stringify({
     apiVersion: `${resource.group}/${resource.version}`,
     kind: resource.kind,
@@ -38,10 +52,17 @@ export function readApiObject(value: unknown): ApiObject | undefined {
     spec: body['spec'],
     status: origin === undefined ? undefined : { origin },
   });
-  return {
-    path: `kubernetes:${typeof namespace === 'string' ? namespace : ''}/${name}`,
-    text: asciiOnly(text),
+  const path = `kubernetes:${typeof namespace === 'string' ? namespace : ''}/${name}`;
+  const { uid, generation } = metadata;
+  const head: ObjectHead = {
+    path,
+    namespace: typeof namespace === 'string' ? namespace : '',
+    name,
+    uid: typeof uid === 'string' ? uid : '',
+    generation: typeof generation === 'number' ? generation : 0,
+    status,
   };
+  return { path, text: asciiOnly(text), head };
 }
 
 /** `metadata.resourceVersion` of an object or a list. */

@@ -2,6 +2,7 @@ import type { Source, SourceSink } from '../source.ts';
 import { createApiClient } from './api-client.ts';
 import { loadKubeConfig } from './kube-config.ts';
 import { watchKubernetes } from './watch-kubernetes.ts';
+import type { WatchKubernetesOptions } from './watch-kubernetes.ts';
 
 export interface ConnectOptions {
   readonly name: string;
@@ -9,6 +10,7 @@ export interface ConnectOptions {
   readonly namespace: string | undefined;
   /** A kubeconfig; found by the usual rules if undefined. */
   readonly kubeconfig: string | undefined;
+  readonly onHeads?: WatchKubernetesOptions['onHeads'];
 }
 
 /**
@@ -19,7 +21,8 @@ export function connectKubernetes({
   name,
   namespace,
   kubeconfig,
+  onHeads,
 }: ConnectOptions): (sink: SourceSink) => Source {
   const client = createApiClient(() => loadKubeConfig(kubeconfig));
-  return (sink) => watchKubernetes({ client, namespace, name }, sink);
+  return (sink) => watchKubernetes({ client, namespace, name, onHeads }, sink);
 }

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Source, SourceSink } from '../source.ts';
 import type { ApiClient } from './api-client.ts';
 import { placePath, resource } from './api-object.ts';
+import type { ObjectHead } from './api-object.ts';
 import { backoffMs } from './backoff.ts';
 import { listPages } from './list-pages.ts';
 import { createQuietTimer } from './quiet-timer.ts';
@@ -25,10 +26,18 @@ export interface WatchKubernetesOptions {
    * together after ten times as much quiet, and after 100 times as long in any case.
    */
   readonly settleMs?: number | undefined;
+  /** Told in the same turn as the sink, and before it. */
+  readonly onHeads?: ((change: HeadChange) => void) | undefined;
   /** Waits between requests, cut short by the signal; tests wait less. */
   readonly sleep?: ((milliseconds: number, signal: AbortSignal) => Promise<void>) | undefined;
   /** From 0 to 1, for jitter. */
   readonly random?: (() => number) | undefined;
+}
+
+/** Objects as they are now, even if nothing of them has an effect on trust, and paths of those that are gone. */
+export interface HeadChange {
+  readonly put: readonly ObjectHead[];
+  readonly gone: readonly string[];
 }
 
 /**
@@ -37,7 +46,7 @@ export interface WatchKubernetesOptions {
  */
 export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSink): Source {
   const { client, namespace, name, watchMs = 240_000, silenceMs = 180_000 } = options;
-  const { settleMs = 100, sleep = sleepFor, random = Math.random } = options;
+  const { settleMs = 100, onHeads, sleep = sleepFor, random = Math.random } = options;
   const place = placePath(namespace);
   const within = namespace === undefined ? '' : `/namespaces/${encodeURIComponent(namespace)}`;
   const path = `/apis/${resource.group}/${resource.version}${within}/${resource.plural}`;
@@ -61,6 +70,10 @@ export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSin
     if (state.leaving.size === 0) settling.clear();
     else if (state.leaving.size > leaving.size)
       settling.touch(state.leaving.size > 1 ? 10 * settleMs : settleMs);
+    onHeads?.({
+      put: headsOf(input),
+      gone: step.events.flatMap((event) => (event.kind === 'gone' ? event.path : [])),
+    });
     const isProof = input.kind === 'listed' || input.kind === 'changed';
     if (step.events.length > 0 || isProof) sink(step.events);
     // Credentials and addresses may have changed on disk.
@@ -94,6 +107,12 @@ export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSin
       client.close();
     },
   };
+}
+
+function headsOf(input: WatchInput): readonly ObjectHead[] {
+  if (input.kind === 'listed') return input.objects.map(({ head }) => head);
+  if (input.kind !== 'changed') return [];
+  return input.changes.flatMap((change) => (change.kind === 'put' ? change.object.head : []));
 }
 
 async function sleepFor(milliseconds: number, signal: AbortSignal): Promise<void> {

@@ -8,7 +8,11 @@ import type { SourceEvent } from '../../../src/source/source.ts';
 
 const place = 'kubernetes:ns';
 
-const object = (name: string, text = name): ApiObject => ({ path: `kubernetes:ns/${name}`, text });
+const object = (name: string, text = name): ApiObject => {
+  const path = `kubernetes:ns/${name}`;
+  const head = { path, namespace: 'ns', name, uid: name, generation: 1, status: undefined };
+  return { path, text, head };
+};
 const listed = (names: readonly string[], resourceVersion = '10'): WatchInput => ({
   kind: 'listed',
   objects: names.map((name) => object(name)),

@@ -1,0 +1,77 @@
+import { readFile } from 'node:fs/promises';
+import type { MeshCounts } from '../status/core/replica-counts.ts';
+import { createOutcomes } from '../status/outcomes.ts';
+import type { StatusEdge } from '../status/start-status.ts';
+import type { Logger } from '../telemetry/log.ts';
+import type { StatusMetrics } from '../telemetry/status-metrics.ts';
+import type { Front } from './front.ts';
+import type { Pipeline } from './pipeline.ts';
+import type { KubernetesOptions } from './serve-options.ts';
+import { kubernetes } from './sources.ts';
+
+export interface KubernetesStatusInput {
+  readonly options: KubernetesOptions | undefined;
+  readonly pipeline: Pick<Pipeline, 'view' | 'isCurrent' | 'grantsOf'>;
+  readonly front: Pick<Front, 'acks'>;
+  readonly metrics: StatusMetrics;
+  readonly log: Logger;
+}
+
+const podNamespaceFile = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
+
+/**
+ * Starts to tell the cluster what becomes of its objects; undefined where that is not asked for.
+ * @throws {Error} when there is no kubeconfig, or it cannot be used.
+ */
+export async function startKubernetesStatus(input: KubernetesStatusInput): Promise<StatusEdge | undefined> {
+  const { options, pipeline, front, metrics, log } = input;
+  if (options?.status === undefined) return undefined;
+  const { lease, leaseNamespace, watched } = options.status;
+  // client-node is loaded with it.
+  const { startStatus } = await import('../status/start-status.ts');
+  return startStatus({
+    kubeconfig: options.kubeconfig,
+    lease,
+    namespace: leaseNamespace ?? (await podNamespace()) ?? watched,
+    view: () => {
+      const { readiness, meshes, findings } = pipeline.view();
+      return { ready: readiness.kind === 'ready', meshes, findings };
+    },
+    isCurrent: () => pipeline.isCurrent(),
+    grantsOf: (path) => pipeline.grantsOf(kubernetes, path),
+    localCounts: () => localCounts(pipeline, front),
+    outcomes: createOutcomes({
+      count: metrics.write,
+      warn: (kind, message) => log.warn({ event: 'kubernetes-write', kind }, message),
+      info: (kind, message) => log.info({ event: 'kubernetes-write', kind }, message),
+      now: () => performance.now(),
+    }),
+    onDropped: () => metrics.write('event', 'dropped'),
+    onLeading: (leading) => {
+      metrics.leading(leading);
+      const what = leading ? 'writes status and Events from now on' : 'no longer writes status and Events';
+      log.info({ event: 'leader', leading, lease }, `this replica ${what}`);
+    },
+  });
+}
+
+function localCounts(
+  { view }: Pick<Pipeline, 'view'>,
+  { acks }: Pick<Front, 'acks'>,
+): MeshCounts | undefined {
+  const known = acks();
+  if (known === undefined) return undefined;
+  const { meshes } = view();
+  return new Map(
+    [...known].map(([mesh, { connected, acked }]) => {
+      const version = meshes.get(mesh)?.secrets.version ?? '';
+      return [mesh, { version, connected, acked }];
+    }),
+  );
+}
+
+/** Undefined outside of a pod. */
+async function podNamespace(): Promise<string | undefined> {
+  const text = await readFile(podNamespaceFile, 'utf8').catch(() => '');
+  return text.trim() === '' ? undefined : text.trim();
+}

@@ -1,0 +1,139 @@
+import { hash } from 'node:crypto';
+
+import { asMapping } from '../../source/kubernetes/api-object.ts';
+import type { ProxyCounts } from './status.ts';
+
+/** What one replica has of one mesh. */
+export interface MeshCount {
+  /** Version of the mesh that it serves. */
+  readonly version: string;
+  readonly connected: number;
+  /** Those of them that have everything they asked for of this version. */
+  readonly acked: number;
+}
+
+export type MeshCounts = ReadonlyMap<string, MeshCount>;
+
+/** What a replica says of itself. */
+export interface ReplicaReport {
+  readonly replica: string;
+  /** Differs from one time to the next: a report that stays the same is of a replica that is gone. */
+  readonly beat: string;
+  readonly meshes: MeshCounts;
+  /** False where not all of its meshes fit. */
+  readonly complete: boolean;
+}
+
+/** What a report is made of; no meshes: what the replica has is not known. */
+export interface ReportedNow extends Pick<ReplicaReport, 'replica' | 'beat'> {
+  readonly meshes: MeshCounts | undefined;
+}
+
+/** A report, and since when it has been the same: monotonic milliseconds of the one who reads. */
+export interface SeenReport {
+  readonly report: ReplicaReport;
+  readonly since: number;
+}
+
+/** A replica that has not written for so many milliseconds is not counted. */
+export const forgetReplicaMs = 15_000;
+/** All annotations of an object together may have 256 KiB. */
+const reportLength = 16 * 1024;
+const prefix = 'meshtrust/replica-';
+
+/** The annotation that is a replica's own. */
+export function reportKey(replica: string): string {
+  return `${prefix}${hash('sha256', replica).slice(0, 16)}`;
+}
+
+/** A report as text: meshes without proxies are left out, and the smallest where there are too many. */
+export function writeReport({ replica, beat, meshes }: ReportedNow): string {
+  const rows = [...(meshes ?? [])]
+    .filter(([, { connected }]) => connected > 0)
+    .sort(([a, { connected: x }], [b, { connected: y }]) => y - x || (a < b ? -1 : 1))
+    .map(([mesh, { version, connected, acked }]) => [mesh, version, connected, acked] as const);
+  const head = { replica, beat, complete: true };
+  const kept = [];
+  let length = JSON.stringify({ ...head, meshes: [] }).length;
+  for (const row of rows) {
+    length += JSON.stringify(row).length + 1;
+    if (length > reportLength) break;
+    kept.push(row);
+  }
+  return JSON.stringify({
+    ...head,
+    complete: meshes !== undefined && kept.length === rows.length,
+    meshes: kept,
+  });
+}
+
+/** The reports in the annotations of an object, by their keys; what is none is passed over. */
+export function readReports(annotations: unknown): ReadonlyMap<string, ReplicaReport> {
+  const reports = new Map<string, ReplicaReport>();
+  for (const [key, text] of Object.entries(asMapping(annotations) ?? {})) {
+    const report = key.startsWith(prefix) && typeof text === 'string' ? readReport(text) : undefined;
+    if (report !== undefined) reports.set(key, report);
+  }
+  return reports;
+}
+
+/** Joins what was read now with what was read before. */
+export function seeReports(
+  before: ReadonlyMap<string, SeenReport>,
+  reports: ReadonlyMap<string, ReplicaReport>,
+  now: number,
+): ReadonlyMap<string, SeenReport> {
+  return new Map(
+    [...reports].map(([key, report]) => {
+      const known = before.get(key);
+      const isSame = known !== undefined && known.report.beat === report.beat;
+      return [key, { report, since: isSame ? known.since : now }];
+    }),
+  );
+}
+
+/** Whether the replica of a report is there. */
+export function isAlive({ since }: SeenReport, now: number): boolean {
+  return now - since < forgetReplicaMs;
+}
+
+/**
+ * The proxies of a mesh at all replicas that are there. Those of a replica that serves another version have not
+ * acknowledged this one.
+ */
+export function sumCounts(reports: readonly ReplicaReport[], mesh: string, version: string): ProxyCounts {
+  let [connected, acked, complete] = [0, 0, true];
+  for (const { meshes, complete: isComplete } of reports) {
+    const count = meshes.get(mesh);
+    if (count === undefined) complete &&= isComplete;
+    else {
+      connected += count.connected;
+      acked += count.version === version ? count.acked : 0;
+    }
+  }
+  return { connected, acked, complete };
+}
+
+function readReport(text: string): ReplicaReport | undefined {
+  const fields = asMapping(parseJson(text));
+  const [replica, beat, rows] = [fields?.['replica'], fields?.['beat'], fields?.['meshes']];
+  if (typeof replica !== 'string' || typeof beat !== 'string' || !Array.isArray(rows)) return undefined;
+  const meshes = new Map<string, MeshCount>();
+  for (const row of rows as readonly unknown[]) {
+    if (!Array.isArray(row)) return undefined;
+    const [mesh, version, connected, acked] = row as readonly unknown[];
+    if (typeof mesh !== 'string' || typeof version !== 'string') return undefined;
+    if (typeof connected !== 'number' || typeof acked !== 'number') return undefined;
+    meshes.set(mesh, { version, connected, acked });
+  }
+  return { replica, beat, meshes, complete: fields?.['complete'] === true };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Whoever may annotate the object may write anything.
+    return undefined;
+  }
+}

@@ -1,0 +1,50 @@
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import type { Socket } from 'node:net';
+
+/** Passes connections on to a port that can be changed: an address that moves from one server to another. */
+export interface Forwarder extends AsyncDisposable {
+  readonly port: number;
+  /** Ends all connections; those that come go to this port. */
+  readonly moveTo: (port: number) => void;
+}
+
+/** Starts one on loopback. */
+export async function startForwarder(first: number): Promise<Forwarder> {
+  const open = new Set<Socket>();
+  let target = first;
+  const server = createServer((socket) => {
+    const other = connect(target, '127.0.0.1');
+    for (const [from, to] of [
+      [socket, other],
+      [other, socket],
+    ] as const) {
+      open.add(from);
+      from.pipe(to);
+      from.on('error', () => to.destroy());
+      from.on('close', () => {
+        open.delete(from);
+        to.destroy();
+      });
+    }
+  });
+  const drop = (): void => {
+    for (const socket of open) socket.destroy();
+  };
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (typeof address !== 'object' || address === null) throw new Error('the forwarder has no port');
+  return {
+    port: address.port,
+    moveTo: (port) => {
+      target = port;
+      drop();
+    },
+    [Symbol.asyncDispose]: async () => {
+      drop();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
