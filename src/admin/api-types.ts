@@ -110,7 +110,13 @@ export interface GuardRelease {
 export type ReadyAnswer =
   | { readonly status: 'ready' }
   | { readonly status: 'waiting'; readonly missing: readonly string[] }
-  | { readonly status: 'doubtful'; readonly reason: string; readonly secondsLeft: number }
+  | {
+      readonly status: 'doubtful';
+      readonly reason: string;
+      /** The first of what makes it so: places and reasons, as `validate` says them. */
+      readonly findings: readonly string[];
+      readonly secondsLeft: number;
+    }
   | { readonly status: 'draining' };
 
 export type ApiErrorCode =

@@ -1,3 +1,4 @@
+import { formatFinding } from '../findings/finding.ts';
 import type { StateView } from '../telemetry/state-view.ts';
 import type { ReadyAnswer } from './api-types.ts';
 import { secondsUntil } from './present-mesh.ts';
@@ -22,7 +23,7 @@ export function probeRoutes({ view, draining, metrics, now }: ProbeInput): reado
       method: 'GET',
       pattern: '/readyz',
       answer: () => {
-        const answer = presentReadiness(view().readiness, draining(), now());
+        const answer = presentReadiness(view(), draining(), now());
         return jsonReply(answer, answer.status === 'ready' ? 200 : 503);
       },
     },
@@ -38,12 +39,11 @@ export function probeRoutes({ view, draining, metrics, now }: ProbeInput): reado
   ];
 }
 
+/** Findings that a doubt is explained by; a probe is not the place for all of them. */
+const findingsShown = 10;
+
 /** Names the sources that are missing, or the doubt. */
-export function presentReadiness(
-  readiness: StateView['readiness'],
-  draining: boolean,
-  now: number,
-): ReadyAnswer {
+function presentReadiness({ readiness, findings }: StateView, draining: boolean, now: number): ReadyAnswer {
   if (draining) return { status: 'draining' };
   switch (readiness.kind) {
     case 'ready':
@@ -54,6 +54,10 @@ export function presentReadiness(
       return {
         status: 'doubtful',
         reason: readiness.reason,
+        findings: findings
+          .filter(({ severity }) => severity === 'error')
+          .slice(0, findingsShown)
+          .map(formatFinding),
         secondsLeft: secondsUntil(readiness.until, now),
       };
   }

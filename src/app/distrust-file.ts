@@ -24,7 +24,7 @@ export async function followDistrustFile(
   log: Logger,
   onChange: (hashes: ReadonlySet<string>) => void,
 ): Promise<DistrustFile> {
-  const first = await readFirst(path);
+  const first = await readDistrustFile(path);
   let state: DistrustState = { hashes: first };
   let settling: NodeJS.Timeout | undefined;
   let closed = false;
@@ -77,7 +77,11 @@ export async function followDistrustFile(
   };
 }
 
-async function readFirst(path: string): Promise<ReadonlySet<string>> {
+/**
+ * Reads a distrust list once: SHA-256 in lower-case hex, of certificates or of keys.
+ * @throws {Error} when it cannot be read or understood.
+ */
+export async function readDistrustFile(path: string): Promise<ReadonlySet<string>> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw new Error(`the distrust list cannot be read: ${String(error)}`, { cause: error });
   });

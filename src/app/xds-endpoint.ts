@@ -1,5 +1,6 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { addHealthService, healthServiceName } from '../grpc/health.ts';
+import { logGrpcMessages } from '../grpc/grpc-log.ts';
 import { listenGrpc } from '../grpc/listen.ts';
 import { addReflection } from '../grpc/reflection.ts';
 import { createTlsCredentials } from '../grpc/tls-credentials.ts';
@@ -46,6 +47,7 @@ export async function startXdsEndpoint({
   observer,
   log,
 }: XdsEndpointOptions): Promise<XdsEndpoint> {
+  logGrpcMessages(log);
   const definition = loadPackageDefinition();
   const server = new Server(xdsServerOptions());
   const xds = addXdsServices(server, store, {

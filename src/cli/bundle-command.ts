@@ -7,12 +7,13 @@ import type { MeshState } from '../snapshot/mesh-builder.ts';
 import { CommandError, exitCode } from './exit-code.ts';
 import { flag } from './flags.ts';
 import type { CommandIo } from './io.ts';
-import { addReadingOptions, parseOptionsOf } from './offline-options.ts';
+import { addReadingOptions, parseOptionsOf, policyOf } from './offline-options.ts';
 import type { ReadingOptions } from './offline-options.ts';
 import { readOffline } from './read-offline.ts';
 
 interface BundleOptions extends ReadingOptions {
   readonly mesh?: string;
+  readonly distrust?: string;
   readonly refuseIntermediates?: boolean;
   readonly rootTrustDomain?: string;
   readonly output: 'text' | 'json';
@@ -26,16 +27,13 @@ export function addBundleCommand(program: Command, io: CommandIo, done: (code: n
     .argument('<path...>', 'files or directories')
     .addOption(flag('mesh'))
     .addOption(flag('output'))
+    .addOption(flag('distrust'))
     .addOption(flag('refuseIntermediates'))
     .addOption(flag('rootTrustDomain'));
   addReadingOptions(command).action(async (paths: string[], options: BundleOptions) => {
     const mesh = options.mesh ?? options.defaultMesh;
     const view = await readOffline(paths, parseOptionsOf(options), io.signal);
-    const policy = {
-      distrusted: new Set<string>(),
-      refuseIntermediates: options.refuseIntermediates ?? false,
-    };
-    const builder = createMeshBuilder(policy, { rootTrustDomain: options.rootTrustDomain });
+    const builder = createMeshBuilder(await policyOf(options), { rootTrustDomain: options.rootTrustDomain });
     const now = Date.now();
     const meshes = builder.build(view.holdings, now);
     const state = meshes.get(mesh);

@@ -8,11 +8,12 @@ import { counted } from '../telemetry/describe-change.ts';
 import { exitCode } from './exit-code.ts';
 import { flag } from './flags.ts';
 import type { CommandIo } from './io.ts';
-import { addReadingOptions, parseOptionsOf } from './offline-options.ts';
+import { addReadingOptions, parseOptionsOf, policyOf } from './offline-options.ts';
 import type { ReadingOptions } from './offline-options.ts';
 import { readOffline } from './read-offline.ts';
 
 interface ValidateOptions extends ReadingOptions {
+  readonly distrust?: string;
   readonly refuseIntermediates?: boolean;
   readonly strict?: boolean;
   readonly output: 'text' | 'json';
@@ -26,13 +27,11 @@ export function addValidateCommand(program: Command, io: CommandIo, done: (code:
     .argument('<path...>', 'files or directories')
     .addOption(flag('strict'))
     .addOption(flag('output'))
+    .addOption(flag('distrust'))
     .addOption(flag('refuseIntermediates'));
   addReadingOptions(command).action(async (paths: string[], options: ValidateOptions) => {
     const view = await readOffline(paths, parseOptionsOf(options), io.signal);
-    const builder = createMeshBuilder({
-      distrusted: new Set(),
-      refuseIntermediates: options.refuseIntermediates ?? false,
-    });
+    const builder = createMeshBuilder(await policyOf(options));
     const findings = allFindings(
       view.findings,
       builder.build(view.holdings, Date.now()),

@@ -16,8 +16,13 @@ export async function listenGrpc(
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(formatListenAddress(address), credentials, (error, bound) => {
       if (error === null) resolve(bound);
-      else reject(new Error(`cannot listen on ${text}: ${error.message}`, { cause: error }));
+      else reject(new Error(`cannot listen on ${text}: ${reasonOf(error)}`, { cause: error }));
     });
   });
   return formatListenAddress(address.kind === 'unix' ? address : { ...address, port });
+}
+
+/** grpc-js puts the reasons of all addresses that a name stands for into brackets, after how many they are. */
+function reasonOf({ message }: Error): string {
+  return /errors: \[(.+)\]$/.exec(message)?.[1] ?? message;
 }

@@ -69,6 +69,7 @@ describe('the admin server', () => {
     assert.deepEqual(parsed(doubtful.body), {
       status: 'doubtful',
       reason: 'the first read met an invalid document',
+      findings: ['bad.yaml:1: MT002 unexpected end of the stream within a flow collection'],
       secondsLeft: 30,
     });
 

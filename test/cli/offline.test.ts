@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { X509Certificate, createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import type { FindingList, MeshDetail } from '../../src/admin/api-types.ts';
@@ -33,6 +34,20 @@ describe('validate', () => {
     assert.match(lines[0] ?? '', /a\.yaml:9 spec\.caBundles\[0\]\.pem\.value block 2: MT011 /);
     assert.match(lines[1] ?? '', /b\.yaml:7 spec\.caBundles\[0\]\.type: MT003 must be 'Pem'/);
     assert.ok(!stdout.includes('c2VjcmV0'));
+  });
+
+  it('knows what is distrusted, and wants a list that can be read', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
+    const fingerprint = createHash('sha256').update(new X509Certificate(ca.certPem).raw).digest('hex');
+    await writeFile(dir.join('distrusted'), `${fingerprint}\n`);
+    const paths = [dir.join('a.yaml'), '--distrust', dir.join('distrusted')];
+    const { stdout } = await run(['validate', ...paths]);
+    assert.match(stdout, new RegExp(`a\\.yaml:9 .* block 1: MT\\d+ .*distrust`));
+    assert.doesNotMatch((await run(['bundle', ...paths])).stdout, /CN=A/);
+    const missing = await run(['validate', dir.join('a.yaml'), '--distrust', dir.join('missing')]);
+    assert.equal(missing.code, 2);
+    assert.match(missing.stderr, /^error: the distrust list cannot be read: .*ENOENT/);
   });
 
   it('exits with 0 on warnings, and with 1 on them when it is strict', async () => {

@@ -79,7 +79,10 @@ describe('the process', () => {
     const args = ['serve', '--dir', dir.path, `--xds-listen=${taken}`, '--admin-listen=127.0.0.1:0'];
     await using second = await startChild(process.execPath, ['bin/meshtrust.js', ...args]);
     assert.deepEqual(await second.exit, { code: 1, signal: null });
-    assert.match(second.stderr(), new RegExp(`^error: cannot listen on ${taken}`, 'm'));
+    assert.match(
+      second.stderr(),
+      new RegExp(`^error: cannot listen on ${taken}: [^\\n]*EADDRINUSE[^\\n]*\\n$`),
+    );
   });
 
   it('serves on when nobody reads its log any more', async () => {

@@ -24,6 +24,27 @@ const pushesOf = (server: Meshtrust): number =>
   server.logs().filter(({ event }) => event === 'served').length;
 const all = names.map((name) => `${name}.test: ${name.toUpperCase()}`);
 
+describe('several directories', () => {
+  it('are joined, and one that is gone as a whole takes nothing with it', async () => {
+    await using one = await makeTempDir();
+    await using two = await makeTempDir();
+    const [first, second] = [one.join('trust'), two.join('trust')];
+    for (const dir of [first, second]) await mkdir(dir);
+    const joined = (name: string, ca: (typeof names)[number]): string =>
+      meshTrustYaml({ name, trustDomain: 'a.test', pems: [pems.get(ca) ?? ''] });
+    await writeFile(`${first}/t.yaml`, joined('one', 'a'));
+    await writeFile(`${second}/t.yaml`, joined('two', 'b'));
+    await using server = await startMeshtrust({ dirs: [first, second], args: ['--guard-hold=0'] });
+    await untilServed(server, ['a.test: A B']);
+    await rename(second, `${second}.away`);
+    await watchedDir(first).put('c.yaml', trust('c'));
+    await untilServed(server, ['a.test: A B', 'c.test: C']);
+    await rename(`${second}.away`, second);
+    await rm(`${second}/t.yaml`);
+    await untilServed(server, ['a.test: A', 'c.test: C']);
+  });
+});
+
 describe('files that are being written', () => {
   it('take nothing away from a connected proxy, wherever they are cut off in mid-write', async () => {
     await using dir = await makeTempDir();
