@@ -21,6 +21,16 @@ export interface ServeOptions {
   readonly maxDocumentBytes: number;
   readonly maxCertificates: number;
   readonly maxNames: number;
+  readonly maxStreams?: number | undefined;
+  /** Streams a second, beyond the burst. */
+  readonly openRate: number;
+  readonly openBurst: number;
+  /** Milliseconds, as those below. */
+  readonly slowTimeout: number;
+  readonly keepalive: number;
+  readonly keepaliveTimeout: number;
+  /** 0 for none. */
+  readonly maxConnectionAge: number;
   /** Processes that serve proxies; with one it is this process. */
   readonly workers: number;
   readonly cacheBytes: number;
@@ -50,3 +60,22 @@ export interface TlsFiles {
   /** Authorities that must have signed the certificates of proxies. */
   readonly clientCa: string | undefined;
 }
+
+/** What of the options is about proxies: whoever serves them needs it, be it a process of its own. */
+export const proxyOptionNames = [
+  'defaultMesh',
+  'keepalive',
+  'keepaliveTimeout',
+  'maxConnectionAge',
+  'maxNames',
+  'maxStreams',
+  'openBurst',
+  'openRate',
+  'rootTrustDomain',
+  'slowTimeout',
+  'tls',
+  'version',
+  'xdsListen',
+] as const satisfies readonly (keyof ServeOptions)[];
+
+export type ProxyOptions = Pick<ServeOptions, (typeof proxyOptionNames)[number]>;

@@ -14,11 +14,11 @@ import {
   xdsServerOptions,
 } from '../xds/index.ts';
 import type { NodeRefusal, SnapshotStore, XdsObserver } from '../xds/index.ts';
-import type { ServeOptions } from './serve-options.ts';
+import type { ProxyOptions } from './serve-options.ts';
 import { tuneHeap } from './tune-heap.ts';
 
 export interface XdsEndpointOptions {
-  readonly options: Pick<ServeOptions, 'defaultMesh' | 'maxNames' | 'tls' | 'version' | 'xdsListen'>;
+  readonly options: ProxyOptions;
   readonly store: SnapshotStore;
   readonly observer: XdsObserver;
   readonly log: Logger;
@@ -49,13 +49,22 @@ export async function startXdsEndpoint({
 }: XdsEndpointOptions): Promise<XdsEndpoint> {
   logGrpcMessages(log);
   const definition = loadPackageDefinition();
-  const server = new Server(xdsServerOptions());
+  const server = new Server(
+    xdsServerOptions({
+      keepaliveMs: options.keepalive,
+      keepaliveTimeoutMs: options.keepaliveTimeout,
+      maxConnectionAgeMs: options.maxConnectionAge === 0 ? undefined : options.maxConnectionAge,
+    }),
+  );
   const xds = addXdsServices(server, store, {
     groupOf: ({ metadata }) =>
       typeof metadata['mesh'] === 'string' ? metadata['mesh'] : options.defaultMesh,
     types: { [secretTypeUrl]: { oneResourcePerResponse: true } },
     otherTypes: { unset: 'empty' },
     limits: { names: options.maxNames },
+    maxStreams: options.maxStreams,
+    openRate: { perSecond: options.openRate, burst: options.openBurst },
+    slowTimeoutMs: options.slowTimeout,
     identifier: `meshtrust ${options.version}`,
     observer,
   });

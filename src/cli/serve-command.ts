@@ -30,6 +30,13 @@ const flags: readonly FlagName[] = [
   'tlsKey',
   'tlsClientCa',
   'maxNames',
+  'maxStreams',
+  'openRate',
+  'openBurst',
+  'slowTimeout',
+  'keepalive',
+  'keepaliveTimeout',
+  'maxConnectionAge',
   'workers',
   'caMetrics',
   'logLevel',
@@ -58,6 +65,13 @@ interface ServeFlags extends ReadingOptions {
   readonly tlsKey?: string;
   readonly tlsClientCa?: string;
   readonly maxNames: number;
+  readonly maxStreams?: number;
+  readonly openRate: number;
+  readonly openBurst: number;
+  readonly slowTimeout: number;
+  readonly keepalive: number;
+  readonly keepaliveTimeout: number;
+  readonly maxConnectionAge: number;
   readonly workers: number;
   readonly caMetrics: boolean;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';

@@ -3,6 +3,12 @@ import type { XdsObserver } from '../xds/index.ts';
 /** One observer that tells each of several, in order. */
 export function combineObservers(observers: readonly XdsObserver[]): XdsObserver {
   return {
+    streamsWaiting: (waiting) => {
+      for (const observer of observers) observer.streamsWaiting?.(waiting);
+    },
+    streamRefused: (reason) => {
+      for (const observer of observers) observer.streamRefused?.(reason);
+    },
     streamOpened: (stream) => {
       for (const observer of observers) observer.streamOpened?.(stream);
     },
@@ -23,6 +29,15 @@ export function combineObservers(observers: readonly XdsObserver[]): XdsObserver
     },
     nacked: (stream, nack) => {
       for (const observer of observers) observer.nacked?.(stream, nack);
+    },
+    slowed: (stream) => {
+      for (const observer of observers) observer.slowed?.(stream);
+    },
+    caughtUp: (stream) => {
+      for (const observer of observers) observer.caughtUp?.(stream);
+    },
+    cutOff: (stream, waitedMs) => {
+      for (const observer of observers) observer.cutOff?.(stream, waitedMs);
     },
     fetched: (fetch) => {
       for (const observer of observers) observer.fetched?.(fetch);

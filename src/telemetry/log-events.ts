@@ -26,7 +26,7 @@ export interface EventLog {
 
 /** After so many findings of one batch, a line with the number of the others. */
 export const findingsInBatch = 20;
-/** NACKs are logged one by one up to this many in ten seconds. */
+/** NACKs, and streams that are cut off, are logged one by one up to this many in ten seconds. */
 export const refusalsInWindow = 100;
 const windowMs = 10_000;
 
@@ -36,6 +36,7 @@ const levels = { error: 'error', warning: 'warn', info: 'info' } as const satisf
 export function createEventLog({ log, proxies, now = () => performance.now() }: EventLogOptions): EventLog {
   let meshes: MeshStates = new Map();
   const refusals = createLineLimit(refusalsInWindow, windowMs, now);
+  const cutOffs = createLineLimit(refusalsInWindow, windowMs, now);
 
   const logServed = ({ states, changes }: Extract<StateEvent, { kind: 'served' }>): void => {
     for (const change of changes) {
@@ -135,6 +136,26 @@ export function createEventLog({ log, proxies, now = () => performance.now() }: 
             ...(suppressed > 0 ? { suppressed } : {}),
           },
           plainText(`proxy ${node} refused ${what}: ${reason}`, 1000),
+        );
+      },
+      cutOff({ id, nodeId, group, address }, waitedMs) {
+        const { admitted, suppressed } = cutOffs.admit();
+        if (!admitted) return;
+        const node = plainText(nodeId, 200);
+        const more = suppressed > 0 ? { suppressed } : {};
+        log.warn(
+          {
+            event: 'stream-cut-off',
+            stream: id,
+            node,
+            mesh: plainText(group ?? '', 200),
+            address,
+            waitedMs,
+            ...more,
+          },
+          plainText(
+            `proxy ${node} has taken nothing for ${Math.round(waitedMs / 1000)} s: its stream is ended`,
+          ),
         );
       },
       failed(stream, error) {

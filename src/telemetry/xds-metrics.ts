@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
 import { typeUrls } from '../xds/index.ts';
-import type { Outgoing, XdsObserver } from '../xds/index.ts';
+import type { Outgoing, StreamInfo, XdsObserver } from '../xds/index.ts';
 import type { Convergence } from './convergence.ts';
 import { classifyRefusal } from './refusal-class.ts';
 
@@ -32,6 +32,27 @@ export function createXdsMetrics({ registry, convergence, isListed, now }: XdsMe
     name: 'meshtrust_xds_streams_closed_total',
     help: 'Streams that ended, by status; CANCELLED is the proxy going away.',
     labelNames: ['code'],
+    registers,
+  });
+  const waiting = new Gauge({
+    name: 'meshtrust_xds_streams_waiting',
+    help: 'Streams that wait to be opened, since they came faster than the rate.',
+    registers,
+  });
+  const refused = new Counter({
+    name: 'meshtrust_xds_streams_refused_total',
+    help: 'Streams that were not opened, by the reason.',
+    labelNames: ['reason'],
+    registers,
+  });
+  const slow = new Gauge({
+    name: 'meshtrust_xds_streams_slow',
+    help: 'Streams whose proxy has not taken a response for a second or more.',
+    registers,
+  });
+  const cutOff = new Counter({
+    name: 'meshtrust_xds_streams_cut_off_total',
+    help: 'Streams that were ended because their proxy took nothing any more.',
     registers,
   });
   const requests = new Counter({
@@ -81,9 +102,22 @@ export function createXdsMetrics({ registry, convergence, isListed, now }: XdsMe
   const meshLabel = (mesh: string | undefined): string =>
     mesh !== undefined && isListed(mesh) ? mesh : unlisted;
 
+  /** Those that were told of as slow and have not caught up. */
+  const slowStreams = new Set<StreamInfo>();
+  const notSlow = (stream: StreamInfo): void => {
+    if (slowStreams.delete(stream)) slow.set(slowStreams.size);
+  };
+
   return {
+    streamsWaiting: (count) => waiting.set(count),
+    streamRefused: (reason) => refused.inc({ reason }),
+    slowed: (stream) => slow.set(slowStreams.add(stream).size),
+    caughtUp: notSlow,
+    cutOff: () => cutOff.inc(),
     streamOpened: ({ transport, protocol }) => streams.inc({ transport, protocol }),
-    streamClosed: ({ transport, protocol }, { code }) => {
+    streamClosed: (stream, { code }) => {
+      const { transport, protocol } = stream;
+      notSlow(stream);
       streams.dec({ transport, protocol });
       closed.inc({ code });
     },

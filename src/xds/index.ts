@@ -15,6 +15,7 @@ export { defaultStreamLimits } from './core/session.ts';
 export type { StreamLimits } from './core/session.ts';
 export type { RefusalMemoryLimits } from './core/refusal-memory.ts';
 export type { ResponseContent } from './core/encode.ts';
+export type { Rate } from './core/token-bucket.ts';
 export type { Outgoing, TypeOptions } from './core/type-state.ts';
 export type { Acked, NameAndVersion, Nacked, Quoted, RequestKind } from './core/session-event.ts';
 export { typeUrls } from './core/type-urls.ts';
@@ -25,6 +26,7 @@ export type { TransportOptions } from './server/server-options.ts';
 export type {
   ObservedFetch,
   ObservedRequest,
+  RefusedStream,
   StreamEnd,
   StreamInfo,
   XdsObserver,

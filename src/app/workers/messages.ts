@@ -1,11 +1,8 @@
-import type { ServeOptions } from '../serve-options.ts';
+import type { ProxyOptions, ServeOptions } from '../serve-options.ts';
 import type { StreamMetric } from '../../telemetry/merge-metrics.ts';
 
 /** What a worker needs of the options of `serve`. */
-export type WorkerOptions = Pick<
-  ServeOptions,
-  'defaultMesh' | 'logFormat' | 'logLevel' | 'maxNames' | 'rootTrustDomain' | 'tls' | 'version' | 'xdsListen'
->;
+export type WorkerOptions = ProxyOptions & Pick<ServeOptions, 'logFormat' | 'logLevel'>;
 
 /** One encoded trust domain, told to a worker once for all secrets that it is part of. */
 export interface SharedPart {

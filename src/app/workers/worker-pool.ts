@@ -5,6 +5,7 @@ import type { ServedMeshes } from '../../snapshot/publisher.ts';
 import { lastingMetrics } from '../../telemetry/merge-metrics.ts';
 import type { StreamMetric } from '../../telemetry/merge-metrics.ts';
 import type { Logger } from '../../telemetry/log.ts';
+import { proxyOptionNames } from '../serve-options.ts';
 import type { FromWorker, ToWorker, WorkerOptions } from './messages.ts';
 import { shareStates } from './share-states.ts';
 
@@ -191,15 +192,7 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
 }
 
 /** Just what workers need goes over. */
-function forWorkers({
-  defaultMesh,
-  logFormat,
-  logLevel,
-  maxNames,
-  rootTrustDomain,
-  tls,
-  version,
-  xdsListen,
-}: WorkerOptions): WorkerOptions {
-  return { defaultMesh, logFormat, logLevel, maxNames, rootTrustDomain, tls, version, xdsListen };
+function forWorkers(options: WorkerOptions): WorkerOptions {
+  const names = [...proxyOptionNames, 'logFormat', 'logLevel'] as const;
+  return Object.fromEntries(names.map((name) => [name, options[name]])) as unknown as WorkerOptions;
 }

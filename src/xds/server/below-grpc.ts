@@ -20,11 +20,11 @@ export interface Below {
  */
 export function reachBelow(call: BytesCall): Below | undefined {
   const inner = propertyOf(call, 'call');
-  const stream = propertyOf(inner, 'stream');
+  const stream = http2StreamOf(call);
   const maxReceive = propertyOf(inner, 'maxReceiveMessageSize');
   const readQueue = propertyOf(inner, 'readQueue');
   const asKnown =
-    isHttp2Stream(stream) &&
+    stream !== undefined &&
     stream.listenerCount('data') === 1 &&
     typeof maxReceive === 'number' &&
     Array.isArray(readQueue) &&
@@ -33,6 +33,12 @@ export function reachBelow(call: BytesCall): Below | undefined {
     propertyOf(inner, 'incomingEncoding') === 'identity';
   if (!asKnown) return undefined;
   return { stream, maxReceiveBytes: maxReceive === -1 ? Number.POSITIVE_INFINITY : maxReceive };
+}
+
+/** The HTTP/2 stream of a call, to look at and to end it: undefined where it is not where it is known to be. */
+export function http2StreamOf(call: BytesCall): ServerHttp2Stream | undefined {
+  const stream = propertyOf(propertyOf(call, 'call'), 'stream');
+  return isHttp2Stream(stream) ? stream : undefined;
 }
 
 /**

@@ -6,6 +6,8 @@ import type { SnapshotStore } from '../core/snapshot-store.ts';
 export interface HubStream extends Listener {
   /** Undefined until the first request. */
   readonly group: string | undefined;
+  /** Looks for what went wrong without an event: called every second, with the clock's time. */
+  sweep(now: number): void;
   /** Ends the stream with UNAVAILABLE. */
   drain(): void;
 }
@@ -41,6 +43,7 @@ export interface HubOptions {
   readonly store: SnapshotStore;
   readonly clock: () => number;
   readonly tickMs: number;
+  readonly sweepMs: number;
   /** How long changes go out before other work is let in. */
   readonly sliceMs: number;
   readonly fannedOut: (fannedOut: FannedOut) => void;
@@ -51,10 +54,10 @@ const streamsInStep = 32;
 
 /**
  * Makes a hub. Changes go out in slices, between which the event loop runs: 10,000 streams must not keep a
- * new one, a health check or an ACK waiting. One coarse timer serves all streams, and only runs while one of
- * them waits.
+ * new one, a health check or an ACK waiting. Two coarse timers serve all streams: one runs while any of them
+ * waits to be woken, the other while there is any.
  */
-export function createHub({ store, clock, tickMs, sliceMs, fannedOut }: HubOptions): Hub {
+export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut }: HubOptions): Hub {
   const streams = new Set<HubStream>();
   const groups = new Map<string, FanOut>();
   const waiting = new Map<HubStream, number>();
@@ -64,6 +67,7 @@ export function createHub({ store, clock, tickMs, sliceMs, fannedOut }: HubOptio
   let since = 0;
   let [visits, slices] = [0, 0];
   let ticker: NodeJS.Timeout | undefined;
+  let sweeper: NodeJS.Timeout | undefined;
   const onEmpty = new Set<() => void>();
 
   const subscription = store.subscribe((change) => {
@@ -112,6 +116,11 @@ export function createHub({ store, clock, tickMs, sliceMs, fannedOut }: HubOptio
     begin();
   }
 
+  function sweep(): void {
+    const now = clock();
+    for (const stream of streams) stream.sweep(now);
+  }
+
   function stopIdleTicker(): void {
     if (waiting.size > 0 || ticker === undefined) return;
     clearInterval(ticker);
@@ -124,6 +133,7 @@ export function createHub({ store, clock, tickMs, sliceMs, fannedOut }: HubOptio
     },
     add(stream) {
       streams.add(stream);
+      sweeper ??= setInterval(sweep, sweepMs).unref();
     },
     joined(stream) {
       if (stream.group === undefined) return;
@@ -137,7 +147,10 @@ export function createHub({ store, clock, tickMs, sliceMs, fannedOut }: HubOptio
       stopIdleTicker();
       const fanOut = stream.group === undefined ? undefined : groups.get(stream.group);
       if (fanOut?.delete(stream) === true && fanOut.size === 0) groups.delete(stream.group ?? '');
-      if (streams.size === 0) for (const resolve of onEmpty) resolve();
+      if (streams.size > 0) return;
+      clearInterval(sweeper);
+      sweeper = undefined;
+      for (const resolve of onEmpty) resolve();
     },
     wake(stream, at) {
       if (at === undefined) {

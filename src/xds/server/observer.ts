@@ -39,11 +39,17 @@ export interface ObservedFetch {
   readonly outcome: 'response' | 'refused' | 'not-ready';
 }
 
+/** Why a stream was not opened: the server is shutting down, or has as many as it may have. */
+export type RefusedStream = 'draining' | 'too-many';
+
 /**
  * What happens on streams, for logs, metrics and status. All of it is optional, called synchronously, and
  * must be quick; what it throws is swallowed, and reported as a process warning the first time.
  */
 export interface XdsObserver {
+  /** So many streams wait to be opened now. */
+  streamsWaiting?(waiting: number): void;
+  streamRefused?(reason: RefusedStream): void;
   streamOpened?(stream: StreamInfo): void;
   streamClosed?(stream: StreamInfo, end: StreamEnd): void;
   request?(stream: StreamInfo, request: ObservedRequest): void;
@@ -52,6 +58,11 @@ export interface XdsObserver {
   acked?(stream: StreamInfo, ack: Acked): void;
   quoted?(stream: StreamInfo, quote: Quoted): void;
   nacked?(stream: StreamInfo, nack: Nacked): void;
+  /** The client has not taken a response for a second. What follows is `caughtUp`, or the end of the stream. */
+  slowed?(stream: StreamInfo): void;
+  caughtUp?(stream: StreamInfo): void;
+  /** The client has taken nothing for so long, in ms, that its stream is ended now. */
+  cutOff?(stream: StreamInfo, waitedMs: number): void;
   fetched?(fetch: ObservedFetch): void;
   /** All streams were told of all changes, and sent those that they can take now. */
   fannedOut?(fannedOut: FannedOut): void;
@@ -72,6 +83,20 @@ export function createSafeObserver(observer: XdsObserver): SafeObserver {
   }
   // No function for each call, which would be the shorter way: there are four calls for each push.
   return {
+    streamsWaiting(waiting) {
+      try {
+        observer.streamsWaiting?.(waiting);
+      } catch (error) {
+        warn(error);
+      }
+    },
+    streamRefused(reason) {
+      try {
+        observer.streamRefused?.(reason);
+      } catch (error) {
+        warn(error);
+      }
+    },
     streamOpened(stream) {
       try {
         observer.streamOpened?.(stream);
@@ -117,6 +142,27 @@ export function createSafeObserver(observer: XdsObserver): SafeObserver {
     nacked(stream, nack) {
       try {
         observer.nacked?.(stream, nack);
+      } catch (error) {
+        warn(error);
+      }
+    },
+    slowed(stream) {
+      try {
+        observer.slowed?.(stream);
+      } catch (error) {
+        warn(error);
+      }
+    },
+    caughtUp(stream) {
+      try {
+        observer.caughtUp?.(stream);
+      } catch (error) {
+        warn(error);
+      }
+    },
+    cutOff(stream, waitedMs) {
+      try {
+        observer.cutOff?.(stream, waitedMs);
       } catch (error) {
         warn(error);
       }

@@ -5,6 +5,8 @@ import type { Observe, SessionEvent } from '../core/session-event.ts';
 import type { Change } from '../core/snapshot-store.ts';
 import { readBelow, reachBelow, writeBelow } from './below-grpc.ts';
 import type { Below, BytesCall } from './below-grpc.ts';
+import { joinConnection } from './connection.ts';
+import type { Connection } from './connection.ts';
 import type { Hub, HubStream } from './hub.ts';
 import type { SafeObserver, StreamEnd, StreamInfo } from './observer.ts';
 import { splitMessages } from './split-messages.ts';
@@ -22,8 +24,13 @@ export interface StreamParts<Request extends XdsRequest> {
   readonly observer: SafeObserver;
   readonly hub: Hub;
   readonly clock: () => number;
+  /** How long the transport may take for a response before the stream is cut off, in ms. */
+  readonly slowTimeoutMs: number;
   readonly info: Pick<StreamInfo, 'transport' | 'protocol'>;
 }
+
+/** A stream whose response takes this long is told of as slow, in ms. */
+const slowAfterMs = 1_000;
 
 /**
  * Runs the protocol on a gRPC call until either end is done with it. One response at a time is handed to the
@@ -43,6 +50,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
   readonly #call: BytesCall;
   readonly #parts: StreamParts<Request>;
   readonly #below: Below | undefined;
+  readonly #connection: Connection | undefined;
   readonly #info: { -readonly [Key in keyof StreamInfo]: StreamInfo[Key] };
   readonly #session: Session<Request>;
   /** One function for all writes. */
@@ -50,18 +58,23 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
   told = 0;
   #leftOver: LeftOver | undefined;
   #writing = false;
+  /** When that began. */
+  #wroteAt = 0;
+  #slow = false;
   #open = true;
 
   constructor(call: BytesCall, id: number, parts: StreamParts<Request>) {
     this.#call = call;
     this.#parts = parts;
     this.#below = parts.direct ? reachBelow(call) : undefined;
+    this.#connection = joinConnection(call);
     const { transport, protocol } = parts.info;
     const address = call.getPeer();
     this.#info = { id, transport, protocol, address, nodeId: '', userAgent: '', group: undefined };
     this.#session = parts.createSession((event) => this.#observe(event));
     this.#written = (error) => {
       this.#writing = false;
+      if (this.#slow) this.#caughtUp();
       if (error === undefined || error === null) this.pump();
     };
   }
@@ -102,16 +115,31 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
   pump(): void {
     if (!this.#open || this.#writing) return;
     try {
-      const response = this.#session.take(this.#parts.clock());
+      const now = this.#parts.clock();
+      const response = this.#session.take(now);
       this.#parts.hub.wake(this, this.#session.wakeAt);
       if (response === undefined) return;
       this.#writing = true;
+      this.#wroteAt = now;
       if (this.#below === undefined) this.#call.write(response.bytes, this.#written);
       else writeBelow(this.#below, this.#call, response.framed, this.#written);
       this.#parts.observer.response(this.#info, response);
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  sweep(now: number): void {
+    if (!this.#open) return;
+    if (this.#connection?.retiring === true) {
+      return this.#end({ code: 'OK', message: 'the connection has reached its age' });
+    }
+    if (!this.#writing) return;
+    const waitedMs = now - this.#wroteAt;
+    if (waitedMs >= this.#parts.slowTimeoutMs) return this.#cutOff(waitedMs);
+    if (this.#slow || waitedMs < slowAfterMs) return;
+    this.#slow = true;
+    this.#parts.observer.slowed(this.#info);
   }
 
   drain(): void {
@@ -176,6 +204,18 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
     this.#end({ code: 'INTERNAL', message: 'internal error' });
   }
 
+  #caughtUp(): void {
+    this.#slow = false;
+    if (this.#open) this.#parts.observer.caughtUp(this.#info);
+  }
+
+  #cutOff(waitedMs: number): void {
+    const message = `a response was not taken for ${Math.round(waitedMs / 1000)} s`;
+    this.#parts.observer.cutOff(this.#info, waitedMs);
+    if (this.#connection === undefined) return this.#end({ code: 'RESOURCE_EXHAUSTED', message });
+    if (this.#close({ code: 'RESOURCE_EXHAUSTED', message })) this.#connection.abandon();
+  }
+
   #end(how: StreamEnd): void {
     if (!this.#close(how)) return;
     // What grpc-js takes for a status: `destroy` would drop it. https://github.com/grpc/grpc-node, server-call
@@ -187,6 +227,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
     if (!this.#open) return false;
     this.#open = false;
     this.#leftOver = undefined;
+    this.#connection?.leave();
     this.#parts.hub.remove(this);
     this.#parts.observer.streamClosed(this.#info, how);
     return true;

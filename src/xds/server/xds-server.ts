@@ -9,12 +9,14 @@ import { createDeltaSession, createSotwSession, defaultStreamLimits } from '../c
 import type { Observe } from '../core/session-event.ts';
 import type { Session, SessionContext, StreamLimits } from '../core/session.ts';
 import type { SnapshotStore } from '../core/snapshot-store.ts';
+import type { Rate } from '../core/token-bucket.ts';
 import type { TypeOptions } from '../core/type-state.ts';
 import type { BytesCall } from './below-grpc.ts';
 import { createCompleteDecoder, createRequestDecoder, nodeFields } from './decode-request.ts';
 import { createHub } from './hub.ts';
+import { createGate } from './opening.ts';
 import { createSafeObserver } from './observer.ts';
-import type { XdsObserver } from './observer.ts';
+import type { RefusedStream, XdsObserver } from './observer.ts';
 import { serviceDefinition } from './service-definition.ts';
 import { discoveryServices } from './services.ts';
 import type { DiscoveryService } from './services.ts';
@@ -47,7 +49,19 @@ export interface XdsServerOptions {
    * changes. Default: 10.
    */
   readonly sliceMs?: number | undefined;
-  /** Streams beyond this number are refused with RESOURCE_EXHAUSTED. Default: no limit. */
+  /**
+   * How long a client may take for one response, in ms. Then its stream is cut off, and its connection too if
+   * that has no other. Default: 60,000.
+   */
+  readonly slowTimeoutMs?: number | undefined;
+  /** How often streams are looked over for slow clients and connections that retire, in ms. Default: 1,000. */
+  readonly sweepMs?: number | undefined;
+  /**
+   * How fast streams are opened; those that come faster wait. A burst as large as the fleet that one server
+   * should take at once keeps the rate out of ordinary days. Default: no limit.
+   */
+  readonly openRate?: Rate | undefined;
+  /** Streams beyond this number, with those that wait, are refused with RESOURCE_EXHAUSTED. Default: no limit. */
   readonly maxStreams?: number | undefined;
   /**
    * Whether requests are decoded by hand where they are plain, and bytes go past grpc-js where its insides
@@ -94,6 +108,7 @@ export function addXdsServices(
     store,
     clock,
     tickMs: options.tickMs ?? 250,
+    sweepMs: options.sweepMs ?? 1_000,
     sliceMs: options.sliceMs ?? 10,
     fannedOut: (fannedOut) => observer.fannedOut(fannedOut),
   });
@@ -107,6 +122,11 @@ export function addXdsServices(
     groupOf: options.groupOf ?? (() => ''),
     optionsOf: (typeUrl) => options.types?.[typeUrl] ?? options.otherTypes ?? {},
   };
+  const gate = createGate({
+    rate: options.openRate,
+    clock,
+    changed: (waiting) => observer.streamsWaiting(waiting),
+  });
   const maxStreams = options.maxStreams ?? Number.POSITIVE_INFINITY;
   let draining = false;
   let lastId = 0;
@@ -125,21 +145,34 @@ export function addXdsServices(
       observer,
       hub,
       clock,
+      slowTimeoutMs: options.slowTimeoutMs ?? 60_000,
       info: { transport, protocol },
     };
     return (call) => {
-      if (draining) {
-        call.emit('error', { code: status.UNAVAILABLE, details: 'the server is shutting down' });
-        return;
-      }
-      if (hub.size >= maxStreams) {
-        // An Envoy tries again later, and may then meet another replica.
-        call.emit('error', { code: status.RESOURCE_EXHAUSTED, details: `more than ${maxStreams} streams` });
-        return;
-      }
-      lastId += 1;
-      serveStream(call, lastId, parts);
+      if (draining) return refuse(call, 'draining');
+      if (hub.size + gate.waiting >= maxStreams) return refuse(call, 'too-many');
+      const opening = {
+        open() {
+          lastId += 1;
+          serveStream(call, lastId, parts);
+        },
+        refuse: () => refuse(call, 'draining'),
+      };
+      if (options.openRate !== undefined) call.once('cancelled', () => gate.leave(opening));
+      gate.enter(opening);
     };
+  }
+
+  /** An Envoy tries again later, and may then meet another replica. */
+  function refuse(call: BytesCall, reason: RefusedStream): void {
+    observer.streamRefused(reason);
+    call.emit(
+      'error',
+      {
+        draining: { code: status.UNAVAILABLE, details: 'the server is shutting down' },
+        'too-many': { code: status.RESOURCE_EXHAUSTED, details: `more than ${maxStreams} streams` },
+      }[reason],
+    );
   }
 
   for (const service of discoveryServices) {
@@ -167,6 +200,7 @@ export function addXdsServices(
       context.memory.remember(nodeId, typeUrl, name, version, clock()),
     async drain(graceMs) {
       draining = true;
+      gate.close();
       await hub.drain(graceMs);
     },
   };

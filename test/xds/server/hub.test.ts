@@ -33,6 +33,7 @@ function fake(count: number): Fake {
     store,
     clock: () => now,
     tickMs: 1,
+    sweepMs: 1_000,
     sliceMs: 5,
     fannedOut(fannedOut) {
       fanOuts.push(fannedOut);
@@ -54,6 +55,7 @@ function fake(count: number): Fake {
         if (marked) stream.sent.push(store.get(group, typeUrls.secret)?.version ?? '');
         marked = false;
       },
+      sweep: () => undefined,
       drain: () => undefined,
     };
     hub.add(stream);

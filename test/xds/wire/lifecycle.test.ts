@@ -136,6 +136,18 @@ suite('the life of a stream', () => {
     assert.deepEqual(quoted, ['a@1']);
   });
 
+  test('with a connection age a stream is ended with OK long before the grace is over', async () => {
+    const { observer, closed } = closing();
+    await using serving = await serve(
+      { observer, sweepMs: 5 },
+      { maxConnectionAgeMs: 50, maxConnectionAgeGraceMs: 60_000 },
+    );
+    using stream = serving.connect().delta(ads.delta);
+    assert.deepEqual((await closed).end, { code: 'OK', message: 'the connection has reached its age' });
+    assert.equal((await stream.ended).code, status.OK);
+    assert.equal(serving.xds.streams(), 0);
+  });
+
   test('every service has both streams', async () => {
     await using serving = await serve();
     const client = serving.connect();

@@ -1,24 +1,43 @@
 import { once } from 'node:events';
 import { connect } from 'node:http2';
+import type { ClientHttp2Session, Settings } from 'node:http2';
 
 /**
  * A client that reads nothing until it is told to. Made of bare HTTP/2, since a gRPC client that is paused
  * still takes a number of messages.
  */
-export interface SlowReader extends Disposable {
+export interface SlowReader extends SlowStream, Disposable {
+  /** Opens another stream on the same connection. */
+  open(path: string): SlowStream;
+  /** Breaks the connection. */
+  destroy(): void;
+}
+
+/** One stream of it. */
+export interface SlowStream {
   /** Sends one gRPC message. */
   send(message: Uint8Array): void;
   /** Resolves with the response's headers: the server has begun to write. */
   readonly started: Promise<unknown>;
   /** Starts reading: the messages that come. */
   read(): AsyncIterable<Buffer>;
-  /** Breaks the connection. */
-  destroy(): void;
+  /** Resolves with HTTP/2's code when the stream has ended. */
+  readonly ended: Promise<number>;
 }
 
-/** Opens a stream at `path`. */
-export function createSlowReader(address: string, path: string): SlowReader {
-  const session = connect(`http://${address}`);
+/** Connects, with what HTTP/2 lets a client choose, and opens a stream at `path`. */
+export function createSlowReader(address: string, path: string, settings: Settings = {}): SlowReader {
+  const session = connect(`http://${address}`, { settings });
+  session.on('error', () => undefined);
+  return {
+    ...openStream(session, path),
+    open: (other) => openStream(session, other),
+    destroy: () => session.destroy(),
+    [Symbol.dispose]: () => session.destroy(),
+  };
+}
+
+function openStream(session: ClientHttp2Session, path: string): SlowStream {
   const call = session.request({
     ':method': 'POST',
     ':path': path,
@@ -26,16 +45,13 @@ export function createSlowReader(address: string, path: string): SlowReader {
     te: 'trailers',
   });
   call.on('error', () => undefined);
-  session.on('error', () => undefined);
-  const started = once(call, 'response');
-
   return {
     send(message) {
       const head = Buffer.alloc(5);
       head.writeUInt32BE(message.length, 1);
       call.write(Buffer.concat([head, message]));
     },
-    started,
+    started: once(call, 'response'),
     async *read() {
       let buffered = Buffer.alloc(0);
       for await (const chunk of call as AsyncIterable<Buffer>) {
@@ -47,7 +63,6 @@ export function createSlowReader(address: string, path: string): SlowReader {
         }
       }
     },
-    destroy: () => session.destroy(),
-    [Symbol.dispose]: () => session.destroy(),
+    ended: new Promise((resolve) => call.once('close', () => resolve(call.rstCode))),
   };
 }

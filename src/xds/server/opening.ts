@@ -1,0 +1,83 @@
+import { createTokenBucket } from '../core/token-bucket.ts';
+import type { Rate } from '../core/token-bucket.ts';
+
+/** A stream that asks to be opened. Exactly one of the two is called, unless it leaves before. */
+export interface Opening {
+  open(): void;
+  /** The server is shutting down. */
+  refuse(): void;
+}
+
+/** Where new streams pass, at a rate. */
+export interface Gate {
+  /** Streams that wait. */
+  readonly waiting: number;
+  /** Opens the stream, now or in its turn. Unread meanwhile, it costs what its first request takes to hold. */
+  enter(opening: Opening): void;
+  /** The stream is gone. */
+  leave(opening: Opening): void;
+  /** Refuses those that wait. */
+  close(): void;
+}
+
+/** What a gate is made with. */
+export interface GateOptions {
+  /** Undefined: no stream waits. */
+  readonly rate: Rate | undefined;
+  readonly clock: () => number;
+  /** Hears how many wait whenever that is another number. */
+  readonly changed: (waiting: number) => void;
+}
+
+/** How often those that wait are let in, in ms. */
+const admitEveryMs = 20;
+
+/**
+ * Makes a gate. Streams that come too fast wait, in the order in which they came, and are not refused: an
+ * Envoy minds no hint when to come back, but its own back-off, of up to 30 s; it would come several times,
+ * and be without trust for longer than it would have waited.
+ */
+export function createGate({ rate, clock, changed }: GateOptions): Gate {
+  const bucket = rate && createTokenBucket(rate);
+  const queue = new Set<Opening>();
+  let timer: NodeJS.Timeout | undefined;
+
+  function admit(): void {
+    const before = queue.size;
+    for (const opening of queue) {
+      if (bucket?.take(clock()) === false) break;
+      queue.delete(opening);
+      opening.open();
+    }
+    settle(before);
+  }
+
+  function settle(before: number): void {
+    if (queue.size !== before) changed(queue.size);
+    if (queue.size > 0) timer ??= setInterval(admit, admitEveryMs);
+    else {
+      clearInterval(timer);
+      timer = undefined;
+    }
+  }
+
+  return {
+    get waiting() {
+      return queue.size;
+    },
+    enter(opening) {
+      if (bucket === undefined || (queue.size === 0 && bucket.take(clock()))) return opening.open();
+      queue.add(opening);
+      settle(queue.size - 1);
+    },
+    leave(opening) {
+      if (queue.delete(opening)) settle(queue.size + 1);
+    },
+    close() {
+      const before = queue.size;
+      for (const opening of queue) opening.refuse();
+      queue.clear();
+      settle(before);
+    },
+  };
+}

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { status } from '@grpc/grpc-js';
+import { typeUrls } from '../../../src/xds/index.ts';
+import type { XdsObserver } from '../../../src/xds/index.ts';
+import { setOf } from '../vocabulary.ts';
+import { ads, serve } from './serving.ts';
+import type { Serving } from './serving.ts';
+
+const openRate = { perSecond: 1, burst: 2 };
+
+/** An observer that resolves when so many streams wait. */
+function untilWaiting(count: number): { readonly observer: XdsObserver; readonly reached: Promise<void> } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { observer: { streamsWaiting: (now) => void (now === count && resolve()) }, reached: promise };
+}
+
+/** Opens streams, each on a connection of its own, that subscribe at once. */
+function open(serving: Serving, count: number): readonly ReturnType<typeof stream>[] {
+  return Array.from({ length: count }, () => stream(serving));
+}
+
+function stream(serving: Serving) {
+  const opened = serving.connect().delta(ads.delta);
+  opened.send({ type_url: typeUrls.secret, node: { id: 'n' }, resource_names_subscribe: ['a'] });
+  return opened;
+}
+
+suite('streams that come faster than the rate', () => {
+  test('wait, and are answered in their turn', async () => {
+    let now = 0;
+    const { observer, reached } = untilWaiting(2);
+    await using serving = await serve({ clock: () => now, openRate, observer });
+    serving.store.set('', typeUrls.secret, setOf({ a: '1' }));
+    const streams = open(serving, 4);
+    await reached;
+    assert.equal(serving.xds.streams(), 2);
+    const answers = streams.map(async (each) => (await each.next()).resources[0]?.version);
+    await Promise.any(answers);
+    serving.store.set('', typeUrls.secret, setOf({ a: '2' }));
+    now = 1_000;
+    await serving.until(() => serving.xds.streams() === 3);
+    now = 2_000;
+    const versions = await Promise.all(answers);
+    assert.deepEqual(versions.sort(), ['1', '1', '2', '2']);
+    assert.equal(serving.xds.streams(), 4);
+  });
+
+  test('are forgotten when they are cancelled while they wait', async () => {
+    const { observer, reached } = untilWaiting(1);
+    const back = untilWaiting(0);
+    await using serving = await serve({
+      clock: () => 0,
+      openRate,
+      observer: {
+        streamsWaiting(count) {
+          observer.streamsWaiting?.(count);
+          back.observer.streamsWaiting?.(count);
+        },
+      },
+    });
+    const streams = open(serving, 3);
+    await reached;
+    // Two of them are open, and which ones is the network's choice.
+    for (const each of streams) each.cancel();
+    await back.reached;
+    await serving.until(() => serving.xds.streams() === 0);
+  });
+
+  test('are refused when the server shuts down, and count as streams where those are limited', async () => {
+    const { observer, reached } = untilWaiting(1);
+    const refused: string[] = [];
+    await using serving = await serve({
+      clock: () => 0,
+      openRate,
+      maxStreams: 3,
+      observer: { ...observer, streamRefused: (reason) => void refused.push(reason) },
+    });
+    const streams = open(serving, 3);
+    await reached;
+    const [fourth] = open(serving, 1);
+    assert.equal((await fourth?.ended)?.code, status.RESOURCE_EXHAUSTED);
+    assert.deepEqual(refused, ['too-many']);
+    await serving.xds.drain(0);
+    const ends = await Promise.all(streams.map(({ ended }) => ended));
+    assert.deepEqual(
+      ends.map(({ code }) => code),
+      [status.UNAVAILABLE, status.UNAVAILABLE, status.UNAVAILABLE],
+    );
+    assert.deepEqual(refused, ['too-many', 'draining']);
+  });
+});
