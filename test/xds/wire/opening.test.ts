@@ -42,7 +42,7 @@ suite('streams that come faster than the rate', () => {
     await serving.until(() => serving.xds.streams() === 3);
     now = 2_000;
     const versions = await Promise.all(answers);
-    assert.deepEqual(versions.sort(), ['1', '1', '2', '2']);
+    for (const version of ['1', '2']) assert.equal(versions.filter((one) => one === version).length, 2);
     assert.equal(serving.xds.streams(), 4);
   });
 
