@@ -1,31 +1,35 @@
 /**
  * What a change costs that goes out to many proxies, beside go-control-plane where Go is at hand:
  *
- *     npm run bench:fanout -- [--proxies 100,1000] [--bytes 2048,131072] [--node full,first,bare]
- *       [--workers 1,2] [--transport delta-ads] [--domains 1] [--rounds 10] [--runs 3] [--only NAME] [--write]
+ *     npm run bench:fanout -- [CASE…] [--rounds 10] [--runs 3] [--burst 100] [--slow 100] [--workers 1,2]
+ *       [--only NAME] [--write]
  *
- * --write: the results go to bench/README.md.
+ * A case is NODE/BYTES/PROXIES[/DOMAINS[/TRANSPORT]], such as bare/2048/100,1000 (bench/fanout/cases.ts).
+ * --write: the results go to bench/README.md, and plots of them to bench/plots.
  */
+import { mkdir, writeFile } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { bareNode, captureNode } from './fanout/capture-node.ts';
+import { parseCase, slugOf, titleOf } from './fanout/cases.ts';
+import type { Case } from './fanout/cases.ts';
 import { makeContent } from './fanout/content.ts';
+import type { Content } from './fanout/content.ts';
 import { measure, medianOf } from './fanout/measure.ts';
 import type { Cost, Load } from './fanout/measure.ts';
 import { method } from './fanout/method.ts';
+import { drawPlot } from './fanout/plot.ts';
 import { goControlPlane, meshtrust } from './fanout/servers.ts';
 import type { Contestant } from './fanout/servers.ts';
 import { machine, row, writeReport } from './kit.ts';
 
-const { values: flags } = parseArgs({
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
-    proxies: { type: 'string', default: '100,1000' },
-    bytes: { type: 'string', default: '2048' },
-    node: { type: 'string', default: 'full,first,bare' },
-    transport: { type: 'string', default: 'delta-ads' },
-    domains: { type: 'string', default: '1' },
     rounds: { type: 'string', default: '10' },
     runs: { type: 'string', default: '3' },
+    burst: { type: 'string', default: '0' },
+    slow: { type: 'string', default: '0' },
     only: { type: 'string' },
     workers: { type: 'string', default: '1' },
     profile: { type: 'string' },
@@ -42,7 +46,9 @@ const profiling: Readonly<Record<string, string>> =
           : `--cpu-prof --cpu-prof-dir=${flags.profile}`,
       };
 
-const captured = flags.node.split(',').some((mode) => mode !== 'bare') ? await captureNode() : undefined;
+const standard = ['full/2048/100,1000', 'first/2048/100,1000', 'bare/2048/100,1000'];
+const cases = (positionals.length === 0 ? standard : positionals).map(parseCase);
+const captured = cases.some(({ node }) => node !== 'bare') ? await captureNode() : undefined;
 const peer = flags.only === 'meshtrust' ? undefined : await goControlPlane();
 const contestants: Contestant[] = [];
 if (flags.only !== 'go-control-plane') {
@@ -59,8 +65,14 @@ const figures: readonly (readonly [keyof Cost, string])[] = [
   ['resumeCpu', 'CPU to reconnect, versions quoted, us'],
   ['resent', 'secrets sent for that'],
   ['restartCpu', 'CPU to reconnect with nothing, us'],
+  ['burstCpu', `CPU of a burst of ${flags.burst} changes, us`],
+  ['burstResponses', 'responses to that'],
+  ['besideSlow', `change to the last proxy beside ${flags.slow} that do not read, ms`],
+  ['caughtUp', 'those that did not read, once they do, ms'],
   ['idle', 'idle, % of a core'],
 ];
+
+type Medians = Readonly<Partial<Record<keyof Cost, number>>>;
 
 const lines: string[] = [];
 function say(...text: readonly string[]): void {
@@ -88,20 +100,17 @@ if (captured !== undefined) {
 }
 if (peer !== undefined && 'missing' in peer) say('', `No peer: ${peer.missing}.`);
 
-for (const bytes of numbers(flags.bytes)) {
-  for (const domains of numbers(flags.domains)) {
-    const content = makeContent(bytes, domains);
-    for (const transport of flags.transport.split(',')) {
-      for (const mode of flags.node.split(',')) {
-        for (const proxies of numbers(flags.proxies)) {
-          const load = loadOf(transport, mode, proxies);
-          if (load === undefined) continue;
-          say('', `## ${titleOf(proxies, bytes, transport, mode, domains)}`, '');
-          await compare(load, content);
-        }
-      }
-    }
+const plots = new URL('plots/', import.meta.url);
+for (const one of cases) {
+  const content = makeContent(one.bytes, one.domains);
+  const costs: (readonly [proxies: number, medians: readonly Medians[]])[] = [];
+  for (const proxies of one.proxies) {
+    const load = loadOf(one, proxies);
+    if (load === undefined) continue;
+    say('', `## ${proxies} proxies, ${titleOf(one)}`, '');
+    costs.push([proxies, await compare(load, content)]);
   }
+  if (flags.write && costs.length > 1) await plot(one, costs);
 }
 
 if (flags.write) {
@@ -109,32 +118,41 @@ if (flags.write) {
   await writeReport('README.md', `${lines.join('\n')}\n`);
 }
 
-function titleOf(proxies: number, bytes: number, transport: string, mode: string, domains: number): string {
-  const nodes: Readonly<Record<string, string>> = {
-    full: 'a real node in every request',
-    first: 'a real node in the first request',
-    bare: 'a node of some bytes',
-  };
-  const among = domains === 1 ? '' : `, one of ${domains} trust domains`;
-  const size = bytes >= 1024 ? `${Math.round(bytes / 1024)} KB` : `${bytes} bytes`;
-  return `${proxies} proxies, ${size}, ${transport}, ${nodes[mode] ?? mode}${among}`;
-}
-
-function loadOf(transport: string, mode: string, proxies: number): Load | undefined {
-  const bare = mode === 'bare';
+function loadOf({ node, protocol, transport }: Case, proxies: number): Load | undefined {
+  const bare = node === 'bare';
   if (!bare && (captured === undefined || 'missing' in captured)) return undefined;
-  const [protocol, api] = transport.split('-');
   return {
     proxies,
-    protocol: protocol === 'sotw' ? 'sotw' : 'delta',
-    transport: api === 'sds' ? 'sds' : 'ads',
+    protocol,
+    transport,
     node: bare || captured === undefined || 'missing' in captured ? bareNode : captured.node,
-    nodeInEveryRequest: mode === 'full',
+    nodeInEveryRequest: node === 'full',
     rounds: Number(flags.rounds),
+    burst: Number(flags.burst),
+    slow: Number(flags.slow),
   };
 }
 
-async function compare(load: Load, content: ReturnType<typeof makeContent>): Promise<void> {
+/** Draws how cost and time grow with the number of proxies, beside the report. */
+async function plot(one: Case, costs: readonly (readonly [number, readonly Medians[]])[]): Promise<void> {
+  await mkdir(plots, { recursive: true });
+  for (const [figure, yTitle] of [
+    ['pushCpu', 'CPU a push with its ACK, us'],
+    ['last', 'change to the last proxy, ms'],
+  ] as const) {
+    const file = `${slugOf(one)}-${figure}.svg`;
+    const series = contestants.map(({ name }, index) => ({
+      name,
+      points: costs.map(([proxies, medians]) => [proxies, medians[index]?.[figure] ?? Number.NaN] as const),
+    }));
+    const title = `${yTitle}: ${titleOf(one)}`;
+    await writeFile(new URL(file, plots), drawPlot({ title, xTitle: 'proxies', yTitle, series }));
+    say('', `![${title}](plots/${file})`);
+  }
+}
+
+/** Prints the medians of all runs, and returns them in the order of the contestants. */
+async function compare(load: Load, content: Content): Promise<readonly Medians[]> {
   const costs = new Map<string, Cost[]>(contestants.map(({ name }) => [name, []]));
   for (let run = 0; run < Number(flags.runs); run += 1) {
     for (const contestant of contestants) {
@@ -145,12 +163,17 @@ async function compare(load: Load, content: ReturnType<typeof makeContent>): Pro
     row('', ...contestants.map(({ name }) => name), 'ratio'),
     row('---', ...contestants.map(() => '---:'), '---:'),
   );
+  const all = contestants.map(({ name }) => mediansOf(costs.get(name) ?? []));
   for (const [figure, title] of figures) {
-    const medians = contestants.map(({ name }) =>
-      medianOf((costs.get(name) ?? []).map((cost) => cost[figure])),
-    );
+    const medians = all.map((one) => one[figure] ?? Number.NaN);
+    if (medians.every((value) => Number.isNaN(value))) continue;
     const [ours = Number.NaN, theirs = Number.NaN] = medians;
     const ratio = contestants.length > 1 && theirs > 0 ? (ours / theirs).toFixed(2) : '';
     say(row(title, ...medians.map((value) => value.toFixed(value < 10 ? 1 : 0)), ratio));
   }
+  return all;
+}
+
+function mediansOf(costs: readonly Cost[]): Medians {
+  return Object.fromEntries(figures.map(([figure]) => [figure, medianOf(costs.map((cost) => cost[figure]))]));
 }

@@ -15,6 +15,10 @@ export interface Load {
   readonly nodeInEveryRequest: boolean;
   /** Changes that are pushed. */
   readonly rounds: number;
+  /** Changes that come one after the other without a pause; 0 for none. */
+  readonly burst: number;
+  /** Proxies that do not read while the last of the rounds goes out, and read again after it. */
+  readonly slow: number;
 }
 
 /** What a server spent. Each per proxy; microseconds of CPU, KiB of resident memory; times in ms. */
@@ -25,6 +29,12 @@ export interface Cost {
   /** From the change to the receipt of the median and of the last proxy; medians over the rounds. */
   readonly median: number;
   readonly last: number;
+  /** The whole of a burst: CPU, responses, and the time from its last change to the last proxy. */
+  readonly burstCpu: number;
+  readonly burstResponses: number;
+  /** To the last of the proxies that read, beside those that do not; and of those once they do. */
+  readonly besideSlow: number;
+  readonly caughtUp: number;
   /** Hundredths of a core that the server uses while nothing happens. */
   readonly idle: number;
   /** Against a reconnect of all at once that quotes what it holds, and one that quotes nothing. */
@@ -44,10 +54,14 @@ const paths = {
   },
 } as const;
 
-/** Changes that do not count: code is compiled and buffers grow. */
-const warmUp = 3;
+/** Changes that do not count, for some 10,000 pushes: code is compiled and buffers grow. */
+function warmUpOf({ proxies }: Load): number {
+  return Math.min(30, Math.max(3, Math.ceil(10_000 / proxies)));
+}
+
 /** The server is done with the acknowledgements, and a change is not part of a burst with the last one. */
 const settleMs = 250;
+const burstSettleMs = 2_000;
 const idleMs = 2_000;
 const receiptTimeoutMs = 60_000;
 
@@ -84,6 +98,7 @@ export async function measure(contestant: Contestant, content: Content, load: Lo
   const connectCpu = await spent(() => generator.tell({ ...connection, proxies: load.proxies, atOnce: 50 }));
   const memory = (rssKib(pid) - emptyRss) / load.proxies;
 
+  const warmUp = warmUpOf(load);
   const [pushes, medians, lasts]: [number[], number[], number[]] = [[], [], []];
   for (let round = 0; round < warmUp + load.rounds; round += 1) {
     const change = await server.prepareChange();
@@ -99,6 +114,9 @@ export async function measure(contestant: Contestant, content: Content, load: Lo
     });
     if (round >= warmUp) pushes.push(push);
   }
+
+  const burst = load.burst === 0 ? undefined : await measureBurst();
+  const slow = load.slow === 0 ? undefined : await measureSlow();
 
   const idleBefore = cpuMs(pid);
   await delay(idleMs);
@@ -124,11 +142,44 @@ export async function measure(contestant: Contestant, content: Content, load: Lo
     pushCpu: mean(pushes),
     median: medianOf(medians),
     last: medianOf(lasts),
+    burstCpu: burst?.cpu ?? Number.NaN,
+    burstResponses: burst?.responses ?? Number.NaN,
+    besideSlow: slow?.beside ?? Number.NaN,
+    caughtUp: slow?.caughtUp ?? Number.NaN,
     idle,
     resumeCpu,
     resent,
     restartCpu,
   };
+
+  async function measureBurst(): Promise<{ readonly cpu: number; readonly responses: number }> {
+    await generator.tell({ kind: 'expect' });
+    const cpu = await spent(async () => {
+      for (let index = 0; index < load.burst; index += 1) {
+        const change = await server.prepareChange();
+        await change();
+      }
+      // All are owed at least one; whether more are under way is seen when nothing comes any longer.
+      await generator.receipts(receiptTimeoutMs);
+      await delay(burstSettleMs);
+    });
+    const { responses } = await generator.receipts(0);
+    return { cpu, responses: responses / load.proxies };
+  }
+
+  async function measureSlow(): Promise<{ readonly beside: number; readonly caughtUp: number }> {
+    await generator.tell({ kind: 'pause', proxies: load.slow });
+    await generator.tell({ kind: 'expect' });
+    const change = await server.prepareChange();
+    const start = monotonicMs();
+    await change();
+    const beside = (await generator.receipts(receiptTimeoutMs)).last - start;
+    const resumed = monotonicMs();
+    await generator.tell({ kind: 'resume' });
+    const caughtUp = (await generator.receipts(receiptTimeoutMs)).last - resumed;
+    await delay(settleMs);
+    return { beside, caughtUp };
+  }
 }
 
 /** The mean: what garbage collection costs in some rounds belongs to all of them. */
