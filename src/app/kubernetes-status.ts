@@ -55,17 +55,14 @@ export async function startKubernetesStatus(input: KubernetesStatusInput): Promi
   });
 }
 
-function localCounts(
-  { view }: Pick<Pipeline, 'view'>,
-  { acks }: Pick<Front, 'acks'>,
-): MeshCounts | undefined {
+/** None where the front does not know. */
+function localCounts({ view }: Pick<Pipeline, 'view'>, { acks }: Pick<Front, 'acks'>): MeshCounts {
   const known = acks();
-  if (known === undefined) return undefined;
-  const { meshes } = view();
+  if (known === undefined) return new Map();
   return new Map(
-    [...known].map(([mesh, { connected, acked }]) => {
-      const version = meshes.get(mesh)?.secrets.version ?? '';
-      return [mesh, { version, connected, acked }];
+    [...view().meshes].map(([mesh, { secrets }]) => {
+      const { connected, acked } = known.get(mesh) ?? { connected: 0, acked: 0 };
+      return [mesh, { version: secrets.version, connected, acked }];
     }),
   );
 }

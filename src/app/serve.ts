@@ -68,7 +68,8 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
     else if (event.kind === 'granted') keep(event.source, event.paths, pipeline, lastGood);
     metrics.state(event);
     eventLog.state(event);
-    status?.changed();
+    if (event.kind === 'served') status?.served();
+    else status?.changed();
   };
   const pipeline: Pipeline = createPipeline({
     ledger: createLedger(

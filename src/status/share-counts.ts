@@ -24,8 +24,8 @@ export interface ShareCountsOptions {
   readonly name: string;
   /** Of this replica. */
   readonly identity: string;
-  /** What this replica has, asked for whenever it is needed; undefined where it is not known. */
-  readonly local: () => MeshCounts | undefined;
+  /** What this replica has, asked for whenever it is needed. */
+  readonly local: () => MeshCounts;
   readonly outcomes: Outcomes;
   /** How often this replica writes, in milliseconds; 5,000. */
   readonly everyMs?: number | undefined;
@@ -36,6 +36,8 @@ export interface ShareCountsOptions {
 /** The proxies of all replicas. */
 export interface SharedCounts {
   readonly countsOf: (mesh: string, version: string) => ProxyCounts;
+  /** Another state is served: what others say counts for it once they were asked after this. */
+  served(): void;
   /** The other replicas that are there, as they said last. */
   readonly others: () => readonly ReplicaReport[];
   /** Takes what this replica said away, and ends. Waits at most two seconds for the API server. */
@@ -43,12 +45,14 @@ export interface SharedCounts {
 }
 
 const endMs = 2_000;
+/** A change is told after so many milliseconds, by when most proxies have acknowledged it. */
+const afterChangeMs = 100;
 /** What a replica said that ended without a word is taken away after so many milliseconds. */
 const removeMs = 600_000;
 
 /**
- * Writes every few seconds what this replica has into an annotation of one Lease; the answer says what all others
- * wrote, so nothing is read besides. Never throws.
+ * Writes every few seconds what this replica has into an annotation of one Lease, and once between for a change; the
+ * answer says what all others wrote, so nothing is read besides. Never throws.
  */
 export function shareCounts(options: ShareCountsOptions): SharedCounts {
   const { client, namespace, name, identity, local, outcomes } = options;
@@ -57,11 +61,20 @@ export function shareCounts(options: ShareCountsOptions): SharedCounts {
   const key = reportKey(identity);
   const path = leasePath(namespace, name);
   let seen: ReadonlyMap<string, SeenReport> = new Map();
+  /** When what was heard last was asked for. */
   let heardAt = -Infinity;
+  let servedAt = -Infinity;
+  let toldChangeAt = -Infinity;
+  let early = Promise.withResolvers<void>();
   let beat = 0;
+
+  const pause = async (milliseconds: number): Promise<void> =>
+    // To be closed is the other way to have waited enough.
+    delay(milliseconds, undefined, { signal: closed.signal }).catch(() => undefined);
 
   const publish = async (): Promise<void> => {
     beat += 1;
+    const askedAt = now();
     const text = writeReport({ replica: identity, beat: String(beat), meshes: local() });
     const dead = [...seen].filter(([, { since }]) => now() - since > removeMs).map(([other]) => other);
     const annotations = { ...Object.fromEntries(dead.map((other) => [other, null])), [key]: text };
@@ -76,15 +89,18 @@ export function shareCounts(options: ShareCountsOptions): SharedCounts {
     const isWell = reply.kind === 'answered' && (reply.status < 300 || reply.status === 409);
     outcomes('replicas', isWell ? undefined : refusalOf(reply));
     if (reply.kind !== 'answered' || reply.status >= 300) return;
-    heardAt = now();
-    seen = seeReports(seen, readReports(asMapping(reply.object['metadata'])?.['annotations']), heardAt);
+    heardAt = askedAt;
+    seen = seeReports(seen, readReports(asMapping(reply.object['metadata'])?.['annotations']), now());
   };
 
   const run = async (): Promise<void> => {
-    const { signal } = closed;
-    while (!signal.aborted) {
+    while (!closed.signal.aborted) {
+      early = Promise.withResolvers();
       await publish();
-      await delay(everyMs, undefined, { signal }).catch(() => undefined);
+      await Promise.race([early.promise, pause(everyMs)]);
+      if (servedAt <= heardAt || now() - toldChangeAt < everyMs) continue;
+      toldChangeAt = now();
+      await pause(afterChangeMs);
     }
   };
 
@@ -96,19 +112,19 @@ export function shareCounts(options: ShareCountsOptions): SharedCounts {
   const running = run();
   return {
     countsOf(mesh, version) {
-      const meshes = local();
-      const own = {
-        replica: identity,
-        beat: '',
-        meshes: meshes ?? new Map(),
-        complete: meshes !== undefined,
-      };
+      const own = { replica: identity, beat: '', meshes: local() };
       const sum = sumCounts([own, ...others()], mesh, version);
-      return { ...sum, complete: sum.complete && now() - heardAt < forgetReplicaMs };
+      const isHeard = heardAt >= servedAt && now() - heardAt < forgetReplicaMs;
+      return { ...sum, complete: sum.complete && isHeard };
+    },
+    served() {
+      servedAt = now();
+      if (servedAt - toldChangeAt >= everyMs) early.resolve();
     },
     others,
     async close() {
       closed.abort();
+      early.resolve();
       await running;
       if (beat === 0) return;
       const signal = AbortSignal.timeout(endMs);

@@ -22,8 +22,8 @@ export interface StatusOptions extends Pick<
   readonly namespace: string;
   /** Name of the Lease of the leader; that of the replicas has `-replicas` behind it. */
   readonly lease: string;
-  /** The proxies of this replica; undefined where they are not known. */
-  readonly localCounts: () => MeshCounts | undefined;
+  /** The proxies of this replica, for each mesh that it serves and knows them of. */
+  readonly localCounts: () => MeshCounts;
   readonly outcomes: Outcomes;
   /** Called when this replica becomes the leader, and when it is it no longer. */
   readonly onLeading: (leading: boolean) => void;
@@ -32,7 +32,9 @@ export interface StatusOptions extends Pick<
 /** Tells the cluster what becomes of its objects, as long as this replica holds the Lease. */
 export interface StatusEdge {
   heads(change: HeadChange): void;
-  /** What is served, or what there is to say about it, changed. */
+  /** Another state is served. */
+  served(): void;
+  /** What there is to say changed. */
   changed(): void;
   /** The proxies of the other replicas. */
   readonly others: SharedCounts['others'];
@@ -65,6 +67,10 @@ export function startStatus(options: StatusOptions): StatusEdge {
   const reporter = createReporter({ ...options, client, instance, countsOf, isLeading: election.isLeading });
   return {
     heads: (change) => reporter.heads(change),
+    served: () => {
+      counts.served();
+      reporter.changed();
+    },
     changed: () => reporter.changed(),
     others: counts.others,
     stepDown: async () => {

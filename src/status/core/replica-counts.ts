@@ -19,14 +19,8 @@ export interface ReplicaReport {
   readonly replica: string;
   /** Differs from one time to the next: a report that stays the same is of a replica that is gone. */
   readonly beat: string;
+  /** All meshes that it serves, unless they are too many. */
   readonly meshes: MeshCounts;
-  /** False where not all of its meshes fit. */
-  readonly complete: boolean;
-}
-
-/** What a report is made of; no meshes: what the replica has is not known. */
-export interface ReportedNow extends Pick<ReplicaReport, 'replica' | 'beat'> {
-  readonly meshes: MeshCounts | undefined;
 }
 
 /** A report, and since when it has been the same: monotonic milliseconds of the one who reads. */
@@ -46,13 +40,12 @@ export function reportKey(replica: string): string {
   return `${prefix}${hash('sha256', replica).slice(0, 16)}`;
 }
 
-/** A report as text: meshes without proxies are left out, and the smallest where there are too many. */
-export function writeReport({ replica, beat, meshes }: ReportedNow): string {
-  const rows = [...(meshes ?? [])]
-    .filter(([, { connected }]) => connected > 0)
+/** A report as text: where there are too many meshes, those with the fewest proxies are left out. */
+export function writeReport({ replica, beat, meshes }: ReplicaReport): string {
+  const rows = [...meshes]
     .sort(([a, { connected: x }], [b, { connected: y }]) => y - x || (a < b ? -1 : 1))
     .map(([mesh, { version, connected, acked }]) => [mesh, version, connected, acked] as const);
-  const head = { replica, beat, complete: true };
+  const head = { replica, beat };
   const kept = [];
   let length = JSON.stringify({ ...head, meshes: [] }).length;
   for (const row of rows) {
@@ -60,11 +53,7 @@ export function writeReport({ replica, beat, meshes }: ReportedNow): string {
     if (length > reportLength) break;
     kept.push(row);
   }
-  return JSON.stringify({
-    ...head,
-    complete: meshes !== undefined && kept.length === rows.length,
-    meshes: kept,
-  });
+  return JSON.stringify({ ...head, meshes: kept });
 }
 
 /** The reports in the annotations of an object, by their keys; what is none is passed over. */
@@ -99,17 +88,16 @@ export function isAlive({ since }: SeenReport, now: number): boolean {
 
 /**
  * The proxies of a mesh at all replicas that are there. Those of a replica that serves another version have not
- * acknowledged this one.
+ * acknowledged this one; where it had none, it may have some by the time it serves this one, so nothing is known.
  */
 export function sumCounts(reports: readonly ReplicaReport[], mesh: string, version: string): ProxyCounts {
   let [connected, acked, complete] = [0, 0, true];
-  for (const { meshes, complete: isComplete } of reports) {
+  for (const { meshes } of reports) {
     const count = meshes.get(mesh);
-    if (count === undefined) complete &&= isComplete;
-    else {
-      connected += count.connected;
-      acked += count.version === version ? count.acked : 0;
-    }
+    const isCurrent = count?.version === version;
+    connected += count?.connected ?? 0;
+    acked += isCurrent ? count.acked : 0;
+    complete &&= isCurrent || (count !== undefined && count.connected > 0);
   }
   return { connected, acked, complete };
 }
@@ -126,7 +114,7 @@ function readReport(text: string): ReplicaReport | undefined {
     if (typeof connected !== 'number' || typeof acked !== 'number') return undefined;
     meshes.set(mesh, { version, connected, acked });
   }
-  return { replica, beat, meshes, complete: fields?.['complete'] === true };
+  return { replica, beat, meshes };
 }
 
 function parseJson(text: string): unknown {
