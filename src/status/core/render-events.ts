@@ -70,7 +70,7 @@ export function renderEvent(
   return {
     apiVersion: 'events.k8s.io/v1',
     kind: 'Event',
-    metadata: { name: `${shorten(name, 200).replace(/[.-]+$/, '')}.${key}`, namespace },
+    metadata: { name: `${name.slice(0, 200).replace(/[.-]+$/, '')}.${key}`, namespace },
     eventTime: microTime(now),
     reportingController: controller,
     reportingInstance: instance.slice(0, 128),

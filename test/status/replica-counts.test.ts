@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+
+import {
+  isAlive,
+  readReports,
+  reportKey,
+  seeReports,
+  sumCounts,
+  writeReport,
+} from '../../src/status/core/replica-counts.ts';
+import type { MeshCounts, ReplicaReport } from '../../src/status/core/replica-counts.ts';
+
+const meshes = (rows: readonly (readonly [string, string, number, number])[]): MeshCounts =>
+  new Map(rows.map(([mesh, version, connected, acked]) => [mesh, { version, connected, acked }]));
+const report = (...rows: Parameters<typeof meshes>[0]): ReplicaReport => ({
+  replica: 'pod_1',
+  beat: '1',
+  meshes: meshes(rows),
+});
+
+describe('the proxies of all replicas', () => {
+  const table: readonly (readonly [string, readonly ReplicaReport[], readonly [number, number, boolean]])[] =
+    [
+      ['of one', [report(['m', 'v2', 3, 2])], [3, 2, true]],
+      ['of two', [report(['m', 'v2', 3, 3]), report(['m', 'v2', 4, 2])], [7, 5, true]],
+      [
+        'who serves another version has acknowledged nothing',
+        [report(['m', 'v2', 3, 3]), report(['m', 'v1', 4, 4])],
+        [7, 3, true],
+      ],
+      [
+        'who had none with another version may have some now',
+        [report(['m', 'v2', 3, 3]), report(['m', 'v1', 0, 0])],
+        [3, 3, false],
+      ],
+      [
+        'who does not name the mesh',
+        [report(['m', 'v2', 3, 3]), report(['other', 'v1', 4, 4])],
+        [3, 3, false],
+      ],
+      ['nobody is connected', [report(['m', 'v2', 0, 0]), report(['m', 'v2', 0, 0])], [0, 0, true]],
+    ];
+  for (const [what, reports, [connected, acked, complete]] of table) {
+    it(what, () => assert.deepEqual(sumCounts(reports, 'm', 'v2'), { connected, acked, complete }));
+  }
+});
+
+describe('a report', () => {
+  it('is read as it was written', () => {
+    const written = report(['default', 'v1', 3, 2], ['other', 'v2', 0, 0]);
+    const key = reportKey('pod_1');
+    assert.match(key, /^meshtrust\/replica-[0-9a-f]{16}$/);
+    assert.deepEqual(readReports({ [key]: writeReport(written) }), new Map([[key, written]]));
+  });
+
+  it('leaves out the meshes with the fewest proxies where they are too many', () => {
+    const rows = Array.from(
+      { length: 2_000 },
+      (_, index) => [`mesh-${index}`, 'v'.repeat(32), index, 0] as const,
+    );
+    const text = writeReport(report(...rows));
+    assert.ok(text.length <= 16 * 1024);
+    const kept = [
+      ...(readReports({ [reportKey('x')]: text })
+        .values()
+        .next()
+        .value?.meshes.keys() ?? []),
+    ];
+    assert.ok(kept.length > 200, `${kept.length}`);
+    assert.ok(kept.includes('mesh-1999') && !kept.includes('mesh-0'));
+  });
+
+  it('that somebody else wrote there is passed over', () => {
+    const key = reportKey('pod_1');
+    for (const text of [
+      '',
+      '{',
+      '[]',
+      '{"replica":1}',
+      '{"replica":"a","beat":"1","meshes":[["m"]]}',
+      '{"replica":"a","beat":"1","meshes":[7]}',
+    ])
+      assert.equal(readReports({ [key]: text }).size, 0, text);
+    assert.equal(readReports({ note: 'x', 'meshtrust/other': writeReport(report()) }).size, 0);
+    assert.equal(readReports(undefined).size, 0);
+  });
+
+  it('that does not change is of a replica that is gone', () => {
+    const key = reportKey('pod_1');
+    const first = seeReports(new Map(), new Map([[key, report()]]), 0);
+    const same = seeReports(first, new Map([[key, report()]]), 14_000);
+    assert.ok(isAlive(same.get(key)!, 14_999));
+    assert.ok(!isAlive(same.get(key)!, 15_000));
+    const changed = seeReports(same, new Map([[key, { ...report(), beat: '2' }]]), 14_000);
+    assert.ok(isAlive(changed.get(key)!, 15_000));
+    assert.equal(seeReports(changed, new Map(), 15_000).size, 0);
+  });
+});
