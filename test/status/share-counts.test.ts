@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+
+import type { MeshCount } from '../../src/status/core/replica-counts.ts';
+import { shareCounts } from '../../src/status/share-counts.ts';
+import type { SharedCounts } from '../../src/status/share-counts.ts';
+import { startFakeCluster } from './fake-cluster.ts';
+import type { Answer, FakeCluster, Request } from './fake-cluster.ts';
+
+/** Keeps the annotations of one Lease that is not there at first. */
+function createStore(): (request: Request) => Answer {
+  let annotations: Record<string, unknown> | undefined;
+  return ({ method, body }) => {
+    const sent = (body['metadata'] as { annotations: Record<string, unknown> }).annotations;
+    if (method === 'PATCH' && annotations === undefined) return { status: 404 };
+    annotations = { ...annotations, ...sent };
+    for (const [key, value] of Object.entries(annotations)) if (value === null) delete annotations[key];
+    return { status: 200, object: { metadata: { resourceVersion: '1', annotations } } };
+  };
+}
+
+const count = (connected: number, acked = connected, version = 'v1'): MeshCount => ({
+  version,
+  connected,
+  acked,
+});
+
+function share(
+  t: TestContext,
+  { client }: FakeCluster,
+  identity: string,
+  local: () => MeshCount,
+): SharedCounts {
+  const counts = shareCounts({
+    client,
+    namespace: 'ns',
+    name: 'meshtrust-replicas',
+    identity,
+    local: () => new Map([['default', local()]]),
+    outcomes: () => undefined,
+    everyMs: 20,
+  });
+  t.after(() => counts.close());
+  return counts;
+}
+
+test('replicas hear of each other by what they write', async (t) => {
+  const cluster = await startFakeCluster(t, createStore());
+  const one = share(t, cluster, 'one', () => count(3));
+  await cluster.until(1, ({ method }) => method === 'POST');
+  const two = share(t, cluster, 'two', () => count(4, 2));
+  await cluster.until(6, ({ method }) => method === 'PATCH');
+  const sum = { connected: 7, acked: 5, complete: true };
+  assert.deepEqual(
+    [one, two].map((each) => each.countsOf('default', 'v1')),
+    [sum, sum],
+  );
+  assert.deepEqual(
+    one.others().map(({ replica }) => replica),
+    ['two'],
+  );
+  await two.close();
+  const before = cluster.requests.length;
+  await cluster.until(before + 2, () => true);
+  assert.deepEqual(one.countsOf('default', 'v1'), { connected: 3, acked: 3, complete: true });
+});
+
+test('what was heard before a change says nothing of it', async (t) => {
+  const cluster = await startFakeCluster(t, createStore());
+  const counts = share(t, cluster, 'one', () => count(0));
+  await cluster.until(2, ({ method }) => method === 'PATCH');
+  counts.served();
+  assert.equal(counts.countsOf('default', 'v1').complete, false);
+  const before = cluster.requests.length;
+  await cluster.until(before + 3, () => true);
+  assert.equal(counts.countsOf('default', 'v1').complete, true);
+});
+
+test('nothing is known where the Lease cannot be written', async (t) => {
+  const cluster = await startFakeCluster(t, () => ({ status: 403 }));
+  const counts = share(t, cluster, 'one', () => count(3));
+  await cluster.until(2, () => true);
+  assert.deepEqual(counts.countsOf('default', 'v1'), { connected: 3, acked: 3, complete: false });
+});
