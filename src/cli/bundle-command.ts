@@ -7,6 +7,8 @@ import type { MeshState } from '../snapshot/mesh-builder.ts';
 import { CommandError, exitCode } from './exit-code.ts';
 import { flag } from './flags.ts';
 import type { CommandIo } from './io.ts';
+import { writeOutput } from './output.ts';
+import type { OutputFormat } from './output.ts';
 import { addReadingOptions, parseOptionsOf, policyOf } from './offline-options.ts';
 import type { ReadingOptions } from './offline-options.ts';
 import { readOffline } from './read-offline.ts';
@@ -16,7 +18,7 @@ interface BundleOptions extends ReadingOptions {
   readonly distrust?: string;
   readonly refuseIntermediates?: boolean;
   readonly rootTrustDomain?: string;
-  readonly output: 'text' | 'json';
+  readonly output: OutputFormat;
 }
 
 /** `meshtrust bundle`: what would be served from the files, on stdout. */
@@ -45,13 +47,11 @@ export function addBundleCommand(program: Command, io: CommandIo, done: (code: n
       );
     }
     const findings = allFindings(view.findings, new Map([[mesh, state]]), now).toSorted(compareFindings);
-    if (options.output === 'json') {
-      const detail = presentMesh(state, { findings, held: [], proxies: 0, now: 0 });
-      io.stdout.write(`${JSON.stringify(detail, null, 2)}\n`);
-    } else {
-      io.stdout.write(renderMesh(state));
+    const detail = presentMesh(state, { findings, held: [], proxies: 0, now: 0 });
+    writeOutput(io, options.output, detail, () => {
       for (const finding of findings) io.stderr.write(`${finding.severity}: ${formatFinding(finding)}\n`);
-    }
+      return renderMesh(state);
+    });
     done(exitCode.ok);
   });
 }

@@ -4,6 +4,8 @@ import { InvalidArgumentError, Option } from 'commander';
 import { parseTrustDomain } from '../model/trust-domain.ts';
 import { parseListenAddress } from '../net/listen-address.ts';
 import { CommandError, exitCode } from './exit-code.ts';
+import { outputFormats } from './output.ts';
+import type { OutputFormat } from './output.ts';
 
 /**
  * Every flag, once: the commands, the environment, and the table in the README all come from here.
@@ -74,7 +76,7 @@ const table = {
   server: ['--server <url>', 'the running server that a command asks', 'http://127.0.0.1:5680'],
   mesh: ['--mesh <name>', 'the mesh to print; the default mesh if not given'],
   strict: ['--strict', 'exit 1 on warnings as well'],
-  output: ['-o, --output <format>', 'text or json', 'text'],
+  output: ['-o, --output <format>', 'table (or text), wide, json or yaml', 'table'],
   logLevel: ['--log-level <level>', 'debug, info, warn or error', 'info'],
   logFormat: ['--log-format <format>', 'json, pretty, or auto: pretty on a terminal', 'auto'],
 } as const satisfies Record<string, readonly [flag: string, description: string, fallback?: string]>;
@@ -85,6 +87,7 @@ const parsers: Partial<Record<FlagName, (text: string) => unknown>> = {
   xdsListen: parseAddress,
   adminListen: parseAddress,
   probeListen: parseAddress,
+  output: parseOutput,
   rootTrustDomain: parseRoot,
   guardHold: parseDuration,
   drainGrace: parseDuration,
@@ -103,7 +106,6 @@ const parsers: Partial<Record<FlagName, (text: string) => unknown>> = {
 };
 
 const choices: Partial<Record<FlagName, readonly string[]>> = {
-  output: ['text', 'json'],
   logLevel: ['debug', 'info', 'warn', 'error'],
   logFormat: ['json', 'pretty', 'auto'],
 };
@@ -199,6 +201,13 @@ function parseAddress(text: string): string {
   } catch (error) {
     throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
   }
+}
+
+function parseOutput(text: string): OutputFormat {
+  const format = outputFormats.find((known) => known === (text === 'text' ? 'table' : text));
+  if (format === undefined)
+    throw new InvalidArgumentError(`Allowed choices are ${outputFormats.join(', ')}.`);
+  return format;
 }
 
 function parseRoot(text: string): string {

@@ -4,10 +4,12 @@ import { askServer } from './ask-server.ts';
 import { exitCode } from './exit-code.ts';
 import { flag } from './flags.ts';
 import type { CommandIo } from './io.ts';
+import { writeOutput } from './output.ts';
+import type { OutputFormat } from './output.ts';
 
 interface GuardOptions {
   readonly server: string;
-  readonly output: 'text' | 'json';
+  readonly output: OutputFormat;
 }
 
 /** `meshtrust guard release`: lets a mass loss through that the server holds back. */
@@ -21,8 +23,9 @@ export function addGuardCommand(program: Command, io: CommandIo, done: (code: nu
     .addOption(flag('output'))
     .action(async ({ server, output }: GuardOptions) => {
       const answer = (await askServer(server, 'POST', '/api/v1/guard/release', io.signal)) as GuardRelease;
-      if (output === 'json') io.stdout.write(`${JSON.stringify(answer, null, 2)}\n`);
-      else for (const { mesh, trustDomain } of answer.released) io.stdout.write(`${mesh} ${trustDomain}\n`);
+      writeOutput(io, output, answer, () =>
+        answer.released.map(({ mesh, trustDomain }) => `${mesh} ${trustDomain}\n`).join(''),
+      );
       if (answer.released.length === 0) io.stderr.write('nothing was held\n');
       done(exitCode.ok);
     });

@@ -8,6 +8,8 @@ import { counted } from '../telemetry/describe-change.ts';
 import { exitCode } from './exit-code.ts';
 import { flag } from './flags.ts';
 import type { CommandIo } from './io.ts';
+import { writeOutput } from './output.ts';
+import type { OutputFormat } from './output.ts';
 import { addReadingOptions, parseOptionsOf, policyOf } from './offline-options.ts';
 import type { ReadingOptions } from './offline-options.ts';
 import { readOffline } from './read-offline.ts';
@@ -16,7 +18,7 @@ interface ValidateOptions extends ReadingOptions {
   readonly distrust?: string;
   readonly refuseIntermediates?: boolean;
   readonly strict?: boolean;
-  readonly output: 'text' | 'json';
+  readonly output: OutputFormat;
 }
 
 /** `meshtrust validate`: what `serve` would refuse or warn about, one line each on stdout. */
@@ -37,8 +39,9 @@ export function addValidateCommand(program: Command, io: CommandIo, done: (code:
       builder.build(view.holdings, Date.now()),
       Date.now(),
     ).toSorted(compareFindings);
-    if (options.output === 'json') io.stdout.write(`${JSON.stringify(presentFindings(findings), null, 2)}\n`);
-    else for (const finding of findings) io.stdout.write(`${finding.severity}: ${formatFinding(finding)}\n`);
+    writeOutput(io, options.output, presentFindings(findings), () =>
+      findings.map((finding) => `${finding.severity}: ${formatFinding(finding)}\n`).join(''),
+    );
     const accepted = view.sources.reduce((sum, source) => sum + source.accepted, 0);
     io.stderr.write(`${summary(accepted, findings)}\n`);
     done(isNegative(findings, options.strict ?? false) ? exitCode.negative : exitCode.ok);

@@ -100,7 +100,7 @@ describe('the variable of each flag', () => {
     ['strict', 'maybe', /MESHTRUST_STRICT: Give true or false/],
     ['guardHold', '30', /MESHTRUST_GUARD_HOLD: Give a duration/],
     ['maxNames', '0', /MESHTRUST_MAX_NAMES: Give a whole number above zero/],
-    ['output', 'xml', /MESHTRUST_OUTPUT: Allowed choices are text, json/],
+    ['output', 'xml', /MESHTRUST_OUTPUT: Allowed choices are table, wide, json, yaml/],
     ['xdsListen', 'here', /MESHTRUST_XDS_LISTEN: not an address to listen on: here/],
     ['rootTrustDomain', 'spiffe://a.test', /MESHTRUST_ROOT_TRUST_DOMAIN: It must be the bare name/],
   ];
