@@ -34,7 +34,7 @@ describe('the exit code', () => {
     [['serve', '--dir', '.', '--log-level', 'loud'], /Allowed choices are debug/],
     [['serve', '--dir', '.', '--no-such-flag'], /unknown option '--no-such-flag'/],
     [['validate'], /missing required argument 'path'/],
-    [['bundle', '.', '-o', 'xml'], /Allowed choices are text, json/],
+    [['bundle', '.', '-o', 'xml'], /Allowed choices are table, wide, json, yaml/],
     [['nonsense'], /unknown command 'nonsense'/],
     [[], /Usage: meshtrust/],
     [['guard', 'release', '--server', 'nonsense'], /nonsense is not a URL/],
