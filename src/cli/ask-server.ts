@@ -1,5 +1,10 @@
+import { request as requestPlain } from 'node:http';
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
+import { request as requestTls } from 'node:https';
+import { text } from 'node:stream/consumers';
 import type { ApiError } from '../admin/api-types.ts';
 import { CommandError, exitCode } from './exit-code.ts';
+import type { ServerAccess } from './server-options.ts';
 
 /** Milliseconds after which a server that does not answer counts as not reachable. */
 const patience = 10_000;
@@ -9,38 +14,69 @@ const patience = 10_000;
  * @throws {CommandError} (unreachable) where no server answers; (negative) where it answers with an error.
  */
 export async function askServer(
-  server: string,
+  server: ServerAccess,
   method: 'GET' | 'POST',
   path: string,
   signal: AbortSignal,
 ): Promise<unknown> {
-  const url = urlOf(server, path);
-  let response: Response;
-  try {
-    response = await fetch(url, { method, signal: AbortSignal.any([signal, AbortSignal.timeout(patience)]) });
-  } catch (error) {
-    throw new CommandError(exitCode.unreachable, `no server answers at ${server}: ${causeOf(error)}`);
-  }
-  const answer: unknown = await response.json().catch(() => undefined);
-  if (response.ok && answer !== undefined) return answer;
-  const reason = isApiError(answer)
-    ? answer.error.message
-    : `status ${response.status} without an explanation`;
-  throw new CommandError(exitCode.negative, `${server} answers: ${reason}`);
+  const { status, answer } = await exchange(server, method, path, signal).catch((error: unknown) => {
+    throw new CommandError(exitCode.unreachable, `no server answers at ${server.name}: ${causeOf(error)}`);
+  });
+  if (status >= 200 && status < 300 && answer !== undefined) return answer;
+  const reason = isApiError(answer) ? answer.error.message : `status ${status} without an explanation`;
+  throw new CommandError(exitCode.negative, `${server.name} answers: ${reason}`);
 }
 
-function urlOf(server: string, path: string): URL {
+async function exchange(
+  server: ServerAccess,
+  method: string,
+  path: string,
+  signal: AbortSignal,
+): Promise<{ readonly status: number; readonly answer: unknown }> {
+  const response = await respondedTo(server, {
+    method,
+    path,
+    signal: AbortSignal.any([signal, AbortSignal.timeout(patience)]),
+  });
+  return { status: response.statusCode ?? 0, answer: parse(await text(response)) };
+}
+
+/** One request with a connection of its own: commands are short, and servers may restart between two. */
+function respondedTo(
+  { target, token, tls }: ServerAccess,
+  options: Pick<RequestOptions, 'method' | 'path' | 'signal'>,
+): Promise<IncomingMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const headers = {
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    // What the server takes for its own name.
+    ...(target.kind === 'unix' ? { host: 'localhost' } : {}),
+  };
+  const all = { ...options, headers, agent: false } as const;
+  const request: ClientRequest =
+    target.kind === 'unix'
+      ? requestPlain({ ...all, socketPath: target.path })
+      : target.url.protocol === 'https:'
+        ? requestTls(target.url, { ...all, ...tls })
+        : requestPlain(target.url, all);
+  request.on('response', resolve).on('error', reject).end();
+  return promise;
+}
+
+function parse(json: string): unknown {
   try {
-    return new URL(path, server);
+    return JSON.parse(json);
   } catch {
-    throw new CommandError(exitCode.usage, `${server} is not a URL; give one such as http://127.0.0.1:5680`);
+    return undefined;
   }
 }
 
 function causeOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  // fetch says only that it failed; the reason is below.
-  return error.cause instanceof Error ? error.cause.message || String(error.cause) : error.message;
+  // Several addresses were tried: each has its own reason, and the first says enough.
+  const [first] = error instanceof AggregateError ? (error.errors as readonly unknown[]) : [];
+  if (first instanceof Error) return first.message;
+  return error.cause instanceof Error ? error.cause.message : error.message;
 }
 
 function isApiError(answer: unknown): answer is ApiError {

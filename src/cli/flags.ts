@@ -73,7 +73,15 @@ const table = {
   workers: ['--workers <number>', 'processes that serve proxies behind the one port', '1'],
   cacheBytes: ['--cache-bytes <number>', 'bound of the certificate cache', '67108864'],
   caMetrics: ['--no-ca-metrics', 'leave out the metrics of each single authority'],
-  server: ['--server <url>', 'the running server that a command asks', 'http://127.0.0.1:5680'],
+  server: [
+    '--server <url>',
+    'the running server that a command asks: http://…, https://… or unix:PATH; given again for each replica',
+    'http://127.0.0.1:5680',
+  ],
+  tokenFile: ['--token-file <file>', 'token that the server wants, as in its --admin-token-file'],
+  ca: ['--ca <file>', 'authorities of the certificate of the server (PEM)'],
+  clientCert: ['--client-cert <file>', 'certificate to show to the server (PEM)'],
+  clientKey: ['--client-key <file>', 'private key of it (PEM)'],
   mesh: ['--mesh <name>', 'the mesh to print; the default mesh if not given'],
   strict: ['--strict', 'exit 1 on warnings as well'],
   output: ['-o, --output <format>', 'table (or text), wide, json or yaml', 'table'],
@@ -118,14 +126,29 @@ export function flag(name: FlagName): Option {
   if (allowed !== undefined) option.choices(allowed);
   const parser = parsers[name];
   if (parser !== undefined) option.argParser(parser);
+  if (name === 'server') option.argParser(appendServers);
   // The variable of a list has its items joined as in PATH.
   if (name === 'dir')
     option.argParser((text: string, before: string[] | undefined) => [
       ...(before ?? []),
       ...text.split(delimiter),
     ]);
-  if (fallback !== undefined) option.default(parser === undefined ? fallback : parser(fallback), fallback);
+  if (fallback !== undefined) option.default(defaultOf(name, fallback), fallback);
   return option;
+}
+
+function defaultOf(name: FlagName, fallback: string): unknown {
+  if (name === 'server') return defaultServers;
+  const parser = parsers[name];
+  return parser === undefined ? fallback : parser(fallback);
+}
+
+const defaultServers: readonly string[] = [table.server[2]];
+
+/** The first that is given takes the place of the default. The variable has several with spaces between them. */
+function appendServers(text: string, before: readonly string[] | undefined): readonly string[] {
+  const given = before === undefined || before === defaultServers ? [] : before;
+  return [...given, ...text.split(/[\s,]+/).filter((url) => url !== '')];
 }
 
 /**

@@ -6,27 +6,31 @@ import { flag } from './flags.ts';
 import type { CommandIo } from './io.ts';
 import { writeOutput } from './output.ts';
 import type { OutputFormat } from './output.ts';
+import { addServerOptions, serverAccess } from './server-options.ts';
+import type { ServerOptions } from './server-options.ts';
 
-interface GuardOptions {
-  readonly server: string;
+interface GuardOptions extends ServerOptions {
   readonly output: OutputFormat;
 }
 
 /** `meshtrust guard release`: lets a mass loss through that the server holds back. */
 export function addGuardCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
-  program
+  const command = program
     .command('guard')
     .description('the mass-loss guard of a running server')
     .command('release')
     .description('let go now of the trust domains that are held')
-    .addOption(flag('server'))
-    .addOption(flag('output'))
-    .action(async ({ server, output }: GuardOptions) => {
-      const answer = (await askServer(server, 'POST', '/api/v1/guard/release', io.signal)) as GuardRelease;
-      writeOutput(io, output, answer, () =>
-        answer.released.map(({ mesh, trustDomain }) => `${mesh} ${trustDomain}\n`).join(''),
-      );
-      if (answer.released.length === 0) io.stderr.write('nothing was held\n');
-      done(exitCode.ok);
-    });
+    .addOption(flag('output'));
+  addServerOptions(command).action(async (options: GuardOptions) => {
+    const released: GuardRelease['released'][number][] = [];
+    for (const server of await serverAccess(options)) {
+      const answer = await askServer(server, 'POST', '/api/v1/guard/release', io.signal);
+      released.push(...(answer as GuardRelease).released);
+    }
+    writeOutput(io, options.output, { released } satisfies GuardRelease, () =>
+      released.map(({ mesh, trustDomain }) => `${mesh} ${trustDomain}\n`).join(''),
+    );
+    if (released.length === 0) io.stderr.write('nothing was held\n');
+    done(exitCode.ok);
+  });
 }
