@@ -1,12 +1,14 @@
 import type { StateView } from '../telemetry/state-view.ts';
 import type { GuardRelease, MeshList } from './api-types.ts';
+import { fleetRoutes } from './fleet-routes.ts';
+import type { FleetInput } from './fleet-routes.ts';
 import { presentFindings, presentMesh, presentMeshSummary } from './present-mesh.ts';
 import type { MeshContext } from './present-mesh.ts';
 import { errorReply, jsonReply } from './reply.ts';
 import type { Route } from './router.ts';
 
 /** What the API is answered from. */
-export interface ApiInput {
+export interface ApiInput extends FleetInput {
   readonly view: () => StateView;
   /** How many proxies of a mesh are connected. */
   readonly proxies: (mesh: string) => number;
@@ -17,12 +19,14 @@ export interface ApiInput {
 }
 
 /** Everything below `/api/v1`. */
-export function apiRoutes({ view, proxies, releaseGuard, now }: ApiInput): readonly Route[] {
+export function apiRoutes(input: ApiInput): readonly Route[] {
+  const { view, proxies, releaseGuard, now } = input;
   const contextOf = (mesh: string): MeshContext => {
     const { findings, ledger } = view();
     return { findings, held: ledger.held, proxies: proxies(mesh), now: now() };
   };
   return [
+    ...fleetRoutes(input),
     {
       method: 'GET',
       pattern: '/api/v1/meshes',

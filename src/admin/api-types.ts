@@ -127,6 +127,7 @@ export type ApiErrorCode =
   | 'method-not-allowed'
   | 'not-found'
   | 'unknown-mesh'
+  | 'unknown-proxy'
   | 'wrong-host';
 
 /** Every answer that is not 2xx, but for those of `/readyz`. */

@@ -16,6 +16,7 @@ const statuses = {
   'method-not-allowed': 405,
   'not-found': 404,
   'unknown-mesh': 404,
+  'unknown-proxy': 404,
   'wrong-host': 421,
 } as const satisfies Record<ApiErrorCode, number>;
 

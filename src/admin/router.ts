@@ -7,12 +7,12 @@ export type Method = 'GET' | 'POST';
 export interface Route {
   readonly method: Method;
   readonly pattern: string;
-  readonly answer: (parameters: readonly string[]) => Reply | Promise<Reply>;
+  readonly answer: (parameters: readonly string[], query: URLSearchParams) => Reply | Promise<Reply>;
 }
 
 /** Finds what answers a request: HEAD as GET, 404 and 405 where nothing does. */
 export function route(routes: readonly Route[], method: string, target: string): Reply | Promise<Reply> {
-  const path = target.split('?', 1)[0] ?? '';
+  const [path = '', query = ''] = target.split('?', 2);
   const matches = routes.flatMap((candidate) => {
     const parameters = match(candidate.pattern, path);
     return parameters === undefined ? [] : [{ candidate, parameters }];
@@ -31,7 +31,7 @@ export function route(routes: readonly Route[], method: string, target: string):
   if (!parameters.every((parameter) => parameter !== undefined)) {
     return errorReply('bad-request', 'the path is not percent-encoded UTF-8');
   }
-  return found.candidate.answer(parameters);
+  return found.candidate.answer(parameters, new URLSearchParams(query));
 }
 
 /** The segments that stand for parameters, still encoded; undefined where the path is another. */

@@ -1,14 +1,24 @@
 import { createPublisher } from '../snapshot/publisher.ts';
 import type { ServedMeshes } from '../snapshot/publisher.ts';
-import { createAckTally } from '../telemetry/ack-tally.ts';
-import type { AckCount } from '../telemetry/ack-tally.ts';
 import { combineObservers } from '../telemetry/combine-observers.ts';
+import { localFleet } from '../telemetry/fleet/fleet.ts';
+import type { Fleet } from '../telemetry/fleet/fleet.ts';
+import { countStates } from '../telemetry/fleet/rollout.ts';
+import { createServedHistory } from '../telemetry/fleet/served-history.ts';
+import { createFleetTracker } from '../telemetry/fleet/track-fleet.ts';
 import type { Logger } from '../telemetry/log.ts';
-import { createProxyCensus } from '../telemetry/proxy-census.ts';
 import { createSnapshotStore } from '../xds/index.ts';
 import type { XdsObserver } from '../xds/index.ts';
+import { systemClock } from './clock.ts';
 import type { ServeOptions } from './serve-options.ts';
 import { startXdsEndpoint } from './xds-endpoint.ts';
+
+/** The proxies of a mesh, and how many of them have what is served. */
+export interface AckCount {
+  /** Distinct node ids, and streams without one. */
+  readonly connected: number;
+  readonly acked: number;
+}
 
 /** What proxies are connected to: this process, or workers. */
 export interface Front {
@@ -21,6 +31,7 @@ export interface Front {
   proxies(mesh: string): number;
   /** Connected proxies by mesh, and how many of them have what is served; undefined: not known. */
   acks(): ReadonlyMap<string, AckCount> | undefined;
+  readonly fleet: Fleet;
   /** Health says NOT_SERVING at once; streams end after the grace, in milliseconds. */
   drain(graceMs: number): Promise<void>;
 }
@@ -31,21 +42,29 @@ export async function startFront(
   log: Logger,
   observers: readonly XdsObserver[],
 ): Promise<Front> {
-  const census = createProxyCensus();
-  const tally = createAckTally();
+  const now = (): number => systemClock.wall();
+  const tracker = createFleetTracker(now);
+  const history = createServedHistory({ rootTrustDomain: options.rootTrustDomain });
   const store = createSnapshotStore();
-  const observer = combineObservers([census.observer, tally.observer, ...observers]);
+  const observer = combineObservers([tracker.observer, ...observers]);
   const endpoint = await startXdsEndpoint({ options, store, log, observer });
   const publish = createPublisher(store, { rootTrustDomain: options.rootTrustDomain });
   return {
     address: endpoint.address,
-    publish: (states) => {
-      tally.published(states);
+    publish: (states, since) => {
+      // First: what is acknowledged is compared with it.
+      history.published(states, since, now());
       publish(states);
     },
     setServing: (serving) => endpoint.setServing(serving),
-    proxies: census.proxies,
-    acks: () => tally.byMesh(),
+    proxies: tracker.count,
+    acks: () =>
+      new Map(
+        countStates(tracker.connected(), history, now())
+          .entries()
+          .map(([mesh, { synced }]) => [mesh, { connected: tracker.count(mesh), acked: synced }]),
+      ),
+    fleet: localFleet(tracker, history),
     drain: (graceMs) => endpoint.drain(graceMs),
   };
 }

@@ -7,6 +7,7 @@ import type { StatusEdge } from '../status/start-status.ts';
 import { createEventLog } from '../telemetry/log-events.ts';
 import { createLogger } from '../telemetry/log.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { countStates } from '../telemetry/fleet/rollout.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { createAnchorReader } from '../x509/anchor-reader.ts';
 import { systemClock } from './clock.ts';
@@ -57,6 +58,10 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
     cache: reader.stats,
     caMetrics: options.caMetrics,
     workers: pool && (() => pool.collect()),
+    proxies: async () => {
+      const { connected } = await front.fleet.look();
+      return countStates(connected, front.fleet.history, systemClock.wall());
+    },
   });
   const front: Front = pool ?? (await startFront(options, log, [metrics.observer, eventLog.observer]));
   cleanup.defer(() => front.drain(0));
@@ -110,6 +115,8 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
   const admin = createAdminServer({
     ...edgeInput,
     proxies: (mesh) => front.proxies(mesh),
+    fleet: front.fleet,
+    wall: systemClock.wall,
     releaseGuard: () => pipeline.releaseGuard(),
   });
   const probes = options.probeListen === undefined ? undefined : createProbeServer(edgeInput);

@@ -30,6 +30,9 @@ export function combineObservers(observers: readonly XdsObserver[]): XdsObserver
     nacked: (stream, nack) => {
       for (const observer of observers) observer.nacked?.(stream, nack);
     },
+    dropped: (stream, dropped) => {
+      for (const observer of observers) observer.dropped?.(stream, dropped);
+    },
     slowed: (stream) => {
       for (const observer of observers) observer.slowed?.(stream);
     },

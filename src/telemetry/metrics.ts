@@ -3,6 +3,8 @@ import type { SourceEvent } from '../source/source.ts';
 import type { AnchorReader, CacheStats } from '../x509/anchor-reader.ts';
 import type { XdsObserver } from '../xds/index.ts';
 import { createConvergence } from './convergence.ts';
+import { proxyStates } from './fleet/assess.ts';
+import type { StateCounts } from './fleet/rollout.ts';
 import { mergeMetrics } from './merge-metrics.ts';
 import type { StreamMetric } from './merge-metrics.ts';
 import { authorityGauges, stateGauges } from './state-gauges.ts';
@@ -10,7 +12,7 @@ import type { StateGauge } from './state-gauges.ts';
 import type { StateEvent, StateView } from './state-view.ts';
 import { createStatusMetrics } from './status-metrics.ts';
 import type { StatusMetrics } from './status-metrics.ts';
-import { convergenceBuckets, createXdsMetrics } from './xds-metrics.ts';
+import { convergenceBuckets, createXdsMetrics, unlisted } from './xds-metrics.ts';
 
 export interface MetricsOptions {
   readonly version: string;
@@ -21,6 +23,8 @@ export interface MetricsOptions {
   readonly caMetrics: boolean;
   /** The metrics of streams, where other processes serve these. */
   readonly workers?: (() => Promise<readonly (readonly StreamMetric[])[]>) | undefined;
+  /** Connected proxies by mesh and state, asked at each scrape. */
+  readonly proxies?: (() => Promise<ReadonlyMap<string, StateCounts>>) | undefined;
   /** Epoch milliseconds; default: `Date.now`. */
   readonly now?: (() => number) | undefined;
 }
@@ -44,6 +48,7 @@ export function createMetrics({
   cache,
   caMetrics,
   workers,
+  proxies,
   now = () => Date.now(),
 }: MetricsOptions): Metrics {
   const registry = new Registry();
@@ -79,6 +84,7 @@ export function createMetrics({
   const convergence = createConvergence();
   const isListed = (mesh: string): boolean => view().meshes.has(mesh);
 
+  if (proxies !== undefined) registerProxies(registry, proxies, isListed);
   const status = createStatusMetrics(registry);
 
   return {
@@ -117,6 +123,28 @@ function registerGauge(
     collect: () => {
       gauge.reset();
       for (const [values, value] of samples(view(), now())) gauge.labels(...values).set(value);
+    },
+  });
+}
+
+/** Proxies by mesh and state; those of meshes that nothing is listed for together. */
+function registerProxies(
+  registry: Registry,
+  proxies: () => Promise<ReadonlyMap<string, StateCounts>>,
+  isListed: (mesh: string) => boolean,
+): void {
+  const gauge = new Gauge({
+    name: 'meshtrust_xds_proxies',
+    help: 'Connected proxies, by how they stand to what their mesh is served.',
+    labelNames: ['mesh', 'state'],
+    registers: [registry],
+    collect: async () => {
+      const counts = await proxies();
+      gauge.reset();
+      for (const [mesh, states] of counts) {
+        const label = isListed(mesh) ? mesh : unlisted;
+        for (const state of proxyStates) gauge.inc({ mesh: label, state }, states[state]);
+      }
     },
   });
 }

@@ -140,7 +140,7 @@ export function createXdsMetrics({ registry, convergence, isListed, now }: XdsMe
 }
 
 /** Label of all meshes that nothing is listed for. No mesh can have this name: Kubernetes allows no `(`. */
-const unlisted = '(unlisted)';
+export const unlisted = '(unlisted)';
 
 function typeLabel(typeUrl: string): string {
   return knownTypes.has(typeUrl) ? typeUrl : 'other';

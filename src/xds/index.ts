@@ -17,7 +17,7 @@ export type { RefusalMemoryLimits } from './core/refusal-memory.ts';
 export type { ResponseContent } from './core/encode.ts';
 export type { Rate } from './core/token-bucket.ts';
 export type { Outgoing, TypeOptions } from './core/type-state.ts';
-export type { Acked, NameAndVersion, Nacked, Quoted, RequestKind } from './core/session-event.ts';
+export type { Acked, Dropped, NameAndVersion, Nacked, Quoted, RequestKind } from './core/session-event.ts';
 export { typeUrls } from './core/type-urls.ts';
 export { addXdsServices } from './server/xds-server.ts';
 export type { NodeRefusal, XdsServer, XdsServerOptions } from './server/xds-server.ts';

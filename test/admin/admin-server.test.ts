@@ -6,6 +6,9 @@ import { createAdminServer, createProbeServer } from '../../src/admin/admin-serv
 import type { AdminServerInput } from '../../src/admin/admin-server.ts';
 import type { HttpEdge } from '../../src/admin/http-edge.ts';
 import type { ApiError, FindingList, GuardRelease, MeshDetail, MeshList } from '../../src/admin/api-types.ts';
+import { localFleet } from '../../src/telemetry/fleet/fleet.ts';
+import { createServedHistory } from '../../src/telemetry/fleet/served-history.ts';
+import { createFleetTracker } from '../../src/telemetry/fleet/track-fleet.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { makeCa } from '../kit/certificates.ts';
@@ -35,6 +38,11 @@ function setup(over: Partial<AdminServerInput> = {}): Setup {
     now: rig.clock.monotonic,
     proxies: (mesh) => (mesh === 'default' ? 2 : 0),
     releaseGuard: () => rig.pipeline.releaseGuard(),
+    fleet: localFleet(
+      createFleetTracker(() => 0),
+      createServedHistory(),
+    ),
+    wall: () => 0,
     log: createLogger({ format: 'json', level: 'debug', stream: log.stream }),
     ...over,
   };

@@ -1,40 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { combineObservers } from '../../src/telemetry/combine-observers.ts';
-import { createProxyCensus } from '../../src/telemetry/proxy-census.ts';
 import { ackOf, nackOf, streamOf } from './streams.ts';
 
 const closed = { code: 'CANCELLED', message: '' } as const;
-
-describe('the census of proxies', () => {
-  it('counts nodes, however many streams they have, and streams without a node', () => {
-    const { observer, proxies } = createProxyCensus();
-    const streams = [
-      streamOf({ nodeId: 'a' }),
-      streamOf({ nodeId: 'a' }),
-      streamOf({ nodeId: 'b' }),
-      streamOf({ nodeId: '' }),
-      streamOf({ nodeId: '' }),
-      streamOf({ nodeId: 'c', group: 'other' }),
-      streamOf({ nodeId: '', group: undefined }),
-    ];
-    for (const stream of streams) observer.streamOpened?.(stream);
-    assert.equal(proxies('default'), 4);
-    assert.equal(proxies('other'), 1);
-    assert.equal(proxies('nowhere'), 0);
-    for (const stream of streams.slice(1)) observer.streamClosed?.(stream, closed);
-    assert.equal(proxies('default'), 1);
-  });
-
-  it('sees what a stream tells about itself after it was opened', () => {
-    const { observer, proxies } = createProxyCensus();
-    const stream = { ...streamOf({ nodeId: '', group: undefined }) };
-    observer.streamOpened?.(stream);
-    assert.equal(proxies('default'), 0);
-    Object.assign(stream, { nodeId: 'a', group: 'default' });
-    assert.equal(proxies('default'), 1);
-  });
-});
 
 describe('combined observers', () => {
   it('tell each of them everything, in order', () => {
@@ -49,6 +18,7 @@ describe('combined observers', () => {
         acked: () => told.push('2 acked'),
         quoted: () => told.push('2 quoted'),
         nacked: () => told.push('2 nacked'),
+        dropped: () => told.push('2 dropped'),
         fetched: () => told.push('2 fetched'),
         fannedOut: () => told.push('2 fannedOut'),
         failed: () => told.push('2 failed'),
@@ -69,11 +39,14 @@ describe('combined observers', () => {
     observer.acked?.(stream, ackOf('ALL', 'v'));
     observer.quoted?.(stream, { typeUrl: '', name: '', version: '', unconfirmed: false });
     observer.nacked?.(stream, nackOf('no'));
+    observer.dropped?.(stream, { typeUrl: '', name: '' });
     observer.fetched?.({ transport: 'sds', address: '', outcome: 'response' });
     observer.fannedOut?.({ visits: 1, durationMs: 1, slices: 1 });
     observer.failed?.(stream, new Error('fault'));
     observer.streamClosed?.(stream, closed);
-    const all = 'opened request response acked quoted nacked fetched fannedOut failed closed'.split(' ');
+    const all = 'opened request response acked quoted nacked dropped fetched fannedOut failed closed'.split(
+      ' ',
+    );
     assert.deepEqual(
       told.filter((line) => line.startsWith('2')),
       all.map((what) => `2 ${what}`),

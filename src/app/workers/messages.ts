@@ -1,4 +1,5 @@
 import type { ProxyOptions, ServeOptions } from '../serve-options.ts';
+import type { GoneRecord, ProxyRecord } from '../../telemetry/fleet/records.ts';
 import type { StreamMetric } from '../../telemetry/merge-metrics.ts';
 
 /** What a worker needs of the options of `serve`. */
@@ -42,6 +43,8 @@ export type ToWorker =
   | { readonly kind: 'refused'; readonly refusals: readonly SharedRefusal[] }
   /** Answered with `metrics`. */
   | { readonly kind: 'collect' }
+  /** Answered with `fleet`. */
+  | { readonly kind: 'look'; readonly mesh: string | undefined }
   | { readonly kind: 'drain'; readonly graceMs: number };
 
 /** From a worker to the parent. */
@@ -53,4 +56,9 @@ export type FromWorker =
   /** Connected proxies by mesh, told when they change. */
   | { readonly kind: 'proxies'; readonly proxies: ReadonlyMap<string, number> }
   | { readonly kind: 'refused'; readonly refusals: readonly SharedRefusal[] }
-  | { readonly kind: 'metrics'; readonly metrics: readonly StreamMetric[] };
+  | { readonly kind: 'metrics'; readonly metrics: readonly StreamMetric[] }
+  | {
+      readonly kind: 'fleet';
+      readonly connected: readonly ProxyRecord[];
+      readonly gone: readonly GoneRecord[];
+    };

@@ -2,9 +2,13 @@ import cluster from 'node:cluster';
 import type { Worker } from 'node:cluster';
 import { fileURLToPath } from 'node:url';
 import type { ServedMeshes } from '../../snapshot/publisher.ts';
+import { mergeLooks } from '../../telemetry/fleet/fleet.ts';
+import type { Fleet, FleetLook } from '../../telemetry/fleet/fleet.ts';
+import { createServedHistory } from '../../telemetry/fleet/served-history.ts';
 import { lastingMetrics } from '../../telemetry/merge-metrics.ts';
 import type { StreamMetric } from '../../telemetry/merge-metrics.ts';
 import type { Logger } from '../../telemetry/log.ts';
+import { systemClock } from '../clock.ts';
 import { proxyOptionNames } from '../serve-options.ts';
 import type { FromWorker, ToWorker, WorkerOptions } from './messages.ts';
 import { shareStates } from './share-states.ts';
@@ -26,6 +30,7 @@ export interface WorkerPool {
   proxies(mesh: string): number;
   /** Workers do not tell who acknowledged what. */
   acks(): undefined;
+  readonly fleet: Fleet;
   /** The metrics of streams of all workers, those that are gone included. */
   collect(): Promise<readonly (readonly StreamMetric[])[]>;
   drain(graceMs: number): Promise<void>;
@@ -40,9 +45,13 @@ interface Member {
   proxies: ReadonlyMap<string, number>;
   metrics: readonly StreamMetric[];
   collecting: (() => void)[];
+  /** Who waits for its proxies; answers come in the order of the questions. */
+  readonly looking: ((look: FleetLook) => void)[];
 }
 
-/** How long a worker has to answer when it is asked for its metrics, in milliseconds. */
+const nobody: FleetLook = { connected: [], gone: [] };
+
+/** How long a worker has to answer when it is asked for its metrics or its proxies, in milliseconds. */
 const collectMs = 2_000;
 /** A worker that ends is replaced at once; one that ended within this time, after as long. */
 const soonMs = 1_000;
@@ -57,6 +66,7 @@ const lastWordsMs = 3_000;
 export async function startWorkerPool({ count, options, log }: WorkerPoolOptions): Promise<WorkerPool> {
   const members = new Set<Member>();
   const lost: (readonly StreamMetric[])[] = [];
+  const history = createServedHistory({ rootTrustDomain: options.rootTrustDomain });
   let latest: { readonly states: ServedMeshes; readonly since: number } | undefined;
   let serving = false;
   let draining = false;
@@ -92,6 +102,7 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
       proxies: new Map(),
       metrics: [],
       collecting: [],
+      looking: [],
     };
     const startedAt = performance.now();
     let up = false;
@@ -116,6 +127,8 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
         case 'refused':
           for (const other of members) if (other !== member) send(other, message);
           return;
+        case 'fleet':
+          return member.looking.shift()?.(message);
         case 'metrics':
           member.metrics = message.metrics;
           for (const resolve of member.collecting.splice(0)) resolve();
@@ -126,6 +139,7 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
       members.delete(member);
       lost.push(lastingMetrics(member.metrics));
       for (const resolve of member.collecting.splice(0)) resolve();
+      for (const resolve of member.looking.splice(0)) resolve(nobody);
       listening.reject(new Error(`worker ${id} ended before it listened`));
       if (draining || !up) return;
       log.error({ event: 'worker-lost', worker: id, code, signal }, `worker ${id} ended and is replaced`);
@@ -152,6 +166,7 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
   return {
     address,
     publish(states, since) {
+      history.published(states, since, systemClock.wall());
       latest = { states, since };
       for (const member of members) bringUpToDate(member);
     },
@@ -161,6 +176,10 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
     },
     proxies: (mesh) => members.values().reduce((sum, { proxies }) => sum + (proxies.get(mesh) ?? 0), 0),
     acks: () => undefined,
+    fleet: {
+      history,
+      look: async (mesh) => mergeLooks(await Promise.all([...members].map((member) => lookAt(member, mesh)))),
+    },
     async collect() {
       await Promise.all([...members].map((member) => collectFrom(member)));
       return [...lost, ...members.values().map(({ metrics }) => metrics)];
@@ -179,6 +198,16 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
     const timer = setTimeout(resolve, collectMs);
     await promise;
     clearTimeout(timer);
+  }
+
+  async function lookAt(member: Member, mesh: string | undefined): Promise<FleetLook> {
+    const { promise, resolve } = Promise.withResolvers<FleetLook>();
+    member.looking.push(resolve);
+    send(member, { kind: 'look', mesh });
+    const timer = setTimeout(resolve, collectMs, nobody);
+    const look = await promise;
+    clearTimeout(timer);
+    return look;
   }
 
   async function end(member: Member, graceMs: number): Promise<void> {

@@ -6,7 +6,7 @@ import { combineObservers } from '../../telemetry/combine-observers.ts';
 import { createConvergence } from '../../telemetry/convergence.ts';
 import { createEventLog } from '../../telemetry/log-events.ts';
 import { createLogger } from '../../telemetry/log.ts';
-import { createProxyCensus } from '../../telemetry/proxy-census.ts';
+import { createFleetTracker } from '../../telemetry/fleet/track-fleet.ts';
 import { createXdsMetrics } from '../../telemetry/xds-metrics.ts';
 import { createSnapshotStore } from '../../xds/index.ts';
 import type { XdsObserver } from '../../xds/index.ts';
@@ -63,23 +63,23 @@ async function startServing(
   });
   const store = createSnapshotStore();
   const publish = createPublisher(store, { rootTrustDomain: options.rootTrustDomain });
-  const census = createProxyCensus();
+  const tracker = createFleetTracker(() => Date.now());
   const convergence = createConvergence();
   const registry = new Registry();
   let meshes: ServedMeshes = new Map();
   const isListed = (mesh: string): boolean => meshes.has(mesh);
   const metrics = createXdsMetrics({ registry, convergence, isListed, now: () => Date.now() });
-  const { observer: logObserver } = createEventLog({ log, proxies: census.proxies });
+  const { observer: logObserver } = createEventLog({ log, proxies: tracker.count });
   const endpoint = await startXdsEndpoint({
     options,
     store,
     log,
     observer: combineObservers([
-      census.observer,
+      tracker.observer,
       metrics,
       logObserver,
       tellRefusals(parent),
-      tellProxies(parent, census.byMesh),
+      tellProxies(parent, tracker.counts),
     ]),
   });
 
@@ -99,6 +99,12 @@ async function startServing(
         return;
       case 'collect':
         return void registry.getMetricsAsJSON().then((all) => parent.send({ kind: 'metrics', metrics: all }));
+      case 'look':
+        return parent.send({
+          kind: 'fleet',
+          connected: [...tracker.connected(message.mesh)],
+          gone: [...tracker.gone()],
+        });
       case 'drain':
         return void endpoint.drain(message.graceMs).then(onDrained);
     }

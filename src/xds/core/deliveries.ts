@@ -102,8 +102,9 @@ class StreamDeliveries implements Deliveries {
   }
 
   drop(name: string): void {
-    this.#items.delete(name);
+    const { typeUrl, observe } = this.#options;
     this.#due.delete(name);
+    if (this.#items.delete(name)) observe({ kind: 'dropped', typeUrl, name });
   }
 
   quote(name: string, version: string): void {

@@ -16,7 +16,8 @@ export type SessionEvent =
   | { readonly kind: 'request'; readonly typeUrl: string; readonly request: RequestKind }
   | ({ readonly kind: 'acked' } & Acked)
   | ({ readonly kind: 'quoted' } & Quoted)
-  | ({ readonly kind: 'nacked' } & Nacked);
+  | ({ readonly kind: 'nacked' } & Nacked)
+  | ({ readonly kind: 'dropped' } & Dropped);
 
 /** A proxy acknowledged a resource. */
 export interface Acked extends NameAndVersion {
@@ -33,6 +34,12 @@ export interface Quoted {
   readonly version: string;
   /** The node refused these bytes before, so what it says proves nothing. */
   readonly unconfirmed: boolean;
+}
+
+/** A proxy no longer asks for a resource. */
+export interface Dropped {
+  readonly typeUrl: string;
+  readonly name: string;
 }
 
 /** A proxy refused a response. */

@@ -1,6 +1,6 @@
 import type { Outgoing } from '../core/type-state.ts';
 import type { Protocol } from '../core/request.ts';
-import type { Acked, Nacked, Quoted, RequestKind } from '../core/session-event.ts';
+import type { Acked, Dropped, Nacked, Quoted, RequestKind } from '../core/session-event.ts';
 import type { FannedOut } from './hub.ts';
 import type { Transport } from './services.ts';
 
@@ -58,6 +58,8 @@ export interface XdsObserver {
   acked?(stream: StreamInfo, ack: Acked): void;
   quoted?(stream: StreamInfo, quote: Quoted): void;
   nacked?(stream: StreamInfo, nack: Nacked): void;
+  /** The client no longer asks for a resource that it was, or was to be, sent. */
+  dropped?(stream: StreamInfo, dropped: Dropped): void;
   /** The client has not taken a response for a second. What follows is `caughtUp`, or the end of the stream. */
   slowed?(stream: StreamInfo): void;
   caughtUp?(stream: StreamInfo): void;
@@ -142,6 +144,13 @@ export function createSafeObserver(observer: XdsObserver): SafeObserver {
     nacked(stream, nack) {
       try {
         observer.nacked?.(stream, nack);
+      } catch (error) {
+        warn(error);
+      }
+    },
+    dropped(stream, dropped) {
+      try {
+        observer.dropped?.(stream, dropped);
       } catch (error) {
         warn(error);
       }

@@ -159,7 +159,6 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
     try {
       const refusal = this.#session.request(request, this.#parts.clock());
       if (refusal !== undefined) return this.#end(refusal);
-      if (this.#info.group === undefined) this.#join();
     } catch (error) {
       this.#fail(error);
     }
@@ -186,6 +185,8 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
 
   #observe(event: SessionEvent): void {
     const { observer } = this.#parts;
+    // Before the first request is told of, so that observers know whose it is.
+    if (this.#info.group === undefined) this.#join();
     switch (event.kind) {
       case 'request':
         return observer.request(this.#info, { typeUrl: event.typeUrl, kind: event.request });
@@ -195,6 +196,8 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
         return observer.quoted(this.#info, event);
       case 'nacked':
         return observer.nacked(this.#info, event);
+      case 'dropped':
+        return observer.dropped(this.#info, event);
     }
   }
 

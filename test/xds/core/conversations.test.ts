@@ -127,5 +127,7 @@ function tell(event: SessionEvent): string[] {
       return [`holds${mark(event.unconfirmed)} ${event.name}@${event.version}`];
     case 'nacked':
       return [`nack ${event.resources.map(({ name, version }) => `${name}@${version}`).join(' ')}`];
+    case 'dropped':
+      return [];
   }
 }

@@ -1,0 +1,136 @@
+import type { Fleet } from '../telemetry/fleet/fleet.ts';
+import { assess, proxyStates } from '../telemetry/fleet/assess.ts';
+import type { GoneRecord, ProxyRecord } from '../telemetry/fleet/records.ts';
+import { assessRollout } from '../telemetry/fleet/rollout.ts';
+import type { AnyProxyState, ProxyList, ProxySummary } from './fleet-api-types.ts';
+import { presentGone, presentProxy, presentProxyDetail, presentRollout } from './present-fleet.ts';
+import type { FleetContext } from './present-fleet.ts';
+import { errorReply, jsonReply } from './reply.ts';
+import type { Route } from './router.ts';
+
+/** What is answered about proxies from. */
+export interface FleetInput {
+  readonly fleet: Fleet;
+  /** Epoch milliseconds. */
+  readonly wall: () => number;
+}
+
+/** Proxies in a page, where none are asked for, and at most. */
+const pageSize = { usual: 500, most: 2_000 } as const;
+/** Lagging proxies that a rollout names. */
+const mostLagging = 100;
+
+const anyState: readonly AnyProxyState[] = [...proxyStates, 'disconnected'];
+
+interface Filters {
+  readonly mesh: string | undefined;
+  readonly state: AnyProxyState | undefined;
+  /** Part of the node id. */
+  readonly node: string;
+  readonly limit: number;
+  /** Key of the last proxy of the page before. */
+  readonly after: string;
+}
+
+/** Proxies one by one, and how far each mesh's change has come. */
+export function fleetRoutes({ fleet, wall }: FleetInput): readonly Route[] {
+  const contextNow = (): FleetContext => ({ history: fleet.history, now: wall() });
+  return [
+    {
+      method: 'GET',
+      pattern: '/api/v1/proxies',
+      answer: async (_, query) => {
+        const filters = readFilters(query);
+        if (typeof filters === 'string') return errorReply('bad-request', filters);
+        const { connected, gone } = await fleet.look(filters.mesh);
+        const context = contextNow();
+        return jsonReply(
+          filters.state === 'disconnected'
+            ? page([...gone], filters, presentGone)
+            : page(withState(connected, filters, context), filters, (proxy) => presentProxy(proxy, context)),
+        );
+      },
+    },
+    {
+      method: 'GET',
+      pattern: '/api/v1/proxies/{node}',
+      answer: async ([node = ''], query) => {
+        const mesh = query.get('mesh') ?? undefined;
+        const { connected, gone } = await fleet.look(mesh);
+        const found = [...connected].filter((proxy) => proxy.node === node);
+        // One node id in two meshes is rare: the caller says which, or gets the one that came last.
+        const proxy = found.toSorted((a, b) => b.since - a.since)[0];
+        if (proxy !== undefined) return jsonReply(presentProxyDetail(proxy, contextNow()));
+        const left = [...gone].findLast(
+          (other) => other.node === node && (mesh === undefined || other.mesh === mesh),
+        );
+        if (left !== undefined) return jsonReply({ ...presentGone(left), streams: [] });
+        return errorReply('unknown-proxy', `no proxy ${node} is connected, or was lately`);
+      },
+    },
+    {
+      method: 'GET',
+      pattern: '/api/v1/meshes/{mesh}/rollout',
+      answer: async ([mesh = ''], query) => {
+        const { connected } = await fleet.look(mesh);
+        const { history, now } = contextNow();
+        const version = query.get('version') ?? undefined;
+        const rollout = assessRollout(connected, history, { mesh, version, mostLagging, now });
+        if (rollout !== undefined) return jsonReply(presentRollout(rollout, now));
+        const message = `nothing was ever listed for mesh ${mesh}: its proxies, if any, refuse every client`;
+        return errorReply('unknown-mesh', message);
+      },
+    },
+  ];
+}
+
+function readFilters(query: URLSearchParams): Filters | string {
+  const limit = query.get('limit') ?? String(pageSize.usual);
+  if (!/^[1-9]\d{0,5}$/.test(limit)) return 'limit is not a whole number above zero';
+  const given = query.get('state') ?? undefined;
+  const state = anyState.find((known) => known === given);
+  if (given !== undefined && state === undefined) return `state is none of ${anyState.join(', ')}`;
+  return {
+    mesh: query.get('mesh') ?? undefined,
+    state,
+    node: query.get('node') ?? '',
+    limit: Math.min(Number(limit), pageSize.most),
+    after: Buffer.from(query.get('after') ?? '', 'base64url').toString('utf8'),
+  };
+}
+
+function withState(
+  proxies: Iterable<ProxyRecord>,
+  { state }: Filters,
+  { history, now }: FleetContext,
+): readonly ProxyRecord[] {
+  const all = [...proxies];
+  return state === undefined ? all : all.filter((proxy) => assess(proxy, history, now).state === state);
+}
+
+/** Only what is on the page is looked at closely, so that a page costs the same however many there are. */
+function page<Item extends ProxyRecord | GoneRecord>(
+  all: readonly Item[],
+  { mesh, node, limit, after }: Filters,
+  present: (item: Item) => ProxySummary,
+): ProxyList {
+  const fitting = all
+    .filter((item) => (mesh === undefined || item.mesh === mesh) && item.node.includes(node))
+    .map((item): readonly [string, Item] => [keyOf(item), item])
+    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  const start = after === '' ? 0 : fitting.findIndex(([key]) => key > after);
+  const shown = start === -1 ? [] : fitting.slice(start, start + limit);
+  const last = shown.at(-1)?.[0];
+  const isLast = start === -1 || start + limit >= fitting.length || last === undefined;
+  return {
+    proxies: shown.map(([, item]) => present(item)),
+    total: fitting.length,
+    next: isLast ? undefined : Buffer.from(last).toString('base64url'),
+  };
+}
+
+/** Stable from page to page; a stream without a node id has its own number. */
+function keyOf(item: ProxyRecord | GoneRecord): string {
+  const [first] = 'streams' in item ? item.streams : [];
+  return `${item.mesh}\0${item.node}\0${item.node === '' ? (first?.info.id ?? 0) : ''}`;
+}

@@ -1,0 +1,52 @@
+import type { GoneRecord, ProxyRecord } from './records.ts';
+import type { ServedHistory } from './served-history.ts';
+import type { FleetTracker } from './track-fleet.ts';
+
+/** Proxies at one moment. The records live on, so they are to be read before anything else is awaited. */
+export interface FleetLook {
+  readonly connected: Iterable<ProxyRecord>;
+  readonly gone: Iterable<GoneRecord>;
+}
+
+/** All proxies of this server, whichever process serves them, and what they are to have. */
+export interface Fleet {
+  readonly history: ServedHistory;
+  /** The proxies of a mesh, or all of them. */
+  look(mesh?: string): FleetLook | Promise<FleetLook>;
+}
+
+/** The fleet of a server that serves its proxies in this process. */
+export function localFleet({ connected, gone }: FleetTracker, history: ServedHistory): Fleet {
+  return { history, look: (mesh) => ({ connected: connected(mesh), gone: gone() }) };
+}
+
+/** Joins what several processes see: a proxy with streams to two of them is one. */
+export function mergeLooks(looks: readonly FleetLook[]): FleetLook {
+  const connected = new Map<string, ProxyRecord>();
+  let anonymous = 0;
+  for (const look of looks) {
+    for (const proxy of look.connected) {
+      const key = proxy.node === '' ? `\0${(anonymous += 1)}` : `${proxy.mesh}\0${proxy.node}`;
+      const before = connected.get(key);
+      connected.set(key, before === undefined ? proxy : merge(before, proxy));
+    }
+  }
+  // One that left one process may be connected to another.
+  const gone = looks
+    .flatMap((look) => [...look.gone])
+    .filter(({ mesh, node }) => !connected.has(`${mesh}\0${node}`));
+  return { connected: [...connected.values()], gone: gone.sort((a, b) => a.goneAt - b.goneAt) };
+}
+
+function merge(a: ProxyRecord, b: ProxyRecord): ProxyRecord {
+  const [earlier, later] = (a.lastNack?.at ?? 0) <= (b.lastNack?.at ?? 0) ? [a, b] : [b, a];
+  return {
+    node: a.node,
+    mesh: a.mesh,
+    since: Math.min(a.since, b.since),
+    nacks: a.nacks + b.nacks,
+    lastNack: later.lastNack,
+    refused: new Map([...earlier.refused, ...later.refused]),
+    streams: new Set([...a.streams, ...b.streams]),
+  };
+}

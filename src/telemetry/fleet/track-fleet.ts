@@ -1,0 +1,206 @@
+import { secretTypeUrl } from '../../snapshot/publisher.ts';
+import type { Nacked, Outgoing, StreamInfo, XdsObserver } from '../../xds/index.ts';
+import { plainText } from '../plain-text.ts';
+import { createGoneList } from './gone-list.ts';
+import type { GoneLimits } from './gone-list.ts';
+import type { GoneRecord, ProxyRecord, RefusalRecord, SecretRecord, StreamRecord } from './records.ts';
+
+/** Who is connected, and what of it each proxy was sent and has acknowledged. */
+export interface FleetTracker {
+  readonly observer: XdsObserver;
+  /** Connected proxies of a mesh, or of all. The records live on: what is needed later is to be copied. */
+  readonly connected: (mesh?: string) => Iterable<ProxyRecord>;
+  /** The number of them. */
+  readonly count: (mesh: string) => number;
+  /** The same for each mesh that has any. */
+  readonly counts: () => ReadonlyMap<string, number>;
+  /** Those that went away lately, the latest last. */
+  readonly gone: () => Iterable<GoneRecord>;
+}
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+interface Stream extends Mutable<Omit<StreamRecord, 'secrets'>> {
+  readonly proxy: Proxy;
+  readonly secrets: Map<string, Mutable<SecretRecord>>;
+}
+
+interface Proxy extends Mutable<Omit<ProxyRecord, 'streams' | 'refused'>> {
+  readonly key: string;
+  readonly streams: Set<Stream>;
+  readonly refused: Map<string, string>;
+}
+
+/** Longest message of a proxy that is kept. */
+const messageLength = 1_000;
+/** Refused names kept of a proxy; there are two or three. */
+const mostRefused = 100;
+
+/**
+ * Tracks proxies by what is observed on their streams. `now`: epoch milliseconds. A push and its ACK cost a
+ * few look-ups and no allocation, and there is never more kept than the streams themselves hold.
+ */
+export function createFleetTracker(now: () => number, limits?: GoneLimits): FleetTracker {
+  const streams = new Map<StreamInfo, Stream>();
+  const meshes = new Map<string, Map<string, Proxy>>();
+  const left = createGoneList(limits);
+
+  function join(info: StreamInfo): Stream {
+    const mesh = info.group ?? '';
+    // Streams without a node id may be many proxies, so each counts as one.
+    const key = info.nodeId === '' ? `\0${info.id}` : info.nodeId;
+    let proxies = meshes.get(mesh);
+    if (proxies === undefined) meshes.set(mesh, (proxies = new Map<string, Proxy>()));
+    const since = now();
+    let proxy = proxies.get(key);
+    if (proxy === undefined) {
+      const before = left.take(mesh, key);
+      proxy = {
+        key,
+        node: info.nodeId,
+        mesh,
+        since,
+        nacks: before?.nacks ?? 0,
+        lastNack: before?.lastNack,
+        refused: new Map(before?.refused),
+        streams: new Set(),
+      };
+      proxies.set(key, proxy);
+    }
+    const stream: Stream = { info, since, awaiting: false, secrets: new Map(), proxy };
+    proxy.streams.add(stream);
+    streams.set(info, stream);
+    return stream;
+  }
+
+  function leave(stream: Stream): void {
+    const { proxy, info } = stream;
+    streams.delete(info);
+    proxy.streams.delete(stream);
+    if (proxy.streams.size > 0) return;
+    const proxies = meshes.get(proxy.mesh);
+    proxies?.delete(proxy.key);
+    if (proxies?.size === 0) meshes.delete(proxy.mesh);
+    const { key, node, mesh, since, nacks, lastNack, refused } = proxy;
+    const { address, userAgent } = info;
+    left.add(key, { node, mesh, since, nacks, lastNack, refused, goneAt: now(), address, userAgent });
+  }
+
+  function sent(stream: Stream, { resources, removed }: Outgoing): void {
+    stream.awaiting = false;
+    const at = now();
+    for (const { name, version } of resources) {
+      const secret = secretOf(stream, name);
+      secret.sent = version;
+      secret.sentAt = at;
+    }
+    for (const name of removed) {
+      const secret = stream.secrets.get(name);
+      if (secret !== undefined) secret.sent = undefined;
+    }
+  }
+
+  function accept(
+    stream: Stream,
+    name: string,
+    version: string | undefined,
+    unconfirmed: boolean,
+    quoted: boolean,
+  ): void {
+    const { secrets, proxy } = stream;
+    // Told that there is none, and took it.
+    if (version === undefined) return void secrets.delete(name);
+    // An Envoy acknowledges refused bytes when they come again, and keeps the old ones in force.
+    if (unconfirmed) return noteRefused(proxy, name, version);
+    if (proxy.refused.size > 0 && proxy.refused.get(name) === version) proxy.refused.delete(name);
+    const secret = secretOf(stream, name);
+    const at = now();
+    secret.ackMs = quoted || secret.sent !== version ? undefined : Math.max(0, at - secret.sentAt);
+    secret.acked = version;
+    secret.ackedAt = at;
+  }
+
+  function refuse({ proxy }: Stream, { resources, code, message }: Nacked): void {
+    proxy.nacks += 1;
+    const { name = '', version } = resources[0] ?? {};
+    const record: RefusalRecord = {
+      at: now(),
+      name,
+      version,
+      code,
+      message: plainText(message, messageLength),
+    };
+    proxy.lastNack = record;
+    for (const resource of resources) {
+      if (resource.version !== undefined) noteRefused(proxy, resource.name, resource.version);
+    }
+  }
+
+  function drop(stream: Stream, name: string): void {
+    const { secrets, proxy } = stream;
+    secrets.delete(name);
+    if (proxy.refused.size === 0) return;
+    // What it no longer asks for, it need not accept.
+    if (!proxy.streams.values().some((other) => other.secrets.has(name))) proxy.refused.delete(name);
+  }
+
+  const observer: XdsObserver = {
+    request: (info, { typeUrl, kind }) => {
+      const stream = streams.get(info) ?? join(info);
+      // Until it is answered for the first time, a proxy has nothing.
+      if (kind === 'initial' && typeUrl === secretTypeUrl) stream.awaiting = true;
+    },
+    streamClosed: (info) => {
+      const stream = streams.get(info);
+      if (stream !== undefined) leave(stream);
+    },
+    response: (info, response) => {
+      const stream = response.typeUrl === secretTypeUrl ? streams.get(info) : undefined;
+      if (stream !== undefined) sent(stream, response);
+    },
+    acked: (info, { typeUrl, name, version, unconfirmed }) => {
+      const stream = typeUrl === secretTypeUrl ? streams.get(info) : undefined;
+      if (stream !== undefined) accept(stream, name, version, unconfirmed, false);
+    },
+    quoted: (info, { typeUrl, name, version, unconfirmed }) => {
+      const stream = typeUrl === secretTypeUrl ? streams.get(info) : undefined;
+      if (stream === undefined) return;
+      stream.awaiting = false;
+      accept(stream, name, version, unconfirmed, true);
+    },
+    nacked: (info, nack) => {
+      const stream = nack.typeUrl === secretTypeUrl ? streams.get(info) : undefined;
+      if (stream !== undefined) refuse(stream, nack);
+    },
+    dropped: (info, { typeUrl, name }) => {
+      const stream = typeUrl === secretTypeUrl ? streams.get(info) : undefined;
+      if (stream !== undefined) drop(stream, name);
+    },
+  };
+
+  return {
+    observer,
+    connected: (mesh) =>
+      mesh === undefined
+        ? meshes.values().flatMap((proxies) => proxies.values())
+        : (meshes.get(mesh)?.values() ?? []),
+    count: (mesh) => meshes.get(mesh)?.size ?? 0,
+    counts: () => new Map(meshes.entries().map(([mesh, proxies]) => [mesh, proxies.size])),
+    gone: () => left.list(now()),
+  };
+}
+
+function secretOf({ secrets }: Stream, name: string): Mutable<SecretRecord> {
+  let secret = secrets.get(name);
+  if (secret === undefined) {
+    secret = { sent: undefined, sentAt: 0, acked: undefined, ackedAt: 0, ackMs: undefined };
+    secrets.set(name, secret);
+  }
+  return secret;
+}
+
+function noteRefused({ refused }: Proxy, name: string, version: string): void {
+  refused.delete(name);
+  refused.set(name, version);
+  if (refused.size > mostRefused) refused.delete(refused.keys().next().value ?? '');
+}

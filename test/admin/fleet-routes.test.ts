@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { ProxyDetail, ProxyList, RolloutDetail } from '../../src/admin/fleet-api-types.ts';
+import { fleetRoutes } from '../../src/admin/fleet-routes.ts';
+import { route } from '../../src/admin/router.ts';
+import { localFleet } from '../../src/telemetry/fleet/fleet.ts';
+import { scene, statesOf, streamOf } from '../telemetry/fleet/scene.ts';
+
+/** A fleet with routes to it. */
+function served() {
+  const all = scene();
+  const routes = fleetRoutes({ fleet: localFleet(all.tracker, all.history), wall: all.now });
+  const get = (path: string) => route(routes, 'GET', path);
+  const json = async (path: string): Promise<unknown> => JSON.parse((await get(path)).body);
+  return {
+    ...all,
+    status: async (path: string) => (await get(path)).status,
+    list: async (query = '') => (await json(`/api/v1/proxies${query}`)) as ProxyList,
+    detail: async (node: string) => (await json(`/api/v1/proxies/${node}`)) as ProxyDetail,
+    rollout: async (mesh: string) => (await json(`/api/v1/meshes/${mesh}/rollout`)) as RolloutDetail,
+  };
+}
+
+function nodesOf({ proxies }: ProxyList): readonly string[] {
+  return proxies.map(({ node }) => node);
+}
+
+describe('the list of proxies', () => {
+  const all = served();
+  const { publish, asks, quotes, sent, refuses, leaves, status, list, detail, rollout } = all;
+  publish(statesOf({ ALL: 'v1' }));
+  publish(statesOf({ ALL: 'w1' }, 'other'));
+  const proxies = ['a1', 'a2', 'b1', 'b2'].map((node, index) => streamOf(index, node));
+  for (const proxy of [...proxies, streamOf(9, 'a1', 'other')]) asks(proxy);
+  const [a1, a2, b1, b2] = proxies;
+  quotes(a1!, 'v1');
+  sent(a2!, 'v1');
+  refuses(a2!, 'v1', 'cannot load it');
+  leaves(b2!);
+  assert.ok(b1);
+
+  const cases: readonly (readonly [string, readonly string[]])[] = [
+    ['', ['a1', 'a2', 'b1', 'a1']],
+    ['?mesh=default', ['a1', 'a2', 'b1']],
+    ['?mesh=nowhere', []],
+    ['?state=synced', ['a1']],
+    ['?state=pending', ['b1', 'a1']],
+    ['?state=refused', ['a2']],
+    ['?state=stale', []],
+    ['?state=disconnected', ['b2']],
+    ['?state=disconnected&mesh=other', []],
+    ['?node=a', ['a1', 'a2', 'a1']],
+    ['?node=a&mesh=default&state=synced', ['a1']],
+  ];
+  for (const [query, nodes] of cases) {
+    it(`of ${query === '' ? 'all' : query} is ${nodes.join(' ') || 'empty'}`, async () => {
+      const body = await list(query);
+      assert.deepEqual([nodesOf(body), body.total], [nodes, nodes.length]);
+    });
+  }
+
+  it('comes in pages that leave nothing out', async () => {
+    const seen: string[] = [];
+    let after: string | undefined;
+    do {
+      const body: ProxyList = await list(`?limit=1${after === undefined ? '' : `&after=${after}`}`);
+      assert.equal(body.proxies.length, 1);
+      seen.push(...body.proxies.map(({ mesh, node }) => `${mesh}/${node}`));
+      after = body.next;
+    } while (after !== undefined);
+    assert.deepEqual(seen, ['default/a1', 'default/a2', 'default/b1', 'other/a1']);
+  });
+
+  for (const query of ['limit=0', 'limit=x', 'state=happy']) {
+    it(`refuses ${query}`, async () => assert.equal(await status(`/api/v1/proxies?${query}`), 400));
+  }
+
+  it('says of each what it is served, what it has, and why it refused', async () => {
+    const body = await detail('a2');
+    assert.deepEqual(
+      [body.state, body.version, body.servedVersion, body.nacks, body.lastNack?.message, body.transports],
+      ['refused', undefined, 'v1', 1, 'cannot load it', ['delta ADS']],
+    );
+    assert.deepEqual(
+      body.streams.map(({ secrets }) => secrets),
+      [[{ name: 'ALL', sentVersion: 'v1', sentAt: body.connectedAt, servedVersion: 'v1' }]],
+    );
+  });
+
+  it('finds a node id in the mesh that is named', async () => {
+    const body = await detail('a1?mesh=other');
+    assert.deepEqual([body.mesh, body.state], ['other', 'pending']);
+  });
+
+  it('knows one that left, and none that was never there', async () => {
+    const body = await detail('b2');
+    assert.equal(body.state, 'disconnected');
+    assert.equal(await status('/api/v1/proxies/z'), 404);
+  });
+
+  it('has a roll-out for each mesh that is listed', async () => {
+    const body = await rollout('default');
+    assert.deepEqual(body.proxies, { connected: 3, synced: 1, pending: 1, stale: 0, refused: 1 });
+    assert.deepEqual(
+      body.lagging.map(({ node, state, message }) => [node, state, message]),
+      [
+        ['a2', 'refused', 'cannot load it'],
+        ['b1', 'pending', undefined],
+      ],
+    );
+    assert.equal(body.converged, false);
+    assert.equal(await status('/api/v1/meshes/nowhere/rollout'), 404);
+  });
+});
+
+describe('2,000 proxies', () => {
+  it('are answered for within 100 ms, page by page or counted', async () => {
+    const { publish, asks, sent, acks, list, rollout } = served();
+    publish(statesOf({ ALL: 'v1', system_trust_bundle: 's1' }));
+    for (let id = 0; id < 2_000; id += 1) {
+      const proxy = streamOf(id);
+      asks(proxy);
+      for (const [name, version] of [
+        ['ALL', 'v1'],
+        ['system_trust_bundle', 's1'],
+      ] as const) {
+        sent(proxy, version, name);
+        if (id % 2 === 0) acks(proxy, version, name);
+      }
+    }
+    const timed = async <Body>(question: () => Promise<Body>): Promise<{ body: Body; ms: number }> => {
+      const times: number[] = [];
+      for (;;) {
+        const start = performance.now();
+        const body = await question();
+        times.push(performance.now() - start);
+        // The median: the machine does other things too.
+        if (times.length === 7) return { body, ms: times.toSorted((a, b) => a - b)[3]! };
+      }
+    };
+    const page = await timed(() => list('?state=pending'));
+    const whole = await timed(() => rollout('default'));
+    assert.deepEqual([page.body.total, page.body.proxies.length], [1_000, 500]);
+    assert.deepEqual([whole.body.proxies.synced, whole.body.lagging.length], [1_000, 100]);
+    assert.ok(page.ms < 100, `a page took ${page.ms} ms`);
+    assert.ok(whole.ms < 100, `a roll-out took ${whole.ms} ms`);
+  });
+});
