@@ -2,16 +2,28 @@ import { request as requestPlain } from 'node:http';
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { request as requestTls } from 'node:https';
 import { text } from 'node:stream/consumers';
-import type { ApiError } from '../admin/api-types.ts';
+import type { ApiError, ApiErrorCode } from '../admin/api-types.ts';
 import { CommandError, exitCode } from './exit-code.ts';
 import type { ServerAccess } from './server-options.ts';
 
 /** Milliseconds after which a server that does not answer counts as not reachable. */
 const patience = 10_000;
 
+/** What a server answered instead of what it was asked. */
+export class AnswerError extends CommandError {
+  /** Undefined where the answer is not this API's. */
+  readonly apiCode: ApiErrorCode | undefined;
+
+  constructor(server: string, reason: string, apiCode: ApiErrorCode | undefined) {
+    super(exitCode.negative, `${server} answers: ${reason}`);
+    this.apiCode = apiCode;
+  }
+}
+
 /**
  * Asks a running server's admin API and returns the JSON that it answers.
- * @throws {CommandError} (unreachable) where no server answers; (negative) where it answers with an error.
+ * @throws {CommandError} (unreachable) where no server answers.
+ * @throws {AnswerError} where it answers with an error.
  */
 export async function askServer(
   server: ServerAccess,
@@ -23,8 +35,8 @@ export async function askServer(
     throw new CommandError(exitCode.unreachable, `no server answers at ${server.name}: ${causeOf(error)}`);
   });
   if (status >= 200 && status < 300 && answer !== undefined) return answer;
-  const reason = isApiError(answer) ? answer.error.message : `status ${status} without an explanation`;
-  throw new CommandError(exitCode.negative, `${server.name} answers: ${reason}`);
+  if (isApiError(answer)) throw new AnswerError(server.name, answer.error.message, answer.error.code);
+  throw new AnswerError(server.name, `status ${status} without an explanation`, undefined);
 }
 
 async function exchange(

@@ -82,7 +82,11 @@ const table = {
   ca: ['--ca <file>', 'authorities of the certificate of the server (PEM)'],
   clientCert: ['--client-cert <file>', 'certificate to show to the server (PEM)'],
   clientKey: ['--client-key <file>', 'private key of it (PEM)'],
-  mesh: ['--mesh <name>', 'the mesh to print; the default mesh if not given'],
+  mesh: ['--mesh <name>', 'the mesh that a command is about'],
+  state: ['--state <state>', 'only proxies that are synced, pending, stale, refused or disconnected'],
+  watch: ['-w, --watch', 'go on, and print again what changes'],
+  version: ['--version <version>', 'the version of the mesh to wait for; else the one that is served'],
+  timeout: ['--timeout <duration>', 'how long to wait', '5m'],
   strict: ['--strict', 'exit 1 on warnings as well'],
   output: ['-o, --output <format>', 'table (or text), wide, json or yaml', 'table'],
   logLevel: ['--log-level <level>', 'debug, info, warn or error', 'info'],
@@ -109,11 +113,13 @@ const parsers: Partial<Record<FlagName, (text: string) => unknown>> = {
   keepalive: parseDuration,
   keepaliveTimeout: parseDuration,
   maxConnectionAge: parseDuration,
+  timeout: parseDuration,
   workers: parseWorkers,
   cacheBytes: parseCount,
 };
 
 const choices: Partial<Record<FlagName, readonly string[]>> = {
+  state: ['synced', 'pending', 'stale', 'refused', 'disconnected'],
   logLevel: ['debug', 'info', 'warn', 'error'],
   logFormat: ['json', 'pretty', 'auto'],
 };

@@ -42,7 +42,8 @@ export function writeOutput(
   io.stdout.write(formatOutput(format, data, () => people(styleOf(io, format))));
 }
 
-function formatOutput(format: OutputFormat, data: object, people: () => string): string {
+/** The same as text. */
+export function formatOutput(format: OutputFormat, data: object, people: () => string): string {
   switch (format) {
     case 'json':
       return `${JSON.stringify(data, null, 2)}\n`;

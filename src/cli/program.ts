@@ -4,8 +4,10 @@ import { CommandError, exitCode } from './exit-code.ts';
 import { addGuardCommand } from './guard-command.ts';
 import { readEnvironment } from './flags.ts';
 import type { CommandIo } from './io.ts';
+import { addProxyStatusCommand } from './proxy-status-command.ts';
 import { addServeCommand } from './serve-command.ts';
 import { addValidateCommand } from './validate-command.ts';
+import { addWaitCommand } from './wait-command.ts';
 import { addWorkerCommand } from './worker-command.ts';
 import { version } from './version.ts';
 
@@ -17,6 +19,8 @@ export async function runProgram(io: CommandIo): Promise<number> {
       'Trust bundles for Envoy: MeshTrust resources in, SPIFFE validation contexts out, over SDS and ADS.',
     )
     .version(version)
+    // So that a command can have an option of a name that the program itself has: `--version`.
+    .enablePositionalOptions()
     .exitOverride()
     .hook('preAction', (_, command) => readEnvironment(command, io.env))
     .configureOutput({
@@ -30,6 +34,8 @@ export async function runProgram(io: CommandIo): Promise<number> {
   addValidateCommand(program, io, done);
   addBundleCommand(program, io, done);
   addGuardCommand(program, io, done);
+  addProxyStatusCommand(program, io, done);
+  addWaitCommand(program, io, done);
   addWorkerCommand(program, io, done);
   try {
     await program.parseAsync(io.args, { from: 'user' });

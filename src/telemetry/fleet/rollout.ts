@@ -58,7 +58,8 @@ export function assessRollout(
     if (held !== undefined) holding.set(held, (holding.get(held) ?? 0) + 1);
     convergedAt = Math.max(convergedAt, lastAckAt(proxy));
     if (isAtLeast(held, asked, versions)) has += 1;
-    else if (lagging.length < mostLagging) lagging.push({ proxy, ...assessment });
+    // Nobody lags behind what is not served yet.
+    else if (asked !== undefined && lagging.length < mostLagging) lagging.push({ proxy, ...assessment });
   }
   return {
     mesh,

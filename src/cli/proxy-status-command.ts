@@ -1,0 +1,137 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Command } from 'commander';
+import type { AnyProxyState, ProxyDetail, ProxyList } from '../admin/fleet-api-types.ts';
+import { counted } from '../telemetry/describe-change.ts';
+import { AnswerError, askServer } from './ask-server.ts';
+import { CommandError, exitCode } from './exit-code.ts';
+import { flag } from './flags.ts';
+import type { CommandIo } from './io.ts';
+import { formatOutput, styleOf } from './output.ts';
+import type { OutputFormat } from './output.ts';
+import { renderProxies, renderProxy } from './proxy-table.ts';
+import type { ServerProxy } from './proxy-table.ts';
+import { addServerOptions, serverAccess } from './server-options.ts';
+import type { ServerAccess, ServerOptions } from './server-options.ts';
+
+interface ProxyStatusOptions extends ServerOptions {
+  readonly mesh?: string;
+  readonly state?: AnyProxyState;
+  readonly watch?: boolean;
+  readonly output: OutputFormat;
+}
+
+/** How often a watch asks, ms. */
+const watchMs = 1_000;
+
+/** `meshtrust proxy-status`: who is connected, and who has acknowledged what is served. */
+export function addProxyStatusCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
+  const command = program
+    .command('proxy-status')
+    .alias('ps')
+    .description('the connected proxies of running servers, and what each has acknowledged')
+    .argument('[node]', 'node id of one proxy, for all that is known of it')
+    .addOption(flag('mesh'))
+    .addOption(flag('state'))
+    .addOption(flag('watch'))
+    .addOption(flag('output'));
+  addServerOptions(command).action(async (node: string | undefined, options: ProxyStatusOptions) => {
+    const servers = await serverAccess(options);
+    const show = node === undefined ? showAll : showOne(node);
+    await (options.watch === true ? watch : once)(io, () => show(io, servers, options));
+    done(exitCode.ok);
+  });
+}
+
+/** Data for stdout, and a sentence about it for stderr. */
+interface Shown {
+  readonly data: string;
+  readonly talk: string;
+}
+
+type Show = (io: CommandIo, servers: readonly ServerAccess[], options: ProxyStatusOptions) => Promise<Shown>;
+
+async function once(io: CommandIo, show: () => Promise<Shown>): Promise<void> {
+  const { data, talk } = await show();
+  io.stdout.write(data);
+  io.stderr.write(talk);
+}
+
+/** Prints what changed until it is interrupted; a terminal is cleared before. */
+async function watch(io: CommandIo, show: () => Promise<Shown>): Promise<void> {
+  const clear = 'isTTY' in io.stdout && io.stdout.isTTY === true ? '\u001b[H\u001b[J' : '';
+  let before: string | undefined;
+  while (!io.signal.aborted) {
+    const shown = await show();
+    if (shown.data !== before) await once(io, async () => ({ ...shown, data: `${clear}${shown.data}` }));
+    before = shown.data;
+    // The only thing that ends it early is the signal.
+    await delay(watchMs, undefined, { signal: io.signal }).catch(() => undefined);
+  }
+}
+
+const showAll: Show = async (io, servers, options) => {
+  const lists = await Promise.all(servers.map((server) => proxiesOf(server, options, io.signal)));
+  const proxies = lists.flat();
+  const { output } = options;
+  const data = formatOutput(output, { proxies }, () =>
+    renderProxies(proxies, { ...styleOf(io, output), now: Date.now(), servers: servers.length }),
+  );
+  return { data, talk: `${summary(proxies)}\n` };
+};
+
+function showOne(node: string): Show {
+  return async (io, servers, { mesh, output }) => {
+    const query = mesh === undefined ? '' : `?mesh=${encodeURIComponent(mesh)}`;
+    const path = `/api/v1/proxies/${encodeURIComponent(node)}${query}`;
+    const found = await Promise.all(servers.map((server) => detailOf(server, path, io.signal)));
+    const proxies = found.flatMap((proxy) => proxy ?? []);
+    if (proxies.length === 0) {
+      const where = servers.map(({ name }) => name).join(', ');
+      throw new CommandError(
+        exitCode.negative,
+        `no proxy ${node} is connected to ${where}, or was lately; it is not told anything there`,
+      );
+    }
+    const style = styleOf(io, output);
+    const people = (): string => proxies.map((proxy) => renderProxy(proxy, style, Date.now())).join('\n');
+    return { data: formatOutput(output, { proxies }, people), talk: '' };
+  };
+}
+
+async function detailOf(
+  server: ServerAccess,
+  path: string,
+  signal: AbortSignal,
+): Promise<ServerProxy<ProxyDetail> | undefined> {
+  try {
+    const detail = (await askServer(server, 'GET', path, signal)) as ProxyDetail;
+    return { ...detail, server: server.name };
+  } catch (error) {
+    if (error instanceof AnswerError && error.apiCode === 'unknown-proxy') return undefined;
+    throw error;
+  }
+}
+
+async function proxiesOf(
+  server: ServerAccess,
+  { mesh, state }: ProxyStatusOptions,
+  signal: AbortSignal,
+): Promise<readonly ServerProxy[]> {
+  const proxies: ServerProxy[] = [];
+  let after: string | undefined;
+  do {
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries({ mesh, state, after }))
+      if (value !== undefined) query.set(name, value);
+    const list = (await askServer(server, 'GET', `/api/v1/proxies?${query.toString()}`, signal)) as ProxyList;
+    proxies.push(...list.proxies.map((proxy) => ({ ...proxy, server: server.name })));
+    after = list.next;
+  } while (after !== undefined);
+  return proxies;
+}
+
+function summary(proxies: readonly ServerProxy[]): string {
+  const states = Map.groupBy(proxies, ({ state }) => state);
+  const parts = [...states].map(([state, some]) => `${some.length} ${state}`);
+  return `${counted(proxies.length, 'proxy')}${parts.length > 0 ? `: ${parts.join(', ')}` : ''}`;
+}

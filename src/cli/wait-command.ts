@@ -1,0 +1,129 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Command } from 'commander';
+import type { RolloutDetail } from '../admin/fleet-api-types.ts';
+import { plainText } from '../telemetry/plain-text.ts';
+import { AnswerError, askServer } from './ask-server.ts';
+import { CommandError, exitCode } from './exit-code.ts';
+import { flag } from './flags.ts';
+import type { CommandIo } from './io.ts';
+import { formatDuration, renderTable, writeOutput } from './output.ts';
+import type { Column, OutputFormat } from './output.ts';
+import { shortVersion, toneOf } from './proxy-table.ts';
+import { addServerOptions, serverAccess } from './server-options.ts';
+import type { ServerAccess, ServerOptions } from './server-options.ts';
+import { describeWait, judgeWait } from './wait-state.ts';
+import type { ServerRollout, ServerState, WaitState } from './wait-state.ts';
+
+interface WaitOptions extends ServerOptions {
+  readonly mesh?: string;
+  readonly version?: string;
+  readonly timeout: number;
+  readonly output: OutputFormat;
+}
+
+/** How often servers are asked, ms. */
+const askMs = 200;
+/** Longest line of talk. */
+const lineLength = 2_000;
+
+/** `meshtrust wait`: returns when all connected proxies of all servers have acknowledged what is served. */
+export function addWaitCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
+  const command = program
+    .command('wait')
+    .description('wait until all connected proxies of a mesh have acknowledged what is served, or a version')
+    .addOption(flag('mesh'))
+    .addOption(flag('version'))
+    .addOption(flag('timeout'))
+    .addOption(flag('output'));
+  addServerOptions(command).action(async (options: WaitOptions) => {
+    const { mesh, output, timeout } = options;
+    if (mesh === undefined) throw new CommandError(exitCode.usage, 'say which mesh to wait for: --mesh NAME');
+    const { state, answers } = await waitFor(io, await serverAccess(options), { ...options, mesh });
+    writeOutput(io, output, state, (style) =>
+      state.done
+        ? renderTable(serverColumns, state.servers, style)
+        : renderTable(laggingColumns, state.lagging, style),
+    );
+    if (!state.done) {
+      const gone = answers.find((answer) => answer.kind === 'unreachable');
+      const text = `timed out after ${formatDuration(timeout)}: ${describeWait(state)}`;
+      throw new CommandError(
+        gone === undefined ? exitCode.timeout : exitCode.unreachable,
+        plainText(text, lineLength),
+      );
+    }
+    done(exitCode.ok);
+  });
+}
+
+const serverColumns: readonly Column<ServerState>[] = [
+  { title: 'SERVER', value: ({ server }) => server },
+  { title: 'VERSION', value: ({ version }) => shortVersion(version) },
+  { title: 'PROXIES', value: ({ acked, connected }) => `${acked}/${connected}` },
+];
+
+const laggingColumns: readonly Column<WaitState['lagging'][number]>[] = [
+  { title: 'NODE', value: ({ node }) => node },
+  { title: 'STATE', value: ({ state }) => state, tone: ({ state }) => toneOf(state) },
+  {
+    title: 'BEHIND',
+    value: ({ behindSeconds }) => (behindSeconds === undefined ? '' : formatDuration(behindSeconds * 1000)),
+  },
+  { title: 'ADDRESS', value: ({ address }) => address },
+  { title: 'SERVER', value: ({ server }) => server, wide: true },
+  { title: 'MESSAGE', value: ({ message }) => message ?? '' },
+];
+
+interface Waited {
+  readonly state: WaitState;
+  readonly answers: readonly ServerRollout[];
+}
+
+/** Asks until all have it or the time is up. What it waits for is said on stderr whenever that changes. */
+async function waitFor(
+  io: CommandIo,
+  servers: readonly ServerAccess[],
+  { mesh, version, timeout }: WaitOptions & { readonly mesh: string },
+): Promise<Waited> {
+  const deadline = performance.now() + timeout;
+  const query = version === undefined ? '' : `?version=${encodeURIComponent(version)}`;
+  const path = `/api/v1/meshes/${encodeURIComponent(mesh)}/rollout${query}`;
+  let said = '';
+  for (let round = 0; ; round += 1) {
+    const answers = await Promise.all(
+      servers.map((server) => rolloutOf(server, path, io.signal, round === 0, version !== undefined)),
+    );
+    const state = judgeWait(mesh, version, answers);
+    const line = plainText(describeWait(state), lineLength);
+    if (line !== said) io.stderr.write(`${line}\n`);
+    said = line;
+    const left = deadline - performance.now();
+    if (state.done || left <= 0) return { state, answers };
+    await delay(Math.min(askMs, left), undefined, { signal: io.signal }).catch(() => undefined);
+    if (io.signal.aborted) throw new CommandError(exitCode.negative, 'interrupted');
+  }
+}
+
+/**
+ * A server that cannot be reached at first is a mistake in the command; one that goes away later may be
+ * restarting. A mesh that nothing is listed for can only come to be if a version of it is waited for.
+ */
+async function rolloutOf(
+  { name, ...access }: ServerAccess,
+  path: string,
+  signal: AbortSignal,
+  isFirst: boolean,
+  mayAppear: boolean,
+): Promise<ServerRollout> {
+  try {
+    const rollout = (await askServer({ name, ...access }, 'GET', path, signal)) as RolloutDetail;
+    return { kind: 'rollout', server: name, rollout };
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    if (error instanceof AnswerError && error.apiCode === 'unknown-mesh' && mayAppear) {
+      return { kind: 'unlisted', server: name };
+    }
+    if (error.code !== exitCode.unreachable || isFirst) throw error;
+    return { kind: 'unreachable', server: name, reason: error.message };
+  }
+}

@@ -1,0 +1,17 @@
+import { fleetRoutes } from '../../src/admin/fleet-routes.ts';
+import { createHttpEdge } from '../../src/admin/http-edge.ts';
+import { localFleet } from '../../src/telemetry/fleet/fleet.ts';
+import { scene } from '../telemetry/fleet/scene.ts';
+
+/** A scene of proxies behind the admin API, on a port of its own. */
+export async function fleetServer() {
+  const all = scene();
+  const edge = createHttpEdge({
+    routes: fleetRoutes({ fleet: localFleet(all.tracker, all.history), wall: all.now }),
+    onError: (error) => {
+      throw error;
+    },
+  });
+  const url = `http://${await edge.listen('127.0.0.1:0')}`;
+  return { ...all, url, [Symbol.asyncDispose]: () => edge.close() };
+}
