@@ -22,6 +22,7 @@ export interface EnvoyOptions
 /** A running Envoy. */
 export interface Envoy extends EnvoyAdmin, AsyncDisposable {
   readonly nodeId: string;
+  readonly pid: number;
   /** Port of the listener of each secret name, in their order. */
   readonly ports: readonly number[];
   /** Port of the only or first listener. */
@@ -97,6 +98,7 @@ export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
     return {
       ...admin,
       nodeId,
+      pid: child.pid,
       ports,
       port: ports[0] ?? 0,
       log: child.stderr,
