@@ -1,5 +1,7 @@
 import { isLoopback, parseListenAddress } from '../net/listen-address.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { isProtected, unprotected } from './access.ts';
+import type { AdminAccess } from './access.ts';
 import { apiRoutes } from './api-routes.ts';
 import type { ApiInput } from './api-routes.ts';
 import { createHttpEdge } from './http-edge.ts';
@@ -9,24 +11,26 @@ import type { ProbeInput } from './probe-routes.ts';
 
 export interface AdminServerInput extends ProbeInput, ApiInput {
   readonly log: Logger;
+  readonly access?: AdminAccess | undefined;
 }
 
-/** Probes, metrics and the admin API. There is no authentication: it belongs on loopback addresses. */
+/** Whether an admin API may listen at an address: others may only reach one that is protected. */
+export function mayListen(address: string, access: AdminAccess): boolean {
+  return isLoopback(parseListenAddress(address)) || isProtected(access);
+}
+
+/** Probes, metrics and the admin API. */
 export function createAdminServer(input: AdminServerInput): HttpEdge {
-  const { log } = input;
+  const { log, access = {} } = input;
   const edge = createHttpEdge({
     routes: [...probeRoutes(input), ...apiRoutes(input)],
     onError: (error) => log.error({ event: 'admin-failed', err: error }, 'an admin request failed'),
+    access,
   });
   return {
     ...edge,
     async listen(address) {
-      if (!isLoopback(parseListenAddress(address))) {
-        log.warn(
-          { event: 'admin-exposed', address },
-          `the admin API is open to everybody who can reach ${address}: it has neither TLS nor authentication`,
-        );
-      }
+      if (!mayListen(address, access)) throw new Error(`${address}: ${unprotected}`);
       return edge.listen(address);
     },
   };

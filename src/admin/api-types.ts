@@ -126,6 +126,7 @@ export type ApiErrorCode =
   | 'internal'
   | 'method-not-allowed'
   | 'not-found'
+  | 'unauthorized'
   | 'unknown-mesh'
   | 'unknown-proxy'
   | 'wrong-host';

@@ -1,12 +1,14 @@
-import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { formatListenAddress, isLoopback, parseListenAddress } from '../net/listen-address.ts';
 import { removeStaleSocket } from '../net/stale-socket.ts';
+import { refuseCaller } from './access.ts';
+import type { AdminAccess } from './access.ts';
 import { errorReply } from './reply.ts';
 import type { Reply } from './reply.ts';
 import { refuseRequest } from './request-guard.ts';
 import { route } from './router.ts';
 import type { Route } from './router.ts';
+import { createSecureServer } from './secure-server.ts';
 
 /** An HTTP server over a table of routes. */
 export interface HttpEdge extends AsyncDisposable {
@@ -14,12 +16,16 @@ export interface HttpEdge extends AsyncDisposable {
   listen(address: string): Promise<string>;
   /** Stops listening, lets answers in progress go out, and closes every connection. */
   close(): Promise<void>;
+  /** Takes renewed TLS files for new connections. */
+  renewTls(): void;
 }
 
 export interface HttpEdgeOptions {
   readonly routes: readonly Route[];
   /** Told of what an answer threw; the client gets `internal`. */
   readonly onError: (error: unknown) => void;
+  /** Default: everybody, over plain HTTP. */
+  readonly access?: AdminAccess | undefined;
 }
 
 // Every request fits into its headers, and every answer is made at once.
@@ -27,15 +33,17 @@ const limits = { headersTimeout: 5000, requestTimeout: 10_000, keepAliveTimeout:
 const maxConnections = 256;
 
 /** Makes a server that has no state but its connections. */
-export function createHttpEdge({ routes, onError }: HttpEdgeOptions): HttpEdge {
+export function createHttpEdge({ routes, onError, access = {} }: HttpEdgeOptions): HttpEdge {
   let checkHost = true;
-  const server = createServer({ ...limits, connectionsCheckingInterval: 1000 }, (request, response) => {
-    void respond(request, response);
-  });
+  const { server, renew } = createSecureServer(
+    access,
+    { ...limits, connectionsCheckingInterval: 1000 },
+    (request, response) => void respond(request, response),
+  );
   server.maxConnections = maxConnections;
 
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const refusal = refuseRequest(request.headers, checkHost);
+    const refusal = refuseRequest(request.headers, checkHost) ?? refuseCaller(request, access);
     write(response, refusal ?? (await answer(request)), refusal !== undefined);
   }
 
@@ -80,6 +88,7 @@ export function createHttpEdge({ routes, onError }: HttpEdgeOptions): HttpEdge {
         : formatListenAddress(address);
     },
     close,
+    renewTls: renew,
     [Symbol.asyncDispose]: close,
   };
 }

@@ -7,6 +7,9 @@ export interface ServeOptions {
   /** `HOST:PORT` or `unix:PATH`. */
   readonly xdsListen: string;
   readonly adminListen: string;
+  /** Beyond loopback it must be there, and the token file or a client authority with it. */
+  readonly adminTls?: TlsFiles | undefined;
+  readonly adminTokenFile?: string | undefined;
   readonly probeListen?: string | undefined;
   readonly defaultMesh: string;
   readonly rootTrustDomain?: string | undefined;

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import { createAdminServer, createProbeServer } from '../admin/admin-server.ts';
+import type { HttpEdge } from '../admin/http-edge.ts';
 import type { BundlePolicy } from '../bundle/trust-bundle.ts';
 import { createLedger } from '../ledger/ledger.ts';
 import { createMeshBuilder } from '../snapshot/mesh-builder.ts';
@@ -10,6 +11,7 @@ import type { Logger } from '../telemetry/log.ts';
 import { countStates } from '../telemetry/fleet/rollout.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { createAnchorReader } from '../x509/anchor-reader.ts';
+import { followAdminAccess } from './admin-access.ts';
 import { systemClock } from './clock.ts';
 import { followDistrustFile } from './distrust-file.ts';
 import { startFront } from './front.ts';
@@ -112,8 +114,10 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
   await restore(lastGood, pipeline, new Set(sources.map(({ name }) => name)), log);
 
   const edgeInput = { view, metrics, log, draining: () => signal.aborted, now: systemClock.monotonic };
-  const admin = createAdminServer({
+  const { access } = cleanup.use(await followAdminAccess(options, log, () => admin.renewTls()));
+  const admin: HttpEdge = createAdminServer({
     ...edgeInput,
+    access,
     proxies: (mesh) => front.proxies(mesh),
     fleet: front.fleet,
     wall: systemClock.wall,

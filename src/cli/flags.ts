@@ -28,6 +28,16 @@ const table = {
   ],
   xdsListen: ['--xds-listen <address>', 'where proxies connect: HOST:PORT or unix:PATH', '127.0.0.1:5678'],
   adminListen: ['--admin-listen <address>', 'health, metrics and the admin API', '127.0.0.1:5680'],
+  adminCert: ['--admin-cert <file>', 'certificate chain of the admin API (PEM); needed beyond loopback'],
+  adminKey: ['--admin-key <file>', 'private key of the admin API (PEM)'],
+  adminClientCa: [
+    '--admin-client-ca <file>',
+    'authorities (PEM); whoever has a certificate of theirs may use the admin API',
+  ],
+  adminTokenFile: [
+    '--admin-token-file <file>',
+    'tokens, one a line; whoever shows one may use the admin API',
+  ],
   probeListen: [
     '--probe-listen <address>',
     'serve /healthz, /readyz and /metrics here as well, and nothing else',

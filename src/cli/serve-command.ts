@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
-import type { ServeOptions } from '../app/serve-options.ts';
+import { unprotected } from '../admin/access.ts';
+import type { ServeOptions, TlsFiles } from '../app/serve-options.ts';
+import { isLoopback, parseListenAddress } from '../net/listen-address.ts';
 import { CommandError, exitCode } from './exit-code.ts';
 import { flag } from './flags.ts';
 import type { FlagName } from './flags.ts';
@@ -19,6 +21,10 @@ const flags: readonly FlagName[] = [
   'kubeLeaseNamespace',
   'xdsListen',
   'adminListen',
+  'adminCert',
+  'adminKey',
+  'adminClientCa',
+  'adminTokenFile',
   'probeListen',
   'rootTrustDomain',
   'refuseIntermediates',
@@ -54,6 +60,10 @@ interface ServeFlags extends ReadingOptions {
   readonly kubeLeaseNamespace?: string;
   readonly xdsListen: string;
   readonly adminListen: string;
+  readonly adminCert?: string;
+  readonly adminKey?: string;
+  readonly adminClientCa?: string;
+  readonly adminTokenFile?: string;
   readonly probeListen?: string;
   readonly rootTrustDomain?: string;
   readonly refuseIntermediates?: boolean;
@@ -92,10 +102,11 @@ export function addServeCommand(program: Command, io: CommandIo, done: (code: nu
       );
     }
     const tls = tlsOf(options);
+    const adminTls = adminTlsOf(options);
     // Not at the top: other commands, and workers, need not load what only this one uses.
     const { serve } = await import('../app/serve.ts');
     try {
-      await serve({ ...options, version, dirs, kubernetes, tls }, io);
+      await serve({ ...options, version, dirs, kubernetes, tls, adminTls }, io);
     } catch (error) {
       // What was asked for cannot be had: an address, a certificate, a list. Anything else is a defect.
       if (!(error instanceof Error)) throw error;
@@ -114,9 +125,29 @@ function kubernetesOf(options: ServeFlags): ServeOptions['kubernetes'] {
 }
 
 function tlsOf({ tlsCert, tlsKey, tlsClientCa }: ServeFlags): ServeOptions['tls'] {
-  if (tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined) return undefined;
-  if (tlsCert === undefined || tlsKey === undefined) {
-    throw new CommandError(exitCode.usage, 'TLS needs both --tls-cert and --tls-key');
+  return filesOf('tls', tlsCert, tlsKey, tlsClientCa);
+}
+
+/** The admin API would give away, and let go of, what is held back: nobody gets to it by mistake. */
+function adminTlsOf(options: ServeFlags): ServeOptions['adminTls'] {
+  const { adminCert, adminKey, adminClientCa, adminTokenFile, adminListen } = options;
+  const files = filesOf('admin', adminCert, adminKey, adminClientCa);
+  const isSafe =
+    isLoopback(parseListenAddress(adminListen)) ||
+    (files !== undefined && (adminTokenFile ?? adminClientCa) !== undefined);
+  if (!isSafe) throw new CommandError(exitCode.usage, `${adminListen}: ${unprotected}`);
+  return files;
+}
+
+function filesOf(
+  prefix: 'tls' | 'admin',
+  certificate: string | undefined,
+  key: string | undefined,
+  clientCa: string | undefined,
+): TlsFiles | undefined {
+  if (certificate === undefined && key === undefined && clientCa === undefined) return undefined;
+  if (certificate === undefined || key === undefined) {
+    throw new CommandError(exitCode.usage, `TLS needs both --${prefix}-cert and --${prefix}-key`);
   }
-  return { certificate: tlsCert, key: tlsKey, clientCa: tlsClientCa };
+  return { certificate, key, clientCa };
 }

@@ -1,18 +1,12 @@
-import { hash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { experimental } from '@grpc/grpc-js';
 import type { ServerCredentials } from '@grpc/grpc-js';
 import type { Logger } from '../telemetry/log.ts';
-import { readTlsMaterial } from './tls-material.ts';
-import type { TlsFileContents, TlsMaterial, TlsMaterialResult } from './tls-material.ts';
+import { logTlsFiles } from '../telemetry/log-tls-files.ts';
+import { followTlsFiles } from '../net/follow-tls-files.ts';
+import type { FollowedTlsFiles, TlsPaths } from '../net/follow-tls-files.ts';
+import type { TlsMaterial } from '../net/tls-material.ts';
 
-export interface TlsCredentialsOptions {
-  /** Path of the server's certificate chain, PEM. */
-  readonly certificate: string;
-  /** Path of its private key, PEM. */
-  readonly key: string;
-  /** Path of the authorities that must have signed the certificates of clients; without it, none are asked for. */
-  readonly clientCa: string | undefined;
+export interface TlsCredentialsOptions extends TlsPaths {
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
   /** How often the files are read again, in milliseconds; default 5,000. */
   readonly pollMs?: number | undefined;
@@ -36,32 +30,19 @@ type Provider = experimental.CertificateProvider;
  * @throws {Error} when the files cannot be used at the start.
  */
 export async function createTlsCredentials(options: TlsCredentialsOptions): Promise<TlsCredentials> {
-  const { log, pollMs = 5000 } = options;
-  const first = await readFiles(options);
-  if (first.result.kind === 'refused') throw new Error(`TLS cannot be set up: ${first.result.reason}`);
-  let material = first.result.material;
-  let seen = first.digest;
-  logLoaded(log, material, 'TLS certificate loaded');
-  const { provider, update } = createProvider(() => material);
-
-  const reload = async (): Promise<void> => {
-    const { digest, result } = await readFiles(options);
-    if (digest === seen) return;
-    seen = digest;
-    if (result.kind === 'refused') {
-      const text = `the TLS files changed and cannot be used, the old ones stay in use: ${result.reason}`;
-      return log.error({ event: 'tls-refused', reason: result.reason }, text);
-    }
-    material = result.material;
-    update();
-    logLoaded(log, material, 'TLS certificate renewed: new connections get it');
-  };
-  let reading = false;
-  const timer = setInterval(() => {
-    if (reading) return;
-    reading = true;
-    void reload().finally(() => (reading = false));
-  }, pollMs).unref();
+  const events = logTlsFiles(options.log, 'proxies');
+  const files: FollowedTlsFiles = await followTlsFiles(
+    options,
+    {
+      ...events,
+      loaded: (material, isFirst) => {
+        events.loaded(material, isFirst);
+        if (!isFirst) update();
+      },
+    },
+    options.pollMs,
+  );
+  const { provider, update } = createProvider(() => files.current());
 
   return {
     // The parameters are declared in the other order than they are used: the first is the server's own.
@@ -70,9 +51,9 @@ export async function createTlsCredentials(options: TlsCredentialsOptions): Prom
       options.clientCa === undefined ? null : provider,
       options.clientCa !== undefined,
     ),
-    current: () => material,
-    reload,
-    close: () => clearInterval(timer),
+    current: () => files.current(),
+    reload: () => files.reload(),
+    close: () => files.close(),
   };
 }
 
@@ -109,37 +90,4 @@ function createProvider(current: () => TlsMaterial): {
     for (const listener of authorities) tellAuthorities(listener);
   };
   return { provider, update };
-}
-
-/** `digest` tells contents, or what kept them from being read, apart. */
-async function readFiles(
-  paths: Pick<TlsCredentialsOptions, 'certificate' | 'key' | 'clientCa'>,
-): Promise<{ readonly digest: string; readonly result: TlsMaterialResult }> {
-  try {
-    const contents: TlsFileContents = {
-      certificate: await readFile(paths.certificate),
-      key: await readFile(paths.key),
-      clientCa: paths.clientCa === undefined ? undefined : await readFile(paths.clientCa),
-    };
-    return { digest: digestOf(contents), result: readTlsMaterial(contents) };
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return { digest: reason, result: { kind: 'refused', reason } };
-  }
-}
-
-function digestOf({ certificate, key, clientCa }: TlsFileContents): string {
-  const parts = [certificate, key, clientCa ?? Buffer.alloc(0)];
-  return parts.map((part) => hash('sha256', part)).join(' ');
-}
-
-function logLoaded(
-  log: TlsCredentialsOptions['log'],
-  { fingerprint, subject, notAfter }: TlsMaterial,
-  text: string,
-): void {
-  const until = new Date(notAfter).toISOString();
-  const fields = { event: 'tls-loaded', fingerprint, subject, notAfter: until };
-  if (notAfter < Date.now()) log.warn(fields, `${text}; it expired on ${until}`);
-  else log.info(fields, `${text}; valid until ${until}`);
 }

@@ -29,6 +29,22 @@ describe('the exit code', () => {
     [['serve'], /--dir PATH, --kubernetes, or both/],
     [['serve', '--dir', '.', '--guard-hold', 'soon'], /duration/],
     [['serve', '--dir', '.', '--tls-cert', 'x'], /TLS needs both --tls-cert and --tls-key/],
+    [['serve', '--dir', '.', '--admin-cert', 'x'], /TLS needs both --admin-cert and --admin-key/],
+    [['serve', '--dir', '.', '--admin-listen', '0.0.0.0:1'], /others could reach the admin API there/],
+    [
+      ['serve', '--dir', '.', '--admin-listen', '[::]:1', '--admin-cert', 'x', '--admin-key', 'x'],
+      /others could reach the admin API there/,
+    ],
+    [
+      ['serve', '--dir', '.', '--admin-listen', '0.0.0.0:1', '--admin-token-file', 'x'],
+      /others could reach the admin API there/,
+    ],
+    [
+      ['guard', 'release', '--server', 'http://a.test:1', '--token-file', 'LICENSE'],
+      /the token is not sent to http:\/\/a\.test:1 in the clear/,
+    ],
+    [['ps', '--token-file', '/nowhere'], /ENOENT/],
+    [['ps', '--client-cert', 'LICENSE'], /needs both --client-cert and --client-key/],
     [['serve', '--dir', '.', '--xds-listen', 'here'], /not an address to listen on: here/],
     [['serve', '--dir', '.', '--root-trust-domain', 'A.test'], /must be in lower case/],
     [['serve', '--dir', '.', '--log-level', 'loud'], /Allowed choices are debug/],

@@ -1,0 +1,46 @@
+import { constants } from 'node:crypto';
+import { createServer as createPlainServer } from 'node:http';
+import type { RequestListener, Server, ServerOptions } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { SecureContextOptions } from 'node:tls';
+import type { TlsMaterial } from '../net/tls-material.ts';
+import type { AdminAccess } from './access.ts';
+
+/** A server, and what has it take renewed TLS files for new connections. */
+export interface SecureServer {
+  readonly server: Server;
+  readonly renew: () => void;
+}
+
+/** Makes an HTTP server, over TLS where the access says so. */
+export function createSecureServer(
+  { tls, clientCertificates = false }: AdminAccess,
+  options: ServerOptions,
+  listener: RequestListener,
+): SecureServer {
+  if (tls === undefined) {
+    return { server: createPlainServer(options, listener), renew: () => undefined };
+  }
+  const server = createTlsServer(
+    {
+      ...options,
+      ...contextOf(tls.current()),
+      requestCert: clientCertificates,
+      // Looked at for each request: a token may stand in for a certificate.
+      rejectUnauthorized: false,
+    },
+    listener,
+  );
+  return { server, renew: () => server.setSecureContext(contextOf(tls.current())) };
+}
+
+function contextOf({ certificate, key, clientCa }: TlsMaterial): SecureContextOptions {
+  return {
+    cert: certificate,
+    key,
+    ...(clientCa === undefined ? {} : { ca: clientCa }),
+    minVersion: 'TLSv1.2',
+    // A resumed session would bring its certificate past authorities that were replaced since.
+    secureOptions: constants.SSL_OP_NO_TICKET,
+  };
+}

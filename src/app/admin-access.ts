@@ -1,0 +1,49 @@
+import type { AdminAccess } from '../admin/access.ts';
+import { followTlsFiles } from '../net/follow-tls-files.ts';
+import type { FollowedTlsFiles } from '../net/follow-tls-files.ts';
+import { followTokenFile } from '../net/follow-token-file.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { logTlsFiles } from '../telemetry/log-tls-files.ts';
+import type { ServeOptions } from './serve-options.ts';
+
+/** Access that follows its files. */
+export interface FollowedAccess extends AsyncDisposable {
+  readonly access: AdminAccess;
+}
+
+/**
+ * Reads what the admin API is protected with, and follows it. `renewed`: new connections are to be served with
+ * other TLS files.
+ * @throws {Error} when a file cannot be used at the start.
+ */
+export async function followAdminAccess(
+  { adminTls, adminTokenFile }: Pick<ServeOptions, 'adminTls' | 'adminTokenFile'>,
+  log: Logger,
+  renewed: () => void,
+): Promise<FollowedAccess> {
+  await using stack = new AsyncDisposableStack();
+  let tls: FollowedTlsFiles | undefined;
+  if (adminTls !== undefined) {
+    const events = logTlsFiles(log, 'admin');
+    tls = await followTlsFiles(adminTls, {
+      ...events,
+      loaded: (material, isFirst) => {
+        events.loaded(material, isFirst);
+        if (!isFirst) renewed();
+      },
+    });
+    stack.adopt(tls, (files) => files.close());
+  }
+  const tokens =
+    adminTokenFile === undefined
+      ? undefined
+      : await followTokenFile(adminTokenFile, (reason) =>
+          log.error({ event: 'token-file-refused', reason }, `the old tokens stay in use: ${reason}`),
+        );
+  if (tokens !== undefined) stack.adopt(tokens, (file) => file.close());
+  const owned = stack.move();
+  return {
+    access: { tls, tokens, clientCertificates: adminTls?.clientCa !== undefined },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}

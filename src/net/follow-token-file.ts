@@ -1,0 +1,67 @@
+import { hash, timingSafeEqual } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+
+/** Tokens of a file that is followed. */
+export interface FollowedTokens {
+  /** Whether a token is among them; takes the same time for every token. */
+  admits(token: string): boolean;
+  /** Reads the file now. */
+  reload(): Promise<void>;
+  close(): void;
+}
+
+/** Shorter tokens can be guessed. */
+const shortestToken = 16;
+/** How often the file is read again, ms. */
+const defaultPollMs = 5_000;
+
+/**
+ * Reads a file with a token a line, and again when it changes: so that a new token can be added before the old
+ * one goes. Empty lines, and those that begin with `#`, say nothing. A file that cannot be used any more
+ * changes nothing, and is told of once.
+ * @throws {Error} when it cannot be used at the start.
+ */
+export async function followTokenFile(
+  path: string,
+  refused: (reason: string) => void,
+  pollMs: number = defaultPollMs,
+): Promise<FollowedTokens> {
+  let tokens = await readTokens(path);
+  let complained = '';
+  const reload = async (): Promise<void> => {
+    try {
+      tokens = await readTokens(path);
+      complained = '';
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (reason !== complained) refused(reason);
+      complained = reason;
+    }
+  };
+  const timer = setInterval(() => void reload(), pollMs).unref();
+  return {
+    admits: (token) => {
+      const digest = digestOf(token);
+      return tokens.reduce((found, known) => timingSafeEqual(known, digest) || found, false);
+    },
+    reload,
+    close: () => clearInterval(timer),
+  };
+}
+
+async function readTokens(path: string): Promise<readonly Buffer[]> {
+  const text = await readFile(path, 'utf8');
+  const lines = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'));
+  if (lines.length === 0) throw new Error(`the token file ${path} has no token`);
+  if (lines.some((line) => line.length < shortestToken)) {
+    throw new Error(`the token file ${path} has a token of less than ${shortestToken} characters`);
+  }
+  return lines.map(digestOf);
+}
+
+function digestOf(token: string): Buffer {
+  return hash('sha256', token, 'buffer');
+}

@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict';
+import { rm, writeFile } from 'node:fs/promises';
+import { request } from 'node:https';
+import type { RequestOptions } from 'node:https';
+import type { TLSSocket } from 'node:tls';
+import { describe, it } from 'node:test';
+import { createHttpEdge } from '../../src/admin/http-edge.ts';
+import { jsonReply } from '../../src/admin/reply.ts';
+import { followTlsFiles } from '../../src/net/follow-tls-files.ts';
+import { followTokenFile } from '../../src/net/follow-token-file.ts';
+import { run } from '../cli/run.ts';
+import { makeCa, makeLeaf } from '../kit/certificates.ts';
+import type { Certificate } from '../kit/certificates.ts';
+import { makeTempDir } from '../kit/temp-dir.ts';
+
+const [ca, clientCa, otherCa] = [
+  makeCa(),
+  makeCa({ commonName: 'Clients' }),
+  makeCa({ commonName: 'Others' }),
+];
+const token = '0123456789abcdef';
+const leafOf = () => makeLeaf(ca, { commonName: 'server', dnsNames: ['localhost'] });
+const [client, stranger] = [makeLeaf(clientCa, {}), makeLeaf(otherCa, {})];
+
+/** An edge over TLS on a port that others could reach. */
+async function start({ tokens = false, certificates = false }) {
+  await using stack = new AsyncDisposableStack();
+  const dir = stack.use(await makeTempDir());
+  const paths = { certificate: dir.join('crt'), key: dir.join('key'), clientCa: dir.join('ca') };
+  const write = async (leaf: Certificate, authority = clientCa): Promise<void> => {
+    await writeFile(paths.certificate, leaf.certPem);
+    await writeFile(paths.key, leaf.keyPem);
+    await writeFile(paths.clientCa, authority.certPem);
+  };
+  await write(leafOf());
+  await writeFile(dir.join('tokens'), token);
+  await writeFile(dir.join('server-ca'), ca.certPem);
+  const never = 3_600_000;
+  const tls = await followTlsFiles(
+    { ...paths, clientCa: certificates ? paths.clientCa : undefined },
+    { loaded: (_, isFirst) => void (isFirst || edge.renewTls()), refused: () => undefined },
+    never,
+  );
+  stack.defer(() => tls.close());
+  const file = tokens ? await followTokenFile(dir.join('tokens'), () => undefined, never) : undefined;
+  stack.defer(() => file?.close());
+  const edge = createHttpEdge({
+    routes: [
+      { method: 'GET', pattern: '/healthz', answer: () => jsonReply({ status: 'ok' }) },
+      { method: 'POST', pattern: '/api/v1/guard/release', answer: () => jsonReply({ released: [] }) },
+    ],
+    onError: (error) => {
+      throw error;
+    },
+    access: { tls, tokens: file, clientCertificates: certificates },
+  });
+  stack.use(edge);
+  const port = Number((await edge.listen('0.0.0.0:0')).split(':').at(-1));
+  const ask = (options: RequestOptions = {}) => askTls(port, options);
+  const owned = stack.move();
+  return { port, ask, write, tls, dir, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** The status of an answer, and the serial number of the certificate that it came with. */
+function askTls(port: number, options: RequestOptions): Promise<{ status: number; serial: string }> {
+  return new Promise((resolve, reject) => {
+    const all = {
+      host: '127.0.0.1',
+      port,
+      path: '/healthz',
+      servername: 'localhost',
+      ca: ca.certPem,
+      agent: false,
+    };
+    const call = request({ ...all, ...options }, (response) => {
+      const serial = (response.socket as TLSSocket).getPeerCertificate().serialNumber;
+      response.resume().on('end', () => resolve({ status: response.statusCode ?? 0, serial }));
+    });
+    call.on('error', reject).end();
+  });
+}
+
+const bearer = { authorization: `Bearer ${token}` };
+const basic = (password: string) => ({
+  authorization: `Basic ${Buffer.from(`me:${password}`).toString('base64')}`,
+});
+const identityOf = ({ certPem, keyPem }: Certificate) => ({ cert: certPem, key: keyPem });
+
+describe('the admin API beyond loopback', () => {
+  const cases: readonly (readonly [
+    string,
+    { tokens?: boolean; certificates?: boolean },
+    RequestOptions,
+    number,
+  ])[] = [
+    ['nobody without a token', { tokens: true }, {}, 401],
+    [
+      'nobody with another token',
+      { tokens: true },
+      { headers: { authorization: 'Bearer fedcba9876543210' } },
+      401,
+    ],
+    [
+      'nobody with a token in another scheme',
+      { tokens: true },
+      { headers: { authorization: `Digest ${token}` } },
+      401,
+    ],
+    ['whoever has the token', { tokens: true }, { headers: bearer }, 200],
+    ['whoever has the token as a password, as browsers do', { tokens: true }, { headers: basic(token) }, 200],
+    ['nobody with another password', { tokens: true }, { headers: basic('nonsense') }, 401],
+    ['nobody by a certificate where none are wanted', { tokens: true }, identityOf(client), 401],
+    ['nobody without a certificate', { certificates: true }, {}, 401],
+    ['nobody with a certificate of others', { certificates: true }, identityOf(stranger), 401],
+    ['whoever has a certificate', { certificates: true }, identityOf(client), 200],
+    ['nobody by a token where there is none', { certificates: true }, { headers: bearer }, 401],
+    [
+      'whoever has a token or a certificate: a token',
+      { tokens: true, certificates: true },
+      { headers: bearer },
+      200,
+    ],
+    [
+      'whoever has a token or a certificate: a certificate',
+      { tokens: true, certificates: true },
+      identityOf(client),
+      200,
+    ],
+    ['nobody with neither', { tokens: true, certificates: true }, identityOf(stranger), 401],
+  ];
+  for (const [who, how, options, status] of cases) {
+    it(`lets in ${who}`, async () => {
+      await using edge = await start(how);
+      assert.equal((await edge.ask(options)).status, status);
+    });
+  }
+
+  it('changes nothing for who is not let in', async () => {
+    await using edge = await start({ tokens: true });
+    const release = { method: 'POST', path: '/api/v1/guard/release' };
+    assert.equal((await edge.ask(release)).status, 401);
+    assert.equal((await edge.ask({ ...release, headers: bearer })).status, 200);
+  });
+
+  it('takes renewed files for new connections, authorities included', async () => {
+    await using edge = await start({ certificates: true });
+    const before = await edge.ask(identityOf(client));
+    await edge.write(leafOf(), otherCa);
+    await edge.tls.reload();
+    const after = await edge.ask(identityOf(client));
+    assert.deepEqual([before.status, after.status], [200, 401]);
+    assert.notEqual(after.serial, before.serial);
+    assert.equal((await edge.ask(identityOf(stranger))).status, 200);
+  });
+
+  it('is used by commands with a token, and by nobody who does not trust its certificate', async () => {
+    await using edge = await start({ tokens: true });
+    const { dir } = edge;
+    const server = `--server=https://localhost:${edge.port}`;
+    const [tokens, trust] = [`--token-file=${dir.join('tokens')}`, `--ca=${dir.join('server-ca')}`];
+    const outcome = async (...args: string[]) => (await run(['guard', 'release', server, ...args])).code;
+    assert.equal(await outcome(tokens, trust), 0);
+    assert.equal(await outcome(trust), 1);
+    assert.equal(await outcome(tokens), 3);
+  });
+
+  it('is used by commands with a client certificate', async () => {
+    await using edge = await start({ certificates: true });
+    const { dir } = edge;
+    await writeFile(dir.join('c.crt'), client.certPem);
+    await writeFile(dir.join('c.key'), client.keyPem);
+    const certificate = [`--client-cert=${dir.join('c.crt')}`, `--client-key=${dir.join('c.key')}`];
+    const common = [
+      'guard',
+      'release',
+      `--server=https://localhost:${edge.port}`,
+      `--ca=${dir.join('server-ca')}`,
+    ];
+    assert.equal((await run([...common, ...certificate])).code, 0);
+    assert.equal((await run(common)).code, 1);
+  });
+
+  it('is not served in the clear', async () => {
+    await using edge = await start({ tokens: true });
+    const { code } = await run(['guard', 'release', `--server=http://localhost:${edge.port}`]);
+    assert.equal(code, 3);
+  });
+});
+
+describe('the program', () => {
+  it('does not start with a token file or a certificate that it cannot use', async () => {
+    await using dir = await makeTempDir();
+    const leaf = leafOf();
+    await writeFile(dir.join('crt'), leaf.certPem);
+    await writeFile(dir.join('key'), leaf.keyPem);
+    const files = [`--admin-cert=${dir.join('crt')}`, `--admin-key=${dir.join('key')}`];
+    const listen = ['--xds-listen=127.0.0.1:0', '--admin-listen=0.0.0.0:0', '--log-level=error'];
+    const start = (...args: string[]) => run(['serve', '--dir', dir.path, ...listen, ...args]);
+    const noToken = await start(...files, `--admin-token-file=${dir.join('tokens')}`);
+    assert.deepEqual([noToken.code, /ENOENT.*tokens/.test(noToken.stderr)], [1, true]);
+    await writeFile(dir.join('tokens'), token);
+    await rm(dir.join('key'));
+    const noKey = await start(...files, `--admin-token-file=${dir.join('tokens')}`);
+    assert.deepEqual([noKey.code, /TLS cannot be set up: ENOENT/.test(noKey.stderr)], [1, true]);
+  });
+});
