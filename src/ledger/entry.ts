@@ -1,7 +1,7 @@
 import { compareFindings, finding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
 import type { Identity, MeshTrust } from '../model/mesh-trust.ts';
-import { blockFinding } from '../model/parse-mesh-trust.ts';
+import { blockFinding } from '../model/read-blocks.ts';
 import type { KnownDocument, ParsedFile } from '../model/parse-file.ts';
 import { currentShare, isSameShare, retainedShare } from './share.ts';
 import type { Share } from './share.ts';
