@@ -3,7 +3,7 @@ import type { TrustDomain } from './mesh-trust.ts';
 /** The trust domain of the deny-all secret: nobody else may be trusted under it. */
 export const denyAllTrustDomain = 'deny-all.invalid' as TrustDomain;
 
-export const maxTrustDomainLength = 253;
+const maxTrustDomainLength = 253;
 
 /**
  * Checks a trust domain name (SPIFFE ID, section 2.1). Envoy compares it byte for byte with that of the

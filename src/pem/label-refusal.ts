@@ -23,6 +23,6 @@ export const privateKeyReason =
   'a private key does not belong in a trust bundle; remove it and replace the key';
 
 /** A label in words, quoted only when it is as short and plain as real ones are. */
-export function describeLabel(label: string): string {
+function describeLabel(label: string): string {
   return /^[A-Z0-9 ]{1,32}$/.test(label) ? `a block labelled ${label}` : 'a block with an unusual label';
 }

@@ -36,7 +36,7 @@ export function partOf(bundle: TrustBundle): Part {
 }
 
 /** Trust in nobody: a trust domain that no client can be of, with an authority that has no private key. */
-export const denyAllPart: Part = encodePart(denyAllCa.trustDomain, denyAllCa.pem);
+const denyAllPart: Part = encodePart(denyAllCa.trustDomain, denyAllCa.pem);
 
 /** The trust domains of a secret, in order. */
 export interface SecretContent {

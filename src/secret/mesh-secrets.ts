@@ -15,7 +15,7 @@ import {
 } from './secret-names.ts';
 
 /** Above this a secret is warned about: a proxy that uses `google_grpc` stops at 4 MiB. */
-export const largeSecret = 1024 * 1024;
+const largeSecret = 1024 * 1024;
 
 /** The secrets of one mesh. */
 export interface MeshSecrets {

@@ -18,7 +18,7 @@ export interface ChangeLine {
 }
 
 /** No more than this many trust domains, and anchors of each, are named in a line. */
-export const namedInLine = { trustDomains: 20, anchors: 8 } as const;
+const namedInLine = { trustDomains: 20, anchors: 8 } as const;
 
 /** Says what a change of a mesh changed. `before` and `after` are the trust domains served before and now. */
 export function describeChange(

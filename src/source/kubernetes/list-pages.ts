@@ -7,7 +7,7 @@ import { refusedRequest, unreachable, unreadable } from './request-failure.ts';
 import type { WatchInput } from './watch-state.ts';
 
 /** Objects a page: a few MiB of JSON, which is parsed in one go. */
-export const pageSize = 500;
+const pageSize = 500;
 /** A page must be there, whole, within so many milliseconds. */
 const pageMs = 60_000;
 const maxErrorLength = 64 * 1024;
