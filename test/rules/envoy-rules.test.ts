@@ -102,9 +102,22 @@ describe('the rules that follow from how Envoy behaves', () => {
     // The proxy comes back with what it has: it is not told of what it refused, only of what is new.
     using later = rig.connect();
     later.send(subscribe(['ALL'], { initial_resource_versions: { ALL: good.resources[0]?.version } }));
+    // One that comes back with nothing gets it, for want of anything else, and may acknowledge it as Envoys do.
+    using empty = rig.connect();
+    empty.send(subscribe(['ALL']));
+    const trial = await empty.next();
+    assert.equal(trial.resources[0]?.version, refused.resources[0]?.version);
+    empty.send(answer(trial));
     rig.apply(file('c', a.certPem));
     assert.deepEqual(domainsIn(await later.next()), ['a.test', 'c.test']);
     assert.equal(later.received, 1);
+    await empty.next();
+    const [goodVersion, refusedVersion] = [good, refused].map(({ resources }) => resources[0]?.version);
+    assert.deepEqual(rig.acks, [
+      { version: goodVersion, believed: true },
+      { version: goodVersion, believed: true },
+      { version: refusedVersion, believed: false },
+    ]);
   });
 
   it('R6 the names of all authorities of a secret stay below what a handshake carries', () => {

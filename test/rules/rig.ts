@@ -16,7 +16,9 @@ export interface Rig extends AsyncDisposable {
   /** Puts versions of files into force and publishes what they give. */
   readonly apply: (...events: readonly LedgerEvent[]) => void;
   /** A delta ADS stream of a proxy on a connection of its own. */
-  readonly connect: (node?: string) => ClientStream<DeltaResponse>;
+  readonly connect: () => ClientStream<DeltaResponse>;
+  /** Versions that were acknowledged, and whether that is believed. */
+  readonly acks: readonly { readonly version: string | undefined; readonly believed: boolean }[];
 }
 
 /** Starts one; the guard is off. */
@@ -25,11 +27,15 @@ export async function startRig(): Promise<Rig> {
   const builder = createMeshBuilder(noPolicy);
   const store = createSnapshotStore();
   const publish = createPublisher(store);
+  const acks: { version: string | undefined; believed: boolean }[] = [];
   const server = new Server(xdsServerOptions());
   const xds = addXdsServices(server, store, {
     groupOf: () => 'default',
     types: { [secretTypeUrl]: { oneResourcePerResponse: true } },
     otherTypes: { unset: 'empty' },
+    observer: {
+      acked: (_, { version, unconfirmed }) => void acks.push({ version, believed: !unconfirmed }),
+    },
   });
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
@@ -39,6 +45,7 @@ export async function startRig(): Promise<Rig> {
   const clients: Disposable[] = [];
   let now = 0;
   return {
+    acks,
     apply: (...events) => {
       ledger.apply('files', events, (now += 10_000));
       publish(builder.build(ledger.view().holdings, Date.now()));
