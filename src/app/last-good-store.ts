@@ -14,6 +14,8 @@ export interface LastGoodOptions {
   /** While it answers false nothing is written: a mass loss that is held must not be on disk either. */
   readonly mayWrite: () => boolean;
   readonly onError: (message: string, error: unknown) => void;
+  /** Told of each file that was written or removed, or could not be. */
+  readonly onWrite?: ((result: 'ok' | 'error') => void) | undefined;
 }
 
 export interface LastGoodStore {
@@ -43,6 +45,7 @@ export function createLastGoodStore({
   clock,
   mayWrite,
   onError,
+  onWrite,
 }: LastGoodOptions): LastGoodStore {
   /** In the order in which they are due. */
   const waiting = new Map<string, { readonly state: LastGood; readonly due: number }>();
@@ -57,7 +60,9 @@ export function createLastGoodStore({
         await writeFile(`${path}.new`, encodeLastGood(state), { mode: 0o600, flush: true });
         await rename(`${path}.new`, path);
       }
+      onWrite?.('ok');
     } catch (error) {
+      onWrite?.('error');
       onError(`the last good state of ${state.path} cannot be kept`, error);
     }
   };

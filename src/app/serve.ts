@@ -103,6 +103,7 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
           clock: systemClock,
           mayWrite: () => pipeline.held().length === 0,
           onError: (message, error) => log.error({ event: 'state-dir', err: error }, message),
+          onWrite: metrics.stateWrite,
         });
   const distrust =
     options.distrust === undefined

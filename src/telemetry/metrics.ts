@@ -37,6 +37,8 @@ export interface Metrics {
   /** Counts what a source tells, before it is used. */
   sourceEvents(source: string, events: readonly SourceEvent[]): void;
   state(event: StateEvent): void;
+  /** Counts what was kept in the state directory, or could not be. */
+  readonly stateWrite: (result: 'ok' | 'error') => void;
   readonly observer: XdsObserver;
   readonly status: StatusMetrics;
 }
@@ -75,6 +77,13 @@ export function createMetrics({
     labelNames: ['source', 'reason'],
     registers,
   });
+  const stateWrites = new Counter({
+    name: 'meshtrust_snapshot_writes_total',
+    help: 'Last good states that were written to the state directory (ok), or could not be (error).',
+    labelNames: ['result'],
+    registers,
+  });
+  for (const result of ['ok', 'error']) stateWrites.inc({ result }, 0);
   const debounce = new Histogram({
     name: 'meshtrust_xds_debounce_seconds',
     help: 'From the first cause of a change to the moment at which it is built and can be sent.',
@@ -105,6 +114,7 @@ export function createMetrics({
       convergence.served(event.states, event.since);
       debounce.observe(Math.max(0, now() - event.since) / 1000);
     },
+    stateWrite: (result) => stateWrites.inc({ result }),
     observer: workers === undefined ? createXdsMetrics({ registry, convergence, isListed, now }) : {},
   };
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { createLastGoodStore } from '../../src/app/last-good-store.ts';
@@ -31,11 +31,13 @@ function grantsOf(...texts: readonly string[]): readonly Grant[] {
 function storeIn(
   directory: string,
   mayWrite = (): boolean => true,
+  onWrite?: (result: string) => void,
 ): { readonly store: LastGoodStore; readonly errors: string[]; readonly clock: FakeClock } {
   const errors: string[] = [];
   const clock = createFakeClock();
   const onError = (message: string, error: unknown) => errors.push(`${message}: ${String(error)}`);
-  return { store: createLastGoodStore({ directory, reader, clock, mayWrite, onError }), errors, clock };
+  const options = { directory, reader, clock, mayWrite, onError, onWrite };
+  return { store: createLastGoodStore(options), errors, clock };
 }
 
 describe('the last good store', () => {
@@ -103,6 +105,21 @@ describe('the last good store', () => {
       assert.deepEqual(await again.store.load(), []);
       assert.equal(again.errors.length, 1);
     }
+  });
+
+  it('tells of each write, and of one that fails', async () => {
+    await using dir = await makeTempDir();
+    const results: string[] = [];
+    const { store, errors } = storeIn(dir.path, undefined, (result) => results.push(result));
+    await store.load();
+    const state = { source: 'files', path: 'x.yaml', grants: grantsOf(text([a])) };
+    store.save(state);
+    await store.flush();
+    await rm(dir.path, { recursive: true });
+    store.save(state);
+    await store.flush();
+    assert.deepEqual(results, ['ok', 'error']);
+    assert.match(errors.join(), /^the last good state of x\.yaml cannot be kept: .*ENOENT/);
   });
 
   it('writes nothing while it may not', async () => {

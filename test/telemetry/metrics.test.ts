@@ -80,6 +80,12 @@ describe('metrics of the state', () => {
     assert.equal(last['source="files"'], (clock.wall() - 100) / 1000);
   });
 
+  it('count what was kept for a restart, with a series for each result from the start', async () => {
+    const { metrics, samples } = setup();
+    metrics.stateWrite('error');
+    assert.deepEqual(await samples('snapshot_writes_total'), { 'result="ok"': 0, 'result="error"': 1 });
+  });
+
   it('count certificates by what their dates say now', async () => {
     const { deliver, samples } = setup();
     deliver(content({ trustDomain: 'a.test', pems: [a.certPem, expired.certPem, future.certPem] }), synced);
