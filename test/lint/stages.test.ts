@@ -31,7 +31,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'xds/server': ['wire', 'xds', 'xds/core'],
   status: ['findings', 'x509', 'status/core', ...stages],
   'status/core': ['findings', 'x509', ...stages],
-  telemetry: [...leaves, ...stages, 'xds'],
+  telemetry: [...leaves, ...stages, 'net', 'xds'],
   grpc: ['net', 'telemetry'],
   admin: [...leaves, ...stages, 'net', 'telemetry', 'xds'],
   app: [...leaves, ...stages, 'admin', 'grpc', 'net', 'status', 'status/core', 'telemetry', 'wire', 'xds'],
