@@ -1,6 +1,7 @@
 import { finding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
 import type { TrustDomain } from '../model/mesh-trust.ts';
+import type { GoneEvidence } from '../source/source.ts';
 import type { Holdings, Share } from './share.ts';
 
 /** Losses that come within this time, in milliseconds, count as one event. */
@@ -17,6 +18,18 @@ interface Hold {
   readonly share: Share;
 }
 
+/** A file or object of a mesh that went. */
+interface Departure {
+  readonly at: number;
+  readonly evidence: GoneEvidence;
+}
+
+interface MassLoss {
+  readonly at: number;
+  /** What became of it: applied at once as a decision, or held as an accident. */
+  readonly verdict: 'believed' | 'held';
+}
+
 interface MeshGuard {
   /** What the source gave at the last step, without what is held. */
   readonly given: ReadonlyMap<TrustDomain, readonly Share[]>;
@@ -25,8 +38,10 @@ interface MeshGuard {
   readonly held: ReadonlyMap<TrustDomain, readonly Hold[]>;
   /** Trust domains that came with a loss or within the window after it, by when: they make up for nothing. */
   readonly newcomers: ReadonlyMap<TrustDomain, number>;
-  /** When files or objects of this mesh were deleted, within the window. */
-  readonly deletions: readonly number[];
+  /** The files and objects of this mesh that went within the window. */
+  readonly departures: readonly Departure[];
+  /** The last one within the window. */
+  readonly massLoss: MassLoss | undefined;
 }
 
 /** The mass-loss guard of one source. */
@@ -36,8 +51,8 @@ export const initialGuard: GuardState = new Map();
 
 export interface GuardInput {
   readonly holdings: Holdings;
-  /** How many files or objects of each mesh were deleted in this step. */
-  readonly deleted: ReadonlyMap<string, number>;
+  /** The files or objects of each mesh that went in this step, by how that is known. */
+  readonly gone: ReadonlyMap<string, readonly GoneEvidence[]>;
   /** Monotonic milliseconds. */
   readonly now: number;
   /** How long a mass loss is held, in milliseconds; 0 switches the guard off. */
@@ -65,7 +80,8 @@ const emptyMesh: MeshGuard = {
   losses: new Map(),
   held: new Map(),
   newcomers: new Map(),
-  deletions: [],
+  departures: [],
+  massLoss: undefined,
 };
 
 /**
@@ -73,7 +89,8 @@ const emptyMesh: MeshGuard = {
  * go within the window, those are held as they were: with all that each lost within the window, since the
  * files of one trust domain need not go in one step, and until each resource is back by itself, since they
  * need not come back in one either. The loss of the only trust domain of a mesh by the deletion of one file
- * or object is a decision, not an accident, and applies at once.
+ * or object is a decision, not an accident, and applies at once: if the deletion was seen, and no other mesh
+ * of the source has a mass loss in the same window, as it has when a CRD goes that held one object for each.
  */
 export function guard(state: GuardState, input: GuardInput): GuardResult {
   const next = new Map<string, MeshGuard>();
@@ -81,25 +98,29 @@ export function guard(state: GuardState, input: GuardInput): GuardResult {
     const after = guardMesh(state.get(mesh) ?? emptyMesh, mesh, input);
     if (after.given.size + after.losses.size + after.held.size > 0) next.set(mesh, after);
   }
+  const struck = [...next].filter(([, { massLoss }]) => massLoss !== undefined);
+  if (struck.length > 1)
+    for (const [mesh, after] of struck)
+      if (after.massLoss?.verdict === 'believed') next.set(mesh, holdLost(after, input));
   return render(next, input.holdings);
 }
 
 /** Lets go of everything that is held. */
 export function release(state: GuardState, holdings: Holdings): GuardResult {
   const next = new Map(
-    [...state].map(([mesh, { given, deletions }]) => [mesh, { ...emptyMesh, given, deletions }]),
+    [...state].map(([mesh, { given, departures }]) => [mesh, { ...emptyMesh, given, departures }]),
   );
   return render(next, holdings);
 }
 
-function guardMesh(
-  before: MeshGuard,
-  mesh: string,
-  { holdings, deleted, now, holdMs }: GuardInput,
-): MeshGuard {
+function guardMesh(before: MeshGuard, mesh: string, input: GuardInput): MeshGuard {
+  const { holdings, gone, now, holdMs } = input;
   const given = holdings.get(mesh) ?? new Map<TrustDomain, readonly Share[]>();
-  const fresh = Array.from({ length: deleted.get(mesh) ?? 0 }, () => now);
-  const deletions = [...before.deletions.filter((at) => now - at < lossWindow), ...fresh];
+  const fresh = gone.get(mesh) ?? [];
+  const departures = [
+    ...before.departures.filter(({ at }) => now - at < lossWindow),
+    ...fresh.map((evidence) => ({ at: now, evidence })),
+  ];
   const held = keep(before.held, given, ({ until }) => now < until);
   const losses = keep(before.losses, given, ({ at }) => now - at < lossWindow);
   // What was let go when its time was over is not held once more by the next loss.
@@ -111,17 +132,34 @@ function guardMesh(
     losses.set(name, [...(losses.get(name) ?? []), ...lost.map((share) => ({ at: now, share }))]);
     isAnyLost ||= !given.has(name);
   }
-  const lost = [...losses.keys()].filter((name) => !given.has(name));
+  const lost = lostOf({ given, losses });
   const newcomers = newcomersOf(before, given, lost.length > 0, now);
-  const after = { given, losses, held, newcomers, deletions };
-  const isOneDeletion = fresh.length === 1 && deletions.length === 1;
-  if (!isAnyLost || holdMs === 0 || !isMassLoss(after, lost, isOneDeletion)) return after;
-  for (const name of lost) {
+  const isRecent = before.massLoss !== undefined && now - before.massLoss.at < lossWindow;
+  const massLoss = isRecent && lost.length > 0 ? before.massLoss : undefined;
+  const after = { given, losses, held, newcomers, departures, massLoss };
+  if (!isAnyLost || holdMs === 0 || !isMassLoss(after, lost)) return after;
+  const isOneDeletion = fresh.length === 1 && departures.length === 1 && fresh[0] === 'deletion';
+  if (isOneDeletion && sizeBefore(after, lost) === 1)
+    return { ...after, massLoss: { at: now, verdict: 'believed' } };
+  return holdLost(after, input);
+}
+
+/** Trust domains that were lost within the window and are not given any more. */
+function lostOf({ given, losses }: Pick<MeshGuard, 'given' | 'losses'>): readonly TrustDomain[] {
+  return [...losses.keys()].filter((name) => !given.has(name));
+}
+
+/** Holds everything that was lost within the window and is not held yet. */
+function holdLost(mesh: MeshGuard, { now, holdMs }: GuardInput): MeshGuard {
+  const held = new Map(mesh.held);
+  for (const name of lostOf(mesh)) {
     const kept = held.get(name) ?? [];
-    const more = (losses.get(name) ?? []).filter(({ share }) => !kept.some((hold) => hold.share === share));
+    const more = (mesh.losses.get(name) ?? []).filter(
+      ({ share }) => !kept.some((hold) => hold.share === share),
+    );
     held.set(name, [...kept, ...more.map(({ share }) => ({ until: now + holdMs, share }))]);
   }
-  return after;
+  return { ...mesh, held, massLoss: { at: now, verdict: 'held' } };
 }
 
 function newcomersOf(
@@ -139,16 +177,19 @@ function newcomersOf(
   return newcomers;
 }
 
-function isMassLoss(
-  { given, losses, held, newcomers }: MeshGuard,
-  lost: readonly TrustDomain[],
-  isOneDeletion: boolean,
-): boolean {
-  const remaining = given.size - newcomers.size;
+function isMassLoss(mesh: MeshGuard, lost: readonly TrustDomain[]): boolean {
+  return remainingOf(mesh) === 0 || lost.length * 2 > sizeBefore(mesh, lost);
+}
+
+function remainingOf({ given, newcomers }: MeshGuard): number {
+  return given.size - newcomers.size;
+}
+
+/** How many trust domains the mesh had before the loss. */
+function sizeBefore(mesh: MeshGuard, lost: readonly TrustDomain[]): number {
+  const { given, losses, held } = mesh;
   const heldBefore = [...held.keys()].filter((name) => !given.has(name) && !losses.has(name));
-  const total = remaining + lost.length + heldBefore.length;
-  if (total === 1 && isOneDeletion) return false;
-  return remaining === 0 || lost.length * 2 > total;
+  return remainingOf(mesh) + lost.length + heldBefore.length;
 }
 
 /** Those of each trust domain that pass, and whose resource does not give to it again. */

@@ -1,11 +1,12 @@
 import { finding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
 import type { ParsedFile } from '../model/parse-file.ts';
+import type { GoneEvidence } from '../source/source.ts';
 import { collect } from './collect.ts';
 import { emptyEntry, keepAll, readVersion } from './entry.ts';
 import type { Entry, Grant } from './entry.ts';
 import { guard, initialGuard, release } from './guard.ts';
-import type { GuardResult, GuardState } from './guard.ts';
+import type { GuardInput, GuardResult, GuardState } from './guard.ts';
 import { joinHoldings } from './share.ts';
 import type { Holdings } from './share.ts';
 
@@ -18,7 +19,7 @@ export type LedgerEvent =
       readonly settled: boolean;
     }
   | { readonly kind: 'unreadable'; readonly path: string; readonly reason: string }
-  | { readonly kind: 'gone'; readonly path: string }
+  | { readonly kind: 'gone'; readonly path: string; readonly evidence: GoneEvidence }
   | { readonly kind: 'failed'; readonly path: string; readonly reason: string }
   | { readonly kind: 'recovered'; readonly path: string }
   /** The first complete read is done: what was restored and not seen since is gone. */
@@ -88,19 +89,19 @@ export function createLedger(sourceNames: readonly string[], options: { readonly
     if (source === undefined) throw new Error(`unknown source ${name}`);
     return source;
   };
-  const settle = (source: SourceState, deleted: ReadonlyMap<string, number>, now: number): void => {
+  const settle = (source: SourceState, gone: GuardInput['gone'], now: number): void => {
     const { holdings } = source.given;
-    source.held = guard(source.guard, { holdings, deleted, now, holdMs: options.holdMs });
+    source.held = guard(source.guard, { holdings, gone, now, holdMs: options.holdMs });
     source.guard = source.held.state;
   };
   const heldNow = (): GuardResult['held'] => [...sources.values()].flatMap((source) => source.held.held);
   return {
     apply(name, events, now) {
       const source = sourceOf(name);
-      const deleted = new Map<string, number>();
-      const changed = events.flatMap((event) => applyEvent(source, event, deleted));
+      const departures = new Map<string, GoneEvidence[]>();
+      const changed = events.flatMap((event) => applyEvent(source, event, departures));
       source.given = collect(source.entries);
-      settle(source, deleted, now);
+      settle(source, departures, now);
       return changed;
     },
     tick(now) {
@@ -123,7 +124,7 @@ export function createLedger(sourceNames: readonly string[], options: { readonly
 function applyEvent(
   source: SourceState,
   event: LedgerEvent,
-  deleted: Map<string, number>,
+  departures: Map<string, GoneEvidence[]>,
 ): readonly string[] {
   switch (event.kind) {
     case 'version':
@@ -135,7 +136,7 @@ function applyEvent(
       return put(source, event.path, keepAll(entryOf(source, event.path), [problem]));
     }
     case 'gone':
-      return remove(source, event.path, deleted);
+      return remove(source, event.path, event.evidence, departures);
     case 'failed':
       source.failures.set(event.path, event.reason);
       return [];
@@ -144,7 +145,7 @@ function applyEvent(
       return [];
     case 'synced': {
       source.synced = true;
-      return [...source.unconfirmed].flatMap((path) => remove(source, path, deleted));
+      return [...source.unconfirmed].flatMap((path) => remove(source, path, 'absence', departures));
     }
     case 'restored':
       source.restored = true;
@@ -168,13 +169,22 @@ function isSameGrants(a: readonly Grant[], b: readonly Grant[]): boolean {
   return a.length === b.length && a.every((grant, index) => isSameGrant(grant, b[index]));
 }
 
-function remove(source: SourceState, path: string, deleted: Map<string, number>): readonly string[] {
+function remove(
+  source: SourceState,
+  path: string,
+  evidence: GoneEvidence,
+  departures: Map<string, GoneEvidence[]>,
+): readonly string[] {
   source.unconfirmed.delete(path);
   const entry = source.entries.get(path);
   if (entry === undefined) return [];
   source.entries.delete(path);
   const meshes = new Set(entry.grants.flatMap((grant) => grant.shares.map((share) => share.mesh)));
-  for (const mesh of meshes) deleted.set(mesh, (deleted.get(mesh) ?? 0) + 1);
+  for (const mesh of meshes) {
+    const others = departures.get(mesh);
+    if (others === undefined) departures.set(mesh, [evidence]);
+    else others.push(evidence);
+  }
   return [path];
 }
 

@@ -10,14 +10,21 @@ export type SourceEvent =
   | { readonly kind: 'content'; readonly path: string; readonly text: string; readonly settled: boolean }
   /** `path` exists and cannot be read; what was told about it before stands. */
   | { readonly kind: 'unreadable'; readonly path: string; readonly reason: string }
-  /** `path` is confirmed to be deleted. */
-  | { readonly kind: 'gone'; readonly path: string }
+  /** `path` is confirmed to be gone. */
+  | { readonly kind: 'gone'; readonly path: string; readonly evidence: GoneEvidence }
   /** A place that holds many paths cannot be listed; nothing below it changes. */
   | { readonly kind: 'failed'; readonly path: string; readonly reason: string }
   /** What had failed can be listed again. */
   | { readonly kind: 'recovered'; readonly path: string }
   /** The first complete read is done; comes once, after everything that was found. */
   | { readonly kind: 'synced' };
+
+/**
+ * How it is known that something is gone. A `deletion` was seen: a DELETED of the API server, a file that was
+ * taken out of a directory that is still the same. An `absence` is an inference: a list without the object, a
+ * directory in place of the one that had the file. An empty API server and a lost volume look like that too.
+ */
+export type GoneEvidence = 'deletion' | 'absence';
 
 /**
  * One batch is what became known together: the consumer handles it as one step. An empty batch says that all

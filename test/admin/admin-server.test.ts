@@ -81,7 +81,7 @@ describe('the admin server', () => {
       secondsLeft: 30,
     });
 
-    rig.deliver({ kind: 'gone', path: 'bad.yaml' });
+    rig.deliver({ kind: 'gone', path: 'bad.yaml', evidence: 'deletion' });
     const ready = await ask(address, '/readyz');
     assert.equal(ready.status, 200);
     assert.deepEqual(parsed(ready.body), { status: 'ready' });

@@ -177,7 +177,10 @@ describe('the pipeline', () => {
     const { clock, deliver, pipeline, served } = makeRig();
     deliver(content('a.test'), content('b.test'), synced);
     clock.advance(100);
-    deliver({ kind: 'gone', path: 'a-test.yaml' }, { kind: 'gone', path: 'b-test.yaml' });
+    deliver(
+      { kind: 'gone', path: 'a-test.yaml', evidence: 'deletion' },
+      { kind: 'gone', path: 'b-test.yaml', evidence: 'deletion' },
+    );
     clock.advance(holdMs - 100);
     assert.equal(served().length, 1);
     assert.equal(pipeline.view().ledger.held.length, 2);
@@ -190,7 +193,10 @@ describe('the pipeline', () => {
     const { clock, deliver, pipeline, served } = makeRig();
     deliver(content('a.test'), content('b.test'), synced);
     clock.advance(100);
-    deliver({ kind: 'gone', path: 'a-test.yaml' }, { kind: 'gone', path: 'b-test.yaml' });
+    deliver(
+      { kind: 'gone', path: 'a-test.yaml', evidence: 'deletion' },
+      { kind: 'gone', path: 'b-test.yaml', evidence: 'deletion' },
+    );
     clock.advance(100);
     assert.equal(pipeline.releaseGuard().length, 2);
     clock.advance(100);
@@ -201,7 +207,10 @@ describe('the pipeline', () => {
     const { clock, deliver, pipeline } = makeRig();
     deliver(content('a.test'), content('b.test'), synced);
     clock.advance(100);
-    deliver({ kind: 'gone', path: 'a-test.yaml' }, { kind: 'gone', path: 'b-test.yaml' });
+    deliver(
+      { kind: 'gone', path: 'a-test.yaml', evidence: 'deletion' },
+      { kind: 'gone', path: 'b-test.yaml', evidence: 'deletion' },
+    );
     assert.equal(pipeline.held().length, 2);
   });
 
@@ -210,7 +219,10 @@ describe('the pipeline', () => {
     deliver(content('a.test'), content('b.test'), synced);
     clock.advance(1000);
     const before = events.length;
-    deliver({ kind: 'gone', path: 'a-test.yaml' }, { kind: 'gone', path: 'b-test.yaml' });
+    deliver(
+      { kind: 'gone', path: 'a-test.yaml', evidence: 'deletion' },
+      { kind: 'gone', path: 'b-test.yaml', evidence: 'deletion' },
+    );
     deliver(content('a.test'), content('b.test'));
     clock.advance(100);
     assert.deepEqual(pipeline.view().ledger.held, []);
@@ -223,7 +235,7 @@ describe('the pipeline', () => {
   it('keeps no text of a file that went before it was settled', () => {
     const { deliver } = makeRig();
     deliver(content('a.test', [ca.certPem], false));
-    deliver({ kind: 'gone', path: 'a-test.yaml' });
+    deliver({ kind: 'gone', path: 'a-test.yaml', evidence: 'deletion' });
     const before = reader.stats().texts.hits;
     deliver(content('a.test', [ca.certPem], false));
     assert.equal(reader.stats().texts.hits, before + 1, 'it was read anew');

@@ -1,5 +1,6 @@
 import { createLedger } from '../../src/ledger/ledger.ts';
 import type { Ledger, LedgerEvent } from '../../src/ledger/ledger.ts';
+import type { GoneEvidence } from '../../src/source/source.ts';
 import { parse } from './resources.ts';
 
 /** A version of a file as the ledger is told of it. */
@@ -7,8 +8,9 @@ export function version(path: string, text: string, settled = true): LedgerEvent
   return { kind: 'version', path, settled, parsed: parse(text, path) };
 }
 
-export function gone(path: string): LedgerEvent {
-  return { kind: 'gone', path };
+/** A file that is gone; its deletion was seen, unless said otherwise. */
+export function gone(path: string, evidence: GoneEvidence = 'deletion'): LedgerEvent {
+  return { kind: 'gone', path, evidence };
 }
 
 /** A ledger of one source named `files`, with a hold of 30 s. */

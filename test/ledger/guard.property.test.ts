@@ -5,6 +5,7 @@ import { guard, initialGuard, lossWindow } from '../../src/ledger/guard.ts';
 import type { GuardState } from '../../src/ledger/guard.ts';
 import type { Holdings, Share } from '../../src/ledger/share.ts';
 import type { Identity, TrustDomain } from '../../src/model/mesh-trust.ts';
+import type { GoneEvidence } from '../../src/source/source.ts';
 
 const mesh = 'default';
 const holdMs = 30_000;
@@ -36,13 +37,13 @@ function textsOf(holdings: Holdings): readonly string[] {
 interface Step {
   readonly after: number;
   readonly given: readonly string[];
-  readonly deleted: number;
+  readonly gone: readonly GoneEvidence[];
 }
 
 const step: fc.Arbitrary<Step> = fc.record({
   after: fc.constantFrom(0, 1, 50, 999, 1999, 2000, 15_000, 29_999, 30_000),
   given: fc.subarray(everything),
-  deleted: fc.nat({ max: 2 }),
+  gone: fc.array(fc.constantFrom<GoneEvidence>('deletion', 'absence'), { maxLength: 2 }),
 });
 const steps = fc.array(step, { minLength: 1, maxLength: 12 });
 
@@ -56,11 +57,11 @@ interface Trace {
 function run(all: readonly Step[]): { readonly traces: readonly Trace[]; readonly state: GuardState } {
   let state = initialGuard;
   let now = 0;
-  const traces = all.map(({ after, given, deleted }): Trace => {
+  const traces = all.map(({ after, given, gone }): Trace => {
     now += after;
     const result = guard(state, {
       holdings: holdingsOf(given),
-      deleted: new Map([[mesh, deleted]]),
+      gone: new Map([[mesh, gone]]),
       now,
       holdMs,
     });
@@ -122,7 +123,8 @@ describe('the mass-loss guard, whatever comes and goes', () => {
           const back = [...has].filter((name) => seen.has(name));
           const total = new Set([...had, ...before.held, ...back]).size;
           const isMass = domainsOf(lost).size * 2 > total;
-          const isOneDeletion = total === 1 && all[index]?.deleted === 1;
+          const isOneDeletion =
+            total === 1 && all[index]?.gone.length === 1 && all[index].gone[0] === 'deletion';
           if (!isMass || isOneDeletion) continue;
           assert.deepEqual(
             lost.filter((text) => !inForce.includes(text)),
@@ -140,8 +142,8 @@ describe('the mass-loss guard, whatever comes and goes', () => {
         assert.ok(last !== undefined);
         const { traces } = run([
           ...all,
-          { ...last, after: 1, deleted: 0 },
-          { ...last, after: holdMs, deleted: 0 },
+          { ...last, after: 1, gone: [] },
+          { ...last, after: holdMs, gone: [] },
         ]);
         const end = traces.at(-1);
         assert.deepEqual(end?.inForce, end?.given);
@@ -153,7 +155,7 @@ describe('the mass-loss guard, whatever comes and goes', () => {
   it('keeps nothing of a mesh that is gone once the hold and the window are over', () => {
     fc.assert(
       fc.property(steps, (all) => {
-        const nothing = { given: [], deleted: 0 };
+        const nothing = { given: [], gone: [] };
         assert.equal(run([...all, { ...nothing, after: 1 }, { ...nothing, after: holdMs }]).state.size, 0);
       }),
     );

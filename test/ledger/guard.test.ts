@@ -89,6 +89,82 @@ describe('the mass-loss guard', () => {
     assert.deepEqual(inForce(ledger), []);
   });
 
+  it('holds the only trust domain when its deletion was not seen but inferred', () => {
+    const ledger = ledgerOf(1);
+    ledger.apply('files', [gone(path(0), 'absence')], 10);
+    assert.equal(inForce(ledger).length, 1);
+    assert.deepEqual(codes(ledger), ['MT042']);
+    ledger.tick(30_010);
+    assert.deepEqual(inForce(ledger), []);
+  });
+
+  it('holds the only trust domain when it was restored and the first read does not have it', () => {
+    const before = ledgerOf(1);
+    const ledger = makeLedger();
+    const grants = before.grantsOf('files', path(0));
+    ledger.apply('files', [{ kind: 'restored', path: path(0), grants }], 0);
+    ledger.apply('files', [{ kind: 'synced' }], 10);
+    assert.equal(inForce(ledger).length, 1);
+    ledger.tick(30_010);
+    assert.deepEqual(inForce(ledger), []);
+  });
+
+  describe('of meshes with one trust domain each', () => {
+    const ledgerOfMeshes = (): Ledger => {
+      const ledger = ledgerOf(10);
+      ledger.apply('files', [file(0, 'one'), file(0, 'two')], 0);
+      return ledger;
+    };
+    const [one, two] = ['one/d0.test: A', 'two/d0.test: A'];
+    const small = (ledger: Ledger) => inForce(ledger).filter((line) => !line.startsWith('default/'));
+
+    it('holds all of them when they go together: that is no decision about one', () => {
+      const ledger = ledgerOfMeshes();
+      ledger.apply('files', [gone('one-0.yaml'), gone('two-0.yaml')], 10);
+      assert.deepEqual(small(ledger), [one, two]);
+    });
+
+    it('holds the one that was let go, too, when the other follows within the window', () => {
+      const ledger = ledgerOfMeshes();
+      ledger.apply('files', [gone('one-0.yaml')], 10);
+      assert.deepEqual(small(ledger), [two]);
+      ledger.apply('files', [gone('two-0.yaml')], 2009);
+      assert.deepEqual(small(ledger), [one, two]);
+      ledger.tick(32_009);
+      assert.deepEqual(small(ledger), []);
+    });
+
+    it('lets go of each when the other follows later', () => {
+      const ledger = ledgerOfMeshes();
+      ledger.apply('files', [gone('one-0.yaml')], 10);
+      ledger.apply('files', [gone('two-0.yaml')], 2010);
+      assert.deepEqual(small(ledger), []);
+    });
+
+    it('lets go of one whatever small losses other meshes have meanwhile', () => {
+      const ledger = ledgerOfMeshes();
+      ledger.apply('files', [gone('one-0.yaml'), gone(path(0))], 10);
+      ledger.apply('files', [gone(path(1), 'absence')], 20);
+      assert.deepEqual(small(ledger), [two]);
+    });
+
+    it('takes the loss of one that is back for no part of another', () => {
+      const ledger = ledgerOfMeshes();
+      ledger.apply('files', [gone('one-0.yaml')], 10);
+      ledger.apply('files', [file(0, 'one')], 20);
+      ledger.apply('files', [gone('two-0.yaml')], 30);
+      assert.deepEqual(small(ledger), [one]);
+    });
+
+    it('holds nothing again that was released', () => {
+      const ledger = ledgerOfMeshes();
+      ledger.apply('files', [gone('one-0.yaml')], 10);
+      ledger.release();
+      ledger.apply('files', [gone('two-0.yaml')], 20);
+      assert.deepEqual(small(ledger), []);
+    });
+  });
+
   it('holds the only trust domain when it is lost by an edit', () => {
     const ledger = ledgerOf(1);
     ledger.apply('files', [version(path(0), 'kind: ConfigMap\n')], 10);

@@ -55,7 +55,7 @@ export function content(
 }
 
 export function gone(trustDomain: string): SourceEvent {
-  return { kind: 'gone', path: `${trustDomain.replaceAll('.', '-')}.yaml` };
+  return { kind: 'gone', path: `${trustDomain.replaceAll('.', '-')}.yaml`, evidence: 'deletion' };
 }
 
 export const synced: SourceEvent = { kind: 'synced' };

@@ -1,4 +1,4 @@
-import type { SourceEvent } from '../source.ts';
+import type { GoneEvidence, SourceEvent } from '../source.ts';
 
 /** What `stat` says of one version of a file. Times are nanoseconds since the epoch. */
 export interface Version {
@@ -31,7 +31,7 @@ export type Sighting =
    * The directory can be listed, and the file is not in it. `noticed`: something happened under its name since
    * the last look, so that it may have been there in between.
    */
-  | { readonly kind: 'absent'; readonly noticed: boolean }
+  | { readonly kind: 'absent'; readonly noticed: boolean; readonly evidence: GoneEvidence }
   /** Nothing can be said, because the directory cannot be reached. */
   | { readonly kind: 'unknown' };
 
@@ -92,7 +92,7 @@ export function stepFile(
     case 'unreadable':
       return unreadable(path, state, sighting.reason, now, settleMs);
     case 'absent':
-      return absent(path, state, sighting.noticed, now, settleMs);
+      return absent(path, state, sighting, now, settleMs);
   }
 }
 
@@ -127,7 +127,13 @@ function unreadable(path: string, state: FileState, reason: string, now: number,
   }
 }
 
-function absent(path: string, state: FileState, noticed: boolean, now: number, settleMs: number): Step {
+function absent(
+  path: string,
+  state: FileState,
+  { noticed, evidence }: Extract<Sighting, { kind: 'absent' }>,
+  now: number,
+  settleMs: number,
+): Step {
   switch (state.kind) {
     case 'unseen':
       return { state };
@@ -137,7 +143,7 @@ function absent(path: string, state: FileState, noticed: boolean, now: number, s
     case 'doubtful':
       if (!state.absent || noticed) return doubt(state.before, true, now, settleMs);
       if (now - state.since < settleMs) return { state, lookAt: state.since + settleMs };
-      return { state: unseen, event: { kind: 'gone', path } };
+      return { state: unseen, event: { kind: 'gone', path, evidence } };
   }
 }
 

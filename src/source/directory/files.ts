@@ -4,7 +4,7 @@ import type { SourceEvent } from '../source.ts';
 import { mapBounded } from './bounded.ts';
 import { sameVersion, stepFile, unseen } from './file-state.ts';
 import type { ContentSighting, FileState, Sighting } from './file-state.ts';
-import { isSwapping } from './folder.ts';
+import { identityOf, isSwapping } from './folder.ts';
 import type { Folder } from './folder.ts';
 import type { DirectoryIo } from './io.ts';
 import { isMissing, reasonOf } from './system-error.ts';
@@ -69,6 +69,8 @@ interface Entry {
   placed: boolean;
   /** Read even if `stat` shows nothing new: two writes in one tick of the clock can leave it as it was. */
   mustRead: boolean;
+  /** The directory in which it was when it was read last (see `Folder.identity`). */
+  home: string | undefined;
   /** A root that is a single file and is not there. */
   lost: boolean;
 }
@@ -92,6 +94,7 @@ export function createFiles(options: FilesOptions): Files {
       isLink: false,
       placed: false,
       mustRead: false,
+      home: undefined,
       lost: false,
     };
     entry.folder = folder;
@@ -124,7 +127,7 @@ export function createFiles(options: FilesOptions): Files {
     const mustRead = entry.mustRead || state.kind !== 'read' || !state.settled;
     entry.mustRead = false;
     if (!folder.attached || folder.shadowed) {
-      return (await succeeds(io.stat(nearest(folder).path))) ? absent(entry) : { kind: 'unknown' };
+      return (await succeeds(io.stat(nearest(folder).path))) ? absent(entry, undefined) : { kind: 'unknown' };
     }
     try {
       if (!mustRead && sameVersion(state.version, await io.stat(entry.path))) return { kind: 'same' };
@@ -158,13 +161,17 @@ export function createFiles(options: FilesOptions): Files {
     const { folder, path } = entry;
     if (!isMissing(error)) return { kind: 'unreadable', reason: reasonOf(error) };
     if (await succeeds(io.lstat(path))) return { kind: 'unreadable', reason: 'is a dangling symbolic link' };
-    if (await succeeds(io.stat(folder.path))) return absent(entry);
-    onUnreachable(folder);
-    return { kind: 'unknown' };
+    try {
+      return absent(entry, identityOf(await io.stat(folder.path)));
+    } catch {
+      onUnreachable(folder);
+      return { kind: 'unknown' };
+    }
   }
 
   function settle(entry: Entry, seen: Sighting): readonly SourceEvent[] {
     const { path, folder, state: before } = entry;
+    if (seen.kind === 'content' || seen.kind === 'same') entry.home = folder.identity;
     const sighting = seen.kind === 'content' ? withPlacing(entry, seen) : rootIsKept(folder, seen);
     const { state, event, lookAt } = stepFile(path, before, sighting, io.now(), settleMs);
     entry.state = state;
@@ -217,8 +224,10 @@ export function createFiles(options: FilesOptions): Files {
   };
 }
 
-function absent({ renames }: Entry): Sighting {
-  return { kind: 'absent', noticed: renames > 0 };
+/** It is not in the directory at its place (`found`; undefined if there is none): the one it was in, or another. */
+function absent({ renames, home }: Entry, found: string | undefined): Sighting {
+  const evidence = home !== undefined && home === found ? 'deletion' : 'absence';
+  return { kind: 'absent', noticed: renames > 0, evidence };
 }
 
 /** The folder that answers for this one: itself, or the first above it that is still part of the tree. */

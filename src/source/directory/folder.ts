@@ -1,3 +1,4 @@
+import type { BigIntStats } from 'node:fs';
 import { basename, join } from 'node:path';
 
 import type { Watch } from './io.ts';
@@ -15,6 +16,8 @@ export interface Folder {
   readonly files: Set<string>;
   /** Its path without symbolic links, once known. */
   real: string | undefined;
+  /** Which directory was listed last; another one can be at the same path later. */
+  identity: string | undefined;
   watch: FolderWatch | undefined;
   /** Part of the tree; false once a listing of its parent did not have it. */
   attached: boolean;
@@ -41,12 +44,18 @@ export function createFolder(path: string, parent?: Folder, only?: string): Fold
     children: new Map(),
     files: new Set(),
     real: undefined,
+    identity: undefined,
     watch: undefined,
     attached: true,
     shadowed: false,
     swapped: false,
     missed: false,
   };
+}
+
+/** What tells one directory from another; the birth time, because numbers of deleted inodes are used again. */
+export function identityOf({ dev, ino, birthtimeNs }: BigIntStats): string {
+  return `${dev}:${ino}:${birthtimeNs}`;
 }
 
 /** The path under which a failure of this folder is told: what the user named. */

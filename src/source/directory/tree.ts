@@ -4,7 +4,7 @@ import type { SourceEvent } from '../source.ts';
 import { mapBounded } from './bounded.ts';
 import type { Failures } from './failures.ts';
 import type { Files } from './files.ts';
-import { createFolder, isLinked, labelOf } from './folder.ts';
+import { createFolder, identityOf, isLinked, labelOf } from './folder.ts';
 import type { Folder } from './folder.ts';
 import type { DirectoryIo } from './io.ts';
 import { isDirectory, listFolder } from './listing.ts';
@@ -120,9 +120,7 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
 
   async function identify(folder: Folder): Promise<Identity> {
     try {
-      const stat = await io.stat(folder.path);
-      // A birth time, because file systems hand out the number of a deleted inode again.
-      const identity = `${stat.dev}:${stat.ino}:${stat.birthtimeNs}`;
+      const identity = identityOf(await io.stat(folder.path));
       return { folder, identity, real: await io.realpath(folder.path) };
     } catch (error) {
       return { folder, error };
@@ -132,6 +130,7 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
   async function list(folder: Folder, identity: string): Promise<readonly SourceEvent[]> {
     // Watch first, list then: what comes in between is seen by one of them.
     watches.ensure(folder, identity);
+    folder.identity = identity;
     const { swapped } = folder;
     folder.swapped = false;
     try {

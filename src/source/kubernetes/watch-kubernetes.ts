@@ -68,7 +68,7 @@ export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSin
     const step = stepWatch(state, input, place);
     state = step.state;
     if (state.leaving.size === 0) settling.clear();
-    else if (state.leaving.size > leaving.size)
+    else if (state.leaving.keys().some((path) => !leaving.has(path)))
       settling.touch(state.leaving.size > 1 ? 10 * settleMs : settleMs);
     onHeads?.({
       put: headsOf(input),

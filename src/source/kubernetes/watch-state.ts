@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-import type { SourceEvent } from '../source.ts';
+import type { GoneEvidence, SourceEvent } from '../source.ts';
 import type { ApiObject } from './api-object.ts';
 
 /** What the API server answered, or that it did not. */
@@ -39,11 +39,11 @@ export interface WatchState {
   /** Hash of the text of each object, as it was last told. */
   readonly known: ReadonlyMap<string, string>;
   /**
-   * Objects that are deleted and were not told as gone yet. Deletions of one cause come one by one (a CRD or a
+   * Objects that are gone and were not told as such yet, with how that is known. Deletions of one cause come one by one (a CRD or a
    * namespace that is deleted, `kubectl delete --all`), and are told together, so that a mass loss is seen as
    * one; what is created again meanwhile was never away.
    */
-  readonly leaving: ReadonlySet<string>;
+  readonly leaving: ReadonlyMap<string, GoneEvidence>;
   readonly next: NextRequest;
   /** Requests in a row that brought nothing: the next one waits the longer for it. */
   readonly attempts: number;
@@ -65,7 +65,7 @@ const longEnoughMs = 2_000;
 
 export const initialWatchState: WatchState = {
   known: new Map(),
-  leaving: new Set(),
+  leaving: new Map(),
   next: { kind: 'list' },
   attempts: 0,
   synced: false,
@@ -87,7 +87,9 @@ export function stepWatch(state: WatchState, input: WatchInput, place: string): 
         listed.add(object.path);
         put(known, object, events);
       }
-      const leaving = new Set(known.keys().filter((path) => !listed.has(path)));
+      const leaving = new Map<string, GoneEvidence>();
+      for (const path of known.keys())
+        if (!listed.has(path)) leaving.set(path, state.leaving.get(path) ?? 'absence');
       if (state.told !== undefined) events.push({ kind: 'recovered', path: place });
       if (!state.synced) events.push({ kind: 'synced' });
       const next = { kind: 'watch', resourceVersion: input.resourceVersion } as const;
@@ -115,7 +117,7 @@ export function stepWatch(state: WatchState, input: WatchInput, place: string): 
 
 function stepChanges(state: WatchState, changes: readonly WatchChange[]): WatchStep {
   const known = new Map(state.known);
-  const leaving = new Set(state.leaving);
+  const leaving = new Map(state.leaving);
   const events: SourceEvent[] = [];
   let { next } = state;
   for (const change of changes) {
@@ -125,7 +127,7 @@ function stepChanges(state: WatchState, changes: readonly WatchChange[]): WatchS
       break;
     }
     next = { kind: 'watch', resourceVersion: change.resourceVersion };
-    if (change.kind === 'deleted' && known.has(change.path)) leaving.add(change.path);
+    if (change.kind === 'deleted' && known.has(change.path)) leaving.set(change.path, 'deletion');
     else if (change.kind === 'put') {
       leaving.delete(change.object.path);
       put(known, change.object, events);
@@ -136,9 +138,9 @@ function stepChanges(state: WatchState, changes: readonly WatchChange[]): WatchS
 
 function stepSettled(state: WatchState): WatchStep {
   const known = new Map(state.known);
-  for (const path of state.leaving) known.delete(path);
-  const events = [...state.leaving].map((path) => ({ kind: 'gone', path }) as const);
-  return { state: { ...state, known, leaving: new Set() }, events };
+  for (const path of state.leaving.keys()) known.delete(path);
+  const events = [...state.leaving].map(([path, evidence]) => ({ kind: 'gone', path, evidence }) as const);
+  return { state: { ...state, known, leaving: new Map() }, events };
 }
 
 /** Notes an object, and tells it if that is news. */

@@ -128,7 +128,7 @@ test('a deletion is told when it has lasted for 100 ms', async (t) => {
   fs.rmSync(path);
   await observed.until('gone', ({ kind }) => kind === 'gone');
   assert.ok(performance.now() - deletedAt >= 99);
-  assert.deepEqual(observed.events().slice(from), [{ kind: 'gone', path }]);
+  assert.deepEqual(observed.events().slice(from), [{ kind: 'gone', path, evidence: 'deletion' }]);
 });
 
 test('a file that is deleted and created again at once is a change, not a deletion', async (t) => {
@@ -198,7 +198,7 @@ test('a checkout of another branch is told in few batches, and nothing that both
       .events()
       .slice(from)
       .filter(({ kind }) => kind !== 'content'),
-    [{ kind: 'gone', path: join(root, 'only-one/a.yaml') }],
+    [{ kind: 'gone', path: join(root, 'only-one/a.yaml'), evidence: 'absence' }],
   );
   assert.ok(observed.batches.length - batchesBefore < 300, 'fewer batches than files');
 });

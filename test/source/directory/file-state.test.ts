@@ -8,7 +8,7 @@ import type { ContentSighting, FileState, Sighting } from '../../../src/source/d
 import type { SourceEvent } from '../../../src/source/source.ts';
 
 const settleMs = 100;
-const absent: Sighting = { kind: 'absent', noticed: false };
+const absent: Sighting = { kind: 'absent', noticed: false, evidence: 'deletion' };
 const unknown: Sighting = { kind: 'unknown' };
 
 function unreadable(reason = 'is a directory'): Sighting {
@@ -44,6 +44,7 @@ function line(event: SourceEvent): string {
     case 'unreadable':
       return `unreadable: ${event.reason}`;
     case 'gone':
+      return event.evidence === 'deletion' ? 'gone' : 'gone by absence';
     case 'failed':
     case 'recovered':
     case 'synced':
@@ -191,11 +192,19 @@ const cases: Readonly<
     looks: [
       [0, content(1, 'one', { ageMs: 100 })],
       [5, absent],
-      [60, { kind: 'absent', noticed: true }],
+      [60, { kind: 'absent', noticed: true, evidence: 'deletion' }],
       [105, absent],
     ],
     told: ['0 one settled'],
     lookAt: 160,
+  },
+  'what the last look says of an absence is how it is known': {
+    looks: [
+      [0, content(1, 'one', { placed: true })],
+      [5, absent],
+      [105, { kind: 'absent', noticed: false, evidence: 'absence' }],
+    ],
+    told: ['0 one settled', '105 gone by absence'],
   },
   'a file that was never seen is not gone': { looks: [[0, absent]], told: [] },
   'a file that comes back after it was gone is new': {
@@ -323,7 +332,7 @@ test('whatever is written and whenever it is looked at, what is told as settled 
         }
         const sighting = isThere
           ? content(version, `text ${version}`, { ageMs: now - changedAt })
-          : ({ kind: 'absent', noticed } as const);
+          : ({ kind: 'absent', noticed, evidence: 'deletion' } as const);
         noticed = false;
         const step = stepFile('a.yaml', state, sighting, now, settleMs);
         ({ state } = step);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
+import type { SourceEvent } from '../../../src/source/source.ts';
 import { makeFolder, observeSynced, replaceFile, writeFiles } from './observe.ts';
 
 test('directories that appear with files in them are read, however deep', async (t) => {
@@ -59,7 +60,7 @@ test('a directory that is replaced at once keeps the files that are in both', as
   await observed.untilSettled(join(root, 'dir/a.yaml'), 'a3');
   assert.deepEqual(
     observed.events().filter(({ kind }) => kind === 'gone'),
-    [{ kind: 'gone', path: join(root, 'dir/b.yaml') }],
+    [{ kind: 'gone', path: join(root, 'dir/b.yaml'), evidence: 'absence' }],
   );
 });
 
@@ -95,4 +96,22 @@ test('a root that is a link follows the link when it is set anew', async (t) => 
   await observed.until('gone', (event) => event.kind === 'gone' && event.path === join(root, 'b.yaml'));
   replaceFile(join(parent, 'two/a.yaml'), 'a3');
   await observed.untilSettled(join(root, 'a.yaml'), 'a3');
+});
+
+test('a file that is not in another directory at the same place was not seen to be deleted', async (t) => {
+  const parent = makeFolder(t);
+  const root = join(parent, 'trust');
+  writeFiles(parent, { 'trust/a.yaml': 'a', 'trust/b.yaml': 'b', 'next/b.yaml': 'b' });
+  const observed = await observeSynced(t, { roots: [root] });
+  const gone = async (name: string): Promise<SourceEvent | undefined> => {
+    const path = join(root, name);
+    await observed.until(`${name} gone`, (event) => event.kind === 'gone' && event.path === path);
+    return observed.events().findLast((event) => event.kind === 'gone');
+  };
+  fs.renameSync(root, join(parent, 'before'));
+  fs.renameSync(join(parent, 'next'), root);
+  assert.deepEqual(await gone('a.yaml'), { kind: 'gone', path: join(root, 'a.yaml'), evidence: 'absence' });
+  // What is in both belongs to the new one from then on.
+  fs.rmSync(join(root, 'b.yaml'));
+  assert.deepEqual(await gone('b.yaml'), { kind: 'gone', path: join(root, 'b.yaml'), evidence: 'deletion' });
 });

@@ -54,7 +54,7 @@ function word(event: SourceEvent): string {
       assert.equal(event.settled, true);
       return `put ${event.text}`;
     case 'gone':
-      return `gone ${event.path.split('/')[1]}`;
+      return `gone ${event.path.split('/')[1]} by ${event.evidence}`;
     case 'failed':
       assert.equal(event.path, place);
       return `failed ${event.reason}`;
@@ -86,7 +86,7 @@ const cases: readonly {
   {
     it: 'tells only what differs from before in a second list, and its losses after a quiet time',
     inputs: [listed(['a', 'b']), { kind: 'expired' }, listed(['b', 'c'], '20'), settled],
-    told: ['put a', 'put b', 'synced', 'put c', 'gone a'],
+    told: ['put a', 'put b', 'synced', 'put c', 'gone a by absence'],
     next: { kind: 'watch', resourceVersion: '20' },
   },
   {
@@ -98,12 +98,12 @@ const cases: readonly {
   {
     it: 'tells a deletion after a quiet time',
     inputs: [listed(['a']), deleted('a', '11'), settled],
-    told: ['put a', 'synced', 'gone a'],
+    told: ['put a', 'synced', 'gone a by deletion'],
   },
   {
     it: 'tells deletions of one cause together',
     inputs: [listed(['a', 'b']), deleted('a', '11'), deleted('b', '12'), settled, settled],
-    told: ['put a', 'put b', 'synced', 'gone a', 'gone b'],
+    told: ['put a', 'put b', 'synced', 'gone a by deletion', 'gone b by deletion'],
   },
   {
     it: 'tells nothing of an object that is deleted and created again as it was',
@@ -121,9 +121,27 @@ const cases: readonly {
     told: ['put a', 'synced'],
   },
   {
+    it: 'knows of a deletion although the list that came before it was told shows no more than an absence',
+    inputs: [listed(['a', 'b', 'c']), deleted('a', '11'), { kind: 'expired' }, listed(['c'], '20'), settled],
+    told: ['put a', 'put b', 'put c', 'synced', 'gone a by deletion', 'gone b by absence'],
+  },
+  {
+    it: 'forgets a deletion that was undone before the list',
+    inputs: [
+      listed(['a']),
+      deleted('a', '11'),
+      { kind: 'expired' },
+      listed(['a'], '20'),
+      { kind: 'expired' },
+      listed([], '30'),
+      settled,
+    ],
+    told: ['put a', 'synced', 'gone a by absence'],
+  },
+  {
     it: 'tells an object again that comes back after it was told as gone',
     inputs: [listed(['a']), deleted('a', '11'), settled, put('a', '12')],
-    told: ['put a', 'synced', 'gone a', 'put a'],
+    told: ['put a', 'synced', 'gone a by deletion', 'put a'],
   },
   {
     it: 'tells nothing of the deletion of what it never knew',
