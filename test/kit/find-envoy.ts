@@ -3,14 +3,15 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { envoyVersions, installEnvoy, isExecutable } from '../../scripts/install-envoy.ts';
+import { missingTool } from './missing-tool.ts';
+import type { MissingTool } from './missing-tool.ts';
 
 /** The two ends of the supported range that the tests run. */
 export type EnvoyAge = keyof typeof envoyVersions;
 
 /** An Envoy to run, or why there is none. */
 export type FoundEnvoy =
-  | { readonly kind: 'found'; readonly path: string; readonly version: string }
-  | { readonly kind: 'missing'; readonly reason: string };
+  { readonly kind: 'found'; readonly path: string; readonly version: string } | MissingTool;
 
 const variables = { newest: 'MESHTRUST_ENVOY', oldest: 'MESHTRUST_ENVOY_OLDEST' } as const;
 const run = promisify(execFile);
@@ -36,9 +37,7 @@ export async function findEnvoy(age: EnvoyAge): Promise<FoundEnvoy> {
     const path = await installEnvoy(envoyVersions[age]);
     return { kind: 'found', path, version: await versionOf(path) };
   } catch (error) {
-    if (process.env['CI'] !== undefined && process.env['CI'] !== '') throw error;
-    const cause = error instanceof Error ? error.message : String(error);
-    return { kind: 'missing', reason: `no Envoy: none on the PATH or in ${variables[age]}, and ${cause}` };
+    return missingTool(`no Envoy: none on the PATH or in ${variables[age]}`, error);
   }
 }
 

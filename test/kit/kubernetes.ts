@@ -11,13 +11,14 @@ import { makeCa, makeLeaf } from './certificates.ts';
 import { startChild } from './child.ts';
 import type { Child } from './child.ts';
 import { freePort } from './free-port.ts';
+import { missingTool } from './missing-tool.ts';
+import type { MissingTool } from './missing-tool.ts';
 import { poll } from './poll.ts';
 import { makeTempDir } from './temp-dir.ts';
 
 /** The programs of a cluster, or why there are none. */
 export type FoundKubernetes =
-  | { readonly kind: 'found'; readonly paths: Readonly<Record<KubernetesTool, string>> }
-  | { readonly kind: 'missing'; readonly reason: string };
+  { readonly kind: 'found'; readonly paths: Readonly<Record<KubernetesTool, string>> } | MissingTool;
 
 const run = promisify(execFile);
 
@@ -33,9 +34,7 @@ export async function findKubernetes(): Promise<FoundKubernetes> {
       paths[tool] = (await findTool(tool)) ?? (await installKubernetesTool(tool));
     }
   } catch (error) {
-    if ((process.env['CI'] ?? '') !== '') throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    return { kind: 'missing', reason: `no API server: ${reason}` };
+    return missingTool('no API server', error);
   }
   return { kind: 'found', paths: paths as Record<KubernetesTool, string> };
 }
