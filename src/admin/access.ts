@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import type { FollowedTlsFiles } from '../net/follow-tls-files.ts';
 import type { FollowedTokens } from '../net/follow-token-file.ts';
+import type { AuthFailure } from '../telemetry/auth-failures.ts';
 import { errorReply } from './reply.ts';
 import type { Reply } from './reply.ts';
 
@@ -13,6 +14,8 @@ export interface AdminAccess {
   readonly tokens?: Pick<FollowedTokens, 'admits'> | undefined;
   /** Whoever has a certificate of the authorities among the TLS files is let in. */
   readonly clientCertificates?: boolean | undefined;
+  /** Told of each caller that is not let in. */
+  readonly failed?: ((failure: AuthFailure) => void) | undefined;
 }
 
 /** Whether it is enough for a port that others can reach: TLS, and something that tells callers apart. */
@@ -24,15 +27,17 @@ export function isProtected({ tls, tokens, clientCertificates }: AdminAccess): b
 export const unprotected =
   'others could reach the admin API there: give it TLS (--admin-cert and --admin-key) and a token or client certificates (--admin-token-file, --admin-client-ca), or a loopback address; for probes and metrics alone there is --probe-listen';
 
-/** Why a caller is not let in, if so. With neither tokens nor client certificates everybody is. */
+/** Why a caller is not let in, if so, which the access is told of. With neither tokens nor client certificates everybody is. */
 export function refuseCaller(
   { headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>,
-  { tokens, clientCertificates = false }: AdminAccess,
+  { tokens, clientCertificates = false, failed }: AdminAccess,
 ): Reply | undefined {
   if (tokens === undefined && !clientCertificates) return undefined;
   if (clientCertificates && socket instanceof TLSSocket && socket.authorized) return undefined;
   const token = tokenOf(headers.authorization);
   if (tokens !== undefined && token !== undefined && tokens.admits(token)) return undefined;
+  const shown = clientCertificates && socket instanceof TLSSocket && hasCertificate(socket);
+  failed?.(token !== undefined ? 'unknown-token' : shown ? 'certificate' : 'no-credentials');
   const what = [
     ...(tokens === undefined ? [] : ['a token']),
     ...(clientCertificates ? ['a client certificate'] : []),
@@ -41,6 +46,11 @@ export function refuseCaller(
   return errorReply('unauthorized', `${what} that is known here is needed`, {
     'WWW-Authenticate': 'Basic realm="meshtrust", charset="UTF-8"',
   });
+}
+
+/** Whether it came with a certificate, be it of others. */
+function hasCertificate(socket: TLSSocket): boolean {
+  return socket.getPeerX509Certificate() !== undefined;
 }
 
 /** `Bearer TOKEN`, or Basic with the token as the password (RFC 6750, RFC 7617). */

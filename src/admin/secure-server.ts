@@ -3,6 +3,7 @@ import { createServer as createPlainServer } from 'node:http';
 import type { RequestListener, Server, ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { SecureContextOptions } from 'node:tls';
+import { handshakeFailureOf } from '../net/handshake-failure.ts';
 import type { TlsMaterial } from '../net/tls-material.ts';
 import type { AdminAccess } from './access.ts';
 
@@ -14,7 +15,7 @@ export interface SecureServer {
 
 /** Makes an HTTP server, over TLS where the access says so. */
 export function createSecureServer(
-  { tls, clientCertificates = false }: AdminAccess,
+  { tls, clientCertificates = false, failed }: AdminAccess,
   options: ServerOptions,
   listener: RequestListener,
 ): SecureServer {
@@ -31,6 +32,7 @@ export function createSecureServer(
     },
     listener,
   );
+  server.on('tlsClientError', (error, socket) => failed?.(handshakeFailureOf(error, socket)));
   return { server, renew: () => server.setSecureContext(contextOf(tls.current())) };
 }
 

@@ -1,3 +1,4 @@
+import type { HandshakeFailure } from '../net/handshake-failure.ts';
 import { createPublisher } from '../snapshot/publisher.ts';
 import type { ServedMeshes } from '../snapshot/publisher.ts';
 import { combineObservers } from '../telemetry/combine-observers.ts';
@@ -41,13 +42,14 @@ export async function startFront(
   options: ServeOptions,
   log: Logger,
   observers: readonly XdsObserver[],
+  authFailed: (failure: HandshakeFailure) => void = () => undefined,
 ): Promise<Front> {
   const now = (): number => systemClock.wall();
   const tracker = createFleetTracker(now);
   const history = createServedHistory({ rootTrustDomain: options.rootTrustDomain });
   const store = createSnapshotStore();
   const observer = combineObservers([tracker.observer, ...observers]);
-  const endpoint = await startXdsEndpoint({ options, store, log, observer });
+  const endpoint = await startXdsEndpoint({ options, store, log, observer, authFailed });
   const publish = createPublisher(store, { rootTrustDomain: options.rootTrustDomain });
   return {
     address: endpoint.address,

@@ -25,6 +25,8 @@ export interface LastGoodStore {
   save(state: LastGood): void;
   /** Writes what is waiting now, if it may be written. */
   flush(): Promise<void>;
+  /** Milliseconds since the oldest change that is not kept yet, or could not be; 0 where all is. */
+  behindMs(): number;
 }
 
 /**
@@ -49,6 +51,8 @@ export function createLastGoodStore({
 }: LastGoodOptions): LastGoodStore {
   /** In the order in which they are due. */
   const waiting = new Map<string, { readonly state: LastGood; readonly due: number }>();
+  /** When each file fell behind what it is to keep; an entry goes with a write that succeeds. */
+  const behind = new Map<string, number>();
   let cancelTimer: (() => void) | undefined;
   let writing: Promise<void> = Promise.resolve();
 
@@ -60,6 +64,7 @@ export function createLastGoodStore({
         await writeFile(`${path}.new`, encodeLastGood(state), { mode: 0o600, flush: true });
         await rename(`${path}.new`, path);
       }
+      if (!waiting.has(file)) behind.delete(file);
       onWrite?.('ok');
     } catch (error) {
       onWrite?.('error');
@@ -108,12 +113,18 @@ export function createLastGoodStore({
       const file = fileOf(state);
       waiting.delete(file);
       waiting.set(file, { state, due: clock.monotonic() + writeDelay });
+      if (!behind.has(file)) behind.set(file, clock.monotonic());
       arm();
     },
     async flush() {
       await write(Infinity);
       cancelTimer?.();
       cancelTimer = undefined;
+    },
+    behindMs() {
+      // In the order in which they fell behind.
+      const [since] = behind.values();
+      return since === undefined ? 0 : clock.monotonic() - since;
     },
   };
 }

@@ -59,21 +59,23 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
     view,
     cache: reader.stats,
     caMetrics: options.caMetrics,
+    snapshotAge: () => (lastGood?.behindMs() ?? 0) / 1000,
     workers: pool && (() => pool.collect()),
     proxies: async () => {
       const { connected } = await front.fleet.look();
       return countStates(connected, front.fleet.history, systemClock.wall());
     },
   });
-  const front: Front = pool ?? (await startFront(options, log, [metrics.observer, eventLog.observer]));
+  const front: Front =
+    pool ?? (await startFront(options, log, [metrics.observer, eventLog.observer], metrics.xdsAuthFailed));
   cleanup.defer(() => front.drain(0));
 
   const observe = (event: PipelineEvent): void => {
-    // Proxies first: what is logged and counted about a change must not hold it up.
+    // Proxies before the log, which must not hold a change up; what is sent is measured from here on.
+    metrics.state(event);
     if (event.kind === 'served') front.publish(event.states, event.since);
     else if (event.kind === 'readiness') front.setServing(event.readiness.kind === 'ready');
     else if (event.kind === 'granted') keep(event.source, event.paths, pipeline, lastGood);
-    metrics.state(event);
     eventLog.state(event);
     if (event.kind === 'served') status?.served();
     else status?.changed();
@@ -118,7 +120,7 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
   const { access } = cleanup.use(await followAdminAccess(options, log, () => admin.renewTls()));
   const admin: HttpEdge = createAdminServer({
     ...edgeInput,
-    access,
+    access: { ...access, failed: metrics.adminAuthFailed },
     proxies: (mesh) => front.proxies(mesh),
     fleet: front.fleet,
     wall: systemClock.wall,

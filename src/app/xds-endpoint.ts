@@ -4,6 +4,8 @@ import { logGrpcMessages } from '../grpc/grpc-log.ts';
 import { listenGrpc } from '../grpc/listen.ts';
 import { addReflection } from '../grpc/reflection.ts';
 import { createTlsCredentials } from '../grpc/tls-credentials.ts';
+import { watchHandshakes } from '../grpc/watch-handshakes.ts';
+import type { HandshakeFailure } from '../net/handshake-failure.ts';
 import { secretTypeUrl } from '../snapshot/publisher.ts';
 import type { Logger } from '../telemetry/log.ts';
 import {
@@ -22,6 +24,8 @@ export interface XdsEndpointOptions {
   readonly store: SnapshotStore;
   readonly observer: XdsObserver;
   readonly log: Logger;
+  /** Told of proxies that TLS let not in. */
+  readonly authFailed: (failure: HandshakeFailure) => void;
 }
 
 /** Where proxies connect: the discovery services with health and reflection, on one listener. */
@@ -46,6 +50,7 @@ export async function startXdsEndpoint({
   store,
   observer,
   log,
+  authFailed,
 }: XdsEndpointOptions): Promise<XdsEndpoint> {
   logGrpcMessages(log);
   const definition = loadPackageDefinition();
@@ -76,6 +81,7 @@ export async function startXdsEndpoint({
     options.xdsListen,
     tls?.credentials ?? ServerCredentials.createInsecure(),
   );
+  watchHandshakes(server, authFailed);
   return {
     address,
     setServing: (serving) => {

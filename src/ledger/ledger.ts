@@ -36,8 +36,16 @@ export interface SourceStatus {
   /** Files or objects whose newest version is not what is served. */
   readonly rejected: number;
   readonly otherKinds: number;
+  /** Those that are accepted or rejected, by mesh; of no mesh (`''`) where it cannot be told. */
+  readonly meshes: ReadonlyMap<string, ObjectCounts>;
   /** The first of the places that cannot be read, with the reason. */
   readonly failure?: string;
+}
+
+/** Resources in force, and files or objects whose newest version is not. */
+export interface ObjectCounts {
+  readonly accepted: number;
+  readonly rejected: number;
 }
 
 /** Everything that is in force, and why. */
@@ -211,9 +219,20 @@ function statusOf(source: SourceState): SourceStatus {
   let accepted = 0;
   let rejected = 0;
   let otherKinds = 0;
+  const meshes = new Map<string, { accepted: number; rejected: number }>();
+  const countsOf = (mesh: string): { accepted: number; rejected: number } => {
+    let counts = meshes.get(mesh);
+    if (counts === undefined) meshes.set(mesh, (counts = { accepted: 0, rejected: 0 }));
+    return counts;
+  };
   for (const entry of source.entries.values()) {
     accepted += entry.grants.length;
-    if (entry.invalid) rejected += 1;
+    for (const { resource } of entry.grants) countsOf(resource.mesh).accepted += 1;
+    if (entry.invalid) {
+      rejected += 1;
+      // A file that never gave anything has no mesh that is known.
+      countsOf(entry.grants[0]?.resource.mesh ?? '').rejected += 1;
+    }
     otherKinds += entry.otherKinds;
   }
   const { name, synced, restored, failures } = source;
@@ -225,6 +244,7 @@ function statusOf(source: SourceState): SourceStatus {
     accepted,
     rejected,
     otherKinds,
+    meshes,
     ...(failure === undefined ? {} : { failure }),
   };
 }

@@ -1,10 +1,12 @@
 import type { ServedMeshes } from '../snapshot/publisher.ts';
-import type { Acked, Quoted, StreamInfo } from '../xds/index.ts';
+import type { Acked, NameAndVersion, Quoted, StreamInfo } from '../xds/index.ts';
 
 /** How long changes take from their cause to a proxy's acknowledgement. */
 export interface Convergence {
-  /** Another state is served, whose first cause came in at `since`. */
-  served(states: ServedMeshes, since: number): void;
+  /** Another state is served from `servedAt` on, whose first cause came in at `since`. */
+  served(states: ServedMeshes, since: number, servedAt: number): void;
+  /** Milliseconds that a change waited until it was handed to this stream; undefined where it is no change's. */
+  sent(stream: StreamInfo, resources: readonly NameAndVersion[], now: number): number | undefined;
   quoted(stream: StreamInfo, quote: Quoted): void;
   /** Milliseconds from the cause of the change that is acknowledged; undefined where it is no change's. */
   acked(stream: StreamInfo, ack: Acked, now: number): number | undefined;
@@ -13,6 +15,7 @@ export interface Convergence {
 interface Changed {
   readonly version: string;
   readonly since: number;
+  readonly servedAt: number;
 }
 
 /**
@@ -31,19 +34,30 @@ export function createConvergence(): Convergence {
   };
 
   return {
-    served(states, since) {
+    served(states, since, servedAt) {
       for (const [mesh, state] of states) {
         const before = known.get(mesh)?.secrets.secrets;
         if (before === state.secrets.secrets) continue;
         let names = changes.get(mesh);
         if (names === undefined) changes.set(mesh, (names = new Map<string, Changed>()));
         for (const [name, { version }] of state.secrets.secrets) {
-          if (before?.get(name)?.version !== version) names.set(name, { version, since });
+          if (before?.get(name)?.version !== version) names.set(name, { version, since, servedAt });
         }
         // What is no longer listed is answered with deny-all, whose version is not known here.
         for (const name of names.keys()) if (!state.secrets.secrets.has(name)) names.delete(name);
       }
       known = states;
+    },
+    sent(stream, resources, now) {
+      const names = held.get(stream);
+      if (names === undefined || stream.group === undefined) return undefined;
+      const changed = changes.get(stream.group);
+      for (const { name, version } of resources) {
+        if (!names.has(name) || names.get(name) === version) continue;
+        const change = changed?.get(name);
+        if (change !== undefined && change.version === version) return Math.max(0, now - change.servedAt);
+      }
+      return undefined;
     },
     quoted(stream, { name, version, unconfirmed }) {
       if (!unconfirmed) heldBy(stream).set(name, version);

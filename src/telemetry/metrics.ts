@@ -2,6 +2,8 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 import type { SourceEvent } from '../source/source.ts';
 import type { AnchorReader, CacheStats } from '../x509/anchor-reader.ts';
 import type { XdsObserver } from '../xds/index.ts';
+import { createAuthFailures } from './auth-failures.ts';
+import type { AuthFailure } from './auth-failures.ts';
 import { createConvergence } from './convergence.ts';
 import { proxyStates } from './fleet/assess.ts';
 import type { StateCounts } from './fleet/rollout.ts';
@@ -23,6 +25,8 @@ export interface MetricsOptions {
   readonly caMetrics: boolean;
   /** The metrics of streams, where other processes serve these. */
   readonly workers?: (() => Promise<readonly (readonly StreamMetric[])[]>) | undefined;
+  /** Seconds by which what is kept for a restart is behind what is served, asked at each scrape. */
+  readonly snapshotAge?: (() => number) | undefined;
   /** Connected proxies by mesh and state, asked at each scrape. */
   readonly proxies?: (() => Promise<ReadonlyMap<string, StateCounts>>) | undefined;
   /** Epoch milliseconds; default: `Date.now`. */
@@ -39,6 +43,10 @@ export interface Metrics {
   state(event: StateEvent): void;
   /** Counts what was kept in the state directory, or could not be. */
   readonly stateWrite: (result: 'ok' | 'error') => void;
+  /** Counts callers that the admin listener did not let in. */
+  readonly adminAuthFailed: (reason: AuthFailure) => void;
+  /** Counts proxies that the listener for proxies did not let in, where this process has it. */
+  readonly xdsAuthFailed: (reason: AuthFailure) => void;
   readonly observer: XdsObserver;
   readonly status: StatusMetrics;
 }
@@ -50,6 +58,7 @@ export function createMetrics({
   cache,
   caMetrics,
   workers,
+  snapshotAge = () => 0,
   proxies,
   now = () => Date.now(),
 }: MetricsOptions): Metrics {
@@ -84,6 +93,7 @@ export function createMetrics({
     registers,
   });
   for (const result of ['ok', 'error']) stateWrites.inc({ result }, 0);
+  registerSnapshotAge(registry, snapshotAge);
   const debounce = new Histogram({
     name: 'meshtrust_xds_debounce_seconds',
     help: 'From the first cause of a change to the moment at which it is built and can be sent.',
@@ -111,12 +121,26 @@ export function createMetrics({
     },
     state(event) {
       if (event.kind !== 'served') return;
-      convergence.served(event.states, event.since);
-      debounce.observe(Math.max(0, now() - event.since) / 1000);
+      const servedAt = now();
+      convergence.served(event.states, event.since, servedAt);
+      debounce.observe(Math.max(0, servedAt - event.since) / 1000);
     },
     stateWrite: (result) => stateWrites.inc({ result }),
+    adminAuthFailed: createAuthFailures(registry, 'admin'),
+    xdsAuthFailed: workers === undefined ? createAuthFailures(registry, 'xds') : () => undefined,
     observer: workers === undefined ? createXdsMetrics({ registry, convergence, isListed, now }) : {},
   };
+}
+
+function registerSnapshotAge(registry: Registry, ageOf: () => number): void {
+  const gauge = new Gauge({
+    name: 'meshtrust_snapshot_age_seconds',
+    help: 'By how much what is kept in the state directory is behind what is served; 0 while it is up to date.',
+    registers: [registry],
+    collect: () => {
+      gauge.set(ageOf());
+    },
+  });
 }
 
 function registerGauge(

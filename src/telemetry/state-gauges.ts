@@ -37,15 +37,28 @@ export const stateGauges: readonly StateGauge[] = [
     samples: ({ ledger }) => ledger.sources.map(({ name, synced }): Sample => [[name], synced ? 1 : 0]),
   },
   {
+    name: 'meshtrust_source_restored',
+    help: 'Whether the source still gives what an earlier run kept of it, for want of a first complete read.',
+    labels: ['source'],
+    samples: ({ ledger }) =>
+      ledger.sources.map(({ name, synced, restored }): Sample => [[name], restored && !synced ? 1 : 0]),
+  },
+  {
     name: 'meshtrust_source_objects',
     help: 'Resources of the source that are in force (accepted), files or objects whose newest version is not (rejected), and documents of other kinds (other).',
-    labels: ['source', 'state'],
+    labels: ['source', 'mesh', 'state'],
     samples: ({ ledger }) =>
-      ledger.sources.flatMap(({ name, accepted, rejected, otherKinds }): Sample[] => [
-        [[name, 'accepted'], accepted],
-        [[name, 'rejected'], rejected],
-        [[name, 'other'], otherKinds],
-      ]),
+      ledger.sources.flatMap(({ name, meshes, otherKinds }): Sample[] => {
+        const known = [...meshes].filter(([mesh]) => mesh !== '');
+        return [
+          ...known.flatMap(([mesh, { accepted, rejected }]): Sample[] => [
+            [[name, mesh, 'accepted'], accepted],
+            [[name, mesh, 'rejected'], rejected],
+          ]),
+          [[name, '', 'rejected'], meshes.get('')?.rejected ?? 0],
+          [[name, '', 'other'], otherKinds],
+        ];
+      }),
   },
   {
     name: 'meshtrust_certificates',

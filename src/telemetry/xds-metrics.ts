@@ -1,9 +1,10 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
 import { typeUrls } from '../xds/index.ts';
-import type { Outgoing, StreamInfo, XdsObserver } from '../xds/index.ts';
+import type { Outgoing, XdsObserver } from '../xds/index.ts';
 import type { Convergence } from './convergence.ts';
 import { classifyRefusal } from './refusal-class.ts';
+import { createTroubleMetrics } from './trouble-metrics.ts';
 
 export interface XdsMetricsOptions {
   readonly registry: Registry;
@@ -32,27 +33,6 @@ export function createXdsMetrics({ registry, convergence, isListed, now }: XdsMe
     name: 'meshtrust_xds_streams_closed_total',
     help: 'Streams that ended, by status; CANCELLED is the proxy going away.',
     labelNames: ['code'],
-    registers,
-  });
-  const waiting = new Gauge({
-    name: 'meshtrust_xds_streams_waiting',
-    help: 'Streams that wait to be opened, since they came faster than the rate.',
-    registers,
-  });
-  const refused = new Counter({
-    name: 'meshtrust_xds_streams_refused_total',
-    help: 'Streams that were not opened, by the reason.',
-    labelNames: ['reason'],
-    registers,
-  });
-  const slow = new Gauge({
-    name: 'meshtrust_xds_streams_slow',
-    help: 'Streams whose proxy has not taken a response for a second or more.',
-    registers,
-  });
-  const cutOff = new Counter({
-    name: 'meshtrust_xds_streams_cut_off_total',
-    help: 'Streams that were ended because their proxy took nothing any more.',
     registers,
   });
   const requests = new Counter({
@@ -86,6 +66,12 @@ export function createXdsMetrics({ registry, convergence, isListed, now }: XdsMe
     labelNames: ['transport', 'outcome'],
     registers,
   });
+  const queue = new Histogram({
+    name: 'meshtrust_xds_queue_seconds',
+    help: 'From the moment at which a change is served to that at which a stream is handed it.',
+    buckets: convergenceBuckets,
+    registers,
+  });
   const push = new Histogram({
     name: 'meshtrust_xds_push_seconds',
     help: 'From a change to the moment at which all streams that can take it were handed it, or a newer one.',
@@ -102,27 +88,25 @@ export function createXdsMetrics({ registry, convergence, isListed, now }: XdsMe
   const meshLabel = (mesh: string | undefined): string =>
     mesh !== undefined && isListed(mesh) ? mesh : unlisted;
 
-  /** Those that were told of as slow and have not caught up. */
-  const slowStreams = new Set<StreamInfo>();
-  const notSlow = (stream: StreamInfo): void => {
-    if (slowStreams.delete(stream)) slow.set(slowStreams.size);
-  };
+  const trouble = createTroubleMetrics(registry);
 
   return {
-    streamsWaiting: (count) => waiting.set(count),
-    streamRefused: (reason) => refused.inc({ reason }),
-    slowed: (stream) => slow.set(slowStreams.add(stream).size),
-    caughtUp: notSlow,
-    cutOff: () => cutOff.inc(),
+    ...trouble,
     streamOpened: ({ transport, protocol }) => streams.inc({ transport, protocol }),
     streamClosed: (stream, { code }) => {
       const { transport, protocol } = stream;
-      notSlow(stream);
+      trouble.streamClosed(stream);
       streams.dec({ transport, protocol });
       closed.inc({ code });
     },
-    request: (_, { typeUrl, kind }) => requests.inc({ type_url: typeLabel(typeUrl), kind }),
-    response: (_, response) => {
+    request: (stream, { typeUrl, kind }) => {
+      trouble.request(stream, kind);
+      requests.inc({ type_url: typeLabel(typeUrl), kind });
+    },
+    response: (stream, response) => {
+      trouble.response(stream, response);
+      const waited = convergence.sent(stream, response.resources, now());
+      if (waited !== undefined) queue.observe(waited / 1000);
       const type = typeLabel(response.typeUrl);
       responses.inc({ type_url: type, result: resultOf(response) });
       sizes.observe({ type_url: type }, response.bytes.length);

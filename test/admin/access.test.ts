@@ -11,6 +11,7 @@ import { followTokenFile } from '../../src/net/follow-token-file.ts';
 import { run } from '../cli/run.ts';
 import { makeCa, makeLeaf } from '../kit/certificates.ts';
 import type { Certificate } from '../kit/certificates.ts';
+import { poll } from '../kit/poll.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
 
 const [ca, clientCa, otherCa] = [
@@ -44,6 +45,7 @@ async function start({ tokens = false, certificates = false }) {
   stack.defer(() => tls.close());
   const file = tokens ? await followTokenFile(dir.join('tokens'), () => undefined, never) : undefined;
   stack.defer(() => file?.close());
+  const failures: string[] = [];
   const edge = createHttpEdge({
     routes: [
       { method: 'GET', pattern: '/healthz', answer: () => jsonReply({ status: 'ok' }) },
@@ -52,13 +54,18 @@ async function start({ tokens = false, certificates = false }) {
     onError: (error) => {
       throw error;
     },
-    access: { tls, tokens: file, clientCertificates: certificates },
+    access: {
+      tls,
+      tokens: file,
+      clientCertificates: certificates,
+      failed: (failure) => failures.push(failure),
+    },
   });
   stack.use(edge);
   const port = Number((await edge.listen('0.0.0.0:0')).split(':').at(-1));
   const ask = (options: RequestOptions = {}) => askTls(port, options);
   const owned = stack.move();
-  return { port, ask, write, tls, dir, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { failures, port, ask, write, tls, dir, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 /** The status of an answer, and the serial number of the certificate that it came with. */
@@ -134,6 +141,18 @@ describe('the admin API beyond loopback', () => {
       assert.equal((await edge.ask(options)).status, status);
     });
   }
+
+  it('tells why it did not let somebody in', async () => {
+    await using edge = await start({ tokens: true, certificates: true });
+    await edge.ask();
+    await edge.ask({ headers: { authorization: 'Bearer fedcba9876543210' } });
+    await edge.ask(identityOf(stranger));
+    await edge.ask({ headers: bearer });
+    await edge.ask(identityOf(client));
+    await assert.rejects(edge.ask({ maxVersion: 'TLSv1.1', minVersion: 'TLSv1' }));
+    await poll('all to be told of', () => (edge.failures.length >= 4 ? true : undefined));
+    assert.deepEqual(edge.failures, ['no-credentials', 'unknown-token', 'certificate', 'handshake']);
+  });
 
   it('changes nothing for who is not let in', async () => {
     await using edge = await start({ tokens: true });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { createLastGoodStore } from '../../src/app/last-good-store.ts';
@@ -78,6 +78,31 @@ describe('the last good store', () => {
         assert.deepEqual(inForce(restarted), inForce(running));
       }
     }
+  });
+
+  it('says since when something waits to be kept, or could not be', async () => {
+    await using dir = await makeTempDir();
+    const { store, clock } = storeIn(dir.path);
+    await store.load();
+    assert.equal(store.behindMs(), 0);
+    const state = { source: 'files', path: 'x.yaml', grants: grantsOf(text([a])) };
+    store.save(state);
+    clock.advance(100);
+    store.save({ ...state, grants: grantsOf(text([b])) });
+    clock.advance(100);
+    assert.equal(store.behindMs(), 200);
+    await store.flush();
+    assert.equal(store.behindMs(), 0);
+
+    await rm(dir.path, { recursive: true });
+    store.save(state);
+    await store.flush();
+    clock.advance(300);
+    assert.equal(store.behindMs(), 300, 'what could not be written is not kept');
+    await mkdir(dir.path);
+    store.save(state);
+    await store.flush();
+    assert.equal(store.behindMs(), 0);
   });
 
   it('forgets a path that gives nothing any more', async () => {

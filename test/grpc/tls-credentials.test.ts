@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { rm, writeFile } from 'node:fs/promises';
+import { connect as connectPlain } from 'node:net';
 import { connect } from 'node:tls';
 import { describe, it } from 'node:test';
 import { credentials as channel, status } from '@grpc/grpc-js';
 import type { ChannelCredentials } from '@grpc/grpc-js';
 import { createTlsCredentials } from '../../src/grpc/tls-credentials.ts';
 import type { TlsCredentials } from '../../src/grpc/tls-credentials.ts';
+import { watchHandshakes } from '../../src/grpc/watch-handshakes.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { makeCa, makeIntermediate, makeLeaf } from '../kit/certificates.ts';
 import type { Certificate } from '../kit/certificates.ts';
@@ -179,6 +181,8 @@ describe('TLS of the gRPC listener', () => {
 
   it('lets in only clients with a certificate of the client authority, where there is one', async () => {
     await using rig = await start(serverLeaf(), { mutual: true });
+    const failures: string[] = [];
+    watchHandshakes(rig.server.server, (failure) => failures.push(failure));
     const check = async (identity?: Certificate): Promise<string | number> => {
       using client = createHealthClient(rig.server.address, clientWith(identity), named);
       return await client.check();
@@ -191,10 +195,22 @@ describe('TLS of the gRPC listener', () => {
       status.UNAVAILABLE,
     );
 
+    assert.ok(failures.length >= 3);
+    assert.deepEqual(new Set(failures), new Set(['certificate']), 'each of which is told of');
+
     await rig.write({ clientCa: otherCa.certPem });
     await rig.tls.reload();
     assert.equal(await check(makeLeaf(otherCa)), 'NOT_SERVING');
     assert.equal(await check(makeLeaf(clientCa)), status.UNAVAILABLE);
+  });
+
+  it('tells of those that are not there to speak TLS', async () => {
+    await using rig = await start(serverLeaf());
+    const failed = Promise.withResolvers<string>();
+    watchHandshakes(rig.server.server, failed.resolve);
+    const { port } = new URL(`http://${rig.server.address}`);
+    connectPlain(Number(port), '127.0.0.1').end('GET / HTTP/1.1\r\n\r\n');
+    assert.equal(await failed.promise, 'handshake');
   });
 
   it('sends the intermediates that come with its certificate', async () => {

@@ -24,10 +24,10 @@ interface Setup extends Rig {
 function setup(): Setup {
   const convergence = createConvergence();
   let since = 0;
-  const rig = makeRig((event) => {
+  const rig = makeRig((event, { clock }) => {
     if (event.kind !== 'served') return;
     since = event.since;
-    convergence.served(event.states, event.since);
+    convergence.served(event.states, event.since, clock.wall());
   });
   rig.deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }), synced);
   const version = (name = 'ALL'): string | undefined =>

@@ -3,10 +3,12 @@ import { describe, it } from 'node:test';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import type { Metrics } from '../../src/telemetry/metrics.ts';
 import { secretTypeUrl } from '../../src/snapshot/publisher.ts';
+import { largeSend } from '../../src/telemetry/trouble-metrics.ts';
 import { makeCa, makeIntermediate } from '../kit/certificates.ts';
 import { parseSamples } from '../kit/meshtrust.ts';
 import { content, gone, holdMs, makeRig, synced } from './rig.ts';
 import type { Rig } from './rig.ts';
+import type { Outgoing } from '../../src/xds/index.ts';
 import { ackOf, nackOf, streamOf } from './streams.ts';
 
 const day = 86_400_000;
@@ -18,6 +20,21 @@ const expired = makeCa({
 });
 const future = makeCa({ commonName: 'Future', notBefore: new Date(Date.now() + day) });
 const intermediate = makeIntermediate(a, { commonName: 'I', notAfter: new Date(Date.now() + 40 * day) });
+
+const responseWith = (over: Partial<Outgoing>): Outgoing => ({
+  typeUrl: secretTypeUrl,
+  version: '1',
+  nonce: '1',
+  resources: [],
+  removed: [],
+  bytes: new Uint8Array(10),
+  ...over,
+});
+const resourceOf = (name: string, version: string): Outgoing['resources'][number] => ({
+  name,
+  version,
+  body: new Uint8Array(),
+});
 
 interface Setup extends Rig {
   readonly metrics: Metrics;
@@ -59,7 +76,8 @@ describe('metrics of the state', () => {
   });
 
   it('count resources, failed reads and the last event of a source', async () => {
-    const { clock, deliver, samples } = setup();
+    const { clock, deliver, pipeline, samples } = setup();
+    const rigView = () => pipeline.view().ledger.sources[0]!;
     deliver(
       content({ trustDomain: 'a.test', pems: [a.certPem] }),
       { kind: 'content', path: 'other.yaml', text: 'kind: Other\n', settled: true },
@@ -68,16 +86,35 @@ describe('metrics of the state', () => {
       { kind: 'failed', path: '/dir', reason: 'EIO' },
     );
     assert.deepEqual(await samples('source_objects'), {
-      'source="files",state="accepted"': 1,
-      'source="files",state="rejected"': 2,
-      'source="files",state="other"': 1,
+      'source="files",mesh="default",state="accepted"': 1,
+      'source="files",mesh="default",state="rejected"': 0,
+      'source="files",mesh="",state="rejected"': 2,
+      'source="files",mesh="",state="other"': 1,
     });
+    deliver({ kind: 'content', path: 'a-test.yaml', text: 'a: [', settled: true });
+    const { accepted, rejected } = rigView();
+    assert.deepEqual([accepted, rejected], [1, 3]);
+    const objects = await samples('source_objects');
+    assert.equal(objects['source="files",mesh="default",state="rejected"'], 1, 'its last good one is of it');
     assert.deepEqual(await samples('source_errors_total'), {
       'source="files",reason="unreadable"': 1,
       'source="files",reason="failed"': 1,
     });
     const last = await samples('source_last_event_timestamp_seconds');
     assert.equal(last['source="files"'], (clock.wall() - 100) / 1000);
+  });
+
+  it('say whether a source still gives what an earlier run kept', async () => {
+    const first = setup();
+    first.deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }), synced);
+    assert.deepEqual(await first.samples('source_restored'), { 'source="files"': 0 });
+    const grants = first.pipeline.grantsOf('files', 'a-test.yaml');
+    const { pipeline, deliver, clock, samples } = setup();
+    pipeline.restore('files', [{ kind: 'restored', path: 'a-test.yaml', grants }]);
+    clock.advance(100);
+    assert.deepEqual(await samples('source_restored'), { 'source="files"': 1 });
+    deliver(synced);
+    assert.deepEqual(await samples('source_restored'), { 'source="files"': 0 });
   });
 
   it('count what was kept for a restart, with a series for each result from the start', async () => {
@@ -244,6 +281,54 @@ describe('metrics of streams', () => {
     assert.deepEqual(await samples('xds_convergence_seconds_sum'), { 'mesh="default"': 1 });
     assert.deepEqual(await samples('xds_debounce_seconds_count'), { '': 2 });
     assert.ok(((await samples('xds_debounce_seconds_sum'))[''] ?? 1) <= 0.1);
+  });
+
+  it('measure how long a change waits until a stream is handed it', async () => {
+    const { clock, deliver, metrics, pipeline, samples } = setup();
+    deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }), synced);
+    const version = () => pipeline.view().meshes.get('default')?.secrets.secrets.get('ALL')?.version ?? '';
+    const [stream, late] = [streamOf(), streamOf()];
+    const send = (to: typeof stream) =>
+      metrics.observer.response?.(to, responseWith({ resources: [resourceOf('ALL', version())] }));
+    send(stream);
+    metrics.observer.acked?.(stream, ackOf('ALL', version()));
+    assert.equal((await samples('xds_queue_seconds_count'))[''], 0, 'a first delivery waits for nothing');
+    deliver(content({ trustDomain: 'a.test', pems: [future.certPem] }));
+    const sinceBuilt = 98;
+    clock.advance(900);
+    for (const to of [stream, late]) send(to);
+    assert.equal((await samples('xds_queue_seconds_count'))[''], 1, 'that of the stream that had the name');
+    assert.equal((await samples('xds_queue_seconds_sum'))[''], (sinceBuilt + 900) / 1000);
+    metrics.observer.acked?.(stream, ackOf('ALL', version()));
+    send(stream);
+    assert.equal((await samples('xds_queue_seconds_count'))[''], 1, 'what it has is no change');
+  });
+
+  it('count streams that end before the answer to something large', async () => {
+    const { metrics, samples } = setup();
+    const closed = async () => (await samples('xds_stream_closed_after_large_send_total'))[''];
+    const large = responseWith({ bytes: new Uint8Array(largeSend) });
+    const run = (response: typeof large, ...kinds: readonly ('ack' | 'nack' | 'subscribe')[]) => {
+      const stream = streamOf();
+      metrics.observer.streamOpened?.(stream);
+      metrics.observer.response?.(stream, response);
+      for (const kind of kinds) metrics.observer.request?.(stream, { typeUrl: secretTypeUrl, kind });
+      metrics.observer.streamClosed?.(stream, { code: 'CANCELLED', message: '' });
+    };
+    run(large, 'ack');
+    run(large, 'nack');
+    run(responseWith({ bytes: new Uint8Array(largeSend - 1) }));
+    assert.equal(await closed(), 0);
+    run(large);
+    run(large, 'subscribe');
+    assert.equal(await closed(), 2);
+  });
+
+  it('count streams that had to wait to be opened, each once', async () => {
+    const { metrics, samples } = setup();
+    for (const waiting of [1, 2, 1, 0, 1, 0]) metrics.observer.streamsWaiting?.(waiting);
+    assert.equal((await samples('xds_streams_delayed_total'))[''], 3);
+    assert.equal((await samples('xds_streams_waiting'))[''], 0);
   });
 
   it('measure how long a change takes to be handed to all streams', async () => {

@@ -2,6 +2,7 @@ import type { Writable } from 'node:stream';
 import { Registry } from 'prom-client';
 import { createPublisher } from '../../snapshot/publisher.ts';
 import type { ServedMeshes } from '../../snapshot/publisher.ts';
+import { createAuthFailures } from '../../telemetry/auth-failures.ts';
 import { combineObservers } from '../../telemetry/combine-observers.ts';
 import { createConvergence } from '../../telemetry/convergence.ts';
 import { createEventLog } from '../../telemetry/log-events.ts';
@@ -74,6 +75,7 @@ async function startServing(
     options,
     store,
     log,
+    authFailed: createAuthFailures(registry, 'xds'),
     observer: combineObservers([
       tracker.observer,
       metrics,
@@ -89,7 +91,7 @@ async function startServing(
         return;
       case 'states':
         meshes = takeStates(meshes, message.deltas);
-        convergence.served(meshes, message.since);
+        convergence.served(meshes, message.since, Date.now());
         publish(meshes);
         return parent.send({ kind: 'applied' });
       case 'serving':
