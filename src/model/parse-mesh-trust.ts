@@ -34,11 +34,19 @@ export function parseMeshTrust(value: unknown, root: Path, context: ParseContext
   const spec = readSpec(body, report);
   const originKri = readOrigin(body, report);
   const identity = header && identityOf(header.mesh, header.namespace, header.name);
-  if (header === undefined || identity === undefined || spec === undefined || findings.length > 0) {
-    return { kind: 'invalid', identity, findings: findings.map((f) => ({ ...f, resource: identity })) };
+  const blocks = (spec?.pems ?? []).flatMap(({ path, text }) =>
+    readBlocks(text, [...root, ...path], identity, context),
+  );
+  if (
+    header === undefined ||
+    identity === undefined ||
+    spec?.trustDomain === undefined ||
+    findings.length > 0
+  ) {
+    const violations = findings.map((violation) => ({ ...violation, resource: identity }));
+    return { kind: 'invalid', identity, findings: [...violations, ...blocks.flatMap(blockFinding)] };
   }
-  const { trustDomain, pems } = spec;
-  const blocks = pems.flatMap(({ path, text }) => readBlocks(text, [...root, ...path], identity, context));
+  const { trustDomain } = spec;
   const place: Place = { ...placeOf(context, root), resource: identity };
   const problem = objectionToBlocks(blocks, context.limits ?? defaultLimits, {
     ...place,

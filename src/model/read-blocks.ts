@@ -10,7 +10,7 @@ import type { Path } from './read-yaml.ts';
 export function readBlocks(
   text: string,
   path: Path,
-  identity: Identity,
+  identity: Identity | undefined,
   context: ParseContext,
 ): readonly TrustBlock[] {
   return context.reader.read(text).map((block) => {

@@ -6,7 +6,9 @@ import type { Report } from './violations.ts';
 
 /** What the specification of a resource says, its PEM texts not yet read. */
 export interface Spec {
-  readonly trustDomain: TrustDomain;
+  /** Undefined where it is missing or none. */
+  readonly trustDomain: TrustDomain | undefined;
+  /** Those that could be found. */
   readonly pems: readonly { readonly path: Path; readonly text: string }[];
 }
 
@@ -15,8 +17,7 @@ export function readSpec(body: Record<string, unknown>, report: Report): Spec | 
   const spec = asMapping(body['spec'], ['spec'], report);
   if (spec === undefined) return undefined;
   const trustDomain = readTrustDomain(spec['trustDomain'], report);
-  const pems = readBundles(spec['caBundles'], report);
-  return trustDomain === undefined || pems === undefined ? undefined : { trustDomain, pems };
+  return { trustDomain, pems: readBundles(spec['caBundles'], report) ?? [] };
 }
 
 /** Reads the provenance, which newer control planes write into the status. */
@@ -53,7 +54,11 @@ function readBundles(
     const bundle = asMapping(item, at, report);
     if (bundle === undefined) return [];
     if (bundle['type'] == null) report([...at, 'type'], 'is required');
-    else if (bundle['type'] !== 'Pem') report([...at, 'type'], "must be 'Pem'");
+    else if (bundle['type'] !== 'Pem') {
+      report([...at, 'type'], "must be 'Pem'");
+      // Another type has no PEM text to miss.
+      if (bundle['pem'] == null) return [];
+    }
     const pem = asMapping(bundle['pem'], [...at, 'pem'], report);
     if (pem === undefined) return [];
     const text = pem['value'];

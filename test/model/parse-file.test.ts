@@ -156,6 +156,20 @@ spec:
     ]);
   });
 
+  it('reports refused blocks of a resource that is refused anyway, with them', () => {
+    const broken = ca.certPem.replace(/\n(.)/, '\n!');
+    const found = sentences(parse(kubernetes({ trustDomain: 'A.test', pem: ca.certPem + broken })));
+    assert.equal(found.length, 2, found.join('\n'));
+    assert.match(found[0] ?? '', /spec\.trustDomain: MT008/);
+    assert.match(found[1] ?? '', /spec\.caBundles\[0\]\.pem\.value block 2: MT013/);
+  });
+
+  it('misses no PEM text in a bundle of another type', () => {
+    const found = sentences(parse(universal.replace(/type: Pem\n.*$/m, 'type: Vault')));
+    assert.equal(found.length, 1, found.join('\n'));
+    assert.match(found[0] ?? '', /spec\.caBundles\[0\]\.type: MT003 must be 'Pem'/);
+  });
+
   const trustDomains: Readonly<Record<string, RegExp>> = {
     'A.test': /lower case/,
     'spiffe://a.test': /without spiffe/,
