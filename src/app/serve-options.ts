@@ -4,6 +4,7 @@ export interface ServeOptions {
   readonly dirs: readonly string[];
   /** The cluster to watch; `namespace` is undefined for all of them, `kubeconfig` for the usual rules. */
   readonly kubernetes?: KubernetesOptions | undefined;
+  readonly webhook?: WebhookOptions | undefined;
   /** `HOST:PORT` or `unix:PATH`. */
   readonly xdsListen: string;
   readonly adminListen: string;
@@ -56,6 +57,20 @@ export interface KubernetesStatusOptions {
   readonly leaseNamespace: string | undefined;
   readonly watched: string;
 }
+
+/** The admission webhook, which the API server asks about each change of a MeshTrust. */
+export interface WebhookOptions {
+  /** `HOST:PORT`. */
+  readonly listen: string;
+  readonly certificate: WebhookCertificate;
+}
+
+/** Where its certificate comes from. */
+export type WebhookCertificate = {
+  readonly kind: 'files';
+  readonly certificate: string;
+  readonly key: string;
+};
 
 export interface TlsFiles {
   readonly certificate: string;

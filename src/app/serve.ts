@@ -12,6 +12,7 @@ import { countStates } from '../telemetry/fleet/rollout.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { createAnchorReader } from '../x509/anchor-reader.ts';
 import { followAdminAccess } from './admin-access.ts';
+import { startAdmissionWebhook } from './admission-webhook.ts';
 import { systemClock } from './clock.ts';
 import { followDistrustFile } from './distrust-file.ts';
 import { startFront } from './front.ts';
@@ -48,6 +49,7 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
     distrusted,
     refuseIntermediates: options.refuseIntermediates ?? false,
   });
+  let policy = policyOf(new Set());
   // Proxies come when something is served, and are asked about then: the front is long there.
   const eventLog = createEventLog({ log, proxies: (mesh) => front.proxies(mesh) });
   const { workers: count } = options;
@@ -80,17 +82,17 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
     if (event.kind === 'served') status?.served();
     else status?.changed();
   };
+  const parse = {
+    defaultMesh: options.defaultMesh,
+    limits: { documentLength: options.maxDocumentBytes, certificatesPerResource: options.maxCertificates },
+  };
   const pipeline: Pipeline = createPipeline({
     ledger: createLedger(
       sources.map(({ name }) => name),
       { holdMs: options.guardHold },
     ),
-    builder: createMeshBuilder(policyOf(new Set()), secretOptions),
-    parse: {
-      defaultMesh: options.defaultMesh,
-      reader,
-      limits: { documentLength: options.maxDocumentBytes, certificatesPerResource: options.maxCertificates },
-    },
+    builder: createMeshBuilder(policy, secretOptions),
+    parse: { ...parse, reader },
     guardHoldMs: options.guardHold,
     clock: systemClock,
     observe,
@@ -107,13 +109,17 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
           onError: (message, error) => log.error({ event: 'state-dir', err: error }, message),
           onWrite: metrics.stateWrite,
         });
+  const setDistrusted = (hashes: ReadonlySet<string>): void => {
+    policy = policyOf(hashes);
+    pipeline.setPolicy(policy);
+  };
   const distrust =
     options.distrust === undefined
       ? undefined
-      : await followDistrustFile(options.distrust, log, (hashes) => pipeline.setPolicy(policyOf(hashes)));
+      : await followDistrustFile(options.distrust, log, setDistrusted);
   cleanup.defer(() => distrust?.close());
   cleanup.defer(() => lastGood?.flush());
-  if (distrust !== undefined) pipeline.setPolicy(policyOf(distrust.hashes));
+  if (distrust !== undefined) setDistrusted(distrust.hashes);
   await restore(lastGood, pipeline, new Set(sources.map(({ name }) => name)), log);
 
   const edgeInput = { view, metrics, log, draining: () => signal.aborted, now: systemClock.monotonic };
@@ -151,6 +157,15 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
     log,
   });
   cleanup.defer(() => status?.close());
+  const webhook = startAdmissionWebhook({
+    options: options.webhook,
+    pipeline,
+    parse,
+    policy: () => policy,
+    metrics: metrics.webhook,
+    log,
+  });
+  cleanup.defer(() => webhook?.close());
   for (const { start } of sources) {
     const source = start((name, events) => {
       metrics.sourceEvents(name, events);

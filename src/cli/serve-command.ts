@@ -9,6 +9,8 @@ import type { CommandIo } from './io.ts';
 import { addReadingOptions } from './offline-options.ts';
 import type { ReadingOptions } from './offline-options.ts';
 import { version } from './version.ts';
+import { webhookOf } from './webhook-options.ts';
+import type { WebhookFlags } from './webhook-options.ts';
 
 const flags: readonly FlagName[] = [
   'dir',
@@ -19,6 +21,9 @@ const flags: readonly FlagName[] = [
   'kubeStatus',
   'kubeLease',
   'kubeLeaseNamespace',
+  'webhookListen',
+  'webhookCert',
+  'webhookKey',
   'xdsListen',
   'adminListen',
   'adminCert',
@@ -49,7 +54,7 @@ const flags: readonly FlagName[] = [
   'logFormat',
 ];
 
-interface ServeFlags extends ReadingOptions {
+interface ServeFlags extends ReadingOptions, WebhookFlags {
   readonly dir?: readonly string[];
   readonly kubernetes?: boolean;
   readonly kubeNamespace: string;
@@ -101,12 +106,13 @@ export function addServeCommand(program: Command, io: CommandIo, done: (code: nu
         'say where the resources are: --dir PATH, --kubernetes, or both',
       );
     }
+    const webhook = webhookOf(options);
     const tls = tlsOf(options);
     const adminTls = adminTlsOf(options);
     // Not at the top: other commands, and workers, need not load what only this one uses.
     const { serve } = await import('../app/serve.ts');
     try {
-      await serve({ ...options, version, dirs, kubernetes, tls, adminTls }, io);
+      await serve({ ...options, version, dirs, kubernetes, webhook, tls, adminTls }, io);
     } catch (error) {
       // What was asked for cannot be had: an address, a certificate, a list. Anything else is a defect.
       if (!(error instanceof Error)) throw error;

@@ -14,6 +14,8 @@ import type { StateGauge } from './state-gauges.ts';
 import type { StateEvent, StateView } from './state-view.ts';
 import { createStatusMetrics } from './status-metrics.ts';
 import type { StatusMetrics } from './status-metrics.ts';
+import { createWebhookMetrics } from './webhook-metrics.ts';
+import type { WebhookMetrics } from './webhook-metrics.ts';
 import { convergenceBuckets, createXdsMetrics, unlisted } from './xds-metrics.ts';
 
 export interface MetricsOptions {
@@ -49,6 +51,7 @@ export interface Metrics {
   readonly xdsAuthFailed: (reason: AuthFailure) => void;
   readonly observer: XdsObserver;
   readonly status: StatusMetrics;
+  readonly webhook: WebhookMetrics;
 }
 
 /** Makes the metrics, in a registry of their own. What can be computed from the state is, at each scrape. */
@@ -105,9 +108,11 @@ export function createMetrics({
 
   if (proxies !== undefined) registerProxies(registry, proxies, isListed);
   const status = createStatusMetrics(registry);
+  const webhook = createWebhookMetrics(registry);
 
   return {
     status,
+    webhook,
     contentType: registry.contentType,
     async render() {
       const own = await registry.metrics();

@@ -31,10 +31,25 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'xds/server': ['wire', 'xds', 'xds/core'],
   status: ['findings', 'x509', 'status/core', ...stages],
   'status/core': ['findings', 'x509', ...stages],
+  webhook: ['findings', 'x509', 'webhook/core', ...stages, 'net'],
+  'webhook/core': ['findings', 'x509', ...stages],
   telemetry: [...leaves, ...stages, 'net', 'xds'],
   grpc: ['net', 'telemetry'],
   admin: [...leaves, ...stages, 'net', 'telemetry', 'xds'],
-  app: [...leaves, ...stages, 'admin', 'grpc', 'net', 'status', 'status/core', 'telemetry', 'wire', 'xds'],
+  app: [
+    ...leaves,
+    ...stages,
+    'admin',
+    'grpc',
+    'net',
+    'status',
+    'status/core',
+    'telemetry',
+    'webhook',
+    'webhook/core',
+    'wire',
+    'xds',
+  ],
   cli: [
     ...leaves,
     ...stages,
@@ -45,13 +60,15 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'status',
     'status/core',
     'telemetry',
+    'webhook',
+    'webhook/core',
     'wire',
     'xds',
   ],
 };
 const folders = Object.keys(allowed);
 
-const pure = stages.slice(1).concat(leaves, 'wire', 'xds/core', 'status/core');
+const pure = stages.slice(1).concat(leaves, 'wire', 'xds/core', 'status/core', 'webhook/core');
 const impure = [
   "export * as files from 'node:fs/promises';",
   "export * as sockets from 'node:net';",

@@ -1,5 +1,5 @@
 import type { Severity } from '../../findings/catalogue.ts';
-import { describeFindings } from './describe-findings.ts';
+import { describeFindings } from '../../findings/describe-findings.ts';
 import type { ObjectFacts } from './facts.ts';
 import { conditionOf, timestamp } from './status.ts';
 import type { Condition, ObjectStatus, ProxyCounts } from './status.ts';

@@ -1,5 +1,5 @@
-import { formatFinding } from '../../findings/finding.ts';
-import type { Finding } from '../../findings/finding.ts';
+import { formatFinding } from './finding.ts';
+import type { Finding } from './finding.ts';
 
 /**
  * Findings in the order given, as one text of at most `limit` characters: those that do not fit are counted. The
@@ -9,7 +9,7 @@ export function describeFindings(findings: readonly Finding[], limit: number): s
   let text = '';
   for (const [index, finding] of findings.entries()) {
     const more = findings.length - index - 1;
-    const line = describe(finding);
+    const line = describeFinding(finding);
     const next = text === '' ? line : `${text}; ${line}`;
     if (next.length + (more > 0 ? moreText(more).length : 0) > limit)
       return text === '' ? line.slice(0, limit) : text + moreText(more + 1);
@@ -18,13 +18,14 @@ export function describeFindings(findings: readonly Finding[], limit: number): s
   return text;
 }
 
-function moreText(count: number): string {
-  return `; and ${count} more`;
-}
-
-function describe({ fingerprint, ...finding }: Finding): string {
+/** One finding as it is told on its own object: by path and block, or else by certificate. */
+export function describeFinding({ fingerprint, ...finding }: Finding): string {
   const rest = { ...finding, file: undefined, line: undefined, resource: undefined };
   const text = formatFinding(rest);
   const isPlaced = finding.path !== undefined || finding.block !== undefined;
   return isPlaced || fingerprint === undefined ? text : `certificate ${fingerprint.slice(0, 16)}: ${text}`;
+}
+
+function moreText(count: number): string {
+  return `; and ${count} more`;
 }

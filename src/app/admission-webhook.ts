@@ -1,0 +1,71 @@
+import type { BundlePolicy } from '../bundle/trust-bundle.ts';
+import type { ParseOptions } from '../model/parse-file.ts';
+import { createLineLimit } from '../telemetry/line-limit.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { logTlsFiles } from '../telemetry/log-tls-files.ts';
+import { plainText } from '../telemetry/plain-text.ts';
+import type { WebhookMetrics } from '../telemetry/webhook-metrics.ts';
+import { certificateFiles } from '../webhook/certificate-files.ts';
+import { answerReview } from '../webhook/core/answer-review.ts';
+import { runWebhook } from '../webhook/run-webhook.ts';
+import type { Webhook } from '../webhook/run-webhook.ts';
+import { createAnchorReader } from '../x509/anchor-reader.ts';
+import type { Pipeline } from './pipeline.ts';
+import type { WebhookOptions } from './serve-options.ts';
+
+export interface AdmissionWebhookInput {
+  readonly options: WebhookOptions | undefined;
+  readonly pipeline: Pick<Pipeline, 'view'>;
+  /** As the pipeline reads; the reader is the webhook's own. */
+  readonly parse: Omit<ParseOptions, 'reader'>;
+  readonly policy: () => BundlePolicy;
+  readonly metrics: WebhookMetrics;
+  readonly log: Logger;
+}
+
+/** Anybody who reaches the webhook can have it read anything: that must not push what is served out of the cache. */
+const cacheBytes = 8 * 2 ** 20;
+/** Lines of failed requests, in each window of so many milliseconds. */
+const [lines, windowMs] = [10, 60_000] as const;
+
+/** Starts the admission webhook, where one is asked for. Whatever becomes of it, it is logged, and trust is served. */
+export function startAdmissionWebhook(input: AdmissionWebhookInput): Webhook | undefined {
+  const { options, pipeline, policy, metrics, log } = input;
+  if (options === undefined) return undefined;
+  const parse: ParseOptions = { ...input.parse, reader: createAnchorReader({ maxBytes: cacheBytes }) };
+  const certificates = logTlsFiles(log, 'webhook');
+  const limit = createLineLimit(lines, windowMs, () => performance.now());
+  return runWebhook({
+    listen: options.listen,
+    certificate: certificateFiles(options.certificate),
+    answer: (review) => {
+      const { readiness, ledger, meshes } = pipeline.view();
+      const inForce = readiness.kind === 'ready' ? { holdings: ledger.holdings, meshes } : undefined;
+      return answerReview(review, { parse, policy: policy(), inForce, now: Date.now() });
+    },
+    events: {
+      loaded: (material, isFirst) => {
+        metrics.certificateUntil(material.notAfter);
+        certificates.loaded(material, isFirst);
+      },
+      refused: (reason) =>
+        log.error(
+          { event: 'webhook', reason },
+          `the webhook gets no certificate, others stay in use: ${reason}`,
+        ),
+      listening: (address) =>
+        log.info({ event: 'webhook', address }, `the admission webhook listens on ${address}`),
+      notListening: (reason) =>
+        log.error({ event: 'webhook', reason }, `the webhook cannot listen, and goes on to try: ${reason}`),
+      request: (result, reason) => {
+        metrics.request(result);
+        if (reason === undefined) return;
+        const { admitted, suppressed } = limit.admit();
+        if (!admitted) return;
+        const text = `a request to the webhook was not answered with a review: ${plainText(String(reason))}`;
+        if (result === 'error') log.error({ event: 'webhook-request', err: reason, suppressed }, text);
+        else log.warn({ event: 'webhook-request', result, suppressed }, text);
+      },
+    },
+  });
+}

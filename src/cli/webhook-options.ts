@@ -1,0 +1,38 @@
+import type { ServeOptions, WebhookCertificate } from '../app/serve-options.ts';
+import { parseListenAddress } from '../net/listen-address.ts';
+import { CommandError, exitCode } from './exit-code.ts';
+
+/** The flags of the admission webhook. */
+export interface WebhookFlags {
+  readonly kubernetes?: boolean;
+  readonly webhookListen?: string;
+  readonly webhookCert?: string;
+  readonly webhookKey?: string;
+}
+
+/**
+ * The webhook that is asked for, if one is.
+ * @throws {CommandError} (usage) if the flags do not go together.
+ */
+export function webhookOf(flags: WebhookFlags): ServeOptions['webhook'] {
+  const { kubernetes, webhookListen: listen, webhookCert, webhookKey } = flags;
+  if (listen === undefined) {
+    if ((webhookCert ?? webhookKey) === undefined) return undefined;
+    throw usage('the certificate of the webhook is of no use without --webhook-listen');
+  }
+  if (kubernetes !== true)
+    throw usage('--webhook-listen needs --kubernetes: the API server of a cluster asks it');
+  if (parseListenAddress(listen).kind === 'unix')
+    throw usage('--webhook-listen takes HOST:PORT only: the API server reaches no unix socket');
+  return { listen, certificate: certificateOf(flags) };
+}
+
+function certificateOf({ webhookCert, webhookKey }: WebhookFlags): WebhookCertificate {
+  if (webhookCert === undefined || webhookKey === undefined)
+    throw usage('the API server wants TLS: --webhook-listen needs both --webhook-cert and --webhook-key');
+  return { kind: 'files', certificate: webhookCert, key: webhookKey };
+}
+
+function usage(message: string): CommandError {
+  return new CommandError(exitCode.usage, message);
+}

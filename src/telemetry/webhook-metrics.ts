@@ -1,0 +1,33 @@
+import { Counter, Gauge } from 'prom-client';
+import type { Registry } from 'prom-client';
+
+/** How requests of the admission webhook end. */
+export const webhookResults = ['allowed', 'warned', 'refused', 'malformed', 'error'] as const;
+
+export interface WebhookMetrics {
+  readonly request: (result: (typeof webhookResults)[number]) => void;
+  /** Epoch milliseconds at which the certificate that is served expires. */
+  readonly certificateUntil: (notAfter: number) => void;
+}
+
+/** Registers the metrics of the admission webhook. */
+export function createWebhookMetrics(registry: Registry): WebhookMetrics {
+  const registers = [registry];
+  const requests = new Counter({
+    name: 'meshtrust_webhook_requests_total',
+    help: 'Requests to the admission webhook, by what came of them.',
+    labelNames: ['result'],
+    registers,
+  });
+  for (const result of webhookResults) requests.inc({ result }, 0);
+  const expiry = new Gauge({
+    name: 'meshtrust_webhook_certificate_expiry_timestamp_seconds',
+    help: 'When the certificate of the admission webhook expires, in seconds since 1970; 0 while it has none.',
+    registers,
+  });
+  expiry.set(0);
+  return {
+    request: (result) => requests.inc({ result }),
+    certificateUntil: (notAfter) => expiry.set(notAfter / 1000),
+  };
+}

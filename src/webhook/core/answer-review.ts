@@ -1,0 +1,32 @@
+import { readReview, renderReview } from './admission-review.ts';
+import { judgeChange } from './judge-change.ts';
+import type { JudgeContext } from './judge-change.ts';
+
+/** What a review comes to, by which it is counted. */
+export type ReviewResult = 'allowed' | 'warned' | 'refused' | 'malformed';
+
+/** The answer to one request. */
+export type ReviewAnswer =
+  | { readonly kind: 'review'; readonly result: Exclude<ReviewResult, 'malformed'>; readonly body: object }
+  | { readonly kind: 'malformed'; readonly reason: string };
+
+/** Answers one AdmissionReview. What is not about the text of a MeshTrust is allowed. */
+export function answerReview(value: unknown, context: JudgeContext): ReviewAnswer {
+  const request = readReview(value);
+  switch (request.kind) {
+    case 'malformed':
+      return request;
+    case 'other':
+      return {
+        kind: 'review',
+        result: 'allowed',
+        body: renderReview(request.uid, { kind: 'allowed', warnings: [] }),
+      };
+    case 'change': {
+      const verdict = judgeChange(request.change, context);
+      const body = renderReview(request.uid, verdict);
+      if (verdict.kind === 'refused') return { kind: 'review', result: 'refused', body };
+      return { kind: 'review', result: verdict.warnings.length === 0 ? 'allowed' : 'warned', body };
+    }
+  }
+}

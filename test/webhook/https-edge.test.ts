@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { request } from 'node:https';
+import { connect } from 'node:tls';
+import { describe, it } from 'node:test';
+import type { TestContext } from 'node:test';
+
+import { readTlsMaterial } from '../../src/net/tls-material.ts';
+import type { TlsMaterial } from '../../src/net/tls-material.ts';
+import { createWebhookEdge, reviewPath } from '../../src/webhook/https-edge.ts';
+import type { WebhookEdge, WebhookEdgeOptions } from '../../src/webhook/https-edge.ts';
+import { makeCa, makeLeaf } from '../kit/certificates.ts';
+
+const ca = makeCa();
+
+function material(commonName: string): TlsMaterial {
+  const { certPem, keyPem } = makeLeaf(ca, { commonName, dnsNames: ['localhost'] });
+  const contents = { certificate: Buffer.from(certPem), key: Buffer.from(keyPem), clientCa: undefined };
+  const result = readTlsMaterial(contents);
+  assert.equal(result.kind, 'material');
+  return result.material;
+}
+
+interface Served {
+  readonly edge: WebhookEdge;
+  readonly port: number;
+  readonly results: readonly string[];
+}
+
+async function serve(t: TestContext, options: Partial<WebhookEdgeOptions> = {}): Promise<Served> {
+  const results: string[] = [];
+  const edge = createWebhookEdge({
+    tls: material('first'),
+    answer: (review) => ({ kind: 'review', result: 'allowed', body: { review } }),
+    onRequest: (result) => results.push(result),
+    ...options,
+  });
+  const address = await edge.listen('127.0.0.1:0');
+  t.after(() => edge.close());
+  return { edge, port: Number(address.split(':')[1]), results };
+}
+
+interface Asked {
+  readonly method?: string;
+  readonly path?: string;
+  readonly type?: string;
+  readonly body?: string;
+}
+
+function ask(
+  port: number,
+  { method = 'POST', path = reviewPath, type = 'application/json', body = '{}' }: Asked = {},
+): Promise<{ readonly status: number; readonly text: string; readonly subject: string }> {
+  return new Promise((resolve, reject) => {
+    const call = request(
+      { host: '127.0.0.1', servername: 'localhost', port, path, method, ca: ca.certPem, agent: false },
+      (response) => {
+        let text = '';
+        const socket = response.socket as ReturnType<typeof connect>;
+        const subject = String(socket.getPeerCertificate().subject.CN);
+        response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, text, subject }));
+      },
+    );
+    call.setHeader('content-type', type);
+    call.on('error', reject);
+    call.end(method === 'GET' ? undefined : body);
+  });
+}
+
+describe('the HTTPS server of the webhook', () => {
+  it('answers a review with a review', async (t) => {
+    const { port, results } = await serve(t);
+    const { status, text } = await ask(port, { path: `${reviewPath}?timeout=5s`, body: '{"a":"\u00fc"}' });
+    assert.deepEqual([status, JSON.parse(text)], [200, { review: { a: '\u00fc' } }]);
+    assert.deepEqual(results, ['allowed']);
+  });
+
+  const refusals: readonly (readonly [string, Asked, number])[] = [
+    ['another path', { path: '/' }, 404],
+    ['another method', { method: 'GET' }, 405],
+    ['another media type', { type: 'text/plain' }, 415],
+    ['a body that is too long', { body: `"${'x'.repeat(2000)}"` }, 413],
+  ];
+  for (const [what, asked, expected] of refusals) {
+    it(`refuses ${what}`, async (t) => {
+      const { port, results } = await serve(t, { maxBodyBytes: 1000 });
+      assert.equal((await ask(port, asked)).status, expected);
+      assert.deepEqual(results, ['malformed']);
+      assert.equal((await ask(port)).status, 200);
+    });
+  }
+
+  it('refuses a body that turns out to be too long', async (t) => {
+    const { port, results } = await serve(t, { maxBodyBytes: 1000 });
+    const socket = connect({ host: '127.0.0.1', servername: 'localhost', port, ca: ca.certPem });
+    let text = '';
+    socket.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+    socket.write(
+      `POST ${reviewPath} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`,
+    );
+    socket.write(`7d0\r\n${'x'.repeat(2000)}\r\n`);
+    await new Promise((resolve) => socket.once('close', resolve));
+    assert.match(text, /^HTTP\/1\.1 413 /);
+    assert.deepEqual(results, ['malformed']);
+  });
+
+  it('has something that is no JSON, or no review, refused by who answers', async (t) => {
+    const asked: unknown[] = [];
+    const { port, results } = await serve(t, {
+      answer: (review) => {
+        asked.push(review);
+        return { kind: 'malformed', reason: 'no review' };
+      },
+    });
+    assert.deepEqual(
+      [await ask(port, { body: '{' }), await ask(port, { body: '[]' })].map(({ status, text }) => [
+        status,
+        text,
+      ]),
+      [
+        [400, 'no review\n'],
+        [400, 'no review\n'],
+      ],
+    );
+    assert.deepEqual(asked, [undefined, []]);
+    assert.deepEqual(results, ['malformed', 'malformed']);
+  });
+
+  it('answers 500 where the answer fails, says nothing of it, and goes on', async (t) => {
+    let fails = true;
+    const { port, results } = await serve(t, {
+      answer: () => {
+        if (fails) throw new Error('secret');
+        return { kind: 'review', result: 'refused', body: {} };
+      },
+    });
+    const { status, text } = await ask(port);
+    assert.deepEqual([status, text], [500, 'internal error\n']);
+    fails = false;
+    assert.equal((await ask(port)).status, 200);
+    assert.deepEqual(results, ['error', 'refused']);
+  });
+
+  it('serves new connections with a renewed certificate', async (t) => {
+    const { edge, port } = await serve(t);
+    assert.equal((await ask(port)).subject, 'first');
+    edge.renew(material('second'));
+    assert.equal((await ask(port)).subject, 'second');
+  });
+});
