@@ -120,6 +120,8 @@ export function createMetrics({
     },
     sourceEvents(source, events) {
       lastEvent.set({ source }, now() / 1000);
+      // An alert on a rise needs a value to rise from.
+      for (const reason of ['unreadable', 'failed']) errors.inc({ source, reason }, 0);
       for (const { kind } of events) {
         if (kind === 'unreadable' || kind === 'failed') errors.inc({ source, reason: kind });
       }

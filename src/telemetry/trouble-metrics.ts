@@ -36,6 +36,8 @@ export function createTroubleMetrics(registry: Registry): TroubleMetrics {
     labelNames: ['reason'],
     registers,
   });
+  // An alert on a rise needs a value to rise from.
+  for (const reason of ['too-many', 'draining'] as const) refused.inc({ reason }, 0);
   const slow = new Gauge({
     name: 'meshtrust_xds_streams_slow',
     help: 'Streams whose proxy has not taken a response for a second or more.',
