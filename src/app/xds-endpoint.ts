@@ -2,6 +2,7 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { addHealthService, healthServiceName } from '../grpc/health.ts';
 import { logGrpcMessages } from '../grpc/grpc-log.ts';
 import { listenGrpc } from '../grpc/listen.ts';
+import type { GrpcListener } from '../grpc/listen.ts';
 import { addReflection } from '../grpc/reflection.ts';
 import { createTlsCredentials } from '../grpc/tls-credentials.ts';
 import { watchHandshakes } from '../grpc/watch-handshakes.ts';
@@ -76,14 +77,14 @@ export async function startXdsEndpoint({
   const health = addHealthService(server, definition, announced);
   addReflection(server, definition, [...announced, healthServiceName]);
   const tls = options.tls && (await createTlsCredentials({ ...options.tls, log }));
-  const address = await listenGrpc(
+  const listener = await listenGrpc(
     server,
     options.xdsListen,
     tls?.credentials ?? ServerCredentials.createInsecure(),
   );
   watchHandshakes(server, authFailed);
   return {
-    address,
+    address: listener.address,
     setServing: (serving) => {
       // Not before: reading everything for the first time is what the heap should grow for.
       if (serving) tuneHeap();
@@ -94,7 +95,7 @@ export async function startXdsEndpoint({
       health.drain();
       await xds.drain(graceMs);
       health.close();
-      await shutDown(server, address);
+      await shutDown(server, listener);
       tls?.close();
     },
   };
@@ -104,13 +105,14 @@ export async function startXdsEndpoint({
 const lastWordsMs = 1000;
 
 /** Lets go of connections once what was written has gone out; of those that do not read, after a while. */
-async function shutDown(server: Server, address: string): Promise<void> {
+async function shutDown(server: Server, listener: GrpcListener): Promise<void> {
+  listener.stop();
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, lastWordsMs);
   server.tryShutdown(() => resolve());
   await promise;
   clearTimeout(timer);
   // Without channelz this alone finds the connections that are left.
-  server.drain(address, 0);
+  listener.destroy();
   server.forceShutdown();
 }

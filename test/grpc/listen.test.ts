@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
@@ -15,6 +17,35 @@ describe('a gRPC listener', () => {
     assert.match(six.address, /^\[::1\]:[1-9]\d*$/);
     using client = createHealthClient(six.address);
     assert.equal(await client.check(), 'NOT_SERVING');
+  });
+
+  it('listens on each address that a name stands for', async () => {
+    using rig = await startServer({ listen: 'localhost:0' });
+    const port = /^localhost:([1-9]\d*)$/.exec(rig.address)?.[1] ?? '';
+    const addresses = await lookup('localhost', { all: true });
+    assert.ok(addresses.length > 0);
+    for (const { address, family } of addresses) {
+      using client = createHealthClient(family === 6 ? `[${address}]:${port}` : `${address}:${port}`);
+      assert.equal(await client.check(), 'NOT_SERVING', address);
+    }
+  });
+
+  it('has a place for each of many that connect while it is busy', async () => {
+    using rig = await startServer();
+    const [host = '', port = ''] = rig.address.split(':');
+    // More than Node's own backlog; whoever finds no place tries again after a second at the soonest.
+    const proxies = 700;
+    const flood = `
+      const { connect } = require('node:net');
+      let connected = 0;
+      const end = () => { process.stdout.write(String(connected)); process.exit(); };
+      setTimeout(end, 900);
+      for (let n = 0; n < ${proxies}; n += 1)
+        connect(${port}, '${host}', () => { if (++connected === ${proxies}) end(); }).on('error', () => {});
+    `;
+    // Nothing is accepted as long as this thread waits for the other process.
+    const { stdout } = spawnSync(process.execPath, ['-e', flood], { encoding: 'utf8', timeout: 10_000 });
+    assert.equal(stdout, String(proxies));
   });
 
   it('listens on a unix socket', async () => {

@@ -22,8 +22,16 @@ export async function startServer(
   const server = new Server(xdsServerOptions(options));
   const health = addHealthService(server, definition, ['known.Service']);
   const credentials = options.credentials ?? ServerCredentials.createInsecure();
-  const address = await listenGrpc(server, options.listen ?? '127.0.0.1:0', credentials);
-  return { server, address, health, [Symbol.dispose]: () => server.forceShutdown() };
+  const listener = await listenGrpc(server, options.listen ?? '127.0.0.1:0', credentials);
+  return {
+    server,
+    address: listener.address,
+    health,
+    [Symbol.dispose]: () => {
+      listener.stop();
+      server.forceShutdown();
+    },
+  };
 }
 
 /** A client of the health service. */
