@@ -5,6 +5,7 @@ import type { BundlePolicy } from '../bundle/trust-bundle.ts';
 import { createLedger } from '../ledger/ledger.ts';
 import { createMeshBuilder } from '../snapshot/mesh-builder.ts';
 import type { StatusEdge } from '../status/start-status.ts';
+import { createAuditLog } from '../telemetry/audit/audit-log.ts';
 import { createEventLog } from '../telemetry/log-events.ts';
 import { createLogger } from '../telemetry/log.ts';
 import type { Logger } from '../telemetry/log.ts';
@@ -52,6 +53,7 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
   let policy = policyOf(new Set());
   // Proxies come when something is served, and are asked about then: the front is long there.
   const eventLog = createEventLog({ log, proxies: (mesh) => front.proxies(mesh) });
+  const audit = createAuditLog({ log, proxies: (mesh) => front.proxies(mesh) });
   const { workers: count } = options;
   const pool = count > 1 ? await startWorkerPool({ count, options, log }) : undefined;
   // The view is asked for at scrapes, when the pipeline below is long there.
@@ -79,6 +81,7 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
     else if (event.kind === 'readiness') front.setServing(event.readiness.kind === 'ready');
     else if (event.kind === 'granted') keep(event.source, event.paths, pipeline, lastGood);
     eventLog.state(event);
+    audit.state(event);
     if (event.kind === 'served') status?.served();
     else status?.changed();
   };
