@@ -6,15 +6,18 @@ import { logTlsFiles } from '../telemetry/log-tls-files.ts';
 import { plainText } from '../telemetry/plain-text.ts';
 import type { WebhookMetrics } from '../telemetry/webhook-metrics.ts';
 import { certificateFiles } from '../webhook/certificate-files.ts';
+import type { CertificateSource } from '../webhook/certificate-source.ts';
 import { answerReview } from '../webhook/core/answer-review.ts';
 import { runWebhook } from '../webhook/run-webhook.ts';
 import type { Webhook } from '../webhook/run-webhook.ts';
 import { createAnchorReader } from '../x509/anchor-reader.ts';
+import { ownNamespace } from './own-namespace.ts';
 import type { Pipeline } from './pipeline.ts';
-import type { WebhookOptions } from './serve-options.ts';
+import type { WebhookCertificate, WebhookOptions } from './serve-options.ts';
 
 export interface AdmissionWebhookInput {
   readonly options: WebhookOptions | undefined;
+  readonly kubeconfig: string | undefined;
   readonly pipeline: Pick<Pipeline, 'view'>;
   /** As the pipeline reads; the reader is the webhook's own. */
   readonly parse: Omit<ParseOptions, 'reader'>;
@@ -28,16 +31,19 @@ const cacheBytes = 8 * 2 ** 20;
 /** Lines of failed requests, in each window of so many milliseconds. */
 const [lines, windowMs] = [10, 60_000] as const;
 
-/** Starts the admission webhook, where one is asked for. Whatever becomes of it, it is logged, and trust is served. */
-export function startAdmissionWebhook(input: AdmissionWebhookInput): Webhook | undefined {
-  const { options, pipeline, policy, metrics, log } = input;
+/**
+ * Starts the admission webhook, where one is asked for. Whatever becomes of it later, it is logged, and trust is served.
+ * @throws {Error} when there is no kubeconfig, or it cannot be used.
+ */
+export async function startAdmissionWebhook(input: AdmissionWebhookInput): Promise<Webhook | undefined> {
+  const { options, kubeconfig, pipeline, policy, metrics, log } = input;
   if (options === undefined) return undefined;
   const parse: ParseOptions = { ...input.parse, reader: createAnchorReader({ maxBytes: cacheBytes }) };
   const certificates = logTlsFiles(log, 'webhook');
   const limit = createLineLimit(lines, windowMs, () => performance.now());
   return runWebhook({
     listen: options.listen,
-    certificate: certificateFiles(options.certificate),
+    certificate: await sourceOf(options.certificate, kubeconfig, log),
     answer: (review) => {
       const { readiness, ledger, meshes } = pipeline.view();
       const inForce = readiness.kind === 'ready' ? { holdings: ledger.holdings, meshes } : undefined;
@@ -67,5 +73,28 @@ export function startAdmissionWebhook(input: AdmissionWebhookInput): Webhook | u
         else log.warn({ event: 'webhook-request', result, suppressed }, text);
       },
     },
+  });
+}
+
+async function sourceOf(
+  options: WebhookCertificate,
+  kubeconfig: string | undefined,
+  log: Logger,
+): Promise<CertificateSource> {
+  if (options.kind === 'files') return certificateFiles(options);
+  const { secret, configuration, watched } = options;
+  const namespace = await ownNamespace(options.namespace, watched);
+  // client-node and node-forge are loaded with it.
+  const { keepInCluster } = await import('../webhook/keep-in-cluster.ts');
+  return keepInCluster({
+    kubeconfig,
+    namespace,
+    secret,
+    configuration,
+    onIssued: (reason) =>
+      log.info(
+        { event: 'webhook-certificate', secret, namespace, reason },
+        `the certificate of the webhook was made anew (${reason}) and is kept in the Secret ${namespace}/${secret}`,
+      ),
   });
 }

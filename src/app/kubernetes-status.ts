@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import type { MeshCounts } from '../status/core/replica-counts.ts';
 import { createOutcomes } from '../status/outcomes.ts';
 import type { StatusEdge } from '../status/start-status.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { StatusMetrics } from '../telemetry/status-metrics.ts';
 import type { Front } from './front.ts';
+import { ownNamespace } from './own-namespace.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { KubernetesOptions } from './serve-options.ts';
 import { kubernetes } from './sources.ts';
@@ -16,8 +16,6 @@ export interface KubernetesStatusInput {
   readonly metrics: StatusMetrics;
   readonly log: Logger;
 }
-
-const podNamespaceFile = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
 
 /**
  * Starts to tell the cluster what becomes of its objects; undefined where that is not asked for.
@@ -32,7 +30,7 @@ export async function startKubernetesStatus(input: KubernetesStatusInput): Promi
   return startStatus({
     kubeconfig: options.kubeconfig,
     lease,
-    namespace: leaseNamespace ?? (await podNamespace()) ?? watched,
+    namespace: await ownNamespace(leaseNamespace, watched),
     view: () => {
       const { readiness, meshes, findings } = pipeline.view();
       return { ready: readiness.kind === 'ready', meshes, findings };
@@ -65,10 +63,4 @@ function localCounts({ view }: Pick<Pipeline, 'view'>, { acks }: Pick<Front, 'ac
       return [mesh, { version: secrets.version, connected, acked }];
     }),
   );
-}
-
-/** Undefined outside of a pod. */
-async function podNamespace(): Promise<string | undefined> {
-  const text = await readFile(podNamespaceFile, 'utf8').catch(() => '');
-  return text.trim() === '' ? undefined : text.trim();
 }

@@ -66,11 +66,18 @@ export interface WebhookOptions {
 }
 
 /** Where its certificate comes from. */
-export type WebhookCertificate = {
-  readonly kind: 'files';
-  readonly certificate: string;
-  readonly key: string;
-};
+export type WebhookCertificate =
+  | { readonly kind: 'files'; readonly certificate: string; readonly key: string }
+  /** Made by the replicas, and kept in a Secret. */
+  | {
+      readonly kind: 'secret';
+      readonly secret: string;
+      /** Name of the ValidatingWebhookConfiguration that is to trust it. */
+      readonly configuration: string;
+      /** Undefined: that of the pod, or else `watched`. */
+      readonly namespace: string | undefined;
+      readonly watched: string;
+    };
 
 export interface TlsFiles {
   readonly certificate: string;

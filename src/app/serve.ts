@@ -160,8 +160,9 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
     log,
   });
   cleanup.defer(() => status?.close());
-  const webhook = startAdmissionWebhook({
+  const webhook = await startAdmissionWebhook({
     options: options.webhook,
+    kubeconfig: options.kubernetes?.kubeconfig,
     pipeline,
     parse,
     policy: () => policy,

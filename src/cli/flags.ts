@@ -32,6 +32,15 @@ const table = {
   ],
   webhookCert: ['--webhook-cert <file>', 'certificate chain of the webhook (PEM)'],
   webhookKey: ['--webhook-key <file>', 'private key of the webhook (PEM)'],
+  webhookSecret: [
+    '--webhook-secret <name>',
+    'instead of files: Secret, beside the Lease, in which replicas keep a certificate that they make themselves',
+  ],
+  webhookConfiguration: [
+    '--webhook-configuration <name>',
+    'ValidatingWebhookConfiguration that is told the CA of the Secret',
+    'meshtrust',
+  ],
   xdsListen: ['--xds-listen <address>', 'where proxies connect: HOST:PORT or unix:PATH', '127.0.0.1:5678'],
   adminListen: ['--admin-listen <address>', 'health, metrics and the admin API', '127.0.0.1:5680'],
   adminCert: ['--admin-cert <file>', 'certificate chain of the admin API (PEM); needed beyond loopback'],

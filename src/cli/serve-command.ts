@@ -24,6 +24,8 @@ const flags: readonly FlagName[] = [
   'webhookListen',
   'webhookCert',
   'webhookKey',
+  'webhookSecret',
+  'webhookConfiguration',
   'xdsListen',
   'adminListen',
   'adminCert',
@@ -56,13 +58,11 @@ const flags: readonly FlagName[] = [
 
 interface ServeFlags extends ReadingOptions, WebhookFlags {
   readonly dir?: readonly string[];
-  readonly kubernetes?: boolean;
   readonly kubeNamespace: string;
   readonly kubeAllNamespaces?: boolean;
   readonly kubeconfig?: string;
   readonly kubeStatus: boolean;
   readonly kubeLease: string;
-  readonly kubeLeaseNamespace?: string;
   readonly xdsListen: string;
   readonly adminListen: string;
   readonly adminCert?: string;

@@ -2,12 +2,16 @@ import type { ServeOptions, WebhookCertificate } from '../app/serve-options.ts';
 import { parseListenAddress } from '../net/listen-address.ts';
 import { CommandError, exitCode } from './exit-code.ts';
 
-/** The flags of the admission webhook. */
+/** The flags of the admission webhook, and those that it shares. */
 export interface WebhookFlags {
   readonly kubernetes?: boolean;
+  readonly kubeNamespace: string;
+  readonly kubeLeaseNamespace?: string;
   readonly webhookListen?: string;
   readonly webhookCert?: string;
   readonly webhookKey?: string;
+  readonly webhookSecret?: string;
+  readonly webhookConfiguration: string;
 }
 
 /**
@@ -15,9 +19,9 @@ export interface WebhookFlags {
  * @throws {CommandError} (usage) if the flags do not go together.
  */
 export function webhookOf(flags: WebhookFlags): ServeOptions['webhook'] {
-  const { kubernetes, webhookListen: listen, webhookCert, webhookKey } = flags;
+  const { kubernetes, webhookListen: listen, webhookCert, webhookKey, webhookSecret } = flags;
   if (listen === undefined) {
-    if ((webhookCert ?? webhookKey) === undefined) return undefined;
+    if ((webhookCert ?? webhookKey ?? webhookSecret) === undefined) return undefined;
     throw usage('the certificate of the webhook is of no use without --webhook-listen');
   }
   if (kubernetes !== true)
@@ -27,9 +31,18 @@ export function webhookOf(flags: WebhookFlags): ServeOptions['webhook'] {
   return { listen, certificate: certificateOf(flags) };
 }
 
-function certificateOf({ webhookCert, webhookKey }: WebhookFlags): WebhookCertificate {
+function certificateOf(flags: WebhookFlags): WebhookCertificate {
+  const { webhookCert, webhookKey, webhookSecret: secret, webhookConfiguration: configuration } = flags;
+  if (secret !== undefined) {
+    if ((webhookCert ?? webhookKey) !== undefined)
+      throw usage('give the webhook files (--webhook-cert, --webhook-key) or a --webhook-secret, not both');
+    const { kubeLeaseNamespace: namespace, kubeNamespace: watched } = flags;
+    return { kind: 'secret', secret, configuration, namespace, watched };
+  }
   if (webhookCert === undefined || webhookKey === undefined)
-    throw usage('the API server wants TLS: --webhook-listen needs both --webhook-cert and --webhook-key');
+    throw usage(
+      'the API server wants TLS: --webhook-listen needs --webhook-cert and --webhook-key, or --webhook-secret',
+    );
   return { kind: 'files', certificate: webhookCert, key: webhookKey };
 }
 

@@ -17,6 +17,8 @@ const samples = {
   webhookListen: ['127.0.0.1:9443', '127.0.0.1:9443'],
   webhookCert: ['/wc', '/wc'],
   webhookKey: ['/wk', '/wk'],
+  webhookSecret: ['ws', 'ws'],
+  webhookConfiguration: ['wv', 'wv'],
   xdsListen: ['unix:/x.sock', 'unix:/x.sock'],
   adminListen: ['[::1]:1', '[::1]:1'],
   adminCert: ['/ac', '/ac'],

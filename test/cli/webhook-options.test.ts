@@ -5,11 +5,12 @@ import { CommandError, exitCode } from '../../src/cli/exit-code.ts';
 import { webhookOf } from '../../src/cli/webhook-options.ts';
 import type { WebhookFlags } from '../../src/cli/webhook-options.ts';
 
+const defaults = { kubernetes: true, kubeNamespace: 'kuma-system', webhookConfiguration: 'meshtrust' };
+const asked = { ...defaults, webhookListen: '0.0.0.0:9443' };
 const files = { webhookCert: 'c', webhookKey: 'k' };
-const asked = { kubernetes: true, webhookListen: '0.0.0.0:9443' };
 
 describe('the flags of the webhook', () => {
-  it('ask for none by themselves', () => assert.equal(webhookOf({ kubernetes: true }), undefined));
+  it('ask for none by themselves', () => assert.equal(webhookOf(defaults), undefined));
 
   it('ask for one with files', () =>
     assert.deepEqual(webhookOf({ ...asked, ...files }), {
@@ -17,8 +18,19 @@ describe('the flags of the webhook', () => {
       certificate: { kind: 'files', certificate: 'c', key: 'k' },
     }));
 
+  it('ask for one that keeps its certificate', () =>
+    assert.deepEqual(webhookOf({ ...asked, webhookSecret: 's', kubeLeaseNamespace: 'n' })?.certificate, {
+      kind: 'secret',
+      secret: 's',
+      configuration: 'meshtrust',
+      namespace: 'n',
+      watched: 'kuma-system',
+    }));
+
   const refused: readonly (readonly [string, WebhookFlags, RegExp])[] = [
-    ['a certificate without an address', { kubernetes: true, webhookCert: 'c' }, /without --webhook-listen/],
+    ['a certificate without an address', { ...defaults, webhookCert: 'c' }, /without --webhook-listen/],
+    ['a Secret without an address', { ...defaults, webhookSecret: 's' }, /without --webhook-listen/],
+    ['files and a Secret', { ...asked, ...files, webhookSecret: 's' }, /not both/],
     ['no cluster', { ...asked, ...files, kubernetes: false }, /needs --kubernetes/],
     ['a unix socket', { ...asked, ...files, webhookListen: 'unix:/a' }, /HOST:PORT only/],
     ['no certificate', asked, /--webhook-cert and --webhook-key/],

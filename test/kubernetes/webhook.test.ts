@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { realpath, writeFile } from 'node:fs/promises';
+import { relative } from 'node:path';
 import { test } from 'node:test';
+import { connect } from 'node:tls';
+import { fileURLToPath } from 'node:url';
 
 import { makeCa, makeIntermediate, makeLeaf } from '../kit/certificates.ts';
 import type { Certificate } from '../kit/certificates.ts';
 import { freePort } from '../kit/free-port.ts';
 import { poll } from '../kit/poll.ts';
+import { makeTempDir } from '../kit/temp-dir.ts';
 import { untilSays } from './object-status.ts';
 import { makeDomain, meshTrust, namespace, skip, startStage, untilAll } from './stage.ts';
 import type { Stage } from './stage.ts';
@@ -165,3 +171,96 @@ test('the admission webhook', { skip }, async (t) => {
     assert.match((await run(stage, 'label mtrust bad.test kuma.io/mesh=x --overwrite')).text, /MT014/);
   });
 });
+
+test('a webhook whose replicas keep its certificate', { skip }, async (t) => {
+  await using stage = await startStage();
+  await using overlay = await makeTempDir();
+  const base = relative(
+    await realpath(overlay.path),
+    fileURLToPath(new URL('../../deploy/kustomize', import.meta.url)),
+  );
+  await writeFile(
+    overlay.join('kustomization.yaml'),
+    JSON.stringify({ resources: [base], components: [`${base}/webhook`] }),
+  );
+  const ports = [await freePort(), await freePort()] as const;
+  const bad = withPems('bad.test', damaged);
+  /** Has the API server ask that replica: no Service leads here. */
+  const leadTo = async (port: number): Promise<void> => {
+    const clientConfig = [{ op: 'remove', path: '/webhooks/0/clientConfig/service' }].slice(
+      port === ports[0] ? 0 : 1,
+    );
+    const url = {
+      op: 'add',
+      path: '/webhooks/0/clientConfig/url',
+      value: `https://localhost:${port}/validate`,
+    };
+    const file = await stage.cluster.writeFile('url.json', JSON.stringify([...clientConfig, url]));
+    await stage.kubectl(`patch validatingwebhookconfiguration meshtrust --type=json --patch-file=${file}`);
+  };
+  const untilRefused = (): Promise<true> =>
+    poll('the bad object to be refused', async () =>
+      (await run(stage, 'create --dry-run=server -f -', bad)).ok ? undefined : true,
+    );
+
+  await t.test('the component is what the API server takes, without a warning', async () => {
+    const options = ['--validate=strict', '--warnings-as-errors'];
+    await stage.cluster.kubectl(['apply', ...options, '-k', overlay.path]);
+    const deployment = await stage.kubectl('get deployment meshtrust -o json');
+    assert.match(deployment, /"--webhook-secret=meshtrust-webhook"/);
+    await leadTo(ports[0]);
+  });
+
+  await t.test('replicas that start at once serve one certificate, which the API server trusts', async () => {
+    await Promise.all(
+      ports.map((port) =>
+        stage.meshtrust({
+          args: [
+            '--guard-hold=1s',
+            `--webhook-listen=localhost:${port}`,
+            '--webhook-secret=meshtrust-webhook',
+          ],
+        }),
+      ),
+    );
+    await untilRefused();
+    await leadTo(ports[1]);
+    await untilRefused();
+    const caBundle = await stage.kubectl(
+      'get validatingwebhookconfiguration meshtrust -o jsonpath={.webhooks[0].clientConfig.caBundle}',
+    );
+    const ca = Buffer.from(caBundle, 'base64').toString();
+    const [first, second] = await Promise.all(ports.map((port) => fingerprintAt(port, ca)));
+    assert.match(first ?? '', /^[0-9A-F:]{95}$/);
+    assert.equal(first, second);
+  });
+
+  await t.test('the account may do that, and nothing else to Secrets and configurations', async () => {
+    const may = (verb: string, resource: string): Promise<boolean> =>
+      run(stage, `auth can-i ${verb} ${resource} --as=system:serviceaccount:${namespace}:meshtrust`).then(
+        ({ ok }) => ok,
+      );
+    const [secret, configuration] = [
+      'secrets/meshtrust-webhook',
+      'validatingwebhookconfigurations/meshtrust',
+    ];
+    for (const [verb, resource] of [
+      ['create', 'secrets'],
+      ...[secret, configuration].flatMap((one) => ['get', 'patch'].map((verb) => [verb, one] as const)),
+    ] as const)
+      assert.ok(await may(verb, resource), `${verb} ${resource}`);
+    for (const verb of ['get', 'list', 'watch', 'update', 'patch', 'delete'])
+      for (const resource of ['secrets/other', 'validatingwebhookconfigurations/other'])
+        assert.ok(!(await may(verb, resource)), `${verb} ${resource}`);
+  });
+});
+
+/** The certificate of a server on this machine whose authority is one of these. */
+async function fingerprintAt(port: number, ca: string): Promise<string> {
+  const options = { host: 'localhost', port, ca, servername: 'localhost' };
+  const socket = connect(options);
+  await once(socket, 'secureConnect');
+  const { fingerprint256 } = socket.getPeerCertificate();
+  socket.destroy();
+  return fingerprint256;
+}
