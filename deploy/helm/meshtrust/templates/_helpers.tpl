@@ -1,0 +1,130 @@
+{{/* The name of the objects: the release's, with the chart's unless it has that in it. */}}
+{{- define "meshtrust.fullname" -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
+{{- else if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+{{- end }}
+
+{{/* What tells the pods of this release from all others; it can never change. */}}
+{{- define "meshtrust.selectorLabels" -}}
+app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "meshtrust.labels" -}}
+{{ include "meshtrust.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "meshtrust.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "meshtrust.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end }}
+
+{{- define "meshtrust.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ default $.Chart.AppVersion .tag }}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* Whether anything is written to the cluster. */}}
+{{- define "meshtrust.writesStatus" -}}
+{{- if and .Values.kubernetes.enabled .Values.kubernetes.status -}}true{{- end -}}
+{{- end }}
+
+{{/* An argument with the value, where there is one; numbers of a million and more in full. */}}
+{{- define "meshtrust.arg" -}}
+{{- $value := .value -}}
+{{- if not (or (kindIs "invalid" $value) (eq (toString $value) "")) -}}
+- --{{ .flag }}={{ if kindIs "float64" $value }}{{ int64 $value }}{{ else }}{{ $value }}{{ end }}
+{{ end -}}
+{{- end }}
+
+{{/* The command line of the program. */}}
+{{- define "meshtrust.args" -}}
+- serve
+- --xds-listen=0.0.0.0:5678
+- --probe-listen=0.0.0.0:5681
+{{- with .Values.kubernetes }}
+{{- if .enabled }}
+- --kubernetes
+{{- if .allNamespaces }}
+- --kube-all-namespaces
+{{- else }}
+- --kube-namespace={{ .namespace }}
+{{- end }}
+{{- if .status }}
+- --kube-lease={{ include "meshtrust.fullname" $ }}
+- --kube-lease-namespace={{ $.Release.Namespace }}
+{{- else }}
+- --no-kube-status
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range .Values.directories }}
+- --dir={{ . }}
+{{- end }}
+{{- with .Values.xds.tls }}
+{{- if .secretName }}
+- --tls-cert=/tls/tls.crt
+- --tls-key=/tls/tls.key
+{{- if .requireClientCertificate }}
+- --tls-client-ca=/tls/ca.crt
+{{- end }}
+{{- end }}
+{{- end }}
+{{ range $flag, $value := dict
+  "default-mesh" .Values.trust.defaultMesh
+  "root-trust-domain" .Values.trust.rootTrustDomain
+  "guard-hold" .Values.trust.guardHold
+  "max-document-bytes" .Values.trust.maxDocumentBytes
+  "max-certificates" .Values.trust.maxCertificates
+  "cache-bytes" .Values.trust.cacheBytes
+  "workers" .Values.xds.workers
+  "max-names" .Values.xds.maxNames
+  "max-streams" .Values.xds.maxStreams
+  "open-rate" .Values.xds.openRate
+  "open-burst" .Values.xds.openBurst
+  "slow-timeout" .Values.xds.slowTimeout
+  "keepalive" .Values.xds.keepalive
+  "keepalive-timeout" .Values.xds.keepaliveTimeout
+  "max-connection-age" .Values.xds.maxConnectionAge
+  "drain-grace" .Values.drainGrace
+  "log-level" .Values.log.level
+  "log-format" .Values.log.format
+-}}
+{{ include "meshtrust.arg" (dict "flag" $flag "value" $value) }}
+{{- end -}}
+{{- if .Values.trust.refuseIntermediates -}}
+- --refuse-intermediates
+{{ end -}}
+{{- if .Values.trust.distrust -}}
+- --distrust=/distrust/list
+{{ end -}}
+{{- if .Values.stateDir.enabled -}}
+- --state-dir=/state
+{{ end -}}
+{{- if not .Values.metrics.authorities -}}
+- --no-ca-metrics
+{{ end -}}
+{{- with .Values.extraArgs }}
+{{- toYaml . }}
+{{- end }}
+{{- end }}

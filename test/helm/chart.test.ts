@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+
+import { Command } from 'commander';
+import { load } from 'js-yaml';
+
+import { addServeCommand } from '../../src/cli/serve-command.ts';
+import { chart, findHelm, readManifests, renderChart, runHelm } from '../kit/helm.ts';
+import type { ChartValues, Manifest } from '../kit/helm.ts';
+import { refusedValues, valueCases } from './value-cases.ts';
+
+const found = await findHelm();
+const skip = found.kind === 'missing' ? found.reason : false;
+const render = (values?: ChartValues): Promise<readonly Manifest[]> => renderChart(runHelm(found), values);
+const repository = new URL('../../', import.meta.url);
+const fileOf = (path: string): Promise<string> => readFile(new URL(path, repository), 'utf8');
+
+interface PodTemplate {
+  readonly spec: {
+    readonly automountServiceAccountToken: boolean;
+    readonly containers: readonly [
+      {
+        readonly args: readonly string[];
+        readonly image: string;
+        readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
+      },
+    ];
+    readonly volumes?: readonly { readonly name: string }[];
+  };
+}
+
+/** The pod that a Deployment makes. */
+function podOf(objects: readonly Manifest[]): PodTemplate {
+  const deployment = objects.find(({ kind }) => kind === 'Deployment');
+  assert.ok(deployment !== undefined);
+  return (deployment['spec'] as { readonly template: PodTemplate }).template;
+}
+
+/** What the program makes of a command line. */
+async function parse(args: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
+  let taken: Readonly<Record<string, unknown>> = {};
+  const program = new Command().exitOverride().configureOutput({ writeErr: () => undefined });
+  const io = { args, env: {}, stdout: process.stdout, stderr: process.stderr, signal: AbortSignal.abort() };
+  addServeCommand(program, io, () => undefined);
+  program.commands[0]?.exitOverride().action((options: typeof taken) => {
+    taken = options;
+  });
+  await program.parseAsync(args, { from: 'user' });
+  return taken;
+}
+
+describe('the chart', { skip }, () => {
+  it('is without a complaint of the linter, whatever is asked for', async () => {
+    const helm = runHelm(found);
+    for (const [what, values] of Object.entries(valueCases)) {
+      const { stdout } = await helm(['lint', '--strict', chart], values);
+      assert.match(stdout, /1 chart\(s\) linted, 0 chart\(s\) failed/, what);
+      assert.doesNotMatch(stdout, /\[(?:WARNING|ERROR)\]/, what);
+    }
+  });
+
+  it('has the version of the package, and its CRD is the one that is installed without it', async () => {
+    const { version, appVersion } = load(await fileOf('deploy/helm/meshtrust/Chart.yaml')) as Record<
+      string,
+      string
+    >;
+    const manifest = JSON.parse(await fileOf('package.json')) as { readonly version: string };
+    assert.deepEqual([version, appVersion], [manifest.version, manifest.version]);
+    const file = 'meshtrusts.kuma.io.yaml';
+    assert.equal(
+      await fileOf(`deploy/helm/meshtrust/files/${file}`),
+      await fileOf(`deploy/crd/${file}`),
+      `run: cp deploy/crd/${file} deploy/helm/meshtrust/files/`,
+    );
+  });
+
+  it('renders that CRD, and keeps it unless told otherwise', async () => {
+    const crdOf = async (values: ChartValues): Promise<Manifest | undefined> =>
+      (await render(values)).find(({ kind }) => kind === 'CustomResourceDefinition');
+    const kept = await crdOf({});
+    const { spec } = load(await fileOf('deploy/crd/meshtrusts.kuma.io.yaml')) as Manifest & { spec: unknown };
+    assert.deepEqual(kept?.['spec'], spec);
+    assert.deepEqual(kept?.metadata.annotations, { 'helm.sh/resource-policy': 'keep' });
+    assert.equal((await crdOf({ crds: { keep: false } }))?.metadata.annotations, undefined);
+    assert.equal(await crdOf({ crds: { enabled: false } }), undefined);
+  });
+
+  it('gives the program a command line that it takes', async () => {
+    for (const [what, values] of Object.entries(valueCases)) {
+      const { args } = podOf(await render(values)).spec.containers[0];
+      const taken = await parse(args);
+      assert.equal(taken['probeListen'], '0.0.0.0:5681', what);
+      // Two of a kind: the last one would win in silence.
+      const names = args.map((arg) => arg.split('=', 1)[0]).filter((name) => name !== '--dir');
+      assert.equal(new Set(names).size, names.length, `${what}: ${args.join(' ')}`);
+    }
+    await assert.rejects(parse(['serve', '--kube-namespaces=x']), /unknown option/);
+  });
+
+  it('hands every value on', async () => {
+    const values = valueCases['every flag'] ?? {};
+    const { args } = podOf(await render(values)).spec.containers[0];
+    const taken = await parse(args);
+    const expected = {
+      kubernetes: true,
+      kubeNamespace: 'kuma-system',
+      kubeLease: 'test-meshtrust',
+      kubeLeaseNamespace: 'meshtrust-system',
+      kubeStatus: true,
+      xdsListen: '0.0.0.0:5678',
+      adminListen: '127.0.0.1:9000',
+      defaultMesh: 'mesh-1',
+      rootTrustDomain: 'root.test',
+      refuseIntermediates: true,
+      distrust: '/distrust/list',
+      stateDir: '/state',
+      guardHold: 0,
+      maxDocumentBytes: 2_097_152,
+      maxCertificates: 500,
+      cacheBytes: 134_217_728,
+      workers: 64,
+      maxNames: 10,
+      maxStreams: 50_000_000,
+      openRate: 999_999_999_999,
+      openBurst: 1,
+      slowTimeout: 500,
+      keepalive: 3_600_000,
+      keepaliveTimeout: 120_000,
+      maxConnectionAge: 0,
+      drainGrace: 10_000,
+      caMetrics: false,
+      logLevel: 'debug',
+      logFormat: 'pretty',
+    };
+    for (const [name, value] of Object.entries(expected)) assert.deepEqual(taken[name], value, name);
+  });
+
+  it('mounts what the command line names', async () => {
+    const cases = ['every flag', 'TLS that proxies show certificates for', 'directories beside the cluster'];
+    const paths = /^--(?:tls-cert|tls-key|tls-client-ca|distrust|state-dir|dir)=(\/[^/]+)/;
+    let named = 0;
+    for (const what of cases) {
+      const { containers, volumes = [] } = podOf(await render(valueCases[what])).spec;
+      const [{ args, volumeMounts = [] }] = containers;
+      for (const path of args.flatMap((arg) => paths.exec(arg)?.[1] ?? [])) {
+        const mount = volumeMounts.find(({ mountPath }) => mountPath === path);
+        assert.ok(
+          volumes.some(({ name }) => name === mount?.name),
+          `${what}: ${path}`,
+        );
+        named += 1;
+      }
+    }
+    assert.equal(named, 6);
+  });
+
+  it('asks for no token where the cluster is not read', async () => {
+    const alone = await render(valueCases['directories alone']);
+    assert.equal(podOf(alone).spec.automountServiceAccountToken, false);
+    assert.ok(!alone.some(({ kind }) => kind.includes('Role')));
+    assert.equal(podOf(await render()).spec.automountServiceAccountToken, true);
+  });
+
+  it('gives the same rights as the manifests of kustomize', async () => {
+    const manifests = readManifests(await fileOf('deploy/kustomize/rbac.yaml'));
+    const rulesOf = (objects: readonly Manifest[]): unknown =>
+      objects.filter(({ kind }) => kind === 'Role').map((role) => role['rules']);
+    const rendered = await render({ fullnameOverride: 'meshtrust' });
+    assert.deepEqual(rulesOf(rendered), rulesOf(manifests));
+  });
+
+  it('alerts on metrics that there are', async () => {
+    const rule = (await render(valueCases['monitoring'])).find(({ kind }) => kind === 'PrometheusRule');
+    const { groups } = rule?.['spec'] as { groups: { rules: { alert: string; expr: string }[] }[] };
+    const rules = groups.flatMap((group) => group.rules);
+    assert.equal(rules.at(-1)?.alert, 'Mine');
+    const known = await fileOf('docs/metrics.md');
+    for (const { alert, expr } of rules) {
+      const [metric = ''] = /meshtrust_\w+/.exec(expr) ?? [];
+      assert.ok(known.includes(`\`${metric}\``), `${alert}: ${expr}`);
+    }
+    assert.ok(rules.slice(0, -1).every(({ expr }) => expr.includes('{job="test-meshtrust-metrics"')));
+  });
+
+  it('scrapes the Service that is there', async () => {
+    const objects = await render(valueCases['monitoring']);
+    const monitor = objects.find(({ kind }) => kind === 'ServiceMonitor');
+    const { selector } = monitor?.['spec'] as { selector: { matchLabels: Record<string, string> } };
+    const scraped = objects.filter(
+      ({ kind, metadata }) =>
+        kind === 'Service' &&
+        Object.entries(selector.matchLabels).every(([name, value]) => metadata.labels?.[name] === value),
+    );
+    assert.deepEqual(
+      scraped.map(({ metadata }) => metadata.name),
+      ['test-meshtrust-metrics'],
+    );
+  });
+
+  for (const [what, [values, sentence]] of Object.entries(refusedValues)) {
+    it(`refuses ${what}`, async () => {
+      await assert.rejects(render(values), (error: Error) => {
+        assert.match(error.message, /don't meet the specifications of the schema/);
+        assert.match(error.message, sentence);
+        return true;
+      });
+    });
+  }
+
+  it('says everything that there is to say', async () => {
+    const defaults = load(await fileOf('deploy/helm/meshtrust/values.yaml')) as Record<string, unknown>;
+    const schema = JSON.parse(await fileOf('deploy/helm/meshtrust/values.schema.json')) as {
+      readonly properties: Readonly<Record<string, unknown>>;
+    };
+    // What parents of charts have in common is nothing of ours.
+    const known = Object.keys(schema.properties).filter((name) => name !== 'global');
+    assert.deepEqual(Object.keys(defaults).sort(), known.sort());
+  });
+});

@@ -1,0 +1,85 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+import { loadAll } from 'js-yaml';
+
+import { installHelm } from '../../scripts/install-helm.ts';
+import { makeTempDir } from './temp-dir.ts';
+
+/** The helm that tests run, or why there is none. */
+export type FoundHelm =
+  { readonly kind: 'found'; readonly path: string } | { readonly kind: 'missing'; readonly reason: string };
+
+/** A Kubernetes object as far as tests look at all of them. */
+export interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly [field: string]: unknown;
+}
+
+/** Values of the chart, as in values.yaml; what is left out has its default. */
+export type ChartValues = Readonly<Record<string, unknown>>;
+
+/** The folder of the chart. */
+export const chart: string = fileURLToPath(new URL('../../deploy/helm/meshtrust', import.meta.url));
+
+const run = promisify(execFile);
+
+/**
+ * The helm that was built before, or is built now. One on the PATH may be any version, so it does not count.
+ * @throws {Error} with `CI` set, when it cannot be had: a skipped test must not look like a passed one there.
+ */
+export async function findHelm(): Promise<FoundHelm> {
+  try {
+    return { kind: 'found', path: await installHelm() };
+  } catch (error) {
+    if ((process.env['CI'] ?? '') !== '') throw error;
+    return { kind: 'missing', reason: `no helm: ${error instanceof Error ? error.message : String(error)}` };
+  }
+}
+
+/** Runs helm; its own files are away from those of the user. */
+export type Helm = (
+  args: readonly string[],
+  values?: ChartValues,
+) => Promise<{ readonly stdout: string; readonly stderr: string }>;
+
+/** @throws {Error} when there is no helm; each run throws with what helm printed when it fails. */
+export function runHelm(found: FoundHelm): Helm {
+  if (found.kind === 'missing') throw new Error(found.reason);
+  return async (args, values = {}) => {
+    await using home = await makeTempDir();
+    const env = { ...process.env, HOME: home.path, KUBECONFIG: home.join('no-kubeconfig') };
+    const running = run(found.path, [...args, '--values', '-'], {
+      env,
+      timeout: 120_000,
+      maxBuffer: 64 * 1024 * 1024,
+    });
+    // JSON is YAML.
+    running.child.stdin?.end(JSON.stringify(values));
+    return running;
+  };
+}
+
+/** What `helm template` makes of the values, for a release `test` in a namespace. */
+export async function renderChart(
+  helm: Helm,
+  values: ChartValues = {},
+  namespace = 'meshtrust-system',
+): Promise<readonly Manifest[]> {
+  const { stdout } = await helm(['template', 'test', chart, '--namespace', namespace], values);
+  return readManifests(stdout);
+}
+
+/** The objects of a YAML text. */
+export function readManifests(text: string): readonly Manifest[] {
+  // A template that renders nothing leaves an empty document.
+  return loadAll(text).filter((object) => object !== null) as Manifest[];
+}
