@@ -30,11 +30,16 @@ interface PodTemplate {
   };
 }
 
+/** The one object of a kind. */
+function only(objects: readonly Manifest[], kind: string): Manifest {
+  const [found, ...others] = objects.filter((object) => object.kind === kind);
+  assert.ok(found !== undefined && others.length === 0, `${kind}: one among ${objects.length} objects`);
+  return found;
+}
+
 /** The pod that a Deployment makes. */
 function podOf(objects: readonly Manifest[]): PodTemplate {
-  const deployment = objects.find(({ kind }) => kind === 'Deployment');
-  assert.ok(deployment !== undefined);
-  return (deployment['spec'] as { readonly template: PodTemplate }).template;
+  return (only(objects, 'Deployment')['spec'] as { readonly template: PodTemplate }).template;
 }
 
 /** What the program makes of a command line. */
@@ -171,8 +176,8 @@ describe('the chart', { skip }, () => {
   });
 
   it('alerts on metrics that there are', async () => {
-    const rule = (await render(valueCases['monitoring'])).find(({ kind }) => kind === 'PrometheusRule');
-    const { groups } = rule?.['spec'] as { groups: { rules: { alert: string; expr: string }[] }[] };
+    const rule = only(await render(valueCases['monitoring']), 'PrometheusRule');
+    const { groups } = rule['spec'] as { groups: { rules: { alert: string; expr: string }[] }[] };
     const rules = groups.flatMap((group) => group.rules);
     assert.equal(rules.at(-1)?.alert, 'Mine');
     const known = await fileOf('docs/metrics.md');
@@ -185,8 +190,7 @@ describe('the chart', { skip }, () => {
 
   it('scrapes the Service that is there', async () => {
     const objects = await render(valueCases['monitoring']);
-    const monitor = objects.find(({ kind }) => kind === 'ServiceMonitor');
-    const { selector } = monitor?.['spec'] as { selector: { matchLabels: Record<string, string> } };
+    const { selector } = only(objects, 'ServiceMonitor')['spec'] as { selector: { matchLabels: Record<string, string> } };
     const scraped = objects.filter(
       ({ kind, metadata }) =>
         kind === 'Service' &&

@@ -54,16 +54,17 @@ export type Helm = (
 /** @throws {Error} when there is no helm; each run throws with what helm printed when it fails. */
 export function runHelm(found: FoundHelm): Helm {
   if (found.kind === 'missing') throw new Error(found.reason);
-  return async (args, values = {}) => {
+  return async (args, values) => {
     await using home = await makeTempDir();
     const env = { ...process.env, HOME: home.path, KUBECONFIG: home.join('no-kubeconfig') };
-    const running = run(found.path, [...args, '--values', '-'], {
+    // JSON is YAML.
+    const [flags, input] = values === undefined ? [[], ''] : [['--values', '-'], JSON.stringify(values)];
+    const running = run(found.path, [...args, ...flags], {
       env,
       timeout: 120_000,
       maxBuffer: 64 * 1024 * 1024,
     });
-    // JSON is YAML.
-    running.child.stdin?.end(JSON.stringify(values));
+    running.child.stdin?.end(input);
     return running;
   };
 }
