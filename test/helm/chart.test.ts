@@ -65,19 +65,24 @@ describe('the chart', { skip }, () => {
     }
   });
 
-  it('has the version of the package, and its CRD is the one that is installed without it', async () => {
+  it('has the version of the package, and the CRD and the rules that are used without it', async () => {
     const { version, appVersion } = load(await fileOf('deploy/helm/meshtrust/Chart.yaml')) as Record<
       string,
       string
     >;
     const manifest = JSON.parse(await fileOf('package.json')) as { readonly version: string };
     assert.deepEqual([version, appVersion], [manifest.version, manifest.version]);
-    const file = 'meshtrusts.kuma.io.yaml';
-    assert.equal(
-      await fileOf(`deploy/helm/meshtrust/files/${file}`),
-      await fileOf(`deploy/crd/${file}`),
-      `run: cp deploy/crd/${file} deploy/helm/meshtrust/files/`,
-    );
+    const copies = {
+      'meshtrusts.kuma.io.yaml': 'deploy/crd',
+      'meshtrust.rules.yaml': 'deploy/observability',
+    };
+    for (const [file, folder] of Object.entries(copies)) {
+      assert.equal(
+        await fileOf(`deploy/helm/meshtrust/files/${file}`),
+        await fileOf(`${folder}/${file}`),
+        `run: cp ${folder}/${file} deploy/helm/meshtrust/files/`,
+      );
+    }
   });
 
   it('renders that CRD, and keeps it unless told otherwise', async () => {
@@ -175,22 +180,24 @@ describe('the chart', { skip }, () => {
     assert.deepEqual(rulesOf(rendered), rulesOf(manifests));
   });
 
-  it('alerts on metrics that there are', async () => {
+  it('has the alerts that are used without it, and those of its users', async () => {
     const rule = only(await render(valueCases['monitoring']), 'PrometheusRule');
-    const { groups } = rule['spec'] as { groups: { rules: { alert: string; expr: string }[] }[] };
-    const rules = groups.flatMap((group) => group.rules);
-    assert.equal(rules.at(-1)?.alert, 'Mine');
-    const known = await fileOf('docs/metrics.md');
-    for (const { alert, expr } of rules) {
-      const [metric = ''] = /meshtrust_\w+/.exec(expr) ?? [];
-      assert.ok(known.includes(`\`${metric}\``), `${alert}: ${expr}`);
-    }
-    assert.ok(rules.slice(0, -1).every(({ expr }) => expr.includes('{job="test-meshtrust-metrics"')));
+    const { groups } = rule['spec'] as { groups: readonly { name: string; rules: readonly object[] }[] };
+    const { groups: shipped } = load(await fileOf('deploy/observability/meshtrust.rules.yaml')) as {
+      readonly groups: typeof groups;
+    };
+    assert.ok(shipped.length > 0);
+    assert.deepEqual(groups.slice(0, -1), shipped);
+    assert.deepEqual(groups.at(-1)?.rules, [
+      { alert: 'Mine', expr: 'meshtrust_ready == 0', labels: { severity: 'none' } },
+    ]);
   });
 
   it('scrapes the Service that is there', async () => {
     const objects = await render(valueCases['monitoring']);
-    const { selector } = only(objects, 'ServiceMonitor')['spec'] as { selector: { matchLabels: Record<string, string> } };
+    const { selector } = only(objects, 'ServiceMonitor')['spec'] as {
+      selector: { matchLabels: Record<string, string> };
+    };
     const scraped = objects.filter(
       ({ kind, metadata }) =>
         kind === 'Service' &&

@@ -5,11 +5,12 @@ import { promisify } from 'node:util';
 import { loadAll } from 'js-yaml';
 
 import { installHelm } from '../../scripts/install-helm.ts';
+import { missingTool } from './missing-tool.ts';
+import type { MissingTool } from './missing-tool.ts';
 import { makeTempDir } from './temp-dir.ts';
 
 /** The helm that tests run, or why there is none. */
-export type FoundHelm =
-  { readonly kind: 'found'; readonly path: string } | { readonly kind: 'missing'; readonly reason: string };
+export type FoundHelm = { readonly kind: 'found'; readonly path: string } | MissingTool;
 
 /** A Kubernetes object as far as tests look at all of them. */
 export interface Manifest {
@@ -40,8 +41,7 @@ export async function findHelm(): Promise<FoundHelm> {
   try {
     return { kind: 'found', path: await installHelm() };
   } catch (error) {
-    if ((process.env['CI'] ?? '') !== '') throw error;
-    return { kind: 'missing', reason: `no helm: ${error instanceof Error ? error.message : String(error)}` };
+    return missingTool('no helm', error);
   }
 }
 

@@ -32,7 +32,8 @@ const list = (items: readonly unknown[]): string => JSON.stringify({ apiVersion:
 function podOf(objects: readonly Manifest[]): Manifest {
   const deployment = objects.find(({ kind }) => kind === 'Deployment');
   assert.ok(deployment !== undefined);
-  const { metadata, spec } = (deployment['spec'] as { template: { metadata: object; spec: object } }).template;
+  const { metadata, spec } = (deployment['spec'] as { template: { metadata: object; spec: object } })
+    .template;
   return { apiVersion: 'v1', kind: 'Pod', metadata: { ...metadata, name: 'pod', namespace }, spec };
 }
 
@@ -83,7 +84,7 @@ test('what the chart renders is what the API server takes', { skip }, async (t) 
     const objects = await renderChart(runHelm(helm), valueCases['monitoring']);
     for (const object of objects.filter(({ kind }) => kind === 'ServiceMonitor' || kind === 'Deployment')) {
       const misspelt = { ...object, spec: { ...(object['spec'] as object), selectors: {} } };
-      await assert.rejects(dryRun([misspelt]), /unknown field "spec\.selectors"/);
+      await assert.rejects(dryRun([misspelt]), /unknown field "(?:spec\.)?selectors"/);
     }
   });
 });
@@ -120,7 +121,7 @@ test('a release from its installation to its end', { skip }, async (t) => {
       (await cluster.kubectl(['get', kind, '-A', '-l', 'app.kubernetes.io/instance=test', '-o', 'name']))
         .stdout;
     assert.match(await roles('clusterroles'), /meshtrust-system:test-meshtrust/);
-    await run(release('upgrade', chart), {});
+    await run(release('upgrade', chart), { kubernetes: { allNamespaces: false } });
     assert.equal(await roles('clusterroles'), '');
     assert.match(await roles('roles'), /test-meshtrust\n/);
   });
@@ -135,7 +136,10 @@ test('a release from its installation to its end', { skip }, async (t) => {
   await t.test('with crds.keep=false they go', async () => {
     await run(release('upgrade', chart), { crds: { keep: false } });
     await run(release('uninstall'));
-    await assert.rejects(trusts(), /doesn't have a resource type "meshtrusts"/);
+    await assert.rejects(
+      trusts(),
+      /doesn't have a resource type "meshtrusts"|could not find the requested resource/,
+    );
   });
 
   await t.test("Kuma's own CRD is not overwritten", async () => {

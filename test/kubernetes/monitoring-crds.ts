@@ -59,6 +59,7 @@ export const monitoringCrds: readonly object[] = [
                 required: ['expr'],
                 properties: {
                   alert: text,
+                  record: text,
                   expr: text,
                   for: { type: 'string', pattern: '^([0-9]+(ms|[smhdwy]))+$' },
                   labels: texts,
