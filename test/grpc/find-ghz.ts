@@ -1,10 +1,11 @@
 import { delimiter, join } from 'node:path';
 import { installGhz } from '../../scripts/install-ghz.ts';
 import { isExecutable } from '../../scripts/install-envoy.ts';
+import { missingTool } from '../kit/missing-tool.ts';
+import type { MissingTool } from '../kit/missing-tool.ts';
 
 /** A ghz to run, or why there is none. */
-export type FoundGhz =
-  { readonly kind: 'found'; readonly path: string } | { readonly kind: 'missing'; readonly reason: string };
+export type FoundGhz = { readonly kind: 'found'; readonly path: string } | MissingTool;
 
 /**
  * Looks for ghz: what `MESHTRUST_GHZ` names, one on the PATH, one built before, or one built now.
@@ -24,8 +25,6 @@ export async function findGhz(): Promise<FoundGhz> {
   try {
     return { kind: 'found', path: await installGhz() };
   } catch (error) {
-    if ((process.env['CI'] ?? '') !== '') throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    return { kind: 'missing', reason: `no ghz: none on the PATH or in MESHTRUST_GHZ, and ${reason}` };
+    return missingTool('no ghz: none on the PATH or in MESHTRUST_GHZ', error);
   }
 }

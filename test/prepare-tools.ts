@@ -1,0 +1,31 @@
+/**
+ * Gets what the tests need and npm does not install, one after the other, and says what there is. Without it each
+ * test file would get its tools for itself, in silence, and two at a time would build the same.
+ */
+import { findGhz } from './grpc/find-ghz.ts';
+import { findEnvoy } from './kit/find-envoy.ts';
+import { findPrometheus } from './kit/find-prometheus.ts';
+import { findHelm } from './kit/helm.ts';
+import { findKubernetes } from './kit/kubernetes.ts';
+import type { MissingTool } from './kit/missing-tool.ts';
+
+type Found = { readonly kind: 'found' } | MissingTool;
+
+const tools: readonly (readonly [name: string, find: () => Promise<Found>])[] = [
+  ['Envoy, the newest', () => findEnvoy('newest')],
+  ['Envoy, the oldest', () => findEnvoy('oldest')],
+  ['etcd, kube-apiserver and kubectl (building takes minutes)', findKubernetes],
+  ['helm (building takes minutes)', findHelm],
+  ['promtool', () => findPrometheus('promtool')],
+  ['Prometheus', () => findPrometheus('prometheus')],
+  ['ghz', findGhz],
+];
+
+for (const [name, find] of tools) {
+  const start = performance.now();
+  process.stdout.write(`${name}: `);
+  // In CI one that is missing ends it here.
+  const found = await find();
+  const took = ((performance.now() - start) / 1000).toFixed(0);
+  process.stdout.write(found.kind === 'found' ? `there after ${took} s\n` : `${found.reason}; skipping\n`);
+}
