@@ -147,8 +147,14 @@ describe('the chart', { skip }, () => {
   });
 
   it('mounts what the command line names', async () => {
-    const cases = ['every flag', 'TLS that proxies show certificates for', 'directories beside the cluster'];
-    const paths = /^--(?:tls-cert|tls-key|tls-client-ca|distrust|state-dir|dir)=(\/[^/]+)/;
+    const cases = [
+      'every flag',
+      'TLS that proxies show certificates for',
+      'directories beside the cluster',
+      'the webhook, with a CA of yours',
+    ];
+    const paths =
+      /^--(?:tls-cert|tls-key|tls-client-ca|webhook-cert|webhook-key|distrust|state-dir|dir)=(\/[^/]+)/;
     let named = 0;
     for (const what of cases) {
       const { containers, volumes = [] } = podOf(await render(valueCases[what])).spec;
@@ -162,7 +168,7 @@ describe('the chart', { skip }, () => {
         named += 1;
       }
     }
-    assert.equal(named, 6);
+    assert.equal(named, 8);
   });
 
   it('asks for no token where the cluster is not read', async () => {
@@ -191,6 +197,38 @@ describe('the chart', { skip }, () => {
     assert.deepEqual(groups.at(-1)?.rules, [
       { alert: 'Mine', expr: 'meshtrust_ready == 0', labels: { severity: 'none' } },
     ]);
+  });
+
+  it('has the API server ask the Service that is there, and the program keep what it may keep', async () => {
+    const objects = await render(valueCases['the webhook, with a certificate of its own']);
+    const configuration = only(objects, 'ValidatingWebhookConfiguration');
+    const [webhook] = configuration['webhooks'] as readonly [
+      { readonly clientConfig: { readonly service: { readonly name: string; readonly namespace: string } } },
+    ];
+    const { name, namespace } = webhook.clientConfig.service;
+    const service = objects.find(({ kind, metadata }) => kind === 'Service' && metadata.name === name);
+    assert.equal(service?.metadata.namespace, namespace);
+    const { args } = podOf(objects).spec.containers[0];
+    const secret = 'test-meshtrust-webhook';
+    assert.ok(args.includes(`--webhook-secret=${secret}`));
+    assert.ok(args.includes(`--webhook-configuration=${configuration.metadata.name}`));
+    const rules = objects.flatMap(({ kind, rules }) =>
+      kind === 'Role' || kind === 'ClusterRole'
+        ? (rules as readonly {
+            readonly resources: readonly string[];
+            readonly resourceNames?: readonly string[];
+          }[])
+        : [],
+    );
+    const mayHave = (resource: string) =>
+      rules.flatMap(({ resources, resourceNames = [] }) =>
+        resources.includes(resource) ? resourceNames : [],
+      );
+    assert.deepEqual(mayHave('secrets'), [secret]);
+    assert.deepEqual(mayHave('validatingwebhookconfigurations'), [configuration.metadata.name]);
+    const others = await render(valueCases['the webhook, with a CA of yours']);
+    assert.ok(!others.some(({ metadata }) => metadata.name.endsWith(secret) && metadata.name !== secret));
+    assert.ok(!others.some(({ kind }) => kind === 'ClusterRole'), 'files need no rights');
   });
 
   it('scrapes the Service that is there', async () => {

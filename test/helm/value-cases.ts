@@ -1,3 +1,4 @@
+import { makeCa } from '../kit/certificates.ts';
 import type { ChartValues } from '../kit/helm.ts';
 
 const everybody = [{ namespaceSelector: { matchLabels: { 'kuma.io/sidecar-injection': 'enabled' } } }];
@@ -30,6 +31,26 @@ export const valueCases: Readonly<Record<string, ChartValues>> = {
     xds: { tls: { secretName: 'meshtrust-tls', requireClientCertificate: true } },
   },
   'TLS alone': { xds: { tls: { secretName: 'meshtrust-tls' } } },
+  'the webhook, with a certificate of its own': { webhook: { enabled: true } },
+  'the webhook for every namespace, with a certificate of cert-manager': {
+    kubernetes: { allNamespaces: true },
+    webhook: {
+      enabled: true,
+      failurePolicy: 'Fail',
+      timeoutSeconds: 10,
+      certificate: { secretName: 'webhook-tls' },
+      annotations: { 'cert-manager.io/inject-ca-from': 'meshtrust-system/webhook' },
+    },
+  },
+  'the webhook, with a CA of yours': {
+    webhook: {
+      enabled: true,
+      certificate: {
+        secretName: 'webhook-tls',
+        caBundle: Buffer.from(makeCa({ commonName: 'Webhook CA' }).certPem).toString('base64'),
+      },
+    },
+  },
   'a state directory of its own': {
     replicas: 1,
     stateDir: { enabled: true, volume: { persistentVolumeClaim: { claimName: 'state' } } },
@@ -129,6 +150,11 @@ export const refusedValues: Readonly<Record<string, readonly [values: ChartValue
     { xds: { tls: { requireClientCertificate: true } } },
     /\/xds\/tls\/secretName/,
   ],
+  'a webhook without the cluster': [
+    { kubernetes: { enabled: false }, directories: ['/trust'], webhook: { enabled: true } },
+    /\/kubernetes\/enabled/,
+  ],
+  'a failure policy that there is not': [{ webhook: { failurePolicy: 'Retry' } }, /\/webhook\/failurePolicy/],
   'a digest without its algorithm': [{ image: { digest: 'abc' } }, /\/image\/digest/],
   'an argument that is no flag': [{ extraArgs: ['serve'] }, /\/extraArgs\/0/],
   'a namespace that is none': [{ kubernetes: { namespace: 'Kuma System' } }, /\/kubernetes\/namespace/],

@@ -49,6 +49,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if and .Values.kubernetes.enabled .Values.kubernetes.status -}}true{{- end -}}
 {{- end }}
 
+{{/* The ValidatingWebhookConfiguration, which no namespace tells from that of another release. */}}
+{{- define "meshtrust.webhookConfiguration" -}}
+{{ include "meshtrust.fullname" . }}.{{ .Release.Namespace }}
+{{- end }}
+
 {{/* An argument with the value, where there is one; numbers of a million and more in full. */}}
 {{- define "meshtrust.arg" -}}
 {{- $value := .value -}}
@@ -87,6 +92,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - --tls-key=/tls/tls.key
 {{- if .requireClientCertificate }}
 - --tls-client-ca=/tls/ca.crt
+{{- end }}
+{{- end }}
+{{- end }}
+{{- with .Values.webhook }}
+{{- if .enabled }}
+- --webhook-listen=0.0.0.0:9443
+{{- if .certificate.secretName }}
+- --webhook-cert=/webhook-tls/tls.crt
+- --webhook-key=/webhook-tls/tls.key
+{{- else }}
+- --webhook-secret={{ include "meshtrust.fullname" $ }}-webhook
+- --webhook-configuration={{ include "meshtrust.webhookConfiguration" $ }}
 {{- end }}
 {{- end }}
 {{- end }}
