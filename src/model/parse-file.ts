@@ -1,5 +1,5 @@
 import { finding } from '../findings/finding.ts';
-import type { Finding } from '../findings/finding.ts';
+import type { Finding, Place } from '../findings/finding.ts';
 import type { AnchorReader } from '../x509/anchor-reader.ts';
 import { defaultLimits } from './limits.ts';
 import type { Limits } from './limits.ts';
@@ -58,9 +58,17 @@ function objection(
   if (typeof value !== 'object' || Array.isArray(value)) {
     return [finding('MT002', 'is not a mapping', { file, line: lineOf([]) })];
   }
-  if (length <= limits.documentLength) return [];
-  const message = `the document has ${length} characters, more than ${limits.documentLength}`;
-  return [finding('MT007', message, { file, line: lineOf([]) })];
+  return objectionToLength(length, limits, { file, line: lineOf([]) });
+}
+
+/** What is wrong with a document of so many characters. */
+export function objectionToLength(
+  length: number,
+  { documentLength }: Limits,
+  place: Place,
+): readonly Finding[] {
+  if (length <= documentLength) return [];
+  return [finding('MT007', `the document has ${length} characters, more than ${documentLength}`, place)];
 }
 
 function itemsOf(value: unknown): readonly { readonly item: unknown; readonly path: Path }[] {

@@ -4,6 +4,8 @@ import type { SecureContextOptions } from 'node:tls';
 import { formatListenAddress, parseListenAddress } from '../net/listen-address.ts';
 import type { TlsMaterial } from '../net/tls-material.ts';
 import type { ReviewAnswer } from './core/answer-review.ts';
+import { createTimeBudget } from './core/time-budget.ts';
+import type { BudgetOptions } from './core/time-budget.ts';
 import { createBodyReader } from './read-body.ts';
 
 /** The server that the API server asks. */
@@ -23,6 +25,7 @@ export interface WebhookEdgeOptions {
   readonly onRequest: (result: RequestResult, reason?: Error | string) => void;
   /** Bytes of one request; the default fits two versions of the longest object that an API server takes. */
   readonly maxBodyBytes?: number | undefined;
+  readonly budget?: BudgetOptions | undefined;
 }
 
 export type RequestResult = Extract<ReviewAnswer, { kind: 'review' }>['result'] | 'malformed' | 'error';
@@ -39,10 +42,13 @@ const limits = {
 };
 const maxConnections = 128;
 const defaultMaxBodyBytes = 8 * 2 ** 20;
+/** Proxies are served by the same event loop: whoever floods the webhook must not take it from them. */
+const defaultBudget: BudgetOptions = { burstMs: 2_000, share: 0.25 };
 
 /** Makes the HTTPS server of the webhook. Whoever reaches it may ask: its answers change nothing. */
 export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
   const { answer, onRequest, maxBodyBytes = defaultMaxBodyBytes } = options;
+  const budget = createTimeBudget(options.budget ?? defaultBudget);
   const readBody = createBodyReader({ maxBytes: maxBodyBytes, maxSum: 4 * maxBodyBytes });
   const server = createServer(
     { ...limits, ...contextOf(options.tls), connectionsCheckingInterval: 1000 },
@@ -55,8 +61,13 @@ export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
       onRequest('malformed', reason);
       writeText(response, status, reason);
     };
+    const busy = (reason: string): void => {
+      onRequest('error', reason);
+      writeText(response, 503, reason);
+    };
     const objection = objectionTo(request);
     if (objection !== undefined) return refuse(...objection);
+    if (!budget.isLeft(performance.now())) return busy('reviews have taken too much time');
     const body = await readBody(request);
     switch (body.kind) {
       case 'aborted':
@@ -64,10 +75,13 @@ export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
       case 'too-large':
         return refuse(413, `the request is longer than ${maxBodyBytes} bytes`);
       case 'busy':
-        onRequest('error', 'too many requests at once');
-        return writeText(response, 503, 'too many requests at once');
-      case 'text':
-        return review(body.text, response, refuse);
+        return busy('too much is being sent at once');
+      case 'text': {
+        const start = performance.now();
+        review(body.text, response, refuse);
+        const end = performance.now();
+        return budget.spend(end - start, end);
+      }
     }
   }
 

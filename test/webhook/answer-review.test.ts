@@ -103,6 +103,13 @@ describe('a review', () => {
     assert.match(status?.message ?? '', /^spec\.trustDomain: MT008 must be in lower case/);
   });
 
+  it('refuses an object that is too long before it reads it', () => {
+    const context = servingAll([]);
+    const parse = { ...context.parse, limits: { documentLength: 1000, certificatesPerResource: 1 } };
+    const { status } = create(['x'.repeat(2000)], { ...context, parse });
+    assert.match(status?.message ?? '', /^MT007 the document has \d{4} characters, more than 1000$/);
+  });
+
   it('quotes nothing of a private key', () => {
     const line = root.keyPem.split('\n')[1]!;
     assert.ok(!JSON.stringify(create([root.certPem + root.keyPem])).includes(line.slice(0, 20)));

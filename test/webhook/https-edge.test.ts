@@ -9,6 +9,7 @@ import type { TlsMaterial } from '../../src/net/tls-material.ts';
 import { createWebhookEdge, reviewPath } from '../../src/webhook/https-edge.ts';
 import type { WebhookEdge, WebhookEdgeOptions } from '../../src/webhook/https-edge.ts';
 import { makeCa, makeLeaf } from '../kit/certificates.ts';
+import { poll } from '../kit/poll.ts';
 
 const ca = makeCa();
 
@@ -139,6 +140,21 @@ describe('the HTTPS server of the webhook', () => {
     fails = false;
     assert.equal((await ask(port)).status, 200);
     assert.deepEqual(results, ['error', 'refused']);
+  });
+
+  it('answers 503 once reviews have taken too much time, and a review again later', async (t) => {
+    const { port, results } = await serve(t, {
+      budget: { burstMs: 1, share: 0.1 },
+      answer: () => {
+        const end = performance.now() + 10;
+        while (performance.now() < end);
+        return { kind: 'review', result: 'allowed', body: {} };
+      },
+    });
+    assert.equal((await ask(port)).status, 200);
+    assert.equal((await ask(port)).status, 503);
+    await poll('a review', async () => (await ask(port)).status === 200 || undefined);
+    assert.deepEqual([results[0], results[1], results.at(-1)], ['allowed', 'error', 'allowed']);
   });
 
   it('serves new connections with a renewed certificate', async (t) => {

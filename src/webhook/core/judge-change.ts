@@ -5,8 +5,9 @@ import type { Finding } from '../../findings/finding.ts';
 import type { FindingCode } from '../../findings/catalogue.ts';
 import { currentShare } from '../../ledger/share.ts';
 import type { Share } from '../../ledger/share.ts';
+import { defaultLimits } from '../../model/limits.ts';
 import type { MeshTrust } from '../../model/mesh-trust.ts';
-import { parseFile } from '../../model/parse-file.ts';
+import { objectionToLength, parseFile } from '../../model/parse-file.ts';
 import type { ParseOptions } from '../../model/parse-file.ts';
 import { blockFinding } from '../../model/read-blocks.ts';
 import { asMapping } from '../../source/kubernetes/api-object.ts';
@@ -101,6 +102,9 @@ function sharesBefore(before: Reading, path: string, inForce: InForce): readonly
 }
 
 function readObject({ path, text }: ApiObject, options: ParseOptions): Reading {
+  // Not only then, as for files: a stranger can send what no API server would.
+  const tooLong = objectionToLength(text.length, options.limits ?? defaultLimits, { file: path });
+  if (tooLong.length > 0) return { kind: 'invalid', findings: tooLong };
   const parsed = parseFile(path, text, options);
   if (parsed.kind === 'refused') return { kind: 'invalid', findings: parsed.findings };
   const [document] = parsed.documents;
