@@ -2,9 +2,11 @@ import type { StateView } from '../telemetry/state-view.ts';
 import type { GuardRelease, MeshList } from './api-types.ts';
 import { fleetRoutes } from './fleet-routes.ts';
 import type { FleetInput } from './fleet-routes.ts';
+import { presentCertificates } from './present-certificates.ts';
 import { presentFindings, presentMesh, presentMeshSummary } from './present-mesh.ts';
 import type { MeshContext } from './present-mesh.ts';
 import { errorReply, jsonReply } from './reply.ts';
+import type { Reply } from './reply.ts';
 import type { Route } from './router.ts';
 
 /** What the API is answered from. */
@@ -40,9 +42,15 @@ export function apiRoutes(input: ApiInput): readonly Route[] {
       pattern: '/api/v1/meshes/{mesh}',
       answer: ([mesh = '']) => {
         const state = view().meshes.get(mesh);
-        if (state !== undefined) return jsonReply(presentMesh(state, contextOf(mesh)));
-        const message = `nothing was ever listed for mesh ${mesh}: its proxies, if any, refuse every client`;
-        return errorReply('unknown-mesh', message);
+        return state === undefined ? unknownMesh(mesh) : jsonReply(presentMesh(state, contextOf(mesh)));
+      },
+    },
+    {
+      method: 'GET',
+      pattern: '/api/v1/meshes/{mesh}/certificates',
+      answer: ([mesh = '']) => {
+        const state = view().meshes.get(mesh);
+        return state === undefined ? unknownMesh(mesh) : jsonReply(presentCertificates(state));
       },
     },
     {
@@ -59,4 +67,9 @@ export function apiRoutes(input: ApiInput): readonly Route[] {
       },
     },
   ];
+}
+
+function unknownMesh(mesh: string): Reply {
+  const message = `nothing was ever listed for mesh ${mesh}: its proxies, if any, refuse every client`;
+  return errorReply('unknown-mesh', message);
 }

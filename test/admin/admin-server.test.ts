@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { createAdminServer, createProbeServer } from '../../src/admin/admin-server.ts';
 import type { AdminServerInput } from '../../src/admin/admin-server.ts';
+import type { MeshCertificates } from '../../src/admin/certificate-api-types.ts';
 import type { HttpEdge } from '../../src/admin/http-edge.ts';
 import type { ApiError, FindingList, GuardRelease, MeshDetail, MeshList } from '../../src/admin/api-types.ts';
 import { localFleet } from '../../src/telemetry/fleet/fleet.ts';
@@ -104,6 +105,14 @@ describe('the admin server', () => {
     assert.equal(mesh.version, list.meshes[0]?.version);
     assert.equal(mesh.trustDomains[0]?.anchors[0]?.subject, 'CN=A');
     assert.deepEqual(mesh.trustDomains[0]?.anchors[0]?.resources, ['default//a-test']);
+    const { body } = await ask(address, '/api/v1/meshes/default/certificates');
+    const certificates = parsed(body) as MeshCertificates;
+    assert.equal(certificates.version, mesh.version);
+    assert.deepEqual(
+      certificates.trustDomains[0]?.anchors.map(({ pem }) => pem),
+      [ca.certPem],
+    );
+    assert.equal((await ask(address, '/api/v1/meshes/nowhere/certificates')).status, 404);
   });
 
   it('knows no mesh that nothing was ever listed for, and says what its proxies get', async () => {
