@@ -13,6 +13,7 @@ import { diffMeshes } from '../snapshot/diff.ts';
 import type { MeshBuilder, MeshStates } from '../snapshot/mesh-builder.ts';
 import type { SourceEvent } from '../source/source.ts';
 import type { StateEvent, StateView } from '../telemetry/state-view.ts';
+import { createChangeAccount } from './change-account.ts';
 import type { Clock } from './clock.ts';
 import { findingChanges } from './finding-changes.ts';
 
@@ -66,6 +67,7 @@ export function createPipeline({
 }: PipelineOptions): Pipeline {
   const parsedUnsettled = new Map<string, { readonly text: string; readonly parsed: ParsedFile }>();
   const queued = new Map<string, LedgerEvent[]>();
+  const account = createChangeAccount(clock);
   let cancelBuild: (() => void) | undefined;
   let cancelWake: (() => void) | undefined;
   let lastBuild = -Infinity;
@@ -123,7 +125,8 @@ export function createPipeline({
       const before = meshes;
       meshes = builder.build(ledgerView.holdings, clock.wall());
       const changes = diffMeshes(before, meshes);
-      if (changes.length > 0 || !hasServed) observe({ kind: 'served', states: meshes, changes, since });
+      const work = account.built(lastBuild);
+      if (changes.length > 0 || !hasServed) observe({ kind: 'served', states: meshes, changes, since, work });
       hasServed = true;
     }
     updateFindings();
@@ -183,7 +186,12 @@ export function createPipeline({
     deliver(source, events) {
       const queue = queued.get(source) ?? [];
       queued.set(source, queue);
+      const startedAt = clock.monotonic();
       for (const event of events) queue.push(toLedgerEvent(event));
+      account.parsed(
+        events.flatMap((event) => (event.kind === 'content' ? event.path : [])),
+        startedAt,
+      );
       markDirty();
     },
     restore(source, events) {

@@ -39,6 +39,8 @@ export interface ServeOptions {
   readonly workers: number;
   readonly cacheBytes: number;
   readonly caMetrics: boolean;
+  /** Whether each change becomes a trace; where to is said by the environment alone. */
+  readonly tracing?: boolean | undefined;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly logFormat: 'json' | 'pretty' | 'auto';
 }

@@ -5,7 +5,6 @@ import type { BundlePolicy } from '../bundle/trust-bundle.ts';
 import { createLedger } from '../ledger/ledger.ts';
 import { createMeshBuilder } from '../snapshot/mesh-builder.ts';
 import type { StatusEdge } from '../status/start-status.ts';
-import { createAuditLog } from '../telemetry/audit/audit-log.ts';
 import { createEventLog } from '../telemetry/log-events.ts';
 import { createLogger } from '../telemetry/log.ts';
 import type { Logger } from '../telemetry/log.ts';
@@ -14,8 +13,10 @@ import { createMetrics } from '../telemetry/metrics.ts';
 import { createAnchorReader } from '../x509/anchor-reader.ts';
 import { followAdminAccess } from './admin-access.ts';
 import { startAdmissionWebhook } from './admission-webhook.ts';
+import { createChangeRecord } from './change-record.ts';
 import { systemClock } from './clock.ts';
 import { followDistrustFile } from './distrust-file.ts';
+import { followRollouts } from './follow-rollouts.ts';
 import { startFront } from './front.ts';
 import type { Front } from './front.ts';
 import { createLastGoodStore } from './last-good-store.ts';
@@ -53,7 +54,9 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
   let policy = policyOf(new Set());
   // Proxies come when something is served, and are asked about then: the front is long there.
   const eventLog = createEventLog({ log, proxies: (mesh) => front.proxies(mesh) });
-  const audit = createAuditLog({ log, proxies: (mesh) => front.proxies(mesh) });
+  const record = cleanup.use(
+    await createChangeRecord({ options, log, proxies: (mesh) => front.proxies(mesh) }),
+  );
   const { workers: count } = options;
   const pool = count > 1 ? await startWorkerPool({ count, options, log }) : undefined;
   // The view is asked for at scrapes, when the pipeline below is long there.
@@ -73,17 +76,27 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
   const front: Front =
     pool ?? (await startFront(options, log, [metrics.observer, eventLog.observer], metrics.xdsAuthFailed));
   cleanup.defer(() => front.drain(0));
+  const follower = followRollouts({
+    fleet: front.fleet,
+    clock: systemClock,
+    onConverged: (rollout) => record.converged(rollout),
+    onProgress: () => undefined,
+  });
+  cleanup.defer(() => follower.close());
 
   const observe = (event: PipelineEvent): void => {
     // Proxies before the log, which must not hold a change up; what is sent is measured from here on.
     metrics.state(event);
+    const startedAt = systemClock.monotonic();
     if (event.kind === 'served') front.publish(event.states, event.since);
     else if (event.kind === 'readiness') front.setServing(event.readiness.kind === 'ready');
     else if (event.kind === 'granted') keep(event.source, event.paths, pipeline, lastGood);
+    record.state(event, { startedAt, endedAt: systemClock.monotonic() });
     eventLog.state(event);
-    audit.state(event);
-    if (event.kind === 'served') status?.served();
-    else status?.changed();
+    if (event.kind === 'served') {
+      follower.changed(event.changes.map(({ mesh }) => mesh));
+      status?.served();
+    } else status?.changed();
   };
   const parse = {
     defaultMesh: options.defaultMesh,

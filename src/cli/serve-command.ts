@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { unprotected } from '../admin/access.ts';
 import type { ServeOptions, TlsFiles } from '../app/serve-options.ts';
 import { isLoopback, parseListenAddress } from '../net/listen-address.ts';
+import { isTracingOn } from '../telemetry/tracing/tracing-environment.ts';
 import { CommandError, exitCode } from './exit-code.ts';
 import { flag } from './flags.ts';
 import type { FlagName } from './flags.ts';
@@ -112,7 +113,8 @@ export function addServeCommand(program: Command, io: CommandIo, done: (code: nu
     // Not at the top: other commands, and workers, need not load what only this one uses.
     const { serve } = await import('../app/serve.ts');
     try {
-      await serve({ ...options, version, dirs, kubernetes, webhook, tls, adminTls }, io);
+      const tracing = isTracingOn(io.env);
+      await serve({ ...options, version, dirs, kubernetes, webhook, tls, adminTls, tracing }, io);
     } catch (error) {
       // What was asked for cannot be had: an address, a certificate, a list. Anything else is a defect.
       if (!(error instanceof Error)) throw error;

@@ -12,6 +12,18 @@ export interface StateView {
   readonly findings: readonly Finding[];
 }
 
+/** How a change came about. Times are monotonic milliseconds. */
+export interface ChangeWork {
+  /** Files or objects that were read for it, the first of them. */
+  readonly paths: readonly string[];
+  /** How many there were. */
+  readonly texts: number;
+  /** From the first text to the last, and how long of it went into parsing; undefined where none was read. */
+  readonly parse:
+    { readonly startedAt: number; readonly endedAt: number; readonly busyMs: number } | undefined;
+  readonly build: { readonly startedAt: number; readonly endedAt: number };
+}
+
 /** A change of the state. `served` comes with the first state that is served, and with each that differs. */
 export type StateEvent =
   | { readonly kind: 'readiness'; readonly readiness: Readiness }
@@ -21,6 +33,7 @@ export type StateEvent =
       readonly states: MeshStates;
       readonly changes: readonly MeshChange[];
       readonly since: number;
+      readonly work: ChangeWork;
     }
   | {
       readonly kind: 'findings';

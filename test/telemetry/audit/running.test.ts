@@ -6,11 +6,16 @@ import { makeCa } from '../../kit/certificates.ts';
 import type { Certificate } from '../../kit/certificates.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
+import type { LogLine } from '../../kit/meshtrust.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
+import { secretTypeUrl } from '../../../src/snapshot/publisher.ts';
+import { createClient } from '../../xds/client.ts';
 
 const [a, b] = [makeCa({ commonName: 'A' }), makeCa({ commonName: 'B' })];
 const fingerprintOf = ({ certPem }: Certificate): string =>
   new X509Certificate(certPem).fingerprint256.replaceAll(':', '').toLowerCase();
+
+const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 
 interface Entry {
   readonly fingerprint: string;
@@ -26,12 +31,18 @@ describe('the record of trust of the running program', () => {
     };
     await put([a.certPem]);
     await using server = await startMeshtrust({ dirs: [dir.path], args: ['--log-level=error'] });
+    using client = createClient(`127.0.0.1:${server.xdsPort}`);
+    using stream = client.delta(ads);
+    const request = { type_url: secretTypeUrl, node: { id: 'proxy' } };
+    stream.send({ ...request, resource_names_subscribe: ['ALL'] });
+    stream.send({ ...request, response_nonce: (await stream.next()).nonce });
+
     await put([b.certPem]);
     const line = await server.logged('the change', ({ change }) => change === 'changed');
     const { event, audit, mesh, trustDomain, proxies } = line;
     assert.deepEqual(
       { event, audit, mesh, trustDomain, proxies },
-      { event: 'trust-changed', audit: true, mesh: 'default', trustDomain: 'a.test', proxies: 0 },
+      { event: 'trust-changed', audit: true, mesh: 'default', trustDomain: 'a.test', proxies: 1 },
     );
     const [added, removed] = [line['added'], line['removed']] as [readonly Entry[], readonly Entry[]];
     assert.deepEqual(
@@ -46,11 +57,26 @@ describe('the record of trust of the running program', () => {
       body,
       new RegExp(`meshtrust_bundle_info\\{mesh="default",version="${String(line['version'])}"\\} 1`),
     );
+    const { nonce } = await stream.next();
+    const converged = (): readonly LogLine[] =>
+      server.logs().filter((each) => each['event'] === 'trust-converged' && each['proxies'] === 1);
+    assert.deepEqual(converged(), [], 'not before the proxy has said so');
+    stream.send({ ...request, response_nonce: nonce });
+    const end = await server.logged(
+      'the last proxy to have it',
+      ({ event: what, proxies: count }) => what === 'trust-converged' && count === 1,
+    );
+    assert.deepEqual([end['mesh'], end['version'], end['audit']], ['default', line['version'], true]);
+    assert.equal(end['causedAt'], line['causedAt']);
+    const seconds = Number(end['seconds']);
+    assert.ok(seconds > 0 && seconds < 10, String(seconds));
     assert.deepEqual(
       server.logs().map((each) => [each['event'], each['change']]),
       [
         ['trust-changed', 'listed'],
+        ['trust-converged', undefined],
         ['trust-changed', 'changed'],
+        ['trust-converged', undefined],
       ],
       'and nothing else at this level',
     );

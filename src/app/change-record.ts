@@ -1,0 +1,51 @@
+import { createAuditLog } from '../telemetry/audit/audit-log.ts';
+import type { Rollout } from '../telemetry/fleet/rollout.ts';
+import type { Logger } from '../telemetry/log.ts';
+import type { StateEvent } from '../telemetry/state-view.ts';
+import type { Interval } from '../telemetry/tracing/trace-changes.ts';
+import { systemClock } from './clock.ts';
+import type { ServeOptions } from './serve-options.ts';
+
+/** What is kept of each change for later: the record of trust and, where there is a collector, traces. */
+export interface ChangeRecord extends AsyncDisposable {
+  /** Takes what happened, and when it was handed to proxies if it was. */
+  state(event: StateEvent, publish: Interval): void;
+  /** All connected proxies of a mesh have what was served last. */
+  converged(rollout: Rollout): void;
+}
+
+export interface ChangeRecordInput {
+  readonly options: Pick<ServeOptions, 'tracing' | 'version'>;
+  readonly log: Logger;
+  /** How many proxies of a mesh are connected. */
+  readonly proxies: (mesh: string) => number;
+}
+
+/** Starts to keep it. */
+export async function createChangeRecord({
+  options: { tracing: isTracing = false, version },
+  log,
+  proxies,
+}: ChangeRecordInput): Promise<ChangeRecord> {
+  const audit = createAuditLog({ log, proxies });
+  // OpenTelemetry costs 0.25 s and 48 MB to load: only who has a collector pays.
+  const tracing = isTracing
+    ? (await import('../telemetry/tracing/start-tracing.ts')).startTracing({
+        version,
+        log,
+        proxies,
+        clock: systemClock,
+      })
+    : undefined;
+  return {
+    state(event, publish) {
+      audit.state(event);
+      if (event.kind === 'served') tracing?.served(event, publish);
+    },
+    converged(rollout) {
+      audit.converged(rollout);
+      tracing?.converged(rollout);
+    },
+    [Symbol.asyncDispose]: async () => tracing?.close(),
+  };
+}

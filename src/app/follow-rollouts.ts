@@ -1,0 +1,89 @@
+import type { Fleet } from '../telemetry/fleet/fleet.ts';
+import { assessRollout } from '../telemetry/fleet/rollout.ts';
+import type { Rollout } from '../telemetry/fleet/rollout.ts';
+import type { Clock } from './clock.ts';
+
+export interface FollowerOptions {
+  readonly fleet: Fleet;
+  readonly clock: Clock;
+  /** A change that was announced has reached every connected proxy. */
+  readonly onConverged: (rollout: Rollout) => void;
+  /** How far a mesh is, while somebody watches; told when it is not what it was. */
+  readonly onProgress: (rollout: Rollout, now: number) => void;
+}
+
+/** Looks at roll-outs as long as one is under way, or somebody watches. */
+export interface RolloutFollower {
+  /** Something else is served to these meshes. */
+  changed(meshes: readonly string[]): void;
+  /** Whether somebody watches. */
+  watched(isWatched: boolean): void;
+  close(): void;
+}
+
+/** How often it looks: at first, and while nothing moves; ms. A proxy that lags for hours costs little. */
+const pace = { fast: 250, slow: 2_000, fastForMs: 10_000 } as const;
+/** Lagging proxies in what is told of progress. */
+const mostLagging = 20;
+
+/** Makes a follower that has nothing to follow. */
+export function followRollouts({ fleet, clock, onConverged, onProgress }: FollowerOptions): RolloutFollower {
+  const underWay = new Set<string>();
+  const told = new Map<string, string>();
+  let isWatched = false;
+  let lastChange = -Infinity;
+  let cancel: (() => void) | undefined;
+  let closed = false;
+
+  function schedule(delayMs: number): void {
+    if (closed || (underWay.size === 0 && !isWatched)) return;
+    cancel ??= clock.after(delayMs, () => void look());
+  }
+
+  async function look(): Promise<void> {
+    // Answers of workers take a moment, in which nothing else is to be scheduled.
+    const { connected } = await fleet.look();
+    if (closed) return;
+    cancel = undefined;
+    const now = clock.wall();
+    const proxies = [...connected];
+    for (const mesh of isWatched ? fleet.history.meshes() : [...underWay]) {
+      const rollout = assessRollout(proxies, fleet.history, { mesh, mostLagging, now });
+      if (rollout !== undefined) tell(rollout, now);
+    }
+    const isMoving = clock.monotonic() - lastChange < pace.fastForMs;
+    schedule(isMoving ? pace.fast : pace.slow);
+  }
+
+  function tell(rollout: Rollout, now: number): void {
+    const { mesh, current, states, connected } = rollout;
+    if (rollout.convergedAt !== undefined && underWay.delete(mesh)) onConverged(rollout);
+    const key = JSON.stringify([current.version, current.servedAt, connected, states]);
+    if (!isWatched || told.get(mesh) === key) return;
+    told.set(mesh, key);
+    onProgress(rollout, now);
+  }
+
+  function begin(): void {
+    lastChange = clock.monotonic();
+    cancel?.();
+    cancel = undefined;
+    schedule(0);
+  }
+
+  return {
+    changed(meshes) {
+      for (const mesh of meshes) underWay.add(mesh);
+      begin();
+    },
+    watched(next) {
+      const comes = next && !isWatched;
+      isWatched = next;
+      if (comes) begin();
+    },
+    close() {
+      closed = true;
+      cancel?.();
+    },
+  };
+}
