@@ -33,18 +33,23 @@ export function followRollouts({ fleet, clock, onConverged, onProgress }: Follow
   let isWatched = false;
   let lastChange = -Infinity;
   let cancel: (() => void) | undefined;
+  let isLooking = false;
+  let mustLookAgain = false;
   let closed = false;
 
   function schedule(delayMs: number): void {
     if (closed || (underWay.size === 0 && !isWatched)) return;
-    cancel ??= clock.after(delayMs, () => void look());
+    cancel = clock.after(delayMs, () => void look());
   }
 
   async function look(): Promise<void> {
-    // Answers of workers take a moment, in which nothing else is to be scheduled.
-    const { connected } = await fleet.look();
-    if (closed) return;
     cancel = undefined;
+    isLooking = true;
+    mustLookAgain = false;
+    // Answers of workers take a moment, in which something else may come to be served.
+    const { connected } = await fleet.look();
+    isLooking = false;
+    if (closed) return;
     const now = clock.wall();
     const proxies = [...connected];
     for (const mesh of isWatched ? fleet.history.meshes() : [...underWay]) {
@@ -52,7 +57,7 @@ export function followRollouts({ fleet, clock, onConverged, onProgress }: Follow
       if (rollout !== undefined) tell(rollout, now);
     }
     const isMoving = clock.monotonic() - lastChange < pace.fastForMs;
-    schedule(isMoving ? pace.fast : pace.slow);
+    schedule(mustLookAgain ? 0 : isMoving ? pace.fast : pace.slow);
   }
 
   function tell(rollout: Rollout, now: number): void {
@@ -66,8 +71,9 @@ export function followRollouts({ fleet, clock, onConverged, onProgress }: Follow
 
   function begin(): void {
     lastChange = clock.monotonic();
+    mustLookAgain = true;
+    if (isLooking) return;
     cancel?.();
-    cancel = undefined;
     schedule(0);
   }
 

@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { followRollouts } from '../../src/app/follow-rollouts.ts';
+import type { FleetLook } from '../../src/telemetry/fleet/fleet.ts';
+import type { Rollout } from '../../src/telemetry/fleet/rollout.ts';
+import { createFakeClock } from '../kit/fake-clock.ts';
+import { scene, statesOf, streamOf } from '../telemetry/fleet/scene.ts';
+
+const [a, b] = [streamOf(1, 'a'), streamOf(2, 'b')];
+
+/** A follower of a fleet whose answers can be held back. */
+function following() {
+  const all = scene();
+  const clock = createFakeClock(all.now());
+  const converged: Rollout[] = [];
+  const progress: string[] = [];
+  let held: PromiseWithResolvers<void> | undefined;
+  let looks = 0;
+  const follower = followRollouts({
+    fleet: {
+      history: all.history,
+      look: async (): Promise<FleetLook> => {
+        looks += 1;
+        await held?.promise;
+        return { connected: all.tracker.connected(), gone: [] };
+      },
+    },
+    clock,
+    onConverged: (rollout) => converged.push(rollout),
+    onProgress: ({ current, states }) =>
+      progress.push(`${current.version} ${states.synced}/${states.pending}`),
+  });
+  /** Time passes, and what follows from it happens. */
+  const pass = async (milliseconds: number): Promise<void> => {
+    all.pass(milliseconds);
+    clock.advance(milliseconds);
+    await turn();
+  };
+  const serve = (version: string): void => {
+    all.publish(statesOf({ ALL: version }));
+    follower.changed(['default']);
+  };
+  return {
+    ...all,
+    clock,
+    converged,
+    progress,
+    follower,
+    pass,
+    serve,
+    takes: (who: typeof a, version: string): void => {
+      all.sent(who, version);
+      all.acks(who, version);
+    },
+    looks: () => looks,
+    hold: () => {
+      held = Promise.withResolvers();
+      return held.resolve;
+    },
+  };
+}
+
+describe('a roll-out that is followed', () => {
+  it('is done when the last proxy has acknowledged, at the time at which it did', async () => {
+    const { asks, takes, converged, now, pass, serve } = following();
+    for (const stream of [a, b]) asks(stream);
+    serve('v1');
+    await pass(0);
+    takes(a, 'v1');
+    await pass(300);
+    assert.equal(converged.length, 0);
+    await pass(20);
+    takes(b, 'v1');
+    const last = now();
+    await pass(250);
+    assert.deepEqual(
+      converged.map(({ current, connected, convergedAt }) => [current.version, connected, convergedAt]),
+      [['v1', 2, last]],
+    );
+  });
+
+  it('is told of once, and then costs nothing', async () => {
+    const { clock, converged, pass, serve } = following();
+    serve('v1');
+    await pass(0);
+    await pass(60_000);
+    assert.equal(converged.length, 1);
+    assert.equal(clock.pending(), 0);
+  });
+
+  it('is that of the newest change', async () => {
+    const { asks, takes, converged, pass, serve } = following();
+    asks(a);
+    serve('v1');
+    await pass(0);
+    serve('v2');
+    await pass(0);
+    takes(a, 'v1');
+    await pass(1000);
+    assert.equal(converged.length, 0);
+    takes(a, 'v2');
+    await pass(1000);
+    assert.deepEqual(
+      converged.map(({ current }) => current.version),
+      ['v2'],
+    );
+  });
+
+  it('is looked at less often when it takes long', async () => {
+    const { asks, looks, pass, serve } = following();
+    asks(a);
+    serve('v1');
+    for (let second = 0; second < 10; second += 1) for (let i = 0; i < 4; i += 1) await pass(250);
+    const before = looks();
+    assert.ok(before >= 35 && before <= 45, String(before));
+    for (let second = 0; second < 20; second += 1) await pass(1000);
+    assert.ok(looks() - before <= 11, String(looks() - before));
+  });
+
+  it('has one look at a time, however many changes come while an answer is awaited', async () => {
+    const { asks, takes, clock, converged, hold, looks, pass, serve } = following();
+    asks(a);
+    const answer = hold();
+    serve('v1');
+    await pass(0);
+    for (const version of ['v2', 'v3', 'v4']) {
+      serve(version);
+      await pass(10);
+    }
+    assert.deepEqual([looks(), clock.pending()], [1, 0]);
+    takes(a, 'v4');
+    answer();
+    await turn();
+    assert.equal(converged.length, 1);
+    assert.equal(clock.pending(), 0);
+  });
+
+  it('is told of as it goes while somebody watches', async () => {
+    const { asks, takes, follower, pass, progress, serve } = following();
+    asks(a);
+    serve('v1');
+    await pass(0);
+    assert.equal(progress.length, 0);
+    follower.watched(true);
+    await pass(0);
+    await pass(250);
+    takes(a, 'v1');
+    await pass(250);
+    assert.deepEqual(progress, ['v1 0/1', 'v1 1/0']);
+    follower.watched(false);
+    await pass(2000);
+    serve('v2');
+    await pass(250);
+    assert.equal(progress.length, 2);
+  });
+
+  it('is followed no longer than the program runs', async () => {
+    const { asks, clock, follower, pass, serve } = following();
+    asks(a);
+    serve('v1');
+    await pass(0);
+    follower.close();
+    assert.equal(clock.pending(), 0);
+    serve('v2');
+    assert.equal(clock.pending(), 0);
+  });
+});
