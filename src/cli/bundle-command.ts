@@ -1,23 +1,17 @@
 import type { Command } from 'commander';
 import { presentMesh } from '../admin/present-mesh.ts';
 import { compareFindings, formatFinding } from '../findings/finding.ts';
-import { allFindings } from '../snapshot/all-findings.ts';
-import { createMeshBuilder } from '../snapshot/mesh-builder.ts';
 import type { MeshState } from '../snapshot/mesh-builder.ts';
 import { CommandError, exitCode } from './exit-code.ts';
 import { flag } from './flags.ts';
 import type { CommandIo } from './io.ts';
+import { addServingOptions, buildOffline } from './offline-meshes.ts';
+import type { ServingOptions } from './offline-meshes.ts';
 import { writeOutput } from './output.ts';
 import type { OutputFormat } from './output.ts';
-import { addReadingOptions, parseOptionsOf, policyOf } from './offline-options.ts';
-import type { ReadingOptions } from './offline-options.ts';
-import { readOffline } from './read-offline.ts';
 
-interface BundleOptions extends ReadingOptions {
+interface BundleOptions extends ServingOptions {
   readonly mesh?: string;
-  readonly distrust?: string;
-  readonly refuseIntermediates?: boolean;
-  readonly rootTrustDomain?: string;
   readonly output: OutputFormat;
 }
 
@@ -28,25 +22,22 @@ export function addBundleCommand(program: Command, io: CommandIo, done: (code: n
     .description('print what would be served: trust domains, anchors, findings')
     .argument('<path...>', 'files or directories')
     .addOption(flag('mesh'))
-    .addOption(flag('output'))
-    .addOption(flag('distrust'))
-    .addOption(flag('refuseIntermediates'))
-    .addOption(flag('rootTrustDomain'));
-  addReadingOptions(command).action(async (paths: string[], options: BundleOptions) => {
+    .addOption(flag('output'));
+  addServingOptions(command).action(async (paths: string[], options: BundleOptions) => {
     const mesh = options.mesh ?? options.defaultMesh;
-    const view = await readOffline(paths, parseOptionsOf(options), io.signal);
-    const builder = createMeshBuilder(await policyOf(options), { rootTrustDomain: options.rootTrustDomain });
-    const now = Date.now();
-    const meshes = builder.build(view.holdings, now);
-    const state = meshes.get(mesh);
+    const { states, findings: all } = await buildOffline(paths, options, io.signal);
+    const state = states.get(mesh);
     if (state === undefined) {
-      const known = [...meshes.keys()].join(', ') || 'none';
+      const known = [...states.keys()].join(', ') || 'none';
       throw new CommandError(
         exitCode.negative,
         `nothing is listed for mesh ${mesh} (meshes: ${known}); its proxies would refuse every client`,
       );
     }
-    const findings = allFindings(view.findings, new Map([[mesh, state]]), now).toSorted(compareFindings);
+    // Those of files that are of no mesh too: they may hold what is missing in this one.
+    const findings = all
+      .filter((found) => found.mesh === undefined || found.mesh === mesh)
+      .toSorted(compareFindings);
     const detail = presentMesh(state, { findings, held: [], proxies: 0, now: 0 });
     writeOutput(io, options.output, detail, () => {
       for (const finding of findings) io.stderr.write(`${finding.severity}: ${formatFinding(finding)}\n`);

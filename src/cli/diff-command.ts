@@ -1,0 +1,107 @@
+import type { Command } from 'commander';
+import type { MeshDetail } from '../admin/api-types.ts';
+import type { ProxyList } from '../admin/fleet-api-types.ts';
+import { askServer } from './ask-server.ts';
+import { diffMeshDetails } from './diff-meshes.ts';
+import { describeDifference, renderDifferences } from './diff-table.ts';
+import type { ReportedDifference } from './diff-table.ts';
+import { CommandError, exitCode } from './exit-code.ts';
+import { flag } from './flags.ts';
+import type { CommandIo } from './io.ts';
+import { addServingOptions, buildOffline, presentOffline } from './offline-meshes.ts';
+import type { ServingOptions } from './offline-meshes.ts';
+import { writeOutput } from './output.ts';
+import type { OutputFormat } from './output.ts';
+import { servedMeshes } from './served-meshes.ts';
+import { addServerOptions, serverAccess } from './server-options.ts';
+import type { ServerAccess, ServerOptions } from './server-options.ts';
+
+interface DiffOptions extends ServerOptions, ServingOptions {
+  readonly mesh?: string;
+  readonly output: OutputFormat;
+}
+
+/** The answer of the command, as JSON. */
+interface DiffReport {
+  /** What was compared: paths, or servers. */
+  readonly before: string;
+  readonly after: string;
+  readonly meshes: readonly ReportedDifference[];
+}
+
+/** `meshtrust diff`: what would be trusted otherwise, of two sets of files or of files and a server. */
+export function addDiffCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
+  const command = program
+    .command('diff')
+    .description('what a change would do: files against a running server, or files against files')
+    .argument('<path>', 'file or directory: the change; before a second one, what was there before')
+    .argument('[after]', 'file or directory: the change, compared with the first instead of a server')
+    .addOption(flag('mesh'))
+    .addOption(flag('output'));
+  addServingOptions(addServerOptions(command)).action(
+    async (path: string, after: string | undefined, options: DiffOptions) => {
+      const report =
+        after === undefined
+          ? await againstServers(path, options, io)
+          : await againstFiles(path, after, options, io.signal);
+      writeOutput(io, options.output, report, (style) => renderDifferences(report.meshes, style));
+      for (const mesh of report.meshes) io.stderr.write(`${describeDifference(mesh)}\n`);
+      if (report.meshes.length === 0) io.stderr.write(`no difference: ${report.before}, ${report.after}\n`);
+      done(report.meshes.length === 0 ? exitCode.ok : exitCode.negative);
+    },
+  );
+}
+
+async function againstFiles(
+  before: string,
+  after: string,
+  options: DiffOptions,
+  signal: AbortSignal,
+): Promise<DiffReport> {
+  const [earlier, later] = await Promise.all([
+    filesAt(before, options, signal),
+    filesAt(after, options, signal),
+  ]);
+  return { before, after, meshes: diffMeshDetails(earlier, later) };
+}
+
+/** Replicas serve the same, or the command does not know what to compare with. */
+async function againstServers(path: string, options: DiffOptions, io: CommandIo): Promise<DiffReport> {
+  const servers = await serverAccess(options);
+  const [after, ...served] = await Promise.all([
+    filesAt(path, options, io.signal),
+    ...servers.map(async (server) => only(await servedMeshes(server, io.signal), options.mesh)),
+  ]);
+  const [first = [], ...others] = served;
+  const odd = others.findIndex((other) => diffMeshDetails(first, other).length > 0);
+  if (odd >= 0) {
+    const [one, other] = [servers[0]?.name, servers[odd + 1]?.name];
+    throw new CommandError(exitCode.negative, `${one} and ${other} serve different things; ask one of them`);
+  }
+  const meshes = await Promise.all(
+    diffMeshDetails(first, after).map(async (difference): Promise<ReportedDifference> => {
+      const counts = await Promise.all(
+        servers.map((server) => connectedTo(server, difference.mesh, io.signal)),
+      );
+      return { ...difference, proxies: counts.reduce((sum, count) => sum + count, 0) };
+    }),
+  );
+  return { before: servers.map(({ name }) => name).join(' '), after: path, meshes };
+}
+
+async function filesAt(
+  path: string,
+  options: DiffOptions,
+  signal: AbortSignal,
+): Promise<readonly MeshDetail[]> {
+  return only(presentOffline(await buildOffline([path], options, signal)), options.mesh);
+}
+
+function only(meshes: readonly MeshDetail[], mesh: string | undefined): readonly MeshDetail[] {
+  return mesh === undefined ? meshes : meshes.filter(({ name }) => name === mesh);
+}
+
+async function connectedTo(server: ServerAccess, mesh: string, signal: AbortSignal): Promise<number> {
+  const path = `/api/v1/proxies?limit=1&mesh=${encodeURIComponent(mesh)}`;
+  return ((await askServer(server, 'GET', path, signal)) as ProxyList).total;
+}

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import { load } from 'js-yaml';
+import { makeCa, makeKey } from '../kit/certificates.ts';
+import { freePort } from '../kit/free-port.ts';
+import { meshTrustYaml } from '../kit/mesh-trust-text.ts';
+import { makeTempDir } from '../kit/temp-dir.ts';
+import { streamOf } from '../telemetry/fleet/scene.ts';
+import { run } from './run.ts';
+import { wholeServer } from './whole-server.ts';
+
+const key = makeKey();
+const [a, b, renewed] = [
+  makeCa({ commonName: 'A', key }),
+  makeCa({ commonName: 'B' }),
+  makeCa({ commonName: 'A', key }),
+];
+const yaml = (pems: readonly string[], mesh = 'default') =>
+  meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems, mesh });
+
+/** A file for each text, in a folder that goes with it. */
+async function files(texts: Readonly<Record<string, string>>) {
+  const dir = await makeTempDir();
+  for (const [name, text] of Object.entries(texts)) await writeFile(dir.join(name), text);
+  return dir;
+}
+
+describe('diff', () => {
+  it('of files that say the same is 0, says so, and prints nothing', async () => {
+    await using dir = await files({ 'one.yaml': yaml([a.certPem]), 'two.yaml': yaml([a.certPem]) });
+    const { code, stdout, stderr } = await run(['diff', dir.join('one.yaml'), dir.join('two.yaml')]);
+    assert.deepEqual([code, stdout], [0, '']);
+    assert.match(stderr, /^no difference: /);
+  });
+
+  it('of files that differ is 1, with a line for each authority, and what it comes to beside it', async () => {
+    await using dir = await files({ 'one.yaml': yaml([a.certPem]), 'two.yaml': yaml([b.certPem]) });
+    const { code, stdout, stderr } = await run(['diff', dir.join('one.yaml'), dir.join('two.yaml')]);
+    assert.equal(code, 1);
+    const rows = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(/ {2,}/));
+    assert.deepEqual(rows[0], ['MESH', 'TRUST DOMAIN', 'CHANGE', 'FINGERPRINT', 'UNTIL', 'SUBJECT']);
+    assert.deepEqual(
+      rows.slice(1).map(([mesh, domain, change, fingerprint, , subject]) => {
+        assert.match(fingerprint ?? '', /^[0-9a-f]{16}$/);
+        return [mesh, domain, change, subject];
+      }),
+      [
+        ['default', 'a.test', 'removed', 'CN=A'],
+        ['default', 'a.test', 'added', 'CN=B'],
+      ],
+    );
+    assert.equal(stderr, 'mesh default: 1 authority removed, 1 authority added\n');
+  });
+
+  it('knows a renewal, and shows in the wide table what it was', async () => {
+    await using dir = await files({ 'one.yaml': yaml([a.certPem]), 'two.yaml': yaml([renewed.certPem]) });
+    const { stdout, stderr } = await run(['diff', dir.join('one.yaml'), dir.join('two.yaml'), '-o', 'wide']);
+    assert.equal(stderr, 'mesh default: 1 authority renewed\n');
+    assert.match(stdout, /renewed .* CN=A +as-listed +[0-9a-f]{16} +default\/\/a$/m);
+  });
+
+  it('asks the server what is served, and who is connected, when one path is given', async () => {
+    await using server = await wholeServer([
+      { trustDomain: 'a.test', name: 'a', pems: [a.certPem] },
+      { trustDomain: 'b.test', name: 'b', pems: [b.certPem], mesh: 'blue' },
+    ]);
+    server.proxies.asks(streamOf(1));
+    server.proxies.asks(streamOf(2));
+    server.proxies.asks(streamOf(3, 'other', 'blue'));
+    await using dir = await files({ 'a.yaml': yaml([a.certPem, b.certPem]) });
+    const to = `--server=${server.url}`;
+    const { code, stdout, stderr } = await run(['diff', dir.path, to]);
+    assert.equal(code, 1);
+    assert.match(stdout, /^blue +b\.test +removed /m);
+    assert.match(stdout, /^default +a\.test +added .* CN=B$/m);
+    assert.deepEqual(stderr.trimEnd().split('\n'), [
+      'mesh blue: 1 authority removed; every client would be refused; 1 connected proxy would be sent it',
+      'mesh default: 1 authority added; 2 connected proxies would be sent it',
+    ]);
+    const [json, formatted] = [
+      await run(['diff', dir.path, to, '-o', 'json', '--mesh', 'blue']),
+      await run(['diff', dir.path, to, '-o', 'yaml', '--mesh', 'blue']),
+    ];
+    const report = JSON.parse(json.stdout) as { before: string; meshes: readonly { proxies: number }[] };
+    assert.deepEqual([report.before, report.meshes.map(({ proxies }) => proxies)], [server.url, [1]]);
+    assert.deepEqual(load(formatted.stdout), report);
+  });
+
+  it('is 0 against a server that serves the same', async () => {
+    await using server = await wholeServer([{ trustDomain: 'a.test', name: 'a', pems: [a.certPem] }]);
+    await using dir = await files({ 'a.yaml': yaml([a.certPem]) });
+    const { code, stdout } = await run(['diff', dir.path, '--server', server.url, '-o', 'json']);
+    assert.equal(code, 0);
+    assert.deepEqual((JSON.parse(stdout) as { meshes: unknown }).meshes, []);
+  });
+
+  it('compares with replicas as with one, and not with servers that differ', async () => {
+    const resource = { trustDomain: 'a.test', name: 'a', pems: [a.certPem] };
+    await using one = await wholeServer([resource]);
+    await using same = await wholeServer([resource]);
+    await using other = await wholeServer([{ ...resource, pems: [b.certPem] }]);
+    for (const server of [one, same]) server.proxies.asks(streamOf(1));
+    await using dir = await files({ 'a.yaml': yaml([b.certPem]) });
+    const replicas = await run(['diff', dir.path, '--server', one.url, '--server', same.url]);
+    assert.match(replicas.stderr, /; 2 connected proxies would be sent it/);
+    const { code, stdout, stderr } = await run([
+      'diff',
+      dir.path,
+      '--server',
+      one.url,
+      '--server',
+      other.url,
+    ]);
+    assert.deepEqual([code, stdout], [1, '']);
+    assert.match(stderr, /serve different things; ask one of them/);
+  });
+
+  it('ends with 2 for a path that is not there, and with 3 where no server answers', async () => {
+    await using dir = await files({ 'a.yaml': yaml([a.certPem]) });
+    assert.equal((await run(['diff', dir.path, '/nowhere'])).code, 2);
+    const alone = await run(['diff', dir.path, `--server=http://127.0.0.1:${await freePort()}`]);
+    assert.deepEqual([alone.code, alone.stdout], [3, '']);
+  });
+});

@@ -1,0 +1,32 @@
+import { createAdminServer } from '../../src/admin/admin-server.ts';
+import { localFleet } from '../../src/telemetry/fleet/fleet.ts';
+import { createLogger } from '../../src/telemetry/log.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { content, makeRig, memoryStream, synced } from '../telemetry/rig.ts';
+import { scene } from '../telemetry/fleet/scene.ts';
+import type { MeshTrustText } from '../kit/mesh-trust-text.ts';
+
+type Text = Parameters<typeof content>[0] & Partial<MeshTrustText>;
+
+/** A whole admin API in this process, over a pipeline with these resources, and a scene of proxies. */
+export async function wholeServer(resources: readonly Text[], version = '1') {
+  const proxies = scene();
+  const rig = makeRig((event) => {
+    if (event.kind === 'served') proxies.publish(event.states);
+  });
+  rig.deliver(...resources.map(content), synced);
+  const view = () => rig.pipeline.view();
+  const edge = createAdminServer({
+    view,
+    draining: () => false,
+    metrics: createMetrics({ version, view, cache: rig.reader.stats, caMetrics: true }),
+    now: rig.clock.monotonic,
+    proxies: proxies.tracker.count,
+    releaseGuard: () => rig.pipeline.releaseGuard(),
+    fleet: localFleet(proxies.tracker, proxies.history),
+    wall: proxies.now,
+    log: createLogger({ format: 'json', level: 'error', stream: memoryStream().stream }),
+  });
+  const url = `http://${await edge.listen('127.0.0.1:0')}`;
+  return { ...rig, proxies, url, [Symbol.asyncDispose]: () => edge.close() };
+}
