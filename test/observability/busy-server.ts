@@ -18,8 +18,8 @@ export interface BusyServer extends AsyncDisposable {
   readonly happen: () => Promise<void>;
 }
 
-/** Starts the program as a user runs it. */
-export async function startBusyServer(): Promise<BusyServer> {
+/** Starts the program as a user runs it; `args` are further ones. */
+export async function startBusyServer(args: readonly string[] = []): Promise<BusyServer> {
   await using stack = new AsyncDisposableStack();
   const dir = stack.use(await makeTempDir());
   const put = async (pems: readonly string[]): Promise<void> => {
@@ -28,7 +28,9 @@ export async function startBusyServer(): Promise<BusyServer> {
   };
   await put([a.certPem]);
   await writeFile(dir.join('bad.yaml'), 'kind: [');
-  const server = stack.use(await startMeshtrust({ dirs: [dir.path], args: ['--guard-hold=1s'] }));
+  const server = stack.use(
+    await startMeshtrust({ dirs: [dir.path], args: ['--guard-hold=1s', '--drain-grace=0', ...args] }),
+  );
   const address = `127.0.0.1:${server.xdsPort}`;
   const subscribe = { type_url: secretTypeUrl, resource_names_subscribe: ['ALL'] };
   const streams = ['good', 'refuses'].map((id) => {

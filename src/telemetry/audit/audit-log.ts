@@ -70,7 +70,7 @@ export function createAuditLog({ log: parent, proxies }: AuditLogOptions): Audit
           seconds,
           causedAt: new Date(current.since).toISOString(),
         },
-        `mesh ${mesh}: ${everybody(connected)} version ${current.version} after ${seconds} s`,
+        `mesh ${mesh}: ${everybody(connected)} version ${current.version}${connected === 0 ? '' : ` after ${seconds} s`}`,
       );
     },
   };
