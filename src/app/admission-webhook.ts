@@ -1,9 +1,6 @@
 import type { BundlePolicy } from '../bundle/trust-bundle.ts';
 import type { ParseOptions } from '../model/parse-file.ts';
-import { createLineLimit } from '../telemetry/line-limit.ts';
 import type { Logger } from '../telemetry/log.ts';
-import { logTlsFiles } from '../telemetry/log-tls-files.ts';
-import { plainText } from '../telemetry/plain-text.ts';
 import type { WebhookMetrics } from '../telemetry/webhook-metrics.ts';
 import { certificateFiles } from '../webhook/certificate-files.ts';
 import type { CertificateSource } from '../webhook/certificate-source.ts';
@@ -14,6 +11,7 @@ import { createAnchorReader } from '../x509/anchor-reader.ts';
 import { ownNamespace } from './own-namespace.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { WebhookCertificate, WebhookOptions } from './serve-options.ts';
+import { webhookEvents } from './webhook-events.ts';
 
 export interface AdmissionWebhookInput {
   readonly options: WebhookOptions | undefined;
@@ -28,8 +26,6 @@ export interface AdmissionWebhookInput {
 
 /** Anybody who reaches the webhook can have it read anything: that must not push what is served out of the cache. */
 const cacheBytes = 8 * 2 ** 20;
-/** Lines of failed requests, in each window of so many milliseconds. */
-const [lines, windowMs] = [10, 60_000] as const;
 
 /**
  * Starts the admission webhook, where one is asked for. Whatever becomes of it later, it is logged, and trust is served.
@@ -39,8 +35,6 @@ export async function startAdmissionWebhook(input: AdmissionWebhookInput): Promi
   const { options, kubeconfig, pipeline, policy, metrics, log } = input;
   if (options === undefined) return undefined;
   const parse: ParseOptions = { ...input.parse, reader: createAnchorReader({ maxBytes: cacheBytes }) };
-  const certificates = logTlsFiles(log, 'webhook');
-  const limit = createLineLimit(lines, windowMs, () => performance.now());
   return runWebhook({
     listen: options.listen,
     certificate: await sourceOf(options.certificate, kubeconfig, log),
@@ -49,30 +43,7 @@ export async function startAdmissionWebhook(input: AdmissionWebhookInput): Promi
       const inForce = readiness.kind === 'ready' ? { holdings: ledger.holdings, meshes } : undefined;
       return answerReview(review, { parse, policy: policy(), inForce, now: Date.now() });
     },
-    events: {
-      loaded: (material, isFirst) => {
-        metrics.certificateUntil(material.notAfter);
-        certificates.loaded(material, isFirst);
-      },
-      refused: (reason) =>
-        log.error(
-          { event: 'webhook', reason },
-          `the webhook gets no certificate, others stay in use: ${reason}`,
-        ),
-      listening: (address) =>
-        log.info({ event: 'webhook', address }, `the admission webhook listens on ${address}`),
-      notListening: (reason) =>
-        log.error({ event: 'webhook', reason }, `the webhook cannot listen, and goes on to try: ${reason}`),
-      request: (result, reason) => {
-        metrics.request(result);
-        if (reason === undefined) return;
-        const { admitted, suppressed } = limit.admit();
-        if (!admitted) return;
-        const text = `a request to the webhook was not answered with a review: ${plainText(String(reason))}`;
-        if (result === 'error') log.error({ event: 'webhook-request', err: reason, suppressed }, text);
-        else log.warn({ event: 'webhook-request', result, suppressed }, text);
-      },
-    },
+    events: webhookEvents(log, metrics),
   });
 }
 

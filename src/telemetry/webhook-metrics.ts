@@ -2,7 +2,7 @@ import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
 
 /** How requests of the admission webhook end. */
-export const webhookResults = ['allowed', 'warned', 'refused', 'malformed', 'error'] as const;
+export const webhookResults = ['allowed', 'warned', 'refused', 'malformed', 'error', 'untrusted'] as const;
 
 export interface WebhookMetrics {
   readonly request: (result: (typeof webhookResults)[number]) => void;

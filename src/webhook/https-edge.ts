@@ -28,7 +28,12 @@ export interface WebhookEdgeOptions {
   readonly budget?: BudgetOptions | undefined;
 }
 
-export type RequestResult = Extract<ReviewAnswer, { kind: 'review' }>['result'] | 'malformed' | 'error';
+export type RequestResult =
+  | Extract<ReviewAnswer, { kind: 'review' }>['result']
+  | 'malformed'
+  | 'error'
+  /** There was no request: the client ended the handshake, since it does not trust the certificate. */
+  | 'untrusted';
 
 /** The path of reviews, as the configuration of the webhook has it. */
 export const reviewPath = '/validate';
@@ -55,6 +60,9 @@ export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
     (request, response) => void respond(request, response),
   );
   server.maxConnections = maxConnections;
+  server.on('tlsClientError', (error: NodeJS.ErrnoException) => {
+    if (isDistrust(error)) onRequest('untrusted', error);
+  });
 
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const refuse = (status: number, reason: string): void => {
@@ -132,6 +140,11 @@ export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
 
 function contextOf({ certificate, key }: TlsMaterial): SecureContextOptions {
   return { cert: certificate, key, minVersion: 'TLSv1.2' };
+}
+
+/** Whether the client said why, as TLS has it (RFC 8446, 6.2); others may only have looked at the port. */
+function isDistrust({ code = '' }: NodeJS.ErrnoException): boolean {
+  return /^ERR_SSL_.+_ALERT_(?:\w+_)?(?:CERTIFICATE|CA$)/.test(code);
 }
 
 /** Why nothing is read of a request, if so. */

@@ -1,4 +1,5 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
 
 /** What came of reading a body. */
 export type Body =
@@ -16,11 +17,11 @@ export interface BodyLimits {
   readonly maxSum: number;
 }
 
+/** A request, as far as its body goes. */
+export type BodyStream = Readable & { readonly headers: IncomingHttpHeaders };
+
 /** Makes a reader of bodies that are small enough, alone and together. */
-export function createBodyReader({
-  maxBytes,
-  maxSum,
-}: BodyLimits): (request: IncomingMessage) => Promise<Body> {
+export function createBodyReader({ maxBytes, maxSum }: BodyLimits): (request: BodyStream) => Promise<Body> {
   let sum = 0;
   return async (request) => {
     if (Number(request.headers['content-length'] ?? 0) > maxBytes) return { kind: 'too-large' };

@@ -147,6 +147,22 @@ test('the admission webhook', { skip }, async (t) => {
     assert.deepEqual([ok, text.replace(/made-\w+/, 'made-x')], [true, 'meshtrust.kuma.io/made-x created\n']);
   });
 
+  await t.test(
+    'an API server that does not trust the certificate lets everything pass, and that is told',
+    async () => {
+      await stage.kubectl('apply -f -', configuration(port, makeCa({ commonName: 'Another' })));
+      await poll(
+        'the bad object to pass',
+        async () => (await run(stage, 'create --dry-run=server -f -', bad)).ok || undefined,
+      );
+      const { msg } = await meshtrust.logged('the handshake', ({ result }) => result === 'untrusted');
+      assert.match(String(msg), /does not trust its certificate: the caBundle .*: Error: .*alert/);
+      const counts = await meshtrust.metric('meshtrust_webhook_requests_total');
+      assert.ok(counts.get('result="untrusted"')! > 0);
+      await stage.kubectl('apply -f -', configuration(port, ca));
+    },
+  );
+
   await t.test('what was asked is counted', async () => {
     const counts = await meshtrust.metric('meshtrust_webhook_requests_total');
     for (const result of ['allowed', 'warned', 'refused'])

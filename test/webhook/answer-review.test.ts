@@ -6,7 +6,7 @@ import { load } from 'js-yaml';
 import { blockFinding } from '../../src/model/read-blocks.ts';
 import { answerReview } from '../../src/webhook/core/answer-review.ts';
 import type { JudgeContext } from '../../src/webhook/core/judge-change.ts';
-import { makeCa, makeIntermediate, makeSelfSignedLeaf } from '../kit/certificates.ts';
+import { longName, makeCa, makeIntermediate, makeSelfSignedLeaf } from '../kit/certificates.ts';
 import { noPolicy } from '../kit/bundles.ts';
 import { brokenDer } from '../kit/corpus/broken-der.ts';
 import { brokenPem } from '../kit/corpus/broken-pem.ts';
@@ -165,6 +165,22 @@ describe('a review', () => {
     assert.deepEqual(codesOf(create([root.certPem, other.certPem], servingAll([], policy))), ['MT018']);
   });
 
+  describe('beside a mesh whose CA names nearly fill a handshake', () => {
+    const long = (name: string): string => makeCa({ subject: longName(3900, name), ...years }).certPem;
+    const full = object({ name: 'full.test', pems: Array.from({ length: 15 }, (_, i) => long(`full ${i}`)) });
+
+    it('refuses a change that takes it over the limit, and says so', () => {
+      const { allowed, status } = create([long('one more')], servingAll([full]));
+      assert.equal(allowed, false);
+      assert.match(status?.message ?? '', /^MT031 the names of its authorities take \d{5} bytes, more than/);
+    });
+
+    it('refuses nothing more once it is over', () => {
+      const over = object({ name: 'over.test', pems: [long('over')] });
+      assert.equal(create([long('one more')], servingAll([full, over])).allowed, true);
+    });
+  });
+
   it('judges an object for itself until everything was read', () => {
     assert.deepEqual(codesOf(create([intermediate.certPem, soon.certPem], starting)), ['MT023']);
     assert.equal(create([damaged], starting).allowed, false);
@@ -188,6 +204,25 @@ describe('a review of an update', () => {
     assert.deepEqual(codesOf(update([root.certPem, other.certPem], [other.certPem], beside)), []));
   it('does not where the same CA is renewed', () =>
     assert.deepEqual(codesOf(update([root.certPem], [renewed.certPem])), []));
+  it('warns of one that comes under another name', () => {
+    const renamed = makeCa({ commonName: 'Renamed', key: root, ...years });
+    assert.deepEqual(codesOf(update([root.certPem], [renamed.certPem])), ['loses CA']);
+  });
+  it('warns again of what was so before', () =>
+    assert.deepEqual(codesOf(update([intermediate.certPem], [intermediate.certPem, other.certPem])), [
+      'MT020',
+    ]));
+  it('does not where nobody trusted it', () => {
+    const [block] = reader.read(root.certPem);
+    const keyHash = block?.kind === 'anchor' ? block.certificate.keyHash : '';
+    const [oldObject, next] = [[root.certPem, other.certPem], [other.certPem]].map((pems) =>
+      object({ name: 'a.test', pems }),
+    );
+    const policy = { ...noPolicy, distrusted: new Set([keyHash]) };
+    const request = { operation: 'UPDATE', oldObject: oldObject!, object: next! };
+    assert.deepEqual(codesOf(ask(request, servingAll([oldObject!], policy))), []);
+    assert.deepEqual(codesOf(ask(request, servingAll([oldObject!]))), ['loses CA']);
+  });
   it('warns of an intermediate that is promoted, in whatever object it is', () => {
     const inter = object({ name: 'b', trustDomain: 'a.test', pems: [intermediate.certPem] });
     const { warnings, allowed } = update([root.certPem, other.certPem], [other.certPem], [inter]);

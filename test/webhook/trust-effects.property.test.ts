@@ -24,6 +24,7 @@ const root = makeCa({ commonName: 'Root', ...years });
 const pool = [
   root,
   makeCa({ commonName: 'Root', key: root, ...years }),
+  makeCa({ commonName: 'Renamed', key: root, ...years }),
   makeIntermediate(root, { commonName: 'Inter', ...years }),
   makeCa({ commonName: 'Other', ...years }),
 ].map(({ certPem }) => certPem);

@@ -1,0 +1,51 @@
+import { createLineLimit } from '../telemetry/line-limit.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { logTlsFiles } from '../telemetry/log-tls-files.ts';
+import { plainText } from '../telemetry/plain-text.ts';
+import type { WebhookMetrics } from '../telemetry/webhook-metrics.ts';
+import type { RequestResult } from '../webhook/https-edge.ts';
+import type { WebhookEvents } from '../webhook/run-webhook.ts';
+
+/** Lines about requests, in each window of so many milliseconds: whoever reaches the port can cause them. */
+const [lines, windowMs] = [10, 60_000] as const;
+
+/** Logs and counts what the webhook tells of. */
+export function webhookEvents(log: Logger, metrics: WebhookMetrics): WebhookEvents {
+  const certificates = logTlsFiles(log, 'webhook');
+  const limit = createLineLimit(lines, windowMs, () => performance.now());
+  return {
+    loaded: (material, isFirst) => {
+      metrics.certificateUntil(material.notAfter);
+      certificates.loaded(material, isFirst);
+    },
+    refused: (reason) => {
+      const text = `the webhook gets no certificate, and goes on with the one that it has, if any: ${reason}`;
+      log.error({ event: 'webhook', reason }, text);
+    },
+    listening: (address) =>
+      log.info({ event: 'webhook', address }, `the admission webhook listens on ${address}`),
+    notListening: (reason) =>
+      log.error({ event: 'webhook', reason }, `the webhook cannot listen, and goes on to try: ${reason}`),
+    request: (result, reason) => {
+      metrics.request(result);
+      if (reason === undefined) return;
+      const { admitted, suppressed } = limit.admit();
+      if (!admitted) return;
+      const fields = { event: 'webhook-request', result, suppressed };
+      const text = `${failures[result]}: ${plainText(String(reason))}`;
+      if (result === 'malformed') log.warn(fields, text);
+      else log.error({ ...fields, ...(reason instanceof Error ? { err: reason } : {}) }, text);
+    },
+  };
+}
+
+const answered = 'a review was answered';
+const failures: Readonly<Record<RequestResult, string>> = {
+  allowed: answered,
+  warned: answered,
+  refused: answered,
+  malformed: 'a request to the webhook is no review',
+  error: 'a review could not be answered',
+  untrusted:
+    'a client of the webhook does not trust its certificate: the caBundle of the configuration must be its CA',
+};
