@@ -60,6 +60,10 @@ export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
     (request, response) => void respond(request, response),
   );
   server.maxConnections = maxConnections;
+  // Such as no file descriptor for one more connection; what fails before is for who listens.
+  server.on('error', (error) => {
+    if (server.listening) onRequest('error', error);
+  });
   server.on('tlsClientError', (error: NodeJS.ErrnoException) => {
     if (isDistrust(error)) onRequest('untrusted', error);
   });

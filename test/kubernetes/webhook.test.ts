@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { realpath, writeFile } from 'node:fs/promises';
 import { relative } from 'node:path';
@@ -6,9 +7,15 @@ import { test } from 'node:test';
 import { connect } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 
+import type { TlsMaterial } from '../../src/net/tls-material.ts';
+import { createApiClient } from '../../src/source/kubernetes/api-client.ts';
+import { loadKubeConfig } from '../../src/source/kubernetes/kube-config.ts';
+import { issueCertificate } from '../../src/webhook/issue-certificate.ts';
+import { keepCertificate } from '../../src/webhook/keep-certificate.ts';
 import { makeCa, makeIntermediate, makeLeaf } from '../kit/certificates.ts';
 import type { Certificate } from '../kit/certificates.ts';
 import { freePort } from '../kit/free-port.ts';
+import type { Meshtrust } from '../kit/meshtrust.ts';
 import { poll } from '../kit/poll.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
 import { untilSays } from './object-status.ts';
@@ -214,6 +221,17 @@ test('a webhook whose replicas keep its certificate', { skip }, async (t) => {
     const file = await stage.cluster.writeFile('url.json', JSON.stringify([...clientConfig, url]));
     await stage.kubectl(`patch validatingwebhookconfiguration meshtrust --type=json --patch-file=${file}`);
   };
+  const caBundle = async (): Promise<string> => {
+    const path = '{.webhooks[0].clientConfig.caBundle}';
+    const text = await stage.kubectl(`get validatingwebhookconfiguration meshtrust -o jsonpath=${path}`);
+    return Buffer.from(text, 'base64').toString();
+  };
+  const authorities = async (): Promise<readonly X509Certificate[]> =>
+    (await caBundle())
+      .split(/(?<=-----END CERTIFICATE-----\n)/)
+      .filter((pem) => pem !== '')
+      .map((pem) => new X509Certificate(pem));
+  let replicas: readonly Meshtrust[] = [];
   const untilRefused = (): Promise<true> =>
     poll('the bad object to be refused', async () =>
       (await run(stage, 'create --dry-run=server -f -', bad)).ok ? undefined : true,
@@ -228,7 +246,7 @@ test('a webhook whose replicas keep its certificate', { skip }, async (t) => {
   });
 
   await t.test('replicas that start at once serve one certificate, which the API server trusts', async () => {
-    await Promise.all(
+    replicas = await Promise.all(
       ports.map((port) =>
         stage.meshtrust({
           args: [
@@ -242,13 +260,42 @@ test('a webhook whose replicas keep its certificate', { skip }, async (t) => {
     await untilRefused();
     await leadTo(ports[1]);
     await untilRefused();
-    const caBundle = await stage.kubectl(
-      'get validatingwebhookconfiguration meshtrust -o jsonpath={.webhooks[0].clientConfig.caBundle}',
-    );
-    const ca = Buffer.from(caBundle, 'base64').toString();
+    const ca = await caBundle();
     const [first, second] = await Promise.all(ports.map((port) => fingerprintAt(port, ca)));
     assert.match(first ?? '', /^[0-9A-F:]{95}$/);
     assert.equal(first, second);
+  });
+
+  await t.test('the certificate is replaced in time, by one of the replicas that race for it', async () => {
+    await Promise.all(replicas.map((replica) => replica.stop()));
+    const [before] = await authorities();
+    const client = createApiClient(() => loadKubeConfig(stage.account.kubeconfig));
+    const clock = { now: Date.now() + 61 * day };
+    const [issued, loaded]: [string[], TlsMaterial[]] = [[], []];
+    const racing = [1, 2, 3].map(() =>
+      keepCertificate({
+        client,
+        namespace,
+        secret: 'meshtrust-webhook',
+        configuration: 'meshtrust',
+        issue: issueCertificate,
+        onIssued: (reason) => issued.push(reason),
+        now: () => clock.now,
+        times: { everyMs: 200, spreadMs: 0 },
+      })({ loaded: (material) => loaded.push(material), refused: assert.fail }),
+    );
+    await poll('all to have one', () => loaded.length === 3 || undefined);
+    assert.deepEqual(issued, ['it expires soon']);
+    assert.equal(new Set(loaded.map(({ fingerprint }) => fingerprint)).size, 1);
+    const own = new X509Certificate(loaded[0]!.certificate);
+    const [next, old] = await authorities();
+    assert.ok(next !== undefined && own.verify(next.publicKey));
+    assert.equal(old?.fingerprint256, before?.fingerprint256);
+    clock.now += 40 * day;
+    await poll('the old authority to go', async () => (await authorities()).length === 1 || undefined);
+    assert.equal((await authorities())[0]?.fingerprint256, next.fingerprint256);
+    await Promise.all(racing.map((one) => one.close()));
+    client.close();
   });
 
   await t.test('the account may do that, and nothing else to Secrets and configurations', async () => {

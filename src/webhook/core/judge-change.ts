@@ -40,8 +40,8 @@ const nothingElse: InForce = { holdings: new Map(), meshes: new Map() };
 const aboutOthers: ReadonlySet<FindingCode> = new Set(['MT017', 'MT020', 'MT021']);
 
 /**
- * Decides about a change: refuses what `meshtrust validate` refuses, in the same sentences, and warns of what it
- * warns of and of trust that goes with the change. What was there before and is as it was is nobody's fault.
+ * Decides about a change: refuses what `meshtrust validate` refuses, in the same sentences, and warns of other
+ * findings and of trust that goes with the change. What was there before and is as it was is nobody's fault.
  */
 export function judgeChange(change: Change, context: JudgeContext): Verdict {
   switch (change.kind) {
@@ -102,7 +102,7 @@ function sharesBefore(before: Reading, path: string, inForce: InForce): readonly
 }
 
 function readObject({ path, text }: ApiObject, options: ParseOptions): Reading {
-  // Not only then, as for files: a stranger can send what no API server would.
+  // Before it is read, which takes the longer the longer it is: a stranger can send what no API server would.
   const tooLong = objectionToLength(text.length, options.limits ?? defaultLimits, { file: path });
   if (tooLong.length > 0) return { kind: 'invalid', findings: tooLong };
   const parsed = parseFile(path, text, options);
