@@ -8,8 +8,10 @@ import { createHttpEdge } from './http-edge.ts';
 import type { HttpEdge } from './http-edge.ts';
 import { probeRoutes } from './probe-routes.ts';
 import type { ProbeInput } from './probe-routes.ts';
+import { serverRoutes } from './server-routes.ts';
+import type { ServerInput } from './server-routes.ts';
 
-export interface AdminServerInput extends ProbeInput, ApiInput {
+export interface AdminServerInput extends ProbeInput, ApiInput, ServerInput {
   readonly log: Logger;
   readonly access?: AdminAccess | undefined;
 }
@@ -23,7 +25,7 @@ export function mayListen(address: string, access: AdminAccess): boolean {
 export function createAdminServer(input: AdminServerInput): HttpEdge {
   const { log, access = {} } = input;
   const edge = createHttpEdge({
-    routes: [...probeRoutes(input), ...apiRoutes(input)],
+    routes: [...probeRoutes(input), ...serverRoutes(input), ...apiRoutes(input)],
     onError: (error) => log.error({ event: 'admin-failed', err: error }, 'an admin request failed'),
     access,
   });

@@ -42,8 +42,12 @@ export function probeRoutes({ view, draining, metrics, now }: ProbeInput): reado
 /** Findings that a doubt is explained by; a probe is not the place for all of them. */
 const findingsShown = 10;
 
-/** Names the sources that are missing, or the doubt. */
-function presentReadiness({ readiness, findings }: StateView, draining: boolean, now: number): ReadyAnswer {
+/** Names the sources that are missing, or the doubt. `now`: monotonic milliseconds, as in the state. */
+export function presentReadiness(
+  { readiness, findings }: StateView,
+  draining: boolean,
+  now: number,
+): ReadyAnswer {
   if (draining) return { status: 'draining' };
   switch (readiness.kind) {
     case 'ready':

@@ -142,6 +142,7 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
   const { access } = cleanup.use(await followAdminAccess(options, log, () => admin.renewTls()));
   const admin: HttpEdge = createAdminServer({
     ...edgeInput,
+    version: options.version,
     access: { ...access, failed: metrics.adminAuthFailed },
     proxies: (mesh) => front.proxies(mesh),
     fleet: front.fleet,

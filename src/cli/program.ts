@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { addBundleCommand } from './bundle-command.ts';
+import { addCheckCommand } from './check-command.ts';
 import { addDiffCommand } from './diff-command.ts';
 import { CommandError, exitCode } from './exit-code.ts';
 import { addGuardCommand } from './guard-command.ts';
@@ -34,6 +35,7 @@ export async function runProgram(io: CommandIo): Promise<number> {
   addServeCommand(program, io, done);
   addValidateCommand(program, io, done);
   addBundleCommand(program, io, done);
+  addCheckCommand(program, io, done);
   addDiffCommand(program, io, done);
   addGuardCommand(program, io, done);
   addProxyStatusCommand(program, io, done);

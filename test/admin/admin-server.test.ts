@@ -34,6 +34,7 @@ function setup(over: Partial<AdminServerInput> = {}): Setup {
   const view = () => rig.pipeline.view();
   const input: AdminServerInput = {
     view,
+    version: '1.2.3',
     draining: () => draining,
     metrics: createMetrics({ version: '1', view, cache: rig.reader.stats, caMetrics: true }),
     now: rig.clock.monotonic,
@@ -123,6 +124,14 @@ describe('the admin server', () => {
         code: 'unknown-mesh',
         message: 'nothing was ever listed for mesh nothing here: its proxies, if any, refuse every client',
       },
+    });
+  });
+
+  it('says what it is, and how far its sources are', async () => {
+    assert.deepEqual(parsed((await ask(address, '/api/v1/server')).body), {
+      version: '1.2.3',
+      readiness: { status: 'ready' },
+      sources: [{ name: 'files', synced: true, restored: false, accepted: 1, rejected: 0 }],
     });
   });
 

@@ -9,7 +9,7 @@ import type { MeshTrustText } from '../kit/mesh-trust-text.ts';
 type Text = Parameters<typeof content>[0] & Partial<MeshTrustText>;
 
 /** A whole admin API in this process, over a pipeline with these resources, and a scene of proxies. */
-export async function wholeServer(resources: readonly Text[], version = '1') {
+export async function wholeServer(resources: readonly Text[], version = '0.0.1') {
   const proxies = scene();
   const rig = makeRig((event) => {
     if (event.kind === 'served') proxies.publish(event.states);
@@ -17,6 +17,7 @@ export async function wholeServer(resources: readonly Text[], version = '1') {
   rig.deliver(...resources.map(content), synced);
   const view = () => rig.pipeline.view();
   const edge = createAdminServer({
+    version,
     view,
     draining: () => false,
     metrics: createMetrics({ version, view, cache: rig.reader.stats, caMetrics: true }),

@@ -1,0 +1,63 @@
+import type { Command } from 'commander';
+import type { FindingList } from '../admin/api-types.ts';
+import type { ProxyList, RolloutDetail } from '../admin/fleet-api-types.ts';
+import type { ServerDetail } from '../admin/server-api-types.ts';
+import { counted } from '../telemetry/describe-change.ts';
+import { askServer } from './ask-server.ts';
+import { renderChecks, reportChecks } from './check-report.ts';
+import { CommandError, exitCode } from './exit-code.ts';
+import { flag } from './flags.ts';
+import type { CommandIo } from './io.ts';
+import { judgeReplicas, judgeServer } from './judge-server.ts';
+import type { ServerFacts } from './judge-server.ts';
+import { writeOutput } from './output.ts';
+import type { OutputFormat } from './output.ts';
+import { meshPath, servedMeshes } from './served-meshes.ts';
+import { addServerOptions, serverAccess } from './server-options.ts';
+import type { ServerAccess, ServerOptions } from './server-options.ts';
+import { version } from './version.ts';
+
+interface CheckOptions extends ServerOptions {
+  readonly strict?: boolean;
+  readonly output: OutputFormat;
+}
+
+/** `meshtrust check`: whether running servers, all that they serve, and their proxies are well. */
+export function addCheckCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
+  const command = program
+    .command('check')
+    .description('check running servers, what they serve, and their proxies; exit 1 on a failure')
+    .addOption(flag('strict'))
+    .addOption(flag('output'));
+  addServerOptions(command).action(async (options: CheckOptions) => {
+    const servers = await serverAccess(options);
+    const facts = await Promise.all(servers.map((server) => factsOf(server, io.signal)));
+    const judge = { version, now: Date.now() };
+    const results = [...facts.flatMap((one) => judgeServer(one, judge)), ...judgeReplicas(facts)];
+    const report = reportChecks(results);
+    writeOutput(io, options.output, report, (style) => renderChecks(report, style));
+    const { ok, warning, failed } = report.counts;
+    io.stderr.write(`${counted(ok, 'check')} passed, ${counted(warning, 'warning')}, ${failed} failed\n`);
+    if (facts.some(({ kind }) => kind === 'unreachable')) done(exitCode.unreachable);
+    else done(failed > 0 || (options.strict === true && warning > 0) ? exitCode.negative : exitCode.ok);
+  });
+}
+
+/** All that a server says; one that does not is a fact too. */
+async function factsOf(server: ServerAccess, signal: AbortSignal): Promise<ServerFacts> {
+  try {
+    const ask = (path: string): Promise<unknown> => askServer(server, 'GET', path, signal);
+    const detail = (await ask('/api/v1/server')) as ServerDetail;
+    const meshes = await servedMeshes(server, signal);
+    const findings = (await ask('/api/v1/findings')) as FindingList;
+    const rollouts = await Promise.all(
+      meshes.map(async ({ name }) => (await ask(meshPath(name, '/rollout'))) as RolloutDetail),
+    );
+    const { total } = (await ask('/api/v1/proxies?limit=1')) as ProxyList;
+    return { kind: 'answered', server: server.name, detail, meshes, findings, rollouts, connected: total };
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    const kind = error.code === exitCode.unreachable ? 'unreachable' : 'refused';
+    return { kind, server: server.name, reason: error.message };
+  }
+}
