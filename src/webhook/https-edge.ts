@@ -38,14 +38,15 @@ export type RequestResult =
 /** The path of reviews, as the configuration of the webhook has it. */
 export const reviewPath = '/validate';
 
-// The API server waits 10 s at most unless told otherwise, and sends what it has at once.
+// The API server waits 10 s at most unless told otherwise, and sends what it has at once. It ends connections that
+// were idle for 90 s (net/http, as Kubernetes sets it up): were it done from here, a review could be on its way.
 const limits = {
   headersTimeout: 5_000,
   requestTimeout: 10_000,
-  keepAliveTimeout: 60_000,
+  keepAliveTimeout: 100_000,
   maxHeaderSize: 8192,
 };
-const maxConnections = 128;
+const maxConnections = 256;
 const defaultMaxBodyBytes = 8 * 2 ** 20;
 /** Proxies are served by the same event loop: whoever floods the webhook must not take it from them. */
 const defaultBudget: BudgetOptions = { burstMs: 2_000, share: 0.25 };

@@ -18,7 +18,7 @@ import { freePort } from '../kit/free-port.ts';
 import type { Meshtrust } from '../kit/meshtrust.ts';
 import { poll } from '../kit/poll.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
-import { untilSays } from './object-status.ts';
+import { untilSays, untilTold } from './object-status.ts';
 import { makeDomain, meshTrust, namespace, skip, startStage, untilAll } from './stage.ts';
 import type { Stage } from './stage.ts';
 
@@ -183,6 +183,19 @@ test('the admission webhook', { skip }, async (t) => {
     await stage.meshtrust({ args: ['--guard-hold=1s', ...webhook] });
     const accepted = await untilSays(stage, 'bad.test', 'Accepted', 'PartlyRefused');
     assert.match(accepted.message, /block 2: MT014 /);
+    await untilTold(stage, 'bad.test', 'PartlyRefused');
+  });
+
+  await t.test('a certificate that is not there yet keeps nobody from being served', async () => {
+    await using other = await stage.meshtrust({
+      args: ['--guard-hold=1s', '--webhook-listen=127.0.0.1:0', '--webhook-cert=none', '--webhook-key=none'],
+    });
+    assert.equal((await other.admin('/readyz')).status, 200);
+    await other.logged(
+      'the certificate',
+      ({ event, reason }) => event === 'webhook' && /ENOENT/.test(String(reason)),
+    );
+    assert.equal((await other.metric('meshtrust_webhook_certificate_expiry_timestamp_seconds')).get(''), 0);
   });
 
   await t.test('what is wrong already keeps nobody from the rest of the object', async () => {
