@@ -33,19 +33,22 @@ export function followRollouts({ fleet, clock, onConverged, onProgress }: Follow
   let isWatched = false;
   let lastChange = -Infinity;
   let cancel: (() => void) | undefined;
+  let dueAt = Infinity;
   let isLooking = false;
-  let mustLookAgain = false;
   let closed = false;
 
   function schedule(delayMs: number): void {
     if (closed || (underWay.size === 0 && !isWatched)) return;
+    const at = clock.monotonic() + delayMs;
+    if (cancel !== undefined && dueAt <= at) return;
+    cancel?.();
+    dueAt = at;
     cancel = clock.after(delayMs, () => void look());
   }
 
   async function look(): Promise<void> {
     cancel = undefined;
     isLooking = true;
-    mustLookAgain = false;
     // Answers of workers take a moment, in which something else may come to be served.
     const { connected } = await fleet.look();
     isLooking = false;
@@ -57,7 +60,7 @@ export function followRollouts({ fleet, clock, onConverged, onProgress }: Follow
       if (rollout !== undefined) tell(rollout, now);
     }
     const isMoving = clock.monotonic() - lastChange < pace.fastForMs;
-    schedule(mustLookAgain ? 0 : isMoving ? pace.fast : pace.slow);
+    schedule(isMoving ? pace.fast : pace.slow);
   }
 
   function tell(rollout: Rollout, now: number): void {
@@ -69,23 +72,21 @@ export function followRollouts({ fleet, clock, onConverged, onProgress }: Follow
     onProgress(rollout, now);
   }
 
-  function begin(): void {
+  /** Not at once after a change, which is just going out, and no proxy has answered it. */
+  function begin(delayMs: number): void {
     lastChange = clock.monotonic();
-    mustLookAgain = true;
-    if (isLooking) return;
-    cancel?.();
-    schedule(0);
+    if (!isLooking) schedule(delayMs);
   }
 
   return {
     changed(meshes) {
       for (const mesh of meshes) underWay.add(mesh);
-      begin();
+      begin(pace.fast);
     },
     watched(next) {
       const comes = next && !isWatched;
       isWatched = next;
-      if (comes) begin();
+      if (comes) begin(0);
     },
     close() {
       closed = true;

@@ -118,12 +118,22 @@ describe('a roll-out that is followed', () => {
     assert.ok(looks() - before <= 11, String(looks() - before));
   });
 
+  it('is looked at although changes never stop', async () => {
+    const { asks, looks, pass, serve } = following();
+    asks(a);
+    for (let version = 0; version < 20; version += 1) {
+      serve(`v${version}`);
+      await pass(50);
+    }
+    assert.equal(looks(), 4);
+  });
+
   it('has one look at a time, however many changes come while an answer is awaited', async () => {
     const { asks, takes, clock, converged, hold, looks, pass, serve } = following();
     asks(a);
     const answer = hold();
     serve('v1');
-    await pass(0);
+    await pass(250);
     for (const version of ['v2', 'v3', 'v4']) {
       serve(version);
       await pass(10);
