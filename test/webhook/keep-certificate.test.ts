@@ -151,7 +151,8 @@ describe('a certificate in a Secret', () => {
     const store = new Store();
     const clock = { now: start };
     const cluster = await startFakeCluster(t, store.handle);
-    const replicas = [0, 1].map(() => replica(t, cluster, clock));
+    const times = { everyMs: 20, spreadMs: 1000 };
+    const replicas = [0, 1].map(() => replica(t, cluster, clock, { times }));
     await until('the first certificates', () => replicas.every(({ loaded }) => loaded.length === 1));
     const [before] = store.trusted();
     clock.now = start + 61 * day;
