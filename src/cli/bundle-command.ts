@@ -1,63 +1,131 @@
 import type { Command } from 'commander';
-import { presentMesh } from '../admin/present-mesh.ts';
 import { compareFindings, formatFinding } from '../findings/finding.ts';
-import type { MeshState } from '../snapshot/mesh-builder.ts';
+import type { MeshCertificates } from '../admin/certificate-api-types.ts';
+import type { MeshDetail } from '../admin/api-types.ts';
 import { CommandError, exitCode } from './exit-code.ts';
 import { flag } from './flags.ts';
 import type { CommandIo } from './io.ts';
-import { addServingOptions, buildOffline } from './offline-meshes.ts';
+import { addServingOptions } from './offline-meshes.ts';
 import type { ServingOptions } from './offline-meshes.ts';
 import { writeOutput } from './output.ts';
 import type { OutputFormat } from './output.ts';
+import { meshOfFiles, meshOfServers } from './one-mesh.ts';
+import { addServerOptions, serverAccess } from './server-options.ts';
+import type { ServerOptions } from './server-options.ts';
+import { spiffeBundle, spiffeBundleMap } from './spiffe-bundle.ts';
 
-interface BundleOptions extends ServingOptions {
+/** What `--format` takes. */
+type CertificateFormat = 'pem' | 'json' | 'spiffe';
+
+interface BundleOptions extends ServingOptions, ServerOptions {
   readonly mesh?: string;
+  readonly trustDomain?: string;
+  readonly format?: CertificateFormat;
+  readonly sequence?: number;
+  readonly refreshHint: number;
   readonly output: OutputFormat;
 }
 
-/** `meshtrust bundle`: what would be served from the files, on stdout. */
+/** `meshtrust bundle`: what is served, or would be from files; for people, or as certificates. */
 export function addBundleCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
   const command = program
     .command('bundle')
-    .description('print what would be served: trust domains, anchors, findings')
-    .argument('<path...>', 'files or directories')
+    .description('print what would be served from files, or is by a server: trust domains, anchors, findings')
+    .argument('[path...]', 'files or directories; without one, a running server is asked')
     .addOption(flag('mesh'))
+    .addOption(flag('trustDomain'))
+    .addOption(flag('format'))
+    .addOption(flag('sequence'))
+    .addOption(flag('refreshHint'))
     .addOption(flag('output'));
-  addServingOptions(command).action(async (paths: string[], options: BundleOptions) => {
+  addServerOptions(addServingOptions(command)).action(async (paths: string[], options: BundleOptions) => {
     const mesh = options.mesh ?? options.defaultMesh;
-    const { states, findings: all } = await buildOffline(paths, options, io.signal);
-    const state = states.get(mesh);
-    if (state === undefined) {
-      const known = [...states.keys()].join(', ') || 'none';
-      throw new CommandError(
-        exitCode.negative,
-        `nothing is listed for mesh ${mesh} (meshes: ${known}); its proxies would refuse every client`,
-      );
+    const source =
+      paths.length > 0
+        ? await meshOfFiles(paths, mesh, options, io.signal)
+        : meshOfServers(await serverAccess(options), mesh, io.signal);
+    if (options.format === undefined) {
+      const detail = only(await source.detail(), options.trustDomain);
+      writeOutput(io, options.output, detail, () => {
+        for (const finding of [...detail.findings].sort(compareFindings))
+          io.stderr.write(`${finding.severity}: ${formatFinding(finding)}\n`);
+        return renderMesh(detail);
+      });
+    } else {
+      const certificates = only(await source.certificates(), options.trustDomain);
+      const sequence =
+        options.sequence ??
+        (options.format === 'spiffe' ? await source.sequence(certificates.version) : undefined);
+      io.stdout.write(formatCertificates(certificates, options.format, { ...options, sequence }));
+      io.stderr.write(talkOf(certificates));
     }
-    // Those of files that are of no mesh too: they may hold what is missing in this one.
-    const findings = all
-      .filter((found) => found.mesh === undefined || found.mesh === mesh)
-      .toSorted(compareFindings);
-    const detail = presentMesh(state, { findings, held: [], proxies: 0, now: 0 });
-    writeOutput(io, options.output, detail, () => {
-      for (const finding of findings) io.stderr.write(`${finding.severity}: ${formatFinding(finding)}\n`);
-      return renderMesh(state);
-    });
     done(exitCode.ok);
   });
 }
 
-function renderMesh({ bundle, secrets }: MeshState): string {
-  const lines = [
-    `mesh ${bundle.mesh}, version ${secrets.version}${secrets.denyAll ? ', every client is refused' : ''}`,
-  ];
-  for (const { trustDomain, anchors } of bundle.bundles) {
-    lines.push('', `trust domain ${trustDomain}`);
-    for (const { certificate, rooting, listedBy } of anchors) {
-      const until = new Date(certificate.notAfter).toISOString().slice(0, 10);
+/** One trust domain of a mesh, or all of them. */
+function only<Mesh extends MeshDetail | MeshCertificates>(mesh: Mesh, trustDomain: string | undefined): Mesh {
+  if (trustDomain === undefined) return mesh;
+  const trustDomains = mesh.trustDomains.filter(({ name }) => name === trustDomain);
+  if (trustDomains.length > 0) return { ...mesh, trustDomains };
+  const known = mesh.trustDomains.map(({ name }) => name).join(', ') || 'none';
+  throw new CommandError(
+    exitCode.negative,
+    `mesh ${mesh.name} does not list trust domain ${trustDomain} (trust domains: ${known})`,
+  );
+}
+
+function formatCertificates(
+  certificates: MeshCertificates,
+  format: CertificateFormat,
+  {
+    trustDomain,
+    sequence,
+    refreshHint,
+  }: Pick<BundleOptions, 'trustDomain' | 'refreshHint'> & { readonly sequence: number | undefined },
+): string {
+  switch (format) {
+    case 'pem': {
+      const pems = certificates.trustDomains.flatMap(({ anchors }) => anchors.map(({ pem }) => pem));
+      // An authority that two trust domains share is one certificate here.
+      return [...new Set(pems)].join('');
+    }
+    case 'json':
+      return toJson(certificates);
+    case 'spiffe': {
+      const hints = { sequence, refreshSeconds: Math.ceil(refreshHint / 1000) };
+      const [domain] = certificates.trustDomains;
+      return toJson(
+        trustDomain === undefined || domain === undefined
+          ? spiffeBundleMap(certificates, hints)
+          : spiffeBundle(domain, hints),
+      );
+    }
+  }
+}
+
+function toJson(data: object): string {
+  return `${JSON.stringify(data, null, 2)}\n`;
+}
+
+/** PEM and bundles do not say what they are of. */
+function talkOf({ name, version, trustDomains }: MeshCertificates): string {
+  const reissued = trustDomains
+    .flatMap(({ anchors }) => anchors)
+    .filter(({ rooting }) => rooting !== 'as-listed').length;
+  const names = trustDomains.map((domain) => domain.name).join(', ') || 'no trust domain';
+  const note = reissued === 0 ? '' : `; ${reissued} in self-issued form, as proxies get them`;
+  return `mesh ${name}, version ${version}: ${names}${note}\n`;
+}
+
+function renderMesh({ name, version, denyAll, trustDomains }: MeshDetail): string {
+  const lines = [`mesh ${name}, version ${version}${denyAll ? ', every client is refused' : ''}`];
+  for (const domain of trustDomains) {
+    lines.push('', `trust domain ${domain.name}`);
+    for (const { fingerprint, notAfter, subject, rooting, resources } of domain.anchors) {
       const mark = rooting === 'as-listed' ? '' : ` (${rooting})`;
       lines.push(
-        `  ${certificate.fingerprint.slice(0, 16)}  until ${until}  ${certificate.subject}${mark}  from ${listedBy.join(', ')}`,
+        `  ${fingerprint.slice(0, 16)}  until ${notAfter.slice(0, 10)}  ${subject}${mark}  from ${resources.join(', ')}`,
       );
     }
   }

@@ -107,6 +107,16 @@ const table = {
   ca: ['--ca <file>', 'authorities of the certificate of the server (PEM)'],
   clientCert: ['--client-cert <file>', 'certificate to show to the server (PEM)'],
   clientKey: ['--client-key <file>', 'private key of it (PEM)'],
+  trustDomain: ['--trust-domain <name>', 'only this trust domain of the mesh'],
+  format: [
+    '--format <format>',
+    'print the certificates themselves: pem, json, or spiffe (a SPIFFE bundle, or a map of them)',
+  ],
+  sequence: [
+    '--sequence <number>',
+    'spiffe_sequence of the bundle; else the time of the change, where a server knows it',
+  ],
+  refreshHint: ['--refresh-hint <duration>', 'spiffe_refresh_hint of the bundle', '5m'],
   mesh: ['--mesh <name>', 'the mesh that a command is about'],
   state: ['--state <state>', 'only proxies that are synced, pending, stale, refused or disconnected'],
   watch: ['-w, --watch', 'go on, and print again what changes'],
@@ -127,6 +137,7 @@ const parsers: Partial<Record<FlagName, (text: string) => unknown>> = {
   webhookListen: parseAddress,
   output: parseOutput,
   rootTrustDomain: parseRoot,
+  trustDomain: parseRoot,
   guardHold: parseDuration,
   drainGrace: parseDuration,
   maxDocumentBytes: parseCount,
@@ -140,12 +151,15 @@ const parsers: Partial<Record<FlagName, (text: string) => unknown>> = {
   keepaliveTimeout: parseDuration,
   maxConnectionAge: parseDuration,
   timeout: parseDuration,
+  sequence: parseSequence,
+  refreshHint: parseDuration,
   workers: parseWorkers,
   cacheBytes: parseCount,
 };
 
 const choices: Partial<Record<FlagName, readonly string[]>> = {
   state: ['synced', 'pending', 'stale', 'refused', 'disconnected'],
+  format: ['pem', 'json', 'spiffe'],
   logLevel: ['debug', 'info', 'warn', 'error'],
   logFormat: ['json', 'pretty', 'auto'],
 };
@@ -273,6 +287,11 @@ function parseRoot(text: string): string {
 
 function parseCount(text: string): number {
   if (!/^[1-9]\d{0,11}$/.test(text)) throw new InvalidArgumentError('Give a whole number above zero.');
+  return Number(text);
+}
+
+function parseSequence(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
   return Number(text);
 }
 
