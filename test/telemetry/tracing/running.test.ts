@@ -34,6 +34,7 @@ describe('traces of the running program', () => {
       args: ['--drain-grace=0'],
       env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, OTEL_SERVICE_NAME: 'trust-of-tests' },
     });
+    await server.logged('the start', ({ event }) => event === 'trust-converged');
     const proxies = [
       createClient(`127.0.0.1:${server.xdsPort}`),
       createClient(`127.0.0.1:${server.xdsPort}`),
