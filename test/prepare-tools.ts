@@ -8,6 +8,7 @@ import { findPrometheus } from './kit/find-prometheus.ts';
 import { findHelm } from './kit/helm.ts';
 import { findKubernetes } from './kit/kubernetes.ts';
 import type { MissingTool } from './kit/missing-tool.ts';
+import { findChromium } from './page/find-chromium.ts';
 
 type Found = { readonly kind: 'found' } | MissingTool;
 
@@ -18,6 +19,7 @@ const tools: readonly (readonly [name: string, find: () => Promise<Found>])[] = 
   ['helm (building takes minutes)', findHelm],
   ['promtool', () => findPrometheus('promtool')],
   ['Prometheus', () => findPrometheus('prometheus')],
+  ['Chromium', findChromium],
   ['ghz', findGhz],
 ];
 

@@ -4,16 +4,22 @@ import { isProtected, unprotected } from './access.ts';
 import type { AdminAccess } from './access.ts';
 import { apiRoutes } from './api-routes.ts';
 import type { ApiInput } from './api-routes.ts';
+import type { EventHub } from './event-hub.ts';
 import { createHttpEdge } from './http-edge.ts';
 import type { HttpEdge } from './http-edge.ts';
 import { probeRoutes } from './probe-routes.ts';
 import type { ProbeInput } from './probe-routes.ts';
+import type { Route } from './router.ts';
 import { serverRoutes } from './server-routes.ts';
 import type { ServerInput } from './server-routes.ts';
 
 export interface AdminServerInput extends ProbeInput, ApiInput, ServerInput {
   readonly log: Logger;
   readonly access?: AdminAccess | undefined;
+  /** What tells of changes at `/api/v1/events`. */
+  readonly events?: EventHub | undefined;
+  /** What browsers are shown. */
+  readonly page?: readonly Route[] | undefined;
 }
 
 /** Whether an admin API may listen at an address: others may only reach one that is protected. */
@@ -23,11 +29,12 @@ export function mayListen(address: string, access: AdminAccess): boolean {
 
 /** Probes, metrics and the admin API. */
 export function createAdminServer(input: AdminServerInput): HttpEdge {
-  const { log, access = {} } = input;
+  const { log, access = {}, events, page = [] } = input;
   const edge = createHttpEdge({
-    routes: [...probeRoutes(input), ...serverRoutes(input), ...apiRoutes(input)],
+    routes: [...probeRoutes(input), ...serverRoutes(input), ...apiRoutes(input), ...page],
     onError: (error) => log.error({ event: 'admin-failed', err: error }, 'an admin request failed'),
     access,
+    events: events && { path: '/api/v1/events', hub: events },
   });
   return {
     ...edge,

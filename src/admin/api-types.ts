@@ -126,6 +126,7 @@ export type ApiErrorCode =
   | 'internal'
   | 'method-not-allowed'
   | 'not-found'
+  | 'too-many-clients'
   | 'unauthorized'
   | 'unknown-mesh'
   | 'unknown-proxy'

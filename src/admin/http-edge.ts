@@ -3,6 +3,7 @@ import { formatListenAddress, isLoopback, parseListenAddress } from '../net/list
 import { removeStaleSocket } from '../net/stale-socket.ts';
 import { refuseCaller } from './access.ts';
 import type { AdminAccess } from './access.ts';
+import type { EventHub } from './event-hub.ts';
 import { errorReply } from './reply.ts';
 import type { Reply } from './reply.ts';
 import { refuseRequest } from './request-guard.ts';
@@ -22,6 +23,8 @@ export interface HttpEdge extends AsyncDisposable {
 
 export interface HttpEdgeOptions {
   readonly routes: readonly Route[];
+  /** A path whose answer goes on, and what is to be done with it. */
+  readonly events?: { readonly path: string; readonly hub: EventHub } | undefined;
   /** Told of what an answer threw; the client gets `internal`. */
   readonly onError: (error: unknown) => void;
   /** Default: everybody, over plain HTTP. */
@@ -33,7 +36,7 @@ const limits = { headersTimeout: 5000, requestTimeout: 10_000, keepAliveTimeout:
 const maxConnections = 256;
 
 /** Makes a server that has no state but its connections. */
-export function createHttpEdge({ routes, onError, access = {} }: HttpEdgeOptions): HttpEdge {
+export function createHttpEdge({ routes, events, onError, access = {} }: HttpEdgeOptions): HttpEdge {
   let checkHost = true;
   const { server, renew } = createSecureServer(
     access,
@@ -44,6 +47,11 @@ export function createHttpEdge({ routes, onError, access = {} }: HttpEdgeOptions
 
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const refusal = refuseRequest(request.headers, checkHost) ?? refuseCaller(request, access);
+    if (refusal === undefined && events !== undefined && isFor(request, events.path)) {
+      const tooMany = events.hub.open(response);
+      if (tooMany !== undefined) write(response, tooMany, true);
+      return;
+    }
     write(response, refusal ?? (await answer(request)), refusal !== undefined);
   }
 
@@ -65,6 +73,7 @@ export function createHttpEdge({ routes, onError, access = {} }: HttpEdgeOptions
         resolve();
       });
       server.closeIdleConnections();
+      events?.hub.close();
     });
   }
 
@@ -91,6 +100,10 @@ export function createHttpEdge({ routes, onError, access = {} }: HttpEdgeOptions
     renewTls: renew,
     [Symbol.asyncDispose]: close,
   };
+}
+
+function isFor({ method, url = '' }: IncomingMessage, path: string): boolean {
+  return method === 'GET' && url.split('?', 1)[0] === path;
 }
 
 function write(

@@ -1,3 +1,4 @@
+import { countFindings } from '../findings/count-findings.ts';
 import type { ServedAnchor, TrustBundle } from '../bundle/trust-bundle.ts';
 import { catalogue } from '../findings/catalogue.ts';
 import type { Finding } from '../findings/finding.ts';
@@ -5,7 +6,6 @@ import type { MeshState } from '../snapshot/mesh-builder.ts';
 import type { StateView } from '../telemetry/state-view.ts';
 import type {
   AnchorDetail,
-  FindingCounts,
   FindingDetail,
   FindingList,
   HeldTrustDomain,
@@ -113,12 +113,6 @@ function findingsOf(mesh: string, findings: readonly Finding[]): readonly Findin
   return findings.filter(
     (found) => found.mesh === mesh || (found.mesh === undefined && found.resource?.startsWith(`${mesh}/`)),
   );
-}
-
-function countFindings(findings: readonly Finding[]): FindingCounts {
-  const counts = { error: 0, warning: 0, info: 0 };
-  for (const { severity } of findings) counts[severity] += 1;
-  return counts;
 }
 
 /** RFC 3339, in UTC, without fractions. */

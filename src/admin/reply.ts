@@ -15,6 +15,7 @@ const statuses = {
   internal: 500,
   'method-not-allowed': 405,
   'not-found': 404,
+  'too-many-clients': 503,
   unauthorized: 401,
   'unknown-mesh': 404,
   'unknown-proxy': 404,

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
 import { createAdminServer, createProbeServer } from '../admin/admin-server.ts';
 import type { HttpEdge } from '../admin/http-edge.ts';
+import { loadPage } from '../admin/page-assets.ts';
 import type { BundlePolicy } from '../bundle/trust-bundle.ts';
 import { createLedger } from '../ledger/ledger.ts';
 import { createMeshBuilder } from '../snapshot/mesh-builder.ts';
@@ -16,7 +17,6 @@ import { startAdmissionWebhook } from './admission-webhook.ts';
 import { createChangeRecord } from './change-record.ts';
 import { systemClock } from './clock.ts';
 import { followDistrustFile } from './distrust-file.ts';
-import { followRollouts } from './follow-rollouts.ts';
 import { startFront } from './front.ts';
 import type { Front } from './front.ts';
 import { createLastGoodStore } from './last-good-store.ts';
@@ -25,6 +25,7 @@ import { createPipeline } from './pipeline.ts';
 import type { Pipeline, PipelineEvent, PipelineView } from './pipeline.ts';
 import type { ServeOptions } from './serve-options.ts';
 import { startKubernetesStatus } from './kubernetes-status.ts';
+import { createLiveEvents } from './live-events.ts';
 import { planSources } from './sources.ts';
 import { startWorkerPool } from './workers/worker-pool.ts';
 
@@ -76,13 +77,14 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
   const front: Front =
     pool ?? (await startFront(options, log, [metrics.observer, eventLog.observer], metrics.xdsAuthFailed));
   cleanup.defer(() => front.drain(0));
-  const follower = followRollouts({
-    fleet: front.fleet,
-    clock: systemClock,
-    onConverged: (rollout) => record.converged(rollout),
-    onProgress: () => undefined,
-  });
-  cleanup.defer(() => follower.close());
+  const live = cleanup.use(
+    createLiveEvents({
+      fleet: front.fleet,
+      view,
+      clock: systemClock,
+      onConverged: (rollout) => record.converged(rollout),
+    }),
+  );
 
   const observe = (event: PipelineEvent): void => {
     // Proxies before the log, which must not hold a change up; what is sent is measured from here on.
@@ -93,10 +95,9 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
     else if (event.kind === 'granted') keep(event.source, event.paths, pipeline, lastGood);
     record.state(event, { startedAt, endedAt: systemClock.monotonic() });
     eventLog.state(event);
-    if (event.kind === 'served') {
-      follower.changed(event.changes.map(({ mesh }) => mesh));
-      status?.served();
-    } else status?.changed();
+    live.state(event);
+    if (event.kind === 'served') status?.served();
+    else status?.changed();
   };
   const parse = {
     defaultMesh: options.defaultMesh,
@@ -147,6 +148,8 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
     proxies: (mesh) => front.proxies(mesh),
     fleet: front.fleet,
     wall: systemClock.wall,
+    events: live.hub,
+    page: await loadPage(),
     releaseGuard: () => pipeline.releaseGuard(),
   });
   const probes = options.probeListen === undefined ? undefined : createProbeServer(edgeInput);

@@ -50,6 +50,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'wire',
     'xds',
   ],
+  page: ['findings', 'admin'],
   cli: [
     ...leaves,
     ...stages,

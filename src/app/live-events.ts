@@ -1,0 +1,46 @@
+import { createEventHub } from '../admin/event-hub.ts';
+import type { EventHub } from '../admin/event-hub.ts';
+import { presentRollout } from '../admin/present-fleet.ts';
+import { presentServerEvent } from '../admin/present-server-event.ts';
+import type { Fleet } from '../telemetry/fleet/fleet.ts';
+import type { Rollout } from '../telemetry/fleet/rollout.ts';
+import type { StateEvent, StateView } from '../telemetry/state-view.ts';
+import type { Clock } from './clock.ts';
+import { followRollouts } from './follow-rollouts.ts';
+
+export interface LiveEventsOptions {
+  readonly fleet: Fleet;
+  readonly view: () => StateView;
+  readonly clock: Clock;
+  /** A change has reached every connected proxy. */
+  readonly onConverged: (rollout: Rollout) => void;
+}
+
+/** What is told to whoever watches, while it happens. */
+export interface LiveEvents extends Disposable {
+  readonly hub: EventHub;
+  state(event: StateEvent): void;
+}
+
+/** Follows each roll-out to its end, and tells those that listen how far it is. */
+export function createLiveEvents({ fleet, view, clock, onConverged }: LiveEventsOptions): LiveEvents {
+  const hub = createEventHub({ onClients: (clients) => follower.watched(clients > 0) });
+  const follower = followRollouts({
+    fleet,
+    clock,
+    onConverged,
+    onProgress: (rollout, now) =>
+      hub.publish(`rollout ${rollout.mesh}`, 'rollout', presentRollout(rollout, now)),
+  });
+  let changes = 0;
+  return {
+    hub,
+    state(event) {
+      if (event.kind === 'granted') return;
+      if (event.kind === 'served') follower.changed(event.changes.map(({ mesh }) => mesh));
+      changes += 1;
+      hub.publish('state', 'state', presentServerEvent(view(), changes));
+    },
+    [Symbol.dispose]: () => follower.close(),
+  };
+}

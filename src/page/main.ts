@@ -1,0 +1,109 @@
+import { render } from 'lit-html';
+import { askHints, askMesh, askMeshes, askProxies, listen, releaseGuard } from './ask.ts';
+import { hashOf, initialState, noFilter, selectedMesh } from './page-state.ts';
+import type { PageState, ProxyFilter } from './page-state.ts';
+import { viewPage } from './view-page.ts';
+import type { Actions } from './view-page.ts';
+
+/** While proxies move, their list is asked for at most this often, ms. */
+const listMs = 1_000;
+/** How often times are counted down, ms. */
+const tickMs = 1_000;
+
+const root = document.querySelector<HTMLElement>('#page');
+let state: PageState = initialState(Date.now());
+let isDrawing = false;
+let listIsDue = false;
+let typing: ReturnType<typeof setTimeout> | undefined;
+
+function change(part: Partial<PageState>): void {
+  state = { ...state, ...part };
+  if (isDrawing || root === null) return;
+  isDrawing = true;
+  // Several changes in one frame are drawn once.
+  requestAnimationFrame(() => {
+    isDrawing = false;
+    render(viewPage(state, actions), root);
+    const { selected } = state;
+    document.title = selected === undefined ? 'meshtrust' : `${selected} · meshtrust`;
+  });
+}
+
+function attempt(work: () => Promise<Partial<PageState>>): void {
+  work().then(
+    (part) => change({ problem: undefined, ...part }),
+    (error: unknown) => change({ problem: error instanceof Error ? error.message : String(error) }),
+  );
+}
+
+/** Asks for everything that a change of the server can touch. */
+function refresh(): void {
+  attempt(async () => {
+    const { meshes } = await askMeshes();
+    const selected = selectedMesh(location.hash, meshes);
+    const isSame = selected === state.selected;
+    const filter = isSame ? state.filter : noFilter;
+    if (selected === undefined) return { meshes, selected, mesh: undefined, proxies: undefined };
+    const [mesh, proxies] = await Promise.all([askMesh(selected), askProxies(selected, filter)]);
+    return { meshes, selected, mesh, proxies, filter };
+  });
+}
+
+function refreshList(): void {
+  const { selected, filter } = state;
+  if (selected === undefined) return;
+  attempt(async () => {
+    const proxies = await askProxies(selected, filter);
+    // Meanwhile something else may have been asked for.
+    return state.selected === selected && state.filter === filter ? { proxies } : {};
+  });
+}
+
+/** Asks for the list soon, once for many events. */
+function refreshListSoon(): void {
+  if (listIsDue) return;
+  listIsDue = true;
+  setTimeout(() => {
+    listIsDue = false;
+    refreshList();
+  }, listMs);
+}
+
+function setFilter(filter: ProxyFilter): void {
+  change({ filter });
+  clearTimeout(typing);
+  typing = setTimeout(refreshList, 150);
+}
+
+const actions: Actions = {
+  select: (mesh) => {
+    location.hash = hashOf(mesh);
+  },
+  filter: (part) => setFilter({ ...state.filter, after: [], ...part }),
+  release: () => {
+    if (
+      !confirm('Let go of everything that the guard holds? Trust that is held ends at once, in every mesh.')
+    )
+      return;
+    attempt(async () => {
+      await releaseGuard();
+      return {};
+    });
+  },
+};
+
+addEventListener('hashchange', refresh);
+setInterval(() => change({ now: Date.now() }), tickMs);
+listen({
+  connected: (isConnected) => change({ connection: isConnected ? 'live' : 'lost' }),
+  state: (server) => {
+    change({ server });
+    refresh();
+  },
+  rollout: (rollout) => {
+    change({ rollouts: new Map(state.rollouts).set(rollout.mesh, rollout) });
+    if (rollout.mesh === state.selected) refreshListSoon();
+  },
+});
+attempt(async () => ({ hints: await askHints() }));
+refresh();

@@ -1,0 +1,73 @@
+import { html, nothing } from 'lit-html';
+import type { TemplateResult } from 'lit-html';
+import type { HeldTrustDomain, MeshDetail } from '../admin/api-types.ts';
+import { count, dayOf, distance } from './format.ts';
+import type { PageState } from './page-state.ts';
+import { viewFindings } from './view-findings.ts';
+import type { Actions } from './view-page.ts';
+import { viewProxies } from './view-proxies.ts';
+import { viewRollout } from './view-rollout.ts';
+import { viewTrustDomains } from './view-trust-domains.ts';
+
+/** The mesh that is looked at. */
+export function viewMesh(state: PageState, actions: Actions): TemplateResult {
+  const { mesh, rollouts, hints, now, meshes } = state;
+  if (mesh === undefined)
+    return html`<p class="faint">${meshes?.length === 0 ? 'There is no mesh yet.' : 'Asking…'}</p>`;
+  return html`
+    <div class="heading">
+      <h2>${mesh.name}</h2>
+      ${mesh.denyAll ? html`<span class="badge bad">trusts nobody: every client is refused</span>` : nothing}
+    </div>
+    ${viewFigures(mesh, now)} ${viewHeld(mesh.held, actions)} ${viewRollout(rollouts.get(mesh.name), now)}
+    ${viewTrustDomains(mesh.trustDomains, now)} ${viewFindings(mesh.findings, hints)}
+    ${viewProxies(state, actions)}
+  `;
+}
+
+function viewFigures(mesh: MeshDetail, now: number): TemplateResult {
+  const anchors = mesh.trustDomains.reduce((sum, domain) => sum + domain.anchors.length, 0);
+  const { earliestExpiry } = mesh;
+  return html`<dl class="figures">
+    <div>
+      <dt>Version</dt>
+      <dd class="mono">${mesh.version}</dd>
+    </div>
+    <div>
+      <dt>Trust domains</dt>
+      <dd>${mesh.trustDomains.length.toLocaleString('en')}</dd>
+    </div>
+    <div>
+      <dt>Authorities</dt>
+      <dd>${anchors.toLocaleString('en')}</dd>
+    </div>
+    <div>
+      <dt>First to end</dt>
+      <dd>
+        ${
+          earliestExpiry === undefined
+            ? '—'
+            : html`${dayOf(earliestExpiry)} <small>${distance(Date.parse(earliestExpiry), now)}</small>`
+        }
+      </dd>
+    </div>
+    <div>
+      <dt>Proxies</dt>
+      <dd>${mesh.proxies.toLocaleString('en')}</dd>
+    </div>
+  </dl>`;
+}
+
+function viewHeld(held: readonly HeldTrustDomain[], { release }: Actions): TemplateResult | typeof nothing {
+  if (held.length === 0) return nothing;
+  const left = Math.max(...held.map(({ secondsLeft }) => secondsLeft));
+  return html`<section class="held" aria-labelledby="held">
+    <h3 id="held">The guard holds ${count(held.length, 'trust domain')}</h3>
+    <p>
+      No resource lists ${held.length === 1 ? 'it' : 'them'} any more, all at once, which is more often an
+      accident than a decision. What was served is served on, for ${left} s at most.
+    </p>
+    <p class="names">${held.map(({ name }) => html`<code>${name}</code> `)}</p>
+    <button type="button" @click=${release}>Let go now</button>
+  </section>`;
+}

@@ -1,0 +1,73 @@
+import { html, nothing } from 'lit-html';
+import type { TemplateResult } from 'lit-html';
+import type { MeshSummary } from '../admin/api-types.ts';
+import { count, short } from './format.ts';
+import { hashOf } from './page-state.ts';
+import type { PageState, ProxyFilter } from './page-state.ts';
+import { viewMesh } from './view-mesh.ts';
+
+/** What can be done on the page. */
+export interface Actions {
+  readonly select: (mesh: string) => void;
+  readonly filter: (part: Partial<ProxyFilter>) => void;
+  /** Releases the guard, once confirmed. */
+  readonly release: () => void;
+}
+
+const connections = { connecting: 'connecting', live: 'live', lost: 'connection lost' } as const;
+
+/** The whole page. */
+export function viewPage(state: PageState, actions: Actions): TemplateResult {
+  const { meshes, problem, connection, server } = state;
+  return html`
+    <a class="skip" href="#content">Skip to the mesh</a>
+    <header class="top">
+      <h1><img src="/ui/icon.svg" alt="" width="22" height="22" /> meshtrust</h1>
+      ${
+        server === undefined
+          ? nothing
+          : html`<span class="badge ${server.readiness === 'ready' ? 'good' : 'bad'}"
+              >${server.readiness}</span
+            >`
+      }
+      <span class="badge ${connection}" role="status">${connections[connection]}</span>
+    </header>
+    ${problem === undefined ? nothing : html`<p class="problem" role="alert">${problem}</p>`}
+    <div class="columns">
+      <nav aria-label="Meshes">
+        <h2>Meshes</h2>
+        ${
+          meshes === undefined
+            ? html`<p class="faint">Asking…</p>`
+            : meshes.length === 0
+              ? html`<p class="faint">Nothing was ever listed. Proxies that connect refuse every client.</p>`
+              : html`<ul>
+                  ${meshes.map((mesh) => viewEntry(mesh, state))}
+                </ul>`
+        }
+      </nav>
+      <main id="content" tabindex="-1">${viewMesh(state, actions)}</main>
+    </div>
+  `;
+}
+
+function viewEntry(mesh: MeshSummary, { selected, rollouts }: PageState): TemplateResult {
+  const { name, denyAll, trustDomains, proxies, findings, version } = mesh;
+  const waiting = rollouts.get(name);
+  const lag = waiting === undefined ? 0 : waiting.proxies.connected - waiting.proxies.synced;
+  return html`<li>
+    <a href=${hashOf(name)} aria-current=${name === selected ? 'page' : nothing}>
+      <strong>${name}</strong>
+      <span class="faint mono" title=${version}>${short(version)}</span>
+      <span class="faint"
+        >${count(trustDomains, 'trust domain')} · ${count(proxies, 'proxy', 'proxies')}</span
+      >
+      <span class="marks">
+        ${denyAll ? html`<span class="badge bad">trusts nobody</span>` : nothing}
+        ${lag > 0 ? html`<span class="badge warn">${lag.toLocaleString('en')} to go</span>` : nothing}
+        ${findings.error > 0 ? html`<span class="badge bad">${count(findings.error, 'error')}</span>` : nothing}
+        ${findings.warning > 0 ? html`<span class="badge warn">${count(findings.warning, 'warning')}</span>` : nothing}
+      </span>
+    </a>
+  </li>`;
+}

@@ -1,0 +1,118 @@
+import { html, nothing } from 'lit-html';
+import type { TemplateResult } from 'lit-html';
+import type { AnyProxyState, ProxySummary } from '../admin/fleet-api-types.ts';
+import { count, distance, duration, short } from './format.ts';
+import type { PageState } from './page-state.ts';
+import type { Actions } from './view-page.ts';
+
+const states: readonly AnyProxyState[] = ['synced', 'pending', 'stale', 'refused', 'disconnected'];
+
+/** The proxies of the mesh, by pages. */
+export function viewProxies({ proxies, filter, now }: PageState, actions: Actions): TemplateResult {
+  const { after } = filter;
+  const next = proxies?.next;
+  return html`<section aria-labelledby="proxies">
+    <h3 id="proxies">Proxies</h3>
+    <form class="filter" role="search" @submit=${(event: Event) => event.preventDefault()}>
+      <label
+        >Node
+        <input
+          type="search"
+          name="node"
+          autocomplete="off"
+          .value=${filter.node}
+          @input=${(event: Event) => actions.filter({ node: (event.target as HTMLInputElement).value })}
+      /></label>
+      <label
+        >State
+        <select
+          name="state"
+          @change=${(event: Event) =>
+            actions.filter({ state: (event.target as HTMLSelectElement).value as AnyProxyState | '' })}
+        >
+          <option value="" ?selected=${filter.state === ''}>connected</option>
+          ${states.map((state) => html`<option value=${state} ?selected=${filter.state === state}>${state}</option>`)}
+        </select></label
+      >
+      <span class="faint" role="status"
+        >${proxies === undefined ? '' : count(proxies.total, 'proxy', 'proxies')}</span
+      >
+    </form>
+    ${
+      proxies === undefined || proxies.proxies.length === 0
+        ? html`<p class="faint">${proxies === undefined ? 'Asking…' : 'None.'}</p>`
+        : html`<div class="scroll" tabindex="0" role="region" aria-labelledby="proxies">
+            <table class="proxies">
+              <thead>
+                <tr>
+                  <th scope="col">Node</th>
+                  <th scope="col">State</th>
+                  <th scope="col">Version</th>
+                  <th scope="col">Acknowledged</th>
+                  <th scope="col">Proxy</th>
+                  <th scope="col">Connected</th>
+                </tr>
+              </thead>
+              <tbody>
+                ${proxies.proxies.map((proxy) => viewProxy(proxy, now))}
+              </tbody>
+            </table>
+          </div>`
+    }
+    ${
+      after.length > 0 || next !== undefined
+        ? html`<p class="pages">
+            <button
+              type="button"
+              ?disabled=${after.length === 0}
+              @click=${() => actions.filter({ after: after.slice(0, -1) })}
+            >
+              Previous
+            </button>
+            <button
+              type="button"
+              ?disabled=${next === undefined}
+              @click=${() => actions.filter({ after: next === undefined ? after : [...after, next] })}
+            >
+              Next
+            </button>
+          </p>`
+        : nothing
+    }
+  </section>`;
+}
+
+function viewProxy(proxy: ProxySummary, now: number): TemplateResult {
+  const { node, address, state, version, ackedAt, ackMs, transports, connectedAt, disconnectedAt } = proxy;
+  return html`<tr>
+    <th scope="row">
+      <code>${node === '' ? '(no node id)' : node}</code>
+      <div class="faint">${address}</div>
+    </th>
+    <td>
+      <span class="badge ${state}">${state}</span>
+      ${
+        proxy.behindSeconds === undefined
+          ? nothing
+          : html`<div class="faint">for ${duration(proxy.behindSeconds * 1000)}</div>`
+      }
+      ${state === 'refused' && proxy.lastNack !== undefined ? html`<q>${proxy.lastNack.message}</q>` : nothing}
+    </td>
+    <td class="mono" title=${version ?? ''}>${version === undefined ? '—' : short(version)}</td>
+    <td>
+      ${ackedAt === undefined ? '—' : distance(Date.parse(ackedAt), now)}
+      ${ackMs === undefined ? nothing : html`<div class="faint">after ${ackMs} ms</div>`}
+    </td>
+    <td>
+      ${proxy.proxy}
+      <div class="faint">${transports.join(', ')}</div>
+    </td>
+    <td>
+      ${
+        disconnectedAt === undefined
+          ? distance(Date.parse(connectedAt), now)
+          : html`left ${distance(Date.parse(disconnectedAt), now)}`
+      }
+    </td>
+  </tr>`;
+}

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { describe, it } from 'node:test';
+import { createEventHub } from '../../src/admin/event-hub.ts';
+import type { EventHub, EventHubOptions } from '../../src/admin/event-hub.ts';
+import { createHttpEdge } from '../../src/admin/http-edge.ts';
+import { poll } from '../kit/poll.ts';
+
+/** A hub behind a server, and what its clients have heard. */
+async function serveHub(options: EventHubOptions = {}) {
+  const hub = createEventHub(options);
+  const edge = createHttpEdge({
+    routes: [],
+    events: { path: '/events', hub },
+    onError: (error) => {
+      throw error;
+    },
+  });
+  const [host = '', port = ''] = (await edge.listen('127.0.0.1:0')).split(':');
+  return {
+    hub,
+    edge,
+    async open(): Promise<{ readonly response: IncomingMessage; readonly heard: () => string }> {
+      const asking = request({ host, port, path: '/events' }).end();
+      const [response] = (await once(asking, 'response')) as [IncomingMessage];
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+      response.on('error', () => undefined);
+      return { response, heard: () => text };
+    },
+    [Symbol.asyncDispose]: () => edge.close(),
+  };
+}
+
+const eventsOf = (text: string): readonly string[] =>
+  text.split('\n\n').filter((event) => event !== '' && event !== ':');
+
+describe('server-sent events', () => {
+  it('reach every client, with their name, as one line of JSON', async () => {
+    await using rig = await serveHub();
+    const clients = [await rig.open(), await rig.open()];
+    rig.hub.publish('a', 'state', { text: 'two\nlines' });
+    for (const { response, heard } of clients) {
+      assert.equal(response.headers['content-type'], 'text/event-stream');
+      assert.equal(response.headers['cache-control'], 'no-store');
+      await poll('the event', () => eventsOf(heard()).length === 1 || undefined);
+      assert.equal(eventsOf(heard())[0], 'event: state\ndata: {"text":"two\\nlines"}');
+    }
+  });
+
+  it('tell a client that comes later the newest of each kind', async () => {
+    await using rig = await serveHub();
+    rig.hub.publish('a', 'state', { version: 1 });
+    rig.hub.publish('a', 'state', { version: 2 });
+    rig.hub.publish('b', 'rollout', { mesh: 'b' });
+    const { heard } = await rig.open();
+    await poll('both', () => eventsOf(heard()).length === 2 || undefined);
+    assert.deepEqual(eventsOf(heard()), [
+      'event: state\ndata: {"version":2}',
+      'event: rollout\ndata: {"mesh":"b"}',
+    ]);
+  });
+
+  it('say nothing twice', async () => {
+    await using rig = await serveHub();
+    const { heard } = await rig.open();
+    for (const version of [1, 1, 2]) rig.hub.publish('a', 'state', { version });
+    await poll('the last', () => heard().includes('2') || undefined);
+    assert.equal(eventsOf(heard()).length, 2);
+  });
+
+  it('pile up for nobody: a client that does not read gets the newest once it does', async () => {
+    await using rig = await serveHub();
+    const { response, heard } = await rig.open();
+    response.pause();
+    const filler = 'x'.repeat(1_000_000);
+    const rounds = 40;
+    for (let version = 1; version <= rounds; version += 1) {
+      rig.hub.publish('a', 'state', { version, filler });
+      await new Promise(setImmediate);
+    }
+    response.resume();
+    await poll('the newest', () => heard().includes(`"version":${rounds}`) || undefined);
+    const got = eventsOf(heard()).length;
+    assert.ok(got < rounds, `${got} of ${rounds} were kept for it`);
+  });
+
+  it('cut off a client that takes nothing for too long, and tell who listens', async () => {
+    const counts: number[] = [];
+    await using rig = await serveHub({ heartbeatMs: 20, slowMs: 60, onClients: (n) => counts.push(n) });
+    const { response } = await rig.open();
+    response.pause();
+    const filler = 'x'.repeat(1_000_000);
+    let version = 0;
+    // Some megabytes are on their way before the connection takes no more.
+    await poll('the cut', () => {
+      rig.hub.publish('a', 'state', { version: (version += 1), filler });
+      return rig.hub.clients === 0 || undefined;
+    });
+    assert.deepEqual(counts, [1, 0]);
+  });
+
+  it('beat while nothing happens', async () => {
+    await using rig = await serveHub({ heartbeatMs: 10 });
+    const { heard } = await rig.open();
+    await poll('three beats', () => heard().split(':\n\n').length > 3 || undefined);
+  });
+
+  it('go to so many clients, and no more', async () => {
+    await using rig = await serveHub({ mostClients: 1 });
+    const first = await rig.open();
+    const second = await rig.open();
+    assert.equal(second.response.statusCode, 503);
+    await poll('the reason', () => second.heard().includes('too-many-clients') || undefined);
+    first.response.destroy();
+    await poll('the place to be free', () => rig.hub.clients === 0 || undefined);
+    assert.equal((await rig.open()).response.statusCode, 200);
+  });
+
+  it('end with the server', async () => {
+    const rig = await serveHub();
+    const { response } = await rig.open();
+    const ended = once(response, 'end');
+    await rig.edge.close();
+    await ended;
+    assert.equal(rig.hub.clients satisfies EventHub['clients'], 0);
+  });
+});
