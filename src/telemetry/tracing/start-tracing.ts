@@ -57,6 +57,16 @@ export function startTracing({ version, log, ...options }: TracingOptions): Trac
   };
 }
 
+/** The exporter tells of an error by its JSON, stack included. */
+function reasonIn(text: string): string {
+  try {
+    const { message } = JSON.parse(text) as { readonly message?: unknown };
+    return typeof message === 'string' ? message : text;
+  } catch {
+    return text;
+  }
+}
+
 /** The SDK tells of its troubles by a logger for the whole process. */
 function logTroubles(log: Pick<Logger, 'warn'>): void {
   let last = -Infinity;
@@ -64,7 +74,7 @@ function logTroubles(log: Pick<Logger, 'warn'>): void {
     const now = performance.now();
     if (now - last < quietMs) return;
     last = now;
-    log.warn({ event: 'tracing' }, plainText(`traces are not sent: ${message}`));
+    log.warn({ event: 'tracing' }, plainText(`traces are not sent: ${reasonIn(message)}`));
   };
   const ignore = (): void => undefined;
   diag.setLogger(

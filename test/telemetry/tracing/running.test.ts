@@ -100,7 +100,9 @@ describe('traces of the running program', () => {
       dirs: [trust.dir.path],
       env: { OTEL_EXPORTER_OTLP_ENDPOINT: nowhere, OTEL_EXPORTER_OTLP_TIMEOUT: '1000' },
     });
-    await server.logged('that it is gone', ({ event, level }) => event === 'tracing' && level === 'warn');
+    const gone = await server.logged('that it is gone', ({ event }) => event === 'tracing');
+    assert.equal(gone['level'], 'warn');
+    assert.match(String(gone['msg']), /^traces are not sent: connect ECONNREFUSED [0-9.:]+$/);
     const { version } = await server.logged('what is served', ({ event }) => event === 'served');
     await trust.put([b.certPem]);
     await server.logged('a change', (line) => line['event'] === 'served' && line['version'] !== version);
