@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
 import { parseTrustDomain } from '../model/trust-domain.ts';
 import { parseListenAddress } from '../net/listen-address.ts';
+import { bootstrapTransports } from './envoy-bootstrap.ts';
 import { CommandError, exitCode } from './exit-code.ts';
 import { outputFormats } from './output.ts';
 import type { OutputFormat } from './output.ts';
@@ -107,6 +108,30 @@ const table = {
   ca: ['--ca <file>', 'authorities of the certificate of the server (PEM)'],
   clientCert: ['--client-cert <file>', 'certificate to show to the server (PEM)'],
   clientKey: ['--client-key <file>', 'private key of it (PEM)'],
+  nodeId: ['--node-id <name>', 'what the proxy is called, here and in the logs of the server'],
+  nodeCluster: ['--node-cluster <name>', 'service cluster of the proxy, which Envoy demands; else its mesh'],
+  transport: ['--transport <transport>', 'how the proxy asks: delta-ads, ads, delta-sds or sds', 'delta-ads'],
+  secret: ['--secret <name>', 'the secret that clients of the proxy are judged by', 'system_trust_bundle'],
+  xdsAddress: [
+    '--xds-address <address>',
+    'where the proxy reaches the control plane: HOST:PORT or unix:PATH',
+    '127.0.0.1:5678',
+  ],
+  xdsCa: ['--xds-ca <file>', 'authorities of the certificate of the control plane, for TLS to it (PEM)'],
+  xdsName: [
+    '--xds-name <name>',
+    'DNS name or IP address in that certificate; else the host of --xds-address',
+  ],
+  xdsCert: ['--xds-cert <file>', 'certificate chain that the proxy shows to the control plane (PEM)'],
+  xdsKey: ['--xds-key <file>', 'private key of it (PEM)'],
+  proxyListen: ['--proxy-listen <address>', 'where the proxy takes clients', '127.0.0.1:8443'],
+  proxyAdmin: ['--proxy-admin <address>', "where the proxy's own admin interface is", '127.0.0.1:9901'],
+  proxyCert: [
+    '--proxy-cert <file>',
+    'certificate chain that the proxy shows to clients (PEM)',
+    '/etc/envoy/tls/tls.crt',
+  ],
+  proxyKey: ['--proxy-key <file>', 'private key of it (PEM)', '/etc/envoy/tls/tls.key'],
   trustDomain: ['--trust-domain <name>', 'only this trust domain of the mesh'],
   format: [
     '--format <format>',
@@ -135,6 +160,9 @@ const parsers: Partial<Record<FlagName, (text: string) => unknown>> = {
   adminListen: parseAddress,
   probeListen: parseAddress,
   webhookListen: parseAddress,
+  xdsAddress: parseAddress,
+  proxyListen: parseAddress,
+  proxyAdmin: parseAddress,
   output: parseOutput,
   rootTrustDomain: parseRoot,
   trustDomain: parseRoot,
@@ -159,6 +187,7 @@ const parsers: Partial<Record<FlagName, (text: string) => unknown>> = {
 
 const choices: Partial<Record<FlagName, readonly string[]>> = {
   state: ['synced', 'pending', 'stale', 'refused', 'disconnected'],
+  transport: bootstrapTransports,
   format: ['pem', 'json', 'spiffe'],
   logLevel: ['debug', 'info', 'warn', 'error'],
   logFormat: ['json', 'pretty', 'auto'],

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { addBootstrapCommand } from './bootstrap-command.ts';
 import { addBundleCommand } from './bundle-command.ts';
 import { addCheckCommand } from './check-command.ts';
 import { addDiffCommand } from './diff-command.ts';
@@ -40,6 +41,7 @@ export async function runProgram(io: CommandIo): Promise<number> {
   addGuardCommand(program, io, done);
   addProxyStatusCommand(program, io, done);
   addWaitCommand(program, io, done);
+  addBootstrapCommand(program, io, done);
   addWorkerCommand(program, io, done);
   try {
     await program.parseAsync(io.args, { from: 'user' });
