@@ -38,7 +38,8 @@ const named = 20;
 interface Push {
   readonly version: string;
   readonly span: Span;
-  readonly change: { readonly root: Span; open: number };
+  readonly startedAt: number;
+  readonly change: { readonly root: Span; open: number; endedAt: number };
   readonly cancel: () => void;
 }
 
@@ -55,15 +56,19 @@ export function createChangeTracer({ tracer, clock, proxies }: ChangeTracerOptio
     return tracer.startSpan(name, { startTime, attributes }, context);
   }
 
-  function end(mesh: string, { span: push, change, cancel }: Push, how: Ending, at: number): void {
+  function end(mesh: string, push: Push, how: Ending, at: number): void {
+    const { span: pushed, startedAt, change, cancel } = push;
     pushes.delete(mesh);
     cancel();
-    push.setAttribute('meshtrust.outcome', how);
+    pushed.setAttribute('meshtrust.outcome', how);
     if (how === 'given-up')
-      push.setStatus({ code: SpanStatusCode.ERROR, message: 'not all proxies have it' });
-    push.end(at);
+      pushed.setStatus({ code: SpanStatusCode.ERROR, message: 'not all proxies have it' });
+    // Acknowledgements have whole milliseconds, and can come within the one in which the change went out.
+    const endedAt = Math.max(at, startedAt);
+    pushed.end(endedAt);
     change.open -= 1;
-    if (change.open === 0) change.root.end(at);
+    change.endedAt = Math.max(change.endedAt, endedAt);
+    if (change.open === 0) change.root.end(change.endedAt);
   }
 
   return {
@@ -90,13 +95,14 @@ export function createChangeTracer({ tracer, clock, proxies }: ChangeTracerOptio
       step('build', work.build, {});
       step('publish', publish, {});
 
-      const change = { root, open: changes.length };
+      const change = { root, open: changes.length, endedAt: publish.endedAt + offset };
       const servedAt = publish.startedAt + offset;
       for (const { mesh, version, denyAll } of changes) {
         const before = pushes.get(mesh);
         if (before !== undefined) end(mesh, before, 'superseded', servedAt);
         const push: Push = {
           version,
+          startedAt: servedAt,
           change,
           span: span('push', context, servedAt, {
             'meshtrust.mesh': mesh,

@@ -103,6 +103,19 @@ describe('the trace of a change', () => {
     });
   });
 
+  it('ends no sooner than it began, whatever the clocks say', () => {
+    const { deliver, news, rollout, tracer } = setup();
+    tracer.converged(rollout());
+    news();
+    deliver(content({ trustDomain: 'a.test', pems: [b.certPem] }));
+    tracer.converged({ ...rollout(), convergedAt: 0 });
+    const spans = news();
+    assert.equal(spans.length, 5);
+    for (const { name, startTime, endTime } of spans) assert.ok(ms(startTime) <= ms(endTime), name);
+    const [publish] = named(spans, 'publish');
+    assert.ok(ms(spans.at(-1)!.endTime) >= ms(publish!.endTime));
+  });
+
   it('ends where a newer change takes its place, and not with what came before', () => {
     const { deliver, news, rollout, tracer } = setup();
     const first = rollout();
