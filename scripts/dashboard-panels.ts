@@ -28,12 +28,16 @@ const ofMesh = 'job=~"$job",mesh=~"$mesh"';
 /** The program alone, of all that has metrics of Node.js. */
 const ours = `* on (job, instance) group_left () max by (job, instance) (meshtrust_build_info{${of}})`;
 
+function quantile(part: number, metric: string, by: string, selector: string): string {
+  const labels = ['le', by].filter((label) => label !== '').join(', ');
+  return `histogram_quantile(${part}, sum by (${labels}) (rate(${metric}_bucket{${selector}}[$__rate_interval])))`;
+}
+
 function quantiles(metric: string, by: string, selector: string): readonly Query[] {
-  return [0.5, 0.99].map((quantile): Query => {
-    const rate = `sum by (${['le', by].filter((label) => label !== '').join(', ')}) (rate(${metric}_bucket{${selector}}[$__rate_interval]))`;
-    const legend = by === '' ? '' : ` {{${by}}}`;
-    return [`histogram_quantile(${quantile}, ${rate})`, `p${quantile * 100}${legend}`];
-  });
+  return [0.5, 0.99].map((part): Query => [
+    quantile(part, metric, by, selector),
+    `p${part * 100}${by === '' ? '' : ` {{${by}}}`}`,
+  ]);
 }
 
 function rate(metric: string, by: string, selector: string, legend: string): Query {
@@ -193,14 +197,14 @@ export const rows: readonly Row[] = [
       {
         title: 'Where the time goes',
         description:
-          '99th percentiles: until a change is built, until each stream is handed it, and until all are.',
+          '99th percentiles: until a change is built and the build alone, until each stream is handed it, and until all are.',
         type: 'timeseries',
         unit: 's',
         width: 9,
-        queries: (['debounce', 'queue', 'push'] as const).map((part): Query => {
-          const [[, [expr]]] = [quantiles(`meshtrust_xds_${part}_seconds`, '', of)] as [[Query, Query]];
-          return [expr, part];
-        }),
+        queries: (['build', 'xds_debounce', 'xds_queue', 'xds_push'] as const).map((part): Query => [
+          quantile(0.99, `meshtrust_${part}_seconds`, '', of),
+          part.replace('xds_', ''),
+        ]),
       },
     ],
   },

@@ -103,6 +103,12 @@ export function createMetrics({
     buckets: convergenceBuckets,
     registers,
   });
+  const build = new Histogram({
+    name: 'meshtrust_build_seconds',
+    help: 'Building what is served of what was read, of changes that are served.',
+    buckets: [0.0001, 0.0005, 0.001, ...convergenceBuckets],
+    registers,
+  });
   const convergence = createConvergence();
   const isListed = (mesh: string): boolean => view().meshes.has(mesh);
 
@@ -130,6 +136,7 @@ export function createMetrics({
       if (event.kind !== 'served') return;
       const servedAt = now();
       convergence.served(event.states, event.since, servedAt);
+      build.observe((event.work.build.endedAt - event.work.build.startedAt) / 1000);
       debounce.observe(Math.max(0, servedAt - event.since) / 1000);
     },
     stateWrite: (result) => stateWrites.inc({ result }),

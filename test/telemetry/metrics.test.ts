@@ -331,6 +331,13 @@ describe('metrics of streams', () => {
     assert.equal((await samples('xds_streams_waiting'))[''], 0);
   });
 
+  it('measure how long building takes, for what is served', async () => {
+    const { deliver, samples } = setup();
+    deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }), synced);
+    deliver({ kind: 'content', path: 'other.yaml', text: 'kind: Other\n', settled: true });
+    assert.equal((await samples('build_seconds_count'))[''], 1);
+  });
+
   it('measure how long a change takes to be handed to all streams', async () => {
     const { metrics, samples } = setup();
     metrics.observer.fannedOut?.({ visits: 3, durationMs: 20, slices: 2 });
