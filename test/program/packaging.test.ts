@@ -29,6 +29,7 @@ test('the package that npm packs has the program and the library, with types, an
   ];
   for (const part of [
     'bin',
+    'docs/findings.md',
     'examples',
     'proto',
     'src',
@@ -54,6 +55,7 @@ test('the package that npm packs has the program and the library, with types, an
     'README.md',
     'bin',
     'dist',
+    'docs',
     'examples',
     'package.json',
     'proto',
