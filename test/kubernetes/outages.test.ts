@@ -6,7 +6,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { probeContinuously } from '../kit/probe-continuously.ts';
 import type { Meshtrust } from '../kit/meshtrust.ts';
 import { poll } from '../kit/poll.ts';
-import { crd, installCrd, listOf, makeDomain, meshTrust, skip, startStage, untilAll } from './stage.ts';
+import {
+  crd,
+  installCrd,
+  listOf,
+  makeDomain,
+  meshTrust,
+  namespace,
+  skip,
+  startStage,
+  untilAll,
+} from './stage.ts';
 
 /** How long the API server is away. */
 const awayMs = 20_000;
@@ -103,6 +113,50 @@ test('rights that are withdrawn, and a token that is replaced', { skip }, async 
   await writeFile(stage.account.tokenFile, await stage.token());
   await stage.kubectl('apply -f -', meshTrust(late!));
   await untilAll(envoys, late!.client, 'accepted', 20_000);
+});
+
+test('versions that etcd has compacted: 410 Gone, and nothing is lost or withdrawn', { skip }, async () => {
+  await using stage = await startStage();
+  const [kept, deleted, added] = ['kept.test', 'deleted.test', 'added.test'].map((name) => makeDomain(name));
+  await stage.kubectl('apply -f -', listOf(meshTrust(kept!), meshTrust(deleted!)));
+  const meshtrust = await stage.meshtrust();
+  const envoys = await stage.envoys(meshtrust);
+  const targets = envoys.map(({ port, nodeId }) => ({ port, name: nodeId, identity: kept!.client }));
+  await using probe = probeContinuously(targets);
+  const list = JSON.parse(await stage.kubectl('get mtrust -o json')) as {
+    readonly metadata: { readonly resourceVersion: string };
+    readonly items: readonly { readonly metadata: { readonly resourceVersion: string } }[];
+  };
+  const known = list.items[0]?.metadata.resourceVersion ?? '';
+
+  await stage.cluster.stopServer();
+  await meshtrust.logged('the failure', (line) => JSON.stringify(line).includes('cannot be reached'));
+  // It must not see the API server before that has forgotten what it knows.
+  process.kill(meshtrust.pid, 'SIGSTOP');
+  try {
+    await stage.cluster.startServer();
+    await stage.kubectl('delete mtrust deleted.test');
+    await stage.kubectl('apply -f -', meshTrust(added!));
+    assert.ok((await stage.cluster.compact()) > Number(known));
+    // What is compacted may be in the memory of the API server still.
+    await stage.cluster.stopServer();
+    await stage.cluster.startServer();
+  } finally {
+    process.kill(meshtrust.pid, 'SIGCONT');
+  }
+  const path = `/apis/kuma.io/v1alpha1/namespaces/${namespace}/meshtrusts`;
+  const answer = await stage.cluster
+    .kubectl(['get', '--raw', `${path}?watch=1&resourceVersion=${known}&timeoutSeconds=1`])
+    .then(
+      ({ stdout }) => stdout,
+      (error: unknown) => String(error),
+    );
+  assert.match(answer, /too old resource version|"code":410|required revision has been compacted/);
+  await untilAll(envoys, added!.client, 'accepted', 20_000);
+  await untilAll(envoys, deleted!.client, 'refused', 20_000);
+  const report = await probe.stop();
+  assert.deepEqual(report.refusals, []);
+  assert.ok(report.probes > 50, `${report.probes} probes`);
 });
 
 async function assertWaiting(meshtrust: Meshtrust): Promise<void> {

@@ -36,11 +36,11 @@ export function makeDomain(name: string, ca: Certificate = makeCa({ commonName: 
 }
 
 /** A MeshTrust for `kubectl apply`, named for its trust domain. */
-export function meshTrust(domain: Domain, mesh = 'default'): string {
+export function meshTrust(domain: Domain, mesh = 'default', where = namespace): string {
   return JSON.stringify({
     apiVersion: 'kuma.io/v1alpha1',
     kind: 'MeshTrust',
-    metadata: { name: domain.name, namespace, labels: { 'kuma.io/mesh': mesh } },
+    metadata: { name: domain.name, namespace: where, labels: { 'kuma.io/mesh': mesh } },
     spec: {
       trustDomain: domain.name,
       caBundles: [{ type: 'Pem', pem: { value: domain.ca.certPem } }],
