@@ -188,6 +188,7 @@ const parsers: Partial<Record<FlagName, (text: string) => unknown>> = {
 const choices: Partial<Record<FlagName, readonly string[]>> = {
   state: ['synced', 'pending', 'stale', 'refused', 'disconnected'],
   transport: bootstrapTransports,
+  output: outputFormats,
   format: ['pem', 'json', 'spiffe'],
   logLevel: ['debug', 'info', 'warn', 'error'],
   logFormat: ['json', 'pretty', 'auto'],

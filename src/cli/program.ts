@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { addBootstrapCommand } from './bootstrap-command.ts';
 import { addBundleCommand } from './bundle-command.ts';
 import { addCheckCommand } from './check-command.ts';
+import { addCompletionCommand } from './completion-command.ts';
 import { addDiffCommand } from './diff-command.ts';
 import { CommandError, exitCode } from './exit-code.ts';
 import { addGuardCommand } from './guard-command.ts';
@@ -42,6 +43,7 @@ export async function runProgram(io: CommandIo): Promise<number> {
   addProxyStatusCommand(program, io, done);
   addWaitCommand(program, io, done);
   addBootstrapCommand(program, io, done);
+  addCompletionCommand(program, io, done);
   addWorkerCommand(program, io, done);
   try {
     await program.parseAsync(io.args, { from: 'user' });

@@ -1,0 +1,98 @@
+import type { CommandNode, CommandValue } from './command-tree.ts';
+
+/**
+ * A script for bash, from version 3.2 (that of macOS) on, without the package bash-completion.
+ */
+export function bashCompletion(root: CommandNode): string {
+  const all = walk(root, root.name);
+  return `# bash completion for ${root.name}; made by: ${root.name} completion bash
+# Try it: source <(${root.name} completion bash)
+
+_${root.name}() {
+  local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD-1]}"
+  # Bash takes --name=value for three words.
+  if [[ $cur == = ]]; then cur=''; elif [[ $prev == = ]]; then prev="\${COMP_WORDS[COMP_CWORD-2]}"; fi
+
+  local path='${root.name}' i
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    case "$path \${COMP_WORDS[i]}" in
+${all.flatMap(({ path, node }) => node.commands.map((command) => descend(path, command))).join('\n')}
+    esac
+  done
+
+  local IFS=$'\\n'
+  COMPREPLY=()
+  case "$path $prev" in
+${all.flatMap(({ path, node }) => valueCases(path, node)).join('\n')}
+  esac
+
+  local words='' files=''
+  case "$path" in
+${all.map(({ path, node }) => wordCase(path, node)).join('\n')}
+  esac
+  if [[ $cur == -* || -z $files ]]; then
+    COMPREPLY=($(compgen -W "$words" -- "$cur"))
+  else
+    compopt -o filenames 2>/dev/null
+    COMPREPLY=($(compgen -f -- "$cur"))
+  fi
+}
+
+complete -F _${root.name} ${root.name}
+`;
+}
+
+interface Located {
+  readonly path: string;
+  readonly node: CommandNode;
+}
+
+/** Every command by its names from the root on. */
+function walk(node: CommandNode, path: string): readonly Located[] {
+  return [{ path, node }, ...node.commands.flatMap((command) => walk(command, `${path} ${command.name}`))];
+}
+
+function descend(path: string, { name, aliases }: CommandNode): string {
+  const names = [name, ...aliases].map((one) => quote(`${path} ${one}`)).join('|');
+  return `      ${names}) path=${quote(`${path} ${name}`)} ;;`;
+}
+
+/** What comes after an option that has a value. */
+function valueCases(path: string, { options }: CommandNode): readonly string[] {
+  return options.flatMap(({ names, value }) => {
+    if (value === undefined) return [];
+    const patterns = names.map((name) => quote(`${path} ${name}`)).join('|');
+    return [`    ${patterns}) ${replies(value)}return ;;`];
+  });
+}
+
+function replies(value: CommandValue): string {
+  switch (value.kind) {
+    case 'file':
+      return 'compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")); ';
+    case 'one-of':
+      return `COMPREPLY=($(compgen -W ${lines(value.choices)} -- "$cur")); `;
+    case 'text':
+      return '';
+  }
+}
+
+/** Everything else that can follow a command: an option, a command below it, or what it is given. */
+function wordCase(path: string, { options, commands, operand }: CommandNode): string {
+  const words = [
+    ...commands.flatMap(({ name, aliases }) => [name, ...aliases]),
+    ...(operand?.kind === 'one-of' ? operand.choices : []),
+    ...options.flatMap(({ names }) => names),
+  ];
+  const files = operand?.kind === 'file' ? ' files=yes' : '';
+  return `    ${quote(path)}) words=${lines(words)}${files} ;;`;
+}
+
+/** A word list for compgen, which splits it at IFS: at line feeds. */
+function lines(words: readonly string[]): string {
+  return `$'${words.join('\\n')}'`;
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}

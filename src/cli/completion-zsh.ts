@@ -1,0 +1,90 @@
+import type { CommandNode, CommandValue, OptionNode } from './command-tree.ts';
+
+/** A script for zsh, for a file `_meshtrust` in a folder of `fpath`, or to be sourced. */
+export function zshCompletion(root: CommandNode): string {
+  const name = functionOf([root.name]);
+  return `#compdef ${root.name}
+# zsh completion for ${root.name}; made by: ${root.name} completion zsh
+# Try it: source <(${root.name} completion zsh)
+
+${functionsOf(root, [root.name]).join('\n\n')}
+
+if [[ \${funcstack[1]} == ${name} ]]; then
+  ${name} "$@"
+else
+  compdef ${name} ${root.name}
+fi
+`;
+}
+
+/** A function for each command: its options, and what follows them. */
+function functionsOf(node: CommandNode, path: readonly string[]): readonly string[] {
+  const { commands, options, operand } = node;
+  const below = commands.flatMap((command) => functionsOf(command, [...path, command.name]));
+  const specs = options.flatMap(optionSpecs);
+  if (commands.length === 0) {
+    const rest = operand === undefined ? [] : [quote(`*:${messageOf(operand)}:${actionOf(operand)}`)];
+    const body = `  _arguments -s -S ${[...specs, ...rest].join(' \\\n    ')}`;
+    return [`${functionOf(path)}() {\n${body}\n}`];
+  }
+  const described = commands.map(({ name, description }) => `    ${quote(`${name}:${escape(description)}`)}`);
+  const cases = commands.map(({ name, aliases }) => {
+    const patterns = [name, ...aliases].join('|');
+    return `        ${patterns}) ${functionOf([...path, name])} ;;`;
+  });
+  const body = `${functionOf(path)}() {
+  local curcontext="$curcontext" state line
+  typeset -A opt_args
+  local -a commands=(
+${described.join('\n')}
+  )
+  _arguments -C ${[...specs, quote('1:command:->command'), quote('*::argument:->argument')].join(' \\\n    ')}
+  case $state in
+    command) _describe -t commands command commands ;;
+    argument)
+      case $line[1] in
+${cases.join('\n')}
+      esac ;;
+  esac
+}`;
+  return [...below, body];
+}
+
+/** `*` since some options can be given again, and the others do no harm. */
+function optionSpecs({ names, description, value }: OptionNode): readonly string[] {
+  const text = escape(description);
+  return names.map((name) => {
+    // --name=value and --name value; -n value.
+    const equals = value !== undefined && name.startsWith('--') ? '=' : '';
+    const argument = value === undefined ? '' : `:${messageOf(value)}:${actionOf(value)}`;
+    return quote(`*${name}${equals}[${text}]${argument}`);
+  });
+}
+
+function actionOf(value: CommandValue): string {
+  switch (value.kind) {
+    case 'file':
+      return '_files';
+    case 'one-of':
+      return `(${value.choices.join(' ')})`;
+    case 'text':
+      return ' ';
+  }
+}
+
+function messageOf(value: CommandValue): string {
+  return value.kind === 'text' ? escape(value.name) : value.kind === 'file' ? 'file' : 'value';
+}
+
+function functionOf(path: readonly string[]): string {
+  return `_${path.join('_').replaceAll('-', '_')}`;
+}
+
+/** What ends a part of a specification. */
+function escape(text: string): string {
+  return text.replace(/[\\[\]:]/g, '\\$&');
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
