@@ -16,7 +16,7 @@ import { startXdsEndpoint } from './xds-endpoint.ts';
 
 /** The proxies of a mesh, and how many of them have what is served. */
 export interface AckCount {
-  /** Distinct node ids, and streams without one. */
+  /** Distinct node ids, and streams without one; by worker, where there are several. */
   readonly connected: number;
   readonly acked: number;
 }
@@ -30,8 +30,8 @@ export interface Front {
   setServing(serving: boolean): void;
   /** Connected proxies of a mesh. */
   proxies(mesh: string): number;
-  /** Connected proxies by mesh, and how many of them have what is served; undefined: not known. */
-  acks(): ReadonlyMap<string, AckCount> | undefined;
+  /** Connected proxies by mesh, and how many of them have what is served. */
+  acks(): ReadonlyMap<string, AckCount>;
   readonly fleet: Fleet;
   /** Health says NOT_SERVING at once; streams end after the grace, in milliseconds. */
   drain(graceMs: number): Promise<void>;

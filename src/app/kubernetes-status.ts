@@ -53,10 +53,9 @@ export async function startKubernetesStatus(input: KubernetesStatusInput): Promi
   });
 }
 
-/** None where the front does not know. */
+/** What this replica has of each mesh that it serves. */
 function localCounts({ view }: Pick<Pipeline, 'view'>, { acks }: Pick<Front, 'acks'>): MeshCounts {
   const known = acks();
-  if (known === undefined) return new Map();
   return new Map(
     [...view().meshes].map(([mesh, { secrets }]) => {
       const { connected, acked } = known.get(mesh) ?? { connected: 0, acked: 0 };

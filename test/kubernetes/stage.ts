@@ -67,7 +67,7 @@ export interface Stage extends AsyncDisposable {
   /** A new token of the service account. */
   readonly token: () => Promise<string>;
   /** Starts the newest and the oldest Envoy, and waits until they serve; they end with the stage. */
-  readonly envoys: (meshtrust: Meshtrust) => Promise<readonly Envoy[]>;
+  readonly envoys: (meshtrust: Meshtrust, site?: string) => Promise<readonly Envoy[]>;
 }
 
 export async function startStage(): Promise<Stage> {
@@ -97,11 +97,11 @@ export async function startStage(): Promise<Stage> {
           args: ['--kubernetes', `--kubeconfig=${account.kubeconfig}`, ...args],
         }),
       ),
-    envoys: async ({ xdsPort }) => {
+    envoys: async ({ xdsPort }, site = '') => {
       const started = envoys.map(async (found) => {
         if (found.kind === 'missing') throw new Error(found.reason);
         const { path, version } = found;
-        const nodeId = `delta-ads-${version}`;
+        const nodeId = `delta-ads-${version}${site}`;
         return owned.use(await startEnvoy({ path, transport: 'delta-ads', xdsPort, nodeId }));
       });
       return Promise.all(started);

@@ -137,6 +137,19 @@ test('status and Events say what became of a MeshTrust', { skip }, async (t) => 
   });
 });
 
+test('with several workers the proxies of all of them are counted', { skip }, async () => {
+  await using stage = await startStage();
+  const domains = ['first.test', 'second.test'].map((name) => makeDomain(name));
+  const [first, second] = domains.map((domain) => meshTrust(domain));
+  await stage.kubectl('apply -f -', first);
+  const meshtrust = await stage.meshtrust({ args: ['--workers=2', '--guard-hold=1s'] });
+  const envoys = [...(await stage.envoys(meshtrust, '-a')), ...(await stage.envoys(meshtrust, '-b'))];
+  for (const { client } of domains.slice(0, 1)) await untilAll(envoys, client, 'accepted');
+  await stage.kubectl('apply -f -', second);
+  const { message } = await untilSays(stage, 'second.test', 'Programmed', 'Programmed');
+  assert.match(message, /; 4 of 4 connected proxies/);
+});
+
 test("with Kuma's CRD nothing is written, and Events tell", { skip }, async () => {
   await using stage = await startStage();
   await stage.kubectl('delete crd meshtrusts.kuma.io');

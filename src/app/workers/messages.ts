@@ -34,6 +34,15 @@ export interface SharedRefusal {
   readonly version: string;
 }
 
+/** The proxies of a mesh at one worker. */
+export interface WorkerCount {
+  /** Of the mesh, as the worker serves it. */
+  readonly version: string;
+  readonly connected: number;
+  /** Those that have all that they asked for of that version. */
+  readonly acked: number;
+}
+
 /** From the parent to a worker. */
 export type ToWorker =
   | { readonly kind: 'start'; readonly id: number; readonly options: WorkerOptions }
@@ -53,8 +62,8 @@ export type FromWorker =
   | { readonly kind: 'listening'; readonly address: string }
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'applied' }
-  /** Connected proxies by mesh, told when they change. */
-  | { readonly kind: 'proxies'; readonly proxies: ReadonlyMap<string, number> }
+  /** Connected proxies by mesh, told when they, or what they have acknowledged, change. */
+  | { readonly kind: 'proxies'; readonly proxies: ReadonlyMap<string, WorkerCount> }
   | { readonly kind: 'refused'; readonly refusals: readonly SharedRefusal[] }
   | { readonly kind: 'metrics'; readonly metrics: readonly StreamMetric[] }
   | {

@@ -10,7 +10,8 @@ import type { StreamMetric } from '../../telemetry/merge-metrics.ts';
 import type { Logger } from '../../telemetry/log.ts';
 import { systemClock } from '../clock.ts';
 import { proxyOptionNames } from '../serve-options.ts';
-import type { FromWorker, ToWorker, WorkerOptions } from './messages.ts';
+import type { AckCount } from '../front.ts';
+import type { FromWorker, ToWorker, WorkerCount, WorkerOptions } from './messages.ts';
 import { shareStates } from './share-states.ts';
 
 export interface WorkerPoolOptions {
@@ -28,8 +29,11 @@ export interface WorkerPool {
   setServing(serving: boolean): void;
   /** Connected proxies of a mesh, as the workers told last. */
   proxies(mesh: string): number;
-  /** Workers do not tell who acknowledged what. */
-  acks(): undefined;
+  /**
+   * Connected proxies by mesh, and how many of them have what is served, as the workers told last. A proxy with
+   * streams to two workers counts at both.
+   */
+  acks(): ReadonlyMap<string, AckCount>;
   readonly fleet: Fleet;
   /** The metrics of streams of all workers, those that are gone included. */
   collect(): Promise<readonly (readonly StreamMetric[])[]>;
@@ -42,7 +46,7 @@ interface Member {
   /** What it was told, and whether it has said yet that it serves it. */
   told: ServedMeshes;
   busy: boolean;
-  proxies: ReadonlyMap<string, number>;
+  proxies: ReadonlyMap<string, WorkerCount>;
   metrics: readonly StreamMetric[];
   collecting: (() => void)[];
   /** Who waits for its proxies; answers come in the order of the questions. */
@@ -174,8 +178,15 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
       serving = next;
       for (const member of members) send(member, { kind: 'serving', serving });
     },
-    proxies: (mesh) => members.values().reduce((sum, { proxies }) => sum + (proxies.get(mesh) ?? 0), 0),
-    acks: () => undefined,
+    proxies: (mesh) =>
+      members.values().reduce((sum, { proxies }) => sum + (proxies.get(mesh)?.connected ?? 0), 0),
+    acks: () =>
+      new Map(
+        [...(latest?.states ?? [])].map(([mesh, { secrets }]) => [
+          mesh,
+          countAt(members, mesh, secrets.version),
+        ]),
+      ),
     fleet: {
       history,
       look: async (mesh) => mergeLooks(await Promise.all([...members].map((member) => lookAt(member, mesh)))),
@@ -218,6 +229,17 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
     await promise;
     clearTimeout(timer);
   }
+}
+
+/** What the workers say of a mesh; one that serves an earlier version yet says nothing of this one. */
+function countAt(members: Iterable<Member>, mesh: string, version: string): AckCount {
+  let [connected, acked] = [0, 0];
+  for (const { proxies } of members) {
+    const count = proxies.get(mesh);
+    connected += count?.connected ?? 0;
+    acked += count?.version === version ? count.acked : 0;
+  }
+  return { connected, acked };
 }
 
 /** Just what workers need goes over. */

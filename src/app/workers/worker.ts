@@ -7,12 +7,16 @@ import { combineObservers } from '../../telemetry/combine-observers.ts';
 import { createConvergence } from '../../telemetry/convergence.ts';
 import { createEventLog } from '../../telemetry/log-events.ts';
 import { createLogger } from '../../telemetry/log.ts';
+import { countStates } from '../../telemetry/fleet/rollout.ts';
+import { createServedHistory } from '../../telemetry/fleet/served-history.ts';
+import type { ServedHistory } from '../../telemetry/fleet/served-history.ts';
 import { createFleetTracker } from '../../telemetry/fleet/track-fleet.ts';
+import type { FleetTracker } from '../../telemetry/fleet/track-fleet.ts';
 import { createXdsMetrics } from '../../telemetry/xds-metrics.ts';
 import { createSnapshotStore } from '../../xds/index.ts';
 import type { XdsObserver } from '../../xds/index.ts';
 import { startXdsEndpoint } from '../xds-endpoint.ts';
-import type { FromWorker, ToWorker, WorkerOptions } from './messages.ts';
+import type { FromWorker, ToWorker, WorkerCount, WorkerOptions } from './messages.ts';
 import { takeStates } from './share-states.ts';
 
 /** The connection to the parent. */
@@ -65,6 +69,8 @@ async function startServing(
   const store = createSnapshotStore();
   const publish = createPublisher(store, { rootTrustDomain: options.rootTrustDomain });
   const tracker = createFleetTracker(() => Date.now());
+  const history = createServedHistory({ rootTrustDomain: options.rootTrustDomain });
+  const teller = tellCounts(parent, () => countsOf(tracker, history));
   const convergence = createConvergence();
   const registry = new Registry();
   let meshes: ServedMeshes = new Map();
@@ -81,7 +87,7 @@ async function startServing(
       metrics,
       logObserver,
       tellRefusals(parent),
-      tellProxies(parent, tracker.counts),
+      teller.observer,
     ]),
   });
 
@@ -92,7 +98,10 @@ async function startServing(
       case 'states':
         meshes = takeStates(meshes, message.deltas);
         convergence.served(meshes, message.since, Date.now());
+        // First: what is acknowledged is compared with it.
+        history.published(meshes, message.since, Date.now());
         publish(meshes);
+        teller.changed();
         return parent.send({ kind: 'applied' });
       case 'serving':
         return endpoint.setServing(message.serving);
@@ -126,20 +135,40 @@ function tellRefusals(parent: ParentChannel): XdsObserver {
   };
 }
 
-/** Tells who is connected, some time after it changed: thousands come and go at once. */
-function tellProxies(parent: ParentChannel, byMesh: () => ReadonlyMap<string, number>): XdsObserver {
+/** Tells how many are connected and have what is served, some time after it changed: thousands do at once. */
+function tellCounts(
+  parent: ParentChannel,
+  counts: () => ReadonlyMap<string, WorkerCount>,
+): { readonly observer: XdsObserver; readonly changed: () => void } {
   let timer: NodeJS.Timeout | undefined;
   const changed = (): void => {
     timer ??= setTimeout(() => {
       timer = undefined;
-      parent.send({ kind: 'proxies', proxies: byMesh() });
+      parent.send({ kind: 'proxies', proxies: counts() });
     }, censusMs).unref();
   };
   return {
-    // The mesh is known from the first request on.
-    request: (_, { kind }) => {
-      if (kind === 'initial') changed();
+    changed,
+    observer: {
+      // The mesh is known from the first request on.
+      request: (_, { kind }) => {
+        if (kind === 'initial') changed();
+      },
+      acked: changed,
+      quoted: changed,
+      nacked: changed,
+      dropped: changed,
+      streamClosed: changed,
     },
-    streamClosed: changed,
   };
+}
+
+function countsOf(tracker: FleetTracker, history: ServedHistory): ReadonlyMap<string, WorkerCount> {
+  const states = countStates(tracker.connected(), history, Date.now());
+  return new Map(
+    [...states].map(([mesh, { synced }]) => {
+      const version = history.versions(mesh)?.[0]?.version ?? '';
+      return [mesh, { version, connected: tracker.count(mesh), acked: synced }];
+    }),
+  );
 }
