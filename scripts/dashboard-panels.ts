@@ -381,6 +381,14 @@ export const rows: readonly Row[] = [
           rate('meshtrust_kubernetes_writes_total', 'kind, result', of, '{{kind}} {{result}}'),
         ],
       },
+      {
+        title: 'Admission webhook',
+        description: 'Requests by what came of them; error and untrusted are those that got no answer.',
+        type: 'timeseries',
+        unit: 'ops',
+        width: 8,
+        queries: [rate('meshtrust_webhook_requests_total', 'result', of, '{{result}}')],
+      },
     ],
   },
   {
