@@ -143,6 +143,8 @@ const table = {
   ],
   refreshHint: ['--refresh-hint <duration>', 'spiffe_refresh_hint of the bundle', '5m'],
   mesh: ['--mesh <name>', 'the mesh that a command is about'],
+  leaf: ['--leaf <file>', 'certificate of a client (PEM or DER), with its chain after it or without'],
+  chain: ['--chain <file>', 'certificates that the client sends after its leaf (PEM or DER)'],
   state: ['--state <state>', 'only proxies that are synced, pending, stale, refused or disconnected'],
   watch: ['-w, --watch', 'go on, and print again what changes'],
   version: ['--version <version>', 'the version of the mesh to wait for; else the one that is served'],

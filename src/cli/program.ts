@@ -11,6 +11,7 @@ import type { CommandIo } from './io.ts';
 import { addProxyStatusCommand } from './proxy-status-command.ts';
 import { addServeCommand } from './serve-command.ts';
 import { addValidateCommand } from './validate-command.ts';
+import { addVerifyCommand } from './verify-command.ts';
 import { addWaitCommand } from './wait-command.ts';
 import { addWorkerCommand } from './worker-command.ts';
 import { version } from './version.ts';
@@ -41,6 +42,7 @@ export async function runProgram(io: CommandIo): Promise<number> {
   addDiffCommand(program, io, done);
   addGuardCommand(program, io, done);
   addProxyStatusCommand(program, io, done);
+  addVerifyCommand(program, io, done);
   addWaitCommand(program, io, done);
   addBootstrapCommand(program, io, done);
   addCompletionCommand(program, io, done);

@@ -69,17 +69,19 @@ export function walkExtensions(der: Uint8Array, wrapper: Element): ExtensionValu
 export function takeExtension(list: Cursor): {
   readonly element: Element;
   readonly oid: string;
+  readonly critical: boolean;
   readonly value: Element;
 } {
   const element = list.take(tag.sequence, 'an extension');
   const fields = inside(list.der, element);
   const oid = takeOid(fields, 'an extension identifier');
-  if (fields.peek() === tag.boolean && !takeBoolean(fields, 'a critical flag')) {
+  const critical = fields.peek() === tag.boolean;
+  if (critical && !takeBoolean(fields, 'a critical flag')) {
     throw new DerError('a critical flag is written as FALSE, which is the default that DER leaves out');
   }
   const value = fields.take(tag.octetString, 'the value of an extension');
   fields.done('an extension');
-  return { element, oid, value };
+  return { element, oid, critical, value };
 }
 
 function walkBasicConstraints(value: Cursor): ExtensionValues {

@@ -72,6 +72,8 @@ const samples = {
   sequence: ['7', 7],
   refreshHint: ['1h', 3_600_000],
   mesh: ['blue', 'blue'],
+  leaf: ['leaf.pem', 'leaf.pem'],
+  chain: ['chain.pem', 'chain.pem'],
   state: ['stale', 'stale'],
   watch: ['true', true],
   version: ['v1', 'v1'],

@@ -7,7 +7,7 @@ import type { CertificateSpec, Name, Signer } from './issue-certificate.ts';
 import { toPem } from './pem.ts';
 
 /** P-256 unless a test is about something else: an RSA key takes a hundred times as long to make. */
-export type KeyType = 'ec-p256' | 'ec-p384' | 'rsa-2048';
+export type KeyType = 'ec-p256' | 'ec-p384' | 'ec-p521' | 'ed25519' | 'rsa-512' | 'rsa-1024' | 'rsa-2048';
 
 export interface KeyPair {
   readonly publicKey: KeyObject;
@@ -43,6 +43,10 @@ const day = 24 * hour;
 const generators: Readonly<Record<KeyType, () => KeyPair>> = {
   'ec-p256': () => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
   'ec-p384': () => generateKeyPairSync('ec', { namedCurve: 'P-384' }),
+  'ec-p521': () => generateKeyPairSync('ec', { namedCurve: 'P-521' }),
+  ed25519: () => generateKeyPairSync('ed25519'),
+  'rsa-512': () => generateKeyPairSync('rsa', { modulusLength: 512 }),
+  'rsa-1024': () => generateKeyPairSync('rsa', { modulusLength: 1024 }),
   'rsa-2048': () => generateKeyPairSync('rsa', { modulusLength: 2048 }),
 };
 
@@ -134,8 +138,11 @@ function make(options: CertificateOptions, by: Signer | 'itself'): Certificate {
     authorityKeyId: 'key-id',
     uris: [],
     dnsNames: [],
+    otherNames: [],
     permittedUriHosts: [],
     extendedKeyUsage: [],
+    otherExtensions: [],
+    digest: 'sha256',
     ...overrides,
   };
   const issuer = by === 'itself' ? { name, serial: spec.serial, publicKey, privateKey } : by;

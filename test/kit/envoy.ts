@@ -17,6 +17,8 @@ export interface EnvoyOptions
   readonly path: string;
   /** Whether to wait until every listener serves; true unless told. */
   readonly waitUntilLive?: boolean;
+  /** Loggers that say more than warnings, as Envoy takes them: `connection:debug`. */
+  readonly componentLogLevel?: string;
 }
 
 /** A running Envoy. */
@@ -37,7 +39,7 @@ let started = 0;
  * @throws {Error} with the end of its log when it ends instead, or is not live within 20 s.
  */
 export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
-  const { path, waitUntilLive = true, ...rest } = options;
+  const { path, waitUntilLive = true, componentLogLevel, ...rest } = options;
   const secretNames = options.secretNames ?? ['system_trust_bundle'];
   const nodeId = options.nodeId ?? `${options.transport}-${++started}`;
   const dir = await makeTempDir();
@@ -61,6 +63,7 @@ export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
     '1',
     '--log-level',
     'warning',
+    ...(componentLogLevel === undefined ? [] : ['--component-log-level', componentLogLevel]),
     '--disable-hot-restart',
   ]);
   const close = async () => {

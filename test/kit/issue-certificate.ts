@@ -48,10 +48,26 @@ export interface CertificateSpec {
   readonly authorityKeyId: 'key-id' | 'issuer-and-serial' | undefined;
   readonly uris: readonly string[];
   readonly dnsNames: readonly string[];
+  /** Further alternative names, each a GeneralName as encoded. */
+  readonly otherNames: readonly Buffer[];
   /** Hosts of permitted URI subtrees (RFC 5280, 4.2.1.10: the host part of the URI). */
   readonly permittedUriHosts: readonly string[];
-  readonly extendedKeyUsage: readonly ('serverAuth' | 'clientAuth')[];
+  readonly extendedKeyUsage: readonly (keyof typeof extendedKeyUsageOids)[];
+  /** Whatever else is to stand there, after all others. */
+  readonly otherExtensions: readonly ExtensionSpec[];
+  /** What it is signed with. SHA-1 and MD5 are for tests of what is refused. */
+  readonly digest: Digest;
 }
+
+/** An extension as it is encoded. */
+export interface ExtensionSpec {
+  /** The dotted form of its identifier. */
+  readonly id: string;
+  readonly value: Buffer;
+  readonly critical?: boolean;
+}
+
+export type Digest = keyof typeof signatureOids;
 
 const attributeOids = {
   C: '2.5.4.6',
@@ -72,34 +88,50 @@ const keyUsageBits = [
   'cRLSign',
 ] as const;
 
-const extendedKeyUsageOids = { serverAuth: '1.3.6.1.5.5.7.3.1', clientAuth: '1.3.6.1.5.5.7.3.2' } as const;
+const extendedKeyUsageOids = {
+  serverAuth: '1.3.6.1.5.5.7.3.1',
+  clientAuth: '1.3.6.1.5.5.7.3.2',
+  codeSigning: '1.3.6.1.5.5.7.3.3',
+  any: '2.5.29.37.0',
+} as const;
 
-/** The DER of a certificate that says what `spec` says, signed by `issuer` with SHA-256. RFC 5280, 4.1. */
+/** Signature algorithms by digest, for each kind of key that has one to choose. */
+const signatureOids = {
+  md5: { rsa: '1.2.840.113549.1.1.4', ec: undefined },
+  sha1: { rsa: '1.2.840.113549.1.1.5', ec: '1.2.840.10045.4.1' },
+  sha256: { rsa: '1.2.840.113549.1.1.11', ec: '1.2.840.10045.4.3.2' },
+  sha512: { rsa: '1.2.840.113549.1.1.13', ec: '1.2.840.10045.4.3.4' },
+} as const;
+
+/** The DER of a certificate that says what `spec` says, signed by `issuer`. RFC 5280, 4.1. */
 export function issueCertificate(spec: CertificateSpec, issuer: Signer): Buffer {
   const extensions = spec.version === 3 ? encodeExtensions(spec, issuer) : [];
   const tbs = sequence(
     ...(spec.version === 3 ? [contextConstructed(0, integer(2n))] : []),
     integer(spec.serial),
-    signatureAlgorithm(issuer.privateKey),
+    signatureAlgorithm(issuer.privateKey, spec.digest),
     encodeName(issuer.name),
     sequence(time(spec.notBefore), time(spec.notAfter)),
     encodeName(spec.subject),
     spec.publicKey.export({ format: 'der', type: 'spki' }),
     ...(extensions.length > 0 ? [contextConstructed(3, sequence(...extensions))] : []),
   );
-  return signed(tbs, issuer.privateKey);
+  return signed(tbs, issuer.privateKey, spec.digest);
 }
 
 /** `tbs`, its algorithm and its signature: the outer SEQUENCE that certificates and CRLs share. */
-export function signed(tbs: Buffer, privateKey: KeyObject): Buffer {
-  return sequence(tbs, signatureAlgorithm(privateKey), bitString(sign('sha256', tbs, privateKey)));
+export function signed(tbs: Buffer, privateKey: KeyObject, digest: Digest = 'sha256'): Buffer {
+  const chosen = privateKey.asymmetricKeyType === 'ed25519' ? null : digest;
+  return sequence(tbs, signatureAlgorithm(privateKey, digest), bitString(sign(chosen, tbs, privateKey)));
 }
 
-/** ecdsa-with-SHA256 or sha256WithRSAEncryption, by the kind of key. */
-export function signatureAlgorithm(key: KeyObject): Buffer {
-  return key.asymmetricKeyType === 'ec'
-    ? sequence(oid('1.2.840.10045.4.3.2'))
-    : sequence(oid('1.2.840.113549.1.1.11'), nullValue());
+/** The signature algorithm of a key with a digest, which Ed25519 has built in. */
+export function signatureAlgorithm(key: KeyObject, digest: Digest = 'sha256'): Buffer {
+  const { rsa, ec } = signatureOids[digest];
+  if (key.asymmetricKeyType === 'ed25519') return sequence(oid('1.3.101.112'));
+  if (key.asymmetricKeyType !== 'ec') return sequence(oid(rsa), nullValue());
+  if (ec === undefined) throw new Error(`there is no ECDSA with ${digest}`);
+  return sequence(oid(ec));
 }
 
 /** The DER of a distinguished name. */
@@ -135,10 +167,11 @@ function encodeExtensions(spec: CertificateSpec, issuer: Signer): Buffer[] {
     const purposes = spec.extendedKeyUsage.map((purpose) => oid(extendedKeyUsageOids[purpose]));
     extensions.push(extension('2.5.29.37', sequence(...purposes)));
   }
-  if (spec.uris.length + spec.dnsNames.length > 0) {
+  if (spec.uris.length + spec.dnsNames.length + spec.otherNames.length > 0) {
     const names = [
       ...spec.uris.map((uri) => contextPrimitive(6, Buffer.from(uri, 'latin1'))),
       ...spec.dnsNames.map((dns) => contextPrimitive(2, Buffer.from(dns, 'latin1'))),
+      ...spec.otherNames,
     ];
     extensions.push(extension('2.5.29.17', sequence(...names)));
   }
@@ -148,6 +181,8 @@ function encodeExtensions(spec: CertificateSpec, issuer: Signer): Buffer[] {
     );
     extensions.push(extension('2.5.29.30', sequence(contextConstructed(0, ...subtrees)), 'critical'));
   }
+  for (const { id, value, critical = false } of spec.otherExtensions)
+    extensions.push(extension(id, value, critical ? 'critical' : undefined));
   return extensions;
 }
 

@@ -33,6 +33,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'status/core': ['findings', 'x509', ...stages],
   webhook: ['findings', 'x509', 'webhook/core', ...stages, 'net'],
   'webhook/core': ['findings', 'x509', ...stages],
+  verify: ['bundle', 'x509'],
   telemetry: [...leaves, ...stages, 'net', 'xds'],
   grpc: ['net', 'telemetry'],
   admin: [...leaves, ...stages, 'net', 'telemetry', 'xds'],
@@ -45,6 +46,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'status',
     'status/core',
     'telemetry',
+    'verify',
     'webhook',
     'webhook/core',
     'wire',
@@ -61,6 +63,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'status',
     'status/core',
     'telemetry',
+    'verify',
     'webhook',
     'webhook/core',
     'wire',
@@ -69,7 +72,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 };
 const folders = Object.keys(allowed);
 
-const pure = stages.slice(1).concat(leaves, 'wire', 'xds/core', 'status/core', 'webhook/core');
+const pure = stages.slice(1).concat(leaves, 'wire', 'xds/core', 'status/core', 'webhook/core', 'verify');
 const impure = [
   "export * as files from 'node:fs/promises';",
   "export * as sockets from 'node:net';",

@@ -1,0 +1,98 @@
+import type { Command } from 'commander';
+import { plainText } from '../telemetry/plain-text.ts';
+import type { PathStep, Verdict } from '../verify/verdict.ts';
+import { verifyLeaf } from '../verify/verify-leaf.ts';
+import { CommandError, exitCode } from './exit-code.ts';
+import { flag } from './flags.ts';
+import type { CommandIo } from './io.ts';
+import { addServingOptions } from './offline-meshes.ts';
+import type { ServingOptions } from './offline-meshes.ts';
+import { meshOfFiles, meshOfServers } from './one-mesh.ts';
+import { paint, renderTable, writeOutput } from './output.ts';
+import type { Column, OutputFormat, TableStyle } from './output.ts';
+import { readPresented } from './read-presented.ts';
+import { addServerOptions, serverAccess } from './server-options.ts';
+import type { ServerOptions } from './server-options.ts';
+import { trustedDomains } from './trusted-domains.ts';
+
+interface VerifyOptions extends ServingOptions, ServerOptions {
+  readonly leaf?: string;
+  readonly chain?: string;
+  readonly mesh?: string;
+  readonly output: OutputFormat;
+}
+
+/** `meshtrust verify`: whether proxies would let a client in, by which anchor, or why not. */
+export function addVerifyCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
+  const command = program
+    .command('verify')
+    .description('say which anchor would let a client in, or why none would, by the rules of Envoy')
+    .argument('[path...]', 'files or directories to judge by; without one, a running server is asked')
+    .addOption(flag('leaf'))
+    .addOption(flag('chain'))
+    .addOption(flag('mesh'))
+    .addOption(flag('output'));
+  addServerOptions(addServingOptions(command)).action(async (paths: string[], options: VerifyOptions) => {
+    const { leaf, chain, output, mesh = options.defaultMesh } = options;
+    if (leaf === undefined)
+      throw new CommandError(exitCode.usage, 'say whose certificate to judge: --leaf FILE');
+    const presented = await readPresented(leaf, chain);
+    const source =
+      paths.length > 0
+        ? await meshOfFiles(paths, mesh, options, io.signal)
+        : meshOfServers(await serverAccess(options), mesh, io.signal);
+    const certificates = await source.certificates();
+    const domains = trustedDomains(certificates);
+    const verdict = verifyLeaf({ ...presented, domains, now: Date.now() });
+    writeOutput(io, output, presentVerdict(mesh, certificates.version, verdict), (style) =>
+      renderVerdict(verdict, style),
+    );
+    done(verdict.kind === 'admitted' ? exitCode.ok : exitCode.negative);
+  });
+}
+
+function presentVerdict(mesh: string, version: string, verdict: Verdict): object {
+  const { path, kind, ...rest } = verdict;
+  return { mesh, version, verdict: kind, ...rest, path: path.map(presentStep) };
+}
+
+function presentStep({ notBefore, notAfter, ...step }: PathStep): object {
+  return {
+    ...step,
+    notBefore: new Date(notBefore).toISOString(),
+    notAfter: new Date(notAfter).toISOString(),
+  };
+}
+
+/** Longest line about a verdict. */
+const lineLength = 2_000;
+
+const columns: readonly Column<PathStep>[] = [
+  { title: 'ROLE', value: ({ role }) => role },
+  { title: 'FINGERPRINT', value: ({ fingerprint }) => fingerprint.slice(0, 16) },
+  { title: 'FROM', value: ({ notBefore }) => dayOf(notBefore), wide: true },
+  { title: 'UNTIL', value: ({ notAfter }) => dayOf(notAfter) },
+  { title: 'ROOTING', value: ({ rooting }) => rooting ?? '', wide: true },
+  { title: 'SUBJECT', value: ({ subject }) => subject },
+  { title: 'ISSUER', value: ({ issuer }) => issuer, wide: true },
+];
+
+function renderVerdict(verdict: Verdict, style: TableStyle): string {
+  const line = plainText(describeVerdict(verdict), lineLength);
+  const tone = verdict.kind === 'admitted' ? 'good' : 'bad';
+  const path = verdict.path.length === 0 ? '' : renderTable(columns, verdict.path, style);
+  return `${paint(line, style.colour ? tone : undefined)}\n${path}`;
+}
+
+function describeVerdict(verdict: Verdict): string {
+  switch (verdict.kind) {
+    case 'admitted':
+      return `admitted: ${verdict.spiffeId}, by an anchor of trust domain ${verdict.trustDomain}`;
+    case 'refused':
+      return `refused: ${verdict.sentence} (${verdict.code})`;
+  }
+}
+
+function dayOf(time: number): string {
+  return new Date(time).toISOString().slice(0, 10);
+}

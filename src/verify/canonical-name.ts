@@ -1,0 +1,30 @@
+import type { Name } from '../x509/walk-name.ts';
+
+/** A Name in the form by which BoringSSL compares names: a text for each of its parts. */
+export type CanonicalName = readonly string[];
+
+/**
+ * Names are compared without regard to the kinds of their strings, to ASCII letter case, to blanks around a value
+ * or to how many there are within (RFC 5280, section 7.1, as OpenSSL and BoringSSL read it).
+ */
+export function canonicalName(name: Name): CanonicalName {
+  return name.map((attributes) =>
+    JSON.stringify(attributes.map(({ type, value }) => `${type}=${canonicalText(value)}`).toSorted()),
+  );
+}
+
+export function isSameName(one: CanonicalName, other: CanonicalName): boolean {
+  return one.length === other.length && isBelow(one, other);
+}
+
+/** Whether `name` begins with all parts of `base`. */
+export function isBelow(name: CanonicalName, base: CanonicalName): boolean {
+  return base.every((part, index) => part === name[index]);
+}
+
+function canonicalText(value: string): string {
+  return value
+    .replaceAll(/[\t-\r ]+/g, ' ')
+    .replaceAll(/^ | $/g, '')
+    .replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());
+}

@@ -1,0 +1,101 @@
+import type { Rooting } from '../bundle/trust-bundle.ts';
+
+/** An anchor of a trust domain, as proxies get it. */
+export interface TrustAnchor {
+  /** SHA-256 of the certificate as it was listed, lower-case hex. */
+  readonly fingerprint: string;
+  readonly rooting: Rooting;
+  /** What proxies get: the certificate as it was listed, or its self-issued form. */
+  readonly der: Uint8Array;
+}
+
+/** What is trusted in one trust domain; the order of the anchors decides where several would do. */
+export interface TrustedDomain {
+  readonly name: string;
+  readonly anchors: readonly TrustAnchor[];
+}
+
+/** What a client shows, and whom it shows it to. */
+export interface VerifyInput {
+  /** DER of the client's own certificate. */
+  readonly leaf: Uint8Array;
+  /** DER of what it sends after that, in its order. */
+  readonly chain: readonly Uint8Array[];
+  readonly domains: readonly TrustedDomain[];
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** Why Envoy would not let a leaf in, in the order in which it looks. */
+export const refusalCodes = [
+  'unreadable',
+  'leaf-key-unusable',
+  'leaf-cannot-authenticate',
+  'leaf-is-ca',
+  'leaf-can-sign',
+  'no-spiffe-id',
+  'unknown-trust-domain',
+  'no-path',
+  'unknown-critical-extension',
+  'intermediate-not-ca',
+  'path-too-long',
+  'bad-signature',
+  'signature-unsupported',
+  'anchor-not-yet-valid',
+  'anchor-expired',
+  'intermediate-not-yet-valid',
+  'intermediate-expired',
+  'leaf-not-yet-valid',
+  'leaf-expired',
+  'name-not-permitted',
+  'name-excluded',
+  'name-unreadable',
+  'constraint-unsupported',
+] as const;
+
+export type RefusalCode = (typeof refusalCodes)[number];
+
+/** A certificate of a path: sent by the client, or listed in the trust domain. */
+export interface PathStep {
+  readonly role: 'leaf' | 'intermediate' | 'anchor';
+  readonly subject: string;
+  readonly issuer: string;
+  /** Of the certificate as it was sent or listed. */
+  readonly fingerprint: string;
+  /** Milliseconds since 1970. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+  /** Of anchors alone. */
+  readonly rooting?: Rooting;
+}
+
+/** Whether Envoy would let a leaf in. */
+export type Verdict = Admitted | Refused;
+
+export interface Admitted {
+  readonly kind: 'admitted';
+  readonly spiffeId: string;
+  readonly trustDomain: string;
+  /** Fingerprint of the anchor at which the path ends, as it was listed. */
+  readonly anchor: string;
+  /** From the leaf to the anchor. */
+  readonly path: readonly PathStep[];
+}
+
+export interface Refused {
+  readonly kind: 'refused';
+  readonly code: RefusalCode;
+  /** For people; names certificates by their subjects. */
+  readonly sentence: string;
+  /** The first URI of the leaf, where it is a SPIFFE ID. */
+  readonly spiffeId: string | undefined;
+  readonly trustDomain: string | undefined;
+  /** As far as it could be built. */
+  readonly path: readonly PathStep[];
+}
+
+/** A reason to refuse, without what is known of the leaf. */
+export interface Objection {
+  readonly code: RefusalCode;
+  readonly sentence: string;
+}
