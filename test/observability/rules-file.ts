@@ -11,6 +11,7 @@ export const rulesFile: string = fileURLToPath(
 export interface Alert {
   readonly alert: string;
   readonly expr: string;
+  readonly for?: string;
   readonly labels: { readonly severity: string };
   readonly annotations: {
     readonly summary: string;
@@ -19,15 +20,19 @@ export interface Alert {
   };
 }
 
-interface Recording {
+/** A rule that gives a name to a question. */
+export interface Recording {
   readonly record: string;
   readonly expr: string;
 }
 
 const document = load(await readFile(rulesFile, 'utf8')) as {
-  readonly groups: readonly { readonly rules: readonly (Alert | Recording)[] }[];
+  readonly groups: readonly { readonly name: string; readonly rules: readonly (Alert | Recording)[] }[];
 };
-const rules = document.groups.flatMap((group) => group.rules);
+
+export const ruleGroups: typeof document.groups = document.groups;
+
+const rules = ruleGroups.flatMap((group) => group.rules);
 
 export const alerts: readonly Alert[] = rules.flatMap((rule) => ('alert' in rule ? [rule] : []));
 
