@@ -1,111 +1,134 @@
 /**
- * What one call costs, seen by ghz, which knows the server by its reflection alone:
+ * What one call costs, made by ghz as users run it, beside go-control-plane where Go is at hand:
  *
- *     node bench/ghz.ts [--write]     --write: into bench/ghz.md
+ *     npm run bench:ghz -- [--runs 3] [--total 10000] [--write]     --write: into bench/ghz.md
  */
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-
+import { loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
 import { installGhz } from '../scripts/install-ghz.ts';
-import { startMeshtrust } from '../test/kit/meshtrust.ts';
-import type { Meshtrust } from '../test/kit/meshtrust.ts';
-import { machine, report, row } from './kit.ts';
+import { makeContent } from './fanout/content.ts';
+import { medianOf } from './fanout/measure.ts';
+import { cpuMs } from './fanout/process-cost.ts';
+import { goControlPlane, meshtrust } from './fanout/servers.ts';
+import type { Contestant } from './fanout/servers.ts';
+import { commandOf, methodOf, runGhz } from './ghz/run-ghz.ts';
+import type { GhzCall } from './ghz/run-ghz.ts';
+import { machine, row, writeReport } from './kit.ts';
 
-const run = promisify(execFile);
-const typeUrl = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret';
-const sotw = JSON.stringify({ node: { id: 'ghz' }, type_url: typeUrl, resource_names: ['ALL'] });
-const delta = JSON.stringify({ node: { id: 'ghz' }, type_url: typeUrl, resource_names_subscribe: ['ALL'] });
-const sds = 'envoy.service.secret.v3.SecretDiscoveryService';
-const ads = 'envoy.service.discovery.v3.AggregatedDiscoveryService';
+const { values: flags } = parseArgs({
+  options: {
+    runs: { type: 'string', default: '3' },
+    total: { type: 'string', default: '10000' },
+    write: { type: 'boolean', default: false },
+  },
+});
+const runs = Number(flags.runs);
+const total = Number(flags.total);
+const warmUp = 3_000;
+const concurrencies = [1, 50, 200];
+const content = makeContent(2048, 1);
 
-const calls = [
-  [`${sds}.FetchSecrets`, sotw],
-  [`${sds}.StreamSecrets`, sotw],
-  [`${sds}.DeltaSecrets`, delta],
-  [`${ads}.StreamAggregatedResources`, sotw],
-  [`${ads}.DeltaAggregatedResources`, delta],
-  ['grpc.health.v1.Health.Check', '{}'],
-] as const;
+/** The peer's cache that has the method and costs least. */
+const calls: readonly { readonly call: GhzCall; readonly cache: 'snapshot' | 'linear' }[] = [
+  { call: 'fetch-secrets', cache: 'snapshot' },
+  { call: 'delta-stream', cache: 'linear' },
+];
 
-/** The calls whose whole command is shown. */
-const shown = calls.filter(([call]) => /FetchSecrets|StreamSecrets|DeltaAggregated/.test(call));
-const load = ['-n', '20000', '-c', '50', '--connections', '10'];
-
-interface Report {
-  readonly count: number;
-  readonly rps: number;
-  /** Nanoseconds. */
-  readonly latencyDistribution: readonly { readonly percentage: number; readonly latency: number }[];
-  readonly statusCodeDistribution: Readonly<Record<string, number>>;
+interface Figures {
+  readonly perSecond: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly cpu: number;
 }
 
-async function callWith(ghz: string, address: string, call: string, data: string): Promise<Report> {
-  const args = ['--insecure', '--call', call, ...load, '-d', data, '-O', 'json', address];
-  const { stdout } = await run(ghz, args, { maxBuffer: 64 * 1024 * 1024 });
-  return JSON.parse(stdout) as Report;
-}
+const figures: readonly (readonly [keyof Figures, string, digits: number])[] = [
+  ['perSecond', 'calls a second', 0],
+  ['p50', 'median latency, ms', 2],
+  ['p99', '99th percentile, ms', 2],
+  ['cpu', 'server CPU a call, us', 0],
+];
 
-function commandOf(call: string, data: string): string {
-  return `ghz --insecure --call ${call} ${load.join(' ')} \\\n  -d '${data}' \\\n  127.0.0.1:5678`;
-}
-
-/** CPU seconds that the server has used; the counters are brought up to date by a scrape. */
-async function cpuOf(server: Meshtrust): Promise<number> {
-  return (await server.metric('process_cpu_seconds_total')).get('') ?? NaN;
-}
-
-async function measure(): Promise<readonly string[]> {
-  const ghz = await installGhz();
-  const trust = fileURLToPath(new URL('../examples/trust', import.meta.url));
-  await using server = await startMeshtrust({ dirs: [trust] });
-  const address = `127.0.0.1:${server.xdsPort}`;
-  const rows: string[] = [];
-  for (const [call, data] of calls) {
-    await run(ghz, [
-      '--insecure',
-      '--call',
-      call,
-      '-n',
-      '2000',
-      '-c',
-      '50',
-      '-d',
-      data,
-      '-O',
-      'json',
-      address,
-    ]);
-    const before = await cpuOf(server);
-    const measured = await callWith(ghz, address, call, data);
-    const cpu = ((await cpuOf(server)) - before) / measured.count;
-    const ok = measured.statusCodeDistribution['OK'] ?? 0;
-    if (ok !== measured.count) throw new Error(`${call}: ${JSON.stringify(measured.statusCodeDistribution)}`);
-    const at = (percentage: number): string => {
-      const found = measured.latencyDistribution.find((entry) => entry.percentage === percentage);
-      return ((found?.latency ?? NaN) / 1e6).toFixed(2);
-    };
-    const numbers = [measured.rps.toFixed(0), at(50), at(95), at(99), (cpu * 1e6).toFixed(0)];
-    rows.push(row(`\`${call.split('.').slice(-2).join('.')}\``, ...numbers));
+const ghz = await installGhz();
+const startedAt = performance.now();
+const load = loadavg().map((value) => value.toFixed(1));
+const lines: string[] = [];
+for (const { call, cache } of calls) {
+  const peer = await goControlPlane(cache);
+  const contestants = [meshtrust(), ...('start' in peer ? [peer] : [])];
+  const measured = await measureAll(contestants, call);
+  lines.push('', `## \`${(await methodOf(call)).split('.').slice(-2).join('.')}\``, '');
+  if ('missing' in peer) lines.push(`No peer: ${peer.missing}.`, '');
+  lines.push(
+    row('at a time', '', ...contestants.map(({ name }) => name), 'ratio'),
+    row('---:', '---', ...contestants.map(() => '---:'), '---:'),
+  );
+  for (const concurrency of concurrencies) {
+    for (const [figure, title, digits] of figures) {
+      const [ours = Number.NaN, theirs] = contestants.map(({ name }) =>
+        medianOf((measured.get(`${name} ${concurrency}`) ?? []).map((one) => one[figure])),
+      );
+      const both = theirs === undefined ? [ours] : [ours, theirs];
+      const ratio = theirs === undefined ? '' : (ours / theirs).toFixed(2);
+      lines.push(row(concurrency, title, ...both.map((value) => value.toFixed(digits)), ratio));
+    }
   }
-  return rows;
 }
+const minutes = Math.ceil((performance.now() - startedAt) / 60_000);
 
-await report([
+const report = [
   '# ghz',
   '',
-  "ghz needs no proto files: it asks the server's reflection. `node scripts/install-ghz.ts` builds it into",
-  '`.cache/bin` (with Go, from the module proxy). With the server running (`npm start`):',
+  'ghz needs no proto files: it asks the reflection of the server. `node scripts/install-ghz.ts` builds it into',
+  '`.cache/bin` (with Go, from the module proxy). With the server running (`npm start`), on a checkout:',
   '',
-  ...shown.flatMap(([call, data]) => ['```sh', commandOf(call, data), '```', '']),
-  '## What they gave',
+  '```sh',
+  ...calls.map(({ call }) => commandOf({ call, total: 20_000, concurrency: 50 })),
+  '```',
   '',
-  `${machine()}; ghz and the server share the cores.`,
-  '`examples/trust`; 20,000 calls, 50 at a time over 10 connections, after 2,000 that do not count.',
-  'A call of a streaming method is a whole stream: opened, subscribed, answered, closed. That is the',
-  'dearest way to use it, and not what proxies do, whose streams stay open.',
+  'The configurations are plain ones of ghz: what is sent can be read, and changed, there.',
   '',
-  row('method', 'calls/s', 'p50 ms', 'p95 ms', 'p99 ms', 'server CPU us/call'),
-  row('---', '---:', '---:', '---:', '---:', '---:'),
-  ...(await measure()),
-]);
+  '- `fetch-secrets.json` is one unary call: the joint secret of a mesh.',
+  '- `delta-stream.json` is a whole stream: opened, subscribed, answered, a second request such as an ACK, closed.',
+  '  That is the dearest way to use a stream, and not what proxies do, whose streams stay open; what they cost',
+  '  is in [the fan-out report](README.md).',
+  '',
+  '## How the figures below came about',
+  '',
+  `${machine()}; ghz and the server share the cores. One secret of 2 KB, the same bytes from both servers.`,
+  `${total.toLocaleString('en')} calls, spread over ${concurrencies.slice(0, -1).join(', ')} or ${String(concurrencies.at(-1))}`,
+  `at a time and at most 10 connections, after ${warmUp.toLocaleString('en')} that do not count. Medians of ${runs} runs, in which the`,
+  `servers take turns, each started anew; load average of the machine at the start: ${load.join(', ')}. CPU is that of all threads of the server, from ` /
+    proc`. All calls ended with OK.`,
+  '',
+  'The peer is the stock server of go-control-plane v0.14 (`peers/go-control-plane`). Its `LinearCache`, which streams',
+  'are measured with, answers a Fetch with "fetch is not implemented by LinearCache"; its `SnapshotCache` answers it, so',
+  'Fetch is measured with that.',
+  ...lines,
+  '',
+  `\`npm run bench:ghz -- ${process.argv.slice(2).join(' ')}\`, which took ${minutes} minutes.`,
+];
+process.stdout.write(`${report.join('\n')}\n`);
+if (flags.write) await writeReport('ghz.md', `${report.join('\n')}\n`);
+
+/** All figures by server and concurrency. */
+async function measureAll(
+  contestants: readonly Contestant[],
+  call: GhzCall,
+): Promise<ReadonlyMap<string, readonly Figures[]>> {
+  const measured = new Map<string, Figures[]>();
+  for (let run = 0; run < runs; run += 1) {
+    for (const { name, start } of contestants) {
+      await using server = await start(content);
+      const { address, pid } = server;
+      await runGhz({ ghz, address, call, total: warmUp, concurrency: 50 });
+      for (const concurrency of concurrencies) {
+        const before = cpuMs(pid);
+        const result = await runGhz({ ghz, address, call, total, concurrency });
+        const cpu = ((cpuMs(pid) - before) * 1000) / result.count;
+        const key = `${name} ${concurrency}`;
+        measured.set(key, [...(measured.get(key) ?? []), { ...result, cpu }]);
+      }
+    }
+  }
+  return measured;
+}

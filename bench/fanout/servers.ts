@@ -64,20 +64,25 @@ const run = promisify(execFile);
 const source = fileURLToPath(new URL('../peers/go-control-plane', import.meta.url));
 const binary = fileURLToPath(new URL('../../.cache/bin/go-control-plane-peer', import.meta.url));
 
-/** go-control-plane with the same secrets, byte for byte; or why it cannot be built here. */
-export async function goControlPlane(): Promise<Contestant | { readonly missing: string }> {
+/**
+ * go-control-plane with the same secrets, byte for byte; or why it cannot be built here. Its LinearCache is the
+ * cheapest for streams, and has no Fetch.
+ */
+export async function goControlPlane(
+  cache: 'linear' | 'snapshot' = 'linear',
+): Promise<Contestant | { readonly missing: string }> {
   try {
     await run('go', ['build', '-o', binary, '.'], { cwd: source, timeout: 300_000 });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     return { missing: code === 'ENOENT' ? 'there is no `go` on the PATH' : message };
   }
-  return { name: 'go-control-plane', start: startPeer };
+  return { name: 'go-control-plane', start: (content) => startPeer(content, cache) };
 }
 
-async function startPeer(content: Content): Promise<Served> {
+async function startPeer(content: Content, cache: string): Promise<Served> {
   const forms = await secretsOf(content);
-  const child = await startChild(binary, []);
+  const child = await startChild(binary, ['-cache', cache]);
   const { xds, control } = await poll('the peer to listen', () => {
     const [line] = child.stdout().split('\n', 1);
     return line === undefined || line === ''

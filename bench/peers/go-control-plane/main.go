@@ -1,5 +1,6 @@
 // A control plane as go-control-plane makes it easiest: its stock server over a LinearCache of Secrets, on an
-// address of the system's choice. Secrets are set by `PUT /<name>` with the encoded message.
+// address of the system's choice. Secrets are set by `PUT /<name>` with the encoded message. A LinearCache does
+// not implement Fetch; `-cache snapshot` serves the same secrets from a SnapshotCache, which does.
 package main
 
 import (
@@ -10,14 +11,19 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strconv"
+	"sync"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	secretservice "github.com/envoyproxy/go-control-plane/envoy/service/secret/v3"
+	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
 	"github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/server/v3"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/reflection"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -27,13 +33,16 @@ const maxSecretBytes = 16 << 20
 func main() {
 	listen := flag.String("listen", "127.0.0.1:0", "where proxies connect")
 	control := flag.String("control", "127.0.0.1:0", "where secrets are set")
+	kind := flag.String("cache", "linear", "linear or snapshot")
 	flag.Parse()
 
-	secrets := cache.NewLinearCache(resource.SecretType)
+	secrets, set := newCache(*kind)
 	xds := server.NewServer(context.Background(), secrets, nil)
 	grpcServer := grpc.NewServer()
 	discovery.RegisterAggregatedDiscoveryServiceServer(grpcServer, xds)
 	secretservice.RegisterSecretDiscoveryServiceServer(grpcServer, xds)
+	// For ghz, which asks for the messages.
+	reflection.Register(grpcServer)
 
 	http.HandleFunc("PUT /{name}", func(response http.ResponseWriter, request *http.Request) {
 		body, err := io.ReadAll(io.LimitReader(request.Body, maxSecretBytes))
@@ -47,7 +56,7 @@ func main() {
 			return
 		}
 		secret.Name = request.PathValue("name")
-		if err := secrets.UpdateResource(secret.Name, secret); err != nil {
+		if err := set(secret); err != nil {
 			http.Error(response, err.Error(), http.StatusInternalServerError)
 		}
 	})
@@ -58,6 +67,46 @@ func main() {
 	go func() { log.Fatal(http.Serve(controlListener, nil)) }()
 	log.Fatal(grpcServer.Serve(xdsListener))
 }
+
+func newCache(kind string) (cache.Cache, func(*tlsv3.Secret) error) {
+	switch kind {
+	case "linear":
+		secrets := cache.NewLinearCache(resource.SecretType)
+		return secrets, func(secret *tlsv3.Secret) error { return secrets.UpdateResource(secret.Name, secret) }
+	case "snapshot":
+		return newSnapshotCache()
+	default:
+		log.Fatalf("no such cache: %s", kind)
+		return nil, nil
+	}
+}
+
+func newSnapshotCache() (cache.Cache, func(*tlsv3.Secret) error) {
+	secrets := cache.NewSnapshotCache(true, everyNode{}, nil)
+	var lock sync.Mutex
+	all := map[string]types.Resource{}
+	version := 0
+	return secrets, func(secret *tlsv3.Secret) error {
+		lock.Lock()
+		defer lock.Unlock()
+		all[secret.Name] = secret
+		version++
+		list := make([]types.Resource, 0, len(all))
+		for _, one := range all {
+			list = append(list, one)
+		}
+		snapshot, err := cache.NewSnapshot(strconv.Itoa(version), map[resource.Type][]types.Resource{resource.SecretType: list})
+		if err != nil {
+			return err
+		}
+		return secrets.SetSnapshot(context.Background(), everyNode{}.ID(nil), snapshot)
+	}
+}
+
+// everyNode puts all nodes into one group.
+type everyNode struct{}
+
+func (everyNode) ID(*corev3.Node) string { return "all" }
 
 func mustListen(address string) net.Listener {
 	listener, err := net.Listen("tcp", address)
