@@ -1,5 +1,7 @@
 import { constants } from 'node:os';
+import { basename } from 'node:path';
 import type { ProcessChannel } from './cli/io.ts';
+import { runKubectlPlugin } from './cli/kubectl-plugin.ts';
 import { runProgram } from './cli/program.ts';
 
 // The only file that touches the process: arguments and environment in, exit code out, signals to aborts.
@@ -17,7 +19,9 @@ for (const stream of [process.stdout, process.stderr]) {
     if (error.code !== 'EPIPE') throw error;
   });
 }
-process.exitCode = await runProgram({
+// kubectl runs its plugins by their names.
+const isPlugin = basename(process.argv[1] ?? '').startsWith('kubectl-');
+process.exitCode = await (isPlugin ? runKubectlPlugin : runProgram)({
   args: process.argv.slice(2),
   env: process.env,
   stdout: process.stdout,

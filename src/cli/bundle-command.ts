@@ -43,7 +43,7 @@ export function addBundleCommand(program: Command, io: CommandIo, done: (code: n
     const source =
       paths.length > 0
         ? await meshOfFiles(paths, mesh, options, io.signal)
-        : meshOfServers(await serverAccess(options), mesh, io.signal);
+        : meshOfServers(await serverAccess(options, io), mesh, io.signal);
     if (options.format === undefined) {
       const detail = only(await source.detail(), options.trustDomain);
       writeOutput(io, options.output, detail, () => {

@@ -30,7 +30,7 @@ export function addCheckCommand(program: Command, io: CommandIo, done: (code: nu
     .addOption(flag('strict'))
     .addOption(flag('output'));
   addServerOptions(command).action(async (options: CheckOptions) => {
-    const servers = await serverAccess(options);
+    const servers = await serverAccess(options, io);
     const facts = await Promise.all(servers.map((server) => factsOf(server, io.signal)));
     const judge = { version, now: Date.now() };
     const results = [...facts.flatMap((one) => judgeServer(one, judge)), ...judgeReplicas(facts)];

@@ -67,7 +67,7 @@ async function againstFiles(
 
 /** Replicas serve the same, or the command does not know what to compare with. */
 async function againstServers(path: string, options: DiffOptions, io: CommandIo): Promise<DiffReport> {
-  const servers = await serverAccess(options);
+  const servers = await serverAccess(options, io);
   const [after, ...served] = await Promise.all([
     filesAt(path, options, io.signal),
     ...servers.map(async (server) => only(await servedMeshes(server, io.signal), options.mesh)),

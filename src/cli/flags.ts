@@ -223,6 +223,11 @@ function defaultOf(name: FlagName, fallback: string): unknown {
 
 const defaultServers: readonly string[] = [table.server[2]];
 
+/** Whether servers are those of the default, since neither the command line nor the environment names any. */
+export function namesNoServer(servers: readonly string[]): boolean {
+  return servers === defaultServers;
+}
+
 /** The first that is given takes the place of the default. The variable has several with spaces between them. */
 function appendServers(text: string, before: readonly string[] | undefined): readonly string[] {
   const given = before === undefined || before === defaultServers ? [] : before;

@@ -23,7 +23,7 @@ export function addGuardCommand(program: Command, io: CommandIo, done: (code: nu
     .addOption(flag('output'));
   addServerOptions(command).action(async (options: GuardOptions) => {
     const released: GuardRelease['released'][number][] = [];
-    for (const server of await serverAccess(options)) {
+    for (const server of await serverAccess(options, io)) {
       const answer = await askServer(server, 'POST', '/api/v1/guard/release', io.signal);
       released.push(...(answer as GuardRelease).released);
     }

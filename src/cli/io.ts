@@ -10,6 +10,20 @@ export interface CommandIo {
   readonly signal: AbortSignal;
   /** The connection to the process that started this one, where there is one. */
   readonly channel?: ProcessChannel | undefined;
+  /** Finds the servers that a command asks where it is told none; else they are those of the default. */
+  readonly servers?: ServerFinder | undefined;
+}
+
+export interface ServerFinder {
+  /** @throws {CommandError} (unreachable) where there are none. */
+  readonly find: (signal: AbortSignal) => Promise<readonly FoundServer[]>;
+}
+
+export interface FoundServer {
+  /** For people. */
+  readonly name: string;
+  /** As `--server` takes it. */
+  readonly url: string;
 }
 
 /** Messages between a process and its parent. */

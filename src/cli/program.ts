@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help } from 'commander';
 import { addBootstrapCommand } from './bootstrap-command.ts';
 import { addBundleCommand } from './bundle-command.ts';
 import { addCheckCommand } from './check-command.ts';
@@ -16,8 +16,16 @@ import { addWaitCommand } from './wait-command.ts';
 import { addWorkerCommand } from './worker-command.ts';
 import { version } from './version.ts';
 
+/** What a program that runs this one says of itself. */
+export interface Host {
+  /** Stands before the name. */
+  readonly prefix: string;
+  /** Comes after the list of commands. */
+  readonly help: string;
+}
+
 /** Runs one command line to its end and returns the exit code of the process. */
-export async function runProgram(io: CommandIo): Promise<number> {
+export async function runProgram(io: CommandIo, host?: Host): Promise<number> {
   let code: number = exitCode.ok;
   const program = new Command('meshtrust')
     .description(
@@ -32,6 +40,10 @@ export async function runProgram(io: CommandIo): Promise<number> {
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void io.stderr.write(text),
     });
+  if (host !== undefined) {
+    const usage = (command: Command): string => `${host.prefix} ${new Help().commandUsage(command)}`;
+    program.configureHelp({ commandUsage: usage }).addHelpText('after', host.help);
+  }
   const done = (result: number): void => {
     code = result;
   };

@@ -35,7 +35,7 @@ export function addProxyStatusCommand(program: Command, io: CommandIo, done: (co
     .addOption(flag('watch'))
     .addOption(flag('output'));
   addServerOptions(command).action(async (node: string | undefined, options: ProxyStatusOptions) => {
-    const servers = await serverAccess(options);
+    const servers = await serverAccess(options, io);
     const show = node === undefined ? showAll : showOne(node);
     await (options.watch === true ? watch : once)(io, () => show(io, servers, options));
     done(exitCode.ok);

@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { isLoopbackHost } from '../net/listen-address.ts';
 import { CommandError, exitCode } from './exit-code.ts';
-import { flag } from './flags.ts';
+import { flag, namesNoServer } from './flags.ts';
+import type { CommandIo, FoundServer } from './io.ts';
 
 /** The options of every command that asks running servers. */
 export interface ServerOptions {
@@ -35,11 +36,14 @@ export function addServerOptions(command: Command): Command {
 }
 
 /**
- * Reads what the options name.
+ * Reads what the options name, and finds servers where they name none.
  * @throws {CommandError} (usage) for what is no URL, a file that cannot be read, or a token that would cross a
- * network in the clear.
+ * network in the clear; (unreachable) where servers are to be found and there are none.
  */
-export async function serverAccess(options: ServerOptions): Promise<readonly ServerAccess[]> {
+export async function serverAccess(
+  options: ServerOptions,
+  { servers, signal }: Pick<CommandIo, 'servers' | 'signal'>,
+): Promise<readonly ServerAccess[]> {
   const { tokenFile, ca, clientCert, clientKey } = options;
   if ((clientCert === undefined) !== (clientKey === undefined)) {
     throw new CommandError(exitCode.usage, 'a client certificate needs both --client-cert and --client-key');
@@ -53,8 +57,12 @@ export async function serverAccess(options: ServerOptions): Promise<readonly Ser
     cert: await readOptional(clientCert),
     key: await readOptional(clientKey),
   };
-  return options.server.map((name) => {
-    const target = targetOf(name);
+  const found: readonly FoundServer[] =
+    servers !== undefined && namesNoServer(options.server)
+      ? await servers.find(signal)
+      : options.server.map((url) => ({ name: url, url }));
+  return found.map(({ name, url }) => {
+    const target = targetOf(url);
     if (token !== undefined && target.kind === 'url' && isInTheClear(target.url)) {
       throw new CommandError(exitCode.usage, `the token is not sent to ${name} in the clear; use https://`);
     }

@@ -40,7 +40,7 @@ export function addVerifyCommand(program: Command, io: CommandIo, done: (code: n
     const source =
       paths.length > 0
         ? await meshOfFiles(paths, mesh, options, io.signal)
-        : meshOfServers(await serverAccess(options), mesh, io.signal);
+        : meshOfServers(await serverAccess(options, io), mesh, io.signal);
     const certificates = await source.certificates();
     const domains = trustedDomains(certificates);
     const verdict = verifyLeaf({ ...presented, domains, now: Date.now() });

@@ -38,7 +38,7 @@ export function addWaitCommand(program: Command, io: CommandIo, done: (code: num
   addServerOptions(command).action(async (options: WaitOptions) => {
     const { mesh, output, timeout } = options;
     if (mesh === undefined) throw new CommandError(exitCode.usage, 'say which mesh to wait for: --mesh NAME');
-    const { state, answers } = await waitFor(io, await serverAccess(options), { ...options, mesh });
+    const { state, answers } = await waitFor(io, await serverAccess(options, io), { ...options, mesh });
     writeOutput(io, output, state, (style) =>
       state.done
         ? renderTable(serverColumns, state.servers, style)

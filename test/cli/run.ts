@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream';
+import type { CommandIo } from '../../src/cli/io.ts';
 import { runProgram } from '../../src/cli/program.ts';
 
 /** What a command line came to. */
@@ -13,9 +14,10 @@ export async function run(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
   signal: AbortSignal = new AbortController().signal,
+  program: (io: CommandIo) => Promise<number> = runProgram,
 ): Promise<Outcome> {
   const [stdout, stderr] = [collect(), collect()];
-  const code = await runProgram({ args, env, stdout, stderr, signal });
+  const code = await program({ args, env, stdout, stderr, signal });
   return { code, stdout: stdout.text(), stderr: stderr.text() };
 }
 

@@ -1,0 +1,14 @@
+import { createPodFinder } from './find-pods.ts';
+import type { CommandIo } from './io.ts';
+import { kubectlHelp, splitKubectlArguments } from './kubectl-arguments.ts';
+import { runProgram } from './program.ts';
+
+/**
+ * Runs a command line of `kubectl meshtrust`: the same commands, which find the servers of the cluster where
+ * `--server` (or its variable) names none.
+ */
+export async function runKubectlPlugin(io: CommandIo): Promise<number> {
+  const { rest, ...cluster } = splitKubectlArguments(io.args);
+  await using servers = createPodFinder(cluster, io.env, (line) => void io.stderr.write(`${line}\n`));
+  return await runProgram({ ...io, args: rest, servers }, { prefix: 'kubectl', help: kubectlHelp });
+}

@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { PassThrough, Writable } from 'node:stream';
+import { describe, it } from 'node:test';
+import { splitKubectlArguments } from '../../src/cli/kubectl-arguments.ts';
+import { runKubectlPlugin } from '../../src/cli/kubectl-plugin.ts';
+import { version } from '../../src/cli/version.ts';
+import { makeCa } from '../kit/certificates.ts';
+import { meshTrustYaml } from '../kit/mesh-trust-text.ts';
+import { makeTempDir } from '../kit/temp-dir.ts';
+import { streamOf } from '../telemetry/fleet/scene.ts';
+import { fakeKubectl } from './fake-kubectl.ts';
+import { run } from './run.ts';
+import { wholeServer } from './whole-server.ts';
+
+const resource = { name: 'a', trustDomain: 'a.test', pems: [makeCa({ commonName: 'A' }).certPem] };
+const never = new AbortController().signal;
+const portOf = (url: string): number => Number(new URL(url).port);
+
+function plugin(args: readonly string[], env: Readonly<Record<string, string>>, signal: AbortSignal = never) {
+  return run(args, env, signal, runKubectlPlugin);
+}
+
+describe('kubectl meshtrust', () => {
+  it('asks every pod by a port that kubectl forwards, and ends that with the command', async () => {
+    await using one = await wholeServer([resource], version);
+    await using two = await wholeServer([resource], version);
+    one.proxies.asks(streamOf(1, 'proxy-of-one'));
+    two.proxies.asks(streamOf(2, 'proxy-of-two'));
+    await using kubectl = await fakeKubectl([
+      { name: 'meshtrust-1', port: portOf(one.url) },
+      { name: 'meshtrust-2', port: portOf(two.url) },
+      { name: 'meshtrust-gone', deletionTimestamp: '2026-01-01T00:00:00Z' },
+    ]);
+    const args = ['ps', '-n', 'mesh', '--context=blue', '--kubeconfig', '/k'];
+    const { code, stdout, stderr } = await plugin(args, kubectl.env);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^proxy-of-one .* pod\/meshtrust-1 /m);
+    assert.match(stdout, /^proxy-of-two .* pod\/meshtrust-2 /m);
+    assert.match(stderr, /^pod\/meshtrust-1 of namespace mesh, by http:\/\/127\.0\.0\.1:\d+$/m);
+    assert.match(stderr, /^2 proxies: 2 pending$/m);
+    const [list, ...others] = await kubectl.calls();
+    const cluster = '--context=blue --kubeconfig=/k';
+    assert.equal(
+      list,
+      `--namespace=mesh ${cluster} get pods --selector=app.kubernetes.io/name=meshtrust --field-selector=status.phase=Running --output=json`,
+    );
+    assert.deepEqual(others.toSorted(), [
+      `${cluster} port-forward --namespace=mesh --address=127.0.0.1 pod/meshtrust-1 :5680`,
+      `${cluster} port-forward --namespace=mesh --address=127.0.0.1 pod/meshtrust-2 :5680`,
+      'ended meshtrust-1',
+      'ended meshtrust-2',
+    ]);
+  });
+
+  it('prints data as the program does, with nothing else on stdout', async () => {
+    await using server = await wholeServer([resource], version);
+    await using kubectl = await fakeKubectl([{ name: 'm', port: portOf(server.url) }]);
+    const [there, here] = [
+      await plugin(['bundle', '--format=pem'], kubectl.env),
+      await run(['bundle', '--format=pem', `--server=${server.url}`]),
+    ];
+    assert.deepEqual([there.code, there.stdout], [0, here.stdout]);
+    const check = await plugin(['check'], kubectl.env);
+    assert.equal(check.code, 0);
+    assert.match(check.stdout, /^pod\/m\n-{5}\n/);
+  });
+
+  it('ends the forwarding after a failure, and when it is interrupted', async () => {
+    await using server = await wholeServer([resource], version);
+    await using kubectl = await fakeKubectl([{ name: 'm', port: portOf(server.url) }]);
+    const unknown = await plugin(['ps', 'nobody'], kubectl.env);
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.stderr, /no proxy nobody is connected to pod\/m/);
+    assert.equal((await kubectl.calls()).at(-1), 'ended m');
+    server.proxies.asks(streamOf(1, 'slow'));
+    const stop = new AbortController();
+    // It waits for a proxy when it says so.
+    const stderr = new Writable({
+      write: (chunk: Buffer, _, done) => {
+        if (chunk.toString().startsWith('mesh default: 0 of 1')) stop.abort();
+        done();
+      },
+    });
+    const args = ['wait', '--mesh=default', '--timeout=60s'];
+    const io = { args, env: kubectl.env, stdout: new PassThrough(), stderr, signal: stop.signal };
+    assert.equal(await runKubectlPlugin(io), 1);
+    assert.equal((await kubectl.calls()).filter((call) => call === 'ended m').length, 2);
+  });
+
+  it('asks no cluster where it is told a server, or needs none', async () => {
+    await using server = await wholeServer([resource], version);
+    await using kubectl = await fakeKubectl([]);
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), meshTrustYaml(resource));
+    const runs = [
+      plugin(['ps', '--server', server.url], kubectl.env),
+      plugin(['ps'], { ...kubectl.env, MESHTRUST_SERVER: server.url }),
+      plugin(['bundle', dir.path], kubectl.env),
+      plugin(['diff', dir.path, dir.path], kubectl.env),
+      plugin(['--version'], kubectl.env),
+      plugin(['completion', 'bash'], kubectl.env),
+    ];
+    for (const { code, stderr } of await Promise.all(runs)) assert.equal(code, 0, stderr);
+    assert.deepEqual(await kubectl.calls(), []);
+  });
+
+  it('is 3 where there is no such pod, no port or no kubectl, and says why', async () => {
+    await using none = await fakeKubectl([]);
+    await using broken = await fakeKubectl([{ name: 'm' }]);
+    const cases = [
+      [none.env, /no running pod has the label app=x; say where they are: --namespace/],
+      [broken.env, /kubectl: error: unable to forward port because pod is not running$/m],
+      [{ PATH: '/nowhere' }, /kubectl: spawn kubectl ENOENT/],
+    ] as const;
+    for (const [env, sentence] of cases) {
+      const { code, stdout, stderr } = await plugin(['check', '-l', 'app=x'], env);
+      assert.deepEqual([code, stdout], [3, '']);
+      assert.match(stderr, sentence);
+    }
+  });
+
+  it('says in its help what it takes, and by which name', async () => {
+    const { code, stdout } = await plugin(['--help'], {});
+    assert.equal(code, 0);
+    assert.match(stdout, /^Usage: kubectl meshtrust \[options\] \[command\]\n/);
+    assert.match(stdout, /-n, --namespace <name>/);
+    assert.match((await plugin(['check', '--help'], {})).stdout, /^Usage: kubectl meshtrust check/);
+    assert.doesNotMatch((await run(['--help'])).stdout, /kubectl|--namespace/);
+  });
+});
+
+describe('the command line of the plugin', () => {
+  const table: readonly (readonly [
+    line: string,
+    kubectl: readonly string[],
+    rest: string,
+    selector?: string,
+    port?: string,
+  ])[] = [
+    ['check -o json', [], 'check -o json'],
+    ['-n a check', ['--namespace=a'], 'check'],
+    ['check -na', ['--namespace=a'], 'check'],
+    ['check -n=a', ['--namespace=a'], 'check'],
+    ['check --namespace=a --context b', ['--namespace=a', '--context=b'], 'check'],
+    ['check --context b=c', ['--context=b=c'], 'check'],
+    ['check -n a -n b', ['--namespace=b'], 'check'],
+    ['ps node -l app=x --admin-port 1', [], 'ps node', 'app=x', '1'],
+    ['ps -- -n a', [], 'ps -- -n a'],
+    ['ps --mesh m -w', [], 'ps --mesh m -w'],
+    ['bundle --node-id -n', [], 'bundle --node-id -n'],
+    ['serve --kubeconfig k -n a', [], 'serve --kubeconfig k -n a'],
+    ['--kubeconfig k ps', ['--kubeconfig=k'], 'ps'],
+    ['--namespaces a ps', [], '--namespaces a ps'],
+  ];
+  for (const [line, kubectl, rest, selector = 'app.kubernetes.io/name=meshtrust', port = '5680'] of table) {
+    it(`is split: ${line}`, () =>
+      assert.deepEqual(splitKubectlArguments(line.split(' ')), {
+        kubectl,
+        selector,
+        port,
+        rest: rest.split(' '),
+      }));
+  }
+});
