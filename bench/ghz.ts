@@ -97,8 +97,8 @@ const report = [
   `${machine()}; ghz and the server share the cores. One secret of 2 KB, the same bytes from both servers.`,
   `${total.toLocaleString('en')} calls, spread over ${concurrencies.slice(0, -1).join(', ')} or ${String(concurrencies.at(-1))}`,
   `at a time and at most 10 connections, after ${warmUp.toLocaleString('en')} that do not count. Medians of ${runs} runs, in which the`,
-  `servers take turns, each started anew; load average of the machine at the start: ${load.join(', ')}. CPU is that of all threads of the server, from ` /
-    proc`. All calls ended with OK.`,
+  `servers take turns, each started anew; load average of the machine at the start: ${load.join(', ')}. CPU is that`,
+  'of all threads of the server, from `/proc`. All calls ended with OK.',
   '',
   'The peer is the stock server of go-control-plane v0.14 (`peers/go-control-plane`). Its `LinearCache`, which streams',
   'are measured with, answers a Fetch with "fetch is not implemented by LinearCache"; its `SnapshotCache` answers it, so',
