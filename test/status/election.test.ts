@@ -53,6 +53,25 @@ describe('what a replica asks for', () => {
     ['nobody holds it: it takes it', [[0, read(lease(''))]], 'patch', 'me'],
     ['another holds it: it waits', [[0, read(lease('other'))]], 'wait'],
     [
+      'another gave a sign between two looks: its silence may have begun at the first of them',
+      [
+        [0, read(lease('other'))],
+        [2_000, read(lease('other', 1))],
+        [15_000, read(lease('other', 1))],
+      ],
+      'patch',
+      'me',
+    ],
+    [
+      'another gave a sign after a long time without a look: it may have been just now',
+      [
+        [0, read(lease('other'))],
+        [10_000, read(lease('other', 1))],
+        [21_999, read(lease('other', 1))],
+      ],
+      'wait',
+    ],
+    [
       'another is silent for less than the lease time',
       [
         [0, read(lease('other'))],

@@ -18,6 +18,8 @@ export interface ElectionState {
   readonly identity: string;
   /** The Lease as it was seen last, and since when its holder has given no other sign. */
   readonly seen: { readonly lease: Lease; readonly since: number } | undefined;
+  /** When the Lease was read before, whatever it said; undefined: never. */
+  readonly lookedAt: number | undefined;
   /** Until when this replica may act; undefined: it does not hold the Lease. */
   readonly until: number | undefined;
   /** Whether `seen` was read in this attempt, so that what is written refers to the newest version. */
@@ -56,7 +58,7 @@ export interface Moment {
 }
 
 export function initialElection(identity: string): ElectionState {
-  return { identity, seen: undefined, until: undefined, fresh: false };
+  return { identity, seen: undefined, lookedAt: undefined, until: undefined, fresh: false };
 }
 
 /** Whether this replica may act as the leader now. */
@@ -89,12 +91,13 @@ export function stepElection(
       const { lease } = input;
       if (lease === undefined) {
         const request = { kind: 'create', spec: specOf(state, undefined, moment, times) } as const;
-        return { state: { ...state, seen: undefined, fresh: true }, request };
+        return { state: { ...state, seen: undefined, lookedAt: now, fresh: true }, request };
       }
-      const since = state.seen !== undefined && isSameSign(state.seen.lease, lease) ? state.seen.since : now;
+      const isSame = state.seen !== undefined && isSameSign(state.seen.lease, lease);
+      const since = isSame ? state.seen.since : signAt(state, now, times);
       const isOurs = lease.holder === state.identity;
       const seen = { lease, since };
-      const next = { ...state, seen, fresh: true, until: isOurs ? state.until : undefined };
+      const next = { ...state, seen, lookedAt: now, fresh: true, until: isOurs ? state.until : undefined };
       const isFree = lease.holder === '' || now - since >= times.leaseMs;
       return isOurs || isFree ? { state: next, request: take(next, lease, moment, times) } : wait(next);
     }
@@ -150,6 +153,15 @@ function specOf(
     renewTime: time,
     leaseTransitions: lease === undefined ? 0 : lease.transitions + (isRenewed ? 0 : 1),
   };
+}
+
+/**
+ * When a sign that is new was given at the earliest: after the look before. To count from there saves what lies
+ * between two looks, and is safe: a holder stops to act by its own clock `renewMs` after a sign, two looks before
+ * others may take the Lease. Where the looks lie further apart, nothing is known of the time between.
+ */
+function signAt({ lookedAt = Infinity }: ElectionState, now: number, { retryMs }: ElectionTimes): number {
+  return Math.min(now, Math.max(lookedAt, now - 1.5 * retryMs));
 }
 
 /** Until the next attempt, but no longer than until the Lease that somebody else holds lapses. */
