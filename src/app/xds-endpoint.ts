@@ -1,6 +1,7 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { addHealthService, healthServiceName } from '../grpc/health.ts';
 import { logGrpcMessages } from '../grpc/grpc-log.ts';
+import { canKeepAlive, keepAlive } from '../grpc/keep-alive.ts';
 import { listenGrpc } from '../grpc/listen.ts';
 import type { GrpcListener } from '../grpc/listen.ts';
 import { addReflection } from '../grpc/reflection.ts';
@@ -55,9 +56,10 @@ export async function startXdsEndpoint({
 }: XdsEndpointOptions): Promise<XdsEndpoint> {
   logGrpcMessages(log);
   const definition = loadPackageDefinition();
+  const ownKeepAlive = options.keepalive > 0 && canKeepAlive();
   const server = new Server(
     xdsServerOptions({
-      keepaliveMs: options.keepalive,
+      keepaliveMs: ownKeepAlive ? 0 : options.keepalive,
       keepaliveTimeoutMs: options.keepaliveTimeout,
       maxConnectionAgeMs: options.maxConnectionAge === 0 ? undefined : options.maxConnectionAge,
     }),
@@ -83,6 +85,9 @@ export async function startXdsEndpoint({
     tls?.credentials ?? ServerCredentials.createInsecure(),
   );
   watchHandshakes(server, authFailed);
+  const alive = ownKeepAlive
+    ? keepAlive(server, { intervalMs: options.keepalive, timeoutMs: options.keepaliveTimeout })
+    : undefined;
   return {
     address: listener.address,
     setServing: (serving) => {
@@ -96,6 +101,7 @@ export async function startXdsEndpoint({
       await xds.drain(graceMs);
       health.close();
       await shutDown(server, listener);
+      alive?.stop();
       tls?.close();
     },
   };

@@ -4,9 +4,9 @@ import type { ServerOptions } from '@grpc/grpc-js';
 export interface TransportOptions {
   /** Largest request. An Envoy's is 61 KB. Default: 4 MiB. */
   readonly maxRequestBytes?: number | undefined;
-  /** How often an idle connection is probed, so that a proxy that vanished is noticed. Default: 30 s. */
+  /** How often an idle connection is probed, so that a proxy that vanished is noticed; 0: never. Default: 30 s. */
   readonly keepaliveMs?: number | undefined;
-  /** How long a probe may take. Default: 10 s. */
+  /** How long a probe may take; time that the event loop was busy counts. Default: 10 s. */
   readonly keepaliveTimeoutMs?: number | undefined;
   /** Age at which a connection is asked to go, so that proxies spread over new replicas. Default: never. */
   readonly maxConnectionAgeMs?: number | undefined;

@@ -1,0 +1,79 @@
+import { Server } from '@grpc/grpc-js';
+import type { ServerHttp2Session } from 'node:http2';
+
+/** How connections are probed. Times are in ms. */
+export interface KeepAliveOptions {
+  /** How often an idle connection is asked for a sign of life. */
+  readonly intervalMs: number;
+  /** How long that may take. */
+  readonly timeoutMs: number;
+}
+
+/** A looked-over connection. */
+interface Probed {
+  /** Ticks that are left until it is asked, or given up. */
+  ticks: number;
+  asked: boolean;
+}
+
+/** The shorter of the two times is this many ticks. */
+const ticksInTime = 4;
+const shortestTickMs = 10;
+
+/** Whether `keepAlive` can do its work: connections are none of grpc-js' public interface. */
+export function canKeepAlive(): boolean {
+  return listenersOf(new Server()) !== undefined;
+}
+
+/**
+ * Lets go of the connections of a listening server whose clients answer no ping. The keepalive of grpc-js 1.14
+ * (to be off then) takes the time by a timer, and timers come before what waits in the sockets: where the loop
+ * was busy for longer than the timeout, it ends connections whose answers have long arrived. Here time is
+ * counted in ticks of the loop, between which all sockets are read, so a busy loop is nobody's silence. One
+ * timer serves all connections; they are asked at different ticks. Stop it when the server is shut down.
+ */
+export function keepAlive(server: Server, { intervalMs, timeoutMs }: KeepAliveOptions): { stop(): void } {
+  const tickMs = Math.max(shortestTickMs, Math.min(intervalMs, timeoutMs) / ticksInTime);
+  const [interval, timeout] = [Math.ceil(intervalMs / tickMs), Math.ceil(timeoutMs / tickMs)];
+  const connections = new Map<ServerHttp2Session, Probed>();
+
+  function watch(session: ServerHttp2Session): void {
+    connections.set(session, { ticks: 1 + Math.floor(Math.random() * interval), asked: false });
+    session.once('close', () => connections.delete(session));
+  }
+
+  function tick(): void {
+    for (const [session, probed] of connections) {
+      probed.ticks -= 1;
+      if (probed.ticks > 0) continue;
+      if (probed.asked || session.destroyed) session.destroy();
+      else ask(session, probed);
+    }
+  }
+
+  function ask(session: ServerHttp2Session, probed: Probed): void {
+    probed.asked = true;
+    // The first of the ticks may be due already.
+    probed.ticks = timeout + 1;
+    const sent = session.ping((error) => {
+      probed.asked = false;
+      probed.ticks = interval;
+      if (error !== null) session.destroy();
+    });
+    if (!sent) session.destroy();
+  }
+
+  for (const listener of listenersOf(server) ?? []) listener.on('session', watch);
+  const timer = setInterval(tick, tickMs);
+  timer.unref();
+  return { stop: () => clearInterval(timer) };
+}
+
+interface SessionSource {
+  on(event: 'session', listener: (session: ServerHttp2Session) => void): unknown;
+}
+
+function listenersOf(server: Server): readonly SessionSource[] | undefined {
+  const listeners: unknown = Reflect.get(server, 'http2Servers');
+  return listeners instanceof Map ? [...(listeners as Map<SessionSource, unknown>).keys()] : undefined;
+}

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { after, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { canKeepAlive, keepAlive } from '../../src/grpc/keep-alive.ts';
+import { startRelay } from '../xds/wire/relay.ts';
+import { createHealthClient, startServer } from './server.ts';
+
+const times = { intervalMs: 40, timeoutMs: 80 };
+
+describe('the keepalive of connections', () => {
+  // In a process of its own, so that it answers while this one is busy.
+  const client = fork(fileURLToPath(new URL('ping-answerer.ts', import.meta.url)));
+  after(() => client.kill());
+
+  it('knows how to find the connections of this grpc-js', () => {
+    assert.equal(canKeepAlive(), true);
+  });
+
+  it('lets nobody go for the time that the loop itself was busy', async () => {
+    using rig = await startServer({ keepaliveMs: 0 });
+    const alive = keepAlive(rig.server, times);
+    client.send(rig.address);
+    const heard: string[] = [];
+    client.on('message', (what: string) => heard.push(what));
+    // Each answers a ping that was sent before, while this thread blocks for longer than the timeout.
+    while (heard.length < 7 && !heard.includes('closed')) {
+      await once(client, 'message');
+      block(3 * times.timeoutMs);
+    }
+    alive.stop();
+    assert.deepEqual([...new Set(heard)], ['ping']);
+  });
+
+  it('lets go of a client that answers nothing, and of no other', async () => {
+    using rig = await startServer({ keepaliveMs: 0 });
+    const alive = keepAlive(rig.server, times);
+    await using relay = await startRelay(rig.address);
+    using vanishing = createHealthClient(relay.address);
+    using there = createHealthClient(rig.address);
+    using watch = there.watch();
+    assert.equal(await vanishing.check(), 'NOT_SERVING');
+    assert.equal(await watch.next(), 'NOT_SERVING');
+    relay.freeze();
+    const closed = relay.closedByServer;
+    // What the server did to the connection is read once the relay carries again.
+    const thaw = setTimeout(() => relay.thaw(), 10 * times.timeoutMs);
+    await closed;
+    clearTimeout(thaw);
+    rig.health.setServing(true);
+    assert.equal(await watch.next(), 'SERVING');
+    alive.stop();
+  });
+});
+
+function block(ms: number): void {
+  const until = performance.now() + ms;
+  while (performance.now() < until);
+}

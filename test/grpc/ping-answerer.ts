@@ -1,0 +1,10 @@
+/** Connects to the address that its parent sends, answers pings as each HTTP/2 client does, and tells of them. */
+import { connect } from 'node:http2';
+
+process.on('message', (address: string) => {
+  const session = connect(`http://${address}`);
+  session.on('ping', () => process.send?.('ping'));
+  session.on('error', () => undefined);
+  session.on('close', () => process.send?.('closed'));
+});
+process.on('disconnect', () => process.exit());
