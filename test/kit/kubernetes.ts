@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -80,6 +80,17 @@ export interface Kubernetes extends AsyncDisposable {
   readonly startServer: () => Promise<void>;
   /** Has etcd forget every version of its keys but the newest; returns the revision that is the oldest now. */
   readonly compact: () => Promise<number>;
+  /** What service accounts have asked for so far, in its order, and whether it was allowed (the audit log). */
+  readonly asked: () => Promise<readonly AskedFor[]>;
+}
+
+/** A request of a service account. */
+export interface AskedFor {
+  readonly verb: string;
+  /** With its subresource, e.g. `meshtrusts/status`. */
+  readonly resource: string;
+  readonly name: string;
+  readonly allowed: boolean;
 }
 
 export interface KubernetesOptions {
@@ -162,8 +173,37 @@ export async function startKubernetes(
     },
     startServer,
     compact: () => compactEtcd(etcdUrl),
+    asked: async () => readAuditLog(await readFile(join(dir.path, auditLog), 'utf8')),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+const auditLog = 'audit.log';
+
+/** The name and verb of requests of service accounts, and nothing of what they carry. */
+const auditPolicy = {
+  apiVersion: 'audit.k8s.io/v1',
+  kind: 'Policy',
+  omitStages: ['RequestReceived', 'ResponseStarted'],
+  rules: [{ level: 'Metadata', userGroups: ['system:serviceaccounts'] }, { level: 'None' }],
+};
+
+interface AuditEvent {
+  readonly verb: string;
+  readonly objectRef?: { readonly resource: string; readonly subresource?: string; readonly name?: string };
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** Its last line may be half written; what asks for no object (`/api`) is left out. */
+function readAuditLog(text: string): readonly AskedFor[] {
+  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
+  return lines.filter(Boolean).flatMap((line) => {
+    const { verb, objectRef, annotations } = JSON.parse(line) as AuditEvent;
+    if (objectRef === undefined) return [];
+    const { resource, subresource, name = '' } = objectRef;
+    const allowed = annotations?.['authorization.k8s.io/decision'] === 'allow';
+    return [{ verb, resource: [resource, subresource].filter(Boolean).join('/'), name, allowed }];
+  });
 }
 
 interface CredentialFiles {
@@ -173,6 +213,7 @@ interface CredentialFiles {
   readonly adminCert: string;
   readonly adminKey: string;
   readonly accountsKey: string;
+  readonly auditPolicy: string;
 }
 
 async function writeCredentials(dir: string): Promise<CredentialFiles> {
@@ -196,6 +237,7 @@ async function writeCredentials(dir: string): Promise<CredentialFiles> {
     adminCert: await write('admin.crt', admin.certPem),
     adminKey: await write('admin.key', admin.keyPem),
     accountsKey: await write('accounts.key', accounts.privateKey.export({ type: 'pkcs8', format: 'pem' })),
+    auditPolicy: await write('audit-policy.json', JSON.stringify(auditPolicy)),
   };
 }
 
@@ -274,5 +316,7 @@ function apiServerArguments(
     // A Service of its own would have it write endpoints, which it refuses to do for loopback.
     '--endpoint-reconciler-type=none',
     '--profiling=false',
+    `--audit-policy-file=${files.auditPolicy}`,
+    `--audit-log-path=${join(dir, auditLog)}`,
   ];
 }
