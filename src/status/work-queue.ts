@@ -1,10 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { createTokenBucket } from './core/token-bucket.ts';
+import { createTokenBucket } from '../rate/token-bucket.ts';
+import type { Rate } from '../rate/token-bucket.ts';
 
-export interface WorkQueueOptions<Job> {
-  readonly perSecond: number;
-  readonly burst: number;
+export interface WorkQueueOptions<Job> extends Rate {
   /** Jobs under way at once. */
   readonly parallel: number;
   /** What waits at most; what comes when that many wait is dropped. */
@@ -26,7 +25,7 @@ export interface WorkQueue<Job> {
 /** Makes a queue that runs its jobs in their order, at a bounded rate. */
 export function createWorkQueue<Job>(options: WorkQueueOptions<Job>): WorkQueue<Job> {
   const { perSecond, burst, parallel, longest, run, onDropped } = options;
-  const bucket = createTokenBucket(perSecond, burst);
+  const bucket = createTokenBucket({ perSecond, burst });
   const waiting = new Map<string, Job>();
   const underWay = new Set<string>();
   const closed = new AbortController();

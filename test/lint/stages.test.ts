@@ -17,6 +17,7 @@ const before = (stage: string): readonly string[] => stages.slice(0, stages.inde
 /** What each folder may import from, as in ARCHITECTURE.md; `xds` is the entry of the library. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   wire: [],
+  rate: [],
   net: [],
   findings: [],
   pem: ['findings'],
@@ -28,8 +29,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   secret: [...leaves, ...before('secret'), 'wire'],
   snapshot: [...leaves, ...before('snapshot'), 'wire', 'xds'],
   'xds/core': ['wire'],
-  'xds/server': ['wire', 'xds', 'xds/core'],
-  status: ['findings', 'x509', 'status/core', ...stages],
+  'xds/server': ['wire', 'rate', 'xds', 'xds/core'],
+  status: ['findings', 'x509', 'rate', 'status/core', ...stages],
   'status/core': ['findings', 'x509', ...stages],
   webhook: ['findings', 'x509', 'webhook/core', ...stages, 'net'],
   'webhook/core': ['findings', 'x509', ...stages],
@@ -72,7 +73,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 };
 const folders = Object.keys(allowed);
 
-const pure = stages.slice(1).concat(leaves, 'wire', 'xds/core', 'status/core', 'webhook/core', 'verify');
+const pure = stages
+  .slice(1)
+  .concat(leaves, 'wire', 'rate', 'xds/core', 'status/core', 'webhook/core', 'verify');
 const impure = [
   "export * as files from 'node:fs/promises';",
   "export * as sockets from 'node:net';",

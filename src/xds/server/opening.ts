@@ -1,5 +1,5 @@
-import { createTokenBucket } from '../core/token-bucket.ts';
-import type { Rate } from '../core/token-bucket.ts';
+import { createTokenBucket } from '../../rate/token-bucket.ts';
+import type { Rate } from '../../rate/token-bucket.ts';
 
 /** A stream that asks to be opened. Exactly one of the two is called, unless it leaves before. */
 export interface Opening {
@@ -45,7 +45,7 @@ export function createGate({ rate, clock, changed }: GateOptions): Gate {
   function admit(): void {
     const before = queue.size;
     for (const opening of queue) {
-      if (bucket?.take(clock()) === false) break;
+      if (bucket !== undefined && bucket.take(clock()) > 0) break;
       queue.delete(opening);
       opening.open();
     }
@@ -66,7 +66,7 @@ export function createGate({ rate, clock, changed }: GateOptions): Gate {
       return queue.size;
     },
     enter(opening) {
-      if (bucket === undefined || (queue.size === 0 && bucket.take(clock()))) return opening.open();
+      if (bucket === undefined || (queue.size === 0 && bucket.take(clock()) === 0)) return opening.open();
       queue.add(opening);
       settle(queue.size - 1);
     },

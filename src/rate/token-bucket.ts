@@ -6,8 +6,11 @@ export interface Rate {
 
 /** What may happen is taken from it. */
 export interface TokenBucket {
-  /** Whether it may happen once more now, in ms of a clock that never goes back. */
-  take(now: number): boolean;
+  /**
+   * Takes a turn now, in ms of a clock that never goes back: 0 if it was had, else how many milliseconds there are
+   * to wait until it can be.
+   */
+  take(now: number): number;
 }
 
 /** Makes a bucket, full. */
@@ -16,11 +19,11 @@ export function createTokenBucket({ perSecond, burst }: Rate): TokenBucket {
   let filledAt: number | undefined;
   return {
     take(now) {
-      tokens = Math.min(burst, tokens + ((now - (filledAt ?? now)) / 1000) * perSecond);
+      tokens = Math.min(burst, tokens + ((now - (filledAt ?? now)) * perSecond) / 1000);
       filledAt = now;
-      if (tokens < 1) return false;
+      if (tokens < 1) return Math.ceil(((1 - tokens) * 1000) / perSecond);
       tokens -= 1;
-      return true;
+      return 0;
     },
   };
 }

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import * as fc from 'fast-check';
-import { createTokenBucket } from '../../../src/xds/core/token-bucket.ts';
-import type { TokenBucket } from '../../../src/xds/core/token-bucket.ts';
+import { createTokenBucket } from '../../src/rate/token-bucket.ts';
+import type { TokenBucket } from '../../src/rate/token-bucket.ts';
 
 function takeAll(bucket: TokenBucket, now: number): number {
   let taken = 0;
-  while (bucket.take(now)) taken += 1;
+  while (bucket.take(now) === 0) taken += 1;
   return taken;
 }
 
@@ -18,6 +18,17 @@ suite('a token bucket', () => {
     assert.equal(takeAll(bucket, 1_000_100), 1);
     assert.equal(takeAll(bucket, 1_000_400), 3);
     assert.equal(takeAll(bucket, 9_000_000), 5);
+  });
+
+  test('says how long to wait, and has the turn then and not a millisecond before', () => {
+    for (const perSecond of [0.5, 3, 10, 700]) {
+      const bucket = createTokenBucket({ perSecond, burst: 1 });
+      assert.equal(bucket.take(5_000), 0);
+      const wait = bucket.take(5_000);
+      assert.equal(wait, Math.ceil(1000 / perSecond));
+      assert.ok(bucket.take(5_000 + wait - 1) > 0, `${perSecond} a second`);
+      assert.equal(bucket.take(5_000 + wait), 0, `${perSecond} a second`);
+    }
   });
 
   test('never gives more than its burst and what its rate gives in the time', () => {
