@@ -10,6 +10,7 @@ import { flag } from './flags.ts';
 import type { CommandIo } from './io.ts';
 import { judgeReplicas, judgeServer } from './judge-server.ts';
 import type { ServerFacts } from './judge-server.ts';
+import { mapFew } from './map-few.ts';
 import { writeOutput } from './output.ts';
 import type { OutputFormat } from './output.ts';
 import { meshPath, servedMeshes } from './served-meshes.ts';
@@ -50,8 +51,9 @@ async function factsOf(server: ServerAccess, signal: AbortSignal): Promise<Serve
     const detail = (await ask('/api/v1/server')) as ServerDetail;
     const meshes = await servedMeshes(server, signal);
     const findings = (await ask('/api/v1/findings')) as FindingList;
-    const rollouts = await Promise.all(
-      meshes.map(async ({ name }) => (await ask(meshPath(name, '/rollout'))) as RolloutDetail),
+    const rollouts = await mapFew(
+      meshes,
+      async ({ name }) => (await ask(meshPath(name, '/rollout'))) as RolloutDetail,
     );
     const { total } = (await ask('/api/v1/proxies?limit=1')) as ProxyList;
     return { kind: 'answered', server: server.name, detail, meshes, findings, rollouts, connected: total };

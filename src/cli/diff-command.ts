@@ -8,6 +8,7 @@ import type { ReportedDifference } from './diff-table.ts';
 import { CommandError, exitCode } from './exit-code.ts';
 import { flag } from './flags.ts';
 import type { CommandIo } from './io.ts';
+import { mapFew } from './map-few.ts';
 import { addServingOptions, buildOffline, presentOffline } from './offline-meshes.ts';
 import type { ServingOptions } from './offline-meshes.ts';
 import { writeOutput } from './output.ts';
@@ -78,14 +79,13 @@ async function againstServers(path: string, options: DiffOptions, io: CommandIo)
     const [one, other] = [servers[0]?.name, servers[odd + 1]?.name];
     throw new CommandError(exitCode.negative, `${one} and ${other} serve different things; ask one of them`);
   }
-  const meshes = await Promise.all(
-    diffMeshDetails(first, after).map(async (difference): Promise<ReportedDifference> => {
-      const counts = await Promise.all(
-        servers.map((server) => connectedTo(server, difference.mesh, io.signal)),
-      );
-      return { ...difference, proxies: counts.reduce((sum, count) => sum + count, 0) };
-    }),
-  );
+  const differences = diffMeshDetails(first, after);
+  const meshes = await mapFew(differences, async (difference): Promise<ReportedDifference> => {
+    const counts = await Promise.all(
+      servers.map((server) => connectedTo(server, difference.mesh, io.signal)),
+    );
+    return { ...difference, proxies: counts.reduce((sum, count) => sum + count, 0) };
+  });
   return { before: servers.map(({ name }) => name).join(' '), after: path, meshes };
 }
 

@@ -1,5 +1,6 @@
 import type { MeshDetail, MeshList } from '../admin/api-types.ts';
 import { AnswerError, askServer } from './ask-server.ts';
+import { mapFew } from './map-few.ts';
 import type { ServerAccess } from './server-options.ts';
 
 /**
@@ -11,8 +12,9 @@ export async function servedMeshes(
   signal: AbortSignal,
 ): Promise<readonly MeshDetail[]> {
   const { meshes } = (await askServer(server, 'GET', '/api/v1/meshes', signal)) as MeshList;
-  return Promise.all(
-    meshes.map(async ({ name }) => (await askServer(server, 'GET', meshPath(name), signal)) as MeshDetail),
+  return mapFew(
+    meshes,
+    async ({ name }) => (await askServer(server, 'GET', meshPath(name), signal)) as MeshDetail,
   );
 }
 
