@@ -47,6 +47,8 @@ export function addVerifyCommand(program: Command, io: CommandIo, done: (code: n
     writeOutput(io, output, presentVerdict(mesh, certificates.version, verdict), (style) =>
       renderVerdict(verdict, style),
     );
+    for (const subject of verdict.contested)
+      io.stderr.write(plainText(describeContest(subject), lineLength) + '\n');
     done(verdict.kind === 'admitted' ? exitCode.ok : exitCode.negative);
   });
 }
@@ -91,6 +93,10 @@ function describeVerdict(verdict: Verdict): string {
     case 'refused':
       return `refused: ${verdict.sentence} (${verdict.code})`;
   }
+}
+
+function describeContest(subject: string): string {
+  return `note: several anchors may be the issuer of ${subject}; Envoy tries one alone, and 1.36 can choose another than this`;
 }
 
 function dayOf(time: number): string {

@@ -9,6 +9,8 @@ export interface BuiltPath {
   readonly listed: readonly Link[];
   /** Whether it ends at an anchor that may have signed itself, without which Envoy trusts no path. */
   readonly complete: boolean;
+  /** Those of the path that several anchors may have signed, so that their order decided. */
+  readonly contested: readonly Link[];
 }
 
 /** BoringSSL's limit (a depth of 100), the leaf and the anchor included. */
@@ -28,7 +30,11 @@ export function buildPath(leaf: Link, sent: readonly Link[], anchors: readonly L
     listed.push(issuer);
     last = issuer;
   }
-  return { presented, listed, complete: listed.some(({ endsPath }) => endsPath) };
+  // From what was sent last on, the next one comes of the anchors.
+  const contested = [...presented.slice(-1), ...listed].filter(
+    (link) => !link.endsPath && anchors.filter((anchor) => mayHaveSigned(link, anchor)).length > 1,
+  );
+  return { presented, listed, complete: listed.some(({ endsPath }) => endsPath), contested };
 }
 
 function presentedPath(leaf: Link, sent: readonly Link[], anchors: readonly Link[]): readonly Link[] {

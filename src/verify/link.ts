@@ -1,10 +1,10 @@
 import { X509Certificate, hash } from 'node:crypto';
-import { canBeAuthority } from '../x509/authority.ts';
 import { walkCertificate } from '../x509/certificate-walk.ts';
 import type { CertificateParts } from '../x509/certificate-walk.ts';
-import { DerError, encoded, inside } from '../x509/der-reader.ts';
+import { DerError, createCursor, inside } from '../x509/der-reader.ts';
 import { takeOid, toHex } from '../x509/der-values.ts';
 import { displayName } from '../x509/display-name.ts';
+import { takeName } from '../x509/walk-name.ts';
 import { canonicalName, isSameName } from './canonical-name.ts';
 import type { CanonicalName } from './canonical-name.ts';
 import { readDetails } from './extension-details.ts';
@@ -20,7 +20,6 @@ export interface Link extends ExtensionDetails {
   /** To compare. */
   readonly subjectName: CanonicalName;
   readonly issuerName: CanonicalName;
-  readonly issuerDer: Uint8Array;
   readonly serial: string;
   /** E-mail addresses in the subject, which name constraints are about. */
   readonly subjectEmails: readonly string[];
@@ -35,7 +34,7 @@ export interface Link extends ExtensionDetails {
   readonly subjectKeyId: string | undefined;
   readonly authorityKeyId: string | undefined;
   readonly authoritySerial: string | undefined;
-  readonly authorityIssuerDer: Uint8Array | undefined;
+  readonly authorityIssuer: CanonicalName | undefined;
   readonly selfIssued: boolean;
   /** Envoy looks for no issuer of it: it is self-issued, and may have signed itself. */
   readonly endsPath: boolean;
@@ -72,7 +71,6 @@ function describe(der: Uint8Array, parts: CertificateParts, x509: X509Certificat
     issuer: displayName(issuer.name),
     subjectName,
     issuerName,
-    issuerDer: encoded(der, issuer.element),
     serial: toHex(der, serial.body, serial.end),
     subjectEmails: subject.name.flat().flatMap(({ type, value }) => (type === emailAddress ? [value] : [])),
     notBefore: parts.notBefore,
@@ -83,24 +81,34 @@ function describe(der: Uint8Array, parts: CertificateParts, x509: X509Certificat
     subjectKeyId: extensions.subjectKeyId,
     authorityKeyId: extensions.authorityKeyId?.keyId,
     authoritySerial: extensions.authorityKeyId?.serial,
-    authorityIssuerDer: extensions.authorityKeyId?.issuer,
+    authorityIssuer: nameIn(extensions.authorityKeyId?.issuer),
     selfIssued,
     x509,
   };
   return { ...link, endsPath: selfIssued && mayHaveSigned(link, link) };
 }
 
-type Child = Pick<Link, 'issuerName' | 'authorityKeyId' | 'authoritySerial' | 'authorityIssuerDer'>;
-type Issuer = Pick<Link, 'subjectName' | 'keyUsage' | 'subjectKeyId' | 'serial' | 'issuerDer'>;
+function nameIn(der: Uint8Array | undefined): CanonicalName | undefined {
+  if (der === undefined) return undefined;
+  return canonicalName(takeName(createCursor(der, 0, der.length), 'a name').name);
+}
+
+type Child = Pick<Link, 'issuerName' | 'authorityKeyId' | 'authoritySerial' | 'authorityIssuer'>;
+type Issuer = Pick<Link, 'subjectName' | 'issuerName' | 'keyUsage' | 'subjectKeyId' | 'serial'>;
 
 /**
  * Whether Envoy takes `issuer` for the issuer of `child`, before it looks at any signature, and then for good:
- * by name, authority key identifier and key usage.
+ * by name, authority key identifier and key usage. What an identifier leaves out contradicts nothing.
  */
 export function mayHaveSigned(child: Child, issuer: Issuer): boolean {
+  const { issuerName, authorityKeyId, authoritySerial, authorityIssuer } = child;
   return (
-    isSameName(child.issuerName, issuer.subjectName) &&
-    canBeAuthority(child, issuer) &&
+    isSameName(issuerName, issuer.subjectName) &&
+    (authorityKeyId === undefined ||
+      issuer.subjectKeyId === undefined ||
+      authorityKeyId === issuer.subjectKeyId) &&
+    (authoritySerial === undefined || authoritySerial === issuer.serial) &&
+    (authorityIssuer === undefined || isSameName(authorityIssuer, issuer.issuerName)) &&
     issuer.keyUsage?.keyCertSign !== false
   );
 }

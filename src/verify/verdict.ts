@@ -69,7 +69,11 @@ export interface PathStep {
   readonly rooting?: Rooting;
 }
 
-/** Whether Envoy would let a leaf in. */
+/**
+ * Whether Envoy 1.40 would let a leaf in. `contested` has the subjects of the path of which several anchors may be
+ * the issuer, by name and key identifier: Envoy takes the first of them and tries no other. Envoy 1.36 has another
+ * order, so that its decision can be another one there, and only there.
+ */
 export type Verdict = Admitted | Refused;
 
 export interface Admitted {
@@ -80,6 +84,7 @@ export interface Admitted {
   readonly anchor: string;
   /** From the leaf to the anchor. */
   readonly path: readonly PathStep[];
+  readonly contested: readonly string[];
 }
 
 export interface Refused {
@@ -92,6 +97,7 @@ export interface Refused {
   readonly trustDomain: string | undefined;
   /** As far as it could be built. */
   readonly path: readonly PathStep[];
+  readonly contested: readonly string[];
 }
 
 /** A reason to refuse, without what is known of the leaf. */

@@ -56,26 +56,30 @@ function judgePath(
   const anchors = [...listed.keys()];
   const built = buildPath(leaf, sent, anchors);
   const path = stepsOf(built, listed);
+  const contested = built.contested.map(({ subject }) => subject);
   const anchor = path.at(-1);
   if (!built.complete || anchor === undefined) {
     const elsewhere = domains
       .filter((other) => other !== domain)
       .map((other) => ({ name: other.name, anchors: [...readAnchors(other).keys()] }));
-    return refusal(explainNoPath({ built, trustDomain: domain.name, anchors, sent, elsewhere }), id, path);
+    const deadEnd = { built, trustDomain: domain.name, anchors, sent, elsewhere };
+    return refusal(explainNoPath(deadEnd), id, path, contested);
   }
   const objection = pathObjection(built, now);
-  if (objection !== undefined) return refusal(objection, id, path);
+  if (objection !== undefined) return refusal(objection, id, path, contested);
   const { id: spiffeId, trustDomain } = id;
-  return { kind: 'admitted', spiffeId, trustDomain, anchor: anchor.fingerprint, path };
+  return { kind: 'admitted', spiffeId, trustDomain, anchor: anchor.fingerprint, path, contested };
 }
 
 function refusal(
   { code, sentence }: Objection,
   id: LeafId = { kind: 'none', reason: '' },
   path: readonly PathStep[] = [],
+  contested: readonly string[] = [],
 ): Refused {
-  const known = id.kind === 'spiffe-id' ? id : undefined;
-  return { kind: 'refused', code, sentence, spiffeId: known?.id, trustDomain: known?.trustDomain, path };
+  const { id: spiffeId, trustDomain } =
+    id.kind === 'spiffe-id' ? id : { id: undefined, trustDomain: undefined };
+  return { kind: 'refused', code, sentence, spiffeId, trustDomain, path, contested };
 }
 
 function unreadable(what: string, reason: string): Objection {

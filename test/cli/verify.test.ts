@@ -99,6 +99,18 @@ describe('verify', () => {
     assert.match(stdout, /^refused: nothing is trusted in trust domain a\.test \(unknown-trust-domain\)\n/);
   });
 
+  it('notes where Envoys of another age may take another anchor', async () => {
+    await using dir = await files();
+    const plain = { commonName: 'Twin', subjectKeyId: false, authorityKeyId: undefined } as const;
+    const [one, other] = [makeCa(plain), makeCa(plain)];
+    const pems = [one.certPem, other.certPem];
+    await writeFile(dir.join('b.yaml'), meshTrustYaml({ name: 'b', trustDomain: 'b.test', pems }));
+    const client = makeLeaf(one, { ...plain, commonName: 'web', spiffeId: 'spiffe://b.test/web' });
+    await writeFile(dir.join('b.pem'), client.certPem);
+    const { stderr } = await run(['verify', '--leaf', dir.join('b.pem'), dir.join('b.yaml')]);
+    assert.match(stderr, /^note: several anchors may be the issuer of CN=web; /);
+  });
+
   it('wants a leaf that it can read, and a server that answers', async () => {
     await using dir = await files();
     const leafFile = dir.join('leaf.pem');

@@ -78,7 +78,10 @@ function namesIssuerOf(ca: Certificate, issuer: Certificate): LeafOptions {
 }
 
 /** Name constraints (RFC 5280, 4.2.1.10) of bases that are encoded already. */
-function nameConstraints(permitted: readonly Buffer[], excluded: readonly Buffer[] = []): ExtensionSpec {
+export function nameConstraints(
+  permitted: readonly Buffer[],
+  excluded: readonly Buffer[] = [],
+): ExtensionSpec {
   const lists = [permitted, excluded].flatMap((bases, index) =>
     bases.length === 0 ? [] : [contextConstructed(index, ...bases.map((base) => sequence(base)))],
   );
