@@ -65,7 +65,8 @@ export function runHelm(found: FoundHelm): Helm {
       maxBuffer: 64 * 1024 * 1024,
     });
     running.child.stdin?.end(input);
-    return running;
+    // Not before it has ended: its home would be taken away, and nobody would wait for what it says.
+    return await running;
   };
 }
 
