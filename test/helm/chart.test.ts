@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 
 import { Command } from 'commander';
+import type { Option } from 'commander';
 import { load } from 'js-yaml';
 
 import { addServeCommand } from '../../src/cli/serve-command.ts';
@@ -42,12 +43,20 @@ function podOf(objects: readonly Manifest[]): PodTemplate {
   return (only(objects, 'Deployment')['spec'] as { readonly template: PodTemplate }).template;
 }
 
-/** What the program makes of a command line. */
-async function parse(args: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
-  let taken: Readonly<Record<string, unknown>> = {};
+/** The program with `serve` alone. */
+function makeProgram(args: readonly string[]): Command {
   const program = new Command().exitOverride().configureOutput({ writeErr: () => undefined });
   const io = { args, env: {}, stdout: process.stdout, stderr: process.stderr, signal: AbortSignal.abort() };
   addServeCommand(program, io, () => undefined);
+  return program;
+}
+
+const serveOptions = (): readonly Option[] => makeProgram([]).commands[0]?.options ?? [];
+
+/** What the program makes of a command line. */
+async function parse(args: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
+  let taken: Readonly<Record<string, unknown>> = {};
+  const program = makeProgram(args);
   program.commands[0]?.exitOverride().action((options: typeof taken) => {
     taken = options;
   });
@@ -146,15 +155,49 @@ describe('the chart', { skip }, () => {
     for (const [name, value] of Object.entries(expected)) assert.deepEqual(taken[name], value, name);
   });
 
+  it('has a value for every flag', async () => {
+    // The service account tells where the API server is.
+    const needless = ['--kubeconfig'];
+    const given = new Set<string>(needless);
+    for (const values of Object.values(valueCases))
+      for (const arg of podOf(await render({ ...values, extraArgs: [] })).spec.containers[0].args)
+        given.add(arg.split('=', 1)[0] ?? '');
+    const flags = serveOptions().flatMap(({ long }) => long ?? []);
+    assert.ok(flags.length > 40);
+    assert.deepEqual(
+      flags.filter((flag) => !given.has(flag)),
+      [],
+    );
+  });
+
+  it('opens the admin API where it can be told who calls, and only then', async () => {
+    const argsOf = async (what: string): Promise<readonly string[]> =>
+      podOf(await render(valueCases[what])).spec.containers[0].args.filter((arg) =>
+        arg.startsWith('--admin'),
+      );
+    const tls = ['--admin-cert=/admin-tls/tls.crt', '--admin-key=/admin-tls/tls.key'];
+    const open = ['--admin-listen=0.0.0.0:5680', ...tls, '--admin-client-ca=/admin-tls/ca.crt'];
+    assert.deepEqual(await argsOf('the admin API for whoever has a certificate'), open);
+    assert.deepEqual(await argsOf('the admin API for whoever has a token or a certificate'), [
+      ...open,
+      '--admin-token-file=/admin-token/token',
+    ]);
+    assert.deepEqual(await argsOf('nothing of its own'), []);
+    const ports = (objects: readonly Manifest[]): string => JSON.stringify(only(objects, 'NetworkPolicy'));
+    assert.doesNotMatch(ports(await render()), /"admin"/);
+    assert.match(ports(await render(valueCases['the admin API for whoever has a certificate'])), /"admin"/);
+  });
+
   it('mounts what the command line names', async () => {
     const cases = [
       'every flag',
       'TLS that proxies show certificates for',
       'directories beside the cluster',
       'the webhook, with a CA of yours',
+      'the admin API for whoever has a token or a certificate',
     ];
     const paths =
-      /^--(?:tls-cert|tls-key|tls-client-ca|webhook-cert|webhook-key|distrust|state-dir|dir)=(\/[^/]+)/;
+      /^--(?:tls-cert|tls-key|tls-client-ca|admin-cert|admin-key|admin-client-ca|admin-token-file|webhook-cert|webhook-key|distrust|state-dir|dir)=(\/[^/]+)/;
     let named = 0;
     for (const what of cases) {
       const { containers, volumes = [] } = podOf(await render(valueCases[what])).spec;
@@ -168,7 +211,7 @@ describe('the chart', { skip }, () => {
         named += 1;
       }
     }
-    assert.equal(named, 8);
+    assert.equal(named, 12);
   });
 
   it('asks for no token where the cluster is not read', async () => {

@@ -31,6 +31,17 @@ export const valueCases: Readonly<Record<string, ChartValues>> = {
     xds: { tls: { secretName: 'meshtrust-tls', requireClientCertificate: true } },
   },
   'TLS alone': { xds: { tls: { secretName: 'meshtrust-tls' } } },
+  'the admin API for whoever has a token or a certificate': {
+    admin: {
+      enabled: true,
+      tls: { secretName: 'admin-tls', clientCertificates: true },
+      tokenSecretName: 'admin-tokens',
+    },
+    networkPolicy: { adminFrom: everybody },
+  },
+  'the admin API for whoever has a certificate': {
+    admin: { enabled: true, tls: { secretName: 'admin-tls', clientCertificates: true } },
+  },
   'the webhook, with a certificate of its own': { webhook: { enabled: true } },
   'the webhook for every namespace, with a certificate of cert-manager': {
     kubernetes: { allNamespaces: true },
@@ -149,6 +160,30 @@ export const refusedValues: Readonly<Record<string, readonly [values: ChartValue
   'client certificates without TLS': [
     { xds: { tls: { requireClientCertificate: true } } },
     /\/xds\/tls\/secretName/,
+  ],
+  'an admin API without TLS': [
+    { admin: { enabled: true, tokenSecretName: 'admin-tokens' } },
+    /\/admin\/tls\/secretName/,
+  ],
+  'an admin API for everybody': [
+    { admin: { enabled: true, tls: { secretName: 'admin-tls' } } },
+    /\/admin\/tokenSecretName/,
+  ],
+  'a CA for a certificate that replicas make': [
+    { webhook: { enabled: true, certificate: { caBundle: 'QUJD' } } },
+    /\/webhook\/certificate\/secretName/,
+  ],
+  "a label of the chart's own, on all": [
+    { commonLabels: { 'app.kubernetes.io/name': 'x' } },
+    /\/commonLabels\/app\.kubernetes\.io~1name/,
+  ],
+  'a label by which the Deployment finds its pods': [
+    { podLabels: { 'app.kubernetes.io/instance': 'x' } },
+    /\/podLabels\/app\.kubernetes\.io~1instance/,
+  ],
+  'a disruption budget of nothing': [
+    { podDisruptionBudget: { maxUnavailable: null } },
+    /\/podDisruptionBudget/,
   ],
   'a webhook without the cluster': [
     { kubernetes: { enabled: false }, directories: ['/trust'], webhook: { enabled: true } },

@@ -95,6 +95,19 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 {{- end }}
+{{- with .Values.admin }}
+{{- if .enabled }}
+- --admin-listen=0.0.0.0:5680
+- --admin-cert=/admin-tls/tls.crt
+- --admin-key=/admin-tls/tls.key
+{{- if .tls.clientCertificates }}
+- --admin-client-ca=/admin-tls/ca.crt
+{{- end }}
+{{- if .tokenSecretName }}
+- --admin-token-file=/admin-token/token
+{{- end }}
+{{- end }}
+{{- end }}
 {{- with .Values.webhook }}
 {{- if .enabled }}
 - --webhook-listen=0.0.0.0:9443
