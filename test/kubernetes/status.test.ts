@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
 import { makeCa } from '../kit/certificates.ts';
 import { eventsOf, getObject, untilSays, untilShows, untilTold } from './object-status.ts';
-import { crd, makeDomain, meshTrust, skip, startStage, untilAll } from './stage.ts';
+import { makeDomain, meshTrust, skip, startStage, untilAll } from './stage.ts';
 
 const day = 86_400_000;
 const damaged = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
@@ -149,37 +148,3 @@ test('with several workers the proxies of all of them are counted', { skip }, as
   const { message } = await untilSays(stage, 'second.test', 'Programmed', 'Programmed');
   assert.match(message, /; 4 of 4 connected proxies/);
 });
-
-test("with Kuma's CRD nothing is written, and Events tell", { skip }, async () => {
-  await using stage = await startStage();
-  await stage.kubectl('delete crd meshtrusts.kuma.io');
-  await stage.kubectl('apply -f -', await kumaCrd());
-  await stage.kubectl('wait --for=condition=Established --timeout=30s crd/meshtrusts.kuma.io');
-  const [standing, other] = [makeDomain('standing.test'), makeDomain('other.test')];
-  await stage.kubectl('apply -f -', meshTrust(standing));
-  await stage.kubectl('apply -f -', withPem(meshTrust(other), other.ca.certPem + damaged));
-  const before = await getObject(stage, 'other.test');
-  await stage.meshtrust({ args: ['--guard-hold=1s'] });
-  const told = await untilTold(stage, 'other.test', 'PartlyRefused');
-  assert.match(told.note, /block 2: MT01[34] /);
-  await stage.kubectl('apply -f -', meshTrust(makeDomain('new.test')));
-  await untilTold(stage, 'new.test', 'NoProxies');
-  assert.deepEqual(await getObject(stage, 'other.test'), before);
-  assert.equal(before.status, undefined);
-  // What stood well before the start is no news.
-  assert.deepEqual(await eventsOf(stage, 'standing.test'), []);
-});
-
-/** The CRD without what is not in Kuma's own: status subresource, conditions, columns, rules. */
-async function kumaCrd(): Promise<string> {
-  const text = await readFile(crd, 'utf8');
-  const { load } = await import('js-yaml');
-  const object = load(text) as { spec: { versions: Record<string, unknown>[] } };
-  const [version] = object.spec.versions as [
-    { schema: { openAPIV3Schema: { properties: { status: { properties: Record<string, unknown> } } } } },
-  ];
-  const { status } = version.schema.openAPIV3Schema.properties;
-  status.properties = { origin: status.properties['origin'] };
-  for (const key of ['subresources', 'additionalPrinterColumns']) delete object.spec.versions[0]![key];
-  return JSON.stringify(object);
-}
