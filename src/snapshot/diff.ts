@@ -1,3 +1,4 @@
+import type { TrustBundle } from '../bundle/trust-bundle.ts';
 import type { TrustDomain } from '../model/mesh-trust.ts';
 import type { MeshState, MeshStates } from './mesh-builder.ts';
 
@@ -39,20 +40,32 @@ export function meshVersion(state: MeshState | undefined): string {
 }
 
 function diffTrustDomains(before: MeshState | undefined, after: MeshState): readonly TrustDomainChange[] {
-  const earlier = new Map(before?.bundle.bundles.map((bundle) => [bundle.trustDomain, bundle]));
-  const later = new Map(after.bundle.bundles.map((bundle) => [bundle.trustDomain, bundle]));
+  // Unchanged bundles keep their objects, and most are unchanged.
+  const earlier = others(before?.bundle.bundles ?? [], after.bundle.bundles);
+  const later = others(after.bundle.bundles, before?.bundle.bundles ?? []);
   const names = [...new Set([...earlier.keys(), ...later.keys()])].sort();
-  return names.flatMap((trustDomain) => {
-    const [a, b] = [earlier.get(trustDomain), later.get(trustDomain)];
-    if (a === b) return [];
-    const had = new Set(a?.anchors.map(({ certificate }) => certificate.fingerprint));
-    const has = new Set(b?.anchors.map(({ certificate }) => certificate.fingerprint));
-    return [
-      {
-        trustDomain,
-        added: [...has].filter((fingerprint) => !had.has(fingerprint)),
-        removed: [...had].filter((fingerprint) => !has.has(fingerprint)),
-      },
-    ];
+  return names.map((trustDomain) => {
+    const had = fingerprintsOf(earlier.get(trustDomain));
+    const has = fingerprintsOf(later.get(trustDomain));
+    return {
+      trustDomain,
+      added: [...has].filter((fingerprint) => !had.has(fingerprint)),
+      removed: [...had].filter((fingerprint) => !has.has(fingerprint)),
+    };
   });
+}
+
+/** The bundles that are not among the known ones, by their names. */
+function others(
+  bundles: readonly TrustBundle[],
+  known: readonly TrustBundle[],
+): ReadonlyMap<TrustDomain, TrustBundle> {
+  const objects = new Set(known);
+  return new Map(
+    bundles.filter((bundle) => !objects.has(bundle)).map((bundle) => [bundle.trustDomain, bundle]),
+  );
+}
+
+function fingerprintsOf(bundle: TrustBundle | undefined): ReadonlySet<string> {
+  return new Set(bundle?.anchors.map(({ certificate }) => certificate.fingerprint));
 }

@@ -48,7 +48,8 @@ export function createServedHistory(options: SecretOptions = {}): ServedHistory 
         if (known.get(mesh)?.secrets === state.secrets) continue;
         const before = meshes.get(mesh) ?? [];
         if (before[0]?.version === version) continue;
-        const names = new Map([...secrets].map(([name, secret]) => [name, secret.version]));
+        const names = new Map<string, string>();
+        for (const [name, secret] of secrets) names.set(name, secret.version);
         meshes.set(mesh, [{ version, since, servedAt: now, names }, ...before].slice(0, kept));
       }
       known = states;

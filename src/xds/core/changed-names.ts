@@ -8,11 +8,22 @@ import type { ResourceSet } from './resource.ts';
 export function changedNames(before: ResourceSet, after: ResourceSet): ReadonlySet<string> | 'all' {
   if (before.fallback !== after.fallback) return 'all';
   const names = new Set<string>();
-  for (const name of [...before.resources.keys(), ...after.resources.keys()]) {
-    if (lookup(before, name)?.version !== lookup(after, name)?.version) names.add(name);
+  // Nearly all are the same objects; of those nothing is asked.
+  for (const [name, resource] of after.resources) {
+    if (before.resources.get(name) === resource) continue;
+    if (lookup(before, name)?.version !== resource.version) names.add(name);
   }
-  const wildcardBefore = new Set(wildcardNames(before));
-  const wildcardAfter = new Set(wildcardNames(after));
-  for (const name of wildcardBefore.symmetricDifference(wildcardAfter)) names.add(name);
+  for (const [name, { version }] of before.resources) {
+    if (!after.resources.has(name) && lookup(after, name)?.version !== version) names.add(name);
+  }
+  const [wildcardBefore, wildcardAfter] = [[...wildcardNames(before)], [...wildcardNames(after)]];
+  if (!isSame(wildcardBefore, wildcardAfter)) {
+    const difference = new Set(wildcardBefore).symmetricDifference(new Set(wildcardAfter));
+    for (const name of difference) names.add(name);
+  }
   return new Set([...names].sort());
+}
+
+function isSame(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, index) => name === b[index]);
 }
