@@ -1,17 +1,18 @@
 /**
  * What a change costs that goes out to many proxies, beside go-control-plane where Go is at hand:
  *
- *     npm run bench:fanout -- [CASE…] [--rounds 10] [--runs 3] [--burst 100] [--slow 100] [--workers 1,2]
- *       [--only NAME] [--write]
+ *     npm run bench:fanout -- [CASE…] [--all] [--rounds 10] [--runs 3] [--burst 100] [--slow 10%] [--workers 1,2]
+ *       [--only NAME] [--minutes 120] [--write]
  *
  * A case is NODE/BYTES/PROXIES[/DOMAINS[/TRANSPORT]], such as bare/2048/100,1000 (bench/fanout/cases.ts).
+ * --all: every case of the report. --minutes: after them no further case is begun; which are left out is said.
  * --write: the results go to bench/README.md, and plots of them to bench/plots.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
-import { loadavg } from 'node:os';
+import { freemem, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { bareNode, captureNode } from './fanout/capture-node.ts';
-import { parseCase, slugOf, titleOf } from './fanout/cases.ts';
+import { keyWithoutDomains, parseCase, slugOf, titleOf, wholeTable } from './fanout/cases.ts';
 import type { Case } from './fanout/cases.ts';
 import { makeContent } from './fanout/content.ts';
 import type { Content } from './fanout/content.ts';
@@ -31,6 +32,8 @@ const { values: flags, positionals } = parseArgs({
     burst: { type: 'string', default: '0' },
     slow: { type: 'string', default: '0' },
     only: { type: 'string' },
+    all: { type: 'boolean', default: false },
+    minutes: { type: 'string', default: '120' },
     workers: { type: 'string', default: '1' },
     profile: { type: 'string' },
     write: { type: 'boolean', default: false },
@@ -46,8 +49,13 @@ const profiling: Readonly<Record<string, string>> =
           : `--cpu-prof --cpu-prof-dir=${flags.profile}`,
       };
 
+/** The generator and the kernel hold several copies of what all proxies receive. */
+const memoryShare = 4;
 const standard = ['full/2048/100,1000', 'first/2048/100,1000', 'bare/2048/100,1000'];
-const cases = (positionals.length === 0 ? standard : positionals).map(parseCase);
+const chosen = [...(flags.all ? wholeTable : []), ...positionals];
+const cases = (chosen.length === 0 ? standard : chosen).map(parseCase);
+const startedAt = performance.now();
+const minutesSince = (): number => (performance.now() - startedAt) / 60_000;
 const captured = cases.some(({ node }) => node !== 'bare') ? await captureNode() : undefined;
 const peer = flags.only === 'meshtrust' ? undefined : await goControlPlane();
 const contestants: Contestant[] = [];
@@ -68,6 +76,7 @@ const figures: readonly (readonly [keyof Cost, string])[] = [
   ['burstCpu', `CPU of a burst of ${flags.burst} changes, us`],
   ['burstResponses', 'responses to that'],
   ['besideSlow', `change to the last proxy beside ${flags.slow} that do not read, ms`],
+  ['slowMemory', 'memory for each of those, KiB'],
   ['caughtUp', 'those that did not read, once they do, ms'],
   ['idle', 'idle, % of a core'],
 ];
@@ -100,6 +109,9 @@ if (captured !== undefined) {
 }
 if (peer !== undefined && 'missing' in peer) say('', `No peer: ${peer.missing}.`);
 
+/** Costs by case without its number of trust domains, and by proxies. */
+const byDomains = new Map<string, { domains: number; title: string; medians: readonly Medians[] }[]>();
+const leftOut: string[] = [];
 const plots = new URL('plots/', import.meta.url);
 for (const one of cases) {
   const content = makeContent(one.bytes, one.domains);
@@ -107,11 +119,25 @@ for (const one of cases) {
   for (const proxies of one.proxies) {
     const load = loadOf(one, proxies);
     if (load === undefined) continue;
-    say('', `## ${proxies} proxies, ${titleOf(one)}`, '');
-    costs.push([proxies, await compare(load, content)]);
+    const title = `${proxies} proxies, ${titleOf(one)}`;
+    if (minutesSince() > Number(flags.minutes) || proxies * one.bytes > freemem() / memoryShare) {
+      leftOut.push(title);
+      continue;
+    }
+    say('', `## ${title}`, '');
+    const medians = await compare(load, content);
+    costs.push([proxies, medians]);
+    const key = `${proxies}-${keyWithoutDomains(one)}`;
+    byDomains.set(key, [...(byDomains.get(key) ?? []), { domains: one.domains, title, medians }]);
   }
   if (flags.write && costs.length > 1) await plot(one, costs);
 }
+
+sayGrowth();
+if (leftOut.length > 0) {
+  say('', 'Left out, for want of time or memory:', '', ...leftOut.map((title) => `- ${title}`));
+}
+say('', `The run took ${Math.ceil(minutesSince())} minutes.`);
 
 if (flags.write) {
   lines.push('', `\`npm run bench:fanout -- ${process.argv.slice(2).join(' ')}\``);
@@ -129,8 +155,37 @@ function loadOf({ node, protocol, transport }: Case, proxies: number): Load | un
     nodeInEveryRequest: node === 'full',
     rounds: Number(flags.rounds),
     burst: Number(flags.burst),
-    slow: Number(flags.slow),
+    slow: slowAmong(proxies),
   };
+}
+
+/** `--slow` is a number of proxies, or a share of them such as `10%`. */
+function slowAmong(proxies: number): number {
+  const value = Number.parseFloat(flags.slow);
+  return flags.slow.endsWith('%') ? Math.round((value / 100) * proxies) : Math.min(value, proxies - 1);
+}
+
+/** What a change of one trust domain costs among more of them, as a multiple of that among 10. */
+function sayGrowth(): void {
+  const groups = [...byDomains.values()].filter(
+    (group) => group.length > 1 && group.some(({ domains }) => domains === 10),
+  );
+  if (groups.length === 0) return;
+  say('', '## One trust domain among many: CPU a push, as a multiple of that among 10', '');
+  say(
+    'The secret that goes out is that of the changing trust domain, of the same size among any number.',
+    '',
+  );
+  say(row('', ...contestants.map(({ name }) => name)), row('---', ...contestants.map(() => '---:')));
+  for (const group of groups) {
+    const base = group.find(({ domains }) => domains === 10)?.medians;
+    for (const { title, medians } of group) {
+      const multiples = medians.map(
+        (one, index) => (one.pushCpu ?? Number.NaN) / (base?.[index]?.pushCpu ?? 0),
+      );
+      say(row(title, ...multiples.map((value) => value.toFixed(2))));
+    }
+  }
 }
 
 /** Draws how cost and time grow with the number of proxies, beside the report. */

@@ -36,7 +36,12 @@ export function makeContent(bytes: number, domains: number): Content {
     const name = `other-${index}`;
     standing.set(
       `${name}.yaml`,
-      meshTrustYaml({ name, trustDomain: `${name}.test`, pems: [caOf(5000 + index)] }),
+      // A key of its own: what several trust domains share is a finding of each.
+      meshTrustYaml({
+        name,
+        trustDomain: `${name}.test`,
+        pems: [makeCa({ commonName: `CA ${5000 + index}` }).certPem],
+      }),
     );
   }
   const changing = (index: number): string =>

@@ -41,7 +41,7 @@ async function run(command: Command): Promise<Reply> {
     }
     case 'pause':
       paused = command.proxies;
-      for (const proxy of proxies.slice(0, paused)) proxy.pause();
+      await Promise.all(proxies.slice(0, paused).map((proxy) => proxy.pause()));
       return { kind: 'done' };
     case 'resume':
       for (const proxy of proxies.slice(0, paused)) proxy.resume();

@@ -17,7 +17,7 @@ export interface Load {
   readonly rounds: number;
   /** Changes that come one after the other without a pause; 0 for none. */
   readonly burst: number;
-  /** Proxies that do not read while the last of the rounds goes out, and read again after it. */
+  /** Proxies that do not read while some changes go out, and read again after them. */
   readonly slow: number;
 }
 
@@ -34,6 +34,8 @@ export interface Cost {
   readonly burstResponses: number;
   /** To the last of the proxies that read, beside those that do not; and of those once they do. */
   readonly besideSlow: number;
+  /** What the server holds for each that does not read. */
+  readonly slowMemory: number;
   readonly caughtUp: number;
   /** Hundredths of a core that the server uses while nothing happens. */
   readonly idle: number;
@@ -63,6 +65,8 @@ function warmUpOf({ proxies }: Load): number {
 const settleMs = 250;
 const burstSettleMs = 2_000;
 const idleMs = 2_000;
+/** Changes while some proxies do not read. */
+const slowRounds = 5;
 const receiptTimeoutMs = 60_000;
 
 /** Runs one server through connecting, pushes, idling and reconnecting. */
@@ -145,6 +149,7 @@ export async function measure(contestant: Contestant, content: Content, load: Lo
     burstCpu: burst?.cpu ?? Number.NaN,
     burstResponses: burst?.responses ?? Number.NaN,
     besideSlow: slow?.beside ?? Number.NaN,
+    slowMemory: slow?.memory ?? Number.NaN,
     caughtUp: slow?.caughtUp ?? Number.NaN,
     idle,
     resumeCpu,
@@ -167,19 +172,31 @@ export async function measure(contestant: Contestant, content: Content, load: Lo
     return { cpu, responses: responses / load.proxies };
   }
 
-  async function measureSlow(): Promise<{ readonly beside: number; readonly caughtUp: number }> {
+  async function measureSlow(): Promise<Slow> {
     await generator.tell({ kind: 'pause', proxies: load.slow });
-    await generator.tell({ kind: 'expect' });
-    const change = await server.prepareChange();
-    const start = monotonicMs();
-    await change();
-    const beside = (await generator.receipts(receiptTimeoutMs)).last - start;
+    const before = rssKib(pid);
+    const besides: number[] = [];
+    for (let round = 0; round < slowRounds; round += 1) {
+      const change = await server.prepareChange();
+      await generator.tell({ kind: 'expect' });
+      const start = monotonicMs();
+      await change();
+      besides.push((await generator.receipts(receiptTimeoutMs)).last - start);
+      await delay(settleMs);
+    }
+    const memory = (rssKib(pid) - before) / load.slow;
     const resumed = monotonicMs();
     await generator.tell({ kind: 'resume' });
     const caughtUp = (await generator.receipts(receiptTimeoutMs)).last - resumed;
     await delay(settleMs);
-    return { beside, caughtUp };
+    return { beside: medianOf(besides), memory, caughtUp };
   }
+}
+
+interface Slow {
+  readonly beside: number;
+  readonly memory: number;
+  readonly caughtUp: number;
 }
 
 /** The mean: what garbage collection costs in some rounds belongs to all of them. */

@@ -16,7 +16,9 @@ export const method: readonly string[] = [
   'CPU is that of all threads of the server, from `/proc/PID/task/*/schedstat`, from before the change until',
   '250 ms after the last proxy has received it, divided by the number of proxies; changes for some 10,000',
   'pushes (3 to 30 of them) come before the ones that count. A burst is of changes one after the other without',
-  'a pause. "Beside those that do not read" is one change while some proxies have stopped reading. Memory is resident memory with all proxies connected less that with none. "Reconnect"',
+  'a pause. "Beside those that do not read" is the median of 5 changes while some proxies have closed their windows,',
+  'so that what they do not take stays with the server; its memory is what grows by that, divided by their number.',
+  'Memory a stream is resident memory with all proxies connected less that with none. "Reconnect"',
   'is all proxies at once after all of them were cut off. Times are from the change to the receipt of the',
   'whole response; meshtrust reads and coalesces for some milliseconds before it sends.',
 ];

@@ -22,7 +22,8 @@ export interface ProxyOptions {
 export interface Proxy {
   /** The version that it acknowledged last. */
   readonly version: () => string;
-  pause(): void;
+  /** Takes nothing any more: whatever the server has for it stays there. Resolves when the server knows. */
+  pause(): Promise<void>;
   resume(): void;
   close(): void;
 }
@@ -81,8 +82,15 @@ export function createProxy(options: ProxyOptions): Proxy {
   send('', node);
   return {
     version: () => version,
-    pause: () => void stream.pause(),
-    resume: () => void stream.resume(),
+    pause() {
+      // Pausing the stream alone would leave the window open, and the bytes would wait here.
+      stream.pause();
+      return new Promise((resolve) => session.settings({ initialWindowSize: 0 }, () => resolve()));
+    },
+    resume() {
+      session.settings({ initialWindowSize: windowBytes });
+      stream.resume();
+    },
     close: () => session.destroy(),
   };
 }
