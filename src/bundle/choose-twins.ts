@@ -36,14 +36,17 @@ export function chooseTwins<T extends { readonly certificate: Certificate }>(
   return { chosen, left, nextChange };
 }
 
-/** Whether a certificate's dates cover a time (epoch milliseconds). RFC 5280, 4.1.2.5: both ends inclusive. */
+/** Whether Envoy takes a certificate as valid at a time (epoch milliseconds). */
 export function isValidAt(certificate: Certificate, now: number): boolean {
   return certificate.notBefore <= now && now < expiresAt(certificate);
 }
 
-/** The first millisecond at which a certificate is expired: notAfter names a whole second. */
+/**
+ * The first millisecond at which a certificate is expired. By RFC 5280 (4.1.2.5) the second that notAfter names is
+ * the last that is valid; to BoringSSL, and so to Envoy, it is the first that is not (tried with 1.36 and 1.40).
+ */
 export function expiresAt(certificate: Certificate): number {
-  return certificate.notAfter + 1000;
+  return certificate.notAfter;
 }
 
 function compareTwins(a: Certificate, b: Certificate, now: number): number {

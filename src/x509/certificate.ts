@@ -20,7 +20,7 @@ export interface Certificate {
   readonly serial: string;
   /** First moment of validity, milliseconds since 1970. */
   readonly notBefore: number;
-  /** Last second of validity, which counts as a whole; milliseconds since 1970. */
+  /** The end of validity as it is written: Envoy refuses it from this moment on; milliseconds since 1970. */
   readonly notAfter: number;
   /** The kind of key for people: `RSA 2048`, `ECDSA P-256`, `Ed25519`. */
   readonly keyAlgorithm: string;

@@ -18,8 +18,8 @@ const table: Readonly<Record<string, readonly [at: number, found: readonly strin
   'a note 90 days before the end': [notAfter - 90 * day + 2000, ['MT023 info']],
   'a warning 30 days before the end': [notAfter - 30 * day + 2000, ['MT023 warning']],
   'an error 7 days before the end': [notAfter - 7 * day + 2000, ['MT023 error']],
-  'still valid in its last second': [notAfter + 999, ['MT023 error']],
-  'expired after it': [notAfter + 1000, ['MT022 warning']],
+  'still valid in the second before its notAfter': [notAfter - 1, ['MT023 error']],
+  'expired with that, as Envoy has it': [notAfter, ['MT022 warning']],
 };
 
 describe('the expiry of an anchor', () => {
