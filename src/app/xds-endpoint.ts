@@ -1,6 +1,7 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { addHealthService, healthServiceName } from '../grpc/health.ts';
 import { logGrpcMessages } from '../grpc/grpc-log.ts';
+import { endHalfClosed } from '../grpc/half-closed.ts';
 import { canKeepAlive, keepAlive } from '../grpc/keep-alive.ts';
 import { listenGrpc } from '../grpc/listen.ts';
 import type { GrpcListener } from '../grpc/listen.ts';
@@ -85,6 +86,7 @@ export async function startXdsEndpoint({
     tls?.credentials ?? ServerCredentials.createInsecure(),
   );
   watchHandshakes(server, authFailed);
+  endHalfClosed(server);
   const alive = ownKeepAlive
     ? keepAlive(server, { intervalMs: options.keepalive, timeoutMs: options.keepaliveTimeout })
     : undefined;

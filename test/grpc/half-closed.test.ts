@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { describe, it } from 'node:test';
+import { connect as connectTls } from 'node:tls';
+import { ServerCredentials } from '@grpc/grpc-js';
+import { endHalfClosed } from '../../src/grpc/half-closed.ts';
+import { makeCa, makeLeaf } from '../kit/certificates.ts';
+import { startServer } from './server.ts';
+
+/** What an HTTP/2 client begins with: its preface, and settings without any. RFC 9113, 3.4. */
+const hello = Buffer.concat([
+  Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+  Buffer.from('000000040000000000', 'hex'),
+]);
+
+const leaf = makeLeaf(makeCa(), { commonName: 'server', dnsNames: ['localhost'] });
+const cases = [
+  {
+    what: 'plain',
+    event: 'connection',
+    credentials: ServerCredentials.createInsecure(),
+    dial: (host: string, port: number): Socket => connect({ host, port, allowHalfOpen: true }),
+  },
+  {
+    what: 'TLS',
+    event: 'secureConnection',
+    credentials: ServerCredentials.createSsl(null, [
+      { private_key: Buffer.from(leaf.keyPem), cert_chain: Buffer.from(leaf.certPem) },
+    ]),
+    dial: (host: string, port: number): Socket =>
+      connectTls({
+        socket: connect({ host, port, allowHalfOpen: true }),
+        ALPNProtocols: ['h2'],
+        rejectUnauthorized: false,
+      }),
+  },
+] as const;
+
+describe('a connection that the server has ended', () => {
+  for (const { what, event, credentials, dial } of cases) {
+    it(`is let go of although the other end keeps its side open: ${what}`, { timeout: 10_000 }, async () => {
+      using rig = await startServer({ credentials, maxConnectionAgeMs: 100 });
+      endHalfClosed(rig.server, 50);
+      const [listener] = Reflect.get(rig.server, 'http2Servers') as Map<EventEmitter, unknown>;
+      assert.ok(listener !== undefined);
+      const accepted = once(listener[0], event);
+      const [host = '', port = ''] = rig.address.split(':');
+      const client = dial(host, Number(port));
+      client.on('error', () => undefined);
+      client.write(hello);
+      client.resume();
+      const [socket] = (await accepted) as [Socket];
+      // Half open: the client never ends.
+      await once(socket, 'close');
+      assert.equal(socket.destroyed, true);
+      client.destroy();
+    });
+  }
+});
