@@ -229,6 +229,28 @@ describe('the chart', { skip }, () => {
     assert.deepEqual(rulesOf(rendered), rulesOf(manifests));
   });
 
+  it('has the same webhook, with the same rights, as the manifests of kustomize', async () => {
+    const own = await render({ fullnameOverride: 'meshtrust', webhook: { enabled: true } });
+    const other = await Promise.all(
+      ['rbac.yaml', 'webhook/rbac.yaml', 'webhook/validating-webhook.yaml'].map(async (path) =>
+        readManifests(await fileOf(`deploy/kustomize/${path}`)),
+      ),
+    );
+    const said = (objects: readonly Manifest[]): string =>
+      JSON.stringify(
+        objects
+          .filter(({ kind }) => /^(?:Cluster)?Role$|^ValidatingWebhookConfiguration$/.test(kind))
+          .map(({ kind, rules, webhooks }) => ({ kind, rules, webhooks }))
+          .sort((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b))),
+      );
+    // The configuration lies in no namespace, so that of a release has the namespace in its name.
+    const named = said(own)
+      .replaceAll('"meshtrust.meshtrust-system"', '"meshtrust"')
+      .replaceAll('"namespace":"meshtrust-system"', '"namespace":"kuma-system"');
+    assert.match(named, /"ClusterRole".*"ValidatingWebhookConfiguration"/);
+    assert.deepEqual(JSON.parse(named), JSON.parse(said(other.flat())));
+  });
+
   it('has the alerts that are used without it, and those of its users', async () => {
     const rule = only(await render(valueCases['monitoring']), 'PrometheusRule');
     const { groups } = rule['spec'] as { groups: readonly { name: string; rules: readonly object[] }[] };
