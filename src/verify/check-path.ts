@@ -11,7 +11,9 @@ const verifiable = new Set([
   '2a864886f70d01010b', // sha256WithRSAEncryption
   '2a864886f70d01010c', // sha384WithRSAEncryption
   '2a864886f70d01010d', // sha512WithRSAEncryption
+  '2a864886f70d01010e', // sha224WithRSAEncryption
   '2a8648ce3d0401', // ecdsa-with-SHA1
+  '2a8648ce3d040301', // ecdsa-with-SHA224
   '2a8648ce3d040302', // ecdsa-with-SHA256
   '2a8648ce3d040303', // ecdsa-with-SHA384
   '2a8648ce3d040304', // ecdsa-with-SHA512

@@ -260,7 +260,10 @@ add(
   'signature-unsupported',
   below({ keyType: 'rsa-2048' }, { digest: 'md5' }),
 );
-add('a leaf that was signed with SHA-512', 'admitted', below({}, { digest: 'sha512' }));
+for (const digest of ['sha224', 'sha384', 'sha512'] as const) {
+  add(`a leaf that an RSA key signed with ${digest}`, 'admitted', below({ keyType: 'rsa-2048' }, { digest }));
+  add(`a leaf that an ECDSA key signed with ${digest}`, 'admitted', below({}, { digest }));
+}
 add('a leaf with a broken signature', 'bad-signature', (id) => {
   const ca = makeCa();
   return { anchors: [ca], leaf: makeLeaf({ ...ca, privateKey: makeKey().privateKey }, { spiffeId: id }) };
