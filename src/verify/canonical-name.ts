@@ -13,6 +13,7 @@ export function canonicalName(name: Name): CanonicalName {
   );
 }
 
+/** Whether two names are one to BoringSSL. */
 export function isSameName(one: CanonicalName, other: CanonicalName): boolean {
   return one.length === other.length && isBelow(one, other);
 }

@@ -48,6 +48,7 @@ export type LinkReading =
 /** `emailAddress`, as hex of the identifier. */
 const emailAddress = '2a864886f70d010901';
 
+/** Reads a certificate as strictly as anchors are read; never throws. */
 export function readLink(der: Uint8Array): LinkReading {
   try {
     const parts = walkCertificate(der);
