@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { status } from '@grpc/grpc-js';
+import type { ProxyList } from '../../src/admin/fleet-api-types.ts';
 import { secretTypeUrl } from '../../src/snapshot/publisher.ts';
 import { makeCa } from '../kit/certificates.ts';
 import { meshTrustYaml } from '../kit/mesh-trust-text.ts';
@@ -10,6 +11,7 @@ import type { Meshtrust } from '../kit/meshtrust.ts';
 import { poll } from '../kit/poll.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
 import { watchedDir } from '../kit/watched-dir.ts';
+import { run } from '../cli/run.ts';
 import { createClient } from '../xds/client.ts';
 import type { ClientStream, XdsClient } from '../xds/client.ts';
 import type { DeltaResponse } from '../xds/codec.ts';
@@ -139,6 +141,46 @@ describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }
     }
     await files.put('c.yaml', fileOf('c.test'));
     for (const other of again) assert.equal((await other.next()).name, 'ALL', 'the next change is for it');
+  });
+
+  it('proxy-status and wait know the proxies of all of them', async () => {
+    await using dir = await makeTempDir();
+    const files = watchedDir(dir.path);
+    await files.put('a.yaml', fileOf('a.test'));
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });
+    const asked = `--server=http://127.0.0.1:${server.adminPort}`;
+    using connections = new DisposableStack();
+    const proxies: Proxy[] = [];
+    // One after the other, so that they take turns between the workers.
+    for (const id of ['n0', 'n1', 'n2', 'n3']) {
+      const proxy = connections.use(connect(server, id));
+      proxies.push(proxy);
+      await proxy.next();
+      await proxy.next();
+    }
+    const first = await run(['wait', '--mesh=default', '--timeout=10s', asked]);
+    assert.equal(first.code, 0, first.stderr);
+    assert.match(first.stderr, /4 of 4 connected proxies/);
+    const listed = JSON.parse((await server.admin('/api/v1/proxies')).body) as ProxyList;
+    assert.deepEqual(
+      listed.proxies.map(({ node, state }) => [node, state]),
+      ['n0', 'n1', 'n2', 'n3'].map((id) => [id, 'synced']),
+    );
+
+    await files.put('b.yaml', fileOf('b.test'));
+    const [late, ...others] = proxies;
+    assert.ok(late);
+    const owed = await late.stream.next();
+    await Promise.all(others.map((proxy) => proxy.next()));
+    const waited = await run(['wait', '--mesh=default', '--timeout=1s', asked]);
+    assert.equal(waited.code, 4);
+    assert.match(waited.stderr, /3 of 4 connected proxies have \w+; waiting for n0 \(pending\)\n$/);
+    const { stderr, stdout } = await run(['proxy-status', asked]);
+    assert.equal(stderr, '4 proxies: 1 pending, 3 synced\n');
+    assert.match(stdout, /^n0 +default +pending /m);
+    late.answer({ response_nonce: owed.nonce });
+    const last = await run(['wait', '--mesh=default', '--timeout=10s', asked]);
+    assert.equal(last.code, 0, last.stderr);
   });
 
   it('SIGTERM drains all of them', async () => {
