@@ -71,6 +71,7 @@ await poll('all statuses', async () => ((await statusWrites(meshtrust)) > object
 });
 const statusSeconds = (performance.now() - writingSince) / 1000;
 const statusCpu = (cpuMs(meshtrust.pid) - cpuBefore) / (objects + 1);
+const statusResidentMb = await residentMegabytes();
 
 await using envoy = await startEnvoy({
   path: envoyFound.path,
@@ -149,7 +150,7 @@ await report([
   row(`patch request to the new decision of an Envoy (${changes} changes)`, ...figures(patched.decided)),
   row('patch request to its answer', ...figures(patched.written)),
   '',
-  `Status: of all ${objects + 1} written ${statusSeconds.toFixed(0)} s after that, ${((objects + 1) / statusSeconds).toFixed(0)} a second (it limits itself to 50), at ${statusCpu.toFixed(1)} ms of CPU each, all else that the process does in that time included. A start that finds them there wrote ${writesAgain} in its first ten seconds as the leader.`,
+  `Status: of all ${objects + 1} written ${statusSeconds.toFixed(0)} s after that, ${((objects + 1) / statusSeconds).toFixed(0)} a second (it limits itself to 50), at ${statusCpu.toFixed(1)} ms of CPU each, all else that the process does in that time included, and ${statusResidentMb} MB resident at the end of it. A start that finds them there wrote ${writesAgain} in its first ten seconds as the leader.`,
 ]);
 
 async function residentMegabytes(): Promise<number> {
