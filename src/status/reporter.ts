@@ -109,6 +109,8 @@ export function createReporter(options: ReporterOptions): Reporter {
     run: async (path, status) => {
       const known = book.get(path);
       if (known === undefined || !isLeading()) return;
+      // A look may have asked for it once more while it was under way.
+      if (isSameStatus(known.observed, status)) return;
       const result = await writeStatus(client, known.head, status, signal);
       if (signal.aborted) return;
       outcomes('status', result.kind === 'failed' ? result.reason : undefined);

@@ -18,6 +18,8 @@ export interface Request {
 export interface Answer {
   readonly status: number;
   readonly object?: object;
+  /** What it waits for; the request has come in before. */
+  readonly after?: Promise<unknown>;
 }
 
 /** An API server that answers by a function. */
@@ -36,12 +38,13 @@ export async function startFakeCluster(
   const requests: Request[] = [];
   const listeners = new Set<() => void>();
   const server = createServer((message, response) => {
-    void readRequest(message).then((request) => {
-      const { status, object = {} } = answer(request);
+    void readRequest(message).then(async (request) => {
+      const { status, object = {}, after } = answer(request);
       requests.push(request);
+      for (const listener of listeners) listener();
+      await after;
       response.writeHead(status, { 'content-type': 'application/json' });
       response.end(JSON.stringify(object));
-      for (const listener of listeners) listener();
     });
   });
   server.listen(0, '127.0.0.1');

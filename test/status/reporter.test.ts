@@ -140,6 +140,22 @@ test('writes what an object should say, and an Event, once', async (t) => {
   assert.deepEqual(scene.events('a'), ['Programmed']);
 });
 
+test('what is under way is not written once more', async (t) => {
+  const held = Promise.withResolvers<void>();
+  const scene = await start(t, (request) =>
+    isStatus(request) ? { ...keeping(request), after: held.promise } : keeping(request),
+  );
+  scene.put('a');
+  await scene.cluster.until(1, isStatus);
+  // For another object all are looked at again.
+  scene.put('b');
+  await scene.cluster.until(2, isEvent);
+  held.resolve();
+  scene.put('c');
+  await scene.cluster.until(1, (request) => isStatus(request) && request.path.includes('/c/'));
+  assert.equal(scene.statuses('a').length, 1);
+});
+
 test('what stands on the object already is not written again', async (t) => {
   const first = await start(t);
   first.put('a');
