@@ -75,14 +75,29 @@ test('status and Events say what became of a MeshTrust', { skip }, async (t) => 
     await untilAll(envoys, other.client, 'accepted');
   });
 
-  await t.test('nothing else than bad certificates', async () => {
-    const bad = makeDomain('bad.test');
-    await stage.kubectl('apply -f -', withPem(meshTrust(bad), damaged));
-    assert.equal((await untilSays(stage, 'bad.test', 'Accepted', 'Refused')).status, 'False');
-    assert.equal((await untilSays(stage, 'bad.test', 'Programmed', 'NotServed')).status, 'False');
-    assert.equal((await getObject(stage, 'bad.test')).status?.authorities, 0);
-    await untilTold(stage, 'bad.test', 'Refused');
-  });
+  await t.test(
+    'nothing else than bad certificates: applied, told by block and reason, and harmless',
+    async () => {
+      const bad = makeDomain('bad.test');
+      const served = async (): Promise<string> =>
+        (await meshtrust.admin('/api/v1/meshes/default/certificates')).body;
+      const before = await served();
+      await stage.kubectl('apply -f -', withPem(meshTrust(bad), damaged));
+      const refused = await untilSays(stage, 'bad.test', 'Accepted', 'Refused');
+      assert.equal(refused.status, 'False');
+      assert.match(
+        refused.message,
+        /^spec\.caBundles: MT005 .*; spec\.caBundles\[0\]\.pem\.value block 1: MT01[34] /,
+      );
+      assert.equal((await untilSays(stage, 'bad.test', 'Programmed', 'NotServed')).status, 'False');
+      assert.equal((await getObject(stage, 'bad.test')).status?.authorities, 0);
+      const told = await untilTold(stage, 'bad.test', 'Refused');
+      assert.deepEqual([told.type, told.note], ['Warning', refused.message]);
+      assert.equal(await served(), before);
+      await untilAll(envoys, bad.client, 'refused');
+      for (const { client } of [good, other]) await untilAll(envoys, client, 'accepted');
+    },
+  );
 
   await t.test('a private key is named and never quoted', async () => {
     const { keyPem, certPem } = other.ca;
