@@ -70,7 +70,7 @@ export function createMetrics({
   for (const gauge of [...stateGauges, ...(caMetrics ? authorityGauges : [])])
     registerGauge(registry, gauge, view, now);
   registerCache(registry, cache);
-  collectDefaultMetrics({ register: registry });
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 50 });
   new Gauge({
     name: 'meshtrust_build_info',
     help: 'Always 1; the labels say what runs.',
