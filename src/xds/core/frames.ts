@@ -26,6 +26,44 @@ export interface Frames {
   one(protocol: Protocol, typeUrl: string, version: string, resource: Resource, after: number): Frame;
 }
 
+/** The frames of one stream: a nonce never comes twice on it. */
+export interface StreamFrames {
+  /** Encodes a response. */
+  get(content: ResponseContent): Frame;
+  /** The same for one resource alone. */
+  one(typeUrl: string, version: string, resource: Resource): Frame;
+}
+
+/** Gives one stream its frames. */
+export function framesOfStream(protocol: Protocol, frames: Frames): StreamFrames {
+  return new FramesOfStream(protocol, frames);
+}
+
+// A class: there are thousands of them, and as closures each would have its own copy of every function.
+class FramesOfStream implements StreamFrames {
+  readonly #protocol: Protocol;
+  readonly #frames: Frames;
+  #last = 0;
+
+  constructor(protocol: Protocol, frames: Frames) {
+    this.#protocol = protocol;
+    this.#frames = frames;
+  }
+
+  get(content: ResponseContent): Frame {
+    return this.#used(this.#frames.get(this.#protocol, content, this.#last));
+  }
+
+  one(typeUrl: string, version: string, resource: Resource): Frame {
+    return this.#used(this.#frames.one(this.#protocol, typeUrl, version, resource, this.#last));
+  }
+
+  #used(frame: Frame): Frame {
+    this.#last = frame.sequence;
+    return frame;
+  }
+}
+
 const grpcHeaderLength = 5;
 
 /** A byte for "not compressed", and the length in four. https://github.com/grpc/grpc, PROTOCOL-HTTP2.md */

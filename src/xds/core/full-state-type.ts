@@ -90,7 +90,7 @@ export function createFullStateType(context: TypeContext, first: SotwRequest): T
   }
 
   function send(resources: readonly Resource[], version: string, now: number): Frame {
-    const response = context.frame({ typeUrl, version, resources, removed: [] });
+    const response = context.frames.get({ typeUrl, version, resources, removed: [] });
     settled();
     owesUnsetAnswer = false;
     held = version;

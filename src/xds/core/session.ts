@@ -1,5 +1,6 @@
 import { createDeltaType } from './delta-type.ts';
-import type { Frame, Frames } from './frames.ts';
+import { framesOfStream } from './frames.ts';
+import type { Frame, Frames, StreamFrames } from './frames.ts';
 import { createFullStateType } from './full-state-type.ts';
 import type { RefusalMemory } from './refusal-memory.ts';
 import { createRefusals } from './refusals.ts';
@@ -105,100 +106,115 @@ function createSession<Request extends XdsRequest>(
   context: SessionContext,
   observe: Observe,
   serviceType: string | undefined,
-  createType: (context: TypeContext, first: Request) => TypeState<Request>,
+  createType: CreateType<Request>,
 ): Session<Request> {
-  const { view, frames, memory, limits } = context;
-  const types = new Map<string, TypeState<Request>>();
-  let peer: Peer | undefined;
-  let refusals: Refusals | undefined;
-  let lastSequence = 0;
-  let wakeAt: number | undefined;
+  return new StreamSession({ protocol, context, observe, serviceType, createType });
+}
 
-  function newType(typeUrl: string, first: Request, known: Refusals): TypeState<Request> {
-    return createType(
-      {
-        typeUrl,
-        options: context.optionsOf(typeUrl),
-        ackTimeoutMs: limits.ackTimeoutMs,
-        refusals: known,
-        observe,
-        frame: (content) => used(frames.get(protocol, content, lastSequence)),
-        frameOfOne: (version, resource) =>
-          used(frames.one(protocol, typeUrl, version, resource, lastSequence)),
-      },
-      first,
-    );
+type CreateType<Request extends XdsRequest> = (context: TypeContext, first: Request) => TypeState<Request>;
+
+interface SessionParts<Request extends XdsRequest> {
+  readonly protocol: Protocol;
+  readonly context: SessionContext;
+  readonly observe: Observe;
+  readonly serviceType: string | undefined;
+  readonly createType: CreateType<Request>;
+}
+
+// A class: each stream has one. As closures each would have its own copy of every function; and an object
+// literal with getters has a hidden class of its own, so that V8 looks up its every property.
+class StreamSession<Request extends XdsRequest> implements Session<Request> {
+  readonly #parts: SessionParts<Request>;
+  readonly #frames: StreamFrames;
+  readonly #types = new Map<string, TypeState<Request>>();
+  #peer: Peer | undefined;
+  #refusals: Refusals | undefined;
+  #wakeAt: number | undefined;
+
+  constructor(parts: SessionParts<Request>) {
+    this.#parts = parts;
+    this.#frames = framesOfStream(parts.protocol, parts.context.frames);
   }
 
-  function used(frame: Frame): Frame {
-    lastSequence = frame.sequence;
-    return frame;
+  get wakeAt(): number | undefined {
+    return this.#wakeAt;
+  }
+
+  get peer(): Peer | undefined {
+    return this.#peer;
+  }
+
+  request(request: Request, now: number): Refusal | undefined {
+    const { context, observe, serviceType } = this.#parts;
+    const typeUrl = request.typeUrl === '' ? (serviceType ?? '') : request.typeUrl;
+    const refusal = this.#check(request, typeUrl);
+    if (refusal !== undefined) return refusal;
+    // The first node decides, also when it is missing: what a stream gets never moves under its feet.
+    this.#peer ??= peerOf(request.node ?? anonymousNode, context.groupOf);
+    this.#refusals ??= createRefusals(context.memory, this.#peer.nodeId);
+    let type = this.#types.get(typeUrl);
+    if (type === undefined)
+      this.#types.set(typeUrl, (type = this.#newType(typeUrl, request, this.#refusals)));
+    observe({ kind: 'request', typeUrl, request: type.request(request, now) });
+    return undefined;
+  }
+
+  changed(change: Change): void {
+    if (this.#peer === undefined) return;
+    const set = this.#parts.context.view.get(this.#peer.group, change.typeUrl);
+    this.#types.get(change.typeUrl)?.changed(change, set);
+  }
+
+  take(now: number): Frame | undefined {
+    this.#wakeAt = undefined;
+    if (this.#peer === undefined) return undefined;
+    const { view } = this.#parts.context;
+    for (const [typeUrl, type] of this.#types) {
+      const response = type.take(view.get(this.#peer.group, typeUrl), now);
+      if (response !== undefined) return response;
+      if (type.wakeAt !== undefined) this.#wakeAt = Math.min(this.#wakeAt ?? type.wakeAt, type.wakeAt);
+    }
+    return undefined;
+  }
+
+  #newType(typeUrl: string, first: Request, refusals: Refusals): TypeState<Request> {
+    const { context, observe, createType } = this.#parts;
+    const { ackTimeoutMs } = context.limits;
+    const options = context.optionsOf(typeUrl);
+    return createType({ typeUrl, options, ackTimeoutMs, refusals, observe, frames: this.#frames }, first);
   }
 
   /** A request that ends the stream must leave no trace, so all of it is checked first. */
-  function check(request: Request, typeUrl: string): Refusal | undefined {
+  #check(request: Request, typeUrl: string): Refusal | undefined {
+    const { context, serviceType } = this.#parts;
+    const { limits } = context;
     if (typeUrl === '') return { code: 'INVALID_ARGUMENT', message: 'type_url is required' };
     if (serviceType !== undefined && typeUrl !== serviceType) {
       return { code: 'INVALID_ARGUMENT', message: `type_url is not ${serviceType}` };
     }
-    if (!types.has(typeUrl) && types.size >= limits.types) {
+    if (!this.#types.has(typeUrl) && this.#types.size >= limits.types) {
       return { code: 'RESOURCE_EXHAUSTED', message: `more than ${limits.types} types on one stream` };
     }
     if (request.kind === 'delta' && request.initialVersions.size > limits.quotedVersions) {
       return { code: 'RESOURCE_EXHAUSTED', message: `more than ${limits.quotedVersions} quoted versions` };
     }
     // The first node alone counts, so others need not even be read.
-    const nodeId = peer === undefined ? (request.node?.id ?? '') : '';
+    const nodeId = this.#peer === undefined ? (request.node?.id ?? '') : '';
     if (longestName(request, typeUrl, nodeId) > limits.nameLength) {
       return { code: 'INVALID_ARGUMENT', message: `a name is longer than ${limits.nameLength} characters` };
     }
     // An ACK, mostly: without names there are not more of them than before.
     if (namesOf(request).length === 0) return undefined;
-    return nameCount(request, typeUrl) > limits.names
+    return this.#nameCount(request, typeUrl) > limits.names
       ? { code: 'RESOURCE_EXHAUSTED', message: `more than ${limits.names} resource names on one stream` }
       : undefined;
   }
 
-  function nameCount(request: Request, typeUrl: string): number {
-    let count = types.get(typeUrl)?.sizeAfter(request) ?? new Set(namesOf(request)).size;
-    for (const [other, type] of types) if (other !== typeUrl) count += type.size;
+  #nameCount(request: Request, typeUrl: string): number {
+    let count = this.#types.get(typeUrl)?.sizeAfter(request) ?? new Set(namesOf(request)).size;
+    for (const [other, type] of this.#types) if (other !== typeUrl) count += type.size;
     return count;
   }
-
-  return {
-    request(request, now) {
-      const typeUrl = request.typeUrl === '' ? (serviceType ?? '') : request.typeUrl;
-      const refusal = check(request, typeUrl);
-      if (refusal !== undefined) return refusal;
-      // The first node decides, also when it is missing: what a stream gets never moves under its feet.
-      peer ??= peerOf(request.node ?? anonymousNode, context.groupOf);
-      refusals ??= createRefusals(memory, peer.nodeId);
-      let type = types.get(typeUrl);
-      if (type === undefined) types.set(typeUrl, (type = newType(typeUrl, request, refusals)));
-      observe({ kind: 'request', typeUrl, request: type.request(request, now) });
-      return undefined;
-    },
-    changed(change) {
-      if (peer === undefined) return;
-      types.get(change.typeUrl)?.changed(change, view.get(peer.group, change.typeUrl));
-    },
-    take(now) {
-      wakeAt = undefined;
-      if (peer === undefined) return undefined;
-      for (const [typeUrl, type] of types) {
-        const response = type.take(view.get(peer.group, typeUrl), now);
-        if (response !== undefined) return response;
-        if (type.wakeAt !== undefined) wakeAt = Math.min(wakeAt ?? type.wakeAt, type.wakeAt);
-      }
-      return undefined;
-    },
-    get wakeAt() {
-      return wakeAt;
-    },
-    get peer() {
-      return peer;
-    },
-  };
 }
 
 function peerOf(node: XdsNode, groupOf: (node: XdsNode) => string): Peer {

@@ -1,8 +1,8 @@
 import type { ResponseContent } from './encode.ts';
-import type { Frame } from './frames.ts';
+import type { Frame, StreamFrames } from './frames.ts';
 import type { Refusals } from './refusals.ts';
 import type { DeltaRequest, SotwRequest } from './request.ts';
-import type { Resource, ResourceSet } from './resource.ts';
+import type { ResourceSet } from './resource.ts';
 import type { Observe, RequestKind } from './session-event.ts';
 import type { Change } from './snapshot-store.ts';
 
@@ -39,10 +39,8 @@ export interface TypeContext {
   readonly ackTimeoutMs: number;
   readonly refusals: Refusals;
   readonly observe: Observe;
-  /** Encodes a response; its nonce was not used on the stream before. */
-  readonly frame: (content: ResponseContent) => Frame;
-  /** The same for one resource alone. */
-  readonly frameOfOne: (version: string, resource: Resource) => Frame;
+  /** Those of the stream, all its types together. */
+  readonly frames: StreamFrames;
 }
 
 /** One type on one stream: what is subscribed to, and what of it is still to be sent. */
