@@ -3,6 +3,7 @@ import { encodeResponse } from './encode.ts';
 import { anonymousNode } from './request.ts';
 import type { SotwRequest } from './request.ts';
 import { lookup, wildcardNames } from './resource.ts';
+import type { Resource } from './resource.ts';
 import type { Refusal, SessionContext } from './session.ts';
 import { wildcard } from './wildcard.ts';
 
@@ -13,31 +14,55 @@ export type FetchOutcome =
   /** The type is not set yet: ask again later. */
   | { readonly kind: 'not-ready' };
 
+/** What the unary method of one service answers with. */
+export interface FetchParts {
+  readonly typeUrl: string;
+  readonly context: SessionContext;
+  /** Goes out as `control_plane.identifier`. */
+  readonly identifier: string;
+}
+
 /**
- * Answers a unary request: of the names asked for, those that exist, in one response; everything for no
- * names or `*`. Nothing is remembered of it.
+ * Makes what answers unary requests of one type: of the names asked for, those that exist, in one response;
+ * everything for no names or `*`. Nothing is remembered of a request. A response of one resource, which is
+ * what most ask for, is encoded once; its bytes are shared, so never write to them.
  */
-export function answerFetch(
-  request: SotwRequest,
-  serviceType: string,
-  context: SessionContext,
-  identifier: string,
-): FetchOutcome {
+export function createFetch({
+  typeUrl,
+  context,
+  identifier,
+}: FetchParts): (request: SotwRequest) => FetchOutcome {
   const { view, limits, optionsOf, groupOf } = context;
-  if (request.typeUrl !== '' && request.typeUrl !== serviceType) {
-    return refused('INVALID_ARGUMENT', `type_url is not ${serviceType}`);
+  const ofOne = new WeakMap<Resource, Uint8Array>();
+
+  function encode(resources: readonly Resource[]): Uint8Array {
+    const content = { typeUrl, version: combinedVersion(resources), resources, removed: [] };
+    return encodeResponse('sotw', content, '', identifier);
   }
-  const names = new Set(request.names);
-  if (names.size > limits.names) {
-    return refused('RESOURCE_EXHAUSTED', `more than ${limits.names} resource names in one request`);
+
+  function encodeOne(resource: Resource): Uint8Array {
+    let bytes = ofOne.get(resource);
+    if (bytes === undefined) ofOne.set(resource, (bytes = encode([resource])));
+    return bytes;
   }
-  const set = view.get(groupOf(request.node ?? anonymousNode), serviceType);
-  if (set === undefined && optionsOf(serviceType).unset !== 'empty') return { kind: 'not-ready' };
-  const all = names.delete(wildcard) || request.names.length === 0;
-  const wanted = all && set !== undefined ? names.union(new Set(wildcardNames(set))) : names;
-  const resources = set === undefined ? [] : [...wanted].sort().flatMap((name) => lookup(set, name) ?? []);
-  const content = { typeUrl: serviceType, version: combinedVersion(resources), resources, removed: [] };
-  return { kind: 'response', bytes: encodeResponse('sotw', content, '', identifier) };
+
+  return (request) => {
+    if (request.typeUrl !== '' && request.typeUrl !== typeUrl) {
+      return refused('INVALID_ARGUMENT', `type_url is not ${typeUrl}`);
+    }
+    const names = new Set(request.names);
+    if (names.size > limits.names) {
+      return refused('RESOURCE_EXHAUSTED', `more than ${limits.names} resource names in one request`);
+    }
+    const set = view.get(groupOf(request.node ?? anonymousNode), typeUrl);
+    if (set === undefined && optionsOf(typeUrl).unset !== 'empty') return { kind: 'not-ready' };
+    const all = names.delete(wildcard) || request.names.length === 0;
+    const wanted = all && set !== undefined ? names.union(new Set(wildcardNames(set))) : names;
+    const resources = set === undefined ? [] : [...wanted].sort().flatMap((name) => lookup(set, name) ?? []);
+    const [only] = resources;
+    const bytes = only !== undefined && resources.length === 1 ? encodeOne(only) : encode(resources);
+    return { kind: 'response', bytes };
+  };
 }
 
 function refused(code: Refusal['code'], message: string): FetchOutcome {

@@ -1,6 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import type { ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
-import { answerFetch } from '../core/fetch.ts';
+import { createFetch } from '../core/fetch.ts';
 import type { SotwRequest } from '../core/request.ts';
 import type { SessionContext } from '../core/session.ts';
 import type { SafeObserver } from './observer.ts';
@@ -23,6 +23,7 @@ export function createUnaryHandler(
   parts: UnaryParts,
 ): (call: ServerUnaryCall<Uint8Array, Uint8Array>, respond: sendUnaryData<Uint8Array>) => void {
   const { service, typeUrl, context, identifier, decode, observer, draining } = parts;
+  const answer = createFetch({ typeUrl, context, identifier });
   return (call, respond) => {
     if (draining()) {
       respond({ code: status.UNAVAILABLE, details: 'the server is shutting down' });
@@ -33,7 +34,7 @@ export function createUnaryHandler(
       respond({ code: status.INVALID_ARGUMENT, details: 'the request cannot be decoded' });
       return;
     }
-    const outcome = answerFetch(request, typeUrl, context, identifier);
+    const outcome = answer(request);
     observer.fetched({ transport: service.transport, address: call.getPeer(), outcome: outcome.kind });
     switch (outcome.kind) {
       case 'response':
