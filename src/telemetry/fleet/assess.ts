@@ -76,5 +76,9 @@ function hasRefused(
   history: ServedHistory,
 ): boolean {
   if (refused.size === 0) return false;
-  return refused.entries().some(([name, version]) => history.versionOf(served, name) === version);
+  for (const [name, versions] of refused) {
+    const version = history.versionOf(served, name);
+    if (version !== undefined && versions.includes(version)) return true;
+  }
+  return false;
 }

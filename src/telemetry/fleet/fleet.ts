@@ -46,7 +46,13 @@ function merge(a: ProxyRecord, b: ProxyRecord): ProxyRecord {
     since: Math.min(a.since, b.since),
     nacks: a.nacks + b.nacks,
     lastNack: later.lastNack,
-    refused: new Map([...earlier.refused, ...later.refused]),
+    refused: mergeRefused(earlier.refused, later.refused),
     streams: new Set([...a.streams, ...b.streams]),
   };
+}
+
+function mergeRefused(a: ProxyRecord['refused'], b: ProxyRecord['refused']): ProxyRecord['refused'] {
+  const merged = new Map(a);
+  for (const [name, versions] of b) merged.set(name, [...new Set([...(a.get(name) ?? []), ...versions])]);
+  return merged;
 }

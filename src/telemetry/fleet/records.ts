@@ -46,8 +46,8 @@ export interface ProxyMemory {
   readonly since: number;
   readonly nacks: number;
   readonly lastNack: RefusalRecord | undefined;
-  /** The version that it refused last, by name of the secret. */
-  readonly refused: ReadonlyMap<string, string>;
+  /** The versions that it refused, the latest last, by name of the secret. */
+  readonly refused: ReadonlyMap<string, readonly string[]>;
 }
 
 /** A connected proxy: all streams of one node id in one mesh. */

@@ -28,13 +28,15 @@ interface Stream extends Mutable<Omit<StreamRecord, 'secrets'>> {
 interface Proxy extends Mutable<Omit<ProxyRecord, 'streams' | 'refused'>> {
   readonly key: string;
   readonly streams: Set<Stream>;
-  readonly refused: Map<string, string>;
+  readonly refused: Map<string, readonly string[]>;
 }
 
 /** Longest message of a proxy that is kept. */
 const messageLength = 1_000;
 /** Refused names kept of a proxy; there are two or three. */
 const mostRefused = 100;
+/** Versions kept of each: one that is refused and, where it is sent back to what it had, that too. */
+const mostVersionsRefused = 4;
 
 /**
  * Tracks proxies by what is observed on their streams. `now`: epoch milliseconds. A push and its ACK cost a
@@ -112,7 +114,7 @@ export function createFleetTracker(now: () => number, limits?: GoneLimits): Flee
     if (version === undefined) return void secrets.delete(name);
     // An Envoy acknowledges refused bytes when they come again, and keeps the old ones in force.
     if (unconfirmed) return noteRefused(proxy, name, version);
-    if (proxy.refused.size > 0 && proxy.refused.get(name) === version) proxy.refused.delete(name);
+    if (proxy.refused.size > 0) forgetRefused(proxy, name, version);
     const secret = secretOf(stream, name);
     const at = now();
     secret.ackMs = quoted || secret.sent !== version ? undefined : Math.max(0, at - secret.sentAt);
@@ -200,7 +202,14 @@ function secretOf({ secrets }: Stream, name: string): Mutable<SecretRecord> {
 }
 
 function noteRefused({ refused }: Proxy, name: string, version: string): void {
+  const versions = refused.get(name)?.filter((other) => other !== version) ?? [];
   refused.delete(name);
-  refused.set(name, version);
+  refused.set(name, [...versions, version].slice(-mostVersionsRefused));
   if (refused.size > mostRefused) refused.delete(refused.keys().next().value ?? '');
+}
+
+function forgetRefused({ refused }: Proxy, name: string, version: string): void {
+  const versions = refused.get(name)?.filter((other) => other !== version) ?? [];
+  if (versions.length === 0) refused.delete(name);
+  else refused.set(name, versions);
 }

@@ -81,6 +81,24 @@ describe('a proxy is', () => {
     assert.deepEqual(states(), { a: 'synced' });
   });
 
+  it('refused, also where it refuses what it is sent back to', () => {
+    const { publish, asks, sent, acks, refuses, states } = watched();
+    publish(statesOf({ ALL: 'v1' }));
+    asks(a);
+    sent(a, 'v1');
+    acks(a, 'v1');
+    publish(statesOf({ ALL: 'v2' }));
+    refuses(a, 'v2');
+    refuses(a, 'v1');
+    assert.deepEqual(states(), { a: 'refused' });
+    publish(statesOf({ ALL: 'v1' }));
+    assert.deepEqual(states(), { a: 'refused' });
+    acks(a, 'v1');
+    assert.deepEqual(states(), { a: 'synced' });
+    publish(statesOf({ ALL: 'v2' }));
+    assert.deepEqual(states(), { a: 'refused' });
+  });
+
   it('refused on a new stream too, whatever it quotes there, and synced once it takes the bytes', () => {
     const { publish, asks, sent, refuses, quotes, leaves, acks, states } = watched();
     publish(statesOf({ ALL: 'v2' }));
