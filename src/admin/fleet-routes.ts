@@ -27,6 +27,8 @@ interface Filters {
   readonly state: AnyProxyState | undefined;
   /** Part of the node id. */
   readonly node: string;
+  /** Names of secrets: those who ask for one of them; undefined: all. */
+  readonly secrets: ReadonlySet<string> | undefined;
   readonly limit: number;
   /** Key of the last proxy of the page before. */
   readonly after: string;
@@ -47,7 +49,7 @@ export function fleetRoutes({ fleet, wall }: FleetInput): readonly Route[] {
         return jsonReply(
           filters.state === 'disconnected'
             ? page([...gone], filters, presentGone)
-            : page(withState(connected, filters, context), filters, (proxy) => presentProxy(proxy, context)),
+            : page(fitting(connected, filters, context), filters, (proxy) => presentProxy(proxy, context)),
         );
       },
     },
@@ -90,22 +92,33 @@ function readFilters(query: URLSearchParams): Filters | string {
   const given = query.get('state') ?? undefined;
   const state = anyState.find((known) => known === given);
   if (given !== undefined && state === undefined) return `state is none of ${anyState.join(', ')}`;
+  const secrets = query.getAll('secret');
+  if (secrets.length > 0 && state === 'disconnected') return 'a disconnected proxy asks for no secret';
   return {
     mesh: query.get('mesh') ?? undefined,
     state,
     node: query.get('node') ?? '',
+    secrets: secrets.length === 0 ? undefined : new Set(secrets),
     limit: Math.min(Number(limit), pageSize.most),
     after: Buffer.from(query.get('after') ?? '', 'base64url').toString('utf8'),
   };
 }
 
-function withState(
+function fitting(
   proxies: Iterable<ProxyRecord>,
-  { state }: Filters,
+  { state, secrets }: Filters,
   { history, now }: FleetContext,
 ): readonly ProxyRecord[] {
-  const all = [...proxies];
-  return state === undefined ? all : all.filter((proxy) => assess(proxy, history, now).state === state);
+  return [...proxies].filter(
+    (proxy) =>
+      (secrets === undefined || asksForOne(proxy, secrets)) &&
+      (state === undefined || assess(proxy, history, now).state === state),
+  );
+}
+
+function asksForOne({ streams }: ProxyRecord, names: ReadonlySet<string>): boolean {
+  for (const stream of streams) for (const name of stream.secrets.keys()) if (names.has(name)) return true;
+  return false;
 }
 
 /** Only what is on the page is looked at closely, so that a page costs the same however many there are. */
@@ -114,17 +127,17 @@ function page<Item extends ProxyRecord | GoneRecord>(
   { mesh, node, limit, after }: Filters,
   present: (item: Item) => ProxySummary,
 ): ProxyList {
-  const fitting = all
+  const sorted = all
     .filter((item) => (mesh === undefined || item.mesh === mesh) && item.node.includes(node))
     .map((item): readonly [string, Item] => [keyOf(item), item])
     .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  const start = after === '' ? 0 : fitting.findIndex(([key]) => key > after);
-  const shown = start === -1 ? [] : fitting.slice(start, start + limit);
+  const start = after === '' ? 0 : sorted.findIndex(([key]) => key > after);
+  const shown = start === -1 ? [] : sorted.slice(start, start + limit);
   const last = shown.at(-1)?.[0];
-  const isLast = start === -1 || start + limit >= fitting.length || last === undefined;
+  const isLast = start === -1 || start + limit >= sorted.length || last === undefined;
   return {
     proxies: shown.map(([, item]) => present(item)),
-    total: fitting.length,
+    total: sorted.length,
     next: isLast ? undefined : Buffer.from(last).toString('base64url'),
   };
 }

@@ -3,6 +3,7 @@ import type { MeshDetail } from '../admin/api-types.ts';
 import type { ProxyList } from '../admin/fleet-api-types.ts';
 import { askServer } from './ask-server.ts';
 import { diffMeshDetails } from './diff-meshes.ts';
+import type { MeshDifference } from './diff-meshes.ts';
 import { describeDifference, renderDifferences } from './diff-table.ts';
 import type { ReportedDifference } from './diff-table.ts';
 import { CommandError, exitCode } from './exit-code.ts';
@@ -81,9 +82,7 @@ async function againstServers(path: string, options: DiffOptions, io: CommandIo)
   }
   const differences = diffMeshDetails(first, after);
   const meshes = await mapFew(differences, async (difference): Promise<ReportedDifference> => {
-    const counts = await Promise.all(
-      servers.map((server) => connectedTo(server, difference.mesh, io.signal)),
-    );
+    const counts = await Promise.all(servers.map((server) => concerned(server, difference, io.signal)));
     return { ...difference, proxies: counts.reduce((sum, count) => sum + count, 0) };
   });
   return { before: servers.map(({ name }) => name).join(' '), after: path, meshes };
@@ -101,7 +100,20 @@ function only(meshes: readonly MeshDetail[], mesh: string | undefined): readonly
   return mesh === undefined ? meshes : meshes.filter(({ name }) => name === mesh);
 }
 
-async function connectedTo(server: ServerAccess, mesh: string, signal: AbortSignal): Promise<number> {
-  const path = `/api/v1/proxies?limit=1&mesh=${encodeURIComponent(mesh)}`;
+/** Names in one question, whose length HTTP servers limit. With more of them nearly every proxy has one. */
+const mostNames = 100;
+
+/** How many connected proxies ask for something that differs. */
+async function concerned(
+  server: ServerAccess,
+  { mesh, secrets }: MeshDifference,
+  signal: AbortSignal,
+): Promise<number> {
+  const query = new URLSearchParams([
+    ['limit', '1'],
+    ['mesh', mesh],
+  ]);
+  if (secrets.length <= mostNames) for (const name of secrets) query.append('secret', name);
+  const path = `/api/v1/proxies?${query.toString()}`;
   return ((await askServer(server, 'GET', path, signal)) as ProxyList).total;
 }

@@ -5,7 +5,7 @@ import type { AnchorChange, MeshDifference } from './diff-meshes.ts';
 import { renderTable } from './output.ts';
 import type { Column, TableStyle, Tone } from './output.ts';
 
-/** With a server asked, a difference has the number of connected proxies of the mesh. */
+/** With a server asked, a difference has the number of connected proxies that ask for what differs. */
 export type ReportedDifference = MeshDifference & { readonly proxies?: number | undefined };
 
 /** One line of the table. A trust domain, or a mesh, that has no authority to show has a line of its own. */

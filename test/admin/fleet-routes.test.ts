@@ -50,6 +50,9 @@ describe('the list of proxies', () => {
     ['?state=disconnected', ['b2']],
     ['?state=disconnected&mesh=other', []],
     ['?node=a', ['a1', 'a2', 'a1']],
+    ['?secret=ALL', ['a1', 'a2']],
+    ['?secret=spiffe://x.test', []],
+    ['?secret=spiffe://x.test&secret=ALL&state=refused', ['a2']],
     ['?node=a&mesh=default&state=synced', ['a1']],
   ];
   for (const [query, nodes] of cases) {
@@ -71,7 +74,7 @@ describe('the list of proxies', () => {
     assert.deepEqual(seen, ['default/a1', 'default/a2', 'default/b1', 'other/a1']);
   });
 
-  for (const query of ['limit=0', 'limit=x', 'state=happy']) {
+  for (const query of ['limit=0', 'limit=x', 'state=happy', 'secret=ALL&state=disconnected']) {
     it(`refuses ${query}`, async () => assert.equal(await status(`/api/v1/proxies?${query}`), 400));
   }
 

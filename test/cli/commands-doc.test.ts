@@ -45,7 +45,10 @@ describe('docs/commands.md', () => {
     await using server = await wholeServer([]);
     const name = 'examples/trust/example-org-trust.yaml';
     server.deliver({ kind: 'content', path: name, text: await read(name), settled: true });
-    for (const id of [1, 2, 3]) server.proxies.asks(streamOf(id));
+    for (const proxy of [streamOf(1), streamOf(2), streamOf(3)]) {
+      server.proxies.asks(proxy);
+      server.proxies.sent(proxy, 'v1');
+    }
     const { stdout, stderr } = await run(['diff', 'examples/trust', `--server=${server.url}`]);
     assert.equal(exampleOf('diff', 'meshtrust diff examples/trust'), `${stdout}${stderr}`);
   });

@@ -63,14 +63,21 @@ describe('diff', () => {
     assert.match(stdout, /renewed .* CN=A +as-listed +[0-9a-f]{16} +default\/\/a$/m);
   });
 
-  it('asks the server what is served, and who is connected, when one path is given', async () => {
+  it('asks the server what is served, and who asks for what differs, when one path is given', async () => {
     await using server = await wholeServer([
       { trustDomain: 'a.test', name: 'a', pems: [a.certPem] },
       { trustDomain: 'b.test', name: 'b', pems: [b.certPem], mesh: 'blue' },
     ]);
-    server.proxies.asks(streamOf(1));
-    server.proxies.asks(streamOf(2));
-    server.proxies.asks(streamOf(3, 'other', 'blue'));
+    const asked = [
+      [streamOf(1), 'ALL'],
+      [streamOf(2), 'spiffe://a.test'],
+      [streamOf(4), 'spiffe://c.test'],
+      [streamOf(3, 'other', 'blue'), 'ALL'],
+    ] as const;
+    for (const [proxy, secret] of asked) {
+      server.proxies.asks(proxy);
+      server.proxies.sent(proxy, 'v1', secret);
+    }
     await using dir = await files({ 'a.yaml': yaml([a.certPem, b.certPem]) });
     const to = `--server=${server.url}`;
     const { code, stdout, stderr } = await run(['diff', dir.path, to]);
@@ -103,7 +110,11 @@ describe('diff', () => {
     await using one = await wholeServer([resource]);
     await using same = await wholeServer([resource]);
     await using other = await wholeServer([{ ...resource, pems: [b.certPem] }]);
-    for (const server of [one, same]) server.proxies.asks(streamOf(1));
+    for (const { proxies } of [one, same]) {
+      const proxy = streamOf(1);
+      proxies.asks(proxy);
+      proxies.sent(proxy, 'v1');
+    }
     await using dir = await files({ 'a.yaml': yaml([b.certPem]) });
     const replicas = await run(['diff', dir.path, '--server', one.url, '--server', same.url]);
     assert.match(replicas.stderr, /; 2 connected proxies would be sent it/);
