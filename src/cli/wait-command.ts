@@ -12,11 +12,12 @@ import { shortVersion, toneOf } from './proxy-table.ts';
 import { addServerOptions, serverAccess } from './server-options.ts';
 import type { ServerAccess, ServerOptions } from './server-options.ts';
 import { describeWait, judgeWait } from './wait-state.ts';
-import type { ServerRollout, ServerState, WaitState } from './wait-state.ts';
+import type { ServerRollout, ServerState, WaitQuestion, WaitState } from './wait-state.ts';
 
 interface WaitOptions extends ServerOptions {
   readonly mesh?: string;
   readonly version?: string;
+  readonly proxies?: number;
   readonly timeout: number;
   readonly output: OutputFormat;
 }
@@ -33,12 +34,14 @@ export function addWaitCommand(program: Command, io: CommandIo, done: (code: num
     .description('wait until all connected proxies of a mesh have acknowledged what is served, or a version')
     .addOption(flag('mesh'))
     .addOption(flag('version'))
+    .addOption(flag('proxies'))
     .addOption(flag('timeout'))
     .addOption(flag('output'));
   addServerOptions(command).action(async (options: WaitOptions) => {
-    const { mesh, output, timeout } = options;
+    const { mesh, version, proxies, output, timeout } = options;
     if (mesh === undefined) throw new CommandError(exitCode.usage, 'say which mesh to wait for: --mesh NAME');
-    const { state, answers } = await waitFor(io, await serverAccess(options, io), { ...options, mesh });
+    const question = { mesh, version, proxies };
+    const { state, answers } = await waitFor(io, await serverAccess(options, io), question, timeout);
     writeOutput(io, output, state, (style) =>
       state.done
         ? renderTable(serverColumns, state.servers, style)
@@ -83,8 +86,10 @@ interface Waited {
 async function waitFor(
   io: CommandIo,
   servers: readonly ServerAccess[],
-  { mesh, version, timeout }: WaitOptions & { readonly mesh: string },
+  question: WaitQuestion,
+  timeout: number,
 ): Promise<Waited> {
+  const { mesh, version } = question;
   const deadline = performance.now() + timeout;
   const query = version === undefined ? '' : `?version=${encodeURIComponent(version)}`;
   const path = `/api/v1/meshes/${encodeURIComponent(mesh)}/rollout${query}`;
@@ -93,7 +98,7 @@ async function waitFor(
     const answers = await Promise.all(
       servers.map((server) => rolloutOf(server, path, io.signal, round === 0, version !== undefined)),
     );
-    const state = judgeWait(mesh, version, answers);
+    const state = judgeWait(question, answers);
     const line = plainText(describeWait(state), lineLength);
     if (line !== said) io.stderr.write(`${line}\n`);
     said = line;

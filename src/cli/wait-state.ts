@@ -1,4 +1,5 @@
 import type { LaggingProxy, RolloutDetail } from '../admin/fleet-api-types.ts';
+import { counted } from '../telemetry/describe-change.ts';
 
 /** What one server says of the mesh that is waited for. */
 export type ServerRollout =
@@ -13,6 +14,8 @@ export interface WaitState {
   /** The version that is waited for; where none was named, what the servers serve; several if they differ. */
   readonly versions: readonly string[];
   readonly done: boolean;
+  /** How many proxies must be connected. */
+  readonly expected: number;
   /** Connected proxies of all servers, and how many have it. */
   readonly connected: number;
   readonly acked: number;
@@ -29,22 +32,35 @@ export interface ServerState {
   readonly acked: number;
 }
 
+/** What is waited for. */
+export interface WaitQuestion {
+  readonly mesh: string;
+  /** Default: what is served. */
+  readonly version?: string | undefined;
+  /** Connected proxies, of all servers together. Default: any number, none too. */
+  readonly proxies?: number | undefined;
+}
+
 /** Sums what servers say. With a version named, a server that has not served it yet is waited for. */
 export function judgeWait(
-  mesh: string,
-  version: string | undefined,
+  { mesh, version, proxies = 0 }: WaitQuestion,
   answers: readonly ServerRollout[],
 ): WaitState {
   const rollouts = answers.flatMap((answer) => (answer.kind === 'rollout' ? [answer] : []));
   const servers = answers.map((answer) => stateOf(answer));
   const versions =
     version === undefined ? [...new Set(rollouts.map(({ rollout }) => rollout.version))] : [version];
+  const connected = sum(servers, (server) => server.connected);
   return {
     mesh,
     versions,
     // Replicas that serve different things have not all seen the newest.
-    done: versions.length === 1 && servers.every(({ waitingFor }) => waitingFor === 'nothing'),
-    connected: sum(servers, ({ connected }) => connected),
+    done:
+      versions.length === 1 &&
+      connected >= proxies &&
+      servers.every(({ waitingFor }) => waitingFor === 'nothing'),
+    expected: proxies,
+    connected,
     acked: sum(servers, ({ acked }) => acked),
     servers,
     lagging: rollouts.flatMap(({ server, rollout }) =>
@@ -73,7 +89,8 @@ function stateOf(answer: ServerRollout): ServerState {
 }
 
 /** One line that says how far it is, and who is missing. */
-export function describeWait({ mesh, versions, connected, acked, servers, lagging }: WaitState): string {
+export function describeWait(state: WaitState): string {
+  const { mesh, versions, expected, connected, acked, servers, lagging } = state;
   const what = versions.length === 0 ? 'a version' : versions.join(' or ');
   const counts = `mesh ${mesh}: ${acked} of ${connected} connected proxies have ${what}`;
   const missing = lagging.slice(0, namedProxies).map(({ node, address, state, message }) => {
@@ -85,7 +102,8 @@ export function describeWait({ mesh, versions, connected, acked, servers, laggin
     .filter(({ waitingFor }) => waitingFor !== 'nothing' && waitingFor !== 'proxies')
     .map(({ server, waitingFor }) => `${waitingFor} at ${server}`);
   const differ = versions.length > 1 ? ['servers to agree'] : [];
-  const waiting = [...missing, ...more, ...others, ...differ];
+  const absent = connected < expected ? [`${counted(expected - connected, 'more proxy')} to connect`] : [];
+  const waiting = [...missing, ...more, ...absent, ...others, ...differ];
   return waiting.length === 0 ? counts : `${counts}; waiting for ${waiting.join(', ')}`;
 }
 

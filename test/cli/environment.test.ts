@@ -77,6 +77,7 @@ const samples = {
   state: ['stale', 'stale'],
   watch: ['true', true],
   version: ['v1', 'v1'],
+  proxies: ['3', 3],
   timeout: ['90s', 90_000],
   strict: ['TRUE', true],
   output: ['json', 'json'],

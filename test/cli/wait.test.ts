@@ -36,6 +36,24 @@ describe('wait', () => {
     assert.match(stderr, /1 of 1 connected proxies have v1\n$/);
   });
 
+  it('waits for as many proxies as are to be there', async () => {
+    await using server = await pending();
+    server.acks(proxy, 'v1');
+    const second = streamOf(2);
+    const waiting = run(['wait', '--mesh=default', '--proxies=2', `--server=${server.url}`]);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    server.asks(second);
+    server.sent(second, 'v1');
+    server.acks(second, 'v1');
+    const { code, stderr } = await waiting;
+    assert.equal(code, 0);
+    assert.match(
+      stderr,
+      /^mesh default: 1 of 1 connected proxies have v1; waiting for 1 more proxy to connect\n/,
+    );
+    assert.match(stderr, /2 of 2 connected proxies have v1\n$/);
+  });
+
   it('ends with 4 when the time is up, with the names of who is missing', async () => {
     await using server = await pending();
     const { code, stdout, stderr } = await run([
@@ -126,7 +144,7 @@ describe('wait', () => {
 
   it('ends with 3 when a server went away and did not come back', () => {
     const gone = { kind: 'unreachable', server: 'a', reason: 'x' } as const;
-    const { done, servers } = judgeWait('default', undefined, [gone]);
+    const { done, servers } = judgeWait({ mesh: 'default' }, [gone]);
     assert.deepEqual([done, servers[0]?.waitingFor], [false, 'an answer']);
   });
 });
