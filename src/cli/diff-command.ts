@@ -100,8 +100,8 @@ function only(meshes: readonly MeshDetail[], mesh: string | undefined): readonly
   return mesh === undefined ? meshes : meshes.filter(({ name }) => name === mesh);
 }
 
-/** Names in one question, whose length HTTP servers limit. With more of them nearly every proxy has one. */
-const mostNames = 100;
+/** Longest question, within what the server reads of headers. Of so many names nearly every proxy has one. */
+const longestQuery = 6_000;
 
 /** How many connected proxies ask for something that differs. */
 async function concerned(
@@ -109,11 +109,10 @@ async function concerned(
   { mesh, secrets }: MeshDifference,
   signal: AbortSignal,
 ): Promise<number> {
-  const query = new URLSearchParams([
-    ['limit', '1'],
-    ['mesh', mesh],
-  ]);
-  if (secrets.length <= mostNames) for (const name of secrets) query.append('secret', name);
-  const path = `/api/v1/proxies?${query.toString()}`;
+  const all = new URLSearchParams({ limit: '1', mesh });
+  const those = new URLSearchParams(all);
+  for (const name of secrets) those.append('secret', name);
+  const query = those.toString();
+  const path = `/api/v1/proxies?${query.length > longestQuery ? all.toString() : query}`;
   return ((await askServer(server, 'GET', path, signal)) as ProxyList).total;
 }

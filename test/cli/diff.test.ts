@@ -97,6 +97,18 @@ describe('diff', () => {
     assert.deepEqual(load(formatted.stdout), report);
   });
 
+  it('counts all proxies of the mesh where more secrets differ than fit into a question', async () => {
+    const names = Array.from({ length: 300 }, (_, index) => `domain-${index}.test`);
+    await using server = await wholeServer(
+      names.map((trustDomain, index) => ({ trustDomain, name: `d${index}`, pems: [a.certPem] })),
+    );
+    for (const proxy of [streamOf(1), streamOf(2)]) server.proxies.asks(proxy);
+    await using dir = await files({ 'a.yaml': yaml([a.certPem]) });
+    const { code, stderr } = await run(['diff', dir.path, `--server=${server.url}`]);
+    assert.equal(code, 1);
+    assert.match(stderr, /300 authorities removed.*; 2 connected proxies would be sent it\n$/);
+  });
+
   it('is 0 against a server that serves the same', async () => {
     await using server = await wholeServer([{ trustDomain: 'a.test', name: 'a', pems: [a.certPem] }]);
     await using dir = await files({ 'a.yaml': yaml([a.certPem]) });
