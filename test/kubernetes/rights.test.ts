@@ -1,58 +1,15 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
-
-import { loadAll } from 'js-yaml';
 
 import type { Meshtrust } from '../kit/meshtrust.ts';
 import { poll } from '../kit/poll.ts';
 import { eventsOf, getObject, untilSays, untilTold } from './object-status.ts';
+import { allow, readRoles, rightsOf } from './roles.ts';
 import { listOf, makeDomain, meshTrust, skip, startStage } from './stage.ts';
 import type { Stage } from './stage.ts';
 
-interface Rule {
-  readonly apiGroups: readonly string[];
-  readonly resources: readonly string[];
-  readonly resourceNames?: readonly string[];
-  readonly verbs: readonly string[];
-}
-
-interface Role {
-  readonly kind: string;
-  readonly metadata: { readonly name: string };
-  readonly rules: readonly Rule[];
-}
-
-/** One verb on one object, or on one kind of them. */
-interface Right {
-  readonly text: string;
-  readonly role: string;
-  readonly rule: Rule;
-}
-
 const manifest = new URL('../../deploy/kustomize/rbac.yaml', import.meta.url);
 const damaged = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
-
-/** Each single right of a role. */
-function rightsOf({ metadata, rules }: Role): readonly Right[] {
-  return rules.flatMap((rule) =>
-    rule.verbs.flatMap((verb) =>
-      (rule.resourceNames ?? [undefined]).map((name) => ({
-        text: `${verb} ${rule.resources.join()}${name === undefined ? '' : `/${name}`}`,
-        role: metadata.name,
-        rule: { ...rule, verbs: [verb], ...(name === undefined ? {} : { resourceNames: [name] }) },
-      })),
-    ),
-  );
-}
-
-/** The roles of the manifests, with these rights alone. */
-async function allow(stage: Stage, roles: readonly Role[], rights: readonly Right[]): Promise<void> {
-  for (const role of roles) {
-    const rules = rights.filter(({ role: name }) => name === role.metadata.name).map(({ rule }) => rule);
-    await stage.kubectl('replace -f -', JSON.stringify({ ...role, rules }));
-  }
-}
 
 const isForbidden = (line: unknown): boolean => JSON.stringify(line).includes(' is forbidden: ');
 
@@ -127,7 +84,7 @@ function freeLeases(): string {
 
 test('the rights of the manifests are enough, and each of them is needed', { skip }, async (t) => {
   await using stage = await startStage();
-  const roles = (loadAll(await readFile(manifest, 'utf8')) as Role[]).filter(({ kind }) => kind === 'Role');
+  const roles = await readRoles(manifest);
   const rights = roles.flatMap(rightsOf);
   assert.deepEqual(rights.map(({ text }) => text).sort(), Object.keys(losses).sort());
   await stage.kubectl('apply -f -', meshTrust(makeDomain('standing.test')));

@@ -19,6 +19,7 @@ import type { Meshtrust } from '../kit/meshtrust.ts';
 import { poll } from '../kit/poll.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
 import { untilSays, untilTold } from './object-status.ts';
+import { allow, readRoles, rightsOf } from './roles.ts';
 import { makeDomain, meshTrust, namespace, skip, startStage, untilAll } from './stage.ts';
 import type { Stage } from './stage.ts';
 
@@ -329,6 +330,67 @@ test('a webhook whose replicas keep its certificate', { skip }, async (t) => {
       for (const resource of ['secrets/other', 'validatingwebhookconfigurations/other'])
         assert.ok(!(await may(verb, resource)), `${verb} ${resource}`);
   });
+
+  const roles = await readRoles(new URL('../../deploy/kustomize/webhook/rbac.yaml', import.meta.url));
+  const rights = roles.flatMap(rightsOf);
+  assert.deepEqual(
+    rights.map(({ text }) => text),
+    [
+      'create secrets',
+      'get secrets/meshtrust-webhook',
+      'patch secrets/meshtrust-webhook',
+      'get validatingwebhookconfigurations/meshtrust',
+      'patch validatingwebhookconfigurations/meshtrust',
+    ],
+  );
+  /** Keeps the certificate until that came to something: that it is loaded, or why it is not. */
+  const keepOnce = async (now: number): Promise<string> => {
+    const client = createApiClient(() => loadKubeConfig(stage.account.kubeconfig));
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const keeping = keepCertificate({
+      client,
+      namespace,
+      secret: 'meshtrust-webhook',
+      configuration: 'meshtrust',
+      issue: issueCertificate,
+      onIssued: () => undefined,
+      now: () => now,
+    })({ loaded: () => resolve('loaded'), refused: resolve });
+    const outcome = await promise;
+    await keeping.close();
+    client.close();
+    return outcome;
+  };
+  for (const right of rights) {
+    await t.test(`none of its rights is too many: ${right.text}`, async () => {
+      const [verb = '', resource = ''] = right.text.split(' ');
+      let now = Date.now();
+      const forget = async (): Promise<void> =>
+        void (await stage.kubectl('delete secret meshtrust-webhook --ignore-not-found'));
+      /** Has the right be needed: what is there need not be made, and what is known need not be told. */
+      const need = async (): Promise<void> => {
+        if (verb === 'get') return;
+        if (resource.startsWith('secrets/')) now += 61 * day;
+        else await forget();
+      };
+      await forget();
+      assert.equal(await keepOnce(now), 'loaded');
+      await allow(
+        stage,
+        roles,
+        rights.filter((one) => one !== right),
+      );
+      // The authorizer learns of a new role a moment later.
+      const refusal = await poll('the API server to forbid it', async () => {
+        await need();
+        const outcome = await keepOnce(now);
+        return outcome === 'loaded' ? undefined : outcome;
+      });
+      assert.match(refusal, new RegExp(`cannot ${verb} resource`));
+      await allow(stage, roles, rights);
+      await poll('it to be allowed again', async () => (await keepOnce(now)) === 'loaded' || undefined);
+    });
+  }
 });
 
 /** The certificate of a server on this machine whose authority is one of these. */
