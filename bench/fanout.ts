@@ -2,11 +2,11 @@
  * What a change costs that goes out to many proxies, beside go-control-plane where Go is at hand:
  *
  *     npm run bench:fanout -- [CASE…] [--all] [--rounds 10] [--runs 3] [--burst 100] [--slow 10%] [--workers 1,2]
- *       [--only NAME] [--minutes 120] [--write]
+ *       [--only NAME] [--minutes 120] [--write] [--report FILE]
  *
  * A case is NODE/BYTES/PROXIES[/DOMAINS[/TRANSPORT]], such as bare/2048/100,1000 (bench/fanout/cases.ts).
  * --all: every case of the report. --minutes: after them no further case is begun; which are left out is said.
- * --write: the results go to bench/README.md, and plots of them to bench/plots.
+ * --write: the results go to bench/README.md, or what --report says beside it, and plots of them to bench/plots.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { freemem, loadavg } from 'node:os';
@@ -37,6 +37,7 @@ const { values: flags, positionals } = parseArgs({
     workers: { type: 'string', default: '1' },
     profile: { type: 'string' },
     write: { type: 'boolean', default: false },
+    report: { type: 'string', default: 'README.md' },
   },
 });
 const numbers = (text: string): readonly number[] => text.split(',').map(Number);
@@ -141,7 +142,7 @@ say('', `The run took ${Math.ceil(minutesSince())} minutes.`);
 
 if (flags.write) {
   lines.push('', `\`npm run bench:fanout -- ${process.argv.slice(2).join(' ')}\``);
-  await writeReport('README.md', `${lines.join('\n')}\n`);
+  await writeReport(flags.report, `${lines.join('\n')}\n`);
 }
 
 function loadOf({ node, protocol, transport }: Case, proxies: number): Load | undefined {

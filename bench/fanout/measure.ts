@@ -64,7 +64,8 @@ function warmUpOf({ proxies }: Load): number {
 /** The server is done with the acknowledgements, and a change is not part of a burst with the last one. */
 const settleMs = 250;
 const burstSettleMs = 2_000;
-const idleMs = 2_000;
+/** Connections are probed in a tick every 2.5 s, so that a shorter time would see too many of them, or none. */
+const idleMs = 5_000;
 /** Changes while some proxies do not read. */
 const slowRounds = 5;
 const receiptTimeoutMs = 60_000;

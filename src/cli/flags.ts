@@ -89,7 +89,7 @@ const table = {
     'how long a proxy may take for one response before it is cut off',
     '60s',
   ],
-  keepalive: ['--keepalive <duration>', 'how often idle connections of proxies are probed', '30s'],
+  keepalive: ['--keepalive <duration>', 'how often idle connections of proxies are probed', '45s'],
   keepaliveTimeout: ['--keepalive-timeout <duration>', 'how long a probe may take', '10s'],
   maxConnectionAge: [
     '--max-connection-age <duration>',

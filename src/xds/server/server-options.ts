@@ -4,7 +4,7 @@ import type { ServerOptions } from '@grpc/grpc-js';
 export interface TransportOptions {
   /** Largest request. An Envoy's is 61 KB. Default: 4 MiB. */
   readonly maxRequestBytes?: number | undefined;
-  /** How often an idle connection is probed, so that a proxy that vanished is noticed; 0: never. Default: 30 s. */
+  /** How often an idle connection is probed, so that a proxy that vanished is noticed; 0: never. Default: 45 s. */
   readonly keepaliveMs?: number | undefined;
   /** How long a probe may take; time that the event loop was busy counts. Default: 10 s. */
   readonly keepaliveTimeoutMs?: number | undefined;
@@ -26,7 +26,7 @@ export function xdsServerOptions(options: TransportOptions = {}): ServerOptions 
   return {
     'grpc.max_receive_message_length': options.maxRequestBytes ?? 4 * 1024 * 1024,
     'grpc.enable_channelz': 0,
-    'grpc.keepalive_time_ms': options.keepaliveMs ?? 30_000,
+    'grpc.keepalive_time_ms': options.keepaliveMs ?? 45_000,
     'grpc.keepalive_timeout_ms': options.keepaliveTimeoutMs ?? 10_000,
     ...(age === undefined
       ? {}
