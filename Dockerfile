@@ -11,10 +11,13 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY src src
 RUN npm run build
 RUN npm prune --omit=dev --ignore-scripts --no-audit --no-fund
+# Since 25 Node.js needs libatomic, which the base of the next stage does not have.
+RUN mkdir lib && ldd "$(command -v node)" | awk '/libatomic/ { print $3 }' | xargs -I FILE cp -L FILE lib/
 
 # No shell, no package manager, no npm: Node.js, the program, and what it needs.
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /usr/local/bin/node /usr/local/bin/node
+COPY --from=build /build/lib /usr/lib
 WORKDIR /app
 COPY --from=build /build/node_modules node_modules
 COPY --from=build /build/dist dist

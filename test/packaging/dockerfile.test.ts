@@ -120,6 +120,31 @@ test('the image has what production needs, and no npm', async () => {
   for (const name of unwanted) assert.ok(!names.includes(`node_modules/${name}`), `${name} is in the image`);
 });
 
+/** What `gcr.io/distroless/cc-debian12` has: glibc, libgcc and libstdc++. */
+const librariesOfBase: ReadonlySet<string> = new Set([
+  'libc.so.6',
+  'libdl.so.2',
+  'libgcc_s.so.1',
+  'libm.so.6',
+  'libpthread.so.0',
+  'librt.so.1',
+  'libstdc++.so.6',
+]);
+
+test('the image has every library that Node.js is linked with', async () => {
+  assert.equal(final[0]?.rest, 'gcr.io/distroless/cc-debian12:nonroot');
+  const { stdout } = await run('ldd', [process.execPath]);
+  const needed = [...stdout.matchAll(/^\s*(?<name>lib\S+) => /gm)].map(
+    ({ groups }) => groups?.['name'] ?? '',
+  );
+  assert.ok(needed.includes('libc.so.6'), stdout);
+  const copied = new Set(await readdir(join(finalRoot, 'usr/lib')));
+  assert.deepEqual(
+    needed.filter((name) => !librariesOfBase.has(name) && !copied.has(name)),
+    [],
+  );
+});
+
 test('the image serves what it is given, and writes nothing', async () => {
   const app = join(finalRoot, 'app');
   const before = await inventory(app);
