@@ -7,7 +7,7 @@ import { observedStatus } from './core/observed-status.ts';
 import { newsOf } from './core/render-events.ts';
 import { createReport } from './core/report.ts';
 import type { ReportInput, ReportView } from './core/report.ts';
-import { conditionOf, isSameStatus } from './core/status.ts';
+import { conditionOf, isProgress, isSameStatus } from './core/status.ts';
 import type { ObjectStatus } from './core/status.ts';
 import { discoverStatus } from './discover-status.ts';
 import type { Outcomes } from './outcomes.ts';
@@ -41,6 +41,8 @@ export interface ReporterPace {
   readonly retryMs: number;
   /** How long to wait before the same is written again to an object that does not show it. */
   readonly againMs: number;
+  /** How long an object says how many proxies have acknowledged, before it is told that there are more. */
+  readonly progressMs: number;
 }
 
 /** Writes what becomes of each object: status where there is one to write, and Events. */
@@ -67,6 +69,7 @@ const defaultPace: ReporterPace = {
   discoverMs: 60_000,
   retryMs: 5_000,
   againMs: 5_000,
+  progressMs: 10_000,
 };
 /** Objects that are looked at before proxies have their turn. */
 const slice = 100;
@@ -185,11 +188,17 @@ export function createReporter(options: ReporterOptions): Reporter {
     if (subresource !== 'there') return;
     const { path } = known.head;
     if (isSameStatus(known.observed, status)) return statuses.remove(path);
-    const { written } = known;
-    const isRepeated = written !== undefined && isSameStatus(written.status, status);
-    if (isRepeated && now() - written.at < pace.againMs) {
-      retryAt = Math.min(retryAt, written.at + pace.againMs);
-      return;
+    const { written, observed } = known;
+    if (written !== undefined) {
+      const waitMs = isSameStatus(written.status, status)
+        ? pace.againMs
+        : isProgress(observed, status)
+          ? pace.progressMs
+          : 0;
+      if (now() - written.at < waitMs) {
+        retryAt = Math.min(retryAt, written.at + waitMs);
+        return;
+      }
     }
     statuses.put(path, status);
   };

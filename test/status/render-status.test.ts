@@ -5,7 +5,7 @@ import { finding } from '../../src/findings/finding.ts';
 import type { ObjectFacts } from '../../src/status/core/facts.ts';
 import { observedStatus } from '../../src/status/core/observed-status.ts';
 import { renderStatus } from '../../src/status/core/render-status.ts';
-import { conditionOf, isSameStatus } from '../../src/status/core/status.ts';
+import { conditionOf, isProgress, isSameStatus } from '../../src/status/core/status.ts';
 import type { ObjectStatus, ProxyCounts } from '../../src/status/core/status.ts';
 
 const now = Date.UTC(2026, 10, 23);
@@ -153,9 +153,14 @@ describe('Programmed', () => {
     assert.deepEqual(later({ version: 'v2' }, pending, render({})), ['False', 'Pending']);
   });
 
-  it('while it waits, a change of the numbers alone is not written', () => {
+  it('while it waits, it counts, which is progress and no more', () => {
     const before = render({}, pending);
-    assert.deepEqual(render({}, { ...pending, acked: 4 }, before, now + 60_000), before);
+    const after = render({}, { ...pending, acked: 4 }, before, now + 60_000);
+    assert.match(conditionOf(after, 'Programmed')?.message ?? '', /; 4 of 5 connected proxies/);
+    assert.ok(!isSameStatus(after, before));
+    assert.ok(isProgress(before, after));
+    assert.ok(!isProgress(before, render({}, all, before)));
+    assert.ok(!isProgress(before, { ...after, authorities: 7 }));
     assert.deepEqual(later({}, all, before), ['True', 'Programmed']);
   });
 

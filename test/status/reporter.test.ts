@@ -14,14 +14,25 @@ import { meshTrustYaml } from '../kit/mesh-trust-text.ts';
 import { startFakeCluster } from './fake-cluster.ts';
 import type { Answer, FakeCluster, Request } from './fake-cluster.ts';
 
-const pace = { afterChangeMs: 5, betweenMs: 10, discoverMs: 60_000, retryMs: 20, againMs: 50 };
+const pace = {
+  afterChangeMs: 5,
+  betweenMs: 10,
+  discoverMs: 60_000,
+  retryMs: 20,
+  againMs: 50,
+  progressMs: 50,
+};
 const all: ProxyCounts = { connected: 2, acked: 2, complete: true };
 const damaged = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
 
 interface Status {
   readonly authorities: number;
   readonly observedGeneration: number;
-  readonly conditions: readonly { readonly type: string; readonly reason: string }[];
+  readonly conditions: readonly {
+    readonly type: string;
+    readonly reason: string;
+    readonly message?: string;
+  }[];
 }
 
 interface Scene {
@@ -198,6 +209,21 @@ test('proxies that acknowledge late are waited for', async (t) => {
   scene.count(all);
   await scene.cluster.until(2, isStatus);
   assert.equal(reasons(scene.statuses('a')[1])?.[1], 'Programmed');
+});
+
+test('how many have acknowledged is told while others are waited for, but not each time', async (t) => {
+  const scene = await start(t);
+  const messages = (): readonly (string | undefined)[] =>
+    scene.statuses('a').map(({ conditions }) => /\d+ of \d+/.exec(conditions[1]?.message ?? '')?.[0]);
+  scene.count({ connected: 9, acked: 1, complete: true });
+  scene.put('a');
+  await scene.cluster.until(1, isStatus);
+  for (const acked of [2, 3, 4]) scene.count({ connected: 9, acked, complete: true });
+  await scene.cluster.until(2, isStatus);
+  scene.count(all);
+  await scene.cluster.until(3, isStatus);
+  assert.deepEqual(messages().slice(0, 2), ['1 of 9', '4 of 9']);
+  assert.equal(reasons(scene.statuses('a')[2])?.[1], 'Programmed');
 });
 
 test('a write that fails is told and tried again', async (t) => {

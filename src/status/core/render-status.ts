@@ -65,7 +65,7 @@ function accepted({ findings, mesh }: ObjectFacts): Said {
 /**
  * Whether the proxies have what the object's trust domain is. It turns true when all proxies of the mesh have
  * what the mesh is, and stays so until the trust domain itself changes: other changes of the mesh, and proxies that
- * come later, write nothing, else each change would write all objects of the mesh.
+ * come later, write nothing, else each change would write all objects of the mesh. Until then its message counts.
  */
 function programmed({ facts, counts, observed }: RenderInput): Said {
   const { version, authorities, obstacles } = facts;
@@ -73,11 +73,11 @@ function programmed({ facts, counts, observed }: RenderInput): Said {
     return { status: 'False', reason: 'LeftOut', message: describeFindings(obstacles, messageLength) };
   if (version === undefined || authorities === 0)
     return { status: 'False', reason: 'NotServed', message: 'no authority of it is served' };
-  const said = progress(version, counts);
   const before = conditionOf(observed, 'Programmed');
-  const isSame = before !== undefined && observed.version === version;
-  const stays = isSame && (before.status === 'True' || before.reason === said.reason);
-  return stays ? { status: before.status, reason: before.reason, message: before.message } : said;
+  const stays = before?.status === 'True' && observed.version === version;
+  return stays
+    ? { status: before.status, reason: before.reason, message: before.message }
+    : progress(version, counts);
 }
 
 function progress(version: string, { connected, acked, complete }: ProxyCounts): Said {

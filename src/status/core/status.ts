@@ -78,6 +78,15 @@ export function isSameStatus(a: ObjectStatus, b: ObjectStatus): boolean {
   );
 }
 
+/** Whether two statuses differ in nothing but how many proxies have acknowledged so far. */
+export function isProgress(before: ObjectStatus, after: ObjectStatus): boolean {
+  const [was, is] = [conditionOf(before, 'Programmed'), conditionOf(after, 'Programmed')];
+  if (was === undefined || is === undefined || was.status !== is.status || was.reason !== is.reason)
+    return false;
+  const conditions = before.conditions.map((one) => (one === was ? { ...was, message: is.message } : one));
+  return isSameStatus({ ...before, conditions }, after);
+}
+
 function isSameCondition(a: Condition | undefined, b: Condition | undefined): boolean {
   return (
     a?.status === b?.status &&
