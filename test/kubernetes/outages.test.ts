@@ -129,11 +129,15 @@ test('versions that etcd has compacted: 410 Gone, and nothing is lost or withdra
   };
   const known = list.items[0]?.metadata.resourceVersion ?? '';
 
-  await stage.cluster.stopServer();
-  await meshtrust.logged('the failure', (line) => JSON.stringify(line).includes('cannot be reached'));
-  // It must not see the API server before that has forgotten what it knows.
+  const follows = async (): Promise<readonly string[]> =>
+    (await stage.cluster.asked())
+      .filter(({ verb, resource }) => resource === 'meshtrusts' && ['list', 'watch'].includes(verb))
+      .map(({ verb }) => verb);
+  const before = (await follows()).length;
+  // Stopped while it watches, so that it goes on from what it knows, and after the API server has forgotten that.
   process.kill(meshtrust.pid, 'SIGSTOP');
   try {
+    await stage.cluster.stopServer();
     await stage.cluster.startServer();
     await stage.kubectl('delete mtrust deleted.test');
     await stage.kubectl('apply -f -', meshTrust(added!));
@@ -154,6 +158,8 @@ test('versions that etcd has compacted: 410 Gone, and nothing is lost or withdra
   assert.match(answer, /too old resource version|"code":410|required revision has been compacted/);
   await untilAll(envoys, added!.client, 'accepted', 20_000);
   await untilAll(envoys, deleted!.client, 'refused', 20_000);
+  // The first watch is the one that was cut off; the next is refused, so what there is now is listed.
+  assert.deepEqual((await follows()).slice(before, before + 3), ['watch', 'watch', 'list']);
   const report = await probe.stop();
   assert.deepEqual(report.refusals, []);
   assert.ok(report.probes > 50, `${report.probes} probes`);
