@@ -26,6 +26,8 @@ export function createSecureServer(
     {
       ...options,
       ...contextOf(tls.current()),
+      // By default two minutes, in which connections that say nothing take the place of others.
+      handshakeTimeout: 5_000,
       requestCert: clientCertificates,
       // Looked at for each request: a token may stand in for a certificate.
       rejectUnauthorized: false,

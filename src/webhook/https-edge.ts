@@ -41,6 +41,8 @@ export const reviewPath = '/validate';
 // The API server waits 10 s at most unless told otherwise, and sends what it has at once. It ends connections that
 // were idle for 90 s (net/http, as Kubernetes sets it up): were it done from here, a review could be on its way.
 const limits = {
+  // By default two minutes, in which connections that say nothing take the place of others.
+  handshakeTimeout: 5_000,
   headersTimeout: 5_000,
   requestTimeout: 10_000,
   keepAliveTimeout: 100_000,

@@ -12,6 +12,7 @@ import { run } from '../cli/run.ts';
 import { makeCa, makeLeaf } from '../kit/certificates.ts';
 import type { Certificate } from '../kit/certificates.ts';
 import { poll } from '../kit/poll.ts';
+import { untilSilentIsClosed } from '../kit/silent-connection.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
 
 const [ca, clientCa, otherCa] = [
@@ -94,6 +95,12 @@ const basic = (password: string) => ({
 const identityOf = ({ certPem, keyPem }: Certificate) => ({ cert: certPem, key: keyPem });
 
 describe('the admin API beyond loopback', () => {
+  it('lets go of a connection that says nothing', async () => {
+    await using edge = await start({ tokens: true });
+    await untilSilentIsClosed(edge.port);
+    assert.deepEqual(edge.failures, ['handshake']);
+  });
+
   const cases: readonly (readonly [
     string,
     { tokens?: boolean; certificates?: boolean },

@@ -10,6 +10,7 @@ import { createWebhookEdge, reviewPath } from '../../src/webhook/https-edge.ts';
 import type { WebhookEdge, WebhookEdgeOptions } from '../../src/webhook/https-edge.ts';
 import { makeCa, makeLeaf } from '../kit/certificates.ts';
 import { poll } from '../kit/poll.ts';
+import { untilSilentIsClosed } from '../kit/silent-connection.ts';
 
 const ca = makeCa();
 
@@ -69,6 +70,10 @@ function ask(
 }
 
 describe('the HTTPS server of the webhook', () => {
+  it('lets go of a connection that says nothing', async (t) => {
+    await untilSilentIsClosed((await serve(t)).port);
+  });
+
   it('answers a review with a review', async (t) => {
     const { port, results } = await serve(t);
     const { status, text } = await ask(port, { path: `${reviewPath}?timeout=5s`, body: '{"a":"\u00fc"}' });
