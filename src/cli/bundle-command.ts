@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { compareFindings, formatFinding } from '../findings/finding.ts';
 import type { MeshCertificates } from '../admin/certificate-api-types.ts';
 import type { MeshDetail } from '../admin/api-types.ts';
 import { CommandError, exitCode } from './exit-code.ts';
@@ -13,6 +12,7 @@ import { meshOfFiles, meshOfServers } from './one-mesh.ts';
 import { addServerOptions, serverAccess } from './server-options.ts';
 import type { ServerOptions } from './server-options.ts';
 import { spiffeBundle, spiffeBundleMap } from './spiffe-bundle.ts';
+import { writeFindings } from './write-findings.ts';
 
 /** What `--format` takes. */
 type CertificateFormat = 'pem' | 'json' | 'spiffe';
@@ -47,12 +47,16 @@ export function addBundleCommand(program: Command, io: CommandIo, done: (code: n
     if (options.format === undefined) {
       const detail = only(await source.detail(), options.trustDomain);
       writeOutput(io, options.output, detail, () => {
-        for (const finding of [...detail.findings].sort(compareFindings))
-          io.stderr.write(`${finding.severity}: ${formatFinding(finding)}\n`);
+        writeFindings(io, detail.findings);
         return renderMesh(detail);
       });
     } else {
       const certificates = only(await source.certificates(), options.trustDomain);
+      const { findings } = await source.detail();
+      writeFindings(
+        io,
+        findings.filter(({ severity }) => severity === 'error'),
+      );
       const sequence =
         options.sequence ??
         (options.format === 'spiffe' ? await source.sequence(certificates.version) : undefined);

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import type { MeshDetail } from '../admin/api-types.ts';
 import type { ProxyList } from '../admin/fleet-api-types.ts';
+import { wholeRefusalCodes } from '../findings/catalogue.ts';
+import { counted } from '../telemetry/describe-change.ts';
 import { askServer } from './ask-server.ts';
 import { diffMeshDetails } from './diff-meshes.ts';
 import type { MeshDifference } from './diff-meshes.ts';
@@ -17,6 +19,7 @@ import type { OutputFormat } from './output.ts';
 import { servedMeshes } from './served-meshes.ts';
 import { addServerOptions, serverAccess } from './server-options.ts';
 import type { ServerAccess, ServerOptions } from './server-options.ts';
+import { writeFindings } from './write-findings.ts';
 
 interface DiffOptions extends ServerOptions, ServingOptions {
   readonly mesh?: string;
@@ -45,7 +48,7 @@ export function addDiffCommand(program: Command, io: CommandIo, done: (code: num
       const report =
         after === undefined
           ? await againstServers(path, options, io)
-          : await againstFiles(path, after, options, io.signal);
+          : await againstFiles(path, after, options, io);
       writeOutput(io, options.output, report, (style) => renderDifferences(report.meshes, style));
       for (const mesh of report.meshes) io.stderr.write(`${describeDifference(mesh)}\n`);
       if (report.meshes.length === 0) io.stderr.write(`no difference: ${report.before}, ${report.after}\n`);
@@ -58,12 +61,10 @@ async function againstFiles(
   before: string,
   after: string,
   options: DiffOptions,
-  signal: AbortSignal,
+  io: CommandIo,
 ): Promise<DiffReport> {
-  const [earlier, later] = await Promise.all([
-    filesAt(before, options, signal),
-    filesAt(after, options, signal),
-  ]);
+  const [earlier, later] = await Promise.all([filesAt(before, options, io), filesAt(after, options, io)]);
+  checkListed(options.mesh, [earlier, later]);
   return { before, after, meshes: diffMeshDetails(earlier, later) };
 }
 
@@ -71,7 +72,7 @@ async function againstFiles(
 async function againstServers(path: string, options: DiffOptions, io: CommandIo): Promise<DiffReport> {
   const servers = await serverAccess(options, io);
   const [after, ...served] = await Promise.all([
-    filesAt(path, options, io.signal),
+    filesAt(path, options, io),
     ...servers.map(async (server) => only(await servedMeshes(server, io.signal), options.mesh)),
   ]);
   const [first = [], ...others] = served;
@@ -80,6 +81,7 @@ async function againstServers(path: string, options: DiffOptions, io: CommandIo)
     const [one, other] = [servers[0]?.name, servers[odd + 1]?.name];
     throw new CommandError(exitCode.negative, `${one} and ${other} serve different things; ask one of them`);
   }
+  checkListed(options.mesh, [first, after]);
   const differences = diffMeshDetails(first, after);
   const meshes = await mapFew(differences, async (difference): Promise<ReportedDifference> => {
     const counts = await Promise.all(servers.map((server) => concerned(server, difference, io.signal)));
@@ -88,12 +90,27 @@ async function againstServers(path: string, options: DiffOptions, io: CommandIo)
   return { before: servers.map(({ name }) => name).join(' '), after: path, meshes };
 }
 
-async function filesAt(
-  path: string,
-  options: DiffOptions,
-  signal: AbortSignal,
-): Promise<readonly MeshDetail[]> {
-  return only(presentOffline(await buildOffline([path], options, signal)), options.mesh);
+/**
+ * What would be served from files. What is refused of them is told.
+ * @throws {CommandError} (usage) where a whole file or resource is refused: a server that knew it before would keep
+ * what it said then, so nothing can be told of what it would change.
+ */
+async function filesAt(path: string, options: DiffOptions, io: CommandIo): Promise<readonly MeshDetail[]> {
+  const meshes = await buildOffline([path], options, io.signal);
+  const errors = meshes.findings.filter(({ severity }) => severity === 'error');
+  writeFindings(io, errors);
+  const whole = errors.filter(({ code }) => wholeRefusalCodes.has(code));
+  if (whole.length === 0) return only(presentOffline(meshes), options.mesh);
+  const what = counted(whole.length, 'error');
+  throw new CommandError(
+    exitCode.usage,
+    `${path} has ${what} by which a whole file or resource is refused: what would change cannot be told`,
+  );
+}
+
+function checkListed(mesh: string | undefined, sides: readonly (readonly MeshDetail[])[]): void {
+  if (mesh === undefined || sides.some((meshes) => meshes.length > 0)) return;
+  throw new CommandError(exitCode.negative, `nothing is listed for mesh ${mesh}, neither before nor after`);
 }
 
 function only(meshes: readonly MeshDetail[], mesh: string | undefined): readonly MeshDetail[] {

@@ -2,7 +2,7 @@ import type { MeshDetail } from '../admin/api-types.ts';
 import type { MeshCertificates } from '../admin/certificate-api-types.ts';
 import type { RolloutDetail } from '../admin/fleet-api-types.ts';
 import { presentCertificates } from '../admin/present-certificates.ts';
-import { presentMesh } from '../admin/present-mesh.ts';
+import { presentFindings, presentMesh } from '../admin/present-mesh.ts';
 import { CommandError, exitCode } from './exit-code.ts';
 import { buildOffline } from './offline-meshes.ts';
 import type { ServingOptions } from './offline-meshes.ts';
@@ -31,9 +31,17 @@ export async function meshOfFiles(
   const { states, findings: all } = await buildOffline(paths, options, signal);
   const state = states.get(mesh);
   if (state === undefined) throw unlisted(mesh, [...states.keys()].join(', ') || 'none');
-  const findings = all.filter((found) => found.mesh === undefined || found.mesh === mesh);
+  const findings = all.filter(
+    (found) =>
+      found.mesh === mesh ||
+      (found.mesh === undefined && (found.resource === undefined || found.resource.startsWith(`${mesh}/`))),
+  );
   return {
-    detail: () => Promise.resolve(presentMesh(state, { findings, held: [], proxies: 0, now: 0 })),
+    detail: () =>
+      Promise.resolve({
+        ...presentMesh(state, { findings: [], held: [], proxies: 0, now: 0 }),
+        findings: presentFindings(findings).findings,
+      }),
     certificates: () => Promise.resolve(presentCertificates(state)),
     sequence: () => Promise.resolve(undefined),
   };

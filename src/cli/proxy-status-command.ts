@@ -37,7 +37,9 @@ export function addProxyStatusCommand(program: Command, io: CommandIo, done: (co
   addServerOptions(command).action(async (node: string | undefined, options: ProxyStatusOptions) => {
     const servers = await serverAccess(options, io);
     const show = node === undefined ? showAll : showOne(node);
-    await (options.watch === true ? watch : once)(io, () => show(io, servers, options));
+    const ask = (): Promise<Shown> => show(io, servers, options);
+    const missing = options.watch === true ? await watch(io, ask) : await once(io, ask);
+    if (missing !== undefined) throw missing;
     done(exitCode.ok);
   });
 }
@@ -46,38 +48,56 @@ export function addProxyStatusCommand(program: Command, io: CommandIo, done: (co
 interface Shown {
   readonly data: string;
   readonly talk: string;
+  /** Why it is not all: a server did not answer, while others did. */
+  readonly missing?: CommandError | undefined;
 }
 
 type Show = (io: CommandIo, servers: readonly ServerAccess[], options: ProxyStatusOptions) => Promise<Shown>;
 
-async function once(io: CommandIo, show: () => Promise<Shown>): Promise<void> {
-  const { data, talk } = await show();
+async function once(io: CommandIo, show: () => Promise<Shown>): Promise<CommandError | undefined> {
+  const { data, talk, missing } = await show();
   io.stdout.write(data);
   io.stderr.write(talk);
+  return missing;
 }
 
 /** Prints what changed until it is interrupted; a terminal is cleared before. */
-async function watch(io: CommandIo, show: () => Promise<Shown>): Promise<void> {
+async function watch(io: CommandIo, show: () => Promise<Shown>): Promise<undefined> {
   const clear = 'isTTY' in io.stdout && io.stdout.isTTY === true ? '\u001b[H\u001b[J' : '';
   let before: string | undefined;
   while (!io.signal.aborted) {
     const shown = await show();
-    if (shown.data !== before) await once(io, async () => ({ ...shown, data: `${clear}${shown.data}` }));
-    before = shown.data;
+    const said = `${shown.data}${shown.missing?.message ?? ''}`;
+    if (said !== before) {
+      await once(io, async () => ({ ...shown, data: `${clear}${shown.data}` }));
+      if (shown.missing !== undefined) io.stderr.write(`error: ${shown.missing.message}\n`);
+    }
+    before = said;
     // The only thing that ends it early is the signal.
     await delay(watchMs, undefined, { signal: io.signal }).catch(() => undefined);
   }
 }
 
 const showAll: Show = async (io, servers, options) => {
-  const lists = await Promise.all(servers.map((server) => proxiesOf(server, options, io.signal)));
-  const proxies = lists.flat();
+  const lists = await Promise.all(
+    servers.map((server) => proxiesOf(server, options, io.signal).catch(unlessUnreachable)),
+  );
+  const [missing] = lists.filter((list) => list instanceof CommandError);
+  // Where nobody answers there is nothing to show.
+  if (missing !== undefined && lists.every((list) => list instanceof CommandError)) throw missing;
+  const proxies = lists.flatMap((list) => (list instanceof CommandError ? [] : list));
   const { output } = options;
   const data = formatOutput(output, { proxies }, () =>
     renderProxies(proxies, { ...styleOf(io, output), now: Date.now(), servers: servers.length }),
   );
-  return { data, talk: `${summary(proxies)}\n` };
+  return { data, talk: `${summary(proxies)}\n`, missing };
 };
+
+/** A server that does not answer says nothing about the others. */
+function unlessUnreachable(error: unknown): CommandError {
+  if (error instanceof CommandError && error.code === exitCode.unreachable) return error;
+  throw error;
+}
 
 function showOne(node: string): Show {
   return async (io, servers, { mesh, output }) => {

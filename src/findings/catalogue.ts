@@ -39,5 +39,17 @@ export const catalogue = {
 export type Severity = 'error' | 'warning' | 'info';
 export type FindingCode = keyof typeof catalogue;
 
+/** Codes of a file or resource that is refused as a whole: a server that knew it before keeps what it said then. */
+export const wholeRefusalCodes: ReadonlySet<FindingCode> = new Set([
+  'MT001',
+  'MT002',
+  'MT003',
+  'MT004',
+  'MT005',
+  'MT006',
+  'MT007',
+  'MT008',
+] as const);
+
 /** Codes of a single PEM block that is refused while its neighbours are served. */
 export type BlockRefusalCode = 'MT010' | 'MT011' | 'MT012' | 'MT013' | 'MT014' | 'MT015' | 'MT016';

@@ -109,6 +109,42 @@ describe('diff', () => {
     assert.match(stderr, /300 authorities removed.*; 2 connected proxies would be sent it\n$/);
   });
 
+  it('tells of nothing where a whole file is refused, which says why', async () => {
+    await using dir = await files({
+      'good.yaml': yaml([a.certPem]),
+      'bad.yaml': 'type: MeshTrust\n  bad: [\n',
+    });
+    for (const paths of [
+      ['good.yaml', 'bad.yaml'],
+      ['bad.yaml', 'bad.yaml'],
+    ]) {
+      const { code, stdout, stderr } = await run(['diff', ...paths.map((path) => dir.join(path))]);
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.match(stderr, /^error: \S+bad\.yaml:2: MT002 /);
+      assert.match(stderr, /1 error by which a whole file or resource is refused: what would change cannot/);
+    }
+  });
+
+  it('goes on beside a block that is refused, and tells of it', async () => {
+    const damaged = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+    await using dir = await files({
+      'one.yaml': yaml([a.certPem]),
+      'two.yaml': yaml([a.certPem, b.certPem, damaged]),
+    });
+    const { code, stderr } = await run(['diff', dir.join('one.yaml'), dir.join('two.yaml')]);
+    assert.equal(code, 1);
+    assert.match(stderr, /^error: \S+two\.yaml.* MT014 .*\nmesh default: 1 authority added\n$/);
+  });
+
+  it('ends with 1 for a mesh that is listed nowhere', async () => {
+    await using dir = await files({ 'a.yaml': yaml([a.certPem]) });
+    const { code, stderr } = await run(['diff', dir.path, dir.path, '--mesh', 'nope']);
+    assert.deepEqual(
+      [code, stderr],
+      [1, 'error: nothing is listed for mesh nope, neither before nor after\n'],
+    );
+  });
+
   it('is 0 against a server that serves the same', async () => {
     await using server = await wholeServer([{ trustDomain: 'a.test', name: 'a', pems: [a.certPem] }]);
     await using dir = await files({ 'a.yaml': yaml([a.certPem]) });

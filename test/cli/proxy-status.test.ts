@@ -79,6 +79,15 @@ describe('proxy-status', () => {
     assert.equal(alone.code, 3);
   });
 
+  it('shows those of the servers that answer, and ends with 3 where one does not', async () => {
+    await using server = await twoProxies();
+    const gone = `http://127.0.0.1:${await freePort()}`;
+    const { code, stdout, stderr } = await run(['ps', `--server=${gone}`, `--server=${server.url}`]);
+    assert.equal(code, 3);
+    assert.match(stdout, /^good /m);
+    assert.match(stderr, /^2 proxies: .*\nerror: no server answers at /);
+  });
+
   it('joins the proxies of several servers, with a column for them', async () => {
     await using one = await twoProxies();
     await using two = await twoProxies();
