@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Writable } from 'node:stream';
 import { createAdminServer, createProbeServer } from '../admin/admin-server.ts';
 import type { HttpEdge } from '../admin/http-edge.ts';
@@ -197,7 +198,12 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
 
   await aborted(signal);
   log.info({ event: 'draining', graceMs: options.drainGrace }, 'draining: streams end after their grace');
-  await Promise.all([front.drain(options.drainGrace), status?.stepDown()]);
+  await Promise.all([
+    front.drain(options.drainGrace),
+    status?.stepDown(),
+    // Until the cluster has learnt that this replica goes, the API server asks it all the same.
+    webhook === undefined ? undefined : delay(options.drainGrace),
+  ]);
   await cleanup.disposeAsync();
   log.info({ event: 'ended' }, 'ended');
 }

@@ -178,8 +178,14 @@ test('the admission webhook', { skip }, async (t) => {
     for (const result of ['malformed', 'error']) assert.equal(counts.get(`result="${result}"`), 0, result);
   });
 
+  await t.test('while it ends it answers still: the cluster learns of that a moment later', async () => {
+    const ended = meshtrust.stop('SIGTERM');
+    await meshtrust.logged('that it drains', ({ event }) => event === 'draining');
+    assert.equal((await run(stage, 'create --dry-run=server -f -', bad)).ok, false);
+    assert.deepEqual(await ended, { code: 0, signal: null });
+  });
+
   await t.test('with the webhook away a bad object applies, and its status tells', async () => {
-    await meshtrust.stop();
     assert.equal((await run(stage, 'apply -f -', bad)).text, 'meshtrust.kuma.io/bad.test created\n');
     await stage.meshtrust({ args: ['--guard-hold=1s', ...webhook] });
     const accepted = await untilSays(stage, 'bad.test', 'Accepted', 'PartlyRefused');

@@ -1,12 +1,14 @@
+import type { Patience } from './settling.ts';
+
 export interface QuietTimer {
-  /** Something happened: the quiet, of so many milliseconds, begins anew. */
-  touch(quietMs: number): void;
+  /** Something happened: the quiet begins anew. */
+  touch(patience: Patience): void;
   /** Nothing is waited for any more. */
   clear(): void;
 }
 
-/** Calls back once when nothing has happened for a while, at the latest `longestMs` after the first touch. */
-export function createQuietTimer(longestMs: number, callback: () => void): QuietTimer {
+/** Calls back once when nothing has happened for a while, at the latest so long after the first touch as the last says. */
+export function createQuietTimer(callback: () => void): QuietTimer {
   let timer: NodeJS.Timeout | undefined;
   let since: number | undefined;
   const clear = (): void => {
@@ -14,7 +16,7 @@ export function createQuietTimer(longestMs: number, callback: () => void): Quiet
     since = undefined;
   };
   return {
-    touch: (quietMs) => {
+    touch: ({ quietMs, longestMs }) => {
       const now = performance.now();
       since ??= now;
       clearTimeout(timer);

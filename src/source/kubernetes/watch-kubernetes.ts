@@ -7,6 +7,7 @@ import type { ObjectHead } from './api-object.ts';
 import { backoffMs } from './backoff.ts';
 import { listPages } from './list-pages.ts';
 import { createQuietTimer } from './quiet-timer.ts';
+import { patienceFor } from './settling.ts';
 import { watchOnce } from './watch-once.ts';
 import { initialWatchState, stepWatch } from './watch-state.ts';
 import type { WatchInput } from './watch-state.ts';
@@ -23,7 +24,7 @@ export interface WatchKubernetesOptions {
   readonly silenceMs?: number | undefined;
   /**
    * A deletion is told when no other has come for so long, in milliseconds; 100. When others have, they are told
-   * together after ten times as much quiet, and after 100 times as long in any case.
+   * together, see `patienceFor`.
    */
   readonly settleMs?: number | undefined;
   /** Told in the same turn as the sink, and before it. */
@@ -69,7 +70,7 @@ export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSin
     state = step.state;
     if (state.leaving.size === 0) settling.clear();
     else if (state.leaving.keys().some((path) => !leaving.has(path)))
-      settling.touch(state.leaving.size > 1 ? 10 * settleMs : settleMs);
+      settling.touch(patienceFor(state.leaving.size, state.known.size, settleMs));
     onHeads?.({
       put: headsOf(input),
       gone: step.events.flatMap((event) => (event.kind === 'gone' ? event.path : [])),
@@ -80,7 +81,7 @@ export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSin
     if (input.kind === 'failed') client.forget();
   };
 
-  const settling = createQuietTimer(100 * settleMs, () => take({ kind: 'settled' }));
+  const settling = createQuietTimer(() => take({ kind: 'settled' }));
 
   const run = async (): Promise<void> => {
     while (!signal.aborted) {
