@@ -26,6 +26,8 @@ export interface WebhookEdgeOptions {
   /** Bytes of one request; the default fits two versions of the longest object that an API server takes. */
   readonly maxBodyBytes?: number | undefined;
   readonly budget?: BudgetOptions | undefined;
+  /** Connections at once; 256. From three quarters of them on, those that are idle are let go of. */
+  readonly maxConnections?: number | undefined;
 }
 
 export type RequestResult =
@@ -48,7 +50,7 @@ const limits = {
   keepAliveTimeout: 100_000,
   maxHeaderSize: 8192,
 };
-const maxConnections = 256;
+const defaultMaxConnections = 256;
 const defaultMaxBodyBytes = 8 * 2 ** 20;
 /** Proxies are served by the same event loop: whoever floods the webhook must not take it from them. */
 const defaultBudget: BudgetOptions = { burstMs: 2_000, share: 0.25 };
@@ -62,7 +64,17 @@ export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
     { ...limits, ...contextOf(options.tls), connectionsCheckingInterval: 1000 },
     (request, response) => void respond(request, response),
   );
+  const { maxConnections = defaultMaxConnections } = options;
   server.maxConnections = maxConnections;
+  let open = 0;
+  server.on('connection', (socket) => {
+    open += 1;
+    socket.once('close', () => {
+      open -= 1;
+    });
+    // Whoever keeps many open, and asks nothing, must not take the place of the API server.
+    if (open > (3 / 4) * maxConnections) server.closeIdleConnections();
+  });
   // Such as no file descriptor for one more connection; what fails before is for who listens.
   server.on('error', (error) => {
     if (server.listening) onRequest('error', error);
@@ -140,7 +152,7 @@ export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
           clearTimeout(deadline);
           resolve();
         });
-        server.closeIdleConnections();
+        ;
       }),
   };
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { request } from 'node:https';
+import { Agent, request } from 'node:https';
 import { connect } from 'node:tls';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -46,19 +46,28 @@ interface Asked {
   readonly path?: string;
   readonly type?: string;
   readonly body?: string;
+  readonly agent?: Agent;
 }
 
 function ask(
   port: number,
-  { method = 'POST', path = reviewPath, type = 'application/json', body = '{}' }: Asked = {},
+  { method = 'POST', path = reviewPath, type = 'application/json', body = '{}', agent }: Asked = {},
 ): Promise<{ readonly status: number; readonly text: string; readonly subject: string }> {
   return new Promise((resolve, reject) => {
     const call = request(
-      { host: '127.0.0.1', servername: 'localhost', port, path, method, ca: ca.certPem, agent: false },
+      {
+        host: '127.0.0.1',
+        servername: 'localhost',
+        port,
+        path,
+        method,
+        ca: ca.certPem,
+        agent: agent ?? false,
+      },
       (response) => {
         let text = '';
         const socket = response.socket as ReturnType<typeof connect>;
-        const subject = String(socket.getPeerCertificate().subject.CN);
+        const subject = String(socket.getPeerX509Certificate()?.subject);
         response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
         response.on('end', () => resolve({ status: response.statusCode ?? 0, text, subject }));
       },
@@ -70,6 +79,17 @@ function ask(
 }
 
 describe('the HTTPS server of the webhook', () => {
+  it('has a place for who asks, however many have asked and stay', async (t) => {
+    const { port } = await serve(t, { maxConnections: 8 });
+    for (let round = 0; round < 3; round += 1) {
+      const agent = new Agent({ keepAlive: true });
+      t.after(() => agent.destroy());
+      const answers = await Promise.all(Array.from({ length: 6 }, () => ask(port, { agent })));
+      assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
+      assert.equal((await ask(port)).status, 200);
+    }
+  });
+
   it('lets go of a connection that says nothing', async (t) => {
     await untilSilentIsClosed((await serve(t)).port);
   });
@@ -164,8 +184,8 @@ describe('the HTTPS server of the webhook', () => {
 
   it('serves new connections with a renewed certificate', async (t) => {
     const { edge, port } = await serve(t);
-    assert.equal((await ask(port)).subject, 'first');
+    assert.equal((await ask(port)).subject, 'CN=first');
     edge.renew(material('second'));
-    assert.equal((await ask(port)).subject, 'second');
+    assert.equal((await ask(port)).subject, 'CN=second');
   });
 });
