@@ -152,7 +152,6 @@ export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
           clearTimeout(deadline);
           resolve();
         });
-        ;
       }),
   };
 }
