@@ -41,7 +41,7 @@ export interface ReporterPace {
   readonly retryMs: number;
   /** How long to wait before the same is written again to an object that does not show it. */
   readonly againMs: number;
-  /** How long an object says how many proxies have acknowledged, before it is told that there are more. */
+  /** How long an object says how many proxies have acknowledged, before it is told anew; doubled each time. */
   readonly progressMs: number;
 }
 
@@ -59,8 +59,8 @@ interface Known {
   observed: ObjectStatus;
   /** What was told of it by Events. */
   told: ObjectStatus | undefined;
-  /** What was written last, and when. */
-  written: { readonly status: ObjectStatus; readonly at: number } | undefined;
+  /** What was written last, when, and how often before it nothing but the number of proxies had changed. */
+  written: { readonly status: ObjectStatus; readonly at: number; readonly counted: number } | undefined;
 }
 
 const defaultPace: ReporterPace = {
@@ -74,6 +74,8 @@ const defaultPace: ReporterPace = {
 /** Objects that are looked at before proxies have their turn. */
 const slice = 100;
 const eventAttempts = 5;
+/** How long an object says how many proxies have acknowledged, at most. */
+const longestProgressMs = 300_000;
 
 /**
  * Compares, again and again, what each object says with what it should say, and writes the difference while this
@@ -119,7 +121,8 @@ export function createReporter(options: ReporterOptions): Reporter {
       outcomes('status', result.kind === 'failed' ? result.reason : undefined);
       // The object may be known anew by now.
       const current = book.get(path) ?? known;
-      current.written = { status, at: now() };
+      const counted = isProgress(known.observed, status) ? (known.written?.counted ?? 0) + 1 : 0;
+      current.written = { status, at: now(), counted };
       switch (result.kind) {
         case 'written':
           current.observed = result.status;
@@ -193,7 +196,8 @@ export function createReporter(options: ReporterOptions): Reporter {
       const waitMs = isSameStatus(written.status, status)
         ? pace.againMs
         : isProgress(observed, status)
-          ? pace.progressMs
+          ? // A proxy that never has it, among others that come and go, must not keep this busy.
+            Math.min(pace.progressMs * 2 ** written.counted, longestProgressMs)
           : 0;
       if (now() - written.at < waitMs) {
         retryAt = Math.min(retryAt, written.at + waitMs);
