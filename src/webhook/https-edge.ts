@@ -152,6 +152,7 @@ export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
           clearTimeout(deadline);
           resolve();
         });
+        server.closeIdleConnections();
       }),
   };
 }
