@@ -46,6 +46,8 @@ export function http2StreamOf(call: BytesCall): ServerHttp2Stream | undefined {
  * fills, so that each would be followed by four updates of windows; grpc-js has no option for it in servers.
  */
 const windowBytes = 262_144;
+/** What tells such a request from those that fit by the dozen: telling of other windows is a fiftieth of connecting. */
+const largeChunk = 8192;
 const widened = new WeakSet<Http2Session>();
 
 function widenWindows(session: Http2Session | undefined): void {
@@ -57,9 +59,11 @@ function widenWindows(session: Http2Session | undefined): void {
 
 /** Takes reading over from grpc-js, for good. */
 export function readBelow({ stream }: Below, onChunk: (chunk: Buffer) => void, onEnd: () => void): void {
-  widenWindows(stream.session);
   stream.removeAllListeners('data');
-  stream.on('data', onChunk);
+  stream.on('data', (chunk: Buffer) => {
+    if (chunk.length >= largeChunk) widenWindows(stream.session);
+    onChunk(chunk);
+  });
   stream.on('end', onEnd);
   stream.resume();
 }

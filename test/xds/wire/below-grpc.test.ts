@@ -11,6 +11,7 @@ import { setOf } from '../vocabulary.ts';
 import { createClient } from '../client.ts';
 import { deltaRequests } from '../codec.ts';
 import { ads, serve } from './serving.ts';
+import { createSlowReader } from './slow-reader.ts';
 
 /** Runs `look` on a call as grpc-js makes it. */
 async function onCall(
@@ -105,6 +106,26 @@ test('a request of many chunks whose node is known is read without it', async ()
   stream.send({ type_url: typeUrls.secret, node, resource_names_subscribe: ['b'] });
   assert.equal((await stream.next()).resources[0]?.name, 'b');
   assert.equal(requests, 3);
+});
+
+suite('what a client may send at once', () => {
+  for (const [what, cluster, expected] of [
+    ['stays as it is for small requests', 'x', 65_535],
+    ['is widened by a request that fills it', 'x'.repeat(61_000), 262_144],
+  ] as const) {
+    test(what, async () => {
+      await using serving = await serve();
+      serving.store.set('', typeUrls.secret, setOf({ a: '1' }));
+      using client = createSlowReader(serving.address, ads.delta);
+      const node = { id: 'n', cluster };
+      client.send(
+        deltaRequests.serialize({ type_url: typeUrls.secret, node, resource_names_subscribe: ['a'] }),
+      );
+      // Windows are told of before the response.
+      await client.started;
+      assert.equal(client.window(), expected);
+    });
+  }
 });
 
 function inside(call: BytesCall): object {

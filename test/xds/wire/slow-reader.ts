@@ -9,6 +9,8 @@ import type { ClientHttp2Session, Settings } from 'node:http2';
 export interface SlowReader extends SlowStream, Disposable {
   /** Opens another stream on the same connection. */
   open(path: string): SlowStream;
+  /** What a stream may send before it hears that it was read. */
+  window(): number | undefined;
   /** Breaks the connection. */
   destroy(): void;
 }
@@ -32,6 +34,7 @@ export function createSlowReader(address: string, path: string, settings: Settin
   return {
     ...openStream(session, path),
     open: (other) => openStream(session, other),
+    window: () => session.remoteSettings.initialWindowSize,
     destroy: () => session.destroy(),
     [Symbol.dispose]: () => session.destroy(),
   };
