@@ -59,6 +59,7 @@ async function run(command: Command): Promise<Reply> {
 async function connectAll(command: Extract<Command, { kind: 'connect' }>): Promise<void> {
   closing = false;
   const node = Buffer.from(command.node, 'base64');
+  let accepted = 0;
   expect(command.proxies);
   for (let index = 0; index < command.proxies; index += 1) {
     proxies.push(
@@ -66,6 +67,9 @@ async function connectAll(command: Extract<Command, { kind: 'connect' }>): Promi
         ...command,
         node: withId(node, index),
         version: command.quotes ? (versions[index] ?? '') : '',
+        onAccepted: () => {
+          accepted += 1;
+        },
         onResponse: (heard) => {
           responses += 1;
           resources += heard.resources;
@@ -80,7 +84,7 @@ async function connectAll(command: Extract<Command, { kind: 'connect' }>): Promi
     );
     if (command.answered) await until(() => proxies.length - received < command.atOnce);
   }
-  if (command.answered) await until(() => received >= command.proxies);
+  await until(() => (command.answered ? received : accepted) >= command.proxies);
 }
 
 function expect(count: number): void {

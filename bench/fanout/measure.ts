@@ -15,7 +15,7 @@ export interface Load {
   readonly nodeInEveryRequest: boolean;
   /** Changes that are pushed. */
   readonly rounds: number;
-  /** Changes that come one after the other without a pause; 0 for none. */
+  /** Changes that come one after the other without a pause; 0 for none, or odd: a secret has two forms. */
   readonly burst: number;
   /** Proxies that do not read while some changes go out, and read again after them. */
   readonly slow: number;
@@ -39,6 +39,8 @@ export interface Cost {
   readonly caughtUp: number;
   /** Hundredths of a core that the server uses while nothing happens. */
   readonly idle: number;
+  /** That all connections were cut off at once. */
+  readonly closeCpu: number;
   /** Against a reconnect of all at once that quotes what it holds, and one that quotes nothing. */
   readonly resumeCpu: number;
   readonly resent: number;
@@ -69,6 +71,9 @@ const idleMs = 5_000;
 /** Changes while some proxies do not read. */
 const slowRounds = 5;
 const receiptTimeoutMs = 60_000;
+/** A server that used less than a fiftieth of such a time is done with what it was doing. */
+const quietMs = 300;
+const quietTries = 100;
 
 /** Runs one server through connecting, pushes, idling and reconnecting. */
 export async function measure(contestant: Contestant, content: Content, load: Load): Promise<Cost> {
@@ -127,17 +132,19 @@ export async function measure(contestant: Contestant, content: Content, load: Lo
   await delay(idleMs);
   const idle = ((cpuMs(pid) - idleBefore) / idleMs) * 100;
 
+  const closeBefore = cpuMs(pid);
   await generator.tell({ kind: 'close' });
-  await delay(settleMs);
+  await quiet();
+  const closeCpu = ((cpuMs(pid) - closeBefore) * 1000) / load.proxies;
   let resent = 0;
   const resumeCpu = await spent(async () => {
     const all = { ...connection, proxies: load.proxies, atOnce: load.proxies };
     await generator.tell({ ...all, quotes: true, answered: false });
-    await delay(1_000 + load.proxies / 2);
+    await quiet();
     resent = (await generator.receipts(0)).resources;
   });
   await generator.tell({ kind: 'close' });
-  await delay(settleMs);
+  await quiet();
   const restartCpu = await spent(() =>
     generator.tell({ ...connection, proxies: load.proxies, atOnce: load.proxies }),
   );
@@ -153,10 +160,21 @@ export async function measure(contestant: Contestant, content: Content, load: Lo
     slowMemory: slow?.memory ?? Number.NaN,
     caughtUp: slow?.caughtUp ?? Number.NaN,
     idle,
+    closeCpu,
     resumeCpu,
     resent,
     restartCpu,
   };
+
+  /** Waits until the server is done with what no answer tells. */
+  async function quiet(): Promise<void> {
+    for (let tries = 0; tries < quietTries; tries += 1) {
+      const before = cpuMs(pid);
+      await delay(quietMs);
+      if (cpuMs(pid) - before < quietMs / 50) return;
+    }
+    throw new Error(`${contestant.name}: busy without end`);
+  }
 
   async function measureBurst(): Promise<{ readonly cpu: number; readonly responses: number }> {
     await generator.tell({ kind: 'expect' });
@@ -166,7 +184,8 @@ export async function measure(contestant: Contestant, content: Content, load: Lo
         await change();
       }
       // All are owed at least one; whether more are under way is seen when nothing comes any longer.
-      await generator.receipts(receiptTimeoutMs);
+      const { received, expected } = await generator.receipts(receiptTimeoutMs);
+      if (received !== expected) throw new Error(`${contestant.name}: ${received} of ${expected} received`);
       await delay(burstSettleMs);
     });
     const { responses } = await generator.receipts(0);

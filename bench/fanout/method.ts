@@ -18,7 +18,8 @@ export const method: readonly string[] = [
   'pushes (3 to 30 of them) come before the ones that count. A burst is of changes one after the other without',
   'a pause. "Beside those that do not read" is the median of 5 changes while some proxies have closed their windows,',
   'so that what they do not take stays with the server; its memory is what grows by that, divided by their number.',
-  'Memory a stream is resident memory with all proxies connected less that with none. "Reconnect"',
-  'is all proxies at once after all of them were cut off. Times are from the change to the receipt of the',
-  'whole response; meshtrust reads and coalesces for some milliseconds before it sends.',
+  'Memory a stream is resident memory with all proxies connected less that with none. "The end of all',
+  'connections" is until the server does nothing any more, and "reconnect" is all proxies at once after that.',
+  'Times are from the change to the receipt of the whole response; meshtrust reads and coalesces for some',
+  'milliseconds before it sends.',
 ];

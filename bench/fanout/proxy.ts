@@ -14,6 +14,8 @@ export interface ProxyOptions {
   readonly name: string;
   /** What the proxy holds from an earlier stream; empty: nothing. */
   readonly version: string;
+  /** The server has accepted the connection. */
+  readonly onAccepted: () => void;
   readonly onResponse: (heard: Heard) => void;
   readonly onEnd: (reason: string) => void;
 }
@@ -33,11 +35,12 @@ const windowBytes = 268_435_456;
 
 /** Connects, and subscribes to one secret. */
 export function createProxy(options: ProxyOptions): Proxy {
-  const { protocol, node, nodeInEveryRequest, name, onResponse, onEnd } = options;
+  const { protocol, node, nodeInEveryRequest, name, onAccepted, onResponse, onEnd } = options;
   const session: ClientHttp2Session = connect(`http://${options.address}`, {
     settings: { initialWindowSize: windowBytes, enablePush: false },
   });
   session.once('connect', () => session.setLocalWindowSize(windowBytes));
+  session.once('remoteSettings', onAccepted);
   session.on('error', (error) => onEnd(String(error)));
   session.on('close', () => onEnd('connection closed'));
   const stream: ClientHttp2Stream = session.request({
