@@ -39,6 +39,12 @@ export function addBundleCommand(program: Command, io: CommandIo, done: (code: n
     .addOption(flag('refreshHint'))
     .addOption(flag('output'));
   addServerOptions(addServingOptions(command)).action(async (paths: string[], options: BundleOptions) => {
+    if (options.format !== undefined && command.getOptionValueSource('output') === 'cli') {
+      throw new CommandError(
+        exitCode.usage,
+        'give --format or --output: certificates have formats of their own',
+      );
+    }
     const mesh = options.mesh ?? options.defaultMesh;
     const source =
       paths.length > 0

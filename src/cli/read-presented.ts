@@ -35,7 +35,8 @@ async function readBytes(file: string): Promise<Buffer> {
   try {
     return await readFile(file);
   } catch (error) {
-    throw new CommandError(exitCode.usage, error instanceof Error ? error.message : String(error));
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CommandError(exitCode.usage, `${file} cannot be read: ${reason}`);
   }
 }
 

@@ -79,7 +79,10 @@ function targetOf(name: string): ServerAccess['target'] {
   if (name.startsWith('unix:')) return { kind: 'unix', path: name.slice('unix:'.length) };
   const url = URL.canParse(name) ? new URL(name) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw new CommandError(exitCode.usage, `${name} is not a URL; give one such as http://127.0.0.1:5680`);
+    throw new CommandError(
+      exitCode.usage,
+      `${name} is not an http or https URL, such as http://127.0.0.1:5680`,
+    );
   }
   return { kind: 'url', url };
 }

@@ -7,7 +7,7 @@ import { CommandError, exitCode } from './exit-code.ts';
 import { flag } from './flags.ts';
 import type { CommandIo } from './io.ts';
 import { formatDuration, renderTable, writeOutput } from './output.ts';
-import type { Column, OutputFormat } from './output.ts';
+import type { Column, OutputFormat, TableStyle } from './output.ts';
 import { shortVersion, toneOf } from './proxy-table.ts';
 import { addServerOptions, serverAccess } from './server-options.ts';
 import type { ServerAccess, ServerOptions } from './server-options.ts';
@@ -43,9 +43,7 @@ export function addWaitCommand(program: Command, io: CommandIo, done: (code: num
     const question = { mesh, version, proxies };
     const { state, answers } = await waitFor(io, await serverAccess(options, io), question, timeout);
     writeOutput(io, output, state, (style) =>
-      state.done
-        ? renderTable(serverColumns, state.servers, style)
-        : renderTable(laggingColumns, state.lagging, style),
+      state.done ? renderTable(serverColumns, state.servers, style) : renderLagging(state, style),
     );
     if (!state.done) {
       const gone = answers.find((answer) => answer.kind === 'unreachable');
@@ -76,6 +74,11 @@ const laggingColumns: readonly Column<WaitState['lagging'][number]>[] = [
   { title: 'SERVER', value: ({ server }) => server, wide: true },
   { title: 'MESSAGE', value: ({ message }) => message ?? '' },
 ];
+
+/** Nothing where none lags, but some are missing: stderr says that. */
+function renderLagging({ lagging }: WaitState, style: TableStyle): string {
+  return lagging.length === 0 ? '' : renderTable(laggingColumns, lagging, style);
+}
 
 interface Waited {
   readonly state: WaitState;

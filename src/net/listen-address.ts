@@ -18,7 +18,7 @@ export function parseListenAddress(text: string): ListenAddress {
   const host = match?.groups?.['bracketed'] ?? match?.groups?.['plain'];
   const port = Number(match?.groups?.['port']);
   if (host === undefined || !(port <= 65_535)) {
-    throw new Error(`not an address to listen on: ${text} (give HOST:PORT, [IPv6]:PORT or unix:PATH)`);
+    throw new Error(`not an address: ${text} (give HOST:PORT, [IPv6]:PORT or unix:PATH)`);
   }
   return { kind: 'tcp', host, port };
 }

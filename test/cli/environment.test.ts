@@ -138,7 +138,7 @@ describe('the variable of each flag', () => {
     ['guardHold', '30', /MESHTRUST_GUARD_HOLD: Give a duration/],
     ['maxNames', '0', /MESHTRUST_MAX_NAMES: Give a whole number above zero/],
     ['output', 'xml', /MESHTRUST_OUTPUT: Allowed choices are table, wide, json, yaml/],
-    ['xdsListen', 'here', /MESHTRUST_XDS_LISTEN: not an address to listen on: here/],
+    ['xdsListen', 'here', /MESHTRUST_XDS_LISTEN: not an address: here/],
     ['rootTrustDomain', 'spiffe://a.test', /MESHTRUST_ROOT_TRUST_DOMAIN: It must be the bare name/],
   ];
   for (const [name, text, sentence] of nonsense) {

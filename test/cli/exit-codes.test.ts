@@ -45,15 +45,19 @@ describe('the exit code', () => {
     ],
     [['ps', '--token-file', '/nowhere'], /ENOENT/],
     [['ps', '--client-cert', 'LICENSE'], /needs both --client-cert and --client-key/],
-    [['serve', '--dir', '.', '--xds-listen', 'here'], /not an address to listen on: here/],
+    [['serve', '--dir', '.', '--xds-listen', 'here'], /not an address: here/],
     [['serve', '--dir', '.', '--root-trust-domain', 'A.test'], /must be in lower case/],
     [['serve', '--dir', '.', '--log-level', 'loud'], /Allowed choices are debug/],
     [['serve', '--dir', '.', '--no-such-flag'], /unknown option '--no-such-flag'/],
+    [['verify', '--leaf', '/nowhere', '.'], /^error: \/nowhere cannot be read: ENOENT/],
+    [['bundle', '.', '--format', 'pem', '-o', 'json'], /give --format or --output/],
+    [['bootstrap', '--node-id', 'a', '--xds-address', 'there'], /not an address: there/],
     [['validate'], /missing required argument 'path'/],
     [['bundle', '.', '-o', 'xml'], /Allowed choices are table, wide, json, yaml/],
     [['nonsense'], /unknown command 'nonsense'/],
     [[], /Usage: meshtrust/],
-    [['guard', 'release', '--server', 'nonsense'], /nonsense is not a URL/],
+    [['guard', 'release', '--server', 'nonsense'], /nonsense is not an http or https URL/],
+    [['guard', 'release', '--server', 'ftp://127.0.0.1'], /127\.0\.0\.1 is not an http or https URL/],
   ];
   for (const [args, sentence] of usages) {
     it(`is 2 for: meshtrust ${args.join(' ')}`, async () => {

@@ -4,7 +4,7 @@ import { load } from 'js-yaml';
 import { freePort } from '../kit/free-port.ts';
 import { statesOf, streamOf } from '../telemetry/fleet/scene.ts';
 import { fleetServer } from './fleet-server.ts';
-import { run } from './run.ts';
+import { run, start } from './run.ts';
 
 /** A server with a proxy that has what is served, and one that refused it. */
 async function twoProxies() {
@@ -115,14 +115,11 @@ describe('proxy-status', () => {
   it('prints what changes while it watches, until it is interrupted', async () => {
     await using server = await twoProxies();
     const stop = new AbortController();
-    const watching = run(['ps', '-w', '-o', 'json', `--server=${server.url}`], {}, stop.signal);
-    // Its second question, a second after the first, finds the change.
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const watching = start(['ps', '-w', '-o', 'json', `--server=${server.url}`], stop.signal);
+    await watching.until(/"servedVersion": "0123456789abcdef"/);
     server.publish(statesOf({ ALL: 'v2' }, 'default', 'fedcba9876543210'));
-    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    await watching.until(/"servedVersion": "0123456789abcdef".*"servedVersion": "fedcba9876543210"/s);
     stop.abort();
-    const { code, stdout } = await watching;
-    assert.equal(code, 0);
-    assert.match(stdout, /"servedVersion": "0123456789abcdef".*"servedVersion": "fedcba9876543210"/s);
+    assert.equal((await watching.outcome).code, 0);
   });
 });

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { Writable } from 'node:stream';
 import type { CommandIo } from '../../src/cli/io.ts';
 import { runProgram } from '../../src/cli/program.ts';
@@ -19,6 +20,41 @@ export async function run(
   const [stdout, stderr] = [collect(), collect()];
   const code = await program({ args, env, stdout, stderr, signal });
   return { code, stdout: stdout.text(), stderr: stderr.text() };
+}
+
+/** A command line that is still running. */
+export interface Running {
+  readonly outcome: Promise<Outcome>;
+  /** Resolves when what it has written, data or talk, matches. */
+  until(pattern: RegExp): Promise<void>;
+}
+
+/** Starts a command line in this process. */
+export function start(args: readonly string[], signal?: AbortSignal): Running {
+  const written = new EventEmitter();
+  let text = '';
+  const heard = (to: Writable): Writable =>
+    new Writable({
+      decodeStrings: false,
+      write: (chunk: string, _, done) => {
+        to.write(chunk);
+        text += chunk;
+        written.emit('text');
+        done();
+      },
+    });
+  const outcome = run(args, {}, signal, (io) =>
+    runProgram({ ...io, stdout: heard(io.stdout), stderr: heard(io.stderr) }),
+  );
+  return {
+    outcome,
+    until: (pattern) =>
+      new Promise((resolve) => {
+        const look = (): void => void (pattern.test(text) && resolve());
+        written.on('text', look);
+        look();
+      }),
+  };
 }
 
 function collect(): Writable & { readonly text: () => string } {

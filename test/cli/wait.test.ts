@@ -5,7 +5,7 @@ import type { WaitState } from '../../src/cli/wait-state.ts';
 import { freePort } from '../kit/free-port.ts';
 import { statesOf, streamOf } from '../telemetry/fleet/scene.ts';
 import { fleetServer } from './fleet-server.ts';
-import { run } from './run.ts';
+import { run, start } from './run.ts';
 
 const proxy = streamOf(1, 'slow-one');
 
@@ -22,14 +22,13 @@ describe('wait', () => {
   it('returns when the last proxy has acknowledged, and not before', async () => {
     await using server = await pending();
     let acknowledged = false;
-    const waiting = run(['wait', '--mesh=default', `--server=${server.url}`]).then((outcome) => {
-      assert.ok(acknowledged, 'it was acknowledged before');
-      return outcome;
-    });
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    const waiting = start(['wait', '--mesh=default', `--server=${server.url}`]);
+    const returned = waiting.outcome.then(() => assert.ok(acknowledged, 'it was acknowledged before'));
+    await waiting.until(/waiting for/);
     acknowledged = true;
     server.acks(proxy, 'v1');
-    const { code, stdout, stderr } = await waiting;
+    const { code, stdout, stderr } = await waiting.outcome;
+    await returned;
     assert.equal(code, 0);
     assert.match(stdout, /^SERVER +VERSION {2}PROXIES\n\S+ {2}v1 {7}1\/1\n$/);
     assert.match(stderr, /0 of 1 connected proxies have v1; waiting for slow-one \(pending\)\n/);
@@ -40,18 +39,27 @@ describe('wait', () => {
     await using server = await pending();
     server.acks(proxy, 'v1');
     const second = streamOf(2);
-    const waiting = run(['wait', '--mesh=default', '--proxies=2', `--server=${server.url}`]);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const waiting = start(['wait', '--mesh=default', '--proxies=2', `--server=${server.url}`]);
+    await waiting.until(/waiting for/);
     server.asks(second);
     server.sent(second, 'v1');
     server.acks(second, 'v1');
-    const { code, stderr } = await waiting;
+    const { code, stderr } = await waiting.outcome;
     assert.equal(code, 0);
     assert.match(
       stderr,
       /^mesh default: 1 of 1 connected proxies have v1; waiting for 1 more proxy to connect\n/,
     );
     assert.match(stderr, /2 of 2 connected proxies have v1\n$/);
+  });
+
+  it('prints no table where nobody lags, but some are missing', async () => {
+    await using server = await pending();
+    server.acks(proxy, 'v1');
+    const args = ['wait', '--mesh=default', '--proxies=2', '--timeout=0', `--server=${server.url}`];
+    const { code, stdout, stderr } = await run(args);
+    assert.deepEqual([code, stdout], [4, '']);
+    assert.match(stderr, /error: timed out after 0ms: .*waiting for 1 more proxy to connect\n$/);
   });
 
   it('ends with 4 when the time is up, with the names of who is missing', async () => {
@@ -136,10 +144,10 @@ describe('wait', () => {
   it('ends with 1 when it is interrupted', async () => {
     await using server = await pending();
     const stop = new AbortController();
-    const waiting = run(['wait', '--mesh=default', `--server=${server.url}`], {}, stop.signal);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const waiting = start(['wait', '--mesh=default', `--server=${server.url}`], stop.signal);
+    await waiting.until(/waiting for/);
     stop.abort();
-    assert.equal((await waiting).code, 1);
+    assert.equal((await waiting.outcome).code, 1);
   });
 
   it('ends with 3 when a server went away and did not come back', () => {
