@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-
+import fc from 'fast-check';
 import { refusalCodes } from '../../src/verify/verdict.ts';
 import type { TrustedDomain, Verdict } from '../../src/verify/verdict.ts';
 import { verifyLeaf } from '../../src/verify/verify-leaf.ts';
 import { bundleOf, shareOf } from '../kit/bundles.ts';
-import { makeCa, makeLeaf } from '../kit/certificates.ts';
+import { makeCa, makeIntermediate, makeLeaf } from '../kit/certificates.ts';
 import { admissionCases } from './cases.ts';
 
 /** All trust domains of the table, as they would be served. */
@@ -58,6 +58,31 @@ describe('verify', () => {
     assert.match(
       sentenceOf(judge(leaf.der, ca.der, damaged)),
       /^certificate 2 of the chain cannot be read: /,
+    );
+  });
+
+  it('admits nobody with a leaf of which a byte is another, and has a verdict on any bytes', () => {
+    const ca = makeCa();
+    const intermediate = makeIntermediate(ca);
+    const leaf = makeLeaf(intermediate, { spiffeId: 'spiffe://a.test/x' });
+    const anchor = { fingerprint: 'f', rooting: 'as-listed', der: ca.der } as const;
+    const judge = (own: Uint8Array, chain: readonly Uint8Array[]) =>
+      verifyLeaf({ leaf: own, chain, domains: [{ name: 'a.test', anchors: [anchor] }], now: Date.now() });
+    assert.equal(judge(leaf.der, [intermediate.der]).kind, 'admitted');
+    const change = fc.record({ at: fc.nat(), by: fc.integer({ min: 1, max: 255 }) });
+    const changed = (der: Buffer, { at, by }: { readonly at: number; readonly by: number }): Buffer => {
+      const copy = Buffer.from(der);
+      const index = at % copy.length;
+      copy[index] = (copy[index] ?? 0) ^ by;
+      return copy;
+    };
+    fc.assert(
+      fc.property(change, fc.uint8Array({ maxLength: 200 }), (one, bytes) => {
+        assert.equal(judge(changed(leaf.der, one), [intermediate.der]).kind, 'refused');
+        assert.equal(judge(leaf.der, [changed(intermediate.der, one)]).kind, 'refused');
+        assert.match(sentenceOf(judge(bytes, [])), /^the leaf cannot be read: /);
+      }),
+      { numRuns: 500 },
     );
   });
 
