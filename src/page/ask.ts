@@ -33,11 +33,19 @@ export interface Listener {
   readonly connected: (isConnected: boolean) => void;
 }
 
-/** Listens until the page is left; the browser connects again by itself. */
-export function listen({ state, rollout, connected }: Listener): void {
+/** When a listener that was turned away tries again, ms. */
+const retryMs = 3_000;
+
+/** Listens until the page is left. */
+export function listen(listener: Listener): void {
+  const { state, rollout, connected } = listener;
   const source = new EventSource('/api/v1/events');
   source.addEventListener('open', () => connected(true));
-  source.addEventListener('error', () => connected(false));
+  source.addEventListener('error', () => {
+    connected(false);
+    // The browser connects again by itself where a connection broke, but not where it had another answer.
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => listen(listener), retryMs);
+  });
   source.addEventListener('state', ({ data }: MessageEvent<string>) =>
     state(JSON.parse(data) as ServerEvent),
   );

@@ -14,6 +14,7 @@ const root = document.querySelector<HTMLElement>('#page');
 let state: PageState = initialState(Date.now());
 let isDrawing = false;
 let listIsDue = false;
+let refreshes = 0;
 let typing: ReturnType<typeof setTimeout> | undefined;
 
 function change(part: Partial<PageState>): void {
@@ -38,6 +39,8 @@ function attempt(work: () => Promise<Partial<PageState>>): void {
 
 /** Asks for everything that a change of the server can touch. */
 function refresh(): void {
+  refreshes += 1;
+  const mine = refreshes;
   attempt(async () => {
     const { meshes } = await askMeshes();
     const selected = selectedMesh(location.hash, meshes);
@@ -45,7 +48,8 @@ function refresh(): void {
     const filter = isSame ? state.filter : noFilter;
     if (selected === undefined) return { meshes, selected, mesh: undefined, proxies: undefined };
     const [mesh, proxies] = await Promise.all([askMesh(selected), askProxies(selected, filter)]);
-    return { meshes, selected, mesh, proxies, filter };
+    // One that was asked later is about what is looked at now, and may have been answered before.
+    return mine === refreshes ? { meshes, selected, mesh, proxies, filter } : {};
   });
 }
 

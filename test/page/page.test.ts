@@ -32,12 +32,16 @@ interface Scene extends AsyncDisposable {
 }
 
 /** A server with some trust, and the page of it in a browser. */
-async function openPage(args: readonly string[] = []): Promise<Scene> {
+async function openPage(
+  args: readonly string[] = [],
+  before: (server: Meshtrust) => Promise<void> = () => Promise.resolve(),
+): Promise<Scene> {
   await using stack = new AsyncDisposableStack();
   const dir = stack.use(await makeTempDir());
   await put(dir, 'a.test', [root.certPem]);
   const server = stack.use(await startMeshtrust({ dirs: [dir.path], args }));
   const browser = stack.use(await openBrowser(found));
+  await before(server);
   await browser.page.goto(`http://127.0.0.1:${server.adminPort}/`);
   await browser.page.waitForSelector('main h2');
   const owned = stack.move();
@@ -204,5 +208,21 @@ describe('the page, in Chromium', { skip }, () => {
     await says('live');
     await says('CN=Root 2');
     assert.ok(browser.problems.length > 0 && again.pid > 0);
+  });
+
+  it('tries again where it is turned away, since too many listen', async () => {
+    const listening = new AbortController();
+    // They are kept: the connection of a response that nobody has any longer is closed.
+    const listeners: Response[] = [];
+    await using scene = await openPage([], async ({ adminPort }) => {
+      for (let answer: Response | undefined; answer?.ok !== false; listeners.push(answer)) {
+        answer = await fetch(`http://127.0.0.1:${adminPort}/api/v1/events`, { signal: listening.signal });
+      }
+    });
+    assert.ok(listeners.length > 1);
+    await scene.says('connection lost');
+    await scene.says('Root 1');
+    listening.abort();
+    await scene.says('live');
   });
 });
