@@ -2,9 +2,10 @@
  * What a change costs that goes out to many proxies, beside go-control-plane where Go is at hand:
  *
  *     npm run bench:fanout -- [CASE…] [--all] [--rounds 10] [--runs 3] [--burst 101] [--slow 10%] [--workers 1,2]
- *       [--only NAME] [--minutes 120] [--write] [--report FILE]
+ *       [--warm-up 10000] [--only NAME] [--minutes 120] [--write] [--report FILE]
  *
  * A case is NODE/BYTES/PROXIES[/DOMAINS[/TRANSPORT]], such as bare/2048/100,1000 (bench/fanout/cases.ts).
+ * --warm-up: pushes before those that count.
  * --all: every case of the report. --minutes: after them no further case is begun; which are left out is said.
  * --write: the results go to bench/README.md, or what --report says beside it, and plots of them to bench/plots.
  */
@@ -18,7 +19,7 @@ import { makeContent } from './fanout/content.ts';
 import type { Content } from './fanout/content.ts';
 import { measure, medianOf } from './fanout/measure.ts';
 import type { Cost, Load } from './fanout/measure.ts';
-import { method } from './fanout/method.ts';
+import { methodOf } from './fanout/method.ts';
 import { drawPlot } from './fanout/plot.ts';
 import { goControlPlane, meshtrust } from './fanout/servers.ts';
 import type { Contestant } from './fanout/servers.ts';
@@ -29,6 +30,7 @@ const { values: flags, positionals } = parseArgs({
   options: {
     rounds: { type: 'string', default: '10' },
     runs: { type: 'string', default: '3' },
+    'warm-up': { type: 'string', default: '10000' },
     burst: { type: 'string', default: '0' },
     slow: { type: 'string', default: '0' },
     only: { type: 'string' },
@@ -94,7 +96,7 @@ function say(...text: readonly string[]): void {
 }
 
 say(
-  ...method,
+  ...methodOf(Number(flags['warm-up'])),
   '',
   `${machine()}. Server, generator and all else share the cores. Load average of the machine at the`,
   `start: ${loadavg()
@@ -158,6 +160,7 @@ function loadOf({ node, protocol, transport }: Case, proxies: number): Load | un
     node: bare || captured === undefined || 'missing' in captured ? bareNode : captured.node,
     nodeInEveryRequest: node === 'full',
     rounds: Number(flags.rounds),
+    warmUp: Number(flags['warm-up']),
     burst: Number(flags.burst),
     slow: slowAmong(proxies),
   };

@@ -103,6 +103,7 @@ for (const [what, ask] of questions) {
 const load = { proxies: 1_000, transport: 'ads', protocol: 'delta', rounds: 10, burst: 0, slow: 0 } as const;
 const whole = await measure(meshtrust(1, {}), makeContent(2048, 1), {
   ...load,
+  warmUp: 10_000,
   node: bareNode,
   nodeInEveryRequest: false,
 });

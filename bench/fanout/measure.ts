@@ -13,6 +13,8 @@ export interface Load {
   readonly protocol: Protocol;
   readonly node: Uint8Array;
   readonly nodeInEveryRequest: boolean;
+  /** Changes that do not count come first, for some so many pushes: code is compiled and buffers grow. */
+  readonly warmUp: number;
   /** Changes that are pushed. */
   readonly rounds: number;
   /** Changes that come one after the other without a pause; 0 for none, or odd: a secret has two forms. */
@@ -58,9 +60,13 @@ const paths = {
   },
 } as const;
 
-/** Changes that do not count, for some 10,000 pushes: code is compiled and buffers grow. */
-function warmUpOf({ proxies }: Load): number {
-  return Math.min(30, Math.max(3, Math.ceil(10_000 / proxies)));
+/** With few proxies, changes for so many pushes would take for ever. */
+export function mostWarmUps(pushes: number): number {
+  return Math.ceil((pushes * 30) / 10_000);
+}
+
+function warmUpOf({ proxies, warmUp }: Load): number {
+  return Math.min(mostWarmUps(warmUp), Math.max(3, Math.ceil(warmUp / proxies)));
 }
 
 /** The server is done with the acknowledgements, and a change is not part of a burst with the last one. */

@@ -1,5 +1,7 @@
-/** What the figures are, for those who read the report alone. */
-export const method: readonly string[] = [
+import { mostWarmUps } from './measure.ts';
+
+/** What the figures are, for those who read the report alone; `warmUp`: pushes before those that count. */
+export const methodOf = (warmUp: number): readonly string[] => [
   '# What a change costs that goes out to many proxies',
   '',
   'A load generator, in a process of its own, plays the proxies: each has a connection of its own (HTTP/2 by',
@@ -14,9 +16,9 @@ export const method: readonly string[] = [
   '  callbacks. A change is a `PUT` of the encoded secret.',
   '',
   'CPU is that of all threads of the server, from `/proc/PID/task/*/schedstat`, from before the change until',
-  '250 ms after the last proxy has received it, divided by the number of proxies; changes for some 10,000',
-  'pushes (3 to 30 of them) come before the ones that count. A burst is of changes one after the other without',
-  'a pause. "Beside those that do not read" is the median of 5 changes while some proxies have closed their windows,',
+  '250 ms after the last proxy has received it, divided by the number of proxies. Changes for some',
+  `${warmUp.toLocaleString('en')} pushes, at least 3 and at most ${mostWarmUps(warmUp)}, come before the ones that count: V8 compiles what`,
+  'runs often. A burst is of changes one after the other without a pause. "Beside those that do not read" is the median of 5 changes while some proxies have closed their windows,',
   'so that what they do not take stays with the server; its memory is what grows by that, divided by their number.',
   'Memory a stream is resident memory with all proxies connected less that with none. "The end of all',
   'connections" is until the server does nothing any more, and "reconnect" is all proxies at once after that.',
