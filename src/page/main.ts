@@ -48,8 +48,11 @@ function refresh(): void {
     const filter = isSame ? state.filter : noFilter;
     if (selected === undefined) return { meshes, selected, mesh: undefined, proxies: undefined };
     const [mesh, proxies] = await Promise.all([askMesh(selected), askProxies(selected, filter)]);
+    const meanwhile = isSame && state.filter !== filter;
     // One that was asked later is about what is looked at now, and may have been answered before.
-    return mine === refreshes ? { meshes, selected, mesh, proxies, filter } : {};
+    if (mine !== refreshes) return {};
+    // What was typed meanwhile stays, and is asked for by itself.
+    return { meshes, selected, mesh, ...(meanwhile ? {} : { proxies, filter }) };
   });
 }
 

@@ -19,13 +19,14 @@ export function viewMesh(state: PageState, actions: Actions): TemplateResult {
       <h2>${mesh.name}</h2>
       ${mesh.denyAll ? html`<span class="badge bad">trusts nobody: every client is refused</span>` : nothing}
     </div>
-    ${viewFigures(mesh, now)} ${viewHeld(mesh.held, actions)} ${viewRollout(rollouts.get(mesh.name), now)}
+    ${viewFigures(mesh, rollouts.get(mesh.name)?.proxies.connected ?? mesh.proxies, now)}
+    ${viewHeld(mesh.held, actions)} ${viewRollout(rollouts.get(mesh.name), now)}
     ${viewTrustDomains(mesh.trustDomains, now)} ${viewFindings(mesh.findings, hints)}
     ${viewProxies(state, actions)}
   `;
 }
 
-function viewFigures(mesh: MeshDetail, now: number): TemplateResult {
+function viewFigures(mesh: MeshDetail, proxies: number, now: number): TemplateResult {
   const anchors = mesh.trustDomains.reduce((sum, domain) => sum + domain.anchors.length, 0);
   const { earliestExpiry } = mesh;
   return html`<dl class="figures">
@@ -53,7 +54,7 @@ function viewFigures(mesh: MeshDetail, now: number): TemplateResult {
     </div>
     <div>
       <dt>Proxies</dt>
-      <dd>${mesh.proxies.toLocaleString('en')}</dd>
+      <dd>${proxies.toLocaleString('en')}</dd>
     </div>
   </dl>`;
 }

@@ -16,11 +16,17 @@ export interface Actions {
 
 const connections = { connecting: 'connecting', live: 'live', lost: 'connection lost' } as const;
 
+/** The address names the mesh, so that it is not to become that of the link. */
+function skip(event: Event): void {
+  event.preventDefault();
+  document.querySelector<HTMLElement>('#content')?.focus();
+}
+
 /** The whole page. */
 export function viewPage(state: PageState, actions: Actions): TemplateResult {
   const { meshes, problem, connection, server } = state;
   return html`
-    <a class="skip" href="#content">Skip to the mesh</a>
+    <a class="skip" href="#content" @click=${skip}>Skip to the mesh</a>
     <header class="top">
       <h1><img src="/ui/icon.svg" alt="" width="22" height="22" /> meshtrust</h1>
       ${
@@ -52,8 +58,10 @@ export function viewPage(state: PageState, actions: Actions): TemplateResult {
 }
 
 function viewEntry(mesh: MeshSummary, { selected, rollouts }: PageState): TemplateResult {
-  const { name, denyAll, trustDomains, proxies, findings, version } = mesh;
+  const { name, denyAll, trustDomains, findings, version } = mesh;
   const waiting = rollouts.get(name);
+  // Proxies come and go between changes, of which the list of meshes does not tell.
+  const proxies = waiting?.proxies.connected ?? mesh.proxies;
   const lag = waiting === undefined ? 0 : waiting.proxies.connected - waiting.proxies.synced;
   return html`<li>
     <a href=${hashOf(name)} aria-current=${name === selected ? 'page' : nothing}>

@@ -171,6 +171,10 @@ describe('the page, in Chromium', { skip }, () => {
     await browser.page.click('nav li:nth-child(2) a');
     await says('CN=Root 2');
     assert.match(browser.page.url(), /#\/mesh\/payments$/);
+    await browser.page.focus('.skip');
+    await browser.page.keyboard.press('Enter');
+    assert.equal(await browser.page.evaluate(() => document.activeElement?.id), 'content');
+    assert.match(browser.page.url(), /#\/mesh\/payments$/);
     await browser.page.goBack();
     await says('CN=Root 1');
     await browser.page.reload();
