@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { refusalCodes } from '../../src/verify/verdict.ts';
 import type { TrustedDomain, Verdict } from '../../src/verify/verdict.ts';
 import { verifyLeaf } from '../../src/verify/verify-leaf.ts';
