@@ -100,10 +100,14 @@ for (const [what, ask] of questions) {
   answers.push(row(what, `${median.toFixed(2)}, ${max.toFixed(2)}`));
 }
 
-const load = { proxies: 1_000, transport: 'ads', protocol: 'delta', rounds: 10, burst: 0, slow: 0 } as const;
 const whole = await measure(meshtrust(1, {}), makeContent(2048, 1), {
-  ...load,
+  proxies: 1_000,
+  transport: 'ads',
+  protocol: 'delta',
   warmUp: 10_000,
+  rounds: 10,
+  burst: 0,
+  slow: 0,
   node: bareNode,
   nodeInEveryRequest: false,
 });

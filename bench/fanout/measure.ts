@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { poll } from '../../test/kit/poll.ts';
 import { monotonicMs } from './commands.ts';
+import type { Receipts } from './commands.ts';
 import type { Content } from './content.ts';
 import { startGenerator } from './generator.ts';
 import type { Protocol } from './messages.ts';
@@ -62,7 +64,7 @@ const paths = {
 
 /** With few proxies, changes for so many pushes would take for ever. */
 export function mostWarmUps(pushes: number): number {
-  return Math.ceil((pushes * 30) / 10_000);
+  return Math.ceil((pushes * 3) / 1_000);
 }
 
 function warmUpOf({ proxies, warmUp }: Load): number {
@@ -79,7 +81,7 @@ const slowRounds = 5;
 const receiptTimeoutMs = 60_000;
 /** A server that used less than a fiftieth of such a time is done with what it was doing. */
 const quietMs = 300;
-const quietTries = 100;
+const quietTimeoutMs = 30_000;
 
 /** Runs one server through connecting, pushes, idling and reconnecting. */
 export async function measure(contestant: Contestant, content: Content, load: Load): Promise<Cost> {
@@ -122,8 +124,7 @@ export async function measure(contestant: Contestant, content: Content, load: Lo
     const push = await spent(async () => {
       const start = monotonicMs();
       await change();
-      const { received, expected, median, last } = await generator.receipts(receiptTimeoutMs);
-      if (received !== expected) throw new Error(`${contestant.name}: ${received} of ${expected} received`);
+      const { median, last } = await allReceipts();
       if (round < warmUp) return;
       medians.push(median - start);
       lasts.push(last - start);
@@ -138,10 +139,7 @@ export async function measure(contestant: Contestant, content: Content, load: Lo
   await delay(idleMs);
   const idle = ((cpuMs(pid) - idleBefore) / idleMs) * 100;
 
-  const closeBefore = cpuMs(pid);
-  await generator.tell({ kind: 'close' });
-  await quiet();
-  const closeCpu = ((cpuMs(pid) - closeBefore) * 1000) / load.proxies;
+  const closeCpu = await spent(closeAll);
   let resent = 0;
   const resumeCpu = await spent(async () => {
     const all = { ...connection, proxies: load.proxies, atOnce: load.proxies };
@@ -149,8 +147,7 @@ export async function measure(contestant: Contestant, content: Content, load: Lo
     await quiet();
     resent = (await generator.receipts(0)).resources;
   });
-  await generator.tell({ kind: 'close' });
-  await quiet();
+  await closeAll();
   const restartCpu = await spent(() =>
     generator.tell({ ...connection, proxies: load.proxies, atOnce: load.proxies }),
   );
@@ -174,12 +171,28 @@ export async function measure(contestant: Contestant, content: Content, load: Lo
 
   /** Waits until the server is done with what no answer tells. */
   async function quiet(): Promise<void> {
-    for (let tries = 0; tries < quietTries; tries += 1) {
-      const before = cpuMs(pid);
-      await delay(quietMs);
-      if (cpuMs(pid) - before < quietMs / 50) return;
-    }
-    throw new Error(`${contestant.name}: busy without end`);
+    await poll(
+      `${contestant.name} to be done`,
+      async () => {
+        const before = cpuMs(pid);
+        await delay(quietMs);
+        return cpuMs(pid) - before < quietMs / 50 || undefined;
+      },
+      { timeoutMs: quietTimeoutMs, everyMs: 0 },
+    );
+  }
+
+  async function closeAll(): Promise<void> {
+    await generator.tell({ kind: 'close' });
+    await quiet();
+  }
+
+  /** When all that are owed a response have it. */
+  async function allReceipts(): Promise<Receipts> {
+    const receipts = await generator.receipts(receiptTimeoutMs);
+    const { received, expected } = receipts;
+    if (received !== expected) throw new Error(`${contestant.name}: ${received} of ${expected} received`);
+    return receipts;
   }
 
   async function measureBurst(): Promise<{ readonly cpu: number; readonly responses: number }> {
@@ -190,8 +203,7 @@ export async function measure(contestant: Contestant, content: Content, load: Lo
         await change();
       }
       // All are owed at least one; whether more are under way is seen when nothing comes any longer.
-      const { received, expected } = await generator.receipts(receiptTimeoutMs);
-      if (received !== expected) throw new Error(`${contestant.name}: ${received} of ${expected} received`);
+      await allReceipts();
       await delay(burstSettleMs);
     });
     const { responses } = await generator.receipts(0);
