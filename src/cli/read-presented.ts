@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { decodePem } from '../pem/decode-pem.ts';
 import { CommandError, exitCode } from './exit-code.ts';
+import { readInput } from './read-input.ts';
 
 /** What a client shows: DER of its own certificate, and of what it sends after that. */
 export interface Presented {
@@ -25,19 +25,10 @@ export async function readPresented(leafFile: string, chainFile: string | undefi
 }
 
 async function readCertificates(file: string): Promise<readonly Uint8Array[]> {
-  const bytes = await readBytes(file);
+  const bytes = await readInput(file);
   if (bytes[0] === sequence) return [bytes];
   const blocks = decodePem(bytes.toString('utf8'));
   return blocks.flatMap((block) => (block.kind === 'certificate' ? [block.der] : []));
-}
-
-async function readBytes(file: string): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new CommandError(exitCode.usage, `${file} cannot be read: ${reason}`);
-  }
 }
 
 function noCertificate(file: string): CommandError {

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { isLoopbackHost } from '../net/listen-address.ts';
 import { CommandError, exitCode } from './exit-code.ts';
 import { flag, namesNoServer } from './flags.ts';
 import type { CommandIo, FoundServer } from './io.ts';
+import { readInput } from './read-input.ts';
 
 /** The options of every command that asks running servers. */
 export interface ServerOptions {
@@ -87,10 +87,6 @@ function targetOf(name: string): ServerAccess['target'] {
   return { kind: 'url', url };
 }
 
-async function readOptional(path: string | undefined): Promise<Buffer | undefined> {
-  try {
-    return path === undefined ? undefined : await readFile(path);
-  } catch (error) {
-    throw new CommandError(exitCode.usage, error instanceof Error ? error.message : String(error));
-  }
+function readOptional(path: string | undefined): Promise<Buffer> | undefined {
+  return path === undefined ? undefined : readInput(path);
 }
