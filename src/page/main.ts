@@ -42,18 +42,22 @@ function refresh(): void {
   refreshes += 1;
   const mine = refreshes;
   attempt(async () => {
-    const { meshes } = await askMeshes();
-    const selected = selectedMesh(location.hash, meshes);
-    const isSame = selected === state.selected;
-    const filter = isSame ? state.filter : noFilter;
-    if (selected === undefined) return { meshes, selected, mesh: undefined, proxies: undefined };
-    const [mesh, proxies] = await Promise.all([askMesh(selected), askProxies(selected, filter)]);
-    const meanwhile = isSame && state.filter !== filter;
+    const answer = await askAll();
     // One that was asked later is about what is looked at now, and may have been answered before.
-    if (mine !== refreshes) return {};
-    // What was typed meanwhile stays, and is asked for by itself.
-    return { meshes, selected, mesh, ...(meanwhile ? {} : { proxies, filter }) };
+    return mine === refreshes ? answer : {};
   });
+}
+
+async function askAll(): Promise<Partial<PageState>> {
+  const { meshes } = await askMeshes();
+  const selected = selectedMesh(location.hash, meshes);
+  const isSame = selected === state.selected;
+  const filter = isSame ? state.filter : noFilter;
+  if (selected === undefined) return { meshes, selected, mesh: undefined, proxies: undefined };
+  const [mesh, proxies] = await Promise.all([askMesh(selected), askProxies(selected, filter)]);
+  // What was typed meanwhile stays, and is asked for by itself.
+  if (isSame && state.filter !== filter) return { meshes, selected, mesh };
+  return { meshes, selected, mesh, proxies, filter };
 }
 
 function refreshList(): void {

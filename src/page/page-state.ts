@@ -56,6 +56,14 @@ export function selectedMesh(hash: string, meshes: readonly MeshSummary[]): stri
   return meshes.find((mesh) => mesh.name === name)?.name ?? meshes[0]?.name;
 }
 
+/** Proxies of a mesh that are connected: they come and go between changes, of which answers about meshes do not tell. */
+export function connectedTo(
+  { name, proxies }: Pick<MeshSummary, 'name' | 'proxies'>,
+  { rollouts }: PageState,
+): number {
+  return rollouts.get(name)?.proxies.connected ?? proxies;
+}
+
 /** The address of a mesh within the page. */
 export function hashOf(mesh: string): string {
   return `#/mesh/${encodeURIComponent(mesh)}`;

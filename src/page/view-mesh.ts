@@ -2,6 +2,7 @@ import { html, nothing } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
 import type { HeldTrustDomain, MeshDetail } from '../admin/api-types.ts';
 import { count, dayOf, distance } from './format.ts';
+import { connectedTo } from './page-state.ts';
 import type { PageState } from './page-state.ts';
 import { viewFindings } from './view-findings.ts';
 import type { Actions } from './view-page.ts';
@@ -19,10 +20,9 @@ export function viewMesh(state: PageState, actions: Actions): TemplateResult {
       <h2>${mesh.name}</h2>
       ${mesh.denyAll ? html`<span class="badge bad">trusts nobody: every client is refused</span>` : nothing}
     </div>
-    ${viewFigures(mesh, rollouts.get(mesh.name)?.proxies.connected ?? mesh.proxies, now)}
-    ${viewHeld(mesh.held, actions)} ${viewRollout(rollouts.get(mesh.name), now)}
-    ${viewTrustDomains(mesh.trustDomains, now)} ${viewFindings(mesh.findings, hints)}
-    ${viewProxies(state, actions)}
+    ${viewFigures(mesh, connectedTo(mesh, state), now)} ${viewHeld(mesh.held, actions)}
+    ${viewRollout(rollouts.get(mesh.name), now)} ${viewTrustDomains(mesh.trustDomains, now)}
+    ${viewFindings(mesh.findings, hints)} ${viewProxies(state, actions)}
   `;
 }
 

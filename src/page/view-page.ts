@@ -2,7 +2,7 @@ import { html, nothing } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
 import type { MeshSummary } from '../admin/api-types.ts';
 import { count, short } from './format.ts';
-import { hashOf } from './page-state.ts';
+import { connectedTo, hashOf } from './page-state.ts';
 import type { PageState, ProxyFilter } from './page-state.ts';
 import { viewMesh } from './view-mesh.ts';
 
@@ -57,18 +57,16 @@ export function viewPage(state: PageState, actions: Actions): TemplateResult {
   `;
 }
 
-function viewEntry(mesh: MeshSummary, { selected, rollouts }: PageState): TemplateResult {
+function viewEntry(mesh: MeshSummary, state: PageState): TemplateResult {
   const { name, denyAll, trustDomains, findings, version } = mesh;
-  const waiting = rollouts.get(name);
-  // Proxies come and go between changes, of which the list of meshes does not tell.
-  const proxies = waiting?.proxies.connected ?? mesh.proxies;
+  const waiting = state.rollouts.get(name);
   const lag = waiting === undefined ? 0 : waiting.proxies.connected - waiting.proxies.synced;
   return html`<li>
-    <a href=${hashOf(name)} aria-current=${name === selected ? 'page' : nothing}>
+    <a href=${hashOf(name)} aria-current=${name === state.selected ? 'page' : nothing}>
       <strong>${name}</strong>
       <span class="faint mono" title=${version}>${short(version)}</span>
       <span class="faint"
-        >${count(trustDomains, 'trust domain')} · ${count(proxies, 'proxy', 'proxies')}</span
+        >${count(trustDomains, 'trust domain')} · ${count(connectedTo(mesh, state), 'proxy', 'proxies')}</span
       >
       <span class="marks">
         ${denyAll ? html`<span class="badge bad">trusts nobody</span>` : nothing}
