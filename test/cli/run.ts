@@ -25,7 +25,7 @@ export async function run(
 /** A command line that is still running. */
 export interface Running {
   readonly outcome: Promise<Outcome>;
-  /** Resolves when what it has written, data or talk, matches. */
+  /** Resolves when what it has written, data or talk, matches; fails when it ended without. */
   until(pattern: RegExp): Promise<void>;
 }
 
@@ -49,10 +49,11 @@ export function start(args: readonly string[], signal?: AbortSignal): Running {
   return {
     outcome,
     until: (pattern) =>
-      new Promise((resolve) => {
+      new Promise((resolve, reject) => {
         const look = (): void => void (pattern.test(text) && resolve());
         written.on('text', look);
         look();
+        outcome.then(() => reject(new Error(`it ended without ${String(pattern)}:\n${text}`)), reject);
       }),
   };
 }
