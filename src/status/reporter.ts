@@ -59,6 +59,8 @@ interface Known {
   observed: ObjectStatus;
   /** What was told of it by Events. */
   told: ObjectStatus | undefined;
+  /** Nobody knows what was told of it before, so what stands well is not news until something happens to it. */
+  quiet: boolean;
   /** What was written last, when, and how often before it nothing but the number of proxies had changed. */
   written: { readonly status: ObjectStatus; readonly at: number; readonly counted: number } | undefined;
 }
@@ -180,11 +182,14 @@ export function createReporter(options: ReporterOptions): Reporter {
   const tell = (known: Known, status: ObjectStatus, isFirst: boolean): void => {
     const before = known.told ?? known.observed;
     known.told = status;
-    for (const told of newsOf(before, status)) {
-      // Without a status nobody knows what was told of an object before: what stands well is left alone.
-      if (isFirst && subresource === 'missing' && told.type === 'Normal') continue;
+    if (isFirst) known.quiet = subresource === 'missing';
+    const news = newsOf(before, status);
+    for (const told of news) {
+      if (known.quiet && told.type === 'Normal') continue;
       events.put(`${known.head.path} ${told.reason}`, { head: known.head, told, attempts: 1 });
     }
+    // That it went wrong while this replica led was told, so that it is well again is to be told too.
+    if (!isFirst && news.some(({ type }) => type !== 'Normal')) known.quiet = false;
   };
 
   const write = (known: Known, status: ObjectStatus): void => {
@@ -272,10 +277,12 @@ export function createReporter(options: ReporterOptions): Reporter {
       for (const head of put) {
         const before = book.get(head.path);
         const isSame = before?.head.uid === head.uid;
+        const isUnchanged = isSame && before.head.generation === head.generation;
         book.set(head.path, {
           head: { ...head, status: undefined },
           observed: observedStatus(head.status),
           told: isSame ? before.told : undefined,
+          quiet: isUnchanged && before.quiet,
           written: isSame ? before.written : undefined,
         });
       }

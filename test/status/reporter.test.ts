@@ -251,6 +251,25 @@ test('without the status subresource nothing is written, and what is wrong is to
   assert.equal(scene.cluster.requests.filter(isStatus).length, 0);
 });
 
+test('without the status subresource, what proxies still acknowledge at the first look is no news', async (t) => {
+  const scene = await start(t, (request) => discovery(request, ['meshtrusts']) ?? { status: 201 }, false);
+  scene.count({ connected: 2, acked: 1, complete: true });
+  scene.put('standing');
+  scene.put('bad', pemOf('bad') + damaged);
+  scene.lead();
+  await scene.cluster.until(1, isEvent);
+  scene.count(all);
+  scene.put('new');
+  await scene.cluster.until(2, isEvent);
+  const told = (): readonly (readonly string[])[] =>
+    ['standing', 'bad', 'new'].map((name) => scene.events(name));
+  assert.deepEqual(told(), [[], ['PartlyRefused'], ['Programmed']]);
+  // It changes, which is news.
+  scene.put('standing', makeCa().certPem);
+  await scene.cluster.until(3, isEvent);
+  assert.deepEqual(told(), [['Programmed'], ['PartlyRefused'], ['Programmed']]);
+});
+
 test('a schema that keeps no conditions is not written to again', async (t) => {
   const scene = await start(t, (request) => discovery(request) ?? { status: 200, object: { status: {} } });
   scene.put('a');
