@@ -17,7 +17,7 @@ import type { TypeContext, TypeOptions, TypeState } from './type-state.ts';
 export interface StreamLimits {
   /** Names a stream may subscribe to, of all types together. */
   readonly names: number;
-  /** Characters of a name, a type URL or a node id. */
+  /** Bytes in UTF-8 of a name, a type URL, and of what is kept of a node: its id, group and user agent. */
   readonly nameLength: number;
   /** Types on one stream. */
   readonly types: number;
@@ -147,11 +147,12 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
   request(request: Request, now: number): Refusal | undefined {
     const { context, observe, serviceType } = this.#parts;
     const typeUrl = request.typeUrl === '' ? (serviceType ?? '') : request.typeUrl;
-    const refusal = this.#check(request, typeUrl);
-    if (refusal !== undefined) return refusal;
     // The first node decides, also when it is missing: what a stream gets never moves under its feet.
-    this.#peer ??= peerOf(request.node ?? anonymousNode, context.groupOf);
-    this.#refusals ??= createRefusals(context.memory, this.#peer.nodeId);
+    const peer = this.#peer ?? peerOf(request.node ?? anonymousNode, context.groupOf);
+    const refusal = this.#check(request, typeUrl, peer);
+    if (refusal !== undefined) return refusal;
+    this.#peer = peer;
+    this.#refusals ??= createRefusals(context.memory, peer.nodeId);
     let type = this.#types.get(typeUrl);
     if (type === undefined)
       this.#types.set(typeUrl, (type = this.#newType(typeUrl, request, this.#refusals)));
@@ -185,7 +186,7 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
   }
 
   /** A request that ends the stream must leave no trace, so all of it is checked first. */
-  #check(request: Request, typeUrl: string): Refusal | undefined {
+  #check(request: Request, typeUrl: string, peer: Peer): Refusal | undefined {
     const { context, serviceType } = this.#parts;
     const { limits } = context;
     if (typeUrl === '') return { code: 'INVALID_ARGUMENT', message: 'type_url is required' };
@@ -198,16 +199,26 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
     if (request.kind === 'delta' && request.initialVersions.size > limits.quotedVersions) {
       return { code: 'RESOURCE_EXHAUSTED', message: `more than ${limits.quotedVersions} quoted versions` };
     }
-    // The first node alone counts, so others need not even be read.
-    const nodeId = this.#peer === undefined ? (request.node?.id ?? '') : '';
-    if (longestName(request, typeUrl, nodeId) > limits.nameLength) {
-      return { code: 'INVALID_ARGUMENT', message: `a name is longer than ${limits.nameLength} characters` };
+    const tooLong = this.#tooLong(request, typeUrl, peer);
+    if (tooLong !== undefined) {
+      return { code: 'INVALID_ARGUMENT', message: `${tooLong} is longer than ${limits.nameLength} bytes` };
     }
     // An ACK, mostly: without names there are not more of them than before.
     if (namesOf(request).length === 0) return undefined;
     return this.#nameCount(request, typeUrl) > limits.names
       ? { code: 'RESOURCE_EXHAUSTED', message: `more than ${limits.names} resource names on one stream` }
       : undefined;
+  }
+
+  /** What of a request is longer than it may be. */
+  #tooLong(request: Request, typeUrl: string, peer: Peer): string | undefined {
+    const limit = this.#parts.context.limits.nameLength;
+    if (isLonger(typeUrl, limit)) return 'type_url';
+    for (const name of namesOf(request)) if (isLonger(name, limit)) return 'a resource name';
+    if (this.#peer !== undefined) return undefined;
+    if (isLonger(peer.nodeId, limit)) return 'node.id';
+    if (isLonger(peer.userAgent, limit)) return 'the user agent of the node';
+    return isLonger(peer.group, limit) ? 'the group of the node' : undefined;
   }
 
   #nameCount(request: Request, typeUrl: string): number {
@@ -226,8 +237,7 @@ function namesOf(request: XdsRequest): readonly string[] {
   return request.kind === 'sotw' ? request.names : request.subscribe;
 }
 
-function longestName(request: XdsRequest, typeUrl: string, nodeId: string): number {
-  let longest = Math.max(typeUrl.length, nodeId.length);
-  for (const name of namesOf(request)) longest = Math.max(longest, name.length);
-  return longest;
+/** Whether a text takes more bytes in UTF-8, which are at most three for each of its units. */
+function isLonger(text: string, bytes: number): boolean {
+  return text.length * 3 > bytes && Buffer.byteLength(text) > bytes;
 }

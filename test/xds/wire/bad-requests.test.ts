@@ -97,25 +97,50 @@ suite('bad requests end their own stream with a reason, and no other', () => {
       path: ads.delta,
       code: status.INVALID_ARGUMENT,
       bytes: () => deltaRequests.serialize({ ...secrets, resource_names_subscribe: ['x'.repeat(4_097)] }),
-      details: /longer than 4096/,
+      details: /a resource name is longer than 4096 bytes/,
     },
     'a huge name in SotW': {
       path: ads.sotw,
       code: status.INVALID_ARGUMENT,
       bytes: () => sotwRequests.serialize({ ...secrets, resource_names: ['x'.repeat(4_097)] }),
-      details: /longer than 4096/,
+      details: /a resource name is longer than 4096 bytes/,
     },
     'a huge node id': {
       path: ads.delta,
       code: status.INVALID_ARGUMENT,
       bytes: () => deltaRequests.serialize({ ...secrets, node: { id: 'x'.repeat(4_097) } }),
-      details: /longer than 4096/,
+      details: /node\.id is longer than 4096 bytes/,
+    },
+    'a node id of few characters and many bytes': {
+      path: ads.sotw,
+      code: status.INVALID_ARGUMENT,
+      bytes: () => sotwRequests.serialize({ ...secrets, node: { id: '\u{1f512}'.repeat(1_025) } }),
+      details: /node\.id is longer than 4096 bytes/,
+    },
+    'a huge user agent': {
+      path: ads.delta,
+      code: status.INVALID_ARGUMENT,
+      bytes: () => deltaRequests.serialize({ ...secrets, node: { user_agent_name: 'x'.repeat(4_097) } }),
+      details: /user agent of the node is longer than 4096 bytes/,
+    },
+    'a huge mesh': {
+      path: ads.delta,
+      code: status.INVALID_ARGUMENT,
+      bytes: () =>
+        deltaRequests.serialize({
+          ...secrets,
+          node: { metadata: { fields: { mesh: { stringValue: 'x'.repeat(4_097) } } } },
+        }),
+      details: /group of the node is longer than 4096 bytes/,
     },
   };
 
   for (const [name, { path, code, bytes, details }] of Object.entries(refused)) {
     test(name, async () => {
-      await using serving = await serve({ types: testTypes });
+      await using serving = await serve({
+        types: testTypes,
+        groupOf: ({ metadata }) => (typeof metadata['mesh'] === 'string' ? metadata['mesh'] : ''),
+      });
       await withBystander(serving, async () => {
         const client = serving.connect();
         using stream = client.delta(path);
