@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Fleet } from '../telemetry/fleet/fleet.ts';
 import { assess, proxyStates } from '../telemetry/fleet/assess.ts';
 import type { GoneRecord, ProxyRecord } from '../telemetry/fleet/records.ts';
@@ -19,6 +20,9 @@ export interface FleetInput {
 const pageSize = { usual: 500, most: 2_000 } as const;
 /** Lagging proxies that a rollout names. */
 const mostLagging = 100;
+
+/** Characters of a proxy's key; those that agree in so many are in no particular order. */
+const longestKey = 512;
 
 const anyState: readonly AnyProxyState[] = [...proxyStates, 'disconnected'];
 
@@ -100,7 +104,7 @@ function readFilters(query: URLSearchParams): Filters | string {
     node: query.get('node') ?? '',
     secrets: secrets.length === 0 ? undefined : new Set(secrets),
     limit: Math.min(Number(limit), pageSize.most),
-    after: Buffer.from(query.get('after') ?? '', 'base64url').toString('utf8'),
+    after: Buffer.from(query.get('after') ?? '', 'base64url').toString('utf16le'),
   };
 }
 
@@ -138,12 +142,17 @@ function page<Item extends ProxyRecord | GoneRecord>(
   return {
     proxies: shown.map(([, item]) => present(item)),
     total: sorted.length,
-    next: isLast ? undefined : Buffer.from(last).toString('base64url'),
+    // Not UTF-8, which has no form for half of a surrogate pair.
+    next: isLast ? undefined : Buffer.from(last, 'utf16le').toString('base64url'),
   };
 }
 
-/** Stable from page to page; a stream without a node id has its own number. */
+/**
+ * Stable from page to page; a stream without a node id has its own number. It goes into the address of the
+ * next page, where there is no room for whatever a proxy calls itself.
+ */
 function keyOf(item: ProxyRecord | GoneRecord): string {
   const [first] = 'streams' in item ? item.streams : [];
-  return `${item.mesh}\0${item.node}\0${item.node === '' ? (first?.info.id ?? 0) : ''}`;
+  const key = `${item.mesh}\0${item.node}\0${item.node === '' ? (first?.info.id ?? 0) : ''}`;
+  return key.length <= longestKey ? key : `${key.slice(0, longestKey)}\0${hash('sha256', key)}`;
 }

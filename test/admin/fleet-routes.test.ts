@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ProxyDetail, ProxyList, RolloutDetail } from '../../src/admin/fleet-api-types.ts';
+import type { ProxyDetail, ProxyList, ProxySummary, RolloutDetail } from '../../src/admin/fleet-api-types.ts';
 import { fleetRoutes } from '../../src/admin/fleet-routes.ts';
 import { route } from '../../src/admin/router.ts';
 import { localFleet } from '../../src/telemetry/fleet/fleet.ts';
@@ -23,6 +23,22 @@ function served() {
 
 function nodesOf({ proxies }: ProxyList): readonly string[] {
   return proxies.map(({ node }) => node);
+}
+
+/** All pages of the list. */
+async function pages(
+  list: (query: string) => Promise<ProxyList>,
+  limit: number,
+): Promise<readonly ProxySummary[]> {
+  const seen: ProxySummary[] = [];
+  for (let after: string | undefined = ''; after !== undefined; ) {
+    const body: ProxyList = await list(`?limit=${limit}&after=${after}`);
+    assert.equal(body.proxies.length, limit);
+    assert.ok((body.next ?? '').length < 2_000);
+    seen.push(...body.proxies);
+    after = body.next;
+  }
+  return seen;
 }
 
 describe('the list of proxies', () => {
@@ -63,15 +79,11 @@ describe('the list of proxies', () => {
   }
 
   it('comes in pages that leave nothing out', async () => {
-    const seen: string[] = [];
-    let after: string | undefined;
-    do {
-      const body: ProxyList = await list(`?limit=1${after === undefined ? '' : `&after=${after}`}`);
-      assert.equal(body.proxies.length, 1);
-      seen.push(...body.proxies.map(({ mesh, node }) => `${mesh}/${node}`));
-      after = body.next;
-    } while (after !== undefined);
-    assert.deepEqual(seen, ['default/a1', 'default/a2', 'default/b1', 'other/a1']);
+    const seen = await pages(list, 1);
+    assert.deepEqual(
+      seen.map(({ mesh, node }) => `${mesh}/${node}`),
+      ['default/a1', 'default/a2', 'default/b1', 'other/a1'],
+    );
   });
 
   for (const query of ['limit=0', 'limit=x', 'state=happy', 'secret=ALL&state=disconnected']) {
@@ -113,6 +125,32 @@ describe('the list of proxies', () => {
     );
     assert.equal(body.converged, false);
     assert.equal(await status('/api/v1/meshes/nowhere/rollout'), 404);
+  });
+});
+
+describe('pages of proxies', () => {
+  it('leave nothing out, and say in few characters where they end, whatever proxies call themselves', async () => {
+    const { publish, asks, list } = served();
+    publish(statesOf({ ALL: 'v1' }));
+    // The first two differ only at their end, and the third has half of a pair where a key is cut.
+    const long = ['x'.repeat(4_090), 'a', 'x'.repeat(4_090) + 'y', `x${'\u{1f512}'.repeat(1_000)}`, ''];
+    for (const [id, node] of [...long, ''].entries()) asks(streamOf(id, node));
+    const seen = await pages(list, 1);
+    assert.deepEqual(
+      seen.map(({ node }) => node).sort(),
+      ['', '', 'a', long[0], long[2], long[3]].sort(),
+    );
+  });
+
+  it('go on where they ended, although the last proxy of a page has left', async () => {
+    const { publish, asks, leaves, list } = served();
+    publish(statesOf({ ALL: 'v1' }));
+    const proxies = ['a', 'b', 'c', 'd'].map((node, id) => streamOf(id, node));
+    for (const proxy of proxies) asks(proxy);
+    const first = await list('?limit=2');
+    leaves(proxies[1]!);
+    const second = await list(`?limit=2&after=${first.next}`);
+    assert.deepEqual([nodesOf(first), nodesOf(second)], [['a', 'b'], ['c', 'd']]);
   });
 });
 
