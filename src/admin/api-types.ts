@@ -123,6 +123,7 @@ export type ApiErrorCode =
   | 'bad-request'
   | 'body-not-expected'
   | 'forbidden'
+  | 'incomplete'
   | 'internal'
   | 'method-not-allowed'
   | 'not-found'

@@ -15,6 +15,8 @@ export interface ProxyList {
   readonly total: number;
   /** Give it as `after` to get the next page; absent on the last. */
   readonly next?: string | undefined;
+  /** False: a worker did not answer in time, and its proxies are missing. */
+  readonly complete: boolean;
 }
 
 export interface ProxySummary {
@@ -55,6 +57,8 @@ export interface NackDetail {
 
 /** `GET /api/v1/proxies/{node}`. */
 export interface ProxyDetail extends ProxySummary {
+  /** Other meshes in which a proxy of the same node id is connected, where none was asked for. */
+  readonly alsoIn?: readonly string[] | undefined;
   readonly streams: readonly StreamDetail[];
 }
 
@@ -86,7 +90,9 @@ export interface RolloutDetail {
   readonly changedAt: string;
   readonly servedAt: string;
   readonly proxies: ProxyCounts;
-  /** Every connected proxy has acknowledged what is served. */
+  /** False: a worker did not answer in time, and its proxies are missing. */
+  readonly complete: boolean;
+  /** All connected proxies are known, and have acknowledged what is served. */
   readonly converged: boolean;
   /** When the last of them did. */
   readonly convergedAt?: string | undefined;

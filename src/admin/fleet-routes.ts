@@ -3,7 +3,7 @@ import type { Fleet } from '../telemetry/fleet/fleet.ts';
 import { assess, proxyStates } from '../telemetry/fleet/assess.ts';
 import type { GoneRecord, ProxyRecord } from '../telemetry/fleet/records.ts';
 import { assessRollout } from '../telemetry/fleet/rollout.ts';
-import type { AnyProxyState, ProxyList, ProxySummary } from './fleet-api-types.ts';
+import type { AnyProxyState, ProxyDetail, ProxyList, ProxySummary } from './fleet-api-types.ts';
 import { presentGone, presentProxy, presentProxyDetail, presentRollout } from './present-fleet.ts';
 import type { FleetContext } from './present-fleet.ts';
 import { errorReply, jsonReply } from './reply.ts';
@@ -48,13 +48,13 @@ export function fleetRoutes({ fleet, wall }: FleetInput): readonly Route[] {
       answer: async (_, query) => {
         const filters = readFilters(query);
         if (typeof filters === 'string') return errorReply('bad-request', filters);
-        const { connected, gone } = await fleet.look(filters.mesh);
+        const { connected, gone, complete } = await fleet.look(filters.mesh);
         const context = contextNow();
-        return jsonReply(
+        const shown =
           filters.state === 'disconnected'
             ? page([...gone], filters, presentGone)
-            : page(fitting(connected, filters, context), filters, (proxy) => presentProxy(proxy, context)),
-        );
+            : page(fitting(connected, filters, context), filters, (proxy) => presentProxy(proxy, context));
+        return jsonReply({ ...shown, complete } satisfies ProxyList);
       },
     },
     {
@@ -62,11 +62,17 @@ export function fleetRoutes({ fleet, wall }: FleetInput): readonly Route[] {
       pattern: '/api/v1/proxies/{node}',
       answer: async ([node = ''], query) => {
         const mesh = query.get('mesh') ?? undefined;
-        const { connected, gone } = await fleet.look(mesh);
+        const { connected, gone, complete } = await fleet.look(mesh);
         const found = [...connected].filter((proxy) => proxy.node === node);
         // One node id in two meshes is rare: the caller says which, or gets the one that came last.
-        const proxy = found.toSorted((a, b) => b.since - a.since)[0];
-        if (proxy !== undefined) return jsonReply(presentProxyDetail(proxy, contextNow()));
+        const [proxy, ...others] = found.toSorted((a, b) => b.since - a.since);
+        if (proxy !== undefined) {
+          const alsoIn = others.length === 0 ? undefined : others.map((other) => other.mesh).sort();
+          return jsonReply({ ...presentProxyDetail(proxy, contextNow()), alsoIn } satisfies ProxyDetail);
+        }
+        if (!complete) {
+          return errorReply('incomplete', `a worker does not answer, and ${node} may be one of its proxies`);
+        }
         const left = [...gone].findLast(
           (other) => other.node === node && (mesh === undefined || other.mesh === mesh),
         );
@@ -78,10 +84,10 @@ export function fleetRoutes({ fleet, wall }: FleetInput): readonly Route[] {
       method: 'GET',
       pattern: '/api/v1/meshes/{mesh}/rollout',
       answer: async ([mesh = ''], query) => {
-        const { connected } = await fleet.look(mesh);
+        const look = await fleet.look(mesh);
         const { history, now } = contextNow();
         const version = query.get('version') ?? undefined;
-        const rollout = assessRollout(connected, history, { mesh, version, mostLagging, now });
+        const rollout = assessRollout(look, history, { mesh, version, mostLagging, now });
         if (rollout !== undefined) return jsonReply(presentRollout(rollout, now));
         const message = `nothing was ever listed for mesh ${mesh}: its proxies, if any, refuse every client`;
         return errorReply('unknown-mesh', message);
@@ -130,7 +136,7 @@ function page<Item extends ProxyRecord | GoneRecord>(
   all: readonly Item[],
   { mesh, node, limit, after }: Filters,
   present: (item: Item) => ProxySummary,
-): ProxyList {
+): Omit<ProxyList, 'complete'> {
   const sorted = all
     .filter((item) => (mesh === undefined || item.mesh === mesh) && item.node.includes(node))
     .map((item): readonly [string, Item] => [keyOf(item), item])

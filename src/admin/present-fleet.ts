@@ -75,13 +75,14 @@ export function presentProxyDetail(proxy: ProxyRecord, context: FleetContext): P
 
 /** How far a change has come. */
 export function presentRollout(rollout: Rollout, now: number): RolloutDetail {
-  const { mesh, current, connected, states, convergedAt, versions, lagging, asked } = rollout;
+  const { mesh, current, connected, states, complete, convergedAt, versions, lagging, asked } = rollout;
   return {
     mesh,
     version: current.version,
     changedAt: timeOf(current.since),
     servedAt: timeOf(current.servedAt),
     proxies: { connected, ...states },
+    complete,
     converged: convergedAt !== undefined,
     convergedAt: convergedAt === undefined ? undefined : timeOf(convergedAt),
     versions: versions.map(({ served, proxies }) => ({

@@ -12,6 +12,7 @@ const statuses = {
   'bad-request': 400,
   'body-not-expected': 413,
   forbidden: 403,
+  incomplete: 503,
   internal: 500,
   'method-not-allowed': 405,
   'not-found': 404,

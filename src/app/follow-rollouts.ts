@@ -50,11 +50,11 @@ export function followRollouts({ fleet, clock, onConverged, onProgress }: Follow
     cancel = undefined;
     isLooking = true;
     // Answers of workers take a moment, in which something else may come to be served.
-    const { connected } = await fleet.look();
+    const { connected, complete } = await fleet.look();
     isLooking = false;
     if (closed) return;
     const now = clock.wall();
-    const proxies = [...connected];
+    const proxies = { connected: [...connected], complete };
     for (const mesh of isWatched ? fleet.history.meshes() : [...underWay]) {
       const rollout = assessRollout(proxies, fleet.history, { mesh, mostLagging, now });
       if (rollout !== undefined) tell(rollout, now);
@@ -64,9 +64,10 @@ export function followRollouts({ fleet, clock, onConverged, onProgress }: Follow
   }
 
   function tell(rollout: Rollout, now: number): void {
-    const { mesh, current, states, connected } = rollout;
+    const { mesh, current, states, connected, complete, lagging } = rollout;
     if (rollout.convergedAt !== undefined && underWay.delete(mesh)) onConverged(rollout);
-    const key = JSON.stringify([current.version, current.servedAt, connected, states]);
+    const who = lagging.map(({ proxy, state }) => [proxy.node, state]);
+    const key = JSON.stringify([current.version, current.servedAt, connected, states, complete, who]);
     if (!isWatched || told.get(mesh) === key) return;
     told.set(mesh, key);
     onProgress(rollout, now);

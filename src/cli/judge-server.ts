@@ -207,6 +207,7 @@ function judgeProxies({ rollouts, connected }: Answered): readonly Omit<CheckRes
     `${node === '' ? address : node}, mesh ${mesh}`;
   const listed = rollouts.reduce((sum, { proxies }) => sum + proxies.connected, 0);
   const others = connected - listed;
+  const silent = rollouts.filter(({ complete }) => !complete);
   return [
     result(
       'proxies-accept',
@@ -215,13 +216,16 @@ function judgeProxies({ rollouts, connected }: Answered): readonly Omit<CheckRes
     ),
     result(
       'proxies-current',
-      behind.map((proxy) => {
-        const since =
-          proxy.behindSeconds === undefined ? '' : ` for ${formatDuration(proxy.behindSeconds * 1000)}`;
-        return `${id(proxy)}: ${proxy.state}${since}`;
-      }),
+      [
+        ...silent.map(({ mesh }) => `mesh ${mesh}: a worker does not say which proxies it has`),
+        ...behind.map((proxy) => {
+          const since =
+            proxy.behindSeconds === undefined ? '' : ` for ${formatDuration(proxy.behindSeconds * 1000)}`;
+          return `${id(proxy)}: ${proxy.state}${since}`;
+        }),
+      ],
       // What is pending is on its way.
-      behind.some(({ state }) => state === 'stale') ? 'failed' : 'warning',
+      silent.length > 0 || behind.some(({ state }) => state === 'stale') ? 'failed' : 'warning',
     ),
     result('proxies-listed', others > 0 ? [`${others} of ${connected}`] : [], 'warning'),
   ];

@@ -82,10 +82,10 @@ const showAll: Show = async (io, servers, options) => {
   const lists = await Promise.all(
     servers.map((server) => proxiesOf(server, options, io.signal).catch(unlessUnreachable)),
   );
-  const [missing] = lists.filter((list) => list instanceof CommandError);
+  const missing = lists.find((list) => list.missing !== undefined)?.missing;
   // Where nobody answers there is nothing to show.
-  if (missing !== undefined && lists.every((list) => list instanceof CommandError)) throw missing;
-  const proxies = lists.flatMap((list) => (list instanceof CommandError ? [] : list));
+  if (missing !== undefined && lists.every(({ proxies: some }) => some === undefined)) throw missing;
+  const proxies = lists.flatMap(({ proxies: some }) => some ?? []);
   const { output } = options;
   const data = formatOutput(output, { proxies }, () =>
     renderProxies(proxies, { ...styleOf(io, output), now: Date.now(), servers: servers.length }),
@@ -94,9 +94,9 @@ const showAll: Show = async (io, servers, options) => {
 };
 
 /** A server that does not answer says nothing about the others. */
-function unlessUnreachable(error: unknown): CommandError {
-  if (error instanceof CommandError && error.code === exitCode.unreachable) return error;
-  throw error;
+function unlessUnreachable(error: unknown): Proxies {
+  if (!(error instanceof CommandError) || error.code !== exitCode.unreachable) throw error;
+  return { proxies: undefined, missing: error };
 }
 
 function showOne(node: string): Show {
@@ -114,7 +114,10 @@ function showOne(node: string): Show {
     }
     const style = styleOf(io, output);
     const people = (): string => proxies.map((proxy) => renderProxy(proxy, style, Date.now())).join('\n');
-    return { data: formatOutput(output, { proxies }, people), talk: '' };
+    const talk = proxies.flatMap(({ server, mesh: named, alsoIn = [] }) =>
+      alsoIn.map((other) => `${server} has it in mesh ${other} too, beside ${named}: --mesh says which\n`),
+    );
+    return { data: formatOutput(output, { proxies }, people), talk: talk.join('') };
   };
 }
 
@@ -132,12 +135,20 @@ async function detailOf(
   }
 }
 
+interface Proxies {
+  /** Undefined where the server does not answer. */
+  readonly proxies: readonly ServerProxy[] | undefined;
+  /** Why these are not all. */
+  readonly missing: CommandError | undefined;
+}
+
 async function proxiesOf(
   server: ServerAccess,
   { mesh, state }: ProxyStatusOptions,
   signal: AbortSignal,
-): Promise<readonly ServerProxy[]> {
+): Promise<Proxies> {
   const proxies: ServerProxy[] = [];
+  let missing: CommandError | undefined;
   let after: string | undefined;
   do {
     const query = new URLSearchParams();
@@ -145,9 +156,13 @@ async function proxiesOf(
       if (value !== undefined) query.set(name, value);
     const list = (await askServer(server, 'GET', `/api/v1/proxies?${query.toString()}`, signal)) as ProxyList;
     proxies.push(...list.proxies.map((proxy) => ({ ...proxy, server: server.name })));
+    if (!list.complete) {
+      const text = `a worker of ${server.name} does not answer, and its proxies are missing`;
+      missing = new CommandError(exitCode.unreachable, text);
+    }
     after = list.next;
   } while (after !== undefined);
-  return proxies;
+  return { proxies, missing };
 }
 
 function summary(proxies: readonly ServerProxy[]): string {

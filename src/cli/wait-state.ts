@@ -26,7 +26,7 @@ export interface WaitState {
 export interface ServerState {
   readonly server: string;
   /** What keeps this server from having it: nothing once all of its proxies do. */
-  readonly waitingFor: 'nothing' | 'proxies' | 'the version' | 'the mesh' | 'an answer';
+  readonly waitingFor: 'nothing' | 'proxies' | 'the version' | 'the mesh' | 'an answer' | 'all its workers';
   readonly version?: string | undefined;
   readonly connected: number;
   readonly acked: number;
@@ -77,12 +77,14 @@ function stateOf(answer: ServerRollout): ServerState {
     case 'unlisted':
       return { server, waitingFor: 'the mesh', connected: 0, acked: 0 };
     case 'rollout': {
-      const { version, asked, proxies } = answer.rollout;
+      const { version, asked, proxies, complete } = answer.rollout;
       const waitingFor = !asked.known
         ? 'the version'
         : asked.proxies < proxies.connected
           ? 'proxies'
-          : 'nothing';
+          : complete
+            ? 'nothing'
+            : 'all its workers';
       return { server, waitingFor, version, connected: proxies.connected, acked: asked.proxies };
     }
   }

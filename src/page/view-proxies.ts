@@ -35,7 +35,9 @@ export function viewProxies({ proxies, filter, now }: PageState, actions: Action
         </select></label
       >
       <span class="faint" role="status"
-        >${proxies === undefined ? '' : count(proxies.total, 'proxy', 'proxies')}</span
+        >${proxies === undefined ? '' : count(proxies.total, 'proxy', 'proxies')}${
+          proxies?.complete === false ? ', and those of a worker that does not answer' : ''
+        }</span
       >
     </form>
     ${

@@ -13,11 +13,12 @@ export function viewRollout(
   now: number,
 ): TemplateResult | typeof nothing {
   if (rollout === undefined) return nothing;
-  const { version, proxies, converged, versions, lagging, changedAt, convergedAt } = rollout;
+  const { version, proxies, complete, converged, versions, lagging, changedAt, convergedAt } = rollout;
   const { connected, synced } = proxies;
   const took = convergedAt === undefined ? undefined : Date.parse(convergedAt) - Date.parse(changedAt);
-  const sentence =
-    connected === 0
+  const sentence = !complete
+    ? `${synced.toLocaleString('en')} of at least ${count(connected, 'proxy', 'proxies')} have it: a worker does not answer.`
+    : connected === 0
       ? 'No proxy is connected.'
       : converged
         ? `All ${count(connected, 'proxy', 'proxies')} ${connected === 1 ? 'has' : 'have'} it.`

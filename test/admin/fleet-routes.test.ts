@@ -4,12 +4,15 @@ import type { ProxyDetail, ProxyList, ProxySummary, RolloutDetail } from '../../
 import { fleetRoutes } from '../../src/admin/fleet-routes.ts';
 import { route } from '../../src/admin/router.ts';
 import { localFleet } from '../../src/telemetry/fleet/fleet.ts';
+import type { Fleet } from '../../src/telemetry/fleet/fleet.ts';
 import { scene, statesOf, streamOf } from '../telemetry/fleet/scene.ts';
 
-/** A fleet with routes to it. */
-function served() {
+/** A fleet with routes to it. Not complete: as it is where a worker does not answer. */
+function served(complete = true) {
   const all = scene();
-  const routes = fleetRoutes({ fleet: localFleet(all.tracker, all.history), wall: all.now });
+  const fleet = localFleet(all.tracker, all.history);
+  const look: Fleet['look'] = async (mesh) => ({ ...(await fleet.look(mesh)), complete });
+  const routes = fleetRoutes({ fleet: { ...fleet, look }, wall: all.now });
   const get = (path: string) => route(routes, 'GET', path);
   const json = async (path: string): Promise<unknown> => JSON.parse((await get(path)).body);
   return {
@@ -31,7 +34,7 @@ async function pages(
   limit: number,
 ): Promise<readonly ProxySummary[]> {
   const seen: ProxySummary[] = [];
-  for (let after: string | undefined = ''; after !== undefined; ) {
+  for (let after: string | undefined = ''; after !== undefined;) {
     const body: ProxyList = await list(`?limit=${limit}&after=${after}`);
     assert.equal(body.proxies.length, limit);
     assert.ok((body.next ?? '').length < 2_000);
@@ -104,7 +107,8 @@ describe('the list of proxies', () => {
 
   it('finds a node id in the mesh that is named', async () => {
     const body = await detail('a1?mesh=other');
-    assert.deepEqual([body.mesh, body.state], ['other', 'pending']);
+    assert.deepEqual([body.mesh, body.state, body.alsoIn], ['other', 'pending', undefined]);
+    assert.deepEqual((await detail('a1')).alsoIn?.length, 1);
   });
 
   it('knows one that left, and none that was never there', async () => {
@@ -128,6 +132,20 @@ describe('the list of proxies', () => {
   });
 });
 
+describe('where a worker does not answer', () => {
+  it('nothing is taken for all that there is', async () => {
+    const { publish, asks, quotes, list, rollout, status } = served(false);
+    publish(statesOf({ ALL: 'v1' }));
+    const proxy = streamOf(1, 'a');
+    asks(proxy);
+    quotes(proxy, 'v1');
+    assert.deepEqual([nodesOf(await list()), (await list()).complete], [['a'], false]);
+    const { complete, converged, proxies } = await rollout('default');
+    assert.deepEqual([complete, converged, proxies.connected, proxies.synced], [false, false, 1, 1]);
+    assert.deepEqual([await status('/api/v1/proxies/a'), await status('/api/v1/proxies/z')], [200, 503]);
+  });
+});
+
 describe('pages of proxies', () => {
   it('leave nothing out, and say in few characters where they end, whatever proxies call themselves', async () => {
     const { publish, asks, list } = served();
@@ -136,10 +154,7 @@ describe('pages of proxies', () => {
     const long = ['x'.repeat(4_090), 'a', 'x'.repeat(4_090) + 'y', `x${'\u{1f512}'.repeat(1_000)}`, ''];
     for (const [id, node] of [...long, ''].entries()) asks(streamOf(id, node));
     const seen = await pages(list, 1);
-    assert.deepEqual(
-      seen.map(({ node }) => node).sort(),
-      ['', '', 'a', long[0], long[2], long[3]].sort(),
-    );
+    assert.deepEqual(seen.map(({ node }) => node).sort(), ['', '', 'a', long[0], long[2], long[3]].sort());
   });
 
   it('go on where they ended, although the last proxy of a page has left', async () => {
@@ -150,7 +165,13 @@ describe('pages of proxies', () => {
     const first = await list('?limit=2');
     leaves(proxies[1]!);
     const second = await list(`?limit=2&after=${first.next}`);
-    assert.deepEqual([nodesOf(first), nodesOf(second)], [['a', 'b'], ['c', 'd']]);
+    assert.deepEqual(
+      [nodesOf(first), nodesOf(second)],
+      [
+        ['a', 'b'],
+        ['c', 'd'],
+      ],
+    );
   });
 });
 

@@ -17,13 +17,14 @@ function following() {
   const progress: string[] = [];
   let held: PromiseWithResolvers<void> | undefined;
   let looks = 0;
+  let complete = true;
   const follower = followRollouts({
     fleet: {
       history: all.history,
       look: async (): Promise<FleetLook> => {
         looks += 1;
         await held?.promise;
-        return { connected: all.tracker.connected(), gone: [] };
+        return { connected: all.tracker.connected(), gone: [], complete };
       },
     },
     clock,
@@ -54,6 +55,8 @@ function following() {
       all.acks(who, version);
     },
     looks: () => looks,
+    /** A worker does not answer, or does again. */
+    silence: (isSilent: boolean): void => void (complete = !isSilent),
     hold: () => {
       held = Promise.withResolvers();
       return held.resolve;
@@ -87,6 +90,20 @@ describe('a roll-out that is followed', () => {
     await pass(60_000);
     assert.equal(converged.length, 1);
     assert.equal(clock.pending(), 0);
+  });
+
+  it('is not done while a worker does not say which proxies it has', async () => {
+    const { asks, takes, converged, pass, serve, silence } = following();
+    asks(a);
+    serve('v1');
+    takes(a, 'v1');
+    silence(true);
+    await pass(5_000);
+    await pass(5_000);
+    assert.equal(converged.length, 0);
+    silence(false);
+    await pass(5_000);
+    assert.equal(converged.length, 1);
   });
 
   it('is that of the newest change', async () => {
@@ -163,6 +180,19 @@ describe('a roll-out that is followed', () => {
     serve('v2');
     await pass(250);
     assert.equal(progress.length, 2);
+  });
+
+  it('is told of when another proxy lags, although as many do', async () => {
+    const { asks, takes, follower, pass, progress, serve } = following();
+    for (const stream of [a, b]) asks(stream);
+    serve('v1');
+    takes(a, 'v1');
+    follower.watched(true);
+    await pass(0);
+    takes(b, 'v1');
+    takes(a, 'v0');
+    await pass(250);
+    assert.deepEqual(progress, ['v1 1/1', 'v1 1/1']);
   });
 
   it('is followed no longer than the program runs', async () => {

@@ -33,7 +33,7 @@ function meshWith(...dates: readonly (readonly [from: number, until: number])[])
 
 function rollout(lagging: readonly LaggingProxy[], connected = 1): RolloutDetail {
   const proxies = { connected, synced: 0, pending: 0, stale: 0, refused: 0 };
-  const rest = { changedAt: '', servedAt: '', versions: [], converged: lagging.length === 0 };
+  const rest = { complete: true, changedAt: '', servedAt: '', versions: [], converged: lagging.length === 0 };
   const asked = { version: mesh.version, known: true, proxies: connected };
   return { mesh: 'default', version: mesh.version, proxies, lagging, asked, ...rest };
 }
@@ -211,6 +211,13 @@ describe('the checks of a server', () => {
       'proxies-current',
       'warning',
       /pending/,
+    ],
+    [
+      'a worker that does not say which proxies it has',
+      { rollouts: [{ ...rollout([]), complete: false, converged: false }] },
+      'proxies-current',
+      'failed',
+      /^mesh default: a worker does not say which proxies it has$/,
     ],
     [
       'a stale one, without a name',

@@ -70,6 +70,17 @@ describe('proxy-status', () => {
     assert.match(stdout, /^SECRET {2}TRANSPORT {2}SENT {2}ACKED {2}SERVED {2}ACK\nALL {5}delta ADS {2}v1/m);
   });
 
+  it('says that the same node id is connected in another mesh, and which one it shows', async () => {
+    await using server = await twoProxies();
+    server.pass(5);
+    server.asks(streamOf(3, 'good', 'blue'));
+    const { code, stdout, stderr } = await run(['ps', 'good', `--server=${server.url}`]);
+    assert.deepEqual([code, /^mesh: +blue$/m.test(stdout)], [0, true]);
+    assert.match(stderr, /has it in mesh default too, beside blue: --mesh says which\n$/);
+    const named = await run(['ps', 'good', '--mesh=default', `--server=${server.url}`]);
+    assert.deepEqual([/^mesh: +default$/m.test(named.stdout), named.stderr], [true, '']);
+  });
+
   it('ends with 1 for a proxy that nobody knows, and with 3 where no server answers', async () => {
     await using server = await twoProxies();
     const unknown = await run(['ps', 'z', `--server=${server.url}`]);

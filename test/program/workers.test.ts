@@ -183,6 +183,41 @@ describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }
     assert.equal(last.code, 0, last.stderr);
   });
 
+  it('one that does not answer is said to be missing, and nobody takes the others for all', async () => {
+    await using dir = await makeTempDir();
+    const files = watchedDir(dir.path);
+    await files.put('a.yaml', fileOf('a.test'));
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });
+    const asked = `--server=http://127.0.0.1:${server.adminPort}`;
+    using connections = new DisposableStack();
+    const proxies: Proxy[] = [];
+    for (const id of ['n0', 'n1']) {
+      const proxy = connections.use(connect(server, id));
+      proxies.push(proxy);
+      await proxy.next();
+      await proxy.next();
+    }
+    const before = await run(['wait', '--mesh=default', '--proxies=2', '--timeout=10s', asked]);
+    assert.equal(before.code, 0, before.stderr);
+
+    const [stopped = 0] = await workersOf(server);
+    process.kill(stopped, 'SIGSTOP');
+    try {
+      const waited = await run(['wait', '--mesh=default', '--timeout=3s', asked]);
+      assert.equal(waited.code, 4);
+      assert.match(waited.stderr, /1 of 1 connected proxies have \w+; waiting for all its workers at /);
+      await server.logged('that it is silent', ({ event }) => event === 'worker-silent');
+      const listed = await run(['proxy-status', asked]);
+      assert.equal(listed.code, 3);
+      assert.match(listed.stderr, /^1 proxy: 1 synced\nerror: a worker of \S+ does not answer/);
+    } finally {
+      process.kill(stopped, 'SIGCONT');
+    }
+    const after = await run(['wait', '--mesh=default', '--proxies=2', '--timeout=10s', asked]);
+    assert.equal(after.code, 0, after.stderr);
+    await server.logged('that it answers again', ({ event }) => event === 'worker-answers');
+  });
+
   it('SIGTERM drains all of them', async () => {
     await using dir = await makeTempDir();
     await watchedDir(dir.path).put('a.yaml', fileOf('a.test'));

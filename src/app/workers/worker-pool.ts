@@ -51,9 +51,14 @@ interface Member {
   collecting: (() => void)[];
   /** Who waits for its proxies; answers come in the order of the questions. */
   readonly looking: ((look: FleetLook) => void)[];
+  /** It has not told its proxies in time, and is not asked again before it has. */
+  silent: boolean;
 }
 
-const nobody: FleetLook = { connected: [], gone: [] };
+/** Of a worker that is gone: so are its connections. */
+const nobody: FleetLook = { connected: [], gone: [], complete: true };
+/** Of a worker that does not answer: its proxies may well be there. */
+const unknown: FleetLook = { connected: [], gone: [], complete: false };
 
 /** How long a worker has to answer when it is asked for its metrics or its proxies, in milliseconds. */
 const collectMs = 2_000;
@@ -107,6 +112,7 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
       metrics: [],
       collecting: [],
       looking: [],
+      silent: false,
     };
     const startedAt = performance.now();
     let up = false;
@@ -132,7 +138,9 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
           for (const other of members) if (other !== member) send(other, message);
           return;
         case 'fleet':
-          return member.looking.shift()?.(message);
+          if (member.silent) log.info({ event: 'worker-answers', worker: id }, `worker ${id} answers again`);
+          member.silent = false;
+          return member.looking.shift()?.({ ...message, complete: true });
         case 'metrics':
           member.metrics = message.metrics;
           for (const resolve of member.collecting.splice(0)) resolve();
@@ -212,10 +220,17 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
   }
 
   async function lookAt(member: Member, mesh: string | undefined): Promise<FleetLook> {
+    if (member.silent) return unknown;
     const { promise, resolve } = Promise.withResolvers<FleetLook>();
     member.looking.push(resolve);
     send(member, { kind: 'look', mesh });
-    const timer = setTimeout(resolve, collectMs, nobody);
+    const timer = setTimeout(() => {
+      resolve(unknown);
+      if (member.silent) return;
+      member.silent = true;
+      const { id } = member;
+      log.warn({ event: 'worker-silent', worker: id }, `worker ${id} does not tell its proxies`);
+    }, collectMs);
     const look = await promise;
     clearTimeout(timer);
     return look;

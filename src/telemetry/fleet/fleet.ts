@@ -6,6 +6,8 @@ import type { FleetTracker } from './track-fleet.ts';
 export interface FleetLook {
   readonly connected: Iterable<ProxyRecord>;
   readonly gone: Iterable<GoneRecord>;
+  /** Every process that serves proxies has answered; else proxies are missing that may well be connected. */
+  readonly complete: boolean;
 }
 
 /** All proxies of this server, whichever process serves them, and what they are to have. */
@@ -17,7 +19,7 @@ export interface Fleet {
 
 /** The fleet of a server that serves its proxies in this process. */
 export function localFleet({ connected, gone }: FleetTracker, history: ServedHistory): Fleet {
-  return { history, look: (mesh) => ({ connected: connected(mesh), gone: gone() }) };
+  return { history, look: (mesh) => ({ connected: connected(mesh), gone: gone(), complete: true }) };
 }
 
 /** Joins what several processes see: a proxy with streams to two of them is one. */
@@ -35,7 +37,11 @@ export function mergeLooks(looks: readonly FleetLook[]): FleetLook {
   const gone = looks
     .flatMap((look) => [...look.gone])
     .filter(({ mesh, node }) => !connected.has(`${mesh}\0${node}`));
-  return { connected: [...connected.values()], gone: gone.sort((a, b) => a.goneAt - b.goneAt) };
+  return {
+    connected: [...connected.values()],
+    gone: gone.sort((a, b) => a.goneAt - b.goneAt),
+    complete: looks.every(({ complete }) => complete),
+  };
 }
 
 function merge(a: ProxyRecord, b: ProxyRecord): ProxyRecord {

@@ -1,5 +1,6 @@
 import { assess, heldVersion, lastAckAt } from './assess.ts';
 import type { Assessment, ProxyState } from './assess.ts';
+import type { FleetLook } from './fleet.ts';
 import type { ProxyRecord } from './records.ts';
 import type { ServedHistory, ServedVersion } from './served-history.ts';
 
@@ -17,7 +18,9 @@ export interface Rollout {
   readonly current: ServedVersion;
   readonly connected: number;
   readonly states: StateCounts;
-  /** When the last connected proxy acknowledged what is served, epoch milliseconds; undefined: not all have. */
+  /** Whether all that serve proxies have told of theirs. */
+  readonly complete: boolean;
+  /** When the last connected proxy acknowledged what is served, epoch milliseconds; undefined: not all have, or are known. */
   readonly convergedAt: number | undefined;
   /** How many proxies have each state that was served lately, newest first; those that have none are in none. */
   readonly versions: readonly { readonly served: ServedVersion; readonly proxies: number }[];
@@ -37,7 +40,7 @@ export interface RolloutQuestion {
 
 /** Looks at every proxy of a mesh once. Undefined for a mesh that nothing was ever listed for. */
 export function assessRollout(
-  proxies: Iterable<ProxyRecord>,
+  { connected: proxies, complete }: Pick<FleetLook, 'connected' | 'complete'>,
   history: ServedHistory,
   { mesh, version, mostLagging, now }: RolloutQuestion,
 ): Rollout | undefined {
@@ -66,7 +69,8 @@ export function assessRollout(
     current,
     connected,
     states,
-    convergedAt: states.synced === connected ? convergedAt : undefined,
+    complete,
+    convergedAt: complete && states.synced === connected ? convergedAt : undefined,
     versions: versions.map((served) => ({ served, proxies: holding.get(served) ?? 0 })),
     lagging,
     asked: { version: version ?? current.version, known: asked !== undefined, has },

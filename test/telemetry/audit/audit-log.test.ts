@@ -158,6 +158,7 @@ describe('the record of trust', () => {
       current,
       connected: 3,
       states: { synced: 3, pending: 0, stale: 0, refused: 0 },
+      complete: true,
       convergedAt: 1250,
       versions: [],
       lagging: [],

@@ -12,7 +12,7 @@ function watched() {
       [...all.tracker.connected()].map((proxy) => [proxy.node, assess(proxy, all.history, all.now()).state]),
     );
   const rollout = (version?: string, mesh = 'default') =>
-    assessRollout(all.tracker.connected(mesh), all.history, {
+    assessRollout({ connected: all.tracker.connected(mesh), complete: true }, all.history, {
       mesh,
       version,
       mostLagging: 2,

@@ -103,7 +103,11 @@ describe('the looks of several processes', () => {
     two.asks(streamOf(5, 'b'));
     one.leaves(moved);
     const look = mergeLooks(
-      [one, two].map(({ tracker }) => ({ connected: tracker.connected(), gone: tracker.gone() })),
+      [one, two].map(({ tracker }) => ({
+        connected: tracker.connected(),
+        gone: tracker.gone(),
+        complete: true,
+      })),
     );
     const connected = [...look.connected].map(({ node, streams }) => `${node} ${streams.size}`);
     assert.deepEqual(connected.toSorted(), [' 1', ' 1', 'a 2', 'b 1']);

@@ -50,6 +50,7 @@ function setup(): Setup {
         current: { version, names: new Map(), ...served },
         connected: 5,
         states: { synced: 5, pending: 0, stale: 0, refused: 0 },
+        complete: true,
         convergedAt: rig.clock.wall(),
         versions: [],
         lagging: [],
