@@ -154,7 +154,7 @@ describe('pages of proxies', () => {
     const long = ['x'.repeat(4_090), 'a', 'x'.repeat(4_090) + 'y', `x${'\u{1f512}'.repeat(1_000)}`, ''];
     for (const [id, node] of [...long, ''].entries()) asks(streamOf(id, node));
     const seen = await pages(list, 1);
-    assert.deepEqual(seen.map(({ node }) => node).sort(), ['', '', 'a', long[0], long[2], long[3]].sort());
+    assert.deepEqual(seen.map(({ node }) => node).sort(), [...long, ''].sort());
   });
 
   it('go on where they ended, although the last proxy of a page has left', async () => {
