@@ -1,5 +1,5 @@
 import { AggregatorRegistry } from 'prom-client';
-import type { MetricObject } from 'prom-client';
+import type { MetricObject, Registry } from 'prom-client';
 
 /** The values of one metric in one process, as plain data. */
 export type StreamMetric = MetricObject;
@@ -9,8 +9,18 @@ export type StreamMetric = MetricObject;
  * up.
  */
 export async function mergeMetrics(processes: readonly (readonly StreamMetric[])[]): Promise<string> {
-  const merged = AggregatorRegistry.aggregate(processes.map((metrics) => [...metrics]));
-  return merged.metrics();
+  return aggregate(processes).metrics();
+}
+
+/** The same, to be merged with others once more. */
+export async function addMetrics(
+  processes: readonly (readonly StreamMetric[])[],
+): Promise<readonly StreamMetric[]> {
+  return aggregate(processes).getMetricsAsJSON();
+}
+
+function aggregate(processes: readonly (readonly StreamMetric[])[]): Registry {
+  return AggregatorRegistry.aggregate(processes.map((metrics) => [...metrics]));
 }
 
 /**

@@ -5,7 +5,7 @@ import type { ServedMeshes } from '../../snapshot/publisher.ts';
 import { mergeLooks } from '../../telemetry/fleet/fleet.ts';
 import type { Fleet, FleetLook } from '../../telemetry/fleet/fleet.ts';
 import { createServedHistory } from '../../telemetry/fleet/served-history.ts';
-import { lastingMetrics } from '../../telemetry/merge-metrics.ts';
+import { addMetrics, lastingMetrics } from '../../telemetry/merge-metrics.ts';
 import type { StreamMetric } from '../../telemetry/merge-metrics.ts';
 import type { Logger } from '../../telemetry/log.ts';
 import { systemClock } from '../clock.ts';
@@ -74,7 +74,7 @@ const lastWordsMs = 3_000;
  */
 export async function startWorkerPool({ count, options, log }: WorkerPoolOptions): Promise<WorkerPool> {
   const members = new Set<Member>();
-  const lost: (readonly StreamMetric[])[] = [];
+  let lost: Promise<readonly StreamMetric[]> = Promise.resolve([]);
   const history = createServedHistory({ rootTrustDomain: options.rootTrustDomain });
   let latest: { readonly states: ServedMeshes; readonly since: number } | undefined;
   let serving = false;
@@ -149,7 +149,8 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
     });
     member.process.on('exit', (code, signal) => {
       members.delete(member);
-      lost.push(lastingMetrics(member.metrics));
+      const last = lastingMetrics(member.metrics);
+      lost = lost.then((before) => addMetrics([before, last]));
       for (const resolve of member.collecting.splice(0)) resolve();
       for (const resolve of member.looking.splice(0)) resolve(nobody);
       listening.reject(new Error(`worker ${id} ended before it listened`));
@@ -201,7 +202,7 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
     },
     async collect() {
       await Promise.all([...members].map((member) => collectFrom(member)));
-      return [...lost, ...members.values().map(({ metrics }) => metrics)];
+      return [await lost, ...members.values().map(({ metrics }) => metrics)];
     },
     async drain(graceMs) {
       if (draining) return;
