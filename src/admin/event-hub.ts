@@ -9,8 +9,11 @@ export interface EventHub {
    * of each, and no queue. A new client is told the newest of each key.
    */
   publish(key: string, event: string, data: object): void;
-  /** Has a response carry events from now on; or says why not. */
-  open(response: ServerResponse): Reply | undefined;
+  /**
+   * Has a response carry events from now on, as long as the client may have them; or says why not.
+   * `mayStay` is asked before anything is sent.
+   */
+  open(response: ServerResponse, mayStay?: () => boolean): Reply | undefined;
   readonly clients: number;
   close(): void;
 }
@@ -27,6 +30,7 @@ export interface EventHubOptions {
 
 interface Client {
   readonly response: ServerResponse;
+  readonly mayStay: () => boolean;
   /** Not sent yet, by key. */
   readonly pending: Map<string, string>;
   /** When the transport stopped taking more; undefined while it does. */
@@ -45,7 +49,8 @@ export function createEventHub({
   let heart: NodeJS.Timeout | undefined;
 
   function write(client: Client, text: string): void {
-    if (!client.response.write(text)) client.blockedAt = performance.now();
+    if (!client.mayStay()) client.response.destroy();
+    else if (!client.response.write(text)) client.blockedAt = performance.now();
   }
 
   function flush(client: Client): void {
@@ -80,11 +85,11 @@ export function createEventHub({
         flush(client);
       }
     },
-    open(response) {
+    open(response, mayStay = () => true) {
       if (clients.size >= mostClients) {
         return errorReply('too-many-clients', `${mostClients} clients listen to events already`);
       }
-      const client: Client = { response, pending: new Map(latest), blockedAt: undefined };
+      const client: Client = { response, mayStay, pending: new Map(latest), blockedAt: undefined };
       response.writeHead(200, {
         'Content-Type': 'text/event-stream',
         'Cache-Control': 'no-store',

@@ -48,7 +48,9 @@ export function createHttpEdge({ routes, events, onError, access = {} }: HttpEdg
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const refusal = refuseRequest(request.headers, checkHost) ?? refuseCaller(request, access);
     if (refusal === undefined && events !== undefined && isFor(request, events.path)) {
-      const tooMany = events.hub.open(response);
+      // Whoever has lost access since hears no more.
+      const mayStay = (): boolean => refuseCaller(request, { ...access, failed: undefined }) === undefined;
+      const tooMany = events.hub.open(response, mayStay);
       if (tooMany !== undefined) write(response, tooMany, true);
       return;
     }

@@ -3,17 +3,19 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
+import type { AdminAccess } from '../../src/admin/access.ts';
 import { createEventHub } from '../../src/admin/event-hub.ts';
 import type { EventHub, EventHubOptions } from '../../src/admin/event-hub.ts';
 import { createHttpEdge } from '../../src/admin/http-edge.ts';
 import { poll } from '../kit/poll.ts';
 
 /** A hub behind a server, and what its clients have heard. */
-async function serveHub(options: EventHubOptions = {}) {
+async function serveHub(options: EventHubOptions = {}, access: AdminAccess = {}) {
   const hub = createEventHub(options);
   const edge = createHttpEdge({
     routes: [],
     events: { path: '/events', hub },
+    access,
     onError: (error) => {
       throw error;
     },
@@ -22,8 +24,15 @@ async function serveHub(options: EventHubOptions = {}) {
   return {
     hub,
     edge,
-    async open(): Promise<{ readonly response: IncomingMessage; readonly heard: () => string }> {
-      const asking = request({ host, port, path: '/events' }).end();
+    async open(
+      token?: string,
+    ): Promise<{ readonly response: IncomingMessage; readonly heard: () => string }> {
+      const asking = request({
+        host,
+        port,
+        path: '/events',
+        headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+      }).end();
       const [response] = (await once(asking, 'response')) as [IncomingMessage];
       let text = '';
       response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
@@ -48,6 +57,20 @@ describe('server-sent events', () => {
       await poll('the event', () => eventsOf(heard()).length === 1 || undefined);
       assert.equal(eventsOf(heard())[0], 'event: state\ndata: {"text":"two\\nlines"}');
     }
+  });
+
+  it('end for a client that is let in no longer, before anything else is told', async () => {
+    let admits = true;
+    await using rig = await serveHub({ heartbeatMs: 20 }, { tokens: { admits: () => admits } });
+    const quiet = await rig.open('token');
+    const { response, heard } = await rig.open('token');
+    rig.hub.publish('a', 'state', { version: 1 });
+    await poll('the event', () => eventsOf(heard()).length === 1 || undefined);
+    admits = false;
+    rig.hub.publish('a', 'state', { version: 2 });
+    await poll('the end of both', () => (response.closed && quiet.response.closed) || undefined);
+    assert.equal(eventsOf(heard()).length, 1);
+    assert.equal(rig.hub.clients, 0);
   });
 
   it('tell a client that comes later the newest of each kind', async () => {
