@@ -61,16 +61,23 @@ async function once(io: CommandIo, show: () => Promise<Shown>): Promise<CommandE
   return missing;
 }
 
-/** Prints what changed until it is interrupted; a terminal is cleared before. */
+/**
+ * Prints what changed until it is interrupted; a terminal is cleared before. What cannot be asked at first is a
+ * mistake in the command; a server, or a proxy, that goes away later may come back.
+ */
 async function watch(io: CommandIo, show: () => Promise<Shown>): Promise<undefined> {
   const clear = 'isTTY' in io.stdout && io.stdout.isTTY === true ? '\u001b[H\u001b[J' : '';
   let before: string | undefined;
   while (!io.signal.aborted) {
-    const shown = await show();
-    const said = `${shown.data}${shown.missing?.message ?? ''}`;
-    if (said !== before) {
-      await once(io, async () => ({ ...shown, data: `${clear}${shown.data}` }));
-      if (shown.missing !== undefined) io.stderr.write(`error: ${shown.missing.message}\n`);
+    const shown = await show().catch((error: unknown): Partial<Shown> => {
+      if (!(error instanceof CommandError) || before === undefined) throw error;
+      return { missing: error };
+    });
+    const { data, talk = '', missing } = shown;
+    const said = `${data ?? ''}${missing?.message ?? ''}`;
+    if (said !== before && !io.signal.aborted) {
+      if (data !== undefined) io.stdout.write(`${clear}${data}`);
+      io.stderr.write(missing === undefined ? talk : `${talk}error: ${missing.message}\n`);
     }
     before = said;
     // The only thing that ends it early is the signal.

@@ -3,8 +3,8 @@ import { createHttpEdge } from '../../src/admin/http-edge.ts';
 import { localFleet } from '../../src/telemetry/fleet/fleet.ts';
 import { scene } from '../telemetry/fleet/scene.ts';
 
-/** A scene of proxies behind the admin API, on a port of its own. */
-export async function fleetServer() {
+/** A scene of proxies behind the admin API, on a port of its own unless told. */
+export async function fleetServer(address = '127.0.0.1:0') {
   const all = scene();
   const edge = createHttpEdge({
     routes: fleetRoutes({ fleet: localFleet(all.tracker, all.history), wall: all.now }),
@@ -12,6 +12,6 @@ export async function fleetServer() {
       throw error;
     },
   });
-  const url = `http://${await edge.listen('127.0.0.1:0')}`;
+  const url = `http://${await edge.listen(address)}`;
   return { ...all, url, [Symbol.asyncDispose]: () => edge.close() };
 }

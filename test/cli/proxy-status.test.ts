@@ -135,4 +135,19 @@ describe('proxy-status', () => {
     assert.equal(code, 0);
     assert.match(stdout, /"servedVersion": "0123456789abcdef".*"servedVersion": "fedcba9876543210"/s);
   });
+
+  it('goes on watching while its only server is restarted', async () => {
+    const server = await twoProxies();
+    const stop = new AbortController();
+    const watching = start(['ps', '-w', `--server=${server.url}`], stop.signal);
+    await watching.until(/^good /m);
+    await server[Symbol.asyncDispose]();
+    await watching.until(/error: no server answers at /);
+    await using again = await fleetServer(new URL(server.url).host);
+    again.publish(statesOf({ ALL: 'v1' }));
+    again.asks(streamOf(1, 'came-back'));
+    await watching.until(/^came-back /m);
+    stop.abort();
+    assert.equal((await watching.outcome).code, 0);
+  });
 });
