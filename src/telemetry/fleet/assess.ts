@@ -69,16 +69,17 @@ function holds(
   return true;
 }
 
-/** A refusal counts as long as what was refused is what is served. */
+/** A refusal counts as long as what was refused is what is served, and some stream may ask for it. */
 function hasRefused(
-  { refused }: ProxyRecord,
+  { refused, streams }: ProxyRecord,
   served: ServedVersion | undefined,
   history: ServedHistory,
 ): boolean {
   if (refused.size === 0) return false;
   for (const [name, versions] of refused) {
     const version = history.versionOf(served, name);
-    if (version !== undefined && versions.includes(version)) return true;
+    if (version === undefined || !versions.includes(version)) continue;
+    for (const { awaiting, secrets } of streams) if (awaiting || secrets.has(name)) return true;
   }
   return false;
 }

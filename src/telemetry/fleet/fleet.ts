@@ -1,4 +1,4 @@
-import type { GoneRecord, ProxyRecord } from './records.ts';
+import type { GoneRecord, ProxyMemory, ProxyRecord } from './records.ts';
 import type { ServedHistory } from './served-history.ts';
 import type { FleetTracker } from './track-fleet.ts';
 
@@ -33,28 +33,46 @@ export function mergeLooks(looks: readonly FleetLook[]): FleetLook {
       connected.set(key, before === undefined ? proxy : merge(before, proxy));
     }
   }
-  // One that left one process may be connected to another.
-  const gone = looks
-    .flatMap((look) => [...look.gone])
-    .filter(({ mesh, node }) => !connected.has(`${mesh}\0${node}`));
+  const gone = new Map<string, GoneRecord>();
+  for (const left of looks.flatMap((look) => [...look.gone]).sort((a, b) => a.goneAt - b.goneAt)) {
+    const key = `${left.mesh}\0${left.node}`;
+    // One that left one process may be connected to another.
+    const proxy = connected.get(key);
+    if (proxy !== undefined) {
+      connected.set(key, { ...proxy, ...nacksOf(proxy, left) });
+      continue;
+    }
+    const before = gone.get(key);
+    // Taken out first, so that it comes where it left last.
+    gone.delete(key);
+    gone.set(key, before === undefined ? left : { ...left, ...nacksOf(before, left) });
+  }
   return {
     connected: [...connected.values()],
-    gone: gone.sort((a, b) => a.goneAt - b.goneAt),
+    gone: [...gone.values()],
     complete: looks.every(({ complete }) => complete),
   };
 }
 
 function merge(a: ProxyRecord, b: ProxyRecord): ProxyRecord {
-  const [earlier, later] = (a.lastNack?.at ?? 0) <= (b.lastNack?.at ?? 0) ? [a, b] : [b, a];
+  const [earlier, later] = isLater(a, b) ? [b, a] : [a, b];
   return {
     node: a.node,
     mesh: a.mesh,
     since: Math.min(a.since, b.since),
-    nacks: a.nacks + b.nacks,
-    lastNack: later.lastNack,
+    ...nacksOf(a, b),
     refused: mergeRefused(earlier.refused, later.refused),
     streams: new Set([...a.streams, ...b.streams]),
   };
+}
+
+/** What a proxy refused is not among it: what it has accepted since is known to one process alone. */
+function nacksOf(a: ProxyMemory, b: ProxyMemory): Pick<ProxyMemory, 'nacks' | 'lastNack'> {
+  return { nacks: a.nacks + b.nacks, lastNack: isLater(a, b) ? a.lastNack : b.lastNack };
+}
+
+function isLater(a: ProxyMemory, b: ProxyMemory): boolean {
+  return (a.lastNack?.at ?? 0) > (b.lastNack?.at ?? 0);
 }
 
 function mergeRefused(a: ProxyRecord['refused'], b: ProxyRecord['refused']): ProxyRecord['refused'] {

@@ -113,7 +113,10 @@ export function createFleetTracker(now: () => number, limits?: GoneLimits): Flee
     // Told that there is none, and took it.
     if (version === undefined) return void secrets.delete(name);
     // An Envoy acknowledges refused bytes when they come again, and keeps the old ones in force.
-    if (unconfirmed) return noteRefused(proxy, name, version);
+    if (unconfirmed) {
+      secretOf(stream, name);
+      return noteRefused(proxy, name, version);
+    }
     if (proxy.refused.size > 0) forgetRefused(proxy, name, version);
     const secret = secretOf(stream, name);
     const at = now();

@@ -116,6 +116,26 @@ describe('a proxy is', () => {
     assert.deepEqual(states(), { a: 'synced' });
   });
 
+  it('no longer held to a refusal when the stream that asked for it has ended', () => {
+    const { publish, asks, quotes, sent, refuses, leaves, states } = watched();
+    const other = streamOf(2, 'a');
+    publish(statesOf({ ALL: 'v1', 'spiffe://x.test': 'x1' }));
+    asks(a);
+    quotes(a, 'v1');
+    asks(other);
+    sent(other, 'x1', 'spiffe://x.test');
+    refuses(other, 'x1', 'no', 'spiffe://x.test');
+    assert.deepEqual(states(), { a: 'refused' });
+    leaves(other);
+    assert.deepEqual(states(), { a: 'synced' });
+    // It asks again, and is not sent what it refused.
+    const again = streamOf(3, 'a');
+    asks(again);
+    assert.deepEqual(states(), { a: 'refused' });
+    quotes(again, 'x1', 'spiffe://x.test', true);
+    assert.deepEqual(states(), { a: 'refused' });
+  });
+
   it('no longer held to what it no longer asks for', () => {
     const { publish, asks, quotes, drops, refuses, states } = watched();
     publish(statesOf({ ALL: 'v1', 'spiffe://x.test': 'x1' }));

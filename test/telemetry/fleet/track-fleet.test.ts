@@ -115,6 +115,47 @@ describe('the looks of several processes', () => {
   });
 });
 
+describe('a proxy that left several processes', () => {
+  const joined = (...scenes: readonly ReturnType<typeof scene>[]) =>
+    mergeLooks(
+      scenes.map(({ tracker }) => ({ connected: tracker.connected(), gone: tracker.gone(), complete: true })),
+    );
+
+  it('is listed once, where it left last, with all that it refused', () => {
+    const [one, two] = [scene(), scene()];
+    for (const { asks, refuses, leaves, pass } of [one, two]) {
+      asks(a);
+      pass(10);
+      refuses(a, 'v1', 'no');
+      leaves(a);
+      pass(1_000);
+    }
+    two.asks(a);
+    two.pass(5);
+    two.refuses(a, 'v2', 'never');
+    two.leaves(a);
+    const gone = [...joined(two, one).gone];
+    assert.deepEqual(
+      gone.map(({ node, nacks, lastNack }) => [node, nacks, lastNack?.message]),
+      [['a', 3, 'never']],
+    );
+  });
+
+  it('keeps its last refusal when it is connected to another of them', () => {
+    const [one, two] = [scene(), scene()];
+    one.asks(a);
+    one.refuses(a, 'v1', 'not this');
+    one.leaves(a);
+    two.asks(a);
+    const look = joined(one, two);
+    assert.deepEqual([...look.gone], []);
+    assert.deepEqual(
+      [...look.connected].map(({ nacks, lastNack, refused }) => [nacks, lastNack?.message, refused.size]),
+      [[1, 'not this', 0]],
+    );
+  });
+});
+
 describe('the history of what is served', () => {
   it('keeps the last 16 states of a mesh, and none twice in a row', () => {
     const { history, publish } = scene();
