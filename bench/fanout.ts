@@ -2,10 +2,10 @@
  * What a change costs that goes out to many proxies, beside go-control-plane where Go is at hand:
  *
  *     npm run bench:fanout -- [CASE…] [--all] [--rounds 10] [--runs 3] [--burst 101] [--slow 10%] [--workers 1,2]
- *       [--warm-up 10000] [--only NAME] [--minutes 120] [--write] [--report FILE]
+ *       [--warm-up 10000] [--idle 5] [--only NAME] [--minutes 120] [--write] [--report FILE]
  *
  * A case is NODE/BYTES/PROXIES[/DOMAINS[/TRANSPORT]], such as bare/2048/100,1000 (bench/fanout/cases.ts).
- * --warm-up: pushes before those that count.
+ * --warm-up: pushes before those that count. --idle: seconds in which nothing happens.
  * --all: every case of the report. --minutes: after them no further case is begun; which are left out is said.
  * --write: the results go to bench/README.md, or what --report says beside it, and plots of them to bench/plots.
  */
@@ -31,6 +31,7 @@ const { values: flags, positionals } = parseArgs({
     rounds: { type: 'string', default: '10' },
     runs: { type: 'string', default: '3' },
     'warm-up': { type: 'string', default: '10000' },
+    idle: { type: 'string', default: '5' },
     burst: { type: 'string', default: '0' },
     slow: { type: 'string', default: '0' },
     only: { type: 'string' },
@@ -84,7 +85,7 @@ const figures: readonly (readonly [keyof Cost, string])[] = [
   ['besideSlow', `change to the last proxy beside ${flags.slow} that do not read, ms`],
   ['slowMemory', 'memory for each of those, KiB'],
   ['caughtUp', 'those that did not read, once they do, ms'],
-  ['idle', 'idle, % of a core'],
+  ['idle', `idle for ${flags.idle} s, % of a core`],
 ];
 
 type Medians = Readonly<Partial<Record<keyof Cost, number>>>;
@@ -161,6 +162,7 @@ function loadOf({ node, protocol, transport }: Case, proxies: number): Load | un
     nodeInEveryRequest: node === 'full',
     rounds: Number(flags.rounds),
     warmUp: Number(flags['warm-up']),
+    idleMs: Number(flags.idle) * 1000,
     burst: Number(flags.burst),
     slow: slowAmong(proxies),
   };

@@ -23,6 +23,11 @@ export interface Load {
   readonly burst: number;
   /** Proxies that do not read while some changes go out, and read again after them. */
   readonly slow: number;
+  /**
+   * How long nothing happens. Connections are probed in a tick every 2.5 s, so that less than 5 s would see too
+   * many of them, or none; and each of them every 45 s.
+   */
+  readonly idleMs: number;
 }
 
 /** What a server spent. Each per proxy; microseconds of CPU, KiB of resident memory; times in ms. */
@@ -74,8 +79,6 @@ function warmUpOf({ proxies, warmUp }: Load): number {
 /** The server is done with the acknowledgements, and a change is not part of a burst with the last one. */
 const settleMs = 250;
 const burstSettleMs = 2_000;
-/** Connections are probed in a tick every 2.5 s, so that a shorter time would see too many of them, or none. */
-const idleMs = 5_000;
 /** Changes while some proxies do not read. */
 const slowRounds = 5;
 const receiptTimeoutMs = 60_000;
@@ -136,8 +139,8 @@ export async function measure(contestant: Contestant, content: Content, load: Lo
   const slow = load.slow === 0 ? undefined : await measureSlow();
 
   const idleBefore = cpuMs(pid);
-  await delay(idleMs);
-  const idle = ((cpuMs(pid) - idleBefore) / idleMs) * 100;
+  await delay(load.idleMs);
+  const idle = ((cpuMs(pid) - idleBefore) / load.idleMs) * 100;
 
   const closeCpu = await spent(closeAll);
   let resent = 0;
