@@ -108,6 +108,7 @@ const whole = await measure(meshtrust(1, {}), makeContent(2048, 1), {
   rounds: 10,
   burst: 0,
   slow: 0,
+  idleMs: 5_000,
   node: bareNode,
   nodeInEveryRequest: false,
 });
