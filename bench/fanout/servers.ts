@@ -25,9 +25,13 @@ export interface Contestant {
   readonly start: (content: Content) => Promise<Served>;
 }
 
-/** meshtrust as users start it, watching a directory. */
-export function meshtrust(workers = 1, env: Readonly<Record<string, string>> = {}): Contestant {
-  const args = [`--workers=${workers}`];
+/** meshtrust as users start it, watching a directory; `further`: more arguments of `serve`. */
+export function meshtrust(
+  workers = 1,
+  env: Readonly<Record<string, string>> = {},
+  further: readonly string[] = [],
+): Contestant {
+  const args = [`--workers=${workers}`, ...further];
   return {
     name: workers === 1 ? 'meshtrust' : `meshtrust, ${workers} workers`,
     start: (content) => startWatching(content, args, env),
