@@ -64,6 +64,9 @@ export function addBootstrapCommand(program: Command, io: CommandIo, done: (code
     if (nodeId === undefined) {
       throw new CommandError(exitCode.usage, 'say what the proxy is to be called: --node-id NAME');
     }
+    if (options.secret === '') {
+      throw new CommandError(exitCode.usage, '--secret: Envoy asks for a secret by its name');
+    }
     const mesh = options.mesh ?? options.defaultMesh;
     const bootstrap = envoyBootstrap({
       nodeId,
@@ -71,7 +74,7 @@ export function addBootstrapCommand(program: Command, io: CommandIo, done: (code
       mesh,
       transport: options.transport,
       secret: options.secret,
-      xds: parseListenAddress(options.xdsAddress),
+      xds: serverAddress(options.xdsAddress),
       tls: tlsOf(options),
       listen: ownAddress('--proxy-listen', options.proxyListen),
       admin: ownAddress('--proxy-admin', options.proxyAdmin),
@@ -110,6 +113,26 @@ function tlsOf(options: BootstrapOptions): BootstrapTls | undefined {
   const identity = cert === undefined || key === undefined ? undefined : { cert, key };
   return { ca, serverName, identity };
 }
+
+/** Where a server listens may be anywhere; what is connected to is a place. */
+function serverAddress(text: string): ListenAddress {
+  const address = parseListenAddress(text);
+  if (address.kind === 'unix') return address;
+  if (address.port === 0) {
+    throw new CommandError(
+      exitCode.usage,
+      '--xds-address: nobody listens on port 0; give that of the server',
+    );
+  }
+  if (everywhere.includes(address.host)) {
+    const text = `--xds-address: ${address.host} is where a server listens; give a name or an address of it`;
+    throw new CommandError(exitCode.usage, text);
+  }
+  return address;
+}
+
+/** All addresses of a machine, of IPv4 and of IPv6. */
+const everywhere: readonly string[] = ['0.0.0.0', '::'];
 
 /** Envoy binds to addresses, not to names. */
 function ownAddress(name: string, text: string): ListenAddress {
