@@ -10,7 +10,7 @@ import type { ServedMeshes } from '../../src/snapshot/publisher.ts';
 import { assess } from '../../src/telemetry/fleet/assess.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import type { ProxyRecord } from '../../src/telemetry/fleet/records.ts';
-import { run } from '../cli/run.ts';
+import { run, start } from '../cli/run.ts';
 import type { Envoy } from '../kit/envoy.ts';
 import { poll } from '../kit/poll.ts';
 import { eachEnvoy, makeDomain, skip, startEnvoys, startStage } from './stage.ts';
@@ -40,15 +40,24 @@ async function detailOf(stage: Stage, { nodeId }: Envoy): Promise<ProxyDetail> {
 
 test('wait returns when the last Envoy has acknowledged', { skip, concurrency: true }, async (t) => {
   await using stage = await startStage({ files: { 'first.yaml': first.yaml() } });
+  const [slow] = stage.envoys;
+  assert.ok(slow !== undefined);
+  let isPaused = true;
+  process.kill(slow.pid, 'SIGSTOP');
+  // However it ends: one that is stopped does not end.
+  using _ = { [Symbol.dispose]: () => void process.kill(slow.pid, 'SIGCONT') };
   await stage.files.put('second.yaml', second.yaml());
   const version = await versionOf(stage);
-  const waited = await run([
-    'wait',
-    '--mesh=default',
-    `--version=${version}`,
-    '--timeout=20s',
-    serverOf(stage),
-  ]);
+  const args = ['wait', '--mesh=default', `--version=${version}`, '--timeout=20s', serverOf(stage)];
+  const waiting = start(args);
+  const before = waiting.outcome.then(() => assert.equal(isPaused, false, 'one has not acknowledged'));
+  // All others have it, which is not enough.
+  const { length } = stage.envoys;
+  await waiting.until(new RegExp(`${length - 1} of ${length} .*; waiting for ${slow.nodeId} \\(pending\\)`));
+  isPaused = false;
+  process.kill(slow.pid, 'SIGCONT');
+  const waited = await waiting.outcome;
+  await before;
   assert.equal(waited.code, 0, waited.stderr);
   // At once, without another look: this is what it promised.
   await eachEnvoy(t, stage.envoys, async (envoy) => {
