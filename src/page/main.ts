@@ -55,9 +55,10 @@ async function askAll(): Promise<Partial<PageState>> {
   const filter = isSame ? state.filter : noFilter;
   if (selected === undefined) return { meshes, selected, mesh: undefined, proxies: undefined };
   const [mesh, proxies] = await Promise.all([askMesh(selected), askProxies(selected, filter)]);
+  const meshAt = Date.now();
   // What was typed meanwhile stays, and is asked for by itself.
-  if (isSame && state.filter !== filter) return { meshes, selected, mesh };
-  return { meshes, selected, mesh, proxies, filter };
+  if (isSame && state.filter !== filter) return { meshes, selected, mesh, meshAt };
+  return { meshes, selected, mesh, meshAt, proxies, filter };
 }
 
 function refreshList(): void {

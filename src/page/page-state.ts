@@ -20,6 +20,8 @@ export interface PageState {
   /** The mesh that is looked at, by name. */
   readonly selected: string | undefined;
   readonly mesh: MeshDetail | undefined;
+  /** When the mesh was answered for, epoch milliseconds: what it says of time left counts from there. */
+  readonly meshAt: number;
   readonly proxies: ProxyList | undefined;
   readonly filter: ProxyFilter;
   readonly rollouts: ReadonlyMap<string, RolloutDetail>;
@@ -40,6 +42,7 @@ export function initialState(now: number): PageState {
     meshes: undefined,
     selected: undefined,
     mesh: undefined,
+    meshAt: now,
     proxies: undefined,
     filter: noFilter,
     rollouts: new Map(),

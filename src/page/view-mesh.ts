@@ -12,7 +12,7 @@ import { viewTrustDomains } from './view-trust-domains.ts';
 
 /** The mesh that is looked at. */
 export function viewMesh(state: PageState, actions: Actions): TemplateResult {
-  const { mesh, rollouts, hints, now, meshes } = state;
+  const { mesh, meshAt, rollouts, hints, now, meshes } = state;
   if (mesh === undefined)
     return html`<p class="faint">${meshes?.length === 0 ? 'There is no mesh yet.' : 'Asking…'}</p>`;
   return html`
@@ -20,7 +20,7 @@ export function viewMesh(state: PageState, actions: Actions): TemplateResult {
       <h2>${mesh.name}</h2>
       ${mesh.denyAll ? html`<span class="badge bad">trusts nobody: every client is refused</span>` : nothing}
     </div>
-    ${viewFigures(mesh, connectedTo(mesh, state), now)} ${viewHeld(mesh.held, actions)}
+    ${viewFigures(mesh, connectedTo(mesh, state), now)} ${viewHeld(mesh.held, now - meshAt, actions)}
     ${viewRollout(rollouts.get(mesh.name), now)} ${viewTrustDomains(mesh.trustDomains, now)}
     ${viewFindings(mesh.findings, hints)} ${viewProxies(state, actions)}
   `;
@@ -59,9 +59,14 @@ function viewFigures(mesh: MeshDetail, proxies: number, now: number): TemplateRe
   </dl>`;
 }
 
-function viewHeld(held: readonly HeldTrustDomain[], { release }: Actions): TemplateResult | typeof nothing {
+function viewHeld(
+  held: readonly HeldTrustDomain[],
+  sinceMs: number,
+  { release }: Actions,
+): TemplateResult | typeof nothing {
   if (held.length === 0) return nothing;
-  const left = Math.max(...held.map(({ secondsLeft }) => secondsLeft));
+  const longest = Math.max(...held.map(({ secondsLeft }) => secondsLeft));
+  const left = Math.max(0, longest - Math.floor(Math.max(0, sinceMs) / 1000));
   return html`<section class="held" aria-labelledby="held">
     <h3 id="held">The guard holds ${count(held.length, 'trust domain')}</h3>
     <p>

@@ -30,7 +30,8 @@ export function viewPage(state: PageState, actions: Actions): TemplateResult {
     <header class="top">
       <h1><img src="/ui/icon.svg" alt="" width="22" height="22" /> meshtrust</h1>
       ${
-        server === undefined
+        // What it was like when it was last heard of may be long over.
+        server === undefined || connection === 'lost'
           ? nothing
           : html`<span class="badge ${server.readiness === 'ready' ? 'good' : 'bad'}"
               >${server.readiness}</span

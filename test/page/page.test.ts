@@ -5,6 +5,7 @@ import { makeCa } from '../kit/certificates.ts';
 import { meshTrustYaml } from '../kit/mesh-trust-text.ts';
 import { startMeshtrust } from '../kit/meshtrust.ts';
 import type { Meshtrust } from '../kit/meshtrust.ts';
+import { poll } from '../kit/poll.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
 import type { TempDir } from '../kit/temp-dir.ts';
 import { openBrowser } from './browser.ts';
@@ -148,6 +149,13 @@ describe('the page, in Chromium', { skip }, () => {
     await says('CN=Root 2');
     for (const name of ['a.test', 'b.test']) await unlink(dir.join(`${name}.yaml`));
     await says('The guard holds 2 trust domains');
+    await says(/served on, for 35\d\d s at most/);
+    const left = async (): Promise<number> =>
+      Number(
+        /for (?<seconds>\d+) s/.exec(await browser.page.$eval('.held', (held) => held.textContent))?.[1],
+      );
+    const atFirst = await left();
+    await poll('the hold to be counted down', async () => (await left()) < atFirst || undefined);
     await browser.screenshot('guard');
     const asked: string[] = [];
     browser.page.once('dialog', (dialog) => {
@@ -200,12 +208,70 @@ describe('the page, in Chromium', { skip }, () => {
     void proxies;
   });
 
+  it('keeps what is typed into a filter, whatever changes meanwhile', async () => {
+    await using scene = await openPage();
+    const { dir, server, browser, says } = scene;
+    const { page } = browser;
+    using proxies = playProxies(`127.0.0.1:${server.xdsPort}`, 30);
+    await says('All 30 proxies have it.');
+    const typed = new AbortController();
+    const changes = (async () => {
+      while (!typed.signal.aborted) {
+        const asked = page.waitForResponse((response) => response.url().endsWith('/meshes/default'));
+        await put(dir, 'b.test', [makeCa().certPem]);
+        await asked;
+      }
+      return proxies;
+    })();
+    await page.type('input[name=node]', 'node-29', { delay: 150 });
+    typed.abort();
+    await changes;
+    await page.waitForFunction(() => document.querySelectorAll('.proxies tbody tr').length === 1);
+    assert.equal(await page.$eval('input[name=node]', (input) => input.value), 'node-29');
+  });
+
+  it('works with a token, and hears nothing more when the token is gone', async () => {
+    await using dir = await makeTempDir();
+    await using tokens = await makeTempDir();
+    const token = 'a token of some length';
+    const keep = (text: string): Promise<void> => writeFile(tokens.join('tokens'), `${text}\n`);
+    await keep(token);
+    await put(dir, 'a.test', [root.certPem]);
+    await using server = await startMeshtrust({
+      dirs: [dir.path],
+      args: [`--admin-token-file=${tokens.join('tokens')}`],
+      waitUntilReady: false,
+    });
+    const url = `http://127.0.0.1:${server.adminPort}`;
+    const status = async (path: string): Promise<number | undefined> => {
+      const authorization = `Basic ${Buffer.from(`:${token}`).toString('base64')}`;
+      return (await fetch(`${url}${path}`, { headers: { authorization } }).catch(() => undefined))?.status;
+    };
+    await poll('the server to be ready', async () => (await status('/readyz')) === 200 || undefined);
+    await using browser = await openBrowser(found);
+    const { page } = browser;
+    await page.authenticate({ username: 'me', password: token });
+    await page.goto(`${url}/`);
+    const says = (text: string) =>
+      page.waitForFunction((wanted: string) => document.body.innerText.includes(wanted), {}, text);
+    await says('Root 1');
+    await says('live');
+    assert.deepEqual(browser.problems, []);
+    await keep('another of some length');
+    await poll('the token to be refused', async () => (await status('/readyz')) === 401 || undefined);
+    await put(dir, 'b.test', [next.certPem]);
+    await says('connection lost');
+    assert.doesNotMatch(await page.$eval('body', (body) => body.innerText), /Root 2/);
+  });
+
   it('says that the server is gone, and goes on when it is back', async () => {
     await using scene = await openPage();
     const { dir, server, browser, says } = scene;
     await says('live');
+    await says('ready');
     await server.stop('SIGKILL');
     await says('connection lost');
+    assert.doesNotMatch(await browser.page.$eval('header', (header) => header.innerText), /ready/);
     await put(dir, 'b.test', [next.certPem]);
     const { xdsPort, adminPort } = server;
     await using again = await startMeshtrust({ dirs: [dir.path], xdsPort, adminPort });
