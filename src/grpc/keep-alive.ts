@@ -11,8 +11,9 @@ export interface KeepAliveOptions {
 
 /** A looked-over connection. */
 interface Probed {
-  /** Ticks that are left until it is asked, or given up. */
-  ticks: number;
+  readonly session: ServerHttp2Session;
+  /** Where it is until it is asked, or given up. */
+  slot: Set<Probed>;
   asked: boolean;
 }
 
@@ -35,30 +36,40 @@ export function canKeepAlive(): boolean {
 export function keepAlive(server: Server, { intervalMs, timeoutMs }: KeepAliveOptions): { stop(): void } {
   const tickMs = Math.max(shortestTickMs, Math.min(intervalMs, timeoutMs) / ticksInTime);
   const [interval, timeout] = [Math.ceil(intervalMs / tickMs), Math.ceil(timeoutMs / tickMs)];
-  const connections = new Map<ServerHttp2Session, Probed>();
+  // By the tick at which they are due: to look at all of them at each tick was a fifth of what idle ones cost.
+  const slots = Array.from({ length: Math.max(interval, timeout) + 2 }, () => new Set<Probed>());
+  let now = 0;
 
   function watch(session: ServerHttp2Session): void {
-    connections.set(session, { ticks: 1 + Math.floor(Math.random() * interval), asked: false });
-    session.once('close', () => connections.delete(session));
+    const probed: Probed = { session, slot: new Set(), asked: false };
+    put(probed, 1 + Math.floor(Math.random() * interval));
+    session.once('close', () => probed.slot.delete(probed));
+  }
+
+  /** Has a connection be due in so many ticks. */
+  function put(probed: Probed, ticks: number): void {
+    probed.slot.delete(probed);
+    probed.slot = slots[(now + ticks) % slots.length] ?? probed.slot;
+    probed.slot.add(probed);
   }
 
   function tick(): void {
-    for (const [session, probed] of connections) {
-      probed.ticks -= 1;
-      if (probed.ticks > 0) continue;
-      if (probed.asked || session.destroyed) session.destroy();
-      else ask(session, probed);
+    now += 1;
+    for (const probed of slots[now % slots.length] ?? []) {
+      if (probed.asked || probed.session.destroyed) probed.session.destroy();
+      else ask(probed);
     }
   }
 
-  function ask(session: ServerHttp2Session, probed: Probed): void {
+  function ask(probed: Probed): void {
+    const { session } = probed;
     probed.asked = true;
     // The first of the ticks may be due already.
-    probed.ticks = timeout + 1;
+    put(probed, timeout + 1);
     const sent = session.ping((error) => {
       probed.asked = false;
-      probed.ticks = interval;
-      if (error !== null) session.destroy();
+      if (error === null) put(probed, interval);
+      else session.destroy();
     });
     if (!sent) session.destroy();
   }

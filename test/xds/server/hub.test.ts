@@ -10,6 +10,7 @@ import { setOf } from '../vocabulary.ts';
 interface FakeStream extends HubStream {
   readonly sent: string[];
   pumps: number;
+  sweeps: number;
 }
 
 interface Fake {
@@ -55,7 +56,8 @@ function fake(count: number): Fake {
         if (marked) stream.sent.push(store.get(group, typeUrls.secret)?.version ?? '');
         marked = false;
       },
-      sweep: () => undefined,
+      sweeps: 0,
+      sweep: () => void (stream.sweeps += 1),
       drain: () => undefined,
     };
     hub.add(stream);
@@ -160,6 +162,23 @@ suite('a change for thousands of streams', () => {
     publish('1');
     assert.deepEqual(fanOuts, []);
   });
+});
+
+test('each second a quarter of the streams is looked at, so that four seconds see all', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const { hub, streams, open } = fake(10);
+  const swept = (): readonly number[] => streams.map(({ sweeps }) => sweeps);
+  t.mock.timers.tick(1_000);
+  assert.deepEqual(swept(), [1, 1, 1, 0, 0, 0, 0, 0, 0, 0]);
+  t.mock.timers.tick(3_000);
+  assert.deepEqual(swept(), [2, 2, 1, 1, 1, 1, 1, 1, 1, 1]);
+  // It is next.
+  hub.remove(streams[2]!);
+  const late = open();
+  t.mock.timers.tick(4_000);
+  assert.equal(streams[2]?.sweeps, 1);
+  assert.ok(streams.every(({ sweeps }, index) => index === 2 || sweeps >= 2));
+  assert.equal(late.sweeps, 1);
 });
 
 test('thousands of streams whose answers are overdue are woken in slices too', async () => {
