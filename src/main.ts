@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { basename } from 'node:path';
-import type { ProcessChannel } from './cli/io.ts';
-import { runKubectlPlugin } from './cli/kubectl-plugin.ts';
+import type { CommandIo, ProcessChannel } from './cli/io.ts';
+import { runKubectlCompletion, runKubectlPlugin } from './cli/kubectl-plugin.ts';
 import { runProgram } from './cli/program.ts';
 
 // The only file that touches the process: arguments and environment in, exit code out, signals to aborts.
@@ -19,9 +19,13 @@ for (const stream of [process.stdout, process.stderr]) {
     if (error.code !== 'EPIPE') throw error;
   });
 }
-// kubectl runs its plugins by their names.
-const isPlugin = basename(process.argv[1] ?? '').startsWith('kubectl-');
-process.exitCode = await (isPlugin ? runKubectlPlugin : runProgram)({
+/** kubectl runs its plugins by their names. */
+function programOf(name: string): (io: CommandIo) => Promise<number> {
+  if (name.startsWith('kubectl_complete-')) return runKubectlCompletion;
+  return name.startsWith('kubectl-') ? runKubectlPlugin : runProgram;
+}
+
+process.exitCode = await programOf(basename(process.argv[1] ?? ''))({
   args: process.argv.slice(2),
   env: process.env,
   stdout: process.stdout,

@@ -1,3 +1,5 @@
+import type { CommandValue, OptionNode } from './command-tree.ts';
+
 /** The label that the chart and the manifests give to the pods. */
 const usualSelector = 'app.kubernetes.io/name=meshtrust';
 /** The port of the admin API in the pods. */
@@ -14,24 +16,42 @@ export interface KubectlArguments {
   readonly rest: readonly string[];
 }
 
-const short: Readonly<Record<string, string>> = { '-n': '--namespace', '-l': '--selector' };
-const known: ReadonlySet<string> = new Set([
-  '--namespace',
-  '--context',
-  '--kubeconfig',
-  '--selector',
-  '--admin-port',
-]);
+/** Options of the plugin, beside those of the program. */
+export const kubectlOptions: readonly (OptionNode & { readonly value: CommandValue })[] = [
+  {
+    names: ['--namespace', '-n'],
+    description: 'where the pods are; else that of the context',
+    value: { kind: 'text', name: 'name' },
+  },
+  { names: ['--context'], description: 'context of kubectl', value: { kind: 'text', name: 'name' } },
+  { names: ['--kubeconfig'], description: 'kubeconfig of kubectl', value: { kind: 'file' } },
+  {
+    names: ['--selector', '-l'],
+    description: `label of the pods (default: ${usualSelector})`,
+    value: { kind: 'text', name: 'label' },
+  },
+  {
+    names: ['--admin-port'],
+    description: `port of the admin API in the pods (default: ${usualPort})`,
+    value: { kind: 'text', name: 'number' },
+  },
+];
+
+/** The long name of each, by any of them. */
+const known: ReadonlyMap<string, string> = new Map(
+  kubectlOptions.flatMap(({ names }) => names.map((name) => [name, names[0] ?? name] as const)),
+);
 
 /** What the help of the plugin says beside that of the program. */
 export const kubectlHelp = `
 Without --server it asks every meshtrust pod of a cluster, by way of kubectl port-forward:
-  -n, --namespace <name>  where the pods are; else that of the context
-  --context <name>        context of kubectl
-  --kubeconfig <file>     kubeconfig of kubectl
-  -l, --selector <label>  label of the pods (default: ${usualSelector})
-  --admin-port <number>   port of the admin API in the pods (default: ${usualPort})
+${kubectlOptions.map(helpOf).join('\n')}
 `;
+
+function helpOf({ names, description, value }: (typeof kubectlOptions)[number]): string {
+  const what = value.kind === 'text' ? value.name : value.kind;
+  return `  ${`${names.toReversed().join(', ')} <${what}>`.padEnd(22)}  ${description}`;
+}
 
 /**
  * Takes kubectl's own options out of a command line, wherever they are: `--name value`, `--name=value`,
@@ -70,7 +90,7 @@ export function splitKubectlArguments(args: readonly string[]): KubectlArguments
 function optionOf(arg: string): { readonly name: string; readonly value: string | undefined } | undefined {
   const [, long, value] = /^(--[a-z-]+)(?:=(.*))?$/s.exec(arg) ?? [];
   if (long !== undefined) return known.has(long) ? { name: long, value } : undefined;
-  const name = short[arg.slice(0, 2)];
+  const name = known.get(arg.slice(0, 2));
   if (name === undefined) return undefined;
   const attached = arg.slice(2).replace(/^=/, '');
   return { name, value: attached === '' ? undefined : attached };

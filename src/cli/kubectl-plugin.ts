@@ -12,3 +12,8 @@ export async function runKubectlPlugin(io: CommandIo): Promise<number> {
   await using servers = createPodFinder(cluster, io.env, (line) => void io.stderr.write(`${line}\n`));
   return await runProgram({ ...io, args: rest, servers }, { prefix: 'kubectl', help: kubectlHelp });
 }
+
+/** Says how a command line of the plugin may go on, the last word of which may not be complete. */
+export function runKubectlCompletion(io: CommandIo): Promise<number> {
+  return runProgram({ ...io, args: ['complete', '--', ...io.args] });
+}

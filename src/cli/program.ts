@@ -2,6 +2,7 @@ import { Command, CommanderError, Help } from 'commander';
 import { addBootstrapCommand } from './bootstrap-command.ts';
 import { addBundleCommand } from './bundle-command.ts';
 import { addCheckCommand } from './check-command.ts';
+import { addCompleteCommand } from './complete-command.ts';
 import { addCompletionCommand } from './completion-command.ts';
 import { addDiffCommand } from './diff-command.ts';
 import { CommandError, exitCode } from './exit-code.ts';
@@ -58,6 +59,7 @@ export async function runProgram(io: CommandIo, host?: Host): Promise<number> {
   addWaitCommand(program, io, done);
   addBootstrapCommand(program, io, done);
   addCompletionCommand(program, io, done);
+  addCompleteCommand(program, io, done);
   addWorkerCommand(program, io, done);
   try {
     await program.parseAsync(io.args, { from: 'user' });

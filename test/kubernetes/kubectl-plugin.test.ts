@@ -14,13 +14,15 @@ const found = await findKubernetes();
 const skip = found.kind === 'missing' ? found.reason : false;
 const execute = promisify(execFile);
 const plugin = fileURLToPath(new URL('../../bin/kubectl-meshtrust.js', import.meta.url));
+const completion = fileURLToPath(new URL('../../bin/kubectl_complete-meshtrust.js', import.meta.url));
 
 test('kubectl finds the plugin, and runs it against its cluster', { skip, timeout: 120_000 }, async () => {
   assert.ok(found.kind === 'found');
   await using cluster = await startKubernetes(found.paths);
   await using dir = await makeTempDir();
-  // As npm installs it: a link named for the plugin.
+  // As npm installs them: links named for the plugin.
   await symlink(plugin, dir.join('kubectl-meshtrust'));
+  await symlink(completion, dir.join('kubectl_complete-meshtrust'));
   await symlink(found.paths.kubectl, dir.join('kubectl'));
   const path = [dir.path, dirname(process.execPath), '/usr/bin', '/bin'].join(delimiter);
   const env = { PATH: path, HOME: dir.path, KUBECONFIG: cluster.kubeconfig };
@@ -29,6 +31,9 @@ test('kubectl finds the plugin, and runs it against its cluster', { skip, timeou
   const { stdout: list } = await kubectl('plugin', 'list');
   assert.ok(list.split('\n').includes(dir.join('kubectl-meshtrust')), list);
   assert.equal((await kubectl('meshtrust', '--version')).stdout, `${version}\n`);
+  // What the completion script of kubectl asks it.
+  const completed = await kubectl('__complete', 'meshtrust', 'guard', 're');
+  assert.match(completed.stdout, /^release\t[^\n]+\n:4\n/);
 
   const check = async (...args: readonly string[]): Promise<{ code: unknown; stderr: string }> =>
     kubectl('meshtrust', 'check', ...args).then(

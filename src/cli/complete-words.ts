@@ -1,0 +1,55 @@
+import type { CommandNode, CommandValue, OptionNode } from './command-tree.ts';
+
+/** What a word may become. */
+export interface Completions {
+  readonly words: readonly { readonly word: string; readonly description: string }[];
+  /** Whether it may be the name of a file as well. */
+  readonly files: boolean;
+}
+
+/**
+ * Completes the last of the words that follow the name of a program; it may be empty. `everywhere`: options that
+ * each command takes besides its own.
+ */
+export function completeWords(
+  root: CommandNode,
+  words: readonly string[],
+  everywhere: readonly OptionNode[] = [],
+): Completions {
+  const current = words.at(-1) ?? '';
+  let node = root;
+  let options = [...root.options, ...everywhere];
+  const optionOf = (name: string): OptionNode | undefined =>
+    options.find(({ names }) => names.includes(name));
+  let awaited: CommandValue | undefined;
+  for (const word of words.slice(0, -1)) {
+    if (awaited !== undefined) awaited = undefined;
+    else if (word.startsWith('-')) awaited = optionOf(word)?.value;
+    else {
+      node = node.commands.find(({ name, aliases }) => name === word || aliases.includes(word)) ?? node;
+      options = [...node.options, ...everywhere];
+    }
+  }
+  if (awaited !== undefined) return ofValue(awaited, current, '');
+  const [, name, value] = /^(?<name>--[^=]+)=(?<value>.*)$/s.exec(current) ?? [];
+  if (name !== undefined && value !== undefined) {
+    return ofValue(optionOf(name)?.value ?? { kind: 'text', name: '' }, value, `${name}=`);
+  }
+  if (current.startsWith('-')) {
+    const all = options.flatMap(({ names, description }) => names.map((word) => ({ word, description })));
+    return { words: all.filter(({ word }) => word.startsWith(current)), files: false };
+  }
+  const below = node.commands.map(({ name: word, description }) => ({ word, description }));
+  const given = ofValue(node.operand ?? { kind: 'text', name: '' }, current, '');
+  return { ...given, words: [...below.filter(({ word }) => word.startsWith(current)), ...given.words] };
+}
+
+function ofValue(value: CommandValue, current: string, before: string): Completions {
+  const choices = value.kind === 'one-of' ? value.choices : [];
+  return {
+    words: choices
+      .filter((choice) => choice.startsWith(current))
+      .map((choice) => ({ word: `${before}${choice}`, description: '' })),
+    files: value.kind === 'file',
+  };
+}
