@@ -3,6 +3,8 @@ import { test } from 'node:test';
 
 import { startFront } from '../../src/app/front.ts';
 import type { ServeOptions } from '../../src/app/serve-options.ts';
+import { fleetRoutes } from '../../src/admin/fleet-routes.ts';
+import { createHttpEdge } from '../../src/admin/http-edge.ts';
 import { presentProxyDetail } from '../../src/admin/present-fleet.ts';
 import type { ProxyDetail } from '../../src/admin/fleet-api-types.ts';
 import { encodeSecret, secretContent } from '../../src/secret/encode-secret.ts';
@@ -108,6 +110,11 @@ test('an Envoy that refuses says why, and is not synced by acknowledging it late
   broken.write('AAAAAAAAAAAAAAAA', broken.indexOf('-----BEGIN CERTIFICATE-----') + 28, 'latin1');
   front.publish(statesOf('broken', broken), Date.now());
 
+  // What people ask about it, at the API of this server.
+  const routes = fleetRoutes({ fleet: front.fleet, wall: () => Date.now() });
+  const edge = createHttpEdge({ routes, onError: (error) => assert.fail(String(error)) });
+  stack.use(edge);
+  const server = `--server=http://${await edge.listen('127.0.0.1:0')}`;
   const proxyOf = async ({ nodeId }: Envoy): Promise<ProxyRecord | undefined> => {
     const { connected } = await front.fleet.look('default');
     return [...connected].find(({ node }) => node === nodeId);
@@ -133,6 +140,15 @@ test('an Envoy that refuses says why, and is not synced by acknowledging it late
     );
     assert.equal(assess(proxy, front.fleet.history, Date.now()).state, 'refused');
   });
+  const listed = await run(['proxy-status', '--state=refused', '-o', 'wide', server]);
+  assert.equal(listed.stderr, `${envoys.length} proxies: ${envoys.length} refused\n`);
+  assert.equal(listed.stdout.match(/Failed to load trusted CA certificate/g)?.length, envoys.length);
+  const [one] = envoys;
+  const detail = await run(['proxy-status', one?.nodeId ?? '', server]);
+  assert.match(detail.stdout, /^last nack: .*Failed to load trusted CA certificate/m);
+  const waited = await run(['wait', '--mesh=default', '--timeout=0', server]);
+  assert.equal(waited.code, 4);
+  assert.match(waited.stderr, /\(refused: .*Failed to load trusted CA certificate/);
   front.publish(statesOf(good.version, good.body), Date.now());
   await eachEnvoy(t, envoys, async (envoy) => {
     const proxy = await proxyOf(envoy);
