@@ -52,7 +52,7 @@ export interface HubOptions {
 
 /** Streams that are told of changes between two looks at the clock. */
 const streamsInStep = 32;
-/** Sweeps until all streams are swept. To look at each every second was half of what idle streams cost. */
+/** Sweeps until all streams are swept: to look at each every second is a fifth of what idle ones cost. */
 const sweepsInRound = 4;
 
 /**
