@@ -212,6 +212,8 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
   };
 
   async function collectFrom(member: Member): Promise<void> {
+    // What it told last is all that there is.
+    if (member.silent) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     member.collecting.push(resolve);
     send(member, { kind: 'collect' });
