@@ -72,6 +72,7 @@ if (peer !== undefined && 'start' in peer) contestants.push(peer);
 
 const figures: readonly (readonly [keyof Cost, string])[] = [
   ['pushCpu', 'CPU a push with its ACK, us'],
+  ['receiptCpu', 'CPU of the load generator for that, us'],
   ['last', 'change to the last proxy, ms'],
   ['median', 'change to the median proxy, ms'],
   ['connectCpu', 'CPU to connect, us'],

@@ -5,6 +5,7 @@ import type { Command, Receipts, Reply } from './commands.ts';
 
 /** The load generator's process, as the benchmark drives it. */
 export interface Generator extends AsyncDisposable {
+  readonly pid: number;
   /** @throws {Error} when the generator says that it failed. */
   tell(command: Exclude<Command, { kind: 'received' }>): Promise<void>;
   /** What was received since `expect`, when all is or the time is up. */
@@ -24,6 +25,7 @@ export function startGenerator(): Generator {
   }
 
   return {
+    pid: child.pid ?? 0,
     async tell(command) {
       await ask(command);
     },

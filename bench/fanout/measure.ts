@@ -35,6 +35,8 @@ export interface Cost {
   readonly connectCpu: number;
   readonly memory: number;
   readonly pushCpu: number;
+  /** What the load generator spent for a response and its ACK: it shares the cores, so that the last waits for it too. */
+  readonly receiptCpu: number;
   /** From the change to the receipt of the median and of the last proxy; medians over the rounds. */
   readonly median: number;
   readonly last: number;
@@ -120,10 +122,11 @@ export async function measure(contestant: Contestant, content: Content, load: Lo
   const memory = (rssKib(pid) - emptyRss) / load.proxies;
 
   const warmUp = warmUpOf(load);
-  const [pushes, medians, lasts]: [number[], number[], number[]] = [[], [], []];
+  const [pushes, receipts, medians, lasts]: [number[], number[], number[], number[]] = [[], [], [], []];
   for (let round = 0; round < warmUp + load.rounds; round += 1) {
     const change = await server.prepareChange();
     await generator.tell({ kind: 'expect' });
+    const generatorBefore = cpuMs(generator.pid);
     const push = await spent(async () => {
       const start = monotonicMs();
       await change();
@@ -132,7 +135,9 @@ export async function measure(contestant: Contestant, content: Content, load: Lo
       medians.push(median - start);
       lasts.push(last - start);
     });
-    if (round >= warmUp) pushes.push(push);
+    if (round < warmUp) continue;
+    pushes.push(push);
+    receipts.push(((cpuMs(generator.pid) - generatorBefore) * 1000) / load.proxies);
   }
 
   const burst = load.burst === 0 ? undefined : await measureBurst();
@@ -158,6 +163,7 @@ export async function measure(contestant: Contestant, content: Content, load: Lo
     connectCpu,
     memory,
     pushCpu: mean(pushes),
+    receiptCpu: mean(receipts),
     median: medianOf(medians),
     last: medianOf(lasts),
     burstCpu: burst?.cpu ?? Number.NaN,
