@@ -6,6 +6,7 @@ import type { Certificate } from '../x509/certificate.ts';
 import { reroot } from '../x509/reroot.ts';
 import { caNamesSize } from './ca-names.ts';
 import { chooseTwins } from './choose-twins.ts';
+import { describeCa } from './describe-ca.ts';
 import { findUngrounded } from './find-ungrounded.ts';
 import type { BundlePolicy, Rooting, ServedAnchor, TrustBundle } from './trust-bundle.ts';
 
@@ -46,35 +47,48 @@ export function buildBundle(input: BundleInput): TrustBundle {
   const listed = joinListed(input.shares);
   for (const item of listed) {
     if (item.places.length > 1)
-      report('MT025', `is listed ${item.places.length} times in this trust domain; it is served once`, item);
+      report(
+        'MT025',
+        `${describeCa(item.certificate)} is listed ${item.places.length} times in trust domain ${trustDomain}; it is served once`,
+        item,
+      );
   }
   const trusted = listed.filter((item) => {
     const distrusted =
       policy.distrusted.has(item.certificate.fingerprint) || policy.distrusted.has(item.certificate.keyHash);
     if (distrusted)
-      report('MT018', 'is on the list of distrusted certificates and keys; it is not served', item);
+      report(
+        'MT018',
+        `${describeCa(item.certificate)} is on the list of distrusted certificates and keys; it is not served`,
+        item,
+      );
     return !distrusted;
   });
   const twins = chooseTwins(trusted, now);
   for (const { item, inFavourOf } of twins.left) {
-    report('MT027', `has the subject and key of ${short(inFavourOf)}, which is served in its place`, item);
+    report(
+      'MT027',
+      `${describeCa(item.certificate)} has the subject and the key of certificate ${short(inFavourOf)}, which is served in its place`,
+      item,
+    );
   }
   const ungrounded = findUngrounded(twins.chosen.map(({ certificate }) => certificate));
   const anchors = twins.chosen.flatMap((item): readonly ServedAnchor[] => {
     const { certificate, listedBy } = item;
+    const place = item.places[0] ?? {};
     if (!ungrounded.has(certificate))
-      return [{ certificate, der: certificate.der, rooting: 'as-listed', listedBy }];
+      return [{ certificate, der: certificate.der, rooting: 'as-listed', listedBy, place }];
     if (policy.refuseIntermediates) {
       report(
         'MT017',
-        `is an intermediate (issued by ${certificate.issuer}) without its issuer, which --refuse-intermediates refuses`,
+        `${describeCa(item.certificate)} is an intermediate whose issuer (${certificate.issuer}) is not listed, and --refuse-intermediates is set; it is not served`,
         item,
       );
       return [];
     }
     const rooting = rootingOf(certificate, previous);
     report(...describeRooting(rooting, certificate), item);
-    return [{ certificate, der: reroot(certificate), rooting, listedBy }];
+    return [{ certificate, der: reroot(certificate), rooting, listedBy, place }];
   });
   anchors.sort((a, b) => (a.certificate.fingerprint < b.certificate.fingerprint ? -1 : 1));
   return {
@@ -126,15 +140,17 @@ function rootingOf(certificate: Certificate, previous: TrustBundle | undefined):
   return before === undefined || before.rooting === 're-rooted' ? 're-rooted' : 'promoted';
 }
 
-function describeRooting(rooting: Rooting, { issuer }: Certificate): readonly ['MT020' | 'MT021', string] {
+function describeRooting(rooting: Rooting, certificate: Certificate): readonly ['MT020' | 'MT021', string] {
+  const ca = describeCa(certificate);
+  const { issuer } = certificate;
   return rooting === 'promoted'
     ? [
         'MT021',
-        `lost its issuer (${issuer}) and is now an anchor in its own right: the issuer's removal does not revoke it`,
+        `${ca} is an intermediate whose issuer (${issuer}) was removed; it is still listed and still trusted, now as an anchor of its own`,
       ]
     : [
         'MT020',
-        `is an intermediate (issued by ${issuer}), served as an anchor in its own right: its issuer's constraints and revocation do not bind it`,
+        `${ca} is an intermediate whose issuer (${issuer}) is not listed; it is served as an anchor of its own, and its issuer's constraints and revocation do not bind it`,
       ];
 }
 

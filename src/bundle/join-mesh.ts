@@ -2,6 +2,7 @@ import { finding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
 import type { TrustDomain } from '../model/mesh-trust.ts';
 import { caNamesLimit, countNames, forgetNames } from './ca-names.ts';
+import { describeCa } from './describe-ca.ts';
 import type { TrustBundle } from './trust-bundle.ts';
 
 /** What one mesh trusts, and which part of it goes into the secret of all trust domains. */
@@ -34,7 +35,7 @@ export function joinMesh({ mesh, bundles, previous, restrict }: MeshInput): Mesh
   const { joint, how } = fit(sorted, previous, restrict);
   const over = finding(
     'MT031',
-    `the names of its authorities take ${size} bytes, more than the ${caNamesLimit} that a handshake carries; ${how}`,
+    `the subjects of the CAs of mesh ${mesh} take ${size} bytes, more than the ${caNamesLimit} that a TLS handshake carries; ${how}`,
     { mesh },
   );
   const present = new Set(joint.map((bundle) => bundle.trustDomain));
@@ -43,7 +44,7 @@ export function joinMesh({ mesh, bundles, previous, restrict }: MeshInput): Mesh
     .map(({ trustDomain }) =>
       finding(
         'MT032',
-        `trust domain ${trustDomain} is left out of the secret of all trust domains, which it does not fit into`,
+        `trust domain ${trustDomain} does not fit into the secret of all trust domains and is left out of it`,
         { mesh, trustDomain },
       ),
     );
@@ -64,7 +65,7 @@ function fit(
       .filter((bundle) => before.has(bundle.trustDomain))
       .map((bundle) => restrict(bundle, served));
     if (countNames(joint).size <= caNamesLimit)
-      return { joint, how: 'what was served last is served, less what is no longer listed' };
+      return { joint, how: 'the CAs that were served before and are still listed are served' };
   }
   const count = countNames(bundles);
   const leftOut = new Set<TrustBundle>();
@@ -83,13 +84,14 @@ function sharedAuthorities(mesh: string, bundles: readonly TrustBundle[]): reado
   const seen = new Map<string, TrustDomain>();
   const findings: Finding[] = [];
   for (const { trustDomain, anchors } of bundles) {
-    for (const { certificate, listedBy } of anchors) {
+    for (const { certificate, place, listedBy } of anchors) {
       const other = seen.get(certificate.keyHash);
       if (other === undefined) seen.set(certificate.keyHash, trustDomain);
       if (other === undefined || other === trustDomain) continue;
-      const message = `is an authority of ${other} too: who holds its key can name any client of both trust domains`;
+      const message = `${describeCa(certificate)} is a CA of trust domain ${other} too; its owner can issue for clients of both trust domains`;
       const { fingerprint } = certificate;
-      findings.push(finding('MT026', message, { mesh, trustDomain, fingerprint, resource: listedBy[0] }));
+      const detail = { resource: listedBy[0], ...place, mesh, trustDomain, fingerprint };
+      findings.push(finding('MT026', message, detail));
     }
   }
   return findings;

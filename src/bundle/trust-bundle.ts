@@ -1,4 +1,4 @@
-import type { Finding } from '../findings/finding.ts';
+import type { Finding, Place } from '../findings/finding.ts';
 import type { Identity, TrustDomain } from '../model/mesh-trust.ts';
 import type { Certificate } from '../x509/certificate.ts';
 
@@ -14,6 +14,8 @@ export interface ServedAnchor {
   readonly rooting: Rooting;
   /** The resources that list it, sorted. */
   readonly listedBy: readonly Identity[];
+  /** Where the first of them lists it. */
+  readonly place: Place;
 }
 
 /** All that is trusted in one trust domain of one mesh: anchors unique by fingerprint, in its order. */

@@ -1,6 +1,7 @@
 import type { FindingDetail, FindingList, MeshDetail } from '../admin/api-types.ts';
 import type { RolloutDetail } from '../admin/fleet-api-types.ts';
 import type { ServerDetail } from '../admin/server-api-types.ts';
+import { dateCodes } from '../findings/catalogue.ts';
 import type { FindingCode } from '../findings/catalogue.ts';
 import type { CheckName } from './check-catalogue.ts';
 import { formatDuration } from './output.ts';
@@ -130,7 +131,7 @@ function judgeSources({ detail: { sources } }: Answered): readonly Omit<CheckRes
 }
 
 /** Findings that other checks are about. */
-const elsewhere: ReadonlySet<FindingCode> = new Set(['MT022', 'MT023', 'MT024', 'MT042']);
+const elsewhere: ReadonlySet<FindingCode> = new Set<FindingCode>([...dateCodes, 'MT034', 'MT042']);
 
 function judgeTrust({ meshes, findings }: Answered): readonly Omit<CheckResult, 'server'>[] {
   const held = meshes.flatMap((mesh) =>
@@ -148,7 +149,7 @@ function judgeTrust({ meshes, findings }: Answered): readonly Omit<CheckResult, 
     result('guard-quiet', held, 'failed'),
     result('findings-errors', of('error'), 'failed'),
     result('findings-warnings', of('warning'), 'warning'),
-    result('trust-present', empty, 'warning'),
+    result('trust-present', empty, 'failed'),
   ];
 }
 
@@ -159,15 +160,14 @@ function describeFinding({ code, name, message, file, line, resource }: FindingD
 }
 
 const day = 86_400_000;
-/** Time left, ms, from which on the end of an authority is a warning, and a failure. */
+/** Milliseconds before its end from which on an authority is a warning. */
 const soon = 30 * day;
-const urgent = 7 * day;
 
 function judgeAuthorities({ meshes }: Answered, { now }: Judge): readonly Omit<CheckResult, 'server'>[] {
   const anchors = meshes.flatMap((mesh) =>
     mesh.trustDomains.flatMap((domain) =>
       domain.anchors.map((anchor) => {
-        const left = Date.parse(anchor.notAfter) + 1000 - now;
+        const left = Date.parse(anchor.notAfter) - now;
         const id = `${anchor.subject} (${anchor.fingerprint.slice(0, 16)}) of ${domain.name}, mesh ${mesh.name},`;
         return { left, id, early: Date.parse(anchor.notBefore) - now, domain };
       }),
@@ -178,7 +178,7 @@ function judgeAuthorities({ meshes }: Answered, { now }: Judge): readonly Omit<C
   // Beside a valid one an expired one is harmless; alone it locks out the whole trust domain.
   const isLast = over.some(({ domain }) =>
     domain.anchors.every(
-      ({ notBefore, notAfter }) => Date.parse(notAfter) + 1000 <= now || Date.parse(notBefore) > now,
+      ({ notBefore, notAfter }) => Date.parse(notAfter) <= now || Date.parse(notBefore) > now,
     ),
   );
   return [
@@ -194,7 +194,7 @@ function judgeAuthorities({ meshes }: Answered, { now }: Judge): readonly Omit<C
     result(
       'authorities-last',
       ending.map(({ id, left }) => `${id} expires in ${formatDuration(left)}`),
-      ending.some(({ left }) => left < urgent) ? 'failed' : 'warning',
+      'warning',
     ),
   ];
 }

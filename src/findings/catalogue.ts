@@ -31,6 +31,7 @@ export const catalogue = {
   MT030: { name: 'large-secret', severity: 'warning' },
   MT031: { name: 'ca-names-over-limit', severity: 'error' },
   MT032: { name: 'trust-domain-left-out', severity: 'error' },
+  MT034: { name: 'mesh-trusts-nobody', severity: 'error' },
   MT040: { name: 'last-good-kept', severity: 'error' },
   MT041: { name: 'anchors-retained', severity: 'error' },
   MT042: { name: 'mass-loss-held', severity: 'error' },
@@ -50,6 +51,9 @@ export const wholeRefusalCodes: ReadonlySet<FindingCode> = new Set([
   'MT007',
   'MT008',
 ] as const);
+
+/** Codes about the dates of a CA. What they are about was accepted and is served, whatever their severity. */
+export const dateCodes: ReadonlySet<FindingCode> = new Set(['MT022', 'MT023', 'MT024'] as const);
 
 /** Codes of a single PEM block that is refused while its neighbours are served. */
 export type BlockRefusalCode = 'MT010' | 'MT011' | 'MT012' | 'MT013' | 'MT014' | 'MT015' | 'MT016';

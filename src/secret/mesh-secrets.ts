@@ -63,11 +63,16 @@ export function meshSecrets({ mesh, bundles, joint }: MeshBundle, options: Secre
       );
     }
   }
+  const denyAll = parts.length === 0;
+  if (denyAll)
+    findings.push(
+      finding('MT034', `mesh ${mesh} has no CA in force; its proxies refuse every client`, { mesh }),
+    );
   return {
     mesh,
     version: versionOf(content, bundles === joint ? [] : secrets.values()),
     secrets,
-    denyAll: parts.length === 0,
+    denyAll,
     findings,
   };
 }

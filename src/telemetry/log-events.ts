@@ -45,7 +45,7 @@ export function createEventLog({ log, proxies, now = () => performance.now() }: 
       const line = describeChange(change, namesOf(meshes, mesh), namesOf(states, mesh), connected);
       const fields = { mesh, version, denyAll, proxies: connected, trustDomains: line.trustDomains };
       const more = line.more > 0 ? { moreTrustDomains: line.more } : {};
-      log[denyAll ? 'warn' : 'info']({ event: 'served', ...fields, ...more }, line.message);
+      log[denyAll ? 'error' : 'info']({ event: 'served', ...fields, ...more }, line.message);
     }
     if (changes.length === 0) log.info({ event: 'served' }, 'nothing is listed: every client is refused');
     meshes = states;

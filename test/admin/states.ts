@@ -46,7 +46,7 @@ export function anchorOf({
     pathLength: undefined,
     nameConstraints: false,
   };
-  return { certificate, der: bytes, rooting, listedBy: listedBy as readonly Identity[] };
+  return { certificate, der: bytes, rooting, listedBy: listedBy as readonly Identity[], place: {} };
 }
 
 export function domainOf(trustDomain: string, anchors: readonly AnchorText[], mesh = 'default'): TrustBundle {

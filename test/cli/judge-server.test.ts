@@ -168,20 +168,20 @@ describe('the checks of a server', () => {
       'warning',
       /MT020/,
     ],
-    ['a mesh without trust', { meshes: [{ ...mesh, denyAll: true }] }, 'trust-present', 'warning', /default/],
+    ['a mesh without trust', { meshes: [{ ...mesh, denyAll: true }] }, 'trust-present', 'failed', /default/],
     [
       'an expired authority beside a valid one',
       { meshes: [meshWith([-9, -3], [-9, 99])] },
       'authorities-valid',
       'warning',
-      /expired 2d ago/,
+      /expired 3d ago/,
     ],
     [
       'an expired authority alone',
       { meshes: [meshWith([-9, -3], [1, 99])] },
       'authorities-valid',
       'failed',
-      /expired 2d ago/,
+      /expired 3d ago/,
     ],
     [
       'one that is not valid yet',
@@ -197,7 +197,7 @@ describe('the checks of a server', () => {
       'warning',
       /in 29d/,
     ],
-    ['one that expires in 7 days', { meshes: [meshWith([-1, 6])] }, 'authorities-last', 'failed', /in 6d/],
+    ['one that expires in 7 days', { meshes: [meshWith([-1, 6])] }, 'authorities-last', 'warning', /in 6d/],
     [
       'a proxy that refuses',
       { rollouts: [rollout([{ ...lagging, state: 'refused', message: 'bad bytes' }])] },

@@ -63,6 +63,51 @@ describe('validate', () => {
     assert.equal((await run(['validate', '--strict', dir.path])).code, 1);
     assert.equal((await run(['validate', '--refuse-intermediates', dir.path])).code, 1);
   });
+
+  it('an expired CA alone → exit 1; beside a valid one → a warning and exit 0', async () => {
+    await using dir = await makeTempDir();
+    const day = 86_400_000;
+    const old = makeCa({
+      commonName: 'Old',
+      notBefore: new Date(Date.now() - 9 * day),
+      notAfter: new Date(Date.now() - 2 * day),
+    });
+    await writeFile(dir.join('a.yaml'), yaml('a', old.certPem));
+    const alone = await run(['validate', dir.path]);
+    assert.equal(alone.code, 1);
+    assert.match(
+      alone.stdout,
+      /^error: \S+a\.yaml:9 spec\.caBundles\[0\]\.pem\.value block 1: MT022 CA CN=Old expired on .*; a\.test has no valid CA/,
+    );
+    await writeFile(dir.join('a.yaml'), yaml('a', old.certPem + ca.certPem));
+    const beside = await run(['validate', dir.path]);
+    assert.equal(beside.code, 0);
+    assert.match(beside.stdout, /^warning: .* MT022 CA CN=Old expired on .*; Envoy refuses its clients$/m);
+  });
+
+  it('a CA that expires within 7 days → a warning and exit 0', async () => {
+    await using dir = await makeTempDir();
+    const soon = makeCa({ commonName: 'Soon', notAfter: new Date(Date.now() + 5 * 86_400_000) });
+    await writeFile(dir.join('a.yaml'), yaml('a', soon.certPem));
+    const { code, stdout } = await run(['validate', dir.path]);
+    assert.equal(code, 0);
+    assert.match(stdout, /^warning: .* MT023 CA CN=Soon expires on .*, within 7 days; list its successor/);
+  });
+
+  it('every CA of a mesh is distrusted → an error about the mesh and exit 1', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
+    const fingerprint = createHash('sha256').update(new X509Certificate(ca.certPem).raw).digest('hex');
+    await writeFile(dir.join('distrusted'), `${fingerprint}\n`);
+    const { code, stdout } = await run([
+      'validate',
+      dir.join('a.yaml'),
+      '--distrust',
+      dir.join('distrusted'),
+    ]);
+    assert.equal(code, 1);
+    assert.match(stdout, /^error: MT034 mesh default has no CA in force; its proxies refuse every client$/m);
+  });
 });
 
 describe('validate, of every violation of a file at once,', () => {

@@ -29,6 +29,16 @@ function decoded(secrets: MeshSecrets, name: string): ReturnType<typeof decodeSe
 const secretsOf = (bundles: readonly TrustBundle[], options?: SecretOptions) =>
   meshSecrets(meshOf(bundles), options);
 
+describe('a mesh without any CA in force', () => {
+  const codes = (bundles: readonly TrustBundle[]): readonly string[] =>
+    secretsOf(bundles).findings.map(({ code, severity, mesh }) => `${code} ${severity} ${mesh}`);
+
+  it('no trust domain is left → an error', () => assert.deepEqual(codes([]), ['MT034 error default']));
+  it('every CA of its trust domains is distrusted → an error', () =>
+    assert.deepEqual(codes([none]), ['MT034 error default']));
+  it('one trust domain has a CA → nothing', () => assert.deepEqual(codes([none, a]), []));
+});
+
 describe('the secrets of a mesh', () => {
   it('are all trust domains under two names, and each under its own', () => {
     assert.deepEqual(

@@ -66,6 +66,11 @@ describe('Accepted', () => {
       ],
     ],
     [
+      'with a CA that is not valid yet, and no valid one beside it',
+      { findings: [finding('MT024', 'is not valid before 2030-01-01', { mesh: 'default' }, 'error')] },
+      ['True', 'AcceptedWithWarnings', 'MT024 is not valid before 2030-01-01'],
+    ],
+    [
       'with its last good version in force',
       { findings: [malformed, kept] },
       [

@@ -127,7 +127,7 @@ describe('the log of events', () => {
     const news = rig.news().map(anonymise);
     assert.ok(
       news.some((line) =>
-        line.startsWith('warn served mesh default: 2 trust domains removed; no trust domain is left'),
+        line.startsWith('error served mesh default: 2 trust domains removed; no trust domain is left'),
       ),
     );
     assert.ok(

@@ -172,7 +172,10 @@ describe('a review', () => {
     it('refuses a change that takes it over the limit, and says so', () => {
       const { allowed, status } = create([long('one more')], servingAll([full]));
       assert.equal(allowed, false);
-      assert.match(status?.message ?? '', /^MT031 the names of its authorities take \d{5} bytes, more than/);
+      assert.match(
+        status?.message ?? '',
+        /^MT031 the subjects of the CAs of mesh default take \d{5} bytes, more than/,
+      );
     });
 
     it('refuses nothing more once it is over', () => {
@@ -230,7 +233,7 @@ describe('a review of an update', () => {
     assert.match(warnings?.[0] ?? '', /loses CA/);
     assert.match(
       warnings?.[1] ?? '',
-      /^trust domain a\.test: default\/ns\/b .* block 1: MT021 lost its issuer/,
+      /^trust domain a\.test: default\/ns\/b .* block 1: MT021 CA CN=Inter is an intermediate whose issuer \(CN=Root\) was removed/,
     );
   });
   it('warns where the object goes to another mesh', () => {

@@ -1,3 +1,4 @@
+import { dateCodes } from '../../findings/catalogue.ts';
 import type { Severity } from '../../findings/catalogue.ts';
 import { describeFindings } from '../../findings/describe-findings.ts';
 import type { ObjectFacts } from './facts.ts';
@@ -42,10 +43,13 @@ export function renderStatus(input: RenderInput): ObjectStatus {
   };
 }
 
-/** False whenever `meshtrust validate` would not pass the object. */
+/** False whenever `meshtrust validate` would not pass the object; dates alone do not make it false. */
 function accepted({ findings, mesh }: ObjectFacts): Said {
   const message = describeFindings(findings, messageLength);
-  const worst = findings.reduce<Severity>((a, { severity }) => worse(a, severity), 'info');
+  const worst = findings.reduce<Severity>(
+    (a, { code, severity }) => worse(a, dateCodes.has(code) && severity === 'error' ? 'warning' : severity),
+    'info',
+  );
   if (mesh === undefined) return { status: 'False', reason: 'Refused', message };
   if (findings.some(({ code }) => code === 'MT040')) return { status: 'False', reason: 'StaleKept', message };
   switch (worst) {
