@@ -148,7 +148,11 @@ const table = {
   state: ['--state <state>', 'only proxies that are synced, pending, stale, refused or disconnected'],
   watch: ['-w, --watch', 'go on, and print again what changes'],
   version: ['--version <version>', 'the version of the mesh to wait for; else the one that is served'],
-  proxies: ['--proxies <number>', 'wait until so many proxies are connected, too'],
+  proxies: [
+    '--proxies <number>',
+    'also wait until this many proxies are connected; 0 accepts a mesh without proxies',
+    '1',
+  ],
   timeout: ['--timeout <duration>', 'how long to wait', '5m'],
   strict: ['--strict', 'exit 1 on warnings as well'],
   output: ['-o, --output <format>', 'table (or text), wide, json or yaml', 'table'],
@@ -181,7 +185,7 @@ const parsers: Partial<Record<FlagName, (text: string) => unknown>> = {
   keepalive: parseDuration,
   keepaliveTimeout: parseDuration,
   maxConnectionAge: parseDuration,
-  proxies: parseCount,
+  proxies: parseCountOrZero,
   timeout: parseDuration,
   sequence: parseSequence,
   refreshHint: parseDuration,
@@ -326,6 +330,12 @@ function parseRoot(text: string): string {
 
 function parseCount(text: string): number {
   if (!/^[1-9]\d{0,11}$/.test(text)) throw new InvalidArgumentError('Give a whole number above zero.');
+  return Number(text);
+}
+
+/** Also of `--proxies`, where zero has a meaning of its own. */
+function parseCountOrZero(text: string): number {
+  if (!/^\d{1,12}$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
   return Number(text);
 }
 

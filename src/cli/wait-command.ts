@@ -17,7 +17,7 @@ import type { ServerRollout, ServerState, WaitQuestion, WaitState } from './wait
 interface WaitOptions extends ServerOptions {
   readonly mesh?: string;
   readonly version?: string;
-  readonly proxies?: number;
+  readonly proxies: number;
   readonly timeout: number;
   readonly output: OutputFormat;
 }

@@ -37,13 +37,16 @@ export interface WaitQuestion {
   readonly mesh: string;
   /** Default: what is served. */
   readonly version?: string | undefined;
-  /** Connected proxies, of all servers together. Default: any number, none too. */
+  /**
+   * Proxies of all servers together that must be connected. Default: 1, because a server that has just
+   * started has none yet. 0 accepts a mesh without proxies.
+   */
   readonly proxies?: number | undefined;
 }
 
 /** Sums what servers say. With a version named, a server that has not served it yet is waited for. */
 export function judgeWait(
-  { mesh, version, proxies = 0 }: WaitQuestion,
+  { mesh, version, proxies = 1 }: WaitQuestion,
   answers: readonly ServerRollout[],
 ): WaitState {
   const rollouts = answers.flatMap((answer) => (answer.kind === 'rollout' ? [answer] : []));

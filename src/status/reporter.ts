@@ -304,5 +304,5 @@ export function createReporter(options: ReporterOptions): Reporter {
 
 function isWaiting(status: ObjectStatus): boolean {
   const reason = conditionOf(status, 'Programmed')?.reason;
-  return reason === 'Pending' || reason === 'CountsIncomplete';
+  return reason === 'Pending' || reason === 'CountsIncomplete' || reason === 'NoProxies';
 }

@@ -120,10 +120,14 @@ describe('wait', () => {
     assert.match(apart.stderr, /v1 or v2; waiting for servers to agree/);
   });
 
-  it('returns at once where no proxy is connected', async () => {
+  it('no proxies: times out, unless --proxies 0 accepts that', async () => {
     await using server = await fleetServer();
     server.publish(statesOf({ ALL: 'v1' }));
-    assert.equal((await run(['wait', '--mesh=default', `--server=${server.url}`])).code, 0);
+    const args = ['wait', '--mesh=default', `--server=${server.url}`];
+    const { code, stderr } = await run([...args, '--timeout=0']);
+    assert.equal(code, 4);
+    assert.match(stderr, /0 of 0 connected proxies have v1; waiting for 1 more proxy to connect\n$/);
+    assert.equal((await run([...args, '--proxies=0'])).code, 0);
   });
 
   it('ends with 1 for a mesh that nothing is listed for, unless a version of it is waited for', async () => {

@@ -9,7 +9,7 @@ import type { Condition, ObjectStatus, Reason } from '../../src/status/core/stat
 const none = observedStatus(undefined);
 const stateOf: Readonly<Record<Condition['type'], (reason: Reason) => Condition['status']>> = {
   Accepted: (reason) => (reason.startsWith('Accepted') ? 'True' : 'False'),
-  Programmed: (reason) => (reason === 'Programmed' || reason === 'NoProxies' ? 'True' : 'False'),
+  Programmed: (reason) => (reason === 'Programmed' ? 'True' : reason === 'NoProxies' ? 'Unknown' : 'False'),
   Expiring: (reason) => (reason.startsWith('Exp') ? 'True' : 'False'),
 };
 

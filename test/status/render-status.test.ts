@@ -117,7 +117,12 @@ describe('Programmed', () => {
       pending,
       ['False', 'Pending', 'served as version v1; 3 of 5 connected proxies have acknowledged it'],
     ],
-    ['nobody is there', {}, empty, ['True', 'NoProxies', 'served as version v1; no proxy is connected']],
+    [
+      'no proxy is connected',
+      {},
+      empty,
+      ['Unknown', 'NoProxies', 'served as version v1; no proxy of the mesh is connected'],
+    ],
     [
       'a replica is not heard of',
       {},
@@ -152,6 +157,16 @@ describe('Programmed', () => {
       assert.ok(isSameStatus(after, before));
       assert.deepEqual(after, before);
     }
+  });
+
+  it('no proxies: is decided again when a proxy connects, also where an earlier release wrote True', () => {
+    const before = render({}, empty);
+    assert.deepEqual(later({}, pending, before), ['False', 'Pending']);
+    assert.deepEqual(later({}, all, before), ['True', 'Programmed']);
+    const conditions = before.conditions.map((one) =>
+      one.type === 'Programmed' ? { ...one, status: 'True' as const } : one,
+    );
+    assert.deepEqual(later({}, empty, { ...before, conditions }), ['Unknown', 'NoProxies']);
   });
 
   it('turns with the version of its own trust domain', () => {

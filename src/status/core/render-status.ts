@@ -70,6 +70,7 @@ function accepted({ findings, mesh }: ObjectFacts): Said {
  * Whether the proxies have what the object's trust domain is. It turns true when all proxies of the mesh have
  * what the mesh is, and stays so until the trust domain itself changes: other changes of the mesh, and proxies that
  * come later, write nothing, else each change would write all objects of the mesh. Until then its message counts.
+ * A mesh without proxies is `Unknown`: no proxy has shown that it accepts what is served.
  */
 function programmed({ facts, counts, observed }: RenderInput): Said {
   const { version, authorities, obstacles } = facts;
@@ -78,7 +79,8 @@ function programmed({ facts, counts, observed }: RenderInput): Said {
   if (version === undefined || authorities === 0)
     return { status: 'False', reason: 'NotServed', message: 'no authority of it is served' };
   const before = conditionOf(observed, 'Programmed');
-  const stays = before?.status === 'True' && observed.version === version;
+  // Earlier releases wrote True for a mesh without proxies.
+  const stays = before?.status === 'True' && before.reason !== 'NoProxies' && observed.version === version;
   return stays
     ? { status: before.status, reason: before.reason, message: before.message }
     : progress(version, counts);
@@ -91,7 +93,11 @@ function progress(version: string, { connected, acked, complete }: ProxyCounts):
     return { status: 'Unknown', reason: 'CountsIncomplete', message };
   }
   if (connected === 0)
-    return { status: 'True', reason: 'NoProxies', message: `${served}; no proxy is connected` };
+    return {
+      status: 'Unknown',
+      reason: 'NoProxies',
+      message: `${served}; no proxy of the mesh is connected`,
+    };
   const message = `${served}; ${acked} of ${connected} connected proxies have acknowledged it`;
   return acked < connected
     ? { status: 'False', reason: 'Pending', message }
