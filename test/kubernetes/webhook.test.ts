@@ -126,14 +126,20 @@ test('the admission webhook', { skip }, async (t) => {
     const intermediate = makeIntermediate(makeCa({ commonName: 'Root' }));
     const { ok, text } = await run(stage, 'apply -f -', withPems('inter.test', intermediate.certPem));
     assert.equal(ok, true);
-    assert.match(text, /^Warning: spec\.caBundles\[0\]\.pem\.value block 1: MT020 is an intermediate/m);
+    assert.match(
+      text,
+      /^Warning: spec\.caBundles\[0\]\.pem\.value block 1: MT020 CA CN=.+ is an intermediate whose issuer/m,
+    );
   });
 
   await t.test('kubectl prints that an authority expires soon', async () => {
     const soon = makeCa({ notAfter: new Date(Date.now() + 3 * day) });
     const { ok, text } = await run(stage, 'apply -f -', withPems('soon.test', soon.certPem));
     assert.equal(ok, true);
-    assert.match(text, /^Warning: certificate [0-9a-f]{16}: MT023 expires on \S+, within 7 days$/m);
+    assert.match(
+      text,
+      /^Warning: spec\.caBundles\[0\]\.pem\.value block 1: MT023 CA CN=.+ expires on \S+, within 7 days; list its successor beside it$/m,
+    );
   });
 
   await t.test('kubectl prints that a trust domain loses a CA, and the CA is gone', async () => {
