@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { formatListenAddress, isLoopback, parseListenAddress } from '../net/listen-address.ts';
-import { removeStaleSocket } from '../net/stale-socket.ts';
+import { createHttpListener } from '../net/http-listener.ts';
+import { isLoopback, parseListenAddress } from '../net/listen-address.ts';
 import { refuseCaller } from './access.ts';
 import type { AdminAccess } from './access.ts';
 import type { EventHub } from './event-hub.ts';
@@ -29,24 +29,31 @@ export interface HttpEdgeOptions {
   readonly onError: (error: unknown) => void;
   /** Default: everybody, over plain HTTP. */
   readonly access?: AdminAccess | undefined;
+  /** Connections at once; beyond them the idle ones are closed. 256. */
+  readonly maxConnections?: number | undefined;
 }
 
 // Every request fits into its headers, and every answer is made at once.
 const limits = { headersTimeout: 5000, requestTimeout: 10_000, keepAliveTimeout: 5000, maxHeaderSize: 8192 };
-const maxConnections = 256;
 
 /** Makes a server that has no state but its connections. */
-export function createHttpEdge({ routes, events, onError, access = {} }: HttpEdgeOptions): HttpEdge {
+export function createHttpEdge({
+  routes,
+  events,
+  onError,
+  access = {},
+  maxConnections,
+}: HttpEdgeOptions): HttpEdge {
   let checkHost = true;
-  const { server, renew } = createSecureServer(
-    access,
-    { ...limits, connectionsCheckingInterval: 1000 },
-    (request, response) => void respond(request, response),
-  );
-  server.maxConnections = maxConnections;
+  const secure = access.tls !== undefined;
+  const { server, renew } = createSecureServer(access, { ...limits, connectionsCheckingInterval: 1000 });
+  const listener = createHttpListener(server, {
+    onRequest: (request, response) => void respond(request, response),
+    maxConnections,
+  });
 
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const refusal = refuseRequest(request.headers, checkHost) ?? refuseCaller(request, access);
+    const refusal = refuseRequest(request.headers, { checkHost, secure }) ?? refuseCaller(request, access);
     if (refusal === undefined && events !== undefined && isFor(request, events.path)) {
       // Whoever has lost access since hears no more.
       const mayStay = (): boolean => refuseCaller(request, { ...access, failed: undefined }) === undefined;
@@ -66,37 +73,14 @@ export function createHttpEdge({ routes, events, onError, access = {} }: HttpEdg
     }
   }
 
-  function close(): Promise<void> {
-    if (!server.listening) return Promise.resolve();
-    return new Promise((resolve) => {
-      const deadline = setTimeout(() => server.closeAllConnections(), 1000);
-      server.close(() => {
-        clearTimeout(deadline);
-        resolve();
-      });
-      server.closeIdleConnections();
-      events?.hub.close();
-    });
-  }
+  const close = (): Promise<void> => listener.close(() => events?.hub.close());
 
   return {
     async listen(text) {
       const address = parseListenAddress(text);
       // No browser can be made to use a unix socket.
       checkHost = address.kind === 'tcp' && isLoopback(address);
-      if (address.kind === 'unix') await removeStaleSocket(address.path);
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
-        const target = address.kind === 'unix' ? { path: address.path } : address;
-        server.listen(target, () => {
-          server.off('error', reject);
-          resolve();
-        });
-      });
-      const bound = server.address();
-      return typeof bound === 'object' && bound !== null && address.kind === 'tcp'
-        ? formatListenAddress({ ...address, port: bound.port })
-        : formatListenAddress(address);
+      return listener.listen(address);
     },
     close,
     renewTls: renew,

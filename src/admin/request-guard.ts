@@ -4,19 +4,32 @@ import { isLoopbackHost } from '../net/listen-address.ts';
 import { errorReply } from './reply.ts';
 import type { Reply } from './reply.ts';
 
+/** What kind of server a request came to. */
+export interface GuardedServer {
+  /** For servers that only loopback addresses reach: the `Host` of a request must be one of their own names. */
+  readonly checkHost: boolean;
+  /** The server speaks TLS: its own pages have an `https` origin. */
+  readonly secure: boolean;
+}
+
 /**
  * Why a request is refused before anything looks at it, if it is.
  *
  * A browser on this machine can be made to send requests here by any web page: directly, which shows in
  * `Origin`, or under a name of the attacker's that resolves to a loopback address, which shows in `Host`.
- * `checkHost` is for servers that only such addresses reach. No request has a body that is read.
+ * An `http` page of the server's own name can be the work of anyone on the path between. So a server with TLS
+ * refuses it; one without may be behind a proxy that adds TLS. No request has a body that is read.
  */
-export function refuseRequest(headers: IncomingHttpHeaders, checkHost: boolean): Reply | undefined {
+export function refuseRequest(
+  headers: IncomingHttpHeaders,
+  { checkHost, secure }: GuardedServer,
+): Reply | undefined {
   const { host, origin } = headers;
   if (checkHost && host !== undefined && !isOwnName(host)) {
     return errorReply('wrong-host', `${host} is not a name of this server`);
   }
-  if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`) {
+  const isOwnOrigin = origin === `https://${host}` || (!secure && origin === `http://${host}`);
+  if (origin !== undefined && !isOwnOrigin) {
     return errorReply('forbidden', 'requests of other web pages are not answered');
   }
   const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0;

@@ -1,6 +1,6 @@
 import { constants } from 'node:crypto';
 import { createServer as createPlainServer } from 'node:http';
-import type { RequestListener, Server, ServerOptions } from 'node:http';
+import type { Server, ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { SecureContextOptions } from 'node:tls';
 import { handshakeFailureOf } from '../net/handshake-failure.ts';
@@ -13,27 +13,23 @@ export interface SecureServer {
   readonly renew: () => void;
 }
 
-/** Makes an HTTP server, over TLS where the access says so. */
+/** Makes an HTTP server without a request listener, over TLS where the access says so. */
 export function createSecureServer(
   { tls, clientCertificates = false, failed }: AdminAccess,
   options: ServerOptions,
-  listener: RequestListener,
 ): SecureServer {
   if (tls === undefined) {
-    return { server: createPlainServer(options, listener), renew: () => undefined };
+    return { server: createPlainServer(options), renew: () => undefined };
   }
-  const server = createTlsServer(
-    {
-      ...options,
-      ...contextOf(tls.current()),
-      // By default two minutes, in which connections that say nothing take the place of others.
-      handshakeTimeout: 5_000,
-      requestCert: clientCertificates,
-      // Looked at for each request: a token may stand in for a certificate.
-      rejectUnauthorized: false,
-    },
-    listener,
-  );
+  const server = createTlsServer({
+    ...options,
+    ...contextOf(tls.current()),
+    // By default two minutes, in which connections that say nothing take the place of others.
+    handshakeTimeout: 5_000,
+    requestCert: clientCertificates,
+    // Looked at for each request: a token may stand in for a certificate.
+    rejectUnauthorized: false,
+  });
   server.on('tlsClientError', (error, socket) => failed?.(handshakeFailureOf(error, socket)));
   return { server, renew: () => server.setSecureContext(contextOf(tls.current())) };
 }

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { SecureContextOptions } from 'node:tls';
-import { formatListenAddress, parseListenAddress } from '../net/listen-address.ts';
+import { createHttpListener } from '../net/http-listener.ts';
+import { parseListenAddress } from '../net/listen-address.ts';
 import type { TlsMaterial } from '../net/tls-material.ts';
 import type { ReviewAnswer } from './core/answer-review.ts';
 import { createTimeBudget } from './core/time-budget.ts';
@@ -26,7 +27,7 @@ export interface WebhookEdgeOptions {
   /** Bytes of one request; the default fits two versions of the longest object that an API server takes. */
   readonly maxBodyBytes?: number | undefined;
   readonly budget?: BudgetOptions | undefined;
-  /** Connections at once; 256. From three quarters of them on, those that are idle are let go of. */
+  /** Connections at once; beyond them the idle ones are closed. 256. */
   readonly maxConnections?: number | undefined;
 }
 
@@ -50,7 +51,6 @@ const limits = {
   keepAliveTimeout: 100_000,
   maxHeaderSize: 8192,
 };
-const defaultMaxConnections = 256;
 const defaultMaxBodyBytes = 8 * 2 ** 20;
 /** Proxies are served by the same event loop: whoever floods the webhook must not take it from them. */
 const defaultBudget: BudgetOptions = { burstMs: 2_000, share: 0.25 };
@@ -60,20 +60,10 @@ export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
   const { answer, onRequest, maxBodyBytes = defaultMaxBodyBytes } = options;
   const budget = createTimeBudget(options.budget ?? defaultBudget);
   const readBody = createBodyReader({ maxBytes: maxBodyBytes, maxSum: 4 * maxBodyBytes });
-  const server = createServer(
-    { ...limits, ...contextOf(options.tls), connectionsCheckingInterval: 1000 },
-    (request, response) => void respond(request, response),
-  );
-  const { maxConnections = defaultMaxConnections } = options;
-  server.maxConnections = maxConnections;
-  let open = 0;
-  server.on('connection', (socket) => {
-    open += 1;
-    socket.once('close', () => {
-      open -= 1;
-    });
-    // Whoever keeps many open, and asks nothing, must not take the place of the API server.
-    if (open > (3 / 4) * maxConnections) server.closeIdleConnections();
+  const server = createServer({ ...limits, ...contextOf(options.tls), connectionsCheckingInterval: 1000 });
+  const listener = createHttpListener(server, {
+    onRequest: (request, response) => void respond(request, response),
+    maxConnections: options.maxConnections,
   });
   // Such as no file descriptor for one more connection; what fails before is for who listens.
   server.on('error', (error) => {
@@ -132,28 +122,10 @@ export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
     async listen(text) {
       const address = parseListenAddress(text);
       if (address.kind === 'unix') throw new Error(`${text}: the API server reaches HOST:PORT alone`);
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(address, () => {
-          server.off('error', reject);
-          resolve();
-        });
-      });
-      const bound = server.address();
-      const port = typeof bound === 'object' && bound !== null ? bound.port : address.port;
-      return formatListenAddress({ ...address, port });
+      return listener.listen(address);
     },
     renew: (tls) => server.setSecureContext(contextOf(tls)),
-    close: () =>
-      new Promise((resolve) => {
-        if (!server.listening) return resolve();
-        const deadline = setTimeout(() => server.closeAllConnections(), 1000);
-        server.close(() => {
-          clearTimeout(deadline);
-          resolve();
-        });
-        server.closeIdleConnections();
-      }),
+    close: () => listener.close(),
   };
 }
 

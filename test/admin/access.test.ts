@@ -161,6 +161,17 @@ describe('the admin API beyond loopback', () => {
     assert.deepEqual(edge.failures, ['no-credentials', 'unknown-token', 'certificate', 'handshake']);
   });
 
+  it('Origin header over TLS: the own https origin is accepted, every other origin is refused', async () => {
+    await using edge = await start({ tokens: true });
+    const host = `localhost:${edge.port}`;
+    const release = { method: 'POST', path: '/api/v1/guard/release' };
+    const statusFor = async (origin: string): Promise<number> =>
+      (await edge.ask({ ...release, headers: { ...bearer, host, origin } })).status;
+    assert.equal(await statusFor(`https://${host}`), 200);
+    for (const origin of [`http://${host}`, 'https://localhost', 'https://evil.example', 'null'])
+      assert.equal(await statusFor(origin), 403, origin);
+  });
+
   it('changes nothing for who is not let in', async () => {
     await using edge = await start({ tokens: true });
     const release = { method: 'POST', path: '/api/v1/guard/release' };

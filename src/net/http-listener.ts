@@ -1,0 +1,124 @@
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { formatListenAddress } from './listen-address.ts';
+import type { ListenAddress } from './listen-address.ts';
+import { removeStaleSocket } from './stale-socket.ts';
+
+/** Listens with an HTTP server, keeps the number of its connections down, and closes them at the end. */
+export interface HttpListener {
+  /**
+   * Listens on an address, and resolves with it, port 0 replaced by the actual one.
+   * @throws {Error} when the address cannot be used.
+   */
+  listen(address: ListenAddress): Promise<string>;
+  /**
+   * Stops listening, lets responses in progress finish for a second, and closes every connection. `closing` is
+   * called once no new connection is accepted: it ends the responses that have no end of their own.
+   */
+  close(closing?: () => void): Promise<void>;
+}
+
+export interface HttpListenerOptions {
+  readonly onRequest: RequestListener;
+  /** Connections at once; beyond them those that wait for their client are closed, the longest idle first. 256. */
+  readonly maxConnections?: number | undefined;
+}
+
+/** What a connection does: the last request on it, if any. */
+interface Connection {
+  last: { readonly request: IncomingMessage; readonly response: ServerResponse } | undefined;
+}
+
+const defaultMaxConnections = 256;
+/** Milliseconds for which a response in progress may delay the end. */
+const closeMs = 1000;
+
+/**
+ * Wraps a server (HTTP or HTTPS) that has no request listener yet and does not listen yet.
+ *
+ * Clients without credentials can open as many connections as they like. A connection on which the server waits for
+ * the client must not take the place of a new one: a probe, a scrape or a review arrives within milliseconds of its
+ * connection. Such a connection is silent, idle after a response, in the middle of a request, or slow to read.
+ */
+export function createHttpListener(
+  server: Server,
+  { onRequest, maxConnections = defaultMaxConnections }: HttpListenerOptions,
+): HttpListener {
+  /** Open connections, the longest idle first. */
+  const open = new Map<Socket, Connection>();
+  /** Below TLS: a request comes with another socket than its connection. */
+  const byPeer = new Map<string, Socket>();
+  // One turn of the event loop can accept many connections before those that were closed are counted out.
+  server.maxConnections = 2 * maxConnections;
+
+  server.on('connection', (socket: Socket) => {
+    const peer = peerOf(socket);
+    open.set(socket, { last: undefined });
+    if (peer !== undefined) byPeer.set(peer, socket);
+    const forget = (): void => {
+      open.delete(socket);
+      if (peer !== undefined && byPeer.get(peer) === socket) byPeer.delete(peer);
+    };
+    socket.once('close', forget);
+    if (open.size <= maxConnections) return;
+    for (const [oldest, connection] of open) {
+      if (isWorkedFor(connection)) continue;
+      open.delete(oldest);
+      oldest.destroy();
+      return;
+    }
+  });
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const socket = open.has(request.socket) ? request.socket : byPeer.get(peerOf(request.socket) ?? '');
+    const connection = socket && open.get(socket);
+    if (socket !== undefined && connection !== undefined) {
+      // No client of ours sends a request before it has the response to the one before. A stranger could have
+      // thousands of them answered at once, on a single connection.
+      if (isWorkedFor(connection)) return void request.socket.destroy();
+      connection.last = { request, response };
+      open.delete(socket);
+      open.set(socket, connection);
+    }
+    onRequest(request, response);
+  });
+
+  return {
+    async listen(address) {
+      if (address.kind === 'unix') await removeStaleSocket(address.path);
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        const target = address.kind === 'unix' ? { path: address.path } : address;
+        server.listen(target, () => {
+          server.off('error', reject);
+          resolve();
+        });
+      });
+      const bound = server.address();
+      const isTcp = typeof bound === 'object' && bound !== null && address.kind === 'tcp';
+      return formatListenAddress(isTcp ? { ...address, port: bound.port } : address);
+    },
+    close: (closing) =>
+      new Promise((resolve) => {
+        if (!server.listening) return resolve();
+        // The server itself knows no connection that is still in its TLS handshake.
+        const deadline = setTimeout(() => open.forEach((_, socket) => void socket.destroy()), closeMs);
+        server.close(() => {
+          clearTimeout(deadline);
+          resolve();
+        });
+        server.closeIdleConnections();
+        closing?.();
+      }),
+  };
+}
+
+/** Whether the client waits for the server: its request is complete, and the response is not. */
+function isWorkedFor({ last }: Connection): boolean {
+  return (
+    last !== undefined && last.request.complete && !last.response.writableEnded && !last.response.destroyed
+  );
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string | undefined {
+  return remotePort === undefined ? undefined : `${remoteAddress} ${remotePort}`;
+}

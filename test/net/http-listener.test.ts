@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { describe, it } from 'node:test';
+import type { TestContext } from 'node:test';
+import { connect as connectTls } from 'node:tls';
+
+import { createHttpListener } from '../../src/net/http-listener.ts';
+import { ask } from '../admin/http-client.ts';
+import { makeCa, makeLeaf } from '../kit/certificates.ts';
+
+const limit = 8;
+const ca = makeCa();
+const leaf = makeLeaf(ca, { commonName: 'server', dnsNames: ['localhost'] });
+const ok: RequestListener = (_, response) => void response.end('ok');
+
+/** A server with room for eight connections, and the port that it listens on. */
+async function serve(t: TestContext, onRequest = ok, secure = false): Promise<number> {
+  const server = secure ? createTlsServer({ cert: leaf.certPem, key: leaf.keyPem }) : createServer();
+  const listener = createHttpListener(server, { onRequest, maxConnections: limit });
+  t.after(() => listener.close());
+  return Number((await listener.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 })).split(':')[1]);
+}
+
+/** An open connection that has sent this text. */
+async function hold(t: TestContext, port: number, text = ''): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1').resume();
+  t.after(() => socket.destroy());
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  socket.write(text);
+  return socket;
+}
+
+const holders: readonly (readonly [what: string, text: string])[] = [
+  ['silent', ''],
+  ['idle after a response', 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'],
+  ['in the middle of its headers', 'GET / HTTP/1.1\r\nHost: x\r\n'],
+  ['in the middle of a body', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx'],
+];
+
+describe('the HTTP listener', () => {
+  for (const [what, text] of holders) {
+    it(`many connections, each ${what} → a new client gets its response`, async (t) => {
+      const port = await serve(t, (request, response) => {
+        request.resume().on('end', () => response.end('ok'));
+      });
+      for (let count = 0; count < 4 * limit; count += 1) await hold(t, port, text);
+      assert.equal((await ask(`127.0.0.1:${port}`, '/')).body, 'ok');
+    });
+  }
+
+  it('many connections during their TLS handshake → a new client gets its response', async (t) => {
+    const port = await serve(t, ok, true);
+    for (let count = 0; count < 4 * limit; count += 1) await hold(t, port);
+    const socket = connectTls({ port, host: '127.0.0.1', servername: 'localhost', ca: ca.certPem });
+    socket.end('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    let text = '';
+    for await (const chunk of socket.setEncoding('utf8')) text += String(chunk);
+    assert.match(text, /^HTTP\/1\.1 200 OK\r\n/);
+  });
+
+  it('the longest idle connection → is closed first', async (t) => {
+    const port = await serve(t);
+    const first = await hold(t, port);
+    const second = await hold(t, port);
+    for (let count = 2; count < limit; count += 1) await hold(t, port);
+    const answered = once(first, 'data');
+    first.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await answered;
+    const closed = once(second, 'close');
+    await hold(t, port);
+    await closed;
+    assert.equal(first.destroyed, false);
+  });
+
+  for (const secure of [false, true]) {
+    it(`a response in progress${secure ? ' over TLS' : ''} → its connection stays open`, async (t) => {
+      const { promise: asked, resolve: ask } = Promise.withResolvers<() => void>();
+      const port = await serve(t, (_, response) => ask(() => void response.end('late')), secure);
+      const options = { host: '127.0.0.1', port };
+      const client = secure
+        ? connectTls({ ...options, servername: 'localhost', ca: ca.certPem })
+        : connect(options);
+      client.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+      const finish = await asked;
+      for (let count = 0; count < 2 * limit; count += 1) await hold(t, port);
+      finish();
+      let text = '';
+      for await (const chunk of client.setEncoding('utf8')) text += String(chunk);
+      assert.match(text, /\r\n\r\nlate$/);
+    });
+  }
+
+  it('requests that do not wait for the response before → the connection is closed after one of them', async (t) => {
+    let requests = 0;
+    const port = await serve(t, () => void (requests += 1));
+    const socket = await hold(t, port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(100));
+    await once(socket, 'close');
+    assert.equal(requests, 1);
+  });
+
+  it('one request after the other on a kept connection → each gets its response', async (t) => {
+    const port = await serve(t);
+    const statuses: number[] = [];
+    for (let count = 0; count < 3; count += 1) {
+      const response = await fetch(`http://127.0.0.1:${port}/`);
+      await response.text();
+      statuses.push(response.status);
+    }
+    assert.deepEqual(statuses, [200, 200, 200]);
+  });
+});
