@@ -260,6 +260,16 @@ describe('the checks of a server', () => {
   });
 });
 
+describe('a CA certificate that expires', () => {
+  it('in 30 days and a second → no warning yet; a second later → a warning', () => {
+    const facts = { ...well, meshes: [meshWith([-1, 30])] };
+    const verdictAt = (now: number) =>
+      judgeServer(facts, { ...judge, now }).find(({ check }) => check === 'authorities-last')?.verdict;
+    assert.equal(verdictAt(judge.now), 'ok');
+    assert.equal(verdictAt(judge.now + 1001), 'warning');
+  });
+});
+
 describe('replicas', () => {
   const other = (meshes: readonly MeshDetail[]): ServerFacts => ({ ...well, server: 'http://two', meshes });
   it('agree where their versions do; a mesh without trust is as good as none', () => {

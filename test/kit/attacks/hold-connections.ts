@@ -7,7 +7,9 @@ const [port = 0, count = 0, milliseconds = 0] = process.argv.slice(2).map(Number
 const sockets = new Set<Socket>();
 
 function open(): void {
-  const socket = connect(port, '127.0.0.1', () => socket.write('GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'));
+  const socket = connect(port, '127.0.0.1', () =>
+    socket.write('GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'),
+  );
   sockets.add(socket.resume());
   socket.on('error', () => undefined);
   socket.on('close', () => {
