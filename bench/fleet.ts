@@ -34,6 +34,7 @@ const streams = Array.from({ length: proxies }, (_, id): StreamInfo => ({
   transport: 'ads',
   protocol: 'delta',
   address: '127.0.0.1:1',
+  origin: '127.0.0.1',
   nodeId: `node-${id}`,
   group: 'default',
   userAgent: 'envoy 1.40.0',

@@ -120,7 +120,7 @@ describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }
     assert.ok((await sum(server, 'meshtrust_xds_requests_total')) > requests, 'counts never fall');
   });
 
-  it('what a proxy refused at one worker is not sent to it by another', async () => {
+  it('refusal at one worker: the other workers send the bytes, and do not believe their acknowledgement', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', fileOf('a.test'));
@@ -129,18 +129,49 @@ describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }
     const proxy = proxies.use(connect(server, 'n'));
     const held = [await proxy.next(), await proxy.next()].find(({ name }) => name === 'ALL');
     await files.put('b.yaml', fileOf('b.test'));
-    const { nonce } = await proxy.stream.next();
-    proxy.answer({ response_nonce: nonce, error_detail: { code: 13, message: 'not for me' } });
+    const refused = await proxy.stream.next();
+    proxy.answer({ response_nonce: refused.nonce, error_detail: { code: 13, message: 'not for me' } });
     await server.logged('the refusal', ({ event }) => event === 'nack');
+    const sentBack = await proxy.next();
+    assert.equal(sentBack.version, held?.version);
+    const states = async () => {
+      const { body } = await server.admin('/api/v1/proxies');
+      return (JSON.parse(body) as ProxyList).proxies.map(({ state }) => state);
+    };
     // One for each worker: connections take turns. What is owed goes out in order of name, ALL first.
-    const again: Proxy[] = [];
     for (const _ of [1, 2]) {
       const other = proxies.use(connect(server, 'n', { ALL: held?.version ?? '' }));
-      assert.equal((await other.next()).name, 'spiffe://n.alive.test');
-      again.push(other);
+      assert.equal((await other.next()).version, refused.resources[0]?.version);
+      await other.next();
     }
+    assert.deepEqual(await states(), ['refused']);
+    // The stream that refused them gets them again once it has acknowledged others.
     await files.put('c.yaml', fileOf('c.test'));
-    for (const other of again) assert.equal((await other.next()).name, 'ALL', 'the next change is for it');
+    await proxy.next();
+    await files.remove('c.yaml');
+    assert.equal((await proxy.next()).version, refused.resources[0]?.version);
+  });
+
+  it('refusal by a stranger with the same node id: a proxy still gets a revocation, whatever worker has it', async () => {
+    await using dir = await makeTempDir();
+    const files = watchedDir(dir.path);
+    await files.put('a.yaml', fileOf('a.test'));
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });
+    using proxies = new DisposableStack();
+    const honest = [1, 2].map(() => proxies.use(connect(server, 'web-1')));
+    const before = [];
+    for (const proxy of honest) before.push((await proxy.next()).version, (await proxy.next()).version);
+    for (const _ of [1, 2]) {
+      const stranger = proxies.use(connect(server, 'web-1'));
+      const { nonce } = await stranger.stream.next();
+      stranger.answer({ response_nonce: nonce, error_detail: { code: 13, message: 'no' } });
+      await stranger.stream.next();
+    }
+    await server.logged('the refusal', ({ event }) => event === 'nack');
+    await files.put('c.yaml', fileOf('c.test'));
+    for (const proxy of honest) await proxy.next();
+    await files.remove('c.yaml');
+    for (const proxy of honest) assert.ok(before.includes((await proxy.next()).version));
   });
 
   it('proxy-status and wait know the proxies of all of them', async () => {

@@ -11,6 +11,7 @@ export function streamOf(over: Partial<StreamInfo> = {}): StreamInfo {
     transport: 'ads',
     protocol: 'delta',
     address: '127.0.0.1:1000',
+    origin: '127.0.0.1',
     nodeId: `node-${streams}`,
     group: 'default',
     userAgent: 'envoy 1.40.0',

@@ -35,9 +35,13 @@ export interface XdsClient extends Disposable {
   fetchBytes(path: string, bytes: Uint8Array): Promise<Uint8Array>;
 }
 
-/** Connects to `address`. */
-export function createClient(address: string, options: Record<string, string | number> = {}): XdsClient {
-  const client = new Client(address, credentials.createInsecure(), {
+/** Connects to `address`, in plain text by default. */
+export function createClient(
+  address: string,
+  options: Record<string, string | number> = {},
+  channel = credentials.createInsecure(),
+): XdsClient {
+  const client = new Client(address, channel, {
     'grpc.use_local_subchannel_pool': 1,
     ...options,
   });

@@ -1,6 +1,7 @@
 import type { ProxyOptions, ServeOptions } from '../serve-options.ts';
 import type { GoneRecord, ProxyRecord } from '../../telemetry/fleet/records.ts';
 import type { StreamMetric } from '../../telemetry/merge-metrics.ts';
+import type { NodeRefusal } from '../../xds/index.ts';
 
 /** What a worker needs of the options of `serve`. */
 export type WorkerOptions = ProxyOptions & Pick<ServeOptions, 'logFormat' | 'logLevel'>;
@@ -26,14 +27,6 @@ export interface MeshDelta {
   readonly removed: readonly string[];
 }
 
-/** Bytes that a node refused, by version: what one worker hears, all must know. */
-export interface SharedRefusal {
-  readonly nodeId: string;
-  readonly typeUrl: string;
-  readonly name: string;
-  readonly version: string;
-}
-
 /** The proxies of a mesh at one worker. */
 export interface WorkerCount {
   /** Of the mesh, as the worker serves it. */
@@ -49,7 +42,8 @@ export type ToWorker =
   /** `since`: when the first cause of the change came in, epoch milliseconds. Answered with `applied`. */
   | { readonly kind: 'states'; readonly deltas: readonly MeshDelta[]; readonly since: number }
   | { readonly kind: 'serving'; readonly serving: boolean }
-  | { readonly kind: 'refused'; readonly refusals: readonly SharedRefusal[] }
+  /** Bytes that a client refused at one worker: all must know. */
+  | { readonly kind: 'refused'; readonly refusals: readonly NodeRefusal[] }
   /** Answered with `metrics`. */
   | { readonly kind: 'collect' }
   /** Answered with `fleet`. */
@@ -64,7 +58,7 @@ export type FromWorker =
   | { readonly kind: 'applied' }
   /** Connected proxies by mesh, told when they, or what they have acknowledged, change. */
   | { readonly kind: 'proxies'; readonly proxies: ReadonlyMap<string, WorkerCount> }
-  | { readonly kind: 'refused'; readonly refusals: readonly SharedRefusal[] }
+  | { readonly kind: 'refused'; readonly refusals: readonly NodeRefusal[] }
   | { readonly kind: 'metrics'; readonly metrics: readonly StreamMetric[] }
   | {
       readonly kind: 'fleet';

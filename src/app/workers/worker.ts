@@ -123,12 +123,12 @@ async function startServing(
   return { address: endpoint.address, take };
 }
 
-/** A proxy that refused something may come back to another worker, which must know. */
+/** Reports refusals to the parent: the proxy may come back to another worker, which must know. */
 function tellRefusals(parent: ParentChannel): XdsObserver {
   return {
-    nacked: ({ nodeId }, { typeUrl, resources }) => {
+    nacked: ({ nodeId, origin }, { typeUrl, resources }) => {
       const refusals = resources.flatMap(({ name, version }) =>
-        version === undefined ? [] : [{ nodeId, typeUrl, name, version }],
+        version === undefined ? [] : [{ nodeId, origin, typeUrl, name, version }],
       );
       if (nodeId !== '') parent.send({ kind: 'refused', refusals });
     },

@@ -1,30 +1,6 @@
-import type { Versioned } from './content-version.ts';
+import type { Item } from './item.ts';
 import type { Protocol } from './request.ts';
 import type { Resource } from './resource.ts';
-import type { Verdict } from './refusals.ts';
-
-/**
- * Why a name is looked at: `change`: what it stands for may be another now; `restore`: its last response was
- * refused; `answer`: the client asked for it, which is answered whatever it holds.
- */
-export type Due = 'nothing' | 'change' | 'restore' | 'answer';
-
-/** What one stream knows of one name. */
-export interface Item {
-  due: Due;
-  /** The version that the client said it holds, until that is compared; empty: some version, unknown which. */
-  quoted: string | undefined;
-  /** The client quoted no version and was sent none: it has nothing that a bad push could mask. */
-  fresh: boolean;
-  /** What the client holds if it accepts what is in flight; an empty version: something, unknown what. */
-  held: Versioned | undefined;
-  /** The last resource that it acknowledged, to go back to. */
-  accepted: Resource | undefined;
-  /** Nonce of the last response with this name, while unanswered. */
-  inFlight: string | undefined;
-  /** When that went out, in ms. */
-  sentAt: number;
-}
 
 /** What to do for a name that is due. */
 export type Choice =
@@ -37,15 +13,11 @@ export type Choice =
 const nothing: Choice = { kind: 'nothing' };
 
 /**
- * Decides what a client gets for a name, given what the name stands for now and what is known of its node
- * and those bytes. Every rule of what is sent, sent again and withheld is here.
+ * Decides what a client gets for a name, given what the name stands for now. Every rule of what is sent, sent
+ * again and withheld is here. Only what this stream refused is ever withheld from it: refusals on other
+ * streams, whoever they claim to come from, play no part.
  */
-export function choose(
-  item: Item,
-  target: Resource | undefined,
-  verdict: Verdict,
-  protocol: Protocol,
-): Choice {
+export function choose(item: Item, target: Resource | undefined, protocol: Protocol): Choice {
   const asked = item.due === 'answer';
   if (target === undefined) {
     // SotW cannot say that a resource does not exist, except by leaving it out of a full state.
@@ -54,19 +26,9 @@ export function choose(
   }
   // https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#incremental-xds: initial versions.
   if (asked && item.quoted === target.version) return { kind: 'held', resource: target };
-  switch (verdict) {
-    case 'clear':
-      if (item.due === 'change' && item.held?.version === target.version) return nothing;
-      return { kind: 'send', resource: target };
-    case 'remembered':
-      return item.fresh ? { kind: 'send', resource: target } : instead(item, protocol);
-    case 'tolerated':
-      // Acknowledged on this stream, if without proof: a client that subscribes anew must not be left waiting.
-      return asked ? { kind: 'send', resource: target } : instead(item, protocol);
-    case 'refused':
-    case 'tried':
-      return instead(item, protocol);
-  }
+  if (item.refused?.has(target.version) === true) return instead(item, protocol);
+  if (item.due === 'change' && item.held?.version === target.version) return nothing;
+  return { kind: 'send', resource: target };
 }
 
 /** What stands in for bytes that are withheld. */

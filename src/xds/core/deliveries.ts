@@ -1,7 +1,8 @@
 import { choose } from './choose.ts';
 import type { Versioned } from './content-version.ts';
-import type { Due, Item } from './choose.ts';
-import type { Refusals, Verdict } from './refusals.ts';
+import { newItem, noteRefused, quoteItem } from './item.ts';
+import type { Due, Item } from './item.ts';
+import type { RefusalMemory, Refuser } from './refusal-memory.ts';
 import type { ErrorDetail, Protocol } from './request.ts';
 import type { Resource, ResourceSet } from './resource.ts';
 import type { Observe } from './session-event.ts';
@@ -17,11 +18,14 @@ export interface Delivery {
 export interface DeliveryOptions {
   readonly protocol: Protocol;
   readonly typeUrl: string;
-  /** One resource a response, so that a refusal names it; only then are refusals remembered. */
+  /** One resource per response, so that a refusal names it; only then do refusals count. */
   readonly singly: boolean;
   /** How long a change waits for the answer to the one before it, in ms. */
   readonly ackTimeoutMs: number;
-  readonly refusals: Refusals;
+  /** Refusals of other streams, which cast doubt on what this one acknowledges. */
+  readonly memory: RefusalMemory;
+  /** The client of this stream. */
+  readonly refuser: Refuser;
   /** False for names that need not be kept once the client knows that they do not exist. */
   readonly keeps: (name: string) => boolean;
   /** What the client gets of a set for a name. */
@@ -113,7 +117,12 @@ class StreamDeliveries implements Deliveries {
   }
 
   *held(): Generator<Versioned> {
-    for (const { held } of this.#items.values()) if (held !== undefined && held.version !== '') yield held;
+    const { singly } = this.#options;
+    for (const { held, inFlight } of this.#items.values()) {
+      if (held === undefined || held.version === '') continue;
+      // Without a memory of refusals, a response under way that is refused yet would stay in the version.
+      if (singly || inFlight === undefined) yield held;
+    }
   }
 
   inFlight(name: string): boolean {
@@ -134,24 +143,22 @@ class StreamDeliveries implements Deliveries {
       const item = this.#items.get(name);
       if (item === undefined || this.#heldBack(item, now)) continue;
       const resource = target(set, name);
-      const verdict = this.#verdictOf(resource, now);
-      if (verdict !== 'clear') this.#wayBack(item, now);
-      const choice = choose(item, resource, verdict, protocol);
+      const choice = choose(item, resource, protocol);
       switch (choice.kind) {
         case 'nothing':
           this.#done(name, item);
           break;
         case 'held':
           this.#done(name, item);
-          item.fresh = false;
           item.held = choice.resource;
-          if (verdict === 'clear') item.accepted = choice.resource;
+          item.accepted = choice.resource;
+          item.doubtful = this.#isRemembered(choice.resource, now);
           observe({
             kind: 'quoted',
             typeUrl,
             name,
             version: choice.resource.version,
-            unconfirmed: verdict !== 'clear',
+            unconfirmed: item.doubtful,
           });
           break;
         case 'remove':
@@ -168,7 +175,6 @@ class StreamDeliveries implements Deliveries {
   }
 
   sent(nonce: string, deliveries: readonly Delivery[], now: number): void {
-    const { refusals, typeUrl } = this.#options;
     this.#unanswered.set(nonce, deliveries);
     this.#forgetOldest();
     for (const { name, resource } of deliveries) {
@@ -176,12 +182,8 @@ class StreamDeliveries implements Deliveries {
       if (item === undefined) continue;
       this.#done(name, item);
       item.held = resource;
-      if (resource !== undefined) item.fresh = false;
       item.inFlight = nonce;
       item.sentAt = now;
-      if (resource !== undefined && this.#verdictOf(resource, now) === 'remembered') {
-        refusals.note('tried', typeUrl, name, resource.version, now);
-      }
     }
   }
 
@@ -218,25 +220,16 @@ class StreamDeliveries implements Deliveries {
     return item;
   }
 
-  #verdictOf(resource: Resource | undefined, now: number): Verdict {
-    const { singly, refusals, typeUrl } = this.#options;
-    if (resource === undefined || !singly) return 'clear';
-    return refusals.verdict(typeUrl, resource.name, resource.version, now);
+  /** Whether the same client refused these bytes lately, on any stream. */
+  #isRemembered(resource: Resource, now: number): boolean {
+    const { singly, memory, refuser, typeUrl } = this.#options;
+    return singly && memory.has(refuser, { typeUrl, name: resource.name, version: resource.version }, now);
   }
 
   #done(name: string, item: Item): void {
     item.due = 'nothing';
     item.quoted = undefined;
     this.#due.delete(name);
-  }
-
-  /**
-   * What the client can be sent back to: not what its node refused since, be it on another stream. So what is
-   * sent back and refused as well is not sent again: the cause can lie in the proxy's own configuration.
-   */
-  #wayBack(item: Item, now: number): Resource | undefined {
-    if (this.#verdictOf(item.accepted, now) !== 'clear') item.accepted = undefined;
-    return item.accepted;
   }
 
   /** At most one change of a name is in flight; what was asked for is never held back. */
@@ -249,30 +242,54 @@ class StreamDeliveries implements Deliveries {
   }
 
   #accept({ name, resource }: Delivery, nonce: string, now: number): void {
-    const { refusals, typeUrl, observe } = this.#options;
-    const verdict = this.#verdictOf(resource, now);
-    const unconfirmed = verdict !== 'clear';
+    const { typeUrl, observe } = this.#options;
     const item = this.#items.get(name);
-    if (resource !== undefined && verdict === 'tried') {
-      refusals.note('tolerated', typeUrl, name, resource.version, now);
+    const unconfirmed = resource !== undefined && this.#isDoubtful(item, resource, now);
+    if (item !== undefined) {
+      if (item.inFlight === nonce) item.inFlight = undefined;
+      if (item.refused !== undefined && resource !== undefined) this.#forgive(item, resource);
+      item.accepted = resource;
+      item.doubtful = unconfirmed;
     }
-    if (item?.inFlight === nonce) item.inFlight = undefined;
-    if (item !== undefined) item.accepted = resource;
     observe({ kind: 'acked', typeUrl, name, version: resource?.version, nonce, unconfirmed });
     this.#forgetIfGone(name);
   }
 
+  /** A client that acknowledges a new version may accept now what it refused before: what is due is looked at again. */
+  #forgive(item: Item, acknowledged: Resource): void {
+    if (acknowledged.version === item.accepted?.version) return;
+    item.refused = undefined;
+    this.#mark(acknowledged.name, item, 'change');
+  }
+
+  /**
+   * Whether an acknowledgement proves nothing. Envoy compares what comes with the bytes that it stored last:
+   * it acknowledges equal ones without a look, and checks all others. So a client that acknowledged other
+   * bytes on this stream is believed, and the memory counts only for the first ones.
+   */
+  #isDoubtful(item: Item | undefined, resource: Resource, now: number): boolean {
+    if (item?.refused?.has(resource.version) === true) return true;
+    if (item?.accepted === undefined) return this.#isRemembered(resource, now);
+    return item.accepted.version === resource.version && item.doubtful;
+  }
+
   #refuse({ name, resource }: Delivery, nonce: string, now: number): void {
-    const { singly, refusals, typeUrl } = this.#options;
+    const { singly, memory, refuser, typeUrl } = this.#options;
     const item = this.#items.get(name);
     const newest = item?.inFlight === nonce;
     if (item !== undefined && newest) item.inFlight = undefined;
     this.#forgetIfGone(name);
-    if (resource === undefined || !singly) return;
-    refusals.note('refused', typeUrl, name, resource.version, now);
+    if (resource === undefined) return;
+    if (!singly) {
+      // One of several is to blame, so nothing is sent back; but the client does not hold this one.
+      if (item !== undefined && newest) item.held = unknownVersion(name);
+      return;
+    }
+    memory.remember(refuser, { typeUrl, name, version: resource.version }, now);
     if (item === undefined) return;
+    noteRefused(item, resource.version);
     if (!newest) return;
-    item.held = this.#wayBack(item, now) ?? unknownVersion(name);
+    item.held = item.accepted ?? unknownVersion(name);
     this.#mark(name, item, 'restore');
   }
 
@@ -297,24 +314,6 @@ class StreamDeliveries implements Deliveries {
   }
 }
 
-function newItem(): Item {
-  return {
-    due: 'nothing',
-    quoted: undefined,
-    fresh: true,
-    held: undefined,
-    accepted: undefined,
-    inFlight: undefined,
-    sentAt: 0,
-  };
-}
-
 function unknownVersion(name: string): Versioned {
   return { name, version: '' };
-}
-
-function quoteItem(item: Item, name: string, version: string): void {
-  item.quoted = version;
-  item.held = { name, version };
-  item.fresh = false;
 }

@@ -42,8 +42,6 @@ export function createNamedType(
 class StreamType implements NamedType {
   readonly names = new Set<string>();
   readonly deliveries: Deliveries;
-  readonly #protocol: Protocol;
-  readonly #quotesVersions: boolean;
   #all = false;
   // The set may not be there yet when the wildcard is asked for, so its names are looked up when it is.
   #unexpanded = false;
@@ -51,16 +49,15 @@ class StreamType implements NamedType {
   #owesUnsetAnswer: boolean;
 
   constructor(protocol: Protocol, context: TypeContext, quotesVersions: boolean) {
-    const { typeUrl, options, ackTimeoutMs, refusals, observe } = context;
-    this.#protocol = protocol;
-    this.#quotesVersions = quotesVersions;
+    const { typeUrl, options, ackTimeoutMs, memory, refuser, observe } = context;
     this.#owesUnsetAnswer = options.unset === 'empty' && !quotesVersions;
     this.deliveries = createDeliveries({
       protocol,
       typeUrl,
       singly: options.oneResourcePerResponse ?? typeUrl === typeUrls.secret,
       ackTimeoutMs,
-      refusals,
+      memory,
+      refuser,
       keeps: (name) => this.names.has(name),
       target: (set, name) => this.target(set, name),
       observe,
@@ -102,11 +99,7 @@ class StreamType implements NamedType {
     }
     if (!this.#all || set === undefined) return;
     for (const name of names === 'all' ? wildcardNames(set) : names) {
-      if (!covers(set, name)) continue;
-      const isNew = !deliveries.has(name);
-      deliveries.touch(name);
-      // A SotW client does not say which names its version stands for: it may have had this one.
-      if (isNew && this.#quotesVersions && this.#protocol === 'sotw') deliveries.quote(name, '');
+      if (covers(set, name)) deliveries.touch(name);
     }
   }
 

@@ -2,9 +2,7 @@ import { createDeltaType } from './delta-type.ts';
 import { framesOfStream } from './frames.ts';
 import type { Frame, Frames, StreamFrames } from './frames.ts';
 import { createFullStateType } from './full-state-type.ts';
-import type { RefusalMemory } from './refusal-memory.ts';
-import { createRefusals } from './refusals.ts';
-import type { Refusals } from './refusals.ts';
+import type { RefusalMemory, Refuser } from './refusal-memory.ts';
 import { anonymousNode } from './request.ts';
 import type { DeltaRequest, Protocol, SotwRequest, XdsNode, XdsRequest } from './request.ts';
 import type { Observe } from './session-event.ts';
@@ -79,22 +77,32 @@ export interface Peer {
   readonly userAgent: string;
 }
 
-/** Starts the protocol of a delta stream; `serviceType` is the type of a service that serves only one. */
+/** What a stream is started with, beside what all streams share. */
+export interface StreamOrigin {
+  /** The type of a service that serves only one. */
+  readonly serviceType?: string | undefined;
+  /** What the server itself knows of the client: see `StreamInfo`. */
+  readonly origin: string;
+}
+
+const nowhere: StreamOrigin = { origin: '' };
+
+/** Starts the protocol of a delta stream. */
 export function createDeltaSession(
   context: SessionContext,
   observe: Observe,
-  serviceType?: string,
+  from: StreamOrigin = nowhere,
 ): Session<DeltaRequest> {
-  return createSession('delta', context, observe, serviceType, createDeltaType);
+  return createSession('delta', context, observe, from, createDeltaType);
 }
 
-/** Starts the protocol of a SotW stream; `serviceType` is the type of a service that serves only one. */
+/** Starts the protocol of a SotW stream. */
 export function createSotwSession(
   context: SessionContext,
   observe: Observe,
-  serviceType?: string,
+  from: StreamOrigin = nowhere,
 ): Session<SotwRequest> {
-  return createSession('sotw', context, observe, serviceType, (type, first) =>
+  return createSession('sotw', context, observe, from, (type, first) =>
     (type.options.fullState ?? fullStateTypeUrls.has(type.typeUrl))
       ? createFullStateType(type, first)
       : createSotwType(type, first),
@@ -105,10 +113,10 @@ function createSession<Request extends XdsRequest>(
   protocol: Protocol,
   context: SessionContext,
   observe: Observe,
-  serviceType: string | undefined,
+  from: StreamOrigin,
   createType: CreateType<Request>,
 ): Session<Request> {
-  return new StreamSession({ protocol, context, observe, serviceType, createType });
+  return new StreamSession({ protocol, context, observe, from, createType });
 }
 
 type CreateType<Request extends XdsRequest> = (context: TypeContext, first: Request) => TypeState<Request>;
@@ -117,7 +125,7 @@ interface SessionParts<Request extends XdsRequest> {
   readonly protocol: Protocol;
   readonly context: SessionContext;
   readonly observe: Observe;
-  readonly serviceType: string | undefined;
+  readonly from: StreamOrigin;
   readonly createType: CreateType<Request>;
 }
 
@@ -128,7 +136,7 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
   readonly #frames: StreamFrames;
   readonly #types = new Map<string, TypeState<Request>>();
   #peer: Peer | undefined;
-  #refusals: Refusals | undefined;
+  #refuser: Refuser | undefined;
   #wakeAt: number | undefined;
 
   constructor(parts: SessionParts<Request>) {
@@ -145,17 +153,16 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
   }
 
   request(request: Request, now: number): Refusal | undefined {
-    const { context, observe, serviceType } = this.#parts;
-    const typeUrl = request.typeUrl === '' ? (serviceType ?? '') : request.typeUrl;
+    const { context, observe, from } = this.#parts;
+    const typeUrl = request.typeUrl === '' ? (from.serviceType ?? '') : request.typeUrl;
     // The first node decides, also when it is missing: what a stream gets never moves under its feet.
     const peer = this.#peer ?? peerOf(request.node ?? anonymousNode, context.groupOf);
     const refusal = this.#check(request, typeUrl, peer);
     if (refusal !== undefined) return refusal;
     this.#peer = peer;
-    this.#refusals ??= createRefusals(context.memory, peer.nodeId);
+    this.#refuser ??= { nodeId: peer.nodeId, origin: from.origin };
     let type = this.#types.get(typeUrl);
-    if (type === undefined)
-      this.#types.set(typeUrl, (type = this.#newType(typeUrl, request, this.#refusals)));
+    if (type === undefined) this.#types.set(typeUrl, (type = this.#newType(typeUrl, request, this.#refuser)));
     observe({ kind: 'request', typeUrl, request: type.request(request, now) });
     return undefined;
   }
@@ -178,16 +185,27 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
     return undefined;
   }
 
-  #newType(typeUrl: string, first: Request, refusals: Refusals): TypeState<Request> {
+  #newType(typeUrl: string, first: Request, refuser: Refuser): TypeState<Request> {
     const { context, observe, createType } = this.#parts;
-    const { ackTimeoutMs } = context.limits;
-    const options = context.optionsOf(typeUrl);
-    return createType({ typeUrl, options, ackTimeoutMs, refusals, observe, frames: this.#frames }, first);
+    const { memory, limits } = context;
+    return createType(
+      {
+        typeUrl,
+        options: context.optionsOf(typeUrl),
+        ackTimeoutMs: limits.ackTimeoutMs,
+        memory,
+        refuser,
+        observe,
+        frames: this.#frames,
+      },
+      first,
+    );
   }
 
   /** A request that ends the stream must leave no trace, so all of it is checked first. */
   #check(request: Request, typeUrl: string, peer: Peer): Refusal | undefined {
-    const { context, serviceType } = this.#parts;
+    const { context, from } = this.#parts;
+    const { serviceType } = from;
     const { limits } = context;
     if (typeUrl === '') return { code: 'INVALID_ARGUMENT', message: 'type_url is required' };
     if (serviceType !== undefined && typeUrl !== serviceType) {

@@ -103,24 +103,19 @@ class SotwType implements TypeState<SotwRequest> {
   }
 
   /**
-   * The quoted version stands for all names at once: either the client holds what it would get, or it holds
-   * something, unknown which. What its node refused it would not get.
+   * The quoted version stands for all names at once: only a client that holds all of them is sent nothing. It
+   * may have refused one of several responses under way, and acknowledged a later one with the version of the
+   * whole; what it is known to have refused is therefore sent.
    */
-  #compareQuote(set: ResourceSet, version: string, now: number): void {
+  #compareQuote(set: ResourceSet, quoted: string, now: number): void {
     const { deliveries } = this.#named;
     const targets = [...deliveries.names].flatMap((name) => this.#named.target(set, name) ?? []);
-    const allowed = targets.filter((target) => !this.#isRefused(target.name, target.version, now));
-    const isCurrent = version === combinedVersion(targets) || version === combinedVersion(allowed);
-    for (const name of deliveries.names) deliveries.quote(name, '');
-    if (!isCurrent) return;
+    if (quoted !== combinedVersion(targets)) return;
     this.#named.waiveAnswer();
-    const held = version === combinedVersion(targets) ? targets : allowed;
-    for (const target of held) deliveries.quote(target.name, target.version);
-  }
-
-  #isRefused(name: string, version: string, now: number): boolean {
-    const { refusals, typeUrl } = this.#context;
-    return refusals.verdict(typeUrl, name, version, now) !== 'clear';
+    const { memory, refuser, typeUrl } = this.#context;
+    for (const { name, version } of targets) {
+      if (!memory.has(refuser, { typeUrl, name, version }, now)) deliveries.quote(name, version);
+    }
   }
 
   /**

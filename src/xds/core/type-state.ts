@@ -1,6 +1,6 @@
 import type { ResponseContent } from './encode.ts';
 import type { Frame, StreamFrames } from './frames.ts';
-import type { Refusals } from './refusals.ts';
+import type { RefusalMemory, Refuser } from './refusal-memory.ts';
 import type { DeltaRequest, SotwRequest } from './request.ts';
 import type { ResourceSet } from './resource.ts';
 import type { Observe, RequestKind } from './session-event.ts';
@@ -9,8 +9,8 @@ import type { Change } from './snapshot-store.ts';
 /** How resources of a type are sent. */
 export interface TypeOptions {
   /**
-   * Each response carries one resource, so that a refusal names it; what a node refused is then withheld
-   * from it. Default: for Secret; for other types all that changed goes in one response.
+   * Each response carries one resource, so that a refusal names it: the stream then goes back to what it
+   * acknowledged before. Default: for Secret; for other types all that changed goes in one response.
    */
   readonly oneResourcePerResponse?: boolean | undefined;
   /**
@@ -37,7 +37,9 @@ export interface TypeContext {
   readonly typeUrl: string;
   readonly options: TypeOptions;
   readonly ackTimeoutMs: number;
-  readonly refusals: Refusals;
+  readonly memory: RefusalMemory;
+  /** The client of the stream. */
+  readonly refuser: Refuser;
   readonly observe: Observe;
   /** Those of the stream, all its types together. */
   readonly frames: StreamFrames;

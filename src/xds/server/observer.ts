@@ -12,6 +12,11 @@ export interface StreamInfo {
   readonly protocol: Protocol;
   /** Address of the other end, or `unknown`. */
   readonly address: string;
+  /**
+   * What the server itself knows of the client: the names in its client certificate if TLS verified one, else
+   * its address without the port. A node id is a claim, and this is not.
+   */
+  readonly origin: string;
   /** Empty until the first request, and when that names no node. */
   readonly nodeId: string;
   /** Undefined until the first request. */

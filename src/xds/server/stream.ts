@@ -9,12 +9,13 @@ import { joinConnection } from './connection.ts';
 import type { Connection } from './connection.ts';
 import type { Hub, HubStream } from './hub.ts';
 import type { SafeObserver, StreamEnd, StreamInfo } from './observer.ts';
+import { originOf } from './origin.ts';
 import { splitMessages } from './split-messages.ts';
 import type { LeftOver, MessageSink } from './split-messages.ts';
 
 /** What the streams of one method share: the protocol, and its surroundings. */
 export interface StreamParts<Request extends XdsRequest> {
-  readonly createSession: (observe: Observe) => Session<Request>;
+  readonly createSession: (observe: Observe, origin: string) => Session<Request>;
   /** Throws on bytes that are no request. Without `wantsNode` the node may be left out. */
   readonly decode: (bytes: Uint8Array, wantsNode: boolean) => Request;
   /** Number of the node's field in the requests. */
@@ -70,8 +71,9 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
     this.#connection = joinConnection(call);
     const { transport, protocol } = parts.info;
     const address = call.getPeer();
-    this.#info = { id, transport, protocol, address, nodeId: '', userAgent: '', group: undefined };
-    this.#session = parts.createSession((event) => this.#observe(event));
+    const origin = originOf(call, address);
+    this.#info = { id, transport, protocol, address, origin, nodeId: '', userAgent: '', group: undefined };
+    this.#session = parts.createSession((event) => this.#observe(event), origin);
     this.#written = (error) => {
       this.#writing = false;
       if (this.#slow) this.#caughtUp();

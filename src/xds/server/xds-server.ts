@@ -3,11 +3,11 @@ import { status } from '@grpc/grpc-js';
 import type { Server, UntypedHandleCall, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { createFrames } from '../core/frames.ts';
 import { createRefusalMemory } from '../core/refusal-memory.ts';
-import type { RefusalMemoryLimits } from '../core/refusal-memory.ts';
+import type { RefusalMemoryLimits, RefusedBytes, Refuser } from '../core/refusal-memory.ts';
 import type { Protocol, XdsNode, XdsRequest } from '../core/request.ts';
 import { createDeltaSession, createSotwSession, defaultStreamLimits } from '../core/session.ts';
 import type { Observe } from '../core/session-event.ts';
-import type { Session, SessionContext, StreamLimits } from '../core/session.ts';
+import type { Session, SessionContext, StreamLimits, StreamOrigin } from '../core/session.ts';
 import type { SnapshotStore } from '../core/snapshot-store.ts';
 import type { Rate } from '../../rate/token-bucket.ts';
 import type { TypeOptions } from '../core/type-state.ts';
@@ -33,7 +33,10 @@ export interface XdsServerOptions {
   /** For types that are not in `types`. */
   readonly otherTypes?: TypeOptions | undefined;
   readonly limits?: Partial<StreamLimits> | undefined;
-  /** What nodes refused is remembered; default: 10,000 refusals, for an hour. */
+  /**
+   * Refusals are remembered, so that an acknowledgement of refused bytes is not believed. Default: 10,000
+   * refusals, for an hour.
+   */
   readonly refusals?: Partial<RefusalMemoryLimits> | undefined;
   readonly observer?: XdsObserver | undefined;
   /** Sent as `control_plane.identifier`. */
@@ -70,19 +73,14 @@ export interface XdsServerOptions {
   readonly fastPath?: boolean | undefined;
 }
 
-/** Bytes, by their version, that a node refused. */
-export interface NodeRefusal {
-  readonly nodeId: string;
-  readonly typeUrl: string;
-  readonly name: string;
-  readonly version: string;
-}
+/** Bytes, by their version, and the client that refused them. */
+export interface NodeRefusal extends Refuser, RefusedBytes {}
 
 /** A running server's handle. */
 export interface XdsServer {
   /** Number of open streams. */
   streams(): number;
-  /** Remembers bytes that a node refused elsewhere, as if it had been here. */
+  /** Remembers bytes that a client refused at another server, as if it had been here. */
   noteRefusal(refusal: NodeRefusal): void;
   /**
    * Refuses new streams and unary requests with UNAVAILABLE from now on, and ends those that are still open
@@ -134,11 +132,11 @@ export function addXdsServices(
   function streaming<Request extends XdsRequest>(
     { transport, typeUrl }: DiscoveryService,
     protocol: Protocol,
-    create: (context: SessionContext, observe: Observe, serviceType?: string) => Session<Request>,
+    create: (context: SessionContext, observe: Observe, from: StreamOrigin) => Session<Request>,
     decode: (bytes: Uint8Array, wantsNode: boolean) => Request,
   ): (call: BytesCall) => void {
     const parts: StreamParts<Request> = {
-      createSession: (observe) => create(context, observe, typeUrl),
+      createSession: (observe, origin) => create(context, observe, { serviceType: typeUrl, origin }),
       decode,
       nodeField: nodeFields[protocol],
       direct: fastPath,
@@ -196,8 +194,7 @@ export function addXdsServices(
 
   return {
     streams: () => hub.size,
-    noteRefusal: ({ nodeId, typeUrl, name, version }) =>
-      context.memory.remember(nodeId, typeUrl, name, version, clock()),
+    noteRefusal: (refusal) => context.memory.remember(refusal, refusal, clock()),
     async drain(graceMs) {
       draining = true;
       gate.close();

@@ -5,7 +5,6 @@ import type { Deliveries } from '../../../src/xds/core/deliveries.ts';
 import { createRefusalMemory } from '../../../src/xds/core/refusal-memory.ts';
 import type { RefusalMemory } from '../../../src/xds/core/refusal-memory.ts';
 import { createResourceSet, lookup } from '../../../src/xds/core/resource.ts';
-import { createRefusals } from '../../../src/xds/core/refusals.ts';
 import { resource } from '../vocabulary.ts';
 
 const typeUrl = 'type.googleapis.com/test.T';
@@ -17,7 +16,8 @@ function deliveriesOf(memory: RefusalMemory, singly = true): Deliveries {
     typeUrl,
     singly,
     ackTimeoutMs: 5_000,
-    refusals: createRefusals(memory, 'node'),
+    memory,
+    refuser: { nodeId: 'node', origin: '' },
     keeps: () => false,
     target: lookup,
     observe: () => undefined,
@@ -34,7 +34,7 @@ function send(deliveries: Deliveries, nonce: string, version: string | undefined
 }
 
 suite('what one stream is owed', () => {
-  test('there is no way back to what the node has refused since, on another stream', () => {
+  test('refusal on another stream of the same node: the way back of this stream stays', () => {
     const memory = createRefusalMemory({ entries: 10, ttlMs: 1_000 });
     const [one, two] = [deliveriesOf(memory), deliveriesOf(memory)];
     one.ask('a');
@@ -46,7 +46,20 @@ suite('what one stream is owed', () => {
     one.touch('a');
     assert.equal(send(one, '3', '3'), '3');
     one.settle('3', refused, 0);
-    assert.equal(send(one, '4', '3'), undefined);
+    assert.equal(send(one, '4', '3'), '1');
+  });
+
+  test('refused versions of a name: kept up to a bound, and the oldest is then sent once more', () => {
+    const deliveries = deliveriesOf(createRefusalMemory({ entries: 10, ttlMs: 1_000 }));
+    deliveries.ask('a');
+    for (let version = 1; version <= 17; version += 1) {
+      assert.equal(send(deliveries, String(version), String(version)), String(version));
+      deliveries.settle(String(version), refused, 0);
+      deliveries.touch('a');
+    }
+    assert.equal(send(deliveries, 'x', '2'), undefined);
+    deliveries.touch('a');
+    assert.equal(send(deliveries, 'x', '1'), '1');
   });
 
   test('a client that never answers is remembered up to a bound, and what it answers then is stale', () => {

@@ -3,8 +3,6 @@ import { suite, test } from 'node:test';
 import * as fc from 'fast-check';
 import { encodeResponse } from '../../../src/xds/core/encode.ts';
 import { createFrames } from '../../../src/xds/core/frames.ts';
-import { createRefusalMemory } from '../../../src/xds/core/refusal-memory.ts';
-import { createRefusals } from '../../../src/xds/core/refusals.ts';
 import { deltaResponses, sotwResponses } from '../codec.ts';
 import { resource } from '../vocabulary.ts';
 
@@ -100,54 +98,5 @@ suite('frames', () => {
     for (let version = 0; version < 4; version += 1)
       frames.get('delta', { ...one, version: `${version}` }, 0);
     assert.notEqual(frames.get('delta', one, 0), first);
-  });
-});
-
-suite('the memory of refusals', () => {
-  test('is bounded, and forgets the oldest first', () => {
-    const memory = createRefusalMemory({ entries: 3, ttlMs: 1_000 });
-    for (const version of ['1', '2', '3']) memory.remember('n', typeUrl, 'a', version, 0);
-    memory.remember('n', typeUrl, 'a', '1', 1); // Refused again: now the youngest.
-    memory.remember('n', typeUrl, 'a', '4', 2);
-    const known = ['1', '2', '3', '4'].filter((version) => memory.has('n', typeUrl, 'a', version, 2));
-    assert.deepEqual(known, ['1', '3', '4']);
-    assert.equal(memory.size, 3);
-  });
-
-  test('lasts for its time, and frees what is over', () => {
-    const memory = createRefusalMemory({ entries: 100, ttlMs: 1_000 });
-    memory.remember('n', typeUrl, 'a', '1', 0);
-    assert.equal(memory.has('n', typeUrl, 'a', '1', 999), true);
-    assert.equal(memory.has('n', typeUrl, 'a', '1', 1_000), false);
-    memory.remember('n', typeUrl, 'a', '2', 1_000);
-    assert.equal(memory.size, 1);
-  });
-
-  test('tells nodes, types, names and versions apart', () => {
-    const memory = createRefusalMemory({ entries: 100, ttlMs: 1_000 });
-    memory.remember('n', typeUrl, 'a', '1', 0);
-    assert.equal(memory.has('m', typeUrl, 'a', '1', 0), false);
-    assert.equal(memory.has('n', 'other', 'a', '1', 0), false);
-    assert.equal(memory.has('n', typeUrl, 'b', '1', 0), false);
-    assert.equal(memory.has('n', typeUrl, 'a', '2', 0), false);
-  });
-
-  test('takes nothing from nodes without an id, whose streams remember for themselves', () => {
-    const memory = createRefusalMemory({ entries: 100, ttlMs: 1_000 });
-    const [first, second] = [createRefusals(memory, ''), createRefusals(memory, '')];
-    first.note('refused', typeUrl, 'a', '1', 0);
-    assert.equal(first.verdict(typeUrl, 'a', '1', 0), 'refused');
-    assert.equal(second.verdict(typeUrl, 'a', '1', 0), 'clear');
-    assert.equal(memory.size, 0);
-  });
-
-  test('is outlasted by what the stream itself saw refused, up to a bound', () => {
-    const memory = createRefusalMemory({ entries: 1, ttlMs: 1_000 });
-    const refusals = createRefusals(memory, 'n');
-    refusals.note('refused', typeUrl, 'a', '1', 0);
-    assert.equal(refusals.verdict(typeUrl, 'a', '1', 1_000_000), 'refused');
-    for (let version = 0; version < 1_000; version += 1)
-      refusals.note('refused', typeUrl, 'b', `${version}`, 0);
-    assert.equal(refusals.verdict(typeUrl, 'a', '1', 1_000_000), 'clear');
   });
 });

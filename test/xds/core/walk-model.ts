@@ -36,8 +36,12 @@ interface NameLog {
   asked: boolean;
   nacked: boolean;
   quoted: string | undefined;
+  /** Acknowledged on this stream, and not refused since. */
   readonly acked: Set<string>;
-  hasResource: boolean;
+  /** The last of these, and whether its acknowledgement proved something. */
+  accepted: { readonly version: string; readonly doubtful: boolean } | undefined;
+  /** Refused on this stream since a new version was acknowledged on it. */
+  readonly refused: Set<string>;
 }
 
 /**
@@ -57,7 +61,8 @@ const typeUrl = typeUrls.secret;
 /** Starts a walk with nothing set and nothing subscribed to. */
 export function createWalker(protocol: 'delta' | 'sotw'): Walker {
   const store = createSnapshotStore();
-  const refused = new Set<string>(); // `name@version` that the node refused, on any stream.
+  /** `name@version` that was refused under the node's id, on any stream. */
+  const remembered = new Set<string>();
   const held = new Map<string, string>(); // What is in force in the client.
   const context: SessionContext = {
     view: store,
@@ -77,13 +82,10 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
   let logs = new Map<string, NameLog>();
   let queue: (Outgoing & { readonly wanted: string })[] = [];
   let nonces = new Set<string>();
-  /** Sent on this stream although refused before; and of those, what was acknowledged. */
-  let tried = new Set<string>();
-  let tolerated = new Set<string>();
-  /** The SotW stream began with a wildcard and a version, which may stand for any name. */
-  let streamQuotes = false;
-  /** Names that were subscribed to by themselves on this stream. */
-  let named = new Set<string>();
+  /** `name@version` that was refused on this stream. */
+  let refusedHere = new Set<string>();
+  /** Whether the acknowledgement that is being sent proves nothing. */
+  let doubtful = false;
   let lastVersion = '';
   let lastNonce = '';
   /** The subscription as it was when a version was last accepted: quoting it for another means nothing. */
@@ -170,7 +172,8 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
         nacked: false,
         quoted: undefined,
         acked: new Set(),
-        hasResource: false,
+        accepted: undefined,
+        refused: new Set(),
       };
       logs.set(name, log);
     }
@@ -179,12 +182,21 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
 
   function observe(event: SessionEvent): void {
     if (event.kind === 'acked' && event.version !== undefined) {
-      assert.equal(
-        event.unconfirmed,
-        refused.has(`${event.name}@${event.version}`),
-        'an ACK of refused bytes',
-      );
+      assert.equal(event.unconfirmed, doubtful, `an ACK of ${event.name}@${event.version}`);
     }
+    if (event.kind === 'quoted') {
+      const { name, version, unconfirmed } = event;
+      assert.equal(unconfirmed, remembered.has(`${name}@${version}`), `a quote of ${name}@${version}`);
+      logOf(name).accepted = { version, doubtful: unconfirmed };
+    }
+  }
+
+  /** Refused bytes that come again are acknowledged without a look, unless others came in between. */
+  function provesNothing(name: string, version: string): boolean {
+    const { accepted, refused } = logs.get(name) ?? {};
+    if (refused?.has(version) === true) return true;
+    if (accepted === undefined) return remembered.has(`${name}@${version}`);
+    return accepted.version === version && accepted.doubtful;
   }
 
   function drain(): void {
@@ -210,7 +222,7 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
     const was = log.last;
     const key = `${name}@${version}`;
     const current = target(name);
-    const currentRefused = current !== undefined && refused.has(`${name}@${current}`);
+    const currentRefused = current !== undefined && log.refused.has(current);
     const reason = log.asked || log.nacked;
     assert.ok(explicit.has(name) || all, `${key}: not subscribed to`);
     if (was !== undefined && !was.answered && now - was.at < 5_000) {
@@ -227,13 +239,7 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
     if (version !== undefined && was === undefined && log.quoted === version) {
       assert.ok(log.asked, `${key}: quoted, and sent all the same`);
     }
-    if (refused.has(key) && version !== undefined) {
-      const mayHaveIt = streamQuotes && protocol === 'sotw' && !named.has(name);
-      const trial = !mayHaveIt && log.quoted === undefined && !log.hasResource && !tried.has(key);
-      assert.ok(trial || (reason && tolerated.has(key)), `${key}: refused before`);
-      tried.add(key);
-    }
-    if (version !== undefined) log.hasResource = true;
+    if (version !== undefined) assert.ok(!log.refused.has(version), `${key}: refused on this stream`);
     log.last = { version, at: now, answered: false };
     log.asked = false;
     log.nacked = false;
@@ -246,19 +252,25 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
       const log = logs.get(name);
       if (log?.last?.version === version && log.last !== undefined) log.last.answered = true;
       if (error) {
-        refused.add(`${name}@${version}`);
-        tolerated.delete(`${name}@${version}`);
-        if (log !== undefined) log.nacked = true;
-        log?.acked.delete(version);
+        remembered.add(`${name}@${version}`);
+        refusedHere.add(`${name}@${version}`);
+        if (log === undefined) continue;
+        log.nacked = true;
+        log.acked.delete(version);
+        log.refused.add(version);
+        if (log.accepted?.version === version) log.accepted = undefined;
         continue;
       }
+      doubtful = provesNothing(name, version);
       log?.acked.add(version);
-      if (tried.has(`${name}@${version}`)) tolerated.add(`${name}@${version}`);
+      if (log !== undefined && log.accepted?.version !== version) log.refused.clear();
+      if (log !== undefined) log.accepted = { version, doubtful };
       if (explicit.has(name) || all) held.set(name, version);
     }
     for (const name of response.removed) {
       const log = logs.get(name);
       if (log?.last !== undefined && log.last.version === undefined) log.last.answered = true;
+      if (log !== undefined && !error) log.accepted = undefined;
       held.delete(name);
     }
     lastNonce = response.nonce;
@@ -282,25 +294,27 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
         for (const name of step.names) {
           if (name === '*') all = owesEmpty = true;
           else explicit.add(name);
-          named.add(name);
           // Of a name that is asked for anew, a version of the whole says nothing.
           if (protocol === 'sotw' && added.includes(name)) logOf(name).quoted = undefined;
         }
         // A SotW request with nothing new asks for everything again.
         const again = protocol === 'sotw' && added.length === 0;
-        for (const name of again || added.includes('*') ? allNames : added) logOf(name).asked = true;
+        // A name that no stream state exists for is asked for as soon as there is any.
+        const named = again || added.includes('*') ? allNames.filter((name) => logs.has(name)) : added;
+        for (const name of named) if (name !== '*') logOf(name).asked = true;
         send({ subscribe: step.names });
         break;
       }
       case 'unsubscribe': {
         const before = subscribed().length;
         for (const name of step.names) {
-          if (name === '*') all = streamQuotes = false;
+          if (name === '*') all = false;
           else if (explicit.delete(name) && all) logOf(name).asked = true;
         }
         for (const name of allNames) {
           if (explicit.has(name) || all) continue;
-          held.delete(name);
+          // What it let go of, its version no longer stands for.
+          if (held.delete(name)) lastVersionNames = 'none';
           logs.delete(name);
         }
         if (protocol === 'sotw' && subscribed().length === before)
@@ -324,19 +338,16 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
   function reconnect(fresh: boolean): void {
     if (fresh) held.clear();
     // A SotW version speaks for all names at once; what it says is plain where all was at rest with it.
-    const atRest = !all && queue.length === 0 && refused.size === 0 && lastContents === contents;
+    const atRest = !all && queue.length === 0 && remembered.size === 0 && lastContents === contents;
     logs = new Map();
     queue = [];
     nonces = new Set();
-    tried = new Set();
-    tolerated = new Set();
-    named = new Set(explicit);
+    refusedHere = new Set();
     lastNonce = '';
     const quotes = protocol === 'delta' ? Object.fromEntries(held) : {};
     const comparable = !fresh && lastVersionNames === subscribed().sort().join();
     lastVersion = comparable ? lastVersion : '';
     if (protocol === 'sotw' && lastVersion === '') held.clear();
-    streamQuotes = all && lastVersion !== '';
     for (const name of allNames) {
       if (!explicit.has(name) && !all) continue;
       const log = logOf(name);
@@ -370,7 +381,7 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
         if (current === undefined) {
           if (protocol === 'delta')
             assert.equal(held.get(name), undefined, `${name} is gone, and the client has it`);
-        } else if (!refused.has(`${name}@${current}`)) {
+        } else if (!refusedHere.has(`${name}@${current}`)) {
           assert.equal(held.get(name), current, `${name} is not what is served`);
         }
       }
