@@ -81,6 +81,6 @@ await report([
   row('---', '---:', '---:', '---:'),
   ...rows,
   '',
-  'All of it is time of the event loop that also serves proxies. Reviews get a quarter of that time in the long run,',
-  'and two seconds at once; beyond it they are answered 503, which `failurePolicy: Ignore` lets pass.',
+  'All of it is time of the event loop that also serves proxies. Small and large reviews get an eighth of that time each,',
+  'and half a second at once; a review that waits longer than 2 s is answered 503, which `failurePolicy: Ignore` lets pass.',
 ]);

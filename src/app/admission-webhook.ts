@@ -1,10 +1,12 @@
 import type { BundlePolicy } from '../bundle/trust-bundle.ts';
+import { defaultLimits } from '../model/limits.ts';
 import type { ParseOptions } from '../model/parse-file.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { WebhookMetrics } from '../telemetry/webhook-metrics.ts';
 import { certificateFiles } from '../webhook/certificate-files.ts';
 import type { CertificateSource } from '../webhook/certificate-source.ts';
 import { answerReview } from '../webhook/core/answer-review.ts';
+import { requestLimits } from '../webhook/core/request-limits.ts';
 import { runWebhook } from '../webhook/run-webhook.ts';
 import type { Webhook } from '../webhook/run-webhook.ts';
 import { createAnchorReader } from '../x509/anchor-reader.ts';
@@ -44,6 +46,7 @@ export async function startAdmissionWebhook(input: AdmissionWebhookInput): Promi
       return answerReview(review, { parse, policy: policy(), inForce, now: Date.now() });
     },
     events: webhookEvents(log, metrics),
+    limits: requestLimits(parse.limits ?? defaultLimits),
   });
 }
 

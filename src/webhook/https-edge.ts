@@ -1,13 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { SecureContextOptions } from 'node:tls';
+import { defaultLimits } from '../model/limits.ts';
 import { createHttpListener } from '../net/http-listener.ts';
 import { parseListenAddress } from '../net/listen-address.ts';
 import type { TlsMaterial } from '../net/tls-material.ts';
 import type { ReviewAnswer } from './core/answer-review.ts';
-import { createTimeBudget } from './core/time-budget.ts';
+import { exceededLimit } from './core/json-extent.ts';
+import { requestLimits } from './core/request-limits.ts';
+import type { RequestLimits } from './core/request-limits.ts';
 import type { BudgetOptions } from './core/time-budget.ts';
-import { createBodyReader } from './read-body.ts';
+import type { Waiting } from './fair-line.ts';
+import { announcedLength, readBody } from './read-body.ts';
+import { createReviewLanes } from './review-lane.ts';
+import type { ReviewLane } from './review-lane.ts';
 
 /** The server that the API server asks. */
 export interface WebhookEdge {
@@ -24,9 +30,12 @@ export interface WebhookEdgeOptions {
   readonly answer: (review: unknown) => ReviewAnswer;
   /** Told what became of each request; `reason` where there is no review in the answer. */
   readonly onRequest: (result: RequestResult, reason?: Error | string) => void;
-  /** Bytes of one request; the default fits two versions of the longest object that an API server takes. */
-  readonly maxBodyBytes?: number | undefined;
+  /** By default those for the default limits of resources. */
+  readonly limits?: RequestLimits | undefined;
+  /** Time of the event loop for small reviews, and again for large ones. */
   readonly budget?: BudgetOptions | undefined;
+  /** Milliseconds for which a review waits for its turn before it is answered 503. */
+  readonly maxWaitMs?: number | undefined;
   /** Connections at once; beyond them the idle ones are closed. 256. */
   readonly maxConnections?: number | undefined;
 }
@@ -43,7 +52,7 @@ export const reviewPath = '/validate';
 
 // The API server waits 10 s at most unless told otherwise, and sends what it has at once. It ends connections that
 // were idle for 90 s (net/http, as Kubernetes sets it up): were it done from here, a review could be on its way.
-const limits = {
+const serverLimits = {
   // By default two minutes, in which connections that say nothing take the place of others.
   handshakeTimeout: 5_000,
   headersTimeout: 5_000,
@@ -51,16 +60,39 @@ const limits = {
   keepAliveTimeout: 100_000,
   maxHeaderSize: 8192,
 };
-const defaultMaxBodyBytes = 8 * 2 ** 20;
-/** Proxies are served by the same event loop: whoever floods the webhook must not take it from them. */
-const defaultBudget: BudgetOptions = { burstMs: 2_000, share: 0.25 };
+/** Bytes up to which a review is a small one: some twenty certificates. No flood of larger ones delays it. */
+const smallBytes = 65_536;
+/** Large bodies that are in memory at once. */
+const largePlaces = 2;
+/** The same event loop serves proxies, so a flood of reviews must not take it from them. */
+const defaultBudget: BudgetOptions = { burstMs: 500, share: 0.125 };
+/** Below the time-out that our manifests give the API server. */
+const defaultMaxWaitMs = 2_000;
+/** The API server sends what it has at once. */
+const maxBodyMs = 2_000;
 
 /** Makes the HTTPS server of the webhook. Whoever reaches it may ask: its answers change nothing. */
 export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
-  const { answer, onRequest, maxBodyBytes = defaultMaxBodyBytes } = options;
-  const budget = createTimeBudget(options.budget ?? defaultBudget);
-  const readBody = createBodyReader({ maxBytes: maxBodyBytes, maxSum: 4 * maxBodyBytes });
-  const server = createServer({ ...limits, ...contextOf(options.tls), connectionsCheckingInterval: 1000 });
+  const {
+    answer,
+    onRequest,
+    limits: { bodyBytes, json } = requestLimits(defaultLimits),
+    budget = defaultBudget,
+    maxWaitMs = defaultMaxWaitMs,
+  } = options;
+  const lanes = createReviewLanes(
+    {
+      // One place for each connection, whose number the listener bounds.
+      small: { places: Infinity, budget },
+      large: { places: largePlaces, budget },
+    },
+    maxWaitMs,
+  );
+  const server = createServer({
+    ...serverLimits,
+    ...contextOf(options.tls),
+    connectionsCheckingInterval: 1000,
+  });
   const listener = createHttpListener(server, {
     onRequest: (request, response) => void respond(request, response),
     maxConnections: options.maxConnections,
@@ -73,43 +105,67 @@ export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
     if (isDistrust(error)) onRequest('untrusted', error);
   });
 
+  const tooLarge = `the request is longer than ${bodyBytes} bytes`;
+  const tooMuch = {
+    marks: `the request has more than ${json.marks} brackets, braces, colons and commas`,
+    depth: `the request has more than ${json.depth} arrays and objects inside each other`,
+  } as const;
+
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const refuse = (status: number, reason: string): void => {
-      onRequest('malformed', reason);
-      writeText(response, status, reason);
-    };
-    const busy = (reason: string): void => {
-      onRequest('error', reason);
-      writeText(response, 503, reason);
-    };
     const objection = objectionTo(request);
-    if (objection !== undefined) return refuse(...objection);
-    if (!budget.isLeft(performance.now())) return busy('reviews have taken too much time');
-    const body = await readBody(request);
-    switch (body.kind) {
-      case 'aborted':
-        return;
-      case 'too-large':
-        return refuse(413, `the request is longer than ${maxBodyBytes} bytes`);
-      case 'busy':
-        return busy('too much is being sent at once');
-      case 'text': {
-        const start = performance.now();
-        review(body.text, response, refuse);
-        const end = performance.now();
-        return budget.spend(end - start, end);
-      }
+    if (objection !== undefined) return refuse(response, ...objection);
+    const length = announcedLength(request);
+    if (length !== undefined && length > bodyBytes) return refuse(response, 413, tooLarge);
+    // Without an announced length a body can be of any length.
+    const lane = length !== undefined && length <= smallBytes ? lanes.small : lanes.large;
+    const client: Waiting = {
+      address: request.socket.remoteAddress ?? '',
+      isGone: () => response.destroyed,
+    };
+    if (!(await lane.enter(client))) return busy(response, 'too much is being sent at once');
+    try {
+      await readAndReview(request, response, lane, client);
+    } finally {
+      lane.leave();
     }
   }
 
-  function review(
-    text: string,
+  async function readAndReview(
+    request: IncomingMessage,
     response: ServerResponse,
-    refuse: (status: number, reason: string) => void,
-  ): void {
+    lane: ReviewLane,
+    client: Waiting,
+  ): Promise<void> {
+    const body = await readBody(request, { maxBytes: bodyBytes, maxMs: maxBodyMs });
+    switch (body.kind) {
+      case 'aborted':
+        return;
+      case 'too-slow':
+        return onRequest('malformed', `the body took longer than ${maxBodyMs} ms`);
+      case 'too-large':
+        return refuse(response, 413, tooLarge);
+      case 'bytes':
+        if (!(await lane.run(client, () => review(body.bytes, response))))
+          busy(response, 'reviews have taken too much time');
+    }
+  }
+
+  function refuse(response: ServerResponse, status: number, reason: string): void {
+    onRequest('malformed', reason);
+    writeText(response, status, reason);
+  }
+
+  function busy(response: ServerResponse, reason: string): void {
+    onRequest('error', reason);
+    writeText(response, 503, reason);
+  }
+
+  function review(bytes: Buffer, response: ServerResponse): void {
     try {
-      const answered = answer(parseJson(text));
-      if (answered.kind === 'malformed') return refuse(400, answered.reason);
+      const exceeded = exceededLimit(bytes, json);
+      if (exceeded !== undefined) return refuse(response, 413, tooMuch[exceeded]);
+      const answered = answer(parseJson(bytes.toString('utf8')));
+      if (answered.kind === 'malformed') return refuse(response, 400, answered.reason);
       onRequest(answered.result);
       write(response, 200, 'application/json', JSON.stringify(answered.body));
     } catch (error) {

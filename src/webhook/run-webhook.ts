@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { TlsMaterial } from '../net/tls-material.ts';
 import type { CertificateEvents, CertificateSource } from './certificate-source.ts';
 import type { ReviewAnswer } from './core/answer-review.ts';
+import type { RequestLimits } from './core/request-limits.ts';
 import { createWebhookEdge } from './https-edge.ts';
 import type { RequestResult, WebhookEdge } from './https-edge.ts';
 
@@ -19,6 +20,7 @@ export interface WebhookOptions {
   readonly certificate: CertificateSource;
   readonly answer: (review: unknown) => ReviewAnswer;
   readonly events: WebhookEvents;
+  readonly limits?: RequestLimits | undefined;
   /** Milliseconds after which an address that is not to be had is tried again. */
   readonly retryMs?: number | undefined;
 }
@@ -37,6 +39,7 @@ export function runWebhook({
   certificate,
   answer,
   events,
+  limits,
   retryMs = 5_000,
 }: WebhookOptions): Webhook {
   const closed = new AbortController();
@@ -62,7 +65,7 @@ export function runWebhook({
     if (signal.aborted) return;
     events.loaded(material, isFirst);
     if (edge === undefined) {
-      edge = createWebhookEdge({ tls: material, answer, onRequest: events.request });
+      edge = createWebhookEdge({ tls: material, answer, limits, onRequest: events.request });
       starting = start(edge);
     } else edge.renew(material);
   };

@@ -106,10 +106,14 @@ describe('the HTTPS server of the webhook', () => {
     ['another method', { method: 'GET' }, 405],
     ['another media type', { type: 'text/plain' }, 415],
     ['a body that is too long', { body: `"${'x'.repeat(2000)}"` }, 413],
+    ['a body of too many values', { body: JSON.stringify(Array(101).fill(1)) }, 413],
+    ['a body that is nested too deeply', { body: '['.repeat(11) + ']'.repeat(11) }, 413],
   ];
   for (const [what, asked, expected] of refusals) {
     it(`refuses ${what}`, async (t) => {
-      const { port, results } = await serve(t, { maxBodyBytes: 1000 });
+      const { port, results } = await serve(t, {
+        limits: { bodyBytes: 1000, json: { marks: 100, depth: 10 } },
+      });
       assert.equal((await ask(port, asked)).status, expected);
       assert.deepEqual(results, ['malformed']);
       assert.equal((await ask(port)).status, 200);
@@ -117,7 +121,9 @@ describe('the HTTPS server of the webhook', () => {
   }
 
   it('refuses a body that turns out to be too long', async (t) => {
-    const { port, results } = await serve(t, { maxBodyBytes: 1000 });
+    const { port, results } = await serve(t, {
+      limits: { bodyBytes: 1000, json: { marks: 100, depth: 10 } },
+    });
     const socket = connect({ host: '127.0.0.1', servername: 'localhost', port, ca: ca.certPem });
     let text = '';
     socket.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
@@ -167,9 +173,10 @@ describe('the HTTPS server of the webhook', () => {
     assert.deepEqual(results, ['error', 'refused']);
   });
 
-  it('answers 503 once reviews have taken too much time, and a review again later', async (t) => {
+  it('reviews have used up their time → 503 after a while, and a review later', async (t) => {
     const { port, results } = await serve(t, {
       budget: { burstMs: 1, share: 0.1 },
+      maxWaitMs: 20,
       answer: () => {
         const end = performance.now() + 10;
         while (performance.now() < end);
@@ -180,6 +187,41 @@ describe('the HTTPS server of the webhook', () => {
     assert.equal((await ask(port)).status, 503);
     await poll('a review', async () => (await ask(port)).status === 200 || undefined);
     assert.deepEqual([results[0], results[1], results.at(-1)], ['allowed', 'error', 'allowed']);
+  });
+
+  it('large reviews have used up their time → a small one is answered', async (t) => {
+    const slow = JSON.stringify('x'.repeat(70_000));
+    const { port } = await serve(t, {
+      budget: { burstMs: 1, share: 0.001 },
+      maxWaitMs: 20,
+      answer: (review) => {
+        const end = performance.now() + (typeof review === 'string' ? 10 : 0);
+        while (performance.now() < end);
+        return { kind: 'review', result: 'allowed', body: {} };
+      },
+    });
+    assert.equal((await ask(port, { body: slow })).status, 200);
+    assert.equal((await ask(port, { body: slow })).status, 503);
+    assert.equal((await ask(port)).status, 200);
+  });
+
+  it('the bodies of more large requests than are read at once → 503, and none of them is read', async (t) => {
+    const { port, results } = await serve(t, { maxWaitMs: 200 });
+    const bytes = 2 ** 20;
+    const head = `POST ${reviewPath} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${bytes}\r\n\r\n`;
+    const texts = await Promise.all(
+      Array.from({ length: 4 }, async () => {
+        const socket = connect({ host: '127.0.0.1', servername: 'localhost', port, ca: ca.certPem });
+        socket.on('error', () => undefined);
+        socket.write(head);
+        let text = '';
+        for await (const chunk of socket.setEncoding('utf8')) text += String(chunk);
+        return text;
+      }),
+    );
+    // Two have a place, and do not send what they announced.
+    assert.equal(texts.filter((text) => text.startsWith('HTTP/1.1 503 ')).length, 2);
+    assert.deepEqual([...results].sort(), ['error', 'error', 'malformed', 'malformed']);
   });
 
   it('serves new connections with a renewed certificate', async (t) => {

@@ -1,7 +1,7 @@
 /** How much time may be spent on something. */
 export interface TimeBudget {
-  /** Whether there is any left. Times are monotonic milliseconds. */
-  isLeft(now: number): boolean;
+  /** Milliseconds until there is any left; 0 if there is. Times are monotonic milliseconds. */
+  waitMs(now: number): number;
   /** Takes time that was spent; more than is left is missing from what comes. */
   spend(milliseconds: number, now: number): void;
 }
@@ -22,9 +22,10 @@ export function createTimeBudget({ burstMs, share }: BudgetOptions): TimeBudget 
     filledAt = now;
   };
   return {
-    isLeft(now) {
+    waitMs(now) {
       fill(now);
-      return left > 0;
+      // A moment more than it takes to come back to nothing.
+      return left > 0 ? 0 : 1 - left / share;
     },
     spend(milliseconds, now) {
       fill(now);
