@@ -7,6 +7,7 @@ import { startGenerator } from './generator.ts';
 import type { Protocol } from './messages.ts';
 import { cpuMs, rssKib } from './process-cost.ts';
 import type { Contestant } from './servers.ts';
+import { timerMs } from '../../src/timers/timers.ts';
 
 /** How the proxies of a run are. */
 export interface Load {
@@ -144,7 +145,7 @@ export async function measure(contestant: Contestant, content: Content, load: Lo
   const slow = load.slow === 0 ? undefined : await measureSlow();
 
   const idleBefore = cpuMs(pid);
-  await delay(load.idleMs);
+  await delay(timerMs(load.idleMs));
   const idle = ((cpuMs(pid) - idleBefore) / load.idleMs) * 100;
 
   const closeCpu = await spent(closeAll);

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { errorReply } from './reply.ts';
 import type { Reply } from './reply.ts';
+import { timerMs } from '../timers/timers.ts';
 
 /** Sends what is newest to browsers and programs that listen, as server-sent events. */
 export interface EventHub {
@@ -103,7 +104,7 @@ export function createEventHub({
       });
       response.on('close', () => leave(client));
       clients.add(client);
-      if (clients.size === 1) heart = setInterval(beat, heartbeatMs).unref();
+      if (clients.size === 1) heart = setInterval(beat, timerMs(heartbeatMs)).unref();
       // Lets the client know at once that it is connected.
       write(client, ':\n\n');
       flush(client);

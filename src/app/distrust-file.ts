@@ -4,6 +4,7 @@ import { basename, dirname } from 'node:path';
 import type { Logger } from '../telemetry/log.ts';
 import { distrustSettleMs, readDistrust, rereadDistrust } from './distrust.ts';
 import type { DistrustState } from './distrust.ts';
+import { timerMs } from '../timers/timers.ts';
 
 export interface DistrustFile {
   /** The hashes of the list as it was read at the start. */
@@ -44,7 +45,7 @@ export async function followDistrustFile(
       onChange(next.hashes);
     }
     clearTimeout(settling);
-    if (next.shorter !== undefined) settling = setTimeout(reread, distrustSettleMs);
+    if (next.shorter !== undefined) settling = setTimeout(reread, timerMs(distrustSettleMs));
   };
   const readOnce = async (): Promise<void> => {
     const text = await readFile(path, 'utf8').catch((error: unknown) => error);

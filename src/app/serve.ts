@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Writable } from 'node:stream';
 import { createAdminServer, createProbeServer } from '../admin/admin-server.ts';
 import type { HttpEdge } from '../admin/http-edge.ts';
@@ -29,6 +28,7 @@ import { startKubernetesStatus } from './kubernetes-status.ts';
 import { createLiveEvents } from './live-events.ts';
 import { planSources } from './sources.ts';
 import { startWorkerPool } from './workers/worker-pool.ts';
+import { sleep } from '../timers/timers.ts';
 
 export interface ServeIo {
   /** Aborted when the server is to drain and end. */
@@ -202,7 +202,7 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
     front.drain(options.drainGrace),
     status?.stepDown(),
     // Until the cluster has learnt that this replica goes, the API server asks it all the same.
-    webhook === undefined ? undefined : delay(options.drainGrace),
+    webhook === undefined ? undefined : sleep(options.drainGrace),
   ]);
   await cleanup.disposeAsync();
   log.info({ event: 'ended' }, 'ended');

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
 import { parseTrustDomain } from '../model/trust-domain.ts';
 import { parseListenAddress } from '../net/listen-address.ts';
+import { longestConnectionAgeMs } from '../timers/timers.ts';
 import { bootstrapTransports } from './envoy-bootstrap.ts';
 import { CommandError, exitCode } from './exit-code.ts';
 import { outputFormats } from './output.ts';
@@ -93,7 +94,7 @@ const table = {
   keepaliveTimeout: ['--keepalive-timeout <duration>', 'how long a probe may take', '10s'],
   maxConnectionAge: [
     '--max-connection-age <duration>',
-    'age (within a tenth) at which connections are asked to go, so that proxies spread over replicas; 0 for none',
+    'age (within a tenth) at which connections are asked to go, so that proxies spread over replicas; at most 480h, 0 for none',
     '0',
   ],
   workers: ['--workers <number>', 'processes that serve proxies behind the one port', '1'],
@@ -184,7 +185,7 @@ const parsers: Partial<Record<FlagName, (text: string) => unknown>> = {
   slowTimeout: parseDuration,
   keepalive: parseDuration,
   keepaliveTimeout: parseDuration,
-  maxConnectionAge: parseDuration,
+  maxConnectionAge: parseConnectionAge,
   proxies: parseCountOrZero,
   timeout: parseDuration,
   sequence: parseSequence,
@@ -298,6 +299,13 @@ export function parseDuration(text: string): number {
   if (match === null || factor === undefined)
     throw new InvalidArgumentError('Give a duration such as 30s, 500ms, 2m, or 0.');
   return Number(match[1]) * factor;
+}
+
+/** A duration that grpc-js can keep: a longer one would end each connection at once. */
+function parseConnectionAge(text: string): number {
+  const age = parseDuration(text);
+  if (age > longestConnectionAgeMs) throw new InvalidArgumentError('Give at most 480h (20 days).');
+  return age;
 }
 
 function parseSwitch(text: string): boolean {

@@ -13,6 +13,7 @@ import { addServerOptions, serverAccess } from './server-options.ts';
 import type { ServerAccess, ServerOptions } from './server-options.ts';
 import { describeWait, judgeWait } from './wait-state.ts';
 import type { ServerRollout, ServerState, WaitQuestion, WaitState } from './wait-state.ts';
+import { timerMs } from '../timers/timers.ts';
 
 interface WaitOptions extends ServerOptions {
   readonly mesh?: string;
@@ -107,7 +108,7 @@ async function waitFor(
     said = line;
     const left = deadline - performance.now();
     if (state.done || left <= 0) return { state, answers };
-    await delay(Math.min(askMs, left), undefined, { signal: io.signal }).catch(() => undefined);
+    await delay(timerMs(Math.min(askMs, left)), undefined, { signal: io.signal }).catch(() => undefined);
     if (io.signal.aborted) throw new CommandError(exitCode.negative, 'interrupted');
   }
 }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Server } from '@grpc/grpc-js';
+import { timerMs } from '../timers/timers.ts';
 
 /** How long an end that was told that the connection is over may keep its side of it open, in ms. */
 const lingerMs = 10_000;
@@ -27,7 +28,7 @@ interface SocketSource {
 
 function endOnceHalfClosed(socket: Socket, afterMs: number): void {
   socket.once('finish', () => {
-    const timer = setTimeout(() => socket.destroy(), afterMs);
+    const timer = setTimeout(() => socket.destroy(), timerMs(afterMs));
     timer.unref();
     socket.once('close', () => clearTimeout(timer));
   });

@@ -1,5 +1,6 @@
 import { Server } from '@grpc/grpc-js';
 import type { ServerHttp2Session } from 'node:http2';
+import { timerMs } from '../timers/timers.ts';
 
 /** How connections are probed. Times are in ms. */
 export interface KeepAliveOptions {
@@ -12,14 +13,16 @@ export interface KeepAliveOptions {
 /** A looked-over connection. */
 interface Probed {
   readonly session: ServerHttp2Session;
-  /** Where it is until it is asked, or given up. */
-  slot: Set<Probed>;
+  /** The tick at which the connection is asked, or given up. */
+  due: number;
   asked: boolean;
 }
 
 /** The shorter of the two times is this many ticks. */
 const ticksInTime = 4;
 const shortestTickMs = 10;
+/** A tick is a look at the connections that are due: even once a minute it costs nothing. */
+const longestTickMs = 60_000;
 
 /** Whether `keepAlive` can do its work: connections are none of grpc-js' public interface. */
 export function canKeepAlive(): boolean {
@@ -34,31 +37,43 @@ export function canKeepAlive(): boolean {
  * timer serves all connections; they are asked at different ticks. Stop it when the server is shut down.
  */
 export function keepAlive(server: Server, { intervalMs, timeoutMs }: KeepAliveOptions): { stop(): void } {
-  const tickMs = Math.max(shortestTickMs, Math.min(intervalMs, timeoutMs) / ticksInTime);
+  const tickMs = Math.max(
+    shortestTickMs,
+    Math.min(intervalMs / ticksInTime, timeoutMs / ticksInTime, longestTickMs),
+  );
   const [interval, timeout] = [Math.ceil(intervalMs / tickMs), Math.ceil(timeoutMs / tickMs)];
   // By the tick at which they are due: to look at all of them at each tick is an eighth of what idle ones cost.
-  const slots = Array.from({ length: Math.max(interval, timeout) + 2 }, () => new Set<Probed>());
+  // Only ticks at which a connection is due have an entry, however long the interval is.
+  const slots = new Map<number, Set<Probed>>();
   let now = 0;
 
   function watch(session: ServerHttp2Session): void {
-    const probed: Probed = { session, slot: new Set(), asked: false };
+    const probed: Probed = { session, due: 0, asked: false };
     put(probed, 1 + Math.floor(Math.random() * interval));
-    session.once('close', () => probed.slot.delete(probed));
+    session.once('close', () => remove(probed));
   }
 
-  /** Has a connection be due in so many ticks. */
+  /** Makes a connection due after the given number of ticks. */
   function put(probed: Probed, ticks: number): void {
-    probed.slot.delete(probed);
-    probed.slot = slots[(now + ticks) % slots.length] ?? probed.slot;
-    probed.slot.add(probed);
+    remove(probed);
+    probed.due = now + ticks;
+    const slot = slots.get(probed.due);
+    if (slot === undefined) slots.set(probed.due, new Set([probed]));
+    else slot.add(probed);
+  }
+
+  function remove(probed: Probed): void {
+    const slot = slots.get(probed.due);
+    if (slot?.delete(probed) === true && slot.size === 0) slots.delete(probed.due);
   }
 
   function tick(): void {
     now += 1;
-    for (const probed of slots[now % slots.length] ?? []) {
+    for (const probed of slots.get(now) ?? []) {
       if (probed.asked || probed.session.destroyed) probed.session.destroy();
       else ask(probed);
     }
+    slots.delete(now);
   }
 
   function ask(probed: Probed): void {
@@ -75,7 +90,7 @@ export function keepAlive(server: Server, { intervalMs, timeoutMs }: KeepAliveOp
   }
 
   for (const listener of listenersOf(server) ?? []) listener.on('session', watch);
-  const timer = setInterval(tick, tickMs);
+  const timer = setInterval(tick, timerMs(tickMs));
   timer.unref();
   return { stop: () => clearInterval(timer) };
 }

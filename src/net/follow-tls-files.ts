@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { readTlsMaterial } from './tls-material.ts';
 import type { TlsFileContents, TlsMaterial, TlsMaterialResult } from './tls-material.ts';
+import { timerMs } from '../timers/timers.ts';
 
 /** Paths of PEM files. */
 export interface TlsPaths {
@@ -61,7 +62,7 @@ export async function followTlsFiles(
     if (reading) return;
     reading = true;
     void reload().finally(() => (reading = false));
-  }, pollMs).unref();
+  }, timerMs(pollMs)).unref();
 
   return { current: () => material, reload, close: () => clearInterval(timer) };
 }

@@ -1,5 +1,6 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { timerMs } from '../timers/timers.ts';
 
 /** Tokens of a file that is followed. */
 export interface FollowedTokens {
@@ -38,7 +39,7 @@ export async function followTokenFile(
       complained = reason;
     }
   };
-  const timer = setInterval(() => void reload(), pollMs).unref();
+  const timer = setInterval(() => void reload(), timerMs(pollMs)).unref();
   return {
     admits: (token) => {
       const digest = digestOf(token);

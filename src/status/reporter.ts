@@ -15,6 +15,7 @@ import { createWorkQueue } from './work-queue.ts';
 import { writeEvent } from './write-event.ts';
 import type { EventJob } from './write-event.ts';
 import { writeStatus } from './write-status.ts';
+import { timerMs } from '../timers/timers.ts';
 
 export interface ReporterOptions extends Pick<ReportInput, 'grantsOf' | 'countsOf'> {
   readonly client: ApiClient;
@@ -92,7 +93,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   const now = (): number => performance.now();
   const pause = async (milliseconds: number): Promise<void> =>
     // To be closed is the other way to have waited enough.
-    delay(milliseconds, undefined, { signal }).catch(() => undefined);
+    delay(timerMs(milliseconds), undefined, { signal }).catch(() => undefined);
   let subresource: 'there' | 'missing' | 'unknown' = 'unknown';
   let discoveredAt = -Infinity;
   let led = false;

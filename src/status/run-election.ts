@@ -14,6 +14,7 @@ import type {
 } from './core/election.ts';
 import { readLease } from './core/lease.ts';
 import type { Outcomes } from './outcomes.ts';
+import { timerMs } from '../timers/timers.ts';
 
 export interface ElectionOptions {
   readonly client: ApiClient;
@@ -75,7 +76,9 @@ export function runElection(options: ElectionOptions): Election {
       if (closed.signal.aborted) return;
       onAttempt();
       const { signal } = closed;
-      await delay(milliseconds * (1 + jitter * random()), undefined, { signal }).catch(() => undefined);
+      await delay(timerMs(milliseconds * (1 + jitter * random())), undefined, { signal }).catch(
+        () => undefined,
+      );
     }
   };
 

@@ -16,6 +16,7 @@ import {
 import type { MeshCounts, ReplicaReport, SeenReport } from './core/replica-counts.ts';
 import type { ProxyCounts } from './core/status.ts';
 import type { Outcomes } from './outcomes.ts';
+import { timerMs } from '../timers/timers.ts';
 
 export interface ShareCountsOptions {
   readonly client: ApiClient;
@@ -70,7 +71,7 @@ export function shareCounts(options: ShareCountsOptions): SharedCounts {
 
   const pause = async (milliseconds: number): Promise<void> =>
     // To be closed is the other way to have waited enough.
-    delay(milliseconds, undefined, { signal: closed.signal }).catch(() => undefined);
+    delay(timerMs(milliseconds), undefined, { signal: closed.signal }).catch(() => undefined);
 
   const publish = async (): Promise<void> => {
     beat += 1;

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { createTokenBucket } from '../rate/token-bucket.ts';
 import type { Rate } from '../rate/token-bucket.ts';
+import { timerMs } from '../timers/timers.ts';
 
 export interface WorkQueueOptions<Job> extends Rate {
   /** Jobs under way at once. */
@@ -39,7 +40,7 @@ export function createWorkQueue<Job>(options: WorkQueueOptions<Job>): WorkQueue<
     while (!signal.aborted && next() !== undefined) {
       const milliseconds = bucket.take(performance.now());
       if (milliseconds > 0) {
-        await delay(milliseconds, undefined, { signal }).catch(() => undefined);
+        await delay(timerMs(milliseconds), undefined, { signal }).catch(() => undefined);
         continue;
       }
       const key = next();

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { followTlsFiles } from '../net/follow-tls-files.ts';
 import type { TlsPaths } from '../net/follow-tls-files.ts';
 import type { CertificateSource } from './certificate-source.ts';
+import { timerMs } from '../timers/timers.ts';
 
 /**
  * A certificate from files. They need not be there yet: whoever issues it may do so later, and serving trust must
@@ -26,7 +27,7 @@ export function certificateFiles(
           if (reason !== told) events.refused(reason);
           told = reason;
         }
-        await delay(pollMs, undefined, { signal, ref: false }).catch(() => undefined);
+        await delay(timerMs(pollMs), undefined, { signal, ref: false }).catch(() => undefined);
       }
     };
     const running = run();

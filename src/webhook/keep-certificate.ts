@@ -9,6 +9,7 @@ import { planCertificate, secretData } from './core/kept-certificate.ts';
 import type { KeptCertificate } from './core/kept-certificate.ts';
 import { authoritiesPatch, readConfiguration } from './core/webhook-configuration.ts';
 import type { IssuedCertificate, IssueOptions } from './issue-certificate.ts';
+import { timerMs } from '../timers/timers.ts';
 
 export interface KeepOptions {
   readonly client: ApiClient;
@@ -70,7 +71,7 @@ async function keep(given: KeepOptions, events: CertificateEvents, signal: Abort
   const options = issueSparingly(given);
   const { everyMs, spreadMs } = options.times ?? defaultTimes;
   const wait = (milliseconds: number): Promise<void> =>
-    delay(milliseconds, undefined, { signal, ref: false }).catch(() => undefined);
+    delay(timerMs(milliseconds), undefined, { signal, ref: false }).catch(() => undefined);
   let inUse: string | undefined;
   let told: string | undefined;
   let failures = 0;

@@ -5,6 +5,7 @@ import type { ReviewAnswer } from './core/answer-review.ts';
 import type { RequestLimits } from './core/request-limits.ts';
 import { createWebhookEdge } from './https-edge.ts';
 import type { RequestResult, WebhookEdge } from './https-edge.ts';
+import { timerMs } from '../timers/timers.ts';
 
 /** What a webhook tells of, besides its certificate. */
 export interface WebhookEvents extends CertificateEvents {
@@ -57,7 +58,7 @@ export function runWebhook({
         if (reason !== told) events.notListening(reason);
         told = reason;
       }
-      await delay(retryMs, undefined, { signal, ref: false }).catch(() => undefined);
+      await delay(timerMs(retryMs), undefined, { signal, ref: false }).catch(() => undefined);
     }
   };
 

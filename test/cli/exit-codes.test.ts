@@ -28,6 +28,9 @@ describe('the exit code', () => {
   const usages: readonly (readonly [args: readonly string[], sentence: RegExp])[] = [
     [['serve'], /--dir PATH, --kubernetes, or both/],
     [['serve', '--dir', '.', '--guard-hold', 'soon'], /duration/],
+    [['serve', '--dir', '.', '--max-connection-age', '720h'], /Give at most 480h/],
+    [['serve', '--dir', '.', '--max-connection-age', '480h1m'], /duration/],
+    [['serve', '--dir', '.', '--max-connection-age', '28801m'], /Give at most 480h/],
     [['serve', '--dir', '.', '--tls-cert', 'x'], /TLS needs both --tls-cert and --tls-key/],
     [['serve', '--dir', '.', '--admin-cert', 'x'], /TLS needs both --admin-cert and --admin-key/],
     [['serve', '--dir', '.', '--admin-listen', '0.0.0.0:1'], /others could reach the admin API there/],

@@ -18,6 +18,16 @@ describe('the keepalive of connections', () => {
     assert.equal(canKeepAlive(), true);
   });
 
+  it('interval of a year: takes no more memory than one of 45 s', async () => {
+    using rig = await startServer({ keepaliveMs: 0 });
+    const before = process.memoryUsage().heapUsed;
+    for (const hours of [720, 8_760, 100_000]) {
+      keepAlive(rig.server, { intervalMs: hours * 3_600_000, timeoutMs: 10_000 }).stop();
+      const grownBy = process.memoryUsage().heapUsed - before;
+      assert.ok(grownBy < 10_000_000, `${grownBy} bytes after ${hours} h`);
+    }
+  });
+
   it('lets nobody go for the time that the loop itself was busy', async () => {
     using rig = await startServer({ keepaliveMs: 0 });
     const alive = keepAlive(rig.server, times);

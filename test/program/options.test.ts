@@ -52,6 +52,27 @@ const mesh = (name: unknown) => ({
 });
 
 describe('the options of serve', { concurrency: 2 }, () => {
+  it('durations above 2^31-1 ms: streams go on after SIGTERM, and the server starts as fast', async () => {
+    await using dir = await makeTempDir();
+    await watchedDir(dir.path).put('a.yaml', trust('a', ca.certPem));
+    const args = ['--drain-grace=720h', '--guard-hold=8760h', '--slow-timeout=8760h', '--keepalive=100000h'];
+    await using server = await startMeshtrust({
+      dirs: [dir.path],
+      args: [...args, '--keepalive-timeout=720h'],
+    });
+    using client = createClient(addressOf(server));
+    using stream = client.delta(ads);
+    const secrets = { type_url: secretTypeUrl };
+    stream.send({ ...secrets, node: { id: 'n' }, resource_names_subscribe: ['ALL'] });
+    const { nonce } = await stream.next();
+    stream.send({ ...secrets, response_nonce: nonce });
+    process.kill(server.pid, 'SIGTERM');
+    await server.logged('the drain', ({ event }) => event === 'draining');
+    stream.send({ ...secrets, resource_names_subscribe: ['spiffe://a.test'] });
+    assert.equal((await stream.next()).resources[0]?.name, 'spiffe://a.test');
+    await server.stop('SIGKILL');
+  });
+
   it('come from the environment too, and the command line comes first', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);

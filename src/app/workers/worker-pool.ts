@@ -13,6 +13,7 @@ import { proxyOptionNames } from '../serve-options.ts';
 import type { AckCount } from '../front.ts';
 import type { FromWorker, ToWorker, WorkerCount, WorkerOptions } from './messages.ts';
 import { shareStates } from './share-states.ts';
+import { after } from '../../timers/timers.ts';
 
 export interface WorkerPoolOptions {
   /** Number of processes. */
@@ -157,7 +158,7 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
       if (draining || !up) return;
       log.error({ event: 'worker-lost', worker: id, code, signal }, `worker ${id} ended and is replaced`);
       const wait = performance.now() - startedAt < soonMs ? soonMs : 0;
-      setTimeout(() => void replace(id), wait);
+      after(wait, () => void replace(id));
     });
     return listening.promise;
   }
@@ -243,9 +244,9 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
     const { promise, resolve } = Promise.withResolvers<void>();
     member.process.once('exit', () => resolve());
     send(member, { kind: 'drain', graceMs });
-    const timer = setTimeout(() => member.process.process.kill('SIGKILL'), graceMs + lastWordsMs);
+    const cancel = after(graceMs + lastWordsMs, () => member.process.process.kill('SIGKILL'));
     await promise;
-    clearTimeout(timer);
+    cancel();
   }
 }
 

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import type { BigIntStats, Dirent } from 'node:fs';
 import { promisify } from 'node:util';
+import { after } from '../../timers/timers.ts';
 
 const { O_RDONLY, O_NONBLOCK } = fs.constants;
 // Only what waits for a device or a server goes to other threads: to open, and to read. What an open file's
@@ -73,10 +74,7 @@ export const systemIo: DirectoryIo = {
   },
   now: () => performance.now(),
   wallNs: () => BigInt(Date.now()) * 1_000_000n,
-  after: (ms, callback) => {
-    const timer = setTimeout(callback, ms);
-    return () => clearTimeout(timer);
-  },
+  after,
   random: Math.random,
 };
 

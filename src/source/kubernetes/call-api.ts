@@ -2,6 +2,7 @@ import type { ApiAnswer, ApiClient, ApiRequest } from './api-client.ts';
 import { asMapping } from './api-object.ts';
 import { readText } from './list-pages.ts';
 import { describeError } from './request-failure.ts';
+import { timerMs } from '../../timers/timers.ts';
 
 /** What came of a small request: one whose answer is a single object. */
 export type ApiReply =
@@ -25,7 +26,7 @@ export async function callApi(
   signal: AbortSignal,
   withinMs: number = defaultMs,
 ): Promise<ApiReply> {
-  const limited = AbortSignal.any([signal, AbortSignal.timeout(withinMs)]);
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(timerMs(withinMs))]);
   try {
     const answer = await (typeof request === 'string'
       ? client.get(request, limited)

@@ -1,4 +1,5 @@
 import type { Patience } from './settling.ts';
+import { timerMs } from '../../timers/timers.ts';
 
 export interface QuietTimer {
   /** Something happened: the quiet begins anew. */
@@ -25,7 +26,7 @@ export function createQuietTimer(callback: () => void): QuietTimer {
           since = undefined;
           callback();
         },
-        Math.max(0, Math.min(quietMs, since + longestMs - now)),
+        timerMs(Math.max(0, Math.min(quietMs, since + longestMs - now))),
       );
     },
     clear,

@@ -11,6 +11,7 @@ import { patienceFor } from './settling.ts';
 import { watchOnce } from './watch-once.ts';
 import { initialWatchState, stepWatch } from './watch-state.ts';
 import type { WatchInput } from './watch-state.ts';
+import { timerMs } from '../../timers/timers.ts';
 
 /** What to watch, and how patiently. */
 export interface WatchKubernetesOptions {
@@ -118,5 +119,5 @@ function headsOf(input: WatchInput): readonly ObjectHead[] {
 
 async function sleepFor(milliseconds: number, signal: AbortSignal): Promise<void> {
   // To be aborted is the other way to have waited enough.
-  await delay(milliseconds, undefined, { signal }).catch(() => undefined);
+  await delay(timerMs(milliseconds), undefined, { signal }).catch(() => undefined);
 }

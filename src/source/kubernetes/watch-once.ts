@@ -3,6 +3,7 @@ import { readText } from './list-pages.ts';
 import { refusedRequest, unreachable, unreadable } from './request-failure.ts';
 import { createLineSplitter, readWatchLines } from './watch-lines.ts';
 import type { WatchInput } from './watch-state.ts';
+import { timerMs } from '../../timers/timers.ts';
 
 export interface WatchRequest {
   readonly path: string;
@@ -76,7 +77,8 @@ function silenceTimer(controller: AbortController): { set(milliseconds: number):
   return {
     set: (milliseconds) => {
       clear();
-      timer = setTimeout(() => controller.abort(new Error(`no answer for ${milliseconds} ms`)), milliseconds);
+      const silent = (): void => controller.abort(new Error(`no answer for ${milliseconds} ms`));
+      timer = setTimeout(silent, timerMs(milliseconds));
     },
     clear,
   };

@@ -1,6 +1,7 @@
 import { createFanOut } from '../core/fan-out.ts';
 import type { FanOut, Listener, Step } from '../core/fan-out.ts';
 import type { SnapshotStore } from '../core/snapshot-store.ts';
+import { after, timerMs } from '../../timers/timers.ts';
 
 /** A stream, as the hub drives it. */
 export interface HubStream extends Listener {
@@ -144,7 +145,7 @@ export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut }:
     },
     add(stream) {
       streams.add(stream);
-      sweeper ??= setInterval(sweep, sweepMs).unref();
+      sweeper ??= setInterval(sweep, timerMs(sweepMs)).unref();
     },
     joined(stream) {
       if (stream.group === undefined) return;
@@ -170,16 +171,16 @@ export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut }:
         return;
       }
       waiting.set(stream, at);
-      ticker ??= setInterval(tick, tickMs).unref();
+      ticker ??= setInterval(tick, timerMs(tickMs)).unref();
     },
     async drain(graceMs) {
       if (streams.size > 0) {
         const { promise, resolve } = Promise.withResolvers<void>();
-        const timer = setTimeout(resolve, graceMs);
+        const cancel = after(graceMs, resolve);
         onEmpty.add(resolve);
         await promise;
         onEmpty.delete(resolve);
-        clearTimeout(timer);
+        cancel();
       }
       for (const stream of streams) stream.drain();
       subscription[Symbol.dispose]();

@@ -1,4 +1,5 @@
 import type { ServerOptions } from '@grpc/grpc-js';
+import { longestConnectionAgeMs, timerMs } from '../../timers/timers.ts';
 
 /** What of a gRPC server's transport is worth choosing. Times are in ms. */
 export interface TransportOptions {
@@ -8,7 +9,10 @@ export interface TransportOptions {
   readonly keepaliveMs?: number | undefined;
   /** How long a probe may take; time that the event loop was busy counts. Default: 10 s. */
   readonly keepaliveTimeoutMs?: number | undefined;
-  /** Age at which a connection is asked to go, so that proxies spread over new replicas. Default: never. */
+  /**
+   * Age at which a connection is asked to go, so that proxies spread over new replicas. At most
+   * 20 days (480 hours). Default: never.
+   */
   readonly maxConnectionAgeMs?: number | undefined;
   /** What its streams have left after that. Default: 10 s. */
   readonly maxConnectionAgeGraceMs?: number | undefined;
@@ -20,19 +24,23 @@ export interface TransportOptions {
  *
  * Channelz, which nothing here shows, is off: it keeps books of each connection, stream and message. With it
  * `forceShutdown` loses sight of connections, so let go of those that are left by `server.drain(address, 0)`.
+ * @throws {RangeError} when the connection age is longer than 20 days.
  */
 export function xdsServerOptions(options: TransportOptions = {}): ServerOptions {
   const age = options.maxConnectionAgeMs;
+  if (age !== undefined && age > longestConnectionAgeMs) {
+    throw new RangeError(`maxConnectionAgeMs is ${age}: at most ${longestConnectionAgeMs}`);
+  }
   return {
     'grpc.max_receive_message_length': options.maxRequestBytes ?? 4 * 1024 * 1024,
     'grpc.enable_channelz': 0,
-    'grpc.keepalive_time_ms': options.keepaliveMs ?? 45_000,
-    'grpc.keepalive_timeout_ms': options.keepaliveTimeoutMs ?? 10_000,
+    'grpc.keepalive_time_ms': timerMs(options.keepaliveMs ?? 45_000),
+    'grpc.keepalive_timeout_ms': timerMs(options.keepaliveTimeoutMs ?? 10_000),
     ...(age === undefined
       ? {}
       : {
           'grpc.max_connection_age_ms': age,
-          'grpc.max_connection_age_grace_ms': options.maxConnectionAgeGraceMs ?? 10_000,
+          'grpc.max_connection_age_grace_ms': timerMs(options.maxConnectionAgeGraceMs ?? 10_000),
         }),
   };
 }
