@@ -1,3 +1,5 @@
+import { timerMs } from '../timers/timers.ts';
+
 /** A client that waits for its turn. */
 export interface Waiting {
   /** Where it comes from: turns go round by this. */
@@ -44,7 +46,7 @@ export function createFairLine(maxWaitMs: number): FairLine {
     },
     join: (client) =>
       new Promise((resolve) => {
-        const timer = setTimeout(() => leave(place, false), maxWaitMs).unref();
+        const timer = setTimeout(() => leave(place, false), timerMs(maxWaitMs)).unref();
         const place: Place = {
           ...client,
           answer: (isTurn) => {

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
+import { timerMs } from '../timers/timers.ts';
 
 /** What came of reading a body. */
 export type Body =
@@ -33,7 +34,7 @@ export async function readBody(request: BodyStream, { maxBytes, maxMs }: BodyLim
   const timer = setTimeout(() => {
     isLate = true;
     request.destroy();
-  }, maxMs);
+  }, timerMs(maxMs));
   try {
     // The response that says why still needs the connection.
     for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {

@@ -2,6 +2,7 @@ import { createTimeBudget } from './core/time-budget.ts';
 import type { BudgetOptions, TimeBudget } from './core/time-budget.ts';
 import { createFairLine } from './fair-line.ts';
 import type { FairLine, Waiting } from './fair-line.ts';
+import { timerMs } from '../timers/timers.ts';
 
 /** Reviews of about one size: how many are read at once, and how much time they get. */
 export interface ReviewLane {
@@ -48,7 +49,7 @@ export function createReviewLanes(options: BySize<LaneOptions>, maxWaitMs: numbe
         return;
       }
     }
-    if (waits.length > 0) timer = setTimeout(callNext, Math.min(...waits)).unref();
+    if (waits.length > 0) timer = setTimeout(callNext, timerMs(Math.min(...waits))).unref();
   }
 
   const laneOf = (lane: LaneState): ReviewLane => ({
