@@ -48,8 +48,9 @@ type Look =
   | { readonly kind: 'failed'; readonly reason: string };
 
 /**
- * A certificate that replicas make themselves and share in a Secret, and whose authority the API server is told in
- * the configuration of the webhook. Whoever comes first makes it; who comes second takes it from the Secret.
+ * A certificate that replicas make themselves and share in a Secret, and whose CA is written into the configuration
+ * of the webhook. The first replica makes it; the others take it from the Secret. The Secret itself exists already: a
+ * right to create Secrets would be one to have tokens of other service accounts.
  *
  * The configuration is read before the Secret and written with the version that was read, so that no replica
  * replaces newer authorities by those of an older Secret.
@@ -160,40 +161,33 @@ async function lookAtSecret(
   signal: AbortSignal,
 ): Promise<Look> {
   const { client, namespace, secret, issue, onIssued } = options;
-  const all = `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets`;
-  const at = `${all}/${encodeURIComponent(secret)}`;
+  const at = `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets/${encodeURIComponent(secret)}`;
+  const what = `Secret ${namespace}/${secret}`;
   const reply = await callApi(client, at, signal);
-  const isThere = reply.kind === 'answered' && reply.status === 200;
-  if (!isThere && (reply.kind === 'unreachable' || reply.status !== 404))
-    return failed(`Secret ${namespace}/${secret}: ${refusalOf(reply)}`);
-  const object = isThere ? reply.object : undefined;
-  const plan = planCertificate(object, names, now);
+  if (reply.kind === 'answered' && reply.status === 404)
+    return failed(`${what} does not exist: create an empty one of type Opaque`);
+  if (reply.kind === 'unreachable' || reply.status !== 200) return failed(`${what}: ${refusalOf(reply)}`);
+  const plan = planCertificate(reply.object, names, now);
+  if (plan.kind === 'refused') return failed(`${what} cannot be used: ${plan.reason}`);
   if (plan.kind === 'use') return { kind: 'kept', kept: plan.kept };
   const { authority, ...issued } = await issue({ names, now });
   const kept: KeptCertificate = { ...issued, authorities: [authority, ...plan.authorities] };
-  const data = secretData(kept);
-  const request: ApiRequest =
-    object === undefined
-      ? { method: 'POST', path: all, body: { ...secretHead, metadata: { name: secret, labels }, data } }
-      : {
-          method: 'PATCH',
-          path: at,
-          type: 'application/merge-patch+json',
-          body: { metadata: { resourceVersion: resourceVersionOf(object) }, data },
-        };
-  const refusal = outcomeOf(await callApi(client, request, signal), `Secret ${namespace}/${secret}`);
+  const request: ApiRequest = {
+    method: 'PATCH',
+    path: at,
+    type: 'application/merge-patch+json',
+    body: { metadata: { resourceVersion: resourceVersionOf(reply.object) }, data: secretData(kept) },
+  };
+  const refusal = outcomeOf(await callApi(client, request, signal), what);
   if (refusal !== undefined) return refusal;
   onIssued(plan.reason);
   return { kind: 'kept', kept };
 }
 
-const secretHead = { apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/tls' };
-const labels = { 'app.kubernetes.io/name': 'meshtrust' };
-
 /** What a write came to, where it was not carried out. */
 function outcomeOf(reply: Awaited<ReturnType<typeof callApi>>, what: string): Look | undefined {
   if (reply.kind === 'answered' && reply.status < 300) return undefined;
-  // 409: it was created or changed meanwhile; 404: it was deleted meanwhile.
+  // 409: it was changed meanwhile; 404: it was deleted meanwhile.
   if (reply.kind === 'answered' && (reply.status === 409 || reply.status === 404))
     return { kind: 'conflict' };
   return failed(`${what} cannot be written: ${refusalOf(reply)}`);

@@ -282,8 +282,21 @@ describe('the chart', { skip }, () => {
         ? (rules as readonly {
             readonly resources: readonly string[];
             readonly resourceNames?: readonly string[];
+            readonly verbs: readonly string[];
           }[])
         : [],
+    );
+    const ofSecrets = rules.filter(({ resources }) => resources.includes('secrets'));
+    assert.deepEqual(
+      ofSecrets.map(({ verbs }) => verbs),
+      [['get', 'patch']],
+    );
+    // It is there already: a right to create Secrets would have no name.
+    const made = objects.find(({ kind, metadata }) => kind === 'Secret' && metadata.name === secret);
+    assert.equal(made?.metadata.namespace, namespace);
+    assert.deepEqual(
+      [made?.['type'], made?.['data'], made?.['stringData']],
+      ['Opaque', undefined, undefined],
     );
     const mayHave = (resource: string) =>
       rules.flatMap(({ resources, resourceNames = [] }) =>

@@ -126,6 +126,20 @@ test('a release from its installation to its end', { skip }, async (t) => {
     assert.match(await roles('roles'), /test-meshtrust\n/);
   });
 
+  await t.test('upgrade: the certificate that replicas keep stays', async () => {
+    const values = { webhook: { enabled: true } };
+    const secret = ['secret', 'test-meshtrust-webhook', '--namespace', namespace];
+    const data = async (): Promise<string> =>
+      (await cluster.kubectl(['get', ...secret, '-o', 'jsonpath={.type} {.data}'])).stdout;
+    await run(release('upgrade', chart), values);
+    assert.equal(await data(), 'Opaque ');
+    await cluster.kubectl(['patch', ...secret, '--type=merge', '--patch={"data":{"tls.crt":"eA=="}}']);
+    await run(release('upgrade', chart), { ...values, replicas: 3 });
+    assert.equal(await data(), 'Opaque {"tls.crt":"eA=="}');
+    await run(release('upgrade', chart), { webhook: { enabled: false } });
+    await assert.rejects(data(), /not found/);
+  });
+
   await t.test('uninstall keeps the CRD, and all MeshTrusts; another release takes it over', async () => {
     await run(release('uninstall'));
     assert.equal(await trusts(), 'meshtrust.kuma.io/kept');

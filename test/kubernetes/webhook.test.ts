@@ -333,28 +333,14 @@ test('a webhook whose replicas keep its certificate', { skip }, async (t) => {
       'secrets/meshtrust-webhook',
       'validatingwebhookconfigurations/meshtrust',
     ];
-    for (const [verb, resource] of [
-      ['create', 'secrets'],
-      ...[secret, configuration].flatMap((one) => ['get', 'patch'].map((verb) => [verb, one] as const)),
-    ] as const)
-      assert.ok(await may(verb, resource), `${verb} ${resource}`);
+    for (const one of [secret, configuration])
+      for (const verb of ['get', 'patch']) assert.ok(await may(verb, one), `${verb} ${one}`);
+    assert.ok(!(await may('create', 'secrets')), 'create secrets');
     for (const verb of ['get', 'list', 'watch', 'update', 'patch', 'delete'])
       for (const resource of ['secrets/other', 'validatingwebhookconfigurations/other'])
         assert.ok(!(await may(verb, resource)), `${verb} ${resource}`);
   });
 
-  const roles = await readRoles(new URL('../../deploy/kustomize/webhook/rbac.yaml', import.meta.url));
-  const rights = roles.flatMap(rightsOf);
-  assert.deepEqual(
-    rights.map(({ text }) => text),
-    [
-      'create secrets',
-      'get secrets/meshtrust-webhook',
-      'patch secrets/meshtrust-webhook',
-      'get validatingwebhookconfigurations/meshtrust',
-      'patch validatingwebhookconfigurations/meshtrust',
-    ],
-  );
   /** Keeps the certificate until that came to something: that it is loaded, or why it is not. */
   const keepOnce = async (now: number): Promise<string> => {
     const client = createApiClient(() => loadKubeConfig(stage.account.kubeconfig));
@@ -373,13 +359,75 @@ test('a webhook whose replicas keep its certificate', { skip }, async (t) => {
     client.close();
     return outcome;
   };
+
+  await t.test('whoever has the account gets no token of another one', async () => {
+    const token = {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      type: 'kubernetes.io/service-account-token',
+      metadata: {
+        name: 'meshtrust-webhook',
+        annotations: { 'kubernetes.io/service-account.name': 'default' },
+      },
+    };
+    const as = (command: string, input?: string) =>
+      run(stage, `${command} --as=system:serviceaccount:${namespace}:meshtrust`, input);
+    const free = { ...token, metadata: { ...token.metadata, name: 'free' } };
+    assert.match((await as('create -f -', JSON.stringify(free))).text, /cannot create resource "secrets"/);
+    const patch = JSON.stringify({ type: token.type });
+    assert.match(
+      (await as(`patch secret meshtrust-webhook --type=merge --patch=${patch}`)).text,
+      /field is immutable/,
+    );
+  });
+
+  await t.test('a Secret of another type is not used, and not written to', async () => {
+    const before = await caBundle();
+    await stage.kubectl('delete secret meshtrust-webhook');
+    const basic = { apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/basic-auth' };
+    const content = { metadata: { name: 'meshtrust-webhook' }, stringData: { username: 'u', password: 'p' } };
+    await stage.kubectl('create -f -', JSON.stringify({ ...basic, ...content }));
+    assert.match(await keepOnce(Date.now()), /cannot be used: its type is not Opaque or kubernetes\.io\/tls/);
+    const { data } = JSON.parse(await stage.kubectl('get secret meshtrust-webhook -o json')) as {
+      readonly data: object;
+    };
+    assert.deepEqual(Object.keys(data).sort(), ['password', 'username']);
+    assert.equal(await caBundle(), before);
+    await stage.kubectl('delete secret meshtrust-webhook');
+    assert.match(await keepOnce(Date.now()), /does not exist: create an empty one of type Opaque/);
+  });
+
+  await t.test('applying the manifest of the Secret again keeps the certificate', async () => {
+    const manifest = fileURLToPath(new URL('../../deploy/kustomize/webhook/secret.yaml', import.meta.url));
+    const apply = () => stage.kubectl(`apply -f ${manifest}`);
+    const data = async () =>
+      JSON.stringify(await stage.kubectl('get secret meshtrust-webhook -o jsonpath={.data}'));
+    await apply();
+    assert.equal(await keepOnce(Date.now()), 'loaded');
+    const before = await data();
+    assert.match(before, /tls\.key/);
+    await apply();
+    assert.equal(await data(), before);
+  });
+
+  const roles = await readRoles(new URL('../../deploy/kustomize/webhook/rbac.yaml', import.meta.url));
+  const rights = roles.flatMap(rightsOf);
+  assert.deepEqual(
+    rights.map(({ text }) => text),
+    [
+      'get secrets/meshtrust-webhook',
+      'patch secrets/meshtrust-webhook',
+      'get validatingwebhookconfigurations/meshtrust',
+      'patch validatingwebhookconfigurations/meshtrust',
+    ],
+  );
   for (const right of rights) {
     await t.test(`none of its rights is too many: ${right.text}`, async () => {
       const [verb = '', resource = ''] = right.text.split(' ');
       let now = Date.now();
       const forget = async (): Promise<void> =>
-        void (await stage.kubectl('delete secret meshtrust-webhook --ignore-not-found'));
-      /** Has the right be needed: what is there need not be made, and what is known need not be told. */
+        void (await stage.kubectl('patch secret meshtrust-webhook --type=merge --patch={"data":null}'));
+      /** Has the right be needed: a certificate that is valid is not replaced, and a CA that is known not written. */
       const need = async (): Promise<void> => {
         if (verb === 'get') return;
         if (resource.startsWith('secrets/')) now += 61 * day;

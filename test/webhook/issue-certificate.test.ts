@@ -15,7 +15,10 @@ describe('a certificate that is made', async () => {
 
   it('is one that the Secret may hold, for each name', () => {
     const kept = { ...issued, authorities: [authority] };
-    assert.deepEqual(planCertificate({ data: secretData(kept) }, names, now), { kind: 'use', kept });
+    assert.deepEqual(planCertificate({ type: 'Opaque', data: secretData(kept) }, names, now), {
+      kind: 'use',
+      kept,
+    });
   });
 
   it('lives for 90 days, from an hour ago, and its authority as long', () => {

@@ -17,14 +17,18 @@ const configurationPath = '/apis/admissionregistration.k8s.io/v1/validatingwebho
 const secretPath = '/api/v1/namespaces/ns/secrets/webhook';
 
 interface SecretObject {
+  readonly type: string;
   readonly metadata: { readonly resourceVersion: string };
   readonly data: Readonly<Record<string, string>>;
 }
 
-/** A cluster with a configuration, and room for one Secret; `answer` may stand in for it. */
+/** The Secret as the manifests make it. */
+const empty: SecretObject = { type: 'Opaque', metadata: { resourceVersion: 's0' }, data: {} };
+
+/** A cluster with a configuration and one Secret; `answer` may stand in for it. */
 class Store {
   version = 1;
-  secret: SecretObject | undefined;
+  secret: SecretObject | undefined = empty;
   caBundle = '';
   hasConfiguration = true;
   answer: (request: Request) => Answer | undefined = () => undefined;
@@ -47,10 +51,6 @@ class Store {
       }
       return { status: 200, object: this.#configuration() };
     }
-    if (method === 'POST') {
-      if (this.secret !== undefined) return { status: 409 };
-      return { status: 201, object: this.#put(body['data'] as SecretObject['data']) };
-    }
     assert.equal(path, secretPath);
     if (this.secret === undefined) return { status: 404 };
     if (method === 'PATCH') {
@@ -67,7 +67,7 @@ class Store {
 
   #put(data: SecretObject['data']): SecretObject {
     this.version += 1;
-    this.secret = { metadata: { resourceVersion: `s${this.version}` }, data };
+    this.secret = { ...empty, metadata: { resourceVersion: `s${this.version}` }, data };
     return this.secret;
   }
 
@@ -174,12 +174,12 @@ describe('a certificate in a Secret', () => {
     ]);
   });
 
-  it('is made anew where somebody deletes the Secret, and its authority alone is trusted', async (t) => {
+  it('is made again after the Secret was emptied, and its CA alone is trusted', async (t) => {
     const store = new Store();
     const told = replica(t, await startFakeCluster(t, store.handle), { now: start });
     await until('a certificate', () => told.loaded.length === 1);
     const [before] = store.trusted();
-    store.secret = undefined;
+    store.secret = empty;
     await until('the next certificate', () => told.loaded.length === 2);
     const own = new X509Certificate(told.loaded[1]!.certificate);
     assert.deepEqual(
@@ -199,12 +199,29 @@ describe('a certificate in a Secret', () => {
     assert.equal(told.loaded.length, 1);
   });
 
-  it('goes into a Secret that is there and empty', async (t) => {
+  it('no Secret → none is created, and the reason is reported; once it exists, it is used', async (t) => {
     const store = new Store();
-    store.secret = { metadata: { resourceVersion: 's0' }, data: {} };
-    const told = replica(t, await startFakeCluster(t, store.handle), { now: start });
+    store.secret = undefined;
+    const cluster = await startFakeCluster(t, store.handle);
+    const told = replica(t, cluster, { now: start });
+    await until('the reason', () => told.refused.length > 0);
+    assert.deepEqual(told.refused, ['Secret ns/webhook does not exist: create an empty one of type Opaque']);
+    store.secret = { ...empty, type: 'kubernetes.io/tls' };
     await until('a certificate', () => told.loaded.length === 1);
-    assert.ok(Object.hasOwn(store.secret.data, 'tls.key'));
+    assert.ok(cluster.requests.every(({ method }) => method !== 'POST'));
+  });
+
+  it('a Secret of another type → is neither used nor written to', async (t) => {
+    const store = new Store();
+    store.secret = { ...empty, type: 'kubernetes.io/service-account-token', data: { token: 'eA==' } };
+    const cluster = await startFakeCluster(t, store.handle);
+    const told = replica(t, cluster, { now: start });
+    await cluster.until(2, ({ path }) => path === secretPath);
+    assert.deepEqual(told.refused, [
+      'Secret ns/webhook cannot be used: its type is not Opaque or kubernetes.io/tls',
+    ]);
+    assert.ok(cluster.requests.every(({ method }) => method === 'GET'));
+    assert.deepEqual(told.loaded, []);
   });
 
   it('waits for the configuration, and for the right to write, and tells each reason once', async (t) => {
@@ -224,9 +241,9 @@ describe('a certificate in a Secret', () => {
       },
     );
     await cluster.until(2, ({ path }) => path === configurationPath);
-    store.answer = ({ method }) => (method === 'POST' ? { status: 403 } : undefined);
+    store.answer = ({ method }) => (method === 'PATCH' ? { status: 403 } : undefined);
     store.hasConfiguration = true;
-    await cluster.until(2, ({ method }) => method === 'POST');
+    await cluster.until(2, ({ method }) => method === 'PATCH');
     store.answer = () => undefined;
     await until('a certificate', () => told.loaded.length === 1);
     assert.deepEqual(told.refused, [

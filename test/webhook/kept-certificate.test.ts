@@ -23,7 +23,10 @@ const leaf = makeLeaf(ca, {
 });
 const kept: KeptCertificate = { certificate: leaf.certPem, key: leaf.keyPem, authorities: [ca.certPem] };
 
-const secret = (content: Partial<KeptCertificate>): object => ({ data: secretData({ ...kept, ...content }) });
+const secret = (content: Partial<KeptCertificate>): object => ({
+  type: 'Opaque',
+  data: secretData({ ...kept, ...content }),
+});
 
 describe('what a Secret holds', () => {
   it('is used where it is all there', () =>
@@ -47,8 +50,8 @@ describe('what a Secret holds', () => {
   const stranger = makeLeaf(ca, { dnsNames: [name], ...years });
   const other = makeLeaf(makeCa({ commonName: 'CA', ...years }), { dnsNames: [name], ...years });
   const table: readonly (readonly [string, object | undefined, string, string])[] = [
-    ['nothing', undefined, name, 'there is none yet'],
-    ['no data', {}, name, 'there is none yet'],
+    ['no data', { type: 'Opaque' }, name, 'there is none yet'],
+    ['no data of another type', { type: 'kubernetes.io/tls', data: {} }, name, 'there is none yet'],
     ['a certificate without its key', secret({ key: '' }), name, 'there is none yet'],
     ['text', secret({ certificate: 'text' }), name, 'it cannot be read'],
     [
@@ -72,6 +75,20 @@ describe('what a Secret holds', () => {
     it(`is replaced where it is ${what}`, () => {
       const plan = planCertificate(object, [wanted], now);
       assert.deepEqual([plan.kind, plan.kind === 'issue' && plan.reason], ['issue', reason]);
+    });
+  }
+
+  for (const type of [
+    'kubernetes.io/service-account-token',
+    'bootstrap.kubernetes.io/token',
+    '',
+    undefined,
+  ]) {
+    it(`of type ${String(type)} → refused, whatever it holds`, () => {
+      assert.deepEqual(planCertificate({ ...secret({}), type }, [name], now), {
+        kind: 'refused',
+        reason: 'its type is not Opaque or kubernetes.io/tls',
+      });
     });
   }
 

@@ -13,17 +13,23 @@ export interface KeptCertificate {
 export type CertificatePlan =
   | { readonly kind: 'use'; readonly kept: KeptCertificate }
   /** Another one is to be made; `authorities` are to be trusted beside it. */
-  | { readonly kind: 'issue'; readonly reason: string; readonly authorities: readonly string[] };
+  | { readonly kind: 'issue'; readonly reason: string; readonly authorities: readonly string[] }
+  /** It is for something else, and must not be written to. */
+  | { readonly kind: 'refused'; readonly reason: string };
 
 /** More are left of a clock gone wrong, or of somebody who writes to the Secret. */
 const mostAuthorities = 8;
+/** Types of a Secret that may hold a certificate. Data of others, such as service account tokens, has its own rules. */
+const types: readonly unknown[] = ['Opaque', 'kubernetes.io/tls'];
 
 /**
  * Decides whether what a Secret holds can be served, at a time (epoch milliseconds), under all of the names. It is
  * replaced when two thirds of its life are over: that leaves a month to notice where it cannot be.
  */
 export function planCertificate(object: unknown, names: readonly string[], now: number): CertificatePlan {
-  const data = asMapping(asMapping(object)?.['data']);
+  const { type, data: anyData } = asMapping(object) ?? {};
+  if (!types.includes(type)) return { kind: 'refused', reason: `its type is not ${types.join(' or ')}` };
+  const data = asMapping(anyData);
   const [certificate, key] = [decode(data?.['tls.crt']), decode(data?.['tls.key'])];
   const authorities = currentAuthorities(decode(data?.['ca.crt']), now);
   const reason = objectionTo({ certificate, key, authorities }, names, now);
