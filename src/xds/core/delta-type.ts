@@ -64,7 +64,7 @@ class DeltaType implements TypeState<DeltaRequest> {
     if (set !== undefined) this.#named.expand(set);
     const next = this.#named.next(set, now);
     if (next === undefined) return undefined;
-    const version = set === undefined ? '' : this.#versionOf(next, set);
+    const version = set === undefined ? '' : this.#named.versionOf(next, set);
     const only = next.length === 1 ? next[0]?.resource : undefined;
     const response =
       only === undefined
@@ -83,18 +83,6 @@ class DeltaType implements TypeState<DeltaRequest> {
     const { names } = this.#named;
     if (subscribe.length + unsubscribe.length === 0) return names.size;
     return names.difference(new Set(unsubscribe)).union(new Set(subscribe)).size;
-  }
-
-  /**
-   * The version of the set, which Envoy shows as its own; but not where it is sent back to an older resource,
-   * since it would then claim what it refused.
-   */
-  #versionOf(next: readonly Delivery[], set: ResourceSet): string {
-    const older = next.find(
-      ({ name, resource }) =>
-        resource !== undefined && resource.version !== this.#named.target(set, name)?.version,
-    );
-    return older?.resource?.version ?? set.version;
   }
 
   #settle({ nonce, error }: DeltaRequest, now: number): RequestKind {

@@ -33,16 +33,17 @@ export function createFetch({
   identifier,
 }: FetchParts): (request: SotwRequest) => FetchOutcome {
   const { view, limits, optionsOf, groupOf } = context;
-  const ofOne = new WeakMap<Resource, Uint8Array>();
+  const ofOne = new WeakMap<Resource, { readonly version: string | undefined; readonly bytes: Uint8Array }>();
 
-  function encode(resources: readonly Resource[]): Uint8Array {
-    const content = { typeUrl, version: combinedVersion(resources), resources, removed: [] };
-    return encodeResponse('sotw', content, '', identifier);
+  function encode(resources: readonly Resource[], version = combinedVersion(resources)): Uint8Array {
+    return encodeResponse('sotw', { typeUrl, version, resources, removed: [] }, '', identifier);
   }
 
-  function encodeOne(resource: Resource): Uint8Array {
-    let bytes = ofOne.get(resource);
-    if (bytes === undefined) ofOne.set(resource, (bytes = encode([resource])));
+  function encodeOne(resource: Resource, version: string | undefined): Uint8Array {
+    const known = ofOne.get(resource);
+    if (known !== undefined && known.version === version) return known.bytes;
+    const bytes = encode([resource], version);
+    ofOne.set(resource, { version, bytes });
     return bytes;
   }
 
@@ -55,12 +56,15 @@ export function createFetch({
       return refused('RESOURCE_EXHAUSTED', `more than ${limits.names} resource names in one request`);
     }
     const set = view.get(groupOf(request.node ?? anonymousNode), typeUrl);
-    if (set === undefined && optionsOf(typeUrl).unset !== 'empty') return { kind: 'not-ready' };
+    const { unset, sotwVersion } = optionsOf(typeUrl);
+    if (set === undefined && unset !== 'empty') return { kind: 'not-ready' };
+    const version = sotwVersion === 'set' ? set?.version : undefined;
     const all = names.delete(wildcard) || request.names.length === 0;
     const wanted = all && set !== undefined ? names.union(new Set(wildcardNames(set))) : names;
     const resources = set === undefined ? [] : [...wanted].sort().flatMap((name) => lookup(set, name) ?? []);
     const [only] = resources;
-    const bytes = only !== undefined && resources.length === 1 ? encodeOne(only) : encode(resources);
+    const bytes =
+      only !== undefined && resources.length === 1 ? encodeOne(only, version) : encode(resources, version);
     return { kind: 'response', bytes };
   };
 }

@@ -20,7 +20,9 @@ export function createFullStateType(context: TypeContext, first: SotwRequest): T
   let started = false;
   let asked = false;
   let touched = false;
-  let quoted = first.version === '' ? undefined : first.version;
+  const quotesSet = context.options.sotwVersion === 'set';
+  // The version of the set says nothing of the names that the client had.
+  let quoted = first.version === '' || quotesSet ? undefined : first.version;
   let owesUnsetAnswer = context.options.unset === 'empty' && first.version === '';
   let held: string | undefined;
   let lastSettled: string | undefined;
@@ -47,7 +49,7 @@ export function createFullStateType(context: TypeContext, first: SotwRequest): T
     },
     take(set, now) {
       wakeAt = undefined;
-      if (set === undefined) return owesUnsetAnswer ? send([], '', now) : undefined;
+      if (set === undefined) return owesUnsetAnswer ? send([], '', '', now) : undefined;
       if (!asked && !touched) return undefined;
       const resources = contents(set);
       const version = combinedVersion(resources);
@@ -65,7 +67,7 @@ export function createFullStateType(context: TypeContext, first: SotwRequest): T
         wakeAt = sentAt + ackTimeoutMs;
         return undefined;
       }
-      return send(resources, version, now);
+      return send(resources, version, quotesSet ? set.version : version, now);
     },
     get size() {
       return names.size;
@@ -89,11 +91,11 @@ export function createFullStateType(context: TypeContext, first: SotwRequest): T
     }
   }
 
-  function send(resources: readonly Resource[], version: string, now: number): Frame {
+  function send(resources: readonly Resource[], content: string, version: string, now: number): Frame {
     const response = context.frames.get({ typeUrl, version, resources, removed: [] });
     settled();
     owesUnsetAnswer = false;
-    held = version;
+    held = content;
     inFlight = response.nonce;
     sentAt = now;
     unanswered.set(response.nonce, resources);

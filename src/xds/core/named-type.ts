@@ -27,6 +27,11 @@ export interface NamedType {
   /** The next deliveries, or an empty list for an empty response, or undefined for none. */
   next(set: ResourceSet | undefined, now: number): readonly Delivery[] | undefined;
   sent(nonce: string, deliveries: readonly Delivery[], now: number): void;
+  /**
+   * The version of the set, which Envoy shows as its own. Where the client is sent back to an older resource,
+   * it is that resource's version: the client would otherwise claim what it refused.
+   */
+  versionOf(next: readonly Delivery[], set: ResourceSet): string;
 }
 
 /** Makes the state of one type on one stream, with nothing subscribed to. */
@@ -123,6 +128,13 @@ class StreamType implements NamedType {
   next(set: ResourceSet | undefined, now: number): readonly Delivery[] | undefined {
     if (set === undefined) return this.#owesUnsetAnswer ? [] : undefined;
     return this.deliveries.next(set, now) ?? (this.#owesWildcardAnswer ? [] : undefined);
+  }
+
+  versionOf(next: readonly Delivery[], set: ResourceSet): string {
+    const older = next.find(
+      ({ name, resource }) => resource !== undefined && resource.version !== this.target(set, name)?.version,
+    );
+    return older?.resource?.version ?? set.version;
   }
 
   sent(nonce: string, sent: readonly Delivery[], now: number): void {

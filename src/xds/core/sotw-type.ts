@@ -33,7 +33,12 @@ class SotwType implements TypeState<SotwRequest> {
   constructor(context: TypeContext, first: SotwRequest) {
     this.#context = context;
     this.#named = createNamedType('sotw', context, first.version !== '');
-    this.#quoted = first.version === '' ? undefined : first.version;
+    this.#quoted = first.version === '' || this.#quotesSet ? undefined : first.version;
+  }
+
+  /** The version of the set is the same for a client that got only some of its names: it says nothing. */
+  get #quotesSet(): boolean {
+    return this.#context.options.sotwVersion === 'set';
   }
 
   get size(): number {
@@ -123,6 +128,7 @@ class SotwType implements TypeState<SotwRequest> {
    * says what it really has, although its names came one by one.
    */
   #versionAfter(next: readonly Delivery[], set: ResourceSet): string {
+    if (this.#quotesSet) return this.#named.versionOf(next, set);
     const holds: Versioned[] = next.flatMap(({ resource }) => resource ?? []);
     const sent = new Set(holds.map(({ name }) => name));
     for (const held of this.#named.deliveries.held()) {

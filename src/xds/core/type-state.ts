@@ -23,6 +23,13 @@ export interface TypeOptions {
    * `empty` answers once with nothing, unless the request quotes versions. Default: `hold`.
    */
   readonly unset?: 'hold' | 'empty' | undefined;
+  /**
+   * What `version_info` is in SotW. `held`: a hash of what the client holds once it has accepted the response,
+   * so that a client which comes back and quotes it is sent only what it lacks. `set`: the version of the
+   * resource set, for tools and conformance suites that expect it; a client that comes back is sent everything.
+   * Default: `held`.
+   */
+  readonly sotwVersion?: 'held' | 'set' | undefined;
 }
 
 /** A response that is to be written now. */
