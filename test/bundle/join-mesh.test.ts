@@ -61,6 +61,21 @@ describe('joinMesh', () => {
     );
   });
 
+  it('leaves out two trust domains with the same subjects → the subjects count once', () => {
+    const shared = many(10, 'shared');
+    const [x, y] = ['x.test', 'y.test'].map((name) => bundleOf([shareOf(name, shared)]));
+    const others = Array.from({ length: 7 }, (_, index) =>
+      bundleOf([shareOf(`other${index}.test`, many(5, `other${index}-`))]),
+    );
+    const mesh = join([x ?? assert.fail(), y ?? assert.fail(), ...others]);
+    // More than 70,000 bytes without the two. A count that takes their 20,000 off twice would stop there.
+    assert.deepEqual(
+      names(mesh),
+      [2, 3, 4, 5, 6].map((index) => `other${index}.test 5`),
+    );
+    assert.ok(countNames(mesh.joint).size <= caNamesLimit);
+  });
+
   it('serves the last good set where a later state does not fit, less what is no longer listed', () => {
     const before = join([a, b]);
     const shrunken = { ...a, anchors: a.anchors.slice(3) };

@@ -129,6 +129,18 @@ describe('the secrets of a mesh', () => {
     assert.equal(two.version, one.version);
   });
 
+  it('trust domain left out of the joint secret: a change of its own secret → another version of the mesh', () => {
+    const changed = bundleOf([shareOf('b.test', [rootB, rootA])]);
+    const [before, after] = [b, changed].map((left) =>
+      meshSecrets({ mesh: 'default', bundles: [a, left], joint: [a], findings: [] }),
+    );
+    const versionOf = (name: string) =>
+      [before, after].map((secrets) => secrets?.secrets.get(name)?.version ?? assert.fail());
+    assert.equal(...(versionOf('ALL') as [string, string]));
+    assert.notEqual(...(versionOf('spiffe://b.test') as [string, string]));
+    assert.notEqual(before?.version, after?.version);
+  });
+
   it('reuse the parts of trust domains that did not change', () => {
     assert.equal(partOf(a), partOf(a));
     const [before, after] = [secretsOf([a, b]), secretsOf([a])];

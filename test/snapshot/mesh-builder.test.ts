@@ -32,6 +32,31 @@ describe('the mesh builder', () => {
     );
   });
 
+  it('build at the very time of the next change → the other certificate of the key, and a later next change', () => {
+    const builder = createMeshBuilder(noPolicy);
+    const key = makeKey();
+    const second = 1_000 * Math.floor(now / 1_000);
+    const at = (from: number, to: number) =>
+      makeCa({
+        commonName: 'T',
+        key,
+        notBefore: new Date(second + from * 3_600_000),
+        notAfter: new Date(second + to * 3_600_000),
+      });
+    const [ending, next] = [at(-1, 1), at(-1, 2)];
+    const listed = holdings(shareOf('a.test', [ending, next]));
+    const servedAt = (time: number) =>
+      builder
+        .build(listed, time)
+        .get('default')
+        ?.bundle.bundles[0]?.anchors.map(({ der }) => Buffer.from(der));
+    assert.deepEqual(servedAt(second), [next.der]);
+    const change = builder.nextChange();
+    assert.equal(change, second + 3_600_000);
+    assert.deepEqual(servedAt(change ?? 0), [next.der]);
+    assert.equal(builder.nextChange(), second + 2 * 3_600_000);
+  });
+
   it('keeps a mesh that lost everything, denying all', () => {
     const builder = createMeshBuilder(noPolicy);
     builder.build(holdings(a), now);

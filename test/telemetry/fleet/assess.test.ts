@@ -149,6 +149,21 @@ describe('a proxy is', () => {
     assert.deepEqual(states(), { a: 'synced' });
   });
 
+  it('still refused when one of its streams drops the name and another one asks for it', () => {
+    const { publish, asks, sent, drops, refuses, states } = watched();
+    const other = streamOf(2, 'a');
+    publish(statesOf({ ALL: 'v1' }));
+    for (const stream of [a, other]) {
+      asks(stream);
+      sent(stream, 'v1');
+    }
+    refuses(a, 'v1');
+    drops(a);
+    assert.deepEqual(states(), { a: 'refused' });
+    drops(other);
+    assert.deepEqual(states(), { a: 'synced' });
+  });
+
   it('synced with the refusal of everybody where nothing is listed, once it has acknowledged that', () => {
     const { publish, asks, quotes, history, states } = watched();
     publish(statesOf({ ALL: 'v1', 'spiffe://x.test': 'x1' }));
