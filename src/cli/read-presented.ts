@@ -13,8 +13,9 @@ const sequence = 0x30;
 
 /**
  * Reads the files of a leaf and of its chain, in PEM or DER. What follows the leaf in its own file is its chain
- * too, as in the files that SPIFFE agents write; blocks that are no certificates, such as its key, are passed over.
- * @throws {CommandError} (usage) for a file that cannot be read or holds no certificate.
+ * too, as in the files that SPIFFE agents write. Private keys, CRLs and blocks with other labels are skipped. A
+ * damaged block is not: the certificate after it would be checked in its place.
+ * @throws {CommandError} (usage) for a file that cannot be read, has a damaged block or holds no certificate.
  */
 export async function readPresented(leafFile: string, chainFile: string | undefined): Promise<Presented> {
   const [leaf, ...rest] = await readCertificates(leafFile);
@@ -24,11 +25,23 @@ export async function readPresented(leafFile: string, chainFile: string | undefi
   return { leaf, chain: [...rest, ...chain] };
 }
 
+/** Labels that a certificate can have beside `CERTIFICATE`: such a block must not be skipped either. */
+const otherCertificateLabels = /-----BEGIN (?:X509|TRUSTED) CERTIFICATE-----/;
+
 async function readCertificates(file: string): Promise<readonly Uint8Array[]> {
   const bytes = await readInput(file);
   if (bytes[0] === sequence) return [bytes];
-  const blocks = decodePem(bytes.toString('utf8'));
-  return blocks.flatMap((block) => (block.kind === 'certificate' ? [block.der] : []));
+  const text = bytes.toString('utf8');
+  const lines = text.split('\n');
+  return decodePem(text).flatMap((block) => {
+    if (block.kind === 'certificate') return [block.der];
+    const isCertificate = otherCertificateLabels.test(lines[block.line - 1] ?? '');
+    if (block.code !== 'MT013' && !isCertificate) return [];
+    throw new CommandError(
+      exitCode.usage,
+      `${file}:${block.line} block ${block.index} cannot be read: ${block.reason}`,
+    );
+  });
 }
 
 function noCertificate(file: string): CommandError {

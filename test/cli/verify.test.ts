@@ -124,4 +124,42 @@ describe('verify', () => {
     const server = `http://127.0.0.1:${await freePort()}`;
     assert.equal((await run(['verify', '--leaf', leafFile, '--server', server])).code, 3);
   });
+
+  const damaged: readonly (readonly [string, string, RegExp])[] = [
+    [
+      'a damaged first block',
+      stranger.certPem.replace('\nMI', '\n*MI') + leaf.certPem + middle.certPem,
+      /:1 block 1 cannot be read: /,
+    ],
+    [
+      'a byte order mark before the first block',
+      `\ufeff${leaf.certPem}${middle.certPem}`,
+      /:1 block 1 cannot be read: a byte order mark stands before the BEGIN line/,
+    ],
+    [
+      'a first block with another label',
+      stranger.certPem.replaceAll('CERTIFICATE', 'TRUSTED CERTIFICATE') + leaf.certPem,
+      /:1 block 1 cannot be read: /,
+    ],
+    [
+      'a first block without END line',
+      stranger.certPem.replace(/-----END.*\n/, '') + leaf.certPem,
+      /:1 block 1 cannot be read: no END line before the next BEGIN line/,
+    ],
+    [
+      'a damaged block of the chain',
+      leaf.certPem + middle.certPem.replace('\nMI', '\n*MI'),
+      /block 2 cannot be read: /,
+    ],
+  ];
+  for (const [what, text, message] of damaged) {
+    it(`leaf file: ${what} → exit code 2, and no verdict about another certificate`, async () => {
+      await using dir = await files();
+      await writeFile(dir.join('damaged.pem'), text);
+      const { code, stdout, stderr } = await run(['verify', '--leaf', dir.join('damaged.pem'), dir.path]);
+      assert.equal(stdout, '');
+      assert.match(stderr, message);
+      assert.equal(code, 2);
+    });
+  }
 });
