@@ -26,7 +26,7 @@ const rounds = 100;
 const typeUrl = secretTypeUrl;
 const name = 'system_trust_bundle';
 
-const tracker = createFleetTracker(() => Date.now());
+const tracker = createFleetTracker({ now: () => Date.now() });
 const history = createServedHistory();
 const fleet = localFleet(tracker, history);
 const streams = Array.from({ length: proxies }, (_, id): StreamInfo => ({
@@ -94,7 +94,10 @@ const questions: readonly (readonly [string, () => unknown])[] = [
   ['a page of those that are pending', () => ask('/api/v1/proxies?state=pending')],
   ['one proxy', () => ask('/api/v1/proxies/node-1000')],
   ['a roll-out', () => ask('/api/v1/meshes/default/rollout')],
-  ['all states counted, as for metrics', () => countStates(tracker.connected(), history, Date.now())],
+  [
+    'all states counted, as for metrics',
+    () => countStates({ connected: tracker.connected(), gone: tracker.gone() }, history, Date.now()),
+  ],
 ];
 const answers: string[] = [];
 for (const [what, ask] of questions) {

@@ -213,7 +213,8 @@ export const rows: readonly Row[] = [
     panels: [
       {
         title: 'Proxies by state',
-        description: 'Connected proxies by how they stand to what is served.',
+        description:
+          'Proxies by how they stand to what is served; those that are reconnecting or lost have no connection.',
         type: 'timeseries',
         unit: 'short',
         width: 8,

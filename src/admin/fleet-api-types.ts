@@ -1,11 +1,15 @@
 import type { ProxyState } from '../telemetry/fleet/assess.ts';
+import type { Ending } from '../telemetry/fleet/records.ts';
 
 /*
  * What the admin API answers about proxies, as JSON. Times are RFC 3339 in UTC with milliseconds; what is not
  * known is left out. Fields are only ever added.
  */
 
-/** `disconnected`: had streams lately, and has none now. */
+/**
+ * `disconnected`: the proxy had streams lately and has none now, and no roll-out waits for it. `reconnecting` and
+ * `lost` are proxies without streams, too, of which it is not known that they have what is served.
+ */
 export type AnyProxyState = ProxyState | 'disconnected';
 
 /** `GET /api/v1/proxies`: a page of them, by mesh and node id. */
@@ -31,6 +35,11 @@ export interface ProxySummary {
   readonly transports: readonly string[];
   readonly connectedAt: string;
   readonly disconnectedAt?: string | undefined;
+  /**
+   * How its last connection ended: the proxy closed it (`closed`), it broke or the proxy answered no keepalive
+   * (`silence`), or this server ended it (`server`).
+   */
+  readonly ending?: Ending | undefined;
   /** The newest version of the mesh that it has acknowledged in full; absent where it is none of the last. */
   readonly version?: string | undefined;
   /** The version that its mesh is served. */
@@ -92,7 +101,10 @@ export interface RolloutDetail {
   readonly proxies: ProxyCounts;
   /** False: a worker did not answer in time, and its proxies are missing. */
   readonly complete: boolean;
-  /** All connected proxies are known, and have acknowledged what is served. */
+  /**
+   * All connected proxies are known and have acknowledged what is served, and none is reconnecting or lost without
+   * having done so.
+   */
   readonly converged: boolean;
   /** When the last of them did. */
   readonly convergedAt?: string | undefined;
@@ -104,13 +116,20 @@ export interface RolloutDetail {
     /** Whether it is, or was lately, served. */
     readonly known: boolean;
     readonly proxies: number;
+    /** Proxies without it, those that are reconnecting or lost included. */
+    readonly lacking: number;
   };
-  /** Proxies without it, at most 100. */
+  /** Proxies without it, lost ones first, at most 100. */
   readonly lagging: readonly LaggingProxy[];
 }
 
 export interface ProxyCounts extends Readonly<Record<ProxyState, number>> {
   readonly connected: number;
+  /**
+   * Lost proxies that are more than the server keeps by name, of whichever mesh. While there are any, no roll-out
+   * has converged.
+   */
+  readonly forgotten: number;
 }
 
 export interface VersionCount {
@@ -124,5 +143,9 @@ export interface LaggingProxy {
   readonly address: string;
   readonly state: ProxyState;
   readonly behindSeconds?: number | undefined;
+  /** The newest version of the mesh that it has acknowledged in full; absent if it is none of the last. */
+  readonly version?: string | undefined;
+  /** When its last connection ended, if it has none. */
+  readonly disconnectedAt?: string | undefined;
   readonly message?: string | undefined;
 }

@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto';
-import type { Fleet } from '../telemetry/fleet/fleet.ts';
-import { assess, proxyStates } from '../telemetry/fleet/assess.ts';
+import type { Fleet, FleetLook } from '../telemetry/fleet/fleet.ts';
+import { assess, assessGone, proxyStates } from '../telemetry/fleet/assess.ts';
 import type { GoneRecord, ProxyRecord } from '../telemetry/fleet/records.ts';
 import { assessRollout } from '../telemetry/fleet/rollout.ts';
 import type { AnyProxyState, ProxyDetail, ProxyList, ProxySummary } from './fleet-api-types.ts';
-import { presentGone, presentProxy, presentProxyDetail, presentRollout } from './present-fleet.ts';
+import { presentAny, presentProxyDetail, presentRollout } from './present-fleet.ts';
 import type { FleetContext } from './present-fleet.ts';
 import { errorReply, jsonReply } from './reply.ts';
 import type { Route } from './router.ts';
@@ -48,13 +48,10 @@ export function fleetRoutes({ fleet, wall }: FleetInput): readonly Route[] {
       answer: async (_, query) => {
         const filters = readFilters(query);
         if (typeof filters === 'string') return errorReply('bad-request', filters);
-        const { connected, gone, complete } = await fleet.look(filters.mesh);
+        const look = await fleet.look(filters.mesh);
         const context = contextNow();
-        const shown =
-          filters.state === 'disconnected'
-            ? page([...gone], filters, presentGone)
-            : page(fitting(connected, filters, context), filters, (proxy) => presentProxy(proxy, context));
-        return jsonReply({ ...shown, complete } satisfies ProxyList);
+        const shown = page(fitting(look, filters, context), filters, (proxy) => presentAny(proxy, context));
+        return jsonReply({ ...shown, complete: look.complete } satisfies ProxyList);
       },
     },
     {
@@ -76,7 +73,7 @@ export function fleetRoutes({ fleet, wall }: FleetInput): readonly Route[] {
         const left = [...gone].findLast(
           (other) => other.node === node && (mesh === undefined || other.mesh === mesh),
         );
-        if (left !== undefined) return jsonReply({ ...presentGone(left), streams: [] });
+        if (left !== undefined) return jsonReply(presentProxyDetail(left, contextNow()));
         return errorReply('unknown-proxy', `no proxy ${node} is connected, or was lately`);
       },
     },
@@ -114,16 +111,24 @@ function readFilters(query: URLSearchParams): Filters | string {
   };
 }
 
+/** Without a state, all proxies that roll-outs count. */
 function fitting(
-  proxies: Iterable<ProxyRecord>,
+  { connected, gone }: FleetLook,
   { state, secrets }: Filters,
   { history, now }: FleetContext,
-): readonly ProxyRecord[] {
-  return [...proxies].filter(
+): readonly (ProxyRecord | GoneRecord)[] {
+  const there = [...connected].filter(
     (proxy) =>
       (secrets === undefined || asksForOne(proxy, secrets)) &&
       (state === undefined || assess(proxy, history, now).state === state),
   );
+  // A proxy without a stream asks for nothing.
+  if (secrets !== undefined) return there;
+  const left = [...gone].filter((proxy) => {
+    const found = assessGone(proxy, history, now)?.state ?? 'disconnected';
+    return state === undefined ? found !== 'disconnected' : found === state;
+  });
+  return [...there, ...left];
 }
 
 function asksForOne({ streams }: ProxyRecord, names: ReadonlySet<string>): boolean {
@@ -158,7 +163,7 @@ function page<Item extends ProxyRecord | GoneRecord>(
  * next page, where there is no room for whatever a proxy calls itself.
  */
 function keyOf(item: ProxyRecord | GoneRecord): string {
-  const [first] = 'streams' in item ? item.streams : [];
+  const [first] = item.streams;
   const key = `${item.mesh}\0${item.node}\0${item.node === '' ? (first?.info.id ?? 0) : ''}`;
   return key.length <= longestKey ? key : `${key.slice(0, longestKey)}\0${hash('sha256', key)}`;
 }

@@ -1,4 +1,4 @@
-import { assess, heldVersion } from '../telemetry/fleet/assess.ts';
+import { assess, assessGone, heldVersion } from '../telemetry/fleet/assess.ts';
 import type { GoneRecord, ProxyRecord, RefusalRecord, StreamRecord } from '../telemetry/fleet/records.ts';
 import type { Lagging, Rollout } from '../telemetry/fleet/rollout.ts';
 import type { ServedHistory } from '../telemetry/fleet/served-history.ts';
@@ -20,7 +20,7 @@ export interface FleetContext {
 }
 
 /** A connected proxy in a list. */
-export function presentProxy(proxy: ProxyRecord, { history, now }: FleetContext): ProxySummary {
+function presentProxy(proxy: ProxyRecord, { history, now }: FleetContext): ProxySummary {
   const { node, mesh, since, nacks, lastNack } = proxy;
   const { state, behindSince } = assess(proxy, history, now);
   const served = history.versions(mesh)?.[0]?.version;
@@ -50,38 +50,51 @@ export function presentProxy(proxy: ProxyRecord, { history, now }: FleetContext)
   };
 }
 
-/** A proxy that went away. */
-export function presentGone(gone: GoneRecord): ProxySummary {
-  const { node, mesh, address, userAgent, since, goneAt, nacks, lastNack } = gone;
+/** A proxy without a connection. */
+function presentGone(gone: GoneRecord, { history, now }: FleetContext): ProxySummary {
+  const { node, mesh, address, userAgent, since, goneAt, ending, nacks, lastNack } = gone;
+  const assessment = assessGone(gone, history, now);
   return {
     node,
     mesh,
-    state: 'disconnected',
+    state: assessment?.state ?? 'disconnected',
     address,
     proxy: userAgent,
     transports: [],
     connectedAt: timeOf(since),
     disconnectedAt: timeOf(goneAt),
+    ending,
+    ...(assessment && {
+      version: heldVersion(gone, history)?.version,
+      servedVersion: history.versions(mesh)?.[0]?.version,
+      behindSeconds: secondsSince(assessment.behindSince, now),
+    }),
     nacks,
     lastNack: lastNack && presentNack(lastNack),
   };
 }
 
-/** Everything there is to say about a connected proxy. */
-export function presentProxyDetail(proxy: ProxyRecord, context: FleetContext): ProxyDetail {
+/** A proxy in a list, connected or not. */
+export function presentAny(proxy: ProxyRecord | GoneRecord, context: FleetContext): ProxySummary {
+  return 'goneAt' in proxy ? presentGone(proxy, context) : presentProxy(proxy, context);
+}
+
+/** Everything there is to say about a proxy. */
+export function presentProxyDetail(proxy: ProxyRecord | GoneRecord, context: FleetContext): ProxyDetail {
   const streams = [...proxy.streams].map((stream) => presentStream(stream, proxy.mesh, context));
-  return { ...presentProxy(proxy, context), streams };
+  return { ...presentAny(proxy, context), streams };
 }
 
 /** How far a change has come. */
 export function presentRollout(rollout: Rollout, now: number): RolloutDetail {
-  const { mesh, current, connected, states, complete, convergedAt, versions, lagging, asked } = rollout;
+  const { mesh, current, connected, states, complete, forgotten, convergedAt, versions, lagging, asked } =
+    rollout;
   return {
     mesh,
     version: current.version,
     changedAt: timeOf(current.since),
     servedAt: timeOf(current.servedAt),
-    proxies: { connected, ...states },
+    proxies: { connected, ...states, forgotten },
     complete,
     converged: convergedAt !== undefined,
     convergedAt: convergedAt === undefined ? undefined : timeOf(convergedAt),
@@ -90,18 +103,20 @@ export function presentRollout(rollout: Rollout, now: number): RolloutDetail {
       servedAt: timeOf(served.servedAt),
       proxies,
     })),
-    asked: { version: asked.version, known: asked.known, proxies: asked.has },
+    asked: { version: asked.version, known: asked.known, proxies: asked.has, lacking: asked.lacks },
     lagging: lagging.map((lag) => presentLagging(lag, now)),
   };
 }
 
-function presentLagging({ proxy, state, behindSince }: Lagging, now: number): LaggingProxy {
+function presentLagging({ proxy, held, state, behindSince }: Lagging, now: number): LaggingProxy {
   const [first] = proxy.streams;
   return {
     node: proxy.node,
     address: first?.info.address ?? '',
     state,
     behindSeconds: secondsSince(behindSince, now),
+    version: held?.version,
+    disconnectedAt: 'goneAt' in proxy ? timeOf(proxy.goneAt) : undefined,
     message: state === 'refused' ? proxy.lastNack?.message : undefined,
   };
 }

@@ -4,14 +4,17 @@ import type { Logger } from '../telemetry/log.ts';
 import type { StateEvent } from '../telemetry/state-view.ts';
 import type { Interval } from '../telemetry/tracing/trace-changes.ts';
 import { systemClock } from './clock.ts';
+import type { Loss } from '../telemetry/fleet/follow-losses.ts';
 import type { ServeOptions } from './serve-options.ts';
 
 /** What is kept of each change for later: the record of trust and, where there is a collector, traces. */
 export interface ChangeRecord extends AsyncDisposable {
   /** Takes what happened, and when it was handed to proxies if it was. */
   state(event: StateEvent, publish: Interval): void;
-  /** All connected proxies of a mesh have what was served last. */
-  converged(rollout: Rollout): void;
+  /** All connected proxies of a mesh have what was served last; `gaveUp` lost ones are not waited for any more. */
+  converged(rollout: Rollout, gaveUp: number): void;
+  /** A roll-out has lost proxies, or gives lost ones up. */
+  lost(loss: Loss): void;
 }
 
 export interface ChangeRecordInput {
@@ -42,8 +45,9 @@ export async function createChangeRecord({
       audit.state(event);
       if (event.kind === 'served') tracing?.served(event, publish);
     },
-    converged(rollout) {
-      audit.converged(rollout);
+    lost: audit.lost,
+    converged(rollout, gaveUp) {
+      audit.converged(rollout, gaveUp);
       tracing?.converged(rollout);
     },
     [Symbol.asyncDispose]: async () => tracing?.close(),

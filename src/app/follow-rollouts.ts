@@ -2,12 +2,16 @@ import type { Fleet } from '../telemetry/fleet/fleet.ts';
 import { assessRollout } from '../telemetry/fleet/rollout.ts';
 import type { Rollout } from '../telemetry/fleet/rollout.ts';
 import type { Clock } from './clock.ts';
+import { followLosses } from '../telemetry/fleet/follow-losses.ts';
+import type { Loss } from '../telemetry/fleet/follow-losses.ts';
 
 export interface FollowerOptions {
   readonly fleet: Fleet;
   readonly clock: Clock;
-  /** A change that was announced has reached every connected proxy. */
-  readonly onConverged: (rollout: Rollout) => void;
+  /** A change has reached every connected proxy, and `gaveUp` lost proxies are no longer waited for. */
+  readonly onConverged: (rollout: Rollout, gaveUp: number) => void;
+  /** A roll-out has lost proxies, or gives lost proxies up. */
+  readonly onLost: (loss: Loss) => void;
   /** How far a mesh is, while somebody watches; told when it is not what it was. */
   readonly onProgress: (rollout: Rollout, now: number) => void;
 }
@@ -27,9 +31,16 @@ const pace = { fast: 250, slow: 2_000, fastForMs: 10_000 } as const;
 const mostLagging = 20;
 
 /** Makes a follower that has nothing to follow. */
-export function followRollouts({ fleet, clock, onConverged, onProgress }: FollowerOptions): RolloutFollower {
+export function followRollouts({
+  fleet,
+  clock,
+  onConverged,
+  onLost,
+  onProgress,
+}: FollowerOptions): RolloutFollower {
   const underWay = new Set<string>();
   const told = new Map<string, string>();
+  const losses = followLosses(fleet.history, onLost);
   let isWatched = false;
   let lastChange = -Infinity;
   let cancel: (() => void) | undefined;
@@ -50,24 +61,34 @@ export function followRollouts({ fleet, clock, onConverged, onProgress }: Follow
     cancel = undefined;
     isLooking = true;
     // Answers of workers take a moment, in which something else may come to be served.
-    const { connected, complete } = await fleet.look();
+    const { connected, gone, complete, forgotten } = await fleet.look();
     isLooking = false;
     if (closed) return;
     const now = clock.wall();
-    const proxies = { connected: [...connected], complete };
+    const proxies = { connected: [...connected], gone: [...gone], complete, forgotten };
     for (const mesh of isWatched ? fleet.history.meshes() : [...underWay]) {
       const rollout = assessRollout(proxies, fleet.history, { mesh, mostLagging, now });
-      if (rollout !== undefined) tell(rollout, now);
+      if (rollout === undefined) continue;
+      if (underWay.has(mesh)) losses.see(mesh, proxies, now);
+      tell(rollout, now);
     }
     const isMoving = clock.monotonic() - lastChange < pace.fastForMs;
     schedule(isMoving ? pace.fast : pace.slow);
   }
 
   function tell(rollout: Rollout, now: number): void {
-    const { mesh, current, states, connected, complete, lagging } = rollout;
-    if (rollout.convergedAt !== undefined && underWay.delete(mesh)) onConverged(rollout);
+    const { mesh, current, states, connected, complete, forgotten, lagging } = rollout;
+    if (rollout.convergedAt !== undefined && underWay.delete(mesh)) onConverged(rollout, losses.end(mesh));
     const who = lagging.map(({ proxy, state }) => [proxy.node, state]);
-    const key = JSON.stringify([current.version, current.servedAt, connected, states, complete, who]);
+    const key = JSON.stringify([
+      current.version,
+      current.servedAt,
+      connected,
+      states,
+      complete,
+      forgotten,
+      who,
+    ]);
     if (!isWatched || told.get(mesh) === key) return;
     told.set(mesh, key);
     onProgress(rollout, now);

@@ -4,7 +4,8 @@ import type { ServedMeshes } from '../snapshot/publisher.ts';
 import { combineObservers } from '../telemetry/combine-observers.ts';
 import { localFleet } from '../telemetry/fleet/fleet.ts';
 import type { Fleet } from '../telemetry/fleet/fleet.ts';
-import { countStates } from '../telemetry/fleet/rollout.ts';
+import { ackCountOf, countStates } from '../telemetry/fleet/rollout.ts';
+import type { AckCount } from '../telemetry/fleet/rollout.ts';
 import { createServedHistory } from '../telemetry/fleet/served-history.ts';
 import { createFleetTracker } from '../telemetry/fleet/track-fleet.ts';
 import type { Logger } from '../telemetry/log.ts';
@@ -13,13 +14,6 @@ import type { XdsObserver } from '../xds/index.ts';
 import { systemClock } from './clock.ts';
 import type { ServeOptions } from './serve-options.ts';
 import { startXdsEndpoint } from './xds-endpoint.ts';
-
-/** The proxies of a mesh, and how many of them have what is served. */
-export interface AckCount {
-  /** Distinct node ids, and streams without one; by worker, where there are several. */
-  readonly connected: number;
-  readonly acked: number;
-}
 
 /** What proxies are connected to: this process, or workers. */
 export interface Front {
@@ -45,7 +39,7 @@ export async function startFront(
   authFailed: (failure: HandshakeFailure) => void = () => undefined,
 ): Promise<Front> {
   const now = (): number => systemClock.wall();
-  const tracker = createFleetTracker(now);
+  const tracker = createFleetTracker({ now, lostWindowMs: options.lostWindow });
   const history = createServedHistory({ rootTrustDomain: options.rootTrustDomain });
   const store = createSnapshotStore();
   const observer = combineObservers([tracker.observer, ...observers]);
@@ -62,9 +56,9 @@ export async function startFront(
     proxies: tracker.count,
     acks: () =>
       new Map(
-        countStates(tracker.connected(), history, now())
+        countStates({ connected: tracker.connected(), gone: tracker.gone() }, history, now())
           .entries()
-          .map(([mesh, { synced }]) => [mesh, { connected: tracker.count(mesh), acked: synced }]),
+          .map(([mesh, states]) => [mesh, ackCountOf(states, tracker.forgotten())]),
       ),
     fleet: localFleet(tracker, history),
     drain: (graceMs) => endpoint.drain(graceMs),

@@ -58,8 +58,8 @@ function localCounts({ view }: Pick<Pipeline, 'view'>, { acks }: Pick<Front, 'ac
   const known = acks();
   return new Map(
     [...view().meshes].map(([mesh, { secrets }]) => {
-      const { connected, acked } = known.get(mesh) ?? { connected: 0, acked: 0 };
-      return [mesh, { version: secrets.version, connected, acked }];
+      const counts = known.get(mesh) ?? { connected: 0, acked: 0, lost: 0 };
+      return [mesh, { version: secrets.version, ...counts }];
     }),
   );
 }

@@ -6,14 +6,16 @@ import type { Fleet } from '../telemetry/fleet/fleet.ts';
 import type { Rollout } from '../telemetry/fleet/rollout.ts';
 import type { StateEvent, StateView } from '../telemetry/state-view.ts';
 import type { Clock } from './clock.ts';
+import type { Loss } from '../telemetry/fleet/follow-losses.ts';
 import { followRollouts } from './follow-rollouts.ts';
 
 export interface LiveEventsOptions {
   readonly fleet: Fleet;
   readonly view: () => StateView;
   readonly clock: Clock;
-  /** A change has reached every connected proxy. */
-  readonly onConverged: (rollout: Rollout) => void;
+  /** A change has reached every connected proxy, and `gaveUp` lost proxies are no longer waited for. */
+  readonly onConverged: (rollout: Rollout, gaveUp: number) => void;
+  readonly onLost: (loss: Loss) => void;
 }
 
 /** What is told to whoever watches, while it happens. */
@@ -23,12 +25,13 @@ export interface LiveEvents extends Disposable {
 }
 
 /** Follows each roll-out to its end, and tells those that listen how far it is. */
-export function createLiveEvents({ fleet, view, clock, onConverged }: LiveEventsOptions): LiveEvents {
+export function createLiveEvents({ fleet, view, clock, onConverged, onLost }: LiveEventsOptions): LiveEvents {
   const hub = createEventHub({ onClients: (clients) => follower.watched(clients > 0) });
   const follower = followRollouts({
     fleet,
     clock,
     onConverged,
+    onLost,
     onProgress: (rollout, now) =>
       hub.publish(`rollout ${rollout.mesh}`, 'rollout', presentRollout(rollout, now)),
   });

@@ -33,6 +33,8 @@ export interface ServeOptions {
   readonly slowTimeout: number;
   readonly keepalive: number;
   readonly keepaliveTimeout: number;
+  /** How long roll-outs wait for a lost proxy; 0: not at all. Default: 10 minutes. */
+  readonly lostWindow?: number | undefined;
   /** 0 for none. */
   readonly maxConnectionAge: number;
   /** Processes that serve proxies; with one it is this process. */
@@ -93,6 +95,7 @@ export const proxyOptionNames = [
   'defaultMesh',
   'keepalive',
   'keepaliveTimeout',
+  'lostWindow',
   'maxConnectionAge',
   'maxNames',
   'maxStreams',

@@ -71,8 +71,9 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
     snapshotAge: () => (lastGood?.behindMs() ?? 0) / 1000,
     workers: pool && (() => pool.collect()),
     proxies: async () => {
-      const { connected } = await front.fleet.look();
-      return countStates(connected, front.fleet.history, systemClock.wall());
+      const look = await front.fleet.look();
+      const states = countStates(look, front.fleet.history, systemClock.wall());
+      return { states, forgotten: look.forgotten };
     },
   });
   const front: Front =
@@ -83,7 +84,8 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
       fleet: front.fleet,
       view,
       clock: systemClock,
-      onConverged: (rollout) => record.converged(rollout),
+      onConverged: (rollout, gaveUp) => record.converged(rollout, gaveUp),
+      onLost: (loss) => record.lost(loss),
     }),
   );
 

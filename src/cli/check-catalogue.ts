@@ -66,7 +66,7 @@ export const checkCatalogue = {
   'proxies-current': {
     group: 'proxies',
     claim: 'all have what is served',
-    hint: 'one that has lagged for long is stopped, cut off or overloaded: meshtrust proxy-status',
+    hint: 'one that has lagged for long, or is lost, is stopped, cut off or overloaded: meshtrust proxy-status',
   },
   'proxies-listed': {
     group: 'proxies',

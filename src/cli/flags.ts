@@ -92,6 +92,11 @@ const table = {
   ],
   keepalive: ['--keepalive <duration>', 'how often idle connections of proxies are probed', '45s'],
   keepaliveTimeout: ['--keepalive-timeout <duration>', 'how long a probe may take', '10s'],
+  lostWindow: [
+    '--lost-window <duration>',
+    'how long a roll-out waits for a proxy whose connection broke before it acknowledged; 0 to not wait',
+    '10m',
+  ],
   maxConnectionAge: [
     '--max-connection-age <duration>',
     'age (within a tenth) at which connections are asked to go, so that proxies spread over replicas; at most 480h, 0 for none',
@@ -146,7 +151,10 @@ const table = {
   mesh: ['--mesh <name>', 'the mesh that a command is about'],
   leaf: ['--leaf <file>', 'certificate of a client (PEM or DER), with its chain after it or without'],
   chain: ['--chain <file>', 'certificates that the client sends after its leaf (PEM or DER)'],
-  state: ['--state <state>', 'only proxies that are synced, pending, stale, refused or disconnected'],
+  state: [
+    '--state <state>',
+    'only proxies that are synced, pending, stale, refused, reconnecting, lost or disconnected',
+  ],
   watch: ['-w, --watch', 'go on, and print again what changes'],
   version: ['--version <version>', 'the version of the mesh to wait for; else the one that is served'],
   proxies: [
@@ -185,6 +193,7 @@ const parsers: Partial<Record<FlagName, (text: string) => unknown>> = {
   slowTimeout: parseDuration,
   keepalive: parseDuration,
   keepaliveTimeout: parseDuration,
+  lostWindow: parseDuration,
   maxConnectionAge: parseConnectionAge,
   proxies: parseCountOrZero,
   timeout: parseDuration,
@@ -195,7 +204,7 @@ const parsers: Partial<Record<FlagName, (text: string) => unknown>> = {
 };
 
 const choices: Partial<Record<FlagName, readonly string[]>> = {
-  state: ['synced', 'pending', 'stale', 'refused', 'disconnected'],
+  state: ['synced', 'pending', 'stale', 'refused', 'reconnecting', 'lost', 'disconnected'],
   transport: bootstrapTransports,
   output: outputFormats,
   format: ['pem', 'json', 'spiffe'],

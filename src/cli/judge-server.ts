@@ -3,6 +3,7 @@ import type { RolloutDetail } from '../admin/fleet-api-types.ts';
 import type { ServerDetail } from '../admin/server-api-types.ts';
 import { dateCodes } from '../findings/catalogue.ts';
 import type { FindingCode } from '../findings/catalogue.ts';
+import { counted } from '../telemetry/describe-change.ts';
 import type { CheckName } from './check-catalogue.ts';
 import { formatDuration } from './output.ts';
 
@@ -18,7 +19,7 @@ export type ServerFacts =
       readonly meshes: readonly MeshDetail[];
       readonly findings: FindingList;
       readonly rollouts: readonly RolloutDetail[];
-      /** Connected proxies of all meshes, listed or not. */
+      /** Proxies of all meshes, listed or not: connected, reconnecting and lost. */
       readonly connected: number;
     };
 
@@ -205,9 +206,13 @@ function judgeProxies({ rollouts, connected }: Answered): readonly Omit<CheckRes
   const behind = lagging.filter(({ state }) => state !== 'refused');
   const id = ({ node, address, mesh }: (typeof lagging)[number]): string =>
     `${node === '' ? address : node}, mesh ${mesh}`;
-  const listed = rollouts.reduce((sum, { proxies }) => sum + proxies.connected, 0);
+  const listed = rollouts.reduce(
+    (sum, { proxies }) => sum + proxies.connected + proxies.reconnecting + proxies.lost,
+    0,
+  );
   const others = connected - listed;
   const silent = rollouts.filter(({ complete }) => !complete);
+  const forgotten = Math.max(0, ...rollouts.map(({ proxies }) => proxies.forgotten));
   return [
     result(
       'proxies-accept',
@@ -218,14 +223,19 @@ function judgeProxies({ rollouts, connected }: Answered): readonly Omit<CheckRes
       'proxies-current',
       [
         ...silent.map(({ mesh }) => `mesh ${mesh}: a worker does not say which proxies it has`),
+        ...(forgotten > 0 ? [`${counted(forgotten, 'more proxy')} lost than the server keeps by name`] : []),
         ...behind.map((proxy) => {
           const since =
             proxy.behindSeconds === undefined ? '' : ` for ${formatDuration(proxy.behindSeconds * 1000)}`;
-          return `${id(proxy)}: ${proxy.state}${since}`;
+          const has = proxy.version === undefined ? 'nothing' : proxy.version.slice(0, 12);
+          const acked = proxy.state === 'lost' ? `, it acknowledged ${has}` : '';
+          return `${id(proxy)}: ${proxy.state}${since}${acked}`;
         }),
       ],
       // What is pending is on its way.
-      silent.length > 0 || behind.some(({ state }) => state === 'stale') ? 'failed' : 'warning',
+      silent.length > 0 || forgotten > 0 || behind.some(({ state }) => state === 'stale' || state === 'lost')
+        ? 'failed'
+        : 'warning',
     ),
     result('proxies-listed', others > 0 ? [`${others} of ${connected}`] : [], 'warning'),
   ];

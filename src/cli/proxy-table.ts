@@ -10,6 +10,8 @@ const tones: Readonly<Record<AnyProxyState, Tone>> = {
   pending: 'warning',
   stale: 'bad',
   refused: 'bad',
+  reconnecting: 'warning',
+  lost: 'bad',
   disconnected: 'faint',
 };
 
@@ -65,7 +67,12 @@ export function renderProxy(proxy: ServerProxy<ProxyDetail>, style: TableStyle, 
     ['since', `${proxy.connectedAt} (${age(proxy.connectedAt, now)})`],
     ...(proxy.disconnectedAt === undefined
       ? []
-      : [['left', `${proxy.disconnectedAt} (${age(proxy.disconnectedAt, now)})`] as const]),
+      : [
+          [
+            'left',
+            `${proxy.disconnectedAt} (${age(proxy.disconnectedAt, now)})${leaving(proxy.ending)}`,
+          ] as const,
+        ]),
     ['acked', version ?? '-'],
     ['served', servedVersion ?? '-'],
     ['nacks', String(proxy.nacks)],
@@ -94,6 +101,19 @@ const secretColumns: readonly Column<ProxySecret & { readonly transport: string 
   { title: 'ACK', value: ({ ackMs }) => (ackMs === undefined ? '' : formatDuration(ackMs)) },
   { title: 'ACKED AT', value: ({ ackedAt }) => ackedAt ?? '', wide: true },
 ];
+
+function leaving(ending: ProxySummary['ending']): string {
+  switch (ending) {
+    case 'closed':
+      return ', it closed its connection';
+    case 'silence':
+      return ', its connection broke';
+    case 'server':
+      return ', the server closed its connection';
+    case undefined:
+      return '';
+  }
+}
 
 function age(time: string, now: number): string {
   return formatDuration(now - Date.parse(time));

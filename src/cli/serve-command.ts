@@ -50,6 +50,7 @@ const flags: readonly FlagName[] = [
   'slowTimeout',
   'keepalive',
   'keepaliveTimeout',
+  'lostWindow',
   'maxConnectionAge',
   'workers',
   'caMetrics',
@@ -87,6 +88,7 @@ interface ServeFlags extends ReadingOptions, WebhookFlags {
   readonly slowTimeout: number;
   readonly keepalive: number;
   readonly keepaliveTimeout: number;
+  readonly lostWindow: number;
   readonly maxConnectionAge: number;
   readonly workers: number;
   readonly caMetrics: boolean;

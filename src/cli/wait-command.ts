@@ -67,6 +67,7 @@ const serverColumns: readonly Column<ServerState>[] = [
 const laggingColumns: readonly Column<WaitState['lagging'][number]>[] = [
   { title: 'NODE', value: ({ node }) => node },
   { title: 'STATE', value: ({ state }) => state, tone: ({ state }) => toneOf(state) },
+  { title: 'ACKED', value: ({ version }) => shortVersion(version) },
   {
     title: 'BEHIND',
     value: ({ behindSeconds }) => (behindSeconds === undefined ? '' : formatDuration(behindSeconds * 1000)),

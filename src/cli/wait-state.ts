@@ -19,6 +19,8 @@ export interface WaitState {
   /** Connected proxies of all servers, and how many have it. */
   readonly connected: number;
   readonly acked: number;
+  /** Proxies without a connection of which it is not known whether they have it. */
+  readonly lost: number;
   readonly servers: readonly ServerState[];
   readonly lagging: readonly (LaggingProxy & { readonly server: string })[];
 }
@@ -26,10 +28,18 @@ export interface WaitState {
 export interface ServerState {
   readonly server: string;
   /** What keeps this server from having it: nothing once all of its proxies do. */
-  readonly waitingFor: 'nothing' | 'proxies' | 'the version' | 'the mesh' | 'an answer' | 'all its workers';
+  readonly waitingFor:
+    | 'nothing'
+    | 'proxies'
+    | 'the version'
+    | 'the mesh'
+    | 'an answer'
+    | 'all its workers'
+    | 'lost proxies that it does not name';
   readonly version?: string | undefined;
   readonly connected: number;
   readonly acked: number;
+  readonly lost: number;
 }
 
 /** What is waited for. */
@@ -65,6 +75,7 @@ export function judgeWait(
     expected: proxies,
     connected,
     acked: sum(servers, ({ acked }) => acked),
+    lost: sum(servers, ({ lost }) => lost),
     servers,
     lagging: rollouts.flatMap(({ server, rollout }) =>
       rollout.lagging.map((proxy) => ({ ...proxy, server })),
@@ -76,30 +87,37 @@ function stateOf(answer: ServerRollout): ServerState {
   const { server } = answer;
   switch (answer.kind) {
     case 'unreachable':
-      return { server, waitingFor: 'an answer', connected: 0, acked: 0 };
+      return { server, waitingFor: 'an answer', connected: 0, acked: 0, lost: 0 };
     case 'unlisted':
-      return { server, waitingFor: 'the mesh', connected: 0, acked: 0 };
+      return { server, waitingFor: 'the mesh', connected: 0, acked: 0, lost: 0 };
     case 'rollout': {
-      const { version, asked, proxies, complete } = answer.rollout;
-      const waitingFor = !asked.known
-        ? 'the version'
-        : asked.proxies < proxies.connected
-          ? 'proxies'
-          : complete
-            ? 'nothing'
-            : 'all its workers';
-      return { server, waitingFor, version, connected: proxies.connected, acked: asked.proxies };
+      const { version, asked, proxies } = answer.rollout;
+      const waitingFor = waitingForOf(answer.rollout);
+      const { connected } = proxies;
+      const acked = asked.proxies;
+      // Of the proxies that lack it, those that are connected are not lost.
+      const lost = asked.lacking - (connected - acked);
+      return { server, waitingFor, version, connected, acked, lost };
     }
   }
 }
 
+function waitingForOf({ asked, proxies, complete }: RolloutDetail): ServerState['waitingFor'] {
+  if (!asked.known) return 'the version';
+  if (asked.lacking > 0) return 'proxies';
+  if (!complete) return 'all its workers';
+  return proxies.forgotten > 0 ? 'lost proxies that it does not name' : 'nothing';
+}
+
 /** One line that says how far it is, and who is missing. */
 export function describeWait(state: WaitState): string {
-  const { mesh, versions, expected, connected, acked, servers, lagging } = state;
+  const { mesh, versions, expected, connected, acked, lost, servers, lagging } = state;
   const what = versions.length === 0 ? 'a version' : versions.join(' or ');
-  const counts = `mesh ${mesh}: ${acked} of ${connected} connected proxies have ${what}`;
-  const missing = lagging.slice(0, namedProxies).map(({ node, address, state, message }) => {
-    const reason = message === undefined ? '' : `: ${message}`;
+  const gone = lost === 0 ? '' : `, ${lost} lost or reconnecting`;
+  const counts = `mesh ${mesh}: ${acked} of ${connected} connected proxies have ${what}${gone}`;
+  const missing = lagging.slice(0, namedProxies).map(({ node, address, state, version, message }) => {
+    const has = version === undefined ? 'it acknowledged nothing' : `it acknowledged ${version.slice(0, 12)}`;
+    const reason = message !== undefined ? `: ${message}` : state === 'lost' ? `, ${has}` : '';
     return `${node === '' ? address : node} (${state}${reason})`;
   });
   const more = lagging.length > namedProxies ? [`and ${lagging.length - namedProxies} more`] : [];

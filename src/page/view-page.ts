@@ -62,6 +62,7 @@ function viewEntry(mesh: MeshSummary, state: PageState): TemplateResult {
   const { name, denyAll, trustDomains, findings, version } = mesh;
   const waiting = state.rollouts.get(name);
   const lag = waiting === undefined ? 0 : waiting.proxies.connected - waiting.proxies.synced;
+  const lost = waiting === undefined ? 0 : waiting.proxies.reconnecting + waiting.proxies.lost;
   return html`<li>
     <a href=${hashOf(name)} aria-current=${name === state.selected ? 'page' : nothing}>
       <strong>${name}</strong>
@@ -72,6 +73,7 @@ function viewEntry(mesh: MeshSummary, state: PageState): TemplateResult {
       <span class="marks">
         ${denyAll ? html`<span class="badge bad">trusts nobody</span>` : nothing}
         ${lag > 0 ? html`<span class="badge warn">${lag.toLocaleString('en')} to go</span>` : nothing}
+        ${lost > 0 ? html`<span class="badge lost">${lost.toLocaleString('en')} lost</span>` : nothing}
         ${findings.error > 0 ? html`<span class="badge bad">${count(findings.error, 'error')}</span>` : nothing}
         ${findings.warning > 0 ? html`<span class="badge warn">${count(findings.warning, 'warning')}</span>` : nothing}
       </span>

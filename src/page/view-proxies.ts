@@ -5,7 +5,15 @@ import { count, distance, duration, short } from './format.ts';
 import type { PageState } from './page-state.ts';
 import type { Actions } from './view-page.ts';
 
-const states: readonly AnyProxyState[] = ['synced', 'pending', 'stale', 'refused', 'disconnected'];
+const states: readonly AnyProxyState[] = [
+  'synced',
+  'pending',
+  'stale',
+  'refused',
+  'reconnecting',
+  'lost',
+  'disconnected',
+];
 
 /** The proxies of the mesh, by pages. */
 export function viewProxies({ proxies, filter, now }: PageState, actions: Actions): TemplateResult {
@@ -30,7 +38,7 @@ export function viewProxies({ proxies, filter, now }: PageState, actions: Action
           @change=${(event: Event) =>
             actions.filter({ state: (event.target as HTMLSelectElement).value as AnyProxyState | '' })}
         >
-          <option value="" ?selected=${filter.state === ''}>connected</option>
+          <option value="" ?selected=${filter.state === ''}>all but disconnected</option>
           ${states.map((state) => html`<option value=${state} ?selected=${filter.state === state}>${state}</option>`)}
         </select></label
       >

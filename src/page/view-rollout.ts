@@ -3,7 +3,7 @@ import type { TemplateResult } from 'lit-html';
 import type { RolloutDetail } from '../admin/fleet-api-types.ts';
 import { count, distance, duration, short } from './format.ts';
 
-const states = ['synced', 'pending', 'stale', 'refused'] as const;
+const states = ['synced', 'pending', 'stale', 'refused', 'reconnecting', 'lost'] as const;
 /** Earlier changes that are shown. */
 const mostEarlier = 5;
 
@@ -15,14 +15,17 @@ export function viewRollout(
   if (rollout === undefined) return nothing;
   const { version, proxies, complete, converged, versions, lagging, changedAt, convergedAt } = rollout;
   const { connected, synced } = proxies;
+  const lost = proxies.lost + proxies.forgotten;
   const took = convergedAt === undefined ? undefined : Date.parse(convergedAt) - Date.parse(changedAt);
   const sentence = !complete
     ? `${synced.toLocaleString('en')} of at least ${count(connected, 'proxy', 'proxies')} have it: a worker does not answer.`
-    : connected === 0
+    : connected + proxies.reconnecting + lost === 0
       ? 'No proxy is connected.'
-      : converged
-        ? `All ${count(connected, 'proxy', 'proxies')} ${connected === 1 ? 'has' : 'have'} it.`
-        : `${synced.toLocaleString('en')} of ${count(connected, 'proxy', 'proxies')} have it.`;
+      : lost > 0
+        ? `${synced.toLocaleString('en')} of ${count(connected + proxies.reconnecting + lost, 'proxy', 'proxies')} have it, ${lost.toLocaleString('en')} lost.`
+        : converged
+          ? `All ${count(connected, 'proxy', 'proxies')} ${connected === 1 ? 'has' : 'have'} it.`
+          : `${synced.toLocaleString('en')} of ${count(connected + proxies.reconnecting, 'proxy', 'proxies')} have it.`;
   return html`<section aria-labelledby="rollout">
     <h3 id="rollout">Roll-out</h3>
     <div class="rollout ${converged ? 'done' : ''}">
@@ -48,15 +51,16 @@ export function viewRollout(
       </p>
       ${viewLagging(lagging)}
     </div>
-    ${viewEarlier(versions.slice(1, 1 + mostEarlier), connected, now)}
+    ${viewEarlier(versions.slice(1, 1 + mostEarlier), connected + proxies.reconnecting + proxies.lost, now)}
   </section>`;
 }
 
 function viewBar(proxies: RolloutDetail['proxies']): TemplateResult {
-  const { connected, synced } = proxies;
+  const { connected, synced, reconnecting, lost } = proxies;
+  const all = connected + reconnecting + lost;
   let at = 0;
   const pieces = states.map((name) => {
-    const width = connected === 0 ? 0 : (proxies[name] / connected) * 1000;
+    const width = all === 0 ? 0 : (proxies[name] / all) * 1000;
     const piece = svg`<rect class=${name} x=${at} y="0" width=${width} height="10"></rect>`;
     at += width;
     return piece;
@@ -68,7 +72,7 @@ function viewBar(proxies: RolloutDetail['proxies']): TemplateResult {
     role="progressbar"
     aria-label="Proxies that have what is served"
     aria-valuemin="0"
-    aria-valuemax=${connected}
+    aria-valuemax=${all}
     aria-valuenow=${synced}
   >
     <rect class="track" x="0" y="0" width="1000" height="10"></rect>
@@ -95,7 +99,7 @@ function viewLagging(lagging: RolloutDetail['lagging']): TemplateResult | typeof
 
 function viewEarlier(
   versions: RolloutDetail['versions'],
-  connected: number,
+  all: number,
   now: number,
 ): TemplateResult | typeof nothing {
   if (versions.length === 0) return nothing;
@@ -110,7 +114,7 @@ function viewEarlier(
             ${
               proxies > 0
                 ? html`<span class="badge warn"
-                    >${proxies} of ${count(connected, 'proxy', 'proxies')} still have it</span
+                    >${proxies} of ${count(all, 'proxy', 'proxies')} still have it</span
                   >`
                 : html`<span class="faint">nobody has it any more</span>`
             }

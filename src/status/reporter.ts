@@ -8,7 +8,7 @@ import { newsOf } from './core/render-events.ts';
 import { createReport } from './core/report.ts';
 import type { ReportInput, ReportView } from './core/report.ts';
 import { conditionOf, isProgress, isSameStatus } from './core/status.ts';
-import type { ObjectStatus } from './core/status.ts';
+import type { ObjectStatus, Reason } from './core/status.ts';
 import { discoverStatus } from './discover-status.ts';
 import type { Outcomes } from './outcomes.ts';
 import { createWorkQueue } from './work-queue.ts';
@@ -303,7 +303,15 @@ export function createReporter(options: ReporterOptions): Reporter {
   };
 }
 
+/** Of `Programmed`: it may turn true by what proxies do, without a change of what is served. */
+const waiting: ReadonlySet<Reason> = new Set<Reason>([
+  'Pending',
+  'ProxiesLost',
+  'CountsIncomplete',
+  'NoProxies',
+]);
+
 function isWaiting(status: ObjectStatus): boolean {
   const reason = conditionOf(status, 'Programmed')?.reason;
-  return reason === 'Pending' || reason === 'CountsIncomplete' || reason === 'NoProxies';
+  return reason !== undefined && waiting.has(reason);
 }

@@ -29,10 +29,16 @@ export interface MetricsOptions {
   readonly workers?: (() => Promise<readonly (readonly StreamMetric[])[]>) | undefined;
   /** Seconds by which what is kept for a restart is behind what is served, asked at each scrape. */
   readonly snapshotAge?: (() => number) | undefined;
-  /** Connected proxies by mesh and state, asked at each scrape. */
-  readonly proxies?: (() => Promise<ReadonlyMap<string, StateCounts>>) | undefined;
+  /** Proxies by mesh and state, asked at each scrape. */
+  readonly proxies?: (() => Promise<ProxyStates>) | undefined;
   /** Epoch milliseconds; default: `Date.now`. */
   readonly now?: (() => number) | undefined;
+}
+
+/** Proxies by mesh and state, and the lost ones that are more than are kept. */
+export interface ProxyStates {
+  readonly states: ReadonlyMap<string, StateCounts>;
+  readonly forgotten: number;
 }
 
 /** The metrics of one running server. */
@@ -179,21 +185,27 @@ function registerGauge(
 /** Proxies by mesh and state; those of meshes that nothing is listed for together. */
 function registerProxies(
   registry: Registry,
-  proxies: () => Promise<ReadonlyMap<string, StateCounts>>,
+  proxies: () => Promise<ProxyStates>,
   isListed: (mesh: string) => boolean,
 ): void {
+  const beyond = new Gauge({
+    name: 'meshtrust_xds_proxies_forgotten',
+    help: 'Lost proxies, of whichever mesh, that are more than the server keeps by name.',
+    registers: [registry],
+  });
   const gauge = new Gauge({
     name: 'meshtrust_xds_proxies',
-    help: 'Connected proxies, by how they stand to what their mesh is served.',
+    help: 'Proxies by how they stand to what their mesh is served; reconnecting and lost have no connection.',
     labelNames: ['mesh', 'state'],
     registers: [registry],
     collect: async () => {
-      const counts = await proxies();
+      const { states: counts, forgotten } = await proxies();
       gauge.reset();
       for (const [mesh, states] of counts) {
         const label = isListed(mesh) ? mesh : unlisted;
         for (const state of proxyStates) gauge.inc({ mesh: label, state }, states[state]);
       }
+      beyond.set(forgotten);
     },
   });
 }

@@ -40,10 +40,7 @@ function setup(over: Partial<AdminServerInput> = {}): Setup {
     now: rig.clock.monotonic,
     proxies: (mesh) => (mesh === 'default' ? 2 : 0),
     releaseGuard: () => rig.pipeline.releaseGuard(),
-    fleet: localFleet(
-      createFleetTracker(() => 0),
-      createServedHistory(),
-    ),
+    fleet: localFleet(createFleetTracker({ now: () => 0 }), createServedHistory()),
     wall: () => 0,
     log: createLogger({ format: 'json', level: 'debug', stream: log.stream }),
     ...over,

@@ -13,7 +13,8 @@ const [a, b] = [streamOf(1, 'a'), streamOf(2, 'b')];
 function following() {
   const all = scene();
   const clock = createFakeClock(all.now());
-  const converged: Rollout[] = [];
+  const converged: (Rollout & { readonly gaveUp: number })[] = [];
+  const losses: string[] = [];
   const progress: string[] = [];
   let held: PromiseWithResolvers<void> | undefined;
   let looks = 0;
@@ -24,11 +25,13 @@ function following() {
       look: async (): Promise<FleetLook> => {
         looks += 1;
         await held?.promise;
-        return { connected: all.tracker.connected(), gone: [], complete };
+        return { ...all.look(), complete };
       },
     },
     clock,
-    onConverged: (rollout) => converged.push(rollout),
+    onConverged: (rollout, gaveUp) => converged.push({ ...rollout, gaveUp }),
+    onLost: ({ kind, proxies }) =>
+      losses.push(`${kind}: ${proxies.map(({ record, version }) => `${record.node} ${version}`).join(', ')}`),
     onProgress: ({ current, states }) =>
       progress.push(`${current.version} ${states.synced}/${states.pending}`),
   });
@@ -46,6 +49,7 @@ function following() {
     ...all,
     clock,
     converged,
+    losses,
     progress,
     follower,
     pass,
@@ -204,5 +208,68 @@ describe('a roll-out that is followed', () => {
     assert.equal(clock.pending(), 0);
     serve('v2');
     assert.equal(clock.pending(), 0);
+  });
+});
+
+describe('a roll-out that loses a proxy', () => {
+  it('reports it once, and converges with it once it is back and has acknowledged', async () => {
+    const { asks, takes, leaves, converged, losses, pass, serve } = following();
+    for (const stream of [a, b]) {
+      asks(stream);
+      takes(stream, 'v1');
+    }
+    serve('v1');
+    serve('v2');
+    takes(b, 'v2');
+    leaves(a, 'silence');
+    await pass(300);
+    await pass(3_000);
+    assert.deepEqual([losses, converged.length], [['lost: a v1'], 0]);
+    const again = streamOf(3, 'a');
+    asks(again);
+    takes(again, 'v2');
+    await pass(3_000);
+    assert.deepEqual(
+      converged.map(({ connected, gaveUp }) => [connected, gaveUp]),
+      [[2, 0]],
+    );
+    assert.deepEqual(losses, ['lost: a v1']);
+  });
+
+  it('gives it up after the window, says so, and then has converged without it', async () => {
+    const { asks, takes, leaves, converged, losses, pass, serve } = following();
+    for (const stream of [a, b]) {
+      asks(stream);
+      takes(stream, 'v1');
+    }
+    serve('v1');
+    serve('v2');
+    takes(b, 'v2');
+    leaves(a, 'silence');
+    await pass(300);
+    for (let minute = 1; minute <= 9; minute += 1) await pass(60_000);
+    assert.equal(converged.length, 0);
+    await pass(60_000);
+    assert.deepEqual(losses, ['lost: a v1', 'expired: a v1']);
+    assert.deepEqual(
+      converged.map(({ current, connected, gaveUp }) => [current.version, connected, gaveUp]),
+      [['v2', 1, 1]],
+    );
+  });
+
+  it('does not report a proxy that closed its connection', async () => {
+    const { asks, takes, leaves, converged, losses, pass, serve } = following();
+    for (const stream of [a, b]) {
+      asks(stream);
+      takes(stream, 'v1');
+    }
+    serve('v1');
+    serve('v2');
+    takes(b, 'v2');
+    leaves(a);
+    await pass(9_000);
+    assert.equal(converged.length, 0);
+    await pass(3_000);
+    assert.deepEqual([converged.length, converged[0]?.gaveUp, losses], [1, 0, []]);
   });
 });

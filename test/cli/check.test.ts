@@ -41,6 +41,26 @@ describe('check', () => {
     );
   });
 
+  it('a proxy that is lost: is 1, with its name and what it acknowledged', async () => {
+    await using server = await wholeServer([resource], version);
+    const proxy = streamOf(1, 'lost-one');
+    server.proxies.publish(statesOf({ ALL: 'v1' }));
+    server.proxies.asks(proxy);
+    server.proxies.quotes(proxy, 'v1');
+    server.proxies.leaves(proxy, 'silence');
+    assert.equal((await run(['check', `--server=${server.url}`])).code, 0);
+    server.proxies.publish(statesOf({ ALL: 'v2' }));
+    const { code, stdout, stderr } = await run(['check', `--server=${server.url}`]);
+    assert.deepEqual([code, stderr], [1, '13 checks passed, 0 warnings, 1 failed\n']);
+    assert.match(stdout, /\n {4}lost-one, mesh default: lost for 0ms, it acknowledged v1\n/);
+    const listed = await run(['proxy-status', `--server=${server.url}`]);
+    assert.match(listed.stdout, /\nlost-one +default +lost +v1 /);
+    assert.equal(listed.stderr, '1 proxy: 1 lost\n');
+    const { stdout: detail } = await run(['proxy-status', 'lost-one', `--server=${server.url}`]);
+    assert.match(detail, /^left: .*, its connection broke$/m);
+    assert.match(detail, /^ALL +delta ADS +- +v1 +v2/m);
+  });
+
   it('is 0 with warnings, and 1 when it is strict', async () => {
     await using server = await wholeServer([resource], '0.0.0-other');
     const { code, stderr } = await run(['check', `--server=${server.url}`]);

@@ -48,7 +48,7 @@ describe('completion bash, by a real bash,', { skip }, () => {
     ],
     [
       ['ps', '--state', '='],
-      ['disconnected', 'pending', 'refused', 'stale', 'synced'],
+      ['disconnected', 'lost', 'pending', 'reconnecting', 'refused', 'stale', 'synced'],
     ],
     [
       ['ps', '-o', ''],

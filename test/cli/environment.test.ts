@@ -45,6 +45,7 @@ const samples = {
   slowTimeout: ['12s', 12_000],
   keepalive: ['13s', 13_000],
   keepaliveTimeout: ['14s', 14_000],
+  lostWindow: ['20m', 1_200_000],
   maxConnectionAge: ['15m', 900_000],
   workers: ['3', 3],
   cacheBytes: ['8', 8],

@@ -32,9 +32,18 @@ function meshWith(...dates: readonly (readonly [from: number, until: number])[])
 }
 
 function rollout(lagging: readonly LaggingProxy[], connected = 1): RolloutDetail {
-  const proxies = { connected, synced: 0, pending: 0, stale: 0, refused: 0 };
+  const proxies = {
+    connected,
+    synced: 0,
+    pending: 0,
+    stale: 0,
+    refused: 0,
+    reconnecting: 0,
+    lost: 0,
+    forgotten: 0,
+  };
   const rest = { complete: true, changedAt: '', servedAt: '', versions: [], converged: lagging.length === 0 };
-  const asked = { version: mesh.version, known: true, proxies: connected };
+  const asked = { version: mesh.version, known: true, proxies: connected, lacking: lagging.length };
   return { mesh: 'default', version: mesh.version, proxies, lagging, asked, ...rest };
 }
 
@@ -225,6 +234,29 @@ describe('the checks of a server', () => {
       'proxies-current',
       'failed',
       /^10\.0\.0\.1:1, mesh default: stale for 40s$/,
+    ],
+    [
+      'a lost proxy',
+      { rollouts: [rollout([{ ...lagging, state: 'lost', version: 'v1' }])] },
+      'proxies-current',
+      'failed',
+      /^node-1, mesh default: lost for 40s, it acknowledged v1$/,
+    ],
+    [
+      'a proxy that may be back at any moment',
+      { rollouts: [rollout([{ ...lagging, state: 'reconnecting' }])] },
+      'proxies-current',
+      'warning',
+      /^node-1, mesh default: reconnecting for 40s$/,
+    ],
+    [
+      'more lost proxies than the server names',
+      {
+        rollouts: [{ ...rollout([]), converged: false, proxies: { ...rollout([]).proxies, forgotten: 3 } }],
+      },
+      'proxies-current',
+      'failed',
+      /^3 more proxies lost than the server keeps by name$/,
     ],
     ['a proxy of a mesh that nobody lists', { connected: 3 }, 'proxies-listed', 'warning', /^2 of 3$/],
   ];

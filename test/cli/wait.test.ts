@@ -71,7 +71,7 @@ describe('wait', () => {
       `--server=${server.url}`,
     ]);
     assert.equal(code, 4);
-    assert.match(stdout, /^NODE +STATE +BEHIND +ADDRESS +MESSAGE\nslow-one {2}pending/);
+    assert.match(stdout, /^NODE +STATE +ACKED +BEHIND +ADDRESS +MESSAGE\nslow-one {2}pending/);
     assert.match(stderr, /error: timed out after 300ms: .*waiting for slow-one \(pending\)\n$/);
   });
 
@@ -81,6 +81,31 @@ describe('wait', () => {
     const { code, stderr } = await run(['wait', '--mesh=default', '--timeout=0', `--server=${server.url}`]);
     assert.equal(code, 4);
     assert.match(stderr, /slow-one \(refused: Failed to load\)/);
+  });
+
+  it('a proxy that is lost: waits for it, and names it with the version that it acknowledged', async () => {
+    await using server = await pending();
+    server.acks(proxy, 'v1');
+    const other = streamOf(2, 'other-one');
+    server.asks(other);
+    server.quotes(other, 'v1');
+    server.publish(statesOf({ ALL: 'v2' }));
+    server.acks(other, 'v2');
+    server.leaves(proxy, 'silence');
+    const args = ['wait', '--mesh=default', `--server=${server.url}`];
+    const { code, stdout, stderr } = await run([...args, '--timeout=0']);
+    assert.equal(code, 4);
+    assert.match(stdout, /\nslow-one {2}lost +v1 /);
+    assert.match(
+      stderr,
+      /1 of 1 connected proxies have v2, 1 lost or reconnecting; waiting for slow-one \(lost, it acknowledged v1\)\n$/,
+    );
+    const waiting = start(args);
+    await waiting.until(/slow-one \(lost/);
+    const again = streamOf(3, 'slow-one');
+    server.asks(again);
+    server.quotes(again, 'v2');
+    assert.equal((await waiting.outcome).code, 0);
   });
 
   it('waits for a version that is not served yet, and is content with a later one', async () => {

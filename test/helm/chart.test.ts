@@ -146,6 +146,7 @@ describe('the chart', { skip }, () => {
       slowTimeout: 500,
       keepalive: 3_600_000,
       keepaliveTimeout: 120_000,
+      lostWindow: 1_200_000,
       maxConnectionAge: 0,
       drainGrace: 10_000,
       caMetrics: false,

@@ -86,6 +86,7 @@ export const valueCases: Readonly<Record<string, ChartValues>> = {
       slowTimeout: '500ms',
       keepalive: '1h',
       keepaliveTimeout: '2m',
+      lostWindow: '20m',
       maxConnectionAge: '0',
     },
     stateDir: { enabled: true },

@@ -11,6 +11,7 @@ import type { TempDir } from '../kit/temp-dir.ts';
 import { openBrowser } from './browser.ts';
 import type { Browser } from './browser.ts';
 import { findChromium } from './find-chromium.ts';
+import { startRelay } from '../xds/wire/relay.ts';
 import { playProxies } from './played-proxies.ts';
 
 const found = await findChromium();
@@ -98,6 +99,27 @@ describe('the page, in Chromium', { skip }, () => {
     await page.waitForFunction(() => document.querySelectorAll('.proxies .badge.synced').length === 20);
     await browser.screenshot('roll-out-synced');
     assert.equal(await page.evaluate(() => Reflect.get(globalThis, 'loaded') as unknown), 'once');
+    assert.deepEqual(browser.problems, []);
+  });
+
+  it('names proxies that are lost, and does not call the roll-out done', async () => {
+    await using scene = await openPage(['--keepalive=200ms', '--keepalive-timeout=200ms']);
+    const { dir, server, browser, says } = scene;
+    const address = `127.0.0.1:${server.xdsPort}`;
+    await using relay = await startRelay(address);
+    using connected = playProxies(address, 1);
+    using lost = playProxies(relay.address, 3);
+    await says('All 3 proxies have it.');
+    relay.freeze();
+    connected.acknowledge(() => true);
+    lost.acknowledge(() => false);
+    await server.logged('a first roll-out', ({ event }) => event === 'trust-converged');
+    await put(dir, 'b.test', [next.certPem]);
+    await says('1 of 3 proxies have it, 2 lost.');
+    await says(/lost\s+node-2/);
+    await browser.page.select('select[name=state]', 'lost');
+    await browser.page.waitForFunction(() => document.querySelectorAll('.proxies tbody tr').length === 2);
+    await browser.screenshot('lost');
     assert.deepEqual(browser.problems, []);
   });
 

@@ -10,7 +10,7 @@ import type { ObjectStatus, ProxyCounts } from '../../src/status/core/status.ts'
 
 const now = Date.UTC(2026, 10, 23);
 const none = observedStatus(undefined);
-const all: ProxyCounts = { connected: 5, acked: 5, complete: true };
+const all: ProxyCounts = { connected: 5, acked: 5, lost: 0, complete: true };
 const well: ObjectFacts = {
   mesh: 'default',
   meshVersion: 'm1',
@@ -100,9 +100,9 @@ describe('Accepted', () => {
 });
 
 describe('Programmed', () => {
-  const pending: ProxyCounts = { connected: 5, acked: 3, complete: true };
-  const unknown: ProxyCounts = { connected: 5, acked: 5, complete: false };
-  const empty: ProxyCounts = { connected: 0, acked: 0, complete: true };
+  const pending: ProxyCounts = { connected: 5, acked: 3, lost: 0, complete: true };
+  const unknown: ProxyCounts = { connected: 5, acked: 5, lost: 0, complete: false };
+  const empty: ProxyCounts = { connected: 0, acked: 0, lost: 0, complete: true };
   const left = finding('MT032', 'is left out');
   const table: readonly (readonly [string, Partial<ObjectFacts>, ProxyCounts, readonly unknown[]])[] = [
     [
@@ -133,6 +133,36 @@ describe('Programmed', () => {
         'served as version v1; how many proxies have it is not known of all replicas',
       ],
     ],
+    [
+      'a proxy is lost, the others have it',
+      {},
+      { ...all, lost: 1 },
+      [
+        'Unknown',
+        'ProxiesLost',
+        'served as version v1; 5 of 5 connected proxies have acknowledged it; 1 proxy lost its connection before it did',
+      ],
+    ],
+    [
+      'proxies are lost, and some of the others have it',
+      {},
+      { ...pending, lost: 2 },
+      [
+        'False',
+        'Pending',
+        'served as version v1; 3 of 5 connected proxies have acknowledged it; 2 proxies lost their connections before they did',
+      ],
+    ],
+    [
+      'only lost proxies',
+      {},
+      { ...empty, lost: 1 },
+      [
+        'Unknown',
+        'ProxiesLost',
+        'served as version v1; 0 of 0 connected proxies have acknowledged it; 1 proxy lost its connection before it did',
+      ],
+    ],
     ['it does not fit', { obstacles: [left] }, all, ['False', 'LeftOut', 'MT032 is left out']],
     [
       'nothing of it is served',
@@ -152,7 +182,7 @@ describe('Programmed', () => {
 
   it('stays true, with the same words, whatever proxies and other trust domains do', () => {
     const before = render({});
-    for (const counts of [pending, empty, unknown, { connected: 9, acked: 9, complete: true }]) {
+    for (const counts of [pending, empty, unknown, { connected: 9, acked: 9, lost: 0, complete: true }]) {
       const after = render({ meshVersion: 'm2' }, counts, before, now + 60_000);
       assert.ok(isSameStatus(after, before));
       assert.deepEqual(after, before);

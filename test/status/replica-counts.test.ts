@@ -11,8 +11,10 @@ import {
 } from '../../src/status/core/replica-counts.ts';
 import type { MeshCounts, ReplicaReport } from '../../src/status/core/replica-counts.ts';
 
-const meshes = (rows: readonly (readonly [string, string, number, number])[]): MeshCounts =>
-  new Map(rows.map(([mesh, version, connected, acked]) => [mesh, { version, connected, acked }]));
+const meshes = (rows: readonly (readonly [string, string, number, number, number?])[]): MeshCounts =>
+  new Map(
+    rows.map(([mesh, version, connected, acked, lost = 0]) => [mesh, { version, connected, acked, lost }]),
+  );
 const report = (...rows: Parameters<typeof meshes>[0]): ReplicaReport => ({
   replica: 'pod_1',
   beat: '1',
@@ -20,35 +22,39 @@ const report = (...rows: Parameters<typeof meshes>[0]): ReplicaReport => ({
 });
 
 describe('the proxies of all replicas', () => {
-  const table: readonly (readonly [string, readonly ReplicaReport[], readonly [number, number, boolean]])[] =
+  const table: readonly (readonly [
+    string,
+    readonly ReplicaReport[],
+    readonly [number, number, boolean, number?],
+  ])[] = [
+    ['of one', [report(['m', 'v2', 3, 2])], [3, 2, true]],
+    ['of two', [report(['m', 'v2', 3, 3]), report(['m', 'v2', 4, 2])], [7, 5, true]],
     [
-      ['of one', [report(['m', 'v2', 3, 2])], [3, 2, true]],
-      ['of two', [report(['m', 'v2', 3, 3]), report(['m', 'v2', 4, 2])], [7, 5, true]],
-      [
-        'who serves another version has acknowledged nothing',
-        [report(['m', 'v2', 3, 3]), report(['m', 'v1', 4, 4])],
-        [7, 3, true],
-      ],
-      [
-        'who had none with another version may have some now',
-        [report(['m', 'v2', 3, 3]), report(['m', 'v1', 0, 0])],
-        [3, 3, false],
-      ],
-      [
-        'who does not name the mesh',
-        [report(['m', 'v2', 3, 3]), report(['other', 'v1', 4, 4])],
-        [3, 3, false],
-      ],
-      ['nobody is connected', [report(['m', 'v2', 0, 0]), report(['m', 'v2', 0, 0])], [0, 0, true]],
-    ];
-  for (const [what, reports, [connected, acked, complete]] of table) {
-    it(what, () => assert.deepEqual(sumCounts(reports, 'm', 'v2'), { connected, acked, complete }));
+      'who serves another version has acknowledged nothing',
+      [report(['m', 'v2', 3, 3]), report(['m', 'v1', 4, 4])],
+      [7, 3, true],
+    ],
+    [
+      'who had none with another version may have some now',
+      [report(['m', 'v2', 3, 3]), report(['m', 'v1', 0, 0])],
+      [3, 3, false],
+    ],
+    ['who does not name the mesh', [report(['m', 'v2', 3, 3]), report(['other', 'v1', 4, 4])], [3, 3, false]],
+    [
+      'lost proxies are added up, of whichever version their replica serves',
+      [report(['m', 'v2', 3, 3, 1]), report(['m', 'v1', 4, 4, 2])],
+      [7, 3, true, 3],
+    ],
+    ['nobody is connected', [report(['m', 'v2', 0, 0]), report(['m', 'v2', 0, 0])], [0, 0, true]],
+  ];
+  for (const [what, reports, [connected, acked, complete, lost = 0]] of table) {
+    it(what, () => assert.deepEqual(sumCounts(reports, 'm', 'v2'), { connected, acked, lost, complete }));
   }
 });
 
 describe('a report', () => {
   it('is read as it was written', () => {
-    const written = report(['default', 'v1', 3, 2], ['other', 'v2', 0, 0]);
+    const written = report(['default', 'v1', 3, 2, 1], ['other', 'v2', 0, 0]);
     const key = reportKey('pod_1');
     assert.match(key, /^meshtrust\/replica-[0-9a-f]{16}$/);
     assert.deepEqual(readReports({ [key]: writeReport(written) }), new Map([[key, written]]));
@@ -71,6 +77,12 @@ describe('a report', () => {
     assert.ok(kept.includes('mesh-1999') && !kept.includes('mesh-0'));
   });
 
+  it('of an earlier release is read as one without lost proxies', () => {
+    const text = '{"replica":"pod_1","beat":"1","meshes":[["m","v1",3,2]]}';
+    const key = reportKey('pod_1');
+    assert.deepEqual(readReports({ [key]: text }), new Map([[key, report(['m', 'v1', 3, 2])]]));
+  });
+
   it('that somebody else wrote there is passed over', () => {
     const key = reportKey('pod_1');
     for (const text of [
@@ -80,6 +92,7 @@ describe('a report', () => {
       '{"replica":1}',
       '{"replica":"a","beat":"1","meshes":[["m"]]}',
       '{"replica":"a","beat":"1","meshes":[7]}',
+      '{"replica":"a","beat":"1","meshes":[["m","v",1,1,null]]}',
     ])
       assert.equal(readReports({ [key]: text }).size, 0, text);
     assert.equal(readReports({ note: 'x', 'meshtrust/other': writeReport(report()) }).size, 0);

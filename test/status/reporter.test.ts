@@ -22,7 +22,7 @@ const pace = {
   againMs: 50,
   progressMs: 50,
 };
-const all: ProxyCounts = { connected: 2, acked: 2, complete: true };
+const all: ProxyCounts = { connected: 2, acked: 2, lost: 0, complete: true };
 const damaged = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
 
 interface Status {
@@ -202,7 +202,7 @@ test('who does not lead writes nothing, and begins when it leads', async (t) => 
 
 test('proxies that acknowledge late are waited for', async (t) => {
   const scene = await start(t);
-  scene.count({ connected: 2, acked: 1, complete: true });
+  scene.count({ connected: 2, acked: 1, lost: 0, complete: true });
   scene.put('a');
   await scene.cluster.until(1, isStatus);
   assert.equal(reasons(scene.statuses('a')[0])?.[1], 'Pending');
@@ -215,10 +215,10 @@ test('how many have acknowledged is told while others are waited for, but not ea
   const scene = await start(t);
   const messages = (): readonly (string | undefined)[] =>
     scene.statuses('a').map(({ conditions }) => /\d+ of \d+/.exec(conditions[1]?.message ?? '')?.[0]);
-  scene.count({ connected: 9, acked: 1, complete: true });
+  scene.count({ connected: 9, acked: 1, lost: 0, complete: true });
   scene.put('a');
   await scene.cluster.until(1, isStatus);
-  for (const acked of [2, 3, 4]) scene.count({ connected: 9, acked, complete: true });
+  for (const acked of [2, 3, 4]) scene.count({ connected: 9, acked, lost: 0, complete: true });
   await scene.cluster.until(2, isStatus);
   scene.count(all);
   await scene.cluster.until(3, isStatus);
@@ -253,7 +253,7 @@ test('without the status subresource nothing is written, and what is wrong is to
 
 test('without the status subresource, what proxies still acknowledge at the first look is no news', async (t) => {
   const scene = await start(t, (request) => discovery(request, ['meshtrusts']) ?? { status: 201 }, false);
-  scene.count({ connected: 2, acked: 1, complete: true });
+  scene.count({ connected: 2, acked: 1, lost: 0, complete: true });
   scene.put('standing');
   scene.put('bad', pemOf('bad') + damaged);
   scene.lead();

@@ -24,6 +24,7 @@ const count = (connected: number, acked = connected, version = 'v1'): MeshCount 
   version,
   connected,
   acked,
+  lost: 0,
 });
 
 function share(
@@ -51,7 +52,7 @@ test('replicas hear of each other by what they write', async (t) => {
   await cluster.until(1, ({ method }) => method === 'POST');
   const two = share(t, cluster, 'two', () => count(4, 2));
   await cluster.until(6, ({ method }) => method === 'PATCH');
-  const sum = { connected: 7, acked: 5, complete: true };
+  const sum = { connected: 7, acked: 5, lost: 0, complete: true };
   assert.deepEqual(
     [one, two].map((each) => each.countsOf('default', 'v1')),
     [sum, sum],
@@ -63,7 +64,7 @@ test('replicas hear of each other by what they write', async (t) => {
   await two.close();
   const before = cluster.requests.length;
   await cluster.until(before + 2, () => true);
-  assert.deepEqual(one.countsOf('default', 'v1'), { connected: 3, acked: 3, complete: true });
+  assert.deepEqual(one.countsOf('default', 'v1'), { connected: 3, acked: 3, lost: 0, complete: true });
 });
 
 test('what was heard before a change says nothing of it', async (t) => {
@@ -81,5 +82,5 @@ test('nothing is known where the Lease cannot be written', async (t) => {
   const cluster = await startFakeCluster(t, () => ({ status: 403 }));
   const counts = share(t, cluster, 'one', () => count(3));
   await cluster.until(2, () => true);
-  assert.deepEqual(counts.countsOf('default', 'v1'), { connected: 3, acked: 3, complete: false });
+  assert.deepEqual(counts.countsOf('default', 'v1'), { connected: 3, acked: 3, lost: 0, complete: false });
 });

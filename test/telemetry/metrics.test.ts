@@ -222,7 +222,7 @@ describe('metrics of streams', () => {
     const [ads, sds] = [streamOf(), streamOf({ transport: 'sds', protocol: 'sotw' })];
     metrics.observer.streamOpened?.(ads);
     metrics.observer.streamOpened?.(sds);
-    metrics.observer.streamClosed?.(ads, { code: 'CANCELLED', message: '' });
+    metrics.observer.streamClosed?.(ads, { code: 'CANCELLED', message: '', by: 'client' });
     assert.deepEqual(await samples('xds_streams'), {
       'transport="ads",protocol="delta"': 0,
       'transport="sds",protocol="sotw"': 1,
@@ -313,7 +313,7 @@ describe('metrics of streams', () => {
       metrics.observer.streamOpened?.(stream);
       metrics.observer.response?.(stream, response);
       for (const kind of kinds) metrics.observer.request?.(stream, { typeUrl: secretTypeUrl, kind });
-      metrics.observer.streamClosed?.(stream, { code: 'CANCELLED', message: '' });
+      metrics.observer.streamClosed?.(stream, { code: 'CANCELLED', message: '', by: 'client' });
     };
     run(large, 'ack');
     run(large, 'nack');

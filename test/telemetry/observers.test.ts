@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { combineObservers } from '../../src/telemetry/combine-observers.ts';
 import { ackOf, nackOf, streamOf } from './streams.ts';
 
-const closed = { code: 'CANCELLED', message: '' } as const;
+const closed = { code: 'CANCELLED', message: '', by: 'client' } as const;
 
 describe('combined observers', () => {
   it('tell each of them everything, in order', () => {

@@ -1,5 +1,6 @@
 import type { ProxyOptions, ServeOptions } from '../serve-options.ts';
 import type { GoneRecord, ProxyRecord } from '../../telemetry/fleet/records.ts';
+import type { AckCount } from '../../telemetry/fleet/rollout.ts';
 import type { StreamMetric } from '../../telemetry/merge-metrics.ts';
 import type { NodeRefusal } from '../../xds/index.ts';
 
@@ -28,12 +29,9 @@ export interface MeshDelta {
 }
 
 /** The proxies of a mesh at one worker. */
-export interface WorkerCount {
+export interface WorkerCount extends AckCount {
   /** Of the mesh, as the worker serves it. */
   readonly version: string;
-  readonly connected: number;
-  /** Those that have all that they asked for of that version. */
-  readonly acked: number;
 }
 
 /** From the parent to a worker. */
@@ -64,4 +62,5 @@ export type FromWorker =
       readonly kind: 'fleet';
       readonly connected: readonly ProxyRecord[];
       readonly gone: readonly GoneRecord[];
+      readonly forgotten: number;
     };

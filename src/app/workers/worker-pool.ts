@@ -4,13 +4,14 @@ import { fileURLToPath } from 'node:url';
 import type { ServedMeshes } from '../../snapshot/publisher.ts';
 import { mergeLooks } from '../../telemetry/fleet/fleet.ts';
 import type { Fleet, FleetLook } from '../../telemetry/fleet/fleet.ts';
+import { ackCountOf, countStates } from '../../telemetry/fleet/rollout.ts';
+import type { AckCount } from '../../telemetry/fleet/rollout.ts';
 import { createServedHistory } from '../../telemetry/fleet/served-history.ts';
 import { addMetrics, lastingMetrics } from '../../telemetry/merge-metrics.ts';
 import type { StreamMetric } from '../../telemetry/merge-metrics.ts';
 import type { Logger } from '../../telemetry/log.ts';
 import { systemClock } from '../clock.ts';
 import { proxyOptionNames } from '../serve-options.ts';
-import type { AckCount } from '../front.ts';
 import type { FromWorker, ToWorker, WorkerCount, WorkerOptions } from './messages.ts';
 import { shareStates } from './share-states.ts';
 import { after } from '../../timers/timers.ts';
@@ -57,9 +58,9 @@ interface Member {
 }
 
 /** Of a worker that is gone: so are its connections. */
-const nobody: FleetLook = { connected: [], gone: [], complete: true };
+const nobody: FleetLook = { connected: [], gone: [], complete: true, forgotten: 0 };
 /** Of a worker that does not answer: its proxies may well be there. */
-const unknown: FleetLook = { connected: [], gone: [], complete: false };
+const unknown: FleetLook = { connected: [], gone: [], complete: false, forgotten: 0 };
 
 /** How long a worker has to answer when it is asked for its metrics or its proxies, in milliseconds. */
 const collectMs = 2_000;
@@ -80,6 +81,9 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
   let latest: { readonly states: ServedMeshes; readonly since: number } | undefined;
   let serving = false;
   let draining = false;
+  /** Of the workers together, while some have lost proxies, which may be connected to another of them. */
+  let joint: ReadonlyMap<string, AckCount> | undefined;
+  let isJoining = false;
 
   cluster.setupPrimary({
     exec: fileURLToPath(new URL('../../../bin/meshtrust.js', import.meta.url)),
@@ -134,7 +138,7 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
           return bringUpToDate(member);
         case 'proxies':
           member.proxies = message.proxies;
-          return;
+          return void joinLost();
         case 'refused':
           for (const other of members) if (other !== member) send(other, message);
           return;
@@ -194,7 +198,7 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
       new Map(
         [...(latest?.states ?? [])].map(([mesh, { secrets }]) => [
           mesh,
-          countAt(members, mesh, secrets.version),
+          withLost(countAt(members, mesh, secrets.version), joint?.get(mesh)),
         ]),
       ),
     fleet: {
@@ -211,6 +215,22 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
       await Promise.all([...members].map((member) => end(member, graceMs)));
     },
   };
+
+  /** Asks for names where one worker has lost a proxy: its numbers do not say that another has it. */
+  async function joinLost(): Promise<void> {
+    if (isJoining || draining) return;
+    if (!members.values().some(({ proxies }) => proxies.values().some(({ lost }) => lost > 0))) {
+      joint = undefined;
+      return;
+    }
+    isJoining = true;
+    const look = mergeLooks(await Promise.all([...members].map((member) => lookAt(member, undefined))));
+    const states = countStates(look, history, systemClock.wall());
+    joint = look.complete
+      ? new Map(states.entries().map(([mesh, some]) => [mesh, ackCountOf(some, look.forgotten)]))
+      : undefined;
+    isJoining = false;
+  }
 
   async function collectFrom(member: Member): Promise<void> {
     // What it told last is all that there is.
@@ -252,13 +272,19 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
 
 /** What the workers say of a mesh; one that serves an earlier version yet says nothing of this one. */
 function countAt(members: Iterable<Member>, mesh: string, version: string): AckCount {
-  let [connected, acked] = [0, 0];
+  let [connected, acked, lost] = [0, 0, 0];
   for (const { proxies } of members) {
     const count = proxies.get(mesh);
     connected += count?.connected ?? 0;
     acked += count?.version === version ? count.acked : 0;
+    lost += count?.lost ?? 0;
   }
-  return { connected, acked };
+  return { connected, acked, lost };
+}
+
+/** Names decide on lost proxies where they are known; else each that a worker lost counts. */
+function withLost(count: AckCount, joint: AckCount | undefined): AckCount {
+  return joint === undefined ? count : { ...count, lost: Math.min(count.lost, joint.lost) };
 }
 
 /** Just what workers need goes over. */

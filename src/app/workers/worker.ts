@@ -7,7 +7,7 @@ import { combineObservers } from '../../telemetry/combine-observers.ts';
 import { createConvergence } from '../../telemetry/convergence.ts';
 import { createEventLog } from '../../telemetry/log-events.ts';
 import { createLogger } from '../../telemetry/log.ts';
-import { countStates } from '../../telemetry/fleet/rollout.ts';
+import { ackCountOf, countStates } from '../../telemetry/fleet/rollout.ts';
 import { createServedHistory } from '../../telemetry/fleet/served-history.ts';
 import type { ServedHistory } from '../../telemetry/fleet/served-history.ts';
 import { createFleetTracker } from '../../telemetry/fleet/track-fleet.ts';
@@ -32,6 +32,8 @@ export interface WorkerIo {
 
 /** How often the parent hears who is connected, in milliseconds. */
 const censusMs = 200;
+/** The same while proxies are lost, and nothing else happens. */
+const lostCensusMs = 1_000;
 
 /**
  * Serves proxies what the parent says, until it says to drain; resolves when that is done. All that it knows
@@ -68,7 +70,7 @@ async function startServing(
   });
   const store = createSnapshotStore();
   const publish = createPublisher(store, { rootTrustDomain: options.rootTrustDomain });
-  const tracker = createFleetTracker(() => Date.now());
+  const tracker = createFleetTracker({ now: () => Date.now(), lostWindowMs: options.lostWindow });
   const history = createServedHistory({ rootTrustDomain: options.rootTrustDomain });
   const teller = tellCounts(parent, () => countsOf(tracker, history));
   const convergence = createConvergence();
@@ -114,7 +116,8 @@ async function startServing(
         return parent.send({
           kind: 'fleet',
           connected: [...tracker.connected(message.mesh)],
-          gone: [...tracker.gone()],
+          gone: [...tracker.gone(message.mesh)],
+          forgotten: tracker.forgotten(),
         });
       case 'drain':
         return void endpoint.drain(message.graceMs).then(onDrained);
@@ -142,10 +145,14 @@ function tellCounts(
 ): { readonly observer: XdsObserver; readonly changed: () => void } {
   let timer: NodeJS.Timeout | undefined;
   const changed = (): void => {
-    timer ??= setTimeout(() => {
-      timer = undefined;
-      parent.send({ kind: 'proxies', proxies: counts() });
-    }, censusMs).unref();
+    timer ??= setTimeout(tell, censusMs).unref();
+  };
+  const tell = (): void => {
+    timer = undefined;
+    const proxies = counts();
+    parent.send({ kind: 'proxies', proxies });
+    // That a lost proxy is given up happens without an event.
+    if (proxies.values().some(({ lost }) => lost > 0)) timer = setTimeout(tell, lostCensusMs).unref();
   };
   return {
     changed,
@@ -164,11 +171,12 @@ function tellCounts(
 }
 
 function countsOf(tracker: FleetTracker, history: ServedHistory): ReadonlyMap<string, WorkerCount> {
-  const states = countStates(tracker.connected(), history, Date.now());
+  const look = { connected: tracker.connected(), gone: tracker.gone() };
+  const states = countStates(look, history, Date.now());
   return new Map(
-    [...states].map(([mesh, { synced }]) => {
+    [...states].map(([mesh, some]) => {
       const version = history.versions(mesh)?.[0]?.version ?? '';
-      return [mesh, { version, connected: tracker.count(mesh), acked: synced }];
+      return [mesh, { version, ...ackCountOf(some, tracker.forgotten()) }];
     }),
   );
 }

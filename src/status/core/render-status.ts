@@ -86,21 +86,27 @@ function programmed({ facts, counts, observed }: RenderInput): Said {
     : progress(version, counts);
 }
 
-function progress(version: string, { connected, acked, complete }: ProxyCounts): Said {
+function progress(version: string, { connected, acked, lost, complete }: ProxyCounts): Said {
   const served = `served as version ${version}`;
   if (!complete) {
     const message = `${served}; how many proxies have it is not known of all replicas`;
     return { status: 'Unknown', reason: 'CountsIncomplete', message };
   }
-  if (connected === 0)
+  if (connected === 0 && lost === 0)
     return {
       status: 'Unknown',
       reason: 'NoProxies',
       message: `${served}; no proxy of the mesh is connected`,
     };
-  const message = `${served}; ${acked} of ${connected} connected proxies have acknowledged it`;
-  return acked < connected
-    ? { status: 'False', reason: 'Pending', message }
+  const counts = `${served}; ${acked} of ${connected} connected proxies have acknowledged it`;
+  const ended =
+    lost === 1
+      ? '1 proxy lost its connection before it did'
+      : `${lost} proxies lost their connections before they did`;
+  const message = lost === 0 ? counts : `${counts}; ${ended}`;
+  if (acked < connected) return { status: 'False', reason: 'Pending', message };
+  return lost > 0
+    ? { status: 'Unknown', reason: 'ProxiesLost', message }
     : { status: 'True', reason: 'Programmed', message };
 }
 

@@ -10,6 +10,8 @@ export interface MeshCount {
   readonly connected: number;
   /** Those of them that have everything they asked for of this version. */
   readonly acked: number;
+  /** Proxies without a connection of which it is not known whether they have it. */
+  readonly lost: number;
 }
 
 export type MeshCounts = ReadonlyMap<string, MeshCount>;
@@ -44,7 +46,7 @@ export function reportKey(replica: string): string {
 export function writeReport({ replica, beat, meshes }: ReplicaReport): string {
   const rows = [...meshes]
     .sort(([a, { connected: x }], [b, { connected: y }]) => y - x || (a < b ? -1 : 1))
-    .map(([mesh, { version, connected, acked }]) => [mesh, version, connected, acked] as const);
+    .map(([mesh, { version, connected, acked, lost }]) => [mesh, version, connected, acked, lost] as const);
   const head = { replica, beat };
   const kept = [];
   let length = JSON.stringify({ ...head, meshes: [] }).length;
@@ -91,15 +93,16 @@ export function isAlive({ since }: SeenReport, now: number): boolean {
  * acknowledged this one; where it had none, it may have some by the time it serves this one, so nothing is known.
  */
 export function sumCounts(reports: readonly ReplicaReport[], mesh: string, version: string): ProxyCounts {
-  let [connected, acked, complete] = [0, 0, true];
+  let [connected, acked, lost, complete] = [0, 0, 0, true];
   for (const { meshes } of reports) {
     const count = meshes.get(mesh);
     const isCurrent = count?.version === version;
     connected += count?.connected ?? 0;
     acked += isCurrent ? count.acked : 0;
+    lost += count?.lost ?? 0;
     complete &&= isCurrent || (count !== undefined && count.connected > 0);
   }
-  return { connected, acked, complete };
+  return { connected, acked, lost, complete };
 }
 
 function readReport(text: string): ReplicaReport | undefined {
@@ -109,10 +112,12 @@ function readReport(text: string): ReplicaReport | undefined {
   const meshes = new Map<string, MeshCount>();
   for (const row of rows as readonly unknown[]) {
     if (!Array.isArray(row)) return undefined;
-    const [mesh, version, connected, acked] = row as readonly unknown[];
+    // An earlier release of another replica writes no lost proxies.
+    const [mesh, version, connected, acked, lost = 0] = row as readonly unknown[];
     if (typeof mesh !== 'string' || typeof version !== 'string') return undefined;
     if (typeof connected !== 'number' || typeof acked !== 'number') return undefined;
-    meshes.set(mesh, { version, connected, acked });
+    if (typeof lost !== 'number') return undefined;
+    meshes.set(mesh, { version, connected, acked, lost });
   }
   return { replica, beat, meshes };
 }

@@ -25,7 +25,7 @@ export interface ReportInput {
   readonly now: number;
 }
 
-const nobody: ProxyCounts = { connected: 0, acked: 0, complete: true };
+const nobody: ProxyCounts = { connected: 0, acked: 0, lost: 0, complete: true };
 
 /** Makes what says which status an object should have, all at one moment. */
 export function createReport(

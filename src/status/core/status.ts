@@ -24,6 +24,7 @@ export const reasons = [
   'Programmed',
   'NoProxies',
   'Pending',
+  'ProxiesLost',
   'CountsIncomplete',
   'LeftOut',
   'NotServed',
@@ -51,6 +52,8 @@ export interface ObjectStatus {
 export interface ProxyCounts {
   readonly connected: number;
   readonly acked: number;
+  /** Proxies without a connection of which it is not known whether they have it. */
+  readonly lost: number;
   /** False where some replica's proxies are not known. */
   readonly complete: boolean;
 }

@@ -1,6 +1,7 @@
 import type { ServedAnchor } from '../../bundle/trust-bundle.ts';
 import type { MeshStates } from '../../snapshot/mesh-builder.ts';
 import { counted } from '../describe-change.ts';
+import type { Loss } from '../fleet/follow-losses.ts';
 import type { Rollout } from '../fleet/rollout.ts';
 import type { Logger } from '../log.ts';
 import { plainText } from '../plain-text.ts';
@@ -11,8 +12,10 @@ import type { TrustChange } from './trust-change.ts';
 /** Keeps the record of what was trusted when: one line for each change of a trust domain, none left out. */
 export interface AuditLog {
   readonly state: (event: StateEvent) => void;
-  /** All connected proxies of a mesh have what was served last. */
-  readonly converged: (rollout: Rollout) => void;
+  /** All connected proxies of a mesh have what was served last; `gaveUp` lost ones are not waited for any more. */
+  readonly converged: (rollout: Rollout, gaveUp: number) => void;
+  /** A roll-out has lost proxies, or gives lost ones up: each is named. */
+  readonly lost: (loss: Loss) => void;
 }
 
 export interface AuditLogOptions {
@@ -24,6 +27,10 @@ export interface AuditLogOptions {
 /** Anchors in one line; more of them follow in further lines of the same change. */
 export const anchorsInLine = 100;
 const subjectLength = 200;
+/** Lost proxies in one line; more of them follow in further lines. */
+export const proxiesInLine = 100;
+/** Characters of a node id. */
+const nodeLength = 200;
 
 /** Makes the record, whatever level the rest of the log has. What is served at the start is its first entry. */
 export function createAuditLog({ log: parent, proxies }: AuditLogOptions): AuditLog {
@@ -59,7 +66,10 @@ export function createAuditLog({ log: parent, proxies }: AuditLogOptions): Audit
     state: (event) => {
       if (event.kind === 'served') served(event);
     },
-    converged({ mesh, current, connected, convergedAt = current.servedAt }) {
+    lost: (loss) => {
+      for (const [fields, message] of lossLines(loss)) log.warn(fields, message);
+    },
+    converged({ mesh, current, connected, convergedAt = current.servedAt }, gaveUp) {
       const seconds = Math.max(0, convergedAt - current.since) / 1000;
       log.info(
         {
@@ -67,13 +77,40 @@ export function createAuditLog({ log: parent, proxies }: AuditLogOptions): Audit
           mesh,
           version: current.version,
           proxies: connected,
+          ...(gaveUp > 0 ? { lost: gaveUp } : {}),
           seconds,
           causedAt: new Date(current.since).toISOString(),
         },
-        `mesh ${mesh}: ${everybody(connected)} version ${current.version}${connected === 0 ? '' : ` after ${seconds} s`}`,
+        gaveUp > 0
+          ? `mesh ${mesh}: version ${current.version}: ${connected} in sync after ${seconds} s, ${gaveUp} lost`
+          : `mesh ${mesh}: ${everybody(connected)} version ${current.version}${connected === 0 ? '' : ` after ${seconds} s`}`,
       );
     },
   };
+}
+
+/** One line for up to 100 proxies. */
+function* lossLines({ mesh, kind, proxies }: Loss): Iterable<readonly [Record<string, unknown>, string]> {
+  const event = kind === 'lost' ? 'proxy-lost' : 'proxy-lost-expired';
+  for (let start = 0; start < proxies.length; start += proxiesInLine) {
+    const some = proxies.slice(start, start + proxiesInLine).map(({ record, version }) => ({
+      node: plainText(record.node, nodeLength),
+      address: record.address,
+      ...(version === undefined ? {} : { version }),
+      lostAt: new Date(record.goneAt).toISOString(),
+      ending: record.ending,
+    }));
+    const [first] = some;
+    const name = first?.node === '' ? first.address : first?.node;
+    const who =
+      some.length === 1 ? `proxy ${name}` : `${name} and ${counted(some.length - 1, 'other proxy')}`;
+    const [is, has] = some.length === 1 ? ['is', 'its connection'] : ['are', 'their connections'];
+    const what =
+      kind === 'lost'
+        ? `${is} lost: ${has} ended before the served version was acknowledged`
+        : `${is} still lost and no longer waited for: whether the served version arrived is not known`;
+    yield [{ event, mesh, proxies: some }, `mesh ${mesh}: ${who} ${what}`];
+  }
 }
 
 function everybody(connected: number): string {

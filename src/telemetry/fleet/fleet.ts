@@ -8,6 +8,8 @@ export interface FleetLook {
   readonly gone: Iterable<GoneRecord>;
   /** Every process that serves proxies has answered; else proxies are missing that may well be connected. */
   readonly complete: boolean;
+  /** Lost proxies beyond those that are kept in `gone`: it is not known which, nor of which mesh. */
+  readonly forgotten: number;
 }
 
 /** All proxies of this server, whichever process serves them, and what they are to have. */
@@ -18,8 +20,17 @@ export interface Fleet {
 }
 
 /** The fleet of a server that serves its proxies in this process. */
-export function localFleet({ connected, gone }: FleetTracker, history: ServedHistory): Fleet {
-  return { history, look: (mesh) => ({ connected: connected(mesh), gone: gone(), complete: true }) };
+export function localFleet(tracker: FleetTracker, history: ServedHistory): Fleet {
+  const { connected, gone, forgotten } = tracker;
+  return {
+    history,
+    look: (mesh) => ({
+      connected: connected(mesh),
+      gone: gone(mesh),
+      complete: true,
+      forgotten: forgotten(),
+    }),
+  };
 }
 
 /** Joins what several processes see: a proxy with streams to two of them is one. */
@@ -35,7 +46,7 @@ export function mergeLooks(looks: readonly FleetLook[]): FleetLook {
   }
   const gone = new Map<string, GoneRecord>();
   for (const left of looks.flatMap((look) => [...look.gone]).sort((a, b) => a.goneAt - b.goneAt)) {
-    const key = `${left.mesh}\0${left.node}`;
+    const key = left.node === '' ? `\0${(anonymous += 1)}` : `${left.mesh}\0${left.node}`;
     // One that left one process may be connected to another.
     const proxy = connected.get(key);
     if (proxy !== undefined) {
@@ -45,12 +56,13 @@ export function mergeLooks(looks: readonly FleetLook[]): FleetLook {
     const before = gone.get(key);
     // Taken out first, so that it comes where it left last.
     gone.delete(key);
-    gone.set(key, before === undefined ? left : { ...left, ...nacksOf(before, left) });
+    gone.set(key, before === undefined ? left : mergeGone(before, left));
   }
   return {
     connected: [...connected.values()],
     gone: [...gone.values()],
     complete: looks.every(({ complete }) => complete),
+    forgotten: looks.reduce((sum, { forgotten }) => sum + forgotten, 0),
   };
 }
 
@@ -64,6 +76,15 @@ function merge(a: ProxyRecord, b: ProxyRecord): ProxyRecord {
     refused: mergeRefused(earlier.refused, later.refused),
     streams: new Set([...a.streams, ...b.streams]),
   };
+}
+
+/** A proxy that left one process, and later another. */
+function mergeGone(earlier: GoneRecord, later: GoneRecord): GoneRecord {
+  const merged = { ...later, ...nacksOf(earlier, later) };
+  // It came back in between, so what it had before counts no more.
+  if (later.since > earlier.goneAt) return merged;
+  const { ending, countedUntil } = earlier.countedUntil > later.countedUntil ? earlier : later;
+  return { ...merged, ending, countedUntil, streams: new Set([...earlier.streams, ...later.streams]) };
 }
 
 /** What a proxy refused is not among it: what it has accepted since is known to one process alone. */

@@ -1,49 +1,108 @@
 import type { GoneRecord } from './records.ts';
 
-/** How many proxies that went away are kept, and for how long. */
+/** How many proxies without a connection are kept, and for how long. Times are in ms. */
 export interface GoneLimits {
+  /** Proxies that no roll-out waits for. */
   readonly entries: number;
-  /** Milliseconds. */
   readonly keepMs: number;
+  /** Proxies that a roll-out may wait for, and the secrets of all of them together. */
+  readonly counted: number;
+  readonly countedSecrets: number;
 }
 
-/** Enough to see who left in a roll-out of a large deployment, in well under a megabyte. */
-const defaultLimits: GoneLimits = { entries: 1_000, keepMs: 3_600_000 };
+/**
+ * Enough to see who left in a roll-out of a large deployment, in well under a megabyte; and a fleet that is
+ * lost as a whole, in about 30 megabytes.
+ */
+const defaultLimits: GoneLimits = {
+  entries: 1_000,
+  keepMs: 3_600_000,
+  counted: 10_000,
+  countedSecrets: 100_000,
+};
 
-/** Proxies that went away, oldest first. */
+/** Proxies without a connection: those that roll-outs still count, and those that left for good. */
 export interface GoneList {
   add(key: string, gone: GoneRecord): void;
-  /** Takes out the one that came back. */
+  /** Removes the record of a proxy that came back, and returns it. */
   take(mesh: string, key: string): GoneRecord | undefined;
-  /** Those that are not too old; `now` in epoch milliseconds. */
+  /** All records that are not too old, those that no roll-out counts first. `now`: epoch milliseconds. */
   list(now: number): Iterable<GoneRecord>;
+  /** Proxies that roll-outs should count, but that are more than are kept. `now`: epoch milliseconds. */
+  forgotten(now: number): number;
 }
 
-/** Makes an empty list that forgets its oldest. A stream without a node id cannot come back, so it is not kept. */
-export function createGoneList({ entries, keepMs }: GoneLimits = defaultLimits): GoneList {
-  const gone = new Map<string, GoneRecord>();
-  const keyOf = (mesh: string, key: string): string => `${mesh}\0${key}`;
+/**
+ * Makes an empty list. Beyond its limits, it forgets the oldest records. It counts those that a roll-out may
+ * have to wait for: it is not known whether such a proxy has what is served.
+ */
+export function createGoneList(limits: Partial<GoneLimits> = {}): GoneList {
+  const { entries, keepMs, counted: most, countedSecrets: mostSecrets } = { ...defaultLimits, ...limits };
+  const counted = new Map<string, GoneRecord>();
+  const left = new Map<string, GoneRecord>();
+  let secrets = 0;
+  let [forgotten, forgottenUntil] = [0, 0];
 
-  const forget = (now: number): void => {
-    for (const [key, { goneAt }] of gone) {
-      if (gone.size <= entries && now - goneAt < keepMs) return;
-      gone.delete(key);
+  function settle(key: string, record: GoneRecord): void {
+    counted.delete(key);
+    secrets -= secretsOf(record);
+    // What it had is of no use any more.
+    keep(key, { ...record, streams: new Set() });
+  }
+
+  function keep(key: string, record: GoneRecord): void {
+    if (record.node !== '') left.set(key, record);
+  }
+
+  function forget(now: number): void {
+    for (const [key, record] of counted) if (now >= record.countedUntil) settle(key, record);
+    for (const [key, { goneAt }] of left) {
+      if (left.size <= entries && now - goneAt < keepMs) break;
+      left.delete(key);
     }
-  };
+  }
+
+  function shorten(now: number): void {
+    if (counted.size <= most && secrets <= mostSecrets) return;
+    forget(now);
+    for (const [key, record] of counted) {
+      if (counted.size <= most && secrets <= mostSecrets) return;
+      if (now >= forgottenUntil) forgotten = 0;
+      forgotten += 1;
+      forgottenUntil = Math.max(forgottenUntil, record.countedUntil);
+      settle(key, record);
+    }
+  }
+
   return {
     add(key, record) {
-      if (record.node === '') return;
-      gone.set(keyOf(record.mesh, key), record);
-      forget(record.goneAt);
+      const full = `${record.mesh}\0${key}`;
+      if (record.countedUntil > record.goneAt) {
+        counted.set(full, record);
+        secrets += secretsOf(record);
+        shorten(record.goneAt);
+      } else {
+        keep(full, record);
+        if (left.size > entries) forget(record.goneAt);
+      }
     },
     take(mesh, key) {
-      const found = gone.get(keyOf(mesh, key));
-      if (found !== undefined) gone.delete(keyOf(mesh, key));
-      return found;
+      const full = `${mesh}\0${key}`;
+      const record = counted.get(full) ?? left.get(full);
+      if (record !== undefined && counted.delete(full)) secrets -= secretsOf(record);
+      left.delete(full);
+      return record;
     },
     list(now) {
       forget(now);
-      return gone.values();
+      return [...left.values(), ...counted.values()];
     },
+    forgotten: (now) => (now < forgottenUntil ? forgotten : 0),
   };
+}
+
+function secretsOf({ streams }: GoneRecord): number {
+  let sum = 0;
+  for (const stream of streams) sum += stream.secrets.size;
+  return sum;
 }

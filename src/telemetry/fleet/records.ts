@@ -55,9 +55,20 @@ export interface ProxyRecord extends ProxyMemory {
   readonly streams: ReadonlySet<StreamRecord>;
 }
 
+/**
+ * How the last connection of a proxy ended: the proxy closed it (`closed`), it broke or nothing came from the
+ * proxy any more (`silence`), or the server ended it (`server`).
+ */
+export type Ending = 'closed' | 'silence' | 'server';
+
 /** A proxy without a stream. */
 export interface GoneRecord extends ProxyMemory {
   readonly goneAt: number;
   readonly address: string;
   readonly userAgent: string;
+  readonly ending: Ending;
+  /** From then on, no roll-out counts the proxy; `goneAt` if none ever did. */
+  readonly countedUntil: number;
+  /** The streams as they were when they ended; none once no roll-out counts the proxy. */
+  readonly streams: ReadonlySet<StreamRecord>;
 }

@@ -1,15 +1,26 @@
-import { assess, heldVersion, lastAckAt } from './assess.ts';
+import { assess, assessGone, heldVersion, lastAckAt } from './assess.ts';
 import type { Assessment, ProxyState } from './assess.ts';
 import type { FleetLook } from './fleet.ts';
-import type { ProxyRecord } from './records.ts';
+import type { GoneRecord, ProxyRecord } from './records.ts';
 import type { ServedHistory, ServedVersion } from './served-history.ts';
 
-/** Connected proxies of a mesh by how they stand to what is served. */
+/** Proxies of a mesh by how they stand to what is served. */
 export type StateCounts = Readonly<Record<ProxyState, number>>;
+
+/** The proxies of a mesh, and how many of them have what is served. */
+export interface AckCount {
+  /** Distinct node ids, and streams without one; by worker, where there are several. */
+  readonly connected: number;
+  readonly acked: number;
+  /** Proxies without a connection of which it is not known whether they have it. */
+  readonly lost: number;
+}
 
 /** A proxy that does not have what it is asked about. */
 export interface Lagging extends Assessment {
-  readonly proxy: ProxyRecord;
+  readonly proxy: ProxyRecord | GoneRecord;
+  /** The newest version of the mesh that it has; undefined if that is none of the last. */
+  readonly held: ServedVersion | undefined;
 }
 
 /** How far a state of a mesh has come. */
@@ -20,14 +31,32 @@ export interface Rollout {
   readonly states: StateCounts;
   /** Whether all that serve proxies have told of theirs. */
   readonly complete: boolean;
-  /** When the last connected proxy acknowledged what is served, epoch milliseconds; undefined: not all have, or are known. */
+  /** Lost proxies, of whichever mesh, that are more than are kept. */
+  readonly forgotten: number;
+  /**
+   * When the last connected proxy acknowledged what is served, epoch milliseconds. Undefined if some have not, are
+   * lost, or are not known.
+   */
   readonly convergedAt: number | undefined;
-  /** How many proxies have each state that was served lately, newest first; those that have none are in none. */
+  /**
+   * How many proxies have each state that was served lately, newest first, those that are reconnecting or lost
+   * included; those that have none are in none.
+   */
   readonly versions: readonly { readonly served: ServedVersion; readonly proxies: number }[];
-  /** Proxies without what is asked about, at most as many as asked for. */
+  /** Proxies without what is asked about, lost ones first, at most as many as asked for. */
   readonly lagging: readonly Lagging[];
-  /** The version that was asked about: whether it was served lately, and who has it or a later one. */
-  readonly asked: { readonly version: string; readonly known: boolean; readonly has: number };
+  /**
+   * The version that was asked about: whether it was served lately, how many connected proxies have it or a later
+   * one, and how many proxies, connected or not, do not.
+   */
+  readonly asked: AskedVersion;
+}
+
+export interface AskedVersion {
+  readonly version: string;
+  readonly known: boolean;
+  readonly has: number;
+  readonly lacks: number;
 }
 
 export interface RolloutQuestion {
@@ -40,7 +69,7 @@ export interface RolloutQuestion {
 
 /** Looks at every proxy of a mesh once. Undefined for a mesh that nothing was ever listed for. */
 export function assessRollout(
-  { connected: proxies, complete }: Pick<FleetLook, 'connected' | 'complete'>,
+  { connected: proxies, gone, complete, forgotten }: FleetLook,
   history: ServedHistory,
   { mesh, version, mostLagging, now }: RolloutQuestion,
 ): Rollout | undefined {
@@ -48,10 +77,21 @@ export function assessRollout(
   const current = versions[0];
   if (current === undefined) return undefined;
   const asked = version === undefined ? current : versions.find((served) => served.version === version);
-  const states = { synced: 0, pending: 0, stale: 0, refused: 0 };
+  const states = noProxies();
   const holding = new Map<ServedVersion, number>();
   const lagging: Lagging[] = [];
-  let [connected, has, convergedAt] = [0, 0, current.servedAt];
+  const lost: Lagging[] = [];
+  let [connected, has, lacks, convergedAt] = [0, 0, 0, current.servedAt];
+  for (const proxy of gone) {
+    const assessment = proxy.mesh === mesh ? assessGone(proxy, history, now) : undefined;
+    if (assessment === undefined) continue;
+    states[assessment.state] += 1;
+    const held = heldVersion(proxy, history);
+    if (held !== undefined) holding.set(held, (holding.get(held) ?? 0) + 1);
+    if (asked === undefined || isAtLeast(held, asked, versions)) continue;
+    lacks += 1;
+    if (lost.length < mostLagging) lost.push({ proxy, held, ...assessment });
+  }
   for (const proxy of proxies) {
     if (proxy.mesh !== mesh) continue;
     connected += 1;
@@ -62,38 +102,57 @@ export function assessRollout(
     convergedAt = Math.max(convergedAt, lastAckAt(proxy));
     if (isAtLeast(held, asked, versions)) has += 1;
     // Nobody lags behind what is not served yet.
-    else if (asked !== undefined && lagging.length < mostLagging) lagging.push({ proxy, ...assessment });
+    else if (asked !== undefined) {
+      lacks += 1;
+      if (lagging.length < mostLagging) lagging.push({ proxy, held, ...assessment });
+    }
   }
+  const isDone =
+    complete && forgotten === 0 && states.synced === connected && states.reconnecting + states.lost === 0;
   return {
     mesh,
     current,
     connected,
     states,
     complete,
-    convergedAt: complete && states.synced === connected ? convergedAt : undefined,
+    forgotten,
+    convergedAt: isDone ? convergedAt : undefined,
     versions: versions.map((served) => ({ served, proxies: holding.get(served) ?? 0 })),
-    lagging,
-    asked: { version: version ?? current.version, known: asked !== undefined, has },
+    lagging: [...lost, ...lagging].slice(0, mostLagging),
+    asked: { version: version ?? current.version, known: asked !== undefined, has, lacks },
   };
 }
 
 /** States of proxies by mesh: of every mesh that is served, and of those that nothing is listed for. */
 export function countStates(
-  proxies: Iterable<ProxyRecord>,
+  { connected, gone }: Pick<FleetLook, 'connected' | 'gone'>,
   history: ServedHistory,
   now: number,
 ): ReadonlyMap<string, StateCounts> {
   const counts = new Map<string, Record<ProxyState, number>>();
-  for (const mesh of history.meshes()) counts.set(mesh, { synced: 0, pending: 0, stale: 0, refused: 0 });
-  for (const proxy of proxies) {
-    let states = counts.get(proxy.mesh);
-    if (states === undefined) {
-      states = { synced: 0, pending: 0, stale: 0, refused: 0 };
-      counts.set(proxy.mesh, states);
-    }
-    states[assess(proxy, history, now).state] += 1;
+  for (const mesh of history.meshes()) counts.set(mesh, noProxies());
+  const add = (mesh: string, state: ProxyState): void => {
+    let states = counts.get(mesh);
+    if (states === undefined) counts.set(mesh, (states = noProxies()));
+    states[state] += 1;
+  };
+  for (const proxy of connected) add(proxy.mesh, assess(proxy, history, now).state);
+  for (const proxy of gone) {
+    const assessment = assessGone(proxy, history, now);
+    if (assessment !== undefined) add(proxy.mesh, assessment.state);
   }
   return counts;
+}
+
+/** Sums states. `forgotten`: lost proxies of unknown meshes, each of which may be of this one. */
+export function ackCountOf(states: StateCounts, forgotten: number): AckCount {
+  const { synced, pending, stale, refused, reconnecting, lost } = states;
+  const connected = synced + pending + stale + refused;
+  return { connected, acked: synced, lost: reconnecting + lost + forgotten };
+}
+
+function noProxies(): Record<ProxyState, number> {
+  return { synced: 0, pending: 0, stale: 0, refused: 0, reconnecting: 0, lost: 0 };
 }
 
 /** Versions are in the order newest first, so one that comes no later in it is at least as new. */

@@ -1,9 +1,17 @@
 import { secretTypeUrl } from '../../snapshot/publisher.ts';
-import type { Nacked, Outgoing, StreamInfo, XdsObserver } from '../../xds/index.ts';
+import type { Nacked, Outgoing, StreamEnd, StreamInfo, XdsObserver } from '../../xds/index.ts';
 import { plainText } from '../plain-text.ts';
+import { returnWithinMs } from './assess.ts';
 import { createGoneList } from './gone-list.ts';
 import type { GoneLimits } from './gone-list.ts';
-import type { GoneRecord, ProxyRecord, RefusalRecord, SecretRecord, StreamRecord } from './records.ts';
+import type {
+  Ending,
+  GoneRecord,
+  ProxyRecord,
+  RefusalRecord,
+  SecretRecord,
+  StreamRecord,
+} from './records.ts';
 
 /** Who is connected, and what of it each proxy was sent and has acknowledged. */
 export interface FleetTracker {
@@ -14,8 +22,10 @@ export interface FleetTracker {
   readonly count: (mesh: string) => number;
   /** The same for each mesh that has any. */
   readonly counts: () => ReadonlyMap<string, number>;
-  /** Those that went away lately, the latest last. */
-  readonly gone: () => Iterable<GoneRecord>;
+  /** Those of a mesh, or of all, that went away lately. */
+  readonly gone: (mesh?: string) => Iterable<GoneRecord>;
+  /** Lost proxies that are more than are kept. */
+  readonly forgotten: () => number;
 }
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
@@ -29,6 +39,14 @@ interface Proxy extends Mutable<Omit<ProxyRecord, 'streams' | 'refused'>> {
   readonly key: string;
   readonly streams: Set<Stream>;
   readonly refused: Map<string, readonly string[]>;
+  /** Streams that ended since one was last opened, the latest last. */
+  ended: EndedStream[];
+}
+
+interface EndedStream {
+  readonly stream: StreamRecord;
+  readonly ending: Ending;
+  readonly at: number;
 }
 
 /** Longest message of a proxy that is kept. */
@@ -38,11 +56,30 @@ const mostRefused = 100;
 /** Versions kept of each: one that is refused and, where it is sent back to what it had, that too. */
 const mostVersionsRefused = 4;
 
+/** Streams of one connection end within this time, in ms. */
+const togetherMs = 1_000;
+/** Ended streams kept of a connected proxy; it has as many as it has listeners, in one connection. */
+const mostEnded = 16;
+/** For how long a lost proxy counts by default, in ms. */
+export const defaultLostWindowMs = 600_000;
+
+export interface TrackerOptions {
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  /** For how long roll-outs count a lost proxy, in ms; 0: not at all. Default: 10 minutes. */
+  readonly lostWindowMs?: number | undefined;
+  readonly limits?: Partial<GoneLimits> | undefined;
+}
+
 /**
- * Tracks proxies by what is observed on their streams. `now`: epoch milliseconds. A push and its ACK cost a
- * few look-ups and no allocation, and there is never more kept than the streams themselves hold.
+ * Tracks proxies by what is observed on their streams. A push and its ACK cost a few look-ups and no
+ * allocation. What is kept of proxies without a connection is bounded.
  */
-export function createFleetTracker(now: () => number, limits?: GoneLimits): FleetTracker {
+export function createFleetTracker({
+  now,
+  lostWindowMs = defaultLostWindowMs,
+  limits,
+}: TrackerOptions): FleetTracker {
   const streams = new Map<StreamInfo, Stream>();
   const meshes = new Map<string, Map<string, Proxy>>();
   const left = createGoneList(limits);
@@ -66,26 +103,58 @@ export function createFleetTracker(now: () => number, limits?: GoneLimits): Flee
         lastNack: before?.lastNack,
         refused: new Map(before?.refused),
         streams: new Set(),
+        ended: [],
       };
       proxies.set(key, proxy);
     }
     const stream: Stream = { info, since, awaiting: false, secrets: new Map(), proxy };
     proxy.streams.add(stream);
+    // It is back, and asks for all that it needs.
+    proxy.ended = [];
     streams.set(info, stream);
     return stream;
   }
 
-  function leave(stream: Stream): void {
-    const { proxy, info } = stream;
+  function leave(stream: Stream, { by }: StreamEnd): void {
+    const { proxy, info, since: openedAt, awaiting, secrets } = stream;
     streams.delete(info);
     proxy.streams.delete(stream);
+    const goneAt = now();
+    // A stream that broke counts until the proxy is back; one that was closed, with the others of its connection.
+    const recent = proxy.ended.filter(({ ending, at }) => ending === 'silence' || goneAt - at < togetherMs);
+    recent.push({ stream: { info, since: openedAt, awaiting, secrets }, ending: endings[by], at: goneAt });
+    proxy.ended = recent.slice(-mostEnded);
     if (proxy.streams.size > 0) return;
     const proxies = meshes.get(proxy.mesh);
     proxies?.delete(proxy.key);
     if (proxies?.size === 0) meshes.delete(proxy.mesh);
-    const { key, node, mesh, since, nacks, lastNack, refused } = proxy;
+    const { key, node, mesh, since, nacks, lastNack, refused, ended } = proxy;
     const { address, userAgent } = info;
-    left.add(key, { node, mesh, since, nacks, lastNack, refused, goneAt: now(), address, userAgent });
+    const ending = worstOf(ended);
+    left.add(key, {
+      node,
+      mesh,
+      since,
+      nacks,
+      lastNack,
+      refused,
+      goneAt,
+      address,
+      userAgent,
+      ending,
+      countedUntil: goneAt + countedFor(proxy, ending),
+      streams: new Set(ended.map((one) => one.stream)),
+    });
+  }
+
+  function countedFor({ node, ended }: Proxy, ending: Ending): number {
+    if (ending === 'silence') return lostWindowMs;
+    // Without a node id nobody can tell that it came back.
+    if (node === '') return 0;
+    if (ending === 'server') return lostWindowMs;
+    // A client that took nothing has nothing that could be out of date: a tool that looked, or an Envoy that failed
+    // to start.
+    return ended.some(({ stream }) => hasAcknowledged(stream)) ? Math.min(returnWithinMs, lostWindowMs) : 0;
   }
 
   function sent(stream: Stream, { resources, removed }: Outgoing): void {
@@ -155,9 +224,9 @@ export function createFleetTracker(now: () => number, limits?: GoneLimits): Flee
       // Until it is answered for the first time, a proxy has nothing.
       if (kind === 'initial' && typeUrl === secretTypeUrl) stream.awaiting = true;
     },
-    streamClosed: (info) => {
+    streamClosed: (info, end) => {
       const stream = streams.get(info);
-      if (stream !== undefined) leave(stream);
+      if (stream !== undefined) leave(stream, end);
     },
     response: (info, response) => {
       const stream = response.typeUrl === secretTypeUrl ? streams.get(info) : undefined;
@@ -191,8 +260,27 @@ export function createFleetTracker(now: () => number, limits?: GoneLimits): Flee
         : (meshes.get(mesh)?.values() ?? []),
     count: (mesh) => meshes.get(mesh)?.size ?? 0,
     counts: () => new Map(meshes.entries().map(([mesh, proxies]) => [mesh, proxies.size])),
-    gone: () => left.list(now()),
+    gone: (mesh) => {
+      const all = left.list(now());
+      return mesh === undefined ? all : Iterator.from(all).filter((gone) => gone.mesh === mesh);
+    },
+    forgotten: () => left.forgotten(now()),
   };
+}
+
+const endings = { client: 'closed', silence: 'silence', server: 'server' } as const satisfies Record<
+  StreamEnd['by'],
+  Ending
+>;
+
+function hasAcknowledged({ secrets }: StreamRecord): boolean {
+  return secrets.values().some(({ acked }) => acked !== undefined);
+}
+
+/** The ending that leaves most open: a proxy has left only if it closed all of its streams. */
+function worstOf(ended: readonly EndedStream[]): Ending {
+  if (ended.some(({ ending }) => ending === 'silence')) return 'silence';
+  return ended.some(({ ending }) => ending === 'server') ? 'server' : 'closed';
 }
 
 function secretOf({ secrets }: Stream, name: string): Mutable<SecretRecord> {

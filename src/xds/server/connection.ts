@@ -7,6 +7,11 @@ import type { BytesCall } from './below-grpc.ts';
 export interface Connection {
   /** It takes no new streams, for its age or because the server is shut down, and ends with its last one. */
   readonly retiring: boolean;
+  /**
+   * Whether the client ended a stream that was aborted. False if the connection broke, or this server gave it
+   * up: then the client may still run.
+   */
+  closedByClient(): boolean;
   /** The stream is over. */
   leave(): void;
   /**
@@ -40,6 +45,17 @@ class StreamConnection implements Connection {
 
   get retiring(): boolean {
     return this.#session.closed;
+  }
+
+  closedByClient(): boolean {
+    // A reset that leaves the connection alive came over it.
+    if (!this.#session.destroyed) return true;
+    // Node's code for the streams of a connection that the other end closed in an orderly way: with FIN, which the
+    // kernel sends for a process that ends, too. An Envoy 1.36 or 1.40 that gets SIGTERM, SIGKILL or /quitquitquit
+    // sends no GOAWAY and no END_STREAM, only that. A RST (which a process that is killed with unread data leaves
+    // behind, but also any relay on the way) and a time-out are INTERNAL_ERROR; what the keepalive destroys has no
+    // error at all.
+    return this.#stream.rstCode === constants.NGHTTP2_CANCEL;
   }
 
   leave(): void {

@@ -25,8 +25,14 @@ export interface StreamInfo {
   readonly userAgent: string;
 }
 
-/** How a stream ended: `CANCELLED` is the other end's doing, the others are ours, with their reason. */
+/** How a stream ended. `CANCELLED` is not the server's doing; the other codes are, with their reason. */
 export interface StreamEnd {
+  /**
+   * Who ended the stream. `client`: the client closed the stream or its connection, or its process ended.
+   * `silence`: the connection broke, or the client answered no keepalive; the client may still run. `server`: this
+   * server did.
+   */
+  readonly by: 'client' | 'silence' | 'server';
   readonly code: 'OK' | 'CANCELLED' | 'INVALID_ARGUMENT' | 'RESOURCE_EXHAUSTED' | 'UNAVAILABLE' | 'INTERNAL';
   readonly message: string;
 }

@@ -30,6 +30,9 @@ export interface StreamParts<Request extends XdsRequest> {
   readonly info: Pick<StreamInfo, 'transport' | 'protocol'>;
 }
 
+/** An end that this server puts to a stream; the client has closed its side of it before if `by` says so. */
+type EndedByServer = Omit<StreamEnd, 'by'> & Partial<Pick<StreamEnd, 'by'>>;
+
 /** A stream whose response takes this long is told of as slow, in ms. */
 const slowAfterMs = 1_000;
 
@@ -85,12 +88,13 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
     const { hub, observer } = this.#parts;
     hub.add(this);
     observer.streamOpened(this.#info);
-    const gone = (): void => void this.#close({ code: 'CANCELLED', message: 'the other end is gone' });
+    const gone = (): void => void this.#close(this.#abortedEnd());
     this.#call.on('cancelled', gone);
     this.#call.on('error', gone);
     this.#call.on('close', gone);
     // A cancelled call ends too, a moment before it says that it is cancelled.
-    const halfClosed = (): void => void setImmediate(() => this.#end({ code: 'OK', message: '' }));
+    const halfClosed = (): void =>
+      void setImmediate(() => this.#end({ code: 'OK', message: '', by: 'client' }));
     if (this.#below === undefined) {
       this.#call.on('data', (bytes: Buffer) => this.message(bytes));
       this.#call.on('end', halfClosed);
@@ -209,6 +213,13 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
     this.#end({ code: 'INTERNAL', message: 'internal error' });
   }
 
+  #abortedEnd(): StreamEnd {
+    const by = this.#connection?.closedByClient() === true ? 'client' : 'silence';
+    const message =
+      by === 'client' ? 'the other end is gone' : 'the connection broke, or the other end is silent';
+    return { code: 'CANCELLED', message, by };
+  }
+
   #caughtUp(): void {
     this.#slow = false;
     if (this.#open) this.#parts.observer.caughtUp(this.#info);
@@ -218,10 +229,11 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
     const message = `a response was not taken for ${Math.round(waitedMs / 1000)} s`;
     this.#parts.observer.cutOff(this.#info, waitedMs);
     if (this.#connection === undefined) return this.#end({ code: 'RESOURCE_EXHAUSTED', message });
-    if (this.#close({ code: 'RESOURCE_EXHAUSTED', message })) this.#connection.abandon();
+    if (this.#close({ code: 'RESOURCE_EXHAUSTED', message, by: 'server' })) this.#connection.abandon();
   }
 
-  #end(how: StreamEnd): void {
+  #end({ by = 'server', ...rest }: EndedByServer): void {
+    const how = { ...rest, by };
     if (!this.#close(how)) return;
     // What grpc-js takes for a status: `destroy` would drop it. https://github.com/grpc/grpc-node, server-call
     if (how.code === 'OK') this.#call.end();

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { anchorsInLine, createAuditLog } from '../../../src/telemetry/audit/audit-log.ts';
+import { anchorsInLine, proxiesInLine, createAuditLog } from '../../../src/telemetry/audit/audit-log.ts';
+import { scene, streamOf } from '../fleet/scene.ts';
 import { createLogger } from '../../../src/telemetry/log.ts';
 import { makeCa, makeIntermediate } from '../../kit/certificates.ts';
 import { content, gone, holdMs, makeRig, memoryStream, synced } from '../rig.ts';
@@ -157,21 +158,73 @@ describe('the record of trust', () => {
       mesh: 'default',
       current,
       connected: 3,
-      states: { synced: 3, pending: 0, stale: 0, refused: 0 },
+      states: { synced: 3, pending: 0, stale: 0, refused: 0, reconnecting: 0, lost: 0 },
       complete: true,
+      forgotten: 0,
       convergedAt: 1250,
       versions: [],
       lagging: [],
-      asked: { version: 'v', known: true, has: 3 },
+      asked: { version: 'v', known: true, has: 3, lacks: 0 },
     };
-    converged(rollout);
-    converged({ ...rollout, connected: 0, convergedAt: 1010 });
+    converged(rollout, 0);
+    converged({ ...rollout, connected: 0, convergedAt: 1010 }, 0);
+    converged({ ...rollout, connected: 2 }, 1);
     assert.deepEqual(
       out.lines().map(({ event, seconds, proxies, msg }) => [event, seconds, proxies, msg]),
       [
         ['trust-converged', 0.25, 3, 'mesh default: all 3 proxies have version v after 0.25 s'],
         ['trust-converged', 0.01, 0, 'mesh default: no proxy is connected that would lack version v'],
+        ['trust-converged', 0.25, 2, 'mesh default: version v: 2 in sync after 0.25 s, 1 lost'],
       ],
+    );
+    assert.deepEqual(
+      out.lines().map(({ lost }) => lost),
+      [undefined, undefined, 1],
+    );
+  });
+
+  it('names lost proxies when they are lost and when they are given up, and counts those', () => {
+    const out = memoryStream();
+    const log = createLogger({ format: 'json', level: 'error', stream: out.stream });
+    const audit = createAuditLog({ log, proxies: () => 0 });
+    const all = scene();
+    const streams = Array.from({ length: proxiesInLine + 1 }, (_, index) =>
+      streamOf(index, `node-${index}\u001b`),
+    );
+    for (const stream of streams) {
+      all.asks(stream);
+      all.leaves(stream, 'silence');
+    }
+    const proxies = [...all.tracker.gone()].map((record) => ({ record, version: 'v1' }));
+    audit.lost({ mesh: 'default', kind: 'lost', proxies: proxies.slice(0, 1) });
+    audit.lost({ mesh: 'default', kind: 'expired', proxies });
+    const lines = out.lines() as {
+      event: string;
+      msg: string;
+      audit: boolean;
+      proxies: { node: string }[];
+    }[];
+    assert.deepEqual(
+      lines.map(({ event, audit: isAudit, proxies: some }) => [event, isAudit, some.length]),
+      [
+        ['proxy-lost', true, 1],
+        ['proxy-lost-expired', true, proxiesInLine],
+        ['proxy-lost-expired', true, 1],
+      ],
+    );
+    assert.deepEqual(lines[0]?.proxies, [
+      {
+        node: 'node-0',
+        address: '10.0.0.0:1',
+        version: 'v1',
+        lostAt: new Date(all.now()).toISOString(),
+        ending: 'silence',
+      },
+    ]);
+    assert.match(lines[0]?.msg ?? '', /^mesh default: proxy node-0 is lost: /);
+    assert.match(
+      lines[1]?.msg ?? '',
+      /^mesh default: node-0 and 99 other proxies are still lost and no longer/,
     );
   });
 });

@@ -12,7 +12,7 @@ function watched() {
       [...all.tracker.connected()].map((proxy) => [proxy.node, assess(proxy, all.history, all.now()).state]),
     );
   const rollout = (version?: string, mesh = 'default') =>
-    assessRollout({ connected: all.tracker.connected(mesh), complete: true }, all.history, {
+    assessRollout(all.look(mesh), all.history, {
       mesh,
       version,
       mostLagging: 2,
@@ -225,7 +225,7 @@ describe('a roll-out', () => {
     pass(20);
     acks(a, 'v2');
     const half = rollout();
-    assert.deepEqual(half?.states, { synced: 1, pending: 1, stale: 0, refused: 0 });
+    assert.deepEqual(half?.states, { synced: 1, pending: 1, stale: 0, refused: 0, reconnecting: 0, lost: 0 });
     assert.equal(half.convergedAt, undefined);
     assert.deepEqual(
       half.lagging.map(({ proxy, state }) => [proxy.node, state]),
@@ -257,9 +257,9 @@ describe('a roll-out', () => {
     publish(statesOf({ ALL: 'v3' }));
     quotes(c, 'v3');
     const asked = (version: string) => rollout(version)?.asked;
-    assert.deepEqual(asked('v2'), { version: 'v2', known: true, has: 2 });
-    assert.deepEqual(asked('v1'), { version: 'v1', known: true, has: 3 });
-    assert.deepEqual(asked('v9'), { version: 'v9', known: false, has: 0 });
+    assert.deepEqual(asked('v2'), { version: 'v2', known: true, has: 2, lacks: 1 });
+    assert.deepEqual(asked('v1'), { version: 'v1', known: true, has: 3, lacks: 0 });
+    assert.deepEqual(asked('v9'), { version: 'v9', known: false, has: 0, lacks: 0 });
     assert.deepEqual(
       rollout('v2')?.lagging.map(({ proxy }) => proxy.node),
       ['a'],
@@ -280,17 +280,17 @@ describe('a roll-out', () => {
   });
 
   it('is counted by mesh, streams without a node id one by one', () => {
-    const { publish, asks, quotes, tracker, history, now } = watched();
+    const { publish, asks, quotes, look, history, now } = watched();
     publish(statesOf({ ALL: 'v1' }));
     for (const stream of [streamOf(1, ''), streamOf(2, ''), streamOf(3, 'x', 'other')]) {
       asks(stream);
       quotes(stream, 'v1');
     }
     assert.deepEqual(
-      [...countStates(tracker.connected(), history, now())],
+      [...countStates(look(), history, now())],
       [
-        ['default', { synced: 2, pending: 0, stale: 0, refused: 0 }],
-        ['other', { synced: 0, pending: 1, stale: 0, refused: 0 }],
+        ['default', { synced: 2, pending: 0, stale: 0, refused: 0, reconnecting: 0, lost: 0 }],
+        ['other', { synced: 0, pending: 1, stale: 0, refused: 0, reconnecting: 0, lost: 0 }],
       ],
     );
   });

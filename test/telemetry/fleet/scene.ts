@@ -1,9 +1,11 @@
 import { secretTypeUrl } from '../../../src/snapshot/publisher.ts';
 import type { ServedMeshes } from '../../../src/snapshot/publisher.ts';
+import { localFleet } from '../../../src/telemetry/fleet/fleet.ts';
+import type { FleetLook } from '../../../src/telemetry/fleet/fleet.ts';
 import { createServedHistory } from '../../../src/telemetry/fleet/served-history.ts';
 import { createFleetTracker } from '../../../src/telemetry/fleet/track-fleet.ts';
 import type { GoneLimits } from '../../../src/telemetry/fleet/gone-list.ts';
-import type { Outgoing, StreamInfo } from '../../../src/xds/index.ts';
+import type { Outgoing, StreamEnd, StreamInfo } from '../../../src/xds/index.ts';
 
 const typeUrl = secretTypeUrl;
 
@@ -24,9 +26,9 @@ export function statesOf(
 }
 
 /** A tracker and a history with a clock of their own, and what happens in words. */
-export function scene(limits?: GoneLimits) {
+export function scene(limits?: Partial<GoneLimits>, lostWindowMs?: number) {
   let time = 1_000_000;
-  const tracker = createFleetTracker(() => time, limits);
+  const tracker = createFleetTracker({ now: () => time, limits, lostWindowMs });
   const history = createServedHistory();
   const { observer } = tracker;
   return {
@@ -51,7 +53,9 @@ export function scene(limits?: GoneLimits) {
     drops: (who: StreamInfo, name = 'ALL') => observer.dropped?.(who, { typeUrl, name }),
     refuses: (who: StreamInfo, version: string, message = 'no', name = 'ALL') =>
       observer.nacked?.(who, { typeUrl, nonce: '1', resources: [{ name, version }], code: 13, message }),
-    leaves: (who: StreamInfo) => observer.streamClosed?.(who, { code: 'CANCELLED', message: '' }),
+    leaves: (who: StreamInfo, by: StreamEnd['by'] = 'client') =>
+      observer.streamClosed?.(who, { code: 'CANCELLED', message: '', by }),
+    look: (mesh?: string) => localFleet(tracker, history).look(mesh) as FleetLook,
   };
 }
 

@@ -65,7 +65,7 @@ describe('the fleet tracker', () => {
   });
 
   it('remembers who left for a while, the latest last, and takes back who returns', () => {
-    const { tracker, asks, leaves, refuses, pass } = scene({ entries: 2, keepMs: 1_000 });
+    const { tracker, asks, leaves, refuses, pass } = scene({ entries: 2, keepMs: 1_000 }, 0);
     const gone = () => [...tracker.gone()].map(({ node }) => node);
     const streams = ['a', 'b', 'c'].map((node, index) => streamOf(index, node));
     for (const stream of streams) asks(stream);
@@ -102,13 +102,7 @@ describe('the looks of several processes', () => {
     one.asks(streamOf(4, ''));
     two.asks(streamOf(5, 'b'));
     one.leaves(moved);
-    const look = mergeLooks(
-      [one, two].map(({ tracker }) => ({
-        connected: tracker.connected(),
-        gone: tracker.gone(),
-        complete: true,
-      })),
-    );
+    const look = mergeLooks([one, two].map(({ look }) => look()));
     const connected = [...look.connected].map(({ node, streams }) => `${node} ${streams.size}`);
     assert.deepEqual(connected.toSorted(), [' 1', ' 1', 'a 2', 'b 1']);
     assert.deepEqual([...look.gone], []);
@@ -117,9 +111,7 @@ describe('the looks of several processes', () => {
 
 describe('a proxy that left several processes', () => {
   const joined = (...scenes: readonly ReturnType<typeof scene>[]) =>
-    mergeLooks(
-      scenes.map(({ tracker }) => ({ connected: tracker.connected(), gone: tracker.gone(), complete: true })),
-    );
+    mergeLooks(scenes.map(({ look }) => look()));
 
   it('is listed once, where it left last, with all that it refused', () => {
     const [one, two] = [scene(), scene()];

@@ -49,12 +49,13 @@ function setup(): Setup {
         mesh,
         current: { version, names: new Map(), ...served },
         connected: 5,
-        states: { synced: 5, pending: 0, stale: 0, refused: 0 },
+        states: { synced: 5, pending: 0, stale: 0, refused: 0, reconnecting: 0, lost: 0 },
         complete: true,
+        forgotten: 0,
         convergedAt: rig.clock.wall(),
         versions: [],
         lagging: [],
-        asked: { version, known: true, has: 5 },
+        asked: { version, known: true, has: 5, lacks: 0 },
       };
     },
   };

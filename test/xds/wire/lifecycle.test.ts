@@ -143,7 +143,11 @@ suite('the life of a stream', () => {
       { maxConnectionAgeMs: 50, maxConnectionAgeGraceMs: 60_000 },
     );
     using stream = serving.connect().delta(ads.delta);
-    assert.deepEqual((await closed).end, { code: 'OK', message: 'the connection has reached its age' });
+    assert.deepEqual((await closed).end, {
+      code: 'OK',
+      message: 'the connection has reached its age',
+      by: 'server',
+    });
     assert.equal((await stream.ended).code, status.OK);
     assert.equal(serving.xds.streams(), 0);
   });

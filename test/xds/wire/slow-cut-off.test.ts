@@ -104,7 +104,7 @@ suite('a client that does not take a response', () => {
     now = 5_000;
     assert.equal(await cutOff, 5_000);
     const message = 'a response was not taken for 5 s';
-    assert.deepEqual(await closed, { code: 'RESOURCE_EXHAUSTED', message });
+    assert.deepEqual(await closed, { code: 'RESOURCE_EXHAUSTED', message, by: 'server' });
     assert.equal(await slow.ended, constants.NGHTTP2_ENHANCE_YOUR_CALM);
     assert.equal(serving.xds.streams(), 1);
     good.send(deltaRequests.serialize({ resource_names_subscribe: ['other'] }));

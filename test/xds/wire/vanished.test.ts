@@ -25,8 +25,8 @@ test('a client that answers no ping any more is let go of; one that does is not'
     streams.push(stream);
   }
   relay.freeze();
-  const [nodeId, { code }] = await closed.promise;
-  assert.deepEqual([nodeId, code], ['vanishing', 'CANCELLED']);
+  const [nodeId, { code, by }] = await closed.promise;
+  assert.deepEqual([nodeId, code, by], ['vanishing', 'CANCELLED', 'silence']);
   assert.equal(serving.xds.streams(), 1);
   relay.thaw();
   await relay.closedByServer;

@@ -135,6 +135,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   "slow-timeout" .Values.xds.slowTimeout
   "keepalive" .Values.xds.keepalive
   "keepalive-timeout" .Values.xds.keepaliveTimeout
+  "lost-window" .Values.xds.lostWindow
   "max-connection-age" .Values.xds.maxConnectionAge
   "drain-grace" .Values.drainGrace
   "log-level" .Values.log.level

@@ -1,0 +1,75 @@
+import { assessGone, heldVersion } from './assess.ts';
+import type { FleetLook } from './fleet.ts';
+import type { GoneRecord } from './records.ts';
+import type { ServedHistory } from './served-history.ts';
+
+/** Lost proxies of a mesh. Each is reported once as `lost`, and once as `expired` if it is given up. */
+export interface Loss {
+  readonly mesh: string;
+  readonly kind: 'lost' | 'expired';
+  readonly proxies: readonly LostProxy[];
+}
+
+export interface LostProxy {
+  readonly record: GoneRecord;
+  /** The newest version of the mesh that the proxy has; undefined if it is none of the last. */
+  readonly version: string | undefined;
+}
+
+/** Keeps the lost proxies of the roll-outs that are under way. */
+export interface LossFollower {
+  /** Compares what is seen now with what was seen before. `now`: epoch milliseconds. */
+  see(mesh: string, look: Pick<FleetLook, 'connected' | 'gone'>, now: number): void;
+  /** The roll-out is over; returns how many proxies it gave up. */
+  end(mesh: string): number;
+}
+
+interface MeshLosses {
+  /** By node id and time of the loss. */
+  readonly lost: Map<string, LostProxy>;
+  gaveUp: number;
+}
+
+/** Makes a follower that knows no lost proxy. It keeps no more of them than the looks have. */
+export function followLosses(history: ServedHistory, onLoss: (loss: Loss) => void): LossFollower {
+  const meshes = new Map<string, MeshLosses>();
+
+  function lossesOf(mesh: string): MeshLosses {
+    let losses = meshes.get(mesh);
+    if (losses === undefined) meshes.set(mesh, (losses = { lost: new Map(), gaveUp: 0 }));
+    return losses;
+  }
+
+  return {
+    see(mesh, { connected, gone }, now) {
+      const losses = lossesOf(mesh);
+      const fresh: LostProxy[] = [];
+      for (const record of gone) {
+        if (record.mesh !== mesh || assessGone(record, history, now)?.state !== 'lost') continue;
+        const key = `${record.node}\0${record.goneAt}`;
+        if (losses.lost.has(key)) continue;
+        const proxy = { record, version: heldVersion(record, history)?.version };
+        losses.lost.set(key, proxy);
+        fresh.push(proxy);
+      }
+      if (fresh.length > 0) onLoss({ mesh, kind: 'lost', proxies: fresh });
+      if (losses.lost.size === 0) return;
+      const there = new Set<string>();
+      for (const { node, mesh: other } of connected) if (other === mesh) there.add(node);
+      const expired: LostProxy[] = [];
+      for (const [key, proxy] of losses.lost) {
+        const isBack = there.has(proxy.record.node);
+        const isOver = now >= proxy.record.countedUntil;
+        if (isBack || isOver) losses.lost.delete(key);
+        if (!isBack && isOver) expired.push(proxy);
+      }
+      losses.gaveUp += expired.length;
+      if (expired.length > 0) onLoss({ mesh, kind: 'expired', proxies: expired });
+    },
+    end(mesh) {
+      const gaveUp = meshes.get(mesh)?.gaveUp ?? 0;
+      meshes.delete(mesh);
+      return gaveUp;
+    },
+  };
+}
