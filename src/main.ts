@@ -1,8 +1,10 @@
 import { constants } from 'node:os';
 import { basename } from 'node:path';
+import { inspect } from 'node:util';
 import type { CommandIo, ProcessChannel } from './cli/io.ts';
 import { runKubectlCompletion, runKubectlPlugin } from './cli/kubectl-plugin.ts';
 import { runProgram } from './cli/program.ts';
+import { terminalText } from './cli/terminal.ts';
 
 // The only file that touches the process: arguments and environment in, exit code out, signals to aborts.
 const stop = new AbortController();
@@ -25,14 +27,20 @@ function programOf(name: string): (io: CommandIo) => Promise<number> {
   return name.startsWith('kubectl-') ? runKubectlPlugin : runProgram;
 }
 
-process.exitCode = await programOf(basename(process.argv[1] ?? ''))({
-  args: process.argv.slice(2),
-  env: process.env,
-  stdout: process.stdout,
-  stderr: process.stderr,
-  signal: stop.signal,
-  channel: parentChannel(),
-});
+try {
+  process.exitCode = await programOf(basename(process.argv[1] ?? ''))({
+    args: process.argv.slice(2),
+    env: process.env,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    signal: stop.signal,
+    channel: parentChannel(),
+  });
+} catch (error) {
+  // A defect. Its message can have text from outside.
+  process.stderr.write(terminalText(`${inspect(error)}\n`));
+  process.exitCode = 1;
+}
 
 /** A worker's connection to its parent. Without one it would serve what nobody keeps up to date, so it ends. */
 function parentChannel(): ProcessChannel | undefined {

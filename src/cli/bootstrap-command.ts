@@ -1,6 +1,5 @@
 import { isIP } from 'node:net';
 import type { Command } from 'commander';
-import { dump } from 'js-yaml';
 import { parseListenAddress } from '../net/listen-address.ts';
 import type { ListenAddress } from '../net/listen-address.ts';
 import { envoyBootstrap } from './envoy-bootstrap.ts';
@@ -9,6 +8,8 @@ import { CommandError, exitCode } from './exit-code.ts';
 import { flag } from './flags.ts';
 import type { CommandIo } from './io.ts';
 import type { OutputFormat } from './output.ts';
+import { say } from './terminal.ts';
+import { toJson, toYaml } from './output.ts';
 
 interface BootstrapOptions {
   readonly nodeId?: string;
@@ -80,14 +81,8 @@ export function addBootstrapCommand(program: Command, io: CommandIo, done: (code
       admin: ownAddress('--proxy-admin', options.proxyAdmin),
       identity: { cert: options.proxyCert, key: options.proxyKey },
     });
-    io.stdout.write(
-      output === 'json'
-        ? `${JSON.stringify(bootstrap, null, 2)}\n`
-        : heading.concat(dump(bootstrap, { lineWidth: -1, noRefs: true })),
-    );
-    io.stderr.write(
-      `the listener at ${options.proxyListen} shows ${options.proxyCert} (--proxy-cert, --proxy-key)\n`,
-    );
+    io.stdout.write(output === 'json' ? toJson(bootstrap) : heading.concat(toYaml(bootstrap)));
+    say(io, `the listener at ${options.proxyListen} shows ${options.proxyCert} (--proxy-cert, --proxy-key)`);
     done(exitCode.ok);
   });
 }

@@ -6,13 +6,14 @@ import { flag } from './flags.ts';
 import type { CommandIo } from './io.ts';
 import { addServingOptions } from './offline-meshes.ts';
 import type { ServingOptions } from './offline-meshes.ts';
-import { writeOutput } from './output.ts';
+import { toJson, writeOutput } from './output.ts';
 import type { OutputFormat } from './output.ts';
 import { meshOfFiles, meshOfServers } from './one-mesh.ts';
 import { addServerOptions, serverAccess } from './server-options.ts';
 import type { ServerOptions } from './server-options.ts';
 import { spiffeBundle, spiffeBundleMap } from './spiffe-bundle.ts';
 import { writeFindings } from './write-findings.ts';
+import { say } from './terminal.ts';
 
 /** What `--format` takes. */
 type CertificateFormat = 'pem' | 'json' | 'spiffe';
@@ -52,9 +53,9 @@ export function addBundleCommand(program: Command, io: CommandIo, done: (code: n
         : meshOfServers(await serverAccess(options, io), mesh, io.signal);
     if (options.format === undefined) {
       const detail = only(await source.detail(), options.trustDomain);
-      writeOutput(io, options.output, detail, () => {
-        writeFindings(io, detail.findings);
-        return renderMesh(detail);
+      writeOutput(io, options.output, detail, (_, plain) => {
+        writeFindings(io, plain.findings);
+        return renderMesh(plain);
       });
     } else {
       const certificates = only(await source.certificates(), options.trustDomain);
@@ -67,7 +68,7 @@ export function addBundleCommand(program: Command, io: CommandIo, done: (code: n
         options.sequence ??
         (options.format === 'spiffe' ? await source.sequence(certificates.version) : undefined);
       io.stdout.write(formatCertificates(certificates, options.format, { ...options, sequence }));
-      io.stderr.write(talkOf(certificates));
+      say(io, talkOf(certificates));
     }
     done(exitCode.ok);
   });
@@ -114,10 +115,6 @@ function formatCertificates(
   }
 }
 
-function toJson(data: object): string {
-  return `${JSON.stringify(data, null, 2)}\n`;
-}
-
 /** PEM and bundles do not say what they are of. */
 function talkOf({ name, version, trustDomains }: MeshCertificates): string {
   const reissued = trustDomains
@@ -125,7 +122,7 @@ function talkOf({ name, version, trustDomains }: MeshCertificates): string {
     .filter(({ rooting }) => rooting !== 'as-listed').length;
   const names = trustDomains.map((domain) => domain.name).join(', ') || 'no trust domain';
   const note = reissued === 0 ? '' : `; ${reissued} in self-issued form, as proxies get them`;
-  return `mesh ${name}, version ${version}: ${names}${note}\n`;
+  return `mesh ${name}, version ${version}: ${names}${note}`;
 }
 
 function renderMesh({ name, version, denyAll, trustDomains }: MeshDetail): string {

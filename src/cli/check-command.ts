@@ -17,6 +17,7 @@ import { meshPath, servedMeshes } from './served-meshes.ts';
 import { addServerOptions, serverAccess } from './server-options.ts';
 import type { ServerAccess, ServerOptions } from './server-options.ts';
 import { version } from './version.ts';
+import { say } from './terminal.ts';
 
 interface CheckOptions extends ServerOptions {
   readonly strict?: boolean;
@@ -36,9 +37,9 @@ export function addCheckCommand(program: Command, io: CommandIo, done: (code: nu
     const judge = { version, now: Date.now() };
     const results = [...facts.flatMap((one) => judgeServer(one, judge)), ...judgeReplicas(facts)];
     const report = reportChecks(results);
-    writeOutput(io, options.output, report, (style) => renderChecks(report, style));
+    writeOutput(io, options.output, report, (style, plain) => renderChecks(plain, style));
     const { ok, warning, failed } = report.counts;
-    io.stderr.write(`${counted(ok, 'check')} passed, ${counted(warning, 'warning')}, ${failed} failed\n`);
+    say(io, `${counted(ok, 'check')} passed, ${counted(warning, 'warning')}, ${failed} failed`);
     if (facts.some(({ kind }) => kind === 'unreachable')) done(exitCode.unreachable);
     else done(failed > 0 || (options.strict === true && warning > 0) ? exitCode.negative : exitCode.ok);
   });

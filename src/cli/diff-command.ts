@@ -20,6 +20,7 @@ import { servedMeshes } from './served-meshes.ts';
 import { addServerOptions, serverAccess } from './server-options.ts';
 import type { ServerAccess, ServerOptions } from './server-options.ts';
 import { writeFindings } from './write-findings.ts';
+import { say } from './terminal.ts';
 
 interface DiffOptions extends ServerOptions, ServingOptions {
   readonly mesh?: string;
@@ -49,9 +50,9 @@ export function addDiffCommand(program: Command, io: CommandIo, done: (code: num
         after === undefined
           ? await againstServers(path, options, io)
           : await againstFiles(path, after, options, io);
-      writeOutput(io, options.output, report, (style) => renderDifferences(report.meshes, style));
-      for (const mesh of report.meshes) io.stderr.write(`${describeDifference(mesh)}\n`);
-      if (report.meshes.length === 0) io.stderr.write(`no difference: ${report.before}, ${report.after}\n`);
+      writeOutput(io, options.output, report, (style, { meshes }) => renderDifferences(meshes, style));
+      for (const mesh of report.meshes) say(io, describeDifference(mesh));
+      if (report.meshes.length === 0) say(io, `no difference: ${report.before}, ${report.after}`);
       done(report.meshes.length === 0 ? exitCode.ok : exitCode.negative);
     },
   );

@@ -8,6 +8,7 @@ import { writeOutput } from './output.ts';
 import type { OutputFormat } from './output.ts';
 import { addServerOptions, serverAccess } from './server-options.ts';
 import type { ServerOptions } from './server-options.ts';
+import { say } from './terminal.ts';
 
 interface GuardOptions extends ServerOptions {
   readonly output: OutputFormat;
@@ -27,10 +28,10 @@ export function addGuardCommand(program: Command, io: CommandIo, done: (code: nu
       const answer = await askServer(server, 'POST', '/api/v1/guard/release', io.signal);
       released.push(...(answer as GuardRelease).released);
     }
-    writeOutput(io, options.output, { released } satisfies GuardRelease, () =>
-      released.map(({ mesh, trustDomain }) => `${mesh} ${trustDomain}\n`).join(''),
+    writeOutput(io, options.output, { released } satisfies GuardRelease, (_, plain) =>
+      plain.released.map(({ mesh, trustDomain }) => `${mesh} ${trustDomain}\n`).join(''),
     );
-    if (released.length === 0) io.stderr.write('nothing was held\n');
+    if (released.length === 0) say(io, 'nothing was held');
     done(exitCode.ok);
   });
 }

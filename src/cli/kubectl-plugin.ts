@@ -2,6 +2,7 @@ import { createPodFinder } from './find-pods.ts';
 import type { CommandIo } from './io.ts';
 import { kubectlHelp, splitKubectlArguments } from './kubectl-arguments.ts';
 import { runProgram } from './program.ts';
+import { say } from './terminal.ts';
 
 /**
  * Runs a command line of `kubectl meshtrust`: the same commands, which find the servers of the cluster where
@@ -9,7 +10,7 @@ import { runProgram } from './program.ts';
  */
 export async function runKubectlPlugin(io: CommandIo): Promise<number> {
   const { rest, ...cluster } = splitKubectlArguments(io.args);
-  await using servers = createPodFinder(cluster, io.env, (line) => void io.stderr.write(`${line}\n`));
+  await using servers = createPodFinder(cluster, io.env, (line) => say(io, line));
   return await runProgram({ ...io, args: rest, servers }, { prefix: 'kubectl', help: kubectlHelp });
 }
 

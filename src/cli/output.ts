@@ -1,15 +1,16 @@
-import { styleText } from 'node:util';
 import { dump } from 'js-yaml';
-import { plainText } from '../telemetry/plain-text.ts';
+import { isUnsafe, plainJson, plainStrings, plainText } from '../telemetry/plain-text.ts';
 import type { CommandIo } from './io.ts';
+import { paint } from './terminal.ts';
+import type { Tone } from './terminal.ts';
+
+export { paint } from './terminal.ts';
+export type { Tone } from './terminal.ts';
 
 /** What `-o` takes: the first two are for people, with more columns in the second. */
 export const outputFormats = ['table', 'wide', 'json', 'yaml'] as const;
 
 export type OutputFormat = (typeof outputFormats)[number];
-
-/** What a cell says about its row; a terminal shows it as a colour. */
-export type Tone = 'good' | 'warning' | 'bad' | 'faint';
 
 /** One column of a table. */
 export interface Column<Row> {
@@ -25,35 +26,49 @@ export interface TableStyle {
   readonly colour: boolean;
 }
 
-const colours = { good: 'green', warning: 'yellow', bad: 'red', faint: 'gray' } as const;
 /** Longest text in a cell: what peers call themselves can have thousands of characters. */
 const cellLength = 200;
 
 /**
- * Writes a command's result to stdout: the data itself as JSON or YAML, or else what `people` makes of it.
- * Talk belongs on stderr.
+ * Writes a command's result to stdout: the data itself as JSON or YAML, or else what `people` makes of it, with every
+ * string of the data on one line. Talk belongs on stderr.
  */
-export function writeOutput(
+export function writeOutput<Data extends object>(
   io: CommandIo,
   format: OutputFormat,
-  data: object,
-  people: (style: TableStyle) => string,
+  data: Data,
+  people: (style: TableStyle, data: Data) => string,
 ): void {
-  io.stdout.write(formatOutput(format, data, () => people(styleOf(io, format))));
+  io.stdout.write(formatOutput(format, data, (plain) => people(styleOf(io, format), plain)));
 }
 
 /** The same as text. */
-export function formatOutput(format: OutputFormat, data: object, people: () => string): string {
+export function formatOutput<Data extends object>(
+  format: OutputFormat,
+  data: Data,
+  people: (data: Data) => string,
+): string {
   switch (format) {
     case 'json':
-      return `${JSON.stringify(data, null, 2)}\n`;
+      return toJson(data);
     case 'yaml':
-      // Through JSON, so that both formats have the same fields: what is undefined is left out.
-      return dump(JSON.parse(JSON.stringify(data)), { lineWidth: -1, noRefs: true });
+      return toYaml(data);
     case 'table':
     case 'wide':
-      return people();
+      return people(plainStrings(data));
   }
+}
+
+/** Indented JSON, with a line break at its end. */
+export function toJson(data: object): string {
+  return `${plainJson(JSON.stringify(data, null, 2))}\n`;
+}
+
+/** YAML with the fields that JSON has: what is undefined is left out. */
+export function toYaml(data: object): string {
+  const text = dump(JSON.parse(JSON.stringify(data)), { lineWidth: -1, noRefs: true });
+  // js-yaml escapes control characters, but no others that are unsafe. JSON is YAML, and escapes them all.
+  return isUnsafe(text) ? toJson(data) : text;
 }
 
 /** How tables look: with colours on a terminal, unless `NO_COLOR` is set (https://no-color.org). */
@@ -96,11 +111,6 @@ export function renderTable<Row>(
     ),
   );
   return `${[titles, ...lines].join('\n')}\n`;
-}
-
-/** Text in the colour of a tone; as it is without one. */
-export function paint(text: string, tone: Tone | undefined): string {
-  return tone === undefined ? text : styleText(colours[tone], text, { validateStream: false });
 }
 
 /** A length of time for people, in its one or two largest units: `850ms`, `12s`, `3m20s`, `5h`, `12d`. */

@@ -13,6 +13,7 @@ import { addProxyStatusCommand } from './proxy-status-command.ts';
 import { addServeCommand } from './serve-command.ts';
 import { addValidateCommand } from './validate-command.ts';
 import { addVerifyCommand } from './verify-command.ts';
+import { guardTerminal, say } from './terminal.ts';
 import { addWaitCommand } from './wait-command.ts';
 import { addWorkerCommand } from './worker-command.ts';
 import { version } from './version.ts';
@@ -26,7 +27,8 @@ export interface Host {
 }
 
 /** Runs one command line to its end and returns the exit code of the process. */
-export async function runProgram(io: CommandIo, host?: Host): Promise<number> {
+export async function runProgram(given: CommandIo, host?: Host): Promise<number> {
+  const io = guardTerminal(given);
   let code: number = exitCode.ok;
   const program = new Command('meshtrust')
     .description(
@@ -40,6 +42,7 @@ export async function runProgram(io: CommandIo, host?: Host): Promise<number> {
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void io.stderr.write(text),
+      outputError: (text) => say(io, text.trim()),
     });
   if (host !== undefined) {
     const usage = (command: Command): string => `${host.prefix} ${new Help().commandUsage(command)}`;
@@ -48,7 +51,8 @@ export async function runProgram(io: CommandIo, host?: Host): Promise<number> {
   const done = (result: number): void => {
     code = result;
   };
-  addServeCommand(program, io, done);
+  // The log has its own guard, and its own colours.
+  addServeCommand(program, given, done);
   addValidateCommand(program, io, done);
   addBundleCommand(program, io, done);
   addCheckCommand(program, io, done);
@@ -60,14 +64,14 @@ export async function runProgram(io: CommandIo, host?: Host): Promise<number> {
   addBootstrapCommand(program, io, done);
   addCompletionCommand(program, io, done);
   addCompleteCommand(program, io, done);
-  addWorkerCommand(program, io, done);
+  addWorkerCommand(program, given, done);
   try {
     await program.parseAsync(io.args, { from: 'user' });
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.ok : exitCode.usage;
     if (!(error instanceof CommandError)) throw error;
-    io.stderr.write(`error: ${error.message}\n`);
+    say(io, `error: ${error.message}`);
     return error.code;
   }
 }

@@ -12,6 +12,8 @@ import { renderProxies, renderProxy } from './proxy-table.ts';
 import type { ServerProxy } from './proxy-table.ts';
 import { addServerOptions, serverAccess } from './server-options.ts';
 import type { ServerAccess, ServerOptions } from './server-options.ts';
+import { clearScreen } from './terminal.ts';
+import { oneLine } from '../telemetry/plain-text.ts';
 
 interface ProxyStatusOptions extends ServerOptions {
   readonly mesh?: string;
@@ -66,7 +68,7 @@ async function once(io: CommandIo, show: () => Promise<Shown>): Promise<CommandE
  * mistake in the command; a server, or a proxy, that goes away later may come back.
  */
 async function watch(io: CommandIo, show: () => Promise<Shown>): Promise<undefined> {
-  const clear = 'isTTY' in io.stdout && io.stdout.isTTY === true ? '\u001b[H\u001b[J' : '';
+  const clear = 'isTTY' in io.stdout && io.stdout.isTTY === true ? clearScreen : '';
   let before: string | undefined;
   while (!io.signal.aborted) {
     const shown = await show().catch((error: unknown): Partial<Shown> => {
@@ -77,7 +79,7 @@ async function watch(io: CommandIo, show: () => Promise<Shown>): Promise<undefin
     const said = `${data ?? ''}${missing?.message ?? ''}`;
     if (said !== before && !io.signal.aborted) {
       if (data !== undefined) io.stdout.write(`${clear}${data}`);
-      io.stderr.write(missing === undefined ? talk : `${talk}error: ${missing.message}\n`);
+      io.stderr.write(missing === undefined ? talk : `${talk}error: ${oneLine(missing.message)}\n`);
     }
     before = said;
     // The only thing that ends it early is the signal.
@@ -94,8 +96,8 @@ const showAll: Show = async (io, servers, options) => {
   if (missing !== undefined && lists.every(({ proxies: some }) => some === undefined)) throw missing;
   const proxies = lists.flatMap(({ proxies: some }) => some ?? []);
   const { output } = options;
-  const data = formatOutput(output, { proxies }, () =>
-    renderProxies(proxies, { ...styleOf(io, output), now: Date.now(), servers: servers.length }),
+  const data = formatOutput(output, { proxies }, (plain) =>
+    renderProxies(plain.proxies, { ...styleOf(io, output), now: Date.now(), servers: servers.length }),
   );
   return { data, talk: `${summary(proxies)}\n`, missing };
 };
@@ -120,9 +122,13 @@ function showOne(node: string): Show {
       );
     }
     const style = styleOf(io, output);
-    const people = (): string => proxies.map((proxy) => renderProxy(proxy, style, Date.now())).join('\n');
+    const people = (plain: { readonly proxies: typeof proxies }): string =>
+      plain.proxies.map((proxy) => renderProxy(proxy, style, Date.now())).join('\n');
     const talk = proxies.flatMap(({ server, mesh: named, alsoIn = [] }) =>
-      alsoIn.map((other) => `${server} has it in mesh ${other} too, beside ${named}: --mesh says which\n`),
+      alsoIn.map(
+        (other) =>
+          `${oneLine(`${server} has it in mesh ${other} too, beside ${named}: --mesh says which`)}\n`,
+      ),
     );
     return { data: formatOutput(output, { proxies }, people), talk: talk.join('') };
   };

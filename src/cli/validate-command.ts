@@ -13,6 +13,8 @@ import type { OutputFormat } from './output.ts';
 import { addReadingOptions, parseOptionsOf, policyOf } from './offline-options.ts';
 import type { ReadingOptions } from './offline-options.ts';
 import { readOffline } from './read-offline.ts';
+import { say } from './terminal.ts';
+import { oneLine } from '../telemetry/plain-text.ts';
 
 interface ValidateOptions extends ReadingOptions {
   readonly distrust?: string;
@@ -40,10 +42,10 @@ export function addValidateCommand(program: Command, io: CommandIo, done: (code:
       Date.now(),
     ).toSorted(compareFindings);
     writeOutput(io, options.output, presentFindings(findings), () =>
-      findings.map((finding) => `${finding.severity}: ${formatFinding(finding)}\n`).join(''),
+      findings.map((finding) => `${oneLine(`${finding.severity}: ${formatFinding(finding)}`)}\n`).join(''),
     );
     const accepted = view.sources.reduce((sum, source) => sum + source.accepted, 0);
-    io.stderr.write(`${summary(accepted, findings)}\n`);
+    say(io, summary(accepted, findings));
     done(isNegative(findings, options.strict ?? false) ? exitCode.negative : exitCode.ok);
   });
 }

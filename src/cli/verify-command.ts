@@ -14,6 +14,7 @@ import { readPresented } from './read-presented.ts';
 import { addServerOptions, serverAccess } from './server-options.ts';
 import type { ServerOptions } from './server-options.ts';
 import { trustedDomains } from './trusted-domains.ts';
+import { say } from './terminal.ts';
 
 interface VerifyOptions extends ServingOptions, ServerOptions {
   readonly leaf?: string;
@@ -47,8 +48,7 @@ export function addVerifyCommand(program: Command, io: CommandIo, done: (code: n
     writeOutput(io, output, presentVerdict(mesh, certificates.version, verdict), (style) =>
       renderVerdict(verdict, style),
     );
-    for (const subject of verdict.contested)
-      io.stderr.write(plainText(describeContest(subject), lineLength) + '\n');
+    for (const subject of verdict.contested) say(io, plainText(describeContest(subject), lineLength));
     done(verdict.kind === 'admitted' ? exitCode.ok : exitCode.negative);
   });
 }

@@ -14,6 +14,7 @@ import type { ServerAccess, ServerOptions } from './server-options.ts';
 import { describeWait, judgeWait } from './wait-state.ts';
 import type { ServerRollout, ServerState, WaitQuestion, WaitState } from './wait-state.ts';
 import { timerMs } from '../timers/timers.ts';
+import { say } from './terminal.ts';
 
 interface WaitOptions extends ServerOptions {
   readonly mesh?: string;
@@ -43,8 +44,8 @@ export function addWaitCommand(program: Command, io: CommandIo, done: (code: num
     if (mesh === undefined) throw new CommandError(exitCode.usage, 'say which mesh to wait for: --mesh NAME');
     const question = { mesh, version, proxies };
     const { state, answers } = await waitFor(io, await serverAccess(options, io), question, timeout);
-    writeOutput(io, output, state, (style) =>
-      state.done ? renderTable(serverColumns, state.servers, style) : renderLagging(state, style),
+    writeOutput(io, output, state, (style, plain) =>
+      plain.done ? renderTable(serverColumns, plain.servers, style) : renderLagging(plain, style),
     );
     if (!state.done) {
       const gone = answers.find((answer) => answer.kind === 'unreachable');
@@ -105,7 +106,7 @@ async function waitFor(
     );
     const state = judgeWait(question, answers);
     const line = plainText(describeWait(state), lineLength);
-    if (line !== said) io.stderr.write(`${line}\n`);
+    if (line !== said) say(io, line);
     said = line;
     const left = deadline - performance.now();
     if (state.done || left <= 0) return { state, answers };

@@ -1,9 +1,10 @@
 import { compareFindings, formatFinding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
 import type { CommandIo } from './io.ts';
+import { say } from './terminal.ts';
 
 /** Tells of findings on stderr, most severe first, a line each. */
 export function writeFindings(io: CommandIo, findings: readonly Finding[]): void {
   for (const finding of findings.toSorted(compareFindings))
-    io.stderr.write(`${finding.severity}: ${formatFinding(finding)}\n`);
+    say(io, `${finding.severity}: ${formatFinding(finding)}`);
 }

@@ -2,6 +2,7 @@ import type { Writable } from 'node:stream';
 import { pino, stdTimeFunctions } from 'pino';
 import type { Logger } from 'pino';
 import { PinoPretty } from 'pino-pretty';
+import { mapStrings, oneLine, plainJson } from './plain-text.ts';
 
 export type { Logger } from 'pino';
 
@@ -27,7 +28,7 @@ export function createLogger({ format, level, stream = process.stdout }: LogOpti
       base: { name: 'meshtrust' },
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      hooks: { streamWrite: withoutPem },
+      hooks: { streamWrite: (line) => (pretty ? readable : plainJson)(withoutPem(line)) },
     },
     pretty ? prettyStream(stream) : stream,
   );
@@ -41,6 +42,20 @@ function prettyStream(destination: Writable & { readonly isTTY?: boolean }): Pin
     singleLine: true,
     translateTime: 'SYS:HH:MM:ss.l',
   });
+}
+
+/** A serialised line whose strings can be printed as they are; only the stack of an error has several lines. */
+function readable(line: string): string {
+  const change = (text: string, key: string): string => (key === 'stack' ? plainStack : oneLine)(text);
+  return `${JSON.stringify(mapStrings(JSON.parse(line), change))}\n`;
+}
+
+/** The stack of an error, whose message stays on one line. */
+function plainStack(stack: string): string {
+  return stack
+    .split(/\n(?=\s+at |caused by: )/)
+    .map(oneLine)
+    .join('\n');
 }
 
 /** In a serialised line the end of a block is its END marker, or else the end of its string. */

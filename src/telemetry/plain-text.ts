@@ -1,8 +1,10 @@
 const pemBlock = /-----BEGIN [^-]*-----[^]*?(?:-----END [^-]*-----|$)/g;
-// Line breaks would forge lines of a log, escape sequences steer a terminal (C0, DEL, C1, and the two
-// line separators of Unicode).
-// oxlint-disable-next-line no-control-regex -- they are what is looked for
-const controlCharacters = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g;
+/**
+ * Characters that must not reach a terminal from outside: control characters steer it (C0, DEL, C1), line breaks and
+ * Unicode's line separators forge lines, bidirectional controls reorder what is read, and invisible characters make two
+ * names look alike. Lone surrogates are no text. The program marks its own colours with noncharacters.
+ */
+const unsafe = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufdd0-\ufdef]+/gu;
 
 /**
  * Text of a peer or of a file, fit for a log line: on one line, at most `maxLength` characters, without
@@ -10,10 +12,43 @@ const controlCharacters = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g;
  */
 export function plainText(text: string, maxLength = 500): string {
   // Cut first, so that a long text costs no more than a short one; an unfinished PEM block goes as well.
-  const cut = text
-    .slice(0, maxLength * 4)
-    .replace(pemBlock, '[PEM]')
-    .replace(controlCharacters, ' ')
-    .trim();
+  const cut = oneLine(text.slice(0, maxLength * 4).replace(pemBlock, '[PEM]')).trim();
   return cut.length > maxLength ? `${cut.slice(0, maxLength)}…` : cut;
+}
+
+/** Text on one line, with a space for each run of unsafe characters. */
+export function oneLine(text: string): string {
+  return text.replace(unsafe, ' ');
+}
+
+/** Text of several lines: line breaks and tabs stay, other unsafe characters become spaces. */
+export function plainLines(text: string): string {
+  return text.replace(unsafe, (run) => run.replace(/[^\n\t]+/g, ' '));
+}
+
+/** A copy of JSON data in which every string is on one line and safe. */
+export function plainStrings<Data>(data: Data): Data {
+  return mapStrings(data, oneLine) as Data;
+}
+
+/** Maps every string in JSON data by its value and key; keys of objects stay. */
+export function mapStrings(data: unknown, change: (text: string, key: string) => string, key = ''): unknown {
+  if (typeof data === 'string') return change(data, key);
+  if (Array.isArray(data)) return data.map((value: unknown) => mapStrings(value, change, key));
+  if (typeof data !== 'object' || data === null) return data;
+  return Object.fromEntries(
+    Object.entries(data).map(([name, value]) => [name, mapStrings(value, change, name)]),
+  );
+}
+
+/** JSON text with the same meaning, in which unsafe characters are escaped; its line breaks stay. */
+export function plainJson(json: string): string {
+  return json.replace(unsafe, (run) =>
+    run.replace(/[^\n]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`),
+  );
+}
+
+/** Whether text of several lines has unsafe characters. */
+export function isUnsafe(text: string): boolean {
+  return plainLines(text) !== text;
 }

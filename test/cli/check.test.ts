@@ -6,6 +6,7 @@ import { checkCatalogue } from '../../src/cli/check-catalogue.ts';
 import { renderChecks } from '../../src/cli/check-report.ts';
 import type { CheckReport } from '../../src/cli/check-report.ts';
 import { version } from '../../src/cli/version.ts';
+import { terminalText } from '../../src/cli/terminal.ts';
 import { makeCa } from '../kit/certificates.ts';
 import { freePort } from '../kit/free-port.ts';
 import { statesOf, streamOf } from '../telemetry/fleet/scene.ts';
@@ -111,7 +112,7 @@ describe('the lines of checks', () => {
   };
 
   it('have a coloured sign on a terminal, and plain letters elsewhere', () => {
-    const colourful = renderChecks(report, { wide: false, colour: true });
+    const colourful = terminalText(renderChecks(report, { wide: false, colour: true }));
     for (const sign of ['√', '‼', '×']) assert.ok(colourful.includes(`${sign}\u001b[39m trust: c`), sign);
     const plain = renderChecks(report, { wide: false, colour: false });
     assert.match(plain, /^[\x20-\x7e\n]*$/);

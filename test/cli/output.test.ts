@@ -5,6 +5,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { load } from 'js-yaml';
 import { formatDuration, renderTable, styleOf, writeOutput } from '../../src/cli/output.ts';
 import type { Column, OutputFormat } from '../../src/cli/output.ts';
+import { terminalText } from '../../src/cli/terminal.ts';
 
 interface Pet {
   readonly name: string;
@@ -48,7 +49,7 @@ describe('renderTable', () => {
   });
 
   it('is the same text in colours', () => {
-    const coloured = renderTable(columns, pets, { wide: true, colour: true });
+    const coloured = terminalText(renderTable(columns, pets, { wide: true, colour: true }));
     assert.notEqual(coloured, stripVTControlCharacters(coloured));
     assert.equal(
       stripVTControlCharacters(coloured),

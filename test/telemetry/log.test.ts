@@ -49,6 +49,31 @@ describe('the logger', () => {
     assert.equal(out.lines()[0]?.['msg'], '[PEM] "quoted" [PEM]');
   });
 
+  for (const isTTY of [false, true]) {
+    it(`pretty, ${isTTY ? 'with' : 'without'} colours: text in any field → neither steers the terminal nor forges a line`, () => {
+      const hostile = 'x\u001b[2J\u001b]0;t\u0007\u009b1m\u202e\u2066\u200b\u2028\r\nforged: line';
+      const out = memoryStream(isTTY);
+      const log = createLogger({ format: 'pretty', level: 'info', stream: out.stream });
+      const error = new Error(hostile, { cause: new Error(hostile) });
+      log.info({ event: hostile, field: hostile, nested: { list: [hostile, { deep: hostile }] } }, hostile);
+      log.child({ worker: hostile }).error({ err: error }, 'failed %s', hostile);
+      // oxlint-disable-next-line no-control-regex -- they are pino-pretty's own
+      const text = out.text().replaceAll(/\u001b\[\d+m/g, '');
+      assert.doesNotMatch(text, /(?!\n)[\p{Cc}\p{Cf}\p{Zl}]/u);
+      assert.doesNotMatch(text, /^\s*forged/m);
+      assert.match(text, /\n\s+at .*log\.test/);
+    });
+  }
+
+  it('json: text in any field → is the same when it is read, and escaped until then', () => {
+    const hostile = 'x\u001b\u009b\u202e\u200b\u2028\nforged';
+    const out = memoryStream();
+    createLogger({ format: 'json', level: 'info', stream: out.stream }).info({ field: hostile }, hostile);
+    assert.doesNotMatch(out.text(), /(?!\n)[\p{Cc}\p{Cf}\p{Zl}]/u);
+    const [line] = out.lines();
+    assert.deepEqual([line?.['field'], line?.['msg']], [hostile, hostile]);
+  });
+
   for (const format of ['json', 'pretty'] as const) {
     it(`never writes PEM (${format}): not in messages, fields, nested fields or errors`, () => {
       const { certPem, keyPem } = makeCa();
