@@ -1,6 +1,7 @@
 import type { MeshCounts } from '../status/core/replica-counts.ts';
 import { createOutcomes } from '../status/outcomes.ts';
 import type { StatusEdge } from '../status/start-status.ts';
+import { connectedOf, lostProxies } from '../telemetry/fleet/moved.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { StatusMetrics } from '../telemetry/status-metrics.ts';
 import type { Front } from './front.ts';
@@ -12,7 +13,7 @@ import { kubernetes } from './sources.ts';
 export interface KubernetesStatusInput {
   readonly options: KubernetesOptions | undefined;
   readonly pipeline: Pick<Pipeline, 'view' | 'isCurrent' | 'grantsOf'>;
-  readonly front: Pick<Front, 'acks'>;
+  readonly front: Pick<Front, 'acks' | 'fleet'>;
   readonly metrics: StatusMetrics;
   readonly log: Logger;
 }
@@ -38,6 +39,11 @@ export async function startKubernetesStatus(input: KubernetesStatusInput): Promi
     isCurrent: () => pipeline.isCurrent(),
     grantsOf: (path) => pipeline.grantsOf(kubernetes, path),
     localCounts: () => localCounts(pipeline, front),
+    moved: {
+      lost: async () => lostProxies(await front.fleet.look(), Date.now()),
+      connected: async (asked) => connectedOf(await front.fleet.look(), asked),
+      release: (proxies) => front.fleet.release(proxies),
+    },
     outcomes: createOutcomes({
       count: metrics.write,
       warn: (kind, message) => log.warn({ event: 'kubernetes-write', kind }, message),

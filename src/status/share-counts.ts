@@ -13,7 +13,7 @@ import {
   sumCounts,
   writeReport,
 } from './core/replica-counts.ts';
-import type { MeshCounts, ReplicaReport, SeenReport } from './core/replica-counts.ts';
+import type { LostProxy, MeshCounts, ReplicaReport, SeenReport } from './core/replica-counts.ts';
 import type { ProxyCounts } from './core/status.ts';
 import type { Outcomes } from './outcomes.ts';
 import { timerMs } from '../timers/timers.ts';
@@ -27,11 +27,23 @@ export interface ShareCountsOptions {
   readonly identity: string;
   /** What this replica has, asked for whenever it is needed. */
   readonly local: () => MeshCounts;
+  /** Proxies that moved from one replica to another. */
+  readonly moved: MovedProxies;
   readonly outcomes: Outcomes;
   /** How often this replica writes, in milliseconds; 5,000. */
   readonly everyMs?: number | undefined;
   /** Monotonic milliseconds. */
   readonly now?: (() => number) | undefined;
+}
+
+/** What a replica knows of proxies that lost their connection to it, or to others. Nothing of it throws. */
+export interface MovedProxies {
+  /** Proxies that it lost, those that left last first. */
+  readonly lost: () => Promise<readonly LostProxy[]>;
+  /** Those that are connected to it. */
+  readonly connected: (asked: readonly LostProxy[]) => Promise<readonly LostProxy[]>;
+  /** Another replica has them. */
+  readonly release: (proxies: readonly LostProxy[]) => void;
 }
 
 /** The proxies of all replicas. */
@@ -56,7 +68,7 @@ const removeMs = 600_000;
  * answer says what all others wrote, so nothing is read besides. Never throws.
  */
 export function shareCounts(options: ShareCountsOptions): SharedCounts {
-  const { client, namespace, name, identity, local, outcomes } = options;
+  const { client, namespace, name, identity, local, moved, outcomes } = options;
   const { everyMs = 5_000, now = () => performance.now() } = options;
   const closed = new AbortController();
   const key = reportKey(identity);
@@ -76,7 +88,8 @@ export function shareCounts(options: ShareCountsOptions): SharedCounts {
   const publish = async (): Promise<void> => {
     beat += 1;
     const askedAt = now();
-    const text = writeReport({ replica: identity, beat: String(beat), meshes: local() });
+    const [lost, here] = [await moved.lost(), await hereOf(others())];
+    const text = writeReport({ replica: identity, beat: String(beat), meshes: local(), lost, here });
     const dead = [...seen].filter(([, { since }]) => now() - since > removeMs).map(([other]) => other);
     const annotations = { ...Object.fromEntries(dead.map((other) => [other, null])), [key]: text };
     let reply = await callApi(client, mergePatch(path, { metadata: { annotations } }), closed.signal);
@@ -92,6 +105,14 @@ export function shareCounts(options: ShareCountsOptions): SharedCounts {
     if (reply.kind !== 'answered' || reply.status >= 300) return;
     heardAt = askedAt;
     seen = seeReports(seen, readReports(asMapping(reply.object['metadata'])?.['annotations']), now());
+    const claimed = new Set(others().flatMap((other) => other.here.map(textOf)));
+    const elsewhere = lost.filter((proxy) => claimed.has(textOf(proxy)));
+    if (elsewhere.length > 0) moved.release(elsewhere);
+  };
+
+  const hereOf = async (reports: readonly ReplicaReport[]): Promise<readonly LostProxy[]> => {
+    const asked = reports.flatMap(({ lost }) => lost);
+    return asked.length === 0 ? [] : moved.connected(asked);
   };
 
   const run = async (): Promise<void> => {
@@ -113,7 +134,7 @@ export function shareCounts(options: ShareCountsOptions): SharedCounts {
   const running = run();
   return {
     countsOf(mesh, version) {
-      const own = { replica: identity, beat: '', meshes: local() };
+      const own = { replica: identity, beat: '', meshes: local(), lost: [], here: [] };
       const sum = sumCounts([own, ...others()], mesh, version);
       const isHeard = heardAt >= servedAt && now() - heardAt < forgetReplicaMs;
       return { ...sum, complete: sum.complete && isHeard };
@@ -132,4 +153,8 @@ export function shareCounts(options: ShareCountsOptions): SharedCounts {
       await callApi(client, mergePatch(path, { metadata: { annotations: { [key]: null } } }), signal);
     },
   };
+}
+
+function textOf({ mesh, node, goneAt }: LostProxy): string {
+  return JSON.stringify([mesh, node, goneAt]);
 }

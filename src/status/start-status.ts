@@ -10,7 +10,7 @@ import { createReporter } from './reporter.ts';
 import type { ReporterOptions } from './reporter.ts';
 import { runElection } from './run-election.ts';
 import { shareCounts } from './share-counts.ts';
-import type { SharedCounts } from './share-counts.ts';
+import type { MovedProxies, SharedCounts } from './share-counts.ts';
 
 export interface StatusOptions extends Pick<
   ReporterOptions,
@@ -24,6 +24,7 @@ export interface StatusOptions extends Pick<
   readonly lease: string;
   /** The proxies of this replica, for each mesh that it serves and knows them of. */
   readonly localCounts: () => MeshCounts;
+  readonly moved: MovedProxies;
   readonly outcomes: Outcomes;
   /** Called when this replica becomes the leader, and when it is it no longer. */
   readonly onLeading: (leading: boolean) => void;
@@ -48,12 +49,12 @@ export interface StatusEdge {
  * @throws {Error} when there is no kubeconfig, or it cannot be used.
  */
 export function startStatus(options: StatusOptions): StatusEdge {
-  const { kubeconfig, namespace, lease, localCounts, outcomes, onLeading } = options;
+  const { kubeconfig, namespace, lease, localCounts, moved, outcomes, onLeading } = options;
   const client = createApiClient(() => loadKubeConfig(kubeconfig));
   const instance = hostname();
   const identity = `${instance}_${randomUUID()}`;
   const request = { client, namespace, identity, outcomes };
-  const counts = shareCounts({ ...request, name: `${lease}-replicas`, local: localCounts });
+  const counts = shareCounts({ ...request, name: `${lease}-replicas`, local: localCounts, moved });
   let wasLeading = false;
   const onAttempt = (): void => {
     const leading = election.isLeading();

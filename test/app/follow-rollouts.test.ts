@@ -22,6 +22,7 @@ function following() {
   const follower = followRollouts({
     fleet: {
       history: all.history,
+      release: () => assert.fail('no other server has it'),
       look: async (): Promise<FleetLook> => {
         looks += 1;
         await held?.promise;
@@ -254,6 +255,28 @@ describe('a roll-out that loses a proxy', () => {
     assert.deepEqual(
       converged.map(({ current, connected, gaveUp }) => [current.version, connected, gaveUp]),
       [['v2', 1, 1]],
+    );
+  });
+
+  it('has converged once another server has it, and does not report it as given up', async () => {
+    const { asks, takes, leaves, converged, losses, now, tracker, pass, serve } = following();
+    for (const stream of [a, b]) {
+      asks(stream);
+      takes(stream, 'v1');
+    }
+    serve('v1');
+    serve('v2');
+    takes(b, 'v2');
+    leaves(a, 'silence');
+    const goneAt = now();
+    await pass(300);
+    tracker.release([{ mesh: 'default', node: 'a', goneAt }]);
+    await pass(300);
+    await pass(600_000);
+    assert.deepEqual(losses, ['lost: a v1']);
+    assert.deepEqual(
+      converged.map(({ connected, gaveUp }) => [connected, gaveUp]),
+      [[1, 0]],
     );
   });
 

@@ -19,6 +19,8 @@ const report = (...rows: Parameters<typeof meshes>[0]): ReplicaReport => ({
   replica: 'pod_1',
   beat: '1',
   meshes: meshes(rows),
+  lost: [],
+  here: [],
 });
 
 describe('the proxies of all replicas', () => {
@@ -81,6 +83,27 @@ describe('a report', () => {
     const text = '{"replica":"pod_1","beat":"1","meshes":[["m","v1",3,2]]}';
     const key = reportKey('pod_1');
     assert.deepEqual(readReports({ [key]: text }), new Map([[key, report(['m', 'v1', 3, 2])]]));
+  });
+
+  it('names lost proxies and those of others that it has, as many as fit, and meshes in the rest', () => {
+    const proxies = Array.from({ length: 500 }, (_, index) => ({
+      mesh: 'm',
+      node: `node-${index}`,
+      goneAt: index,
+    }));
+    const rows = Array.from(
+      { length: 2_000 },
+      (_, index) => [`mesh-${index}`, 'v'.repeat(32), index, 0] as const,
+    );
+    const text = writeReport({ ...report(...rows), lost: proxies, here: proxies.slice(0, 2) });
+    assert.ok(Buffer.byteLength(text) <= 16 * 1024);
+    const [read] = readReports({ [reportKey('x')]: text }).values();
+    assert.ok(read !== undefined && read.lost.length > 100 && read.meshes.size > 100);
+    assert.deepEqual(read.lost, proxies.slice(0, read.lost.length));
+    assert.deepEqual(read.here, proxies.slice(0, 2));
+    const odd = '{"replica":"a","beat":"1","meshes":[],"lost":[7,["m"],["m","n","x"],["m","n",1]],"here":{}}';
+    const [passed] = readReports({ [reportKey('x')]: odd }).values();
+    assert.deepEqual([passed?.lost, passed?.here], [[{ mesh: 'm', node: 'n', goneAt: 1 }], []]);
   });
 
   it('that somebody else wrote there is passed over', () => {

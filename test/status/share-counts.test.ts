@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test';
 
 import type { MeshCount } from '../../src/status/core/replica-counts.ts';
 import { shareCounts } from '../../src/status/share-counts.ts';
-import type { SharedCounts } from '../../src/status/share-counts.ts';
+import type { MovedProxies, SharedCounts } from '../../src/status/share-counts.ts';
 import { startFakeCluster } from './fake-cluster.ts';
 import type { Answer, FakeCluster, Request } from './fake-cluster.ts';
 
@@ -27,11 +27,18 @@ const count = (connected: number, acked = connected, version = 'v1'): MeshCount 
   lost: 0,
 });
 
+const nothingMoved: MovedProxies = {
+  lost: () => Promise.resolve([]),
+  connected: () => Promise.resolve([]),
+  release: () => assert.fail('nothing was lost'),
+};
+
 function share(
   t: TestContext,
   { client }: FakeCluster,
   identity: string,
   local: () => MeshCount,
+  moved: MovedProxies = nothingMoved,
 ): SharedCounts {
   const counts = shareCounts({
     client,
@@ -39,6 +46,7 @@ function share(
     name: 'meshtrust-replicas',
     identity,
     local: () => new Map([['default', local()]]),
+    moved,
     outcomes: () => undefined,
     everyMs: 20,
   });
@@ -83,4 +91,22 @@ test('nothing is known where the Lease cannot be written', async (t) => {
   const counts = share(t, cluster, 'one', () => count(3));
   await cluster.until(2, () => true);
   assert.deepEqual(counts.countsOf('default', 'v1'), { connected: 3, acked: 3, lost: 0, complete: false });
+});
+
+test('a replica hears that another has the proxy that it lost, of this loss and no other', async (t) => {
+  const cluster = await startFakeCluster(t, createStore());
+  const released = Promise.withResolvers<unknown>();
+  const lost = [1, 2].map((goneAt) => ({ mesh: 'default', node: `n${goneAt}`, goneAt }));
+  share(t, cluster, 'one', () => count(1), {
+    ...nothingMoved,
+    lost: () => Promise.resolve(lost),
+    release: released.resolve,
+  });
+  share(t, cluster, 'two', () => count(1), {
+    ...nothingMoved,
+    // It had the other one when that was lost before.
+    connected: (asked) =>
+      Promise.resolve(asked.map((proxy) => (proxy.goneAt === 2 ? { ...proxy, goneAt: 1 } : proxy))),
+  });
+  assert.deepEqual(await released.promise, lost.slice(0, 1));
 });

@@ -1,5 +1,6 @@
 import type { ProxyOptions, ServeOptions } from '../serve-options.ts';
 import type { GoneRecord, ProxyRecord } from '../../telemetry/fleet/records.ts';
+import type { LostProxyKey } from '../../telemetry/fleet/moved.ts';
 import type { AckCount } from '../../telemetry/fleet/rollout.ts';
 import type { StreamMetric } from '../../telemetry/merge-metrics.ts';
 import type { NodeRefusal } from '../../xds/index.ts';
@@ -46,6 +47,8 @@ export type ToWorker =
   | { readonly kind: 'collect' }
   /** Answered with `fleet`. */
   | { readonly kind: 'look'; readonly mesh: string | undefined }
+  /** Another server has these proxies. */
+  | { readonly kind: 'release'; readonly proxies: readonly LostProxyKey[] }
   | { readonly kind: 'drain'; readonly graceMs: number };
 
 /** From a worker to the parent. */

@@ -203,6 +203,9 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
       ),
     fleet: {
       history,
+      release: (proxies) => {
+        for (const member of members) send(member, { kind: 'release', proxies });
+      },
       look: async (mesh) => mergeLooks(await Promise.all([...members].map((member) => lookAt(member, mesh)))),
     },
     async collect() {

@@ -119,6 +119,9 @@ async function startServing(
           gone: [...tracker.gone(message.mesh)],
           forgotten: tracker.forgotten(),
         });
+      case 'release':
+        tracker.release(message.proxies);
+        return teller.changed();
       case 'drain':
         return void endpoint.drain(message.graceMs).then(onDrained);
     }

@@ -16,6 +16,14 @@ export interface MeshCount {
 
 export type MeshCounts = ReadonlyMap<string, MeshCount>;
 
+/** A proxy that lost its connection to a replica. */
+export interface LostProxy {
+  readonly mesh: string;
+  readonly node: string;
+  /** When its connection ended, epoch milliseconds: another loss of the same proxy is another question. */
+  readonly goneAt: number;
+}
+
 /** What a replica says of itself. */
 export interface ReplicaReport {
   readonly replica: string;
@@ -23,6 +31,10 @@ export interface ReplicaReport {
   readonly beat: string;
   /** All meshes that it serves, unless they are too many. */
   readonly meshes: MeshCounts;
+  /** Proxies that it lost, as many as fit: another replica may have them. */
+  readonly lost: readonly LostProxy[];
+  /** Lost proxies of other replicas that are connected to this one, as many as fit. */
+  readonly here: readonly LostProxy[];
 }
 
 /** A report, and since when it has been the same: monotonic milliseconds of the one who reads. */
@@ -35,6 +47,8 @@ export interface SeenReport {
 export const forgetReplicaMs = 15_000;
 /** All annotations of an object together may have 256 KiB. */
 const reportLength = 16 * 1024;
+/** Of a report, for the proxies that it lost; as much for those of others that it has. */
+const lostLength = 4 * 1024;
 const prefix = 'meshtrust/replica-';
 
 /** The annotation that is a replica's own. */
@@ -43,19 +57,28 @@ export function reportKey(replica: string): string {
 }
 
 /** A report as text: where there are too many meshes, those with the fewest proxies are left out. */
-export function writeReport({ replica, beat, meshes }: ReplicaReport): string {
+export function writeReport({ replica, beat, meshes, lost, here }: ReplicaReport): string {
   const rows = [...meshes]
     .sort(([a, { connected: x }], [b, { connected: y }]) => y - x || (a < b ? -1 : 1))
     .map(([mesh, { version, connected, acked, lost }]) => [mesh, version, connected, acked, lost] as const);
-  const head = { replica, beat };
-  const kept = [];
-  let length = JSON.stringify({ ...head, meshes: [] }).length;
-  for (const row of rows) {
-    length += JSON.stringify(row).length + 1;
-    if (length > reportLength) break;
-    kept.push(row);
-  }
-  return JSON.stringify({ ...head, meshes: kept });
+  const head = { replica, beat, ...written('lost', lost), ...written('here', here) };
+  const room = reportLength - JSON.stringify({ ...head, meshes: [] }).length;
+  return JSON.stringify({ ...head, meshes: fitting(rows, room) });
+}
+
+function written(name: 'lost' | 'here', proxies: readonly LostProxy[]): Readonly<Record<string, unknown>> {
+  const rows = proxies.map(({ mesh, node, goneAt }) => [mesh, node, goneAt]);
+  return rows.length === 0 ? {} : { [name]: fitting(rows, lostLength) };
+}
+
+/** The first rows, as many as fit into so many bytes of JSON. */
+function fitting<Row>(rows: readonly Row[], room: number): readonly Row[] {
+  let length = 0;
+  const end = rows.findIndex((row) => {
+    length += Buffer.byteLength(JSON.stringify(row)) + 1;
+    return length > room;
+  });
+  return end === -1 ? rows : rows.slice(0, end);
 }
 
 /** The reports in the annotations of an object, by their keys; what is none is passed over. */
@@ -119,7 +142,18 @@ function readReport(text: string): ReplicaReport | undefined {
     if (typeof lost !== 'number') return undefined;
     meshes.set(mesh, { version, connected, acked, lost });
   }
-  return { replica, beat, meshes };
+  return { replica, beat, meshes, lost: readProxies(fields?.['lost']), here: readProxies(fields?.['here']) };
+}
+
+/** Earlier releases write none; what is no proxy is passed over. */
+function readProxies(rows: unknown): readonly LostProxy[] {
+  if (!Array.isArray(rows)) return [];
+  return (rows as readonly unknown[]).flatMap((row) => {
+    if (!Array.isArray(row)) return [];
+    const [mesh, node, goneAt] = row as readonly unknown[];
+    if (typeof mesh !== 'string' || typeof node !== 'string' || typeof goneAt !== 'number') return [];
+    return [{ mesh, node, goneAt }];
+  });
 }
 
 function parseJson(text: string): unknown {

@@ -1,4 +1,5 @@
 import type { GoneRecord, ProxyMemory, ProxyRecord } from './records.ts';
+import type { LostProxyKey } from './moved.ts';
 import type { ServedHistory } from './served-history.ts';
 import type { FleetTracker } from './track-fleet.ts';
 
@@ -17,13 +18,16 @@ export interface Fleet {
   readonly history: ServedHistory;
   /** The proxies of a mesh, or all of them. */
   look(mesh?: string): FleetLook | Promise<FleetLook>;
+  /** Another server has these proxies, so that no roll-out here waits for them. */
+  release(proxies: readonly LostProxyKey[]): void;
 }
 
 /** The fleet of a server that serves its proxies in this process. */
 export function localFleet(tracker: FleetTracker, history: ServedHistory): Fleet {
-  const { connected, gone, forgotten } = tracker;
+  const { connected, gone, forgotten, release } = tracker;
   return {
     history,
+    release,
     look: (mesh) => ({
       connected: connected(mesh),
       gone: gone(mesh),

@@ -19,7 +19,7 @@ export interface LostProxy {
 /** Keeps the lost proxies of the roll-outs that are under way. */
 export interface LossFollower {
   /** Compares what is seen now with what was seen before. `now`: epoch milliseconds. */
-  see(mesh: string, look: Pick<FleetLook, 'connected' | 'gone'>, now: number): void;
+  see(mesh: string, look: Pick<FleetLook, 'connected' | 'gone' | 'complete'>, now: number): void;
   /** The roll-out is over; returns how many proxies it gave up. */
   end(mesh: string): number;
 }
@@ -41,12 +41,14 @@ export function followLosses(history: ServedHistory, onLoss: (loss: Loss) => voi
   }
 
   return {
-    see(mesh, { connected, gone }, now) {
+    see(mesh, { connected, gone, complete }, now) {
       const losses = lossesOf(mesh);
       const fresh: LostProxy[] = [];
+      const seen = new Set<string>();
       for (const record of gone) {
         if (record.mesh !== mesh || assessGone(record, history, now)?.state !== 'lost') continue;
         const key = `${record.node}\0${record.goneAt}`;
+        seen.add(key);
         if (losses.lost.has(key)) continue;
         const proxy = { record, version: heldVersion(record, history)?.version };
         losses.lost.set(key, proxy);
@@ -58,10 +60,12 @@ export function followLosses(history: ServedHistory, onLoss: (loss: Loss) => voi
       for (const { node, mesh: other } of connected) if (other === mesh) there.add(node);
       const expired: LostProxy[] = [];
       for (const [key, proxy] of losses.lost) {
+        if (seen.has(key)) continue;
         const isBack = there.has(proxy.record.node);
         const isOver = now >= proxy.record.countedUntil;
-        if (isBack || isOver) losses.lost.delete(key);
         if (!isBack && isOver) expired.push(proxy);
+        // Else another server has it, or what it has is served again; or a worker does not answer.
+        if (isBack || isOver || complete) losses.lost.delete(key);
       }
       losses.gaveUp += expired.length;
       if (expired.length > 0) onLoss({ mesh, kind: 'expired', proxies: expired });

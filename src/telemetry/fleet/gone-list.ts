@@ -26,6 +26,8 @@ export interface GoneList {
   add(key: string, gone: GoneRecord): void;
   /** Removes the record of a proxy that came back, and returns it. */
   take(mesh: string, key: string): GoneRecord | undefined;
+  /** No roll-out counts the proxy any more, if it left at that time or before. `goneAt`: epoch milliseconds. */
+  release(mesh: string, key: string, goneAt: number): void;
   /** All records that are not too old, those that no roll-out counts first. `now`: epoch milliseconds. */
   list(now: number): Iterable<GoneRecord>;
   /** Proxies that roll-outs should count, but that are more than are kept. `now`: epoch milliseconds. */
@@ -92,6 +94,12 @@ export function createGoneList(limits: Partial<GoneLimits> = {}): GoneList {
       if (record !== undefined && counted.delete(full)) secrets -= secretsOf(record);
       left.delete(full);
       return record;
+    },
+    release(mesh, key, goneAt) {
+      const full = `${mesh}\0${key}`;
+      const record = counted.get(full);
+      if (record !== undefined && record.goneAt <= goneAt)
+        settle(full, { ...record, countedUntil: record.goneAt });
     },
     list(now) {
       forget(now);

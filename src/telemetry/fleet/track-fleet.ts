@@ -1,9 +1,11 @@
 import { secretTypeUrl } from '../../snapshot/publisher.ts';
 import type { Nacked, Outgoing, StreamEnd, StreamInfo, XdsObserver } from '../../xds/index.ts';
 import { plainText } from '../plain-text.ts';
+import { forgetRefused, noteRefused } from './refused-versions.ts';
 import { returnWithinMs } from './assess.ts';
 import { createGoneList } from './gone-list.ts';
 import type { GoneLimits } from './gone-list.ts';
+import type { LostProxyKey } from './moved.ts';
 import type {
   Ending,
   GoneRecord,
@@ -26,6 +28,8 @@ export interface FleetTracker {
   readonly gone: (mesh?: string) => Iterable<GoneRecord>;
   /** Lost proxies that are more than are kept. */
   readonly forgotten: () => number;
+  /** Another server has these proxies, so that no roll-out here waits for them. */
+  readonly release: (proxies: readonly LostProxyKey[]) => void;
 }
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
@@ -51,10 +55,6 @@ interface EndedStream {
 
 /** Longest message of a proxy that is kept. */
 const messageLength = 1_000;
-/** Refused names kept of a proxy; there are two or three. */
-const mostRefused = 100;
-/** Versions kept of each: one that is refused and, where it is sent back to what it had, that too. */
-const mostVersionsRefused = 4;
 
 /** Streams of one connection end within this time, in ms. */
 const togetherMs = 1_000;
@@ -265,6 +265,9 @@ export function createFleetTracker({
       return mesh === undefined ? all : Iterator.from(all).filter((gone) => gone.mesh === mesh);
     },
     forgotten: () => left.forgotten(now()),
+    release: (proxies) => {
+      for (const { mesh, node, goneAt } of proxies) left.release(mesh, node, goneAt);
+    },
   };
 }
 
@@ -290,17 +293,4 @@ function secretOf({ secrets }: Stream, name: string): Mutable<SecretRecord> {
     secrets.set(name, secret);
   }
   return secret;
-}
-
-function noteRefused({ refused }: Proxy, name: string, version: string): void {
-  const versions = refused.get(name)?.filter((other) => other !== version) ?? [];
-  refused.delete(name);
-  refused.set(name, [...versions, version].slice(-mostVersionsRefused));
-  if (refused.size > mostRefused) refused.delete(refused.keys().next().value ?? '');
-}
-
-function forgetRefused({ refused }: Proxy, name: string, version: string): void {
-  const versions = refused.get(name)?.filter((other) => other !== version) ?? [];
-  if (versions.length === 0) refused.delete(name);
-  else refused.set(name, versions);
 }

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { assessGone, returnWithinMs } from '../../../src/telemetry/fleet/assess.ts';
 import { mergeLooks } from '../../../src/telemetry/fleet/fleet.ts';
 import type { GoneLimits } from '../../../src/telemetry/fleet/gone-list.ts';
+import { connectedOf, lostProxies } from '../../../src/telemetry/fleet/moved.ts';
 import { assessRollout, countStates } from '../../../src/telemetry/fleet/rollout.ts';
 import { defaultLostWindowMs } from '../../../src/telemetry/fleet/track-fleet.ts';
 import { scene, statesOf, streamOf } from './scene.ts';
@@ -248,5 +249,48 @@ describe('several processes', () => {
   it('what they forgot is added up', () => {
     const looks = [1, 2].map((forgotten) => ({ connected: [], gone: [], complete: true, forgotten }));
     assert.equal(mergeLooks(looks).forgotten, 3);
+  });
+});
+
+describe('several servers', () => {
+  it('one lost the proxy and another has it → the first no longer waits for it', () => {
+    const [one, two] = [behind(), scene()];
+    one.leaves(a, 'silence');
+    const asked = lostProxies(one.look(), one.now());
+    assert.deepEqual(asked, [{ mesh: 'default', node: 'a', goneAt: one.now() }]);
+    assert.deepEqual(connectedOf(two.look(), asked), []);
+    two.asks(a);
+    const found = connectedOf(two.look(), asked);
+    assert.deepEqual(found, asked);
+    one.tracker.release(found);
+    assert.deepEqual([one.gone(), one.rollout().states.lost], [{ a: undefined }, 0]);
+  });
+
+  it('the proxy came back and is lost again → the answer about the earlier loss does not count', () => {
+    const { leaves, asks, quotes, pass, look, now, tracker, gone } = behind();
+    leaves(a, 'silence');
+    const asked = lostProxies(look(), now());
+    pass(1_000);
+    const again = streamOf(3, 'a');
+    asks(again);
+    quotes(again, 'v1');
+    leaves(again, 'silence');
+    tracker.release(asked);
+    assert.deepEqual(gone(), { a: 'lost' });
+  });
+
+  it('asks for those that left last first, and not for clients without a node id or with a long one', () => {
+    const { asks, leaves, pass, look, now } = behind();
+    const others = [streamOf(5, ''), streamOf(6, 'x'.repeat(201)), streamOf(7, 'late')];
+    leaves(a, 'silence');
+    pass(10);
+    for (const proxy of others) {
+      asks(proxy);
+      leaves(proxy, 'silence');
+    }
+    assert.deepEqual(
+      lostProxies(look(), now()).map(({ node }) => node),
+      ['late', 'a'],
+    );
   });
 });
