@@ -1,5 +1,6 @@
 import type { BlockRefusalCode } from '../findings/catalogue.ts';
 import { isBareBase64, readArmour } from './armour.ts';
+import type { Armour } from './armour.ts';
 import { decodeBody, explainBody } from './base64-body.ts';
 import { labelRefusal, privateKeyReason } from './label-refusal.ts';
 import { decodeUniformBody } from './uniform-body.ts';
@@ -93,8 +94,42 @@ function readAt(text: string, at: number): Reading | { readonly kind: 'text'; re
     case 'end':
       return refuse(line, 'an END line without a BEGIN line before it', line.next);
     case 'damaged':
+      if (isCommented(line.text)) return readCommented(text, line, armour);
       return armour.opens ? skipDamaged(text, line, armour.reason) : refuse(line, armour.reason, line.next);
   }
+}
+
+/** A line that `#` makes a comment of, as people take a certificate out for a while. */
+function isCommented(line: string): boolean {
+  return /^[ \t]{0,64}#/.test(line);
+}
+
+/**
+ * Reads a block whose first line is commented out. If all of its lines are, it is text around blocks (RFC 7468, section
+ * 2), which nobody reads; with one that is not, it is damaged.
+ */
+function readCommented(text: string, first: Line, armour: Extract<Armour, { kind: 'damaged' }>): Reading {
+  if (!armour.opens || first.text.toUpperCase().includes('PRIVATE KEY'))
+    return armour.opens ? skipDamaged(text, first, armour.reason) : refuse(first, armour.reason, first.next);
+  let { next } = first;
+  while (next < text.length) {
+    const line = lineAt(text, next);
+    const here = readArmour(line.text);
+    const isEnd = here?.kind === 'damaged' && !here.opens;
+    if (!isCommented(line.text) || (here !== undefined && !isEnd)) break;
+    next = line.next;
+    if (isEnd) return commentedOut(next);
+  }
+  return skipDamaged(text, first, armour.reason);
+}
+
+function commentedOut(next: number): Reading {
+  return {
+    kind: 'refused',
+    code: 'MT052',
+    reason: 'all lines of the block are commented out; it is not read',
+    next,
+  };
 }
 
 /** Reads the block whose body begins at `start`. The common case first: no dash before its exact END line. */

@@ -114,6 +114,33 @@ for (const [name, text] of keyTexts) {
   });
 }
 
+const commented = (text: string): string => text.replaceAll(/^(?=.)/gm, '# ');
+
+test('a block with a comment sign before each line → text with a warning, and the blocks around it are read', () => {
+  for (const text of [
+    commented(a),
+    commented(a).replaceAll('\n', '\r\n'),
+    commented(a).replaceAll('# ', '  #'),
+  ])
+    assert.deepEqual(
+      decodePem(text + b).map((block) => (block.kind === 'refused' ? block.code : block.kind)),
+      ['MT052', 'certificate'],
+    );
+  assert.deepEqual(
+    decodePem(commented(a) + commented(b)).map(({ index, line }) => [index, line]),
+    [
+      [1, 1],
+      [2, 1 + a.trimEnd().split('\n').length],
+    ],
+  );
+});
+
+test('a private key with a comment sign before each line → reported as one', () => {
+  const text = commented(`-----BEGIN PRIVATE KEY-----\n${body}\n-----END PRIVATE KEY-----\n`);
+  const [block] = decodePem(text);
+  assert.equal(block?.kind === 'refused' && block.code, 'MT011');
+});
+
 const inBody = (change: (text: string) => string): string => a.replace(body, change(body));
 const malformed: readonly (readonly [string, string, string])[] = [
   ['a byte order mark before BEGIN', `\ufeff${a}`, 'a byte order mark stands before the BEGIN line'],
@@ -132,10 +159,11 @@ const malformed: readonly (readonly [string, string, string])[] = [
   ],
   ['everything on one line', `${a.replaceAll('\n', ' ')}\n`, 'the whole block is on one line'],
   [
-    'a comment sign before each line',
-    a.replaceAll(/^(?=.)/gm, '# '),
+    'a comment sign before each line but one',
+    a.replaceAll(/^(?=.)/gm, '# ').replace('# -----END', '-----END'),
     'text stands before the BEGIN on its line',
   ],
+  ['a comment sign before BEGIN alone', `# ${a}`, 'text stands before the BEGIN on its line'],
   [
     'text behind BEGIN',
     a.replace('-----\n', '----- x\n'),
