@@ -6,8 +6,7 @@ import type { Grant } from '../ledger/entry.ts';
 import type { Ledger, LedgerEvent, LedgerView } from '../ledger/ledger.ts';
 import { readinessOf } from '../ledger/readiness.ts';
 import type { Readiness } from '../ledger/readiness.ts';
-import { parseFile } from '../model/parse-file.ts';
-import type { ParseOptions, ParsedFile } from '../model/parse-file.ts';
+import type { ParseOptions } from '../model/parse-file.ts';
 import { allFindings } from '../snapshot/all-findings.ts';
 import { diffMeshes } from '../snapshot/diff.ts';
 import type { MeshBuilder, MeshStates } from '../snapshot/mesh-builder.ts';
@@ -16,6 +15,7 @@ import type { StateEvent, StateView } from '../telemetry/state-view.ts';
 import { createChangeAccount } from './change-account.ts';
 import type { Clock } from './clock.ts';
 import { findingChanges } from './finding-changes.ts';
+import { createParseQueue } from './parse-queue.ts';
 
 /** What the pipeline tells of. */
 export type PipelineEvent = StateEvent;
@@ -65,7 +65,6 @@ export function createPipeline({
   clock,
   observe,
 }: PipelineOptions): Pipeline {
-  const parsedUnsettled = new Map<string, { readonly text: string; readonly parsed: ParsedFile }>();
   const queued = new Map<string, LedgerEvent[]>();
   const account = createChangeAccount(clock);
   let cancelBuild: (() => void) | undefined;
@@ -80,27 +79,24 @@ export function createPipeline({
   let findings: readonly Finding[] = [];
   let sorted: readonly Finding[] | undefined;
 
-  const parseVersion = (event: Extract<SourceEvent, { kind: 'content' }>): ParsedFile => {
-    // A file that settles comes a second time with the same text.
-    const known = parsedUnsettled.get(event.path);
-    const parsed = known?.text === event.text ? known.parsed : parseFile(event.path, event.text, parse);
-    if (event.settled) parsedUnsettled.delete(event.path);
-    else parsedUnsettled.set(event.path, { text: event.text, parsed });
-    return parsed;
-  };
-
-  const toLedgerEvent = (event: SourceEvent): LedgerEvent => {
-    if (event.kind === 'gone') parsedUnsettled.delete(event.path);
-    if (event.kind !== 'content') return event;
-    return { kind: 'version', path: event.path, settled: event.settled, parsed: parseVersion(event) };
-  };
-
   const markDirty = (): void => {
     dirtySince ??= clock.wall();
     if (cancelBuild !== undefined) return;
     const wait = Math.max(pace.first, lastBuild + pace.burst - clock.monotonic());
     cancelBuild = clock.after(wait, run);
   };
+
+  const parsing = createParseQueue({
+    parse,
+    clock,
+    parsed(source, events, paths, startedAt) {
+      const queue = queued.get(source) ?? [];
+      queued.set(source, queue);
+      for (const event of events) queue.push(event);
+      account.parsed(paths, startedAt);
+      markDirty();
+    },
+  });
 
   /** Steps cost time that grows with the number of files, so that a burst must not take one for each of its events. */
   const takeQueued = (): void => {
@@ -183,17 +179,7 @@ export function createPipeline({
   };
 
   return {
-    deliver(source, events) {
-      const queue = queued.get(source) ?? [];
-      queued.set(source, queue);
-      const startedAt = clock.monotonic();
-      for (const event of events) queue.push(toLedgerEvent(event));
-      account.parsed(
-        events.flatMap((event) => (event.kind === 'content' ? event.path : [])),
-        startedAt,
-      );
-      markDirty();
-    },
+    deliver: (source, events) => parsing.add(source, events),
     restore(source, events) {
       ledger.apply(source, events, clock.monotonic());
       markDirty();
@@ -213,9 +199,10 @@ export function createPipeline({
       return ledger.held();
     },
     view: () => view,
-    isCurrent: () => cancelBuild === undefined,
+    isCurrent: () => cancelBuild === undefined && !parsing.isBusy,
     grantsOf: (source, path) => ledger.grantsOf(source, path),
     close() {
+      parsing.close();
       cancelBuild?.();
       cancelWake?.();
     },

@@ -5,6 +5,8 @@ import type { Finding } from '../findings/finding.ts';
 import { createMeshBuilder } from '../snapshot/mesh-builder.ts';
 import { allFindings } from '../snapshot/all-findings.ts';
 import { counted } from '../telemetry/describe-change.ts';
+import { describeKinds } from '../ledger/describe-kinds.ts';
+import type { SourceStatus } from '../ledger/ledger.ts';
 import { exitCode } from './exit-code.ts';
 import { flag } from './flags.ts';
 import type { CommandIo } from './io.ts';
@@ -27,7 +29,7 @@ interface ValidateOptions extends ReadingOptions {
 export function addValidateCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
   const command = program
     .command('validate')
-    .description('check files offline; exit 1 on any violation or refused block')
+    .description('check files offline; exit 1 on any error, and if there is no MeshTrust')
     .argument('<path...>', 'files or directories')
     .addOption(flag('strict'))
     .addOption(flag('output'))
@@ -44,9 +46,16 @@ export function addValidateCommand(program: Command, io: CommandIo, done: (code:
     writeOutput(io, options.output, presentFindings(findings), () =>
       findings.map((finding) => `${oneLine(`${finding.severity}: ${formatFinding(finding)}`)}\n`).join(''),
     );
-    const accepted = view.sources.reduce((sum, source) => sum + source.accepted, 0);
+    const count = (of: (source: SourceStatus) => number): number =>
+      view.sources.reduce((sum, source) => sum + of(source), 0);
+    const accepted = count((source) => source.accepted);
+    for (const { otherKinds } of view.sources)
+      if (otherKinds.size > 0) say(io, `passed over: ${describeKinds(otherKinds)}`);
+    // A path that holds nothing is a mistake more often than a wish.
+    const isNothing = accepted + count((source) => source.rejected) === 0;
+    if (isNothing) say(io, `error: ${paths.join(' ')}: no MeshTrust was found`);
     say(io, summary(accepted, findings));
-    done(isNegative(findings, options.strict ?? false) ? exitCode.negative : exitCode.ok);
+    done(isNothing || isNegative(findings, options.strict ?? false) ? exitCode.negative : exitCode.ok);
   });
 }
 

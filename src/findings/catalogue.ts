@@ -11,6 +11,7 @@ export const catalogue = {
   MT006: { name: 'empty-file', severity: 'error' },
   MT007: { name: 'over-limit', severity: 'error' },
   MT008: { name: 'trust-domain-name', severity: 'error' },
+  MT009: { name: 'unrecognised-document', severity: 'error' },
   MT010: { name: 'not-a-certificate', severity: 'error' },
   MT011: { name: 'private-key', severity: 'error' },
   MT012: { name: 'crl', severity: 'error' },
@@ -35,6 +36,9 @@ export const catalogue = {
   MT040: { name: 'last-good-kept', severity: 'error' },
   MT041: { name: 'anchors-retained', severity: 'error' },
   MT042: { name: 'mass-loss-held', severity: 'error' },
+  MT050: { name: 'unknown-label', severity: 'warning' },
+  MT051: { name: 'unknown-field', severity: 'error' },
+  MT052: { name: 'commented-out', severity: 'warning' },
 } as const satisfies Record<string, { readonly name: string; readonly severity: Severity }>;
 
 export type Severity = 'error' | 'warning' | 'info';
@@ -50,10 +54,11 @@ export const wholeRefusalCodes: ReadonlySet<FindingCode> = new Set([
   'MT006',
   'MT007',
   'MT008',
+  'MT009',
 ] as const);
 
 /** Codes about the dates of a CA. What they are about was accepted and is served, whatever their severity. */
 export const dateCodes: ReadonlySet<FindingCode> = new Set(['MT022', 'MT023', 'MT024'] as const);
 
 /** Codes of a single PEM block that is refused while its neighbours are served. */
-export type BlockRefusalCode = 'MT010' | 'MT011' | 'MT012' | 'MT013' | 'MT014' | 'MT015' | 'MT016';
+export type BlockRefusalCode = 'MT010' | 'MT011' | 'MT012' | 'MT013' | 'MT014' | 'MT015' | 'MT016' | 'MT052';

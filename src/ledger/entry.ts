@@ -2,7 +2,10 @@ import { compareFindings, finding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
 import type { Identity, MeshTrust } from '../model/mesh-trust.ts';
 import { blockFinding } from '../model/read-blocks.ts';
-import type { KnownDocument, ParsedFile } from '../model/parse-file.ts';
+import type { OtherDocument, ParsedFile } from '../model/parse-file.ts';
+import { withoutKind } from '../model/document-kind.ts';
+import type { ParsedDocument } from '../model/parse-mesh-trust.ts';
+import { countKinds, describeKinds } from './describe-kinds.ts';
 import { currentShare, isSameShare, retainedShare } from './share.ts';
 import type { Share } from './share.ts';
 
@@ -23,24 +26,23 @@ export interface Entry {
   readonly findings: readonly Finding[];
   /** The newest version held something invalid: at the first read this delays readiness. */
   readonly invalid: boolean;
-  readonly otherKinds: number;
+  /** Documents of other kinds in the last version that was understood as a whole. */
+  readonly others: readonly OtherDocument[];
 }
 
-export const emptyEntry: Entry = { grants: [], findings: [], invalid: false, otherKinds: 0 };
+export const emptyEntry: Entry = { grants: [], findings: [], invalid: false, others: [] };
 
 /**
  * The next state of a file after one of its versions was read.
  *
  * A version takes something away only when it is `settled`, that is, known to be complete: YAML is
  * prefix-tolerant, and a file that is being written parses with its last documents or certificates missing.
- * A version that is damaged takes nothing away that the damage could have hidden.
+ * A version that is damaged takes nothing away that the damage could have hidden. Nor does one that stops being
+ * recognised: a file whose MeshTrusts are replaced by something else was more likely overwritten than emptied.
  */
 export function readVersion(previous: Entry, parsed: ParsedFile, settled: boolean): Entry {
   if (parsed.kind === 'refused') return keepAll(previous, parsed.findings);
   const before = new Map(previous.grants.map((grant) => [grant.resource.identity, grant]));
-  const unnamed = parsed.documents.some(
-    (document) => document.kind === 'invalid' && document.identity === undefined,
-  );
   const findings: Finding[] = [];
   const grants = new Map<Identity, Grant>();
   for (const document of parsed.documents) {
@@ -53,18 +55,54 @@ export function readVersion(previous: Entry, parsed: ParsedFile, settled: boolea
       );
     } else grants.set(identity, grant);
   }
-  for (const [identity, grant] of before) {
-    if (grants.has(identity)) continue;
-    // An invalid document without a name may be this one; a version that is not settled may not have it yet.
-    if (unnamed) findings.push(lastGoodKept(grant));
-    if (unnamed || !settled) grants.set(identity, grant);
+  const missing = [...before].filter(([identity]) => !grants.has(identity));
+  const replaced = missing.length === 0 ? undefined : replacement(previous, parsed);
+  if (replaced !== undefined)
+    findings.push(finding('MT009', replaced, { file: missing[0]?.[1].resource.place.file }));
+  // A document that cannot be named may be one of those that are missing.
+  const isHidden = replaced !== undefined || parsed.documents.some((document) => mayBeAny(document, before));
+  for (const [identity, grant] of missing) {
+    if (isHidden) findings.push(lastGoodKept(grant));
+    // A version that is not settled may not have it yet.
+    if (isHidden || !settled) grants.set(identity, grant);
   }
+  const invalid = replaced !== undefined || parsed.documents.some(({ kind }) => kind !== 'mesh-trust');
   return {
     grants: [...grants.values()],
     findings: findings.sort(compareFindings),
-    invalid: parsed.documents.some((document) => document.kind === 'invalid'),
-    otherKinds: parsed.otherKinds,
+    invalid,
+    others: invalid || !settled ? previous.others : parsed.others,
   };
+}
+
+/** Whether a document may be any of the resources that the file gave before. */
+function mayBeAny(document: ParsedDocument, before: ReadonlyMap<Identity, Grant>): boolean {
+  switch (document.kind) {
+    case 'mesh-trust':
+      return false;
+    case 'invalid':
+      return document.identity === undefined;
+    case 'unrecognised':
+      // A name that was not there before may be misread as well.
+      return document.identity === undefined || !before.has(document.identity);
+  }
+}
+
+/**
+ * Says what stands in place of the MeshTrusts that are missing, unless they were plainly taken out: then another
+ * MeshTrust of the file, or a document that was beside them before, is still there.
+ */
+function replacement(
+  { others: before }: Entry,
+  { documents, others }: Extract<ParsedFile, { readonly kind: 'documents' }>,
+): string | undefined {
+  const known = new Set(before.map(({ id }) => id));
+  const added = others.filter(({ id }) => !known.has(id));
+  const isPlain = documents.length > 0 || added.length < others.length;
+  const unnamed = added.filter(({ label }) => label === withoutKind);
+  if (isPlain && unnamed.length === 0) return undefined;
+  const what = describeKinds(countKinds(isPlain ? unnamed : others));
+  return `the file has no MeshTrust in place of one that it had, but ${what}; to withdraw its trust, delete the file`;
 }
 
 /** The next state of a file that cannot be read or relied on: everything it gave stays. */
@@ -73,24 +111,24 @@ export function keepAll(previous: Entry, findings: readonly Finding[]): Entry {
     grants: previous.grants,
     findings: [...findings, ...previous.grants.map(lastGoodKept)],
     invalid: true,
-    otherKinds: previous.otherKinds,
+    others: previous.others,
   };
 }
 
 function readDocument(
-  document: KnownDocument,
+  document: ParsedDocument,
   before: ReadonlyMap<Identity, Grant>,
   settled: boolean,
   findings: Finding[],
 ): Grant | undefined {
-  if (document.kind === 'invalid') {
+  if (document.kind !== 'mesh-trust') {
     findings.push(...document.findings);
     const kept = document.identity === undefined ? undefined : before.get(document.identity);
     if (kept !== undefined) findings.push(lastGoodKept(kept));
     return kept;
   }
-  const { resource } = document;
-  findings.push(...resource.blocks.flatMap(blockFinding));
+  const { resource, remarks } = document;
+  findings.push(...resource.blocks.flatMap(blockFinding), ...remarks);
   const grant = nextGrant(before.get(resource.identity), resource, settled);
   const retained = grant.shares.slice(1).reduce((sum, share) => sum + share.anchors.length, 0);
   if (retained > 0 && settled) findings.push(anchorsRetained(resource, retained));
@@ -115,14 +153,18 @@ function unlessSame(before: Share | undefined, share: Share): Share {
 }
 
 function lastGoodKept(grant: Grant): Finding {
-  return finding('MT040', 'the last good version of this resource is served', grant.resource.place);
+  return finding(
+    'MT040',
+    'the newest version of this resource is not understood; its last good version stays in force',
+    grant.resource.place,
+  );
 }
 
 function anchorsRetained(resource: MeshTrust, count: number): Finding {
   const what = count === 1 ? 'one anchor' : `${count} anchors`;
   return finding(
     'MT041',
-    `${what} of the last undamaged version served on, since a block is damaged`,
+    `a block of this resource is damaged; ${what} of its last undamaged version stay in force`,
     resource.place,
   );
 }

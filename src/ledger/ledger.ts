@@ -3,6 +3,7 @@ import type { Finding } from '../findings/finding.ts';
 import type { ParsedFile } from '../model/parse-file.ts';
 import type { GoneEvidence } from '../source/source.ts';
 import { collect } from './collect.ts';
+import { countKinds } from './describe-kinds.ts';
 import { emptyEntry, keepAll, readVersion } from './entry.ts';
 import type { Entry, Grant } from './entry.ts';
 import { guard, initialGuard, release } from './guard.ts';
@@ -35,7 +36,8 @@ export interface SourceStatus {
   readonly accepted: number;
   /** Files or objects whose newest version is not what is served. */
   readonly rejected: number;
-  readonly otherKinds: number;
+  /** Documents of other kinds, by kind. */
+  readonly otherKinds: ReadonlyMap<string, number>;
   /** Those that are accepted or rejected, by mesh; of no mesh (`''`) where it cannot be told. */
   readonly meshes: ReadonlyMap<string, ObjectCounts>;
   /** The first of the places that cannot be read, with the reason. */
@@ -218,7 +220,6 @@ function viewOf(sources: readonly SourceState[]): LedgerView {
 function statusOf(source: SourceState): SourceStatus {
   let accepted = 0;
   let rejected = 0;
-  let otherKinds = 0;
   const meshes = new Map<string, { accepted: number; rejected: number }>();
   const countsOf = (mesh: string): { accepted: number; rejected: number } => {
     let counts = meshes.get(mesh);
@@ -233,7 +234,6 @@ function statusOf(source: SourceState): SourceStatus {
       // A file that never gave anything has no mesh that is known.
       countsOf(entry.grants[0]?.resource.mesh ?? '').rejected += 1;
     }
-    otherKinds += entry.otherKinds;
   }
   const { name, synced, restored, failures } = source;
   const [failure] = [...failures].map(([path, reason]) => `${path}: ${reason}`);
@@ -243,7 +243,7 @@ function statusOf(source: SourceState): SourceStatus {
     restored,
     accepted,
     rejected,
-    otherKinds,
+    otherKinds: countKinds([...source.entries.values()].flatMap(({ others }) => others)),
     meshes,
     ...(failure === undefined ? {} : { failure }),
   };

@@ -24,11 +24,15 @@ export function placeOf(context: ParseContext, path: Path): Place {
   };
 }
 
-/** `['spec', 'caBundles', 1, 'pem']` as `spec.caBundles[1].pem`. */
+/** Keys that a path quotes; another one is content rather than a name. */
+const quotable = /^[\w./-]{1,63}$/;
+
+/** `['spec', 'caBundles', 1, 'pem']` as `spec.caBundles[1].pem`. An unusual key is left out: `spec[…]`. */
 export function pathText(path: Path): string {
   return path
     .map((part, index) => {
       if (typeof part === 'number') return `[${part}]`;
+      if (!quotable.test(part)) return '[…]';
       if (!/^\w+$/.test(part)) return `[${JSON.stringify(part)}]`;
       return index === 0 ? part : `.${part}`;
     })

@@ -3,9 +3,13 @@ import type { Finding, Place } from '../findings/finding.ts';
 import type { AnchorReader } from '../x509/anchor-reader.ts';
 import { defaultLimits } from './limits.ts';
 import type { Limits } from './limits.ts';
-import { parseMeshTrust } from './parse-mesh-trust.ts';
+import { documentKindOf } from './document-kind.ts';
+import type { DocumentKind } from './document-kind.ts';
+import type { ParseContext } from './parse-context.ts';
+import { parseMeshTrust, rejectUnrecognised } from './parse-mesh-trust.ts';
 import type { ParsedDocument } from './parse-mesh-trust.ts';
 import { readYaml } from './read-yaml.ts';
+import { countMarks, splitDocuments } from './split-documents.ts';
 import type { Path, YamlDocument } from './read-yaml.ts';
 
 export interface ParseOptions {
@@ -19,30 +23,119 @@ export interface ParseOptions {
  * and one syntax error can swallow the documents around it, so an error anywhere refuses the whole file.
  */
 export type ParsedFile =
-  | { readonly kind: 'documents'; readonly documents: readonly KnownDocument[]; readonly otherKinds: number }
+  | {
+      readonly kind: 'documents';
+      readonly documents: readonly ParsedDocument[];
+      /** Documents of other kinds. */
+      readonly others: readonly OtherDocument[];
+    }
   | { readonly kind: 'refused'; readonly findings: readonly Finding[] };
 
-export type KnownDocument = Exclude<ParsedDocument, { readonly kind: 'other' }>;
+/** A document that is no MeshTrust. */
+export interface OtherDocument {
+  /** Its kind, for people. */
+  readonly label: string;
+  /** Kind, namespace and name: what makes it the same document as one of another version of the file. */
+  readonly id: string;
+}
 
-/** Reads a YAML or JSON file (YAML 1.2 is a superset): one or several documents, each a resource or a List. */
+/** Lists inside of lists that are read. */
+const deepestList = 4;
+
+/** Reads a YAML or JSON file (YAML 1.2 is a superset): one or several documents, each a resource or a list. */
 export function parseFile(file: string, text: string, options: ParseOptions): ParsedFile {
-  if (text.trim() === '') return refuse([finding('MT006', 'is empty', { file })]);
-  const reading = readYaml(text);
-  if (reading.kind === 'failed')
-    return refuse([finding('MT002', reading.reason, { file, line: reading.line })]);
-  const documents = reading.documents.filter(({ value }) => value !== null);
-  if (documents.length === 0) return refuse([finding('MT006', 'has no document', { file })]);
-  const problems = documents.flatMap((document) =>
-    objection(document, file, options.limits ?? defaultLimits),
-  );
-  if (problems.length > 0) return refuse(problems);
-  const parsed = documents.flatMap((document) =>
-    itemsOf(document.value).map(({ item, path }) =>
-      parseMeshTrust(item, path, { file, ...document, ...options }),
-    ),
-  );
-  const known = parsed.filter((document): document is KnownDocument => document.kind !== 'other');
-  return { kind: 'documents', documents: known, otherKinds: parsed.length - known.length };
+  const steps = parseFileSteps(file, text, options);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+/** Does the same in steps: it stops after each document, so that other work can be done before the next. */
+export function* parseFileSteps(
+  file: string,
+  text: string,
+  options: ParseOptions,
+): Generator<undefined, ParsedFile> {
+  if (!/\S/.test(text)) return refuse([finding('MT006', 'the file is empty', { file })]);
+  const limits = options.limits ?? defaultLimits;
+  const documents: ParsedDocument[] = [];
+  const others: OtherDocument[] = [];
+  const problems: Finding[] = [];
+  let count = 0;
+  let parts = 0;
+  // Before it is read, the comments around a document count as well: twice the limit is surely too much.
+  const longest = 2 * limits.documentLength;
+  for (const part of splitDocuments(text, longest)) {
+    parts += 1;
+    if (parts > 1) yield;
+    if (parts > mostDocuments)
+      return refuse([finding('MT007', `the file has more than ${mostDocuments} documents`, { file })]);
+    if (part.text.length > longest)
+      return refuse([finding('MT007', tooLong(limits), { file, line: part.line })]);
+    if (countMarks(part.text, marksOf(limits)) > marksOf(limits))
+      return refuse([finding('MT007', tooManyMarks, { file, line: part.line })]);
+    const reading = readYaml(part.text, part.line);
+    if (reading.kind === 'failed')
+      return refuse([finding('MT002', reading.reason, { file, line: reading.line })]);
+    for (const document of reading.documents) {
+      if (document.value === null) continue;
+      count += 1;
+      const found = objection(document, file, limits);
+      problems.push(...found);
+      if (found.length > 0) continue;
+      for (const one of classify(document.value, [], 0)) {
+        if (one.kind === 'other') others.push({ label: one.label, id: one.id });
+        else documents.push(readClassified(one, { file, ...document, ...options }));
+      }
+    }
+  }
+  if (count === 0) return refuse([finding('MT006', 'the file has no document', { file })]);
+  return problems.length > 0 ? refuse(problems) : { kind: 'documents', documents, others };
+}
+
+/** Marks of a document that is as long as the limit: twice as many as PEM has, and enough for a short one. */
+function marksOf({ documentLength }: Limits): number {
+  return Math.max(fewMarks, Math.ceil(documentLength / 32));
+}
+
+const fewMarks = 4096;
+/** Documents of one file, as many as any repository has in one. */
+const mostDocuments = 10_000;
+
+function tooLong({ documentLength }: Limits): string {
+  return `the document has more than ${documentLength} characters`;
+}
+
+const tooManyMarks = 'the document has too many values, lines or escapes for a MeshTrust';
+
+type Classified = { readonly value: unknown; readonly path: Path } & Exclude<
+  DocumentKind,
+  { readonly kind: 'list' }
+>;
+
+/** What a document is; of a list, what each of its items is. */
+function classify(value: unknown, path: Path, depth: number): readonly Classified[] {
+  const found = documentKindOf(value);
+  if (found.kind !== 'list') return [{ ...found, value, path }];
+  const tooDeep = depth >= deepestList ? 'is a list inside of too many lists' : undefined;
+  const partial = found.isPartial ? 'is one page of a list that has more' : undefined;
+  const reason = tooDeep ?? partial;
+  return [
+    ...(reason === undefined ? [] : [{ kind: 'unrecognised', reason, value, path } as const]),
+    ...(tooDeep === undefined
+      ? found.items.flatMap((item, index) => classify(item, [...path, 'items', index], depth + 1))
+      : []),
+  ];
+}
+
+function readClassified(
+  one: Exclude<Classified, { readonly kind: 'other' }>,
+  context: ParseContext,
+): ParsedDocument {
+  return one.kind === 'unrecognised'
+    ? rejectUnrecognised(one.reason, one.value, one.path, context)
+    : parseMeshTrust(one.kind, one.value as Record<string, unknown>, one.path, context);
 }
 
 function refuse(findings: readonly Finding[]): ParsedFile {
@@ -61,7 +154,7 @@ function objection(
   return objectionToLength(length, limits, { file, line: lineOf([]) });
 }
 
-/** What is wrong with a document of so many characters. */
+/** What is wrong with a document of that many characters. */
 export function objectionToLength(
   length: number,
   { documentLength }: Limits,
@@ -69,11 +162,4 @@ export function objectionToLength(
 ): readonly Finding[] {
   if (length <= documentLength) return [];
   return [finding('MT007', `the document has ${length} characters, more than ${documentLength}`, place)];
-}
-
-function itemsOf(value: unknown): readonly { readonly item: unknown; readonly path: Path }[] {
-  const list = value as { readonly kind?: unknown; readonly items?: unknown };
-  const isList = (list.kind === 'List' || list.kind === 'MeshTrustList') && Array.isArray(list.items);
-  if (!isList) return [{ item: value, path: [] }];
-  return (list.items as readonly unknown[]).map((item, index) => ({ item, path: ['items', index] }));
 }

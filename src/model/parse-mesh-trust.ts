@@ -1,35 +1,49 @@
+import { finding } from '../findings/finding.ts';
 import type { Finding, Place } from '../findings/finding.ts';
+import { unknownFields } from './known-fields.ts';
 import { defaultLimits } from './limits.ts';
 import { identityOf } from './mesh-trust.ts';
 import type { Identity, MeshTrust } from './mesh-trust.ts';
 import { pathText, placeOf } from './parse-context.ts';
 import type { ParseContext } from './parse-context.ts';
 import { blockFinding, objectionToBlocks, readBlocks } from './read-blocks.ts';
-import { formOf, readHeader } from './read-header.ts';
+import { readHeader } from './read-header.ts';
 import { readOrigin, readSpec } from './read-spec.ts';
 import type { Path } from './read-yaml.ts';
-import { collectViolations } from './violations.ts';
+import { collectViolations, isMapping } from './violations.ts';
 
 /** What one document turned out to be. */
 export type ParsedDocument =
-  | { readonly kind: 'mesh-trust'; readonly resource: MeshTrust }
+  | {
+      readonly kind: 'mesh-trust';
+      readonly resource: MeshTrust;
+      /** Findings that leave the resource in force, beside those on its blocks. */
+      readonly remarks: readonly Finding[];
+    }
   /** A MeshTrust that cannot be used; `identity` if that much of it could be read. */
   | {
       readonly kind: 'invalid';
       readonly identity: Identity | undefined;
       readonly findings: readonly Finding[];
     }
-  | { readonly kind: 'other' };
+  /** Probably meant as a MeshTrust; `identity` if that much of it could be read. */
+  | {
+      readonly kind: 'unrecognised';
+      readonly identity: Identity | undefined;
+      readonly findings: readonly Finding[];
+    };
 
 /**
  * Reads one document of either form of MeshTrust (Kubernetes: apiVersion, kind, metadata; Universal: type,
- * name, mesh). Reports every violation at once, each with its path; other kinds are `other`.
+ * name, mesh). Reports every violation at once, each with its path.
  */
-export function parseMeshTrust(value: unknown, root: Path, context: ParseContext): ParsedDocument {
-  const form = formOf(value);
-  if (form === 'other') return { kind: 'other' };
+export function parseMeshTrust(
+  form: 'kubernetes' | 'universal',
+  body: Record<string, unknown>,
+  root: Path,
+  context: ParseContext,
+): ParsedDocument {
   const { findings, report } = collectViolations(root, context);
-  const body = value as Record<string, unknown>;
   const header = readHeader(form, body, context, report);
   const spec = readSpec(body, report);
   const originKri = readOrigin(body, report);
@@ -55,5 +69,27 @@ export function parseMeshTrust(value: unknown, root: Path, context: ParseContext
   if (problem !== undefined) {
     return { kind: 'invalid', identity, findings: [problem, ...blocks.flatMap(blockFinding)] };
   }
-  return { kind: 'mesh-trust', resource: { ...header, identity, trustDomain, originKri, place, blocks } };
+  return {
+    kind: 'mesh-trust',
+    resource: { ...header, identity, trustDomain, originKri, place, blocks },
+    remarks: unknownFields(body, root, header.mesh, context).map((remark) => ({
+      ...remark,
+      resource: identity,
+    })),
+  };
+}
+
+/** Reports a document that was probably meant as a MeshTrust, with its identity if that can be read. */
+export function rejectUnrecognised(
+  reason: string,
+  value: unknown,
+  root: Path,
+  context: ParseContext,
+): ParsedDocument {
+  const body = isMapping(value) ? value : {};
+  const form = 'metadata' in body ? 'kubernetes' : 'universal';
+  const header = readHeader(form, body, context, () => undefined);
+  const identity = header && identityOf(header.mesh, header.namespace, header.name);
+  const found = finding('MT009', `the document ${reason}`, { ...placeOf(context, root), resource: identity });
+  return { kind: 'unrecognised', identity, findings: [found] };
 }

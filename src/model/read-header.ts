@@ -1,6 +1,7 @@
 import type { ParseContext } from './parse-context.ts';
 import type { Path } from './read-yaml.ts';
-import { asMapping, isMapping } from './violations.ts';
+import { meshLabel } from './known-fields.ts';
+import { asMapping } from './violations.ts';
 import type { Report } from './violations.ts';
 
 /** What names a resource, in either form. */
@@ -10,23 +11,11 @@ export interface Header {
   readonly name: string;
 }
 
-/** The form of a document: one of MeshTrust's, or another kind. */
-export type Form = 'kubernetes' | 'universal' | 'other';
-
 const namePattern = /^[a-z0-9]([a-z0-9._-]{0,251}[a-z0-9])?$/;
-
-/** Tells the forms apart: Kubernetes (apiVersion, kind, metadata) and Universal (type, name, mesh). */
-export function formOf(value: unknown): Form {
-  if (!isMapping(value)) return 'other';
-  if (value['type'] === 'MeshTrust' && value['kind'] === undefined) return 'universal';
-  if (value['kind'] !== 'MeshTrust') return 'other';
-  const apiVersion = value['apiVersion'];
-  return typeof apiVersion !== 'string' || apiVersion.startsWith('kuma.io/') ? 'kubernetes' : 'other';
-}
 
 /** Reads mesh, namespace and name; reports all that is wrong with them. */
 export function readHeader(
-  form: Exclude<Form, 'other'>,
+  form: 'kubernetes' | 'universal',
   body: Record<string, unknown>,
   context: ParseContext,
   report: Report,
@@ -49,8 +38,8 @@ function readKubernetes(
   if (metadata === undefined) return undefined;
   const labels =
     metadata['labels'] == null ? {} : asMapping(metadata['labels'], ['metadata', 'labels'], report);
-  const label = labels?.['kuma.io/mesh'] ?? context.defaultMesh;
-  const mesh = labels && readName(label, ['metadata', 'labels', 'kuma.io/mesh'], report);
+  const label = labels?.[meshLabel] ?? context.defaultMesh;
+  const mesh = labels && readName(label, ['metadata', 'labels', meshLabel], report);
   const name = readName(metadata['name'], ['metadata', 'name'], report);
   const namespace =
     metadata['namespace'] == null ? '' : readName(metadata['namespace'], ['metadata', 'namespace'], report);

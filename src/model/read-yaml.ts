@@ -29,20 +29,58 @@ export type YamlReading =
 /** Aliases are not needed in resources: a few do no harm, many are a bomb. */
 const maxAliases = 50;
 
-/** Reads YAML 1.2 (and so JSON): all documents of a text, or its first error. Positions are found on demand. */
-export function readYaml(text: string): YamlReading {
+/** Collections inside of collections: resources have six levels. */
+const maxDepth = 50;
+
+/**
+ * Reads YAML 1.2 (and so JSON): all documents of a text, or its first error. Positions are found on demand; the first
+ * line of the text is line `firstLine` of its file.
+ */
+export function readYaml(marked: string, firstLine = 1): YamlReading {
+  const text = marked.includes(byteOrderMark) ? marked.replaceAll(leadingMark, '$<before>') : marked;
+  if (text.includes(`\n${byteOrderMark}`)) {
+    const line = firstLine + text.slice(0, text.indexOf(`\n${byteOrderMark}`) + 1).split('\n').length - 1;
+    return { kind: 'failed', reason: 'a byte order mark stands inside of a document', line };
+  }
   try {
-    const events = parseEvents(text, {});
+    const events = parseEvents(text, { maxDepth });
     const values = constructFromEvents(events, { source: text, maxAliases });
-    return { kind: 'documents', documents: documentsOf(text, events, values) };
+    return { kind: 'documents', documents: documentsOf(text, events, values, firstLine) };
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
     return {
       kind: 'failed',
-      reason: error.reason,
-      line: error.mark === undefined ? undefined : error.mark.line + 1,
+      reason: withoutContent(error.reason),
+      line: error.mark === undefined ? undefined : error.mark.line + firstLine,
     };
   }
+}
+
+const byteOrderMark = '\ufeff';
+/**
+ * One that begins a document: first in the text, or after a marker, with comments and empty lines between them at most
+ * (YAML 1.2.2, section 5.2).
+ */
+const leadingMark = /(?<before>^(?:(?:---|\.\.\.)[ \t\r]*\n)?(?:[ \t]*(?:#[^\n]*)?\r?\n)*)\ufeff/g;
+
+/** The parser's reasons that quote the text, as sentences that do not: a text may hold secrets. */
+const reasons: readonly (readonly [begins: string, sentence: string])[] = [
+  ['unidentified alias', 'an alias has no anchor'],
+  ['recursive alias', 'an alias is inside of what it stands for'],
+  ['unknown ', 'a tag is unknown'],
+  ['cannot resolve a node', 'a tag does not fit its value'],
+  ['tag name', 'a tag has characters that it must not have'],
+  ['undeclared tag handle', 'a tag handle is not declared'],
+  ['there is a previously declared', 'a tag handle is declared twice'],
+  ['nesting exceeded', 'collections are nested too deep'],
+  ['aliases exceeded', 'there are too many aliases'],
+];
+
+function withoutContent(reason: string): string {
+  const known = reasons.find(([begins]) => reason.startsWith(begins));
+  if (known !== undefined) return known[1];
+  // The parser puts what it quotes between these.
+  return /["<`]|: /.test(reason) || reason.length > 120 ? 'the text is not valid YAML' : reason;
 }
 
 /** Where a value begins; of collections also where what is in them does. */
@@ -57,10 +95,12 @@ function documentsOf(
   text: string,
   events: readonly Event[],
   values: readonly unknown[],
+  firstLine: number,
 ): readonly YamlDocument[] {
   const firsts = events.flatMap((event, index) => (event.type === EVENT_ID.DOCUMENT ? [index + 1] : []));
   const starts = firsts.map((first) => startOf(events[first]));
-  const lineAt = createLineIndex(text);
+  const lineIn = createLineIndex(text);
+  const lineAt = (offset: number): number => lineIn(offset) + firstLine - 1;
   return values.map((value, index) => {
     const [first = 0, start = 0] = [firsts[index], starts[index]];
     let root: Node | undefined;

@@ -56,7 +56,7 @@ export const stateGauges: readonly StateGauge[] = [
             [[name, mesh, 'rejected'], rejected],
           ]),
           [[name, '', 'rejected'], meshes.get('')?.rejected ?? 0],
-          [[name, '', 'other'], otherKinds],
+          [[name, '', 'other'], [...otherKinds.values()].reduce((sum, count) => sum + count, 0)],
         ];
       }),
   },

@@ -50,6 +50,74 @@ describe('validate', () => {
     assert.match(missing.stderr, /^error: the distrust list cannot be read: .*ENOENT/);
   });
 
+  const refusedTexts: Readonly<Record<string, readonly [text: string, line: RegExp]>> = {
+    'a misspelt type': [
+      yaml('a', ca.certPem).replace('MeshTrust', 'MeshTrsut'),
+      /^error: \S+a\.yaml:1: MT009 the document looks like a MeshTrust, and its type is not written so$/m,
+    ],
+    'an unknown field of the spec': [
+      yaml('a', ca.certPem).replace('spec:', 'spec:\n  trustdomain: x'),
+      /^error: \S+a\.yaml:5 spec\.trustdomain: MT051 spec\.trustdomain is not a field of a MeshTrust/m,
+    ],
+    'an unknown field of a bundle': [
+      yaml('a', ca.certPem).replace('- type: Pem', '- type: Pem\n      Pem: {}'),
+      /^error: \S+a\.yaml:\d+ spec\.caBundles\[0\]\.Pem: MT051 /m,
+    ],
+  };
+  for (const [what, [text, line]] of Object.entries(refusedTexts)) {
+    it(`${what} → exit 1 and a line that names it`, async () => {
+      await using dir = await makeTempDir();
+      await writeFile(dir.join('a.yaml'), text);
+      const { code, stdout } = await run(['validate', dir.path]);
+      assert.equal(code, 1);
+      assert.match(stdout, line);
+    });
+  }
+
+  it('a label below kuma.io/ that is misspelt → a warning that names the mesh', async () => {
+    await using dir = await makeTempDir();
+    const text = yaml('a', ca.certPem)
+      .replace('type: MeshTrust', 'apiVersion: kuma.io/v1alpha1\nkind: MeshTrust')
+      .replace(/^name: a\nmesh: default$/m, "metadata: { name: a, labels: { 'kuma.io/mseh': blue } }");
+    await writeFile(dir.join('a.yaml'), text);
+    const { code, stdout } = await run(['validate', dir.path]);
+    assert.equal(code, 0, stdout);
+    assert.match(
+      stdout,
+      /^warning: \S+a\.yaml:3 metadata\.labels\["kuma\.io\/mseh"\]: MT050 .* is in mesh default$/m,
+    );
+  });
+
+  it('nothing but other kinds, or nothing at all → exit 1, and it says so', async () => {
+    await using dir = await makeTempDir();
+    const empty = await run(['validate', dir.path]);
+    assert.equal(empty.code, 1);
+    assert.match(empty.stderr, /^error: \S+: no MeshTrust was found$/m);
+    await writeFile(dir.join('a.yaml'), 'kind: ConfigMap\n---\nkind: ConfigMap\n---\nreplicas: 1\n');
+    const others = await run(['validate', dir.path]);
+    assert.equal(others.code, 1);
+    assert.match(
+      others.stderr,
+      /^passed over: 2 ConfigMap, 1 without a kind\nerror: \S+: no MeshTrust was found$/m,
+    );
+  });
+
+  it('endings in capitals, lists of the REST API of Kuma and nested lists → read', async () => {
+    await using dir = await makeTempDir();
+    const item = (name: string) => ({
+      type: 'MeshTrust',
+      name,
+      mesh: 'default',
+      spec: { trustDomain: `${name}.test`, caBundles: [{ type: 'Pem', pem: { value: ca.certPem } }] },
+    });
+    await writeFile(dir.join('a.YAML'), yaml('a', ca.certPem));
+    await writeFile(dir.join('b.JSON'), JSON.stringify({ total: 1, items: [item('b')], next: null }));
+    const inner = { kind: 'List', apiVersion: 'v1', items: [item('c')] };
+    await writeFile(dir.join('c.json'), JSON.stringify({ kind: 'List', apiVersion: 'v1', items: [inner] }));
+    const { stderr } = await run(['validate', dir.path]);
+    assert.match(stderr, /^3 MeshTrusts accepted/m);
+  });
+
   it('exits with 0 on warnings, and with 1 on them when it is strict', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), yaml('a', makeIntermediate(ca).certPem));
@@ -129,7 +197,7 @@ describe('validate, of every violation of a file at once,', () => {
       places.sort((one, other) => (one < other ? -1 : 1)),
       ['a.yaml:11 MT005', 'a.yaml:5 MT008', 'a.yaml:7 MT003', 'b.yaml:3: MT002', 'c.yaml: MT006'],
     );
-    assert.equal(stderr, '0 MeshTrusts accepted; 5 errors, 0 warnings, 0 notes\n');
+    assert.equal(stderr, 'passed over: 1 ConfigMap\n0 MeshTrusts accepted; 5 errors, 0 warnings, 0 notes\n');
   });
 
   it('reads files, and directories with all that is below them', async () => {
@@ -139,7 +207,7 @@ describe('validate, of every violation of a file at once,', () => {
     await writeFile(dir.join('sub', 'deeper', 'b.json'), JSON.stringify({ kind: 'Secret' }));
     await writeFile(dir.join('sub', 'c.yml'), yaml('c', ca.certPem));
     const { stderr } = await run(['validate', dir.join('a.yaml'), dir.join('sub')]);
-    assert.match(stderr, /^2 MeshTrusts accepted/);
+    assert.match(stderr, /^2 MeshTrusts accepted/m);
   });
 });
 

@@ -276,8 +276,10 @@ describe('the mass-loss guard', () => {
       const ledger = makeLedger();
       ledger.apply('files', [half(0, 'x'), half(0, 'y')], 0);
       ledger.apply('files', [gone('x-0.yaml')], 10);
-      ledger.apply('files', [version('y-0.yaml', 'kind: ConfigMap')], 20);
-      assert.deepEqual(inForce(ledger), ['default/d0.test: A B']);
+      // Another MeshTrust stands in the file, so that the first one was taken out on purpose.
+      const text = meshTrustYaml({ name: 'z', trustDomain: 'z.test', pems: [certPem] });
+      ledger.apply('files', [version('y-0.yaml', text)], 20);
+      assert.deepEqual(inForce(ledger), ['default/d0.test: A B', 'default/z.test: A']);
     });
   });
 

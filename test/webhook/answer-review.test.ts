@@ -334,6 +334,6 @@ function sentencesOf(text: string): readonly string[] {
   const [document] = parsed.kind === 'documents' ? parsed.documents : [];
   assert.ok(document);
   const findings =
-    document.kind === 'invalid' ? document.findings : document.resource.blocks.flatMap(blockFinding);
+    document.kind === 'mesh-trust' ? document.resource.blocks.flatMap(blockFinding) : document.findings;
   return findings.map(({ code, message }) => `${code} ${message}`);
 }

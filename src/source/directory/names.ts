@@ -9,11 +9,12 @@ export function isSwapped(path: string): boolean {
 }
 
 /**
- * Whether a directory entry of this name is input: `.yaml`, `.yml` or `.json`, and neither hidden nor what an
- * editor leaves beside the file (`.foo.swp`, `foo~`, `#foo#`, vim's probe `4913`).
+ * Whether a directory entry of this name is input: `.yaml`, `.yml` or `.json` in any case, and neither hidden nor what
+ * an editor leaves beside the file (`.foo.swp`, `foo~`, `#foo#`, vim's probe `4913`).
  */
 export function isInputName(name: string): boolean {
-  return !isHidden(name) && extensions.some((extension) => name.endsWith(extension));
+  const lower = name.toLowerCase();
+  return !isHidden(name) && extensions.some((extension) => lower.endsWith(extension));
 }
 
 /**

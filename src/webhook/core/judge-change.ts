@@ -30,7 +30,7 @@ export interface JudgeContext {
 
 /** One object, read as the source reads it. */
 type Reading =
-  | { readonly kind: 'valid'; readonly resource: MeshTrust }
+  | { readonly kind: 'valid'; readonly resource: MeshTrust; readonly remarks: readonly Finding[] }
   | { readonly kind: 'invalid'; readonly findings: readonly Finding[] };
 
 /** Characters: a message is for people. */
@@ -63,13 +63,14 @@ function judgeObject(object: ApiObject, before: ApiObject | undefined, context: 
   const reading = readObject(object, context.parse);
   if (reading.kind === 'invalid') return refused(object, reading.findings);
   const { resource } = reading;
+  const own = [...resource.blocks.flatMap(blockFinding), ...reading.remarks];
   const effects = effectsOf(object.path, before, [currentShare(resource)], context);
   const fingerprints = new Set(
     resource.blocks.flatMap((block) => (block.kind === 'anchor' ? block.certificate.fingerprint : [])),
   );
   const isOwn = (f: Finding): boolean => fingerprints.has(f.fingerprint ?? '');
   const violations = [
-    ...resource.blocks.flatMap(blockFinding),
+    ...own.filter(isViolation),
     ...effects.findings.filter((f) => isViolation(f) && (isOwn(f) || f.code === 'MT031')),
   ];
   if (violations.length > 0) return refused(object, violations);
@@ -77,7 +78,8 @@ function judgeObject(object: ApiObject, before: ApiObject | undefined, context: 
     .filter(({ severity }) => severity !== 'info')
     .toSorted(compareFindings)
     .map((f) => (isOwn(f) && f.trustDomain === resource.trustDomain ? describeFinding(f) : describeOther(f)));
-  return allowed([...lossWarnings(effects.domains), ...remarks]);
+  const ownRemarks = own.filter(({ severity }) => severity !== 'info').map(describeFinding);
+  return allowed([...lossWarnings(effects.domains), ...ownRemarks, ...remarks]);
 }
 
 /** What the change does beside all else, as far as that is known. */
@@ -109,7 +111,8 @@ function readObject({ path, text }: ApiObject, options: ParseOptions): Reading {
   const parsed = parseFile(path, text, options);
   if (parsed.kind === 'refused') return { kind: 'invalid', findings: parsed.findings };
   const [document] = parsed.documents;
-  if (document?.kind === 'mesh-trust') return { kind: 'valid', resource: document.resource };
+  if (document?.kind === 'mesh-trust')
+    return { kind: 'valid', resource: document.resource, remarks: document.remarks };
   const findings = document?.findings ?? [finding('MT003', 'is not a MeshTrust', { file: path })];
   return { kind: 'invalid', findings };
 }
