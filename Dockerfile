@@ -1,7 +1,10 @@
 # syntax=docker/dockerfile:1
 
+# Base images are pinned by the digest of their index of platforms: a tag can be moved to another image. Dependabot
+# proposes newer ones each week. To see what a tag is now: docker buildx imagetools inspect node:26-bookworm-slim
+
 # The program and its production dependencies, built on the current LTS of Node.js.
-FROM node:26-bookworm-slim AS build
+FROM node:26.10.0-bookworm-slim@sha256:662933cf47f013bc8e4beb31a6116448427a82057ba7c42c97e4c5ba766504c2 AS build
 WORKDIR /build
 COPY package.json package-lock.json ./
 # No install scripts: what the lock file names is unpacked, nothing of it is run. (The dev dependency `node` has
@@ -15,7 +18,7 @@ RUN npm prune --omit=dev --ignore-scripts --no-audit --no-fund
 RUN mkdir lib && ldd "$(command -v node)" | awk '/libatomic/ { print $3 }' | xargs -I FILE cp -L FILE lib/
 
 # No shell, no package manager, no npm: Node.js, the program, and what it needs.
-FROM gcr.io/distroless/cc-debian12:nonroot
+FROM gcr.io/distroless/cc-debian12:nonroot@sha256:9dac0a79194e45a7da0158a9c6da57b217585af0786db3845d1f0ec1a0dd182f
 COPY --from=build /usr/local/bin/node /usr/local/bin/node
 COPY --from=build /build/lib /usr/lib
 WORKDIR /app

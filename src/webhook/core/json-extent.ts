@@ -16,8 +16,8 @@ for (const mark of ']}') kinds[mark.charCodeAt(0)] = 3;
 /**
  * Returns the limit that a JSON text exceeds, if any. The text need not be valid.
  *
- * Parsing takes time and memory by the number of values: a megabyte of `[` takes 70 ms and 70 MB, a megabyte in one
- * string takes 1 ms. This scan allocates nothing and takes 5 ms for a megabyte at most.
+ * Parsing takes time and memory by the number of values: a megabyte of nested brackets takes 80 ms and 76 MB, a
+ * megabyte in one string 1 ms. This scan allocates nothing and takes 5 ms for a megabyte at most.
  */
 export function exceededLimit(text: Uint8Array, { marks, depth }: JsonLimits): keyof JsonLimits | undefined {
   let [seen, open] = [0, 0];
