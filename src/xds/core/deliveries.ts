@@ -293,7 +293,7 @@ class StreamDeliveries implements Deliveries {
     this.#mark(name, item, 'restore');
   }
 
-  /** Where refusals count, a name is not forgotten: it would pass for one that the client never had. */
+  /** Where refusals count, a name is kept: what the client refused of it would be lost with it. */
   #forgetIfGone(name: string): void {
     const { singly, keeps } = this.#options;
     const item = this.#items.get(name);

@@ -10,7 +10,7 @@ export type Due = 'nothing' | 'change' | 'restore' | 'answer';
 /** What one stream knows of one name. */
 export interface Item {
   due: Due;
-  /** The version that the client said it holds, until that is compared; empty: some version, unknown which. */
+  /** The version that the client said it holds, until that is compared. */
   quoted: string | undefined;
   /** What the client holds if it accepts what is in flight; an empty version: something, unknown what. */
   held: Versioned | undefined;
