@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { status } from '@grpc/grpc-js';
+import type { MeshDetail } from '../../src/admin/api-types.ts';
 import type { ProxyList } from '../../src/admin/fleet-api-types.ts';
 import { secretTypeUrl } from '../../src/snapshot/publisher.ts';
 import { makeCa } from '../kit/certificates.ts';
@@ -247,6 +248,40 @@ describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }
     const after = await run(['wait', '--mesh=default', '--proxies=2', '--timeout=10s', asked]);
     assert.equal(after.code, 0, after.stderr);
     await server.logged('that it answers again', ({ event }) => event === 'worker-answers');
+  });
+
+  it('one that dies: its proxies are waited for by name, until they are connected to another', async () => {
+    await using dir = await makeTempDir();
+    const files = watchedDir(dir.path);
+    await files.put('a.yaml', fileOf('a.test'));
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });
+    const asked = `--server=http://127.0.0.1:${server.adminPort}`;
+    using connections = new DisposableStack();
+    const ids = ['n0', 'n1'];
+    const proxies = ids.map((id) => connections.use(connect(server, id)));
+    for (const proxy of proxies) await proxy.next();
+    for (const proxy of proxies) await proxy.next();
+    const before = await run(['wait', '--mesh=default', '--proxies=2', '--timeout=10s', asked]);
+    assert.equal(before.code, 0, before.stderr);
+    // The parent knows names once the workers have counted.
+    await poll('both to be counted', async () => {
+      const { proxies: count } = JSON.parse(
+        (await server.admin('/api/v1/meshes/default')).body,
+      ) as MeshDetail;
+      return count === 2 ? true : undefined;
+    });
+    const [victim = 0] = await workersOf(server);
+    process.kill(victim, 'SIGKILL');
+    const ended = await Promise.race(proxies.map(({ stream }, index) => stream.ended.then(() => ids[index])));
+    await server.logged('the loss', ({ event }) => event === 'worker-lost');
+    const waited = await run(['wait', '--mesh=default', '--timeout=1s', asked]);
+    assert.equal(waited.code, 4, waited.stderr);
+    assert.match(waited.stderr, new RegExp(`waiting for ${ended} \\(reconnecting\\)`));
+    const back = connections.use(connect(server, ended ?? ''));
+    await back.next();
+    await back.next();
+    const after = await run(['wait', '--mesh=default', '--proxies=2', '--timeout=10s', asked]);
+    assert.equal(after.code, 0, after.stderr);
   });
 
   it('SIGTERM drains all of them', async () => {

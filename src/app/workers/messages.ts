@@ -1,3 +1,4 @@
+import type { ProxyName } from './orphans.ts';
 import type { ProxyOptions, ServeOptions } from '../serve-options.ts';
 import type { GoneRecord, ProxyRecord } from '../../telemetry/fleet/records.ts';
 import type { LostProxyKey } from '../../telemetry/fleet/moved.ts';
@@ -57,8 +58,16 @@ export type FromWorker =
   | { readonly kind: 'listening'; readonly address: string }
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'applied' }
-  /** Connected proxies by mesh, told when they, or what they have acknowledged, change. */
-  | { readonly kind: 'proxies'; readonly proxies: ReadonlyMap<string, WorkerCount> }
+  /**
+   * Connected proxies by mesh, sent when they, or what they have acknowledged, change; and those that came and
+   * left since, by name where they have one.
+   */
+  | {
+      readonly kind: 'proxies';
+      readonly proxies: ReadonlyMap<string, WorkerCount>;
+      readonly came: readonly ProxyName[];
+      readonly left: readonly ProxyName[];
+    }
   | { readonly kind: 'refused'; readonly refusals: readonly NodeRefusal[] }
   | { readonly kind: 'metrics'; readonly metrics: readonly StreamMetric[] }
   | {

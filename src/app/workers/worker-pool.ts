@@ -4,15 +4,18 @@ import { fileURLToPath } from 'node:url';
 import type { ServedMeshes } from '../../snapshot/publisher.ts';
 import { mergeLooks } from '../../telemetry/fleet/fleet.ts';
 import type { Fleet, FleetLook } from '../../telemetry/fleet/fleet.ts';
-import { ackCountOf, countStates } from '../../telemetry/fleet/rollout.ts';
 import type { AckCount } from '../../telemetry/fleet/rollout.ts';
 import { createServedHistory } from '../../telemetry/fleet/served-history.ts';
+import { defaultLostWindowMs } from '../../telemetry/fleet/track-fleet.ts';
 import { addMetrics, lastingMetrics } from '../../telemetry/merge-metrics.ts';
 import type { StreamMetric } from '../../telemetry/merge-metrics.ts';
 import type { Logger } from '../../telemetry/log.ts';
 import { systemClock } from '../clock.ts';
 import { proxyOptionNames } from '../serve-options.ts';
+import { createJointCounts } from './joint-counts.ts';
 import type { FromWorker, ToWorker, WorkerCount, WorkerOptions } from './messages.ts';
+import { createOrphans } from './orphans.ts';
+import type { ProxyName } from './orphans.ts';
 import { shareStates } from './share-states.ts';
 import { after } from '../../timers/timers.ts';
 
@@ -49,6 +52,8 @@ interface Member {
   told: ServedMeshes;
   busy: boolean;
   proxies: ReadonlyMap<string, WorkerCount>;
+  /** Its proxies that have a node id. */
+  readonly names: Map<string, ProxyName>;
   metrics: readonly StreamMetric[];
   collecting: (() => void)[];
   /** Who waits for its proxies; answers come in the order of the questions. */
@@ -81,9 +86,26 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
   let latest: { readonly states: ServedMeshes; readonly since: number } | undefined;
   let serving = false;
   let draining = false;
-  /** Of the workers together, while some have lost proxies, which may be connected to another of them. */
-  let joint: ReadonlyMap<string, AckCount> | undefined;
-  let isJoining = false;
+  const now = (): number => systemClock.wall();
+  const windowMs = options.lostWindow ?? defaultLostWindowMs;
+  const orphans = createOrphans(now, windowMs);
+  const fleet: Fleet = {
+    history,
+    release: (proxies) => {
+      orphans.release(proxies);
+      for (const member of members) send(member, { kind: 'release', proxies });
+    },
+    look: async (mesh) => {
+      const looks = await Promise.all([...members].map((member) => lookAt(member, mesh)));
+      return mergeLooks([...looks, orphans.look(mesh)]);
+    },
+  };
+  const counts = createJointCounts({
+    fleet,
+    now,
+    counts: () => [...members].map(({ proxies }) => proxies),
+    hasOrphans: () => orphans.hasAny(),
+  });
 
   cluster.setupPrimary({
     exec: fileURLToPath(new URL('../../../bin/meshtrust.js', import.meta.url)),
@@ -114,6 +136,7 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
       told: new Map(),
       busy: false,
       proxies: new Map(),
+      names: new Map(),
       metrics: [],
       collecting: [],
       looking: [],
@@ -138,7 +161,10 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
           return bringUpToDate(member);
         case 'proxies':
           member.proxies = message.proxies;
-          return void joinLost();
+          for (const name of message.left) member.names.delete(textOf(name));
+          for (const name of message.came) member.names.set(textOf(name), name);
+          orphans.back(message.came);
+          return counts.changed();
         case 'refused':
           for (const other of members) if (other !== member) send(other, message);
           return;
@@ -160,6 +186,9 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
       for (const resolve of member.looking.splice(0)) resolve(nobody);
       listening.reject(new Error(`worker ${id} ended before it listened`));
       if (draining || !up) return;
+      // Those that another worker has as well are not lost.
+      orphans.add(member.names.values());
+      counts.changed();
       log.error({ event: 'worker-lost', worker: id, code, signal }, `worker ${id} ended and is replaced`);
       const wait = performance.now() - startedAt < soonMs ? soonMs : 0;
       after(wait, () => void replace(id));
@@ -194,20 +223,8 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
     },
     proxies: (mesh) =>
       members.values().reduce((sum, { proxies }) => sum + (proxies.get(mesh)?.connected ?? 0), 0),
-    acks: () =>
-      new Map(
-        [...(latest?.states ?? [])].map(([mesh, { secrets }]) => [
-          mesh,
-          withLost(countAt(members, mesh, secrets.version), joint?.get(mesh)),
-        ]),
-      ),
-    fleet: {
-      history,
-      release: (proxies) => {
-        for (const member of members) send(member, { kind: 'release', proxies });
-      },
-      look: async (mesh) => mergeLooks(await Promise.all([...members].map((member) => lookAt(member, mesh)))),
-    },
+    acks: () => counts.of(latest?.states ?? new Map()),
+    fleet,
     async collect() {
       await Promise.all([...members].map((member) => collectFrom(member)));
       return [await lost, ...members.values().map(({ metrics }) => metrics)];
@@ -215,25 +232,10 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
     async drain(graceMs) {
       if (draining) return;
       draining = true;
+      counts.close();
       await Promise.all([...members].map((member) => end(member, graceMs)));
     },
   };
-
-  /** Asks for names where one worker has lost a proxy: its numbers do not say that another has it. */
-  async function joinLost(): Promise<void> {
-    if (isJoining || draining) return;
-    if (!members.values().some(({ proxies }) => proxies.values().some(({ lost }) => lost > 0))) {
-      joint = undefined;
-      return;
-    }
-    isJoining = true;
-    const look = mergeLooks(await Promise.all([...members].map((member) => lookAt(member, undefined))));
-    const states = countStates(look, history, systemClock.wall());
-    joint = look.complete
-      ? new Map(states.entries().map(([mesh, some]) => [mesh, ackCountOf(some, look.forgotten)]))
-      : undefined;
-    isJoining = false;
-  }
 
   async function collectFrom(member: Member): Promise<void> {
     // What it told last is all that there is.
@@ -273,25 +275,12 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
   }
 }
 
-/** What the workers say of a mesh; one that serves an earlier version yet says nothing of this one. */
-function countAt(members: Iterable<Member>, mesh: string, version: string): AckCount {
-  let [connected, acked, lost] = [0, 0, 0];
-  for (const { proxies } of members) {
-    const count = proxies.get(mesh);
-    connected += count?.connected ?? 0;
-    acked += count?.version === version ? count.acked : 0;
-    lost += count?.lost ?? 0;
-  }
-  return { connected, acked, lost };
-}
-
-/** Names decide on lost proxies where they are known; else each that a worker lost counts. */
-function withLost(count: AckCount, joint: AckCount | undefined): AckCount {
-  return joint === undefined ? count : { ...count, lost: Math.min(count.lost, joint.lost) };
-}
-
 /** Just what workers need goes over. */
 function forWorkers(options: WorkerOptions): WorkerOptions {
   const names = [...proxyOptionNames, 'logFormat', 'logLevel'] as const;
   return Object.fromEntries(names.map((name) => [name, options[name]])) as unknown as WorkerOptions;
+}
+
+function textOf({ mesh, node }: ProxyName): string {
+  return `${mesh}\0${node}`;
 }

@@ -17,6 +17,7 @@ import { createSnapshotStore } from '../../xds/index.ts';
 import type { XdsObserver } from '../../xds/index.ts';
 import { startXdsEndpoint } from '../xds-endpoint.ts';
 import type { FromWorker, ToWorker, WorkerCount, WorkerOptions } from './messages.ts';
+import type { ProxyName } from './orphans.ts';
 import { takeStates } from './share-states.ts';
 
 /** The connection to the parent. */
@@ -72,7 +73,7 @@ async function startServing(
   const publish = createPublisher(store, { rootTrustDomain: options.rootTrustDomain });
   const tracker = createFleetTracker({ now: () => Date.now(), lostWindowMs: options.lostWindow });
   const history = createServedHistory({ rootTrustDomain: options.rootTrustDomain });
-  const teller = tellCounts(parent, () => countsOf(tracker, history));
+  const teller = tellCounts(parent, tracker, () => countsOf(tracker, history));
   const convergence = createConvergence();
   const registry = new Registry();
   let meshes: ServedMeshes = new Map();
@@ -144,16 +145,22 @@ function tellRefusals(parent: ParentChannel): XdsObserver {
 /** Tells how many are connected and have what is served, some time after it changed: thousands do at once. */
 function tellCounts(
   parent: ParentChannel,
+  tracker: FleetTracker,
   counts: () => ReadonlyMap<string, WorkerCount>,
 ): { readonly observer: XdsObserver; readonly changed: () => void } {
   let timer: NodeJS.Timeout | undefined;
+  let names: ReadonlyMap<string, ProxyName> = new Map();
   const changed = (): void => {
     timer ??= setTimeout(tell, censusMs).unref();
   };
   const tell = (): void => {
     timer = undefined;
     const proxies = counts();
-    parent.send({ kind: 'proxies', proxies });
+    const before = names;
+    names = namesOf(tracker);
+    const came = [...names].filter(([key]) => !before.has(key)).map(([, name]) => name);
+    const left = [...before].filter(([key]) => !names.has(key)).map(([, name]) => name);
+    parent.send({ kind: 'proxies', proxies, came, left });
     // That a lost proxy is given up happens without an event.
     if (proxies.values().some(({ lost }) => lost > 0)) timer = setTimeout(tell, lostCensusMs).unref();
   };
@@ -171,6 +178,13 @@ function tellCounts(
       streamClosed: changed,
     },
   };
+}
+
+/** A client without a node id could not be told from others when it came back. */
+function namesOf({ connected }: FleetTracker): ReadonlyMap<string, ProxyName> {
+  const names = new Map<string, ProxyName>();
+  for (const { mesh, node } of connected()) if (node !== '') names.set(`${mesh}\0${node}`, { mesh, node });
+  return names;
 }
 
 function countsOf(tracker: FleetTracker, history: ServedHistory): ReadonlyMap<string, WorkerCount> {

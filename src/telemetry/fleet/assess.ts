@@ -39,6 +39,7 @@ const synced: Assessment = { state: 'synced', behindSince: undefined };
 /** What a decision about a proxy is taken from, connected or not. */
 type Holder = Pick<ProxyMemory, 'mesh' | 'since' | 'lastNack' | 'refused'> & {
   readonly streams: ReadonlySet<StreamRecord>;
+  readonly isUnknown?: boolean | undefined;
 };
 
 /** Compares a connected proxy with what its mesh is served, at a time in epoch milliseconds. */
@@ -66,9 +67,9 @@ export function assess(proxy: Holder, history: ServedHistory, now: number): Asse
 export function assessGone(proxy: GoneRecord, history: ServedHistory, now: number): Assessment | undefined {
   if (now >= proxy.countedUntil) return undefined;
   const { state, behindSince } = assess(proxy, history, now);
-  if (state === 'synced') return undefined;
+  if (state === 'synced' && proxy.isUnknown !== true) return undefined;
   const mayComeBack = proxy.ending !== 'silence' && now - proxy.goneAt < returnWithinMs;
-  return { state: mayComeBack ? 'reconnecting' : 'lost', behindSince };
+  return { state: mayComeBack ? 'reconnecting' : 'lost', behindSince: behindSince ?? proxy.goneAt };
 }
 
 /** Whether everything that a proxy has acknowledged on its streams is that of one state of its mesh. */
@@ -79,6 +80,7 @@ export function hasVersion(proxy: Holder, version: ServedVersion, history: Serve
 
 /** The newest state of its mesh that a proxy has; undefined where it is none that is remembered. */
 export function heldVersion(proxy: Holder, history: ServedHistory): ServedVersion | undefined {
+  if (proxy.isUnknown === true) return undefined;
   return history.versions(proxy.mesh)?.find((version) => hasVersion(proxy, version, history));
 }
 

@@ -88,7 +88,14 @@ function mergeGone(earlier: GoneRecord, later: GoneRecord): GoneRecord {
   // It came back in between, so what it had before counts no more.
   if (later.since > earlier.goneAt) return merged;
   const { ending, countedUntil } = earlier.countedUntil > later.countedUntil ? earlier : later;
-  return { ...merged, ending, countedUntil, streams: new Set([...earlier.streams, ...later.streams]) };
+  const isUnknown = earlier.isUnknown === true || later.isUnknown === true;
+  return {
+    ...merged,
+    isUnknown,
+    ending,
+    countedUntil,
+    streams: new Set([...earlier.streams, ...later.streams]),
+  };
 }
 
 /** What a proxy refused is not among it: what it has accepted since is known to one process alone. */

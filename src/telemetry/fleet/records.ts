@@ -69,6 +69,8 @@ export interface GoneRecord extends ProxyMemory {
   readonly ending: Ending;
   /** From then on, no roll-out counts the proxy; `goneAt` if none ever did. */
   readonly countedUntil: number;
+  /** What it had acknowledged is not known: the process that knew is gone. */
+  readonly isUnknown?: boolean | undefined;
   /** The streams as they were when they ended; none once no roll-out counts the proxy. */
   readonly streams: ReadonlySet<StreamRecord>;
 }
