@@ -36,7 +36,7 @@ const table = {
   webhookKey: ['--webhook-key <file>', 'private key of the webhook (PEM)'],
   webhookSecret: [
     '--webhook-secret <name>',
-    'instead of files: Secret, beside the Lease, in which replicas keep a certificate that they make themselves',
+    'instead of files: an existing Secret, beside the Lease, in which replicas keep a certificate that they make themselves',
   ],
   webhookConfiguration: [
     '--webhook-configuration <name>',
