@@ -2,13 +2,13 @@ import { watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { Logger } from '../telemetry/log.ts';
-import { distrustSettleMs, readDistrust, rereadDistrust } from './distrust.ts';
+import { distrustSettleMs, firstDistrust, rereadDistrust, unreadDistrust } from './distrust.ts';
 import type { DistrustState } from './distrust.ts';
 import { timerMs } from '../timers/timers.ts';
 
 export interface DistrustFile {
-  /** The hashes of the list as it was read at the start. */
-  readonly hashes: ReadonlySet<string>;
+  /** The list as it was read at the start. */
+  readonly state: DistrustState;
   close(): void;
 }
 
@@ -16,17 +16,17 @@ export interface DistrustFile {
 const rereadMs = 10_000;
 
 /**
- * Reads a distrust list and follows its file. A list that cannot be read or understood later changes
- * nothing, loudly.
- * @throws {Error} when it cannot be read or understood at the start.
+ * Reads a distrust list and follows its file. A list that cannot be read later changes nothing; `onChange` is told, as
+ * it is of every line that is not understood.
+ * @throws {Error} when it cannot be read at the start.
  */
 export async function followDistrustFile(
   path: string,
   log: Logger,
-  onChange: (hashes: ReadonlySet<string>) => void,
+  onChange: (state: DistrustState) => void,
 ): Promise<DistrustFile> {
   const first = await readDistrustFile(path);
-  let state: DistrustState = { hashes: first };
+  let state = first;
   let settling: NodeJS.Timeout | undefined;
   let closed = false;
 
@@ -36,14 +36,15 @@ export async function followDistrustFile(
     if (next.refused !== undefined && next.refused !== before.refused) {
       log.error(
         { event: 'distrust-refused', path, reason: next.refused },
-        `${path} cannot be used: ${next.refused}; the list before stays in force`,
+        `${path}: ${next.refused}; everything that was distrusted before stays distrusted`,
       );
     }
     if (next.hashes !== before.hashes) {
       const { size } = next.hashes;
       log.warn({ event: 'distrust', hashes: size }, `the distrust list has ${size} hashes`);
-      onChange(next.hashes);
     }
+    if (next.hashes !== before.hashes || next.reading !== before.reading || next.refused !== before.refused)
+      onChange(next);
     clearTimeout(settling);
     if (next.shorter !== undefined) settling = setTimeout(reread, timerMs(distrustSettleMs));
   };
@@ -51,7 +52,7 @@ export async function followDistrustFile(
     const text = await readFile(path, 'utf8').catch((error: unknown) => error);
     if (closed) return;
     if (typeof text === 'string') take(rereadDistrust(state, text, performance.now()));
-    else take({ hashes: state.hashes, refused: String(text) });
+    else take(unreadDistrust(state, String(text)));
   };
   // One after the other: an older reading must not come in after a newer one.
   let reading = Promise.resolve();
@@ -68,7 +69,7 @@ export async function followDistrustFile(
   );
   const timer = setInterval(reread, rereadMs);
   return {
-    hashes: first,
+    state: first,
     close: () => {
       closed = true;
       watcher.close();
@@ -79,14 +80,12 @@ export async function followDistrustFile(
 }
 
 /**
- * Reads a distrust list once: SHA-256 in lower-case hex, of certificates or of keys.
- * @throws {Error} when it cannot be read or understood.
+ * Reads a distrust list once.
+ * @throws {Error} when it cannot be read.
  */
-export async function readDistrustFile(path: string): Promise<ReadonlySet<string>> {
+export async function readDistrustFile(path: string): Promise<DistrustState> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw new Error(`the distrust list cannot be read: ${String(error)}`, { cause: error });
   });
-  const reading = readDistrust(text);
-  if (reading.kind === 'invalid') throw new Error(`${path}:${reading.line}: not a SHA-256 in hex`);
-  return reading.hashes;
+  return firstDistrust(text);
 }

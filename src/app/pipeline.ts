@@ -38,7 +38,8 @@ export interface Pipeline {
   deliver(source: string, events: readonly SourceEvent[]): void;
   /** Takes resources kept from an earlier run, before their source is read. */
   restore(source: string, events: readonly Extract<LedgerEvent, { kind: 'restored' }>[]): void;
-  setPolicy(policy: BundlePolicy): void;
+  /** Applies another policy. `findingsOf`: what there is to say about the policy itself, given what is served. */
+  setPolicy(policy: BundlePolicy, findingsOf?: (meshes: MeshStates) => readonly Finding[]): void;
   /** Ends all holds of the mass-loss guard; returns the trust domains that were held. */
   releaseGuard(): LedgerView['held'];
   /** What is held, after all that was delivered; more exact than the view, which is that of the last build. */
@@ -76,6 +77,7 @@ export function createPipeline({
   let ledgerView = ledger.view();
   let meshes: MeshStates = new Map();
   let hasServed = false;
+  let policyFindings: (meshes: MeshStates) => readonly Finding[] = () => [];
   let findings: readonly Finding[] = [];
   let sorted: readonly Finding[] | undefined;
 
@@ -141,7 +143,8 @@ export function createPipeline({
 
   const updateFindings = (): void => {
     const before = findings;
-    findings = allFindings(ledgerView.findings, meshes, clock.wall());
+    const ofInput = [...ledgerView.findings, ...policyFindings(meshes)];
+    findings = allFindings(ofInput, meshes, clock.wall());
     sorted = undefined;
     const { appeared, resolved } = findingChanges(before, findings);
     if (appeared.length + resolved.length > 0) observe({ kind: 'findings', appeared, resolved });
@@ -184,8 +187,9 @@ export function createPipeline({
       ledger.apply(source, events, clock.monotonic());
       markDirty();
     },
-    setPolicy(policy) {
+    setPolicy(policy, findingsOf = () => []) {
       builder.setPolicy(policy);
+      policyFindings = findingsOf;
       markDirty();
     },
     releaseGuard() {

@@ -16,7 +16,10 @@ import { followAdminAccess } from './admin-access.ts';
 import { startAdmissionWebhook } from './admission-webhook.ts';
 import { createChangeRecord } from './change-record.ts';
 import { systemClock } from './clock.ts';
+import { distrustedBy } from './distrust.ts';
+import type { DistrustState } from './distrust.ts';
 import { followDistrustFile } from './distrust-file.ts';
+import { distrustFindings } from './distrust-findings.ts';
 import { startFront } from './front.ts';
 import type { Front } from './front.ts';
 import { createLastGoodStore } from './last-good-store.ts';
@@ -49,8 +52,8 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
   const sources = await planSources(options, log, (change) => status?.heads(change));
   const reader = createAnchorReader({ maxBytes: options.cacheBytes });
   const secretOptions = { rootTrustDomain: options.rootTrustDomain };
-  const policyOf = (distrusted: ReadonlySet<string>): BundlePolicy => ({
-    distrusted,
+  const policyOf = (hashes: ReadonlySet<string>): BundlePolicy => ({
+    distrusted: distrustedBy(hashes),
     refuseIntermediates: options.refuseIntermediates ?? false,
   });
   let policy = policyOf(new Set());
@@ -129,9 +132,10 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
           onError: (message, error) => log.error({ event: 'state-dir', err: error }, message),
           onWrite: metrics.stateWrite,
         });
-  const setDistrusted = (hashes: ReadonlySet<string>): void => {
-    policy = policyOf(hashes);
-    pipeline.setPolicy(policy);
+  const setDistrusted = (list: DistrustState): void => {
+    policy = policyOf(list.hashes);
+    const file = options.distrust ?? '';
+    pipeline.setPolicy(policy, (meshes) => distrustFindings(file, list, meshes));
   };
   const distrust =
     options.distrust === undefined
@@ -139,7 +143,7 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
       : await followDistrustFile(options.distrust, log, setDistrusted);
   cleanup.defer(() => distrust?.close());
   cleanup.defer(() => lastGood?.flush());
-  if (distrust !== undefined) setDistrusted(distrust.hashes);
+  if (distrust !== undefined) setDistrusted(distrust.state);
   await restore(lastGood, pipeline, new Set(sources.map(({ name }) => name)), log);
 
   const edgeInput = { view, metrics, log, draining: () => signal.aborted, now: systemClock.monotonic };

@@ -53,16 +53,18 @@ export function buildBundle(input: BundleInput): TrustBundle {
         item,
       );
   }
+  const distrusted: Certificate[] = [];
   const trusted = listed.filter((item) => {
-    const distrusted =
+    const isDistrusted =
       policy.distrusted.has(item.certificate.fingerprint) || policy.distrusted.has(item.certificate.keyHash);
-    if (distrusted)
+    if (isDistrusted) distrusted.push(item.certificate);
+    if (isDistrusted)
       report(
         'MT018',
         `${describeCa(item.certificate)} is on the list of distrusted certificates and keys; it is not served`,
         item,
       );
-    return !distrusted;
+    return !isDistrusted;
   });
   const twins = chooseTwins(trusted, now);
   for (const { item, inFavourOf } of twins.left) {
@@ -96,6 +98,7 @@ export function buildBundle(input: BundleInput): TrustBundle {
     trustDomain,
     anchors,
     caNamesSize: caNamesSize(anchors),
+    distrusted,
     findings,
     nextChange: twins.nextChange,
   };

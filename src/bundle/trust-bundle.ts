@@ -26,6 +26,8 @@ export interface TrustBundle {
   readonly anchors: readonly ServedAnchor[];
   /** Bytes that the distinct subject names of the anchors take in a CertificateRequest (RFC 5246, 7.4.4). */
   readonly caNamesSize: number;
+  /** Certificates that are listed and not served because they are distrusted. */
+  readonly distrusted: readonly Certificate[];
   readonly findings: readonly Finding[];
   /** Epoch milliseconds at which the choice between twins must be made again; undefined if never. */
   readonly nextChange: number | undefined;
@@ -33,8 +35,8 @@ export interface TrustBundle {
 
 /** Operator's decisions that apply to every bundle. */
 export interface BundlePolicy {
-  /** Lower-case hex SHA-256 of certificates or of public keys (SPKI) that are never served in any form. */
-  readonly distrusted: ReadonlySet<string>;
+  /** Whether the SHA-256 (lower-case hex) of a certificate or of a public key (SPKI) is never served in any form. */
+  readonly distrusted: { has(hash: string): boolean };
   /** Refuse an anchor whose issuer is not an anchor as well, instead of re-rooting it. */
   readonly refuseIntermediates: boolean;
 }

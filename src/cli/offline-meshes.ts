@@ -40,10 +40,11 @@ export async function buildOffline(
   signal: AbortSignal,
 ): Promise<OfflineMeshes> {
   const view = await readOffline(paths, parseOptionsOf(options), signal);
-  const builder = createMeshBuilder(await policyOf(options), { rootTrustDomain: options.rootTrustDomain });
+  const { policy, findingsOf } = await policyOf(options);
+  const builder = createMeshBuilder(policy, { rootTrustDomain: options.rootTrustDomain });
   const now = Date.now();
   const states = builder.build(view.holdings, now);
-  return { states, findings: allFindings(view.findings, states, now) };
+  return { states, findings: allFindings([...view.findings, ...findingsOf(states)], states, now) };
 }
 
 /** Every mesh as the admin API would show it; nobody is connected, and nothing is held. */

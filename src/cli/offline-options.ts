@@ -1,7 +1,11 @@
 import type { Command } from 'commander';
+import { distrustedBy } from '../app/distrust.ts';
 import { readDistrustFile } from '../app/distrust-file.ts';
+import { distrustFindings } from '../app/distrust-findings.ts';
 import type { BundlePolicy } from '../bundle/trust-bundle.ts';
+import type { Finding } from '../findings/finding.ts';
 import type { ParseOptions } from '../model/parse-file.ts';
+import type { MeshStates } from '../snapshot/mesh-builder.ts';
 import { createAnchorReader } from '../x509/anchor-reader.ts';
 import { CommandError, exitCode } from './exit-code.ts';
 import { flag } from './flags.ts';
@@ -28,9 +32,15 @@ export function parseOptionsOf(options: ReadingOptions): ParseOptions {
   };
 }
 
+/** What is never served whatever the resources say, and what there is to say about the list that says so. */
+export interface OfflinePolicy {
+  readonly policy: BundlePolicy;
+  readonly findingsOf: (meshes: MeshStates) => readonly Finding[];
+}
+
 /**
- * What is never served whatever the resources say.
- * @throws {CommandError} (usage) if the distrust list cannot be used.
+ * Reads what is never served.
+ * @throws {CommandError} (usage) if the distrust list cannot be read.
  */
 export async function policyOf({
   distrust,
@@ -38,10 +48,15 @@ export async function policyOf({
 }: {
   readonly distrust?: string;
   readonly refuseIntermediates?: boolean;
-}): Promise<BundlePolicy> {
+}): Promise<OfflinePolicy> {
+  if (distrust === undefined)
+    return { policy: { distrusted: new Set(), refuseIntermediates }, findingsOf: () => [] };
   try {
-    const distrusted = distrust === undefined ? new Set<string>() : await readDistrustFile(distrust);
-    return { distrusted, refuseIntermediates };
+    const list = await readDistrustFile(distrust);
+    return {
+      policy: { distrusted: distrustedBy(list.hashes), refuseIntermediates },
+      findingsOf: (meshes) => distrustFindings(distrust, list, meshes),
+    };
   } catch (error) {
     throw new CommandError(exitCode.usage, error instanceof Error ? error.message : String(error));
   }

@@ -37,12 +37,12 @@ export function addValidateCommand(program: Command, io: CommandIo, done: (code:
     .addOption(flag('refuseIntermediates'));
   addReadingOptions(command).action(async (paths: string[], options: ValidateOptions) => {
     const view = await readOffline(paths, parseOptionsOf(options), io.signal);
-    const builder = createMeshBuilder(await policyOf(options));
-    const findings = allFindings(
-      view.findings,
-      builder.build(view.holdings, Date.now()),
-      Date.now(),
-    ).toSorted(compareFindings);
+    const { policy, findingsOf } = await policyOf(options);
+    const now = Date.now();
+    const meshes = createMeshBuilder(policy).build(view.holdings, now);
+    const findings = allFindings([...view.findings, ...findingsOf(meshes)], meshes, now).toSorted(
+      compareFindings,
+    );
     writeOutput(io, options.output, presentFindings(findings), () =>
       findings.map((finding) => `${oneLine(`${finding.severity}: ${formatFinding(finding)}`)}\n`).join(''),
     );

@@ -39,6 +39,8 @@ export const catalogue = {
   MT050: { name: 'unknown-label', severity: 'warning' },
   MT051: { name: 'unknown-field', severity: 'error' },
   MT052: { name: 'commented-out', severity: 'warning' },
+  MT060: { name: 'distrust-list', severity: 'error' },
+  MT061: { name: 'distrust-idle', severity: 'info' },
 } as const satisfies Record<string, { readonly name: string; readonly severity: Severity }>;
 
 export type Severity = 'error' | 'warning' | 'info';

@@ -56,6 +56,7 @@ export function domainOf(trustDomain: string, anchors: readonly AnchorText[], me
     anchors: anchors.map(anchorOf),
     findings: [],
     caNamesSize: 0,
+    distrusted: [],
     nextChange: undefined,
   };
 }
