@@ -9,7 +9,8 @@ const [begin, end] = ['<!-- flags: begin -->\n', '<!-- flags: end -->'];
 export function flagTable(): string {
   const rows = describeFlags().map(({ flag, variable, fallback, description }) => {
     const shown = fallback === '' ? '' : `\`${fallback}\``;
-    return `\`${flag}\` | \`${variable}\` | ${shown} | ${description}`;
+    const named = variable === undefined ? '' : `\`${variable}\``;
+    return `\`${flag}\` | ${named} | ${shown} | ${description}`;
   });
   return ['', 'flag | variable | default | what it does', '--- | --- | --- | ---', ...rows, '', ''].join(
     '\n',

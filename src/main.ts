@@ -33,6 +33,7 @@ try {
     env: process.env,
     stdout: process.stdout,
     stderr: process.stderr,
+    stdin: process.stdin,
     signal: stop.signal,
     channel: parentChannel(),
   });

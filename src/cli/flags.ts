@@ -11,7 +11,7 @@ import type { OutputFormat } from './output.ts';
 
 /**
  * Every flag, once: the commands, the environment, and the table in the README all come from here.
- * `MESHTRUST_<FLAG>` sets what the command line does not.
+ * `MESHTRUST_<FLAG>` sets what the command line leaves out, but for the flags in `onlyOnCommandLine`.
  */
 const table = {
   dir: ['--dir <path...>', 'watch these directories (or files) of YAML or JSON'],
@@ -162,6 +162,9 @@ const table = {
     'also wait until this many proxies are connected; 0 accepts a mesh without proxies',
     '1',
   ],
+  dryRun: ['--dry-run', 'say what would be done, and do nothing'],
+  yes: ['-y, --yes', 'do not ask'],
+  wait: ['--no-wait', 'do not wait until proxies have the change'],
   timeout: ['--timeout <duration>', 'how long to wait', '5m'],
   strict: ['--strict', 'exit 1 on warnings as well'],
   output: ['-o, --output <format>', 'table (or text), wide, json or yaml', 'table'],
@@ -170,6 +173,43 @@ const table = {
 } as const satisfies Record<string, readonly [flag: string, description: string, fallback?: string]>;
 
 export type FlagName = keyof typeof table;
+
+/**
+ * The flags of commands that have no variable: `MESHTRUST_VERSION` or `MESHTRUST_OUTPUT` is set in many an environment
+ * for another purpose. Those of `serve`, and those by which commands reach a server, have one.
+ */
+const onlyOnCommandLine: ReadonlySet<FlagName> = new Set([
+  'nodeId',
+  'nodeCluster',
+  'transport',
+  'secret',
+  'xdsAddress',
+  'xdsCa',
+  'xdsName',
+  'xdsCert',
+  'xdsKey',
+  'proxyListen',
+  'proxyAdmin',
+  'proxyCert',
+  'proxyKey',
+  'trustDomain',
+  'format',
+  'sequence',
+  'refreshHint',
+  'mesh',
+  'leaf',
+  'chain',
+  'state',
+  'watch',
+  'version',
+  'dryRun',
+  'yes',
+  'wait',
+  'proxies',
+  'timeout',
+  'strict',
+  'output',
+] as const);
 
 const parsers: Partial<Record<FlagName, (text: string) => unknown>> = {
   xdsListen: parseAddress,
@@ -215,7 +255,11 @@ const choices: Partial<Record<FlagName, readonly string[]>> = {
 /** The option of a flag, with its default; its environment variable is read by `readEnvironment`. */
 export function flag(name: FlagName): Option {
   const [flags, description, fallback] = table[name] as readonly [string, string, string?];
-  const option = new Option(flags, `${description} (env: ${environmentVariable(name)})`);
+  const variable = environmentVariable(name);
+  const option = new Option(
+    flags,
+    variable === undefined ? description : `${description} (env: ${variable})`,
+  );
   const allowed = choices[name];
   if (allowed !== undefined) option.choices(allowed);
   const parser = parsers[name];
@@ -260,8 +304,8 @@ export function readEnvironment(command: Command, env: Readonly<Record<string, s
     const key = option.attributeName();
     if (!isFlagName(key) || command.getOptionValueSource(key) === 'cli') continue;
     const variable = environmentVariable(key);
-    const text = env[variable];
-    if (text === undefined || text === '') continue;
+    const text = variable === undefined ? undefined : env[variable];
+    if (variable === undefined || text === undefined || text === '') continue;
     command.setOptionValueWithSource(key, valueOf(option, variable, text), 'env');
   }
 }
@@ -284,7 +328,8 @@ function isFlagName(key: string): key is FlagName {
 /** All flags in the order of the table, for documentation. */
 export function describeFlags(): readonly {
   readonly flag: string;
-  readonly variable: string;
+  /** Undefined for a flag that only the command line sets. */
+  readonly variable: string | undefined;
   readonly fallback: string;
   readonly description: string;
 }[] {
@@ -294,7 +339,9 @@ export function describeFlags(): readonly {
   });
 }
 
-export function environmentVariable(name: FlagName): string {
+/** The variable of a flag; undefined if it has none. */
+export function environmentVariable(name: FlagName): string | undefined {
+  if (onlyOnCommandLine.has(name)) return undefined;
   const flags = table[name][0];
   const long = /--([a-z-]+)/.exec(flags)?.[1] ?? name;
   return `MESHTRUST_${long.replaceAll('-', '_').toUpperCase()}`;

@@ -1,4 +1,4 @@
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 
 /** What a command has of the outside: data goes to stdout, talk to stderr. */
 export interface CommandIo {
@@ -6,6 +6,8 @@ export interface CommandIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdout: Writable;
   readonly stderr: Writable;
+  /** Where answers come from; on a terminal somebody can be asked. */
+  readonly stdin?: (Readable & { readonly isTTY?: boolean }) | undefined;
   /** Aborted when the process is asked to end. */
   readonly signal: AbortSignal;
   /** The connection to the process that started this one, where there is one. */

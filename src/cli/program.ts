@@ -10,6 +10,7 @@ import { addGuardCommand } from './guard-command.ts';
 import { readEnvironment } from './flags.ts';
 import type { CommandIo } from './io.ts';
 import { addProxyStatusCommand } from './proxy-status-command.ts';
+import { addRevokeCommand } from './revoke-command.ts';
 import { addServeCommand } from './serve-command.ts';
 import { addValidateCommand } from './validate-command.ts';
 import { addVerifyCommand } from './verify-command.ts';
@@ -59,6 +60,7 @@ export async function runProgram(given: CommandIo, host?: Host): Promise<number>
   addDiffCommand(program, io, done);
   addGuardCommand(program, io, done);
   addProxyStatusCommand(program, io, done);
+  addRevokeCommand(program, io, done);
   addVerifyCommand(program, io, done);
   addWaitCommand(program, io, done);
   addBootstrapCommand(program, io, done);

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import { environmentVariable, flag, readEnvironment } from '../../src/cli/flags.ts';
 import type { FlagName } from '../../src/cli/flags.ts';
+import { run } from './run.ts';
 
 /** For each flag: text that is not its default, and the value that it becomes. */
 const samples = {
@@ -79,6 +81,9 @@ const samples = {
   watch: ['true', true],
   version: ['v1', 'v1'],
   proxies: ['3', 3],
+  dryRun: ['true', true],
+  yes: ['true', true],
+  wait: ['true', false],
   timeout: ['90s', 90_000],
   strict: ['TRUE', true],
   output: ['json', 'json'],
@@ -86,7 +91,8 @@ const samples = {
   logFormat: ['pretty', 'pretty'],
 } as const satisfies Record<FlagName, readonly [string, unknown]>;
 
-const names = Object.keys(samples) as FlagName[];
+const all = Object.keys(samples) as FlagName[];
+const names = all.filter((name) => environmentVariable(name) !== undefined);
 
 /** What a command with one flag gets from a command line and an environment. */
 function valueOf(name: FlagName, args: readonly string[], env: Readonly<Record<string, string>>): unknown {
@@ -99,13 +105,54 @@ function valueOf(name: FlagName, args: readonly string[], env: Readonly<Record<s
   return command.opts()[name];
 }
 
+function variableOf(name: FlagName): string {
+  return environmentVariable(name) ?? assert.fail(`${name} has no variable`);
+}
+
+describe('flags without a variable', () => {
+  const connection = ['server', 'tokenFile', 'ca', 'clientCert', 'clientKey'] as const;
+
+  it('are all but those of serve and those by which commands reach a server', async () => {
+    const { stdout } = await run(['serve', '--help']);
+    const ofServe = all.filter((name) =>
+      new RegExp(`^ +(?:-\\w, )?${flag(name).long}(?= )`, 'm').test(stdout),
+    );
+    assert.deepEqual(new Set(names), new Set([...ofServe, ...connection]));
+  });
+
+  for (const name of all.filter((one) => environmentVariable(one) === undefined)) {
+    const [text] = samples[name];
+    const option = flag(name);
+    const variable = `MESHTRUST_${String(option.long).slice(2).replaceAll('-', '_').toUpperCase()}`;
+    it(`${variable} is set → ${option.long} is what it was, and its help does not name it`, () => {
+      const fallback: unknown = option.negate ? true : option.defaultValue;
+      assert.deepEqual(valueOf(name, [], { [variable]: text }), fallback);
+      assert.doesNotMatch(option.description, /env:/);
+    });
+  }
+
+  it('a version, a mesh and an output in the environment → commands ignore them', async () => {
+    const env = {
+      MESHTRUST_VERSION: '1.2.3',
+      MESHTRUST_MESH: 'x',
+      MESHTRUST_OUTPUT: 'nonsense',
+      MESHTRUST_LEAF: '/x',
+      MESHTRUST_WATCH: 'maybe',
+    };
+    const trust = fileURLToPath(new URL('../../examples/trust', import.meta.url));
+    const { code, stdout } = await run(['bundle', trust], env);
+    assert.equal(code, 0);
+    assert.match(stdout, /^mesh default/);
+  });
+});
+
 describe('the variable of each flag', () => {
   for (const name of names) {
     const [text, value] = samples[name];
     const option = flag(name);
     const { long, required } = option;
     const fallback: unknown = option.negate ? true : option.defaultValue;
-    const variable = environmentVariable(name);
+    const variable = variableOf(name);
 
     it(`${variable} sets ${long}`, () => {
       assert.notDeepEqual(value, fallback, 'the sample is not the default');
@@ -122,11 +169,11 @@ describe('the variable of each flag', () => {
     });
   }
 
-  const switches = ['kubernetes', 'kubeAllNamespaces', 'refuseIntermediates', 'strict'] as const;
+  const switches = ['kubernetes', 'kubeAllNamespaces', 'refuseIntermediates'] as const;
   for (const name of switches) {
-    it(`${environmentVariable(name)} can say no`, () => {
+    it(`${variableOf(name)} can say no`, () => {
       for (const no of ['false', '0', 'off', 'No'])
-        assert.equal(valueOf(name, [], { [environmentVariable(name)]: no }), false);
+        assert.equal(valueOf(name, [], { [variableOf(name)]: no }), false);
     });
   }
 
@@ -135,16 +182,16 @@ describe('the variable of each flag', () => {
   });
 
   const nonsense: readonly (readonly [FlagName, string, RegExp])[] = [
-    ['strict', 'maybe', /MESHTRUST_STRICT: Give true or false/],
+    ['kubernetes', 'maybe', /MESHTRUST_KUBERNETES: Give true or false/],
     ['guardHold', '30', /MESHTRUST_GUARD_HOLD: Give a duration/],
     ['maxNames', '0', /MESHTRUST_MAX_NAMES: Give a whole number above zero/],
-    ['output', 'xml', /MESHTRUST_OUTPUT: Allowed choices are table, wide, json, yaml/],
+    ['logLevel', 'loud', /MESHTRUST_LOG_LEVEL: Allowed choices are debug, info, warn, error/],
     ['xdsListen', 'here', /MESHTRUST_XDS_LISTEN: not an address: here/],
     ['rootTrustDomain', 'spiffe://a.test', /MESHTRUST_ROOT_TRUST_DOMAIN: It must be the bare name/],
   ];
   for (const [name, text, sentence] of nonsense) {
     it(`is refused by name for ${name} ${text}`, () =>
-      assert.throws(() => valueOf(name, [], { [environmentVariable(name)]: text }), sentence));
+      assert.throws(() => valueOf(name, [], { [variableOf(name)]: text }), sentence));
   }
 
   it('has flags with an argument parser that refuses by the same error as variables', () => {
