@@ -1,5 +1,12 @@
-/** What the exit code of a command means. */
-export const exitCode = { ok: 0, negative: 1, usage: 2, unreachable: 3, timeout: 4 } as const;
+/** What the exit code of a command means. `cannotStart` is `serve`'s: something that it needs is not there. */
+export const exitCode = {
+  ok: 0,
+  negative: 1,
+  usage: 2,
+  unreachable: 3,
+  timeout: 4,
+  cannotStart: 5,
+} as const;
 
 export type ExitCode = (typeof exitCode)[keyof typeof exitCode];
 

@@ -120,7 +120,7 @@ export function addServeCommand(program: Command, io: CommandIo, done: (code: nu
     } catch (error) {
       // What was asked for cannot be had: an address, a certificate, a list. Anything else is a defect.
       if (!(error instanceof Error)) throw error;
-      throw new CommandError(exitCode.negative, error.message);
+      throw new CommandError(exitCode.cannotStart, error.message);
     }
     done(exitCode.ok);
   });

@@ -96,11 +96,11 @@ describe('the exit code', () => {
     ],
   ];
   for (const [what, flags, sentence] of refusals) {
-    it(`of serve is 1 for ${what}`, async () => {
+    it(`of serve is 5 for ${what}`, async () => {
       await using dir = await makeTempDir();
       const listen = ['--xds-listen=127.0.0.1:0', '--admin-listen=127.0.0.1:0', '--log-level=error'];
       const { code, stderr } = await run(['serve', '--dir', dir.path, ...listen, ...flags]);
-      assert.equal(code, 1);
+      assert.equal(code, 5);
       assert.match(stderr, sentence);
       assert.equal(stderr.trimEnd().split('\n').length, 1, 'one line');
     });
