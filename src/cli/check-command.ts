@@ -5,6 +5,7 @@ import type { ServerDetail } from '../admin/server-api-types.ts';
 import { counted } from '../telemetry/describe-change.ts';
 import { askServer } from './ask-server.ts';
 import { renderChecks, reportChecks } from './check-report.ts';
+import { dropMoved } from './elsewhere.ts';
 import { CommandError, exitCode } from './exit-code.ts';
 import { flag } from './flags.ts';
 import type { CommandIo } from './io.ts';
@@ -33,7 +34,8 @@ export function addCheckCommand(program: Command, io: CommandIo, done: (code: nu
     .addOption(flag('output'));
   addServerOptions(command).action(async (options: CheckOptions) => {
     const servers = await serverAccess(options, io);
-    const facts = await Promise.all(servers.map((server) => factsOf(server, io.signal)));
+    const known = await Promise.all(servers.map((server) => factsOf(server, io.signal)));
+    const facts = await Promise.all(known.map((one) => withoutMovedProxies(one, servers, io.signal)));
     const judge = { version, now: Date.now() };
     const results = [...facts.flatMap((one) => judgeServer(one, judge)), ...judgeReplicas(facts)];
     const report = reportChecks(results);
@@ -43,6 +45,20 @@ export function addCheckCommand(program: Command, io: CommandIo, done: (code: nu
     if (facts.some(({ kind }) => kind === 'unreachable')) done(exitCode.unreachable);
     else done(failed > 0 || (options.strict === true && warning > 0) ? exitCode.negative : exitCode.ok);
   });
+}
+
+/** A proxy that one server lost and that is in sync at another has only moved. */
+async function withoutMovedProxies(
+  facts: ServerFacts,
+  servers: readonly ServerAccess[],
+  signal: AbortSignal,
+): Promise<ServerFacts> {
+  if (facts.kind !== 'answered') return facts;
+  const others = servers.filter(({ name }) => name !== facts.server);
+  const rollouts = await mapFew(facts.rollouts, (rollout) => dropMoved(rollout, others, signal));
+  const lacking = (some: readonly RolloutDetail[]): number =>
+    some.reduce((sum, { proxies }) => sum + proxies.lost + proxies.reconnecting, 0);
+  return { ...facts, rollouts, connected: facts.connected - lacking(facts.rollouts) + lacking(rollouts) };
 }
 
 /** All that a server says; one that does not is a fact too. */

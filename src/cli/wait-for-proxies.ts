@@ -3,6 +3,7 @@ import type { RolloutDetail } from '../admin/fleet-api-types.ts';
 import { plainText } from '../telemetry/plain-text.ts';
 import { timerMs } from '../timers/timers.ts';
 import { AnswerError, askServer } from './ask-server.ts';
+import { dropMoved } from './elsewhere.ts';
 import { CommandError, exitCode } from './exit-code.ts';
 import type { CommandIo } from './io.ts';
 import type { ServerAccess } from './server-options.ts';
@@ -34,8 +35,15 @@ export async function waitFor(
   const path = `/api/v1/meshes/${encodeURIComponent(mesh)}/rollout${query}`;
   let said = '';
   for (let round = 0; ; round += 1) {
-    const answers = await Promise.all(
+    const asked = await Promise.all(
       servers.map((server) => rolloutOf(server, path, io.signal, round === 0, version !== undefined)),
+    );
+    const answers = await Promise.all(
+      asked.map(async (answer) => {
+        if (answer.kind !== 'rollout') return answer;
+        const others = servers.filter(({ name }) => name !== answer.server);
+        return { ...answer, rollout: await dropMoved(answer.rollout, others, io.signal) };
+      }),
     );
     const state = judgeWait(question, answers);
     const line = plainText(describeWait(state), lineLength);

@@ -62,6 +62,23 @@ describe('check', () => {
     assert.match(detail, /^ALL +delta ADS +- +v1 +v2/m);
   });
 
+  it('a proxy that one server lost and another has in sync: is 0', async () => {
+    await using one = await wholeServer([resource], version);
+    await using two = await wholeServer([resource], version);
+    const proxy = streamOf(1, 'moved-one');
+    for (const { proxies } of [one, two]) proxies.publish(statesOf({ ALL: 'v2' }));
+    one.proxies.asks(proxy);
+    one.proxies.leaves(proxy, 'silence');
+    const args = ['check', `--server=${one.url}`, `--server=${two.url}`];
+    const before = await run(args);
+    assert.equal(before.code, 1);
+    assert.match(before.stdout, /moved-one, mesh default: lost for 0ms, it acknowledged nothing/);
+    two.proxies.asks(proxy);
+    assert.equal((await run(args)).code, 1, 'it is pending there');
+    two.proxies.quotes(proxy, 'v2');
+    assert.equal((await run(args)).code, 0);
+  });
+
   it('is 0 with warnings, and 1 when it is strict', async () => {
     await using server = await wholeServer([resource], '0.0.0-other');
     const { code, stderr } = await run(['check', `--server=${server.url}`]);

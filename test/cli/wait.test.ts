@@ -108,6 +108,24 @@ describe('wait', () => {
     assert.equal((await waiting.outcome).code, 0);
   });
 
+  it('a proxy that one server lost: waits until it is in sync at another one', async () => {
+    await using one = await pending();
+    await using two = await fleetServer();
+    two.publish(statesOf({ ALL: 'v1' }));
+    one.leaves(proxy, 'silence');
+    const args = ['wait', '--mesh=default', `--server=${one.url}`, `--server=${two.url}`];
+    const waiting = start(args);
+    await waiting.until(/slow-one \(lost, it acknowledged nothing\)/);
+    const moved = streamOf(5, 'slow-one');
+    two.asks(moved);
+    two.sent(moved, 'v1');
+    await waiting.until(/slow-one \(pending\)/);
+    two.acks(moved, 'v1');
+    const { code, stderr } = await waiting.outcome;
+    assert.equal(code, 0);
+    assert.match(stderr, /1 of 1 connected proxies have v1\n$/);
+  });
+
   it('waits for a version that is not served yet, and is content with a later one', async () => {
     await using server = await fleetServer();
     const waiting = run(['wait', '--mesh=default', '--version=v2', `--server=${server.url}`]);
