@@ -48,7 +48,7 @@ export async function createChangeRecord({
     lost: audit.lost,
     converged(rollout, gaveUp) {
       audit.converged(rollout, gaveUp);
-      tracing?.converged(rollout);
+      tracing?.converged(rollout, gaveUp);
     },
     [Symbol.asyncDispose]: async () => tracing?.close(),
   };

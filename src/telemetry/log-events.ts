@@ -111,9 +111,9 @@ export function createEventLog({ log, proxies, now = () => performance.now() }: 
     observer: {
       streamOpened: ({ id, transport, protocol, address }) =>
         log.debug({ event: 'stream-opened', stream: id, transport, protocol, address }, 'stream opened'),
-      streamClosed: ({ id, nodeId, group }, { code, message }) =>
+      streamClosed: ({ id, nodeId, group }, { code, message, by }) =>
         log.debug(
-          { event: 'stream-closed', stream: id, node: plainText(nodeId, 200), mesh: group, code },
+          { event: 'stream-closed', stream: id, node: plainText(nodeId, 200), mesh: group, code, by },
           plainText(`stream closed: ${code} ${message}`),
         ),
       nacked(stream, { typeUrl, resources, code, message }) {

@@ -13,8 +13,8 @@ export interface Interval {
 export interface ChangeTracer {
   /** A change was handed to the proxies within the interval. */
   served(event: Extract<StateEvent, { kind: 'served' }>, publish: Interval): void;
-  /** All connected proxies of a mesh have what was served last. */
-  converged(rollout: Rollout): void;
+  /** All connected proxies of a mesh have what was served last; `gaveUp` lost ones are not waited for any more. */
+  converged(rollout: Rollout, gaveUp?: number): void;
   /** Ends what is under way. */
   close(): void;
 }
@@ -115,10 +115,11 @@ export function createChangeTracer({ tracer, clock, proxies }: ChangeTracerOptio
         pushes.set(mesh, push);
       }
     },
-    converged({ mesh, current, connected, convergedAt }) {
+    converged({ mesh, current, connected, convergedAt }, gaveUp = 0) {
       const push = pushes.get(mesh);
       if (push === undefined || push.version !== current.version) return;
       push.span.setAttribute('meshtrust.proxies', connected);
+      if (gaveUp > 0) push.span.setAttribute('meshtrust.lost', gaveUp);
       end(mesh, push, 'converged', convergedAt ?? clock.wall());
     },
     close() {

@@ -110,8 +110,9 @@ describe('the trace of a change', () => {
     tracer.converged(rollout());
     news();
     deliver(content({ trustDomain: 'a.test', pems: [b.certPem] }));
-    tracer.converged({ ...rollout(), convergedAt: 0 });
+    tracer.converged({ ...rollout(), convergedAt: 0 }, 2);
     const spans = news();
+    assert.equal(named(spans, 'push')[0]?.attributes['meshtrust.lost'], 2);
     assert.equal(spans.length, 5);
     for (const { name, startTime, endTime } of spans) assert.ok(ms(startTime) <= ms(endTime), name);
     const [publish] = named(spans, 'publish');
