@@ -9,6 +9,9 @@ export function combineObservers(observers: readonly XdsObserver[]): XdsObserver
     streamRefused: (reason) => {
       for (const observer of observers) observer.streamRefused?.(reason);
     },
+    connectionClosed: (reason) => {
+      for (const observer of observers) observer.connectionClosed?.(reason);
+    },
     streamOpened: (stream) => {
       for (const observer of observers) observer.streamOpened?.(stream);
     },

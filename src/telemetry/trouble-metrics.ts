@@ -1,10 +1,11 @@
 import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
+import { closedConnections, refusedStreams } from '../xds/index.ts';
 import type { Outgoing, RequestKind, StreamInfo, XdsObserver } from '../xds/index.ts';
 
 /** What tells of streams that are in trouble; the metrics of all streams pass these events on. */
 export interface TroubleMetrics extends Required<
-  Pick<XdsObserver, 'streamsWaiting' | 'streamRefused' | 'slowed' | 'caughtUp' | 'cutOff'>
+  Pick<XdsObserver, 'streamsWaiting' | 'streamRefused' | 'connectionClosed' | 'slowed' | 'caughtUp' | 'cutOff'>
 > {
   streamClosed(stream: StreamInfo): void;
   request(stream: StreamInfo, kind: RequestKind): void;
@@ -32,12 +33,19 @@ export function createTroubleMetrics(registry: Registry): TroubleMetrics {
   });
   const refused = new Counter({
     name: 'meshtrust_xds_streams_refused_total',
-    help: 'Streams that were not opened, by the reason.',
+    help: 'Streams that were not served, by the reason.',
     labelNames: ['reason'],
     registers,
   });
   // An alert on a rise needs a value to rise from.
-  for (const reason of ['too-many', 'draining'] as const) refused.inc({ reason }, 0);
+  for (const reason of refusedStreams) refused.inc({ reason }, 0);
+  const closed = new Counter({
+    name: 'meshtrust_xds_connections_closed_total',
+    help: 'Connections that were closed because they were over a budget, by the reason.',
+    labelNames: ['reason'],
+    registers,
+  });
+  for (const reason of closedConnections) closed.inc({ reason }, 0);
   const slow = new Gauge({
     name: 'meshtrust_xds_streams_slow',
     help: 'Streams whose proxy has not taken a response for a second or more.',
@@ -69,6 +77,7 @@ export function createTroubleMetrics(registry: Registry): TroubleMetrics {
       waiting.set(count);
     },
     streamRefused: (reason) => refused.inc({ reason }),
+    connectionClosed: (reason) => closed.inc({ reason }),
     slowed: (stream) => slow.set(slowStreams.add(stream).size),
     caughtUp: notSlow,
     cutOff: () => cutOff.inc(),

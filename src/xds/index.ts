@@ -23,6 +23,9 @@ export { addXdsServices } from './server/xds-server.ts';
 export type { NodeRefusal, XdsServer, XdsServerOptions } from './server/xds-server.ts';
 export { xdsServerOptions } from './server/server-options.ts';
 export type { TransportOptions } from './server/server-options.ts';
+export { refusedStreams } from './server/observer.ts';
+export { closedConnections } from './server/client-connections.ts';
+export type { ClosedConnection } from './server/client-connections.ts';
 export type {
   ObservedFetch,
   ObservedRequest,

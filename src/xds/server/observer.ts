@@ -1,6 +1,7 @@
 import type { Outgoing } from '../core/type-state.ts';
 import type { Protocol } from '../core/request.ts';
 import type { Acked, Dropped, Nacked, Quoted, RequestKind } from '../core/session-event.ts';
+import type { ClosedConnection } from './client-connections.ts';
 import type { FannedOut } from './hub.ts';
 import type { Transport } from './services.ts';
 
@@ -33,7 +34,14 @@ export interface StreamEnd {
    * server did.
    */
   readonly by: 'client' | 'silence' | 'server';
-  readonly code: 'OK' | 'CANCELLED' | 'INVALID_ARGUMENT' | 'RESOURCE_EXHAUSTED' | 'UNAVAILABLE' | 'INTERNAL';
+  readonly code:
+    | 'OK'
+    | 'CANCELLED'
+    | 'INVALID_ARGUMENT'
+    | 'DEADLINE_EXCEEDED'
+    | 'RESOURCE_EXHAUSTED'
+    | 'UNAVAILABLE'
+    | 'INTERNAL';
   readonly message: string;
 }
 
@@ -50,8 +58,19 @@ export interface ObservedFetch {
   readonly outcome: 'response' | 'refused' | 'not-ready';
 }
 
-/** Why a stream was not opened: the server is shutting down, or has as many as it may have. */
-export type RefusedStream = 'draining' | 'too-many';
+/**
+ * Why a stream was not served: the server is shutting down; it has as many xDS streams as it may have, or the
+ * connection as many other calls; it has no such method; the client did not send a complete request in time.
+ */
+export const refusedStreams = [
+  'draining',
+  'too-many',
+  'too-many-calls',
+  'unknown-method',
+  'no-request',
+] as const;
+
+export type RefusedStream = (typeof refusedStreams)[number];
 
 /**
  * What happens on streams, for logs, metrics and status. All of it is optional, called synchronously, and
@@ -61,6 +80,8 @@ export interface XdsObserver {
   /** So many streams wait to be opened now. */
   streamsWaiting?(waiting: number): void;
   streamRefused?(reason: RefusedStream): void;
+  /** A connection was over budget and is closed. */
+  connectionClosed?(reason: ClosedConnection): void;
   streamOpened?(stream: StreamInfo): void;
   streamClosed?(stream: StreamInfo, end: StreamEnd): void;
   request?(stream: StreamInfo, request: ObservedRequest): void;
@@ -106,6 +127,13 @@ export function createSafeObserver(observer: XdsObserver): SafeObserver {
     streamRefused(reason) {
       try {
         observer.streamRefused?.(reason);
+      } catch (error) {
+        warn(error);
+      }
+    },
+    connectionClosed(reason) {
+      try {
+        observer.connectionClosed?.(reason);
       } catch (error) {
         warn(error);
       }

@@ -1,8 +1,10 @@
 import { createTokenBucket } from '../../rate/token-bucket.ts';
 import type { Rate } from '../../rate/token-bucket.ts';
+import { createFairQueue } from './fair-queue.ts';
+import type { Origin } from './fair-queue.ts';
 
 /** A stream that asks to be opened. Exactly one of the two is called, unless it leaves before. */
-export interface Opening {
+export interface Opening extends Origin {
   open(): void;
   /** The server is shutting down. */
   refuse(): void;
@@ -33,22 +35,19 @@ export interface GateOptions {
 const admitEveryMs = 20;
 
 /**
- * Makes a gate. Streams that come too fast wait, in the order in which they came, and are not refused: an
- * Envoy minds no hint when to come back, but its own back-off, of up to 30 s; it would come several times,
- * and be without trust for longer than it would have waited.
+ * Makes a gate. Streams that come too fast wait and are not refused: an Envoy minds no hint when to come back, but
+ * its own back-off, of up to 30 s; it would come several times, and be without trust for longer than it would have
+ * waited. Addresses take turns, and in each address its connections, so that a client that opens thousands of
+ * streams delays no other client by more than one turn.
  */
 export function createGate({ rate, clock, changed }: GateOptions): Gate {
   const bucket = rate && createTokenBucket(rate);
-  const queue = new Set<Opening>();
+  const queue = createFairQueue<Opening>();
   let timer: NodeJS.Timeout | undefined;
 
   function admit(): void {
     const before = queue.size;
-    for (const opening of queue) {
-      if (bucket !== undefined && bucket.take(clock()) > 0) break;
-      queue.delete(opening);
-      opening.open();
-    }
+    while (queue.size > 0 && (bucket === undefined || bucket.take(clock()) === 0)) queue.shift()?.open();
     settle(before);
   }
 
@@ -75,8 +74,7 @@ export function createGate({ rate, clock, changed }: GateOptions): Gate {
     },
     close() {
       const before = queue.size;
-      for (const opening of queue) opening.refuse();
-      queue.clear();
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) next.refuse();
       settle(before);
     },
   };

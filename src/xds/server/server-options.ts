@@ -3,8 +3,10 @@ import { longestConnectionAgeMs, timerMs } from '../../timers/timers.ts';
 
 /** What of a gRPC server's transport is worth choosing. Times are in ms. */
 export interface TransportOptions {
-  /** Largest request. An Envoy's is 61 KB. Default: 4 MiB. */
+  /** Largest request. An Envoy's is 61 KB. Default: 512 KiB. */
   readonly maxRequestBytes?: number | undefined;
+  /** Most streams at once on one connection. Clients wait with those beyond, or connect again. Default: 1,000. */
+  readonly maxConnectionStreams?: number | undefined;
   /** How often an idle connection is probed, so that a proxy that vanished is noticed; 0: never. Default: 45 s. */
   readonly keepaliveMs?: number | undefined;
   /** How long a probe may take; time that the event loop was busy counts. Default: 10 s. */
@@ -32,7 +34,8 @@ export function xdsServerOptions(options: TransportOptions = {}): ServerOptions 
     throw new RangeError(`maxConnectionAgeMs is ${age}: at most ${longestConnectionAgeMs}`);
   }
   return {
-    'grpc.max_receive_message_length': options.maxRequestBytes ?? 4 * 1024 * 1024,
+    'grpc.max_receive_message_length': options.maxRequestBytes ?? 512 * 1024,
+    'grpc.max_concurrent_streams': options.maxConnectionStreams ?? 1_000,
     'grpc.enable_channelz': 0,
     'grpc.keepalive_time_ms': timerMs(options.keepaliveMs ?? 45_000),
     'grpc.keepalive_timeout_ms': timerMs(options.keepaliveTimeoutMs ?? 10_000),

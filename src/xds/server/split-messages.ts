@@ -22,10 +22,21 @@ export type LeftOver =
       missing: number;
       /** How many of them are not kept. */
       unwanted: number;
+      /** Memory that the parts take, in bytes. */
+      held: number;
     };
 
 /** One byte that says whether the message is compressed, and four of length. https://grpc.io, PROTOCOL-HTTP2 */
 const headerLength = 5;
+
+/** What a part costs beside its bytes: a client may send a message one byte at a time. */
+const partOverhead = 256;
+
+/** Returns the memory that a part of a message takes, in bytes. */
+export function heldBy(leftOver: LeftOver | undefined): number {
+  if (leftOver === undefined) return 0;
+  return leftOver.kind === 'header' ? leftOver.bytes.length + partOverhead : leftOver.held;
+}
 
 type Body = Extract<LeftOver, { kind: 'body' }>;
 
@@ -62,11 +73,11 @@ export function splitMessages(
     rest = rest.subarray(end);
   }
   // Copied: a few bytes would keep the whole buffer that they came in.
-  return rest.length === 0 ? undefined : { kind: 'header', bytes: Buffer.from(rest) };
+  return rest.length === 0 ? undefined : { kind: 'header', bytes: copyOf(rest) };
 }
 
 function beginBody(start: Buffer, length: number, unwanted: number | undefined): LeftOver {
-  const partial: Body = { kind: 'body', parts: [], missing: length, unwanted: 0 };
+  const partial: Body = { kind: 'body', parts: [], missing: length, unwanted: 0, held: 0 };
   const found = unwanted === undefined ? undefined : findField(start, unwanted);
   // One that does not end within the message is wrong, which the decoder is to see.
   if (found === undefined || found.end > length) {
@@ -101,5 +112,16 @@ function addPart(partial: Body, bytes: Buffer): void {
   partial.missing -= bytes.length;
   const unwanted = Math.min(partial.unwanted, bytes.length);
   partial.unwanted -= unwanted;
-  if (unwanted < bytes.length) partial.parts.push(bytes.subarray(unwanted));
+  if (unwanted === bytes.length) return;
+  const part = bytes.subarray(unwanted);
+  // A few bytes would keep the whole buffer that they came in, of up to 64 KiB.
+  partial.parts.push(part.length * 4 < part.buffer.byteLength ? copyOf(part) : part);
+  partial.held += part.length + partOverhead;
+}
+
+/** A copy with a buffer of its own. */
+function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
 }

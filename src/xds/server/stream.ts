@@ -3,14 +3,15 @@ import type { XdsRequest } from '../core/request.ts';
 import type { Session } from '../core/session.ts';
 import type { Observe, SessionEvent } from '../core/session-event.ts';
 import type { Change } from '../core/snapshot-store.ts';
-import { readBelow, reachBelow, writeBelow } from './below-grpc.ts';
+import { http2StreamOf, readBelow, reachBelow, writeBelow } from './below-grpc.ts';
 import type { Below, BytesCall } from './below-grpc.ts';
+import type { ClientConnection, ClientConnections } from './client-connections.ts';
 import { joinConnection } from './connection.ts';
 import type { Connection } from './connection.ts';
 import type { Hub, HubStream } from './hub.ts';
 import type { SafeObserver, StreamEnd, StreamInfo } from './observer.ts';
 import { originOf } from './origin.ts';
-import { splitMessages } from './split-messages.ts';
+import { heldBy, splitMessages } from './split-messages.ts';
 import type { LeftOver, MessageSink } from './split-messages.ts';
 
 /** What the streams of one method share: the protocol, and its surroundings. */
@@ -27,6 +28,9 @@ export interface StreamParts<Request extends XdsRequest> {
   readonly clock: () => number;
   /** How long the transport may take for a response before the stream is cut off, in ms. */
   readonly slowTimeoutMs: number;
+  /** How long a client may take for a request that it has begun, in ms. */
+  readonly requestTimeoutMs: number;
+  readonly connections: ClientConnections;
   readonly info: Pick<StreamInfo, 'transport' | 'protocol'>;
 }
 
@@ -55,12 +59,17 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
   readonly #parts: StreamParts<Request>;
   readonly #below: Below | undefined;
   readonly #connection: Connection | undefined;
+  readonly #client: ClientConnection | undefined;
   readonly #info: { -readonly [Key in keyof StreamInfo]: StreamInfo[Key] };
   readonly #session: Session<Request>;
   /** One function for all writes. */
   readonly #written: (error?: Error | null) => void;
   told = 0;
   #leftOver: LeftOver | undefined;
+  /** Bytes of an unfinished request that are counted. */
+  #held = 0;
+  /** When that request began. */
+  #begunAt: number | undefined;
   #writing = false;
   /** When that began. */
   #wroteAt = 0;
@@ -72,6 +81,8 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
     this.#parts = parts;
     this.#below = parts.direct ? reachBelow(call) : undefined;
     this.#connection = joinConnection(call);
+    const session = http2StreamOf(call)?.session;
+    this.#client = session === undefined ? undefined : parts.connections.of(session);
     const { transport, protocol } = parts.info;
     const address = call.getPeer();
     const origin = originOf(call, address);
@@ -98,6 +109,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
     if (this.#below === undefined) {
       this.#call.on('data', (bytes: Buffer) => this.message(bytes));
       this.#call.on('end', halfClosed);
+      http2StreamOf(this.#call)?.on('data', (chunk: Buffer) => this.#begun(this.#held + chunk.length));
     } else readBelow(this.#below, (chunk) => this.#chunk(chunk), halfClosed);
   }
 
@@ -140,6 +152,10 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
     if (this.#connection?.retiring === true) {
       return this.#end({ code: 'OK', message: 'the connection has reached its age' });
     }
+    if (this.#isOverdue(now)) {
+      // After the sockets have been read: what has arrived while the event loop was busy is not late.
+      setImmediate(() => this.#isOverdue(now) && this.#unfinished());
+    }
     if (!this.#writing) return;
     const waitedMs = now - this.#wroteAt;
     if (waitedMs >= this.#parts.slowTimeoutMs) return this.#cutOff(waitedMs);
@@ -154,17 +170,19 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
 
   message(bytes: Buffer): void {
     if (!this.#open) return;
+    this.#begunAt = undefined;
+    if (this.#below === undefined) this.#count(0);
     let request: Request;
     try {
       // The first node decides, so no other is looked at.
       request = this.#parts.decode(bytes, this.#session.peer === undefined);
     } catch {
-      this.#end({ code: 'INVALID_ARGUMENT', message: 'the request cannot be decoded' });
+      this.#reject({ code: 'INVALID_ARGUMENT', message: 'the request cannot be decoded' });
       return;
     }
     try {
       const refusal = this.#session.request(request, this.#parts.clock());
-      if (refusal !== undefined) return this.#end(refusal);
+      if (refusal !== undefined) return this.#reject(refusal);
     } catch (error) {
       this.#fail(error);
     }
@@ -173,12 +191,42 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
 
   tooLong(length: number): void {
     const message = `Received message larger than max (${length} vs ${this.#below?.maxReceiveBytes ?? 0})`;
-    this.#end({ code: 'RESOURCE_EXHAUSTED', message });
+    this.#reject({ code: 'RESOURCE_EXHAUSTED', message });
   }
 
   #chunk(chunk: Buffer): void {
     if (!this.#open || this.#below === undefined) return;
-    this.#leftOver = splitMessages(this.#leftOver, chunk, this.#below.maxReceiveBytes, this);
+    const leftOver = splitMessages(this.#leftOver, chunk, this.#below.maxReceiveBytes, this);
+    this.#leftOver = this.#open ? leftOver : undefined;
+    if (this.#leftOver !== undefined) this.#begun(heldBy(leftOver));
+    else if (this.#held > 0) this.#count(0);
+  }
+
+  /** A request has begun and is not complete. */
+  #begun(held: number): void {
+    if (!this.#open) return;
+    this.#begunAt ??= this.#parts.clock();
+    this.#count(held);
+  }
+
+  #count(held: number): void {
+    this.#client?.hold(held - this.#held);
+    this.#held = held;
+  }
+
+  #isOverdue(now: number): boolean {
+    return this.#begunAt !== undefined && now - this.#begunAt >= this.#parts.requestTimeoutMs;
+  }
+
+  #unfinished(): void {
+    const message = `a request was not complete after ${this.#parts.requestTimeoutMs / 1000} s`;
+    this.#reject({ code: 'DEADLINE_EXCEEDED', message });
+  }
+
+  /** Ends the stream for something that its client did. */
+  #reject(how: StreamEnd): void {
+    this.#client?.useless();
+    this.#end(how);
   }
 
   #join(): void {
@@ -244,6 +292,8 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
     if (!this.#open) return false;
     this.#open = false;
     this.#leftOver = undefined;
+    this.#begunAt = undefined;
+    this.#count(0);
     this.#connection?.leave();
     this.#parts.hub.remove(this);
     this.#parts.observer.streamClosed(this.#info, how);

@@ -12,16 +12,21 @@ import type { SnapshotStore } from '../core/snapshot-store.ts';
 import type { Rate } from '../../rate/token-bucket.ts';
 import type { TypeOptions } from '../core/type-state.ts';
 import type { BytesCall } from './below-grpc.ts';
+import { createClientConnections, defaultConnectionLimits } from './client-connections.ts';
+import type { ConnectionLimits } from './client-connections.ts';
 import { createCompleteDecoder, createRequestDecoder, nodeFields } from './decode-request.ts';
+import { guardGrpc, handlerTypeOf } from './guard-grpc.ts';
 import { createHub } from './hub.ts';
 import { createGate } from './opening.ts';
 import { createSafeObserver } from './observer.ts';
-import type { RefusedStream, XdsObserver } from './observer.ts';
+import type { XdsObserver } from './observer.ts';
 import { serviceDefinition } from './service-definition.ts';
 import { discoveryServices } from './services.ts';
 import type { DiscoveryService } from './services.ts';
 import { serveStream } from './stream.ts';
 import type { StreamParts } from './stream.ts';
+import { createStreamGuard, defaultGuardLimits } from './stream-guard.ts';
+import type { StreamGuardLimits } from './stream-guard.ts';
 import { createUnaryHandler } from './unary.ts';
 
 /** How a server behaves. Everything has a default. */
@@ -64,6 +69,10 @@ export interface XdsServerOptions {
    * should take at once keeps the rate out of ordinary days. Default: no limit.
    */
   readonly openRate?: Rate | undefined;
+  /** How fast all other calls of the server are served, health and reflection too. Default: no limit. */
+  readonly callRate?: Rate | undefined;
+  /** What clients may cost. Each limit has a default. */
+  readonly clientLimits?: Partial<ConnectionLimits & StreamGuardLimits> | undefined;
   /** Streams beyond this number, with those that wait, are refused with RESOURCE_EXHAUSTED. Default: no limit. */
   readonly maxStreams?: number | undefined;
   /**
@@ -89,6 +98,11 @@ export interface XdsServer {
    */
   drain(graceMs: number): Promise<void>;
 }
+
+/** Paths of the methods that are xDS streams. */
+const streamPaths: ReadonlySet<string> = new Set(
+  discoveryServices.flatMap(({ name, sotw, delta }) => [`/${name}/${sotw}`, `/${name}/${delta}`]),
+);
 
 /**
  * Adds the discovery services (ADS, SDS, CDS, LDS, RDS, EDS; streams in both protocols, and unary) to a gRPC
@@ -126,6 +140,33 @@ export function addXdsServices(
     changed: (waiting) => observer.streamsWaiting(waiting),
   });
   const maxStreams = options.maxStreams ?? Number.POSITIVE_INFINITY;
+  const clientLimits = { ...defaultConnectionLimits, ...defaultGuardLimits, ...options.clientLimits };
+  const connections = createClientConnections({
+    limits: clientLimits,
+    clock,
+    closed: (reason) => observer.connectionClosed(reason),
+  });
+  const guard = createStreamGuard({
+    connections,
+    methodOf(path) {
+      const type = handlerTypeOf(server, path);
+      if (type === undefined) return undefined;
+      return {
+        kind: streamPaths.has(path) ? 'xds' : 'call',
+        oneRequest: type === 'unary' || type === 'serverStream',
+      };
+    },
+    gate,
+    callGate: createGate({ rate: options.callRate, clock, changed: () => undefined }),
+    full: () => hub.size + gate.waiting >= maxStreams,
+    maxStreams,
+    limits: clientLimits,
+    clock,
+    refused: (reason) => observer.streamRefused(reason),
+  });
+  if (!guardGrpc(server, guard)) {
+    process.emitWarning('the limits of streams do not apply: grpc-js is not as it is known to be');
+  }
   let draining = false;
   let lastId = 0;
 
@@ -144,33 +185,20 @@ export function addXdsServices(
       hub,
       clock,
       slowTimeoutMs: options.slowTimeoutMs ?? 60_000,
+      requestTimeoutMs: clientLimits.requestTimeoutMs,
+      connections,
       info: { transport, protocol },
     };
     return (call) => {
-      if (draining) return refuse(call, 'draining');
-      if (hub.size + gate.waiting >= maxStreams) return refuse(call, 'too-many');
-      const opening = {
-        open() {
-          lastId += 1;
-          serveStream(call, lastId, parts);
-        },
-        refuse: () => refuse(call, 'draining'),
-      };
-      if (options.openRate !== undefined) call.once('cancelled', () => gate.leave(opening));
-      gate.enter(opening);
+      if (draining) {
+        // An Envoy tries again later, and may then meet another replica.
+        observer.streamRefused('draining');
+        call.emit('error', { code: status.UNAVAILABLE, details: 'the server is shutting down' });
+        return;
+      }
+      lastId += 1;
+      serveStream(call, lastId, parts);
     };
-  }
-
-  /** An Envoy tries again later, and may then meet another replica. */
-  function refuse(call: BytesCall, reason: RefusedStream): void {
-    observer.streamRefused(reason);
-    call.emit(
-      'error',
-      {
-        draining: { code: status.UNAVAILABLE, details: 'the server is shutting down' },
-        'too-many': { code: status.RESOURCE_EXHAUSTED, details: `more than ${maxStreams} streams` },
-      }[reason],
-    );
   }
 
   for (const service of discoveryServices) {
@@ -197,7 +225,7 @@ export function addXdsServices(
     noteRefusal: (refusal) => context.memory.remember(refusal, refusal, clock()),
     async drain(graceMs) {
       draining = true;
-      gate.close();
+      guard.close();
       await hub.drain(graceMs);
     },
   };

@@ -137,10 +137,13 @@ suite('bad requests end their own stream with a reason, and no other', () => {
 
   for (const [name, { path, code, bytes, details }] of Object.entries(refused)) {
     test(name, async () => {
-      await using serving = await serve({
-        types: testTypes,
-        groupOf: ({ metadata }) => (typeof metadata['mesh'] === 'string' ? metadata['mesh'] : ''),
-      });
+      await using serving = await serve(
+        {
+          types: testTypes,
+          groupOf: ({ metadata }) => (typeof metadata['mesh'] === 'string' ? metadata['mesh'] : ''),
+        },
+        { maxRequestBytes: 4 * 1024 * 1024 },
+      );
       await withBystander(serving, async () => {
         const client = serving.connect();
         using stream = client.delta(path);

@@ -143,6 +143,7 @@ suite('the life of a stream', () => {
       { maxConnectionAgeMs: 50, maxConnectionAgeGraceMs: 60_000 },
     );
     using stream = serving.connect().delta(ads.delta);
+    stream.send({ type_url: typeUrls.secret });
     assert.deepEqual((await closed).end, {
       code: 'OK',
       message: 'the connection has reached its age',

@@ -17,6 +17,7 @@ test('streams beyond the most are refused, until one of the others has ended', a
     await stream.next();
   }
   using refused = client.delta(ads.delta);
+  refused.send({ type_url: typeUrls.secret, resource_names_subscribe: ['a'] });
   const { code, details } = await refused.ended;
   assert.deepEqual({ code, details }, { code: status.RESOURCE_EXHAUSTED, details: 'more than 2 streams' });
   assert.equal(serving.xds.streams(), 2);

@@ -1,0 +1,123 @@
+import { constants } from 'node:http2';
+import type { Http2Session } from 'node:http2';
+import { createTokenBucket } from '../../rate/token-bucket.ts';
+import type { Rate, TokenBucket } from '../../rate/token-bucket.ts';
+
+/** Why a connection was closed: too many streams to no purpose, or too many bytes of requests in memory. */
+export const closedConnections = ['useless-streams', 'request-bytes'] as const;
+
+export type ClosedConnection = (typeof closedConnections)[number];
+
+/** What a client may cost. */
+export interface ConnectionLimits {
+  /** Streams of one connection that come to nothing: reset before a response, without a request, or refused. */
+  readonly uselessStreams: Rate;
+  /** Bytes of unread and unfinished requests, of one connection. */
+  readonly connectionBytes: number;
+  /** Bytes of unread and unfinished requests, of all connections together. */
+  readonly totalBytes: number;
+}
+
+/** The limits where none are given. */
+export const defaultConnectionLimits: ConnectionLimits = {
+  uselessStreams: { perSecond: 20, burst: 200 },
+  connectionBytes: 16 * 1024 * 1024,
+  totalBytes: 256 * 1024 * 1024,
+};
+
+/** A connection, as far as its budgets are concerned. */
+export interface ClientConnection {
+  /** Address of the client without its port; empty for a Unix socket. */
+  readonly address: string;
+  /** True once the connection is over budget: it is about to be closed. */
+  readonly isClosed: boolean;
+  /** Open calls other than xDS streams. */
+  calls: number;
+  /** Adds to the bytes that the connection holds; negative to release them. Closes a connection over budget. */
+  hold(bytes: number): void;
+  /** Notes a stream that came to nothing. Closes a connection that has too many of them. */
+  useless(): void;
+}
+
+/** The connections of a server that have had a stream. */
+export interface ClientConnections {
+  /** Returns the connection of a session, always the same object. */
+  of(session: Http2Session): ClientConnection;
+}
+
+export interface ClientConnectionsOptions {
+  readonly limits: ConnectionLimits;
+  readonly clock: () => number;
+  readonly closed: (reason: ClosedConnection) => void;
+}
+
+/**
+ * Keeps the budgets of connections. A connection over budget is sent GOAWAY with ENHANCE_YOUR_CALM and closed.
+ * If the sum over all connections is over budget, the connection that holds most is closed.
+ */
+export function createClientConnections({
+  limits,
+  clock,
+  closed,
+}: ClientConnectionsOptions): ClientConnections {
+  const known = new Map<Http2Session, BudgetedConnection>();
+  let total = 0;
+
+  function close(connection: BudgetedConnection, reason: ClosedConnection): void {
+    const { session } = connection;
+    if (session.destroyed || connection.isClosed) return;
+    connection.isClosed = true;
+    closed(reason);
+    // Later: the caller is in the middle of reading from this session. The number becomes the code of a GOAWAY.
+    setImmediate(() => session.destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM as never));
+  }
+
+  function closeLargest(): void {
+    let largest: BudgetedConnection | undefined;
+    for (const connection of known.values()) {
+      if (!connection.isClosed && connection.held > (largest?.held ?? 0)) largest = connection;
+    }
+    if (largest !== undefined) close(largest, 'request-bytes');
+  }
+
+  class BudgetedConnection implements ClientConnection {
+    readonly session: Http2Session;
+    readonly address: string;
+    calls = 0;
+    held = 0;
+    isClosed = false;
+    #useless: TokenBucket | undefined;
+
+    constructor(session: Http2Session) {
+      this.session = session;
+      this.address = session.socket?.remoteAddress ?? '';
+    }
+
+    hold(bytes: number): void {
+      this.held += bytes;
+      total += bytes;
+      if (bytes <= 0) return;
+      if (this.held > limits.connectionBytes) close(this, 'request-bytes');
+      else if (total > limits.totalBytes) closeLargest();
+    }
+
+    useless(): void {
+      this.#useless ??= createTokenBucket(limits.uselessStreams);
+      if (this.#useless.take(clock()) > 0) close(this, 'useless-streams');
+    }
+  }
+
+  return {
+    of(session) {
+      let connection = known.get(session);
+      if (connection === undefined) {
+        connection = new BudgetedConnection(session);
+        if (!session.destroyed) {
+          known.set(session, connection);
+          session.once('close', () => known.delete(session));
+        }
+      }
+      return connection;
+    },
+  };
+}

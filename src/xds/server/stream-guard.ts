@@ -1,0 +1,287 @@
+import { constants } from 'node:http2';
+import type { Http2Session, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import { status } from '@grpc/grpc-js';
+import type { ClientConnection, ClientConnections } from './client-connections.ts';
+import type { RefusedStream } from './observer.ts';
+import type { Gate, Opening } from './opening.ts';
+
+/** A method of the server, as far as its budgets are concerned. */
+export interface GuardedMethod {
+  /** xDS streams have `--max-streams` and a gate; all other calls have budgets of their own. */
+  readonly kind: 'xds' | 'call';
+  /** True if a call consists of one request, which then must be complete in time. */
+  readonly oneRequest: boolean;
+}
+
+export interface StreamGuardOptions {
+  readonly connections: ClientConnections;
+  readonly methodOf: (path: string) => GuardedMethod | undefined;
+  /** Opens xDS streams. */
+  readonly gate: Gate;
+  /** Opens all other calls. */
+  readonly callGate: Gate;
+  /** True if there are as many xDS streams as there may be. */
+  readonly full: () => boolean;
+  readonly maxStreams: number;
+  readonly limits: StreamGuardLimits;
+  readonly clock: () => number;
+  readonly refused: (reason: RefusedStream) => void;
+}
+
+/** What streams may cost before they are served. */
+export interface StreamGuardLimits {
+  /** How long a client may take for the first request of a stream, and for a request that it has begun, in ms. */
+  readonly requestTimeoutMs: number;
+  /** Open streams without a request, of all connections. Beyond them the oldest is refused. */
+  readonly unasked: number;
+  /** Open calls of one connection that are no xDS streams: health, reflection, Fetch. */
+  readonly connectionCalls: number;
+}
+
+/** The limits where none are given. */
+export const defaultGuardLimits: StreamGuardLimits = {
+  requestTimeoutMs: 10_000,
+  unasked: 10_000,
+  connectionCalls: 100,
+};
+
+/** Stands between HTTP/2 and gRPC: streams reach gRPC once they have sent something and it is their turn. */
+export interface StreamGuard {
+  /** Takes a new stream; `serve` hands it to gRPC. */
+  enter(
+    session: Http2Session,
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    serve: () => void,
+  ): void;
+  /** Refuses the xDS streams that are not served yet. */
+  close(): void;
+}
+
+const unknownMethod: GuardedMethod = { kind: 'call', oneRequest: false };
+
+/** How often streams that are not served yet are looked at, in ms. */
+const lookEveryMs = 250;
+
+/**
+ * Creates a guard. A stream costs little until its first bytes arrive: no object of gRPC, no token of a rate, no
+ * place among `--max-streams`. So a client that opens or resets streams without a request cannot use up what others
+ * need.
+ */
+export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
+  const { connections, methodOf, gate, callGate, limits, clock, refused } = options;
+  /** Streams whose client has to send something, the oldest first. */
+  const owing = new Set<Arrival>();
+  /** Streams whose unread bytes are counted now and then: they wait, or gRPC reads them when it likes. */
+  const unread = new Set<Arrival>();
+  let timer: NodeJS.Timeout | undefined;
+  let isClosing = false;
+
+  function refuse(arrival: Arrival, reason: RefusedStream): void {
+    refused(reason);
+    respond(arrival.stream, ...statusOf(reason));
+    // A client that has its status ends the stream. To reset it at once could overtake the status.
+    arrival.renew();
+    arrival.isRefused = true;
+    owing.add(arrival);
+    startLooking();
+  }
+
+  function statusOf(reason: RefusedStream): [status, string] {
+    const seconds = limits.requestTimeoutMs / 1000;
+    switch (reason) {
+      case 'draining':
+        return [status.UNAVAILABLE, 'the server is shutting down'];
+      case 'too-many':
+        return [status.RESOURCE_EXHAUSTED, `more than ${options.maxStreams} streams`];
+      case 'too-many-calls':
+        return [
+          status.RESOURCE_EXHAUSTED,
+          `more than ${limits.connectionCalls} calls at once on one connection`,
+        ];
+      case 'unknown-method':
+        return [status.UNIMPLEMENTED, 'the server has no such method'];
+      case 'no-request':
+        return [status.DEADLINE_EXCEEDED, `no complete request within ${seconds} s`];
+    }
+  }
+
+  function ask(arrival: Arrival): void {
+    owing.delete(arrival);
+    if (arrival.stream.destroyed || arrival.stream.closed) return;
+    const isXds = arrival.method.kind === 'xds';
+    if (isXds && options.full()) return refuse(arrival, 'too-many');
+    track(arrival);
+    (isXds ? gate : callGate).enter(arrival);
+  }
+
+  function leave(arrival: Arrival): void {
+    owing.delete(arrival);
+    unread.delete(arrival);
+    arrival.count(0);
+    (arrival.method.kind === 'xds' ? gate : callGate).leave(arrival);
+    if (arrival.method.kind === 'call') arrival.connection.calls -= 1;
+    const isYoung = clock() - arrival.since < limits.requestTimeoutMs;
+    if (isYoung && !arrival.stream.headersSent) arrival.connection.useless();
+  }
+
+  function track(arrival: Arrival): void {
+    unread.add(arrival);
+    arrival.count(arrival.stream.readableLength);
+    startLooking();
+  }
+
+  function served(arrival: Arrival): void {
+    if (arrival.method.kind === 'xds') {
+      // From here on the stream counts what it holds.
+      unread.delete(arrival);
+      return arrival.count(0);
+    }
+    if (!arrival.method.oneRequest || arrival.stream.endAfterHeaders) return;
+    owing.add(arrival);
+    startLooking();
+    arrival.stream.once('end', () => owing.delete(arrival));
+  }
+
+  function startLooking(): void {
+    timer ??= setInterval(look, lookEveryMs).unref();
+  }
+
+  function look(): void {
+    for (const arrival of unread) arrival.count(arrival.stream.readableLength);
+    const before = clock() - limits.requestTimeoutMs;
+    for (const arrival of owing) {
+      if (arrival.since > before) break;
+      // After the sockets have been read: what has arrived while the event loop was busy is not late.
+      setImmediate(() => owing.delete(arrival) && expire(arrival));
+    }
+    if (owing.size > 0 || unread.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+  }
+
+  function expire(arrival: Arrival): void {
+    if (arrival.isRefused) return arrival.stream.close(constants.NGHTTP2_NO_ERROR);
+    arrival.connection.useless();
+    if (!arrival.isServed) return refuse(arrival, 'no-request');
+    // gRPC has it, and learns of the end from the reset.
+    refused('no-request');
+    arrival.stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  }
+
+  class Arrival implements Opening {
+    readonly stream: ServerHttp2Stream;
+    readonly connection: ClientConnection;
+    readonly method: GuardedMethod;
+    /** Since when the client has to send or to end something. */
+    since = clock();
+    readonly #serve: () => void;
+    isServed = false;
+    isRefused = false;
+    #counted = 0;
+
+    constructor(
+      stream: ServerHttp2Stream,
+      connection: ClientConnection,
+      method: GuardedMethod,
+      serve: () => void,
+    ) {
+      this.stream = stream;
+      this.connection = connection;
+      this.method = method;
+      this.#serve = serve;
+    }
+
+    get address(): string {
+      return this.connection.address;
+    }
+
+    renew(): void {
+      this.since = clock();
+    }
+
+    /** Sets the bytes that are counted for this stream. */
+    count(bytes: number): void {
+      if (bytes === this.#counted) return;
+      this.connection.hold(bytes - this.#counted);
+      this.#counted = bytes;
+    }
+
+    open(): void {
+      this.isServed = true;
+      this.#serve();
+      served(this);
+    }
+
+    refuse(): void {
+      refuse(this, 'draining');
+    }
+  }
+
+  return {
+    enter(session, stream, headers, serve) {
+      // Without a listener an error of a stream would end the process; its end is seen by 'close'.
+      stream.on('error', ignore);
+      const connection = connections.of(session);
+      if (connection.isClosed) return stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      if (stream.destroyed || stream.closed) return connection.useless();
+      const method = methodOf(headers[':path'] ?? '');
+      const arrival = new Arrival(stream, connection, method ?? unknownMethod, serve);
+      if (method?.kind !== 'xds') connection.calls += 1;
+      stream.once('close', () => leave(arrival));
+      if (method === undefined || !isGrpc(headers)) {
+        connection.useless();
+        return refuse(arrival, 'unknown-method');
+      }
+      if (method.kind === 'call' && connection.calls > limits.connectionCalls) {
+        connection.useless();
+        return refuse(arrival, 'too-many-calls');
+      }
+      if (isClosing && method.kind === 'xds') return refuse(arrival, 'draining');
+      if (stream.endAfterHeaders || stream.readableLength > 0) return ask(arrival);
+      owing.add(arrival);
+      startLooking();
+      stream.once('readable', () => arrival.isRefused || !owing.has(arrival) || ask(arrival));
+      if (owing.size <= limits.unasked) return;
+      for (const oldest of owing) {
+        owing.delete(oldest);
+        return expire(oldest);
+      }
+    },
+    close() {
+      isClosing = true;
+      gate.close();
+      // A copy: a refused stream is added again.
+      for (const arrival of [...owing]) {
+        if (arrival.method.kind !== 'xds' || arrival.isRefused) continue;
+        owing.delete(arrival);
+        refuse(arrival, 'draining');
+      }
+    },
+  };
+}
+
+function isGrpc(headers: IncomingHttpHeaders): boolean {
+  return headers['content-type']?.startsWith('application/grpc') === true;
+}
+
+/** Answers with a status and nothing else. https://github.com/grpc/grpc, PROTOCOL-HTTP2.md, Trailers-Only */
+function respond(stream: ServerHttp2Stream, code: status, message: string): void {
+  if (stream.destroyed || stream.closed || stream.headersSent) return;
+  stream.respond(
+    {
+      ':status': 200,
+      'content-type': 'application/grpc+proto',
+      'grpc-status': code,
+      'grpc-message': encodeURI(message),
+    },
+    { endStream: true },
+  );
+  // What the client still sends is read and dropped.
+  stream.removeAllListeners('readable');
+  process.nextTick(() => stream.resume());
+}
+
+function ignore(): void {
+  // Nothing to do: 'close' follows.
+}
