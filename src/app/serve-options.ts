@@ -29,7 +29,10 @@ export interface ServeOptions {
   /** Streams a second, beyond the burst. */
   readonly openRate: number;
   readonly openBurst: number;
-  /** Milliseconds, as those below. */
+  readonly maxConnectionStreams: number;
+  readonly maxRequestBytes: number;
+  /** Milliseconds, as those below. For the TLS handshake, the first request, and a request that has begun. */
+  readonly requestTimeout: number;
   readonly slowTimeout: number;
   readonly keepalive: number;
   readonly keepaliveTimeout: number;
@@ -97,10 +100,13 @@ export const proxyOptionNames = [
   'keepaliveTimeout',
   'lostWindow',
   'maxConnectionAge',
+  'maxConnectionStreams',
   'maxNames',
+  'maxRequestBytes',
   'maxStreams',
   'openBurst',
   'openRate',
+  'requestTimeout',
   'rootTrustDomain',
   'slowTimeout',
   'tls',

@@ -62,24 +62,32 @@ export async function startXdsEndpoint({
     xdsServerOptions({
       keepaliveMs: ownKeepAlive ? 0 : options.keepalive,
       keepaliveTimeoutMs: options.keepaliveTimeout,
+      maxRequestBytes: options.maxRequestBytes,
+      maxConnectionStreams: options.maxConnectionStreams,
       maxConnectionAgeMs: options.maxConnectionAge === 0 ? undefined : options.maxConnectionAge,
     }),
   );
   const xds = addXdsServices(server, store, {
     groupOf: ({ metadata }) =>
       typeof metadata['mesh'] === 'string' ? metadata['mesh'] : options.defaultMesh,
+    metadataNames: ['mesh'],
     types: { [secretTypeUrl]: { oneResourcePerResponse: true } },
     otherTypes: { unset: 'empty' },
     limits: { names: options.maxNames },
     maxStreams: options.maxStreams,
     openRate: { perSecond: options.openRate, burst: options.openBurst },
+    connectionRate: connectionShare(options),
+    callRate: { perSecond: options.openRate, burst: options.openBurst },
+    clientLimits: { requestTimeoutMs: options.requestTimeout },
     slowTimeoutMs: options.slowTimeout,
     identifier: `meshtrust ${options.version}`,
     observer,
   });
   const health = addHealthService(server, definition, announced);
   addReflection(server, definition, [...announced, healthServiceName]);
-  const tls = options.tls && (await createTlsCredentials({ ...options.tls, log }));
+  const tls =
+    options.tls &&
+    (await createTlsCredentials({ ...options.tls, log, handshakeTimeoutMs: options.requestTimeout }));
   const listener = await listenGrpc(
     server,
     options.xdsListen,
@@ -107,6 +115,14 @@ export async function startXdsEndpoint({
       tls?.close();
     },
   };
+}
+
+/**
+ * What one connection may open at once, and in a second: a fiftieth and a fifth of what all may. A proxy has one
+ * stream, or one for each secret; a relay may have those of many proxies.
+ */
+function connectionShare({ openRate, openBurst }: ProxyOptions): { perSecond: number; burst: number } {
+  return { perSecond: Math.max(1, openRate / 5), burst: Math.max(1, openBurst / 50) };
 }
 
 /** How long the ends of streams have to reach the proxies, in milliseconds. */

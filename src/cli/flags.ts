@@ -85,6 +85,17 @@ const table = {
   maxStreams: ['--max-streams <number>', 'most streams at once; more are refused'],
   openRate: ['--open-rate <number>', 'streams opened a second once the burst is used up; more wait', '1000'],
   openBurst: ['--open-burst <number>', 'streams that may be opened at once, however fast they come', '10000'],
+  maxConnectionStreams: [
+    '--max-connection-streams <number>',
+    'most streams at once on one connection',
+    '256',
+  ],
+  maxRequestBytes: ['--max-request-bytes <number>', 'longest request of a proxy that is read', '524288'],
+  requestTimeout: [
+    '--request-timeout <duration>',
+    'how long a client may take for its TLS handshake, its first request, and a request that it has begun',
+    '10s',
+  ],
   slowTimeout: [
     '--slow-timeout <duration>',
     'how long a proxy may take for one response before it is cut off',
@@ -230,6 +241,9 @@ const parsers: Partial<Record<FlagName, (text: string) => unknown>> = {
   maxStreams: parseCount,
   openRate: parseCount,
   openBurst: parseCount,
+  maxConnectionStreams: parseCount,
+  maxRequestBytes: parseCount,
+  requestTimeout: parseDuration,
   slowTimeout: parseDuration,
   keepalive: parseDuration,
   keepaliveTimeout: parseDuration,

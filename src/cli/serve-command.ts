@@ -47,6 +47,9 @@ const flags: readonly FlagName[] = [
   'maxStreams',
   'openRate',
   'openBurst',
+  'maxConnectionStreams',
+  'maxRequestBytes',
+  'requestTimeout',
   'slowTimeout',
   'keepalive',
   'keepaliveTimeout',
@@ -85,6 +88,9 @@ interface ServeFlags extends ReadingOptions, WebhookFlags {
   readonly maxStreams?: number;
   readonly openRate: number;
   readonly openBurst: number;
+  readonly maxConnectionStreams: number;
+  readonly maxRequestBytes: number;
+  readonly requestTimeout: number;
   readonly slowTimeout: number;
   readonly keepalive: number;
   readonly keepaliveTimeout: number;

@@ -4,6 +4,7 @@ import type { ListenOptions, Server as NetServer } from 'node:net';
 import type { Server, ServerCredentials } from '@grpc/grpc-js';
 import { formatListenAddress, parseListenAddress } from '../net/listen-address.ts';
 import { removeStaleSocket } from '../net/stale-socket.ts';
+import { paceConnections } from './pace-connections.ts';
 
 /** Where a gRPC server is reached. */
 export interface GrpcListener {
@@ -39,9 +40,10 @@ export async function listenGrpc(
   const address = parseListenAddress(text);
   const injector = server.createConnectionInjector(credentials);
   const listeners: NetServer[] = [];
+  const take = paceConnections((socket) => injector.injectConnection(socket));
 
   async function listen(options: ListenOptions): Promise<number> {
-    const listener = createServer((socket) => injector.injectConnection(socket));
+    const listener = createServer(take);
     await new Promise<void>((resolve, reject) => {
       listener.once('error', reject);
       listener.listen({ ...options, backlog }, resolve);

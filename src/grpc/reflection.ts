@@ -1,5 +1,11 @@
 import { ReflectionService } from '@grpc/reflection';
-import type { Server } from '@grpc/grpc-js';
+import type {
+  Server,
+  ServerDuplexStream,
+  ServiceDefinition,
+  UntypedHandleCall,
+  UntypedServiceImplementation,
+} from '@grpc/grpc-js';
 import type { PackageDefinition } from '@grpc/proto-loader';
 import { linkDescriptors } from './link-descriptors.ts';
 
@@ -13,5 +19,35 @@ export function addReflection(
   services: readonly string[],
 ): void {
   const options = { services: [...services] };
-  new ReflectionService(linkDescriptors(definition), options).addToServer(server);
+  const reflection = new ReflectionService(linkDescriptors(definition), options);
+  // It is given a server that slows down what it adds.
+  reflection.addToServer({
+    addService: (service: ServiceDefinition, implementation: UntypedServiceImplementation) =>
+      server.addService(
+        service,
+        Object.fromEntries(
+          Object.entries(implementation).map(([name, handler]) => [
+            name,
+            oneAtATime(handler as StreamHandler),
+          ]),
+        ),
+      ),
+  });
+}
+
+type StreamHandler = (call: ServerDuplexStream<unknown, unknown>) => void;
+
+/**
+ * Has the next request of a call read when the response to the last one has been taken. The service itself writes
+ * all its responses at once: a client that takes none of them would fill the memory.
+ */
+function oneAtATime(handler: StreamHandler): UntypedHandleCall {
+  return ((call: ServerDuplexStream<unknown, unknown>) => {
+    const write = call.write.bind(call);
+    call.write = (response: unknown): boolean => {
+      call.pause();
+      return write(response, () => call.resume());
+    };
+    handler(call);
+  }) as UntypedHandleCall;
 }

@@ -5,11 +5,14 @@ import { logTlsFiles } from '../telemetry/log-tls-files.ts';
 import { followTlsFiles } from '../net/follow-tls-files.ts';
 import type { FollowedTlsFiles, TlsPaths } from '../net/follow-tls-files.ts';
 import type { TlsMaterial } from '../net/tls-material.ts';
+import { timerMs } from '../timers/timers.ts';
 
 export interface TlsCredentialsOptions extends TlsPaths {
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
   /** How often the files are read again, in milliseconds; default 5,000. */
   readonly pollMs?: number | undefined;
+  /** How long a client may take for its handshake, in milliseconds; default 10,000. */
+  readonly handshakeTimeoutMs?: number | undefined;
 }
 
 /** Credentials that follow their files. */
@@ -44,17 +47,32 @@ export async function createTlsCredentials(options: TlsCredentialsOptions): Prom
   );
   const { provider, update } = createProvider(() => files.current());
 
+  // The parameters are declared in the other order than they are used: the first is the server's own.
+  const credentials = experimental.createCertificateProviderServerCredentials(
+    provider,
+    options.clientCa === undefined ? null : provider,
+    options.clientCa !== undefined,
+  );
+  limitHandshake(credentials, timerMs(options.handshakeTimeoutMs ?? 10_000));
   return {
-    // The parameters are declared in the other order than they are used: the first is the server's own.
-    credentials: experimental.createCertificateProviderServerCredentials(
-      provider,
-      options.clientCa === undefined ? null : provider,
-      options.clientCa !== undefined,
-    ),
+    credentials,
     current: () => files.current(),
     reload: () => files.reload(),
     close: () => files.close(),
   };
+}
+
+/**
+ * Sets the time for a TLS handshake, which is 2 minutes in Node. grpc-js 1.14 has no option for it: if its inside
+ * is not as known, the time stays as it is.
+ */
+function limitHandshake(credentials: ServerCredentials, handshakeTimeoutMs: number): void {
+  const original: unknown = Reflect.get(credentials, '_getConstructorOptions');
+  if (typeof original !== 'function') return;
+  Reflect.set(credentials, '_getConstructorOptions', () => ({
+    ...(Reflect.apply(original, credentials, []) as object | null),
+    handshakeTimeout: handshakeTimeoutMs,
+  }));
 }
 
 /** What grpc-js asks for certificates, and what tells it of new ones. */

@@ -5,7 +5,10 @@ import type { Outgoing, RequestKind, StreamInfo, XdsObserver } from '../xds/inde
 
 /** What tells of streams that are in trouble; the metrics of all streams pass these events on. */
 export interface TroubleMetrics extends Required<
-  Pick<XdsObserver, 'streamsWaiting' | 'streamRefused' | 'connectionClosed' | 'slowed' | 'caughtUp' | 'cutOff'>
+  Pick<
+    XdsObserver,
+    'streamsWaiting' | 'streamRefused' | 'connectionClosed' | 'slowed' | 'caughtUp' | 'cutOff'
+  >
 > {
   streamClosed(stream: StreamInfo): void;
   request(stream: StreamInfo, kind: RequestKind): void;

@@ -1,10 +1,13 @@
 import { constants } from 'node:http2';
-import type { Http2Session } from 'node:http2';
+import type { Http2Session, Http2Stream } from 'node:http2';
 import { createTokenBucket } from '../../rate/token-bucket.ts';
 import type { Rate, TokenBucket } from '../../rate/token-bucket.ts';
 
-/** Why a connection was closed: too many streams to no purpose, or too many bytes of requests in memory. */
-export const closedConnections = ['useless-streams', 'request-bytes'] as const;
+/**
+ * Why a connection was closed: too many streams to no purpose, too many bytes of requests in memory, or frames that
+ * HTTP/2 does not allow, too many resets among them.
+ */
+export const closedConnections = ['useless-streams', 'request-bytes', 'http2-error'] as const;
 
 export type ClosedConnection = (typeof closedConnections)[number];
 
@@ -43,6 +46,10 @@ export interface ClientConnection {
 export interface ClientConnections {
   /** Returns the connection of a session, always the same object. */
   of(session: Http2Session): ClientConnection;
+  /** Returns the connection under a stream; undefined if the stream has none. */
+  under(stream: Http2Stream | undefined): ClientConnection | undefined;
+  /** HTTP/2 ended the connection for an error of its client. */
+  failed(session: Http2Session): void;
 }
 
 export interface ClientConnectionsOptions {
@@ -68,8 +75,13 @@ export function createClientConnections({
     if (session.destroyed || connection.isClosed) return;
     connection.isClosed = true;
     closed(reason);
-    // Later: the caller is in the middle of reading from this session. The number becomes the code of a GOAWAY.
-    setImmediate(() => session.destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM as never));
+    // Later: the caller is in the middle of reading from this session.
+    setImmediate(() => {
+      if (session.destroyed) return;
+      session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      // Without a code: each of its streams would be given an error with a stack of its own.
+      session.destroy();
+    });
   }
 
   function closeLargest(): void {
@@ -107,17 +119,23 @@ export function createClientConnections({
     }
   }
 
-  return {
-    of(session) {
-      let connection = known.get(session);
-      if (connection === undefined) {
-        connection = new BudgetedConnection(session);
-        if (!session.destroyed) {
-          known.set(session, connection);
-          session.once('close', () => known.delete(session));
-        }
+  function of(session: Http2Session): ClientConnection {
+    let connection = known.get(session);
+    if (connection === undefined) {
+      connection = new BudgetedConnection(session);
+      if (!session.destroyed) {
+        known.set(session, connection);
+        session.once('close', () => known.delete(session));
       }
-      return connection;
+    }
+    return connection;
+  }
+
+  return {
+    of,
+    under: (stream) => (stream?.session === undefined ? undefined : of(stream.session)),
+    failed(session) {
+      if (known.get(session)?.isClosed !== true) closed('http2-error');
     },
   };
 }

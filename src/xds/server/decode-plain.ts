@@ -1,6 +1,6 @@
 import { createWireReader } from '../../wire/read.ts';
 import type { WireReader } from '../../wire/read.ts';
-import type { DeltaRequest, SotwRequest, XdsNode } from '../core/request.ts';
+import type { DeltaRequest, ErrorDetail, SotwRequest, XdsNode } from '../core/request.ts';
 import { typeUrls } from '../core/type-urls.ts';
 
 /**
@@ -10,15 +10,25 @@ import { typeUrls } from '../core/type-urls.ts';
 export type DecodeNode = ((bytes: Uint8Array) => XdsNode | undefined) | undefined;
 
 // Tags: the number of the field times 8, and 2 for a value with a length. Numbers as in `proto/`.
-const deltaTags = { node: 10, typeUrl: 18, subscribe: 26, unsubscribe: 34, initialVersions: 42, nonce: 50 };
-const sotwTags = { version: 10, node: 18, names: 26, typeUrl: 34, nonce: 42 };
+const deltaTags = {
+  node: 10,
+  typeUrl: 18,
+  subscribe: 26,
+  unsubscribe: 34,
+  initialVersions: 42,
+  nonce: 50,
+  error: 58,
+};
+const sotwTags = { version: 10, node: 18, names: 26, typeUrl: 34, nonce: 42, error: 50 };
 const entryTags = { key: 10, value: 18 };
+/** Of `google.rpc.Status`. */
+const statusTags = { code: 8, message: 18 };
 /** A tag from here on is of a field that neither message is known to have. */
 const firstUnknownTag = 64;
 
 /**
  * Reads a `DeltaDiscoveryRequest` as clients write them. Undefined for everything else, be it wrong or only
- * rare: a NACK, a field twice, bytes that end too soon. Then the complete decoder says what it is.
+ * rare: a field twice, details of an error, bytes that end too soon. Then the complete decoder says what it is.
  * @throws what `decodeNode` throws.
  */
 export function decodePlainDelta(bytes: Buffer, decodeNode: DecodeNode): DeltaRequest | undefined {
@@ -27,6 +37,7 @@ export function decodePlainDelta(bytes: Buffer, decodeNode: DecodeNode): DeltaRe
   let [typeUrl, nonce] = ['', ''];
   let node: Buffer | undefined;
   let initialVersions: Map<string, string> | undefined;
+  let error: ErrorDetail | undefined;
   while (!reader.done) {
     const tag = reader.varint();
     switch (tag) {
@@ -50,6 +61,11 @@ export function decodePlainDelta(bytes: Buffer, decodeNode: DecodeNode): DeltaRe
       case deltaTags.nonce:
         nonce = reader.string();
         break;
+      case deltaTags.error:
+        if (error !== undefined) return undefined;
+        error = readStatus(reader.bytes());
+        if (error === undefined) return undefined;
+        break;
       default:
         if (!passOver(reader, tag)) return undefined;
     }
@@ -63,7 +79,7 @@ export function decodePlainDelta(bytes: Buffer, decodeNode: DecodeNode): DeltaRe
     unsubscribe,
     initialVersions: initialVersions ?? noVersions,
     nonce,
-    error: undefined,
+    error,
   };
 }
 
@@ -73,6 +89,7 @@ export function decodePlainSotw(bytes: Buffer, decodeNode: DecodeNode): SotwRequ
   const names: string[] = [];
   let [version, typeUrl, nonce] = ['', '', ''];
   let node: Buffer | undefined;
+  let error: ErrorDetail | undefined;
   while (!reader.done) {
     const tag = reader.varint();
     switch (tag) {
@@ -92,6 +109,11 @@ export function decodePlainSotw(bytes: Buffer, decodeNode: DecodeNode): SotwRequ
       case sotwTags.nonce:
         nonce = reader.string();
         break;
+      case sotwTags.error:
+        if (error !== undefined) return undefined;
+        error = readStatus(reader.bytes());
+        if (error === undefined) return undefined;
+        break;
       default:
         if (!passOver(reader, tag)) return undefined;
     }
@@ -104,7 +126,7 @@ export function decodePlainSotw(bytes: Buffer, decodeNode: DecodeNode): SotwRequ
     names,
     version,
     nonce,
-    error: undefined,
+    error,
   };
 }
 
@@ -114,7 +136,20 @@ function decodedNode(bytes: Buffer | undefined, decodeNode: DecodeNode): XdsNode
   return bytes === undefined ? undefined : decodeNode?.(bytes);
 }
 
-/** Unknown fields are passed over; the known ones that come here are a NACK, or have a wire type not theirs. */
+/** Why a client refused a response; undefined where it is not as clients write it. */
+function readStatus(bytes: Buffer): ErrorDetail | undefined {
+  const reader = createWireReader(bytes);
+  let [code, message] = [0, ''];
+  while (!reader.done) {
+    const tag = reader.varint();
+    if (tag === statusTags.code) code = reader.varint();
+    else if (tag === statusTags.message) message = reader.string();
+    else return undefined;
+  }
+  return reader.sound ? { code, message } : undefined;
+}
+
+/** Unknown fields are passed over; the known ones that come here have a wire type that is not theirs. */
 function passOver(reader: WireReader, tag: number): boolean {
   if (tag < firstUnknownTag) return false;
   reader.skip(tag);

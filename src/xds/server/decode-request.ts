@@ -1,5 +1,6 @@
 import type { MessageTypeDefinition, PackageDefinition } from '@grpc/proto-loader';
 import type { DeltaRequest, ErrorDetail, Protocol, SotwRequest, XdsNode } from '../core/request.ts';
+import { createNodeDecoder } from './decode-node.ts';
 import { decodePlainDelta, decodePlainSotw } from './decode-plain.ts';
 import { loadPackageDefinition } from './package-definition.ts';
 
@@ -15,21 +16,52 @@ export interface RequestDecoder {
 /** Number of the node's field in the requests of each protocol. */
 export const nodeFields = { sotw: 2, delta: 1 } as const satisfies Record<Protocol, number>;
 
+/**
+ * The longest request that the complete decoder reads, in bytes, where only parts of the metadata are wanted: it
+ * makes an object of each field. Clients send none that is both long and not plain.
+ */
+const longestComplete = 128 * 1024;
+
+export interface RequestDecoderOptions {
+  /** Names of the metadata's fields that are read, if they are strings. Default: all fields, of every type. */
+  readonly metadataNames?: readonly string[] | undefined;
+  readonly definition?: PackageDefinition | undefined;
+}
+
 /** Makes a decoder that reads plain requests by hand, and all others with the complete decoder. */
-export function createRequestDecoder(
-  definition: PackageDefinition = loadPackageDefinition(),
-): RequestDecoder {
+export function createRequestDecoder({
+  metadataNames,
+  definition = loadPackageDefinition(),
+}: RequestDecoderOptions = {}): RequestDecoder {
   const complete = createCompleteDecoder(definition);
-  const node = messageOf(definition, 'envoy.config.core.v3.Node');
-  const decodeNode = (bytes: Uint8Array): XdsNode | undefined =>
-    nodeOf(node.deserialize(asBuffer(bytes)) as RawNode);
+  const decodeNode = nodeDecoder(definition, metadataNames);
+  function readAll<Request>(decode: (bytes: Uint8Array, wantsNode: boolean) => Request) {
+    return (bytes: Uint8Array, wantsNode: boolean): Request => {
+      if (metadataNames !== undefined && bytes.length > longestComplete) {
+        throw new Error('a request is long and not as clients write it');
+      }
+      return decode(bytes, wantsNode);
+    };
+  }
+  const [allSotw, allDelta] = [readAll(complete.sotw), readAll(complete.delta)];
   return {
     sotw: (bytes, wantsNode) =>
-      decodePlainSotw(asBuffer(bytes), wantsNode ? decodeNode : undefined) ?? complete.sotw(bytes, wantsNode),
+      decodePlainSotw(asBuffer(bytes), wantsNode ? decodeNode : undefined) ?? allSotw(bytes, wantsNode),
     delta: (bytes, wantsNode) =>
-      decodePlainDelta(asBuffer(bytes), wantsNode ? decodeNode : undefined) ??
-      complete.delta(bytes, wantsNode),
+      decodePlainDelta(asBuffer(bytes), wantsNode ? decodeNode : undefined) ?? allDelta(bytes, wantsNode),
   };
+}
+
+function nodeDecoder(
+  definition: PackageDefinition,
+  metadataNames: readonly string[] | undefined,
+): (bytes: Uint8Array) => XdsNode | undefined {
+  if (metadataNames !== undefined) {
+    const decode = createNodeDecoder(metadataNames);
+    return (bytes) => decode(asBuffer(bytes));
+  }
+  const node = messageOf(definition, 'envoy.config.core.v3.Node');
+  return (bytes) => nodeOf(node.deserialize(asBuffer(bytes)) as RawNode);
 }
 
 /** Makes a decoder from the proto files: the reference for the other one. */

@@ -12,14 +12,16 @@ export interface FairQueue<Entry extends Origin> {
   add(entry: Entry): void;
   /** Removes the entry; false if it is not in the queue. */
   delete(entry: Entry): boolean;
-  /** Removes and returns the next entry; `undefined` if the queue is empty. */
-  shift(): Entry | undefined;
+  /** True if an entry of the connection waits. */
+  hasOf(origin: Origin): boolean;
+  /** Removes and returns the next entry of a connection that is ready; `undefined` if there is none. */
+  shift(isReady: (connection: object) => boolean): Entry | undefined;
 }
 
 /**
  * Creates an empty queue. A client that adds thousands of entries delays an entry of another address by one turn,
- * and an entry of another connection of its own address by one turn of that address. All operations take constant
- * time.
+ * and an entry of another connection of its own address by one turn of that address. `shift` takes a time that
+ * grows with the connections that are not ready, the rest takes constant time.
  */
 export function createFairQueue<Entry extends Origin>(): FairQueue<Entry> {
   // Maps and sets keep the order of insertion: whatever had its turn is removed and added again.
@@ -42,18 +44,19 @@ export function createFairQueue<Entry extends Origin>(): FairQueue<Entry> {
     },
     add(entry) {
       let connections = addresses.get(entry.address);
-      if (connections === undefined) addresses.set(entry.address, (connections = new Map()));
+      if (connections === undefined)
+        addresses.set(entry.address, (connections = new Map<object, Set<Entry>>()));
       let entries = connections.get(entry.connection);
-      if (entries === undefined) connections.set(entry.connection, (entries = new Set()));
+      if (entries === undefined) connections.set(entry.connection, (entries = new Set<Entry>()));
       if (!entries.has(entry)) size += 1;
       entries.add(entry);
     },
     delete: remove,
-    shift() {
-      const connections = firstOf(addresses.values());
-      const entries = connections && firstOf(connections.values());
-      const entry = entries && firstOf(entries);
-      if (entry === undefined || connections === undefined || entries === undefined) return undefined;
+    hasOf: ({ address, connection }) => addresses.get(address)?.has(connection) === true,
+    shift(isReady) {
+      const next = findNext(addresses, isReady);
+      if (next === undefined) return undefined;
+      const { entry, connections, entries } = next;
       remove(entry);
       if (entries.size > 0) {
         connections.delete(entry.connection);
@@ -68,7 +71,16 @@ export function createFairQueue<Entry extends Origin>(): FairQueue<Entry> {
   };
 }
 
-function firstOf<Value>(values: Iterable<Value>): Value | undefined {
-  for (const value of values) return value;
+/** The first entry of the first connection that is ready, and where it is. */
+function findNext<Entry>(
+  addresses: ReadonlyMap<string, Map<object, Set<Entry>>>,
+  isReady: (connection: object) => boolean,
+): { entry: Entry; connections: Map<object, Set<Entry>>; entries: Set<Entry> } | undefined {
+  for (const connections of addresses.values()) {
+    for (const [connection, entries] of connections) {
+      if (!isReady(connection)) continue;
+      for (const entry of entries) return { entry, connections, entries };
+    }
+  }
   return undefined;
 }

@@ -33,6 +33,10 @@ function guardListener(listener: EventEmitter, guard: StreamGuard): void {
   // A stream that was reset at once does not know its session any more.
   listener.on('session', (session: Http2Session) => {
     session.prependListener('stream', () => (current = session));
+    session.once('error', ({ code }: NodeJS.ErrnoException) => {
+      // Not those of the socket: a client may vanish at any time.
+      if (code?.startsWith('ERR_HTTP2') === true) guard.failed(session);
+    });
   });
   listener.removeAllListeners('stream');
   listener.on('stream', (...[stream, headers, ...rest]: Parameters<StreamListener>) => {

@@ -1,5 +1,5 @@
 import { createTokenBucket } from '../../rate/token-bucket.ts';
-import type { Rate } from '../../rate/token-bucket.ts';
+import type { Rate, TokenBucket } from '../../rate/token-bucket.ts';
 import { createFairQueue } from './fair-queue.ts';
 import type { Origin } from './fair-queue.ts';
 
@@ -26,6 +26,8 @@ export interface Gate {
 export interface GateOptions {
   /** Undefined: no stream waits. */
   readonly rate: Rate | undefined;
+  /** Of each connection. Undefined: no stream waits for it. */
+  readonly connectionRate?: Rate | undefined;
   readonly clock: () => number;
   /** Hears how many wait whenever that is another number. */
   readonly changed: (waiting: number) => void;
@@ -40,14 +42,33 @@ const admitEveryMs = 20;
  * waited. Addresses take turns, and in each address its connections, so that a client that opens thousands of
  * streams delays no other client by more than one turn.
  */
-export function createGate({ rate, clock, changed }: GateOptions): Gate {
+export function createGate({ rate, connectionRate, clock, changed }: GateOptions): Gate {
   const bucket = rate && createTokenBucket(rate);
   const queue = createFairQueue<Opening>();
+  const ofConnection = new WeakMap<object, TokenBucket>();
+  /** Whether the rate of all is used up, and not only that of connections that wait. */
+  let isUsedUp = false;
   let timer: NodeJS.Timeout | undefined;
+
+  function takeOfAll(): boolean {
+    isUsedUp = bucket !== undefined && bucket.take(clock()) > 0;
+    return !isUsedUp;
+  }
+
+  function takeOf(connection: object): boolean {
+    if (connectionRate === undefined) return true;
+    let own = ofConnection.get(connection);
+    if (own === undefined) ofConnection.set(connection, (own = createTokenBucket(connectionRate)));
+    return own.take(clock()) === 0;
+  }
 
   function admit(): void {
     const before = queue.size;
-    while (queue.size > 0 && (bucket === undefined || bucket.take(clock()) === 0)) queue.shift()?.open();
+    while (queue.size > 0 && takeOfAll()) {
+      const next = queue.shift(takeOf);
+      if (next === undefined) break;
+      next.open();
+    }
     settle(before);
   }
 
@@ -65,7 +86,8 @@ export function createGate({ rate, clock, changed }: GateOptions): Gate {
       return queue.size;
     },
     enter(opening) {
-      if (bucket === undefined || (queue.size === 0 && bucket.take(clock()) === 0)) return opening.open();
+      const mustWait = queue.size > 0 && (isUsedUp || queue.hasOf(opening));
+      if (!mustWait && takeOf(opening.connection) && takeOfAll()) return opening.open();
       queue.add(opening);
       settle(queue.size - 1);
     },
@@ -74,8 +96,10 @@ export function createGate({ rate, clock, changed }: GateOptions): Gate {
     },
     close() {
       const before = queue.size;
-      for (let next = queue.shift(); next !== undefined; next = queue.shift()) next.refuse();
+      for (let next = queue.shift(any); next !== undefined; next = queue.shift(any)) next.refuse();
       settle(before);
     },
   };
 }
+
+const any = (): boolean => true;

@@ -5,7 +5,7 @@ import { longestConnectionAgeMs, timerMs } from '../../timers/timers.ts';
 export interface TransportOptions {
   /** Largest request. An Envoy's is 61 KB. Default: 512 KiB. */
   readonly maxRequestBytes?: number | undefined;
-  /** Most streams at once on one connection. Clients wait with those beyond, or connect again. Default: 1,000. */
+  /** Most streams at once on one connection. Clients wait with those beyond, or connect again. Default: 256. */
   readonly maxConnectionStreams?: number | undefined;
   /** How often an idle connection is probed, so that a proxy that vanished is noticed; 0: never. Default: 45 s. */
   readonly keepaliveMs?: number | undefined;
@@ -35,7 +35,7 @@ export function xdsServerOptions(options: TransportOptions = {}): ServerOptions 
   }
   return {
     'grpc.max_receive_message_length': options.maxRequestBytes ?? 512 * 1024,
-    'grpc.max_concurrent_streams': options.maxConnectionStreams ?? 1_000,
+    'grpc.max_concurrent_streams': options.maxConnectionStreams ?? 256,
     'grpc.enable_channelz': 0,
     'grpc.keepalive_time_ms': timerMs(options.keepaliveMs ?? 45_000),
     'grpc.keepalive_timeout_ms': timerMs(options.keepaliveTimeoutMs ?? 10_000),

@@ -54,6 +54,8 @@ export interface StreamGuard {
     headers: IncomingHttpHeaders,
     serve: () => void,
   ): void;
+  /** A connection broke the protocol, or reset too many streams, and is ended by HTTP/2. */
+  failed(session: Http2Session): void;
   /** Refuses the xDS streams that are not served yet. */
   close(): void;
 }
@@ -223,7 +225,7 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
       // Without a listener an error of a stream would end the process; its end is seen by 'close'.
       stream.on('error', ignore);
       const connection = connections.of(session);
-      if (connection.isClosed) return stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      if (connection.isClosed) return;
       if (stream.destroyed || stream.closed) return connection.useless();
       const method = methodOf(headers[':path'] ?? '');
       const arrival = new Arrival(stream, connection, method ?? unknownMethod, serve);
@@ -248,12 +250,14 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
         return expire(oldest);
       }
     },
+    failed(session) {
+      connections.failed(session);
+    },
     close() {
       isClosing = true;
       gate.close();
-      // A copy: a refused stream is added again.
-      for (const arrival of [...owing]) {
-        if (arrival.method.kind !== 'xds' || arrival.isRefused) continue;
+      const unasked = [...owing].filter(({ method, isRefused }) => method.kind === 'xds' && !isRefused);
+      for (const arrival of unasked) {
         owing.delete(arrival);
         refuse(arrival, 'draining');
       }

@@ -81,8 +81,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
     this.#parts = parts;
     this.#below = parts.direct ? reachBelow(call) : undefined;
     this.#connection = joinConnection(call);
-    const session = http2StreamOf(call)?.session;
-    this.#client = session === undefined ? undefined : parts.connections.of(session);
+    this.#client = parts.connections.under(http2StreamOf(call));
     const { transport, protocol } = parts.info;
     const address = call.getPeer();
     const origin = originOf(call, address);
@@ -224,7 +223,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
   }
 
   /** Ends the stream for something that its client did. */
-  #reject(how: StreamEnd): void {
+  #reject(how: EndedByServer): void {
     this.#client?.useless();
     this.#end(how);
   }
@@ -291,8 +290,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
   #close(how: StreamEnd): boolean {
     if (!this.#open) return false;
     this.#open = false;
-    this.#leftOver = undefined;
-    this.#begunAt = undefined;
+    this.#leftOver = this.#begunAt = undefined;
     this.#count(0);
     this.#connection?.leave();
     this.#parts.hub.remove(this);

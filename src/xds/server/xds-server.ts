@@ -33,6 +33,11 @@ import { createUnaryHandler } from './unary.ts';
 export interface XdsServerOptions {
   /** The group whose sets a node gets. Default: every node is in the group with the empty name. */
   readonly groupOf?: ((node: XdsNode) => string) | undefined;
+  /**
+   * Names of the fields of a node's metadata that `groupOf` reads, and reads as strings. All others are passed over
+   * unread, so that a node with 40,000 of them costs no more. Default: all fields, of every type.
+   */
+  readonly metadataNames?: readonly string[] | undefined;
   /** By type URL. */
   readonly types?: Readonly<Record<string, TypeOptions>> | undefined;
   /** For types that are not in `types`. */
@@ -69,6 +74,8 @@ export interface XdsServerOptions {
    * should take at once keeps the rate out of ordinary days. Default: no limit.
    */
   readonly openRate?: Rate | undefined;
+  /** The same for the streams of one connection, so that none uses up the rate of all. Default: no limit. */
+  readonly connectionRate?: Rate | undefined;
   /** How fast all other calls of the server are served, health and reflection too. Default: no limit. */
   readonly callRate?: Rate | undefined;
   /** What clients may cost. Each limit has a default. */
@@ -125,7 +132,8 @@ export function addXdsServices(
     fannedOut: (fannedOut) => observer.fannedOut(fannedOut),
   });
   const fastPath = options.fastPath ?? true;
-  const decoder = fastPath ? createRequestDecoder() : createCompleteDecoder();
+  const { metadataNames } = options;
+  const decoder = fastPath ? createRequestDecoder({ metadataNames }) : createCompleteDecoder();
   const context: SessionContext = {
     view: store,
     frames: createFrames(options.instance ?? randomBytes(4).toString('hex'), identifier),
@@ -136,6 +144,7 @@ export function addXdsServices(
   };
   const gate = createGate({
     rate: options.openRate,
+    connectionRate: options.connectionRate,
     clock,
     changed: (waiting) => observer.streamsWaiting(waiting),
   });
@@ -157,7 +166,12 @@ export function addXdsServices(
       };
     },
     gate,
-    callGate: createGate({ rate: options.callRate, clock, changed: () => undefined }),
+    callGate: createGate({
+      rate: options.callRate,
+      connectionRate: options.connectionRate,
+      clock,
+      changed: () => undefined,
+    }),
     full: () => hub.size + gate.waiting >= maxStreams,
     maxStreams,
     limits: clientLimits,

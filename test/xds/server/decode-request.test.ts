@@ -5,6 +5,7 @@ import { createCompleteDecoder, createRequestDecoder } from '../../../src/xds/se
 import { decodePlainDelta, decodePlainSotw } from '../../../src/xds/server/decode-plain.ts';
 import { typeUrls } from '../../../src/xds/index.ts';
 import { concat, field, varint } from '../../../src/wire/write.ts';
+import type { DeltaRequest } from '../../../src/xds/core/request.ts';
 import { deltaRequests, sotwRequests } from '../codec.ts';
 
 const complete = createCompleteDecoder();
@@ -140,10 +141,68 @@ test('what Envoys send is read by hand', () => {
   }
 });
 
-test('a refusal is left to the complete decoder', () => {
+test('a NACK is read by hand; its details are left to the complete decoder', () => {
   const bytes = deltaRequests.serialize({ response_nonce: 'n', error_detail: { code: 13, message: 'no' } });
-  assert.equal(decodePlainDelta(bytes, undefined), undefined);
-  assert.deepEqual(decoder.delta(bytes, false).error, { code: 13, message: 'no' });
+  assert.deepEqual(decodePlainDelta(bytes, undefined)?.error, { code: 13, message: 'no' });
+  const withDetails = Buffer.from(
+    field(7, concat([field(2, Buffer.from('no')), field(3, Buffer.from('detail'))])),
+  );
+  assert.equal(decodePlainDelta(withDetails, undefined), undefined);
+  assert.deepEqual(decoder.delta(withDetails, false).error, { code: 0, message: 'no' });
+});
+
+suite('a decoder that is given names of metadata', () => {
+  const reduced = createRequestDecoder({ metadataNames: ['mesh'] });
+
+  test('reads what the complete decoder reads, and of the metadata the named strings alone', () => {
+    fc.assert(
+      fc.property(deltaMessage, fc.option(text, { nil: undefined }), (message, mesh) => {
+        const fields = message.node?.metadata?.fields ?? {};
+        const metadata = { fields: mesh === undefined ? fields : { ...fields, mesh: { stringValue: mesh } } };
+        const node = message.node && { ...message.node, metadata };
+        const bytes = deltaRequests.serialize({ ...message, node });
+        const meshAlone = ({ node: read, ...rest }: DeltaRequest): unknown => ({
+          ...rest,
+          node: read && { ...read, metadata: read.metadata['mesh'] },
+        });
+        assert.deepEqual(meshAlone(reduced.delta(bytes, true)), meshAlone(complete.delta(bytes, true)));
+      }),
+    );
+  });
+
+  test('reads the version of an Envoy, and null for metadata of another type', () => {
+    const version = { major_number: 1, minor_number: 40, patch: 2 };
+    const node = {
+      user_agent_name: 'envoy',
+      user_agent_build_version: { version, metadata: { fields: { a: { numberValue: 1 } } } },
+      metadata: { fields: { mesh: { numberValue: 4 }, other: { structValue: { fields: {} } } } },
+    };
+    const read = reduced.delta(deltaRequests.serialize({ node }), true).node;
+    assert.deepEqual(
+      [read?.userAgentName, read?.userAgentVersion, { ...read?.metadata }],
+      ['envoy', '1.40.2', { mesh: null }],
+    );
+  });
+
+  test('refuses any bytes that the complete decoder refuses as a node, or reads the same', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
+        const read = outcome(reduced.delta, concat([field(1, bytes)]));
+        assert.ok(read === 'refused' || typeof read === 'object');
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test('does not hand a long request to the complete decoder: it is refused', () => {
+    const fields = Object.fromEntries(
+      Array.from({ length: 20_000 }, (_, index) => [`${index}`, { numberValue: 1 }]),
+    );
+    const bytes = deltaRequests.serialize({ type_url: 't', node: { id: 'n', metadata: { fields } } });
+    assert.equal(reduced.delta(bytes, true).node?.id, 'n');
+    // A second node is nothing that a client writes.
+    assert.equal(outcome(reduced.delta, concat([bytes, bytes])), 'refused');
+  });
 });
 
 test('a node that is not wanted is not read', () => {

@@ -132,6 +132,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   "max-streams" .Values.xds.maxStreams
   "open-rate" .Values.xds.openRate
   "open-burst" .Values.xds.openBurst
+  "max-connection-streams" .Values.xds.maxConnectionStreams
+  "max-request-bytes" .Values.xds.maxRequestBytes
+  "request-timeout" .Values.xds.requestTimeout
   "slow-timeout" .Values.xds.slowTimeout
   "keepalive" .Values.xds.keepalive
   "keepalive-timeout" .Values.xds.keepaliveTimeout

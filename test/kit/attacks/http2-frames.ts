@@ -1,0 +1,60 @@
+/** Frames of HTTP/2 as a hostile client writes them: without regard to settings or limits. RFC 9113. */
+
+const frameTypes = { data: 0, headers: 1, reset: 3, settings: 4 } as const;
+const endHeaders = 4;
+
+/** The bytes of a frame. */
+function frame(type: keyof typeof frameTypes, flags: number, stream: number, payload: Buffer): Buffer {
+  const header = Buffer.alloc(9);
+  header.writeUIntBE(payload.length, 0, 3);
+  header.writeUInt8(frameTypes[type], 3);
+  header.writeUInt8(flags, 4);
+  header.writeUInt32BE(stream, 5);
+  return Buffer.concat([header, payload]);
+}
+
+/** What a connection begins with: the preface, and settings that change nothing. */
+export const hello: Buffer = Buffer.concat([
+  Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+  frame('settings', 0, 0, Buffer.alloc(0)),
+]);
+
+function text(value: string): Buffer {
+  return Buffer.concat([Buffer.from([value.length]), Buffer.from(value)]);
+}
+
+/** Headers of a call, for the first stream of a connection: they are put into the table of HPACK. RFC 7541. */
+export function firstHeaders(stream: number, path: string): Buffer {
+  const block = Buffer.concat([
+    Buffer.from([0x83, 0x86, 0x44]),
+    text(path),
+    Buffer.from([0x41]),
+    text('a'),
+    Buffer.from([0x5f]),
+    text('application/grpc'),
+    Buffer.from([0x40]),
+    text('te'),
+    text('trailers'),
+  ]);
+  return frame('headers', endHeaders, stream, block);
+}
+
+/** The same headers for a later stream: six bytes that refer to the table. */
+export function moreHeaders(stream: number): Buffer {
+  return frame('headers', endHeaders, stream, Buffer.from([0x83, 0x86, 0xc1, 0xc0, 0xbf, 0xbe]));
+}
+
+export function data(stream: number, payload: Buffer): Buffer {
+  return frame('data', 0, stream, payload);
+}
+
+export function reset(stream: number): Buffer {
+  return frame('reset', 0, stream, Buffer.from([0, 0, 0, 8]));
+}
+
+/** A message with the header of gRPC. */
+export function message(bytes: Uint8Array): Buffer {
+  const header = Buffer.alloc(5);
+  header.writeUInt32BE(bytes.length, 1);
+  return Buffer.concat([header, bytes]);
+}

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { createFairQueue } from '../../../src/xds/server/fair-queue.ts';
+import type { FairQueue, Origin } from '../../../src/xds/server/fair-queue.ts';
+
+interface Named extends Origin {
+  readonly name: string;
+}
+
+const any = (): boolean => true;
+
+/** Makes entries of a connection. */
+function connectionOf(address: string): (name: string) => Named {
+  const connection = {};
+  return (name) => ({ address, connection, name });
+}
+
+function taken(queue: FairQueue<Named>, isReady: (connection: object) => boolean = any): string {
+  const names: string[] = [];
+  for (let next = queue.shift(isReady); next !== undefined; next = queue.shift(isReady))
+    names.push(next.name);
+  return names.join(' ');
+}
+
+suite('a fair queue', () => {
+  test('serves addresses in turn, and the connections of an address in turn', () => {
+    const queue = createFairQueue<Named>();
+    const [a1, a2, b] = [connectionOf('a'), connectionOf('a'), connectionOf('b')];
+    for (const entry of [a1('1'), a1('2'), a1('3'), a2('4'), a2('5'), b('6'), b('7')]) queue.add(entry);
+    assert.equal(queue.size, 7);
+    assert.equal(taken(queue), '1 6 4 7 2 5 3');
+    assert.equal(queue.size, 0);
+  });
+
+  test('a newcomer waits for one turn, however many entries of another address wait', () => {
+    const queue = createFairQueue<Named>();
+    const [flood, newcomer] = [connectionOf('a'), connectionOf('b')];
+    for (let count = 0; count < 20_000; count += 1) queue.add(flood(`${count}`));
+    assert.equal(queue.shift(any)?.name, '0');
+    queue.add(newcomer('new'));
+    assert.deepEqual([queue.shift(any)?.name, queue.shift(any)?.name], ['1', 'new']);
+  });
+
+  test('passes over connections that are not ready, and keeps their place', () => {
+    const queue = createFairQueue<Named>();
+    const [slow, other] = [connectionOf('a'), connectionOf('a')];
+    const first = slow('1');
+    for (const entry of [first, slow('2'), other('3'), other('4')]) queue.add(entry);
+    assert.equal(
+      taken(queue, (connection) => connection !== first.connection),
+      '3 4',
+    );
+    assert.equal(taken(queue), '1 2');
+  });
+
+  test('an entry that is gone is not served; one that is not there is no entry', () => {
+    const queue = createFairQueue<Named>();
+    const a = connectionOf('a');
+    const [first, second] = [a('1'), a('2')];
+    queue.add(first);
+    queue.add(second);
+    assert.equal(queue.hasOf(first), true);
+    assert.deepEqual([queue.delete(first), queue.delete(first), queue.size], [true, false, 1]);
+    assert.equal(taken(queue), '2');
+    assert.equal(queue.hasOf(first), false);
+  });
+});
