@@ -5,9 +5,9 @@ export interface GoneLimits {
   /** Proxies that no roll-out waits for. */
   readonly entries: number;
   readonly keepMs: number;
-  /** Proxies that a roll-out may wait for, and the secrets of all of them together. */
+  /** Proxies that a roll-out may wait for, and about how many bytes all of them together take. */
   readonly counted: number;
-  readonly countedSecrets: number;
+  readonly countedBytes: number;
 }
 
 /**
@@ -18,7 +18,7 @@ const defaultLimits: GoneLimits = {
   entries: 1_000,
   keepMs: 3_600_000,
   counted: 10_000,
-  countedSecrets: 100_000,
+  countedBytes: 48 * 1024 * 1024,
 };
 
 /** Proxies without a connection: those that roll-outs still count, and those that left for good. */
@@ -39,15 +39,15 @@ export interface GoneList {
  * have to wait for: it is not known whether such a proxy has what is served.
  */
 export function createGoneList(limits: Partial<GoneLimits> = {}): GoneList {
-  const { entries, keepMs, counted: most, countedSecrets: mostSecrets } = { ...defaultLimits, ...limits };
+  const { entries, keepMs, counted: most, countedBytes: mostBytes } = { ...defaultLimits, ...limits };
   const counted = new Map<string, GoneRecord>();
   const left = new Map<string, GoneRecord>();
-  let secrets = 0;
+  let bytes = 0;
   let [forgotten, forgottenUntil] = [0, 0];
 
   function settle(key: string, record: GoneRecord): void {
     counted.delete(key);
-    secrets -= secretsOf(record);
+    bytes -= sizeOf(record);
     // What it had is of no use any more.
     keep(key, { ...record, streams: new Set() });
   }
@@ -65,10 +65,10 @@ export function createGoneList(limits: Partial<GoneLimits> = {}): GoneList {
   }
 
   function shorten(now: number): void {
-    if (counted.size <= most && secrets <= mostSecrets) return;
+    if (counted.size <= most && bytes <= mostBytes) return;
     forget(now);
     for (const [key, record] of counted) {
-      if (counted.size <= most && secrets <= mostSecrets) return;
+      if (counted.size <= most && bytes <= mostBytes) return;
       if (now >= forgottenUntil) forgotten = 0;
       forgotten += 1;
       forgottenUntil = Math.max(forgottenUntil, record.countedUntil);
@@ -81,7 +81,7 @@ export function createGoneList(limits: Partial<GoneLimits> = {}): GoneList {
       const full = `${record.mesh}\0${key}`;
       if (record.countedUntil > record.goneAt) {
         counted.set(full, record);
-        secrets += secretsOf(record);
+        bytes += sizeOf(record);
         shorten(record.goneAt);
       } else {
         keep(full, record);
@@ -91,7 +91,7 @@ export function createGoneList(limits: Partial<GoneLimits> = {}): GoneList {
     take(mesh, key) {
       const full = `${mesh}\0${key}`;
       const record = counted.get(full) ?? left.get(full);
-      if (record !== undefined && counted.delete(full)) secrets -= secretsOf(record);
+      if (record !== undefined && counted.delete(full)) bytes -= sizeOf(record);
       left.delete(full);
       return record;
     },
@@ -109,8 +109,13 @@ export function createGoneList(limits: Partial<GoneLimits> = {}): GoneList {
   };
 }
 
-function secretsOf({ streams }: GoneRecord): number {
-  let sum = 0;
-  for (const stream of streams) sum += stream.secrets.size;
-  return sum;
+/** What a record and each of its secrets take beside their names, as was measured. */
+const overhead = { record: 2_500, secret: 200 } as const;
+
+/** An estimate: a client chooses its names, and a character takes up to two bytes. */
+function sizeOf({ node, mesh, userAgent, streams }: GoneRecord): number {
+  let size = overhead.record + 2 * (node.length + mesh.length + userAgent.length);
+  for (const { secrets } of streams)
+    for (const name of secrets.keys()) size += overhead.secret + 2 * name.length;
+  return size;
 }

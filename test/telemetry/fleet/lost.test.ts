@@ -171,7 +171,7 @@ describe('lost window', () => {
 describe('more lost proxies than are kept', () => {
   for (const [what, limits] of [
     ['by number', { counted: 2 }],
-    ['by secrets', { countedSecrets: 2 }],
+    ['by size', { countedBytes: 6_000 }],
   ] as const) {
     it(`${what}: the others are counted, and nothing has converged until the window has passed`, () => {
       const { asks, quotes, leaves, pass, look, rollout } = behind(limits);
@@ -196,6 +196,18 @@ describe('more lost proxies than are kept', () => {
       assert.notEqual(rollout().convergedAt, undefined);
     });
   }
+
+  it('clients with long names take no more room than others', () => {
+    const { asks, quotes, leaves, rollout } = behind({ countedBytes: 1_000_000 });
+    for (let id = 10; id < 20; id += 1) {
+      const proxy = streamOf(id);
+      asks(proxy);
+      for (let name = 0; name < 100; name += 1) quotes(proxy, 'v1', `${name}${'x'.repeat(4_000)}`);
+      leaves(proxy, 'silence');
+    }
+    const { states, forgotten } = rollout();
+    assert.deepEqual([states.lost, forgotten], [1, 9]);
+  });
 
   it('a lost proxy is not pushed out by proxies that left for good', () => {
     const { asks, quotes, leaves, pass, gone } = behind({ entries: 1 });
