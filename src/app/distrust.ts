@@ -83,9 +83,13 @@ export function distrustedBy(hashes: Iterable<string>): DistrustedHashes {
 /** Whether an entry stands for a certificate: by its fingerprint or by the hash of its key. */
 export function matchesEntry(
   hash: string,
-  { fingerprint, keyHash }: Pick<Certificate, 'fingerprint' | 'keyHash'>,
+  {
+    fingerprint,
+    keyHash,
+    compressedKeyHash,
+  }: Pick<Certificate, 'fingerprint' | 'keyHash'> & Partial<Pick<Certificate, 'compressedKeyHash'>>,
 ): boolean {
-  return fingerprint.startsWith(hash) || keyHash.startsWith(hash);
+  return [fingerprint, keyHash, compressedKeyHash].some((one) => one?.startsWith(hash) === true);
 }
 
 /** Milliseconds for which a list that takes hashes away must have been the same. */

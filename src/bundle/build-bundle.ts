@@ -8,6 +8,7 @@ import { caNamesSize } from './ca-names.ts';
 import { chooseTwins } from './choose-twins.ts';
 import { describeCa } from './describe-ca.ts';
 import { findUngrounded } from './find-ungrounded.ts';
+import { isDistrusted } from './trust-bundle.ts';
 import type { BundlePolicy, Rooting, ServedAnchor, TrustBundle } from './trust-bundle.ts';
 
 export interface BundleInput {
@@ -55,16 +56,15 @@ export function buildBundle(input: BundleInput): TrustBundle {
   }
   const distrusted: Certificate[] = [];
   const trusted = listed.filter((item) => {
-    const isDistrusted =
-      policy.distrusted.has(item.certificate.fingerprint) || policy.distrusted.has(item.certificate.keyHash);
-    if (isDistrusted) distrusted.push(item.certificate);
-    if (isDistrusted)
+    const isRefused = isDistrusted(item.certificate, policy);
+    if (isRefused) distrusted.push(item.certificate);
+    if (isRefused)
       report(
         'MT018',
         `${describeCa(item.certificate)} is on the list of distrusted certificates and keys; it is not served`,
         item,
       );
-    return !isDistrusted;
+    return !isRefused;
   });
   const twins = chooseTwins(trusted, now);
   for (const { item, inFavourOf } of twins.left) {

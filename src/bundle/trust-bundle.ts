@@ -40,3 +40,15 @@ export interface BundlePolicy {
   /** Refuse an anchor whose issuer is not an anchor as well, instead of re-rooting it. */
   readonly refuseIntermediates: boolean;
 }
+
+/** Whether the operator distrusts a certificate or its key, in either encoding of the key. */
+export function isDistrusted(
+  { fingerprint, keyHash, compressedKeyHash }: Certificate,
+  { distrusted }: Pick<BundlePolicy, 'distrusted'>,
+): boolean {
+  return (
+    distrusted.has(fingerprint) ||
+    distrusted.has(keyHash) ||
+    (compressedKeyHash !== undefined && distrusted.has(compressedKeyHash))
+  );
+}

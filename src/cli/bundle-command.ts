@@ -11,7 +11,7 @@ import type { OutputFormat } from './output.ts';
 import { meshOfFiles, meshOfServers } from './one-mesh.ts';
 import { addServerOptions, serverAccess } from './server-options.ts';
 import type { ServerOptions } from './server-options.ts';
-import { spiffeBundle, spiffeBundleMap } from './spiffe-bundle.ts';
+import { spiffeBundle, spiffeBundleMap, withoutJwk } from './spiffe-bundle.ts';
 import { writeFindings } from './write-findings.ts';
 import { say } from './terminal.ts';
 
@@ -69,6 +69,8 @@ export function addBundleCommand(program: Command, io: CommandIo, done: (code: n
         (options.format === 'spiffe' ? await source.sequence(certificates.version) : undefined);
       io.stdout.write(formatCertificates(certificates, options.format, { ...options, sequence }));
       say(io, talkOf(certificates));
+      const left = options.format === 'spiffe' ? withoutJwk(certificates) : 0;
+      if (left > 0) say(io, `warning: ${left} with a P-224 key left out: JWK (RFC 7518) has no such curve`);
     }
     done(exitCode.ok);
   });

@@ -1,6 +1,9 @@
-import { X509Certificate } from 'node:crypto';
 import type { webcrypto } from 'node:crypto';
 import type { MeshCertificates, TrustDomainCertificates } from '../admin/certificate-api-types.ts';
+import { decodePem } from '../pem/decode-pem.ts';
+import { walkCertificate } from '../x509/certificate-walk.ts';
+import { encoded } from '../x509/der-reader.ts';
+import { readPublicKey } from '../x509/signature.ts';
 
 /** A trust domain's authorities as a JWK Set (The SPIFFE Trust Domain and Bundle, section 4). */
 export interface SpiffeBundle {
@@ -34,7 +37,7 @@ export function spiffeBundle(
   hints: SpiffeHints,
 ): SpiffeBundle {
   return {
-    keys: anchors.map(({ pem }) => keyOf(new X509Certificate(pem))),
+    keys: anchors.flatMap(({ pem }) => keysOf(pem)),
     spiffe_sequence: hints.sequence,
     spiffe_refresh_hint: hints.refreshSeconds,
   };
@@ -49,7 +52,20 @@ export function spiffeBundleMap({ trustDomains }: MeshCertificates, hints: Spiff
   };
 }
 
-function keyOf(certificate: X509Certificate): SpiffeKey {
-  const { kty, ...parameters } = certificate.publicKey.export({ format: 'jwk' });
-  return { use: 'x509-svid', kty, ...parameters, x5c: [certificate.raw.toString('base64')] } as SpiffeKey;
+/** The certificates of a mesh that no JWK can be made of: RFC 7518 knows no P-224. */
+export function withoutJwk({ trustDomains }: MeshCertificates): number {
+  return trustDomains.flatMap(({ anchors }) => anchors).filter(({ pem }) => keysOf(pem).length === 0).length;
+}
+
+/** The key of a certificate, or none if JWK does not know its curve. */
+function keysOf(pem: string): readonly SpiffeKey[] {
+  return decodePem(pem).flatMap((block) => {
+    if (block.kind === 'refused') return [];
+    const { der } = block;
+    const key = readPublicKey(encoded(der, walkCertificate(der).publicKey.element));
+    if (key === undefined || key.asymmetricKeyDetails?.namedCurve === 'secp224r1') return [];
+    const { kty, ...parameters } = key.export({ format: 'jwk' });
+    const x5c = [Buffer.from(der).toString('base64')];
+    return [{ use: 'x509-svid', kty, ...parameters, x5c } as unknown as SpiffeKey];
+  });
 }

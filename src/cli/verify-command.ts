@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { plainText } from '../telemetry/plain-text.ts';
-import type { PathStep, Verdict } from '../verify/verdict.ts';
+import type { OtherVerdict, PathStep, Verdict } from '../verify/verdict.ts';
 import { verifyLeaf } from '../verify/verify-leaf.ts';
 import { CommandError, exitCode } from './exit-code.ts';
 import { flag } from './flags.ts';
@@ -49,6 +49,7 @@ export function addVerifyCommand(program: Command, io: CommandIo, done: (code: n
       renderVerdict(verdict, style),
     );
     for (const subject of verdict.contested) say(io, plainText(describeContest(subject), lineLength));
+    if (verdict.other !== undefined) say(io, plainText(describeOther(verdict.other), lineLength));
     done(verdict.kind === 'admitted' ? exitCode.ok : exitCode.negative);
   });
 }
@@ -97,6 +98,12 @@ function describeVerdict(verdict: Verdict): string {
 
 function describeContest(subject: string): string {
   return `note: several anchors may be the issuer of ${subject}; Envoy tries one alone, and 1.36 can choose another than this`;
+}
+
+function describeOther(other: OtherVerdict): string {
+  const what = other.kind === 'admitted' ? 'admits' : 'refuses';
+  const why = other.kind === 'admitted' ? '' : `: ${other.sentence} (${other.code})`;
+  return `note: Envoy 1.40 decides so; Envoy ${other.envoy} ${what} this client${why}`;
 }
 
 function dayOf(time: number): string {

@@ -1,32 +1,23 @@
-import type { X509Certificate } from 'node:crypto';
+import { verifySignature } from '../x509/signature.ts';
+import type { EnvoyEdition } from '../x509/match-names.ts';
 import { constraintObjection } from './name-constraints.ts';
+import { policyObjection } from './policies.ts';
 import type { Link } from './link.ts';
 import type { BuiltPath } from './build-path.ts';
 import type { Objection } from './verdict.ts';
 
-/** Signatures that Envoy verifies, by hex of the identifier: ECDSA and RSA with SHA-1 and SHA-2, and Ed25519. */
-const verifiable = new Set([
-  '2a864886f70d010105', // sha1WithRSAEncryption
-  '2a864886f70d01010a', // RSASSA-PSS
-  '2a864886f70d01010b', // sha256WithRSAEncryption
-  '2a864886f70d01010c', // sha384WithRSAEncryption
-  '2a864886f70d01010d', // sha512WithRSAEncryption
-  '2a864886f70d01010e', // sha224WithRSAEncryption
-  '2a8648ce3d0401', // ecdsa-with-SHA1
-  '2a8648ce3d040301', // ecdsa-with-SHA224
-  '2a8648ce3d040302', // ecdsa-with-SHA256
-  '2a8648ce3d040303', // ecdsa-with-SHA384
-  '2a8648ce3d040304', // ecdsa-with-SHA512
-  '2b6570', // Ed25519
-]);
-
 /** What Envoy has against a complete path at this time, in the order in which it looks. */
-export function pathObjection({ presented, listed }: BuiltPath, now: number): Objection | undefined {
+export function pathObjection(
+  { presented, listed }: BuiltPath,
+  now: number,
+  edition: EnvoyEdition,
+): Objection | undefined {
   const path = [...presented, ...listed];
   return (
     presentedObjection(presented) ??
     signatureOrDateObjection(path, presented.length, now) ??
-    constraintObjection(path)
+    constraintObjection(path, edition) ??
+    policyObjection(path)
   );
 }
 
@@ -80,25 +71,20 @@ function signatureOrDateObjection(
 }
 
 function signatureObjection(link: Link, issuer: Link, who: string): Objection | undefined {
-  if (!verifiable.has(link.signatureAlgorithm)) {
+  if (link.signature.method === undefined) {
     return {
       code: 'signature-unsupported',
-      sentence: `${who} was signed with an algorithm that Envoy does not verify`,
+      sentence: `${who} was signed with an algorithm, or parameters of it, that Envoy does not verify`,
     };
   }
-  if (issuer.keyAlgorithm !== undefined && verifies(link.x509, issuer.x509)) return undefined;
+  const { keyAlgorithm, publicKey } = issuer;
+  if (keyAlgorithm !== undefined && publicKey !== undefined && verifySignature(link.signature, publicKey)) {
+    return undefined;
+  }
   return {
     code: 'bad-signature',
     sentence: `the key of ${issuer.subject} did not sign ${who}: it was damaged, or is of another CA with that name`,
   };
-}
-
-function verifies(child: X509Certificate, issuer: X509Certificate): boolean {
-  try {
-    return child.verify(issuer.publicKey);
-  } catch {
-    return false;
-  }
 }
 
 function dateObjection(

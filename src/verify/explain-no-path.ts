@@ -1,5 +1,5 @@
 import type { BuiltPath } from './build-path.ts';
-import { isSameName } from './canonical-name.ts';
+import { isSameName } from '../x509/canonical-name.ts';
 import { mayHaveSigned } from './link.ts';
 import type { Link } from './link.ts';
 import type { Objection } from './verdict.ts';

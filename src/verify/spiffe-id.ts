@@ -1,4 +1,4 @@
-import type { SubjectName } from './subject-names.ts';
+import type { SubjectName } from '../x509/subject-names.ts';
 
 const scheme = 'spiffe://';
 

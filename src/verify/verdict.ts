@@ -29,6 +29,7 @@ export interface VerifyInput {
 /** Why Envoy would not let a leaf in, in the order in which it looks. */
 export const refusalCodes = [
   'unreadable',
+  'invalid-extension',
   'leaf-key-unusable',
   'leaf-cannot-authenticate',
   'leaf-is-ca',
@@ -51,6 +52,9 @@ export const refusalCodes = [
   'name-excluded',
   'name-unreadable',
   'constraint-unsupported',
+  'too-many-names',
+  'invalid-policy',
+  'no-explicit-policy',
 ] as const;
 
 export type RefusalCode = (typeof refusalCodes)[number];
@@ -69,8 +73,14 @@ export interface PathStep {
   readonly rooting?: Rooting;
 }
 
+/** What another version of Envoy decides where it decides otherwise. */
+export type OtherVerdict =
+  | { readonly envoy: '1.36'; readonly kind: 'admitted' }
+  | ({ readonly envoy: '1.36'; readonly kind: 'refused' } & Objection);
+
 /**
- * Whether Envoy 1.40 would let a leaf in. `contested` has the subjects of the path of which several anchors may be
+ * Whether Envoy 1.40 would let a leaf in. `other` is there where Envoy 1.36 decides otherwise, by its own rules for
+ * name constraints. `contested` has the subjects of the path of which several anchors may be
  * the issuer, by name and key identifier: Envoy takes the first of them and tries no other. Envoy 1.36 has another
  * order, so that its decision can be another one there, and only there.
  */
@@ -85,6 +95,7 @@ export interface Admitted {
   /** From the leaf to the anchor. */
   readonly path: readonly PathStep[];
   readonly contested: readonly string[];
+  readonly other?: OtherVerdict;
 }
 
 export interface Refused {
@@ -98,6 +109,7 @@ export interface Refused {
   /** As far as it could be built. */
   readonly path: readonly PathStep[];
   readonly contested: readonly string[];
+  readonly other?: OtherVerdict;
 }
 
 /** A reason to refuse, without what is known of the leaf. */

@@ -9,6 +9,7 @@ import { readLeafId } from './spiffe-id.ts';
 import type { LeafId } from './spiffe-id.ts';
 import type {
   Objection,
+  OtherVerdict,
   PathStep,
   Refused,
   TrustAnchor,
@@ -24,6 +25,11 @@ import type {
 export function verifyLeaf({ leaf, chain, domains, now }: VerifyInput): Verdict {
   const own = readLink(leaf);
   if (own.kind === 'unreadable') return refusal(unreadable('the leaf', own.reason));
+  const { invalidExtension } = own.link;
+  if (invalidExtension !== undefined) {
+    const sentence = `an extension of the leaf is invalid to Envoy: ${invalidExtension}`;
+    return refusal({ code: 'invalid-extension', sentence }, undefined, [stepOf('leaf', own.link)]);
+  }
   const id = readLeafId(own.link.names);
   const alone = [stepOf('leaf', own.link)];
   const sent: Link[] = [];
@@ -65,10 +71,19 @@ function judgePath(
     const deadEnd = { built, trustDomain: domain.name, anchors, sent, elsewhere };
     return refusal(explainNoPath(deadEnd), id, path, contested);
   }
-  const objection = pathObjection(built, now);
-  if (objection !== undefined) return refusal(objection, id, path, contested);
+  const objection = pathObjection(built, now, '1.40');
+  const older = pathObjection(built, now, '1.36');
+  const isOneDecision = (objection === undefined) === (older === undefined);
+  const other = isOneDecision ? {} : { other: otherVerdict(older) };
+  if (objection !== undefined) return { ...refusal(objection, id, path, contested), ...other };
   const { id: spiffeId, trustDomain } = id;
-  return { kind: 'admitted', spiffeId, trustDomain, anchor: anchor.fingerprint, path, contested };
+  return { kind: 'admitted', spiffeId, trustDomain, anchor: anchor.fingerprint, path, contested, ...other };
+}
+
+function otherVerdict(objection: Objection | undefined): OtherVerdict {
+  return objection === undefined
+    ? { envoy: '1.36', kind: 'admitted' }
+    : { envoy: '1.36', kind: 'refused', ...objection };
 }
 
 function refusal(

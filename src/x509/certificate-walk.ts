@@ -1,6 +1,7 @@
 import { DerError, context, contextConstructed, createCursor, encoded, inside, tag } from './der-reader.ts';
 import type { Cursor, Element } from './der-reader.ts';
-import { takeBitString, takeOctetsAsBits, takeOid, takeUnsigned, unsignedValue } from './der-values.ts';
+import { takeBitString, takeInteger, takeOid, takeUnsigned, unsignedValue } from './der-values.ts';
+import type { Deviates } from './der-values.ts';
 import { walkExtensions } from './walk-extensions.ts';
 import type { ExtensionValues } from './walk-extensions.ts';
 import { takeName } from './walk-name.ts';
@@ -29,11 +30,18 @@ export interface CertificateParts {
   readonly signed: Element;
   /** The algorithm again, and behind it the signature, up to the end. */
   readonly outerAlgorithm: Element;
+  /** The bytes of the signature; `undefined` if there are none, or not whole ones: no key verifies those. */
+  readonly signature: Uint8Array | undefined;
+  /** Why BoringSSL takes the extensions for invalid, and with them each path through this certificate. */
+  readonly invalidExtension: string | undefined;
+  /** What BoringSSL reads in spite of RFC 5280 or DER, in the order of the certificate. */
+  readonly deviations: readonly string[];
 }
 
 /**
- * Walks a whole Certificate (RFC 5280, section 4.1) as DER. Throws `DerError` at the first thing that Envoy
- * would not load, would load and never use, or that a strict reader and a lenient one could take differently.
+ * Walks a whole Certificate (RFC 5280, section 4.1) as BoringSSL does. Throws `DerError` at the first thing that
+ * BoringSSL does not parse. What it parses in spite of the standards is in `deviations`, and what makes a
+ * certificate useless to it in `invalidExtension`.
  */
 export function walkCertificate(der: Uint8Array): CertificateParts {
   const outer = createCursor(der, 0, der.length);
@@ -41,20 +49,27 @@ export function walkCertificate(der: Uint8Array): CertificateParts {
   outer.done('the certificate');
   const signed = fields.take(tag.sequence, 'the signed part');
   const outerAlgorithm = takeAlgorithm(fields, 'the signature algorithm');
-  takeOctetsAsBits(fields, 'the signature');
+  const { unused, bytes } = takeBitString(fields, 'the signature');
   fields.done('the certificate');
-  const parts = walkSigned(inside(der, signed));
+  const deviations: string[] = [];
+  const deviates: Deviates = (reason) => deviations.push(reason);
+  const parts = walkSigned(inside(der, signed), deviates);
   if (Buffer.compare(encoded(der, parts.algorithm), encoded(der, outerAlgorithm)) !== 0) {
-    throw new DerError('the signature algorithm is not the one in the signed part');
+    deviates('the signature algorithm is not the one in the signed part');
   }
-  return { ...parts, signed, outerAlgorithm };
+  const isWhole = unused === 0 && bytes.length > 0;
+  if (!isWhole) deviates('the signature is not a number of whole bytes');
+  return { ...parts, signed, outerAlgorithm, signature: isWhole ? bytes : undefined, deviations };
 }
 
-function walkSigned(tbs: Cursor): Omit<CertificateParts, 'signed' | 'outerAlgorithm'> {
+function walkSigned(
+  tbs: Cursor,
+  deviates: Deviates,
+): Omit<CertificateParts, 'signed' | 'outerAlgorithm' | 'signature' | 'deviations'> {
   const { der } = tbs;
   const versionField = tbs.takeIf(contextConstructed(0), 'the version');
-  const version = versionField === undefined ? 1 : readVersion(inside(der, versionField));
-  const serial = takeUnsigned(tbs, 'the serial number');
+  const version = versionField === undefined ? 1 : readVersion(inside(der, versionField), deviates);
+  const serial = takeInteger(tbs, 'the serial number');
   const algorithm = takeAlgorithm(tbs, 'the signature algorithm');
   const issuer = takeName(tbs, 'the issuer');
   const validity = tbs.take(tag.sequence, 'the validity');
@@ -70,7 +85,10 @@ function walkSigned(tbs: Cursor): Omit<CertificateParts, 'signed' | 'outerAlgori
     throw new DerError(`a certificate of version ${version} does not have extensions`);
   }
   tbs.done('the signed part');
-  const extensions = extensionsField === undefined ? {} : walkExtensions(der, extensionsField);
+  const { values: extensions, invalid: invalidExtension } =
+    extensionsField === undefined
+      ? { values: {}, invalid: undefined }
+      : walkExtensions(der, extensionsField, deviates);
   return {
     version,
     versionField,
@@ -84,15 +102,17 @@ function walkSigned(tbs: Cursor): Omit<CertificateParts, 'signed' | 'outerAlgori
     publicKey,
     extensionsField,
     extensions,
+    invalidExtension,
   };
 }
 
-function readVersion(cursor: Cursor): 2 | 3 {
+function readVersion(cursor: Cursor, deviates: Deviates): 1 | 2 | 3 {
   const value = unsignedValue(cursor.der, takeUnsigned(cursor, 'the version'));
   cursor.done('the version');
   switch (value) {
     case 0:
-      throw new DerError('version 1 is written out, which is the default that DER leaves out');
+      deviates('version 1 is written out, which is the default that DER leaves out');
+      return 1;
     case 1:
       return 2;
     case 2:

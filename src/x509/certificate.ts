@@ -2,8 +2,13 @@
 export interface Certificate {
   /** SHA-256 of the DER, lower-case hex: the certificate's identity. */
   readonly fingerprint: string;
-  /** SHA-256 of the SubjectPublicKeyInfo, lower-case hex: the identity of its key, whatever certifies it. */
+  /**
+   * SHA-256 of the SubjectPublicKeyInfo, lower-case hex: the identity of its key, whatever certifies it. A compressed
+   * point is hashed as if it were not, so that each key has one identity.
+   */
   readonly keyHash: string;
+  /** SHA-256 of the SubjectPublicKeyInfo as encoded, if its point is compressed: what other tools print. */
+  readonly compressedKeyHash: string | undefined;
   readonly der: Uint8Array;
   /** The subject on one line, last part first (RFC 4514). For people: names are compared by their DER. */
   readonly subject: string;
@@ -16,7 +21,7 @@ export interface Certificate {
   /** The SubjectPublicKeyInfo as encoded. */
   readonly publicKeyDer: Uint8Array;
   readonly version: 1 | 2 | 3;
-  /** The serial number, lower-case hex of its DER contents. */
+  /** The serial number, lower-case hex of its DER contents; it can be negative. */
   readonly serial: string;
   /** First moment of validity, milliseconds since 1970. */
   readonly notBefore: number;

@@ -2,6 +2,12 @@ import { DerError, inside } from './der-reader.ts';
 import type { Cursor, Element } from './der-reader.ts';
 import { tag } from './der-reader.ts';
 
+/**
+ * Reports something that BoringSSL reads, although RFC 5280 or DER rules it out. Certificates that clients send
+ * are read in spite of it; anchors are refused (ADR 0012).
+ */
+export type Deviates = (reason: string) => void;
+
 /** A BIT STRING, or an IMPLICIT one under another tag: the number of unused bits and the bytes. */
 export interface BitString {
   readonly unused: number;
@@ -19,8 +25,8 @@ export function takeBoolean(cursor: Cursor, what: string): boolean {
   return value === 0xff;
 }
 
-/** Takes an INTEGER (or one under an IMPLICIT tag) that is not negative, in its shortest form. */
-export function takeUnsigned(cursor: Cursor, what: string, tagByte: number = tag.integer): Element {
+/** Takes an INTEGER (or one under an IMPLICIT tag) in its shortest form, negative or not. */
+export function takeInteger(cursor: Cursor, what: string, tagByte: number = tag.integer): Element {
   const { der } = cursor;
   const element = cursor.take(tagByte, what);
   const first = der[element.body];
@@ -30,7 +36,13 @@ export function takeUnsigned(cursor: Cursor, what: string, tagByte: number = tag
   if (padded && ((first === 0x00 && second < 0x80) || (first === 0xff && second >= 0x80))) {
     throw new DerError(`${what} is an INTEGER that is not minimal`);
   }
-  if (first >= 0x80) throw new DerError(`${what} is negative`);
+  return element;
+}
+
+/** Takes an INTEGER as `takeInteger` does, which must not be negative. */
+export function takeUnsigned(cursor: Cursor, what: string, tagByte: number = tag.integer): Element {
+  const element = takeInteger(cursor, what, tagByte);
+  if ((cursor.der[element.body] ?? 0) >= 0x80) throw new DerError(`${what} is negative`);
   return element;
 }
 
@@ -76,15 +88,23 @@ export function takeOctetsAsBits(cursor: Cursor, what: string): Uint8Array {
   return bytes;
 }
 
-/** Takes a SEQUENCE OF (or a list under another tag) and walks each of its elements, of which there is one. */
+/**
+ * Takes a SEQUENCE OF (or a list under another tag) and walks each of its elements. An empty list throws, unless
+ * `deviates` is given: then it is called.
+ */
 export function takeList(
   cursor: Cursor,
   what: string,
   walkOne: (items: Cursor) => void,
   tagByte: number = tag.sequence,
+  deviates?: Deviates,
 ): void {
   const list = inside(cursor.der, cursor.take(tagByte, what));
-  if (list.peek() === undefined) throw new DerError(`${what} must not be empty`);
+  if (list.peek() === undefined) {
+    const reason = `${what} must not be empty`;
+    if (deviates === undefined) throw new DerError(reason);
+    deviates(reason);
+  }
   while (list.peek() !== undefined) walkOne(list);
 }
 

@@ -1,3 +1,4 @@
+import { tag } from './der-reader.ts';
 import type { Name, NameAttribute } from './walk-name.ts';
 
 /** Short names of attribute types (RFC 4514, section 3, and what CAs use beside it), by hex of the identifier. */
@@ -31,7 +32,10 @@ export function displayName(name: Name): string {
 
 function displayPart(attributes: readonly NameAttribute[]): string {
   return attributes
-    .map(({ type, value }) => `${shortNames[type] ?? dotted(type)}=${escaped(value)}`)
+    .map(
+      ({ type, value, tag: kind, exact }) =>
+        `${shortNames[type] ?? dotted(type)}=${exact === undefined || kind === tag.numericString ? escaped(value) : value}`,
+    )
     .join('+');
 }
 

@@ -7,6 +7,8 @@ import type { Certificate } from './certificate.ts';
 import { DerError, encoded } from './der-reader.ts';
 import { toHex } from './der-values.ts';
 import { displayName } from './display-name.ts';
+import { identifyKey } from './key-identity.ts';
+import { readPublicKey } from './signature.ts';
 
 /** A CA, or the one reason why this certificate is not served. */
 export type CertificateReading =
@@ -29,17 +31,30 @@ export function readCertificate(der: Uint8Array): CertificateReading {
   const walked = walk(der);
   if (walked.kind === 'refused') return walked;
   const { parts } = walked;
-  const keyAlgorithm = parts.publicKey.display;
+  const { invalidExtension, deviations } = parts;
+  if (invalidExtension !== undefined) return refused('MT014', invalidExtension);
+  const { display: keyAlgorithm, problem } = parts.publicKey;
+  if (problem !== undefined) return refused('MT014', problem);
   if (keyAlgorithm === undefined) {
     return refused('MT015', 'Envoy verifies nothing with a key of its algorithm or curve');
   }
-  if (!opensslReads(der)) return refused('MT014', 'OpenSSL does not read its public key');
+  if (readPublicKey(encoded(der, parts.publicKey.element)) === undefined) {
+    return refused('MT014', 'OpenSSL does not read its public key');
+  }
+  if (!opensslReads(der)) {
+    return refused(
+      'MT014',
+      `clients with OpenSSL do not read it, and fail where Envoy names it to them; ${ownRule}`,
+    );
+  }
+  const [deviation] = deviations;
+  if (deviation !== undefined) return refused('MT014', `${deviation}; ${ownRule}`);
   const notCa = whyNotCa(der, parts);
   if (notCa !== undefined) return refused('MT015', notCa);
   const { element: subject } = parts.subject;
   const length = subject.end - subject.start;
   if (length > subjectLimit) {
-    return refused('MT016', `the subject takes ${length} bytes, more than ${subjectLimit}`);
+    return refused('MT016', `the subject takes ${length} bytes, more than ${subjectLimit}; ${ownRule}`);
   }
   return { kind: 'ca', certificate: describe(der, parts, keyAlgorithm) };
 }
@@ -59,10 +74,16 @@ function walk(
   }
 }
 
-/** Whether OpenSSL, by way of Node, reads the certificate and its key. */
+/** Ends the sentence about a certificate that Envoy takes as a CA and ADR 0012 does not. */
+const ownRule = 'this is a rule of meshtrust, not of Envoy';
+
+/**
+ * Whether OpenSSL, by way of Node, reads the certificate. Envoy sends the subject of each CA to its clients, and one
+ * that OpenSSL does not read ends the handshake of every client that uses OpenSSL (tried with a number in it).
+ */
 function opensslReads(der: Uint8Array): boolean {
   try {
-    return new X509Certificate(der).publicKey.type === 'public';
+    return new X509Certificate(der).raw.length > 0;
   } catch {
     return false;
   }
@@ -75,12 +96,15 @@ function opensslReads(der: Uint8Array): boolean {
  */
 function whyNotCa(der: Uint8Array, parts: CertificateParts): string | undefined {
   const { basicConstraints, keyUsage } = parts.extensions;
-  if (basicConstraints?.ca === false) return 'it is not a CA: its basic constraints say CA:FALSE';
+  if (basicConstraints?.ca === false) {
+    const isOurs = keyUsage?.keyCertSign !== false && basicConstraints.pathLength === undefined;
+    return `it is not a CA: its basic constraints say CA:FALSE${isOurs ? `; ${ownRule}` : ''}`;
+  }
   if (keyUsage?.keyCertSign === false) {
     return 'it is not a CA: its key usage does not include signing certificates';
   }
   if (basicConstraints === undefined && !isSelfIssued(der, parts)) {
-    return 'it is not a CA: without basic constraints, only self-issued certificates are';
+    return `it is not a CA: without basic constraints, only self-issued certificates are; ${ownRule}`;
   }
   return undefined;
 }
@@ -95,7 +119,7 @@ function describe(der: Uint8Array, parts: CertificateParts, keyAlgorithm: string
   const selfIssued = isSelfIssued(der, parts);
   const certificate = {
     fingerprint: hash('sha256', der),
-    keyHash: hash('sha256', publicKeyDer),
+    ...identifyKey(der, parts.publicKey.element, keyAlgorithm),
     der,
     subject: displayName(parts.subject.name),
     issuer: displayName(parts.issuer.name),

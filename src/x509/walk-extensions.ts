@@ -3,12 +3,14 @@ import type { Cursor, Element } from './der-reader.ts';
 import {
   takeBitString,
   takeBoolean,
+  takeInteger,
   takeList,
   takeOid,
   takeUnsigned,
   toHex,
   unsignedValue,
 } from './der-values.ts';
+import type { Deviates } from './der-values.ts';
 import { takeGeneralName, takeGeneralNames } from './walk-general-name.ts';
 import { takeAttribute } from './walk-name.ts';
 
@@ -35,7 +37,7 @@ export interface ExtensionValues {
  * of the identifier 2.5.29.x. One that it cannot read makes the anchor useless without a word, so these are
  * walked; all others stay opaque.
  */
-const known: Readonly<Record<string, (value: Cursor) => ExtensionValues>> = {
+const known: Readonly<Record<string, (value: Cursor, deviates: Deviates) => ExtensionValues>> = {
   '551d0e': walkSubjectKeyId,
   '551d0f': walkKeyUsage,
   '551d11': walkSubjectAltName,
@@ -46,27 +48,48 @@ const known: Readonly<Record<string, (value: Cursor) => ExtensionValues>> = {
   '551d25': walkExtendedKeyUsage,
 };
 
+/** What a walk over the extensions finds. `invalid` says why BoringSSL uses none of them. */
+export interface ExtensionsWalk {
+  readonly values: ExtensionValues;
+  readonly invalid: string | undefined;
+}
+
 /** Walks the contents of the `[3]` field of a certificate. */
-export function walkExtensions(der: Uint8Array, wrapper: Element): ExtensionValues {
+export function walkExtensions(der: Uint8Array, wrapper: Element, deviates: Deviates): ExtensionsWalk {
   const outer = inside(der, wrapper);
   let values: ExtensionValues = {};
+  let invalid: string | undefined;
   const seen = new Set<string>();
-  takeList(outer, 'the extensions', (list) => {
-    const { oid, value } = takeExtension(list);
-    if (seen.has(oid)) throw new DerError('an extension stands there twice');
-    seen.add(oid);
+  const walkOne = (list: Cursor): void => {
+    const { oid, value } = takeExtension(list, deviates);
     const walk = known[oid];
+    if (seen.has(oid)) {
+      const reason = 'an extension stands there twice';
+      if (walk === undefined) deviates(reason);
+      else invalid ??= reason;
+      return;
+    }
+    seen.add(oid);
     if (walk === undefined) return;
-    const cursor = createCursor(der, value.body, value.end);
-    values = { ...values, ...walk(cursor) };
-    cursor.done('an extension');
-  });
+    try {
+      const cursor = createCursor(der, value.body, value.end);
+      values = { ...values, ...walk(cursor, deviates) };
+      cursor.done('an extension');
+    } catch (error) {
+      if (!(error instanceof DerError)) throw error;
+      invalid ??= error.message;
+    }
+  };
+  takeList(outer, 'the extensions', walkOne, tag.sequence, deviates);
   outer.done('the extensions');
-  return values;
+  return { values, invalid };
 }
 
 /** Takes one Extension: the hex of its identifier and the OCTET STRING that holds its value. */
-export function takeExtension(list: Cursor): {
+export function takeExtension(
+  list: Cursor,
+  deviates?: Deviates,
+): {
   readonly element: Element;
   readonly oid: string;
   readonly critical: boolean;
@@ -75,9 +98,10 @@ export function takeExtension(list: Cursor): {
   const element = list.take(tag.sequence, 'an extension');
   const fields = inside(list.der, element);
   const oid = takeOid(fields, 'an extension identifier');
-  const critical = fields.peek() === tag.boolean;
-  if (critical && !takeBoolean(fields, 'a critical flag')) {
-    throw new DerError('a critical flag is written as FALSE, which is the default that DER leaves out');
+  const isWritten = fields.peek() === tag.boolean;
+  const critical = isWritten && takeBoolean(fields, 'a critical flag');
+  if (isWritten && !critical) {
+    deviates?.('a critical flag is written as FALSE, which is the default that DER leaves out');
   }
   const value = fields.take(tag.octetString, 'the value of an extension');
   fields.done('an extension');
@@ -101,8 +125,9 @@ function walkKeyUsage(value: Cursor): ExtensionValues {
   return { keyUsage: { keyCertSign: ((bytes[0] ?? 0) & 0x04) !== 0 } };
 }
 
-function walkExtendedKeyUsage(value: Cursor): ExtensionValues {
-  takeList(value, 'the extended key usage', (items) => takeOid(items, 'an extended key usage'));
+function walkExtendedKeyUsage(value: Cursor, deviates: Deviates): ExtensionValues {
+  const what = 'the extended key usage';
+  takeList(value, what, (items) => takeOid(items, 'an extended key usage'), tag.sequence, deviates);
   return {};
 }
 
@@ -111,16 +136,16 @@ function walkSubjectKeyId(value: Cursor): ExtensionValues {
   return { subjectKeyId: toHex(value.der, element.body, element.end) };
 }
 
-function walkAuthorityKeyId(value: Cursor): ExtensionValues {
+function walkAuthorityKeyId(value: Cursor, deviates: Deviates): ExtensionValues {
   const { der } = value;
   const what = 'the authority key identifier';
   const fields = inside(der, value.take(tag.sequence, what));
   const keyId = fields.takeIf(context(0), what);
   const issuer =
     fields.peek() === contextConstructed(1)
-      ? takeGeneralNames(fields, what, contextConstructed(1))
+      ? takeGeneralNames(fields, what, deviates, contextConstructed(1))
       : undefined;
-  const serial = fields.peek() === context(2) ? takeUnsigned(fields, what, context(2)) : undefined;
+  const serial = fields.peek() === context(2) ? takeInteger(fields, what, context(2)) : undefined;
   fields.done(what);
   return {
     authorityKeyId: {
@@ -131,15 +156,15 @@ function walkAuthorityKeyId(value: Cursor): ExtensionValues {
   };
 }
 
-function walkSubjectAltName(value: Cursor): ExtensionValues {
-  takeGeneralNames(value, 'the subject alternative name');
+function walkSubjectAltName(value: Cursor, deviates: Deviates): ExtensionValues {
+  takeGeneralNames(value, 'the subject alternative name', deviates);
   return {};
 }
 
-function walkNameConstraints(value: Cursor): ExtensionValues {
+function walkNameConstraints(value: Cursor, deviates: Deviates): ExtensionValues {
   const what = 'the name constraints';
   const fields = inside(value.der, value.take(tag.sequence, what));
-  if (fields.peek() === undefined) throw new DerError(`${what} must not be empty`);
+  if (fields.peek() === undefined) deviates(`${what} must not be empty`);
   for (const list of [contextConstructed(0), contextConstructed(1)]) {
     if (fields.peek() !== list) continue;
     takeList(
@@ -147,20 +172,30 @@ function walkNameConstraints(value: Cursor): ExtensionValues {
       what,
       (items) => {
         const subtree = inside(items.der, items.take(tag.sequence, `a part of ${what}`));
-        takeGeneralName(subtree, what, 'constraint');
-        // RFC 5280 rules out `minimum` and `maximum`, and BoringSSL fails every chain under them.
-        if (subtree.peek() !== undefined) throw new DerError(`${what} must not have a minimum or a maximum`);
+        takeGeneralName(subtree, what, 'constraint', deviates);
+        takeBounds(subtree, what, deviates);
       },
       list,
+      deviates,
     );
   }
   fields.done(what);
   return { nameConstraints: true };
 }
 
-function walkDistributionPoints(value: Cursor): ExtensionValues {
+/** RFC 5280 rules out `minimum` and `maximum`. BoringSSL refuses each name of a kind that has them. */
+function takeBounds(subtree: Cursor, what: string, deviates: Deviates): void {
+  for (const bound of [context(0), context(1)]) {
+    if (subtree.peek() !== bound) continue;
+    takeInteger(subtree, what, bound);
+    deviates(`${what} must not have a minimum or a maximum`);
+  }
+  subtree.done(what);
+}
+
+function walkDistributionPoints(value: Cursor, deviates: Deviates): ExtensionValues {
   const what = 'the CRL distribution points';
-  takeList(value, what, (items) => {
+  const walkOne = (items: Cursor): void => {
     const point = inside(items.der, items.take(tag.sequence, `one of ${what}`));
     const name = point.takeIf(contextConstructed(0), what);
     if (name !== undefined) {
@@ -168,13 +203,15 @@ function walkDistributionPoints(value: Cursor): ExtensionValues {
       if (choice.peek() === contextConstructed(1)) {
         takeList(choice, what, (parts) => takeAttribute(parts, what), contextConstructed(1));
       } else {
-        takeGeneralNames(choice, what, contextConstructed(0));
+        takeGeneralNames(choice, what, deviates, contextConstructed(0));
       }
       choice.done(what);
     }
     if (point.peek() === context(1)) takeBitString(point, what, context(1));
-    if (point.peek() === contextConstructed(2)) takeGeneralNames(point, what, contextConstructed(2));
+    if (point.peek() === contextConstructed(2))
+      takeGeneralNames(point, what, deviates, contextConstructed(2));
     point.done(what);
-  });
+  };
+  takeList(value, what, walkOne, tag.sequence, deviates);
   return {};
 }

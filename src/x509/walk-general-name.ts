@@ -1,28 +1,40 @@
 import { DerError, context, contextConstructed, inside } from './der-reader.ts';
 import type { Cursor, Element } from './der-reader.ts';
 import { takeList, takeOid } from './der-values.ts';
+import type { Deviates } from './der-values.ts';
 import { takeName } from './walk-name.ts';
 
 /** Where a list of names stands: addresses in name constraints carry a mask. */
 export type GeneralNameUse = 'name' | 'constraint';
 
 /** Takes GeneralNames (RFC 5280, section 4.2.1.6) and gives the first directory name's Name, if there is one. */
-export function takeGeneralNames(cursor: Cursor, what: string, tagByte?: number): Element | undefined {
+export function takeGeneralNames(
+  cursor: Cursor,
+  what: string,
+  deviates: Deviates,
+  tagByte?: number,
+): Element | undefined {
   let directoryName: Element | undefined;
   takeList(
     cursor,
     what,
     (names) => {
-      const found = takeGeneralName(names, what, 'name');
+      const found = takeGeneralName(names, what, 'name', deviates);
       directoryName ??= found;
     },
     tagByte,
+    deviates,
   );
   return directoryName;
 }
 
 /** Takes one GeneralName and gives the Name in it, if it is a directory name. */
-export function takeGeneralName(cursor: Cursor, what: string, use: GeneralNameUse): Element | undefined {
+export function takeGeneralName(
+  cursor: Cursor,
+  what: string,
+  use: GeneralNameUse,
+  deviates: Deviates,
+): Element | undefined {
   const { der } = cursor;
   const name = `a name in ${what}`;
   switch (cursor.peek()) {
@@ -44,15 +56,19 @@ export function takeGeneralName(cursor: Cursor, what: string, use: GeneralNameUs
       const address = cursor.any(name);
       const length = address.end - address.body;
       const [v4, v6] = use === 'constraint' ? [8, 32] : [4, 16];
-      if (length !== v4 && length !== v6) throw new DerError(`${name} is not an IP address`);
+      if (length !== v4 && length !== v6) deviates(`${name} is not an IP address`);
       return undefined;
     }
     case context(8):
       takeOid(cursor, name, context(8));
       return undefined;
+    case contextConstructed(3): // x400Address
+    case contextConstructed(5): // ediPartyName
+      cursor.any(name);
+      deviates(`${name} is an X.400 or EDI name`);
+      return undefined;
     case undefined:
     default:
-      // X.400 and EDI names are left out on purpose: no CA for TLS has them.
       throw new DerError(`${name} is of an unknown kind`);
   }
 }

@@ -1,11 +1,17 @@
-import { DerError, contents, inside, tag } from './der-reader.ts';
+import { DerError, contents, createCursor, inside, tag } from './der-reader.ts';
 import type { Cursor, Element } from './der-reader.ts';
-import { takeList, takeOid } from './der-values.ts';
+import { takeBitString, takeBoolean, takeInteger, takeList, takeOid, toHex } from './der-values.ts';
+import { takeTime } from './walk-time.ts';
 
 /** One attribute of a Name: the type as hex of its identifier, the value as text. */
 export interface NameAttribute {
   readonly type: string;
+  /** The text; of a value that is not text, `#` and the hex of its encoding (RFC 4514, section 2.4). */
   readonly value: string;
+  /** The tag of the value. */
+  readonly tag: number;
+  /** Hex of the encoding of a value that BoringSSL compares byte for byte; `undefined` if it compares the text. */
+  readonly exact: string | undefined;
 }
 
 /** Relative distinguished names in the order of their encoding. */
@@ -28,16 +34,19 @@ export function takeName(cursor: Cursor, what: string): { readonly element: Elem
 export function takeAttribute(cursor: Cursor, what: string): NameAttribute {
   const attribute = inside(cursor.der, cursor.take(tag.sequence, `an attribute of ${what}`));
   const type = takeOid(attribute, `an attribute type of ${what}`);
-  const value = takeText(attribute, `an attribute of ${what}`);
+  const element = attribute.any(`an attribute of ${what}`);
   attribute.done(`an attribute of ${what}`);
-  return { type, value };
+  const text = readText(cursor.der, element, `an attribute of ${what}`);
+  const isText = text !== undefined && element.tag !== tag.numericString;
+  const exact = isText ? undefined : toHex(cursor.der, element.start, element.end);
+  return { type, value: text ?? `#${exact ?? ''}`, tag: element.tag, exact };
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-function takeText(cursor: Cursor, what: string): string {
-  const element = cursor.any(what);
-  const bytes = Buffer.from(contents(cursor.der, element));
+/** The text of a value; `undefined` if it is of a type that is not text. */
+function readText(der: Uint8Array, element: Element, what: string): string | undefined {
+  const bytes = Buffer.from(contents(der, element));
   switch (element.tag) {
     case tag.utf8String:
       return checked(decodeUtf8(bytes, what), what);
@@ -53,7 +62,45 @@ function takeText(cursor: Cursor, what: string): string {
     case tag.visibleString:
       return bytes.toString('latin1');
     default:
-      throw new DerError(`${what} is not a string`);
+      checkOther(der, element, what);
+      return undefined;
+  }
+}
+
+/** Universal types whose elements are made of others: EXTERNAL, EMBEDDED PDV, SEQUENCE, SET, CHARACTER STRING. */
+const constructedTypes: ReadonlySet<number> = new Set([8, 11, 16, 17, 29]);
+const constructedBit = 0x20;
+
+/** Checks a value that is not text as far as BoringSSL does, and throws where it would not parse the name. */
+function checkOther(der: Uint8Array, element: Element, what: string): void {
+  const isUniversal = element.tag < 0x40;
+  const isConstructed = (element.tag & constructedBit) !== 0;
+  if (isUniversal && isConstructed !== constructedTypes.has(element.tag & 0x1f)) {
+    throw new DerError(`${what} is in the wrong form for its type`);
+  }
+  const cursor = createCursor(der, element.start, element.end);
+  switch (element.tag) {
+    case tag.integer:
+    case tag.enumerated:
+      takeInteger(cursor, what, element.tag);
+      return;
+    case tag.bitString:
+      takeBitString(cursor, what);
+      return;
+    case tag.boolean:
+      takeBoolean(cursor, what);
+      return;
+    case tag.oid:
+      takeOid(cursor, what);
+      return;
+    case tag.utcTime:
+    case tag.generalizedTime:
+      takeTime(cursor, what);
+      return;
+    case tag.null:
+      if (element.body !== element.end) throw new DerError(`${what} is a NULL that is not empty`);
+      return;
+    default:
   }
 }
 

@@ -4,6 +4,7 @@ import { takeOctetsAsBits, takeOid, takeUnsigned, unsignedValue } from './der-va
 
 /** Named curves that Envoy verifies with, by hex of the identifier, and the size of a coordinate. */
 const curves: Readonly<Record<string, { readonly name: string; readonly bytes: number }>> = {
+  '2b81040021': { name: 'P-224', bytes: 28 },
   '2a8648ce3d030107': { name: 'P-256', bytes: 32 },
   '2b81040022': { name: 'P-384', bytes: 48 },
   '2b81040023': { name: 'P-521', bytes: 66 },
@@ -19,8 +20,10 @@ const algorithms: Readonly<Record<string, (parameters: Cursor, key: Uint8Array) 
 /** A SubjectPublicKeyInfo and its kind for people: `RSA 2048`, `ECDSA P-256`, `Ed25519`. */
 export interface PublicKeyPart {
   readonly element: Element;
-  /** `undefined`: well formed, but of an algorithm that Envoy does not verify with. */
+  /** `undefined`: of an algorithm that Envoy does not verify with, or not well formed. */
   readonly display: string | undefined;
+  /** What is not well formed in a key of an algorithm that Envoy verifies with. */
+  readonly problem: string | undefined;
 }
 
 /** Takes a SubjectPublicKeyInfo. Whether a point is on its curve is left to OpenSSL. */
@@ -31,7 +34,12 @@ export function takePublicKey(cursor: Cursor): PublicKeyPart {
   const oid = takeOid(algorithm, 'the public key algorithm');
   const key = takeOctetsAsBits(fields, 'the public key');
   fields.done('the public key');
-  return { element, display: algorithms[oid]?.(algorithm, key) };
+  try {
+    return { element, display: algorithms[oid]?.(algorithm, key), problem: undefined };
+  } catch (error) {
+    if (!(error instanceof DerError)) throw error;
+    return { element, display: undefined, problem: error.message };
+  }
 }
 
 /** RFC 3279, section 2.3.1, with the limits of BoringSSL: it loads other keys and then verifies nothing. */
@@ -53,14 +61,15 @@ function walkRsa(parameters: Cursor, key: Uint8Array): string {
   return `RSA ${bits}`;
 }
 
-/** RFC 5480, section 2: a named curve and an uncompressed point. */
+/** RFC 5480, section 2: a named curve and a point, uncompressed or compressed (SEC 1, section 2.3.3). */
 function walkEc(parameters: Cursor, key: Uint8Array): string | undefined {
   const oid = takeOid(parameters, 'the curve of the key');
   parameters.done('the public key algorithm');
   const curve = curves[oid];
   if (curve === undefined) return undefined;
-  if (key[0] !== 4 || key.length !== 1 + 2 * curve.bytes) {
-    throw new DerError(`the key is not an uncompressed point of ${curve.name}`);
+  const isCompressed = key[0] === 2 || key[0] === 3;
+  if ((key[0] !== 4 && !isCompressed) || key.length !== 1 + (isCompressed ? 1 : 2) * curve.bytes) {
+    throw new DerError(`the key is not a point of ${curve.name}`);
   }
   return `ECDSA ${curve.name}`;
 }

@@ -26,6 +26,7 @@ export function anchorOf({
   const certificate: Certificate = {
     fingerprint: `${digit}1`.repeat(32),
     keyHash: `${digit}2`.repeat(32),
+    compressedKeyHash: undefined,
     der: bytes,
     subject: `CN=${name}`,
     issuer: `CN=${issuer}`,

@@ -48,7 +48,12 @@ const reasons: Readonly<Record<Exclude<AdmissionCode, 'admitted'>, RegExp>> = {
   'name-not-permitted': /permitted subtree violation/,
   'name-excluded': /excluded subtree violation/,
   'name-unreadable': /unsupported or invalid name syntax/,
-  'constraint-unsupported': /unsupported name constraint type/,
+  'constraint-unsupported':
+    /(?:unsupported name constraint type|unsupported or invalid name constraint syntax)/,
+  'invalid-extension': /invalid or inconsistent certificate extension/,
+  'too-many-names': /unspecified certificate verification error|unknown certificate verification error/,
+  'invalid-policy': /invalid or inconsistent certificate policy extension/,
+  'no-explicit-policy': /no explicit policy/,
 };
 
 /** A client and what its trust domain lists, whoever thought of it. */

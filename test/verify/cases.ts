@@ -1,6 +1,6 @@
 import { makeCa, makeIntermediate, makeKey, makeLeaf, makeSelfSignedLeaf } from '../kit/certificates.ts';
 import type { Certificate, CertificateOptions, LeafOptions } from '../kit/certificates.ts';
-import { contextConstructed, contextPrimitive, integer, nullValue, sequence } from '../kit/der.ts';
+import { contextConstructed, contextPrimitive, integer, nullValue, oid, sequence } from '../kit/der.ts';
 import { encodeName, keyIdentifier } from '../kit/issue-certificate.ts';
 import type { ExtensionSpec, Name } from '../kit/issue-certificate.ts';
 import type { RefusalCode } from '../../src/verify/verdict.ts';
@@ -132,6 +132,75 @@ add('a leaf with a P-384 key', 'admitted', below({}, { keyType: 'ec-p384' }));
 add('a leaf with a P-521 key', 'leaf-key-unusable', below({}, { keyType: 'ec-p521' }));
 add('a leaf with an Ed25519 key', 'leaf-key-unusable', below({}, { keyType: 'ed25519' }));
 add('a leaf of version 1', 'leaf-can-sign', below({}, { version: 1 }));
+
+// Extensions that a strict reader would not read, and those about policies.
+const extra = (id: string, value: Buffer, critical = false) => ({
+  otherExtensions: [{ id, value, critical }],
+});
+const policies = (...ids: readonly string[]): ExtensionSpec => ({
+  id: '2.5.29.32',
+  value: sequence(...ids.map((id) => sequence(oid(id)))),
+});
+const demandsPolicy: ExtensionSpec = {
+  id: '2.5.29.36',
+  value: sequence(contextPrimitive(0, Buffer.from([0]))),
+  critical: true,
+};
+add(
+  'a leaf with an empty extended key usage',
+  'admitted',
+  below({}, { extendedKeyUsage: [], ...extra('2.5.29.37', sequence()) }),
+);
+add(
+  'a leaf that is no CA and has a path length',
+  'invalid-extension',
+  below({}, { basicConstraints: undefined, ...extra('2.5.29.19', sequence(integer(0n)), true) }),
+);
+add(
+  'an intermediate that is no CA and has a path length',
+  'no-path',
+  through({ basicConstraints: undefined, ...extra('2.5.29.19', sequence(integer(0n)), true) }),
+);
+add('a leaf with two extensions of one unknown kind', 'admitted', (id) =>
+  below({}, { otherExtensions: [0, 1].map(() => ({ id: '1.2.3.4', value: nullValue() })) })(id),
+);
+add(
+  'an intermediate that demands a policy, and a leaf without one',
+  'no-explicit-policy',
+  through({ otherExtensions: [policies('1.2.3.1'), demandsPolicy] }),
+);
+add(
+  'an intermediate that demands a policy, and a leaf with it',
+  'admitted',
+  through(
+    { otherExtensions: [policies('1.2.3.1'), demandsPolicy] },
+    {},
+    { otherExtensions: [policies('1.2.3.1')] },
+  ),
+);
+add(
+  'an intermediate that demands a policy, and a leaf with another',
+  'no-explicit-policy',
+  through(
+    { otherExtensions: [policies('1.2.3.1'), demandsPolicy] },
+    {},
+    { otherExtensions: [policies('1.2.3.2')] },
+  ),
+);
+add(
+  'a leaf that names a policy twice',
+  'invalid-policy',
+  below({}, { otherExtensions: [policies('1.2.3.1', '1.2.3.1')] }),
+);
+add('a leaf with malformed policies', 'invalid-policy', below({}, extra('2.5.29.32', integer(1n))));
+add('an anchor that demands a policy', 'admitted', below({ otherExtensions: [demandsPolicy] }));
+add(
+  'more than 2^20 comparisons of names with constraints',
+  'too-many-names',
+  below(constrained(Array.from({ length: 1025 }, (_, index) => dns(`h${index}.test`))), {
+    dnsNames: Array.from({ length: 1025 }, () => 'h1.test'),
+  }),
+);
 
 // Its name.
 add('no subject alternative name', 'no-spiffe-id', below({}, { uris: [] }));

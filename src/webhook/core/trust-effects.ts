@@ -2,6 +2,7 @@ import { buildBundle } from '../../bundle/build-bundle.ts';
 import { expiryFindings } from '../../bundle/expiry.ts';
 import { joinMesh } from '../../bundle/join-mesh.ts';
 import { nameKey } from '../../bundle/name-key.ts';
+import { isDistrusted } from '../../bundle/trust-bundle.ts';
 import type { BundlePolicy, TrustBundle } from '../../bundle/trust-bundle.ts';
 import type { Finding } from '../../findings/finding.ts';
 import type { Holdings, Share } from '../../ledger/share.ts';
@@ -103,10 +104,7 @@ function effectOf({ change, policy }: EffectsInput, next: TrustBundle): DomainEf
       .map(({ certificate }) => [authorityKey(certificate), certificate]),
   );
   const lost = [...had]
-    .filter(([key, { fingerprint, keyHash }]) => {
-      const wasTrusted = !policy.distrusted.has(fingerprint) && !policy.distrusted.has(keyHash);
-      return wasTrusted && !kept.has(key);
-    })
+    .filter(([key, certificate]) => !isDistrusted(certificate, policy) && !kept.has(key))
     .map(([, certificate]) => certificate);
   return { mesh, trustDomain, lost, isEmpty: anchors.length === 0 };
 }

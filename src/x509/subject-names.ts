@@ -1,20 +1,29 @@
-import { contents, context, contextConstructed, inside, tag } from '../x509/der-reader.ts';
-import type { Cursor } from '../x509/der-reader.ts';
-import { takeName } from '../x509/walk-name.ts';
+import { contents, context, contextConstructed, inside, tag } from './der-reader.ts';
+import type { Cursor } from './der-reader.ts';
+import { takeName } from './walk-name.ts';
 import { canonicalName } from './canonical-name.ts';
 import type { CanonicalName } from './canonical-name.ts';
 
 /** A GeneralName (RFC 5280, section 4.2.1.6), as far as name constraints tell one from another. */
 export type SubjectName =
   | { readonly kind: 'uri' | 'dns' | 'email'; readonly text: string }
+  /** An e-mail address in the subject. BoringSSL compares nothing that is not an IA5String. */
+  | { readonly kind: 'email'; readonly text: string; readonly inSubject: true; readonly isIa5: boolean }
   | { readonly kind: 'directory'; readonly name: CanonicalName }
   /** Compared with nothing; `tag` says which kind it is. */
   | { readonly kind: 'other'; readonly tag: number };
 
+/** One entry of name constraints. */
+export interface Subtree {
+  readonly base: SubjectName;
+  /** It has a minimum or a maximum. BoringSSL refuses each name of its kind. */
+  readonly isBounded: boolean;
+}
+
 /** The lists of a name constraints extension. */
 export interface NameConstraints {
-  readonly permitted: readonly SubjectName[];
-  readonly excluded: readonly SubjectName[];
+  readonly permitted: readonly Subtree[];
+  readonly excluded: readonly Subtree[];
 }
 
 /** Takes the contents of a subject alternative name, which was walked before. */
@@ -25,13 +34,15 @@ export function takeSubjectNames(value: Cursor): readonly SubjectName[] {
 /** Takes the contents of a name constraints extension, which was walked before. */
 export function takeNameConstraints(value: Cursor): NameConstraints {
   const fields = inside(value.der, value.take(tag.sequence, 'the name constraints'));
-  const takeList = (number: number): readonly SubjectName[] => {
+  const takeList = (number: number): readonly Subtree[] => {
     const list = fields.takeIf(contextConstructed(number), 'the name constraints');
     if (list === undefined) return [];
     const subtrees = inside(value.der, list);
-    const bases: SubjectName[] = [];
+    const bases: Subtree[] = [];
     while (subtrees.peek() !== undefined) {
-      bases.push(takeOne(inside(value.der, subtrees.take(tag.sequence, 'a subtree'))));
+      const subtree = inside(value.der, subtrees.take(tag.sequence, 'a subtree'));
+      const base = takeOne(subtree);
+      bases.push({ base, isBounded: subtree.peek() !== undefined });
     }
     return bases;
   };

@@ -1,0 +1,148 @@
+import { constants, createPublicKey, verify } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import type { CertificateParts } from './certificate-walk.ts';
+import { DerError, contextConstructed, encoded, inside, tag } from './der-reader.ts';
+import type { Cursor } from './der-reader.ts';
+import { takeOid, takeUnsigned, unsignedValue } from './der-values.ts';
+
+/** How BoringSSL verifies a signature: `digest` is `undefined` where the algorithm has one built in. */
+interface Method {
+  readonly keyType: 'rsa' | 'ec' | 'ed25519';
+  readonly digest: string | undefined;
+  /** RSASSA-PSS with a salt as long as the hash, instead of PKCS #1 v1.5. */
+  readonly pss: boolean;
+}
+
+/** The signature of a certificate, ready to be verified with the key of an issuer. */
+export interface Signature {
+  /** `undefined`: BoringSSL verifies no signature of this algorithm or with these parameters. */
+  readonly method: Method | undefined;
+  readonly signedBytes: Uint8Array;
+  /** `undefined`: no key verifies it. */
+  readonly bytes: Uint8Array | undefined;
+}
+
+const method = (keyType: Method['keyType'], digest?: string, pss = false): Method => ({
+  keyType,
+  digest,
+  pss,
+});
+
+/** By hex of the identifier. MD5 is left out: BoringSSL verifies nothing with it. */
+const methods: Readonly<Record<string, Method>> = {
+  '2a864886f70d010105': method('rsa', 'sha1'),
+  '2a864886f70d01010b': method('rsa', 'sha256'),
+  '2a864886f70d01010c': method('rsa', 'sha384'),
+  '2a864886f70d01010d': method('rsa', 'sha512'),
+  '2a864886f70d01010e': method('rsa', 'sha224'),
+  '2a8648ce3d0401': method('ec', 'sha1'),
+  '2a8648ce3d040301': method('ec', 'sha224'),
+  '2a8648ce3d040302': method('ec', 'sha256'),
+  '2a8648ce3d040303': method('ec', 'sha384'),
+  '2a8648ce3d040304': method('ec', 'sha512'),
+  '2b6570': method('ed25519'),
+};
+
+const rsaPss = '2a864886f70d01010a';
+const mgf1 = '2a864886f70d010108';
+
+/** Hashes that BoringSSL takes for RSASSA-PSS, by hex of the identifier, and their lengths in bytes. */
+const pssDigests: Readonly<Record<string, { readonly name: string; readonly bytes: number }>> = {
+  '608648016503040201': { name: 'sha256', bytes: 32 },
+  '608648016503040202': { name: 'sha384', bytes: 48 },
+  '608648016503040203': { name: 'sha512', bytes: 64 },
+};
+
+/** Reads the signature of a certificate that was walked before. */
+export function readSignature(der: Uint8Array, parts: CertificateParts): Signature {
+  const { algorithm, outerAlgorithm, signed, signature } = parts;
+  const isConsistent = Buffer.compare(encoded(der, algorithm), encoded(der, outerAlgorithm)) === 0;
+  return {
+    method: readMethod(inside(der, algorithm)),
+    signedBytes: encoded(der, signed),
+    bytes: isConsistent ? signature : undefined,
+  };
+}
+
+/** Whether the key verifies the signature, by the rules of BoringSSL in Envoy 1.36 and 1.40. */
+export function verifySignature({ method: how, signedBytes, bytes }: Signature, key: KeyObject): boolean {
+  if (how === undefined || bytes === undefined || key.asymmetricKeyType !== how.keyType) return false;
+  try {
+    return how.pss
+      ? verify(how.digest, signedBytes, { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength }, bytes)
+      : verify(how.digest, signedBytes, key, bytes);
+  } catch {
+    return false;
+  }
+}
+
+const saltLength = constants.RSA_PSS_SALTLEN_DIGEST;
+
+/** The key of an encoded SubjectPublicKeyInfo; `undefined` if OpenSSL does not read it. */
+export function readPublicKey(spki: Uint8Array): KeyObject | undefined {
+  try {
+    return createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
+  } catch {
+    return undefined;
+  }
+}
+
+/** Reads an AlgorithmIdentifier. Parameters are NULL or absent, but for RSASSA-PSS; Ed25519 has none. */
+function readMethod(algorithm: Cursor): Method | undefined {
+  const oid = takeOid(algorithm, 'the signature algorithm');
+  if (oid === rsaPss) return readPss(algorithm);
+  const known = methods[oid];
+  if (known === undefined || algorithm.peek() === undefined) return known;
+  return known.keyType !== 'ed25519' && isNull(algorithm) ? known : undefined;
+}
+
+/**
+ * RFC 4055, section 3.1, of which BoringSSL takes a part: SHA-256, SHA-384 or SHA-512, the same hash in MGF1, and a
+ * salt of its length, all of them written out. The trailer field may be written out too.
+ */
+function readPss(algorithm: Cursor): Method | undefined {
+  try {
+    const { der } = algorithm;
+    const fields = inside(der, algorithm.take(tag.sequence, pssWhat));
+    const digest = takeDigest(inside(der, fields.take(contextConstructed(0), pssWhat)));
+    const mask = inside(der, fields.take(contextConstructed(1), pssWhat));
+    const maskFields = inside(der, mask.take(tag.sequence, pssWhat));
+    mask.done(pssWhat);
+    if (takeOid(maskFields, pssWhat) !== mgf1) return undefined;
+    const maskDigest = takeDigest(maskFields);
+    const salt = takeNumber(inside(der, fields.take(contextConstructed(2), pssWhat)));
+    const trailer = fields.takeIf(contextConstructed(3), pssWhat);
+    fields.done(pssWhat);
+    if (trailer !== undefined && takeNumber(inside(der, trailer)) !== 1) return undefined;
+    const known = digest === maskDigest ? pssDigests[digest] : undefined;
+    return known !== undefined && salt === known.bytes ? method('rsa', known.name, true) : undefined;
+  } catch (error) {
+    if (error instanceof DerError) return undefined;
+    throw error;
+  }
+}
+
+const pssWhat = 'the parameters of RSASSA-PSS';
+
+/** Takes all that is left: the AlgorithmIdentifier of a hash, with NULL or no parameters. */
+function takeDigest(cursor: Cursor): string {
+  const fields = inside(cursor.der, cursor.take(tag.sequence, pssWhat));
+  cursor.done(pssWhat);
+  const oid = takeOid(fields, pssWhat);
+  if (fields.peek() !== undefined && !isNull(fields))
+    throw new DerError(`${pssWhat} have a hash with parameters`);
+  return oid;
+}
+
+function takeNumber(cursor: Cursor): number {
+  const value = unsignedValue(cursor.der, takeUnsigned(cursor, pssWhat));
+  cursor.done(pssWhat);
+  return value;
+}
+
+/** Whether all that is left is an empty NULL. */
+function isNull(cursor: Cursor): boolean {
+  if (cursor.peek() !== tag.null) return false;
+  const { body, end } = cursor.any('the parameters');
+  return body === end;
+}
