@@ -74,6 +74,8 @@ export function createClientConnections({
     const { session } = connection;
     if (session.destroyed || connection.isClosed) return;
     connection.isClosed = true;
+    // What it holds is about to go: nobody else is closed for it.
+    total -= connection.held;
     closed(reason);
     // Later: the caller is in the middle of reading from this session.
     setImmediate(() => {
@@ -107,6 +109,7 @@ export function createClientConnections({
 
     hold(bytes: number): void {
       this.held += bytes;
+      if (this.isClosed) return;
       total += bytes;
       if (bytes <= 0) return;
       if (this.held > limits.connectionBytes) close(this, 'request-bytes');

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:http2';
+import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
+import { suite, test } from 'node:test';
+import { status } from '@grpc/grpc-js';
+import { typeUrls } from '../../../src/xds/index.ts';
+import type { ClosedConnection, RefusedStream } from '../../../src/xds/index.ts';
+import { setOf } from '../vocabulary.ts';
+import { ads, sds, serve } from './serving.ts';
+import type { Serving } from './serving.ts';
+
+/** What a server reports, to wait for. */
+function reports() {
+  const [refused, closed] = [
+    Promise.withResolvers<RefusedStream>(),
+    Promise.withResolvers<ClosedConnection>(),
+  ];
+  return {
+    refused: refused.promise,
+    closed: closed.promise,
+    observer: { streamRefused: refused.resolve, connectionClosed: closed.resolve },
+  };
+}
+
+function rawClient({ address }: Serving): ClientHttp2Session & Disposable {
+  const session = connect(`http://${address}`);
+  session.on('error', () => undefined);
+  return Object.assign(session, { [Symbol.dispose]: () => session.destroy() });
+}
+
+/** The code of the GOAWAY that ends a connection. `once` of the module would reject at the error that follows. */
+function goawayOf(session: ClientHttp2Session): Promise<number> {
+  return new Promise((resolve) => session.once('goaway', resolve));
+}
+
+function open(session: ClientHttp2Session, path = ads.delta): ClientHttp2Stream {
+  const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
+  return session.request(headers).on('error', () => undefined);
+}
+
+suite('the guard before the streams', () => {
+  test('a stream without a request → ends with DEADLINE_EXCEEDED, and never counted as a stream', async () => {
+    const { observer, refused } = reports();
+    await using serving = await serve({ observer, maxStreams: 1, clientLimits: { requestTimeoutMs: 50 } });
+    serving.store.set('', typeUrls.secret, setOf({ a: '1' }));
+    const client = serving.connect();
+    using idle = client.delta(ads.delta);
+    using stream = client.delta(ads.delta);
+    stream.send({ type_url: typeUrls.secret, resource_names_subscribe: ['a'] });
+    await stream.next();
+    assert.equal((await idle.ended).code, status.DEADLINE_EXCEEDED);
+    assert.equal(await refused, 'no-request');
+    assert.equal(serving.xds.streams(), 1);
+  });
+
+  test('a request that is not complete in time → ends its stream with DEADLINE_EXCEEDED', async () => {
+    await using serving = await serve({ sweepMs: 5, clientLimits: { requestTimeoutMs: 50 } });
+    using session = rawClient(serving);
+    const stream = open(session);
+    stream.write(Buffer.from([0, 0, 0, 1, 0, 1, 2, 3]));
+    const [headers] = (await once(stream, 'response')) as [Record<string, string>];
+    assert.equal(Number(headers['grpc-status']), status.DEADLINE_EXCEEDED);
+  });
+
+  test('unfinished requests beyond the budget → the connection is closed, and no other', async () => {
+    const { observer, closed } = reports();
+    await using serving = await serve({ observer, clientLimits: { connectionBytes: 100_000 } });
+    serving.store.set('', typeUrls.secret, setOf({ a: '1' }));
+    using bystander = serving.connect().delta(ads.delta);
+    bystander.send({ type_url: typeUrls.secret, resource_names_subscribe: ['a'] });
+    const { nonce } = await bystander.next();
+    bystander.send({ type_url: typeUrls.secret, response_nonce: nonce });
+    using session = rawClient(serving);
+    const goaway = goawayOf(session);
+    const header = Buffer.from([0, 0, 1, 0, 0]);
+    for (let count = 0; count < 4; count += 1)
+      open(session).write(Buffer.concat([header, Buffer.alloc(60_000)]));
+    assert.equal(await goaway, 11);
+    assert.equal(await closed, 'request-bytes');
+    serving.store.set('', typeUrls.secret, setOf({ a: '2' }));
+    assert.equal((await bystander.next()).resources[0]?.version, '2');
+  });
+
+  test('the budget of all → the connection that holds most is closed', async () => {
+    const { observer, closed } = reports();
+    await using serving = await serve({ observer, clientLimits: { totalBytes: 100_000 } });
+    using large = rawClient(serving);
+    using small = rawClient(serving);
+    const goaway = goawayOf(large);
+    const header = Buffer.from([0, 0, 1, 0, 0]);
+    open(small).write(Buffer.concat([header, Buffer.alloc(20_000)]));
+    open(large).write(Buffer.concat([header, Buffer.alloc(60_000)]));
+    open(large).write(Buffer.concat([header, Buffer.alloc(60_000)]));
+    assert.equal(await goaway, 11);
+    assert.equal(await closed, 'request-bytes');
+    assert.equal(small.destroyed, false);
+  });
+
+  test('streams that come to nothing, one after the other → GOAWAY with ENHANCE_YOUR_CALM', async () => {
+    const { observer, closed } = reports();
+    const uselessStreams = { perSecond: 1, burst: 5 };
+    await using serving = await serve({ observer, clientLimits: { uselessStreams } });
+    using session = rawClient(serving);
+    const goaway = goawayOf(session);
+    for (let count = 0; count < 6; count += 1) open(session, '/no.Service/Method').resume();
+    assert.equal(await goaway, 11);
+    assert.equal(await closed, 'useless-streams');
+  });
+
+  test('calls beyond the limit of a connection → RESOURCE_EXHAUSTED', async () => {
+    const { observer, refused } = reports();
+    await using serving = await serve({ observer, clientLimits: { connectionCalls: 1 } });
+    using session = rawClient(serving);
+    open(session, sds.fetch).write(Buffer.from([0]));
+    const second = open(session, sds.fetch);
+    const [headers] = (await once(second, 'response')) as [Record<string, string>];
+    assert.equal(Number(headers['grpc-status']), status.RESOURCE_EXHAUSTED);
+    assert.equal(await refused, 'too-many-calls');
+  });
+});
