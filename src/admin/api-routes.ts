@@ -1,3 +1,4 @@
+import type { HoldSelection } from '../ledger/ledger.ts';
 import type { StateView } from '../telemetry/state-view.ts';
 import type { GuardRelease, MeshList } from './api-types.ts';
 import { fleetRoutes } from './fleet-routes.ts';
@@ -14,8 +15,8 @@ export interface ApiInput extends FleetInput {
   readonly view: () => StateView;
   /** How many proxies of a mesh are connected. */
   readonly proxies: (mesh: string) => number;
-  /** Ends all holds of the mass-loss guard; returns what was held. */
-  readonly releaseGuard: () => StateView['ledger']['held'];
+  /** Ends the chosen holds of the mass-loss guard; returns what was held. */
+  readonly releaseGuard: (selection: HoldSelection) => StateView['ledger']['held'];
   /** Monotonic milliseconds, as in the view. */
   readonly now: () => number;
 }
@@ -61,12 +62,25 @@ export function apiRoutes(input: ApiInput): readonly Route[] {
     {
       method: 'POST',
       pattern: '/api/v1/guard/release',
-      answer: () => {
-        const released = releaseGuard().map(({ mesh, trustDomain }) => ({ mesh, trustDomain }));
+      answer: (_, query) => {
+        const selection = readSelection(query);
+        if (typeof selection === 'string') return errorReply('bad-request', selection);
+        const released = releaseGuard(selection).map(({ mesh, trustDomain }) => ({ mesh, trustDomain }));
         return jsonReply({ released } satisfies GuardRelease);
       },
     },
   ];
+}
+
+/** Which holds a request means; a parameter that is not known could be the one that was to spare all others. */
+function readSelection(query: URLSearchParams): HoldSelection | string {
+  const selection: { mesh?: string; trustDomain?: string } = {};
+  for (const [name, value] of query) {
+    if (name !== 'mesh' && name !== 'trustDomain') return 'the parameters are mesh and trustDomain';
+    if (value === '' || selection[name] !== undefined) return `${name} is given once, with a name`;
+    selection[name] = value;
+  }
+  return selection;
 }
 
 function unknownMesh(mesh: string): Reply {

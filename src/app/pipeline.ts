@@ -3,7 +3,7 @@ import type { Finding } from '../findings/finding.ts';
 import { nextExpiryChange } from '../bundle/expiry.ts';
 import type { BundlePolicy } from '../bundle/trust-bundle.ts';
 import type { Grant } from '../ledger/entry.ts';
-import type { Ledger, LedgerEvent, LedgerView } from '../ledger/ledger.ts';
+import type { HoldSelection, Ledger, LedgerEvent, LedgerView } from '../ledger/ledger.ts';
 import { readinessOf } from '../ledger/readiness.ts';
 import type { Readiness } from '../ledger/readiness.ts';
 import type { ParseOptions } from '../model/parse-file.ts';
@@ -40,8 +40,8 @@ export interface Pipeline {
   restore(source: string, events: readonly Extract<LedgerEvent, { kind: 'restored' }>[]): void;
   /** Applies another policy. `findingsOf`: what there is to say about the policy itself, given what is served. */
   setPolicy(policy: BundlePolicy, findingsOf?: (meshes: MeshStates) => readonly Finding[]): void;
-  /** Ends all holds of the mass-loss guard; returns the trust domains that were held. */
-  releaseGuard(): LedgerView['held'];
+  /** Ends the chosen holds of the mass-loss guard, by default all; returns the trust domains that were held. */
+  releaseGuard(selection?: HoldSelection): LedgerView['held'];
   /** What is held, after all that was delivered; more exact than the view, which is that of the last build. */
   held(): LedgerView['held'];
   view(): PipelineView;
@@ -192,9 +192,9 @@ export function createPipeline({
       policyFindings = findingsOf;
       markDirty();
     },
-    releaseGuard() {
+    releaseGuard(selection) {
       takeQueued();
-      const held = ledger.release();
+      const held = ledger.release(selection);
       markDirty();
       return held;
     },

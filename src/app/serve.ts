@@ -157,7 +157,7 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
     wall: systemClock.wall,
     events: live.hub,
     page: await loadPage(),
-    releaseGuard: () => pipeline.releaseGuard(),
+    releaseGuard: (selection) => pipeline.releaseGuard(selection),
   });
   const probes = options.probeListen === undefined ? undefined : createProbeServer(edgeInput);
   cleanup.defer(() => admin.close());

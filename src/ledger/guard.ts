@@ -105,11 +105,24 @@ export function guard(state: GuardState, input: GuardInput): GuardResult {
   return render(next, input.holdings);
 }
 
-/** Lets go of everything that is held. */
-export function release(state: GuardState, holdings: Holdings): GuardResult {
-  const next = new Map(
-    [...state].map(([mesh, { given, departures }]) => [mesh, { ...emptyMesh, given, departures }]),
-  );
+/** Ends the holds of the trust domains that `selects` chooses; of all by default. */
+export function release(
+  state: GuardState,
+  holdings: Holdings,
+  selects: (mesh: string, trustDomain: TrustDomain) => boolean = () => true,
+): GuardResult {
+  const next = new Map<string, MeshGuard>();
+  for (const [mesh, before] of state) {
+    const staying = new Map([...before.held].filter(([name]) => !selects(mesh, name)));
+    if (staying.size === 0) {
+      const { given, departures } = before;
+      next.set(mesh, { ...emptyMesh, given, departures });
+    } else {
+      // What is released is not held once more by the next loss.
+      const losses = new Map([...before.losses].filter(([name]) => !selects(mesh, name)));
+      next.set(mesh, { ...before, held: staying, losses });
+    }
+  }
   return render(next, holdings);
 }
 
@@ -117,12 +130,14 @@ function guardMesh(before: MeshGuard, mesh: string, input: GuardInput): MeshGuar
   const { holdings, gone, now, holdMs } = input;
   const given = holdings.get(mesh) ?? new Map<TrustDomain, readonly Share[]>();
   const fresh = gone.get(mesh) ?? [];
-  const departures = [
-    ...before.departures.filter(({ at }) => now - at < lossWindow),
-    ...fresh.map((evidence) => ({ at: now, evidence })),
-  ];
   const held = keep(before.held, given, ({ until }) => now < until);
   const losses = keep(before.losses, given, ({ at }) => now - at < lossWindow);
+  // A loss that was undone is no loss, and the departures that caused it count no more.
+  const earlier = losses.size === 0 ? [] : before.departures;
+  const departures = [
+    ...earlier.filter(({ at }) => now - at < lossWindow),
+    ...fresh.map((evidence) => ({ at: now, evidence })),
+  ];
   // What was let go when its time was over is not held once more by the next loss.
   for (const name of before.held.keys()) if (!held.has(name)) losses.delete(name);
   let isAnyLost = false;

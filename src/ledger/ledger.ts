@@ -61,13 +61,19 @@ export interface LedgerView {
   readonly sources: readonly SourceStatus[];
 }
 
+/** Which holds are meant: those of one mesh, of one trust domain, or of both. */
+export interface HoldSelection {
+  readonly mesh?: string | undefined;
+  readonly trustDomain?: string | undefined;
+}
+
 export interface Ledger {
   /** Takes one batch of events of a source as one step. Returns the paths whose grants changed. */
   apply(source: string, events: readonly LedgerEvent[], now: number): readonly string[];
   /** Ends the holds whose time has come. */
   tick(now: number): void;
-  /** Ends all holds now; returns the trust domains that were held. */
-  release(): GuardResult['held'];
+  /** Ends the chosen holds now, by default all; returns the trust domains that were held. */
+  release(selection?: HoldSelection): GuardResult['held'];
   /** The trust domains that are held. */
   held(): GuardResult['held'];
   view(): LedgerView;
@@ -117,10 +123,12 @@ export function createLedger(sourceNames: readonly string[], options: { readonly
     tick(now) {
       for (const source of sources.values()) settle(source, new Map(), now);
     },
-    release() {
-      const held = heldNow();
+    release(selection = {}) {
+      const isChosen = (mesh: string, trustDomain: string): boolean =>
+        (selection.mesh ?? mesh) === mesh && (selection.trustDomain ?? trustDomain) === trustDomain;
+      const held = heldNow().filter(({ mesh, trustDomain }) => isChosen(mesh, trustDomain));
       for (const source of sources.values()) {
-        source.held = release(source.guard, source.given.holdings);
+        source.held = release(source.guard, source.given.holdings, isChosen);
         source.guard = source.held.state;
       }
       return held;

@@ -50,6 +50,7 @@ async function start({ tokens = false, certificates = false }) {
   const edge = createHttpEdge({
     routes: [
       { method: 'GET', pattern: '/healthz', answer: () => jsonReply({ status: 'ok' }) },
+      { method: 'GET', pattern: '/api/v1/meshes', answer: () => jsonReply({ meshes: [] }) },
       { method: 'POST', pattern: '/api/v1/guard/release', answer: () => jsonReply({ released: [] }) },
     ],
     onError: (error) => {
@@ -234,10 +235,10 @@ describe('the program', () => {
     const listen = ['--xds-listen=127.0.0.1:0', '--admin-listen=0.0.0.0:0', '--log-level=error'];
     const start = (...args: string[]) => run(['serve', '--dir', dir.path, ...listen, ...args]);
     const noToken = await start(...files, `--admin-token-file=${dir.join('tokens')}`);
-    assert.deepEqual([noToken.code, /ENOENT.*tokens/.test(noToken.stderr)], [1, true]);
+    assert.deepEqual([noToken.code, /ENOENT.*tokens/.test(noToken.stderr)], [5, true]);
     await writeFile(dir.join('tokens'), token);
     await rm(dir.join('key'));
     const noKey = await start(...files, `--admin-token-file=${dir.join('tokens')}`);
-    assert.deepEqual([noKey.code, /TLS cannot be set up: ENOENT/.test(noKey.stderr)], [1, true]);
+    assert.deepEqual([noKey.code, /TLS cannot be set up: ENOENT/.test(noKey.stderr)], [5, true]);
   });
 });

@@ -39,7 +39,7 @@ function setup(over: Partial<AdminServerInput> = {}): Setup {
     metrics: createMetrics({ version: '1', view, cache: rig.reader.stats, caMetrics: true }),
     now: rig.clock.monotonic,
     proxies: (mesh) => (mesh === 'default' ? 2 : 0),
-    releaseGuard: () => rig.pipeline.releaseGuard(),
+    releaseGuard: (selection) => rig.pipeline.releaseGuard(selection),
     fleet: localFleet(createFleetTracker({ now: () => 0 }), createServedHistory()),
     wall: () => 0,
     log: createLogger({ format: 'json', level: 'debug', stream: log.stream }),
@@ -150,7 +150,14 @@ describe('the admin server', () => {
         ['b.test', 30],
       ],
     );
-    const { status, body } = await ask(address, '/api/v1/guard/release', { method: 'POST' });
+    const post = (query: string): ReturnType<typeof ask> =>
+      ask(address, `/api/v1/guard/release${query}`, { method: 'POST' });
+    // A parameter that is not known must not release everything.
+    for (const query of ['?meesh=other', '?mesh=', '?mesh=a&mesh=b', '?trust_domain=a.test'])
+      assert.equal((await post(query)).status, 400, query);
+    for (const query of ['?mesh=other', '?trustDomain=c.test'])
+      assert.deepEqual(parsed((await post(query)).body), { released: [] });
+    const { status, body } = await post('');
     assert.equal(status, 200);
     assert.deepEqual(
       (parsed(body) as GuardRelease).released.map(({ mesh, trustDomain }) => `${mesh} ${trustDomain}`).sort(),

@@ -122,9 +122,9 @@ describe('the exit code', () => {
   });
 
   it('of guard release is 0 where nothing is held, and says so', async () => {
-    await using server = await answering(200, '{"released":[]}');
+    await using server = await answering(200, '{"meshes":[]}');
     const { code, stdout, stderr } = await run(['guard', 'release', `--server=${server.url}`]);
-    assert.deepEqual([code, stdout, stderr], [0, '', 'nothing was held\n']);
+    assert.deepEqual([code, stdout, stderr], [0, '', 'nothing is held\n']);
   });
 
   it('is 1 when the command is interrupted', async () => {

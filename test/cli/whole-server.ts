@@ -23,7 +23,7 @@ export async function wholeServer(resources: readonly Text[], version = '0.0.1')
     metrics: createMetrics({ version, view, cache: rig.reader.stats, caMetrics: true }),
     now: rig.clock.monotonic,
     proxies: proxies.tracker.count,
-    releaseGuard: () => rig.pipeline.releaseGuard(),
+    releaseGuard: (selection) => rig.pipeline.releaseGuard(selection),
     fleet: localFleet(proxies.tracker, proxies.history),
     wall: proxies.now,
     log: createLogger({ format: 'json', level: 'error', stream: memoryStream().stream }),

@@ -296,6 +296,95 @@ describe('the mass-loss guard', () => {
     assert.equal(inForce(ledger).length, 3);
   });
 
+  describe('a loss that was undone', () => {
+    const only = (): Ledger => ledgerOf(1);
+
+    it('the only trust domain goes, comes back and goes again within the window → not held', () => {
+      const ledger = only();
+      for (const [at, event] of [gone(path(0)), file(0), gone(path(0))].entries())
+        ledger.apply('files', [event], 10 + 100 * at);
+      assert.deepEqual([inForce(ledger), codes(ledger)], [[], []]);
+    });
+
+    it('the same several times over → not held', () => {
+      const ledger = only();
+      for (let at = 0; at < 5; at += 1) {
+        ledger.apply('files', [gone(path(0))], 10 + 200 * at);
+        assert.deepEqual(inForce(ledger), []);
+        ledger.apply('files', [file(0)], 110 + 200 * at);
+        assert.equal(inForce(ledger).length, 1);
+      }
+    });
+
+    it('two go together after one went and came back → held', () => {
+      const ledger = ledgerOf(2);
+      ledger.apply('files', [gone(path(0))], 10);
+      ledger.apply('files', [file(0)], 20);
+      ledger.apply('files', [gone(path(0)), gone(path(1))], 30);
+      assert.deepEqual([inForce(ledger).length, codes(ledger)], [2, ['MT042']]);
+    });
+
+    it('one goes and the other follows without the first being back → held', () => {
+      const ledger = ledgerOf(2);
+      ledger.apply('files', [gone(path(0))], 10);
+      ledger.apply('files', [gone(path(1))], 20);
+      assert.deepEqual([inForce(ledger).length, codes(ledger)], [2, ['MT042']]);
+    });
+  });
+
+  describe('a release that is limited', () => {
+    const twoMeshes = (): Ledger => {
+      const ledger = makeLedger();
+      const files = ['blue', 'default'].flatMap((mesh) => [0, 1, 2].map((index) => file(index, mesh)));
+      ledger.apply('files', files, 0);
+      ledger.apply(
+        'files',
+        files.map((event) => gone('path' in event ? event.path : '')),
+        10,
+      );
+      assert.equal(ledger.held().length, 6);
+      return ledger;
+    };
+    const heldOf = (ledger: Ledger): readonly string[] =>
+      ledger
+        .held()
+        .map(({ mesh, trustDomain }) => `${mesh}/${trustDomain}`)
+        .sort();
+
+    it('to a mesh → the other mesh stays held', () => {
+      const ledger = twoMeshes();
+      assert.equal(ledger.release({ mesh: 'blue' }).length, 3);
+      assert.deepEqual(heldOf(ledger), ['default/d0.test', 'default/d1.test', 'default/d2.test']);
+      assert.equal(inForce(ledger).length, 3);
+    });
+
+    it('to a trust domain → of every mesh; to both → that one', () => {
+      const ledger = twoMeshes();
+      assert.deepEqual(
+        ledger.release({ mesh: 'blue', trustDomain: 'd1.test' }).map(({ mesh }) => mesh),
+        ['blue'],
+      );
+      assert.equal(ledger.release({ trustDomain: 'd0.test' }).length, 2);
+      assert.deepEqual(heldOf(ledger), ['blue/d2.test', 'default/d1.test', 'default/d2.test']);
+      assert.deepEqual(inForce(ledger).length, 3);
+    });
+
+    it('to what is not held → nothing changes', () => {
+      const ledger = twoMeshes();
+      assert.deepEqual(ledger.release({ mesh: 'green' }), []);
+      assert.equal(ledger.held().length, 6);
+    });
+
+    it('what was released stays released when the next loss comes, and the rest when its time is over', () => {
+      const ledger = twoMeshes();
+      ledger.release({ mesh: 'blue', trustDomain: 'd1.test' });
+      ledger.tick(20);
+      assert.equal(heldOf(ledger).includes('blue/d1.test'), false);
+      ledger.tick(30_010);
+      assert.deepEqual(inForce(ledger), []);
+    });
+  });
+
   it('lets go when it is released, and tells of what', () => {
     const ledger = ledgerOf(3);
     ledger.apply('files', [gone(path(0)), gone(path(1)), gone(path(2))], 10);
