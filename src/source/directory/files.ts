@@ -8,7 +8,7 @@ import { identityOf, isSwapping } from './folder.ts';
 import type { Folder } from './folder.ts';
 import type { DirectoryIo } from './io.ts';
 import { isMissing, reasonOf } from './system-error.ts';
-import { isSwapped } from './names.ts';
+import { hasLostBytes, isSwapped, notUtf8 } from './names.ts';
 import { isPlaced } from './placed.ts';
 import { readText } from './read-text.ts';
 import type { Targets } from './targets.ts';
@@ -18,6 +18,9 @@ const concurrentReads = 64;
 
 /** How soon a look is repeated that told nothing and that no notice will repeat. */
 const retryMs = 1_000;
+
+/** Looks at a file that is made again and again before it is left for the next notice. */
+const longestChase = 3;
 
 /** File times are those of the kernel's last tick: a change can be that much younger than they say. */
 const tickMs = 10;
@@ -73,6 +76,8 @@ interface Entry {
   home: string | undefined;
   /** A root that is a single file and is not there. */
   lost: boolean;
+  /** Whether the last listing had it. */
+  listed: boolean;
 }
 
 /** Makes an empty table of files. */
@@ -96,6 +101,7 @@ export function createFiles(options: FilesOptions): Files {
       mustRead: false,
       home: undefined,
       lost: false,
+      listed: false,
     };
     entry.folder = folder;
     folder.files.add(name);
@@ -122,7 +128,7 @@ export function createFiles(options: FilesOptions): Files {
     return events;
   }
 
-  async function look(entry: Entry): Promise<Sighting> {
+  async function look(entry: Entry, attempt = 1): Promise<Sighting> {
     const { folder, state } = entry;
     const mustRead = entry.mustRead || state.kind !== 'read' || !state.settled;
     entry.mustRead = false;
@@ -140,7 +146,7 @@ export function createFiles(options: FilesOptions): Files {
       const ageMs = whole ? Number((io.wallNs() - changedNs) / 1_000_000n) - tickMs : 0;
       return { kind: 'content', version, text, hash, ageMs, placed: whole && entry.placed };
     } catch (error) {
-      return missing(entry, error);
+      return missing(entry, error, attempt);
     }
   }
 
@@ -157,10 +163,18 @@ export function createFiles(options: FilesOptions): Files {
   }
 
   /** Tells a deleted file from one that cannot be read and from one whose directory is out of reach. */
-  async function missing(entry: Entry, error: unknown): Promise<Sighting> {
-    const { folder, path } = entry;
+  async function missing(entry: Entry, error: unknown, attempt: number): Promise<Sighting> {
+    const { folder, path, name } = entry;
     if (!isMissing(error)) return { kind: 'unreadable', reason: reasonOf(error) };
-    if (await succeeds(io.lstat(path))) return { kind: 'unreadable', reason: 'is a dangling symbolic link' };
+    const found = await io.lstat(path).catch(() => undefined);
+    if (found?.isSymbolicLink() === true)
+      return { kind: 'unreadable', reason: 'is a dangling symbolic link' };
+    if (found !== undefined) {
+      // Made again since it was opened.
+      entry.mustRead = true;
+      return attempt < longestChase ? look(entry, attempt + 1) : { kind: 'unknown' };
+    }
+    if (entry.listed && hasLostBytes(name)) return { kind: 'unreadable', reason: notUtf8 };
     try {
       return absent(entry, identityOf(await io.stat(folder.path)));
     } catch {
@@ -207,6 +221,7 @@ export function createFiles(options: FilesOptions): Files {
     visit: (folder, name, listed) => {
       const entry = entryOf(folder, name);
       entry.isLink = listed?.isLink ?? entry.isLink;
+      entry.listed = listed !== undefined;
       entry.placed ||= listed?.placed ?? false;
       // A listing stands for notices that may have been missed: none of the file's own is enough any more.
       entry.changes += 1;

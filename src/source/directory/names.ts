@@ -28,3 +28,11 @@ export function isFolderName(name: string): boolean {
 function isHidden(name: string): boolean {
   return name.startsWith('.') || name.endsWith('~') || (name.startsWith('#') && name.endsWith('#'));
 }
+
+/** Why an entry of a directory cannot be reached by its name. */
+export const notUtf8 = 'its name is not UTF-8';
+
+/** Whether a name has the character that Node.js puts in place of bytes that are not UTF-8. A real one is rare. */
+export function hasLostBytes(name: string): boolean {
+  return name.includes('\ufffd');
+}

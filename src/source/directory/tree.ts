@@ -9,6 +9,7 @@ import type { Folder } from './folder.ts';
 import type { DirectoryIo } from './io.ts';
 import { isDirectory, listFolder } from './listing.ts';
 import type { Listing } from './listing.ts';
+import { hasLostBytes, notUtf8 } from './names.ts';
 import { isMissing, reasonOf } from './system-error.ts';
 import type { Watches } from './watches.ts';
 
@@ -48,6 +49,8 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
   /** Which folder reads the directory with this real path: each is read once, whatever leads to it. */
   const owners = new Map<string, Folder>();
   const resolving = new Set(roots);
+  /** Told by the next scan: the failures of folders that are gone. */
+  const forgotten: SourceEvent[] = [];
 
   function add(folder: Folder): void {
     folders.add(folder);
@@ -87,7 +90,7 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
     folder.parent?.children.delete(basename(folder.path));
     folders.delete(folder);
     dirty.delete(folder);
-    failures.forget(labelOf(folder));
+    forgotten.push(...failures.succeed(labelOf(folder)));
     empty(folder);
   }
 
@@ -160,6 +163,8 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
   function fail(folder: Folder, error: unknown): readonly SourceEvent[] {
     watches.release(folder);
     const { parent } = folder;
+    if (isMissing(error) && parent?.attached === true && hasLostBytes(basename(folder.path)))
+      return failures.fail(labelOf(folder), notUtf8, io.now());
     if (isMissing(error) && parent !== undefined) {
       // Its parent's next listing decides: without it, it is gone; with it, it is tried once more.
       const isOrphan = parent.missed || failures.has(labelOf(parent));
@@ -200,7 +205,7 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
     probes.clear();
     await mapBounded(probing, concurrentFolders, ([path, folder]) => probe(folder, basename(path)));
     while (dirty.size > 0) events.push(...(await scanDirty()));
-    return events;
+    return [...events, ...forgotten.splice(0)];
   }
 
   return {

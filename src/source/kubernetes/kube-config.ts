@@ -1,5 +1,6 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 
+import { delimiter } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 
 const tokenFile = '/var/run/secrets/kubernetes.io/serviceaccount/token';
@@ -11,6 +12,10 @@ const tokenFile = '/var/run/secrets/kubernetes.io/serviceaccount/token';
  */
 export function loadKubeConfig(file?: string, env: NodeJS.ProcessEnv = process.env): KubeConfig {
   const config = new KubeConfig();
+  // It is read by a library, which would wait at a named pipe for ever, and all else with it.
+  for (const path of file === undefined ? (env['KUBECONFIG'] ?? '').split(delimiter) : [file])
+    if (path !== '' && existsSync(path) && !statSync(path).isFile())
+      throw new Error(`the kubeconfig ${path} is not a regular file`);
   if (file !== undefined) config.loadFromFile(file);
   else if (!isSet(env['KUBECONFIG']) && isSet(env['KUBERNETES_SERVICE_HOST']) && existsSync(tokenFile)) {
     config.loadFromCluster();
