@@ -1,6 +1,6 @@
 import { watch } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import { readRegularFile } from '../net/read-regular-file.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { distrustSettleMs, firstDistrust, rereadDistrust, unreadDistrust } from './distrust.ts';
 import type { DistrustState } from './distrust.ts';
@@ -49,9 +49,9 @@ export async function followDistrustFile(
     if (next.shorter !== undefined) settling = setTimeout(reread, timerMs(distrustSettleMs));
   };
   const readOnce = async (): Promise<void> => {
-    const text = await readFile(path, 'utf8').catch((error: unknown) => error);
+    const text = await readRegularFile(path).catch((error: unknown) => error);
     if (closed) return;
-    if (typeof text === 'string') take(rereadDistrust(state, text, performance.now()));
+    if (Buffer.isBuffer(text)) take(rereadDistrust(state, text.toString('utf8'), performance.now()));
     else take(unreadDistrust(state, String(text)));
   };
   // One after the other: an older reading must not come in after a newer one.
@@ -84,8 +84,8 @@ export async function followDistrustFile(
  * @throws {Error} when it cannot be read.
  */
 export async function readDistrustFile(path: string): Promise<DistrustState> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+  const text = await readRegularFile(path).catch((error: unknown) => {
     throw new Error(`the distrust list cannot be read: ${String(error)}`, { cause: error });
   });
-  return firstDistrust(text);
+  return firstDistrust(text.toString('utf8'));
 }

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { MeshDetail } from '../admin/api-types.ts';
 import { parseHash, readDistrust } from '../app/distrust.ts';
 import { counted } from '../telemetry/describe-change.ts';
+import { readRegularFile } from '../net/read-regular-file.ts';
 import { canAsk, confirm } from './confirm.ts';
 import { CommandError, exitCode } from './exit-code.ts';
 import { flag } from './flags.ts';
@@ -106,12 +106,13 @@ async function askFirst(io: CommandIo, effects: readonly RevocationEffect[], yes
 /** Adds the hash to the list. Returns false if the list stands for it already. */
 async function write(file: string, hash: string, effects: readonly RevocationEffect[]): Promise<boolean> {
   try {
-    const list = await readFile(file, 'utf8').catch((error: unknown) => {
+    const list = await readRegularFile(file).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
       throw error;
     });
-    const known = readDistrust(list).entries.map((entry) => entry.hash);
-    const text = addToList(list, hash, known, linesFor(hash, effects, new Date().toISOString()));
+    const before = list.toString('utf8');
+    const known = readDistrust(before).entries.map((entry) => entry.hash);
+    const text = addToList(before, hash, known, linesFor(hash, effects, new Date().toISOString()));
     if (text === undefined) return false;
     await replaceFile(file, text);
     return true;

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readRegularFile } from './read-regular-file.ts';
 import { readTlsMaterial } from './tls-material.ts';
 import type { TlsFileContents, TlsMaterial, TlsMaterialResult } from './tls-material.ts';
 import { timerMs } from '../timers/timers.ts';
@@ -73,9 +73,9 @@ async function readFiles(
 ): Promise<{ readonly digest: string; readonly result: TlsMaterialResult }> {
   try {
     const contents: TlsFileContents = {
-      certificate: await readFile(paths.certificate),
-      key: await readFile(paths.key),
-      clientCa: paths.clientCa === undefined ? undefined : await readFile(paths.clientCa),
+      certificate: await readRegularFile(paths.certificate),
+      key: await readRegularFile(paths.key),
+      clientCa: paths.clientCa === undefined ? undefined : await readRegularFile(paths.clientCa),
     };
     return { digest: digestOf(contents), result: readTlsMaterial(contents) };
   } catch (error) {

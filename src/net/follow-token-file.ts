@@ -1,5 +1,5 @@
 import { hash, timingSafeEqual } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readRegularFile } from './read-regular-file.ts';
 import { timerMs } from '../timers/timers.ts';
 
 /** Tokens of a file that is followed. */
@@ -51,7 +51,7 @@ export async function followTokenFile(
 }
 
 async function readTokens(path: string): Promise<readonly Buffer[]> {
-  const text = await readFile(path, 'utf8');
+  const text = (await readRegularFile(path)).toString('utf8');
   const lines = text
     .split('\n')
     .map((line) => line.trim())
