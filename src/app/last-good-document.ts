@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import type { Grant } from '../ledger/entry.ts';
 import type { Share } from '../ledger/share.ts';
 import type { Identity, MeshTrust, TrustAnchor, TrustDomain } from '../model/mesh-trust.ts';
 import { parseTrustDomain } from '../model/trust-domain.ts';
 import { encodePem } from '../pem/encode-pem.ts';
 import type { AnchorReader } from '../x509/anchor-reader.ts';
+import type { StateKey } from './state-key.ts';
 
 /** What one path of a source gave when it was last good. */
 export interface LastGood {
@@ -36,22 +36,23 @@ interface StoredBody {
 }
 
 /** Raised when an older program could not make sense of what is written, or this one of what was. */
-const format = 2;
+const format = 3;
 
-/** Renders a last good state as text with a checksum over its body. */
-export function encodeLastGood({ source, path, grants }: LastGood): string {
+/** Renders a last good state as text with a keyed checksum over its body. */
+export function encodeLastGood({ source, path, grants }: LastGood, key: StateKey): string {
   const body: StoredBody = { format, source, path, grants: grants.map(storeGrant) };
   const text = JSON.stringify(body);
-  return `${sha256(text)}\n${text}\n`;
+  return `${key.sign(text)}\n${text}\n`;
 }
 
 /**
  * Reads what `encodeLastGood` wrote.
- * @throws {Error} if the text is not whole, or not of this format.
+ * @throws {Error} if the text is not whole, not of this format, or was not written with this key.
  */
-export function decodeLastGood(text: string, reader: AnchorReader): LastGood {
-  const [checksum, body = ''] = text.split('\n');
-  if (checksum !== sha256(body)) throw new Error('its checksum does not match');
+export function decodeLastGood(text: string, reader: AnchorReader, key: StateKey): LastGood {
+  const [checksum = '', body = ''] = text.split('\n');
+  if (!key.verify(body, checksum))
+    throw new Error('its checksum does not match: it is damaged, or was not written here by this version');
   const stored = JSON.parse(body) as StoredBody;
   if (stored.format !== format) throw new Error(`format ${String(stored.format)} is not known`);
   const { source, path, grants } = stored;
@@ -112,8 +113,4 @@ function trustDomainOf(text: string): TrustDomain {
   const parsed = parseTrustDomain(text);
   if (parsed.kind === 'invalid') throw new Error(`trust domain ${JSON.stringify(text)} ${parsed.reason}`);
   return parsed.name;
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }

@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lossWindow } from '../ledger/guard.ts';
+import { readRegularFile } from '../net/read-regular-file.ts';
 import type { AnchorReader } from '../x509/anchor-reader.ts';
 import type { Clock } from './clock.ts';
 import { decodeLastGood, encodeLastGood } from './last-good-document.ts';
 import type { LastGood } from './last-good-document.ts';
+import { openStateDirectory } from './state-key.ts';
+import type { StateKey } from './state-key.ts';
 
 export interface LastGoodOptions {
   readonly directory: string;
@@ -19,7 +22,10 @@ export interface LastGoodOptions {
 }
 
 export interface LastGoodStore {
-  /** Everything that can be read back; what cannot is told to `onError` and left out. */
+  /**
+   * Everything that can be read back; what cannot is told to `onError` and left out.
+   * @throws {Error} if the directory cannot be used, or others may write it.
+   */
   load(): Promise<readonly LastGood[]>;
   /** Keeps the state, once it cannot become part of a mass loss any more; no grants: forgets the path. */
   save(state: LastGood): void;
@@ -55,13 +61,15 @@ export function createLastGoodStore({
   const behind = new Map<string, number>();
   let cancelTimer: (() => void) | undefined;
   let writing: Promise<void> = Promise.resolve();
+  let opening: Promise<StateKey> | undefined;
+  const keyOf = (): Promise<StateKey> => (opening ??= openStateDirectory(directory));
 
   const writeOne = async (file: string, state: LastGood): Promise<void> => {
     const path = join(directory, file);
     try {
       if (state.grants.length === 0) await rm(path, { force: true });
       else {
-        await writeFile(`${path}.new`, encodeLastGood(state), { mode: 0o600, flush: true });
+        await writeFile(`${path}.new`, encodeLastGood(state, await keyOf()), { mode: 0o600, flush: true });
         await rename(`${path}.new`, path);
       }
       if (!waiting.has(file)) behind.delete(file);
@@ -97,12 +105,14 @@ export function createLastGoodStore({
 
   return {
     async load() {
-      await mkdir(directory, { recursive: true, mode: 0o700 });
+      const key = await keyOf();
       const states: LastGood[] = [];
       for (const file of (await readdir(directory)).sort()) {
         if (!file.endsWith(suffix)) continue;
         try {
-          states.push(decodeLastGood(await readFile(join(directory, file), 'utf8'), reader));
+          states.push(
+            decodeLastGood((await readRegularFile(join(directory, file))).toString('utf8'), reader, key),
+          );
         } catch (error) {
           onError(`${join(directory, file)} cannot be read back`, error);
         }

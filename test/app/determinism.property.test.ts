@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { decodeLastGood, encodeLastGood } from '../../src/app/last-good-document.ts';
+import { stateKeyOf } from '../../src/app/state-key.ts';
 import { createLedger } from '../../src/ledger/ledger.ts';
 import type { Ledger, LedgerEvent } from '../../src/ledger/ledger.ts';
 import { createMeshBuilder } from '../../src/snapshot/mesh-builder.ts';
@@ -58,6 +59,8 @@ function fresh(files: readonly File[]): Ledger {
   ledger.apply('files', [...files.map(eventOf), { kind: 'synced' }], 0);
   return ledger;
 }
+
+const key = stateKeyOf(Buffer.alloc(32, 'k'));
 
 describe('what is served of the same resources', () => {
   it('is the same bytes and versions in whatever order and steps they were read', () => {
@@ -117,8 +120,8 @@ describe('what is served of the same resources', () => {
         const expected = secretsOf(before);
         const restarted = makeLedger();
         const kept = files.map(({ path }): LedgerEvent => {
-          const text = encodeLastGood({ source: 'files', path, grants: before.grantsOf('files', path) });
-          return { kind: 'restored', path, grants: decodeLastGood(text, reader).grants };
+          const text = encodeLastGood({ source: 'files', path, grants: before.grantsOf('files', path) }, key);
+          return { kind: 'restored', path, grants: decodeLastGood(text, reader, key).grants };
         });
         restarted.apply('files', kept, 0);
         assert.deepEqual(secretsOf(restarted), expected);

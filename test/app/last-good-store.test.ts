@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { chmod, copyFile, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { createLastGoodStore } from '../../src/app/last-good-store.ts';
 import type { LastGoodStore } from '../../src/app/last-good-store.ts';
+import { stateKeyOf } from '../../src/app/state-key.ts';
 import { createLedger } from '../../src/ledger/ledger.ts';
 import type { Grant } from '../../src/ledger/entry.ts';
 import { lossWindow } from '../../src/ledger/guard.ts';
@@ -38,6 +40,11 @@ function storeIn(
   const onError = (message: string, error: unknown) => errors.push(`${message}: ${String(error)}`);
   const options = { directory, reader, clock, mayWrite, onError, onWrite };
   return { store: createLastGoodStore(options), errors, clock };
+}
+
+/** The state files of a directory: not its key. */
+async function keptFiles(path: string): Promise<readonly string[]> {
+  return (await readdir(path)).filter((name) => name !== 'key');
 }
 
 describe('the last good store', () => {
@@ -122,7 +129,7 @@ describe('the last good store', () => {
     await store.load();
     store.save({ source: 'files', path: 'x.yaml', grants: grantsOf(text([a])) });
     await store.flush();
-    const [file = ''] = await readdir(dir.path);
+    const [file = ''] = await keptFiles(dir.path);
     const whole = await readFile(join(dir.path, file), 'utf8');
     for (const damaged of [whole.slice(0, -20), whole.replace('a.test', 'b.test'), '', 'x\n{}']) {
       await writeFile(join(dir.path, file), damaged);
@@ -154,10 +161,10 @@ describe('the last good store', () => {
     await store.load();
     store.save({ source: 'files', path: 'x.yaml', grants: grantsOf(text([a])) });
     await store.flush();
-    assert.deepEqual(await readdir(dir.path), []);
+    assert.deepEqual(await keptFiles(dir.path), []);
     allowed = true;
     await store.flush();
-    assert.equal((await readdir(dir.path)).length, 1);
+    assert.equal((await keptFiles(dir.path)).length, 1);
   });
 
   it('forgets nothing before it is known not to be part of a mass loss', async () => {
@@ -168,7 +175,7 @@ describe('the last good store', () => {
     const [gone, kept] = ['gone.yaml', 'kept.yaml'] as const;
     for (const path of [gone, kept]) store.save({ source: 'files', path, grants: grantsOf(text([a])) });
     await store.flush();
-    const files = async (): Promise<number> => (await readdir(dir.path)).length;
+    const files = async (): Promise<number> => (await keptFiles(dir.path)).length;
     store.save({ source: 'files', path: gone, grants: [] });
     clock.advance(lossWindow - 1);
     store.save({ source: 'files', path: kept, grants: [] });
@@ -194,7 +201,7 @@ describe('the last good store', () => {
     // This waits for the write that is under way, and is refused one of its own.
     await store.flush();
     assert.equal(asked, 2);
-    assert.equal((await readdir(dir.path)).length, 1);
+    assert.equal((await keptFiles(dir.path)).length, 1);
   });
 
   it('has no private reading for others', async () => {
@@ -205,5 +212,89 @@ describe('the last good store', () => {
     await store.flush();
     const { mode } = await import('node:fs').then(({ promises }) => promises.stat(join(dir.path, 'state')));
     assert.equal(mode & 0o077, 0);
+  });
+});
+
+describe('the state directory', () => {
+  const kept = async (path: string): Promise<string> => {
+    const { store } = storeIn(path);
+    await store.load();
+    store.save({ source: 'files', path: 'x.yaml', grants: grantsOf(text([a])) });
+    await store.flush();
+    const [file = ''] = await keptFiles(path);
+    return join(path, file);
+  };
+
+  it('is made with its key, for this user alone', async () => {
+    await using dir = await makeTempDir();
+    const path = dir.join('state');
+    await kept(path);
+    assert.equal((await stat(path)).mode & 0o777, 0o700);
+    assert.equal((await stat(join(path, 'key'))).mode & 0o777, 0o600);
+    assert.equal((await readFile(join(path, 'key'))).length, 32);
+  });
+
+  for (const mode of [0o777, 0o1777, 0o770, 0o775, 0o720, 0o702]) {
+    it(`others may write it (${mode.toString(8)}) → refused, and nothing is read`, async () => {
+      await using dir = await makeTempDir();
+      const path = dir.join('state');
+      await kept(path);
+      await chmod(path, mode);
+      await assert.rejects(storeIn(path).store.load(), /can be written by others \(mode \d+\): chmod go-w/);
+    });
+  }
+
+  for (const mode of [0o700, 0o750, 0o755]) {
+    it(`others may only read it (${mode.toString(8)}) → used`, async () => {
+      await using dir = await makeTempDir();
+      const path = dir.join('state');
+      await kept(path);
+      await chmod(path, mode);
+      assert.equal((await storeIn(path).store.load()).length, 1);
+    });
+  }
+
+  it('others may read its key → refused', async () => {
+    await using dir = await makeTempDir();
+    await kept(dir.path);
+    await chmod(dir.join('key'), 0o640);
+    await assert.rejects(storeIn(dir.path).store.load(), /key can be read or written by others/);
+  });
+
+  it('its key has another length, or is no file → refused', async () => {
+    await using dir = await makeTempDir();
+    await kept(dir.path);
+    await writeFile(dir.join('key'), 'short');
+    await assert.rejects(storeIn(dir.path).store.load(), /is not a key: it has 5 bytes/);
+    await rm(dir.join('key'));
+    await mkdir(dir.join('key'), { mode: 0o700 });
+    await assert.rejects(storeIn(dir.path).store.load(), /is not a regular file/);
+  });
+
+  const forgeries: Readonly<Record<string, (body: string) => string>> = {
+    'a checksum without a key': (body) => createHash('sha256').update(body).digest('hex'),
+    'a checksum with another key': (body) => stateKeyOf(Buffer.alloc(32)).sign(body),
+    'an empty checksum': () => '',
+    'a short checksum': (body) => createHash('sha256').update(body).digest('hex').slice(0, 32),
+  };
+  for (const [what, sign] of Object.entries(forgeries)) {
+    it(`a forged file with ${what} → left out, and reported`, async () => {
+      await using dir = await makeTempDir();
+      const file = await kept(dir.path);
+      const [, body = ''] = (await readFile(file, 'utf8')).split('\n');
+      await writeFile(file, `${sign(body)}\n${body}\n`);
+      const { store, errors } = storeIn(dir.path);
+      assert.deepEqual(await store.load(), []);
+      assert.match(errors.join(), /its checksum does not match/);
+    });
+  }
+
+  it('a file of another directory → left out', async () => {
+    await using one = await makeTempDir();
+    await using other = await makeTempDir();
+    const file = await kept(one.path);
+    await storeIn(other.path).store.load();
+    await copyFile(file, other.join('x.lastgood'));
+    assert.deepEqual(await storeIn(other.path).store.load(), []);
   });
 });

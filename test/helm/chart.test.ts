@@ -133,7 +133,7 @@ describe('the chart', { skip }, () => {
       rootTrustDomain: 'root.test',
       refuseIntermediates: true,
       distrust: '/distrust/list',
-      stateDir: '/state',
+      stateDir: '/state/meshtrust',
       guardHold: 0,
       maxDocumentBytes: 2_097_152,
       maxCertificates: 500,

@@ -182,6 +182,6 @@ test('the image has client-node in working order', async () => {
     () => assert.fail('it started'),
     (error: unknown) => error as { readonly code: number; readonly stderr: string },
   );
-  assert.equal(failure.code, 1);
+  assert.equal(failure.code, 5);
   assert.match(failure.stderr, /\/nonexistent\/kubeconfig/);
 });

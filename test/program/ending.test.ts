@@ -78,7 +78,7 @@ describe('the process', () => {
     const taken = `127.0.0.1:${server.xdsPort}`;
     const args = ['serve', '--dir', dir.path, `--xds-listen=${taken}`, '--admin-listen=127.0.0.1:0'];
     await using second = await startChild(process.execPath, ['bin/meshtrust.js', ...args]);
-    assert.deepEqual(await second.exit, { code: 1, signal: null });
+    assert.deepEqual(await second.exit, { code: 5, signal: null });
     assert.match(
       second.stderr(),
       new RegExp(`^error: cannot listen on ${taken}: [^\\n]*EADDRINUSE[^\\n]*\\n$`),

@@ -153,7 +153,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - --distrust=/distrust/list
 {{ end -}}
 {{- if .Values.stateDir.enabled -}}
-- --state-dir=/state
+- --state-dir=/state/meshtrust
 {{ end -}}
 {{- if not .Values.metrics.authorities -}}
 - --no-ca-metrics

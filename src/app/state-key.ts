@@ -1,0 +1,75 @@
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { constants } from 'node:fs';
+import { mkdir, open, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readRegularFile } from '../net/read-regular-file.ts';
+
+/** Binds texts to the directory that holds its key. */
+export interface StateKey {
+  /** The keyed checksum of a text (HMAC-SHA-256), lower-case hex. */
+  sign(text: string): string;
+  /** Whether a checksum is that of the text; takes the same time for every checksum of that length. */
+  verify(text: string, checksum: string): boolean;
+}
+
+const keyName = 'key';
+const keyBytes = 32;
+/** Write permission of the group and of others. */
+const writableByOthers = 0o022;
+const accessibleByOthers = 0o077;
+
+/** Makes a key of its bytes. */
+export function stateKeyOf(bytes: Uint8Array): StateKey {
+  const sign = (text: string): string => createHmac('sha256', bytes).update(text).digest('hex');
+  return {
+    sign,
+    verify(text, checksum) {
+      const [expected, given] = [Buffer.from(sign(text)), Buffer.from(checksum)];
+      return expected.length === given.length && timingSafeEqual(expected, given);
+    },
+  };
+}
+
+/**
+ * Makes the directory if it is not there, and returns its key, which is made with it. What is in the directory is
+ * served at a start beside a broken source: so nobody else may write it.
+ * @throws {Error} if others may write the directory, or read the key.
+ */
+export async function openStateDirectory(directory: string): Promise<StateKey> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const { mode, uid } = await stat(directory);
+  const permissions = (mode & 0o7777).toString(8);
+  if ((mode & writableByOthers) !== 0)
+    throw new Error(
+      `${directory} can be written by others (mode ${permissions}): chmod go-w, or name a directory below it, which is made`,
+    );
+  if (!isTrusted(uid)) throw new Error(`${directory} belongs to another user (uid ${uid})`);
+  const path = join(directory, keyName);
+  await createKey(path);
+  const found = await stat(path);
+  if ((found.mode & accessibleByOthers) !== 0 || !isTrusted(found.uid))
+    throw new Error(`${path} can be read or written by others: its mode must be 600`);
+  const bytes = await readRegularFile(path);
+  if (bytes.length !== keyBytes) throw new Error(`${path} is not a key: it has ${bytes.length} bytes`);
+  return stateKeyOf(bytes);
+}
+
+/** Whether files of a user are ours: those of root are, who may write everything anyway. */
+function isTrusted(uid: number): boolean {
+  return uid === 0 || uid === process.getuid?.() || process.getuid === undefined;
+}
+
+async function createKey(path: string): Promise<void> {
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+  const file = await open(path, flags, 0o600).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined;
+    throw error;
+  });
+  if (file === undefined) return;
+  try {
+    await file.writeFile(randomBytes(keyBytes));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
