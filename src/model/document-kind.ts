@@ -51,17 +51,23 @@ function listOf(value: Record<string, unknown>): DocumentKind | undefined {
   return { kind: 'list', items, isPartial: rest != null && rest !== '' };
 }
 
-/** A file that SOPS encrypted keeps its keys and hides its values. https://getsops.io */
+/**
+ * A file that SOPS encrypted keeps its keys and hides its values (https://getsops.io). If its kind is legible, the
+ * document is what it says: repositories hold many encrypted Secrets.
+ */
 function encryptedReason(value: Record<string, unknown>): string | undefined {
-  const isEncrypted = Object.values(value).some((one) => typeof one === 'string' && one.startsWith('ENC['));
-  return isEncrypted || isMapping(value['sops']) ? 'is encrypted by SOPS: decrypt it first' : undefined;
+  const words = [value['kind'], value['type']].filter((word) => typeof word === 'string');
+  if (words.some((word) => !word.startsWith('ENC['))) return undefined;
+  const isEncrypted = words.length > 0 || isMapping(value['sops']);
+  return isEncrypted ? 'is encrypted by SOPS: decrypt it first' : undefined;
 }
 
 /** What an API server answers where a request failed: it lands in files of scripts that do not look. */
 function failureReason(value: Record<string, unknown>): string | undefined {
   const isStatus = value['kind'] === 'Status' && value['apiVersion'] === 'v1';
   // Kuma answers as RFC 9457 has it.
-  const isProblem = typeof value['status'] === 'number' && typeof value['title'] === 'string';
+  const isProblem =
+    value['kind'] === undefined && typeof value['status'] === 'number' && typeof value['title'] === 'string';
   return isStatus || isProblem ? 'is the error message of an API server' : undefined;
 }
 

@@ -176,6 +176,14 @@ describe('a file that never gave trust', () => {
     );
   });
 
+  it('has a Secret that SOPS encrypted → no finding, since its kind is legible', () => {
+    const ledger = makeLedger();
+    const secret =
+      'apiVersion: v1\nkind: Secret\ndata: { a: "ENC[AES256_GCM,data:AAAA]" }\nsops: { version: 3.9.0 }\n';
+    ledger.apply('files', [version('t.yaml', `${secret}---\nkind: Film\nstatus: 1\ntitle: x\n`)], 0);
+    assert.deepEqual(codes(ledger), []);
+  });
+
   it('has a near miss → an error', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', trust('a').replace('MeshTrust', 'Meshtrust'))], 0);

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { formatFinding } from '../../src/findings/finding.ts';
+import { defaultLimits } from '../../src/model/limits.ts';
+import { parseFile } from '../../src/model/parse-file.ts';
 import type { ParsedFile } from '../../src/model/parse-file.ts';
+import { createAnchorReader } from '../../src/x509/anchor-reader.ts';
 import { makeCa } from '../kit/certificates.ts';
 import { parse } from '../kit/resources.ts';
 
@@ -191,6 +194,24 @@ spec:
       assert.match(sentence, reason);
     });
   }
+
+  it('trust domain of 253 characters, the most that SPIFFE allows → accepted', () => {
+    const parsed = parse(kubernetes({ trustDomain: 'a'.repeat(253) }));
+    assert.deepEqual(sentences(parsed), []);
+    assert.equal(parsed.kind === 'documents' && parsed.documents[0]?.kind, 'mesh-trust');
+  });
+
+  it('document of exactly the longest length → accepted, and of one character more → refused', () => {
+    const { length } = universal;
+    const limited = (documentLength: number): ParsedFile =>
+      parseFile('a.yaml', universal, {
+        defaultMesh: 'default',
+        reader: createAnchorReader(),
+        limits: { ...defaultLimits, documentLength },
+      });
+    assert.equal(limited(length).kind, 'documents', JSON.stringify(limited(length)));
+    assert.match(sentences(limited(length - 1))[0] ?? '', new RegExp(`MT007 .* ${length} characters`));
+  });
 
   it('refuses a resource without one usable certificate, and says why for each block', () => {
     const leaf = '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----';

@@ -114,6 +114,16 @@ for (const [name, text] of keyTexts) {
   });
 }
 
+test('body with a character above U+00FF whose low byte is base64 → damaged', () => {
+  // `Buffer.from` reads the low byte: A is U+0041, and this one is U+0141.
+  const text = a.replace(/A(?=[^-]*-----END)/, '\u0141');
+  assert.ok(Buffer.from(text.split('\n').slice(1, -2).join(''), 'base64').equals(first));
+  assert.deepEqual(
+    decodePem(text + b).map((block) => (block.kind === 'refused' ? block.code : block.kind)),
+    ['MT013', 'certificate'],
+  );
+});
+
 const commented = (text: string): string => text.replaceAll(/^(?=.)/gm, '# ');
 
 test('a block with a comment sign before each line → text with a warning, and the blocks around it are read', () => {
