@@ -270,13 +270,14 @@ export const rows: readonly Row[] = [
       },
       {
         title: 'Streams that wait or are turned away',
-        description: 'By --open-rate and --max-streams.',
+        description: 'By --open-rate and --max-streams, and connections that were over a budget.',
         type: 'timeseries',
         unit: 'ops',
         width: 8,
         queries: [
           rate('meshtrust_xds_streams_delayed_total', 'job', of, 'delayed'),
           rate('meshtrust_xds_streams_refused_total', 'reason', of, '{{reason}}'),
+          rate('meshtrust_xds_connections_closed_total', 'reason', of, 'connections closed: {{reason}}'),
         ],
       },
       {
