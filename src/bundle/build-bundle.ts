@@ -1,4 +1,5 @@
 import { finding } from '../findings/finding.ts';
+import type { Severity } from '../findings/catalogue.ts';
 import type { Finding, Place } from '../findings/finding.ts';
 import type { Share } from '../ledger/share.ts';
 import type { Identity, TrustDomain } from '../model/mesh-trust.ts';
@@ -7,6 +8,7 @@ import { reroot } from '../x509/reroot.ts';
 import { caNamesSize } from './ca-names.ts';
 import { chooseTwins } from './choose-twins.ts';
 import { describeCa } from './describe-ca.ts';
+import { constraintFindings } from './constraint-findings.ts';
 import { findUngrounded } from './find-ungrounded.ts';
 import { isDistrusted } from './trust-bundle.ts';
 import type { BundlePolicy, Rooting, ServedAnchor, TrustBundle } from './trust-bundle.ts';
@@ -15,7 +17,7 @@ export interface BundleInput {
   readonly mesh: string;
   readonly trustDomain: TrustDomain;
   readonly shares: readonly Share[];
-  /** Epoch milliseconds; counts only for the choice between twins. */
+  /** Epoch milliseconds; counts for the choice between twins, and for whether an issuer is valid. */
   readonly now: number;
   readonly policy: BundlePolicy;
   /** What was served before, to tell an intermediate that lost its issuer from one that never had it. */
@@ -40,9 +42,15 @@ export function buildBundle(input: BundleInput): TrustBundle {
     code: Parameters<typeof finding>[0],
     message: string,
     { certificate, places }: Listed,
+    severity?: Severity,
   ): void => {
     findings.push(
-      finding(code, message, { ...places[0], mesh, trustDomain, fingerprint: certificate.fingerprint }),
+      finding(
+        code,
+        message,
+        { ...places[0], mesh, trustDomain, fingerprint: certificate.fingerprint },
+        severity,
+      ),
     );
   };
   const listed = joinListed(input.shares);
@@ -74,12 +82,30 @@ export function buildBundle(input: BundleInput): TrustBundle {
       item,
     );
   }
-  const ungrounded = findUngrounded(twins.chosen.map(({ certificate }) => certificate));
+  const grounding = findUngrounded(
+    twins.chosen.map(({ certificate }) => certificate),
+    now,
+  );
   const anchors = twins.chosen.flatMap((item): readonly ServedAnchor[] => {
     const { certificate, listedBy } = item;
     const place = item.places[0] ?? {};
-    if (!ungrounded.has(certificate))
-      return [{ certificate, der: certificate.der, rooting: 'as-listed', listedBy, place }];
+    const asListed = [{ certificate, der: certificate.der, rooting: 'as-listed', listedBy, place }] as const;
+    const ungrounded = grounding.ungrounded.get(certificate);
+    if (ungrounded === undefined) return asListed;
+    const { unusable } = ungrounded;
+    if (unusable !== undefined) {
+      const isRefused = policy.refuseIntermediates;
+      report(
+        'MT028',
+        describeUnusable(certificate, unusable, isRefused),
+        item,
+        isRefused ? 'error' : undefined,
+      );
+      // Its clients are refused either way: nothing is withdrawn because a date passes.
+      return isRefused
+        ? asListed
+        : [{ certificate, der: reroot(certificate), rooting: 're-rooted', listedBy, place }];
+    }
     if (policy.refuseIntermediates) {
       report(
         'MT017',
@@ -99,8 +125,8 @@ export function buildBundle(input: BundleInput): TrustBundle {
     anchors,
     caNamesSize: caNamesSize(anchors),
     distrusted,
-    findings,
-    nextChange: twins.nextChange,
+    findings: [...findings, ...constraintFindings({ mesh, trustDomain, anchors })],
+    nextChange: earliest(twins.nextChange, grounding.nextChange),
   };
 }
 
@@ -155,6 +181,17 @@ function describeRooting(rooting: Rooting, certificate: Certificate): readonly [
         'MT020',
         `${ca} is an intermediate whose issuer (${issuer}) is not listed; it is served as an anchor of its own, and its issuer's constraints and revocation do not bind it`,
       ];
+}
+
+function describeUnusable(certificate: Certificate, why: string, isRefused: boolean): string {
+  const fact = `${describeCa(certificate)} is an intermediate whose issuer (${certificate.issuer}) is listed, but Envoy cannot use the issuer: ${why}`;
+  return isRefused
+    ? `${fact}; --refuse-intermediates is set, so it is served as listed, and Envoy refuses its clients`
+    : `${fact}; it is served as an anchor of its own, and its issuer's constraints and revocation do not bind it`;
+}
+
+function earliest(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 }
 
 function short({ fingerprint }: Certificate): string {

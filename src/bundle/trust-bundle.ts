@@ -2,7 +2,7 @@ import type { Finding, Place } from '../findings/finding.ts';
 import type { Identity, TrustDomain } from '../model/mesh-trust.ts';
 import type { Certificate } from '../x509/certificate.ts';
 
-/** Why an anchor is sent in self-issued form: listed without its issuer, or left without it by a change. */
+/** Why an anchor is sent in self-issued form: listed without an issuer that Envoy can use, or left without it. */
 export type Rooting = 'as-listed' | 're-rooted' | 'promoted';
 
 /** One certificate authority of a trust domain, as it is served. */
@@ -29,7 +29,7 @@ export interface TrustBundle {
   /** Certificates that are listed and not served because they are distrusted. */
   readonly distrusted: readonly Certificate[];
   readonly findings: readonly Finding[];
-  /** Epoch milliseconds at which the choice between twins must be made again; undefined if never. */
+  /** Epoch milliseconds at which the bundle must be built again because a date passes; undefined if never. */
   readonly nextChange: number | undefined;
 }
 

@@ -29,6 +29,8 @@ export const catalogue = {
   MT025: { name: 'duplicate', severity: 'info' },
   MT026: { name: 'shared-ca', severity: 'warning' },
   MT027: { name: 'twin-not-served', severity: 'info' },
+  MT028: { name: 'issuer-unusable', severity: 'warning' },
+  MT029: { name: 'constraints-admit-nobody', severity: 'warning' },
   MT030: { name: 'large-secret', severity: 'warning' },
   MT031: { name: 'ca-names-over-limit', severity: 'error' },
   MT032: { name: 'trust-domain-left-out', severity: 'error' },

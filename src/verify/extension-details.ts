@@ -1,9 +1,10 @@
-import { contents, createCursor, inside, tag } from '../x509/der-reader.ts';
+import { createCursor, inside, tag } from '../x509/der-reader.ts';
 import type { Cursor, Element } from '../x509/der-reader.ts';
 import { takeBitString } from '../x509/der-values.ts';
 import { takeExtension } from '../x509/walk-extensions.ts';
 import { takeNameConstraints, takeSubjectNames } from '../x509/subject-names.ts';
-import type { PolicyExtensions } from './policies.ts';
+import { findPolicyExtensions } from '../x509/policy-extensions.ts';
+import type { PolicyExtensions } from '../x509/policy-extensions.ts';
 import type { NameConstraints, SubjectName } from '../x509/subject-names.ts';
 
 /** What the extensions of a certificate mean for paths, beside what every reader of certificates looks at. */
@@ -41,12 +42,6 @@ export const noDetails: ExtensionDetails = {
 const keyUsage = '551d0f';
 const subjectAltName = '551d11';
 const nameConstraints = '551d1e';
-const policyIds = {
-  policies: '551d20',
-  mappings: '551d21',
-  constraints: '551d24',
-  inhibitAny: '551d36',
-} as const;
 
 /**
  * Extensions that BoringSSL accepts as critical, by hex of the identifier: key usage, alternative name, basic
@@ -68,24 +63,15 @@ const known = new Set([
 /** Reads the contents of the `[3]` field of a certificate that was walked before. */
 export function readDetails(der: Uint8Array, field: Element | undefined): ExtensionDetails {
   const values = new Map<string, Cursor>();
-  const twice = new Set<string>();
-  const elements = new Map<string, Element>();
   let unknownCritical = false;
   if (field !== undefined) {
     const list = inside(der, inside(der, field).take(tag.sequence, 'the extensions'));
     while (list.peek() !== undefined) {
       const { oid, critical, value } = takeExtension(list);
-      if (values.has(oid)) twice.add(oid);
       values.set(oid, createCursor(der, value.body, value.end));
-      elements.set(oid, value);
       unknownCritical ||= critical && !known.has(oid);
     }
   }
-  const raw = (oid: string): Uint8Array | 'twice' | undefined => {
-    if (twice.has(oid)) return 'twice';
-    const element = elements.get(oid);
-    return element && contents(der, element);
-  };
   const read = <Value>(oid: string, take: (cursor: Cursor) => Value): Value | undefined => {
     const cursor = values.get(oid);
     return cursor === undefined ? undefined : take(cursor);
@@ -94,12 +80,7 @@ export function readDetails(der: Uint8Array, field: Element | undefined): Extens
     keyUsage: read(keyUsage, takeKeyUsage),
     names: read(subjectAltName, takeSubjectNames),
     nameConstraints: read(nameConstraints, takeNameConstraints),
-    policyExtensions: {
-      policies: raw(policyIds.policies),
-      mappings: raw(policyIds.mappings),
-      constraints: raw(policyIds.constraints),
-      inhibitAny: raw(policyIds.inhibitAny),
-    },
+    policyExtensions: findPolicyExtensions(der, field),
     unknownCritical,
   };
 }

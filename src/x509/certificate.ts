@@ -48,4 +48,11 @@ export interface Certificate {
   readonly pathLength: number | undefined;
   /** Whether it has name constraints, which Envoy does enforce. */
   readonly nameConstraints: boolean;
+  /**
+   * Below another anchor, Envoy demands a certificate policy of its clients, or refuses all of them for an invalid
+   * extension about policies. At the end of a path these extensions do not count.
+   */
+  readonly demandsPolicy: boolean;
+  /** Whether Envoy verifies signatures of the algorithm, and with the parameters, by which it was signed. */
+  readonly signatureSupported: boolean;
 }

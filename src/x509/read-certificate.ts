@@ -8,7 +8,8 @@ import { DerError, encoded } from './der-reader.ts';
 import { toHex } from './der-values.ts';
 import { displayName } from './display-name.ts';
 import { identifyKey } from './key-identity.ts';
-import { readPublicKey } from './signature.ts';
+import { demandsPolicy, findPolicyExtensions } from './policy-extensions.ts';
+import { readPublicKey, readSignature } from './signature.ts';
 
 /** A CA, or the one reason why this certificate is not served. */
 export type CertificateReading =
@@ -138,6 +139,8 @@ function describe(der: Uint8Array, parts: CertificateParts, keyAlgorithm: string
     authorityIssuerDer: extensions.authorityKeyId?.issuer,
     pathLength: extensions.basicConstraints?.pathLength,
     nameConstraints: extensions.nameConstraints ?? false,
+    demandsPolicy: demandsPolicy(findPolicyExtensions(der, parts.extensionsField)),
+    signatureSupported: readSignature(der, parts).method !== undefined,
   };
   // The signature is not verified: no validator looks at an anchor's own, and one that names itself as its
   // issuer cannot be re-rooted any further. Verifying would be the largest part of reading a certificate.

@@ -1,6 +1,8 @@
-import { contents, context, contextConstructed, inside, tag } from './der-reader.ts';
+import { contents, context, contextConstructed, createCursor, inside, tag } from './der-reader.ts';
 import type { Cursor } from './der-reader.ts';
 import { takeName } from './walk-name.ts';
+import { walkCertificate } from './certificate-walk.ts';
+import { takeExtension } from './walk-extensions.ts';
 import { canonicalName } from './canonical-name.ts';
 import type { CanonicalName } from './canonical-name.ts';
 
@@ -47,6 +49,20 @@ export function takeNameConstraints(value: Cursor): NameConstraints {
     return bases;
   };
   return { permitted: takeList(0), excluded: takeList(1) };
+}
+
+const nameConstraintsId = '551d1e';
+
+/** The name constraints of a certificate that was read before; `undefined` without them. */
+export function readNameConstraints(der: Uint8Array): NameConstraints | undefined {
+  const { extensionsField } = walkCertificate(der);
+  if (extensionsField === undefined) return undefined;
+  const list = inside(der, inside(der, extensionsField).take(tag.sequence, 'the extensions'));
+  while (list.peek() !== undefined) {
+    const { oid, value } = takeExtension(list);
+    if (oid === nameConstraintsId) return takeNameConstraints(createCursor(der, value.body, value.end));
+  }
+  return undefined;
 }
 
 function takeNames(names: Cursor): readonly SubjectName[] {

@@ -46,6 +46,8 @@ export function anchorOf({
     authorityIssuerDer: undefined,
     pathLength: undefined,
     nameConstraints: false,
+    demandsPolicy: false,
+    signatureSupported: true,
   };
   return { certificate, der: bytes, rooting, listedBy: listedBy as readonly Identity[], place: {} };
 }

@@ -38,7 +38,7 @@ const longestMessage = 4096;
 const mostCauses = 50;
 const nothingElse: InForce = { holdings: new Map(), meshes: new Map() };
 /** What only those know who know what else is listed for the trust domain. */
-const aboutOthers: ReadonlySet<FindingCode> = new Set(['MT017', 'MT020', 'MT021']);
+const aboutOthers: ReadonlySet<FindingCode> = new Set(['MT017', 'MT020', 'MT021', 'MT028']);
 
 /**
  * Decides about a change: refuses what `meshtrust validate` refuses, in the same sentences, and warns of other

@@ -1,0 +1,138 @@
+import { DerError, contents, context, createCursor, inside, tag } from './der-reader.ts';
+import type { Cursor, Element } from './der-reader.ts';
+import { takeInteger, takeList, takeOid, unsignedValue } from './der-values.ts';
+import { takeExtension } from './walk-extensions.ts';
+
+/** The extensions of a certificate about policies, as encoded; `twice` where one stands there twice. */
+export interface PolicyExtensions {
+  readonly policies: Uint8Array | 'twice' | undefined;
+  readonly mappings: Uint8Array | 'twice' | undefined;
+  readonly constraints: Uint8Array | 'twice' | undefined;
+  readonly inhibitAny: Uint8Array | 'twice' | undefined;
+}
+
+/** anyPolicy (2.5.29.32.0), id-qt-cps and id-qt-unotice, as hex of the identifier. */
+export const anyPolicy = '551d2000';
+const cps = '2b06010505070201';
+const userNotice = '2b06010505070202';
+
+const policyIds = {
+  policies: '551d20',
+  mappings: '551d21',
+  constraints: '551d24',
+  inhibitAny: '551d36',
+} as const;
+
+/** Finds the extensions about policies in the contents of the `[3]` field of a certificate that was walked before. */
+export function findPolicyExtensions(der: Uint8Array, field: Element | undefined): PolicyExtensions {
+  const values = new Map<string, Uint8Array | 'twice'>();
+  if (field !== undefined) {
+    const list = inside(der, inside(der, field).take(tag.sequence, 'the extensions'));
+    while (list.peek() !== undefined) {
+      const { oid, value } = takeExtension(list);
+      values.set(oid, values.has(oid) ? 'twice' : contents(der, value));
+    }
+  }
+  return {
+    policies: values.get(policyIds.policies),
+    mappings: values.get(policyIds.mappings),
+    constraints: values.get(policyIds.constraints),
+    inhibitAny: values.get(policyIds.inhibitAny),
+  };
+}
+
+/** Whether a certificate can demand a policy of what is below it, or has an invalid extension about policies. */
+export function demandsPolicy(extensions: PolicyExtensions): boolean {
+  try {
+    readPolicies(extensions);
+    readMappings(extensions);
+    return readLimits(extensions).explicit !== Infinity;
+  } catch (error) {
+    if (error instanceof DerError) return true;
+    throw error;
+  }
+}
+
+function open(value: Uint8Array | 'twice' | undefined): Cursor | undefined {
+  if (value === 'twice') throw new DerError('it stands there twice');
+  return value && createCursor(value, 0, value.length);
+}
+
+/** The policies of a certificate, as hex of their identifiers. Throws `DerError` where BoringSSL refuses a path. */
+export function readPolicies({ policies }: PolicyExtensions): ReadonlySet<string> | undefined {
+  const value = open(policies);
+  if (value === undefined) return undefined;
+  const what = 'the certificate policies';
+  const ids = new Set<string>();
+  takeList(value, what, (items) => {
+    const fields = inside(items.der, items.take(tag.sequence, what));
+    const id = takeOid(fields, what);
+    if (ids.has(id)) throw new DerError('a policy stands there twice');
+    ids.add(id);
+    if (fields.peek() !== undefined) takeQualifiers(fields);
+    fields.done(what);
+  });
+  value.done(what);
+  return ids;
+}
+
+function takeQualifiers(fields: Cursor): void {
+  const what = 'the qualifiers of a policy';
+  const list = inside(fields.der, fields.take(tag.sequence, what));
+  while (list.peek() !== undefined) {
+    const one = inside(list.der, list.take(tag.sequence, what));
+    const id = takeOid(one, what);
+    if (id === cps) one.take(tag.ia5String, what);
+    else if (id === userNotice) one.take(tag.sequence, what);
+    else if (one.peek() !== undefined) one.any(what);
+    one.done(what);
+  }
+}
+
+/** The policy mappings, from and to. Throws `DerError`. */
+export function readMappings({ mappings }: PolicyExtensions): readonly (readonly [string, string])[] {
+  const value = open(mappings);
+  if (value === undefined) return [];
+  const what = 'the policy mappings';
+  const pairs: (readonly [string, string])[] = [];
+  takeList(value, what, (items) => {
+    const fields = inside(items.der, items.take(tag.sequence, what));
+    const pair = [takeOid(fields, what), takeOid(fields, what)] as const;
+    fields.done(what);
+    if (pair.includes(anyPolicy)) throw new DerError('anyPolicy is mapped');
+    pairs.push(pair);
+  });
+  value.done(what);
+  return pairs;
+}
+
+/** Certificates that may follow until each rule holds; infinite without it. Throws `DerError`. */
+export function readLimits({ constraints, inhibitAny }: PolicyExtensions): {
+  readonly explicit: number;
+  readonly mapping: number;
+  readonly inhibitAny: number;
+} {
+  const what = 'the policy constraints';
+  const limits = { explicit: Infinity, mapping: Infinity, inhibitAny: Infinity };
+  const value = open(constraints);
+  if (value !== undefined) {
+    const fields = inside(value.der, value.take(tag.sequence, what));
+    value.done(what);
+    if (fields.peek() === undefined) throw new DerError(`${what} must not be empty`);
+    if (fields.peek() === context(0)) limits.explicit = takeCount(fields, what, context(0));
+    if (fields.peek() === context(1)) limits.mapping = takeCount(fields, what, context(1));
+    fields.done(what);
+  }
+  const inhibit = open(inhibitAny);
+  if (inhibit !== undefined) {
+    limits.inhibitAny = takeCount(inhibit, 'the limit on anyPolicy', tag.integer);
+    inhibit.done('the limit on anyPolicy');
+  }
+  return limits;
+}
+
+function takeCount(cursor: Cursor, what: string, tagByte: number): number {
+  const element = takeInteger(cursor, what, tagByte);
+  if ((cursor.der[element.body] ?? 0) >= 0x80) throw new DerError(`${what} has a negative number`);
+  return unsignedValue(cursor.der, element);
+}
