@@ -44,7 +44,7 @@ export function collect(entries: ReadonlyMap<string, Entry>): {
 function conflict(loser: Grant, winner: string): Finding {
   return finding(
     'MT004',
-    `${winner} defines this resource too, and comes first by path: that definition is used`,
+    `the resource is defined in ${winner} too, which comes first by path; that definition is used`,
     loser.resource.place,
   );
 }

@@ -51,7 +51,7 @@ export function readVersion(previous: Entry, parsed: ParsedFile, settled: boolea
     const { identity, place } = grant.resource;
     if (grants.has(identity)) {
       findings.push(
-        finding('MT004', 'the same file defines this resource before; that definition is used', place),
+        finding('MT004', 'the resource is defined earlier in the same file; that definition is used', place),
       );
     } else grants.set(identity, grant);
   }

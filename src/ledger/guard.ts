@@ -250,7 +250,7 @@ function render(state: GuardState, holdings: Holdings): GuardResult {
   const findings = held.map(({ mesh, trustDomain }) =>
     finding(
       'MT042',
-      `trust domain ${trustDomain} was lost together with most of its mesh; what has not come back is served until the hold ends`,
+      `trust domain ${trustDomain} was lost together with most of its mesh; it is still served, until the hold ends or it comes back`,
       { mesh, trustDomain },
     ),
   );

@@ -150,7 +150,9 @@ function applyEvent(
       return put(source, event.path, readVersion(entryOf(source, event.path), event.parsed, event.settled));
     case 'unreadable': {
       source.unconfirmed.delete(event.path);
-      const problem = finding('MT001', `cannot be read: ${event.reason}`, { file: event.path });
+      const problem = finding('MT001', `the file or object cannot be read: ${event.reason}`, {
+        file: event.path,
+      });
       return put(source, event.path, keepAll(entryOf(source, event.path), [problem]));
     }
     case 'gone':
@@ -210,7 +212,7 @@ function viewOf(sources: readonly SourceState[]): LedgerView {
   const findings = sources.flatMap((source) => [
     ...[...source.entries.values()].flatMap((entry) => entry.findings),
     ...[...source.failures].map(([path, reason]) =>
-      finding('MT001', `cannot be read, so nothing below it changes: ${reason}`, { file: path }),
+      finding('MT001', `the path cannot be read, and nothing below it changes: ${reason}`, { file: path }),
     ),
     ...source.given.conflicts,
     ...source.held.findings,

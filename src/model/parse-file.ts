@@ -77,7 +77,9 @@ export function* parseFileSteps(
       return refuse([finding('MT007', tooManyMarks, { file, line: part.line })]);
     const reading = readYaml(part.text, part.line);
     if (reading.kind === 'failed')
-      return refuse([finding('MT002', reading.reason, { file, line: reading.line })]);
+      return refuse([
+        finding('MT002', `the YAML cannot be read: ${reading.reason}`, { file, line: reading.line }),
+      ]);
     for (const document of reading.documents) {
       if (document.value === null) continue;
       count += 1;
@@ -149,7 +151,7 @@ function objection(
 ): readonly Finding[] {
   // What is neither a mapping nor nothing is the beginning of something, or no resource file at all.
   if (typeof value !== 'object' || Array.isArray(value)) {
-    return [finding('MT002', 'is not a mapping', { file, line: lineOf([]) })];
+    return [finding('MT002', 'the document is not a mapping', { file, line: lineOf([]) })];
   }
   return objectionToLength(length, limits, { file, line: lineOf([]) });
 }

@@ -36,13 +36,13 @@ export function objectionToBlocks(
   if (blocks.length > limits.certificatesPerResource) {
     return finding(
       'MT007',
-      `has ${blocks.length} PEM blocks, more than the ${limits.certificatesPerResource} that one resource may have`,
+      `the resource has ${blocks.length} PEM blocks, more than the ${limits.certificatesPerResource} that one may have`,
       place,
     );
   }
   return blocks.some((block) => block.kind === 'anchor')
     ? undefined
-    : finding('MT005', 'has no certificate that can be an anchor', place);
+    : finding('MT005', 'the resource has no certificate that can be an anchor', place);
 }
 
 /** The finding for a block that is refused; none for an anchor. */

@@ -56,10 +56,14 @@ export function meshSecrets({ mesh, bundles, joint }: MeshBundle, options: Secre
     if (secret.contentSize > largeSecret) {
       const { trustDomain } = bundle;
       findings.push(
-        finding('MT030', `the secret of ${trustDomain} has ${secret.contentSize} bytes`, {
-          mesh,
-          trustDomain,
-        }),
+        finding(
+          'MT030',
+          `the secret of trust domain ${trustDomain} has ${secret.contentSize} bytes; proxies that use google_grpc cannot receive 4 MiB`,
+          {
+            mesh,
+            trustDomain,
+          },
+        ),
       );
     }
   }

@@ -76,7 +76,9 @@ describe('the admin server', () => {
     assert.deepEqual(parsed(doubtful.body), {
       status: 'doubtful',
       reason: 'the first read met an invalid document',
-      findings: ['bad.yaml:1: MT002 unexpected end of the stream within a flow collection'],
+      findings: [
+        'bad.yaml:1: MT002 the YAML cannot be read: unexpected end of the stream within a flow collection',
+      ],
       secondsLeft: 30,
     });
 

@@ -32,7 +32,7 @@ describe('validate', () => {
     const lines = stdout.trim().split('\n');
     assert.equal(lines.length, 2, stdout);
     assert.match(lines[0] ?? '', /a\.yaml:9 spec\.caBundles\[0\]\.pem\.value block 2: MT011 /);
-    assert.match(lines[1] ?? '', /b\.yaml:7 spec\.caBundles\[0\]\.type: MT003 must be 'Pem'/);
+    assert.match(lines[1] ?? '', /b\.yaml:7 spec\.caBundles\[0\]\.type: MT003 type must be 'Pem'/);
     assert.ok(!stdout.includes('c2VjcmV0'));
   });
 

@@ -159,9 +159,9 @@ describe('the ledger', () => {
       assert.deepEqual(
         ledger
           .view()
-          .findings.map(({ file, message }) => `${file ?? ''}: ${message.slice(0, 9)}`)
+          .findings.map(({ file, message }) => `${file ?? ''}: ${message.slice(0, 28)}`)
           .sort(),
-        ['b: a defines', 'c: a defines'],
+        ['b: the resource is defined in a', 'c: the resource is defined in a'],
       );
     }
   });

@@ -56,7 +56,7 @@ describe('a hostile file › is refused before it is read as YAML', () => {
     ],
     'collections nested a hundred deep': [
       `a: ${'['.repeat(100)}${']'.repeat(100)}`,
-      /^MT002 1 collections are nest/,
+      /^MT002 1 the YAML cannot be read: collections are nest/,
     ],
   };
   for (const [what, [text, expected]] of Object.entries(table))

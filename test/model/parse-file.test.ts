@@ -151,14 +151,14 @@ spec:
     - text
 `;
     assert.deepEqual(sentences(parse(text, 'bad.yaml')), [
-      'bad.yaml:3 mesh: MT003 must be a string',
-      "bad.yaml:2 name: MT003 must be at most 253 lower case letters, digits, '-', '_' or '.', and begin and end with a letter or digit",
-      'bad.yaml:5 spec.trustDomain: MT008 must be the bare name, without spiffe://',
-      "bad.yaml:7 spec.caBundles[0].type: MT003 must be 'Pem'",
-      'bad.yaml:8 spec.caBundles[0].pem.value: MT003 is required',
-      'bad.yaml:9 spec.caBundles[1].type: MT003 is required',
-      'bad.yaml:10 spec.caBundles[1].pem.value: MT003 must be a string',
-      'bad.yaml:11 spec.caBundles[2]: MT003 must be a mapping',
+      'bad.yaml:3 mesh: MT003 mesh must be a string',
+      "bad.yaml:2 name: MT003 name must be at most 253 lower case letters, digits, '-', '_' or '.', and begin and end with a letter or digit",
+      'bad.yaml:5 spec.trustDomain: MT008 trustDomain must be the bare name, without spiffe://',
+      "bad.yaml:7 spec.caBundles[0].type: MT003 type must be 'Pem'",
+      'bad.yaml:8 spec.caBundles[0].pem.value: MT003 value is required',
+      'bad.yaml:9 spec.caBundles[1].type: MT003 type is required',
+      'bad.yaml:10 spec.caBundles[1].pem.value: MT003 value must be a string',
+      'bad.yaml:11 spec.caBundles[2]: MT003 caBundles[2] must be a mapping',
     ]);
   });
 
@@ -173,7 +173,7 @@ spec:
   it('misses no PEM text in a bundle of another type', () => {
     const found = sentences(parse(universal.replace(/type: Pem\n.*$/m, 'type: Vault')));
     assert.equal(found.length, 1, found.join('\n'));
-    assert.match(found[0] ?? '', /spec\.caBundles\[0\]\.type: MT003 must be 'Pem'/);
+    assert.match(found[0] ?? '', /spec\.caBundles\[0\]\.type: MT003 type must be 'Pem'/);
   });
 
   const trustDomains: Readonly<Record<string, RegExp>> = {
@@ -216,7 +216,7 @@ spec:
   it('refuses a resource without one usable certificate, and says why for each block', () => {
     const leaf = '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----';
     const found = sentences(parse(kubernetes({ pem: leaf })));
-    assert.match(found[0] ?? '', /MT005 has no certificate that can be an anchor/);
+    assert.match(found[0] ?? '', /MT005 the resource has no certificate that can be an anchor/);
     assert.match(found[1] ?? '', /MT010/);
   });
 
@@ -224,7 +224,7 @@ spec:
     const [sentence] = sentences(
       parse(universal.replace(/value: .*$/m, `value: ${JSON.stringify(ca.certPem.repeat(1001))} }`)),
     );
-    assert.match(sentence ?? '', /MT007 has 1001 PEM blocks/);
+    assert.match(sentence ?? '', /MT007 the resource has 1001 PEM blocks/);
   });
 
   const wholeFiles: Readonly<Record<string, readonly [text: string, code: string]>> = {

@@ -100,7 +100,7 @@ describe('a review', () => {
       operation: 'CREATE',
       object: object({ name: 'a', trustDomain: 'A.test', pems: [root.certPem] }),
     });
-    assert.match(status?.message ?? '', /^spec\.trustDomain: MT008 must be in lower case/);
+    assert.match(status?.message ?? '', /^spec\.trustDomain: MT008 trustDomain must be in lower case/);
   });
 
   it('refuses an object that is too long before it reads it', () => {

@@ -113,7 +113,7 @@ function readObject({ path, text }: ApiObject, options: ParseOptions): Reading {
   const [document] = parsed.documents;
   if (document?.kind === 'mesh-trust')
     return { kind: 'valid', resource: document.resource, remarks: document.remarks };
-  const findings = document?.findings ?? [finding('MT003', 'is not a MeshTrust', { file: path })];
+  const findings = document?.findings ?? [finding('MT003', 'the object is not a MeshTrust', { file: path })];
   return { kind: 'invalid', findings };
 }
 
