@@ -5,7 +5,8 @@
  */
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import { installGhz } from '../scripts/install-ghz.ts';
+import { ghz as ghzTool } from '../scripts/install-ghz.ts';
+import { installGoTool } from '../scripts/install-go-tool.ts';
 import { makeContent } from './fanout/content.ts';
 import { medianOf } from './fanout/measure.ts';
 import { cpuMs } from './fanout/process-cost.ts';
@@ -50,7 +51,7 @@ const figures: readonly (readonly [keyof Figures, string, digits: number])[] = [
   ['cpu', 'server CPU a call, us', 0],
 ];
 
-const ghz = await installGhz();
+const ghz = await installGoTool(ghzTool);
 const startedAt = performance.now();
 const load = loadavg().map((value) => value.toFixed(1));
 const lines: string[] = [];

@@ -1,5 +1,6 @@
 import { delimiter, join } from 'node:path';
-import { installGhz } from '../../scripts/install-ghz.ts';
+import { ghz } from '../../scripts/install-ghz.ts';
+import { installGoTool } from '../../scripts/install-go-tool.ts';
 import { isExecutable } from '../../scripts/install-envoy.ts';
 import { missingTool } from '../kit/missing-tool.ts';
 import type { MissingTool } from '../kit/missing-tool.ts';
@@ -23,7 +24,7 @@ export async function findGhz(): Promise<FoundGhz> {
     if (folder !== '' && (await isExecutable(path))) return { kind: 'found', path };
   }
   try {
-    return { kind: 'found', path: await installGhz() };
+    return { kind: 'found', path: await installGoTool(ghz) };
   } catch (error) {
     return missingTool('no ghz: none on the PATH or in MESHTRUST_GHZ', error);
   }
