@@ -3,6 +3,7 @@
  * test file would get its tools for itself, in silence, and two at a time would build the same.
  */
 import { findGhz } from './grpc/find-ghz.ts';
+import { findH2spec } from './http2/find-h2spec.ts';
 import { findEnvoy } from './kit/find-envoy.ts';
 import { findPrometheus } from './kit/find-prometheus.ts';
 import { findHelm } from './kit/helm.ts';
@@ -21,6 +22,7 @@ const tools: readonly (readonly [name: string, find: () => Promise<Found>])[] = 
   ['Prometheus', () => findPrometheus('prometheus')],
   ['Chromium', findChromium],
   ['ghz', findGhz],
+  ['h2spec', findH2spec],
 ];
 
 for (const [name, find] of tools) {

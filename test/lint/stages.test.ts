@@ -18,6 +18,8 @@ const before = (stage: string): readonly string[] => stages.slice(0, stages.inde
 const allowed: Readonly<Record<string, readonly string[]>> = {
   wire: [],
   rate: [],
+  http2: ['http2/hpack'],
+  'http2/hpack': [],
   timers: [],
   net: ['timers'],
   findings: [],
@@ -78,7 +80,17 @@ const folders = Object.keys(allowed);
 
 const pure = stages
   .slice(1)
-  .concat(leaves, 'wire', 'rate', 'xds/core', 'status/core', 'webhook/core', 'verify');
+  .concat(
+    leaves,
+    'wire',
+    'rate',
+    'http2',
+    'http2/hpack',
+    'xds/core',
+    'status/core',
+    'webhook/core',
+    'verify',
+  );
 const impure = [
   "export * as files from 'node:fs/promises';",
   "export * as sockets from 'node:net';",

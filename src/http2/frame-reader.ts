@@ -1,0 +1,180 @@
+import { defaultMaxFrameSize, flag, frameHeaderLength, frameType, readStreamId, byteAt } from './frame.ts';
+
+/** Receives what a connection sent. Buffers are valid during the call only. */
+export interface FrameSink {
+  /** The client's preface is complete. */
+  preface(): void;
+  /** Bytes that are not the preface of HTTP/2. */
+  notHttp2(): void;
+  /** A frame is longer than this end allows. */
+  tooLarge(): void;
+  /** The header of a DATA frame without padding: its payload follows in parts. Returns false to read nothing more. */
+  dataBegins(streamId: number, length: number, flags: number): boolean;
+  /** A part of the payload of that frame. */
+  dataPart(source: Buffer, from: number, to: number, isLast: boolean): void;
+  /** Any other frame, its payload in `source[from, to)`. Returns false to read nothing more. */
+  frame(type: number, flags: number, streamId: number, source: Buffer, from: number, to: number): boolean;
+}
+
+const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
+
+/**
+ * Cuts the bytes of a connection into frames, where they lie: only a frame that is cut in two by the end of a read is
+ * copied, and of DATA nothing is.
+ */
+export class FrameReader {
+  readonly #sink: FrameSink;
+  #prefaceLeft = preface.length;
+  /** A frame of which only the beginning has come, from its header on. */
+  #held: Buffer | undefined;
+  #heldLength = 0;
+  /** What is still to come of the payload of a DATA frame. */
+  #dataLeft = 0;
+  #stopped = false;
+
+  constructor(sink: FrameSink) {
+    this.#sink = sink;
+  }
+
+  /** Whether the preface has been read. */
+  get begun(): boolean {
+    return this.#prefaceLeft === 0;
+  }
+
+  /** Ignores everything from now on. */
+  stop(): void {
+    this.#stopped = true;
+    this.#held = undefined;
+  }
+
+  /** Reads `source[from, to)`. */
+  read(source: Buffer, from: number, to: number): void {
+    let at = this.#prefaceLeft > 0 ? this.#readPreface(source, from, to) : from;
+    while (at < to && !this.#stopped) {
+      if (this.#dataLeft > 0) at = this.#readData(source, at, to);
+      else if (this.#heldLength > 0) at = this.#complete(source, at, to);
+      else at = this.#readFrame(source, at, to);
+    }
+  }
+
+  #readPreface(source: Buffer, from: number, to: number): number {
+    const done = preface.length - this.#prefaceLeft;
+    const end = Math.min(to, from + this.#prefaceLeft);
+    if (source.compare(preface, done, done + end - from, from, end) !== 0) {
+      this.stop();
+      this.#sink.notHttp2();
+      return to;
+    }
+    this.#prefaceLeft -= end - from;
+    if (this.#prefaceLeft === 0) this.#sink.preface();
+    return end;
+  }
+
+  #readData(source: Buffer, at: number, to: number): number {
+    const end = Math.min(to, at + this.#dataLeft);
+    this.#dataLeft -= end - at;
+    this.#sink.dataPart(source, at, end, this.#dataLeft === 0);
+    return end;
+  }
+
+  /** Reads the frame that begins at `at`, or holds its beginning. Returns where the next one begins. */
+  #readFrame(source: Buffer, at: number, to: number): number {
+    if (to - at < frameHeaderLength) return this.#hold(source, at, to);
+    const length = payloadLength(source, at);
+    if (length > defaultMaxFrameSize) return this.#refuse(to);
+    const payload = at + frameHeaderLength;
+    if (isPlainData(source, at)) {
+      this.#beginData(source, at, length);
+      return payload;
+    }
+    if (to < payload + length) return this.#hold(source, at, to);
+    this.#hand(source, at, length);
+    return payload + length;
+  }
+
+  /** Adds to the frame that is held. */
+  #complete(source: Buffer, at: number, to: number): number {
+    if (this.#heldLength < frameHeaderLength) {
+      const end = Math.min(to, at + frameHeaderLength - this.#heldLength);
+      this.#hold(source, at, end);
+      if (this.#heldLength < frameHeaderLength) return end;
+      return this.#headerComplete(end, to);
+    }
+    const held = this.#held ?? source;
+    const length = payloadLength(held, 0);
+    const end = Math.min(to, at + frameHeaderLength + length - this.#heldLength);
+    this.#hold(source, at, end);
+    if (this.#heldLength === frameHeaderLength + length) this.#handHeld(length);
+    return end;
+  }
+
+  /** The header of the frame that is held has just been completed; `at` is where its payload begins. */
+  #headerComplete(at: number, to: number): number {
+    const held = this.#held;
+    if (held === undefined) return at;
+    const length = payloadLength(held, 0);
+    if (length > defaultMaxFrameSize) return this.#refuse(to);
+    if (isPlainData(held, 0)) {
+      this.#release();
+      this.#beginData(held, 0, length);
+    } else if (length === 0) this.#handHeld(0);
+    return at;
+  }
+
+  #beginData(source: Buffer, at: number, length: number): void {
+    const flags = byteAt(source, at + 4);
+    if (!this.#sink.dataBegins(readStreamId(source, at + 5), length, flags)) return this.stop();
+    this.#dataLeft = length;
+    if (length === 0) this.#sink.dataPart(source, at, at, true);
+  }
+
+  #handHeld(length: number): void {
+    const held = this.#held;
+    if (held === undefined) return;
+    this.#release();
+    this.#hand(held, 0, length);
+  }
+
+  #hand(source: Buffer, at: number, length: number): void {
+    const payload = at + frameHeaderLength;
+    const [type, flags] = [byteAt(source, at + 3), byteAt(source, at + 4)];
+    if (!this.#sink.frame(type, flags, readStreamId(source, at + 5), source, payload, payload + length))
+      this.stop();
+  }
+
+  #refuse(to: number): number {
+    this.stop();
+    this.#sink.tooLarge();
+    return to;
+  }
+
+  #hold(source: Buffer, at: number, to: number): number {
+    const length = this.#heldLength + to - at;
+    if (this.#held === undefined || this.#held.length < length) {
+      // Once the header is there, all of the frame; it is bounded by the largest frame that is allowed.
+      const known =
+        this.#held !== undefined && this.#heldLength >= frameHeaderLength
+          ? frameHeaderLength + payloadLength(this.#held, 0)
+          : length;
+      const grown = Buffer.allocUnsafeSlow(Math.max(known, length));
+      this.#held?.copy(grown, 0, 0, this.#heldLength);
+      this.#held = grown;
+    }
+    source.copy(this.#held, this.#heldLength, at, to);
+    this.#heldLength = length;
+    return to;
+  }
+
+  #release(): void {
+    this.#held = undefined;
+    this.#heldLength = 0;
+  }
+}
+
+function payloadLength(source: Buffer, at: number): number {
+  return (byteAt(source, at) << 16) | (byteAt(source, at + 1) << 8) | byteAt(source, at + 2);
+}
+
+function isPlainData(source: Buffer, at: number): boolean {
+  return byteAt(source, at + 3) === frameType.data && (byteAt(source, at + 4) & flag.padded) === 0;
+}

@@ -1,0 +1,122 @@
+import { huffmanLengths } from './huffman-lengths.ts';
+
+const endOfString = 256;
+
+/** What one step of the automaton does, beside going to the next state. */
+const step = { emits: 0x1, accepts: 0x2, fails: 0x4 } as const;
+
+/**
+ * The automaton of the decoder, four bits a step: entry `state * 16 + nibble` holds the next state above bit 16, the
+ * symbol that the step emits in bits 8 to 15, and flags. A code has at least five bits, so a step emits one symbol at
+ * most. States are the inner nodes of the code's tree; 0 is its root.
+ */
+const table = buildTable();
+
+/**
+ * Decodes a Huffman-coded string of `source[from, to)` (RFC 7541, section 5.2), one character a byte (Latin-1).
+ * Returns undefined for a string with EOS in it, or with padding of 8 bits or more, or of other bits than ones.
+ */
+export function decodeHuffman(source: Uint8Array, from: number, to: number): string | undefined {
+  let state = 0;
+  let last: number = step.accepts;
+  let length = 0;
+  const target = scratchFor(2 * (to - from));
+  for (let at = from; at < to; at += 1) {
+    const byte = source[at] ?? 0;
+    for (let shift = 4; shift >= 0; shift -= 4) {
+      last = table[state * 16 + ((byte >> shift) & 0xf)] ?? step.fails;
+      if ((last & step.fails) !== 0) return undefined;
+      if ((last & step.emits) !== 0) {
+        target[length] = (last >> 8) & 0xff;
+        length += 1;
+      }
+      state = last >>> 16;
+    }
+  }
+  return (last & step.accepts) === 0 ? undefined : target.toString('latin1', 0, length);
+}
+
+let scratch = Buffer.allocUnsafeSlow(4096);
+
+/** A buffer for what is decoded, shared by all calls: the text is copied out of it before the next one. */
+function scratchFor(length: number): Buffer {
+  if (scratch.length < length) scratch = Buffer.allocUnsafeSlow(length);
+  return scratch;
+}
+
+interface Node {
+  readonly id: number;
+  readonly depth: number;
+  /** The bits that lead here are all ones, so that padding may end here. */
+  readonly allOnes: boolean;
+  readonly children: [Node | number | undefined, Node | number | undefined];
+}
+
+function buildTable(): Uint32Array {
+  const nodes = buildTree();
+  const [root] = nodes;
+  const entries = new Uint32Array(nodes.length * 16);
+  for (const start of nodes) {
+    for (let nibble = 0; nibble < 16; nibble += 1) {
+      let node = start;
+      let flags = 0;
+      let symbol = 0;
+      for (let bit = 3; bit >= 0 && flags !== step.fails; bit -= 1) {
+        const next = node.children[(nibble >> bit) & 1];
+        if (next === undefined || next === endOfString) flags = step.fails;
+        else if (typeof next === 'number') {
+          flags = step.emits;
+          symbol = next;
+          node = root;
+        } else node = next;
+      }
+      if (flags !== step.fails && node.depth < 8 && node.allOnes) flags |= step.accepts;
+      entries[start.id * 16 + nibble] = (node.id << 16) | (symbol << 8) | flags;
+    }
+  }
+  return entries;
+}
+
+/** The tree of the canonical code; its root comes first. */
+function buildTree(): [Node, ...Node[]] {
+  const root: Node = { id: 0, depth: 0, allOnes: true, children: [undefined, undefined] };
+  const nodes: [Node, ...Node[]] = [root];
+  const symbols = [...huffmanLengths.keys()].sort((a, b) => lengthOf(a) - lengthOf(b) || a - b);
+  let code = 0;
+  let length = 0;
+  for (const symbol of symbols) {
+    code *= 2 ** (lengthOf(symbol) - length);
+    length = lengthOf(symbol);
+    addLeaf(nodes, code, length, symbol);
+    code += 1;
+  }
+  return nodes;
+}
+
+function addLeaf(nodes: [Node, ...Node[]], code: number, length: number, symbol: number): void {
+  let [node] = nodes;
+  for (let bit = length - 1; bit >= 0; bit -= 1) {
+    const branch = (code >>> bit) & 1 ? 1 : 0;
+    if (bit === 0) {
+      node.children[branch] = symbol;
+      return;
+    }
+    let next = node.children[branch];
+    if (typeof next !== 'object') {
+      const depth = node.depth + 1;
+      next = {
+        id: nodes.length,
+        depth,
+        allOnes: node.allOnes && branch === 1,
+        children: [undefined, undefined],
+      };
+      node.children[branch] = next;
+      nodes.push(next);
+    }
+    node = next;
+  }
+}
+
+function lengthOf(symbol: number): number {
+  return huffmanLengths[symbol] ?? 0;
+}

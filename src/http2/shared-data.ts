@@ -1,0 +1,43 @@
+import { frameHeaderLength, frameType, writeFrameHeader, writeUint32 } from './frame.ts';
+
+/**
+ * Bytes that go out on many streams. Clients that have one stream a connection give it the number 1, so the frame for
+ * that one exists once and is written as it is to all of them.
+ */
+export class SharedData {
+  /** The DATA frame for stream 1. It never changes. */
+  readonly frame: Buffer;
+  #otherId = 0;
+  #other: Buffer | undefined;
+
+  constructor(parts: readonly Uint8Array[]) {
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    this.frame = Buffer.allocUnsafeSlow(frameHeaderLength + length);
+    writeFrameHeader(this.frame, 0, length, frameType.data, 0, 1);
+    let at = frameHeaderLength;
+    for (const part of parts) {
+      this.frame.set(part, at);
+      at += part.length;
+    }
+  }
+
+  /** Length of the payload. */
+  get length(): number {
+    return this.frame.length - frameHeaderLength;
+  }
+
+  get payload(): Buffer {
+    return this.frame.subarray(frameHeaderLength);
+  }
+
+  /** The DATA frame for a stream; that of the last stream is kept beside that of stream 1. */
+  frameFor(streamId: number): Buffer {
+    if (streamId === 1) return this.frame;
+    if (this.#other === undefined || this.#otherId !== streamId) {
+      this.#other = Buffer.from(this.frame);
+      writeUint32(this.#other, 5, streamId);
+      this.#otherId = streamId;
+    }
+    return this.#other;
+  }
+}

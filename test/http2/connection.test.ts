@@ -1,0 +1,457 @@
+/**
+ * This file is long because it has one case for each rule that a connection keeps, and all of them use one rig.
+ */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import { errorCode, flag, frameType } from '../../src/http2/frame.ts';
+import { encodeLiteral } from '../../src/http2/hpack/encode-field.ts';
+import { SharedData } from '../../src/http2/shared-data.ts';
+import { frame, makeConnection, postBlock, preface } from './rig.ts';
+import type { ConnectionRig } from './rig.ts';
+
+const { headers, data, continuation, settings, ping, windowUpdate, rstStream, priority } = frameType;
+const endBoth = flag.endHeaders | flag.endStream;
+const uint32 = (value: number): Buffer => {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+};
+const setting = (id: number, value: number): Buffer => Buffer.concat([Buffer.of(0, id), uint32(value)]);
+const request = (id: number, flags: number = flag.endHeaders): Buffer =>
+  frame(headers, flags, id, postBlock());
+const trailers = encodeLiteral('x-done', 'yes', 'none');
+const response = encodeLiteral(':status', '200', 'none');
+
+/** A connection on which the preface was exchanged. */
+function begun(limits: Parameters<typeof makeConnection>[0] = {}): ConnectionRig {
+  const rig = makeConnection(limits);
+  rig.feed(preface);
+  rig.sent();
+  return rig;
+}
+
+/** The error code of the GOAWAY that was sent, if one was. */
+function goAwayOf(rig: ConnectionRig): number | undefined {
+  return rig
+    .sent()
+    .find(({ type }) => type === 'goAway')
+    ?.payload.readUInt32BE(4);
+}
+
+describe('HTTP/2 connection › beginning', () => {
+  it('the preface → settings, a wider window, and an acknowledgement', () => {
+    const rig = makeConnection({ concurrentStreams: 7 });
+    rig.feed(preface);
+    const sent = rig.sent();
+    assert.deepEqual(
+      sent.map(({ type, flags }) => `${type} ${flags}`),
+      ['settings 0', 'windowUpdate 0', 'settings 1'],
+    );
+    assert.ok(sent[0]?.payload.includes(setting(3, 7)));
+    assert.equal(rig.connection.begun, true);
+  });
+
+  it('other bytes → GOAWAY at the first wrong one', () => {
+    const rig = makeConnection();
+    rig.feed(Buffer.from('PRI * HTTP/1'));
+    assert.equal(goAwayOf(rig), errorCode.protocolError);
+    assert.equal(rig.ended(), true);
+  });
+
+  it('another frame before SETTINGS → GOAWAY', () => {
+    const rig = makeConnection();
+    rig.feed(Buffer.concat([preface.subarray(0, 24), frame(ping, 0, 0, Buffer.alloc(8))]));
+    assert.equal(goAwayOf(rig), errorCode.protocolError);
+  });
+});
+
+describe('HTTP/2 connection › a request', () => {
+  it('headers, data and trailers → the handler is told of each', () => {
+    const rig = begun();
+    rig.feed(
+      Buffer.concat([
+        request(1),
+        frame(data, 0, 1, Buffer.from('hello')),
+        frame(headers, endBoth, 1, encodeLiteral('x-trailer', '1', 'none')),
+      ]),
+    );
+    assert.deepEqual(rig.events, ['request 1 POST /x', 'data 1 hello', 'ended 1']);
+  });
+
+  it('padding and priority in HEADERS and padding in DATA → not part of them', () => {
+    const rig = begun();
+    const block = Buffer.concat([Buffer.of(3), uint32(9), Buffer.of(1), postBlock(), Buffer.alloc(3)]);
+    rig.feed(
+      Buffer.concat([
+        frame(headers, flag.endHeaders | flag.padded | flag.priority, 1, block),
+        frame(data, flag.padded | flag.endStream, 1, Buffer.from('\x02hi\0\0', 'latin1')),
+      ]),
+    );
+    assert.deepEqual(rig.events, ['request 1 POST /x', 'data 1 hi', 'ended 1']);
+  });
+
+  it('a block over several frames → one request', () => {
+    const rig = begun();
+    const block = postBlock();
+    rig.feed(
+      Buffer.concat([
+        frame(headers, flag.endStream, 1, block.subarray(0, 1)),
+        frame(continuation, 0, 1, block.subarray(1, 3)),
+        frame(continuation, flag.endHeaders, 1, block.subarray(3)),
+      ]),
+    );
+    assert.deepEqual(rig.events, ['request 1 POST /x', 'ended 1']);
+  });
+
+  it('less data than content-length announces → the stream is reset', () => {
+    const rig = begun();
+    const block = postBlock('/x', [['content-length', '5']]);
+    rig.feed(
+      Buffer.concat([
+        frame(headers, flag.endHeaders, 1, block),
+        frame(data, flag.endStream, 1, Buffer.from('hell')),
+      ]),
+    );
+    assert.deepEqual(rig.events, ['request 1 POST /x', 'data 1 hell', 'aborted 1']);
+    assert.equal(rig.sent().at(-1)?.payload.readUInt32BE(), errorCode.protocolError);
+  });
+
+  it('any split of any conversation → the same events and the same frames', () => {
+    const conversation = Buffer.concat([
+      preface,
+      request(1),
+      frame(data, 0, 1, Buffer.from('a'.repeat(100))),
+      frame(ping, 0, 0, Buffer.from('12345678')),
+      frame(headers, flag.endStream, 3, postBlock().subarray(0, 2)),
+      frame(continuation, flag.endHeaders, 3, postBlock().subarray(2)),
+      frame(data, flag.padded, 1, Buffer.from('\x01b\0', 'latin1')),
+      frame(settings, 0, 0, setting(4, 1000)),
+      frame(windowUpdate, 0, 1, uint32(10)),
+      frame(99, 0, 5, Buffer.from('unknown')),
+      frame(data, 0, 1),
+      frame(data, flag.endStream, 1, Buffer.from('c')),
+      request(5, endBoth),
+      frame(rstStream, 0, 5, uint32(8)),
+    ]);
+    const joined = (rig: ConnectionRig): readonly string[] => {
+      // Data may come in more parts.
+      let text = '';
+      for (const event of rig.events) {
+        const part = /^data (\d+) (.*)$/.exec(event);
+        text += part === null ? `|${event}|` : part[2];
+      }
+      return [text, JSON.stringify(rig.sent())];
+    };
+    const whole = makeConnection();
+    whole.feed(conversation);
+    const expected = joined(whole);
+    assert.match(expected[0] ?? '', /request 5/);
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 50 }), (chunks) => {
+        const rig = makeConnection();
+        let at = 0;
+        for (let index = 0; at < conversation.length; index += 1) {
+          const length = chunks[index % chunks.length] ?? 1;
+          rig.feed(conversation.subarray(at, at + length));
+          at += length;
+        }
+        assert.deepEqual(joined(rig), expected);
+      }),
+    );
+  });
+
+  it('any bytes after the preface → an orderly end or none, and never an internal error', () => {
+    const junk = fc.tuple(
+      fc.integer({ min: 0, max: 11 }),
+      fc.integer({ min: 0, max: 255 }),
+      fc.integer({ min: 0, max: 7 }),
+      fc.uint8Array({ maxLength: 40 }),
+    );
+    fc.assert(
+      fc.property(fc.array(junk, { maxLength: 30 }), (frames) => {
+        const rig = begun();
+        for (const [type, flags, id, payload] of frames) rig.feed(frame(type, flags, id, payload), 7);
+        assert.ok(!rig.events.some((event) => event.startsWith(`failed ${errorCode.internalError} `)));
+        rig.connection.gone();
+        assert.equal(rig.connection.streams, 0);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+});
+
+describe('HTTP/2 connection › a response', () => {
+  const answered = (rig: ConnectionRig, length: number, sent?: () => void): void => {
+    const [stream] = rig.streams;
+    stream?.respond(response);
+    stream?.send(new SharedData([Buffer.alloc(length, 'x')]), sent);
+    stream?.end(trailers);
+  };
+
+  it('headers, data and trailers', () => {
+    const rig = begun();
+    rig.feed(request(1, endBoth));
+    answered(rig, 5);
+    rig.tick();
+    assert.deepEqual(
+      rig.sent().map(({ type, flags, streamId }) => `${type} ${flags} ${streamId}`),
+      ['headers 4 1', 'data 0 1', 'headers 5 1'],
+    );
+    assert.equal(rig.connection.streams, 0);
+  });
+
+  it('the window of the stream is full → the rest waits, and the trailers behind it', () => {
+    const rig = begun();
+    rig.feed(Buffer.concat([frame(settings, 0, 0, setting(4, 10)), request(1, endBoth)]));
+    let done = 0;
+    answered(rig, 25, () => (done += 1));
+    rig.tick();
+    const lengths = (): readonly string[] =>
+      rig
+        .sent()
+        .filter(({ type }) => type !== 'settings')
+        .map(({ type, payload }) => (type === 'data' ? `data ${payload.length}` : type));
+    assert.deepEqual(lengths(), ['headers', 'data 10']);
+    rig.feed(frame(windowUpdate, 0, 1, uint32(10)));
+    assert.deepEqual(lengths(), ['data 10']);
+    assert.equal(done, 0);
+    rig.feed(frame(settings, 0, 0, setting(4, 100)));
+    assert.deepEqual(lengths(), ['data 5', 'headers']);
+    assert.equal(done, 1);
+  });
+
+  it('a smaller initial window while data is out → no more until it is made up for', () => {
+    const rig = begun();
+    rig.feed(request(1, endBoth));
+    rig.streams[0]?.respond(response);
+    rig.streams[0]?.send(new SharedData([Buffer.alloc(100)]));
+    rig.feed(frame(settings, 0, 0, setting(4, 50)));
+    rig.tick();
+    rig.sent();
+    rig.streams[0]?.send(new SharedData([Buffer.alloc(10)]));
+    rig.tick();
+    assert.deepEqual(rig.sent(), []);
+    rig.feed(frame(windowUpdate, 0, 1, uint32(51)));
+    assert.deepEqual(
+      rig.sent().map(({ payload }) => payload.length),
+      [1],
+    );
+  });
+
+  it('the window of the connection is full → all streams wait for it', () => {
+    const rig = begun();
+    rig.feed(
+      Buffer.concat([frame(settings, 0, 0, setting(4, 100_000)), request(1, endBoth), request(3, endBoth)]),
+    );
+    for (const stream of rig.streams) {
+      stream.respond(response);
+      stream.send(new SharedData([Buffer.alloc(60_000)]));
+      stream.end(trailers);
+    }
+    rig.tick();
+    const sent = (): number =>
+      rig.sent().reduce((sum, { type, payload }) => sum + (type === 'data' ? payload.length : 0), 0);
+    assert.equal(sent(), 65_535);
+    rig.feed(frame(windowUpdate, 0, 0, uint32(100_000)));
+    assert.equal(sent(), 120_000 - 65_535);
+    assert.equal(rig.connection.streams, 0);
+  });
+
+  it('one content for several streams → the frame of each has its number', () => {
+    const rig = begun();
+    rig.feed(Buffer.concat([request(1), request(3), request(5)]));
+    const shared = new SharedData([Buffer.from('same')]);
+    for (const stream of rig.streams) stream.send(shared);
+    rig.tick();
+    assert.deepEqual(
+      rig.sent().map(({ streamId, payload }) => `${streamId} ${payload.toString()}`),
+      ['1 same', '3 same', '5 same'],
+    );
+  });
+
+  it('the kernel has not taken it → sent is told once it has', () => {
+    const rig = begun();
+    rig.feed(request(1));
+    let done = 0;
+    rig.streams[0]?.send(new SharedData([Buffer.alloc(5)]), () => (done += 1));
+    rig.unsent = 5;
+    rig.tick();
+    assert.equal(done, 0);
+    rig.unsent = 0;
+    rig.connection.output.drained();
+    assert.equal(done, 1);
+  });
+
+  it('the stream ends before it is sent → nothing more is told or sent', () => {
+    const rig = begun();
+    rig.feed(Buffer.concat([frame(settings, 0, 0, setting(4, 1)), request(1)]));
+    rig.streams[0]?.send(new SharedData([Buffer.alloc(5)]));
+    rig.tick();
+    rig.sent();
+    rig.feed(frame(rstStream, 0, 1, uint32(errorCode.cancel)));
+    assert.deepEqual(rig.events.slice(1), ['aborted 1']);
+    rig.feed(frame(windowUpdate, 0, 1, uint32(100)));
+    assert.deepEqual(rig.sent(), []);
+  });
+});
+
+describe('HTTP/2 connection › limits', () => {
+  const table: Readonly<Record<string, readonly [bytes: Uint8Array, code: number]>> = {
+    'more resets than the burst': [
+      Buffer.concat(
+        Array.from({ length: 11 }, (_, index) =>
+          Buffer.concat([request(2 * index + 1), frame(rstStream, 0, 2 * index + 1, uint32(8))]),
+        ),
+      ),
+      errorCode.enhanceYourCalm,
+    ],
+    'more streams that are reset because of the client': [
+      Buffer.concat(
+        Array.from({ length: 11 }, (_, index) =>
+          Buffer.concat([request(2 * index + 1), frame(windowUpdate, 0, 2 * index + 1, uint32(0))]),
+        ),
+      ),
+      errorCode.enhanceYourCalm,
+    ],
+    'more refused streams': [
+      Buffer.concat(Array.from({ length: 14 }, (_, index) => request(2 * index + 1))),
+      errorCode.enhanceYourCalm,
+    ],
+    'more PINGs': [
+      Buffer.concat(Array.from({ length: 11 }, () => frame(ping, 0, 0, Buffer.alloc(8)))),
+      errorCode.enhanceYourCalm,
+    ],
+    'more SETTINGS': [
+      Buffer.concat(Array.from({ length: 11 }, () => frame(settings, 0, 0))),
+      errorCode.enhanceYourCalm,
+    ],
+    'more PRIORITY': [
+      Buffer.concat(Array.from({ length: 11 }, () => frame(priority, 0, 1, Buffer.alloc(5)))),
+      errorCode.enhanceYourCalm,
+    ],
+    'more empty DATA': [
+      Buffer.concat([request(1), ...Array.from({ length: 11 }, () => frame(data, 0, 1))]),
+      errorCode.enhanceYourCalm,
+    ],
+    'more DATA that is padding alone': [
+      Buffer.concat([
+        request(1),
+        ...Array.from({ length: 11 }, () => frame(data, flag.padded, 1, Buffer.of(1, 0))),
+      ]),
+      errorCode.enhanceYourCalm,
+    ],
+    'more frames of unknown types': [
+      Buffer.concat(Array.from({ length: 11 }, () => frame(77, 0, 0))),
+      errorCode.enhanceYourCalm,
+    ],
+    'SETTINGS with many entries': [
+      frame(settings, 0, 0, Buffer.concat(Array.from({ length: 33 }, () => setting(9, 1)))),
+      errorCode.enhanceYourCalm,
+    ],
+    'CONTINUATION without end': [
+      Buffer.concat([
+        frame(headers, 0, 1, postBlock()),
+        ...Array.from({ length: 20 }, () => frame(continuation, 0, 1)),
+      ]),
+      errorCode.enhanceYourCalm,
+    ],
+    'a header block that is too long': [
+      Buffer.concat([
+        frame(headers, 0, 1, Buffer.alloc(16_000)),
+        frame(continuation, 0, 1, Buffer.alloc(1000)),
+      ]),
+      errorCode.enhanceYourCalm,
+    ],
+    'a frame that is too large': [frame(data, 0, 1, Buffer.alloc(16_385)), errorCode.frameSizeError],
+    'more than the window of the connection': [
+      Buffer.concat([
+        request(1),
+        request(3),
+        ...Array.from({ length: 6 }, (_, index) => frame(data, 0, 1 + 2 * (index % 2), Buffer.alloc(16_000))),
+      ]),
+      errorCode.flowControlError,
+    ],
+  };
+  for (const [what, [bytes, code]] of Object.entries(table)) {
+    it(`${what} → GOAWAY`, () => {
+      const small = { burst: 10, perSecond: 1 };
+      // The windows are told again when half of them is used, so a larger one cannot be exceeded by what is awaited.
+      const window = what.includes('window') ? { connectionWindow: 15_000 } : {};
+      const rig = begun({ concurrentStreams: 3, resets: small, controlFrames: small, ...window });
+      rig.feed(bytes);
+      assert.equal(goAwayOf(rig), code);
+      assert.equal(rig.connection.isClosed, true);
+      assert.equal(rig.connection.streams, 0);
+    });
+  }
+
+  it('as many resets as the rate allows → no harm', () => {
+    const rig = begun({ resets: { burst: 2, perSecond: 10 } });
+    for (let index = 0; index < 50; index += 1) {
+      const id = 2 * index + 1;
+      rig.feed(Buffer.concat([request(id), frame(rstStream, 0, id, uint32(8))]), 100, index * 100);
+    }
+    assert.equal(rig.connection.isClosed, false);
+  });
+
+  it('a header list that is too long → the request is refused, and the table stays in step', () => {
+    const rig = begun({ headerList: 200 });
+    const long = encodeLiteral('x-long', 'v'.repeat(300), 'incremental');
+    rig.feed(frame(headers, flag.endHeaders, 1, Buffer.concat([postBlock(), long])));
+    assert.deepEqual(
+      rig.sent().map(({ type, payload }) => `${type} ${payload.readUInt32BE()}`),
+      [`rstStream ${errorCode.enhanceYourCalm}`],
+    );
+    rig.feed(request(3));
+    assert.deepEqual(rig.events, ['request 3 POST /x']);
+  });
+
+  it('more streams than are allowed → REFUSED_STREAM, until one ends', () => {
+    const rig = begun({ concurrentStreams: 2 });
+    rig.feed(Buffer.concat([request(1), request(3), request(5)]));
+    assert.deepEqual(
+      rig.sent().map(({ type, streamId, payload }) => `${type} ${streamId} ${payload.readUInt32BE()}`),
+      [`rstStream 5 ${errorCode.refusedStream}`],
+    );
+    rig.feed(Buffer.concat([frame(rstStream, 0, 1, uint32(8)), request(7)]));
+    assert.deepEqual(rig.events.slice(2), ['aborted 1', 'request 7 POST /x']);
+  });
+});
+
+describe('HTTP/2 connection › the end', () => {
+  it('a warning and then GOAWAY → streams go on, new ones are not processed', () => {
+    const rig = begun();
+    rig.feed(request(1));
+    rig.connection.retire(false);
+    rig.feed(request(3));
+    rig.connection.retire(true);
+    rig.feed(request(5));
+    rig.tick();
+    assert.deepEqual(
+      rig.sent().map(({ payload }) => payload.readUInt32BE()),
+      [2 ** 31 - 1, 3],
+    );
+    assert.deepEqual(rig.events, ['request 1 POST /x', 'request 3 POST /x']);
+    rig.feed(frame(data, flag.endStream, 1, Buffer.from('x')));
+    assert.deepEqual(rig.events.slice(2), ['data 1 x', 'ended 1']);
+  });
+
+  it('the connection is gone → every stream is aborted once', () => {
+    const rig = begun();
+    rig.feed(Buffer.concat([request(1), request(3)]));
+    rig.connection.gone();
+    rig.connection.gone();
+    assert.deepEqual(rig.events.slice(2), ['aborted 1', 'aborted 3']);
+  });
+
+  it('a PING of ours → its answer is told', () => {
+    const rig = begun();
+    rig.connection.ping();
+    rig.tick();
+    const [sent] = rig.sent();
+    assert.equal(sent?.type, 'ping');
+    rig.feed(frame(ping, flag.ack, 0, sent.payload));
+    assert.deepEqual(rig.events, ['pong']);
+  });
+});

@@ -1,0 +1,138 @@
+import { ServerConnection } from '../../src/http2/connection.ts';
+import type { ErrorCode } from '../../src/http2/frame.ts';
+import { frameType, writeFrameHeader } from '../../src/http2/frame.ts';
+import { encodeIndexed, encodeLiteral } from '../../src/http2/hpack/encode-field.ts';
+import { SharedFields } from '../../src/http2/hpack/shared-fields.ts';
+import { defaultConnectionLimits } from '../../src/http2/limits.ts';
+import type { ConnectionLimits } from '../../src/http2/limits.ts';
+import { OutputPool } from '../../src/http2/output.ts';
+import type { ServerStream } from '../../src/http2/stream.ts';
+
+/** A frame that the server sent. */
+export interface SentFrame {
+  readonly type: string;
+  readonly flags: number;
+  readonly streamId: number;
+  readonly payload: Buffer;
+}
+
+/** A connection without a socket: what is put in, what comes out, and what the application was told. */
+export interface ConnectionRig {
+  readonly connection: ServerConnection;
+  /** Open and closed streams, in the order of their requests. */
+  readonly streams: ServerStream[];
+  /** What the application was told: `request 1 POST /x`, `data 1 hello`, `ended 1`, `aborted 1`, `failed 11 reason`. */
+  readonly events: string[];
+  readonly ended: () => boolean;
+  /** Puts bytes in, in parts of at most `chunk` bytes, each in a buffer that is overwritten after it was read. */
+  feed(bytes: Uint8Array, chunk?: number, now?: number): void;
+  /** The frames that came out since the last call. */
+  sent(): readonly SentFrame[];
+  /** Runs what was put off to the end of the tick. */
+  tick(): void;
+  /** How many bytes the kernel does not take; raised by each write until it is set. */
+  unsent: number;
+}
+
+const names = Object.fromEntries(Object.entries(frameType).map(([name, type]) => [type, name]));
+
+export const preface: Buffer = Buffer.concat([
+  Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1'),
+  frame(frameType.settings, 0, 0),
+]);
+
+/** A frame of any content. */
+export function frame(
+  type: number,
+  flags: number,
+  streamId: number,
+  payload: Uint8Array = Buffer.alloc(0),
+): Buffer {
+  const bytes = Buffer.alloc(9 + payload.length);
+  writeFrameHeader(bytes, 0, payload.length, type, flags, streamId);
+  bytes.set(payload, 9);
+  return bytes;
+}
+
+/** The header block of a POST. */
+export function postBlock(path = '/x', more: readonly (readonly [string, string])[] = []): Buffer {
+  return Buffer.concat([
+    encodeIndexed(3),
+    encodeIndexed(6),
+    encodeLiteral(':path', path, 'none'),
+    ...more.map(([name, value]) => encodeLiteral(name, value, 'none')),
+  ]);
+}
+
+export function makeConnection(limits: Partial<ConnectionLimits> = {}): ConnectionRig {
+  const deferred: (() => void)[] = [];
+  const streams: ServerStream[] = [];
+  const events: string[] = [];
+  let out = Buffer.alloc(0);
+  let ended = false;
+  const shared = {
+    pool: new OutputPool((work) => deferred.push(work)),
+    fields: new SharedFields(),
+    limits: { ...defaultConnectionLimits, ...limits },
+  };
+  const rig: ConnectionRig = {
+    connection: new ServerConnection(
+      shared,
+      {
+        write(bytes) {
+          out = Buffer.concat([out, bytes]);
+        },
+        get unsent() {
+          return rig.unsent;
+        },
+        end: () => (ended = true),
+      },
+      {
+        request(stream, head) {
+          streams.push(stream);
+          events.push(`request ${stream.id} ${head.method} ${head.path}`);
+          return {
+            data: (source, from, to) =>
+              events.push(`data ${stream.id} ${source.toString('latin1', from, to)}`),
+            ended: () => events.push(`ended ${stream.id}`),
+            aborted: () => events.push(`aborted ${stream.id}`),
+          };
+        },
+        failed: (code: ErrorCode, reason) => events.push(`failed ${code} ${reason}`),
+        pong: () => events.push('pong'),
+      },
+    ),
+    streams,
+    events,
+    ended: () => ended,
+    unsent: 0,
+    feed(bytes, chunk = bytes.length, now = 0) {
+      for (let at = 0; at < bytes.length; at += Math.max(1, chunk)) {
+        const part = Buffer.from(bytes.subarray(at, at + Math.max(1, chunk)));
+        rig.connection.receive(part, 0, part.length, now);
+        // Whoever kept a part of it reads nonsense from now on.
+        part.fill(0xee);
+      }
+    },
+    sent() {
+      const frames: SentFrame[] = [];
+      let at = 0;
+      while (at < out.length) {
+        const length = out.readUIntBE(at, 3);
+        frames.push({
+          type: names[out[at + 3] ?? -1] ?? 'unknown',
+          flags: out[at + 4] ?? 0,
+          streamId: out.readUInt32BE(at + 5),
+          payload: Buffer.from(out.subarray(at + 9, at + 9 + length)),
+        });
+        at += 9 + length;
+      }
+      out = Buffer.alloc(0);
+      return frames;
+    },
+    tick() {
+      for (const work of deferred.splice(0)) work();
+    },
+  };
+  return rig;
+}
