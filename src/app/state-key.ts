@@ -14,9 +14,8 @@ export interface StateKey {
 
 const keyName = 'key';
 const keyBytes = 32;
-/** Write permission of the group and of others. */
-const writableByOthers = 0o022;
-const accessibleByOthers = 0o077;
+const groupBits = 0o070;
+const writeBits = 0o022;
 
 /** Makes a key of its bytes. */
 export function stateKeyOf(bytes: Uint8Array): StateKey {
@@ -37,21 +36,40 @@ export function stateKeyOf(bytes: Uint8Array): StateKey {
  */
 export async function openStateDirectory(directory: string): Promise<StateKey> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const { mode, uid } = await stat(directory);
-  const permissions = (mode & 0o7777).toString(8);
-  if ((mode & writableByOthers) !== 0)
+  const found = await stat(directory);
+  const permissions = (found.mode & 0o7777).toString(8);
+  if ((othersMay(found, ourIds()) & writeBits) !== 0)
     throw new Error(
       `${directory} can be written by others (mode ${permissions}): chmod go-w, or name a directory below it, which is made`,
     );
-  if (!isTrusted(uid)) throw new Error(`${directory} belongs to another user (uid ${uid})`);
+  if (!isTrusted(found.uid)) throw new Error(`${directory} belongs to another user (uid ${found.uid})`);
   const path = join(directory, keyName);
   await createKey(path);
-  const found = await stat(path);
-  if ((found.mode & accessibleByOthers) !== 0 || !isTrusted(found.uid))
+  const key = await stat(path);
+  if (othersMay(key, ourIds()) !== 0 || !isTrusted(key.uid))
     throw new Error(`${path} can be read or written by others: its mode must be 600`);
   const bytes = await readRegularFile(path);
   if (bytes.length !== keyBytes) throw new Error(`${path} is not a key: it has ${bytes.length} bytes`);
   return stateKeyOf(bytes);
+}
+
+/** A user and its group. */
+export interface Ids {
+  readonly uid: number | undefined;
+  readonly gid: number | undefined;
+}
+
+/**
+ * The permission bits (0 to 0o77) that others have on a file. The group is no other where it is the user's own,
+ * which has the user's number: Kubernetes gives it permissions on every file of a volume with `fsGroup`.
+ */
+export function othersMay({ mode, gid }: { readonly mode: number; readonly gid: number }, ours: Ids): number {
+  const bits = mode & 0o077;
+  return gid === ours.gid && gid === ours.uid ? bits & ~groupBits : bits;
+}
+
+function ourIds(): Ids {
+  return { uid: process.getuid?.(), gid: process.getgid?.() };
 }
 
 /** Whether files of a user are ours: those of root are, who may write everything anyway. */

@@ -133,9 +133,9 @@ function guardMesh(before: MeshGuard, mesh: string, input: GuardInput): MeshGuar
   const held = keep(before.held, given, ({ until }) => now < until);
   const losses = keep(before.losses, given, ({ at }) => now - at < lossWindow);
   // A loss that was undone is no loss, and the departures that caused it count no more.
-  const earlier = losses.size === 0 ? [] : before.departures;
+  const [were, are] = [timesOf(before.losses), timesOf(losses)];
   const departures = [
-    ...earlier.filter(({ at }) => now - at < lossWindow),
+    ...before.departures.filter(({ at }) => now - at < lossWindow && (are.has(at) || !were.has(at))),
     ...fresh.map((evidence) => ({ at: now, evidence })),
   ];
   // What was let go when its time was over is not held once more by the next loss.
@@ -157,6 +157,10 @@ function guardMesh(before: MeshGuard, mesh: string, input: GuardInput): MeshGuar
   if (isOneDeletion && sizeBefore(after, lost) === 1)
     return { ...after, massLoss: { at: now, verdict: 'believed' } };
   return holdLost(after, input);
+}
+
+function timesOf(losses: MeshGuard['losses']): ReadonlySet<number> {
+  return new Set([...losses.values()].flatMap((some) => some.map(({ at }) => at)));
 }
 
 /** Trust domains that were lost within the window and are not given any more. */

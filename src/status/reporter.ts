@@ -7,7 +7,7 @@ import { observedStatus } from './core/observed-status.ts';
 import { newsOf } from './core/render-events.ts';
 import { createReport } from './core/report.ts';
 import type { ReportInput, ReportView } from './core/report.ts';
-import { conditionOf, isProgress, isSameStatus } from './core/status.ts';
+import { conditionOf, isProgress, isSameStatus, progressPauseMs } from './core/status.ts';
 import type { ObjectStatus, Reason } from './core/status.ts';
 import { discoverStatus } from './discover-status.ts';
 import type { Outcomes } from './outcomes.ts';
@@ -77,8 +77,6 @@ const defaultPace: ReporterPace = {
 /** Objects that are looked at before proxies have their turn. */
 const slice = 100;
 const eventAttempts = 5;
-/** How long an object says how many proxies have acknowledged, at most. */
-const longestProgressMs = 300_000;
 
 /**
  * Compares, again and again, what each object says with what it should say, and writes the difference while this
@@ -203,7 +201,7 @@ export function createReporter(options: ReporterOptions): Reporter {
         ? pace.againMs
         : isProgress(observed, status)
           ? // A proxy that never has it, among others that come and go, must not keep this busy.
-            Math.min(pace.progressMs * 2 ** written.counted, longestProgressMs)
+            progressPauseMs(pace.progressMs, written.counted)
           : 0;
       if (now() - written.at < waitMs) {
         retryAt = Math.min(retryAt, written.at + waitMs);

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { chmod, copyFile, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { othersMay } from '../../src/app/state-key.ts';
 import { createLastGoodStore } from '../../src/app/last-good-store.ts';
 import type { LastGoodStore } from '../../src/app/last-good-store.ts';
 import { stateKeyOf } from '../../src/app/state-key.ts';
@@ -108,6 +109,23 @@ describe('the last good store', () => {
     assert.equal(store.behindMs(), 300, 'what could not be written is not kept');
     await mkdir(dir.path);
     store.save(state);
+    await store.flush();
+    assert.equal(store.behindMs(), 0);
+  });
+
+  it('is still behind when a state was written and another of the same path came meanwhile', async () => {
+    await using dir = await makeTempDir();
+    const { store, clock } = storeIn(dir.path);
+    await store.load();
+    const state = { source: 'files', path: 'x.yaml', grants: grantsOf(text([a])) };
+    store.save(state);
+    const written = store.flush();
+    // Lets the write begin.
+    await Promise.resolve();
+    store.save({ ...state, grants: grantsOf(text([b])) });
+    await written;
+    clock.advance(100);
+    assert.equal(store.behindMs(), 100);
     await store.flush();
     assert.equal(store.behindMs(), 0);
   });
@@ -234,7 +252,7 @@ describe('the state directory', () => {
     assert.equal((await readFile(join(path, 'key'))).length, 32);
   });
 
-  for (const mode of [0o777, 0o1777, 0o770, 0o775, 0o720, 0o702]) {
+  for (const mode of [0o777, 0o1777, 0o707, 0o772, 0o702]) {
     it(`others may write it (${mode.toString(8)}) → refused, and nothing is read`, async () => {
       await using dir = await makeTempDir();
       const path = dir.join('state');
@@ -254,10 +272,29 @@ describe('the state directory', () => {
     });
   }
 
+  for (const [permissions, group, others, because] of [
+    [0o2770, 7, 0, 'the group is its own: what fsGroup makes of a volume'],
+    [0o660, 7, 0, 'so is that of a key'],
+    [0o770, 8, 0o070, 'another group'],
+    [0o777, 7, 0o007, 'everybody'],
+    [0o777, 8, 0o077, 'another group and everybody'],
+    [0o700, 8, 0, 'nobody'],
+  ] as const) {
+    it(`what others may of mode ${permissions.toString(8)} and group ${group} for user 7: ${because}`, () => {
+      assert.equal(othersMay({ mode: permissions, gid: group }, { uid: 7, gid: 7 }), others);
+    });
+  }
+
+  it('a group that has not the number of the user is another, also where it is the group of the process', () => {
+    assert.equal(othersMay({ mode: 0o770, gid: 20 }, { uid: 501, gid: 20 }), 0o070);
+    assert.equal(othersMay({ mode: 0o770, gid: 7 }, { uid: 7, gid: 20 }), 0o070);
+    assert.equal(othersMay({ mode: 0o770, gid: 7 }, { uid: undefined, gid: undefined }), 0o070);
+  });
+
   it('others may read its key → refused', async () => {
     await using dir = await makeTempDir();
     await kept(dir.path);
-    await chmod(dir.join('key'), 0o640);
+    await chmod(dir.join('key'), 0o604);
     await assert.rejects(storeIn(dir.path).store.load(), /key can be read or written by others/);
   });
 

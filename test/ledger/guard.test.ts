@@ -180,6 +180,32 @@ describe('the mass-loss guard', () => {
     assert.equal(inForce(ledger).length, 1);
   });
 
+  it('holds the only trust domain when two files list the same resource and are deleted one after the other', () => {
+    const ledger = makeLedger();
+    const text = meshTrustYaml({ name: 't', trustDomain: 'd.test', pems: [certPem], mesh: 'default' });
+    ledger.apply('files', [version('one.yaml', text), version('two.yaml', text)], 0);
+    ledger.apply('files', [gone('two.yaml')], 10);
+    assert.deepEqual(codes(ledger), []);
+    ledger.apply('files', [gone('one.yaml')], 1010);
+    assert.deepEqual([inForce(ledger).length, codes(ledger)], [1, ['MT042']]);
+  });
+
+  it('does not hold a small loss for a deletion that was believed before the window', () => {
+    const ledger = makeLedger();
+    ledger.apply('files', [file(0), file(0, 'blue'), file(1, 'blue')], 0);
+    ledger.apply('files', [gone(path(0))], 10);
+    ledger.apply(
+      'files',
+      [1, 2, 3, 4].map((index) => file(index)),
+      11,
+    );
+    ledger.apply('files', [gone(path(1)), gone('blue-0.yaml'), gone('blue-1.yaml')], 2011);
+    assert.deepEqual(
+      inForce(ledger).map((line) => line.replace(/:.*/, '')),
+      ['blue/d0.test', 'blue/d1.test', 'default/d2.test', 'default/d3.test', 'default/d4.test'],
+    );
+  });
+
   it('holds all of a mesh of two', () => {
     const ledger = ledgerOf(2);
     ledger.apply('files', [gone(path(0)), gone(path(1))], 10);

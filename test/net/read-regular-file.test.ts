@@ -59,6 +59,9 @@ describe('reading a file that is followed', () => {
     }
     assert.throws(() => loadKubeConfig(pipe), /the kubeconfig .* is not a regular file/);
     assert.throws(() => loadKubeConfig(undefined, { KUBECONFIG: pipe }), /is not a regular file/);
+    await mkdir(dir.join('.kube'));
+    execFileSync('mkfifo', [dir.join('.kube/config')]);
+    assert.throws(() => loadKubeConfig(undefined, { HOME: dir.path }), /config is not a regular file/);
     await writeFile(dir.join('a'), 'text');
     assert.equal((await readRegularFile(dir.join('a'))).toString(), 'text');
   });

@@ -212,7 +212,8 @@ describe('the page, in Chromium', { skip }, () => {
   });
 
   it('stays quick with 2,000 proxies: a page of them at a time, and those that are asked for', async () => {
-    await using scene = await openPage();
+    // All of them come over one connection.
+    await using scene = await openPage(['--max-connection-streams=2000', '--open-burst=2000']);
     const { server, browser, says } = scene;
     const { page } = browser;
     using proxies = playProxies(`127.0.0.1:${server.xdsPort}`, 2_000);

@@ -5,7 +5,7 @@ import { finding } from '../../src/findings/finding.ts';
 import type { ObjectFacts } from '../../src/status/core/facts.ts';
 import { observedStatus } from '../../src/status/core/observed-status.ts';
 import { renderStatus } from '../../src/status/core/render-status.ts';
-import { conditionOf, isProgress, isSameStatus } from '../../src/status/core/status.ts';
+import { conditionOf, isProgress, isSameStatus, progressPauseMs } from '../../src/status/core/status.ts';
 import type { ObjectStatus, ProxyCounts } from '../../src/status/core/status.ts';
 
 const now = Date.UTC(2026, 10, 23);
@@ -279,4 +279,17 @@ describe('a status', () => {
     const odd = [{}, { conditions: 7 }, { conditions: [7, {}, { type: 'Accepted', status: 'Maybe' }] }];
     for (const status of odd) assert.deepEqual(observedStatus(status).conditions, []);
   });
+});
+
+describe('the pause until an object is told anew how many proxies have acknowledged', () => {
+  for (const [count, pauseMs] of [
+    [0, 10_000],
+    [1, 20_000],
+    [4, 160_000],
+    [5, 300_000],
+    [2_000, 300_000],
+  ] as const)
+    it(`after ${count} times → ${pauseMs} ms`, () => {
+      assert.equal(progressPauseMs(10_000, count), pauseMs);
+    });
 });

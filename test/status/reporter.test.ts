@@ -226,6 +226,21 @@ test('how many have acknowledged is told while others are waited for, but not ea
   assert.equal(reasons(scene.statuses('a')[2])?.[1], 'Programmed');
 });
 
+test('how many have acknowledged is told at longer and longer intervals', async (t) => {
+  const scene = await start(t);
+  const times: number[] = [];
+  for (let acked = 1; acked <= 4; acked += 1) {
+    scene.count({ connected: 9, acked, lost: 0, complete: true });
+    if (acked === 1) scene.put('a');
+    await scene.cluster.until(acked, isStatus);
+    times.push(performance.now());
+  }
+  const [, second = 0, third = 0, fourth = 0] = times;
+  // Timers may fire a millisecond early, and the first of two requests is noticed late.
+  assert.ok(third - second >= 2 * pace.progressMs - 10, `${third - second} ms`);
+  assert.ok(fourth - third >= 4 * pace.progressMs - 10, `${fourth - third} ms`);
+});
+
 test('a write that fails is told and tried again', async (t) => {
   let attempts = 0;
   const scene = await start(t, (request) => {

@@ -1,5 +1,4 @@
 import { existsSync, statSync } from 'node:fs';
-
 import { delimiter } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 
@@ -12,14 +11,16 @@ const tokenFile = '/var/run/secrets/kubernetes.io/serviceaccount/token';
  */
 export function loadKubeConfig(file?: string, env: NodeJS.ProcessEnv = process.env): KubeConfig {
   const config = new KubeConfig();
-  // It is read by a library, which would wait at a named pipe for ever, and all else with it.
-  for (const path of file === undefined ? (env['KUBECONFIG'] ?? '').split(delimiter) : [file])
-    if (path !== '' && existsSync(path) && !statSync(path).isFile())
-      throw new Error(`the kubeconfig ${path} is not a regular file`);
-  if (file !== undefined) config.loadFromFile(file);
-  else if (!isSet(env['KUBECONFIG']) && isSet(env['KUBERNETES_SERVICE_HOST']) && existsSync(tokenFile)) {
+  const fromEnv = isSet(env['KUBECONFIG']) ? env['KUBECONFIG'].split(delimiter) : undefined;
+  const isInCluster = isSet(env['KUBERNETES_SERVICE_HOST']) && existsSync(tokenFile);
+  const atHome = `${env['HOME']}/.kube/config`;
+  if (file !== undefined) {
+    assertRegular(file);
+    config.loadFromFile(file);
+  } else if (fromEnv === undefined && isInCluster) {
     config.loadFromCluster();
-  } else if (isSet(env['KUBECONFIG']) || existsSync(`${env['HOME']}/.kube/config`)) {
+  } else if (fromEnv !== undefined || existsSync(atHome)) {
+    for (const path of fromEnv ?? [atHome]) assertRegular(path);
     config.loadFromDefault();
   } else {
     throw new Error(
@@ -32,6 +33,12 @@ export function loadKubeConfig(file?: string, env: NodeJS.ProcessEnv = process.e
   return config;
 }
 
-function isSet(text: string | undefined): boolean {
+/** It is read by a library, which would wait at a named pipe for ever, and all else with it. */
+function assertRegular(path: string): void {
+  if (path !== '' && existsSync(path) && !statSync(path).isFile())
+    throw new Error(`the kubeconfig ${path} is not a regular file`);
+}
+
+function isSet(text: string | undefined): text is string {
   return text !== undefined && text !== '';
 }

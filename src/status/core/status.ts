@@ -90,6 +90,17 @@ export function isProgress(before: ObjectStatus, after: ObjectStatus): boolean {
   return isSameStatus({ ...before, conditions }, after);
 }
 
+/** How long an object says how many proxies have acknowledged, at most, in milliseconds. */
+const longestProgressMs = 300_000;
+
+/**
+ * How long an object says how many proxies have acknowledged until it is told anew, in milliseconds: doubled each
+ * time that nothing else changed, up to 5 minutes.
+ */
+export function progressPauseMs(firstMs: number, count: number): number {
+  return Math.min(firstMs * 2 ** count, longestProgressMs);
+}
+
 function isSameCondition(a: Condition | undefined, b: Condition | undefined): boolean {
   return (
     a?.status === b?.status &&

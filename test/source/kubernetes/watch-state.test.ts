@@ -155,6 +155,12 @@ const cases: readonly {
     next: { kind: 'watch', resourceVersion: '50' },
   },
   {
+    it: 'goes on from a bookmark with the version that it has',
+    inputs: [listed(['a'], '50'), bookmark('50'), { kind: 'closed', livedMs: 60_000 }],
+    told: ['put a', 'synced'],
+    next: { kind: 'watch', resourceVersion: '50' },
+  },
+  {
     it: 'lists again when versions go back, and takes nothing from there',
     inputs: [listed(['a'], '1000'), deleted('a', '999'), settled],
     told: ['put a', 'synced'],
