@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { mapBounded } from './bounded.ts';
 import type { Folder } from './folder.ts';
 import type { DirectoryIo } from './io.ts';
-import { isFolderName, isInputName } from './names.ts';
+import { hasLostBytes, isFolderName, isInputName } from './names.ts';
 
 const concurrentStats = 16;
 
@@ -15,10 +15,14 @@ export interface Listing {
   readonly folders: readonly string[];
 }
 
-/** Lists a folder. Rejects with the system's error where that cannot be done. */
+/**
+ * Lists a folder. Rejects with the system's error where that cannot be done, and where the names of two entries are
+ * the same because one of them is not UTF-8: the other would be read in its place.
+ */
 export async function listFolder(io: DirectoryIo, folder: Folder): Promise<Listing> {
   if (folder.only !== undefined) return { files: new Map([[folder.only, true]]), folders: [] };
   const entries = await io.list(folder.path);
+  assertTellsApart(entries.map(({ name }) => name));
   const files = entries.filter(({ name }) => isInputName(name));
   const others = entries.filter(({ name }) => isFolderName(name));
   const folders = await mapBounded(others, concurrentStats, async (entry) =>
@@ -30,6 +34,14 @@ export async function listFolder(io: DirectoryIo, folder: Folder): Promise<Listi
     files: new Map(files.map((entry) => [entry.name, entry.isSymbolicLink()])),
     folders: folders.flat().sort(),
   };
+}
+
+function assertTellsApart(names: readonly string[]): void {
+  const seen = new Set<string>();
+  for (const name of names.filter(hasLostBytes)) {
+    if (seen.has(name)) throw new Error(`it has two entries called ${name}: the name of one is not UTF-8`);
+    seen.add(name);
+  }
 }
 
 /** Whether there is a directory at this path, links followed; false where that cannot be told. */

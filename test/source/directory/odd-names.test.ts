@@ -43,6 +43,23 @@ test('file whose name is UTF-8, with the replacement character in it → read', 
   await observed.untilSettled(join(root, 'm\ufffdller.yaml'), 'text');
 });
 
+test('two files whose names look the same, since one is not UTF-8 → their folder failed, until one is gone', async (t) => {
+  const root = makeFolder(t);
+  writeFiles(root, { 'sub/m\ufffdller.yaml': 'text' });
+  const sub = join(root, 'sub');
+  fs.writeFileSync(latin1(sub, 'müller.yaml'), 'other');
+  const observed = observe(t, { roots: [root], rescanMs: 100 });
+  const failed = await observed.until('failed', ({ kind }) => kind === 'failed');
+  assert.deepEqual(failed, {
+    kind: 'failed',
+    path: sub,
+    reason: 'it has two entries called m\ufffdller.yaml: the name of one is not UTF-8',
+  });
+  fs.rmSync(latin1(sub, 'müller.yaml'));
+  await observed.until('recovered', ({ kind }) => kind === 'recovered');
+  await observed.untilSettled(join(sub, 'm\ufffdller.yaml'), 'text');
+});
+
 test('folder whose name is not UTF-8 → it failed, and the source is not synced until it is renamed', async (t) => {
   const root = makeFolder(t);
   writeFiles(root, { 'a.yaml': 'a' });
