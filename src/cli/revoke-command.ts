@@ -1,3 +1,4 @@
+import { realpath } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { MeshDetail } from '../admin/api-types.ts';
@@ -18,6 +19,7 @@ import type { ServerAccess, ServerOptions } from './server-options.ts';
 import { say } from './terminal.ts';
 import { waitFor } from './wait-for-proxies.ts';
 import { describeWait } from './wait-state.ts';
+import { withLock } from './with-lock.ts';
 
 interface RevokeOptions extends ServerOptions {
   readonly distrust?: string;
@@ -32,6 +34,8 @@ interface RevokeOptions extends ServerOptions {
 const askMs = 100;
 /** How long a server may take for that, ms: it reads the list again every 10 s where no notice comes. */
 const followMs = 15_000;
+/** How long another command may take to change the list, ms. */
+const lockMs = 5_000;
 
 /** `meshtrust revoke`: distrusts a CA now, everywhere, and waits until every proxy knows. */
 export function addRevokeCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
@@ -64,19 +68,26 @@ export function addRevokeCommand(program: Command, io: CommandIo, done: (code: n
     await askFirst(io, effects, options.yes === true);
     if (!(await write(file, hash, effects))) say(io, `${file} has the hash already`);
     else say(io, `${file}: added ${hash}`);
-    if (!wait || effects.length === 0) return done(exitCode.ok);
+    if (!wait) return done(exitCode.ok);
     const deadline = performance.now() + timeout;
-    const changed = await untilFollowed(hash, effects, servers, io, Math.min(timeout, followMs));
-    for (const { name, version } of changed) {
-      const question = { mesh: name, version, proxies: 0 };
-      const { state } = await waitFor(io, servers, question, Math.max(0, deadline - performance.now()));
+    const served = await untilFollowed(hash, servers, io, Math.min(timeout, followMs));
+    let connected = 0;
+    for (const [mesh, holders] of holdersOf(served, effects)) {
+      const question = { mesh, proxies: 0 };
+      const { state } = await waitFor(io, holders, question, Math.max(0, deadline - performance.now()));
+      connected += state.connected;
       if (!state.done)
         throw new CommandError(
           exitCode.timeout,
           `timed out after ${formatDuration(timeout)}: ${describeWait(state)}; the CA is distrusted, and some proxies do not have it yet`,
         );
     }
-    say(io, 'revoked: every connected proxy has the change');
+    say(
+      io,
+      connected === 0
+        ? 'revoked: no proxy is connected that could have it'
+        : 'revoked: every connected proxy has the change',
+    );
     done(exitCode.ok);
   });
 }
@@ -103,42 +114,67 @@ async function askFirst(io: CommandIo, effects: readonly RevocationEffect[], yes
   if (!(await confirm(io, question))) throw new CommandError(exitCode.negative, 'nothing was changed');
 }
 
-/** Adds the hash to the list. Returns false if the list stands for it already. */
+/**
+ * Adds the hash to the list. Returns false if the list stands for it already. Only one command at a time changes a
+ * list: what it read before another wrote would take away the other's line.
+ */
 async function write(file: string, hash: string, effects: readonly RevocationEffect[]): Promise<boolean> {
   try {
-    const list = await readRegularFile(file).catch((error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
-      throw error;
-    });
-    const before = list.toString('utf8');
-    const known = readDistrust(before).entries.map((entry) => entry.hash);
-    const text = addToList(before, hash, known, linesFor(hash, effects, new Date().toISOString()));
-    if (text === undefined) return false;
-    await replaceFile(file, text);
-    return true;
+    // A link stays one: servers may follow the file that it leads to.
+    const path = await realpath(file).catch(() => file);
+    return await withLock(path, lockMs, () => addTo(path, hash, effects));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new CommandError(exitCode.usage, `${file} cannot be changed: ${reason}`);
   }
 }
 
+async function addTo(file: string, hash: string, effects: readonly RevocationEffect[]): Promise<boolean> {
+  const list = await readRegularFile(file).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  });
+  const before = list.toString('utf8');
+  const known = readDistrust(before).entries.map((entry) => entry.hash);
+  const text = addToList(before, hash, known, linesFor(hash, effects, new Date().toISOString()));
+  if (text === undefined) return false;
+  await replaceFile(file, text);
+  return true;
+}
+
+/** What each server serves. */
+type Served = readonly (readonly [server: ServerAccess, meshes: readonly MeshDetail[]])[];
+
 /**
- * Waits until no server serves what was revoked, and returns the meshes of the first one that changed.
+ * The meshes to wait for, each with the servers that have it. Where nothing is served that the hash stands for, it
+ * may have been cut off a moment ago, and proxies of any mesh may still lack that.
+ */
+function holdersOf(
+  served: Served,
+  effects: readonly RevocationEffect[],
+): ReadonlyMap<string, readonly ServerAccess[]> {
+  const changed = new Set(effects.map(({ mesh }) => mesh));
+  const pairs = served.flatMap(([server, meshes]) => meshes.map(({ name }) => ({ name, server })));
+  const wanted = pairs.filter(({ name }) => changed.size === 0 || changed.has(name));
+  const byName = Map.groupBy(wanted, ({ name }) => name);
+  return new Map([...byName].map(([name, holders]) => [name, holders.map(({ server }) => server)]));
+}
+
+/**
+ * Waits until no server serves what was revoked, and returns what each serves then.
  * @throws {CommandError} (timeout) if a server does not follow the list.
  */
 async function untilFollowed(
   hash: string,
-  effects: readonly RevocationEffect[],
   servers: readonly ServerAccess[],
   io: CommandIo,
   timeout: number,
-): Promise<readonly MeshDetail[]> {
-  const changed = new Set(effects.map(({ mesh }) => mesh));
+): Promise<Served> {
   const deadline = performance.now() + timeout;
   for (;;) {
     const answers = await Promise.all(servers.map((server) => servedMeshes(server, io.signal)));
     if (effectsOf(hash, answers).length === 0)
-      return (answers[0] ?? []).filter(({ name }) => changed.has(name));
+      return servers.map((server, index) => [server, answers[index] ?? []]);
     if (performance.now() >= deadline) {
       const still = servers.filter((_, index) => effectsOf(hash, [answers[index] ?? []]).length > 0);
       const names = still.map(({ name }) => name).join(', ');

@@ -1,22 +1,26 @@
 import assert from 'node:assert/strict';
-import { chmod, readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { chmod, lstat, readFile, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
 import { describe, it } from 'node:test';
 import type { MeshDetail } from '../../src/admin/api-types.ts';
 import { runProgram } from '../../src/cli/program.ts';
 import { replaceFile } from '../../src/cli/replace-file.ts';
 import { addToList, describeEffects, effectsOf, linesFor, wholeHash } from '../../src/cli/revocation.ts';
+import { withLock } from '../../src/cli/with-lock.ts';
+import { secretTypeUrl } from '../../src/snapshot/publisher.ts';
 import { createAnchorReader } from '../../src/x509/anchor-reader.ts';
 import { makeCa } from '../kit/certificates.ts';
 import { startMeshtrust } from '../kit/meshtrust.ts';
 import { meshTrustYaml } from '../kit/mesh-trust-text.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
+import { createClient } from '../xds/client.ts';
 import { run } from './run.ts';
 
 const [a, b] = ['A', 'B'].map((commonName) => makeCa({ commonName })) as [
   ReturnType<typeof makeCa>,
   ReturnType<typeof makeCa>,
 ];
+const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 const fingerprintOf = (pem: string): string => {
   const [block] = createAnchorReader().read(pem);
   return block?.kind === 'anchor' ? block.certificate.fingerprint : assert.fail('no CA');
@@ -148,6 +152,61 @@ describe('the list', () => {
   });
 });
 
+describe('a lock', () => {
+  it('keeps others out, and goes when what it was for failed', async () => {
+    await using dir = await makeTempDir();
+    const path = dir.join('list');
+    await withLock(path, 0, () =>
+      assert.rejects(
+        withLock(path, 0, () => assert.fail('it ran')),
+        /list\.lock is there: somebody else is changing the list/,
+      ),
+    );
+    await assert.rejects(
+      withLock(path, 0, () => Promise.reject(new Error('no'))),
+      /^Error: no$/,
+    );
+    assert.deepEqual(await readdir(dir.path), []);
+  });
+});
+
+/**
+ * Two servers that follow one list: one with mesh `default`, one with mesh `edge` too, of which a proxy has
+ * acknowledged what was served, and acknowledges nothing more unless told.
+ */
+async function twoServers() {
+  await using stack = new AsyncDisposableStack();
+  const dir = stack.use(await makeTempDir());
+  const [one, two] = [stack.use(await makeTempDir()), stack.use(await makeTempDir())];
+  const list = dir.join('list');
+  await writeFile(list, '');
+  const trustOf = (mesh: string, pems: readonly string[]): string =>
+    meshTrustYaml({ name: mesh, mesh, trustDomain: `${mesh}.test`, pems });
+  for (const trust of [one, two])
+    await writeFile(trust.join('default.yaml'), trustOf('default', [b.certPem]));
+  await writeFile(two.join('edge.yaml'), trustOf('edge', [a.certPem, b.certPem]));
+  const servers = [
+    stack.use(await startMeshtrust({ dirs: [one.path], args: ['--distrust', list] })),
+    stack.use(await startMeshtrust({ dirs: [two.path], args: ['--distrust', list] })),
+  ] as const;
+  const client = stack.use(createClient(`127.0.0.1:${servers[1].xdsPort}`));
+  const stream = stack.use(client.delta(ads));
+  const acknowledge = async (): Promise<void> => {
+    const { nonce } = await stream.next();
+    stream.send({ type_url: secretTypeUrl, response_nonce: nonce });
+  };
+  const node = { id: 'slow', metadata: { fields: { mesh: { stringValue: 'edge' } } } };
+  stream.send({ type_url: secretTypeUrl, resource_names_subscribe: ['ALL'], node });
+  await acknowledge();
+  const owned = stack.move();
+  return {
+    list,
+    args: servers.map(({ adminPort }) => `--server=http://127.0.0.1:${adminPort}`),
+    proxy: { acknowledge },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
 describe('meshtrust revoke', () => {
   it('wrong usage → exit 2 and a sentence', async () => {
     for (const [args, sentence] of [
@@ -184,7 +243,7 @@ describe('meshtrust revoke', () => {
 
     const done = await run(['revoke', openssl(hashA), '--distrust', list, ...url]);
     assert.equal(done.code, 0, done.stderr);
-    assert.match(done.stderr, /revoked: every connected proxy has the change/);
+    assert.match(done.stderr, /revoked: no proxy is connected that could have it\n$/);
     assert.match(await readFile(list, 'utf8'), new RegExp(`^# kept\\n# \\S+ revoked: CN=A\\n${hashA}\\n$`));
 
     const again = await run(['revoke', hashA.slice(0, 16), '--distrust', list, ...url]);
@@ -209,6 +268,67 @@ describe('meshtrust revoke', () => {
 
     const forced = await run(['revoke', hashB, '--distrust', list, '--yes', ...url]);
     assert.equal(forced.code, 0, forced.stderr);
+  });
+
+  it('proxies that have not acknowledged → exit 4, also when it is asked again; then 0', async () => {
+    await using scene = await twoServers();
+    const { list, args, proxy } = scene;
+    const revoke = () =>
+      run(['revoke', fingerprintOf(a.certPem), '--distrust', list, '--timeout=1s', ...args]);
+    for (const round of ['first', 'again']) {
+      const { code, stderr } = await revoke();
+      assert.equal(code, 4, `${round}: ${stderr}`);
+      // Only the second server has the mesh.
+      assert.match(stderr, /mesh edge: 0 of 1 connected proxies have .*; waiting for slow \(pending\)/);
+    }
+    await proxy.acknowledge();
+    const { code, stderr } = await revoke();
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /revoked: every connected proxy has the change\n$/);
+  });
+
+  it('several at once on one list → none takes away what another wrote', async () => {
+    await using dir = await makeTempDir();
+    await using trust = await makeTempDir();
+    await writeFile(
+      trust.join('t.yaml'),
+      meshTrustYaml({ name: 'b', trustDomain: 'b.test', pems: [b.certPem] }),
+    );
+    await using server = await startMeshtrust({ dirs: [trust.path] });
+    const list = dir.join('list');
+    const url = `--server=http://127.0.0.1:${server.adminPort}`;
+    const hashes = Array.from({ length: 8 }, (_, index) => `${index}`.repeat(64));
+    const outcomes = await Promise.all(
+      hashes.map((hash) => run(['revoke', hash, '--distrust', list, '--no-wait', url])),
+    );
+    assert.deepEqual(new Set(outcomes.map(({ code }) => code)), new Set([0]));
+    const written = (await readFile(list, 'utf8')).split('\n').filter((line) => /^\d+$/.test(line));
+    assert.deepEqual(written.sort(), hashes);
+    assert.deepEqual(await readdir(dir.path), ['list']);
+  });
+
+  it('a list that is a link → the file that it leads to is changed', async () => {
+    await using dir = await makeTempDir();
+    await using trust = await makeTempDir();
+    await writeFile(
+      trust.join('t.yaml'),
+      meshTrustYaml({ name: 'b', trustDomain: 'b.test', pems: [b.certPem] }),
+    );
+    await using server = await startMeshtrust({ dirs: [trust.path] });
+    await writeFile(dir.join('target'), '# kept\n');
+    await symlink('target', dir.join('list'));
+    const url = `--server=http://127.0.0.1:${server.adminPort}`;
+    const { code, stderr } = await run([
+      'revoke',
+      'f'.repeat(64),
+      '--distrust',
+      dir.join('list'),
+      '--no-wait',
+      url,
+    ]);
+    assert.equal(code, 0, stderr);
+    assert.ok((await lstat(dir.join('list'))).isSymbolicLink());
+    assert.match(await readFile(dir.join('target'), 'utf8'), /^# kept\n.*\nf{64}\n$/);
   });
 
   it('a list that the server does not follow → exit 4, and it says so', async () => {
