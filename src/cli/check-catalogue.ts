@@ -36,7 +36,7 @@ export const checkCatalogue = {
   'findings-errors': {
     group: 'trust',
     claim: 'everything that is listed is served',
-    hint: 'what is named is not served as it was listed',
+    hint: 'what is named is not served, or not distrusted, as it was written',
   },
   'findings-warnings': {
     group: 'trust',
