@@ -50,6 +50,21 @@ function effectOn(hash: string, { name, trustDomains }: MeshDetail, proxies: num
   return { mesh: name, proxies, cas, leavesNothing: cas.length > 0 && cas.length === all };
 }
 
+/**
+ * The meshes to wait for, each with the servers that have it; `served` is what each server serves. Without effects
+ * all meshes: what the hash stands for may have been cut off a moment ago, and proxies of any mesh may lack that.
+ */
+export function holdersOf<Server>(
+  served: readonly (readonly [server: Server, meshes: readonly Pick<MeshDetail, 'name'>[]])[],
+  effects: readonly Pick<RevocationEffect, 'mesh'>[],
+): ReadonlyMap<string, readonly Server[]> {
+  const changed = new Set(effects.map(({ mesh }) => mesh));
+  const pairs = served.flatMap(([server, meshes]) => meshes.map(({ name }) => ({ name, server })));
+  const wanted = pairs.filter(({ name }) => changed.size === 0 || changed.has(name));
+  const byName = Map.groupBy(wanted, ({ name }) => name);
+  return new Map([...byName].map(([name, holders]) => [name, holders.map(({ server }) => server)]));
+}
+
 /** A line for each CA that is cut off, and one for each mesh that is left without any. */
 export function describeEffects(effects: readonly RevocationEffect[]): readonly string[] {
   return effects.flatMap(({ mesh, proxies, cas, leavesNothing }) => [

@@ -1,4 +1,4 @@
-import { realpath } from 'node:fs/promises';
+import { lstat, realpath } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { MeshDetail } from '../admin/api-types.ts';
@@ -11,7 +11,7 @@ import { flag } from './flags.ts';
 import type { CommandIo } from './io.ts';
 import { formatDuration } from './output.ts';
 import { replaceFile } from './replace-file.ts';
-import { addToList, describeEffects, effectsOf, linesFor, wholeHash } from './revocation.ts';
+import { addToList, describeEffects, effectsOf, holdersOf, linesFor, wholeHash } from './revocation.ts';
 import type { RevocationEffect } from './revocation.ts';
 import { servedMeshes } from './served-meshes.ts';
 import { addServerOptions, serverAccess } from './server-options.ts';
@@ -66,13 +66,13 @@ export function addRevokeCommand(program: Command, io: CommandIo, done: (code: n
     if (effects.length === 0) say(io, 'no CA that is served has this hash; nothing is cut off now');
     if (options.dryRun === true) return done(exitCode.ok);
     await askFirst(io, effects, options.yes === true);
-    if (!(await write(file, hash, effects))) say(io, `${file} has the hash already`);
-    else say(io, `${file}: added ${hash}`);
+    const isAdded = await write(file, hash, effects);
+    say(io, isAdded ? `${file}: added ${hash}` : `${file} has the hash already`);
     if (!wait) return done(exitCode.ok);
     const deadline = performance.now() + timeout;
     const served = await untilFollowed(hash, servers, io, Math.min(timeout, followMs));
     let connected = 0;
-    for (const [mesh, holders] of holdersOf(served, effects)) {
+    for (const [mesh, holders] of holdersOf(served, isAdded ? effects : [])) {
       const question = { mesh, proxies: 0 };
       const { state } = await waitFor(io, holders, question, Math.max(0, deadline - performance.now()));
       connected += state.connected;
@@ -121,11 +121,23 @@ async function askFirst(io: CommandIo, effects: readonly RevocationEffect[], yes
 async function write(file: string, hash: string, effects: readonly RevocationEffect[]): Promise<boolean> {
   try {
     // A link stays one: servers may follow the file that it leads to.
-    const path = await realpath(file).catch(() => file);
+    const path = await targetOf(file);
     return await withLock(path, lockMs, () => addTo(path, hash, effects));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new CommandError(exitCode.usage, `${file} cannot be changed: ${reason}`);
+  }
+}
+
+/** Where a path leads to; the path itself if there is nothing. */
+async function targetOf(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    const link = await lstat(path).catch(() => undefined);
+    if (link !== undefined) throw new Error('it is a dangling symbolic link', { cause: error });
+    return path;
   }
 }
 
@@ -144,21 +156,6 @@ async function addTo(file: string, hash: string, effects: readonly RevocationEff
 
 /** What each server serves. */
 type Served = readonly (readonly [server: ServerAccess, meshes: readonly MeshDetail[]])[];
-
-/**
- * The meshes to wait for, each with the servers that have it. Where nothing is served that the hash stands for, it
- * may have been cut off a moment ago, and proxies of any mesh may still lack that.
- */
-function holdersOf(
-  served: Served,
-  effects: readonly RevocationEffect[],
-): ReadonlyMap<string, readonly ServerAccess[]> {
-  const changed = new Set(effects.map(({ mesh }) => mesh));
-  const pairs = served.flatMap(([server, meshes]) => meshes.map(({ name }) => ({ name, server })));
-  const wanted = pairs.filter(({ name }) => changed.size === 0 || changed.has(name));
-  const byName = Map.groupBy(wanted, ({ name }) => name);
-  return new Map([...byName].map(([name, holders]) => [name, holders.map(({ server }) => server)]));
-}
 
 /**
  * Waits until no server serves what was revoked, and returns what each serves then.

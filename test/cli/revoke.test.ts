@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict';
-import { chmod, lstat, readFile, readdir, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, lstat, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
 import { describe, it } from 'node:test';
 import type { MeshDetail } from '../../src/admin/api-types.ts';
 import { runProgram } from '../../src/cli/program.ts';
 import { replaceFile } from '../../src/cli/replace-file.ts';
-import { addToList, describeEffects, effectsOf, linesFor, wholeHash } from '../../src/cli/revocation.ts';
+import {
+  addToList,
+  describeEffects,
+  effectsOf,
+  holdersOf,
+  linesFor,
+  wholeHash,
+} from '../../src/cli/revocation.ts';
 import { withLock } from '../../src/cli/with-lock.ts';
 import { secretTypeUrl } from '../../src/snapshot/publisher.ts';
 import { createAnchorReader } from '../../src/x509/anchor-reader.ts';
@@ -115,6 +122,27 @@ describe('the effect of a revocation', () => {
   });
 
   it('nothing that is served → no effect', () => assert.deepEqual(effectsOf('f'.repeat(64), [[mesh]]), []));
+});
+
+describe('who is waited for', () => {
+  const [x, y] = ['x', 'y'].map((name) => ({ name })) as [{ name: string }, { name: string }];
+  const served = [
+    ['one', [x]],
+    ['two', [x, y]],
+  ] as const;
+  it('a mesh that changes → every server that has it', () => {
+    assert.deepEqual([...holdersOf(served, [{ mesh: 'y' }])], [['y', ['two']]]);
+    assert.deepEqual([...holdersOf(served, [{ mesh: 'x' }])], [['x', ['one', 'two']]]);
+  });
+  it('nothing that changes now → every mesh', () => {
+    assert.deepEqual(
+      [...holdersOf(served, [])],
+      [
+        ['x', ['one', 'two']],
+        ['y', ['two']],
+      ],
+    );
+  });
 });
 
 describe('the list', () => {
@@ -329,6 +357,11 @@ describe('meshtrust revoke', () => {
     assert.equal(code, 0, stderr);
     assert.ok((await lstat(dir.join('list'))).isSymbolicLink());
     assert.match(await readFile(dir.join('target'), 'utf8'), /^# kept\n.*\nf{64}\n$/);
+
+    await rm(dir.join('target'));
+    const dangling = await run(['revoke', 'f'.repeat(64), '--distrust', dir.join('list'), '--no-wait', url]);
+    assert.equal(dangling.code, 2);
+    assert.match(dangling.stderr, /list cannot be changed: it is a dangling symbolic link/);
   });
 
   it('a list that the server does not follow → exit 4, and it says so', async () => {
