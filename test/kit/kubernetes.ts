@@ -91,6 +91,8 @@ export interface AskedFor {
   readonly resource: string;
   readonly name: string;
   readonly allowed: boolean;
+  /** When the API server received it, in ms since the epoch. */
+  readonly at: number;
 }
 
 export interface KubernetesOptions {
@@ -190,6 +192,7 @@ const auditPolicy = {
 
 interface AuditEvent {
   readonly verb: string;
+  readonly requestReceivedTimestamp: string;
   readonly objectRef?: { readonly resource: string; readonly subresource?: string; readonly name?: string };
   readonly annotations?: Readonly<Record<string, string>>;
 }
@@ -198,11 +201,12 @@ interface AuditEvent {
 function readAuditLog(text: string): readonly AskedFor[] {
   const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
   return lines.filter(Boolean).flatMap((line) => {
-    const { verb, objectRef, annotations } = JSON.parse(line) as AuditEvent;
+    const { verb, objectRef, annotations, requestReceivedTimestamp } = JSON.parse(line) as AuditEvent;
+    const at = Date.parse(requestReceivedTimestamp);
     if (objectRef === undefined) return [];
     const { resource, subresource, name = '' } = objectRef;
     const allowed = annotations?.['authorization.k8s.io/decision'] === 'allow';
-    return [{ verb, resource: [resource, subresource].filter(Boolean).join('/'), name, allowed }];
+    return [{ verb, resource: [resource, subresource].filter(Boolean).join('/'), name, allowed, at }];
   });
 }
 
