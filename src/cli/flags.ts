@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
 import { parseTrustDomain } from '../model/trust-domain.ts';
 import { parseListenAddress } from '../net/listen-address.ts';
+import { proxyStates } from '../telemetry/fleet/assess.ts';
 import { longestConnectionAgeMs } from '../timers/timers.ts';
 import { bootstrapTransports } from './envoy-bootstrap.ts';
 import { CommandError, exitCode } from './exit-code.ts';
@@ -258,7 +259,7 @@ const parsers: Partial<Record<FlagName, (text: string) => unknown>> = {
 };
 
 const choices: Partial<Record<FlagName, readonly string[]>> = {
-  state: ['synced', 'pending', 'stale', 'refused', 'reconnecting', 'lost', 'disconnected'],
+  state: [...proxyStates, 'disconnected'],
   transport: bootstrapTransports,
   output: outputFormats,
   format: ['pem', 'json', 'spiffe'],

@@ -4,16 +4,9 @@ import type { AnyProxyState, ProxySummary } from '../admin/fleet-api-types.ts';
 import { count, distance, duration, short } from './format.ts';
 import type { PageState } from './page-state.ts';
 import type { Actions } from './view-page.ts';
+import { rolloutStates } from './view-rollout.ts';
 
-const states: readonly AnyProxyState[] = [
-  'synced',
-  'pending',
-  'stale',
-  'refused',
-  'reconnecting',
-  'lost',
-  'disconnected',
-];
+const states: readonly AnyProxyState[] = [...rolloutStates, 'disconnected'];
 
 /** The proxies of the mesh, by pages. */
 export function viewProxies({ proxies, filter, now }: PageState, actions: Actions): TemplateResult {

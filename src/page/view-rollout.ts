@@ -3,7 +3,8 @@ import type { TemplateResult } from 'lit-html';
 import type { RolloutDetail } from '../admin/fleet-api-types.ts';
 import { count, distance, duration, short } from './format.ts';
 
-const states = ['synced', 'pending', 'stale', 'refused', 'reconnecting', 'lost'] as const;
+/** How a proxy stands to the current version, in the order in which the page lists it. */
+export const rolloutStates = ['synced', 'pending', 'stale', 'refused', 'reconnecting', 'lost'] as const;
 /** Earlier changes that are shown. */
 const mostEarlier = 5;
 
@@ -43,7 +44,7 @@ export function viewRollout(
       </p>
       ${viewBar(proxies)}
       <p class="legend">
-        ${states.map((name) =>
+        ${rolloutStates.map((name) =>
           name === 'synced' || proxies[name] > 0
             ? html`<span class=${name}>${proxies[name].toLocaleString('en')} ${name}</span>`
             : nothing,
@@ -59,7 +60,7 @@ function viewBar(proxies: RolloutDetail['proxies']): TemplateResult {
   const { connected, synced, reconnecting, lost } = proxies;
   const all = connected + reconnecting + lost;
   let at = 0;
-  const pieces = states.map((name) => {
+  const pieces = rolloutStates.map((name) => {
     const width = all === 0 ? 0 : (proxies[name] / all) * 1000;
     const piece = svg`<rect class=${name} x=${at} y="0" width=${width} height="10"></rect>`;
     at += width;

@@ -212,17 +212,23 @@ describe('a roll-out that is followed', () => {
   });
 });
 
+/** Of two proxies that had `v1`, one acknowledges `v2`, and the connection of the other ends before. */
+function losing(...how: readonly 'silence'[]) {
+  const scene = following();
+  for (const stream of [a, b]) {
+    scene.asks(stream);
+    scene.takes(stream, 'v1');
+  }
+  scene.serve('v1');
+  scene.serve('v2');
+  scene.takes(b, 'v2');
+  scene.leaves(a, ...how);
+  return scene;
+}
+
 describe('a roll-out that loses a proxy', () => {
   it('reports it once, and converges with it once it is back and has acknowledged', async () => {
-    const { asks, takes, leaves, converged, losses, pass, serve } = following();
-    for (const stream of [a, b]) {
-      asks(stream);
-      takes(stream, 'v1');
-    }
-    serve('v1');
-    serve('v2');
-    takes(b, 'v2');
-    leaves(a, 'silence');
+    const { asks, takes, converged, losses, pass } = losing('silence');
     await pass(300);
     await pass(3_000);
     assert.deepEqual([losses, converged.length], [['lost: a v1'], 0]);
@@ -238,15 +244,7 @@ describe('a roll-out that loses a proxy', () => {
   });
 
   it('gives it up after the window, says so, and then has converged without it', async () => {
-    const { asks, takes, leaves, converged, losses, pass, serve } = following();
-    for (const stream of [a, b]) {
-      asks(stream);
-      takes(stream, 'v1');
-    }
-    serve('v1');
-    serve('v2');
-    takes(b, 'v2');
-    leaves(a, 'silence');
+    const { converged, losses, pass } = losing('silence');
     await pass(300);
     for (let minute = 1; minute <= 9; minute += 1) await pass(60_000);
     assert.equal(converged.length, 0);
@@ -259,15 +257,7 @@ describe('a roll-out that loses a proxy', () => {
   });
 
   it('has converged once another server has it, and does not report it as given up', async () => {
-    const { asks, takes, leaves, converged, losses, now, tracker, pass, serve } = following();
-    for (const stream of [a, b]) {
-      asks(stream);
-      takes(stream, 'v1');
-    }
-    serve('v1');
-    serve('v2');
-    takes(b, 'v2');
-    leaves(a, 'silence');
+    const { converged, losses, now, tracker, pass } = losing('silence');
     const goneAt = now();
     await pass(300);
     tracker.release([{ mesh: 'default', node: 'a', goneAt }]);
@@ -281,15 +271,7 @@ describe('a roll-out that loses a proxy', () => {
   });
 
   it('does not report a proxy that closed its connection', async () => {
-    const { asks, takes, leaves, converged, losses, pass, serve } = following();
-    for (const stream of [a, b]) {
-      asks(stream);
-      takes(stream, 'v1');
-    }
-    serve('v1');
-    serve('v2');
-    takes(b, 'v2');
-    leaves(a);
+    const { converged, losses, pass } = losing();
     await pass(9_000);
     assert.equal(converged.length, 0);
     await pass(3_000);

@@ -20,6 +20,7 @@ import { makeCa } from '../kit/certificates.ts';
 import { startMeshtrust } from '../kit/meshtrust.ts';
 import { meshTrustYaml } from '../kit/mesh-trust-text.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
+import type { TempDir } from '../kit/temp-dir.ts';
 import { createClient } from '../xds/client.ts';
 import { run } from './run.ts';
 
@@ -198,6 +199,15 @@ describe('a lock', () => {
   });
 });
 
+/** A server with the trust of one CA, which follows no list. */
+async function trustedServer(trust: TempDir) {
+  await writeFile(
+    trust.join('t.yaml'),
+    meshTrustYaml({ name: 'b', trustDomain: 'b.test', pems: [b.certPem] }),
+  );
+  return startMeshtrust({ dirs: [trust.path] });
+}
+
 /**
  * Two servers that follow one list: one with mesh `default`, one with mesh `edge` too, of which a proxy has
  * acknowledged what was served, and acknowledges nothing more unless told.
@@ -318,11 +328,7 @@ describe('meshtrust revoke', () => {
   it('several at once on one list → none takes away what another wrote', async () => {
     await using dir = await makeTempDir();
     await using trust = await makeTempDir();
-    await writeFile(
-      trust.join('t.yaml'),
-      meshTrustYaml({ name: 'b', trustDomain: 'b.test', pems: [b.certPem] }),
-    );
-    await using server = await startMeshtrust({ dirs: [trust.path] });
+    await using server = await trustedServer(trust);
     const list = dir.join('list');
     const url = `--server=http://127.0.0.1:${server.adminPort}`;
     const hashes = Array.from({ length: 8 }, (_, index) => `${index}`.repeat(64));
@@ -338,11 +344,7 @@ describe('meshtrust revoke', () => {
   it('a list that is a link → the file that it leads to is changed', async () => {
     await using dir = await makeTempDir();
     await using trust = await makeTempDir();
-    await writeFile(
-      trust.join('t.yaml'),
-      meshTrustYaml({ name: 'b', trustDomain: 'b.test', pems: [b.certPem] }),
-    );
-    await using server = await startMeshtrust({ dirs: [trust.path] });
+    await using server = await trustedServer(trust);
     await writeFile(dir.join('target'), '# kept\n');
     await symlink('target', dir.join('list'));
     const url = `--server=http://127.0.0.1:${server.adminPort}`;
