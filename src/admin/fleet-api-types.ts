@@ -1,3 +1,4 @@
+import { proxyStates } from '../telemetry/fleet/assess.ts';
 import type { ProxyState } from '../telemetry/fleet/assess.ts';
 import type { Ending } from '../telemetry/fleet/records.ts';
 
@@ -11,6 +12,8 @@ import type { Ending } from '../telemetry/fleet/records.ts';
  * `lost` are proxies without streams, too, of which it is not known that they have what is served.
  */
 export type AnyProxyState = ProxyState | 'disconnected';
+
+export const anyProxyStates: readonly AnyProxyState[] = [...proxyStates, 'disconnected'];
 
 /** `GET /api/v1/proxies`: a page of them, by mesh and node id. */
 export interface ProxyList {

@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto';
 import type { Fleet, FleetLook } from '../telemetry/fleet/fleet.ts';
-import { assess, assessGone, proxyStates } from '../telemetry/fleet/assess.ts';
+import { assess, assessGone } from '../telemetry/fleet/assess.ts';
 import type { GoneRecord, ProxyRecord } from '../telemetry/fleet/records.ts';
 import { assessRollout } from '../telemetry/fleet/rollout.ts';
+import { anyProxyStates } from './fleet-api-types.ts';
 import type { AnyProxyState, ProxyDetail, ProxyList, ProxySummary } from './fleet-api-types.ts';
 import { presentAny, presentProxyDetail, presentRollout } from './present-fleet.ts';
 import type { FleetContext } from './present-fleet.ts';
@@ -23,8 +24,6 @@ const mostLagging = 100;
 
 /** Characters of a proxy's key; those that agree in so many are in no particular order. */
 const longestKey = 512;
-
-const anyState: readonly AnyProxyState[] = [...proxyStates, 'disconnected'];
 
 interface Filters {
   readonly mesh: string | undefined;
@@ -97,8 +96,8 @@ function readFilters(query: URLSearchParams): Filters | string {
   const limit = query.get('limit') ?? String(pageSize.usual);
   if (!/^[1-9]\d{0,5}$/.test(limit)) return 'limit is not a whole number above zero';
   const given = query.get('state') ?? undefined;
-  const state = anyState.find((known) => known === given);
-  if (given !== undefined && state === undefined) return `state is none of ${anyState.join(', ')}`;
+  const state = anyProxyStates.find((known) => known === given);
+  if (given !== undefined && state === undefined) return `state is none of ${anyProxyStates.join(', ')}`;
   const secrets = query.getAll('secret');
   if (secrets.length > 0 && state === 'disconnected') return 'a disconnected proxy asks for no secret';
   return {

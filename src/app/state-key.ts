@@ -1,7 +1,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { constants } from 'node:fs';
-import { mkdir, open, stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openNewFile } from '../net/open-new-file.ts';
 import { readRegularFile } from '../net/read-regular-file.ts';
 
 /** Binds texts to the directory that holds its key. */
@@ -78,11 +78,7 @@ function isTrusted(uid: number): boolean {
 }
 
 async function createKey(path: string): Promise<void> {
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
-  const file = await open(path, flags, 0o600).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined;
-    throw error;
-  });
+  const file = await openNewFile(path);
   if (file === undefined) return;
   try {
     await file.writeFile(randomBytes(keyBytes));

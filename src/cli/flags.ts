@@ -1,9 +1,9 @@
 import { delimiter } from 'node:path';
 import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
+import { anyProxyStates } from '../admin/fleet-api-types.ts';
 import { parseTrustDomain } from '../model/trust-domain.ts';
 import { parseListenAddress } from '../net/listen-address.ts';
-import { proxyStates } from '../telemetry/fleet/assess.ts';
 import { longestConnectionAgeMs } from '../timers/timers.ts';
 import { bootstrapTransports } from './envoy-bootstrap.ts';
 import { CommandError, exitCode } from './exit-code.ts';
@@ -259,7 +259,7 @@ const parsers: Partial<Record<FlagName, (text: string) => unknown>> = {
 };
 
 const choices: Partial<Record<FlagName, readonly string[]>> = {
-  state: [...proxyStates, 'disconnected'],
+  state: anyProxyStates,
   transport: bootstrapTransports,
   output: outputFormats,
   format: ['pem', 'json', 'spiffe'],
