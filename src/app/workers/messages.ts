@@ -1,4 +1,4 @@
-import type { ProxyName } from './orphans.ts';
+import type { ProxyName } from '../../telemetry/fleet/proxy-name.ts';
 import type { ProxyOptions, ServeOptions } from '../serve-options.ts';
 import type { GoneRecord, ProxyRecord } from '../../telemetry/fleet/records.ts';
 import type { LostProxyKey } from '../../telemetry/fleet/moved.ts';

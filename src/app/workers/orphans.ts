@@ -1,13 +1,8 @@
 import type { FleetLook } from '../../telemetry/fleet/fleet.ts';
 import { createGoneList } from '../../telemetry/fleet/gone-list.ts';
 import type { LostProxyKey } from '../../telemetry/fleet/moved.ts';
+import type { ProxyName } from '../../telemetry/fleet/proxy-name.ts';
 import type { GoneRecord } from '../../telemetry/fleet/records.ts';
-
-/** A proxy with a node id, as the parent knows it. */
-export interface ProxyName {
-  readonly mesh: string;
-  readonly node: string;
-}
 
 /** The proxies of workers that died. What they had acknowledged died with the worker. */
 export interface Orphans {

@@ -15,7 +15,8 @@ import { proxyOptionNames } from '../serve-options.ts';
 import { createJointCounts } from './joint-counts.ts';
 import type { FromWorker, ToWorker, WorkerCount, WorkerOptions } from './messages.ts';
 import { createOrphans } from './orphans.ts';
-import type { ProxyName } from './orphans.ts';
+import { proxyKey } from '../../telemetry/fleet/proxy-name.ts';
+import type { ProxyName } from '../../telemetry/fleet/proxy-name.ts';
 import { shareStates } from './share-states.ts';
 import { after } from '../../timers/timers.ts';
 
@@ -161,8 +162,8 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
           return bringUpToDate(member);
         case 'proxies':
           member.proxies = message.proxies;
-          for (const name of message.left) member.names.delete(textOf(name));
-          for (const name of message.came) member.names.set(textOf(name), name);
+          for (const name of message.left) member.names.delete(proxyKey(name));
+          for (const name of message.came) member.names.set(proxyKey(name), name);
           orphans.back(message.came);
           return counts.changed();
         case 'refused':
@@ -279,8 +280,4 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
 function forWorkers(options: WorkerOptions): WorkerOptions {
   const names = [...proxyOptionNames, 'logFormat', 'logLevel'] as const;
   return Object.fromEntries(names.map((name) => [name, options[name]])) as unknown as WorkerOptions;
-}
-
-function textOf({ mesh, node }: ProxyName): string {
-  return `${mesh}\0${node}`;
 }

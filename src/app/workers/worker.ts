@@ -17,7 +17,8 @@ import { createSnapshotStore } from '../../xds/index.ts';
 import type { XdsObserver } from '../../xds/index.ts';
 import { startXdsEndpoint } from '../xds-endpoint.ts';
 import type { FromWorker, ToWorker, WorkerCount, WorkerOptions } from './messages.ts';
-import type { ProxyName } from './orphans.ts';
+import { proxyKey } from '../../telemetry/fleet/proxy-name.ts';
+import type { ProxyName } from '../../telemetry/fleet/proxy-name.ts';
 import { takeStates } from './share-states.ts';
 
 /** The connection to the parent. */
@@ -183,7 +184,8 @@ function tellCounts(
 /** A client without a node id could not be told from others when it came back. */
 function namesOf({ connected }: FleetTracker): ReadonlyMap<string, ProxyName> {
   const names = new Map<string, ProxyName>();
-  for (const { mesh, node } of connected()) if (node !== '') names.set(`${mesh}\0${node}`, { mesh, node });
+  for (const { mesh, node } of connected())
+    if (node !== '') names.set(proxyKey({ mesh, node }), { mesh, node });
   return names;
 }
 

@@ -2,6 +2,7 @@ import type { GoneRecord, ProxyMemory, ProxyRecord } from './records.ts';
 import type { LostProxyKey } from './moved.ts';
 import type { ServedHistory } from './served-history.ts';
 import type { FleetTracker } from './track-fleet.ts';
+import { proxyKey } from './proxy-name.ts';
 
 /** Proxies at one moment. The records live on, so they are to be read before anything else is awaited. */
 export interface FleetLook {
@@ -43,14 +44,14 @@ export function mergeLooks(looks: readonly FleetLook[]): FleetLook {
   let anonymous = 0;
   for (const look of looks) {
     for (const proxy of look.connected) {
-      const key = proxy.node === '' ? `\0${(anonymous += 1)}` : `${proxy.mesh}\0${proxy.node}`;
+      const key = proxy.node === '' ? `\0${(anonymous += 1)}` : proxyKey(proxy);
       const before = connected.get(key);
       connected.set(key, before === undefined ? proxy : merge(before, proxy));
     }
   }
   const gone = new Map<string, GoneRecord>();
   for (const left of looks.flatMap((look) => [...look.gone]).sort((a, b) => a.goneAt - b.goneAt)) {
-    const key = left.node === '' ? `\0${(anonymous += 1)}` : `${left.mesh}\0${left.node}`;
+    const key = left.node === '' ? `\0${(anonymous += 1)}` : proxyKey(left);
     // One that left one process may be connected to another.
     const proxy = connected.get(key);
     if (proxy !== undefined) {

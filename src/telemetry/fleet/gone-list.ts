@@ -1,3 +1,4 @@
+import { proxyKey } from './proxy-name.ts';
 import type { GoneRecord } from './records.ts';
 
 /** How many proxies without a connection are kept, and for how long. Times are in ms. */
@@ -78,7 +79,7 @@ export function createGoneList(limits: Partial<GoneLimits> = {}): GoneList {
 
   return {
     add(key, record) {
-      const full = `${record.mesh}\0${key}`;
+      const full = proxyKey({ mesh: record.mesh, node: key });
       if (record.countedUntil > record.goneAt) {
         counted.set(full, record);
         bytes += sizeOf(record);
@@ -89,14 +90,14 @@ export function createGoneList(limits: Partial<GoneLimits> = {}): GoneList {
       }
     },
     take(mesh, key) {
-      const full = `${mesh}\0${key}`;
+      const full = proxyKey({ mesh, node: key });
       const record = counted.get(full) ?? left.get(full);
       if (record !== undefined && counted.delete(full)) bytes -= sizeOf(record);
       left.delete(full);
       return record;
     },
     release(mesh, key, goneAt) {
-      const full = `${mesh}\0${key}`;
+      const full = proxyKey({ mesh, node: key });
       const record = counted.get(full);
       if (record !== undefined && record.goneAt <= goneAt)
         settle(full, { ...record, countedUntil: record.goneAt });

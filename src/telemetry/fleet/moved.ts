@@ -1,9 +1,9 @@
 import type { FleetLook } from './fleet.ts';
+import { proxyKey } from './proxy-name.ts';
+import type { ProxyName } from './proxy-name.ts';
 
 /** A proxy that lost its connection to a server, which asks other servers whether they have it. */
-export interface LostProxyKey {
-  readonly mesh: string;
-  readonly node: string;
+export interface LostProxyKey extends ProxyName {
   /** When its connection ended, epoch milliseconds: another loss of the same proxy is another question. */
   readonly goneAt: number;
 }
@@ -27,12 +27,8 @@ export function connectedOf(
   { connected }: Pick<FleetLook, 'connected'>,
   asked: readonly LostProxyKey[],
 ): readonly LostProxyKey[] {
-  const wanted = Map.groupBy(asked, keyOf);
+  const wanted = Map.groupBy(asked, proxyKey);
   const found: LostProxyKey[] = [];
-  for (const proxy of connected) found.push(...(wanted.get(keyOf(proxy)) ?? []));
+  for (const proxy of connected) found.push(...(wanted.get(proxyKey(proxy)) ?? []));
   return found;
-}
-
-function keyOf({ mesh, node }: Pick<LostProxyKey, 'mesh' | 'node'>): string {
-  return `${mesh}\0${node}`;
 }
