@@ -1,5 +1,6 @@
 // Run as a process of its own: PORT KIND MILLISECONDS. Attacks the xDS listener at PORT of this machine, without
 // credentials, and ends by itself. Prints `attacking` when it has begun, and at the end how often it was cut off.
+import type { EventEmitter } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { data, firstHeaders, hello, message, moreHeaders, reset } from './http2-frames.ts';
@@ -22,6 +23,18 @@ function begun(): void {
   isFirst = false;
 }
 
+/** Counts the end of a connection, and opens the next one. */
+function reopen(connection: EventEmitter, open: () => void): void {
+  connection.on('error', () => undefined);
+  connection.on('close', () => {
+    cutOff += 1;
+    setTimeout(open, 20);
+  });
+}
+
+/** Headers of a stream of the aggregated discovery service. */
+const subscribing = { ':method': 'POST', ':path': ads, 'content-type': 'application/grpc', te: 'trailers' };
+
 interface Flood {
   readonly connections: number;
   readonly path: string;
@@ -29,8 +42,6 @@ interface Flood {
   readonly follow: (stream: number) => Buffer;
   /** Whether responses are read. */
   readonly reads?: boolean;
-  /** Streams of one connection; no limit if not given. */
-  readonly most?: number;
 }
 
 const nothing = Buffer.alloc(0);
@@ -80,12 +91,10 @@ function flood({ connections, path, follow, reads = true }: Flood): void {
     socket.on('connect', write);
     socket.on('drain', write);
     if (reads) socket.resume();
-    socket.on('error', () => undefined);
     socket.on('close', () => {
       isOpen = false;
-      cutOff += 1;
-      setTimeout(open, 20);
     });
+    reopen(socket, open);
   }
 }
 
@@ -96,21 +105,11 @@ function unfinished(): void {
 
   function open(): void {
     const session = connectHttp2(`http://127.0.0.1:${port}`);
-    session.on('error', () => undefined);
-    session.on('close', () => {
-      cutOff += 1;
-      setTimeout(open, 20);
-    });
+    reopen(session, open);
     session.on('connect', () => {
       for (let count = 0; count < 200; count += 1) {
-        const headers = {
-          ':method': 'POST',
-          ':path': ads,
-          'content-type': 'application/grpc',
-          te: 'trailers',
-        };
         session
-          .request(headers)
+          .request(subscribing)
           .on('error', () => undefined)
           .write(most);
       }
@@ -129,11 +128,7 @@ function handshakes(): void {
       socket.write(Buffer.from('16030102000100', 'hex'));
       begun();
     });
-    socket.on('error', () => undefined);
-    socket.on('close', () => {
-      cutOff += 1;
-      setTimeout(open, 20);
-    });
+    reopen(socket, open);
   }
 }
 
@@ -144,15 +139,10 @@ function metadata(): void {
 
   function open(): void {
     const session = connectHttp2(`http://127.0.0.1:${port}`);
-    session.on('error', () => undefined);
-    session.on('close', () => {
-      cutOff += 1;
-      setTimeout(open, 20);
-    });
+    reopen(session, open);
     const next = (): void => {
       if (session.destroyed) return;
-      const headers = { ':method': 'POST', ':path': ads, 'content-type': 'application/grpc', te: 'trailers' };
-      const stream = session.request(headers);
+      const stream = session.request(subscribing);
       stream.on('error', () => undefined);
       stream.once('data', () => stream.close());
       stream.once('close', () => setImmediate(next));
