@@ -1,11 +1,11 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 
 import { makeSelfSignedLeaf } from './certificates.ts';
-import { startChild } from './child.ts';
 import { createEnvoyAdmin } from './envoy-admin.ts';
 import type { EnvoyAdmin } from './envoy-admin.ts';
 import { envoyBootstrap } from './envoy-bootstrap.ts';
 import type { BootstrapOptions } from './envoy-bootstrap.ts';
+import { adminPortIn, startEnvoyProcess } from './envoy-process.ts';
 import { poll } from './poll.ts';
 import { makeTempDir } from './temp-dir.ts';
 
@@ -53,19 +53,9 @@ export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
     secretNames,
     nodeId,
   });
-  await writeFile(dir.join('envoy.json'), JSON.stringify(bootstrap));
-  const child = await startChild(path, [
-    '--config-path',
-    dir.join('envoy.json'),
-    '--admin-address-path',
-    dir.join('admin'),
-    '--concurrency',
-    '1',
-    '--log-level',
-    'warning',
-    ...(componentLogLevel === undefined ? [] : ['--component-log-level', componentLogLevel]),
-    '--disable-hot-restart',
-  ]);
+  const files = { config: dir.join('envoy.json'), admin: dir.join('admin') };
+  await writeFile(files.config, JSON.stringify(bootstrap));
+  const child = await startEnvoyProcess(path, files, componentLogLevel);
   const close = async () => {
     await child.stop('SIGKILL');
     await dir[Symbol.asyncDispose]();
@@ -82,11 +72,8 @@ export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
     );
 
   try {
-    const adminPort = await untilLive(`the admin port of ${nodeId}`, async () => {
-      const address = await readFile(dir.join('admin'), 'utf8').catch(() => '');
-      return /:(?<port>\d+)$/.exec(address)?.groups?.['port'];
-    });
-    const admin = createEnvoyAdmin(nodeId, Number(adminPort));
+    const adminPort = await untilLive(`the admin port of ${nodeId}`, () => adminPortIn(files));
+    const admin = createEnvoyAdmin(nodeId, adminPort);
     if (waitUntilLive) {
       await untilLive(`${nodeId} to be live`, () =>
         admin.get('/ready').then(

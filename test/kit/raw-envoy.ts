@@ -1,12 +1,11 @@
 import { execFile } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
 import { makeSelfSignedLeaf } from './certificates.ts';
-import { startChild } from './child.ts';
 import { createEnvoyAdmin } from './envoy-admin.ts';
-import type { EnvoyAdmin } from './envoy-admin.ts';
 import { envoyBootstrap } from './envoy-bootstrap.ts';
+import { adminPortIn, startEnvoyProcess } from './envoy-process.ts';
 import { toPem } from './pem.ts';
 import { poll } from './poll.ts';
 import { makeTempDir } from './temp-dir.ts';
@@ -30,13 +29,13 @@ export interface RawEnvoy extends AsyncDisposable {
 /** Starts an Envoy with all trust domains of the list that it loads. */
 export async function startRawEnvoy(path: string, domains: readonly RawDomain[]): Promise<RawEnvoy> {
   const dir = await makeTempDir();
-  const file = dir.join('envoy.json');
+  const files = { config: dir.join('envoy.json'), admin: dir.join('admin') };
   const identity = makeSelfSignedLeaf({ commonName: 'listener' });
   const write = (some: readonly RawDomain[]): Promise<void> =>
-    writeFile(file, JSON.stringify(bootstrap(some, identity)));
+    writeFile(files.config, JSON.stringify(bootstrap(some, identity)));
   const loads = async (some: readonly RawDomain[]): Promise<boolean> => {
     await write(some);
-    return run(path, ['--mode', 'validate', '--log-level', 'off', '--config-path', file]).then(
+    return run(path, ['--mode', 'validate', '--log-level', 'off', '--config-path', files.config]).then(
       () => true,
       () => false,
     );
@@ -55,22 +54,9 @@ export async function startRawEnvoy(path: string, domains: readonly RawDomain[])
   };
   await sieve(domains);
   await write(domains.filter(({ trustDomain }) => !notLoaded.has(trustDomain)));
-  const child = await startChild(path, [
-    '--config-path',
-    file,
-    '--admin-address-path',
-    dir.join('admin'),
-    '--concurrency',
-    '1',
-    '--log-level',
-    'warning',
-    '--component-log-level',
-    'connection:debug',
-    '--disable-hot-restart',
-  ]);
-  const admin = await poll('the admin port of Envoy', () => adminOf(dir.join('admin')), {
-    timeoutMs: 20_000,
-  });
+  const child = await startEnvoyProcess(path, files, 'connection:debug');
+  const adminPort = await poll('the admin port of Envoy', () => adminPortIn(files), { timeoutMs: 20_000 });
+  const admin = createEnvoyAdmin('raw', adminPort);
   const [port = 0] = await poll('the listener of Envoy', () => admin.listenerPorts(1), { timeoutMs: 20_000 });
   return {
     port,
@@ -81,12 +67,6 @@ export async function startRawEnvoy(path: string, domains: readonly RawDomain[])
       await dir[Symbol.asyncDispose]();
     },
   };
-}
-
-async function adminOf(file: string): Promise<EnvoyAdmin | undefined> {
-  const address = await readFile(file, 'utf8').catch(() => '');
-  const port = /:(?<port>\d+)$/.exec(address)?.groups?.['port'];
-  return port === undefined ? undefined : createEnvoyAdmin('raw', Number(port));
 }
 
 /** The bootstrap of the other tests, with the validation context written into it. */
