@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { open, rename, rm, stat } from 'node:fs/promises';
+import { lstat, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 /** Mode of a file that did not exist: a list of public hashes, which a server of another user must be able to read. */
@@ -27,5 +27,21 @@ export async function replaceFile(path: string, text: string): Promise<void> {
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
+  }
+}
+
+/**
+ * Returns the file that a path leads to; the path itself if nothing is there.
+ * @throws {Error} if the path is a link that leads nowhere; or the system's error.
+ */
+export async function targetOf(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    const link = await lstat(path).catch(() => undefined);
+    // Another command may have created the list meanwhile.
+    if (link?.isSymbolicLink() === true) throw new Error('it is a dangling symbolic link', { cause: error });
+    return path;
   }
 }

@@ -1,4 +1,3 @@
-import { lstat, realpath } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { MeshDetail } from '../admin/api-types.ts';
@@ -10,7 +9,7 @@ import { CommandError, exitCode } from './exit-code.ts';
 import { flag } from './flags.ts';
 import type { CommandIo } from './io.ts';
 import { formatDuration } from './output.ts';
-import { replaceFile } from './replace-file.ts';
+import { replaceFile, targetOf } from './replace-file.ts';
 import { addToList, describeEffects, effectsOf, holdersOf, linesFor, wholeHash } from './revocation.ts';
 import type { RevocationEffect } from './revocation.ts';
 import { servedMeshes } from './served-meshes.ts';
@@ -126,18 +125,6 @@ async function write(file: string, hash: string, effects: readonly RevocationEff
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new CommandError(exitCode.usage, `${file} cannot be changed: ${reason}`);
-  }
-}
-
-/** Where a path leads to; the path itself if there is nothing. */
-async function targetOf(path: string): Promise<string> {
-  try {
-    return await realpath(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    const link = await lstat(path).catch(() => undefined);
-    if (link !== undefined) throw new Error('it is a dangling symbolic link', { cause: error });
-    return path;
   }
 }
 

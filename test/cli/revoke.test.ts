@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream';
 import { describe, it } from 'node:test';
 import type { MeshDetail } from '../../src/admin/api-types.ts';
 import { runProgram } from '../../src/cli/program.ts';
-import { replaceFile } from '../../src/cli/replace-file.ts';
+import { replaceFile, targetOf } from '../../src/cli/replace-file.ts';
 import {
   addToList,
   describeEffects,
@@ -178,6 +178,18 @@ describe('the list', () => {
     assert.equal(await readFile(path, 'utf8'), 'two\n');
     assert.deepEqual(await readdir(dir.path), ['list']);
     await assert.rejects(replaceFile(dir.join('no/such'), ''), /ENOENT/);
+  });
+});
+
+describe('the file that a path leads to', () => {
+  it('is the path itself, also where the file is created meanwhile', async () => {
+    await using dir = await makeTempDir();
+    const path = dir.join('list');
+    for (let round = 0; round < 300; round += 1) {
+      const [target] = await Promise.all([targetOf(path), writeFile(path, '')]);
+      assert.equal(target, path);
+      await rm(path);
+    }
   });
 });
 
