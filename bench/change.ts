@@ -1,7 +1,7 @@
 import { cpuOf, machine, report, row, spread } from './kit.ts';
-import type { Holdings } from '../src/ledger/share.ts';
-import { createMeshBuilder } from '../src/snapshot/mesh-builder.ts';
-import type { MeshStates } from '../src/snapshot/mesh-builder.ts';
+import type { Holdings } from '../src/trust/ledger/share.ts';
+import { createMeshBuilder } from '../src/trust/snapshot/mesh-builder.ts';
+import type { MeshStates } from '../src/trust/snapshot/mesh-builder.ts';
 import { noPolicy, shareOf } from '../test/kit/bundles.ts';
 import { makeCa } from '../test/kit/certificates.ts';
 

@@ -12,12 +12,12 @@ import { meshtrust } from './fanout/servers.ts';
 import { cpuOf, machine, report, row, spread } from './kit.ts';
 import { fleetRoutes } from '../src/admin/fleet-routes.ts';
 import { createHttpEdge } from '../src/admin/http-edge.ts';
-import { secretTypeUrl } from '../src/snapshot/publisher.ts';
-import type { ServedMeshes } from '../src/snapshot/publisher.ts';
-import { localFleet } from '../src/telemetry/fleet/fleet.ts';
-import { countStates } from '../src/telemetry/fleet/rollout.ts';
-import { createServedHistory } from '../src/telemetry/fleet/served-history.ts';
-import { createFleetTracker } from '../src/telemetry/fleet/track-fleet.ts';
+import { secretTypeUrl } from '../src/trust/snapshot/publisher.ts';
+import type { ServedMeshes } from '../src/trust/snapshot/publisher.ts';
+import { localFleet } from '../src/fleet/fleet.ts';
+import { countStates } from '../src/fleet/rollout.ts';
+import { createServedHistory } from '../src/fleet/served-history.ts';
+import { createFleetTracker } from '../src/fleet/track-fleet.ts';
 import type { Outgoing, StreamInfo } from '../src/xds/index.ts';
 
 // Each change goes to every proxy and is acknowledged by it, as the engine tells of it: two calls a push.

@@ -1,7 +1,7 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import { machine, percentile, report, row } from './kit.ts';
-import { binaries, makeDomain } from '../test/envoy/stage.ts';
+import { binaries, makeDomain } from '../test/e2e/envoy/stage.ts';
 import { transports } from '../test/kit/envoy-bootstrap.ts';
 import { startEnvoy } from '../test/kit/envoy.ts';
 import { startMeshtrust } from '../test/kit/meshtrust.ts';

@@ -8,11 +8,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import forge from 'node-forge';
-import { decodePem } from '../src/pem/decode-pem.ts';
-import { encodePem } from '../src/pem/encode-pem.ts';
-import { createAnchorReader } from '../src/x509/anchor-reader.ts';
-import { readCertificate } from '../src/x509/read-certificate.ts';
-import { buildCertificate, nameOf, rsaKeys, rsaWithSha256, spki } from '../test/x509/build-certificate.ts';
+import { decodePem } from '../src/trust/pem/decode-pem.ts';
+import { encodePem } from '../src/trust/pem/encode-pem.ts';
+import { createAnchorReader } from '../src/trust/x509/anchor-reader.ts';
+import { readCertificate } from '../src/trust/x509/read-certificate.ts';
+import { buildCertificate, nameOf, rsaKeys, rsaWithSha256, spki } from '../test/trust/x509/build-certificate.ts';
 import { writeReport } from './kit.ts';
 
 const certificates = 100;

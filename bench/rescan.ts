@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { machine, report, row, spread } from './kit.ts';
-import { parseFile } from '../src/model/parse-file.ts';
-import type { SourceEvent } from '../src/source/source.ts';
-import { watchDirectory } from '../src/source/directory/watch-directory.ts';
-import { createAnchorReader } from '../src/x509/anchor-reader.ts';
+import { parseFile } from '../src/trust/model/parse-file.ts';
+import type { SourceEvent } from '../src/trust/source.ts';
+import { watchDirectory } from '../src/inputs/directory/watch-directory.ts';
+import { createAnchorReader } from '../src/trust/x509/anchor-reader.ts';
 import { makeCa, makeKey } from '../test/kit/certificates.ts';
 import { meshTrustYaml } from '../test/kit/mesh-trust-text.ts';
 import { poll } from '../test/kit/poll.ts';

@@ -1,8 +1,8 @@
 import { machine, percentile, report, row } from './kit.ts';
-import { answerReview } from '../src/webhook/core/answer-review.ts';
-import type { JudgeContext } from '../src/webhook/core/judge-change.ts';
+import { answerReview } from '../src/kubernetes/webhook/core/answer-review.ts';
+import type { JudgeContext } from '../src/kubernetes/webhook/core/judge-change.ts';
 import { makeCa, makeKey } from '../test/kit/certificates.ts';
-import { object, review, servingAll } from '../test/webhook/reviews.ts';
+import { object, review, servingAll } from '../test/kubernetes/webhook/reviews.ts';
 
 // What a review by the admission webhook takes of the event loop, beside many trust domains in force. It must not
 // be felt by the proxies that the same process serves.

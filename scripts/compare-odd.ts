@@ -4,10 +4,10 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 
-import { compareOdd } from '../test/envoy/compare-odd.ts';
-import type { Disagreement } from '../test/envoy/compare-odd.ts';
+import { compareOdd } from '../test/e2e/envoy/compare-odd.ts';
+import type { Disagreement } from '../test/e2e/envoy/compare-odd.ts';
 import { findEnvoy } from '../test/kit/find-envoy.ts';
-import { oddCases } from '../test/verify/odd-cases.ts';
+import { oddCases } from '../test/trust/verify/odd-cases.ts';
 
 const { values } = parseArgs({
   options: {

@@ -1,6 +1,6 @@
 /** Writes the table of flags into the README: `node scripts/flag-table.ts`. A test compares the two. */
 import { readFile, writeFile } from 'node:fs/promises';
-import { describeFlags } from '../src/cli/flags.ts';
+import { describeFlags } from '../src/cli/flags/flags.ts';
 
 const readme = new URL('../README.md', import.meta.url);
 const [begin, end] = ['<!-- flags: begin -->\n', '<!-- flags: end -->'];

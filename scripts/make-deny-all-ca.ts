@@ -1,5 +1,5 @@
 /**
- * Makes `src/secret/deny-all-ca.ts`: the certificate authority of the trust domain that nobody is in.
+ * Makes `src/trust/secret/deny-all-ca.ts`: the certificate authority of the trust domain that nobody is in.
  *
  *     node scripts/make-deny-all-ca.ts
  *
@@ -124,5 +124,5 @@ ${lines.map((line) => `    '${line}',`).join('\n')}
 }
 
 if (import.meta.main) {
-  await writeFile(fileURLToPath(new URL('../src/secret/deny-all-ca.ts', import.meta.url)), denyAllModule());
+  await writeFile(fileURLToPath(new URL('../src/trust/secret/deny-all-ca.ts', import.meta.url)), denyAllModule());
 }

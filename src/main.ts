@@ -1,10 +1,10 @@
 import { constants } from 'node:os';
 import { basename } from 'node:path';
 import { inspect } from 'node:util';
-import type { CommandIo, ProcessChannel } from './cli/io.ts';
+import type { CommandIo, ProcessChannel } from './cli/terminal/io.ts';
 import { runKubectlCompletion, runKubectlPlugin } from './cli/kubectl-plugin.ts';
 import { runProgram } from './cli/program.ts';
-import { terminalText } from './cli/terminal.ts';
+import { terminalText } from './cli/terminal/terminal.ts';
 
 // The only file that touches the process: arguments and environment in, exit code out, signals to aborts.
 const stop = new AbortController();

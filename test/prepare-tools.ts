@@ -2,14 +2,14 @@
  * Gets what the tests need and npm does not install, one after the other, and says what there is. Without it each
  * test file would get its tools for itself, in silence, and two at a time would build the same.
  */
-import { findGhz } from './grpc/find-ghz.ts';
+import { findGhz } from './e2e/ghz/find-ghz.ts';
 import { findH2spec } from './http2/find-h2spec.ts';
 import { findEnvoy } from './kit/find-envoy.ts';
 import { findPrometheus } from './kit/find-prometheus.ts';
 import { findHelm } from './kit/helm.ts';
 import { findKubernetes } from './kit/kubernetes.ts';
 import type { MissingTool } from './kit/missing-tool.ts';
-import { findChromium } from './page/find-chromium.ts';
+import { findChromium } from './e2e/page/find-chromium.ts';
 
 type Found = { readonly kind: 'found' } | MissingTool;
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import { stringField } from '../../src/wire/write.ts';
+import { stringField } from '../../src/xds/wire/write.ts';
 import { startEnvoy } from '../../test/kit/envoy.ts';
 import { findEnvoy } from '../../test/kit/find-envoy.ts';
 import { fieldOf } from './messages.ts';

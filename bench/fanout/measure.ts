@@ -7,7 +7,7 @@ import { startGenerator } from './generator.ts';
 import type { Protocol } from './messages.ts';
 import { cpuMs, rssKib } from './process-cost.ts';
 import type { Contestant } from './servers.ts';
-import { timerMs } from '../../src/timers/timers.ts';
+import { timerMs } from '../../src/xds/timers/timers.ts';
 
 /** How the proxies of a run are. */
 export interface Load {

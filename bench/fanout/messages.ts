@@ -1,4 +1,4 @@
-import { concat, field, stringField } from '../../src/wire/write.ts';
+import { concat, field, stringField } from '../../src/xds/wire/write.ts';
 
 export type Protocol = 'delta' | 'sotw';
 

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import type { FollowedTlsFiles } from '../net/follow-tls-files.ts';
 import type { FollowedTokens } from '../net/follow-token-file.ts';
-import type { AuthFailure } from '../telemetry/auth-failures.ts';
+import type { AuthFailure } from '../observe/metrics/auth-failures.ts';
 import { errorReply } from './reply.ts';
 import type { Reply } from './reply.ts';
 

@@ -1,5 +1,5 @@
 import { isLoopback, parseListenAddress } from '../net/listen-address.ts';
-import type { Logger } from '../telemetry/log.ts';
+import type { Logger } from '../observe/log/log.ts';
 import { isProtected, unprotected } from './access.ts';
 import type { AdminAccess } from './access.ts';
 import { apiRoutes } from './api-routes.ts';

@@ -1,11 +1,11 @@
-import type { HoldSelection } from '../ledger/ledger.ts';
-import type { StateView } from '../telemetry/state-view.ts';
-import type { GuardRelease, MeshList } from './api-types.ts';
+import type { HoldSelection } from '../trust/ledger/ledger.ts';
+import type { StateView } from '../runtime/state-view.ts';
+import type { GuardRelease, MeshList } from '../api/api-types.ts';
 import { fleetRoutes } from './fleet-routes.ts';
 import type { FleetInput } from './fleet-routes.ts';
-import { presentCertificates } from './present-certificates.ts';
-import { presentFindings, presentMesh, presentMeshSummary } from './present-mesh.ts';
-import type { MeshContext } from './present-mesh.ts';
+import { presentCertificates } from '../api/present-certificates.ts';
+import { presentFindings, presentMesh, presentMeshSummary } from '../api/present-mesh.ts';
+import type { MeshContext } from '../api/present-mesh.ts';
 import { errorReply, jsonReply } from './reply.ts';
 import type { Reply } from './reply.ts';
 import type { Route } from './router.ts';

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { errorReply } from './reply.ts';
 import type { Reply } from './reply.ts';
-import { timerMs } from '../timers/timers.ts';
+import { timerMs } from '../xds/timers/timers.ts';
 
 /** Sends what is newest to browsers and programs that listen, as server-sent events. */
 export interface EventHub {

@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto';
-import type { Fleet, FleetLook } from '../telemetry/fleet/fleet.ts';
-import { assess, assessGone } from '../telemetry/fleet/assess.ts';
-import type { GoneRecord, ProxyRecord } from '../telemetry/fleet/records.ts';
-import { assessRollout } from '../telemetry/fleet/rollout.ts';
-import { anyProxyStates } from './fleet-api-types.ts';
-import type { AnyProxyState, ProxyDetail, ProxyList, ProxySummary } from './fleet-api-types.ts';
-import { presentAny, presentProxyDetail, presentRollout } from './present-fleet.ts';
-import type { FleetContext } from './present-fleet.ts';
+import type { Fleet, FleetLook } from '../fleet/fleet.ts';
+import { assess, assessGone } from '../fleet/assess.ts';
+import type { GoneRecord, ProxyRecord } from '../fleet/records.ts';
+import { assessRollout } from '../fleet/rollout.ts';
+import { anyProxyStates } from '../api/fleet-api-types.ts';
+import type { AnyProxyState, ProxyDetail, ProxyList, ProxySummary } from '../api/fleet-api-types.ts';
+import { presentAny, presentProxyDetail, presentRollout } from '../api/present-fleet.ts';
+import type { FleetContext } from '../api/present-fleet.ts';
 import { errorReply, jsonReply } from './reply.ts';
 import type { Route } from './router.ts';
 

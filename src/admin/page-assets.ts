@@ -3,7 +3,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { stripTypeScriptTypes } from 'node:module';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseHints } from '../findings/hints.ts';
+import { parseHints } from '../trust/findings/hints.ts';
 import { jsonReply } from './reply.ts';
 import type { Reply } from './reply.ts';
 import type { Route } from './router.ts';

@@ -1,7 +1,7 @@
-import { formatFinding } from '../findings/finding.ts';
-import type { StateView } from '../telemetry/state-view.ts';
-import type { ReadyAnswer } from './api-types.ts';
-import { secondsUntil } from './present-mesh.ts';
+import { formatFinding } from '../trust/findings/finding.ts';
+import type { StateView } from '../runtime/state-view.ts';
+import type { ReadyAnswer } from '../api/api-types.ts';
+import { secondsUntil } from '../api/present-mesh.ts';
 import { jsonReply } from './reply.ts';
 import type { Route } from './router.ts';
 

@@ -1,4 +1,4 @@
-import type { ApiError, ApiErrorCode } from './api-types.ts';
+import type { ApiError, ApiErrorCode } from '../api/api-types.ts';
 
 /** An answer, before it is written. */
 export interface Reply {

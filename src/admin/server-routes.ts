@@ -1,8 +1,8 @@
-import type { StateView } from '../telemetry/state-view.ts';
+import type { StateView } from '../runtime/state-view.ts';
 import { presentReadiness } from './probe-routes.ts';
 import { jsonReply } from './reply.ts';
 import type { Route } from './router.ts';
-import type { ServerDetail } from './server-api-types.ts';
+import type { ServerDetail } from '../api/server-api-types.ts';
 
 /** What the process says of itself from. */
 export interface ServerInput {

@@ -2,9 +2,9 @@ import type { AdminAccess } from '../admin/access.ts';
 import { followTlsFiles } from '../net/follow-tls-files.ts';
 import type { FollowedTlsFiles } from '../net/follow-tls-files.ts';
 import { followTokenFile } from '../net/follow-token-file.ts';
-import type { Logger } from '../telemetry/log.ts';
-import { logTlsFiles } from '../telemetry/log-tls-files.ts';
-import type { ServeOptions } from './serve-options.ts';
+import type { Logger } from '../observe/log/log.ts';
+import { logTlsFiles } from '../observe/log/log-tls-files.ts';
+import type { ServeOptions } from '../runtime/serve-options.ts';
 
 /** Access that follows its files. */
 export interface FollowedAccess extends AsyncDisposable {

@@ -1,18 +1,18 @@
-import type { BundlePolicy } from '../bundle/trust-bundle.ts';
-import { defaultLimits } from '../model/limits.ts';
-import type { ParseOptions } from '../model/parse-file.ts';
-import type { Logger } from '../telemetry/log.ts';
-import type { WebhookMetrics } from '../telemetry/webhook-metrics.ts';
-import { certificateFiles } from '../webhook/certificate-files.ts';
-import type { CertificateSource } from '../webhook/certificate-source.ts';
-import { answerReview } from '../webhook/core/answer-review.ts';
-import { requestLimits } from '../webhook/core/request-limits.ts';
-import { runWebhook } from '../webhook/run-webhook.ts';
-import type { Webhook } from '../webhook/run-webhook.ts';
-import { createAnchorReader } from '../x509/anchor-reader.ts';
+import type { BundlePolicy } from '../trust/bundle/trust-bundle.ts';
+import { defaultLimits } from '../trust/model/limits.ts';
+import type { ParseOptions } from '../trust/model/parse-file.ts';
+import type { Logger } from '../observe/log/log.ts';
+import type { WebhookMetrics } from '../observe/metrics/webhook-metrics.ts';
+import { certificateFiles } from '../kubernetes/webhook/certificate-files.ts';
+import type { CertificateSource } from '../kubernetes/webhook/certificate-source.ts';
+import { answerReview } from '../kubernetes/webhook/core/answer-review.ts';
+import { requestLimits } from '../kubernetes/webhook/core/request-limits.ts';
+import { runWebhook } from '../kubernetes/webhook/run-webhook.ts';
+import type { Webhook } from '../kubernetes/webhook/run-webhook.ts';
+import { createAnchorReader } from '../trust/x509/anchor-reader.ts';
 import { ownNamespace } from './own-namespace.ts';
-import type { Pipeline } from './pipeline.ts';
-import type { WebhookCertificate, WebhookOptions } from './serve-options.ts';
+import type { Pipeline } from '../runtime/pipeline.ts';
+import type { WebhookCertificate, WebhookOptions } from '../runtime/serve-options.ts';
 import { webhookEvents } from './webhook-events.ts';
 
 export interface AdmissionWebhookInput {
@@ -59,7 +59,7 @@ async function sourceOf(
   const { secret, configuration, watched } = options;
   const namespace = await ownNamespace(options.namespace, watched);
   // client-node and node-forge are loaded with it.
-  const { keepInCluster } = await import('../webhook/keep-in-cluster.ts');
+  const { keepInCluster } = await import('../kubernetes/webhook/keep-in-cluster.ts');
   return keepInCluster({
     kubeconfig,
     namespace,

@@ -1,11 +1,11 @@
-import { createAuditLog } from '../telemetry/audit/audit-log.ts';
-import type { Rollout } from '../telemetry/fleet/rollout.ts';
-import type { Logger } from '../telemetry/log.ts';
-import type { StateEvent } from '../telemetry/state-view.ts';
-import type { Interval } from '../telemetry/tracing/trace-changes.ts';
-import { systemClock } from './clock.ts';
-import type { Loss } from '../telemetry/fleet/follow-losses.ts';
-import type { ServeOptions } from './serve-options.ts';
+import { createAuditLog } from '../observe/audit/audit-log.ts';
+import type { Rollout } from '../fleet/rollout.ts';
+import type { Logger } from '../observe/log/log.ts';
+import type { StateEvent } from '../runtime/state-view.ts';
+import type { Interval } from '../observe/tracing/trace-changes.ts';
+import { systemClock } from '../runtime/clock.ts';
+import type { Loss } from '../fleet/follow-losses.ts';
+import type { ServeOptions } from '../runtime/serve-options.ts';
 
 /** What is kept of each change for later: the record of trust and, where there is a collector, traces. */
 export interface ChangeRecord extends AsyncDisposable {
@@ -33,7 +33,7 @@ export async function createChangeRecord({
   const audit = createAuditLog({ log, proxies });
   // OpenTelemetry costs 0.25 s and 48 MB to load: only who has a collector pays.
   const tracing = isTracing
-    ? (await import('../telemetry/tracing/start-tracing.ts')).startTracing({
+    ? (await import('../observe/tracing/start-tracing.ts')).startTracing({
         version,
         log,
         proxies,

@@ -1,13 +1,13 @@
-import type { MeshCounts } from '../status/core/replica-counts.ts';
-import { createOutcomes } from '../status/outcomes.ts';
-import type { StatusEdge } from '../status/start-status.ts';
-import { connectedOf, lostProxies } from '../telemetry/fleet/moved.ts';
-import type { Logger } from '../telemetry/log.ts';
-import type { StatusMetrics } from '../telemetry/status-metrics.ts';
-import type { Front } from './front.ts';
+import type { MeshCounts } from '../kubernetes/status/core/replica-counts.ts';
+import { createOutcomes } from '../kubernetes/status/outcomes.ts';
+import type { StatusEdge } from '../kubernetes/status/start-status.ts';
+import { connectedOf, lostProxies } from '../fleet/moved.ts';
+import type { Logger } from '../observe/log/log.ts';
+import type { StatusMetrics } from '../observe/metrics/status-metrics.ts';
+import type { Front } from '../frontend/front.ts';
 import { ownNamespace } from './own-namespace.ts';
-import type { Pipeline } from './pipeline.ts';
-import type { KubernetesOptions } from './serve-options.ts';
+import type { Pipeline } from '../runtime/pipeline.ts';
+import type { KubernetesOptions } from '../runtime/serve-options.ts';
 import { kubernetes } from './sources.ts';
 
 export interface KubernetesStatusInput {
@@ -27,7 +27,7 @@ export async function startKubernetesStatus(input: KubernetesStatusInput): Promi
   if (options?.status === undefined) return undefined;
   const { lease, leaseNamespace, watched } = options.status;
   // client-node is loaded with it.
-  const { startStatus } = await import('../status/start-status.ts');
+  const { startStatus } = await import('../kubernetes/status/start-status.ts');
   return startStatus({
     kubeconfig: options.kubeconfig,
     lease,

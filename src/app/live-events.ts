@@ -1,13 +1,13 @@
 import { createEventHub } from '../admin/event-hub.ts';
 import type { EventHub } from '../admin/event-hub.ts';
-import { presentRollout } from '../admin/present-fleet.ts';
-import { presentServerEvent } from '../admin/present-server-event.ts';
-import type { Fleet } from '../telemetry/fleet/fleet.ts';
-import type { Rollout } from '../telemetry/fleet/rollout.ts';
-import type { StateEvent, StateView } from '../telemetry/state-view.ts';
-import type { Clock } from './clock.ts';
-import type { Loss } from '../telemetry/fleet/follow-losses.ts';
-import { followRollouts } from './follow-rollouts.ts';
+import { presentRollout } from '../api/present-fleet.ts';
+import { presentServerEvent } from '../api/present-server-event.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import type { Rollout } from '../fleet/rollout.ts';
+import type { StateEvent, StateView } from '../runtime/state-view.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Loss } from '../fleet/follow-losses.ts';
+import { followRollouts } from '../fleet/follow-rollouts.ts';
 
 export interface LiveEventsOptions {
   readonly fleet: Fleet;

@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
-import { watchDirectory } from '../source/directory/watch-directory.ts';
-import type { HeadChange } from '../source/kubernetes/watch-kubernetes.ts';
-import type { Source, SourceEvent } from '../source/source.ts';
-import type { KubernetesOptions, ServeOptions } from './serve-options.ts';
+import { watchDirectory } from '../inputs/directory/watch-directory.ts';
+import type { HeadChange } from '../inputs/kubernetes/watch-kubernetes.ts';
+import type { Source, SourceEvent } from '../trust/source.ts';
+import type { KubernetesOptions, ServeOptions } from '../runtime/serve-options.ts';
 
 /** The sources, as they are named in findings, metrics and the last good store. */
 export const [files, kubernetes] = ['files', 'kubernetes'] as const;
@@ -43,7 +43,7 @@ async function startKubernetes(
   onHeads: (change: HeadChange) => void,
 ): Promise<StartSource> {
   // client-node costs 0.4 s and 86 MB to load: only who asks for it pays.
-  const { connectKubernetes } = await import('../source/kubernetes/connect.ts');
+  const { connectKubernetes } = await import('../inputs/kubernetes/connect.ts');
   const watch = connectKubernetes({ namespace, kubeconfig, name: kubernetes, onHeads });
   return (deliver) => watch((events) => deliver(kubernetes, events));
 }

@@ -1,10 +1,10 @@
-import { createLineLimit } from '../telemetry/line-limit.ts';
-import type { Logger } from '../telemetry/log.ts';
-import { logTlsFiles } from '../telemetry/log-tls-files.ts';
-import { plainText } from '../telemetry/plain-text.ts';
-import type { WebhookMetrics } from '../telemetry/webhook-metrics.ts';
-import type { RequestResult } from '../webhook/https-edge.ts';
-import type { WebhookEvents } from '../webhook/run-webhook.ts';
+import { createLineLimit } from '../observe/log/line-limit.ts';
+import type { Logger } from '../observe/log/log.ts';
+import { logTlsFiles } from '../observe/log/log-tls-files.ts';
+import { plainText } from '../text/plain-text.ts';
+import type { WebhookMetrics } from '../observe/metrics/webhook-metrics.ts';
+import type { RequestResult } from '../kubernetes/webhook/https-edge.ts';
+import type { WebhookEvents } from '../kubernetes/webhook/run-webhook.ts';
 
 /** Lines about requests, in each window of so many milliseconds: whoever reaches the port can cause them. */
 const [lines, windowMs] = [10, 60_000] as const;

@@ -1,8 +1,8 @@
-import { createPodFinder } from './find-pods.ts';
-import type { CommandIo } from './io.ts';
-import { kubectlHelp, splitKubectlArguments } from './kubectl-arguments.ts';
+import { createPodFinder } from './kubectl/find-pods.ts';
+import type { CommandIo } from './terminal/io.ts';
+import { kubectlHelp, splitKubectlArguments } from './kubectl/kubectl-arguments.ts';
 import { runProgram } from './program.ts';
-import { say } from './terminal.ts';
+import { say } from './terminal/terminal.ts';
 
 /**
  * Runs a command line of `kubectl meshtrust`: the same commands, which find the servers of the cluster where

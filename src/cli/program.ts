@@ -1,23 +1,23 @@
 import { Command, CommanderError, Help } from 'commander';
-import { addBootstrapCommand } from './bootstrap-command.ts';
-import { addBundleCommand } from './bundle-command.ts';
-import { addCheckCommand } from './check-command.ts';
-import { addCompleteCommand } from './complete-command.ts';
-import { addCompletionCommand } from './completion-command.ts';
-import { addDiffCommand } from './diff-command.ts';
-import { CommandError, exitCode } from './exit-code.ts';
-import { addGuardCommand } from './guard-command.ts';
-import { readEnvironment } from './flags.ts';
-import type { CommandIo } from './io.ts';
-import { addProxyStatusCommand } from './proxy-status-command.ts';
-import { addRevokeCommand } from './revoke-command.ts';
-import { addServeCommand } from './serve-command.ts';
-import { addValidateCommand } from './validate-command.ts';
-import { addVerifyCommand } from './verify-command.ts';
-import { guardTerminal, say } from './terminal.ts';
-import { addWaitCommand } from './wait-command.ts';
-import { addWorkerCommand } from './worker-command.ts';
-import { version } from './version.ts';
+import { addBootstrapCommand } from './commands/bootstrap-command.ts';
+import { addBundleCommand } from './commands/bundle-command.ts';
+import { addCheckCommand } from './commands/check-command.ts';
+import { addCompleteCommand } from './commands/complete-command.ts';
+import { addCompletionCommand } from './commands/completion-command.ts';
+import { addDiffCommand } from './commands/diff-command.ts';
+import { CommandError, exitCode } from './terminal/exit-code.ts';
+import { addGuardCommand } from './commands/guard-command.ts';
+import { readEnvironment } from './flags/flags.ts';
+import type { CommandIo } from './terminal/io.ts';
+import { addProxyStatusCommand } from './commands/proxy-status-command.ts';
+import { addRevokeCommand } from './commands/revoke-command.ts';
+import { addServeCommand } from './commands/serve-command.ts';
+import { addValidateCommand } from './commands/validate-command.ts';
+import { addVerifyCommand } from './commands/verify-command.ts';
+import { guardTerminal, say } from './terminal/terminal.ts';
+import { addWaitCommand } from './commands/wait-command.ts';
+import { addWorkerCommand } from './commands/worker-command.ts';
+import { version } from './terminal/version.ts';
 
 /** What a program that runs this one says of itself. */
 export interface Host {

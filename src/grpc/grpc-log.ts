@@ -1,6 +1,6 @@
 import { format } from 'node:util';
 import { setLogger } from '@grpc/grpc-js';
-import type { Logger } from '../telemetry/log.ts';
+import type { Logger } from '../observe/log/log.ts';
 
 /**
  * Takes what grpc-js prints by itself into the log, at the level `debug`: whatever matters of it comes as an

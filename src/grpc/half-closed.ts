@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Server } from '@grpc/grpc-js';
-import { timerMs } from '../timers/timers.ts';
+import { timerMs } from '../xds/timers/timers.ts';
 
 /** How long an end that was told that the connection is over may keep its side of it open, in ms. */
 const lingerMs = 10_000;

@@ -1,6 +1,6 @@
 import { Server } from '@grpc/grpc-js';
 import type { ServerHttp2Session } from 'node:http2';
-import { timerMs } from '../timers/timers.ts';
+import { timerMs } from '../xds/timers/timers.ts';
 
 /** How connections are probed. Times are in ms. */
 export interface KeepAliveOptions {

@@ -1,11 +1,11 @@
 import { experimental } from '@grpc/grpc-js';
 import type { ServerCredentials } from '@grpc/grpc-js';
-import type { Logger } from '../telemetry/log.ts';
-import { logTlsFiles } from '../telemetry/log-tls-files.ts';
+import type { Logger } from '../observe/log/log.ts';
+import { logTlsFiles } from '../observe/log/log-tls-files.ts';
 import { followTlsFiles } from '../net/follow-tls-files.ts';
 import type { FollowedTlsFiles, TlsPaths } from '../net/follow-tls-files.ts';
 import type { TlsMaterial } from '../net/tls-material.ts';
-import { timerMs } from '../timers/timers.ts';
+import { timerMs } from '../xds/timers/timers.ts';
 
 export interface TlsCredentialsOptions extends TlsPaths {
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { readRegularFile } from './read-regular-file.ts';
 import { readTlsMaterial } from './tls-material.ts';
 import type { TlsFileContents, TlsMaterial, TlsMaterialResult } from './tls-material.ts';
-import { timerMs } from '../timers/timers.ts';
+import { timerMs } from '../xds/timers/timers.ts';
 
 /** Paths of PEM files. */
 export interface TlsPaths {

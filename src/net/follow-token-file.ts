@@ -1,6 +1,6 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import { readRegularFile } from './read-regular-file.ts';
-import { timerMs } from '../timers/timers.ts';
+import { timerMs } from '../xds/timers/timers.ts';
 
 /** Tokens of a file that is followed. */
 export interface FollowedTokens {

@@ -1,7 +1,7 @@
-import type { GuardRelease, MeshDetail, MeshList } from '../admin/api-types.ts';
-import type { ServerEvent } from '../admin/event-types.ts';
-import type { ProxyList, RolloutDetail } from '../admin/fleet-api-types.ts';
-import type { Hints } from '../findings/hints.ts';
+import type { GuardRelease, MeshDetail, MeshList } from '../api/api-types.ts';
+import type { ServerEvent } from '../api/event-types.ts';
+import type { ProxyList, RolloutDetail } from '../api/fleet-api-types.ts';
+import type { Hints } from '../trust/findings/hints.ts';
 import type { ProxyFilter } from './page-state.ts';
 
 /** Proxies in a page of the list. */

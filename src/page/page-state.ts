@@ -1,7 +1,7 @@
-import type { MeshDetail, MeshSummary } from '../admin/api-types.ts';
-import type { ServerEvent } from '../admin/event-types.ts';
-import type { AnyProxyState, ProxyList, RolloutDetail } from '../admin/fleet-api-types.ts';
-import type { Hints } from '../findings/hints.ts';
+import type { MeshDetail, MeshSummary } from '../api/api-types.ts';
+import type { ServerEvent } from '../api/event-types.ts';
+import type { AnyProxyState, ProxyList, RolloutDetail } from '../api/fleet-api-types.ts';
+import type { Hints } from '../trust/findings/hints.ts';
 
 /** Which proxies are listed. */
 export interface ProxyFilter {

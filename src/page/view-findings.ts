@@ -1,7 +1,7 @@
 import { html, nothing } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
-import type { FindingDetail } from '../admin/api-types.ts';
-import type { Hints } from '../findings/hints.ts';
+import type { FindingDetail } from '../api/api-types.ts';
+import type { Hints } from '../trust/findings/hints.ts';
 import { count } from './format.ts';
 
 /** Findings that are shown: with more of them, something that is common to them is wrong. */

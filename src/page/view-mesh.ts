@@ -1,6 +1,6 @@
 import { html, nothing } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
-import type { HeldTrustDomain, MeshDetail } from '../admin/api-types.ts';
+import type { HeldTrustDomain, MeshDetail } from '../api/api-types.ts';
 import { count, dayOf, distance } from './format.ts';
 import { connectedTo } from './page-state.ts';
 import type { PageState } from './page-state.ts';

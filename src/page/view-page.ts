@@ -1,6 +1,6 @@
 import { html, nothing } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
-import type { MeshSummary } from '../admin/api-types.ts';
+import type { MeshSummary } from '../api/api-types.ts';
 import { count, short } from './format.ts';
 import { connectedTo, hashOf } from './page-state.ts';
 import type { PageState, ProxyFilter } from './page-state.ts';

@@ -1,6 +1,6 @@
 import { html, nothing } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
-import type { AnyProxyState, ProxySummary } from '../admin/fleet-api-types.ts';
+import type { AnyProxyState, ProxySummary } from '../api/fleet-api-types.ts';
 import { count, distance, duration, short } from './format.ts';
 import type { PageState } from './page-state.ts';
 import type { Actions } from './view-page.ts';

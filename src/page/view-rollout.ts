@@ -1,6 +1,6 @@
 import { html, nothing, svg } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
-import type { RolloutDetail } from '../admin/fleet-api-types.ts';
+import type { RolloutDetail } from '../api/fleet-api-types.ts';
 import { count, distance, duration, short } from './format.ts';
 
 /** How a proxy stands to the current version, in the order in which the page lists it. */

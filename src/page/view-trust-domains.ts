@@ -1,6 +1,6 @@
 import { html, nothing, svg } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
-import type { AnchorDetail, TrustDomainDetail } from '../admin/api-types.ts';
+import type { AnchorDetail, TrustDomainDetail } from '../api/api-types.ts';
 import { dayOf, distance, short } from './format.ts';
 import { lifeState, positionOn, scaleOf, spanOn, yearsOn } from './life.ts';
 import type { Life, LifeState, Scale } from './life.ts';

@@ -15,7 +15,7 @@ export { defaultStreamLimits } from './core/session.ts';
 export type { StreamLimits } from './core/session.ts';
 export type { RefusalMemoryLimits } from './core/refusal-memory.ts';
 export type { ResponseContent } from './core/encode.ts';
-export type { Rate } from '../rate/token-bucket.ts';
+export type { Rate } from './rate/token-bucket.ts';
 export type { Outgoing, TypeOptions } from './core/type-state.ts';
 export type { Acked, Dropped, NameAndVersion, Nacked, Quoted, RequestKind } from './core/session-event.ts';
 export { typeUrls } from './core/type-urls.ts';

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ProxyDetail, ProxyList, ProxySummary, RolloutDetail } from '../../src/admin/fleet-api-types.ts';
+import type { ProxyDetail, ProxyList, ProxySummary, RolloutDetail } from '../../src/api/fleet-api-types.ts';
 import { fleetRoutes } from '../../src/admin/fleet-routes.ts';
 import { route } from '../../src/admin/router.ts';
-import { localFleet } from '../../src/telemetry/fleet/fleet.ts';
-import type { Fleet } from '../../src/telemetry/fleet/fleet.ts';
-import { scene, statesOf, streamOf } from '../telemetry/fleet/scene.ts';
+import { localFleet } from '../../src/fleet/fleet.ts';
+import type { Fleet } from '../../src/fleet/fleet.ts';
+import { scene, statesOf, streamOf } from '../fleet/scene.ts';
 
 /** A fleet with routes to it. Not complete: as it is where a worker does not answer. */
 function served(complete = true) {

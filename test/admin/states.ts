@@ -1,8 +1,8 @@
-import type { Rooting, ServedAnchor, TrustBundle } from '../../src/bundle/trust-bundle.ts';
-import type { Identity, TrustDomain } from '../../src/model/mesh-trust.ts';
-import type { Secret } from '../../src/secret/encode-secret.ts';
-import type { MeshState } from '../../src/snapshot/mesh-builder.ts';
-import type { Certificate } from '../../src/x509/certificate.ts';
+import type { Rooting, ServedAnchor, TrustBundle } from '../../src/trust/bundle/trust-bundle.ts';
+import type { Identity, TrustDomain } from '../../src/trust/model/mesh-trust.ts';
+import type { Secret } from '../../src/trust/secret/encode-secret.ts';
+import type { MeshState } from '../../src/trust/snapshot/mesh-builder.ts';
+import type { Certificate } from '../../src/trust/x509/certificate.ts';
 
 export interface AnchorText {
   readonly name: string;

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { decodeLastGood, encodeLastGood } from '../../src/app/last-good-document.ts';
-import { stateKeyOf } from '../../src/app/state-key.ts';
-import { createLedger } from '../../src/ledger/ledger.ts';
-import type { Ledger, LedgerEvent } from '../../src/ledger/ledger.ts';
-import { createMeshBuilder } from '../../src/snapshot/mesh-builder.ts';
+import { decodeLastGood, encodeLastGood } from '../../src/runtime/state/last-good-document.ts';
+import { stateKeyOf } from '../../src/runtime/state/state-key.ts';
+import { createLedger } from '../../src/trust/ledger/ledger.ts';
+import type { Ledger, LedgerEvent } from '../../src/trust/ledger/ledger.ts';
+import { createMeshBuilder } from '../../src/trust/snapshot/mesh-builder.ts';
 import { noPolicy } from '../kit/bundles.ts';
 import { makeCa, makeIntermediate } from '../kit/certificates.ts';
 import { gone, version } from '../kit/ledger.ts';

@@ -1,7 +1,7 @@
 import { fleetRoutes } from '../../src/admin/fleet-routes.ts';
 import { createHttpEdge } from '../../src/admin/http-edge.ts';
-import { localFleet } from '../../src/telemetry/fleet/fleet.ts';
-import { scene } from '../telemetry/fleet/scene.ts';
+import { localFleet } from '../../src/fleet/fleet.ts';
+import { scene } from '../fleet/scene.ts';
 
 /** A scene of proxies behind the admin API, on a port of its own unless told. */
 export async function fleetServer(address = '127.0.0.1:0') {

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-import { mapStrings } from '../../src/telemetry/plain-text.ts';
+import { mapStrings } from '../../src/text/plain-text.ts';
 import type { MeshTrustText } from '../kit/mesh-trust-text.ts';
-import { statesOf, streamOf } from '../telemetry/fleet/scene.ts';
+import { statesOf, streamOf } from '../fleet/scene.ts';
 import { wholeServer } from './whole-server.ts';
 
 /** Text that steers a terminal, forges a line, reorders what is read, and is partly invisible. */

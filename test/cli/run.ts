@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { Writable } from 'node:stream';
-import type { CommandIo } from '../../src/cli/io.ts';
+import type { CommandIo } from '../../src/cli/terminal/io.ts';
 import { runProgram } from '../../src/cli/program.ts';
 
 /** What a command line came to. */

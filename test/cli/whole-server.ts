@@ -1,9 +1,9 @@
 import { createAdminServer } from '../../src/admin/admin-server.ts';
-import { localFleet } from '../../src/telemetry/fleet/fleet.ts';
-import { createLogger } from '../../src/telemetry/log.ts';
-import { createMetrics } from '../../src/telemetry/metrics.ts';
-import { content, makeRig, memoryStream, synced } from '../telemetry/rig.ts';
-import { scene } from '../telemetry/fleet/scene.ts';
+import { localFleet } from '../../src/fleet/fleet.ts';
+import { createLogger } from '../../src/observe/log/log.ts';
+import { createMetrics } from '../../src/observe/metrics/metrics.ts';
+import { content, makeRig, memoryStream, synced } from '../observe/rig.ts';
+import { scene } from '../fleet/scene.ts';
 import type { MeshTrustText } from '../kit/mesh-trust-text.ts';
 
 type Text = Parameters<typeof content>[0] & Partial<MeshTrustText>;

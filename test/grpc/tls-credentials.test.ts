@@ -8,12 +8,12 @@ import type { ChannelCredentials } from '@grpc/grpc-js';
 import { createTlsCredentials } from '../../src/grpc/tls-credentials.ts';
 import type { TlsCredentials } from '../../src/grpc/tls-credentials.ts';
 import { watchHandshakes } from '../../src/grpc/watch-handshakes.ts';
-import { createLogger } from '../../src/telemetry/log.ts';
+import { createLogger } from '../../src/observe/log/log.ts';
 import { makeCa, makeIntermediate, makeLeaf } from '../kit/certificates.ts';
 import type { Certificate } from '../kit/certificates.ts';
 import { poll } from '../kit/poll.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
-import { memoryStream } from '../telemetry/rig.ts';
+import { memoryStream } from '../observe/rig.ts';
 import { createHealthClient, startServer } from './server.ts';
 import type { TestServer } from './server.ts';
 

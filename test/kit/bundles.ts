@@ -1,8 +1,8 @@
-import { buildBundle } from '../../src/bundle/build-bundle.ts';
-import type { BundlePolicy, TrustBundle } from '../../src/bundle/trust-bundle.ts';
-import { currentShare } from '../../src/ledger/share.ts';
-import type { Share } from '../../src/ledger/share.ts';
-import type { TrustDomain } from '../../src/model/mesh-trust.ts';
+import { buildBundle } from '../../src/trust/bundle/build-bundle.ts';
+import type { BundlePolicy, TrustBundle } from '../../src/trust/bundle/trust-bundle.ts';
+import { currentShare } from '../../src/trust/ledger/share.ts';
+import type { Share } from '../../src/trust/ledger/share.ts';
+import type { TrustDomain } from '../../src/trust/model/mesh-trust.ts';
 import type { Certificate } from './certificates.ts';
 import { resourceOf } from './resources.ts';
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/app/clock.ts';
+import type { Clock } from '../../src/runtime/clock.ts';
 
 export interface FakeClock extends Clock {
   /** Moves both clocks forward and calls what falls due, in order. */

@@ -1,6 +1,6 @@
-import { createLedger } from '../../src/ledger/ledger.ts';
-import type { Ledger, LedgerEvent } from '../../src/ledger/ledger.ts';
-import type { GoneEvidence } from '../../src/source/source.ts';
+import { createLedger } from '../../src/trust/ledger/ledger.ts';
+import type { Ledger, LedgerEvent } from '../../src/trust/ledger/ledger.ts';
+import type { GoneEvidence } from '../../src/trust/source.ts';
 import { parse } from './resources.ts';
 
 /** A version of a file as the ledger is told of it. */

@@ -1,7 +1,7 @@
-import { parseFile } from '../../src/model/parse-file.ts';
-import type { ParsedFile } from '../../src/model/parse-file.ts';
-import type { MeshTrust } from '../../src/model/mesh-trust.ts';
-import { createAnchorReader } from '../../src/x509/anchor-reader.ts';
+import { parseFile } from '../../src/trust/model/parse-file.ts';
+import type { ParsedFile } from '../../src/trust/model/parse-file.ts';
+import type { MeshTrust } from '../../src/trust/model/mesh-trust.ts';
+import { createAnchorReader } from '../../src/trust/x509/anchor-reader.ts';
 import { meshTrustYaml } from './mesh-trust-text.ts';
 import type { MeshTrustText } from './mesh-trust-text.ts';
 

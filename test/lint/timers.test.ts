@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 
 const root = new URL('../../', import.meta.url);
 /** The helper that all other delays pass. */
-const helper = 'src/timers/timers.ts';
+const helper = 'src/xds/timers/timers.ts';
 
 interface Timer {
   readonly call: string;

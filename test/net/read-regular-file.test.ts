@@ -5,12 +5,12 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { describe, it } from 'node:test';
-import { followDistrustFile } from '../../src/app/distrust-file.ts';
-import { loadKubeConfig } from '../../src/source/kubernetes/kube-config.ts';
+import { followDistrustFile } from '../../src/runtime/state/distrust-file.ts';
+import { loadKubeConfig } from '../../src/kubernetes/client/kube-config.ts';
 import { followTlsFiles } from '../../src/net/follow-tls-files.ts';
 import { followTokenFile } from '../../src/net/follow-token-file.ts';
 import { readRegularFile } from '../../src/net/read-regular-file.ts';
-import { createLogger } from '../../src/telemetry/log.ts';
+import { createLogger } from '../../src/observe/log/log.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
 
 describe('reading a file that is followed', () => {

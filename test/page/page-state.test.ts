@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import type { MeshSummary } from '../../src/admin/api-types.ts';
+import type { MeshSummary } from '../../src/api/api-types.ts';
 import { hashOf, selectedMesh } from '../../src/page/page-state.ts';
 
 const meshes = ['default', 'a/b ü'].map((name) => ({ name }) as MeshSummary);

@@ -1,4 +1,4 @@
-import { concat, field, stringField } from '../../wire/write.ts';
+import { concat, field, stringField } from '../wire/write.ts';
 import type { Protocol } from './request.ts';
 import type { Resource } from './resource.ts';
 

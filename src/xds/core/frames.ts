@@ -1,4 +1,4 @@
-import { concat } from '../../wire/write.ts';
+import { concat } from '../wire/write.ts';
 import { encodeResponse } from './encode.ts';
 import type { ResponseContent } from './encode.ts';
 import type { Protocol } from './request.ts';

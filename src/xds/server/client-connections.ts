@@ -1,7 +1,7 @@
 import { constants } from 'node:http2';
 import type { Http2Session, Http2Stream } from 'node:http2';
-import { createTokenBucket } from '../../rate/token-bucket.ts';
-import type { Rate, TokenBucket } from '../../rate/token-bucket.ts';
+import { createTokenBucket } from '../rate/token-bucket.ts';
+import type { Rate, TokenBucket } from '../rate/token-bucket.ts';
 
 /**
  * Why a connection was closed: too many streams to no purpose, too many bytes of requests in memory, or frames that

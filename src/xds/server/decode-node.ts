@@ -1,4 +1,4 @@
-import { createWireReader } from '../../wire/read.ts';
+import { createWireReader } from '../wire/read.ts';
 import type { XdsNode } from '../core/request.ts';
 
 // Tags: the number of the field times 8, and 2 for a value with a length. Numbers as in `proto/`.

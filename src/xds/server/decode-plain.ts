@@ -1,5 +1,5 @@
-import { createWireReader } from '../../wire/read.ts';
-import type { WireReader } from '../../wire/read.ts';
+import { createWireReader } from '../wire/read.ts';
+import type { WireReader } from '../wire/read.ts';
 import type { DeltaRequest, ErrorDetail, SotwRequest, XdsNode } from '../core/request.ts';
 import { typeUrls } from '../core/type-urls.ts';
 

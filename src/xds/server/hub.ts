@@ -1,7 +1,7 @@
 import { createFanOut } from '../core/fan-out.ts';
 import type { FanOut, Listener, Step } from '../core/fan-out.ts';
 import type { SnapshotStore } from '../core/snapshot-store.ts';
-import { after, timerMs } from '../../timers/timers.ts';
+import { after, timerMs } from '../timers/timers.ts';
 
 /** A stream, as the hub drives it. */
 export interface HubStream extends Listener {

@@ -1,5 +1,5 @@
-import { createTokenBucket } from '../../rate/token-bucket.ts';
-import type { Rate, TokenBucket } from '../../rate/token-bucket.ts';
+import { createTokenBucket } from '../rate/token-bucket.ts';
+import type { Rate, TokenBucket } from '../rate/token-bucket.ts';
 import { createFairQueue } from './fair-queue.ts';
 import type { Origin } from './fair-queue.ts';
 

@@ -1,5 +1,5 @@
 import type { ServerOptions } from '@grpc/grpc-js';
-import { longestConnectionAgeMs, timerMs } from '../../timers/timers.ts';
+import { longestConnectionAgeMs, timerMs } from '../timers/timers.ts';
 
 /** What of a gRPC server's transport is worth choosing. Times are in ms. */
 export interface TransportOptions {

@@ -1,4 +1,4 @@
-import { createWireReader } from '../../wire/read.ts';
+import { createWireReader } from '../wire/read.ts';
 
 /** What is done with the messages of a stream. */
 export interface MessageSink {

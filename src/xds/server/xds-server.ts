@@ -9,7 +9,7 @@ import { createDeltaSession, createSotwSession, defaultStreamLimits } from '../c
 import type { Observe } from '../core/session-event.ts';
 import type { Session, SessionContext, StreamLimits, StreamOrigin } from '../core/session.ts';
 import type { SnapshotStore } from '../core/snapshot-store.ts';
-import type { Rate } from '../../rate/token-bucket.ts';
+import type { Rate } from '../rate/token-bucket.ts';
 import type { TypeOptions } from '../core/type-state.ts';
 import type { BytesCall } from './below-grpc.ts';
 import { createClientConnections, defaultConnectionLimits } from './client-connections.ts';

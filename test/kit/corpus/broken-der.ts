@@ -7,7 +7,7 @@ import {
   keyUsageCa,
   spki,
   utcTime,
-} from '../../x509/build-certificate.ts';
+} from '../../trust/x509/build-certificate.ts';
 import { longName, makeCa, makeLeaf, makeSelfSignedLeaf } from '../certificates.ts';
 import { bitString, contextConstructed, integer, oid, sequence, tlv } from '../der.ts';
 import { toPem } from '../pem.ts';

@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { createCompleteDecoder, createRequestDecoder } from '../../../src/xds/server/decode-request.ts';
 import { decodePlainDelta, decodePlainSotw } from '../../../src/xds/server/decode-plain.ts';
 import { typeUrls } from '../../../src/xds/index.ts';
-import { concat, field, varint } from '../../../src/wire/write.ts';
+import { concat, field, varint } from '../../../src/xds/wire/write.ts';
 import type { DeltaRequest } from '../../../src/xds/core/request.ts';
 import { deltaRequests, sotwRequests } from '../codec.ts';
 

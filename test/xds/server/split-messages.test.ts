@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import * as fc from 'fast-check';
-import { concat, field } from '../../../src/wire/write.ts';
+import { concat, field } from '../../../src/xds/wire/write.ts';
 import { splitMessages } from '../../../src/xds/server/split-messages.ts';
 import type { LeftOver } from '../../../src/xds/server/split-messages.ts';
 

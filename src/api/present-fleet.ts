@@ -1,0 +1,160 @@
+import { assess, assessGone, heldVersion } from '../fleet/assess.ts';
+import type { GoneRecord, ProxyRecord, RefusalRecord, StreamRecord } from '../fleet/records.ts';
+import type { Lagging, Rollout } from '../fleet/rollout.ts';
+import type { ServedHistory } from '../fleet/served-history.ts';
+import type { StreamInfo } from '../xds/index.ts';
+import type {
+  LaggingProxy,
+  NackDetail,
+  ProxyDetail,
+  ProxySecret,
+  ProxySummary,
+  RolloutDetail,
+  StreamDetail,
+} from './fleet-api-types.ts';
+
+/** What records are seen against. `now`: epoch milliseconds. */
+export interface FleetContext {
+  readonly history: ServedHistory;
+  readonly now: number;
+}
+
+/** A connected proxy in a list. */
+function presentProxy(proxy: ProxyRecord, { history, now }: FleetContext): ProxySummary {
+  const { node, mesh, since, nacks, lastNack } = proxy;
+  const { state, behindSince } = assess(proxy, history, now);
+  const served = history.versions(mesh)?.[0]?.version;
+  const streams = [...proxy.streams];
+  const [first] = streams;
+  const last = streams
+    .flatMap(({ secrets }) => [...secrets.values()])
+    .reduce<{ ackedAt: number; ackMs: number | undefined }>(
+      (latest, secret) => (secret.ackedAt > latest.ackedAt ? secret : latest),
+      { ackedAt: 0, ackMs: undefined },
+    );
+  return {
+    node,
+    mesh,
+    state,
+    address: first?.info.address ?? '',
+    proxy: first?.info.userAgent ?? '',
+    transports: [...new Set(streams.map(({ info }) => transportOf(info)))].sort(),
+    connectedAt: timeOf(since),
+    version: state === 'synced' ? served : heldVersion(proxy, history)?.version,
+    servedVersion: served,
+    ackedAt: last.ackedAt === 0 ? undefined : timeOf(last.ackedAt),
+    ackMs: last.ackMs,
+    behindSeconds: secondsSince(behindSince, now),
+    nacks,
+    lastNack: lastNack && presentNack(lastNack),
+  };
+}
+
+/** A proxy without a connection. */
+function presentGone(gone: GoneRecord, { history, now }: FleetContext): ProxySummary {
+  const { node, mesh, address, userAgent, since, goneAt, ending, nacks, lastNack } = gone;
+  const assessment = assessGone(gone, history, now);
+  return {
+    node,
+    mesh,
+    state: assessment?.state ?? 'disconnected',
+    address,
+    proxy: userAgent,
+    transports: [],
+    connectedAt: timeOf(since),
+    disconnectedAt: timeOf(goneAt),
+    ending,
+    ...(assessment && {
+      version: heldVersion(gone, history)?.version,
+      servedVersion: history.versions(mesh)?.[0]?.version,
+      behindSeconds: secondsSince(assessment.behindSince, now),
+    }),
+    nacks,
+    lastNack: lastNack && presentNack(lastNack),
+  };
+}
+
+/** A proxy in a list, connected or not. */
+export function presentAny(proxy: ProxyRecord | GoneRecord, context: FleetContext): ProxySummary {
+  return 'goneAt' in proxy ? presentGone(proxy, context) : presentProxy(proxy, context);
+}
+
+/** Everything there is to say about a proxy. */
+export function presentProxyDetail(proxy: ProxyRecord | GoneRecord, context: FleetContext): ProxyDetail {
+  const streams = [...proxy.streams].map((stream) => presentStream(stream, proxy.mesh, context));
+  return { ...presentAny(proxy, context), streams };
+}
+
+/** How far a change has come. */
+export function presentRollout(rollout: Rollout, now: number): RolloutDetail {
+  const { mesh, current, connected, states, complete, forgotten, convergedAt, versions, lagging, asked } =
+    rollout;
+  return {
+    mesh,
+    version: current.version,
+    changedAt: timeOf(current.since),
+    servedAt: timeOf(current.servedAt),
+    proxies: { connected, ...states, forgotten },
+    complete,
+    converged: convergedAt !== undefined,
+    convergedAt: convergedAt === undefined ? undefined : timeOf(convergedAt),
+    versions: versions.map(({ served, proxies }) => ({
+      version: served.version,
+      servedAt: timeOf(served.servedAt),
+      proxies,
+    })),
+    asked: { version: asked.version, known: asked.known, proxies: asked.has, lacking: asked.lacks },
+    lagging: lagging.map((lag) => presentLagging(lag, now)),
+  };
+}
+
+function presentLagging({ proxy, held, state, behindSince }: Lagging, now: number): LaggingProxy {
+  const [first] = proxy.streams;
+  return {
+    node: proxy.node,
+    address: first?.info.address ?? '',
+    state,
+    behindSeconds: secondsSince(behindSince, now),
+    version: held?.version,
+    disconnectedAt: 'goneAt' in proxy ? timeOf(proxy.goneAt) : undefined,
+    message: state === 'refused' ? proxy.lastNack?.message : undefined,
+  };
+}
+
+function presentStream(
+  { info, since, secrets }: StreamRecord,
+  mesh: string,
+  { history }: FleetContext,
+): StreamDetail {
+  const served = history.versions(mesh)?.[0];
+  return {
+    transport: transportOf(info),
+    address: info.address,
+    openedAt: timeOf(since),
+    secrets: [...secrets].map(([name, { sent, sentAt, acked, ackedAt, ackMs }]): ProxySecret => ({
+      name,
+      sentVersion: sent,
+      sentAt: sent === undefined ? undefined : timeOf(sentAt),
+      ackedVersion: acked,
+      ackedAt: acked === undefined ? undefined : timeOf(ackedAt),
+      ackMs,
+      servedVersion: history.versionOf(served, name),
+    })),
+  };
+}
+
+function presentNack({ at, name, version, code, message }: RefusalRecord): NackDetail {
+  return { at: timeOf(at), secret: name, version, code, message };
+}
+
+function transportOf({ protocol, transport }: StreamInfo): string {
+  return `${protocol === 'delta' ? 'delta' : 'SotW'} ${transport.toUpperCase()}`;
+}
+
+function secondsSince(since: number | undefined, now: number): number | undefined {
+  return since === undefined ? undefined : Math.max(0, Math.round((now - since) / 1000));
+}
+
+function timeOf(time: number): string {
+  return new Date(time).toISOString();
+}

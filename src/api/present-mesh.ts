@@ -1,0 +1,121 @@
+import { countFindings } from '../trust/findings/count-findings.ts';
+import type { ServedAnchor, TrustBundle } from '../trust/bundle/trust-bundle.ts';
+import { catalogue } from '../trust/findings/catalogue.ts';
+import type { Finding } from '../trust/findings/finding.ts';
+import type { MeshState } from '../trust/snapshot/mesh-builder.ts';
+import type { StateView } from '../runtime/state-view.ts';
+import type {
+  AnchorDetail,
+  FindingDetail,
+  FindingList,
+  HeldTrustDomain,
+  MeshDetail,
+  MeshSummary,
+} from './api-types.ts';
+
+/** What of a mesh is not in its own state. */
+export interface MeshContext {
+  readonly findings: readonly Finding[];
+  readonly held: StateView['ledger']['held'];
+  readonly proxies: number;
+  /** In the time of `held`. */
+  readonly now: number;
+}
+
+/** A mesh in a list. */
+export function presentMeshSummary(state: MeshState, { findings, proxies }: MeshContext): MeshSummary {
+  const { mesh, bundles } = state.bundle;
+  return {
+    name: mesh,
+    ...headOf(state, proxies),
+    trustDomains: bundles.length,
+    anchors: bundles.reduce((sum, { anchors }) => sum + anchors.length, 0),
+    findings: countFindings(findingsOf(mesh, findings)),
+  };
+}
+
+/** Everything there is to say about one mesh. */
+export function presentMesh(state: MeshState, { findings, held, proxies, now }: MeshContext): MeshDetail {
+  const { mesh, bundles, joint } = state.bundle;
+  const inJoint = new Set(joint.map(({ trustDomain }) => trustDomain));
+  return {
+    name: mesh,
+    ...headOf(state, proxies),
+    trustDomains: bundles.map(({ trustDomain, anchors }) => ({
+      name: trustDomain,
+      inJointSecret: anchors.length > 0 && inJoint.has(trustDomain),
+      anchors: anchors.map(presentAnchor),
+    })),
+    held: held
+      .filter((hold) => hold.mesh === mesh)
+      .map(({ trustDomain, until }): HeldTrustDomain => ({
+        name: trustDomain,
+        secondsLeft: secondsUntil(until, now),
+      }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1)),
+    secrets: [...state.secrets.secrets.values()].map(({ name, version, contentSize }) => ({
+      name,
+      version,
+      bytes: contentSize,
+    })),
+    findings: findingsOf(mesh, findings).map(presentFinding),
+  };
+}
+
+/** Findings in the order given, with their number by severity. */
+export function presentFindings(findings: readonly Finding[]): FindingList {
+  return { counts: countFindings(findings), findings: findings.map(presentFinding) };
+}
+
+/** Whole seconds until a time, at least 0. */
+export function secondsUntil(until: number, now: number): number {
+  return Math.max(0, Math.ceil((until - now) / 1000));
+}
+
+function headOf(
+  { bundle, secrets }: MeshState,
+  proxies: number,
+): Pick<MeshSummary, 'version' | 'denyAll' | 'proxies' | 'earliestExpiry'> {
+  const earliestExpiry = earliest(bundle.bundles);
+  return { version: secrets.version, denyAll: secrets.denyAll, proxies, earliestExpiry };
+}
+
+function earliest(bundles: readonly TrustBundle[]): string | undefined {
+  const ends = bundles.flatMap(({ anchors }) => anchors.map(({ certificate }) => certificate.notAfter));
+  return ends.length === 0 ? undefined : timestamp(ends.reduce((a, b) => Math.min(a, b)));
+}
+
+function presentAnchor({ certificate, rooting, listedBy }: ServedAnchor): AnchorDetail {
+  const { fingerprint, keyHash, subject, issuer, keyAlgorithm, notBefore, notAfter } = certificate;
+  return {
+    fingerprint,
+    keyHash,
+    subject,
+    issuer,
+    keyAlgorithm,
+    notBefore: timestamp(notBefore),
+    notAfter: timestamp(notAfter),
+    rooting,
+    resources: listedBy,
+  };
+}
+
+function presentFinding(found: Finding): FindingDetail {
+  const { severity, code, message, file, line, resource, path, block, mesh, trustDomain, fingerprint } =
+    found;
+  const { name } = catalogue[code];
+  const place = { file, line, resource, path, block, mesh, trustDomain, fingerprint };
+  return { severity, code, name, message, ...place };
+}
+
+/** Those that name the mesh, or a resource of it. What a file as a whole has is no mesh's. */
+function findingsOf(mesh: string, findings: readonly Finding[]): readonly Finding[] {
+  return findings.filter(
+    (found) => found.mesh === mesh || (found.mesh === undefined && found.resource?.startsWith(`${mesh}/`)),
+  );
+}
+
+/** RFC 3339, in UTC, without fractions. */
+function timestamp(time: number): string {
+  return new Date(time).toISOString().replace('.000Z', 'Z');
+}

@@ -1,0 +1,242 @@
+import type { FindingDetail, FindingList, MeshDetail } from '../../api/api-types.ts';
+import type { RolloutDetail } from '../../api/fleet-api-types.ts';
+import type { ServerDetail } from '../../api/server-api-types.ts';
+import { dateCodes } from '../../trust/findings/catalogue.ts';
+import type { FindingCode } from '../../trust/findings/catalogue.ts';
+import { counted } from '../../observe/log/describe-change.ts';
+import type { CheckName } from './check-catalogue.ts';
+import { formatDuration } from '../terminal/output.ts';
+
+/** What one server said of itself. */
+export type ServerFacts =
+  | { readonly kind: 'unreachable'; readonly server: string; readonly reason: string }
+  /** It answers, but not this. */
+  | { readonly kind: 'refused'; readonly server: string; readonly reason: string }
+  | {
+      readonly kind: 'answered';
+      readonly server: string;
+      readonly detail: ServerDetail;
+      readonly meshes: readonly MeshDetail[];
+      readonly findings: FindingList;
+      readonly rollouts: readonly RolloutDetail[];
+      /** Proxies of all meshes, listed or not: connected, reconnecting and lost. */
+      readonly connected: number;
+    };
+
+type Answered = Extract<ServerFacts, { readonly kind: 'answered' }>;
+
+/** How a check ended. A warning is no failure: everything works, but should be looked at. */
+export type Verdict = 'ok' | 'warning' | 'failed';
+
+export interface CheckResult {
+  readonly check: CheckName;
+  /** Absent for what is about all servers. */
+  readonly server?: string | undefined;
+  readonly verdict: Verdict;
+  /** What it is about: each of what is wrong, or a word about what is well. */
+  readonly details: readonly string[];
+}
+
+/** What the judgement depends on beside the facts. */
+export interface Judge {
+  /** Version of this command. */
+  readonly version: string;
+  /** Epoch milliseconds. */
+  readonly now: number;
+}
+
+/** All checks of one server. One that does not answer has a single one. */
+export function judgeServer(facts: ServerFacts, judge: Judge): readonly CheckResult[] {
+  const { server } = facts;
+  if (facts.kind !== 'answered') {
+    return [{ check: 'server-answers', server, verdict: 'failed', details: [facts.reason] }];
+  }
+  const results: readonly Omit<CheckResult, 'server'>[] = [
+    { check: 'server-answers', verdict: 'ok', details: [] },
+    judgeVersion(facts, judge),
+    judgeReadiness(facts),
+    ...judgeSources(facts),
+    ...judgeTrust(facts),
+    ...judgeAuthorities(facts, judge),
+    ...judgeProxies(facts),
+  ];
+  return results.map((result) => ({ ...result, server }));
+}
+
+/** Whether replicas serve the same; nothing for a single server. */
+export function judgeReplicas(all: readonly ServerFacts[]): readonly CheckResult[] {
+  const answered = all.filter((facts) => facts.kind === 'answered');
+  if (answered.length < 2) return [];
+  const versions = answered.map(({ server, meshes }) => ({
+    server,
+    // A mesh that lost everything is served as one that was never listed.
+    versions: new Map(meshes.filter(({ denyAll }) => !denyAll).map(({ name, version }) => [name, version])),
+  }));
+  const names = [...new Set(versions.flatMap((one) => [...one.versions.keys()]))].sort();
+  const details = names.flatMap((name) => {
+    const by = Map.groupBy(versions, (one) => one.versions.get(name) ?? 'no trust');
+    if (by.size === 1) return [];
+    const said = [...by].map(
+      ([version, some]) => `${version.slice(0, 12)} at ${some.map(({ server }) => server).join(' and ')}`,
+    );
+    return [`mesh ${name}: ${said.join(', ')}`];
+  });
+  return [result('replicas-agree', details, 'failed')];
+}
+
+/** `ok` without details, else as bad as is said. */
+function result(
+  check: CheckName,
+  details: readonly string[],
+  otherwise: Exclude<Verdict, 'ok'>,
+): Omit<CheckResult, 'server'> {
+  return { check, verdict: details.length === 0 ? 'ok' : otherwise, details };
+}
+
+function judgeVersion({ detail }: Answered, { version }: Judge): Omit<CheckResult, 'server'> {
+  const details = detail.version === version ? [] : [`the server is ${detail.version}, this is ${version}`];
+  return result('server-version', details, 'warning');
+}
+
+function judgeReadiness({ detail: { readiness } }: Answered): Omit<CheckResult, 'server'> {
+  switch (readiness.status) {
+    case 'ready':
+      return result('server-ready', [], 'failed');
+    case 'waiting':
+      return result('server-ready', [`waiting for ${readiness.missing.join(', ')}`], 'failed');
+    case 'doubtful': {
+      const { reason, findings, secondsLeft } = readiness;
+      const until = `${reason}; it is believed in ${formatDuration(secondsLeft * 1000)}`;
+      return result('server-ready', [until, ...findings], 'failed');
+    }
+    case 'draining':
+      return result('server-ready', ['it is on its way down'], 'failed');
+  }
+}
+
+function judgeSources({ detail: { sources } }: Answered): readonly Omit<CheckResult, 'server'>[] {
+  const unread = sources.filter(({ synced }) => !synced);
+  const because = (failure: string | undefined): string => (failure === undefined ? '' : ` (${failure})`);
+  const behind = sources
+    .filter(({ synced, rejected, failure }) => synced && (rejected > 0 || failure !== undefined))
+    .map(({ name, rejected, failure }) => `${name}: ${rejected} not in force${because(failure)}`);
+  return [
+    {
+      check: 'sources-read',
+      // What an earlier run kept is served, so that proxies have trust.
+      verdict: unread.length === 0 ? 'ok' : unread.every(({ restored }) => restored) ? 'warning' : 'failed',
+      details: unread.map(({ name, failure }) => `${name}${because(failure)}`),
+    },
+    result('sources-current', behind, 'warning'),
+  ];
+}
+
+/** Findings that other checks are about. */
+const elsewhere: ReadonlySet<FindingCode> = new Set<FindingCode>([...dateCodes, 'MT034', 'MT042']);
+
+function judgeTrust({ meshes, findings }: Answered): readonly Omit<CheckResult, 'server'>[] {
+  const held = meshes.flatMap((mesh) =>
+    mesh.held.map(
+      ({ name, secondsLeft }) =>
+        `mesh ${mesh.name}: ${name}, for another ${formatDuration(secondsLeft * 1000)}`,
+    ),
+  );
+  const of = (severity: FindingDetail['severity']): readonly string[] =>
+    findings.findings
+      .filter((found) => found.severity === severity && !elsewhere.has(found.code))
+      .map(describeFinding);
+  const empty = meshes.filter(({ denyAll }) => denyAll).map(({ name }) => `mesh ${name}`);
+  return [
+    result('guard-quiet', held, 'failed'),
+    result('findings-errors', of('error'), 'failed'),
+    result('findings-warnings', of('warning'), 'warning'),
+    result('trust-present', empty, 'failed'),
+  ];
+}
+
+function describeFinding({ code, name, message, file, line, resource }: FindingDetail): string {
+  const place = file === undefined ? resource : line === undefined ? file : `${file}:${line}`;
+  const anchor = `docs/findings.md#${code.toLowerCase()}-${name}`;
+  return `${place === undefined ? '' : `${place}: `}${code} ${message} (${anchor})`;
+}
+
+const day = 86_400_000;
+/** Milliseconds before its end from which on an authority is a warning. */
+const soon = 30 * day;
+
+function judgeAuthorities({ meshes }: Answered, { now }: Judge): readonly Omit<CheckResult, 'server'>[] {
+  const anchors = meshes.flatMap((mesh) =>
+    mesh.trustDomains.flatMap((domain) =>
+      domain.anchors.map((anchor) => {
+        const left = Date.parse(anchor.notAfter) - now;
+        const id = `${anchor.subject} (${anchor.fingerprint.slice(0, 16)}) of ${domain.name}, mesh ${mesh.name},`;
+        return { left, id, early: Date.parse(anchor.notBefore) - now, domain };
+      }),
+    ),
+  );
+  const over = anchors.filter(({ left, early }) => left <= 0 || early > 0);
+  const ending = anchors.filter(({ left }) => left > 0 && left < soon);
+  // Beside a valid one an expired one is harmless; alone it locks out the whole trust domain.
+  const isLast = over.some(({ domain }) =>
+    domain.anchors.every(
+      ({ notBefore, notAfter }) => Date.parse(notAfter) <= now || Date.parse(notBefore) > now,
+    ),
+  );
+  return [
+    result(
+      'authorities-valid',
+      over.map(({ id, left, early }) =>
+        left <= 0
+          ? `${id} expired ${formatDuration(-left)} ago`
+          : `${id} is not valid for another ${formatDuration(early)}`,
+      ),
+      isLast ? 'failed' : 'warning',
+    ),
+    result(
+      'authorities-last',
+      ending.map(({ id, left }) => `${id} expires in ${formatDuration(left)}`),
+      'warning',
+    ),
+  ];
+}
+
+function judgeProxies({ rollouts, connected }: Answered): readonly Omit<CheckResult, 'server'>[] {
+  const lagging = rollouts.flatMap(({ mesh, lagging: some }) => some.map((proxy) => ({ ...proxy, mesh })));
+  const refused = lagging.filter(({ state }) => state === 'refused');
+  const behind = lagging.filter(({ state }) => state !== 'refused');
+  const id = ({ node, address, mesh }: (typeof lagging)[number]): string =>
+    `${node === '' ? address : node}, mesh ${mesh}`;
+  const listed = rollouts.reduce(
+    (sum, { proxies }) => sum + proxies.connected + proxies.reconnecting + proxies.lost,
+    0,
+  );
+  const others = connected - listed;
+  const silent = rollouts.filter(({ complete }) => !complete);
+  const forgotten = Math.max(0, ...rollouts.map(({ proxies }) => proxies.forgotten));
+  return [
+    result(
+      'proxies-accept',
+      refused.map((proxy) => `${id(proxy)}: ${proxy.message ?? 'it gave no reason'}`),
+      'failed',
+    ),
+    result(
+      'proxies-current',
+      [
+        ...silent.map(({ mesh }) => `mesh ${mesh}: a worker does not say which proxies it has`),
+        ...(forgotten > 0 ? [`${counted(forgotten, 'more proxy')} lost than the server keeps by name`] : []),
+        ...behind.map((proxy) => {
+          const since =
+            proxy.behindSeconds === undefined ? '' : ` for ${formatDuration(proxy.behindSeconds * 1000)}`;
+          const has = proxy.version === undefined ? 'nothing' : proxy.version.slice(0, 12);
+          const acked = proxy.state === 'lost' ? `, it acknowledged ${has}` : '';
+          return `${id(proxy)}: ${proxy.state}${since}${acked}`;
+        }),
+      ],
+      // What is pending is on its way.
+      silent.length > 0 || forgotten > 0 || behind.some(({ state }) => state === 'stale' || state === 'lost')
+        ? 'failed'
+        : 'warning',
+    ),
+    result('proxies-listed', others > 0 ? [`${others} of ${connected}`] : [], 'warning'),
+  ];
+}

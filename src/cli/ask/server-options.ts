@@ -1,0 +1,92 @@
+import type { Command } from 'commander';
+import { isLoopbackHost } from '../../net/listen-address.ts';
+import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import { flag, namesNoServer } from '../flags/flags.ts';
+import type { CommandIo, FoundServer } from '../terminal/io.ts';
+import { readInput } from '../terminal/read-input.ts';
+
+/** The options of every command that asks running servers. */
+export interface ServerOptions {
+  /** At least one; several are replicas. */
+  readonly server: readonly string[];
+  readonly tokenFile?: string;
+  readonly ca?: string;
+  readonly clientCert?: string;
+  readonly clientKey?: string;
+}
+
+/** A server's admin API, and what it takes to be let in. */
+export interface ServerAccess {
+  /** As it was given; for people. */
+  readonly name: string;
+  readonly target:
+    { readonly kind: 'url'; readonly url: URL } | { readonly kind: 'unix'; readonly path: string };
+  readonly token: string | undefined;
+  readonly tls: {
+    readonly ca: Buffer | undefined;
+    readonly cert: Buffer | undefined;
+    readonly key: Buffer | undefined;
+  };
+}
+
+export function addServerOptions(command: Command): Command {
+  for (const name of ['server', 'tokenFile', 'ca', 'clientCert', 'clientKey'] as const)
+    command.addOption(flag(name));
+  return command;
+}
+
+/**
+ * Reads what the options name, and finds servers where they name none.
+ * @throws {CommandError} (usage) for what is no URL, a file that cannot be read, or a token that would cross a
+ * network in the clear; (unreachable) where servers are to be found and there are none.
+ */
+export async function serverAccess(
+  options: ServerOptions,
+  { servers, signal }: Pick<CommandIo, 'servers' | 'signal'>,
+): Promise<readonly ServerAccess[]> {
+  const { tokenFile, ca, clientCert, clientKey } = options;
+  if ((clientCert === undefined) !== (clientKey === undefined)) {
+    throw new CommandError(exitCode.usage, 'a client certificate needs both --client-cert and --client-key');
+  }
+  const token = (await readOptional(tokenFile))?.toString('utf8').split(/\s+/).find(Boolean);
+  if (tokenFile !== undefined && token === undefined) {
+    throw new CommandError(exitCode.usage, `the token file ${tokenFile} is empty`);
+  }
+  const tls = {
+    ca: await readOptional(ca),
+    cert: await readOptional(clientCert),
+    key: await readOptional(clientKey),
+  };
+  const found: readonly FoundServer[] =
+    servers !== undefined && namesNoServer(options.server)
+      ? await servers.find(signal)
+      : options.server.map((url) => ({ name: url, url }));
+  return found.map(({ name, url }) => {
+    const target = targetOf(url);
+    if (token !== undefined && target.kind === 'url' && isInTheClear(target.url)) {
+      throw new CommandError(exitCode.usage, `the token is not sent to ${name} in the clear; use https://`);
+    }
+    return { name, target, token, tls };
+  });
+}
+
+/** A token belongs on this machine or into TLS. */
+function isInTheClear({ protocol, hostname }: URL): boolean {
+  return protocol === 'http:' && !isLoopbackHost(hostname.replace(/^\[(.*)\]$/, '$1'));
+}
+
+function targetOf(name: string): ServerAccess['target'] {
+  if (name.startsWith('unix:')) return { kind: 'unix', path: name.slice('unix:'.length) };
+  const url = URL.canParse(name) ? new URL(name) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    throw new CommandError(
+      exitCode.usage,
+      `${name} is not an http or https URL, such as http://127.0.0.1:5680`,
+    );
+  }
+  return { kind: 'url', url };
+}
+
+function readOptional(path: string | undefined): Promise<Buffer> | undefined {
+  return path === undefined ? undefined : readInput(path);
+}

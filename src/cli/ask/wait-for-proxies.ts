@@ -1,0 +1,81 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { RolloutDetail } from '../../api/fleet-api-types.ts';
+import { plainText } from '../../text/plain-text.ts';
+import { timerMs } from '../../xds/timers/timers.ts';
+import { AnswerError, askServer } from './ask-server.ts';
+import { dropMoved } from './elsewhere.ts';
+import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import type { CommandIo } from '../terminal/io.ts';
+import type { ServerAccess } from './server-options.ts';
+import { say } from '../terminal/terminal.ts';
+import { describeWait, judgeWait } from './wait-state.ts';
+import type { ServerRollout, WaitQuestion, WaitState } from './wait-state.ts';
+
+/** How often servers are asked, ms. */
+const askMs = 200;
+/** Longest line of talk. */
+const lineLength = 2_000;
+
+/** How waiting ended. */
+export interface Waited {
+  readonly state: WaitState;
+  readonly answers: readonly ServerRollout[];
+}
+
+/** Asks until all have it or the time is up. What it waits for is said on stderr whenever that changes. */
+export async function waitFor(
+  io: CommandIo,
+  servers: readonly ServerAccess[],
+  question: WaitQuestion,
+  timeout: number,
+): Promise<Waited> {
+  const { mesh, version } = question;
+  const deadline = performance.now() + timeout;
+  const query = version === undefined ? '' : `?version=${encodeURIComponent(version)}`;
+  const path = `/api/v1/meshes/${encodeURIComponent(mesh)}/rollout${query}`;
+  let said = '';
+  for (let round = 0; ; round += 1) {
+    const asked = await Promise.all(
+      servers.map((server) => rolloutOf(server, path, io.signal, round === 0, version !== undefined)),
+    );
+    const answers = await Promise.all(
+      asked.map(async (answer) => {
+        if (answer.kind !== 'rollout') return answer;
+        const others = servers.filter(({ name }) => name !== answer.server);
+        return { ...answer, rollout: await dropMoved(answer.rollout, others, io.signal) };
+      }),
+    );
+    const state = judgeWait(question, answers);
+    const line = plainText(describeWait(state), lineLength);
+    if (line !== said) say(io, line);
+    said = line;
+    const left = deadline - performance.now();
+    if (state.done || left <= 0) return { state, answers };
+    await delay(timerMs(Math.min(askMs, left)), undefined, { signal: io.signal }).catch(() => undefined);
+    if (io.signal.aborted) throw new CommandError(exitCode.negative, 'interrupted');
+  }
+}
+
+/**
+ * A server that cannot be reached at first is a mistake in the command; one that goes away later may be
+ * restarting. A mesh that nothing is listed for can only come to be if a version of it is waited for.
+ */
+async function rolloutOf(
+  { name, ...access }: ServerAccess,
+  path: string,
+  signal: AbortSignal,
+  isFirst: boolean,
+  mayAppear: boolean,
+): Promise<ServerRollout> {
+  try {
+    const rollout = (await askServer({ name, ...access }, 'GET', path, signal)) as RolloutDetail;
+    return { kind: 'rollout', server: name, rollout };
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    if (error instanceof AnswerError && error.apiCode === 'unknown-mesh' && mayAppear) {
+      return { kind: 'unlisted', server: name };
+    }
+    if (error.code !== exitCode.unreachable || isFirst) throw error;
+    return { kind: 'unreachable', server: name, reason: error.message };
+  }
+}

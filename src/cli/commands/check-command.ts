@@ -1,0 +1,82 @@
+import type { Command } from 'commander';
+import type { FindingList } from '../../api/api-types.ts';
+import type { ProxyList, RolloutDetail } from '../../api/fleet-api-types.ts';
+import type { ServerDetail } from '../../api/server-api-types.ts';
+import { counted } from '../../observe/log/describe-change.ts';
+import { askServer } from '../ask/ask-server.ts';
+import { renderChecks, reportChecks } from '../tables/check-report.ts';
+import { dropMoved } from '../ask/elsewhere.ts';
+import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import { flag } from '../flags/flags.ts';
+import type { CommandIo } from '../terminal/io.ts';
+import { judgeReplicas, judgeServer } from '../ask/judge-server.ts';
+import type { ServerFacts } from '../ask/judge-server.ts';
+import { mapFew } from '../terminal/map-few.ts';
+import { writeOutput } from '../terminal/output.ts';
+import type { OutputFormat } from '../terminal/output.ts';
+import { meshPath, servedMeshes } from '../offline/served-meshes.ts';
+import { addServerOptions, serverAccess } from '../ask/server-options.ts';
+import type { ServerAccess, ServerOptions } from '../ask/server-options.ts';
+import { version } from '../terminal/version.ts';
+import { say } from '../terminal/terminal.ts';
+
+interface CheckOptions extends ServerOptions {
+  readonly strict?: boolean;
+  readonly output: OutputFormat;
+}
+
+/** `meshtrust check`: whether running servers, all that they serve, and their proxies are well. */
+export function addCheckCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
+  const command = program
+    .command('check')
+    .description('check running servers, what they serve, and their proxies; exit 1 on a failure')
+    .addOption(flag('strict'))
+    .addOption(flag('output'));
+  addServerOptions(command).action(async (options: CheckOptions) => {
+    const servers = await serverAccess(options, io);
+    const known = await Promise.all(servers.map((server) => factsOf(server, io.signal)));
+    const facts = await Promise.all(known.map((one) => withoutMovedProxies(one, servers, io.signal)));
+    const judge = { version, now: Date.now() };
+    const results = [...facts.flatMap((one) => judgeServer(one, judge)), ...judgeReplicas(facts)];
+    const report = reportChecks(results);
+    writeOutput(io, options.output, report, (style, plain) => renderChecks(plain, style));
+    const { ok, warning, failed } = report.counts;
+    say(io, `${counted(ok, 'check')} passed, ${counted(warning, 'warning')}, ${failed} failed`);
+    if (facts.some(({ kind }) => kind === 'unreachable')) done(exitCode.unreachable);
+    else done(failed > 0 || (options.strict === true && warning > 0) ? exitCode.negative : exitCode.ok);
+  });
+}
+
+/** A proxy that one server lost and that is in sync at another has only moved. */
+async function withoutMovedProxies(
+  facts: ServerFacts,
+  servers: readonly ServerAccess[],
+  signal: AbortSignal,
+): Promise<ServerFacts> {
+  if (facts.kind !== 'answered') return facts;
+  const others = servers.filter(({ name }) => name !== facts.server);
+  const rollouts = await mapFew(facts.rollouts, (rollout) => dropMoved(rollout, others, signal));
+  const lacking = (some: readonly RolloutDetail[]): number =>
+    some.reduce((sum, { proxies }) => sum + proxies.lost + proxies.reconnecting, 0);
+  return { ...facts, rollouts, connected: facts.connected - lacking(facts.rollouts) + lacking(rollouts) };
+}
+
+/** All that a server says; one that does not is a fact too. */
+async function factsOf(server: ServerAccess, signal: AbortSignal): Promise<ServerFacts> {
+  try {
+    const ask = (path: string): Promise<unknown> => askServer(server, 'GET', path, signal);
+    const detail = (await ask('/api/v1/server')) as ServerDetail;
+    const meshes = await servedMeshes(server, signal);
+    const findings = (await ask('/api/v1/findings')) as FindingList;
+    const rollouts = await mapFew(
+      meshes,
+      async ({ name }) => (await ask(meshPath(name, '/rollout'))) as RolloutDetail,
+    );
+    const { total } = (await ask('/api/v1/proxies?limit=1')) as ProxyList;
+    return { kind: 'answered', server: server.name, detail, meshes, findings, rollouts, connected: total };
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    const kind = error.code === exitCode.unreachable ? 'unreachable' : 'refused';
+    return { kind, server: server.name, reason: error.message };
+  }
+}

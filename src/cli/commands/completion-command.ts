@@ -1,0 +1,29 @@
+import { Argument } from 'commander';
+import type { Command } from 'commander';
+import { readCommand } from '../completion/command-tree.ts';
+import type { CommandNode } from '../completion/command-tree.ts';
+import { bashCompletion } from '../completion/completion-bash.ts';
+import { fishCompletion } from '../completion/completion-fish.ts';
+import { zshCompletion } from '../completion/completion-zsh.ts';
+import { exitCode } from '../terminal/exit-code.ts';
+import type { CommandIo } from '../terminal/io.ts';
+
+const scripts = {
+  bash: bashCompletion,
+  zsh: zshCompletion,
+  fish: fishCompletion,
+} as const satisfies Record<string, (root: CommandNode) => string>;
+
+type Shell = keyof typeof scripts;
+
+/** `meshtrust completion`: a script by which a shell completes commands, options and their values. */
+export function addCompletionCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
+  program
+    .command('completion')
+    .description('print a script that completes commands, options and values in a shell')
+    .addArgument(new Argument('<shell>', 'which shell').choices(Object.keys(scripts)))
+    .action((shell: Shell) => {
+      io.stdout.write(scripts[shell](readCommand(program)));
+      done(exitCode.ok);
+    });
+}

@@ -1,0 +1,99 @@
+import type { Command } from 'commander';
+import type { GuardRelease } from '../../api/api-types.ts';
+import { counted } from '../../observe/log/describe-change.ts';
+import { askServer } from '../ask/ask-server.ts';
+import { canAsk, confirm } from '../terminal/confirm.ts';
+import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import { flag } from '../flags/flags.ts';
+import type { CommandIo } from '../terminal/io.ts';
+import { formatDuration, writeOutput } from '../terminal/output.ts';
+import type { OutputFormat } from '../terminal/output.ts';
+import { servedMeshes } from '../offline/served-meshes.ts';
+import { addServerOptions, serverAccess } from '../ask/server-options.ts';
+import type { ServerAccess, ServerOptions } from '../ask/server-options.ts';
+import { say } from '../terminal/terminal.ts';
+
+interface GuardOptions extends ServerOptions {
+  readonly mesh?: string;
+  readonly trustDomain?: string;
+  readonly dryRun?: boolean;
+  readonly yes?: boolean;
+  readonly output: OutputFormat;
+}
+
+type Released = GuardRelease['released'][number];
+
+/** What a server holds and the options choose. */
+interface Held extends Released {
+  readonly server: string;
+  readonly secondsLeft: number;
+  readonly proxies: number;
+}
+
+/** `meshtrust guard release`: lets a mass loss through that the server holds back. */
+export function addGuardCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
+  const command = program
+    .command('guard')
+    .description('the mass-loss guard of a running server')
+    .command('release')
+    .description('withdraw now the trust of what the guard holds: of one mesh, one trust domain, or all')
+    .addOption(flag('mesh'))
+    .addOption(flag('trustDomain'))
+    .addOption(flag('dryRun'))
+    .addOption(flag('yes'))
+    .addOption(flag('output'));
+  addServerOptions(command).action(async (options: GuardOptions) => {
+    const servers = await serverAccess(options, io);
+    const held = (await Promise.all(servers.map((server) => heldAt(server, options, io)))).flat();
+    for (const one of held) say(io, describe(one));
+    if (held.length === 0) say(io, 'nothing is held');
+    const isAsked = held.length > 0 && options.dryRun !== true && options.yes !== true && canAsk(io);
+    if (isAsked && !(await confirm(io, `Withdraw ${counted(held.length, 'trust domain')}?`)))
+      throw new CommandError(exitCode.negative, 'nothing was released');
+    const released =
+      options.dryRun === true || held.length === 0
+        ? held.map(({ mesh, trustDomain }): Released => ({ mesh, trustDomain }))
+        : (await Promise.all(servers.map((server) => releaseAt(server, options, io)))).flat();
+    writeOutput(io, options.output, { released } satisfies GuardRelease, (_, plain) =>
+      plain.released.map(({ mesh, trustDomain }) => `${mesh} ${trustDomain}\n`).join(''),
+    );
+    done(exitCode.ok);
+  });
+}
+
+async function heldAt(server: ServerAccess, options: GuardOptions, io: CommandIo): Promise<readonly Held[]> {
+  const meshes = await servedMeshes(server, io.signal);
+  return meshes.flatMap(({ name: mesh, held, proxies }) =>
+    held
+      .map(({ name: trustDomain, secondsLeft }) => ({
+        server: server.name,
+        mesh,
+        trustDomain,
+        secondsLeft,
+        proxies,
+      }))
+      .filter(
+        (one) =>
+          (options.mesh ?? one.mesh) === one.mesh &&
+          (options.trustDomain ?? one.trustDomain) === one.trustDomain,
+      ),
+  );
+}
+
+function describe({ server, mesh, trustDomain, secondsLeft, proxies }: Held): string {
+  const left = formatDuration(secondsLeft * 1000);
+  return `trust domain ${trustDomain} of mesh ${mesh} is held at ${server} for another ${left}; released, its clients are refused by ${counted(proxies, 'proxy')}`;
+}
+
+async function releaseAt(
+  server: ServerAccess,
+  { mesh, trustDomain }: GuardOptions,
+  io: CommandIo,
+): Promise<readonly Released[]> {
+  const query = new URLSearchParams([
+    ...(mesh === undefined ? [] : [['mesh', mesh]]),
+    ...(trustDomain === undefined ? [] : [['trustDomain', trustDomain]]),
+  ]);
+  const path = `/api/v1/guard/release${query.size > 0 ? `?${query.toString()}` : ''}`;
+  return ((await askServer(server, 'POST', path, io.signal)) as GuardRelease).released;
+}

@@ -1,0 +1,169 @@
+import type { Command } from 'commander';
+import { unprotected } from '../../admin/access.ts';
+import type { ServeOptions, TlsFiles } from '../../runtime/serve-options.ts';
+import { isLoopback, parseListenAddress } from '../../net/listen-address.ts';
+import { isTracingOn } from '../../observe/tracing/tracing-environment.ts';
+import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import { flag } from '../flags/flags.ts';
+import type { FlagName } from '../flags/flags.ts';
+import type { CommandIo } from '../terminal/io.ts';
+import { addReadingOptions } from '../offline/offline-options.ts';
+import type { ReadingOptions } from '../offline/offline-options.ts';
+import { version } from '../terminal/version.ts';
+import { webhookOf } from '../flags/webhook-options.ts';
+import type { WebhookFlags } from '../flags/webhook-options.ts';
+
+const flags: readonly FlagName[] = [
+  'dir',
+  'kubernetes',
+  'kubeNamespace',
+  'kubeAllNamespaces',
+  'kubeconfig',
+  'kubeStatus',
+  'kubeLease',
+  'kubeLeaseNamespace',
+  'webhookListen',
+  'webhookCert',
+  'webhookKey',
+  'webhookSecret',
+  'webhookConfiguration',
+  'xdsListen',
+  'adminListen',
+  'adminCert',
+  'adminKey',
+  'adminClientCa',
+  'adminTokenFile',
+  'probeListen',
+  'rootTrustDomain',
+  'refuseIntermediates',
+  'distrust',
+  'stateDir',
+  'guardHold',
+  'drainGrace',
+  'tlsCert',
+  'tlsKey',
+  'tlsClientCa',
+  'maxNames',
+  'maxStreams',
+  'openRate',
+  'openBurst',
+  'maxConnectionStreams',
+  'maxRequestBytes',
+  'requestTimeout',
+  'slowTimeout',
+  'keepalive',
+  'keepaliveTimeout',
+  'lostWindow',
+  'maxConnectionAge',
+  'workers',
+  'caMetrics',
+  'logLevel',
+  'logFormat',
+];
+
+interface ServeFlags extends ReadingOptions, WebhookFlags {
+  readonly dir?: readonly string[];
+  readonly kubeNamespace: string;
+  readonly kubeAllNamespaces?: boolean;
+  readonly kubeconfig?: string;
+  readonly kubeStatus: boolean;
+  readonly kubeLease: string;
+  readonly xdsListen: string;
+  readonly adminListen: string;
+  readonly adminCert?: string;
+  readonly adminKey?: string;
+  readonly adminClientCa?: string;
+  readonly adminTokenFile?: string;
+  readonly probeListen?: string;
+  readonly rootTrustDomain?: string;
+  readonly refuseIntermediates?: boolean;
+  readonly distrust?: string;
+  readonly stateDir?: string;
+  readonly guardHold: number;
+  readonly drainGrace: number;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsClientCa?: string;
+  readonly maxNames: number;
+  readonly maxStreams?: number;
+  readonly openRate: number;
+  readonly openBurst: number;
+  readonly maxConnectionStreams: number;
+  readonly maxRequestBytes: number;
+  readonly requestTimeout: number;
+  readonly slowTimeout: number;
+  readonly keepalive: number;
+  readonly keepaliveTimeout: number;
+  readonly lostWindow: number;
+  readonly maxConnectionAge: number;
+  readonly workers: number;
+  readonly caMetrics: boolean;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  readonly logFormat: 'json' | 'pretty' | 'auto';
+}
+
+/** `meshtrust serve`: runs until it is asked to end. */
+export function addServeCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
+  const command = program.command('serve').description('serve trust to Envoy, and each change of it');
+  for (const name of flags) command.addOption(flag(name));
+  addReadingOptions(command).action(async (options: ServeFlags) => {
+    const { dir: dirs = [] } = options;
+    const kubernetes = kubernetesOf(options);
+    if (dirs.length === 0 && kubernetes === undefined) {
+      throw new CommandError(
+        exitCode.usage,
+        'say where the resources are: --dir PATH, --kubernetes, or both',
+      );
+    }
+    const webhook = webhookOf(options);
+    const tls = tlsOf(options);
+    const adminTls = adminTlsOf(options);
+    // Not at the top: other commands, and workers, need not load what only this one uses.
+    const { serve } = await import('../../app/serve.ts');
+    try {
+      const tracing = isTracingOn(io.env);
+      await serve({ ...options, version, dirs, kubernetes, webhook, tls, adminTls, tracing }, io);
+    } catch (error) {
+      // What was asked for cannot be had: an address, a certificate, a list. Anything else is a defect.
+      if (!(error instanceof Error)) throw error;
+      throw new CommandError(exitCode.cannotStart, error.message);
+    }
+    done(exitCode.ok);
+  });
+}
+
+function kubernetesOf(options: ServeFlags): ServeOptions['kubernetes'] {
+  if (options.kubernetes !== true) return undefined;
+  const namespace = options.kubeAllNamespaces === true ? undefined : options.kubeNamespace;
+  const { kubeconfig, kubeStatus, kubeLease: lease, kubeLeaseNamespace: leaseNamespace } = options;
+  const watched = options.kubeNamespace;
+  return { namespace, kubeconfig, status: kubeStatus ? { lease, leaseNamespace, watched } : undefined };
+}
+
+function tlsOf({ tlsCert, tlsKey, tlsClientCa }: ServeFlags): ServeOptions['tls'] {
+  return filesOf('tls', tlsCert, tlsKey, tlsClientCa);
+}
+
+/** The admin API would give away, and let go of, what is held back: nobody gets to it by mistake. */
+function adminTlsOf(options: ServeFlags): ServeOptions['adminTls'] {
+  const { adminCert, adminKey, adminClientCa, adminTokenFile, adminListen } = options;
+  const files = filesOf('admin', adminCert, adminKey, adminClientCa);
+  const isSafe =
+    isLoopback(parseListenAddress(adminListen)) ||
+    (files !== undefined && (adminTokenFile ?? adminClientCa) !== undefined);
+  if (!isSafe) throw new CommandError(exitCode.usage, `${adminListen}: ${unprotected}`);
+  return files;
+}
+
+function filesOf(
+  prefix: 'tls' | 'admin',
+  certificate: string | undefined,
+  key: string | undefined,
+  clientCa: string | undefined,
+): TlsFiles | undefined {
+  if (certificate === undefined && key === undefined && clientCa === undefined) return undefined;
+  if (certificate === undefined || key === undefined) {
+    throw new CommandError(exitCode.usage, `TLS needs both --${prefix}-cert and --${prefix}-key`);
+  }
+  return { certificate, key, clientCa };
+}

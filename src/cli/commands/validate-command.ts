@@ -1,0 +1,75 @@
+import type { Command } from 'commander';
+import { presentFindings } from '../../api/present-mesh.ts';
+import { compareFindings, formatFinding } from '../../trust/findings/finding.ts';
+import type { Finding } from '../../trust/findings/finding.ts';
+import { createMeshBuilder } from '../../trust/snapshot/mesh-builder.ts';
+import { allFindings } from '../../trust/snapshot/all-findings.ts';
+import { counted } from '../../observe/log/describe-change.ts';
+import { describeKinds } from '../../trust/ledger/describe-kinds.ts';
+import type { SourceStatus } from '../../trust/ledger/ledger.ts';
+import { exitCode } from '../terminal/exit-code.ts';
+import { flag } from '../flags/flags.ts';
+import type { CommandIo } from '../terminal/io.ts';
+import { writeOutput } from '../terminal/output.ts';
+import type { OutputFormat } from '../terminal/output.ts';
+import { addReadingOptions, parseOptionsOf, policyOf } from '../offline/offline-options.ts';
+import type { ReadingOptions } from '../offline/offline-options.ts';
+import { readOffline } from '../offline/read-offline.ts';
+import { say } from '../terminal/terminal.ts';
+import { oneLine } from '../../text/plain-text.ts';
+
+interface ValidateOptions extends ReadingOptions {
+  readonly distrust?: string;
+  readonly refuseIntermediates?: boolean;
+  readonly strict?: boolean;
+  readonly output: OutputFormat;
+}
+
+/** `meshtrust validate`: what `serve` would refuse or warn about, one line each on stdout. */
+export function addValidateCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
+  const command = program
+    .command('validate')
+    .description('check files offline; exit 1 on any error, and if there is no MeshTrust')
+    .argument('<path...>', 'files or directories')
+    .addOption(flag('strict'))
+    .addOption(flag('output'))
+    .addOption(flag('distrust'))
+    .addOption(flag('refuseIntermediates'));
+  addReadingOptions(command).action(async (paths: string[], options: ValidateOptions) => {
+    const view = await readOffline(paths, parseOptionsOf(options), io.signal);
+    const { policy, findingsOf } = await policyOf(options);
+    const now = Date.now();
+    const meshes = createMeshBuilder(policy).build(view.holdings, now);
+    const findings = allFindings([...view.findings, ...findingsOf(meshes)], meshes, now).toSorted(
+      compareFindings,
+    );
+    writeOutput(io, options.output, presentFindings(findings), () =>
+      findings.map((finding) => `${oneLine(`${finding.severity}: ${formatFinding(finding)}`)}\n`).join(''),
+    );
+    const count = (of: (source: SourceStatus) => number): number =>
+      view.sources.reduce((sum, source) => sum + of(source), 0);
+    const accepted = count((source) => source.accepted);
+    for (const { otherKinds } of view.sources)
+      if (otherKinds.size > 0) say(io, `passed over: ${describeKinds(otherKinds)}`);
+    // A path that holds nothing is a mistake more often than a wish.
+    const isNothing = accepted + count((source) => source.rejected) === 0;
+    if (isNothing) say(io, `error: ${paths.join(' ')}: no MeshTrust was found`);
+    say(io, summary(accepted, findings));
+    done(isNothing || isNegative(findings, options.strict ?? false) ? exitCode.negative : exitCode.ok);
+  });
+}
+
+function isNegative(findings: readonly Finding[], strict: boolean): boolean {
+  return findings.some(({ severity }) => severity === 'error' || (strict && severity !== 'info'));
+}
+
+function summary(accepted: number, findings: readonly Finding[]): string {
+  const count = (severity: Finding['severity']): number =>
+    findings.filter((finding) => finding.severity === severity).length;
+  const [errors, warnings, notes] = [
+    counted(count('error'), 'error'),
+    counted(count('warning'), 'warning'),
+    counted(count('info'), 'note'),
+  ];
+  return `${counted(accepted, 'MeshTrust')} accepted; ${errors}, ${warnings}, ${notes}`;
+}

@@ -1,0 +1,111 @@
+import type { Command } from 'commander';
+import { plainText } from '../../text/plain-text.ts';
+import type { OtherVerdict, PathStep, Verdict } from '../../trust/verify/verdict.ts';
+import { verifyLeaf } from '../../trust/verify/verify-leaf.ts';
+import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import { flag } from '../flags/flags.ts';
+import type { CommandIo } from '../terminal/io.ts';
+import { addServingOptions } from '../offline/offline-meshes.ts';
+import type { ServingOptions } from '../offline/offline-meshes.ts';
+import { meshOfFiles, meshOfServers } from '../offline/one-mesh.ts';
+import { paint, renderTable, writeOutput } from '../terminal/output.ts';
+import type { Column, OutputFormat, TableStyle } from '../terminal/output.ts';
+import { readPresented } from '../offline/read-presented.ts';
+import { addServerOptions, serverAccess } from '../ask/server-options.ts';
+import type { ServerOptions } from '../ask/server-options.ts';
+import { trustedDomains } from '../offline/trusted-domains.ts';
+import { say } from '../terminal/terminal.ts';
+
+interface VerifyOptions extends ServingOptions, ServerOptions {
+  readonly leaf?: string;
+  readonly chain?: string;
+  readonly mesh?: string;
+  readonly output: OutputFormat;
+}
+
+/** `meshtrust verify`: whether proxies would let a client in, by which anchor, or why not. */
+export function addVerifyCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
+  const command = program
+    .command('verify')
+    .description('say which anchor would let a client in, or why none would, by the rules of Envoy')
+    .argument('[path...]', 'files or directories to judge by; without one, a running server is asked')
+    .addOption(flag('leaf'))
+    .addOption(flag('chain'))
+    .addOption(flag('mesh'))
+    .addOption(flag('output'));
+  addServerOptions(addServingOptions(command)).action(async (paths: string[], options: VerifyOptions) => {
+    const { leaf, chain, output, mesh = options.defaultMesh } = options;
+    if (leaf === undefined)
+      throw new CommandError(exitCode.usage, 'say whose certificate to judge: --leaf FILE');
+    const presented = await readPresented(leaf, chain);
+    const source =
+      paths.length > 0
+        ? await meshOfFiles(paths, mesh, options, io.signal)
+        : meshOfServers(await serverAccess(options, io), mesh, io.signal);
+    const certificates = await source.certificates();
+    const domains = trustedDomains(certificates);
+    const verdict = verifyLeaf({ ...presented, domains, now: Date.now() });
+    writeOutput(io, output, presentVerdict(mesh, certificates.version, verdict), (style) =>
+      renderVerdict(verdict, style),
+    );
+    for (const subject of verdict.contested) say(io, plainText(describeContest(subject), lineLength));
+    if (verdict.other !== undefined) say(io, plainText(describeOther(verdict.other), lineLength));
+    done(verdict.kind === 'admitted' ? exitCode.ok : exitCode.negative);
+  });
+}
+
+function presentVerdict(mesh: string, version: string, verdict: Verdict): object {
+  const { path, kind, ...rest } = verdict;
+  return { mesh, version, verdict: kind, ...rest, path: path.map(presentStep) };
+}
+
+function presentStep({ notBefore, notAfter, ...step }: PathStep): object {
+  return {
+    ...step,
+    notBefore: new Date(notBefore).toISOString(),
+    notAfter: new Date(notAfter).toISOString(),
+  };
+}
+
+/** Longest line about a verdict. */
+const lineLength = 2_000;
+
+const columns: readonly Column<PathStep>[] = [
+  { title: 'ROLE', value: ({ role }) => role },
+  { title: 'FINGERPRINT', value: ({ fingerprint }) => fingerprint.slice(0, 16) },
+  { title: 'FROM', value: ({ notBefore }) => dayOf(notBefore), wide: true },
+  { title: 'UNTIL', value: ({ notAfter }) => dayOf(notAfter) },
+  { title: 'ROOTING', value: ({ rooting }) => rooting ?? '', wide: true },
+  { title: 'SUBJECT', value: ({ subject }) => subject },
+  { title: 'ISSUER', value: ({ issuer }) => issuer, wide: true },
+];
+
+function renderVerdict(verdict: Verdict, style: TableStyle): string {
+  const line = plainText(describeVerdict(verdict), lineLength);
+  const tone = verdict.kind === 'admitted' ? 'good' : 'bad';
+  const path = verdict.path.length === 0 ? '' : renderTable(columns, verdict.path, style);
+  return `${paint(line, style.colour ? tone : undefined)}\n${path}`;
+}
+
+function describeVerdict(verdict: Verdict): string {
+  switch (verdict.kind) {
+    case 'admitted':
+      return `admitted: ${verdict.spiffeId}, by an anchor of trust domain ${verdict.trustDomain}`;
+    case 'refused':
+      return `refused: ${verdict.sentence} (${verdict.code})`;
+  }
+}
+
+function describeContest(subject: string): string {
+  return `note: several anchors may be the issuer of ${subject}; Envoy tries one alone, and 1.36 can choose another than this`;
+}
+
+function describeOther(other: OtherVerdict): string {
+  const what = other.kind === 'admitted' ? 'admits' : 'refuses';
+  const why = other.kind === 'admitted' ? '' : `: ${other.sentence} (${other.code})`;
+  return `note: Envoy 1.40 decides so; Envoy ${other.envoy} ${what} this client${why}`;
+}
+
+function dayOf(time: number): string {
+  return new Date(time).toISOString().slice(0, 10);
+}

@@ -1,0 +1,78 @@
+import type { Command } from 'commander';
+import { plainText } from '../../text/plain-text.ts';
+import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import { flag } from '../flags/flags.ts';
+import type { CommandIo } from '../terminal/io.ts';
+import { formatDuration, renderTable, writeOutput } from '../terminal/output.ts';
+import type { Column, OutputFormat, TableStyle } from '../terminal/output.ts';
+import { shortVersion, toneOf } from '../tables/proxy-table.ts';
+import { addServerOptions, serverAccess } from '../ask/server-options.ts';
+import type { ServerOptions } from '../ask/server-options.ts';
+import { waitFor } from '../ask/wait-for-proxies.ts';
+import { describeWait } from '../ask/wait-state.ts';
+import type { ServerState, WaitState } from '../ask/wait-state.ts';
+
+interface WaitOptions extends ServerOptions {
+  readonly mesh?: string;
+  readonly version?: string;
+  readonly proxies: number;
+  readonly timeout: number;
+  readonly output: OutputFormat;
+}
+
+/** Longest line of talk. */
+const lineLength = 2_000;
+
+/** `meshtrust wait`: returns when all connected proxies of all servers have acknowledged what is served. */
+export function addWaitCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
+  const command = program
+    .command('wait')
+    .description('wait until all connected proxies of a mesh have acknowledged what is served, or a version')
+    .addOption(flag('mesh'))
+    .addOption(flag('version'))
+    .addOption(flag('proxies'))
+    .addOption(flag('timeout'))
+    .addOption(flag('output'));
+  addServerOptions(command).action(async (options: WaitOptions) => {
+    const { mesh, version, proxies, output, timeout } = options;
+    if (mesh === undefined) throw new CommandError(exitCode.usage, 'say which mesh to wait for: --mesh NAME');
+    const question = { mesh, version, proxies };
+    const { state, answers } = await waitFor(io, await serverAccess(options, io), question, timeout);
+    writeOutput(io, output, state, (style, plain) =>
+      plain.done ? renderTable(serverColumns, plain.servers, style) : renderLagging(plain, style),
+    );
+    if (!state.done) {
+      const gone = answers.find((answer) => answer.kind === 'unreachable');
+      const text = `timed out after ${formatDuration(timeout)}: ${describeWait(state)}`;
+      throw new CommandError(
+        gone === undefined ? exitCode.timeout : exitCode.unreachable,
+        plainText(text, lineLength),
+      );
+    }
+    done(exitCode.ok);
+  });
+}
+
+const serverColumns: readonly Column<ServerState>[] = [
+  { title: 'SERVER', value: ({ server }) => server },
+  { title: 'VERSION', value: ({ version }) => shortVersion(version) },
+  { title: 'PROXIES', value: ({ acked, connected }) => `${acked}/${connected}` },
+];
+
+const laggingColumns: readonly Column<WaitState['lagging'][number]>[] = [
+  { title: 'NODE', value: ({ node }) => node },
+  { title: 'STATE', value: ({ state }) => state, tone: ({ state }) => toneOf(state) },
+  { title: 'ACKED', value: ({ version }) => shortVersion(version) },
+  {
+    title: 'BEHIND',
+    value: ({ behindSeconds }) => (behindSeconds === undefined ? '' : formatDuration(behindSeconds * 1000)),
+  },
+  { title: 'ADDRESS', value: ({ address }) => address },
+  { title: 'SERVER', value: ({ server }) => server, wide: true },
+  { title: 'MESSAGE', value: ({ message }) => message ?? '' },
+];
+
+/** Nothing where none lags, but some are missing: stderr says that. */
+function renderLagging({ lagging }: WaitState, style: TableStyle): string {
+  return lagging.length === 0 ? '' : renderTable(laggingColumns, lagging, style);
+}

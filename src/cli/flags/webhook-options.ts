@@ -1,0 +1,51 @@
+import type { ServeOptions, WebhookCertificate } from '../../runtime/serve-options.ts';
+import { parseListenAddress } from '../../net/listen-address.ts';
+import { CommandError, exitCode } from '../terminal/exit-code.ts';
+
+/** The flags of the admission webhook, and those that it shares. */
+export interface WebhookFlags {
+  readonly kubernetes?: boolean;
+  readonly kubeNamespace: string;
+  readonly kubeLeaseNamespace?: string;
+  readonly webhookListen?: string;
+  readonly webhookCert?: string;
+  readonly webhookKey?: string;
+  readonly webhookSecret?: string;
+  readonly webhookConfiguration: string;
+}
+
+/**
+ * The webhook that is asked for, if one is.
+ * @throws {CommandError} (usage) if the flags do not go together.
+ */
+export function webhookOf(flags: WebhookFlags): ServeOptions['webhook'] {
+  const { kubernetes, webhookListen: listen, webhookCert, webhookKey, webhookSecret } = flags;
+  if (listen === undefined) {
+    if ((webhookCert ?? webhookKey ?? webhookSecret) === undefined) return undefined;
+    throw usage('the certificate of the webhook is of no use without --webhook-listen');
+  }
+  if (kubernetes !== true)
+    throw usage('--webhook-listen needs --kubernetes: the API server of a cluster asks it');
+  if (parseListenAddress(listen).kind === 'unix')
+    throw usage('--webhook-listen takes HOST:PORT only: the API server reaches no unix socket');
+  return { listen, certificate: certificateOf(flags) };
+}
+
+function certificateOf(flags: WebhookFlags): WebhookCertificate {
+  const { webhookCert, webhookKey, webhookSecret: secret, webhookConfiguration: configuration } = flags;
+  if (secret !== undefined) {
+    if ((webhookCert ?? webhookKey) !== undefined)
+      throw usage('give the webhook files (--webhook-cert, --webhook-key) or a --webhook-secret, not both');
+    const { kubeLeaseNamespace: namespace, kubeNamespace: watched } = flags;
+    return { kind: 'secret', secret, configuration, namespace, watched };
+  }
+  if (webhookCert === undefined || webhookKey === undefined)
+    throw usage(
+      'the API server wants TLS: --webhook-listen needs --webhook-cert and --webhook-key, or --webhook-secret',
+    );
+  return { kind: 'files', certificate: webhookCert, key: webhookKey };
+}
+
+function usage(message: string): CommandError {
+  return new CommandError(exitCode.usage, message);
+}

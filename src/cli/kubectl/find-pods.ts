@@ -1,0 +1,123 @@
+import { execFile, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { plainText } from '../../text/plain-text.ts';
+import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import type { FoundServer, ServerFinder } from '../terminal/io.ts';
+import type { KubectlArguments } from './kubectl-arguments.ts';
+
+/** The part of a list of pods that is read. */
+interface PodList {
+  readonly items: readonly {
+    readonly metadata: {
+      readonly name: string;
+      readonly namespace: string;
+      readonly deletionTimestamp?: string;
+    };
+  }[];
+}
+
+/** Longest answer of kubectl, bytes. */
+const maxBuffer = 64 * 1024 * 1024;
+/** Longest wait for the list of pods, and for a forwarded port, ms. */
+const patience = 20_000;
+/** Longest line of kubectl that is repeated. */
+const lineLength = 500;
+
+/**
+ * Finds the servers of a cluster: every running pod with the label, by a port that kubectl forwards to its admin
+ * API, on loopback, until this is disposed of. What kubectl may, the command may; it has no credentials itself.
+ */
+export function createPodFinder(
+  { kubectl, selector, port }: Pick<KubectlArguments, 'kubectl' | 'selector' | 'port'>,
+  env: Readonly<Record<string, string | undefined>>,
+  say: (line: string) => void,
+): ServerFinder & AsyncDisposable {
+  const forwards = new AsyncDisposableStack();
+  return {
+    async find(signal) {
+      const pods = await listPods([...kubectl, 'get', 'pods'], selector, env, signal);
+      return Promise.all(
+        pods.map(async ({ name, namespace }): Promise<FoundServer> => {
+          const args = [...kubectl.filter((arg) => !arg.startsWith('--namespace=')), 'port-forward'];
+          const target = [`--namespace=${namespace}`, '--address=127.0.0.1', `pod/${name}`, `:${port}`];
+          const child = spawn('kubectl', [...args, ...target], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+          forwards.defer(() => end(child));
+          const url = `http://127.0.0.1:${await forwardedPort(child, `pod/${name}`, signal)}`;
+          say(`pod/${name} of namespace ${namespace}, by ${url}`);
+          return { name: `pod/${name}`, url };
+        }),
+      );
+    },
+    [Symbol.asyncDispose]: () => forwards.disposeAsync(),
+  };
+}
+
+async function listPods(
+  args: readonly string[],
+  selector: string,
+  env: Readonly<Record<string, string | undefined>>,
+  signal: AbortSignal,
+): Promise<readonly PodList['items'][number]['metadata'][]> {
+  const all = [...args, `--selector=${selector}`, '--field-selector=status.phase=Running', '--output=json'];
+  const { items } = JSON.parse(await outputOf(all, env, signal)) as PodList;
+  const pods = items
+    .map(({ metadata }) => metadata)
+    .filter(({ deletionTimestamp }) => deletionTimestamp === undefined);
+  if (pods.length > 0) return pods;
+  throw new CommandError(
+    exitCode.unreachable,
+    `no running pod has the label ${selector}; say where they are: --namespace, --context, --selector, or --server`,
+  );
+}
+
+function outputOf(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  signal: AbortSignal,
+): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const options = { env, signal, maxBuffer, timeout: patience };
+  execFile('kubectl', args, options, (error, stdout, stderr) => {
+    if (error === null) resolve(stdout);
+    else reject(unreachable(stderr.trim() === '' ? error.message : stderr));
+  });
+  return promise;
+}
+
+/** The port on loopback, as kubectl says it once it listens: `Forwarding from 127.0.0.1:40001 -> 5680`. */
+async function forwardedPort(child: ChildProcess, pod: string, signal: AbortSignal): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  let said = '';
+  child.stderr
+    ?.setEncoding('utf8')
+    .on('data', (text: string) => (said = `${said}${text}`.slice(-lineLength)));
+  child.on('error', (error) => reject(unreachable(error.message)));
+  child.on('close', (code) => reject(unreachable(`port-forward to ${pod} ended with ${code}: ${said}`)));
+  if (child.stdout !== null) {
+    // Read to the end, so that kubectl never waits for a reader.
+    createInterface(child.stdout).on('line', (line) => {
+      const found = /^Forwarding from 127\.0\.0\.1:(?<port>\d+) /.exec(line)?.groups?.['port'];
+      if (found !== undefined) resolve(found);
+    });
+  }
+  const late = AbortSignal.any([signal, AbortSignal.timeout(patience)]);
+  late.addEventListener('abort', () => reject(unreachable(`port-forward to ${pod} did not begin`)), {
+    once: true,
+  });
+  return promise;
+}
+
+function unreachable(said: string): CommandError {
+  const line = plainText(said.trim().split('\n').at(-1) ?? '', lineLength);
+  return new CommandError(exitCode.unreachable, `kubectl: ${line}`);
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((resolve) => child.once('close', resolve));
+  child.kill();
+  const killer = setTimeout(() => child.kill('SIGKILL'), 2_000);
+  await gone;
+  clearTimeout(killer);
+}

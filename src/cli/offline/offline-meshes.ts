@@ -1,0 +1,53 @@
+import { presentMesh } from '../../api/present-mesh.ts';
+import type { MeshDetail } from '../../api/api-types.ts';
+import type { Finding } from '../../trust/findings/finding.ts';
+import { allFindings } from '../../trust/snapshot/all-findings.ts';
+import { createMeshBuilder } from '../../trust/snapshot/mesh-builder.ts';
+import type { MeshStates } from '../../trust/snapshot/mesh-builder.ts';
+import type { Command } from 'commander';
+import { flag } from '../flags/flags.ts';
+import { addReadingOptions, parseOptionsOf, policyOf } from './offline-options.ts';
+import type { ReadingOptions } from './offline-options.ts';
+import { readOffline } from './read-offline.ts';
+
+/** The options by which files become what would be served; those of `serve`. */
+export interface ServingOptions extends ReadingOptions {
+  readonly distrust?: string;
+  readonly refuseIntermediates?: boolean;
+  readonly rootTrustDomain?: string;
+}
+
+export function addServingOptions(command: Command): Command {
+  for (const name of ['distrust', 'refuseIntermediates', 'rootTrustDomain'] as const)
+    command.addOption(flag(name));
+  return addReadingOptions(command);
+}
+
+/** What would be served from files. */
+export interface OfflineMeshes {
+  readonly states: MeshStates;
+  /** Of all meshes, and of files that are of none. */
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * Reads files and directories and builds what would be served from them.
+ * @throws {CommandError} (usage) if one of them cannot be read.
+ */
+export async function buildOffline(
+  paths: readonly string[],
+  options: ServingOptions,
+  signal: AbortSignal,
+): Promise<OfflineMeshes> {
+  const view = await readOffline(paths, parseOptionsOf(options), signal);
+  const { policy, findingsOf } = await policyOf(options);
+  const builder = createMeshBuilder(policy, { rootTrustDomain: options.rootTrustDomain });
+  const now = Date.now();
+  const states = builder.build(view.holdings, now);
+  return { states, findings: allFindings([...view.findings, ...findingsOf(states)], states, now) };
+}
+
+/** Every mesh as the admin API would show it; nobody is connected, and nothing is held. */
+export function presentOffline({ states, findings }: OfflineMeshes): readonly MeshDetail[] {
+  return [...states.values()].map((state) => presentMesh(state, { findings, held: [], proxies: 0, now: 0 }));
+}

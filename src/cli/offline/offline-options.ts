@@ -1,0 +1,63 @@
+import type { Command } from 'commander';
+import { distrustedBy } from '../../trust/policy/distrust.ts';
+import { readDistrustFile } from '../../runtime/state/distrust-file.ts';
+import { distrustFindings } from '../../trust/policy/distrust-findings.ts';
+import type { BundlePolicy } from '../../trust/bundle/trust-bundle.ts';
+import type { Finding } from '../../trust/findings/finding.ts';
+import type { ParseOptions } from '../../trust/model/parse-file.ts';
+import type { MeshStates } from '../../trust/snapshot/mesh-builder.ts';
+import { createAnchorReader } from '../../trust/x509/anchor-reader.ts';
+import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import { flag } from '../flags/flags.ts';
+
+/** The options by which both `serve` and the offline commands read resources. */
+export interface ReadingOptions {
+  readonly defaultMesh: string;
+  readonly maxDocumentBytes: number;
+  readonly maxCertificates: number;
+  readonly cacheBytes: number;
+}
+
+export function addReadingOptions(command: Command): Command {
+  for (const name of ['defaultMesh', 'maxDocumentBytes', 'maxCertificates', 'cacheBytes'] as const)
+    command.addOption(flag(name));
+  return command;
+}
+
+export function parseOptionsOf(options: ReadingOptions): ParseOptions {
+  return {
+    defaultMesh: options.defaultMesh,
+    reader: createAnchorReader({ maxBytes: options.cacheBytes }),
+    limits: { documentLength: options.maxDocumentBytes, certificatesPerResource: options.maxCertificates },
+  };
+}
+
+/** What is never served whatever the resources say, and what there is to say about the list that says so. */
+export interface OfflinePolicy {
+  readonly policy: BundlePolicy;
+  readonly findingsOf: (meshes: MeshStates) => readonly Finding[];
+}
+
+/**
+ * Reads what is never served.
+ * @throws {CommandError} (usage) if the distrust list cannot be read.
+ */
+export async function policyOf({
+  distrust,
+  refuseIntermediates = false,
+}: {
+  readonly distrust?: string;
+  readonly refuseIntermediates?: boolean;
+}): Promise<OfflinePolicy> {
+  if (distrust === undefined)
+    return { policy: { distrusted: new Set(), refuseIntermediates }, findingsOf: () => [] };
+  try {
+    const list = await readDistrustFile(distrust);
+    return {
+      policy: { distrusted: distrustedBy(list.hashes), refuseIntermediates },
+      findingsOf: (meshes) => distrustFindings(distrust, list, meshes),
+    };
+  } catch (error) {
+    throw new CommandError(exitCode.usage, error instanceof Error ? error.message : String(error));
+  }
+}

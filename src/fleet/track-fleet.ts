@@ -1,0 +1,296 @@
+import { secretTypeUrl } from '../trust/snapshot/publisher.ts';
+import type { Nacked, Outgoing, StreamEnd, StreamInfo, XdsObserver } from '../xds/index.ts';
+import { plainText } from '../text/plain-text.ts';
+import { forgetRefused, noteRefused } from './refused-versions.ts';
+import { returnWithinMs } from './assess.ts';
+import { createGoneList } from './gone-list.ts';
+import type { GoneLimits } from './gone-list.ts';
+import type { LostProxyKey } from './moved.ts';
+import type {
+  Ending,
+  GoneRecord,
+  ProxyRecord,
+  RefusalRecord,
+  SecretRecord,
+  StreamRecord,
+} from './records.ts';
+
+/** Who is connected, and what of it each proxy was sent and has acknowledged. */
+export interface FleetTracker {
+  readonly observer: XdsObserver;
+  /** Connected proxies of a mesh, or of all. The records live on: what is needed later is to be copied. */
+  readonly connected: (mesh?: string) => Iterable<ProxyRecord>;
+  /** The number of them. */
+  readonly count: (mesh: string) => number;
+  /** The same for each mesh that has any. */
+  readonly counts: () => ReadonlyMap<string, number>;
+  /** Those of a mesh, or of all, that went away lately. */
+  readonly gone: (mesh?: string) => Iterable<GoneRecord>;
+  /** Lost proxies that are more than are kept. */
+  readonly forgotten: () => number;
+  /** Another server has these proxies, so that no roll-out here waits for them. */
+  readonly release: (proxies: readonly LostProxyKey[]) => void;
+}
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+interface Stream extends Mutable<Omit<StreamRecord, 'secrets'>> {
+  readonly proxy: Proxy;
+  readonly secrets: Map<string, Mutable<SecretRecord>>;
+}
+
+interface Proxy extends Mutable<Omit<ProxyRecord, 'streams' | 'refused'>> {
+  readonly key: string;
+  readonly streams: Set<Stream>;
+  readonly refused: Map<string, readonly string[]>;
+  /** Streams that ended since one was last opened, the latest last. */
+  ended: EndedStream[];
+}
+
+interface EndedStream {
+  readonly stream: StreamRecord;
+  readonly ending: Ending;
+  readonly at: number;
+}
+
+/** Longest message of a proxy that is kept. */
+const messageLength = 1_000;
+
+/** Streams of one connection end within this time, in ms. */
+const togetherMs = 1_000;
+/** Ended streams kept of a connected proxy; it has as many as it has listeners, in one connection. */
+const mostEnded = 16;
+/** For how long a lost proxy counts by default, in ms. */
+export const defaultLostWindowMs = 600_000;
+
+export interface TrackerOptions {
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  /** For how long roll-outs count a lost proxy, in ms; 0: not at all. Default: 10 minutes. */
+  readonly lostWindowMs?: number | undefined;
+  readonly limits?: Partial<GoneLimits> | undefined;
+}
+
+/**
+ * Tracks proxies by what is observed on their streams. A push and its ACK cost a few look-ups and no
+ * allocation. What is kept of proxies without a connection is bounded.
+ */
+export function createFleetTracker({
+  now,
+  lostWindowMs = defaultLostWindowMs,
+  limits,
+}: TrackerOptions): FleetTracker {
+  const streams = new Map<StreamInfo, Stream>();
+  const meshes = new Map<string, Map<string, Proxy>>();
+  const left = createGoneList(limits);
+
+  function join(info: StreamInfo): Stream {
+    const mesh = info.group ?? '';
+    // Streams without a node id may be many proxies, so each counts as one.
+    const key = info.nodeId === '' ? `\0${info.id}` : info.nodeId;
+    let proxies = meshes.get(mesh);
+    if (proxies === undefined) meshes.set(mesh, (proxies = new Map<string, Proxy>()));
+    const since = now();
+    let proxy = proxies.get(key);
+    if (proxy === undefined) {
+      const before = left.take(mesh, key);
+      proxy = {
+        key,
+        node: info.nodeId,
+        mesh,
+        since,
+        nacks: before?.nacks ?? 0,
+        lastNack: before?.lastNack,
+        refused: new Map(before?.refused),
+        streams: new Set(),
+        ended: [],
+      };
+      proxies.set(key, proxy);
+    }
+    const stream: Stream = { info, since, awaiting: false, secrets: new Map(), proxy };
+    proxy.streams.add(stream);
+    // It is back, and asks for all that it needs.
+    proxy.ended = [];
+    streams.set(info, stream);
+    return stream;
+  }
+
+  function leave(stream: Stream, { by }: StreamEnd): void {
+    const { proxy, info, since: openedAt, awaiting, secrets } = stream;
+    streams.delete(info);
+    proxy.streams.delete(stream);
+    const goneAt = now();
+    // A stream that broke counts until the proxy is back; one that was closed, with the others of its connection.
+    const recent = proxy.ended.filter(({ ending, at }) => ending === 'silence' || goneAt - at < togetherMs);
+    recent.push({ stream: { info, since: openedAt, awaiting, secrets }, ending: endings[by], at: goneAt });
+    proxy.ended = recent.slice(-mostEnded);
+    if (proxy.streams.size > 0) return;
+    const proxies = meshes.get(proxy.mesh);
+    proxies?.delete(proxy.key);
+    if (proxies?.size === 0) meshes.delete(proxy.mesh);
+    const { key, node, mesh, since, nacks, lastNack, refused, ended } = proxy;
+    const { address, userAgent } = info;
+    const ending = worstOf(ended);
+    left.add(key, {
+      node,
+      mesh,
+      since,
+      nacks,
+      lastNack,
+      refused,
+      goneAt,
+      address,
+      userAgent,
+      ending,
+      countedUntil: goneAt + countedFor(proxy, ending),
+      streams: new Set(ended.map((one) => one.stream)),
+    });
+  }
+
+  function countedFor({ node, ended }: Proxy, ending: Ending): number {
+    if (ending === 'silence') return lostWindowMs;
+    // Without a node id nobody can tell that it came back.
+    if (node === '') return 0;
+    if (ending === 'server') return lostWindowMs;
+    // A client that took nothing has nothing that could be out of date: a tool that looked, or an Envoy that failed
+    // to start.
+    return ended.some(({ stream }) => hasAcknowledged(stream)) ? Math.min(returnWithinMs, lostWindowMs) : 0;
+  }
+
+  function sent(stream: Stream, { resources, removed }: Outgoing): void {
+    stream.awaiting = false;
+    const at = now();
+    for (const { name, version } of resources) {
+      const secret = secretOf(stream, name);
+      secret.sent = version;
+      secret.sentAt = at;
+    }
+    for (const name of removed) {
+      const secret = stream.secrets.get(name);
+      if (secret !== undefined) secret.sent = undefined;
+    }
+  }
+
+  function accept(
+    stream: Stream,
+    name: string,
+    version: string | undefined,
+    unconfirmed: boolean,
+    quoted: boolean,
+  ): void {
+    const { secrets, proxy } = stream;
+    // Told that there is none, and took it.
+    if (version === undefined) return void secrets.delete(name);
+    // An Envoy acknowledges refused bytes when they come again, and keeps the old ones in force.
+    if (unconfirmed) {
+      secretOf(stream, name);
+      return noteRefused(proxy, name, version);
+    }
+    if (proxy.refused.size > 0) forgetRefused(proxy, name, version);
+    const secret = secretOf(stream, name);
+    const at = now();
+    secret.ackMs = quoted || secret.sent !== version ? undefined : Math.max(0, at - secret.sentAt);
+    secret.acked = version;
+    secret.ackedAt = at;
+  }
+
+  function refuse({ proxy }: Stream, { resources, code, message }: Nacked): void {
+    proxy.nacks += 1;
+    const { name = '', version } = resources[0] ?? {};
+    const record: RefusalRecord = {
+      at: now(),
+      name,
+      version,
+      code,
+      message: plainText(message, messageLength),
+    };
+    proxy.lastNack = record;
+    for (const resource of resources) {
+      if (resource.version !== undefined) noteRefused(proxy, resource.name, resource.version);
+    }
+  }
+
+  function drop(stream: Stream, name: string): void {
+    const { secrets, proxy } = stream;
+    secrets.delete(name);
+    if (proxy.refused.size === 0) return;
+    // What it no longer asks for, it need not accept.
+    if (!proxy.streams.values().some((other) => other.secrets.has(name))) proxy.refused.delete(name);
+  }
+
+  const observer: XdsObserver = {
+    request: (info, { typeUrl, kind }) => {
+      const stream = streams.get(info) ?? join(info);
+      // Until it is answered for the first time, a proxy has nothing.
+      if (kind === 'initial' && typeUrl === secretTypeUrl) stream.awaiting = true;
+    },
+    streamClosed: (info, end) => {
+      const stream = streams.get(info);
+      if (stream !== undefined) leave(stream, end);
+    },
+    response: (info, response) => {
+      const stream = response.typeUrl === secretTypeUrl ? streams.get(info) : undefined;
+      if (stream !== undefined) sent(stream, response);
+    },
+    acked: (info, { typeUrl, name, version, unconfirmed }) => {
+      const stream = typeUrl === secretTypeUrl ? streams.get(info) : undefined;
+      if (stream !== undefined) accept(stream, name, version, unconfirmed, false);
+    },
+    quoted: (info, { typeUrl, name, version, unconfirmed }) => {
+      const stream = typeUrl === secretTypeUrl ? streams.get(info) : undefined;
+      if (stream === undefined) return;
+      stream.awaiting = false;
+      accept(stream, name, version, unconfirmed, true);
+    },
+    nacked: (info, nack) => {
+      const stream = nack.typeUrl === secretTypeUrl ? streams.get(info) : undefined;
+      if (stream !== undefined) refuse(stream, nack);
+    },
+    dropped: (info, { typeUrl, name }) => {
+      const stream = typeUrl === secretTypeUrl ? streams.get(info) : undefined;
+      if (stream !== undefined) drop(stream, name);
+    },
+  };
+
+  return {
+    observer,
+    connected: (mesh) =>
+      mesh === undefined
+        ? meshes.values().flatMap((proxies) => proxies.values())
+        : (meshes.get(mesh)?.values() ?? []),
+    count: (mesh) => meshes.get(mesh)?.size ?? 0,
+    counts: () => new Map(meshes.entries().map(([mesh, proxies]) => [mesh, proxies.size])),
+    gone: (mesh) => {
+      const all = left.list(now());
+      return mesh === undefined ? all : Iterator.from(all).filter((gone) => gone.mesh === mesh);
+    },
+    forgotten: () => left.forgotten(now()),
+    release: (proxies) => {
+      for (const { mesh, node, goneAt } of proxies) left.release(mesh, node, goneAt);
+    },
+  };
+}
+
+const endings = { client: 'closed', silence: 'silence', server: 'server' } as const satisfies Record<
+  StreamEnd['by'],
+  Ending
+>;
+
+function hasAcknowledged({ secrets }: StreamRecord): boolean {
+  return secrets.values().some(({ acked }) => acked !== undefined);
+}
+
+/** The ending that leaves most open: a proxy has left only if it closed all of its streams. */
+function worstOf(ended: readonly EndedStream[]): Ending {
+  if (ended.some(({ ending }) => ending === 'silence')) return 'silence';
+  return ended.some(({ ending }) => ending === 'server') ? 'server' : 'closed';
+}
+
+function secretOf({ secrets }: Stream, name: string): Mutable<SecretRecord> {
+  let secret = secrets.get(name);
+  if (secret === undefined) {
+    secret = { sent: undefined, sentAt: 0, acked: undefined, ackedAt: 0, ackMs: undefined };
+    secrets.set(name, secret);
+  }
+  return secret;
+}

@@ -1,0 +1,94 @@
+import type { ServedMeshes } from '../../trust/snapshot/publisher.ts';
+import type { Fleet } from '../../fleet/fleet.ts';
+import { ackCountOf, countStates } from '../../fleet/rollout.ts';
+import type { AckCount } from '../../fleet/rollout.ts';
+import type { WorkerCount } from './messages.ts';
+
+/** What each worker counted last, by mesh. */
+export type CountsOfWorkers = Iterable<ReadonlyMap<string, WorkerCount>>;
+
+/** The proxies of all workers. */
+export interface JointCounts {
+  /** A worker counted again, or died. */
+  changed(): void;
+  /** Proxies by mesh, as they were counted last. */
+  of(states: ServedMeshes): ReadonlyMap<string, AckCount>;
+  close(): void;
+}
+
+/** How often lost proxies are looked for by name, in milliseconds. */
+const lookMs = 1_000;
+
+export interface JointCountsOptions {
+  readonly counts: () => CountsOfWorkers;
+  readonly fleet: Fleet;
+  /** Whether there are proxies of workers that died. */
+  readonly hasOrphans: () => boolean;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+/**
+ * Adds up what workers count. A proxy that one worker lost may be connected to another, which their numbers do
+ * not say: while any is lost, the fleet is looked at by name.
+ */
+export function createJointCounts({ counts, fleet, hasOrphans, now }: JointCountsOptions): JointCounts {
+  /** Lost proxies by mesh, by name. */
+  let named: ReadonlyMap<string, number> = new Map();
+  /** No worker has counted again since. */
+  let isFresh = true;
+  let timer: NodeJS.Timeout | undefined;
+  let isLooking = false;
+  let closed = false;
+
+  const isNeeded = (): boolean =>
+    hasOrphans() || Iterator.from(counts()).some((proxies) => proxies.values().some(({ lost }) => lost > 0));
+
+  async function look(): Promise<void> {
+    timer = undefined;
+    if (isNeeded()) {
+      [isLooking, isFresh] = [true, true];
+      const seen = await fleet.look();
+      isLooking = false;
+      const states = countStates(seen, fleet.history, now());
+      // While a worker does not answer, what was known before stays.
+      if (!seen.complete) isFresh = false;
+      else
+        named = new Map(
+          states.entries().map(([mesh, some]) => [mesh, ackCountOf(some, seen.forgotten).lost]),
+        );
+      if (!closed) timer ??= setTimeout(() => void look(), lookMs).unref();
+    } else [named, isFresh] = [new Map(), true];
+  }
+
+  return {
+    changed() {
+      isFresh = false;
+      if (!isLooking && timer === undefined && !closed) void look();
+    },
+    of: (states) =>
+      new Map(
+        [...states].map(([mesh, { secrets }]) => {
+          const { connected, acked, lost } = sumOf(counts(), mesh, secrets.version);
+          const byName = named.get(mesh) ?? 0;
+          return [mesh, { connected, acked, lost: isFresh ? byName : Math.max(lost, byName) }];
+        }),
+      ),
+    close() {
+      closed = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** What the workers say of a mesh; one that serves an earlier version yet says nothing of this one. */
+function sumOf(counts: CountsOfWorkers, mesh: string, version: string): AckCount {
+  let [connected, acked, lost] = [0, 0, 0];
+  for (const proxies of counts) {
+    const count = proxies.get(mesh);
+    connected += count?.connected ?? 0;
+    acked += count?.version === version ? count.acked : 0;
+    lost += count?.lost ?? 0;
+  }
+  return { connected, acked, lost };
+}

@@ -1,0 +1,69 @@
+import { encodeSecret, secretContent } from '../../trust/secret/encode-secret.ts';
+import type { Part, Secret } from '../../trust/secret/encode-secret.ts';
+import type { ServedMesh, ServedMeshes } from '../../trust/snapshot/publisher.ts';
+import type { MeshDelta } from './messages.ts';
+
+/**
+ * What a worker that was told `before` must be told to serve `after`. A trust domain that changed goes over
+ * once, however many secrets it is in, and secrets go by the hashes of their parts.
+ */
+export function shareStates(before: ServedMeshes, after: ServedMeshes): readonly MeshDelta[] {
+  return [...after].flatMap(([mesh, state]) => {
+    const told = before.get(mesh);
+    return told?.secrets === state.secrets ? [] : [deltaOf(mesh, told, state)];
+  });
+}
+
+function deltaOf(mesh: string, before: ServedMesh | undefined, after: ServedMesh): MeshDelta {
+  const { version, secrets } = after.secrets;
+  const known = new Set(partsOf(before?.secrets.secrets.values() ?? []));
+  const changed = [...secrets.values()].filter(
+    (secret) => before?.secrets.secrets.get(secret.name)?.version !== secret.version,
+  );
+  const fresh = new Set(partsOf(changed)).difference(known);
+  return {
+    mesh,
+    version,
+    parts: [...fresh].map(({ hash, bytes }) => ({ hash, bytes })),
+    secrets: changed.map(({ name, parts }) => ({ name, parts: parts.map(keyOf) })),
+    removed: [...(before?.secrets.secrets.keys() ?? [])].filter((name) => !secrets.has(name)),
+  };
+}
+
+function partsOf(secrets: Iterable<Secret>): Part[] {
+  return [...secrets].flatMap(({ parts }) => [...parts]);
+}
+
+function keyOf({ hash }: Pick<Part, 'hash'>): string {
+  return Buffer.from(hash).toString('hex');
+}
+
+/**
+ * What a worker serves after it was told more. Meshes and secrets that did not change keep their objects, so
+ * that what was encoded for streams is still shared.
+ * @throws {Error} when a part was never told: parent and worker are not of one mind, and only a new worker
+ * can be sure of what it serves.
+ */
+export function takeStates(meshes: ServedMeshes, deltas: readonly MeshDelta[]): ServedMeshes {
+  const next = new Map(meshes);
+  for (const delta of deltas) next.set(delta.mesh, applyDelta(meshes.get(delta.mesh), delta));
+  return next;
+}
+
+function applyDelta(before: ServedMesh | undefined, delta: MeshDelta): ServedMesh {
+  const secrets = new Map(before?.secrets.secrets);
+  const known = new Map(partsOf(secrets.values()).map((part) => [keyOf(part), part]));
+  for (const part of delta.parts) known.set(keyOf(part), part);
+  for (const name of delta.removed) secrets.delete(name);
+  for (const { name, parts } of delta.secrets) {
+    const found = parts.map((key) => {
+      const part = known.get(key);
+      if (part === undefined) throw new Error(`part ${key} of ${name} was never told`);
+      return part;
+    });
+    secrets.set(name, encodeSecret(name, secretContent(found)));
+  }
+  // In the order in which the parent has them, which is that of their names for the trust domains.
+  const sorted = new Map([...secrets].toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  return { secrets: { version: delta.version, secrets: sorted } };
+}

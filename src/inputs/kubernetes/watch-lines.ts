@@ -1,0 +1,82 @@
+import { asMapping, readApiObject, resourceVersionOf } from '../../kubernetes/client/api-object.ts';
+import { refusedWatch, unreadable } from '../../kubernetes/client/request-failure.ts';
+import type { WatchChange, WatchInput } from './watch-state.ts';
+
+/** etcd takes no object above 1.5 MiB, and escapes make JSON longer: a longer line is no event. */
+const maxLineLength = 16 * 2 ** 20;
+
+/** Splits a stream of text into lines; each piece gives those that it completed. The rest at the end is none. */
+export function createLineSplitter(limit: number = maxLineLength): (piece: string) => readonly string[] {
+  let parts: string[] = [];
+  let length = 0;
+  return (piece) => {
+    const lines = piece.split('\n');
+    const rest = lines.pop() ?? '';
+    if (lines.length > 0) {
+      lines[0] = parts.join('') + lines[0];
+      parts = [];
+      length = 0;
+    }
+    parts.push(rest);
+    length += rest.length;
+    if (length > limit) throw new RangeError(`a line of more than ${limit} characters`);
+    return lines.filter((line) => line !== '');
+  };
+}
+
+/** What the lines of one piece of a watch say: changes in their order, and what ends the watch, if that came. */
+export interface WatchPiece {
+  readonly changes: readonly WatchChange[];
+  readonly end: WatchInput | undefined;
+}
+
+/**
+ * Reads the lines of a watch. Kubernetes API concepts, "Efficient detection of changes": ADDED, MODIFIED,
+ * DELETED, BOOKMARK, ERROR.
+ */
+export function readWatchLines(lines: readonly string[]): WatchPiece {
+  const changes: WatchChange[] = [];
+  for (const line of lines) {
+    const read = readLine(line);
+    if (read.kind === 'end') return { changes, end: read.input };
+    changes.push(read.change);
+  }
+  return { changes, end: undefined };
+}
+
+type Line =
+  | { readonly kind: 'change'; readonly change: WatchChange }
+  | { readonly kind: 'end'; readonly input: WatchInput };
+
+function readLine(line: string): Line {
+  const event = parse(line);
+  const type = event?.['type'];
+  const value = event?.['object'];
+  if (type === 'ERROR') return { kind: 'end', input: refusedWatch(value) };
+  const resourceVersion = resourceVersionOf(value);
+  if (resourceVersion === undefined) return broken('a change without a version');
+  if (type === 'BOOKMARK') return { kind: 'change', change: { kind: 'bookmark', resourceVersion } };
+  const object = readApiObject(value);
+  if (object === undefined) return broken('a change of an object without a name');
+  switch (type) {
+    case 'ADDED':
+    case 'MODIFIED':
+      return { kind: 'change', change: { kind: 'put', object, resourceVersion } };
+    case 'DELETED':
+      return { kind: 'change', change: { kind: 'deleted', path: object.path, resourceVersion } };
+    default:
+      return broken('a change of an unknown type');
+  }
+}
+
+function broken(what: string): Line {
+  return { kind: 'end', input: unreadable(what) };
+}
+
+function parse(line: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    return asMapping(JSON.parse(line));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,74 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+import type { ApiClient } from './api-client.ts';
+import { asMapping, readApiObject, resourceVersionOf } from './api-object.ts';
+import type { ApiObject } from './api-object.ts';
+import { refusedRequest, unreachable, unreadable } from './request-failure.ts';
+import type { WatchInput } from '../../inputs/kubernetes/watch-state.ts';
+
+/** Objects a page: a few MiB of JSON, which is parsed in one go. */
+const pageSize = 500;
+/** A page must be there, whole, within so many milliseconds. */
+const pageMs = 60_000;
+const maxErrorLength = 64 * 1024;
+
+/**
+ * Lists everything at `path`, in pages of one consistent state: the most recent one, since no version is asked
+ * for. Yields one answer, for all pages together or for the one that failed (410 when the state was compacted
+ * meanwhile); never throws.
+ */
+export async function* listPages(
+  client: ApiClient,
+  path: string,
+  signal: AbortSignal,
+): AsyncGenerator<WatchInput, void, undefined> {
+  try {
+    yield await readPages(client, path, signal);
+  } catch (error) {
+    yield unreachable(error);
+  }
+}
+
+async function readPages(client: ApiClient, path: string, signal: AbortSignal): Promise<WatchInput> {
+  const objects: ApiObject[] = [];
+  const query = new URLSearchParams({ limit: String(pageSize) });
+  for (;;) {
+    const limited = AbortSignal.any([signal, AbortSignal.timeout(pageMs)]);
+    const { status, retryAfterMs, body } = await client.get(`${path}?${query.toString()}`, limited);
+    const text = await readText(body, status === 200 ? Infinity : maxErrorLength);
+    if (status !== 200) return refusedRequest({ status, retryAfterMs }, text);
+    const list = parseList(text);
+    const resourceVersion = resourceVersionOf(list);
+    const items = list?.['items'];
+    if (resourceVersion === undefined || !Array.isArray(items)) return unreadable('a list that is none');
+    for (const item of items) {
+      const object = readApiObject(item);
+      if (object === undefined) return unreadable('a list with an item without a name');
+      objects.push(object);
+    }
+    const next = asMapping(list?.['metadata'])?.['continue'];
+    if (typeof next !== 'string' || next === '') return { kind: 'listed', objects, resourceVersion };
+    query.set('continue', next);
+    // Proxies are answered between two pages.
+    await delay(0, undefined, { signal });
+  }
+}
+
+/** The whole body, or as much of it as the limit allows. */
+export async function readText(body: NodeJS.ReadableStream, limit: number): Promise<string> {
+  body.setEncoding('utf8');
+  let text = '';
+  for await (const piece of body) {
+    text += String(piece);
+    if (text.length > limit) break;
+  }
+  return text;
+}
+
+function parseList(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    return asMapping(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}

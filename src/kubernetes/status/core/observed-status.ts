@@ -1,0 +1,39 @@
+import { asMapping } from '../../client/api-object.ts';
+import { conditionTypes, reasons } from './status.ts';
+import type { Condition, ObjectStatus } from './status.ts';
+
+/**
+ * The status that an object has, as far as it is of the kind that is written here: another version of the program,
+ * or somebody by hand, may have written anything.
+ */
+export function observedStatus(status: Readonly<Record<string, unknown>> | undefined): ObjectStatus {
+  const conditions = status?.['conditions'];
+  return {
+    observedGeneration: numberOr(status?.['observedGeneration'], 0),
+    version: textOr(status?.['version']),
+    authorities: numberOr(status?.['authorities'], -1),
+    expires: textOr(status?.['expires']),
+    conditions: Array.isArray(conditions) ? conditions.flatMap(readCondition) : [],
+  };
+}
+
+function readCondition(value: unknown): readonly Condition[] {
+  const fields = asMapping(value) ?? {};
+  const type = conditionTypes.find((known) => known === fields['type']);
+  const status = (['True', 'False', 'Unknown'] as const).find((known) => known === fields['status']);
+  const reason = reasons.find((known) => known === fields['reason']);
+  const lastTransitionTime = textOr(fields['lastTransitionTime']);
+  if (type === undefined || status === undefined || reason === undefined || lastTransitionTime === undefined)
+    return [];
+  const message = textOr(fields['message']) ?? '';
+  const observedGeneration = numberOr(fields['observedGeneration'], 0);
+  return [{ type, status, reason, message, observedGeneration, lastTransitionTime }];
+}
+
+function textOr(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function numberOr(value: unknown, fallback: number): number {
+  return typeof value === 'number' ? value : fallback;
+}

@@ -1,0 +1,52 @@
+import type { ApiClient } from '../client/api-client.ts';
+import { asMapping, resource } from '../client/api-object.ts';
+import type { ObjectHead } from '../client/api-object.ts';
+import { callApi, refusalOf } from '../client/call-api.ts';
+import { statusPath } from './api-paths.ts';
+import { observedStatus } from './core/observed-status.ts';
+import type { ObjectStatus } from './core/status.ts';
+
+export const fieldManager = 'meshtrust';
+
+export type StatusWrite =
+  /** `status` is what the object says now. */
+  | { readonly kind: 'written'; readonly status: ObjectStatus }
+  /** The API server took it and kept nothing of it: the schema of the CRD has no conditions. */
+  | { readonly kind: 'pruned' }
+  /** No such object, another one of that name, or no status subresource. */
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+/**
+ * Writes the status of one object by server-side apply: the fields of others in it stay. The uid keeps it from the
+ * next object of the same name. Never throws.
+ */
+export async function writeStatus(
+  client: ApiClient,
+  head: ObjectHead,
+  status: ObjectStatus,
+  signal: AbortSignal,
+): Promise<StatusWrite> {
+  const { namespace, name, uid } = head;
+  const reply = await callApi(
+    client,
+    {
+      method: 'PATCH',
+      // JSON is YAML. Forced, since nobody else has a say in what is written here.
+      type: 'application/apply-patch+yaml',
+      path: `${statusPath(head)}?fieldManager=${fieldManager}&force=true`,
+      body: {
+        apiVersion: `${resource.group}/${resource.version}`,
+        kind: resource.kind,
+        metadata: { namespace, name, uid },
+        status,
+      },
+    },
+    signal,
+  );
+  if (reply.kind === 'unreachable') return { kind: 'failed', reason: reply.reason };
+  if (reply.status === 404 || reply.status === 409) return { kind: 'gone' };
+  if (reply.status >= 300) return { kind: 'failed', reason: refusalOf(reply) };
+  const kept = observedStatus(asMapping(reply.object['status']));
+  return kept.conditions.length === 0 ? { kind: 'pruned' } : { kind: 'written', status: kept };
+}

@@ -1,0 +1,41 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { followTlsFiles } from '../../net/follow-tls-files.ts';
+import type { TlsPaths } from '../../net/follow-tls-files.ts';
+import type { CertificateSource } from './certificate-source.ts';
+import { timerMs } from '../../xds/timers/timers.ts';
+
+/**
+ * A certificate from files. They need not be there yet: whoever issues it may do so later, and serving trust must
+ * not wait for it.
+ */
+export function certificateFiles(
+  { certificate, key }: Pick<TlsPaths, 'certificate' | 'key'>,
+  pollMs = 5_000,
+): CertificateSource {
+  return (events) => {
+    const closed = new AbortController();
+    const { signal } = closed;
+    const run = async (): Promise<void> => {
+      let told: string | undefined;
+      while (!signal.aborted) {
+        try {
+          const files = await followTlsFiles({ certificate, key, clientCa: undefined }, events, pollMs);
+          if (signal.aborted) return files.close();
+          return signal.addEventListener('abort', () => files.close(), { once: true });
+        } catch (error) {
+          const reason = error instanceof Error ? error.message : String(error);
+          if (reason !== told) events.refused(reason);
+          told = reason;
+        }
+        await delay(timerMs(pollMs), undefined, { signal, ref: false }).catch(() => undefined);
+      }
+    };
+    const running = run();
+    return {
+      close: () => {
+        closed.abort();
+        return running;
+      },
+    };
+  };
+}

@@ -1,0 +1,91 @@
+import { asMapping, readApiObject, resource } from '../../client/api-object.ts';
+import type { ApiObject } from '../../client/api-object.ts';
+
+/** What somebody wants done to a MeshTrust. */
+export type Change =
+  | { readonly kind: 'create'; readonly object: ApiObject }
+  | { readonly kind: 'update'; readonly object: ApiObject; readonly before: ApiObject }
+  | { readonly kind: 'delete'; readonly before: ApiObject | undefined };
+
+/** What a review asks about. */
+export type ReviewRequest =
+  | { readonly kind: 'change'; readonly uid: string; readonly change: Change }
+  /** Something else than the text of a MeshTrust: another resource, its status, an operation without an object. */
+  | { readonly kind: 'other'; readonly uid: string }
+  | { readonly kind: 'malformed'; readonly reason: string };
+
+/** What is decided about a change. */
+export type Verdict =
+  | { readonly kind: 'allowed'; readonly warnings: readonly string[] }
+  /** `causes`: each violation with the field that it is about, where there is one. */
+  | {
+      readonly kind: 'refused';
+      /** Of the object. */
+      readonly name: string;
+      readonly message: string;
+      readonly causes: readonly Cause[];
+    };
+
+/** One violation, as the API server's clients read it (meta/v1 StatusCause). */
+export interface Cause {
+  readonly field?: string | undefined;
+  readonly message: string;
+}
+
+const apiVersion = 'admission.k8s.io/v1';
+const kind = 'AdmissionReview';
+
+/** Reads an AdmissionReview of the API server. */
+export function readReview(value: unknown): ReviewRequest {
+  const review = asMapping(value);
+  const request = asMapping(review?.['request']);
+  const uid = request?.['uid'];
+  if (review?.['kind'] !== kind || review['apiVersion'] !== apiVersion)
+    return { kind: 'malformed', reason: `not an ${kind} of ${apiVersion}` };
+  if (request === undefined || typeof uid !== 'string' || uid === '')
+    return { kind: 'malformed', reason: 'the request has no uid' };
+  const about = asMapping(request['resource']);
+  const isOurs = about?.['group'] === resource.group && about['resource'] === resource.plural;
+  if (!isOurs || isPresent(request['subResource'])) return { kind: 'other', uid };
+  return readChange(uid, request);
+}
+
+function readChange(uid: string, request: Readonly<Record<string, unknown>>): ReviewRequest {
+  const [object, before] = [readApiObject(request['object']), readApiObject(request['oldObject'])];
+  switch (request['operation']) {
+    case 'CREATE':
+      if (object === undefined) return { kind: 'malformed', reason: 'a CREATE without an object' };
+      return { kind: 'change', uid, change: { kind: 'create', object } };
+    case 'UPDATE':
+      if (object === undefined || before === undefined)
+        return { kind: 'malformed', reason: 'an UPDATE without its two objects' };
+      return { kind: 'change', uid, change: { kind: 'update', object, before } };
+    case 'DELETE':
+      return { kind: 'change', uid, change: { kind: 'delete', before } };
+    default:
+      return { kind: 'other', uid };
+  }
+}
+
+/** The answer to a review, as the API server reads it. */
+export function renderReview(uid: string, verdict: Verdict): object {
+  return { apiVersion, kind, response: { uid, ...responseOf(verdict) } };
+}
+
+function responseOf(verdict: Verdict): object {
+  switch (verdict.kind) {
+    case 'allowed':
+      return verdict.warnings.length === 0
+        ? { allowed: true }
+        : { allowed: true, warnings: verdict.warnings };
+    case 'refused': {
+      const { name, message, causes } = verdict;
+      const details = { group: resource.group, kind: resource.kind, name, causes };
+      return { allowed: false, status: { code: 422, reason: 'Invalid', message, details } };
+    }
+  }
+}
+
+function isPresent(value: unknown): boolean {
+  return value != null && value !== '';
+}

@@ -1,0 +1,32 @@
+import { createApiClient } from '../client/api-client.ts';
+import { loadKubeConfig } from '../client/kube-config.ts';
+import type { CertificateSource } from './certificate-source.ts';
+import { issueCertificate } from './issue-certificate.ts';
+import { keepCertificate } from './keep-certificate.ts';
+import type { KeepOptions } from './keep-certificate.ts';
+
+export interface KeepInClusterOptions extends Pick<
+  KeepOptions,
+  'namespace' | 'secret' | 'configuration' | 'onIssued'
+> {
+  /** A kubeconfig; found by the usual rules if undefined. */
+  readonly kubeconfig: string | undefined;
+}
+
+/**
+ * `keepCertificate` with the cluster of a kubeconfig.
+ * @throws {Error} when there is no kubeconfig, or it cannot be used.
+ */
+export function keepInCluster({ kubeconfig, ...options }: KeepInClusterOptions): CertificateSource {
+  const client = createApiClient(() => loadKubeConfig(kubeconfig));
+  const source = keepCertificate({ ...options, client, issue: issueCertificate });
+  return (events) => {
+    const running = source(events);
+    return {
+      async close() {
+        await running.close();
+        client.close();
+      },
+    };
+  };
+}

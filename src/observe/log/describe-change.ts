@@ -1,0 +1,76 @@
+import type { MeshChange, TrustDomainChange } from '../../trust/snapshot/diff.ts';
+
+/** What happened to one trust domain; fingerprints are cut to 16 digits. */
+export interface TrustDomainLine {
+  readonly trustDomain: string;
+  readonly change: 'added' | 'removed' | 'changed';
+  readonly added: number;
+  readonly removed: number;
+  /** `+` or `-`, then the fingerprint. */
+  readonly anchors: readonly string[];
+}
+
+export interface ChangeLine {
+  readonly message: string;
+  readonly trustDomains: readonly TrustDomainLine[];
+  /** Trust domains that changed and are not listed above. */
+  readonly more: number;
+}
+
+/** No more than this many trust domains, and anchors of each, are named in a line. */
+const namedInLine = { trustDomains: 20, anchors: 8 } as const;
+
+/** Says what a change of a mesh changed. `before` and `after` are the trust domains served before and now. */
+export function describeChange(
+  { mesh, version, denyAll, trustDomains }: MeshChange,
+  before: ReadonlySet<string>,
+  after: ReadonlySet<string>,
+  proxies: number,
+): ChangeLine {
+  const lines = trustDomains.map((change) => lineOf(change, before, after));
+  const counts = (['added', 'removed', 'changed'] as const)
+    .map((kind) => [kind, lines.filter(({ change }) => change === kind)] as const)
+    .filter(([, some]) => some.length > 0)
+    .map(([kind, some]) => `${counted(some.length, 'trust domain')} ${kind}${example(some)}`);
+  const what = counts.length === 0 ? 'served in another form' : counts.join(', ');
+  const denial = denyAll ? '; no trust domain is left, every client is refused' : '';
+  const named = lines.slice(0, namedInLine.trustDomains);
+  return {
+    message: `mesh ${mesh}: ${what}${denial}; version ${version} for ${counted(proxies, 'proxy')}`,
+    trustDomains: named,
+    more: lines.length - named.length,
+  };
+}
+
+/** `1 proxy`, `2 proxies`. */
+export function counted(count: number, noun: string): string {
+  const plural = noun.endsWith('y') ? `${noun.slice(0, -1)}ies` : `${noun}s`;
+  return `${count} ${count === 1 ? noun : plural}`;
+}
+
+function lineOf(
+  { trustDomain, added, removed }: TrustDomainChange,
+  before: ReadonlySet<string>,
+  after: ReadonlySet<string>,
+): TrustDomainLine {
+  const change = !before.has(trustDomain) ? 'added' : after.has(trustDomain) ? 'changed' : 'removed';
+  const anchors = [
+    ...added.map((fingerprint) => `+${fingerprint.slice(0, 16)}`),
+    ...removed.map((fingerprint) => `-${fingerprint.slice(0, 16)}`),
+  ];
+  return {
+    trustDomain,
+    change,
+    added: added.length,
+    removed: removed.length,
+    anchors: anchors.slice(0, namedInLine.anchors),
+  };
+}
+
+/** Names the only one, with its counts; several are in the fields of the line. */
+function example(lines: readonly TrustDomainLine[]): string {
+  const [only] = lines;
+  if (only === undefined || lines.length > 1) return '';
+  const parts = [only.added > 0 ? `+${only.added}` : '', only.removed > 0 ? `-${only.removed}` : ''];
+  return ` (${[only.trustDomain, ...parts.filter((part) => part !== '')].join(' ')})`;
+}

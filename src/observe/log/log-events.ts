@@ -1,0 +1,197 @@
+import { formatFinding } from '../../trust/findings/finding.ts';
+import type { Finding } from '../../trust/findings/finding.ts';
+import type { Severity } from '../../trust/findings/catalogue.ts';
+import type { Readiness } from '../../trust/ledger/readiness.ts';
+import type { MeshStates } from '../../trust/snapshot/mesh-builder.ts';
+import type { XdsObserver } from '../../xds/index.ts';
+import { counted, describeChange } from './describe-change.ts';
+import { createLineLimit } from './line-limit.ts';
+import type { Logger } from './log.ts';
+import { plainText } from '../../text/plain-text.ts';
+import type { StateEvent } from '../../runtime/state-view.ts';
+
+export interface EventLogOptions {
+  readonly log: Logger;
+  /** How many proxies of a mesh are connected. */
+  readonly proxies: (mesh: string) => number;
+  /** Monotonic milliseconds; default: `performance.now`. */
+  readonly now?: (() => number) | undefined;
+}
+
+/** Turns events into lines. */
+export interface EventLog {
+  readonly state: (event: StateEvent) => void;
+  readonly observer: XdsObserver;
+}
+
+/** After so many findings of one batch, a line with the number of the others. */
+export const findingsInBatch = 20;
+/** NACKs, and streams that are cut off, are logged one by one up to this many in ten seconds. */
+export const refusalsInWindow = 100;
+const windowMs = 10_000;
+
+const levels = { error: 'error', warning: 'warn', info: 'info' } as const satisfies Record<Severity, string>;
+
+/** Logs what happens: one line for each change that says what changed, for how many, and the new version. */
+export function createEventLog({ log, proxies, now = () => performance.now() }: EventLogOptions): EventLog {
+  let meshes: MeshStates = new Map();
+  const refusals = createLineLimit(refusalsInWindow, windowMs, now);
+  const cutOffs = createLineLimit(refusalsInWindow, windowMs, now);
+
+  const logServed = ({ states, changes }: Extract<StateEvent, { kind: 'served' }>): void => {
+    for (const change of changes) {
+      const { mesh, version, denyAll } = change;
+      const connected = proxies(mesh);
+      const line = describeChange(change, namesOf(meshes, mesh), namesOf(states, mesh), connected);
+      const fields = { mesh, version, denyAll, proxies: connected, trustDomains: line.trustDomains };
+      const more = line.more > 0 ? { moreTrustDomains: line.more } : {};
+      log[denyAll ? 'error' : 'info']({ event: 'served', ...fields, ...more }, line.message);
+    }
+    if (changes.length === 0) log.info({ event: 'served' }, 'nothing is listed: every client is refused');
+    meshes = states;
+  };
+
+  const logFindings = (appeared: readonly Finding[], resolved: readonly Finding[]): void => {
+    logHolds(appeared, 'guard-held', 'warn', 'a mass loss is held back: served on are');
+    logHolds(resolved, 'guard-ended', 'warn', 'no longer held back:');
+    const news = appeared.filter(({ code }) => code !== 'MT042');
+    for (const found of news.slice(0, findingsInBatch)) {
+      log[levels[found.severity]]({ event: 'finding', ...fieldsOf(found) }, plainText(formatFinding(found)));
+    }
+    const rest = news.slice(findingsInBatch);
+    // They come most severe first, so the first of the rest has the level that fits them all.
+    if (rest[0] !== undefined)
+      log[levels[rest[0].severity]](
+        { event: 'findings', more: rest.length },
+        `${counted(rest.length, 'more finding')}; all of them: GET /api/v1/findings`,
+      );
+    const gone = resolved.filter(({ code }) => code !== 'MT042');
+    for (const found of gone.slice(0, findingsInBatch)) {
+      const text = plainText(formatFinding(found));
+      log.info({ event: 'finding-resolved', ...fieldsOf(found) }, `resolved: ${text}`);
+    }
+    const more = gone.length - findingsInBatch;
+    if (more > 0) log.info({ event: 'findings-resolved', more }, `${counted(more, 'more finding')} resolved`);
+  };
+
+  /** The findings of the guard in one line a mesh: they always come together. */
+  const logHolds = (
+    findings: readonly Finding[],
+    event: string,
+    level: 'warn' | 'info',
+    what: string,
+  ): void => {
+    const held = findings.filter(({ code }) => code === 'MT042');
+    for (const [mesh = '', group] of Map.groupBy(held, (found) => found.mesh)) {
+      const names = group.flatMap(({ trustDomain }) => trustDomain ?? []);
+      const shown = names.slice(0, findingsInBatch);
+      const text = `${what} ${counted(names.length, 'trust domain')} of mesh ${mesh}: ${shown.join(', ')}`;
+      log[level]({ event, mesh, trustDomains: shown, count: names.length }, text);
+    }
+  };
+
+  return {
+    state(event) {
+      switch (event.kind) {
+        case 'readiness':
+          return logReadiness(log, event.readiness, now());
+        case 'served':
+          return logServed(event);
+        case 'findings':
+          return logFindings(event.appeared, event.resolved);
+        case 'granted': {
+          const { source, paths } = event;
+          return log.debug(
+            { event: 'granted', source, paths: paths.slice(0, findingsInBatch), count: paths.length },
+            `${counted(paths.length, 'path')} of ${source} changed what they give`,
+          );
+        }
+      }
+    },
+    observer: {
+      streamOpened: ({ id, transport, protocol, address }) =>
+        log.debug({ event: 'stream-opened', stream: id, transport, protocol, address }, 'stream opened'),
+      streamClosed: ({ id, nodeId, group }, { code, message, by }) =>
+        log.debug(
+          { event: 'stream-closed', stream: id, node: plainText(nodeId, 200), mesh: group, code, by },
+          plainText(`stream closed: ${code} ${message}`),
+        ),
+      nacked(stream, { typeUrl, resources, code, message }) {
+        const { admitted, suppressed } = refusals.admit();
+        if (!admitted) return;
+        const node = plainText(stream.nodeId, 200);
+        const what = resources.map(({ name, version }) => `${name} ${version ?? ''}`.trim()).join(', ');
+        const reason = plainText(message);
+        log.warn(
+          {
+            event: 'nack',
+            node,
+            mesh: plainText(stream.group ?? '', 200),
+            address: stream.address,
+            proxy: plainText(stream.userAgent, 100),
+            typeUrl: plainText(typeUrl, 200),
+            resources: resources.slice(0, findingsInBatch),
+            code,
+            reason,
+            ...(suppressed > 0 ? { suppressed } : {}),
+          },
+          plainText(`proxy ${node} refused ${what}: ${reason}`, 1000),
+        );
+      },
+      cutOff({ id, nodeId, group, address }, waitedMs) {
+        const { admitted, suppressed } = cutOffs.admit();
+        if (!admitted) return;
+        const node = plainText(nodeId, 200);
+        const more = suppressed > 0 ? { suppressed } : {};
+        log.warn(
+          {
+            event: 'stream-cut-off',
+            stream: id,
+            node,
+            mesh: plainText(group ?? '', 200),
+            address,
+            waitedMs,
+            ...more,
+          },
+          plainText(
+            `proxy ${node} has taken nothing for ${Math.round(waitedMs / 1000)} s: its stream is ended`,
+          ),
+        );
+      },
+      failed(stream, error) {
+        log.error(
+          { event: 'stream-failed', stream: stream.id, node: plainText(stream.nodeId, 200), err: error },
+          'a stream was ended by a fault of this program',
+        );
+      },
+    },
+  };
+}
+
+function logReadiness(log: Logger, readiness: Readiness, now: number): void {
+  switch (readiness.kind) {
+    case 'ready':
+      return log.info({ event: 'readiness', ready: true }, 'ready: trust is served');
+    case 'waiting': {
+      const { missing } = readiness;
+      const text = `not ready: waiting for the first complete read of ${missing.join(', ')}`;
+      return log.warn({ event: 'readiness', ready: false, missing }, text);
+    }
+    case 'doubtful': {
+      const { reason } = readiness;
+      const seconds = Math.max(0, Math.ceil((readiness.until - now) / 1000));
+      const text = `not ready: ${reason}; what is valid is served in ${seconds} s`;
+      return log.warn({ event: 'readiness', ready: false, reason, seconds }, text);
+    }
+  }
+}
+
+function namesOf(meshes: MeshStates, mesh: string): ReadonlySet<string> {
+  return new Set(meshes.get(mesh)?.bundle.bundles.map(({ trustDomain }) => trustDomain));
+}
+
+/** The fields of a finding that are known; its message is the line's. */
+function fieldsOf(found: Finding): Omit<Finding, 'message' | 'severity'> {
+  const { code, file, line, resource, path, block, mesh, trustDomain, fingerprint } = found;
+  return { code, file, line, resource, path, block, mesh, trustDomain, fingerprint };
+}

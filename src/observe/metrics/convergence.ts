@@ -1,0 +1,77 @@
+import type { ServedMeshes } from '../../trust/snapshot/publisher.ts';
+import type { Acked, NameAndVersion, Quoted, StreamInfo } from '../../xds/index.ts';
+
+/** How long changes take from their cause to a proxy's acknowledgement. */
+export interface Convergence {
+  /** Another state is served from `servedAt` on, whose first cause came in at `since`. */
+  served(states: ServedMeshes, since: number, servedAt: number): void;
+  /** Milliseconds that a change waited until it was handed to this stream; undefined where it is no change's. */
+  sent(stream: StreamInfo, resources: readonly NameAndVersion[], now: number): number | undefined;
+  quoted(stream: StreamInfo, quote: Quoted): void;
+  /** Milliseconds from the cause of the change that is acknowledged; undefined where it is no change's. */
+  acked(stream: StreamInfo, ack: Acked, now: number): number | undefined;
+}
+
+interface Changed {
+  readonly version: string;
+  readonly since: number;
+  readonly servedAt: number;
+}
+
+/**
+ * Tells acknowledgements of a change from those of a first delivery, which say nothing about speed: only a
+ * name that the stream acknowledged before, in another version, counts. Times are epoch milliseconds.
+ */
+export function createConvergence(): Convergence {
+  let known: ServedMeshes = new Map();
+  const changes = new Map<string, Map<string, Changed>>();
+  const held = new WeakMap<StreamInfo, Map<string, string | undefined>>();
+
+  const heldBy = (stream: StreamInfo): Map<string, string | undefined> => {
+    let names = held.get(stream);
+    if (names === undefined) held.set(stream, (names = new Map<string, string | undefined>()));
+    return names;
+  };
+
+  return {
+    served(states, since, servedAt) {
+      for (const [mesh, state] of states) {
+        const before = known.get(mesh)?.secrets.secrets;
+        if (before === state.secrets.secrets) continue;
+        let names = changes.get(mesh);
+        if (names === undefined) changes.set(mesh, (names = new Map<string, Changed>()));
+        for (const [name, { version }] of state.secrets.secrets) {
+          if (before?.get(name)?.version !== version) names.set(name, { version, since, servedAt });
+        }
+        // What is no longer listed is answered with deny-all, whose version is not known here.
+        for (const name of names.keys()) if (!state.secrets.secrets.has(name)) names.delete(name);
+      }
+      known = states;
+    },
+    sent(stream, resources, now) {
+      const names = held.get(stream);
+      if (names === undefined || stream.group === undefined) return undefined;
+      const changed = changes.get(stream.group);
+      for (const { name, version } of resources) {
+        if (!names.has(name) || names.get(name) === version) continue;
+        const change = changed?.get(name);
+        if (change !== undefined && change.version === version) return Math.max(0, now - change.servedAt);
+      }
+      return undefined;
+    },
+    quoted(stream, { name, version, unconfirmed }) {
+      if (!unconfirmed) heldBy(stream).set(name, version);
+    },
+    acked(stream, { name, version, unconfirmed }, now) {
+      if (unconfirmed) return undefined;
+      const names = heldBy(stream);
+      const first = !names.has(name);
+      const repeated = names.get(name) === version;
+      names.set(name, version);
+      if (first || repeated || stream.group === undefined) return undefined;
+      const change = changes.get(stream.group)?.get(name);
+      if (change === undefined || change.version !== version) return undefined;
+      return Math.max(0, now - change.since);
+    },
+  };
+}

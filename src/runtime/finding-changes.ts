@@ -1,0 +1,33 @@
+import { compareFindings } from '../trust/findings/finding.ts';
+import type { Finding } from '../trust/findings/finding.ts';
+
+export interface FindingChanges {
+  readonly appeared: readonly Finding[];
+  readonly resolved: readonly Finding[];
+}
+
+/**
+ * What differs between two sets of findings, in the order in which people read them. Nearly all are the same
+ * objects as before, so only the others are looked at: they can say the same as well.
+ */
+export function findingChanges(before: readonly Finding[], after: readonly Finding[]): FindingChanges {
+  const gone = others(before, after);
+  const come = others(after, before);
+  return { appeared: unlike(come, gone), resolved: unlike(gone, come) };
+}
+
+function others(all: readonly Finding[], known: readonly Finding[]): readonly Finding[] {
+  const objects = new Set(known);
+  return all.filter((finding) => !objects.has(finding));
+}
+
+function unlike(all: readonly Finding[], known: readonly Finding[]): readonly Finding[] {
+  const keys = new Set(known.map(keyOf));
+  return all.filter((finding) => !keys.has(keyOf(finding))).sort(compareFindings);
+}
+
+/** All but the line: that moves with what is written above. */
+function keyOf(finding: Finding): string {
+  const { code, severity, file, resource, mesh, trustDomain, fingerprint, path, block, message } = finding;
+  return [code, severity, file, resource, mesh, trustDomain, fingerprint, path, block, message].join('\0');
+}

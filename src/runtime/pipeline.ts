@@ -1,0 +1,214 @@
+import { compareFindings } from '../trust/findings/finding.ts';
+import type { Finding } from '../trust/findings/finding.ts';
+import { nextExpiryChange } from '../trust/snapshot/expiry.ts';
+import type { BundlePolicy } from '../trust/bundle/trust-bundle.ts';
+import type { Grant } from '../trust/ledger/entry.ts';
+import type { HoldSelection, Ledger, LedgerEvent, LedgerView } from '../trust/ledger/ledger.ts';
+import { readinessOf } from '../trust/ledger/readiness.ts';
+import type { Readiness } from '../trust/ledger/readiness.ts';
+import type { ParseOptions } from '../trust/model/parse-file.ts';
+import { allFindings } from '../trust/snapshot/all-findings.ts';
+import { diffMeshes } from '../trust/snapshot/diff.ts';
+import type { MeshBuilder, MeshStates } from '../trust/snapshot/mesh-builder.ts';
+import type { SourceEvent } from '../trust/source.ts';
+import type { StateEvent, StateView } from './state-view.ts';
+import { createChangeAccount } from './change-account.ts';
+import type { Clock } from './clock.ts';
+import { findingChanges } from './finding-changes.ts';
+import { createParseQueue } from './parse-queue.ts';
+
+/** What the pipeline tells of. */
+export type PipelineEvent = StateEvent;
+
+export interface PipelineView extends StateView {
+  readonly ledger: LedgerView;
+}
+
+export interface PipelineOptions {
+  readonly ledger: Ledger;
+  readonly builder: MeshBuilder;
+  readonly parse: ParseOptions;
+  readonly guardHoldMs: number;
+  readonly clock: Clock;
+  readonly observe: (event: PipelineEvent) => void;
+}
+
+export interface Pipeline {
+  /** Takes a batch of a source's events. What comes within the pace of building is one step. */
+  deliver(source: string, events: readonly SourceEvent[]): void;
+  /** Takes resources kept from an earlier run, before their source is read. */
+  restore(source: string, events: readonly Extract<LedgerEvent, { kind: 'restored' }>[]): void;
+  /** Applies another policy. `findingsOf`: what there is to say about the policy itself, given what is served. */
+  setPolicy(policy: BundlePolicy, findingsOf?: (meshes: MeshStates) => readonly Finding[]): void;
+  /** Ends the chosen holds of the mass-loss guard, by default all; returns the trust domains that were held. */
+  releaseGuard(selection?: HoldSelection): LedgerView['held'];
+  /** What is held, after all that was delivered; more exact than the view, which is that of the last build. */
+  held(): LedgerView['held'];
+  view(): PipelineView;
+  /** Whether the view is that of all that was delivered. */
+  isCurrent(): boolean;
+  /** What a path gives at the moment, to be kept as its last good state. */
+  grantsOf(source: string, path: string): readonly Grant[];
+  close(): void;
+}
+
+/** The first change of a burst is built after `first`, the later ones at most every `burst` milliseconds. */
+const pace = { first: 2, burst: 50 };
+/** Timers are set no further ahead than this, so that a change of the wall clock is noticed. */
+const longestSleep = 3_600_000;
+
+/** Connects the stages from source events to served meshes, and owns when they run. */
+export function createPipeline({
+  ledger,
+  builder,
+  parse,
+  guardHoldMs,
+  clock,
+  observe,
+}: PipelineOptions): Pipeline {
+  const queued = new Map<string, LedgerEvent[]>();
+  const account = createChangeAccount(clock);
+  let cancelBuild: (() => void) | undefined;
+  let cancelWake: (() => void) | undefined;
+  let lastBuild = -Infinity;
+  let dirtySince: number | undefined;
+  let syncedAt: number | undefined;
+  let readiness: Readiness = { kind: 'waiting', missing: [] };
+  let ledgerView = ledger.view();
+  let meshes: MeshStates = new Map();
+  let hasServed = false;
+  let policyFindings: (meshes: MeshStates) => readonly Finding[] = () => [];
+  let findings: readonly Finding[] = [];
+  let sorted: readonly Finding[] | undefined;
+
+  const markDirty = (): void => {
+    dirtySince ??= clock.wall();
+    if (cancelBuild !== undefined) return;
+    const wait = Math.max(pace.first, lastBuild + pace.burst - clock.monotonic());
+    cancelBuild = clock.after(wait, run);
+  };
+
+  const parsing = createParseQueue({
+    parse,
+    clock,
+    parsed(source, events, paths, startedAt) {
+      const queue = queued.get(source) ?? [];
+      queued.set(source, queue);
+      for (const event of events) queue.push(event);
+      account.parsed(paths, startedAt);
+      markDirty();
+    },
+  });
+
+  /** Steps cost time that grows with the number of files, so that a burst must not take one for each of its events. */
+  const takeQueued = (): void => {
+    for (const [source, events] of queued) {
+      queued.delete(source);
+      const paths = ledger.apply(source, events, clock.monotonic());
+      if (paths.length > 0) observe({ kind: 'granted', source, paths });
+    }
+  };
+
+  const run = (): void => {
+    cancelBuild?.();
+    cancelBuild = undefined;
+    lastBuild = clock.monotonic();
+    const since = dirtySince ?? clock.wall();
+    dirtySince = undefined;
+    takeQueued();
+    if (ledgerView.deadline !== undefined && ledgerView.deadline <= lastBuild) ledger.tick(lastBuild);
+    ledgerView = ledger.view();
+    updateReadiness();
+    if (readiness.kind === 'ready') {
+      const before = meshes;
+      meshes = builder.build(ledgerView.holdings, clock.wall());
+      const changes = diffMeshes(before, meshes);
+      const work = account.built(lastBuild);
+      if (changes.length > 0 || !hasServed) observe({ kind: 'served', states: meshes, changes, since, work });
+      hasServed = true;
+    }
+    updateFindings();
+    sleep();
+  };
+
+  const updateReadiness = (): void => {
+    const before = readiness;
+    // Once ready, a source that fails later changes nothing about it.
+    if (before.kind === 'ready') return;
+    const now = clock.monotonic();
+    if (ledgerView.sources.every((source) => source.synced)) syncedAt ??= now;
+    readiness = readinessOf({ sources: ledgerView.sources, syncedAt, now, holdMs: guardHoldMs });
+    if (JSON.stringify(readiness) !== JSON.stringify(before)) observe({ kind: 'readiness', readiness });
+  };
+
+  const updateFindings = (): void => {
+    const before = findings;
+    const ofInput = [...ledgerView.findings, ...policyFindings(meshes)];
+    findings = allFindings(ofInput, meshes, clock.wall());
+    sorted = undefined;
+    const { appeared, resolved } = findingChanges(before, findings);
+    if (appeared.length + resolved.length > 0) observe({ kind: 'findings', appeared, resolved });
+  };
+
+  const sleep = (): void => {
+    cancelWake?.();
+    const [now, wall] = [clock.monotonic(), clock.wall()];
+    const dates = [...meshes.values()].flatMap(({ bundle }) =>
+      bundle.bundles.map((domain) => nextExpiryChange(domain, wall)),
+    );
+    const waits = [
+      ledgerView.deadline === undefined ? longestSleep : ledgerView.deadline - now,
+      readiness.kind === 'doubtful' ? readiness.until - now : longestSleep,
+      ...[builder.nextChange(), ...dates].map((at) => (at === undefined ? longestSleep : at - wall)),
+    ];
+    const wait = waits.reduce((a, b) => Math.min(a, b), longestSleep);
+    cancelWake = clock.after(Math.max(1, wait), run);
+  };
+
+  // One object: each acknowledgement of each proxy asks for it.
+  const view: PipelineView = {
+    get readiness() {
+      return readiness;
+    },
+    get ledger() {
+      return ledgerView;
+    },
+    get meshes() {
+      return meshes;
+    },
+    get findings() {
+      return (sorted ??= findings.toSorted(compareFindings));
+    },
+  };
+
+  return {
+    deliver: (source, events) => parsing.add(source, events),
+    restore(source, events) {
+      ledger.apply(source, events, clock.monotonic());
+      markDirty();
+    },
+    setPolicy(policy, findingsOf = () => []) {
+      builder.setPolicy(policy);
+      policyFindings = findingsOf;
+      markDirty();
+    },
+    releaseGuard(selection) {
+      takeQueued();
+      const held = ledger.release(selection);
+      markDirty();
+      return held;
+    },
+    held: () => {
+      takeQueued();
+      return ledger.held();
+    },
+    view: () => view,
+    isCurrent: () => cancelBuild === undefined && !parsing.isBusy,
+    grantsOf: (source, path) => ledger.grantsOf(source, path),
+    close() {
+      parsing.close();
+      cancelBuild?.();
+      cancelWake?.();
+    },
+  };
+}

@@ -1,0 +1,91 @@
+import { watch } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { readRegularFile } from '../../net/read-regular-file.ts';
+import type { Logger } from '../../observe/log/log.ts';
+import { distrustSettleMs, firstDistrust, rereadDistrust, unreadDistrust } from '../../trust/policy/distrust.ts';
+import type { DistrustState } from '../../trust/policy/distrust.ts';
+import { timerMs } from '../../xds/timers/timers.ts';
+
+export interface DistrustFile {
+  /** The list as it was read at the start. */
+  readonly state: DistrustState;
+  close(): void;
+}
+
+/** How often the list is read again where no notice comes, in milliseconds. */
+const rereadMs = 10_000;
+
+/**
+ * Reads a distrust list and follows its file. A list that cannot be read later changes nothing; `onChange` is told, as
+ * it is of every line that is not understood.
+ * @throws {Error} when it cannot be read at the start.
+ */
+export async function followDistrustFile(
+  path: string,
+  log: Logger,
+  onChange: (state: DistrustState) => void,
+): Promise<DistrustFile> {
+  const first = await readDistrustFile(path);
+  let state = first;
+  let settling: NodeJS.Timeout | undefined;
+  let closed = false;
+
+  const take = (next: DistrustState): void => {
+    const before = state;
+    state = next;
+    if (next.refused !== undefined && next.refused !== before.refused) {
+      log.error(
+        { event: 'distrust-refused', path, reason: next.refused },
+        `${path}: ${next.refused}; everything that was distrusted before stays distrusted`,
+      );
+    }
+    if (next.hashes !== before.hashes) {
+      const { size } = next.hashes;
+      log.warn({ event: 'distrust', hashes: size }, `the distrust list has ${size} hashes`);
+    }
+    if (next.hashes !== before.hashes || next.reading !== before.reading || next.refused !== before.refused)
+      onChange(next);
+    clearTimeout(settling);
+    if (next.shorter !== undefined) settling = setTimeout(reread, timerMs(distrustSettleMs));
+  };
+  const readOnce = async (): Promise<void> => {
+    const text = await readRegularFile(path).catch((error: unknown) => error);
+    if (closed) return;
+    if (Buffer.isBuffer(text)) take(rereadDistrust(state, text.toString('utf8'), performance.now()));
+    else take(unreadDistrust(state, String(text)));
+  };
+  // One after the other: an older reading must not come in after a newer one.
+  let reading = Promise.resolve();
+  const reread = (): void => {
+    reading = reading.then(readOnce);
+  };
+
+  // The directory, since editors and mounted ConfigMaps replace the file.
+  const watcher = watch(dirname(path), (_, name) => {
+    if (name === null || name === basename(path) || name.startsWith('..')) reread();
+  });
+  watcher.on('error', (error) =>
+    log.error({ event: 'distrust-unwatched', err: error }, `${path} is no longer watched`),
+  );
+  const timer = setInterval(reread, rereadMs);
+  return {
+    state: first,
+    close: () => {
+      closed = true;
+      watcher.close();
+      clearInterval(timer);
+      clearTimeout(settling);
+    },
+  };
+}
+
+/**
+ * Reads a distrust list once.
+ * @throws {Error} when it cannot be read.
+ */
+export async function readDistrustFile(path: string): Promise<DistrustState> {
+  const text = await readRegularFile(path).catch((error: unknown) => {
+    throw new Error(`the distrust list cannot be read: ${String(error)}`, { cause: error });
+  });
+  return firstDistrust(text.toString('utf8'));
+}

@@ -1,0 +1,116 @@
+import type { Grant } from '../../trust/ledger/entry.ts';
+import type { Share } from '../../trust/ledger/share.ts';
+import type { Identity, MeshTrust, TrustAnchor, TrustDomain } from '../../trust/model/mesh-trust.ts';
+import { parseTrustDomain } from '../../trust/model/trust-domain.ts';
+import { encodePem } from '../../trust/pem/encode-pem.ts';
+import type { AnchorReader } from '../../trust/x509/anchor-reader.ts';
+import type { StateKey } from './state-key.ts';
+
+/** What one path of a source gave when it was last good. */
+export interface LastGood {
+  readonly source: string;
+  readonly path: string;
+  readonly grants: readonly Grant[];
+}
+
+interface StoredShare {
+  readonly mesh: string;
+  readonly trustDomain: string;
+  readonly pem: string;
+}
+
+interface StoredGrant {
+  readonly resource: Pick<MeshTrust, 'identity' | 'mesh' | 'namespace' | 'name'> & {
+    readonly originKri?: string | undefined;
+  };
+  readonly shares: readonly StoredShare[];
+  /** What a damaged version may not take away; absent if no version was without damage. */
+  readonly clean?: StoredShare | undefined;
+}
+
+interface StoredBody {
+  readonly format: typeof format;
+  readonly source: string;
+  readonly path: string;
+  readonly grants: readonly StoredGrant[];
+}
+
+/** Raised when an older program could not make sense of what is written, or this one of what was. */
+const format = 3;
+
+/** Renders a last good state as text with a keyed checksum over its body. */
+export function encodeLastGood({ source, path, grants }: LastGood, key: StateKey): string {
+  const body: StoredBody = { format, source, path, grants: grants.map(storeGrant) };
+  const text = JSON.stringify(body);
+  return `${key.sign(text)}\n${text}\n`;
+}
+
+/**
+ * Reads what `encodeLastGood` wrote.
+ * @throws {Error} if the text is not whole, not of this format, or was not written with this key.
+ */
+export function decodeLastGood(text: string, reader: AnchorReader, key: StateKey): LastGood {
+  const [checksum = '', body = ''] = text.split('\n');
+  if (!key.verify(body, checksum))
+    throw new Error('its checksum does not match: it is damaged, or was not written here by this version');
+  const stored = JSON.parse(body) as StoredBody;
+  if (stored.format !== format) throw new Error(`format ${String(stored.format)} is not known`);
+  const { source, path, grants } = stored;
+  return { source, path, grants: grants.map((grant) => restoreGrant(grant, path, reader)) };
+}
+
+function storeGrant({ resource, shares, clean }: Grant): StoredGrant {
+  const { identity, mesh, namespace, name, originKri } = resource;
+  return {
+    resource: { identity, mesh, namespace, name, originKri },
+    shares: shares.map(storeShare),
+    clean: clean && storeShare(clean),
+  };
+}
+
+function storeShare({ mesh, trustDomain, anchors }: Share): StoredShare {
+  return { mesh, trustDomain, pem: anchors.map(({ certificate }) => encodePem(certificate.der)).join('') };
+}
+
+function restoreGrant({ resource, shares, clean }: StoredGrant, file: string, reader: AnchorReader): Grant {
+  const { identity } = resource;
+  const restored = shares.map((share) => restoreShare(share, identity, file, reader));
+  const [current] = restored;
+  if (current === undefined) throw new Error('a resource gives nothing');
+  const whole: MeshTrust = {
+    ...resource,
+    originKri: resource.originKri,
+    trustDomain: current.trustDomain,
+    place: { file, resource: identity },
+    blocks: current.anchors,
+  };
+  return {
+    resource: whole,
+    settled: true,
+    clean: clean && restoreShare(clean, identity, file, reader),
+    shares: restored,
+  };
+}
+
+function restoreShare(
+  { mesh, trustDomain, pem }: StoredShare,
+  identity: Identity,
+  file: string,
+  reader: AnchorReader,
+): Share {
+  const anchors = reader.read(pem).map((block): TrustAnchor => {
+    if (block.kind === 'refused') throw new Error(`a certificate is no longer accepted: ${block.reason}`);
+    return {
+      kind: 'anchor',
+      certificate: block.certificate,
+      place: { file, resource: identity, block: block.index },
+    };
+  });
+  return { mesh, trustDomain: trustDomainOf(trustDomain), identity, anchors };
+}
+
+function trustDomainOf(text: string): TrustDomain {
+  const parsed = parseTrustDomain(text);
+  if (parsed.kind === 'invalid') throw new Error(`trust domain ${JSON.stringify(text)} ${parsed.reason}`);
+  return parsed.name;
+}

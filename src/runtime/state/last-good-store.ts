@@ -1,0 +1,144 @@
+import { createHash } from 'node:crypto';
+import { readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { lossWindow } from '../../trust/ledger/guard.ts';
+import { readRegularFile } from '../../net/read-regular-file.ts';
+import type { AnchorReader } from '../../trust/x509/anchor-reader.ts';
+import type { Clock } from '../clock.ts';
+import { decodeLastGood, encodeLastGood } from './last-good-document.ts';
+import type { LastGood } from './last-good-document.ts';
+import { openStateDirectory } from './state-key.ts';
+import type { StateKey } from './state-key.ts';
+
+export interface LastGoodOptions {
+  readonly directory: string;
+  readonly reader: AnchorReader;
+  readonly clock: Clock;
+  /** While it answers false nothing is written: a mass loss that is held must not be on disk either. */
+  readonly mayWrite: () => boolean;
+  readonly onError: (message: string, error: unknown) => void;
+  /** Told of each file that was written or removed, or could not be. */
+  readonly onWrite?: ((result: 'ok' | 'error') => void) | undefined;
+}
+
+export interface LastGoodStore {
+  /**
+   * Everything that can be read back; what cannot is told to `onError` and left out.
+   * @throws {Error} if the directory cannot be used, or others may write it.
+   */
+  load(): Promise<readonly LastGood[]>;
+  /** Keeps the state, once it cannot become part of a mass loss any more; no grants: forgets the path. */
+  save(state: LastGood): void;
+  /** Writes what is waiting now, if it may be written. */
+  flush(): Promise<void>;
+  /** Milliseconds since the oldest change that is not kept yet, or could not be; 0 where all is. */
+  behindMs(): number;
+}
+
+/**
+ * Milliseconds until a change is written. A mass loss arrives one by one: what goes before it is known as one
+ * is held as well, and must still be on disk.
+ */
+const writeDelay = lossWindow + 200;
+/** How soon it is tried again while nothing may be written, in milliseconds. */
+const retryDelay = 200;
+/** How many files are written at a time: most of the time is spent waiting for the disk. */
+const concurrentWrites = 8;
+const suffix = '.lastgood';
+
+/** The last good state of each path, a checksummed file each, so that a restart serves what it served. */
+export function createLastGoodStore({
+  directory,
+  reader,
+  clock,
+  mayWrite,
+  onError,
+  onWrite,
+}: LastGoodOptions): LastGoodStore {
+  /** In the order in which they are due. */
+  const waiting = new Map<string, { readonly state: LastGood; readonly due: number }>();
+  /** When each file fell behind what it is to keep; an entry goes with a write that succeeds. */
+  const behind = new Map<string, number>();
+  let cancelTimer: (() => void) | undefined;
+  let writing: Promise<void> = Promise.resolve();
+  let opening: Promise<StateKey> | undefined;
+  const keyOf = (): Promise<StateKey> => (opening ??= openStateDirectory(directory));
+
+  const writeOne = async (file: string, state: LastGood): Promise<void> => {
+    const path = join(directory, file);
+    try {
+      if (state.grants.length === 0) await rm(path, { force: true });
+      else {
+        await writeFile(`${path}.new`, encodeLastGood(state, await keyOf()), { mode: 0o600, flush: true });
+        await rename(`${path}.new`, path);
+      }
+      if (!waiting.has(file)) behind.delete(file);
+      onWrite?.('ok');
+    } catch (error) {
+      onWrite?.('error');
+      onError(`the last good state of ${state.path} cannot be kept`, error);
+    }
+  };
+  const writeDue = async (until: number): Promise<void> => {
+    cancelTimer?.();
+    cancelTimer = undefined;
+    const due = mayWrite() ? [...waiting].filter(([, item]) => item.due <= until) : [];
+    for (const [file] of due) waiting.delete(file);
+    const queue = due.values();
+    // All writers draw from one iterator, so each state is written once.
+    const writer = async (): Promise<void> => {
+      for (const [file, { state }] of queue) await writeOne(file, state);
+    };
+    await Promise.all(Array.from({ length: concurrentWrites }, writer));
+    arm();
+  };
+  const write = (until: number): Promise<void> => {
+    writing = writing.then(() => writeDue(until));
+    return writing;
+  };
+  const arm = (): void => {
+    const [next] = waiting.values();
+    if (next === undefined) return;
+    const wait = Math.max(next.due - clock.monotonic(), retryDelay);
+    cancelTimer ??= clock.after(wait, () => void write(clock.monotonic()));
+  };
+
+  return {
+    async load() {
+      const key = await keyOf();
+      const states: LastGood[] = [];
+      for (const file of (await readdir(directory)).sort()) {
+        if (!file.endsWith(suffix)) continue;
+        try {
+          states.push(
+            decodeLastGood((await readRegularFile(join(directory, file))).toString('utf8'), reader, key),
+          );
+        } catch (error) {
+          onError(`${join(directory, file)} cannot be read back`, error);
+        }
+      }
+      return states;
+    },
+    save(state) {
+      const file = fileOf(state);
+      waiting.delete(file);
+      waiting.set(file, { state, due: clock.monotonic() + writeDelay });
+      if (!behind.has(file)) behind.set(file, clock.monotonic());
+      arm();
+    },
+    async flush() {
+      await write(Infinity);
+      cancelTimer?.();
+      cancelTimer = undefined;
+    },
+    behindMs() {
+      // In the order in which they fell behind.
+      const [since] = behind.values();
+      return since === undefined ? 0 : clock.monotonic() - since;
+    },
+  };
+}
+
+function fileOf({ source, path }: LastGood): string {
+  return createHash('sha256').update(`${source}\0${path}`).digest('hex') + suffix;
+}

@@ -1,0 +1,89 @@
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { mkdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openNewFile } from '../../net/open-new-file.ts';
+import { readRegularFile } from '../../net/read-regular-file.ts';
+
+/** Binds texts to the directory that holds its key. */
+export interface StateKey {
+  /** The keyed checksum of a text (HMAC-SHA-256), lower-case hex. */
+  sign(text: string): string;
+  /** Whether a checksum is that of the text; takes the same time for every checksum of that length. */
+  verify(text: string, checksum: string): boolean;
+}
+
+const keyName = 'key';
+const keyBytes = 32;
+const groupBits = 0o070;
+const writeBits = 0o022;
+
+/** Makes a key of its bytes. */
+export function stateKeyOf(bytes: Uint8Array): StateKey {
+  const sign = (text: string): string => createHmac('sha256', bytes).update(text).digest('hex');
+  return {
+    sign,
+    verify(text, checksum) {
+      const [expected, given] = [Buffer.from(sign(text)), Buffer.from(checksum)];
+      return expected.length === given.length && timingSafeEqual(expected, given);
+    },
+  };
+}
+
+/**
+ * Makes the directory if it is not there, and returns its key, which is made with it. What is in the directory is
+ * served at a start beside a broken source: so nobody else may write it.
+ * @throws {Error} if others may write the directory, or read the key.
+ */
+export async function openStateDirectory(directory: string): Promise<StateKey> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const found = await stat(directory);
+  const permissions = (found.mode & 0o7777).toString(8);
+  if ((othersMay(found, ourIds()) & writeBits) !== 0)
+    throw new Error(
+      `${directory} can be written by others (mode ${permissions}): chmod go-w, or name a directory below it, which is made`,
+    );
+  if (!isTrusted(found.uid)) throw new Error(`${directory} belongs to another user (uid ${found.uid})`);
+  const path = join(directory, keyName);
+  await createKey(path);
+  const key = await stat(path);
+  if (othersMay(key, ourIds()) !== 0 || !isTrusted(key.uid))
+    throw new Error(`${path} can be read or written by others: its mode must be 600`);
+  const bytes = await readRegularFile(path);
+  if (bytes.length !== keyBytes) throw new Error(`${path} is not a key: it has ${bytes.length} bytes`);
+  return stateKeyOf(bytes);
+}
+
+/** A user and its group. */
+export interface Ids {
+  readonly uid: number | undefined;
+  readonly gid: number | undefined;
+}
+
+/**
+ * The permission bits (0 to 0o77) that others have on a file. The group is no other where it is the user's own,
+ * which has the user's number: Kubernetes gives it permissions on every file of a volume with `fsGroup`.
+ */
+export function othersMay({ mode, gid }: { readonly mode: number; readonly gid: number }, ours: Ids): number {
+  const bits = mode & 0o077;
+  return gid === ours.gid && gid === ours.uid ? bits & ~groupBits : bits;
+}
+
+function ourIds(): Ids {
+  return { uid: process.getuid?.(), gid: process.getgid?.() };
+}
+
+/** Whether files of a user are ours: those of root are, who may write everything anyway. */
+function isTrusted(uid: number): boolean {
+  return uid === 0 || uid === process.getuid?.() || process.getuid === undefined;
+}
+
+async function createKey(path: string): Promise<void> {
+  const file = await openNewFile(path);
+  if (file === undefined) return;
+  try {
+    await file.writeFile(randomBytes(keyBytes));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,106 @@
+import { hash } from 'node:crypto';
+import type { TrustBundle } from '../bundle/trust-bundle.ts';
+import { encodePem } from '../pem/encode-pem.ts';
+import { concat, field, fieldHeader, lengthOf, stringField } from '../../xds/wire/write.ts';
+import { denyAllCa } from './deny-all-ca.ts';
+
+/** A named Envoy secret: the encoded `envoy.extensions.transport_sockets.tls.v3.Secret`. */
+export interface Secret {
+  readonly name: string;
+  /** Hash of the content: equal if and only if the bytes are. */
+  readonly version: string;
+  /** Its trust domains, in order. */
+  readonly parts: readonly Part[];
+  /** Bytes of its trust domains: all of `body` but about 200. */
+  readonly contentSize: number;
+  /** The encoded message; made when it is first asked for. */
+  readonly body: Uint8Array;
+}
+
+/** One `SPIFFECertValidatorConfig.TrustDomain`, encoded as a field of its parent. */
+export interface Part {
+  readonly bytes: Uint8Array;
+  readonly hash: Uint8Array;
+}
+
+const parts = new WeakMap<TrustBundle, Part>();
+
+/** The part of a trust domain; encoded once for each bundle, whatever the number of secrets it is in. */
+export function partOf(bundle: TrustBundle): Part {
+  let part = parts.get(bundle);
+  if (part === undefined) {
+    const pem = bundle.anchors.map((anchor) => encodePem(anchor.der)).join('');
+    parts.set(bundle, (part = encodePart(bundle.trustDomain, pem)));
+  }
+  return part;
+}
+
+/** Trust in nobody: a trust domain that no client can be of, with an authority that has no private key. */
+const denyAllPart: Part = encodePart(denyAllCa.trustDomain, denyAllCa.pem);
+
+/** The trust domains of a secret, in order. */
+export interface SecretContent {
+  readonly parts: readonly Part[];
+  /** SHA-256 over the hashes of the parts. */
+  readonly hash: Uint8Array;
+  readonly size: number;
+}
+
+/**
+ * Joins trust domains into the content of secrets, in the order of the parts. Envoy accepts a validation
+ * context without a trust domain's authorities and then lets in everybody, so there is always at least one
+ * trust domain: with no parts it is the deny-all one.
+ */
+export function secretContent(given: readonly Part[]): SecretContent {
+  const parts = given.length === 0 ? [denyAllPart] : given;
+  return {
+    parts,
+    hash: sha256(concat(parts.map((part) => part.hash))),
+    size: lengthOf(parts.map((part) => part.bytes)),
+  };
+}
+
+/** A validation context with the SPIFFE validator and the given trust domains. */
+export function encodeSecret(name: string, content: SecretContent): Secret {
+  let body: Uint8Array | undefined;
+  return {
+    name,
+    version: sha256(concat([Buffer.from(`${name}\0`), content.hash]))
+      .toString('hex')
+      .slice(0, 32),
+    parts: content.parts,
+    contentSize: content.size,
+    get body(): Uint8Array {
+      return (body ??= encodeBody(name, content));
+    },
+  };
+}
+
+const validatorName = stringField(1, 'envoy.tls.cert_validator.spiffe');
+const validatorType = stringField(
+  1,
+  'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig',
+);
+
+/** Secret > CertificateValidationContext > TypedExtensionConfig > Any > SPIFFECertValidatorConfig, copied once. */
+function encodeBody(name: string, { parts, size }: SecretContent): Uint8Array {
+  const any = [validatorType, fieldHeader(2, size)];
+  const typedExtension = [validatorName, fieldHeader(2, lengthOf(any) + size), ...any];
+  const validationContext = [fieldHeader(12, lengthOf(typedExtension) + size), ...typedExtension];
+  const secret = [
+    stringField(1, name),
+    fieldHeader(4, lengthOf(validationContext) + size),
+    ...validationContext,
+  ];
+  return concat([...secret, ...parts.map((part) => part.bytes)]);
+}
+
+function encodePart(trustDomain: string, pem: string): Part {
+  const dataSource = pem === '' ? new Uint8Array() : stringField(3, pem);
+  const bytes = field(1, stringField(1, trustDomain), field(2, dataSource));
+  return { bytes, hash: sha256(bytes) };
+}
+
+function sha256(bytes: Uint8Array): Buffer {
+  return hash('sha256', bytes, 'buffer');
+}

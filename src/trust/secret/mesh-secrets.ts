@@ -1,0 +1,119 @@
+import { hash } from 'node:crypto';
+import { caNamesLimit } from '../bundle/ca-names.ts';
+import type { MeshBundle } from '../bundle/join-mesh.ts';
+import type { TrustBundle } from '../bundle/trust-bundle.ts';
+import { finding } from '../findings/finding.ts';
+import type { Finding } from '../findings/finding.ts';
+import { concat } from '../../xds/wire/write.ts';
+import { encodeSecret, partOf, secretContent } from './encode-secret.ts';
+import type { Secret, SecretContent } from './encode-secret.ts';
+import {
+  isTrustDomainSecretName,
+  jointSecretNames,
+  rootSecretName,
+  trustDomainSecretName,
+} from './secret-names.ts';
+
+/** Above this a secret is warned about: a proxy that uses `google_grpc` stops at 4 MiB. */
+const largeSecret = 1024 * 1024;
+
+/** The secrets of one mesh. */
+export interface MeshSecrets {
+  readonly mesh: string;
+  /** Hash over the names and versions of all of them. */
+  readonly version: string;
+  readonly secrets: ReadonlyMap<string, Secret>;
+  /** No trust domain is served: every client is refused. */
+  readonly denyAll: boolean;
+  readonly findings: readonly Finding[];
+}
+
+export interface SecretOptions {
+  /** What `ROOTCA` stands for; without it that name is unknown. */
+  readonly rootTrustDomain?: string | undefined;
+}
+
+const nothing = secretContent([]);
+const single = new WeakMap<TrustBundle, Secret>();
+
+/** Encodes the secrets of a mesh. The parts of trust domains that did not change are reused. */
+export function meshSecrets({ mesh, bundles, joint }: MeshBundle, options: SecretOptions = {}): MeshSecrets {
+  // A trust domain without anchors is left out: Envoy refuses the whole secret for an empty PEM.
+  const parts = joint.filter(({ anchors }) => anchors.length > 0).map(partOf);
+  const secrets = new Map<string, Secret>();
+  const findings: Finding[] = [];
+  const content = secretContent(parts);
+  for (const name of jointSecretNames) secrets.set(name, encodeSecret(name, content));
+  if (content.size > largeSecret) {
+    const message = `the secret of all trust domains has ${content.size} bytes; proxies that use google_grpc cannot receive 4 MiB`;
+    findings.push(finding('MT030', message, { mesh }));
+  }
+  for (const bundle of alone(bundles, joint)) {
+    const secret = singleSecret(bundle);
+    secrets.set(secret.name, secret);
+    if (options.rootTrustDomain === bundle.trustDomain)
+      secrets.set(rootSecretName, encodeSecret(rootSecretName, contentOf(bundle)));
+    if (secret.contentSize > largeSecret) {
+      const { trustDomain } = bundle;
+      findings.push(
+        finding(
+          'MT030',
+          `the secret of trust domain ${trustDomain} has ${secret.contentSize} bytes; proxies that use google_grpc cannot receive 4 MiB`,
+          {
+            mesh,
+            trustDomain,
+          },
+        ),
+      );
+    }
+  }
+  const denyAll = parts.length === 0;
+  if (denyAll)
+    findings.push(
+      finding('MT034', `mesh ${mesh} has no CA in force; its proxies refuse every client`, { mesh }),
+    );
+  return {
+    mesh,
+    version: versionOf(content, bundles === joint ? [] : secrets.values()),
+    secrets,
+    denyAll,
+    findings,
+  };
+}
+
+/** The secret of a known name that nothing is listed for; undefined for an unknown name. */
+export function denyAllSecret(name: string, options: SecretOptions = {}): Secret | undefined {
+  const known =
+    (jointSecretNames as readonly string[]).includes(name) ||
+    isTrustDomainSecretName(name) ||
+    (name === rootSecretName && options.rootTrustDomain !== undefined);
+  return known ? encodeSecret(name, nothing) : undefined;
+}
+
+/** Each trust domain for a secret of its own; one too large even alone, as far as the joint secret has it. */
+function alone(bundles: readonly TrustBundle[], joint: readonly TrustBundle[]): readonly TrustBundle[] {
+  if (bundles === joint) return bundles;
+  return bundles.flatMap((bundle) => {
+    if (bundle.caNamesSize <= caNamesLimit) return [bundle];
+    return joint.filter(({ trustDomain }) => trustDomain === bundle.trustDomain);
+  });
+}
+
+/** The joint content says it all, unless some trust domain alone has another than its part in it. */
+function versionOf(joint: SecretContent, others: Iterable<Secret>): string {
+  const texts = [...others].map(({ name, version }) => `${name}\0${version}`);
+  return hash('sha256', concat([joint.hash, Buffer.from(texts.join('\0'))])).slice(0, 32);
+}
+
+function singleSecret(bundle: TrustBundle): Secret {
+  let secret = single.get(bundle);
+  if (secret === undefined) {
+    secret = encodeSecret(trustDomainSecretName(bundle.trustDomain), contentOf(bundle));
+    single.set(bundle, secret);
+  }
+  return secret;
+}
+
+function contentOf(bundle: TrustBundle): SecretContent {
+  return bundle.anchors.length === 0 ? nothing : secretContent([partOf(bundle)]);
+}

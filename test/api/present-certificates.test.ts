@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { presentCertificates } from '../../src/api/present-certificates.ts';
+import { toPem } from '../kit/pem.ts';
+import { anchorOf, domainOf, meshOf } from '../admin/states.ts';
+
+describe('the certificates of a mesh', () => {
+  it('are those that proxies get, by trust domain', () => {
+    const listed = anchorOf({ name: 'B', rooting: 're-rooted', issuer: 'Root' });
+    const bundle = { ...domainOf('a.test', []), anchors: [{ ...listed, der: Buffer.from('self-issued') }] };
+    const state = meshOf([bundle, domainOf('b.test', [{ name: 'C' }])]);
+    const { name, version, trustDomains } = presentCertificates(state);
+    assert.deepEqual([name, version], ['default', state.secrets.version]);
+    assert.deepEqual(
+      trustDomains.map((domain) => domain.name),
+      ['a.test', 'b.test'],
+    );
+    const [anchor] = trustDomains[0]?.anchors ?? [];
+    assert.equal(anchor?.fingerprint, listed.certificate.fingerprint);
+    assert.equal(anchor.rooting, 're-rooted');
+    assert.equal(anchor.pem, toPem(Buffer.from('self-issued')));
+  });
+
+  it('say what is not in the secret of all trust domains, where not everything fits', () => {
+    const [whole, cut, out] = [
+      domainOf('a.test', [{ name: 'A' }]),
+      domainOf('b.test', [{ name: 'B' }, { name: 'C' }]),
+      domainOf('c.test', [{ name: 'D' }]),
+    ];
+    const kept = domainOf('b.test', [{ name: 'C' }]);
+    const { trustDomains } = presentCertificates(meshOf([whole, cut, out], [whole, kept]));
+    assert.deepEqual(
+      trustDomains.map(({ inJointSecret }) => inJointSecret),
+      [undefined, [kept.anchors[0]?.certificate.fingerprint], []],
+    );
+  });
+
+  it('are none where nothing is trusted', () => {
+    assert.deepEqual(presentCertificates(meshOf([])).trustDomains, []);
+  });
+});

@@ -1,0 +1,326 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { FindingDetail, MeshDetail } from '../../../src/api/api-types.ts';
+import type { LaggingProxy, RolloutDetail } from '../../../src/api/fleet-api-types.ts';
+import { presentMesh } from '../../../src/api/present-mesh.ts';
+import { checkCatalogue } from '../../../src/cli/ask/check-catalogue.ts';
+import type { CheckName } from '../../../src/cli/ask/check-catalogue.ts';
+import { judgeReplicas, judgeServer } from '../../../src/cli/ask/judge-server.ts';
+import type { ServerFacts, Verdict } from '../../../src/cli/ask/judge-server.ts';
+import { domainOf, meshOf } from '../../admin/states.ts';
+
+const now = Date.UTC(2026, 5, 1);
+const judge = { version: '1.0.0', now };
+const day = 86_400_000;
+type Answered = Extract<ServerFacts, { readonly kind: 'answered' }>;
+
+const mesh = presentMesh(meshOf([domainOf('a.test', [{ name: 'A' }, { name: 'B' }])]), {
+  findings: [],
+  held: [],
+  proxies: 1,
+  now: 0,
+});
+
+/** A mesh whose anchors have these dates, in days from now. */
+function meshWith(...dates: readonly (readonly [from: number, until: number])[]): MeshDetail {
+  const [domain] = mesh.trustDomains;
+  const [anchor] = domain?.anchors ?? [];
+  assert.ok(domain !== undefined && anchor !== undefined);
+  const time = (days: number): string => new Date(now + days * day).toISOString();
+  const anchors = dates.map(([from, until]) => ({ ...anchor, notBefore: time(from), notAfter: time(until) }));
+  return { ...mesh, trustDomains: [{ ...domain, anchors }] };
+}
+
+function rollout(lagging: readonly LaggingProxy[], connected = 1): RolloutDetail {
+  const proxies = {
+    connected,
+    synced: 0,
+    pending: 0,
+    stale: 0,
+    refused: 0,
+    reconnecting: 0,
+    lost: 0,
+    forgotten: 0,
+  };
+  const rest = { complete: true, changedAt: '', servedAt: '', versions: [], converged: lagging.length === 0 };
+  const asked = { version: mesh.version, known: true, proxies: connected, lacking: lagging.length };
+  return { mesh: 'default', version: mesh.version, proxies, lagging, asked, ...rest };
+}
+
+const well: Answered = {
+  kind: 'answered',
+  server: 'http://one',
+  detail: {
+    version: '1.0.0',
+    readiness: { status: 'ready' },
+    sources: [{ name: 'files', synced: true, restored: false, accepted: 1, rejected: 0 }],
+  },
+  meshes: [mesh],
+  findings: { counts: { error: 0, warning: 0, info: 0 }, findings: [] },
+  rollouts: [rollout([])],
+  connected: 1,
+};
+
+function found(over: Partial<FindingDetail>): Answered['findings'] {
+  const finding: FindingDetail = {
+    severity: 'error',
+    code: 'MT011',
+    name: 'private-key',
+    message: 'a key',
+    ...over,
+  };
+  return { counts: { error: 1, warning: 0, info: 0 }, findings: [finding] };
+}
+
+function source(over: Partial<Answered['detail']['sources'][number]>): Pick<Answered, 'detail'> {
+  const [first] = well.detail.sources;
+  assert.ok(first !== undefined);
+  return { detail: { ...well.detail, sources: [{ ...first, ...over }] } };
+}
+
+const lagging = { node: 'node-1', address: '10.0.0.1:1', behindSeconds: 40 } as const;
+
+describe('the checks of a server', () => {
+  it('are all there, in the order of the catalogue, and fine where all is well', () => {
+    const results = [...judgeServer(well, judge), ...judgeReplicas([well, well])];
+    assert.deepEqual(
+      results.map(({ check }) => check),
+      Object.keys(checkCatalogue),
+    );
+    assert.deepEqual(new Set(results.map(({ verdict }) => verdict)), new Set(['ok']));
+    assert.deepEqual(
+      results.flatMap(({ details }) => details),
+      [],
+    );
+  });
+
+  const table: readonly (readonly [
+    what: string,
+    over: Partial<Answered>,
+    check: CheckName,
+    verdict: Verdict,
+    detail: RegExp,
+  ])[] = [
+    [
+      'another version',
+      { detail: { ...well.detail, version: '0.9.0' } },
+      'server-version',
+      'warning',
+      /0\.9\.0/,
+    ],
+    [
+      'a source that is awaited',
+      { detail: { ...well.detail, readiness: { status: 'waiting', missing: ['kubernetes (403)'] } } },
+      'server-ready',
+      'failed',
+      /kubernetes \(403\)/,
+    ],
+    [
+      'a doubtful first read',
+      {
+        detail: {
+          ...well.detail,
+          readiness: { status: 'doubtful', reason: 'no MeshTrust', findings: [], secondsLeft: 12 },
+        },
+      },
+      'server-ready',
+      'failed',
+      /no MeshTrust; it is believed in 12s/,
+    ],
+    [
+      'a server on its way down',
+      { detail: { ...well.detail, readiness: { status: 'draining' } } },
+      'server-ready',
+      'failed',
+      /way down/,
+    ],
+    ['a source never read', source({ synced: false, failure: 'EACCES' }), 'sources-read', 'failed', /EACCES/],
+    [
+      'a source kept from before',
+      source({ synced: false, restored: true }),
+      'sources-read',
+      'warning',
+      /files/,
+    ],
+    [
+      'an object whose newest is not in force',
+      source({ rejected: 2 }),
+      'sources-current',
+      'warning',
+      /2 not/,
+    ],
+    [
+      'a place that cannot be read',
+      source({ failure: 'x: EACCES' }),
+      'sources-current',
+      'warning',
+      /x: EACCES/,
+    ],
+    [
+      'a loss that is held back',
+      { meshes: [{ ...mesh, held: [{ name: 'a.test', secondsLeft: 9 }] }] },
+      'guard-quiet',
+      'failed',
+      /mesh default: a\.test, for another 9s/,
+    ],
+    [
+      'an error',
+      { findings: found({ file: 'a.yaml', line: 3 }) },
+      'findings-errors',
+      'failed',
+      /^a\.yaml:3: MT011 a key \(docs\/findings\.md#mt011-private-key\)$/,
+    ],
+    [
+      'a warning',
+      { findings: found({ severity: 'warning', code: 'MT020', name: 're-rooted' }) },
+      'findings-warnings',
+      'warning',
+      /MT020/,
+    ],
+    ['a mesh without trust', { meshes: [{ ...mesh, denyAll: true }] }, 'trust-present', 'failed', /default/],
+    [
+      'an expired authority beside a valid one',
+      { meshes: [meshWith([-9, -3], [-9, 99])] },
+      'authorities-valid',
+      'warning',
+      /expired 3d ago/,
+    ],
+    [
+      'an expired authority alone',
+      { meshes: [meshWith([-9, -3], [1, 99])] },
+      'authorities-valid',
+      'failed',
+      /expired 3d ago/,
+    ],
+    [
+      'one that is not valid yet',
+      { meshes: [meshWith([3, 99], [-1, 99])] },
+      'authorities-valid',
+      'warning',
+      /not valid for another 3d/,
+    ],
+    [
+      'one that expires in 30 days',
+      { meshes: [meshWith([-1, 29])] },
+      'authorities-last',
+      'warning',
+      /in 29d/,
+    ],
+    ['one that expires in 7 days', { meshes: [meshWith([-1, 6])] }, 'authorities-last', 'warning', /in 6d/],
+    [
+      'a proxy that refuses',
+      { rollouts: [rollout([{ ...lagging, state: 'refused', message: 'bad bytes' }])] },
+      'proxies-accept',
+      'failed',
+      /^node-1, mesh default: bad bytes$/,
+    ],
+    [
+      'a proxy that is on its way',
+      { rollouts: [rollout([{ ...lagging, state: 'pending' }])] },
+      'proxies-current',
+      'warning',
+      /pending/,
+    ],
+    [
+      'a worker that does not say which proxies it has',
+      { rollouts: [{ ...rollout([]), complete: false, converged: false }] },
+      'proxies-current',
+      'failed',
+      /^mesh default: a worker does not say which proxies it has$/,
+    ],
+    [
+      'a stale one, without a name',
+      { rollouts: [rollout([{ ...lagging, node: '', state: 'stale' }])] },
+      'proxies-current',
+      'failed',
+      /^10\.0\.0\.1:1, mesh default: stale for 40s$/,
+    ],
+    [
+      'a lost proxy',
+      { rollouts: [rollout([{ ...lagging, state: 'lost', version: 'v1' }])] },
+      'proxies-current',
+      'failed',
+      /^node-1, mesh default: lost for 40s, it acknowledged v1$/,
+    ],
+    [
+      'a proxy that may be back at any moment',
+      { rollouts: [rollout([{ ...lagging, state: 'reconnecting' }])] },
+      'proxies-current',
+      'warning',
+      /^node-1, mesh default: reconnecting for 40s$/,
+    ],
+    [
+      'more lost proxies than the server names',
+      {
+        rollouts: [{ ...rollout([]), converged: false, proxies: { ...rollout([]).proxies, forgotten: 3 } }],
+      },
+      'proxies-current',
+      'failed',
+      /^3 more proxies lost than the server keeps by name$/,
+    ],
+    ['a proxy of a mesh that nobody lists', { connected: 3 }, 'proxies-listed', 'warning', /^2 of 3$/],
+  ];
+  for (const [what, over, check, verdict, detail] of table) {
+    it(`tell of ${what}: ${check} is ${verdict}, and nothing else`, () => {
+      const bad = judgeServer({ ...well, ...over }, judge).filter((one) => one.verdict !== 'ok');
+      assert.deepEqual(
+        bad.map((one) => [one.check, one.verdict, one.server]),
+        [[check, verdict, 'http://one']],
+      );
+      assert.match(bad[0]?.details[0] ?? '', detail);
+    });
+  }
+
+  it('leave findings to the check that is about them', () => {
+    for (const code of ['MT022', 'MT023', 'MT024', 'MT042'] as const) {
+      const results = judgeServer({ ...well, findings: found({ code }) }, judge);
+      assert.equal(
+        results.every(({ verdict }) => verdict === 'ok'),
+        true,
+        code,
+      );
+    }
+  });
+
+  it('are one where it does not answer', () => {
+    for (const kind of ['unreachable', 'refused'] as const) {
+      const results = judgeServer({ kind, server: 's', reason: 'because' }, judge);
+      assert.deepEqual(results, [
+        { check: 'server-answers', server: 's', verdict: 'failed', details: ['because'] },
+      ]);
+    }
+  });
+});
+
+describe('a CA certificate that expires', () => {
+  it('in 30 days and a second → no warning yet; a second later → a warning', () => {
+    const facts = { ...well, meshes: [meshWith([-1, 30])] };
+    const verdictAt = (now: number) =>
+      judgeServer(facts, { ...judge, now }).find(({ check }) => check === 'authorities-last')?.verdict;
+    assert.equal(verdictAt(judge.now), 'ok');
+    assert.equal(verdictAt(judge.now + 1001), 'warning');
+  });
+});
+
+describe('replicas', () => {
+  const other = (meshes: readonly MeshDetail[]): ServerFacts => ({ ...well, server: 'http://two', meshes });
+  it('agree where their versions do; a mesh without trust is as good as none', () => {
+    assert.deepEqual(judgeReplicas([well]), []);
+    const empty = { ...mesh, name: 'blue', denyAll: true };
+    assert.deepEqual(
+      judgeReplicas([well, other([mesh, empty])]).map(({ verdict }) => verdict),
+      ['ok'],
+    );
+  });
+
+  it('are told by mesh and version where they do not', () => {
+    const [differs] = judgeReplicas([well, other([{ ...mesh, version: 'ffffffffffffffff' }])]);
+    assert.equal(differs?.verdict, 'failed');
+    assert.match(
+      differs.details[0] ?? '',
+      /^mesh default: .* at http:\/\/one, ffffffffffff at http:\/\/two$/,
+    );
+    const [lacks] = judgeReplicas([well, other([])]);
+    assert.match(lacks?.details[0] ?? '', /no trust at http:\/\/two$/);
+  });
+});

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import { load } from 'js-yaml';
+import { run } from '../run.ts';
+
+/** What makes a bootstrap that of the examples. */
+const demo = [
+  'bootstrap',
+  '--node-id=demo-proxy',
+  '--node-cluster=demo',
+  '--proxy-cert=examples/certs/server.crt',
+  '--proxy-key=examples/certs/server.key',
+];
+const tls = [
+  '--xds-ca=examples/certs/control-plane-ca.crt',
+  '--xds-name=localhost',
+  '--xds-cert=examples/certs/proxy.crt',
+  '--xds-key=examples/certs/proxy.key',
+];
+
+interface Parts {
+  readonly node: object;
+  readonly static_resources: { readonly clusters: readonly Record<string, unknown>[] };
+}
+
+async function clusterOf(...args: readonly string[]): Promise<Record<string, unknown>> {
+  const { code, stdout } = await run(['bootstrap', '--node-id=a', ...args]);
+  assert.equal(code, 0);
+  const [cluster] = (load(stdout) as Parts).static_resources.clusters;
+  assert.ok(cluster !== undefined);
+  return cluster;
+}
+
+describe('bootstrap', () => {
+  const examples = [
+    ['delta-ads', []],
+    ['sotw-ads', ['--transport=ads']],
+    ['delta-sds', ['--transport=delta-sds']],
+    ['sotw-sds', ['--transport=sds']],
+    ['delta-ads-tls', tls],
+  ] as const;
+  for (const [name, args] of examples) {
+    it(`prints what examples/envoy/${name}.yaml says`, async () => {
+      const example = await readFile(new URL(`../../../examples/envoy/${name}.yaml`, import.meta.url), 'utf8');
+      const { code, stdout, stderr } = await run([...demo, ...args]);
+      assert.equal(code, 0);
+      assert.deepEqual(load(stdout), load(example));
+      assert.equal(
+        stderr,
+        'the listener at 127.0.0.1:8443 shows examples/certs/server.crt (--proxy-cert, --proxy-key)\n',
+      );
+    });
+  }
+
+  it('prints the same as JSON', async () => {
+    const [yaml, json] = [await run(demo), await run([...demo, '-o', 'json'])];
+    assert.deepEqual(JSON.parse(json.stdout), load(yaml.stdout));
+  });
+
+  it('takes any name as it is', async () => {
+    const { stdout } = await run(['bootstrap', '--node-id', 'a: [b]\n- "c"', '--mesh', 'yes']);
+    assert.deepEqual((load(stdout) as Parts).node, {
+      id: 'a: [b]\n- "c"',
+      cluster: 'yes',
+      metadata: { mesh: 'yes' },
+    });
+  });
+
+  it('resolves names, and takes addresses and sockets as they are', async () => {
+    const kinds = ['meshtrust.mesh.svc:5678', '[::1]:5678', 'unix:/run/xds.sock'].map(async (address) => {
+      const { type, load_assignment } = await clusterOf(`--xds-address=${address}`);
+      return [type, JSON.stringify(load_assignment).replace(/.*"address":(\{.*?\}\})\}.*/, '$1')];
+    });
+    assert.deepEqual(await Promise.all(kinds), [
+      ['STRICT_DNS', '{"socket_address":{"address":"meshtrust.mesh.svc","port_value":5678}}'],
+      ['STATIC', '{"socket_address":{"address":"::1","port_value":5678}}'],
+      ['STATIC', '{"pipe":{"path":"/run/xds.sock"}}'],
+    ]);
+  });
+
+  it('expects the host of the address in the certificate of the control plane', async () => {
+    const context = async (address: string) =>
+      JSON.stringify((await clusterOf(`--xds-address=${address}`, '--xds-ca=/ca'))['transport_socket']);
+    const named = await context('a.test:1');
+    assert.match(named, /"sni":"a\.test"/);
+    assert.match(named, /"san_type":"DNS","matcher":\{"exact":"a\.test"\}/);
+    const numbered = await context('10.0.0.1:1');
+    assert.match(numbered, /"san_type":"IP_ADDRESS","matcher":\{"exact":"10\.0\.0\.1"\}/);
+    assert.doesNotMatch(numbered, /sni/);
+  });
+
+  const usages: readonly (readonly [args: readonly string[], sentence: RegExp])[] = [
+    [[], /--node-id NAME/],
+    [['--node-id=a', '--xds-cert=c'], /needs both --xds-cert and --xds-key/],
+    [['--node-id=a', '--xds-cert=c', '--xds-key=k'], /needs --xds-ca/],
+    [['--node-id=a', '--xds-name=n'], /needs --xds-ca/],
+    [['--node-id=a', '--xds-ca=c', '--xds-address=unix:/x'], /--xds-name/],
+    [['--node-id=a', '--secret='], /by its name/],
+    [['--node-id=a', '--xds-address=a.test:0'], /port 0/],
+    [['--node-id=a', '--xds-address=0.0.0.0:5678'], /where a server listens/],
+    [['--node-id=a', '--xds-address=[::]:5678'], /where a server listens/],
+    [['--node-id=a', '--proxy-listen=localhost:1'], /an IP address, not on localhost/],
+    [['--node-id=a', '--transport=rest'], /Allowed choices are delta-ads, ads, delta-sds, sds/],
+  ];
+  for (const [args, sentence] of usages) {
+    it(`refuses ${args.join(' ') || 'to make up a node id'}`, async () => {
+      const { code, stdout, stderr } = await run(['bootstrap', ...args]);
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.match(stderr, sentence);
+    });
+  }
+});

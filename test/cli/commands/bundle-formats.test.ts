@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { X509Certificate, createPublicKey } from 'node:crypto';
+import type { JsonWebKeyInput } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import type { MeshDetail } from '../../../src/api/api-types.ts';
+import type { MeshCertificates } from '../../../src/api/certificate-api-types.ts';
+import { makeCa, makeIntermediate } from '../../kit/certificates.ts';
+import { freePort } from '../../kit/free-port.ts';
+import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+import { run } from '../run.ts';
+import { wholeServer } from '../whole-server.ts';
+
+const [ec, rsa, other] = [
+  makeCa({ commonName: 'EC' }),
+  makeCa({ commonName: 'RSA', keyType: 'rsa-2048' }),
+  makeCa({ commonName: 'Other' }),
+];
+const resources = [
+  { name: 'a', trustDomain: 'a.test', pems: [ec.certPem, rsa.certPem] },
+  { name: 'b', trustDomain: 'b.test', pems: [other.certPem] },
+];
+
+interface Bundle {
+  readonly keys: readonly (JsonWebKeyInput['key'] & { readonly x5c: readonly string[] })[];
+  readonly spiffe_sequence?: number;
+  readonly spiffe_refresh_hint: number;
+}
+
+async function files() {
+  const dir = await makeTempDir();
+  for (const resource of resources)
+    await writeFile(dir.join(`${resource.name}.yaml`), meshTrustYaml(resource));
+  return dir;
+}
+
+/** As sets: the order is that of hashes. */
+function pemsOf(text: string): readonly string[] {
+  return (text.match(/-----BEGIN [^]*?-----END CERTIFICATE-----\n/g) ?? []).toSorted();
+}
+
+describe('bundle --format pem', () => {
+  it('is the certificates alone, of a trust domain or of all', async () => {
+    await using dir = await files();
+    const one = await run(['bundle', dir.path, '--format', 'pem', '--trust-domain', 'a.test']);
+    assert.equal(one.code, 0);
+    assert.deepEqual(pemsOf(one.stdout), [ec.certPem, rsa.certPem].toSorted());
+    assert.equal(pemsOf(one.stdout).join('').length, one.stdout.length, 'nothing else');
+    assert.match(one.stderr, /^mesh default, version [0-9a-f]{32}: a\.test\n$/);
+    const all = await run(['bundle', dir.path, '--format', 'pem']);
+    assert.equal(pemsOf(all.stdout).length, 3);
+  });
+
+  it('has a certificate that two trust domains share once', async () => {
+    await using dir = await files();
+    await writeFile(
+      dir.join('c.yaml'),
+      meshTrustYaml({ name: 'c', trustDomain: 'c.test', pems: [other.certPem] }),
+    );
+    assert.equal(pemsOf((await run(['bundle', dir.path, '--format', 'pem'])).stdout).length, 3);
+  });
+
+  it('has an intermediate as proxies get it, and says so', async () => {
+    await using dir = await makeTempDir();
+    const pems = [makeIntermediate(ec, { commonName: 'Intermediate' }).certPem];
+    await writeFile(dir.join('a.yaml'), meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems }));
+    const { stdout, stderr } = await run(['bundle', dir.path, '--format', 'pem']);
+    const { subject, issuer } = new X509Certificate(stdout);
+    assert.deepEqual([subject, issuer], ['CN=Intermediate', 'CN=Intermediate']);
+    assert.match(stderr, /; 1 in self-issued form, as proxies get them\n$/);
+  });
+});
+
+describe('bundle --format spiffe', () => {
+  it('is a SPIFFE bundle of one trust domain, each key that of its certificate', async () => {
+    await using dir = await files();
+    const args = ['bundle', dir.path, '--format', 'spiffe', '--trust-domain', 'a.test'];
+    const bundle = JSON.parse((await run(args)).stdout) as Bundle;
+    assert.deepEqual(Object.keys(bundle), ['keys', 'spiffe_refresh_hint'], 'files have no past');
+    assert.equal(bundle.spiffe_refresh_hint, 300);
+    const fields = bundle.keys.map((key) => Object.keys(key).toSorted().join(' ')).toSorted();
+    assert.deepEqual(fields, ['crv kty use x x5c y', 'e kty n use x5c']);
+    for (const key of bundle.keys) {
+      assert.equal(key['use'], 'x509-svid');
+      assert.equal(key.x5c.length, 1);
+      const certificate = new X509Certificate(Buffer.from(key.x5c[0] ?? '', 'base64'));
+      assert.ok(createPublicKey({ key, format: 'jwk' }).equals(certificate.publicKey));
+    }
+    const { stdout } = await run([...args, '--sequence', '7', '--refresh-hint', '90s']);
+    const told = JSON.parse(stdout) as Bundle;
+    assert.deepEqual([told.spiffe_sequence, told.spiffe_refresh_hint], [7, 90]);
+  });
+
+  it('is a map of bundles for a whole mesh', async () => {
+    await using dir = await files();
+    const { stdout } = await run(['bundle', dir.path, '--format', 'spiffe']);
+    const { trust_domains: domains } = JSON.parse(stdout) as { trust_domains: Record<string, Bundle> };
+    assert.deepEqual(
+      Object.entries(domains).map(([name, { keys }]) => [name, keys.length]),
+      [
+        ['a.test', 2],
+        ['b.test', 1],
+      ],
+    );
+  });
+
+  it('has a sequence from a server that grows with each change', async () => {
+    await using server = await wholeServer(resources);
+    const args = ['bundle', '--format', 'spiffe', '--trust-domain', 'b.test', `--server=${server.url}`];
+    const before = JSON.parse((await run(args)).stdout) as Bundle;
+    server.proxies.pass(5);
+    server.deliver({
+      kind: 'content',
+      path: 'b-test.yaml',
+      text: meshTrustYaml({ name: 'b', trustDomain: 'b.test', pems: [other.certPem, ec.certPem] }),
+      settled: true,
+    });
+    const after = JSON.parse((await run(args)).stdout) as Bundle;
+    assert.deepEqual([before.keys.length, after.keys.length], [1, 2]);
+    assert.equal(after.spiffe_sequence, (before.spiffe_sequence ?? 0) + 5);
+    assert.ok((before.spiffe_sequence ?? 0) > 0);
+  });
+});
+
+describe('bundle of a server', () => {
+  it('is the same as of the files that it serves, in every form', async () => {
+    await using dir = await files();
+    await using server = await wholeServer(resources);
+    for (const form of [['--format=pem'], ['--format=json'], ['--format=spiffe', '--sequence=1'], []]) {
+      const [local, remote] = [
+        await run(['bundle', dir.path, ...form]),
+        await run(['bundle', `--server=${server.url}`, ...form]),
+      ];
+      assert.deepEqual([remote.code, remote.stdout], [0, local.stdout], form.join(' '));
+    }
+    const { stdout } = await run(['bundle', '--format=json', `--server=${server.url}`]);
+    const certificates = JSON.parse(stdout) as MeshCertificates;
+    const detail = JSON.parse(
+      (await run(['bundle', '-o', 'json', `--server=${server.url}`])).stdout,
+    ) as MeshDetail;
+    assert.equal(certificates.version, detail.version);
+  });
+
+  it('is 1 where replicas differ, or list nothing, and 3 where one does not answer', async () => {
+    await using one = await wholeServer(resources);
+    await using two = await wholeServer(resources.slice(1));
+    const servers = ['--server', one.url, '--server', two.url];
+    const differ = await run(['bundle', '--format=pem', ...servers]);
+    assert.deepEqual([differ.code, differ.stdout], [1, '']);
+    assert.match(differ.stderr, /serve different things to mesh default/);
+    const unlisted = await run(['bundle', '--mesh=blue', '--server', one.url]);
+    assert.equal(unlisted.code, 1);
+    assert.match(unlisted.stderr, /nothing is listed for mesh blue; its proxies would refuse every client/);
+    const nobody = await run(['bundle', `--server=http://127.0.0.1:${await freePort()}`]);
+    assert.equal(nobody.code, 3);
+  });
+
+  it('is 1 for a trust domain that it does not list, with those that it does', async () => {
+    await using server = await wholeServer(resources);
+    const args = ['bundle', '--trust-domain=c.test', `--server=${server.url}`];
+    for (const form of [[], ['--format=pem']]) {
+      const { code, stderr } = await run([...args, ...form]);
+      assert.equal(code, 1);
+      assert.match(stderr, /does not list trust domain c\.test \(trust domains: a\.test, b\.test\)/);
+    }
+  });
+});

@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import { load } from 'js-yaml';
+import { makeCa, makeKey } from '../../kit/certificates.ts';
+import { freePort } from '../../kit/free-port.ts';
+import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+import { streamOf } from '../../fleet/scene.ts';
+import { run } from '../run.ts';
+import { wholeServer } from '../whole-server.ts';
+
+const key = makeKey();
+const [a, b, renewed] = [
+  makeCa({ commonName: 'A', key }),
+  makeCa({ commonName: 'B' }),
+  makeCa({ commonName: 'A', key }),
+];
+const yaml = (pems: readonly string[], mesh = 'default') =>
+  meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems, mesh });
+
+/** A file for each text, in a folder that goes with it. */
+async function files(texts: Readonly<Record<string, string>>) {
+  const dir = await makeTempDir();
+  for (const [name, text] of Object.entries(texts)) await writeFile(dir.join(name), text);
+  return dir;
+}
+
+describe('diff', () => {
+  it('of files that say the same is 0, says so, and prints nothing', async () => {
+    await using dir = await files({ 'one.yaml': yaml([a.certPem]), 'two.yaml': yaml([a.certPem]) });
+    const { code, stdout, stderr } = await run(['diff', dir.join('one.yaml'), dir.join('two.yaml')]);
+    assert.deepEqual([code, stdout], [0, '']);
+    assert.match(stderr, /^no difference: /);
+  });
+
+  it('of files that differ is 1, with a line for each authority, and what it comes to beside it', async () => {
+    await using dir = await files({ 'one.yaml': yaml([a.certPem]), 'two.yaml': yaml([b.certPem]) });
+    const { code, stdout, stderr } = await run(['diff', dir.join('one.yaml'), dir.join('two.yaml')]);
+    assert.equal(code, 1);
+    const rows = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(/ {2,}/));
+    assert.deepEqual(rows[0], ['MESH', 'TRUST DOMAIN', 'CHANGE', 'FINGERPRINT', 'UNTIL', 'SUBJECT']);
+    assert.deepEqual(
+      rows.slice(1).map(([mesh, domain, change, fingerprint, , subject]) => {
+        assert.match(fingerprint ?? '', /^[0-9a-f]{16}$/);
+        return [mesh, domain, change, subject];
+      }),
+      [
+        ['default', 'a.test', 'removed', 'CN=A'],
+        ['default', 'a.test', 'added', 'CN=B'],
+      ],
+    );
+    assert.equal(stderr, 'mesh default: 1 authority removed, 1 authority added\n');
+  });
+
+  it('knows a renewal, and shows in the wide table what it was', async () => {
+    await using dir = await files({ 'one.yaml': yaml([a.certPem]), 'two.yaml': yaml([renewed.certPem]) });
+    const { stdout, stderr } = await run(['diff', dir.join('one.yaml'), dir.join('two.yaml'), '-o', 'wide']);
+    assert.equal(stderr, 'mesh default: 1 authority renewed\n');
+    assert.match(stdout, /renewed .* CN=A +as-listed +[0-9a-f]{16} +default\/\/a$/m);
+  });
+
+  it('asks the server what is served, and who asks for what differs, when one path is given', async () => {
+    await using server = await wholeServer([
+      { trustDomain: 'a.test', name: 'a', pems: [a.certPem] },
+      { trustDomain: 'b.test', name: 'b', pems: [b.certPem], mesh: 'blue' },
+    ]);
+    const asked = [
+      [streamOf(1), 'ALL'],
+      [streamOf(2), 'spiffe://a.test'],
+      [streamOf(4), 'spiffe://c.test'],
+      [streamOf(3, 'other', 'blue'), 'ALL'],
+    ] as const;
+    for (const [proxy, secret] of asked) {
+      server.proxies.asks(proxy);
+      server.proxies.sent(proxy, 'v1', secret);
+    }
+    await using dir = await files({ 'a.yaml': yaml([a.certPem, b.certPem]) });
+    const to = `--server=${server.url}`;
+    const { code, stdout, stderr } = await run(['diff', dir.path, to]);
+    assert.equal(code, 1);
+    assert.match(stdout, /^blue +b\.test +removed /m);
+    assert.match(stdout, /^default +a\.test +added .* CN=B$/m);
+    assert.deepEqual(stderr.trimEnd().split('\n'), [
+      'mesh blue: 1 authority removed; every client would be refused; 1 connected proxy would be sent it',
+      'mesh default: 1 authority added; 2 connected proxies would be sent it',
+    ]);
+    const [json, formatted] = [
+      await run(['diff', dir.path, to, '-o', 'json', '--mesh', 'blue']),
+      await run(['diff', dir.path, to, '-o', 'yaml', '--mesh', 'blue']),
+    ];
+    const report = JSON.parse(json.stdout) as { before: string; meshes: readonly { proxies: number }[] };
+    assert.deepEqual([report.before, report.meshes.map(({ proxies }) => proxies)], [server.url, [1]]);
+    assert.deepEqual(load(formatted.stdout), report);
+  });
+
+  it('counts all proxies of the mesh where more secrets differ than fit into a question', async () => {
+    const names = Array.from({ length: 300 }, (_, index) => `domain-${index}.test`);
+    await using server = await wholeServer(
+      names.map((trustDomain, index) => ({ trustDomain, name: `d${index}`, pems: [a.certPem] })),
+    );
+    for (const proxy of [streamOf(1), streamOf(2)]) server.proxies.asks(proxy);
+    await using dir = await files({ 'a.yaml': yaml([a.certPem]) });
+    const { code, stderr } = await run(['diff', dir.path, `--server=${server.url}`]);
+    assert.equal(code, 1);
+    assert.match(stderr, /300 authorities removed.*; 2 connected proxies would be sent it\n$/);
+  });
+
+  it('tells of nothing where a whole file is refused, which says why', async () => {
+    await using dir = await files({
+      'good.yaml': yaml([a.certPem]),
+      'bad.yaml': 'type: MeshTrust\n  bad: [\n',
+    });
+    for (const paths of [
+      ['good.yaml', 'bad.yaml'],
+      ['bad.yaml', 'bad.yaml'],
+    ]) {
+      const { code, stdout, stderr } = await run(['diff', ...paths.map((path) => dir.join(path))]);
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.match(stderr, /^error: \S+bad\.yaml:2: MT002 /);
+      assert.match(stderr, /1 error by which a whole file or resource is refused: what would change cannot/);
+    }
+  });
+
+  it('goes on beside a block that is refused, and tells of it', async () => {
+    const damaged = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+    await using dir = await files({
+      'one.yaml': yaml([a.certPem]),
+      'two.yaml': yaml([a.certPem, b.certPem, damaged]),
+    });
+    const { code, stderr } = await run(['diff', dir.join('one.yaml'), dir.join('two.yaml')]);
+    assert.equal(code, 1);
+    assert.match(stderr, /^error: \S+two\.yaml.* MT014 .*\nmesh default: 1 authority added\n$/);
+  });
+
+  it('ends with 1 for a mesh that is listed nowhere', async () => {
+    await using dir = await files({ 'a.yaml': yaml([a.certPem]) });
+    const { code, stderr } = await run(['diff', dir.path, dir.path, '--mesh', 'nope']);
+    assert.deepEqual(
+      [code, stderr],
+      [1, 'error: nothing is listed for mesh nope, neither before nor after\n'],
+    );
+  });
+
+  it('is 0 against a server that serves the same', async () => {
+    await using server = await wholeServer([{ trustDomain: 'a.test', name: 'a', pems: [a.certPem] }]);
+    await using dir = await files({ 'a.yaml': yaml([a.certPem]) });
+    const { code, stdout } = await run(['diff', dir.path, '--server', server.url, '-o', 'json']);
+    assert.equal(code, 0);
+    assert.deepEqual((JSON.parse(stdout) as { meshes: unknown }).meshes, []);
+  });
+
+  it('compares with replicas as with one, and not with servers that differ', async () => {
+    const resource = { trustDomain: 'a.test', name: 'a', pems: [a.certPem] };
+    await using one = await wholeServer([resource]);
+    await using same = await wholeServer([resource]);
+    await using other = await wholeServer([{ ...resource, pems: [b.certPem] }]);
+    for (const { proxies } of [one, same]) {
+      const proxy = streamOf(1);
+      proxies.asks(proxy);
+      proxies.sent(proxy, 'v1');
+    }
+    await using dir = await files({ 'a.yaml': yaml([b.certPem]) });
+    const replicas = await run(['diff', dir.path, '--server', one.url, '--server', same.url]);
+    assert.match(replicas.stderr, /; 2 connected proxies would be sent it/);
+    const { code, stdout, stderr } = await run([
+      'diff',
+      dir.path,
+      '--server',
+      one.url,
+      '--server',
+      other.url,
+    ]);
+    assert.deepEqual([code, stdout], [1, '']);
+    assert.match(stderr, /serve different things; ask one of them/);
+  });
+
+  it('ends with 2 for a path that is not there, and with 3 where no server answers', async () => {
+    await using dir = await files({ 'a.yaml': yaml([a.certPem]) });
+    assert.equal((await run(['diff', dir.path, '/nowhere'])).code, 2);
+    const alone = await run(['diff', dir.path, `--server=http://127.0.0.1:${await freePort()}`]);
+    assert.deepEqual([alone.code, alone.stdout], [3, '']);
+  });
+});

@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { load } from 'js-yaml';
+import { freePort } from '../../kit/free-port.ts';
+import { statesOf, streamOf } from '../../fleet/scene.ts';
+import { fleetServer } from '../fleet-server.ts';
+import { run, start } from '../run.ts';
+
+/** A server with a proxy that has what is served, and one that refused it. */
+async function twoProxies() {
+  const server = await fleetServer();
+  const [good, bad] = [streamOf(1, 'good'), streamOf(2, 'a-bad-one')];
+  server.publish(statesOf({ ALL: 'v1' }, 'default', '0123456789abcdef'));
+  for (const proxy of [good, bad]) {
+    server.asks(proxy);
+    server.sent(proxy, 'v1');
+  }
+  server.pass(25);
+  server.acks(good, 'v1');
+  server.refuses(bad, 'v1', 'Failed to load\nit');
+  return server;
+}
+
+describe('proxy-status', () => {
+  it('prints a table of proxies, and a summary beside it', async () => {
+    await using server = await twoProxies();
+    const { code, stdout, stderr } = await run(['proxy-status', `--server=${server.url}`]);
+    assert.deepEqual([code, stderr], [0, '2 proxies: 1 refused, 1 synced\n']);
+    const rows = stdout.split('\n').map((line) => line.split(/ {2,}/));
+    assert.deepEqual(rows[0], ['NODE', 'MESH', 'STATE', 'ACKED', 'BEHIND', 'AGE', 'NACKS']);
+    assert.deepEqual(rows[1]?.slice(0, 4), ['a-bad-one', 'default', 'refused', '-']);
+    assert.deepEqual(rows[2]?.slice(0, 5), ['good', 'default', 'synced', '0123456789ab', '-']);
+  });
+
+  it('has the reason of a refusal in the wide table, on the same line', async () => {
+    await using server = await twoProxies();
+    const { stdout } = await run(['ps', '-o', 'wide', `--server=${server.url}`]);
+    assert.match(stdout, /^a-bad-one .*delta ADS .*Failed to load it$/m);
+  });
+
+  it('prints the same as JSON and as YAML', async () => {
+    await using server = await twoProxies();
+    const [json, yaml] = await Promise.all(
+      ['json', 'yaml'].map((format) => run(['ps', '-o', format, `--server=${server.url}`])),
+    );
+    const parsed = JSON.parse(json?.stdout ?? '') as { proxies: readonly Record<string, unknown>[] };
+    assert.deepEqual(load(yaml?.stdout ?? ''), parsed);
+    assert.deepEqual(
+      parsed.proxies.map(({ node, state, ackMs }) => [node, state, ackMs]),
+      [
+        ['a-bad-one', 'refused', undefined],
+        ['good', 'synced', 25],
+      ],
+    );
+  });
+
+  it('takes filters', async () => {
+    await using server = await twoProxies();
+    const ask = async (...args: string[]) => (await run(['ps', ...args, `--server=${server.url}`])).stderr;
+    assert.equal(await ask('--state=refused'), '1 proxy: 1 refused\n');
+    assert.equal(await ask('--mesh=nowhere'), '0 proxies\n');
+  });
+
+  it('says all that is known of one proxy', async () => {
+    await using server = await twoProxies();
+    const { code, stdout } = await run(['proxy-status', 'a-bad-one', `--server=${server.url}`]);
+    assert.equal(code, 0);
+    assert.match(stdout, /^state: {5}refused/m);
+    assert.match(stdout, /^last nack: .* ALL: Failed to load it$/m);
+    assert.match(stdout, /^SECRET {2}TRANSPORT {2}SENT {2}ACKED {2}SERVED {2}ACK\nALL {5}delta ADS {2}v1/m);
+  });
+
+  it('says that the same node id is connected in another mesh, and which one it shows', async () => {
+    await using server = await twoProxies();
+    server.pass(5);
+    server.asks(streamOf(3, 'good', 'blue'));
+    const { code, stdout, stderr } = await run(['ps', 'good', `--server=${server.url}`]);
+    assert.deepEqual([code, /^mesh: +blue$/m.test(stdout)], [0, true]);
+    assert.match(stderr, /has it in mesh default too, beside blue: --mesh says which\n$/);
+    const named = await run(['ps', 'good', '--mesh=default', `--server=${server.url}`]);
+    assert.deepEqual([/^mesh: +default$/m.test(named.stdout), named.stderr], [true, '']);
+  });
+
+  it('ends with 1 for a proxy that nobody knows, and with 3 where no server answers', async () => {
+    await using server = await twoProxies();
+    const unknown = await run(['ps', 'z', `--server=${server.url}`]);
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.stderr, /no proxy z is connected/);
+    const alone = await run(['ps', `--server=http://127.0.0.1:${await freePort()}`]);
+    assert.equal(alone.code, 3);
+  });
+
+  it('shows those of the servers that answer, and ends with 3 where one does not', async () => {
+    await using server = await twoProxies();
+    const gone = `http://127.0.0.1:${await freePort()}`;
+    const { code, stdout, stderr } = await run(['ps', `--server=${gone}`, `--server=${server.url}`]);
+    assert.equal(code, 3);
+    assert.match(stdout, /^good /m);
+    assert.match(stderr, /^2 proxies: .*\nerror: no server answers at /);
+  });
+
+  it('joins the proxies of several servers, with a column for them', async () => {
+    await using one = await twoProxies();
+    await using two = await twoProxies();
+    const servers = [`--server=${one.url}`, '--server', two.url];
+    const { stdout, stderr } = await run(['ps', ...servers]);
+    assert.equal(stderr, '4 proxies: 2 refused, 2 synced\n');
+    assert.match(stdout, /AGE +SERVER +NACKS/);
+    assert.ok(stdout.includes(one.url) && stdout.includes(two.url));
+    const found = await run(['ps', 'good', ...servers, '-o', 'json']);
+    const { proxies } = JSON.parse(found.stdout) as { proxies: readonly { server: string }[] };
+    assert.deepEqual(
+      proxies.map(({ server }) => server),
+      [one.url, two.url],
+    );
+  });
+
+  it('reads every page of a long list', async () => {
+    await using server = await fleetServer();
+    server.publish(statesOf({ ALL: 'v1' }));
+    for (let id = 0; id < 1_201; id += 1) server.asks(streamOf(id));
+    const { stderr } = await run(['ps', `--server=${server.url}`]);
+    assert.equal(stderr, '1201 proxies: 1201 pending\n');
+  });
+
+  it('prints what changes while it watches, until it is interrupted', async () => {
+    await using server = await twoProxies();
+    const stop = new AbortController();
+    const watching = start(['ps', '-w', '-o', 'json', `--server=${server.url}`], stop.signal);
+    await watching.until(/"servedVersion": "0123456789abcdef"/);
+    server.publish(statesOf({ ALL: 'v2' }, 'default', 'fedcba9876543210'));
+    await watching.until(/"servedVersion": "fedcba9876543210"/);
+    stop.abort();
+    const { code, stdout } = await watching.outcome;
+    assert.equal(code, 0);
+    assert.match(stdout, /"servedVersion": "0123456789abcdef".*"servedVersion": "fedcba9876543210"/s);
+  });
+
+  it('goes on watching while its only server is restarted', async () => {
+    const server = await twoProxies();
+    const stop = new AbortController();
+    const watching = start(['ps', '-w', `--server=${server.url}`], stop.signal);
+    await watching.until(/^good /m);
+    await server[Symbol.asyncDispose]();
+    await watching.until(/error: no server answers at /);
+    await using again = await fleetServer(new URL(server.url).host);
+    again.publish(statesOf({ ALL: 'v1' }));
+    again.asks(streamOf(1, 'came-back'));
+    await watching.until(/^came-back /m);
+    stop.abort();
+    assert.equal((await watching.outcome).code, 0);
+  });
+});

@@ -1,0 +1,399 @@
+import assert from 'node:assert/strict';
+import { chmod, lstat, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { PassThrough } from 'node:stream';
+import { describe, it } from 'node:test';
+import type { MeshDetail } from '../../../src/api/api-types.ts';
+import { runProgram } from '../../../src/cli/program.ts';
+import { replaceFile, targetOf } from '../../../src/cli/terminal/replace-file.ts';
+import {
+  addToList,
+  describeEffects,
+  effectsOf,
+  holdersOf,
+  linesFor,
+  wholeHash,
+} from '../../../src/cli/ask/revocation.ts';
+import { withLock } from '../../../src/cli/terminal/with-lock.ts';
+import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
+import { createAnchorReader } from '../../../src/trust/x509/anchor-reader.ts';
+import { makeCa } from '../../kit/certificates.ts';
+import { startMeshtrust } from '../../kit/meshtrust.ts';
+import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+import type { TempDir } from '../../kit/temp-dir.ts';
+import { createClient } from '../../xds/client.ts';
+import { run } from '../run.ts';
+
+const [a, b] = ['A', 'B'].map((commonName) => makeCa({ commonName })) as [
+  ReturnType<typeof makeCa>,
+  ReturnType<typeof makeCa>,
+];
+const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
+const fingerprintOf = (pem: string): string => {
+  const [block] = createAnchorReader().read(pem);
+  return block?.kind === 'anchor' ? block.certificate.fingerprint : assert.fail('no CA');
+};
+const openssl = (hash: string): string =>
+  `sha256 Fingerprint=${hash.toUpperCase().replaceAll(/(..)(?!$)/g, '$1:')}`;
+
+const anchor = (
+  subject: string,
+  digit: string,
+  key = digit,
+): MeshDetail['trustDomains'][number]['anchors'][number] => ({
+  fingerprint: digit.repeat(64),
+  keyHash: key.repeat(64),
+  subject,
+  issuer: subject,
+  keyAlgorithm: 'ECDSA P-256',
+  notBefore: '2026-01-01T00:00:00Z',
+  notAfter: '2036-01-01T00:00:00Z',
+  rooting: 'as-listed',
+  resources: [],
+});
+const meshOf = (
+  name: string,
+  proxies: number,
+  domains: Readonly<Record<string, readonly ReturnType<typeof anchor>[]>>,
+): MeshDetail => ({
+  name,
+  version: 'v',
+  denyAll: false,
+  proxies,
+  held: [],
+  secrets: [],
+  findings: [],
+  trustDomains: Object.entries(domains).map(([domain, anchors]) => ({
+    name: domain,
+    inJointSecret: true,
+    anchors,
+  })),
+});
+
+describe('the effect of a revocation', () => {
+  const mesh = meshOf('default', 3, {
+    'a.test': [anchor('CN=A', '1'), anchor('CN=B', '2')],
+    'b.test': [anchor('CN=A', '1')],
+  });
+
+  it('a CA of two trust domains → a line each, with what is left', () => {
+    const effects = effectsOf('1'.repeat(16), [[mesh]]);
+    assert.deepEqual(describeEffects(effects), [
+      'CA CN=A (1111111111111111) is cut off from trust domain a.test of mesh default, 3 proxies: 1 other CA stay',
+      'CA CN=A (1111111111111111) is cut off from trust domain b.test of mesh default, 3 proxies: no CA is left, and every client of b.test is refused',
+    ]);
+    assert.equal(wholeHash('1'.repeat(16), effects), '1'.repeat(64));
+  });
+
+  it('the only CA of a mesh → said loudly', () => {
+    const only = meshOf('edge', 0, { 'a.test': [anchor('CN=A', '1')] });
+    const [effect] = effectsOf('1'.repeat(64), [[only]]);
+    assert.equal(effect?.leavesNothing, true);
+    assert.match(describeEffects([effect]).at(-1) ?? '', /^WARNING: mesh edge is left without any CA/);
+  });
+
+  it('replicas → their proxies are added up, and the mesh is there once', () => {
+    const effects = effectsOf('2'.repeat(16), [[mesh], [{ ...mesh, proxies: 4 }]]);
+    assert.deepEqual(
+      effects.map(({ mesh: name, proxies, cas }) => [name, proxies, cas.length]),
+      [['default', 7, 1]],
+    );
+  });
+
+  it('one replica has it already → what the other still serves counts', () => {
+    const done = meshOf('default', 1, { 'a.test': [anchor('CN=B', '2')] });
+    assert.equal(effectsOf('1'.repeat(16), [[done], [mesh]])[0]?.cas.length, 2);
+  });
+
+  it('the hash of a key → the key is written, which stands for every certificate of it', () => {
+    const renewed = meshOf('default', 1, { 'a.test': [anchor('CN=A', '1', '9'), anchor('CN=A', '3', '9')] });
+    const effects = effectsOf('9'.repeat(16), [[renewed]]);
+    assert.equal(effects[0]?.cas.length, 2);
+    assert.equal(wholeHash('9'.repeat(16), effects), '9'.repeat(64));
+  });
+
+  it('a short hash of several certificates → written as it is', () => {
+    const twins = meshOf('default', 1, {
+      'a.test': [
+        { ...anchor('CN=A', '1'), fingerprint: `${'1'.repeat(16)}${'2'.repeat(48)}` },
+        anchor('CN=A', '1'),
+      ],
+    });
+    assert.equal(wholeHash('1'.repeat(16), effectsOf('1'.repeat(16), [[twins]])), '1'.repeat(16));
+  });
+
+  it('nothing that is served → no effect', () => assert.deepEqual(effectsOf('f'.repeat(64), [[mesh]]), []));
+});
+
+describe('who is waited for', () => {
+  const [x, y] = ['x', 'y'].map((name) => ({ name })) as [{ name: string }, { name: string }];
+  const served = [
+    ['one', [x]],
+    ['two', [x, y]],
+  ] as const;
+  it('a mesh that changes → every server that has it', () => {
+    assert.deepEqual([...holdersOf(served, [{ mesh: 'y' }])], [['y', ['two']]]);
+    assert.deepEqual([...holdersOf(served, [{ mesh: 'x' }])], [['x', ['one', 'two']]]);
+  });
+  it('nothing that changes now → every mesh', () => {
+    assert.deepEqual(
+      [...holdersOf(served, [])],
+      [
+        ['x', ['one', 'two']],
+        ['y', ['two']],
+      ],
+    );
+  });
+});
+
+describe('the list', () => {
+  const lines = linesFor('1'.repeat(64), [], '2026-01-01');
+  const table: Readonly<Record<string, readonly [before: string, after: string | undefined]>> = {
+    'is empty': ['', lines],
+    'ends with a line feed': ['# why\nabc\n', `# why\nabc\n${lines}`],
+    'ends without one': ['# why', `# why\n${lines}`],
+  };
+  for (const [what, [before, after]] of Object.entries(table))
+    it(`${what} → the lines are added at its end`, () =>
+      assert.equal(addToList(before, '1'.repeat(64), [], lines), after));
+  it('has the hash, or a shorter one that stands for it → is left as it is', () => {
+    for (const known of ['1'.repeat(64), '1'.repeat(16)])
+      assert.equal(addToList('x\n', '1'.repeat(64), [known], lines), undefined);
+    assert.notEqual(addToList('x\n', '1'.repeat(16), ['1'.repeat(64)], lines), undefined);
+  });
+  it('a subject with line feeds → one line', () => {
+    const odd = meshOf('default', 0, { 'a.test': [anchor('CN=x\nffff', '1')] });
+    assert.equal(linesFor('1'.repeat(64), effectsOf('1'.repeat(64), [[odd]]), 'd').split('\n').length, 3);
+  });
+  it('is replaced by rename, keeps its mode, and leaves nothing beside it', async () => {
+    await using dir = await makeTempDir();
+    const path = dir.join('list');
+    await replaceFile(path, 'one\n');
+    assert.equal((await stat(path)).mode & 0o777, 0o644);
+    await chmod(path, 0o640);
+    const { ino } = await stat(path);
+    await replaceFile(path, 'two\n');
+    assert.equal((await stat(path)).mode & 0o777, 0o640);
+    assert.notEqual((await stat(path)).ino, ino);
+    assert.equal(await readFile(path, 'utf8'), 'two\n');
+    assert.deepEqual(await readdir(dir.path), ['list']);
+    await assert.rejects(replaceFile(dir.join('no/such'), ''), /ENOENT/);
+  });
+});
+
+describe('the file that a path leads to', () => {
+  it('is the path itself, also where the file is created meanwhile', async () => {
+    await using dir = await makeTempDir();
+    const path = dir.join('list');
+    for (let round = 0; round < 300; round += 1) {
+      const [target] = await Promise.all([targetOf(path), writeFile(path, '')]);
+      assert.equal(target, path);
+      await rm(path);
+    }
+  });
+});
+
+describe('a lock', () => {
+  it('keeps others out, and goes when what it was for failed', async () => {
+    await using dir = await makeTempDir();
+    const path = dir.join('list');
+    await withLock(path, 0, () =>
+      assert.rejects(
+        withLock(path, 0, () => assert.fail('it ran')),
+        /list\.lock is there: somebody else is changing the list/,
+      ),
+    );
+    await assert.rejects(
+      withLock(path, 0, () => Promise.reject(new Error('no'))),
+      /^Error: no$/,
+    );
+    assert.deepEqual(await readdir(dir.path), []);
+  });
+});
+
+/** A server with the trust of one CA, which follows no list. */
+async function trustedServer(trust: TempDir) {
+  await writeFile(
+    trust.join('t.yaml'),
+    meshTrustYaml({ name: 'b', trustDomain: 'b.test', pems: [b.certPem] }),
+  );
+  return startMeshtrust({ dirs: [trust.path] });
+}
+
+/**
+ * Two servers that follow one list: one with mesh `default`, one with mesh `edge` too, of which a proxy has
+ * acknowledged what was served, and acknowledges nothing more unless told.
+ */
+async function twoServers() {
+  await using stack = new AsyncDisposableStack();
+  const dir = stack.use(await makeTempDir());
+  const [one, two] = [stack.use(await makeTempDir()), stack.use(await makeTempDir())];
+  const list = dir.join('list');
+  await writeFile(list, '');
+  const trustOf = (mesh: string, pems: readonly string[]): string =>
+    meshTrustYaml({ name: mesh, mesh, trustDomain: `${mesh}.test`, pems });
+  for (const trust of [one, two])
+    await writeFile(trust.join('default.yaml'), trustOf('default', [b.certPem]));
+  await writeFile(two.join('edge.yaml'), trustOf('edge', [a.certPem, b.certPem]));
+  const servers = [
+    stack.use(await startMeshtrust({ dirs: [one.path], args: ['--distrust', list] })),
+    stack.use(await startMeshtrust({ dirs: [two.path], args: ['--distrust', list] })),
+  ] as const;
+  const client = stack.use(createClient(`127.0.0.1:${servers[1].xdsPort}`));
+  const stream = stack.use(client.delta(ads));
+  const acknowledge = async (): Promise<void> => {
+    const { nonce } = await stream.next();
+    stream.send({ type_url: secretTypeUrl, response_nonce: nonce });
+  };
+  const node = { id: 'slow', metadata: { fields: { mesh: { stringValue: 'edge' } } } };
+  stream.send({ type_url: secretTypeUrl, resource_names_subscribe: ['ALL'], node });
+  await acknowledge();
+  const owned = stack.move();
+  return {
+    list,
+    args: servers.map(({ adminPort }) => `--server=http://127.0.0.1:${adminPort}`),
+    proxy: { acknowledge },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+describe('meshtrust revoke', () => {
+  it('wrong usage → exit 2 and a sentence', async () => {
+    for (const [args, sentence] of [
+      [['a'.repeat(64)], /name the list/],
+      [['abc', '--distrust', '/x'], /the fingerprint has 3 digits/],
+      [['a'.repeat(40), '--distrust', '/x'], /40 digits, as a SHA-1/],
+    ] as const) {
+      const { code, stderr } = await run(['revoke', ...args]);
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, sentence);
+    }
+  });
+
+  it('a CA of a running server → asked, written, and gone from what is served', async () => {
+    await using dir = await makeTempDir();
+    await using trust = await makeTempDir();
+    await writeFile(
+      trust.join('t.yaml'),
+      meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems: [a.certPem, b.certPem] }),
+    );
+    const list = dir.join('list');
+    await writeFile(list, '# kept\n');
+    await using server = await startMeshtrust({ dirs: [trust.path], args: ['--distrust', list] });
+    const url = ['--server', `http://127.0.0.1:${server.adminPort}`];
+    const [hashA, hashB] = [fingerprintOf(a.certPem), fingerprintOf(b.certPem)];
+
+    const dry = await run(['revoke', hashA, '--distrust', list, '--dry-run', ...url]);
+    assert.equal(dry.code, 0, dry.stderr);
+    assert.match(
+      dry.stderr,
+      /CA CN=A .* is cut off from trust domain a\.test of mesh default, 0 proxies: 1 other CA stay/,
+    );
+    assert.equal(await readFile(list, 'utf8'), '# kept\n');
+
+    const done = await run(['revoke', openssl(hashA), '--distrust', list, ...url]);
+    assert.equal(done.code, 0, done.stderr);
+    assert.match(done.stderr, /revoked: no proxy is connected that could have it\n$/);
+    assert.match(await readFile(list, 'utf8'), new RegExp(`^# kept\\n# \\S+ revoked: CN=A\\n${hashA}\\n$`));
+
+    const again = await run(['revoke', hashA.slice(0, 16), '--distrust', list, ...url]);
+    assert.equal(again.code, 0, again.stderr);
+    assert.match(again.stderr, /no CA that is served has this hash/);
+
+    const last = await run(['revoke', hashB, '--distrust', list, ...url]);
+    assert.equal(last.code, 1);
+    assert.match(
+      last.stderr,
+      /WARNING: mesh default is left without any CA.*\n.*would trust nobody: give --yes/,
+    );
+
+    const stdin = Object.assign(new PassThrough(), { isTTY: true });
+    stdin.end('n\n');
+    const declined = await run(['revoke', hashB, '--distrust', list, ...url], {}, undefined, (io) =>
+      runProgram({ ...io, stdin }),
+    );
+    assert.equal(declined.code, 1);
+    assert.match(declined.stderr, /Leave mesh default without any CA\? \[y\/N\].*nothing was changed/s);
+    assert.ok(!(await readFile(list, 'utf8')).includes(hashB));
+
+    const forced = await run(['revoke', hashB, '--distrust', list, '--yes', ...url]);
+    assert.equal(forced.code, 0, forced.stderr);
+  });
+
+  it('proxies that have not acknowledged → exit 4, also when it is asked again; then 0', async () => {
+    await using scene = await twoServers();
+    const { list, args, proxy } = scene;
+    const revoke = () =>
+      run(['revoke', fingerprintOf(a.certPem), '--distrust', list, '--timeout=1s', ...args]);
+    for (const round of ['first', 'again']) {
+      const { code, stderr } = await revoke();
+      assert.equal(code, 4, `${round}: ${stderr}`);
+      // Only the second server has the mesh.
+      assert.match(stderr, /mesh edge: 0 of 1 connected proxies have .*; waiting for slow \(pending\)/);
+    }
+    await proxy.acknowledge();
+    const { code, stderr } = await revoke();
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /revoked: every connected proxy has the change\n$/);
+  });
+
+  it('several at once on one list → none takes away what another wrote', async () => {
+    await using dir = await makeTempDir();
+    await using trust = await makeTempDir();
+    await using server = await trustedServer(trust);
+    const list = dir.join('list');
+    const url = `--server=http://127.0.0.1:${server.adminPort}`;
+    const hashes = Array.from({ length: 8 }, (_, index) => `${index}`.repeat(64));
+    const outcomes = await Promise.all(
+      hashes.map((hash) => run(['revoke', hash, '--distrust', list, '--no-wait', url])),
+    );
+    assert.deepEqual(new Set(outcomes.map(({ code }) => code)), new Set([0]));
+    const written = (await readFile(list, 'utf8')).split('\n').filter((line) => /^\d+$/.test(line));
+    assert.deepEqual(written.sort(), hashes);
+    assert.deepEqual(await readdir(dir.path), ['list']);
+  });
+
+  it('a list that is a link → the file that it leads to is changed', async () => {
+    await using dir = await makeTempDir();
+    await using trust = await makeTempDir();
+    await using server = await trustedServer(trust);
+    await writeFile(dir.join('target'), '# kept\n');
+    await symlink('target', dir.join('list'));
+    const url = `--server=http://127.0.0.1:${server.adminPort}`;
+    const { code, stderr } = await run([
+      'revoke',
+      'f'.repeat(64),
+      '--distrust',
+      dir.join('list'),
+      '--no-wait',
+      url,
+    ]);
+    assert.equal(code, 0, stderr);
+    assert.ok((await lstat(dir.join('list'))).isSymbolicLink());
+    assert.match(await readFile(dir.join('target'), 'utf8'), /^# kept\n.*\nf{64}\n$/);
+
+    await rm(dir.join('target'));
+    const dangling = await run(['revoke', 'f'.repeat(64), '--distrust', dir.join('list'), '--no-wait', url]);
+    assert.equal(dangling.code, 2);
+    assert.match(dangling.stderr, /list cannot be changed: it is a dangling symbolic link/);
+  });
+
+  it('a list that the server does not follow → exit 4, and it says so', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(
+      dir.join('t.yaml'),
+      meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems: [a.certPem, b.certPem] }),
+    );
+    await using server = await startMeshtrust({ dirs: [dir.path] });
+    const args = ['--server', `http://127.0.0.1:${server.adminPort}`, '--timeout', '500ms'];
+    const { code, stderr } = await run([
+      'revoke',
+      fingerprintOf(a.certPem),
+      '--distrust',
+      dir.join('list'),
+      ...args,
+    ]);
+    assert.equal(code, 4, stderr);
+    assert.match(stderr, /1 server still trusts it: .*; is this the list that --distrust of serve names\?/);
+  });
+});

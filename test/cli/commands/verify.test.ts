@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import { load } from 'js-yaml';
+
+import { makeCa, makeIntermediate, makeLeaf } from '../../kit/certificates.ts';
+import { freePort } from '../../kit/free-port.ts';
+import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+import { run } from '../run.ts';
+import { wholeServer } from '../whole-server.ts';
+
+const root = makeCa({ commonName: 'Root' });
+const middle = makeIntermediate(root, { commonName: 'Middle' });
+const leaf = makeLeaf(middle, { spiffeId: 'spiffe://a.test/web', commonName: 'web' });
+const stranger = makeLeaf(makeCa({ commonName: 'Elsewhere' }), { spiffeId: 'spiffe://a.test/web' });
+const resource = { name: 'a', trustDomain: 'a.test', pems: [root.certPem] };
+
+/** Files of a client and of what is trusted. */
+async function files() {
+  const dir = await makeTempDir();
+  await writeFile(dir.join('a.yaml'), meshTrustYaml(resource));
+  await writeFile(dir.join('leaf.pem'), leaf.certPem);
+  await writeFile(dir.join('leaf.der'), leaf.der);
+  await writeFile(dir.join('middle.pem'), middle.certPem);
+  await writeFile(dir.join('svid.pem'), leaf.keyPem + leaf.certPem + middle.certPem);
+  await writeFile(dir.join('stranger.pem'), stranger.certPem);
+  return dir;
+}
+
+describe('verify', () => {
+  it('names the anchor that lets a client in, and the path to it', async () => {
+    await using dir = await files();
+    const client = ['--leaf', dir.join('leaf.pem'), '--chain', dir.join('middle.pem')];
+    const { code, stdout, stderr } = await run(['verify', ...client, dir.join('a.yaml')]);
+    assert.equal(code, 0, stderr);
+    const [verdict, titles, ...rows] = stdout.trimEnd().split('\n');
+    assert.equal(verdict, 'admitted: spiffe://a.test/web, by an anchor of trust domain a.test');
+    assert.match(titles ?? '', /^ROLE +FINGERPRINT +UNTIL +SUBJECT$/);
+    assert.deepEqual(
+      rows.map((row) => row.replace(/ +[0-9a-f]{16} +\S+ +/, ' ')),
+      ['leaf CN=web', 'intermediate CN=Middle', 'anchor CN=Root'],
+    );
+  });
+
+  it('takes a chain out of the file of the leaf, passes its key over, and reads DER', async () => {
+    await using dir = await files();
+    const one = await run(['verify', '--leaf', dir.join('svid.pem'), dir.join('a.yaml')]);
+    assert.equal(one.code, 0, one.stdout);
+    const client = ['--leaf', dir.join('leaf.der'), '--chain', dir.join('middle.pem')];
+    const other = await run(['verify', ...client, dir.join('a.yaml')]);
+    assert.equal(other.stdout, one.stdout);
+  });
+
+  it('says why a client is refused, and exits with 1', async () => {
+    await using dir = await files();
+    const { code, stdout } = await run(['verify', '--leaf', dir.join('leaf.pem'), dir.join('a.yaml')]);
+    assert.equal(code, 1);
+    assert.match(stdout, /^refused: the issuer of the leaf, CN=Middle, is not listed .* \(no-path\)\n/);
+  });
+
+  it('has the same fields as JSON and as YAML', async () => {
+    await using dir = await files();
+    const args = ['verify', '--leaf', dir.join('stranger.pem'), dir.join('a.yaml')];
+    const json: unknown = JSON.parse((await run([...args, '-o', 'json'])).stdout);
+    assert.deepEqual(load((await run([...args, '-o', 'yaml'])).stdout), json);
+    const { mesh, verdict, code, trustDomain } = json as Record<string, unknown>;
+    assert.deepEqual(
+      { mesh, verdict, code, trustDomain },
+      { mesh: 'default', verdict: 'refused', code: 'no-path', trustDomain: 'a.test' },
+    );
+  });
+
+  it('asks a server where no files are given', async () => {
+    await using dir = await files();
+    await using server = await wholeServer([resource]);
+    const ask = (file: string, ...more: string[]) =>
+      run(['verify', '--server', server.url, '--leaf', dir.join(file), ...more]);
+    const admitted = await ask('svid.pem');
+    assert.equal(admitted.code, 0, admitted.stderr);
+    assert.equal(
+      admitted.stdout,
+      (await run(['verify', '--leaf', dir.join('svid.pem'), dir.join('a.yaml')])).stdout,
+    );
+    assert.equal((await ask('stranger.pem')).code, 1);
+    const unknown = await ask('svid.pem', '--mesh', 'nobody');
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.stderr, /nothing is listed for mesh nobody/);
+  });
+
+  it('judges by what is left after distrust', async () => {
+    await using dir = await files();
+    const json = await run(['verify', '--leaf', dir.join('svid.pem'), dir.join('a.yaml'), '-o', 'json']);
+    const { anchor } = JSON.parse(json.stdout) as { readonly anchor: string };
+    await writeFile(dir.join('distrusted'), `${anchor}\n`);
+    const args = ['--leaf', dir.join('svid.pem'), dir.join('a.yaml'), '--distrust', dir.join('distrusted')];
+    const { code, stdout } = await run(['verify', ...args]);
+    assert.equal(code, 1);
+    assert.match(stdout, /^refused: nothing is trusted in trust domain a\.test \(unknown-trust-domain\)\n/);
+  });
+
+  it('notes where Envoys of another age may take another anchor', async () => {
+    await using dir = await files();
+    const plain = { commonName: 'Twin', subjectKeyId: false, authorityKeyId: undefined } as const;
+    const [one, other] = [makeCa(plain), makeCa(plain)];
+    const pems = [one.certPem, other.certPem];
+    await writeFile(dir.join('b.yaml'), meshTrustYaml({ name: 'b', trustDomain: 'b.test', pems }));
+    const client = makeLeaf(one, { ...plain, commonName: 'web', spiffeId: 'spiffe://b.test/web' });
+    await writeFile(dir.join('b.pem'), client.certPem);
+    const { stderr } = await run(['verify', '--leaf', dir.join('b.pem'), dir.join('b.yaml')]);
+    assert.match(stderr, /^note: several anchors may be the issuer of CN=web; /);
+  });
+
+  it('wants a leaf that it can read, and a server that answers', async () => {
+    await using dir = await files();
+    const leafFile = dir.join('leaf.pem');
+    assert.match((await run(['verify', dir.path])).stderr, /--leaf FILE/);
+    assert.equal((await run(['verify', dir.path])).code, 2);
+    assert.equal((await run(['verify', '--leaf', dir.join('none.pem'), dir.path])).code, 2);
+    await writeFile(dir.join('empty.pem'), '');
+    const empty = await run(['verify', '--leaf', leafFile, '--chain', dir.join('empty.pem'), dir.path]);
+    assert.equal(empty.code, 2);
+    assert.match(empty.stderr, /empty\.pem holds no certificate/);
+    const server = `http://127.0.0.1:${await freePort()}`;
+    assert.equal((await run(['verify', '--leaf', leafFile, '--server', server])).code, 3);
+  });
+
+  const damaged: readonly (readonly [string, string, RegExp])[] = [
+    [
+      'a damaged first block',
+      stranger.certPem.replace('\nMI', '\n*MI') + leaf.certPem + middle.certPem,
+      /:1 block 1 cannot be read: /,
+    ],
+    [
+      'a byte order mark before the first block',
+      `\ufeff${leaf.certPem}${middle.certPem}`,
+      /:1 block 1 cannot be read: a byte order mark stands before the BEGIN line/,
+    ],
+    [
+      'a first block with another label',
+      stranger.certPem.replaceAll('CERTIFICATE', 'TRUSTED CERTIFICATE') + leaf.certPem,
+      /:1 block 1 cannot be read: /,
+    ],
+    [
+      'a first block without END line',
+      stranger.certPem.replace(/-----END.*\n/, '') + leaf.certPem,
+      /:1 block 1 cannot be read: no END line before the next BEGIN line/,
+    ],
+    [
+      'a damaged block of the chain',
+      leaf.certPem + middle.certPem.replace('\nMI', '\n*MI'),
+      /block 2 cannot be read: /,
+    ],
+  ];
+  for (const [what, text, message] of damaged) {
+    it(`leaf file: ${what} → exit code 2, and no verdict about another certificate`, async () => {
+      await using dir = await files();
+      await writeFile(dir.join('damaged.pem'), text);
+      const { code, stdout, stderr } = await run(['verify', '--leaf', dir.join('damaged.pem'), dir.path]);
+      assert.equal(stdout, '');
+      assert.match(stderr, message);
+      assert.equal(code, 2);
+    });
+  }
+});

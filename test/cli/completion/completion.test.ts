@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import { Argument, Command, Option } from 'commander';
+import { readCommand } from '../../../src/cli/completion/command-tree.ts';
+import type { CommandNode } from '../../../src/cli/completion/command-tree.ts';
+import { bashCompletion } from '../../../src/cli/completion/completion-bash.ts';
+import { fishCompletion } from '../../../src/cli/completion/completion-fish.ts';
+import { zshCompletion } from '../../../src/cli/completion/completion-zsh.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+import { run } from '../run.ts';
+
+const execute = promisify(execFile);
+/** Everywhere where these tests run; a machine without it says so. */
+const bash = await execute('bash', ['-c', 'echo $BASH_VERSION']).then(
+  ({ stdout }) => stdout.trim(),
+  () => undefined,
+);
+const skip = bash === undefined && (process.env['CI'] ?? '') === '' ? 'there is no bash on the PATH' : false;
+
+/** What bash would complete the last word to, in the folder `cwd`. */
+async function completed(cwd: string, ...words: readonly string[]): Promise<readonly string[]> {
+  const { stdout: script } = await run(['completion', 'bash']);
+  const driver = `${script}
+COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+_meshtrust 2>/dev/null
+printf '%s\\n' "\${COMPREPLY[@]}"`;
+  const args = ['--norc', '-c', driver, 'bash', 'meshtrust', ...words];
+  const { stdout } = await execute('bash', args, { cwd });
+  return stdout.split('\n').filter(Boolean).toSorted();
+}
+
+describe('completion bash, by a real bash,', { skip }, () => {
+  const table: readonly (readonly [words: readonly string[], expected: readonly string[]])[] = [
+    [['pro'], ['proxy-status']],
+    [['--ver'], ['--version']],
+    [['guard', 'r'], ['release']],
+    [['guard', 'release', '--tok'], ['--token-file']],
+    [
+      ['proxy-status', '--state', 's'],
+      ['stale', 'synced'],
+    ],
+    [
+      ['ps', '--state', '=', 's'],
+      ['stale', 'synced'],
+    ],
+    [
+      ['ps', '--state', '='],
+      ['disconnected', 'lost', 'pending', 'reconnecting', 'refused', 'stale', 'synced'],
+    ],
+    [
+      ['ps', '-o', ''],
+      ['json', 'table', 'wide', 'yaml'],
+    ],
+    [
+      ['bundle', '--format', ''],
+      ['json', 'pem', 'spiffe'],
+    ],
+    [
+      ['completion', ''],
+      ['--help', '-h', 'bash', 'fish', 'zsh'],
+    ],
+    [['wait', '--mesh', ''], []],
+    [['wait', '--strict'], []],
+    [
+      ['validate', 'a'],
+      ['a file.yaml', 'a-folder'],
+    ],
+    [['validate', '--distrust', 'a '], ['a file.yaml']],
+    [['validate', '--str'], ['--strict']],
+    [['worker'], []],
+    [['nonsense', '--no'], []],
+  ];
+  for (const [words, expected] of table) {
+    it(`completes: meshtrust ${words.join(' ')}`, async () => {
+      await using dir = await makeTempDir();
+      await mkdir(dir.join('a-folder'));
+      await writeFile(dir.join('a file.yaml'), '');
+      assert.deepEqual(await completed(dir.path, ...words), expected);
+    });
+  }
+
+  it('leaves the shell as it was', async () => {
+    const { stdout } = await run(['completion', 'bash']);
+    const script = `${stdout}
+before=$(set | grep -v '^\\(_\\|BASH\\|COMP\\|PIPESTATUS\\|before\\|FUNCNAME\\)')
+COMP_WORDS=(meshtrust ps -o '') COMP_CWORD=3
+_meshtrust 2>/dev/null
+after=$(set | grep -v '^\\(_\\|BASH\\|COMP\\|PIPESTATUS\\|before\\|FUNCNAME\\)')
+[[ $before == "$after" ]] && echo same`;
+    assert.equal((await execute('bash', ['--norc', '-c', script])).stdout, 'same\n');
+  });
+});
+
+/** A program with everything that a script has to quote. */
+function sample(): CommandNode {
+  const program = new Command('tool').description('t');
+  program
+    .command('go')
+    .alias('g')
+    .description('it\'s [a]: $test `x` \\ "y"')
+    .addOption(new Option('-f, --file <file>', "somebody's (env: TOOL_FILE)"))
+    .addOption(new Option('--kind <kind>').choices(['one', 'two']))
+    .addOption(new Option('--loud'))
+    .addArgument(new Argument('[path...]'));
+  program.command('secret', { hidden: true });
+  return readCommand(program);
+}
+
+describe('what is completed', () => {
+  it('is read from the definitions of the program; what is hidden stays so', () => {
+    const { commands } = sample();
+    assert.deepEqual(
+      commands.map(({ name }) => name),
+      ['go', 'help'],
+    );
+    const [go] = commands;
+    assert.deepEqual(go?.aliases, ['g']);
+    assert.deepEqual(go.operand, { kind: 'file' });
+    assert.deepEqual(go.options, [
+      { names: ['--file', '-f'], description: "somebody's", value: { kind: 'file' } },
+      { names: ['--kind'], description: '', value: { kind: 'one-of', choices: ['one', 'two'] } },
+      { names: ['--loud'], description: '', value: undefined },
+      { names: ['--help', '-h'], description: 'display help for command', value: undefined },
+    ]);
+  });
+
+  it('has every command and option of the program in each shell', async () => {
+    const scripts = await Promise.all(['bash', 'zsh', 'fish'].map((shell) => run(['completion', shell])));
+    const { stdout: help } = await run(['wait', '--help']);
+    const options = [...help.matchAll(/--(?<name>[a-z-]+)/g)].map((match) => match.groups?.['name'] ?? '');
+    assert.ok(options.length > 5);
+    for (const { code, stdout, stderr } of scripts) {
+      assert.deepEqual([code, stderr], [0, '']);
+      for (const name of ['serve', 'bundle', 'guard', 'release', ...options])
+        assert.ok(stdout.includes(name), name);
+      assert.doesNotMatch(stdout, /worker'|MESHTRUST_/);
+    }
+  });
+
+  it('is quoted for zsh', () => {
+    const script = zshCompletion(sample());
+    assert.ok(script.includes("'go:it'\\''s \\[a\\]\\: $test `x` \\\\ \"y\"'"), script);
+    assert.ok(script.includes("'*--file=[somebody'\\''s]:file:_files'"), script);
+    assert.ok(script.includes("'*--kind=[]:value:(one two)' \\"), script);
+    assert.match(script, /^ {8}go\|g\) _tool_go ;;$/m);
+    assert.match(script, /^#compdef tool\n/);
+  });
+
+  it('is quoted for fish', () => {
+    const script = fishCompletion(sample());
+    const start = "complete -c tool -n 'not __fish_seen_subcommand_from go g help'";
+    assert.ok(script.includes(`${start} -a 'g' -d 'it\\'s [a]: $test \`x\` \\\\ "y"'\n`), script);
+    const go = "complete -c tool -n '__fish_seen_subcommand_from go g'";
+    assert.ok(script.includes(`${go} -l file -s f -r -F -d 'somebody\\'s'\n`), script);
+    assert.ok(script.includes(`${go} -l kind -x -a 'one two' -d ''\n`), script);
+    assert.ok(script.includes(`${go} -F\n`), script);
+  });
+
+  it('has no description in bash, where there is no place for it', () => {
+    assert.doesNotMatch(bashCompletion(sample()), /somebody|\$test/);
+  });
+});
+
+describe('completion', () => {
+  it('is for three shells, and wrong usage for others', async () => {
+    for (const args of [['completion'], ['completion', 'tcsh']]) {
+      const { code, stdout, stderr } = await run(args);
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.match(stderr, /shell/);
+    }
+  });
+});

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import { withFlagTable } from '../../../scripts/flag-table.ts';
+import { describeFlags, parseDuration } from '../../../src/cli/flags/flags.ts';
+
+describe('the flags', () => {
+  it('are in the README as they are in the program', async () => {
+    const readme = await readFile(new URL('../../../README.md', import.meta.url), 'utf8');
+    assert.equal(readme, withFlagTable(readme), 'run: node scripts/flag-table.ts');
+  });
+
+  it('two with a variable → two variables', () => {
+    const variables = describeFlags().flatMap(({ variable }) => variable ?? []);
+    assert.equal(new Set(variables).size, variables.length);
+    for (const variable of variables) assert.match(variable, /^MESHTRUST_[A-Z_]+$/);
+  });
+
+  const durations: Readonly<Record<string, number>> = {
+    '0': 0,
+    '0s': 0,
+    '500ms': 500,
+    '30s': 30_000,
+    '2m': 120_000,
+    '1h': 3_600_000,
+  };
+  for (const [text, expected] of Object.entries(durations)) {
+    it(`reads the duration ${text}`, () => assert.equal(parseDuration(text), expected));
+  }
+  for (const text of ['', '30', '-1s', '1.5s', 's', '1d', '1 s']) {
+    it(`refuses the duration ${JSON.stringify(text)}`, () =>
+      assert.throws(() => parseDuration(text), /Give a duration/));
+  }
+});

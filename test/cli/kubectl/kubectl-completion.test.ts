@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { runKubectlCompletion } from '../../../src/cli/kubectl-plugin.ts';
+import { run } from '../run.ts';
+
+const never = new AbortController().signal;
+
+/** What kubectl is told about the last of these words: candidates without descriptions, and the directive. */
+async function told(...words: readonly string[]): Promise<{ words: readonly string[]; directive: string }> {
+  const { code, stdout, stderr } = await run(words, {}, never, runKubectlCompletion);
+  assert.deepEqual([code, stderr], [0, '']);
+  const lines = stdout.trimEnd().split('\n');
+  return {
+    words: lines.slice(0, -1).map((line) => line.split('\t', 1)[0] ?? ''),
+    directive: lines.at(-1) ?? '',
+  };
+}
+
+describe('what kubectl meshtrust may go on with', () => {
+  const none = ':4';
+  const files = ':0';
+  const table: readonly (readonly [line: readonly string[], words: readonly string[], directive: string])[] =
+    [
+      [['pro'], ['proxy-status'], none],
+      [['guard', ''], ['release', 'help'], none],
+      [['guard', 'release', '--tok'], ['--token-file'], none],
+      [['proxy-status', '--state', 's'], ['synced', 'stale'], none],
+      [['ps', '--state=s'], ['--state=synced', '--state=stale'], none],
+      [['ps', '-o', ''], ['table', 'wide', 'json', 'yaml'], none],
+      [['-n', 'ps', 'wa'], ['wait'], none],
+      [['wait', '--names'], ['--namespace'], none],
+      [['wait', '-n', ''], [], none],
+      [['wait', '--kubeconfig', ''], [], files],
+      [['wait', '--mesh', ''], [], none],
+      [['validate', ''], [], files],
+      [['completion', 'f'], ['fish'], none],
+      [['no-such', '--no'], [], none],
+      [['complete', ''], ['serve'], none],
+    ];
+  for (const [line, words, directive] of table) {
+    it(`${line.join(' ')} is ${words.join(' or ') || (directive === files ? 'a file' : 'nothing')}`, async () => {
+      const found = await told(...line);
+      if (line[0] === 'complete')
+        assert.ok(found.words.includes('serve') && !found.words.includes('complete'));
+      else assert.deepEqual(found, { words, directive });
+    });
+  }
+
+  it('has a description where there is one', async () => {
+    const { stdout } = await run(['wai'], {}, never, runKubectlCompletion);
+    assert.match(stdout, /^wait\twait until all connected proxies [^\t\n]+\n:4\n$/);
+  });
+});

@@ -1,0 +1,250 @@
+import assert from 'node:assert/strict';
+import { X509Certificate, createHash } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import type { FindingList, MeshDetail } from '../../../src/api/api-types.ts';
+import { makeCa, makeIntermediate } from '../../kit/certificates.ts';
+import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+import { run } from '../run.ts';
+
+const ca = makeCa({ commonName: 'A' });
+const yaml = (name: string, pem: string) => meshTrustYaml({ name, trustDomain: `${name}.test`, pems: [pem] });
+const key = '-----BEGIN PRIVATE KEY-----\nc2VjcmV0c2VjcmV0\n-----END PRIVATE KEY-----\n';
+
+describe('validate', () => {
+  it('accepts sound files', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
+    assert.deepEqual(await run(['validate', dir.path]), {
+      code: 0,
+      stdout: '',
+      stderr: '1 MeshTrust accepted; 0 errors, 0 warnings, 0 notes\n',
+    });
+  });
+
+  it('exits with 1 on a violation or a refused block, a line for each, and quotes no key', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem + key));
+    await writeFile(dir.join('b.yaml'), yaml('b', ca.certPem).replace('type: Pem', 'type: Jwks'));
+    const { code, stdout } = await run(['validate', dir.path]);
+    assert.equal(code, 1);
+    const lines = stdout.trim().split('\n');
+    assert.equal(lines.length, 2, stdout);
+    assert.match(lines[0] ?? '', /a\.yaml:9 spec\.caBundles\[0\]\.pem\.value block 2: MT011 /);
+    assert.match(lines[1] ?? '', /b\.yaml:7 spec\.caBundles\[0\]\.type: MT003 type must be 'Pem'/);
+    assert.ok(!stdout.includes('c2VjcmV0'));
+  });
+
+  it('knows what is distrusted, and wants a list that can be read', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
+    const fingerprint = createHash('sha256').update(new X509Certificate(ca.certPem).raw).digest('hex');
+    await writeFile(dir.join('distrusted'), `${fingerprint}\n`);
+    const paths = [dir.join('a.yaml'), '--distrust', dir.join('distrusted')];
+    const { stdout } = await run(['validate', ...paths]);
+    assert.match(stdout, new RegExp(`a\\.yaml:9 .* block 1: MT\\d+ .*distrust`));
+    assert.doesNotMatch((await run(['bundle', ...paths])).stdout, /CN=A/);
+    const missing = await run(['validate', dir.join('a.yaml'), '--distrust', dir.join('missing')]);
+    assert.equal(missing.code, 2);
+    assert.match(missing.stderr, /^error: the distrust list cannot be read: .*ENOENT/);
+  });
+
+  const refusedTexts: Readonly<Record<string, readonly [text: string, line: RegExp]>> = {
+    'a misspelt type': [
+      yaml('a', ca.certPem).replace('MeshTrust', 'MeshTrsut'),
+      /^error: \S+a\.yaml:1: MT009 the document looks like a MeshTrust, and its type is not written so$/m,
+    ],
+    'an unknown field of the spec': [
+      yaml('a', ca.certPem).replace('spec:', 'spec:\n  trustdomain: x'),
+      /^error: \S+a\.yaml:5 spec\.trustdomain: MT051 spec\.trustdomain is not a field of a MeshTrust/m,
+    ],
+    'an unknown field of a bundle': [
+      yaml('a', ca.certPem).replace('- type: Pem', '- type: Pem\n      Pem: {}'),
+      /^error: \S+a\.yaml:\d+ spec\.caBundles\[0\]\.Pem: MT051 /m,
+    ],
+  };
+  for (const [what, [text, line]] of Object.entries(refusedTexts)) {
+    it(`${what} → exit 1 and a line that names it`, async () => {
+      await using dir = await makeTempDir();
+      await writeFile(dir.join('a.yaml'), text);
+      const { code, stdout } = await run(['validate', dir.path]);
+      assert.equal(code, 1);
+      assert.match(stdout, line);
+    });
+  }
+
+  it('a label below kuma.io/ that is misspelt → a warning that names the mesh', async () => {
+    await using dir = await makeTempDir();
+    const text = yaml('a', ca.certPem)
+      .replace('type: MeshTrust', 'apiVersion: kuma.io/v1alpha1\nkind: MeshTrust')
+      .replace(/^name: a\nmesh: default$/m, "metadata: { name: a, labels: { 'kuma.io/mseh': blue } }");
+    await writeFile(dir.join('a.yaml'), text);
+    const { code, stdout } = await run(['validate', dir.path]);
+    assert.equal(code, 0, stdout);
+    assert.match(
+      stdout,
+      /^warning: \S+a\.yaml:3 metadata\.labels\["kuma\.io\/mseh"\]: MT050 .* is in mesh default$/m,
+    );
+  });
+
+  it('nothing but other kinds, or nothing at all → exit 1, and it says so', async () => {
+    await using dir = await makeTempDir();
+    const empty = await run(['validate', dir.path]);
+    assert.equal(empty.code, 1);
+    assert.match(empty.stderr, /^error: \S+: no MeshTrust was found$/m);
+    await writeFile(dir.join('a.yaml'), 'kind: ConfigMap\n---\nkind: ConfigMap\n---\nreplicas: 1\n');
+    const others = await run(['validate', dir.path]);
+    assert.equal(others.code, 1);
+    assert.match(
+      others.stderr,
+      /^passed over: 2 ConfigMap, 1 without a kind\nerror: \S+: no MeshTrust was found$/m,
+    );
+  });
+
+  it('endings in capitals, lists of the REST API of Kuma and nested lists → read', async () => {
+    await using dir = await makeTempDir();
+    const item = (name: string) => ({
+      type: 'MeshTrust',
+      name,
+      mesh: 'default',
+      spec: { trustDomain: `${name}.test`, caBundles: [{ type: 'Pem', pem: { value: ca.certPem } }] },
+    });
+    await writeFile(dir.join('a.YAML'), yaml('a', ca.certPem));
+    await writeFile(dir.join('b.JSON'), JSON.stringify({ total: 1, items: [item('b')], next: null }));
+    const inner = { kind: 'List', apiVersion: 'v1', items: [item('c')] };
+    await writeFile(dir.join('c.json'), JSON.stringify({ kind: 'List', apiVersion: 'v1', items: [inner] }));
+    const { stderr } = await run(['validate', dir.path]);
+    assert.match(stderr, /^3 MeshTrusts accepted/m);
+  });
+
+  it('exits with 0 on warnings, and with 1 on them when it is strict', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), yaml('a', makeIntermediate(ca).certPem));
+    const lenient = await run(['validate', '-o', 'json', dir.path]);
+    assert.equal(lenient.code, 0);
+    const { findings } = JSON.parse(lenient.stdout) as FindingList;
+    assert.deepEqual(
+      findings.map(({ code }) => code),
+      ['MT020'],
+    );
+    assert.equal((await run(['validate', '--strict', dir.path])).code, 1);
+    assert.equal((await run(['validate', '--refuse-intermediates', dir.path])).code, 1);
+  });
+
+  it('an expired CA alone → exit 1; beside a valid one → a warning and exit 0', async () => {
+    await using dir = await makeTempDir();
+    const day = 86_400_000;
+    const old = makeCa({
+      commonName: 'Old',
+      notBefore: new Date(Date.now() - 9 * day),
+      notAfter: new Date(Date.now() - 2 * day),
+    });
+    await writeFile(dir.join('a.yaml'), yaml('a', old.certPem));
+    const alone = await run(['validate', dir.path]);
+    assert.equal(alone.code, 1);
+    assert.match(
+      alone.stdout,
+      /^error: \S+a\.yaml:9 spec\.caBundles\[0\]\.pem\.value block 1: MT022 CA CN=Old expired on .*; a\.test has no valid CA/,
+    );
+    await writeFile(dir.join('a.yaml'), yaml('a', old.certPem + ca.certPem));
+    const beside = await run(['validate', dir.path]);
+    assert.equal(beside.code, 0);
+    assert.match(beside.stdout, /^warning: .* MT022 CA CN=Old expired on .*; Envoy refuses its clients$/m);
+  });
+
+  it('a CA that expires within 7 days → a warning and exit 0', async () => {
+    await using dir = await makeTempDir();
+    const soon = makeCa({ commonName: 'Soon', notAfter: new Date(Date.now() + 5 * 86_400_000) });
+    await writeFile(dir.join('a.yaml'), yaml('a', soon.certPem));
+    const { code, stdout } = await run(['validate', dir.path]);
+    assert.equal(code, 0);
+    assert.match(stdout, /^warning: .* MT023 CA CN=Soon expires on .*, within 7 days; list its successor/);
+  });
+
+  it('every CA of a mesh is distrusted → an error about the mesh and exit 1', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
+    const fingerprint = createHash('sha256').update(new X509Certificate(ca.certPem).raw).digest('hex');
+    await writeFile(dir.join('distrusted'), `${fingerprint}\n`);
+    const { code, stdout } = await run([
+      'validate',
+      dir.join('a.yaml'),
+      '--distrust',
+      dir.join('distrusted'),
+    ]);
+    assert.equal(code, 1);
+    assert.match(stdout, /^error: MT034 mesh default has no CA in force; its proxies refuse every client$/m);
+  });
+});
+
+describe('validate, of every violation of a file at once,', () => {
+  it('has a line each that says file, line, path, code and what is wrong', async () => {
+    await using dir = await makeTempDir();
+    const text = [yaml('a', ca.certPem).replace('a.test', 'A.test').replace('type: Pem', 'type: Jwks')];
+    await writeFile(dir.join('a.yaml'), [...text, yaml('b', 'nonsense')].join('---\n'));
+    await writeFile(dir.join('b.yaml'), 'type: MeshTrust\nname: [\n');
+    await writeFile(dir.join('c.yaml'), '');
+    await writeFile(dir.join('d.yaml'), 'kind: ConfigMap\n');
+    const { code, stdout, stderr } = await run(['validate', dir.path]);
+    assert.equal(code, 1);
+    const lines = stdout.trimEnd().split('\n');
+    for (const line of lines) assert.match(line, /^error: \S+\.yaml(?::\d+)?(?: spec\.\S+)?: MT\d{3} \S/);
+    const places = lines.map((line) =>
+      line.replace(/^.*\/(?<place>[a-z]\.yaml\S*).*(?<code>MT\d+).*$/, '$1 $2'),
+    );
+    assert.deepEqual(
+      places.sort((one, other) => (one < other ? -1 : 1)),
+      ['a.yaml:11 MT005', 'a.yaml:5 MT008', 'a.yaml:7 MT003', 'b.yaml:3: MT002', 'c.yaml: MT006'],
+    );
+    assert.equal(stderr, 'passed over: 1 ConfigMap\n0 MeshTrusts accepted; 5 errors, 0 warnings, 0 notes\n');
+  });
+
+  it('reads files, and directories with all that is below them', async () => {
+    await using dir = await makeTempDir();
+    await mkdir(dir.join('sub', 'deeper'), { recursive: true });
+    await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
+    await writeFile(dir.join('sub', 'deeper', 'b.json'), JSON.stringify({ kind: 'Secret' }));
+    await writeFile(dir.join('sub', 'c.yml'), yaml('c', ca.certPem));
+    const { stderr } = await run(['validate', dir.join('a.yaml'), dir.join('sub')]);
+    assert.match(stderr, /^2 MeshTrusts accepted/m);
+  });
+});
+
+describe('a path that cannot be read', () => {
+  for (const command of ['validate', 'bundle']) {
+    it(`is wrong usage of ${command}, which names it`, async () => {
+      const { code, stdout, stderr } = await run([command, '/nowhere/at/all']);
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.match(stderr, /^error: \/nowhere\/at\/all cannot be read: ENOENT/);
+    });
+  }
+});
+
+describe('bundle', () => {
+  it('prints what would be served, for people and as JSON', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
+    const text = await run(['bundle', dir.path, '--mesh', 'default']);
+    assert.equal(text.code, 0);
+    assert.match(
+      text.stdout,
+      /^mesh default, version [0-9a-f]{32}\n\ntrust domain a\.test\n {2}[0-9a-f]{16} {2}until .* CN=A {2}from default\/\/a\n$/,
+    );
+    const json = await run(['bundle', dir.path, '-o', 'json']);
+    const detail = JSON.parse(json.stdout) as MeshDetail;
+    assert.deepEqual(
+      detail.trustDomains.map(({ name }) => name),
+      ['a.test'],
+    );
+    assert.ok(text.stdout.includes(detail.version));
+  });
+
+  it('exits with 1 for a mesh that nothing is listed for', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
+    const { code, stderr } = await run(['bundle', dir.path, '--mesh', 'other']);
+    assert.equal(code, 1);
+    assert.match(stderr, /nothing is listed for mesh other \(meshes: default\)/);
+  });
+});

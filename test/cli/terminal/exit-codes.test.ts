@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { describe, it } from 'node:test';
+import { freePort } from '../../kit/free-port.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+import { run } from '../run.ts';
+
+/** An HTTP server that gives one answer to everything. */
+async function answering(status: number, body: string): Promise<AsyncDisposable & { readonly url: string }> {
+  const server = createServer((_, response) => response.writeHead(status).end(body));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('a TCP server has a port');
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    [Symbol.asyncDispose]: async () => {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+}
+
+describe('the exit code', () => {
+  const usages: readonly (readonly [args: readonly string[], sentence: RegExp])[] = [
+    [['serve'], /--dir PATH, --kubernetes, or both/],
+    [['serve', '--dir', '.', '--guard-hold', 'soon'], /duration/],
+    [['serve', '--dir', '.', '--max-connection-age', '720h'], /Give at most 480h/],
+    [['serve', '--dir', '.', '--max-connection-age', '480h1m'], /duration/],
+    [['serve', '--dir', '.', '--max-connection-age', '28801m'], /Give at most 480h/],
+    [['serve', '--dir', '.', '--tls-cert', 'x'], /TLS needs both --tls-cert and --tls-key/],
+    [['serve', '--dir', '.', '--admin-cert', 'x'], /TLS needs both --admin-cert and --admin-key/],
+    [['serve', '--dir', '.', '--admin-listen', '0.0.0.0:1'], /others could reach the admin API there/],
+    [
+      ['serve', '--dir', '.', '--admin-listen', '[::]:1', '--admin-cert', 'x', '--admin-key', 'x'],
+      /others could reach the admin API there/,
+    ],
+    [
+      ['serve', '--dir', '.', '--admin-listen', '0.0.0.0:1', '--admin-token-file', 'x'],
+      /others could reach the admin API there/,
+    ],
+    [
+      ['guard', 'release', '--server', 'http://a.test:1', '--token-file', 'LICENSE'],
+      /the token is not sent to http:\/\/a\.test:1 in the clear/,
+    ],
+    [['ps', '--token-file', '/nowhere'], /ENOENT/],
+    [['ps', '--client-cert', 'LICENSE'], /needs both --client-cert and --client-key/],
+    [['serve', '--dir', '.', '--xds-listen', 'here'], /not an address: here/],
+    [['serve', '--dir', '.', '--root-trust-domain', 'A.test'], /must be in lower case/],
+    [['serve', '--dir', '.', '--log-level', 'loud'], /Allowed choices are debug/],
+    [['serve', '--dir', '.', '--no-such-flag'], /unknown option '--no-such-flag'/],
+    [['verify', '--leaf', '/nowhere', '.'], /^error: \/nowhere cannot be read: ENOENT/],
+    [['bundle', '.', '--format', 'pem', '-o', 'json'], /give --format or --output/],
+    [['bootstrap', '--node-id', 'a', '--xds-address', 'there'], /not an address: there/],
+    [['validate'], /missing required argument 'path'/],
+    [['bundle', '.', '-o', 'xml'], /Allowed choices are table, wide, json, yaml/],
+    [['nonsense'], /unknown command 'nonsense'/],
+    [[], /Usage: meshtrust/],
+    [['guard', 'release', '--server', 'nonsense'], /nonsense is not an http or https URL/],
+    [['guard', 'release', '--server', 'ftp://127.0.0.1'], /127\.0\.0\.1 is not an http or https URL/],
+  ];
+  for (const [args, sentence] of usages) {
+    it(`is 2 for: meshtrust ${args.join(' ')}`, async () => {
+      const { code, stdout, stderr } = await run(args);
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.match(stderr, sentence);
+    });
+  }
+
+  it('is 0 for help and for the version, which go to stdout', async () => {
+    for (const args of [['--help'], ['serve', '--help'], ['--version']]) {
+      const { code, stdout, stderr } = await run(args);
+      assert.deepEqual([code, stderr], [0, ''], args.join(' '));
+      assert.ok(stdout.length > 0);
+    }
+  });
+
+  const refusals: readonly (readonly [what: string, flags: readonly string[], sentence: RegExp])[] = [
+    [
+      'a distrust list that is not there',
+      ['--distrust=/nowhere'],
+      /the distrust list cannot be read: .*ENOENT/,
+    ],
+    [
+      'a certificate that is not there',
+      ['--tls-cert=/nowhere', '--tls-key=/nowhere'],
+      /TLS cannot be set up/,
+    ],
+    [
+      'a state directory that cannot be made',
+      ['--state-dir=/dev/null/state'],
+      /the state directory cannot be used: .*ENOTDIR/,
+    ],
+  ];
+  for (const [what, flags, sentence] of refusals) {
+    it(`of serve is 5 for ${what}`, async () => {
+      await using dir = await makeTempDir();
+      const listen = ['--xds-listen=127.0.0.1:0', '--admin-listen=127.0.0.1:0', '--log-level=error'];
+      const { code, stderr } = await run(['serve', '--dir', dir.path, ...listen, ...flags]);
+      assert.equal(code, 5);
+      assert.match(stderr, sentence);
+      assert.equal(stderr.trimEnd().split('\n').length, 1, 'one line');
+    });
+  }
+
+  it('of a command that asks a server is 3 where none answers', async () => {
+    const { code, stderr } = await run(['guard', 'release', `--server=http://127.0.0.1:${await freePort()}`]);
+    assert.equal(code, 3);
+    assert.match(stderr, /^error: no server answers at .*ECONNREFUSED/);
+  });
+
+  it('of a command that asks a server is 1 where that refuses, with what it says', async () => {
+    await using server = await answering(403, '{"error":{"code":"forbidden","message":"not from here"}}');
+    const refused = await run(['guard', 'release', `--server=${server.url}`]);
+    assert.deepEqual([refused.code, refused.stderr], [1, `error: ${server.url} answers: not from here\n`]);
+    await using other = await answering(502, '<html>');
+    const { code, stderr } = await run(['guard', 'release'], { MESHTRUST_SERVER: other.url });
+    assert.deepEqual([code, stderr], [1, `error: ${other.url} answers: status 502 without an explanation\n`]);
+  });
+
+  it('of guard release is 0 where nothing is held, and says so', async () => {
+    await using server = await answering(200, '{"meshes":[]}');
+    const { code, stdout, stderr } = await run(['guard', 'release', `--server=${server.url}`]);
+    assert.deepEqual([code, stdout, stderr], [0, '', 'nothing is held\n']);
+  });
+
+  it('is 1 when the command is interrupted', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), 'kind: ConfigMap\n');
+    const { code, stderr } = await run(['validate', dir.path], {}, AbortSignal.abort());
+    assert.deepEqual([code, stderr], [1, 'error: interrupted\n']);
+  });
+});

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { Writable } from 'node:stream';
+import { describe, it } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
+import { load } from 'js-yaml';
+import { formatDuration, renderTable, styleOf, writeOutput } from '../../../src/cli/terminal/output.ts';
+import type { Column, OutputFormat } from '../../../src/cli/terminal/output.ts';
+import { terminalText } from '../../../src/cli/terminal/terminal.ts';
+
+interface Pet {
+  readonly name: string;
+  readonly kind: string;
+  readonly legs: number;
+}
+
+const columns: readonly Column<Pet>[] = [
+  { title: 'NAME', value: ({ name }) => name },
+  { title: 'LEGS', value: ({ legs }) => String(legs), wide: true },
+  { title: 'KIND', value: ({ kind }) => kind, tone: () => 'good' },
+];
+const pets: readonly Pet[] = [
+  { name: 'Tom', kind: 'cat', legs: 4 },
+  { name: 'Jeremiah', kind: '', legs: 10 },
+];
+
+function ioOf(env: Readonly<Record<string, string>> = {}, isTTY = false) {
+  const chunks: string[] = [];
+  const stdout = Object.assign(
+    new Writable({ decodeStrings: false, write: (text: string, _, done) => (chunks.push(text), done()) }),
+    { isTTY },
+  );
+  const { signal } = new AbortController();
+  return { args: [], env, stdout, stderr: stdout, signal, text: () => chunks.join('') };
+}
+
+describe('renderTable', () => {
+  it('lines the columns up, and shows nothing as a dash', () => {
+    assert.equal(
+      renderTable(columns, pets, { wide: false, colour: false }),
+      'NAME      KIND\nTom       cat\nJeremiah  -\n',
+    );
+  });
+
+  it('has more columns where there is room', () => {
+    assert.equal(
+      renderTable(columns, pets, { wide: true, colour: false }),
+      'NAME      LEGS  KIND\nTom       4     cat\nJeremiah  10    -\n',
+    );
+  });
+
+  it('is the same text in colours', () => {
+    const coloured = terminalText(renderTable(columns, pets, { wide: true, colour: true }));
+    assert.notEqual(coloured, stripVTControlCharacters(coloured));
+    assert.equal(
+      stripVTControlCharacters(coloured),
+      renderTable(columns, pets, { wide: true, colour: false }),
+    );
+  });
+
+  it('lets no cell steer a terminal or break a line', () => {
+    const table = renderTable(columns, [{ name: 'a\u001b[2Jb\nc', kind: 'x', legs: 0 }], {
+      wide: false,
+      colour: false,
+    });
+    assert.equal(table, 'NAME      KIND\na [2Jb c  x\n');
+  });
+
+  it('is its titles where there is nothing', () => {
+    assert.equal(renderTable(columns, [], { wide: false, colour: false }), 'NAME  KIND\n');
+  });
+});
+
+describe('styleOf', () => {
+  const cases: readonly (readonly [string, Readonly<Record<string, string>>, boolean, boolean])[] = [
+    ['a terminal', {}, true, true],
+    ['a pipe', {}, false, false],
+    ['a terminal with NO_COLOR', { NO_COLOR: '1' }, true, false],
+    ['a terminal with an empty NO_COLOR', { NO_COLOR: '' }, true, true],
+    ['a dumb terminal', { TERM: 'dumb' }, true, false],
+  ];
+  for (const [what, env, isTTY, colour] of cases) {
+    it(`${colour ? 'has' : 'has no'} colours on ${what}`, () => {
+      assert.deepEqual(styleOf(ioOf(env, isTTY), 'table'), { wide: false, colour });
+    });
+  }
+});
+
+describe('writeOutput', () => {
+  const data = { pets, none: undefined, when: '2026-01-01T00:00:00Z' };
+  const written = (format: OutputFormat): string => {
+    const io = ioOf();
+    writeOutput(io, format, data, ({ wide }) => `for people, ${wide ? 'wide' : 'narrow'}\n`);
+    return io.text();
+  };
+
+  it('writes the same data as JSON and as YAML', () => {
+    assert.deepEqual(JSON.parse(written('json')), { pets, when: data.when });
+    assert.deepEqual(load(written('yaml')), { pets, when: data.when });
+  });
+
+  it('leaves tables to what is given', () => {
+    assert.equal(written('table'), 'for people, narrow\n');
+    assert.equal(written('wide'), 'for people, wide\n');
+  });
+});
+
+describe('formatDuration', () => {
+  const cases = [
+    [0, '0ms'],
+    [-5, '0ms'],
+    [12.4, '12ms'],
+    [999, '999ms'],
+    [1000, '1s'],
+    [59_400, '59s'],
+    [59_600, '1m'],
+    [200_000, '3m20s'],
+    [12 * 60_000 + 5_000, '12m'],
+    [47 * 3_600_000, '47h'],
+    [48 * 3_600_000, '2d'],
+  ] as const;
+  for (const [milliseconds, text] of cases) {
+    it(`${milliseconds} ms are ${text}`, () => assert.equal(formatDuration(milliseconds), text));
+  }
+});

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
+import { makeCa, makeLeaf } from '../../kit/certificates.ts';
+import { startChild } from '../../kit/child.ts';
+import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
+import { startMeshtrust } from '../../kit/meshtrust.ts';
+import type { Meshtrust } from '../../kit/meshtrust.ts';
+import { poll } from '../../kit/poll.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+import { createClient } from '../../xds/client.ts';
+import { credentials } from '@grpc/grpc-js';
+import type { ChannelCredentials } from '@grpc/grpc-js';
+
+const attack = fileURLToPath(new URL('../../kit/attacks/flood-xds.ts', import.meta.url));
+const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
+const cas = [makeCa(), makeCa()] as const;
+
+/** What honest clients saw during an attack. Times are in ms. */
+export interface Seen {
+  /** From each change of a file until all proxies had it. */
+  readonly changes: readonly number[];
+  /** From the connection of each newcomer until it had its trust. */
+  readonly newcomers: readonly number[];
+  /** How much resident memory grew at most, in MiB. */
+  readonly grown: number;
+  readonly metric: Meshtrust['metric'];
+}
+
+export const skip = process.platform !== 'linux' && 'reads /proc';
+
+/** The most resident memory that the process ever had, in MiB. */
+async function mostMemory({ pid }: Meshtrust): Promise<number> {
+  const found = /VmHWM:\s+(\d+) kB/.exec(await readFile(`/proc/${pid}/status`, 'utf8'));
+  return Number(found?.[1] ?? assert.fail('no VmHWM')) / 1024;
+}
+
+const named = { 'grpc.ssl_target_name_override': 'localhost' };
+
+/** A proxy that is served, and acknowledges what it gets. */
+function connectProxy(address: string, id: string, channel?: ChannelCredentials) {
+  const client = createClient(address, named, channel);
+  const stream = client.delta(ads);
+  stream.send({ type_url: secretTypeUrl, resource_names_subscribe: ['ALL'], node: { id } });
+  return {
+    async next(): Promise<void> {
+      const { nonce } = await stream.next();
+      stream.send({ type_url: secretTypeUrl, response_nonce: nonce });
+    },
+    [Symbol.dispose](): void {
+      stream[Symbol.dispose]();
+      client[Symbol.dispose]();
+    },
+  };
+}
+
+/**
+ * Starts the program, proxies, and the attack from another process, and has trust change and newcomers connect
+ * meanwhile. `check` runs before the program ends.
+ */
+export async function underAttack(
+  kind: string,
+  check: (seen: Seen) => Promise<void> | void,
+  { attackMs = 4_000, args = [] as readonly string[], tls = false } = {},
+): Promise<void> {
+  await using dir = await makeTempDir();
+  const change = (count: number): Promise<void> => {
+    const pems = [cas[0].certPem, ...(count % 2 === 1 ? [cas[1].certPem] : [])];
+    return writeFile(dir.join('a.yaml'), meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems }));
+  };
+  await change(0);
+  await using files = await makeTempDir();
+  const leaf = makeLeaf(cas[0], { commonName: 'server', dnsNames: ['localhost'] });
+  await writeFile(files.join('crt'), leaf.certPem);
+  await writeFile(files.join('key'), leaf.keyPem);
+  const tlsArgs = tls ? [`--tls-cert=${files.join('crt')}`, `--tls-key=${files.join('key')}`] : [];
+  const channel = tls ? credentials.createSsl(Buffer.from(cas[0].certPem)) : undefined;
+  await using server = await startMeshtrust({ dirs: [dir.path], args: [...args, ...tlsArgs] });
+  const address = `127.0.0.1:${server.xdsPort}`;
+  using first = connectProxy(address, 'honest-1', channel);
+  using second = connectProxy(address, 'honest-2', channel);
+  using third = connectProxy(address, 'honest-3', channel);
+  const proxies = [first, second, third];
+  await Promise.all(proxies.map((proxy) => proxy.next()));
+  const before = await mostMemory(server);
+  await using attacker = await startChild(process.execPath, [
+    attack,
+    String(server.xdsPort),
+    kind,
+    String(attackMs + 1_000),
+  ]);
+  await poll('the attack', () => attacker.stdout().includes('attacking') || undefined);
+  const end = performance.now() + attackMs;
+  const [changes, newcomers]: [number[], number[]] = [[], []];
+  for (let count = 1; performance.now() < end; count += 1) {
+    const start = performance.now();
+    const changed = Promise.all(proxies.map((proxy) => proxy.next()));
+    await change(count);
+    await changed;
+    changes.push(Math.round(performance.now() - start));
+    const came = performance.now();
+    using newcomer = connectProxy(address, `newcomer-${count}`, channel);
+    await newcomer.next();
+    newcomers.push(Math.round(performance.now() - came));
+    await delay(100);
+  }
+  const grown = Math.round((await mostMemory(server)) - before);
+  await attacker.exit;
+  const { metric } = server;
+  if (process.env['ATTACK_REPORT'] !== undefined) {
+    process.stdout.write(
+      `${kind}: changes ${changes.join()} newcomers ${newcomers.join()} grown ${grown} MiB; ${attacker.stdout()}\n` +
+        `${JSON.stringify([...(await metric('meshtrust_xds_streams_refused_total')), ...(await metric('meshtrust_xds_connections_closed_total'))])}\n`,
+    );
+  }
+  await check({ changes, newcomers, grown, metric });
+}
+
+/**
+ * How long a change or a newcomer may take, in ms. The machine may be busy with other tests: `npm run bench:attack`
+ * holds it to one second.
+ */
+const boundMs = Number(process.env['ATTACK_BOUND_MS'] ?? 5_000);
+
+/** Honest clients are served within the bound, and memory stays within its own. */
+export function assertServed({ changes, newcomers, grown }: Seen, mostGrown = 256): void {
+  assert.ok(Math.max(...changes) < boundMs, `changes took ${changes.join()} ms`);
+  assert.ok(Math.max(...newcomers) < boundMs, `newcomers waited ${newcomers.join()} ms`);
+  assert.ok(grown < mostGrown, `${grown} MiB more`);
+}

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { makeLeaf, makeCa } from '../../kit/certificates.ts';
+import { eventsOf, getObject, untilTold } from './object-status.ts';
+import { kumaCrd } from './kuma-crd.ts';
+import { makeDomain, meshTrust, skip, startStage, untilAll } from './stage.ts';
+import type { Stage } from './stage.ts';
+
+interface Trust {
+  readonly spec: { trustDomain: string; caBundles: { type: string; pem?: { value: string } }[] };
+}
+
+/** The MeshTrust of a new domain, after a change to it. */
+function changed(text: string, change: (spec: Trust['spec']) => void): string {
+  const object = JSON.parse(text) as Trust;
+  change(object.spec);
+  return JSON.stringify(object);
+}
+
+/** A cluster of Kuma's: its CRD instead of ours. */
+async function startKumaStage(): Promise<Stage> {
+  await using stack = new AsyncDisposableStack();
+  const stage = stack.use(await startStage());
+  await stage.kubectl('delete crd meshtrusts.kuma.io');
+  await stage.kubectl('create -f -', JSON.stringify(kumaCrd));
+  await stage.kubectl('wait --for=condition=Established --timeout=30s crd/meshtrusts.kuma.io');
+  stack.move();
+  return stage;
+}
+
+test(
+  "with Kuma's own CRD trust is served, nothing is written to its objects, and Events tell",
+  {
+    skip,
+  },
+  async (t) => {
+    await using stage = await startKumaStage();
+    const [standing, bad] = [makeDomain('standing.test'), makeDomain('bad.test')];
+    const damaged = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
+    await stage.kubectl('apply -f -', meshTrust(standing));
+    await stage.kubectl(
+      'apply -f -',
+      changed(meshTrust(bad), ({ caBundles }) => {
+        caBundles[0] = { type: 'Pem', pem: { value: bad.ca.certPem + damaged } };
+      }),
+    );
+    const before = await Promise.all(['standing.test', 'bad.test'].map((name) => getObject(stage, name)));
+    const meshtrust = await stage.meshtrust({ args: ['--guard-hold=1s'] });
+    const envoys = await stage.envoys(meshtrust);
+
+    await t.test('what is there at the start', async () => {
+      await untilAll(envoys, standing.client, 'accepted');
+      await untilAll(envoys, bad.client, 'accepted');
+      const told = await untilTold(stage, 'bad.test', 'PartlyRefused');
+      assert.equal(told.type, 'Warning');
+      assert.match(told.note, /^spec\.caBundles\[0\]\.pem\.value block 2: MT01[34] /);
+    });
+
+    await t.test('a new one, another CA for it, and its end', async () => {
+      const added = makeDomain('added.test');
+      await stage.kubectl('apply -f -', meshTrust(added));
+      await untilAll(envoys, added.client, 'accepted');
+      const told = await untilTold(stage, 'added.test', 'Programmed');
+      assert.equal(told.type, 'Normal');
+      assert.match(told.note, /; 2 of 2 connected proxies/);
+
+      const renewed = makeCa({ commonName: 'renewed CA' });
+      const client = makeLeaf(renewed, { spiffeId: 'spiffe://added.test/client' });
+      await untilAll(envoys, client, 'refused');
+      const bundle = { type: 'Pem', pem: { value: renewed.certPem } };
+      const patch = [{ op: 'add', path: '/spec/caBundles/-', value: bundle }];
+      const file = await stage.cluster.writeFile('patch.json', JSON.stringify(patch));
+      await stage.kubectl(`patch mtrust added.test --type=json --patch-file=${file}`);
+      await untilAll(envoys, client, 'accepted');
+      await untilAll(envoys, added.client, 'accepted');
+
+      await stage.kubectl('delete mtrust added.test');
+      await untilAll(envoys, client, 'refused');
+      await untilAll(envoys, added.client, 'refused');
+    });
+
+    const wrong: Readonly<Record<string, (spec: Trust['spec']) => void>> = {
+      'no-pem.test': ({ caBundles }) => void (caBundles[0] = { type: 'Pem' }),
+      'upper.test': (spec) => void (spec.trustDomain = 'UPPER.test'),
+      'port.test': (spec) => void (spec.trustDomain = 'port.test:8443'),
+      'star.test': (spec) => void (spec.trustDomain = '*'),
+    };
+    for (const [name, change] of Object.entries(wrong)) {
+      await t.test(`what that CRD lets through: ${name}`, async () => {
+        await stage.kubectl('apply -f -', changed(meshTrust(makeDomain(name)), change));
+        const told = await untilTold(stage, name, 'Refused');
+        assert.equal(told.type, 'Warning');
+        assert.match(told.note, /^spec\.(?:caBundles\[0\]|trustDomain)\S*: MT\d\d\d /);
+      });
+    }
+
+    await t.test('none of which has an effect on the trust of others, or on any object', async () => {
+      await stage.kubectl('apply -f -', meshTrust(makeDomain('last.test')));
+      await untilTold(stage, 'last.test', 'Programmed');
+      await untilAll(envoys, standing.client, 'accepted');
+      await untilAll(envoys, bad.client, 'accepted');
+      const after = await Promise.all(['standing.test', 'bad.test'].map((name) => getObject(stage, name)));
+      assert.deepEqual(after, before);
+      for (const name of ['last.test', ...Object.keys(wrong)]) {
+        const { status, metadata } = await getObject(stage, name);
+        assert.equal(status, undefined, name);
+        assert.deepEqual(
+          metadata.managedFields.map(({ manager }) => manager),
+          ['kubectl-client-side-apply'],
+          name,
+        );
+      }
+      // What stood well before the start is no news.
+      assert.deepEqual(await eventsOf(stage, 'standing.test'), []);
+    });
+  },
+);

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { namespace, skip, startStage, makeDomain, meshTrust } from './stage.ts';
+
+const invalid: readonly (readonly [what: string, spec: unknown, sentence: RegExp])[] = [
+  ['no trust domain', { caBundles: [{ type: 'Pem', pem: { value: 'x' } }] }, /spec\.trustDomain: Required/],
+  [
+    'no authority',
+    { trustDomain: 'a.test', caBundles: [] },
+    /spec\.caBundles in body should have at least 1/,
+  ],
+  [
+    'an upper case name',
+    { trustDomain: 'A.test', caBundles: [{ type: 'Pem', pem: { value: 'x' } }] },
+    /spec\.trustDomain: .*SPIFFE trust domain name/,
+  ],
+  [
+    'the reserved name',
+    { trustDomain: 'deny-all.invalid', caBundles: [{ type: 'Pem', pem: { value: 'x' } }] },
+    /spec\.trustDomain: .*reserved/,
+  ],
+  ['a bundle without its PEM', { trustDomain: 'a.test', caBundles: [{ type: 'Pem' }] }, /pem is required/],
+  [
+    'another type',
+    { trustDomain: 'a.test', caBundles: [{ type: 'Jwks', pem: { value: 'x' } }] },
+    /supported values: "Pem"/,
+  ],
+];
+
+test('the manifests are what the API server takes', { skip }, async (t) => {
+  await using stage = await startStage();
+
+  await t.test('every object, without a warning, in a namespace with the restricted standard', async () => {
+    await stage.kubectl(`label namespace ${namespace} pod-security.kubernetes.io/warn=restricted`);
+    const folder = new URL('../../../deploy/kustomize', import.meta.url).pathname;
+    const rendered = (await stage.cluster.kubectl(['kustomize', folder])).stdout;
+    assert.match(rendered, /kind: Deployment/);
+    const options = ['--dry-run=server', '--validate=strict', '--warnings-as-errors'];
+    const { stdout, stderr } = await stage.cluster.kubectl(
+      ['create', ...options, '-f', '-'],
+      renamed(rendered),
+    );
+    assert.equal(stderr, '');
+    assert.equal(stdout.trim().split('\n').length, rendered.split('\n---\n').length);
+  });
+
+  await t.test('the account may read MeshTrusts and tell of them, in its namespace alone', async () => {
+    const may = async (verb: string, resource: string, where = namespace): Promise<boolean> =>
+      stage.cluster
+        .kubectl([
+          'auth',
+          'can-i',
+          verb,
+          ...resource.split(' '),
+          `--namespace=${where}`,
+          `--as=system:serviceaccount:${namespace}:meshtrust`,
+        ])
+        .then(
+          () => true,
+          () => false,
+        );
+    const leases = 'leases.coordination.k8s.io';
+    const granted = [
+      ...['list', 'watch'].map((verb) => [verb, 'meshtrusts.kuma.io'] as const),
+      ['patch', 'meshtrusts.kuma.io --subresource=status'],
+      ['create', 'events.events.k8s.io'],
+      ['create', leases],
+      ['get', `${leases}/meshtrust`],
+      ...['meshtrust', 'meshtrust-replicas'].map((name) => ['patch', `${leases}/${name}`] as const),
+    ] as const;
+    for (const [verb, resource] of granted) assert.ok(await may(verb, resource), `${verb} ${resource}`);
+    for (const verb of ['create', 'update', 'patch', 'delete'])
+      assert.ok(!(await may(verb, 'meshtrusts.kuma.io')), verb);
+    for (const verb of ['get', 'list', 'update', 'patch', 'delete'])
+      assert.ok(!(await may(verb, `${leases}/kuma-cp-leader`)), verb);
+    assert.ok(!(await may('list', 'secrets')));
+    assert.ok(!(await may('list', 'meshtrusts.kuma.io', 'default')));
+  });
+
+  for (const [what, spec, sentence] of invalid) {
+    await t.test(`the CRD refuses ${what}`, async () => {
+      const object = JSON.stringify({ ...(JSON.parse(meshTrust(makeDomain('a.test'))) as object), spec });
+      await assert.rejects(stage.kubectl('apply -f -', object), sentence);
+    });
+  }
+
+  await t.test('kubectl get prints the trust domain', async () => {
+    await stage.kubectl('apply -f -', meshTrust(makeDomain('printed.test')));
+    const [heading = '', line = ''] = (await stage.kubectl('get mtrust')).split('\n');
+    assert.match(heading, /^NAME +TRUST DOMAIN +CAS +EXPIRES +ACCEPTED +AGE/);
+    assert.match(line, /^printed\.test +printed\.test /);
+    assert.match(await stage.kubectl('get kuma'), /printed\.test/);
+  });
+});
+
+/** The same objects under other names: those of the stage are there already. */
+function renamed(manifests: string): string {
+  return manifests.replaceAll(/^ {2}name: (meshtrust|meshtrust-leases)$/gm, '  name: $1-again');
+}

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
+import { electionTimes } from '../../../src/kubernetes/status/core/election.ts';
+import { startForwarder } from '../../kit/forwarder.ts';
+import type { Meshtrust } from '../../kit/meshtrust.ts';
+import { poll } from '../../kit/poll.ts';
+import { createClient } from '../../xds/client.ts';
+import { untilSays } from './object-status.ts';
+import { listOf, makeDomain, meshTrust, skip, startStage, untilAll } from './stage.ts';
+import type { Stage } from './stage.ts';
+
+/** Killed without a word, the leader is missed after the lease time; and then it takes one attempt. */
+const takeOverMs = electionTimes.leaseMs + 2 * electionTimes.retryMs;
+
+test('several replicas at one API server', { skip }, async (t) => {
+  await using stage = await startStage();
+  const domains = ['a.test', 'b.test', 'c.test'].map((name) => makeDomain(name));
+  await stage.kubectl('apply -f -', listOf(...domains.map((domain) => meshTrust(domain))));
+  const first = await stage.meshtrust();
+  await first.logged('the leader', ({ event }) => event === 'leader');
+  const second = await stage.meshtrust();
+  await using address = await startForwarder(first.xdsPort);
+  const envoys = await stage.envoys({ ...first, xdsPort: address.port });
+  for (const { client } of domains) await untilAll(envoys, client, 'accepted');
+
+  await t.test('serve the same bytes', async () => {
+    const names = ['ALL', ...domains.map(({ name }) => `spiffe://${name}`)];
+    const [one, two] = [await secretsOf(first, names), await secretsOf(second, names)];
+    assert.equal(one.length, names.length);
+    assert.deepEqual(one, two);
+  });
+
+  await t.test('one of them writes, and counts the proxies of all', async () => {
+    assert.deepEqual(await leading(first, second), [1, 0]);
+    await stage.kubectl('apply -f -', meshTrust(makeDomain('counted.test')));
+    // The client that compared the bytes has acknowledged them and closed: it could still come back for 10 s.
+    await untilSays(stage, 'counted.test', 'Programmed', 'Programmed', 30_000);
+  });
+
+  await t.test('a proxy that moves is sent nothing, until something changes', async () => {
+    const late = makeDomain('late.test');
+    const [asked, sent] = [await requests(second, 'initial'), await responses(second)];
+    address.moveTo(second.xdsPort);
+    await poll('both proxies at the other replica', async () =>
+      (await requests(second, 'initial')) >= asked + envoys.length ? true : undefined,
+    );
+    await stage.kubectl('apply -f -', meshTrust(late));
+    await untilAll(envoys, late.client, 'accepted');
+    // One change for each of them: had they been sent anything when they came, it would be more.
+    assert.equal((await responses(second)) - sent, envoys.length);
+  });
+
+  await t.test('the proxies of the other replica count', async () => {
+    await stage.kubectl('apply -f -', meshTrust(makeDomain('remote.test')));
+    const { message } = await untilSays(stage, 'remote.test', 'Programmed', 'Programmed');
+    assert.match(message, /2 of 2 connected/);
+  });
+
+  await t.test('the leader is killed: status goes on within the lease time, trust at once', async () => {
+    const orphan = makeDomain('orphan.test');
+    await first.stop('SIGKILL');
+    const since = performance.now();
+    await stage.kubectl('apply -f -', meshTrust(orphan));
+    await untilAll(envoys, orphan.client, 'accepted', 2_000);
+    const { message } = await untilSays(stage, 'orphan.test', 'Programmed', 'Programmed', takeOverMs + 3_000);
+    assert.match(message, /2 of 2 connected/);
+    const took = performance.now() - since;
+    t.diagnostic(`status of a change goes on ${Math.round(took)} ms after the leader was killed`);
+    assert.ok(took < takeOverMs + 3_000, `${took} ms`);
+  });
+
+  await t.test('the leader ends: the next one does not wait for the lease time', async () => {
+    const third = await stage.meshtrust();
+    const ending = second.stop('SIGTERM');
+    await third.logged('the leader', ({ event }) => event === 'leader', electionTimes.leaseMs - 5_000);
+    assert.equal((await ending).code, 0);
+    await stage.kubectl('apply -f -', meshTrust(makeDomain('after.test')));
+    await untilSays(stage, 'after.test', 'Accepted', 'Accepted');
+    assert.deepEqual(await reporting(stage), 2, 'the one that was killed, and the one that runs');
+  });
+});
+
+/** What a proxy is sent that asks for these names, as it is sent. */
+async function secretsOf({ xdsPort }: Meshtrust, names: readonly string[]): Promise<readonly string[]> {
+  using client = createClient(`127.0.0.1:${xdsPort}`);
+  using stream = client.delta(
+    '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources',
+  );
+  const send = (fields: object): void =>
+    stream.send({ type_url: secretTypeUrl, node: { id: 'reader' }, ...fields });
+  send({ resource_names_subscribe: names });
+  const texts: string[] = [];
+  while (texts.length < names.length) {
+    const { resources, nonce } = await stream.next();
+    send({ response_nonce: nonce });
+    texts.push(...resources.map((resource) => JSON.stringify(resource)));
+  }
+  return texts.sort();
+}
+
+async function leading(...replicas: readonly Meshtrust[]): Promise<readonly (number | undefined)[]> {
+  const samples = replicas.map(async (replica) => replica.metric('meshtrust_kubernetes_leader'));
+  return (await Promise.all(samples)).map((sample) => sample.get(''));
+}
+
+async function requests(replica: Meshtrust, kind: string): Promise<number> {
+  return sum(await replica.metric('meshtrust_xds_requests_total'), `kind="${kind}"`);
+}
+
+async function responses(replica: Meshtrust): Promise<number> {
+  return sum(await replica.metric('meshtrust_xds_responses_total'), 'result="resources"');
+}
+
+/** The samples of secrets that have a label. */
+function sum(samples: ReadonlyMap<string, number>, label: string): number {
+  return [...samples].reduce(
+    (total, [labels, value]) =>
+      labels.includes(label) && labels.includes(secretTypeUrl) ? total + value : total,
+    0,
+  );
+}
+
+/** How many replicas have a report. */
+async function reporting(stage: Stage): Promise<number> {
+  const text = await stage.kubectl('get lease meshtrust-replicas -o json');
+  const { metadata } = JSON.parse(text) as { metadata: { annotations?: Record<string, string> } };
+  return Object.keys(metadata.annotations ?? {}).length;
+}

@@ -1,0 +1,127 @@
+import { fileURLToPath } from 'node:url';
+
+import { makeCa, makeLeaf } from '../../kit/certificates.ts';
+import type { Certificate } from '../../kit/certificates.ts';
+import { startEnvoy } from '../../kit/envoy.ts';
+import type { Envoy } from '../../kit/envoy.ts';
+import { findEnvoy } from '../../kit/find-envoy.ts';
+import { findKubernetes, startKubernetes } from '../../kit/kubernetes.ts';
+import type { Kubernetes } from '../../kit/kubernetes.ts';
+import { startMeshtrust } from '../../kit/meshtrust.ts';
+import type { Meshtrust, MeshtrustOptions } from '../../kit/meshtrust.ts';
+import { untilDecision } from '../../kit/tls-client.ts';
+
+const envoys = [await findEnvoy('newest'), await findEnvoy('oldest')];
+const kubernetes = await findKubernetes();
+
+/** For the options of each test: false, or what is missing to run it. */
+export const skip: string | false =
+  [kubernetes, ...envoys].find((found) => found.kind === 'missing')?.reason ?? false;
+
+export const crd: string = fileURLToPath(
+  new URL('../../../deploy/crd/meshtrusts.kuma.io.yaml', import.meta.url),
+);
+const manifests = fileURLToPath(new URL('../../../deploy/kustomize', import.meta.url));
+export const namespace = 'kuma-system';
+
+/** A trust domain of a test with its CA and a client. */
+export interface Domain {
+  readonly name: string;
+  readonly ca: Certificate;
+  readonly client: Certificate;
+}
+
+export function makeDomain(name: string, ca: Certificate = makeCa({ commonName: `CA of ${name}` })): Domain {
+  return { name, ca, client: makeLeaf(ca, { spiffeId: `spiffe://${name}/client` }) };
+}
+
+/** A MeshTrust for `kubectl apply`, named for its trust domain. */
+export function meshTrust(domain: Domain, mesh = 'default', where = namespace): string {
+  return JSON.stringify({
+    apiVersion: 'kuma.io/v1alpha1',
+    kind: 'MeshTrust',
+    metadata: { name: domain.name, namespace: where, labels: { 'kuma.io/mesh': mesh } },
+    spec: {
+      trustDomain: domain.name,
+      caBundles: [{ type: 'Pem', pem: { value: domain.ca.certPem } }],
+    },
+  });
+}
+
+/** Several objects for one `kubectl apply`. */
+export function listOf(...objects: readonly string[]): string {
+  return `{"apiVersion":"v1","kind":"List","items":[${objects.join(',')}]}`;
+}
+
+/** A cluster with the namespace, the CRD, and a service account that may do what the manifests let it. */
+export interface Stage extends AsyncDisposable {
+  readonly cluster: Kubernetes;
+  /** kubectl in the namespace. */
+  readonly kubectl: (command: string, input?: string) => Promise<string>;
+  /** A kubeconfig of the service account, whose token is in the file. */
+  readonly account: { readonly kubeconfig: string; readonly tokenFile: string };
+  /** Starts the program as the service account; it ends with the stage. */
+  readonly meshtrust: (options?: Partial<MeshtrustOptions>) => Promise<Meshtrust>;
+  /** Gives the service account its rights (again). */
+  readonly grant: () => Promise<void>;
+  /** A new token of the service account. */
+  readonly token: () => Promise<string>;
+  /** Starts the newest and the oldest Envoy, and waits until they serve; they end with the stage. */
+  readonly envoys: (meshtrust: Meshtrust, site?: string) => Promise<readonly Envoy[]>;
+}
+
+export async function startStage(): Promise<Stage> {
+  if (kubernetes.kind === 'missing') throw new Error(kubernetes.reason);
+  await using stack = new AsyncDisposableStack();
+  const cluster = stack.use(await startKubernetes(kubernetes.paths));
+  const kubectl = async (command: string, input?: string): Promise<string> =>
+    (await cluster.kubectl(['--namespace', namespace, ...command.split(' ')], input)).stdout;
+  await kubectl(`create namespace ${namespace}`);
+  await installCrd(kubectl);
+  const grant = async (): Promise<void> => void (await kubectl(`apply -k ${manifests}`));
+  await grant();
+  const token = (): Promise<string> => cluster.tokenOf(namespace, 'meshtrust');
+  const account = await cluster.writeKubeconfig('meshtrust', await token());
+  const owned = stack.move();
+  return {
+    cluster,
+    kubectl,
+    account,
+    grant,
+    token,
+    meshtrust: async ({ args = [], ...options } = {}) =>
+      owned.use(
+        await startMeshtrust({
+          dirs: [],
+          ...options,
+          args: ['--kubernetes', `--kubeconfig=${account.kubeconfig}`, ...args],
+        }),
+      ),
+    envoys: async ({ xdsPort }, site = '') => {
+      const started = envoys.map(async (found) => {
+        if (found.kind === 'missing') throw new Error(found.reason);
+        const { path, version } = found;
+        const nodeId = `delta-ads-${version}${site}`;
+        return owned.use(await startEnvoy({ path, transport: 'delta-ads', xdsPort, nodeId }));
+      });
+      return Promise.all(started);
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Installs the CRD and waits until the API server serves it. */
+export async function installCrd(kubectl: Stage['kubectl']): Promise<void> {
+  await kubectl(`apply -f ${crd}`);
+  await kubectl('wait --for=condition=Established --timeout=30s crd/meshtrusts.kuma.io');
+}
+
+/** Waits until every Envoy decides so about a new handshake of the client. */
+export async function untilAll(
+  envoys: readonly Envoy[],
+  client: Certificate,
+  decision: 'accepted' | 'refused',
+  timeoutMs = 10_000,
+): Promise<void> {
+  await Promise.all(envoys.map(({ port }) => untilDecision(port, client, decision, { timeoutMs })));
+}

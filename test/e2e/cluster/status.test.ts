@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { makeCa } from '../../kit/certificates.ts';
+import { eventsOf, getObject, untilSays, untilShows, untilTold } from './object-status.ts';
+import { makeDomain, meshTrust, skip, startStage, untilAll } from './stage.ts';
+
+const day = 86_400_000;
+const damaged = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
+
+/** The MeshTrust of a domain with another PEM. */
+function withPem(text: string, pem: string): string {
+  const object = JSON.parse(text) as { spec: { caBundles: { pem: { value: string } }[] } };
+  object.spec.caBundles[0]!.pem.value = pem;
+  return JSON.stringify(object);
+}
+
+test('status and Events say what became of a MeshTrust', { skip }, async (t) => {
+  await using stage = await startStage();
+  const [good, other] = [makeDomain('good.test'), makeDomain('other.test')];
+  await stage.kubectl('apply -f -', meshTrust(good));
+  await stage.kubectl('apply -f -', meshTrust(other));
+  const meshtrust = await stage.meshtrust();
+  const envoys = await stage.envoys(meshtrust);
+  await untilAll(envoys, good.client, 'accepted');
+
+  await t.test('a good one is accepted, and programmed once the proxies have it', async () => {
+    const accepted = await untilSays(stage, 'good.test', 'Accepted', 'Accepted');
+    assert.equal(accepted.status, 'True');
+    const { status } = await getObject(stage, 'good.test');
+    assert.equal(status?.authorities, 1);
+    assert.match(status?.expires ?? '', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+    assert.match(status?.version ?? '', /^[0-9a-f]{32}$/);
+    assert.equal((await untilSays(stage, 'good.test', 'Expiring', 'Valid')).status, 'False');
+  });
+
+  await t.test('kubectl get shows it', async () => {
+    await untilShows(
+      stage,
+      'good.test',
+      ({ status }) => status?.conditions.find(({ type }) => type === 'Programmed')?.status === 'True',
+    );
+    const [, line = ''] = (await stage.kubectl('get mtrust good.test -o wide')).split('\n');
+    assert.match(line, /^good\.test +good\.test +1 +20\d\d-\S+Z +True +True +\S+$/);
+  });
+
+  await t.test('a new one is counted at all proxies', async () => {
+    await stage.kubectl('apply -f -', meshTrust(makeDomain('new.test')));
+    const programmed = await untilSays(stage, 'new.test', 'Programmed', 'Programmed');
+    assert.match(programmed.message, /^served as version [0-9a-f]{32}; 2 of 2 connected proxies/);
+    const told = await untilTold(stage, 'new.test', 'Programmed');
+    assert.deepEqual([told.type, told.note], ['Normal', programmed.message]);
+  });
+
+  await t.test('a bad certificate beside a good one', async () => {
+    const before = await getObject(stage, 'good.test');
+    await stage.kubectl('apply -f -', withPem(meshTrust(other), other.ca.certPem + damaged));
+    const accepted = await untilSays(stage, 'other.test', 'Accepted', 'PartlyRefused');
+    assert.equal(accepted.status, 'False');
+    assert.match(accepted.message, /^spec\.caBundles\[0\]\.pem\.value block 2: MT01[34] /);
+    const told = await untilTold(stage, 'other.test', 'PartlyRefused');
+    assert.deepEqual([told.type, told.note], ['Warning', accepted.message]);
+    // Nobody's trust changes, and nothing is written to anybody else.
+    await untilAll(envoys, other.client, 'accepted');
+    await untilAll(envoys, good.client, 'accepted');
+    assert.deepEqual(await getObject(stage, 'good.test'), before);
+  });
+
+  await t.test('bad certificates alone: the last good version is served on', async () => {
+    await stage.kubectl('apply -f -', withPem(meshTrust(other), damaged));
+    const accepted = await untilSays(stage, 'other.test', 'Accepted', 'StaleKept');
+    assert.match(accepted.message, /MT013|MT014/);
+    assert.match(accepted.message, /last good version/);
+    assert.equal((await untilTold(stage, 'other.test', 'StaleKept')).type, 'Warning');
+    await untilAll(envoys, other.client, 'accepted');
+  });
+
+  await t.test(
+    'nothing else than bad certificates: applied, told by block and reason, and harmless',
+    async () => {
+      const bad = makeDomain('bad.test');
+      const served = async (): Promise<string> =>
+        (await meshtrust.admin('/api/v1/meshes/default/certificates')).body;
+      const before = await served();
+      await stage.kubectl('apply -f -', withPem(meshTrust(bad), damaged));
+      const refused = await untilSays(stage, 'bad.test', 'Accepted', 'Refused');
+      assert.equal(refused.status, 'False');
+      assert.match(
+        refused.message,
+        /^spec\.caBundles: MT005 .*; spec\.caBundles\[0\]\.pem\.value block 1: MT01[34] /,
+      );
+      assert.equal((await untilSays(stage, 'bad.test', 'Programmed', 'NotServed')).status, 'False');
+      assert.equal((await getObject(stage, 'bad.test')).status?.authorities, 0);
+      const told = await untilTold(stage, 'bad.test', 'Refused');
+      assert.deepEqual([told.type, told.note], ['Warning', refused.message]);
+      assert.equal(await served(), before);
+      await untilAll(envoys, bad.client, 'refused');
+      for (const { client } of [good, other]) await untilAll(envoys, client, 'accepted');
+    },
+  );
+
+  await t.test('a private key is named and never quoted', async () => {
+    const { keyPem, certPem } = other.ca;
+    await stage.kubectl('apply -f -', withPem(meshTrust(other), certPem + keyPem));
+    const { message } = await untilSays(stage, 'other.test', 'Accepted', 'PartlyRefused');
+    assert.match(message, /block 2: MT011 /);
+    assert.doesNotMatch(message, new RegExp(keyPem.split('\n')[1]!.slice(0, 20)));
+  });
+
+  await t.test('what is mended is told as well', async () => {
+    await stage.kubectl('apply -f -', meshTrust(other));
+    await untilSays(stage, 'other.test', 'Accepted', 'Accepted');
+    assert.equal((await untilTold(stage, 'other.test', 'Accepted')).type, 'Normal');
+  });
+
+  await t.test('an authority that expires soon', async () => {
+    const ca = makeCa({ commonName: 'soon', notAfter: new Date(Date.now() + 10 * day) });
+    await stage.kubectl('apply -f -', meshTrust(makeDomain('soon.test', ca)));
+    const expiring = await untilSays(stage, 'soon.test', 'Expiring', 'ExpiresSoon');
+    assert.match(expiring.message, /^spec\.caBundles\[0\]\.pem\.value block 1: MT023 CA CN=soon expires on /);
+    assert.equal((await untilTold(stage, 'soon.test', 'ExpiresSoon')).type, 'Warning');
+    await untilSays(stage, 'soon.test', 'Accepted', 'Accepted');
+  });
+
+  await t.test('a field of somebody else stays, and an edit by hand does not', async () => {
+    const origin = JSON.stringify({ status: { origin: { kri: 'kri_mtrust_x' }, authorities: 99 } });
+    const file = await stage.cluster.writeFile('origin.json', origin);
+    await stage.kubectl(`patch mtrust new.test --subresource=status --type=merge --patch-file=${file}`);
+    await stage.kubectl('annotate mtrust new.test seen=1');
+    await untilSays(stage, 'new.test', 'Accepted', 'Accepted');
+    const { status } = await untilShows(stage, 'new.test', ({ status }) => status?.authorities === 1);
+    assert.deepEqual((status as { origin?: unknown } | undefined)?.origin, { kri: 'kri_mtrust_x' });
+  });
+
+  await t.test('what has no effect on trust is written once and told once', async () => {
+    const before = await getObject(stage, 'good.test');
+    await stage.kubectl('apply -f -', meshTrust(makeDomain('marker.test')));
+    await untilSays(stage, 'marker.test', 'Programmed', 'Programmed');
+    assert.equal(
+      (await getObject(stage, 'good.test')).metadata.resourceVersion,
+      before.metadata.resourceVersion,
+    );
+    const notes = (await eventsOf(stage, 'new.test')).map(({ reason }) => reason);
+    assert.deepEqual(notes, ['Programmed']);
+    assert.deepEqual(
+      before.metadata.managedFields
+        .filter(({ subresource }) => subresource === 'status')
+        .map(({ manager }) => manager),
+      ['meshtrust'],
+    );
+  });
+});
+
+test('with several workers the proxies of all of them are counted', { skip }, async () => {
+  await using stage = await startStage();
+  const domains = ['first.test', 'second.test'].map((name) => makeDomain(name));
+  const [first, second] = domains.map((domain) => meshTrust(domain));
+  await stage.kubectl('apply -f -', first);
+  const meshtrust = await stage.meshtrust({ args: ['--workers=2', '--guard-hold=1s'] });
+  const envoys = [...(await stage.envoys(meshtrust, '-a')), ...(await stage.envoys(meshtrust, '-b'))];
+  for (const { client } of domains.slice(0, 1)) await untilAll(envoys, client, 'accepted');
+  await stage.kubectl('apply -f -', second);
+  const { message } = await untilSays(stage, 'second.test', 'Programmed', 'Programmed');
+  assert.match(message, /; 4 of 4 connected proxies/);
+});

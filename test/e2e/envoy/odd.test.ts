@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict';
+import { randomInt } from 'node:crypto';
+import { test } from 'node:test';
+
+import { oddCases } from '../../trust/verify/odd-cases.ts';
+import { compareOdd } from './compare-odd.ts';
+import { binaries, skip } from './stage.ts';
+
+// The long form is `npm run test:envoy:odd`.
+test(
+  'odd certificates: verify decides as both Envoys do, and a refusal says whose rule it is',
+  { skip },
+  async (t) => {
+    const seed = randomInt(2 ** 31);
+    t.diagnostic(`seed ${seed}`);
+    const { disagreements, admitted } = await compareOdd(oddCases(seed, 100), binaries);
+    if (disagreements.length > 0) console.table(disagreements);
+    assert.deepEqual(disagreements, [], `seed ${seed}`);
+    assert.ok(admitted > 10 && admitted < 90, `${admitted} of 100 are admitted`);
+  },
+);

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { transports } from '../../kit/envoy-bootstrap.ts';
+import { startEnvoy } from '../../kit/envoy.ts';
+import type { Envoy } from '../../kit/envoy.ts';
+import { startMeshtrust } from '../../kit/meshtrust.ts';
+import { probeContinuously } from '../../kit/probe-continuously.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+import { untilDecision } from '../../kit/tls-client.ts';
+import { watchedDir } from '../../kit/watched-dir.ts';
+import { binaries, makeDomain, skip } from './stage.ts';
+
+const envoyCount = 20;
+
+test(
+  `killed and started again under ${envoyCount} Envoys, nothing is sent twice and nobody is refused`,
+  { skip },
+  async () => {
+    const a = makeDomain('a.test');
+    const b = makeDomain('b.test');
+    await using dir = await makeTempDir();
+    const files = watchedDir(dir.path);
+    await files.put('a.yaml', a.yaml());
+    await using stack = new AsyncDisposableStack();
+    const first = stack.use(await startMeshtrust({ dirs: [dir.path] }));
+    const { xdsPort, adminPort } = first;
+    const envoys: Envoy[] = [];
+    for (let index = 0; index < envoyCount; index++) {
+      const transport = transports[index % transports.length] ?? 'delta-ads';
+      // The next binary for each round of the transports, so that both run all four.
+      const binary = binaries[Math.floor(index / transports.length) % binaries.length];
+      assert.ok(binary !== undefined);
+      envoys.push(stack.use(await startEnvoy({ path: binary.path, transport, xdsPort })));
+    }
+    const updates = () =>
+      Promise.all(envoys.map((envoy) => envoy.stat('sds.system_trust_bundle.update_success')));
+    const times = (count: number) => Array.from({ length: envoyCount }, () => count);
+    assert.deepEqual(await updates(), times(1));
+
+    const client = a.client();
+    await using probe = probeContinuously(
+      envoys.map(({ nodeId, port }) => ({ name: nodeId, port, identity: client })),
+    );
+    await first.stop('SIGKILL');
+    const second = stack.use(await startMeshtrust({ dirs: [dir.path], xdsPort, adminPort }));
+    assert.notEqual(second.pid, first.pid);
+    // That this reaches every Envoy shows that each is back on a stream; that it is only the second secret
+    // that came, that the stream began without one.
+    await files.put('b.yaml', b.yaml());
+    await Promise.all(envoys.map(({ port }) => untilDecision(port, b.client(), 'accepted')));
+    assert.deepEqual(await updates(), times(2));
+    const report = await probe.stop();
+    assert.deepEqual(report.refusals, []);
+    assert.ok(report.probes >= 2 * envoyCount, `${report.probes} probes`);
+  },
+);

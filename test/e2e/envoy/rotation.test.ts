@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { makeCa } from '../../kit/certificates.ts';
+import { probeContinuously } from '../../kit/probe-continuously.ts';
+import { untilDecision } from '../../kit/tls-client.ts';
+import type { ClientIdentity } from '../../kit/tls-client.ts';
+import { assertNothingRejected, eachEnvoy, makeDomain, skip, startStage } from './stage.ts';
+import type { Stage } from './stage.ts';
+
+const kinds = [
+  { kind: 'CAs of different names', commonNames: ['CA 1', 'CA 2', 'CA 3', 'CA 4'] },
+  { kind: 'CAs of one name', commonNames: ['The CA', 'The CA', 'The CA', 'The CA'] },
+];
+
+for (const { kind, commonNames } of kinds) {
+  test(`rotations refuse no good client at any moment: ${kind}`, { skip, concurrency: true }, async (t) => {
+    const [first, ...followers] = commonNames.map((commonName) =>
+      makeDomain('rotating.test', makeCa({ commonName })),
+    );
+    assert.ok(first !== undefined && followers.length > 0);
+    const other = makeDomain('other.test');
+    await using stage = await startStage({
+      files: { 'rotating.yaml': first.yaml(), 'other.yaml': other.yaml() },
+    });
+    await using always = probeContinuously(targets(stage, other.client()));
+
+    let current = first;
+    for (const next of followers) {
+      await using old = probeContinuously(targets(stage, current.client()));
+      await old.round();
+      await stage.files.overwrite('rotating.yaml', current.yaml([current.ca.certPem, next.ca.certPem]));
+      await everywhere(stage, next.client(), 'accepted');
+      assert.deepEqual((await old.stop()).refusals, []);
+
+      await using renewed = probeContinuously(targets(stage, next.client()));
+      await renewed.round();
+      await stage.files.overwrite('rotating.yaml', next.yaml());
+      await everywhere(stage, current.client(), 'refused');
+      assert.deepEqual((await renewed.stop()).refusals, []);
+      current = next;
+    }
+
+    const report = await always.stop();
+    assert.deepEqual(report.refusals, []);
+    assert.ok(report.probes >= 4 * followers.length * stage.envoys.length, `${report.probes} probes`);
+    await eachEnvoy(t, stage.envoys, async (envoy) => {
+      await assertNothingRejected(envoy);
+      // The first secret and one a change: between two states of the file there was no third.
+      assert.equal(await envoy.stat('sds.system_trust_bundle.update_success'), 1 + 2 * followers.length);
+    });
+  });
+}
+
+function targets({ envoys }: Stage, identity: ClientIdentity) {
+  return envoys.map(({ nodeId, port }) => ({ name: nodeId, port, identity }));
+}
+
+async function everywhere(
+  { envoys }: Stage,
+  client: ClientIdentity,
+  wanted: 'accepted' | 'refused',
+): Promise<void> {
+  await Promise.all(envoys.map(({ port }) => untilDecision(port, client, wanted)));
+}

@@ -1,0 +1,351 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+
+import { Command } from 'commander';
+import type { Option } from 'commander';
+import { load } from 'js-yaml';
+
+import { addServeCommand } from '../../../src/cli/commands/serve-command.ts';
+import { chart, findHelm, readManifests, renderChart, runHelm } from '../../kit/helm.ts';
+import type { ChartValues, Manifest } from '../../kit/helm.ts';
+import { refusedValues, valueCases } from './value-cases.ts';
+
+const found = await findHelm();
+const skip = found.kind === 'missing' ? found.reason : false;
+const render = (values?: ChartValues): Promise<readonly Manifest[]> => renderChart(runHelm(found), values);
+const repository = new URL('../../../', import.meta.url);
+const fileOf = (path: string): Promise<string> => readFile(new URL(path, repository), 'utf8');
+
+interface PodTemplate {
+  readonly spec: {
+    readonly automountServiceAccountToken: boolean;
+    readonly containers: readonly [
+      {
+        readonly args: readonly string[];
+        readonly image: string;
+        readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
+      },
+    ];
+    readonly volumes?: readonly { readonly name: string }[];
+  };
+}
+
+/** The one object of a kind. */
+function only(objects: readonly Manifest[], kind: string): Manifest {
+  const [found, ...others] = objects.filter((object) => object.kind === kind);
+  assert.ok(found !== undefined && others.length === 0, `${kind}: one among ${objects.length} objects`);
+  return found;
+}
+
+/** The pod that a Deployment makes. */
+function podOf(objects: readonly Manifest[]): PodTemplate {
+  return (only(objects, 'Deployment')['spec'] as { readonly template: PodTemplate }).template;
+}
+
+/** The program with `serve` alone. */
+function makeProgram(args: readonly string[]): Command {
+  const program = new Command().exitOverride().configureOutput({ writeErr: () => undefined });
+  const io = { args, env: {}, stdout: process.stdout, stderr: process.stderr, signal: AbortSignal.abort() };
+  addServeCommand(program, io, () => undefined);
+  return program;
+}
+
+const serveOptions = (): readonly Option[] => makeProgram([]).commands[0]?.options ?? [];
+
+/** What the program makes of a command line. */
+async function parse(args: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
+  let taken: Readonly<Record<string, unknown>> = {};
+  const program = makeProgram(args);
+  program.commands[0]?.exitOverride().action((options: typeof taken) => {
+    taken = options;
+  });
+  await program.parseAsync(args, { from: 'user' });
+  return taken;
+}
+
+describe('the chart', { skip }, () => {
+  it('is without a complaint of the linter, whatever is asked for', async () => {
+    const helm = runHelm(found);
+    for (const [what, values] of Object.entries(valueCases)) {
+      const { stdout } = await helm(['lint', '--strict', chart], values);
+      assert.match(stdout, /1 chart\(s\) linted, 0 chart\(s\) failed/, what);
+      assert.doesNotMatch(stdout, /\[(?:WARNING|ERROR)\]/, what);
+    }
+  });
+
+  it('has the version of the package, and the CRD and the rules that are used without it', async () => {
+    const { version, appVersion } = load(await fileOf('deploy/helm/meshtrust/Chart.yaml')) as Record<
+      string,
+      string
+    >;
+    const manifest = JSON.parse(await fileOf('package.json')) as { readonly version: string };
+    assert.deepEqual([version, appVersion], [manifest.version, manifest.version]);
+    const copies = {
+      'meshtrusts.kuma.io.yaml': 'deploy/crd',
+      'meshtrust.rules.yaml': 'deploy/observability',
+    };
+    for (const [file, folder] of Object.entries(copies)) {
+      assert.equal(
+        await fileOf(`deploy/helm/meshtrust/files/${file}`),
+        await fileOf(`${folder}/${file}`),
+        `run: cp ${folder}/${file} deploy/helm/meshtrust/files/`,
+      );
+    }
+  });
+
+  it('renders that CRD, and keeps it unless told otherwise', async () => {
+    const crdOf = async (values: ChartValues): Promise<Manifest | undefined> =>
+      (await render(values)).find(({ kind }) => kind === 'CustomResourceDefinition');
+    const kept = await crdOf({});
+    const { spec } = load(await fileOf('deploy/crd/meshtrusts.kuma.io.yaml')) as Manifest & { spec: unknown };
+    assert.deepEqual(kept?.['spec'], spec);
+    assert.deepEqual(kept?.metadata.annotations, { 'helm.sh/resource-policy': 'keep' });
+    assert.equal((await crdOf({ crds: { keep: false } }))?.metadata.annotations, undefined);
+    assert.equal(await crdOf({ crds: { enabled: false } }), undefined);
+  });
+
+  it('gives the program a command line that it takes', async () => {
+    for (const [what, values] of Object.entries(valueCases)) {
+      const { args } = podOf(await render(values)).spec.containers[0];
+      const taken = await parse(args);
+      assert.equal(taken['probeListen'], '0.0.0.0:5681', what);
+      // Two of a kind: the last one would win in silence.
+      const names = args.map((arg) => arg.split('=', 1)[0]).filter((name) => name !== '--dir');
+      assert.equal(new Set(names).size, names.length, `${what}: ${args.join(' ')}`);
+    }
+    await assert.rejects(parse(['serve', '--kube-namespaces=x']), /unknown option/);
+  });
+
+  it('hands every value on', async () => {
+    const values = valueCases['every flag'] ?? {};
+    const { args } = podOf(await render(values)).spec.containers[0];
+    const taken = await parse(args);
+    const expected = {
+      kubernetes: true,
+      kubeNamespace: 'kuma-system',
+      kubeLease: 'test-meshtrust',
+      kubeLeaseNamespace: 'meshtrust-system',
+      kubeStatus: true,
+      xdsListen: '0.0.0.0:5678',
+      adminListen: '127.0.0.1:9000',
+      defaultMesh: 'mesh-1',
+      rootTrustDomain: 'root.test',
+      refuseIntermediates: true,
+      distrust: '/distrust/list',
+      stateDir: '/state/meshtrust',
+      guardHold: 0,
+      maxDocumentBytes: 2_097_152,
+      maxCertificates: 500,
+      cacheBytes: 134_217_728,
+      workers: 64,
+      maxNames: 10,
+      maxStreams: 50_000_000,
+      openRate: 999_999_999_999,
+      openBurst: 1,
+      maxConnectionStreams: 100,
+      maxRequestBytes: 1_048_576,
+      requestTimeout: 20_000,
+      slowTimeout: 500,
+      keepalive: 3_600_000,
+      keepaliveTimeout: 120_000,
+      lostWindow: 1_200_000,
+      maxConnectionAge: 0,
+      drainGrace: 10_000,
+      caMetrics: false,
+      logLevel: 'debug',
+      logFormat: 'pretty',
+    };
+    for (const [name, value] of Object.entries(expected)) assert.deepEqual(taken[name], value, name);
+  });
+
+  it('has a value for every flag', async () => {
+    // The service account tells where the API server is.
+    const needless = ['--kubeconfig'];
+    const given = new Set<string>(needless);
+    for (const values of Object.values(valueCases))
+      for (const arg of podOf(await render({ ...values, extraArgs: [] })).spec.containers[0].args)
+        given.add(arg.split('=', 1)[0] ?? '');
+    const flags = serveOptions().flatMap(({ long }) => long ?? []);
+    assert.ok(flags.length > 40);
+    assert.deepEqual(
+      flags.filter((flag) => !given.has(flag)),
+      [],
+    );
+  });
+
+  it('opens the admin API where it can be told who calls, and only then', async () => {
+    const argsOf = async (what: string): Promise<readonly string[]> =>
+      podOf(await render(valueCases[what])).spec.containers[0].args.filter((arg) =>
+        arg.startsWith('--admin'),
+      );
+    const tls = ['--admin-cert=/admin-tls/tls.crt', '--admin-key=/admin-tls/tls.key'];
+    const open = ['--admin-listen=0.0.0.0:5680', ...tls, '--admin-client-ca=/admin-tls/ca.crt'];
+    assert.deepEqual(await argsOf('the admin API for whoever has a certificate'), open);
+    assert.deepEqual(await argsOf('the admin API for whoever has a token or a certificate'), [
+      ...open,
+      '--admin-token-file=/admin-token/token',
+    ]);
+    assert.deepEqual(await argsOf('nothing of its own'), []);
+    const ports = (objects: readonly Manifest[]): string => JSON.stringify(only(objects, 'NetworkPolicy'));
+    assert.doesNotMatch(ports(await render()), /"admin"/);
+    assert.match(ports(await render(valueCases['the admin API for whoever has a certificate'])), /"admin"/);
+  });
+
+  it('mounts what the command line names', async () => {
+    const cases = [
+      'every flag',
+      'TLS that proxies show certificates for',
+      'directories beside the cluster',
+      'the webhook, with a CA of yours',
+      'the admin API for whoever has a token or a certificate',
+    ];
+    const paths =
+      /^--(?:tls-cert|tls-key|tls-client-ca|admin-cert|admin-key|admin-client-ca|admin-token-file|webhook-cert|webhook-key|distrust|state-dir|dir)=(\/[^/]+)/;
+    let named = 0;
+    for (const what of cases) {
+      const { containers, volumes = [] } = podOf(await render(valueCases[what])).spec;
+      const [{ args, volumeMounts = [] }] = containers;
+      for (const path of args.flatMap((arg) => paths.exec(arg)?.[1] ?? [])) {
+        const mount = volumeMounts.find(({ mountPath }) => mountPath === path);
+        assert.ok(
+          volumes.some(({ name }) => name === mount?.name),
+          `${what}: ${path}`,
+        );
+        named += 1;
+      }
+    }
+    assert.equal(named, 12);
+  });
+
+  it('asks for no token where the cluster is not read', async () => {
+    const alone = await render(valueCases['directories alone']);
+    assert.equal(podOf(alone).spec.automountServiceAccountToken, false);
+    assert.ok(!alone.some(({ kind }) => kind.includes('Role')));
+    assert.equal(podOf(await render()).spec.automountServiceAccountToken, true);
+  });
+
+  it('gives the same rights as the manifests of kustomize', async () => {
+    const manifests = readManifests(await fileOf('deploy/kustomize/rbac.yaml'));
+    const rulesOf = (objects: readonly Manifest[]): unknown =>
+      objects.filter(({ kind }) => kind === 'Role').map((role) => role['rules']);
+    const rendered = await render({ fullnameOverride: 'meshtrust' });
+    assert.deepEqual(rulesOf(rendered), rulesOf(manifests));
+  });
+
+  it('has the same webhook, with the same rights, as the manifests of kustomize', async () => {
+    const own = await render({ fullnameOverride: 'meshtrust', webhook: { enabled: true } });
+    const other = await Promise.all(
+      ['rbac.yaml', 'webhook/rbac.yaml', 'webhook/validating-webhook.yaml'].map(async (path) =>
+        readManifests(await fileOf(`deploy/kustomize/${path}`)),
+      ),
+    );
+    const said = (objects: readonly Manifest[]): string =>
+      JSON.stringify(
+        objects
+          .filter(({ kind }) => /^(?:Cluster)?Role$|^ValidatingWebhookConfiguration$/.test(kind))
+          .map(({ kind, rules, webhooks }) => ({ kind, rules, webhooks }))
+          .sort((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b))),
+      );
+    // The configuration lies in no namespace, so that of a release has the namespace in its name.
+    const named = said(own)
+      .replaceAll('"meshtrust.meshtrust-system"', '"meshtrust"')
+      .replaceAll('"namespace":"meshtrust-system"', '"namespace":"kuma-system"');
+    assert.match(named, /"ClusterRole".*"ValidatingWebhookConfiguration"/);
+    assert.deepEqual(JSON.parse(named), JSON.parse(said(other.flat())));
+  });
+
+  it('has the alerts that are used without it, and those of its users', async () => {
+    const rule = only(await render(valueCases['monitoring']), 'PrometheusRule');
+    const { groups } = rule['spec'] as { groups: readonly { name: string; rules: readonly object[] }[] };
+    const { groups: shipped } = load(await fileOf('deploy/observability/meshtrust.rules.yaml')) as {
+      readonly groups: typeof groups;
+    };
+    assert.ok(shipped.length > 0);
+    assert.deepEqual(groups.slice(0, -1), shipped);
+    assert.deepEqual(groups.at(-1)?.rules, [
+      { alert: 'Mine', expr: 'meshtrust_ready == 0', labels: { severity: 'none' } },
+    ]);
+  });
+
+  it('has the API server ask the Service that is there, and the program keep what it may keep', async () => {
+    const objects = await render(valueCases['the webhook, with a certificate of its own']);
+    const configuration = only(objects, 'ValidatingWebhookConfiguration');
+    const [webhook] = configuration['webhooks'] as readonly [
+      { readonly clientConfig: { readonly service: { readonly name: string; readonly namespace: string } } },
+    ];
+    const { name, namespace } = webhook.clientConfig.service;
+    const service = objects.find(({ kind, metadata }) => kind === 'Service' && metadata.name === name);
+    assert.equal(service?.metadata.namespace, namespace);
+    const { args } = podOf(objects).spec.containers[0];
+    const secret = 'test-meshtrust-webhook';
+    assert.ok(args.includes(`--webhook-secret=${secret}`));
+    assert.ok(args.includes(`--webhook-configuration=${configuration.metadata.name}`));
+    const rules = objects.flatMap(({ kind, rules }) =>
+      kind === 'Role' || kind === 'ClusterRole'
+        ? (rules as readonly {
+            readonly resources: readonly string[];
+            readonly resourceNames?: readonly string[];
+            readonly verbs: readonly string[];
+          }[])
+        : [],
+    );
+    const ofSecrets = rules.filter(({ resources }) => resources.includes('secrets'));
+    assert.deepEqual(
+      ofSecrets.map(({ verbs }) => verbs),
+      [['get', 'patch']],
+    );
+    // It is there already: a right to create Secrets would have no name.
+    const made = objects.find(({ kind, metadata }) => kind === 'Secret' && metadata.name === secret);
+    assert.equal(made?.metadata.namespace, namespace);
+    assert.deepEqual(
+      [made?.['type'], made?.['data'], made?.['stringData']],
+      ['Opaque', undefined, undefined],
+    );
+    const mayHave = (resource: string) =>
+      rules.flatMap(({ resources, resourceNames = [] }) =>
+        resources.includes(resource) ? resourceNames : [],
+      );
+    assert.deepEqual(mayHave('secrets'), [secret]);
+    assert.deepEqual(mayHave('validatingwebhookconfigurations'), [configuration.metadata.name]);
+    const others = await render(valueCases['the webhook, with a CA of yours']);
+    assert.ok(!others.some(({ metadata }) => metadata.name.endsWith(secret) && metadata.name !== secret));
+    assert.ok(!others.some(({ kind }) => kind === 'ClusterRole'), 'files need no rights');
+  });
+
+  it('scrapes the Service that is there', async () => {
+    const objects = await render(valueCases['monitoring']);
+    const { selector } = only(objects, 'ServiceMonitor')['spec'] as {
+      selector: { matchLabels: Record<string, string> };
+    };
+    const scraped = objects.filter(
+      ({ kind, metadata }) =>
+        kind === 'Service' &&
+        Object.entries(selector.matchLabels).every(([name, value]) => metadata.labels?.[name] === value),
+    );
+    assert.deepEqual(
+      scraped.map(({ metadata }) => metadata.name),
+      ['test-meshtrust-metrics'],
+    );
+  });
+
+  for (const [what, [values, sentence]] of Object.entries(refusedValues)) {
+    it(`refuses ${what}`, async () => {
+      await assert.rejects(render(values), (error: Error) => {
+        assert.match(error.message, /don't meet the specifications of the schema/);
+        assert.match(error.message, sentence);
+        return true;
+      });
+    });
+  }
+
+  it('says everything that there is to say', async () => {
+    const defaults = load(await fileOf('deploy/helm/meshtrust/values.yaml')) as Record<string, unknown>;
+    const schema = JSON.parse(await fileOf('deploy/helm/meshtrust/values.schema.json')) as {
+      readonly properties: Readonly<Record<string, unknown>>;
+    };
+    // What parents of charts have in common is nothing of ours.
+    const known = Object.keys(schema.properties).filter((name) => name !== 'global');
+    assert.deepEqual(Object.keys(defaults).sort(), known.sort());
+  });
+});

@@ -1,0 +1,200 @@
+import { makeCa } from '../../kit/certificates.ts';
+import type { ChartValues } from '../../kit/helm.ts';
+
+const everybody = [{ namespaceSelector: { matchLabels: { 'kuma.io/sidecar-injection': 'enabled' } } }];
+
+/** Values that are used, by what is asked for: each renders objects that an API server takes. */
+export const valueCases: Readonly<Record<string, ChartValues>> = {
+  'nothing of its own': {},
+  'every namespace': { kubernetes: { allNamespaces: true } },
+  'MeshTrusts beside the program': { kubernetes: { namespace: 'meshtrust-system' } },
+  'nothing written to the cluster': { kubernetes: { status: false } },
+  'every namespace, nothing written': { kubernetes: { allNamespaces: true, status: false } },
+  'directories alone': {
+    kubernetes: { enabled: false },
+    directories: ['/trust', '/more'],
+    extraVolumes: [
+      { name: 'trust', configMap: { name: 'trust' } },
+      { name: 'more', configMap: { name: 'more' } },
+    ],
+    extraVolumeMounts: [
+      { name: 'trust', mountPath: '/trust', readOnly: true },
+      { name: 'more', mountPath: '/more', readOnly: true },
+    ],
+  },
+  'directories beside the cluster': {
+    directories: ['/trust'],
+    extraVolumes: [{ name: 'trust', configMap: { name: 'trust' } }],
+    extraVolumeMounts: [{ name: 'trust', mountPath: '/trust', readOnly: true }],
+  },
+  'TLS that proxies show certificates for': {
+    xds: { tls: { secretName: 'meshtrust-tls', requireClientCertificate: true } },
+  },
+  'TLS alone': { xds: { tls: { secretName: 'meshtrust-tls' } } },
+  'the admin API for whoever has a token or a certificate': {
+    admin: {
+      enabled: true,
+      tls: { secretName: 'admin-tls', clientCertificates: true },
+      tokenSecretName: 'admin-tokens',
+    },
+    networkPolicy: { adminFrom: everybody },
+  },
+  'the admin API for whoever has a certificate': {
+    admin: { enabled: true, tls: { secretName: 'admin-tls', clientCertificates: true } },
+  },
+  'the webhook, with a certificate of its own': { webhook: { enabled: true } },
+  'the webhook for every namespace, with a certificate of cert-manager': {
+    kubernetes: { allNamespaces: true },
+    webhook: {
+      enabled: true,
+      failurePolicy: 'Fail',
+      timeoutSeconds: 10,
+      certificate: { secretName: 'webhook-tls' },
+      annotations: { 'cert-manager.io/inject-ca-from': 'meshtrust-system/webhook' },
+    },
+  },
+  'the webhook, with a CA of yours': {
+    webhook: {
+      enabled: true,
+      certificate: {
+        secretName: 'webhook-tls',
+        caBundle: Buffer.from(makeCa({ commonName: 'Webhook CA' }).certPem).toString('base64'),
+      },
+    },
+  },
+  'a state directory of its own': {
+    replicas: 1,
+    stateDir: { enabled: true, volume: { persistentVolumeClaim: { claimName: 'state' } } },
+  },
+  'every flag': {
+    trust: {
+      defaultMesh: 'mesh-1',
+      rootTrustDomain: 'root.test',
+      refuseIntermediates: true,
+      distrust: ['a'.repeat(64), 'b'.repeat(64)],
+      guardHold: 0,
+      maxDocumentBytes: 2_097_152,
+      maxCertificates: 500,
+      cacheBytes: 134_217_728,
+    },
+    xds: {
+      workers: 64,
+      maxNames: 10,
+      maxStreams: 50_000_000,
+      openRate: 999_999_999_999,
+      openBurst: 1,
+      maxConnectionStreams: 100,
+      maxRequestBytes: 1_048_576,
+      requestTimeout: '20s',
+      slowTimeout: '500ms',
+      keepalive: '1h',
+      keepaliveTimeout: '2m',
+      lostWindow: '20m',
+      maxConnectionAge: '0',
+    },
+    stateDir: { enabled: true },
+    log: { level: 'debug', format: 'pretty' },
+    drainGrace: '10s',
+    metrics: { authorities: false },
+    extraArgs: ['--admin-listen=127.0.0.1:9000'],
+  },
+  'what a platform wants': {
+    fullnameOverride: 'trust',
+    commonLabels: { 'example.com/team': 'mesh' },
+    replicas: 3,
+    image: { repository: 'registry.example/mesh/meshtrust', digest: `sha256:${'0'.repeat(64)}` },
+    imagePullSecrets: [{ name: 'registry' }],
+    serviceAccount: { create: false, name: 'existing', annotations: {} },
+    rbac: { create: false },
+    service: { type: 'LoadBalancer', port: 443, annotations: { 'example.com/internal': 'true' } },
+    podAnnotations: { 'example.com/seen': '1' },
+    podLabels: { 'example.com/tier': 'control' },
+    priorityClassName: 'system-cluster-critical',
+    nodeSelector: { 'kubernetes.io/os': 'linux' },
+    tolerations: [{ key: 'control', operator: 'Exists', effect: 'NoSchedule' }],
+    affinity: {
+      nodeAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: {
+          nodeSelectorTerms: [{ matchExpressions: [{ key: 'disk', operator: 'Exists' }] }],
+        },
+      },
+    },
+    extraEnv: [{ name: 'MESHTRUST_MAX_NAMES', value: '20' }],
+    podDisruptionBudget: { minAvailable: '50%' },
+    topologySpreadConstraints: [
+      { maxSkew: 1, topologyKey: 'topology.kubernetes.io/zone', whenUnsatisfiable: 'DoNotSchedule' },
+      { maxSkew: 2, topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'ScheduleAnyway' },
+    ],
+  },
+  monitoring: {
+    metrics: {
+      serviceMonitor: { enabled: true, labels: { release: 'prometheus' } },
+      prometheusRule: {
+        enabled: true,
+        labels: { release: 'prometheus' },
+        additionalRules: [{ alert: 'Mine', expr: 'meshtrust_ready == 0', labels: { severity: 'none' } }],
+      },
+    },
+    networkPolicy: { xdsFrom: everybody, metricsFrom: everybody },
+  },
+  'as little as there can be': {
+    crds: { enabled: false },
+    replicas: 1,
+    networkPolicy: { enabled: false },
+    podDisruptionBudget: { enabled: false },
+    topologySpreadConstraints: [],
+    resources: {},
+  },
+};
+
+/** Values that the schema refuses, with what it says. */
+export const refusedValues: Readonly<Record<string, readonly [values: ChartValues, sentence: RegExp]>> = {
+  'a value that there is not': [{ replicaCount: 3 }, /additional properties 'replicaCount' not allowed/],
+  'a misspelt value inside': [{ kubernetes: { allNamespace: true } }, /'allNamespace' not allowed/],
+  'no source at all': [{ kubernetes: { enabled: false } }, /\/kubernetes\/enabled|\/directories/],
+  'replicas as a text': [{ replicas: '2' }, /\/replicas.*got string, want integer/],
+  'a duration without its unit': [{ trust: { guardHold: '30' } }, /\/trust\/guardHold/],
+  'a duration as a number': [{ xds: { slowTimeout: 60 } }, /\/xds\/slowTimeout/],
+  'a count of zero': [{ xds: { maxStreams: 0 } }, /\/xds\/maxStreams/],
+  'too many workers': [{ xds: { workers: 65 } }, /\/xds\/workers/],
+  'a hash that is cut off': [{ trust: { distrust: ['abc'] } }, /\/trust\/distrust\/0/],
+  'a trust domain in upper case': [{ trust: { rootTrustDomain: 'A.test' } }, /\/trust\/rootTrustDomain/],
+  'a level that there is not': [{ log: { level: 'trace' } }, /\/log\/level/],
+  'a relative directory': [{ directories: ['trust'] }, /\/directories\/0/],
+  'client certificates without TLS': [
+    { xds: { tls: { requireClientCertificate: true } } },
+    /\/xds\/tls\/secretName/,
+  ],
+  'an admin API without TLS': [
+    { admin: { enabled: true, tokenSecretName: 'admin-tokens' } },
+    /\/admin\/tls\/secretName/,
+  ],
+  'an admin API for everybody': [
+    { admin: { enabled: true, tls: { secretName: 'admin-tls' } } },
+    /\/admin\/tokenSecretName/,
+  ],
+  'a CA for a certificate that replicas make': [
+    { webhook: { enabled: true, certificate: { caBundle: 'QUJD' } } },
+    /\/webhook\/certificate\/secretName/,
+  ],
+  "a label of the chart's own, on all": [
+    { commonLabels: { 'app.kubernetes.io/name': 'x' } },
+    /\/commonLabels\/app\.kubernetes\.io~1name/,
+  ],
+  'a label by which the Deployment finds its pods': [
+    { podLabels: { 'app.kubernetes.io/instance': 'x' } },
+    /\/podLabels\/app\.kubernetes\.io~1instance/,
+  ],
+  'a disruption budget of nothing': [
+    { podDisruptionBudget: { maxUnavailable: null } },
+    /\/podDisruptionBudget/,
+  ],
+  'a webhook without the cluster': [
+    { kubernetes: { enabled: false }, directories: ['/trust'], webhook: { enabled: true } },
+    /\/kubernetes\/enabled/,
+  ],
+  'a failure policy that there is not': [{ webhook: { failurePolicy: 'Retry' } }, /\/webhook\/failurePolicy/],
+  'a digest without its algorithm': [{ image: { digest: 'abc' } }, /\/image\/digest/],
+  'an argument that is no flag': [{ extraArgs: ['serve'] }, /\/extraArgs\/0/],
+  'a namespace that is none': [{ kubernetes: { namespace: 'Kuma System' } }, /\/kubernetes\/namespace/],
+};

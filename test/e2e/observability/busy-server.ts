@@ -1,0 +1,69 @@
+import { rename, writeFile } from 'node:fs/promises';
+import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
+import { makeCa } from '../../kit/certificates.ts';
+import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
+import { startMeshtrust } from '../../kit/meshtrust.ts';
+import type { Meshtrust } from '../../kit/meshtrust.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+import { createClient } from '../../xds/client.ts';
+
+const [a, b] = [makeCa({ commonName: 'A' }), makeCa({ commonName: 'B' })];
+const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
+const fetchSecrets = '/envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets';
+
+/** A server of which something can be told: it has a finding, and proxies that come, go, and say no. */
+export interface BusyServer extends AsyncDisposable {
+  readonly server: Meshtrust;
+  /** One more change, which one proxy acknowledges and one refuses, and one stream less. */
+  readonly happen: () => Promise<void>;
+}
+
+/** Starts the program as a user runs it; `args` are further ones. */
+export async function startBusyServer(args: readonly string[] = []): Promise<BusyServer> {
+  await using stack = new AsyncDisposableStack();
+  const dir = stack.use(await makeTempDir());
+  const put = async (pems: readonly string[]): Promise<void> => {
+    await writeFile(dir.join('.new'), meshTrustYaml({ name: 't', trustDomain: 'a.test', pems }));
+    await rename(dir.join('.new'), dir.join('t.yaml'));
+  };
+  await put([a.certPem]);
+  await writeFile(dir.join('bad.yaml'), 'kind: [');
+  const server = stack.use(
+    await startMeshtrust({ dirs: [dir.path], args: ['--guard-hold=1s', '--drain-grace=0', ...args] }),
+  );
+  const address = `127.0.0.1:${server.xdsPort}`;
+  const subscribe = { type_url: secretTypeUrl, resource_names_subscribe: ['ALL'] };
+  const streams = ['good', 'refuses'].map((id) => {
+    const client = stack.use(createClient(address));
+    const stream = client.delta(ads);
+    stream.send({ ...subscribe, node: { id } });
+    return stream;
+  });
+  for (const stream of streams) {
+    stream.send({ type_url: secretTypeUrl, response_nonce: (await stream.next()).nonce });
+  }
+  let both = false;
+  const happen = async (): Promise<void> => {
+    both = !both;
+    await put(both ? [a.certPem, b.certPem] : [a.certPem]);
+    for (const [index, stream] of streams.entries()) {
+      const { nonce } = await stream.next();
+      const refusal = index === 0 ? {} : { error_detail: { code: 13, message: 'no' } };
+      stream.send({ type_url: secretTypeUrl, response_nonce: nonce, ...refusal });
+    }
+    using client = createClient(address);
+    await client.fetch(fetchSecrets, {
+      node: { id: 'asks' },
+      type_url: secretTypeUrl,
+      resource_names: ['ALL'],
+    });
+    using stream = client.delta(ads);
+    stream.send({ ...subscribe, node: { id: 'passes' } });
+    await stream.next();
+    stream.halfClose();
+    await stream.ended;
+  };
+  await happen();
+  const owned = stack.move();
+  return { server, happen, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}

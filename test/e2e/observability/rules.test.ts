@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+import { findPrometheus } from '../../kit/find-prometheus.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+import { alerts, ruleGroups, rulesFile } from './rules-file.ts';
+import type { Alert } from './rules-file.ts';
+
+const run = promisify(execFile);
+const tests = fileURLToPath(new URL('../../../deploy/observability/meshtrust.rules.test.yaml', import.meta.url));
+const promtool = await findPrometheus('promtool');
+const names = new Set(alerts.map(({ alert }) => alert));
+const check = (...args: readonly string[]) => run(promtool.kind === 'found' ? promtool.path : '', args);
+
+/** The alerts that the unit tests find fault with where every alert is replaced by another. */
+async function foundOut(replace: (alert: Alert) => Alert): Promise<readonly string[]> {
+  await using dir = await makeTempDir();
+  const groups = ruleGroups.map(({ name, rules }) => ({
+    name,
+    rules: rules.map((rule) => ('alert' in rule ? replace(rule) : rule)),
+  }));
+  // JSON is YAML.
+  await writeFile(dir.join('meshtrust.rules.yaml'), JSON.stringify({ groups }));
+  await copyFile(tests, dir.join('tests.yaml'));
+  const { stderr, stdout } = await check('test', 'rules', dir.join('tests.yaml')).catch(
+    (error: unknown) => error as { readonly stderr: string; readonly stdout: string },
+  );
+  const faults = `${stdout}${stderr}`.split('\n').filter((line) => /^\s+expr: /.test(line));
+  return [...names].filter((name) => faults.some((line) => new RegExp(`\\b${name}\\b`).test(line)));
+}
+
+describe('the alerts', { skip: promtool.kind === 'missing' && promtool.reason }, () => {
+  it('are rules that Prometheus takes', async () => {
+    const { stdout } = await check('check', 'rules', '--lint=all', '--lint-fatal', rulesFile);
+    assert.match(stdout, /SUCCESS: \d\d rules found/);
+  });
+
+  it('fire where they should, and not elsewhere', async () => {
+    assert.match((await check('test', 'rules', tests)).stdout, /SUCCESS/);
+  });
+
+  it('would be found out if one of them never fired', async () => {
+    const never = (alert: Alert): Alert => ({ ...alert, expr: `(${alert.expr}) and on () vector(0) == 1` });
+    assert.deepEqual(await foundOut(never), [...names]);
+  });
+
+  it('would be found out if one of them fired at once', async () => {
+    const waiting = alerts.filter((alert) => alert.for !== undefined);
+    const atOnce = (alert: Alert): Alert => ({ ...alert, for: '0s' });
+    assert.deepEqual(await foundOut(atOnce), [...new Set(waiting.map(({ alert }) => alert))]);
+  });
+});
+
+describe('each alert', async () => {
+  const runbook = await readFile(new URL('../../../docs/alerts.md', import.meta.url), 'utf8');
+  const sections = [...runbook.matchAll(/^## (.+)$/gm)].map(([, title = '']) => title);
+
+  it('is there', () => assert.ok(alerts.length > 20));
+
+  it('has a section of docs/alerts.md, and no section is of anything else', () => {
+    assert.deepEqual(sections.toSorted(), [...new Set(alerts.map(({ alert }) => alert))].toSorted());
+  });
+
+  for (const { alert, labels, annotations } of alerts) {
+    it(`${alert} (${labels.severity}) says what to do, how bad it is, and where there is more`, () => {
+      assert.ok(['info', 'warning', 'critical'].includes(labels.severity));
+      assert.ok(annotations.summary.length > 10 && annotations.summary.length < 120);
+      assert.ok(annotations.description.length > 50);
+      assert.equal(annotations.runbook, `docs/alerts.md#${alert.toLowerCase()}`);
+    });
+  }
+});

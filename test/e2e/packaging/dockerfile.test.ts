@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cp, mkdir, readFile, readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+import { startChild } from '../../kit/child.ts';
+import { freePort } from '../../kit/free-port.ts';
+import { poll } from '../../kit/poll.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+
+const repository = fileURLToPath(new URL('../../..', import.meta.url));
+const run = promisify(execFile);
+
+interface Step {
+  readonly name: string;
+  readonly rest: string;
+}
+
+/** The stages of the Dockerfile, each with its steps; only the few instructions that ours has. */
+const stages = (await readFile(join(repository, 'Dockerfile'), 'utf8'))
+  .split(/^(?=FROM )/m)
+  .slice(1)
+  .map((text): readonly Step[] =>
+    text
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'))
+      .map((line) => ({ name: line.split(' ', 1)[0] ?? '', rest: line.slice(line.indexOf(' ') + 1) })),
+  );
+const [build = [], final = []] = stages;
+const valuesOf = (name: string): readonly string[] =>
+  final.filter((step) => step.name === name).map(({ rest }) => rest);
+
+// One folder stands for the root of each stage; the image's Node.js is the one that runs this.
+const dir = await makeTempDir();
+const [buildRoot, finalRoot] = [dir.join('build'), dir.join('final')];
+before(async () => {
+  await runStage(build, buildRoot);
+  await runStage(final, finalRoot);
+});
+after(() => dir[Symbol.asyncDispose]());
+
+async function runStage(steps: readonly Step[], root: string): Promise<void> {
+  let workdir = '/';
+  const inRoot = (path: string): string => join(root, path.startsWith('/') ? path : join(workdir, path));
+  for (const { name, rest } of steps) {
+    switch (name) {
+      case 'FROM':
+        await mkdir(root, { recursive: true });
+        break;
+      case 'WORKDIR':
+        workdir = rest;
+        await mkdir(inRoot(''), { recursive: true });
+        break;
+      case 'COPY':
+        await copy(rest.split(' '), inRoot);
+        break;
+      case 'RUN':
+        await run('sh', ['-c', rest], { cwd: inRoot(''), maxBuffer: 16 * 1024 * 1024 });
+        break;
+      case 'ENV':
+      case 'USER':
+      case 'EXPOSE':
+      case 'ENTRYPOINT':
+      case 'CMD':
+        break;
+      default:
+        assert.fail(`the test does not know the instruction ${name}`);
+    }
+  }
+}
+
+async function copy(words: readonly string[], inRoot: (path: string) => string): Promise<void> {
+  const isFromBuild = words[0] === '--from=build';
+  const paths = isFromBuild ? words.slice(1) : words;
+  const target = paths.at(-1) ?? '';
+  for (const source of paths.slice(0, -1)) {
+    if (source === '/usr/local/bin/node') continue;
+    const to = target.endsWith('/') ? join(inRoot(target), basename(source)) : inRoot(target);
+    await mkdir(dirname(to), { recursive: true });
+    await cp(isFromBuild ? join(buildRoot, source) : join(repository, source), to, { recursive: true });
+  }
+}
+
+/** Every file below a folder, with size and time of change. */
+async function inventory(folder: string): Promise<ReadonlyMap<string, string>> {
+  const names = await readdir(folder, { recursive: true });
+  const entries = names.map(async (name): Promise<[string, string]> => {
+    const { size, mtimeMs } = await stat(join(folder, name));
+    return [name, `${size} ${mtimeMs}`];
+  });
+  return new Map(await Promise.all(entries));
+}
+
+test('there are two stages: one builds, one is left', () => {
+  assert.equal(stages.length, 2);
+  assert.match(build[0]?.rest ?? '', /^node:26\.\S+ AS build$/);
+});
+
+test('each base image is pinned by digest', () => {
+  for (const [from] of stages) assert.match(from?.rest ?? '', /^\S+:\S+@sha256:[0-9a-f]{64}(?: AS \w+)?$/);
+});
+
+test('the image starts the program as somebody who is not root', () => {
+  const [user = ''] = valuesOf('USER');
+  assert.match(user, /^[1-9]\d*:[1-9]\d*$/);
+  assert.deepEqual(JSON.parse(valuesOf('ENTRYPOINT')[0] ?? ''), [
+    '/usr/local/bin/node',
+    '/app/bin/meshtrust.js',
+  ]);
+});
+
+test('the image has what production needs, and no npm', async () => {
+  const names = [...(await inventory(join(finalRoot, 'app'))).keys()];
+  assert.ok(names.includes('node_modules/@kubernetes/client-node/package.json'));
+  assert.ok(names.includes('dist/main.js'));
+  assert.ok(!names.some((name) => name.startsWith('src/')));
+  const { devDependencies } = JSON.parse(await readFile(join(repository, 'package.json'), 'utf8')) as {
+    devDependencies: Readonly<Record<string, string>>;
+  };
+  const unwanted = [...Object.keys(devDependencies).filter((name) => !name.startsWith('@types/')), 'npm'];
+  for (const name of unwanted) assert.ok(!names.includes(`node_modules/${name}`), `${name} is in the image`);
+});
+
+/** What `gcr.io/distroless/cc-debian12` has: glibc, libgcc and libstdc++. */
+const librariesOfBase: ReadonlySet<string> = new Set([
+  'libc.so.6',
+  'libdl.so.2',
+  'libgcc_s.so.1',
+  'libm.so.6',
+  'libpthread.so.0',
+  'librt.so.1',
+  'libstdc++.so.6',
+]);
+
+test('the image has every library that Node.js is linked with', async () => {
+  assert.match(final[0]?.rest ?? '', /^gcr\.io\/distroless\/cc-debian12:nonroot@/);
+  const { stdout } = await run('ldd', [process.execPath]);
+  const needed = [...stdout.matchAll(/^\s*(?<name>lib\S+) => /gm)].map(
+    ({ groups }) => groups?.['name'] ?? '',
+  );
+  assert.ok(needed.includes('libc.so.6'), stdout);
+  const copied = new Set(await readdir(join(finalRoot, 'usr/lib')));
+  assert.deepEqual(
+    needed.filter((name) => !librariesOfBase.has(name) && !copied.has(name)),
+    [],
+  );
+});
+
+test('the image serves what it is given, and writes nothing', async () => {
+  const app = join(finalRoot, 'app');
+  const before = await inventory(app);
+  const admin = await freePort();
+  await using child = await startChild(process.execPath, [
+    join(app, 'bin/meshtrust.js'),
+    'serve',
+    `--dir=${join(repository, 'examples/trust')}`,
+    '--xds-listen=127.0.0.1:0',
+    `--admin-listen=127.0.0.1:${admin}`,
+  ]);
+  await poll('readiness', async () => {
+    if (child.exited() !== undefined) throw new Error(child.stdout() + child.stderr());
+    return fetch(`http://127.0.0.1:${admin}/readyz`).then(
+      ({ status }) => (status === 200 ? true : undefined),
+      () => undefined,
+    );
+  });
+  const page = await (await fetch(`http://127.0.0.1:${admin}/`)).text();
+  const entry = /src="(?<path>\/ui\/main\.js)"/.exec(page)?.groups?.['path'] ?? '';
+  for (const path of [entry, '/ui/style.css', '/ui/lit-html.js', '/ui/hints.json'])
+    assert.equal((await fetch(`http://127.0.0.1:${admin}${path}`)).status, 200, `the page needs ${path}`);
+  assert.deepEqual(await child.stop(), { code: 0, signal: null });
+  assert.deepEqual(await inventory(app), before);
+});
+
+test('the image has client-node in working order', async () => {
+  const file = join(finalRoot, 'app/bin/meshtrust.js');
+  const args = [file, 'serve', '--kubernetes', '--kubeconfig=/nonexistent/kubeconfig'];
+  const failure = await run(process.execPath, args).then(
+    () => assert.fail('it started'),
+    (error: unknown) => error as { readonly code: number; readonly stderr: string },
+  );
+  assert.equal(failure.code, 5);
+  assert.match(failure.stderr, /\/nonexistent\/kubeconfig/);
+});

@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { makeCa, makeIntermediate } from '../../kit/certificates.ts';
+import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
+import { startMeshtrust } from '../../kit/meshtrust.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+import { writeFile } from 'node:fs/promises';
+import { openBrowser } from './browser.ts';
+import { findChromium } from './find-chromium.ts';
+import { playProxies } from './played-proxies.ts';
+
+const found = await findChromium();
+const skip = found.kind === 'missing' ? found.reason : false;
+
+/** The page with something of everything on it. */
+async function openFullPage() {
+  await using stack = new AsyncDisposableStack();
+  const dir = stack.use(await makeTempDir());
+  const ca = makeCa({ commonName: 'Root' });
+  const pems = [
+    ca.certPem,
+    makeIntermediate(makeCa()).certPem,
+    '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n',
+  ];
+  await writeFile(dir.join('a.yaml'), meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems }));
+  const server = stack.use(await startMeshtrust({ dirs: [dir.path] }));
+  const origin = `http://127.0.0.1:${server.adminPort}`;
+  stack.use(playProxies(`127.0.0.1:${server.xdsPort}`, 3));
+  const browser = stack.use(await openBrowser(found));
+  await browser.page.goto(`${origin}/`);
+  await browser.page.waitForSelector('.proxies tbody tr');
+  await browser.page.waitForSelector('.findings summary');
+  const owned = stack.move();
+  return { ...browser, origin, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** Contrast of each text that is seen with what is behind it (WCAG 2.2, 1.4.3), the lowest first. */
+function contrasts(): { readonly text: string; readonly ratio: number }[] {
+  const parse = (color: string): number[] => (color.match(/[\d.]+/g) ?? []).map(Number);
+  const luminance = (color: string): number => {
+    const [r = 0, g = 0, b = 0] = parse(color)
+      .slice(0, 3)
+      .map((value) => value / 255)
+      .map((value) => (value <= 0.040_45 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const backOf = (element: Element | null): string => {
+    if (element === null) return 'rgb(255, 255, 255)';
+    const { backgroundColor } = getComputedStyle(element);
+    return backgroundColor === 'rgba(0, 0, 0, 0)' ? backOf(element.parentElement) : backgroundColor;
+  };
+  const found: { text: string; ratio: number }[] = [];
+  for (const element of document.querySelectorAll('body *')) {
+    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.nodeValue?.trim() !== '');
+    if (!own || element.namespaceURI !== 'http://www.w3.org/1999/xhtml') continue;
+    if (element.matches('.skip, noscript, :disabled')) continue;
+    const [a, b] = [luminance(getComputedStyle(element).color), luminance(backOf(element))];
+    found.push({
+      text: element.textContent.trim().slice(0, 40),
+      ratio: (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05),
+    });
+  }
+  return found.sort((a, b) => a.ratio - b.ratio);
+}
+
+describe('the manners of the page', { skip }, () => {
+  it('asks nobody but its own server for anything, and breaks no rule of its policy', async () => {
+    await using browser = await openFullPage();
+    assert.ok(browser.requested.length > 10);
+    for (const url of browser.requested) assert.ok(url.startsWith(browser.origin), url);
+    assert.deepEqual(browser.problems, []);
+    const policy = (await fetch(`${browser.origin}/`)).headers.get('content-security-policy') ?? '';
+    assert.match(policy, /^default-src 'none'; script-src 'self' 'sha256-/);
+    assert.doesNotMatch(policy, /unsafe|\*|https?:/);
+  });
+
+  it('runs nothing that is put into it from outside', async () => {
+    await using browser = await openFullPage();
+    const ran = await browser.page.evaluate(() => {
+      const script = document.createElement('script');
+      try {
+        script.textContent = 'globalThis.ran = true';
+        document.body.append(script);
+      } catch {
+        // Trusted types refuse it even before the policy does.
+      }
+      return Reflect.get(globalThis, 'ran') as unknown;
+    });
+    assert.equal(ran, undefined);
+  });
+
+  for (const scheme of ['light', 'dark'] as const) {
+    it(`can be read: ${scheme}`, async () => {
+      await using browser = await openFullPage();
+      await browser.page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
+      const all = await browser.page.evaluate(contrasts);
+      assert.ok(all.length > 30, `only ${all.length} texts`);
+      assert.deepEqual(
+        all.filter(({ ratio }) => ratio < 4.5),
+        [],
+      );
+      const back = await browser.page.$eval('body', (body) => getComputedStyle(body).backgroundColor);
+      assert.equal(Number(/\d+/.exec(back)?.[0]) > 128, scheme === 'light');
+      await browser.screenshot(`page-${scheme}`);
+    });
+  }
+
+  it('can be used with a keyboard alone, and shows where one is', async () => {
+    await using browser = await openFullPage();
+    const { page } = browser;
+    const visited: string[] = [];
+    for (let press = 0; press < 14; press += 1) {
+      await page.keyboard.press('Tab');
+      const { name, ring } = await page.evaluate(() => {
+        const element = document.activeElement;
+        const name = element?.closest('[class]')?.className ?? '';
+        return {
+          name: `${element?.tagName.toLowerCase() ?? ''} ${name}`.trim(),
+          ring: element === null ? '' : getComputedStyle(element).outlineStyle,
+        };
+      });
+      visited.push(name);
+      assert.notEqual(ring, 'none', name);
+      if (name === 'input filter') break;
+      if (name.startsWith('summary') && visited.filter((one) => one === name).length === 1) {
+        await page.keyboard.press('Enter');
+      }
+    }
+    assert.equal(visited[0], 'a skip');
+    assert.ok(visited.includes('div scroll'), 'what scrolls can be scrolled by keys');
+    assert.equal(visited.at(-1), 'input filter', visited.join(', '));
+    assert.equal(await page.$eval('.findings details', (details) => details.open), true);
+  });
+
+  it('can be listened to: one first heading, names for what is used, headers for tables', async () => {
+    await using browser = await openFullPage();
+    const problems = await browser.page.evaluate(() => {
+      const all = (selector: string) => [...document.querySelectorAll<HTMLElement>(selector)];
+      const nameless = all('input, select').filter(
+        (field) => (field as HTMLInputElement).labels?.length === 0,
+      );
+      return [
+        ...(document.documentElement.lang === 'en' ? [] : ['no language']),
+        ...(all('h1').length === 1 ? [] : ['not one h1']),
+        ...(all('main').length === 1 && all('nav[aria-label]').length === 1 ? [] : ['landmarks']),
+        ...nameless.map((field) => `no label: ${field.outerHTML}`),
+        ...all('button, summary, a')
+          .filter((one) => one.innerText.trim() === '')
+          .map((one) => one.outerHTML),
+        ...all('img:not([alt])').map((image) => image.outerHTML),
+        ...all('th:not([scope])').map((cell) => `no scope: ${cell.innerText}`),
+        ...all('svg:not([aria-hidden]):not([role])').map(() => 'a drawing without a meaning'),
+        ...(all('[aria-live]').length > 0 ? [] : ['nothing is announced']),
+      ];
+    });
+    assert.deepEqual(problems, []);
+  });
+
+  it('fits a small screen: nothing but tables scrolls sideways', async () => {
+    await using browser = await openFullPage();
+    await browser.page.setViewport({ width: 380, height: 800 });
+    const [wide, width] = await browser.page.evaluate(() => [
+      document.documentElement.scrollWidth,
+      innerWidth,
+    ]);
+    assert.equal(wide, width);
+  });
+});

@@ -1,0 +1,321 @@
+import assert from 'node:assert/strict';
+import { unlink, writeFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import { makeCa } from '../../kit/certificates.ts';
+import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
+import { startMeshtrust } from '../../kit/meshtrust.ts';
+import type { Meshtrust } from '../../kit/meshtrust.ts';
+import { poll } from '../../kit/poll.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+import type { TempDir } from '../../kit/temp-dir.ts';
+import { openBrowser } from './browser.ts';
+import type { Browser } from './browser.ts';
+import { findChromium } from './find-chromium.ts';
+import { startRelay } from '../../xds/wire/relay.ts';
+import { playProxies } from './played-proxies.ts';
+
+const found = await findChromium();
+const skip = found.kind === 'missing' ? found.reason : false;
+const day = 86_400_000;
+const inDays = (days: number): Date => new Date(Date.now() + days * day);
+const [root, next] = [makeCa({ commonName: 'Root 1' }), makeCa({ commonName: 'Root 2' })];
+const put = (dir: TempDir, trustDomain: string, pems: readonly string[], mesh?: string): Promise<void> =>
+  writeFile(
+    dir.join(`${trustDomain}.yaml`),
+    meshTrustYaml({ name: trustDomain.replaceAll('.', '-'), trustDomain, pems, ...(mesh && { mesh }) }),
+  );
+
+interface Scene extends AsyncDisposable {
+  readonly dir: TempDir;
+  readonly server: Meshtrust;
+  readonly browser: Browser;
+  /** Waits until the page says this somewhere; fails with what it says instead. */
+  readonly says: (text: string | RegExp) => Promise<void>;
+}
+
+/** A server with some trust, and the page of it in a browser. */
+async function openPage(
+  args: readonly string[] = [],
+  before: (server: Meshtrust) => Promise<void> = () => Promise.resolve(),
+): Promise<Scene> {
+  await using stack = new AsyncDisposableStack();
+  const dir = stack.use(await makeTempDir());
+  await put(dir, 'a.test', [root.certPem]);
+  const server = stack.use(await startMeshtrust({ dirs: [dir.path], args }));
+  const browser = stack.use(await openBrowser(found));
+  await before(server);
+  await browser.page.goto(`http://127.0.0.1:${server.adminPort}/`);
+  await browser.page.waitForSelector('main h2');
+  const owned = stack.move();
+  const text = (): Promise<string> => browser.page.$eval('body', (body) => body.innerText);
+  return {
+    dir,
+    server,
+    browser,
+    async says(wanted) {
+      const { source, flags } = typeof wanted === 'string' ? new RegExp(RegExp.escape(wanted)) : wanted;
+      try {
+        await browser.page.waitForFunction(
+          (pattern: string, mode: string) => new RegExp(pattern, mode).test(document.body.innerText),
+          { timeout: 15_000 },
+          source,
+          flags,
+        );
+      } catch (error) {
+        throw new Error(`the page does not say ${String(wanted)}, but:\n${await text()}`, { cause: error });
+      }
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+describe('the page, in Chromium', { skip }, () => {
+  it('shows a roll-out from pending to synced, without being loaded again', async () => {
+    await using scene = await openPage();
+    const { dir, server, browser, says } = scene;
+    const { page } = browser;
+    using proxies = playProxies(`127.0.0.1:${server.xdsPort}`, 20);
+    await says('All 20 proxies have it.');
+    await page.evaluate(() => Reflect.set(globalThis, 'loaded', 'once'));
+    const progress = (): Promise<string | null> =>
+      page.$eval('svg[role=progressbar]', (bar) => bar.getAttribute('aria-valuenow'));
+
+    proxies.acknowledge(() => false);
+    await put(dir, 'b.test', [next.certPem]);
+    await says('0 of 20 proxies have it.');
+    await says('20 pending');
+    assert.equal(await progress(), '0');
+    await says('CN=Root 2');
+    await browser.screenshot('roll-out-pending');
+
+    proxies.acknowledge((index) => index < 7);
+    await says('7 of 20 proxies have it.');
+    assert.equal(await progress(), '7');
+    await browser.screenshot('roll-out-half');
+
+    proxies.acknowledge(() => true);
+    await says('All 20 proxies have it.');
+    assert.equal(await progress(), '20');
+    await page.waitForFunction(() => document.querySelectorAll('.proxies .badge.synced').length === 20);
+    await browser.screenshot('roll-out-synced');
+    assert.equal(await page.evaluate(() => Reflect.get(globalThis, 'loaded') as unknown), 'once');
+    assert.deepEqual(browser.problems, []);
+  });
+
+  it('names proxies that are lost, and does not call the roll-out done', async () => {
+    await using scene = await openPage(['--keepalive=200ms', '--keepalive-timeout=200ms']);
+    const { dir, server, browser, says } = scene;
+    const address = `127.0.0.1:${server.xdsPort}`;
+    await using relay = await startRelay(address);
+    using connected = playProxies(address, 1);
+    using lost = playProxies(relay.address, 3);
+    await says('All 3 proxies have it.');
+    relay.freeze();
+    connected.acknowledge(() => true);
+    lost.acknowledge(() => false);
+    await server.logged('a first roll-out', ({ event }) => event === 'trust-converged');
+    await put(dir, 'b.test', [next.certPem]);
+    await says('1 of 3 proxies have it, 2 lost.');
+    await says(/lost\s+node-2/);
+    await browser.page.select('select[name=state]', 'lost');
+    await browser.page.waitForFunction(() => document.querySelectorAll('.proxies tbody tr').length === 2);
+    await browser.screenshot('lost');
+    assert.deepEqual(browser.problems, []);
+  });
+
+  it('says who refused, with the message of the proxy', async () => {
+    await using scene = await openPage();
+    const { dir, server, browser, says } = scene;
+    using proxies = playProxies(`127.0.0.1:${server.xdsPort}`, 3);
+    await says('All 3 proxies have it.');
+    proxies.refuseNext(1, 'Failed to load <b>trusted</b> CA');
+    await put(dir, 'b.test', [next.certPem]);
+    await says('2 of 3 proxies have it.');
+    await says('Failed to load <b>trusted</b> CA');
+    await browser.page.select('select[name=state]', 'refused');
+    await says(/node-1\s+127\.0\.0\.1/);
+    await browser.page.waitForFunction(() => document.querySelectorAll('.proxies tbody tr').length === 1);
+    await browser.screenshot('refused');
+  });
+
+  it('shows each authority with its life, and findings with what to do', async () => {
+    await using scene = await openPage();
+    const { dir, browser, says } = scene;
+    const { page } = browser;
+    await put(dir, 'old.test', [
+      makeCa({ commonName: 'Old', notBefore: inDays(-300), notAfter: inDays(-3) }).certPem,
+      makeCa({ commonName: 'Soon', notBefore: inDays(-300), notAfter: inDays(9) }).certPem,
+      makeCa({ commonName: '<img src=x onerror=alert(1)>', notBefore: inDays(2) }).certPem,
+    ]);
+    await says(/ended 3 d ago/);
+    await says(/ends in [89] d/);
+    // Escaped as RFC 4514 wants it; the mark-up stays text.
+    await says(String.raw`CN=\<img src=x onerror=alert(1)\>`);
+    const bars = await page.$$eval('.anchors rect:not(.track)', (rects) =>
+      rects.map((rect) => rect.classList[0]),
+    );
+    assert.deepEqual(new Set(bars), new Set(['expired', 'expiring', 'future', 'valid']));
+    assert.equal(bars.length, 4);
+    const findings = await page.$$('.findings summary');
+    assert.equal(findings.length, 3);
+    await findings[0]?.click();
+    await says('What to do');
+    await browser.screenshot('findings');
+    assert.deepEqual(browser.problems, []);
+  });
+
+  it('lets the guard go, once confirmed', async () => {
+    await using scene = await openPage(['--guard-hold=1h']);
+    const { dir, browser, says } = scene;
+    await put(dir, 'b.test', [next.certPem]);
+    await says('CN=Root 2');
+    for (const name of ['a.test', 'b.test']) await unlink(dir.join(`${name}.yaml`));
+    await says('The guard holds 2 trust domains');
+    await says(/served on, for 35\d\d s at most/);
+    const left = async (): Promise<number> =>
+      Number(
+        /for (?<seconds>\d+) s/.exec(await browser.page.$eval('.held', (held) => held.textContent))?.[1],
+      );
+    const atFirst = await left();
+    await poll('the hold to be counted down', async () => (await left()) < atFirst || undefined);
+    await browser.screenshot('guard');
+    const asked: string[] = [];
+    browser.page.once('dialog', (dialog) => {
+      asked.push(dialog.message());
+      void dialog.dismiss();
+    });
+    await browser.page.click('.held button');
+    await says('The guard holds 2 trust domains');
+    browser.page.once('dialog', (dialog) => void dialog.accept());
+    await browser.page.click('.held button');
+    await says('trusts nobody');
+    assert.match(asked[0] ?? '', /Let go of everything/);
+    await browser.page.waitForFunction(() => document.querySelector('.held') === null);
+  });
+
+  it('goes from mesh to mesh by its address, and back', async () => {
+    await using scene = await openPage();
+    const { dir, browser, says } = scene;
+    await put(dir, 'b.test', [next.certPem], 'payments');
+    await says('payments');
+    await browser.page.click('nav li:nth-child(2) a');
+    await says('CN=Root 2');
+    assert.match(browser.page.url(), /#\/mesh\/payments$/);
+    await browser.page.focus('.skip');
+    await browser.page.keyboard.press('Enter');
+    assert.equal(await browser.page.evaluate(() => document.activeElement?.id), 'content');
+    assert.match(browser.page.url(), /#\/mesh\/payments$/);
+    await browser.page.goBack();
+    await says('CN=Root 1');
+    await browser.page.reload();
+    await says('CN=Root 1');
+  });
+
+  it('stays quick with 2,000 proxies: a page of them at a time, and those that are asked for', async () => {
+    // All of them come over one connection.
+    await using scene = await openPage(['--max-connection-streams=2000', '--open-burst=2000']);
+    const { server, browser, says } = scene;
+    const { page } = browser;
+    using proxies = playProxies(`127.0.0.1:${server.xdsPort}`, 2_000);
+    await says('All 2,000 proxies have it.');
+    await says(/State[\s\S]*2,000 proxies/);
+    const rows = (): Promise<number> => page.$$eval('.proxies tbody tr', (all) => all.length);
+    await page.waitForFunction(() => document.querySelectorAll('.proxies tbody tr').length === 200);
+    await page.click('.pages button:last-child');
+    await page.waitForFunction(() => !document.querySelector('.pages button')?.hasAttribute('disabled'));
+    await page.type('input[name=node]', 'node-1999');
+    await says(/State[\s\S]*1 proxy\b/);
+    await page.waitForFunction(() => document.querySelectorAll('.proxies tbody tr').length === 1);
+    assert.equal(await rows(), 1);
+    await browser.screenshot('many-proxies');
+    void proxies;
+  });
+
+  it('keeps what is typed into a filter, whatever changes meanwhile', async () => {
+    await using scene = await openPage();
+    const { dir, server, browser, says } = scene;
+    const { page } = browser;
+    using proxies = playProxies(`127.0.0.1:${server.xdsPort}`, 30);
+    await says('All 30 proxies have it.');
+    const typed = new AbortController();
+    const changes = (async () => {
+      while (!typed.signal.aborted) {
+        const asked = page.waitForResponse((response) => response.url().endsWith('/meshes/default'));
+        await put(dir, 'b.test', [makeCa().certPem]);
+        await asked;
+      }
+      return proxies;
+    })();
+    await page.type('input[name=node]', 'node-29', { delay: 150 });
+    typed.abort();
+    await changes;
+    await page.waitForFunction(() => document.querySelectorAll('.proxies tbody tr').length === 1);
+    assert.equal(await page.$eval('input[name=node]', (input) => input.value), 'node-29');
+  });
+
+  it('works with a token, and hears nothing more when the token is gone', async () => {
+    await using dir = await makeTempDir();
+    await using tokens = await makeTempDir();
+    const token = 'a token of some length';
+    const keep = (text: string): Promise<void> => writeFile(tokens.join('tokens'), `${text}\n`);
+    await keep(token);
+    await put(dir, 'a.test', [root.certPem]);
+    await using server = await startMeshtrust({
+      dirs: [dir.path],
+      args: [`--admin-token-file=${tokens.join('tokens')}`],
+      waitUntilReady: false,
+    });
+    const url = `http://127.0.0.1:${server.adminPort}`;
+    const status = async (path: string): Promise<number | undefined> => {
+      const authorization = `Basic ${Buffer.from(`:${token}`).toString('base64')}`;
+      return (await fetch(`${url}${path}`, { headers: { authorization } }).catch(() => undefined))?.status;
+    };
+    await poll('the server to be ready', async () => (await status('/readyz')) === 200 || undefined);
+    await using browser = await openBrowser(found);
+    const { page } = browser;
+    await page.authenticate({ username: 'me', password: token });
+    await page.goto(`${url}/`);
+    const says = (text: string) =>
+      page.waitForFunction((wanted: string) => document.body.innerText.includes(wanted), {}, text);
+    await says('Root 1');
+    await says('live');
+    assert.deepEqual(browser.problems, []);
+    await keep('another of some length');
+    await poll('the token to be refused', async () => (await status('/readyz')) === 401 || undefined);
+    await put(dir, 'b.test', [next.certPem]);
+    await says('connection lost');
+    assert.doesNotMatch(await page.$eval('body', (body) => body.innerText), /Root 2/);
+  });
+
+  it('says that the server is gone, and goes on when it is back', async () => {
+    await using scene = await openPage();
+    const { dir, server, browser, says } = scene;
+    await says('live');
+    await says('ready');
+    await server.stop('SIGKILL');
+    await says('connection lost');
+    assert.doesNotMatch(await browser.page.$eval('header', (header) => header.innerText), /ready/);
+    await put(dir, 'b.test', [next.certPem]);
+    const { xdsPort, adminPort } = server;
+    await using again = await startMeshtrust({ dirs: [dir.path], xdsPort, adminPort });
+    await says('live');
+    await says('CN=Root 2');
+    assert.ok(browser.problems.length > 0 && again.pid > 0);
+  });
+
+  it('tries again where it is turned away, since too many listen', async () => {
+    const listening = new AbortController();
+    // They are kept: the connection of a response that nobody has any longer is closed.
+    const listeners: Response[] = [];
+    await using scene = await openPage([], async ({ adminPort }) => {
+      for (let answer: Response | undefined; answer?.ok !== false; listeners.push(answer)) {
+        answer = await fetch(`http://127.0.0.1:${adminPort}/api/v1/events`, { signal: listening.signal });
+      }
+    });
+    assert.ok(listeners.length > 1);
+    await scene.says('connection lost');
+    await scene.says('Root 1');
+    listening.abort();
+    await scene.says('live');
+  });
+});

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { ask } from '../../admin/http-client.ts';
+import { makeCa } from '../../kit/certificates.ts';
+import { startChild } from '../../kit/child.ts';
+import { freePort } from '../../kit/free-port.ts';
+import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
+import { startMeshtrust } from '../../kit/meshtrust.ts';
+import { poll } from '../../kit/poll.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+
+const attack = fileURLToPath(new URL('../../kit/attacks/hold-connections.ts', import.meta.url));
+
+test('600 idle connections of a stranger at the probe port → every liveness probe is answered within a second', async () => {
+  await using dir = await makeTempDir();
+  const trust = meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems: [makeCa().certPem] });
+  await writeFile(dir.join('a.yaml'), trust);
+  const port = await freePort();
+  await using _server = await startMeshtrust({
+    dirs: [dir.path],
+    args: [`--probe-listen=127.0.0.1:${port}`],
+  });
+  await using attacker = await startChild(process.execPath, [attack, String(port), '600', '10000']);
+  await poll('the connections', () => attacker.stdout().includes('open') || undefined);
+  for (let probe = 0; probe < 20; probe += 1) {
+    const start = performance.now();
+    const { status } = await ask(`127.0.0.1:${port}`, '/healthz');
+    assert.equal(status, 200);
+    assert.ok(performance.now() - start < 1000, `probe ${probe}`);
+  }
+  assert.equal(attacker.exited(), undefined);
+});

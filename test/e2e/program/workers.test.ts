@@ -1,0 +1,319 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import { status } from '@grpc/grpc-js';
+import type { MeshDetail } from '../../../src/api/api-types.ts';
+import type { ProxyList } from '../../../src/api/fleet-api-types.ts';
+import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
+import { makeCa } from '../../kit/certificates.ts';
+import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
+import { startMeshtrust } from '../../kit/meshtrust.ts';
+import type { Meshtrust } from '../../kit/meshtrust.ts';
+import { poll } from '../../kit/poll.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+import { watchedDir } from '../../kit/watched-dir.ts';
+import { run } from '../../cli/run.ts';
+import { createClient } from '../../xds/client.ts';
+import type { ClientStream, XdsClient } from '../../xds/client.ts';
+import type { DeltaResponse } from '../../xds/codec.ts';
+
+const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
+const fileOf = (trustDomain: string): string =>
+  meshTrustYaml({ name: trustDomain.replace('.', '-'), trustDomain, pems: [makeCa().certPem] });
+
+/** A stream on a connection of its own, as each Envoy has. */
+interface Proxy extends Disposable {
+  readonly stream: ClientStream<DeltaResponse>;
+  /** The next response, acknowledged: name and version of its only resource. */
+  next(): Promise<{ readonly name: string; readonly version: string; readonly bytes: string }>;
+  answer(response: object): void;
+}
+
+function connect(server: Meshtrust, id: string, quoted: Readonly<Record<string, string>> = {}): Proxy {
+  const client: XdsClient = createClient(`127.0.0.1:${server.xdsPort}`);
+  const stream = client.delta(ads);
+  const request = (fields: object): void => stream.send({ type_url: secretTypeUrl, node: { id }, ...fields });
+  // A name that was never quoted is always answered: so a stream that is sent nothing else is seen to be alive.
+  request({
+    resource_names_subscribe: ['ALL', `spiffe://${id}.alive.test`],
+    initial_resource_versions: quoted,
+  });
+  return {
+    stream,
+    async next() {
+      const response = await stream.next();
+      request({ response_nonce: response.nonce });
+      const [resource] = response.resources;
+      assert.ok(resource, 'a response carries one resource');
+      const { name, version } = resource;
+      return { name, version, bytes: JSON.stringify(resource) };
+    },
+    answer: request,
+    [Symbol.dispose]: () => client[Symbol.dispose](),
+  };
+}
+
+async function workersOf(server: Meshtrust): Promise<readonly number[]> {
+  const text = await readFile(`/proc/${server.pid}/task/${server.pid}/children`, 'utf8');
+  return text.trim().split(/\s+/).filter(Boolean).map(Number);
+}
+
+const lives = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
+const sum = async (server: Meshtrust, metric: string): Promise<number> =>
+  (await server.metric(metric)).values().reduce((total, value) => total + value, 0);
+
+describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }, () => {
+  it('all proxies get the same, wherever they are, and one that loses its worker is sent nothing again', async () => {
+    await using dir = await makeTempDir();
+    const files = watchedDir(dir.path);
+    await files.put('a.yaml', fileOf('a.test'));
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });
+    using proxies = new DisposableStack();
+    const first: Proxy[] = [];
+    const all: Awaited<ReturnType<Proxy['next']>>[] = [];
+    // One after the other: a worker that has just taken a connection is last in turn for the next.
+    for (const id of ['n0', 'n1', 'n2', 'n3']) {
+      const proxy = proxies.use(connect(server, id));
+      first.push(proxy);
+      all.push(await proxy.next());
+      await proxy.next();
+    }
+    assert.deepEqual(new Set(all.map(({ name }) => name)), new Set(['ALL']));
+    assert.equal(new Set(all.map(({ bytes }) => bytes)).size, 1);
+    await poll('both connections to be counted', async () =>
+      (await sum(server, 'meshtrust_xds_streams')) === 4 ? true : undefined,
+    );
+    const requests = await sum(server, 'meshtrust_xds_requests_total');
+    assert.ok(requests >= 4);
+
+    const [victim = 0, other = 0] = await workersOf(server);
+    process.kill(victim, 'SIGKILL');
+    const lost = await server.logged('the loss', ({ event }) => event === 'worker-lost');
+    assert.equal(lost['signal'], 'SIGKILL');
+    await poll('another worker to be there', async () => {
+      const now = await workersOf(server);
+      return now.length === 2 && !now.includes(victim) && now.includes(other) ? true : undefined;
+    });
+    const endings = await Promise.all(
+      first.map(({ stream }) =>
+        Promise.race([stream.ended.then(() => true), server.admin('/healthz').then(() => false)]),
+      ),
+    );
+    assert.equal(endings.filter(Boolean).length, 2, 'each worker had two of four');
+
+    const version = all[0]?.version ?? '';
+    const back = ['n0', 'n1', 'n2', 'n3'].map((id) => proxies.use(connect(server, id, { ALL: version })));
+    for (const [index, proxy] of back.entries()) {
+      assert.equal((await proxy.next()).name, `spiffe://n${index}.alive.test`);
+    }
+    await files.put('b.yaml', fileOf('b.test'));
+    const changed = await Promise.all(back.map((proxy) => proxy.next()));
+    assert.deepEqual(new Set(changed.map(({ name }) => name)), new Set(['ALL']));
+    assert.equal(new Set(changed.map(({ bytes }) => bytes)).size, 1);
+    assert.notEqual(changed[0]?.version, version);
+    assert.ok((await sum(server, 'meshtrust_xds_requests_total')) > requests, 'counts never fall');
+  });
+
+  it('refusal at one worker: the other workers send the bytes, and do not believe their acknowledgement', async () => {
+    await using dir = await makeTempDir();
+    const files = watchedDir(dir.path);
+    await files.put('a.yaml', fileOf('a.test'));
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });
+    using proxies = new DisposableStack();
+    const proxy = proxies.use(connect(server, 'n'));
+    const held = [await proxy.next(), await proxy.next()].find(({ name }) => name === 'ALL');
+    await files.put('b.yaml', fileOf('b.test'));
+    const refused = await proxy.stream.next();
+    proxy.answer({ response_nonce: refused.nonce, error_detail: { code: 13, message: 'not for me' } });
+    await server.logged('the refusal', ({ event }) => event === 'nack');
+    const sentBack = await proxy.next();
+    assert.equal(sentBack.version, held?.version);
+    const states = async () => {
+      const { body } = await server.admin('/api/v1/proxies');
+      return (JSON.parse(body) as ProxyList).proxies.map(({ state }) => state);
+    };
+    // One for each worker: connections take turns. What is owed goes out in order of name, ALL first.
+    for (const _ of [1, 2]) {
+      const other = proxies.use(connect(server, 'n', { ALL: held?.version ?? '' }));
+      assert.equal((await other.next()).version, refused.resources[0]?.version);
+      await other.next();
+    }
+    assert.deepEqual(await states(), ['refused']);
+    // The stream that refused them gets them again once it has acknowledged others.
+    await files.put('c.yaml', fileOf('c.test'));
+    await proxy.next();
+    await files.remove('c.yaml');
+    assert.equal((await proxy.next()).version, refused.resources[0]?.version);
+  });
+
+  it('refusal by a stranger with the same node id: a proxy still gets a revocation, whatever worker has it', async () => {
+    await using dir = await makeTempDir();
+    const files = watchedDir(dir.path);
+    await files.put('a.yaml', fileOf('a.test'));
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });
+    using proxies = new DisposableStack();
+    const honest = [1, 2].map(() => proxies.use(connect(server, 'web-1')));
+    const before = [];
+    for (const proxy of honest) before.push((await proxy.next()).version, (await proxy.next()).version);
+    for (const _ of [1, 2]) {
+      const stranger = proxies.use(connect(server, 'web-1'));
+      const { nonce } = await stranger.stream.next();
+      stranger.answer({ response_nonce: nonce, error_detail: { code: 13, message: 'no' } });
+      await stranger.stream.next();
+    }
+    await server.logged('the refusal', ({ event }) => event === 'nack');
+    await files.put('c.yaml', fileOf('c.test'));
+    for (const proxy of honest) await proxy.next();
+    await files.remove('c.yaml');
+    for (const proxy of honest) assert.ok(before.includes((await proxy.next()).version));
+  });
+
+  it('proxy-status and wait know the proxies of all of them', async () => {
+    await using dir = await makeTempDir();
+    const files = watchedDir(dir.path);
+    await files.put('a.yaml', fileOf('a.test'));
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });
+    const asked = `--server=http://127.0.0.1:${server.adminPort}`;
+    using connections = new DisposableStack();
+    const proxies: Proxy[] = [];
+    // One after the other, so that they take turns between the workers.
+    for (const id of ['n0', 'n1', 'n2', 'n3']) {
+      const proxy = connections.use(connect(server, id));
+      proxies.push(proxy);
+      await proxy.next();
+      await proxy.next();
+    }
+    const first = await run(['wait', '--mesh=default', '--timeout=10s', asked]);
+    assert.equal(first.code, 0, first.stderr);
+    assert.match(first.stderr, /4 of 4 connected proxies/);
+    const listed = JSON.parse((await server.admin('/api/v1/proxies')).body) as ProxyList;
+    assert.deepEqual(
+      listed.proxies.map(({ node, state }) => [node, state]),
+      ['n0', 'n1', 'n2', 'n3'].map((id) => [id, 'synced']),
+    );
+
+    await files.put('b.yaml', fileOf('b.test'));
+    const [late, ...others] = proxies;
+    assert.ok(late);
+    const owed = await late.stream.next();
+    await Promise.all(others.map((proxy) => proxy.next()));
+    const waited = await run(['wait', '--mesh=default', '--timeout=1s', asked]);
+    assert.equal(waited.code, 4);
+    assert.match(waited.stderr, /3 of 4 connected proxies have \w+; waiting for n0 \(pending\)\n$/);
+    const { stderr, stdout } = await run(['proxy-status', asked]);
+    assert.equal(stderr, '4 proxies: 1 pending, 3 synced\n');
+    assert.match(stdout, /^n0 +default +pending /m);
+    late.answer({ response_nonce: owed.nonce });
+    const last = await run(['wait', '--mesh=default', '--timeout=10s', asked]);
+    assert.equal(last.code, 0, last.stderr);
+  });
+
+  it('one that does not answer is said to be missing, and nobody takes the others for all', async () => {
+    await using dir = await makeTempDir();
+    const files = watchedDir(dir.path);
+    await files.put('a.yaml', fileOf('a.test'));
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });
+    const asked = `--server=http://127.0.0.1:${server.adminPort}`;
+    using connections = new DisposableStack();
+    const proxies: Proxy[] = [];
+    for (const id of ['n0', 'n1']) {
+      const proxy = connections.use(connect(server, id));
+      proxies.push(proxy);
+      await proxy.next();
+      await proxy.next();
+    }
+    const before = await run(['wait', '--mesh=default', '--proxies=2', '--timeout=10s', asked]);
+    assert.equal(before.code, 0, before.stderr);
+
+    const [stopped = 0] = await workersOf(server);
+    process.kill(stopped, 'SIGSTOP');
+    try {
+      const waited = await run(['wait', '--mesh=default', '--timeout=3s', asked]);
+      assert.equal(waited.code, 4);
+      assert.match(waited.stderr, /1 of 1 connected proxies have \w+; waiting for all its workers at /);
+      await server.logged('that it is silent', ({ event }) => event === 'worker-silent');
+      const listed = await run(['proxy-status', asked]);
+      assert.equal(listed.code, 3);
+      assert.match(listed.stderr, /^1 proxy: 1 synced\nerror: a worker of \S+ does not answer/);
+    } finally {
+      process.kill(stopped, 'SIGCONT');
+    }
+    const after = await run(['wait', '--mesh=default', '--proxies=2', '--timeout=10s', asked]);
+    assert.equal(after.code, 0, after.stderr);
+    await server.logged('that it answers again', ({ event }) => event === 'worker-answers');
+  });
+
+  it('one that dies: its proxies are waited for by name, until they are connected to another', async () => {
+    await using dir = await makeTempDir();
+    const files = watchedDir(dir.path);
+    await files.put('a.yaml', fileOf('a.test'));
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });
+    const asked = `--server=http://127.0.0.1:${server.adminPort}`;
+    using connections = new DisposableStack();
+    const ids = ['n0', 'n1'];
+    const proxies = ids.map((id) => connections.use(connect(server, id)));
+    for (const proxy of proxies) await proxy.next();
+    for (const proxy of proxies) await proxy.next();
+    const before = await run(['wait', '--mesh=default', '--proxies=2', '--timeout=10s', asked]);
+    assert.equal(before.code, 0, before.stderr);
+    // The parent knows names once the workers have counted.
+    await poll('both to be counted', async () => {
+      const { proxies: count } = JSON.parse(
+        (await server.admin('/api/v1/meshes/default')).body,
+      ) as MeshDetail;
+      return count === 2 ? true : undefined;
+    });
+    const [victim = 0] = await workersOf(server);
+    process.kill(victim, 'SIGKILL');
+    const ended = await Promise.race(proxies.map(({ stream }, index) => stream.ended.then(() => ids[index])));
+    await server.logged('the loss', ({ event }) => event === 'worker-lost');
+    const waited = await run(['wait', '--mesh=default', '--timeout=1s', asked]);
+    assert.equal(waited.code, 4, waited.stderr);
+    assert.match(waited.stderr, new RegExp(`waiting for ${ended} \\(reconnecting\\)`));
+    const back = connections.use(connect(server, ended ?? ''));
+    await back.next();
+    await back.next();
+    const after = await run(['wait', '--mesh=default', '--proxies=2', '--timeout=10s', asked]);
+    assert.equal(after.code, 0, after.stderr);
+  });
+
+  it('SIGTERM drains all of them', async () => {
+    await using dir = await makeTempDir();
+    await watchedDir(dir.path).put('a.yaml', fileOf('a.test'));
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2', '--drain-grace=0'] });
+    using proxies = new DisposableStack();
+    const both = [proxies.use(connect(server, 'n0')), proxies.use(connect(server, 'n1'))];
+    for (const proxy of both) await proxy.next();
+    const workers = await workersOf(server);
+    assert.equal(workers.length, 2);
+    assert.deepEqual(await server.stop('SIGTERM'), { code: 0, signal: null });
+    for (const { stream } of both) assert.equal((await stream.ended).code, status.UNAVAILABLE);
+    assert.deepEqual(workers.filter(lives), []);
+  });
+
+  it('end with their parent: nobody would keep them up to date', async () => {
+    await using dir = await makeTempDir();
+    await watchedDir(dir.path).put('a.yaml', fileOf('a.test'));
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });
+    const workers = await workersOf(server);
+    await server.stop('SIGKILL');
+    await poll('the workers to end', () => (workers.some(lives) ? undefined : true));
+  });
+
+  it('an address that is taken is one sentence and exit code 1', async () => {
+    await using dir = await makeTempDir();
+    await watchedDir(dir.path).put('a.yaml', fileOf('a.test'));
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });
+    await assert.rejects(
+      startMeshtrust({ dirs: [dir.path], xdsPort: server.xdsPort, args: ['--workers=2'] }),
+      /cannot listen on|EADDRINUSE/,
+    );
+  });
+});

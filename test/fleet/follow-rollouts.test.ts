@@ -1,0 +1,280 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { followRollouts } from '../../src/fleet/follow-rollouts.ts';
+import type { FleetLook } from '../../src/fleet/fleet.ts';
+import type { Rollout } from '../../src/fleet/rollout.ts';
+import { createFakeClock } from '../kit/fake-clock.ts';
+import { scene, statesOf, streamOf } from './scene.ts';
+
+const [a, b] = [streamOf(1, 'a'), streamOf(2, 'b')];
+
+/** A follower of a fleet whose answers can be held back. */
+function following() {
+  const all = scene();
+  const clock = createFakeClock(all.now());
+  const converged: (Rollout & { readonly gaveUp: number })[] = [];
+  const losses: string[] = [];
+  const progress: string[] = [];
+  let held: PromiseWithResolvers<void> | undefined;
+  let looks = 0;
+  let complete = true;
+  const follower = followRollouts({
+    fleet: {
+      history: all.history,
+      release: () => assert.fail('no other server has it'),
+      look: async (): Promise<FleetLook> => {
+        looks += 1;
+        await held?.promise;
+        return { ...all.look(), complete };
+      },
+    },
+    clock,
+    onConverged: (rollout, gaveUp) => converged.push({ ...rollout, gaveUp }),
+    onLost: ({ kind, proxies }) =>
+      losses.push(`${kind}: ${proxies.map(({ record, version }) => `${record.node} ${version}`).join(', ')}`),
+    onProgress: ({ current, states }) =>
+      progress.push(`${current.version} ${states.synced}/${states.pending}`),
+  });
+  /** Time passes, and what follows from it happens. */
+  const pass = async (milliseconds: number): Promise<void> => {
+    all.pass(milliseconds);
+    clock.advance(milliseconds);
+    await turn();
+  };
+  const serve = (version: string): void => {
+    all.publish(statesOf({ ALL: version }));
+    follower.changed(['default']);
+  };
+  return {
+    ...all,
+    clock,
+    converged,
+    losses,
+    progress,
+    follower,
+    pass,
+    serve,
+    takes: (who: typeof a, version: string): void => {
+      all.sent(who, version);
+      all.acks(who, version);
+    },
+    looks: () => looks,
+    /** A worker does not answer, or does again. */
+    silence: (isSilent: boolean): void => void (complete = !isSilent),
+    hold: () => {
+      held = Promise.withResolvers();
+      return held.resolve;
+    },
+  };
+}
+
+describe('a roll-out that is followed', () => {
+  it('is done when the last proxy has acknowledged, at the time at which it did', async () => {
+    const { asks, takes, converged, now, pass, serve } = following();
+    for (const stream of [a, b]) asks(stream);
+    serve('v1');
+    await pass(0);
+    takes(a, 'v1');
+    await pass(300);
+    assert.equal(converged.length, 0);
+    await pass(20);
+    takes(b, 'v1');
+    const last = now();
+    await pass(250);
+    assert.deepEqual(
+      converged.map(({ current, connected, convergedAt }) => [current.version, connected, convergedAt]),
+      [['v1', 2, last]],
+    );
+  });
+
+  it('is told of once, and then costs nothing', async () => {
+    const { clock, converged, pass, serve } = following();
+    serve('v1');
+    await pass(0);
+    await pass(60_000);
+    assert.equal(converged.length, 1);
+    assert.equal(clock.pending(), 0);
+  });
+
+  it('is not done while a worker does not say which proxies it has', async () => {
+    const { asks, takes, converged, pass, serve, silence } = following();
+    asks(a);
+    serve('v1');
+    takes(a, 'v1');
+    silence(true);
+    await pass(5_000);
+    await pass(5_000);
+    assert.equal(converged.length, 0);
+    silence(false);
+    await pass(5_000);
+    assert.equal(converged.length, 1);
+  });
+
+  it('is that of the newest change', async () => {
+    const { asks, takes, converged, pass, serve } = following();
+    asks(a);
+    serve('v1');
+    await pass(0);
+    serve('v2');
+    await pass(0);
+    takes(a, 'v1');
+    await pass(1000);
+    assert.equal(converged.length, 0);
+    takes(a, 'v2');
+    await pass(1000);
+    assert.deepEqual(
+      converged.map(({ current }) => current.version),
+      ['v2'],
+    );
+  });
+
+  it('is looked at less often when it takes long', async () => {
+    const { asks, looks, pass, serve } = following();
+    asks(a);
+    serve('v1');
+    for (let second = 0; second < 10; second += 1) for (let i = 0; i < 4; i += 1) await pass(250);
+    const before = looks();
+    assert.ok(before >= 35 && before <= 45, String(before));
+    for (let second = 0; second < 20; second += 1) await pass(1000);
+    assert.ok(looks() - before <= 11, String(looks() - before));
+  });
+
+  it('is looked at although changes never stop', async () => {
+    const { asks, looks, pass, serve } = following();
+    asks(a);
+    for (let version = 0; version < 20; version += 1) {
+      serve(`v${version}`);
+      await pass(50);
+    }
+    assert.equal(looks(), 4);
+  });
+
+  it('has one look at a time, however many changes come while an answer is awaited', async () => {
+    const { asks, takes, clock, converged, hold, looks, pass, serve } = following();
+    asks(a);
+    const answer = hold();
+    serve('v1');
+    await pass(250);
+    for (const version of ['v2', 'v3', 'v4']) {
+      serve(version);
+      await pass(10);
+    }
+    assert.deepEqual([looks(), clock.pending()], [1, 0]);
+    takes(a, 'v4');
+    answer();
+    await turn();
+    assert.equal(converged.length, 1);
+    assert.equal(clock.pending(), 0);
+  });
+
+  it('is told of as it goes while somebody watches', async () => {
+    const { asks, takes, follower, pass, progress, serve } = following();
+    asks(a);
+    serve('v1');
+    await pass(0);
+    assert.equal(progress.length, 0);
+    follower.watched(true);
+    await pass(0);
+    await pass(250);
+    takes(a, 'v1');
+    await pass(250);
+    assert.deepEqual(progress, ['v1 0/1', 'v1 1/0']);
+    follower.watched(false);
+    await pass(2000);
+    serve('v2');
+    await pass(250);
+    assert.equal(progress.length, 2);
+  });
+
+  it('is told of when another proxy lags, although as many do', async () => {
+    const { asks, takes, follower, pass, progress, serve } = following();
+    for (const stream of [a, b]) asks(stream);
+    serve('v1');
+    takes(a, 'v1');
+    follower.watched(true);
+    await pass(0);
+    takes(b, 'v1');
+    takes(a, 'v0');
+    await pass(250);
+    assert.deepEqual(progress, ['v1 1/1', 'v1 1/1']);
+  });
+
+  it('is followed no longer than the program runs', async () => {
+    const { asks, clock, follower, pass, serve } = following();
+    asks(a);
+    serve('v1');
+    await pass(0);
+    follower.close();
+    assert.equal(clock.pending(), 0);
+    serve('v2');
+    assert.equal(clock.pending(), 0);
+  });
+});
+
+/** Of two proxies that had `v1`, one acknowledges `v2`, and the connection of the other ends before. */
+function losing(...how: readonly 'silence'[]) {
+  const scene = following();
+  for (const stream of [a, b]) {
+    scene.asks(stream);
+    scene.takes(stream, 'v1');
+  }
+  scene.serve('v1');
+  scene.serve('v2');
+  scene.takes(b, 'v2');
+  scene.leaves(a, ...how);
+  return scene;
+}
+
+describe('a roll-out that loses a proxy', () => {
+  it('reports it once, and converges with it once it is back and has acknowledged', async () => {
+    const { asks, takes, converged, losses, pass } = losing('silence');
+    await pass(300);
+    await pass(3_000);
+    assert.deepEqual([losses, converged.length], [['lost: a v1'], 0]);
+    const again = streamOf(3, 'a');
+    asks(again);
+    takes(again, 'v2');
+    await pass(3_000);
+    assert.deepEqual(
+      converged.map(({ connected, gaveUp }) => [connected, gaveUp]),
+      [[2, 0]],
+    );
+    assert.deepEqual(losses, ['lost: a v1']);
+  });
+
+  it('gives it up after the window, says so, and then has converged without it', async () => {
+    const { converged, losses, pass } = losing('silence');
+    await pass(300);
+    for (let minute = 1; minute <= 9; minute += 1) await pass(60_000);
+    assert.equal(converged.length, 0);
+    await pass(60_000);
+    assert.deepEqual(losses, ['lost: a v1', 'expired: a v1']);
+    assert.deepEqual(
+      converged.map(({ current, connected, gaveUp }) => [current.version, connected, gaveUp]),
+      [['v2', 1, 1]],
+    );
+  });
+
+  it('has converged once another server has it, and does not report it as given up', async () => {
+    const { converged, losses, now, tracker, pass } = losing('silence');
+    const goneAt = now();
+    await pass(300);
+    tracker.release([{ mesh: 'default', node: 'a', goneAt }]);
+    await pass(300);
+    await pass(600_000);
+    assert.deepEqual(losses, ['lost: a v1']);
+    assert.deepEqual(
+      converged.map(({ connected, gaveUp }) => [connected, gaveUp]),
+      [[1, 0]],
+    );
+  });
+
+  it('does not report a proxy that closed its connection', async () => {
+    const { converged, losses, pass } = losing();
+    await pass(9_000);
+    assert.equal(converged.length, 0);
+    await pass(3_000);
+    assert.deepEqual([converged.length, converged[0]?.gaveUp, losses], [1, 0, []]);
+  });
+});

@@ -1,0 +1,308 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { assessGone, returnWithinMs } from '../../src/fleet/assess.ts';
+import { mergeLooks } from '../../src/fleet/fleet.ts';
+import type { GoneLimits } from '../../src/fleet/gone-list.ts';
+import { connectedOf, lostProxies } from '../../src/fleet/moved.ts';
+import { assessRollout, countStates } from '../../src/fleet/rollout.ts';
+import { defaultLostWindowMs } from '../../src/fleet/track-fleet.ts';
+import { scene, statesOf, streamOf } from './scene.ts';
+
+const [a, b] = [streamOf(1, 'a'), streamOf(2, 'b')];
+
+/** Two proxies that have `v1`, of a mesh that is served `v2`, which `b` has. */
+function behind(limits?: Partial<GoneLimits>, lostWindowMs?: number) {
+  const all = scene(limits, lostWindowMs);
+  all.publish(statesOf({ ALL: 'v1' }));
+  for (const proxy of [a, b]) {
+    all.asks(proxy);
+    all.quotes(proxy, 'v1');
+  }
+  all.publish(statesOf({ ALL: 'v2' }));
+  all.sent(b, 'v2');
+  all.acks(b, 'v2');
+  const rollout = (version?: string) => {
+    const question = { mesh: 'default', version, mostLagging: 10, now: all.now() };
+    const found = assessRollout(all.look('default'), all.history, question);
+    assert.ok(found);
+    return found;
+  };
+  /** States of the proxies without a connection. */
+  const gone = () =>
+    Object.fromEntries(
+      [...all.tracker.gone()].map((one) => [one.node, assessGone(one, all.history, all.now())?.state]),
+    );
+  return { ...all, rollout, gone };
+}
+
+describe('proxy that is behind and whose connection broke', () => {
+  it('is lost, by name and with the last version that it acknowledged, and nothing has converged', () => {
+    const { leaves, rollout } = behind();
+    leaves(a, 'silence');
+    const { states, connected, convergedAt, lagging, asked, versions } = rollout();
+    assert.deepEqual([states.lost, states.synced, connected, convergedAt], [1, 1, 1, undefined]);
+    assert.deepEqual(
+      lagging.map(({ proxy, state, held }) => [proxy.node, state, held?.version]),
+      [['a', 'lost', 'v1']],
+    );
+    assert.deepEqual([asked.has, asked.lacks], [1, 1]);
+    assert.deepEqual(
+      versions.map(({ served, proxies }) => [served.version, proxies]),
+      [
+        ['v2', 1],
+        ['v1', 1],
+      ],
+    );
+  });
+
+  it('lacks a version that it acknowledged no more than a connected one does', () => {
+    const { leaves, rollout } = behind();
+    leaves(a, 'silence');
+    assert.deepEqual(rollout('v1').asked, { version: 'v1', known: true, has: 1, lacks: 0 });
+  });
+
+  it('comes back → counts as connected, and the rollout converges once it acknowledges', () => {
+    const { leaves, asks, sent, acks, rollout, gone } = behind();
+    leaves(a, 'silence');
+    const again = streamOf(3, 'a');
+    asks(again);
+    assert.deepEqual([gone(), rollout().states.lost, rollout().states.pending], [{}, 0, 1]);
+    sent(again, 'v2');
+    acks(again, 'v2');
+    assert.notEqual(rollout().convergedAt, undefined);
+  });
+
+  it('window passes → no rollout counts it', () => {
+    const { leaves, pass, rollout, gone } = behind();
+    leaves(a, 'silence');
+    pass(defaultLostWindowMs - 1);
+    assert.deepEqual([gone(), rollout().convergedAt], [{ a: 'lost' }, undefined]);
+    pass(1);
+    assert.deepEqual(gone(), { a: undefined });
+    assert.notEqual(rollout().convergedAt, undefined);
+  });
+
+  it('is counted by mesh, also where nothing is listed', () => {
+    const { leaves, asks, look, history, now } = behind();
+    leaves(a, 'silence');
+    const other = streamOf(7, 'x', 'other');
+    asks(other);
+    leaves(other, 'silence');
+    const counts = countStates(look(), history, now());
+    assert.deepEqual([counts.get('default')?.lost, counts.get('other')?.lost], [1, 1]);
+  });
+
+  it('has two streams → is lost only when the last of them ends', () => {
+    const { leaves, asks, quotes, rollout } = behind();
+    const second = streamOf(3, 'a');
+    asks(second);
+    quotes(second, 'v1');
+    leaves(a, 'silence');
+    assert.deepEqual([rollout().states.lost, rollout().states.pending], [0, 1]);
+    leaves(second, 'client');
+    // One stream broke, so the proxy may still run.
+    assert.equal(rollout().states.lost, 1);
+  });
+
+  it('without a node id → is lost for the window, by its address', () => {
+    const { leaves, asks, rollout } = behind();
+    const nameless = streamOf(5, '');
+    asks(nameless);
+    leaves(nameless, 'silence');
+    const found = rollout().lagging.find(({ state }) => state === 'lost');
+    const [stream] = found?.proxy.streams ?? [];
+    assert.equal(stream?.info.address, nameless.address);
+  });
+});
+
+describe('proxy that had everything when its connection broke', () => {
+  it('nobody waits for it, until something else is served within the window', () => {
+    const { leaves, publish, rollout, gone } = behind();
+    leaves(b, 'silence');
+    assert.deepEqual(gone(), { b: undefined });
+    assert.equal(rollout().states.lost, 0);
+    publish(statesOf({ ALL: 'v3' }));
+    assert.deepEqual(gone(), { b: 'lost' });
+    assert.equal(rollout().states.lost, 1);
+  });
+});
+
+describe('proxy that closed its connection', () => {
+  it('counts for as long as an Envoy takes to come back, and then is gone', () => {
+    const { leaves, pass, gone, rollout } = behind();
+    leaves(a);
+    assert.deepEqual([gone(), rollout().convergedAt], [{ a: 'reconnecting' }, undefined]);
+    pass(returnWithinMs);
+    assert.deepEqual(gone(), { a: undefined });
+    assert.notEqual(rollout().convergedAt, undefined);
+  });
+
+  it('acknowledged nothing, such as a tool that only looked → is gone at once', () => {
+    const { asks, sent, leaves, gone } = behind();
+    const tool = streamOf(9, 'tool');
+    asks(tool);
+    sent(tool, 'v2');
+    leaves(tool);
+    assert.deepEqual(gone(), { tool: undefined });
+  });
+});
+
+describe('proxy whose connection the server ended', () => {
+  it('is lost if it is not back when an Envoy would be', () => {
+    const { leaves, pass, gone } = behind();
+    leaves(a, 'server');
+    assert.deepEqual(gone(), { a: 'reconnecting' });
+    pass(returnWithinMs);
+    assert.deepEqual(gone(), { a: 'lost' });
+    pass(defaultLostWindowMs - returnWithinMs);
+    assert.deepEqual(gone(), { a: undefined });
+  });
+});
+
+describe('lost window', () => {
+  it('of 0: no rollout waits for a proxy without a connection', () => {
+    const { leaves, gone } = behind(undefined, 0);
+    leaves(a, 'silence');
+    leaves(b);
+    assert.deepEqual(gone(), { a: undefined, b: undefined });
+  });
+});
+
+describe('more lost proxies than are kept', () => {
+  for (const [what, limits] of [
+    ['by number', { counted: 2 }],
+    ['by size', { countedBytes: 6_000 }],
+  ] as const) {
+    it(`${what}: the others are counted, and nothing has converged until the window has passed`, () => {
+      const { asks, quotes, leaves, pass, look, rollout } = behind(limits);
+      const many = ['c', 'd', 'e', 'f'].map((node, index) => streamOf(10 + index, node));
+      for (const proxy of many) {
+        asks(proxy);
+        quotes(proxy, 'v1');
+      }
+      leaves(a);
+      for (const proxy of many) leaves(proxy, 'silence');
+      const { states, convergedAt, forgotten } = rollout();
+      assert.deepEqual([states.lost, forgotten, convergedAt], [2, 3, undefined]);
+      // Those that are kept come back; the others cannot be told from newcomers.
+      for (const proxy of many.slice(2)) {
+        const again = streamOf(proxy.id + 10, proxy.nodeId);
+        asks(again);
+        quotes(again, 'v2');
+      }
+      assert.deepEqual([rollout().states.lost, rollout().convergedAt], [0, undefined]);
+      pass(defaultLostWindowMs);
+      assert.equal(look().forgotten, 0);
+      assert.notEqual(rollout().convergedAt, undefined);
+    });
+  }
+
+  it('clients with long names take no more room than others', () => {
+    const { asks, quotes, leaves, rollout } = behind({ countedBytes: 1_000_000 });
+    for (let id = 10; id < 20; id += 1) {
+      const proxy = streamOf(id);
+      asks(proxy);
+      for (let name = 0; name < 100; name += 1) quotes(proxy, 'v1', `${name}${'x'.repeat(4_000)}`);
+      leaves(proxy, 'silence');
+    }
+    const { states, forgotten } = rollout();
+    assert.deepEqual([states.lost, forgotten], [1, 9]);
+  });
+
+  it('a lost proxy is not pushed out by proxies that left for good', () => {
+    const { asks, quotes, leaves, pass, gone } = behind({ entries: 1 });
+    leaves(a, 'silence');
+    for (let id = 20; id < 30; id += 1) {
+      const proxy = streamOf(id);
+      asks(proxy);
+      quotes(proxy, 'v2');
+      leaves(proxy);
+    }
+    pass(returnWithinMs);
+    assert.deepEqual(gone(), { 'node-29': undefined, a: 'lost' });
+  });
+});
+
+describe('several processes', () => {
+  it('lost at one and connected to another → not lost', () => {
+    const [one, two] = [behind(), scene()];
+    two.publish(statesOf({ ALL: 'v2' }));
+    one.leaves(a, 'silence');
+    two.asks(a);
+    two.quotes(a, 'v2');
+    const look = mergeLooks([one.look(), two.look()]);
+    assert.deepEqual([...look.gone], []);
+  });
+
+  it('broke at one, then closed at another with everything → not lost', () => {
+    const [one, two] = [behind(), scene()];
+    one.leaves(a, 'silence');
+    two.publish(statesOf({ ALL: 'v2' }));
+    two.pass(one.now() - two.now() + 1_000);
+    two.asks(a);
+    two.quotes(a, 'v2');
+    two.leaves(a);
+    const [left, ...others] = mergeLooks([one.look(), two.look()]).gone;
+    assert.ok(left !== undefined && others.length === 0);
+    assert.equal(assessGone(left, two.history, two.now()), undefined);
+  });
+
+  it('had streams to both, and one broke → lost', () => {
+    const [one, two] = [behind(), scene()];
+    two.asks(a);
+    two.quotes(a, 'v2');
+    one.leaves(a, 'silence');
+    two.leaves(a);
+    const [left] = mergeLooks([one.look(), two.look()]).gone;
+    assert.ok(left);
+    assert.equal(assessGone(left, one.history, one.now())?.state, 'lost');
+  });
+
+  it('what they forgot is added up', () => {
+    const looks = [1, 2].map((forgotten) => ({ connected: [], gone: [], complete: true, forgotten }));
+    assert.equal(mergeLooks(looks).forgotten, 3);
+  });
+});
+
+describe('several servers', () => {
+  it('one lost the proxy and another has it → the first no longer waits for it', () => {
+    const [one, two] = [behind(), scene()];
+    one.leaves(a, 'silence');
+    const asked = lostProxies(one.look(), one.now());
+    assert.deepEqual(asked, [{ mesh: 'default', node: 'a', goneAt: one.now() }]);
+    assert.deepEqual(connectedOf(two.look(), asked), []);
+    two.asks(a);
+    const found = connectedOf(two.look(), asked);
+    assert.deepEqual(found, asked);
+    one.tracker.release(found);
+    assert.deepEqual([one.gone(), one.rollout().states.lost], [{ a: undefined }, 0]);
+  });
+
+  it('the proxy came back and is lost again → the answer about the earlier loss does not count', () => {
+    const { leaves, asks, quotes, pass, look, now, tracker, gone } = behind();
+    leaves(a, 'silence');
+    const asked = lostProxies(look(), now());
+    pass(1_000);
+    const again = streamOf(3, 'a');
+    asks(again);
+    quotes(again, 'v1');
+    leaves(again, 'silence');
+    tracker.release(asked);
+    assert.deepEqual(gone(), { a: 'lost' });
+  });
+
+  it('asks for those that left last first, and not for clients without a node id or with a long one', () => {
+    const { asks, leaves, pass, look, now } = behind();
+    const others = [streamOf(5, ''), streamOf(6, 'x'.repeat(201)), streamOf(7, 'late')];
+    leaves(a, 'silence');
+    pass(10);
+    for (const proxy of others) {
+      asks(proxy);
+      leaves(proxy, 'silence');
+    }
+    assert.deepEqual(
+      lostProxies(look(), now()).map(({ node }) => node),
+      ['late', 'a'],
+    );
+  });
+});

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { createJointCounts } from '../../../src/frontend/workers/joint-counts.ts';
+import type { WorkerCount } from '../../../src/frontend/workers/messages.ts';
+import { localFleet, mergeLooks } from '../../../src/fleet/fleet.ts';
+import { scene, statesOf, streamOf } from '../../fleet/scene.ts';
+
+const a = streamOf(1, 'a');
+
+/** Two workers; the first counts one lost proxy. */
+function counted() {
+  const [one, two] = [scene(), scene()];
+  const states = statesOf({ ALL: 'v1' });
+  for (const worker of [one, two]) worker.publish(states);
+  const numbers = (connected: number, lost: number): ReadonlyMap<string, WorkerCount> =>
+    new Map([['default', { version: 'v1', connected, acked: connected, lost }]]);
+  let [complete, looks] = [true, 0];
+  const joint = createJointCounts({
+    counts: () => [numbers(0, 1), numbers(1, 0)],
+    hasOrphans: () => false,
+    now: one.now,
+    fleet: {
+      ...localFleet(one.tracker, one.history),
+      look: () => {
+        looks += 1;
+        return Promise.resolve({ ...mergeLooks([one.look(), two.look()]), complete });
+      },
+    },
+  });
+  one.asks(a);
+  one.leaves(a, 'silence');
+  return { two, joint, states, looks: () => looks, silence: () => void (complete = false) };
+}
+
+describe('counts of workers', () => {
+  it('a proxy that one worker lost counts until names show that another has it', async (t) => {
+    const { two, joint, states } = counted();
+    t.after(() => joint.close());
+    two.asks(a);
+    two.quotes(a, 'v1');
+    joint.changed();
+    await turn();
+    assert.deepEqual(joint.of(states).get('default'), { connected: 1, acked: 1, lost: 0 });
+  });
+
+  it('a proxy that no worker has counts as lost', async (t) => {
+    const { joint, states } = counted();
+    t.after(() => joint.close());
+    joint.changed();
+    await turn();
+    assert.deepEqual(joint.of(states).get('default'), { connected: 1, acked: 1, lost: 1 });
+  });
+
+  it('while names are not known, what each worker lost counts', async (t) => {
+    const { two, joint, states, silence } = counted();
+    t.after(() => joint.close());
+    silence();
+    two.asks(a);
+    joint.changed();
+    await turn();
+    assert.equal(joint.of(states).get('default')?.lost, 1);
+  });
+});

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { array, assert as fcAssert, nat, option, property, tuple, uniqueArray } from 'fast-check';
+import { shareStates, takeStates } from '../../../src/frontend/workers/share-states.ts';
+import { encodeSecret, secretContent } from '../../../src/trust/secret/encode-secret.ts';
+import type { Part } from '../../../src/trust/secret/encode-secret.ts';
+import type { ServedMesh, ServedMeshes } from '../../../src/trust/snapshot/publisher.ts';
+
+const parts: readonly Part[] = Array.from({ length: 6 }, (_, index) => ({
+  bytes: new Uint8Array(3).fill(index),
+  hash: new Uint8Array(32).fill(index),
+}));
+
+/** A mesh whose joint secret has the parts of the trust domains, each of which has a secret of its own. */
+function meshOf(domains: readonly number[]): ServedMesh {
+  const own = domains.map((index) => parts[index]).filter((part) => part !== undefined);
+  const named: readonly (readonly [string, readonly Part[]])[] = [
+    ['ALL', own],
+    ...own.map((part) => [`spiffe://${part.bytes[0]}.test`, [part]] as const),
+    ['system_trust_bundle', own],
+  ];
+  const secrets = new Map(named.map(([name, of]) => [name, encodeSecret(name, secretContent(of))]));
+  return { secrets: { version: `version of ${domains.join()}`, secrets } };
+}
+
+/** Everything that can be told of a state: names in order, versions, bytes. */
+function contentOf(states: ServedMeshes): unknown {
+  return [...states].map(([mesh, { secrets }]) => [
+    mesh,
+    secrets.version,
+    [...secrets.secrets.values()].map(({ name, version, body }) => [
+      name,
+      version,
+      Buffer.from(body).toString('hex'),
+    ]),
+  ]);
+}
+
+const mesh = uniqueArray(nat({ max: parts.length - 1 })).map((domains) =>
+  meshOf(domains.toSorted((a, b) => a - b)),
+);
+const states = tuple(mesh, option(mesh, { nil: undefined })).map(
+  ([a, b]): ServedMeshes =>
+    new Map(
+      b === undefined
+        ? [['a', a]]
+        : [
+            ['a', a],
+            ['b', b],
+          ],
+    ),
+);
+
+describe('what a worker is told', () => {
+  it('makes it serve what its parent has, whatever the changes were and wherever it begins', () => {
+    fcAssert(
+      property(array(states, { minLength: 1, maxLength: 6 }), (steps) => {
+        let told: ServedMeshes = new Map();
+        let worker: ServedMeshes = new Map();
+        // A mesh that was ever listed stays, as it does in the builder.
+        for (const step of steps) {
+          const next = new Map([...told, ...step]);
+          worker = takeStates(worker, shareStates(told, next));
+          told = next;
+          assert.deepEqual(contentOf(worker), contentOf(told));
+        }
+        const replacement = takeStates(new Map(), shareStates(new Map(), told));
+        assert.deepEqual(contentOf(replacement), contentOf(told));
+      }),
+    );
+  });
+
+  it('is nothing where nothing changed', () => {
+    const state: ServedMeshes = new Map([['a', meshOf([1, 2])]]);
+    assert.deepEqual(shareStates(state, new Map(state)), []);
+  });
+
+  it('carries the one trust domain that changed, once', () => {
+    const [delta] = shareStates(new Map([['a', meshOf([0, 1, 2])]]), new Map([['a', meshOf([0, 1, 2, 3])]]));
+    assert.deepEqual(
+      delta?.parts.map(({ bytes }) => bytes[0]),
+      [3],
+    );
+    assert.deepEqual(
+      delta.secrets.map(({ name }) => name),
+      ['ALL', 'spiffe://3.test', 'system_trust_bundle'],
+    );
+  });
+
+  it('leaves the secrets alone that did not change, so that streams go on to share their frames', () => {
+    const before: ServedMeshes = new Map([['a', meshOf([0, 1])]]);
+    const worker = takeStates(new Map(), shareStates(new Map(), before));
+    const next = takeStates(worker, shareStates(before, new Map([['a', meshOf([0, 1, 2])]])));
+    const secretOf = (meshes: ServedMeshes, name: string) => meshes.get('a')?.secrets.secrets.get(name);
+    assert.ok(secretOf(worker, 'spiffe://0.test'));
+    assert.equal(secretOf(next, 'spiffe://0.test'), secretOf(worker, 'spiffe://0.test'));
+    assert.notEqual(secretOf(next, 'ALL'), secretOf(worker, 'ALL'));
+  });
+
+  it('is refused by a worker that was never told a part of it', () => {
+    const deltas = shareStates(new Map([['a', meshOf([0])]]), new Map([['a', meshOf([0, 1])]]));
+    assert.throws(() => takeStates(new Map(), deltas), /was never told/);
+  });
+});

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+import type { SourceEvent } from '../../../src/trust/source.ts';
+import { makeFolder, observeSynced, replaceFile, writeFiles } from './observe.ts';
+
+test('directories that appear with files in them are read, however deep', async (t) => {
+  const root = makeFolder(t);
+  const observed = await observeSynced(t, { roots: [root] });
+  for (let round = 0; round < 20; round += 1) {
+    const name = `${round}/x/y/z/a.yaml`;
+    writeFiles(root, { [name]: `a${round}`, [`${round}/b.yaml`]: `b${round}` });
+    if (round % 3 === 0) await nextTurn();
+  }
+  for (let round = 0; round < 20; round += 1) {
+    await observed.untilSettled(join(root, `${round}/x/y/z/a.yaml`), `a${round}`);
+    await observed.untilSettled(join(root, `${round}/b.yaml`), `b${round}`);
+  }
+  // They are watched, too.
+  replaceFile(join(root, '7/x/y/z/a.yaml'), 'again');
+  await observed.untilSettled(join(root, '7/x/y/z/a.yaml'), 'again');
+});
+
+test('a directory that is removed takes its files with it; one that is renamed moves them', async (t) => {
+  const root = makeFolder(t);
+  writeFiles(root, { 'one/a.yaml': 'a', 'one/deep/b.yaml': 'b', 'two/c.yaml': 'c' });
+  const observed = await observeSynced(t, { roots: [root] });
+  const gone = (name: string): Promise<unknown> =>
+    observed.until(`${name} gone`, (event) => event.kind === 'gone' && event.path === join(root, name));
+  fs.renameSync(join(root, 'one'), join(root, 'three'));
+  await observed.untilSettled(join(root, 'three/a.yaml'), 'a');
+  await observed.untilSettled(join(root, 'three/deep/b.yaml'), 'b');
+  await Promise.all([gone('one/a.yaml'), gone('one/deep/b.yaml')]);
+  fs.rmSync(join(root, 'two'), { recursive: true });
+  await gone('two/c.yaml');
+  assert.deepEqual(
+    observed.events().filter(({ kind }) => kind === 'failed' || kind === 'unreadable'),
+    [],
+  );
+  // A new directory of an old name is not taken for the old one.
+  writeFiles(root, { 'one/a.yaml': 'new', 'two/c.yaml': 'new' });
+  await observed.untilSettled(join(root, 'one/a.yaml'), 'new');
+  await observed.untilSettled(join(root, 'two/c.yaml'), 'new');
+  replaceFile(join(root, 'two/c.yaml'), 'newer');
+  await observed.untilSettled(join(root, 'two/c.yaml'), 'newer');
+});
+
+test('a directory that is replaced at once keeps the files that are in both', async (t) => {
+  const root = makeFolder(t);
+  writeFiles(root, { 'dir/a.yaml': 'a', 'dir/b.yaml': 'b', '.next/a.yaml': 'a2' });
+  const observed = await observeSynced(t, { roots: [root] });
+  fs.rmSync(join(root, 'dir'), { recursive: true });
+  fs.renameSync(join(root, '.next'), join(root, 'dir'));
+  await observed.untilSettled(join(root, 'dir/a.yaml'), 'a2');
+  await observed.until('b gone', (event) => event.kind === 'gone');
+  replaceFile(join(root, 'dir/a.yaml'), 'a3');
+  await observed.untilSettled(join(root, 'dir/a.yaml'), 'a3');
+  assert.deepEqual(
+    observed.events().filter(({ kind }) => kind === 'gone'),
+    [{ kind: 'gone', path: join(root, 'dir/b.yaml'), evidence: 'absence' }],
+  );
+});
+
+test('a removed root changes nothing, and is read again when it is back', async (t) => {
+  const parent = makeFolder(t);
+  const root = join(parent, 'trust');
+  writeFiles(root, { 'a.yaml': 'a', 'sub/b.yaml': 'b' });
+  const observed = await observeSynced(t, { roots: [root] });
+  await observed.untilSettled(join(root, 'sub/b.yaml'), 'b');
+  const from = observed.events().length;
+  fs.rmSync(root, { recursive: true });
+  await observed.until('failed', ({ kind }) => kind === 'failed');
+  writeFiles(root, { 'a.yaml': 'a2' });
+  await observed.until('recovered', ({ kind }) => kind === 'recovered');
+  await observed.untilSettled(join(root, 'a.yaml'), 'a2');
+  await observed.until('gone', (event) => event.kind === 'gone' && event.path === join(root, 'sub/b.yaml'));
+  replaceFile(join(root, 'a.yaml'), 'a3');
+  await observed.untilSettled(join(root, 'a.yaml'), 'a3');
+  const told = observed.events().slice(from);
+  assert.deepEqual(told[0], { kind: 'failed', path: root, reason: 'ENOENT: no such file or directory' });
+  assert.equal(told.filter(({ kind }) => kind === 'failed' || kind === 'recovered').length, 2);
+});
+
+test('a root that is a link follows the link when it is set anew', async (t) => {
+  const parent = makeFolder(t);
+  writeFiles(parent, { 'one/a.yaml': 'a1', 'one/b.yaml': 'b', 'two/a.yaml': 'a2' });
+  const root = join(parent, 'current');
+  fs.symlinkSync('one', root);
+  const observed = await observeSynced(t, { roots: [root] });
+  fs.symlinkSync('two', join(parent, 'next'));
+  fs.renameSync(join(parent, 'next'), root);
+  await observed.untilSettled(join(root, 'a.yaml'), 'a2');
+  await observed.until('gone', (event) => event.kind === 'gone' && event.path === join(root, 'b.yaml'));
+  replaceFile(join(parent, 'two/a.yaml'), 'a3');
+  await observed.untilSettled(join(root, 'a.yaml'), 'a3');
+});
+
+test('a file that is not in another directory at the same place was not seen to be deleted', async (t) => {
+  const parent = makeFolder(t);
+  const root = join(parent, 'trust');
+  writeFiles(parent, { 'trust/a.yaml': 'a', 'trust/b.yaml': 'b', 'next/b.yaml': 'b' });
+  const observed = await observeSynced(t, { roots: [root] });
+  const gone = async (name: string): Promise<SourceEvent | undefined> => {
+    const path = join(root, name);
+    await observed.until(`${name} gone`, (event) => event.kind === 'gone' && event.path === path);
+    return observed.events().findLast((event) => event.kind === 'gone');
+  };
+  fs.renameSync(root, join(parent, 'before'));
+  fs.renameSync(join(parent, 'next'), root);
+  assert.deepEqual(await gone('a.yaml'), { kind: 'gone', path: join(root, 'a.yaml'), evidence: 'absence' });
+  // What is in both belongs to the new one from then on.
+  fs.rmSync(join(root, 'b.yaml'));
+  assert.deepEqual(await gone('b.yaml'), { kind: 'gone', path: join(root, 'b.yaml'), evidence: 'deletion' });
+});

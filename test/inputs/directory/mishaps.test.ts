@@ -1,0 +1,291 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+import { systemIo } from '../../../src/inputs/directory/io.ts';
+import type { DirectoryIo, WatchListener } from '../../../src/inputs/directory/io.ts';
+import { watchDirectory } from '../../../src/inputs/directory/watch-directory.ts';
+import { makeFolder, observe, observeSynced, replaceFile, writeFiles } from './observe.ts';
+
+/** Watches that never tell anything, and the listeners that they were given. */
+function silentWatches(): { io: DirectoryIo; listeners: Map<string, WatchListener> } {
+  const listeners = new Map<string, WatchListener>();
+  const io: DirectoryIo = {
+    ...systemIo,
+    watch: (path, listener) => {
+      listeners.set(path, listener);
+      return { close: () => {} };
+    },
+  };
+  return { io, listeners };
+}
+
+function systemError(code: string): Error {
+  return Object.assign(new Error(`${code}: refused, scandir 'somewhere'`), { code });
+}
+
+test('a scan now and then finds what no notification told', async (t) => {
+  const root = makeFolder(t);
+  writeFiles(root, { 'a.yaml': 'a', 'b.yaml': 'b', 'sub/c.yaml': 'c' });
+  const { io } = silentWatches();
+  const observed = await observeSynced(t, { roots: [root], io, rescanMs: 150 });
+  await observed.untilSettled(join(root, 'a.yaml'), 'a');
+  const from = observed.events().length;
+  fs.writeFileSync(join(root, 'a.yaml'), 'a2');
+  fs.rmSync(join(root, 'sub'), { recursive: true });
+  writeFiles(root, { 'new/d.yaml': 'd' });
+  await observed.untilSettled(join(root, 'a.yaml'), 'a2');
+  await observed.untilSettled(join(root, 'new/d.yaml'), 'd');
+  await observed.until('c gone', (event) => event.kind === 'gone' && event.path === join(root, 'sub/c.yaml'));
+  const told = observed.events().slice(from);
+  assert.deepEqual(
+    told.filter(
+      (event) => event.kind === 'content' && event.path === join(root, 'b.yaml') && event.text !== 'b',
+    ),
+    [],
+  );
+});
+
+test('a scan reads no file that stat shows to be unchanged, and tells nothing', async (t) => {
+  const root = makeFolder(t);
+  writeFiles(root, { 'a.yaml': 'a', 'b.yaml': 'b' });
+  const opened: string[] = [];
+  let scans = 0;
+  const secondScan = Promise.withResolvers<void>();
+  const io: DirectoryIo = {
+    ...systemIo,
+    open: (path) => {
+      opened.push(path);
+      return systemIo.open(path);
+    },
+    list: (path) => {
+      scans += 1;
+      if (scans === 6) secondScan.resolve();
+      return systemIo.list(path);
+    },
+  };
+  const observed = await observeSynced(t, { roots: [root], io, settleMs: 20, rescanMs: 100 });
+  await observed.untilSettled(join(root, 'a.yaml'), 'a');
+  await observed.untilSettled(join(root, 'b.yaml'), 'b');
+  const before = { opened: opened.length, told: observed.events().length };
+  await secondScan.promise;
+  assert.deepEqual({ opened: opened.length, told: observed.events().length }, before);
+});
+
+test('after a burst that the queue of the system may not have held, everything is listed', async (t) => {
+  const root = makeFolder(t);
+  writeFiles(root, { 'a.yaml': 'a' });
+  const { io, listeners } = silentWatches();
+  const observed = await observeSynced(t, { roots: [root], io });
+  fs.writeFileSync(join(root, 'a.yaml'), 'a2');
+  const listener = listeners.get(root);
+  assert.ok(listener !== undefined);
+  for (let notice = 0; notice < 8_192; notice += 1) listener('change', 'noise.txt');
+  await observed.untilSettled(join(root, 'a.yaml'), 'a2');
+});
+
+test('a directory that cannot be listed changes nothing and is tried again', async (t) => {
+  const root = makeFolder(t);
+  writeFiles(root, { 'a.yaml': 'a', 'sub/b.yaml': 'b' });
+  let refused: string | undefined;
+  const io: DirectoryIo = {
+    ...systemIo,
+    list: (path) => (path === refused ? Promise.reject(systemError('EACCES')) : systemIo.list(path)),
+  };
+  const observed = await observeSynced(t, { roots: [root], io, rescanMs: 50 });
+  await observed.untilSettled(join(root, 'sub/b.yaml'), 'b');
+  const from = observed.events().length;
+  refused = join(root, 'sub');
+  await observed.until('failed', ({ kind }) => kind === 'failed');
+  refused = undefined;
+  await observed.until('recovered', ({ kind }) => kind === 'recovered');
+  assert.deepEqual(observed.events().slice(from), [
+    { kind: 'failed', path: join(root, 'sub'), reason: 'EACCES: refused' },
+    { kind: 'recovered', path: join(root, 'sub') },
+  ]);
+  replaceFile(join(root, 'sub/b.yaml'), 'b2');
+  await observed.untilSettled(join(root, 'sub/b.yaml'), 'b2');
+});
+
+test('nothing is complete while any directory cannot be listed at the start', async (t) => {
+  const root = makeFolder(t);
+  writeFiles(root, { 'a.yaml': 'a', 'sub/b.yaml': 'b' });
+  let isRefused = true;
+  const io: DirectoryIo = {
+    ...systemIo,
+    list: (path) =>
+      isRefused && path.endsWith('sub') ? Promise.reject(systemError('EIO')) : systemIo.list(path),
+  };
+  const observed = observe(t, { roots: [root], io });
+  await observed.until('failed', ({ kind }) => kind === 'failed');
+  await observed.untilSettled(join(root, 'a.yaml'), 'a');
+  assert.ok(observed.events().every(({ kind }) => kind !== 'synced'));
+  isRefused = false;
+  await observed.until('synced', ({ kind }) => kind === 'synced');
+  assert.equal(observed.contents(join(root, 'sub/b.yaml')).length, 1);
+});
+
+test('a file that the system refuses keeps what was told, and is tried again', async (t) => {
+  const root = makeFolder(t);
+  const path = join(root, 'a.yaml');
+  writeFiles(root, { 'a.yaml': 'a' });
+  let isRefused = false;
+  const io: DirectoryIo = {
+    ...systemIo,
+    open: (name) => (isRefused ? Promise.reject(systemError('EMFILE')) : systemIo.open(name)),
+  };
+  const observed = await observeSynced(t, { roots: [root], io, settleMs: 20 });
+  await observed.untilSettled(path, 'a');
+  const from = observed.events().length;
+  isRefused = true;
+  fs.writeFileSync(path, 'a2');
+  await observed.until('unreadable', ({ kind }) => kind === 'unreadable');
+  isRefused = false;
+  await observed.untilSettled(path, 'a2');
+  assert.deepEqual(observed.events().slice(from), [
+    { kind: 'unreadable', path, reason: 'EMFILE: refused' },
+    { kind: 'content', path, text: 'a2', settled: true },
+  ]);
+});
+
+test('a file that changes during every attempt to read it is told, but not as settled', async (t) => {
+  const root = makeFolder(t);
+  const path = join(root, 'a.yaml');
+  writeFiles(root, { 'a.yaml': 'a' });
+  let isBusy = true;
+  let count = 0n;
+  const io: DirectoryIo = {
+    ...systemIo,
+    wallNs: () => systemIo.wallNs() + 1_000_000_000_000n,
+    open: async (name) => {
+      const file = await systemIo.open(name);
+      return {
+        ...file,
+        stat: () => {
+          const stat = file.stat();
+          count += 1n;
+          if (isBusy) stat.mtimeNs += count;
+          return stat;
+        },
+      };
+    },
+  };
+  const observed = await observeSynced(t, { roots: [root], io });
+  assert.deepEqual(
+    observed.contents(path).map(({ settled }) => settled),
+    [false],
+  );
+  isBusy = false;
+  await observed.untilSettled(path, 'a');
+});
+
+test('where no watch can be had, the directory is polled, and that is told once', async (t) => {
+  const root = makeFolder(t);
+  writeFiles(root, { 'a.yaml': 'a' });
+  const polling: string[] = [];
+  let attempts = 0;
+  const io: DirectoryIo = {
+    ...systemIo,
+    watch: () => {
+      attempts += 1;
+      throw systemError('ENOSPC');
+    },
+  };
+  const onPolling = (path: string, reason: string): void => void polling.push(`${path} ${reason}`);
+  const observed = await observeSynced(t, { roots: [root], io, onPolling });
+  await observed.untilSettled(join(root, 'a.yaml'), 'a');
+  fs.writeFileSync(join(root, 'a.yaml'), 'a2');
+  await observed.untilSettled(join(root, 'a.yaml'), 'a2');
+  assert.deepEqual(polling, [`${root} ENOSPC: refused`]);
+  assert.ok(attempts > 1, 'a watch is tried for again');
+});
+
+test('a watch that ends by itself is replaced, and what happened meanwhile is found', async (t) => {
+  const root = makeFolder(t);
+  writeFiles(root, { 'a.yaml': 'a' });
+  const errors: ((error: unknown) => void)[] = [];
+  let isDeaf = true;
+  const io: DirectoryIo = {
+    ...systemIo,
+    watch: (path, listener, onError) => {
+      errors.push(onError);
+      return systemIo.watch(path, (...event) => (isDeaf ? undefined : listener(...event)), onError);
+    },
+  };
+  const observed = await observeSynced(t, { roots: [root], io });
+  fs.writeFileSync(join(root, 'a.yaml'), 'a2');
+  isDeaf = false;
+  errors[0]?.(new Error('the watch has ended'));
+  await observed.untilSettled(join(root, 'a.yaml'), 'a2');
+  assert.equal(errors.length, 2);
+  replaceFile(join(root, 'a.yaml'), 'a3');
+  await observed.untilSettled(join(root, 'a.yaml'), 'a3');
+});
+
+test('a closed source leaves no watch, no timer and no event behind', async (t) => {
+  const root = makeFolder(t);
+  writeFiles(root, { 'a.yaml': 'a', 'sub/deep/b.yaml': 'b' });
+  let timers = 0;
+  let watches = 0;
+  const io: DirectoryIo = {
+    ...systemIo,
+    after: (ms, callback) => {
+      timers += 1;
+      let isOver = false;
+      const over = (): void => {
+        if (!isOver) timers -= 1;
+        isOver = true;
+      };
+      const cancel = systemIo.after(ms, () => {
+        over();
+        callback();
+      });
+      return () => {
+        over();
+        cancel();
+      };
+    },
+    watch: (...args) => {
+      const watch = systemIo.watch(...args);
+      watches += 1;
+      return {
+        close: () => {
+          watches -= 1;
+          watch.close();
+        },
+      };
+    },
+  };
+  const controller = new AbortController();
+  const observed = await observeSynced(t, { roots: [root], io, signal: controller.signal });
+  assert.deepEqual({ timers, watches }, { timers: 1, watches: 4 });
+  // In the middle of a change.
+  fs.writeFileSync(join(root, 'a.yaml'), 'a2');
+  controller.abort();
+  await observed.source.close();
+  const told = observed.events().length;
+  replaceFile(join(root, 'a.yaml'), 'a3');
+  await systemIo.noticesDelivered();
+  assert.deepEqual({ timers, watches, told: observed.events().length }, { timers: 0, watches: 0, told });
+  assert.ok(!process.getActiveResourcesInfo().includes('FSEventWrap'));
+});
+
+test('a source whose signal is aborted from the start does nothing', async (t) => {
+  const root = makeFolder(t);
+  writeFiles(root, { 'a.yaml': 'a' });
+  const source = watchDirectory({ roots: [root], name: 'never', signal: AbortSignal.abort() }, () => {
+    assert.fail('told something');
+  });
+  await source.close();
+  assert.equal(source.name, 'never');
+});
+
+test('a source that is closed while it reads for the first time tells nothing more', async (t) => {
+  const root = makeFolder(t);
+  writeFiles(root, { 'a.yaml': 'a' });
+  const observed = observe(t, { roots: [root] });
+  await observed.source.close();
+  assert.deepEqual(observed.events(), []);
+  assert.ok(!process.getActiveResourcesInfo().includes('FSEventWrap'));
+});

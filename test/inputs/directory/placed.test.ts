@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { unseen } from '../../../src/inputs/directory/file-state.ts';
+import type { FileState, Version } from '../../../src/inputs/directory/file-state.ts';
+import { isPlaced } from '../../../src/inputs/directory/placed.ts';
+
+const before: Version = { dev: 1n, ino: 1n, size: 3n, mtimeNs: 10n, ctimeNs: 10n };
+const read: FileState = { kind: 'read', version: before, since: 0, hash: 'h', settled: true };
+const doubtful: FileState = { kind: 'doubtful', absent: true, since: 0, before: read };
+/** Another file, whose last change was a write. */
+const written: Version = { ...before, ino: 2n, mtimeNs: 20n, ctimeNs: 20n };
+/** Another file, whose last change was a rename or a link. */
+const moved: Version = { ...written, ctimeNs: 21n };
+
+const cases = {
+  'a rename over the old file': { state: read, renames: 1, changes: 0, version: written, placed: true },
+  'a rename to a new name': { state: unseen, renames: 1, changes: 0, version: moved, placed: true },
+  'a deletion and a rename': { state: read, renames: 2, changes: 0, version: moved, placed: true },
+  'a deletion that was seen, and a rename': {
+    state: doubtful,
+    renames: 1,
+    changes: 0,
+    version: moved,
+    placed: true,
+  },
+  'a creation, caught within its first write': {
+    state: unseen,
+    renames: 1,
+    changes: 0,
+    version: written,
+    placed: false,
+  },
+  'a deletion and a creation, caught within its first write': {
+    state: read,
+    renames: 2,
+    changes: 0,
+    version: written,
+    placed: false,
+  },
+  'a deletion that was seen, and a creation caught within its first write': {
+    state: doubtful,
+    renames: 1,
+    changes: 0,
+    version: written,
+    placed: false,
+  },
+  'a rename and a write': { state: read, renames: 1, changes: 1, version: moved, placed: false },
+  'a write in place': { state: read, renames: 0, changes: 1, version: written, placed: false },
+  'another file without any notice': { state: read, renames: 0, changes: 0, version: moved, placed: false },
+  'the same file with one rename notice': {
+    state: read,
+    renames: 1,
+    changes: 0,
+    version: before,
+    placed: false,
+  },
+  'an empty file, which is more likely to be filled than meant': {
+    state: read,
+    renames: 1,
+    changes: 0,
+    version: { ...moved, size: 0n },
+    placed: false,
+  },
+} as const;
+
+for (const [name, { state, renames, changes, version, placed }] of Object.entries(cases)) {
+  test(`${placed ? 'placed' : 'not placed'}: ${name}`, () => {
+    assert.equal(isPlaced(state, { renames, changes }, version), placed);
+  });
+}

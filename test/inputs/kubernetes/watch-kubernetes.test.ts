@@ -1,0 +1,328 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+
+import { createApiClient } from '../../../src/kubernetes/client/api-client.ts';
+import { watchKubernetes } from '../../../src/inputs/kubernetes/watch-kubernetes.ts';
+import type { WatchKubernetesOptions } from '../../../src/inputs/kubernetes/watch-kubernetes.ts';
+import type { Source, SourceEvent } from '../../../src/trust/source.ts';
+import { freePort } from '../../kit/free-port.ts';
+import { apiObject, startFakeApiServer } from './fake-api-server.ts';
+import type { FakeApiServer } from './fake-api-server.ts';
+
+interface Observed {
+  readonly source: Source;
+  readonly batches: (readonly SourceEvent[])[];
+  readonly sleeps: number[];
+  /** Resolves when an event fits, past ones included; rejects after 5 s. */
+  readonly until: (fits: (event: SourceEvent) => boolean) => Promise<SourceEvent>;
+  /** Paths and reasons of the events of a kind. */
+  readonly told: (kind: SourceEvent['kind']) => readonly string[];
+}
+
+function observe(
+  t: TestContext,
+  server: FakeApiServer,
+  options: Partial<WatchKubernetesOptions> = {},
+): Observed {
+  const batches: (readonly SourceEvent[])[] = [];
+  const sleeps: number[] = [];
+  const arrivals = new EventTarget();
+  const source = watchKubernetes(
+    {
+      client: createApiClient(server.config),
+      namespace: 'kuma-system',
+      name: 'kubernetes',
+      settleMs: 5,
+      sleep: async (milliseconds) => void sleeps.push(milliseconds),
+      random: () => 1,
+      ...options,
+    },
+    (batch) => {
+      batches.push(batch);
+      arrivals.dispatchEvent(new Event('batch'));
+    },
+  );
+  t.after(() => source.close());
+  const until = async (fits: (event: SourceEvent) => boolean): Promise<SourceEvent> => {
+    const signal = AbortSignal.timeout(5_000);
+    for (;;) {
+      const found = batches.flat().find(fits);
+      if (found !== undefined) return found;
+      await once(arrivals, 'batch', { signal });
+    }
+  };
+  const told = (kind: SourceEvent['kind']): readonly string[] =>
+    batches.flat().flatMap((event) => {
+      if (event.kind !== kind) return [];
+      if ('reason' in event) return [event.reason];
+      return 'path' in event ? [event.path] : [''];
+    });
+  return { source, batches, sleeps, until, told };
+}
+
+const synced = ({ kind }: SourceEvent): boolean => kind === 'synced';
+const gone = ({ kind }: SourceEvent): boolean => kind === 'gone';
+const failedWith =
+  (text: string) =>
+  (event: SourceEvent): boolean =>
+    event.kind === 'failed' && event.reason.includes(text);
+const contentOf =
+  (name: string, text = '') =>
+  (event: SourceEvent): boolean =>
+    event.kind === 'content' && event.path.endsWith(`/${name}`) && event.text.includes(text);
+
+test('a list in pages is one batch, and the watch begins at its version', async (t) => {
+  const server = await startFakeApiServer(t);
+  const observed = observe(t, server);
+  const first = await server.asked();
+  assert.equal(first.path, '/apis/kuma.io/v1alpha1/namespaces/kuma-system/meshtrusts');
+  assert.equal(first.query.get('limit'), '500');
+  assert.equal(first.query.get('resourceVersion'), null, 'the most recent state is asked for');
+  assert.equal(first.authorization, 'Bearer secret-token');
+  first.list([apiObject('a', 1), apiObject('b', 2)], '10', 'next page');
+  const second = await server.asked();
+  assert.equal(second.query.get('continue'), 'next page');
+  assert.deepEqual(observed.batches, [], 'half a list is not told');
+  second.list([apiObject('c', 3)], '10');
+  await observed.until(synced);
+  assert.equal(observed.batches.length, 1);
+  assert.deepEqual(
+    observed.told('content'),
+    ['a', 'b', 'c'].map((name) => `kubernetes:kuma-system/${name}`),
+  );
+  const watch = await server.asked();
+  assert.equal(watch.kind, 'watch');
+  assert.equal(watch.query.get('resourceVersion'), '10');
+  assert.equal(watch.query.get('allowWatchBookmarks'), 'true');
+  assert.equal(watch.query.get('timeoutSeconds'), '480');
+  assert.deepEqual(observed.sleeps, [], 'nothing is waited for between list and watch');
+});
+
+test('all namespaces have one path', async (t) => {
+  const server = await startFakeApiServer(t);
+  observe(t, server, { namespace: undefined });
+  assert.equal((await server.asked()).path, '/apis/kuma.io/v1alpha1/meshtrusts');
+});
+
+test('changes come as they are, without what does not matter', async (t) => {
+  const server = await startFakeApiServer(t);
+  const observed = observe(t, server, { settleMs: 100 });
+  (await server.asked()).list([apiObject('a', 1)], '10');
+  const watch = (await server.asked()).open();
+  watch.event('MODIFIED', { ...apiObject('a', 11), status: { conditions: [{ type: 'Accepted' }] } });
+  watch.event('ADDED', apiObject('b', 12, { trustDomain: 'b\u2028\u0085' }));
+  const added = await observed.until(contentOf('b'));
+  assert.deepEqual(observed.told('content'), ['kubernetes:kuma-system/a', 'kubernetes:kuma-system/b']);
+  assert.ok(added.kind === 'content');
+  assert.match(added.text, /^[\x20-\x7e]*$/, 'nothing that YAML refuses');
+  assert.deepEqual(JSON.parse(added.text), {
+    apiVersion: 'kuma.io/v1alpha1',
+    kind: 'MeshTrust',
+    metadata: { name: 'b', namespace: 'kuma-system' },
+    spec: { trustDomain: 'b\u2028\u0085' },
+  });
+  watch.event('DELETED', apiObject('a', 13));
+  watch.event('DELETED', apiObject('b', 14));
+  await observed.until(gone);
+  const batch = observed.batches.find((events) => events.some(gone)) ?? [];
+  assert.equal(batch.length, 2, 'both deletions are one step');
+});
+
+test('an event that comes in pieces is one event, and half a one is none', async (t) => {
+  const server = await startFakeApiServer(t);
+  const observed = observe(t, server);
+  (await server.asked()).list([], '10');
+  const line = JSON.stringify({ type: 'ADDED', object: apiObject('a', 11, { trustDomain: 'ü€😀' }) });
+  const watch = (await server.asked()).open();
+  watch.write(line.slice(0, 40));
+  await new Promise((resolve) => setImmediate(resolve));
+  watch.write(`${line.slice(40)}\n${line.slice(0, 30)}`);
+  await observed.until(contentOf('a'));
+  watch.end();
+  assert.equal((await server.asked()).query.get('resourceVersion'), '11');
+  assert.deepEqual(observed.told('failed'), []);
+});
+
+test('a watch that ends or breaks goes on from the last version, without telling a failure', async (t) => {
+  const server = await startFakeApiServer(t);
+  const observed = observe(t, server);
+  (await server.asked()).list([apiObject('a', 1)], '10');
+  const first = (await server.asked()).open();
+  first.event('BOOKMARK', { kind: 'MeshTrust', metadata: { resourceVersion: '20' } });
+  first.end();
+  const second = await server.asked();
+  assert.deepEqual([second.kind, second.query.get('resourceVersion')], ['watch', '20']);
+  second.open().drop();
+  const third = await server.asked();
+  assert.deepEqual([third.kind, third.query.get('resourceVersion')], ['watch', '20']);
+  assert.deepEqual(observed.told('failed'), []);
+  assert.ok(observed.sleeps.length > 0 && observed.sleeps.every((ms) => ms > 0), 'no busy loop');
+});
+
+for (const how of ['answer', 'event'] as const) {
+  test(`410 Gone as an ${how} lists again, and takes away only what the list leaves out`, async (t) => {
+    const server = await startFakeApiServer(t);
+    const observed = observe(t, server);
+    (await server.asked()).list([apiObject('a', 1), apiObject('b', 1)], '10');
+    const watch = await server.asked();
+    if (how === 'answer') watch.refuse(410);
+    else watch.open().event('ERROR', { kind: 'Status', code: 410, message: 'too old resource version' });
+    const again = await server.asked();
+    assert.equal(again.kind, 'list');
+    again.list([apiObject('b', 1), apiObject('c', 30)], '30');
+    await observed.until(gone);
+    assert.deepEqual(observed.told('gone'), ['kubernetes:kuma-system/a']);
+    assert.equal(observed.told('content').length, 3, 'what is the same is not told again');
+    assert.deepEqual(observed.told('failed'), []);
+    assert.equal((await server.asked()).query.get('resourceVersion'), '30');
+  });
+}
+
+test('a list that expires between two pages begins anew', async (t) => {
+  const server = await startFakeApiServer(t);
+  const observed = observe(t, server);
+  (await server.asked()).list([apiObject('a', 1)], '10', 'token');
+  (await server.asked()).refuse(410);
+  const again = await server.asked();
+  assert.equal(again.query.get('continue'), null);
+  again.list([apiObject('b', 1)], '20');
+  await observed.until(synced);
+  assert.deepEqual(observed.told('content'), ['kubernetes:kuma-system/b']);
+});
+
+const refusals: readonly (readonly [status: number, reason: string])[] = [
+  [401, 'does not accept the credentials (401): status 401'],
+  [403, 'forbids it (403): status 403'],
+  [404, 'has no meshtrusts.kuma.io (404): is the CRD installed?'],
+  [429, 'answers 429: status 429'],
+  [500, 'answers 500: status 500'],
+  [503, 'answers 503: status 503'],
+];
+for (const [status, reason] of refusals) {
+  test(`${status} before the first list is told and tried again`, async (t) => {
+    const server = await startFakeApiServer(t);
+    const observed = observe(t, server);
+    (await server.asked()).refuse(status);
+    await observed.until(failedWith(reason));
+    (await server.asked()).refuse(status);
+    (await server.asked()).list([apiObject('a', 1)], '10');
+    await observed.until(synced);
+    assert.equal(observed.told('failed').length, 1, 'one reason is told once');
+    assert.deepEqual(observed.told('recovered'), ['kubernetes:kuma-system']);
+  });
+
+  test(`${status} later withdraws nothing`, async (t) => {
+    const server = await startFakeApiServer(t);
+    const observed = observe(t, server);
+    (await server.asked()).list([apiObject('a', 1)], '10');
+    (await server.asked()).refuse(status);
+    await observed.until(failedWith(reason));
+    const next = await server.asked();
+    assert.equal(next.kind, status === 404 ? 'list' : 'watch');
+    if (next.kind === 'list') next.list([apiObject('a', 1)], '20');
+    else next.open();
+    await observed.until(({ kind }) => kind === 'recovered');
+    assert.deepEqual(observed.told('gone'), []);
+    assert.equal(observed.told('content').length, 1);
+  });
+}
+
+test('an API server that asks for time is given it', async (t) => {
+  const server = await startFakeApiServer(t);
+  const observed = observe(t, server, { random: () => 0 });
+  (await server.asked()).refuse(429, { 'retry-after': '7' });
+  (await server.asked()).refuse(500);
+  await server.asked();
+  assert.deepEqual(observed.sleeps, [7000, 250]);
+});
+
+const nonsense: readonly (readonly [what: string, text: string])[] = [
+  ['no JSON', '<html>proxy</html>'],
+  ['half a list', '{"kind":"MeshTrustList","metadata":{"resourceVersion":"1"},"items":[{"meta'],
+  ['a list without a version', '{"items":[]}'],
+  ['a list without items', '{"metadata":{"resourceVersion":"1"}}'],
+  ['an item without a name', '{"metadata":{"resourceVersion":"1"},"items":[{}]}'],
+];
+for (const [what, text] of nonsense) {
+  test(`${what} for a list withdraws nothing`, async (t) => {
+    const server = await startFakeApiServer(t);
+    const observed = observe(t, server);
+    (await server.asked()).list([apiObject('a', 1)], '10');
+    (await server.asked()).refuse(410);
+    (await server.asked()).text(text);
+    await observed.until(failedWith('the API server sent a list'));
+    (await server.asked()).list([apiObject('a', 1)], '10');
+    await observed.until(({ kind }) => kind === 'recovered');
+    assert.deepEqual(observed.told('gone'), []);
+  });
+}
+
+for (const line of [
+  'nonsense',
+  '{"type":"ADDED"}',
+  '{"type":"NEW","object":{"metadata":{"name":"x","resourceVersion":"11"}}}',
+]) {
+  test(`${line} in a watch has everything listed again`, async (t) => {
+    const server = await startFakeApiServer(t);
+    const observed = observe(t, server);
+    (await server.asked()).list([apiObject('a', 1)], '10');
+    (await server.asked()).open().write(`${line}\n`);
+    await observed.until(failedWith('the API server sent a change'));
+    assert.equal((await server.asked()).kind, 'list');
+    assert.deepEqual(observed.told('gone'), []);
+  });
+}
+
+test('a store that went back in time is listed again, at once and as a whole', async (t) => {
+  const server = await startFakeApiServer(t);
+  const observed = observe(t, server);
+  (await server.asked()).list([apiObject('a', 900)], '1000');
+  (await server.asked()).open().event('BOOKMARK', { metadata: { resourceVersion: '500' } });
+  const again = await server.asked();
+  assert.equal(again.kind, 'list');
+  again.list([apiObject('b', 400)], '500');
+  await observed.until(gone);
+  assert.deepEqual(observed.told('gone'), ['kubernetes:kuma-system/a']);
+});
+
+test('an API server that is not there is told, and found when it comes', async (t) => {
+  const server = await startFakeApiServer(t);
+  const port = await freePort();
+  const away = server.config();
+  away.clusters = [{ name: 'fake', server: `http://127.0.0.1:${port}`, skipTLSVerify: true }];
+  let loads = 0;
+  // What the kubeconfig says is read again after each failure.
+  const client = createApiClient(() => (++loads < 3 ? away : server.config()));
+  const observed = observe(t, server, { client });
+  await observed.until(failedWith(`cannot be reached: connect ECONNREFUSED 127.0.0.1:${port}`));
+  (await server.asked()).list([], '10');
+  await observed.until(synced);
+  assert.equal(loads, 3);
+});
+
+test('a watch that is silent for too long is given up', async (t) => {
+  const server = await startFakeApiServer(t);
+  observe(t, server, { silenceMs: 30 });
+  (await server.asked()).list([], '10');
+  const watch = (await server.asked()).open();
+  await watch.closed;
+  assert.equal((await server.asked()).query.get('resourceVersion'), '10');
+});
+
+test('to be closed ends the connection, and nothing is told or asked any more', async (t) => {
+  const server = await startFakeApiServer(t);
+  const observed = observe(t, server);
+  (await server.asked()).list([apiObject('a', 1)], '10');
+  const watch = (await server.asked()).open();
+  watch.event('DELETED', apiObject('a', 11));
+  watch.event('ADDED', apiObject('b', 12));
+  await observed.until(contentOf('b'));
+  await observed.source.close();
+  const { batches } = observed;
+  const told = batches.length;
+  await watch.closed;
+  assert.equal(batches.length, told);
+  assert.equal(server.requests(), 2);
+});

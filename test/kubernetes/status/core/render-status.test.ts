@@ -1,0 +1,295 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+
+import { finding } from '../../../../src/trust/findings/finding.ts';
+import type { ObjectFacts } from '../../../../src/kubernetes/status/core/facts.ts';
+import { observedStatus } from '../../../../src/kubernetes/status/core/observed-status.ts';
+import { renderStatus } from '../../../../src/kubernetes/status/core/render-status.ts';
+import { conditionOf, isProgress, isSameStatus, progressPauseMs } from '../../../../src/kubernetes/status/core/status.ts';
+import type { ObjectStatus, ProxyCounts } from '../../../../src/kubernetes/status/core/status.ts';
+
+const now = Date.UTC(2026, 10, 23);
+const none = observedStatus(undefined);
+const all: ProxyCounts = { connected: 5, acked: 5, lost: 0, complete: true };
+const well: ObjectFacts = {
+  mesh: 'default',
+  meshVersion: 'm1',
+  version: 'v1',
+  findings: [],
+  obstacles: [],
+  expiry: [],
+  authorities: 2,
+  expires: Date.UTC(2030, 0, 1),
+};
+const block = { path: 'spec.caBundles[0].pem.value', block: 2, file: 'kubernetes:ns/a', line: 1 };
+const malformed = finding('MT013', 'is not PEM', block);
+const kept = finding('MT040', 'the last good version of this resource is served', {
+  file: 'kubernetes:ns/a',
+});
+const rerooted = finding('MT020', 'is an intermediate', { fingerprint: 'ab'.repeat(32) });
+const duplicate = finding('MT025', 'is listed twice', { fingerprint: 'ab'.repeat(32) });
+
+function render(facts: Partial<ObjectFacts>, counts = all, observed = none, at = now): ObjectStatus {
+  return renderStatus({ generation: 7, facts: { ...well, ...facts }, counts, observed, now: at });
+}
+
+function says(status: ObjectStatus, type: 'Accepted' | 'Programmed' | 'Expiring'): readonly unknown[] {
+  const condition = conditionOf(status, type);
+  return [condition?.status, condition?.reason, condition?.message];
+}
+
+describe('Accepted', () => {
+  const nothing = { mesh: undefined, version: undefined, authorities: 0, expires: undefined };
+  const table: readonly (readonly [string, Partial<ObjectFacts>, readonly unknown[]])[] = [
+    ['without findings', {}, ['True', 'Accepted', 'nothing to object to']],
+    [
+      'with a remark',
+      { findings: [duplicate] },
+      ['True', 'Accepted', 'certificate abababababababab: MT025 is listed twice'],
+    ],
+    [
+      'with a warning',
+      { findings: [rerooted, duplicate] },
+      [
+        'True',
+        'AcceptedWithWarnings',
+        'certificate abababababababab: MT020 is an intermediate; certificate abababababababab: MT025 is listed twice',
+      ],
+    ],
+    [
+      'with a refused block',
+      { findings: [malformed, rerooted] },
+      [
+        'False',
+        'PartlyRefused',
+        'spec.caBundles[0].pem.value block 2: MT013 is not PEM; certificate abababababababab: MT020 is an intermediate',
+      ],
+    ],
+    [
+      'with a CA that is not valid yet, and no valid one beside it',
+      { findings: [finding('MT024', 'is not valid before 2030-01-01', { mesh: 'default' }, 'error')] },
+      ['True', 'AcceptedWithWarnings', 'MT024 is not valid before 2030-01-01'],
+    ],
+    [
+      'with its last good version in force',
+      { findings: [malformed, kept] },
+      [
+        'False',
+        'StaleKept',
+        'spec.caBundles[0].pem.value block 2: MT013 is not PEM; MT040 the last good version of this resource is served',
+      ],
+    ],
+    [
+      'with nothing of it in force',
+      { ...nothing, findings: [malformed] },
+      ['False', 'Refused', 'spec.caBundles[0].pem.value block 2: MT013 is not PEM'],
+    ],
+  ];
+  for (const [what, facts, expected] of table)
+    it(what, () => assert.deepEqual(says(render(facts), 'Accepted'), expected));
+
+  it('counts the findings that do not fit', () => {
+    const findings = Array.from({ length: 1000 }, (_, block) =>
+      finding('MT013', 'is not PEM', { path: 'spec', block }),
+    );
+    const { message } = conditionOf(render({ findings }), 'Accepted')!;
+    assert.ok(message.length <= 4096);
+    const listed = message.split('; ').length - 1;
+    assert.match(message, new RegExp(`; and ${1000 - listed} more$`));
+  });
+});
+
+describe('Programmed', () => {
+  const pending: ProxyCounts = { connected: 5, acked: 3, lost: 0, complete: true };
+  const unknown: ProxyCounts = { connected: 5, acked: 5, lost: 0, complete: false };
+  const empty: ProxyCounts = { connected: 0, acked: 0, lost: 0, complete: true };
+  const left = finding('MT032', 'is left out');
+  const table: readonly (readonly [string, Partial<ObjectFacts>, ProxyCounts, readonly unknown[]])[] = [
+    [
+      'all have it',
+      {},
+      all,
+      ['True', 'Programmed', 'served as version v1; 5 of 5 connected proxies have acknowledged it'],
+    ],
+    [
+      'some have it',
+      {},
+      pending,
+      ['False', 'Pending', 'served as version v1; 3 of 5 connected proxies have acknowledged it'],
+    ],
+    [
+      'no proxy is connected',
+      {},
+      empty,
+      ['Unknown', 'NoProxies', 'served as version v1; no proxy of the mesh is connected'],
+    ],
+    [
+      'a replica is not heard of',
+      {},
+      unknown,
+      [
+        'Unknown',
+        'CountsIncomplete',
+        'served as version v1; how many proxies have it is not known of all replicas',
+      ],
+    ],
+    [
+      'a proxy is lost, the others have it',
+      {},
+      { ...all, lost: 1 },
+      [
+        'Unknown',
+        'ProxiesLost',
+        'served as version v1; 5 of 5 connected proxies have acknowledged it; 1 proxy lost its connection before it did',
+      ],
+    ],
+    [
+      'proxies are lost, and some of the others have it',
+      {},
+      { ...pending, lost: 2 },
+      [
+        'False',
+        'Pending',
+        'served as version v1; 3 of 5 connected proxies have acknowledged it; 2 proxies lost their connections before they did',
+      ],
+    ],
+    [
+      'only lost proxies',
+      {},
+      { ...empty, lost: 1 },
+      [
+        'Unknown',
+        'ProxiesLost',
+        'served as version v1; 0 of 0 connected proxies have acknowledged it; 1 proxy lost its connection before it did',
+      ],
+    ],
+    ['it does not fit', { obstacles: [left] }, all, ['False', 'LeftOut', 'MT032 is left out']],
+    [
+      'nothing of it is served',
+      { authorities: 0 },
+      all,
+      ['False', 'NotServed', 'no authority of it is served'],
+    ],
+  ];
+  for (const [what, facts, counts, expected] of table)
+    it(what, () => assert.deepEqual(says(render(facts, counts), 'Programmed'), expected));
+
+  const later = (
+    facts: Partial<ObjectFacts>,
+    counts: ProxyCounts,
+    before: ObjectStatus,
+  ): readonly unknown[] => says(render(facts, counts, before, now + 60_000), 'Programmed').slice(0, 2);
+
+  it('stays true, with the same words, whatever proxies and other trust domains do', () => {
+    const before = render({});
+    for (const counts of [pending, empty, unknown, { connected: 9, acked: 9, lost: 0, complete: true }]) {
+      const after = render({ meshVersion: 'm2' }, counts, before, now + 60_000);
+      assert.ok(isSameStatus(after, before));
+      assert.deepEqual(after, before);
+    }
+  });
+
+  it('no proxies: is decided again when a proxy connects, also where an earlier release wrote True', () => {
+    const before = render({}, empty);
+    assert.deepEqual(later({}, pending, before), ['False', 'Pending']);
+    assert.deepEqual(later({}, all, before), ['True', 'Programmed']);
+    const conditions = before.conditions.map((one) =>
+      one.type === 'Programmed' ? { ...one, status: 'True' as const } : one,
+    );
+    assert.deepEqual(later({}, empty, { ...before, conditions }), ['Unknown', 'NoProxies']);
+  });
+
+  it('turns with the version of its own trust domain', () => {
+    assert.deepEqual(later({ version: 'v2' }, pending, render({})), ['False', 'Pending']);
+  });
+
+  it('while it waits, it counts, which is progress and no more', () => {
+    const before = render({}, pending);
+    const after = render({}, { ...pending, acked: 4 }, before, now + 60_000);
+    assert.match(conditionOf(after, 'Programmed')?.message ?? '', /; 4 of 5 connected proxies/);
+    assert.ok(!isSameStatus(after, before));
+    assert.ok(isProgress(before, after));
+    assert.ok(!isProgress(before, render({}, all, before)));
+    assert.ok(!isProgress(before, { ...after, authorities: 7 }));
+    assert.deepEqual(later({}, all, before), ['True', 'Programmed']);
+  });
+
+  it('is false when what was served no longer is', () => {
+    assert.deepEqual(later({ version: 'v2', authorities: 0 }, all, render({})), ['False', 'NotServed']);
+    assert.deepEqual(later({ obstacles: [left] }, all, render({})), ['False', 'LeftOut']);
+  });
+});
+
+describe('Expiring', () => {
+  const fingerprint = 'cd'.repeat(32);
+  const soon = (days: number, severity: 'error' | 'warning' | 'info') =>
+    finding('MT023', `expires on 2026-12-01, within ${days} days`, { fingerprint }, severity);
+  const over = finding('MT022', 'expired on 2026-11-01', { fingerprint });
+  const text = `certificate cdcdcdcdcdcdcdcd: MT023 expires on 2026-12-01, within`;
+  const table: readonly (readonly [string, Partial<ObjectFacts>, readonly unknown[]])[] = [
+    ['far ahead', {}, ['False', 'Valid', 'no authority of it expires within 30 days']],
+    [
+      'within 90 days',
+      { expiry: [soon(90, 'info')] },
+      ['False', 'Valid', 'no authority of it expires within 30 days'],
+    ],
+    ['within 30 days', { expiry: [soon(30, 'warning')] }, ['True', 'ExpiresSoon', `${text} 30 days`]],
+    ['within 7 days', { expiry: [soon(7, 'error')] }, ['True', 'ExpiresSoon', `${text} 7 days`]],
+    [
+      'past',
+      { expiry: [over, soon(90, 'info')] },
+      ['True', 'Expired', 'certificate cdcdcdcdcdcdcdcd: MT022 expired on 2026-11-01'],
+    ],
+    ['nothing is served', { authorities: 0 }, ['False', 'NothingServed', 'no authority of it is served']],
+  ];
+  for (const [what, facts, expected] of table)
+    it(what, () => assert.deepEqual(says(render(facts), 'Expiring'), expected));
+});
+
+describe('a status', () => {
+  it('says which version of the object it is about, and what is served of it', () => {
+    const { observedGeneration, authorities, expires, version, conditions } = render({});
+    assert.deepEqual(
+      [observedGeneration, authorities, expires, version],
+      [7, 2, '2030-01-01T00:00:00Z', 'v1'],
+    );
+    assert.deepEqual(
+      conditions.map((condition) => condition.observedGeneration),
+      [7, 7, 7],
+    );
+  });
+
+  it('keeps the time of a condition until its truth changes', () => {
+    const before = render({});
+    const partly = render({ findings: [malformed] }, all, before, now + 60_000);
+    assert.deepEqual(
+      partly.conditions.map(({ lastTransitionTime }) => lastTransitionTime),
+      ['2026-11-23T00:01:00Z', '2026-11-23T00:00:00Z', '2026-11-23T00:00:00Z'],
+    );
+  });
+
+  it('is read from an object as it was written, in whatever order', () => {
+    const written = render({});
+    const stored = JSON.parse(JSON.stringify(written)) as { conditions: unknown[] };
+    stored.conditions.reverse();
+    assert.ok(isSameStatus(observedStatus({ ...stored, origin: { kri: 'x' } }), written));
+  });
+
+  it('of unknown kind is read as none', () => {
+    const odd = [{}, { conditions: 7 }, { conditions: [7, {}, { type: 'Accepted', status: 'Maybe' }] }];
+    for (const status of odd) assert.deepEqual(observedStatus(status).conditions, []);
+  });
+});
+
+describe('the pause until an object is told anew how many proxies have acknowledged', () => {
+  for (const [count, pauseMs] of [
+    [0, 10_000],
+    [1, 20_000],
+    [4, 160_000],
+    [5, 300_000],
+    [2_000, 300_000],
+  ] as const)
+    it(`after ${count} times → ${pauseMs} ms`, () => {
+      assert.equal(progressPauseMs(10_000, count), pauseMs);
+    });
+});

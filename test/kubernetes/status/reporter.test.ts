@@ -1,0 +1,306 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+
+import { createLedger } from '../../../src/trust/ledger/ledger.ts';
+import { allFindings } from '../../../src/trust/snapshot/all-findings.ts';
+import { createMeshBuilder } from '../../../src/trust/snapshot/mesh-builder.ts';
+import type { ProxyCounts } from '../../../src/kubernetes/status/core/status.ts';
+import { createReporter } from '../../../src/kubernetes/status/reporter.ts';
+import { noPolicy } from '../../kit/bundles.ts';
+import { makeCa } from '../../kit/certificates.ts';
+import { gone, version } from '../../kit/ledger.ts';
+import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
+import { startFakeCluster } from './fake-cluster.ts';
+import type { Answer, FakeCluster, Request } from './fake-cluster.ts';
+
+const pace = {
+  afterChangeMs: 5,
+  betweenMs: 10,
+  discoverMs: 60_000,
+  retryMs: 20,
+  againMs: 50,
+  progressMs: 50,
+};
+const all: ProxyCounts = { connected: 2, acked: 2, lost: 0, complete: true };
+const damaged = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
+
+interface Status {
+  readonly authorities: number;
+  readonly observedGeneration: number;
+  readonly conditions: readonly {
+    readonly type: string;
+    readonly reason: string;
+    readonly message?: string;
+  }[];
+}
+
+interface Scene {
+  readonly cluster: FakeCluster;
+  /** Applies an object, as the watch would tell it. */
+  readonly put: (name: string, pem?: string, status?: Record<string, unknown>) => void;
+  readonly remove: (name: string) => void;
+  readonly lead: () => void;
+  readonly count: (counts: ProxyCounts) => void;
+  readonly failures: readonly string[];
+  readonly statuses: (name: string) => readonly Status[];
+  readonly events: (name: string) => readonly string[];
+}
+
+const isStatus = ({ path }: Request): boolean => path.endsWith('/status');
+const isEvent = ({ path }: Request): boolean => path.endsWith('/events');
+const cas = new Map<string, string>();
+
+/** The CA of an object: one for each, since a shared one is warned about. */
+function pemOf(name: string): string {
+  const known = cas.get(name) ?? makeCa().certPem;
+  cas.set(name, known);
+  return known;
+}
+
+/** What an API server says that has the CRD, with the status subresource unless told. */
+function discovery({ path }: Request, names = ['meshtrusts', 'meshtrusts/status']): Answer | undefined {
+  if (path !== '/apis/kuma.io/v1alpha1') return undefined;
+  return { status: 200, object: { resources: names.map((name) => ({ name })) } };
+}
+
+/** Keeps what is written. */
+const keeping = (request: Request): Answer =>
+  discovery(request) ?? { status: 200, object: { status: request.body['status'] } };
+
+async function start(t: TestContext, answer = keeping, leading = true): Promise<Scene> {
+  const cluster = await startFakeCluster(t, answer);
+  const ledger = createLedger(['kubernetes'], { holdMs: 0 });
+  const builder = createMeshBuilder(noPolicy);
+  const failures: string[] = [];
+  const generations = new Map<string, number>();
+  let counts = all;
+  let isLeading = leading;
+  let meshes = builder.build(new Map(), Date.now());
+  const reporter = createReporter({
+    client: cluster.client,
+    instance: 'pod',
+    isLeading: () => isLeading,
+    view: () => ({ ready: true, meshes, findings: allFindings(ledger.view().findings, meshes, Date.now()) }),
+    isCurrent: () => true,
+    grantsOf: (path) => ledger.grantsOf('kubernetes', path),
+    countsOf: () => counts,
+    outcomes: (_, failure) => void (failure !== undefined && failures.push(failure)),
+    onDropped: () => failures.push('dropped'),
+    pace,
+  });
+  t.after(() => reporter.close());
+  const build = (): void => {
+    meshes = builder.build(ledger.view().holdings, Date.now());
+  };
+  const about = (name: string, fits: (request: Request) => boolean): readonly Request[] =>
+    cluster.requests.filter((request) => fits(request) && JSON.stringify(request).includes(`"${name}"`));
+  return {
+    cluster,
+    failures,
+    put: (name, pem = pemOf(name), status) => {
+      const path = `kubernetes:ns/${name}`;
+      const generation = (generations.get(name) ?? 0) + 1;
+      generations.set(name, generation);
+      ledger.apply(
+        'kubernetes',
+        [version(path, meshTrustYaml({ name, trustDomain: `${name}.test`, pems: [pem] }))],
+        0,
+      );
+      build();
+      const head = { path, namespace: 'ns', name, uid: `uid-${name}`, generation, status };
+      reporter.heads({ put: [head], gone: [] });
+    },
+    remove: (name) => {
+      ledger.apply('kubernetes', [gone(`kubernetes:ns/${name}`)], 0);
+      build();
+      reporter.heads({ put: [], gone: [`kubernetes:ns/${name}`] });
+    },
+    lead: () => {
+      isLeading = true;
+      reporter.changed();
+    },
+    count: (next) => {
+      counts = next;
+    },
+    statuses: (name) => about(name, isStatus).map(({ body }) => body['status'] as Status),
+    events: (name) => about(name, isEvent).map(({ body }) => String(body['reason'])),
+  };
+}
+
+/** How the conditions stand. */
+const reasons = (status: Status | undefined): readonly string[] | undefined =>
+  status?.conditions.map(({ reason }) => reason);
+
+test('writes what an object should say, and an Event, once', async (t) => {
+  const scene = await start(t);
+  scene.put('a');
+  await scene.cluster.until(1, isStatus);
+  await scene.cluster.until(1, isEvent);
+  const [status] = scene.statuses('a');
+  assert.deepEqual(reasons(status), ['Accepted', 'Programmed', 'Valid']);
+  assert.deepEqual([status?.authorities, status?.observedGeneration], [1, 1]);
+  const request = scene.cluster.requests.find(isStatus);
+  assert.equal(request?.path, '/apis/kuma.io/v1alpha1/namespaces/ns/meshtrusts/a/status');
+  assert.deepEqual(request?.body['metadata'], { namespace: 'ns', name: 'a', uid: 'uid-a' });
+  // Another object changes: the first is left alone.
+  scene.put('b');
+  await scene.cluster.until(2, isStatus);
+  await scene.cluster.until(2, isEvent);
+  assert.equal(scene.statuses('a').length, 1);
+  assert.deepEqual(scene.events('a'), ['Programmed']);
+});
+
+test('what is under way is not written once more', async (t) => {
+  const held = Promise.withResolvers<void>();
+  const scene = await start(t, (request) =>
+    isStatus(request) ? { ...keeping(request), after: held.promise } : keeping(request),
+  );
+  scene.put('a');
+  await scene.cluster.until(1, isStatus);
+  // For another object all are looked at again.
+  scene.put('b');
+  await scene.cluster.until(2, isEvent);
+  held.resolve();
+  scene.put('c');
+  await scene.cluster.until(1, (request) => isStatus(request) && request.path.includes('/c/'));
+  assert.equal(scene.statuses('a').length, 1);
+});
+
+test('what stands on the object already is not written again', async (t) => {
+  const first = await start(t);
+  first.put('a');
+  await first.cluster.until(1, isStatus);
+  const [stands] = first.statuses('a');
+  const second = await start(t);
+  second.put('a', pemOf('a'), JSON.parse(JSON.stringify(stands)) as Record<string, unknown>);
+  second.put('b');
+  await second.cluster.until(1, isEvent);
+  assert.deepEqual(second.statuses('a'), []);
+  assert.deepEqual(second.events('a'), []);
+});
+
+test('a bad certificate is told of, by a code and without a word of it', async (t) => {
+  const scene = await start(t);
+  scene.put('a', pemOf('a') + damaged);
+  await scene.cluster.until(2, isEvent);
+  await scene.cluster.until(1, isStatus);
+  assert.equal(reasons(scene.statuses('a')[0])?.[0], 'PartlyRefused');
+  assert.deepEqual([...scene.events('a')].sort(), ['PartlyRefused', 'Programmed']);
+  assert.doesNotMatch(JSON.stringify(scene.cluster.requests), /MIIB/);
+});
+
+test('who does not lead writes nothing, and begins when it leads', async (t) => {
+  const scene = await start(t, keeping, false);
+  scene.put('a');
+  // Several looks long.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.deepEqual(scene.cluster.requests, []);
+  scene.lead();
+  await scene.cluster.until(1, isStatus);
+});
+
+test('proxies that acknowledge late are waited for', async (t) => {
+  const scene = await start(t);
+  scene.count({ connected: 2, acked: 1, lost: 0, complete: true });
+  scene.put('a');
+  await scene.cluster.until(1, isStatus);
+  assert.equal(reasons(scene.statuses('a')[0])?.[1], 'Pending');
+  scene.count(all);
+  await scene.cluster.until(2, isStatus);
+  assert.equal(reasons(scene.statuses('a')[1])?.[1], 'Programmed');
+});
+
+test('how many have acknowledged is told while others are waited for, but not each time', async (t) => {
+  const scene = await start(t);
+  const messages = (): readonly (string | undefined)[] =>
+    scene.statuses('a').map(({ conditions }) => /\d+ of \d+/.exec(conditions[1]?.message ?? '')?.[0]);
+  scene.count({ connected: 9, acked: 1, lost: 0, complete: true });
+  scene.put('a');
+  await scene.cluster.until(1, isStatus);
+  for (const acked of [2, 3, 4]) scene.count({ connected: 9, acked, lost: 0, complete: true });
+  await scene.cluster.until(2, isStatus);
+  scene.count(all);
+  await scene.cluster.until(3, isStatus);
+  assert.deepEqual(messages().slice(0, 2), ['1 of 9', '4 of 9']);
+  assert.equal(reasons(scene.statuses('a')[2])?.[1], 'Programmed');
+});
+
+test('how many have acknowledged is told at longer and longer intervals', async (t) => {
+  const scene = await start(t);
+  const times: number[] = [];
+  for (let acked = 1; acked <= 4; acked += 1) {
+    scene.count({ connected: 9, acked, lost: 0, complete: true });
+    if (acked === 1) scene.put('a');
+    await scene.cluster.until(acked, isStatus);
+    times.push(performance.now());
+  }
+  const [, second = 0, third = 0, fourth = 0] = times;
+  // Timers may fire a millisecond early, and the first of two requests is noticed late.
+  assert.ok(third - second >= 2 * pace.progressMs - 10, `${third - second} ms`);
+  assert.ok(fourth - third >= 4 * pace.progressMs - 10, `${fourth - third} ms`);
+});
+
+test('a write that fails is told and tried again', async (t) => {
+  let attempts = 0;
+  const scene = await start(t, (request) => {
+    if (!isStatus(request)) return keeping(request);
+    attempts += 1;
+    return attempts === 1 ? { status: 500, object: { message: 'etcd is away' } } : keeping(request);
+  });
+  scene.put('a');
+  await scene.cluster.until(2, isStatus);
+  assert.deepEqual(scene.failures, ['500: etcd is away']);
+});
+
+test('without the status subresource nothing is written, and what is wrong is told', async (t) => {
+  const scene = await start(t, (request) => discovery(request, ['meshtrusts']) ?? { status: 201 }, false);
+  scene.put('standing');
+  scene.put('bad', pemOf('bad') + damaged);
+  scene.lead();
+  await scene.cluster.until(1, isEvent);
+  scene.put('new');
+  await scene.cluster.until(2, isEvent);
+  const told = ['standing', 'bad', 'new'].map((name) => scene.events(name));
+  assert.deepEqual(told, [[], ['PartlyRefused'], ['Programmed']]);
+  assert.equal(scene.cluster.requests.filter(isStatus).length, 0);
+});
+
+test('without the status subresource, what proxies still acknowledge at the first look is no news', async (t) => {
+  const scene = await start(t, (request) => discovery(request, ['meshtrusts']) ?? { status: 201 }, false);
+  scene.count({ connected: 2, acked: 1, lost: 0, complete: true });
+  scene.put('standing');
+  scene.put('bad', pemOf('bad') + damaged);
+  scene.lead();
+  await scene.cluster.until(1, isEvent);
+  scene.count(all);
+  scene.put('new');
+  await scene.cluster.until(2, isEvent);
+  const told = (): readonly (readonly string[])[] =>
+    ['standing', 'bad', 'new'].map((name) => scene.events(name));
+  assert.deepEqual(told(), [[], ['PartlyRefused'], ['Programmed']]);
+  // It changes, which is news.
+  scene.put('standing', makeCa().certPem);
+  await scene.cluster.until(3, isEvent);
+  assert.deepEqual(told(), [['Programmed'], ['PartlyRefused'], ['Programmed']]);
+});
+
+test('a schema that keeps no conditions is not written to again', async (t) => {
+  const scene = await start(t, (request) => discovery(request) ?? { status: 200, object: { status: {} } });
+  scene.put('a');
+  await scene.cluster.until(1, isStatus);
+  await scene.cluster.until(1, isEvent);
+  scene.put('b');
+  await scene.cluster.until(2, isEvent);
+  assert.deepEqual([scene.statuses('a').length, scene.statuses('b').length], [1, 0]);
+});
+
+test('an object that is gone is not written to', async (t) => {
+  const scene = await start(t, keeping, false);
+  scene.put('a');
+  scene.remove('a');
+  scene.put('b');
+  scene.lead();
+  await scene.cluster.until(1, isStatus);
+  assert.deepEqual(scene.statuses('a'), []);
+});

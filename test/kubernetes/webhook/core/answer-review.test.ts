@@ -1,0 +1,339 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+
+import { load } from 'js-yaml';
+
+import { blockFinding } from '../../../../src/trust/model/read-blocks.ts';
+import { answerReview } from '../../../../src/kubernetes/webhook/core/answer-review.ts';
+import type { JudgeContext } from '../../../../src/kubernetes/webhook/core/judge-change.ts';
+import { longName, makeCa, makeIntermediate, makeSelfSignedLeaf } from '../../../kit/certificates.ts';
+import { noPolicy } from '../../../kit/bundles.ts';
+import { brokenDer } from '../../../kit/corpus/broken-der.ts';
+import { brokenPem } from '../../../kit/corpus/broken-pem.ts';
+import { parse, reader } from '../../../kit/resources.ts';
+import { now, object, review, servingAll, starting } from '../reviews.ts';
+
+const day = 86_400_000;
+const years = { notBefore: new Date(now - day), notAfter: new Date(now + 3650 * day) };
+const root = makeCa({ commonName: 'Root', ...years });
+const other = makeCa({ commonName: 'Other', ...years });
+const renewed = makeCa({ commonName: 'Root', key: root, ...years });
+const intermediate = makeIntermediate(root, { commonName: 'Inter', ...years });
+const expired = makeCa({
+  commonName: 'Expired',
+  notBefore: new Date(now - 9 * day),
+  notAfter: new Date(now - day),
+});
+const soon = makeCa({ commonName: 'Soon', ...years, notAfter: new Date(now + 3 * day) });
+const later = makeCa({ commonName: 'Later', ...years, notAfter: new Date(now + 60 * day) });
+const leaf = makeSelfSignedLeaf(years);
+const damaged = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
+
+interface Response {
+  readonly uid: string;
+  readonly allowed: boolean;
+  readonly warnings?: readonly string[];
+  readonly status?: {
+    readonly code: number;
+    readonly message: string;
+    readonly details: {
+      readonly name: string;
+      readonly causes: readonly { field?: string; message: string }[];
+    };
+  };
+}
+
+function ask(request: Parameters<typeof review>[0], context: JudgeContext = servingAll([])): Response {
+  const answer = answerReview(review(request), context);
+  assert.equal(answer.kind, 'review');
+  const { body, result } = answer;
+  const { response } = body as { readonly response: Response };
+  assert.equal(response.uid, 'asked');
+  const expected = response.allowed ? (response.warnings === undefined ? 'allowed' : 'warned') : 'refused';
+  assert.equal(result, expected);
+  return response;
+}
+
+const create = (pems: readonly string[], context?: JudgeContext, name = 'a.test'): Response =>
+  ask({ operation: 'CREATE', object: object({ name, pems }), oldObject: null }, context);
+
+/** An update of the object `a.test`, beside others in force. */
+function update(
+  before: readonly string[],
+  after: readonly string[],
+  others: readonly object[] = [],
+): Response {
+  const [oldObject, next] = [
+    object({ name: 'a.test', pems: before }),
+    object({ name: 'a.test', pems: after }),
+  ];
+  return ask({ operation: 'UPDATE', oldObject, object: next }, servingAll([oldObject, ...others]));
+}
+
+const codesOf = ({ warnings = [] }: Response): readonly string[] =>
+  warnings.map((text) => /MT\d{3}|loses CA|without any CA/.exec(text)?.[0] ?? text);
+
+describe('a review', () => {
+  const refusals: readonly (readonly [string, readonly string[], RegExp])[] = [
+    ['a damaged block beside a good one', [root.certPem + damaged], /block 2: MT014 /],
+    ['a private key', [root.certPem + root.keyPem], /block 2: MT011 /],
+    [
+      'a certificate that is no CA',
+      [root.certPem, leaf.certPem],
+      /caBundles\[1\]\.pem\.value block 1: MT015 /,
+    ],
+    ['no certificate at all', ['see the wiki'], /^spec\.caBundles: MT005 /],
+  ];
+  for (const [what, pems, sentence] of refusals) {
+    it(`refuses ${what}, by block and reason`, () => {
+      const { allowed, status } = create(pems);
+      assert.equal(allowed, false);
+      assert.match(status?.message ?? '', sentence);
+      assert.equal(status?.code, 422);
+      assert.equal(status.details.name, 'a.test');
+      assert.ok(status.details.causes.every(({ field }) => field?.startsWith('spec.caBundles')));
+    });
+  }
+
+  it('refuses a trust domain name that no client can have', () => {
+    const { status } = ask({
+      operation: 'CREATE',
+      object: object({ name: 'a', trustDomain: 'A.test', pems: [root.certPem] }),
+    });
+    assert.match(status?.message ?? '', /^spec\.trustDomain: MT008 trustDomain must be in lower case/);
+  });
+
+  it('refuses an object that is too long before it reads it', () => {
+    const context = servingAll([]);
+    const parse = { ...context.parse, limits: { documentLength: 1000, certificatesPerResource: 1 } };
+    const { status } = create(['x'.repeat(2000)], { ...context, parse });
+    assert.match(status?.message ?? '', /^MT007 the document has \d{4} characters, more than 1000$/);
+  });
+
+  it('quotes nothing of a private key', () => {
+    const line = root.keyPem.split('\n')[1]!;
+    assert.ok(!JSON.stringify(create([root.certPem + root.keyPem])).includes(line.slice(0, 20)));
+  });
+
+  it('says how many more violations there are than fit', () => {
+    const { status } = create([root.certPem + damaged.repeat(400)]);
+    assert.match(status?.message ?? '', /; and \d+ more$/);
+    assert.ok(status!.message.length <= 4096);
+    assert.equal(status!.details.causes.length, 50);
+  });
+
+  const warned: readonly (readonly [string, readonly string[], readonly string[]])[] = [
+    ['nothing', [root.certPem], []],
+    ['an intermediate without its issuer', [intermediate.certPem], ['MT020']],
+    ['an expired CA', [root.certPem, expired.certPem], ['MT022']],
+    ['a CA that expires within days', [root.certPem, soon.certPem], ['MT023']],
+    ['no CA that expires within months', [root.certPem, later.certPem], []],
+    ['no CA that is listed twice', [root.certPem, root.certPem], []],
+  ];
+  for (const [what, pems, codes] of warned) {
+    it(`warns of ${what}`, () => {
+      const response = create(pems);
+      assert.equal(response.allowed, true);
+      assert.deepEqual(codesOf(response), codes);
+    });
+  }
+
+  it('knows an issuer that another object lists', () => {
+    const context = servingAll([object({ name: 'b', trustDomain: 'a.test', pems: [root.certPem] })]);
+    assert.deepEqual(codesOf(create([intermediate.certPem], context)), []);
+  });
+
+  it('warns of a CA of two trust domains, whichever comes first by name', () => {
+    for (const name of ['a.test', 'c.test']) {
+      const context = servingAll([object({ name: 'b.test', pems: [root.certPem] })]);
+      assert.deepEqual(codesOf(create([root.certPem], context, name)), ['MT026'], name);
+    }
+  });
+
+  it('refuses an intermediate where those are refused, unless its issuer is listed', () => {
+    const policy = { ...noPolicy, refuseIntermediates: true };
+    assert.match(create([intermediate.certPem], servingAll([], policy)).status?.message ?? '', /MT017/);
+    const issuer = object({ name: 'b', trustDomain: 'a.test', pems: [root.certPem] });
+    assert.equal(create([intermediate.certPem], servingAll([issuer], policy)).allowed, true);
+  });
+
+  it('warns of a CA that is distrusted', () => {
+    const [block] = reader.read(root.certPem);
+    assert.equal(block?.kind, 'anchor');
+    const fingerprint = block.kind === 'anchor' ? block.certificate.fingerprint : '';
+    const policy = { ...noPolicy, distrusted: new Set([fingerprint]) };
+    assert.deepEqual(codesOf(create([root.certPem, other.certPem], servingAll([], policy))), ['MT018']);
+  });
+
+  describe('beside a mesh whose CA names nearly fill a handshake', () => {
+    const long = (name: string): string => makeCa({ subject: longName(3900, name), ...years }).certPem;
+    const full = object({ name: 'full.test', pems: Array.from({ length: 15 }, (_, i) => long(`full ${i}`)) });
+
+    it('refuses a change that takes it over the limit, and says so', () => {
+      const { allowed, status } = create([long('one more')], servingAll([full]));
+      assert.equal(allowed, false);
+      assert.match(
+        status?.message ?? '',
+        /^MT031 the subjects of the CAs of mesh default take \d{5} bytes, more than/,
+      );
+    });
+
+    it('refuses nothing more once it is over', () => {
+      const over = object({ name: 'over.test', pems: [long('over')] });
+      assert.equal(create([long('one more')], servingAll([full, over])).allowed, true);
+    });
+  });
+
+  it('judges an object for itself until everything was read', () => {
+    assert.deepEqual(codesOf(create([intermediate.certPem, soon.certPem], starting)), ['MT023']);
+    assert.equal(create([damaged], starting).allowed, false);
+    const policy = { ...noPolicy, refuseIntermediates: true };
+    assert.equal(create([intermediate.certPem], { ...starting, policy }).allowed, true);
+  });
+});
+
+describe('a review of an update', () => {
+  const beside = [object({ name: 'b', trustDomain: 'a.test', pems: [root.certPem] })];
+  it('warns of a CA that goes', () =>
+    assert.deepEqual(codesOf(update([root.certPem, other.certPem], [other.certPem])), ['loses CA']));
+  it('names the CA and the trust domain', () => {
+    const { warnings } = update([root.certPem, other.certPem], [other.certPem]);
+    assert.match(
+      warnings?.[0] ?? '',
+      /^trust domain a\.test of mesh default loses CA [0-9a-f]{16} \(CN=Root\): clients/,
+    );
+  });
+  it('does not where another object lists it', () =>
+    assert.deepEqual(codesOf(update([root.certPem, other.certPem], [other.certPem], beside)), []));
+  it('does not where the same CA is renewed', () =>
+    assert.deepEqual(codesOf(update([root.certPem], [renewed.certPem])), []));
+  it('warns of one that comes under another name', () => {
+    const renamed = makeCa({ commonName: 'Renamed', key: root, ...years });
+    assert.deepEqual(codesOf(update([root.certPem], [renamed.certPem])), ['loses CA']);
+  });
+  it('warns again of what was so before', () =>
+    assert.deepEqual(codesOf(update([intermediate.certPem], [intermediate.certPem, other.certPem])), [
+      'MT020',
+    ]));
+  it('does not where nobody trusted it', () => {
+    const [block] = reader.read(root.certPem);
+    const keyHash = block?.kind === 'anchor' ? block.certificate.keyHash : '';
+    const [oldObject, next] = [[root.certPem, other.certPem], [other.certPem]].map((pems) =>
+      object({ name: 'a.test', pems }),
+    );
+    const policy = { ...noPolicy, distrusted: new Set([keyHash]) };
+    const request = { operation: 'UPDATE', oldObject: oldObject!, object: next! };
+    assert.deepEqual(codesOf(ask(request, servingAll([oldObject!], policy))), []);
+    assert.deepEqual(codesOf(ask(request, servingAll([oldObject!]))), ['loses CA']);
+  });
+  it('warns of an intermediate that is promoted, in whatever object it is', () => {
+    const inter = object({ name: 'b', trustDomain: 'a.test', pems: [intermediate.certPem] });
+    const { warnings, allowed } = update([root.certPem, other.certPem], [other.certPem], [inter]);
+    assert.equal(allowed, true);
+    assert.match(warnings?.[0] ?? '', /loses CA/);
+    assert.match(
+      warnings?.[1] ?? '',
+      /^trust domain a\.test: default\/ns\/b .* block 1: MT021 CA CN=Inter is an intermediate whose issuer \(CN=Root\) was removed/,
+    );
+  });
+  it('warns where the object goes to another mesh', () => {
+    const [oldObject, next] = ['default', 'blue'].map((mesh) =>
+      object({ name: 'a.test', mesh, pems: [root.certPem] }),
+    );
+    const response = ask(
+      { operation: 'UPDATE', oldObject: oldObject!, object: next! },
+      servingAll([oldObject!]),
+    );
+    assert.deepEqual(codesOf(response), ['without any CA']);
+  });
+  it('knows what is kept of an earlier version, where the old object is damaged', () => {
+    const good = object({ name: 'a.test', pems: [root.certPem] });
+    const oldObject = object({ name: 'a.test', pems: [damaged] });
+    const next = object({ name: 'a.test', pems: [other.certPem] });
+    const response = ask({ operation: 'UPDATE', oldObject, object: next }, servingAll([good, oldObject]));
+    assert.deepEqual(codesOf(response), ['loses CA']);
+  });
+  it('refuses nothing of an object whose trust stays as it was', () => {
+    const pems = [root.certPem, damaged];
+    const oldObject = object({ name: 'a.test', pems });
+    const next = object({ name: 'a.test', pems, labels: { team: 'blue' } });
+    assert.deepEqual(ask({ operation: 'UPDATE', oldObject, object: next }), { uid: 'asked', allowed: true });
+  });
+});
+
+describe('a review of a deletion', () => {
+  const gone = object({ name: 'a.test', pems: [root.certPem] });
+  it('allows it, and warns where a trust domain is left without any CA', () => {
+    const response = ask({ operation: 'DELETE', object: null, oldObject: gone }, servingAll([gone]));
+    assert.equal(response.allowed, true);
+    assert.deepEqual(codesOf(response), ['without any CA']);
+  });
+  it('allows it without a word where another object has all of it', () => {
+    const beside = object({ name: 'b', trustDomain: 'a.test', pems: [root.certPem] });
+    const response = ask({ operation: 'DELETE', oldObject: gone }, servingAll([gone, beside]));
+    assert.deepEqual(response, { uid: 'asked', allowed: true });
+  });
+  it('allows that of a bad object, and of an unknown one', () => {
+    const bad = object({ name: 'a.test', pems: [damaged] });
+    for (const oldObject of [bad, null]) assert.equal(ask({ operation: 'DELETE', oldObject }).allowed, true);
+  });
+});
+
+describe('a review of something else', () => {
+  const bad = object({ name: 'a.test', pems: [damaged] });
+  const others = {
+    'the status': { operation: 'UPDATE', subResource: 'status', object: bad, oldObject: bad },
+    'another resource': {
+      operation: 'CREATE',
+      object: bad,
+      resource: { group: 'kuma.io', resource: 'meshes' },
+    },
+    'another operation': { operation: 'CONNECT', object: bad },
+  };
+  for (const [what, request] of Object.entries(others))
+    it(`allows ${what}`, () => assert.deepEqual(ask(request), { uid: 'asked', allowed: true }));
+
+  const malformed: readonly (readonly [string, unknown])[] = [
+    ['nothing', undefined],
+    ['a list', []],
+    ['another version', { ...review({ operation: 'DELETE' }), apiVersion: 'admission.k8s.io/v1beta1' }],
+    ['no request', { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview' }],
+    ['no uid', review({ operation: 'DELETE', uid: '' })],
+    ['a CREATE without an object', review({ operation: 'CREATE' })],
+    ['an UPDATE without the old object', review({ operation: 'UPDATE', object: bad })],
+  ];
+  for (const [what, value] of malformed)
+    it(`does not answer ${what}`, () => assert.equal(answerReview(value, servingAll([])).kind, 'malformed'));
+});
+
+describe('every kind of broken certificate', () => {
+  const healthy = { name: 'a.test', trustDomain: 'a.test', pem: root.certPem };
+  const inputs = [...brokenPem, ...brokenDer].flatMap(({ name, file }) => {
+    const text = file(healthy);
+    return typeof text === 'string' ? [{ name, text }] : [];
+  });
+  it('is not few', () => assert.ok(inputs.length >= 40));
+  for (const { name, text } of inputs) {
+    it(`is refused as it is in a file: ${name}`, () => {
+      const sentences = sentencesOf(text);
+      const value = {
+        ...object({ name: 'a.test', pems: [] }),
+        spec: (load(text) as { readonly spec: unknown }).spec,
+      };
+      const { allowed, status } = ask({ operation: 'CREATE', object: value });
+      assert.equal(allowed, sentences.length === 0);
+      for (const sentence of sentences) assert.ok(status?.message.includes(sentence), sentence);
+    });
+  }
+});
+
+/** What is wrong with the only document of a file: code and reason. */
+function sentencesOf(text: string): readonly string[] {
+  const parsed = parse(text);
+  assert.equal(parsed.kind, 'documents');
+  const [document] = parsed.kind === 'documents' ? parsed.documents : [];
+  assert.ok(document);
+  const findings =
+    document.kind === 'mesh-trust' ? document.resource.blocks.flatMap(blockFinding) : document.findings;
+  return findings.map(({ code, message }) => `${code} ${message}`);
+}

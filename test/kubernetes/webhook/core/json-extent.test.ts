@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+
+import { exceededLimit } from '../../../../src/kubernetes/webhook/core/json-extent.ts';
+import { requestLimits } from '../../../../src/kubernetes/webhook/core/request-limits.ts';
+import { defaultLimits } from '../../../../src/trust/model/limits.ts';
+
+const limits = { marks: 10, depth: 3 };
+const exceededBy = (text: string) => exceededLimit(Buffer.from(text), limits);
+
+/** The marks of a value, and its depth, counted on the value itself. */
+function extentOf(value: unknown): { readonly marks: number; readonly depth: number } {
+  if (typeof value !== 'object' || value === null) return { marks: 0, depth: 0 };
+  const inner = Object.values(value).map(extentOf);
+  const own = 2 + Math.max(0, inner.length - 1) + (Array.isArray(value) ? 0 : inner.length);
+  return {
+    marks: inner.reduce((sum, { marks }) => sum + marks, own),
+    depth: 1 + Math.max(0, ...inner.map(({ depth }) => depth)),
+  };
+}
+
+describe('the extent of a JSON text', () => {
+  const cases: readonly (readonly [text: string, exceeded: string | undefined])[] = [
+    ['[1,2,3,4,5,6,7,8,9]', undefined],
+    ['[1,2,3,4,5,6,7,8,9,0]', 'marks'],
+    ['{"a":1,"b":2,"c":3,"d":4,"e":5}', 'marks'],
+    ['{"a":1,"b":2,"c":3}', undefined],
+    ['[[[]]]', undefined],
+    ['[[[[', 'depth'],
+    ['"[[[[[[[[[[[[[[["', undefined],
+    ['"\\"[[[[[[[[[[[[[[["', undefined],
+    ['"\\\\"[[[[', 'depth'],
+    ['"never closed [[[[[[', undefined],
+    ['"ends in a backslash\\', undefined],
+    ['', undefined],
+  ];
+  for (const [text, exceeded] of cases)
+    it(`${text} → ${exceeded ?? 'within'}`, () => assert.equal(exceededBy(text), exceeded));
+
+  it('any JSON value → exactly those with more marks or depth are refused', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.nat(40), fc.nat(5), (value, marks, depth) => {
+        const extent = extentOf(JSON.parse(JSON.stringify(value)));
+        const exceeded = exceededLimit(Buffer.from(JSON.stringify(value)), { marks, depth });
+        assert.equal(exceeded !== undefined, extent.marks > marks || extent.depth > depth);
+      }),
+    );
+  });
+
+  it('a review of an update between two objects with as many certificates as are accepted → within', () => {
+    const bundle = { type: 'Pem', pem: { value: '-----BEGIN CERTIFICATE-----' } };
+    const object = {
+      apiVersion: 'kuma.io/v1alpha1',
+      kind: 'MeshTrust',
+      metadata: { name: 'a', labels: { 'kuma.io/mesh': 'default' } },
+      spec: {
+        trustDomain: 'a.test',
+        caBundles: Array.from({ length: defaultLimits.certificatesPerResource }, () => bundle),
+      },
+    };
+    const review = { kind: 'AdmissionReview', request: { uid: 'x', object, oldObject: object } };
+    const { json } = requestLimits(defaultLimits);
+    assert.equal(exceededLimit(Buffer.from(JSON.stringify(review)), json), undefined);
+  });
+});

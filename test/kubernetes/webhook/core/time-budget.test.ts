@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+
+import { createTimeBudget } from '../../../../src/kubernetes/webhook/core/time-budget.ts';
+
+describe('a budget of time', () => {
+  it('is full at first, and used up once more than that was spent', () => {
+    const budget = createTimeBudget({ burstMs: 100, share: 0.25 });
+    budget.spend(99, 1000);
+    assert.equal(budget.waitMs(1000), 0);
+    budget.spend(1, 1000);
+    assert.ok(budget.waitMs(1000) > 0);
+  });
+
+  it('comes back by its share of the time', () => {
+    const budget = createTimeBudget({ burstMs: 100, share: 0.25 });
+    budget.spend(150, 1000);
+    assert.ok(budget.waitMs(1200) > 0);
+    assert.equal(budget.waitMs(1201), 0);
+  });
+
+  it('used up → it says in how many milliseconds there is some left', () => {
+    const budget = createTimeBudget({ burstMs: 100, share: 0.25 });
+    budget.spend(150, 1000);
+    const wait = budget.waitMs(1000);
+    assert.equal(budget.waitMs(1000 + wait), 0);
+    assert.ok(wait <= 201);
+  });
+
+  it('is never more than full', () => {
+    const budget = createTimeBudget({ burstMs: 100, share: 0.25 });
+    budget.spend(100, 0);
+    budget.spend(100, 1_000_000);
+    assert.ok(budget.waitMs(1_000_000) > 0);
+  });
+});

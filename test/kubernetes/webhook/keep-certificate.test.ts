@@ -1,0 +1,255 @@
+import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { describe, it } from 'node:test';
+import type { TestContext } from 'node:test';
+
+import type { TlsMaterial } from '../../../src/net/tls-material.ts';
+import { issueCertificate } from '../../../src/kubernetes/webhook/issue-certificate.ts';
+import { keepCertificate } from '../../../src/kubernetes/webhook/keep-certificate.ts';
+import type { KeepOptions } from '../../../src/kubernetes/webhook/keep-certificate.ts';
+import { poll } from '../../kit/poll.ts';
+import { startFakeCluster } from '../status/fake-cluster.ts';
+import type { Answer, FakeCluster, Request } from '../status/fake-cluster.ts';
+
+const day = 86_400_000;
+const start = Date.UTC(2026, 10, 23);
+const configurationPath = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/meshtrust';
+const secretPath = '/api/v1/namespaces/ns/secrets/webhook';
+
+interface SecretObject {
+  readonly type: string;
+  readonly metadata: { readonly resourceVersion: string };
+  readonly data: Readonly<Record<string, string>>;
+}
+
+/** The Secret as the manifests make it. */
+const empty: SecretObject = { type: 'Opaque', metadata: { resourceVersion: 's0' }, data: {} };
+
+/** A cluster with a configuration and one Secret; `answer` may stand in for it. */
+class Store {
+  version = 1;
+  secret: SecretObject | undefined = empty;
+  caBundle = '';
+  hasConfiguration = true;
+  answer: (request: Request) => Answer | undefined = () => undefined;
+
+  handle = (request: Request): Answer => {
+    const given = this.answer(request);
+    if (given !== undefined) return given;
+    const { method, path, body } = request;
+    const isStale = (current: string): boolean => {
+      const { resourceVersion } = body['metadata'] as { readonly resourceVersion?: string };
+      return resourceVersion !== current;
+    };
+    if (path === configurationPath) {
+      if (!this.hasConfiguration) return { status: 404 };
+      if (method === 'PATCH') {
+        if (isStale(String(this.version))) return { status: 409 };
+        this.version += 1;
+        const [{ clientConfig }] = body['webhooks'] as [{ clientConfig: { caBundle: string } }];
+        this.caBundle = clientConfig.caBundle;
+      }
+      return { status: 200, object: this.#configuration() };
+    }
+    assert.equal(path, secretPath);
+    if (this.secret === undefined) return { status: 404 };
+    if (method === 'PATCH') {
+      if (isStale(this.secret.metadata.resourceVersion)) return { status: 409 };
+      this.#put(body['data'] as SecretObject['data']);
+    }
+    return { status: 200, object: this.secret };
+  };
+
+  /** The authorities that the API server trusts. */
+  trusted(): readonly X509Certificate[] {
+    return certificates(Buffer.from(this.caBundle, 'base64').toString());
+  }
+
+  #put(data: SecretObject['data']): SecretObject {
+    this.version += 1;
+    this.secret = { ...empty, metadata: { resourceVersion: `s${this.version}` }, data };
+    return this.secret;
+  }
+
+  #configuration(): object {
+    const service = { name: 'meshtrust-webhook', namespace: 'ns' };
+    return {
+      metadata: { resourceVersion: String(this.version) },
+      webhooks: [{ name: 'validate.meshtrusts.kuma.io', clientConfig: { service, caBundle: this.caBundle } }],
+    };
+  }
+}
+
+function certificates(text: string): readonly X509Certificate[] {
+  return text
+    .split(/(?<=-----END CERTIFICATE-----\n)/)
+    .filter((pem) => pem !== '')
+    .map((pem) => new X509Certificate(pem));
+}
+
+interface Replica {
+  readonly loaded: TlsMaterial[];
+  readonly refused: string[];
+  readonly issued: string[];
+}
+
+function replica(
+  t: TestContext,
+  { client }: FakeCluster,
+  clock: { now: number },
+  options: Partial<KeepOptions> = {},
+): Replica {
+  const told: Replica = { loaded: [], refused: [], issued: [] };
+  const source = keepCertificate({
+    client,
+    namespace: 'ns',
+    secret: 'webhook',
+    configuration: 'meshtrust',
+    issue: issueCertificate,
+    onIssued: (reason) => told.issued.push(reason),
+    now: () => clock.now,
+    times: { everyMs: 20, spreadMs: 50 },
+    ...options,
+  });
+  const running = source({
+    loaded: (material) => told.loaded.push(material),
+    refused: (reason) => told.refused.push(reason),
+  });
+  t.after(() => running.close());
+  return told;
+}
+
+const until = (what: string, holds: () => boolean): Promise<true> => poll(what, () => holds() || undefined);
+
+describe('a certificate in a Secret', () => {
+  it('is made, kept, and trusted by the API server', async (t) => {
+    const store = new Store();
+    const told = replica(t, await startFakeCluster(t, store.handle), { now: start });
+    await until('a certificate', () => told.loaded.length > 0);
+    const own = new X509Certificate(told.loaded[0]!.certificate);
+    assert.equal(own.checkHost('meshtrust-webhook.ns.svc'), 'meshtrust-webhook.ns.svc');
+    assert.deepEqual(
+      store.trusted().map((ca) => own.verify(ca.publicKey)),
+      [true],
+    );
+    assert.deepEqual(told.issued, ['there is none yet']);
+    assert.deepEqual(told.refused, []);
+  });
+
+  it('is one for all replicas that start at once', async (t) => {
+    const store = new Store();
+    const cluster = await startFakeCluster(t, store.handle);
+    const replicas = [0, 1, 2].map(() => replica(t, cluster, { now: start }));
+    await until('all certificates', () => replicas.every(({ loaded }) => loaded.length > 0));
+    const inUse = new Set(replicas.map(({ loaded }) => loaded.at(-1)!.fingerprint));
+    assert.equal(inUse.size, 1);
+    assert.equal(replicas.flatMap(({ issued }) => issued).length, 1);
+    assert.equal(store.trusted().length, 1);
+  });
+
+  it('is replaced before it expires, the old authority trusted as long as it lives', async (t) => {
+    const store = new Store();
+    const clock = { now: start };
+    const cluster = await startFakeCluster(t, store.handle);
+    const times = { everyMs: 20, spreadMs: 1000 };
+    const replicas = [0, 1].map(() => replica(t, cluster, clock, { times }));
+    await until('the first certificates', () => replicas.every(({ loaded }) => loaded.length === 1));
+    const [before] = store.trusted();
+    clock.now = start + 61 * day;
+    await until('both authorities', () => store.trusted().length === 2);
+    // Nobody serves what the API server may not know yet.
+    assert.deepEqual(
+      replicas.map(({ loaded }) => loaded.length),
+      [1, 1],
+    );
+    await until('the next certificates', () => replicas.every(({ loaded }) => loaded.length === 2));
+    assert.equal(new Set(replicas.map(({ loaded }) => loaded[1]!.fingerprint)).size, 1);
+    assert.equal(store.trusted()[1]?.fingerprint256, before?.fingerprint256);
+    clock.now = start + 91 * day;
+    await until('one authority', () => store.trusted().length === 1);
+    assert.notEqual(store.trusted()[0]?.fingerprint256, before?.fingerprint256);
+    assert.deepEqual(replicas.flatMap(({ issued }) => issued).sort(), [
+      'it expires soon',
+      'there is none yet',
+    ]);
+  });
+
+  it('is made again after the Secret was emptied, and its CA alone is trusted', async (t) => {
+    const store = new Store();
+    const told = replica(t, await startFakeCluster(t, store.handle), { now: start });
+    await until('a certificate', () => told.loaded.length === 1);
+    const [before] = store.trusted();
+    store.secret = empty;
+    await until('the next certificate', () => told.loaded.length === 2);
+    const own = new X509Certificate(told.loaded[1]!.certificate);
+    assert.deepEqual(
+      store.trusted().map((ca) => [ca.fingerprint256 === before?.fingerprint256, own.verify(ca.publicKey)]),
+      [[false, true]],
+    );
+  });
+
+  it('is put back where somebody takes the authority out of the configuration', async (t) => {
+    const store = new Store();
+    const told = replica(t, await startFakeCluster(t, store.handle), { now: start });
+    await until('a certificate', () => told.loaded.length === 1);
+    const before = store.caBundle;
+    store.caBundle = '';
+    store.version += 1;
+    await until('the authority', () => store.caBundle === before);
+    assert.equal(told.loaded.length, 1);
+  });
+
+  it('no Secret → none is created, and the reason is reported; once it exists, it is used', async (t) => {
+    const store = new Store();
+    store.secret = undefined;
+    const cluster = await startFakeCluster(t, store.handle);
+    const told = replica(t, cluster, { now: start });
+    await until('the reason', () => told.refused.length > 0);
+    assert.deepEqual(told.refused, ['Secret ns/webhook does not exist: create an empty one of type Opaque']);
+    store.secret = { ...empty, type: 'kubernetes.io/tls' };
+    await until('a certificate', () => told.loaded.length === 1);
+    assert.ok(cluster.requests.every(({ method }) => method !== 'POST'));
+  });
+
+  it('a Secret of another type → is neither used nor written to', async (t) => {
+    const store = new Store();
+    store.secret = { ...empty, type: 'kubernetes.io/service-account-token', data: { token: 'eA==' } };
+    const cluster = await startFakeCluster(t, store.handle);
+    const told = replica(t, cluster, { now: start });
+    await cluster.until(2, ({ path }) => path === secretPath);
+    assert.deepEqual(told.refused, [
+      'Secret ns/webhook cannot be used: its type is not Opaque or kubernetes.io/tls',
+    ]);
+    assert.ok(cluster.requests.every(({ method }) => method === 'GET'));
+    assert.deepEqual(told.loaded, []);
+  });
+
+  it('waits for the configuration, and for the right to write, and tells each reason once', async (t) => {
+    const store = new Store();
+    store.hasConfiguration = false;
+    const cluster = await startFakeCluster(t, store.handle);
+    let made = 0;
+    const told = replica(
+      t,
+      cluster,
+      { now: start },
+      {
+        issue: (options) => {
+          made += 1;
+          return issueCertificate(options);
+        },
+      },
+    );
+    await cluster.until(2, ({ path }) => path === configurationPath);
+    store.answer = ({ method }) => (method === 'PATCH' ? { status: 403 } : undefined);
+    store.hasConfiguration = true;
+    await cluster.until(2, ({ method }) => method === 'PATCH');
+    store.answer = () => undefined;
+    await until('a certificate', () => told.loaded.length === 1);
+    assert.deepEqual(told.refused, [
+      'ValidatingWebhookConfiguration meshtrust: 404',
+      'Secret ns/webhook cannot be written: 403',
+    ]);
+    assert.equal(made, 1);
+  });
+});

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+
+import { createReviewLanes } from '../../../src/kubernetes/webhook/review-lane.ts';
+
+const minute = 60_000;
+const budget = { burstMs: 1000, share: 1 };
+const client = { address: 'a', isGone: () => false };
+const lanesOf = (maxWaitMs = minute, small = budget) =>
+  createReviewLanes({ small: { places: Infinity, budget: small }, large: { places: 1, budget } }, maxWaitMs);
+
+/** Spends time as a review does. */
+function spend(milliseconds: number): void {
+  const end = performance.now() + milliseconds;
+  while (performance.now() < end);
+}
+
+describe('the lanes of reviews', () => {
+  it('two jobs at once → the event loop goes round between them', async () => {
+    const { small } = lanesOf();
+    const order: string[] = [];
+    const first = small.run(client, () => {
+      order.push('first');
+      setImmediate(() => order.push('other work'));
+    });
+    const second = small.run(client, () => void order.push('second'));
+    assert.deepEqual(await Promise.all([first, second]), [true, true]);
+    assert.deepEqual(order, ['first', 'other work', 'second']);
+  });
+
+  it('small and large jobs wait → the small ones come first', async () => {
+    const { small, large } = lanesOf();
+    const order: string[] = [];
+    await Promise.all([
+      large.run(client, () => void order.push('large')),
+      large.run(client, () => void order.push('large')),
+      small.run(client, () => void order.push('small')),
+    ]);
+    assert.deepEqual(order, ['large', 'small', 'large']);
+  });
+
+  it('a lane has used up its budget → its jobs wait, and those of the other lane run', async () => {
+    const { small, large } = lanesOf(minute, { burstMs: 1, share: 0.5 });
+    const order: string[] = [];
+    await small.run(client, () => spend(20));
+    await Promise.all([
+      small.run(client, () => void order.push('small')),
+      large.run(client, () => void order.push('large')),
+    ]);
+    assert.deepEqual(order, ['large', 'small']);
+  });
+
+  it('no turn within the time → the job does not run', async () => {
+    const { small } = lanesOf(10, { burstMs: 1, share: 0.001 });
+    // Keeps the process running: the lanes themselves do not.
+    const timer = setTimeout(() => undefined, minute);
+    await small.run(client, () => spend(5));
+    assert.equal(await small.run(client, () => assert.fail('it ran')), false);
+    clearTimeout(timer);
+  });
+
+  it('a client that has gone → its job does not run, and the next one does', async () => {
+    const { small } = lanesOf();
+    const gone = { ...client, isGone: () => true };
+    const results = [small.run(gone, () => assert.fail('it ran')), small.run(client, () => undefined)];
+    assert.deepEqual(await Promise.all(results), [false, true]);
+  });
+
+  it('a job that fails → its error reaches the caller, and the next job runs', async () => {
+    const { small } = lanesOf();
+    const failing = small.run(client, () => {
+      throw new Error('defect');
+    });
+    const next = small.run(client, () => undefined);
+    await assert.rejects(failing, /defect/);
+    assert.equal(await next, true);
+  });
+
+  it('all places are taken → the next client enters when one is left', async () => {
+    const { large } = lanesOf();
+    assert.equal(await large.enter(client), true);
+    let entered = false;
+    const second = large.enter(client).then((isIn) => {
+      entered = isIn;
+    });
+    await new Promise(setImmediate);
+    assert.equal(entered, false);
+    large.leave();
+    await second;
+    assert.equal(entered, true);
+    large.leave();
+    assert.equal(await large.enter(client), true);
+  });
+});

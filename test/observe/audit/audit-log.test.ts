@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { anchorsInLine, proxiesInLine, createAuditLog } from '../../../src/observe/audit/audit-log.ts';
+import { scene, streamOf } from '../../fleet/scene.ts';
+import { createLogger } from '../../../src/observe/log/log.ts';
+import { makeCa, makeIntermediate } from '../../kit/certificates.ts';
+import { content, gone, holdMs, makeRig, memoryStream, synced } from '../rig.ts';
+import type { Rig } from '../rig.ts';
+
+const [a, b, c] = [makeCa({ commonName: 'A' }), makeCa({ commonName: 'B' }), makeCa({ commonName: 'C' })];
+const intermediate = makeIntermediate(a, { commonName: 'I' });
+
+interface Entry {
+  readonly fingerprint: string;
+  readonly subject: string;
+  readonly resources: readonly string[];
+  readonly rooting?: string;
+}
+
+interface Line {
+  readonly level: string;
+  readonly event: string;
+  readonly audit: boolean;
+  readonly mesh: string;
+  readonly trustDomain: string;
+  readonly change: string;
+  readonly version: string;
+  readonly proxies: number;
+  readonly causedAt: string;
+  readonly part?: number;
+  readonly parts?: number;
+  readonly msg: string;
+  readonly added?: readonly Entry[];
+  readonly removed?: readonly Entry[];
+  readonly reformed?: readonly Entry[];
+  readonly leftOut?: readonly Entry[];
+}
+
+function auditing(): Rig & { readonly news: () => readonly Line[] } {
+  const out = memoryStream();
+  const log = createLogger({ format: 'json', level: 'error', stream: out.stream });
+  const audit = createAuditLog({ log, proxies: () => 7 });
+  const rig = makeRig(audit.state);
+  let read = 0;
+  const news = (): readonly Line[] => {
+    const lines = out.lines().slice(read) as unknown as readonly Line[];
+    read += lines.length;
+    return lines;
+  };
+  return { ...rig, news };
+}
+
+const subjects = (entries: readonly Entry[] = []): readonly string[] => entries.map(({ subject }) => subject);
+
+describe('the record of trust', () => {
+  it('begins with everything that is listed, however little else is logged', () => {
+    const { deliver, news } = auditing();
+    deliver(
+      content({ trustDomain: 'a.test', pems: [a.certPem, b.certPem] }),
+      content({ trustDomain: 'c.test', pems: [c.certPem] }),
+      synced,
+    );
+    const lines = news();
+    assert.deepEqual(
+      lines.map(({ event, audit, level, mesh, trustDomain, change }) => [
+        event,
+        audit,
+        level,
+        mesh,
+        trustDomain,
+        change,
+      ]),
+      ['a.test', 'c.test'].map((name) => ['trust-changed', true, 'info', 'default', name, 'listed']),
+    );
+    assert.deepEqual(subjects(lines[0]?.added).toSorted(), ['CN=A', 'CN=B']);
+  });
+
+  it('names what came and what went, who lists it, the version, for how many proxies, and since when', () => {
+    const { clock, deliver, news, pipeline } = auditing();
+    deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }), synced);
+    news();
+    const before = clock.wall();
+    deliver(content({ trustDomain: 'a.test', pems: [b.certPem] }));
+    const [line, ...more] = news();
+    assert.deepEqual(more, []);
+    assert.equal(line?.change, 'changed');
+    assert.equal(line.version, pipeline.view().meshes.get('default')?.secrets.version);
+    assert.equal(line.proxies, 7);
+    assert.equal(Date.parse(line.causedAt), before);
+    const { fingerprint } = pipeline.view().meshes.get('default')!.bundle.bundles[0]!.anchors[0]!.certificate;
+    assert.equal(fingerprint.length, 64);
+    assert.deepEqual(
+      line.added?.map((entry) => [entry.fingerprint, entry.subject, entry.resources]),
+      [[fingerprint, 'CN=B', ['default//a-test']]],
+    );
+    assert.deepEqual(
+      line.removed?.map(({ subject, resources }) => [subject, resources]),
+      [['CN=A', ['default//a-test']]],
+    );
+    assert.equal(line.msg, 'mesh default: trust domain a.test changed, 1 authority in, 1 authority out');
+  });
+
+  it('says when a trust domain goes, and when nobody is left', () => {
+    const { clock, deliver, news } = auditing();
+    deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }), synced);
+    news();
+    deliver(gone('a.test'));
+    clock.advance(holdMs);
+    const [line] = news() as readonly (Line & { readonly denyAll: boolean })[];
+    assert.deepEqual([line?.change, line?.denyAll, subjects(line?.removed)], ['removed', true, ['CN=A']]);
+  });
+
+  it('says when a certificate is sent in another form', () => {
+    const { deliver, news } = auditing();
+    deliver(content({ trustDomain: 'a.test', pems: [intermediate.certPem] }), synced);
+    assert.deepEqual(
+      news().flatMap(({ added = [] }) => added.map(({ rooting }) => rooting)),
+      ['re-rooted'],
+    );
+    deliver(content({ trustDomain: 'a.test', pems: [a.certPem, intermediate.certPem] }));
+    const [line] = news();
+    assert.deepEqual([subjects(line?.added), subjects(line?.reformed)], [['CN=A'], ['CN=I']]);
+  });
+
+  it('says nothing of what changes nothing about trust', () => {
+    const { deliver, news } = auditing();
+    const text = { trustDomain: 'a.test', pems: [a.certPem] };
+    deliver(content(text), synced);
+    news();
+    deliver(content({ ...text, pems: [`# a comment\n${a.certPem}`] }));
+    deliver({ kind: 'content', path: 'other.yaml', text: 'kind: Other\n', settled: true });
+    assert.deepEqual(news(), []);
+  });
+
+  it('leaves nothing out where it is much', () => {
+    const { deliver, news } = auditing();
+    const many = Array.from({ length: anchorsInLine + 5 }, (_, index) =>
+      makeCa({ commonName: `many ${index}` }),
+    );
+    deliver(content({ trustDomain: 'a.test', pems: many.map(({ certPem }) => certPem) }), synced);
+    const lines = news();
+    assert.deepEqual(
+      lines.map(({ part, parts, added = [] }) => [part, parts, added.length]),
+      [
+        [1, 2, anchorsInLine],
+        [2, 2, 5],
+      ],
+    );
+    assert.equal(new Set(lines.flatMap(({ added }) => subjects(added))).size, many.length);
+  });
+
+  it('says when the last proxy has it, and how long that took', () => {
+    const out = memoryStream();
+    const log = createLogger({ format: 'json', level: 'error', stream: out.stream });
+    const { converged } = createAuditLog({ log, proxies: () => 0 });
+    const current = { version: 'v', since: 1000, servedAt: 1010, names: new Map() };
+    const rollout = {
+      mesh: 'default',
+      current,
+      connected: 3,
+      states: { synced: 3, pending: 0, stale: 0, refused: 0, reconnecting: 0, lost: 0 },
+      complete: true,
+      forgotten: 0,
+      convergedAt: 1250,
+      versions: [],
+      lagging: [],
+      asked: { version: 'v', known: true, has: 3, lacks: 0 },
+    };
+    converged(rollout, 0);
+    converged({ ...rollout, connected: 0, convergedAt: 1010 }, 0);
+    converged({ ...rollout, connected: 2 }, 1);
+    assert.deepEqual(
+      out.lines().map(({ event, seconds, proxies, msg }) => [event, seconds, proxies, msg]),
+      [
+        ['trust-converged', 0.25, 3, 'mesh default: all 3 proxies have version v after 0.25 s'],
+        ['trust-converged', 0.01, 0, 'mesh default: no proxy is connected that would lack version v'],
+        ['trust-converged', 0.25, 2, 'mesh default: version v: 2 in sync after 0.25 s, 1 lost'],
+      ],
+    );
+    assert.deepEqual(
+      out.lines().map(({ lost }) => lost),
+      [undefined, undefined, 1],
+    );
+  });
+
+  it('names lost proxies when they are lost and when they are given up, and counts those', () => {
+    const out = memoryStream();
+    const log = createLogger({ format: 'json', level: 'error', stream: out.stream });
+    const audit = createAuditLog({ log, proxies: () => 0 });
+    const all = scene();
+    const streams = Array.from({ length: proxiesInLine + 1 }, (_, index) =>
+      streamOf(index, `node-${index}\u001b`),
+    );
+    for (const stream of streams) {
+      all.asks(stream);
+      all.leaves(stream, 'silence');
+    }
+    const proxies = [...all.tracker.gone()].map((record) => ({ record, version: 'v1' }));
+    audit.lost({ mesh: 'default', kind: 'lost', proxies: proxies.slice(0, 1) });
+    audit.lost({ mesh: 'default', kind: 'expired', proxies });
+    const lines = out.lines() as {
+      event: string;
+      msg: string;
+      audit: boolean;
+      proxies: { node: string }[];
+    }[];
+    assert.deepEqual(
+      lines.map(({ event, audit: isAudit, proxies: some }) => [event, isAudit, some.length]),
+      [
+        ['proxy-lost', true, 1],
+        ['proxy-lost-expired', true, proxiesInLine],
+        ['proxy-lost-expired', true, 1],
+      ],
+    );
+    assert.deepEqual(lines[0]?.proxies, [
+      {
+        node: 'node-0',
+        address: '10.0.0.0:1',
+        version: 'v1',
+        lostAt: new Date(all.now()).toISOString(),
+        ending: 'silence',
+      },
+    ]);
+    assert.match(lines[0]?.msg ?? '', /^mesh default: proxy node-0 is lost: /);
+    assert.match(
+      lines[1]?.msg ?? '',
+      /^mesh default: node-0 and 99 other proxies are still lost and no longer/,
+    );
+  });
+});

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { trustChanges } from '../../../src/observe/audit/trust-change.ts';
+import { makeCa } from '../../kit/certificates.ts';
+import { content, makeRig, synced } from '../rig.ts';
+
+const a = makeCa({ commonName: 'A' });
+
+describe('changes of trust', () => {
+  const { deliver, pipeline } = makeRig(() => undefined);
+  deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }), synced);
+  const state = pipeline.view().meshes.get('default')!;
+  const withoutAll = { ...state, bundle: { ...state.bundle, joint: [] } };
+
+  it('are none between equal states', () => assert.deepEqual(trustChanges(state, state), []));
+
+  it('are those of the secret of all trust domains as well', () => {
+    const [change, ...more] = trustChanges(state, withoutAll);
+    assert.deepEqual(more, []);
+    assert.equal(change?.kind, 'changed');
+    assert.deepEqual(
+      change.leftOut.map(({ certificate }) => certificate.subject),
+      ['CN=A'],
+    );
+    assert.deepEqual([change.added, change.removed, change.reformed], [[], [], []]);
+    const [back] = trustChanges(withoutAll, state);
+    assert.deepEqual([back?.kind, back?.leftOut], ['changed', []]);
+  });
+
+  it('are everything where nothing was before', () => {
+    const [change] = trustChanges(undefined, state);
+    assert.deepEqual([change?.kind, change?.added.length], ['added', 1]);
+  });
+});

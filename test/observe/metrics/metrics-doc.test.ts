@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { describe, it } from 'node:test';
+import { createClient } from '../../xds/client.ts';
+import { startMeshtrust } from '../../kit/meshtrust.ts';
+import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
+
+interface Described {
+  readonly name: string;
+  readonly type: string;
+  readonly labels: readonly string[];
+}
+
+const text = await readFile(new URL('../../../docs/metrics.md', import.meta.url), 'utf8');
+const trust = fileURLToPath(new URL('../../../examples/trust', import.meta.url));
+
+/** The rows of the tables. */
+function documented(): readonly Described[] {
+  return text.split('\n').flatMap((line) => {
+    const [name = '', type = '', labels = ''] = line
+      .replace(/^\|/, '')
+      .split('|')
+      .map((cell) => cell.trim());
+    if (!/^`[a-z_0-9]+`$/.test(name)) return [];
+    return [
+      {
+        name: name.slice(1, -1),
+        type,
+        labels: [...labels.matchAll(/`([a-z_]+)`/g)].map((label) => label[1] ?? ''),
+      },
+    ];
+  });
+}
+
+/** What a scrape has: each metric with the labels of its samples, if it has any sample. */
+function scraped(scrape: string): readonly Described[] {
+  const types = [...scrape.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type = '']) => ({
+    name,
+    type,
+  }));
+  return types.map(({ name, type }) => {
+    const sample = new RegExp(`^${name}(?:_count)?(?:\\{(.*)\\})? \\S+$`, 'm').exec(scrape);
+    return {
+      name,
+      type,
+      labels: [...(sample?.[1] ?? '').matchAll(/([a-z_]+)="/g)].map((label) => label[1] ?? ''),
+    };
+  });
+}
+
+/** A scrape of the running program, after a proxy has fetched, subscribed and acknowledged. */
+async function scrapeRunning(): Promise<string> {
+  await using server = await startMeshtrust({ dirs: [trust] });
+  using client = createClient(`127.0.0.1:${server.xdsPort}`);
+  const request = { type_url: secretTypeUrl, node: { id: 'proxy' } };
+  await client.fetch('/envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets', {
+    ...request,
+    resource_names: ['ALL'],
+  });
+  using stream = client.delta(
+    '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources',
+  );
+  stream.send({ ...request, resource_names_subscribe: ['ALL'] });
+  const { nonce } = await stream.next();
+  stream.send({ ...request, response_nonce: nonce, error_detail: { code: 13, message: 'refused' } });
+  stream.halfClose();
+  await stream.ended;
+  return (await server.admin('/metrics')).body;
+}
+
+describe('docs/metrics.md', async () => {
+  const scrape = await scrapeRunning();
+  const [rows, metrics] = [documented(), scraped(scrape)];
+  const linuxOnly = new Set(rows.flatMap(({ name }) => (isLinuxOnly(name) ? [name] : [])));
+  const here = process.platform === 'linux' ? rows : rows.filter(({ name }) => !linuxOnly.has(name));
+
+  it('has every metric of the running program, and no other', () => {
+    assert.ok(rows.length > 50);
+    assert.deepEqual(here.map(({ name }) => name).sort(), metrics.map(({ name }) => name).sort());
+  });
+
+  it('has each once', () => assert.equal(new Set(rows.map(({ name }) => name)).size, rows.length));
+
+  it('has the type of each', () => {
+    const types = new Map(metrics.map(({ name, type }) => [name, type]));
+    for (const { name, type } of here) assert.equal(types.get(name), type, name);
+  });
+
+  it('has the labels of each that has samples here', () => {
+    // What needs something to happen first that does not happen here, or not each time.
+    const rare = ['meshtrust_kubernetes_writes_total', 'meshtrust_xds_convergence_seconds'];
+    const silent = new Set([...rare, 'nodejs_active_requests']);
+    const labels = new Map(metrics.map((metric) => [metric.name, metric.labels]));
+    const loud = here.filter(({ name }) => !silent.has(name));
+    assert.equal(loud.length, here.length - silent.size);
+    for (const row of loud) assert.deepEqual(labels.get(row.name), row.labels, row.name);
+  });
+});
+
+function isLinuxOnly(name: string): boolean {
+  return new RegExp(`^\\|? *\`${name}\`.*\\(Linux\\)`, 'm').test(text);
+}

@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { findingChanges } from '../../src/runtime/finding-changes.ts';
+import { finding } from '../../src/trust/findings/finding.ts';
+
+const [a, b, c] = [
+  finding('MT025', 'a', { file: 'a' }),
+  finding('MT013', 'b', { file: 'b' }),
+  finding('MT003', 'c', { file: 'a' }),
+] as const;
+
+describe('the changes of findings', () => {
+  it('are none for the same ones in another order, as other objects, or on other lines', () => {
+    const again = { ...b, line: 7 };
+    assert.deepEqual(findingChanges([a, b], [again, a]), { appeared: [], resolved: [] });
+  });
+
+  it('are what came and what went, most severe first', () => {
+    assert.deepEqual(findingChanges([a], [a, b]), { appeared: [b], resolved: [] });
+    assert.deepEqual(findingChanges([], [a, b, c]), { appeared: [c, b, a], resolved: [] });
+    assert.deepEqual(findingChanges([a, b], []), { appeared: [], resolved: [b, a] });
+  });
+});

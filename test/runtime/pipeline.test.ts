@@ -1,0 +1,298 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createPipeline } from '../../src/runtime/pipeline.ts';
+import type { Pipeline, PipelineEvent } from '../../src/runtime/pipeline.ts';
+import { createLedger } from '../../src/trust/ledger/ledger.ts';
+import { createMeshBuilder } from '../../src/trust/snapshot/mesh-builder.ts';
+import type { SourceEvent } from '../../src/trust/source.ts';
+import { noPolicy } from '../kit/bundles.ts';
+import { makeCa, makeKey } from '../kit/certificates.ts';
+import { createFakeClock } from '../kit/fake-clock.ts';
+import type { FakeClock } from '../kit/fake-clock.ts';
+import { meshTrustYaml } from '../kit/mesh-trust-text.ts';
+import { reader } from '../kit/resources.ts';
+
+const day = 86_400_000;
+const holdMs = 30_000;
+const ca = makeCa({ commonName: 'A' });
+
+interface Rig {
+  readonly clock: FakeClock;
+  readonly pipeline: Pipeline;
+  readonly events: PipelineEvent[];
+  readonly deliver: (...events: readonly SourceEvent[]) => void;
+  readonly served: () => readonly string[];
+}
+
+function makeRig(): Rig {
+  const clock = createFakeClock(Date.now());
+  const events: PipelineEvent[] = [];
+  const pipeline = createPipeline({
+    ledger: createLedger(['files'], { holdMs }),
+    builder: createMeshBuilder(noPolicy),
+    parse: { defaultMesh: 'default', reader },
+    guardHoldMs: holdMs,
+    clock,
+    observe: (event) => events.push(event),
+  });
+  const served = (): readonly string[] =>
+    events.flatMap((event) =>
+      event.kind === 'served'
+        ? [
+            event.changes
+              .flatMap(({ trustDomains }) =>
+                trustDomains.map(
+                  (change) => `${change.trustDomain}+${change.added.length}-${change.removed.length}`,
+                ),
+              )
+              .join(' '),
+          ]
+        : [],
+    );
+  return { clock, pipeline, events, served, deliver: (...batch) => pipeline.deliver('files', batch) };
+}
+
+const content = (trustDomain: string, pems = [ca.certPem], settled = true): SourceEvent => {
+  const name = trustDomain.replaceAll('.', '-');
+  return { kind: 'content', path: `${name}.yaml`, text: meshTrustYaml({ name, trustDomain, pems }), settled };
+};
+const synced: SourceEvent = { kind: 'synced' };
+
+describe('the pipeline', () => {
+  it('serves nothing before the first complete read, and says what is missing', () => {
+    const { clock, deliver, pipeline, served } = makeRig();
+    deliver(content('a.test'));
+    clock.advance(1000);
+    assert.deepEqual(served(), []);
+    assert.deepEqual(pipeline.view().readiness, { kind: 'waiting', missing: ['files'] });
+    deliver(synced);
+    clock.advance(100);
+    assert.deepEqual(served(), ['a.test+1-0']);
+  });
+
+  it('does not believe a first read with an invalid document before it has lasted', () => {
+    const { clock, deliver, pipeline, served } = makeRig();
+    deliver(content('a.test'), { kind: 'content', path: 'bad.yaml', text: 'a: [', settled: true }, synced);
+    clock.advance(holdMs - 1);
+    assert.equal(pipeline.view().readiness.kind, 'doubtful');
+    assert.deepEqual(served(), []);
+    clock.advance(10);
+    assert.deepEqual(served(), ['a.test+1-0']);
+  });
+
+  it('believes it as soon as the document is mended', () => {
+    const { clock, deliver, served } = makeRig();
+    deliver(content('a.test'), { kind: 'content', path: 'bad.yaml', text: 'a: [', settled: true }, synced);
+    clock.advance(100);
+    deliver({ kind: 'content', path: 'bad.yaml', text: 'kind: ConfigMap', settled: true });
+    clock.advance(100);
+    assert.deepEqual(served(), ['a.test+1-0']);
+  });
+
+  it('does not believe a first read without any MeshTrust before it has lasted', () => {
+    const { clock, deliver, events, pipeline } = makeRig();
+    deliver(synced);
+    clock.advance(holdMs - 1);
+    assert.equal(pipeline.view().readiness.kind, 'doubtful');
+    clock.advance(10);
+    assert.equal(pipeline.view().readiness.kind, 'ready');
+    assert.equal(events.filter(({ kind }) => kind === 'served').length, 1);
+  });
+
+  it('stays ready when the source fails later', () => {
+    const { clock, deliver, pipeline } = makeRig();
+    deliver(content('a.test'), synced);
+    clock.advance(100);
+    deliver(
+      { kind: 'failed', path: 'dir', reason: 'EIO' },
+      { kind: 'content', path: 'bad.yaml', text: '', settled: true },
+    );
+    clock.advance(100);
+    assert.equal(pipeline.view().readiness.kind, 'ready');
+  });
+
+  it('joins a burst into one push at the start and at most one in 50 ms after', () => {
+    const { clock, deliver, served } = makeRig();
+    deliver(content('first.test'), synced);
+    clock.advance(1000);
+    for (let index = 0; index < 100; index++) {
+      deliver(content(`d${index}.test`));
+      clock.advance(1);
+    }
+    clock.advance(100);
+    assert.equal(served().length, 1 + 1 + 2);
+    assert.equal(served().join(' ').split(' ').length, 101);
+  });
+
+  it('brings the first change of a burst out within a few milliseconds', () => {
+    const { clock, deliver, served } = makeRig();
+    deliver(content('a.test'), synced);
+    clock.advance(1000);
+    deliver(content('b.test'));
+    clock.advance(3);
+    assert.deepEqual(served(), ['a.test+1-0', 'b.test+1-0']);
+  });
+
+  it('pushes nothing for a change that changes nothing that is served', () => {
+    const { clock, deliver, served } = makeRig();
+    deliver(content('a.test'), synced);
+    clock.advance(100);
+    deliver(content('a.test', [`# a comment\n${ca.certPem}\n`]));
+    clock.advance(100);
+    assert.deepEqual(served(), ['a.test+1-0']);
+  });
+
+  it('does not parse a text again when it settles', () => {
+    const { clock, deliver } = makeRig();
+    deliver(content('a.test', [ca.certPem], false));
+    const before = reader.stats().texts;
+    deliver(content('a.test', [ca.certPem], true));
+    clock.advance(100);
+    assert.deepEqual(reader.stats().texts, before);
+  });
+
+  it('chooses between twins again at their dates, and reports expiry as it comes', () => {
+    const { clock, deliver, events, served } = makeRig();
+    const key = makeKey();
+    const now = clock.wall();
+    const twin = (from: number, to: number) =>
+      makeCa({
+        commonName: 'Twin',
+        key,
+        notBefore: new Date(now + from * day),
+        notAfter: new Date(now + to * day),
+      });
+    deliver(content('a.test', [twin(-1, 2).certPem, twin(1, 300).certPem]), synced);
+    clock.advance(day / 2);
+    assert.deepEqual(served(), ['a.test+1-0']);
+    clock.advance(2 * day);
+    assert.deepEqual(served(), ['a.test+1-0', 'a.test+1-1']);
+    const resolved = events.flatMap((event) =>
+      event.kind === 'findings' ? event.resolved.map(({ code }) => code) : [],
+    );
+    assert.ok(resolved.includes('MT023'), 'the twin that expired soon is no longer served');
+  });
+
+  it('holds a mass loss, then lets go by itself', () => {
+    const { clock, deliver, pipeline, served } = makeRig();
+    deliver(content('a.test'), content('b.test'), synced);
+    clock.advance(100);
+    deliver(
+      { kind: 'gone', path: 'a-test.yaml', evidence: 'deletion' },
+      { kind: 'gone', path: 'b-test.yaml', evidence: 'deletion' },
+    );
+    clock.advance(holdMs - 100);
+    assert.equal(served().length, 1);
+    assert.equal(pipeline.view().ledger.held.length, 2);
+    clock.advance(200);
+    assert.deepEqual(served(), ['a.test+1-0 b.test+1-0', 'a.test+0-1 b.test+0-1']);
+    assert.equal(pipeline.view().meshes.get('default')?.secrets.denyAll, true);
+  });
+
+  it('lets go of a held loss when told to', () => {
+    const { clock, deliver, pipeline, served } = makeRig();
+    deliver(content('a.test'), content('b.test'), synced);
+    clock.advance(100);
+    deliver(
+      { kind: 'gone', path: 'a-test.yaml', evidence: 'deletion' },
+      { kind: 'gone', path: 'b-test.yaml', evidence: 'deletion' },
+    );
+    clock.advance(100);
+    assert.equal(pipeline.releaseGuard().length, 2);
+    clock.advance(100);
+    assert.equal(served().length, 2);
+  });
+
+  it('knows what is held before it is built, so that it is not written as the last good state', () => {
+    const { clock, deliver, pipeline } = makeRig();
+    deliver(content('a.test'), content('b.test'), synced);
+    clock.advance(100);
+    deliver(
+      { kind: 'gone', path: 'a-test.yaml', evidence: 'deletion' },
+      { kind: 'gone', path: 'b-test.yaml', evidence: 'deletion' },
+    );
+    assert.equal(pipeline.held().length, 2);
+  });
+
+  it('takes what comes within a burst as one step', () => {
+    const { clock, deliver, events, pipeline } = makeRig();
+    deliver(content('a.test'), content('b.test'), synced);
+    clock.advance(1000);
+    const before = events.length;
+    deliver(
+      { kind: 'gone', path: 'a-test.yaml', evidence: 'deletion' },
+      { kind: 'gone', path: 'b-test.yaml', evidence: 'deletion' },
+    );
+    deliver(content('a.test'), content('b.test'));
+    clock.advance(100);
+    assert.deepEqual(pipeline.view().ledger.held, []);
+    assert.deepEqual(
+      events.slice(before).map(({ kind }) => kind),
+      ['granted'],
+    );
+  });
+
+  it('keeps no text of a file that went before it was settled', () => {
+    const { deliver } = makeRig();
+    deliver(content('a.test', [ca.certPem], false));
+    deliver({ kind: 'gone', path: 'a-test.yaml', evidence: 'deletion' });
+    const before = reader.stats().texts.hits;
+    deliver(content('a.test', [ca.certPem], false));
+    assert.equal(reader.stats().texts.hits, before + 1, 'it was read anew');
+  });
+
+  it('says once that nothing is listed', () => {
+    const { clock, deliver, served } = makeRig();
+    deliver(synced);
+    clock.advance(holdMs + 100);
+    deliver({ kind: 'content', path: 'other.yaml', text: 'kind: ConfigMap', settled: true });
+    clock.advance(100);
+    assert.equal(served().length, 1);
+  });
+
+  it('repeats no finding from one day to the next', () => {
+    const { clock, deliver, events } = makeRig();
+    const soon = makeCa({ commonName: 'Soon', notAfter: new Date(clock.wall() + 80 * day) });
+    deliver(content('a.test', [soon.certPem]), synced);
+    clock.advance(1000);
+    const before = events.length;
+    clock.advance(40 * day);
+    assert.deepEqual(events.slice(before), []);
+  });
+
+  it('applies a distrusted key at once', () => {
+    const { clock, deliver, pipeline, served } = makeRig();
+    deliver(content('a.test'), synced);
+    clock.advance(100);
+    const fingerprint = reader
+      .read(ca.certPem)
+      .flatMap((block) => (block.kind === 'anchor' ? [block.certificate.fingerprint] : []));
+    pipeline.setPolicy({ distrusted: new Set(fingerprint), refuseIntermediates: false });
+    clock.advance(100);
+    assert.deepEqual(served(), ['a.test+1-0', 'a.test+0-1']);
+  });
+
+  it('serves what was restored before the source is read', () => {
+    const { clock, pipeline, served } = makeRig();
+    const earlier = makeRig();
+    earlier.deliver(content('a.test'), synced);
+    earlier.clock.advance(100);
+    const granted = earlier.events.find((event) => event.kind === 'granted');
+    assert.deepEqual(granted, { kind: 'granted', source: 'files', paths: ['a-test.yaml'] });
+    pipeline.restore('files', [
+      { kind: 'restored', path: 'a-test.yaml', grants: earlier.pipeline.grantsOf('files', 'a-test.yaml') },
+    ]);
+    clock.advance(100);
+    assert.deepEqual(served(), ['a.test+1-0']);
+    assert.equal(pipeline.view().readiness.kind, 'ready');
+  });
+
+  it('leaves no timer behind when it is closed', () => {
+    const { clock, deliver, pipeline } = makeRig();
+    deliver(content('a.test'), synced);
+    clock.advance(10);
+    deliver(content('b.test'));
+    pipeline.close();
+    assert.equal(clock.pending(), 0);
+  });
+});

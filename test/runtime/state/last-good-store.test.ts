@@ -1,0 +1,337 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { chmod, copyFile, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { othersMay } from '../../../src/runtime/state/state-key.ts';
+import { createLastGoodStore } from '../../../src/runtime/state/last-good-store.ts';
+import type { LastGoodStore } from '../../../src/runtime/state/last-good-store.ts';
+import { stateKeyOf } from '../../../src/runtime/state/state-key.ts';
+import { createLedger } from '../../../src/trust/ledger/ledger.ts';
+import type { Grant } from '../../../src/trust/ledger/entry.ts';
+import { lossWindow } from '../../../src/trust/ledger/guard.ts';
+import { makeCa } from '../../kit/certificates.ts';
+import { createFakeClock } from '../../kit/fake-clock.ts';
+import type { FakeClock } from '../../kit/fake-clock.ts';
+import { inForce, makeLedger, version } from '../../kit/ledger.ts';
+import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
+import { reader } from '../../kit/resources.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+
+const [a, b, c] = ['A', 'B', 'C'].map((commonName) => makeCa({ commonName }).certPem) as [
+  string,
+  string,
+  string,
+];
+const text = (pems: readonly string[]) => meshTrustYaml({ name: 'x', trustDomain: 'a.test', pems });
+
+function grantsOf(...texts: readonly string[]): readonly Grant[] {
+  const ledger = makeLedger();
+  for (const [index, one] of texts.entries()) ledger.apply('files', [version('x.yaml', one)], index);
+  return ledger.grantsOf('files', 'x.yaml');
+}
+
+function storeIn(
+  directory: string,
+  mayWrite = (): boolean => true,
+  onWrite?: (result: string) => void,
+): { readonly store: LastGoodStore; readonly errors: string[]; readonly clock: FakeClock } {
+  const errors: string[] = [];
+  const clock = createFakeClock();
+  const onError = (message: string, error: unknown) => errors.push(`${message}: ${String(error)}`);
+  const options = { directory, reader, clock, mayWrite, onError, onWrite };
+  return { store: createLastGoodStore(options), errors, clock };
+}
+
+/** The state files of a directory: not its key. */
+async function keptFiles(path: string): Promise<readonly string[]> {
+  return (await readdir(path)).filter((name) => name !== 'key');
+}
+
+describe('the last good store', () => {
+  it('gives back what was kept, what is retained of damaged blocks as well', async () => {
+    await using dir = await makeTempDir();
+    const grants = grantsOf(text([a, b]), text([a.replace(/\n(.)/, '\n!'), b]));
+    const { store } = storeIn(dir.path);
+    await store.load();
+    store.save({ source: 'files', path: 'x.yaml', grants });
+    await store.flush();
+    const [state] = await storeIn(dir.path).store.load();
+    assert.equal(state?.path, 'x.yaml');
+    const ledger = createLedger(['files'], { holdMs: 0 });
+    ledger.apply('files', [{ kind: 'restored', path: state.path, grants: state.grants }], 0);
+    assert.deepEqual(inForce(ledger), ['default/a.test: A B']);
+  });
+
+  it('goes on beside a damaged file as if there had been no restart', async () => {
+    const damaged = text([a.replace(/\n(.)/, '\n!'), b]);
+    const versions = [
+      [text([a, b]), damaged],
+      [damaged],
+      [text([a]), text([b, a.replace(/\n(.)/, '\n!')]), text([b])],
+    ];
+    for (const before of versions) {
+      await using dir = await makeTempDir();
+      const grants = grantsOf(...before);
+      const { store } = storeIn(dir.path);
+      await store.load();
+      store.save({ source: 'files', path: 'x.yaml', grants });
+      await store.flush();
+      const [state] = await storeIn(dir.path).store.load();
+      const [running, restarted] = [makeLedger(0), makeLedger(0)];
+      running.apply('files', [{ kind: 'restored', path: 'x.yaml', grants }], 0);
+      restarted.apply('files', [{ kind: 'restored', path: 'x.yaml', grants: state?.grants ?? [] }], 0);
+      for (const next of [damaged, text([c, a.replace(/\n(.)/, '\n!')]), text([c])]) {
+        for (const ledger of [running, restarted]) ledger.apply('files', [version('x.yaml', next)], 1);
+        assert.deepEqual(inForce(restarted), inForce(running));
+      }
+    }
+  });
+
+  it('says since when something waits to be kept, or could not be', async () => {
+    await using dir = await makeTempDir();
+    const { store, clock } = storeIn(dir.path);
+    await store.load();
+    assert.equal(store.behindMs(), 0);
+    const state = { source: 'files', path: 'x.yaml', grants: grantsOf(text([a])) };
+    store.save(state);
+    clock.advance(100);
+    store.save({ ...state, grants: grantsOf(text([b])) });
+    clock.advance(100);
+    assert.equal(store.behindMs(), 200);
+    await store.flush();
+    assert.equal(store.behindMs(), 0);
+
+    await rm(dir.path, { recursive: true });
+    store.save(state);
+    await store.flush();
+    clock.advance(300);
+    assert.equal(store.behindMs(), 300, 'what could not be written is not kept');
+    await mkdir(dir.path);
+    store.save(state);
+    await store.flush();
+    assert.equal(store.behindMs(), 0);
+  });
+
+  it('is still behind when a state was written and another of the same path came meanwhile', async () => {
+    await using dir = await makeTempDir();
+    const { store, clock } = storeIn(dir.path);
+    await store.load();
+    const state = { source: 'files', path: 'x.yaml', grants: grantsOf(text([a])) };
+    store.save(state);
+    const written = store.flush();
+    // Lets the write begin.
+    await Promise.resolve();
+    store.save({ ...state, grants: grantsOf(text([b])) });
+    await written;
+    clock.advance(100);
+    assert.equal(store.behindMs(), 100);
+    await store.flush();
+    assert.equal(store.behindMs(), 0);
+  });
+
+  it('forgets a path that gives nothing any more', async () => {
+    await using dir = await makeTempDir();
+    const { store } = storeIn(dir.path);
+    await store.load();
+    store.save({ source: 'files', path: 'x.yaml', grants: grantsOf(text([a])) });
+    await store.flush();
+    store.save({ source: 'files', path: 'x.yaml', grants: [] });
+    await store.flush();
+    assert.deepEqual(await storeIn(dir.path).store.load(), []);
+  });
+
+  it('leaves out what is damaged, and says so', async () => {
+    await using dir = await makeTempDir();
+    const { store } = storeIn(dir.path);
+    await store.load();
+    store.save({ source: 'files', path: 'x.yaml', grants: grantsOf(text([a])) });
+    await store.flush();
+    const [file = ''] = await keptFiles(dir.path);
+    const whole = await readFile(join(dir.path, file), 'utf8');
+    for (const damaged of [whole.slice(0, -20), whole.replace('a.test', 'b.test'), '', 'x\n{}']) {
+      await writeFile(join(dir.path, file), damaged);
+      const again = storeIn(dir.path);
+      assert.deepEqual(await again.store.load(), []);
+      assert.equal(again.errors.length, 1);
+    }
+  });
+
+  it('tells of each write, and of one that fails', async () => {
+    await using dir = await makeTempDir();
+    const results: string[] = [];
+    const { store, errors } = storeIn(dir.path, undefined, (result) => results.push(result));
+    await store.load();
+    const state = { source: 'files', path: 'x.yaml', grants: grantsOf(text([a])) };
+    store.save(state);
+    await store.flush();
+    await rm(dir.path, { recursive: true });
+    store.save(state);
+    await store.flush();
+    assert.deepEqual(results, ['ok', 'error']);
+    assert.match(errors.join(), /^the last good state of x\.yaml cannot be kept: .*ENOENT/);
+  });
+
+  it('writes nothing while it may not', async () => {
+    await using dir = await makeTempDir();
+    let allowed = false;
+    const { store } = storeIn(dir.path, () => allowed);
+    await store.load();
+    store.save({ source: 'files', path: 'x.yaml', grants: grantsOf(text([a])) });
+    await store.flush();
+    assert.deepEqual(await keptFiles(dir.path), []);
+    allowed = true;
+    await store.flush();
+    assert.equal((await keptFiles(dir.path)).length, 1);
+  });
+
+  it('forgets nothing before it is known not to be part of a mass loss', async () => {
+    await using dir = await makeTempDir();
+    let held = false;
+    const { store, clock } = storeIn(dir.path, () => !held);
+    await store.load();
+    const [gone, kept] = ['gone.yaml', 'kept.yaml'] as const;
+    for (const path of [gone, kept]) store.save({ source: 'files', path, grants: grantsOf(text([a])) });
+    await store.flush();
+    const files = async (): Promise<number> => (await keptFiles(dir.path)).length;
+    store.save({ source: 'files', path: gone, grants: [] });
+    clock.advance(lossWindow - 1);
+    store.save({ source: 'files', path: kept, grants: [] });
+    held = true;
+    clock.advance(30_000);
+    await store.flush();
+    assert.equal(await files(), 2);
+    held = false;
+    await store.flush();
+    assert.equal(await files(), 0);
+    assert.equal(clock.pending(), 0);
+  });
+
+  it('writes what lasted, without being told to', async () => {
+    await using dir = await makeTempDir();
+    let asked = 0;
+    const { store, clock } = storeIn(dir.path, () => ++asked === 1);
+    await store.load();
+    store.save({ source: 'files', path: 'x.yaml', grants: grantsOf(text([a])) });
+    clock.advance(lossWindow);
+    assert.equal(asked, 0);
+    clock.advance(1000);
+    // This waits for the write that is under way, and is refused one of its own.
+    await store.flush();
+    assert.equal(asked, 2);
+    assert.equal((await keptFiles(dir.path)).length, 1);
+  });
+
+  it('has no private reading for others', async () => {
+    await using dir = await makeTempDir();
+    const { store } = storeIn(join(dir.path, 'state'));
+    await store.load();
+    store.save({ source: 'files', path: 'x.yaml', grants: grantsOf(text([a])) });
+    await store.flush();
+    const { mode } = await import('node:fs').then(({ promises }) => promises.stat(join(dir.path, 'state')));
+    assert.equal(mode & 0o077, 0);
+  });
+});
+
+describe('the state directory', () => {
+  const kept = async (path: string): Promise<string> => {
+    const { store } = storeIn(path);
+    await store.load();
+    store.save({ source: 'files', path: 'x.yaml', grants: grantsOf(text([a])) });
+    await store.flush();
+    const [file = ''] = await keptFiles(path);
+    return join(path, file);
+  };
+
+  it('is made with its key, for this user alone', async () => {
+    await using dir = await makeTempDir();
+    const path = dir.join('state');
+    await kept(path);
+    assert.equal((await stat(path)).mode & 0o777, 0o700);
+    assert.equal((await stat(join(path, 'key'))).mode & 0o777, 0o600);
+    assert.equal((await readFile(join(path, 'key'))).length, 32);
+  });
+
+  for (const mode of [0o777, 0o1777, 0o707, 0o772, 0o702]) {
+    it(`others may write it (${mode.toString(8)}) → refused, and nothing is read`, async () => {
+      await using dir = await makeTempDir();
+      const path = dir.join('state');
+      await kept(path);
+      await chmod(path, mode);
+      await assert.rejects(storeIn(path).store.load(), /can be written by others \(mode \d+\): chmod go-w/);
+    });
+  }
+
+  for (const mode of [0o700, 0o750, 0o755]) {
+    it(`others may only read it (${mode.toString(8)}) → used`, async () => {
+      await using dir = await makeTempDir();
+      const path = dir.join('state');
+      await kept(path);
+      await chmod(path, mode);
+      assert.equal((await storeIn(path).store.load()).length, 1);
+    });
+  }
+
+  for (const [permissions, group, others, because] of [
+    [0o2770, 7, 0, 'the group is its own: what fsGroup makes of a volume'],
+    [0o660, 7, 0, 'so is that of a key'],
+    [0o770, 8, 0o070, 'another group'],
+    [0o777, 7, 0o007, 'everybody'],
+    [0o777, 8, 0o077, 'another group and everybody'],
+    [0o700, 8, 0, 'nobody'],
+  ] as const) {
+    it(`what others may of mode ${permissions.toString(8)} and group ${group} for user 7: ${because}`, () => {
+      assert.equal(othersMay({ mode: permissions, gid: group }, { uid: 7, gid: 7 }), others);
+    });
+  }
+
+  it('a group that has not the number of the user is another, also where it is the group of the process', () => {
+    assert.equal(othersMay({ mode: 0o770, gid: 20 }, { uid: 501, gid: 20 }), 0o070);
+    assert.equal(othersMay({ mode: 0o770, gid: 7 }, { uid: 7, gid: 20 }), 0o070);
+    assert.equal(othersMay({ mode: 0o770, gid: 7 }, { uid: undefined, gid: undefined }), 0o070);
+  });
+
+  it('others may read its key → refused', async () => {
+    await using dir = await makeTempDir();
+    await kept(dir.path);
+    await chmod(dir.join('key'), 0o604);
+    await assert.rejects(storeIn(dir.path).store.load(), /key can be read or written by others/);
+  });
+
+  it('its key has another length, or is no file → refused', async () => {
+    await using dir = await makeTempDir();
+    await kept(dir.path);
+    await writeFile(dir.join('key'), 'short');
+    await assert.rejects(storeIn(dir.path).store.load(), /is not a key: it has 5 bytes/);
+    await rm(dir.join('key'));
+    await mkdir(dir.join('key'), { mode: 0o700 });
+    await assert.rejects(storeIn(dir.path).store.load(), /is not a regular file/);
+  });
+
+  const forgeries: Readonly<Record<string, (body: string) => string>> = {
+    'a checksum without a key': (body) => createHash('sha256').update(body).digest('hex'),
+    'a checksum with another key': (body) => stateKeyOf(Buffer.alloc(32)).sign(body),
+    'an empty checksum': () => '',
+    'a short checksum': (body) => createHash('sha256').update(body).digest('hex').slice(0, 32),
+  };
+  for (const [what, sign] of Object.entries(forgeries)) {
+    it(`a forged file with ${what} → left out, and reported`, async () => {
+      await using dir = await makeTempDir();
+      const file = await kept(dir.path);
+      const [, body = ''] = (await readFile(file, 'utf8')).split('\n');
+      await writeFile(file, `${sign(body)}\n${body}\n`);
+      const { store, errors } = storeIn(dir.path);
+      assert.deepEqual(await store.load(), []);
+      assert.match(errors.join(), /its checksum does not match/);
+    });
+  }
+
+  it('a file of another directory → left out', async () => {
+    await using one = await makeTempDir();
+    await using other = await makeTempDir();
+    const file = await kept(one.path);
+    await storeIn(other.path).store.load();
+    await copyFile(file, other.join('x.lastgood'));
+    assert.deepEqual(await storeIn(other.path).store.load(), []);
+  });
+});

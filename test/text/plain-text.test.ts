@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import {
+  isUnsafe,
+  oneLine,
+  plainJson,
+  plainLines,
+  plainStrings,
+  plainText,
+} from '../../src/text/plain-text.ts';
+
+describe('text of others in a line', () => {
+  const table = [
+    ['keeps what is plain', 'Failed to load trusted CA for b.test', 'Failed to load trusted CA for b.test'],
+    ['puts everything on one line', 'a\r\nb\n\nc', 'a b c'],
+    ['takes out escape sequences', 'a\u001b[31mred\u009b0m', 'a [31mred 0m'],
+    ['takes out the line separators of Unicode', 'a\u2028b\u2029c', 'a b c'],
+    ['takes out what reorders text', 'a\u202eb\u2066c\u061cd', 'a b c d'],
+    ['takes out what cannot be seen', 'a\u200bb\u2060c\ufeffd\u{e0041}e\u3164f\u00adg', 'a b c d e f g'],
+    ['takes out halves of characters, and marks of the program', 'a\ud800b\ufdd2c', 'a b c'],
+    ['takes out PEM', 'a -----BEGIN X-----\nMII=\n-----END X----- b', 'a [PEM] b'],
+    ['takes out PEM that has no end', 'a -----BEGIN X-----\nMII=', 'a [PEM]'],
+    ['keeps other alphabets', 'Zertifikat läuft ab 证书', 'Zertifikat läuft ab 证书'],
+  ] as const;
+  for (const [what, text, expected] of table) it(what, () => assert.equal(plainText(text), expected));
+
+  it('is at most as long as allowed, whatever comes', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ maxLength: 500, unit: 'binary' }),
+        fc.integer({ min: 1, max: 200 }),
+        (text, max) => {
+          const plain = plainText(text, max);
+          assert.ok(plain.length <= max + 1);
+          // oxlint-disable-next-line no-control-regex -- they are what must not be there
+          assert.doesNotMatch(plain, /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/);
+        },
+      ),
+    );
+  });
+});
+
+describe('text of others beyond a line', () => {
+  const anything = fc.string({ unit: 'binary', maxLength: 100 });
+
+  it('several lines → keep their line breaks and tabs alone', () => {
+    assert.equal(plainLines('a\tb\n\u001b[1mc\r\n\u202ed'), 'a\tb\n [1mc \n d');
+  });
+
+  it('anything → is safe once it was made plain', () => {
+    fc.assert(
+      fc.property(anything, (text) => {
+        assert.ok(!isUnsafe(oneLine(text)) && !isUnsafe(plainLines(text)));
+        assert.ok(!oneLine(text).includes('\n'));
+      }),
+    );
+  });
+
+  it('JSON of anything → means the same, and is safe', () => {
+    fc.assert(
+      fc.property(fc.dictionary(anything, fc.array(anything)), (data) => {
+        const json = plainJson(JSON.stringify(data, null, 2));
+        assert.deepEqual(JSON.parse(json), JSON.parse(JSON.stringify(data)));
+        assert.ok(!isUnsafe(json));
+      }),
+    );
+  });
+
+  it('data → has each string on one line, and everything else as it was', () => {
+    const data = { a: 'x\ny', list: [1, null, true, { b: '\u0007' }] };
+    assert.deepEqual(plainStrings(data), { a: 'x y', list: [1, null, true, { b: ' ' }] });
+  });
+});

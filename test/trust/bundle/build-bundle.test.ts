@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import type { BundlePolicy } from '../../../src/trust/bundle/trust-bundle.ts';
+import { readCertificate } from '../../../src/trust/x509/read-certificate.ts';
+import { bundleOf, noPolicy, served, shareOf } from '../../kit/bundles.ts';
+import { makeCa, makeIntermediate, makeKey } from '../../kit/certificates.ts';
+
+const day = 86_400_000;
+const root = makeCa({ commonName: 'Root' });
+const other = makeCa({ commonName: 'Other' });
+const intermediate = makeIntermediate(root, { commonName: 'Intermediate' });
+const lower = makeIntermediate(intermediate, { commonName: 'Lower' });
+const codesOf = (bundle: ReturnType<typeof bundleOf>): readonly string[] =>
+  bundle.findings.map(({ code }) => code).sort();
+
+describe('buildBundle', () => {
+  it('joins what several resources list', () => {
+    const bundle = bundleOf([shareOf('a.test', [root], 'one'), shareOf('a.test', [other], 'two')]);
+    assert.deepEqual(served(bundle), ['Other', 'Root']);
+  });
+
+  it('serves a certificate once, however often it is listed, and names every resource that lists it', () => {
+    const bundle = bundleOf([shareOf('a.test', [root, root], 'one'), shareOf('a.test', [root], 'two')]);
+    assert.deepEqual(served(bundle), ['Root']);
+    assert.deepEqual(bundle.anchors[0]?.listedBy, ['default//one', 'default//two']);
+    assert.deepEqual(codesOf(bundle), ['MT025']);
+  });
+
+  it('gives the same bytes for any order of resources and certificates', () => {
+    const certificates = [root, other, intermediate, lower, makeIntermediate(other, { commonName: 'Side' })];
+    const expected = bundleOf([shareOf('a.test', certificates)]).anchors.map(({ der }) =>
+      Buffer.from(der).toString('hex'),
+    );
+    const indexes = certificates.map((_, index) => index);
+    const order = fc.shuffledSubarray(indexes, { minLength: indexes.length });
+    fc.assert(
+      fc.property(order, fc.integer({ min: 1, max: indexes.length - 1 }), (shuffled, cut) => {
+        const pick = (part: readonly number[]) => certificates.filter((_, index) => part.includes(index));
+        const first = shareOf('a.test', pick(shuffled.slice(0, cut)), 'one');
+        const second = shareOf('a.test', pick(shuffled.slice(cut)).toReversed(), 'two');
+        const ders = bundleOf([second, first]).anchors.map(({ der }) => Buffer.from(der).toString('hex'));
+        assert.deepEqual(ders, expected);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  describe('with intermediates', () => {
+    it('serves one whose issuer is listed as it is', () => {
+      assert.deepEqual(served(bundleOf([shareOf('a.test', [root, intermediate, lower])])), [
+        'Intermediate',
+        'Lower',
+        'Root',
+      ]);
+    });
+
+    it('re-roots one whose issuer is not listed, and leaves what it has signed', () => {
+      const bundle = bundleOf([shareOf('a.test', [intermediate, lower])]);
+      assert.deepEqual(served(bundle), ['Intermediate re-rooted', 'Lower']);
+      assert.deepEqual(codesOf(bundle), ['MT020']);
+      const anchor = bundle.anchors.find(({ rooting }) => rooting === 're-rooted');
+      const again = readCertificate(anchor?.der ?? new Uint8Array());
+      assert.equal(again.kind, 'ca');
+      assert.deepEqual(again.certificate.issuerDer, again.certificate.subjectDer);
+      assert.equal(again.certificate.keyHash, anchor?.certificate.keyHash);
+    });
+
+    it('goes by the key of the issuer, not by its name', () => {
+      const namesake = makeCa({ commonName: 'Root' });
+      assert.deepEqual(served(bundleOf([shareOf('a.test', [namesake, intermediate])])), [
+        'Intermediate re-rooted',
+        'Root',
+      ]);
+    });
+
+    it('re-roots a ring of certificates that signed each other', () => {
+      const [x, y] = [makeKey(), makeKey()];
+      const xRoot = makeCa({ commonName: 'X', key: x });
+      const yRoot = makeCa({ commonName: 'Y', key: y });
+      const xByY = makeIntermediate(yRoot, { commonName: 'X', key: x });
+      const yByX = makeIntermediate(xRoot, { commonName: 'Y', key: y });
+      assert.deepEqual(served(bundleOf([shareOf('a.test', [xByY, yByX])])), ['X re-rooted', 'Y re-rooted']);
+    });
+
+    it('calls one promoted whose issuer went, for as long as it is served so', () => {
+      const before = bundleOf([shareOf('a.test', [root, intermediate])]);
+      const after = bundleOf([shareOf('a.test', [intermediate])], { previous: before });
+      assert.deepEqual(served(after), ['Intermediate promoted']);
+      assert.deepEqual(codesOf(after), ['MT021']);
+      assert.deepEqual(served(bundleOf([shareOf('a.test', [intermediate, other])], { previous: after })), [
+        'Intermediate promoted',
+        'Other',
+      ]);
+    });
+
+    it('refuses them where the policy says so', () => {
+      const policy: BundlePolicy = { ...noPolicy, refuseIntermediates: true };
+      const bundle = bundleOf([shareOf('a.test', [intermediate, other])], { policy });
+      assert.deepEqual(served(bundle), ['Other']);
+      assert.deepEqual(codesOf(bundle), ['MT017']);
+    });
+  });
+
+  describe('with twins: one subject and one key', () => {
+    const now = Date.now();
+    const key = makeKey();
+    const make = (from: number, to: number) =>
+      makeCa({
+        commonName: 'Twin',
+        key,
+        notBefore: new Date(now + from * day),
+        notAfter: new Date(now + to * day),
+      });
+    const [expired, old, renewed, future] = [make(-20, -1), make(-10, 5), make(-1, 30), make(3, 60)];
+
+    it('serves one, valid before expired, then the one that lasts longest', () => {
+      const bundle = bundleOf([shareOf('a.test', [expired, old, renewed, future])], { now });
+      assert.deepEqual(
+        bundle.anchors.map(({ der }) => Buffer.from(der).equals(renewed.der)),
+        [true],
+      );
+      assert.deepEqual(codesOf(bundle), ['MT027', 'MT027', 'MT027']);
+    });
+
+    it('looks again at their dates', () => {
+      const listed = [shareOf('a.test', [old, future])];
+      const first = bundleOf(listed, { now });
+      assert.ok(Buffer.from(first.anchors[0]?.der ?? []).equals(old.der));
+      assert.equal(first.nextChange, Math.floor((now + 3 * day) / 1000) * 1000);
+      const second = bundleOf(listed, { now: first.nextChange ?? 0 });
+      assert.ok(Buffer.from(second.anchors[0]?.der ?? []).equals(future.der));
+    });
+
+    it('prefers the self-signed to the cross-signed', () => {
+      const cross = makeIntermediate(root, { commonName: 'Twin', key, notAfter: new Date(now + 90 * day) });
+      const bundle = bundleOf([shareOf('a.test', [cross, renewed])], { now });
+      assert.ok(Buffer.from(bundle.anchors[0]?.der ?? []).equals(renewed.der));
+    });
+
+    it('keeps two keys of one subject apart', () => {
+      const namesake = makeCa({ commonName: 'Twin' });
+      assert.equal(bundleOf([shareOf('a.test', [renewed, namesake])], { now }).anchors.length, 2);
+    });
+
+    it('has nothing to look at again without twins', () => {
+      assert.equal(bundleOf([shareOf('a.test', [renewed])], { now }).nextChange, undefined);
+    });
+  });
+
+  it('serves nothing that is distrusted, by certificate or by key, in any form', () => {
+    const { certificate } = bundleOf([shareOf('a.test', [intermediate])]).anchors[0] ?? assert.fail();
+    for (const hash of [certificate.fingerprint, certificate.keyHash]) {
+      const policy: BundlePolicy = { ...noPolicy, distrusted: new Set([hash]) };
+      const bundle = bundleOf([shareOf('a.test', [intermediate, other])], { policy });
+      assert.deepEqual(served(bundle), ['Other']);
+      assert.deepEqual(codesOf(bundle), ['MT018']);
+    }
+  });
+});

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+
+import { bundleOf, noPolicy, served, shareOf } from '../../kit/bundles.ts';
+import { makeCa, makeIntermediate } from '../../kit/certificates.ts';
+import { contextPrimitive, oid, sequence } from '../../kit/der.ts';
+import { keys, makeOdd, nameOf, rsaPkcs1, rsaPss } from '../verify/odd-certificate.ts';
+import type { OddSigning } from '../verify/odd-certificate.ts';
+
+const hour = 3_600_000;
+const start = Date.now();
+const at = (hours: number): Date => new Date(start + hours * hour);
+
+/** Codes of the findings of a bundle, with their severities. */
+function codes({ findings }: ReturnType<typeof bundleOf>): readonly string[] {
+  return findings.map(({ code, severity }) => `${code} ${severity}`);
+}
+
+describe('grounding by an issuer that Envoy cannot use', () => {
+  const root = makeCa({ commonName: 'Root', notBefore: at(10), notAfter: at(20) });
+  const middle = makeIntermediate(root, { commonName: 'Middle', notBefore: at(-10), notAfter: at(40) });
+  const shares = [shareOf('a.test', [root, middle])];
+  const bundleAt = (hours: number, policy = noPolicy) =>
+    bundleOf(shares, { now: at(hours).getTime(), policy });
+
+  it('issuer: not valid yet → the intermediate is re-rooted, and a finding says why', () => {
+    const bundle = bundleAt(0);
+    assert.deepEqual(served(bundle), ['Middle re-rooted', 'Root']);
+    assert.deepEqual(codes(bundle), ['MT028 warning']);
+    assert.match(
+      bundle.findings[0]?.message ?? '',
+      /issuer \(CN=Root\) is listed, but .* CN=Root is not valid before \d{4}-/,
+    );
+  });
+
+  it('issuer: valid → served as listed, until it expires', () => {
+    const bundle = bundleAt(15);
+    assert.deepEqual(served(bundle), ['Middle', 'Root']);
+    assert.deepEqual(codes(bundle), []);
+  });
+
+  it('issuer: expired → re-rooted, and a finding says why', () => {
+    const bundle = bundleAt(20);
+    assert.deepEqual(served(bundle), ['Middle re-rooted', 'Root']);
+    assert.match(bundle.findings[0]?.message ?? '', /CN=Root expired on \d{4}-/);
+  });
+
+  it('dates of the issuer: each schedules a new bundle', () => {
+    const second = (time: number): number => Math.floor(time / 1000) * 1000;
+    assert.equal(bundleAt(0).nextChange, second(at(10).getTime()));
+    assert.equal(bundleAt(15).nextChange, second(at(20).getTime()));
+    assert.equal(bundleAt(20).nextChange, undefined);
+  });
+
+  it('issuer expired, with --refuse-intermediates → served as listed, and an error says that clients are refused', () => {
+    const bundle = bundleAt(20, { ...noPolicy, refuseIntermediates: true });
+    assert.deepEqual(served(bundle), ['Middle', 'Root']);
+    assert.deepEqual(codes(bundle), ['MT028 error']);
+  });
+
+  it('below an intermediate that is re-rooted → served as listed', () => {
+    const low = makeIntermediate(middle, { commonName: 'Low', notBefore: at(-10), notAfter: at(40) });
+    const bundle = bundleOf([shareOf('a.test', [root, middle, low])], { now: at(20).getTime() });
+    assert.deepEqual(served(bundle), ['Low', 'Middle re-rooted', 'Root']);
+  });
+
+  const signings: readonly (readonly [string, OddSigning, string])[] = [
+    ['SHA-256', rsaPkcs1('sha256'), 'Middle'],
+    ['RSASSA-PSS with SHA-256', rsaPss({ digest: 'sha256', salt: 32 }), 'Middle'],
+    ['MD5', rsaPkcs1('md5'), 'Middle re-rooted'],
+    ['RSASSA-PSS with SHA-1', rsaPss({ digest: 'sha1', salt: 20 }), 'Middle re-rooted'],
+    ['RSASSA-PSS with another salt', rsaPss({ digest: 'sha256', salt: 20 }), 'Middle re-rooted'],
+  ];
+  for (const [what, signing, expected] of signings) {
+    it(`signature: ${what} → ${expected}`, () => {
+      const subject = nameOf('Root');
+      const top = makeOdd({ key: keys.rsa, signing: rsaPkcs1('sha256'), subject });
+      const below = makeOdd({
+        key: keys.other,
+        issuerKey: keys.rsa,
+        signing,
+        issuer: subject,
+        subject: nameOf('Middle'),
+      });
+      const bundle = bundleOf([shareOf('a.test', [top, below])]);
+      assert.deepEqual(served(bundle), [expected, 'Root']);
+      assert.deepEqual(codes(bundle), expected === 'Middle' ? [] : ['MT028 warning']);
+    });
+  }
+
+  it('intermediate that demands a policy → re-rooted, and a finding says why', () => {
+    const demand = sequence(contextPrimitive(0, Buffer.from([0])));
+    const policies = sequence(sequence(oid('1.2.3.1')));
+    const top = makeCa({ commonName: 'Root' });
+    const below = makeIntermediate(top, {
+      commonName: 'Middle',
+      otherExtensions: [
+        { id: '2.5.29.36', value: demand, critical: true },
+        { id: '2.5.29.32', value: policies },
+      ],
+    });
+    const bundle = bundleOf([shareOf('a.test', [top, below])]);
+    assert.deepEqual(served(bundle), ['Middle re-rooted', 'Root']);
+    assert.match(
+      bundle.findings[0]?.message ?? '',
+      /the intermediate demands a certificate policy of its clients/,
+    );
+  });
+});
+
+describe('name constraints that admit nobody', () => {
+  const of = (trustDomain: string, host: string) =>
+    bundleOf([shareOf(trustDomain, [makeCa({ commonName: 'Root', permittedUriHosts: [host] })])]);
+
+  it('constraint for the trust domain → no finding', () => {
+    assert.deepEqual(codes(of('a.test', 'a.test')), []);
+    assert.deepEqual(codes(of('a.test', '.test')), []);
+  });
+
+  it('constraint for another trust domain → a finding about both versions', () => {
+    const bundle = of('a.test', 'b.test');
+    assert.deepEqual(codes(bundle), ['MT029 warning']);
+    assert.match(
+      bundle.findings[0]?.message ?? '',
+      /no URI of trust domain a\.test; Envoy refuses all of its clients$/,
+    );
+  });
+
+  for (const [what, trustDomain, host] of [
+    ['an underscore', 'a_b.test', 'a_b.test'],
+    ['a last label that is a number', 'a.1', 'a.1'],
+  ] as const) {
+    it(`trust domain with ${what} → a finding about the upgrade`, () => {
+      const bundle = of(trustDomain, host);
+      assert.deepEqual(codes(bundle), ['MT029 warning']);
+      assert.match(bundle.findings[0]?.message ?? '', /an upgrade cuts them off$/);
+    });
+  }
+
+  it('constraint that is a URI → a finding', () => {
+    assert.deepEqual(codes(of('a.test', 'spiffe://a.test')), ['MT029 warning']);
+  });
+});

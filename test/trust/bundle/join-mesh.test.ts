@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { caNamesLimit, countNames } from '../../../src/trust/bundle/ca-names.ts';
+import { joinMesh } from '../../../src/trust/bundle/join-mesh.ts';
+import type { MeshBundle } from '../../../src/trust/bundle/join-mesh.ts';
+import type { TrustBundle } from '../../../src/trust/bundle/trust-bundle.ts';
+import { bundleOf, shareOf } from '../../kit/bundles.ts';
+import { longName, makeCa, makeKey } from '../../kit/certificates.ts';
+
+const key = makeKey();
+/** A CA whose subject name takes about so many bytes. */
+const named = (bytes: number, commonName: string) => makeCa({ subject: longName(bytes, commonName), key });
+const many = (count: number, prefix: string) =>
+  Array.from({ length: count }, (_, index) => named(2000, `${prefix}${index}`));
+
+function join(bundles: readonly TrustBundle[], previous?: MeshBundle): MeshBundle {
+  const restrict = (bundle: TrustBundle, allowed: ReadonlySet<string>): TrustBundle => ({
+    ...bundle,
+    anchors: bundle.anchors.filter(({ certificate }) => allowed.has(certificate.fingerprint)),
+  });
+  return joinMesh({ mesh: 'default', bundles, previous, restrict });
+}
+const names = (mesh: MeshBundle): readonly string[] =>
+  mesh.joint.map(({ trustDomain, anchors }) => `${trustDomain} ${anchors.length}`);
+
+describe('joinMesh', () => {
+  const a = bundleOf([shareOf('a.test', many(10, 'a'))]);
+  const b = bundleOf([shareOf('b.test', many(15, 'b'))]);
+  const c = bundleOf([shareOf('c.test', many(8, 'c'))]);
+
+  it('sorts trust domains by name', () => {
+    assert.deepEqual(names(join([b, a])), ['a.test 10', 'b.test 15']);
+  });
+
+  it('counts a subject once, however many authorities have it', () => {
+    const one = named(100, 'same');
+    const two = makeCa({ subject: longName(100, 'same') });
+    const single = bundleOf([shareOf('a.test', [one])]).caNamesSize;
+    assert.equal(
+      countNames([bundleOf([shareOf('a.test', [one, two])]), bundleOf([shareOf('b.test', [two])])]).size,
+      single,
+    );
+  });
+
+  it('leaves the largest trust domain out of a first state that does not fit, and says so', () => {
+    const mesh = join([a, b, c]);
+    assert.deepEqual(names(mesh), ['a.test 10', 'c.test 8']);
+    assert.ok(countNames(mesh.joint).size <= caNamesLimit);
+    assert.deepEqual(
+      mesh.findings
+        .filter(({ code }) => code !== 'MT026')
+        .map(({ code, trustDomain }) => [code, trustDomain]),
+      [
+        ['MT031', undefined],
+        ['MT032', 'b.test'],
+      ],
+    );
+    assert.deepEqual(
+      mesh.bundles.map(({ trustDomain }) => trustDomain),
+      ['a.test', 'b.test', 'c.test'],
+    );
+  });
+
+  it('leaves out two trust domains with the same subjects → the subjects count once', () => {
+    const shared = many(10, 'shared');
+    const [x, y] = ['x.test', 'y.test'].map((name) => bundleOf([shareOf(name, shared)]));
+    const others = Array.from({ length: 7 }, (_, index) =>
+      bundleOf([shareOf(`other${index}.test`, many(5, `other${index}-`))]),
+    );
+    const mesh = join([x ?? assert.fail(), y ?? assert.fail(), ...others]);
+    // More than 70,000 bytes without the two. A count that takes their 20,000 off twice would stop there.
+    assert.deepEqual(
+      names(mesh),
+      [2, 3, 4, 5, 6].map((index) => `other${index}.test 5`),
+    );
+    assert.ok(countNames(mesh.joint).size <= caNamesLimit);
+  });
+
+  it('serves the last good set where a later state does not fit, less what is no longer listed', () => {
+    const before = join([a, b]);
+    const shrunken = { ...a, anchors: a.anchors.slice(3) };
+    const mesh = join([shrunken, { ...b, anchors: [...b.anchors] }, c], before);
+    assert.deepEqual(names(mesh), ['a.test 7', 'b.test 15']);
+    assert.deepEqual(
+      mesh.findings
+        .filter(({ code }) => code !== 'MT026')
+        .map(({ code, trustDomain }) => [code, trustDomain]),
+      [
+        ['MT031', undefined],
+        ['MT032', 'c.test'],
+      ],
+    );
+  });
+
+  it('warns of one authority in two trust domains', () => {
+    const ca = makeCa({ commonName: 'Shared' });
+    const mesh = join([bundleOf([shareOf('x.test', [ca])]), bundleOf([shareOf('y.test', [ca])])]);
+    assert.deepEqual(
+      mesh.findings.map(({ code, trustDomain }) => [code, trustDomain]),
+      [['MT026', 'y.test']],
+    );
+  });
+});

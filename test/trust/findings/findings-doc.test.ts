@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import { catalogue } from '../../../src/trust/findings/catalogue.ts';
+
+const text = await readFile(new URL('../../../docs/findings.md', import.meta.url), 'utf8');
+const sections = text.split(/^## /m).slice(1);
+const titles = sections.map((section) => section.split('\n', 1)[0] ?? '');
+
+describe('docs/findings.md', () => {
+  it('has a section for each code, and for nothing else, in the order of the catalogue', () => {
+    const expected = Object.entries(catalogue).map(([code, { name }]) => `${code} ${name}`);
+    assert.ok(expected.length > 20);
+    assert.deepEqual(titles, expected);
+  });
+
+  for (const [index, title] of titles.entries()) {
+    it(`says of ${title} what is served and what to do`, () => {
+      assert.match(sections[index] ?? '', /^- \*\*What is served:\*\* /m);
+      assert.match(sections[index] ?? '', /^- \*\*What to do:\*\* /m);
+    });
+  }
+
+  it('links to sections that exist', () => {
+    const anchors = new Set(titles.map((title) => title.toLowerCase().replaceAll(' ', '-')));
+    const links = [...text.matchAll(/\]\(#([^)]*)\)/g)].map((match) => match[1] ?? '');
+    assert.ok(links.length > 5);
+    for (const link of links) assert.ok(anchors.has(link), link);
+  });
+});

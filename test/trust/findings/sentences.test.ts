@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { readFile, readdir } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+
+const source = new URL('../../../src/', import.meta.url);
+
+/** Literals and templates that the second argument of `finding(…)` begins with, wherever they are written. */
+async function sentences(): Promise<readonly (readonly [file: string, sentence: string])[]> {
+  const names = await readdir(source, { recursive: true });
+  const texts = await Promise.all(
+    names
+      .filter((name) => name.endsWith('.ts'))
+      .map(async (name) => [name, await readFile(new URL(name, source), 'utf8')] as const),
+  );
+  return texts.flatMap(([name, text]) =>
+    [...text.matchAll(/finding\(\s*'MT\d{3}',\s*(['`])(.*?)\1/gs)].map(
+      ([, , sentence = '']) => [name, sentence] as const,
+    ),
+  );
+}
+
+describe('the sentences of findings', () => {
+  it('each begins with its subject, not with a verb', async () => {
+    const all = await sentences();
+    assert.ok(all.length > 15, `only ${all.length} were found`);
+    for (const [file, sentence] of all)
+      assert.match(
+        sentence,
+        /^(?:the|a|an|one|no|mesh|trust domain|CA|\$\{)\b|^\$\{/,
+        `${file}: ${sentence}`,
+      );
+  });
+});

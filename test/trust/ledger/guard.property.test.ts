@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import { guard, initialGuard, lossWindow } from '../../../src/trust/ledger/guard.ts';
+import type { GuardState } from '../../../src/trust/ledger/guard.ts';
+import type { Holdings, Share } from '../../../src/trust/ledger/share.ts';
+import type { Identity, TrustDomain } from '../../../src/trust/model/mesh-trust.ts';
+import type { GoneEvidence } from '../../../src/trust/source.ts';
+
+const mesh = 'default';
+const holdMs = 30_000;
+
+/** What a source gives, as `trust domain/resource`: four trust domains with two resources each. */
+const everything = [0, 1, 2, 3].flatMap((domain) => [`d${domain}/x`, `d${domain}/y`]);
+/** Shares are compared as objects, so each exists once. */
+const shareOf = new Map(
+  everything.map((text): [string, Share] => {
+    const trustDomain = text.slice(0, 2) as TrustDomain;
+    return [text, { mesh, trustDomain, identity: text as Identity, anchors: [] }];
+  }),
+);
+
+function holdingsOf(texts: readonly string[]): Holdings {
+  const shares = texts.flatMap((text) => shareOf.get(text) ?? []);
+  return shares.length === 0
+    ? new Map()
+    : new Map([[mesh, Map.groupBy(shares, ({ trustDomain }) => trustDomain)]]);
+}
+
+function textsOf(holdings: Holdings): readonly string[] {
+  return [...(holdings.get(mesh) ?? new Map<TrustDomain, readonly Share[]>()).values()]
+    .flat()
+    .map(({ identity }) => identity)
+    .sort();
+}
+
+interface Step {
+  readonly after: number;
+  readonly given: readonly string[];
+  readonly gone: readonly GoneEvidence[];
+}
+
+const step: fc.Arbitrary<Step> = fc.record({
+  after: fc.constantFrom(0, 1, 50, 999, 1999, 2000, 15_000, 29_999, 30_000),
+  given: fc.subarray(everything),
+  gone: fc.array(fc.constantFrom<GoneEvidence>('deletion', 'absence'), { maxLength: 2 }),
+});
+const steps = fc.array(step, { minLength: 1, maxLength: 12 });
+
+interface Trace {
+  readonly now: number;
+  readonly given: readonly string[];
+  readonly inForce: readonly string[];
+  readonly held: ReadonlySet<string>;
+}
+
+function run(all: readonly Step[]): { readonly traces: readonly Trace[]; readonly state: GuardState } {
+  let state = initialGuard;
+  let now = 0;
+  const traces = all.map(({ after, given, gone }): Trace => {
+    now += after;
+    const result = guard(state, {
+      holdings: holdingsOf(given),
+      gone: new Map([[mesh, gone]]),
+      now,
+      holdMs,
+    });
+    ({ state } = result);
+    const held = new Set(result.held.map(({ trustDomain }): string => trustDomain));
+    return { now, given: [...given].sort(), inForce: textsOf(result.holdings), held };
+  });
+  return { traces, state };
+}
+
+const domainsOf = (texts: readonly string[]): ReadonlySet<string> =>
+  new Set(texts.map((text) => text.slice(0, 2)));
+
+describe('the mass-loss guard, whatever comes and goes', () => {
+  it('never takes away what the source gives', () => {
+    fc.assert(
+      fc.property(steps, (all) => {
+        for (const { given, inForce } of run(all).traces)
+          assert.deepEqual(
+            given.filter((text) => !inForce.includes(text)),
+            [],
+          );
+      }),
+    );
+  });
+
+  it('adds nothing but what the source gave within the hold and the window before it, and says of what', () => {
+    fc.assert(
+      fc.property(steps, (all) => {
+        const { traces } = run(all);
+        for (const [index, { now, given, inForce, held }] of traces.entries()) {
+          const added = inForce.filter((text) => !given.includes(text));
+          assert.deepEqual(domainsOf(added), held);
+          // A share was last given at the step before the one in which it was missed.
+          const recent = traces
+            .slice(0, index)
+            .filter((_, at) => now - (traces[at + 1]?.now ?? now) < holdMs + lossWindow);
+          for (const text of added)
+            assert.ok(
+              recent.some((trace) => trace.given.includes(text)),
+              text,
+            );
+        }
+      }),
+    );
+  });
+
+  it('holds as they were the trust domains of one step that takes more than half, or all', () => {
+    fc.assert(
+      fc.property(steps, (all) => {
+        const { traces } = run(all);
+        for (const [index, { given, inForce }] of traces.entries()) {
+          const before = traces[index - 1];
+          if (before === undefined) continue;
+          const [had, has] = [domainsOf(before.given), domainsOf(given)];
+          const lost = before.given.filter((text) => !has.has(text.slice(0, 2)));
+          // What comes for the first time makes up for nothing; what comes back may.
+          const seen = domainsOf(traces.slice(0, index).flatMap((trace) => trace.given));
+          const back = [...has].filter((name) => seen.has(name));
+          const total = new Set([...had, ...before.held, ...back]).size;
+          const isMass = domainsOf(lost).size * 2 > total;
+          const isOneDeletion =
+            total === 1 && all[index]?.gone.length === 1 && all[index].gone[0] === 'deletion';
+          if (!isMass || isOneDeletion) continue;
+          assert.deepEqual(
+            lost.filter((text) => !inForce.includes(text)),
+            [],
+          );
+        }
+      }),
+    );
+  });
+
+  it('leaves in force what the source gives, after it has been quiet for the hold', () => {
+    fc.assert(
+      fc.property(steps, (all) => {
+        const last = all.at(-1);
+        assert.ok(last !== undefined);
+        const { traces } = run([
+          ...all,
+          { ...last, after: 1, gone: [] },
+          { ...last, after: holdMs, gone: [] },
+        ]);
+        const end = traces.at(-1);
+        assert.deepEqual(end?.inForce, end?.given);
+        assert.equal(end?.held.size, 0);
+      }),
+    );
+  });
+
+  it('keeps nothing of a mesh that is gone once the hold and the window are over', () => {
+    fc.assert(
+      fc.property(steps, (all) => {
+        const nothing = { given: [], gone: [] };
+        assert.equal(run([...all, { ...nothing, after: 1 }, { ...nothing, after: holdMs }]).state.size, 0);
+      }),
+    );
+  });
+});

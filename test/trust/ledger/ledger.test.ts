@@ -1,0 +1,226 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { makeCa } from '../../kit/certificates.ts';
+import { codes, gone, inForce, makeLedger, version } from '../../kit/ledger.ts';
+import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
+
+const [a, b, c] = ['A', 'B', 'C'].map((commonName) => makeCa({ commonName }).certPem) as [
+  string,
+  string,
+  string,
+];
+const damaged = a.replace(/\n(.)/, '\n!');
+const trust = (trustDomain: string, pems: readonly string[], name = trustDomain): string =>
+  meshTrustYaml({ name: name.replaceAll('.', '-'), trustDomain, pems });
+const both = `${trust('a.test', [a, b])}---\n${trust('c.test', [c])}`;
+
+describe('the ledger', () => {
+  it('puts what is read into force', () => {
+    const ledger = makeLedger();
+    ledger.apply('files', [version('t.yaml', both)], 0);
+    assert.deepEqual(inForce(ledger), ['default/a.test: A B', 'default/c.test: C']);
+  });
+
+  it('applies a settled version that takes something away', () => {
+    const ledger = makeLedger();
+    ledger.apply('files', [version('t.yaml', both)], 0);
+    ledger.apply('files', [version('t.yaml', trust('a.test', [b]))], 1);
+    assert.deepEqual(inForce(ledger), ['default/a.test: B']);
+  });
+
+  it('lets a version that is not settled add, and take nothing away', () => {
+    const ledger = makeLedger();
+    ledger.apply('files', [version('t.yaml', both)], 0);
+    ledger.apply('files', [version('t.yaml', trust('a.test', [c]), false)], 1);
+    assert.deepEqual(inForce(ledger), ['default/a.test: A B C', 'default/c.test: C']);
+    ledger.apply('files', [version('t.yaml', trust('a.test', [c]))], 2);
+    assert.deepEqual(inForce(ledger), ['default/a.test: C']);
+  });
+
+  it('takes nothing away at any truncation of a file, until one is settled', () => {
+    const ledger = makeLedger();
+    ledger.apply('files', [version('t.yaml', both)], 0);
+    const before = inForce(ledger);
+    for (let length = 0; length < both.length; length++) {
+      ledger.apply('files', [version('t.yaml', both.slice(0, length), false)], length + 1);
+      assert.deepEqual(inForce(ledger), before, `truncated to ${length} characters`);
+    }
+  });
+
+  it('takes nothing away at a settled truncation that is not a valid file', () => {
+    const ledger = makeLedger();
+    ledger.apply('files', [version('t.yaml', both)], 0);
+    for (const text of ['', '# comment', 'type', 'type: MeshTrust\nname: [', `${both}---\n"`]) {
+      ledger.apply('files', [version('t.yaml', text)], 1);
+      assert.deepEqual(inForce(ledger), ['default/a.test: A B', 'default/c.test: C'], JSON.stringify(text));
+      assert.ok(codes(ledger).includes('MT040'));
+    }
+  });
+
+  it('keeps the last good version of a resource that became invalid, and applies its neighbours', () => {
+    const ledger = makeLedger();
+    ledger.apply('files', [version('t.yaml', both)], 0);
+    const invalid = trust('a.test', [a]).replace('type: Pem', 'type: Jwks');
+    ledger.apply('files', [version('t.yaml', `${invalid}---\n${trust('c.test', [b])}`)], 1);
+    assert.deepEqual(inForce(ledger), ['default/a.test: A B', 'default/c.test: B']);
+    assert.deepEqual(codes(ledger), ['MT003', 'MT040']);
+  });
+
+  it('keeps every missing resource while an invalid one has no name', () => {
+    const ledger = makeLedger();
+    ledger.apply('files', [version('t.yaml', both)], 0);
+    ledger.apply('files', [version('t.yaml', `${trust('c.test', [c])}---\ntype: MeshTrust\nspec: {}\n`)], 1);
+    assert.deepEqual(inForce(ledger), ['default/a.test: A B', 'default/c.test: C']);
+  });
+
+  it('keeps a resource whose last certificate became unusable', () => {
+    const ledger = makeLedger();
+    ledger.apply('files', [version('t.yaml', trust('a.test', [a]))], 0);
+    ledger.apply('files', [version('t.yaml', trust('a.test', [damaged]))], 1);
+    assert.deepEqual(inForce(ledger), ['default/a.test: A']);
+    assert.deepEqual(codes(ledger), ['MT005', 'MT013', 'MT040']);
+  });
+
+  it('keeps the anchors of the last undamaged version beside the new ones while a block is damaged', () => {
+    const ledger = makeLedger();
+    const at = (pems: readonly string[], now: number): readonly string[] => {
+      ledger.apply('files', [version('t.yaml', trust('a.test', pems))], now);
+      return inForce(ledger);
+    };
+    assert.deepEqual(at([a, b], 0), ['default/a.test: A B']);
+    assert.deepEqual(at([damaged, b, c], 1), ['default/a.test: A B C']);
+    assert.deepEqual(codes(ledger), ['MT013', 'MT041']);
+    assert.deepEqual(at([damaged, b], 2), ['default/a.test: A B']);
+    assert.deepEqual(at([b], 3), ['default/a.test: B']);
+    assert.deepEqual(codes(ledger), []);
+  });
+
+  it('serves the good blocks of a first version that has damaged ones', () => {
+    const ledger = makeLedger();
+    ledger.apply('files', [version('t.yaml', trust('a.test', [damaged, b]))], 0);
+    assert.deepEqual(inForce(ledger), ['default/a.test: B']);
+  });
+
+  it('remembers the last undamaged version over an unsettled one', () => {
+    const ledger = makeLedger();
+    ledger.apply('files', [version('t.yaml', trust('a.test', [a, b]))], 0);
+    ledger.apply('files', [version('t.yaml', trust('a.test', [b]), false)], 1);
+    ledger.apply('files', [version('t.yaml', trust('a.test', [damaged, b]))], 2);
+    assert.deepEqual(inForce(ledger), ['default/a.test: A B']);
+  });
+
+  it('does not keep what was refused by policy', () => {
+    const ledger = makeLedger();
+    const key = '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n';
+    ledger.apply('files', [version('t.yaml', trust('a.test', [a, b]))], 0);
+    ledger.apply('files', [version('t.yaml', trust('a.test', [b, key]))], 1);
+    assert.deepEqual(inForce(ledger), ['default/a.test: B']);
+  });
+
+  it('keeps everything of a file that cannot be read', () => {
+    const ledger = makeLedger();
+    ledger.apply('files', [version('t.yaml', both)], 0);
+    ledger.apply('files', [{ kind: 'unreadable', path: 't.yaml', reason: 'EACCES' }], 1);
+    assert.deepEqual(inForce(ledger), ['default/a.test: A B', 'default/c.test: C']);
+    assert.deepEqual(codes(ledger), ['MT001', 'MT040']);
+  });
+
+  it('changes nothing for a directory that cannot be listed', () => {
+    const ledger = makeLedger();
+    ledger.apply('files', [version('t.yaml', both)], 0);
+    ledger.apply('files', [{ kind: 'failed', path: 'dir', reason: 'EIO' }], 1);
+    assert.deepEqual(inForce(ledger), ['default/a.test: A B', 'default/c.test: C']);
+    assert.deepEqual(codes(ledger), ['MT001']);
+    ledger.apply('files', [{ kind: 'recovered', path: 'dir' }], 2);
+    assert.deepEqual(codes(ledger), []);
+  });
+
+  it('takes the first by path of two definitions, whatever their order, and reports the other', () => {
+    for (const order of [
+      ['a.yaml', 'b.yaml'],
+      ['b.yaml', 'a.yaml'],
+    ]) {
+      const ledger = makeLedger();
+      const pem: Readonly<Record<string, string>> = { 'a.yaml': a, 'b.yaml': b };
+      for (const path of order) ledger.apply('files', [version(path, trust('a.test', [pem[path] ?? '']))], 0);
+      assert.deepEqual(inForce(ledger), ['default/a.test: A']);
+      const [conflict] = ledger.view().findings;
+      assert.equal(conflict?.code, 'MT004');
+      assert.equal(conflict.file, 'b.yaml');
+      ledger.apply('files', [gone('a.yaml')], 1);
+      assert.deepEqual(inForce(ledger), ['default/a.test: B']);
+    }
+  });
+
+  it('names the definition that is used to all others, in whatever order they were read', () => {
+    for (const order of ['abc', 'acb', 'bac', 'bca', 'cab', 'cba']) {
+      const ledger = makeLedger();
+      for (const path of order) ledger.apply('files', [version(path, trust('a.test', [a]))], 0);
+      assert.deepEqual(
+        ledger
+          .view()
+          .findings.map(({ file, message }) => `${file ?? ''}: ${message.slice(0, 28)}`)
+          .sort(),
+        ['b: the resource is defined in a', 'c: the resource is defined in a'],
+      );
+    }
+  });
+
+  it('lets a file that is not settled yet take nothing from other definitions of its resources', () => {
+    const ledger = makeLedger();
+    ledger.apply('files', [version('b.yaml', trust('a.test', [a, b]))], 0);
+    ledger.apply('files', [version('a.yaml', trust('a.test', [c]), false)], 1);
+    assert.deepEqual(inForce(ledger), ['default/a.test: A B C']);
+    ledger.apply('files', [version('a.yaml', trust('a.test', [c]))], 2);
+    assert.deepEqual(inForce(ledger), ['default/a.test: C']);
+    ledger.apply('files', [version('a.yaml', trust('a.test', [a]), false)], 3);
+    assert.deepEqual(inForce(ledger), ['default/a.test: A C'], 'it was settled before');
+  });
+
+  it('keeps the shares of a version that gives the same', () => {
+    const ledger = makeLedger();
+    const share = () => ledger.grantsOf('files', 't.yaml')[0]?.shares[0] ?? assert.fail();
+    ledger.apply('files', [version('t.yaml', trust('a.test', [a]), false)], 0);
+    const before = share();
+    ledger.apply('files', [version('t.yaml', trust('a.test', [a]))], 1);
+    assert.equal(share(), before);
+    assert.deepEqual(ledger.apply('files', [version('t.yaml', trust('a.test', [a]))], 2), []);
+    ledger.apply('files', [version('t.yaml', `\n${trust('a.test', [a])}`)], 3);
+    assert.notEqual(share(), before, 'its findings name other lines');
+  });
+
+  it('joins what several resources give to one trust domain', () => {
+    const ledger = makeLedger();
+    ledger.apply(
+      'files',
+      [version('1.yaml', trust('a.test', [a], 'one')), version('2.yaml', trust('a.test', [b], 'two'))],
+      0,
+    );
+    assert.deepEqual(inForce(ledger), ['default/a.test: A B']);
+  });
+
+  it('drops restored resources that the first complete read did not find, and no earlier', () => {
+    const ledger = makeLedger(0);
+    const earlier = makeLedger();
+    earlier.apply(
+      'files',
+      [version('1.yaml', trust('a.test', [a])), version('2.yaml', trust('b.test', [b]))],
+      0,
+    );
+    for (const path of ['1.yaml', '2.yaml']) {
+      ledger.apply('files', [{ kind: 'restored', path, grants: earlier.grantsOf('files', path) }], 0);
+    }
+    ledger.apply('files', [version('1.yaml', trust('a.test', [c]))], 1);
+    assert.deepEqual(inForce(ledger), ['default/a.test: C', 'default/b.test: B']);
+    ledger.apply('files', [{ kind: 'synced' }], 2);
+    assert.deepEqual(inForce(ledger), ['default/a.test: C']);
+  });
+
+  it('tells the paths whose grants changed', () => {
+    const ledger = makeLedger();
+    assert.deepEqual(ledger.apply('files', [version('1.yaml', trust('a.test', [a]))], 0), ['1.yaml']);
+    assert.deepEqual(ledger.apply('files', [version('1.yaml', 'a: [')], 1), []);
+    assert.deepEqual(ledger.apply('files', [gone('1.yaml')], 2), ['1.yaml']);
+    assert.deepEqual(ledger.apply('files', [gone('1.yaml')], 3), []);
+  });
+});

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseFileSteps } from '../../../src/trust/model/parse-file.ts';
+import type { ParsedFile } from '../../../src/trust/model/parse-file.ts';
+import { createAnchorReader } from '../../../src/trust/x509/anchor-reader.ts';
+import { makeCa } from '../../kit/certificates.ts';
+import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
+
+const options = { defaultMesh: 'default', reader: createAnchorReader() };
+const mebibyte = 1024 * 1024;
+const ca = makeCa();
+
+/** Parses a text, and counts in how many steps. */
+function parse(text: string): { readonly steps: number; readonly parsed: ParsedFile } {
+  const reading = parseFileSteps('t.yaml', text, options);
+  for (let steps = 1; ; steps += 1) {
+    const { done, value } = reading.next();
+    if (done === true) return { steps, parsed: value };
+  }
+}
+
+/** Code, line and sentence of the finding that refuses a text. */
+function refusal(text: string): string {
+  const { parsed } = parse(text);
+  assert.equal(parsed.kind, 'refused');
+  const [found] = parsed.kind === 'refused' ? parsed.findings : [];
+  return `${found?.code} ${found?.line} ${found?.message}`;
+}
+
+describe('a hostile file › is refused before it is read as YAML', () => {
+  const table: Readonly<Record<string, readonly [text: string, refusal: RegExp]>> = {
+    '14 MiB of numbers': [
+      `a: [${'1,'.repeat(7 * mebibyte)}]`,
+      /^MT007 1 the document has more than 1048576 char/,
+    ],
+    'a mebibyte of numbers': [
+      `a: [${'1,'.repeat(mebibyte / 2 - 10)}]`,
+      /^MT007 1 the document has too many val/,
+    ],
+    'a mebibyte of items': ['- 1\n'.repeat(mebibyte / 4), /^MT007 1 the document has too many values/],
+    'a mebibyte of escapes': [
+      `a: "${'\\n'.repeat(mebibyte / 2)}"`,
+      /^MT007 1 the document has too many values/,
+    ],
+    'a mebibyte of short lines': [
+      `a: |\n${'  x\n'.repeat(mebibyte / 4)}`,
+      /^MT007 1 the document has too many/,
+    ],
+    'many documents': [
+      '---\na: 1\n'.repeat(10_001),
+      /^MT007 undefined the file has more than 10000 documents/,
+    ],
+    'numbers in the second document': [
+      `kind: ConfigMap\n---\na: [${'1,'.repeat(mebibyte / 2 - 10)}]`,
+      /^MT007 2 the document has too many values/,
+    ],
+    'collections nested a hundred deep': [
+      `a: ${'['.repeat(100)}${']'.repeat(100)}`,
+      /^MT002 1 the YAML cannot be read: collections are nest/,
+    ],
+  };
+  for (const [what, [text, expected]] of Object.entries(table))
+    it(`${what} → an error that says so`, () => assert.match(refusal(text), expected));
+});
+
+describe('a large file › that is sound', () => {
+  it('a document of a thousand certificates → read', () => {
+    const text = meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems: [ca.certPem.repeat(900)] });
+    assert.ok(text.length > mebibyte / 2);
+    assert.equal(parse(text).parsed.kind, 'documents');
+  });
+
+  it('several documents → one step each, and each finding has its line in the file', () => {
+    const one = meshTrustYaml({ name: 'a', trustDomain: 'A.test', pems: [ca.certPem] });
+    const { steps, parsed } = parse(`${one}---\n${one}--- # third\n${one}`);
+    assert.equal(steps, 3);
+    assert.ok(parsed.kind === 'documents');
+    const lines = parsed.documents.map((document) =>
+      document.kind === 'invalid' ? document.findings[0]?.line : undefined,
+    );
+    const length = one.split('\n').length;
+    assert.deepEqual(lines, [5, 5 + length, 5 + 2 * length]);
+  });
+
+  it('three hyphens inside of a value, or more than three → no new document', () => {
+    const { parsed } = parse('kind: ConfigMap\na: |\n  ---\n  x\n----\n');
+    assert.equal(parsed.kind, 'refused');
+    assert.equal(parse('kind: ConfigMap\na: |\n  ---\n  x\n').steps, 1);
+  });
+
+  it('a directive before the first document → read', () => {
+    const { parsed } = parse('%YAML 1.2\n---\nkind: ConfigMap\n---\nkind: Secret\n');
+    assert.deepEqual(parsed.kind === 'documents' && parsed.others.map(({ label }) => label), [
+      'ConfigMap',
+      'Secret',
+    ]);
+  });
+});
+
+describe('an error in YAML › quotes nothing of the file', () => {
+  const secret = 'c2VjcmV0';
+  const table: Readonly<Record<string, string>> = {
+    'an alias without an anchor': `a: *${secret}\n`,
+    'an unknown tag': `a: !${secret} b\n`,
+    'an unknown verbatim tag': `a: !<tag:${secret}> b\n`,
+    'an unknown tag of a list': `a: !${secret} [b]\n`,
+    'an undeclared tag handle': `a: !${secret}!b c\n`,
+    'a tag that does not fit': `a: !!int ${secret}\n`,
+    'a tag handle that is declared twice': `%TAG !${secret}! a\n%TAG !${secret}! b\n---\na: 1\n`,
+    'a key twice': `${secret}: 1\n${secret}: 2\n`,
+    'a long alias': `a: *${secret.repeat(40_000)}\n`,
+    'a path with an odd key': meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems: [ca.certPem] }).replace(
+      'spec:',
+      `spec:\n  "${secret} ${secret.repeat(50)}": 1`,
+    ),
+  };
+  for (const [what, text] of Object.entries(table)) {
+    it(`${what} → a finding without it, and a short one`, () => {
+      const { parsed } = parse(text);
+      const found = JSON.stringify(parsed.kind === 'refused' ? parsed.findings : remarks(parsed));
+      assert.match(found, /MT0/);
+      assert.ok(!found.includes(secret), found.slice(0, 300));
+      assert.ok(found.length < 400, String(found.length));
+    });
+  }
+});
+
+function remarks(parsed: Extract<ParsedFile, { readonly kind: 'documents' }>): unknown {
+  return parsed.documents.map((document) =>
+    document.kind === 'mesh-trust' ? document.remarks : document.findings,
+  );
+}

@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Holdings, Share } from '../../../src/trust/ledger/share.ts';
+import { diffMeshes } from '../../../src/trust/snapshot/diff.ts';
+import { createMeshBuilder } from '../../../src/trust/snapshot/mesh-builder.ts';
+import { noPolicy, shareOf } from '../../kit/bundles.ts';
+import { longName, makeCa, makeIntermediate, makeKey } from '../../kit/certificates.ts';
+
+const [rootA, rootB] = [makeCa({ commonName: 'A' }), makeCa({ commonName: 'B' })];
+const a = shareOf('a.test', [rootA]);
+const b = shareOf('b.test', [rootB]);
+const holdings = (...shares: readonly Share[]): Holdings =>
+  new Map([['default', Map.groupBy(shares, ({ trustDomain }) => trustDomain)]]);
+const now = Date.now();
+
+describe('the mesh builder', () => {
+  it('gives the same object for a mesh in which nothing changed', () => {
+    const builder = createMeshBuilder(noPolicy);
+    const first = builder.build(holdings(a, b), now).get('default');
+    assert.equal(builder.build(holdings(b, a), now).get('default'), first);
+  });
+
+  it('rebuilds only the trust domain that changed', () => {
+    const builder = createMeshBuilder(noPolicy);
+    const first = builder.build(holdings(a, b), now).get('default');
+    const second = builder.build(holdings(a, shareOf('b.test', [rootB, rootA])), now).get('default');
+    assert.equal(second?.bundle.bundles[0], first?.bundle.bundles[0]);
+    assert.notEqual(second?.bundle.bundles[1], first?.bundle.bundles[1]);
+    assert.equal(
+      second?.secrets.secrets.get('spiffe://a.test'),
+      first?.secrets.secrets.get('spiffe://a.test'),
+    );
+  });
+
+  it('build at the very time of the next change → the other certificate of the key, and a later next change', () => {
+    const builder = createMeshBuilder(noPolicy);
+    const key = makeKey();
+    const second = 1_000 * Math.floor(now / 1_000);
+    const at = (from: number, to: number) =>
+      makeCa({
+        commonName: 'T',
+        key,
+        notBefore: new Date(second + from * 3_600_000),
+        notAfter: new Date(second + to * 3_600_000),
+      });
+    const [ending, next] = [at(-1, 1), at(-1, 2)];
+    const listed = holdings(shareOf('a.test', [ending, next]));
+    const servedAt = (time: number) =>
+      builder
+        .build(listed, time)
+        .get('default')
+        ?.bundle.bundles[0]?.anchors.map(({ der }) => Buffer.from(der));
+    assert.deepEqual(servedAt(second), [next.der]);
+    const change = builder.nextChange();
+    assert.equal(change, second + 3_600_000);
+    assert.deepEqual(servedAt(change ?? 0), [next.der]);
+    assert.equal(builder.nextChange(), second + 2 * 3_600_000);
+  });
+
+  it('keeps a mesh that lost everything, denying all', () => {
+    const builder = createMeshBuilder(noPolicy);
+    builder.build(holdings(a), now);
+    const states = builder.build(new Map(), now);
+    assert.equal(states.get('default')?.secrets.denyAll, true);
+    assert.deepEqual(states.get('default')?.bundle.bundles, []);
+  });
+
+  it('remembers what an intermediate was before it lost its issuer', () => {
+    const builder = createMeshBuilder(noPolicy);
+    const intermediate = makeIntermediate(rootA, { commonName: 'I' });
+    builder.build(holdings(shareOf('a.test', [rootA, intermediate])), now);
+    const state = builder.build(holdings(shareOf('a.test', [intermediate])), now).get('default');
+    assert.equal(state?.bundle.bundles[0]?.anchors[0]?.rooting, 'promoted');
+  });
+
+  it('re-roots what lost its issuer because the names of all authorities do not fit', () => {
+    const builder = createMeshBuilder(noPolicy);
+    const key = makeKey();
+    const root = makeCa({ commonName: 'R' });
+    const child = makeIntermediate(root, { commonName: 'child' });
+    builder.build(holdings(shareOf('a.test', [child])), now);
+    const crowd = Array.from({ length: 40 }, (_, index) =>
+      makeCa({ subject: longName(2000, `c${index}`), key }),
+    );
+    const state = builder
+      .build(holdings(shareOf('a.test', [child, root]), shareOf('z.test', crowd)), now)
+      .get('default');
+    assert.deepEqual(
+      state?.bundle.joint.map(({ trustDomain, anchors }) => [
+        trustDomain,
+        anchors.map(({ rooting }) => rooting),
+      ]),
+      [['a.test', ['re-rooted']]],
+    );
+  });
+
+  it('applies another policy at the next build, to trust domains that did not change as well', () => {
+    const builder = createMeshBuilder(noPolicy);
+    const first = builder.build(holdings(a), now).get('default');
+    const fingerprint = first?.bundle.bundles[0]?.anchors[0]?.certificate.fingerprint ?? '';
+    builder.setPolicy({ ...noPolicy, distrusted: new Set([fingerprint]) });
+    assert.equal(builder.build(holdings(a), now).get('default')?.secrets.denyAll, true);
+  });
+});
+
+describe('the difference of two states', () => {
+  it('is empty for equal ones', () => {
+    const builder = createMeshBuilder(noPolicy);
+    const states = builder.build(holdings(a), now);
+    assert.deepEqual(diffMeshes(states, builder.build(holdings(a), now)), []);
+  });
+
+  it('names what came and went, by trust domain', () => {
+    const builder = createMeshBuilder(noPolicy);
+    const before = builder.build(holdings(a), now);
+    const after = builder.build(holdings(shareOf('a.test', [rootB]), b), now);
+    const [change] = diffMeshes(before, after);
+    assert.equal(change?.mesh, 'default');
+    assert.equal(change.version, after.get('default')?.secrets.version);
+    assert.deepEqual(
+      change.trustDomains.map(({ trustDomain, added, removed }) => [
+        trustDomain,
+        added.length,
+        removed.length,
+      ]),
+      [
+        ['a.test', 1, 1],
+        ['b.test', 1, 0],
+      ],
+    );
+  });
+
+  it('is nothing where what is listed changed and what is served did not', () => {
+    const builder = createMeshBuilder(noPolicy);
+    const before = builder.build(holdings(a), now);
+    const after = builder.build(holdings(a, shareOf('a.test', [rootA], 'again')), now);
+    assert.deepEqual(diffMeshes(before, after), []);
+  });
+});

@@ -1,0 +1,141 @@
+import * as fc from 'fast-check';
+
+import { makeCa, makeIntermediate, makeKey, makeLeaf } from '../../kit/certificates.ts';
+import type { Certificate, CertificateOptions, LeafOptions } from '../../kit/certificates.ts';
+import { contextPrimitive, nullValue, sequence } from '../../kit/der.ts';
+import type { CertificateSpec, Name } from '../../kit/issue-certificate.ts';
+import { nameConstraints } from './cases.ts';
+
+/** A leaf, what its client sends after it, and what is listed in its trust domain, of a few CAs in disorder. */
+export interface RandomCase {
+  readonly trustDomain: string;
+  readonly anchors: readonly Certificate[];
+  readonly leaf: Certificate;
+  readonly chain: readonly Certificate[];
+  /** What it was made from. */
+  readonly plan: Plan;
+}
+
+type Plan = typeof planArbitrary extends fc.Arbitrary<infer Value> ? Value : never;
+
+const hour = 3_600_000;
+const dates = {
+  now: {},
+  past: { notBefore: new Date(Date.now() - 48 * hour), notAfter: new Date(Date.now() - hour) },
+  future: { notBefore: new Date(Date.now() + hour), notAfter: new Date(Date.now() + 48 * hour) },
+} as const;
+
+/** Names of CAs; the first two are one to those who compare them as RFC 5280 wants it. */
+const names: readonly Name[] = ['CA', ' ca', 'Other CA'].map((name) => [['CN', name]]);
+const keys = [makeKey(), makeKey(), makeKey()];
+const basicConstraints: readonly CertificateSpec['basicConstraints'][] = [
+  { kind: 'ca' },
+  { kind: 'ca', pathLength: 0 },
+  { kind: 'ca', pathLength: 1 },
+  { kind: 'end-entity' },
+  undefined,
+];
+
+/** Mostly the first, so that some paths are good. */
+function mostly<Value>(usual: Value, ...others: readonly Value[]): fc.Arbitrary<Value> {
+  return fc.oneof(
+    { weight: 25, arbitrary: fc.constant(usual) },
+    ...others.map((value) => fc.constant(value)),
+  );
+}
+
+const common = {
+  dates: mostly<keyof typeof dates>('now', 'past', 'future'),
+  authorityKeyId: fc.constantFrom('key-id', 'issuer-and-serial', undefined),
+  critical: mostly(false, true),
+  /** Which of the CAs before it signed it. */
+  issuer: fc.nat(),
+} as const;
+
+const planArbitrary = fc.record({
+  cas: fc.array(
+    fc.record({
+      ...common,
+      name: fc.nat({ max: names.length - 1 }),
+      key: fc.nat({ max: keys.length - 1 }),
+      selfSigned: fc.nat({ max: 2 }).map((one) => one === 0),
+      subjectKeyId: fc.boolean(),
+      basicConstraints: mostly(...(basicConstraints.keys().toArray() as [number, ...number[]])),
+      keyUsage: mostly<CertificateSpec['keyUsage']>(['keyCertSign'], undefined, ['digitalSignature']),
+      constraint: mostly('none', 'permits-it', 'permits-another', 'excludes-it'),
+      listed: fc.nat({ max: 2 }).map((one) => one === 0),
+    }),
+    { minLength: 2, maxLength: 6 },
+  ),
+  leaf: fc.record({
+    ...common,
+    /** Instead of a name of its own that of a CA, which can make it self-issued. */
+    name: mostly<number | undefined>(undefined, 0, 2),
+    basicConstraints: mostly<number>(3, 4, 0),
+    keyUsage: mostly<CertificateSpec['keyUsage']>(['digitalSignature'], undefined, ['keyCertSign']),
+  }),
+  /** Which CAs are sent, in this order. */
+  sent: fc.array(fc.nat(), { maxLength: 8 }),
+});
+
+/** Cases that come of a seed; trust domains are numbered. */
+export function randomCases(seed: number, count: number): readonly RandomCase[] {
+  return fc
+    .sample(planArbitrary, { seed, numRuns: count })
+    .map((plan, index) => make(plan, `r${index + 1}.test`));
+}
+
+function make(plan: Plan, trustDomain: string): RandomCase {
+  const cas: Certificate[] = [];
+  for (const ca of plan.cas) {
+    const options: CertificateOptions = {
+      ...dates[ca.dates],
+      subject: names[ca.name] ?? [],
+      key: keys[ca.key] ?? makeKey(),
+      subjectKeyId: ca.subjectKeyId,
+      authorityKeyId: ca.authorityKeyId,
+      basicConstraints: basicConstraints[ca.basicConstraints],
+      keyUsage: ca.keyUsage,
+      otherExtensions: [...constraintOf(ca.constraint, trustDomain), ...unknown(ca.critical)],
+    };
+    const issuer = ca.selfSigned ? undefined : cas[ca.issuer % cas.length];
+    cas.push(issuer === undefined ? makeCa(options) : makeIntermediate(issuer, options));
+  }
+  const { leaf } = plan;
+  const options: LeafOptions = {
+    ...dates[leaf.dates],
+    ...(leaf.name === undefined ? {} : { subject: names[leaf.name] ?? [] }),
+    spiffeId: `spiffe://${trustDomain}/x`,
+    authorityKeyId: leaf.authorityKeyId,
+    basicConstraints: basicConstraints[leaf.basicConstraints],
+    keyUsage: leaf.keyUsage,
+    otherExtensions: unknown(leaf.critical),
+  };
+  const pick = (index: number): Certificate => cas[index % cas.length] ?? makeCa();
+  const listed = cas.filter((_, index) => plan.cas[index]?.listed === true);
+  return {
+    trustDomain,
+    anchors: listed.length > 0 ? listed : [pick(0)],
+    leaf: makeLeaf(pick(leaf.issuer), options),
+    chain: plan.sent.map(pick),
+    plan,
+  };
+}
+
+function constraintOf(kind: string, trustDomain: string): CertificateSpec['otherExtensions'] {
+  const uri = (host: string): Buffer => contextPrimitive(6, Buffer.from(host, 'latin1'));
+  switch (kind) {
+    case 'permits-it':
+      return [nameConstraints([uri(trustDomain)])];
+    case 'permits-another':
+      return [nameConstraints([uri('another.test')])];
+    case 'excludes-it':
+      return [nameConstraints([], [uri(trustDomain)])];
+    default:
+      return [];
+  }
+}
+
+function unknown(critical: boolean): CertificateSpec['otherExtensions'] {
+  return critical ? [{ id: '1.3.6.1.4.1.99999.1', value: sequence(nullValue()), critical }] : [];
+}

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import { refusalCodes } from '../../../src/trust/verify/verdict.ts';
+import type { TrustedDomain, Verdict } from '../../../src/trust/verify/verdict.ts';
+import { verifyLeaf } from '../../../src/trust/verify/verify-leaf.ts';
+import { bundleOf, shareOf } from '../../kit/bundles.ts';
+import { makeCa, makeIntermediate, makeLeaf } from '../../kit/certificates.ts';
+import { admissionCases } from './cases.ts';
+
+/** All trust domains of the table, as they would be served. */
+const domains: readonly TrustedDomain[] = admissionCases.map(({ trustDomain, anchors }) => ({
+  name: trustDomain,
+  anchors: bundleOf([shareOf(trustDomain, anchors)]).anchors.map(({ certificate, der, rooting }) => ({
+    fingerprint: certificate.fingerprint,
+    rooting,
+    der,
+  })),
+}));
+
+function sentenceOf(verdict: Verdict): string {
+  return verdict.kind === 'refused' ? verdict.sentence : 'admitted';
+}
+
+describe('verify', () => {
+  for (const { title, leaf, chain, expected } of admissionCases) {
+    it(`says ${expected} of ${title}`, () => {
+      const verdict = verifyLeaf({
+        leaf: leaf.der,
+        chain: chain.map(({ der }) => der),
+        domains,
+        now: Date.now(),
+      });
+      assert.equal(
+        verdict.kind === 'admitted' ? 'admitted' : verdict.code,
+        expected,
+        JSON.stringify(verdict, null, 2),
+      );
+    });
+  }
+
+  it('has a case for each reason to refuse', () => {
+    const expected = new Set(admissionCases.map((one) => one.expected));
+    assert.deepEqual(
+      refusalCodes.filter((code) => !expected.has(code)),
+      // What does not read as a certificate is below: Envoys are not asked about it.
+      ['unreadable'],
+    );
+  });
+
+  it('refuses what cannot be read, and says which it is', () => {
+    const ca = makeCa();
+    const leaf = makeLeaf(ca, { spiffeId: 'spiffe://c1.test/x' });
+    const damaged = leaf.der.subarray(0, -1);
+    const judge = (own: Buffer, ...chain: readonly Buffer[]) =>
+      verifyLeaf({ leaf: own, chain, domains, now: Date.now() });
+    assert.match(sentenceOf(judge(damaged)), /^the leaf cannot be read: /);
+    assert.match(
+      sentenceOf(judge(leaf.der, ca.der, damaged)),
+      /^certificate 2 of the chain cannot be read: /,
+    );
+  });
+
+  it('admits nobody with a leaf of which a byte is another, and has a verdict on any bytes', () => {
+    const ca = makeCa();
+    const intermediate = makeIntermediate(ca);
+    const leaf = makeLeaf(intermediate, { spiffeId: 'spiffe://a.test/x' });
+    const anchor = { fingerprint: 'f', rooting: 'as-listed', der: ca.der } as const;
+    const judge = (own: Uint8Array, chain: readonly Uint8Array[]) =>
+      verifyLeaf({ leaf: own, chain, domains: [{ name: 'a.test', anchors: [anchor] }], now: Date.now() });
+    assert.equal(judge(leaf.der, [intermediate.der]).kind, 'admitted');
+    const change = fc.record({ at: fc.nat(), by: fc.integer({ min: 1, max: 255 }) });
+    const changed = (der: Buffer, { at, by }: { readonly at: number; readonly by: number }): Buffer => {
+      const copy = Buffer.from(der);
+      const index = at % copy.length;
+      copy[index] = (copy[index] ?? 0) ^ by;
+      return copy;
+    };
+    fc.assert(
+      fc.property(change, fc.uint8Array({ maxLength: 200 }), (one, bytes) => {
+        assert.equal(judge(changed(leaf.der, one), [intermediate.der]).kind, 'refused');
+        assert.equal(judge(leaf.der, [changed(intermediate.der, one)]).kind, 'refused');
+        assert.match(sentenceOf(judge(bytes, [])), /^the leaf cannot be read: /);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('counts the first second of a certificate as valid, and the one that it names as its last as not', () => {
+    const [from, until] = [new Date('2026-01-01T00:00:00Z'), new Date('2026-01-02T00:00:00Z')];
+    const ca = makeCa({ notBefore: new Date(0) });
+    const leaf = makeLeaf(ca, { spiffeId: 'spiffe://a.test/x', notBefore: from, notAfter: until });
+    const anchor = { fingerprint: 'f', rooting: 'as-listed', der: ca.der } as const;
+    const at = (now: number) => {
+      const verdict = verifyLeaf({
+        leaf: leaf.der,
+        chain: [],
+        domains: [{ name: 'a.test', anchors: [anchor] }],
+        now,
+      });
+      return verdict.kind === 'admitted' ? 'admitted' : verdict.code;
+    };
+    assert.equal(at(from.getTime() - 1), 'leaf-not-yet-valid');
+    assert.equal(at(from.getTime()), 'admitted');
+    assert.equal(at(until.getTime() - 1), 'admitted');
+    assert.equal(at(until.getTime()), 'leaf-expired');
+  });
+});

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Certificate } from '../../../src/trust/x509/certificate.ts';
+import { readCertificate } from '../../../src/trust/x509/read-certificate.ts';
+import { signedBy } from '../../../src/trust/x509/signed-by.ts';
+import { bitString, contextConstructed, contextPrimitive, sequence } from '../../kit/der.ts';
+import {
+  basicConstraintsCa,
+  buildCertificate,
+  extension,
+  nameOf,
+  otherKeys,
+  spki,
+} from './build-certificate.ts';
+import type { CertificateFields } from './build-certificate.ts';
+
+function caOf(fields: Partial<CertificateFields>): Certificate {
+  const reading = readCertificate(buildCertificate(fields));
+  assert.equal(reading.kind, 'ca', reading.kind === 'refused' ? reading.reason : '');
+  return reading.certificate;
+}
+
+const root = caOf({});
+const child: Partial<CertificateFields> = {
+  issuer: nameOf('Test CA'),
+  subject: nameOf('Child'),
+  publicKey: spki(otherKeys.publicKey),
+};
+
+test('a child is signed by the CA whose name it has as issuer and whose key verifies it', () => {
+  assert.ok(signedBy(caOf(child), root));
+});
+
+test('a root is signed by itself', () => {
+  assert.ok(signedBy(root, root));
+});
+
+test('the right key under another name is not the signer', () => {
+  assert.equal(signedBy(caOf({ ...child, issuer: nameOf('test ca') }), root), false);
+});
+
+test('the right name with another key is not the signer', () => {
+  assert.equal(signedBy(caOf({ ...child, signingKey: otherKeys.privateKey }), root), false);
+});
+
+test('the right name and key under another key identifier is not the signer: Envoy builds no chain', () => {
+  const foreign = extension('2.5.29.35', sequence(contextPrimitive(0, Buffer.alloc(20, 8))));
+  assert.equal(signedBy(caOf({ ...child, extensions: [basicConstraintsCa, foreign] }), root), false);
+});
+
+test('an authority key identifier by issuer and serial means the certificate with these', () => {
+  const authority = (serial: number): Buffer =>
+    extension(
+      '2.5.29.35',
+      sequence(
+        contextConstructed(1, contextConstructed(4, nameOf('Test CA'))),
+        contextPrimitive(2, Buffer.from([0x12, serial])),
+      ),
+    );
+  const under = (serial: number): boolean =>
+    signedBy(caOf({ ...child, extensions: [basicConstraintsCa, authority(serial)] }), root);
+  assert.deepEqual([under(0x34), under(0x35)], [true, false]);
+});
+
+test('a signature that is no signature is not verified, and does not throw', () => {
+  assert.equal(signedBy(caOf({ ...child, signature: bitString(Buffer.from([1])) }), root), false);
+});
+
+test('the verdict is remembered for the pair, not for the child alone', () => {
+  const one = caOf(child);
+  const sameName = caOf({ publicKey: spki(otherKeys.publicKey), signingKey: otherKeys.privateKey });
+  assert.deepEqual([signedBy(one, root), signedBy(one, sameName), signedBy(one, root)], [true, false, true]);
+});

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import * as fc from 'fast-check';
+import { createTokenBucket } from '../../../src/xds/rate/token-bucket.ts';
+import type { TokenBucket } from '../../../src/xds/rate/token-bucket.ts';
+
+function takeAll(bucket: TokenBucket, now: number): number {
+  let taken = 0;
+  while (bucket.take(now) === 0) taken += 1;
+  return taken;
+}
+
+suite('a token bucket', () => {
+  test('is full at first, fills at its rate, and not beyond its burst', () => {
+    const bucket = createTokenBucket({ perSecond: 10, burst: 5 });
+    assert.equal(takeAll(bucket, 1_000_000), 5);
+    assert.equal(takeAll(bucket, 1_000_099), 0);
+    assert.equal(takeAll(bucket, 1_000_100), 1);
+    assert.equal(takeAll(bucket, 1_000_400), 3);
+    assert.equal(takeAll(bucket, 9_000_000), 5);
+  });
+
+  test('says how long to wait, and has the turn then and not a millisecond before', () => {
+    for (const perSecond of [0.5, 3, 10, 700]) {
+      const bucket = createTokenBucket({ perSecond, burst: 1 });
+      assert.equal(bucket.take(5_000), 0);
+      const wait = bucket.take(5_000);
+      assert.equal(wait, Math.ceil(1000 / perSecond));
+      assert.ok(bucket.take(5_000 + wait - 1) > 0, `${perSecond} a second`);
+      assert.equal(bucket.take(5_000 + wait), 0, `${perSecond} a second`);
+    }
+  });
+
+  test('never gives more than its burst and what its rate gives in the time', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 1000 }),
+        fc.integer({ min: 1, max: 100 }),
+        fc.array(fc.integer({ min: 0, max: 2_000 })),
+        (perSecond, burst, waits) => {
+          const bucket = createTokenBucket({ perSecond, burst });
+          let [now, taken] = [0, 0];
+          for (const wait of waits) {
+            now += wait;
+            taken += takeAll(bucket, now);
+          }
+          assert.ok(taken <= burst + (now / 1000) * perSecond + 1e-6);
+        },
+      ),
+    );
+  });
+});

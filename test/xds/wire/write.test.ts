@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import { field, stringField, varint } from '../../../src/xds/wire/write.ts';
+
+/** Reads a varint the slow way: the reference. */
+function readVarint(bytes: Uint8Array): bigint {
+  return bytes.reduceRight((value, byte) => (value << 7n) | BigInt(byte & 127), 0n);
+}
+
+describe('the protobuf writer', () => {
+  it('writes varints that read back as they were, in the fewest bytes', () => {
+    fc.assert(
+      fc.property(fc.maxSafeNat(), (value) => {
+        const bytes = varint(value);
+        assert.equal(readVarint(bytes), BigInt(value));
+        assert.equal(bytes.length, Math.max(1, Math.ceil(value.toString(2).length / 7)));
+        bytes.forEach((byte, index) => assert.equal(byte >= 128, index < bytes.length - 1));
+      }),
+    );
+  });
+
+  it('writes a length-delimited field of several parts', () => {
+    assert.deepEqual([...field(1, Uint8Array.of(7), Uint8Array.of(8, 9))], [0x0a, 3, 7, 8, 9]);
+    assert.deepEqual([...field(16, new Uint8Array(200))].slice(0, 4), [0x82, 0x01, 0xc8, 0x01]);
+  });
+
+  it('writes strings as UTF-8, and leaves out the empty one', () => {
+    assert.deepEqual([...stringField(2, 'é')], [0x12, 2, 0xc3, 0xa9]);
+    assert.equal(stringField(2, '').length, 0);
+  });
+});
