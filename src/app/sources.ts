@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { watchDirectory } from '../inputs/directory/watch-directory.ts';
-import type { HeadChange } from '../inputs/kubernetes/watch-kubernetes.ts';
+import type { HeadChange } from '../kubernetes/client/watch-types.ts';
 import type { Source, SourceEvent } from '../trust/source.ts';
 import type { KubernetesOptions, ServeOptions } from '../runtime/serve-options.ts';
 

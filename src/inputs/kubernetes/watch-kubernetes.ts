@@ -6,11 +6,11 @@ import { placePath, resource } from '../../kubernetes/client/api-object.ts';
 import type { ObjectHead } from '../../kubernetes/client/api-object.ts';
 import { backoffMs } from '../../kubernetes/client/backoff.ts';
 import { listPages } from '../../kubernetes/client/list-pages.ts';
+import type { HeadChange, WatchInput } from '../../kubernetes/client/watch-types.ts';
 import { createQuietTimer } from './quiet-timer.ts';
 import { patienceFor } from './settling.ts';
 import { watchOnce } from './watch-once.ts';
 import { initialWatchState, stepWatch } from './watch-state.ts';
-import type { WatchInput } from './watch-state.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
 
 /** What to watch, and how patiently. */
@@ -34,12 +34,6 @@ export interface WatchKubernetesOptions {
   readonly sleep?: ((milliseconds: number, signal: AbortSignal) => Promise<void>) | undefined;
   /** From 0 to 1, for jitter. */
   readonly random?: (() => number) | undefined;
-}
-
-/** Objects as they are now, even if nothing of them has an effect on trust, and paths of those that are gone. */
-export interface HeadChange {
-  readonly put: readonly ObjectHead[];
-  readonly gone: readonly string[];
 }
 
 /**

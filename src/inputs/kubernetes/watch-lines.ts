@@ -1,6 +1,6 @@
 import { asMapping, readApiObject, resourceVersionOf } from '../../kubernetes/client/api-object.ts';
 import { refusedWatch, unreadable } from '../../kubernetes/client/request-failure.ts';
-import type { WatchChange, WatchInput } from './watch-state.ts';
+import type { WatchChange, WatchInput } from '../../kubernetes/client/watch-types.ts';
 
 /** etcd takes no object above 1.5 MiB, and escapes make JSON longer: a longer line is no event. */
 const maxLineLength = 16 * 2 ** 20;

@@ -2,7 +2,7 @@ import type { ApiClient } from '../../kubernetes/client/api-client.ts';
 import { readText } from '../../kubernetes/client/list-pages.ts';
 import { refusedRequest, unreachable, unreadable } from '../../kubernetes/client/request-failure.ts';
 import { createLineSplitter, readWatchLines } from './watch-lines.ts';
-import type { WatchInput } from './watch-state.ts';
+import type { WatchInput } from '../../kubernetes/client/watch-types.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
 
 export interface WatchRequest {

@@ -4,7 +4,7 @@ import type { ApiClient } from './api-client.ts';
 import { asMapping, readApiObject, resourceVersionOf } from './api-object.ts';
 import type { ApiObject } from './api-object.ts';
 import { refusedRequest, unreachable, unreadable } from './request-failure.ts';
-import type { WatchInput } from '../../inputs/kubernetes/watch-state.ts';
+import type { WatchInput } from './watch-types.ts';
 
 /** Objects a page: a few MiB of JSON, which is parsed in one go. */
 const pageSize = 500;

@@ -1,6 +1,6 @@
 import type { ApiAnswer } from './api-client.ts';
 import { asMapping, resource } from './api-object.ts';
-import type { RequestFailure, WatchInput } from '../../inputs/kubernetes/watch-state.ts';
+import type { RequestFailure, WatchInput } from './watch-types.ts';
 
 const name = `${resource.plural}.${resource.group}`;
 

@@ -2,7 +2,7 @@ import { setImmediate as yieldTurn, setTimeout as delay } from 'node:timers/prom
 
 import type { ApiClient } from '../client/api-client.ts';
 import type { ObjectHead } from '../client/api-object.ts';
-import type { HeadChange } from '../../inputs/kubernetes/watch-kubernetes.ts';
+import type { HeadChange } from '../client/watch-types.ts';
 import { observedStatus } from './core/observed-status.ts';
 import { newsOf } from './core/render-events.ts';
 import { createReport } from './core/report.ts';

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 
 import { createApiClient } from '../client/api-client.ts';
 import { loadKubeConfig } from '../client/kube-config.ts';
-import type { HeadChange } from '../../inputs/kubernetes/watch-kubernetes.ts';
+import type { HeadChange } from '../client/watch-types.ts';
 import type { MeshCounts } from './core/replica-counts.ts';
 import type { Outcomes } from './outcomes.ts';
 import { createReporter } from './reporter.ts';

@@ -3,7 +3,8 @@ import { describe, it } from 'node:test';
 
 import type { ApiObject } from '../../../src/kubernetes/client/api-object.ts';
 import { initialWatchState, stepWatch } from '../../../src/inputs/kubernetes/watch-state.ts';
-import type { WatchInput, WatchState } from '../../../src/inputs/kubernetes/watch-state.ts';
+import type { WatchState } from '../../../src/inputs/kubernetes/watch-state.ts';
+import type { WatchInput } from '../../../src/kubernetes/client/watch-types.ts';
 import type { SourceEvent } from '../../../src/trust/source.ts';
 
 const place = 'kubernetes:ns';
