@@ -1,0 +1,131 @@
+import { dirname, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { pureModules, pureRooms, rooms } from './rooms.ts';
+
+/** The fields of a node of the syntax tree (ESTree) that these rules read. */
+interface SyntaxNode {
+  readonly type: string;
+  readonly name?: string;
+  readonly value?: unknown;
+  readonly computed?: boolean;
+  readonly parent?: SyntaxNode;
+  readonly source?: SyntaxNode | null;
+  readonly specifiers?: readonly SyntaxNode[];
+  readonly imported?: SyntaxNode;
+  readonly object?: SyntaxNode;
+  readonly property?: SyntaxNode;
+  readonly callee?: SyntaxNode;
+  readonly arguments?: readonly SyntaxNode[];
+}
+
+interface RuleContext {
+  readonly filename: string;
+  report(problem: { readonly node: SyntaxNode; readonly message: string }): void;
+}
+
+type Visitor = Readonly<Record<string, (node: SyntaxNode) => void>>;
+
+const source = fileURLToPath(new URL('../../src', import.meta.url));
+const matrix = 'scripts/lint/rooms.ts';
+
+/**
+ * The room of a file below `src`: the longest listed folder that contains it, or `''` for `src` itself. Undefined
+ * outside of `src`.
+ */
+function roomOf(file: string): string | undefined {
+  const path = relative(source, file);
+  if (path.startsWith('..')) return undefined;
+  let folder = dirname(path);
+  while (folder !== '.' && !(folder in rooms)) folder = dirname(folder);
+  return folder === '.' ? '' : folder;
+}
+
+/** Explains why the file `from` may not import the file `to`, or returns undefined if it may. Paths are absolute. */
+function refuseImport(from: string, to: string): string | undefined {
+  const room = roomOf(from);
+  if (room === undefined) return undefined;
+  const path = relative(source, from);
+  if (room === '' && dirname(path) !== '.') return `src/${path} is in no room: list its folder in ${matrix}`;
+  const target = roomOf(to);
+  if (target === room) return undefined;
+  if (target === undefined) return 'src may not import from outside of src';
+  const allowed = rooms[room] ?? [];
+  if (!allowed.includes(target))
+    return `${room || 'main.ts'} may not import from ${target || 'main.ts'}, only from: ${[...new Set(allowed)].join(', ') || 'no room'} (${matrix})`;
+  if (target === 'xds' && relative(source, to) !== 'xds/index.ts')
+    return 'import the xDS library by its entry, xds/index.ts';
+  return undefined;
+}
+
+/** Calls `visit` with the specifier of each import and re-export of a module. */
+function eachImport(visit: (specifier: string, node: SyntaxNode) => void): Visitor {
+  const check = (node: SyntaxNode): void => {
+    if (typeof node.source?.value === 'string') visit(node.source.value, node);
+  };
+  return {
+    ImportDeclaration: check,
+    ExportNamedDeclaration: check,
+    ExportAllDeclaration: check,
+    ImportExpression: check,
+  };
+}
+
+/** Rule `meshtrust/rooms`: a module imports only from the rooms that its own room may import from. */
+const roomsRule = {
+  create(context: RuleContext): Visitor {
+    return eachImport((specifier, node) => {
+      if (!specifier.startsWith('.')) return;
+      const message = refuseImport(context.filename, resolve(dirname(context.filename), specifier));
+      if (message !== undefined) context.report({ node, message });
+    });
+  },
+};
+
+const timers = ['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask'];
+const surroundings = ['console', 'process', 'performance', 'fetch', 'WebSocket', 'crypto', 'globalThis'];
+const impureGlobals = new Set([...timers, ...surroundings]);
+const impureMembers = new Set(['Date.now', 'Math.random', 'AbortSignal.timeout']);
+
+/** True if an identifier refers to a variable, and is not the name of a property, field or type. */
+function isReference(node: SyntaxNode): boolean {
+  const { parent } = node;
+  if (parent === undefined) return false;
+  if (parent.type === 'MemberExpression') return parent.object === node || parent.computed === true;
+  if (parent.type === 'Property') return parent.value === node;
+  return !/^(TS|Import|Export|MethodDefinition|PropertyDefinition)/.test(parent.type);
+}
+
+/** Rule `meshtrust/pure`: a pure room does no I/O and reads no clock, timer, randomness or environment. */
+const pureRule = {
+  create(context: RuleContext): Visitor {
+    if (!pureRooms.includes(roomOf(context.filename) ?? '')) return {};
+    const refuse = (node: SyntaxNode, name: string): void => {
+      const message = `a pure room (${matrix}) may not use ${name}: pass what it gives as an argument`;
+      context.report({ node, message });
+    };
+    return {
+      ...eachImport((specifier, node) => {
+        if (specifier.startsWith('.')) return;
+        if (!pureModules.includes(specifier)) refuse(node, specifier);
+        for (const { imported } of node.specifiers ?? [])
+          if (/^(random|generate)/.test(imported?.name ?? ''))
+            refuse(node, `${imported?.name} of ${specifier}`);
+      }),
+      Identifier(node) {
+        if (impureGlobals.has(node.name ?? '') && isReference(node)) refuse(node, node.name ?? '');
+      },
+      MemberExpression(node) {
+        const name = `${node.object?.name}.${node.property?.name}`;
+        if (impureMembers.has(name)) refuse(node, name);
+      },
+      NewExpression(node) {
+        if (node.callee?.name === 'Date' && node.arguments?.length === 0) refuse(node, 'the current time');
+      },
+      CallExpression(node) {
+        if (node.callee?.name === 'Date') refuse(node, 'the current time');
+      },
+    };
+  },
+};
+
+export default { meta: { name: 'meshtrust' }, rules: { rooms: roomsRule, pure: pureRule } };

@@ -1,0 +1,181 @@
+/**
+ * The rooms of `src` and what each may import. This file is the only place that says it: the lint rules
+ * `meshtrust/rooms` and `meshtrust/pure` enforce it, ARCHITECTURE.md draws it, and `test/lint/rooms.test.ts` tests it.
+ * A room is a folder with its subfolders, except for subfolders that are listed here themselves.
+ */
+
+const certificates = ['trust/findings', 'trust/pem', 'trust/x509'];
+/** The path of trust, from the text of a resource to the secrets of a mesh. */
+const stages = ['trust', 'trust/model', 'trust/ledger', 'trust/bundle', 'trust/secret', 'trust/snapshot'];
+const stagesBefore = (stage: string): readonly string[] => [
+  ...certificates,
+  ...stages.slice(0, stages.indexOf(stage)),
+];
+const trust = [...certificates, ...stages];
+
+/** `xds` stands for the entry of the library, `xds/index.ts`. */
+export const rooms: Readonly<Record<string, readonly string[]>> = {
+  // Leaves
+  text: [],
+  'xds/timers': [],
+  net: ['xds/timers'],
+
+  // HTTP/2 and the xDS library: nothing else of the program is imported here.
+  http2: [],
+  'xds/wire': [],
+  'xds/rate': [],
+  'xds/core': ['xds/wire'],
+  'xds/server': ['xds/core', 'xds/rate', 'xds/timers', 'xds/wire'],
+  xds: ['xds/core', 'xds/rate', 'xds/server'],
+
+  // Trust: pure
+  'trust/findings': [],
+  'trust/pem': ['trust/findings'],
+  'trust/x509': ['trust/findings', 'trust/pem'],
+  trust: ['trust/findings'],
+  'trust/model': stagesBefore('trust/model'),
+  'trust/ledger': stagesBefore('trust/ledger'),
+  'trust/bundle': stagesBefore('trust/bundle'),
+  'trust/secret': [...stagesBefore('trust/secret'), 'xds/wire'],
+  'trust/snapshot': [...stagesBefore('trust/snapshot'), 'xds'],
+  'trust/policy': ['trust/findings', 'trust/snapshot', 'trust/x509'],
+  'trust/verify': ['trust/bundle', 'trust/x509'],
+
+  // The cluster, and the inputs: where the texts come from
+  'kubernetes/client': ['xds/timers'],
+  'kubernetes/status/core': [...trust, 'kubernetes/client'],
+  'kubernetes/status': ['kubernetes/client', 'kubernetes/status/core', 'xds/rate', 'xds/timers'],
+  'kubernetes/webhook/core': [...trust, 'kubernetes/client'],
+  'kubernetes/webhook': ['kubernetes/client', 'kubernetes/webhook/core', 'net', 'trust/model', 'xds/timers'],
+  'inputs/directory': ['trust', 'xds/timers'],
+  'inputs/kubernetes': ['kubernetes/client', 'trust', 'xds/timers'],
+
+  // When the stages run, what is kept on disk, and which proxy has what
+  runtime: [...trust, 'xds/timers'],
+  'runtime/state': [...trust, 'trust/policy', 'net', 'observe/log', 'runtime', 'xds/timers'],
+  fleet: [...trust, 'runtime', 'text', 'xds'],
+
+  // What is reported: log, metrics, audit, traces
+  observe: ['xds'],
+  'observe/log': [...trust, 'net', 'runtime', 'text', 'xds'],
+  'observe/metrics': [...trust, 'fleet', 'runtime', 'text', 'xds'],
+  'observe/audit': [...trust, 'fleet', 'observe/log', 'runtime', 'text'],
+  'observe/tracing': ['fleet', 'observe/log', 'runtime', 'text'],
+
+  // The servers: xDS (in this process or in workers), and the admin API with its page
+  grpc: ['net', 'observe/log', 'xds/timers'],
+  frontend: [...trust, 'fleet', 'grpc', 'net', 'observe', 'observe/log', 'runtime', 'xds'],
+  'frontend/workers': [
+    ...trust,
+    'fleet',
+    'frontend',
+    'observe',
+    'observe/log',
+    'observe/metrics',
+    'runtime',
+    'xds',
+    'xds/timers',
+  ],
+  api: [...trust, 'fleet', 'runtime', 'xds'],
+  admin: ['api', 'fleet', 'net', 'observe/log', 'observe/metrics', 'runtime', ...trust, 'xds/timers'],
+  page: ['api', 'trust/findings'],
+
+  // Composition
+  app: [
+    ...trust,
+    'trust/policy',
+    'admin',
+    'api',
+    'fleet',
+    'frontend',
+    'frontend/workers',
+    'inputs/directory',
+    'inputs/kubernetes',
+    'kubernetes/client',
+    'kubernetes/status',
+    'kubernetes/status/core',
+    'kubernetes/webhook',
+    'kubernetes/webhook/core',
+    'net',
+    'observe/audit',
+    'observe/log',
+    'observe/metrics',
+    'observe/tracing',
+    'runtime',
+    'runtime/state',
+    'text',
+    'xds/timers',
+  ],
+
+  // The command line
+  'cli/terminal': ['net', 'text', 'trust/findings'],
+  'cli/bootstrap': ['net'],
+  'cli/flags': ['api', 'cli/bootstrap', 'cli/terminal', 'net', 'runtime', 'trust/model', 'xds/timers'],
+  'cli/completion': [],
+  'cli/kubectl': ['cli/completion', 'cli/terminal', 'text'],
+  'cli/ask': [
+    'api',
+    'cli/flags',
+    'cli/terminal',
+    'net',
+    'observe/log',
+    'text',
+    'trust/findings',
+    'trust/policy',
+    'xds/timers',
+  ],
+  'cli/offline': [
+    ...trust,
+    'trust/policy',
+    'trust/verify',
+    'api',
+    'cli/ask',
+    'cli/flags',
+    'cli/terminal',
+    'inputs/directory',
+    'runtime/state',
+  ],
+  'cli/tables': ['api', 'cli/ask', 'cli/offline', 'cli/terminal', 'observe/log', 'text'],
+  'cli/commands': [
+    ...trust,
+    'trust/policy',
+    'trust/verify',
+    'admin',
+    'api',
+    'app',
+    'cli/ask',
+    'cli/bootstrap',
+    'cli/completion',
+    'cli/flags',
+    'cli/kubectl',
+    'cli/offline',
+    'cli/tables',
+    'cli/terminal',
+    'frontend/workers',
+    'net',
+    'observe/log',
+    'observe/tracing',
+    'runtime',
+    'text',
+  ],
+  cli: ['cli/commands', 'cli/flags', 'cli/kubectl', 'cli/terminal'],
+  // `src/main.ts`
+  '': ['cli', 'cli/terminal'],
+};
+
+/** Rooms without I/O, clock, timers, randomness or logger: input and time are arguments. */
+export const pureRooms: readonly string[] = [
+  'text',
+  'http2',
+  'xds/wire',
+  'xds/rate',
+  'xds/core',
+  ...trust,
+  'trust/policy',
+  'trust/verify',
+  'kubernetes/status/core',
+  'kubernetes/webhook/core',
+];
+
+/** What a pure room may import from outside of the program. */
+export const pureModules: readonly string[] = ['node:crypto', 'js-yaml', 'lru-cache', 'node-forge'];

@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { copyFile, cp, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { dirname, relative } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { pureRooms, rooms } from '../../scripts/lint/rooms.ts';
+import { makeTempDir } from '../kit/temp-dir.ts';
+
+const root = new URL('../../', import.meta.url);
+const oxlint = fileURLToPath(new URL('node_modules/.bin/oxlint', root));
+const names = Object.keys(rooms);
+
+const impure = [
+  "export * as files from 'node:fs/promises';",
+  "export * as sockets from 'node:net';",
+  "export * as threads from 'node:worker_threads';",
+  "export * as timers from 'node:timers/promises';",
+  "export * as grpc from '@grpc/grpc-js';",
+  "export * as cluster from '@kubernetes/client-node';",
+  "export * as log from 'pino';",
+  "export const files2 = import('node:fs');",
+  "import { randomBytes } from 'node:crypto'; export const key = randomBytes(1);",
+  'export const now = new Date();',
+  'export const nowText = Date();',
+  'export const time = Date.now();',
+  'export const elapsed = performance.now();',
+  'export const dice = Math.random();',
+  'export const timer = setTimeout(() => undefined, 1);',
+  'export const start = setTimeout;',
+  'export const aborted = AbortSignal.timeout(1);',
+  'export const environment = process.env;',
+  'export const answer = fetch("http://localhost");',
+  'console.log(1);',
+];
+const pure = [
+  "import { createHash } from 'node:crypto'; export const hash = createHash('sha256');",
+  'export const then = new Date(0);',
+  'export const parsed = Date.parse("2026-01-01");',
+  'export const field = { process: 1, fetch: 2 };',
+  'export const read = field.process;',
+];
+
+/** Runs the linter on these texts, by path in `src`, with the configuration of the repository. Returns, by path, the lines (from 0) that the rule refuses. */
+async function refusedLines(
+  rule: string,
+  files: ReadonlyMap<string, readonly string[]>,
+): Promise<ReadonlyMap<string, ReadonlySet<number>>> {
+  await using dir = await makeTempDir();
+  await copyFile(new URL('.oxlintrc.json', root), dir.join('.oxlintrc.json'));
+  await cp(new URL('scripts/lint', root), dir.join('scripts/lint'), { recursive: true });
+  for (const [path, lines] of files) {
+    await mkdir(dirname(dir.join('src', path)), { recursive: true });
+    await writeFile(dir.join('src', path), `${lines.join('\n')}\n`);
+  }
+  const output = await new Promise<string>((resolve) => {
+    // The exit code is 1, because the linter reports errors.
+    execFile(oxlint, ['--format', 'json', 'src'], { cwd: dir.path, maxBuffer: 2 ** 26 }, (_, stdout) =>
+      resolve(stdout),
+    );
+  });
+  const { diagnostics } = JSON.parse(output) as {
+    readonly diagnostics: readonly {
+      readonly code: string;
+      readonly filename: string;
+      readonly labels: readonly { readonly span: { readonly line: number } }[];
+    }[];
+  };
+  const refused = new Map([...files.keys()].map((path) => [path, new Set<number>()]));
+  for (const { code, filename, labels } of diagnostics)
+    if (code === `meshtrust(${rule})`)
+      refused.get(filename.replace(/^src\//, ''))?.add((labels[0]?.span.line ?? 0) - 1);
+  return refused;
+}
+
+/** The specifier with which the file `probe.ts` of one room imports from another. */
+function specifier(from: string, to: string): string {
+  const path = relative(from, to === 'xds' ? 'xds/index.ts' : `${to}/target.ts`);
+  return path.startsWith('.') ? path : `./${path}`;
+}
+
+/** All folders below `src` that contain a module. */
+async function foldersWithModules(): Promise<readonly string[]> {
+  const entries = await readdir(new URL('src/', root), { recursive: true });
+  return [...new Set(entries.filter((name) => name.endsWith('.ts')).map((name) => dirname(name)))];
+}
+
+describe('rooms', () => {
+  it('the matrix: lists every folder with modules, by itself or with a folder above', async () => {
+    const folders = await foldersWithModules();
+    const isListed = (folder: string): boolean =>
+      folder !== '.' && (folder in rooms || isListed(dirname(folder)));
+    assert.deepEqual(
+      folders.filter((folder) => folder !== '.' && !isListed(folder)),
+      [],
+    );
+  });
+
+  it('the matrix: lists no folder that is absent', async () => {
+    const folders = await foldersWithModules();
+    assert.deepEqual(
+      names.filter((name) => name !== '' && !folders.includes(name)),
+      [],
+    );
+  });
+
+  it('the matrix: has no cycle', () => {
+    const done = new Set<string>();
+    const visit = (room: string, path: readonly string[]): void => {
+      assert.ok(!path.includes(room), `cycle: ${[...path, room].join(' → ')}`);
+      if (done.has(room)) return;
+      for (const next of rooms[room] ?? []) visit(next, [...path, room]);
+      done.add(room);
+    };
+    for (const room of names) visit(room, []);
+  });
+
+  it('imports: each room may import from its listed rooms and from no other', async () => {
+    const targets = (from: string) => names.filter((room) => room !== from && room !== '');
+    const files = new Map(
+      names.map((from) => [
+        from === '' ? 'main.ts' : `${from}/probe.ts`,
+        targets(from).map((room, index) => `export * as n${index} from '${specifier(from, room)}';`),
+      ]),
+    );
+    const refused = await refusedLines('rooms', files);
+    for (const from of names) {
+      const lines = refused.get(from === '' ? 'main.ts' : `${from}/probe.ts`);
+      assert.deepEqual(
+        targets(from)
+          .filter((_, index) => lines?.has(index) === false)
+          .sort(),
+        [...new Set(rooms[from] ?? [])].sort(),
+        from,
+      );
+    }
+  });
+
+  it('imports: the library is entered by xds/index.ts, and a folder must be listed', async () => {
+    const refused = await refusedLines(
+      'rooms',
+      new Map([
+        [
+          'fleet/probe.ts',
+          ["export * from '../xds/other.ts';", "import type { A } from '../xds/core/session.ts';"],
+        ],
+        ['unlisted/probe.ts', ["export * from '../text/plain-text.ts';"]],
+        [
+          'app/probe.ts',
+          ["export * from '../../test/kit/pem.ts';", "export const a = import('../cli/program.ts');"],
+        ],
+      ]),
+    );
+    assert.deepEqual(refused.get('fleet/probe.ts'), new Set([0, 1]));
+    assert.deepEqual(refused.get('unlisted/probe.ts'), new Set([0]));
+    assert.deepEqual(refused.get('app/probe.ts'), new Set([0, 1]));
+  });
+
+  it('purity: a pure room may use no I/O, clock, timer, randomness or environment, and other rooms may', async () => {
+    const texts = pureRooms.map((room) => [`${room}/probe.ts`, [...impure, ...pure]] as const);
+    const refused = await refusedLines('pure', new Map([...texts, ['app/probe.ts', impure]]));
+    const expected = new Set(impure.keys());
+    for (const room of pureRooms) assert.deepEqual(refused.get(`${room}/probe.ts`), expected, room);
+    assert.deepEqual(refused.get('app/probe.ts'), new Set());
+  });
+});
