@@ -12,7 +12,13 @@ import { decodePem } from '../src/trust/pem/decode-pem.ts';
 import { encodePem } from '../src/trust/pem/encode-pem.ts';
 import { createAnchorReader } from '../src/trust/x509/anchor-reader.ts';
 import { readCertificate } from '../src/trust/x509/read-certificate.ts';
-import { buildCertificate, nameOf, rsaKeys, rsaWithSha256, spki } from '../test/trust/x509/build-certificate.ts';
+import {
+  buildCertificate,
+  nameOf,
+  rsaKeys,
+  rsaWithSha256,
+  spki,
+} from '../test/trust/x509/build-certificate.ts';
 import { writeReport } from './kit.ts';
 
 const certificates = 100;

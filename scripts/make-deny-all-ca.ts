@@ -124,5 +124,8 @@ ${lines.map((line) => `    '${line}',`).join('\n')}
 }
 
 if (import.meta.main) {
-  await writeFile(fileURLToPath(new URL('../src/trust/secret/deny-all-ca.ts', import.meta.url)), denyAllModule());
+  await writeFile(
+    fileURLToPath(new URL('../src/trust/secret/deny-all-ca.ts', import.meta.url)),
+    denyAllModule(),
+  );
 }

@@ -2,7 +2,12 @@ import { watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { readRegularFile } from '../../net/read-regular-file.ts';
 import type { Logger } from '../../observe/log/log.ts';
-import { distrustSettleMs, firstDistrust, rereadDistrust, unreadDistrust } from '../../trust/policy/distrust.ts';
+import {
+  distrustSettleMs,
+  firstDistrust,
+  rereadDistrust,
+  unreadDistrust,
+} from '../../trust/policy/distrust.ts';
 import type { DistrustState } from '../../trust/policy/distrust.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
 

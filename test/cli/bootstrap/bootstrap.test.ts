@@ -42,7 +42,10 @@ describe('bootstrap', () => {
   ] as const;
   for (const [name, args] of examples) {
     it(`prints what examples/envoy/${name}.yaml says`, async () => {
-      const example = await readFile(new URL(`../../../examples/envoy/${name}.yaml`, import.meta.url), 'utf8');
+      const example = await readFile(
+        new URL(`../../../examples/envoy/${name}.yaml`, import.meta.url),
+        'utf8',
+      );
       const { code, stdout, stderr } = await run([...demo, ...args]);
       assert.equal(code, 0);
       assert.deepEqual(load(stdout), load(example));

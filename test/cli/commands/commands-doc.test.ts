@@ -64,7 +64,8 @@ describe('docs/commands.md', () => {
 
   it('names no flag that the program does not have', async () => {
     const readme = await read('README.md');
-    const plugin: readonly string[] = (await read('src/cli/kubectl/kubectl-arguments.ts')).match(/--[a-z-]+/g) ?? [];
+    const plugin: readonly string[] =
+      (await read('src/cli/kubectl/kubectl-arguments.ts')).match(/--[a-z-]+/g) ?? [];
     const flags = new Set(text.match(/(?<=[`\s(])--[a-z][a-z-]+/g));
     assert.ok(flags.size > 10);
     for (const flag of flags) {

@@ -11,7 +11,9 @@ import { alerts, ruleGroups, rulesFile } from './rules-file.ts';
 import type { Alert } from './rules-file.ts';
 
 const run = promisify(execFile);
-const tests = fileURLToPath(new URL('../../../deploy/observability/meshtrust.rules.test.yaml', import.meta.url));
+const tests = fileURLToPath(
+  new URL('../../../deploy/observability/meshtrust.rules.test.yaml', import.meta.url),
+);
 const promtool = await findPrometheus('promtool');
 const names = new Set(alerts.map(({ alert }) => alert));
 const check = (...args: readonly string[]) => run(promtool.kind === 'found' ? promtool.path : '', args);

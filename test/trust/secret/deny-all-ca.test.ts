@@ -9,7 +9,10 @@ import { denyAllCa } from '../../../src/trust/secret/deny-all-ca.ts';
 const certificate = new X509Certificate(denyAllCa.pem);
 
 test('the committed module is what the generator makes', async () => {
-  const committed = await readFile(new URL('../../../src/trust/secret/deny-all-ca.ts', import.meta.url), 'utf8');
+  const committed = await readFile(
+    new URL('../../../src/trust/secret/deny-all-ca.ts', import.meta.url),
+    'utf8',
+  );
   assert.equal(committed, denyAllModule());
 });
 

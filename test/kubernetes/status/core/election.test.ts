@@ -9,7 +9,11 @@ import {
   releaseElection,
   stepElection,
 } from '../../../../src/kubernetes/status/core/election.ts';
-import type { ElectionInput, ElectionRequest, ElectionState } from '../../../../src/kubernetes/status/core/election.ts';
+import type {
+  ElectionInput,
+  ElectionRequest,
+  ElectionState,
+} from '../../../../src/kubernetes/status/core/election.ts';
 import { microTime } from '../../../../src/kubernetes/status/core/lease.ts';
 import type { Lease, LeaseSpec } from '../../../../src/kubernetes/status/core/lease.ts';
 

@@ -5,7 +5,12 @@ import { finding } from '../../../../src/trust/findings/finding.ts';
 import type { ObjectFacts } from '../../../../src/kubernetes/status/core/facts.ts';
 import { observedStatus } from '../../../../src/kubernetes/status/core/observed-status.ts';
 import { renderStatus } from '../../../../src/kubernetes/status/core/render-status.ts';
-import { conditionOf, isProgress, isSameStatus, progressPauseMs } from '../../../../src/kubernetes/status/core/status.ts';
+import {
+  conditionOf,
+  isProgress,
+  isSameStatus,
+  progressPauseMs,
+} from '../../../../src/kubernetes/status/core/status.ts';
 import type { ObjectStatus, ProxyCounts } from '../../../../src/kubernetes/status/core/status.ts';
 
 const now = Date.UTC(2026, 10, 23);

@@ -3,7 +3,11 @@ import { describe, it } from 'node:test';
 
 import * as fc from 'fast-check';
 
-import { fitWarnings, longestSum, longestWarning } from '../../../../src/kubernetes/webhook/core/fit-warnings.ts';
+import {
+  fitWarnings,
+  longestSum,
+  longestWarning,
+} from '../../../../src/kubernetes/webhook/core/fit-warnings.ts';
 
 describe('warnings', () => {
   it('are passed on as they are where they fit', () =>

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { authoritiesPatch, readConfiguration } from '../../../../src/kubernetes/webhook/core/webhook-configuration.ts';
+import {
+  authoritiesPatch,
+  readConfiguration,
+} from '../../../../src/kubernetes/webhook/core/webhook-configuration.ts';
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
