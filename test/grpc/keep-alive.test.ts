@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { canKeepAlive, keepAlive } from '../../src/grpc/keep-alive.ts';
-import { startRelay } from '../xds/wire/relay.ts';
+import { startRelay } from '../xds/loopback/relay.ts';
 import { createHealthClient, startServer } from './server.ts';
 
 const times = { intervalMs: 40, timeoutMs: 80 };

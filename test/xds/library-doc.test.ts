@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { typeUrls } from '../../src/xds/index.ts';
 import { createClient } from './client.ts';
-import { ads } from './wire/serving.ts';
+import { ads } from './loopback/serving.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 

@@ -11,7 +11,7 @@ import type { TempDir } from '../../kit/temp-dir.ts';
 import { openBrowser } from './browser.ts';
 import type { Browser } from './browser.ts';
 import { findChromium } from './find-chromium.ts';
-import { startRelay } from '../../xds/wire/relay.ts';
+import { startRelay } from '../../xds/loopback/relay.ts';
 import { playProxies } from './played-proxies.ts';
 
 const found = await findChromium();
