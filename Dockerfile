@@ -1,5 +1,3 @@
-# syntax=docker/dockerfile:1
-
 # Base images are pinned by the digest of their index of platforms: a tag can be moved to another image. Dependabot
 # proposes newer ones each week. To see what a tag is now: docker buildx imagetools inspect node:26-bookworm-slim
 

@@ -362,14 +362,22 @@ export function environmentVariable(name: FlagName): string | undefined {
   return `MESHTRUST_${long.replaceAll('-', '_').toUpperCase()}`;
 }
 
-/** `30s`, `500ms`, `2m`, `1h` or `0`, in milliseconds. */
+/** The longest duration that a flag accepts, in milliseconds: ten years. */
+const longestDurationMs = 87_600 * 3_600_000;
+
+/**
+ * Parses `30s`, `500ms`, `2m`, `1h` or `0`. Returns milliseconds.
+ * @throws {InvalidArgumentError} for another form, and for more than ten years.
+ */
 export function parseDuration(text: string): number {
-  const match = /^(\d{1,9})(ms|s|m|h)$/.exec(text);
+  const match = /^(\d+)(ms|s|m|h)$/.exec(text);
   if (text === '0') return 0;
   const factor = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match?.[2] ?? ''];
   if (match === null || factor === undefined)
     throw new InvalidArgumentError('Give a duration such as 30s, 500ms, 2m, or 0.');
-  return Number(match[1]) * factor;
+  const duration = Number(match[1]) * factor;
+  if (duration > longestDurationMs) throw new InvalidArgumentError('Give at most 87600h (10 years).');
+  return duration;
 }
 
 /** A duration that grpc-js can keep: a longer one would end each connection at once. */

@@ -1,4 +1,5 @@
 import { decodePem } from '../../trust/pem/decode-pem.ts';
+import { createCursor, DerError } from '../../trust/x509/der-reader.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import { readInput } from '../terminal/read-input.ts';
 
@@ -30,7 +31,10 @@ const otherCertificateLabels = /-----BEGIN (?:X509|TRUSTED) CERTIFICATE-----/;
 
 async function readCertificates(file: string): Promise<readonly Uint8Array[]> {
   const bytes = await readInput(file);
-  if (bytes[0] === sequence) return [bytes];
+  if (bytes[0] === sequence) {
+    requireWholeDer(bytes, file);
+    return [bytes];
+  }
   const text = bytes.toString('utf8');
   const lines = text.split('\n');
   return decodePem(text).flatMap((block) => {
@@ -42,6 +46,18 @@ async function readCertificates(file: string): Promise<readonly Uint8Array[]> {
       `${file}:${block.line} block ${block.index} cannot be read: ${block.reason}`,
     );
   });
+}
+
+/** Throws if the file is longer or shorter than the DER value in it says: it was damaged on its way. */
+function requireWholeDer(bytes: Uint8Array, file: string): void {
+  try {
+    const cursor = createCursor(bytes, 0, bytes.length);
+    cursor.any('the certificate');
+    cursor.done('the certificate');
+  } catch (error) {
+    if (!(error instanceof DerError)) throw error;
+    throw new CommandError(exitCode.usage, `${file} cannot be read: ${error.message}`);
+  }
 }
 
 function noCertificate(file: string): CommandError {

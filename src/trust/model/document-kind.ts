@@ -24,7 +24,8 @@ export function documentKindOf(value: unknown): DocumentKind {
       : unrecognised("has 'type: MeshTrust' and a kind as well: one resource has one of them");
   const list = listOf(value);
   if (list !== undefined) return list;
-  const reason = encryptedReason(value) ?? failureReason(value) ?? nearMissReason(value);
+  const reason =
+    encryptedReason(value) ?? failureReason(value) ?? nearMissReason(value) ?? oddListReason(value);
   if (reason !== undefined) return unrecognised(reason);
   return { kind: 'other', label: labelOf(kind ?? type, apiVersion), id: idOf(value) };
 }
@@ -35,7 +36,7 @@ function kubernetesKind(value: Record<string, unknown>): DocumentKind {
   if (typeof apiVersion !== 'string') return { kind: 'kubernetes' };
   const [group = ''] = apiVersion.split('/');
   if (group === 'kuma.io' && apiVersion.includes('/')) return { kind: 'kubernetes' };
-  if (distance(plain(group), 'kuma.io') <= 2)
+  if (distance(plainWord(group), 'kuma.io') <= 2)
     return unrecognised("is of kind MeshTrust, and its apiVersion is not 'kuma.io/v1alpha1'");
   return { kind: 'other', label: labelOf('MeshTrust', apiVersion), id: idOf(value) };
 }
@@ -75,9 +76,9 @@ const kindKeys = ['type', 'kind'] as const;
 
 function nearMissReason(value: Record<string, unknown>): string | undefined {
   for (const [key, word] of Object.entries(value)) {
-    if (typeof word !== 'string' || !kindKeys.some((known) => distance(plain(key), known) <= 1)) continue;
+    if (typeof word !== 'string' || !kindKeys.some((known) => distance(plainWord(key), known) <= 1)) continue;
     for (const wanted of ['MeshTrust', 'MeshTrustList'])
-      if (distance(plain(word), wanted.toLowerCase()) <= 2)
+      if (distance(plainWord(word), wanted.toLowerCase()) <= 2)
         return `looks like a ${wanted}, and its ${describeKey(key)} is not written so`;
   }
   const spec = value['spec'];
@@ -87,6 +88,14 @@ function nearMissReason(value: Record<string, unknown>): string | undefined {
   if (kind == null && type == null) return "has the spec of a MeshTrust and says neither 'type' nor 'kind'";
   const isKumas = kind == null || (typeof apiVersion === 'string' && apiVersion.startsWith('kuma.io/'));
   return isKumas ? 'has the spec of a MeshTrust and is of another kind' : undefined;
+}
+
+/** Why a list of MeshTrusts is not read as one: its kind is missing or misspelt. */
+function oddListReason({ items }: Record<string, unknown>): string | undefined {
+  const isOurs = (item: unknown): boolean =>
+    isMapping(item) && (item['kind'] === 'MeshTrust' || item['type'] === 'MeshTrust');
+  if (!Array.isArray(items) || !items.some(isOurs)) return undefined;
+  return "has MeshTrusts as its items, and its kind is not 'List'";
 }
 
 /** A key that is written right by its name; another one is not quoted. */
@@ -115,8 +124,8 @@ function idOf(value: Record<string, unknown>): string {
   return JSON.stringify([value['kind'], value['type'], value['apiVersion'], metadata['namespace'], name]);
 }
 
-/** In lower case, without white space and characters that are not seen. */
-function plain(text: string): string {
+/** Returns the text in lower case, without white space, invisible characters, `_` and `-`; at most 64 characters. */
+export function plainWord(text: string): string {
   return text
     .slice(0, 64)
     .replaceAll(/[\s\p{Cf}\p{Cc}_-]/gu, '')

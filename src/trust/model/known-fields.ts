@@ -1,3 +1,4 @@
+import { distance, plainWord } from './document-kind.ts';
 import { finding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
 import { pathText, placeOf } from './parse-context.ts';
@@ -31,8 +32,9 @@ const pemFields: ReadonlySet<string> = new Set(['value']);
 const originFields: ReadonlySet<string> = new Set(['kri']);
 
 /**
- * Reports what a resource says and nobody reads: fields of the spec that the CRD does not have, and labels below
- * `kuma.io/` that Kuma does not have. The resource stays in force, since the rest of it is valid.
+ * Reports fields and labels without an effect: fields of the spec that the CRD does not have, labels below `kuma.io/`
+ * that Kuma does not have, and labels that were probably meant as `kuma.io/mesh`. The resource stays in force, since
+ * the rest of it is valid.
  */
 export function unknownFields(
   body: Record<string, unknown>,
@@ -44,16 +46,47 @@ export function unknownFields(
     const place = placeOf(context, [...root, ...path]);
     return finding('MT051', `${pathText(path)} is not a field of a MeshTrust; it has no effect`, place);
   });
+  const effect = `it has no effect, and the resource is in mesh ${mesh}`;
+  const namesMesh = saysMesh(body);
   const labels = labelsOf(body).flatMap(({ path, keys }) =>
     keys
-      .filter((key) => key.startsWith('kuma.io/') && !knownLabels.has(key))
+      .filter((key) => isUnknownLabel(key) || (!namesMesh && isAlmostMeshLabel(key)))
       .map((key) => {
         const place = placeOf(context, [...root, ...path, key]);
-        const effect = `it has no effect, and the resource is in mesh ${mesh}`;
         return finding('MT050', `the label is not one of Kuma's; ${effect}`, place);
       }),
   );
-  return [...fields, ...labels];
+  return [...fields, ...labels, ...meshAnnotation(body, namesMesh).map(annotated)];
+
+  function annotated(path: Path): Finding {
+    const text = `the mesh of a resource is its label ${meshLabel}, not an annotation; ${effect}`;
+    return finding('MT050', text, placeOf(context, [...root, ...path]));
+  }
+}
+
+/** True if the resource itself says its mesh, so that no other label can have been meant. */
+function saysMesh(body: Record<string, unknown>): boolean {
+  const labels = isMapping(body['metadata']) ? body['metadata']['labels'] : undefined;
+  return body['mesh'] != null || (isMapping(labels) && labels[meshLabel] != null);
+}
+
+function isUnknownLabel(key: string): boolean {
+  return key.startsWith('kuma.io/') && !knownLabels.has(key);
+}
+
+/** True for `mesh`, and for labels such as `Kuma.io/mesh`, `k8s.kuma.io/mesh`, `kuma/mesh` and `kuma.io_mesh`. */
+function isAlmostMeshLabel(key: string): boolean {
+  const word = plainWord(key);
+  const [prefix = '', name] = word.split('/');
+  if (name === undefined) return word === 'mesh' || distance(word, 'kuma.iomesh') <= 2;
+  return (prefix.includes('kuma') && distance(name, 'mesh') <= 1) || distance(word, meshLabel) <= 2;
+}
+
+/** The path of an annotation `kuma.io/mesh`, which Kuma reads from pods only. */
+function meshAnnotation(body: Record<string, unknown>, namesMesh: boolean): readonly Path[] {
+  const annotations = isMapping(body['metadata']) ? body['metadata']['annotations'] : undefined;
+  const isThere = !namesMesh && isMapping(annotations) && annotations[meshLabel] != null;
+  return isThere ? [['metadata', 'annotations', meshLabel]] : [];
 }
 
 function unknownInSpec(spec: unknown): readonly Path[] {

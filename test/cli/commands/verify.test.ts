@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { load } from 'js-yaml';
 
@@ -51,6 +51,20 @@ describe('verify', () => {
     const other = await run(['verify', ...client, dir.join('a.yaml')]);
     assert.equal(other.stdout, one.stdout);
   });
+
+  for (const [change, damaged, reason] of [
+    ['a byte too many', (der: Buffer) => Buffer.concat([der, Buffer.of(0)]), /data follows the end/],
+    ['a byte too few', (der: Buffer) => der.subarray(0, -1), /cannot be read/],
+  ] as const) {
+    it(`DER file with ${change}: exit code 2, since no client can send it`, async () => {
+      await using dir = await files();
+      await writeFile(dir.join('damaged.der'), damaged(await readFile(dir.join('leaf.der'))));
+      const { code, stderr } = await run(['verify', '--leaf', dir.join('damaged.der'), dir.join('a.yaml')]);
+      assert.equal(code, 2);
+      assert.match(stderr, /damaged\.der cannot be read: /);
+      assert.match(stderr, reason);
+    });
+  }
 
   it('says why a client is refused, and exits with 1', async () => {
     await using dir = await files();

@@ -88,6 +88,60 @@ describe('validate', () => {
     );
   });
 
+  for (const key of [
+    'Kuma.io/mesh',
+    'k8s.kuma.io/mesh',
+    'kuma.io_mesh',
+    'kuma/mesh',
+    'kuma.io/Mesh',
+    'mesh',
+  ]) {
+    it(`label ${key} in place of kuma.io/mesh: a warning that names the mesh`, async () => {
+      await using dir = await makeTempDir();
+      const text = yaml('a', ca.certPem)
+        .replace('type: MeshTrust', 'apiVersion: kuma.io/v1alpha1\nkind: MeshTrust')
+        .replace(/^name: a\nmesh: default$/m, `metadata: { name: a, labels: { '${key}': blue } }`);
+      await writeFile(dir.join('a.yaml'), text);
+      const { stdout } = await run(['validate', dir.path]);
+      assert.match(stdout, /^warning: \S+a\.yaml:3 metadata\.labels\b.*: MT050 .* is in mesh default$/m);
+      // Beside the label itself, it cannot have been meant.
+      await writeFile(dir.join('a.yaml'), text.replace('labels: {', "labels: { 'kuma.io/mesh': blue,"));
+      const beside = await run(['validate', dir.path]);
+      assert.equal(/MT050/.test(beside.stdout), key.startsWith('kuma.io/'));
+    });
+  }
+
+  it('annotation kuma.io/mesh without the label: a warning that names the mesh', async () => {
+    await using dir = await makeTempDir();
+    const text = yaml('a', ca.certPem)
+      .replace('type: MeshTrust', 'apiVersion: kuma.io/v1alpha1\nkind: MeshTrust')
+      .replace(/^name: a\nmesh: default$/m, "metadata: { name: a, annotations: { 'kuma.io/mesh': blue } }");
+    await writeFile(dir.join('a.yaml'), text);
+    const { stdout } = await run(['validate', dir.path]);
+    assert.match(stdout, /MT050 .*not an annotation.* is in mesh default$/m);
+  });
+
+  it('labels of others, such as example.com/mesh or kuma-team/owner: no warning', async () => {
+    await using dir = await makeTempDir();
+    const labels = "{ 'example.com/mesh': x, 'kuma-team/owner': y, 'app.kubernetes.io/name': z }";
+    const text = yaml('a', ca.certPem)
+      .replace('type: MeshTrust', 'apiVersion: kuma.io/v1alpha1\nkind: MeshTrust')
+      .replace(/^name: a\nmesh: default$/m, `metadata: { name: a, labels: ${labels} }`);
+    await writeFile(dir.join('a.yaml'), text);
+    assert.doesNotMatch((await run(['validate', dir.path])).stdout, /MT050/);
+  });
+
+  for (const kind of ['kind: Lsit', 'kind: ListOfTrust', 'next: null']) {
+    it(`list of MeshTrusts with ${kind}: an error, not another kind`, async () => {
+      await using dir = await makeTempDir();
+      const item = JSON.stringify({ type: 'MeshTrust', name: 'a', mesh: 'default', spec: {} });
+      await writeFile(dir.join('a.yaml'), `${kind}\nitems: [${item}]\n`);
+      const { code, stdout } = await run(['validate', dir.path]);
+      assert.equal(code, 1);
+      assert.match(stdout, /^error: \S+a\.yaml:1: MT009 the document has MeshTrusts as its items/m);
+    });
+  }
+
   it('nothing but other kinds, or nothing at all → exit 1, and it says so', async () => {
     await using dir = await makeTempDir();
     const empty = await run(['validate', dir.path]);

@@ -30,6 +30,8 @@ describe('the exit code', () => {
     [['serve', '--dir', '.', '--guard-hold', 'soon'], /duration/],
     [['serve', '--dir', '.', '--max-connection-age', '720h'], /Give at most 480h/],
     [['serve', '--dir', '.', '--max-connection-age', '480h1m'], /duration/],
+    [['serve', '--dir', '.', '--lost-window', '99999999999s'], /Give at most 87600h/],
+    [['serve', '--dir', '.', '--lost-window', '87601h'], /Give at most 87600h/],
     [['serve', '--dir', '.', '--max-connection-age', '28801m'], /Give at most 480h/],
     [['serve', '--dir', '.', '--tls-cert', 'x'], /TLS needs both --tls-cert and --tls-key/],
     [['serve', '--dir', '.', '--admin-cert', 'x'], /TLS needs both --admin-cert and --admin-key/],
