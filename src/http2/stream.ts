@@ -37,6 +37,7 @@ export class ServerStream {
   received = 0;
   readonly announced: number | undefined;
   halfClosedRemote = false;
+  #reading = true;
   #halfClosedLocal = false;
   #closed = false;
   #waiting: Waiting[] | undefined;
@@ -75,7 +76,9 @@ export class ServerStream {
     const { connection } = this;
     const { length } = data;
     const fits =
-      length <= this.sendWindow && length <= connection.sendWindow && length <= connection.maxFrameSize;
+      length <= this.sendWindow &&
+      length <= connection.sendWindow &&
+      length <= connection.settings.maxFrameSize;
     if (this.#waiting === undefined && fits) {
       this.sendWindow -= length;
       connection.sendWindow -= length;
@@ -108,7 +111,7 @@ export class ServerStream {
       const [first] = this.#waiting;
       if (first === undefined) break;
       const left = first.bytes.length - first.sent;
-      const length = Math.min(left, this.sendWindow, connection.sendWindow, connection.maxFrameSize);
+      const length = Math.min(left, this.sendWindow, connection.sendWindow, connection.settings.maxFrameSize);
       if (length <= 0) return connection.waitForWindow(this);
       this.sendWindow -= length;
       connection.sendWindow -= length;
@@ -129,6 +132,23 @@ export class ServerStream {
   widen(by: number): boolean {
     this.sendWindow += by;
     return this.sendWindow <= largestWindow;
+  }
+
+  /** Makes the client stop: no more is read than the window of the stream has left, until `resumeReading`. */
+  pauseReading(): void {
+    this.#reading = false;
+  }
+
+  resumeReading(): void {
+    this.#reading = true;
+    this.updateWindow();
+  }
+
+  /** Returns what the client has used of the window of the stream, once that is worth a frame. */
+  updateWindow(): void {
+    if (!this.#reading || this.#closed || this.unread * 2 < this.connection.streamWindow) return;
+    this.connection.sendWindowUpdate(this.id, this.unread);
+    this.unread = 0;
   }
 
   /** A part of the body has come. */

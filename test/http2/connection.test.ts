@@ -447,11 +447,11 @@ describe('HTTP/2 connection › the end', () => {
 
   it('a PING of ours → its answer is told', () => {
     const rig = begun();
-    rig.connection.ping();
+    rig.connection.ping(7);
     rig.tick();
     const [sent] = rig.sent();
     assert.equal(sent?.type, 'ping');
     rig.feed(frame(ping, flag.ack, 0, sent.payload));
-    assert.deepEqual(rig.events, ['pong']);
+    assert.deepEqual(rig.events, ['pong 7']);
   });
 });

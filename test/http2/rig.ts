@@ -99,7 +99,7 @@ export function makeConnection(limits: Partial<ConnectionLimits> = {}): Connecti
           };
         },
         failed: (code: ErrorCode, reason) => events.push(`failed ${code} ${reason}`),
-        pong: () => events.push('pong'),
+        pong: (payload) => events.push(`pong ${payload}`),
       },
     ),
     streams,

@@ -1,0 +1,84 @@
+import { ConnectionError } from './connection-error.ts';
+import {
+  byteAt,
+  defaultMaxFrameSize,
+  defaultWindow,
+  errorCode,
+  flag,
+  largestWindow,
+  readUint32,
+  setting,
+} from './frame.ts';
+
+/** What the client's SETTINGS frames say (RFC 9113, section 6.5). */
+export class ClientSettings {
+  readonly #mostEntries: number;
+  /** Whether the first SETTINGS frame has arrived. */
+  seen = false;
+  /** Window of new streams. */
+  initialWindow: number = defaultWindow;
+  /** The largest frame that the client accepts. */
+  maxFrameSize: number = defaultMaxFrameSize;
+  /** Size of the client's dynamic table, which the application's header blocks may use. */
+  headerTableSize = 4096;
+  /** Number of times that the client made the table smaller, after which the table has to be emptied. */
+  tableShrunk = 0;
+
+  /** Entries of one frame are limited. */
+  constructor(mostEntries: number) {
+    this.#mostEntries = mostEntries;
+  }
+
+  /** Checks the frame. Returns true if its entries are to be applied, false if it is an acknowledgement. */
+  check(flags: number, streamId: number, length: number): boolean {
+    if (streamId !== 0) throw new ConnectionError(errorCode.protocolError, 'SETTINGS is on a stream');
+    if ((flags & flag.ack) !== 0) {
+      if (length !== 0) throw new ConnectionError(errorCode.frameSizeError, 'SETTINGS with ACK is not empty');
+      if (!this.seen)
+        throw new ConnectionError(errorCode.protocolError, 'SETTINGS with ACK comes before SETTINGS');
+      return false;
+    }
+    if (length % 6 !== 0) throw new ConnectionError(errorCode.frameSizeError, 'SETTINGS is cut short');
+    if (length / 6 > this.#mostEntries)
+      throw new ConnectionError(errorCode.enhanceYourCalm, 'SETTINGS has too many entries');
+    return true;
+  }
+
+  /** Applies the entries. Calls back with each change of the initial window, which open streams follow. */
+  apply(source: Buffer, from: number, to: number, windowChanged: (by: number) => void): void {
+    this.seen = true;
+    for (let at = from; at < to; at += 6)
+      this.#applyOne(
+        (byteAt(source, at) << 8) | byteAt(source, at + 1),
+        readUint32(source, at + 2),
+        windowChanged,
+      );
+  }
+
+  #applyOne(identifier: number, value: number, windowChanged: (by: number) => void): void {
+    switch (identifier) {
+      case setting.headerTableSize:
+        if (value < this.headerTableSize) this.tableShrunk += 1;
+        this.headerTableSize = value;
+        return;
+      case setting.enablePush:
+        if (value > 1)
+          throw new ConnectionError(errorCode.protocolError, 'SETTINGS_ENABLE_PUSH is not 0 or 1');
+        return;
+      case setting.initialWindowSize: {
+        if (value > largestWindow)
+          throw new ConnectionError(errorCode.flowControlError, 'SETTINGS_INITIAL_WINDOW_SIZE is too large');
+        const change = value - this.initialWindow;
+        this.initialWindow = value;
+        return windowChanged(change);
+      }
+      case setting.maxFrameSize:
+        if (value < defaultMaxFrameSize || value > 0xffffff)
+          throw new ConnectionError(errorCode.protocolError, 'SETTINGS_MAX_FRAME_SIZE is out of bounds');
+        this.maxFrameSize = value;
+        return;
+      // Servers need none of the others, and unknown ones are ignored.
+      default:
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import { ConnectionError } from './connection-error.ts';
+import { byteAt, errorCode, flag, frameType, readStreamId } from './frame.ts';
+import type { ConnectionLimits } from './limits.ts';
+
+/** A header block of which the first frames have arrived. */
+interface OpenBlock {
+  readonly streamId: number;
+  readonly endsStream: boolean;
+  readonly parts: Buffer[];
+  length: number;
+}
+
+/** Receives a complete header block, `source[from, to)`. */
+export type BlockSink = (
+  streamId: number,
+  endsStream: boolean,
+  source: Buffer,
+  from: number,
+  to: number,
+) => void;
+
+/** Joins HEADERS and CONTINUATION frames to header blocks (RFC 9113, sections 6.2 and 6.10). */
+export class HeaderBlocks {
+  readonly #limits: ConnectionLimits;
+  readonly #complete: BlockSink;
+  #open: OpenBlock | undefined;
+
+  constructor(limits: ConnectionLimits, complete: BlockSink) {
+    this.#limits = limits;
+    this.#complete = complete;
+  }
+
+  /** Whether the next frame has to be CONTINUATION. */
+  get isOpen(): boolean {
+    return this.#open !== undefined;
+  }
+
+  /** Drops a block that is not complete. */
+  drop(): void {
+    this.#open = undefined;
+  }
+
+  /** @throws {ConnectionError} if a block is open and this frame does not continue it (section 4.3). */
+  checkNext(type: number, streamId: number): void {
+    const block = this.#open;
+    if (block !== undefined && (type !== frameType.continuation || streamId !== block.streamId))
+      throw new ConnectionError(errorCode.protocolError, 'a header block is not continued');
+  }
+
+  headers(flags: number, streamId: number, source: Buffer, from: number, to: number): void {
+    if (streamId % 2 === 0)
+      throw new ConnectionError(errorCode.protocolError, 'HEADERS is on a stream that a client cannot open');
+    let [begin, end] = [from, to];
+    if ((flags & flag.padded) !== 0) {
+      if (begin === end) throw new ConnectionError(errorCode.frameSizeError, 'HEADERS has no padding length');
+      end -= byteAt(source, begin);
+      begin += 1;
+      if (end < begin)
+        throw new ConnectionError(errorCode.protocolError, 'the padding of HEADERS is longer than the frame');
+    }
+    if ((flags & flag.priority) !== 0) {
+      if (end - begin < 5) throw new ConnectionError(errorCode.frameSizeError, 'HEADERS is too short');
+      if (readStreamId(source, begin) === streamId)
+        throw new ConnectionError(errorCode.protocolError, 'a stream depends on itself');
+      begin += 5;
+    }
+    const endsStream = (flags & flag.endStream) !== 0;
+    if ((flags & flag.endHeaders) !== 0) return this.#complete(streamId, endsStream, source, begin, end);
+    this.#open = { streamId, endsStream, parts: [], length: 0 };
+    this.#add(this.#open, source, begin, end);
+  }
+
+  continuation(flags: number, source: Buffer, from: number, to: number): void {
+    const block = this.#open;
+    if (block === undefined)
+      throw new ConnectionError(errorCode.protocolError, 'CONTINUATION continues nothing');
+    this.#add(block, source, from, to);
+    if ((flags & flag.endHeaders) === 0) return;
+    this.#open = undefined;
+    const whole = Buffer.concat(block.parts, block.length);
+    this.#complete(block.streamId, block.endsStream, whole, 0, whole.length);
+  }
+
+  /** Bounds the length and the number of frames (CVE-2024-27316 and its kin). */
+  #add(block: OpenBlock, source: Buffer, from: number, to: number): void {
+    const { continuations, headerBlock } = this.#limits;
+    block.length += to - from;
+    if (block.length > headerBlock || block.parts.length > continuations)
+      throw new ConnectionError(errorCode.enhanceYourCalm, 'a header block is too long');
+    block.parts.push(Buffer.from(source.subarray(from, to)));
+  }
+}

@@ -1,0 +1,46 @@
+import type { ServerStream } from './stream.ts';
+
+/** The open streams of a connection. Most connections have one stream, so the map is created for the second one. */
+export class OpenStreams {
+  #only: ServerStream | undefined;
+  #others: Map<number, ServerStream> | undefined;
+  /** Streams that wait for the client's window. */
+  #blocked: Set<ServerStream> | undefined;
+
+  get size(): number {
+    return (this.#only === undefined ? 0 : 1) + (this.#others?.size ?? 0);
+  }
+
+  find(streamId: number): ServerStream | undefined {
+    return this.#only?.id === streamId ? this.#only : this.#others?.get(streamId);
+  }
+
+  add(stream: ServerStream): void {
+    if (this.#only === undefined) this.#only = stream;
+    else (this.#others ??= new Map()).set(stream.id, stream);
+  }
+
+  remove(stream: ServerStream): void {
+    this.#blocked?.delete(stream);
+    if (this.#only === stream) this.#only = undefined;
+    else this.#others?.delete(stream.id);
+  }
+
+  /** Resumes the stream when the client enlarges a window. */
+  waitForWindow(stream: ServerStream): void {
+    (this.#blocked ??= new Set()).add(stream);
+  }
+
+  /** Sends what the windows allow now. */
+  resumeBlocked(): void {
+    const blocked = this.#blocked;
+    this.#blocked = undefined;
+    for (const stream of blocked ?? []) stream.resume();
+  }
+
+  /** The streams that are open now: streams may be removed during the iteration. */
+  all(): readonly ServerStream[] {
+    const only = this.#only === undefined ? [] : [this.#only];
+    return this.#others === undefined ? only : [...only, ...this.#others.values()];
+  }
+}
