@@ -20,6 +20,7 @@ export type { Outgoing, TypeOptions } from './core/type-state.ts';
 export type { Acked, Dropped, NameAndVersion, Nacked, Quoted, RequestKind } from './core/session-event.ts';
 export { typeUrls } from './core/type-urls.ts';
 export { addXdsServices } from './server/xds-server.ts';
+export type { CallGuard, DirectServer } from './server/direct-server.ts';
 export type { NodeRefusal, XdsServer, XdsServerOptions } from './server/xds-server.ts';
 export { xdsServerOptions } from './server/server-options.ts';
 export type { TransportOptions } from './server/server-options.ts';

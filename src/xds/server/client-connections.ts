@@ -1,7 +1,6 @@
-import { constants } from 'node:http2';
-import type { Http2Session, Http2Stream } from 'node:http2';
 import { createTokenBucket } from '../rate/token-bucket.ts';
 import type { Rate, TokenBucket } from '../rate/token-bucket.ts';
+import type { GuardedSession } from './guarded.ts';
 
 /**
  * Why a connection was closed: too many streams to no purpose, too many bytes of requests in memory, or frames that
@@ -45,11 +44,9 @@ export interface ClientConnection {
 /** The connections of a server that have had a stream. */
 export interface ClientConnections {
   /** Returns the connection of a session, always the same object. */
-  of(session: Http2Session): ClientConnection;
-  /** Returns the connection under a stream; undefined if the stream has none. */
-  under(stream: Http2Stream | undefined): ClientConnection | undefined;
+  of(session: GuardedSession): ClientConnection;
   /** HTTP/2 ended the connection for an error of its client. */
-  failed(session: Http2Session): void;
+  failed(session: GuardedSession): void;
 }
 
 export interface ClientConnectionsOptions {
@@ -67,23 +64,18 @@ export function createClientConnections({
   clock,
   closed,
 }: ClientConnectionsOptions): ClientConnections {
-  const known = new Map<Http2Session, BudgetedConnection>();
+  const known = new Map<GuardedSession, BudgetedConnection>();
   let total = 0;
 
   function close(connection: BudgetedConnection, reason: ClosedConnection): void {
     const { session } = connection;
-    if (session.destroyed || connection.isClosed) return;
+    if (session.isGone || connection.isClosed) return;
     connection.isClosed = true;
     // What it holds is about to go: nobody else is closed for it.
     total -= connection.held;
     closed(reason);
     // Later: the caller is in the middle of reading from this session.
-    setImmediate(() => {
-      if (session.destroyed) return;
-      session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
-      // Without a code: each of its streams would be given an error with a stack of its own.
-      session.destroy();
-    });
+    setImmediate(() => session.closeForExcess());
   }
 
   function closeLargest(): void {
@@ -95,16 +87,18 @@ export function createClientConnections({
   }
 
   class BudgetedConnection implements ClientConnection {
-    readonly session: Http2Session;
-    readonly address: string;
+    readonly session: GuardedSession;
     calls = 0;
     held = 0;
     isClosed = false;
     #useless: TokenBucket | undefined;
 
-    constructor(session: Http2Session) {
+    constructor(session: GuardedSession) {
       this.session = session;
-      this.address = session.socket?.remoteAddress ?? '';
+    }
+
+    get address(): string {
+      return this.session.address;
     }
 
     hold(bytes: number): void {
@@ -122,13 +116,13 @@ export function createClientConnections({
     }
   }
 
-  function of(session: Http2Session): ClientConnection {
+  function of(session: GuardedSession): ClientConnection {
     let connection = known.get(session);
     if (connection === undefined) {
       connection = new BudgetedConnection(session);
-      if (!session.destroyed) {
+      if (!session.isGone) {
         known.set(session, connection);
-        session.once('close', () => known.delete(session));
+        session.whenGone(() => known.delete(session));
       }
     }
     return connection;
@@ -136,7 +130,6 @@ export function createClientConnections({
 
   return {
     of,
-    under: (stream) => (stream?.session === undefined ? undefined : of(stream.session)),
     failed(session) {
       if (known.get(session)?.isClosed !== true) closed('http2-error');
     },

@@ -1,6 +1,8 @@
 import type { EventEmitter } from 'node:events';
+import { constants } from 'node:http2';
 import type { Http2Session, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
-import type { Server } from '@grpc/grpc-js';
+import type { Server, status } from '@grpc/grpc-js';
+import type { GuardedSession, GuardedStream } from './guarded.ts';
 import type { StreamGuard } from './stream-guard.ts';
 
 type StreamListener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...rest: unknown[]) => void;
@@ -35,15 +37,117 @@ function guardListener(listener: EventEmitter, guard: StreamGuard): void {
     session.prependListener('stream', () => (current = session));
     session.once('error', ({ code }: NodeJS.ErrnoException) => {
       // Not those of the socket: a client may vanish at any time.
-      if (code?.startsWith('ERR_HTTP2') === true) guard.failed(session);
+      if (code?.startsWith('ERR_HTTP2') === true) guard.failed(guardedSession(session));
     });
   });
   listener.removeAllListeners('stream');
   listener.on('stream', (...[stream, headers, ...rest]: Parameters<StreamListener>) => {
     const session = stream.session ?? current;
     if (session === undefined) return;
-    guard.enter(session, stream, headers, () => {
+    // Without a listener an error of a stream would end the process; its end is seen by 'close'.
+    stream.on('error', ignore);
+    const head = { path: headers[':path'] ?? '', contentType: headers['content-type'] };
+    guard.enter(guardedSession(session), new Http2GuardedStream(stream), head, () => {
       for (const serve of served) serve.call(listener, stream, headers, ...rest);
     });
   });
+}
+
+const sessions = new WeakMap<Http2Session, GuardedSession>();
+
+/** Returns the session as the guard sees it, always the same object. */
+export function guardedSession(session: Http2Session): GuardedSession {
+  let guarded = sessions.get(session);
+  if (guarded === undefined) sessions.set(session, (guarded = new Http2GuardedSession(session)));
+  return guarded;
+}
+
+class Http2GuardedSession implements GuardedSession {
+  readonly #session: Http2Session;
+  readonly address: string;
+
+  constructor(session: Http2Session) {
+    this.#session = session;
+    this.address = session.socket?.remoteAddress ?? '';
+  }
+
+  get isGone(): boolean {
+    return this.#session.destroyed;
+  }
+
+  whenGone(callback: () => void): void {
+    this.#session.once('close', callback);
+  }
+
+  closeForExcess(): void {
+    if (this.#session.destroyed) return;
+    this.#session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    // Without a code: each of its streams would be given an error with a stack of its own.
+    this.#session.destroy();
+  }
+}
+
+class Http2GuardedStream implements GuardedStream {
+  readonly #stream: ServerHttp2Stream;
+
+  constructor(stream: ServerHttp2Stream) {
+    this.#stream = stream;
+  }
+
+  get isGone(): boolean {
+    return this.#stream.destroyed || this.#stream.closed;
+  }
+
+  get isEmpty(): boolean {
+    return this.#stream.endAfterHeaders;
+  }
+
+  get unreadBytes(): number {
+    return this.#stream.readableLength;
+  }
+
+  get hasResponded(): boolean {
+    return this.#stream.headersSent;
+  }
+
+  whenGone(callback: () => void): void {
+    this.#stream.once('close', callback);
+  }
+
+  whenComplete(callback: () => void): void {
+    this.#stream.once('end', callback);
+  }
+
+  whenReadable(callback: () => void): void {
+    this.#stream.once('readable', callback);
+  }
+
+  /** Trailers-Only. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
+  refuse(code: status, message: string): void {
+    const stream = this.#stream;
+    if (this.isGone || stream.headersSent) return;
+    stream.respond(
+      {
+        ':status': 200,
+        'content-type': 'application/grpc+proto',
+        'grpc-status': code,
+        'grpc-message': encodeURI(message),
+      },
+      { endStream: true },
+    );
+    stream.removeAllListeners('readable');
+    process.nextTick(() => stream.resume());
+  }
+
+  finish(): void {
+    this.#stream.close(constants.NGHTTP2_NO_ERROR);
+  }
+
+  reset(): void {
+    this.#stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  }
+}
+
+function ignore(): void {
+  // Nothing to do: 'close' follows.
 }

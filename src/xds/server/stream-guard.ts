@@ -1,7 +1,6 @@
-import { constants } from 'node:http2';
-import type { Http2Session, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { status } from '@grpc/grpc-js';
 import type { ClientConnection, ClientConnections } from './client-connections.ts';
+import type { GuardedHead, GuardedSession, GuardedStream } from './guarded.ts';
 import type { RefusedStream } from './observer.ts';
 import type { Gate, Opening } from './opening.ts';
 
@@ -48,14 +47,9 @@ export const defaultGuardLimits: StreamGuardLimits = {
 /** Stands between HTTP/2 and gRPC: streams reach gRPC once they have sent something and it is their turn. */
 export interface StreamGuard {
   /** Takes a new stream; `serve` hands it to gRPC. */
-  enter(
-    session: Http2Session,
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
-    serve: () => void,
-  ): void;
+  enter(session: GuardedSession, stream: GuardedStream, head: GuardedHead, serve: () => void): void;
   /** A connection broke the protocol, or reset too many streams, and is ended by HTTP/2. */
-  failed(session: Http2Session): void;
+  failed(session: GuardedSession): void;
   /** Refuses the xDS streams that are not served yet. */
   close(): void;
 }
@@ -81,7 +75,8 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
 
   function refuse(arrival: Arrival, reason: RefusedStream): void {
     refused(reason);
-    respond(arrival.stream, ...statusOf(reason));
+    arrival.stream.refuse(...statusOf(reason));
+    if (arrival.stream.isGone) return;
     // A client that has its status ends the stream. To reset it at once could overtake the status.
     arrival.renew();
     arrival.isRefused = true;
@@ -110,7 +105,7 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
 
   function ask(arrival: Arrival): void {
     owing.delete(arrival);
-    if (arrival.stream.destroyed || arrival.stream.closed) return;
+    if (arrival.stream.isGone) return;
     const isXds = arrival.method.kind === 'xds';
     if (isXds && options.full()) return refuse(arrival, 'too-many');
     track(arrival);
@@ -124,12 +119,12 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
     (arrival.method.kind === 'xds' ? gate : callGate).leave(arrival);
     if (arrival.method.kind === 'call') arrival.connection.calls -= 1;
     const isYoung = clock() - arrival.since < limits.requestTimeoutMs;
-    if (isYoung && !arrival.stream.headersSent) arrival.connection.useless();
+    if (isYoung && !arrival.stream.hasResponded) arrival.connection.useless();
   }
 
   function track(arrival: Arrival): void {
     unread.add(arrival);
-    arrival.count(arrival.stream.readableLength);
+    arrival.count(arrival.stream.unreadBytes);
     startLooking();
   }
 
@@ -139,10 +134,10 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
       unread.delete(arrival);
       return arrival.count(0);
     }
-    if (!arrival.method.oneRequest || arrival.stream.endAfterHeaders) return;
+    if (!arrival.method.oneRequest || arrival.stream.isEmpty) return;
     owing.add(arrival);
     startLooking();
-    arrival.stream.once('end', () => owing.delete(arrival));
+    arrival.stream.whenComplete(() => owing.delete(arrival));
   }
 
   function startLooking(): void {
@@ -150,7 +145,7 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
   }
 
   function look(): void {
-    for (const arrival of unread) arrival.count(arrival.stream.readableLength);
+    for (const arrival of unread) arrival.count(arrival.stream.unreadBytes);
     const before = clock() - limits.requestTimeoutMs;
     for (const arrival of owing) {
       if (arrival.since > before) break;
@@ -163,16 +158,16 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
   }
 
   function expire(arrival: Arrival): void {
-    if (arrival.isRefused) return arrival.stream.close(constants.NGHTTP2_NO_ERROR);
+    if (arrival.isRefused) return arrival.stream.finish();
     arrival.connection.useless();
     if (!arrival.isServed) return refuse(arrival, 'no-request');
     // gRPC has it, and learns of the end from the reset.
     refused('no-request');
-    arrival.stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    arrival.stream.reset();
   }
 
   class Arrival implements Opening {
-    readonly stream: ServerHttp2Stream;
+    readonly stream: GuardedStream;
     readonly connection: ClientConnection;
     readonly method: GuardedMethod;
     /** Since when the client has to send or to end something. */
@@ -183,7 +178,7 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
     #counted = 0;
 
     constructor(
-      stream: ServerHttp2Stream,
+      stream: GuardedStream,
       connection: ClientConnection,
       method: GuardedMethod,
       serve: () => void,
@@ -221,17 +216,15 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
   }
 
   return {
-    enter(session, stream, headers, serve) {
-      // Without a listener an error of a stream would end the process; its end is seen by 'close'.
-      stream.on('error', ignore);
+    enter(session, stream, head, serve) {
       const connection = connections.of(session);
       if (connection.isClosed) return;
-      if (stream.destroyed || stream.closed) return connection.useless();
-      const method = methodOf(headers[':path'] ?? '');
+      if (stream.isGone) return connection.useless();
+      const method = methodOf(head.path);
       const arrival = new Arrival(stream, connection, method ?? unknownMethod, serve);
       if (method?.kind !== 'xds') connection.calls += 1;
-      stream.once('close', () => leave(arrival));
-      if (method === undefined || !isGrpc(headers)) {
+      stream.whenGone(() => leave(arrival));
+      if (method === undefined || !isGrpc(head)) {
         connection.useless();
         return refuse(arrival, 'unknown-method');
       }
@@ -240,10 +233,10 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
         return refuse(arrival, 'too-many-calls');
       }
       if (isClosing && method.kind === 'xds') return refuse(arrival, 'draining');
-      if (stream.endAfterHeaders || stream.readableLength > 0) return ask(arrival);
+      if (stream.isEmpty || stream.unreadBytes > 0) return ask(arrival);
       owing.add(arrival);
       startLooking();
-      stream.once('readable', () => arrival.isRefused || !owing.has(arrival) || ask(arrival));
+      stream.whenReadable(() => arrival.isRefused || !owing.has(arrival) || ask(arrival));
       if (owing.size <= limits.unasked) return;
       for (const oldest of owing) {
         owing.delete(oldest);
@@ -265,27 +258,6 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
   };
 }
 
-function isGrpc(headers: IncomingHttpHeaders): boolean {
-  return headers['content-type']?.startsWith('application/grpc') === true;
-}
-
-/** Answers with a status and nothing else. https://github.com/grpc/grpc, PROTOCOL-HTTP2.md, Trailers-Only */
-function respond(stream: ServerHttp2Stream, code: status, message: string): void {
-  if (stream.destroyed || stream.closed || stream.headersSent) return;
-  stream.respond(
-    {
-      ':status': 200,
-      'content-type': 'application/grpc+proto',
-      'grpc-status': code,
-      'grpc-message': encodeURI(message),
-    },
-    { endStream: true },
-  );
-  // What the client still sends is read and dropped.
-  stream.removeAllListeners('readable');
-  process.nextTick(() => stream.resume());
-}
-
-function ignore(): void {
-  // Nothing to do: 'close' follows.
+function isGrpc({ contentType }: GuardedHead): boolean {
+  return contentType?.startsWith('application/grpc') === true;
 }

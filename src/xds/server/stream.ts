@@ -3,16 +3,11 @@ import type { XdsRequest } from '../core/request.ts';
 import type { Session } from '../core/session.ts';
 import type { Observe, SessionEvent } from '../core/session-event.ts';
 import type { Change } from '../core/snapshot-store.ts';
-import { http2StreamOf, readBelow, reachBelow, writeBelow } from './below-grpc.ts';
-import type { Below, BytesCall } from './below-grpc.ts';
 import type { ClientConnection, ClientConnections } from './client-connections.ts';
-import { joinConnection } from './connection.ts';
-import type { Connection } from './connection.ts';
 import type { Hub, HubStream } from './hub.ts';
 import type { SafeObserver, StreamEnd, StreamInfo } from './observer.ts';
 import { originOf } from './origin.ts';
-import { heldBy, splitMessages } from './split-messages.ts';
-import type { LeftOver, MessageSink } from './split-messages.ts';
+import type { LinkHandler, StreamLink } from './stream-link.ts';
 
 /** What the streams of one method share: the protocol, and its surroundings. */
 export interface StreamParts<Request extends XdsRequest> {
@@ -21,8 +16,6 @@ export interface StreamParts<Request extends XdsRequest> {
   readonly decode: (bytes: Uint8Array, wantsNode: boolean) => Request;
   /** Number of the node's field in the requests. */
   readonly nodeField: number;
-  /** Whether bytes go past grpc-js where that is possible. */
-  readonly direct: boolean;
   readonly observer: SafeObserver;
   readonly hub: Hub;
   readonly clock: () => number;
@@ -46,26 +39,23 @@ const slowAfterMs = 1_000;
  * what it gets after that is the newest.
  */
 export function serveStream<Request extends XdsRequest>(
-  call: BytesCall,
+  link: StreamLink,
   id: number,
   parts: StreamParts<Request>,
 ): void {
-  new ServedStream(call, id, parts).start();
+  new ServedStream(link, id, parts).start();
 }
 
 // A class: there are thousands of them, and as closures each would have its own copy of every function.
-class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink {
-  readonly #call: BytesCall;
+class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler {
+  readonly #link: StreamLink;
   readonly #parts: StreamParts<Request>;
-  readonly #below: Below | undefined;
-  readonly #connection: Connection | undefined;
   readonly #client: ClientConnection | undefined;
   readonly #info: { -readonly [Key in keyof StreamInfo]: StreamInfo[Key] };
   readonly #session: Session<Request>;
   /** One function for all writes. */
   readonly #written: (error?: Error | null) => void;
   told = 0;
-  #leftOver: LeftOver | undefined;
   /** Bytes of an unfinished request that are counted. */
   #held = 0;
   /** When that request began. */
@@ -76,15 +66,13 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
   #slow = false;
   #open = true;
 
-  constructor(call: BytesCall, id: number, parts: StreamParts<Request>) {
-    this.#call = call;
+  constructor(link: StreamLink, id: number, parts: StreamParts<Request>) {
+    this.#link = link;
     this.#parts = parts;
-    this.#below = parts.direct ? reachBelow(call) : undefined;
-    this.#connection = joinConnection(call);
-    this.#client = parts.connections.under(http2StreamOf(call));
+    this.#client = link.session === undefined ? undefined : parts.connections.of(link.session);
     const { transport, protocol } = parts.info;
-    const address = call.getPeer();
-    const origin = originOf(call, address);
+    const { address } = link;
+    const origin = originOf(link.certificate, address);
     this.#info = { id, transport, protocol, address, origin, nodeId: '', userAgent: '', group: undefined };
     this.#session = parts.createSession((event) => this.#observe(event), origin);
     this.#written = (error) => {
@@ -98,18 +86,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
     const { hub, observer } = this.#parts;
     hub.add(this);
     observer.streamOpened(this.#info);
-    const gone = (): void => void this.#close(this.#abortedEnd());
-    this.#call.on('cancelled', gone);
-    this.#call.on('error', gone);
-    this.#call.on('close', gone);
-    // A cancelled call ends too, a moment before it says that it is cancelled.
-    const halfClosed = (): void =>
-      void setImmediate(() => this.#end({ code: 'OK', message: '', by: 'client' }));
-    if (this.#below === undefined) {
-      this.#call.on('data', (bytes: Buffer) => this.message(bytes));
-      this.#call.on('end', halfClosed);
-      http2StreamOf(this.#call)?.on('data', (chunk: Buffer) => this.#begun(this.#held + chunk.length));
-    } else readBelow(this.#below, (chunk) => this.#chunk(chunk), halfClosed);
+    this.#link.handleWith(this);
   }
 
   get group(): string | undefined {
@@ -138,8 +115,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
       if (response === undefined) return;
       this.#writing = true;
       this.#wroteAt = now;
-      if (this.#below === undefined) this.#call.write(response.bytes, this.#written);
-      else writeBelow(this.#below, this.#call, response.framed, this.#written);
+      this.#link.send(response, this.#written);
       this.#parts.observer.response(this.#info, response);
     } catch (error) {
       this.#fail(error);
@@ -148,7 +124,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
 
   sweep(now: number): void {
     if (!this.#open) return;
-    if (this.#connection?.retiring === true) {
+    if (this.#link.isRetiring) {
       return this.#end({ code: 'OK', message: 'the connection has reached its age' });
     }
     if (this.#isOverdue(now)) {
@@ -170,7 +146,6 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
   message(bytes: Buffer): void {
     if (!this.#open) return;
     this.#begunAt = undefined;
-    if (this.#below === undefined) this.#count(0);
     let request: Request;
     try {
       // The first node decides, so no other is looked at.
@@ -188,24 +163,26 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
     this.pump();
   }
 
-  tooLong(length: number): void {
-    const message = `Received message larger than max (${length} vs ${this.#below?.maxReceiveBytes ?? 0})`;
-    this.#reject({ code: 'RESOURCE_EXHAUSTED', message });
-  }
-
-  #chunk(chunk: Buffer): void {
-    if (!this.#open || this.#below === undefined) return;
-    const leftOver = splitMessages(this.#leftOver, chunk, this.#below.maxReceiveBytes, this);
-    this.#leftOver = this.#open ? leftOver : undefined;
-    if (this.#leftOver !== undefined) this.#begun(heldBy(leftOver));
-    else if (this.#held > 0) this.#count(0);
-  }
-
-  /** A request has begun and is not complete. */
-  #begun(held: number): void {
-    if (!this.#open) return;
-    this.#begunAt ??= this.#parts.clock();
+  partial(held: number): void {
+    if (!this.#open || held === this.#held) return;
+    if (held > 0) this.#begunAt ??= this.#parts.clock();
+    else this.#begunAt = undefined;
     this.#count(held);
+  }
+
+  unreadable(code: 'RESOURCE_EXHAUSTED' | 'INTERNAL', message: string): void {
+    this.#reject({ code, message });
+  }
+
+  halfClosed(): void {
+    this.#end({ code: 'OK', message: '', by: 'client' });
+  }
+
+  aborted(): void {
+    const by = this.#link.endedByClient ? 'client' : 'silence';
+    const message =
+      by === 'client' ? 'the other end is gone' : 'the connection broke, or the other end is silent';
+    this.#close({ code: 'CANCELLED', message, by });
   }
 
   #count(held: number): void {
@@ -260,13 +237,6 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
     this.#end({ code: 'INTERNAL', message: 'internal error' });
   }
 
-  #abortedEnd(): StreamEnd {
-    const by = this.#connection?.closedByClient() === true ? 'client' : 'silence';
-    const message =
-      by === 'client' ? 'the other end is gone' : 'the connection broke, or the other end is silent';
-    return { code: 'CANCELLED', message, by };
-  }
-
   #caughtUp(): void {
     this.#slow = false;
     if (this.#open) this.#parts.observer.caughtUp(this.#info);
@@ -275,24 +245,20 @@ class ServedStream<Request extends XdsRequest> implements HubStream, MessageSink
   #cutOff(waitedMs: number): void {
     const message = `a response was not taken for ${Math.round(waitedMs / 1000)} s`;
     this.#parts.observer.cutOff(this.#info, waitedMs);
-    if (this.#connection === undefined) return this.#end({ code: 'RESOURCE_EXHAUSTED', message });
-    if (this.#close({ code: 'RESOURCE_EXHAUSTED', message, by: 'server' })) this.#connection.abandon();
+    if (this.#close({ code: 'RESOURCE_EXHAUSTED', message, by: 'server' }))
+      this.#link.abandon({ code: status.RESOURCE_EXHAUSTED, message });
   }
 
   #end({ by = 'server', ...rest }: EndedByServer): void {
     const how = { ...rest, by };
-    if (!this.#close(how)) return;
-    // What grpc-js takes for a status: `destroy` would drop it. https://github.com/grpc/grpc-node, server-call
-    if (how.code === 'OK') this.#call.end();
-    else this.#call.emit('error', { code: status[how.code], details: how.message });
+    if (this.#close(how)) this.#link.end({ code: status[how.code], message: how.message });
   }
 
   #close(how: StreamEnd): boolean {
     if (!this.#open) return false;
     this.#open = false;
-    this.#leftOver = this.#begunAt = undefined;
+    this.#begunAt = undefined;
     this.#count(0);
-    this.#connection?.leave();
     this.#parts.hub.remove(this);
     this.#parts.observer.streamClosed(this.#info, how);
     return true;

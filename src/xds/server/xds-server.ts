@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
-import type { Server, UntypedHandleCall, UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { Server, UntypedHandleCall } from '@grpc/grpc-js';
 import { createFrames } from '../core/frames.ts';
 import { createRefusalMemory } from '../core/refusal-memory.ts';
 import type { RefusalMemoryLimits, RefusedBytes, Refuser } from '../core/refusal-memory.ts';
@@ -11,20 +11,20 @@ import type { Session, SessionContext, StreamLimits, StreamOrigin } from '../cor
 import type { SnapshotStore } from '../core/snapshot-store.ts';
 import type { Rate } from '../rate/token-bucket.ts';
 import type { TypeOptions } from '../core/type-state.ts';
-import type { BytesCall } from './below-grpc.ts';
 import { createClientConnections, defaultConnectionLimits } from './client-connections.ts';
 import type { ConnectionLimits } from './client-connections.ts';
 import { createCompleteDecoder, createRequestDecoder, nodeFields } from './decode-request.ts';
-import { guardGrpc, handlerTypeOf } from './guard-grpc.ts';
+import type { DirectServer } from './direct-server.ts';
 import { createHub } from './hub.ts';
 import { createGate } from './opening.ts';
 import { createSafeObserver } from './observer.ts';
 import type { XdsObserver } from './observer.ts';
-import { serviceDefinition } from './service-definition.ts';
+import { portOf } from './service-port.ts';
 import { discoveryServices } from './services.ts';
 import type { DiscoveryService } from './services.ts';
 import { serveStream } from './stream.ts';
 import type { StreamParts } from './stream.ts';
+import type { StreamLink } from './stream-link.ts';
 import { createStreamGuard, defaultGuardLimits } from './stream-guard.ts';
 import type { StreamGuardLimits } from './stream-guard.ts';
 import { createUnaryHandler } from './unary.ts';
@@ -116,7 +116,7 @@ const streamPaths: ReadonlySet<string> = new Set(
  * server. They serve what is in the store, as it changes.
  */
 export function addXdsServices(
-  server: Server,
+  server: Server | DirectServer,
   store: SnapshotStore,
   options: XdsServerOptions = {},
 ): XdsServer {
@@ -132,6 +132,7 @@ export function addXdsServices(
     fannedOut: (fannedOut) => observer.fannedOut(fannedOut),
   });
   const fastPath = options.fastPath ?? true;
+  const port = portOf(server, fastPath);
   const { metadataNames } = options;
   const decoder = fastPath ? createRequestDecoder({ metadataNames }) : createCompleteDecoder();
   const context: SessionContext = {
@@ -158,12 +159,10 @@ export function addXdsServices(
   const guard = createStreamGuard({
     connections,
     methodOf(path) {
-      const type = handlerTypeOf(server, path);
-      if (type === undefined) return undefined;
-      return {
-        kind: streamPaths.has(path) ? 'xds' : 'call',
-        oneRequest: type === 'unary' || type === 'serverStream',
-      };
+      const oneRequest = port.hasOneRequest(path);
+      return oneRequest === undefined
+        ? undefined
+        : { kind: streamPaths.has(path) ? 'xds' : 'call', oneRequest };
     },
     gate,
     callGate: createGate({
@@ -178,7 +177,7 @@ export function addXdsServices(
     clock,
     refused: (reason) => observer.streamRefused(reason),
   });
-  if (!guardGrpc(server, guard)) {
+  if (!port.guardWith(guard)) {
     process.emitWarning('the limits of streams do not apply: grpc-js is not as it is known to be');
   }
   let draining = false;
@@ -189,12 +188,11 @@ export function addXdsServices(
     protocol: Protocol,
     create: (context: SessionContext, observe: Observe, from: StreamOrigin) => Session<Request>,
     decode: (bytes: Uint8Array, wantsNode: boolean) => Request,
-  ): (call: BytesCall) => void {
+  ): (link: StreamLink) => void {
     const parts: StreamParts<Request> = {
       createSession: (observe, origin) => create(context, observe, { serviceType: typeUrl, origin }),
       decode,
       nodeField: nodeFields[protocol],
-      direct: fastPath,
       observer,
       hub,
       clock,
@@ -203,35 +201,36 @@ export function addXdsServices(
       connections,
       info: { transport, protocol },
     };
-    return (call) => {
+    return (link) => {
       if (draining) {
         // An Envoy tries again later, and may then meet another replica.
         observer.streamRefused('draining');
-        call.emit('error', { code: status.UNAVAILABLE, details: 'the server is shutting down' });
+        link.end({ code: status.UNAVAILABLE, message: 'the server is shutting down' });
         return;
       }
       lastId += 1;
-      serveStream(call, lastId, parts);
+      serveStream(link, lastId, parts);
     };
   }
 
   for (const service of discoveryServices) {
-    const implementation: UntypedServiceImplementation = {
-      [service.sotw]: streaming(service, 'sotw', createSotwSession, decoder.sotw) as UntypedHandleCall,
-      [service.delta]: streaming(service, 'delta', createDeltaSession, decoder.delta) as UntypedHandleCall,
-    };
-    if (service.fetch !== undefined && service.typeUrl !== undefined) {
-      implementation[service.fetch] = createUnaryHandler({
-        service,
-        typeUrl: service.typeUrl,
-        context,
-        identifier,
-        decode: decoder.sotw,
-        observer,
-        draining: () => draining,
-      }) as UntypedHandleCall;
-    }
-    server.addService(serviceDefinition(service), implementation);
+    const { typeUrl } = service;
+    port.addService(service, {
+      sotw: streaming(service, 'sotw', createSotwSession, decoder.sotw),
+      delta: streaming(service, 'delta', createDeltaSession, decoder.delta),
+      fetch:
+        typeUrl === undefined
+          ? undefined
+          : (createUnaryHandler({
+              service,
+              typeUrl,
+              context,
+              identifier,
+              decode: decoder.sotw,
+              observer,
+              draining: () => draining,
+            }) as UntypedHandleCall),
+    });
   }
 
   return {

@@ -1,0 +1,39 @@
+import type { status } from '@grpc/grpc-js';
+
+/** A connection of whatever HTTP/2 implementation, as far as its budgets need it. */
+export interface GuardedSession {
+  /** Address of the client without its port; empty for a Unix socket. */
+  readonly address: string;
+  /** True once the connection is closed. */
+  readonly isGone: boolean;
+  whenGone(callback: () => void): void;
+  /** Sends GOAWAY with ENHANCE_YOUR_CALM and closes the connection, with its streams. */
+  closeForExcess(): void;
+}
+
+/** A stream that may not have reached gRPC yet. */
+export interface GuardedStream {
+  readonly isGone: boolean;
+  /** True if the client has sent END_STREAM, and nothing before it. */
+  readonly isEmpty: boolean;
+  /** Bytes of requests that are in memory and that the handler has not read. */
+  readonly unreadBytes: number;
+  readonly hasResponded: boolean;
+  whenGone(callback: () => void): void;
+  /** Calls back once the client has sent END_STREAM. */
+  whenComplete(callback: () => void): void;
+  /** Calls back once there is something to read. */
+  whenReadable(callback: () => void): void;
+  /** Responds with a status and nothing else, unless there is a response; what the client still sends is dropped. */
+  refuse(code: status, message: string): void;
+  /** Ends a stream that has its response and whose client does not end it. */
+  finish(): void;
+  /** Resets the stream with ENHANCE_YOUR_CALM. */
+  reset(): void;
+}
+
+/** The fields of a request that decide where it goes. */
+export interface GuardedHead {
+  readonly path: string;
+  readonly contentType: string | undefined;
+}

@@ -1,0 +1,72 @@
+import type { Server, UntypedHandleCall, UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { BytesCall } from './below-grpc.ts';
+import type { DirectServer } from './direct-server.ts';
+import { GrpcJsLink } from './grpc-js-link.ts';
+import { guardGrpc, handlerTypeOf } from './guard-grpc.ts';
+import { serviceDefinition } from './service-definition.ts';
+import type { DiscoveryService } from './services.ts';
+import type { StreamGuard } from './stream-guard.ts';
+import type { StreamLink } from './stream-link.ts';
+
+/** The handlers of a discovery service. */
+export interface ServiceHandlers {
+  readonly sotw: (link: StreamLink) => void;
+  readonly delta: (link: StreamLink) => void;
+  /** Undefined if the service has no such method. */
+  readonly fetch: UntypedHandleCall | undefined;
+}
+
+/** What the discovery services need of a gRPC server. */
+export interface ServicePort {
+  addService(service: DiscoveryService, handlers: ServiceHandlers): void;
+  /** Returns whether a call of the method consists of one request; undefined if there is no such method. */
+  hasOneRequest(path: string): boolean | undefined;
+  /** Puts a guard before all calls. Returns false if that is not possible. */
+  guardWith(guard: StreamGuard): boolean;
+}
+
+/** Returns the port of a server. `fastPath`: whether bytes go past grpc-js where that is possible. */
+export function portOf(server: Server | DirectServer, fastPath: boolean): ServicePort {
+  return 'addStream' in server ? directPort(server) : grpcJsPort(server, fastPath);
+}
+
+function grpcJsPort(server: Server, fastPath: boolean): ServicePort {
+  const stream = (handler: (link: StreamLink) => void): UntypedHandleCall =>
+    ((call: BytesCall) => handler(new GrpcJsLink(call, fastPath))) as UntypedHandleCall;
+  return {
+    addService(service, { sotw, delta, fetch }) {
+      const implementation: UntypedServiceImplementation = {
+        [service.sotw]: stream(sotw),
+        [service.delta]: stream(delta),
+      };
+      if (service.fetch !== undefined && fetch !== undefined) implementation[service.fetch] = fetch;
+      server.addService(serviceDefinition(service), implementation);
+    },
+    hasOneRequest(path) {
+      const type = handlerTypeOf(server, path);
+      return type === undefined ? undefined : type === 'unary' || type === 'serverStream';
+    },
+    guardWith: (guard) => guardGrpc(server, guard),
+  };
+}
+
+function directPort(server: DirectServer): ServicePort {
+  return {
+    addService(service, { sotw, delta, fetch }) {
+      server.addStream(`/${service.name}/${service.sotw}`, sotw);
+      server.addStream(`/${service.name}/${service.delta}`, delta);
+      if (service.fetch === undefined || fetch === undefined) return;
+      const { [service.fetch]: definition } = serviceDefinition(service);
+      if (definition !== undefined)
+        server.addService({ [service.fetch]: definition }, { [service.fetch]: fetch });
+    },
+    hasOneRequest(path) {
+      const method = server.methodAt(path);
+      return method && !method.requestStream;
+    },
+    guardWith(guard) {
+      server.guardWith(guard);
+      return true;
+    },
+  };
+}
