@@ -6,7 +6,7 @@ import { createFiles } from './files.ts';
 import type { Folder } from './folder.ts';
 import { systemIo } from './io.ts';
 import type { DirectoryIo } from './io.ts';
-import { isFolderName, isInputName, swapLink } from './names.ts';
+import { hasLostBytes, isFolderName, isInputName, swapLink } from './names.ts';
 import { createTargets } from './targets.ts';
 import { createTree } from './tree.ts';
 import { createWatches } from './watches.ts';
@@ -87,6 +87,8 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
   }
 
   function noteEntry(folder: Folder, kind: 'rename' | 'change', entry: string): void {
+    // A name that is not UTF-8 cannot be opened: only a listing shows whether it is there.
+    if (kind === 'rename' && hasLostBytes(entry)) tree.markFolder(folder);
     if (entry === swapLink) {
       folder.swapped ||= kind === 'rename';
       tree.markFolder(folder);
