@@ -6,6 +6,7 @@ import { canAsk, confirm } from '../terminal/confirm.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import { flag } from '../flags/flags.ts';
 import type { CommandIo } from '../terminal/io.ts';
+import { mapFew } from '../terminal/map-few.ts';
 import { formatDuration, writeOutput } from '../terminal/output.ts';
 import type { OutputFormat } from '../terminal/output.ts';
 import { servedMeshes } from '../offline/served-meshes.ts';
@@ -25,7 +26,7 @@ type Released = GuardRelease['released'][number];
 
 /** What a server holds and the options choose. */
 interface Held extends Released {
-  readonly server: string;
+  readonly server: ServerAccess;
   readonly secondsLeft: number;
   readonly proxies: number;
 }
@@ -53,7 +54,7 @@ export function addGuardCommand(program: Command, io: CommandIo, done: (code: nu
     const released =
       options.dryRun === true || held.length === 0
         ? held.map(({ mesh, trustDomain }): Released => ({ mesh, trustDomain }))
-        : (await Promise.all(servers.map((server) => releaseAt(server, options, io)))).flat();
+        : (await mapFew(held, (one) => release(one, io))).flat();
     writeOutput(io, options.output, { released } satisfies GuardRelease, (_, plain) =>
       plain.released.map(({ mesh, trustDomain }) => `${mesh} ${trustDomain}\n`).join(''),
     );
@@ -66,7 +67,7 @@ async function heldAt(server: ServerAccess, options: GuardOptions, io: CommandIo
   return meshes.flatMap(({ name: mesh, held, proxies }) =>
     held
       .map(({ name: trustDomain, secondsLeft }) => ({
-        server: server.name,
+        server,
         mesh,
         trustDomain,
         secondsLeft,
@@ -82,18 +83,11 @@ async function heldAt(server: ServerAccess, options: GuardOptions, io: CommandIo
 
 function describe({ server, mesh, trustDomain, secondsLeft, proxies }: Held): string {
   const left = formatDuration(secondsLeft * 1000);
-  return `trust domain ${trustDomain} of mesh ${mesh} is held at ${server} for another ${left}; released, its clients are refused by ${counted(proxies, 'proxy')}`;
+  return `trust domain ${trustDomain} of mesh ${mesh} is held at ${server.name} for another ${left}; released, its clients are refused by ${counted(proxies, 'proxy')}`;
 }
 
-async function releaseAt(
-  server: ServerAccess,
-  { mesh, trustDomain }: GuardOptions,
-  io: CommandIo,
-): Promise<readonly Released[]> {
-  const query = new URLSearchParams([
-    ...(mesh === undefined ? [] : [['mesh', mesh]]),
-    ...(trustDomain === undefined ? [] : [['trustDomain', trustDomain]]),
-  ]);
-  const path = `/api/v1/guard/release${query.size > 0 ? `?${query.toString()}` : ''}`;
+/** Releases one trust domain that was shown, and not what is held since then. */
+async function release({ server, mesh, trustDomain }: Held, io: CommandIo): Promise<readonly Released[]> {
+  const path = `/api/v1/guard/release?${new URLSearchParams({ mesh, trustDomain }).toString()}`;
   return ((await askServer(server, 'POST', path, io.signal)) as GuardRelease).released;
 }
