@@ -1,6 +1,6 @@
 /**
- * Gets what the tests need and npm does not install, one after the other, and says what there is. Without it each
- * test file would get its tools for itself, in silence, and two at a time would build the same.
+ * Installs the tools that the tests need and npm does not install, one after the other, and prints a line for each.
+ * Without it each test file would install its own tools in silence, and two at a time would build the same one.
  */
 import { findGhz } from './e2e/ghz/find-ghz.ts';
 import { findH2spec } from './http2/find-h2spec.ts';
@@ -25,6 +25,15 @@ const tools: readonly (readonly [name: string, find: () => Promise<Found>])[] = 
   ['h2spec', findH2spec],
 ];
 
+/** A registry that accepts a connection and stays silent would otherwise hold the gate for good. */
+const limitMs = 60 * 60_000;
+const limit = setTimeout(() => {
+  console.error(
+    `not ready after ${limitMs} ms; the tools above are installed, and the next run goes on from there`,
+  );
+  process.exit(1);
+}, limitMs);
+
 for (const [name, find] of tools) {
   const start = performance.now();
   process.stdout.write(`${name}: `);
@@ -33,3 +42,5 @@ for (const [name, find] of tools) {
   const took = ((performance.now() - start) / 1000).toFixed(0);
   process.stdout.write(found.kind === 'found' ? `there after ${took} s\n` : `${found.reason}; skipping\n`);
 }
+
+clearTimeout(limit);

@@ -27,7 +27,8 @@ test('the example of the document serves endpoints, tells what proxies say, and 
   const folder = mkdtempSync(join(root, '.cache', 'library-doc-'));
   const file = join(folder, 'example.ts');
   writeFileSync(file, example());
-  const child = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stderr.resume();
   try {
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     const line = async (): Promise<string> => String((await lines.next()).value);
