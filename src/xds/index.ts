@@ -1,7 +1,6 @@
 /**
- * An xDS control-plane engine over any type URL: a store of named resources, the protocol (delta and state
- * of the world, with the rules that Envoy's behaviour imposes) as pure state machines, and the gRPC services
- * that put them on a wire.
+ * An xDS control plane for any type URL: a store of named resources, the protocol (delta and state of the world,
+ * with the rules that Envoy's behaviour requires) as pure state machines, and the gRPC services that serve it.
  */
 export { createResource, createResourceSet, lookup, wildcardNames } from './core/resource.ts';
 export type { Resource, ResourceSet } from './core/resource.ts';

@@ -2,13 +2,13 @@ import { lookup, wildcardNames } from './resource.ts';
 import type { ResourceSet } from './resource.ts';
 
 /**
- * The names for which two sets answer differently, in order, by version alone; and names that a wildcard now
- * gets or no longer gets. `all` when the fallback is another function, since what it knows cannot be listed.
+ * Returns the names whose version differs between two sets, and the names that the wildcard covers in only one of
+ * them, sorted. Returns `all` if the fallback function differs, because the names that it knows cannot be listed.
  */
 export function changedNames(before: ResourceSet, after: ResourceSet): ReadonlySet<string> | 'all' {
   if (before.fallback !== after.fallback) return 'all';
   const names = new Set<string>();
-  // Nearly all are the same objects; of those nothing is asked.
+  // Nearly all resources are the same objects, which need no comparison.
   for (const [name, resource] of after.resources) {
     if (before.resources.get(name) === resource) continue;
     if (lookup(before, name)?.version !== resource.version) names.add(name);

@@ -1,22 +1,23 @@
 import { hash } from 'node:crypto';
 
-/** What a version of several resources is made of. */
+/** A name and its version, for `combinedVersion`. */
 export interface Versioned {
   readonly name: string;
   readonly version: string;
 }
 
-/** 128 bits in hex: short enough to read in a log, long enough never to collide by accident. */
+/** 128 bits in hex: short enough to read in a log, long enough to avoid accidental collisions. */
 const versionLength = 32;
 
-/** The version of some bytes: a prefix of their SHA-256 in lower-case hex. */
+/** Returns the version of some bytes: a prefix of their SHA-256 in lower-case hex. */
 export function contentVersion(body: Uint8Array | string): string {
   return hash('sha256', body, 'hex').slice(0, versionLength);
 }
 
 /**
- * The version of several resources together, whatever their order: the sum of the hashes of each name with
- * its version. A sum, because a stream that gets a thousand names one by one needs a version after each.
+ * Returns the version of several resources together, independent of their order: the sum of the hashes of each
+ * name with its version. It is a sum because a stream that gets a thousand names one by one needs a version after
+ * each.
  */
 export function combinedVersion(resources: Iterable<Versioned>): string {
   let sum = 0n;
@@ -31,7 +32,7 @@ const digests = new WeakMap<Versioned, bigint>();
 function digestOf(resource: Versioned): bigint {
   let digest = digests.get(resource);
   if (digest === undefined) {
-    // With its length, so that no two pairs of name and version read the same.
+    // The length of the name keeps pairs such as (`a`, `bc`) and (`ab`, `c`) apart.
     digest = BigInt(`0x${contentVersion(`${resource.name.length}:${resource.name}${resource.version}`)}`);
     digests.set(resource, digest);
   }

@@ -1,8 +1,8 @@
-import { choose } from './choose.ts';
+import { decide } from './decide.ts';
 import type { Versioned } from './content-version.ts';
-import { newItem, noteRefused, quoteItem } from './item.ts';
-import type { Due, Item } from './item.ts';
-import type { RefusalMemory, Refuser } from './refusal-memory.ts';
+import { newTrackedResource, noteRejected, noteQuoted } from './tracked-resource.ts';
+import type { PendingReason, TrackedResource } from './tracked-resource.ts';
+import type { RefusalMemory, ClientIdentity } from './refusal-memory.ts';
 import type { ErrorDetail, Protocol } from './request.ts';
 import type { Resource, ResourceSet } from './resource.ts';
 import type { Observe } from './session-event.ts';
@@ -10,67 +10,75 @@ import type { Observe } from './session-event.ts';
 /** One name in a response. */
 export interface Delivery {
   readonly name: string;
-  /** Undefined: told as removed. */
+  /** `undefined` if the client is to be sent a removal. */
   readonly resource: Resource | undefined;
 }
 
-/** What the delivery state of one type is made with. */
+/** The parameters of the delivery state of one type. */
 export interface DeliveryOptions {
   readonly protocol: Protocol;
   readonly typeUrl: string;
-  /** One resource per response, so that a refusal names it; only then do refusals count. */
-  readonly singly: boolean;
-  /** How long a change waits for the answer to the one before it, in ms. */
+  /**
+   * True for one resource per response, so that a NACK identifies the resource. Only then do NACKs change what is
+   * sent.
+   */
+  readonly oneResourcePerResponse: boolean;
+  /** Time after which a change is sent although the response before it has no ACK or NACK yet, in ms. */
   readonly ackTimeoutMs: number;
-  /** Refusals of other streams, which cast doubt on what this one acknowledges. */
+  /** Recent NACKs on other streams. They make ACKs on this stream unconfirmed. */
   readonly memory: RefusalMemory;
   /** The client of this stream. */
-  readonly refuser: Refuser;
-  /** False for names that need not be kept once the client knows that they do not exist. */
-  readonly keeps: (name: string) => boolean;
-  /** What the client gets of a set for a name. */
+  readonly client: ClientIdentity;
+  /** False for a name that is forgotten once the client knows that the resource does not exist. */
+  readonly isSubscribed: (name: string) => boolean;
+  /** Returns the resource that the client should have for a name. */
   readonly target: (set: ResourceSet, name: string) => Resource | undefined;
   readonly observe: Observe;
 }
 
-/** What one stream holds, was sent and is still owed of one type, name by name. */
+/**
+ * The delivery state of one type on one stream: for each name, what the client has, what was sent, and what is
+ * pending.
+ */
 export interface Deliveries {
   readonly names: Iterable<string>;
   readonly size: number;
   has(name: string): boolean;
-  /** The client asked for the name: answer it, except with the version it quotes. */
-  ask(name: string, quoted?: string): void;
-  /** The name may stand for something else now. */
-  touch(name: string): void;
+  /** Schedules a reply to a subscription. No reply is sent if the client quotes the current version. */
+  requireReply(name: string, quoted?: string): void;
+  /** Schedules a check of a name whose resource may have changed. */
+  recheck(name: string): void;
+  /** Forgets a name that the client is no longer subscribed to. */
   drop(name: string): void;
-  /** Sets what the client said it holds, while that is not compared yet. */
+  /** Sets the version that the client quoted for a name, until `next` compares it. */
   quote(name: string, version: string): void;
-  /** What the client holds if it accepts what is in flight, as far as that is known. */
+  /** Returns the known versions that the client has if it accepts the responses in flight. */
   held(): Iterable<Versioned>;
+  /** True if a response with the name has no ACK or NACK yet. */
   inFlight(name: string): boolean;
-  /** True while an answer to the client's asking is still to be sent. */
-  owed(name: string): boolean;
-  /** What the next response carries. The caller must say with `sent` under which nonce it went out. */
+  /** True if the client subscribed to the name and was not sent a reply yet. */
+  hasPendingReply(name: string): boolean;
+  /** Returns the contents of the next response. The caller must call `sent` with the nonce of the response. */
   next(set: ResourceSet, now: number): readonly Delivery[] | undefined;
   sent(nonce: string, deliveries: readonly Delivery[], now: number): void;
-  /** An ACK, or with an error a NACK. False: the nonce is not that of an unanswered response. */
-  settle(nonce: string, error: ErrorDetail | undefined, now: number): boolean;
-  /** When the first change that `next` held back may go out all the same, in ms. */
+  /** Applies an ACK, or a NACK if there is an `error`. Returns false if no response with this nonce waits for it. */
+  applyAck(nonce: string, error: ErrorDetail | undefined, now: number): boolean;
+  /** Time at which the first change that waits for an ACK is sent without it, in ms. */
   readonly wakeAt: number | undefined;
 }
 
-const rank: Readonly<Record<Due, number>> = { nothing: 0, change: 1, restore: 2, answer: 3 };
+const rank: Readonly<Record<PendingReason, number>> = { none: 0, change: 1, restore: 2, reply: 3 };
 
-/** Makes the delivery state of one type on one stream. */
+/** Creates the delivery state of one type on one stream. */
 export function createDeliveries(options: DeliveryOptions): Deliveries {
   return new StreamDeliveries(options);
 }
 
-// A class: each stream has one, and as closures each would have its own copy of every function.
+// A class, because each stream has one. With closures, each stream would have its own copy of every function.
 class StreamDeliveries implements Deliveries {
   readonly #options: DeliveryOptions;
-  readonly #items = new Map<string, Item>();
-  readonly #due = new Set<string>();
+  readonly #tracked = new Map<string, TrackedResource>();
+  readonly #pending = new Set<string>();
   readonly #unanswered = new Map<string, readonly Delivery[]>();
   #wakeAt: number | undefined;
 
@@ -79,11 +87,11 @@ class StreamDeliveries implements Deliveries {
   }
 
   get names(): Iterable<string> {
-    return this.#items.keys();
+    return this.#tracked.keys();
   }
 
   get size(): number {
-    return this.#items.size;
+    return this.#tracked.size;
   }
 
   get wakeAt(): number | undefined {
@@ -91,83 +99,83 @@ class StreamDeliveries implements Deliveries {
   }
 
   has(name: string): boolean {
-    return this.#items.has(name);
+    return this.#tracked.has(name);
   }
 
-  ask(name: string, quoted?: string): void {
-    const item = this.#itemOf(name);
-    if (quoted === undefined) item.quoted = undefined;
-    else quoteItem(item, name, quoted);
-    this.#mark(name, item, 'answer');
+  requireReply(name: string, quoted?: string): void {
+    const tracked = this.#trackedOf(name);
+    if (quoted === undefined) tracked.quoted = undefined;
+    else noteQuoted(tracked, name, quoted);
+    this.#mark(name, tracked, 'reply');
   }
 
-  touch(name: string): void {
-    this.#mark(name, this.#itemOf(name), 'change');
+  recheck(name: string): void {
+    this.#mark(name, this.#trackedOf(name), 'change');
   }
 
   drop(name: string): void {
     const { typeUrl, observe } = this.#options;
-    this.#due.delete(name);
-    if (this.#items.delete(name)) observe({ kind: 'dropped', typeUrl, name });
+    this.#pending.delete(name);
+    if (this.#tracked.delete(name)) observe({ kind: 'dropped', typeUrl, name });
   }
 
   quote(name: string, version: string): void {
-    const item = this.#items.get(name);
-    if (item !== undefined) quoteItem(item, name, version);
+    const tracked = this.#tracked.get(name);
+    if (tracked !== undefined) noteQuoted(tracked, name, version);
   }
 
   *held(): Generator<Versioned> {
-    const { singly } = this.#options;
-    for (const { held, inFlight } of this.#items.values()) {
+    const { oneResourcePerResponse } = this.#options;
+    for (const { held, inFlight } of this.#tracked.values()) {
       if (held === undefined || held.version === '') continue;
-      // Without a memory of refusals, a response under way that is refused yet would stay in the version.
-      if (singly || inFlight === undefined) yield held;
+      // Without tracked NACKs, the version would include a resource in flight that the client is about to reject.
+      if (oneResourcePerResponse || inFlight === undefined) yield held;
     }
   }
 
   inFlight(name: string): boolean {
-    return this.#items.get(name)?.inFlight !== undefined;
+    return this.#tracked.get(name)?.inFlight !== undefined;
   }
 
-  owed(name: string): boolean {
-    return this.#items.get(name)?.due === 'answer';
+  hasPendingReply(name: string): boolean {
+    return this.#tracked.get(name)?.pending === 'reply';
   }
 
   next(set: ResourceSet, now: number): readonly Delivery[] | undefined {
     this.#wakeAt = undefined;
-    // Asked after each write and each request, and nearly always so.
-    if (this.#due.size === 0) return undefined;
-    const { protocol, singly, typeUrl, target, observe } = this.#options;
+    // The common case: `next` is called after each write and each request.
+    if (this.#pending.size === 0) return undefined;
+    const { protocol, oneResourcePerResponse, typeUrl, target, observe } = this.#options;
     const batch: Delivery[] = [];
-    for (const name of this.#due) {
-      const item = this.#items.get(name);
-      if (item === undefined || this.#heldBack(item, now)) continue;
+    for (const name of this.#pending) {
+      const tracked = this.#tracked.get(name);
+      if (tracked === undefined || this.#mustWait(tracked, now)) continue;
       const resource = target(set, name);
-      const choice = choose(item, resource, protocol);
-      switch (choice.kind) {
+      const decision = decide(tracked, resource, protocol);
+      switch (decision.kind) {
         case 'nothing':
-          this.#done(name, item);
+          this.#clearPending(name, tracked);
           break;
-        case 'held':
-          this.#done(name, item);
-          item.held = choice.resource;
-          item.accepted = choice.resource;
-          item.doubtful = this.#isRemembered(choice.resource, now);
+        case 'already-held':
+          this.#clearPending(name, tracked);
+          tracked.held = decision.resource;
+          tracked.accepted = decision.resource;
+          tracked.unconfirmed = this.#wasRejectedBefore(decision.resource, now);
           observe({
             kind: 'quoted',
             typeUrl,
             name,
-            version: choice.resource.version,
-            unconfirmed: item.doubtful,
+            version: decision.resource.version,
+            unconfirmed: tracked.unconfirmed,
           });
           break;
         case 'remove':
           batch.push({ name, resource: undefined });
           break;
         case 'send':
-          if (singly && batch.length > 0) return batch;
-          batch.push({ name, resource: choice.resource });
-          if (singly) return batch;
+          if (oneResourcePerResponse && batch.length > 0) return batch;
+          batch.push({ name, resource: decision.resource });
+          if (oneResourcePerResponse) return batch;
           break;
       }
     }
@@ -176,18 +184,18 @@ class StreamDeliveries implements Deliveries {
 
   sent(nonce: string, deliveries: readonly Delivery[], now: number): void {
     this.#unanswered.set(nonce, deliveries);
-    this.#forgetOldest();
+    this.#dropOldestUnanswered();
     for (const { name, resource } of deliveries) {
-      const item = this.#items.get(name);
-      if (item === undefined) continue;
-      this.#done(name, item);
-      item.held = resource;
-      item.inFlight = nonce;
-      item.sentAt = now;
+      const tracked = this.#tracked.get(name);
+      if (tracked === undefined) continue;
+      this.#clearPending(name, tracked);
+      tracked.held = resource;
+      tracked.inFlight = nonce;
+      tracked.sentAt = now;
     }
   }
 
-  settle(nonce: string, error: ErrorDetail | undefined, now: number): boolean {
+  applyAck(nonce: string, error: ErrorDetail | undefined, now: number): boolean {
     const { typeUrl, observe } = this.#options;
     const deliveries = this.#unanswered.get(nonce);
     if (deliveries === undefined) return false;
@@ -204,38 +212,41 @@ class StreamDeliveries implements Deliveries {
     }
     for (const delivery of deliveries) {
       if (error === undefined) this.#accept(delivery, nonce, now);
-      else this.#refuse(delivery, nonce, now);
+      else this.#reject(delivery, nonce, now);
     }
     return true;
   }
 
-  #mark(name: string, item: Item, why: Due): void {
-    if (rank[why] > rank[item.due]) item.due = why;
-    this.#due.add(name);
+  #mark(name: string, tracked: TrackedResource, reason: PendingReason): void {
+    if (rank[reason] > rank[tracked.pending]) tracked.pending = reason;
+    this.#pending.add(name);
   }
 
-  #itemOf(name: string): Item {
-    let item = this.#items.get(name);
-    if (item === undefined) this.#items.set(name, (item = newItem()));
-    return item;
+  #trackedOf(name: string): TrackedResource {
+    let tracked = this.#tracked.get(name);
+    if (tracked === undefined) this.#tracked.set(name, (tracked = newTrackedResource()));
+    return tracked;
   }
 
-  /** Whether the same client refused these bytes lately, on any stream. */
-  #isRemembered(resource: Resource, now: number): boolean {
-    const { singly, memory, refuser, typeUrl } = this.#options;
-    return singly && memory.has(refuser, { typeUrl, name: resource.name, version: resource.version }, now);
+  /** True if the same client rejected this version recently, on any stream. */
+  #wasRejectedBefore(resource: Resource, now: number): boolean {
+    const { oneResourcePerResponse, memory, client, typeUrl } = this.#options;
+    return (
+      oneResourcePerResponse &&
+      memory.has(client, { typeUrl, name: resource.name, version: resource.version }, now)
+    );
   }
 
-  #done(name: string, item: Item): void {
-    item.due = 'nothing';
-    item.quoted = undefined;
-    this.#due.delete(name);
+  #clearPending(name: string, tracked: TrackedResource): void {
+    tracked.pending = 'none';
+    tracked.quoted = undefined;
+    this.#pending.delete(name);
   }
 
-  /** At most one change of a name is in flight; what was asked for is never held back. */
-  #heldBack(item: Item, now: number): boolean {
-    if (item.due === 'answer' || item.inFlight === undefined) return false;
-    const until = item.sentAt + this.#options.ackTimeoutMs;
+  /** True for a change of a name whose previous response has no ACK or NACK yet. A pending reply never waits. */
+  #mustWait(tracked: TrackedResource, now: number): boolean {
+    if (tracked.pending === 'reply' || tracked.inFlight === undefined) return false;
+    const until = tracked.sentAt + this.#options.ackTimeoutMs;
     if (now >= until) return false;
     this.#wakeAt = Math.min(this.#wakeAt ?? until, until);
     return true;
@@ -243,73 +254,81 @@ class StreamDeliveries implements Deliveries {
 
   #accept({ name, resource }: Delivery, nonce: string, now: number): void {
     const { typeUrl, observe } = this.#options;
-    const item = this.#items.get(name);
-    const unconfirmed = resource !== undefined && this.#isDoubtful(item, resource, now);
-    if (item !== undefined) {
-      if (item.inFlight === nonce) item.inFlight = undefined;
-      if (item.refused !== undefined && resource !== undefined) this.#forgive(item, resource);
-      item.accepted = resource;
-      item.doubtful = unconfirmed;
+    const tracked = this.#tracked.get(name);
+    const unconfirmed = resource !== undefined && this.#isUnconfirmed(tracked, resource, now);
+    if (tracked !== undefined) {
+      if (tracked.inFlight === nonce) tracked.inFlight = undefined;
+      if (tracked.rejected !== undefined && resource !== undefined) this.#clearRejections(tracked, resource);
+      tracked.accepted = resource;
+      tracked.unconfirmed = unconfirmed;
     }
     observe({ kind: 'acked', typeUrl, name, version: resource?.version, nonce, unconfirmed });
     this.#forgetIfGone(name);
   }
 
-  /** A client that acknowledges a new version may accept now what it refused before: what is due is looked at again. */
-  #forgive(item: Item, acknowledged: Resource): void {
-    if (acknowledged.version === item.accepted?.version) return;
-    item.refused = undefined;
-    this.#mark(acknowledged.name, item, 'change');
+  /**
+   * Forgets the rejected versions when the client accepts a new version: it may now accept what it rejected
+   * before.
+   */
+  #clearRejections(tracked: TrackedResource, acknowledged: Resource): void {
+    if (acknowledged.version === tracked.accepted?.version) return;
+    tracked.rejected = undefined;
+    this.#mark(acknowledged.name, tracked, 'change');
   }
 
   /**
-   * Whether an acknowledgement proves nothing. Envoy compares what comes with the bytes that it stored last:
-   * it acknowledges equal ones without a look, and checks all others. So a client that acknowledged other
-   * bytes on this stream is believed, and the memory counts only for the first ones.
+   * True if an ACK does not prove that the resource is in force. Envoy compares a received resource with the
+   * bytes that it stored last: it acknowledges equal bytes without a check, and checks all others. So once a
+   * client acknowledged other bytes on this stream, its ACKs are believed. The memory counts only for the first
+   * ACK of a name.
    */
-  #isDoubtful(item: Item | undefined, resource: Resource, now: number): boolean {
-    if (item?.refused?.has(resource.version) === true) return true;
-    if (item?.accepted === undefined) return this.#isRemembered(resource, now);
-    return item.accepted.version === resource.version && item.doubtful;
+  #isUnconfirmed(tracked: TrackedResource | undefined, resource: Resource, now: number): boolean {
+    if (tracked?.rejected?.has(resource.version) === true) return true;
+    if (tracked?.accepted === undefined) return this.#wasRejectedBefore(resource, now);
+    return tracked.accepted.version === resource.version && tracked.unconfirmed;
   }
 
-  #refuse({ name, resource }: Delivery, nonce: string, now: number): void {
-    const { singly, memory, refuser, typeUrl } = this.#options;
-    const item = this.#items.get(name);
-    const newest = item?.inFlight === nonce;
-    if (item !== undefined && newest) item.inFlight = undefined;
+  #reject({ name, resource }: Delivery, nonce: string, now: number): void {
+    const { oneResourcePerResponse, memory, client, typeUrl } = this.#options;
+    const tracked = this.#tracked.get(name);
+    const newest = tracked?.inFlight === nonce;
+    if (tracked !== undefined && newest) tracked.inFlight = undefined;
     this.#forgetIfGone(name);
     if (resource === undefined) return;
-    if (!singly) {
-      // One of several is to blame, so nothing is sent back; but the client does not hold this one.
-      if (item !== undefined && newest) item.held = unknownVersion(name);
+    if (!oneResourcePerResponse) {
+      // The NACK does not say which resource is wrong, so nothing is restored. But the client does not have this
+      // version.
+      if (tracked !== undefined && newest) tracked.held = unknownVersion(name);
       return;
     }
-    memory.remember(refuser, { typeUrl, name, version: resource.version }, now);
-    if (item === undefined) return;
-    noteRefused(item, resource.version);
+    memory.remember(client, { typeUrl, name, version: resource.version }, now);
+    if (tracked === undefined) return;
+    noteRejected(tracked, resource.version);
     if (!newest) return;
-    item.held = item.accepted ?? unknownVersion(name);
-    this.#mark(name, item, 'restore');
+    tracked.held = tracked.accepted ?? unknownVersion(name);
+    this.#mark(name, tracked, 'restore');
   }
 
-  /** Where refusals count, a name is kept: what the client refused of it would be lost with it. */
+  /**
+   * Forgets a name that the client knows does not exist. With one resource per response the name is kept, because
+   * its rejected versions would be lost.
+   */
   #forgetIfGone(name: string): void {
-    const { singly, keeps } = this.#options;
-    const item = this.#items.get(name);
-    if (item === undefined || singly || keeps(name)) return;
-    if (item.held === undefined && item.inFlight === undefined && item.due === 'nothing') {
-      this.#items.delete(name);
+    const { oneResourcePerResponse, isSubscribed } = this.#options;
+    const tracked = this.#tracked.get(name);
+    if (tracked === undefined || oneResourcePerResponse || isSubscribed(name)) return;
+    if (tracked.held === undefined && tracked.inFlight === undefined && tracked.pending === 'none') {
+      this.#tracked.delete(name);
     }
   }
 
-  /** A client that never answers must not make this grow; what it answers this late counts as stale. */
-  #forgetOldest(): void {
-    const most = 2 * this.#items.size + 64;
-    if (this.#unanswered.size <= most) return;
+  /** Bounds the memory for a client that never sends an ACK. A later ACK of a dropped nonce counts as stale. */
+  #dropOldestUnanswered(): void {
+    const limit = 2 * this.#tracked.size + 64;
+    if (this.#unanswered.size <= limit) return;
     for (const nonce of this.#unanswered.keys()) {
       this.#unanswered.delete(nonce);
-      if (this.#unanswered.size <= most) return;
+      if (this.#unanswered.size <= limit) return;
     }
   }
 }

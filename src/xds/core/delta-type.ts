@@ -17,7 +17,7 @@ export function createDeltaType(context: TypeContext, first: DeltaRequest): Type
   return new DeltaType(context, first);
 }
 
-// A class, as the session is.
+// A class, because each stream has one.
 class DeltaType implements TypeState<DeltaRequest> {
   readonly #context: TypeContext;
   readonly #named: NamedType;
@@ -38,14 +38,14 @@ class DeltaType implements TypeState<DeltaRequest> {
 
   request(request: DeltaRequest, now: number): RequestKind {
     const named = this.#named;
-    const kind = this.#started ? this.#settle(request, now) : 'initial';
+    const kind = this.#started ? this.#applyAck(request, now) : 'initial';
     const quotes = this.#started ? noQuotes : request.initialVersions;
-    // First, so that a name in both lists stays subscribed and is answered.
+    // Unsubscribe first, so that a name in both lists stays subscribed and gets a reply.
     for (const name of request.unsubscribe) {
       if (name === wildcard) named.unsubscribeWildcard();
       else named.unsubscribe(name);
     }
-    // A client that never named anything means everything, as it did before there was a `*`.
+    // A first request without names subscribes to everything: the legacy form of the wildcard.
     if (!this.#started && request.subscribe.length === 0) subscribeWildcard(named, quotes);
     for (const name of request.subscribe.toSorted()) {
       if (name === wildcard) subscribeWildcard(named, quotes);
@@ -85,20 +85,23 @@ class DeltaType implements TypeState<DeltaRequest> {
     return names.difference(new Set(unsubscribe)).union(new Set(subscribe)).size;
   }
 
-  #settle({ nonce, error }: DeltaRequest, now: number): RequestKind {
+  #applyAck({ nonce, error }: DeltaRequest, now: number): RequestKind {
     if (nonce === '') return 'subscribe';
-    if (!this.#named.deliveries.settle(nonce, error, now)) return 'stale';
+    if (!this.#named.deliveries.applyAck(nonce, error, now)) return 'stale';
     return error === undefined ? 'ack' : 'nack';
   }
 }
 
 const noQuotes: ReadonlyMap<string, string> = new Map();
 
-/** What the client quotes beyond the names it lists is held by wildcard, and may be gone since. */
+/**
+ * Subscribes to the wildcard. Quoted names that are not in the request were held by wildcard, and may no longer
+ * exist.
+ */
 function subscribeWildcard(named: NamedType, quotes: ReadonlyMap<string, string>): void {
   named.subscribeWildcard(quotes.size === 0);
   for (const [name, version] of quotes) {
-    if (!named.deliveries.has(name)) named.deliveries.ask(name, version);
+    if (!named.deliveries.has(name)) named.deliveries.requireReply(name, version);
   }
 }
 

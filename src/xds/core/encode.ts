@@ -2,17 +2,17 @@ import { concat, field, stringField } from '../wire/write.ts';
 import type { Protocol } from './request.ts';
 import type { Resource } from './resource.ts';
 
-/** What a response says, apart from its nonce. */
+/** The content of a response, without its nonce. */
 export interface ResponseContent {
   readonly typeUrl: string;
   /** Delta: `system_version_info`; SotW: `version_info`. */
   readonly version: string;
   readonly resources: readonly Resource[];
-  /** Delta only. */
+  /** Removed names; delta only. */
   readonly removed: readonly string[];
 }
 
-/** The encoded `DeltaDiscoveryResponse` or `DiscoveryResponse`; field numbers as in `proto/`. */
+/** Encodes a `DeltaDiscoveryResponse` or `DiscoveryResponse`. Field numbers are those of `proto/`. */
 export function encodeResponse(
   protocol: Protocol,
   content: ResponseContent,

@@ -1,70 +1,70 @@
 import type { Change } from './snapshot-store.ts';
 
-/** A stream, as a fan-out drives it. */
+/** A stream that a fan-out notifies of changes. */
 export interface Listener {
-  /** Number of the last change that it was told of; kept by the fan-out. */
-  told: number;
-  /** Takes a change. Nothing goes out before `pump`. */
+  /** Number of the last change that the listener was notified of. Only the fan-out writes it. */
+  lastSeen: number;
+  /** Records a change. Sends nothing: `pump` does. */
   changed(change: Change): void;
-  /** Sends what there is to send now. */
+  /** Sends the responses that are due now. */
   pump(): void;
 }
 
-/** What one step did. */
+/** The result of one step. */
 export interface Step {
-  /** Listeners that were told something. */
-  readonly told: number;
-  /** Every listener knows of every change. */
+  /** Number of listeners that were notified. */
+  readonly visited: number;
+  /** True if every listener was notified of every change. */
   readonly done: boolean;
 }
 
-/** The streams of one group, and what not all of them were told yet. */
+/** The streams of one group, and the changes that not all of them were notified of yet. */
 export interface FanOut {
   readonly size: number;
-  /** The listener is taken to know of every change until now. */
+  /** Adds a listener. It is not notified of changes that were published before. */
   add(listener: Listener): void;
-  /** False: it is not there. */
+  /** Removes a listener. Returns false if it is absent. */
   delete(listener: Listener): boolean;
-  /** Takes a change. Nobody hears of it before the next step. */
+  /** Queues a change. The next steps notify the listeners. */
   publish(change: Change): void;
-  /** Tells at most so many listeners, each of all that it was not told, and has each send. */
+  /** Notifies at most `most` listeners of all changes that they have not seen, and pumps each of them. */
   step(most: number): Step;
 }
 
 /**
- * Makes a fan-out, which goes round its listeners in order and can stop at each of them. A change that comes
- * while another goes round joins it: those that were not reached yet hear of both at once, and are sent only
- * what holds by then; the others are reached in the next round. So a newer change overtakes an older one
- * wherever that has not gone out, and each listener costs one visit for any number of changes.
+ * Creates a fan-out, which visits its listeners in rounds and can stop after each listener. A change that is
+ * published during a round joins the round. Listeners that the round has not reached get both changes in one
+ * visit and send only the current state; the next round visits the other listeners again. So a newer change
+ * replaces an older one that was not sent yet, and a listener costs one visit for any number of changes.
  */
 export function createFanOut(): FanOut {
   const listeners = new Set<Listener>();
-  /** The changes that some listener may not have been told, the latest last. */
-  let untold: Change[] = [];
+  /** The changes that some listener may not have seen, the latest last. */
+  let unseen: Change[] = [];
   let latest = 0;
   let round: Iterator<Listener> | undefined;
-  /** The changes up to this one are known to all when the round ends. */
-  let roundTells = 0;
+  /** Number of the last change that every listener has seen when the round ends. */
+  let roundCovers = 0;
 
-  function tell(listener: Listener): void {
-    const first = latest - untold.length;
-    for (const change of listener.told > first ? untold.slice(listener.told - first) : untold) {
+  function notify(listener: Listener): void {
+    const first = latest - unseen.length;
+    for (const change of listener.lastSeen > first ? unseen.slice(listener.lastSeen - first) : unseen) {
       listener.changed(change);
     }
-    listener.told = latest;
+    listener.lastSeen = latest;
     listener.pump();
   }
 
   function nextListener(): Listener | undefined {
     if (round === undefined) {
-      // The iterator of a set minds what is added and deleted meanwhile.
+      // The iterator of a set follows additions and deletions during the round.
       round = listeners.values();
-      roundTells = latest;
+      roundCovers = latest;
     }
     const next = round.next();
     if (next.done !== true) return next.value;
     round = undefined;
-    untold = latest === roundTells ? [] : untold.slice(roundTells - latest);
+    unseen = latest === roundCovers ? [] : unseen.slice(roundCovers - latest);
     return undefined;
   }
 
@@ -73,23 +73,23 @@ export function createFanOut(): FanOut {
       return listeners.size;
     },
     add(listener) {
-      listener.told = latest;
+      listener.lastSeen = latest;
       listeners.add(listener);
     },
     delete: (listener) => listeners.delete(listener),
     publish(change) {
       latest += 1;
-      untold.push(change);
+      unseen.push(change);
     },
     step(most) {
-      let told = 0;
-      while (untold.length > 0 && told < most) {
+      let visited = 0;
+      while (unseen.length > 0 && visited < most) {
         const listener = nextListener();
-        if (listener === undefined || listener.told === latest) continue;
-        tell(listener);
-        told += 1;
+        if (listener === undefined || listener.lastSeen === latest) continue;
+        notify(listener);
+        visited += 1;
       }
-      return { told, done: untold.length === 0 };
+      return { visited, done: unseen.length === 0 };
     },
   };
 }

@@ -4,28 +4,28 @@ import { anonymousNode } from './request.ts';
 import type { SotwRequest } from './request.ts';
 import { lookup, wildcardNames } from './resource.ts';
 import type { Resource } from './resource.ts';
-import type { Refusal, SessionContext } from './session.ts';
+import type { RequestError, SessionContext } from './session.ts';
 import { wildcard } from './wildcard.ts';
 
-/** What a unary request gets: a response, or the reason why there is none. */
+/** The result of a unary request. */
 export type FetchOutcome =
   | { readonly kind: 'response'; readonly bytes: Uint8Array }
-  | { readonly kind: 'refused'; readonly refusal: Refusal }
-  /** The type is not set yet: ask again later. */
+  | { readonly kind: 'refused'; readonly error: RequestError }
+  /** The store has no set of the type yet: the client should retry later. */
   | { readonly kind: 'not-ready' };
 
-/** What the unary method of one service answers with. */
+/** The parameters of the unary method of one service. */
 export interface FetchParts {
   readonly typeUrl: string;
   readonly context: SessionContext;
-  /** Goes out as `control_plane.identifier`. */
+  /** Sent as `control_plane.identifier`. */
   readonly identifier: string;
 }
 
 /**
- * Makes what answers unary requests of one type: of the names asked for, those that exist, in one response;
- * everything for no names or `*`. Nothing is remembered of a request. A response of one resource, which is
- * what most ask for, is encoded once; its bytes are shared, so never write to them.
+ * Creates the handler of unary requests for one type. A response contains the requested resources that exist; a
+ * request without names, or with `*`, gets the wildcard's. Requests leave no state. A response with one resource,
+ * the common case, is encoded once and its bytes are shared: never write to them.
  */
 export function createFetch({
   typeUrl,
@@ -33,17 +33,20 @@ export function createFetch({
   identifier,
 }: FetchParts): (request: SotwRequest) => FetchOutcome {
   const { view, limits, optionsOf, groupOf } = context;
-  const ofOne = new WeakMap<Resource, { readonly version: string | undefined; readonly bytes: Uint8Array }>();
+  const encodedAlone = new WeakMap<
+    Resource,
+    { readonly version: string | undefined; readonly bytes: Uint8Array }
+  >();
 
   function encode(resources: readonly Resource[], version = combinedVersion(resources)): Uint8Array {
     return encodeResponse('sotw', { typeUrl, version, resources, removed: [] }, '', identifier);
   }
 
   function encodeOne(resource: Resource, version: string | undefined): Uint8Array {
-    const known = ofOne.get(resource);
+    const known = encodedAlone.get(resource);
     if (known !== undefined && known.version === version) return known.bytes;
     const bytes = encode([resource], version);
-    ofOne.set(resource, { version, bytes });
+    encodedAlone.set(resource, { version, bytes });
     return bytes;
   }
 
@@ -69,6 +72,6 @@ export function createFetch({
   };
 }
 
-function refused(code: Refusal['code'], message: string): FetchOutcome {
-  return { kind: 'refused', refusal: { code, message } };
+function refused(code: RequestError['code'], message: string): FetchOutcome {
+  return { kind: 'refused', error: { code, message } };
 }

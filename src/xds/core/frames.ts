@@ -4,42 +4,42 @@ import type { ResponseContent } from './encode.ts';
 import type { Protocol } from './request.ts';
 import type { Resource } from './resource.ts';
 
-/** An encoded response. One frame goes to every stream that gets the same content. */
+/** An encoded response. All streams that get the same content share one frame. */
 export interface Frame extends ResponseContent {
-  /** Grows from frame to frame in a process. */
+  /** Increases from frame to frame in a process. */
   readonly sequence: number;
   readonly nonce: string;
   /** The encoded response message. Shared: never write to it. */
   readonly bytes: Uint8Array;
-  /** The same bytes with gRPC's header before them. */
+  /** The message after its gRPC header. */
   readonly framed: Uint8Array;
 }
 
-/** Encodes responses, each content once as far as possible. */
+/** Encodes responses. The same content is encoded once where possible. */
 export interface Frames {
   /**
-   * A frame of the content whose sequence is above `after`, the last one of the stream it is for: so a nonce
-   * never comes twice on a stream, although streams share frames.
+   * Returns a frame of the content whose sequence is above `after`, the sequence of the stream's last frame: so a
+   * nonce is never used twice on a stream, although streams share frames.
    */
   get(protocol: Protocol, content: ResponseContent, after: number): Frame;
-  /** The same for one resource alone, without a content to be made for each stream. */
+  /** Like `get`, for a single resource: saves the content object of each stream. */
   one(protocol: Protocol, typeUrl: string, version: string, resource: Resource, after: number): Frame;
 }
 
-/** The frames of one stream: a nonce never comes twice on it. */
+/** The frames of one stream. No nonce is used twice. */
 export interface StreamFrames {
   /** Encodes a response. */
   get(content: ResponseContent): Frame;
-  /** The same for one resource alone. */
+  /** Like `get`, for a single resource. */
   one(typeUrl: string, version: string, resource: Resource): Frame;
 }
 
-/** Gives one stream its frames. */
+/** Creates the frames of one stream. */
 export function framesOfStream(protocol: Protocol, frames: Frames): StreamFrames {
   return new FramesOfStream(protocol, frames);
 }
 
-// A class: there are thousands of them, and as closures each would have its own copy of every function.
+// A class, because there are thousands of streams. With closures, each would have its own copy of every function.
 class FramesOfStream implements StreamFrames {
   readonly #protocol: Protocol;
   readonly #frames: Frames;
@@ -66,19 +66,23 @@ class FramesOfStream implements StreamFrames {
 
 const grpcHeaderLength = 5;
 
-/** A byte for "not compressed", and the length in four. https://github.com/grpc/grpc, PROTOCOL-HTTP2.md */
+/**
+ * Prepends the gRPC header: one byte for "not compressed" and four bytes of length.
+ * https://github.com/grpc/grpc, PROTOCOL-HTTP2.md
+ */
 function withGrpcHeader(message: Uint8Array): Uint8Array {
   const header = new DataView(new ArrayBuffer(grpcHeaderLength));
   header.setUint32(1, message.length);
   return concat([new Uint8Array(header.buffer), message]);
 }
 
-/** Frames kept for one resource: versions of the set around it change while it stays the same. */
+/** Number of frames kept per resource: the version of the set around an unchanged resource changes. */
 const framesPerResource = 4;
 
 /**
- * Makes a frame source. `instance` begins each nonce and should differ from process to process, so that a
- * nonce of an earlier process is recognised as foreign; `identifier` goes out as `control_plane.identifier`.
+ * Creates a frame source. `instance` is the prefix of each nonce. It should differ from process to process, so
+ * that the nonce of an earlier process is recognised as unknown. `identifier` is sent as
+ * `control_plane.identifier`.
  */
 export function createFrames(instance: string, identifier: string): Frames {
   let last = 0;

@@ -8,8 +8,8 @@ import { createSotwNames, isRepeat } from './sotw-names.ts';
 import type { TypeContext, TypeState } from './type-state.ts';
 
 /**
- * One type on a SotW stream whose every response is the full state: what is left out is deleted. All names
- * together are one thing that is sent, acknowledged or refused, and its version is what counts.
+ * The state of one type on a SotW stream whose responses always contain the full state: the client deletes
+ * omitted resources. All names together are sent, acknowledged or rejected as one, under one version.
  */
 export function createFullStateType(context: TypeContext, first: SotwRequest): TypeState<SotwRequest> {
   const { typeUrl, observe, ackTimeoutMs } = context;
@@ -18,12 +18,12 @@ export function createFullStateType(context: TypeContext, first: SotwRequest): T
   const unanswered = new Map<string, readonly Resource[]>();
   let all = false;
   let started = false;
-  let asked = false;
-  let touched = false;
-  const quotesSet = context.options.sotwVersion === 'set';
-  // The version of the set says nothing of the names that the client had.
-  let quoted = first.version === '' || quotesSet ? undefined : first.version;
-  let owesUnsetAnswer = context.options.unset === 'empty' && first.version === '';
+  let replyPending = false;
+  let recheckPending = false;
+  const usesSetVersion = context.options.sotwVersion === 'set';
+  // The version of the set does not say which names the client had.
+  let quoted = first.version === '' || usesSetVersion ? undefined : first.version;
+  let unsetReplyPending = context.options.unset === 'empty' && first.version === '';
   let held: string | undefined;
   let lastSettled: string | undefined;
   let inFlight: string | undefined;
@@ -32,42 +32,42 @@ export function createFullStateType(context: TypeContext, first: SotwRequest): T
 
   return {
     request(request) {
-      const kind = started ? settle(request) : 'initial';
+      const kind = started ? applyAck(request) : 'initial';
       if (kind === 'stale') return kind;
       const change = subscription.update(request.names);
-      for (const name of change.dropped) names.delete(name);
+      for (const name of change.removed) names.delete(name);
       for (const name of change.added) names.add(name);
       all = change.wildcard === 'kept' ? all : change.wildcard === 'on';
-      if (change.added.length > 0 || change.wildcard === 'on') asked = true;
-      if (kind === 'subscribe' && isRepeat(change) && inFlight === undefined) asked = true;
-      if (!isRepeat(change)) touched = true;
+      if (change.added.length > 0 || change.wildcard === 'on') replyPending = true;
+      if (kind === 'subscribe' && isRepeat(change) && inFlight === undefined) replyPending = true;
+      if (!isRepeat(change)) recheckPending = true;
       started = true;
       return kind;
     },
     changed() {
-      touched = true;
+      recheckPending = true;
     },
     take(set, now) {
       wakeAt = undefined;
-      if (set === undefined) return owesUnsetAnswer ? send([], '', '', now) : undefined;
-      if (!asked && !touched) return undefined;
+      if (set === undefined) return unsetReplyPending ? send([], '', '', now) : undefined;
+      if (!replyPending && !recheckPending) return undefined;
       const resources = contents(set);
       const version = combinedVersion(resources);
-      if (asked && quoted === version) {
-        hold(resources, version);
+      if (replyPending && quoted === version) {
+        acceptQuoted(resources, version);
         return undefined;
       }
       quoted = undefined;
       const subscribed = all || names.size > 0;
-      if (!asked && (!subscribed || version === held)) {
-        touched = false;
+      if (!replyPending && (!subscribed || version === held)) {
+        recheckPending = false;
         return undefined;
       }
-      if (!asked && inFlight !== undefined && now < sentAt + ackTimeoutMs) {
+      if (!replyPending && inFlight !== undefined && now < sentAt + ackTimeoutMs) {
         wakeAt = sentAt + ackTimeoutMs;
         return undefined;
       }
-      return send(resources, version, quotesSet ? set.version : version, now);
+      return send(resources, version, usesSetVersion ? set.version : version, now);
     },
     get size() {
       return names.size;
@@ -83,8 +83,8 @@ export function createFullStateType(context: TypeContext, first: SotwRequest): T
     return [...wanted].sort().flatMap((name) => lookup(set, name) ?? []);
   }
 
-  function hold(resources: readonly Resource[], version: string): void {
-    settled();
+  function acceptQuoted(resources: readonly Resource[], version: string): void {
+    clearPending();
     held = version;
     for (const { name, version: of } of resources) {
       observe({ kind: 'quoted', typeUrl, name, version: of, unconfirmed: false });
@@ -93,8 +93,8 @@ export function createFullStateType(context: TypeContext, first: SotwRequest): T
 
   function send(resources: readonly Resource[], content: string, version: string, now: number): Frame {
     const response = context.frames.get({ typeUrl, version, resources, removed: [] });
-    settled();
-    owesUnsetAnswer = false;
+    clearPending();
+    unsetReplyPending = false;
     held = content;
     inFlight = response.nonce;
     sentAt = now;
@@ -103,13 +103,13 @@ export function createFullStateType(context: TypeContext, first: SotwRequest): T
     return response;
   }
 
-  function settled(): void {
-    asked = false;
-    touched = false;
+  function clearPending(): void {
+    replyPending = false;
+    recheckPending = false;
     quoted = undefined;
   }
 
-  function settle({ nonce, error }: SotwRequest): RequestKind {
+  function applyAck({ nonce, error }: SotwRequest): RequestKind {
     if (nonce === '') return 'subscribe';
     const resources = unanswered.get(nonce);
     if (resources === undefined) {
@@ -119,11 +119,11 @@ export function createFullStateType(context: TypeContext, first: SotwRequest): T
     lastSettled = nonce;
     if (inFlight === nonce) inFlight = undefined;
     if (error !== undefined) {
-      const refused = resources.map(({ name, version }) => ({ name, version }));
+      const rejected = resources.map(({ name, version }) => ({ name, version }));
       observe({
         kind: 'nacked',
         typeUrl,
-        resources: refused,
+        resources: rejected,
         nonce,
         code: error.code,
         message: error.message,
@@ -137,5 +137,5 @@ export function createFullStateType(context: TypeContext, first: SotwRequest): T
   }
 }
 
-/** Responses kept for their answers: a client that never answers must not make this grow. */
+/** Maximum number of responses that wait for an ACK. It bounds the memory for a client that never sends one. */
 const maxUnanswered = 16;

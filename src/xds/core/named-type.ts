@@ -8,33 +8,37 @@ import type { TypeContext } from './type-state.ts';
 import { typeUrls } from './type-urls.ts';
 import { covers, wildcardTarget } from './wildcard.ts';
 
-/** What delta, and SotW of types that are sent name by name, have in common. */
+/** The subscription to one type on one stream, for delta and for SotW types that are sent name by name. */
 export interface NamedType {
   readonly deliveries: Deliveries;
-  /** The names subscribed to one by one. */
+  /** The names that the client subscribed to explicitly, without those of the wildcard. */
   readonly names: ReadonlySet<string>;
   subscribe(name: string, quoted?: string): void;
   unsubscribe(name: string): void;
-  /** (Re)subscribes to everything; `owesAnswer`: an empty set is answered with an empty response. */
-  subscribeWildcard(owesAnswer: boolean): void;
+  /**
+   * Subscribes to the wildcard, also if it is subscribed already. With `requireReply`, an empty set gets an empty
+   * response.
+   */
+  subscribeWildcard(requireReply: boolean): void;
   unsubscribeWildcard(): void;
   changed(change: Change, set: ResourceSet | undefined): void;
+  /** Returns the resource that the client should have for a name. */
   target(set: ResourceSet, name: string): Resource | undefined;
-  /** Asks for the names of a wildcard that was subscribed to before the set was there. */
+  /** Schedules replies for the names of a new wildcard subscription, once the set exists. */
   expand(set: ResourceSet): void;
-  /** Nothing is owed for the wildcard: the client quoted what it would get. */
-  waiveAnswer(): void;
-  /** The next deliveries, or an empty list for an empty response, or undefined for none. */
+  /** Cancels the reply to the wildcard, because the client quoted the current version. */
+  waiveWildcardReply(): void;
+  /** Returns the next deliveries: an empty list for an empty response, `undefined` for no response. */
   next(set: ResourceSet | undefined, now: number): readonly Delivery[] | undefined;
   sent(nonce: string, deliveries: readonly Delivery[], now: number): void;
   /**
-   * The version of the set, which Envoy shows as its own. Where the client is sent back to an older resource,
-   * it is that resource's version: the client would otherwise claim what it refused.
+   * Returns the version of the set, which Envoy shows as its own. If the response restores an older resource,
+   * returns the version of that resource: the client would otherwise report the version that it rejected.
    */
   versionOf(next: readonly Delivery[], set: ResourceSet): string;
 }
 
-/** Makes the state of one type on one stream, with nothing subscribed to. */
+/** Creates the state of one type on one stream, without subscriptions. */
 export function createNamedType(
   protocol: Protocol,
   context: TypeContext,
@@ -43,27 +47,27 @@ export function createNamedType(
   return new StreamType(protocol, context, quotesVersions);
 }
 
-// A class: each stream has one, and as closures each would have its own copy of every function.
+// A class, because each stream has one. With closures, each stream would have its own copy of every function.
 class StreamType implements NamedType {
   readonly names = new Set<string>();
   readonly deliveries: Deliveries;
-  #all = false;
-  // The set may not be there yet when the wildcard is asked for, so its names are looked up when it is.
-  #unexpanded = false;
-  #owesWildcardAnswer = false;
-  #owesUnsetAnswer: boolean;
+  #hasWildcard = false;
+  // The set may not exist yet when the client subscribes to the wildcard, so `expand` looks up its names later.
+  #expandPending = false;
+  #wildcardReplyPending = false;
+  #unsetReplyPending: boolean;
 
   constructor(protocol: Protocol, context: TypeContext, quotesVersions: boolean) {
-    const { typeUrl, options, ackTimeoutMs, memory, refuser, observe } = context;
-    this.#owesUnsetAnswer = options.unset === 'empty' && !quotesVersions;
+    const { typeUrl, options, ackTimeoutMs, memory, client, observe } = context;
+    this.#unsetReplyPending = options.unset === 'empty' && !quotesVersions;
     this.deliveries = createDeliveries({
       protocol,
       typeUrl,
-      singly: options.oneResourcePerResponse ?? typeUrl === typeUrls.secret,
+      oneResourcePerResponse: options.oneResourcePerResponse ?? typeUrl === typeUrls.secret,
       ackTimeoutMs,
       memory,
-      refuser,
-      keeps: (name) => this.names.has(name),
+      client,
+      isSubscribed: (name) => this.names.has(name),
       target: (set, name) => this.target(set, name),
       observe,
     });
@@ -71,26 +75,26 @@ class StreamType implements NamedType {
 
   subscribe(name: string, quoted?: string): void {
     this.names.add(name);
-    this.deliveries.ask(name, quoted);
+    this.deliveries.requireReply(name, quoted);
   }
 
   unsubscribe(name: string): void {
     if (!this.names.delete(name)) return;
-    // A client that still has the wildcard cannot know whether that covers the name: it must be told.
-    if (this.#all) this.deliveries.ask(name);
+    // A client that keeps its wildcard cannot know whether the wildcard covers the name, so it needs a reply.
+    if (this.#hasWildcard) this.deliveries.requireReply(name);
     else this.deliveries.drop(name);
   }
 
-  subscribeWildcard(owesAnswer: boolean): void {
-    this.#all = true;
-    this.#unexpanded = true;
-    this.#owesWildcardAnswer = owesAnswer;
+  subscribeWildcard(requireReply: boolean): void {
+    this.#hasWildcard = true;
+    this.#expandPending = true;
+    this.#wildcardReplyPending = requireReply;
   }
 
   unsubscribeWildcard(): void {
-    this.#all = false;
-    this.#unexpanded = false;
-    this.#owesWildcardAnswer = false;
+    this.#hasWildcard = false;
+    this.#expandPending = false;
+    this.#wildcardReplyPending = false;
     for (const name of this.deliveries.names) if (!this.names.has(name)) this.deliveries.drop(name);
   }
 
@@ -98,13 +102,13 @@ class StreamType implements NamedType {
     const { deliveries } = this;
     const names = change.names;
     if (names === 'all' || names.size > deliveries.size) {
-      for (const name of deliveries.names) if (names === 'all' || names.has(name)) deliveries.touch(name);
+      for (const name of deliveries.names) if (names === 'all' || names.has(name)) deliveries.recheck(name);
     } else {
-      for (const name of names) if (deliveries.has(name)) deliveries.touch(name);
+      for (const name of names) if (deliveries.has(name)) deliveries.recheck(name);
     }
-    if (!this.#all || set === undefined) return;
+    if (!this.#hasWildcard || set === undefined) return;
     for (const name of names === 'all' ? wildcardNames(set) : names) {
-      if (covers(set, name)) deliveries.touch(name);
+      if (covers(set, name)) deliveries.recheck(name);
     }
   }
 
@@ -113,21 +117,21 @@ class StreamType implements NamedType {
   }
 
   expand(set: ResourceSet): void {
-    if (!this.#unexpanded) return;
-    this.#unexpanded = false;
+    if (!this.#expandPending) return;
+    this.#expandPending = false;
     for (const name of wildcardNames(set)) {
-      // One that is owed an answer already may carry the version that the client quoted.
-      if (!this.names.has(name) && !this.deliveries.owed(name)) this.deliveries.ask(name);
+      // Keep a pending reply: it may carry the version that the client quoted.
+      if (!this.names.has(name) && !this.deliveries.hasPendingReply(name)) this.deliveries.requireReply(name);
     }
   }
 
-  waiveAnswer(): void {
-    this.#owesWildcardAnswer = false;
+  waiveWildcardReply(): void {
+    this.#wildcardReplyPending = false;
   }
 
   next(set: ResourceSet | undefined, now: number): readonly Delivery[] | undefined {
-    if (set === undefined) return this.#owesUnsetAnswer ? [] : undefined;
-    return this.deliveries.next(set, now) ?? (this.#owesWildcardAnswer ? [] : undefined);
+    if (set === undefined) return this.#unsetReplyPending ? [] : undefined;
+    return this.deliveries.next(set, now) ?? (this.#wildcardReplyPending ? [] : undefined);
   }
 
   versionOf(next: readonly Delivery[], set: ResourceSet): string {
@@ -138,8 +142,8 @@ class StreamType implements NamedType {
   }
 
   sent(nonce: string, sent: readonly Delivery[], now: number): void {
-    this.#owesUnsetAnswer = false;
-    this.#owesWildcardAnswer = false;
+    this.#unsetReplyPending = false;
+    this.#wildcardReplyPending = false;
     this.deliveries.sent(nonce, sent, now);
   }
 }

@@ -1,59 +1,62 @@
-/** A resource as a client refused it. */
-export interface RefusedBytes {
+/** A version of a resource that a client rejected (NACK). */
+export interface RejectedResource {
   readonly typeUrl: string;
   readonly name: string;
   readonly version: string;
 }
 
-/** Who refused it: a node id is a claim, so it counts only together with what the server itself knows. */
-export interface Refuser {
+/**
+ * A client, as the refusal memory identifies it. A node id is a claim, so it counts only together with the
+ * origin.
+ */
+export interface ClientIdentity {
   readonly nodeId: string;
-  /** The client certificate's names, or the client's address. See `StreamInfo`. */
+  /** The names in the client certificate, or the client's address. See `StreamInfo.origin`. */
   readonly origin: string;
 }
 
 /**
- * Remembers what clients refused lately. Envoy acknowledges refused bytes when they come a second time, even
- * from another process, although the old ones stay in force. The memory therefore casts doubt on such an
- * acknowledgement. It never decides what is sent: a client can claim any node id.
+ * Remembers the resources that clients rejected recently. Envoy acknowledges rejected bytes if it receives them a
+ * second time, even from another process, although the previous resource stays in force. The memory marks such an
+ * ACK as unconfirmed. It never decides what to send, because a client can claim any node id.
  */
 export interface RefusalMemory {
-  remember(refuser: Refuser, bytes: RefusedBytes, now: number): void;
-  has(refuser: Refuser, bytes: RefusedBytes, now: number): boolean;
+  remember(client: ClientIdentity, bytes: RejectedResource, now: number): void;
+  has(client: ClientIdentity, bytes: RejectedResource, now: number): boolean;
   readonly size: number;
 }
 
-/** How much is remembered, and for how long. */
+/** The size and the retention time of a refusal memory. */
 export interface RefusalMemoryLimits {
-  /** Refusals kept; beyond, the oldest are forgotten. */
+  /** Maximum number of entries. The oldest entries are forgotten first. */
   readonly entries: number;
-  /** How long a refusal is kept, in ms. */
+  /** Retention time of an entry, in ms. */
   readonly ttlMs: number;
 }
 
-/** Makes an empty memory. A node without an id is never remembered: several clients would be taken for one. */
+/** Creates an empty memory. It ignores nodes without an id: several clients would share one identity. */
 export function createRefusalMemory({ entries, ttlMs }: RefusalMemoryLimits): RefusalMemory {
   const expiries = new Map<string, number>();
-  const keyOf = ({ nodeId, origin }: Refuser, { typeUrl, name, version }: RefusedBytes): string =>
+  const keyOf = ({ nodeId, origin }: ClientIdentity, { typeUrl, name, version }: RejectedResource): string =>
     JSON.stringify([nodeId, origin, typeUrl, name, version]);
   return {
     get size() {
       return expiries.size;
     },
-    remember(refuser, bytes, now) {
-      if (refuser.nodeId === '') return;
-      const key = keyOf(refuser, bytes);
-      expiries.delete(key); // So that the map stays in order of age.
+    remember(client, bytes, now) {
+      if (client.nodeId === '') return;
+      const key = keyOf(client, bytes);
+      expiries.delete(key); // Keeps the map in order of age.
       expiries.set(key, now + ttlMs);
       for (const [oldest, expiry] of expiries) {
         if (expiries.size <= entries && expiry > now) break;
         expiries.delete(oldest);
       }
     },
-    has(refuser, bytes, now) {
-      // The common case must cost nothing: each first acknowledgement of a name on a stream asks.
-      if (expiries.size === 0 || refuser.nodeId === '') return false;
-      const expiry = expiries.get(keyOf(refuser, bytes));
+    has(client, bytes, now) {
+      // The common case must cost nothing: the first ACK of each name on each stream calls this.
+      if (expiries.size === 0 || client.nodeId === '') return false;
+      const expiry = expiries.get(keyOf(client, bytes));
       return expiry !== undefined && expiry > now;
     },
   };

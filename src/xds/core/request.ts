@@ -1,15 +1,15 @@
-/** What a proxy says about itself, as far as it is read. */
+/** The fields of a node that are decoded. */
 export interface XdsNode {
   readonly id: string;
   readonly cluster: string;
   /** The metadata as plain JSON values. */
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly userAgentName: string;
-  /** `1.40.0`, or empty. */
+  /** Such as `1.40.0`; may be empty. */
   readonly userAgentVersion: string;
 }
 
-/** What a peer is taken for that never said who it is. */
+/** The node of a client whose first request has no node. */
 export const anonymousNode: XdsNode = {
   id: '',
   cluster: '',
@@ -18,14 +18,14 @@ export const anonymousNode: XdsNode = {
   userAgentVersion: '',
 };
 
-/** Why a proxy refused a response. */
+/** The reason of a NACK. */
 export interface ErrorDetail {
-  /** A gRPC status code; Envoy says 13. */
+  /** A gRPC status code. Envoy sends 13. */
   readonly code: number;
   readonly message: string;
 }
 
-/** A decoded `DiscoveryRequest`: the whole subscription of one type, each time. */
+/** A decoded `DiscoveryRequest`. Each one contains the whole subscription to its type. */
 export interface SotwRequest {
   readonly kind: 'sotw';
   readonly node: XdsNode | undefined;
@@ -36,7 +36,7 @@ export interface SotwRequest {
   readonly error: ErrorDetail | undefined;
 }
 
-/** A decoded `DeltaDiscoveryRequest`: what changes in the subscription of one type. */
+/** A decoded `DeltaDiscoveryRequest`. It contains the changes of the subscription to its type. */
 export interface DeltaRequest {
   readonly kind: 'delta';
   readonly node: XdsNode | undefined;
@@ -51,5 +51,5 @@ export interface DeltaRequest {
 /** A decoded request of either protocol. */
 export type XdsRequest = SotwRequest | DeltaRequest;
 
-/** State of the world, or incremental. */
+/** State of the world (`sotw`) or incremental xDS (`delta`). */
 export type Protocol = XdsRequest['kind'];

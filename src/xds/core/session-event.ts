@@ -1,17 +1,18 @@
-/** A resource by name; without a version where it was told as removed. */
+/** A resource in a response. */
 export interface NameAndVersion {
   readonly name: string;
+  /** `undefined` if the response reports the resource as removed. */
   readonly version: string | undefined;
 }
 
 /**
- * What a request is: `initial`: the first of its type on the stream; `ack`, `nack`: the answer to a response
- * (it may also change the subscription); `stale`: an answer to a response that was never sent, or that is
- * answered already; `subscribe`: none of these.
+ * The kind of a request. `initial`: the first request of its type on the stream. `ack`, `nack`: accepts or
+ * rejects a response, and may also change the subscription. `stale`: its nonce is unknown, or has an ACK or NACK
+ * already. `subscribe`: any other request.
  */
 export type RequestKind = 'initial' | 'ack' | 'nack' | 'stale' | 'subscribe';
 
-/** What happens on a stream, for logs, metrics and status. */
+/** An event of a stream, for logs, metrics and status. */
 export type SessionEvent =
   | { readonly kind: 'request'; readonly typeUrl: string; readonly request: RequestKind }
   | ({ readonly kind: 'acked' } & Acked)
@@ -23,35 +24,41 @@ export type SessionEvent =
 export interface Acked extends NameAndVersion {
   readonly typeUrl: string;
   readonly nonce: string;
-  /** The node refused these bytes before: Envoy then acknowledges them although they are not in force. */
+  /**
+   * True if the client rejected this version before: Envoy then sends an ACK although the version is not in
+   * force.
+   */
   readonly unconfirmed: boolean;
 }
 
-/** A proxy said on a new stream that it holds what it would get, and was therefore sent nothing. */
+/** A proxy quoted the current version of a resource on a new stream. The resource was therefore not sent. */
 export interface Quoted {
   readonly typeUrl: string;
   readonly name: string;
   readonly version: string;
-  /** The node refused these bytes before, so what it says proves nothing. */
+  /** True if the client rejected this version before, so the quote proves nothing. */
   readonly unconfirmed: boolean;
 }
 
-/** A proxy no longer asks for a resource. */
+/** A proxy unsubscribed from a resource. */
 export interface Dropped {
   readonly typeUrl: string;
   readonly name: string;
 }
 
-/** A proxy refused a response. */
+/** A proxy rejected a response. */
 export interface Nacked {
   readonly typeUrl: string;
   readonly nonce: string;
-  /** What the response carried: one, for types with one resource a response. */
+  /** The resources of the response: one, for types with one resource per response. */
   readonly resources: readonly NameAndVersion[];
-  /** A gRPC status code, as the proxy gave it. */
+  /** The gRPC status code that the proxy sent. */
   readonly code: number;
   readonly message: string;
 }
 
-/** Takes events. Called in the middle of a step: it must neither throw nor call back. */
+/**
+ * Receives the events of a session. Called during a state change: it must not throw, and must not call the
+ * session.
+ */
 export type Observe = (event: SessionEvent) => void;

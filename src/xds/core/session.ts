@@ -2,7 +2,7 @@ import { createDeltaType } from './delta-type.ts';
 import { framesOfStream } from './frames.ts';
 import type { Frame, Frames, StreamFrames } from './frames.ts';
 import { createFullStateType } from './full-state-type.ts';
-import type { RefusalMemory, Refuser } from './refusal-memory.ts';
+import type { RefusalMemory, ClientIdentity } from './refusal-memory.ts';
 import { anonymousNode } from './request.ts';
 import type { DeltaRequest, Protocol, SotwRequest, XdsNode, XdsRequest } from './request.ts';
 import type { Observe } from './session-event.ts';
@@ -11,21 +11,21 @@ import { createSotwType } from './sotw-type.ts';
 import { fullStateTypeUrls } from './type-urls.ts';
 import type { TypeContext, TypeOptions, TypeState } from './type-state.ts';
 
-/** What a peer may make a stream hold. */
+/** Limits on the state that a client can create on one stream. */
 export interface StreamLimits {
-  /** Names a stream may subscribe to, of all types together. */
+  /** Maximum number of subscribed names on a stream, of all types together. */
   readonly names: number;
-  /** Bytes in UTF-8 of a name, a type URL, and of what is kept of a node: its id, group and user agent. */
+  /** Maximum length in bytes (UTF-8) of a name, of a type URL, and of a node's id, group and user agent. */
   readonly nameLength: number;
-  /** Types on one stream. */
+  /** Maximum number of types on a stream. */
   readonly types: number;
-  /** Versions that a delta client may quote in one request. */
+  /** Maximum number of `initial_resource_versions` in one delta request. */
   readonly quotedVersions: number;
-  /** How long a change waits for the answer to the one before it, in ms. */
+  /** Time after which a change is sent although the response before it has no ACK or NACK yet, in ms. */
   readonly ackTimeoutMs: number;
 }
 
-/** The limits where none are given. */
+/** The default limits of a stream. */
 export const defaultStreamLimits: StreamLimits = {
   names: 1_000,
   nameLength: 4_096,
@@ -34,73 +34,74 @@ export const defaultStreamLimits: StreamLimits = {
   ackTimeoutMs: 5_000,
 };
 
-/** Why a stream is ended. The codes are gRPC's. */
-export interface Refusal {
+/** The error of an invalid request: it ends the stream, or is the reply to a unary request. The codes are gRPC's. */
+export interface RequestError {
   readonly code: 'INVALID_ARGUMENT' | 'RESOURCE_EXHAUSTED';
   readonly message: string;
 }
 
-/** What the sessions of one server share. */
+/** The state and settings that all sessions of one server share. */
 export interface SessionContext {
   readonly view: SnapshotView;
   readonly frames: Frames;
   readonly memory: RefusalMemory;
   readonly limits: StreamLimits;
-  /** The group whose sets a node gets. */
+  /** Returns the group of a node. The node gets the resource sets of its group. */
   readonly groupOf: (node: XdsNode) => string;
   readonly optionsOf: (typeUrl: string) => TypeOptions;
 }
 
-/** One stream, as the protocol sees it. */
+/** The protocol state of one stream. */
 export interface Session<Request extends XdsRequest> {
-  /** Takes a request; an answer means that the stream is to be ended with it. */
-  request(request: Request, now: number): Refusal | undefined;
-  /** Takes a change of the store, of the session's group or of all. */
+  /** Applies a request. Returns an error if the stream must end with it. */
+  request(request: Request, now: number): RequestError | undefined;
+  /** Records a change of the store that affects the group of this session. */
   changed(change: Change): void;
   /**
-   * The next response, made from what is served now. To be called until it answers undefined, after each
-   * request and change, when the clock reaches `wakeAt`, and only while the transport takes more: so a slow
-   * reader is owed the newest state and nothing is queued for it.
+   * Returns the next response, built from the current resource sets, or `undefined` if none is due. Call it until
+   * it returns `undefined`: after each request, after each change, and when the clock reaches `wakeAt`. Call it
+   * only while the transport accepts more. A slow client then gets the newest state next, not a queue of old
+   * ones.
    */
   take(now: number): Frame | undefined;
-  /** When `take` may have more to give although nothing happens, in ms. */
+  /** Time at which `take` may return a response without a new request or change, in ms. */
   readonly wakeAt: number | undefined;
-  /** What the first request said; undefined before it. */
+  /** The client as its first request describes it; `undefined` before the first request. */
   readonly peer: Peer | undefined;
 }
 
-/** What is kept of a node. */
+/** The properties of a node that a stream keeps. */
 export interface Peer {
   readonly nodeId: string;
   readonly group: string;
-  /** Such as `envoy 1.40.0`; empty when the node does not say. */
+  /** Such as `envoy 1.40.0`; empty if the node has no user agent. */
   readonly userAgent: string;
 }
 
-/** What a stream is started with, beside what all streams share. */
+/** The parameters that differ from stream to stream. */
 export interface StreamOrigin {
-  /** The type of a service that serves only one. */
+  /** The type of a service that serves only one type. */
   readonly serviceType?: string | undefined;
-  /** What the server itself knows of the client: see `StreamInfo`. */
+  /** The verified identity of the client: see `StreamInfo.origin`. */
   readonly origin: string;
 }
 
-const nowhere: StreamOrigin = { origin: '' };
+const unknownOrigin: StreamOrigin = { origin: '' };
 
-/** Starts the protocol of a delta stream. */
+/** Creates the session of a delta stream. */
 export function createDeltaSession(
   context: SessionContext,
   observe: Observe,
-  from: StreamOrigin = nowhere,
+  from: StreamOrigin = unknownOrigin,
 ): Session<DeltaRequest> {
   return createSession('delta', context, observe, from, createDeltaType);
 }
 
-/** Starts the protocol of a SotW stream. */
+/** Creates the session of a SotW stream. */
 export function createSotwSession(
   context: SessionContext,
   observe: Observe,
-  from: StreamOrigin = nowhere,
+  from: StreamOrigin = unknownOrigin,
 ): Session<SotwRequest> {
   return createSession('sotw', context, observe, from, (type, first) =>
     (type.options.fullState ?? fullStateTypeUrls.has(type.typeUrl))
@@ -129,14 +130,14 @@ interface SessionParts<Request extends XdsRequest> {
   readonly createType: CreateType<Request>;
 }
 
-// A class: each stream has one. As closures each would have its own copy of every function; and an object
-// literal with getters has a hidden class of its own, so that V8 looks up its every property.
+// A class, because each stream has one. With closures, each stream would have its own copy of every function. An
+// object literal with getters has its own hidden class, so V8 would look up every property.
 class StreamSession<Request extends XdsRequest> implements Session<Request> {
   readonly #parts: SessionParts<Request>;
   readonly #frames: StreamFrames;
   readonly #types = new Map<string, TypeState<Request>>();
   #peer: Peer | undefined;
-  #refuser: Refuser | undefined;
+  #client: ClientIdentity | undefined;
   #wakeAt: number | undefined;
 
   constructor(parts: SessionParts<Request>) {
@@ -152,17 +153,17 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
     return this.#peer;
   }
 
-  request(request: Request, now: number): Refusal | undefined {
+  request(request: Request, now: number): RequestError | undefined {
     const { context, observe, from } = this.#parts;
     const typeUrl = request.typeUrl === '' ? (from.serviceType ?? '') : request.typeUrl;
-    // The first node decides, also when it is missing: what a stream gets never moves under its feet.
+    // The node of the first request, or its absence, fixes the group for the lifetime of the stream.
     const peer = this.#peer ?? peerOf(request.node ?? anonymousNode, context.groupOf);
-    const refusal = this.#check(request, typeUrl, peer);
-    if (refusal !== undefined) return refusal;
+    const error = this.#check(request, typeUrl, peer);
+    if (error !== undefined) return error;
     this.#peer = peer;
-    this.#refuser ??= { nodeId: peer.nodeId, origin: from.origin };
+    this.#client ??= { nodeId: peer.nodeId, origin: from.origin };
     let type = this.#types.get(typeUrl);
-    if (type === undefined) this.#types.set(typeUrl, (type = this.#newType(typeUrl, request, this.#refuser)));
+    if (type === undefined) this.#types.set(typeUrl, (type = this.#newType(typeUrl, request, this.#client)));
     observe({ kind: 'request', typeUrl, request: type.request(request, now) });
     return undefined;
   }
@@ -185,7 +186,7 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
     return undefined;
   }
 
-  #newType(typeUrl: string, first: Request, refuser: Refuser): TypeState<Request> {
+  #newType(typeUrl: string, first: Request, client: ClientIdentity): TypeState<Request> {
     const { context, observe, createType } = this.#parts;
     const { memory, limits } = context;
     return createType(
@@ -194,7 +195,7 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
         options: context.optionsOf(typeUrl),
         ackTimeoutMs: limits.ackTimeoutMs,
         memory,
-        refuser,
+        client,
         observe,
         frames: this.#frames,
       },
@@ -202,8 +203,8 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
     );
   }
 
-  /** A request that ends the stream must leave no trace, so all of it is checked first. */
-  #check(request: Request, typeUrl: string, peer: Peer): Refusal | undefined {
+  /** Checks the whole request before any of it is applied: an invalid request must not change state. */
+  #check(request: Request, typeUrl: string, peer: Peer): RequestError | undefined {
     const { context, from } = this.#parts;
     const { serviceType } = from;
     const { limits } = context;
@@ -217,26 +218,26 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
     if (request.kind === 'delta' && request.initialVersions.size > limits.quotedVersions) {
       return { code: 'RESOURCE_EXHAUSTED', message: `more than ${limits.quotedVersions} quoted versions` };
     }
-    const tooLong = this.#tooLong(request, typeUrl, peer);
+    const tooLong = this.#findTooLongField(request, typeUrl, peer);
     if (tooLong !== undefined) {
       return { code: 'INVALID_ARGUMENT', message: `${tooLong} is longer than ${limits.nameLength} bytes` };
     }
-    // An ACK, mostly: without names there are not more of them than before.
+    // The usual ACK: a request without names adds none.
     if (namesOf(request).length === 0) return undefined;
     return this.#nameCount(request, typeUrl) > limits.names
       ? { code: 'RESOURCE_EXHAUSTED', message: `more than ${limits.names} resource names on one stream` }
       : undefined;
   }
 
-  /** What of a request is longer than it may be. */
-  #tooLong(request: Request, typeUrl: string, peer: Peer): string | undefined {
+  /** Returns the name of the first field that exceeds the length limit, if any. */
+  #findTooLongField(request: Request, typeUrl: string, peer: Peer): string | undefined {
     const limit = this.#parts.context.limits.nameLength;
-    if (isLonger(typeUrl, limit)) return 'type_url';
-    for (const name of namesOf(request)) if (isLonger(name, limit)) return 'a resource name';
+    if (exceedsBytes(typeUrl, limit)) return 'type_url';
+    for (const name of namesOf(request)) if (exceedsBytes(name, limit)) return 'a resource name';
     if (this.#peer !== undefined) return undefined;
-    if (isLonger(peer.nodeId, limit)) return 'node.id';
-    if (isLonger(peer.userAgent, limit)) return 'the user agent of the node';
-    return isLonger(peer.group, limit) ? 'the group of the node' : undefined;
+    if (exceedsBytes(peer.nodeId, limit)) return 'node.id';
+    if (exceedsBytes(peer.userAgent, limit)) return 'the user agent of the node';
+    return exceedsBytes(peer.group, limit) ? 'the group of the node' : undefined;
   }
 
   #nameCount(request: Request, typeUrl: string): number {
@@ -255,7 +256,7 @@ function namesOf(request: XdsRequest): readonly string[] {
   return request.kind === 'sotw' ? request.names : request.subscribe;
 }
 
-/** Whether a text takes more bytes in UTF-8, which are at most three for each of its units. */
-function isLonger(text: string, bytes: number): boolean {
+/** True if the UTF-8 encoding of `text` is longer than `bytes`. A UTF-16 code unit takes at most three bytes. */
+function exceedsBytes(text: string, bytes: number): boolean {
   return text.length * 3 > bytes && Buffer.byteLength(text) > bytes;
 }

@@ -1,37 +1,40 @@
 import { changedNames } from './changed-names.ts';
 import type { ResourceSet } from './resource.ts';
 
-/** What may differ now for some streams. Each stream compares versions itself before it sends anything. */
+/** A change of a store: the names that may differ for some streams. Each stream compares versions before it sends. */
 export interface Change {
   readonly typeUrl: string;
-  /** Undefined: all groups that have no set of their own. */
+  /** `undefined` for all groups without their own set. */
   readonly group: string | undefined;
-  /** In order of name; `all` where they cannot be listed. */
+  /** Sorted; `all` if the names cannot be listed. */
   readonly names: ReadonlySet<string> | 'all';
 }
 
-/** The read side of a store, as streams use it. */
+/** The read side of a store. */
 export interface SnapshotView {
-  /** The group's set of a type, else the type's default, else undefined: not ready, requests wait. */
+  /**
+   * Returns the group's set of a type, or else the default of the type. `undefined` means not ready: requests
+   * wait.
+   */
   get(group: string, typeUrl: string): ResourceSet | undefined;
 }
 
-/** What is served now: a resource set for each group of nodes and each type URL. */
+/** The current resources: a resource set for each group of nodes and each type URL. */
 export interface SnapshotStore extends SnapshotView {
-  /** Replaces a group's set of a type. Nothing is published when no name differs. */
+  /** Replaces the group's set of a type. If no name differs, no change is published. */
   set(group: string, typeUrl: string, set: ResourceSet): void;
-  /** Takes a group's own set away, so that the type's default holds for it again. */
+  /** Deletes the group's set of a type. The group then has the default of the type. */
   delete(group: string, typeUrl: string): void;
   /**
-   * What groups get that were never set. The function is called often and by names that peers choose: it
-   * must be cheap, keep nothing, and return the same objects for the same content.
+   * Sets the function that returns the set of groups without their own set. It is called often, with groups that
+   * clients choose: it must be cheap, keep no state per group, and return the same objects for the same content.
    */
   setDefault(typeUrl: string, defaultSet: (group: string) => ResourceSet): void;
-  /** Calls the listener synchronously after each change until the result is disposed. */
+  /** Calls the listener synchronously after each change, until the result is disposed. */
   subscribe(listener: (change: Change) => void): Disposable;
 }
 
-/** Makes an empty store. */
+/** Creates an empty store. */
 export function createSnapshotStore(): SnapshotStore {
   const sets = new Map<string, Map<string, ResourceSet>>();
   const defaults = new Map<string, (group: string) => ResourceSet>();

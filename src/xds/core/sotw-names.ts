@@ -1,21 +1,21 @@
 import { wildcard } from './wildcard.ts';
 
-/** What a SotW request changes in the subscription of its type. */
+/** The changes that a SotW request makes to the subscription to its type. */
 export interface SotwNamesChange {
   /** Sorted. */
   readonly added: readonly string[];
-  readonly dropped: readonly string[];
+  readonly removed: readonly string[];
   readonly wildcard: 'on' | 'off' | 'kept';
 }
 
-/** The names a SotW client wants, as its requests say them in full each time. */
+/** The subscription of a SotW client to one type. Each request repeats it in full. */
 export interface SotwNames {
   update(names: readonly string[]): SotwNamesChange;
 }
 
 /**
- * Reads the names of SotW requests. No names at all mean everything, but only until the client first names
- * something; from then on they mean nothing.
+ * Creates an empty subscription. A request without names subscribes to everything, until the client first sends a
+ * name. From then on it subscribes to nothing.
  * https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#how-the-client-specifies-what-resources-to-return
  */
 export function createSotwNames(): SotwNames {
@@ -29,7 +29,7 @@ export function createSotwNames(): SotwNames {
       const wantsAll = wanted.delete(wildcard) || !everNamed;
       const change: SotwNamesChange = {
         added: [...wanted.difference(current)].sort(),
-        dropped: [...current.difference(wanted)],
+        removed: [...current.difference(wanted)],
         wildcard: wantsAll === all ? 'kept' : wantsAll ? 'on' : 'off',
       };
       current = wanted;
@@ -39,7 +39,7 @@ export function createSotwNames(): SotwNames {
   };
 }
 
-/** True for a request that repeats the subscription as it was. */
-export function isRepeat({ added, dropped, wildcard: all }: SotwNamesChange): boolean {
-  return added.length === 0 && dropped.length === 0 && all === 'kept';
+/** True for a request that does not change the subscription. */
+export function isRepeat({ added, removed, wildcard: all }: SotwNamesChange): boolean {
+  return added.length === 0 && removed.length === 0 && all === 'kept';
 }

@@ -12,32 +12,32 @@ import { createSotwNames, isRepeat } from './sotw-names.ts';
 import type { TypeContext, TypeState } from './type-state.ts';
 
 /**
- * One type on a SotW stream, for types whose responses may carry a part of what is subscribed to: a resource
- * that is left out is kept by the client.
+ * The state of one type on a SotW stream, for types whose responses may omit subscribed resources: the client
+ * keeps the omitted ones.
  * https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#basic-protocol-overview
  */
 export function createSotwType(context: TypeContext, first: SotwRequest): TypeState<SotwRequest> {
   return new SotwType(context, first);
 }
 
-// A class, as the session is.
+// A class, because each stream has one.
 class SotwType implements TypeState<SotwRequest> {
   readonly #context: TypeContext;
   readonly #named: NamedType;
   readonly #names = createSotwNames();
   #started = false;
   #lastSettled: string | undefined;
-  /** The version of the first request, until the set is there to compare it with. */
+  /** The version that the first request quoted, until the set exists and it can be compared. */
   #quoted: string | undefined;
 
   constructor(context: TypeContext, first: SotwRequest) {
     this.#context = context;
     this.#named = createNamedType('sotw', context, first.version !== '');
-    this.#quoted = first.version === '' || this.#quotesSet ? undefined : first.version;
+    this.#quoted = first.version === '' || this.#usesSetVersion ? undefined : first.version;
   }
 
-  /** The version of the set is the same for a client that got only some of its names: it says nothing. */
-  get #quotesSet(): boolean {
+  /** A client that got only some of the names has the same set version, so a quote of it proves nothing. */
+  get #usesSetVersion(): boolean {
     return this.#context.options.sotwVersion === 'set';
   }
 
@@ -51,16 +51,16 @@ class SotwType implements TypeState<SotwRequest> {
 
   request(request: SotwRequest, now: number): RequestKind {
     const named = this.#named;
-    const kind = this.#started ? this.#settle(request, now) : 'initial';
+    const kind = this.#started ? this.#applyAck(request, now) : 'initial';
     if (kind === 'stale') return kind;
     const change = this.#names.update(request.names);
-    for (const name of change.dropped) named.unsubscribe(name);
+    for (const name of change.removed) named.unsubscribe(name);
     for (const name of change.added) named.subscribe(name);
     if (change.wildcard === 'on') named.subscribeWildcard(true);
     if (change.wildcard === 'off') named.unsubscribeWildcard();
-    // One request more for the same names, which no response called for: another user of a name has
-    // appeared in the client, and waits for an answer. It does not say which.
-    if (kind === 'subscribe' && isRepeat(change)) this.#askAgain();
+    // A repeated request that no response called for: another user of a name has appeared in the client and waits
+    // for a reply. The request does not say which name.
+    if (kind === 'subscribe' && isRepeat(change)) this.#replyAgain();
     this.#started = true;
     return kind;
   }
@@ -73,14 +73,14 @@ class SotwType implements TypeState<SotwRequest> {
     const { typeUrl, frames } = this.#context;
     if (set !== undefined) {
       this.#named.expand(set);
-      if (this.#quoted !== undefined) this.#compareQuote(set, this.#quoted, now);
+      if (this.#quoted !== undefined) this.#compareQuotedVersion(set, this.#quoted, now);
       this.#quoted = undefined;
     }
     const next = this.#named.next(set, now);
     if (next === undefined) return undefined;
     const response = frames.get({
       typeUrl,
-      version: set === undefined ? '' : this.#versionAfter(next, set),
+      version: set === undefined ? '' : this.#versionHeldAfter(next, set),
       resources: next.flatMap(({ resource }) => resource ?? []),
       removed: [],
     });
@@ -92,43 +92,46 @@ class SotwType implements TypeState<SotwRequest> {
     return new Set(request.names).size;
   }
 
-  #settle({ nonce, error }: SotwRequest, now: number): RequestKind {
+  #applyAck({ nonce, error }: SotwRequest, now: number): RequestKind {
     if (nonce === '') return 'subscribe';
-    if (this.#named.deliveries.settle(nonce, error, now)) {
+    if (this.#named.deliveries.applyAck(nonce, error, now)) {
       this.#lastSettled = nonce;
       return error === undefined ? 'ack' : 'nack';
     }
     return nonce === this.#lastSettled && error === undefined ? 'subscribe' : 'stale';
   }
 
-  /** What is in flight will reach the client after it asked, and needs no second sending. */
-  #askAgain(): void {
+  /**
+   * Schedules replies for all names, except those in flight: their responses will reach the client after its
+   * request.
+   */
+  #replyAgain(): void {
     const { deliveries } = this.#named;
-    for (const name of deliveries.names) if (!deliveries.inFlight(name)) deliveries.ask(name);
+    for (const name of deliveries.names) if (!deliveries.inFlight(name)) deliveries.requireReply(name);
   }
 
   /**
-   * The quoted version stands for all names at once: only a client that holds all of them is sent nothing. It
-   * may have refused one of several responses under way, and acknowledged a later one with the version of the
-   * whole; what it is known to have refused is therefore sent.
+   * Compares the quoted version with that of all names together: only a client that has all of them is sent
+   * nothing. The client may have rejected one of several responses in flight, and then acknowledged a later one
+   * with the version of the whole. So the versions that it is known to have rejected are sent.
    */
-  #compareQuote(set: ResourceSet, quoted: string, now: number): void {
+  #compareQuotedVersion(set: ResourceSet, quoted: string, now: number): void {
     const { deliveries } = this.#named;
     const targets = [...deliveries.names].flatMap((name) => this.#named.target(set, name) ?? []);
     if (quoted !== combinedVersion(targets)) return;
-    this.#named.waiveAnswer();
-    const { memory, refuser, typeUrl } = this.#context;
+    this.#named.waiveWildcardReply();
+    const { memory, client, typeUrl } = this.#context;
     for (const { name, version } of targets) {
-      if (!memory.has(refuser, { typeUrl, name, version }, now)) deliveries.quote(name, version);
+      if (!memory.has(client, { typeUrl, name, version }, now)) deliveries.quote(name, version);
     }
   }
 
   /**
-   * Names and versions as the client holds them once it has accepted the response: so what it quotes later
-   * says what it really has, although its names came one by one.
+   * Returns the hash of the names and versions that the client has once it accepts the response. So the version
+   * that it quotes later is true, although its names came one by one.
    */
-  #versionAfter(next: readonly Delivery[], set: ResourceSet): string {
-    if (this.#quotesSet) return this.#named.versionOf(next, set);
+  #versionHeldAfter(next: readonly Delivery[], set: ResourceSet): string {
+    if (this.#usesSetVersion) return this.#named.versionOf(next, set);
     const holds: Versioned[] = next.flatMap(({ resource }) => resource ?? []);
     const sent = new Set(holds.map(({ name }) => name));
     for (const held of this.#named.deliveries.held()) {

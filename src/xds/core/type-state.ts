@@ -1,68 +1,69 @@
 import type { ResponseContent } from './encode.ts';
 import type { Frame, StreamFrames } from './frames.ts';
-import type { RefusalMemory, Refuser } from './refusal-memory.ts';
+import type { RefusalMemory, ClientIdentity } from './refusal-memory.ts';
 import type { DeltaRequest, SotwRequest } from './request.ts';
 import type { ResourceSet } from './resource.ts';
 import type { Observe, RequestKind } from './session-event.ts';
 import type { Change } from './snapshot-store.ts';
 
-/** How resources of a type are sent. */
+/** Options for how the resources of a type are sent. */
 export interface TypeOptions {
   /**
-   * Each response carries one resource, so that a refusal names it: the stream then goes back to what it
-   * acknowledged before. Default: for Secret; for other types all that changed goes in one response.
+   * True if each response carries one resource, so that a NACK identifies the resource: the stream then restores
+   * the version that the client acknowledged before. Default: true for Secret. Other types send all changed
+   * resources in one response.
    */
   readonly oneResourcePerResponse?: boolean | undefined;
   /**
-   * SotW responses carry everything that is subscribed to, and what is left out is thereby deleted. Default:
-   * for Cluster and Listener, as the protocol demands.
+   * True if each SotW response carries all subscribed resources, so that the client deletes the omitted ones.
+   * Default: true for Cluster and Listener, as the protocol requires.
    */
   readonly fullState?: boolean | undefined;
   /**
-   * What a request gets while the store has nothing of its type, not even a default: `hold` waits for it,
-   * `empty` answers once with nothing, unless the request quotes versions. Default: `hold`.
+   * The reply to a request while the store has no set and no default of its type. `hold` waits for a set. `empty`
+   * sends one empty response, unless the request quotes versions. Default: `hold`.
    */
   readonly unset?: 'hold' | 'empty' | undefined;
   /**
-   * What `version_info` is in SotW. `held`: a hash of what the client holds once it has accepted the response,
-   * so that a client which comes back and quotes it is sent only what it lacks. `set`: the version of the
-   * resource set, for tools and conformance suites that expect it; a client that comes back is sent everything.
-   * Default: `held`.
+   * The `version_info` of SotW responses. `held`: a hash of the resources that the client has once it accepts the
+   * response; a client that reconnects and quotes it is sent only the resources that it lacks. `set`: the version
+   * of the resource set, for tools and conformance suites that expect it; a client that reconnects is sent all
+   * resources. Default: `held`.
    */
   readonly sotwVersion?: 'held' | 'set' | undefined;
 }
 
-/** A response that is to be written now. */
+/** A response, as observers see it. */
 export interface Outgoing extends ResponseContent {
   readonly nonce: string;
   /** The encoded message. Shared between streams: never write to it. */
   readonly bytes: Uint8Array;
 }
 
-/** What the state of one type is made with. */
+/** The parameters of the state of one type. */
 export interface TypeContext {
   readonly typeUrl: string;
   readonly options: TypeOptions;
   readonly ackTimeoutMs: number;
   readonly memory: RefusalMemory;
   /** The client of the stream. */
-  readonly refuser: Refuser;
+  readonly client: ClientIdentity;
   readonly observe: Observe;
-  /** Those of the stream, all its types together. */
+  /** The frames of the stream. All its types share them. */
   readonly frames: StreamFrames;
 }
 
-/** One type on one stream: what is subscribed to, and what of it is still to be sent. */
+/** The state of one type on one stream: the subscription, and the responses that are due. */
 export interface TypeState<Request extends SotwRequest | DeltaRequest> {
   request(request: Request, now: number): RequestKind;
-  /** The set is what the change led to. */
+  /** Records a change. `set` is the resource set after the change. */
   changed(change: Change, set: ResourceSet | undefined): void;
-  /** The next response, from the set as it is now, or undefined when nothing is to be sent. */
+  /** Returns the next response, built from `set`, or `undefined` if none is due. */
   take(set: ResourceSet | undefined, now: number): Frame | undefined;
-  /** Names subscribed to. */
+  /** Number of names that the client subscribed to explicitly. */
   readonly size: number;
-  /** How many that would be after a request. */
+  /** Returns the value that `size` would have after a request. */
   sizeAfter(request: Request): number;
-  /** When a change that is held back may go out without an answer to the one before it, in ms. */
+  /** Time at which a change that waits for an ACK is sent without it, in ms. */
   readonly wakeAt: number | undefined;
 }

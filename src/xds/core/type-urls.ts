@@ -1,4 +1,4 @@
-/** Type URLs of the resources that Envoy's own discovery services carry. */
+/** Type URLs of the resources of Envoy's discovery services. */
 export const typeUrls = {
   secret: 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret',
   cluster: 'type.googleapis.com/envoy.config.cluster.v3.Cluster',
@@ -8,7 +8,7 @@ export const typeUrls = {
 } as const;
 
 /**
- * Types of which a SotW client deletes what a response leaves out.
+ * Types whose resources a SotW client deletes if a response omits them.
  * https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#deleting-resources
  */
 export const fullStateTypeUrls: ReadonlySet<string> = new Set([typeUrls.cluster, typeUrls.listener]);

@@ -1,19 +1,19 @@
 import { lookup, wildcardNames } from './resource.ts';
 import type { Resource, ResourceSet } from './resource.ts';
 
-/** The name that subscribes to everything. */
+/** The resource name of a wildcard subscription. */
 export const wildcard = '*';
 
 /**
- * What a stream gets for a name that it has by wildcard alone. A name that the wildcard no longer covers is
- * not dropped where the set has a fallback for it: a withdrawn resource is replaced, since an Envoy keeps a
- * removed secret in force.
+ * Returns the resource for a name that a stream has by wildcard alone. If the wildcard no longer covers the name,
+ * returns the fallback of the name, if any: a withdrawn resource is replaced instead of removed, because Envoy
+ * keeps a removed secret in force.
  */
 export function wildcardTarget(set: ResourceSet, name: string): Resource | undefined {
   return covers(set, name) ? lookup(set, name) : set.fallback?.(name);
 }
 
-/** True when a wildcard subscription gets the name. */
+/** True if a wildcard subscription covers the name. */
 export function covers(set: ResourceSet, name: string): boolean {
   if (set.wildcard === undefined) return set.resources.has(name);
   let names = nameSets.get(set);

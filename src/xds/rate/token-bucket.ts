@@ -1,19 +1,19 @@
-/** How much may happen: `perSecond` in the long run, and `burst` at once after a rest. */
+/** A rate limit: `perSecond` on average, and `burst` at once after a pause. */
 export interface Rate {
   readonly perSecond: number;
   readonly burst: number;
 }
 
-/** What may happen is taken from it. */
+/** A token bucket: limits the rate of events. */
 export interface TokenBucket {
   /**
-   * Takes a turn now, in ms of a clock that never goes back: 0 if it was had, else how many milliseconds there are
-   * to wait until it can be.
+   * Takes a token and returns 0, or returns the milliseconds until one is available. `now` is in ms, of a
+   * monotonic clock.
    */
   take(now: number): number;
 }
 
-/** Makes a bucket, full. */
+/** Creates a full bucket. */
 export function createTokenBucket({ perSecond, burst }: Rate): TokenBucket {
   let tokens = burst;
   let filledAt: number | undefined;

@@ -98,8 +98,8 @@ export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut }:
     const until = clock() + sliceMs;
     for (const next of busy) {
       busy.delete(next);
-      const { told, done } = next.step(streamsInStep);
-      visits += told;
+      const { visited, done } = next.step(streamsInStep);
+      visits += visited;
       if (!done) busy.add(next);
       if (clock() >= until) break;
     }
@@ -194,9 +194,9 @@ function pumping(overdue: readonly HubStream[]): { step(most: number): Step } {
   return {
     step(most) {
       const end = Math.min(overdue.length, next + most);
-      const told = end - next;
+      const visited = end - next;
       for (; next < end; next += 1) overdue[next]?.pump();
-      return { told, done: next === overdue.length };
+      return { visited, done: next === overdue.length };
     },
   };
 }

@@ -55,7 +55,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
   readonly #session: Session<Request>;
   /** One function for all writes. */
   readonly #written: (error?: Error | null) => void;
-  told = 0;
+  lastSeen = 0;
   /** Bytes of an unfinished request that are counted. */
   #held = 0;
   /** When that request began. */

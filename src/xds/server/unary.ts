@@ -40,7 +40,7 @@ export function createUnaryHandler(
       case 'response':
         return respond(null, outcome.bytes);
       case 'refused':
-        return respond({ code: status[outcome.refusal.code], details: outcome.refusal.message });
+        return respond({ code: status[outcome.error.code], details: outcome.error.message });
       case 'not-ready':
         return respond({ code: status.UNAVAILABLE, details: 'not ready: nothing of this type is known yet' });
     }

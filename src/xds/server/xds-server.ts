@@ -3,7 +3,7 @@ import { status } from '@grpc/grpc-js';
 import type { Server, UntypedHandleCall } from '@grpc/grpc-js';
 import { createFrames } from '../core/frames.ts';
 import { createRefusalMemory } from '../core/refusal-memory.ts';
-import type { RefusalMemoryLimits, RefusedBytes, Refuser } from '../core/refusal-memory.ts';
+import type { RefusalMemoryLimits, RejectedResource, ClientIdentity } from '../core/refusal-memory.ts';
 import type { Protocol, XdsNode, XdsRequest } from '../core/request.ts';
 import { createDeltaSession, createSotwSession, defaultStreamLimits } from '../core/session.ts';
 import type { Observe } from '../core/session-event.ts';
@@ -90,7 +90,7 @@ export interface XdsServerOptions {
 }
 
 /** Bytes, by their version, and the client that refused them. */
-export interface NodeRefusal extends Refuser, RefusedBytes {}
+export interface NodeRefusal extends ClientIdentity, RejectedResource {}
 
 /** A running server's handle. */
 export interface XdsServer {

@@ -1,23 +1,23 @@
-/** The longest delay that Node's timers take, in ms (24.8 days). They fire after 1 ms for a longer one. */
+/** The longest delay of Node's timers, in ms (24.8 days). With a longer delay they fire after 1 ms. */
 export const longestTimerMs = 2 ** 31 - 1;
 
 /**
- * The longest connection age that grpc-js can keep, in ms: 20 days. It adds up to a tenth, and takes Node's
+ * The longest connection age that grpc-js can wait for, in ms: 20 days. It adds up to a tenth, and uses Node's
  * timers.
  */
 export const longestConnectionAgeMs = 480 * 3_600_000;
 
 /**
- * Returns the delay, at most `longestTimerMs`: for intervals, and for waits that may end after 24 days without
- * harm. A wait that a flag sets the length of takes `after` or `sleep`.
+ * Returns the delay, at most `longestTimerMs`. Use it for intervals, and for waits that may end after 24 days
+ * without harm. Use `after` or `sleep` for a wait whose length a flag sets.
  */
 export function timerMs(milliseconds: number): number {
   return Math.min(milliseconds, longestTimerMs);
 }
 
 /**
- * Calls back once after a time of any length, in ms. Returns a function that cancels it. Like `setTimeout`, it
- * keeps the process alive meanwhile.
+ * Calls back once after any time, in ms. Returns a function that cancels the call. Keeps the process alive until
+ * then, as `setTimeout` does.
  */
 export function after(milliseconds: number, callback: () => void): () => void {
   let left = milliseconds;
@@ -31,7 +31,7 @@ export function after(milliseconds: number, callback: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-/** Resolves after a time of any length, in ms. */
+/** Resolves after any time, in ms. */
 export function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => {
     after(milliseconds, resolve);

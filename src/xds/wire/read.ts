@@ -1,35 +1,35 @@
 /**
- * The part of the protobuf wire format that the hot path reads by hand: tags, lengths and strings of a
+ * Reads the part of the protobuf wire format that the hot path reads by hand: tags, lengths and strings of a
  * message whose fields are known. https://protobuf.dev/programming-guides/encoding/
  *
- * It is made to give up: on anything that a plain encoder would not write it says so, and the caller hands
- * the bytes to a complete decoder, which knows what of it is an error.
+ * On anything that a plain encoder would not write, the reader becomes unsound. The caller then passes the bytes
+ * to a complete decoder, which decides whether they are an error.
  */
 export interface WireReader {
-  /** True at the end of the message, and after anything that cannot be read. */
+  /** True at the end of the message, and after anything that could not be read. */
   readonly done: boolean;
-  /** False once something could not be read; what was returned since is not to be used. */
+  /** False once something could not be read. Values returned since then must not be used. */
   readonly sound: boolean;
-  /** Bytes of the message before the next field. */
+  /** Offset of the next field in the message, in bytes. */
   readonly offset: number;
-  /** An integer below 2^28, which tags and lengths of real messages are. */
+  /** Reads an integer below 2^28: tags and lengths of real messages are. */
   varint(): number;
-  /** A length and as many bytes, without a copy. */
+  /** Reads a length and that many bytes, without a copy. */
   bytes(): Buffer;
-  /** A length and as many bytes of UTF-8; what is not UTF-8 becomes U+FFFD. */
+  /** Reads a length and that many bytes of UTF-8. Invalid UTF-8 becomes U+FFFD. */
   string(): string;
-  /** Passes over the value of a field with the tag. Groups are not passed over. */
+  /** Skips the value of a field with this tag. Groups make the reader unsound. */
   skip(tag: number): void;
 }
 
-/** A reader of the whole message. */
+/** Creates a reader of a whole message. */
 export function createWireReader(message: Buffer): WireReader {
   return new Cursor(message);
 }
 
 const wireTypes = { varint: 0, fixed64: 1, lengthDelimited: 2, fixed32: 5 } as const;
 
-// A class, since one is made for each request and its fields are all that it has.
+// A class, because each request has one and an object with only fields is cheap.
 class Cursor implements WireReader {
   readonly #message: Buffer;
   #at = 0;
@@ -106,7 +106,7 @@ class Cursor implements WireReader {
     this.#sound = false;
   }
 
-  /** Where a value of that length ends; the reader is unsound when that is beyond the message. */
+  /** Returns the end of a value of this length. The reader becomes unsound if the message is shorter. */
   #end(length: number): number {
     const end = this.#at + length;
     if (end <= this.#message.length) return end;

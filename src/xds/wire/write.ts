@@ -15,22 +15,25 @@ export function varint(value: number): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-/** A field of wire type 2: a sub-message, a string or bytes. `parts` are the pieces of its value, in order. */
+/**
+ * Encodes a field of wire type 2: a sub-message, a string or bytes. `parts` are the pieces of its value, in
+ * order.
+ */
 export function field(number: number, ...parts: readonly Uint8Array[]): Uint8Array {
   return concat([fieldHeader(number, lengthOf(parts)), ...parts]);
 }
 
-/** What comes before the value of such a field; for values so large that they should be copied once only. */
+/** Encodes the tag and length of such a field, for large values that should be copied only once. */
 export function fieldHeader(number: number, length: number): Uint8Array {
   return concat([varint(number * 8 + 2), varint(length)]);
 }
 
-/** Bytes of all the parts together. */
+/** Returns the total length of the parts, in bytes. */
 export function lengthOf(parts: readonly Uint8Array[]): number {
   return parts.reduce((sum, part) => sum + part.length, 0);
 }
 
-/** A string field; proto3 leaves out the empty string. */
+/** Encodes a string field. As in proto3, the empty string is omitted. */
 export function stringField(number: number, value: string): Uint8Array {
   return value === '' ? new Uint8Array() : field(number, Buffer.from(value, 'utf8'));
 }

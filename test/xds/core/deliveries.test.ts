@@ -10,15 +10,15 @@ import { resource } from '../vocabulary.ts';
 const typeUrl = 'type.googleapis.com/test.T';
 const refused = { code: 13, message: 'no' };
 
-function deliveriesOf(memory: RefusalMemory, singly = true): Deliveries {
+function deliveriesOf(memory: RefusalMemory, oneResourcePerResponse = true): Deliveries {
   return createDeliveries({
     protocol: 'delta',
     typeUrl,
-    singly,
+    oneResourcePerResponse,
     ackTimeoutMs: 5_000,
     memory,
-    refuser: { nodeId: 'node', origin: '' },
-    keeps: () => false,
+    client: { nodeId: 'node', origin: '' },
+    isSubscribed: () => false,
     target: lookup,
     observe: () => undefined,
   });
@@ -37,63 +37,63 @@ suite('what one stream is owed', () => {
   test('refusal on another stream of the same node: the way back of this stream stays', () => {
     const memory = createRefusalMemory({ entries: 10, ttlMs: 1_000 });
     const [one, two] = [deliveriesOf(memory), deliveriesOf(memory)];
-    one.ask('a');
+    one.requireReply('a');
     assert.equal(send(one, '1', '1'), '1');
-    one.settle('1', undefined, 0);
-    two.ask('a');
+    one.applyAck('1', undefined, 0);
+    two.requireReply('a');
     assert.equal(send(two, '2', '1'), '1');
-    two.settle('2', refused, 0);
-    one.touch('a');
+    two.applyAck('2', refused, 0);
+    one.recheck('a');
     assert.equal(send(one, '3', '3'), '3');
-    one.settle('3', refused, 0);
+    one.applyAck('3', refused, 0);
     assert.equal(send(one, '4', '3'), '1');
   });
 
   test('refused versions of a name: kept up to a bound, and the oldest is then sent once more', () => {
     const deliveries = deliveriesOf(createRefusalMemory({ entries: 10, ttlMs: 1_000 }));
-    deliveries.ask('a');
+    deliveries.requireReply('a');
     for (let version = 1; version <= 17; version += 1) {
       assert.equal(send(deliveries, String(version), String(version)), String(version));
-      deliveries.settle(String(version), refused, 0);
-      deliveries.touch('a');
+      deliveries.applyAck(String(version), refused, 0);
+      deliveries.recheck('a');
     }
     assert.equal(send(deliveries, 'x', '2'), undefined);
-    deliveries.touch('a');
+    deliveries.recheck('a');
     assert.equal(send(deliveries, 'x', '1'), '1');
   });
 
   test('a client that never answers is remembered up to a bound, and what it answers then is stale', () => {
     const deliveries = deliveriesOf(createRefusalMemory({ entries: 10, ttlMs: 1_000 }));
     for (let nonce = 0; nonce < 100; nonce += 1) {
-      deliveries.ask('a');
+      deliveries.requireReply('a');
       assert.equal(send(deliveries, String(nonce), '1'), '1');
     }
-    assert.equal(deliveries.settle('0', undefined, 0), false);
-    assert.equal(deliveries.settle('99', undefined, 0), true);
-    assert.equal(deliveries.settle('99', undefined, 0), false);
+    assert.equal(deliveries.applyAck('0', undefined, 0), false);
+    assert.equal(deliveries.applyAck('99', undefined, 0), true);
+    assert.equal(deliveries.applyAck('99', undefined, 0), false);
   });
 
   test('a name that nobody subscribed to by itself is forgotten when the client knows that it is gone', () => {
     const deliveries = deliveriesOf(createRefusalMemory({ entries: 10, ttlMs: 1_000 }), false);
-    deliveries.touch('a');
+    deliveries.recheck('a');
     assert.equal(send(deliveries, '1', '1'), '1');
-    deliveries.settle('1', undefined, 0);
-    deliveries.touch('a');
+    deliveries.applyAck('1', undefined, 0);
+    deliveries.recheck('a');
     assert.equal(send(deliveries, '2', undefined), 'removed');
     assert.equal(deliveries.has('a'), true);
-    deliveries.settle('2', undefined, 0);
+    deliveries.applyAck('2', undefined, 0);
     assert.equal(deliveries.has('a'), false);
   });
 
   test('what is held back says when it may go', () => {
     const deliveries = deliveriesOf(createRefusalMemory({ entries: 10, ttlMs: 1_000 }));
-    deliveries.ask('a');
+    deliveries.requireReply('a');
     assert.equal(send(deliveries, '1', '1'), '1');
     assert.equal(deliveries.wakeAt, undefined);
-    deliveries.touch('a');
+    deliveries.recheck('a');
     assert.equal(send(deliveries, '2', '2'), undefined);
     assert.equal(deliveries.wakeAt, 5_000);
-    deliveries.settle('1', undefined, 0);
+    deliveries.applyAck('1', undefined, 0);
     assert.equal(send(deliveries, '2', '2'), '2');
     assert.equal(deliveries.wakeAt, undefined);
   });

@@ -14,7 +14,7 @@ interface Heard extends Listener {
 
 function listener(): Heard {
   return {
-    told: 0,
+    lastSeen: 0,
     changes: [],
     pumps: 0,
     changed(change) {
@@ -37,11 +37,11 @@ suite('a fan-out', () => {
     const [a, b, c] = [listener(), listener(), listener()];
     for (const each of [a, b, c]) fanOut.add(each);
     fanOut.publish(change('1'));
-    assert.deepEqual(fanOut.step(2), { told: 2, done: false });
+    assert.deepEqual(fanOut.step(2), { visited: 2, done: false });
     assert.deepEqual([a.changes, b.changes, c.changes], [['1'], ['1'], []]);
-    assert.deepEqual(fanOut.step(2), { told: 1, done: true });
+    assert.deepEqual(fanOut.step(2), { visited: 1, done: true });
     assert.deepEqual(c.changes, ['1']);
-    assert.deepEqual(fanOut.step(2), { told: 0, done: true });
+    assert.deepEqual(fanOut.step(2), { visited: 0, done: true });
   });
 
   test('tells a newer change with the older one to those that it did not reach yet', () => {
@@ -51,7 +51,7 @@ suite('a fan-out', () => {
     fanOut.publish(change('1'));
     fanOut.step(1);
     fanOut.publish(change('2'));
-    assert.deepEqual(fanOut.step(1), { told: 1, done: false });
+    assert.deepEqual(fanOut.step(1), { visited: 1, done: false });
     assert.deepEqual([a.changes, b.changes, b.pumps], [['1'], ['1', '2'], 1]);
     fanOut.step(9);
     assert.deepEqual([a.changes, a.pumps, b.pumps], [['1', '2'], 2, 1]);
@@ -63,7 +63,7 @@ suite('a fan-out', () => {
     fanOut.add(early);
     fanOut.publish(change('1'));
     fanOut.add(late);
-    assert.deepEqual(fanOut.step(9), { told: 1, done: true });
+    assert.deepEqual(fanOut.step(9), { visited: 1, done: true });
     fanOut.publish(change('2'));
     fanOut.step(9);
     assert.deepEqual([early.changes, late.changes], [['1', '2'], ['2']]);
@@ -76,7 +76,7 @@ suite('a fan-out', () => {
     fanOut.publish(change('1'));
     fanOut.step(1);
     for (const each of all.slice(0, 2)) assert.ok(fanOut.delete(each));
-    assert.deepEqual(fanOut.step(9), { told: 1, done: true });
+    assert.deepEqual(fanOut.step(9), { visited: 1, done: true });
     assert.deepEqual(
       all.map(({ changes }) => changes.length),
       [1, 0, 1],
@@ -87,7 +87,7 @@ suite('a fan-out', () => {
   test('is done at once where nobody listens', () => {
     const fanOut = createFanOut();
     fanOut.publish(change('1'));
-    assert.deepEqual(fanOut.step(1), { told: 0, done: true });
+    assert.deepEqual(fanOut.step(1), { visited: 0, done: true });
   });
 
   test('tells each of every change since it came, once and in order, whatever comes in between', () => {
@@ -121,7 +121,7 @@ suite('a fan-out', () => {
               return;
             }
             case 'step':
-              assert.ok(fanOut.step(next.n).told <= next.n);
+              assert.ok(fanOut.step(next.n).visited <= next.n);
           }
         };
         for (const next of actions) run(next);

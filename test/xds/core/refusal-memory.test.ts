@@ -1,43 +1,43 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { createRefusalMemory } from '../../../src/xds/core/refusal-memory.ts';
-import type { RefusedBytes, Refuser } from '../../../src/xds/core/refusal-memory.ts';
+import type { RejectedResource, ClientIdentity } from '../../../src/xds/core/refusal-memory.ts';
 
-const refuser: Refuser = { nodeId: 'n', origin: '10.0.0.1' };
+const client: ClientIdentity = { nodeId: 'n', origin: '10.0.0.1' };
 
-function bytes(version: string, over: Partial<RefusedBytes> = {}): RefusedBytes {
+function bytes(version: string, over: Partial<RejectedResource> = {}): RejectedResource {
   return { typeUrl: 'type.googleapis.com/test.T', name: 'a', version, ...over };
 }
 
 suite('refusal memory', () => {
   test('limit of entries: the oldest refusal is forgotten first', () => {
     const memory = createRefusalMemory({ entries: 3, ttlMs: 1_000 });
-    for (const version of ['1', '2', '3']) memory.remember(refuser, bytes(version), 0);
-    memory.remember(refuser, bytes('1'), 1); // Refused again: now the youngest.
-    memory.remember(refuser, bytes('4'), 2);
-    const known = ['1', '2', '3', '4'].filter((version) => memory.has(refuser, bytes(version), 2));
+    for (const version of ['1', '2', '3']) memory.remember(client, bytes(version), 0);
+    memory.remember(client, bytes('1'), 1); // Refused again: now the youngest.
+    memory.remember(client, bytes('4'), 2);
+    const known = ['1', '2', '3', '4'].filter((version) => memory.has(client, bytes(version), 2));
     assert.deepEqual(known, ['1', '3', '4']);
     assert.equal(memory.size, 3);
   });
 
   test('time limit: a refusal is forgotten, and the next one frees it', () => {
     const memory = createRefusalMemory({ entries: 100, ttlMs: 1_000 });
-    memory.remember(refuser, bytes('1'), 0);
-    assert.equal(memory.has(refuser, bytes('1'), 999), true);
-    assert.equal(memory.has(refuser, bytes('1'), 1_000), false);
-    memory.remember(refuser, bytes('2'), 1_000);
+    memory.remember(client, bytes('1'), 0);
+    assert.equal(memory.has(client, bytes('1'), 999), true);
+    assert.equal(memory.has(client, bytes('1'), 1_000), false);
+    memory.remember(client, bytes('2'), 1_000);
     assert.equal(memory.size, 1);
   });
 
   test('key: node id, origin, type, name and version all count', () => {
     const memory = createRefusalMemory({ entries: 100, ttlMs: 1_000 });
-    memory.remember(refuser, bytes('1'), 0);
-    assert.equal(memory.has(refuser, bytes('1'), 0), true);
-    assert.equal(memory.has({ ...refuser, nodeId: 'm' }, bytes('1'), 0), false);
-    assert.equal(memory.has({ ...refuser, origin: '10.0.0.2' }, bytes('1'), 0), false);
-    assert.equal(memory.has(refuser, bytes('1', { typeUrl: 'other' }), 0), false);
-    assert.equal(memory.has(refuser, bytes('1', { name: 'b' }), 0), false);
-    assert.equal(memory.has(refuser, bytes('2'), 0), false);
+    memory.remember(client, bytes('1'), 0);
+    assert.equal(memory.has(client, bytes('1'), 0), true);
+    assert.equal(memory.has({ ...client, nodeId: 'm' }, bytes('1'), 0), false);
+    assert.equal(memory.has({ ...client, origin: '10.0.0.2' }, bytes('1'), 0), false);
+    assert.equal(memory.has(client, bytes('1', { typeUrl: 'other' }), 0), false);
+    assert.equal(memory.has(client, bytes('1', { name: 'b' }), 0), false);
+    assert.equal(memory.has(client, bytes('2'), 0), false);
   });
 
   test('node without an id: nothing is remembered', () => {

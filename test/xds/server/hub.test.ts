@@ -45,7 +45,7 @@ function fake(count: number): Fake {
   const open = (group = 'g'): FakeStream => {
     let marked = false;
     const stream: FakeStream = {
-      told: 0,
+      lastSeen: 0,
       group,
       sent: [],
       pumps: 0,
