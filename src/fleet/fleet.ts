@@ -33,7 +33,7 @@ export function localFleet(tracker: FleetTracker, history: ServedHistory): Fleet
       connected: connected(mesh),
       gone: gone(mesh),
       complete: true,
-      forgotten: forgotten(),
+      forgotten: forgotten().count,
     }),
   };
 }
@@ -83,8 +83,8 @@ function merge(a: ProxyRecord, b: ProxyRecord): ProxyRecord {
   };
 }
 
-/** A proxy that left one process, and later another. */
-function mergeGone(earlier: GoneRecord, later: GoneRecord): GoneRecord {
+/** Joins the records of a proxy that left one process, and later another. */
+export function mergeGone(earlier: GoneRecord, later: GoneRecord): GoneRecord {
   const merged = { ...later, ...nacksOf(earlier, later) };
   // It came back in between, so what it had before counts no more.
   if (later.since > earlier.goneAt) return merged;

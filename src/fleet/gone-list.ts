@@ -22,6 +22,13 @@ const defaultLimits: GoneLimits = {
   countedBytes: 48 * 1024 * 1024,
 };
 
+/** Proxies that roll-outs should count, but of which nothing but their number is kept. */
+export interface Forgotten {
+  readonly count: number;
+  /** From then on, no roll-out counts them, epoch milliseconds. */
+  readonly until: number;
+}
+
 /** Proxies without a connection: those that roll-outs still count, and those that left for good. */
 export interface GoneList {
   add(key: string, gone: GoneRecord): void;
@@ -32,8 +39,12 @@ export interface GoneList {
   /** All records that are not too old, those that no roll-out counts first. `now`: epoch milliseconds. */
   list(now: number): Iterable<GoneRecord>;
   /** Proxies that roll-outs should count, but that are more than are kept. `now`: epoch milliseconds. */
-  forgotten(now: number): number;
+  forgotten(now: number): Forgotten;
+  /** Counts proxies that another list has forgotten. `now`: epoch milliseconds. */
+  addForgotten(forgotten: Forgotten, now: number): void;
 }
+
+const nobodyForgotten: Forgotten = { count: 0, until: 0 };
 
 /**
  * Makes an empty list. Beyond its limits, it forgets the oldest records. It counts those that a roll-out may
@@ -44,7 +55,7 @@ export function createGoneList(limits: Partial<GoneLimits> = {}): GoneList {
   const counted = new Map<string, GoneRecord>();
   const left = new Map<string, GoneRecord>();
   let bytes = 0;
-  let [forgotten, forgottenUntil] = [0, 0];
+  let forgotten = nobodyForgotten;
 
   function settle(key: string, record: GoneRecord): void {
     counted.delete(key);
@@ -70,11 +81,16 @@ export function createGoneList(limits: Partial<GoneLimits> = {}): GoneList {
     forget(now);
     for (const [key, record] of counted) {
       if (counted.size <= most && bytes <= mostBytes) return;
-      if (now >= forgottenUntil) forgotten = 0;
-      forgotten += 1;
-      forgottenUntil = Math.max(forgottenUntil, record.countedUntil);
+      addForgotten({ count: 1, until: record.countedUntil }, now);
       settle(key, record);
     }
+  }
+
+  const forgottenAt = (now: number): Forgotten => (now < forgotten.until ? forgotten : nobodyForgotten);
+
+  function addForgotten({ count, until }: Forgotten, now: number): void {
+    const before = forgottenAt(now);
+    forgotten = { count: before.count + count, until: Math.max(before.until, until) };
   }
 
   return {
@@ -106,7 +122,8 @@ export function createGoneList(limits: Partial<GoneLimits> = {}): GoneList {
       forget(now);
       return [...left.values(), ...counted.values()];
     },
-    forgotten: (now) => (now < forgottenUntil ? forgotten : 0),
+    forgotten: forgottenAt,
+    addForgotten,
   };
 }
 

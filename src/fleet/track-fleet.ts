@@ -4,7 +4,7 @@ import { plainText } from '../text/plain-text.ts';
 import { forgetRefused, noteRefused } from './refused-versions.ts';
 import { returnWithinMs } from './assess.ts';
 import { createGoneList } from './gone-list.ts';
-import type { GoneLimits } from './gone-list.ts';
+import type { Forgotten, GoneLimits } from './gone-list.ts';
 import type { LostProxyKey } from './moved.ts';
 import type {
   Ending,
@@ -27,7 +27,7 @@ export interface FleetTracker {
   /** Those of a mesh, or of all, that went away lately. */
   readonly gone: (mesh?: string) => Iterable<GoneRecord>;
   /** Lost proxies that are more than are kept. */
-  readonly forgotten: () => number;
+  readonly forgotten: () => Forgotten;
   /** Another server has these proxies, so that no roll-out here waits for them. */
   readonly release: (proxies: readonly LostProxyKey[]) => void;
 }

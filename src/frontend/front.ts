@@ -58,7 +58,7 @@ export async function startFront(
       new Map(
         countStates({ connected: tracker.connected(), gone: tracker.gone() }, history, now())
           .entries()
-          .map(([mesh, states]) => [mesh, ackCountOf(states, tracker.forgotten())]),
+          .map(([mesh, states]) => [mesh, ackCountOf(states, tracker.forgotten().count)]),
       ),
     fleet: localFleet(tracker, history),
     drain: (graceMs) => endpoint.drain(graceMs),

@@ -7,6 +7,8 @@ export interface Forwarder extends AsyncDisposable {
   readonly port: number;
   /** Ends all connections; those that come go to this port. */
   readonly moveTo: (port: number) => void;
+  /** Resets all connections, which to the server looks as if a relay on the way had failed. */
+  readonly reset: () => void;
 }
 
 /** Starts one on loopback. */
@@ -40,6 +42,9 @@ export async function startForwarder(first: number): Promise<Forwarder> {
     moveTo: (port) => {
       target = port;
       drop();
+    },
+    reset: () => {
+      for (const socket of open) socket.resetAndDestroy();
     },
     [Symbol.asyncDispose]: async () => {
       drop();

@@ -1,5 +1,6 @@
 import type { ProxyName } from '../../fleet/proxy-name.ts';
 import type { ProxyOptions, ServeOptions } from '../../runtime/serve-options.ts';
+import type { Forgotten } from '../../fleet/gone-list.ts';
 import type { GoneRecord, ProxyRecord } from '../../fleet/records.ts';
 import type { LostProxyKey } from '../../fleet/moved.ts';
 import type { AckCount } from '../../fleet/rollout.ts';
@@ -36,6 +37,18 @@ export interface WorkerCount extends AckCount {
   readonly version: string;
 }
 
+/** How the proxies of a worker differ from what it reported before. */
+export interface RosterChange {
+  /** Proxies with a node id that are connected now, and those that no longer are. */
+  readonly came: readonly ProxyName[];
+  readonly left: readonly ProxyName[];
+  /** Proxies without a connection that roll-outs may wait for, by key, and the keys of those that no longer are. */
+  readonly gone: readonly (readonly [key: string, record: GoneRecord])[];
+  readonly settled: readonly string[];
+  /** All such proxies that are more than the worker keeps. */
+  readonly forgotten: Forgotten;
+}
+
 /** From the parent to a worker. */
 export type ToWorker =
   | { readonly kind: 'start'; readonly id: number; readonly options: WorkerOptions }
@@ -58,15 +71,11 @@ export type FromWorker =
   | { readonly kind: 'listening'; readonly address: string }
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'applied' }
-  /**
-   * Connected proxies by mesh, sent when they, or what they have acknowledged, change; and those that came and
-   * left since, by name where they have one.
-   */
+  /** Sent when proxies come, leave or acknowledge something, and while any is lost. */
   | {
       readonly kind: 'proxies';
       readonly proxies: ReadonlyMap<string, WorkerCount>;
-      readonly came: readonly ProxyName[];
-      readonly left: readonly ProxyName[];
+      readonly change: RosterChange;
     }
   | { readonly kind: 'refused'; readonly refusals: readonly NodeRefusal[] }
   | { readonly kind: 'metrics'; readonly metrics: readonly StreamMetric[] }

@@ -1,13 +1,15 @@
+import { mergeGone } from '../../fleet/fleet.ts';
 import type { FleetLook } from '../../fleet/fleet.ts';
 import { createGoneList } from '../../fleet/gone-list.ts';
 import type { LostProxyKey } from '../../fleet/moved.ts';
 import type { ProxyName } from '../../fleet/proxy-name.ts';
 import type { GoneRecord } from '../../fleet/records.ts';
+import type { Roster } from './roster.ts';
 
-/** The proxies of workers that died. What they had acknowledged died with the worker. */
+/** The proxies of workers that died. */
 export interface Orphans {
-  /** A worker died that had these proxies. */
-  add(proxies: Iterable<ProxyName>): void;
+  /** A worker died. What its connected proxies had acknowledged died with it. */
+  add(roster: Roster): void;
   /** These proxies are connected to a worker. */
   back(proxies: Iterable<ProxyName>): void;
   /** Another server has these proxies. */
@@ -20,10 +22,24 @@ export interface Orphans {
 /** Makes an empty list. `now`: epoch milliseconds; `windowMs`: how long roll-outs wait for a lost proxy. */
 export function createOrphans(now: () => number, windowMs: number): Orphans {
   const gone = createGoneList();
+  let nameless = 0;
+
+  function addRecord(record: GoneRecord): void {
+    const { mesh, node } = record;
+    // Each client without a node id is a proxy by itself.
+    if (node === '') return gone.add(`\0${(nameless += 1)}`, record);
+    // Another worker that died may have had it, too.
+    const before = gone.take(mesh, node);
+    gone.add(node, before === undefined ? record : mergeGone(before, record));
+  }
+
   return {
-    add(proxies) {
-      const goneAt = now();
-      for (const name of proxies) gone.add(name.node, orphanOf(name, goneAt, windowMs));
+    add(roster) {
+      const at = now();
+      // First those that left first: beyond its limits, the list forgets the oldest.
+      for (const record of roster.gone()) if (record.countedUntil > at) addRecord(record);
+      for (const name of roster.connected()) addRecord(orphanOf(name, at, windowMs));
+      gone.addForgotten(roster.forgotten(), at);
     },
     back(proxies) {
       for (const { mesh, node } of proxies) gone.take(mesh, node);
@@ -34,13 +50,14 @@ export function createOrphans(now: () => number, windowMs: number): Orphans {
     hasAny() {
       const at = now();
       return (
-        gone.forgotten(at) > 0 || Iterator.from(gone.list(at)).some((record) => record.countedUntil > at)
+        gone.forgotten(at).count > 0 ||
+        Iterator.from(gone.list(at)).some((record) => record.countedUntil > at)
       );
     },
     look(mesh) {
       const at = now();
       const records = [...gone.list(at)].filter((record) => mesh === undefined || record.mesh === mesh);
-      return { connected: [], gone: records, complete: true, forgotten: gone.forgotten(at) };
+      return { connected: [], gone: records, complete: true, forgotten: gone.forgotten(at).count };
     },
   };
 }

@@ -15,8 +15,8 @@ import { proxyOptionNames } from '../../runtime/serve-options.ts';
 import { createJointCounts } from './joint-counts.ts';
 import type { FromWorker, ToWorker, WorkerCount, WorkerOptions } from './messages.ts';
 import { createOrphans } from './orphans.ts';
-import { proxyKey } from '../../fleet/proxy-name.ts';
-import type { ProxyName } from '../../fleet/proxy-name.ts';
+import { createRoster } from './roster.ts';
+import type { Roster } from './roster.ts';
 import { shareStates } from './share-states.ts';
 import { after } from '../../xds/timers/timers.ts';
 
@@ -53,8 +53,8 @@ interface Member {
   told: ServedMeshes;
   busy: boolean;
   proxies: ReadonlyMap<string, WorkerCount>;
-  /** Its proxies that have a node id. */
-  readonly names: Map<string, ProxyName>;
+  /** Its proxies, as it reported last. */
+  readonly roster: Roster;
   metrics: readonly StreamMetric[];
   collecting: (() => void)[];
   /** Who waits for its proxies; answers come in the order of the questions. */
@@ -94,7 +94,10 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
     history,
     release: (proxies) => {
       orphans.release(proxies);
-      for (const member of members) send(member, { kind: 'release', proxies });
+      for (const member of members) {
+        member.roster.release(proxies);
+        send(member, { kind: 'release', proxies });
+      }
     },
     look: async (mesh) => {
       const looks = await Promise.all([...members].map((member) => lookAt(member, mesh)));
@@ -137,7 +140,7 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
       told: new Map(),
       busy: false,
       proxies: new Map(),
-      names: new Map(),
+      roster: createRoster(),
       metrics: [],
       collecting: [],
       looking: [],
@@ -162,9 +165,8 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
           return bringUpToDate(member);
         case 'proxies':
           member.proxies = message.proxies;
-          for (const name of message.left) member.names.delete(proxyKey(name));
-          for (const name of message.came) member.names.set(proxyKey(name), name);
-          orphans.back(message.came);
+          member.roster.apply(message.change);
+          orphans.back(message.change.came);
           return counts.changed();
         case 'refused':
           for (const other of members) if (other !== member) send(other, message);
@@ -188,7 +190,7 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
       listening.reject(new Error(`worker ${id} ended before it listened`));
       if (draining || !up) return;
       // Those that another worker has as well are not lost.
-      orphans.add(member.names.values());
+      orphans.add(member.roster);
       counts.changed();
       log.error({ event: 'worker-lost', worker: id, code, signal }, `worker ${id} ended and is replaced`);
       const wait = performance.now() - startedAt < soonMs ? soonMs : 0;

@@ -17,8 +17,7 @@ import { createSnapshotStore } from '../../xds/index.ts';
 import type { XdsObserver } from '../../xds/index.ts';
 import { startXdsEndpoint } from '../xds-endpoint.ts';
 import type { FromWorker, ToWorker, WorkerCount, WorkerOptions } from './messages.ts';
-import { proxyKey } from '../../fleet/proxy-name.ts';
-import type { ProxyName } from '../../fleet/proxy-name.ts';
+import { createCensus } from './roster.ts';
 import { takeStates } from './share-states.ts';
 
 /** The connection to the parent. */
@@ -119,7 +118,7 @@ async function startServing(
           kind: 'fleet',
           connected: [...tracker.connected(message.mesh)],
           gone: [...tracker.gone(message.mesh)],
-          forgotten: tracker.forgotten(),
+          forgotten: tracker.forgotten().count,
         });
       case 'release':
         tracker.release(message.proxies);
@@ -150,18 +149,14 @@ function tellCounts(
   counts: () => ReadonlyMap<string, WorkerCount>,
 ): { readonly observer: XdsObserver; readonly changed: () => void } {
   let timer: NodeJS.Timeout | undefined;
-  let names: ReadonlyMap<string, ProxyName> = new Map();
+  const census = createCensus(tracker);
   const changed = (): void => {
     timer ??= setTimeout(tell, censusMs).unref();
   };
   const tell = (): void => {
     timer = undefined;
     const proxies = counts();
-    const before = names;
-    names = namesOf(tracker);
-    const came = [...names].filter(([key]) => !before.has(key)).map(([, name]) => name);
-    const left = [...before].filter(([key]) => !names.has(key)).map(([, name]) => name);
-    parent.send({ kind: 'proxies', proxies, came, left });
+    parent.send({ kind: 'proxies', proxies, change: census(Date.now()) });
     // That a lost proxy is given up happens without an event.
     if (proxies.values().some(({ lost }) => lost > 0)) timer = setTimeout(tell, lostCensusMs).unref();
   };
@@ -181,21 +176,13 @@ function tellCounts(
   };
 }
 
-/** A client without a node id could not be told from others when it came back. */
-function namesOf({ connected }: FleetTracker): ReadonlyMap<string, ProxyName> {
-  const names = new Map<string, ProxyName>();
-  for (const { mesh, node } of connected())
-    if (node !== '') names.set(proxyKey({ mesh, node }), { mesh, node });
-  return names;
-}
-
 function countsOf(tracker: FleetTracker, history: ServedHistory): ReadonlyMap<string, WorkerCount> {
   const look = { connected: tracker.connected(), gone: tracker.gone() };
   const states = countStates(look, history, Date.now());
   return new Map(
     [...states].map(([mesh, some]) => {
       const version = history.versions(mesh)?.[0]?.version ?? '';
-      return [mesh, { version, ...ackCountOf(some, tracker.forgotten()) }];
+      return [mesh, { version, ...ackCountOf(some, tracker.forgotten().count) }];
     }),
   );
 }

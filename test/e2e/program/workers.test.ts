@@ -3,9 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import type { MeshDetail } from '../../../src/api/api-types.ts';
-import type { ProxyList } from '../../../src/api/fleet-api-types.ts';
+import type { ProxyList, RolloutDetail } from '../../../src/api/fleet-api-types.ts';
 import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
 import { makeCa } from '../../kit/certificates.ts';
+import { startForwarder } from '../../kit/forwarder.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import type { Meshtrust } from '../../kit/meshtrust.ts';
@@ -29,8 +30,12 @@ interface Proxy extends Disposable {
   answer(response: object): void;
 }
 
-function connect(server: Meshtrust, id: string, quoted: Readonly<Record<string, string>> = {}): Proxy {
-  const client: XdsClient = createClient(`127.0.0.1:${server.xdsPort}`);
+function connect(
+  { xdsPort }: Pick<Meshtrust, 'xdsPort'>,
+  id: string,
+  quoted: Readonly<Record<string, string>> = {},
+): Proxy {
+  const client: XdsClient = createClient(`127.0.0.1:${xdsPort}`);
   const stream = client.delta(ads);
   const request = (fields: object): void => stream.send({ type_url: secretTypeUrl, node: { id }, ...fields });
   // A name that was never quoted is always answered: so a stream that is sent nothing else is seen to be alive.
@@ -282,6 +287,63 @@ describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }
     await back.next();
     const after = await run(['wait', '--mesh=default', '--proxies=2', '--timeout=10s', asked]);
     assert.equal(after.code, 0, after.stderr);
+  });
+
+  it('all die: proxies that they had lost stay lost, by name and with what they acknowledged', async () => {
+    await using dir = await makeTempDir();
+    const files = watchedDir(dir.path);
+    await files.put('a.yaml', fileOf('a.test'));
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });
+    await using relay = await startForwarder(server.xdsPort);
+    using connections = new DisposableStack();
+    const ids = ['n0', 'n1', 'n2', 'n3'];
+    // One after the other, so that they take turns: each worker has one that will be lost.
+    const proxies: Proxy[] = [];
+    for (const [index, id] of ids.entries()) {
+      const proxy = connections.use(connect(index < 2 ? { xdsPort: relay.port } : server, id));
+      proxies.push(proxy);
+      await proxy.next();
+      await proxy.next();
+    }
+    const rollout = async () => {
+      const { status: code, body } = await server.admin('/api/v1/meshes/default/rollout');
+      assert.equal(code, 200);
+      return JSON.parse(body) as RolloutDetail;
+    };
+    // What a worker counts, it reports with the names.
+    const counted = async () =>
+      (JSON.parse((await server.admin('/api/v1/meshes/default')).body) as MeshDetail).proxies;
+    const { version: before } = await poll(
+      'all to be in sync, and both workers to have counted',
+      async () => {
+        const now = await rollout();
+        return now.proxies.synced === 4 && (await counted()) === 4 ? now : undefined;
+      },
+    );
+    relay.reset();
+    await files.put('b.yaml', fileOf('b.test'));
+    await Promise.all(proxies.slice(2).map((proxy) => proxy.next()));
+    const lostOf = ({ lagging }: RolloutDetail) =>
+      lagging.flatMap(({ node, state, version }) => (state === 'lost' ? [`${node} ${version}`] : [])).sort();
+    const lost = ['n0', 'n1'].map((id) => `${id} ${before}`);
+    await poll('two to be lost, and both workers to have counted', async () =>
+      lostOf(await rollout()).length === 2 && (await counted()) === 2 ? true : undefined,
+    );
+    const victims = await workersOf(server);
+    for (const victim of victims) process.kill(victim, 'SIGKILL');
+    await Promise.all(proxies.slice(2).map(({ stream }) => stream.ended));
+    await poll('both to be replaced', async () => {
+      const now = await workersOf(server);
+      return now.length === 2 && now.every((pid) => !victims.includes(pid)) ? true : undefined;
+    });
+    const after = await rollout();
+    assert.deepEqual(lostOf(after), lost);
+    assert.equal(after.converged, false);
+    const asked = `--server=http://127.0.0.1:${server.adminPort}`;
+    const waited = await run(['wait', '--mesh=default', '--timeout=0', asked]);
+    assert.equal(waited.code, 4, waited.stderr);
+    assert.match(waited.stderr, /waiting for .*n0 \(lost, it acknowledged/);
+    assert.equal((await run(['check', asked])).code, 1);
   });
 
   it('SIGTERM drains all of them', async () => {

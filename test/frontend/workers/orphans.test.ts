@@ -4,17 +4,36 @@ import { createOrphans } from '../../../src/frontend/workers/orphans.ts';
 import { returnWithinMs } from '../../../src/fleet/assess.ts';
 import { mergeLooks } from '../../../src/fleet/fleet.ts';
 import { assessRollout } from '../../../src/fleet/rollout.ts';
+import type { GoneLimits } from '../../../src/fleet/gone-list.ts';
+import { createCensus, createRoster } from '../../../src/frontend/workers/roster.ts';
 import { scene, statesOf, streamOf } from '../../fleet/scene.ts';
 
 const windowMs = 60_000;
 const a = streamOf(1, 'a');
 
-/** A worker is left, and another died that had proxy `a`. */
-function died() {
+type Worker = ReturnType<typeof scene>;
+
+/** A worker with the roster that the parent has of it. */
+function reporting(limits?: Partial<GoneLimits>) {
+  const worker = scene(limits, windowMs);
+  const roster = createRoster();
+  const census = createCensus(worker.tracker);
+  // As a channel does it: what the worker changes later does not reach the parent.
+  const report = () => roster.apply(structuredClone(census(worker.now())));
+  return { ...worker, roster, report };
+}
+
+/** A worker is left, and another died that had the proxies of `first`. */
+function died(first: (worker: Worker) => void = ({ asks }) => asks(a), limits?: Partial<GoneLimits>) {
+  const dead = reporting(limits);
+  dead.publish(statesOf({ ALL: 'v1' }));
+  first(dead);
+  dead.report();
   const worker = scene();
+  worker.pass(dead.now() - worker.now());
   const orphans = createOrphans(worker.now, windowMs);
   worker.publish(statesOf({ ALL: 'v1' }));
-  orphans.add([{ mesh: 'default', node: 'a' }]);
+  orphans.add(dead.roster);
   const rollout = () => {
     const look = mergeLooks([worker.look(), orphans.look()]);
     const found = assessRollout(look, worker.history, { mesh: 'default', mostLagging: 9, now: worker.now() });
@@ -61,5 +80,143 @@ describe('proxy of a worker that died', () => {
     const { orphans } = died();
     assert.deepEqual([...orphans.look('other').gone], []);
     assert.equal([...orphans.look('default').gone].length, 1);
+  });
+});
+
+describe('proxy that a worker had lost when it died', () => {
+  /** `a` has `v1`, and its connection broke; then `v2` is served. */
+  const lost = ({ asks, quotes, leaves, pass }: Worker) => {
+    asks(a);
+    quotes(a, 'v1');
+    leaves(a, 'silence');
+    pass(20_000);
+  };
+  const afterChange = (first = lost, limits?: Partial<GoneLimits>) => {
+    const all = died(first, limits);
+    all.publish(statesOf({ ALL: 'v2' }));
+    return all;
+  };
+
+  it('stays lost, with its name, its time and the version that it acknowledged', () => {
+    const { rollout, now } = afterChange();
+    const { states, convergedAt, lagging } = rollout();
+    assert.deepEqual([states.lost, convergedAt], [1, undefined]);
+    assert.deepEqual(
+      lagging.map(({ proxy, held, state }) => [proxy.node, state, held?.version]),
+      [['a', 'lost', 'v1']],
+    );
+    const [{ proxy } = { proxy: undefined }] = lagging;
+    assert.equal(proxy !== undefined && 'goneAt' in proxy && proxy.goneAt, now() - 20_000);
+  });
+
+  it('is given up when its own window has passed, not a window after the end of the worker', () => {
+    const { rollout, pass, orphans } = afterChange();
+    pass(windowMs - 20_000 - 1);
+    assert.equal(rollout().states.lost, 1);
+    pass(1);
+    assert.deepEqual([rollout().states.lost, orphans.hasAny()], [0, false]);
+  });
+
+  it('had everything → no rollout waits for it, until something else is served', () => {
+    const { rollout, publish } = died(lost);
+    assert.notEqual(rollout().convergedAt, undefined);
+    publish(statesOf({ ALL: 'v2' }));
+    assert.equal(rollout().states.lost, 1);
+  });
+
+  it('may be back at any moment → is reconnecting', () => {
+    const { rollout } = afterChange(({ asks, quotes, leaves }) => {
+      asks(a);
+      quotes(a, 'v1');
+      leaves(a);
+    });
+    assert.equal(rollout().states.reconnecting, 1);
+  });
+
+  it('comes back to another worker → is not lost', () => {
+    const { rollout, orphans, asks, quotes } = afterChange();
+    asks(a);
+    quotes(a, 'v2');
+    orphans.back([{ mesh: 'default', node: 'a' }]);
+    assert.notEqual(rollout().convergedAt, undefined);
+    assert.equal(orphans.hasAny(), false);
+  });
+
+  it('without a node id → each stays lost', () => {
+    const { rollout } = afterChange(({ asks, leaves }) => {
+      for (const nameless of [streamOf(1, ''), streamOf(2, '')]) {
+        asks(nameless);
+        leaves(nameless, 'silence');
+      }
+    });
+    assert.equal(rollout().states.lost, 2);
+  });
+
+  it('more than the worker keeps → the others are still counted, until their window has passed', () => {
+    const { rollout, pass, orphans } = afterChange(
+      ({ asks, leaves }) => {
+        for (const proxy of [a, streamOf(2, 'b'), streamOf(3, 'c')]) {
+          asks(proxy);
+          leaves(proxy, 'silence');
+        }
+      },
+      { counted: 1 },
+    );
+    assert.deepEqual([rollout().states.lost, rollout().forgotten], [1, 2]);
+    pass(windowMs);
+    assert.deepEqual([rollout().forgotten, orphans.hasAny()], [0, false]);
+  });
+
+  it('a second worker dies that had lost it later → is one proxy, with the later time', () => {
+    const { rollout, orphans, now } = afterChange();
+    const second = reporting();
+    second.pass(now() - second.now());
+    second.asks(a);
+    second.leaves(a, 'silence');
+    second.report();
+    orphans.add(second.roster);
+    const { lagging } = rollout();
+    assert.deepEqual(
+      lagging.map(({ proxy }) => 'goneAt' in proxy && proxy.goneAt),
+      [now()],
+    );
+  });
+});
+
+describe('roster of a worker', () => {
+  const goneOf = ({ roster }: ReturnType<typeof reporting>) =>
+    [...roster.gone()].map(({ node, goneAt }) => [node, goneAt]);
+
+  it('follows proxies that come, leave, return and leave again', () => {
+    const worker = reporting();
+    const { asks, quotes, leaves, report, roster, pass, now } = worker;
+    asks(a);
+    quotes(a, 'v1');
+    report();
+    assert.deepEqual([...roster.connected()], [{ mesh: 'default', node: 'a' }]);
+    leaves(a, 'silence');
+    report();
+    assert.deepEqual([[...roster.connected()], goneOf(worker)], [[], [['a', now()]]]);
+    pass(10);
+    const again = streamOf(2, 'a');
+    asks(again);
+    leaves(again, 'silence');
+    report();
+    assert.deepEqual(goneOf(worker), [['a', now()]]);
+    asks(streamOf(3, 'a'));
+    report();
+    assert.deepEqual(goneOf(worker), []);
+  });
+
+  it('drops a lost proxy that another server has, but not one that was lost again since', () => {
+    const worker = reporting();
+    const { asks, leaves, report, roster, now } = worker;
+    asks(a);
+    leaves(a, 'silence');
+    report();
+    roster.release([{ mesh: 'default', node: 'a', goneAt: now() - 1 }]);
+    assert.equal(goneOf(worker).length, 1);
+    roster.release([{ mesh: 'default', node: 'a', goneAt: now() }]);
+    assert.deepEqual(goneOf(worker), []);
   });
 });

@@ -1,0 +1,88 @@
+import type { Forgotten } from '../../fleet/gone-list.ts';
+import type { LostProxyKey } from '../../fleet/moved.ts';
+import { proxyKey } from '../../fleet/proxy-name.ts';
+import type { ProxyName } from '../../fleet/proxy-name.ts';
+import type { GoneRecord } from '../../fleet/records.ts';
+import type { FleetTracker } from '../../fleet/track-fleet.ts';
+import type { RosterChange } from './messages.ts';
+
+/**
+ * The proxies of one worker as the parent knows them: what is left of them if the worker dies. It takes as much
+ * memory as the records of the worker's lost proxies, which the worker bounds.
+ */
+export interface Roster {
+  apply(change: RosterChange): void;
+  /** Another server has these proxies. */
+  release(proxies: readonly LostProxyKey[]): void;
+  /** Connected proxies that have a node id. */
+  connected(): Iterable<ProxyName>;
+  /** Proxies without a connection that roll-outs may wait for, those that left first first. */
+  gone(): Iterable<GoneRecord>;
+  forgotten(): Forgotten;
+}
+
+/** Makes a roster without proxies. */
+export function createRoster(): Roster {
+  const names = new Map<string, ProxyName>();
+  const records = new Map<string, GoneRecord>();
+  let forgotten: Forgotten = { count: 0, until: 0 };
+  return {
+    apply(change) {
+      for (const name of change.left) names.delete(proxyKey(name));
+      for (const name of change.came) names.set(proxyKey(name), name);
+      for (const key of change.settled) records.delete(key);
+      for (const [key, record] of change.gone) records.set(key, record);
+      ({ forgotten } = change);
+    },
+    release(proxies) {
+      for (const { mesh, node, goneAt } of proxies) {
+        const key = proxyKey({ mesh, node });
+        const record = records.get(key);
+        if (record !== undefined && record.goneAt <= goneAt) records.delete(key);
+      }
+    },
+    connected: () => names.values(),
+    gone: () => [...records.values()].sort((a, b) => a.goneAt - b.goneAt),
+    forgotten: () => forgotten,
+  };
+}
+
+/** Returns a function that compares the proxies of a worker with those at its last call. `now`: epoch milliseconds. */
+export function createCensus(tracker: FleetTracker): (now: number) => RosterChange {
+  let names: ReadonlyMap<string, ProxyName> = new Map();
+  let records: ReadonlyMap<string, GoneRecord> = new Map();
+  return (now) => {
+    const [namesBefore, recordsBefore] = [names, records];
+    names = namesOf(tracker);
+    records = countedOf(tracker, now);
+    return {
+      came: [...names].filter(([key]) => !namesBefore.has(key)).map(([, name]) => name),
+      left: [...namesBefore].filter(([key]) => !names.has(key)).map(([, name]) => name),
+      // A proxy that came back and left again has another record.
+      gone: [...records].filter(([key, record]) => recordsBefore.get(key) !== record),
+      settled: [...recordsBefore.keys()].filter((key) => !records.has(key)),
+      forgotten: tracker.forgotten(),
+    };
+  };
+}
+
+/** A connected client without a node id could not be told from others when it came back. */
+function namesOf({ connected }: FleetTracker): ReadonlyMap<string, ProxyName> {
+  const names = new Map<string, ProxyName>();
+  for (const { mesh, node } of connected())
+    if (node !== '') names.set(proxyKey({ mesh, node }), { mesh, node });
+  return names;
+}
+
+function countedOf({ gone }: FleetTracker, now: number): ReadonlyMap<string, GoneRecord> {
+  const records = new Map<string, GoneRecord>();
+  for (const record of gone()) if (record.countedUntil > now) records.set(keyOf(record), record);
+  return records;
+}
+
+/** A proxy without a node id is a single stream, which has its own number. */
+function keyOf({ mesh, node, streams }: GoneRecord): string {
+  if (node !== '') return proxyKey({ mesh, node });
+  const [stream] = streams;
+  return proxyKey({ mesh, node: `\0${stream?.info.id ?? ''}` });
+}
