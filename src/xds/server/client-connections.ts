@@ -3,41 +3,44 @@ import type { Rate, TokenBucket } from '../rate/token-bucket.ts';
 import type { GuardedSession } from './guarded.ts';
 
 /**
- * Why a connection was closed: too many streams to no purpose, too many bytes of requests in memory, or frames that
- * HTTP/2 does not allow, too many resets among them.
+ * Why a connection was closed. `useless-streams`: too many streams that came to nothing. `request-bytes`: too
+ * many bytes of requests in memory. `http2-error`: frames that HTTP/2 forbids, or too many resets.
  */
 export const closedConnections = ['useless-streams', 'request-bytes', 'http2-error'] as const;
 
 export type ClosedConnection = (typeof closedConnections)[number];
 
-/** What a client may cost. */
+/** Limits on the resources that a client uses. */
 export interface ConnectionLimits {
   /** Streams of one connection that come to nothing: reset before a response, without a request, or refused. */
   readonly uselessStreams: Rate;
-  /** Bytes of unread and unfinished requests, of one connection. */
+  /** Bytes of unread and incomplete requests of one connection. */
   readonly connectionBytes: number;
-  /** Bytes of unread and unfinished requests, of all connections together. */
+  /** Bytes of unread and incomplete requests of all connections together. */
   readonly totalBytes: number;
 }
 
-/** The limits where none are given. */
+/** The default limits of a connection. */
 export const defaultConnectionLimits: ConnectionLimits = {
   uselessStreams: { perSecond: 20, burst: 200 },
   connectionBytes: 16 * 1024 * 1024,
   totalBytes: 256 * 1024 * 1024,
 };
 
-/** A connection, as far as its budgets are concerned. */
+/** A connection and its budgets. */
 export interface ClientConnection {
   /** Address of the client without its port; empty for a Unix socket. */
   readonly address: string;
-  /** True once the connection is over budget: it is about to be closed. */
+  /** True once the connection exceeded its budget and is about to be closed. */
   readonly isClosed: boolean;
   /** Open calls other than xDS streams. */
   calls: number;
-  /** Adds to the bytes that the connection holds; negative to release them. Closes a connection over budget. */
+  /**
+   * Adds to the bytes that the connection holds; negative to release them. Closes a connection that exceeds its
+   * budget.
+   */
   hold(bytes: number): void;
-  /** Notes a stream that came to nothing. Closes a connection that has too many of them. */
+  /** Counts a stream that came to nothing. Closes a connection that has too many of them. */
   useless(): void;
 }
 
@@ -45,7 +48,7 @@ export interface ClientConnection {
 export interface ClientConnections {
   /** Returns the connection of a session, always the same object. */
   of(session: GuardedSession): ClientConnection;
-  /** HTTP/2 ended the connection for an error of its client. */
+  /** Reports that HTTP/2 ended the connection because of an error of the client. */
   failed(session: GuardedSession): void;
 }
 
@@ -56,8 +59,8 @@ export interface ClientConnectionsOptions {
 }
 
 /**
- * Keeps the budgets of connections. A connection over budget is sent GOAWAY with ENHANCE_YOUR_CALM and closed.
- * If the sum over all connections is over budget, the connection that holds most is closed.
+ * Keeps the budgets of connections. A connection that exceeds its budget is sent GOAWAY with ENHANCE_YOUR_CALM
+ * and closed. If all connections together exceed the budget, the connection that holds most is closed.
  */
 export function createClientConnections({
   limits,
@@ -71,10 +74,10 @@ export function createClientConnections({
     const { session } = connection;
     if (session.isGone || connection.isClosed) return;
     connection.isClosed = true;
-    // What it holds is about to go: nobody else is closed for it.
+    // The bytes are about to be released, so no other connection is closed because of them.
     total -= connection.held;
     closed(reason);
-    // Later: the caller is in the middle of reading from this session.
+    // Later, because the caller is reading from this session.
     setImmediate(() => session.closeForExcess());
   }
 

@@ -1,7 +1,7 @@
 import { createWireReader } from '../wire/read.ts';
 import type { XdsNode } from '../core/request.ts';
 
-// Tags: the number of the field times 8, and 2 for a value with a length. Numbers as in `proto/`.
+// Tags: eight times the field number, plus 2 for a value with a length. Field numbers are those of `proto/`.
 const nodeTags = {
   id: 10,
   cluster: 18,
@@ -17,9 +17,9 @@ const buildVersionTags = { version: 10 };
 const semanticVersionTags = { major: 8, minor: 16, patch: 24 };
 
 /**
- * Makes a decoder of nodes that reads id, cluster, user agent, and those fields of the metadata that are strings and
- * have one of the names. Everything else is passed over, and no object is made of it: a node may have 40,000 fields
- * of metadata in 512 KiB, which the complete decoder takes a fifth of a second for.
+ * Creates a decoder that reads of a node its id, cluster and user agent, and the metadata fields that are strings
+ * and have one of the given names. It skips everything else without creating objects: a node may have 40,000
+ * metadata fields in 512 KiB, for which the complete decoder takes a fifth of a second.
  */
 export function createNodeDecoder(names: readonly string[]): (bytes: Buffer) => XdsNode {
   const wanted = names.map((name) => ({ name, bytes: Buffer.from(name) }));
@@ -40,7 +40,7 @@ export function createNodeDecoder(names: readonly string[]): (bytes: Buffer) => 
         else if (part === entryTags.value) [valueStart, valueEnd] = cursor.span();
         else cursor.skip(part);
       }
-      if (cursor.at !== entryEnd) throw new Error('an entry of the metadata does not end where it says');
+      if (cursor.at !== entryEnd) throw new Error('an entry of the metadata has a wrong length');
       const found = wanted.find(({ bytes }) => isAt(struct, bytes, keyStart, keyEnd));
       if (found !== undefined) into[found.name] = readString(struct.subarray(valueStart, valueEnd));
     }
@@ -82,7 +82,7 @@ export function createNodeDecoder(names: readonly string[]): (bytes: Buffer) => 
   };
 }
 
-/** Whether these bytes of the message are the given ones. By hand, since `compare` costs more than short names. */
+/** True if these bytes of the message equal the given ones. A loop, because `compare` costs more for short names. */
 function isAt(message: Buffer, bytes: Buffer, start: number, end: number): boolean {
   if (end - start !== bytes.length) return false;
   for (let index = 0; index < bytes.length; index += 1) {
@@ -91,7 +91,7 @@ function isAt(message: Buffer, bytes: Buffer, start: number, end: number): boole
   return true;
 }
 
-/** Reads a `google.protobuf.Value`; null if it is no string. */
+/** Reads a `google.protobuf.Value`. Returns null if it is not a string. */
 function readString(bytes: Buffer): string | null {
   const reader = createWireReader(bytes);
   let value: string | null = null;
@@ -133,13 +133,13 @@ function readSemanticVersion(bytes: Buffer): string {
   return `${major}.${minor}.${patch}`;
 }
 
-/** Passes over a message without an object for each of its fields. */
+/** Walks through a message without creating an object for each field. */
 interface Cursor {
   readonly at: number;
   varint(): number;
-  /** Reads a length and returns where its value ends. */
+  /** Reads a length and returns the end of the value. */
   end(): number;
-  /** Reads a length, passes over its value, and returns where that is. */
+  /** Reads a length, skips the value, and returns its position. */
   span(): [start: number, end: number];
   skip(tag: number): void;
 }
@@ -156,11 +156,11 @@ function createCursor(message: Buffer): Cursor {
       if (shift < 28) value |= (byte & 127) << shift;
       if (byte < 128) return value;
     }
-    throw new Error('the metadata ends too soon');
+    throw new Error('the metadata is truncated');
   }
 
   function checked(end: number): number {
-    if (end > message.length) throw new Error('the metadata ends too soon');
+    if (end > message.length) throw new Error('the metadata is truncated');
     return end;
   }
 
@@ -196,7 +196,7 @@ function createCursor(message: Buffer): Cursor {
           at = checked(at + 4);
           return;
         default:
-          throw new Error('the metadata has a group');
+          throw new Error('the metadata contains a group');
       }
     },
   };

@@ -4,12 +4,12 @@ import type { DeltaRequest, ErrorDetail, SotwRequest, XdsNode } from '../core/re
 import { typeUrls } from '../core/type-urls.ts';
 
 /**
- * Decodes a node's bytes, or is undefined where the node is of no interest: it is then passed over, and is
- * nearly all of an Envoy's request.
+ * Decodes the bytes of a node. `undefined` if the node is not needed: it is then skipped, which is nearly all of
+ * an Envoy's request.
  */
 export type DecodeNode = ((bytes: Uint8Array) => XdsNode | undefined) | undefined;
 
-// Tags: the number of the field times 8, and 2 for a value with a length. Numbers as in `proto/`.
+// Tags: eight times the field number, plus 2 for a value with a length. Field numbers are those of `proto/`.
 const deltaTags = {
   node: 10,
   typeUrl: 18,
@@ -23,13 +23,14 @@ const sotwTags = { version: 10, node: 18, names: 26, typeUrl: 34, nonce: 42, err
 const entryTags = { key: 10, value: 18 };
 /** Of `google.rpc.Status`. */
 const statusTags = { code: 8, message: 18 };
-/** A tag from here on is of a field that neither message is known to have. */
+/** Tags from here on belong to fields that neither message has. */
 const firstUnknownTag = 64;
 
 /**
- * Reads a `DeltaDiscoveryRequest` as clients write them. Undefined for everything else, be it wrong or only
- * rare: a field twice, details of an error, bytes that end too soon. Then the complete decoder says what it is.
- * @throws what `decodeNode` throws.
+ * Decodes a `DeltaDiscoveryRequest` in the form that clients write. Returns `undefined` for everything else,
+ * whether invalid or only rare: a duplicate field, details of an error, a truncated message. The complete decoder
+ * then decides.
+ * @throws the errors of `decodeNode`.
  */
 export function decodePlainDelta(bytes: Buffer, decodeNode: DecodeNode): DeltaRequest | undefined {
   const reader = createWireReader(bytes);
@@ -83,7 +84,7 @@ export function decodePlainDelta(bytes: Buffer, decodeNode: DecodeNode): DeltaRe
   };
 }
 
-/** The same for a `DiscoveryRequest`. */
+/** Like `decodePlainDelta`, for a `DiscoveryRequest`. */
 export function decodePlainSotw(bytes: Buffer, decodeNode: DecodeNode): SotwRequest | undefined {
   const reader = createWireReader(bytes);
   const names: string[] = [];
@@ -136,7 +137,7 @@ function decodedNode(bytes: Buffer | undefined, decodeNode: DecodeNode): XdsNode
   return bytes === undefined ? undefined : decodeNode?.(bytes);
 }
 
-/** Why a client refused a response; undefined where it is not as clients write it. */
+/** Reads the reason of a NACK. Returns `undefined` if it is not in the form that clients write. */
 function readStatus(bytes: Buffer): ErrorDetail | undefined {
   const reader = createWireReader(bytes);
   let [code, message] = [0, ''];
@@ -149,7 +150,7 @@ function readStatus(bytes: Buffer): ErrorDetail | undefined {
   return reader.sound ? { code, message } : undefined;
 }
 
-/** Unknown fields are passed over; the known ones that come here have a wire type that is not theirs. */
+/** Skips an unknown field. Returns false for a known field, whose wire type is wrong, and for an unreadable one. */
 function passOver(reader: WireReader, tag: number): boolean {
   if (tag < firstUnknownTag) return false;
   reader.skip(tag);
@@ -165,7 +166,7 @@ function readEntry(bytes: Buffer, entries: Map<string, string>): boolean {
     else if (tag === entryTags.value) value = reader.string();
     else return false;
   }
-  // The complete decoder makes an object of the entries, in which this name is not one like others.
+  // The complete decoder makes an object of the entries, in which this key is special.
   if (!reader.sound || key === '__proto__') return false;
   entries.set(key, value);
   return true;
@@ -173,7 +174,7 @@ function readEntry(bytes: Buffer, entries: Map<string, string>): boolean {
 
 const known: ReadonlyMap<string, string> = new Map(Object.values(typeUrls).map((url) => [url, url]));
 
-/** The one string of a type URL, so that not each stream keeps its own. */
+/** Returns one shared string per type URL, so that not every stream keeps its own copy. */
 function knownType(typeUrl: string): string {
   return known.get(typeUrl) ?? typeUrl;
 }

@@ -4,46 +4,43 @@ import { createNodeDecoder } from './decode-node.ts';
 import { decodePlainDelta, decodePlainSotw } from './decode-plain.ts';
 import { loadPackageDefinition } from './package-definition.ts';
 
-/**
- * Decodes requests. Throws on bytes that are not such a message. Without `wantsNode` the node may be left
- * out, unread.
- */
+/** Decodes requests. Throws on bytes that are not a request. Without `wantsNode`, the node may be omitted. */
 export interface RequestDecoder {
   readonly sotw: (bytes: Uint8Array, wantsNode: boolean) => SotwRequest;
   readonly delta: (bytes: Uint8Array, wantsNode: boolean) => DeltaRequest;
 }
 
-/** Number of the node's field in the requests of each protocol. */
+/** Field number of the node in the requests of each protocol. */
 export const nodeFields = { sotw: 2, delta: 1 } as const satisfies Record<Protocol, number>;
 
 /**
- * The longest request that the complete decoder reads, in bytes, where only parts of the metadata are wanted: it
- * makes an object of each field. Clients send none that is both long and not plain.
+ * Maximum size of a request for the complete decoder, in bytes, if only some metadata fields are wanted. That
+ * decoder creates an object for each field. No client sends a request that is both longer and not plain.
  */
-const longestComplete = 128 * 1024;
+const maxCompleteBytes = 128 * 1024;
 
 export interface RequestDecoderOptions {
-  /** Names of the metadata's fields that are read, if they are strings. Default: all fields, of every type. */
+  /** Names of the metadata fields to read, if they are strings. Default: all fields, of every type. */
   readonly metadataNames?: readonly string[] | undefined;
   readonly definition?: PackageDefinition | undefined;
 }
 
-/** Makes a decoder that reads plain requests by hand, and all others with the complete decoder. */
+/** Creates a decoder that reads plain requests by hand, and all others with the complete decoder. */
 export function createRequestDecoder({
   metadataNames,
   definition = loadPackageDefinition(),
 }: RequestDecoderOptions = {}): RequestDecoder {
   const complete = createCompleteDecoder(definition);
   const decodeNode = nodeDecoder(definition, metadataNames);
-  function readAll<Request>(decode: (bytes: Uint8Array, wantsNode: boolean) => Request) {
+  function bounded<Request>(decode: (bytes: Uint8Array, wantsNode: boolean) => Request) {
     return (bytes: Uint8Array, wantsNode: boolean): Request => {
-      if (metadataNames !== undefined && bytes.length > longestComplete) {
-        throw new Error('a request is long and not as clients write it');
+      if (metadataNames !== undefined && bytes.length > maxCompleteBytes) {
+        throw new Error('the request is too long for the complete decoder');
       }
       return decode(bytes, wantsNode);
     };
   }
-  const [allSotw, allDelta] = [readAll(complete.sotw), readAll(complete.delta)];
+  const [allSotw, allDelta] = [bounded(complete.sotw), bounded(complete.delta)];
   return {
     sotw: (bytes, wantsNode) =>
       decodePlainSotw(asBuffer(bytes), wantsNode ? decodeNode : undefined) ?? allSotw(bytes, wantsNode),
@@ -64,7 +61,7 @@ function nodeDecoder(
   return (bytes) => nodeOf(node.deserialize(asBuffer(bytes)) as RawNode);
 }
 
-/** Makes a decoder from the proto files: the reference for the other one. */
+/** Creates a decoder from the proto files. It is the reference for the hand-written one. */
 export function createCompleteDecoder(
   definition: PackageDefinition = loadPackageDefinition(),
 ): RequestDecoder {
@@ -128,7 +125,7 @@ function errorOf(raw: ErrorDetail | null): ErrorDetail | undefined {
   return raw === null ? undefined : { code: raw.code, message: raw.message };
 }
 
-/** A Struct as a JSON object. Its keys are the peer's choice, so it has no prototype to be mistaken for. */
+/** Converts a Struct to a JSON object. The client chooses the keys, so the object has no prototype. */
 function jsonOfStruct(struct: RawStruct): Record<string, unknown> {
   const object = Object.create(null) as Record<string, unknown>;
   for (const [key, value] of Object.entries(struct.fields)) object[key] = jsonOfValue(value);
@@ -155,6 +152,7 @@ function jsonOfValue(value: RawValue): unknown {
 
 // What the loader makes of each message, with the options it is called with: absent messages are null.
 
+/** The messages as proto-loader decodes them with our options. Absent messages are null. */
 interface RawSotwRequest {
   readonly version_info: string;
   readonly node: RawNode | null;
@@ -193,7 +191,7 @@ interface RawStruct {
   readonly fields: Readonly<Record<string, RawValue>>;
 }
 
-// The loader takes google.protobuf.Struct from the copy that comes with it, whose names are in camel case.
+// proto-loader decodes google.protobuf.Struct with its own copy of the proto file, whose names are in camel case.
 type RawValue =
   | { readonly kind: 'numberValue'; readonly numberValue: number }
   | { readonly kind: 'stringValue'; readonly stringValue: string }

@@ -1,4 +1,4 @@
-/** Where an entry comes from. */
+/** The origin of an entry. */
 export interface Origin {
   /** Address of the client without its port. */
   readonly address: string;
@@ -12,19 +12,19 @@ export interface FairQueue<Entry extends Origin> {
   add(entry: Entry): void;
   /** Removes the entry; false if it is not in the queue. */
   delete(entry: Entry): boolean;
-  /** True if an entry of the connection waits. */
-  hasOf(origin: Origin): boolean;
-  /** Removes and returns the next entry of a connection that is ready; `undefined` if there is none. */
+  /** True if another entry of the same connection waits. */
+  hasConnectionOf(origin: Origin): boolean;
+  /** Removes and returns the next entry whose connection is ready; `undefined` if there is none. */
   shift(isReady: (connection: object) => boolean): Entry | undefined;
 }
 
 /**
  * Creates an empty queue. A client that adds thousands of entries delays an entry of another address by one turn,
- * and an entry of another connection of its own address by one turn of that address. `shift` takes a time that
- * grows with the connections that are not ready, the rest takes constant time.
+ * and an entry of another connection of its own address by one turn of that address. The time of `shift` grows
+ * with the number of connections that are not ready; the other methods take constant time.
  */
 export function createFairQueue<Entry extends Origin>(): FairQueue<Entry> {
-  // Maps and sets keep the order of insertion: whatever had its turn is removed and added again.
+  // Maps and sets keep the order of insertion: after its turn, an entry is removed and added again.
   const addresses = new Map<string, Map<object, Set<Entry>>>();
   let size = 0;
 
@@ -52,7 +52,7 @@ export function createFairQueue<Entry extends Origin>(): FairQueue<Entry> {
       entries.add(entry);
     },
     delete: remove,
-    hasOf: ({ address, connection }) => addresses.get(address)?.has(connection) === true,
+    hasConnectionOf: ({ address, connection }) => addresses.get(address)?.has(connection) === true,
     shift(isReady) {
       const next = findNext(addresses, isReady);
       if (next === undefined) return undefined;
@@ -71,7 +71,7 @@ export function createFairQueue<Entry extends Origin>(): FairQueue<Entry> {
   };
 }
 
-/** The first entry of the first connection that is ready, and where it is. */
+/** Returns the first entry of the first ready connection, and the collections that contain it. */
 function findNext<Entry>(
   addresses: ReadonlyMap<string, Map<object, Set<Entry>>>,
   isReady: (connection: object) => boolean,

@@ -8,8 +8,8 @@ import type { StreamGuard } from './stream-guard.ts';
 type StreamListener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...rest: unknown[]) => void;
 
 /**
- * Puts a guard before the streams of a server that is not bound yet. grpc-js 1.14 has no public way for it, so its
- * inside is checked first: returns false, and changes nothing, if it is not as known.
+ * Installs a guard for the streams of a server that is not bound yet. grpc-js 1.14 has no public interface for
+ * it, so its internals are checked first. Returns false and changes nothing if they are not as expected.
  */
 export function guardGrpc(server: Server, guard: StreamGuard): boolean {
   const setUp: unknown = Reflect.get(server, '_setupHandlers');
@@ -32,11 +32,11 @@ export function handlerTypeOf(server: Server, path: string): string | undefined 
 function guardListener(listener: EventEmitter, guard: StreamGuard): void {
   const served = listener.listeners('stream') as StreamListener[];
   let current: Http2Session | undefined;
-  // A stream that was reset at once does not know its session any more.
+  // A stream that was reset at once no longer has its session.
   listener.on('session', (session: Http2Session) => {
     session.prependListener('stream', () => (current = session));
     session.once('error', ({ code }: NodeJS.ErrnoException) => {
-      // Not those of the socket: a client may vanish at any time.
+      // Ignore socket errors: a client may vanish at any time.
       if (code?.startsWith('ERR_HTTP2') === true) guard.failed(guardedSession(session));
     });
   });
@@ -44,7 +44,7 @@ function guardListener(listener: EventEmitter, guard: StreamGuard): void {
   listener.on('stream', (...[stream, headers, ...rest]: Parameters<StreamListener>) => {
     const session = stream.session ?? current;
     if (session === undefined) return;
-    // Without a listener an error of a stream would end the process; its end is seen by 'close'.
+    // Without a listener, an error of a stream would end the process. 'close' reports the end of the stream.
     stream.on('error', ignore);
     const head = { path: headers[':path'] ?? '', contentType: headers['content-type'] };
     guard.enter(guardedSession(session), new Http2GuardedStream(stream), head, () => {
@@ -55,7 +55,7 @@ function guardListener(listener: EventEmitter, guard: StreamGuard): void {
 
 const sessions = new WeakMap<Http2Session, GuardedSession>();
 
-/** Returns the session as the guard sees it, always the same object. */
+/** Returns the guard's view of a session, always the same object. */
 export function guardedSession(session: Http2Session): GuardedSession {
   let guarded = sessions.get(session);
   if (guarded === undefined) sessions.set(session, (guarded = new Http2GuardedSession(session)));
@@ -82,7 +82,7 @@ class Http2GuardedSession implements GuardedSession {
   closeForExcess(): void {
     if (this.#session.destroyed) return;
     this.#session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
-    // Without a code: each of its streams would be given an error with a stack of its own.
+    // Without a code: Node would create an error with a stack for each stream.
     this.#session.destroy();
   }
 }

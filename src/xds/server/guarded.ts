@@ -1,6 +1,6 @@
 import type { status } from '@grpc/grpc-js';
 
-/** A connection of whatever HTTP/2 implementation, as far as its budgets need it. */
+/** A connection of any HTTP/2 implementation, with what its budgets need. */
 export interface GuardedSession {
   /** Address of the client without its port; empty for a Unix socket. */
   readonly address: string;
@@ -16,23 +16,23 @@ export interface GuardedStream {
   readonly isGone: boolean;
   /** True if the client has sent END_STREAM, and nothing before it. */
   readonly isEmpty: boolean;
-  /** Bytes of requests that are in memory and that the handler has not read. */
+  /** Bytes of requests in memory that the handler has not read. */
   readonly unreadBytes: number;
   readonly hasResponded: boolean;
   whenGone(callback: () => void): void;
   /** Calls back once the client has sent END_STREAM. */
   whenComplete(callback: () => void): void;
-  /** Calls back once there is something to read. */
+  /** Calls back once there are bytes to read. */
   whenReadable(callback: () => void): void;
-  /** Responds with a status and nothing else, unless there is a response; what the client still sends is dropped. */
+  /** Responds with a status only, unless a response was sent. Drops further data of the client. */
   refuse(code: status, message: string): void;
-  /** Ends a stream that has its response and whose client does not end it. */
+  /** Ends a stream that has its response, if the client does not end it. */
   finish(): void;
   /** Resets the stream with ENHANCE_YOUR_CALM. */
   reset(): void;
 }
 
-/** The fields of a request that decide where it goes. */
+/** The header fields of a request that select its method. */
 export interface GuardedHead {
   readonly path: string;
   readonly contentType: string | undefined;

@@ -3,76 +3,82 @@ import type { FanOut, Listener, Step } from '../core/fan-out.ts';
 import type { SnapshotStore } from '../core/snapshot-store.ts';
 import { after, timerMs } from '../timers/timers.ts';
 
-/** A stream, as the hub drives it. */
+/** A stream that the hub drives. */
 export interface HubStream extends Listener {
-  /** Undefined until the first request. */
+  /** `undefined` until the first request. */
   readonly group: string | undefined;
-  /** Looks for what went wrong without an event: called every few seconds, with the clock's time. */
+  /**
+   * Checks for conditions that raise no event, such as a slow client. Called every few seconds with the clock's
+   * time.
+   */
   sweep(now: number): void;
   /** Ends the stream with UNAVAILABLE. */
   drain(): void;
 }
 
-/** What went out between two moments at which all streams knew of all changes. */
+/** The statistics of one fan-out: from the first change until all streams were notified of all changes. */
 export interface FannedOut {
-  /** How often a stream was told of changes. */
+  /** Number of visits: notifications of one stream, of any number of changes. */
   readonly visits: number;
-  /** From the first change to the last stream that was told of it, or of a later one; ms. */
+  /** Time from the first change to the last visit, in ms. */
   readonly durationMs: number;
-  /** How often other work was let in between, plus one. */
+  /** Number of slices: one more than the pauses for other work. */
   readonly slices: number;
 }
 
-/** All open streams of a server: who hears of a change, and who is to be woken later. */
+/** All open streams of a server. Notifies them of changes, and wakes them later if they ask for it. */
 export interface Hub {
   readonly size: number;
   add(stream: HubStream): void;
-  /** The stream knows its group now. */
+  /** Adds the stream to its group, which is now known. */
   joined(stream: HubStream): void;
   remove(stream: HubStream): void;
-  /** Pumps the stream at the next tick after a time of the clock; undefined: not needed any more. */
+  /** Schedules a pump of the stream, at the first tick after a time of the clock. `undefined` cancels it. */
   wake(stream: HubStream, at: number | undefined): void;
   /**
-   * Waits until no stream is left, or for the grace; then ends those that are left, and hears of changes no
-   * more.
+   * Waits until no stream is left, at most for the grace time. Then ends the streams that are left, and ignores
+   * further changes of the store.
    */
   drain(graceMs: number): Promise<void>;
 }
 
-/** What a hub is made with. Times are in ms. */
+/** The parameters of a hub. Times are in ms. */
 export interface HubOptions {
   readonly store: SnapshotStore;
   readonly clock: () => number;
   readonly tickMs: number;
-  /** How often a part of the streams is swept. */
+  /** Time between two sweeps. Each sweep visits a part of the streams. */
   readonly sweepMs: number;
-  /** How long changes go out before other work is let in. */
+  /** Time for which changes are sent before other work gets a turn. */
   readonly sliceMs: number;
   readonly fannedOut: (fannedOut: FannedOut) => void;
 }
 
-/** Streams that are told of changes between two looks at the clock. */
+/** Number of streams that are notified between two reads of the clock. */
 const streamsInStep = 32;
-/** Sweeps until all streams are swept: to look at each every second is a fifth of what idle ones cost. */
+/**
+ * Number of sweeps that visit all streams. Visiting all of them every second is a fifth of the cost of idle
+ * streams.
+ */
 const sweepsInRound = 4;
 
 /**
- * Makes a hub. Changes go out in slices, between which the event loop runs: 10,000 streams must not keep a
- * new one, a health check or an ACK waiting. Two coarse timers serve all streams: one runs while any of them
- * waits to be woken, the other while there is any.
+ * Creates a hub. It sends changes in slices, between which the event loop runs: 10,000 streams must not delay a
+ * new stream, a health check or an ACK. Two coarse timers serve all streams: one runs while a stream waits for a
+ * wake-up, the other while there are streams.
  */
 export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut }: HubOptions): Hub {
   const streams = new Set<HubStream>();
   const groups = new Map<string, FanOut>();
   const waiting = new Map<HubStream, number>();
-  /** What has something to send; the first is next, and goes to the end after its step. */
+  /** The fan-outs with something to send, in order of their turns. Each goes to the end after its step. */
   const busy = new Set<{ step(most: number): Step }>();
   let slice: NodeJS.Immediate | 'running' | undefined;
-  let since = 0;
+  let startedAt = 0;
   let [visits, slices] = [0, 0];
   let ticker: NodeJS.Timeout | undefined;
   let sweeper: NodeJS.Timeout | undefined;
-  let unswept = streams.values();
+  let sweepIterator = streams.values();
   const onEmpty = new Set<() => void>();
 
   const subscription = store.subscribe((change) => {
@@ -84,10 +90,10 @@ export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut }:
     begin();
   });
 
-  /** The first slice is done at once: a few streams need no second. */
+  /** The first slice runs at once: for a few streams it is the only one. */
   function begin(): void {
     if (slice !== undefined || busy.size === 0) return;
-    since = clock();
+    startedAt = clock();
     [visits, slices] = [0, 0];
     run();
   }
@@ -104,7 +110,7 @@ export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut }:
       if (clock() >= until) break;
     }
     slice = busy.size > 0 ? setImmediate(run) : undefined;
-    if (slice === undefined && visits > 0) fannedOut({ visits, durationMs: clock() - since, slices });
+    if (slice === undefined && visits > 0) fannedOut({ visits, durationMs: clock() - startedAt, slices });
   }
 
   function tick(): void {
@@ -117,17 +123,17 @@ export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut }:
     }
     stopIdleTicker();
     if (overdue.length === 0) return;
-    busy.add(pumping(overdue));
+    busy.add(pumpInTurn(overdue));
     begin();
   }
 
   function sweep(): void {
     const now = clock();
     for (let left = Math.ceil(streams.size / sweepsInRound); left > 0; left -= 1) {
-      let next = unswept.next();
+      let next = sweepIterator.next();
       if (next.done === true) {
-        unswept = streams.values();
-        next = unswept.next();
+        sweepIterator = streams.values();
+        next = sweepIterator.next();
       }
       next.value?.sweep(now);
     }
@@ -166,7 +172,7 @@ export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut }:
     },
     wake(stream, at) {
       if (at === undefined) {
-        // Nearly always the case, so the cheap test comes first.
+        // The common case, so the cheap test comes first.
         if (waiting.size > 0 && waiting.delete(stream)) stopIdleTicker();
         return;
       }
@@ -188,8 +194,8 @@ export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut }:
   };
 }
 
-/** Streams that are pumped in turn. */
-function pumping(overdue: readonly HubStream[]): { step(most: number): Step } {
+/** Returns a task that pumps the streams, some in each step. */
+function pumpInTurn(overdue: readonly HubStream[]): { step(most: number): Step } {
   let next = 0;
   return {
     step(most) {

@@ -5,33 +5,33 @@ import type { ClosedConnection } from './client-connections.ts';
 import type { FannedOut } from './hub.ts';
 import type { Transport } from './services.ts';
 
-/** A stream, as observers see it. The object is the same for the life of the stream. */
+/** A stream, as observers see it. The object is the same for the lifetime of the stream. */
 export interface StreamInfo {
-  /** Counts up from 1 in a server. */
+  /** Unique in a server; increases from 1. */
   readonly id: number;
   readonly transport: Transport;
   readonly protocol: Protocol;
-  /** Address of the other end, or `unknown`. */
+  /** Address of the client, or `unknown`. */
   readonly address: string;
   /**
-   * What the server itself knows of the client: the names in its client certificate if TLS verified one, else
-   * its address without the port. A node id is a claim, and this is not.
+   * The verified identity of the client: the names in its client certificate if it has one, or else its address
+   * without the port. A node id, in contrast, is only a claim.
    */
   readonly origin: string;
-  /** Empty until the first request, and when that names no node. */
+  /** Empty until the first request, and if that has no node. */
   readonly nodeId: string;
-  /** Undefined until the first request. */
+  /** `undefined` until the first request. */
   readonly group: string | undefined;
   /** Such as `envoy 1.40.0`. */
   readonly userAgent: string;
 }
 
-/** How a stream ended. `CANCELLED` is not the server's doing; the other codes are, with their reason. */
+/** How a stream ended. With `CANCELLED` the server did not end the stream; with the other codes it did. */
 export interface StreamEnd {
   /**
    * Who ended the stream. `client`: the client closed the stream or its connection, or its process ended.
-   * `silence`: the connection broke, or the client answered no keepalive; the client may still run. `server`: this
-   * server did.
+   * `silence`: the connection broke, or the client answered no keepalive; the client may still run. `server`:
+   * this server ended it.
    */
   readonly by: 'client' | 'silence' | 'server';
   readonly code:
@@ -45,13 +45,13 @@ export interface StreamEnd {
   readonly message: string;
 }
 
-/** A request that was read. */
+/** A decoded request. */
 export interface ObservedRequest {
   readonly typeUrl: string;
   readonly kind: RequestKind;
 }
 
-/** A unary request that was answered. */
+/** A unary request that got a reply. */
 export interface ObservedFetch {
   readonly transport: Transport;
   readonly address: string;
@@ -59,8 +59,9 @@ export interface ObservedFetch {
 }
 
 /**
- * Why a stream was not served: the server is shutting down; it has as many xDS streams as it may have, or the
- * connection as many other calls; it has no such method; the client did not send a complete request in time.
+ * Why a stream was refused. `draining`: the server is shutting down. `too-many`: the server has its maximum of
+ * xDS streams. `too-many-calls`: the connection has its maximum of other calls. `unknown-method`: the server has
+ * no such method. `no-request`: the client did not send a complete request in time.
  */
 export const refusedStreams = [
   'draining',
@@ -73,50 +74,52 @@ export const refusedStreams = [
 export type RefusedStream = (typeof refusedStreams)[number];
 
 /**
- * What happens on streams, for logs, metrics and status. All of it is optional, called synchronously, and
- * must be quick; what it throws is swallowed, and reported as a process warning the first time.
+ * Receives the events of streams, for logs, metrics and status. All methods are optional. They are called
+ * synchronously and must be fast. Errors that they throw are caught; the first one is reported as a process
+ * warning.
  */
 export interface XdsObserver {
-  /** So many streams wait to be opened now. */
+  /** The number of streams that wait to be opened has changed. */
   streamsWaiting?(waiting: number): void;
   streamRefused?(reason: RefusedStream): void;
-  /** A connection was over budget and is closed. */
+  /** A connection was closed because it exceeded its budget. */
   connectionClosed?(reason: ClosedConnection): void;
   streamOpened?(stream: StreamInfo): void;
   streamClosed?(stream: StreamInfo, end: StreamEnd): void;
   request?(stream: StreamInfo, request: ObservedRequest): void;
-  /** A response was handed to the transport. Its bytes are shared: never write to them. */
+  /** A response was passed to the transport. Its bytes are shared: never write to them. */
   response?(stream: StreamInfo, response: Outgoing): void;
   acked?(stream: StreamInfo, ack: Acked): void;
   quoted?(stream: StreamInfo, quote: Quoted): void;
   nacked?(stream: StreamInfo, nack: Nacked): void;
-  /** The client no longer asks for a resource that it was, or was to be, sent. */
+  /** The client unsubscribed from a resource. */
   dropped?(stream: StreamInfo, dropped: Dropped): void;
-  /** The client has not taken a response for a second. What follows is `caughtUp`, or the end of the stream. */
+  /** The client has not read a response for a second. `caughtUp` follows, or the end of the stream. */
   slowed?(stream: StreamInfo): void;
   caughtUp?(stream: StreamInfo): void;
-  /** The client has taken nothing for so long, in ms, that its stream is ended now. */
+  /** The stream is ended because the client has not read a response for `waitedMs` milliseconds. */
   cutOff?(stream: StreamInfo, waitedMs: number): void;
   fetched?(fetch: ObservedFetch): void;
-  /** All streams were told of all changes, and sent those that they can take now. */
+  /** All streams were notified of all changes, and sent the responses that they can send now. */
   fannedOut?(fannedOut: FannedOut): void;
-  /** A fault on our side, by which a stream was ended with INTERNAL. */
+  /** An internal error ended the stream with INTERNAL. */
   failed?(stream: StreamInfo, error: unknown): void;
 }
 
-/** The same observer, of which every method exists and none throws. */
+/** An observer with all methods, which never throw. */
 export type SafeObserver = Required<XdsObserver>;
 
-/** Keeps what an observer throws away from the streams. */
+/** Wraps an observer so that its errors do not reach the streams. */
 export function createSafeObserver(observer: XdsObserver): SafeObserver {
   let warned = false;
   function warn(error: unknown): void {
     if (warned) return;
     warned = true;
-    process.emitWarning(`an xDS observer threw; more of this is not reported: ${String(error)}`);
+    process.emitWarning(`an xDS observer threw an error (later errors are not reported): ${String(error)}`);
   }
   // No function for each call, which would be the shorter way: there are four calls for each push.
   return {
+    /** Written out, instead of a shorter function that wraps each method: four methods are called for each push. */
     streamsWaiting(waiting) {
       try {
         observer.streamsWaiting?.(waiting);

@@ -1,7 +1,7 @@
 import type { PeerCertificate } from './stream-link.ts';
 
 /**
- * Returns what the server itself knows of a client, for `StreamInfo.origin`. Not the fingerprint of its
+ * Returns the verified identity of a client, for `StreamInfo.origin`. It excludes the fingerprint of the
  * certificate: a proxy gets a new certificate every few hours, and stays the same proxy.
  */
 export function originOf(certificate: PeerCertificate | undefined, address: string): string {
@@ -10,7 +10,7 @@ export function originOf(certificate: PeerCertificate | undefined, address: stri
   return JSON.stringify({ subject, subjectaltname });
 }
 
-/** An address without its port: a client that connects again does so from another. */
+/** Removes the port from an address: a client reconnects from another port. */
 function hostOf(address: string): string {
   return address.replace(/:\d+$/, '');
 }

@@ -2,10 +2,10 @@ import { fileURLToPath } from 'node:url';
 import { loadSync } from '@grpc/proto-loader';
 import type { PackageDefinition } from '@grpc/proto-loader';
 
-/** Where the proto files are, from `src` and from `dist` alike, and in the published package. */
+/** The directory of the proto files, relative to `src`, to `dist` and in the published package. */
 export const protoDirectory: string = fileURLToPath(new URL('../../../proto/', import.meta.url));
 
-/** The services that a server adds, and the messages that it reads and writes, as files below `proto/`. */
+/** The proto files of the served services and of the messages that a server reads and writes, below `proto/`. */
 export const protoFiles = [
   'envoy/service/discovery/v3/ads.proto',
   'envoy/service/secret/v3/sds.proto',
@@ -19,8 +19,8 @@ export const protoFiles = [
 ] as const;
 
 /**
- * Loads the package definition of `proto/`: for reflection, for health checks, and for clients in tests.
- * Field names are as in the files. Reads files, so once at start.
+ * Loads the package definition of `proto/`: for reflection, health checks, and clients in tests. Field names are
+ * those of the proto files. Reads files synchronously: call it once at start.
  */
 export function loadPackageDefinition(): PackageDefinition {
   return loadSync([...protoFiles], {

@@ -1,32 +1,35 @@
 import type { ServerOptions } from '@grpc/grpc-js';
 import { longestConnectionAgeMs, timerMs } from '../timers/timers.ts';
 
-/** What of a gRPC server's transport is worth choosing. Times are in ms. */
+/** Options of the transport of a gRPC server. Times are in ms. */
 export interface TransportOptions {
-  /** Largest request. An Envoy's is 61 KB. Default: 512 KiB. */
+  /** Maximum size of a request. An Envoy's has 61 KB. Default: 512 KiB. */
   readonly maxRequestBytes?: number | undefined;
-  /** Most streams at once on one connection. Clients wait with those beyond, or connect again. Default: 256. */
+  /**
+   * Maximum number of concurrent streams on one connection. Clients queue further streams or open another
+   * connection. Default: 256.
+   */
   readonly maxConnectionStreams?: number | undefined;
-  /** How often an idle connection is probed, so that a proxy that vanished is noticed; 0: never. Default: 45 s. */
+  /** Interval of the keepalive pings that detect vanished proxies; 0 disables them. Default: 45 s. */
   readonly keepaliveMs?: number | undefined;
-  /** How long a probe may take; time that the event loop was busy counts. Default: 10 s. */
+  /** Time within which a client must answer a ping. Time in which the event loop is busy counts. Default: 10 s. */
   readonly keepaliveTimeoutMs?: number | undefined;
   /**
-   * Age at which a connection is asked to go, so that proxies spread over new replicas. At most
-   * 20 days (480 hours). Default: never.
+   * Age at which a connection is closed gracefully, so that proxies spread over new replicas. At most 20 days
+   * (480 hours). Default: no limit.
    */
   readonly maxConnectionAgeMs?: number | undefined;
-  /** What its streams have left after that. Default: 10 s. */
+  /** Time that the streams of such a connection have to end. Default: 10 s. */
   readonly maxConnectionAgeGraceMs?: number | undefined;
 }
 
 /**
- * Options for a `grpc.Server` that serves proxies. The grace always goes with the age: with the age alone, a
- * stream that never ends by itself keeps its connection for good.
- *
- * Channelz, which nothing here shows, is off: it keeps books of each connection, stream and message. With it
- * `forceShutdown` loses sight of connections, so let go of those that are left by `server.drain(address, 0)`.
- * @throws {RangeError} when the connection age is longer than 20 days.
+ * Returns options for a `grpc.Server` that serves proxies. The grace time is always set together with the age:
+ * with the age alone, a stream that never ends would keep its connection forever.
+ * Channelz is off. Nothing here shows its data, and it keeps records of each connection, stream and message.
+ * Without it, `forceShutdown` does not see connections: close those that are left with `server.drain(address,
+ * 0)`.
+ * @throws {RangeError} if the connection age is longer than 20 days.
  */
 export function xdsServerOptions(options: TransportOptions = {}): ServerOptions {
   const age = options.maxConnectionAgeMs;

@@ -1,7 +1,10 @@
 import type { ServiceDefinition } from '@grpc/grpc-js';
 import type { DiscoveryService } from './services.ts';
 
-/** A service for grpc-js whose requests and responses stay bytes: they are decoded and encoded here. */
+/**
+ * Returns the grpc-js definition of a service. Requests and responses stay bytes, because this library decodes
+ * and encodes them.
+ */
 export function serviceDefinition(service: DiscoveryService): ServiceDefinition {
   const { sotw, delta, fetch } = service;
   return {
@@ -23,7 +26,7 @@ function method(service: DiscoveryService, name: string, streams: boolean): Serv
   };
 }
 
-/** Without a copy: grpc-js wants a Buffer, and other code a Uint8Array. */
+/** Converts without a copy: grpc-js needs a Buffer, other code has a Uint8Array. */
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -1,5 +1,5 @@
 import type { Server, UntypedHandleCall, UntypedServiceImplementation } from '@grpc/grpc-js';
-import type { BytesCall } from './below-grpc.ts';
+import type { BytesCall } from './grpc-internals.ts';
 import type { DirectServer } from './direct-server.ts';
 import { GrpcJsLink } from './grpc-js-link.ts';
 import { guardGrpc, handlerTypeOf } from './guard-grpc.ts';
@@ -12,20 +12,20 @@ import type { StreamLink } from './stream-link.ts';
 export interface ServiceHandlers {
   readonly sotw: (link: StreamLink) => void;
   readonly delta: (link: StreamLink) => void;
-  /** Undefined if the service has no such method. */
+  /** `undefined` if the service has no such method. */
   readonly fetch: UntypedHandleCall | undefined;
 }
 
-/** What the discovery services need of a gRPC server. */
+/** The operations that the discovery services need of a gRPC server. */
 export interface ServicePort {
   addService(service: DiscoveryService, handlers: ServiceHandlers): void;
-  /** Returns whether a call of the method consists of one request; undefined if there is no such method. */
+  /** Returns whether a call of the method has exactly one request; `undefined` if there is no such method. */
   hasOneRequest(path: string): boolean | undefined;
-  /** Puts a guard before all calls. Returns false if that is not possible. */
+  /** Installs a guard for all calls. Returns false if that is not possible. */
   guardWith(guard: StreamGuard): boolean;
 }
 
-/** Returns the port of a server. `fastPath`: whether bytes go past grpc-js where that is possible. */
+/** Returns the port of a server. With `fastPath`, bytes bypass grpc-js where possible. */
 export function portOf(server: Server | DirectServer, fastPath: boolean): ServicePort {
   return 'addStream' in server ? directPort(server) : grpcJsPort(server, fastPath);
 }

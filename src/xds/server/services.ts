@@ -3,7 +3,7 @@ import { typeUrls } from '../core/type-urls.ts';
 /** Short name of a discovery service. */
 export type Transport = 'ads' | 'sds' | 'cds' | 'lds' | 'rds' | 'eds';
 
-/** A discovery service: its methods, and the one type that it serves, if it is not the aggregated one. */
+/** A discovery service: its methods and, except for the aggregated service, its type. */
 export interface DiscoveryService {
   readonly transport: Transport;
   readonly name: string;
@@ -13,7 +13,7 @@ export interface DiscoveryService {
   readonly fetch: string | undefined;
 }
 
-/** Every service that a server adds. */
+/** The services that a server adds. */
 export const discoveryServices: readonly DiscoveryService[] = [
   {
     transport: 'ads',

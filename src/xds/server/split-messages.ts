@@ -1,38 +1,38 @@
 import { createWireReader } from '../wire/read.ts';
 
-/** What is done with the messages of a stream. */
+/** Receives the messages of a stream. */
 export interface MessageSink {
-  /** Number of the field to leave out of messages from now on; undefined: none. */
+  /** Number of the field to omit from messages from now on; `undefined` for none. */
   readonly unwanted: number | undefined;
-  /** Takes a message. Its bytes may be part of a larger buffer, and are not to be kept. */
+  /** Receives a message. The bytes may be part of a larger buffer and must not be kept. */
   message(bytes: Buffer): void;
-  /** A message is longer than the limit: nothing is read after it. */
+  /** A message exceeds the limit. Nothing after it is read. */
   tooLong(length: number): void;
 }
 
-/** A message that has come in part. */
+/** A message of which a part has arrived. */
 export type LeftOver =
-  /** Not even its length is known. */
+  /** The header is incomplete, so the length is unknown. */
   | { readonly kind: 'header'; readonly bytes: Buffer }
   | {
       readonly kind: 'body';
-      /** What is kept of it. */
+      /** The bytes that are kept. */
       readonly parts: Buffer[];
-      /** Bytes that are still to come. */
+      /** Number of bytes that have not arrived yet. */
       missing: number;
-      /** How many of them are not kept. */
+      /** Number of missing bytes that will not be kept. */
       unwanted: number;
-      /** Memory that the parts take, in bytes. */
+      /** Memory of the parts, in bytes. */
       held: number;
     };
 
-/** One byte that says whether the message is compressed, and four of length. https://grpc.io, PROTOCOL-HTTP2 */
+/** The gRPC header: one byte for compression and four bytes of length. https://grpc.io, PROTOCOL-HTTP2 */
 const headerLength = 5;
 
-/** What a part costs beside its bytes: a client may send a message one byte at a time. */
+/** Memory of a part beside its bytes. It counts because a client may send a message byte by byte. */
 const partOverhead = 256;
 
-/** Returns the memory that a part of a message takes, in bytes. */
+/** Returns the memory of an incomplete message, in bytes. */
 export function heldBy(leftOver: LeftOver | undefined): number {
   if (leftOver === undefined) return 0;
   return leftOver.kind === 'header' ? leftOver.bytes.length + partOverhead : leftOver.held;
@@ -41,10 +41,10 @@ export function heldBy(leftOver: LeftOver | undefined): number {
 type Body = Extract<LeftOver, { kind: 'body' }>;
 
 /**
- * Takes gRPC messages out of the chunks of a stream: given what was left over from the chunk before, hands on
- * what is complete and returns what is left over now. A message that lies in one chunk is not copied. Of one
- * that does not, the unwanted field is not even kept until the rest is there: an Envoy's node comes in four
- * chunks, with every request.
+ * Splits the chunks of a stream into gRPC messages. Takes the incomplete message of the previous chunk, passes
+ * complete messages to the sink, and returns the message that is incomplete now. A message within one chunk is
+ * not copied. From a message in several chunks, the unwanted field is dropped as it arrives: an Envoy's node
+ * takes four chunks of every request.
  */
 export function splitMessages(
   leftOver: LeftOver | undefined,
@@ -72,14 +72,14 @@ export function splitMessages(
     sink.message(rest.subarray(headerLength, end));
     rest = rest.subarray(end);
   }
-  // Copied: a few bytes would keep the whole buffer that they came in.
+  // Copied, because a few bytes would keep the whole buffer that they arrived in.
   return rest.length === 0 ? undefined : { kind: 'header', bytes: copyOf(rest) };
 }
 
 function beginBody(start: Buffer, length: number, unwanted: number | undefined): LeftOver {
   const partial: Body = { kind: 'body', parts: [], missing: length, unwanted: 0, held: 0 };
   const found = unwanted === undefined ? undefined : findField(start, unwanted);
-  // One that does not end within the message is wrong, which the decoder is to see.
+  // A field that exceeds the message is an error, which the decoder must see.
   if (found === undefined || found.end > length) {
     addPart(partial, start);
     return partial;
@@ -114,12 +114,12 @@ function addPart(partial: Body, bytes: Buffer): void {
   partial.unwanted -= unwanted;
   if (unwanted === bytes.length) return;
   const part = bytes.subarray(unwanted);
-  // A few bytes would keep the whole buffer that they came in, of up to 64 KiB.
+  // A few bytes would keep the whole buffer that they arrived in, of up to 64 KiB.
   partial.parts.push(part.length * 4 < part.buffer.byteLength ? copyOf(part) : part);
   partial.held += part.length + partOverhead;
 }
 
-/** A copy with a buffer of its own. */
+/** Copies the bytes to their own buffer. */
 function copyOf(bytes: Buffer): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length);
   bytes.copy(copy);

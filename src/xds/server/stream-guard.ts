@@ -2,13 +2,13 @@ import { status } from '@grpc/grpc-js';
 import type { ClientConnection, ClientConnections } from './client-connections.ts';
 import type { GuardedHead, GuardedSession, GuardedStream } from './guarded.ts';
 import type { RefusedStream } from './observer.ts';
-import type { Gate, Opening } from './opening.ts';
+import type { Gate, Opening } from './gate.ts';
 
-/** A method of the server, as far as its budgets are concerned. */
+/** A method of the server, with what its budgets need. */
 export interface GuardedMethod {
-  /** xDS streams have `--max-streams` and a gate; all other calls have budgets of their own. */
+  /** xDS streams have `--max-streams` and a gate; all other calls have their own budgets. */
   readonly kind: 'xds' | 'call';
-  /** True if a call consists of one request, which then must be complete in time. */
+  /** True if a call has exactly one request, which must then be complete in time. */
   readonly oneRequest: boolean;
 }
 
@@ -19,7 +19,7 @@ export interface StreamGuardOptions {
   readonly gate: Gate;
   /** Opens all other calls. */
   readonly callGate: Gate;
-  /** True if there are as many xDS streams as there may be. */
+  /** True if there are as many xDS streams as allowed. */
   readonly full: () => boolean;
   readonly maxStreams: number;
   readonly limits: StreamGuardLimits;
@@ -27,28 +27,28 @@ export interface StreamGuardOptions {
   readonly refused: (reason: RefusedStream) => void;
 }
 
-/** What streams may cost before they are served. */
+/** Limits on streams before they are served. */
 export interface StreamGuardLimits {
-  /** How long a client may take for the first request of a stream, and for a request that it has begun, in ms. */
+  /** Time for the first request of a stream, and for a request that has begun, in ms. */
   readonly requestTimeoutMs: number;
-  /** Open streams without a request, of all connections. Beyond them the oldest is refused. */
-  readonly unasked: number;
-  /** Open calls of one connection that are no xDS streams: health, reflection, Fetch. */
+  /** Maximum number of open streams without a request, of all connections. Above it the oldest is refused. */
+  readonly silentStreams: number;
+  /** Maximum number of open calls of one connection that are not xDS streams: health, reflection, Fetch. */
   readonly connectionCalls: number;
 }
 
-/** The limits where none are given. */
+/** The default limits of the guard. */
 export const defaultGuardLimits: StreamGuardLimits = {
   requestTimeoutMs: 10_000,
-  unasked: 10_000,
+  silentStreams: 10_000,
   connectionCalls: 100,
 };
 
-/** Stands between HTTP/2 and gRPC: streams reach gRPC once they have sent something and it is their turn. */
+/** Stands between HTTP/2 and gRPC. A stream reaches gRPC once its client has sent data and its turn has come. */
 export interface StreamGuard {
-  /** Takes a new stream; `serve` hands it to gRPC. */
+  /** Accepts a new stream. `serve` passes it to gRPC. */
   enter(session: GuardedSession, stream: GuardedStream, head: GuardedHead, serve: () => void): void;
-  /** A connection broke the protocol, or reset too many streams, and is ended by HTTP/2. */
+  /** Reports that HTTP/2 ended a connection whose client violated the protocol or reset too many streams. */
   failed(session: GuardedSession): void;
   /** Refuses the xDS streams that are not served yet. */
   close(): void;
@@ -56,19 +56,19 @@ export interface StreamGuard {
 
 const unknownMethod: GuardedMethod = { kind: 'call', oneRequest: false };
 
-/** How often streams that are not served yet are looked at, in ms. */
+/** Time between two checks of the streams that are not served yet, in ms. */
 const lookEveryMs = 250;
 
 /**
- * Creates a guard. A stream costs little until its first bytes arrive: no object of gRPC, no token of a rate, no
- * place among `--max-streams`. So a client that opens or resets streams without a request cannot use up what others
- * need.
+ * Creates a guard. Until its first bytes arrive, a stream costs little: no gRPC object, no token of a rate, no
+ * place among `--max-streams`. So a client that opens or resets streams without a request cannot use up what
+ * other clients need.
  */
 export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
   const { connections, methodOf, gate, callGate, limits, clock, refused } = options;
-  /** Streams whose client has to send something, the oldest first. */
+  /** Streams that wait for data or the end from their client, the oldest first. */
   const owing = new Set<Arrival>();
-  /** Streams whose unread bytes are counted now and then: they wait, or gRPC reads them when it likes. */
+  /** Streams whose unread bytes are counted periodically: they wait for their turn, or gRPC has not read them yet. */
   const unread = new Set<Arrival>();
   let timer: NodeJS.Timeout | undefined;
   let isClosing = false;
@@ -77,7 +77,7 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
     refused(reason);
     arrival.stream.refuse(...statusOf(reason));
     if (arrival.stream.isGone) return;
-    // A client that has its status ends the stream. To reset it at once could overtake the status.
+    // A client that gets the status ends the stream. Resetting it at once could overtake the status.
     arrival.renew();
     arrival.isRefused = true;
     owing.add(arrival);
@@ -130,7 +130,7 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
 
   function served(arrival: Arrival): void {
     if (arrival.method.kind === 'xds') {
-      // From here on the stream counts what it holds.
+      // From here on the stream counts its bytes itself.
       unread.delete(arrival);
       return arrival.count(0);
     }
@@ -149,7 +149,7 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
     const before = clock() - limits.requestTimeoutMs;
     for (const arrival of owing) {
       if (arrival.since > before) break;
-      // After the sockets have been read: what has arrived while the event loop was busy is not late.
+      // After the sockets have been read: data that arrived while the event loop was busy is not late.
       setImmediate(() => owing.delete(arrival) && expire(arrival));
     }
     if (owing.size > 0 || unread.size > 0) return;
@@ -161,7 +161,7 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
     if (arrival.isRefused) return arrival.stream.finish();
     arrival.connection.useless();
     if (!arrival.isServed) return refuse(arrival, 'no-request');
-    // gRPC has it, and learns of the end from the reset.
+    // gRPC has the stream, and learns of its end from the reset.
     refused('no-request');
     arrival.stream.reset();
   }
@@ -170,7 +170,7 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
     readonly stream: GuardedStream;
     readonly connection: ClientConnection;
     readonly method: GuardedMethod;
-    /** Since when the client has to send or to end something. */
+    /** Time from which the client has to send data or end the stream. */
     since = clock();
     readonly #serve: () => void;
     isServed = false;
@@ -197,7 +197,7 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
       this.since = clock();
     }
 
-    /** Sets the bytes that are counted for this stream. */
+    /** Sets the number of bytes that the connection's budget counts for this stream. */
     count(bytes: number): void {
       if (bytes === this.#counted) return;
       this.connection.hold(bytes - this.#counted);
@@ -237,7 +237,7 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
       owing.add(arrival);
       startLooking();
       stream.whenReadable(() => arrival.isRefused || !owing.has(arrival) || ask(arrival));
-      if (owing.size <= limits.unasked) return;
+      if (owing.size <= limits.silentStreams) return;
       for (const oldest of owing) {
         owing.delete(oldest);
         return expire(oldest);

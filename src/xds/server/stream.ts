@@ -9,34 +9,34 @@ import type { SafeObserver, StreamEnd, StreamInfo } from './observer.ts';
 import { originOf } from './origin.ts';
 import type { LinkHandler, StreamLink } from './stream-link.ts';
 
-/** What the streams of one method share: the protocol, and its surroundings. */
+/** The parameters that the streams of one method share. */
 export interface StreamParts<Request extends XdsRequest> {
   readonly createSession: (observe: Observe, origin: string) => Session<Request>;
-  /** Throws on bytes that are no request. Without `wantsNode` the node may be left out. */
+  /** Throws on bytes that are not a request. Without `wantsNode`, the node may be omitted. */
   readonly decode: (bytes: Uint8Array, wantsNode: boolean) => Request;
-  /** Number of the node's field in the requests. */
+  /** Field number of the node in the requests. */
   readonly nodeField: number;
   readonly observer: SafeObserver;
   readonly hub: Hub;
   readonly clock: () => number;
-  /** How long the transport may take for a response before the stream is cut off, in ms. */
+  /** Time after which a stream is ended if the client does not read a response, in ms. */
   readonly slowTimeoutMs: number;
-  /** How long a client may take for a request that it has begun, in ms. */
+  /** Time in which a client must complete a request that it has begun, in ms. */
   readonly requestTimeoutMs: number;
   readonly connections: ClientConnections;
   readonly info: Pick<StreamInfo, 'transport' | 'protocol'>;
 }
 
-/** An end that this server puts to a stream; the client has closed its side of it before if `by` says so. */
+/** An end that this server causes. `by` is `client` if the client has closed its side before. */
 type EndedByServer = Omit<StreamEnd, 'by'> & Partial<Pick<StreamEnd, 'by'>>;
 
-/** A stream whose response takes this long is told of as slow, in ms. */
+/** Time after which a client that does not read a response is reported as slow, in ms. */
 const slowAfterMs = 1_000;
 
 /**
- * Runs the protocol on a gRPC call until either end is done with it. One response at a time is handed to the
- * transport, and the next is made when that one is through: so a slow reader has one response waiting, and
- * what it gets after that is the newest.
+ * Runs the protocol on a stream until the client or the server ends it. One response at a time is passed to the
+ * transport; the next is built when that one is written. So a slow client has one pending response, and gets the
+ * newest state after it.
  */
 export function serveStream<Request extends XdsRequest>(
   link: StreamLink,
@@ -46,7 +46,7 @@ export function serveStream<Request extends XdsRequest>(
   new ServedStream(link, id, parts).start();
 }
 
-// A class: there are thousands of them, and as closures each would have its own copy of every function.
+// A class, because there are thousands of streams. With closures, each would have its own copy of every function.
 class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler {
   readonly #link: StreamLink;
   readonly #parts: StreamParts<Request>;
@@ -56,13 +56,13 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
   /** One function for all writes. */
   readonly #written: (error?: Error | null) => void;
   lastSeen = 0;
-  /** Bytes of an unfinished request that are counted. */
-  #held = 0;
-  /** When that request began. */
-  #begunAt: number | undefined;
+  /** Bytes of an incomplete request that the connection's budget counts. */
+  #countedBytes = 0;
+  /** Time at which that request began. */
+  #requestStartedAt: number | undefined;
   #writing = false;
-  /** When that began. */
-  #wroteAt = 0;
+  /** Time at which the pending write began. */
+  #writeStartedAt = 0;
   #slow = false;
   #open = true;
 
@@ -114,7 +114,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
       this.#parts.hub.wake(this, this.#session.wakeAt);
       if (response === undefined) return;
       this.#writing = true;
-      this.#wroteAt = now;
+      this.#writeStartedAt = now;
       this.#link.send(response, this.#written);
       this.#parts.observer.response(this.#info, response);
     } catch (error) {
@@ -128,11 +128,11 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
       return this.#end({ code: 'OK', message: 'the connection has reached its age' });
     }
     if (this.#isOverdue(now)) {
-      // After the sockets have been read: what has arrived while the event loop was busy is not late.
+      // After the sockets have been read: data that arrived while the event loop was busy is not late.
       setImmediate(() => this.#isOverdue(now) && this.#unfinished());
     }
     if (!this.#writing) return;
-    const waitedMs = now - this.#wroteAt;
+    const waitedMs = now - this.#writeStartedAt;
     if (waitedMs >= this.#parts.slowTimeoutMs) return this.#cutOff(waitedMs);
     if (this.#slow || waitedMs < slowAfterMs) return;
     this.#slow = true;
@@ -145,18 +145,18 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
 
   message(bytes: Buffer): void {
     if (!this.#open) return;
-    this.#begunAt = undefined;
+    this.#requestStartedAt = undefined;
     let request: Request;
     try {
-      // The first node decides, so no other is looked at.
+      // Only the first node counts, so later ones are not decoded.
       request = this.#parts.decode(bytes, this.#session.peer === undefined);
     } catch {
       this.#reject({ code: 'INVALID_ARGUMENT', message: 'the request cannot be decoded' });
       return;
     }
     try {
-      const refusal = this.#session.request(request, this.#parts.clock());
-      if (refusal !== undefined) return this.#reject(refusal);
+      const error = this.#session.request(request, this.#parts.clock());
+      if (error !== undefined) return this.#reject(error);
     } catch (error) {
       this.#fail(error);
     }
@@ -164,9 +164,9 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
   }
 
   partial(held: number): void {
-    if (!this.#open || held === this.#held) return;
-    if (held > 0) this.#begunAt ??= this.#parts.clock();
-    else this.#begunAt = undefined;
+    if (!this.#open || held === this.#countedBytes) return;
+    if (held > 0) this.#requestStartedAt ??= this.#parts.clock();
+    else this.#requestStartedAt = undefined;
     this.#count(held);
   }
 
@@ -181,17 +181,21 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
   aborted(): void {
     const by = this.#link.endedByClient ? 'client' : 'silence';
     const message =
-      by === 'client' ? 'the other end is gone' : 'the connection broke, or the other end is silent';
+      by === 'client'
+        ? 'the client closed the stream or its connection'
+        : 'the connection broke, or the client stopped responding';
     this.#close({ code: 'CANCELLED', message, by });
   }
 
   #count(held: number): void {
-    this.#client?.hold(held - this.#held);
-    this.#held = held;
+    this.#client?.hold(held - this.#countedBytes);
+    this.#countedBytes = held;
   }
 
   #isOverdue(now: number): boolean {
-    return this.#begunAt !== undefined && now - this.#begunAt >= this.#parts.requestTimeoutMs;
+    return (
+      this.#requestStartedAt !== undefined && now - this.#requestStartedAt >= this.#parts.requestTimeoutMs
+    );
   }
 
   #unfinished(): void {
@@ -199,7 +203,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
     this.#reject({ code: 'DEADLINE_EXCEEDED', message });
   }
 
-  /** Ends the stream for something that its client did. */
+  /** Ends the stream because of an error of its client. */
   #reject(how: EndedByServer): void {
     this.#client?.useless();
     this.#end(how);
@@ -215,7 +219,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
 
   #observe(event: SessionEvent): void {
     const { observer } = this.#parts;
-    // Before the first request is told of, so that observers know whose it is.
+    // Before the first event, so that observers know the node of the stream.
     if (this.#info.group === undefined) this.#join();
     switch (event.kind) {
       case 'request':
@@ -231,7 +235,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
     }
   }
 
-  /** A fault on one stream ends that stream and no other. */
+  /** Ends the stream after an internal error. Other streams are not affected. */
   #fail(error: unknown): void {
     this.#parts.observer.failed(this.#info, error);
     this.#end({ code: 'INTERNAL', message: 'internal error' });
@@ -243,7 +247,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
   }
 
   #cutOff(waitedMs: number): void {
-    const message = `a response was not taken for ${Math.round(waitedMs / 1000)} s`;
+    const message = `the client did not read a response for ${Math.round(waitedMs / 1000)} s`;
     this.#parts.observer.cutOff(this.#info, waitedMs);
     if (this.#close({ code: 'RESOURCE_EXHAUSTED', message, by: 'server' }))
       this.#link.abandon({ code: status.RESOURCE_EXHAUSTED, message });
@@ -257,7 +261,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
   #close(how: StreamEnd): boolean {
     if (!this.#open) return false;
     this.#open = false;
-    this.#begunAt = undefined;
+    this.#requestStartedAt = undefined;
     this.#count(0);
     this.#parts.hub.remove(this);
     this.#parts.observer.streamClosed(this.#info, how);

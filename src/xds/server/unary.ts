@@ -6,7 +6,7 @@ import type { SessionContext } from '../core/session.ts';
 import type { SafeObserver } from './observer.ts';
 import type { DiscoveryService } from './services.ts';
 
-/** What a unary method is made of. */
+/** The parameters of a unary method. */
 export interface UnaryParts {
   readonly service: DiscoveryService;
   readonly typeUrl: string;
@@ -18,23 +18,23 @@ export interface UnaryParts {
   readonly draining: () => boolean;
 }
 
-/** Makes the handler of a Fetch method. */
+/** Creates the handler of a Fetch method. */
 export function createUnaryHandler(
   parts: UnaryParts,
 ): (call: ServerUnaryCall<Uint8Array, Uint8Array>, respond: sendUnaryData<Uint8Array>) => void {
   const { service, typeUrl, context, identifier, decode, observer, draining } = parts;
-  const answer = createFetch({ typeUrl, context, identifier });
+  const fetch = createFetch({ typeUrl, context, identifier });
   return (call, respond) => {
     if (draining()) {
       respond({ code: status.UNAVAILABLE, details: 'the server is shutting down' });
       return;
     }
-    const request = decoded(decode, call.request);
+    const request = tryDecode(decode, call.request);
     if (request === undefined) {
       respond({ code: status.INVALID_ARGUMENT, details: 'the request cannot be decoded' });
       return;
     }
-    const outcome = answer(request);
+    const outcome = fetch(request);
     observer.fetched({ transport: service.transport, address: call.getPeer(), outcome: outcome.kind });
     switch (outcome.kind) {
       case 'response':
@@ -42,12 +42,15 @@ export function createUnaryHandler(
       case 'refused':
         return respond({ code: status[outcome.error.code], details: outcome.error.message });
       case 'not-ready':
-        return respond({ code: status.UNAVAILABLE, details: 'not ready: nothing of this type is known yet' });
+        return respond({
+          code: status.UNAVAILABLE,
+          details: 'not ready: there are no resources of this type yet',
+        });
     }
   };
 }
 
-function decoded(decode: UnaryParts['decode'], bytes: Uint8Array): SotwRequest | undefined {
+function tryDecode(decode: UnaryParts['decode'], bytes: Uint8Array): SotwRequest | undefined {
   try {
     return decode(bytes, true);
   } catch {

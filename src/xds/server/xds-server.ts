@@ -16,7 +16,7 @@ import type { ConnectionLimits } from './client-connections.ts';
 import { createCompleteDecoder, createRequestDecoder, nodeFields } from './decode-request.ts';
 import type { DirectServer } from './direct-server.ts';
 import { createHub } from './hub.ts';
-import { createGate } from './opening.ts';
+import { createGate } from './gate.ts';
 import { createSafeObserver } from './observer.ts';
 import type { XdsObserver } from './observer.ts';
 import { portOf } from './service-port.ts';
@@ -29,91 +29,97 @@ import { createStreamGuard, defaultGuardLimits } from './stream-guard.ts';
 import type { StreamGuardLimits } from './stream-guard.ts';
 import { createUnaryHandler } from './unary.ts';
 
-/** How a server behaves. Everything has a default. */
+/** The options of an xDS server. All have defaults. */
 export interface XdsServerOptions {
-  /** The group whose sets a node gets. Default: every node is in the group with the empty name. */
+  /**
+   * Returns the group of a node, whose resource sets it gets. Default: all nodes are in the group with the empty
+   * name.
+   */
   readonly groupOf?: ((node: XdsNode) => string) | undefined;
   /**
-   * Names of the fields of a node's metadata that `groupOf` reads, and reads as strings. All others are passed over
-   * unread, so that a node with 40,000 of them costs no more. Default: all fields, of every type.
+   * Names of the metadata fields that `groupOf` reads as strings. All others are skipped, so that a node with
+   * 40,000 fields costs no more. Default: all fields, of every type.
    */
   readonly metadataNames?: readonly string[] | undefined;
-  /** By type URL. */
+  /** Options by type URL. */
   readonly types?: Readonly<Record<string, TypeOptions>> | undefined;
-  /** For types that are not in `types`. */
+  /** Options of the types that are not in `types`. */
   readonly otherTypes?: TypeOptions | undefined;
   readonly limits?: Partial<StreamLimits> | undefined;
   /**
-   * Refusals are remembered, so that an acknowledgement of refused bytes is not believed. Default: 10,000
-   * refusals, for an hour.
+   * The size and retention time of the refusal memory, which marks the ACK of a rejected version as unconfirmed.
+   * Default: 10,000 entries, one hour.
    */
   readonly refusals?: Partial<RefusalMemoryLimits> | undefined;
   readonly observer?: XdsObserver | undefined;
   /** Sent as `control_plane.identifier`. */
   readonly identifier?: string | undefined;
-  /** Begins each nonce; random by default. */
+  /** Prefix of each nonce. Default: random. */
   readonly instance?: string | undefined;
-  /** A clock in ms that never goes back. Default: `performance.now`. */
+  /** A monotonic clock, in ms. Default: `performance.now`. */
   readonly clock?: (() => number) | undefined;
-  /** How often streams that wait for an overdue answer are looked at, in ms. Default: 250. */
+  /** Interval for checking streams that wait for an overdue ACK, in ms. Default: 250. */
   readonly tickMs?: number | undefined;
   /**
-   * How long a change goes out to streams before other work is let in, in ms: new streams, answers, newer
+   * Time for which a change is sent to streams before other work gets a turn, in ms: new streams, ACKs, newer
    * changes. Default: 10.
    */
   readonly sliceMs?: number | undefined;
   /**
-   * How long a client may take for one response, in ms. Then its stream is cut off, and its connection too if
-   * that has no other. Default: 60,000.
+   * Time in which a client must read a response, in ms. After it, the stream is ended, and the connection too if
+   * it has no other stream. Default: 60,000.
    */
   readonly slowTimeoutMs?: number | undefined;
-  /** How often streams are looked over for slow clients and connections that retire, in ms. Default: 1,000. */
+  /** Interval for checking streams for slow clients and retiring connections, in ms. Default: 1,000. */
   readonly sweepMs?: number | undefined;
   /**
-   * How fast streams are opened; those that come faster wait. A burst as large as the fleet that one server
-   * should take at once keeps the rate out of ordinary days. Default: no limit.
+   * Rate at which streams are opened; streams above it wait. With a burst as large as the fleet that one server
+   * should accept at once, the rate has no effect on ordinary days. Default: no limit.
    */
   readonly openRate?: Rate | undefined;
-  /** The same for the streams of one connection, so that none uses up the rate of all. Default: no limit. */
+  /** Rate at which the streams of one connection are opened, so that none uses up `openRate`. Default: no limit. */
   readonly connectionRate?: Rate | undefined;
-  /** How fast all other calls of the server are served, health and reflection too. Default: no limit. */
+  /** Rate of all other calls of the server, including health and reflection. Default: no limit. */
   readonly callRate?: Rate | undefined;
-  /** What clients may cost. Each limit has a default. */
+  /** Limits on the resources that clients use. Each limit has a default. */
   readonly clientLimits?: Partial<ConnectionLimits & StreamGuardLimits> | undefined;
-  /** Streams beyond this number, with those that wait, are refused with RESOURCE_EXHAUSTED. Default: no limit. */
+  /**
+   * Maximum number of streams, including waiting ones. Further streams are refused with RESOURCE_EXHAUSTED.
+   * Default: no limit.
+   */
   readonly maxStreams?: number | undefined;
   /**
-   * Whether requests are decoded by hand where they are plain, and bytes go past grpc-js where its insides
-   * are as they are known to be. Default: true. It costs more without, and is the same otherwise.
+   * True if plain requests are decoded by hand, and bytes bypass grpc-js if its internals are as expected. False
+   * costs more, with the same behaviour. Default: true.
    */
   readonly fastPath?: boolean | undefined;
 }
 
-/** Bytes, by their version, and the client that refused them. */
+/** A version of a resource, and the client that rejected it. */
 export interface NodeRefusal extends ClientIdentity, RejectedResource {}
 
-/** A running server's handle. */
+/** The handle of a running server. */
 export interface XdsServer {
   /** Number of open streams. */
   streams(): number;
-  /** Remembers bytes that a client refused at another server, as if it had been here. */
+  /** Remembers a version that a client rejected at another server, as if it were rejected here. */
   noteRefusal(refusal: NodeRefusal): void;
   /**
-   * Refuses new streams and unary requests with UNAVAILABLE from now on, and ends those that are still open
-   * after the grace, in ms, with the same. Resolves when that is done; from then on changes of the store go
-   * nowhere. A client that does not read gets its status when it does: shut the server down after this.
+   * Refuses new streams and unary requests with UNAVAILABLE. Ends the streams that are still open after the grace
+   * time (ms) with the same code. Resolves when that is done; later changes of the store have no effect. A client
+   * that does not read gets its status when it reads again, so shut the server down after this.
    */
   drain(graceMs: number): Promise<void>;
 }
 
-/** Paths of the methods that are xDS streams. */
+/** Paths of the xDS stream methods. */
 const streamPaths: ReadonlySet<string> = new Set(
   discoveryServices.flatMap(({ name, sotw, delta }) => [`/${name}/${sotw}`, `/${name}/${delta}`]),
 );
 
 /**
  * Adds the discovery services (ADS, SDS, CDS, LDS, RDS, EDS; streams in both protocols, and unary) to a gRPC
- * server. They serve what is in the store, as it changes.
+ * server. They serve the resources of the store and follow its changes.
  */
 export function addXdsServices(
   server: Server | DirectServer,
@@ -178,7 +184,9 @@ export function addXdsServices(
     refused: (reason) => observer.streamRefused(reason),
   });
   if (!port.guardWith(guard)) {
-    process.emitWarning('the limits of streams do not apply: grpc-js is not as it is known to be');
+    process.emitWarning(
+      'stream limits are not enforced: this version of @grpc/grpc-js has unexpected internals',
+    );
   }
   let draining = false;
   let lastId = 0;
@@ -203,7 +211,7 @@ export function addXdsServices(
     };
     return (link) => {
       if (draining) {
-        // An Envoy tries again later, and may then meet another replica.
+        // Envoy retries later, possibly at another replica.
         observer.streamRefused('draining');
         link.end({ code: status.UNAVAILABLE, message: 'the server is shutting down' });
         return;

@@ -3,8 +3,8 @@ import { suite, test } from 'node:test';
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import type { UntypedHandleCall } from '@grpc/grpc-js';
 import { typeUrls } from '../../../src/xds/index.ts';
-import { reachBelow } from '../../../src/xds/server/below-grpc.ts';
-import type { BytesCall } from '../../../src/xds/server/below-grpc.ts';
+import { accessInternals } from '../../../src/xds/server/grpc-internals.ts';
+import type { BytesCall } from '../../../src/xds/server/grpc-internals.ts';
 import { serviceDefinition } from '../../../src/xds/server/service-definition.ts';
 import { discoveryServices } from '../../../src/xds/server/services.ts';
 import { setOf } from '../vocabulary.ts';
@@ -50,15 +50,17 @@ async function onCall(
 
 suite('reaching below grpc-js', () => {
   test('works with the grpc-js that is installed', () =>
-    onCall((call) => assert.equal(reachBelow(call)?.maxReceiveBytes, 4 * 1024 * 1024)));
+    onCall((call) => assert.equal(accessInternals(call)?.maxReceiveBytes, 4 * 1024 * 1024)));
 
   test('knows no limit where there is none', () =>
-    onCall((call) => assert.equal(reachBelow(call)?.maxReceiveBytes, Number.POSITIVE_INFINITY), {
+    onCall((call) => assert.equal(accessInternals(call)?.maxReceiveBytes, Number.POSITIVE_INFINITY), {
       'grpc.max_receive_message_length': -1,
     }));
 
   test('is left alone where grpc-js limits what is sent', () =>
-    onCall((call) => assert.equal(reachBelow(call), undefined), { 'grpc.max_send_message_length': 1000 }));
+    onCall((call) => assert.equal(accessInternals(call), undefined), {
+      'grpc.max_send_message_length': 1000,
+    }));
 
   for (const [what, spoil] of [
     ['the call inside is missing', (call) => Object.assign(call, { call: undefined })],
@@ -73,7 +75,7 @@ suite('reaching below grpc-js', () => {
       onCall((call) => {
         const restore = { call: inside(call), stream: streamOf(call) };
         spoil(call);
-        const below = reachBelow(call);
+        const below = accessInternals(call);
         Object.assign(call, { call: restore.call });
         Object.assign(restore.call, { stream: restore.stream });
         assert.equal(below, undefined);

@@ -103,7 +103,7 @@ suite('a client that does not take a response', () => {
     await serving.until(() => serving.xds.streams() === 2);
     now = 5_000;
     assert.equal(await cutOff, 5_000);
-    const message = 'a response was not taken for 5 s';
+    const message = 'the client did not read a response for 5 s';
     assert.deepEqual(await closed, { code: 'RESOURCE_EXHAUSTED', message, by: 'server' });
     assert.equal(await slow.ended, constants.NGHTTP2_ENHANCE_YOUR_CALM);
     assert.equal(serving.xds.streams(), 1);

@@ -59,9 +59,9 @@ suite('a fair queue', () => {
     const [first, second] = [a('1'), a('2')];
     queue.add(first);
     queue.add(second);
-    assert.equal(queue.hasOf(first), true);
+    assert.equal(queue.hasConnectionOf(first), true);
     assert.deepEqual([queue.delete(first), queue.delete(first), queue.size], [true, false, 1]);
     assert.equal(taken(queue), '2');
-    assert.equal(queue.hasOf(first), false);
+    assert.equal(queue.hasConnectionOf(first), false);
   });
 });

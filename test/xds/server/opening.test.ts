@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { createGate } from '../../../src/xds/server/opening.ts';
-import type { Gate } from '../../../src/xds/server/opening.ts';
+import { createGate } from '../../../src/xds/server/gate.ts';
+import type { Gate } from '../../../src/xds/server/gate.ts';
 
 /** Streams of one connection, which note their number when they are opened. */
 function connectionOf(gate: Gate, address: string, opened: string[], refused: string[] = []) {

@@ -5,25 +5,25 @@ import type { ServerDuplexStream } from '@grpc/grpc-js';
 /** The call of a streaming method, with requests and responses as bytes. */
 export type BytesCall = ServerDuplexStream<Uint8Array, Uint8Array>;
 
-/** The HTTP/2 stream under a call. grpc-js still sends the headers and the status, and tells of the end. */
-export interface Below {
+/** The HTTP/2 stream of a call. grpc-js still sends the headers and the status, and reports the end. */
+export interface GrpcInternals {
   readonly stream: ServerHttp2Stream;
-  /** Longest message that the server accepts. */
+  /** Maximum size of a message that the server accepts. */
   readonly maxReceiveBytes: number;
 }
 
 /**
- * Reaches below grpc-js 1.14, which copies each response once a stream, keeps the buffer that a request came
- * in, and runs a promise a request. None of what is used here is its public interface, so it is looked at
- * first: undefined where something is not as it is known to be, or where a call has a need (compression, a
- * limit of what is sent) that only grpc-js serves.
+ * Returns the internals of a call of grpc-js 1.14. By itself grpc-js copies each response for each stream, keeps
+ * the buffer of each request, and runs a promise for each request. Because the internals are no public interface,
+ * they are checked first. Returns `undefined` if one of them is not as expected, or if the call needs a feature
+ * that only grpc-js provides: compression, or a limit on sent messages.
  */
-export function reachBelow(call: BytesCall): Below | undefined {
+export function accessInternals(call: BytesCall): GrpcInternals | undefined {
   const inner = propertyOf(call, 'call');
   const stream = http2StreamOf(call);
   const maxReceive = propertyOf(inner, 'maxReceiveMessageSize');
   const readQueue = propertyOf(inner, 'readQueue');
-  const asKnown =
+  const isKnownShape =
     stream !== undefined &&
     stream.listenerCount('data') === 1 &&
     typeof maxReceive === 'number' &&
@@ -31,46 +31,53 @@ export function reachBelow(call: BytesCall): Below | undefined {
     readQueue.length === 0 &&
     propertyOf(inner, 'maxSendMessageSize') === -1 &&
     propertyOf(inner, 'incomingEncoding') === 'identity';
-  if (!asKnown) return undefined;
+  if (!isKnownShape) return undefined;
   return { stream, maxReceiveBytes: maxReceive === -1 ? Number.POSITIVE_INFINITY : maxReceive };
 }
 
-/** The HTTP/2 stream of a call, to look at and to end it: undefined where it is not where it is known to be. */
+/** Returns the HTTP/2 stream of a call, to inspect and end it; `undefined` if grpc-js has unexpected internals. */
 export function http2StreamOf(call: BytesCall): ServerHttp2Stream | undefined {
   const stream = propertyOf(propertyOf(call, 'call'), 'stream');
   return isHttp2Stream(stream) ? stream : undefined;
 }
 
 /**
- * What a client may send before it hears that it was read. The default is what an Envoy's request of 61 KB
- * fills, so that each would be followed by four updates of windows; grpc-js has no option for it in servers.
+ * Bytes that a client may send before it gets a window update. A request of Envoy (61 KB) fills the default
+ * window, so each would need four window updates. grpc-js has no option for the window of a server.
  */
 const windowBytes = 262_144;
-/** What tells such a request from those that fit by the dozen: telling of other windows is a fiftieth of connecting. */
-const largeChunk = 8192;
-const widened = new WeakSet<Http2Session>();
+/**
+ * Only clients whose requests exceed this size get a larger window: sending the setting costs 2 % of a
+ * connection.
+ */
+const largeChunkBytes = 8192;
+const widenedSessions = new WeakSet<Http2Session>();
 
 function widenWindows(session: Http2Session | undefined): void {
-  if (session === undefined || session.destroyed || widened.has(session)) return;
-  widened.add(session);
+  if (session === undefined || session.destroyed || widenedSessions.has(session)) return;
+  widenedSessions.add(session);
   session.setLocalWindowSize(windowBytes);
   session.settings({ initialWindowSize: windowBytes });
 }
 
-/** Takes reading over from grpc-js, for good. */
-export function readBelow({ stream }: Below, onChunk: (chunk: Buffer) => void, onEnd: () => void): void {
+/** Replaces the reader of grpc-js permanently. */
+export function readDirectly(
+  { stream }: GrpcInternals,
+  onChunk: (chunk: Buffer) => void,
+  onEnd: () => void,
+): void {
   stream.removeAllListeners('data');
   stream.on('data', (chunk: Buffer) => {
-    if (chunk.length >= largeChunk) widenWindows(stream.session);
+    if (chunk.length >= largeChunkBytes) widenWindows(stream.session);
     onChunk(chunk);
   });
   stream.on('end', onEnd);
   stream.resume();
 }
 
-/** Writes a message that has gRPC's header already. It is not copied, so it must not change. */
-export function writeBelow(
-  { stream }: Below,
+/** Writes a message that already has the gRPC header. It is not copied, so it must not change. */
+export function writeDirectly(
+  { stream }: GrpcInternals,
   call: BytesCall,
   framed: Uint8Array,
   done: (error?: Error | null) => void,
