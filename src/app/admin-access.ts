@@ -9,19 +9,20 @@ import type { ServeOptions } from '../runtime/serve-options.ts';
 /** Access that follows its files. */
 export interface FollowedAccess extends AsyncDisposable {
   readonly access: AdminAccess;
+  /** Calls the listener when new connections are to be served with other TLS files. */
+  readonly onRenewed: (listener: () => void) => void;
 }
 
 /**
- * Reads what the admin API is protected with, and follows it. `renewed`: new connections are to be served with
- * other TLS files.
+ * Reads the TLS files and the token file that protect the admin API, and follows them.
  * @throws {Error} when a file cannot be used at the start.
  */
 export async function followAdminAccess(
   { adminTls, adminTokenFile }: Pick<ServeOptions, 'adminTls' | 'adminTokenFile'>,
   log: Logger,
-  renewed: () => void,
 ): Promise<FollowedAccess> {
   await using stack = new AsyncDisposableStack();
+  const listeners: (() => void)[] = [];
   let tls: FollowedTlsFiles | undefined;
   if (adminTls !== undefined) {
     const events = logTlsFiles(log, 'admin');
@@ -29,7 +30,7 @@ export async function followAdminAccess(
       ...events,
       loaded: (material, isFirst) => {
         events.loaded(material, isFirst);
-        if (!isFirst) renewed();
+        if (!isFirst) for (const listener of listeners) listener();
       },
     });
     stack.adopt(tls, (files) => files.close());
@@ -44,6 +45,7 @@ export async function followAdminAccess(
   const owned = stack.move();
   return {
     access: { tls, tokens, clientCertificates: adminTls?.clientCa !== undefined },
+    onRenewed: (listener) => void listeners.push(listener),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

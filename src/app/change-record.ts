@@ -12,9 +12,9 @@ export interface ChangeRecord extends AsyncDisposable {
   /** Takes what happened, and when it was handed to proxies if it was. */
   state(event: StateEvent, publish: Interval): void;
   /** All connected proxies of a mesh have what was served last; `gaveUp` lost ones are not waited for any more. */
-  converged(rollout: Rollout, gaveUp: number): void;
+  readonly converged: (rollout: Rollout, gaveUp: number) => void;
   /** A roll-out has lost proxies, or gives lost ones up. */
-  lost(loss: Loss): void;
+  readonly lost: (loss: Loss) => void;
 }
 
 export interface ChangeRecordInput {

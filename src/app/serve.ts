@@ -5,12 +5,12 @@ import { loadPage } from '../admin/page-assets.ts';
 import type { BundlePolicy } from '../trust/bundle/trust-bundle.ts';
 import { createLedger } from '../trust/ledger/ledger.ts';
 import { createMeshBuilder } from '../trust/snapshot/mesh-builder.ts';
-import type { StatusEdge } from '../kubernetes/status/start-status.ts';
 import { createEventLog } from '../observe/log/log-events.ts';
 import { createLogger } from '../observe/log/log.ts';
 import type { Logger } from '../observe/log/log.ts';
 import { countStates } from '../fleet/rollout.ts';
 import { createMetrics } from '../observe/metrics/metrics.ts';
+import type { ProxyStates } from '../observe/metrics/metrics.ts';
 import { createAnchorReader } from '../trust/x509/anchor-reader.ts';
 import { followAdminAccess } from './admin-access.ts';
 import { startAdmissionWebhook } from './admission-webhook.ts';
@@ -20,12 +20,12 @@ import { distrustedBy } from '../trust/policy/distrust.ts';
 import type { DistrustState } from '../trust/policy/distrust.ts';
 import { followDistrustFile } from '../runtime/state/distrust-file.ts';
 import { distrustFindings } from '../trust/policy/distrust-findings.ts';
-import { startFront } from '../frontend/front.ts';
+import { createFront } from '../frontend/front.ts';
 import type { Front } from '../frontend/front.ts';
 import { createLastGoodStore } from '../runtime/state/last-good-store.ts';
 import type { LastGoodStore } from '../runtime/state/last-good-store.ts';
 import { createPipeline } from '../runtime/pipeline.ts';
-import type { Pipeline, PipelineEvent, PipelineView } from '../runtime/pipeline.ts';
+import type { Pipeline, PipelineView } from '../runtime/pipeline.ts';
 import type { ServeOptions } from '../runtime/serve-options.ts';
 import { startKubernetesStatus } from './kubernetes-status.ts';
 import { createLiveEvents } from './live-events.ts';
@@ -34,93 +34,68 @@ import { startWorkerPool } from '../frontend/workers/worker-pool.ts';
 import { sleep } from '../xds/timers/timers.ts';
 
 export interface ServeIo {
-  /** Aborted when the server is to drain and end. */
+  /** Aborted when the server has to drain and end. */
   readonly signal: AbortSignal;
-  /** Takes the log. */
+  /** Receives the log. */
   readonly stdout: Writable & { readonly isTTY?: boolean };
 }
 
 /**
- * Builds the graph of all stages, runs it until the signal is aborted, and drains it.
- * @throws {Error} when something that was asked for cannot be had at the start: an address, TLS, a list.
+ * Builds all stages in the order of their dependencies, runs them until the signal is aborted, and drains them.
+ * @throws {Error} when an address, a TLS file, a list or another thing that the options name cannot be used at the start.
  */
 export async function serve(options: ServeOptions, { signal, stdout }: ServeIo): Promise<void> {
   await using cleanup = new AsyncDisposableStack();
   const log = createLogger({ format: options.logFormat, level: options.logLevel, stream: stdout });
-  let status: StatusEdge | undefined = undefined;
-  // Objects come when the sources are started, after all else.
-  const sources = await planSources(options, log, (change) => status?.heads(change));
+  const sources = await planSources(options, log);
+  const sourceNames = sources.map(({ name }) => name);
+
+  // The path of trust
   const reader = createAnchorReader({ maxBytes: options.cacheBytes });
-  const secretOptions = { rootTrustDomain: options.rootTrustDomain };
-  const policyOf = (hashes: ReadonlySet<string>): BundlePolicy => ({
-    distrusted: distrustedBy(hashes),
-    refuseIntermediates: options.refuseIntermediates ?? false,
+  let policy = policyOf(options, new Set());
+  const parse = {
+    defaultMesh: options.defaultMesh,
+    limits: { documentLength: options.maxDocumentBytes, certificatesPerResource: options.maxCertificates },
+  };
+  const pipeline = createPipeline({
+    ledger: createLedger(sourceNames, { holdMs: options.guardHold }),
+    builder: createMeshBuilder(policy, { rootTrustDomain: options.rootTrustDomain }),
+    parse: { ...parse, reader },
+    guardHoldMs: options.guardHold,
+    clock: systemClock,
   });
-  let policy = policyOf(new Set());
-  // Proxies come when something is served, and are asked about then: the front is long there.
-  const eventLog = createEventLog({ log, proxies: (mesh) => front.proxies(mesh) });
-  const record = cleanup.use(
-    await createChangeRecord({ options, log, proxies: (mesh) => front.proxies(mesh) }),
-  );
-  const { workers: count } = options;
-  const pool = count > 1 ? await startWorkerPool({ count, options, log }) : undefined;
-  // The view is asked for at scrapes, when the pipeline below is long there.
   const view = (): PipelineView => pipeline.view();
+
+  // What serves proxies, and what reports of it
+  const pool =
+    options.workers > 1 ? await startWorkerPool({ count: options.workers, options, log }) : undefined;
+  const front: Front = pool ?? createFront(options, log);
+  cleanup.defer(() => front.drain(0));
+  const eventLog = createEventLog({ log, proxies: front.proxies });
+  const record = cleanup.use(await createChangeRecord({ options, log, proxies: front.proxies }));
   const metrics = createMetrics({
     version: options.version,
     view,
     cache: reader.stats,
     caMetrics: options.caMetrics,
-    snapshotAge: () => (lastGood?.behindMs() ?? 0) / 1000,
     workers: pool && (() => pool.collect()),
-    proxies: async () => {
-      const look = await front.fleet.look();
-      const states = countStates(look, front.fleet.history, systemClock.wall());
-      return { states, forgotten: look.forgotten };
-    },
+    proxies: () => proxyStatesOf(front),
   });
-  const front: Front =
-    pool ?? (await startFront(options, log, [metrics.observer, eventLog.observer], metrics.xdsAuthFailed));
-  cleanup.defer(() => front.drain(0));
   const live = cleanup.use(
     createLiveEvents({
       fleet: front.fleet,
       view,
       clock: systemClock,
-      onConverged: (rollout, gaveUp) => record.converged(rollout, gaveUp),
-      onLost: (loss) => record.lost(loss),
+      onConverged: record.converged,
+      onLost: record.lost,
     }),
   );
-
-  const observe = (event: PipelineEvent): void => {
-    // Proxies before the log, which must not hold a change up; what is sent is measured from here on.
-    metrics.state(event);
-    const startedAt = systemClock.monotonic();
-    if (event.kind === 'served') front.publish(event.states, event.since);
-    else if (event.kind === 'readiness') front.setServing(event.readiness.kind === 'ready');
-    else if (event.kind === 'granted') keep(event.source, event.paths, pipeline, lastGood);
-    record.state(event, { startedAt, endedAt: systemClock.monotonic() });
-    eventLog.state(event);
-    live.state(event);
-    if (event.kind === 'served') status?.served();
-    else status?.changed();
-  };
-  const parse = {
-    defaultMesh: options.defaultMesh,
-    limits: { documentLength: options.maxDocumentBytes, certificatesPerResource: options.maxCertificates },
-  };
-  const pipeline: Pipeline = createPipeline({
-    ledger: createLedger(
-      sources.map(({ name }) => name),
-      { holdMs: options.guardHold },
-    ),
-    builder: createMeshBuilder(policy, secretOptions),
-    parse: { ...parse, reader },
-    guardHoldMs: options.guardHold,
-    clock: systemClock,
-    observe,
+  const xdsAddress = await front.listen({
+    observers: [metrics.observer, eventLog.observer],
+    authFailed: metrics.xdsAuthFailed,
   });
-  cleanup.defer(() => pipeline.close());
+
+  // The state of an earlier run
   const lastGood =
     options.stateDir === undefined
       ? undefined
@@ -132,51 +107,69 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
           onError: (message, error) => log.error({ event: 'state-dir', err: error }, message),
           onWrite: metrics.stateWrite,
         });
-  const setDistrusted = (list: DistrustState): void => {
-    policy = policyOf(list.hashes);
-    const file = options.distrust ?? '';
-    pipeline.setPolicy(policy, (meshes) => distrustFindings(file, list, meshes));
-  };
-  const distrust =
-    options.distrust === undefined
-      ? undefined
-      : await followDistrustFile(options.distrust, log, setDistrusted);
-  cleanup.defer(() => distrust?.close());
+  if (lastGood !== undefined) metrics.followSnapshotAge(() => lastGood.behindMs() / 1000);
   cleanup.defer(() => lastGood?.flush());
-  if (distrust !== undefined) setDistrusted(distrust.state);
-  await restore(lastGood, pipeline, new Set(sources.map(({ name }) => name)), log);
 
+  pipeline.subscribe((event) => {
+    // Proxies before the log, which must not hold a change up; the time until a proxy has it is measured from here on.
+    metrics.state(event);
+    const startedAt = systemClock.monotonic();
+    if (event.kind === 'served') front.publish(event.states, event.since);
+    else if (event.kind === 'readiness') front.setServing(event.readiness.kind === 'ready');
+    else if (event.kind === 'granted') keep(event.source, event.paths, pipeline, lastGood);
+    record.state(event, { startedAt, endedAt: systemClock.monotonic() });
+    eventLog.state(event);
+    live.state(event);
+  });
+  cleanup.defer(() => pipeline.close());
+
+  if (options.distrust !== undefined) {
+    const file = options.distrust;
+    const apply = (list: DistrustState): void => {
+      policy = policyOf(options, list.hashes);
+      pipeline.setPolicy(policy, (meshes) => distrustFindings(file, list, meshes));
+    };
+    const distrust = await followDistrustFile(file, log, apply);
+    cleanup.defer(() => distrust.close());
+    apply(distrust.state);
+  }
+  await restore(lastGood, pipeline, new Set(sourceNames), log);
+
+  // The admin API and the probes
   const edgeInput = { view, metrics, log, draining: () => signal.aborted, now: systemClock.monotonic };
-  const { access } = cleanup.use(await followAdminAccess(options, log, () => admin.renewTls()));
+  const { access, onRenewed } = cleanup.use(await followAdminAccess(options, log));
   const admin: HttpEdge = createAdminServer({
     ...edgeInput,
     version: options.version,
     access: { ...access, failed: metrics.adminAuthFailed },
-    proxies: (mesh) => front.proxies(mesh),
+    proxies: front.proxies,
     fleet: front.fleet,
     wall: systemClock.wall,
     events: live.hub,
     page: await loadPage(),
     releaseGuard: (selection) => pipeline.releaseGuard(selection),
   });
-  const probes = options.probeListen === undefined ? undefined : createProbeServer(edgeInput);
+  onRenewed(() => admin.renewTls());
   cleanup.defer(() => admin.close());
+  const probes = options.probeListen === undefined ? undefined : createProbeServer(edgeInput);
   cleanup.defer(() => probes?.close());
   const adminAddress = await admin.listen(options.adminListen);
   const probeAddress = await probes?.listen(options.probeListen ?? '');
   log.info(
     {
       event: 'listening',
-      xds: front.address,
+      xds: xdsAddress,
       admin: adminAddress,
       probes: probeAddress,
       dirs: options.dirs,
       kubernetes: options.kubernetes,
       version: options.version,
     },
-    `serving proxies on ${front.address}, admin on ${adminAddress}`,
+    `serving proxies on ${xdsAddress}, admin on ${adminAddress}`,
   );
-  status = await startKubernetesStatus({
+
+  // The cluster
+  const status = await startKubernetesStatus({
     options: options.kubernetes,
     pipeline,
     front,
@@ -184,6 +177,7 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
     log,
   });
   cleanup.defer(() => status?.close());
+  pipeline.subscribe(({ kind }) => (kind === 'served' ? status?.served() : status?.changed()));
   const webhook = await startAdmissionWebhook({
     options: options.webhook,
     kubeconfig: options.kubernetes?.kubeconfig,
@@ -194,10 +188,15 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
     log,
   });
   cleanup.defer(() => webhook?.close());
+
+  // Sources last: everything that they cause has its place now.
   for (const { start } of sources) {
-    const source = start((name, events) => {
-      metrics.sourceEvents(name, events);
-      if (events.length > 0) pipeline.deliver(name, events);
+    const source = start({
+      deliver(name, events) {
+        metrics.sourceEvents(name, events);
+        if (events.length > 0) pipeline.deliver(name, events);
+      },
+      onHeads: (change) => status?.heads(change),
     });
     cleanup.defer(() => source.close());
   }
@@ -207,14 +206,26 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
   await Promise.all([
     front.drain(options.drainGrace),
     status?.stepDown(),
-    // Until the cluster has learnt that this replica goes, the API server asks it all the same.
+    // The API server calls the webhook until the cluster has learnt that this replica goes.
     webhook === undefined ? undefined : sleep(options.drainGrace),
   ]);
   await cleanup.disposeAsync();
   log.info({ event: 'ended' }, 'ended');
 }
 
-/** Has what the paths give now kept for the next start. */
+function policyOf(
+  { refuseIntermediates = false }: ServeOptions,
+  distrusted: ReadonlySet<string>,
+): BundlePolicy {
+  return { distrusted: distrustedBy(distrusted), refuseIntermediates };
+}
+
+async function proxyStatesOf({ fleet }: Pick<Front, 'fleet'>): Promise<ProxyStates> {
+  const look = await fleet.look();
+  return { states: countStates(look, fleet.history, systemClock.wall()), forgotten: look.forgotten };
+}
+
+/** Saves what the paths give now, for the next start. */
 function keep(
   source: string,
   paths: readonly string[],

@@ -7,43 +7,48 @@ import type { KubernetesOptions, ServeOptions } from '../runtime/serve-options.t
 /** The sources, as they are named in findings, metrics and the last good store. */
 export const [files, kubernetes] = ['files', 'kubernetes'] as const;
 
-/** Starts a source, which tells what it finds until it is closed. */
-export type StartSource = (deliver: (source: string, events: readonly SourceEvent[]) => void) => Source;
+/** What a source calls. */
+export interface SourceCallbacks {
+  /** Changes of texts, by the name of the source. */
+  readonly deliver: (source: string, events: readonly SourceEvent[]) => void;
+  /** Changes of objects in the cluster, even without an effect on trust. */
+  readonly onHeads: (change: HeadChange) => void;
+}
 
-/** What `serve` was told to read, ready to be started. */
+/** Starts a source. It calls back until it is closed. */
+export type StartSource = (callbacks: SourceCallbacks) => Source;
+
+/** A source that is ready to be started. */
 export interface PlannedSource {
   readonly name: string;
   readonly start: StartSource;
 }
 
 /**
- * The sources of a server, in the order in which they were introduced.
+ * Prepares the sources of a server: directories first, then the cluster.
  * @throws {Error} when there is no kubeconfig, or it cannot be used.
  */
 export async function planSources(
   options: Pick<ServeOptions, 'dirs' | 'kubernetes'>,
   log: Logger,
-  onHeads: (change: HeadChange) => void,
 ): Promise<readonly PlannedSource[]> {
   const plan: PlannedSource[] = [];
   if (options.dirs.length > 0) plan.push({ name: files, start: startFiles(options.dirs, log) });
   if (options.kubernetes !== undefined)
-    plan.push({ name: kubernetes, start: await startKubernetes(options.kubernetes, onHeads) });
+    plan.push({ name: kubernetes, start: await startKubernetes(options.kubernetes) });
   return plan;
 }
 
 function startFiles(roots: readonly string[], log: Logger): StartSource {
   const onPolling = (path: string, reason: string): void =>
     log.warn({ event: 'polling', path }, `${path} is polled: ${reason}`);
-  return (deliver) => watchDirectory({ roots, name: files, onPolling }, (events) => deliver(files, events));
+  return ({ deliver }) =>
+    watchDirectory({ roots, name: files, onPolling }, (events) => deliver(files, events));
 }
 
-async function startKubernetes(
-  { namespace, kubeconfig }: KubernetesOptions,
-  onHeads: (change: HeadChange) => void,
-): Promise<StartSource> {
+async function startKubernetes({ namespace, kubeconfig }: KubernetesOptions): Promise<StartSource> {
   // client-node costs 0.4 s and 86 MB to load: only who asks for it pays.
   const { connectKubernetes } = await import('../inputs/kubernetes/connect.ts');
-  const watch = connectKubernetes({ namespace, kubeconfig, name: kubernetes, onHeads });
-  return (deliver) => watch((events) => deliver(kubernetes, events));
+  const watch = connectKubernetes({ namespace, kubeconfig, name: kubernetes });
+  return ({ deliver, onHeads }) => watch((events) => deliver(kubernetes, events), onHeads);
 }

@@ -12,47 +12,57 @@ import type { Logger } from '../observe/log/log.ts';
 import { createSnapshotStore } from '../xds/index.ts';
 import type { XdsObserver } from '../xds/index.ts';
 import { systemClock } from '../runtime/clock.ts';
-import type { ServeOptions } from '../runtime/serve-options.ts';
+import type { ProxyOptions } from '../runtime/serve-options.ts';
 import { startXdsEndpoint } from './xds-endpoint.ts';
+import type { XdsEndpoint } from './xds-endpoint.ts';
 
-/** What proxies are connected to: this process, or workers. */
+/** What serves proxies: this process, or workers. */
 export interface Front {
-  /** The address it listens on. */
-  readonly address: string;
-  /** Serves this from now on. `since`: when the first cause of the change came in, epoch milliseconds. */
+  /**
+   * Listens for proxies, and returns the address. The observers are called for the streams of this process; workers
+   * have observers of their own.
+   * @throws {Error} when the address or TLS cannot be had.
+   */
+  listen(streams: StreamObservers): Promise<string>;
+  /** Serves these states from now on. `since`: when the first cause of the change arrived, in epoch milliseconds. */
   publish(states: ServedMeshes, since: number): void;
   setServing(serving: boolean): void;
-  /** Connected proxies of a mesh. */
-  proxies(mesh: string): number;
-  /** Connected proxies by mesh, and how many of them have what is served. */
+  /** Returns the number of connected proxies of a mesh. */
+  readonly proxies: (mesh: string) => number;
+  /** Connected proxies by mesh, and how many of them have acknowledged the served version. */
   acks(): ReadonlyMap<string, AckCount>;
   readonly fleet: Fleet;
-  /** Health says NOT_SERVING at once; streams end after the grace, in milliseconds. */
+  /** Health reports NOT_SERVING at once; streams end after the grace, in milliseconds. */
   drain(graceMs: number): Promise<void>;
 }
 
-/** Serves proxies in this process. */
-export async function startFront(
-  options: ServeOptions,
-  log: Logger,
-  observers: readonly XdsObserver[],
-  authFailed: (failure: HandshakeFailure) => void = () => undefined,
-): Promise<Front> {
+/** Who is called for what happens on the streams of this process. */
+export interface StreamObservers {
+  readonly observers: readonly XdsObserver[];
+  /** Called for each proxy that TLS rejected. */
+  readonly authFailed: (failure: HandshakeFailure) => void;
+}
+
+/** Makes a front that serves proxies in this process. It knows of none before it listens. */
+export function createFront(options: ProxyOptions, log: Logger): Front {
   const now = (): number => systemClock.wall();
   const tracker = createFleetTracker({ now, lostWindowMs: options.lostWindow });
   const history = createServedHistory({ rootTrustDomain: options.rootTrustDomain });
   const store = createSnapshotStore();
-  const observer = combineObservers([tracker.observer, ...observers]);
-  const endpoint = await startXdsEndpoint({ options, store, log, observer, authFailed });
   const publish = createPublisher(store, { rootTrustDomain: options.rootTrustDomain });
+  let endpoint: XdsEndpoint | undefined;
   return {
-    address: endpoint.address,
+    async listen({ observers, authFailed }) {
+      const observer = combineObservers([tracker.observer, ...observers]);
+      endpoint = await startXdsEndpoint({ options, store, log, observer, authFailed });
+      return endpoint.address;
+    },
     publish: (states, since) => {
-      // First: what is acknowledged is compared with it.
+      // History first: acknowledgements are compared with it.
       history.published(states, since, now());
       publish(states);
     },
-    setServing: (serving) => endpoint.setServing(serving),
+    setServing: (serving) => endpoint?.setServing(serving),
     proxies: tracker.count,
     acks: () =>
       new Map(
@@ -61,6 +71,6 @@ export async function startFront(
           .map(([mesh, states]) => [mesh, ackCountOf(states, tracker.forgotten().count)]),
       ),
     fleet: localFleet(tracker, history),
-    drain: (graceMs) => endpoint.drain(graceMs),
+    drain: async (graceMs) => endpoint?.drain(graceMs),
   };
 }

@@ -20,6 +20,8 @@ import { createParseQueue } from './parse-queue.ts';
 /** What the pipeline tells of. */
 export type PipelineEvent = StateEvent;
 
+export type PipelineObserver = (event: PipelineEvent) => void;
+
 export interface PipelineView extends StateView {
   readonly ledger: LedgerView;
 }
@@ -30,10 +32,11 @@ export interface PipelineOptions {
   readonly parse: ParseOptions;
   readonly guardHoldMs: number;
   readonly clock: Clock;
-  readonly observe: (event: PipelineEvent) => void;
 }
 
 export interface Pipeline {
+  /** Calls the observer with each event from now on, after the observers that subscribed before it. */
+  subscribe(observer: PipelineObserver): void;
   /** Takes a batch of a source's events. What comes within the pace of building is one step. */
   deliver(source: string, events: readonly SourceEvent[]): void;
   /** Takes resources kept from an earlier run, before their source is read. */
@@ -58,14 +61,8 @@ const pace = { first: 2, burst: 50 };
 const longestSleep = 3_600_000;
 
 /** Connects the stages from source events to served meshes, and owns when they run. */
-export function createPipeline({
-  ledger,
-  builder,
-  parse,
-  guardHoldMs,
-  clock,
-  observe,
-}: PipelineOptions): Pipeline {
+export function createPipeline({ ledger, builder, parse, guardHoldMs, clock }: PipelineOptions): Pipeline {
+  const observers: PipelineObserver[] = [];
   const queued = new Map<string, LedgerEvent[]>();
   const account = createChangeAccount(clock);
   let cancelBuild: (() => void) | undefined;
@@ -80,6 +77,10 @@ export function createPipeline({
   let policyFindings: (meshes: MeshStates) => readonly Finding[] = () => [];
   let findings: readonly Finding[] = [];
   let sorted: readonly Finding[] | undefined;
+
+  const observe = (event: PipelineEvent): void => {
+    for (const observer of observers) observer(event);
+  };
 
   const markDirty = (): void => {
     dirtySince ??= clock.wall();
@@ -182,6 +183,7 @@ export function createPipeline({
   };
 
   return {
+    subscribe: (observer) => void observers.push(observer),
     deliver: (source, events) => parsing.add(source, events),
     restore(source, events) {
       ledger.apply(source, events, clock.monotonic());

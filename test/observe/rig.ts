@@ -33,8 +33,8 @@ export function makeRig(observe: (event: StateEvent, rig: { readonly clock: Fake
     parse: { defaultMesh: 'default', reader },
     guardHoldMs: holdMs,
     clock,
-    observe: (event) => observe(event, { clock }),
   });
+  pipeline.subscribe((event) => observe(event, { clock }));
   return {
     clock,
     pipeline,

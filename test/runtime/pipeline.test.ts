@@ -33,8 +33,8 @@ function makeRig(): Rig {
     parse: { defaultMesh: 'default', reader },
     guardHoldMs: holdMs,
     clock,
-    observe: (event) => events.push(event),
   });
+  pipeline.subscribe((event) => events.push(event));
   const served = (): readonly string[] =>
     events.flatMap((event) =>
       event.kind === 'served'

@@ -29,12 +29,13 @@ export interface WorkerPoolOptions {
 
 /** Processes that serve proxies behind one port. */
 export interface WorkerPool {
-  readonly address: string;
+  /** The address that all workers listen on. */
+  listen(): Promise<string>;
   /** Hands over what is served now; each worker is told what differs from what it was told before. */
   publish(states: ServedMeshes, since: number): void;
   setServing(serving: boolean): void;
   /** Connected proxies of a mesh, as the workers told last. */
-  proxies(mesh: string): number;
+  readonly proxies: (mesh: string) => number;
   /**
    * Connected proxies by mesh, and how many of them have what is served, as the workers told last. A proxy with
    * streams to two workers counts at both.
@@ -214,7 +215,7 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
   log.info({ event: 'workers', workers: count }, `${count} workers serve proxies`);
 
   return {
-    address,
+    listen: () => Promise.resolve(address),
     publish(states, since) {
       history.published(states, since, systemClock.wall());
       latest = { states, since };

@@ -10,19 +10,16 @@ export interface ConnectOptions {
   readonly namespace: string | undefined;
   /** A kubeconfig; found by the usual rules if undefined. */
   readonly kubeconfig: string | undefined;
-  readonly onHeads?: WatchKubernetesOptions['onHeads'];
 }
 
+/** Starts the source. `onHeads` is called with all changes of objects, even those without an effect on trust. */
+export type StartWatch = (sink: SourceSink, onHeads?: WatchKubernetesOptions['onHeads']) => Source;
+
 /**
- * Reads the kubeconfig, and returns what starts the source with it. The API server need not be there.
+ * Reads the kubeconfig, and returns a function that starts the source with it. The API server may be absent.
  * @throws {Error} when there is no kubeconfig, or it cannot be used.
  */
-export function connectKubernetes({
-  name,
-  namespace,
-  kubeconfig,
-  onHeads,
-}: ConnectOptions): (sink: SourceSink) => Source {
+export function connectKubernetes({ name, namespace, kubeconfig }: ConnectOptions): StartWatch {
   const client = createApiClient(() => loadKubeConfig(kubeconfig));
-  return (sink) => watchKubernetes({ client, namespace, name, onHeads }, sink);
+  return (sink, onHeads) => watchKubernetes({ client, namespace, name, onHeads }, sink);
 }

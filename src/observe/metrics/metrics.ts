@@ -27,8 +27,6 @@ export interface MetricsOptions {
   readonly caMetrics: boolean;
   /** The metrics of streams, where other processes serve these. */
   readonly workers?: (() => Promise<readonly (readonly StreamMetric[])[]>) | undefined;
-  /** Seconds by which what is kept for a restart is behind what is served, asked at each scrape. */
-  readonly snapshotAge?: (() => number) | undefined;
   /** Proxies by mesh and state, asked at each scrape. */
   readonly proxies?: (() => Promise<ProxyStates>) | undefined;
   /** Epoch milliseconds; default: `Date.now`. */
@@ -49,7 +47,9 @@ export interface Metrics {
   /** Counts what a source tells, before it is used. */
   sourceEvents(source: string, events: readonly SourceEvent[]): void;
   state(event: StateEvent): void;
-  /** Counts what was kept in the state directory, or could not be. */
+  /** Reads at each scrape by how many seconds the state directory is behind the served state; 0 before this call. */
+  readonly followSnapshotAge: (age: () => number) => void;
+  /** Counts states that were written to the state directory, or could not be. */
   readonly stateWrite: (result: 'ok' | 'error') => void;
   /** Counts callers that the admin listener did not let in. */
   readonly adminAuthFailed: (reason: AuthFailure) => void;
@@ -67,7 +67,6 @@ export function createMetrics({
   cache,
   caMetrics,
   workers,
-  snapshotAge = () => 0,
   proxies,
   now = () => Date.now(),
 }: MetricsOptions): Metrics {
@@ -103,7 +102,8 @@ export function createMetrics({
     registers,
   });
   for (const result of ['ok', 'error']) stateWrites.inc({ result }, 0);
-  registerSnapshotAge(registry, snapshotAge);
+  let snapshotAge = (): number => 0;
+  registerSnapshotAge(registry, () => snapshotAge());
   const debounce = new Histogram({
     name: 'meshtrust_xds_debounce_seconds',
     help: 'From the first cause of a change to the moment at which it is built and can be sent.',
@@ -124,6 +124,9 @@ export function createMetrics({
   const webhook = createWebhookMetrics(registry);
 
   return {
+    followSnapshotAge: (age) => {
+      snapshotAge = age;
+    },
     status,
     webhook,
     contentType: registry.contentType,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { startFront } from '../../../src/frontend/front.ts';
+import { createFront } from '../../../src/frontend/front.ts';
 import type { ServeOptions } from '../../../src/runtime/serve-options.ts';
 import { fleetRoutes } from '../../../src/admin/fleet-routes.ts';
 import { createHttpEdge } from '../../../src/admin/http-edge.ts';
@@ -98,12 +98,13 @@ test('an Envoy that is paused is pending, and wait ends with 4 and its name', { 
 test('an Envoy that refuses says why, and is not synced by acknowledging it later', { skip }, async (t) => {
   await using stack = new AsyncDisposableStack();
   const log = createLogger({ format: 'json', level: 'error' });
-  const front = await startFront(options, log, []);
+  const front = createFront(options, log);
   stack.defer(() => front.drain(0));
+  const address = await front.listen({ observers: [], authFailed: () => undefined });
   const good = encodeSecret('system_trust_bundle', secretContent([]));
   front.publish(statesOf(good.version, good.body), Date.now());
   front.setServing(true);
-  const port = Number(front.address.split(':').at(-1));
+  const port = Number(address.split(':').at(-1));
   const envoys = await startEnvoys(stack, port);
   // The same length, so still a message; but what was a certificate is none.
   const broken = Buffer.from(good.body);

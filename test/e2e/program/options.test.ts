@@ -55,7 +55,7 @@ describe('the options of serve', { concurrency: 2 }, () => {
   it('durations above 2^31-1 ms: streams go on after SIGTERM, and the server starts as fast', async () => {
     await using dir = await makeTempDir();
     await watchedDir(dir.path).put('a.yaml', trust('a', ca.certPem));
-    const args = ['--drain-grace=720h', '--guard-hold=8760h', '--slow-timeout=8760h', '--keepalive=100000h'];
+    const args = ['--drain-grace=720h', '--guard-hold=8760h', '--slow-timeout=8760h', '--keepalive=87600h'];
     await using server = await startMeshtrust({
       dirs: [dir.path],
       args: [...args, '--keepalive-timeout=720h'],
