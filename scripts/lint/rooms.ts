@@ -42,7 +42,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'trust/verify': ['trust/bundle', 'trust/x509'],
 
   // The cluster, and the inputs: where the texts come from
-  'kubernetes/client': ['xds/timers'],
+  'kubernetes/client': ['net', 'xds/timers'],
   'kubernetes/status/core': [...trust, 'kubernetes/client'],
   'kubernetes/status': ['kubernetes/client', 'kubernetes/status/core', 'xds/rate', 'xds/timers'],
   'kubernetes/webhook/core': [...trust, 'kubernetes/client'],

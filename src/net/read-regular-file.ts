@@ -1,8 +1,10 @@
-import { constants } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { open } from 'node:fs/promises';
 
 /** Longest file that is read: lists of hashes, tokens, keys and certificates are far shorter. */
 const longest = 16 * 1024 * 1024;
+const flags = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /**
  * Reads a file that the program follows. Opened without blocking, and only if it is a regular file: to open a named pipe
@@ -10,13 +12,30 @@ const longest = 16 * 1024 * 1024;
  * @throws {Error} the system's error; or one that names the path, if it is no regular file or too long.
  */
 export async function readRegularFile(path: string): Promise<Buffer> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const file = await open(path, flags);
   try {
-    const stat = await file.stat();
-    if (!stat.isFile()) throw new Error(`${path} is not a regular file`);
-    if (stat.size > longest) throw new Error(`${path} is ${stat.size} bytes long; the limit is ${longest}`);
+    assertReadable(path, await file.stat());
     return await file.readFile();
   } finally {
     await file.close();
   }
+}
+
+/**
+ * `readRegularFile` for callers that cannot wait: a kubeconfig at the start.
+ * @throws {Error} the same.
+ */
+export function readRegularFileSync(path: string): Buffer {
+  const file = openSync(path, flags);
+  try {
+    assertReadable(path, fstatSync(file));
+    return readFileSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function assertReadable(path: string, stat: Stats): void {
+  if (!stat.isFile()) throw new Error(`${path} is not a regular file`);
+  if (stat.size > longest) throw new Error(`${path} is ${stat.size} bytes long; the limit is ${longest}`);
 }

@@ -3,6 +3,8 @@ import https from 'node:https';
 
 import type { KubeConfig } from '@kubernetes/client-node';
 
+import { useCredentialFiles } from './credential-files.ts';
+
 /** The head of an answer; its body is still to be read. */
 export interface ApiAnswer {
   readonly status: number;
@@ -41,14 +43,18 @@ const fixedHeaders = { accept: 'application/json', 'user-agent': 'meshtrust' };
 
 /**
  * A client with the server, the TLS options and the credentials of a kubeconfig. client-node knows how to read
- * those (files, tokens that rotate, exec plugins, OIDC); the requests are our own (docs/adr/0013).
+ * those (exec plugins, OIDC); the requests are our own (docs/adr/0013), and so is reading the files that it names.
  */
 export function createApiClient(load: () => KubeConfig): ApiClient {
   const agents = {
     'http:': new http.Agent({ keepAlive: true }),
     'https:': new https.Agent({ keepAlive: true }),
   };
-  let config: KubeConfig | undefined = load();
+  const open = () => {
+    const config = load();
+    return { config, readFiles: useCredentialFiles(config) };
+  };
+  let current: ReturnType<typeof open> | undefined = open();
 
   const ask = async (
     method: string,
@@ -56,10 +62,13 @@ export function createApiClient(load: () => KubeConfig): ApiClient {
     signal: AbortSignal,
     { headers = {}, body }: Sent = {},
   ): Promise<ApiAnswer> => {
-    config ??= load();
+    current ??= open();
+    const { config, readFiles } = current;
     const cluster = config.getCurrentCluster();
     if (cluster === null) throw new Error('the kubeconfig has no current cluster');
     const options: https.RequestOptions = { headers: {} };
+    await readFiles();
+    signal.throwIfAborted();
     await config.applyToHTTPSOptions(options);
     signal.throwIfAborted();
     const url = new URL(cluster.server.replace(/\/+$/, '') + path);
@@ -80,7 +89,7 @@ export function createApiClient(load: () => KubeConfig): ApiClient {
       return ask(method, path, signal, { headers, body: bytes });
     },
     forget: () => {
-      config = undefined;
+      current = undefined;
     },
     close: () => {
       for (const agent of Object.values(agents)) agent.destroy();

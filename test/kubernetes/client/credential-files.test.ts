@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { rename, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { describe, it } from 'node:test';
+import type { TestContext } from 'node:test';
+import type { TLSSocket } from 'node:tls';
+
+import { createApiClient } from '../../../src/kubernetes/client/api-client.ts';
+import type { ApiClient } from '../../../src/kubernetes/client/api-client.ts';
+import { callApi } from '../../../src/kubernetes/client/call-api.ts';
+import type { ApiReply } from '../../../src/kubernetes/client/call-api.ts';
+import { loadKubeConfig } from '../../../src/kubernetes/client/kube-config.ts';
+import { makeCa, makeLeaf } from '../../kit/certificates.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+import type { TempDir } from '../../kit/temp-dir.ts';
+
+const { signal } = new AbortController();
+const ca = makeCa();
+const forServer = makeLeaf(ca, { dnsNames: ['localhost'] });
+const forClient = makeLeaf(ca, { commonName: 'replica' });
+
+/** An API server that answers every request with the credentials that it saw. */
+async function startServer(t: TestContext): Promise<string> {
+  const server = createServer(
+    {
+      cert: forServer.certPem,
+      key: forServer.keyPem,
+      ca: ca.certPem,
+      requestCert: true,
+      rejectUnauthorized: false,
+    },
+    (request, response) => {
+      const client = (request.socket as TLSSocket).getPeerCertificate().subject?.CN;
+      response.end(JSON.stringify({ authorization: request.headers.authorization, client }));
+    },
+  );
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `https://localhost:${(server.address() as AddressInfo).port}`;
+}
+
+/** Writes a kubeconfig whose files have relative names, and returns a client that uses it. */
+async function clientOf(t: TestContext, dir: TempDir, url: string, user: object): Promise<ApiClient> {
+  await writeFile(dir.join('ca.crt'), ca.certPem);
+  await writeFile(dir.join('tls.crt'), forClient.certPem);
+  await writeFile(dir.join('tls.key'), forClient.keyPem);
+  await writeFile(dir.join('token'), 'first\n');
+  const config = {
+    clusters: [{ name: 'c', cluster: { server: url, 'certificate-authority': 'ca.crt' } }],
+    users: [{ name: 'u', user }],
+    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+    'current-context': 'x',
+  };
+  await writeFile(dir.join('config'), JSON.stringify(config));
+  const client = createApiClient(() => loadKubeConfig(dir.join('config')));
+  t.after(() => client.close());
+  return client;
+}
+
+async function seen(client: ApiClient): Promise<unknown> {
+  const reply: ApiReply = await callApi(client, '/version', signal);
+  return reply.kind === 'answered' ? reply.object : reply.reason;
+}
+
+const withCertificate = { 'client-certificate': 'tls.crt', 'client-key': 'tls.key' };
+/** The ways to name a token file: a service account's, client-node's and kubectl's. */
+const tokenFiles = {
+  'auth-provider tokenFile': (path: string) => ({
+    'auth-provider': { name: 'tokenFile', config: { tokenFile: path } },
+  }),
+  'token-file': (path: string) => ({ 'token-file': path }),
+  tokenFile: (path: string) => ({ tokenFile: path }),
+};
+
+describe('files that a kubeconfig names', () => {
+  it('certificate, key and CA → are used, and read again for each request', async (t) => {
+    await using dir = await makeTempDir();
+    const client = await clientOf(t, dir, await startServer(t), withCertificate);
+    assert.deepEqual(await seen(client), { client: 'replica' });
+    const other = makeLeaf(ca, { commonName: 'renewed' });
+    await writeFile(dir.join('tls.crt'), other.certPem);
+    await writeFile(dir.join('tls.key'), other.keyPem);
+    assert.deepEqual(await seen(client), { client: 'renewed' });
+  });
+
+  for (const [name, userOf] of Object.entries(tokenFiles)) {
+    it(`${name} → the token is sent without its line break, and read again for each request`, async (t) => {
+      await using dir = await makeTempDir();
+      const client = await clientOf(t, dir, await startServer(t), userOf(dir.join('token')));
+      assert.deepEqual(await seen(client), { authorization: 'Bearer first' });
+      await writeFile(dir.join('token'), 'second');
+      assert.deepEqual(await seen(client), { authorization: 'Bearer second' });
+      await writeFile(dir.join('token'), '');
+      assert.equal(await seen(client), `token file: ${dir.join('token')} holds no token`);
+    });
+  }
+
+  it('a token in the kubeconfig → wins over a token file', async (t) => {
+    await using dir = await makeTempDir();
+    const user = { token: 'inline', ...tokenFiles['auth-provider tokenFile'](dir.join('nowhere')) };
+    const client = await clientOf(t, dir, await startServer(t), user);
+    assert.deepEqual(await seen(client), { authorization: 'Bearer inline' });
+  });
+
+  for (const [file, label] of [
+    ['ca.crt', 'certificate-authority'],
+    ['tls.crt', 'client-certificate'],
+    ['tls.key', 'client-key'],
+    ['token', 'token file'],
+  ] as const) {
+    it(`${label} replaced by a named pipe → that request fails at once and names the file`, async (t) => {
+      await using dir = await makeTempDir();
+      const user = { ...withCertificate, ...tokenFiles.tokenFile('token') };
+      const client = await clientOf(t, dir, await startServer(t), user);
+      const usual = { authorization: 'Bearer first', client: 'replica' };
+      assert.deepEqual(await seen(client), usual);
+      execFileSync('mkfifo', [dir.join('pipe')]);
+      await rename(dir.join(file), dir.join('kept'));
+      await rename(dir.join('pipe'), dir.join(file));
+      // More often than there are threads for files.
+      for (let round = 0; round < 6; round += 1)
+        assert.equal(await seen(client), `${label}: ${dir.join(file)} is not a regular file`);
+      await rename(dir.join('kept'), dir.join(file));
+      assert.deepEqual(await seen(client), usual);
+    });
+  }
+
+  for (const [name, userOf] of Object.entries(tokenFiles)) {
+    it(`${name} is a named pipe at the start → the kubeconfig loads, and the request fails`, async (t) => {
+      await using dir = await makeTempDir();
+      execFileSync('mkfifo', [dir.join('pipe')]);
+      const client = await clientOf(t, dir, 'https://localhost:1', userOf(dir.join('pipe')));
+      assert.equal(await seen(client), `token file: ${dir.join('pipe')} is not a regular file`);
+    });
+  }
+
+  it('a file that is missing → the request fails and names it', async (t) => {
+    await using dir = await makeTempDir();
+    const user = { ...withCertificate, 'client-key': 'nowhere' };
+    const client = await clientOf(t, dir, 'https://localhost:1', user);
+    assert.match(String(await seen(client)), /^client-key: ENOENT: .*nowhere'$/);
+  });
+});
+
+describe('loading a kubeconfig', () => {
+  it('broken YAML → an error with the line, without the text', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('config'), 'users:\n- name: u\n  user: {token: s3cret, *gone}\n');
+    assert.throws(() => loadKubeConfig(dir.join('config')), {
+      message: `the kubeconfig ${dir.join('config')} is not valid YAML (line 3)`,
+    });
+  });
+
+  it('an empty file, and a user without a name → an error that names the file', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('empty'), '# nothing\n');
+    assert.throws(
+      () => loadKubeConfig(dir.join('empty')),
+      /the kubeconfig .*empty is not (valid YAML|a mapping)/,
+    );
+    await writeFile(dir.join('config'), 'users:\n- user: {}\n');
+    assert.throws(() => loadKubeConfig(dir.join('config')), /config cannot be used: users\[0\]\.name is mis/);
+  });
+
+  it('several files in KUBECONFIG → are merged', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a'), 'clusters: [{name: c, cluster: {server: "https://a"}}]\n');
+    await writeFile(
+      dir.join('b'),
+      'contexts: [{name: x, context: {cluster: c, user: u}}]\ncurrent-context: x\nusers: [{name: u, user: {token: t}}]\n',
+    );
+    const config = loadKubeConfig(undefined, { KUBECONFIG: `${dir.join('a')}::${dir.join('b')}` });
+    assert.equal(config.getCurrentCluster()?.server, 'https://a');
+    assert.equal(config.getCurrentUser()?.token, 't');
+  });
+});
