@@ -27,6 +27,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'xds/core': ['xds/wire'],
   'xds/server': ['xds/core', 'xds/rate', 'xds/timers', 'xds/wire'],
   xds: ['xds/core', 'xds/rate', 'xds/server'],
+  transport: ['http2', 'net', 'xds/timers', 'xds/wire'],
 
   // Trust: pure
   'trust/findings': [],
@@ -64,7 +65,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
 
   // The servers: xDS (in this process or in workers), and the admin API with its page
   grpc: ['net', 'observe/log', 'xds/timers'],
-  frontend: [...trust, 'fleet', 'grpc', 'net', 'observe', 'observe/log', 'runtime', 'xds'],
+  frontend: [...trust, 'fleet', 'grpc', 'net', 'observe', 'observe/log', 'runtime', 'transport', 'xds'],
   'frontend/workers': [
     ...trust,
     'fleet',

@@ -34,6 +34,8 @@ export interface ConnectionHandler {
   request(stream: ServerStream, head: RequestHead): StreamHandler | undefined;
   /** The client broke the protocol, or went past a limit: GOAWAY with this code was sent. */
   failed?(code: ErrorCode, reason: string): void;
+  /** The last open stream has ended. */
+  idle?(): void;
   /** The client answered the PING with this payload. */
   pong?(payload: number): void;
 }
@@ -150,6 +152,7 @@ export class ServerConnection implements FrameSink {
 
   remove(stream: ServerStream): void {
     this.#requests.streams.remove(stream);
+    if (this.streams === 0 && !this.#closed) this.#handler.idle?.();
   }
 
   waitForWindow(stream: ServerStream): void {

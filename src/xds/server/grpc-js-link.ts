@@ -75,8 +75,9 @@ export class GrpcJsLink implements StreamLink, MessageSink {
     call.on('cancelled', gone);
     call.on('error', gone);
     call.on('close', gone);
-    // A cancelled call emits 'end' shortly before 'cancelled'.
-    const halfClosed = (): void => void setImmediate(() => this.#isOver || handler.halfClosed());
+    const halfClosed = (): void => {
+      if (!this.#isOver) handler.halfClosed();
+    };
     if (this.#internals !== undefined)
       return readDirectly(this.#internals, (chunk) => this.#chunk(chunk), halfClosed);
     call.on('data', (bytes: Buffer) => {

@@ -98,7 +98,7 @@ class Http2GuardedStream implements GuardedStream {
     return this.#stream.destroyed || this.#stream.closed;
   }
 
-  get isEmpty(): boolean {
+  get isComplete(): boolean {
     return this.#stream.endAfterHeaders;
   }
 

@@ -14,8 +14,8 @@ export interface GuardedSession {
 /** A stream that may not have reached gRPC yet. */
 export interface GuardedStream {
   readonly isGone: boolean;
-  /** True if the client has sent END_STREAM, and nothing before it. */
-  readonly isEmpty: boolean;
+  /** True if the client is known to have sent END_STREAM. */
+  readonly isComplete: boolean;
   /** Bytes of requests in memory that the handler has not read. */
   readonly unreadBytes: number;
   readonly hasResponded: boolean;

@@ -1,4 +1,4 @@
-import { createWireReader } from '../wire/read.ts';
+import { findField } from '../wire/find-field.ts';
 
 /** Receives the messages of a stream. */
 export interface MessageSink {
@@ -88,24 +88,6 @@ function beginBody(start: Buffer, length: number, unwanted: number | undefined):
   partial.unwanted = found.end - found.start;
   addPart(partial, start.subarray(found.start));
   return partial;
-}
-
-/** Where the field is, with its tag, if it begins in these first bytes of a message; its end may not be there. */
-function findField(
-  start: Buffer,
-  number: number,
-): { readonly start: number; readonly end: number } | undefined {
-  const reader = createWireReader(start);
-  while (!reader.done) {
-    const from = reader.offset;
-    const tag = reader.varint();
-    if (tag === number * 8 + 2) {
-      const length = reader.varint();
-      return reader.sound ? { start: from, end: reader.offset + length } : undefined;
-    }
-    reader.skip(tag);
-  }
-  return undefined;
 }
 
 function addPart(partial: Body, bytes: Buffer): void {

@@ -134,7 +134,8 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
       unread.delete(arrival);
       return arrival.count(0);
     }
-    if (!arrival.method.oneRequest || arrival.stream.isEmpty) return;
+    const { isComplete, isGone } = arrival.stream;
+    if (!arrival.method.oneRequest || isComplete || isGone) return;
     owing.add(arrival);
     startLooking();
     arrival.stream.whenComplete(() => owing.delete(arrival));
@@ -233,7 +234,7 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
         return refuse(arrival, 'too-many-calls');
       }
       if (isClosing && method.kind === 'xds') return refuse(arrival, 'draining');
-      if (stream.isEmpty || stream.unreadBytes > 0) return ask(arrival);
+      if (stream.isComplete || stream.unreadBytes > 0) return ask(arrival);
       owing.add(arrival);
       startLooking();
       stream.whenReadable(() => arrival.isRefused || !owing.has(arrival) || ask(arrival));

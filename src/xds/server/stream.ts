@@ -175,7 +175,8 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
   }
 
   halfClosed(): void {
-    this.#end({ code: 'OK', message: '', by: 'client' });
+    // A client of grpc-js that cancels a stream half-closes it first; the reset follows at once.
+    setImmediate(() => this.#end({ code: 'OK', message: '', by: 'client' }));
   }
 
   aborted(): void {

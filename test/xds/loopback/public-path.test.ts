@@ -8,7 +8,7 @@ import { takePublicPath } from './serving.ts';
 takePublicPath();
 const own = basename(import.meta.filename);
 // What is about the fast path itself.
-const fastOnly = new Set(['below-grpc.test.ts']);
+const fastOnly = new Set(['below-grpc.test.ts', 'own-transport.test.ts']);
 const files = readdirSync(import.meta.dirname).filter(
   (file) => file.endsWith('.test.ts') && file !== own && !fastOnly.has(file),
 );

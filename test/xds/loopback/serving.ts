@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { ownServerOptions } from '../../../src/frontend/own-server-options.ts';
 import { addXdsServices, createSnapshotStore, xdsServerOptions } from '../../../src/xds/index.ts';
+import { GrpcServer } from '../../../src/transport/grpc-server.ts';
 import type { SnapshotStore, TransportOptions, XdsServer, XdsServerOptions } from '../../../src/xds/index.ts';
 import { createClient } from '../client.ts';
 import type { XdsClient } from '../client.ts';
@@ -29,6 +33,12 @@ export const sds = {
 };
 
 let fastPath = true;
+let ownTransport = false;
+
+/** From now on servers use the own transport instead of grpc-js. */
+export function takeOwnTransport(): void {
+  ownTransport = true;
+}
 
 /** From now on servers go grpc-js' public way, with the complete decoder. */
 export function takePublicPath(): void {
@@ -41,7 +51,7 @@ export async function serve(
   transport: TransportOptions = {},
 ): Promise<Serving> {
   const store = createSnapshotStore();
-  const server = new Server(xdsServerOptions(transport));
+  const server = ownTransport ? ownServer(transport) : new Server(xdsServerOptions(transport));
   const xds = addXdsServices(server, store, { fastPath, ...options });
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
@@ -73,6 +83,21 @@ export async function serve(
       server.forceShutdown();
     },
   };
+}
+
+/** A server with the own transport, with the methods of grpc-js' server that these tests use. */
+function ownServer(transport: TransportOptions): Server {
+  const server = new GrpcServer(ownServerOptions(transport));
+  const listener = createServer((socket) => server.attach(socket));
+  return Object.assign(server, {
+    bindAsync(_: string, __: unknown, callback: (error: Error | null, port: number) => void) {
+      listener.listen(0, '127.0.0.1', () => callback(null, (listener.address() as AddressInfo).port));
+    },
+    forceShutdown() {
+      listener.close();
+      GrpcServer.prototype.forceShutdown.call(server);
+    },
+  }) as unknown as Server;
 }
 
 /** Asks for something and waits for any answer: what was written before on the connection is through then. */

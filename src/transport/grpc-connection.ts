@@ -1,0 +1,231 @@
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import type { PeerCertificate } from 'node:tls';
+import type { ConnectionHandler, ConnectionShared, ServerConnection } from '../http2/connection.ts';
+import { errorCode } from '../http2/frame.ts';
+import type { RequestHead } from '../http2/request-head.ts';
+import type { ServerStream, StreamHandler } from '../http2/stream.ts';
+import { attachSocket } from './attach-socket.ts';
+import { ageOf } from './connection-times.ts';
+import type { ConnectionTimes } from './connection-times.ts';
+import type { GrpcCall } from './grpc-call.ts';
+import { createBudget } from './message-reader.ts';
+import type { ReadBudget } from './message-reader.ts';
+import { ResponseBlocks } from './response-blocks.ts';
+import { grpcStatus } from './status.ts';
+
+/** What the connections of a server have in common. */
+export interface ConnectionParts {
+  readonly shared: ConnectionShared;
+  readonly times: ConnectionTimes;
+  /** Longest message that is read, in bytes. */
+  readonly maxReceiveBytes: number;
+  /** Bytes of unfinished messages, of one connection. */
+  readonly connectionBytes: number;
+  /** The same, of all connections. */
+  readonly allBytes: ReadBudget;
+  request(connection: GrpcConnection, stream: ServerStream, head: RequestHead): StreamHandler | undefined;
+  /** The client broke the protocol, and the connection is closed. */
+  failed(connection: GrpcConnection): void;
+}
+
+/** What a client that is closed for what it did has to read the GOAWAY, in ms. */
+const lastWordsMs = 1000;
+/** Payloads of the PINGs that the server sends. */
+const pings = { probe: 1, retire: 2 } as const;
+
+/** A connection of a gRPC server: its socket, its age and its end. */
+export class GrpcConnection implements ConnectionHandler {
+  readonly #socket: Socket;
+  readonly #parts: ConnectionParts;
+  readonly #http2: ServerConnection;
+  readonly blocks: ResponseBlocks;
+  readonly budget: ReadBudget;
+  /** `ADDRESS:PORT`; `unknown` for a Unix socket, as in grpc-js. */
+  readonly peer: string;
+  /** The address alone; empty for a Unix socket. */
+  readonly address: string;
+  readonly #openedAt = performance.now();
+  readonly #retireAt: number;
+  #phase: 'open' | 'warned' | 'retired' = 'open';
+  /** When the socket is destroyed, after the connection was closed. */
+  #destroyAt = Number.POSITIVE_INFINITY;
+  /** The client has closed its side in an orderly way. */
+  #finReceived = false;
+  #certificate: PeerCertificate | 'none' | undefined;
+  #probed: ((isAlive: boolean) => void) | undefined;
+  /** Calls that the server itself times. */
+  #timed: Set<GrpcCall> | undefined;
+  #stalled: { readonly since: number; readonly written: number } | undefined;
+
+  constructor(socket: Socket, parts: ConnectionParts) {
+    this.#socket = socket;
+    this.#parts = parts;
+    const { remoteAddress, remotePort } = socket;
+    this.address = remoteAddress ?? '';
+    this.peer = remoteAddress === undefined ? 'unknown' : `${remoteAddress}:${remotePort}`;
+    this.budget = createBudget(parts.connectionBytes, parts.allBytes);
+    this.#retireAt = this.#openedAt + ageOf(parts.times);
+    socket.once('end', () => (this.#finReceived = true));
+    this.#http2 = attachSocket(socket, parts.shared, this);
+    this.blocks = new ResponseBlocks(this.#http2);
+  }
+
+  get maxReceiveBytes(): number {
+    return this.#parts.maxReceiveBytes;
+  }
+
+  get isGone(): boolean {
+    return this.#socket.destroyed || this.#http2.isClosed;
+  }
+
+  /** True once the client was asked to open no more streams. */
+  get isRetiring(): boolean {
+    return this.#phase !== 'open';
+  }
+
+  /** Whether a stream that was aborted was ended by the client: with a reset, or with the connection. */
+  get endedByClient(): boolean {
+    return this.#finReceived || !this.isGone;
+  }
+
+  /** The client's certificate; undefined without TLS or without a certificate. */
+  get certificate(): PeerCertificate | undefined {
+    this.#certificate ??= certificateOf(this.#socket) ?? 'none';
+    return this.#certificate === 'none' ? undefined : this.#certificate;
+  }
+
+  whenGone(callback: () => void): void {
+    this.#socket.once('close', callback);
+  }
+
+  /** Ends the call if one of its messages takes too long. */
+  time(call: GrpcCall): void {
+    (this.#timed ??= new Set()).add(call);
+  }
+
+  /** The call is over. */
+  over(call: GrpcCall): void {
+    this.#timed?.delete(call);
+  }
+
+  /**
+   * Asks the client to go: GOAWAY, and once the client has seen it, another one that names the last stream that is
+   * served. The connection ends with its last stream.
+   */
+  retire(): void {
+    if (this.#phase !== 'open' || this.isGone) return;
+    this.#phase = 'warned';
+    // Before its preface a client must not be sent anything but SETTINGS.
+    if (!this.#http2.begun) return this.destroy();
+    this.#http2.retire(false);
+    this.#http2.ping(pings.retire);
+  }
+
+  /** Ends all streams and the connection. */
+  close(): void {
+    if (this.#http2.isClosed) return;
+    this.#http2.close();
+    this.#destroyAt = performance.now() + this.#parts.times.lingerMs;
+  }
+
+  closeForExcess(): void {
+    if (this.isGone) return;
+    this.#http2.close(errorCode.enhanceYourCalm);
+    this.#readNoMore();
+  }
+
+  /** Breaks the connection if no stream is left on it. */
+  breakIfIdle(): void {
+    if (this.#http2.streams === 0) this.destroy();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** Asks for a sign of life. A client that does not read cannot answer: the time limits of what it is sent apply. */
+  ping(answered: (isAlive: boolean) => void): boolean {
+    if (this.isGone) return false;
+    if (this.#socket.isPaused()) answered(true);
+    else {
+      this.#probed = answered;
+      this.#http2.ping(pings.probe);
+    }
+    return true;
+  }
+
+  /** Looks for what went wrong without an event. */
+  sweep(now: number): void {
+    const { prefaceMs, graceMs } = this.#parts.times;
+    if (this.#http2.isClosed) {
+      if (now > this.#destroyAt) this.destroy();
+    } else if (!this.#http2.begun) {
+      if (now - this.#openedAt > prefaceMs) this.destroy();
+    } else if (now > this.#retireAt + graceMs) this.close();
+    else {
+      if (now > this.#retireAt) this.retire();
+      this.#sweepCalls(now);
+      this.#sweepOutput(now);
+    }
+  }
+
+  // What HTTP/2 calls
+
+  request(stream: ServerStream, head: RequestHead): StreamHandler | undefined {
+    return this.#parts.request(this, stream, head);
+  }
+
+  failed(): void {
+    this.#readNoMore();
+    this.#parts.failed(this);
+  }
+
+  idle(): void {
+    if (this.#phase !== 'retired') return;
+    // Later: the last stream is about to write its end.
+    setImmediate(() => this.#http2.streams === 0 && this.close());
+  }
+
+  pong(payload: number): void {
+    if (payload === pings.probe) {
+      const answered = this.#probed;
+      this.#probed = undefined;
+      answered?.(true);
+    } else if (payload === pings.retire && this.#phase === 'warned') {
+      this.#phase = 'retired';
+      this.#http2.retire(true);
+      if (this.#http2.streams === 0) this.idle();
+    }
+  }
+
+  /** What the client still sends costs nothing from now on; it has a moment to read why it is over. */
+  #readNoMore(): void {
+    this.#socket.pause();
+    this.#destroyAt = performance.now() + lastWordsMs;
+  }
+
+  #sweepCalls(now: number): void {
+    const { messageMs } = this.#parts.times;
+    for (const call of this.#timed ?? []) {
+      if (call.insideSince === undefined || now - call.insideSince <= messageMs) continue;
+      call.cancel({ code: grpcStatus.DEADLINE_EXCEEDED, message: 'a message did not arrive in time' });
+    }
+  }
+
+  #sweepOutput(now: number): void {
+    if (!this.#socket.isPaused()) {
+      this.#stalled = undefined;
+      return;
+    }
+    const written = this.#socket.bytesWritten - this.#socket.writableLength;
+    if (this.#stalled?.written !== written) this.#stalled = { since: now, written };
+    else if (now - this.#stalled.since > this.#parts.times.stallMs) this.destroy();
+  }
+}
+
+function certificateOf(socket: Socket): PeerCertificate | undefined {
+  if (!(socket instanceof TLSSocket)) return undefined;
+  const certificate: Partial<PeerCertificate> = socket.getPeerCertificate();
+  return certificate.raw === undefined ? undefined : (certificate as PeerCertificate);
+}

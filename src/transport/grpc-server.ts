@@ -1,0 +1,214 @@
+import type { Socket } from 'node:net';
+import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
+import { SharedFields } from '../http2/hpack/shared-fields.ts';
+import { defaultConnectionLimits } from '../http2/limits.ts';
+import type { ConnectionLimits } from '../http2/limits.ts';
+import { OutputPool } from '../http2/output.ts';
+import type { RequestHead } from '../http2/request-head.ts';
+import type { ServerStream, StreamHandler } from '../http2/stream.ts';
+import { probeConnections } from '../net/probe-connections.ts';
+import type { ConnectionProber, ProbeTimes } from '../net/probe-connections.ts';
+import { after, timerMs } from '../xds/timers/timers.ts';
+import { defaultTimes, sweepEvery } from './connection-times.ts';
+import type { ConnectionTimes } from './connection-times.ts';
+import { GrpcCall } from './grpc-call.ts';
+import { GrpcConnection } from './grpc-connection.ts';
+import type { ConnectionParts } from './grpc-connection.ts';
+import { createBudget } from './message-reader.ts';
+import { serveCall } from './service-call.ts';
+import type { AnyImplementation, AnyMethod } from './service-call.ts';
+import { grpcStatus } from './status.ts';
+import { parseTimeout } from './timeout.ts';
+
+/** How a server behaves. Everything has a default; sizes are bytes, times are ms. */
+export interface GrpcServerOptions {
+  readonly limits?: Partial<ConnectionLimits> | undefined;
+  /** Longest message that is read. Default: 4 MiB. */
+  readonly maxReceiveBytes?: number | undefined;
+  /** Bytes of unfinished messages, of one connection and of all. Default: 16 MiB and 256 MiB. */
+  readonly unfinishedBytes?: { readonly connection: number; readonly all: number } | undefined;
+  readonly times?: Partial<ConnectionTimes> | undefined;
+  /** How clients are asked for a sign of life; undefined: never. */
+  readonly keepAlive?: ProbeTimes | undefined;
+}
+
+/** Stands before all calls: `serve` hands the call to its method. */
+export interface ServerGuard {
+  enter(
+    connection: GrpcConnection,
+    call: GrpcCall,
+    head: { readonly path: string; readonly contentType: string | undefined },
+    serve: () => void,
+  ): void;
+  /** The client of a connection broke the protocol, and the connection is closed. */
+  failed(connection: GrpcConnection): void;
+}
+
+type Method =
+  | {
+      readonly kind: 'service';
+      readonly definition: AnyMethod;
+      readonly implementation: AnyImplementation;
+    }
+  | { readonly kind: 'stream'; readonly handler: (call: GrpcCall) => void };
+
+const mebibyte = 1024 * 1024;
+const encodings = [['grpc-accept-encoding', 'identity']] as const;
+
+/**
+ * A gRPC server on sockets that it is given. Its face is that of the `Server` of `@grpc/grpc-js` as far as services
+ * need it. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+ */
+export class GrpcServer {
+  readonly #parts: ConnectionParts;
+  readonly #methods = new Map<string, Method>();
+  readonly #connections = new Set<GrpcConnection>();
+  readonly #sweeper: NodeJS.Timeout;
+  readonly #prober: ConnectionProber | undefined;
+  #guard: ServerGuard | undefined;
+  #whenEmpty: (() => void) | undefined;
+  #closed = false;
+
+  constructor(options: GrpcServerOptions = {}) {
+    const times = { ...defaultTimes, ...options.times };
+    this.#parts = {
+      shared: {
+        pool: new OutputPool((work) => process.nextTick(work)),
+        fields: new SharedFields(),
+        limits: { ...defaultConnectionLimits, ...options.limits },
+      },
+      times,
+      maxReceiveBytes: options.maxReceiveBytes ?? 4 * mebibyte,
+      connectionBytes: options.unfinishedBytes?.connection ?? 16 * mebibyte,
+      allBytes: createBudget(options.unfinishedBytes?.all ?? 256 * mebibyte),
+      request: (connection, stream, head) => this.#request(connection, stream, head),
+      failed: (connection) => this.#guard?.failed(connection),
+    };
+    this.#prober = options.keepAlive && probeConnections(options.keepAlive);
+    this.#sweeper = setInterval(() => this.#sweep(performance.now()), timerMs(sweepEvery(times)));
+    this.#sweeper.unref();
+  }
+
+  /** Number of connections. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Adds the methods of a service. @throws {Error} if a method of the definition has no handler or is there already. */
+  addService(service: ServiceDefinition, implementation: UntypedServiceImplementation): void {
+    for (const [name, definition] of Object.entries(service)) {
+      const handler: unknown = implementation[name] ?? implementation[definition.originalName ?? ''];
+      if (typeof handler !== 'function') throw new Error(`no handler for ${definition.path}`);
+      const bound = (call: unknown, respond?: unknown): void =>
+        void Reflect.apply(handler, implementation, [call, respond]);
+      this.#add(definition.path, { kind: 'service', definition, implementation: bound });
+    }
+  }
+
+  /** Adds a streaming method whose handler gets the call itself, with messages as bytes. */
+  addStream(path: string, handler: (call: GrpcCall) => void): void {
+    this.#add(path, { kind: 'stream', handler });
+  }
+
+  /** Returns whether the method at a path takes many requests; undefined if there is no such method. */
+  methodAt(path: string): { readonly requestStream: boolean } | undefined {
+    const method = this.#methods.get(path);
+    return method && { requestStream: method.kind === 'stream' || method.definition.requestStream };
+  }
+
+  /** Puts a guard before all calls. */
+  guardWith(guard: ServerGuard): void {
+    this.#guard = guard;
+  }
+
+  /** Serves a connection whose handshake is done. */
+  attach(socket: Socket): void {
+    if (this.#closed) {
+      socket.destroy();
+      return;
+    }
+    const connection = new GrpcConnection(socket, this.#parts);
+    this.#connections.add(connection);
+    this.#prober?.watch(connection);
+    connection.whenGone(() => {
+      this.#connections.delete(connection);
+      if (this.#connections.size === 0) this.#whenEmpty?.();
+    });
+  }
+
+  /** Accepts no new connections and streams, and calls back once all connections are gone. */
+  tryShutdown(callback: () => void): void {
+    this.#closed = true;
+    this.#whenEmpty = () => {
+      this.#stopTimers();
+      callback();
+    };
+    for (const connection of this.#connections) connection.retire();
+    if (this.#connections.size === 0) this.#whenEmpty();
+  }
+
+  /** Ends all connections at once. */
+  forceShutdown(): void {
+    this.#closed = true;
+    this.#stopTimers();
+    for (const connection of this.#connections) {
+      connection.close();
+      connection.destroy();
+    }
+  }
+
+  #stopTimers(): void {
+    clearInterval(this.#sweeper);
+    this.#prober?.stop();
+  }
+
+  #add(path: string, method: Method): void {
+    if (this.#methods.has(path)) throw new Error(`${path} has a handler already`);
+    this.#methods.set(path, method);
+  }
+
+  #request(connection: GrpcConnection, stream: ServerStream, head: RequestHead): StreamHandler {
+    const call = new GrpcCall(stream, head, connection);
+    if (this.#guard === undefined) this.#serve(connection, call);
+    else {
+      const guarded = { path: head.path, contentType: head.get('content-type') };
+      this.#guard.enter(connection, call, guarded, () => this.#serve(connection, call));
+    }
+    return call;
+  }
+
+  #serve(connection: GrpcConnection, call: GrpcCall): void {
+    if (call.isOver) return;
+    const { head } = call;
+    const method = this.#methods.get(head.path);
+    if (!call.isGrpc || method === undefined) return call.refuse(grpcStatus.UNIMPLEMENTED, 'unknown method');
+    const encoding = head.get('grpc-encoding');
+    if (encoding !== undefined && encoding !== 'identity') {
+      const message = 'messages must not be compressed';
+      return call.end({ code: grpcStatus.UNIMPLEMENTED, message, trailers: encodings });
+    }
+    const deadline = this.#deadline(call);
+    if (call.isOver) return;
+    if (method.kind === 'stream') return method.handler(call);
+    connection.time(call);
+    serveCall(call, method.definition, method.implementation, deadline);
+  }
+
+  /** Ends the call when its time is over. Returns when that is; a call without a time has forever. */
+  #deadline(call: GrpcCall): Date | number {
+    const text = call.head.get('grpc-timeout');
+    if (text === undefined) return Number.POSITIVE_INFINITY;
+    const ms = parseTimeout(text);
+    if (ms === undefined) {
+      call.end({ code: grpcStatus.INTERNAL, message: 'grpc-timeout is malformed' });
+      return 0;
+    }
+    const status = { code: grpcStatus.DEADLINE_EXCEEDED, message: 'the deadline is exceeded' };
+    call.cancelWhenOver(after(ms, () => call.cancel(status)));
+    return new Date(Date.now() + ms);
+  }
+
+  #sweep(now: number): void {
+    for (const connection of this.#connections) connection.sweep(now);
+  }
+}

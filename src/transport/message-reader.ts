@@ -1,0 +1,190 @@
+/** Receives the messages of a request. */
+export interface MessageSink {
+  /** A whole message, valid during the call only. */
+  message(bytes: Buffer): void;
+  /** A message cannot be read: nothing is read after it. */
+  unreadable(reason: 'too-long' | 'compressed' | 'over-budget', length: number): void;
+  /**
+   * Returns the bytes `[start, end)` of a message that are not needed, given how it begins; undefined if all are. They
+   * are skipped if the message arrives in several parts.
+   */
+  unwanted?(start: Buffer): { readonly start: number; readonly end: number } | undefined;
+}
+
+/** Bytes that unfinished messages may take, of a connection and of all. */
+export interface ReadBudget {
+  /** Takes that many bytes. Returns false if there are not so many left. */
+  take(bytes: number): boolean;
+  giveBack(bytes: number): void;
+}
+
+/** One byte of flags and four of length. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
+const headerLength = 5;
+const firstAllocation = 4096;
+
+/**
+ * Takes the messages of one request out of its body, over any split. A message that lies in one part is not
+ * copied. What is kept of an unfinished message grows with what has arrived, not with the length that it announces.
+ */
+export class MessageReader {
+  readonly #limit: number;
+  readonly #budget: ReadBudget;
+  readonly #sink: MessageSink;
+  #header = 0;
+  #headerBytes = 0;
+  #flags = 0;
+  /** Bytes of the message that are still to come; undefined between messages. */
+  #missing: number | undefined;
+  #buffer: Buffer | undefined;
+  #kept = 0;
+  /** Position in the message, and the part of it that is skipped. */
+  #position = 0;
+  #skipFrom = 0;
+  #skipTo = 0;
+  #stopped = false;
+
+  constructor(limit: number, budget: ReadBudget, sink: MessageSink) {
+    this.#limit = limit;
+    this.#budget = budget;
+    this.#sink = sink;
+  }
+
+  /** Whether a message has begun and is not complete. */
+  get isInside(): boolean {
+    return this.#headerBytes > 0 || this.#missing !== undefined;
+  }
+
+  /** Memory that an unfinished message takes, in bytes. */
+  get heldBytes(): number {
+    return this.#buffer?.length ?? 0;
+  }
+
+  /** Reads `source[from, to)`. */
+  read(source: Buffer, from: number, to: number): void {
+    let at = from;
+    while (at < to && !this.#stopped) {
+      if (this.#missing === undefined) at = this.#readHeader(source, at, to);
+      if (this.#missing !== undefined && !this.#stopped) at = this.#readBody(source, at, to);
+    }
+  }
+
+  /** Frees what it holds and reads nothing more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#release();
+  }
+
+  #readHeader(source: Buffer, from: number, to: number): number {
+    let at = from;
+    while (at < to && this.#headerBytes < headerLength) {
+      const byte = source[at] ?? 0;
+      if (this.#headerBytes === 0) this.#flags = byte;
+      else this.#header = this.#header * 256 + byte;
+      this.#headerBytes += 1;
+      at += 1;
+    }
+    if (this.#headerBytes < headerLength) return at;
+    const length = this.#header;
+    this.#header = 0;
+    this.#headerBytes = 0;
+    this.#missing = length;
+    this.#position = 0;
+    if (this.#flags !== 0) this.#refuse('compressed', length);
+    else if (length > this.#limit) this.#refuse('too-long', length);
+    return at;
+  }
+
+  #readBody(source: Buffer, from: number, to: number): number {
+    const missing = this.#missing ?? 0;
+    const end = Math.min(to, from + missing);
+    this.#missing = missing - (end - from);
+    if (this.#position === 0) {
+      if (this.#missing === 0) {
+        this.#missing = undefined;
+        this.#sink.message(source.subarray(from, end));
+        return end;
+      }
+      this.#chooseSkip(source, from, end, missing);
+    }
+    this.#keep(source, from, end);
+    if (this.#missing > 0 || this.#stopped) return end;
+    const message = this.#buffer?.subarray(0, this.#kept) ?? source.subarray(0, 0);
+    const taken = this.#buffer?.length ?? 0;
+    this.#missing = undefined;
+    this.#buffer = undefined;
+    this.#kept = 0;
+    this.#budget.giveBack(taken);
+    this.#sink.message(message);
+    return end;
+  }
+
+  #chooseSkip(source: Buffer, from: number, end: number, length: number): void {
+    const range = this.#sink.unwanted?.(source.subarray(from, end));
+    // A field that does not end within the message is wrong, which the decoder is to see.
+    const fits = range !== undefined && range.start <= range.end && range.end <= length;
+    this.#skipFrom = fits ? range.start : 0;
+    this.#skipTo = fits ? range.end : 0;
+  }
+
+  /** Keeps a part of the message, without what of it is skipped. */
+  #keep(source: Buffer, from: number, end: number): void {
+    const begin = this.#position;
+    this.#position += end - from;
+    const skipFrom = clamp(this.#skipFrom - begin, 0, end - from);
+    const skipTo = clamp(this.#skipTo - begin, skipFrom, end - from);
+    this.#append(source, from, from + skipFrom);
+    this.#append(source, from + skipTo, end);
+  }
+
+  #append(source: Buffer, from: number, end: number): void {
+    if (from >= end || this.#stopped) return;
+    const needed = this.#kept + end - from;
+    const before = this.#buffer?.length ?? 0;
+    if (needed > before) {
+      const length = Math.max(
+        needed,
+        Math.min(2 * before, this.#limit),
+        Math.min(firstAllocation, this.#limit),
+      );
+      if (!this.#budget.take(length - before)) return this.#refuse('over-budget', needed);
+      const grown = Buffer.allocUnsafeSlow(length);
+      this.#buffer?.copy(grown, 0, 0, this.#kept);
+      this.#buffer = grown;
+    }
+    if (this.#buffer !== undefined) source.copy(this.#buffer, this.#kept, from, end);
+    this.#kept = needed;
+  }
+
+  #refuse(reason: 'too-long' | 'compressed' | 'over-budget', length: number): void {
+    this.stop();
+    this.#sink.unreadable(reason, length);
+  }
+
+  #release(): void {
+    if (this.#buffer !== undefined) this.#budget.giveBack(this.#buffer.length);
+    this.#buffer = undefined;
+    this.#kept = 0;
+    this.#missing = undefined;
+    this.#headerBytes = 0;
+  }
+}
+
+function clamp(value: number, low: number, high: number): number {
+  return Math.min(high, Math.max(low, value));
+}
+
+/** A budget of bytes below another one: both must have what is taken. */
+export function createBudget(limit: number, parent?: ReadBudget): ReadBudget {
+  let left = limit;
+  return {
+    take(bytes) {
+      if (bytes > left || parent?.take(bytes) === false) return false;
+      left -= bytes;
+      return true;
+    },
+    giveBack(bytes) {
+      left += bytes;
+      parent?.giveBack(bytes);
+    },
+  };
+}

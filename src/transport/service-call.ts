@@ -1,0 +1,221 @@
+import { EventEmitter } from 'node:events';
+import type { PeerCertificate } from 'node:tls';
+import type { MethodDefinition } from '@grpc/grpc-js';
+import type { CallHandler, GrpcCall } from './grpc-call.ts';
+import { frameMessage } from './message-frames.ts';
+import { metadataOf, fieldsOf } from './metadata.ts';
+import { grpcStatus } from './status.ts';
+import type { GrpcStatus } from './status.ts';
+
+/** A method of a service definition, whatever its messages are. */
+export type AnyMethod = MethodDefinition<unknown, unknown>;
+/** A handler of that method, as `@grpc/grpc-js` has it. */
+export type AnyImplementation = (call: unknown, respond?: unknown) => void;
+
+/** Serves a call by a handler that was written for the `Server` of `@grpc/grpc-js`. */
+export function serveCall(
+  call: GrpcCall,
+  method: AnyMethod,
+  implementation: AnyImplementation,
+  deadline: Date | number,
+): void {
+  new ServiceCall(call, method, implementation, deadline).start();
+}
+
+/** A status as handlers give it: an error with a code. */
+interface ServiceError {
+  readonly code?: unknown;
+  readonly details?: unknown;
+  readonly message?: unknown;
+  readonly metadata?: unknown;
+}
+
+/** A message that a handler has not taken yet. */
+interface HeldMessage {
+  readonly message: unknown;
+  readonly bytes: number;
+}
+
+/**
+ * The call object of `@grpc/grpc-js`, as far as services use it: `ServerUnaryCall`, `ServerReadableStream`,
+ * `ServerWritableStream` and `ServerDuplexStream` in one. Messages wait while no handler listens or the handler has
+ * paused the call, and the client stops at the window of the stream.
+ */
+class ServiceCall extends EventEmitter implements CallHandler {
+  readonly #call: GrpcCall;
+  readonly #method: AnyMethod;
+  readonly #implementation: AnyImplementation;
+  readonly #deadline: Date | number;
+  #started = false;
+  #flowing = false;
+  readonly #held: HeldMessage[] = [];
+  #halfClosed = false;
+  #endEmitted = false;
+  unreadBytes = 0;
+  request: unknown;
+  cancelled = false;
+  readonly metadata: unknown;
+
+  constructor(call: GrpcCall, method: AnyMethod, implementation: AnyImplementation, deadline: Date | number) {
+    super();
+    this.#call = call;
+    this.#method = method;
+    this.#implementation = implementation;
+    this.#deadline = deadline;
+    this.metadata = metadataOf(call.head.fields);
+    // A handler that emits an error ends the call with it as its status.
+    this.on('error', (error: ServiceError) => this.#fail(error));
+    this.on('newListener', (event) => {
+      if (event === 'data' && !this.#flowing) queueMicrotask(() => this.resume());
+    });
+  }
+
+  start(): void {
+    // A method with one request starts once that has arrived.
+    if (this.#method.requestStream) this.#run(undefined);
+    if (!this.#call.isOver) this.#call.handleWith(this);
+  }
+
+  // What handlers use
+
+  getPeer(): string {
+    return this.#call.address;
+  }
+
+  getDeadline(): Date | number {
+    return this.#deadline;
+  }
+
+  getPath(): string {
+    return this.#method.path;
+  }
+
+  getHost(): string {
+    return this.#call.head.authority;
+  }
+
+  getAuthContext(): { readonly sslPeerCertificate?: PeerCertificate } {
+    const { certificate } = this.#call;
+    return certificate === undefined ? {} : { sslPeerCertificate: certificate };
+  }
+
+  sendMetadata(metadata: unknown): void {
+    this.#call.sendHeaders(fieldsOf(metadata));
+  }
+
+  /** Emits no messages until `resume`. */
+  pause(): this {
+    this.#flowing = false;
+    this.#call.pauseReading();
+    return this;
+  }
+
+  resume(): this {
+    this.#flowing = true;
+    while (this.#flowing && !this.#call.isOver) {
+      const next = this.#held.shift();
+      if (next === undefined) break;
+      this.unreadBytes -= next.bytes;
+      this.emit('data', next.message);
+    }
+    if (!this.#flowing || this.#call.isOver) return this;
+    this.#call.resumeReading();
+    this.#emitEnd();
+    return this;
+  }
+
+  /** Sends a response; `callback` is called once the kernel has taken it. Returns false if it has to wait. */
+  write(message: unknown, callback?: (error?: Error | null) => void): boolean {
+    if (this.#call.isOver) return false;
+    this.#call.sendData(frameMessage(this.#method.responseSerialize(message)), () => {
+      callback?.();
+      this.emit('drain');
+    });
+    return this.#call.waitingBytes === 0;
+  }
+
+  end(metadata?: unknown): this {
+    this.#endWith({ code: grpcStatus.OK, message: '', trailers: fieldsOf(metadata) });
+    return this;
+  }
+
+  destroy(): this {
+    this.#call.abandon();
+    return this;
+  }
+
+  // What the call says
+
+  message(bytes: Buffer): void {
+    let message: unknown;
+    try {
+      // Copied: a handler may keep what it is given.
+      message = this.#method.requestDeserialize(Buffer.from(bytes));
+    } catch {
+      return this.#endWith({ code: grpcStatus.INTERNAL, message: 'the request cannot be decoded' });
+    }
+    if (!this.#method.requestStream) {
+      if (this.#started) this.#endWith(notOneRequest);
+      else this.#run(message);
+    } else if (this.#flowing) this.emit('data', message);
+    else {
+      this.#held.push({ message, bytes: bytes.length });
+      this.unreadBytes += bytes.length;
+      this.#call.pauseReading();
+    }
+  }
+
+  halfClosed(): void {
+    if (!this.#started) return this.#endWith(notOneRequest);
+    this.#halfClosed = true;
+    if (this.#flowing || !this.#method.requestStream) this.#emitEnd();
+  }
+
+  aborted(): void {
+    this.cancelled = true;
+    this.emit('cancelled', 'cancelled');
+    this.emit('close');
+  }
+
+  #emitEnd(): void {
+    if (!this.#halfClosed || this.#endEmitted) return;
+    this.#endEmitted = true;
+    this.emit('end');
+  }
+
+  #run(request: unknown): void {
+    this.#started = true;
+    this.request = request;
+    try {
+      if (this.#method.responseStream) this.#implementation(this);
+      else this.#implementation(this, this.#respond);
+    } catch (error) {
+      this.#fail(error as ServiceError);
+    }
+  }
+
+  readonly #respond = (error: ServiceError | null | undefined, value?: unknown, trailer?: unknown): void => {
+    if (error !== null && error !== undefined) return this.#fail(error);
+    this.#call.sendData(frameMessage(this.#method.responseSerialize(value)));
+    this.#endWith({ code: grpcStatus.OK, message: '', trailers: fieldsOf(trailer) });
+  };
+
+  #fail({ code, details, message, metadata }: ServiceError): void {
+    const text = typeof details === 'string' ? details : typeof message === 'string' ? message : '';
+    const isKnown = typeof code === 'number' && Number.isInteger(code) && code >= 0 && code <= 16;
+    const trailers = fieldsOf(metadata);
+    this.#endWith({ code: isKnown ? code : grpcStatus.UNKNOWN, message: text, trailers });
+  }
+
+  #endWith(status: GrpcStatus): void {
+    if (this.#call.isOver) return;
+    this.#call.end(status);
+    this.emit('finish');
+    this.emit('close');
+  }
+}
+
+const notOneRequest: GrpcStatus = {
+  code: grpcStatus.UNIMPLEMENTED,
+  message: 'the method takes one request',
+};

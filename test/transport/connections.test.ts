@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { constants } from 'node:http2';
+import type { ClientHttp2Session } from 'node:http2';
+import { connect } from 'node:net';
+import { suite, test } from 'node:test';
+import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
+import { poll } from '../kit/poll.ts';
+import { flag, frameType } from '../../src/http2/frame.ts';
+import { frame, postBlock, preface } from '../http2/rig.ts';
+import { echo, framed, openCall, startRig } from './rig.ts';
+
+interface GoAway {
+  readonly code: number;
+  readonly lastStreamId: number;
+  readonly debugData: string;
+}
+
+/** Collects the GOAWAYs of a connection. */
+function goAwaysOf(session: ClientHttp2Session): GoAway[] {
+  const received: GoAway[] = [];
+  session.on('goaway', (code: number, lastStreamId: number, data?: Uint8Array) => {
+    received.push({ code, lastStreamId, debugData: Buffer.from(data ?? []).toString() });
+  });
+  return received;
+}
+
+const closed = (session: ClientHttp2Session): Promise<unknown> =>
+  new Promise((resolve) => session.once('close', resolve));
+
+const chat = (call: ServerDuplexStream<string, string>): void => {
+  call.on('data', (part: string) => void call.write(part));
+  call.on('end', () => call.end());
+};
+
+suite('the end of a connection', () => {
+  test('shutdown → two GOAWAYs; open streams go on, and the connection ends with the last one', async () => {
+    using rig = await startRig({ chat });
+    const session = rig.session();
+    const received = goAwaysOf(session);
+    const stream = openCall(session, echo.chat.path);
+    stream.write(framed('1'));
+    await once(stream, 'data');
+    const empty = new Promise<void>((resolve) => rig.server.tryShutdown(resolve));
+    await poll('two GOAWAYs', () => (received.length === 2 ? true : undefined), { timeoutMs: 5_000 });
+    assert.deepEqual(received, [
+      { code: 0, lastStreamId: 2 ** 31 - 1, debugData: '' },
+      { code: 0, lastStreamId: 1, debugData: '' },
+    ]);
+    stream.write(framed('2'));
+    const [bytes] = (await once(stream, 'data')) as [Buffer];
+    assert.equal(bytes.toString('latin1', 5), '2');
+    stream.end();
+    stream.resume();
+    await Promise.all([empty, closed(session)]);
+    assert.equal(rig.server.connections, 0);
+  });
+
+  test('age → the client is asked to go; streams that are left after the grace end with the connection', async () => {
+    using rig = await startRig({ chat }, { times: { maxAgeMs: 50, graceMs: 50 } });
+    const session = rig.session();
+    const received = goAwaysOf(session);
+    const stream = openCall(session, echo.chat.path);
+    stream.write(framed('1'));
+    stream.resume();
+    await closed(session);
+    assert.deepEqual(received[0], { code: 0, lastStreamId: 2 ** 31 - 1, debugData: '' });
+  });
+
+  test('PINGs without end → GOAWAY with ENHANCE_YOUR_CALM and too_many_pings', async () => {
+    using rig = await startRig({}, { limits: { controlFrames: { burst: 50, perSecond: 1 } } });
+    const session = rig.session();
+    const received = goAwaysOf(session);
+    await once(session, 'remoteSettings');
+    const ping = (): void => {
+      if (session.closed || session.destroyed) return;
+      session.ping((error) => {
+        if (error === null) ping();
+      });
+    };
+    ping();
+    await closed(session);
+    assert.deepEqual(
+      received.map(({ code, debugData }) => [code, debugData]),
+      [[constants.NGHTTP2_ENHANCE_YOUR_CALM, 'too_many_pings']],
+    );
+  });
+
+  test('client that sends no preface → closed in time', async () => {
+    using rig = await startRig({}, { times: { prefaceMs: 50 } });
+    const socket = connect(rig.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    await once(socket, 'close');
+  });
+
+  test('message that does not become complete → DEADLINE_EXCEEDED', async () => {
+    using rig = await startRig({ chat }, { times: { messageMs: 50 } });
+    const stream = openCall(rig.session(), echo.chat.path);
+    stream.write(framed('hello').subarray(0, 6));
+    const [headers] = (await once(stream, 'response')) as [Record<string, string>];
+    assert.equal(headers['grpc-status'], '4');
+  });
+
+  test('client that takes nothing → closed after the limit', async () => {
+    const begun = Promise.withResolvers<void>();
+    const repeat = (call: ServerWritableStream<string, string>): void => {
+      begun.resolve();
+      for (let count = 0; count < 40; count += 1) call.write('x'.repeat(1_000_000));
+    };
+    using rig = await startRig({ repeat }, { times: { stallMs: 100 } });
+    const socket = connect(rig.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    const largeWindow = Buffer.from([0, 4, 0x40, 0, 0, 0]);
+    const message = framed('go');
+    socket.write(
+      Buffer.concat([
+        preface,
+        frame(frameType.settings, 0, 0, largeWindow),
+        frame(frameType.windowUpdate, 0, 0, largeWindow.subarray(2)),
+        frame(
+          frameType.headers,
+          flag.endHeaders,
+          1,
+          postBlock(echo.repeat.path, [['content-type', 'application/grpc']]),
+        ),
+        frame(frameType.data, flag.endStream, 1, message),
+      ]),
+    );
+    socket.pause();
+    await begun.promise;
+    await poll('the connection to be closed', () => (rig.server.connections === 0 ? true : undefined));
+    socket.destroy();
+  });
+});

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import * as fc from 'fast-check';
+import { MessageReader, createBudget } from '../../src/transport/message-reader.ts';
+import { parseTimeout } from '../../src/transport/timeout.ts';
+import { framed } from './rig.ts';
+
+/** Reads a body in parts, each in a buffer that is overwritten after it was read. */
+function readInParts(body: Buffer, cuts: readonly number[], limit = 1000, skip?: readonly [number, number]) {
+  const messages: string[] = [];
+  const problems: string[] = [];
+  const budget = createBudget(1_000_000);
+  const reader = new MessageReader(limit, budget, {
+    message: (bytes) => void messages.push(bytes.toString('latin1')),
+    unreadable: (reason) => void problems.push(reason),
+    unwanted: () => (skip === undefined ? undefined : { start: skip[0], end: skip[1] }),
+  });
+  const ends = [...cuts.map((cut) => cut % (body.length + 1)), body.length].sort((a, b) => a - b);
+  let at = 0;
+  for (const end of ends) {
+    const part = Buffer.from(body.subarray(at, end));
+    reader.read(part, 0, part.length);
+    part.fill(0xee);
+    at = end;
+  }
+  reader.stop();
+  return { messages, problems, isBudgetFree: budget.take(1_000_000) };
+}
+
+suite('message reader', () => {
+  test('any split of any messages → the same messages, and the budget is free again', () => {
+    const word = fc.stringMatching(/^[a-z]{0,300}$/);
+    fc.assert(
+      fc.property(fc.array(word, { maxLength: 5 }), fc.array(fc.nat(2000)), (words, cuts) => {
+        const read = readInParts(Buffer.concat(words.map((each) => framed(each))), cuts);
+        assert.deepEqual(read, { messages: words, problems: [], isBudgetFree: true });
+      }),
+    );
+  });
+
+  test('bytes that are not needed → left out of messages that arrive in parts', () => {
+    const { messages } = readInParts(framed('abcdefghij'), [7, 9], 1000, [1, 8]);
+    assert.deepEqual(messages, ['aij']);
+    assert.deepEqual(readInParts(framed('abcdefghij'), [], 1000, [1, 8]).messages, ['abcdefghij']);
+    assert.deepEqual(readInParts(framed('abcdefghij'), [7], 1000, [1, 99]).messages, ['abcdefghij']);
+  });
+
+  test('message above the limit, or compressed → unreadable, and nothing after it is read', () => {
+    const body = Buffer.concat([framed('a'), framed('b'.repeat(11)), framed('c')]);
+    assert.deepEqual(readInParts(body, [], 10), {
+      messages: ['a'],
+      problems: ['too-long'],
+      isBudgetFree: true,
+    });
+    const compressed = Buffer.concat([framed('a'), framed('b', 1), framed('c')]);
+    assert.deepEqual(readInParts(compressed, [8]).problems, ['compressed']);
+  });
+
+  test('message that announces much and sends little → memory for what was sent', () => {
+    const budget = createBudget(10_000);
+    const problems: string[] = [];
+    const reader = new MessageReader(4_000_000_000, budget, {
+      message: () => undefined,
+      unreadable: (reason) => void problems.push(reason),
+    });
+    const start = Buffer.alloc(1005);
+    start.writeUInt32BE(3_000_000_000, 1);
+    reader.read(start, 0, start.length);
+    assert.ok(reader.heldBytes <= 4096);
+    assert.deepEqual(problems, []);
+    const more = Buffer.alloc(20_000);
+    reader.read(more, 0, more.length);
+    assert.deepEqual(problems, ['over-budget']);
+    assert.equal(reader.heldBytes, 0);
+  });
+});
+
+suite('grpc-timeout', () => {
+  for (const [text, ms] of [
+    ['1H', 3_600_000],
+    ['2M', 120_000],
+    ['3S', 3_000],
+    ['4m', 4],
+    ['5u', 0.005],
+    ['6n', 0.000006],
+    ['99999999S', 99_999_999_000],
+    ['', undefined],
+    ['S', undefined],
+    ['123456789S', undefined],
+    ['-1S', undefined],
+    ['1.5S', undefined],
+    ['1s', undefined],
+  ] as const) {
+    test(`${JSON.stringify(text)} → ${ms}`, () => assert.equal(parseTimeout(text), ms));
+  }
+});
