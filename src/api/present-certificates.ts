@@ -5,7 +5,7 @@ import type { AnchorCertificate, MeshCertificates } from './certificate-api-type
 
 /** The certificates that proxies of a mesh are given to trust. */
 export function presentCertificates({ bundle, secrets }: MeshState): MeshCertificates {
-  const joint = new Map(bundle.joint.map((part) => [part.trustDomain, part]));
+  const joint = new Map(bundle.merged.map((part) => [part.trustDomain, part]));
   return {
     name: bundle.mesh,
     version: secrets.version,

@@ -36,14 +36,14 @@ export function presentMeshSummary(state: MeshState, { findings, proxies }: Mesh
 
 /** Everything there is to say about one mesh. */
 export function presentMesh(state: MeshState, { findings, held, proxies, now }: MeshContext): MeshDetail {
-  const { mesh, bundles, joint } = state.bundle;
-  const inJoint = new Set(joint.map(({ trustDomain }) => trustDomain));
+  const { mesh, bundles, merged } = state.bundle;
+  const inMerged = new Set(merged.map(({ trustDomain }) => trustDomain));
   return {
     name: mesh,
     ...headOf(state, proxies),
     trustDomains: bundles.map(({ trustDomain, anchors }) => ({
       name: trustDomain,
-      inJointSecret: anchors.length > 0 && inJoint.has(trustDomain),
+      inJointSecret: anchors.length > 0 && inMerged.has(trustDomain),
       anchors: anchors.map(presentAnchor),
     })),
     held: held

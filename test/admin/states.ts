@@ -67,7 +67,7 @@ export function domainOf(trustDomain: string, anchors: readonly AnchorText[], me
 /** A mesh with made-up secrets: their encoding is not what these tests are about. */
 export function meshOf(
   bundles: readonly TrustBundle[],
-  joint: readonly TrustBundle[] = bundles,
+  merged: readonly TrustBundle[] = bundles,
   mesh = 'default',
 ): MeshState {
   const names = ['system_trust_bundle', ...bundles.map(({ trustDomain }) => `spiffe://${trustDomain}`)];
@@ -77,7 +77,7 @@ export function meshOf(
   ]);
   const denyAll = bundles.length === 0;
   return {
-    bundle: { mesh, bundles, joint, findings: [] },
+    bundle: { mesh, bundles, merged, findings: [] },
     secrets: { mesh, version: 'version of the mesh', secrets: new Map(secrets), denyAll, findings: [] },
   };
 }

@@ -53,8 +53,8 @@ type Anchors = ReadonlyMap<string, ServedAnchor>;
 
 function bundlesOf(state: MeshState | undefined): ReadonlyMap<string, Served> {
   if (state === undefined) return new Map();
-  const { bundles, joint } = state.bundle;
-  const inAll = new Map(joint.map((bundle) => [bundle.trustDomain, bundle]));
+  const { bundles, merged } = state.bundle;
+  const inAll = new Map(merged.map((bundle) => [bundle.trustDomain, bundle]));
   return new Map(bundles.map((own) => [own.trustDomain, { own, joint: inAll.get(own.trustDomain) }]));
 }
 

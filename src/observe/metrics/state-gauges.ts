@@ -1,7 +1,7 @@
-import { isValidAt } from '../../trust/bundle/choose-twins.ts';
+import { isValidAt } from '../../trust/bundle/same-key-certificates.ts';
 import { catalogue } from '../../trust/findings/catalogue.ts';
 import type { FindingCode, Severity } from '../../trust/findings/catalogue.ts';
-import { jointSecretNames } from '../../trust/secret/secret-names.ts';
+import { mergedSecretNames } from '../../trust/secret/secret-names.ts';
 import type { ServedAnchor, TrustBundle } from '../../trust/bundle/trust-bundle.ts';
 import type { MeshState } from '../../trust/snapshot/mesh-builder.ts';
 import { plainText } from '../../text/plain-text.ts';
@@ -92,7 +92,7 @@ export const stateGauges: readonly StateGauge[] = [
     samples: (view) =>
       meshesOf(view).map(([mesh, { secrets }]): Sample => [
         [mesh],
-        secrets.secrets.get(jointSecretNames[0])?.contentSize ?? 0,
+        secrets.secrets.get(mergedSecretNames[0])?.contentSize ?? 0,
       ]),
   },
   {

@@ -6,7 +6,7 @@ import type { Identity, TrustDomain } from '../model/mesh-trust.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import { reroot } from '../x509/reroot.ts';
 import { caNamesSize } from './ca-names.ts';
-import { chooseTwins } from './choose-twins.ts';
+import { chooseSameKeyCertificates } from './same-key-certificates.ts';
 import { describeCa } from './describe-ca.ts';
 import { constraintFindings } from './constraint-findings.ts';
 import { findUngrounded } from './find-ungrounded.ts';
@@ -74,7 +74,7 @@ export function buildBundle(input: BundleInput): TrustBundle {
       );
     return !isRefused;
   });
-  const twins = chooseTwins(trusted, now);
+  const twins = chooseSameKeyCertificates(trusted, now);
   for (const { item, inFavourOf } of twins.left) {
     report(
       'MT027',

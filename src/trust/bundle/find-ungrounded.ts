@@ -1,7 +1,7 @@
 import { canBeAuthority } from '../x509/authority.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import { signedBy } from '../x509/signed-by.ts';
-import { expiresAt, isValidAt } from './choose-twins.ts';
+import { expiresAt, isValidAt } from './same-key-certificates.ts';
 import { describeCa } from './describe-ca.ts';
 import { nameKey } from './name-key.ts';
 

@@ -11,7 +11,7 @@ export interface MeshBundle {
   /** Every trust domain that is listed, sorted by name. */
   readonly bundles: readonly TrustBundle[];
   /** The bundles of the secret that holds all: the same, or less of them where all would not fit. */
-  readonly joint: readonly TrustBundle[];
+  readonly merged: readonly TrustBundle[];
   readonly findings: readonly Finding[];
 }
 
@@ -31,14 +31,14 @@ export function joinMesh({ mesh, bundles, previous, restrict }: MeshInput): Mesh
   // Counting the distinct names of all takes its time, and is not needed where the sum over all fits.
   const sum = sorted.reduce((total, bundle) => total + bundle.caNamesSize, 0);
   const size = sum <= caNamesLimit ? sum : countNames(sorted).size;
-  if (size <= caNamesLimit) return { mesh, bundles: sorted, joint: sorted, findings: shared };
-  const { joint, how } = fit(sorted, previous, restrict);
+  if (size <= caNamesLimit) return { mesh, bundles: sorted, merged: sorted, findings: shared };
+  const { merged, how } = fit(sorted, previous, restrict);
   const over = finding(
     'MT031',
     `the subjects of the CAs of mesh ${mesh} take ${size} bytes, more than the ${caNamesLimit} that a TLS handshake carries; ${how}`,
     { mesh },
   );
-  const present = new Set(joint.map((bundle) => bundle.trustDomain));
+  const present = new Set(merged.map((bundle) => bundle.trustDomain));
   const leftOut = sorted
     .filter(({ trustDomain }) => !present.has(trustDomain))
     .map(({ trustDomain }) =>
@@ -48,24 +48,24 @@ export function joinMesh({ mesh, bundles, previous, restrict }: MeshInput): Mesh
         { mesh, trustDomain },
       ),
     );
-  return { mesh, bundles: sorted, joint, findings: [over, ...leftOut, ...shared] };
+  return { mesh, bundles: sorted, merged, findings: [over, ...leftOut, ...shared] };
 }
 
 function fit(
   bundles: readonly TrustBundle[],
   previous: MeshBundle | undefined,
   restrict: MeshInput['restrict'],
-): { readonly joint: readonly TrustBundle[]; readonly how: string } {
-  if (previous !== undefined && previous.joint.length > 0) {
+): { readonly merged: readonly TrustBundle[]; readonly how: string } {
+  if (previous !== undefined && previous.merged.length > 0) {
     const served = new Set(
-      previous.joint.flatMap(({ anchors }) => anchors.map(({ certificate }) => certificate.fingerprint)),
+      previous.merged.flatMap(({ anchors }) => anchors.map(({ certificate }) => certificate.fingerprint)),
     );
-    const before = new Set(previous.joint.map((bundle) => bundle.trustDomain));
-    const joint = bundles
+    const before = new Set(previous.merged.map((bundle) => bundle.trustDomain));
+    const merged = bundles
       .filter((bundle) => before.has(bundle.trustDomain))
       .map((bundle) => restrict(bundle, served));
-    if (countNames(joint).size <= caNamesLimit)
-      return { joint, how: 'the CAs that were served before and are still listed are served' };
+    if (countNames(merged).size <= caNamesLimit)
+      return { merged, how: 'the CAs that were served before and are still listed are served' };
   }
   const count = countNames(bundles);
   const leftOut = new Set<TrustBundle>();
@@ -75,7 +75,7 @@ function fit(
     leftOut.add(bundle);
   }
   return {
-    joint: bundles.filter((bundle) => !leftOut.has(bundle)),
+    merged: bundles.filter((bundle) => !leftOut.has(bundle)),
     how: 'the largest trust domains are left out',
   };
 }

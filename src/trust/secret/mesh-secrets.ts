@@ -9,7 +9,7 @@ import { encodeSecret, partOf, secretContent } from './encode-secret.ts';
 import type { Secret, SecretContent } from './encode-secret.ts';
 import {
   isTrustDomainSecretName,
-  jointSecretNames,
+  mergedSecretNames,
   rootSecretName,
   trustDomainSecretName,
 } from './secret-names.ts';
@@ -37,18 +37,18 @@ const nothing = secretContent([]);
 const single = new WeakMap<TrustBundle, Secret>();
 
 /** Encodes the secrets of a mesh. The parts of trust domains that did not change are reused. */
-export function meshSecrets({ mesh, bundles, joint }: MeshBundle, options: SecretOptions = {}): MeshSecrets {
+export function meshSecrets({ mesh, bundles, merged }: MeshBundle, options: SecretOptions = {}): MeshSecrets {
   // A trust domain without anchors is left out: Envoy refuses the whole secret for an empty PEM.
-  const parts = joint.filter(({ anchors }) => anchors.length > 0).map(partOf);
+  const parts = merged.filter(({ anchors }) => anchors.length > 0).map(partOf);
   const secrets = new Map<string, Secret>();
   const findings: Finding[] = [];
   const content = secretContent(parts);
-  for (const name of jointSecretNames) secrets.set(name, encodeSecret(name, content));
+  for (const name of mergedSecretNames) secrets.set(name, encodeSecret(name, content));
   if (content.size > largeSecret) {
     const message = `the secret of all trust domains has ${content.size} bytes; proxies that use google_grpc cannot receive 4 MiB`;
     findings.push(finding('MT030', message, { mesh }));
   }
-  for (const bundle of alone(bundles, joint)) {
+  for (const bundle of alone(bundles, merged)) {
     const secret = singleSecret(bundle);
     secrets.set(secret.name, secret);
     if (options.rootTrustDomain === bundle.trustDomain)
@@ -74,7 +74,7 @@ export function meshSecrets({ mesh, bundles, joint }: MeshBundle, options: Secre
     );
   return {
     mesh,
-    version: versionOf(content, bundles === joint ? [] : secrets.values()),
+    version: versionOf(content, bundles === merged ? [] : secrets.values()),
     secrets,
     denyAll,
     findings,
@@ -84,25 +84,25 @@ export function meshSecrets({ mesh, bundles, joint }: MeshBundle, options: Secre
 /** The secret of a known name that nothing is listed for; undefined for an unknown name. */
 export function denyAllSecret(name: string, options: SecretOptions = {}): Secret | undefined {
   const known =
-    (jointSecretNames as readonly string[]).includes(name) ||
+    (mergedSecretNames as readonly string[]).includes(name) ||
     isTrustDomainSecretName(name) ||
     (name === rootSecretName && options.rootTrustDomain !== undefined);
   return known ? encodeSecret(name, nothing) : undefined;
 }
 
-/** Each trust domain for a secret of its own; one too large even alone, as far as the joint secret has it. */
-function alone(bundles: readonly TrustBundle[], joint: readonly TrustBundle[]): readonly TrustBundle[] {
-  if (bundles === joint) return bundles;
+/** Each trust domain for a secret of its own; one too large even alone, as far as the merged secret has it. */
+function alone(bundles: readonly TrustBundle[], merged: readonly TrustBundle[]): readonly TrustBundle[] {
+  if (bundles === merged) return bundles;
   return bundles.flatMap((bundle) => {
     if (bundle.caNamesSize <= caNamesLimit) return [bundle];
-    return joint.filter(({ trustDomain }) => trustDomain === bundle.trustDomain);
+    return merged.filter(({ trustDomain }) => trustDomain === bundle.trustDomain);
   });
 }
 
-/** The joint content says it all, unless some trust domain alone has another than its part in it. */
-function versionOf(joint: SecretContent, others: Iterable<Secret>): string {
+/** The merged content says it all, unless some trust domain alone has another than its part in it. */
+function versionOf(merged: SecretContent, others: Iterable<Secret>): string {
   const texts = [...others].map(({ name, version }) => `${name}\0${version}`);
-  return hash('sha256', concat([joint.hash, Buffer.from(texts.join('\0'))])).slice(0, 32);
+  return hash('sha256', concat([merged.hash, Buffer.from(texts.join('\0'))])).slice(0, 32);
 }
 
 function singleSecret(bundle: TrustBundle): Secret {

@@ -2,7 +2,7 @@ import { parseTrustDomain } from '../model/trust-domain.ts';
 import type { TrustDomain } from '../model/mesh-trust.ts';
 
 /** All trust domains of the proxy's mesh: the name that Kuma's data planes ask for, and SPIRE's. */
-export const jointSecretNames = ['system_trust_bundle', 'ALL'] as const;
+export const mergedSecretNames = ['system_trust_bundle', 'ALL'] as const;
 
 /** The one trust domain that `--root-trust-domain` names: the name SPIRE and Istio use. */
 export const rootSecretName = 'ROOTCA';

@@ -2,7 +2,7 @@ import { finding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
 import type { Severity } from '../findings/catalogue.ts';
 import type { Certificate } from '../x509/certificate.ts';
-import { expiresAt, isValidAt } from '../bundle/choose-twins.ts';
+import { expiresAt, isValidAt } from '../bundle/same-key-certificates.ts';
 import { describeCa } from '../bundle/describe-ca.ts';
 import type { TrustBundle } from '../bundle/trust-bundle.ts';
 

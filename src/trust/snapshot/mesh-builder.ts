@@ -72,7 +72,7 @@ export function createMeshBuilder(initialPolicy: BundlePolicy, options: SecretOp
     if (before !== undefined && sameDomains(before.domains, domains)) return before;
     const restrict = ({ trustDomain }: TrustBundle, fingerprints: ReadonlySet<string>): TrustBundle => {
       const shares = restrictShares(listed.get(trustDomain) ?? [], fingerprints);
-      const previous = before?.state.bundle.joint.find((bundle) => bundle.trustDomain === trustDomain);
+      const previous = before?.state.bundle.merged.find((bundle) => bundle.trustDomain === trustDomain);
       return buildBundle({ mesh, trustDomain, shares, now, policy, previous });
     };
     const bundles = [...domains.values()].map((built) => built.bundle);

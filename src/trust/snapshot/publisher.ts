@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { denyAllSecret } from '../secret/mesh-secrets.ts';
 import type { MeshSecrets, SecretOptions } from '../secret/mesh-secrets.ts';
 import type { Secret } from '../secret/encode-secret.ts';
-import { isTrustDomainSecretName, jointSecretNames } from '../secret/secret-names.ts';
+import { isTrustDomainSecretName, mergedSecretNames } from '../secret/secret-names.ts';
 import type { ResourceSet, SnapshotStore } from '../../xds/index.ts';
 
 /** What is served of a mesh. */
@@ -55,7 +55,7 @@ function resourceSet(
   { version, secrets }: Pick<MeshSecrets, 'version' | 'secrets'>,
   fallback: (name: string) => Secret | undefined,
 ): ResourceSet {
-  const [joint] = jointSecretNames;
+  const [merged] = mergedSecretNames;
   const domains = [...secrets.keys()].filter((name) => isTrustDomainSecretName(name));
-  return { version, resources: secrets, wildcard: [joint, ...domains], fallback };
+  return { version, resources: secrets, wildcard: [merged, ...domains], fallback };
 }

@@ -137,8 +137,8 @@ describe('the rules that follow from how Envoy behaves', () => {
     const holdings = new Map([['default', new Map(crowds.map((share) => [share.trustDomain, [share]]))]]);
     const { bundle } = builder.build(holdings, Date.now()).get('default') ?? assert.fail();
     assert.ok(countNames(bundle.bundles).size > 65_535);
-    assert.ok(countNames(bundle.joint).size <= caNamesLimit && caNamesLimit < 65_000);
-    assert.equal(bundle.joint.length, 1);
+    assert.ok(countNames(bundle.merged).size <= caNamesLimit && caNamesLimit < 65_000);
+    assert.equal(bundle.merged.length, 1);
   });
 
   it('R7 of twins the one that is valid is sent, alone', () => {

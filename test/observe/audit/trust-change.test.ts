@@ -10,7 +10,7 @@ describe('changes of trust', () => {
   const { deliver, pipeline } = makeRig(() => undefined);
   deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }), synced);
   const state = pipeline.view().meshes.get('default')!;
-  const withoutAll = { ...state, bundle: { ...state.bundle, joint: [] } };
+  const withoutAll = { ...state, bundle: { ...state.bundle, merged: [] } };
 
   it('are none between equal states', () => assert.deepEqual(trustChanges(state, state), []));
 

@@ -21,7 +21,7 @@ function join(bundles: readonly TrustBundle[], previous?: MeshBundle): MeshBundl
   return joinMesh({ mesh: 'default', bundles, previous, restrict });
 }
 const names = (mesh: MeshBundle): readonly string[] =>
-  mesh.joint.map(({ trustDomain, anchors }) => `${trustDomain} ${anchors.length}`);
+  mesh.merged.map(({ trustDomain, anchors }) => `${trustDomain} ${anchors.length}`);
 
 describe('joinMesh', () => {
   const a = bundleOf([shareOf('a.test', many(10, 'a'))]);
@@ -45,7 +45,7 @@ describe('joinMesh', () => {
   it('leaves the largest trust domain out of a first state that does not fit, and says so', () => {
     const mesh = join([a, b, c]);
     assert.deepEqual(names(mesh), ['a.test 10', 'c.test 8']);
-    assert.ok(countNames(mesh.joint).size <= caNamesLimit);
+    assert.ok(countNames(mesh.merged).size <= caNamesLimit);
     assert.deepEqual(
       mesh.findings
         .filter(({ code }) => code !== 'MT026')
@@ -73,7 +73,7 @@ describe('joinMesh', () => {
       names(mesh),
       [2, 3, 4, 5, 6].map((index) => `other${index}.test 5`),
     );
-    assert.ok(countNames(mesh.joint).size <= caNamesLimit);
+    assert.ok(countNames(mesh.merged).size <= caNamesLimit);
   });
 
   it('serves the last good set where a later state does not fit, less what is no longer listed', () => {

@@ -88,7 +88,7 @@ describe('the secrets of a mesh', () => {
       assert.deepEqual(decodeSecret(denyAllSecret(name)?.body ?? assert.fail()).trustDomains, denyAll);
   });
 
-  it('leave a trust domain without anchors out of the joint one, and deny it alone', () => {
+  it('leave a trust domain without anchors out of the merged one, and deny it alone', () => {
     const secrets = secretsOf([a, none]);
     assert.equal(secrets.denyAll, false);
     assert.deepEqual(
@@ -129,10 +129,10 @@ describe('the secrets of a mesh', () => {
     assert.equal(two.version, one.version);
   });
 
-  it('trust domain left out of the joint secret: a change of its own secret → another version of the mesh', () => {
+  it('trust domain left out of the merged secret: a change of its own secret → another version of the mesh', () => {
     const changed = bundleOf([shareOf('b.test', [rootB, rootA])]);
     const [before, after] = [b, changed].map((left) =>
-      meshSecrets({ mesh: 'default', bundles: [a, left], joint: [a], findings: [] }),
+      meshSecrets({ mesh: 'default', bundles: [a, left], merged: [a], findings: [] }),
     );
     const versionOf = (name: string) =>
       [before, after].map((secrets) => secrets?.secrets.get(name)?.version ?? assert.fail());

@@ -86,7 +86,7 @@ describe('the mesh builder', () => {
       .build(holdings(shareOf('a.test', [child, root]), shareOf('z.test', crowd)), now)
       .get('default');
     assert.deepEqual(
-      state?.bundle.joint.map(({ trustDomain, anchors }) => [
+      state?.bundle.merged.map(({ trustDomain, anchors }) => [
         trustDomain,
         anchors.map(({ rooting }) => rooting),
       ]),

@@ -68,5 +68,5 @@ function domainsOf(meshes: MeshStates, mesh: string): DomainsOf {
   const byName = (bundles: readonly TrustBundle[] = []): ReadonlyMap<string, TrustBundle> =>
     new Map(bundles.map((domain) => [domain.trustDomain, domain]));
   const alone = byName(bundle?.bundles);
-  return { alone, joint: bundle?.joint === bundle?.bundles ? alone : byName(bundle?.joint) };
+  return { alone, joint: bundle?.merged === bundle?.bundles ? alone : byName(bundle?.merged) };
 }

@@ -1,7 +1,7 @@
 import type { Certificate } from '../x509/certificate.ts';
 import { nameKey } from './name-key.ts';
 
-export interface TwinChoice<T> {
+export interface SameKeyChoice<T> {
   readonly chosen: readonly T[];
   readonly left: readonly { readonly item: T; readonly inFavourOf: Certificate }[];
   /** Epoch milliseconds of the next date at which another twin may be the better one. */
@@ -13,16 +13,16 @@ export interface TwinChoice<T> {
  * notAfter, then the lowest fingerprint. Envoy 1.40 builds chains with the first of such twins alone and
  * refuses good leaves if that one is expired; 1.36 picks another. No key is lost by the choice.
  */
-export function chooseTwins<T extends { readonly certificate: Certificate }>(
+export function chooseSameKeyCertificates<T extends { readonly certificate: Certificate }>(
   items: readonly T[],
   now: number,
-): TwinChoice<T> {
-  const groups = Map.groupBy(items, ({ certificate }) => twinKey(certificate));
+): SameKeyChoice<T> {
+  const groups = Map.groupBy(items, ({ certificate }) => nameAndKey(certificate));
   const chosen: T[] = [];
   const left: { item: T; inFavourOf: Certificate }[] = [];
   let nextChange: number | undefined;
   for (const group of groups.values()) {
-    const [best, ...others] = group.toSorted((a, b) => compareTwins(a.certificate, b.certificate, now));
+    const [best, ...others] = group.toSorted((a, b) => compareSameKey(a.certificate, b.certificate, now));
     if (best === undefined) continue;
     chosen.push(best);
     for (const item of others) left.push({ item, inFavourOf: best.certificate });
@@ -49,7 +49,7 @@ export function expiresAt(certificate: Certificate): number {
   return certificate.notAfter;
 }
 
-function compareTwins(a: Certificate, b: Certificate, now: number): number {
+function compareSameKey(a: Certificate, b: Certificate, now: number): number {
   return (
     Number(isValidAt(b, now)) - Number(isValidAt(a, now)) ||
     Number(b.selfSigned) - Number(a.selfSigned) ||
@@ -58,6 +58,6 @@ function compareTwins(a: Certificate, b: Certificate, now: number): number {
   );
 }
 
-function twinKey(certificate: Certificate): string {
+function nameAndKey(certificate: Certificate): string {
   return `${certificate.keyHash} ${nameKey(certificate.subjectDer)}`;
 }
