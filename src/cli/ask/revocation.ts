@@ -1,6 +1,7 @@
 import type { AnchorDetail, MeshDetail } from '../../api/api-types.ts';
 import { matchesEntry } from '../../trust/policy/distrust.ts';
 import { counted } from '../../observe/log/describe-change.ts';
+import { plainText } from '../../text/plain-text.ts';
 
 /** A CA that a revocation takes away, where it is served. */
 export interface RevokedCa {
@@ -96,8 +97,8 @@ export function wholeHash(hash: string, effects: readonly RevocationEffect[]): s
 export function linesFor(hash: string, effects: readonly RevocationEffect[], date: string): string {
   const subjects = new Set(effects.flatMap(({ cas }) => cas.map(({ anchor }) => anchor.subject)));
   const what = subjects.size === 0 ? 'not served at this time' : [...subjects].join('; ');
-  // One line, whatever a subject has in it.
-  return `# ${date} revoked: ${what.replaceAll(/\s+/g, ' ').slice(0, 400)}\n${hash}\n`;
+  // One line, whatever a subject has in it, and nothing that steers the terminal of a reader.
+  return `# ${date} revoked: ${plainText(what, 400)}\n${hash}\n`;
 }
 
 /** The list with lines at its end; undefined if it has the hash already. */

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { Writable } from 'node:stream';
+import { X509Certificate } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { PassThrough, Writable } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import { load } from 'js-yaml';
 
 import { runKubectlPlugin } from '../../../src/cli/kubectl-plugin.ts';
 import { runProgram } from '../../../src/cli/program.ts';
+import { confirm } from '../../../src/cli/terminal/confirm.ts';
 import { guardTerminal, paint, say, terminalText } from '../../../src/cli/terminal/terminal.ts';
 import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import { freePort } from '../../kit/free-port.ts';
@@ -28,9 +30,27 @@ function assertPlain(text: string, what: string): void {
   assert.doesNotMatch(text, /^\W*forged/m, `${what}: a forged line in ${JSON.stringify(text)}`);
 }
 
+/** A terminal whose user answers. */
+function answering(answer: string): PassThrough & { readonly isTTY: true } {
+  const stdin = Object.assign(new PassThrough(), { isTTY: true } as const);
+  stdin.end(`${answer}\n`);
+  return stdin;
+}
+
 /** Runs a command line; what it writes must be plain. */
 async function runPlain(...args: readonly string[]): Promise<Outcome> {
-  const outcome = await run(args, {}, AbortSignal.timeout(10_000));
+  return assertOutcome(args, await run(args, {}, AbortSignal.timeout(10_000)));
+}
+
+/** The same with a user who answers yes. */
+async function runAsking(...args: readonly string[]): Promise<Outcome> {
+  return assertOutcome(
+    args,
+    await run(args, {}, AbortSignal.timeout(10_000), (io) => runProgram({ ...io, stdin: answering('y') })),
+  );
+}
+
+function assertOutcome(args: readonly string[], outcome: Outcome): Outcome {
   assertPlain(outcome.stdout, `${args[0]}, stdout`);
   assertPlain(outcome.stderr, `${args[0]}, stderr`);
   return outcome;
@@ -46,7 +66,7 @@ async function commandsAfter(...words: readonly string[]): Promise<readonly (rea
 
 describe('what commands write, whatever the names in files, answers and arguments', () => {
   const stack = new AsyncDisposableStack();
-  let [server, files, other, leaf]: string[] = [];
+  let [server, files, other, leaf, list, hash]: string[] = [];
   before(async () => {
     const dir = stack.use(await makeTempDir());
     const ca = makeCa({ commonName: `CA${hostile}` });
@@ -68,10 +88,22 @@ describe('what commands write, whatever the names in files, answers and argument
     await writeFile(`${other}/a.yaml`, meshTrustYaml({ ...resource, name: 'b', pems: [makeCa().certPem] }));
     const client = makeLeaf(ca, { spiffeId, commonName: `web${hostile}` });
     await writeFile(leaf ?? '', client.certPem);
-    server = stack.use(await hostileServer([{ ...resource, name: 'a', mesh: 'default' }])).url;
+    list = dir.join(`list${hostile}`);
+    // Envoy takes no noncharacter in a name, so that the CA of the files is not served.
+    const served = makeCa();
+    hash = new X509Certificate(served.certPem).fingerprint256;
+    const pems = [ca.certPem, served.certPem];
+    server = stack.use(await hostileServer([{ ...resource, name: 'a', mesh: 'default', pems }])).url;
   });
   after(() => stack.disposeAsync());
 
+  const revoke = (...more: readonly string[]): (string | undefined)[] => [
+    'revoke',
+    hash,
+    `--distrust=${list}`,
+    `--server=${server}`,
+    ...more,
+  ];
   const invocations: readonly (readonly [what: string, args: () => readonly (string | undefined)[]])[] = [
     ['validate', () => ['validate', files, other]],
     ['validate of a file that is not there', () => ['validate', `${files}/none${hostile}`]],
@@ -93,6 +125,10 @@ describe('what commands write, whatever the names in files, answers and argument
     ['verify by files', () => ['verify', `--leaf=${leaf}`, files]],
     ['verify by a server', () => ['verify', `--leaf=${leaf}`, `--server=${server}`]],
     ['verify of no certificate', () => ['verify', `--leaf=${files}/none${hostile}`, files]],
+    ['revoke --dry-run', () => revoke('--dry-run')],
+    ['revoke of a hash that is not served', () => revoke('--dry-run').with(1, 'f'.repeat(64))],
+    ['revoke without a terminal', () => revoke()],
+    ['revoke --yes', () => revoke('--yes', '--timeout=1ms')],
     ['bootstrap', () => ['bootstrap', `--node-id=a${hostile}`, `--proxy-cert=${hostile}`]],
   ];
   for (const [what, args] of invocations) {
@@ -122,6 +158,18 @@ describe('what commands write, whatever the names in files, answers and argument
       const { proxies } = parse(stdout) as { readonly proxies: readonly [{ readonly node: string }] };
       assert.equal(proxies[0].node, `web-1${hostile}`);
     }
+  });
+
+  it('revoke that asks and is confirmed → plain text on the terminal and in the list', async () => {
+    const { stderr } = await runAsking(...revoke('--timeout=1ms').map(String));
+    assert.match(stderr, /^Leave mesh default.* without any CA\? \[y\/N\]/m);
+    const text = await readFile(list ?? '', 'utf8');
+    assertPlain(text, 'the distrust list');
+    assert.match(text, /^# .* revoked: CN=.* forged: line\n[0-9a-f]{64}\n$/);
+  });
+
+  it('guard release that asks → plain text', async () => {
+    await runAsking('guard', 'release', `--server=${server}`);
   });
 
   for (const format of ['json', 'spiffe', 'pem'])
@@ -180,6 +228,15 @@ describe('the guard of a terminal', () => {
     const { io: streams, text } = io();
     say(guardTerminal(streams), 'a\ufdd2b');
     assert.equal(text(), 'a b\n');
+  });
+
+  it('a question on a terminal → one line, as it was asked', async () => {
+    const { io: streams, text } = io();
+    const answer = await confirm({ ...guardTerminal(streams), stdin: answering('yes') }, `Really${hostile}?`);
+    assert.equal(answer, true);
+    assertPlain(text(), 'a question');
+    assert.match(text(), /^Really .* forged: line\? \[y\/N\] $/);
+    assert.doesNotMatch(text(), /\[1G|\[0J/, 'nothing of a line editor');
   });
 
   it('line breaks and tabs of the program → stay', () => {
