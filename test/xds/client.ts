@@ -3,22 +3,22 @@ import type { ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
 import { deltaRequests, deltaResponses, sotwRequests, sotwResponses } from './codec.ts';
 import type { Codec, DeltaResponse, SotwResponse } from './codec.ts';
 
-/** How a call ended: a gRPC status. */
+/** The gRPC status of a call. */
 export interface CallEnd {
   readonly code: number;
   readonly details: string;
 }
 
-/** One stream of a client; responses are taken one by one. */
+/** One stream of a client. Responses are read one by one. */
 export interface ClientStream<Response> extends Disposable {
   send(request: object): void;
-  /** Sends bytes that need not be a request. */
+  /** Sends bytes that may be no valid request. */
   sendBytes(bytes: Uint8Array): void;
-  /** The next response; rejects when the stream ends first. */
+  /** Returns the next response. Rejects if the stream ends first. */
   next(): Promise<Response>;
-  /** Responses that came, taken or not. */
+  /** Number of responses that arrived, including those not read yet. */
   readonly received: number;
-  /** Stops and resumes reading from the transport. */
+  /** Stops reading from the transport, until `resume`. */
   pause(): void;
   resume(): void;
   halfClose(): void;
@@ -26,16 +26,16 @@ export interface ClientStream<Response> extends Disposable {
   readonly ended: Promise<CallEnd>;
 }
 
-/** A client with a connection of its own. */
+/** A client with its own connection. */
 export interface XdsClient extends Disposable {
   delta(path: string): ClientStream<DeltaResponse>;
   sotw(path: string): ClientStream<SotwResponse>;
   fetch(path: string, request: object): Promise<SotwResponse>;
-  /** Any unary call with bytes as they are. */
+  /** Makes a unary call with arbitrary bytes. */
   fetchBytes(path: string, bytes: Uint8Array): Promise<Uint8Array>;
 }
 
-/** Connects to `address`, in plain text by default. */
+/** Connects to `address`, by default in plain text. */
 export function createClient(
   address: string,
   options: Record<string, string | number> = {},

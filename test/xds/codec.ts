@@ -27,7 +27,7 @@ export interface SotwResponse {
   readonly control_plane: { readonly identifier: string } | null;
 }
 
-/** Messages of one direction and protocol, to and from bytes. */
+/** Encodes and decodes the messages of one direction and protocol. */
 export interface Codec<Message> {
   serialize(value: object): Buffer;
   deserialize(bytes: Buffer): Message;

@@ -17,10 +17,10 @@ import {
 } from './step.ts';
 import type { Conversation } from './step.ts';
 
-/** What a delta client and a server say to each other; run against the pure core and over gRPC. */
+/** Conversations between a delta client and a server. They run against the pure core and over gRPC. */
 export const deltaConversations: readonly Conversation[] = [
   conversation(
-    'a subscription is answered, and a change follows it',
+    'subscription: gets a reply, and later changes',
     step(set({ a: '1' })),
     step(subscribe('a'), ['a@1']),
     step(ack),
@@ -28,7 +28,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(ack),
   ),
   conversation(
-    'names are subscribed to one after another',
+    'names subscribed one after another: each gets a reply',
     step(set({ a: '1', b: '1', c: '1' })),
     step(subscribe('a'), ['a@1']),
     step(ack),
@@ -38,7 +38,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(ack),
   ),
   conversation(
-    'many names in one request come one by one, in order of name',
+    'several names in one request: one response each, sorted by name',
     step(set({ a: '1', b: '1', c: '1' })),
     step(subscribe('c', 'a', 'b'), ['a@1', 'b@1', 'c@1']),
     step(ack),
@@ -46,7 +46,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(ack),
   ),
   conversation(
-    'only the changed resource is sent',
+    'change of one resource: only that resource is sent',
     step(set({ a: '1', b: '1' })),
     step(subscribe('a', 'b'), ['a@1', 'b@1']),
     step(ack),
@@ -54,31 +54,31 @@ export const deltaConversations: readonly Conversation[] = [
     step(set({ a: '1', b: '2' }), ['b@2']),
   ),
   conversation(
-    'a set with the same versions is no change',
+    'new set with the same versions: nothing is sent',
     step(set({ a: '1' })),
     step(subscribe('a'), ['a@1']),
     step(ack),
     step(set({ a: '1' })),
   ),
   conversation(
-    'a type that is not set yet is waited for',
+    'type without a set: the reply is sent once there is a set',
     step(subscribe('a', 'b')),
     step(set({ a: '1' }), ['a@1', '-b']),
   ),
   conversation(
-    'an unknown name is told as removed at once, and sent when it comes to exist',
+    'unknown name: is reported as removed at once, and sent when it is added',
     step(set({ a: '1' })),
     step(subscribe('b'), ['-b']),
     step(ack),
     step(set({ a: '1', b: '1' }), ['b@1']),
   ),
   conversation(
-    'unknown and known names in one request are told apart',
+    'unknown and known names in one request: removal and resource are reported separately',
     step(set({ b: '1' })),
     step(subscribe('a', 'b', 'c', 'd'), ['-a', 'b@1', '-c -d']),
   ),
   conversation(
-    'a resource that goes away is told as removed, and sent again when it is back',
+    'removed resource: is reported as removed, and sent again when it is added again',
     step(set({ a: '1', b: '1' })),
     step(subscribe('a', 'b'), ['a@1', 'b@1']),
     step(ack),
@@ -88,7 +88,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(set({ a: '1', b: '1' }), ['a@1']),
   ),
   conversation(
-    'a known name that is not listed gets its fallback, and is never told as removed',
+    'known name that is not listed: gets its fallback, and is never reported as removed',
     step(set({ 'known:a': '1' })),
     step(subscribe('known:a', 'known:b'), ['known:a@1', 'known:b@fallback']),
     step(ack),
@@ -98,7 +98,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(set({ 'known:b': '1' }), ['known:b@1']),
   ),
   conversation(
-    'what is unsubscribed is not sent any more, and the rest is',
+    'unsubscribed name: is not sent any more, other names are',
     step(set({ a: '1', b: '1' })),
     step(subscribe('a', 'b'), ['a@1', 'b@1']),
     step(ack),
@@ -107,7 +107,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(set({ a: '2', b: '2' }), ['b@2']),
   ),
   conversation(
-    'a name subscribed to again is answered though the version is the same',
+    'repeated subscription: gets a reply although the version is the same',
     step(set({ a: '1' })),
     step(subscribe('a'), ['a@1']),
     step(ack),
@@ -119,7 +119,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(set({ a: '1' })),
   ),
   conversation(
-    'a name both unsubscribed and subscribed in one request stays, and is answered',
+    'name unsubscribed and subscribed in one request: stays subscribed, and gets a reply',
     step(set({ a: '1' })),
     step(subscribe('a'), ['a@1']),
     step(ack),
@@ -128,45 +128,45 @@ export const deltaConversations: readonly Conversation[] = [
     step(set({ a: '2' }), ['a@2']),
   ),
   conversation(
-    'a name unsubscribed that was never subscribed to is nothing',
+    'unsubscription of a name without a subscription: has no effect',
     step(set({ a: '1' })),
     step(subscribe('a'), ['a@1']),
     step(unsubscribe('b')),
   ),
   conversation(
-    'a new stream that quotes what it would get is sent nothing',
+    'new stream that quotes the current version: is sent nothing',
     step(set({ a: '1', b: '1' })),
     step(quoting({ a: '1', b: '1' }, 'a', 'b'), [], ['holds a@1', 'holds b@1']),
     step(set({ a: '1', b: '2' }), ['b@2']),
   ),
   conversation(
-    'a new stream that quotes what it would get is sent nothing, also when the set comes later',
+    'new stream that quotes the current version, before there is a set: is sent nothing',
     step(quoting({ a: '1' }, 'a')),
     step(set({ a: '1' }), [], ['holds a@1']),
   ),
   conversation(
-    'a new stream is sent what differs from what it quotes',
+    'new stream that quotes another version: is sent the current version',
     step(set({ a: '2', b: '1', c: '1' })),
     step(quoting({ a: '1', b: '1' }, 'a', 'b', 'c'), ['a@2', 'c@1'], ['holds b@1']),
   ),
   conversation(
-    'a quoted resource that is gone is told as removed',
+    'quoted resource that does not exist: is reported as removed',
     step(set({ b: '1' })),
     step(quoting({ a: '1', b: '1' }, 'a', 'b'), ['-a'], ['holds b@1']),
   ),
   conversation(
-    'a quoted name that is not subscribed to is nothing',
+    'quoted name without a subscription: has no effect',
     step(set({ a: '1', b: '1' })),
     step(quoting({ a: '1', b: '7' }, 'a'), [], ['holds a@1']),
   ),
   conversation(
-    'versions are quoted in the first request only',
+    'versions quoted in a later request: are ignored',
     step(set({ a: '1', b: '1' })),
     step(subscribe('a'), ['a@1']),
     step(quoting({ b: '1' }, 'b'), ['b@1']),
   ),
   conversation(
-    'no names in the first request mean everything',
+    'first request without names: subscribes to everything',
     step(set({ a: '1', b: '1' })),
     step(subscribe(), ['a@1', 'b@1']),
     step(ack),
@@ -176,12 +176,12 @@ export const deltaConversations: readonly Conversation[] = [
     step(set({ a: '1', c: '1' }), ['-b']),
   ),
   conversation(
-    'a star means everything',
+    'star: subscribes to everything',
     step(set({ a: '1', b: '1' })),
     step(subscribe('*'), ['a@1', 'b@1']),
   ),
   conversation(
-    'a wildcard gets what the set says that it gets',
+    'wildcard: gets the names that the set lists for it',
     step(set({ a: '1', b: '1', alias: '1' }, ['a', 'b'])),
     step(subscribe('*'), ['a@1', 'b@1']),
     step(ack),
@@ -192,7 +192,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(set({ a: '1', b: '1', alias: '2' }, ['a', 'alias']), ['-b']),
   ),
   conversation(
-    'a wildcard beside names gets both, each once',
+    'wildcard and names: each resource is sent once',
     step(set({ a: '1', b: '1' }, ['a'])),
     step(subscribe('*', 'a', 'b'), ['a@1', 'b@1']),
     step(ack),
@@ -200,35 +200,35 @@ export const deltaConversations: readonly Conversation[] = [
     step(set({ a: '2', b: '2' }, ['a']), ['a@2', 'b@2']),
   ),
   conversation(
-    'a wildcard of an empty set is answered with nothing, so that nobody waits',
+    'wildcard of an empty set: gets an empty response, so that the client does not wait',
     step(set({})),
     step(subscribe(), ['(empty)']),
     step(ack),
     step(set({ a: '1' }), ['a@1']),
   ),
   conversation(
-    'a wildcard before the set is there is answered when it is',
+    'wildcard before there is a set: gets a reply once there is a set',
     step(subscribe('*')),
     step(set({ a: '1' }), ['a@1']),
   ),
   conversation(
-    'a wildcard client that quotes versions is told what is gone and what is new',
+    'wildcard client that quotes versions: is sent removals and new resources',
     step(set({ a: '1', b: '2', d: '1' })),
     step(quoting({ a: '1', b: '1', c: '1' }), ['b@2', '-c', 'd@1'], ['holds a@1']),
   ),
   conversation(
-    'a wildcard client that quotes all it would get is sent nothing',
+    'wildcard client that quotes all current versions: is sent nothing',
     step(set({ a: '1', b: '1' })),
     step(quoting({ a: '1', b: '1' }, '*'), [], ['holds a@1', 'holds b@1']),
     step(set({ a: '1', b: '2' }), ['b@2']),
   ),
   conversation(
-    'what a wildcard client quotes is compared also for names it lists',
+    'wildcard client that also subscribes by name: quoted versions of these names are compared',
     step(set({ a: '1' }, [])),
     step(quoting({ a: '1' }, '*', 'a'), [], ['holds a@1']),
   ),
   conversation(
-    'a withdrawn name that is known is replaced for a wildcard client, not removed',
+    'wildcard client, withdrawn name with a fallback: is replaced, not removed',
     step(set({ 'known:a': '1', b: '1' })),
     step(subscribe('*'), ['known:a@1', 'b@1']),
     step(ack),
@@ -236,12 +236,12 @@ export const deltaConversations: readonly Conversation[] = [
     step(set({ b: '1' }), ['known:a@fallback']),
   ),
   conversation(
-    'a withdrawn name that is known is replaced for a wildcard client that quotes it',
+    'wildcard client that quotes a withdrawn name with a fallback: is sent the fallback',
     step(set({ b: '1' })),
     step(quoting({ 'known:a': '1', b: '1' }, '*'), ['known:a@fallback'], ['holds b@1']),
   ),
   conversation(
-    'a wildcard that is unsubscribed leaves the names',
+    'unsubscribed wildcard: explicit names stay subscribed',
     step(set({ a: '1', b: '1' })),
     step(subscribe('*', 'a'), ['a@1', 'b@1']),
     step(ack),
@@ -250,7 +250,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(set({ a: '2', b: '2', c: '1' }), ['a@2']),
   ),
   conversation(
-    'the wildcard of an empty first request can be unsubscribed too, and does not come back',
+    'wildcard of an empty first request: can be unsubscribed, and stays so',
     step(set({ a: '1' })),
     step(subscribe(), ['a@1']),
     step(ack),
@@ -259,14 +259,14 @@ export const deltaConversations: readonly Conversation[] = [
     step(subscribe()),
   ),
   conversation(
-    'a wildcard that is subscribed to again is answered',
+    'repeated wildcard subscription: gets a reply',
     step(set({ a: '1' })),
     step(subscribe('*'), ['a@1']),
     step(ack),
     step(subscribe('*'), ['a@1']),
   ),
   conversation(
-    'a wildcard client that unsubscribes a name is told whether it still has it',
+    'wildcard client that unsubscribes a name: gets a reply that says whether the wildcard covers it',
     step(set({ a: '1', b: '1' }, ['a'])),
     step(subscribe('*', 'a', 'b'), ['a@1', 'b@1']),
     step(ack),
@@ -277,7 +277,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(set({ a: '2', b: '2' }, ['a']), ['a@2']),
   ),
   conversation(
-    'an answer to a response that was never sent is ignored and counted',
+    'ACK of an unknown nonce: is ignored and counted as stale',
     step(set({ a: '1' })),
     step(subscribe('a'), ['a@1']),
     step(ackUnsent, [], ['stale']),
@@ -286,7 +286,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(set({ a: '2' }), ['a@2']),
   ),
   conversation(
-    'a refusal does not spin: what was refused is not sent again',
+    'NACK: the rejected version is not sent again',
     step(set({ a: '1' })),
     step(subscribe('a'), ['a@1']),
     step(nack, [], ['nack a@1']),
@@ -294,7 +294,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(set({ a: '2', b: '1' }), ['a@2']),
   ),
   conversation(
-    'a response refused twice counts once',
+    'repeated NACK of one response: counts once',
     step(set({ a: '1' })),
     step(subscribe('a'), ['a@1']),
     step(ack),
@@ -303,7 +303,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(nackAgain, [], ['stale']),
   ),
   conversation(
-    'after a refusal the last acknowledged bytes go out once more',
+    'NACK: the last acknowledged version is restored',
     step(set({ a: '1' })),
     step(subscribe('a'), ['a@1']),
     step(ack),
@@ -313,14 +313,14 @@ export const deltaConversations: readonly Conversation[] = [
     step(set({ a: '3' }), ['a@3']),
   ),
   conversation(
-    'what a client quoted counts as acknowledged, where it is what is served',
+    'quoted current version: counts as acknowledged',
     step(set({ a: '1' })),
     step(quoting({ a: '1' }, 'a'), [], ['holds a@1']),
     step(set({ a: '2' }), ['a@2']),
     step(nack, ['a@1'], ['nack a@2']),
   ),
   conversation(
-    'what is sent again after a refusal and refused as well is not sent a third time',
+    'NACK of a restored version: it is not sent a third time',
     step(set({ a: '1' })),
     step(subscribe('a'), ['a@1']),
     step(ack),
@@ -331,7 +331,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(set({ a: '3' }), ['a@3']),
   ),
   conversation(
-    'after a refusal what is newer goes out instead of what is older',
+    'NACK when there is a newer version: the newer one is sent, nothing is restored',
     step(set({ a: '1' })),
     step(subscribe('a'), ['a@1']),
     step(ack),
@@ -340,7 +340,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(nack, ['a@3'], ['nack a@2']),
   ),
   conversation(
-    'a return to the acknowledged bytes is sent after a refusal, since the proxy has stored the bad ones',
+    'change back to the acknowledged version after a NACK: is sent, because the proxy has stored the rejected bytes',
     step(set({ a: '1' })),
     step(subscribe('a'), ['a@1']),
     step(ack),
@@ -350,7 +350,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(ack),
   ),
   conversation(
-    'refused bytes that come back after others were acknowledged: sent again, and judged anew',
+    'rejected version served again after an ACK of another: is sent again, and its ACK is believed',
     step(set({ a: '1' })),
     step(subscribe('a'), ['a@1']),
     step(ack),
@@ -366,7 +366,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(set({ a: '4' }), ['a@4']),
   ),
   conversation(
-    'acknowledged bytes that were refused as the way back: sent again once others were acknowledged',
+    'restored version that was rejected: is sent again after an ACK of another version',
     step(set({ a: '1' })),
     step(subscribe('a'), ['a@1']),
     step(ack),
@@ -379,7 +379,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(ack),
   ),
   conversation(
-    'a refused name that is subscribed to again is answered with what was acknowledged',
+    'repeated subscription after a NACK: gets the acknowledged version',
     step(set({ a: '1' })),
     step(subscribe('a'), ['a@1']),
     step(ack),
@@ -389,14 +389,14 @@ export const deltaConversations: readonly Conversation[] = [
     step(subscribe('a'), ['a@1']),
   ),
   conversation(
-    'a refused name that is subscribed to again, with nothing to go back to, is told as removed',
+    'repeated subscription after a NACK, without an acknowledged version: is reported as removed',
     step(set({ a: '1' })),
     step(subscribe('a'), ['a@1']),
     step(nack, [], ['nack a@1']),
     step(subscribe('a'), ['-a']),
   ),
   conversation(
-    'one change at a time: the next goes out with the acknowledgement, and only the newest',
+    'changes while a response is in flight: only the newest is sent, after the ACK',
     step(set({ a: '1' })),
     step(subscribe('a'), ['a@1']),
     step(set({ a: '2' })),
@@ -406,7 +406,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(ack),
   ),
   conversation(
-    'a change and its way back while another is in flight are no change',
+    'change and its reversal while a response is in flight: nothing is sent',
     step(set({ a: '1' })),
     step(subscribe('a'), ['a@1']),
     step(set({ a: '2' })),
@@ -414,7 +414,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(ack),
   ),
   conversation(
-    'a change of one name does not wait for the answer about another',
+    'change of one name: does not wait for the ACK of another name',
     step(set({ a: '1', b: '1' })),
     step(subscribe('a', 'b'), ['a@1', 'b@1']),
     step(ack),
@@ -424,7 +424,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(ack),
   ),
   conversation(
-    'a change waits five seconds for an answer, not for ever',
+    'change without an ACK of the previous response: is sent after five seconds',
     step(set({ a: '1' })),
     step(subscribe('a'), ['a@1']),
     step(set({ a: '2' })),
@@ -435,7 +435,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(ack),
   ),
   conversation(
-    'an answer that comes late still counts for its response',
+    'late ACK: still counts for its response',
     step(set({ a: '1' })),
     step(subscribe('a'), ['a@1']),
     step(set({ a: '2' })),
@@ -445,7 +445,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(set({ a: '1' }), ['a@1']),
   ),
   conversation(
-    'an answer to a subscription is never held back',
+    'reply to a subscription: does not wait for an ACK',
     step(set({ a: '1' })),
     step(subscribe('a'), ['a@1']),
     step(set({ a: '2' })),
@@ -454,7 +454,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(ack),
   ),
   conversation(
-    'refused bytes, on a new stream that quotes others: sent once, and the acknowledgement proves nothing',
+    'version rejected on another stream, new stream that quotes another version: is sent once, its ACK is unconfirmed',
     step(set({ a: '1' })),
     step(subscribe('a'), ['a@1']),
     step(ack),
@@ -470,7 +470,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(ack),
   ),
   conversation(
-    'refused bytes, on a new stream that refuses them too: not sent a second time on it',
+    'version rejected on another stream, new stream that rejects it too: is not sent to it again',
     step(set({ a: '1' })),
     step(subscribe('a'), ['a@1']),
     step(ack),
@@ -484,7 +484,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(set({ a: '3' }), ['a@3']),
   ),
   conversation(
-    'refused bytes that the node quotes as its own are not sent, and prove nothing',
+    'version rejected on another stream and quoted on a new one: is not sent, and the quote is unconfirmed',
     step(set({ a: '2' })),
     step(subscribe('a'), ['a@2']),
     step(nack, [], ['nack a@2']),
@@ -492,7 +492,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(quoting({ a: '2' }, 'a'), [], ['holds? a@2']),
   ),
   conversation(
-    'refused bytes, on a new stream that has nothing: sent once, and only a later acknowledgement is proof',
+    'version rejected on another stream, new stream without resources: is sent once, only the ACK of another version is confirmed',
     step(set({ a: '2' })),
     step(subscribe('a'), ['a@2']),
     step(nack, [], ['nack a@2']),
@@ -506,7 +506,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(ack),
   ),
   conversation(
-    'refused bytes that a fresh stream refuses too: sent again only for a new subscription',
+    'version rejected on both streams: is sent again only for a new subscription',
     step(set({ a: '2' })),
     step(subscribe('a'), ['a@2']),
     step(nack, [], ['nack a@2']),
@@ -518,7 +518,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(subscribe('a'), ['a@2']),
   ),
   conversation(
-    'refused bytes that a fresh stream acknowledged answer a later subscription on it',
+    'version rejected on another stream and acknowledged on this one: is the reply to a later subscription',
     step(set({ a: '2' })),
     step(subscribe('a'), ['a@2']),
     step(nack, [], ['nack a@2']),
@@ -530,7 +530,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(ack, [], ['ack? a@2']),
   ),
   conversation(
-    'refused bytes, on a new wildcard stream that has acknowledged others: sent, and the acknowledgement is proof',
+    'version rejected on another stream, wildcard stream that acknowledged another version: is sent, its ACK is confirmed',
     step(set({ a: '2' })),
     step(subscribe('a'), ['a@2']),
     step(nack, [], ['nack a@2']),
@@ -542,7 +542,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(ack),
   ),
   conversation(
-    'what one node refused is sent to another',
+    'version that one node rejected: is sent to another node',
     step(set({ a: '2' })),
     step(subscribe('a'), ['a@2']),
     step(nack, [], ['nack a@2']),
@@ -551,7 +551,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(ack),
   ),
   conversation(
-    'nodes without an id are not taken for one another',
+    'nodes without an id: do not share rejected versions',
     step(reconnect('')),
     step(set({ a: '2' })),
     step(subscribe('a'), ['a@2']),
@@ -561,7 +561,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(ack),
   ),
   conversation(
-    'refused bytes, on a new stream an hour later: an acknowledgement is believed again',
+    'version rejected an hour ago: its ACK on a new stream is confirmed',
     step(set({ a: '2' })),
     step(subscribe('a'), ['a@2']),
     step(nack, [], ['nack a@2']),
@@ -571,7 +571,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(ack),
   ),
   aggregated(
-    'two types share a stream, and their answers are told apart',
+    'two types on one stream: their ACKs are kept apart',
     step(set({ a: '1' })),
     of('route', step(set({ r: '1', s: '1' }))),
     step(subscribe('a'), ['a@1']),
@@ -584,7 +584,7 @@ export const deltaConversations: readonly Conversation[] = [
     step(nack, ['a@1'], ['nack a@2']),
   ),
   aggregated(
-    'a refusal of several resources at once blames none of them: nothing is sent back or remembered',
+    'NACK of several resources: none is restored or remembered',
     of('route', step(set({ r: '1', s: '1' }))),
     of('route', step(subscribe('r', 's'), ['r@1 s@1'])),
     of('route', step(ack)),
@@ -595,7 +595,7 @@ export const deltaConversations: readonly Conversation[] = [
     of('route', step(quoting({ r: '3', s: '1' }, 'r', 's'), ['s@2'], ['holds r@3'])),
   ),
   aggregated(
-    'a type that is not served gets one empty answer on a stream',
+    'type that is not served: gets one empty response per stream',
     of('unserved', step(subscribe(), ['(empty)'])),
     of('unserved', step(ack)),
     of('unserved', step(subscribe('x'))),
@@ -603,13 +603,13 @@ export const deltaConversations: readonly Conversation[] = [
     of('unserved', step(subscribe('x'), ['(empty)'])),
   ),
   aggregated(
-    'a type that is not served takes nothing from a client that quotes versions',
+    'type that is not served, client that quotes versions: is sent nothing',
     of('unserved', step(quoting({ x: '1' }))),
     step(reconnect()),
     of('unserved', step(quoting({ x: '1' }, 'x'))),
   ),
   aggregated(
-    'a type that comes to be served is sent after all',
+    'type that is served later: its resources are sent then',
     of('unserved', step(subscribe('x'), ['(empty)'])),
     of('unserved', step(set({ x: '1' }), ['x@1'])),
   ),

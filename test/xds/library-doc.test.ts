@@ -12,7 +12,7 @@ import { ads } from './loopback/serving.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** The example of the document, on a free port, with the library as it is here. */
+/** The example of the document, on a free port, with the library of this checkout. */
 function example(): string {
   const document = readFileSync(join(root, 'docs/xds-library.md'), 'utf8');
   const [, code, ...more] = document.split(/```(?:ts)?\n/);
@@ -21,8 +21,8 @@ function example(): string {
   return (code ?? '').replace("'meshtrust/xds'", `'${entry}'`).replace('127.0.0.1:5678', '127.0.0.1:0');
 }
 
-test('the example of the document serves endpoints, tells what proxies say, and drains', async () => {
-  // Inside the checkout, so that its imports are found.
+test('example of docs/xds-library.md: serves endpoints, logs ACKs and NACKs, and drains', async () => {
+  // Inside the checkout, so that its imports resolve.
   mkdirSync(join(root, '.cache'), { recursive: true });
   const folder = mkdtempSync(join(root, '.cache', 'library-doc-'));
   const file = join(folder, 'example.ts');

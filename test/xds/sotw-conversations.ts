@@ -17,10 +17,10 @@ import {
 } from './step.ts';
 import type { Conversation } from './step.ts';
 
-/** What a SotW client and a server say to each other; run against the pure core and over gRPC. */
+/** Conversations between a SotW client and a server. They run against the pure core and over gRPC. */
 export const sotwConversations: readonly Conversation[] = [
   conversation(
-    'a request is answered, and a change follows it',
+    'request: gets a reply, and later changes',
     step(set({ a: '1' })),
     step(names('a'), ['a@1']),
     step(ack),
@@ -28,7 +28,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(ack),
   ),
   conversation(
-    'each secret comes in a response of its own',
+    'several secrets: one response each',
     step(set({ a: '1', b: '1', c: '1' })),
     step(names('c', 'a', 'b'), ['a@1', 'b@1', 'c@1']),
     step(ack),
@@ -37,7 +37,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(set({ a: '1', b: '2', c: '1' }), ['b@2']),
   ),
   conversation(
-    'only the names that are new in a request are answered',
+    'new names in a request: only these get a reply',
     step(set({ a: '1', b: '1' })),
     step(names('a'), ['a@1']),
     step(ack),
@@ -45,7 +45,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(ack),
   ),
   conversation(
-    'a subscription may come with an acknowledgement',
+    'subscription in an ACK: gets a reply',
     step(set({ a: '1', b: '1' })),
     step(names('a'), ['a@1']),
     step(ackWith('a', 'b'), ['b@1']),
@@ -53,7 +53,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(set({ a: '2', b: '2' }), ['b@2']),
   ),
   conversation(
-    'nothing is said of an unknown name, until it comes to exist',
+    'unknown name: gets no response until it is added',
     step(set({ a: '1' })),
     step(names('a', 'b'), ['a@1']),
     step(ack),
@@ -61,7 +61,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(ack),
   ),
   conversation(
-    'nothing is said of a resource that goes away, and nothing when it is back unchanged',
+    'resource removed and added again unchanged: nothing is sent',
     step(set({ a: '1' })),
     step(names('a'), ['a@1']),
     step(ack),
@@ -70,16 +70,20 @@ export const sotwConversations: readonly Conversation[] = [
     step(set({ a: '2' }), ['a@2']),
   ),
   conversation(
-    'a known name that is not listed gets its fallback',
+    'known name that is not listed: gets its fallback',
     step(set({ 'known:a': '1' })),
     step(names('known:a', 'known:b'), ['known:a@1', 'known:b@fallback']),
     step(ack),
     step(ack),
     step(set({}), ['known:a@fallback']),
   ),
-  conversation('a type that is not set yet is waited for', step(names('a')), step(set({ a: '1' }), ['a@1'])),
   conversation(
-    'a name that is listed no longer is not sent any more',
+    'type without a set: the reply is sent once there is a set',
+    step(names('a')),
+    step(set({ a: '1' }), ['a@1']),
+  ),
+  conversation(
+    'name that a request omits: is not sent any more',
     step(set({ a: '1', b: '1' })),
     step(names('a', 'b'), ['a@1', 'b@1']),
     step(ack),
@@ -88,7 +92,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(set({ a: '2', b: '2' }), ['b@2']),
   ),
   conversation(
-    'no names after names mean nothing, not everything',
+    'request without names after one with names: subscribes to nothing',
     step(set({ a: '1' })),
     step(names('a'), ['a@1']),
     step(ack),
@@ -96,7 +100,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(set({ a: '2', b: '1' })),
   ),
   conversation(
-    'a name that is listed again is answered though version and nonce are the last ones',
+    'name that a request lists again: gets a reply although version and nonce are the last ones',
     step(set({ a: '1' })),
     step(names('a'), ['a@1']),
     step(ack),
@@ -105,7 +109,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(ack),
   ),
   conversation(
-    'a request that repeats an acknowledged nonce is answered again, and that does not loop',
+    'request that repeats an acknowledged nonce: gets one more reply, without a loop',
     step(set({ a: '1' })),
     step(names('a'), ['a@1']),
     step(ack),
@@ -115,13 +119,13 @@ export const sotwConversations: readonly Conversation[] = [
     step(ack),
   ),
   conversation(
-    'a request repeated before the first response is answered by that response',
+    'request repeated before the first response: that response is the reply',
     step(names('a')),
     step(names('a')),
     step(set({ a: '1' }), ['a@1']),
   ),
   conversation(
-    'a request repeated while the response is under way is answered by that response',
+    'request repeated while a response is in flight: that response is the reply',
     step(set({ a: '1' })),
     step(names('a'), ['a@1']),
     step(names('a')),
@@ -129,7 +133,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(names('a'), ['a@1']),
   ),
   conversation(
-    'a version says nothing of what is gone',
+    'version: excludes removed resources',
     step(set({ a: '1', b: '1' })),
     step(names('a', 'b'), ['a@1', 'b@1']),
     step(ack),
@@ -141,7 +145,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(namesAt('last', 'a', 'b'), [], ['holds a@2']),
   ),
   conversation(
-    'a version that leaves out what was refused is not that of all names: all are sent',
+    'quoted version without a rejected resource: all names are sent',
     step(set({ a: '2', b: '1' })),
     step(names('a', 'b'), ['a@2', 'b@1']),
     step(nack, [], ['nack a@2']),
@@ -152,7 +156,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(namesAt('last', 'a', 'b'), ['a@2', 'b@2']),
   ),
   conversation(
-    'a new stream that quotes what it would get is sent nothing',
+    'new stream that quotes the current version: is sent nothing',
     step(set({ a: '1', b: '1' })),
     step(names('a', 'b'), ['a@1', 'b@1']),
     step(ack),
@@ -162,7 +166,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(set({ a: '1', b: '2' }), ['b@2']),
   ),
   conversation(
-    'a new stream that quotes what it would get is sent nothing, also when the set comes later',
+    'new stream that quotes the current version, before there is a set: is sent nothing',
     step(set({ a: '1' })),
     step(names('a'), ['a@1']),
     step(ack),
@@ -170,7 +174,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(namesAt('last', 'a'), [], ['holds a@1']),
   ),
   conversation(
-    'a new stream that had only a part of its names quotes no version of the whole',
+    'new stream that has only some of its names: its quoted version does not cover all',
     step(set({ a: '1', b: '1' })),
     step(names('a', 'b'), ['a@1', 'b@1']),
     step(ack),
@@ -178,12 +182,12 @@ export const sotwConversations: readonly Conversation[] = [
     step(namesAt('last', 'a', 'b'), ['a@1', 'b@1']),
   ),
   conversation(
-    'a new stream that quotes another version gets everything',
+    'new stream that quotes another version: is sent everything',
     step(set({ a: '1', b: '1' })),
     step(namesAt('other', 'a', 'b'), ['a@1', 'b@1']),
   ),
   conversation(
-    'a quoted version is that of the names asked for',
+    'quoted version: is compared with that of the subscribed names',
     step(set({ a: '1', b: '1' })),
     step(names('a'), ['a@1']),
     step(ack),
@@ -191,7 +195,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(namesAt('last', 'a', 'b'), ['a@1', 'b@1']),
   ),
   conversation(
-    'no names in the first request mean everything',
+    'first request without names: subscribes to everything',
     step(set({ a: '1', b: '1' })),
     step(names(), ['a@1', 'b@1']),
     step(ack),
@@ -201,7 +205,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(names(), ['a@1', 'b@1', 'c@1']),
   ),
   conversation(
-    'a star means everything, and no names after it nothing',
+    'star: subscribes to everything, and a later request without names to nothing',
     step(set({ a: '1', b: '1' })),
     step(names('*'), ['a@1', 'b@1']),
     step(ack),
@@ -210,7 +214,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(set({ a: '2' })),
   ),
   conversation(
-    'a star beside a name can go, and the name stays',
+    'star that a later request omits: its name stays subscribed',
     step(set({ a: '1', b: '1' }, ['a'])),
     step(names('*', 'b'), ['b@1', 'a@1']),
     step(ack),
@@ -219,7 +223,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(set({ a: '2', b: '2' }, ['a']), ['b@2']),
   ),
   conversation(
-    'names after no names end the wildcard',
+    'request with names after one without: ends the wildcard',
     step(set({ a: '1', b: '1' })),
     step(names(), ['a@1', 'b@1']),
     step(ack),
@@ -228,14 +232,14 @@ export const sotwConversations: readonly Conversation[] = [
     step(set({ a: '2', b: '2' }), ['a@2']),
   ),
   conversation(
-    'a wildcard of an empty set is answered with nothing, so that nobody waits',
+    'wildcard of an empty set: gets an empty response, so that the client does not wait',
     step(set({})),
     step(names(), ['(empty)']),
     step(ack),
     step(set({ a: '1' }), ['a@1']),
   ),
   conversation(
-    'a wildcard client that quotes what it would get is sent nothing',
+    'wildcard client that quotes the current version: is sent nothing',
     step(set({ a: '1', b: '1' })),
     step(names(), ['a@1', 'b@1']),
     step(ack),
@@ -244,7 +248,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(namesAt('last'), [], ['holds a@1', 'holds b@1']),
   ),
   conversation(
-    'a withdrawn name that is known is replaced for a wildcard client',
+    'wildcard client, withdrawn name with a fallback: is replaced',
     step(set({ 'known:a': '1', b: '1' })),
     step(names('*'), ['known:a@1', 'b@1']),
     step(ack),
@@ -252,7 +256,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(set({ b: '1' }), ['known:a@fallback']),
   ),
   conversation(
-    'a stale request is ignored and counted, with the names in it',
+    'stale request: is ignored and counted, with its names',
     step(set({ a: '1' })),
     step(names('a'), ['a@1']),
     step(ackUnsent, [], ['stale']),
@@ -261,7 +265,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(set({ a: '2' }), ['a@2']),
   ),
   conversation(
-    'a refusal does not spin, and the last acknowledged bytes go out once more',
+    'NACK: the rejected version is not sent again, and the acknowledged version is restored',
     step(set({ a: '1' })),
     step(names('a'), ['a@1']),
     step(ack),
@@ -273,7 +277,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(set({ a: '3' }), ['a@3']),
   ),
   conversation(
-    'what is sent again after a refusal and refused as well is not sent a third time',
+    'NACK of a restored version: it is not sent a third time',
     step(set({ a: '1' })),
     step(names('a'), ['a@1']),
     step(ack),
@@ -282,7 +286,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(nack, [], ['nack a@1']),
   ),
   conversation(
-    'a refusal of one secret leaves the other alone',
+    'NACK of one secret: does not affect the other',
     step(set({ a: '1', b: '1' })),
     step(names('a', 'b'), ['a@1', 'b@1']),
     step(ack),
@@ -293,7 +297,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(ack),
   ),
   conversation(
-    'a request that repeats a refused nonce is answered with what was acknowledged',
+    'request that repeats a rejected nonce: gets the acknowledged version',
     step(set({ a: '1' })),
     step(names('a'), ['a@1']),
     step(ack),
@@ -304,7 +308,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(ack),
   ),
   conversation(
-    'one change at a time: the next goes out with the acknowledgement, and only the newest',
+    'changes while a response is in flight: only the newest is sent, after the ACK',
     step(set({ a: '1' })),
     step(names('a'), ['a@1']),
     step(set({ a: '2' })),
@@ -313,7 +317,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(ack),
   ),
   conversation(
-    'a change waits five seconds for an answer, not for ever',
+    'change without an ACK of the previous response: is sent after five seconds',
     step(set({ a: '1' })),
     step(names('a'), ['a@1']),
     step(set({ a: '2' })),
@@ -321,7 +325,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(wait(1), ['a@2']),
   ),
   conversation(
-    'refused bytes, on a new stream that quotes a version: sent once, and the acknowledgement proves nothing',
+    'version rejected on another stream, new stream that quotes a version: is sent once, its ACK is unconfirmed',
     step(set({ a: '1', b: '1' })),
     step(names('a', 'b'), ['a@1', 'b@1']),
     step(ack),
@@ -339,7 +343,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(set({ a: '3', b: '1' }), ['a@3']),
   ),
   conversation(
-    'refused bytes that the node quotes as its own: sent again, and the acknowledgement proves nothing',
+    'version rejected on another stream and quoted on a new one: is sent again, its ACK is unconfirmed',
     step(set({ a: '2' })),
     step(names('a'), ['a@2']),
     step(ack),
@@ -351,7 +355,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(ack, [], ['ack? a@2']),
   ),
   conversation(
-    'a response refused before a later one was acknowledged: the version of the whole does not stand for it',
+    'NACK of one response, ACK of a later one: the quoted version does not cover the rejected resource',
     step(set({ a: '1', b: '1' })),
     step(names('a', 'b'), ['a@1', 'b@1']),
     step(nack, [], ['nack a@1']),
@@ -360,7 +364,7 @@ export const sotwConversations: readonly Conversation[] = [
     step(namesAt('last', 'a', 'b'), ['a@1'], ['holds b@1']),
   ),
   conversation(
-    'refused bytes, on a new stream that has nothing: sent once, and the acknowledgement proves nothing',
+    'version rejected on another stream, new stream without resources: is sent once, its ACK is unconfirmed',
     step(set({ a: '2' })),
     step(names('a'), ['a@2']),
     step(nack, [], ['nack a@2']),
@@ -370,14 +374,14 @@ export const sotwConversations: readonly Conversation[] = [
     step(set({ a: '2', b: '1' })),
   ),
   aggregated(
-    'routes that change together come in one response',
+    'routes that change together: one response',
     of('route', step(set({ r: '1', s: '1' }))),
     of('route', step(names('r', 's', 't'), ['r@1 s@1'])),
     of('route', step(ack)),
     of('route', step(set({ r: '2', s: '1' }), ['r@2'])),
   ),
   aggregated(
-    'clusters come as the full state, in which what is left out is deleted',
+    'clusters: each response is the full state, and omitted clusters are deleted',
     of('cluster', step(set({ x: '1', y: '1' }))),
     of('cluster', step(names(), ['x@1 y@1'])),
     of('cluster', step(ack)),
@@ -390,7 +394,7 @@ export const sotwConversations: readonly Conversation[] = [
     of('cluster', step(set({}))),
   ),
   aggregated(
-    'clusters by name come as the full state of the names',
+    'clusters by name: each response is the full state of the names',
     of('cluster', step(set({ x: '1', y: '1', z: '1' }))),
     of('cluster', step(names('x', 'y', 'unknown'), ['x@1 y@1'])),
     of('cluster', step(ack)),
@@ -402,7 +406,7 @@ export const sotwConversations: readonly Conversation[] = [
     of('cluster', step(set({ x: '2' }))),
   ),
   aggregated(
-    'clusters: a request repeated while the response is under way is answered by that response',
+    'clusters, request repeated while a response is in flight: that response is the reply',
     of('cluster', step(set({ x: '1' }))),
     of('cluster', step(names(), ['x@1'])),
     of('cluster', step(names())),
@@ -410,7 +414,7 @@ export const sotwConversations: readonly Conversation[] = [
     of('cluster', step(names(), ['x@1'])),
   ),
   aggregated(
-    'clusters: one change at a time, the newest, at the answer or after five seconds',
+    'clusters, changes while a response is in flight: only the newest is sent, after the ACK or five seconds',
     of('cluster', step(set({ x: '1' }))),
     of('cluster', step(names(), ['x@1'])),
     of('cluster', step(set({ x: '2' }))),
@@ -422,7 +426,7 @@ export const sotwConversations: readonly Conversation[] = [
     of('cluster', step(ack)),
   ),
   aggregated(
-    'clusters: a refusal does not spin, and a new stream that quotes what it would get is sent nothing',
+    'clusters: a rejected version is not sent again, and a new stream that quotes the current version is sent nothing',
     of('cluster', step(set({ x: '1' }))),
     of('cluster', step(names(), ['x@1'])),
     of('cluster', step(nack, [], ['nack x@1'])),
@@ -434,7 +438,7 @@ export const sotwConversations: readonly Conversation[] = [
     of('cluster', step(names(), ['x@2'])),
   ),
   aggregated(
-    'two types share a stream, and their nonces are told apart',
+    'two types on one stream: their nonces are kept apart',
     step(set({ a: '1' })),
     of('cluster', step(set({ x: '1' }))),
     of('cluster', step(names(), ['x@1'])),
@@ -445,7 +449,7 @@ export const sotwConversations: readonly Conversation[] = [
     of('cluster', step(set({ x: '2' }), ['x@2'])),
   ),
   aggregated(
-    'a type that is not served gets one empty answer on a stream, unless versions are quoted',
+    'type that is not served: gets one empty response per stream, unless versions are quoted',
     of('unserved', step(names(), ['(empty)'])),
     of('unserved', step(ack)),
     of('unserved', step(names())),

@@ -3,7 +3,7 @@ import type { Resource, ResourceSet, TypeOptions, XdsObserver } from '../../src/
 import type { DeltaResponse, SotwResponse } from './codec.ts';
 import type { Contents, TypeName } from './step.ts';
 
-/** Type URLs by the names that conversations use. */
+/** Type URLs by their names in conversations. */
 export const urlOf: Readonly<Record<TypeName, string>> = {
   secret: typeUrls.secret,
   route: typeUrls.routeConfiguration,
@@ -11,55 +11,56 @@ export const urlOf: Readonly<Record<TypeName, string>> = {
   unserved: 'type.googleapis.com/test.Unserved',
 };
 
-/** The options that conversations are about. */
+/** The options of the types in conversations. */
 export const testTypes: Readonly<Record<string, TypeOptions>> = { [urlOf.unserved]: { unset: 'empty' } };
 
-/** One resource; its body says what it is. */
+/** A resource whose body contains its name and version. */
 export function resource(name: string, version: string): Resource {
   return { name, version, body: Buffer.from(`${name}@${version}`) };
 }
 
-/** Any name that begins with `known:` exists. */
+/** Returns a resource for any name that begins with `known:`. */
 function fallback(name: string): Resource | undefined {
   return name.startsWith('known:') ? resource(name, 'fallback') : undefined;
 }
 
-/** A set with the fallback that all sets of conversations have. */
+/** A set with the fallback of all conversations. */
 export function setOf(contents: Contents, wildcard?: readonly string[]): ResourceSet {
   const resources = Object.entries(contents).map(([name, version]) => resource(name, version));
   return createResourceSet(resources, { wildcard, fallback });
 }
 
-export function tellDelta({ resources, removed_resources: removed }: DeltaResponse): string {
+export function describeDelta({ resources, removed_resources: removed }: DeltaResponse): string {
   for (const { name, version, resource: any } of resources) checkBody(any.value, `${name}@${version}`);
-  const said = [
+  const parts = [
     ...resources.map(({ name, version }) => `${name}@${version}`),
     ...removed.map((name) => `-${name}`),
   ];
-  return said.join(' ') || '(empty)';
+  return parts.join(' ') || '(empty)';
 }
 
-export function tellSotw({ resources }: SotwResponse): string {
+export function describeSotw({ resources }: SotwResponse): string {
   return resources.map(({ value }) => value.toString()).join(' ') || '(empty)';
 }
 
 function checkBody(body: Buffer, expected: string): void {
-  if (body.toString() !== expected) throw new Error(`body ${body.toString()} under the name of ${expected}`);
+  if (body.toString() !== expected) throw new Error(`body ${body.toString()} instead of ${expected}`);
 }
 
-/** Puts what an observer hears into the words of conversations. */
-export function telling(
-  say: (report: string) => void,
+/** An observer that reports events in the notation of conversations. */
+export function reportingObserver(
+  report: (report: string) => void,
 ): Required<Pick<XdsObserver, 'request' | 'acked' | 'quoted' | 'nacked'>> {
   return {
     request: (_, { kind }) => {
-      if (kind === 'stale') say('stale');
+      if (kind === 'stale') report('stale');
     },
     acked: (_, { name, version, unconfirmed }) => {
-      if (unconfirmed) say(`ack? ${name}@${version}`);
+      if (unconfirmed) report(`ack? ${name}@${version}`);
     },
-    quoted: (_, { name, version, unconfirmed }) => say(`holds${unconfirmed ? '?' : ''} ${name}@${version}`),
+    quoted: (_, { name, version, unconfirmed }) =>
+      report(`holds${unconfirmed ? '?' : ''} ${name}@${version}`),
     nacked: (_, { resources }) =>
-      say(`nack ${resources.map(({ name, version }) => `${name}@${version}`).join(' ')}`),
+      report(`nack ${resources.map(({ name, version }) => `${name}@${version}`).join(' ')}`),
   };
 }

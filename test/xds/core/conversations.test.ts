@@ -11,14 +11,14 @@ import { createRequestDecoder } from '../../../src/xds/server/decode-request.ts'
 import { deltaRequests, deltaResponses, sotwRequests, sotwResponses } from '../codec.ts';
 import { deltaConversations } from '../delta-conversations.ts';
 import { sotwConversations } from '../sotw-conversations.ts';
-import { createSpeaker, hearDelta, hearSotw } from '../speaker.ts';
-import type { Heard } from '../speaker.ts';
+import { createScriptedClient, readDelta, readSotw } from '../scripted-client.ts';
+import type { ReadResponse } from '../scripted-client.ts';
 import type { Conversation } from '../step.ts';
 import { setOf, testTypes, urlOf } from '../vocabulary.ts';
 
 const decoder = createRequestDecoder();
 
-/** What differs between the protocols, for the script below. */
+/** The protocol-specific part of the script below. */
 interface Side<Request extends XdsRequest> {
   readonly protocol: 'delta' | 'sotw';
   readonly createSession: (
@@ -26,29 +26,29 @@ interface Side<Request extends XdsRequest> {
     observe: (event: SessionEvent) => void,
   ) => Session<Request>;
   readonly decode: (message: object) => Request;
-  readonly hear: (bytes: Buffer) => { readonly type_url: string; readonly heard: Heard };
+  readonly read: (bytes: Buffer) => { readonly type_url: string; readonly response: ReadResponse };
 }
 
-suite('delta, as a pure state machine', () => {
+suite('delta session', () => {
   run(deltaConversations, {
     protocol: 'delta',
     createSession: (context, observe) => createDeltaSession(context, observe),
     decode: (message) => decoder.delta(deltaRequests.serialize(message), true),
-    hear(bytes) {
+    read(bytes) {
       const response = deltaResponses.deserialize(bytes);
-      return { type_url: response.type_url, heard: hearDelta(response) };
+      return { type_url: response.type_url, response: readDelta(response) };
     },
   });
 });
 
-suite('SotW, as a pure state machine', () => {
+suite('SotW session', () => {
   run(sotwConversations, {
     protocol: 'sotw',
     createSession: (context, observe) => createSotwSession(context, observe),
     decode: (message) => decoder.sotw(sotwRequests.serialize(message), true),
-    hear(bytes) {
+    read(bytes) {
       const response = sotwResponses.deserialize(bytes);
-      return { type_url: response.type_url, heard: hearSotw(response) };
+      return { type_url: response.type_url, response: readSotw(response) };
     },
   });
 });
@@ -67,11 +67,11 @@ function converse<Request extends XdsRequest>(steps: Conversation['steps'], side
     groupOf: () => '',
     optionsOf: (typeUrl) => testTypes[typeUrl] ?? {},
   };
-  const speaker = createSpeaker(side.protocol);
+  const client = createScriptedClient(side.protocol);
   const nonces = new Set<string>();
   let reports: string[] = [];
   let now = 0;
-  const observe = (event: SessionEvent): void => void reports.push(...tell(event));
+  const observe = (event: SessionEvent): void => void reports.push(...describe(event));
   let session = side.createSession(context, observe);
   store.subscribe((change) => session.changed(change));
 
@@ -86,7 +86,7 @@ function converse<Request extends XdsRequest>(steps: Conversation['steps'], side
         now += action.ms;
         break;
       case 'reconnect':
-        speaker.reconnect(action.node);
+        client.reconnect(action.node);
         session = side.createSession(context, observe);
         nonces.clear();
         break;
@@ -96,27 +96,23 @@ function converse<Request extends XdsRequest>(steps: Conversation['steps'], side
       case 'nack':
       case 'answer-unsent':
       case 'nack-again':
-        assert.equal(
-          session.request(side.decode(speaker.request(action, type) ?? {}), now),
-          undefined,
-          where,
-        );
+        assert.equal(session.request(side.decode(client.request(action, type) ?? {}), now), undefined, where);
         break;
     }
     const got: string[] = [];
     for (let next = session.take(now); next !== undefined; next = session.take(now)) {
-      const { type_url: typeUrl, heard } = side.hear(Buffer.from(next.bytes));
+      const { type_url: typeUrl, response: read } = side.read(Buffer.from(next.bytes));
       assert.equal(typeUrl, next.typeUrl);
-      assert.equal(nonces.has(heard.nonce), false, 'a nonce comes once on a stream');
-      nonces.add(heard.nonce);
-      speaker.heard(typeUrl, heard);
-      got.push(heard.said);
+      assert.equal(nonces.has(read.nonce), false, 'a nonce is used once on a stream');
+      nonces.add(read.nonce);
+      client.received(typeUrl, read);
+      got.push(read.summary);
     }
     assert.deepEqual({ got, reports }, { got: gets, reports: expected }, where);
   }
 }
 
-function tell(event: SessionEvent): string[] {
+function describe(event: SessionEvent): string[] {
   const mark = (unconfirmed: boolean): string => (unconfirmed ? '?' : '');
   switch (event.kind) {
     case 'request':

@@ -24,7 +24,7 @@ function deliveriesOf(memory: RefusalMemory, oneResourcePerResponse = true): Del
   });
 }
 
-/** Sends what is due, and tells it. */
+/** Sends the next response and returns its content. */
 function send(deliveries: Deliveries, nonce: string, version: string | undefined): string | undefined {
   const set = createResourceSet(version === undefined ? [] : [resource('a', version)]);
   const next = deliveries.next(set, 0);
@@ -33,8 +33,8 @@ function send(deliveries: Deliveries, nonce: string, version: string | undefined
   return next.map((delivery) => delivery.resource?.version ?? 'removed').join();
 }
 
-suite('what one stream is owed', () => {
-  test('refusal on another stream of the same node: the way back of this stream stays', () => {
+suite('deliveries of one stream', () => {
+  test('NACK on another stream of the same node: this stream still restores its acknowledged version', () => {
     const memory = createRefusalMemory({ entries: 10, ttlMs: 1_000 });
     const [one, two] = [deliveriesOf(memory), deliveriesOf(memory)];
     one.requireReply('a');
@@ -49,7 +49,7 @@ suite('what one stream is owed', () => {
     assert.equal(send(one, '4', '3'), '1');
   });
 
-  test('refused versions of a name: kept up to a bound, and the oldest is then sent once more', () => {
+  test('rejected versions above the limit: the oldest is forgotten and sent once more', () => {
     const deliveries = deliveriesOf(createRefusalMemory({ entries: 10, ttlMs: 1_000 }));
     deliveries.requireReply('a');
     for (let version = 1; version <= 17; version += 1) {
@@ -62,7 +62,7 @@ suite('what one stream is owed', () => {
     assert.equal(send(deliveries, 'x', '1'), '1');
   });
 
-  test('a client that never answers is remembered up to a bound, and what it answers then is stale', () => {
+  test('client without ACKs: the oldest responses are forgotten, and their ACKs are stale', () => {
     const deliveries = deliveriesOf(createRefusalMemory({ entries: 10, ttlMs: 1_000 }));
     for (let nonce = 0; nonce < 100; nonce += 1) {
       deliveries.requireReply('a');
@@ -73,7 +73,7 @@ suite('what one stream is owed', () => {
     assert.equal(deliveries.applyAck('99', undefined, 0), false);
   });
 
-  test('a name that nobody subscribed to by itself is forgotten when the client knows that it is gone', () => {
+  test('name covered by a wildcard only: is forgotten when the client acknowledges its removal', () => {
     const deliveries = deliveriesOf(createRefusalMemory({ entries: 10, ttlMs: 1_000 }), false);
     deliveries.recheck('a');
     assert.equal(send(deliveries, '1', '1'), '1');
@@ -85,7 +85,7 @@ suite('what one stream is owed', () => {
     assert.equal(deliveries.has('a'), false);
   });
 
-  test('what is held back says when it may go', () => {
+  test('change that waits for an ACK: wakeAt is the end of the ACK timeout', () => {
     const deliveries = deliveriesOf(createRefusalMemory({ entries: 10, ttlMs: 1_000 }));
     deliveries.requireReply('a');
     assert.equal(send(deliveries, '1', '1'), '1');

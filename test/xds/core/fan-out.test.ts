@@ -5,14 +5,14 @@ import { createFanOut } from '../../../src/xds/core/fan-out.ts';
 import type { Listener } from '../../../src/xds/core/fan-out.ts';
 import type { Change } from '../../../src/xds/index.ts';
 
-/** A listener that keeps what it hears. */
-interface Heard extends Listener {
-  /** By change, in order. */
+/** A listener that records its calls. */
+interface RecordingListener extends Listener {
+  /** The type URLs of the changes, in order. */
   readonly changes: string[];
   pumps: number;
 }
 
-function listener(): Heard {
+function recordingListener(): RecordingListener {
   return {
     lastSeen: 0,
     changes: [],
@@ -26,15 +26,15 @@ function listener(): Heard {
   };
 }
 
-/** A change that is known by its type URL. */
+/** A change that is identified by its type URL. */
 function change(name: string): Change {
   return { typeUrl: name, group: '', names: 'all' };
 }
 
-suite('a fan-out', () => {
-  test('goes on where it stopped, and is done when all know', () => {
+suite('fan-out', () => {
+  test('step: continues where the last one stopped, and is done when all listeners are notified', () => {
     const fanOut = createFanOut();
-    const [a, b, c] = [listener(), listener(), listener()];
+    const [a, b, c] = [recordingListener(), recordingListener(), recordingListener()];
     for (const each of [a, b, c]) fanOut.add(each);
     fanOut.publish(change('1'));
     assert.deepEqual(fanOut.step(2), { visited: 2, done: false });
@@ -44,9 +44,9 @@ suite('a fan-out', () => {
     assert.deepEqual(fanOut.step(2), { visited: 0, done: true });
   });
 
-  test('tells a newer change with the older one to those that it did not reach yet', () => {
+  test('newer change during a round: listeners not visited yet get both in one visit', () => {
     const fanOut = createFanOut();
-    const [a, b] = [listener(), listener()];
+    const [a, b] = [recordingListener(), recordingListener()];
     for (const each of [a, b]) fanOut.add(each);
     fanOut.publish(change('1'));
     fanOut.step(1);
@@ -57,9 +57,9 @@ suite('a fan-out', () => {
     assert.deepEqual([a.changes, a.pumps, b.pumps], [['1', '2'], 2, 1]);
   });
 
-  test('does not tell those who come of what was before them', () => {
+  test('new listener: is not notified of earlier changes', () => {
     const fanOut = createFanOut();
-    const [early, late] = [listener(), listener()];
+    const [early, late] = [recordingListener(), recordingListener()];
     fanOut.add(early);
     fanOut.publish(change('1'));
     fanOut.add(late);
@@ -69,9 +69,9 @@ suite('a fan-out', () => {
     assert.deepEqual([early.changes, late.changes], [['1', '2'], ['2']]);
   });
 
-  test('leaves out who is gone, also the one at which it stopped', () => {
+  test('deleted listeners: are not visited, even the one where the last step stopped', () => {
     const fanOut = createFanOut();
-    const all = [listener(), listener(), listener()];
+    const all = [recordingListener(), recordingListener(), recordingListener()];
     for (const each of all) fanOut.add(each);
     fanOut.publish(change('1'));
     fanOut.step(1);
@@ -84,13 +84,13 @@ suite('a fan-out', () => {
     assert.equal(fanOut.size, 1);
   });
 
-  test('is done at once where nobody listens', () => {
+  test('no listeners: is done at once', () => {
     const fanOut = createFanOut();
     fanOut.publish(change('1'));
     assert.deepEqual(fanOut.step(1), { visited: 0, done: true });
   });
 
-  test('tells each of every change since it came, once and in order, whatever comes in between', () => {
+  test('random additions, deletions and changes: each listener sees every later change once, in order', () => {
     type Action =
       { readonly kind: 'add' | 'publish' } | { readonly kind: 'delete' | 'step'; readonly n: number };
     const action: fc.Arbitrary<Action> = fc.oneof(
@@ -101,14 +101,14 @@ suite('a fan-out', () => {
     fc.assert(
       fc.property(fc.array(action, { maxLength: 60 }), (actions) => {
         const fanOut = createFanOut();
-        let present: { readonly heard: Heard; readonly since: number }[] = [];
+        let present: { readonly listener: RecordingListener; readonly since: number }[] = [];
         let published = 0;
         const run = (next: Action): void => {
           switch (next.kind) {
             case 'add': {
-              const heard = listener();
-              fanOut.add(heard);
-              present.push({ heard, since: published });
+              const listener = recordingListener();
+              fanOut.add(listener);
+              present.push({ listener, since: published });
               return;
             }
             case 'publish':
@@ -117,7 +117,7 @@ suite('a fan-out', () => {
             case 'delete': {
               const gone = present[next.n];
               present = present.filter((each) => each !== gone);
-              if (gone !== undefined) fanOut.delete(gone.heard);
+              if (gone !== undefined) fanOut.delete(gone.listener);
               return;
             }
             case 'step':
@@ -126,10 +126,10 @@ suite('a fan-out', () => {
         };
         for (const next of actions) run(next);
         while (!fanOut.step(3).done);
-        for (const { heard, since } of present) {
+        for (const { listener, since } of present) {
           const expected = Array.from({ length: published - since }, (_, index) => String(since + index + 1));
-          assert.deepEqual(heard.changes, expected);
-          assert.ok(heard.pumps <= expected.length);
+          assert.deepEqual(listener.changes, expected);
+          assert.ok(listener.pumps <= expected.length);
         }
       }),
     );

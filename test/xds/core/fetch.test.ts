@@ -47,8 +47,8 @@ function setUp(): {
   };
 }
 
-suite('a response of one resource', () => {
-  test('is encoded once while the resource stays what it is, whatever happens to others', () => {
+suite('unary response with one resource', () => {
+  test('unchanged resource: is encoded once, even if other resources change', () => {
     const { store, fetch } = setUp();
     const set = setOf({ a: '1', b: '1' });
     store.set('', typeUrl, set);
@@ -60,7 +60,7 @@ suite('a response of one resource', () => {
     assert.equal(fetch('a'), first);
   });
 
-  test('is another one for another resource, and never that of several', () => {
+  test('another resource, or several: get different bytes', () => {
     const { store, fetch } = setUp();
     store.set('', typeUrl, setOf({ a: '1', b: '1' }));
     const [a, b, both] = [fetch('a'), fetch('b'), fetch('a', 'b')];

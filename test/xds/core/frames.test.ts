@@ -21,7 +21,7 @@ suite('encoded responses', () => {
     removed: fc.array(filled, { maxLength: 3 }),
   });
 
-  test('decode to what went in, delta', () => {
+  test('delta: decodes to the encoded content', () => {
     fc.assert(
       fc.property(content, text, text, (response, nonce, identifier) => {
         const bytes = Buffer.from(encodeResponse('delta', response, nonce, identifier));
@@ -42,7 +42,7 @@ suite('encoded responses', () => {
     );
   });
 
-  test('decode to what went in, SotW', () => {
+  test('SotW: decodes to the encoded content', () => {
     fc.assert(
       fc.property(content, text, text, (response, nonce, identifier) => {
         const bytes = Buffer.from(encodeResponse('sotw', response, nonce, identifier));
@@ -64,7 +64,7 @@ suite('encoded responses', () => {
 suite('frames', () => {
   const one = { typeUrl, version: 'v', resources: [resource('a', '1')], removed: [] };
 
-  test('are encoded once for all streams that get the same', () => {
+  test('same content on several streams: is encoded once', () => {
     const frames = createFrames('i', 'id');
     const first = frames.get('delta', one, 0);
     assert.equal(frames.get('delta', { ...one }, 0), first);
@@ -73,7 +73,7 @@ suite('frames', () => {
     assert.equal(frames.get('delta', one, 0), first);
   });
 
-  test('have another nonce when they come a second time on a stream, and the others share that', () => {
+  test('same content again on a stream: gets a new nonce, which other streams share', () => {
     const frames = createFrames('i', '');
     const first = frames.get('delta', one, 0);
     const again = frames.get('delta', one, first.sequence);
@@ -82,17 +82,17 @@ suite('frames', () => {
     assert.equal(frames.get('delta', one, 0), again);
   });
 
-  test('with several resources or with removals are not kept', () => {
+  test('several resources, or removals: are not cached', () => {
     const frames = createFrames('i', '');
     const removal = { ...one, resources: [], removed: ['x'] };
     assert.notEqual(frames.get('delta', removal, 0), frames.get('delta', removal, 0));
   });
 
-  test('begin their nonces with the instance', () => {
+  test('nonce: starts with the instance', () => {
     assert.match(createFrames('replica-1', '').get('delta', one, 0).nonce, /^replica-1-/);
   });
 
-  test('of versions of the set that are long gone are let go', () => {
+  test('old versions of the set: leave the cache', () => {
     const frames = createFrames('i', '');
     const first = frames.get('delta', one, 0);
     for (let version = 0; version < 4; version += 1)

@@ -10,7 +10,7 @@ function bytes(version: string, over: Partial<RejectedResource> = {}): RejectedR
 }
 
 suite('refusal memory', () => {
-  test('limit of entries: the oldest refusal is forgotten first', () => {
+  test('entry limit: the oldest entry is forgotten first', () => {
     const memory = createRefusalMemory({ entries: 3, ttlMs: 1_000 });
     for (const version of ['1', '2', '3']) memory.remember(client, bytes(version), 0);
     memory.remember(client, bytes('1'), 1); // Refused again: now the youngest.
@@ -20,7 +20,7 @@ suite('refusal memory', () => {
     assert.equal(memory.size, 3);
   });
 
-  test('time limit: a refusal is forgotten, and the next one frees it', () => {
+  test('retention time: an old entry is forgotten, and the next NACK frees its memory', () => {
     const memory = createRefusalMemory({ entries: 100, ttlMs: 1_000 });
     memory.remember(client, bytes('1'), 0);
     assert.equal(memory.has(client, bytes('1'), 999), true);
@@ -29,7 +29,7 @@ suite('refusal memory', () => {
     assert.equal(memory.size, 1);
   });
 
-  test('key: node id, origin, type, name and version all count', () => {
+  test('key: consists of node id, origin, type, name and version', () => {
     const memory = createRefusalMemory({ entries: 100, ttlMs: 1_000 });
     memory.remember(client, bytes('1'), 0);
     assert.equal(memory.has(client, bytes('1'), 0), true);

@@ -16,22 +16,22 @@ const allNames = ['a', 'b'] as const;
 const allVersions = ['1', '2', '3'] as const;
 const node: XdsNode = { id: 'web-1', cluster: '', metadata: {}, userAgentName: '', userAgentVersion: '' };
 
-/** One step of all clients' common life. */
+/** One step of all clients together. */
 type Step =
   | { readonly kind: 'set'; readonly contents: Readonly<Record<string, string>> }
-  /** The client answers its oldest unanswered response. */
+  /** The client sends an ACK or NACK for its oldest response. */
   | { readonly kind: 'answer'; readonly client: number; readonly refuses: boolean }
-  /** The client comes back on a new stream, and says what it holds. */
+  /** The client opens a new stream and quotes its versions. */
   | { readonly kind: 'reconnect'; readonly client: number };
 
-/** A client that keeps what it accepted, as an Envoy does. */
+/** A client that keeps the resources that it accepted, as Envoy does. */
 interface FakeClient {
   answer(refuses: boolean): boolean;
   reconnect(): void;
   pull(): void;
   changed: Session<never>['changed'];
   readonly holds: ReadonlyMap<string, string>;
-  /** `name@version` that it refused on its present stream. */
+  /** The versions (`name@version`) that it rejected on its current stream. */
   readonly refused: ReadonlySet<string>;
 }
 
@@ -112,7 +112,7 @@ suite('streams that share a node id', () => {
     ['several resources per response', typeUrls.routeConfiguration],
     ['full state', typeUrls.cluster],
   ] as const) {
-    test(`${type}: a stream that never refused the served version ends on it`, () => {
+    test(`${type}: a stream that never rejected the current version ends with it`, () => {
       let refusals = 0;
       fc.assert(
         fc.property(steps, (walk) => {
@@ -139,12 +139,13 @@ suite('streams that share a node id', () => {
           for (const step of walk) {
             if (step.kind === 'set') store.set('', typeUrl, setOf((served = step.contents)));
             else if (step.kind === 'reconnect') all[step.client]?.reconnect();
-            // The first two never refuse anything; the others may refuse everything.
+            // The first two clients never reject a version; the others may reject any.
             else all[step.client]?.answer(step.refuses && step.client >= 2);
           }
           for (const [index, one] of all.entries()) {
             let answers = 0;
-            while (one.answer(false)) assert.ok((answers += 1) < 100, 'it does not come to rest');
+            while (one.answer(false))
+              assert.ok((answers += 1) < 100, 'the client still gets responses after 100 ACKs');
             for (const name of allNames) {
               const version = served[name];
               refusals += one.refused.size;
@@ -152,14 +153,14 @@ suite('streams that share a node id', () => {
               assert.equal(
                 one.holds.get(name),
                 version,
-                `client ${index} is left without ${name}@${version}`,
+                `client ${index} does not have ${name}@${version} at the end`,
               );
             }
           }
         }),
         { numRuns: 1_000 },
       );
-      assert.ok(refusals > 500, `only ${refusals} refusals were seen`);
+      assert.ok(refusals > 500, `the runs contain only ${refusals} NACKs`);
     });
   }
 });

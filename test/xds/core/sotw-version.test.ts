@@ -11,12 +11,12 @@ import { createSnapshotStore } from '../../../src/xds/core/snapshot-store.ts';
 import type { TypeOptions } from '../../../src/xds/core/type-state.ts';
 import { typeUrls } from '../../../src/xds/core/type-urls.ts';
 import { sotwResponses } from '../codec.ts';
-import { resource, tellSotw } from '../vocabulary.ts';
+import { resource, describeSotw } from '../vocabulary.ts';
 
 const node: XdsNode = { id: 'n', cluster: '', metadata: {}, userAgentName: '', userAgentVersion: '' };
 const kinds = { secret: typeUrls.secret, route: typeUrls.routeConfiguration, cluster: typeUrls.cluster };
 
-/** A server of one type, whose sets have a label of their own. */
+/** A server of one type whose sets have explicit versions. */
 function serverOf(typeUrl: string, options: TypeOptions = { sotwVersion: 'set' }) {
   const store = createSnapshotStore();
   const context: SessionContext = {
@@ -49,13 +49,13 @@ function serverOf(typeUrl: string, options: TypeOptions = { sotwVersion: 'set' }
       send: (over: Partial<SotwRequest>) => void session.request(request(over), 0),
       answer: (error?: SotwRequest['error']) =>
         void session.request(request({ nonce: nonces.shift() ?? '', error }), 0),
-      /** What is sent now: each response as its version and its resources. */
+      /** Returns the responses that are due, each as its version and its resources. */
       responses() {
         const all = [];
         for (let next = session.take(0); next !== undefined; next = session.take(0)) {
           const response = sotwResponses.deserialize(Buffer.from(next.bytes));
           nonces = [...nonces, next.nonce];
-          all.push(`${response.version_info}: ${tellSotw(response)}`);
+          all.push(`${response.version_info}: ${describeSotw(response)}`);
         }
         return all;
       },
@@ -66,7 +66,7 @@ function serverOf(typeUrl: string, options: TypeOptions = { sotwVersion: 'set' }
     const outcome = fetch(request({ names }));
     assert.ok(outcome.kind === 'response');
     const response = sotwResponses.deserialize(Buffer.from(outcome.bytes));
-    return `${response.version_info}: ${tellSotw(response)}`;
+    return `${response.version_info}: ${describeSotw(response)}`;
   };
   return { set, connect, fetched };
 }
@@ -85,7 +85,7 @@ suite('sotwVersion: set', () => {
       assert.deepEqual(client.responses(), [kind === 'cluster' ? 'v2: a@1 b@2' : 'v2: b@2']);
     });
 
-    test(`${kind}: a client that comes back and quotes the version of the set is sent everything`, () => {
+    test(`${kind}: a client that reconnects and quotes the version of the set is sent everything`, () => {
       const server = serverOf(typeUrl);
       server.set('v1', { a: '1', b: '1' });
       const client = server.connect();
@@ -94,7 +94,7 @@ suite('sotwVersion: set', () => {
     });
   }
 
-  test('set without a version of its own: a quote of it does not stand for names that the client never had', () => {
+  test('set with a content hash as version: a quote of it does not cover names that the client never had', () => {
     const server = serverOf(typeUrls.cluster);
     const version = createResourceSet([resource('a', '1'), resource('b', '1')]).version;
     server.set(version, { a: '1', b: '1' });
@@ -106,7 +106,7 @@ suite('sotwVersion: set', () => {
     assert.deepEqual(later.responses(), [`${version}: a@1 b@1`]);
   });
 
-  test('refused secret: what the client is sent back to has its own version', () => {
+  test('rejected secret: the restored resource is sent with its own version', () => {
     const server = serverOf(typeUrls.secret);
     server.set('v1', { a: '1' });
     const client = server.connect();
@@ -119,7 +119,7 @@ suite('sotwVersion: set', () => {
     assert.deepEqual(client.responses(), ['1: a@1']);
   });
 
-  test('unary fetch: has the version of the set, also after a change of another resource', () => {
+  test('unary fetch: has the version of the set, even after a change of another resource', () => {
     const server = serverOf(typeUrls.secret);
     server.set('v1', { a: '1', b: '1' });
     assert.equal(server.fetched('a'), 'v1: a@1');
@@ -129,8 +129,8 @@ suite('sotwVersion: set', () => {
   });
 });
 
-suite('sotwVersion: held, the default', () => {
-  test('version of the set: is not quoted', () => {
+suite('sotwVersion: held (default)', () => {
+  test('version of the set: is not sent', () => {
     const server = serverOf(typeUrls.cluster, {});
     server.set('v1', { a: '1', b: '1' });
     const client = server.connect();

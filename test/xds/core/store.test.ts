@@ -10,14 +10,14 @@ import { resource } from '../vocabulary.ts';
 
 const type = 'type.googleapis.com/test.T';
 
-/** What a store publishes, from now on. */
+/** Returns a function that returns the changes published since its last call. */
 function listen(store: ReturnType<typeof createSnapshotStore>): () => readonly Change[] {
   let changes: Change[] = [];
   store.subscribe((change) => void changes.push(change));
   return () => {
-    const heard = changes;
+    const published = changes;
     changes = [];
-    return heard;
+    return published;
   };
 }
 
@@ -25,36 +25,36 @@ function plain(...resources: readonly Resource[]): ReturnType<typeof createResou
   return createResourceSet(resources);
 }
 
-suite('a snapshot store', () => {
-  test('publishes the names that differ, in order, and only those', () => {
+suite('snapshot store', () => {
+  test('changed set: publishes the names that differ, sorted', () => {
     const store = createSnapshotStore();
     store.set('g', type, plain(resource('b', '1'), resource('a', '1'), resource('c', '1')));
-    const heard = listen(store);
+    const changes = listen(store);
     store.set('g', type, plain(resource('c', '2'), resource('a', '1'), resource('d', '1')));
-    const [change, ...more] = heard();
+    const [change, ...more] = changes();
     assert.deepEqual(more, []);
     assert.deepEqual([change?.group, change?.typeUrl], ['g', type]);
     assert.deepEqual(change?.names === 'all' ? [] : [...(change?.names ?? [])], ['b', 'c', 'd']);
   });
 
-  test('publishes nothing when no name differs', () => {
+  test('equal set: publishes nothing', () => {
     const store = createSnapshotStore();
     store.set('g', type, plain(resource('a', '1')));
-    const heard = listen(store);
+    const changes = listen(store);
     store.set('g', type, plain(resource('a', '1')));
-    assert.deepEqual(heard(), []);
+    assert.deepEqual(changes(), []);
   });
 
-  test('publishes all names where something comes or goes that cannot be listed', () => {
+  test('new set, new fallback, new default, deleted set: publishes all names', () => {
     const store = createSnapshotStore();
-    const heard = listen(store);
+    const changes = listen(store);
     store.set('g', type, plain());
     store.set('g', type, createResourceSet([], { fallback: (name) => resource(name, 'f') }));
     store.setDefault(type, () => plain());
     store.delete('g', type);
     store.delete('g', type);
     assert.deepEqual(
-      heard().map(({ group, names }) => [group, names]),
+      changes().map(({ group, names }) => [group, names]),
       [
         ['g', 'all'],
         ['g', 'all'],
@@ -64,25 +64,25 @@ suite('a snapshot store', () => {
     );
   });
 
-  test('publishes a name that a wildcard now gets, though it is the same', () => {
+  test('unchanged resource that the wildcard covers now: is published', () => {
     const store = createSnapshotStore();
     const a = resource('a', '1');
     store.set('g', type, createResourceSet([a], { wildcard: [] }));
-    const heard = listen(store);
+    const changes = listen(store);
     store.set('g', type, createResourceSet([a], { wildcard: ['a'] }));
-    assert.equal(heard().length, 1);
+    assert.equal(changes().length, 1);
   });
 
-  test('a listed name that falls back to the same version is no change', () => {
+  test('listed name whose fallback has the same version: is not published', () => {
     const store = createSnapshotStore();
     const fallback = (name: string): Resource => resource(name, 'f');
     store.set('g', type, createResourceSet([resource('a', 'f')], { fallback, wildcard: [] }));
-    const heard = listen(store);
+    const changes = listen(store);
     store.set('g', type, createResourceSet([], { fallback, wildcard: [] }));
-    assert.deepEqual(heard(), []);
+    assert.deepEqual(changes(), []);
   });
 
-  test('answers a group by its own set, else by the default, else by nothing', () => {
+  test('get: returns the set of the group, or else the default, or else nothing', () => {
     const store = createSnapshotStore();
     assert.equal(store.get('g', type), undefined);
     const byDefault = plain(resource('a', 'default'));
@@ -96,14 +96,14 @@ suite('a snapshot store', () => {
     assert.equal(store.get('g', type), byDefault);
   });
 
-  test('a listener that is disposed hears nothing more', () => {
+  test('disposed listener: is not called again', () => {
     const store = createSnapshotStore();
-    let heard = 0;
-    const subscription = store.subscribe(() => void (heard += 1));
+    let changes = 0;
+    const subscription = store.subscribe(() => void (changes += 1));
     store.set('g', type, plain(resource('a', '1')));
     subscription[Symbol.dispose]();
     store.set('g', type, plain(resource('a', '2')));
-    assert.equal(heard, 1);
+    assert.equal(changes, 1);
   });
 });
 
@@ -113,14 +113,14 @@ suite('versions', () => {
     maxLength: 8,
   });
 
-  test('a resource has the version of its bytes', () => {
+  test('resource: its version is the hash of its body', () => {
     const one = createResource('a', Buffer.from('x'));
     assert.equal(one.version, contentVersion(Buffer.from('x')));
     assert.match(one.version, /^[0-9a-f]{32}$/);
     assert.notEqual(one.version, createResource('a', Buffer.from('y')).version);
   });
 
-  test('the version of several does not depend on their order', () => {
+  test('combined version: does not depend on the order', () => {
     fc.assert(
       fc.property(versioned, (resources) => {
         assert.equal(combinedVersion(resources), combinedVersion(resources.toReversed()));
@@ -129,7 +129,7 @@ suite('versions', () => {
     );
   });
 
-  test('the version of several changes with any of them', () => {
+  test('combined version: changes with each resource', () => {
     fc.assert(
       fc.property(versioned, fc.nat(), (resources, pick) => {
         fc.pre(resources.length > 0);
@@ -144,20 +144,20 @@ suite('versions', () => {
     );
   });
 
-  test('where name ends and version begins makes a difference', () => {
+  test('combined version: tells name and version apart', () => {
     assert.notEqual(
       combinedVersion([{ name: 'a', version: 'bc' }]),
       combinedVersion([{ name: 'ab', version: 'c' }]),
     );
   });
 
-  test('a set has the version of what is in it, unless it is given one', () => {
+  test('set: its version is by default that of its resources', () => {
     const a = resource('a', '1');
     assert.equal(plain(a).version, combinedVersion([a]));
     assert.equal(createResourceSet([a], { version: 'mine' }).version, 'mine');
   });
 
-  test('a listed resource goes before the fallback', () => {
+  test('lookup: prefers a listed resource to the fallback', () => {
     const set = createResourceSet([resource('a', '1')], { fallback: (name) => resource(name, 'f') });
     assert.equal(lookup(set, 'a')?.version, '1');
     assert.equal(lookup(set, 'b')?.version, 'f');

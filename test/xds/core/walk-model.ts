@@ -19,38 +19,38 @@ export type Walk =
   | { readonly kind: 'unsubscribe'; readonly names: readonly string[] }
   | { readonly kind: 'answer'; readonly error: boolean }
   | { readonly kind: 'wait'; readonly ms: number }
-  /** `fresh`: another process under the same node id, which has nothing. */
+  /** With `fresh`, another process with the same node id, which has no resources. */
   | { readonly kind: 'reconnect'; readonly fresh: boolean };
 
-/** What one response said of a name, and when. */
+/** The content of a response for one name. */
 interface Sent {
   readonly version: string | undefined;
   readonly at: number;
   answered: boolean;
 }
 
-/** What the model knows of one name on one stream. */
+/** The model's state of one name on one stream. */
 interface NameLog {
   last: Sent | undefined;
-  /** Subscribed to, or refused, since the last sending. */
+  /** Subscribed to, or rejected, since it was last sent. */
   asked: boolean;
   nacked: boolean;
   quoted: string | undefined;
-  /** Acknowledged on this stream, and not refused since. */
+  /** Versions that were acknowledged on this stream, and not rejected since. */
   readonly acked: Set<string>;
-  /** The last of these, and whether its acknowledgement proved something. */
+  /** The last acknowledged version, and whether its ACK is unconfirmed. */
   accepted: { readonly version: string; readonly doubtful: boolean } | undefined;
-  /** Refused on this stream since a new version was acknowledged on it. */
+  /** Versions that were rejected on this stream since a new version was acknowledged on it. */
   readonly refused: Set<string>;
 }
 
 /**
- * A client with a naive memory of all that happened to it, which checks each response against the rules, one
- * by one, as they are written; and a server to talk to. It shares no code with what it checks.
+ * A client that records everything that happened to it, with a server. It checks each response against the rules
+ * of the protocol one by one. It shares no code with the implementation.
  */
 export interface Walker {
   take(step: Walk): void;
-  /** Accepts all that comes until nothing comes any more, then checks what the client ended up with. */
+  /** Accepts all responses until there are none, then checks the resources of the client. */
   finish(): void;
   readonly responses: number;
 }
@@ -58,10 +58,10 @@ export interface Walker {
 const node: XdsNode = { id: 'n', cluster: '', metadata: {}, userAgentName: '', userAgentVersion: '' };
 const typeUrl = typeUrls.secret;
 
-/** Starts a walk with nothing set and nothing subscribed to. */
+/** Starts a walk without resources and subscriptions. */
 export function createWalker(protocol: 'delta' | 'sotw'): Walker {
   const store = createSnapshotStore();
-  /** `name@version` that was refused under the node's id, on any stream. */
+  /** The versions (`name@version`) that the node id rejected, on any stream. */
   const remembered = new Set<string>();
   const held = new Map<string, string>(); // What is in force in the client.
   const context: SessionContext = {
@@ -77,20 +77,26 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
   let contents: Readonly<Record<string, string>> | undefined;
   const explicit = new Set<string>();
   let all = false;
-  /** A wildcard was asked for and nothing was sent since: an empty response is due if there is nothing. */
+  /**
+   * True after a wildcard subscription until the next response: an empty response is due if there are no
+   * resources.
+   */
   let owesEmpty = false;
   let logs = new Map<string, NameLog>();
   let queue: (Outgoing & { readonly wanted: string })[] = [];
   let nonces = new Set<string>();
-  /** `name@version` that was refused on this stream. */
+  /** The versions (`name@version`) that were rejected on this stream. */
   let refusedHere = new Set<string>();
-  /** Whether the acknowledgement that is being sent proves nothing. */
+  /** True if the ACK that is being sent is unconfirmed. */
   let doubtful = false;
   let lastVersion = '';
   let lastNonce = '';
-  /** The subscription as it was when a version was last accepted: quoting it for another means nothing. */
+  /**
+   * The subscription when a version was last accepted. A quote of that version is meaningless for other
+   * subscriptions.
+   */
   let lastVersionNames = '';
-  /** What was served when the last response came. */
+  /** The served resources when the last response arrived. */
   let lastContents: typeof contents;
   let session = newSession();
   store.subscribe((change) => session.changed(change));
@@ -100,7 +106,10 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
     return protocol === 'delta' ? createDeltaSession(context, observe) : createSotwSession(context, observe);
   }
 
-  /** A stream begins with a name that does not exist: so no first request is empty, and means everything. */
+  /**
+   * Each stream begins with a name that does not exist, so that no first request is empty, which would mean
+   * everything.
+   */
   function open(quotes: Readonly<Record<string, string>>, version = ''): void {
     send({ subscribe: ['nothing', ...subscribed()], quotes, version });
   }
@@ -154,7 +163,10 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
     return contents !== undefined && name.startsWith('known:') ? 'fallback' : undefined;
   }
 
-  /** Names that the client wants; by wildcard, those that are listed, and those it has of it. */
+  /**
+   * True for names that the client is subscribed to: explicitly, or by wildcard, which covers listed names and
+   * those that the client has already.
+   */
   function wants(name: string): boolean {
     return explicit.has(name) || covers(name) || (all && logs.get(name)?.last !== undefined);
   }
@@ -191,7 +203,10 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
     }
   }
 
-  /** Refused bytes that come again are acknowledged without a look, unless others came in between. */
+  /**
+   * True for rejected bytes that are sent again: the client acknowledges them without a check, unless it accepted
+   * others in between.
+   */
   function provesNothing(name: string, version: string): boolean {
     const { accepted, refused } = logs.get(name) ?? {};
     if (refused?.has(version) === true) return true;
@@ -201,11 +216,11 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
 
   function drain(): void {
     for (let next = session.take(now); next !== undefined; next = session.take(now)) {
-      assert.equal(nonces.has(next.nonce), false, 'a nonce came twice');
+      assert.equal(nonces.has(next.nonce), false, 'a nonce was used twice');
       nonces.add(next.nonce);
-      assert.ok(next.resources.length <= 1, 'more than one secret in a response');
+      assert.ok(next.resources.length <= 1, 'a response with more than one secret');
       const empty = next.resources.length + next.removed.length === 0;
-      if (empty) assert.ok(owesEmpty, 'an empty response that nobody waits for');
+      if (empty) assert.ok(owesEmpty, 'an empty response without a pending wildcard reply');
       owesEmpty = false;
       responses += 1;
       lastContents = contents;
@@ -215,7 +230,7 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
     }
   }
 
-  /** The rules of what may be sent, each on its own. */
+  /** Checks each rule about sending. */
   function checkSent(name: string, version: string | undefined): void {
     if (name === 'nothing') return;
     const log = logOf(name);
@@ -226,20 +241,21 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
     const reason = log.asked || log.nacked;
     assert.ok(explicit.has(name) || all, `${key}: not subscribed to`);
     if (was !== undefined && !was.answered && now - was.at < 5_000) {
-      assert.ok(log.asked, `${key}: a second change while one is in flight`);
+      assert.ok(log.asked, `${key}: sent while another change is in flight`);
     }
-    if (was !== undefined && was.version === version) assert.ok(reason, `${key}: the same twice`);
+    if (was !== undefined && was.version === version)
+      assert.ok(reason, `${key}: sent twice without a reason`);
     if (version === undefined) {
       assert.equal(protocol, 'delta');
-      assert.ok(current === undefined || currentRefused || all, `${key}: removed though it exists`);
+      assert.ok(current === undefined || currentRefused || all, `${key}: removed although it exists`);
     } else if (version !== current) {
       assert.ok(reason && log.acked.has(version), `${key}: neither current nor acknowledged before`);
-      assert.ok(currentRefused, `${key}: older than what could be sent`);
+      assert.ok(currentRefused, `${key}: older than the version that could be sent`);
     }
     if (version !== undefined && was === undefined && log.quoted === version) {
-      assert.ok(log.asked, `${key}: quoted, and sent all the same`);
+      assert.ok(log.asked, `${key}: sent although the client quoted it`);
     }
-    if (version !== undefined) assert.ok(!log.refused.has(version), `${key}: refused on this stream`);
+    if (version !== undefined) assert.ok(!log.refused.has(version), `${key}: rejected on this stream`);
     log.last = { version, at: now, answered: false };
     log.asked = false;
     log.nacked = false;
@@ -282,7 +298,7 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
   }
 
   function take(step: Walk): void {
-    // Nobody leaves more unanswered than a server remembers.
+    // No walk leaves more responses without an ACK than the server remembers.
     while (queue.length > 20) answer(false);
     switch (step.kind) {
       case 'set':
@@ -294,12 +310,12 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
         for (const name of step.names) {
           if (name === '*') all = owesEmpty = true;
           else explicit.add(name);
-          // Of a name that is asked for anew, a version of the whole says nothing.
+          // A quoted version does not cover a name that is subscribed again.
           if (protocol === 'sotw' && added.includes(name)) logOf(name).quoted = undefined;
         }
-        // A SotW request with nothing new asks for everything again.
+        // A SotW request without changes subscribes to everything again.
         const again = protocol === 'sotw' && added.length === 0;
-        // A name that no stream state exists for is asked for as soon as there is any.
+        // A name without stream state is subscribed as soon as it has any.
         const named = again || added.includes('*') ? allNames.filter((name) => logs.has(name)) : added;
         for (const name of named) if (name !== '*') logOf(name).asked = true;
         send({ subscribe: step.names });
@@ -313,7 +329,7 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
         }
         for (const name of allNames) {
           if (explicit.has(name) || all) continue;
-          // What it let go of, its version no longer stands for.
+          // The last version no longer covers a name that the client dropped.
           if (held.delete(name)) lastVersionNames = 'none';
           logs.delete(name);
         }
@@ -337,7 +353,7 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
 
   function reconnect(fresh: boolean): void {
     if (fresh) held.clear();
-    // A SotW version speaks for all names at once; what it says is plain where all was at rest with it.
+    // A SotW version covers all names together. Its meaning is clear only if nothing was in flight.
     const atRest = !all && queue.length === 0 && remembered.size === 0 && lastContents === contents;
     logs = new Map();
     queue = [];
@@ -355,7 +371,7 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
         protocol === 'delta' || (lastVersion !== '' && atRest && held.get(name) === target(name));
       log.quoted = speaks ? held.get(name) : lastVersion === '' ? undefined : '';
       log.asked = !speaks || log.quoted === undefined;
-      // What is quoted and current is as good as acknowledged.
+      // A quoted current version counts as acknowledged.
       const had = held.get(name);
       const quotesAnything = protocol === 'delta' || lastVersion !== '';
       if (quotesAnything && had !== undefined && had === target(name)) log.acked.add(had);
@@ -369,20 +385,20 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
     take,
     finish() {
       for (let round = 0; queue.length > 0; round += 1) {
-        assert.ok(round < 1_000, 'it does not come to rest');
+        assert.ok(round < 1_000, 'the client still gets responses after 1,000 ACKs');
         take({ kind: 'answer', error: false });
       }
       take({ kind: 'wait', ms: 10_000 });
-      assert.equal(queue.length, 0, 'something was held back for no reason');
+      assert.equal(queue.length, 0, 'a response was delayed without a reason');
       if (contents === undefined) return;
       for (const name of allNames) {
         const current = target(name);
         if (!wants(name)) continue;
         if (current === undefined) {
           if (protocol === 'delta')
-            assert.equal(held.get(name), undefined, `${name} is gone, and the client has it`);
+            assert.equal(held.get(name), undefined, `the client still has ${name}, which does not exist`);
         } else if (!refusedHere.has(`${name}@${current}`)) {
-          assert.equal(held.get(name), current, `${name} is not what is served`);
+          assert.equal(held.get(name), current, `the client does not have the current version of ${name}`);
         }
       }
     },

@@ -31,7 +31,7 @@ const walks: fc.Arbitrary<readonly Walk[]> = fc.array(
 );
 
 suite(
-  'whatever happens, each stream ends with what it subscribed to, and nothing goes out for no reason',
+  'random walk: each stream ends with its subscribed resources, and no response is sent without a reason',
   () => {
     for (const protocol of ['delta', 'sotw'] as const) {
       test(protocol, () => {
@@ -45,7 +45,7 @@ suite(
           }),
           { numRuns: 1_000 },
         );
-        assert.ok(responses > 5_000, `the walks saw only ${responses} responses`);
+        assert.ok(responses > 5_000, `the walks contain only ${responses} responses`);
       });
     }
   },

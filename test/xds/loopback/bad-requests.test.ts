@@ -11,7 +11,7 @@ import type { Serving } from './serving.ts';
 
 const secrets = { type_url: typeUrls.secret };
 
-/** Another stream of the same server, to show that it does not notice. */
+/** Another stream of the same server, which must not be affected. */
 async function withBystander(serving: Serving, meanwhile: () => Promise<void>): Promise<void> {
   serving.store.set('', typeUrls.secret, setOf({ a: '1' }));
   using client = serving.connect();
@@ -25,41 +25,41 @@ async function withBystander(serving: Serving, meanwhile: () => Promise<void>): 
   assert.equal(bystander.received, 2);
 }
 
-suite('bad requests end their own stream with a reason, and no other', () => {
+suite('bad request: ends its stream with a reason, and no other stream', () => {
   const refused: Readonly<
     Record<string, { path: string; code: status; bytes: () => Uint8Array; details: RegExp }>
   > = {
-    'bytes that are no message, delta': {
+    'bytes that are not a message, delta': {
       path: ads.delta,
       code: status.INVALID_ARGUMENT,
       bytes: () => Buffer.from('ffffffffffff', 'hex'),
       details: /cannot be decoded/,
     },
-    'bytes that are no message, SotW': {
+    'bytes that are not a message, SotW': {
       path: ads.sotw,
       code: status.INVALID_ARGUMENT,
       bytes: () => Buffer.from('0aff', 'hex'),
       details: /cannot be decoded/,
     },
-    'no type on the aggregated service, delta': {
+    'no type URL on the aggregated service, delta': {
       path: ads.delta,
       code: status.INVALID_ARGUMENT,
       bytes: () => deltaRequests.serialize({ resource_names_subscribe: ['a'] }),
       details: /type_url is required/,
     },
-    'no type on the aggregated service, SotW': {
+    'no type URL on the aggregated service, SotW': {
       path: ads.sotw,
       code: status.INVALID_ARGUMENT,
       bytes: () => sotwRequests.serialize({ resource_names: ['a'] }),
       details: /type_url is required/,
     },
-    'a foreign type on DeltaSecrets': {
+    'another type on DeltaSecrets': {
       path: sds.delta,
       code: status.INVALID_ARGUMENT,
       bytes: () => deltaRequests.serialize({ type_url: typeUrls.cluster }),
       details: /type_url is not .*Secret/,
     },
-    'a foreign type on StreamSecrets': {
+    'another type on StreamSecrets': {
       path: sds.sotw,
       code: status.INVALID_ARGUMENT,
       bytes: () => sotwRequests.serialize({ type_url: typeUrls.cluster }),
@@ -87,43 +87,43 @@ suite('bad requests end their own stream with a reason, and no other', () => {
         }),
       details: /10000 quoted versions/,
     },
-    'a request beyond the size that is read': {
+    'request above the size limit': {
       path: ads.delta,
       code: status.RESOURCE_EXHAUSTED,
       bytes: () => deltaRequests.serialize({ ...secrets, resource_names_subscribe: ['x'.repeat(5_000_000)] }),
       details: /larger than max/,
     },
-    'a huge name': {
+    'name above the length limit': {
       path: ads.delta,
       code: status.INVALID_ARGUMENT,
       bytes: () => deltaRequests.serialize({ ...secrets, resource_names_subscribe: ['x'.repeat(4_097)] }),
       details: /a resource name is longer than 4096 bytes/,
     },
-    'a huge name in SotW': {
+    'name above the length limit, SotW': {
       path: ads.sotw,
       code: status.INVALID_ARGUMENT,
       bytes: () => sotwRequests.serialize({ ...secrets, resource_names: ['x'.repeat(4_097)] }),
       details: /a resource name is longer than 4096 bytes/,
     },
-    'a huge node id': {
+    'node id above the length limit': {
       path: ads.delta,
       code: status.INVALID_ARGUMENT,
       bytes: () => deltaRequests.serialize({ ...secrets, node: { id: 'x'.repeat(4_097) } }),
       details: /node\.id is longer than 4096 bytes/,
     },
-    'a node id of few characters and many bytes': {
+    'node id whose UTF-8 form is above the length limit': {
       path: ads.sotw,
       code: status.INVALID_ARGUMENT,
       bytes: () => sotwRequests.serialize({ ...secrets, node: { id: '\u{1f512}'.repeat(1_025) } }),
       details: /node\.id is longer than 4096 bytes/,
     },
-    'a huge user agent': {
+    'user agent above the length limit': {
       path: ads.delta,
       code: status.INVALID_ARGUMENT,
       bytes: () => deltaRequests.serialize({ ...secrets, node: { user_agent_name: 'x'.repeat(4_097) } }),
       details: /user agent of the node is longer than 4096 bytes/,
     },
-    'a huge mesh': {
+    'mesh above the length limit': {
       path: ads.delta,
       code: status.INVALID_ARGUMENT,
       bytes: () =>
@@ -178,7 +178,7 @@ suite('bad requests end their own stream with a reason, and no other', () => {
     );
   });
 
-  test('names one by one up to the limit and one more', async () => {
+  test('names one by one: the first above the limit ends the stream', async () => {
     await using serving = await serve({ limits: { names: 20 } });
     serving.store.set('', typeUrls.secret, setOf({}));
     const client = serving.connect();
@@ -193,7 +193,7 @@ suite('bad requests end their own stream with a reason, and no other', () => {
     assert.equal((await stream.ended).code, status.RESOURCE_EXHAUSTED);
   });
 
-  test('the names of all types on a stream count together', async () => {
+  test('names of several types: count together', async () => {
     await using serving = await serve({ limits: { names: 10 }, otherTypes: { unset: 'empty' } });
     const client = serving.connect();
     using stream = client.sotw(ads.sotw);
@@ -203,7 +203,7 @@ suite('bad requests end their own stream with a reason, and no other', () => {
     assert.equal((await stream.ended).code, status.RESOURCE_EXHAUSTED);
   });
 
-  test('more types on one stream than anybody needs', async () => {
+  test('types above the limit: end the stream', async () => {
     await using serving = await serve({ otherTypes: { unset: 'empty' } });
     const client = serving.connect();
     using stream = client.delta(ads.delta);
@@ -213,8 +213,8 @@ suite('bad requests end their own stream with a reason, and no other', () => {
   });
 });
 
-suite('odd requests that are answered', () => {
-  test('a first request without a node gets the group of a node that says nothing', async () => {
+suite('unusual request that gets a reply', () => {
+  test('first request without a node: gets the group of an empty node', async () => {
     const groups: string[] = [];
     await using serving = await serve({
       groupOf: ({ id, metadata }) => {
@@ -230,7 +230,7 @@ suite('odd requests that are answered', () => {
     assert.deepEqual(groups, ['']);
   });
 
-  test('the first node decides, whatever later requests say', async () => {
+  test('node in a later request: does not change the group', async () => {
     await using serving = await serve({ groupOf: ({ id }) => id });
     serving.store.set('one', typeUrls.secret, setOf({ a: '1', b: '1' }));
     serving.store.set('two', typeUrls.secret, setOf({ a: '2', b: '2' }));
@@ -242,7 +242,7 @@ suite('odd requests that are answered', () => {
     assert.equal((await stream.next()).resources[0]?.version, '1');
   });
 
-  test('an unknown type is held until it is set', async () => {
+  test('type without a set: waits until there is one', async () => {
     await using serving = await serve();
     const client = serving.connect();
     using stream = client.delta(ads.delta);
@@ -254,12 +254,12 @@ suite('odd requests that are answered', () => {
     assert.equal((await stream.next()).type_url, 'type.googleapis.com/test.Late');
   });
 
-  test('a node of 61 KB in every request', async () => {
+  test('node of 61 KB in every request', async () => {
     await using serving = await serve();
     serving.store.set('', typeUrls.secret, setOf({ a: '1' }));
     const client = serving.connect();
     using stream = client.delta(ads.delta);
-    // Field 9 of a node, which our proto files leave out: 516 extensions.
+    // Field 9 of a node, which our proto files omit: 516 extensions.
     const extension = Buffer.concat([Buffer.from([0x4a, 0x75]), Buffer.alloc(0x75, 0x20)]);
     const envoyNode = Buffer.concat([
       Buffer.from([0x0a, 0x01, 0x6e]),
@@ -281,7 +281,7 @@ suite('odd requests that are answered', () => {
     assert.equal((await stream.next()).resources[0]?.version, '21');
   });
 
-  test('an empty type on a typed service is its type', async () => {
+  test('empty type URL on a typed service: means its type', async () => {
     await using serving = await serve();
     serving.store.set('', typeUrls.secret, setOf({ a: '1' }));
     const client = serving.connect();
@@ -293,7 +293,7 @@ suite('odd requests that are answered', () => {
     assert.equal((await sotw.next()).type_url, typeUrls.secret);
   });
 
-  test('a body of a megabyte and one of nothing', async () => {
+  test('resource of a megabyte, and an empty one', async () => {
     await using serving = await serve();
     const body = randomBytes(1_048_576);
     const resources = new Map([

@@ -13,7 +13,7 @@ import { deltaRequests } from '../codec.ts';
 import { ads, serve } from './serving.ts';
 import { createSlowReader } from './slow-reader.ts';
 
-/** Runs `look` on a call as grpc-js makes it. */
+/** Runs `look` on a call that grpc-js created. */
 async function onCall(
   look: (call: BytesCall) => void,
   options: Readonly<Record<string, number>> = {},
@@ -48,30 +48,30 @@ async function onCall(
   server.forceShutdown();
 }
 
-suite('reaching below grpc-js', () => {
-  test('works with the grpc-js that is installed', () =>
+suite('internals of grpc-js', () => {
+  test('installed grpc-js: has the expected internals', () =>
     onCall((call) => assert.equal(accessInternals(call)?.maxReceiveBytes, 4 * 1024 * 1024)));
 
-  test('knows no limit where there is none', () =>
+  test('no receive limit: the limit is infinite', () =>
     onCall((call) => assert.equal(accessInternals(call)?.maxReceiveBytes, Number.POSITIVE_INFINITY), {
       'grpc.max_receive_message_length': -1,
     }));
 
-  test('is left alone where grpc-js limits what is sent', () =>
+  test('send limit: internals are not used', () =>
     onCall((call) => assert.equal(accessInternals(call), undefined), {
       'grpc.max_send_message_length': 1000,
     }));
 
   for (const [what, spoil] of [
-    ['the call inside is missing', (call) => Object.assign(call, { call: undefined })],
-    ['the stream is missing', (call) => Object.assign(inside(call), { stream: undefined })],
-    ['requests are compressed', (call) => Object.assign(inside(call), { incomingEncoding: 'gzip' })],
-    ['a request was read already', (call) => Object.assign(inside(call), { readQueue: [{}] })],
-    ['there is no queue of requests', (call) => Object.assign(inside(call), { readQueue: undefined })],
-    ['the limit is no number', (call) => Object.assign(inside(call), { maxReceiveMessageSize: '4' })],
-    ['somebody else reads', (call) => streamOf(call).on('data', () => undefined)],
+    ['inner call is missing', (call) => Object.assign(call, { call: undefined })],
+    ['stream is missing', (call) => Object.assign(inside(call), { stream: undefined })],
+    ['compressed requests', (call) => Object.assign(inside(call), { incomingEncoding: 'gzip' })],
+    ['request was read already', (call) => Object.assign(inside(call), { readQueue: [{}] })],
+    ['queue of requests is missing', (call) => Object.assign(inside(call), { readQueue: undefined })],
+    ['limit is not a number', (call) => Object.assign(inside(call), { maxReceiveMessageSize: '4' })],
+    ['stream has another reader', (call) => streamOf(call).on('data', () => undefined)],
   ] as const satisfies readonly (readonly [string, (call: BytesCall) => unknown])[]) {
-    test(`is left alone where ${what}`, () =>
+    test(`${what}: internals are not used`, () =>
       onCall((call) => {
         const restore = { call: inside(call), stream: streamOf(call) };
         spoil(call);
@@ -83,7 +83,7 @@ suite('reaching below grpc-js', () => {
   }
 });
 
-test('a compressed request is read by grpc-js', async () => {
+test('compressed request: is read by grpc-js', async () => {
   await using serving = await serve();
   serving.store.set('', typeUrls.secret, setOf({ a: '1' }));
   const client = serving.connect({ 'grpc.default_compression_algorithm': 2 });
@@ -92,7 +92,7 @@ test('a compressed request is read by grpc-js', async () => {
   assert.equal((await stream.next()).resources[0]?.name, 'a');
 });
 
-test('a request of many chunks whose node is known is read without it', async () => {
+test('later request of many chunks: is read without its node', async () => {
   let requests = 0;
   await using serving = await serve({ observer: { request: () => void (requests += 1) } });
   serving.store.set('', typeUrls.secret, setOf({ a: '1', b: '1' }));
@@ -110,10 +110,10 @@ test('a request of many chunks whose node is known is read without it', async ()
   assert.equal(requests, 3);
 });
 
-suite('what a client may send at once', () => {
+suite('HTTP/2 window of a connection', () => {
   for (const [what, cluster, expected] of [
-    ['stays as it is for small requests', 'x', 65_535],
-    ['is widened by a request that fills it', 'x'.repeat(61_000), 262_144],
+    ['small requests: window keeps its default size', 'x', 65_535],
+    ['request that fills the window: window is enlarged', 'x'.repeat(61_000), 262_144],
   ] as const) {
     test(what, async () => {
       await using serving = await serve();
@@ -123,7 +123,7 @@ suite('what a client may send at once', () => {
       client.send(
         deltaRequests.serialize({ type_url: typeUrls.secret, node, resource_names_subscribe: ['a'] }),
       );
-      // Windows are told of before the response.
+      // The settings with the window arrive before the response.
       await client.started;
       assert.equal(client.window(), expected);
     });

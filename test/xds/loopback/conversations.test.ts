@@ -3,34 +3,34 @@ import { suite, test } from 'node:test';
 import type { ClientStream, XdsClient } from '../client.ts';
 import { deltaConversations } from '../delta-conversations.ts';
 import { sotwConversations } from '../sotw-conversations.ts';
-import { createSpeaker, hearDelta, hearSotw } from '../speaker.ts';
-import type { Heard } from '../speaker.ts';
+import { createScriptedClient, readDelta, readSotw } from '../scripted-client.ts';
+import type { ReadResponse } from '../scripted-client.ts';
 import type { Conversation } from '../step.ts';
-import { setOf, telling, testTypes, urlOf } from '../vocabulary.ts';
+import { setOf, reportingObserver, testTypes, urlOf } from '../vocabulary.ts';
 import { ads, roundTrip, sds, serve } from './serving.ts';
 
 interface Side<Response extends { readonly type_url: string }> {
   readonly protocol: 'delta' | 'sotw';
   readonly open: (client: XdsClient) => ClientStream<Response>;
-  readonly hear: (response: Response) => Heard;
+  readonly read: (response: Response) => ReadResponse;
 }
 
 suite('DeltaAggregatedResources', () => {
-  run(deltaConversations, { protocol: 'delta', open: (client) => client.delta(ads.delta), hear: hearDelta });
+  run(deltaConversations, { protocol: 'delta', open: (client) => client.delta(ads.delta), read: readDelta });
 });
 
 suite('StreamAggregatedResources', () => {
-  run(sotwConversations, { protocol: 'sotw', open: (client) => client.sotw(ads.sotw), hear: hearSotw });
+  run(sotwConversations, { protocol: 'sotw', open: (client) => client.sotw(ads.sotw), read: readSotw });
 });
 
 suite('DeltaSecrets', () => {
   const possible = deltaConversations.filter(({ aggregated }) => !aggregated);
-  run(possible, { protocol: 'delta', open: (client) => client.delta(sds.delta), hear: hearDelta });
+  run(possible, { protocol: 'delta', open: (client) => client.delta(sds.delta), read: readDelta });
 });
 
 suite('StreamSecrets', () => {
   const possible = sotwConversations.filter(({ aggregated }) => !aggregated);
-  run(possible, { protocol: 'sotw', open: (client) => client.sotw(sds.sotw), hear: hearSotw });
+  run(possible, { protocol: 'sotw', open: (client) => client.sotw(sds.sotw), read: readSotw });
 });
 
 function run<Response extends { readonly type_url: string }>(
@@ -50,27 +50,27 @@ async function converse<Response extends { readonly type_url: string }>(
   let requests = 0;
   let sent = 0;
   let taken = 0;
-  const teller = telling((report) => reports.push(report));
+  const reporter = reportingObserver((report) => reports.push(report));
   await using serving = await serve({
     types: testTypes,
     clock: () => now,
     tickMs: 2,
     observer: {
-      ...teller,
+      ...reporter,
       request(stream, request) {
         requests += 1;
-        teller.request(stream, request);
+        reporter.request(stream, request);
       },
       response: () => void (sent += 1),
     },
   });
   const client = serving.connect();
-  const speaker = createSpeaker(side.protocol);
+  const script = createScriptedClient(side.protocol);
   let stream = side.open(client);
 
   /**
-   * Waits until all is said that there is to say: each round trip on the same connection comes back after
-   * what was written before it, and finds the server done with that.
+   * Waits until all responses have arrived: each round trip on the same connection comes back after the data
+   * written before it, and the server has then handled that data.
    */
   async function settle(): Promise<void> {
     for (let before = -1; before !== sent || stream.received !== sent;) {
@@ -83,11 +83,11 @@ async function converse<Response extends { readonly type_url: string }>(
     const where = `step ${index + 1}: ${JSON.stringify(action)}`;
     reports = [];
     const got: string[] = [];
-    const request = speaker.request(action, type);
+    const request = script.request(action, type);
     if (action.kind === 'set') serving.store.set('', urlOf[type], setOf(action.contents, action.wildcard));
     if (action.kind === 'wait') now += action.ms;
     if (action.kind === 'reconnect') {
-      speaker.reconnect(action.node);
+      script.reconnect(action.node);
       stream.cancel();
       await stream.ended;
       [sent, taken] = [0, 0];
@@ -100,9 +100,9 @@ async function converse<Response extends { readonly type_url: string }>(
     }
     while (got.length < gets.length) {
       const response = await stream.next();
-      const heard = side.hear(response);
-      speaker.heard(response.type_url, heard);
-      got.push(heard.said);
+      const read = side.read(response);
+      script.received(response.type_url, read);
+      got.push(read.summary);
       taken += 1;
     }
     await settle();

@@ -2,32 +2,32 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { discoveryServices, typeUrls } from '../../../src/xds/index.ts';
-import { setOf, tellSotw } from '../vocabulary.ts';
+import { setOf, describeSotw } from '../vocabulary.ts';
 import { sds, serve } from './serving.ts';
 
-suite('unary requests', () => {
-  test('get the names that exist, in one response', async () => {
+suite('unary request', () => {
+  test('names: gets those that exist, in one response', async () => {
     await using serving = await serve({ identifier: 'me' });
     serving.store.set('', typeUrls.secret, setOf({ a: '1', b: '1', c: '1' }));
     const client = serving.connect();
     const response = await client.fetch(sds.fetch, { resource_names: ['c', 'a', 'unknown', 'known:x'] });
-    assert.equal(tellSotw(response), 'a@1 c@1 known:x@fallback');
+    assert.equal(describeSotw(response), 'a@1 c@1 known:x@fallback');
     assert.equal(response.type_url, typeUrls.secret);
     assert.equal(response.control_plane?.identifier, 'me');
   });
 
-  test('get everything for no names, and what the wildcard covers beside names', async () => {
+  test('no names: gets everything; star: also gets the names of the wildcard', async () => {
     await using serving = await serve();
     serving.store.set('', typeUrls.secret, setOf({ a: '1', b: '1', alias: '1' }, ['a', 'b']));
     const client = serving.connect();
-    assert.equal(tellSotw(await client.fetch(sds.fetch, {})), 'a@1 b@1');
+    assert.equal(describeSotw(await client.fetch(sds.fetch, {})), 'a@1 b@1');
     assert.equal(
-      tellSotw(await client.fetch(sds.fetch, { resource_names: ['*', 'alias'] })),
+      describeSotw(await client.fetch(sds.fetch, { resource_names: ['*', 'alias'] })),
       'a@1 alias@1 b@1',
     );
   });
 
-  test('get a version that says what is in the response, and nothing else', async () => {
+  test('version: is a hash of the resources in the response', async () => {
     await using serving = await serve();
     const client = serving.connect();
     const versions: string[] = [];
@@ -43,7 +43,7 @@ suite('unary requests', () => {
     assert.notEqual(versions[1], versions[2]);
   });
 
-  test('keep no state: the same request gets the same response', async () => {
+  test('repeated request: gets the same response', async () => {
     await using serving = await serve();
     serving.store.set('', typeUrls.secret, setOf({ a: '1' }));
     const client = serving.connect();
@@ -52,21 +52,21 @@ suite('unary requests', () => {
     assert.equal(serving.xds.streams(), 0);
   });
 
-  test('are answered by the group of the node', async () => {
+  test('node: gets the resources of its group', async () => {
     await using serving = await serve({ groupOf: ({ id }) => id });
     serving.store.setDefault(typeUrls.secret, () => setOf({ a: 'default' }));
     serving.store.set('one', typeUrls.secret, setOf({ a: 'one' }));
     const client = serving.connect();
-    assert.equal(tellSotw(await client.fetch(sds.fetch, { node: { id: 'one' } })), 'a@one');
-    assert.equal(tellSotw(await client.fetch(sds.fetch, { node: { id: 'two' } })), 'a@default');
+    assert.equal(describeSotw(await client.fetch(sds.fetch, { node: { id: 'one' } })), 'a@one');
+    assert.equal(describeSotw(await client.fetch(sds.fetch, { node: { id: 'two' } })), 'a@default');
   });
 
-  test('are told to come back before anything is set', async () => {
+  test('type without a set: gets UNAVAILABLE', async () => {
     await using serving = await serve();
     await assert.rejects(serving.connect().fetch(sds.fetch, {}), { code: status.UNAVAILABLE });
   });
 
-  test('are refused for a foreign type, too many names, and bytes that are no message', async () => {
+  test('another type, too many names, or bytes that are not a message: are refused', async () => {
     await using serving = await serve();
     serving.store.set('', typeUrls.secret, setOf({ a: '1' }));
     const client = serving.connect();
@@ -82,7 +82,7 @@ suite('unary requests', () => {
     });
   });
 
-  test('of every service are answered, with nothing where the type is not served', async () => {
+  test('every service: gets a reply, which is empty if the type is not served', async () => {
     await using serving = await serve({ otherTypes: { unset: 'empty' } });
     const client = serving.connect();
     const fetches = discoveryServices.flatMap(({ name, fetch, typeUrl }) =>
@@ -91,7 +91,7 @@ suite('unary requests', () => {
     assert.equal(fetches.length, 5);
     for (const { path, typeUrl } of fetches) {
       const response = await client.fetch(path, {});
-      assert.equal(tellSotw(response), '(empty)');
+      assert.equal(describeSotw(response), '(empty)');
       assert.equal(response.type_url, typeUrl);
     }
   });

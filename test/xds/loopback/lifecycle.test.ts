@@ -8,14 +8,14 @@ import { setOf } from '../vocabulary.ts';
 import { ads, sds, serve } from './serving.ts';
 import { createSlowReader } from './slow-reader.ts';
 
-/** An observer that resolves when a stream has closed. */
+/** An observer whose promise resolves when a stream has closed. */
 function closing(): { observer: XdsObserver; closed: Promise<{ stream: StreamInfo; end: StreamEnd }> } {
   const { promise, resolve } = Promise.withResolvers<{ stream: StreamInfo; end: StreamEnd }>();
   return { observer: { streamClosed: (stream, end) => resolve({ stream, end }) }, closed: promise };
 }
 
-suite('the life of a stream', () => {
-  test('a stream that the client cancels is gone, and no fault', async () => {
+suite('lifetime of a stream', () => {
+  test('stream that the client cancels: ends without an error', async () => {
     const { observer, closed } = closing();
     await using serving = await serve({ observer });
     serving.store.set('', typeUrls.secret, setOf({ a: '1' }));
@@ -35,7 +35,7 @@ suite('the life of a stream', () => {
     serving.store.set('', typeUrls.secret, setOf({ a: '2' }));
   });
 
-  test('a stream that is cancelled in the middle of a write is gone, and no fault', async () => {
+  test('stream that is cancelled during a write: ends without an error', async () => {
     const { observer, closed } = closing();
     const failures: unknown[] = [];
     await using serving = await serve({
@@ -52,7 +52,7 @@ suite('the life of a stream', () => {
     assert.deepEqual(failures, []);
   });
 
-  test('a client that has no more to ask is let go with OK', async () => {
+  test('client that half-closes: the stream ends with OK', async () => {
     const { observer, closed } = closing();
     await using serving = await serve({ observer });
     serving.store.set('', typeUrls.secret, setOf({ a: '1' }));
@@ -65,7 +65,7 @@ suite('the life of a stream', () => {
     assert.equal((await closed).end.code, 'OK');
   });
 
-  test('a connection that breaks takes its streams along', async () => {
+  test('broken connection: its streams end', async () => {
     await using serving = await serve();
     serving.store.set('', typeUrls.secret, setOf({ a: '1' }));
     const client = serving.connect();
@@ -80,7 +80,7 @@ suite('the life of a stream', () => {
     await serving.until(() => serving.xds.streams() === 0);
   });
 
-  test('draining ends what is left after the grace, and refuses what is new, with UNAVAILABLE', async () => {
+  test('drain: ends open streams after the grace time and refuses new ones, with UNAVAILABLE', async () => {
     await using serving = await serve();
     serving.store.set('', typeUrls.secret, setOf({ a: '1' }));
     const client = serving.connect();
@@ -99,7 +99,7 @@ suite('the life of a stream', () => {
     assert.equal(serving.xds.streams(), 0);
   });
 
-  test('draining is over as soon as the last stream is', async () => {
+  test('drain: ends with the last stream', async () => {
     await using serving = await serve();
     const client = serving.connect();
     using stream = client.delta(ads.delta);
@@ -111,7 +111,7 @@ suite('the life of a stream', () => {
     assert.equal(serving.xds.streams(), 0);
   });
 
-  test('with a connection age a stream ends within age and grace, and comes back to be sent nothing', async () => {
+  test('connection age: a stream ends within age and grace time, and its next stream is sent nothing', async () => {
     const quoted: string[] = [];
     await using serving = await serve(
       { observer: { quoted: (_, { name, version }) => void quoted.push(`${name}@${version}`) } },
@@ -136,7 +136,7 @@ suite('the life of a stream', () => {
     assert.deepEqual(quoted, ['a@1']);
   });
 
-  test('with a connection age a stream is ended with OK long before the grace is over', async () => {
+  test('connection age: a stream ends with OK long before the grace time is over', async () => {
     const { observer, closed } = closing();
     await using serving = await serve(
       { observer, sweepMs: 5 },
@@ -153,7 +153,7 @@ suite('the life of a stream', () => {
     assert.equal(serving.xds.streams(), 0);
   });
 
-  test('every service has both streams', async () => {
+  test('every service: has streams of both protocols', async () => {
     await using serving = await serve();
     const client = serving.connect();
     assert.equal(discoveryServices.length, 6);
@@ -169,8 +169,8 @@ suite('the life of a stream', () => {
   });
 });
 
-suite('what surrounds a stream', () => {
-  test('an observer that throws breaks nothing, and is warned about once', async () => {
+suite('callbacks of a stream', () => {
+  test('observer that throws: streams go on, and one warning is emitted', async () => {
     const warnings: Error[] = [];
     const onWarning = (warning: Error): void => void warnings.push(warning);
     process.on('warning', onWarning);
@@ -204,7 +204,7 @@ suite('what surrounds a stream', () => {
     assert.equal(warnings.filter(({ message }) => message.includes('broken observer')).length, 1);
   });
 
-  test('a group function that throws ends its stream, and no other', async () => {
+  test('groupOf that throws: ends its stream, and no other', async () => {
     const failures: unknown[] = [];
     await using serving = await serve({
       groupOf: ({ id }) => {
@@ -228,7 +228,7 @@ suite('what surrounds a stream', () => {
     await good.next();
   });
 
-  test('groups get what is theirs, and hear of nothing else', async () => {
+  test('groups: each gets its own resources and changes only', async () => {
     await using serving = await serve({ groupOf: ({ id }) => id });
     serving.store.setDefault(typeUrls.secret, () => setOf({ a: 'default' }));
     serving.store.set('one', typeUrls.secret, setOf({ a: 'one' }));
@@ -255,7 +255,7 @@ suite('what surrounds a stream', () => {
     assert.equal(one.received, 1);
   });
 
-  test('observers see each request, response and answer', async () => {
+  test('observer: sees each request, response, ACK and NACK', async () => {
     const seen: string[] = [];
     const { observer, closed } = closing();
     await using serving = await serve({
@@ -292,7 +292,7 @@ suite('what surrounds a stream', () => {
     const second = await stream.next();
     stream.send({ response_nonce: second.nonce, error_detail: { code: 13, message: 'no' } });
     const third = await stream.next();
-    // What it is sent back to must not be shown under the version that it refused.
+    // The restored resource must not be reported under the version that the client rejected.
     assert.equal(third.system_version_info, '1');
     stream.cancel();
     await closed;

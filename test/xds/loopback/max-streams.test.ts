@@ -5,7 +5,7 @@ import { typeUrls } from '../../../src/xds/index.ts';
 import { setOf } from '../vocabulary.ts';
 import { ads, sds, serve } from './serving.ts';
 
-test('streams beyond the most are refused, until one of the others has ended', async () => {
+test('streams above maxStreams: are refused until another stream has ended', async () => {
   await using serving = await serve({ maxStreams: 2 });
   serving.store.set('', typeUrls.secret, setOf({ a: '1' }));
   const client = serving.connect();

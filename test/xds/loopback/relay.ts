@@ -2,15 +2,15 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 
-/** A way to a server that can stop carrying, as when the other end's machine is gone: no end, no reset. */
+/** A relay to a server that can stop forwarding, as if the client's machine vanished: without FIN or RST. */
 export interface Relay extends AsyncDisposable {
-  /** Where to connect instead. */
+  /** The address to connect to. */
   readonly address: string;
-  /** From now on nothing is read or written any more, in either direction. */
+  /** Stops reading and writing, in both directions. */
   freeze(): void;
-  /** Goes on. */
+  /** Resumes forwarding. */
   thaw(): void;
-  /** Resolves when the server has closed the connection that came first. */
+  /** Resolves when the server has closed the first connection. */
   readonly closedByServer: Promise<unknown>;
 }
 

@@ -8,19 +8,19 @@ import type { Certificate } from '../../kit/certificates.ts';
 import { createClient } from '../client.ts';
 import type { ClientStream, XdsClient } from '../client.ts';
 import type { DeltaResponse, SotwResponse } from '../codec.ts';
-import { setOf, tellDelta, tellSotw } from '../vocabulary.ts';
+import { setOf, describeDelta, describeSotw } from '../vocabulary.ts';
 import { ads, sds, serve } from './serving.ts';
 
-/** A client for secret `a` in one of the protocols, under the node id that all of them share. */
+/** A client for secret `a` in one of the protocols. All clients have the same node id. */
 interface Peer extends Disposable {
-  /** The next response, in the words of conversations. */
+  /** Returns the next response, in the notation of conversations. */
   next(): Promise<string>;
   answer(refuses?: boolean): void;
 }
 
 interface Method {
   readonly name: string;
-  /** Opens a stream on a connection of its own; `holds` is the version of `a` that it quotes. */
+  /** Opens a stream on its own connection. `holds` is the version of `a` that it quotes. */
   readonly open: (client: XdsClient, holds?: string) => Peer;
 }
 
@@ -42,7 +42,7 @@ function delta(name: string, path: string): Method {
         async next() {
           const response = await stream.next();
           ({ nonce } = response);
-          return tellDelta(response);
+          return describeDelta(response);
         },
         answer: (refuses = false) =>
           stream.send({ type_url: typeUrls.secret, response_nonce: nonce, ...(refuses && no) }),
@@ -59,13 +59,13 @@ function sotw(name: string, path: string): Method {
       const stream: ClientStream<SotwResponse> = client.sotw(path);
       let [nonce, version, offered] = ['', '', ''];
       const request = { type_url: typeUrls.secret, resource_names: ['a'] };
-      // Any version but the current one says that the client holds something else.
+      // Any other version tells the server that the client has another resource.
       stream.send({ ...first, ...request, version_info: holds === undefined ? '' : `old-${holds}` });
       return {
         async next() {
           const response = await stream.next();
           ({ nonce, version_info: offered } = response);
-          return tellSotw(response);
+          return describeSotw(response);
         },
         answer(refuses = false) {
           if (!refuses) version = offered;
@@ -86,7 +86,7 @@ const methods: readonly Method[] = [
 
 suite('clients that share a node id', () => {
   for (const { name, open } of methods) {
-    test(`${name}: a stranger refuses a version → the client that acknowledged it gets it again`, async () => {
+    test(`${name}, another client rejects a version: the client that acknowledged it gets it again`, async () => {
       await using serving = await serve();
       const set = (version: string): void => serving.store.set('', typeUrls.secret, setOf({ a: version }));
       set('A');
@@ -104,7 +104,7 @@ suite('clients that share a node id', () => {
       assert.equal(await web.next(), 'a@A');
     });
 
-    test(`${name}: another client refuses a version → a client that comes back gets it`, async () => {
+    test(`${name}, another client rejects a version: a client that reconnects gets it`, async () => {
       await using serving = await serve();
       const set = (version: string): void => serving.store.set('', typeUrls.secret, setOf({ a: version }));
       set('A+B');
@@ -117,14 +117,14 @@ suite('clients that share a node id', () => {
       assert.equal(await other.next(), 'a@A+B');
       using web = open(serving.connect(), 'A+B');
       assert.equal(await web.next(), 'a@A');
-      // Once per stream: what the client itself refuses is not sent to it again.
+      // Once per stream: a version is not sent again to the client that rejected it.
       web.answer(true);
       set('A+D');
       assert.equal(await web.next(), 'a@A+D');
     });
   }
 
-  test('FetchSecrets: a version that a stranger refused is answered', async () => {
+  test('FetchSecrets, another client rejected the version: it is sent', async () => {
     await using serving = await serve();
     serving.store.set('', typeUrls.secret, setOf({ a: 'A' }));
     const [method] = methods;
@@ -132,12 +132,12 @@ suite('clients that share a node id', () => {
     await stranger.next();
     stranger.answer(true);
     const response = await serving.connect().fetch(sds.fetch, { ...first, resource_names: ['a'] });
-    assert.equal(tellSotw(response), 'a@A');
+    assert.equal(describeSotw(response), 'a@A');
   });
 });
 
 suite('origin of a stream', () => {
-  test('plain text: the address without the port', async () => {
+  test('plain text: is the address without the port', async () => {
     const origins: string[] = [];
     await using serving = await serve({
       observer: { streamOpened: ({ origin }) => void origins.push(origin) },
@@ -151,7 +151,7 @@ suite('origin of a stream', () => {
     assert.deepEqual(origins, ['127.0.0.1', '127.0.0.1']);
   });
 
-  test('mutual TLS: the names in the certificate, and one client casts no doubt on another', async () => {
+  test('mutual TLS: is the names in the certificate, and NACKs of another client do not count', async () => {
     const ca = makeCa();
     const leaf = (id: string): Certificate => makeLeaf(ca, { spiffeId: `spiffe://mesh.test/${id}` });
     const [stranger, web, webRenewed] = [leaf('stranger'), leaf('web'), leaf('web')];
@@ -178,7 +178,7 @@ suite('origin of a stream', () => {
   });
 });
 
-/** Serves secret `a` over mutual TLS. `exchange` connects, takes one response and answers it. */
+/** Serves secret `a` over mutual TLS. `exchange` connects, reads one response and acknowledges it. */
 async function serveMutual(
   ca: Certificate,
   options: XdsServerOptions,
@@ -207,7 +207,7 @@ async function serveMutual(
       stream.send({ ...first, resource_names_subscribe: ['a'] });
       const { nonce } = await stream.next();
       stream.send({ type_url: typeUrls.secret, response_nonce: nonce, ...(refuses && no) });
-      // The answer to this shows that what was sent before it was read.
+      // The reply to this request shows that the server has read the previous one.
       stream.send({ type_url: typeUrls.secret, resource_names_subscribe: ['none'] });
       await stream.next();
     },

@@ -44,7 +44,7 @@ function listen(): Told {
   };
 }
 
-/** Puts resources in place: one is small, the other has so many bytes. */
+/** Stores two resources: a small one, and one of the given size in bytes. */
 function publish({ store }: Serving, bytes: number): void {
   const big = { name: 'big', version: String(bytes), body: Buffer.alloc(bytes) };
   const small = { name: 'small', version: '1', body: Buffer.from('small') };
@@ -52,15 +52,15 @@ function publish({ store }: Serving, bytes: number): void {
   store.set('', typeUrls.secret, { version: String(bytes), resources });
 }
 
-/** More than HTTP/2 lets through while the stream is not read, and more than all buffers of a socket hold. */
+/** More than HTTP/2 sends on an unread stream, and more than all buffers of a socket hold. */
 const [aboveWindow, aboveSocket] = [500_000, 32_000_000];
 
-/** Sockets of this process: nothing announces that the server has closed one. */
+/** Sockets of this process. There is no event for a socket that the server has closed. */
 function openSockets(): number {
   return process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length;
 }
 
-/** The next message; the reader goes on to be read. */
+/** Returns the next message. The reader continues to read. */
 async function first(messages: AsyncIterable<Buffer>): Promise<Buffer> {
   const result: IteratorResult<Buffer, undefined> = await messages[Symbol.asyncIterator]().next();
   assert.ok(result.done !== true);
@@ -70,8 +70,8 @@ async function first(messages: AsyncIterable<Buffer>): Promise<Buffer> {
 const subscribeTo = (name: string): Uint8Array =>
   deltaRequests.serialize({ node: { id: name }, resource_names_subscribe: [name] });
 
-suite('a client that does not take a response', () => {
-  test('is told of after a second, and again when it has caught up', async () => {
+suite('client that does not read a response', () => {
+  test('is reported as slow after 1 s, and as caught up when it has read', async () => {
     let now = 0;
     const { observer, slowed, caughtUp } = listen();
     await using serving = await serve({ clock: () => now, sweepMs: 2, observer });
@@ -87,7 +87,7 @@ suite('a client that does not take a response', () => {
     assert.equal(serving.xds.streams(), 1, 'it waits for nothing now');
   });
 
-  test('is cut off after the limit; others on its connection are not', async () => {
+  test('its stream is ended after the limit; other streams of the connection are not', async () => {
     let now = 0;
     const { observer, cutOff, closed } = listen();
     await using serving = await serve({ clock: () => now, sweepMs: 2, slowTimeoutMs: 5_000, observer });
@@ -111,7 +111,7 @@ suite('a client that does not take a response', () => {
     assert.equal((await responses.next()).done, false);
   });
 
-  test('loses its connection if there is nothing else on it, even with a socket that takes nothing', async () => {
+  test('only stream of its connection: the connection is closed, even if the socket accepts no data', async () => {
     let now = 0;
     const { observer, acked, slowed, cutOff } = listen();
     await using serving = await serve({ clock: () => now, sweepMs: 2, slowTimeoutMs: 5_000, observer });
@@ -130,7 +130,7 @@ suite('a client that does not take a response', () => {
     now = 5_000;
     await cutOff;
     assert.equal(serving.xds.streams(), 0);
-    // Before anything is read: what is still to be written must not keep the socket.
+    // Before the client reads: pending data must not keep the socket open.
     await poll('the socket to be freed', () => (openSockets() < before ? true : undefined), {
       timeoutMs: 5_000,
     });

@@ -5,7 +5,7 @@ import { deltaRequests, deltaResponses } from '../codec.ts';
 import { roundTrip, sds, serve } from './serving.ts';
 import { createSlowReader } from './slow-reader.ts';
 
-test('a slow reader holds back one response, and then gets the newest', async () => {
+test('slow client: has one pending response, and then gets the newest state', async () => {
   let sent = 0;
   let now = 0;
   await using serving = await serve({ clock: () => now, observer: { response: () => void (sent += 1) } });

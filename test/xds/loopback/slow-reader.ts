@@ -3,31 +3,31 @@ import { connect } from 'node:http2';
 import type { ClientHttp2Session, Settings } from 'node:http2';
 
 /**
- * A client that reads nothing until it is told to. Made of bare HTTP/2, since a gRPC client that is paused
- * still takes a number of messages.
+ * A client that reads nothing until it is asked to. It uses plain HTTP/2, because a paused gRPC client still
+ * reads some messages.
  */
 export interface SlowReader extends SlowStream, Disposable {
   /** Opens another stream on the same connection. */
   open(path: string): SlowStream;
-  /** What a stream may send before it hears that it was read. */
+  /** Bytes that a stream may send before it gets a window update. */
   window(): number | undefined;
-  /** Breaks the connection. */
+  /** Destroys the connection. */
   destroy(): void;
 }
 
-/** One stream of it. */
+/** One stream of the client. */
 export interface SlowStream {
   /** Sends one gRPC message. */
   send(message: Uint8Array): void;
-  /** Resolves with the response's headers: the server has begun to write. */
+  /** Resolves with the headers of the response: the server has begun to write. */
   readonly started: Promise<unknown>;
-  /** Starts reading: the messages that come. */
+  /** Starts reading and returns the messages. */
   read(): AsyncIterable<Buffer>;
-  /** Resolves with HTTP/2's code when the stream has ended. */
+  /** Resolves with the HTTP/2 error code when the stream has ended. */
   readonly ended: Promise<number>;
 }
 
-/** Connects, with what HTTP/2 lets a client choose, and opens a stream at `path`. */
+/** Connects with the given HTTP/2 settings, and opens a stream at `path`. */
 export function createSlowReader(address: string, path: string, settings: Settings = {}): SlowReader {
   const session = connect(`http://${address}`, { settings });
   session.on('error', () => undefined);

@@ -17,7 +17,7 @@ interface Ended {
   readonly socket: Socket;
 }
 
-/** A stream over a bare HTTP/2 connection, which ends as `how` says; returns how the server saw it. */
+/** Opens a stream on a plain HTTP/2 connection and ends it with `how`. Returns the end that the server reports. */
 async function endOf(how: (ended: Ended) => void): Promise<StreamEnd> {
   const closed = Promise.withResolvers<StreamEnd>();
   await using serving = await serve({ observer: { streamClosed: (_, end) => closed.resolve(end) } });
@@ -49,25 +49,25 @@ async function endOf(how: (ended: Ended) => void): Promise<StreamEnd> {
 describe('stream end', () => {
   const cases: readonly (readonly [string, (ended: Ended) => void, StreamEnd['by']])[] = [
     [
-      'connection closed with FIN, as of a process that ends → client',
+      'connection closed with FIN, as by a process that ends: client',
       ({ socket }) => void socket.end(),
       'client',
     ],
-    ['GOAWAY and FIN → client', ({ session }) => session.destroy(), 'client'],
-    ['END_STREAM → client', ({ stream }) => void stream.end(), 'client'],
-    ['RST_STREAM with CANCEL → client', ({ stream }) => stream.close(constants.NGHTTP2_CANCEL), 'client'],
+    ['GOAWAY and FIN: client', ({ session }) => session.destroy(), 'client'],
+    ['END_STREAM: client', ({ stream }) => void stream.end(), 'client'],
+    ['RST_STREAM with CANCEL: client', ({ stream }) => stream.close(constants.NGHTTP2_CANCEL), 'client'],
     [
-      'RST_STREAM with INTERNAL_ERROR → client',
+      'RST_STREAM with INTERNAL_ERROR: client',
       ({ stream }) => stream.close(constants.NGHTTP2_INTERNAL_ERROR),
       'client',
     ],
-    ['connection reset → silence', ({ socket }) => void socket.resetAndDestroy(), 'silence'],
+    ['connection reset: silence', ({ socket }) => void socket.resetAndDestroy(), 'silence'],
   ];
   for (const [name, how, by] of cases) {
     it(name, async () => assert.equal((await endOf(how)).by, by));
   }
 
-  it('server drains → server', async () => {
+  it('server drains: server', async () => {
     const closed = Promise.withResolvers<StreamEnd>();
     await using serving = await serve({ observer: { streamClosed: (_, end) => closed.resolve(end) } });
     serving.store.set('', typeUrls.secret, setOf({ a: '1' }));

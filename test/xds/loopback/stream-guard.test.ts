@@ -10,7 +10,7 @@ import { setOf } from '../vocabulary.ts';
 import { ads, sds, serve } from './serving.ts';
 import type { Serving } from './serving.ts';
 
-/** What a server reports, to wait for. */
+/** The events of a server, as promises. */
 function reports() {
   const [refused, closed] = [
     Promise.withResolvers<RefusedStream>(),
@@ -29,7 +29,7 @@ function rawClient({ address }: Serving): ClientHttp2Session & Disposable {
   return Object.assign(session, { [Symbol.dispose]: () => session.destroy() });
 }
 
-/** The code of the GOAWAY that ends a connection. `once` of the module would reject at the error that follows. */
+/** Returns the code of the GOAWAY that ends a connection. `events.once` would reject at the error after it. */
 function goawayOf(session: ClientHttp2Session): Promise<number> {
   return new Promise((resolve) => session.once('goaway', resolve));
 }
@@ -39,8 +39,8 @@ function open(session: ClientHttp2Session, path = ads.delta): ClientHttp2Stream 
   return session.request(headers).on('error', () => undefined);
 }
 
-suite('the guard before the streams', () => {
-  test('a stream without a request → ends with DEADLINE_EXCEEDED, and never counted as a stream', async () => {
+suite('stream guard', () => {
+  test('stream without a request: ends with DEADLINE_EXCEEDED, and never counts as a stream', async () => {
     const { observer, refused } = reports();
     await using serving = await serve({ observer, maxStreams: 1, clientLimits: { requestTimeoutMs: 50 } });
     serving.store.set('', typeUrls.secret, setOf({ a: '1' }));
@@ -54,7 +54,7 @@ suite('the guard before the streams', () => {
     assert.equal(serving.xds.streams(), 1);
   });
 
-  test('a request that is not complete in time → ends its stream with DEADLINE_EXCEEDED', async () => {
+  test('request that is not complete in time: ends its stream with DEADLINE_EXCEEDED', async () => {
     await using serving = await serve({ sweepMs: 5, clientLimits: { requestTimeoutMs: 50 } });
     using session = rawClient(serving);
     const stream = open(session);
@@ -63,7 +63,7 @@ suite('the guard before the streams', () => {
     assert.equal(Number(headers['grpc-status']), status.DEADLINE_EXCEEDED);
   });
 
-  test('unfinished requests beyond the budget → the connection is closed, and no other', async () => {
+  test('incomplete requests above the budget of a connection: it is closed, and no other', async () => {
     const { observer, closed } = reports();
     await using serving = await serve({ observer, clientLimits: { connectionBytes: 100_000 } });
     serving.store.set('', typeUrls.secret, setOf({ a: '1' }));
@@ -82,7 +82,7 @@ suite('the guard before the streams', () => {
     assert.equal((await bystander.next()).resources[0]?.version, '2');
   });
 
-  test('the budget of all → the connection that holds most is closed', async () => {
+  test('incomplete requests above the total budget: the connection that holds most is closed', async () => {
     const { observer, closed } = reports();
     await using serving = await serve({ observer, clientLimits: { totalBytes: 100_000 } });
     using large = rawClient(serving);
@@ -97,7 +97,7 @@ suite('the guard before the streams', () => {
     assert.equal(small.destroyed, false);
   });
 
-  test('streams that come to nothing, one after the other → GOAWAY with ENHANCE_YOUR_CALM', async () => {
+  test('many useless streams in a row: GOAWAY with ENHANCE_YOUR_CALM', async () => {
     const { observer, closed } = reports();
     const uselessStreams = { perSecond: 1, burst: 5 };
     await using serving = await serve({ observer, clientLimits: { uselessStreams } });
@@ -108,7 +108,7 @@ suite('the guard before the streams', () => {
     assert.equal(await closed, 'useless-streams');
   });
 
-  test('calls beyond the limit of a connection → RESOURCE_EXHAUSTED', async () => {
+  test('calls above the limit of a connection: RESOURCE_EXHAUSTED', async () => {
     const { observer, refused } = reports();
     await using serving = await serve({ observer, clientLimits: { connectionCalls: 1 } });
     using session = rawClient(serving);

@@ -7,7 +7,7 @@ import { createClient } from '../client.ts';
 import { startRelay } from './relay.ts';
 import { ads, serve } from './serving.ts';
 
-test('a client that answers no ping any more is let go of; one that does is not', async () => {
+test('client that stops answering pings: its connection is closed, that of another client is not', async () => {
   const closed = Promise.withResolvers<readonly [string, StreamEnd]>();
   await using serving = await serve(
     { observer: { streamClosed: ({ nodeId }, end) => closed.resolve([nodeId, end]) } },

@@ -6,8 +6,8 @@ import type { Contents } from '../step.ts';
 import { setOf, urlOf } from '../vocabulary.ts';
 import { ads, roundTrip, sds, serve } from './serving.ts';
 import type { Serving } from './serving.ts';
-import { served, startWalkingClient } from './walking-client.ts';
-import type { WalkingClient } from './walking-client.ts';
+import { served, startRandomClient } from './random-client.ts';
+import type { RandomClient } from './random-client.ts';
 
 const allNames = ['a', 'b', 'known:c', 'known:d'] as const;
 const versions = ['1', '2', '3'] as const;
@@ -17,7 +17,7 @@ type Walk =
   | { readonly kind: 'set'; readonly contents: Contents }
   | { readonly kind: 'subscribe' | 'unsubscribe'; readonly proxy: number; readonly names: readonly string[] }
   | { readonly kind: 'reconnect'; readonly proxy: number; readonly fresh: boolean }
-  /** Lets what is under way arrive; without it everything crosses everything. */
+  /** Waits for messages in flight to arrive. Otherwise requests and responses cross. */
   | { readonly kind: 'breathe'; readonly proxy: number };
 
 const proxy = fc.nat({ max: proxies - 1 });
@@ -35,7 +35,7 @@ const steps: fc.Arbitrary<Walk> = fc.oneof(
 );
 const walks = fc.record({
   walk: fc.array(steps, { minLength: 5, maxLength: 40, size: 'max' }),
-  /** What each proxy cannot take. */
+  /** The versions that each proxy rejects. */
   refusals: fc.array(
     fc.subarray(
       allNames.flatMap((name) => versions.map((version) => `${name}@${version}`)),
@@ -52,7 +52,7 @@ const methods = [
   { name: 'StreamSecrets', protocol: 'sotw', path: sds.sotw },
 ] as const;
 
-suite('over the wire, in whatever order things cross, each stream ends with what it subscribed to', () => {
+suite('random walk over gRPC: each stream ends with its subscribed resources', () => {
   for (const { name, protocol, path } of methods) {
     test(name, async () => {
       let taken = 0;
@@ -61,13 +61,13 @@ suite('over the wire, in whatever order things cross, each stream ends with what
           await using serving = await serve({ tickMs: 2 });
           const clients = refusals.map((refused, index) => {
             const options = { client: serving.connect(), node: `n${index}`, protocol, path };
-            return startWalkingClient({ ...options, refuses: new Set(refused) });
+            return startRandomClient({ ...options, refuses: new Set(refused) });
           });
           const probe = serving.connect();
           const last = await take(walk, { serving, clients, probe });
           await settle(probe, clients);
           for (const client of clients) checkEnd(client, last, protocol);
-          taken += clients.reduce((sum, { traffic }) => sum + traffic, 0);
+          taken += clients.reduce((sum, { messages }) => sum + messages, 0);
         }),
         { numRuns: 60 },
       );
@@ -76,10 +76,10 @@ suite('over the wire, in whatever order things cross, each stream ends with what
   }
 });
 
-/** Takes the steps; returns what was served last. */
+/** Runs the steps and returns the contents that were set last. */
 async function take(
   walk: readonly Walk[],
-  { serving, clients, probe }: { serving: Serving; clients: readonly WalkingClient[]; probe: XdsClient },
+  { serving, clients, probe }: { serving: Serving; clients: readonly RandomClient[]; probe: XdsClient },
 ): Promise<Contents> {
   let last: Contents = {};
   const put = (next: Contents): void => {
@@ -109,21 +109,21 @@ async function take(
   return last;
 }
 
-/** Makes round trips until nobody has anything more to say. */
-async function settle(probe: XdsClient, clients: readonly WalkingClient[]): Promise<void> {
-  const traffic = (): number => clients.reduce((sum, client) => sum + client.traffic, 0);
-  for (let quiet = 0, before = -1; quiet < 5; quiet = traffic() === before ? quiet + 1 : 0) {
-    before = traffic();
+/** Makes round trips until no more messages are sent. */
+async function settle(probe: XdsClient, clients: readonly RandomClient[]): Promise<void> {
+  const messages = (): number => clients.reduce((sum, client) => sum + client.messages, 0);
+  for (let quiet = 0, before = -1; quiet < 5; quiet = messages() === before ? quiet + 1 : 0) {
+    before = messages();
     await roundTrip(probe);
   }
 }
 
-function checkEnd(client: WalkingClient, last: Contents, protocol: 'delta' | 'sotw'): void {
+function checkEnd(client: RandomClient, last: Contents, protocol: 'delta' | 'sotw'): void {
   client.check();
   for (const name of client.subscribed) {
     const current = served(last, name);
     if (current !== undefined && client.refuses.has(`${name}@${current}`)) continue;
-    // State of the world has no way to say that a secret is gone.
+    // SotW cannot report that a secret was removed.
     if (current === undefined && protocol === 'sotw') continue;
     assert.equal(client.held.get(name), current, `${name} is not what is served`);
   }

@@ -10,8 +10,8 @@ function takeAll(bucket: TokenBucket, now: number): number {
   return taken;
 }
 
-suite('a token bucket', () => {
-  test('is full at first, fills at its rate, and not beyond its burst', () => {
+suite('token bucket', () => {
+  test('new bucket: is full, and refills at its rate up to its burst', () => {
     const bucket = createTokenBucket({ perSecond: 10, burst: 5 });
     assert.equal(takeAll(bucket, 1_000_000), 5);
     assert.equal(takeAll(bucket, 1_000_099), 0);
@@ -20,7 +20,7 @@ suite('a token bucket', () => {
     assert.equal(takeAll(bucket, 9_000_000), 5);
   });
 
-  test('says how long to wait, and has the turn then and not a millisecond before', () => {
+  test('empty bucket: returns the time after which, and not before, a token is available', () => {
     for (const perSecond of [0.5, 3, 10, 700]) {
       const bucket = createTokenBucket({ perSecond, burst: 1 });
       assert.equal(bucket.take(5_000), 0);
@@ -31,7 +31,7 @@ suite('a token bucket', () => {
     }
   });
 
-  test('never gives more than its burst and what its rate gives in the time', () => {
+  test('random waits: gives at most its burst plus its rate times the elapsed time', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 1000 }),

@@ -49,7 +49,7 @@ const sotwMessage = fc.record({
   response_nonce: text,
   error_detail: error,
 });
-/** Fields that belong to no request, or not with this wire type. */
+/** Fields that no request has, or not with this wire type. */
 const strange = fc.oneof(
   fc.tuple(fc.integer({ min: 1, max: 40 }), fc.uint8Array()).map(([number, value]) => field(number, value)),
   fc
@@ -63,7 +63,7 @@ const strange = fc.oneof(
 
 type Decode = (bytes: Buffer, wantsNode: boolean) => unknown;
 
-/** What a decoder makes of bytes; every error is one. */
+/** Returns the result of a decoder, or the same value for every error. */
 function outcome(decode: Decode, bytes: Uint8Array, wantsNode = true): unknown {
   try {
     return decode(Buffer.from(bytes), wantsNode);
@@ -76,7 +76,7 @@ for (const [name, plain, reference, codec, message] of [
   ['delta', decoder.delta, complete.delta, deltaRequests, deltaMessage],
   ['SotW', decoder.sotw, complete.sotw, sotwRequests, sotwMessage],
 ] as const) {
-  suite(`requests read by hand are those that the complete decoder reads, ${name}`, () => {
+  suite(`hand-written decoder equals the complete decoder, ${name}`, () => {
     const encoded = (message as fc.Arbitrary<object>).map((value) => codec.serialize(value));
     const agree = (bytes: Uint8Array): void => {
       assert.deepEqual(outcome(plain, bytes), outcome(reference, bytes));
@@ -86,14 +86,14 @@ for (const [name, plain, reference, codec, message] of [
       fc.assert(fc.property(encoded, agree));
     });
 
-    test('messages with strange fields before, after and between', () => {
+    test('messages with unknown fields before, after and between', () => {
       fc.assert(
         fc.property(fc.array(fc.oneof(encoded, strange), { maxLength: 4 }), (parts) => agree(concat(parts))),
         { numRuns: 1_000 },
       );
     });
 
-    test('messages cut short, or with a byte changed', () => {
+    test('truncated messages, and messages with a changed byte', () => {
       fc.assert(
         fc.property(encoded, fc.nat(), fc.nat(255), (bytes, at, value) => {
           agree(bytes.subarray(0, at % (bytes.length + 1)));
@@ -109,7 +109,7 @@ for (const [name, plain, reference, codec, message] of [
       fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), agree), { numRuns: 1_000 });
     });
 
-    test('a node that is not wanted changes nothing else', () => {
+    test('node that is not needed: does not affect the other fields', () => {
       fc.assert(
         fc.property(encoded, (bytes) => {
           const without = outcome(plain, bytes, false) as object;
@@ -121,7 +121,7 @@ for (const [name, plain, reference, codec, message] of [
   });
 }
 
-test('what Envoys send is read by hand', () => {
+test('requests of Envoy: are read by hand', () => {
   const secret = { node: { id: 'n' }, type_url: typeUrls.secret };
   const delta = [
     { ...secret, resource_names_subscribe: ['a', '*'], initial_resource_versions: { a: '1' } },
@@ -141,7 +141,7 @@ test('what Envoys send is read by hand', () => {
   }
 });
 
-test('a NACK is read by hand; its details are left to the complete decoder', () => {
+test('NACK: is read by hand, with details by the complete decoder', () => {
   const bytes = deltaRequests.serialize({ response_nonce: 'n', error_detail: { code: 13, message: 'no' } });
   assert.deepEqual(decodePlainDelta(bytes, undefined)?.error, { code: 13, message: 'no' });
   const withDetails = Buffer.from(
@@ -151,10 +151,10 @@ test('a NACK is read by hand; its details are left to the complete decoder', () 
   assert.deepEqual(decoder.delta(withDetails, false).error, { code: 0, message: 'no' });
 });
 
-suite('a decoder that is given names of metadata', () => {
+suite('decoder with metadataNames', () => {
   const reduced = createRequestDecoder({ metadataNames: ['mesh'] });
 
-  test('reads what the complete decoder reads, and of the metadata the named strings alone', () => {
+  test('node: equals that of the complete decoder, with only the named strings as metadata', () => {
     fc.assert(
       fc.property(deltaMessage, fc.option(text, { nil: undefined }), (message, mesh) => {
         const fields = message.node?.metadata?.fields ?? {};
@@ -170,7 +170,7 @@ suite('a decoder that is given names of metadata', () => {
     );
   });
 
-  test('reads the version of an Envoy, and null for metadata of another type', () => {
+  test('version of Envoy: is read; metadata of another type: is null', () => {
     const version = { major_number: 1, minor_number: 40, patch: 2 };
     const node = {
       user_agent_name: 'envoy',
@@ -184,7 +184,7 @@ suite('a decoder that is given names of metadata', () => {
     );
   });
 
-  test('refuses any bytes that the complete decoder refuses as a node, or reads the same', () => {
+  test('random bytes as a node: are rejected or equal, as by the complete decoder', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
         const read = outcome(reduced.delta, concat([field(1, bytes)]));
@@ -194,18 +194,18 @@ suite('a decoder that is given names of metadata', () => {
     );
   });
 
-  test('does not hand a long request to the complete decoder: it is refused', () => {
+  test('long request that is not plain: is rejected', () => {
     const fields = Object.fromEntries(
       Array.from({ length: 20_000 }, (_, index) => [`${index}`, { numberValue: 1 }]),
     );
     const bytes = deltaRequests.serialize({ type_url: 't', node: { id: 'n', metadata: { fields } } });
     assert.equal(reduced.delta(bytes, true).node?.id, 'n');
-    // A second node is nothing that a client writes.
+    // No client sends a second node.
     assert.equal(outcome(reduced.delta, concat([bytes, bytes])), 'refused');
   });
 });
 
-test('a node that is not wanted is not read', () => {
+test('node that is not needed: is not decoded', () => {
   const broken = concat([field(1, Buffer.from('0aff', 'hex')), field(2, Buffer.from('t'))]);
   assert.equal(outcome(decoder.delta, broken, true), 'refused');
   assert.equal(decoder.delta(broken, false).typeUrl, 't');

@@ -9,7 +9,7 @@ interface Named extends Origin {
 
 const any = (): boolean => true;
 
-/** Makes entries of a connection. */
+/** Returns a function that creates entries of a connection. */
 function connectionOf(address: string): (name: string) => Named {
   const connection = {};
   return (name) => ({ address, connection, name });
@@ -22,8 +22,8 @@ function taken(queue: FairQueue<Named>, isReady: (connection: object) => boolean
   return names.join(' ');
 }
 
-suite('a fair queue', () => {
-  test('serves addresses in turn, and the connections of an address in turn', () => {
+suite('fair queue', () => {
+  test('several addresses: take turns, and so do the connections of an address', () => {
     const queue = createFairQueue<Named>();
     const [a1, a2, b] = [connectionOf('a'), connectionOf('a'), connectionOf('b')];
     for (const entry of [a1('1'), a1('2'), a1('3'), a2('4'), a2('5'), b('6'), b('7')]) queue.add(entry);
@@ -32,7 +32,7 @@ suite('a fair queue', () => {
     assert.equal(queue.size, 0);
   });
 
-  test('a newcomer waits for one turn, however many entries of another address wait', () => {
+  test('new address: waits for one turn, however many entries another address has', () => {
     const queue = createFairQueue<Named>();
     const [flood, newcomer] = [connectionOf('a'), connectionOf('b')];
     for (let count = 0; count < 20_000; count += 1) queue.add(flood(`${count}`));
@@ -41,7 +41,7 @@ suite('a fair queue', () => {
     assert.deepEqual([queue.shift(any)?.name, queue.shift(any)?.name], ['1', 'new']);
   });
 
-  test('passes over connections that are not ready, and keeps their place', () => {
+  test('connections that are not ready: are skipped, and keep their place', () => {
     const queue = createFairQueue<Named>();
     const [slow, other] = [connectionOf('a'), connectionOf('a')];
     const first = slow('1');
@@ -53,7 +53,7 @@ suite('a fair queue', () => {
     assert.equal(taken(queue), '1 2');
   });
 
-  test('an entry that is gone is not served; one that is not there is no entry', () => {
+  test('deleted entry: is not served; absent entry: delete returns false', () => {
     const queue = createFairQueue<Named>();
     const a = connectionOf('a');
     const [first, second] = [a('1'), a('2')];

@@ -6,7 +6,7 @@ import { createHub } from '../../../src/xds/server/hub.ts';
 import type { Hub, HubStream } from '../../../src/xds/server/hub.ts';
 import { setOf } from '../vocabulary.ts';
 
-/** A stream that keeps what it sends: the version that the store has when it is pumped. */
+/** A stream that records what it sends: the version in the store at each pump. */
 interface FakeStream extends HubStream {
   readonly sent: string[];
   pumps: number;
@@ -20,11 +20,11 @@ interface Fake {
   readonly fanOuts: readonly FannedOut[];
   readonly open: (group?: string) => FakeStream;
   readonly publish: (version: string, group?: string) => void;
-  /** Resolves when all streams know of all changes. */
+  /** Resolves when all streams were notified of all changes. */
   readonly finished: () => Promise<FannedOut>;
 }
 
-/** Streams that each take 10 us by the clock, and a hub that lets others in every 5 ms. */
+/** Streams that take 10 us each by the clock, and a hub with slices of 5 ms. */
 function fake(count: number): Fake {
   let now = 0;
   const store = createSnapshotStore();
@@ -76,7 +76,7 @@ function fake(count: number): Fake {
   };
 }
 
-/** The next turn of the event loop: what waits for input or a timer gets there between two slices. */
+/** Resolves in the next turn of the event loop: input and timers are handled there, between two slices. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
@@ -84,13 +84,13 @@ function turn(): Promise<void> {
 const sentBy = (streams: readonly FakeStream[], ...versions: string[]): number =>
   streams.filter(({ sent }) => JSON.stringify(sent) === JSON.stringify(versions)).length;
 
-suite('a change for thousands of streams', () => {
-  test('lets other work in between slices, and reaches all of them', async () => {
+suite('change for thousands of streams', () => {
+  test('is sent in slices with other work between, and reaches all streams', async () => {
     const { streams, publish, finished } = fake(10_000);
     const done = finished();
     publish('1');
     const atOnce = sentBy(streams, '1');
-    // 5 ms are 500 streams, and the clock is looked at every 32.
+    // 5 ms are 500 streams, and the clock is read every 32 streams.
     assert.ok(atOnce >= 500 && atOnce < 540, `${atOnce} in the first slice`);
     await turn();
     const later = sentBy(streams, '1');
@@ -102,7 +102,7 @@ suite('a change for thousands of streams', () => {
     assert.ok(durationMs > 99 && durationMs < 101, `${durationMs} ms`);
   });
 
-  test('is overtaken by a newer one wherever it has not gone out', async () => {
+  test('newer change: replaces it on streams that were not reached yet', async () => {
     const { streams, publish, finished } = fake(10_000);
     const done = finished();
     publish('1');
@@ -115,7 +115,7 @@ suite('a change for thousands of streams', () => {
     assert.equal(visits, 10_000 + atOnce);
   });
 
-  test('does not hold up a change for a few others', async () => {
+  test('change of a small group meanwhile: is not delayed', async () => {
     const { streams, open, publish, finished } = fake(10_000);
     const few = [open('h'), open('h')];
     const done = finished();
@@ -128,7 +128,7 @@ suite('a change for thousands of streams', () => {
     assert.equal(sentBy(streams, '1'), 10_000);
   });
 
-  test('does not reach a stream that opens meanwhile: it was answered with the newest already', async () => {
+  test('stream that opens meanwhile: is not notified, because it has the newest state', async () => {
     const { streams, open, publish, finished } = fake(2_000);
     const done = finished();
     publish('1');
@@ -138,7 +138,7 @@ suite('a change for thousands of streams', () => {
     assert.equal(sentBy(streams, '1'), 2_000);
   });
 
-  test('is not told to streams that close meanwhile', async () => {
+  test('stream that closes meanwhile: is not notified', async () => {
     const { hub, streams, publish, finished } = fake(2_000);
     const done = finished();
     publish('1');
@@ -148,7 +148,7 @@ suite('a change for thousands of streams', () => {
     assert.equal(sentBy(streams, '1'), 1_500);
   });
 
-  test('reaches every group if it is for all of them', async () => {
+  test('change of all groups: reaches every group', async () => {
     const { store, streams, open, finished } = fake(1_000);
     const few = [open('h'), open('i')];
     const done = finished();
@@ -157,14 +157,14 @@ suite('a change for thousands of streams', () => {
     assert.equal(sentBy([...streams, ...few], '1'), 1_002);
   });
 
-  test('costs nothing where nobody listens', () => {
+  test('no streams: nothing is reported', () => {
     const { publish, fanOuts } = fake(0);
     publish('1');
     assert.deepEqual(fanOuts, []);
   });
 });
 
-test('each second a quarter of the streams is looked at, so that four seconds see all', (t) => {
+test('sweep: visits a quarter of the streams each second', (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const { hub, streams, open } = fake(10);
   const swept = (): readonly number[] => streams.map(({ sweeps }) => sweeps);
@@ -172,7 +172,7 @@ test('each second a quarter of the streams is looked at, so that four seconds se
   assert.deepEqual(swept(), [1, 1, 1, 0, 0, 0, 0, 0, 0, 0]);
   t.mock.timers.tick(3_000);
   assert.deepEqual(swept(), [2, 2, 1, 1, 1, 1, 1, 1, 1, 1]);
-  // It is next.
+  // This stream is next.
   hub.remove(streams[2]!);
   const late = open();
   t.mock.timers.tick(4_000);
@@ -181,7 +181,7 @@ test('each second a quarter of the streams is looked at, so that four seconds se
   assert.equal(late.sweeps, 1);
 });
 
-test('thousands of streams whose answers are overdue are woken in slices too', async () => {
+test('thousands of streams with overdue ACKs: are woken in slices', async () => {
   const { hub, streams, finished } = fake(2_000);
   for (const stream of streams) hub.wake(stream, 0);
   const { slices } = await finished();

@@ -17,7 +17,7 @@ interface Outcome {
   readonly leftOver: LeftOver | undefined;
 }
 
-/** What comes of the chunks; the unwanted field is left out after the first message. */
+/** Splits the chunks. The unwanted field is omitted after the first message. */
 function split(chunks: readonly Uint8Array[], limit = 1_000_000, unwanted?: number): Outcome {
   const messages: string[] = [];
   const tooLong: number[] = [];
@@ -41,8 +41,8 @@ function cut(bytes: Buffer, places: readonly number[]): readonly Buffer[] {
   return [...sorted, bytes.length].map((end, index) => bytes.subarray(sorted[index - 1] ?? 0, end));
 }
 
-suite('messages of a stream of chunks', () => {
-  test('come out as they went in, wherever it is cut', () => {
+suite('messages in chunks', () => {
+  test('chunks of any size: messages are complete and in order', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 40 })), cuts, (messages, places) => {
         const chunks = cut(Buffer.concat(messages.map(framed)), places);
@@ -52,7 +52,7 @@ suite('messages of a stream of chunks', () => {
     );
   });
 
-  test('lose at most the unwanted field, and that only after the first message', () => {
+  test('unwanted field: is omitted at most, and only after the first message', () => {
     const part = fc.uint8Array({ maxLength: 200 });
     fc.assert(
       fc.property(fc.array(fc.tuple(part, part, part)), cuts, (parts, places) => {
@@ -70,7 +70,7 @@ suite('messages of a stream of chunks', () => {
     );
   });
 
-  test('are not kept where the unwanted field is not, over many chunks', () => {
+  test('unwanted field in many chunks: is not kept in memory', () => {
     const small = framed(field(3, Buffer.from('first')));
     const large = framed(concat([field(1, Buffer.alloc(60_000)), field(3, Buffer.from('rest'))]));
     const { leftOver } = split(
@@ -84,14 +84,14 @@ suite('messages of a stream of chunks', () => {
     assert.equal(messages[1], Buffer.from(field(3, Buffer.from('rest'))).toString('hex'));
   });
 
-  test('keep an unwanted field that does not end within them, for the decoder to refuse', () => {
+  test('unwanted field longer than its message: is kept, for the decoder to reject', () => {
     const small = framed(Buffer.alloc(0));
     const broken = Buffer.concat([Buffer.from('0aff7f', 'hex'), Buffer.alloc(100)]);
     const { messages } = split([small, framed(broken).subarray(0, 50), framed(broken).subarray(50)], 1000, 1);
     assert.equal(messages[1], broken.toString('hex'));
   });
 
-  test('are refused beyond the limit by their length alone', () => {
+  test('message above the limit: is rejected by its length', () => {
     const { messages, tooLong } = split(
       [Buffer.concat([framed(Buffer.alloc(10)), framed(Buffer.alloc(11))])],
       10,

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { mock, suite, test } from 'node:test';
 import { after, longestTimerMs, sleep, timerMs } from '../../../src/xds/timers/timers.ts';
 
-suite('timers of any length', () => {
-  test('delay above 2^31-1 ms: ends when it is over, and not before', () => {
+suite('long timers', () => {
+  test('delay above 2^31-1 ms: ends when it has passed, and not before', () => {
     mock.timers.enable({ apis: ['setTimeout'] });
     let calls = 0;
     after(2 * longestTimerMs + 5, () => (calls += 1));
@@ -16,7 +16,7 @@ suite('timers of any length', () => {
     mock.timers.reset();
   });
 
-  test('delay above 2^31-1 ms, with the timers of Node.js: does not end at once', async () => {
+  test('delay above 2^31-1 ms, with real timers: does not end at once', async () => {
     let calls = 0;
     const cancels = [2 ** 31, 720 * 3_600_000, 2 ** 53].map((ms) => after(ms, () => (calls += 1)));
     await sleep(20);
@@ -24,7 +24,7 @@ suite('timers of any length', () => {
     for (const cancel of cancels) cancel();
   });
 
-  test('canceled timer: never calls back, also after it was armed again', () => {
+  test('canceled timer: never calls back, even after it was armed again', () => {
     mock.timers.enable({ apis: ['setTimeout'] });
     let calls = 0;
     const cancel = after(longestTimerMs + 5, () => (calls += 1));
@@ -35,7 +35,7 @@ suite('timers of any length', () => {
     mock.timers.reset();
   });
 
-  test('timerMs: keeps what Node.js can take, and bounds the rest', () => {
+  test('timerMs: returns the delay, at most the maximum of Node.js', () => {
     assert.deepEqual([0, 1_000, 2 ** 31 - 1, 2 ** 31, Infinity].map(timerMs), [
       0,
       1_000,

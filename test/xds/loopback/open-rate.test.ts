@@ -9,13 +9,13 @@ import type { Serving } from './serving.ts';
 
 const openRate = { perSecond: 1, burst: 2 };
 
-/** An observer that resolves when so many streams wait. */
+/** An observer whose promise resolves when the given number of streams wait. */
 function untilWaiting(count: number): { readonly observer: XdsObserver; readonly reached: Promise<void> } {
   const { promise, resolve } = Promise.withResolvers<void>();
   return { observer: { streamsWaiting: (now) => void (now === count && resolve()) }, reached: promise };
 }
 
-/** Opens streams, each on a connection of its own, that subscribe at once. */
+/** Opens streams that subscribe at once, each on its own connection. */
 function open(serving: Serving, count: number): readonly ReturnType<typeof stream>[] {
   return Array.from({ length: count }, () => stream(serving));
 }
@@ -26,8 +26,8 @@ function stream(serving: Serving) {
   return opened;
 }
 
-suite('streams that come faster than the rate', () => {
-  test('wait, and are answered in their turn', async () => {
+suite('streams above the open rate', () => {
+  test('wait, and get their replies in turn', async () => {
     let now = 0;
     const { observer, reached } = untilWaiting(2);
     await using serving = await serve({ clock: () => now, openRate, observer });
@@ -46,7 +46,7 @@ suite('streams that come faster than the rate', () => {
     assert.equal(serving.xds.streams(), 4);
   });
 
-  test('are forgotten when they are cancelled while they wait', async () => {
+  test('cancelled while they wait: are forgotten', async () => {
     const { observer, reached } = untilWaiting(1);
     const back = untilWaiting(0);
     await using serving = await serve({
@@ -61,13 +61,13 @@ suite('streams that come faster than the rate', () => {
     });
     const streams = open(serving, 3);
     await reached;
-    // Two of them are open, and which ones is the network's choice.
+    // Two of them are open. The network decides which.
     for (const each of streams) each.cancel();
     await back.reached;
     await serving.until(() => serving.xds.streams() === 0);
   });
 
-  test('are refused when the server shuts down, and count as streams where those are limited', async () => {
+  test('server shuts down: are refused; maxStreams: are counted', async () => {
     const { observer, reached } = untilWaiting(1);
     const refused: string[] = [];
     await using serving = await serve({

@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import { createGate } from '../../../src/xds/server/gate.ts';
 import type { Gate } from '../../../src/xds/server/gate.ts';
 
-/** Streams of one connection, which note their number when they are opened. */
+/** Returns streams of one connection that record their number when they are opened. */
 function connectionOf(gate: Gate, address: string, opened: string[], refused: string[] = []) {
   const connection = {};
   return (name: string): void =>
@@ -15,8 +15,8 @@ function connectionOf(gate: Gate, address: string, opened: string[], refused: st
     });
 }
 
-suite('a gate with a rate for each connection', () => {
-  test('a connection beyond its rate waits, and no other does', (t) => {
+suite('gate with a rate for each connection', () => {
+  test('connection above its rate: waits, others do not', (t) => {
     t.mock.timers.enable({ apis: ['setInterval'] });
     const opened: string[] = [];
     const [rate, connectionRate] = [
@@ -31,7 +31,7 @@ suite('a gate with a rate for each connection', () => {
     assert.equal(gate.waiting, 2);
   });
 
-  test('streams that wait are opened in turns of addresses, at the rate of all', (t) => {
+  test('waiting streams: are opened at the shared rate, addresses in turn', (t) => {
     t.mock.timers.enable({ apis: ['setInterval'] });
     let now = 0;
     const [opened, refused]: [string[], string[]] = [[], []];
