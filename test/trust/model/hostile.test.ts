@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
 import { parseFileSteps } from '../../../src/trust/model/parse-file.ts';
 import type { ParsedFile } from '../../../src/trust/model/parse-file.ts';
+import { readYaml } from '../../../src/trust/model/read-yaml.ts';
 import { createAnchorReader } from '../../../src/trust/x509/anchor-reader.ts';
 import { makeCa } from '../../kit/certificates.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
@@ -124,6 +126,44 @@ describe('an error in YAML › quotes nothing of the file', () => {
     });
   }
 });
+
+// Each of these took the parser years, or at least minutes, with a regular expression that backtracks.
+describe('a byte order mark after many lines › is looked for in one pass', () => {
+  const lines = ['# c', '#', '', ' \t', '# c\ufeff', ' # \r#'];
+  for (const end of ['\n', '\r\n', '\r'])
+    for (const line of lines)
+      for (const before of ['', '---']) {
+        const head = `${before}${end}${(line + end).repeat(100_000)}`;
+        it(`${JSON.stringify(`${before}${end}${line}${end}`)}, over and over → read`, () => {
+          const body = `kind: ConfigMap${end}a: "\ufeff"${end}`;
+          const expected = [{ kind: 'ConfigMap', a: '\ufeff' }];
+          assert.deepEqual(valuesOf(`${head}${body}`), expected);
+          assert.deepEqual(valuesOf(`${head}\ufeff${body}`), expected);
+        });
+      }
+
+  it('a mark below the beginning of a document → an error with its line', () => {
+    assert.match(refusal('# c\r\nkind: a\r\n\ufeffb: c\r\n'), /^MT002 3 the YAML .* inside of a document$/);
+    assert.match(refusal('kind: a\n# c\r\ufeffb: c\n'), /^MT002 2 the YAML .* inside of a document$/);
+    assert.match(refusal('kind: a\n---\nb: c\n\ufeffd: e\n'), /^MT002 4 the YAML .* inside of a document$/);
+  });
+
+  it('any mix of comments, line ends and marks → an answer', () => {
+    const piece = fc.constantFrom('#', ' ', '\t', '\r', '\n', '\r\n', '\ufeff', '---', '...', 'a: b', '"');
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 30 }), fc.nat(3000), (pieces, times) => {
+        const text = pieces.join('');
+        parse(text.repeat(Math.floor((times * 10) / (1 + text.length))) + text);
+      }),
+    );
+  });
+});
+
+/** The documents of a text without regard to the limits of a file. */
+function valuesOf(text: string): unknown {
+  const reading = readYaml(text);
+  return reading.kind === 'documents' ? reading.documents.map(({ value }) => value) : reading;
+}
 
 function remarks(parsed: Extract<ParsedFile, { readonly kind: 'documents' }>): unknown {
   return parsed.documents.map((document) =>
