@@ -82,7 +82,7 @@ export interface Peer {
 export interface StreamOrigin {
   /** The type of a service that serves only one type. */
   readonly serviceType?: string | undefined;
-  /** The verified identity of the client: see `StreamInfo.origin`. */
+  /** The identity of the client as the server sees it: see `StreamInfo.origin`. */
   readonly origin: string;
 }
 

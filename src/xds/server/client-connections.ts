@@ -41,7 +41,7 @@ export interface ClientConnection {
    */
   hold(bytes: number): void;
   /** Counts a stream that came to nothing. Closes a connection that has too many of them. */
-  useless(): void;
+  countUseless(): void;
 }
 
 /** The connections of a server that have had a stream. */
@@ -113,7 +113,7 @@ export function createClientConnections({
       else if (total > limits.totalBytes) closeLargest();
     }
 
-    useless(): void {
+    countUseless(): void {
       this.#useless ??= createTokenBucket(limits.uselessStreams);
       if (this.#useless.take(clock()) > 0) close(this, 'useless-streams');
     }

@@ -14,7 +14,7 @@ export interface StreamInfo {
   /** Address of the client, or `unknown`. */
   readonly address: string;
   /**
-   * The verified identity of the client: the names in its client certificate if it has one, or else its address
+   * The identity of the client as the server sees it: the names in its verified client certificate, or else its address
    * without the port. A node id, in contrast, is only a claim.
    */
   readonly origin: string;

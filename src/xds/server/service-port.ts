@@ -1,9 +1,13 @@
-import type { Server, UntypedHandleCall, UntypedServiceImplementation } from '@grpc/grpc-js';
+import type {
+  Server,
+  ServiceDefinition,
+  UntypedHandleCall,
+  UntypedServiceImplementation,
+} from '@grpc/grpc-js';
 import type { BytesCall } from './grpc-internals.ts';
 import type { DirectServer } from './direct-server.ts';
 import { GrpcJsLink } from './grpc-js-link.ts';
 import { guardGrpc, handlerTypeOf } from './guard-grpc.ts';
-import { serviceDefinition } from './service-definition.ts';
 import type { DiscoveryService } from './services.ts';
 import type { StreamGuard } from './stream-guard.ts';
 import type { StreamLink } from './stream-link.ts';
@@ -69,4 +73,34 @@ function directPort(server: DirectServer): ServicePort {
       return true;
     },
   };
+}
+
+/**
+ * Returns the grpc-js definition of a service. Requests and responses stay bytes, because this library decodes
+ * and encodes them.
+ */
+export function serviceDefinition(service: DiscoveryService): ServiceDefinition {
+  const { sotw, delta, fetch } = service;
+  return {
+    [sotw]: method(service, sotw, true),
+    [delta]: method(service, delta, true),
+    ...(fetch === undefined ? {} : { [fetch]: method(service, fetch, false) }),
+  };
+}
+
+function method(service: DiscoveryService, name: string, streams: boolean): ServiceDefinition[string] {
+  return {
+    path: `/${service.name}/${name}`,
+    requestStream: streams,
+    responseStream: streams,
+    requestSerialize: asBuffer,
+    requestDeserialize: asBuffer,
+    responseSerialize: asBuffer,
+    responseDeserialize: asBuffer,
+  };
+}
+
+/** Converts without a copy: grpc-js needs a Buffer, other code has a Uint8Array. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

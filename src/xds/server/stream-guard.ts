@@ -57,7 +57,7 @@ export interface StreamGuard {
 const unknownMethod: GuardedMethod = { kind: 'call', oneRequest: false };
 
 /** Time between two checks of the streams that are not served yet, in ms. */
-const lookEveryMs = 250;
+const checkEveryMs = 250;
 
 /**
  * Creates a guard. Until its first bytes arrive, a stream costs little: no gRPC object, no token of a rate, no
@@ -67,9 +67,9 @@ const lookEveryMs = 250;
 export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
   const { connections, methodOf, gate, callGate, limits, clock, refused } = options;
   /** Streams that wait for data or the end from their client, the oldest first. */
-  const owing = new Set<Arrival>();
+  const awaitingClient = new Set<Arrival>();
   /** Streams whose unread bytes are counted periodically: they wait for their turn, or gRPC has not read them yet. */
-  const unread = new Set<Arrival>();
+  const counted = new Set<Arrival>();
   let timer: NodeJS.Timeout | undefined;
   let isClosing = false;
 
@@ -80,8 +80,8 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
     // A client that gets the status ends the stream. Resetting it at once could overtake the status.
     arrival.renew();
     arrival.isRefused = true;
-    owing.add(arrival);
-    startLooking();
+    awaitingClient.add(arrival);
+    startChecking();
   }
 
   function statusOf(reason: RefusedStream): [status, string] {
@@ -103,8 +103,8 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
     }
   }
 
-  function ask(arrival: Arrival): void {
-    owing.delete(arrival);
+  function admit(arrival: Arrival): void {
+    awaitingClient.delete(arrival);
     if (arrival.stream.isGone) return;
     const isXds = arrival.method.kind === 'xds';
     if (isXds && options.full()) return refuse(arrival, 'too-many');
@@ -113,54 +113,54 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
   }
 
   function leave(arrival: Arrival): void {
-    owing.delete(arrival);
-    unread.delete(arrival);
+    awaitingClient.delete(arrival);
+    counted.delete(arrival);
     arrival.count(0);
     (arrival.method.kind === 'xds' ? gate : callGate).leave(arrival);
     if (arrival.method.kind === 'call') arrival.connection.calls -= 1;
     const isYoung = clock() - arrival.since < limits.requestTimeoutMs;
-    if (isYoung && !arrival.stream.hasResponded) arrival.connection.useless();
+    if (isYoung && !arrival.stream.hasResponded) arrival.connection.countUseless();
   }
 
   function track(arrival: Arrival): void {
-    unread.add(arrival);
+    counted.add(arrival);
     arrival.count(arrival.stream.unreadBytes);
-    startLooking();
+    startChecking();
   }
 
   function served(arrival: Arrival): void {
     if (arrival.method.kind === 'xds') {
       // From here on the stream counts its bytes itself.
-      unread.delete(arrival);
+      counted.delete(arrival);
       return arrival.count(0);
     }
     const { isComplete, isGone } = arrival.stream;
     if (!arrival.method.oneRequest || isComplete || isGone) return;
-    owing.add(arrival);
-    startLooking();
-    arrival.stream.whenComplete(() => owing.delete(arrival));
+    awaitingClient.add(arrival);
+    startChecking();
+    arrival.stream.whenComplete(() => awaitingClient.delete(arrival));
   }
 
-  function startLooking(): void {
-    timer ??= setInterval(look, lookEveryMs).unref();
+  function startChecking(): void {
+    timer ??= setInterval(check, checkEveryMs).unref();
   }
 
-  function look(): void {
-    for (const arrival of unread) arrival.count(arrival.stream.unreadBytes);
+  function check(): void {
+    for (const arrival of counted) arrival.count(arrival.stream.unreadBytes);
     const before = clock() - limits.requestTimeoutMs;
-    for (const arrival of owing) {
+    for (const arrival of awaitingClient) {
       if (arrival.since > before) break;
       // After the sockets have been read: data that arrived while the event loop was busy is not late.
-      setImmediate(() => owing.delete(arrival) && expire(arrival));
+      setImmediate(() => awaitingClient.delete(arrival) && expire(arrival));
     }
-    if (owing.size > 0 || unread.size > 0) return;
+    if (awaitingClient.size > 0 || counted.size > 0) return;
     clearInterval(timer);
     timer = undefined;
   }
 
   function expire(arrival: Arrival): void {
     if (arrival.isRefused) return arrival.stream.finish();
-    arrival.connection.useless();
+    arrival.connection.countUseless();
     if (!arrival.isServed) return refuse(arrival, 'no-request');
     // gRPC has the stream, and learns of its end from the reset.
     refused('no-request');
@@ -220,27 +220,27 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
     enter(session, stream, head, serve) {
       const connection = connections.of(session);
       if (connection.isClosed) return;
-      if (stream.isGone) return connection.useless();
+      if (stream.isGone) return connection.countUseless();
       const method = methodOf(head.path);
       const arrival = new Arrival(stream, connection, method ?? unknownMethod, serve);
       if (method?.kind !== 'xds') connection.calls += 1;
       stream.whenGone(() => leave(arrival));
       if (method === undefined || !isGrpc(head)) {
-        connection.useless();
+        connection.countUseless();
         return refuse(arrival, 'unknown-method');
       }
       if (method.kind === 'call' && connection.calls > limits.connectionCalls) {
-        connection.useless();
+        connection.countUseless();
         return refuse(arrival, 'too-many-calls');
       }
       if (isClosing && method.kind === 'xds') return refuse(arrival, 'draining');
-      if (stream.isComplete || stream.unreadBytes > 0) return ask(arrival);
-      owing.add(arrival);
-      startLooking();
-      stream.whenReadable(() => arrival.isRefused || !owing.has(arrival) || ask(arrival));
-      if (owing.size <= limits.silentStreams) return;
-      for (const oldest of owing) {
-        owing.delete(oldest);
+      if (stream.isComplete || stream.unreadBytes > 0) return admit(arrival);
+      awaitingClient.add(arrival);
+      startChecking();
+      stream.whenReadable(() => arrival.isRefused || !awaitingClient.has(arrival) || admit(arrival));
+      if (awaitingClient.size <= limits.silentStreams) return;
+      for (const oldest of awaitingClient) {
+        awaitingClient.delete(oldest);
         return expire(oldest);
       }
     },
@@ -250,9 +250,11 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
     close() {
       isClosing = true;
       gate.close();
-      const unasked = [...owing].filter(({ method, isRefused }) => method.kind === 'xds' && !isRefused);
-      for (const arrival of unasked) {
-        owing.delete(arrival);
+      const silent = [...awaitingClient].filter(
+        ({ method, isRefused }) => method.kind === 'xds' && !isRefused,
+      );
+      for (const arrival of silent) {
+        awaitingClient.delete(arrival);
         refuse(arrival, 'draining');
       }
     },

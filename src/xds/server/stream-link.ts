@@ -61,3 +61,18 @@ export interface StreamLink {
    */
   abandon(status: LinkStatus): void;
 }
+
+/**
+ * Returns the identity of a client as the server sees it, for `StreamInfo.origin`. It excludes the fingerprint of the
+ * certificate: a proxy gets a new certificate every few hours, and stays the same proxy.
+ */
+export function originOf({ certificate, address }: StreamLink): string {
+  if (certificate === undefined) return hostOf(address);
+  const { subject, subjectaltname } = certificate;
+  return JSON.stringify({ subject, subjectaltname });
+}
+
+/** Removes the port from an address: a client reconnects from another port. */
+function hostOf(address: string): string {
+  return address.replace(/:\d+$/, '');
+}

@@ -6,7 +6,7 @@ import type { Change } from '../core/snapshot-store.ts';
 import type { ClientConnection, ClientConnections } from './client-connections.ts';
 import type { Hub, HubStream } from './hub.ts';
 import type { SafeObserver, StreamEnd, StreamInfo } from './observer.ts';
-import { originOf } from './origin.ts';
+import { originOf } from './stream-link.ts';
 import type { LinkHandler, StreamLink } from './stream-link.ts';
 
 /** The parameters that the streams of one method share. */
@@ -72,7 +72,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
     this.#client = link.session === undefined ? undefined : parts.connections.of(link.session);
     const { transport, protocol } = parts.info;
     const { address } = link;
-    const origin = originOf(link.certificate, address);
+    const origin = originOf(link);
     this.#info = { id, transport, protocol, address, origin, nodeId: '', userAgent: '', group: undefined };
     this.#session = parts.createSession((event) => this.#observe(event), origin);
     this.#written = (error) => {
@@ -206,7 +206,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
 
   /** Ends the stream because of an error of its client. */
   #reject(how: EndedByServer): void {
-    this.#client?.useless();
+    this.#client?.countUseless();
     this.#end(how);
   }
 

@@ -1,8 +1,8 @@
 import { createWireReader } from './read.ts';
 
 /**
- * Returns where a field with a length is, with its tag, if it begins in these first bytes of a message. Its end may be
- * behind them.
+ * Returns the position of a length-delimited field, including its tag, if the field begins in the given start of
+ * a message. The end of the field may be beyond these bytes.
  */
 export function findField(
   start: Buffer,

@@ -3,10 +3,10 @@ import { readdirSync } from 'node:fs';
 import { suite } from 'node:test';
 import { takeOwnTransport } from './serving.ts';
 
-// Every test of this folder once more on the own transport: the same must hold.
+// Runs every test of this folder with the own transport.
 takeOwnTransport();
-// What is about grpc-js itself.
-const others = new Set(['own-transport.test.ts', 'public-path.test.ts', 'below-grpc.test.ts']);
+// Tests of grpc-js itself.
+const others = new Set(['own-transport.test.ts', 'public-path.test.ts', 'grpc-internals.test.ts']);
 const files = readdirSync(import.meta.dirname).filter(
   (file) => file.endsWith('.test.ts') && !others.has(file),
 );

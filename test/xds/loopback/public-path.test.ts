@@ -4,17 +4,17 @@ import { basename } from 'node:path';
 import { suite } from 'node:test';
 import { takePublicPath } from './serving.ts';
 
-// Every test of this folder once more, without what is fast: the same must hold.
+// Runs every test of this folder without the fast path.
 takePublicPath();
 const own = basename(import.meta.filename);
-// What is about the fast path itself.
-const fastOnly = new Set(['below-grpc.test.ts', 'own-transport.test.ts']);
+// Tests of the fast path itself, and of another transport.
+const fastOnly = new Set(['grpc-internals.test.ts', 'own-transport.test.ts']);
 const files = readdirSync(import.meta.dirname).filter(
   (file) => file.endsWith('.test.ts') && file !== own && !fastOnly.has(file),
 );
 assert.ok(files.length >= 5);
 for (const file of files) {
-  suite(`by the public path: ${file}`, async () => {
+  suite(`public API of grpc-js: ${file}`, async () => {
     await import(`./${file}`);
   });
 }

@@ -9,7 +9,7 @@ import type { SnapshotStore, TransportOptions, XdsServer, XdsServerOptions } fro
 import { createClient } from '../client.ts';
 import type { XdsClient } from '../client.ts';
 
-/** A server on loopback. Disposing it checks that no stream is left behind. */
+/** A server on loopback. Disposing it asserts that no stream is left. */
 export interface Serving extends AsyncDisposable {
   readonly store: SnapshotStore;
   readonly xds: XdsServer;
@@ -35,12 +35,12 @@ export const sds = {
 let fastPath = true;
 let ownTransport = false;
 
-/** From now on servers use the own transport instead of grpc-js. */
+/** Makes servers use the own transport instead of grpc-js, from now on. */
 export function takeOwnTransport(): void {
   ownTransport = true;
 }
 
-/** From now on servers go grpc-js' public way, with the complete decoder. */
+/** Makes servers use only the public API of grpc-js and the complete decoder, from now on. */
 export function takePublicPath(): void {
   fastPath = false;
 }
@@ -100,7 +100,7 @@ function ownServer(transport: TransportOptions): Server {
   }) as unknown as Server;
 }
 
-/** Asks for something and waits for any answer: what was written before on the connection is through then. */
+/** Makes a request and waits for any response: the server has then read the data written before on the connection. */
 export async function roundTrip(client: XdsClient): Promise<void> {
   await client.fetch(sds.fetch, { resource_names: ['none'] }).catch(() => undefined);
 }

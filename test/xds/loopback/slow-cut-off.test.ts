@@ -11,7 +11,7 @@ import { startRelay } from './relay.ts';
 import { createSlowReader } from './slow-reader.ts';
 
 /** Each promise resolves with the first event of its name: the stream's id, the wait, or the end. */
-interface Told {
+interface StreamEvents {
   readonly observer: XdsObserver;
   readonly acked: Promise<number>;
   readonly slowed: Promise<number>;
@@ -20,7 +20,7 @@ interface Told {
   readonly closed: Promise<StreamEnd>;
 }
 
-function listen(): Told {
+function observeEvents(): StreamEvents {
   const [acked, slowed, caughtUp, cutOff] = [
     Promise.withResolvers<number>(),
     Promise.withResolvers<number>(),
@@ -73,7 +73,7 @@ const subscribeTo = (name: string): Uint8Array =>
 suite('client that does not read a response', () => {
   test('is reported as slow after 1 s, and as caught up when it has read', async () => {
     let now = 0;
-    const { observer, slowed, caughtUp } = listen();
+    const { observer, slowed, caughtUp } = observeEvents();
     await using serving = await serve({ clock: () => now, sweepMs: 2, observer });
     publish(serving, aboveWindow);
     using slow = createSlowReader(serving.address, sds.delta);
@@ -89,7 +89,7 @@ suite('client that does not read a response', () => {
 
   test('its stream is ended after the limit; other streams of the connection are not', async () => {
     let now = 0;
-    const { observer, cutOff, closed } = listen();
+    const { observer, cutOff, closed } = observeEvents();
     await using serving = await serve({ clock: () => now, sweepMs: 2, slowTimeoutMs: 5_000, observer });
     publish(serving, aboveWindow);
     using slow = createSlowReader(serving.address, sds.delta);
@@ -113,7 +113,7 @@ suite('client that does not read a response', () => {
 
   test('only stream of its connection: the connection is closed, even if the socket accepts no data', async () => {
     let now = 0;
-    const { observer, acked, slowed, cutOff } = listen();
+    const { observer, acked, slowed, cutOff } = observeEvents();
     await using serving = await serve({ clock: () => now, sweepMs: 2, slowTimeoutMs: 5_000, observer });
     publish(serving, 10);
     await using relay = await startRelay(serving.address);

@@ -5,7 +5,7 @@ import type { UntypedHandleCall } from '@grpc/grpc-js';
 import { typeUrls } from '../../../src/xds/index.ts';
 import { accessInternals } from '../../../src/xds/server/grpc-internals.ts';
 import type { BytesCall } from '../../../src/xds/server/grpc-internals.ts';
-import { serviceDefinition } from '../../../src/xds/server/service-definition.ts';
+import { serviceDefinition } from '../../../src/xds/server/service-port.ts';
 import { discoveryServices } from '../../../src/xds/server/services.ts';
 import { setOf } from '../vocabulary.ts';
 import { createClient } from '../client.ts';
