@@ -3,7 +3,7 @@ import type { Finding } from '../findings/finding.ts';
 import type { Identity, MeshTrust } from '../model/mesh-trust.ts';
 import { blockFinding } from '../model/read-blocks.ts';
 import type { OtherDocument, ParsedFile } from '../model/parse-file.ts';
-import { withoutKind } from '../model/document-kind.ts';
+import { isUnnamed } from '../model/document-kind.ts';
 import type { ParsedDocument } from '../model/parse-mesh-trust.ts';
 import { countKinds, describeKinds } from './describe-kinds.ts';
 import { currentShare, isSameShare, retainedShare } from './share.ts';
@@ -96,13 +96,26 @@ function replacement(
   { others: before }: Entry,
   { documents, others }: Extract<ParsedFile, { readonly kind: 'documents' }>,
 ): string | undefined {
-  const known = new Set(before.map(({ id }) => id));
-  const added = others.filter(({ id }) => !known.has(id));
+  const added = withoutKnown(others, before);
   const isPlain = documents.length > 0 || added.length < others.length;
-  const unnamed = added.filter(({ label }) => label === withoutKind);
+  const unnamed = added.filter(({ label }) => isUnnamed(label));
   if (isPlain && unnamed.length === 0) return undefined;
   const what = describeKinds(countKinds(isPlain ? unnamed : others));
   return `the file has no MeshTrust in place of one that it had, but ${what}; to withdraw its trust, delete the file`;
+}
+
+/** Returns the documents that were not there before. Documents without a name have the same id, and are counted. */
+function withoutKnown(
+  others: readonly OtherDocument[],
+  before: readonly OtherDocument[],
+): readonly OtherDocument[] {
+  const known = new Map<string, number>();
+  for (const { id } of before) known.set(id, (known.get(id) ?? 0) + 1);
+  return others.filter(({ id }) => {
+    const left = known.get(id) ?? 0;
+    known.set(id, left - 1);
+    return left <= 0;
+  });
 }
 
 /** The next state of a file that cannot be read or relied on: everything it gave stays. */

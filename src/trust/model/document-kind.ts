@@ -15,7 +15,7 @@ export type DocumentKind =
 
 /** Tells what a document is by its type, kind and apiVersion; by its spec where those are of no use. */
 export function documentKindOf(value: unknown): DocumentKind {
-  if (!isMapping(value)) return { kind: 'other', label: 'no mapping', id: '' };
+  if (!isMapping(value)) return { kind: 'other', label: noMapping, id: '' };
   const { type, kind, apiVersion } = value;
   if (kind === 'MeshTrust') return kubernetesKind(value);
   if (type === 'MeshTrust')
@@ -34,11 +34,21 @@ function kubernetesKind(value: Record<string, unknown>): DocumentKind {
   const { apiVersion } = value;
   // A missing or odd one is a violation of a MeshTrust, with a place of its own.
   if (typeof apiVersion !== 'string') return { kind: 'kubernetes' };
-  const [group = ''] = apiVersion.split('/');
-  if (group === 'kuma.io' && apiVersion.includes('/')) return { kind: 'kubernetes' };
-  if (distance(plainWord(group), 'kuma.io') <= 2)
+  if (apiVersion.startsWith('kuma.io/')) return { kind: 'kubernetes' };
+  if (isAlmostKumas(apiVersion) || hasSpecOfMeshTrust(value))
     return unrecognised("is of kind MeshTrust, and its apiVersion is not 'kuma.io/v1alpha1'");
   return { kind: 'other', label: labelOf('MeshTrust', apiVersion), id: idOf(value) };
+}
+
+/** True for an apiVersion without a group, or whose group has no dot, as no custom resource has, or is nearly `kuma.io`. */
+function isAlmostKumas(apiVersion: string): boolean {
+  const end = apiVersion.indexOf('/');
+  const group = end === -1 ? '' : apiVersion.slice(0, end);
+  return !group.includes('.') || distance(plainWord(group), 'kuma.io') <= 2;
+}
+
+function hasSpecOfMeshTrust({ spec }: Record<string, unknown>): boolean {
+  return isMapping(spec) && 'caBundles' in spec && 'trustDomain' in spec;
 }
 
 function listOf(value: Record<string, unknown>): DocumentKind | undefined {
@@ -81,13 +91,11 @@ function nearMissReason(value: Record<string, unknown>): string | undefined {
       if (distance(plainWord(word), wanted.toLowerCase()) <= 2)
         return `looks like a ${wanted}, and its ${describeKey(key)} is not written so`;
   }
-  const spec = value['spec'];
   const { kind, type, apiVersion } = value;
-  const hasShape = isMapping(spec) && 'caBundles' in spec && 'trustDomain' in spec;
-  if (!hasShape) return undefined;
+  if (!hasSpecOfMeshTrust(value)) return undefined;
   if (kind == null && type == null) return "has the spec of a MeshTrust and says neither 'type' nor 'kind'";
-  const isKumas = kind == null || (typeof apiVersion === 'string' && apiVersion.startsWith('kuma.io/'));
-  return isKumas ? 'has the spec of a MeshTrust and is of another kind' : undefined;
+  const isForeign = kind != null && typeof apiVersion === 'string' && !isAlmostKumas(apiVersion);
+  return !isForeign ? 'has the spec of a MeshTrust and is of another kind' : undefined;
 }
 
 /** Why a list of MeshTrusts is not read as one: its kind is missing or misspelt. */
@@ -107,13 +115,20 @@ function unrecognised(reason: string): DocumentKind {
   return { kind: 'unrecognised', reason };
 }
 
-/** The label of a document that has neither a kind nor a type. */
-export const withoutKind = 'without a kind';
+const noMapping = 'no mapping';
+const withoutKind = 'without a kind';
+const oddKind = 'of an unusual kind';
+const unnamed: ReadonlySet<string> = new Set([noMapping, withoutKind, oddKind]);
+
+/** True for the label of a document that does not say what it is, so that it may stand in place of a MeshTrust. */
+export function isUnnamed(label: string): boolean {
+  return unnamed.has(label);
+}
 
 /** The kind of something else as people know it. A name that no kind has is content, and is not quoted. */
 function labelOf(kind: unknown, apiVersion: unknown): string {
   if (kind == null) return withoutKind;
-  if (typeof kind !== 'string' || !/^[A-Za-z][A-Za-z0-9]{0,62}$/.test(kind)) return 'of an unusual kind';
+  if (typeof kind !== 'string' || !/^[A-Za-z][A-Za-z0-9]{0,62}$/.test(kind)) return oddKind;
   const isForeign = kind === 'MeshTrust' && typeof apiVersion === 'string';
   return isForeign ? 'MeshTrust of another API group' : kind;
 }

@@ -35,6 +35,14 @@ const unrecognised: Readonly<Record<string, string>> = {
   'apiVersion: kuma.i0/v1alpha1': object('a').replace('kuma.io', 'kuma.i0'),
   'apiVersion: Kuma.io/v1alpha1': object('a').replace('kuma.io', 'Kuma.io'),
   'apiVersion: kuma.io': object('a').replace('kuma.io/v1alpha1', 'kuma.io'),
+  'apiVersion: v1alpha1': object('a').replace('kuma.io/v1alpha1', 'v1alpha1'),
+  'apiVersion: kuma/v1alpha1': object('a').replace('kuma.io', 'kuma'),
+  'apiVersion: /v1alpha1': object('a').replace('kuma.io', ''),
+  'an empty apiVersion': object('a').replace('kuma.io/v1alpha1', "''"),
+  'an apiVersion without a group and no spec': 'apiVersion: v1\nkind: MeshTrust\nmetadata: { name: a }\n',
+  'another kind without a group, with the same spec': object('a')
+    .replace('kuma.io/v1alpha1', 'v1')
+    .replace('MeshTrust', 'Trust'),
   'another kind of the same group with the same spec': `apiVersion: kuma.io/v1alpha1\nkind: Trust\nmetadata: { name: a }\n${spec}`,
   'the spec alone': spec,
   'a file that SOPS encrypted':
@@ -45,8 +53,39 @@ const unrecognised: Readonly<Record<string, string>> = {
   'an object of another kind': configMap,
   'a MeshTrust of another API group': object('a').replace('kuma.io', 'example.com'),
   'an empty list': 'apiVersion: v1\nkind: List\nitems: []\n',
-  'one page of a list': '{"total": 9, "next": "http://x", "items": []}',
+  'one page of a list': '{"total": 9, "next": "http://x", "items": []}\n',
+  "a list of Kuma's API with null in it": '{"total": 1, "items": [null]}\n',
+  "a list of Kuma's API with names": '{"total": 1, "items": ["a"]}\n',
+  'a list with a list in it': 'apiVersion: v1\nkind: List\nitems: [[]]\n',
+  'a kind that is a mapping': 'kind: { a: b }\nmetadata: { name: a }\n',
+  'a kind of white space': "kind: ' '\nmetadata: { name: a }\n",
 };
+
+/** What plainly takes a MeshTrust out of a file that keeps another one. */
+const takesOut: ReadonlySet<string> = new Set(['an object of another kind', 'an empty list']);
+
+describe('a file of two MeshTrusts › beside the other one, one is replaced by', () => {
+  for (const [what, text] of Object.entries(unrecognised))
+    if (!takesOut.has(what))
+      for (const [order, now] of [
+        ['first', `${text}---\n${trust('b')}`],
+        ['last', `${trust('b')}---\n${text}`],
+      ] as const)
+        it(`${what}, ${order} in the file → its trust stays, with an error`, () => {
+          const [trusted, found] = after(`${trust('a')}---\n${trust('b')}`, now);
+          assert.equal(trusted, `${kept},default/b.test: A`);
+          assert.match(found, /MT009/);
+        });
+
+  it('a second document without a kind → its trust stays, with an error', () => {
+    const values = '---\nreplicas: 1\n';
+    const [trusted, found] = after(
+      `${trust('a')}---\n${trust('b')}${values}`,
+      `${values}${values}---\n${trust('b')}`,
+    );
+    assert.deepEqual([trusted, found], [`${kept},default/b.test: A`, 'MT009,MT040']);
+  });
+});
 
 describe('a file that gave trust › is replaced by', () => {
   for (const [what, text] of Object.entries(unrecognised)) {

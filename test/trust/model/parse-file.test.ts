@@ -99,8 +99,10 @@ describe('parseFile', () => {
     assert.deepEqual(resources(parse('apiVersion: v1\nkind: List\nitems: []\n')), []);
   });
 
-  it('takes the kind of another API group for another kind', () => {
-    const parsed = parse(kubernetes({ apiVersion: 'example.com/v1' }));
+  it('takes the kind of another API group with another spec for another kind', () => {
+    const parsed = parse(
+      kubernetes({ apiVersion: 'example.com/v1' }).replace(/spec:[^]*/, 'spec: { trustDomain: a.test }\n'),
+    );
     assert.deepEqual(
       parsed.kind === 'documents' && [parsed.documents, parsed.others.map(({ label }) => label)],
       [[], ['MeshTrust of another API group']],
