@@ -1,40 +1,40 @@
 /**
- * What one source tells the rest of the program. A path is whatever names the piece of input to its user: a
- * file as it was named on the command line, or `kubernetes:namespace/name`.
+ * One event of a source. A path names the input as its user does: a file as named on the command line, or
+ * `kubernetes:namespace/name`.
  */
 export type SourceEvent =
   /**
-   * The text at `path`. `settled` says that it is known to be complete. The same text comes again as settled
-   * once that is known. An empty text is told like any other: what it means is decided later.
+   * The text at `path`. `settled` is true once the text is known to be complete; the same text is then delivered again.
+   * An empty text is delivered like any other: a later stage decides what it means.
    */
   | { readonly kind: 'content'; readonly path: string; readonly text: string; readonly settled: boolean }
-  /** `path` exists and cannot be read; what was told about it before stands. */
+  /** `path` exists but cannot be read; its last text stays valid. */
   | { readonly kind: 'unreadable'; readonly path: string; readonly reason: string }
-  /** `path` is confirmed to be gone. */
+  /** The removal of `path` is confirmed. */
   | { readonly kind: 'gone'; readonly path: string; readonly evidence: GoneEvidence }
-  /** A place that holds many paths cannot be listed; nothing below it changes. */
+  /** A directory or list of paths cannot be read; nothing below it changes. */
   | { readonly kind: 'failed'; readonly path: string; readonly reason: string }
-  /** What had failed can be listed again. */
+  /** A path that had failed can be listed again. */
   | { readonly kind: 'recovered'; readonly path: string }
-  /** The first complete read is done; comes once, after everything that was found. */
+  /** The first complete read is done. Delivered once, after all paths that it found. */
   | { readonly kind: 'synced' };
 
 /**
- * How it is known that something is gone. A `deletion` was seen: a DELETED of the API server, a file that was
- * taken out of a directory that is still the same. An `absence` is an inference: a list without the object, a
- * directory in place of the one that had the file. An empty API server and a lost volume look like that too.
+ * The evidence of a removal. A `deletion` was observed: a DELETED event of the API server, or a file removed from a
+ * directory that is still the same. An `absence` is inferred: a list without the object, or another directory in place
+ * of the one with the file. An empty API server and a lost volume also look like an absence.
  */
 export type GoneEvidence = 'deletion' | 'absence';
 
 /**
- * One batch is what became known together: the consumer handles it as one step. An empty batch says that all
- * that was told is still so. Must not throw.
+ * Receives batches of events. The consumer applies one batch in one step. An empty batch confirms that everything
+ * delivered before is still valid. Must not throw.
  */
 export type SourceSink = (events: readonly SourceEvent[]) => void;
 
 /** A running source. */
 export interface Source {
   readonly name: string;
-  /** Stops it; when the promise resolves no timer, watch or read of it is left and nothing more is told. */
+  /** Stops the source. When the promise resolves, it has no timer, watch or read left and delivers nothing more. */
   close(): Promise<void>;
 }

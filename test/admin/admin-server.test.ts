@@ -75,7 +75,7 @@ describe('the admin server', () => {
     assert.equal(doubtful.status, 503);
     assert.deepEqual(parsed(doubtful.body), {
       status: 'doubtful',
-      reason: 'the first read met an invalid document',
+      reason: 'the first read found an invalid document',
       findings: [
         'bad.yaml:1: MT002 the YAML cannot be read: unexpected end of the stream within a flow collection',
       ],

@@ -8,7 +8,7 @@ import { resourceOf } from './resources.ts';
 
 export const noPolicy: BundlePolicy = { distrusted: new Set(), refuseIntermediates: false };
 
-/** The share of one resource that lists the given certificates. */
+/** Returns the share of one resource that lists the given certificates. */
 export function shareOf(
   trustDomain: string,
   certificates: readonly Pick<Certificate, 'certPem'>[],
@@ -23,13 +23,13 @@ export interface BundleOptions {
   readonly previous?: TrustBundle;
 }
 
-/** The bundle of one trust domain, of resources that list certificates. */
+/** Builds the bundle of one trust domain from shares. */
 export function bundleOf(shares: readonly Share[], options: BundleOptions = {}): TrustBundle {
   const trustDomain = shares[0]?.trustDomain ?? ('a.test' as TrustDomain);
   return buildBundle({ mesh: 'default', trustDomain, shares, now: Date.now(), policy: noPolicy, ...options });
 }
 
-/** Subjects of what is served, sorted, with a mark where it is not served as it was listed. */
+/** Returns the subjects of the served anchors, sorted, each with its rooting unless it is served as listed. */
 export function served({ anchors }: TrustBundle): readonly string[] {
   return anchors
     .map(

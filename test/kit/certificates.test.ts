@@ -16,7 +16,7 @@ import type { Certificate, KeyType } from './certificates.ts';
 const read = ({ certPem }: Pick<Certificate, 'certPem'>) => new X509Certificate(certPem);
 
 for (const keyType of ['ec-p256', 'ec-p384', 'rsa-2048'] satisfies KeyType[]) {
-  test(`a chain of ${keyType} verifies link by link`, () => {
+  test(`makeCa, makeIntermediate, makeLeaf: a chain of ${keyType} verifies link by link`, () => {
     const ca = makeCa({ keyType });
     const intermediate = makeIntermediate(ca, { keyType });
     const leaf = makeLeaf(intermediate, { keyType, spiffeId: 'spiffe://a.test/x' });
@@ -30,14 +30,14 @@ for (const keyType of ['ec-p256', 'ec-p384', 'rsa-2048'] satisfies KeyType[]) {
   });
 }
 
-test('a certificate has the dates it was given, to the second', () => {
+test('makeCa with dates: the certificate has them, to the second', () => {
   const notBefore = new Date('1999-12-31T23:59:59Z');
   const notAfter = new Date('2050-01-01T00:00:00Z');
   const certificate = read(makeCa({ notBefore, notAfter }));
   assert.deepEqual([certificate.validFromDate, certificate.validToDate], [notBefore, notAfter]);
 });
 
-test('what makes a CA can be left out or denied', () => {
+test('makeCa without a CA property, or with a contrary one: not a CA', () => {
   const cas = [
     makeCa({ basicConstraints: { kind: 'end-entity' } }),
     makeCa({ basicConstraints: undefined }),
@@ -52,7 +52,7 @@ test('what makes a CA can be left out or denied', () => {
   assert.ok(cas.map(read).every((certificate) => certificate.verify(certificate.publicKey)));
 });
 
-test('a renewed CA has the same name and key, a namesake only the name', () => {
+test('renewed CA: the same name and key; namesake: only the same name', () => {
   const key = makeKey();
   const [old, renewed, namesake] = [makeCa({ key }), makeCa({ key }), makeCa()].map(read);
   assert.ok(old !== undefined && renewed !== undefined && namesake !== undefined);
@@ -62,7 +62,7 @@ test('a renewed CA has the same name and key, a namesake only the name', () => {
   assert.ok(!namesake.verify(old.publicKey));
 });
 
-test('a cross-certificate has the name and key of one CA and the signature of another', () => {
+test('cross-certificate: the name and key of one CA and the signature of another', () => {
   const [one, other] = [makeCa({ commonName: 'One' }), makeCa({ commonName: 'Other' })];
   const cross = read(makeIntermediate(other, { key: one, subject: one.name }));
   assert.deepEqual([cross.subject, cross.issuer], ['CN=One', 'CN=Other']);
@@ -70,13 +70,13 @@ test('a cross-certificate has the name and key of one CA and the signature of an
   assert.ok(cross.publicKey.equals(one.publicKey));
 });
 
-test('a long name is about as long as asked for', () => {
+test('longName: the name has about the given length', () => {
   const plain = makeCa({ subject: [['CN', 'x']], authorityKeyId: undefined }).der.length;
   const long = makeCa({ subject: longName(4000, 'x'), authorityKeyId: undefined }).der.length;
-  // Subject and issuer both.
+  // Subject and issuer both have the name.
   assert.ok(Math.abs((long - plain) / 2 - 4000) < 200, `${(long - plain) / 2} bytes`);
 });
 
-test('a revocation list is PEM of its own label', () => {
+test('makeCrlPem: PEM with the label X509 CRL', () => {
   assert.match(makeCrlPem(makeCa(), [5n]), /^-----BEGIN X509 CRL-----\n[\w+/=\n]+-----END X509 CRL-----\n$/);
 });

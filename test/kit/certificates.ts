@@ -6,7 +6,7 @@ import { encodeName, issueCertificate, signatureAlgorithm, signed } from './issu
 import type { CertificateSpec, Name, Signer } from './issue-certificate.ts';
 import { toPem } from './pem.ts';
 
-/** P-256 unless a test is about something else: an RSA key takes a hundred times as long to make. */
+/** The type of a key. The default is P-256: an RSA key takes a hundred times as long to generate. */
 export type KeyType = 'ec-p256' | 'ec-p384' | 'ec-p521' | 'ed25519' | 'rsa-512' | 'rsa-1024' | 'rsa-2048';
 
 export interface KeyPair {
@@ -14,7 +14,7 @@ export interface KeyPair {
   readonly privateKey: KeyObject;
 }
 
-/** A certificate with its private key, in every form that tests hand on. */
+/** A certificate with its private key, in every form that tests need. */
 export interface Certificate extends Signer {
   readonly der: Buffer;
   readonly certPem: string;
@@ -23,13 +23,13 @@ export interface Certificate extends Signer {
   readonly notAfter: Date;
 }
 
-/** What every kind of certificate can be given; the rest of the specification can be overridden too. */
+/** Options for every kind of certificate, including overrides for the rest of the specification. */
 export interface CertificateOptions extends Partial<Omit<CertificateSpec, 'publicKey' | 'subject'>> {
   readonly commonName?: string;
-  /** Instead of a name made of `commonName` alone. */
+  /** By default a name with only `commonName`. */
   readonly subject?: Name;
   readonly keyType?: KeyType;
-  /** A key made before: renewal, cross-signing, one key under two names. */
+  /** An existing key, for renewal, cross-signing, or one key under two names. */
   readonly key?: KeyPair;
 }
 
@@ -50,22 +50,22 @@ const generators: Readonly<Record<KeyType, () => KeyPair>> = {
   'rsa-2048': () => generateKeyPairSync('rsa', { modulusLength: 2048 }),
 };
 
-/** A new key pair. */
+/** Generates a key pair. */
 export function makeKey(type: KeyType = 'ec-p256'): KeyPair {
   return generators[type]();
 }
 
-/** A self-signed CA, valid from an hour ago for ten years, with key identifiers. */
+/** Makes a self-signed CA with key identifiers, valid from one hour ago for ten years. */
 export function makeCa(options: CertificateOptions = {}): Certificate {
   return make({ ...caDefaults('Test CA'), ...options }, 'itself');
 }
 
-/** A CA certificate signed by `issuer`; with the key and subject of another CA, a cross-certificate of it. */
+/** Makes a CA certificate signed by `issuer`. With the key and subject of another CA it is a cross-certificate. */
 export function makeIntermediate(issuer: Signer, options: CertificateOptions = {}): Certificate {
   return make({ ...caDefaults('Test Intermediate CA'), ...options }, issuer);
 }
 
-/** An end-entity certificate, valid from an hour ago for a day, with a SPIFFE ID or any other URIs. */
+/** Makes an end-entity certificate with a SPIFFE ID or other URIs, valid from one hour ago to one day from now. */
 export function makeLeaf(issuer: Signer, options: LeafOptions = {}): Certificate {
   const { spiffeId, ...rest } = options;
   const defaults = {
@@ -79,7 +79,7 @@ export function makeLeaf(issuer: Signer, options: LeafOptions = {}): Certificate
   return make({ ...defaults, ...rest }, issuer);
 }
 
-/** A self-signed end-entity certificate: never a CA. */
+/** Makes a self-signed end-entity certificate, which is never a CA. */
 export function makeSelfSignedLeaf(options: LeafOptions = {}): Certificate {
   const key = options.key ?? makeKey(options.keyType);
   const { publicKey, privateKey } = key;
@@ -87,7 +87,7 @@ export function makeSelfSignedLeaf(options: LeafOptions = {}): Certificate {
   return makeLeaf({ name, serial: 1n, publicKey, privateKey }, { ...options, key, subject: name });
 }
 
-/** PEM of a certificate revocation list of `issuer` (RFC 5280, 5.1), issued now for a day. */
+/** Returns the PEM of a certificate revocation list of `issuer` (RFC 5280, section 5.1), valid for a day from now. */
 export function makeCrlPem(issuer: Signer, revokedSerials: readonly bigint[] = []): string {
   const now = new Date();
   const entries = revokedSerials.map((serial) => sequence(integer(serial), time(now)));
@@ -102,7 +102,7 @@ export function makeCrlPem(issuer: Signer, revokedSerials: readonly bigint[] = [
   return toPem(signed(tbs, issuer.privateKey), 'X509 CRL');
 }
 
-/** A distinguished name of roughly `bytes` bytes of DER: organisational units of 60 characters, then the CN. */
+/** Returns a name of roughly `bytes` bytes of DER: organisational units of 60 characters each, then the CN. */
 export function longName(bytes: number, commonName: string): Name {
   const units = Array.from(
     { length: Math.ceil(bytes / 71) },
@@ -122,7 +122,7 @@ function caDefaults(commonName: string): CertificateOptions {
 
 function make(options: CertificateOptions, by: Signer | 'itself'): Certificate {
   const { commonName: _, subject: __, keyType, key: given, ...overrides } = options;
-  // Only the keys of what was given: that may be a whole certificate.
+  // `key` may be a whole certificate: take only its keys.
   const { publicKey, privateKey } = given ?? makeKey(keyType);
   const name = nameOf(options, 'unnamed');
   const spec: CertificateSpec = {
@@ -164,7 +164,7 @@ function nameOf(options: CertificateOptions, fallback: string): Name {
   return options.subject ?? [['CN', options.commonName ?? fallback]];
 }
 
-/** 16 random bytes, the first of them 0x40 to 0x7f: positive and of one length. */
+/** Returns 16 random bytes, the first from 0x40 to 0x7f: positive and of constant length. */
 function randomSerial(): bigint {
   const bytes = randomBytes(16);
   bytes[0] = 0x40 | ((bytes[0] ?? 0) & 0x3f);

@@ -6,8 +6,8 @@ import { brokenPem } from './corpus/broken-pem.ts';
 import { brokenResources } from './corpus/broken-resources.ts';
 import { brokenYaml } from './corpus/broken-yaml.ts';
 
-/** Every kind of broken input that must not harm what stands beside it. Names are unique. */
+/** Every kind of broken input. None may harm the certificates or resources beside it. Names are unique. */
 export const corpus: readonly BrokenInput[] = [...brokenPem, ...brokenDer, ...brokenYaml, ...brokenResources];
 
 assert.ok(corpus.length >= 40, `a corpus of ${corpus.length} kinds of broken input`);
-assert.equal(new Set(corpus.map(({ name }) => name)).size, corpus.length, 'each kind has a name of its own');
+assert.equal(new Set(corpus.map(({ name }) => name)).size, corpus.length, 'names are unique');

@@ -3,22 +3,22 @@ import type { Ledger, LedgerEvent } from '../../src/trust/ledger/ledger.ts';
 import type { GoneEvidence } from '../../src/trust/source.ts';
 import { parse } from './resources.ts';
 
-/** A version of a file as the ledger is told of it. */
+/** Returns the ledger event for a version of a file. */
 export function version(path: string, text: string, settled = true): LedgerEvent {
   return { kind: 'version', path, settled, parsed: parse(text, path) };
 }
 
-/** A file that is gone; its deletion was seen, unless said otherwise. */
+/** Returns the ledger event for the removal of a file, by default an observed deletion. */
 export function gone(path: string, evidence: GoneEvidence = 'deletion'): LedgerEvent {
   return { kind: 'gone', path, evidence };
 }
 
-/** A ledger of one source named `files`, with a hold of 30 s. */
+/** Creates a ledger with one source named `files` and, by default, a hold of 30 s. */
 export function makeLedger(holdMs = 30_000): Ledger {
   return createLedger(['files'], { holdMs });
 }
 
-/** What is in force: `mesh/trust domain: common names`, sorted. */
+/** Returns the CAs in force as `mesh/trust domain: common names`, sorted. */
 export function inForce(ledger: Ledger): readonly string[] {
   const lines: string[] = [];
   for (const [mesh, domains] of ledger.view().holdings) {
@@ -32,7 +32,7 @@ export function inForce(ledger: Ledger): readonly string[] {
   return lines.sort();
 }
 
-/** Codes of the findings, each once, sorted. */
+/** Returns the distinct codes of the findings, sorted. */
 export function codes(ledger: Ledger): readonly string[] {
   return [...new Set(ledger.view().findings.map(({ code }) => code))].sort();
 }

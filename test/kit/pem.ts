@@ -1,4 +1,4 @@
-/** PEM text (RFC 7468) of DER bytes: 64 columns, LF, a newline at the end. */
+/** Encodes DER as PEM text (RFC 7468): 64 columns, LF, a newline at the end. */
 export function toPem(der: Uint8Array, label = 'CERTIFICATE'): string {
   const lines =
     Buffer.from(der)

@@ -7,12 +7,12 @@ import type { MeshTrustText } from './mesh-trust-text.ts';
 
 export const reader = createAnchorReader();
 
-/** Parses a file's text as the program does, with the default mesh `default`. */
+/** Parses the text of a file as the program does, with the default mesh `default`. */
 export function parse(text: string, file = 'trust.yaml'): ParsedFile {
   return parseFile(file, text, { defaultMesh: 'default', reader });
 }
 
-/** The only resource of a text that is valid. */
+/** Parses a text with one valid resource and returns the resource. */
 export function resourceOf(text: MeshTrustText): MeshTrust {
   const parsed = parse(meshTrustYaml(text), `${text.name}.yaml`);
   const [document] = parsed.kind === 'documents' ? parsed.documents : [];

@@ -17,14 +17,14 @@ export interface BundleInput {
   readonly mesh: string;
   readonly trustDomain: TrustDomain;
   readonly shares: readonly Share[];
-  /** Epoch milliseconds; counts for the choice between twins, and for whether an issuer is valid. */
+  /** Epoch milliseconds; decides between certificates of one key, and whether an issuer is valid. */
   readonly now: number;
   readonly policy: BundlePolicy;
-  /** What was served before, to tell an intermediate that lost its issuer from one that never had it. */
+  /** The bundle served before. It tells an intermediate that lost its issuer from one whose issuer was never listed. */
   readonly previous?: TrustBundle | undefined;
 }
 
-/** One listed certificate, with everywhere it is listed. */
+/** One listed certificate, with every place and resource that lists it. */
 interface Listed {
   readonly certificate: Certificate;
   readonly places: readonly Place[];
@@ -32,8 +32,8 @@ interface Listed {
 }
 
 /**
- * Joins everything that is listed for one trust domain into its bundle. A pure function of the set of
- * listed certificates: their order, and how often they are listed, change nothing in the anchors.
+ * Builds the bundle of one trust domain from all certificates that are listed for it. The anchors depend only on the
+ * set of listed certificates, not on their order or on how often each is listed.
  */
 export function buildBundle(input: BundleInput): TrustBundle {
   const { mesh, trustDomain, policy, now, previous } = input;
@@ -74,19 +74,19 @@ export function buildBundle(input: BundleInput): TrustBundle {
       );
     return !isRefused;
   });
-  const twins = chooseSameKeyCertificates(trusted, now);
-  for (const { item, inFavourOf } of twins.left) {
+  const choice = chooseSameKeyCertificates(trusted, now);
+  for (const { item, inFavourOf } of choice.dropped) {
     report(
       'MT027',
-      `${describeCa(item.certificate)} has the subject and the key of certificate ${short(inFavourOf)}, which is served in its place`,
+      `${describeCa(item.certificate)} has the same subject and key as certificate ${short(inFavourOf)}, which is served instead`,
       item,
     );
   }
   const grounding = findUngrounded(
-    twins.chosen.map(({ certificate }) => certificate),
+    choice.chosen.map(({ certificate }) => certificate),
     now,
   );
-  const anchors = twins.chosen.flatMap((item): readonly ServedAnchor[] => {
+  const anchors = choice.chosen.flatMap((item): readonly ServedAnchor[] => {
     const { certificate, listedBy } = item;
     const place = item.places[0] ?? {};
     const asListed = [{ certificate, der: certificate.der, rooting: 'as-listed', listedBy, place }] as const;
@@ -101,7 +101,7 @@ export function buildBundle(input: BundleInput): TrustBundle {
         item,
         isRefused ? 'error' : undefined,
       );
-      // Its clients are refused either way: nothing is withdrawn because a date passes.
+      // Envoy refuses its clients either way, so the passing of a date withdraws no CA.
       return isRefused
         ? asListed
         : [{ certificate, der: reroot(certificate), rooting: 're-rooted', listedBy, place }];
@@ -126,7 +126,7 @@ export function buildBundle(input: BundleInput): TrustBundle {
     caNamesSize: caNamesSize(anchors),
     distrusted,
     findings: [...findings, ...constraintFindings({ mesh, trustDomain, anchors })],
-    nextChange: earliest(twins.nextChange, grounding.nextChange),
+    nextChange: earliest(choice.nextChange, grounding.nextChange),
   };
 }
 
@@ -143,7 +143,7 @@ function joinListed(shares: readonly Share[]): readonly Listed[] {
         listedBy: new Set(),
       };
       all.set(certificate.fingerprint, item);
-      // A place counts once: what is retained of it, or held, can be beside what it gives.
+      // A place counts once: the current share can stand beside retained or held shares of the same place.
       const key = placeKey(place);
       if (!item.places.has(key)) item.places.set(key, place);
       item.listedBy.add(share.identity);
@@ -183,8 +183,8 @@ function describeRooting(rooting: Rooting, certificate: Certificate): readonly [
       ];
 }
 
-function describeUnusable(certificate: Certificate, why: string, isRefused: boolean): string {
-  const fact = `${describeCa(certificate)} is an intermediate whose issuer (${certificate.issuer}) is listed, but Envoy cannot use the issuer: ${why}`;
+function describeUnusable(certificate: Certificate, reason: string, isRefused: boolean): string {
+  const fact = `${describeCa(certificate)} is an intermediate whose issuer (${certificate.issuer}) is listed, but Envoy cannot use the issuer: ${reason}`;
   return isRefused
     ? `${fact}; --refuse-intermediates is set, so it is served as listed, and Envoy refuses its clients`
     : `${fact}; it is served as an anchor of its own, and its issuer's constraints and revocation do not bind it`;

@@ -2,23 +2,23 @@ import { nameKey } from './name-key.ts';
 import type { ServedAnchor, TrustBundle } from './trust-bundle.ts';
 
 /**
- * The most that the names of all authorities of one secret may take, in bytes. Envoy lists them in each
- * handshake; above about 65,000 it acknowledges the secret and then fails every handshake.
+ * The limit on the subject names of all CAs in one secret, in bytes. Envoy sends these names in each handshake. Above
+ * about 65,000 bytes it acknowledges the secret and then fails every handshake.
  */
 export const caNamesLimit = 60_000;
 
-/** How often each subject name occurs, and what the distinct ones take. */
+/** The number of uses of each subject name, and the bytes that the distinct names take. */
 export interface NameCount {
   readonly uses: Map<string, number>;
   size: number;
 }
 
-/** Bytes that the distinct subject names of some anchors take in a CertificateRequest (RFC 5246, 7.4.4). */
+/** Returns the bytes that the distinct subject names of the anchors take in a CertificateRequest (RFC 5246, 7.4.4). */
 export function caNamesSize(anchors: readonly ServedAnchor[]): number {
   return countNames([{ anchors }]).size;
 }
 
-/** Counts the subject names of all anchors of some bundles. */
+/** Counts the subject names of all anchors of the bundles. */
 export function countNames(bundles: readonly Pick<TrustBundle, 'anchors'>[]): NameCount {
   const count: NameCount = { uses: new Map(), size: 0 };
   for (const { anchors } of bundles) {
@@ -32,7 +32,7 @@ export function countNames(bundles: readonly Pick<TrustBundle, 'anchors'>[]): Na
   return count;
 }
 
-/** Takes the names of some anchors out of a count that they are in. */
+/** Removes the names of the anchors from a count that includes them. */
 export function forgetNames(count: NameCount, anchors: readonly ServedAnchor[]): void {
   for (const { certificate } of anchors) {
     const name = nameKey(certificate.subjectDer);

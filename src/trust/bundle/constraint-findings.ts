@@ -6,8 +6,8 @@ import { describeCa } from './describe-ca.ts';
 import type { TrustBundle } from './trust-bundle.ts';
 
 /**
- * The findings about CAs whose name constraints admit no client of their own trust domain: a SPIFFE ID of it as the
- * only URI is refused. Envoy 1.40 compares URIs more strictly than 1.36, so that an upgrade can cut clients off.
+ * Reports CAs whose name constraints admit no client of their trust domain: Envoy refuses a client whose only URI is a
+ * SPIFFE ID of the trust domain. Envoy 1.40 compares URIs more strictly than 1.36, so an upgrade can cut clients off.
  */
 export function constraintFindings({
   mesh,
@@ -21,14 +21,14 @@ export function constraintFindings({
     const id = { kind: 'uri', text: `spiffe://${trustDomain}/x` } as const;
     if (nameProblem(id, constraints, '1.40') === undefined) return [];
     const isUpgrade = nameProblem(id, constraints, '1.36') === undefined;
-    const what = isUpgrade
+    const effect = isUpgrade
       ? 'Envoy 1.40 refuses all of its clients, and Envoy 1.36 does not: an upgrade cuts them off'
       : 'Envoy refuses all of its clients';
     const { fingerprint } = certificate;
     return [
       finding(
         'MT029',
-        `${describeCa(certificate)} has name constraints that admit no URI of trust domain ${trustDomain}; ${what}`,
+        `${describeCa(certificate)} has name constraints that admit no URI of trust domain ${trustDomain}; ${effect}`,
         { resource: listedBy[0], ...place, mesh, trustDomain, fingerprint },
       ),
     ];

@@ -1,9 +1,9 @@
 import type { Certificate } from '../x509/certificate.ts';
 
-/** Characters of a subject that a sentence quotes: a subject can have thousands. */
+/** The number of characters of a subject that a sentence quotes: a subject can have thousands. */
 const longestSubject = 200;
 
-/** Names a CA at the beginning of a sentence: by its subject, or by its fingerprint if the subject is empty. */
+/** Returns `CA` and the subject, or the fingerprint if the subject is empty. Sentences about a CA begin with it. */
 export function describeCa({ subject, fingerprint }: Certificate): string {
   if (subject === '') return `CA ${fingerprint.slice(0, 16)}`;
   return `CA ${subject.length <= longestSubject ? subject : `${subject.slice(0, longestSubject - 1)}…`}`;

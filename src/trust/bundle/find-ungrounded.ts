@@ -7,19 +7,20 @@ import { nameKey } from './name-key.ts';
 
 export interface Grounding {
   /**
-   * The certificates that no path inside the set leads from to a self-signed one. `unusable` says why Envoy cannot use
-   * the issuer although it is listed; `undefined` if it is not listed.
+   * The certificates that have no chain inside the set to a self-signed certificate. `unusable` says why Envoy cannot
+   * use the listed issuer; it is `undefined` if the issuer is not listed.
    */
   readonly ungrounded: ReadonlyMap<Certificate, { readonly unusable: string | undefined }>;
-  /** Epoch milliseconds of the next date at which an issuer begins or ends to be valid. */
+  /** Epoch milliseconds of the next date at which an issuer becomes valid or expires. */
   readonly nextChange: number | undefined;
 }
 
 /**
- * Finds the certificates from which no chain inside the set leads to a self-signed one by links that Envoy 1.36 and
- * 1.40 both use at a time (epoch milliseconds). Envoy's SPIFFE validator accepts no chain that ends elsewhere, and
- * tries no second one, so with them as they are it would silently refuse every client. Those that another one of the
- * set has signed are grounded by it; in a ring of cross-signed ones all are returned.
+ * Finds the ungrounded certificates of a set. A certificate is grounded if a chain inside the set leads from it to a
+ * self-signed certificate, over links that Envoy 1.36 and 1.40 both use at `now` (epoch milliseconds). Envoy's SPIFFE
+ * validator accepts no chain that ends elsewhere and tries no second chain. If an ungrounded certificate were served as
+ * listed, Envoy would silently refuse every client below it. An orphan (a certificate without a usable issuer) grounds
+ * the certificates that it signed. In a ring of certificates that signed each other, all are ungrounded.
  */
 export function findUngrounded(certificates: readonly Certificate[], now: number): Grounding {
   const bySubject = Map.groupBy(certificates, (certificate) => nameKey(certificate.subjectDer));
@@ -42,7 +43,7 @@ export function findUngrounded(certificates: readonly Certificate[], now: number
         if (at > now && (nextChange === undefined || at < nextChange)) nextChange = at;
       }
     }
-    const unusable = whyUnusable(certificate, candidates, issuers, now);
+    const unusable = unusableReason(certificate, candidates, issuers, now);
     if (issuers.length === 0 || unusable !== undefined) {
       orphans.set(certificate, { unusable });
       roots.push(certificate);
@@ -55,7 +56,7 @@ export function findUngrounded(certificates: readonly Certificate[], now: number
     }
   }
   const grounded = new Set(roots);
-  // A Set iterates over what is added to it on the way: this walks down from the roots.
+  // Iteration over a Set includes the elements that are added during it, so this walks down from the roots.
   for (const certificate of grounded)
     for (const child of children.get(certificate) ?? []) grounded.add(child);
   const ringed = certificates.filter((certificate) => !grounded.has(certificate));
@@ -69,11 +70,11 @@ export function findUngrounded(certificates: readonly Certificate[], now: number
 }
 
 /**
- * Why Envoy cannot use an issuer that is listed. `candidates` are those that Envoy can take for the issuer, by name
- * and key identifier, and `issuers` those of them that signed. Envoy takes one candidate, which depends on its
- * version, and tries no other.
+ * Returns why Envoy cannot use the listed issuer, or `undefined` if it can or if no issuer is listed. `candidates`
+ * match the issuer by name and key identifier; `issuers` are the candidates that signed the certificate. Envoy picks
+ * one candidate, which one depends on its version, and tries no other.
  */
-function whyUnusable(
+function unusableReason(
   certificate: Certificate,
   candidates: readonly Certificate[],
   issuers: readonly Certificate[],

@@ -5,12 +5,12 @@ import { caNamesLimit, countNames, forgetNames } from './ca-names.ts';
 import { describeCa } from './describe-ca.ts';
 import type { TrustBundle } from './trust-bundle.ts';
 
-/** What one mesh trusts, and which part of it goes into the secret of all trust domains. */
+/** The bundles of one mesh, and the part of them that the secret of all trust domains contains. */
 export interface MeshBundle {
   readonly mesh: string;
-  /** Every trust domain that is listed, sorted by name. */
+  /** All listed trust domains, sorted by name. */
   readonly bundles: readonly TrustBundle[];
-  /** The bundles of the secret that holds all: the same, or less of them where all would not fit. */
+  /** The bundles in the secret of all trust domains: the same array, or fewer CAs if all would not fit. */
   readonly merged: readonly TrustBundle[];
   readonly findings: readonly Finding[];
 }
@@ -18,24 +18,24 @@ export interface MeshBundle {
 export interface MeshInput {
   readonly mesh: string;
   readonly bundles: readonly TrustBundle[];
-  /** The mesh as it was served last. */
+  /** The mesh as it was last served. */
   readonly previous?: MeshBundle | undefined;
-  /** Builds a trust domain again from those of its listed certificates that are in the set alone. */
+  /** Rebuilds the bundle of a trust domain from only those listed certificates whose fingerprint is in the set. */
   readonly restrict: (bundle: TrustBundle, fingerprints: ReadonlySet<string>) => TrustBundle;
 }
 
-/** Joins the bundles of a mesh: what they have in common, and what fits into one secret. */
+/** Joins the bundles of a mesh. Reports CAs that several trust domains share, and limits the merged secret in size. */
 export function joinMesh({ mesh, bundles, previous, restrict }: MeshInput): MeshBundle {
   const sorted = bundles.toSorted((a, b) => (a.trustDomain < b.trustDomain ? -1 : 1));
   const shared = sharedAuthorities(mesh, sorted);
-  // Counting the distinct names of all takes its time, and is not needed where the sum over all fits.
+  // Counting the distinct names of all bundles is slow, and is not needed if the sum of the sizes fits.
   const sum = sorted.reduce((total, bundle) => total + bundle.caNamesSize, 0);
   const size = sum <= caNamesLimit ? sum : countNames(sorted).size;
   if (size <= caNamesLimit) return { mesh, bundles: sorted, merged: sorted, findings: shared };
-  const { merged, how } = fit(sorted, previous, restrict);
+  const { merged, how } = fitIntoLimit(sorted, previous, restrict);
   const over = finding(
     'MT031',
-    `the subjects of the CAs of mesh ${mesh} take ${size} bytes, more than the ${caNamesLimit} that a TLS handshake carries; ${how}`,
+    `the subjects of the CAs of mesh ${mesh} take ${size} bytes, more than the ${caNamesLimit} that fit into a TLS handshake; ${how}`,
     { mesh },
   );
   const present = new Set(merged.map((bundle) => bundle.trustDomain));
@@ -51,7 +51,7 @@ export function joinMesh({ mesh, bundles, previous, restrict }: MeshInput): Mesh
   return { mesh, bundles: sorted, merged, findings: [over, ...leftOut, ...shared] };
 }
 
-function fit(
+function fitIntoLimit(
   bundles: readonly TrustBundle[],
   previous: MeshBundle | undefined,
   restrict: MeshInput['restrict'],
@@ -65,7 +65,7 @@ function fit(
       .filter((bundle) => before.has(bundle.trustDomain))
       .map((bundle) => restrict(bundle, served));
     if (countNames(merged).size <= caNamesLimit)
-      return { merged, how: 'the CAs that were served before and are still listed are served' };
+      return { merged, how: 'only the CAs that were served before and are still listed are served' };
   }
   const count = countNames(bundles);
   const leftOut = new Set<TrustBundle>();
@@ -88,7 +88,7 @@ function sharedAuthorities(mesh: string, bundles: readonly TrustBundle[]): reado
       const other = seen.get(certificate.keyHash);
       if (other === undefined) seen.set(certificate.keyHash, trustDomain);
       if (other === undefined || other === trustDomain) continue;
-      const message = `${describeCa(certificate)} is a CA of trust domain ${other} too; its owner can issue for clients of both trust domains`;
+      const message = `${describeCa(certificate)} is also a CA of trust domain ${other}; its owner can issue certificates for clients of both trust domains`;
       const { fingerprint } = certificate;
       const detail = { resource: listedBy[0], ...place, mesh, trustDomain, fingerprint };
       findings.push(finding('MT026', message, detail));

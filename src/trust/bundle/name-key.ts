@@ -1,6 +1,6 @@
 const keys = new WeakMap<Uint8Array, string>();
 
-/** A DER name as a string, one character a byte, so that names can be compared and be keys of a map. */
+/** Returns a DER name as a string with one character per byte, for comparisons and as a map key. */
 export function nameKey(name: Uint8Array): string {
   let key = keys.get(name);
   if (key === undefined) keys.set(name, (key = Buffer.from(name).toString('latin1')));

@@ -3,15 +3,15 @@ import { nameKey } from './name-key.ts';
 
 export interface SameKeyChoice<T> {
   readonly chosen: readonly T[];
-  readonly left: readonly { readonly item: T; readonly inFavourOf: Certificate }[];
-  /** Epoch milliseconds of the next date at which another twin may be the better one. */
+  readonly dropped: readonly { readonly item: T; readonly inFavourOf: Certificate }[];
+  /** Epoch milliseconds of the next date at which the choice may change; `undefined` if it never does. */
   readonly nextChange: number | undefined;
 }
 
 /**
- * Of anchors with one subject and one key, keeps one: valid now, then self-signed, then the latest
- * notAfter, then the lowest fingerprint. Envoy 1.40 builds chains with the first of such twins alone and
- * refuses good leaves if that one is expired; 1.36 picks another. No key is lost by the choice.
+ * Keeps one certificate for each pair of subject and key. It prefers a certificate that is valid now, then a
+ * self-signed one, then the latest notAfter, then the lowest fingerprint. Envoy 1.40 builds chains with the first such
+ * certificate only and refuses good leaves if it is expired; 1.36 picks another. No key is lost by the choice.
  */
 export function chooseSameKeyCertificates<T extends { readonly certificate: Certificate }>(
   items: readonly T[],
@@ -19,13 +19,13 @@ export function chooseSameKeyCertificates<T extends { readonly certificate: Cert
 ): SameKeyChoice<T> {
   const groups = Map.groupBy(items, ({ certificate }) => nameAndKey(certificate));
   const chosen: T[] = [];
-  const left: { item: T; inFavourOf: Certificate }[] = [];
+  const dropped: { item: T; inFavourOf: Certificate }[] = [];
   let nextChange: number | undefined;
   for (const group of groups.values()) {
     const [best, ...others] = group.toSorted((a, b) => compareSameKey(a.certificate, b.certificate, now));
     if (best === undefined) continue;
     chosen.push(best);
-    for (const item of others) left.push({ item, inFavourOf: best.certificate });
+    for (const item of others) dropped.push({ item, inFavourOf: best.certificate });
     if (others.length === 0) continue;
     for (const { certificate } of group) {
       for (const at of [certificate.notBefore, expiresAt(certificate)]) {
@@ -33,17 +33,18 @@ export function chooseSameKeyCertificates<T extends { readonly certificate: Cert
       }
     }
   }
-  return { chosen, left, nextChange };
+  return { chosen, dropped, nextChange };
 }
 
-/** Whether Envoy takes a certificate as valid at a time (epoch milliseconds). */
+/** Returns whether Envoy considers a certificate valid at a time (epoch milliseconds). */
 export function isValidAt(certificate: Certificate, now: number): boolean {
   return certificate.notBefore <= now && now < expiresAt(certificate);
 }
 
 /**
- * The first millisecond at which a certificate is expired. By RFC 5280 (4.1.2.5) the second that notAfter names is
- * the last that is valid; to BoringSSL, and so to Envoy, it is the first that is not (tried with 1.36 and 1.40).
+ * Returns the first millisecond at which a certificate is expired. In RFC 5280 (section 4.1.2.5) the second of
+ * notAfter is the last valid one. In BoringSSL, and so in Envoy, it is the first invalid one (tried with Envoy 1.36 and
+ * 1.40).
  */
 export function expiresAt(certificate: Certificate): number {
   return certificate.notAfter;

@@ -2,46 +2,49 @@ import type { Finding, Place } from '../findings/finding.ts';
 import type { Identity, TrustDomain } from '../model/mesh-trust.ts';
 import type { Certificate } from '../x509/certificate.ts';
 
-/** Why an anchor is sent in self-issued form: listed without an issuer that Envoy can use, or left without it. */
+/**
+ * How an anchor is served. `as-listed`: byte for byte. `re-rooted`: in self-issued form, because no issuer that Envoy
+ * can use is listed. `promoted`: in self-issued form, because its issuer was removed while the anchor was served.
+ */
 export type Rooting = 'as-listed' | 're-rooted' | 'promoted';
 
-/** One certificate authority of a trust domain, as it is served. */
+/** One served CA of a trust domain. */
 export interface ServedAnchor {
   /** The certificate as it was listed. */
   readonly certificate: Certificate;
-  /** The DER that proxies get: the certificate's own, or its self-issued form. */
+  /** The DER that proxies receive: the listed certificate, or its self-issued form. */
   readonly der: Uint8Array;
   readonly rooting: Rooting;
   /** The resources that list it, sorted. */
   readonly listedBy: readonly Identity[];
-  /** Where the first of them lists it. */
+  /** The place at which the first of these resources lists it. */
   readonly place: Place;
 }
 
-/** All that is trusted in one trust domain of one mesh: anchors unique by fingerprint, in its order. */
+/** The trust bundle of one trust domain in one mesh. Its anchors are unique and sorted by fingerprint. */
 export interface TrustBundle {
   readonly mesh: string;
   readonly trustDomain: TrustDomain;
-  /** Can be empty: then nobody of this trust domain is let in. */
+  /** May be empty: then every client of this trust domain is refused. */
   readonly anchors: readonly ServedAnchor[];
   /** Bytes that the distinct subject names of the anchors take in a CertificateRequest (RFC 5246, 7.4.4). */
   readonly caNamesSize: number;
-  /** Certificates that are listed and not served because they are distrusted. */
+  /** Listed certificates that are not served because they are distrusted. */
   readonly distrusted: readonly Certificate[];
   readonly findings: readonly Finding[];
-  /** Epoch milliseconds at which the bundle must be built again because a date passes; undefined if never. */
+  /** Epoch milliseconds at which the bundle must be rebuilt because a date passes; `undefined` if never. */
   readonly nextChange: number | undefined;
 }
 
-/** Operator's decisions that apply to every bundle. */
+/** The operator's decisions that apply to every bundle. */
 export interface BundlePolicy {
-  /** Whether the SHA-256 (lower-case hex) of a certificate or of a public key (SPKI) is never served in any form. */
+  /** SHA-256 hashes (lower-case hex) of the certificates and public keys (SPKI) that are never served in any form. */
   readonly distrusted: { has(hash: string): boolean };
-  /** Refuse an anchor whose issuer is not an anchor as well, instead of re-rooting it. */
+  /** Whether an intermediate whose issuer is not listed is refused instead of re-rooted. */
   readonly refuseIntermediates: boolean;
 }
 
-/** Whether the operator distrusts a certificate or its key, in either encoding of the key. */
+/** Returns whether the operator distrusts a certificate or its key, in either encoding of the key. */
 export function isDistrusted(
   { fingerprint, keyHash, compressedKeyHash }: Certificate,
   { distrusted }: Pick<BundlePolicy, 'distrusted'>,

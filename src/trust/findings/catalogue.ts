@@ -48,7 +48,7 @@ export const catalogue = {
 export type Severity = 'error' | 'warning' | 'info';
 export type FindingCode = keyof typeof catalogue;
 
-/** Codes of a file or resource that is refused as a whole: a server that knew it before keeps what it said then. */
+/** Codes for a file or resource that is rejected as a whole. A server keeps its last good version, if it has one. */
 export const wholeRefusalCodes: ReadonlySet<FindingCode> = new Set([
   'MT001',
   'MT002',
@@ -61,8 +61,8 @@ export const wholeRefusalCodes: ReadonlySet<FindingCode> = new Set([
   'MT009',
 ] as const);
 
-/** Codes about the dates of a CA. What they are about was accepted and is served, whatever their severity. */
+/** Codes about the dates of a CA. Such a CA was accepted and is served, whatever the severity of the finding. */
 export const dateCodes: ReadonlySet<FindingCode> = new Set(['MT022', 'MT023', 'MT024'] as const);
 
-/** Codes of a single PEM block that is refused while its neighbours are served. */
+/** Codes for a single PEM block that is rejected while the other blocks are served. */
 export type BlockRefusalCode = 'MT010' | 'MT011' | 'MT012' | 'MT013' | 'MT014' | 'MT015' | 'MT016' | 'MT052';

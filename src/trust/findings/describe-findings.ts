@@ -2,8 +2,8 @@ import { formatFinding } from './finding.ts';
 import type { Finding } from './finding.ts';
 
 /**
- * Findings in the order given, as one text of at most `limit` characters: those that do not fit are counted. The
- * object is left out of each, since the text stands on the object itself.
+ * Joins findings, in the given order, into one text of at most `limit` characters. Findings that do not fit are only
+ * counted. The text is attached to the object itself, so it does not repeat the name of the object.
  */
 export function describeFindings(findings: readonly Finding[], limit: number): string {
   let text = '';
@@ -18,7 +18,7 @@ export function describeFindings(findings: readonly Finding[], limit: number): s
   return text;
 }
 
-/** One finding as it is told on its own object: by path and block, or else by certificate. */
+/** Formats a finding for the object that it concerns: with path and block or, without these, the certificate. */
 export function describeFinding({ fingerprint, ...finding }: Finding): string {
   const rest = { ...finding, file: undefined, line: undefined, resource: undefined };
   const text = formatFinding(rest);

@@ -1,25 +1,25 @@
 import { catalogue } from './catalogue.ts';
 import type { FindingCode, Severity } from './catalogue.ts';
 
-/** Where in the input a finding is, as far as it is known. */
+/** The place of a finding in the input, as far as it is known. */
 export interface Place {
-  /** File the resource was read from, as the user named it; or `kubernetes:namespace/name`. */
+  /** The file of the resource, as the user named it, or `kubernetes:namespace/name`. */
   readonly file?: string | undefined;
-  /** 1-based line in that file. */
+  /** 1-based line in the file. */
   readonly line?: number | undefined;
   /** `mesh/namespace/name` of the MeshTrust. */
   readonly resource?: string | undefined;
   /** Path in the resource, e.g. `spec.caBundles[1].pem.value`. */
   readonly path?: string | undefined;
-  /** 1-based number of the PEM block at that path. */
+  /** 1-based number of the PEM block at the path. */
   readonly block?: number | undefined;
 }
 
-/** One observation about the input or about what is served. Never carries certificate or key material. */
+/** One observation about the input or the served trust. Never contains certificate or key material. */
 export interface Finding extends Place {
   readonly code: FindingCode;
   readonly severity: Severity;
-  /** One sentence that says what was found and what was done about it. */
+  /** One sentence: the problem and its effect on the served trust. */
   readonly message: string;
   readonly mesh?: string | undefined;
   readonly trustDomain?: string | undefined;
@@ -29,7 +29,7 @@ export interface Finding extends Place {
 
 type FindingDetail = Omit<Finding, 'code' | 'severity' | 'message'>;
 
-/** Makes a finding of the catalogue's severity, or of one given here where the code has degrees. */
+/** Makes a finding. The severity is by default the one in the catalogue; some codes have several degrees. */
 export function finding(
   code: FindingCode,
   message: string,
@@ -41,7 +41,7 @@ export function finding(
 
 const rank: Readonly<Record<Severity, number>> = { error: 0, warning: 1, info: 2 };
 
-/** Most severe first, then by place: the order in which people read them. */
+/** Compares findings for sorting: the most severe first, then by place. */
 export function compareFindings(a: Finding, b: Finding): number {
   return (
     rank[a.severity] - rank[b.severity] ||
@@ -57,7 +57,7 @@ function compareText(a = '', b = ''): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** `trust/zone-2.yaml:14 spec.caBundles[1].pem.value block 2: MT013 …`, with the parts that are known. */
+/** Formats a finding with the known parts of its place: `a.yaml:14 spec.caBundles[1].pem.value block 2: MT013 …`. */
 export function formatFinding(f: Finding): string {
   const where = f.file === undefined ? f.resource : f.line === undefined ? f.file : `${f.file}:${f.line}`;
   const block = f.block === undefined ? undefined : `block ${f.block}`;

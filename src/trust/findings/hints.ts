@@ -1,17 +1,17 @@
-/** What a finding means for what is served, and what to do about it. */
+/** The effect of a finding on the served trust, and its remedy. */
 export interface Hint {
   readonly served: string;
   readonly remedy: string;
 }
 
-/** Hints by the code of the finding. */
+/** Hints by finding code. */
 export type Hints = Readonly<Record<string, Hint>>;
 
 const section = /^## (?<code>MT\d{3}) .*$/gm;
 const served = /^- \*\*What is served:\*\* (?<text>.+)$/m;
 const remedy = /^- \*\*What to do:\*\* (?<text>.+)$/m;
 
-/** Reads the hints out of `docs/findings.md`, where people read them too, as plain text. */
+/** Extracts the hints from the text of `docs/findings.md`, as plain text. */
 export function parseHints(text: string): Hints {
   const starts = [...text.matchAll(section)];
   const hints = starts.flatMap((start, index): [string, Hint][] => {
@@ -23,7 +23,7 @@ export function parseHints(text: string): Hints {
   return Object.fromEntries(hints);
 }
 
-/** Markdown as sentences without its marks: links keep their words. */
+/** Removes the Markdown marks; a link keeps its text. */
 function plain(text: string): string {
   const words = text
     .replaceAll(/\[([^\]]+)\]\([^)]*\)/g, '$1')

@@ -5,16 +5,16 @@ import type { Entry, Grant } from './entry.ts';
 import { addShares } from './share.ts';
 import type { Holdings, Share } from './share.ts';
 
-/** One definition of a resource, and the file or object that it is in. */
+/** One definition of a resource, with the file or object that contains it. */
 interface Definition {
   readonly path: string;
   readonly grant: Grant;
 }
 
 /**
- * Everything that one source gives, by mesh and trust domain. Of several definitions of one identity in
- * different files the first by path counts, whatever the order in which they were read. A file that is still
- * being written takes nothing from those after it: until it is settled they count as well.
+ * Collects the shares of one source by mesh and trust domain. If several files define one identity, the first file by
+ * path is used, independent of the order in which they were read. A file that is not settled yet may still be in the
+ * middle of a write, so the definitions after it are used as well.
  */
 export function collect(entries: ReadonlyMap<string, Entry>): {
   readonly holdings: Holdings;
@@ -44,7 +44,7 @@ export function collect(entries: ReadonlyMap<string, Entry>): {
 function conflict(loser: Grant, winner: string): Finding {
   return finding(
     'MT004',
-    `the resource is defined in ${winner} too, which comes first by path; that definition is used`,
+    `the resource is also defined in ${winner}, which is first by path; that definition is used`,
     loser.resource.place,
   );
 }

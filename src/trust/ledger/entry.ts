@@ -9,36 +9,36 @@ import { countKinds, describeKinds } from './describe-kinds.ts';
 import { currentShare, isSameShare, retainedShare } from './share.ts';
 import type { Share } from './share.ts';
 
-/** What is in force of one resource of a file: its newest usable version, and what it may not lose yet. */
+/** One resource of a file as it is in force: its newest usable version, and anchors retained from earlier versions. */
 export interface Grant {
   readonly resource: MeshTrust;
-  /** Whether any version of it was; until then it only adds to other definitions of the resource. */
+  /** Whether any version was settled. Until then the grant only adds to other definitions of the resource. */
   readonly settled: boolean;
-  /** The share of the last settled version in which no block was damaged. */
+  /** The share of the last settled version without a damaged block. */
   readonly clean: Share | undefined;
-  /** The share of `resource` first, then what is retained of earlier versions. */
+  /** First the share of `resource`, then the shares retained from earlier versions. */
   readonly shares: readonly Share[];
 }
 
-/** What one file (or one Kubernetes object) contributes, and what is wrong with its newest version. */
+/** The contribution of one file (or one Kubernetes object), and the problems of its newest version. */
 export interface Entry {
   readonly grants: readonly Grant[];
   readonly findings: readonly Finding[];
-  /** The newest version held something invalid: at the first read this delays readiness. */
+  /** Whether the newest version has something invalid. At the first read this delays readiness. */
   readonly invalid: boolean;
-  /** Documents of other kinds in the last version that was understood as a whole. */
+  /** Documents of other kinds in the last settled version without an invalid document. */
   readonly others: readonly OtherDocument[];
 }
 
 export const emptyEntry: Entry = { grants: [], findings: [], invalid: false, others: [] };
 
 /**
- * The next state of a file after one of its versions was read.
+ * Returns the next state of a file after a version of it was read.
  *
- * A version takes something away only when it is `settled`, that is, known to be complete: YAML is
- * prefix-tolerant, and a file that is being written parses with its last documents or certificates missing.
- * A version that is damaged takes nothing away that the damage could have hidden. Nor does one that stops being
- * recognised: a file whose MeshTrusts are replaced by something else was more likely overwritten than emptied.
+ * A version removes trust only if it is `settled`, that is, known to be complete. YAML is prefix-tolerant: a file in
+ * the middle of a write parses with its last documents or certificates missing. A damaged version removes nothing that
+ * the damage could have hidden. A version that is no longer recognised removes nothing either: a file whose MeshTrusts
+ * are replaced by something else was more likely overwritten than emptied.
  */
 export function readVersion(previous: Entry, parsed: ParsedFile, settled: boolean): Entry {
   if (parsed.kind === 'refused') return keepAll(previous, parsed.findings);
@@ -56,14 +56,15 @@ export function readVersion(previous: Entry, parsed: ParsedFile, settled: boolea
     } else grants.set(identity, grant);
   }
   const missing = [...before].filter(([identity]) => !grants.has(identity));
-  const replaced = missing.length === 0 ? undefined : replacement(previous, parsed);
+  const replaced = missing.length === 0 ? undefined : describeReplacement(previous, parsed);
   if (replaced !== undefined)
     findings.push(finding('MT009', replaced, { file: missing[0]?.[1].resource.place.file }));
-  // A document that cannot be named may be one of those that are missing.
-  const isHidden = replaced !== undefined || parsed.documents.some((document) => mayBeAny(document, before));
+  // A document without a readable name may be one of the missing resources.
+  const isHidden =
+    replaced !== undefined || parsed.documents.some((document) => mayBeEarlierResource(document, before));
   for (const [identity, grant] of missing) {
     if (isHidden) findings.push(lastGoodKept(grant));
-    // A version that is not settled may not have it yet.
+    // The resource may still be missing from a version that is not settled.
     if (isHidden || !settled) grants.set(identity, grant);
   }
   const invalid = replaced !== undefined || parsed.documents.some(({ kind }) => kind !== 'mesh-trust');
@@ -75,36 +76,36 @@ export function readVersion(previous: Entry, parsed: ParsedFile, settled: boolea
   };
 }
 
-/** Whether a document may be any of the resources that the file gave before. */
-function mayBeAny(document: ParsedDocument, before: ReadonlyMap<Identity, Grant>): boolean {
+/** Returns whether a document may be any of the resources that were in the file before. */
+function mayBeEarlierResource(document: ParsedDocument, before: ReadonlyMap<Identity, Grant>): boolean {
   switch (document.kind) {
     case 'mesh-trust':
       return false;
     case 'invalid':
       return document.identity === undefined;
     case 'unrecognised':
-      // A name that was not there before may be misread as well.
+      // A name that was not in the file before may be misspelt as well.
       return document.identity === undefined || !before.has(document.identity);
   }
 }
 
 /**
- * Says what stands in place of the MeshTrusts that are missing, unless they were plainly taken out: then another
- * MeshTrust of the file, or a document that was beside them before, is still there.
+ * Describes the documents that replaced the missing MeshTrusts. Returns `undefined` if the MeshTrusts were clearly
+ * removed on purpose: then another MeshTrust, or another document of the earlier version, is still in the file.
  */
-function replacement(
+function describeReplacement(
   { others: before }: Entry,
   { documents, others }: Extract<ParsedFile, { readonly kind: 'documents' }>,
 ): string | undefined {
   const added = withoutKnown(others, before);
-  const isPlain = documents.length > 0 || added.length < others.length;
+  const isOnPurpose = documents.length > 0 || added.length < others.length;
   const unnamed = added.filter(({ label }) => isUnnamed(label));
-  if (isPlain && unnamed.length === 0) return undefined;
-  const what = describeKinds(countKinds(isPlain ? unnamed : others));
-  return `the file has no MeshTrust in place of one that it had, but ${what}; to withdraw its trust, delete the file`;
+  if (isOnPurpose && unnamed.length === 0) return undefined;
+  const kinds = describeKinds(countKinds(isOnPurpose ? unnamed : others));
+  return `the file had a MeshTrust and now has ${kinds} instead; to withdraw its trust, delete the file`;
 }
 
-/** Returns the documents that were not there before. Documents without a name have the same id, and are counted. */
+/** Returns the documents that are new. Documents without a name share one id, so documents are counted by id. */
 function withoutKnown(
   others: readonly OtherDocument[],
   before: readonly OtherDocument[],
@@ -118,7 +119,7 @@ function withoutKnown(
   });
 }
 
-/** The next state of a file that cannot be read or relied on: everything it gave stays. */
+/** Returns the next state of a file that cannot be read or relied on: all of its trust stays in force. */
 export function keepAll(previous: Entry, findings: readonly Finding[]): Entry {
   return {
     grants: previous.grants,
@@ -150,7 +151,7 @@ function readDocument(
 
 function nextGrant(previous: Grant | undefined, resource: MeshTrust, settled: boolean): Grant {
   const damaged = resource.blocks.some((block) => block.kind === 'refused' && block.malformed);
-  const current = unlessSame(previous?.shares[0], currentShare(resource));
+  const current = reuseIfUnchanged(previous?.shares[0], currentShare(resource));
   const clean = settled && !damaged ? current : previous?.clean;
   const earlier: Share[] = [];
   if (damaged && clean !== undefined) earlier.push(clean);
@@ -160,24 +161,23 @@ function nextGrant(previous: Grant | undefined, resource: MeshTrust, settled: bo
   return { resource, settled: settled || previous?.settled === true, clean, shares };
 }
 
-/** An unchanged resource keeps its share, so that nothing is built of it again. */
-function unlessSame(before: Share | undefined, share: Share): Share {
+/** Returns the earlier share if the new one is equal, so that later stages rebuild nothing. */
+function reuseIfUnchanged(before: Share | undefined, share: Share): Share {
   return before !== undefined && isSameShare(before, share) ? before : share;
 }
 
 function lastGoodKept(grant: Grant): Finding {
   return finding(
     'MT040',
-    'the newest version of this resource is not understood; its last good version stays in force',
+    'the newest version of this resource cannot be used; its last good version stays in force',
     grant.resource.place,
   );
 }
 
 function anchorsRetained(resource: MeshTrust, count: number): Finding {
-  const what = count === 1 ? 'one anchor' : `${count} anchors`;
-  return finding(
-    'MT041',
-    `a block of this resource is damaged; ${what} of its last undamaged version stay in force`,
-    resource.place,
-  );
+  const kept =
+    count === 1
+      ? 'one anchor of its last undamaged version stays'
+      : `${count} anchors of its last undamaged version stay`;
+  return finding('MT041', `a block of this resource is damaged; ${kept} in force`, resource.place);
 }

@@ -4,10 +4,10 @@ import type { TrustDomain } from '../model/mesh-trust.ts';
 import type { GoneEvidence } from '../source.ts';
 import type { Holdings, Share } from './share.ts';
 
-/** Losses that come within this time, in milliseconds, count as one event. */
+/** Losses within this time, in milliseconds, count as one event. */
 export const lossWindow = 2000;
 
-/** What one resource gave to a trust domain and gives no more. */
+/** A share that a resource contributed to a trust domain and no longer contributes. */
 interface Loss {
   readonly at: number;
   readonly share: Share;
@@ -18,29 +18,29 @@ interface Hold {
   readonly share: Share;
 }
 
-/** A file or object of a mesh that went. */
-interface Departure {
+/** The removal of a file or object of a mesh. */
+interface Removal {
   readonly at: number;
   readonly evidence: GoneEvidence;
 }
 
 interface MassLoss {
   readonly at: number;
-  /** What became of it: applied at once as a decision, or held as an accident. */
-  readonly verdict: 'believed' | 'held';
+  /** `applied` at once as a decision of the operator, or `held` as a possible accident. */
+  readonly outcome: 'applied' | 'held';
 }
 
 interface MeshGuard {
-  /** What the source gave at the last step, without what is held. */
+  /** The shares of the source at the last step, without the held ones. */
   readonly given: ReadonlyMap<TrustDomain, readonly Share[]>;
-  /** What was lost within the window and has not come back, of trust domains that are still given as well. */
+  /** Losses within the window that were not undone, also of trust domains that still have other shares. */
   readonly losses: ReadonlyMap<TrustDomain, readonly Loss[]>;
   readonly held: ReadonlyMap<TrustDomain, readonly Hold[]>;
-  /** Trust domains that came with a loss or within the window after it, by when: they make up for nothing. */
-  readonly newcomers: ReadonlyMap<TrustDomain, number>;
-  /** The files and objects of this mesh that went within the window. */
-  readonly departures: readonly Departure[];
-  /** The last one within the window. */
+  /** Trust domains added with a loss or within the window after it, by time: they do not offset the loss. */
+  readonly addedDomains: ReadonlyMap<TrustDomain, number>;
+  /** The removals of files and objects of this mesh within the window. */
+  readonly removals: readonly Removal[];
+  /** The last mass loss within the window. */
   readonly massLoss: MassLoss | undefined;
 }
 
@@ -51,15 +51,15 @@ export const initialGuard: GuardState = new Map();
 
 export interface GuardInput {
   readonly holdings: Holdings;
-  /** The files or objects of each mesh that went in this step, by how that is known. */
-  readonly gone: ReadonlyMap<string, readonly GoneEvidence[]>;
+  /** The files or objects of each mesh that were removed in this step, by the evidence of the removal. */
+  readonly removals: ReadonlyMap<string, readonly GoneEvidence[]>;
   /** Monotonic milliseconds. */
   readonly now: number;
-  /** How long a mass loss is held, in milliseconds; 0 switches the guard off. */
+  /** The duration of a hold in milliseconds; 0 switches the guard off. */
   readonly holdMs: number;
 }
 
-/** A trust domain of which something is held, and when the last of that ends, in the time of `now`. */
+/** A trust domain with held shares. `until` is the end of its last hold, on the clock of `now`. */
 export interface HeldTrustDomain {
   readonly mesh: string;
   readonly trustDomain: TrustDomain;
@@ -71,7 +71,7 @@ export interface GuardResult {
   readonly holdings: Holdings;
   readonly held: readonly HeldTrustDomain[];
   readonly findings: readonly Finding[];
-  /** When the next hold ends, in the time of `now`. */
+  /** When the next hold ends, on the clock of `now`. */
   readonly deadline: number | undefined;
 }
 
@@ -79,18 +79,22 @@ const emptyMesh: MeshGuard = {
   given: new Map(),
   losses: new Map(),
   held: new Map(),
-  newcomers: new Map(),
-  departures: [],
+  addedDomains: new Map(),
+  removals: [],
   massLoss: undefined,
 };
 
 /**
- * Believes a mass loss only when it lasts: when more than half of a mesh's trust domains, or all of them,
- * go within the window, those are held as they were: with all that each lost within the window, since the
- * files of one trust domain need not go in one step, and until each resource is back by itself, since they
- * need not come back in one either. The loss of the only trust domain of a mesh by the deletion of one file
- * or object is a decision, not an accident, and applies at once: if the deletion was seen, and no other mesh
- * of the source has a mass loss in the same window, as it has when a CRD goes that held one object for each.
+ * Applies a mass loss only after it has lasted for the hold. A mass loss is the removal of more than half of the trust
+ * domains of a mesh, or of all of them, within the window.
+ *
+ * The lost trust domains are held as they were, with every share that they lost within the window, because the files of
+ * one trust domain may be removed in several steps. The hold of a share ends when its resource returns, because the
+ * files may also return in several steps.
+ *
+ * The loss of the only trust domain of a mesh by the deletion of one file or object is a decision, not an accident, and
+ * applies at once. This needs an observed deletion, and no mass loss in another mesh of the source within the window:
+ * if a CRD is deleted, every mesh that had one object in it loses it.
  */
 export function guard(state: GuardState, input: GuardInput): GuardResult {
   const next = new Map<string, MeshGuard>();
@@ -98,14 +102,14 @@ export function guard(state: GuardState, input: GuardInput): GuardResult {
     const after = guardMesh(state.get(mesh) ?? emptyMesh, mesh, input);
     if (after.given.size + after.losses.size + after.held.size > 0) next.set(mesh, after);
   }
-  const struck = [...next].filter(([, { massLoss }]) => massLoss !== undefined);
-  if (struck.length > 1)
-    for (const [mesh, after] of struck)
-      if (after.massLoss?.verdict === 'believed') next.set(mesh, holdLost(after, input));
+  const affected = [...next].filter(([, { massLoss }]) => massLoss !== undefined);
+  if (affected.length > 1)
+    for (const [mesh, after] of affected)
+      if (after.massLoss?.outcome === 'applied') next.set(mesh, holdLost(after, input));
   return render(next, input.holdings);
 }
 
-/** Ends the holds of the trust domains that `selects` chooses; of all by default. */
+/** Ends the holds of the trust domains that `selects` accepts, by default all. */
 export function release(
   state: GuardState,
   holdings: Holdings,
@@ -113,32 +117,33 @@ export function release(
 ): GuardResult {
   const next = new Map<string, MeshGuard>();
   for (const [mesh, before] of state) {
-    const staying = new Map([...before.held].filter(([name]) => !selects(mesh, name)));
-    if (staying.size === 0) {
-      const { given, departures } = before;
-      next.set(mesh, { ...emptyMesh, given, departures });
+    const held = new Map([...before.held].filter(([name]) => !selects(mesh, name)));
+    if (held.size === 0) {
+      const { given, removals } = before;
+      next.set(mesh, { ...emptyMesh, given, removals });
     } else {
-      // What is released is not held once more by the next loss.
+      // The next loss must not hold released shares again.
       const losses = new Map([...before.losses].filter(([name]) => !selects(mesh, name)));
-      next.set(mesh, { ...before, held: staying, losses });
+      next.set(mesh, { ...before, held, losses });
     }
   }
   return render(next, holdings);
 }
 
 function guardMesh(before: MeshGuard, mesh: string, input: GuardInput): MeshGuard {
-  const { holdings, gone, now, holdMs } = input;
+  const { holdings, now, holdMs } = input;
   const given = holdings.get(mesh) ?? new Map<TrustDomain, readonly Share[]>();
-  const fresh = gone.get(mesh) ?? [];
+  const newRemovals = input.removals.get(mesh) ?? [];
   const held = keep(before.held, given, ({ until }) => now < until);
   const losses = keep(before.losses, given, ({ at }) => now - at < lossWindow);
-  // A loss that was undone is no loss, and the departures that caused it count no more.
-  const [were, are] = [timesOf(before.losses), timesOf(losses)];
-  const departures = [
-    ...before.departures.filter(({ at }) => now - at < lossWindow && (are.has(at) || !were.has(at))),
-    ...fresh.map((evidence) => ({ at: now, evidence })),
+  // A loss that was undone no longer counts, and neither do the removals that caused it.
+  const [timesBefore, timesNow] = [timesOf(before.losses), timesOf(losses)];
+  const isUndone = (at: number): boolean => timesBefore.has(at) && !timesNow.has(at);
+  const removals = [
+    ...before.removals.filter(({ at }) => now - at < lossWindow && !isUndone(at)),
+    ...newRemovals.map((evidence) => ({ at: now, evidence })),
   ];
-  // What was let go when its time was over is not held once more by the next loss.
+  // The next loss must not hold shares again whose hold has expired.
   for (const name of before.held.keys()) if (!held.has(name)) losses.delete(name);
   let isAnyLost = false;
   for (const [name, shares] of before.given) {
@@ -148,14 +153,14 @@ function guardMesh(before: MeshGuard, mesh: string, input: GuardInput): MeshGuar
     isAnyLost ||= !given.has(name);
   }
   const lost = lostOf({ given, losses });
-  const newcomers = newcomersOf(before, given, lost.length > 0, now);
+  const addedDomains = addedDomainsOf(before, given, lost.length > 0, now);
   const isRecent = before.massLoss !== undefined && now - before.massLoss.at < lossWindow;
   const massLoss = isRecent && lost.length > 0 ? before.massLoss : undefined;
-  const after = { given, losses, held, newcomers, departures, massLoss };
+  const after = { given, losses, held, addedDomains, removals, massLoss };
   if (!isAnyLost || holdMs === 0 || !isMassLoss(after, lost)) return after;
-  const isOneDeletion = fresh.length === 1 && departures.length === 1 && fresh[0] === 'deletion';
+  const isOneDeletion = newRemovals.length === 1 && removals.length === 1 && newRemovals[0] === 'deletion';
   if (isOneDeletion && sizeBefore(after, lost) === 1)
-    return { ...after, massLoss: { at: now, verdict: 'believed' } };
+    return { ...after, massLoss: { at: now, outcome: 'applied' } };
   return holdLost(after, input);
 }
 
@@ -163,12 +168,12 @@ function timesOf(losses: MeshGuard['losses']): ReadonlySet<number> {
   return new Set([...losses.values()].flatMap((some) => some.map(({ at }) => at)));
 }
 
-/** Trust domains that were lost within the window and are not given any more. */
+/** Returns the trust domains that lost all of their shares within the window. */
 function lostOf({ given, losses }: Pick<MeshGuard, 'given' | 'losses'>): readonly TrustDomain[] {
   return [...losses.keys()].filter((name) => !given.has(name));
 }
 
-/** Holds everything that was lost within the window and is not held yet. */
+/** Holds all shares of the lost trust domains that were lost within the window and are not held yet. */
 function holdLost(mesh: MeshGuard, { now, holdMs }: GuardInput): MeshGuard {
   const held = new Map(mesh.held);
   for (const name of lostOf(mesh)) {
@@ -178,40 +183,40 @@ function holdLost(mesh: MeshGuard, { now, holdMs }: GuardInput): MeshGuard {
     );
     held.set(name, [...kept, ...more.map(({ share }) => ({ until: now + holdMs, share }))]);
   }
-  return { ...mesh, held, massLoss: { at: now, verdict: 'held' } };
+  return { ...mesh, held, massLoss: { at: now, outcome: 'held' } };
 }
 
-function newcomersOf(
+function addedDomainsOf(
   before: MeshGuard,
   given: MeshGuard['given'],
   isAfterLoss: boolean,
   now: number,
-): MeshGuard['newcomers'] {
-  const newcomers = new Map(
-    [...before.newcomers].filter(([name, at]) => given.has(name) && now - at < lossWindow),
+): MeshGuard['addedDomains'] {
+  const added = new Map(
+    [...before.addedDomains].filter(([name, at]) => given.has(name) && now - at < lossWindow),
   );
-  if (!isAfterLoss) return newcomers;
+  if (!isAfterLoss) return added;
   const known = [before.given, before.losses, before.held];
-  for (const name of given.keys()) if (!known.some((names) => names.has(name))) newcomers.set(name, now);
-  return newcomers;
+  for (const name of given.keys()) if (!known.some((names) => names.has(name))) added.set(name, now);
+  return added;
 }
 
 function isMassLoss(mesh: MeshGuard, lost: readonly TrustDomain[]): boolean {
   return remainingOf(mesh) === 0 || lost.length * 2 > sizeBefore(mesh, lost);
 }
 
-function remainingOf({ given, newcomers }: MeshGuard): number {
-  return given.size - newcomers.size;
+function remainingOf({ given, addedDomains }: MeshGuard): number {
+  return given.size - addedDomains.size;
 }
 
-/** How many trust domains the mesh had before the loss. */
+/** Returns the number of trust domains of the mesh before the loss. */
 function sizeBefore(mesh: MeshGuard, lost: readonly TrustDomain[]): number {
   const { given, losses, held } = mesh;
   const heldBefore = [...held.keys()].filter((name) => !given.has(name) && !losses.has(name));
   return remainingOf(mesh) + lost.length + heldBefore.length;
 }
 
-/** Those of each trust domain that pass, and whose resource does not give to it again. */
+/** Keeps the items of each trust domain that pass and whose resource has not returned. */
 function keep<T extends Loss | Hold>(
   all: ReadonlyMap<TrustDomain, readonly T[]>,
   given: ReadonlyMap<TrustDomain, readonly Share[]>,
@@ -227,10 +232,10 @@ function keep<T extends Loss | Hold>(
   return kept;
 }
 
-/** The shares of resources that are no longer among those that give. */
+/** Returns the shares whose resource has no share in `given`. */
 function missingOf(shares: readonly Share[], given: readonly Share[] | undefined): readonly Share[] {
   if (given === undefined) return shares;
-  // The usual case, in which nothing came or went.
+  // The usual case: no resource was added or removed.
   if (shares.every(({ identity }, index) => identity === given[index]?.identity)) return [];
   const present = new Set(given.map(({ identity }) => identity));
   return shares.filter(({ identity }) => !present.has(identity));
@@ -254,7 +259,7 @@ function render(state: GuardState, holdings: Holdings): GuardResult {
   const findings = held.map(({ mesh, trustDomain }) =>
     finding(
       'MT042',
-      `trust domain ${trustDomain} was lost together with most of its mesh; it is still served, until the hold ends or it comes back`,
+      `trust domain ${trustDomain} was lost together with most of its mesh; it is still served until the hold ends or it returns`,
       { mesh, trustDomain },
     ),
   );

@@ -11,7 +11,7 @@ import type { GuardInput, GuardResult, GuardState } from './guard.ts';
 import { joinHoldings } from './share.ts';
 import type { Holdings } from './share.ts';
 
-/** What became known about one source. `path` is a file, or an object of the API server. */
+/** One event of a source. `path` is a file, or an object of the API server. */
 export type LedgerEvent =
   | {
       readonly kind: 'version';
@@ -23,58 +23,58 @@ export type LedgerEvent =
   | { readonly kind: 'gone'; readonly path: string; readonly evidence: GoneEvidence }
   | { readonly kind: 'failed'; readonly path: string; readonly reason: string }
   | { readonly kind: 'recovered'; readonly path: string }
-  /** The first complete read is done: what was restored and not seen since is gone. */
+  /** The first complete read is done: restored entries that it did not find are gone. */
   | { readonly kind: 'synced' }
-  /** Last good resources kept from an earlier run; read before the source itself. */
+  /** Last good resources of an earlier run; delivered before the source itself is read. */
   | { readonly kind: 'restored'; readonly path: string; readonly grants: readonly Grant[] };
 
 export interface SourceStatus {
   readonly name: string;
   readonly synced: boolean;
-  /** Restored from an earlier run: what it gave then is served until its first complete read. */
+  /** Whether it was restored from an earlier run: its earlier trust is served until its first complete read. */
   readonly restored: boolean;
   readonly accepted: number;
-  /** Files or objects whose newest version is not what is served. */
+  /** The number of files or objects whose newest version is not served. */
   readonly rejected: number;
-  /** Documents of other kinds, by kind. */
+  /** The number of documents of other kinds, by kind. */
   readonly otherKinds: ReadonlyMap<string, number>;
-  /** Those that are accepted or rejected, by mesh; of no mesh (`''`) where it cannot be told. */
+  /** The accepted and rejected counts by mesh; the mesh is `''` where it is unknown. */
   readonly meshes: ReadonlyMap<string, ObjectCounts>;
-  /** The first of the places that cannot be read, with the reason. */
+  /** The first path that cannot be read, with the reason. */
   readonly failure?: string;
 }
 
-/** Resources in force, and files or objects whose newest version is not. */
+/** The number of resources in force, and of files or objects whose newest version is not in force. */
 export interface ObjectCounts {
   readonly accepted: number;
   readonly rejected: number;
 }
 
-/** Everything that is in force, and why. */
+/** The trust in force, with the findings, holds and sources behind it. */
 export interface LedgerView {
   readonly holdings: Holdings;
-  /** In no order. */
+  /** Unsorted. */
   readonly findings: readonly Finding[];
   readonly held: GuardResult['held'];
-  /** When to call `tick`, in the time of `now`; undefined while nothing is held. */
+  /** When to call `tick`, on the clock of `now`; `undefined` while nothing is held. */
   readonly deadline: number | undefined;
   readonly sources: readonly SourceStatus[];
 }
 
-/** Which holds are meant: those of one mesh, of one trust domain, or of both. */
+/** Selects holds by mesh, by trust domain, or by both. */
 export interface HoldSelection {
   readonly mesh?: string | undefined;
   readonly trustDomain?: string | undefined;
 }
 
 export interface Ledger {
-  /** Takes one batch of events of a source as one step. Returns the paths whose grants changed. */
+  /** Applies a batch of events of a source in one step. Returns the paths whose grants changed. */
   apply(source: string, events: readonly LedgerEvent[], now: number): readonly string[];
-  /** Ends the holds whose time has come. */
+  /** Ends the holds that have expired. */
   tick(now: number): void;
-  /** Ends the chosen holds now, by default all; returns the trust domains that were held. */
+  /** Ends the selected holds now, by default all. Returns the trust domains that were held. */
   release(selection?: HoldSelection): GuardResult['held'];
-  /** The trust domains that are held. */
+  /** Returns the held trust domains. */
   held(): GuardResult['held'];
   view(): LedgerView;
   grantsOf(source: string, path: string): readonly Grant[];
@@ -88,15 +88,15 @@ interface SourceState {
   readonly unconfirmed: Set<string>;
   synced: boolean;
   restored: boolean;
-  /** What the entries give, and which of their definitions are passed over. */
-  given: ReturnType<typeof collect>;
+  /** The shares of the entries, and the findings about definitions that are not used. */
+  collected: ReturnType<typeof collect>;
   guard: GuardState;
   held: GuardResult;
 }
 
 /**
- * Decides which version of each resource is in force. Holds state, but no clock and no I/O: times are
- * monotonic milliseconds given by the caller.
+ * Creates the ledger, which decides which version of each resource is in force. It has state but neither a clock nor
+ * I/O: the caller passes the time as monotonic milliseconds.
  */
 export function createLedger(sourceNames: readonly string[], options: { readonly holdMs: number }): Ledger {
   const sources = new Map(sourceNames.map((name) => [name, emptySource(name)]));
@@ -105,30 +105,30 @@ export function createLedger(sourceNames: readonly string[], options: { readonly
     if (source === undefined) throw new Error(`unknown source ${name}`);
     return source;
   };
-  const settle = (source: SourceState, gone: GuardInput['gone'], now: number): void => {
-    const { holdings } = source.given;
-    source.held = guard(source.guard, { holdings, gone, now, holdMs: options.holdMs });
+  const applyGuard = (source: SourceState, removals: GuardInput['removals'], now: number): void => {
+    const { holdings } = source.collected;
+    source.held = guard(source.guard, { holdings, removals, now, holdMs: options.holdMs });
     source.guard = source.held.state;
   };
   const heldNow = (): GuardResult['held'] => [...sources.values()].flatMap((source) => source.held.held);
   return {
     apply(name, events, now) {
       const source = sourceOf(name);
-      const departures = new Map<string, GoneEvidence[]>();
-      const changed = events.flatMap((event) => applyEvent(source, event, departures));
-      source.given = collect(source.entries);
-      settle(source, departures, now);
+      const removals = new Map<string, GoneEvidence[]>();
+      const changed = events.flatMap((event) => applyEvent(source, event, removals));
+      source.collected = collect(source.entries);
+      applyGuard(source, removals, now);
       return changed;
     },
     tick(now) {
-      for (const source of sources.values()) settle(source, new Map(), now);
+      for (const source of sources.values()) applyGuard(source, new Map(), now);
     },
     release(selection = {}) {
-      const isChosen = (mesh: string, trustDomain: string): boolean =>
+      const isSelected = (mesh: string, trustDomain: string): boolean =>
         (selection.mesh ?? mesh) === mesh && (selection.trustDomain ?? trustDomain) === trustDomain;
-      const held = heldNow().filter(({ mesh, trustDomain }) => isChosen(mesh, trustDomain));
+      const held = heldNow().filter(({ mesh, trustDomain }) => isSelected(mesh, trustDomain));
       for (const source of sources.values()) {
-        source.held = release(source.guard, source.given.holdings, isChosen);
+        source.held = release(source.guard, source.collected.holdings, isSelected);
         source.guard = source.held.state;
       }
       return held;
@@ -142,7 +142,7 @@ export function createLedger(sourceNames: readonly string[], options: { readonly
 function applyEvent(
   source: SourceState,
   event: LedgerEvent,
-  departures: Map<string, GoneEvidence[]>,
+  removals: Map<string, GoneEvidence[]>,
 ): readonly string[] {
   switch (event.kind) {
     case 'version':
@@ -156,7 +156,7 @@ function applyEvent(
       return put(source, event.path, keepAll(entryOf(source, event.path), [problem]));
     }
     case 'gone':
-      return remove(source, event.path, event.evidence, departures);
+      return remove(source, event.path, event.evidence, removals);
     case 'failed':
       source.failures.set(event.path, event.reason);
       return [];
@@ -165,7 +165,7 @@ function applyEvent(
       return [];
     case 'synced': {
       source.synced = true;
-      return [...source.unconfirmed].flatMap((path) => remove(source, path, 'absence', departures));
+      return [...source.unconfirmed].flatMap((path) => remove(source, path, 'absence', removals));
     }
     case 'restored':
       source.restored = true;
@@ -180,7 +180,7 @@ function put(source: SourceState, path: string, entry: Entry): readonly string[]
   return before !== undefined && isSameGrants(before, entry.grants) ? [] : [path];
 }
 
-/** Whether two states of a file give the same. Unchanged shares keep their objects. */
+/** Returns whether two states of a file have the same shares. Unchanged shares keep their objects. */
 function isSameGrants(a: readonly Grant[], b: readonly Grant[]): boolean {
   const isSameGrant = (x: Grant, y: Grant | undefined): boolean =>
     x.clean === y?.clean &&
@@ -193,7 +193,7 @@ function remove(
   source: SourceState,
   path: string,
   evidence: GoneEvidence,
-  departures: Map<string, GoneEvidence[]>,
+  removals: Map<string, GoneEvidence[]>,
 ): readonly string[] {
   source.unconfirmed.delete(path);
   const entry = source.entries.get(path);
@@ -201,8 +201,8 @@ function remove(
   source.entries.delete(path);
   const meshes = new Set(entry.grants.flatMap((grant) => grant.shares.map((share) => share.mesh)));
   for (const mesh of meshes) {
-    const others = departures.get(mesh);
-    if (others === undefined) departures.set(mesh, [evidence]);
+    const others = removals.get(mesh);
+    if (others === undefined) removals.set(mesh, [evidence]);
     else others.push(evidence);
   }
   return [path];
@@ -212,9 +212,9 @@ function viewOf(sources: readonly SourceState[]): LedgerView {
   const findings = sources.flatMap((source) => [
     ...[...source.entries.values()].flatMap((entry) => entry.findings),
     ...[...source.failures].map(([path, reason]) =>
-      finding('MT001', `the path cannot be read, and nothing below it changes: ${reason}`, { file: path }),
+      finding('MT001', `the path cannot be read: ${reason}; nothing below it changes`, { file: path }),
     ),
-    ...source.given.conflicts,
+    ...source.collected.conflicts,
     ...source.held.findings,
   ]);
   const deadlines = sources.flatMap((source) => source.held.deadline ?? []);
@@ -241,7 +241,7 @@ function statusOf(source: SourceState): SourceStatus {
     for (const { resource } of entry.grants) countsOf(resource.mesh).accepted += 1;
     if (entry.invalid) {
       rejected += 1;
-      // A file that never gave anything has no mesh that is known.
+      // The mesh of a file that never had a valid resource is unknown.
       countsOf(entry.grants[0]?.resource.mesh ?? '').rejected += 1;
     }
   }
@@ -278,7 +278,7 @@ function emptySource(name: string): SourceState {
     unconfirmed: new Set(),
     synced: false,
     restored: false,
-    given: { holdings: new Map(), conflicts: [] },
+    collected: { holdings: new Map(), conflicts: [] },
     guard: initialGuard,
     held,
   };

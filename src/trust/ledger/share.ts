@@ -2,8 +2,8 @@ import type { Place } from '../findings/finding.ts';
 import type { Identity, MeshTrust, TrustAnchor, TrustDomain } from '../model/mesh-trust.ts';
 
 /**
- * What one resource gives to one trust domain of one mesh. Shares are compared by object identity
- * downstream, so an unchanged resource must keep its share objects.
+ * The anchors that one resource contributes to one trust domain of one mesh. Later stages compare shares by object
+ * identity, so an unchanged resource must keep its share objects.
  */
 export interface Share {
   readonly mesh: string;
@@ -12,15 +12,15 @@ export interface Share {
   readonly anchors: readonly TrustAnchor[];
 }
 
-/** Everything in force, or of one source: mesh, trust domain, the shares in it. Never holds an empty list. */
+/** The shares in force, of all sources or of one, by mesh and trust domain. No list in it is empty. */
 export type Holdings = ReadonlyMap<string, ReadonlyMap<TrustDomain, readonly Share[]>>;
 
-/** The share of a resource's newest version. */
+/** Returns the share of the newest version of a resource. */
 export function currentShare(resource: MeshTrust): Share {
   return shareOf(resource, anchorsOf(resource));
 }
 
-/** The share of those anchors of `earlier` that `current` no longer gives to the same trust domain, if any. */
+/** Returns a share of the anchors of `earlier` that `current` lacks for the same trust domain, or an empty list. */
 export function retainedShare(earlier: Share, current: readonly Share[]): readonly Share[] {
   const present = new Set(
     current
@@ -31,7 +31,7 @@ export function retainedShare(earlier: Share, current: readonly Share[]): readon
   return anchors.length === 0 ? [] : [{ ...earlier, anchors }];
 }
 
-/** Whether two shares give the same, from the same lines. */
+/** Returns whether two shares have the same anchors at the same lines. */
 export function isSameShare(a: Share, b: Share): boolean {
   return (
     a.mesh === b.mesh &&
@@ -48,7 +48,7 @@ export function isSameShare(a: Share, b: Share): boolean {
   );
 }
 
-/** Joins the shares of one trust domain wherever they come from. */
+/** Joins the holdings of several sources. */
 export function joinHoldings(all: readonly Holdings[]): Holdings {
   const [first] = all;
   if (all.length === 1 && first !== undefined) return first;
@@ -59,7 +59,7 @@ export function joinHoldings(all: readonly Holdings[]): Holdings {
   return joined;
 }
 
-/** Adds shares to holdings that are being built. */
+/** Adds shares to holdings under construction. */
 export function addShares(holdings: Map<string, Map<TrustDomain, Share[]>>, shares: readonly Share[]): void {
   for (const share of shares) {
     let domains = holdings.get(share.mesh);

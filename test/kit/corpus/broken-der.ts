@@ -11,18 +11,18 @@ import {
 import { longName, makeCa, makeLeaf, makeSelfSignedLeaf } from '../certificates.ts';
 import { bitString, contextConstructed, integer, oid, sequence, tlv } from '../der.ts';
 import { toPem } from '../pem.ts';
-import { behind } from './broken-input.ts';
+import { after } from './broken-input.ts';
 import type { BrokenInput } from './broken-input.ts';
 
 const good = buildCertificate();
 const content = good.subarray(4);
 const end = utcTime('350101000000Z');
 
-/** A certificate that is well-formed PEM, and not what Envoy loads and uses as a CA. */
+/** Certificates in well-formed PEM that Envoy does not load and use as a CA. */
 const certificates: Readonly<Record<string, Uint8Array>> = {
   'DER cut short': good.subarray(0, -20),
-  'bytes behind the certificate': Buffer.concat([good, Buffer.from([0, 0])]),
-  'bytes that are no DER': Buffer.alloc(300, 0x5a),
+  'bytes after the certificate': Buffer.concat([good, Buffer.from([0, 0])]),
+  'bytes that are not DER': Buffer.alloc(300, 0x5a),
   'a bit flipped in the key': flipped(good, good.indexOf(spki(ecKeys.publicKey)) + 40),
   'a length that is not minimal': Buffer.concat([
     Buffer.from([0x30, 0x83, 0, ...good.subarray(2, 4)]),
@@ -57,9 +57,9 @@ const certificates: Readonly<Record<string, Uint8Array>> = {
   'a subject above 4 KB': makeCa({ subject: longName(4500, 'long') }).der,
 };
 
-/** Each of them behind a good block. */
+/** Each certificate after a good block. */
 export const brokenDer: readonly BrokenInput[] = Object.entries(certificates).map(([name, der]) =>
-  behind(name, toPem(der)),
+  after(name, toPem(der)),
 );
 
 function flipped(der: Uint8Array, at: number): Buffer {

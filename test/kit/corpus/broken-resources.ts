@@ -7,7 +7,7 @@ interface Resource {
 
 const bundle = (value: unknown) => ({ type: 'Pem', pem: { value } });
 
-/** The healthy resource as an object, with these parts instead. */
+/** Returns the healthy resource as an object, with overrides for its spec and its top level. */
 const resource = ({ name, trustDomain, pem }: Healthy, spec: object = {}, top: object = {}): Resource => ({
   type: 'MeshTrust',
   name,
@@ -49,7 +49,7 @@ const resources: Readonly<Record<string, (healthy: Healthy) => Resource>> = {
   'a document above 1 MiB': (healthy) => resource(healthy, {}, { note: 'x'.repeat(1024 * 1024) }),
 };
 
-/** Documents that parse, and are no valid MeshTrust. Written as JSON, which is YAML too. */
+/** Documents that parse but are not a valid MeshTrust. Written as JSON, which is also YAML. */
 export const brokenResources: readonly BrokenInput[] = Object.entries(resources).map(([name, make]) => ({
   name,
   file: (healthy) => `${JSON.stringify(make(healthy), undefined, 2)}\n`,

@@ -31,13 +31,13 @@ const files: Readonly<Record<string, (healthy: Healthy) => string | Uint8Array>>
   'a document that is a list': () => '- type: MeshTrust\n',
   'an error page': () => '<html><body><h1>502 Bad Gateway</h1></body></html>\n',
   'JSON cut short': (healthy) => JSON.stringify({ type: 'MeshTrust', spec: healthy }).slice(0, -20),
-  'bytes that are no text': () => Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0, 0xff, 0xfe, 0x80, 0, 1]),
-  'NUL bytes behind the end': (healthy) => Buffer.concat([Buffer.from(whole(healthy)), Buffer.alloc(64)]),
+  'bytes that are not text': () => Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0, 0xff, 0xfe, 0x80, 0, 1]),
+  'NUL bytes after the end': (healthy) => Buffer.concat([Buffer.from(whole(healthy)), Buffer.alloc(64)]),
   'a trust domain that is not UTF-8': (healthy) =>
     Buffer.from(whole(healthy).replace(`"${healthy.trustDomain}"`, '"m\u00fcller.test"'), 'latin1'),
 };
 
-/** Damage to a file that leaves nothing in it to be relied on. */
+/** Damaged files, no part of which can be relied on. */
 export const brokenYaml: readonly BrokenInput[] = Object.entries(files).map(([name, file]) => ({
   name,
   file,

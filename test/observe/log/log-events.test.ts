@@ -77,7 +77,7 @@ describe('the log of events', () => {
     const news = rig.news();
     assert.equal(
       news[0],
-      'warn readiness not ready: the first read met an invalid document; what is valid is served in 30 s',
+      'warn readiness not ready: the first read found an invalid document; what is valid is served in 30 s',
     );
     rig.clock.advance(holdMs);
     assert.equal(rig.news()[0], 'info readiness ready: trust is served');

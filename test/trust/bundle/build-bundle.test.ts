@@ -15,19 +15,19 @@ const codesOf = (bundle: ReturnType<typeof bundleOf>): readonly string[] =>
   bundle.findings.map(({ code }) => code).sort();
 
 describe('buildBundle', () => {
-  it('joins what several resources list', () => {
+  it('several resources → their certificates are joined', () => {
     const bundle = bundleOf([shareOf('a.test', [root], 'one'), shareOf('a.test', [other], 'two')]);
     assert.deepEqual(served(bundle), ['Other', 'Root']);
   });
 
-  it('serves a certificate once, however often it is listed, and names every resource that lists it', () => {
+  it('certificate listed several times → served once, with every resource that lists it', () => {
     const bundle = bundleOf([shareOf('a.test', [root, root], 'one'), shareOf('a.test', [root], 'two')]);
     assert.deepEqual(served(bundle), ['Root']);
     assert.deepEqual(bundle.anchors[0]?.listedBy, ['default//one', 'default//two']);
     assert.deepEqual(codesOf(bundle), ['MT025']);
   });
 
-  it('gives the same bytes for any order of resources and certificates', () => {
+  it('any order of resources and certificates → the same bytes', () => {
     const certificates = [root, other, intermediate, lower, makeIntermediate(other, { commonName: 'Side' })];
     const expected = bundleOf([shareOf('a.test', certificates)]).anchors.map(({ der }) =>
       Buffer.from(der).toString('hex'),
@@ -46,8 +46,8 @@ describe('buildBundle', () => {
     );
   });
 
-  describe('with intermediates', () => {
-    it('serves one whose issuer is listed as it is', () => {
+  describe('intermediates', () => {
+    it('issuer listed → served as listed', () => {
       assert.deepEqual(served(bundleOf([shareOf('a.test', [root, intermediate, lower])])), [
         'Intermediate',
         'Lower',
@@ -55,7 +55,7 @@ describe('buildBundle', () => {
       ]);
     });
 
-    it('re-roots one whose issuer is not listed, and leaves what it has signed', () => {
+    it('issuer not listed → re-rooted, and a certificate that it signed is served as listed', () => {
       const bundle = bundleOf([shareOf('a.test', [intermediate, lower])]);
       assert.deepEqual(served(bundle), ['Intermediate re-rooted', 'Lower']);
       assert.deepEqual(codesOf(bundle), ['MT020']);
@@ -66,7 +66,7 @@ describe('buildBundle', () => {
       assert.equal(again.certificate.keyHash, anchor?.certificate.keyHash);
     });
 
-    it('goes by the key of the issuer, not by its name', () => {
+    it('listed CA with the name of the issuer and another key → re-rooted', () => {
       const namesake = makeCa({ commonName: 'Root' });
       assert.deepEqual(served(bundleOf([shareOf('a.test', [namesake, intermediate])])), [
         'Intermediate re-rooted',
@@ -74,7 +74,7 @@ describe('buildBundle', () => {
       ]);
     });
 
-    it('re-roots a ring of certificates that signed each other', () => {
+    it('ring of certificates that signed each other → all are re-rooted', () => {
       const [x, y] = [makeKey(), makeKey()];
       const xRoot = makeCa({ commonName: 'X', key: x });
       const yRoot = makeCa({ commonName: 'Y', key: y });
@@ -83,7 +83,7 @@ describe('buildBundle', () => {
       assert.deepEqual(served(bundleOf([shareOf('a.test', [xByY, yByX])])), ['X re-rooted', 'Y re-rooted']);
     });
 
-    it('calls one promoted whose issuer went, for as long as it is served so', () => {
+    it('issuer removed → promoted, also in later bundles', () => {
       const before = bundleOf([shareOf('a.test', [root, intermediate])]);
       const after = bundleOf([shareOf('a.test', [intermediate])], { previous: before });
       assert.deepEqual(served(after), ['Intermediate promoted']);
@@ -94,7 +94,7 @@ describe('buildBundle', () => {
       ]);
     });
 
-    it('refuses them where the policy says so', () => {
+    it('issuer not listed, with --refuse-intermediates → not served', () => {
       const policy: BundlePolicy = { ...noPolicy, refuseIntermediates: true };
       const bundle = bundleOf([shareOf('a.test', [intermediate, other])], { policy });
       assert.deepEqual(served(bundle), ['Other']);
@@ -102,7 +102,7 @@ describe('buildBundle', () => {
     });
   });
 
-  describe('with twins: one subject and one key', () => {
+  describe('certificates with the same subject and key', () => {
     const now = Date.now();
     const key = makeKey();
     const make = (from: number, to: number) =>
@@ -114,7 +114,7 @@ describe('buildBundle', () => {
       });
     const [expired, old, renewed, future] = [make(-20, -1), make(-10, 5), make(-1, 30), make(3, 60)];
 
-    it('serves one, valid before expired, then the one that lasts longest', () => {
+    it('expired, valid and future ones → only the valid one with the latest end is served', () => {
       const bundle = bundleOf([shareOf('a.test', [expired, old, renewed, future])], { now });
       assert.deepEqual(
         bundle.anchors.map(({ der }) => Buffer.from(der).equals(renewed.der)),
@@ -123,7 +123,7 @@ describe('buildBundle', () => {
       assert.deepEqual(codesOf(bundle), ['MT027', 'MT027', 'MT027']);
     });
 
-    it('looks again at their dates', () => {
+    it('the next one becomes valid → nextChange, and then the next one is served', () => {
       const listed = [shareOf('a.test', [old, future])];
       const first = bundleOf(listed, { now });
       assert.ok(Buffer.from(first.anchors[0]?.der ?? []).equals(old.der));
@@ -132,23 +132,23 @@ describe('buildBundle', () => {
       assert.ok(Buffer.from(second.anchors[0]?.der ?? []).equals(future.der));
     });
 
-    it('prefers the self-signed to the cross-signed', () => {
+    it('self-signed and cross-signed → the self-signed one is served', () => {
       const cross = makeIntermediate(root, { commonName: 'Twin', key, notAfter: new Date(now + 90 * day) });
       const bundle = bundleOf([shareOf('a.test', [cross, renewed])], { now });
       assert.ok(Buffer.from(bundle.anchors[0]?.der ?? []).equals(renewed.der));
     });
 
-    it('keeps two keys of one subject apart', () => {
+    it('one subject with two keys → both are served', () => {
       const namesake = makeCa({ commonName: 'Twin' });
       assert.equal(bundleOf([shareOf('a.test', [renewed, namesake])], { now }).anchors.length, 2);
     });
 
-    it('has nothing to look at again without twins', () => {
+    it('one certificate for the key → no next change', () => {
       assert.equal(bundleOf([shareOf('a.test', [renewed])], { now }).nextChange, undefined);
     });
   });
 
-  it('serves nothing that is distrusted, by certificate or by key, in any form', () => {
+  it('certificate distrusted by fingerprint or by key → not served in any form', () => {
     const { certificate } = bundleOf([shareOf('a.test', [intermediate])]).anchors[0] ?? assert.fail();
     for (const hash of [certificate.fingerprint, certificate.keyHash]) {
       const policy: BundlePolicy = { ...noPolicy, distrusted: new Set([hash]) };

@@ -11,12 +11,12 @@ const hour = 3_600_000;
 const start = Date.now();
 const at = (hours: number): Date => new Date(start + hours * hour);
 
-/** Codes of the findings of a bundle, with their severities. */
+/** The codes and severities of the findings of a bundle. */
 function codes({ findings }: ReturnType<typeof bundleOf>): readonly string[] {
   return findings.map(({ code, severity }) => `${code} ${severity}`);
 }
 
-describe('grounding by an issuer that Envoy cannot use', () => {
+describe('findUngrounded › issuer that Envoy cannot use', () => {
   const root = makeCa({ commonName: 'Root', notBefore: at(10), notAfter: at(20) });
   const middle = makeIntermediate(root, { commonName: 'Middle', notBefore: at(-10), notAfter: at(40) });
   const shares = [shareOf('a.test', [root, middle])];
@@ -45,7 +45,7 @@ describe('grounding by an issuer that Envoy cannot use', () => {
     assert.match(bundle.findings[0]?.message ?? '', /CN=Root expired on \d{4}-/);
   });
 
-  it('dates of the issuer: each schedules a new bundle', () => {
+  it('dates of the issuer: each is the next change of the bundle', () => {
     const second = (time: number): number => Math.floor(time / 1000) * 1000;
     assert.equal(bundleAt(0).nextChange, second(at(10).getTime()));
     assert.equal(bundleAt(15).nextChange, second(at(20).getTime()));
@@ -58,7 +58,7 @@ describe('grounding by an issuer that Envoy cannot use', () => {
     assert.deepEqual(codes(bundle), ['MT028 error']);
   });
 
-  it('below an intermediate that is re-rooted → served as listed', () => {
+  it('issuer: a re-rooted intermediate → served as listed', () => {
     const low = makeIntermediate(middle, { commonName: 'Low', notBefore: at(-10), notAfter: at(40) });
     const bundle = bundleOf([shareOf('a.test', [root, middle, low])], { now: at(20).getTime() });
     assert.deepEqual(served(bundle), ['Low', 'Middle re-rooted', 'Root']);
@@ -88,7 +88,7 @@ describe('grounding by an issuer that Envoy cannot use', () => {
     });
   }
 
-  it('intermediate that demands a policy → re-rooted, and a finding says why', () => {
+  it('intermediate: demands a policy → re-rooted, and a finding says why', () => {
     const demand = sequence(contextPrimitive(0, Buffer.from([0])));
     const policies = sequence(sequence(oid('1.2.3.1')));
     const top = makeCa({ commonName: 'Root' });
@@ -108,7 +108,7 @@ describe('grounding by an issuer that Envoy cannot use', () => {
   });
 });
 
-describe('name constraints that admit nobody', () => {
+describe('name constraints that admit no client', () => {
   const of = (trustDomain: string, host: string) =>
     bundleOf([shareOf(trustDomain, [makeCa({ commonName: 'Root', permittedUriHosts: [host] })])]);
 
@@ -137,7 +137,7 @@ describe('name constraints that admit nobody', () => {
     });
   }
 
-  it('constraint that is a URI → a finding', () => {
+  it('constraint that is a URI instead of a host → a finding', () => {
     assert.deepEqual(codes(of('a.test', 'spiffe://a.test')), ['MT029 warning']);
   });
 });

@@ -8,7 +8,7 @@ import { bundleOf, shareOf } from '../../kit/bundles.ts';
 import { longName, makeCa, makeKey } from '../../kit/certificates.ts';
 
 const key = makeKey();
-/** A CA whose subject name takes about so many bytes. */
+/** A CA whose subject name takes about `bytes` bytes. */
 const named = (bytes: number, commonName: string) => makeCa({ subject: longName(bytes, commonName), key });
 const many = (count: number, prefix: string) =>
   Array.from({ length: count }, (_, index) => named(2000, `${prefix}${index}`));
@@ -28,11 +28,11 @@ describe('joinMesh', () => {
   const b = bundleOf([shareOf('b.test', many(15, 'b'))]);
   const c = bundleOf([shareOf('c.test', many(8, 'c'))]);
 
-  it('sorts trust domains by name', () => {
+  it('bundles in any order → sorted by trust domain', () => {
     assert.deepEqual(names(join([b, a])), ['a.test 10', 'b.test 15']);
   });
 
-  it('counts a subject once, however many authorities have it', () => {
+  it('several CAs with one subject → the subject counts once', () => {
     const one = named(100, 'same');
     const two = makeCa({ subject: longName(100, 'same') });
     const single = bundleOf([shareOf('a.test', [one])]).caNamesSize;
@@ -42,7 +42,7 @@ describe('joinMesh', () => {
     );
   });
 
-  it('leaves the largest trust domain out of a first state that does not fit, and says so', () => {
+  it('first state does not fit → the largest trust domain is left out, with findings', () => {
     const mesh = join([a, b, c]);
     assert.deepEqual(names(mesh), ['a.test 10', 'c.test 8']);
     assert.ok(countNames(mesh.merged).size <= caNamesLimit);
@@ -61,14 +61,14 @@ describe('joinMesh', () => {
     );
   });
 
-  it('leaves out two trust domains with the same subjects → the subjects count once', () => {
+  it('two omitted trust domains with the same subjects → the subjects are subtracted once', () => {
     const shared = many(10, 'shared');
     const [x, y] = ['x.test', 'y.test'].map((name) => bundleOf([shareOf(name, shared)]));
     const others = Array.from({ length: 7 }, (_, index) =>
       bundleOf([shareOf(`other${index}.test`, many(5, `other${index}-`))]),
     );
     const mesh = join([x ?? assert.fail(), y ?? assert.fail(), ...others]);
-    // More than 70,000 bytes without the two. A count that takes their 20,000 off twice would stop there.
+    // More than 70,000 bytes without the two. A count that subtracts their 20,000 twice would stop too early.
     assert.deepEqual(
       names(mesh),
       [2, 3, 4, 5, 6].map((index) => `other${index}.test 5`),
@@ -76,7 +76,7 @@ describe('joinMesh', () => {
     assert.ok(countNames(mesh.merged).size <= caNamesLimit);
   });
 
-  it('serves the last good set where a later state does not fit, less what is no longer listed', () => {
+  it('later state does not fit → the previous CAs that are still listed are served', () => {
     const before = join([a, b]);
     const shrunken = { ...a, anchors: a.anchors.slice(3) };
     const mesh = join([shrunken, { ...b, anchors: [...b.anchors] }, c], before);
@@ -92,7 +92,7 @@ describe('joinMesh', () => {
     );
   });
 
-  it('warns of one authority in two trust domains', () => {
+  it('one CA in two trust domains → a warning', () => {
     const ca = makeCa({ commonName: 'Shared' });
     const mesh = join([bundleOf([shareOf('x.test', [ca])]), bundleOf([shareOf('y.test', [ca])])]);
     assert.deepEqual(

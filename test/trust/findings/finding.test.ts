@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { compareFindings, finding, formatFinding } from '../../../src/trust/findings/finding.ts';
 
-describe('a finding', () => {
-  it('has the severity of its code unless one is given', () => {
+describe('finding', () => {
+  it('severity: by default the one of the code', () => {
     assert.equal(finding('MT013', 'x').severity, 'error');
     assert.equal(finding('MT023', 'x', {}, 'info').severity, 'info');
   });
@@ -18,11 +18,11 @@ describe('a finding', () => {
     [{}, 'MT003 is wrong'],
   ];
   for (const [detail, expected] of lines) {
-    it(`is written as "${expected}"`, () =>
+    it(`formatFinding → "${expected}"`, () =>
       assert.equal(formatFinding(finding('MT003', 'is wrong', detail)), expected));
   }
 
-  it('comes before less severe ones, then by file and line', () => {
+  it('compareFindings: by severity, then by file and line', () => {
     const found = [
       finding('MT025', 'x'),
       finding('MT020', 'x', { file: 'b' }),

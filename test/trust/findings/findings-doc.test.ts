@@ -8,20 +8,20 @@ const sections = text.split(/^## /m).slice(1);
 const titles = sections.map((section) => section.split('\n', 1)[0] ?? '');
 
 describe('docs/findings.md', () => {
-  it('has a section for each code, and for nothing else, in the order of the catalogue', () => {
+  it('sections: exactly one for each code, in the order of the catalogue', () => {
     const expected = Object.entries(catalogue).map(([code, { name }]) => `${code} ${name}`);
     assert.ok(expected.length > 20);
     assert.deepEqual(titles, expected);
   });
 
   for (const [index, title] of titles.entries()) {
-    it(`says of ${title} what is served and what to do`, () => {
+    it(`${title}: has the lines "What is served" and "What to do"`, () => {
       assert.match(sections[index] ?? '', /^- \*\*What is served:\*\* /m);
       assert.match(sections[index] ?? '', /^- \*\*What to do:\*\* /m);
     });
   }
 
-  it('links to sections that exist', () => {
+  it('links: each leads to an existing section', () => {
     const anchors = new Set(titles.map((title) => title.toLowerCase().replaceAll(' ', '-')));
     const links = [...text.matchAll(/\]\(#([^)]*)\)/g)].map((match) => match[1] ?? '');
     assert.ok(links.length > 5);

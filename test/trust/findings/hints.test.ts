@@ -5,7 +5,7 @@ import { catalogue } from '../../../src/trust/findings/catalogue.ts';
 import { parseHints } from '../../../src/trust/findings/hints.ts';
 
 describe('hints', () => {
-  it('are there for each code, out of the page that people read', async () => {
+  it('docs/findings.md → a hint for each code', async () => {
     const hints = parseHints(await readFile(new URL('../../../docs/findings.md', import.meta.url), 'utf8'));
     assert.deepEqual(Object.keys(hints).sort(), Object.keys(catalogue).sort());
     for (const [code, { served, remedy }] of Object.entries(hints)) {
@@ -16,7 +16,7 @@ describe('hints', () => {
     }
   });
 
-  it('keep the words of a link, and leave out a section without them', () => {
+  it('link → its text is kept; section without hints → left out', () => {
     const text =
       '## MT001 a\n\nText.\n\n- **What is served:** all of `x` (see [MT040](#mt040)).\n- **What to do:** nothing.\n\n## MT002 b\n\nText.\n';
     assert.deepEqual(parseHints(text), {

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 
 const source = new URL('../../../src/', import.meta.url);
 
-/** Literals and templates that the second argument of `finding(…)` begins with, wherever they are written. */
+/** The string literals and templates at the beginning of the second argument of `finding(…)`, in all sources. */
 async function sentences(): Promise<readonly (readonly [file: string, sentence: string])[]> {
   const names = await readdir(source, { recursive: true });
   const texts = await Promise.all(
@@ -19,8 +19,8 @@ async function sentences(): Promise<readonly (readonly [file: string, sentence: 
   );
 }
 
-describe('the sentences of findings', () => {
-  it('each begins with its subject, not with a verb', async () => {
+describe('sentences of findings', () => {
+  it('begin with their subject, not with a verb', async () => {
     const all = await sentences();
     assert.ok(all.length > 15, `only ${all.length} were found`);
     for (const [file, sentence] of all)

@@ -10,9 +10,9 @@ import type { GoneEvidence } from '../../../src/trust/source.ts';
 const mesh = 'default';
 const holdMs = 30_000;
 
-/** What a source gives, as `trust domain/resource`: four trust domains with two resources each. */
+/** All shares of a source, as `trust domain/resource`: four trust domains with two resources each. */
 const everything = [0, 1, 2, 3].flatMap((domain) => [`d${domain}/x`, `d${domain}/y`]);
-/** Shares are compared as objects, so each exists once. */
+/** The guard compares shares by object identity, so each share exists once. */
 const shareOf = new Map(
   everything.map((text): [string, Share] => {
     const trustDomain = text.slice(0, 2) as TrustDomain;
@@ -61,7 +61,7 @@ function run(all: readonly Step[]): { readonly traces: readonly Trace[]; readonl
     now += after;
     const result = guard(state, {
       holdings: holdingsOf(given),
-      gone: new Map([[mesh, gone]]),
+      removals: new Map([[mesh, gone]]),
       now,
       holdMs,
     });
@@ -75,8 +75,8 @@ function run(all: readonly Step[]): { readonly traces: readonly Trace[]; readonl
 const domainsOf = (texts: readonly string[]): ReadonlySet<string> =>
   new Set(texts.map((text) => text.slice(0, 2)));
 
-describe('the mass-loss guard, whatever comes and goes', () => {
-  it('never takes away what the source gives', () => {
+describe('mass-loss guard, random steps', () => {
+  it('share that the source has → in force', () => {
     fc.assert(
       fc.property(steps, (all) => {
         for (const { given, inForce } of run(all).traces)
@@ -88,14 +88,14 @@ describe('the mass-loss guard, whatever comes and goes', () => {
     );
   });
 
-  it('adds nothing but what the source gave within the hold and the window before it, and says of what', () => {
+  it('share that only the guard keeps → was in the source within the hold and the window, and its trust domain is reported as held', () => {
     fc.assert(
       fc.property(steps, (all) => {
         const { traces } = run(all);
         for (const [index, { now, given, inForce, held }] of traces.entries()) {
           const added = inForce.filter((text) => !given.includes(text));
           assert.deepEqual(domainsOf(added), held);
-          // A share was last given at the step before the one in which it was missed.
+          // The source last had a share at the step before the one in which it was missing.
           const recent = traces
             .slice(0, index)
             .filter((_, at) => now - (traces[at + 1]?.now ?? now) < holdMs + lossWindow);
@@ -109,7 +109,7 @@ describe('the mass-loss guard, whatever comes and goes', () => {
     );
   });
 
-  it('holds as they were the trust domains of one step that takes more than half, or all', () => {
+  it('one step removes more than half of the trust domains, or all → they are held as they were', () => {
     fc.assert(
       fc.property(steps, (all) => {
         const { traces } = run(all);
@@ -118,7 +118,7 @@ describe('the mass-loss guard, whatever comes and goes', () => {
           if (before === undefined) continue;
           const [had, has] = [domainsOf(before.given), domainsOf(given)];
           const lost = before.given.filter((text) => !has.has(text.slice(0, 2)));
-          // What comes for the first time makes up for nothing; what comes back may.
+          // A new trust domain does not offset a loss; a returning one may.
           const seen = domainsOf(traces.slice(0, index).flatMap((trace) => trace.given));
           const back = [...has].filter((name) => seen.has(name));
           const total = new Set([...had, ...before.held, ...back]).size;
@@ -135,7 +135,7 @@ describe('the mass-loss guard, whatever comes and goes', () => {
     );
   });
 
-  it('leaves in force what the source gives, after it has been quiet for the hold', () => {
+  it('source without changes for the hold → exactly its shares are in force', () => {
     fc.assert(
       fc.property(steps, (all) => {
         const last = all.at(-1);
@@ -152,7 +152,7 @@ describe('the mass-loss guard, whatever comes and goes', () => {
     );
   });
 
-  it('keeps nothing of a mesh that is gone once the hold and the window are over', () => {
+  it('mesh without shares, hold and window are over → no state is left', () => {
     fc.assert(
       fc.property(steps, (all) => {
         const nothing = { given: [], gone: [] };

@@ -13,7 +13,7 @@ const file = (index: number, mesh = 'default') =>
     meshTrustYaml({ name: `t${index}`, trustDomain: `d${index}.test`, pems: [certPem], mesh }),
   );
 
-/** A ledger with so many trust domains, a file each. */
+/** A ledger with `count` trust domains, each in a file of its own. */
 function ledgerOf(count: number, holdMs?: number): Ledger {
   const ledger = makeLedger(holdMs);
   ledger.apply(
@@ -26,15 +26,15 @@ function ledgerOf(count: number, holdMs?: number): Ledger {
 
 const path = (index: number): string => `default-${index}.yaml`;
 
-describe('the mass-loss guard', () => {
-  it('lets go of half of the trust domains at once', () => {
+describe('mass-loss guard', () => {
+  it('loss of half of the trust domains → applied at once', () => {
     const ledger = ledgerOf(4);
     ledger.apply('files', [gone(path(0)), gone(path(1))], 10);
     assert.equal(inForce(ledger).length, 2);
     assert.deepEqual(codes(ledger), []);
   });
 
-  it('holds more than half, loudly, and lets go when the hold ends', () => {
+  it('loss of more than half → held with a finding until the hold ends', () => {
     const ledger = ledgerOf(4);
     ledger.apply('files', [gone(path(0)), gone(path(1)), gone(path(2))], 10);
     assert.equal(inForce(ledger).length, 4);
@@ -47,7 +47,7 @@ describe('the mass-loss guard', () => {
     assert.equal(ledger.view().deadline, undefined);
   });
 
-  it('adds up losses that arrive one by one within the window, and holds those already let go', () => {
+  it('single losses within the window add up to more than half → all are held, also those already applied', () => {
     const ledger = ledgerOf(4);
     ledger.apply('files', [gone(path(0))], 10);
     ledger.apply('files', [gone(path(1))], 500);
@@ -56,7 +56,7 @@ describe('the mass-loss guard', () => {
     assert.equal(inForce(ledger).length, 4);
   });
 
-  it('does not add up losses further apart than the window', () => {
+  it('losses further apart than the window → not added up', () => {
     const ledger = ledgerOf(4);
     ledger.apply('files', [gone(path(0))], 0);
     ledger.apply('files', [gone(path(1))], 2000);
@@ -64,7 +64,7 @@ describe('the mass-loss guard', () => {
     assert.equal(inForce(ledger).length, 1);
   });
 
-  it('holds a mesh that is replaced by another: what comes makes up for nothing', () => {
+  it('all trust domains replaced by others → held: new trust domains do not offset the loss', () => {
     const ledger = ledgerOf(4);
     const others = [10, 11, 12, 13, 14].map((index) => file(index));
     ledger.apply('files', [...[0, 1, 2, 3].map((index) => gone(path(index))), ...others], 10);
@@ -76,20 +76,20 @@ describe('the mass-loss guard', () => {
     assert.equal(inForce(again).length, 9);
   });
 
-  it('counts what came before the loss', () => {
+  it('trust domain added before the loss → counted, so the loss is not a mass loss', () => {
     const ledger = ledgerOf(1);
     ledger.apply('files', [file(1)], 10);
     ledger.apply('files', [gone(path(0))], 20);
     assert.deepEqual(ledger.view().held, []);
   });
 
-  it('applies the deletion of the only file of a mesh at once', () => {
+  it('deletion of the only file of a mesh → applied at once', () => {
     const ledger = ledgerOf(1);
     ledger.apply('files', [gone(path(0))], 10);
     assert.deepEqual(inForce(ledger), []);
   });
 
-  it('holds the only trust domain when its deletion was not seen but inferred', () => {
+  it('only trust domain, removal inferred from absence → held', () => {
     const ledger = ledgerOf(1);
     ledger.apply('files', [gone(path(0), 'absence')], 10);
     assert.equal(inForce(ledger).length, 1);
@@ -98,7 +98,7 @@ describe('the mass-loss guard', () => {
     assert.deepEqual(inForce(ledger), []);
   });
 
-  it('holds the only trust domain when it was restored and the first read does not have it', () => {
+  it('only trust domain, restored and missing from the first read → held', () => {
     const before = ledgerOf(1);
     const ledger = makeLedger();
     const grants = before.grantsOf('files', path(0));
@@ -109,7 +109,7 @@ describe('the mass-loss guard', () => {
     assert.deepEqual(inForce(ledger), []);
   });
 
-  describe('of meshes with one trust domain each', () => {
+  describe('meshes with one trust domain each', () => {
     const ledgerOfMeshes = (): Ledger => {
       const ledger = ledgerOf(10);
       ledger.apply('files', [file(0, 'one'), file(0, 'two')], 0);
@@ -118,13 +118,13 @@ describe('the mass-loss guard', () => {
     const [one, two] = ['one/d0.test: A', 'two/d0.test: A'];
     const small = (ledger: Ledger) => inForce(ledger).filter((line) => !line.startsWith('default/'));
 
-    it('holds all of them when they go together: that is no decision about one', () => {
+    it('two meshes are lost in one step → both are held', () => {
       const ledger = ledgerOfMeshes();
       ledger.apply('files', [gone('one-0.yaml'), gone('two-0.yaml')], 10);
       assert.deepEqual(small(ledger), [one, two]);
     });
 
-    it('holds the one that was let go, too, when the other follows within the window', () => {
+    it('second mesh is lost within the window → both are held, also the one already applied', () => {
       const ledger = ledgerOfMeshes();
       ledger.apply('files', [gone('one-0.yaml')], 10);
       assert.deepEqual(small(ledger), [two]);
@@ -134,21 +134,21 @@ describe('the mass-loss guard', () => {
       assert.deepEqual(small(ledger), []);
     });
 
-    it('lets go of each when the other follows later', () => {
+    it('second mesh is lost after the window → both losses are applied', () => {
       const ledger = ledgerOfMeshes();
       ledger.apply('files', [gone('one-0.yaml')], 10);
       ledger.apply('files', [gone('two-0.yaml')], 2010);
       assert.deepEqual(small(ledger), []);
     });
 
-    it('lets go of one whatever small losses other meshes have meanwhile', () => {
+    it('small losses in another mesh → the loss of the mesh is applied', () => {
       const ledger = ledgerOfMeshes();
       ledger.apply('files', [gone('one-0.yaml'), gone(path(0))], 10);
       ledger.apply('files', [gone(path(1), 'absence')], 20);
       assert.deepEqual(small(ledger), [two]);
     });
 
-    it('takes the loss of one that is back for no part of another', () => {
+    it('first mesh returned before the second is lost → the second loss is applied', () => {
       const ledger = ledgerOfMeshes();
       ledger.apply('files', [gone('one-0.yaml')], 10);
       ledger.apply('files', [file(0, 'one')], 20);
@@ -156,7 +156,7 @@ describe('the mass-loss guard', () => {
       assert.deepEqual(small(ledger), [one]);
     });
 
-    it('holds nothing again that was released', () => {
+    it('released mesh, then the second is lost → neither is held', () => {
       const ledger = ledgerOfMeshes();
       ledger.apply('files', [gone('one-0.yaml')], 10);
       ledger.release();
@@ -165,13 +165,13 @@ describe('the mass-loss guard', () => {
     });
   });
 
-  it('holds the only trust domain when it is lost by an edit', () => {
+  it('only trust domain, lost by an edit → held', () => {
     const ledger = ledgerOf(1);
     ledger.apply('files', [version(path(0), 'kind: ConfigMap\n')], 10);
     assert.equal(inForce(ledger).length, 1);
   });
 
-  it('holds the only trust domain when several files of it are deleted', () => {
+  it('only trust domain, several of its files deleted → held', () => {
     const ledger = makeLedger();
     const text = (name: string) => meshTrustYaml({ name, trustDomain: 'a.test', pems: [certPem] });
     ledger.apply('files', [version('1.yaml', text('one')), version('2.yaml', text('two'))], 0);
@@ -180,7 +180,7 @@ describe('the mass-loss guard', () => {
     assert.equal(inForce(ledger).length, 1);
   });
 
-  it('holds the only trust domain when two files list the same resource and are deleted one after the other', () => {
+  it('only trust domain, two files with the same resource deleted one after the other → held', () => {
     const ledger = makeLedger();
     const text = meshTrustYaml({ name: 't', trustDomain: 'd.test', pems: [certPem], mesh: 'default' });
     ledger.apply('files', [version('one.yaml', text), version('two.yaml', text)], 0);
@@ -190,7 +190,7 @@ describe('the mass-loss guard', () => {
     assert.deepEqual([inForce(ledger).length, codes(ledger)], [1, ['MT042']]);
   });
 
-  it('does not hold a small loss for a deletion that was believed before the window', () => {
+  it('small loss after a deletion that was applied before the window → not held', () => {
     const ledger = makeLedger();
     ledger.apply('files', [file(0), file(0, 'blue'), file(1, 'blue')], 0);
     ledger.apply('files', [gone(path(0))], 10);
@@ -206,13 +206,13 @@ describe('the mass-loss guard', () => {
     );
   });
 
-  it('holds all of a mesh of two', () => {
+  it('both of two trust domains are lost → held', () => {
     const ledger = ledgerOf(2);
     ledger.apply('files', [gone(path(0)), gone(path(1))], 10);
     assert.equal(inForce(ledger).length, 2);
   });
 
-  it('counts each mesh for itself, and applies everything else meanwhile', () => {
+  it('mass loss in one mesh → changes of other meshes are applied', () => {
     const ledger = ledgerOf(10);
     ledger.apply('files', [file(0, 'other'), file(1, 'other')], 5);
     ledger.apply('files', [gone('other-0.yaml'), gone('other-1.yaml'), gone(path(3)), file(77)], 10);
@@ -221,7 +221,7 @@ describe('the mass-loss guard', () => {
     assert.ok(inForce(ledger).some((line) => line.startsWith('default/d77.')));
   });
 
-  it('drops the hold of a trust domain that comes back', () => {
+  it('held trust domain returns → its hold ends', () => {
     const ledger = ledgerOf(2);
     ledger.apply('files', [gone(path(0)), gone(path(1))], 10);
     ledger.apply('files', [file(0)], 20);
@@ -231,7 +231,7 @@ describe('the mass-loss guard', () => {
     );
   });
 
-  describe('of trust domains that several files give', () => {
+  describe('trust domains with several files', () => {
     const half = (index: number, part: 'x' | 'y') =>
       version(
         `${part}-${index}.yaml`,
@@ -252,14 +252,14 @@ describe('the mass-loss guard', () => {
     };
     const both = ['default/d0.test: A B', 'default/d1.test: A B'];
 
-    it('holds all that they gave, although their files went in several steps', () => {
+    it('files are removed in several steps → all shares are held', () => {
       const ledger = ledgerOfHalves();
       for (const [step, name] of ['x-0', 'x-1', 'y-0', 'y-1'].entries())
         ledger.apply('files', [gone(`${name}.yaml`)], 10 + step);
       assert.deepEqual(inForce(ledger), both);
     });
 
-    it('holds what has not come back while the rest has', () => {
+    it('some files return → the shares of the others stay held', () => {
       const ledger = ledgerOfHalves();
       ledger.apply(
         'files',
@@ -274,7 +274,7 @@ describe('the mass-loss guard', () => {
       assert.deepEqual(ledger.view().held, []);
     });
 
-    it('lets what has not come back go when the hold ends', () => {
+    it('some files return, the hold ends → the other shares are removed', () => {
       const ledger = ledgerOfHalves();
       ledger.apply(
         'files',
@@ -286,7 +286,7 @@ describe('the mass-loss guard', () => {
       assert.deepEqual(inForce(ledger), ['default/d0.test: A']);
     });
 
-    it('takes a resource that came back with less for what it is now', () => {
+    it('resource returns with other anchors → only its current anchors are in force', () => {
       const ledger = ledgerOfHalves();
       ledger.apply(
         'files',
@@ -298,18 +298,18 @@ describe('the mass-loss guard', () => {
       assert.deepEqual(inForce(ledger), ['default/d0.test: B B', 'default/d1.test: A B']);
     });
 
-    it('does not take an edit for the deletion that came before it', () => {
+    it('edit shortly after a deletion → the loss by the edit is held, not applied as a deletion', () => {
       const ledger = makeLedger();
       ledger.apply('files', [half(0, 'x'), half(0, 'y')], 0);
       ledger.apply('files', [gone('x-0.yaml')], 10);
-      // Another MeshTrust stands in the file, so that the first one was taken out on purpose.
+      // The file has another MeshTrust, so the first one was removed on purpose.
       const text = meshTrustYaml({ name: 'z', trustDomain: 'z.test', pems: [certPem] });
       ledger.apply('files', [version('y-0.yaml', text)], 20);
       assert.deepEqual(inForce(ledger), ['default/d0.test: A B', 'default/z.test: A']);
     });
   });
 
-  it('does not hold again what a hold shorter than the window let go', () => {
+  it('hold shorter than the window, next loss → expired holds are not renewed', () => {
     const ledger = ledgerOf(10, 500);
     ledger.apply(
       'files',
@@ -322,17 +322,17 @@ describe('the mass-loss guard', () => {
     assert.equal(inForce(ledger).length, 3);
   });
 
-  describe('a loss that was undone', () => {
+  describe('undone loss', () => {
     const only = (): Ledger => ledgerOf(1);
 
-    it('the only trust domain goes, comes back and goes again within the window → not held', () => {
+    it('only trust domain is deleted, returns and is deleted again within the window → not held', () => {
       const ledger = only();
       for (const [at, event] of [gone(path(0)), file(0), gone(path(0))].entries())
         ledger.apply('files', [event], 10 + 100 * at);
       assert.deepEqual([inForce(ledger), codes(ledger)], [[], []]);
     });
 
-    it('the same several times over → not held', () => {
+    it('only trust domain is deleted and returns several times → not held', () => {
       const ledger = only();
       for (let at = 0; at < 5; at += 1) {
         ledger.apply('files', [gone(path(0))], 10 + 200 * at);
@@ -342,7 +342,7 @@ describe('the mass-loss guard', () => {
       }
     });
 
-    it('two go together after one went and came back → held', () => {
+    it('one trust domain is deleted and returns, then both are deleted together → held', () => {
       const ledger = ledgerOf(2);
       ledger.apply('files', [gone(path(0))], 10);
       ledger.apply('files', [file(0)], 20);
@@ -350,7 +350,7 @@ describe('the mass-loss guard', () => {
       assert.deepEqual([inForce(ledger).length, codes(ledger)], [2, ['MT042']]);
     });
 
-    it('one goes and the other follows without the first being back → held', () => {
+    it('one trust domain is deleted, then the other, without a return → held', () => {
       const ledger = ledgerOf(2);
       ledger.apply('files', [gone(path(0))], 10);
       ledger.apply('files', [gone(path(1))], 20);
@@ -358,7 +358,7 @@ describe('the mass-loss guard', () => {
     });
   });
 
-  describe('a release that is limited', () => {
+  describe('selective release', () => {
     const twoMeshes = (): Ledger => {
       const ledger = makeLedger();
       const files = ['blue', 'default'].flatMap((mesh) => [0, 1, 2].map((index) => file(index, mesh)));
@@ -377,14 +377,14 @@ describe('the mass-loss guard', () => {
         .map(({ mesh, trustDomain }) => `${mesh}/${trustDomain}`)
         .sort();
 
-    it('to a mesh → the other mesh stays held', () => {
+    it('by mesh → the other mesh stays held', () => {
       const ledger = twoMeshes();
       assert.equal(ledger.release({ mesh: 'blue' }).length, 3);
       assert.deepEqual(heldOf(ledger), ['default/d0.test', 'default/d1.test', 'default/d2.test']);
       assert.equal(inForce(ledger).length, 3);
     });
 
-    it('to a trust domain → of every mesh; to both → that one', () => {
+    it('by trust domain → in every mesh; by mesh and trust domain → only that one', () => {
       const ledger = twoMeshes();
       assert.deepEqual(
         ledger.release({ mesh: 'blue', trustDomain: 'd1.test' }).map(({ mesh }) => mesh),
@@ -395,13 +395,13 @@ describe('the mass-loss guard', () => {
       assert.deepEqual(inForce(ledger).length, 3);
     });
 
-    it('to what is not held → nothing changes', () => {
+    it('by a mesh without holds → nothing changes', () => {
       const ledger = twoMeshes();
       assert.deepEqual(ledger.release({ mesh: 'green' }), []);
       assert.equal(ledger.held().length, 6);
     });
 
-    it('what was released stays released when the next loss comes, and the rest when its time is over', () => {
+    it('one trust domain released → it stays released at the next step, and the other holds end in time', () => {
       const ledger = twoMeshes();
       ledger.release({ mesh: 'blue', trustDomain: 'd1.test' });
       ledger.tick(20);
@@ -411,7 +411,7 @@ describe('the mass-loss guard', () => {
     });
   });
 
-  it('lets go when it is released, and tells of what', () => {
+  it('release of all → the losses are applied, and the held trust domains are returned', () => {
     const ledger = ledgerOf(3);
     ledger.apply('files', [gone(path(0)), gone(path(1)), gone(path(2))], 10);
     assert.equal(ledger.release().length, 3);
@@ -420,7 +420,7 @@ describe('the mass-loss guard', () => {
     assert.deepEqual(inForce(ledger), []);
   });
 
-  it('is off with a hold of zero', () => {
+  it('hold of 0 → the guard is off', () => {
     const ledger = ledgerOf(3, 0);
     ledger.apply('files', [gone(path(0)), gone(path(1)), gone(path(2))], 10);
     assert.deepEqual(inForce(ledger), []);

@@ -6,7 +6,7 @@ import { makeCa } from '../../kit/certificates.ts';
 import { gone, inForce, makeLedger, version } from '../../kit/ledger.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 
-/** One document of a file. An invalid one has a name, or none that can be read. */
+/** One document of a file. The name of an invalid document may be unreadable. */
 type Doc =
   | {
       readonly kind: 'good';
@@ -17,7 +17,7 @@ type Doc =
     }
   | { readonly kind: 'invalid'; readonly name: string | undefined };
 
-/** What a source tells of a file. */
+/** One observation of a file by a source. */
 type Observation =
   | { readonly kind: 'version'; readonly docs: readonly Doc[]; readonly settled: boolean }
   | { readonly kind: 'syntax error' | 'unreadable' | 'gone' };
@@ -55,7 +55,7 @@ const observation: fc.Arbitrary<Observation> = fc.oneof(
     weight: 6,
     arbitrary: fc.record({
       kind: fc.constant('version' as const),
-      // A file has each name once: which of two counts is a case of its own below.
+      // Each name occurs once in a file: no model rule covers duplicates.
       docs: fc.uniqueArray(doc, { minLength: 1, maxLength: 3, selector: (one) => one.name ?? '' }),
       settled: fc.boolean(),
     }),
@@ -95,19 +95,19 @@ function eventOf({ path, seen }: Step): LedgerEvent {
   }
 }
 
-/** What a file gives of a resource, in the naive model: authorities as `trust domain: common name`. */
+/** The CAs of one resource in a file, in the naive model: `trust domain: common name`. */
 interface Given {
-  readonly authorities: ReadonlySet<string>;
-  /** Those of the last complete version without a damaged block. */
+  readonly cas: ReadonlySet<string>;
+  /** The CAs of the last complete version without a damaged block. */
   readonly undamaged: ReadonlySet<string>;
   readonly settled: boolean;
 }
 
-const nobody: Given = { authorities: new Set(), undamaged: new Set(), settled: false };
+const noCas: Given = { cas: new Set(), undamaged: new Set(), settled: false };
 
 /**
- * The rules in plain sets: a complete version says what there is, but for what its damage can hide; one that
- * may be incomplete only adds; one that cannot be read says nothing; only a file that is gone takes all away.
+ * The rules as plain sets. A complete version replaces everything that its damage cannot hide. A version that may be
+ * incomplete only adds. An unreadable version changes nothing. Only the removal of the file removes all of its CAs.
  */
 function after(file: ReadonlyMap<string, Given>, seen: Observation): ReadonlyMap<string, Given> {
   if (seen.kind === 'gone') return new Map();
@@ -120,12 +120,12 @@ function after(file: ReadonlyMap<string, Given>, seen: Observation): ReadonlyMap
   }
   for (const one of docs) {
     if (one.kind === 'invalid') continue;
-    const before = file.get(one.name) ?? nobody;
+    const before = file.get(one.name) ?? noCas;
     const listed = new Set(one.cas.map((ca) => `${one.domain}: ${ca}`));
     const undamaged = settled && !one.damaged ? listed : before.undamaged;
-    const kept = [...(one.damaged ? undamaged : []), ...(settled ? [] : before.authorities)];
+    const kept = [...(one.damaged ? undamaged : []), ...(settled ? [] : before.cas)];
     next.set(one.name, {
-      authorities: listed.union(new Set(kept)),
+      cas: listed.union(new Set(kept)),
       undamaged,
       settled: settled || before.settled,
     });
@@ -133,21 +133,21 @@ function after(file: ReadonlyMap<string, Given>, seen: Observation): ReadonlyMap
   return next;
 }
 
-/** The first file by path that has a resource defines it; those that may be incomplete are no reason to stop. */
+/** The first settled file by path that has a resource defines it. Unsettled files before it only add. */
 function allOf(files: ReadonlyMap<string, ReadonlyMap<string, Given>>): readonly string[] {
   const found = new Set<string>();
   for (const resource of ['x', 'y', 'z']) {
     for (const path of [...files.keys()].toSorted()) {
       const given = files.get(path)?.get(resource);
-      for (const authority of given?.authorities ?? []) found.add(authority);
+      for (const ca of given?.cas ?? []) found.add(ca);
       if (given?.settled === true) break;
     }
   }
   return [...found].sort();
 }
 
-/** What the ledger has in force, in the words of the model. */
-function authoritiesOf(lines: readonly string[]): readonly string[] {
+/** Converts the lines of `inForce` to the form of the model. */
+function casOf(lines: readonly string[]): readonly string[] {
   const each = lines.flatMap((line) => {
     const [where = '', names = ''] = line.split(': ');
     return names.split(' ').map((ca) => `${where.replace('default/', '')}: ${ca}`);
@@ -155,8 +155,8 @@ function authoritiesOf(lines: readonly string[]): readonly string[] {
   return [...new Set(each)].sort();
 }
 
-describe('the ledger, whatever is read in whatever state', () => {
-  it('has in force what the rules say, after each step', () => {
+describe('ledger, random reads', () => {
+  it('each step → in force is what the naive model expects', () => {
     fc.assert(
       fc.property(walk, (steps) => {
         const ledger = makeLedger(0);
@@ -164,14 +164,14 @@ describe('the ledger, whatever is read in whatever state', () => {
         for (const [index, step] of steps.entries()) {
           ledger.apply('files', [eventOf(step)], index);
           files.set(step.path, after(files.get(step.path) ?? new Map<string, Given>(), step.seen));
-          assert.deepEqual(authoritiesOf(inForce(ledger)), allOf(files));
+          assert.deepEqual(casOf(inForce(ledger)), allOf(files));
         }
       }),
       { numRuns: 300 },
     );
   });
 
-  it('ends with the same, whether it is told step by step or at once', () => {
+  it('events step by step or in one batch → the same result', () => {
     fc.assert(
       fc.property(walk, (steps) => {
         const [slow, fast] = [makeLedger(0), makeLedger(0)];
@@ -182,7 +182,7 @@ describe('the ledger, whatever is read in whatever state', () => {
     );
   });
 
-  it('has in force, once all files were read complete and undamaged, what a new one has that reads them', () => {
+  it('all files read complete and undamaged → the same result as a new ledger', () => {
     const complete = fc.uniqueArray(
       fc.record({
         kind: fc.constant('good' as const),

@@ -14,21 +14,21 @@ const trust = (trustDomain: string, pems: readonly string[], name = trustDomain)
   meshTrustYaml({ name: name.replaceAll('.', '-'), trustDomain, pems });
 const both = `${trust('a.test', [a, b])}---\n${trust('c.test', [c])}`;
 
-describe('the ledger', () => {
-  it('puts what is read into force', () => {
+describe('ledger', () => {
+  it('settled version → in force', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', both)], 0);
     assert.deepEqual(inForce(ledger), ['default/a.test: A B', 'default/c.test: C']);
   });
 
-  it('applies a settled version that takes something away', () => {
+  it('settled version that removes trust → applied', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', both)], 0);
     ledger.apply('files', [version('t.yaml', trust('a.test', [b]))], 1);
     assert.deepEqual(inForce(ledger), ['default/a.test: B']);
   });
 
-  it('lets a version that is not settled add, and take nothing away', () => {
+  it('version that is not settled → adds trust and removes none', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', both)], 0);
     ledger.apply('files', [version('t.yaml', trust('a.test', [c]), false)], 1);
@@ -37,7 +37,7 @@ describe('the ledger', () => {
     assert.deepEqual(inForce(ledger), ['default/a.test: C']);
   });
 
-  it('takes nothing away at any truncation of a file, until one is settled', () => {
+  it('file truncated at any length, not settled → no trust is removed', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', both)], 0);
     const before = inForce(ledger);
@@ -47,7 +47,7 @@ describe('the ledger', () => {
     }
   });
 
-  it('takes nothing away at a settled truncation that is not a valid file', () => {
+  it('settled file that is not valid → no trust is removed', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', both)], 0);
     for (const text of ['', '# comment', 'type', 'type: MeshTrust\nname: [', `${both}---\n"`]) {
@@ -57,7 +57,7 @@ describe('the ledger', () => {
     }
   });
 
-  it('keeps the last good version of a resource that became invalid, and applies its neighbours', () => {
+  it('resource became invalid → its last good version stays, and the other resources are applied', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', both)], 0);
     const invalid = trust('a.test', [a]).replace('type: Pem', 'type: Jwks');
@@ -66,14 +66,14 @@ describe('the ledger', () => {
     assert.deepEqual(codes(ledger), ['MT003', 'MT040']);
   });
 
-  it('keeps every missing resource while an invalid one has no name', () => {
+  it('invalid resource without a name → every missing resource stays', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', both)], 0);
     ledger.apply('files', [version('t.yaml', `${trust('c.test', [c])}---\ntype: MeshTrust\nspec: {}\n`)], 1);
     assert.deepEqual(inForce(ledger), ['default/a.test: A B', 'default/c.test: C']);
   });
 
-  it('keeps a resource whose last certificate became unusable', () => {
+  it('last certificate of a resource became unusable → the resource stays', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', trust('a.test', [a]))], 0);
     ledger.apply('files', [version('t.yaml', trust('a.test', [damaged]))], 1);
@@ -81,7 +81,7 @@ describe('the ledger', () => {
     assert.deepEqual(codes(ledger), ['MT005', 'MT013', 'MT040']);
   });
 
-  it('keeps the anchors of the last undamaged version beside the new ones while a block is damaged', () => {
+  it('damaged block → the anchors of the last undamaged version stay beside the new ones', () => {
     const ledger = makeLedger();
     const at = (pems: readonly string[], now: number): readonly string[] => {
       ledger.apply('files', [version('t.yaml', trust('a.test', pems))], now);
@@ -95,13 +95,13 @@ describe('the ledger', () => {
     assert.deepEqual(codes(ledger), []);
   });
 
-  it('serves the good blocks of a first version that has damaged ones', () => {
+  it('first version with a damaged block → its good blocks are in force', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', trust('a.test', [damaged, b]))], 0);
     assert.deepEqual(inForce(ledger), ['default/a.test: B']);
   });
 
-  it('remembers the last undamaged version over an unsettled one', () => {
+  it('unsettled version before a damaged one → the last undamaged version still counts', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', trust('a.test', [a, b]))], 0);
     ledger.apply('files', [version('t.yaml', trust('a.test', [b]), false)], 1);
@@ -109,7 +109,7 @@ describe('the ledger', () => {
     assert.deepEqual(inForce(ledger), ['default/a.test: A B']);
   });
 
-  it('does not keep what was refused by policy', () => {
+  it('block refused by policy → no earlier anchors are retained', () => {
     const ledger = makeLedger();
     const key = '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n';
     ledger.apply('files', [version('t.yaml', trust('a.test', [a, b]))], 0);
@@ -117,7 +117,7 @@ describe('the ledger', () => {
     assert.deepEqual(inForce(ledger), ['default/a.test: B']);
   });
 
-  it('keeps everything of a file that cannot be read', () => {
+  it('unreadable file → all of its trust stays', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', both)], 0);
     ledger.apply('files', [{ kind: 'unreadable', path: 't.yaml', reason: 'EACCES' }], 1);
@@ -125,7 +125,7 @@ describe('the ledger', () => {
     assert.deepEqual(codes(ledger), ['MT001', 'MT040']);
   });
 
-  it('changes nothing for a directory that cannot be listed', () => {
+  it('directory that cannot be listed → no change, and a finding until it recovers', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', both)], 0);
     ledger.apply('files', [{ kind: 'failed', path: 'dir', reason: 'EIO' }], 1);
@@ -135,7 +135,7 @@ describe('the ledger', () => {
     assert.deepEqual(codes(ledger), []);
   });
 
-  it('takes the first by path of two definitions, whatever their order, and reports the other', () => {
+  it('two definitions of a resource → the first by path is used in any order, and the other is reported', () => {
     for (const order of [
       ['a.yaml', 'b.yaml'],
       ['b.yaml', 'a.yaml'],
@@ -152,21 +152,21 @@ describe('the ledger', () => {
     }
   });
 
-  it('names the definition that is used to all others, in whatever order they were read', () => {
+  it('three definitions of a resource → the findings of the others name the used one, in any order', () => {
     for (const order of ['abc', 'acb', 'bac', 'bca', 'cab', 'cba']) {
       const ledger = makeLedger();
       for (const path of order) ledger.apply('files', [version(path, trust('a.test', [a]))], 0);
       assert.deepEqual(
         ledger
           .view()
-          .findings.map(({ file, message }) => `${file ?? ''}: ${message.slice(0, 28)}`)
+          .findings.map(({ file, message }) => `${file ?? ''}: ${message.slice(0, 33)}`)
           .sort(),
-        ['b: the resource is defined in a', 'c: the resource is defined in a'],
+        ['b: the resource is also defined in a', 'c: the resource is also defined in a'],
       );
     }
   });
 
-  it('lets a file that is not settled yet take nothing from other definitions of its resources', () => {
+  it('definition in a file that is not settled → the other definitions stay in force', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('b.yaml', trust('a.test', [a, b]))], 0);
     ledger.apply('files', [version('a.yaml', trust('a.test', [c]), false)], 1);
@@ -177,7 +177,7 @@ describe('the ledger', () => {
     assert.deepEqual(inForce(ledger), ['default/a.test: A C'], 'it was settled before');
   });
 
-  it('keeps the shares of a version that gives the same', () => {
+  it('version with the same content → the shares keep their objects', () => {
     const ledger = makeLedger();
     const share = () => ledger.grantsOf('files', 't.yaml')[0]?.shares[0] ?? assert.fail();
     ledger.apply('files', [version('t.yaml', trust('a.test', [a]), false)], 0);
@@ -189,7 +189,7 @@ describe('the ledger', () => {
     assert.notEqual(share(), before, 'its findings name other lines');
   });
 
-  it('joins what several resources give to one trust domain', () => {
+  it('several resources of one trust domain → joined', () => {
     const ledger = makeLedger();
     ledger.apply(
       'files',
@@ -199,7 +199,7 @@ describe('the ledger', () => {
     assert.deepEqual(inForce(ledger), ['default/a.test: A B']);
   });
 
-  it('drops restored resources that the first complete read did not find, and no earlier', () => {
+  it('restored resource missing from the first complete read → removed then, not earlier', () => {
     const ledger = makeLedger(0);
     const earlier = makeLedger();
     earlier.apply(
@@ -216,7 +216,7 @@ describe('the ledger', () => {
     assert.deepEqual(inForce(ledger), ['default/a.test: C']);
   });
 
-  it('tells the paths whose grants changed', () => {
+  it('apply → returns the paths whose grants changed', () => {
     const ledger = makeLedger();
     assert.deepEqual(ledger.apply('files', [version('1.yaml', trust('a.test', [a]))], 0), ['1.yaml']);
     assert.deepEqual(ledger.apply('files', [version('1.yaml', 'a: [')], 1), []);

@@ -14,7 +14,7 @@ const object = (name: string): string =>
 const spec = 'spec:\n  trustDomain: a.test\n  caBundles: []\n';
 const configMap = 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: c }\n';
 
-/** What is in force, and the codes of the findings, after one text has replaced another in the same file. */
+/** The trust in force and the codes of the findings, after one text has replaced another in the same file. */
 function after(before: string, now: string): readonly [inForce: string, codes: string] {
   const ledger = makeLedger();
   ledger.apply('files', [version('t.yaml', before)], 0);
@@ -61,12 +61,12 @@ const unrecognised: Readonly<Record<string, string>> = {
   'a kind of white space': "kind: ' '\nmetadata: { name: a }\n",
 };
 
-/** What plainly takes a MeshTrust out of a file that keeps another one. */
-const takesOut: ReadonlySet<string> = new Set(['an object of another kind', 'an empty list']);
+/** Replacements that clearly remove a MeshTrust from a file with another one. */
+const removesOnPurpose: ReadonlySet<string> = new Set(['an object of another kind', 'an empty list']);
 
-describe('a file of two MeshTrusts › beside the other one, one is replaced by', () => {
+describe('file of two MeshTrusts › one of them replaced by', () => {
   for (const [what, text] of Object.entries(unrecognised))
-    if (!takesOut.has(what))
+    if (!removesOnPurpose.has(what))
       for (const [order, now] of [
         ['first', `${text}---\n${trust('b')}`],
         ['last', `${trust('b')}---\n${text}`],
@@ -87,7 +87,7 @@ describe('a file of two MeshTrusts › beside the other one, one is replaced by'
   });
 });
 
-describe('a file that gave trust › is replaced by', () => {
+describe('file with trust › replaced by', () => {
   for (const [what, text] of Object.entries(unrecognised)) {
     it(`${what} → its trust stays, with an error`, () => {
       const [trusted, found] = after(trust('a'), text);
@@ -114,39 +114,39 @@ describe('a file that gave trust › is replaced by', () => {
     assert.deepEqual(after(trust('a'), `${trust('a')}---\n# comment\n\n\ufeff${trust('b')}`)[1], '');
   });
 
-  it('a BOM inside of a document → its trust stays, with an error', () => {
+  it('a BOM inside a document → its trust stays, with an error', () => {
     const [trusted, found] = after(trust('a'), trust('a').replace('name:', '\ufeffname:'));
     assert.deepEqual([trusted, found], [kept, 'MT002,MT040']);
   });
 });
 
-describe('a file of several documents › one of them', () => {
+describe('file of several documents › one of them', () => {
   const both = `${trust('a')}---\n${trust('b')}`;
 
-  it('is misspelt → that one is kept and the other follows', () => {
+  it('is misspelt → it stays, and the other is applied', () => {
     const [trusted, found] = after(both, `${trust('a').replace('MeshTrust', 'MeshTrst')}---\n${trust('b')}`);
     assert.equal(trusted, 'default/a.test: A,default/b.test: A');
     assert.equal(found, 'MT009,MT040');
   });
 
-  it('is misspelt, and another one is taken out → only the misspelt one is kept', () => {
+  it('is misspelt, and another is removed → only the misspelt one stays', () => {
     assert.equal(after(both, trust('a').replace('MeshTrust', 'MeshTrst'))[0], kept);
   });
 
-  it('is encrypted, so that its name cannot be read → everything that is missing is kept', () => {
+  it('is encrypted, so its name cannot be read → every missing resource stays', () => {
     assert.equal(
       after(both, `${trust('b')}---\nsops: { version: 1 }\n`)[0],
       'default/a.test: A,default/b.test: A',
     );
   });
 
-  it('is taken out → its trust goes', () => {
+  it('is removed → its trust is removed', () => {
     assert.deepEqual(after(both, trust('b')), ['default/b.test: A', '']);
   });
 
-  it('is taken out beside an object of another kind that was there before → its trust goes', () => {
+  it('is removed beside an object of another kind that was in the file before → its trust is removed', () => {
     const ledger = makeLedger();
-    // Two more, since the guard would hold the loss of the only one.
+    // Two more files, because the guard would hold the loss of the only one.
     ledger.apply('files', [version('u.yaml', trust('b')), version('v.yaml', trust('c'))], 0);
     ledger.apply('files', [version('t.yaml', `${trust('a')}---\n${configMap}`)], 0);
     ledger.apply('files', [version('t.yaml', configMap)], 1);
@@ -154,24 +154,24 @@ describe('a file of several documents › one of them', () => {
     assert.deepEqual(codes(ledger), []);
   });
 
-  it('is replaced by an object of another kind beside a MeshTrust that stays → its trust goes', () => {
+  it('is replaced by an object of another kind beside a MeshTrust that stays → its trust is removed', () => {
     assert.deepEqual(after(both, `${trust('b')}---\n${configMap}`), ['default/b.test: A', '']);
   });
 
-  it('is replaced by a document of no kind beside a MeshTrust that stays → it is kept', () => {
+  it('is replaced by a document without a kind beside a MeshTrust that stays → its trust stays', () => {
     const [trusted, found] = after(both, `${trust('b')}---\nreplicas: 1\n`);
     assert.equal(trusted, 'default/a.test: A,default/b.test: A');
     assert.match(found, /MT009/);
   });
 
-  it('is taken out while a document of no kind stays as it was → its trust goes', () => {
+  it('is removed while a document without a kind stays unchanged → its trust is removed', () => {
     const values = '---\nname: values\n';
     assert.deepEqual(after(both + values, trust('b') + values), ['default/b.test: A', '']);
   });
 });
 
-describe('a file that gave trust › afterwards', () => {
-  it('is unrecognised and then deleted → its trust goes', () => {
+describe('file with trust › later', () => {
+  it('is unrecognised and then deleted → its trust is removed', () => {
     const ledger = makeLedger();
     ledger.apply(
       'files',
@@ -185,7 +185,7 @@ describe('a file that gave trust › afterwards', () => {
     assert.deepEqual(codes(ledger), []);
   });
 
-  it('is unrecognised and read again as it is → its trust stays', () => {
+  it('is unrecognised and read again unchanged → its trust stays', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', trust('a'))], 0);
     for (const settled of [false, true, true])
@@ -201,8 +201,8 @@ describe('a file that gave trust › afterwards', () => {
   });
 });
 
-describe('a file that never gave trust', () => {
-  it('has objects of other kinds → no finding, and they are counted by kind', () => {
+describe('file that never had trust', () => {
+  it('has objects of other kinds → no finding, and the objects are counted by kind', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', `${configMap}---\nreplicas: 1\n---\n${configMap}`)], 0);
     assert.deepEqual(codes(ledger), []);
