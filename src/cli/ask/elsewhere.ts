@@ -1,47 +1,147 @@
-import type { LaggingProxy, ProxyDetail, RolloutDetail } from '../../api/fleet-api-types.ts';
+import type { LaggingProxy, ProxyDetail, ProxySummary, RolloutDetail } from '../../api/fleet-api-types.ts';
 import { AnswerError, askServer } from './ask-server.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import { proxyPages } from './list-proxies.ts';
 import { mapFew } from '../terminal/map-few.ts';
 import type { ServerAccess } from './server-options.ts';
 
+/** A proxy as the list of a state has it. */
+type ListedProxy = ProxySummary & { readonly state: LaggingProxy['state'] };
+
+/** As many proxies a server names as lagging. */
+const mostLagging = 100;
+/** More lost proxies than this are not looked up one by one, but in the lists of the other servers. */
+const mostLookedUp = 20;
+
 /**
- * Asks the other servers for the proxies that a rollout of one server names as lost or reconnecting: one that is in
- * sync at another server has only moved. One that is connected there but not in sync is still waited for. A server
- * that does not answer has none of them.
+ * Asks the other servers for all proxies that one server has lost or that are reconnecting: one that is in sync at
+ * another server has only moved. One that is connected there but not in sync is still waited for. A server that
+ * does not answer has none of them.
  */
 export async function dropMoved(
   rollout: RolloutDetail,
+  server: ServerAccess,
   others: readonly ServerAccess[],
   signal: AbortSignal,
 ): Promise<RolloutDetail> {
-  const asked = rollout.lagging.filter((proxy) => isGone(proxy) && proxy.node !== '');
-  if (asked.length === 0 || others.length === 0) return rollout;
-  const found = await mapFew(asked, async ({ node }) => {
-    const states = await Promise.all(others.map((other) => stateAt(other, node, rollout.mesh, signal)));
-    return states.includes('synced') ? [node] : [];
-  });
-  return withoutMoved(rollout, new Set(found.flat()));
+  const { mesh, proxies, asked, lagging } = rollout;
+  if (others.length === 0 || proxies.lost + proxies.reconnecting === 0) return rollout;
+  const list = (states: readonly LaggingProxy['state'][], most?: number): Promise<readonly ListedProxy[]> =>
+    listOf(server, mesh, states, signal, most);
+  try {
+    const gone = await list(['lost', 'reconnecting']);
+    const nodes = new Set(gone.map(({ node }) => node).filter((node) => node !== ''));
+    const found = await mapFew(others, (other) => syncedAt(other, mesh, nodes, signal));
+    const left = withoutMoved(rollout, gone, new Set(found.flatMap((some) => [...some])));
+    // A server names lost proxies first, and not all proxies: connected ones may be missing.
+    const isNamed = asked.lacking <= lagging.length || left.lagging.length === mostLagging;
+    return isNamed ? left : nameConnected(left, await list(['refused', 'stale', 'pending'], mostLagging));
+  } catch (error) {
+    // The server was there a moment ago. What it lost is still lost.
+    if (isNoAnswer(error)) return rollout;
+    throw error;
+  }
 }
 
-/** A rollout without the lost and reconnecting proxies of these node ids. */
-export function withoutMoved(rollout: RolloutDetail, moved: ReadonlySet<string>): RolloutDetail {
-  const { proxies, asked, lagging } = rollout;
-  const dropped = lagging.filter((proxy) => isGone(proxy) && moved.has(proxy.node));
-  const lost = dropped.filter(({ state }) => state === 'lost').length;
+/**
+ * Returns a rollout without lost and reconnecting proxies that have moved. `gone`: all lost and reconnecting
+ * proxies of the server, as it listed them after it reported the rollout; `moved`: node ids.
+ */
+export function withoutMoved(
+  rollout: RolloutDetail,
+  gone: readonly ListedProxy[],
+  moved: ReadonlySet<string>,
+): RolloutDetail {
+  const { proxies, asked } = rollout;
+  const hasMoved = ({ node }: ListedProxy): boolean => node !== '' && moved.has(node);
+  const left = gone.filter((proxy) => !hasMoved(proxy));
+  const away = gone.filter(hasMoved);
+  // More may be lost since the rollout was reported: at least those that are left are waited for.
+  const remaining = (before: number, fits: (proxy: ListedProxy) => boolean): number =>
+    Math.max(before - away.filter(fits).length, left.filter(fits).length);
+  const connectedLacking = asked.known ? proxies.connected - asked.proxies : 0;
+  const lacking = remaining(asked.lacking - connectedLacking, (proxy) => lacks(rollout, proxy));
+  const connected = rollout.lagging.filter(({ state }) => state !== 'lost' && state !== 'reconnecting');
+  const named = left.filter((proxy) => lacks(rollout, proxy)).map(laggingOf);
   return {
     ...rollout,
     proxies: {
       ...proxies,
-      lost: proxies.lost - lost,
-      reconnecting: proxies.reconnecting - (dropped.length - lost),
+      lost: remaining(proxies.lost, ({ state }) => state === 'lost'),
+      reconnecting: remaining(proxies.reconnecting, ({ state }) => state === 'reconnecting'),
     },
-    asked: { ...asked, lacking: asked.lacking - dropped.length },
-    lagging: lagging.filter((proxy) => !dropped.includes(proxy)),
+    asked: { ...asked, lacking: connectedLacking + lacking },
+    lagging: [...named, ...connected].slice(0, mostLagging),
   };
 }
 
-function isGone({ state }: LaggingProxy): boolean {
-  return state === 'lost' || state === 'reconnecting';
+/** Adds connected proxies to those that are named. */
+function nameConnected(rollout: RolloutDetail, connected: readonly ListedProxy[]): RolloutDetail {
+  const key = ({ node, address }: LaggingProxy): string => `${node}\0${address}`;
+  const known = new Set(rollout.lagging.map(key));
+  const added = connected
+    .filter((proxy) => lacks(rollout, proxy))
+    .map(laggingOf)
+    .filter((proxy) => !known.has(key(proxy)));
+  return { ...rollout, lagging: [...rollout.lagging, ...added].slice(0, mostLagging) };
+}
+
+/** Whether a proxy lacks the version that the rollout was asked about: it has none of the last, or an older one. */
+function lacks({ versions, asked }: RolloutDetail, { version }: ListedProxy): boolean {
+  if (!asked.known) return false;
+  const at = versions.findIndex((served) => served.version === version);
+  return at === -1 || at > versions.findIndex((served) => served.version === asked.version);
+}
+
+function laggingOf(proxy: ListedProxy): LaggingProxy {
+  const { node, address, state, behindSeconds, version, disconnectedAt, lastNack } = proxy;
+  const message = state === 'refused' ? lastNack?.message : undefined;
+  return { node, address, state, behindSeconds, version, disconnectedAt, message };
+}
+
+/** The proxies of a mesh in these states, in this order; with `most`, at least so many of each if there are. */
+async function listOf(
+  server: ServerAccess,
+  mesh: string,
+  states: readonly LaggingProxy['state'][],
+  signal: AbortSignal,
+  most = Infinity,
+): Promise<readonly ListedProxy[]> {
+  const proxies: ListedProxy[] = [];
+  for (const state of states) {
+    let found = 0;
+    for await (const page of proxyPages(server, { mesh, state }, signal)) {
+      proxies.push(...page.proxies.map((proxy) => ({ ...proxy, state })));
+      found += page.proxies.length;
+      if (found >= most) break;
+    }
+  }
+  return proxies;
+}
+
+/** Those of the node ids that are in sync at a server. */
+async function syncedAt(
+  server: ServerAccess,
+  mesh: string,
+  nodes: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const found = new Set<string>();
+  if (nodes.size <= mostLookedUp) {
+    const states = await mapFew([...nodes], async (node) => [
+      node,
+      await stateAt(server, node, mesh, signal),
+    ]);
+    for (const [node, state] of states) if (node !== undefined && state === 'synced') found.add(node);
+    return found;
+  }
+  try {
+    for await (const { proxies } of proxyPages(server, { mesh, state: 'synced' }, signal))
+      for (const { node } of proxies) if (nodes.has(node)) found.add(node);
+  } catch (error) {
+    if (!isNoAnswer(error)) throw error;
+  }
+  return found;
 }
 
 async function stateAt(
@@ -54,9 +154,13 @@ async function stateAt(
   try {
     return ((await askServer(server, 'GET', path, signal)) as ProxyDetail).state;
   } catch (error) {
-    const isNone = error instanceof AnswerError;
-    const isAway = error instanceof CommandError && error.code === exitCode.unreachable;
-    if (isNone || isAway) return undefined;
+    if (isNoAnswer(error)) return undefined;
     throw error;
   }
+}
+
+/** Whether a server does not have what it was asked for, or is away. */
+function isNoAnswer(error: unknown): boolean {
+  if (error instanceof AnswerError) return true;
+  return error instanceof CommandError && error.code === exitCode.unreachable;
 }

@@ -1,5 +1,5 @@
 import type { FindingDetail, FindingList, MeshDetail } from '../../api/api-types.ts';
-import type { RolloutDetail } from '../../api/fleet-api-types.ts';
+import type { LaggingProxy, RolloutDetail } from '../../api/fleet-api-types.ts';
 import type { ServerDetail } from '../../api/server-api-types.ts';
 import { dateCodes } from '../../trust/findings/catalogue.ts';
 import type { FindingCode } from '../../trust/findings/catalogue.ts';
@@ -201,42 +201,60 @@ function judgeAuthorities({ meshes }: Answered, { now }: Judge): readonly Omit<C
 }
 
 function judgeProxies({ rollouts, connected }: Answered): readonly Omit<CheckResult, 'server'>[] {
-  const lagging = rollouts.flatMap(({ mesh, lagging: some }) => some.map((proxy) => ({ ...proxy, mesh })));
-  const refused = lagging.filter(({ state }) => state === 'refused');
-  const behind = lagging.filter(({ state }) => state !== 'refused');
-  const id = ({ node, address, mesh }: (typeof lagging)[number]): string =>
-    `${node === '' ? address : node}, mesh ${mesh}`;
-  const listed = rollouts.reduce(
-    (sum, { proxies }) => sum + proxies.connected + proxies.reconnecting + proxies.lost,
-    0,
-  );
-  const others = connected - listed;
+  const count = (state: LaggingProxy['state']): number =>
+    rollouts.reduce((sum, { proxies }) => sum + proxies[state], 0);
+  const listed = rollouts.reduce((sum, { proxies }) => sum + proxies.connected, 0);
+  const others = connected - listed - count('reconnecting') - count('lost');
   const silent = rollouts.filter(({ complete }) => !complete);
   const forgotten = Math.max(0, ...rollouts.map(({ proxies }) => proxies.forgotten));
   return [
-    result(
-      'proxies-accept',
-      refused.map((proxy) => `${id(proxy)}: ${proxy.message ?? 'it gave no reason'}`),
-      'failed',
-    ),
+    result('proxies-accept', describeProxies(rollouts, ['refused']), 'failed'),
     result(
       'proxies-current',
       [
         ...silent.map(({ mesh }) => `mesh ${mesh}: a worker does not say which proxies it has`),
         ...(forgotten > 0 ? [`${counted(forgotten, 'more proxy')} lost than the server keeps by name`] : []),
-        ...behind.map((proxy) => {
-          const since =
-            proxy.behindSeconds === undefined ? '' : ` for ${formatDuration(proxy.behindSeconds * 1000)}`;
-          const has = proxy.version === undefined ? 'nothing' : proxy.version.slice(0, 12);
-          const acked = proxy.state === 'lost' ? `, it acknowledged ${has}` : '';
-          return `${id(proxy)}: ${proxy.state}${since}${acked}`;
-        }),
+        ...describeProxies(rollouts, behindStates),
       ],
       // What is pending is on its way.
-      silent.length > 0 || forgotten > 0 || behind.some(({ state }) => state === 'stale' || state === 'lost')
-        ? 'failed'
-        : 'warning',
+      silent.length + forgotten + count('stale') + count('lost') > 0 ? 'failed' : 'warning',
     ),
     result('proxies-listed', others > 0 ? [`${others} of ${connected}`] : [], 'warning'),
   ];
+}
+
+/** States of proxies that do not have what is served, the worst first. */
+const behindStates = [
+  'lost',
+  'stale',
+  'reconnecting',
+  'pending',
+] as const satisfies readonly LaggingProxy['state'][];
+
+/** Names the proxies in these states, and counts those that the server does not name. */
+function describeProxies(
+  rollouts: readonly RolloutDetail[],
+  states: readonly LaggingProxy['state'][],
+): readonly string[] {
+  const named = rollouts.flatMap(({ mesh, lagging }) =>
+    lagging.filter(({ state }) => states.includes(state)).map((proxy) => describeLagging(proxy, mesh)),
+  );
+  const unnamed = rollouts.flatMap(({ mesh, lagging, proxies }) =>
+    states.flatMap((state) => {
+      const more = proxies[state] - lagging.filter((proxy) => proxy.state === state).length;
+      return more > 0 ? [`mesh ${mesh}: ${more} more ${state}`] : [];
+    }),
+  );
+  return [...named, ...unnamed];
+}
+
+function describeLagging(
+  { node, address, state, message, version, behindSeconds }: LaggingProxy,
+  mesh: string,
+): string {
+  const id = `${node === '' ? address : node}, mesh ${mesh}`;
+  if (state === 'refused') return `${id}: ${message ?? 'it gave no reason'}`;
+  const since = behindSeconds === undefined ? '' : ` for ${formatDuration(behindSeconds * 1000)}`;
+  const has = version === undefined ? 'nothing' : version.slice(0, 12);
+  return `${id}: ${state}${since}${state === 'lost' ? `, it acknowledged ${has}` : ''}`;
 }

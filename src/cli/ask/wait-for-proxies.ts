@@ -39,10 +39,11 @@ export async function waitFor(
       servers.map((server) => rolloutOf(server, path, io.signal, round === 0, version !== undefined)),
     );
     const answers = await Promise.all(
-      asked.map(async (answer) => {
-        if (answer.kind !== 'rollout') return answer;
-        const others = servers.filter(({ name }) => name !== answer.server);
-        return { ...answer, rollout: await dropMoved(answer.rollout, others, io.signal) };
+      asked.map(async (answer, index) => {
+        const server = servers[index];
+        if (answer.kind !== 'rollout' || server === undefined) return answer;
+        const others = servers.filter(({ name }) => name !== server.name);
+        return { ...answer, rollout: await dropMoved(answer.rollout, server, others, io.signal) };
       }),
     );
     const state = judgeWait(question, answers);

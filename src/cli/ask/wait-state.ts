@@ -96,7 +96,7 @@ function stateOf(answer: ServerRollout): ServerState {
       const { connected } = proxies;
       const acked = asked.proxies;
       // Of the proxies that lack it, those that are connected are not lost.
-      const lost = asked.lacking - (connected - acked);
+      const lost = asked.known ? asked.lacking - (connected - acked) : 0;
       return { server, waitingFor, version, connected, acked, lost };
     }
   }
@@ -120,7 +120,12 @@ export function describeWait(state: WaitState): string {
     const reason = message !== undefined ? `: ${message}` : state === 'lost' ? `, ${has}` : '';
     return `${node === '' ? address : node} (${state}${reason})`;
   });
-  const more = lagging.length > namedProxies ? [`and ${lagging.length - namedProxies} more`] : [];
+  // A server does not name all of them.
+  const lacking = sum(
+    servers.filter(({ waitingFor }) => waitingFor === 'proxies'),
+    (server) => server.connected - server.acked + server.lost,
+  );
+  const more = lacking > missing.length ? [`and ${lacking - missing.length} more`] : [];
   const others = servers
     .filter(({ waitingFor }) => waitingFor !== 'nothing' && waitingFor !== 'proxies')
     .map(({ server, waitingFor }) => `${waitingFor} at ${server}`);

@@ -34,8 +34,11 @@ export function addCheckCommand(program: Command, io: CommandIo, done: (code: nu
     .addOption(flag('output'));
   addServerOptions(command).action(async (options: CheckOptions) => {
     const servers = await serverAccess(options, io);
-    const known = await Promise.all(servers.map((server) => factsOf(server, io.signal)));
-    const facts = await Promise.all(known.map((one) => withoutMovedProxies(one, servers, io.signal)));
+    const facts = await Promise.all(
+      servers.map(async (server) =>
+        withoutMovedProxies(await factsOf(server, io.signal), server, servers, io.signal),
+      ),
+    );
     const judge = { version, now: Date.now() };
     const results = [...facts.flatMap((one) => judgeServer(one, judge)), ...judgeReplicas(facts)];
     const report = reportChecks(results);
@@ -50,12 +53,13 @@ export function addCheckCommand(program: Command, io: CommandIo, done: (code: nu
 /** A proxy that one server lost and that is in sync at another has only moved. */
 async function withoutMovedProxies(
   facts: ServerFacts,
+  server: ServerAccess,
   servers: readonly ServerAccess[],
   signal: AbortSignal,
 ): Promise<ServerFacts> {
   if (facts.kind !== 'answered') return facts;
-  const others = servers.filter(({ name }) => name !== facts.server);
-  const rollouts = await mapFew(facts.rollouts, (rollout) => dropMoved(rollout, others, signal));
+  const others = servers.filter(({ name }) => name !== server.name);
+  const rollouts = await mapFew(facts.rollouts, (rollout) => dropMoved(rollout, server, others, signal));
   const lacking = (some: readonly RolloutDetail[]): number =>
     some.reduce((sum, { proxies }) => sum + proxies.lost + proxies.reconnecting, 0);
   return { ...facts, rollouts, connected: facts.connected - lacking(facts.rollouts) + lacking(rollouts) };

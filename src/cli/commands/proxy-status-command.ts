@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import type { AnyProxyState, ProxyDetail, ProxyList } from '../../api/fleet-api-types.ts';
+import type { AnyProxyState, ProxyDetail } from '../../api/fleet-api-types.ts';
 import { counted } from '../../observe/log/describe-change.ts';
 import { AnswerError, askServer } from '../ask/ask-server.ts';
+import { proxyPages } from '../ask/list-proxies.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import { flag } from '../flags/flags.ts';
 import type { CommandIo } from '../terminal/io.ts';
@@ -162,19 +163,13 @@ async function proxiesOf(
 ): Promise<Proxies> {
   const proxies: ServerProxy[] = [];
   let missing: CommandError | undefined;
-  let after: string | undefined;
-  do {
-    const query = new URLSearchParams();
-    for (const [name, value] of Object.entries({ mesh, state, after }))
-      if (value !== undefined) query.set(name, value);
-    const list = (await askServer(server, 'GET', `/api/v1/proxies?${query.toString()}`, signal)) as ProxyList;
+  for await (const list of proxyPages(server, { mesh, state }, signal)) {
     proxies.push(...list.proxies.map((proxy) => ({ ...proxy, server: server.name })));
     if (!list.complete) {
       const text = `a worker of ${server.name} does not answer, and its proxies are missing`;
       missing = new CommandError(exitCode.unreachable, text);
     }
-    after = list.next;
-  } while (after !== undefined);
+  }
   return { proxies, missing };
 }
 

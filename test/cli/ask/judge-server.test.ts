@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { FindingDetail, MeshDetail } from '../../../src/api/api-types.ts';
 import type { LaggingProxy, RolloutDetail } from '../../../src/api/fleet-api-types.ts';
+import type { ProxyState } from '../../../src/fleet/assess.ts';
 import { presentMesh } from '../../../src/api/present-mesh.ts';
 import { checkCatalogue } from '../../../src/cli/ask/check-catalogue.ts';
 import type { CheckName } from '../../../src/cli/ask/check-catalogue.ts';
@@ -31,15 +32,22 @@ function meshWith(...dates: readonly (readonly [from: number, until: number])[])
   return { ...mesh, trustDomains: [{ ...domain, anchors }] };
 }
 
-function rollout(lagging: readonly LaggingProxy[], connected = 1): RolloutDetail {
+/** `unnamed`: proxies that the server counts and does not name. */
+function rollout(
+  lagging: readonly LaggingProxy[],
+  connected = 1,
+  unnamed: Partial<Record<ProxyState, number>> = {},
+): RolloutDetail {
+  const count = (of: ProxyState): number =>
+    (unnamed[of] ?? 0) + lagging.filter(({ state }) => state === of).length;
   const proxies = {
     connected,
-    synced: 0,
-    pending: 0,
-    stale: 0,
-    refused: 0,
-    reconnecting: 0,
-    lost: 0,
+    synced: count('synced'),
+    pending: count('pending'),
+    stale: count('stale'),
+    refused: count('refused'),
+    reconnecting: count('reconnecting'),
+    lost: count('lost'),
     forgotten: 0,
   };
   const rest = { complete: true, changedAt: '', servedAt: '', versions: [], converged: lagging.length === 0 };
@@ -250,7 +258,35 @@ describe('the checks of a server', () => {
       /^node-1, mesh default: reconnecting for 40s$/,
     ],
     [
-      'more lost proxies than the server names',
+      'a lost proxy that the server does not name',
+      { rollouts: [rollout([], 1, { lost: 1 })] },
+      'proxies-current',
+      'failed',
+      /^mesh default: 1 more lost$/,
+    ],
+    [
+      'a stale proxy that the server does not name',
+      { rollouts: [rollout([], 1, { stale: 1 })] },
+      'proxies-current',
+      'failed',
+      /^mesh default: 1 more stale$/,
+    ],
+    [
+      'pending proxies that the server does not name',
+      { rollouts: [rollout([{ ...lagging, state: 'pending' }], 3, { pending: 2 })], connected: 3 },
+      'proxies-current',
+      'warning',
+      /^node-1, mesh default: pending for 40s$/,
+    ],
+    [
+      'a refusal of a proxy that the server does not name',
+      { rollouts: [rollout([], 1, { refused: 2 })] },
+      'proxies-accept',
+      'failed',
+      /^mesh default: 2 more refused$/,
+    ],
+    [
+      'more lost proxies than the server keeps',
       {
         rollouts: [{ ...rollout([]), converged: false, proxies: { ...rollout([]).proxies, forgotten: 3 } }],
       },
