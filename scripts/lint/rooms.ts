@@ -78,7 +78,17 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'xds/timers',
   ],
   api: [...trust, 'fleet', 'runtime', 'xds'],
-  admin: ['api', 'fleet', 'net', 'observe/log', 'observe/metrics', 'runtime', ...trust, 'xds/timers'],
+  admin: [
+    'api',
+    'fleet',
+    'net',
+    'observe/log',
+    'observe/metrics',
+    'runtime',
+    ...trust,
+    'trust/policy',
+    'xds/timers',
+  ],
   page: ['api', 'trust/findings'],
 
   // Composition

@@ -1,8 +1,10 @@
 import type { StateView } from '../runtime/state-view.ts';
 import { presentReadiness } from './probe-routes.ts';
-import { jsonReply } from './reply.ts';
+import { errorReply, jsonReply } from './reply.ts';
 import type { Route } from './router.ts';
-import type { ServerDetail } from '../api/server-api-types.ts';
+import type { DistrustDetail, ServerDetail } from '../api/server-api-types.ts';
+import { parseHash } from '../trust/policy/distrust.ts';
+import type { DistrustedHashes } from '../trust/policy/distrust.ts';
 
 /** What the process says of itself from. */
 export interface ServerInput {
@@ -12,10 +14,12 @@ export interface ServerInput {
   readonly draining: () => boolean;
   /** Monotonic milliseconds, as in the view. */
   readonly now: () => number;
+  /** What the distrust list in force distrusts; undefined if no list is followed. */
+  readonly distrusted?: (() => DistrustedHashes) | undefined;
 }
 
-/** `/api/v1/server`. */
-export function serverRoutes({ version, view, draining, now }: ServerInput): readonly Route[] {
+/** `/api/v1/server` and `/api/v1/distrust/{hash}`. */
+export function serverRoutes({ version, view, draining, now, distrusted }: ServerInput): readonly Route[] {
   return [
     {
       method: 'GET',
@@ -34,6 +38,17 @@ export function serverRoutes({ version, view, draining, now }: ServerInput): rea
         );
         const readiness = presentReadiness(state, draining(), now());
         return jsonReply({ version, readiness, sources } satisfies ServerDetail);
+      },
+    },
+    {
+      method: 'GET',
+      pattern: '/api/v1/distrust/{hash}',
+      answer: ([text = '']) => {
+        const parsed = parseHash(text);
+        if (parsed.kind === 'invalid') return errorReply('bad-request', `the hash ${parsed.reason}`);
+        const { hash } = parsed;
+        const listed = distrusted?.().has(hash) === true;
+        return jsonReply({ hash, followed: distrusted !== undefined, listed } satisfies DistrustDetail);
       },
     },
   ];

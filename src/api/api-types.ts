@@ -50,6 +50,8 @@ export interface AnchorDetail {
   readonly fingerprint: string;
   /** SHA-256 of its public key (SubjectPublicKeyInfo). */
   readonly keyHash: string;
+  /** The same with the point of the key as it is encoded, if it is compressed. A distrust list matches both. */
+  readonly compressedKeyHash?: string | undefined;
   readonly subject: string;
   /** As it was listed; what is sent of a re-rooted anchor names its subject here. */
   readonly issuer: string;

@@ -86,10 +86,12 @@ function earliest(bundles: readonly TrustBundle[]): string | undefined {
 }
 
 function presentAnchor({ certificate, rooting, listedBy }: ServedAnchor): AnchorDetail {
-  const { fingerprint, keyHash, subject, issuer, keyAlgorithm, notBefore, notAfter } = certificate;
+  const { fingerprint, keyHash, compressedKeyHash, subject, issuer, keyAlgorithm, notBefore, notAfter } =
+    certificate;
   return {
     fingerprint,
     keyHash,
+    compressedKeyHash,
     subject,
     issuer,
     keyAlgorithm,

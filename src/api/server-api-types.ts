@@ -9,6 +9,15 @@ export interface ServerDetail {
   readonly sources: readonly SourceDetail[];
 }
 
+/** `GET /api/v1/distrust/{hash}`: whether the distrust list in force has a hash. Fields are only ever added. */
+export interface DistrustDetail {
+  readonly hash: string;
+  /** The server follows a list (`--distrust`). */
+  readonly followed: boolean;
+  /** An entry of the list in force is the hash, or a prefix of it. */
+  readonly listed: boolean;
+}
+
 /** What resources are read from. */
 export interface SourceDetail {
   readonly name: string;

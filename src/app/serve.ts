@@ -147,6 +147,7 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
     wall: systemClock.wall,
     events: live.hub,
     page: await loadPage(),
+    distrusted: options.distrust === undefined ? undefined : () => policy.distrusted,
     releaseGuard: (selection) => pipeline.releaseGuard(selection),
   });
   onRenewed(() => admin.renewTls());

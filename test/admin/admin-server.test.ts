@@ -12,6 +12,7 @@ import { createServedHistory } from '../../src/fleet/served-history.ts';
 import { createFleetTracker } from '../../src/fleet/track-fleet.ts';
 import { createLogger } from '../../src/observe/log/log.ts';
 import { createMetrics } from '../../src/observe/metrics/metrics.ts';
+import { distrustedBy } from '../../src/trust/policy/distrust.ts';
 import { makeCa } from '../kit/certificates.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
 import { content, gone, makeRig, memoryStream, synced } from '../observe/rig.ts';
@@ -132,6 +133,22 @@ describe('the admin server', () => {
       readiness: { status: 'ready' },
       sources: [{ name: 'files', synced: true, restored: false, accepted: 1, rejected: 0 }],
     });
+  });
+
+  it('says whether the distrust list in force has a hash', async () => {
+    const at = async (server: string, hash: string): Promise<unknown> =>
+      parsed((await ask(server, `/api/v1/distrust/${hash}`)).body);
+    const [known, other] = ['a'.repeat(64), 'b'.repeat(64)];
+    const none = { hash: known, followed: false, listed: false };
+    assert.deepEqual(await at(address, known), none);
+    const { server } = setup({ distrusted: () => distrustedBy([known.slice(0, 16)]) });
+    const follower = await server.listen('127.0.0.1:0');
+    assert.deepEqual(await at(follower, known.toUpperCase()), { ...none, followed: true, listed: true });
+    assert.deepEqual(await at(follower, other), { hash: other, followed: true, listed: false });
+    assert.deepEqual(await at(follower, 'abc'), {
+      error: { code: 'bad-request', message: 'the hash has 3 digits; at least 16 are needed' },
+    });
+    await server.close();
   });
 
   it('lists findings', async () => {

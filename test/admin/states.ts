@@ -11,6 +11,8 @@ export interface AnchorText {
   /** Year of the end. */
   readonly until?: number;
   readonly listedBy?: readonly string[];
+  /** Whether the point of its key is compressed. */
+  readonly compressed?: boolean;
 }
 
 /** An anchor with made-up bytes, so that everything about it is the same in each run. */
@@ -20,13 +22,14 @@ export function anchorOf({
   issuer = name,
   until = 2036,
   listedBy = ['default//trust'],
+  compressed = false,
 }: AnchorText): ServedAnchor {
   const digit = (name.codePointAt(0) ?? 0).toString(16).slice(-1);
   const bytes = new TextEncoder().encode(name);
   const certificate: Certificate = {
     fingerprint: `${digit}1`.repeat(32),
     keyHash: `${digit}2`.repeat(32),
-    compressedKeyHash: undefined,
+    compressedKeyHash: compressed ? `${digit}3`.repeat(32) : undefined,
     der: bytes,
     subject: `CN=${name}`,
     issuer: `CN=${issuer}`,

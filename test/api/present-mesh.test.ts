@@ -43,7 +43,7 @@ const full = meshOf([
       until: 2027,
       listedBy: ['default//trust', 'default/ns/more'],
     },
-    { name: 'C', rooting: 'promoted', issuer: 'Root' },
+    { name: 'C', rooting: 'promoted', issuer: 'Root', compressed: true },
   ]),
   domainOf('b.test', [{ name: 'D' }]),
 ]);

@@ -13,7 +13,7 @@ export const hostile =
 
 /** Fields that are not text of anyone: times, hashes and closed sets of words. */
 const untouched =
-  /^(?:.*At|notBefore|notAfter|at|.*[vV]ersion|fingerprint|keyHash|state|status|severity|code|rooting|pem|kind|transport|transports|next)$/;
+  /^(?:.*At|notBefore|notAfter|at|.*[vV]ersion|fingerprint|keyHash|compressedKeyHash|state|status|severity|code|rooting|pem|kind|transport|transports|next)$/;
 
 /** A server that answers as a real one does, with hostile text at the end of every other string. */
 export async function hostileServer(resources: readonly MeshTrustText[]) {

@@ -1,7 +1,7 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createPublicKey, ECDH, generateKeyPairSync, randomBytes } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 
-import { integer, sequence, time } from './der.ts';
+import { bitString, integer, sequence, time } from './der.ts';
 import { encodeName, issueCertificate, signatureAlgorithm, signed } from './issue-certificate.ts';
 import type { CertificateSpec, Name, Signer } from './issue-certificate.ts';
 import { toPem } from './pem.ts';
@@ -53,6 +53,16 @@ const generators: Readonly<Record<KeyType, () => KeyPair>> = {
 /** Generates a key pair. */
 export function makeKey(type: KeyType = 'ec-p256'): KeyPair {
   return generators[type]();
+}
+
+/** A P-256 key whose public key is written with a compressed point. */
+export function makeCompressedKey(): KeyPair {
+  const { publicKey, privateKey } = makeKey();
+  const spki = publicKey.export({ format: 'der', type: 'spki' });
+  const point = ECDH.convertKey(spki.subarray(-65), 'prime256v1', undefined, undefined, 'compressed');
+  const algorithm = spki.subarray(2, 4 + (spki[3] ?? 0));
+  const compressed = sequence(algorithm, bitString(point));
+  return { publicKey: createPublicKey({ key: compressed, format: 'der', type: 'spki' }), privateKey };
 }
 
 /** Makes a self-signed CA with key identifiers, valid from one hour ago for ten years. */

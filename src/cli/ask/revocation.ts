@@ -73,7 +73,7 @@ export function describeEffects(effects: readonly RevocationEffect[]): readonly 
       const rest =
         othersLeft === 0
           ? `no CA is left, and every client of ${trustDomain} is refused`
-          : `${counted(othersLeft, 'other CA')} stay`;
+          : `${counted(othersLeft, 'other CA')} ${othersLeft === 1 ? 'stays' : 'stay'}`;
       const ca = `CA ${anchor.subject} (${anchor.fingerprint.slice(0, 16)})`;
       return `${ca} is cut off from trust domain ${trustDomain} of mesh ${mesh}, ${counted(proxies, 'proxy')}: ${rest}`;
     }),
@@ -83,7 +83,10 @@ export function describeEffects(effects: readonly RevocationEffect[]): readonly 
   ]);
 }
 
-/** The hash to write: all of it, where one certificate or one key is meant. */
+/**
+ * The hash to write: all of it, where one certificate or one key is meant. For a key with a compressed point it is the
+ * hash that stands for both encodings.
+ */
 export function wholeHash(hash: string, effects: readonly RevocationEffect[]): string {
   const anchors = effects.flatMap(({ cas }) => cas.map(({ anchor }) => anchor));
   const whole = new Set(

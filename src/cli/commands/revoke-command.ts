@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { MeshDetail } from '../../api/api-types.ts';
+import type { DistrustDetail } from '../../api/server-api-types.ts';
 import { parseHash, readDistrust } from '../../trust/policy/distrust.ts';
 import { counted } from '../../observe/log/describe-change.ts';
 import { readRegularFile } from '../../net/read-regular-file.ts';
+import { AnswerError, askServer } from '../ask/ask-server.ts';
 import { canAsk, confirm } from '../terminal/confirm.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import { flag } from '../flags/flags.ts';
@@ -59,19 +61,21 @@ export function addRevokeCommand(program: Command, io: CommandIo, done: (code: n
     const parsed = parseHash(fingerprint.trim());
     if (parsed.kind === 'invalid') throw new CommandError(exitCode.usage, `the fingerprint ${parsed.reason}`);
     const servers = await serverAccess(options, io);
-    const effects = await effectsAt(parsed.hash, servers, io);
-    const hash = wholeHash(parsed.hash, effects);
+    const served = await Promise.all(servers.map((server) => servedMeshes(server, io.signal)));
+    const hash = wholeHash(parsed.hash, effectsOf(parsed.hash, served));
+    // Of what is written, which can stand for more than what was given: both encodings of a key.
+    const effects = effectsOf(hash, served);
     for (const line of describeEffects(effects)) say(io, line);
-    if (effects.length === 0) say(io, 'no CA that is served has this hash; nothing is cut off now');
+    if (effects.length === 0) say(io, 'no listed CA shows this hash');
     if (options.dryRun === true) return done(exitCode.ok);
     await askFirst(io, effects, options.yes === true);
     const isAdded = await write(file, hash, effects);
     say(io, isAdded ? `${file}: added ${hash}` : `${file} has the hash already`);
     if (!wait) return done(exitCode.ok);
     const deadline = performance.now() + timeout;
-    const served = await untilFollowed(hash, servers, io, Math.min(timeout, followMs));
+    const followed = await untilFollowed(hash, servers, io, Math.min(timeout, followMs));
     let connected = 0;
-    for (const [mesh, holders] of holdersOf(served, isAdded ? effects : [])) {
+    for (const [mesh, holders] of holdersOf(followed, isAdded ? effects : [])) {
       const question = { mesh, proxies: 0 };
       const { state } = await waitFor(io, holders, question, Math.max(0, deadline - performance.now()));
       connected += state.connected;
@@ -89,14 +93,6 @@ export function addRevokeCommand(program: Command, io: CommandIo, done: (code: n
     );
     done(exitCode.ok);
   });
-}
-
-async function effectsAt(
-  hash: string,
-  servers: readonly ServerAccess[],
-  io: CommandIo,
-): Promise<readonly RevocationEffect[]> {
-  return effectsOf(hash, await Promise.all(servers.map((server) => servedMeshes(server, io.signal))));
 }
 
 /** @throws {CommandError} unless the revocation is confirmed, or nobody has to be asked. */
@@ -145,7 +141,7 @@ async function addTo(file: string, hash: string, effects: readonly RevocationEff
 type Served = readonly (readonly [server: ServerAccess, meshes: readonly MeshDetail[]])[];
 
 /**
- * Waits until no server serves what was revoked, and returns what each serves then.
+ * Waits until every server has read the list and none serves what was revoked, and returns what each serves then.
  * @throws {CommandError} (timeout) if a server does not follow the list.
  */
 async function untilFollowed(
@@ -156,18 +152,40 @@ async function untilFollowed(
 ): Promise<Served> {
   const deadline = performance.now() + timeout;
   for (;;) {
-    const answers = await Promise.all(servers.map((server) => servedMeshes(server, io.signal)));
-    if (effectsOf(hash, answers).length === 0)
-      return servers.map((server, index) => [server, answers[index] ?? []]);
+    const answers = await Promise.all(
+      servers.map(async (server) => {
+        // Before what is served: a list that was read then has its effect in it.
+        const isListed = await isListedAt(server, hash, io.signal);
+        const meshes = await servedMeshes(server, io.signal);
+        return { server, meshes, isListed, trusts: effectsOf(hash, [meshes]).length > 0 };
+      }),
+    );
+    const behind = answers.filter(({ isListed, trusts }) => trusts || !isListed);
+    if (behind.length === 0) return answers.map(({ server, meshes }) => [server, meshes]);
     if (performance.now() >= deadline) {
-      const still = servers.filter((_, index) => effectsOf(hash, [answers[index] ?? []]).length > 0);
-      const names = still.map(({ name }) => name).join(', ');
+      const trusting = behind.filter(({ trusts }) => trusts);
+      const what =
+        trusting.length > 0
+          ? `${counted(trusting.length, 'server')} still ${trusting.length === 1 ? 'trusts' : 'trust'} it`
+          : `${counted(behind.length, 'server')} ${behind.length === 1 ? 'has' : 'have'} not read it`;
+      const names = (trusting.length > 0 ? trusting : behind).map(({ server }) => server.name).join(', ');
       throw new CommandError(
         exitCode.timeout,
-        `${counted(still.length, 'server')} still trusts it: ${names}; is this the list that --distrust of serve names?`,
+        `${what}: ${names}; is this the list that --distrust of serve names?`,
       );
     }
     await delay(askMs, undefined, { signal: io.signal }).catch(() => undefined);
     if (io.signal.aborted) throw new CommandError(exitCode.negative, 'interrupted');
+  }
+}
+
+/** Whether the list in force at a server has the hash. An older server cannot say; what it serves has to do. */
+async function isListedAt(server: ServerAccess, hash: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    const answer = await askServer(server, 'GET', `/api/v1/distrust/${hash}`, signal);
+    return (answer as DistrustDetail).listed;
+  } catch (error) {
+    if (error instanceof AnswerError && error.apiCode === 'not-found') return true;
+    throw error;
   }
 }

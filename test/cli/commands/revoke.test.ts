@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { chmod, lstat, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
 import { describe, it } from 'node:test';
 import type { MeshDetail } from '../../../src/api/api-types.ts';
+import type { DistrustDetail } from '../../../src/api/server-api-types.ts';
 import { runProgram } from '../../../src/cli/program.ts';
 import { replaceFile, targetOf } from '../../../src/cli/terminal/replace-file.ts';
 import {
@@ -16,7 +18,7 @@ import {
 import { withLock } from '../../../src/cli/terminal/with-lock.ts';
 import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
 import { createAnchorReader } from '../../../src/trust/x509/anchor-reader.ts';
-import { makeCa } from '../../kit/certificates.ts';
+import { makeCa, makeCompressedKey } from '../../kit/certificates.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
@@ -79,7 +81,7 @@ describe('the effect of a revocation', () => {
   it('a CA of two trust domains → a line each, with what is left', () => {
     const effects = effectsOf('1'.repeat(16), [[mesh]]);
     assert.deepEqual(describeEffects(effects), [
-      'CA CN=A (1111111111111111) is cut off from trust domain a.test of mesh default, 3 proxies: 1 other CA stay',
+      'CA CN=A (1111111111111111) is cut off from trust domain a.test of mesh default, 3 proxies: 1 other CA stays',
       'CA CN=A (1111111111111111) is cut off from trust domain b.test of mesh default, 3 proxies: no CA is left, and every client of b.test is refused',
     ]);
     assert.equal(wholeHash('1'.repeat(16), effects), '1'.repeat(64));
@@ -98,6 +100,18 @@ describe('the effect of a revocation', () => {
       effects.map(({ mesh: name, proxies, cas }) => [name, proxies, cas.length]),
       [['default', 7, 1]],
     );
+  });
+
+  it('a key in both encodings → its compressed hash stands for both', () => {
+    const mixed = meshOf('default', 1, {
+      'a.test': [
+        { ...anchor('CN=A', '1', '9'), compressedKeyHash: '8'.repeat(64) },
+        anchor('CN=B', '2', '9'),
+      ],
+    });
+    const hash = wholeHash('8'.repeat(16), effectsOf('8'.repeat(16), [[mixed]]));
+    assert.equal(hash, '9'.repeat(64));
+    assert.equal(effectsOf(hash, [[mixed]])[0]?.leavesNothing, true);
   });
 
   it('one replica has it already → what the other still serves counts', () => {
@@ -287,7 +301,7 @@ describe('meshtrust revoke', () => {
     assert.equal(dry.code, 0, dry.stderr);
     assert.match(
       dry.stderr,
-      /CA CN=A .* is cut off from trust domain a\.test of mesh default, 0 proxies: 1 other CA stay/,
+      /CA CN=A .* is cut off from trust domain a\.test of mesh default, 0 proxies: 1 other CA stays/,
     );
     assert.equal(await readFile(list, 'utf8'), '# kept\n');
 
@@ -298,7 +312,7 @@ describe('meshtrust revoke', () => {
 
     const again = await run(['revoke', hashA.slice(0, 16), '--distrust', list, ...url]);
     assert.equal(again.code, 0, again.stderr);
-    assert.match(again.stderr, /no CA that is served has this hash/);
+    assert.match(again.stderr, /no listed CA shows this hash/);
 
     const last = await run(['revoke', hashB, '--distrust', list, ...url]);
     assert.equal(last.code, 1);
@@ -335,6 +349,65 @@ describe('meshtrust revoke', () => {
     const { code, stderr } = await revoke();
     assert.equal(code, 0, stderr);
     assert.match(stderr, /revoked: every connected proxy has the change\n$/);
+  });
+
+  it('the hash of a key with a compressed point → says what it cuts off, and asks before a mesh is emptied', async () => {
+    await using dir = await makeTempDir();
+    await using trust = await makeTempDir();
+    const key = makeCompressedKey();
+    const pems = [makeCa({ key, commonName: 'C' }).certPem];
+    await writeFile(trust.join('t.yaml'), meshTrustYaml({ name: 'c', trustDomain: 'c.test', pems }));
+    await writeFile(dir.join('list'), '');
+    await using server = await startMeshtrust({
+      dirs: [trust.path],
+      args: ['--distrust', dir.join('list')],
+    });
+    const hash = createHash('sha256')
+      .update(key.publicKey.export({ format: 'der', type: 'spki' }))
+      .digest('hex');
+    const args = [
+      'revoke',
+      hash,
+      '--distrust',
+      dir.join('list'),
+      `--server=http://127.0.0.1:${server.adminPort}`,
+    ];
+    const { code, stderr } = await run(args);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /^CA CN=C .* no CA is left.*\nWARNING: mesh default is left without any CA/);
+    assert.equal(await readFile(dir.join('list'), 'utf8'), '');
+    const forced = await run([...args, '--yes']);
+    assert.equal(forced.code, 0, forced.stderr);
+    const { body } = await server.admin('/api/v1/meshes/default');
+    assert.deepEqual(
+      (JSON.parse(body) as MeshDetail).trustDomains.map(({ anchors }) => anchors),
+      [[]],
+    );
+  });
+
+  it('a hash of no listed CA → waits until the servers have read the list', async () => {
+    await using dir = await makeTempDir();
+    await using trust = await makeTempDir();
+    await writeFile(
+      trust.join('t.yaml'),
+      meshTrustYaml({ name: 'b', trustDomain: 'b.test', pems: [b.certPem] }),
+    );
+    await writeFile(dir.join('list'), '');
+    await using server = await startMeshtrust({ dirs: [trust.path], args: ['--distrust', dir.join('list')] });
+    const revoke = (list: string, ...more: readonly string[]): ReturnType<typeof run> => {
+      const url = `--server=http://127.0.0.1:${server.adminPort}`;
+      return run(['revoke', 'f'.repeat(64), '--distrust', dir.join(list), url, ...more]);
+    };
+    const other = await revoke('other', '--timeout=300ms');
+    assert.equal(other.code, 4, other.stderr);
+    assert.match(
+      other.stderr,
+      /^no listed CA shows this hash\n.*1 server has not read it: .*; is this the list/s,
+    );
+    const { code, stderr } = await revoke('list');
+    assert.equal(code, 0, stderr);
+    const { body } = await server.admin(`/api/v1/distrust/${'f'.repeat(64)}`);
+    assert.equal((JSON.parse(body) as DistrustDetail).listed, true);
   });
 
   it('several at once on one list → none takes away what another wrote', async () => {
