@@ -1,6 +1,6 @@
 import { distance, plainWord } from './document-kind.ts';
 import { finding } from '../findings/finding.ts';
-import type { Finding } from '../findings/finding.ts';
+import type { Finding, Place } from '../findings/finding.ts';
 import { pathText, placeOf } from './parse-context.ts';
 import type { ParseContext } from './parse-context.ts';
 import type { Path } from './read-yaml.ts';
@@ -25,6 +25,44 @@ const knownLabels: ReadonlySet<string> = new Set([
   'kuma.io/zone',
 ]);
 
+/** A form of a MeshTrust: Kubernetes' (apiVersion, kind, metadata) or Kuma's own (type, name, mesh). */
+type Form = 'kubernetes' | 'universal';
+
+/** The fields of a resource beside its spec, with those that only `kubectl get` and Kuma's REST API print. */
+const resourceFields: Readonly<Record<Form, ReadonlySet<string>>> = {
+  kubernetes: new Set(['apiVersion', 'kind', 'metadata', 'spec', 'status']),
+  universal: new Set([
+    'type',
+    'mesh',
+    'name',
+    'labels',
+    'spec',
+    'status',
+    'kri',
+    'creationTime',
+    'modificationTime',
+  ]),
+};
+
+/** The fields of Kubernetes' ObjectMeta. */
+const metadataFields: ReadonlySet<string> = new Set([
+  'name',
+  'generateName',
+  'namespace',
+  'labels',
+  'annotations',
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'ownerReferences',
+  'finalizers',
+  'managedFields',
+  'selfLink',
+]);
+
 /** The fields of a MeshTrust's spec, which its CRD allows and no others. */
 const specFields: ReadonlySet<string> = new Set(['trustDomain', 'caBundles', 'origin']);
 const bundleFields: ReadonlySet<string> = new Set(['type', 'pem']);
@@ -32,42 +70,80 @@ const pemFields: ReadonlySet<string> = new Set(['value']);
 const originFields: ReadonlySet<string> = new Set(['kri']);
 
 /**
- * Reports fields and labels without an effect: fields of the spec that the CRD does not have, labels below `kuma.io/`
- * that Kuma does not have, and labels that were probably meant as `kuma.io/mesh`. The resource stays in force, since
- * the rest of it is valid.
+ * Reports what has no effect: fields that a resource of the form does not have, labels below `kuma.io/` that Kuma does
+ * not have, and labels and fields that were probably meant as the mesh. The resource stays in force, since the rest of
+ * it is valid.
  */
 export function unknownFields(
+  form: Form,
   body: Record<string, unknown>,
   root: Path,
   mesh: string,
   context: ParseContext,
 ): readonly Finding[] {
-  const fields = unknownInSpec(body['spec']).map((path) => {
-    const place = placeOf(context, [...root, ...path]);
-    return finding('MT051', `${pathText(path)} is not a field of a MeshTrust; it has no effect`, place);
-  });
-  const effect = `it has no effect, and the resource is in mesh ${mesh}`;
-  const namesMesh = saysMesh(body);
-  const labels = labelsOf(body).flatMap(({ path, keys }) =>
-    keys
-      .filter((key) => isUnknownLabel(key) || (!namesMesh && isAlmostMeshLabel(key)))
-      .map((key) => {
-        const place = placeOf(context, [...root, ...path, key]);
-        return finding('MT050', `the label is not one of Kuma's; ${effect}`, place);
-      }),
+  const at = (path: Path): Place => placeOf(context, [...root, ...path]);
+  const inSpec = unknownInSpec(body['spec']).map((path) =>
+    finding('MT051', `${pathText(path)} is not a field of a MeshTrust; it has no effect`, at(path)),
   );
-  return [...fields, ...labels, ...meshAnnotation(body, namesMesh).map(annotated)];
-
-  function annotated(path: Path): Finding {
-    const text = `the mesh of a resource is its label ${meshLabel}, not an annotation; ${effect}`;
-    return finding('MT050', text, placeOf(context, [...root, ...path]));
-  }
+  const effect = `it has no effect, and the resource is in mesh ${mesh}`;
+  const besideSpec = [...unknownBesideSpec(form, body), ...unknownLabels(form, body, mesh)].map(
+    ({ path, reason }) => finding('MT050', `${reason}; ${effect}`, at(path)),
+  );
+  return [...inSpec, ...besideSpec];
 }
 
-/** True if the resource itself says its mesh, so that no other label can have been meant. */
-function saysMesh(body: Record<string, unknown>): boolean {
-  const labels = isMapping(body['metadata']) ? body['metadata']['labels'] : undefined;
-  return body['mesh'] != null || (isMapping(labels) && labels[meshLabel] != null);
+/** A field or label without an effect, and why it has none. */
+interface Unknown {
+  readonly path: Path;
+  readonly reason: string;
+}
+
+function unknownBesideSpec(form: Form, body: Record<string, unknown>): readonly Unknown[] {
+  const metadata = form === 'kubernetes' ? unknownIn(body['metadata'], ['metadata'], metadataFields) : [];
+  return [...unknownIn(body, [], resourceFields[form]), ...metadata].map((path) => ({
+    path,
+    reason: isMeshField(path)
+      ? `the mesh of a resource with a kind is its label ${meshLabel}, not a field`
+      : `${pathText(path)} is not a field of a MeshTrust with a ${form === 'kubernetes' ? 'kind' : 'type'}`,
+  }));
+}
+
+/** True for `mesh` where it is no field: in the Kubernetes form. */
+function isMeshField(path: Path): boolean {
+  return path.at(-1) === 'mesh';
+}
+
+function unknownLabels(form: Form, body: Record<string, unknown>, mesh: string): readonly Unknown[] {
+  return form === 'kubernetes' ? unknownInMetadata(body['metadata']) : unknownInUniversal(body, mesh);
+}
+
+function unknownInMetadata(metadata: unknown): readonly Unknown[] {
+  if (!isMapping(metadata)) return [];
+  const { labels, annotations } = metadata;
+  const mesh = isMapping(labels) ? labels[meshLabel] : undefined;
+  const unknown = strangeLabels(labels, ['metadata', 'labels'], mesh != null);
+  if (mesh != null || !isMapping(annotations) || annotations[meshLabel] == null) return unknown;
+  // Kuma reads it from pods only.
+  const reason = `the mesh of a resource is its label ${meshLabel}, not an annotation`;
+  return [...unknown, { path: ['metadata', 'annotations', meshLabel], reason }];
+}
+
+function unknownInUniversal(body: Record<string, unknown>, mesh: string): readonly Unknown[] {
+  const { labels } = body;
+  const unknown = strangeLabels(labels, ['labels'], body['mesh'] != null);
+  const label = isMapping(labels) ? labels[meshLabel] : undefined;
+  // Kuma's REST API prints the mesh both as a field and as a label.
+  if (label == null || label === mesh) return unknown;
+  const reason = 'the mesh of a resource with a type is its field mesh, not a label';
+  return [...unknown, { path: ['labels', meshLabel], reason }];
+}
+
+/** Labels that look like Kuma's. Where the mesh is given, no other label was meant as the mesh. */
+function strangeLabels(labels: unknown, path: Path, hasMesh: boolean): readonly Unknown[] {
+  if (!isMapping(labels)) return [];
+  return Object.keys(labels)
+    .filter((key) => key !== meshLabel && (isUnknownLabel(key) || (!hasMesh && isAlmostMeshLabel(key))))
+    .map((key) => ({ path: [...path, key], reason: "the label is not one of Kuma's" }));
 }
 
 function isUnknownLabel(key: string): boolean {
@@ -80,13 +156,6 @@ function isAlmostMeshLabel(key: string): boolean {
   const [prefix = '', name] = word.split('/');
   if (name === undefined) return word === 'mesh' || distance(word, 'kuma.iomesh') <= 2;
   return (prefix.includes('kuma') && distance(name, 'mesh') <= 1) || distance(word, meshLabel) <= 2;
-}
-
-/** The path of an annotation `kuma.io/mesh`, which Kuma reads from pods only. */
-function meshAnnotation(body: Record<string, unknown>, namesMesh: boolean): readonly Path[] {
-  const annotations = isMapping(body['metadata']) ? body['metadata']['annotations'] : undefined;
-  const isThere = !namesMesh && isMapping(annotations) && annotations[meshLabel] != null;
-  return isThere ? [['metadata', 'annotations', meshLabel]] : [];
 }
 
 function unknownInSpec(spec: unknown): readonly Path[] {
@@ -108,15 +177,4 @@ function unknownIn(value: unknown, path: Path, known: ReadonlySet<string>): read
   return Object.keys(value)
     .filter((key) => !known.has(key))
     .map((key) => [...path, key]);
-}
-
-/** The labels of either form. */
-function labelsOf(
-  body: Record<string, unknown>,
-): readonly { readonly path: Path; readonly keys: readonly string[] }[] {
-  const metadata = body['metadata'];
-  return [
-    { path: ['metadata', 'labels'], labels: isMapping(metadata) ? metadata['labels'] : undefined },
-    { path: ['labels'], labels: body['labels'] },
-  ].map(({ path, labels }) => ({ path, keys: isMapping(labels) ? Object.keys(labels) : [] }));
 }

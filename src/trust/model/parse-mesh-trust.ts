@@ -72,7 +72,7 @@ export function parseMeshTrust(
   return {
     kind: 'mesh-trust',
     resource: { ...header, identity, trustDomain, originKri, place, blocks },
-    remarks: unknownFields(body, root, header.mesh, context).map((remark) => ({
+    remarks: unknownFields(form, body, root, header.mesh, context).map((remark) => ({
       ...remark,
       resource: identity,
     })),
