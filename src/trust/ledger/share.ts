@@ -59,9 +59,10 @@ export function joinHoldings(all: readonly Holdings[]): Holdings {
   return joined;
 }
 
-/** Adds shares to holdings under construction. */
+/** Adds shares to holdings under construction. A share without anchors gives no trust and is left out. */
 export function addShares(holdings: Map<string, Map<TrustDomain, Share[]>>, shares: readonly Share[]): void {
   for (const share of shares) {
+    if (share.anchors.length === 0) continue;
     let domains = holdings.get(share.mesh);
     if (domains === undefined) holdings.set(share.mesh, (domains = new Map<TrustDomain, Share[]>()));
     const present = domains.get(share.trustDomain);

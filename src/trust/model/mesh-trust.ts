@@ -28,7 +28,10 @@ export interface RefusedBlock {
   readonly place: Place;
 }
 
-/** A valid MeshTrust: at least one of its blocks is an anchor. Later stages check nothing of it again. */
+/**
+ * A valid MeshTrust. At least one of its blocks is an anchor, or all of them are commented out. Later stages do not
+ * validate it again.
+ */
 export interface MeshTrust {
   readonly identity: Identity;
   readonly mesh: string;

@@ -27,7 +27,10 @@ export function readBlocks(
   });
 }
 
-/** Why a resource with these blocks cannot be used, if it cannot. */
+/**
+ * Returns why a resource with these blocks cannot be used, if it cannot. A resource whose blocks are all commented out
+ * can: comments are text, so it has no anchors, on purpose.
+ */
 export function objectionToBlocks(
   blocks: readonly TrustBlock[],
   limits: Limits,
@@ -40,9 +43,14 @@ export function objectionToBlocks(
       place,
     );
   }
-  return blocks.some((block) => block.kind === 'anchor')
+  const isOnPurpose = blocks.length > 0 && blocks.every(isCommentedOut);
+  return isOnPurpose || blocks.some((block) => block.kind === 'anchor')
     ? undefined
     : finding('MT005', 'the resource has no certificate that can be an anchor', place);
+}
+
+function isCommentedOut(block: TrustBlock): boolean {
+  return block.kind === 'refused' && block.code === 'MT052';
 }
 
 /** The finding for a block that is refused; none for an anchor. */

@@ -1,5 +1,5 @@
 import type { BlockRefusalCode } from '../findings/catalogue.ts';
-import { isBareBase64, readArmour } from './armour.ts';
+import { isBareBase64, readArmour, trimBlankEnd } from './armour.ts';
 import type { Armour } from './armour.ts';
 import { decodeBody, explainBody } from './base64-body.ts';
 import { labelRefusal, privateKeyReason } from './label-refusal.ts';
@@ -105,8 +105,8 @@ function isCommented(line: string): boolean {
 }
 
 /**
- * Reads a block whose first line is commented out. If all of its lines are, it is text around blocks (RFC 7468, section
- * 2), which nobody reads; with one that is not, it is damaged.
+ * Reads a block whose first line is commented out. If all of its lines are comments or blank, it is text around blocks
+ * (RFC 7468, section 2), which no PEM reader reads. If one of them is not, the block is damaged.
  */
 function readCommented(text: string, first: Line, armour: Extract<Armour, { kind: 'damaged' }>): Reading {
   if (!armour.opens || first.text.toUpperCase().includes('PRIVATE KEY'))
@@ -116,7 +116,8 @@ function readCommented(text: string, first: Line, armour: Extract<Armour, { kind
     const line = lineAt(text, next);
     const here = readArmour(line.text);
     const isEnd = here?.kind === 'damaged' && !here.opens;
-    if (!isCommented(line.text) || (here !== undefined && !isEnd)) break;
+    const isText = isCommented(line.text) || trimBlankEnd(line.text) === '';
+    if (!isText || (here !== undefined && !isEnd)) break;
     next = line.next;
     if (isEnd) return commentedOut(next);
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { LedgerEvent } from '../../../src/trust/ledger/ledger.ts';
 import { makeCa } from '../../kit/certificates.ts';
 import { codes, gone, inForce, makeLedger, version } from '../../kit/ledger.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
@@ -79,6 +80,53 @@ describe('ledger', () => {
     ledger.apply('files', [version('t.yaml', trust('a.test', [damaged]))], 1);
     assert.deepEqual(inForce(ledger), ['default/a.test: A']);
     assert.deepEqual(codes(ledger), ['MT005', 'MT013', 'MT040']);
+  });
+
+  describe('all blocks of a resource commented out', () => {
+    const comment = (pem: string): string => pem.replaceAll(/^(?=.)/gm, '# ');
+    const others = ['b.test', 'c.test'].map((name) => version(`${name}.yaml`, trust(name, [b])));
+    const out = (settled = true): LedgerEvent =>
+      version('t.yaml', trust('a.test', [comment(a), comment(c)]), settled);
+
+    it('running server and restarted server: neither trusts them, with a warning', () => {
+      const running = makeLedger();
+      running.apply('files', [version('t.yaml', trust('a.test', [a, c])), ...others, { kind: 'synced' }], 0);
+      running.apply('files', [out(false)], 1);
+      assert.equal(inForce(running)[0], 'default/a.test: A C');
+      running.apply('files', [out()], 2);
+      const restarted = makeLedger();
+      restarted.apply('files', [out(), ...others, { kind: 'synced' }], 0);
+      for (const ledger of [running, restarted]) {
+        assert.deepEqual(inForce(ledger), ['default/b.test: B', 'default/c.test: B']);
+        assert.deepEqual(codes(ledger), ['MT052']);
+        assert.equal(ledger.view().sources[0]?.rejected, 0);
+      }
+    });
+
+    it('one of them is listed again → it is trusted again', () => {
+      const ledger = makeLedger();
+      ledger.apply('files', [version('t.yaml', trust('a.test', [a, c])), ...others], 0);
+      ledger.apply('files', [out()], 1);
+      ledger.apply('files', [version('t.yaml', trust('a.test', [a, comment(c)]))], 2);
+      assert.equal(inForce(ledger)[0], 'default/a.test: A');
+    });
+
+    it('in the only trust domain of a mesh → the guard holds the loss, and then it applies', () => {
+      const ledger = makeLedger();
+      ledger.apply('files', [version('t.yaml', trust('a.test', [a]))], 0);
+      ledger.apply('files', [out()], 1);
+      assert.deepEqual(inForce(ledger), ['default/a.test: A']);
+      assert.deepEqual(codes(ledger), ['MT042', 'MT052']);
+      ledger.tick(40_000);
+      assert.deepEqual([inForce(ledger), codes(ledger)], [[], ['MT052']]);
+    });
+
+    it('beside a block that is refused for another reason → the resource stays', () => {
+      const ledger = makeLedger();
+      ledger.apply('files', [version('t.yaml', trust('a.test', [a, c]))], 0);
+      ledger.apply('files', [version('t.yaml', trust('a.test', [comment(a), damaged]))], 1);
+      assert.deepEqual(inForce(ledger), ['default/a.test: A C']);
+    });
   });
 
   it('damaged block → the anchors of the last undamaged version stay beside the new ones', () => {

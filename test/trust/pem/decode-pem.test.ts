@@ -131,6 +131,8 @@ test('a block with a comment sign before each line → text with a warning, and 
     commented(a),
     commented(a).replaceAll('\n', '\r\n'),
     commented(a).replaceAll('# ', '  #'),
+    commented(a).replaceAll('\n', '\n\n'),
+    commented(a).replace('\n', '\n \t\r\n'),
   ])
     assert.deepEqual(
       decodePem(text + b).map((block) => (block.kind === 'refused' ? block.code : block.kind)),

@@ -90,7 +90,7 @@ function nextBundle(
   ];
   return {
     bundle: buildBundle({ mesh, trustDomain, shares, now, policy, previous }),
-    isListed: shares.length > 0,
+    isListed: shares.some(({ anchors }) => anchors.length > 0),
   };
 }
 

@@ -95,6 +95,13 @@ describe('a review', () => {
     });
   }
 
+  it('allows an object whose blocks are all commented out, and warns of what it withdraws', () => {
+    const commented = root.certPem.replaceAll(/^(?=.)/gm, '# ');
+    const response = update([root.certPem], [commented]);
+    assert.equal(response.allowed, true);
+    assert.deepEqual(codesOf(response).toSorted(), ['MT052', 'without any CA']);
+  });
+
   it('refuses a trust domain name that no client can have', () => {
     const { status } = ask({
       operation: 'CREATE',
