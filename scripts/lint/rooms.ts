@@ -19,6 +19,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   text: [],
   'xds/timers': [],
   net: ['xds/timers'],
+  issue: [],
 
   // HTTP/2 and the xDS library: nothing else of the program is imported here.
   http2: [],
@@ -47,7 +48,14 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'kubernetes/status/core': [...trust, 'kubernetes/client'],
   'kubernetes/status': ['kubernetes/client', 'kubernetes/status/core', 'xds/rate', 'xds/timers'],
   'kubernetes/webhook/core': [...trust, 'kubernetes/client'],
-  'kubernetes/webhook': ['kubernetes/client', 'kubernetes/webhook/core', 'net', 'trust/model', 'xds/timers'],
+  'kubernetes/webhook': [
+    'issue',
+    'kubernetes/client',
+    'kubernetes/webhook/core',
+    'net',
+    'trust/model',
+    'xds/timers',
+  ],
   'inputs/directory': ['trust', 'xds/timers'],
   'inputs/kubernetes': ['kubernetes/client', 'trust', 'xds/timers'],
 
@@ -121,6 +129,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   // The command line
   'cli/terminal': ['net', 'text', 'trust/findings'],
   'cli/bootstrap': ['net'],
+  'cli/demo': ['cli/bootstrap', 'cli/terminal', 'issue', 'net', 'xds/timers'],
   'cli/flags': ['api', 'cli/bootstrap', 'cli/terminal', 'net', 'runtime', 'trust/model', 'xds/timers'],
   'cli/completion': [],
   'cli/kubectl': ['cli/completion', 'cli/terminal', 'text'],
@@ -154,9 +163,11 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'admin',
     'api',
     'app',
+    'xds/timers',
     'cli/ask',
     'cli/bootstrap',
     'cli/completion',
+    'cli/demo',
     'cli/flags',
     'cli/kubectl',
     'cli/offline',

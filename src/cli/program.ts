@@ -4,6 +4,7 @@ import { addBundleCommand } from './commands/bundle-command.ts';
 import { addCheckCommand } from './commands/check-command.ts';
 import { addCompleteCommand } from './commands/complete-command.ts';
 import { addCompletionCommand } from './commands/completion-command.ts';
+import { addDemoCommand } from './commands/demo-command.ts';
 import { addDiffCommand } from './commands/diff-command.ts';
 import { CommandError, exitCode } from './terminal/exit-code.ts';
 import { addGuardCommand } from './commands/guard-command.ts';
@@ -54,6 +55,7 @@ export async function runProgram(given: CommandIo, host?: Host): Promise<number>
   };
   // The log has its own guard, and its own colours.
   addServeCommand(program, given, done);
+  addDemoCommand(program, io, done, (commandIo) => runProgram(commandIo));
   addValidateCommand(program, io, done);
   addBundleCommand(program, io, done);
   addCheckCommand(program, io, done);

@@ -126,6 +126,8 @@ const table = {
   ca: ['--ca <file>', 'authorities of the certificate of the server (PEM)'],
   clientCert: ['--client-cert <file>', 'certificate to show to the server (PEM)'],
   clientKey: ['--client-key <file>', 'private key of it (PEM)'],
+  envoy: ['--envoy <file>', 'the Envoy of the demo; else the first on the PATH'],
+  once: ['--once', 'end the demo when it has shown everything'],
   nodeId: ['--node-id <name>', 'what the proxy is called, here and in the logs of the server'],
   nodeCluster: ['--node-cluster <name>', 'service cluster of the proxy, which Envoy demands; else its mesh'],
   transport: ['--transport <transport>', 'how the proxy asks: delta-ads, ads, delta-sds or sds', 'delta-ads'],
@@ -193,6 +195,8 @@ export type FlagName = keyof typeof table;
 const onlyOnCommandLine: ReadonlySet<FlagName> = new Set([
   'nodeId',
   'nodeCluster',
+  'envoy',
+  'once',
   'transport',
   'secret',
   'xdsAddress',

@@ -62,6 +62,8 @@ const samples = {
   clientKey: ['/ck', '/ck'],
   nodeId: ['n', 'n'],
   nodeCluster: ['nc', 'nc'],
+  envoy: ['e', 'e'],
+  once: ['true', true],
   transport: ['sds', 'sds'],
   secret: ['ALL', 'ALL'],
   xdsAddress: ['a.test:1', 'a.test:1'],

