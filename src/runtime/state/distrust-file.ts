@@ -4,9 +4,9 @@ import { readRegularFile } from '../../net/read-regular-file.ts';
 import type { Logger } from '../../observe/log/log.ts';
 import {
   distrustSettleMs,
-  firstDistrust,
-  rereadDistrust,
-  unreadDistrust,
+  initialDistrust,
+  updateDistrust,
+  keepDistrust,
 } from '../../trust/policy/distrust.ts';
 import type { DistrustState } from '../../trust/policy/distrust.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
@@ -51,13 +51,13 @@ export async function followDistrustFile(
     if (next.hashes !== before.hashes || next.reading !== before.reading || next.refused !== before.refused)
       onChange(next);
     clearTimeout(settling);
-    if (next.shorter !== undefined) settling = setTimeout(reread, timerMs(distrustSettleMs));
+    if (next.pendingRemoval !== undefined) settling = setTimeout(reread, timerMs(distrustSettleMs));
   };
   const readOnce = async (): Promise<void> => {
     const text = await readRegularFile(path).catch((error: unknown) => error);
     if (closed) return;
-    if (Buffer.isBuffer(text)) take(rereadDistrust(state, text.toString('utf8'), performance.now()));
-    else take(unreadDistrust(state, String(text)));
+    if (Buffer.isBuffer(text)) take(updateDistrust(state, text.toString('utf8'), performance.now()));
+    else take(keepDistrust(state, String(text)));
   };
   // One after the other: an older reading must not come in after a newer one.
   let reading = Promise.resolve();
@@ -92,5 +92,5 @@ export async function readDistrustFile(path: string): Promise<DistrustState> {
   const text = await readRegularFile(path).catch((error: unknown) => {
     throw new Error(`the distrust list cannot be read: ${String(error)}`, { cause: error });
   });
-  return firstDistrust(text.toString('utf8'));
+  return initialDistrust(text.toString('utf8'));
 }

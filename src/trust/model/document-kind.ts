@@ -1,19 +1,19 @@
 import { isMapping } from './violations.ts';
 
-/** What a document is, before it is read. */
+/** The kind of a document, before it is parsed. */
 export type DocumentKind =
   /** A MeshTrust with apiVersion, kind and metadata. */
   | { readonly kind: 'kubernetes' }
   /** A MeshTrust with type, name and mesh. */
   | { readonly kind: 'universal' }
-  /** Resources in a list. `isPartial` if it says that there are more than it has. */
+  /** Resources in a list. `isPartial` is true if the list says that it is incomplete. */
   | { readonly kind: 'list'; readonly items: readonly unknown[]; readonly isPartial: boolean }
-  /** Something that was probably meant as a MeshTrust, or that hides what it is. */
+  /** A document that was probably meant as a MeshTrust, or whose kind is not legible. */
   | { readonly kind: 'unrecognised'; readonly reason: string }
-  /** Something else. `label` names its kind, `id` tells it from others of the file. */
+  /** Any other document. `label` names its kind; `id` distinguishes it from other documents of the file. */
   | { readonly kind: 'other'; readonly label: string; readonly id: string };
 
-/** Tells what a document is by its type, kind and apiVersion; by its spec where those are of no use. */
+/** Determines the kind of a document by its type, kind and apiVersion, or else by its spec. */
 export function documentKindOf(value: unknown): DocumentKind {
   if (!isMapping(value)) return { kind: 'other', label: noMapping, id: '' };
   const { type, kind, apiVersion } = value;
@@ -21,7 +21,7 @@ export function documentKindOf(value: unknown): DocumentKind {
   if (type === 'MeshTrust')
     return kind === undefined
       ? { kind: 'universal' }
-      : unrecognised("has 'type: MeshTrust' and a kind as well: one resource has one of them");
+      : unrecognised("has both 'type: MeshTrust' and a kind, but a resource has only one of them");
   const list = listOf(value);
   if (list !== undefined) return list;
   const reason =
@@ -32,15 +32,15 @@ export function documentKindOf(value: unknown): DocumentKind {
 
 function kubernetesKind(value: Record<string, unknown>): DocumentKind {
   const { apiVersion } = value;
-  // A missing or odd one is a violation of a MeshTrust, with a place of its own.
+  // A missing or malformed apiVersion is reported later, as a violation with its place.
   if (typeof apiVersion !== 'string') return { kind: 'kubernetes' };
   if (apiVersion.startsWith('kuma.io/')) return { kind: 'kubernetes' };
   if (isAlmostKumas(apiVersion) || hasSpecOfMeshTrust(value))
-    return unrecognised("is of kind MeshTrust, and its apiVersion is not 'kuma.io/v1alpha1'");
+    return unrecognised("is of kind MeshTrust, but its apiVersion is not 'kuma.io/v1alpha1'");
   return { kind: 'other', label: labelOf('MeshTrust', apiVersion), id: idOf(value) };
 }
 
-/** True for an apiVersion without a group, or whose group has no dot, as no custom resource has, or is nearly `kuma.io`. */
+/** True if the apiVersion has no group, a group without a dot (custom resources have one), or nearly `kuma.io`. */
 function isAlmostKumas(apiVersion: string): boolean {
   const end = apiVersion.indexOf('/');
   const group = end === -1 ? '' : apiVersion.slice(0, end);
@@ -54,7 +54,7 @@ function hasSpecOfMeshTrust({ spec }: Record<string, unknown>): boolean {
 function listOf(value: Record<string, unknown>): DocumentKind | undefined {
   const { kind, type, items } = value;
   if (!Array.isArray(items)) return undefined;
-  // The REST API of Kuma lists resources without saying of what kind the list is.
+  // Lists of Kuma's REST API have no kind.
   const isKumaList = kind === undefined && type === undefined && 'total' in value;
   if (kind !== 'List' && kind !== 'MeshTrustList' && !isKumaList) return undefined;
   const metadata = value['metadata'];
@@ -63,8 +63,8 @@ function listOf(value: Record<string, unknown>): DocumentKind | undefined {
 }
 
 /**
- * A file that SOPS encrypted keeps its keys and hides its values (https://getsops.io). If its kind is legible, the
- * document is what it says: repositories hold many encrypted Secrets.
+ * Returns a reason if SOPS (https://getsops.io) encrypted the kind of the document. SOPS encrypts values and leaves
+ * keys legible. A document with a legible kind is of that kind: repositories have many encrypted Secrets.
  */
 function encryptedReason(value: Record<string, unknown>): string | undefined {
   const words = [value['kind'], value['type']].filter((word) => typeof word === 'string');
@@ -73,10 +73,10 @@ function encryptedReason(value: Record<string, unknown>): string | undefined {
   return isEncrypted ? 'is encrypted by SOPS: decrypt it first' : undefined;
 }
 
-/** What an API server answers where a request failed: it lands in files of scripts that do not look. */
+/** Returns a reason if the document is an error response of an API server: scripts without checks save such files. */
 function failureReason(value: Record<string, unknown>): string | undefined {
   const isStatus = value['kind'] === 'Status' && value['apiVersion'] === 'v1';
-  // Kuma answers as RFC 9457 has it.
+  // Kuma's error responses follow RFC 9457.
   const isProblem =
     value['kind'] === undefined && typeof value['status'] === 'number' && typeof value['title'] === 'string';
   return isStatus || isProblem ? 'is the error message of an API server' : undefined;
@@ -89,24 +89,24 @@ function nearMissReason(value: Record<string, unknown>): string | undefined {
     if (typeof word !== 'string' || !kindKeys.some((known) => distance(plainWord(key), known) <= 1)) continue;
     for (const wanted of ['MeshTrust', 'MeshTrustList'])
       if (distance(plainWord(word), wanted.toLowerCase()) <= 2)
-        return `looks like a ${wanted}, and its ${describeKey(key)} is not written so`;
+        return `looks like a ${wanted}, but its ${describeKey(key)} is misspelt`;
   }
   const { kind, type, apiVersion } = value;
   if (!hasSpecOfMeshTrust(value)) return undefined;
-  if (kind == null && type == null) return "has the spec of a MeshTrust and says neither 'type' nor 'kind'";
+  if (kind == null && type == null) return "has the spec of a MeshTrust, but neither 'type' nor 'kind'";
   const isForeign = kind != null && typeof apiVersion === 'string' && !isAlmostKumas(apiVersion);
-  return !isForeign ? 'has the spec of a MeshTrust and is of another kind' : undefined;
+  return !isForeign ? 'has the spec of a MeshTrust, but is of another kind' : undefined;
 }
 
-/** Why a list of MeshTrusts is not read as one: its kind is missing or misspelt. */
+/** Returns a reason if a list has MeshTrusts but its kind is missing or misspelt, so that it is not read as a list. */
 function oddListReason({ items }: Record<string, unknown>): string | undefined {
   const isOurs = (item: unknown): boolean =>
     isMapping(item) && (item['kind'] === 'MeshTrust' || item['type'] === 'MeshTrust');
   if (!Array.isArray(items) || !items.some(isOurs)) return undefined;
-  return "has MeshTrusts as its items, and its kind is not 'List'";
+  return "has MeshTrusts as its items, but its kind is not 'List'";
 }
 
-/** A key that is written right by its name; another one is not quoted. */
+/** Returns the key if it is spelt correctly. A finding does not quote any other key. */
 function describeKey(key: string): string {
   return kindKeys.some((known) => known === key) ? key : "'type' or 'kind'";
 }
@@ -120,12 +120,12 @@ const withoutKind = 'without a kind';
 const oddKind = 'of an unusual kind';
 const unnamed: ReadonlySet<string> = new Set([noMapping, withoutKind, oddKind]);
 
-/** True for the label of a document that does not say what it is, so that it may stand in place of a MeshTrust. */
+/** True for the label of a document without a legible kind, which may have replaced a MeshTrust. */
 export function isUnnamed(label: string): boolean {
   return unnamed.has(label);
 }
 
-/** The kind of something else as people know it. A name that no kind has is content, and is not quoted. */
+/** Returns the label of another kind. A finding does not quote a kind that is not a possible name of a kind. */
 function labelOf(kind: unknown, apiVersion: unknown): string {
   if (kind == null) return withoutKind;
   if (typeof kind !== 'string' || !/^[A-Za-z][A-Za-z0-9]{0,62}$/.test(kind)) return oddKind;
@@ -139,7 +139,7 @@ function idOf(value: Record<string, unknown>): string {
   return JSON.stringify([value['kind'], value['type'], value['apiVersion'], metadata['namespace'], name]);
 }
 
-/** Returns the text in lower case, without white space, invisible characters, `_` and `-`; at most 64 characters. */
+/** Returns at most 64 characters in lower case, without white space, invisible characters, `_` and `-`. */
 export function plainWord(text: string): string {
   return text
     .slice(0, 64)
@@ -148,8 +148,8 @@ export function plainWord(text: string): string {
 }
 
 /**
- * How many characters have to be changed, added, removed or exchanged with their neighbour (optimal string alignment).
- * Both texts are short.
+ * Returns the number of characters to change, add, remove or swap with their neighbour (optimal string alignment). Both
+ * texts must be short: the time is the product of their lengths.
  */
 export function distance(a: string, b: string): number {
   let before: number[] = [];
@@ -159,8 +159,8 @@ export function distance(a: string, b: string): number {
     for (let j = 1; j <= b.length; j += 1) {
       const same = a[i - 1] === b[j - 1];
       let least = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (same ? 0 : 1));
-      const isExchange = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      if (isExchange) least = Math.min(least, (before[j - 2] ?? 0) + 1);
+      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      if (isSwap) least = Math.min(least, (before[j - 2] ?? 0) + 1);
       next.push(least);
     }
     before = row;

@@ -25,10 +25,10 @@ const knownLabels: ReadonlySet<string> = new Set([
   'kuma.io/zone',
 ]);
 
-/** A form of a MeshTrust: Kubernetes' (apiVersion, kind, metadata) or Kuma's own (type, name, mesh). */
+/** A form of a MeshTrust: Kubernetes (apiVersion, kind, metadata) or Universal (type, name, mesh). */
 type Form = 'kubernetes' | 'universal';
 
-/** The fields of a resource beside its spec, with those that only `kubectl get` and Kuma's REST API print. */
+/** The top-level fields of a resource, including those that only `kubectl get` and Kuma's REST API print. */
 const resourceFields: Readonly<Record<Form, ReadonlySet<string>>> = {
   kubernetes: new Set(['apiVersion', 'kind', 'metadata', 'spec', 'status']),
   universal: new Set([
@@ -63,16 +63,16 @@ const metadataFields: ReadonlySet<string> = new Set([
   'selfLink',
 ]);
 
-/** The fields of a MeshTrust's spec, which its CRD allows and no others. */
+/** The only fields that the CRD allows in the spec of a MeshTrust. */
 const specFields: ReadonlySet<string> = new Set(['trustDomain', 'caBundles', 'origin']);
 const bundleFields: ReadonlySet<string> = new Set(['type', 'pem']);
 const pemFields: ReadonlySet<string> = new Set(['value']);
 const originFields: ReadonlySet<string> = new Set(['kri']);
 
 /**
- * Reports what has no effect: fields that a resource of the form does not have, labels below `kuma.io/` that Kuma does
- * not have, and labels and fields that were probably meant as the mesh. The resource stays in force, since the rest of
- * it is valid.
+ * Reports fields and labels without an effect: fields that the form of the resource does not define, labels below
+ * `kuma.io/` that Kuma does not define, and labels and fields that were probably meant as the mesh. The resource stays
+ * in force, because the rest of it is valid.
  */
 export function unknownFields(
   form: Form,
@@ -92,7 +92,7 @@ export function unknownFields(
   return [...inSpec, ...besideSpec];
 }
 
-/** A field or label without an effect, and why it has none. */
+/** A field or label without an effect, with the reason. */
 interface Unknown {
   readonly path: Path;
   readonly reason: string;
@@ -108,7 +108,7 @@ function unknownBesideSpec(form: Form, body: Record<string, unknown>): readonly 
   }));
 }
 
-/** True for `mesh` where it is no field: in the Kubernetes form. */
+/** True for `mesh`, which is not a field of the Kubernetes form. */
 function isMeshField(path: Path): boolean {
   return path.at(-1) === 'mesh';
 }
@@ -123,7 +123,7 @@ function unknownInMetadata(metadata: unknown): readonly Unknown[] {
   const mesh = isMapping(labels) ? labels[meshLabel] : undefined;
   const unknown = strangeLabels(labels, ['metadata', 'labels'], mesh != null);
   if (mesh != null || !isMapping(annotations) || annotations[meshLabel] == null) return unknown;
-  // Kuma reads it from pods only.
+  // Kuma reads this annotation only from pods.
   const reason = `the mesh of a resource is its label ${meshLabel}, not an annotation`;
   return [...unknown, { path: ['metadata', 'annotations', meshLabel], reason }];
 }
@@ -138,12 +138,12 @@ function unknownInUniversal(body: Record<string, unknown>, mesh: string): readon
   return [...unknown, { path: ['labels', meshLabel], reason }];
 }
 
-/** Labels that look like Kuma's. Where the mesh is given, no other label was meant as the mesh. */
+/** Returns the labels that resemble Kuma's labels. If the mesh is given, no other label was meant as the mesh. */
 function strangeLabels(labels: unknown, path: Path, hasMesh: boolean): readonly Unknown[] {
   if (!isMapping(labels)) return [];
   return Object.keys(labels)
     .filter((key) => key !== meshLabel && (isUnknownLabel(key) || (!hasMesh && isAlmostMeshLabel(key))))
-    .map((key) => ({ path: [...path, key], reason: "the label is not one of Kuma's" }));
+    .map((key) => ({ path: [...path, key], reason: 'the label is not a label of Kuma' }));
 }
 
 function isUnknownLabel(key: string): boolean {

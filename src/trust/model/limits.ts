@@ -1,6 +1,6 @@
-/** What one document and one resource may hold; a resource beyond it is a violation, never cut short. */
+/** The limits of one document and one resource. A resource beyond a limit is rejected, never truncated. */
 export interface Limits {
-  /** UTF-16 code units of one document's text. */
+  /** UTF-16 code units in the text of one document. */
   readonly documentLength: number;
   readonly certificatesPerResource: number;
 }

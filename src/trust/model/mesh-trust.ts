@@ -4,13 +4,13 @@ import type { Place } from '../findings/finding.ts';
 
 declare const brand: unique symbol;
 
-/** A SPIFFE trust domain name: at most 253 of `a-z 0-9 . - _`; made by `parseTrustDomain` alone. */
+/** A SPIFFE trust domain name: at most 253 characters of `a-z 0-9 . - _`. Only `parseTrustDomain` makes it. */
 export type TrustDomain = string & { readonly [brand]: 'TrustDomain' };
 
-/** What makes two MeshTrusts the same resource: `mesh/namespace/name`. */
+/** The identity of a MeshTrust: `mesh/namespace/name`. */
 export type Identity = string & { readonly [brand]: 'Identity' };
 
-/** One PEM block of a MeshTrust: an anchor that Envoy takes, or the reason why it is not one. */
+/** One PEM block of a MeshTrust: an anchor that Envoy accepts, or a refused block with the reason. */
 export type TrustBlock = TrustAnchor | RefusedBlock;
 
 export interface TrustAnchor {
@@ -23,7 +23,7 @@ export interface RefusedBlock {
   readonly kind: 'refused';
   readonly code: BlockRefusalCode;
   readonly reason: string;
-  /** Damaged (it may have been a good certificate before), rather than something that is not wanted. */
+  /** True if the block is damaged (it may have been a good certificate), false if its content is not allowed. */
   readonly malformed: boolean;
   readonly place: Place;
 }
@@ -35,11 +35,11 @@ export interface RefusedBlock {
 export interface MeshTrust {
   readonly identity: Identity;
   readonly mesh: string;
-  /** Empty for resources of the Universal form, and where the Kubernetes form names none. */
+  /** Empty in the Universal form, and in the Kubernetes form without a namespace. */
   readonly namespace: string;
   readonly name: string;
   readonly trustDomain: TrustDomain;
-  /** Provenance (`spec.origin.kri` or `status.origin.kri`); has no effect on what is served. */
+  /** Provenance (`spec.origin.kri` or `status.origin.kri`); has no effect on the served trust. */
   readonly originKri: string | undefined;
   readonly place: Place;
   readonly blocks: readonly TrustBlock[];

@@ -3,19 +3,19 @@ import type { AnchorReader } from '../x509/anchor-reader.ts';
 import type { Limits } from './limits.ts';
 import type { Path } from './read-yaml.ts';
 
-/** What a parser needs to know besides the value itself. */
+/** The input of a parser besides the value itself. */
 export interface ParseContext {
   readonly file: string;
-  /** 1-based line of the value at a path, if the document still knows; of its nearest parent otherwise. */
+  /** Returns the 1-based line of the value at a path, or of its nearest parent with a known line. */
   readonly lineOf: (path: Path) => number | undefined;
-  /** 1-based line of one line inside of a text value, where each of its lines is a line of the file. */
+  /** Returns the 1-based line, in the file, of one line of a text value that spans several lines. */
   readonly lineInside: (path: Path, line: number) => number | undefined;
   readonly defaultMesh: string;
   readonly reader: AnchorReader;
   readonly limits?: Limits;
 }
 
-/** Where the value at a path of the document is. */
+/** Returns the place of the value at a path of the document. */
 export function placeOf(context: ParseContext, path: Path): Place {
   return {
     file: context.file,
@@ -24,10 +24,10 @@ export function placeOf(context: ParseContext, path: Path): Place {
   };
 }
 
-/** Keys that a path quotes; another one is content rather than a name. */
+/** Keys that a path quotes. Any other key is content rather than a name. */
 const quotable = /^[\w./-]{1,63}$/;
 
-/** `['spec', 'caBundles', 1, 'pem']` as `spec.caBundles[1].pem`. An unusual key is left out: `spec[…]`. */
+/** Formats `['spec', 'caBundles', 1, 'pem']` as `spec.caBundles[1].pem`. An unusual key is omitted: `spec[…]`. */
 export function pathText(path: Path): string {
   return path
     .map((part, index) => {

@@ -19,8 +19,8 @@ export interface ParseOptions {
 }
 
 /**
- * A whole file: its MeshTrusts, or the reason why nothing in it can be relied on. YAML is prefix-tolerant
- * and one syntax error can swallow the documents around it, so an error anywhere refuses the whole file.
+ * A parsed file: its documents, or the reason why no part of it can be relied on. YAML is prefix-tolerant, and one
+ * syntax error can swallow the documents around it, so an error anywhere refuses the whole file.
  */
 export type ParsedFile =
   | {
@@ -31,18 +31,18 @@ export type ParsedFile =
     }
   | { readonly kind: 'refused'; readonly findings: readonly Finding[] };
 
-/** A document that is no MeshTrust. */
+/** A document that is not a MeshTrust. */
 export interface OtherDocument {
   /** Its kind, for people. */
   readonly label: string;
-  /** Kind, namespace and name: what makes it the same document as one of another version of the file. */
+  /** Kind, namespace and name: identify the document across versions of the file. */
   readonly id: string;
 }
 
-/** Lists inside of lists that are read. */
+/** The number of levels of nested lists that are read. */
 const deepestList = 4;
 
-/** Reads a YAML or JSON file (YAML 1.2 is a superset): one or several documents, each a resource or a list. */
+/** Parses a YAML or JSON file (YAML 1.2 is a superset of JSON): documents that are each a resource or a list. */
 export function parseFile(file: string, text: string, options: ParseOptions): ParsedFile {
   const steps = parseFileSteps(file, text, options);
   for (;;) {
@@ -51,7 +51,7 @@ export function parseFile(file: string, text: string, options: ParseOptions): Pa
   }
 }
 
-/** Does the same in steps: it stops after each document, so that other work can be done before the next. */
+/** Parses like `parseFile`, but yields after each document so that other work can run before the next. */
 export function* parseFileSteps(
   file: string,
   text: string,
@@ -64,7 +64,7 @@ export function* parseFileSteps(
   const problems: Finding[] = [];
   let count = 0;
   let parts = 0;
-  // Before it is read, the comments around a document count as well: twice the limit is surely too much.
+  // This check includes the comments around a document, so it allows twice the limit. The exact check follows later.
   const longest = 2 * limits.documentLength;
   for (const part of splitDocuments(text, longest)) {
     parts += 1;
@@ -73,7 +73,7 @@ export function* parseFileSteps(
       return refuse([finding('MT007', `the file has more than ${mostDocuments} documents`, { file })]);
     if (part.text.length > longest)
       return refuse([finding('MT007', tooLong(limits), { file, line: part.line })]);
-    if (countMarks(part.text, marksOf(limits)) > marksOf(limits))
+    if (countMarks(part.text, maxMarks(limits)) > maxMarks(limits))
       return refuse([finding('MT007', tooManyMarks, { file, line: part.line })]);
     const reading = readYaml(part.text, part.line);
     if (reading.kind === 'failed')
@@ -83,7 +83,7 @@ export function* parseFileSteps(
     for (const document of reading.documents) {
       if (document.value === null) continue;
       count += 1;
-      const found = objection(document, file, limits);
+      const found = checkDocument(document, file, limits);
       problems.push(...found);
       if (found.length > 0) continue;
       for (const one of classify(document.value, [], 0)) {
@@ -96,13 +96,13 @@ export function* parseFileSteps(
   return problems.length > 0 ? refuse(problems) : { kind: 'documents', documents, others };
 }
 
-/** Marks of a document that is as long as the limit: twice as many as PEM has, and enough for a short one. */
-function marksOf({ documentLength }: Limits): number {
-  return Math.max(fewMarks, Math.ceil(documentLength / 32));
+/** Returns the limit on marks: twice as many as PEM of the maximum length has, and enough for a short document. */
+function maxMarks({ documentLength }: Limits): number {
+  return Math.max(minimumMarks, Math.ceil(documentLength / 32));
 }
 
-const fewMarks = 4096;
-/** Documents of one file, as many as any repository has in one. */
+const minimumMarks = 4096;
+/** The limit on documents in one file: more than any repository has in one. */
 const mostDocuments = 10_000;
 
 function tooLong({ documentLength }: Limits): string {
@@ -116,12 +116,12 @@ type Classified = { readonly value: unknown; readonly path: Path } & Exclude<
   { readonly kind: 'list' }
 >;
 
-/** What a document is; of a list, what each of its items is. */
+/** Returns the kind of a document or, for a list, the kind of each item. */
 function classify(value: unknown, path: Path, depth: number): readonly Classified[] {
   const found = documentKindOf(value);
   if (found.kind !== 'list') return [{ ...found, value, path }];
-  const tooDeep = depth >= deepestList ? 'is a list inside of too many lists' : undefined;
-  const partial = found.isPartial ? 'is one page of a list that has more' : undefined;
+  const tooDeep = depth >= deepestList ? 'is a list nested in too many lists' : undefined;
+  const partial = found.isPartial ? 'is one page of a longer list' : undefined;
   const reason = tooDeep ?? partial;
   return [
     ...(reason === undefined ? [] : [{ kind: 'unrecognised', reason, value, path } as const]),
@@ -144,24 +144,20 @@ function refuse(findings: readonly Finding[]): ParsedFile {
   return { kind: 'refused', findings };
 }
 
-function objection(
+function checkDocument(
   { value, length, lineOf }: YamlDocument,
   file: string,
   limits: Limits,
 ): readonly Finding[] {
-  // What is neither a mapping nor nothing is the beginning of something, or no resource file at all.
+  // Any other value is the beginning of an unfinished file, or the file is not a resource file at all.
   if (typeof value !== 'object' || Array.isArray(value)) {
     return [finding('MT002', 'the document is not a mapping', { file, line: lineOf([]) })];
   }
-  return objectionToLength(length, limits, { file, line: lineOf([]) });
+  return checkLength(length, limits, { file, line: lineOf([]) });
 }
 
-/** What is wrong with a document of that many characters. */
-export function objectionToLength(
-  length: number,
-  { documentLength }: Limits,
-  place: Place,
-): readonly Finding[] {
+/** Returns a finding if a document of `length` characters exceeds the limit. */
+export function checkLength(length: number, { documentLength }: Limits, place: Place): readonly Finding[] {
   if (length <= documentLength) return [];
   return [finding('MT007', `the document has ${length} characters, more than ${documentLength}`, place)];
 }

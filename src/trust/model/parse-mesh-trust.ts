@@ -6,27 +6,27 @@ import { identityOf } from './mesh-trust.ts';
 import type { Identity, MeshTrust } from './mesh-trust.ts';
 import { pathText, placeOf } from './parse-context.ts';
 import type { ParseContext } from './parse-context.ts';
-import { blockFinding, objectionToBlocks, readBlocks } from './read-blocks.ts';
+import { blockFinding, checkBlocks, readBlocks } from './read-blocks.ts';
 import { readHeader } from './read-header.ts';
 import { readOrigin, readSpec } from './read-spec.ts';
 import type { Path } from './read-yaml.ts';
 import { collectViolations, isMapping } from './violations.ts';
 
-/** What one document turned out to be. */
+/** The result of parsing one document. */
 export type ParsedDocument =
   | {
       readonly kind: 'mesh-trust';
       readonly resource: MeshTrust;
-      /** Findings that leave the resource in force, beside those on its blocks. */
+      /** Findings that do not affect the validity of the resource, besides the findings about its blocks. */
       readonly remarks: readonly Finding[];
     }
-  /** A MeshTrust that cannot be used; `identity` if that much of it could be read. */
+  /** A MeshTrust that cannot be used; `identity` if it is legible. */
   | {
       readonly kind: 'invalid';
       readonly identity: Identity | undefined;
       readonly findings: readonly Finding[];
     }
-  /** Probably meant as a MeshTrust; `identity` if that much of it could be read. */
+  /** A document that was probably meant as a MeshTrust; `identity` if it is legible. */
   | {
       readonly kind: 'unrecognised';
       readonly identity: Identity | undefined;
@@ -34,8 +34,8 @@ export type ParsedDocument =
     };
 
 /**
- * Reads one document of either form of MeshTrust (Kubernetes: apiVersion, kind, metadata; Universal: type,
- * name, mesh). Reports every violation at once, each with its path.
+ * Parses one document in either form of MeshTrust (Kubernetes: apiVersion, kind, metadata; Universal: type, name,
+ * mesh). Reports all violations at once, each with its path.
  */
 export function parseMeshTrust(
   form: 'kubernetes' | 'universal',
@@ -62,7 +62,7 @@ export function parseMeshTrust(
   }
   const { trustDomain } = spec;
   const place: Place = { ...placeOf(context, root), resource: identity };
-  const problem = objectionToBlocks(blocks, context.limits ?? defaultLimits, {
+  const problem = checkBlocks(blocks, context.limits ?? defaultLimits, {
     ...place,
     path: pathText([...root, 'spec', 'caBundles']),
   });
@@ -79,7 +79,7 @@ export function parseMeshTrust(
   };
 }
 
-/** Reports a document that was probably meant as a MeshTrust, with its identity if that can be read. */
+/** Reports a document that was probably meant as a MeshTrust, with its identity if it is legible. */
 export function rejectUnrecognised(
   reason: string,
   value: unknown,

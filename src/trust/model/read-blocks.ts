@@ -6,7 +6,7 @@ import { pathText } from './parse-context.ts';
 import type { ParseContext } from './parse-context.ts';
 import type { Path } from './read-yaml.ts';
 
-/** The blocks of one PEM text at a path of the file, each with its place. */
+/** Reads the blocks of one PEM text at a path of the file, each with its place. */
 export function readBlocks(
   text: string,
   path: Path,
@@ -28,10 +28,10 @@ export function readBlocks(
 }
 
 /**
- * Returns why a resource with these blocks cannot be used, if it cannot. A resource whose blocks are all commented out
- * can: comments are text, so it has no anchors, on purpose.
+ * Returns why a resource with these blocks cannot be used, or `undefined` if it can. A resource whose blocks are all
+ * commented out can be used: comments are text, so it has no anchors on purpose.
  */
-export function objectionToBlocks(
+export function checkBlocks(
   blocks: readonly TrustBlock[],
   limits: Limits,
   place: Place,
@@ -39,21 +39,21 @@ export function objectionToBlocks(
   if (blocks.length > limits.certificatesPerResource) {
     return finding(
       'MT007',
-      `the resource has ${blocks.length} PEM blocks, more than the ${limits.certificatesPerResource} that one may have`,
+      `the resource has ${blocks.length} PEM blocks, more than the limit of ${limits.certificatesPerResource}`,
       place,
     );
   }
   const isOnPurpose = blocks.length > 0 && blocks.every(isCommentedOut);
   return isOnPurpose || blocks.some((block) => block.kind === 'anchor')
     ? undefined
-    : finding('MT005', 'the resource has no certificate that can be an anchor', place);
+    : finding('MT005', 'the resource has no usable CA certificate', place);
 }
 
 function isCommentedOut(block: TrustBlock): boolean {
   return block.kind === 'refused' && block.code === 'MT052';
 }
 
-/** The finding for a block that is refused; none for an anchor. */
+/** Returns the finding for a refused block, or none for an anchor. */
 export function blockFinding(block: TrustBlock): readonly Finding[] {
   return block.kind === 'anchor' ? [] : [finding(block.code, block.reason, block.place)];
 }

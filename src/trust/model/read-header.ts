@@ -4,7 +4,7 @@ import { meshLabel } from './known-fields.ts';
 import { asMapping } from './violations.ts';
 import type { Report } from './violations.ts';
 
-/** What names a resource, in either form. */
+/** The parts of the identity of a resource, in either form. */
 export interface Header {
   readonly mesh: string;
   readonly namespace: string;
@@ -13,7 +13,7 @@ export interface Header {
 
 const namePattern = /^[a-z0-9]([a-z0-9._-]{0,251}[a-z0-9])?$/;
 
-/** Reads mesh, namespace and name; reports all that is wrong with them. */
+/** Reads the mesh, the namespace and the name, and reports all violations in them. */
 export function readHeader(
   form: 'kubernetes' | 'universal',
   body: Record<string, unknown>,

@@ -4,15 +4,15 @@ import { parseTrustDomain } from './trust-domain.ts';
 import { asMapping, isMapping } from './violations.ts';
 import type { Report } from './violations.ts';
 
-/** What the specification of a resource says, its PEM texts not yet read. */
+/** The spec of a resource, with unparsed PEM texts. */
 export interface Spec {
-  /** Undefined where it is missing or none. */
+  /** `undefined` if it is missing or invalid. */
   readonly trustDomain: TrustDomain | undefined;
-  /** Those that could be found. */
+  /** The PEM texts of the valid bundles. */
   readonly pems: readonly { readonly path: Path; readonly text: string }[];
 }
 
-/** Reads trust domain and PEM texts; reports all that is wrong with them. */
+/** Reads the trust domain and the PEM texts, and reports all violations in them. */
 export function readSpec(body: Record<string, unknown>, report: Report): Spec | undefined {
   const spec = asMapping(body['spec'], ['spec'], report);
   if (spec === undefined) return undefined;
@@ -20,7 +20,7 @@ export function readSpec(body: Record<string, unknown>, report: Report): Spec | 
   return { trustDomain, pems: readBundles(spec['caBundles'], report) ?? [] };
 }
 
-/** Reads the provenance, which newer control planes write into the status. */
+/** Reads the provenance. Newer control planes write it into the status instead of the spec. */
 export function readOrigin(body: Record<string, unknown>, report: Report): string | undefined {
   for (const section of ['status', 'spec'] as const) {
     const holder = body[section];
@@ -56,7 +56,7 @@ function readBundles(
     if (bundle['type'] == null) report([...at, 'type'], 'is required');
     else if (bundle['type'] !== 'Pem') {
       report([...at, 'type'], "must be 'Pem'");
-      // Another type has no PEM text to miss.
+      // A bundle of another type needs no PEM text.
       if (bundle['pem'] == null) return [];
     }
     const pem = asMapping(bundle['pem'], [...at, 'pem'], report);

@@ -8,17 +8,17 @@ import {
 } from 'js-yaml';
 import type { Event } from 'js-yaml';
 
-/** A path into a document: property names and array indexes, from its root. */
+/** A path in a document: property names and array indexes, from its root. */
 export type Path = readonly (string | number)[];
 
-/** One document of a text. Lines are 1-based. */
+/** One document of a text. Line numbers are 1-based. */
 export interface YamlDocument {
   readonly value: unknown;
-  /** Characters from its first node to that of the next document. */
+  /** The number of characters from its first node to the first node of the next document. */
   readonly length: number;
-  /** Line of the value at a path, or of its nearest parent that is in the text. */
+  /** Returns the line of the value at a path, or of its nearest parent in the text. */
   readonly lineOf: (path: Path) => number;
-  /** Line of one line inside of a text value, where each of its lines is a line of the document. */
+  /** Returns the line, in the file, of one line of a text value that spans several lines. */
   readonly lineInside: (path: Path, line: number) => number;
 }
 
@@ -26,22 +26,22 @@ export type YamlReading =
   | { readonly kind: 'documents'; readonly documents: readonly YamlDocument[] }
   | { readonly kind: 'failed'; readonly reason: string; readonly line: number | undefined };
 
-/** Aliases are not needed in resources: a few do no harm, many are a bomb. */
+/** The limit on aliases. Resources need none; a few are harmless, many are a bomb. */
 const maxAliases = 50;
 
-/** Collections inside of collections: resources have six levels. */
+/** The limit on nested collections. Resources have six levels. */
 const maxDepth = 50;
 
 /**
- * Reads YAML 1.2 (and so JSON): all documents of a text, or its first error. Positions are found on demand; the first
- * line of the text is line `firstLine` of its file.
+ * Parses all documents of a text in YAML 1.2 (and so JSON), or returns the first error. Positions are computed on
+ * demand. The first line of the text is line `firstLine` of its file.
  */
 export function readYaml(marked: string, firstLine = 1): YamlReading {
   const text = withoutLeadingMark(marked);
   const mark = innerMark(text);
   if (mark !== -1) {
     const line = firstLine + text.slice(0, mark).split('\n').length - 1;
-    return { kind: 'failed', reason: 'a byte order mark stands inside of a document', line };
+    return { kind: 'failed', reason: 'a byte order mark is inside a document', line };
   }
   try {
     const events = parseEvents(text, { maxDepth });
@@ -90,30 +90,30 @@ function innerMark(text: string): number {
   return at;
 }
 
-/** The parser's reasons that quote the text, as sentences that do not: a text may hold secrets. */
+/** Replacements for the error messages of the parser that quote the text: a text may contain secrets. */
 const reasons: readonly (readonly [begins: string, sentence: string])[] = [
   ['unidentified alias', 'an alias has no anchor'],
-  ['recursive alias', 'an alias is inside of what it stands for'],
+  ['recursive alias', 'an alias refers to a value that contains it'],
   ['unknown ', 'a tag is unknown'],
   ['cannot resolve a node', 'a tag does not fit its value'],
   ['tag name', 'a tag has characters that it must not have'],
   ['undeclared tag handle', 'a tag handle is not declared'],
   ['there is a previously declared', 'a tag handle is declared twice'],
-  ['nesting exceeded', 'collections are nested too deep'],
+  ['nesting exceeded', 'collections are nested too deeply'],
   ['aliases exceeded', 'there are too many aliases'],
 ];
 
 function withoutContent(reason: string): string {
   const known = reasons.find(([begins]) => reason.startsWith(begins));
   if (known !== undefined) return known[1];
-  // The parser puts what it quotes between these.
+  // The parser puts these characters around quoted text.
   return /["<`]|: /.test(reason) || reason.length > 120 ? 'the text is not valid YAML' : reason;
 }
 
-/** Where a value begins; of collections also where what is in them does. */
+/** The offset at which a value begins, and for a collection the nodes of its items. */
 interface Node {
   readonly start: number;
-  /** A block scalar of style `|`: below its header, each line of the value is one of the text. */
+  /** True for a block scalar of style `|`: below its header, each line of the value is a line of the text. */
   readonly literal: boolean;
   readonly items: Map<string | number, Node>;
 }
@@ -152,7 +152,7 @@ function documentsOf(
   });
 }
 
-/** The nodes of the document whose content begins at `events[first]`. */
+/** Builds the nodes of the document whose content begins at `events[first]`. */
 function buildTree(text: string, events: readonly Event[], first: number): Node {
   let next = first;
   const build = (): Node => {
@@ -166,7 +166,7 @@ function buildTree(text: string, events: readonly Event[], first: number): Node 
         const name = events[next];
         const at = build();
         key = name?.type === EVENT_ID.SCALAR ? getScalarValue(text, name) : '';
-        // A value that is not written out is where its key is.
+        // An omitted value has the position of its key.
         const value = build();
         node.items.set(key, value.start < 0 ? { ...value, start: at.start } : value);
       } else node.items.set(key, build());
@@ -197,7 +197,7 @@ function isLiteral(event: Event | undefined): boolean {
   return event?.type === EVENT_ID.SCALAR && event.style === SCALAR_STYLE.LITERAL_BLOCK;
 }
 
-/** A function from an offset to its line; the lines are found when it is first called. */
+/** Returns a function from an offset to its line. The first call computes the lines. */
 function createLineIndex(text: string): (offset: number) => number {
   let starts: number[] | undefined;
   return (offset) => {

@@ -1,18 +1,19 @@
-/** A part of a text that can be read on its own: a document of YAML, or several. */
+/** A part of a text that can be parsed on its own: one YAML document or several. */
 export interface TextPart {
   readonly text: string;
-  /** 1-based line on which it begins. */
+  /** 1-based line at which the part begins. */
   readonly line: number;
 }
 
 /**
- * Cuts a text at the lines that begin documents (`---`, also inside of a scalar: YAML 1.2.2, section 9.1.2), so that each
- * can be read for itself. A part that is longer than `longest` is cut there: it is too long whatever follows.
+ * Splits a text at the lines that begin documents (`---`, also inside a scalar: YAML 1.2.2, section 9.1.2), so that
+ * each document can be parsed separately. A part longer than `longest` is cut just above that length: it is rejected
+ * in any case.
  */
 export function* splitDocuments(text: string, longest: number): Generator<TextPart, undefined> {
   let line = 1;
   for (let start = 0; start < text.length;) {
-    // Directives stand before the marker of their document.
+    // Directives precede the marker of their document.
     const from = text.startsWith('%', start) ? nextDocument(text, start, start + longest) : start;
     const end = nextDocument(text, from, from + longest);
     yield { text: text.slice(start, end), line };
@@ -21,21 +22,21 @@ export function* splitDocuments(text: string, longest: number): Generator<TextPa
   }
 }
 
-/** Where the next document begins after the one at `start`, but not past `limit` nor the end of the text. */
+/** Returns the beginning of the document after the one at `start`, at most just past `limit` or the end of the text. */
 function nextDocument(text: string, start: number, limit: number): number {
   const within = limit < text.length ? text.slice(0, limit + 1) : text;
   let at = start;
   do {
     at = within.indexOf('\n---', at) + 1;
     if (at === 0) return Math.min(limit + 1, text.length);
-    // Not a marker: `----`, or `---x`.
+    // `----` and `---x` are not markers.
   } while (text.charCodeAt(at + 3) > 0x20);
   return at;
 }
 
 /**
- * Counts what makes reading a text slow: characters that begin a node or an escape, and lines. Counts no further than
- * just above `most`. A certificate of 64 columns has one in 65 characters.
+ * Counts marks, which make parsing slow: characters that begin a node or an escape, and line feeds. Stops counting just
+ * above `most`. A certificate with 64 columns has one mark in 65 characters.
  */
 export function countMarks(text: string, most: number): number {
   let count = 0;
@@ -50,7 +51,7 @@ export function countMarks(text: string, most: number): number {
       case 0x7b: // {
         count += 1;
         break;
-      case 0x2d: // - before white space begins an item, and so does ? a key
+      case 0x2d: // `-` before white space begins an item, and `?` begins a key
       case 0x3f:
         if (text.charCodeAt(at + 1) <= 0x20 || at + 1 === text.length) count += 1;
         break;

@@ -4,10 +4,10 @@ import { pathText, placeOf } from './parse-context.ts';
 import type { ParseContext } from './parse-context.ts';
 import type { Path } from './read-yaml.ts';
 
-/** Notes what is wrong with the value at a path, as a sentence whose subject is the name of the value; undefined, so that a reader can return it for no value. */
+/** Records a violation at a path. `message` is a predicate about the value. Returns `undefined` for the missing value. */
 export type Report = (path: Path, message: string, code?: 'MT003' | 'MT008') => undefined;
 
-/** The violations of the document at `root`, as they are reported: reading goes on, to find all of them. */
+/** Collects the violations of the document at `root`. Parsing continues after a violation, to find all of them. */
 export function collectViolations(
   root: Path,
   context: ParseContext,
@@ -20,19 +20,19 @@ export function collectViolations(
   return { findings, report };
 }
 
-/** The last name of a path, with the index behind it: `caBundles[1]`. The place of the finding has all of the path. */
+/** Returns the last name of a path and its index: `caBundles[1]`. The place of the finding has the whole path. */
 function subjectOf(path: Path): string {
   const name = path.findLastIndex((part) => typeof part === 'string');
   return name === -1 ? 'the document' : pathText(path.slice(name));
 }
 
-/** The value as a mapping; reports one that is missing or something else. */
+/** Returns the value if it is a mapping; otherwise reports that it is missing or has another type. */
 export function asMapping(value: unknown, path: Path, report: Report): Record<string, unknown> | undefined {
   if (isMapping(value)) return value;
   return report(path, value == null ? 'is required' : 'must be a mapping');
 }
 
-/** True for what a YAML mapping or a JSON object gives. */
+/** True if the value is a YAML mapping or a JSON object. */
 export function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -5,21 +5,21 @@ import { decodeBody, explainBody } from './base64-body.ts';
 import { labelRefusal, privateKeyReason } from './label-refusal.ts';
 import { decodeUniformBody } from './uniform-body.ts';
 
-/** One block of a PEM text: a certificate's bytes, not yet looked at, or why it is not one. */
+/** One block of a PEM text: the unparsed bytes of a certificate, or a refused block with the reason. */
 export type PemBlock =
   | { readonly kind: 'certificate'; readonly index: number; readonly line: number; readonly der: Uint8Array }
   | {
       readonly kind: 'refused';
-      /** 1-based number of the block in the text, refused ones included. */
+      /** 1-based number of the block in the text, including refused blocks. */
       readonly index: number;
-      /** 1-based line of the text on which the block begins. */
+      /** 1-based line of the text at which the block begins. */
       readonly line: number;
       readonly code: BlockRefusalCode;
-      /** Never quotes what the block holds. */
+      /** Never quotes the content of the block. */
       readonly reason: string;
     };
 
-/** A block as read at some place: what it is, and where reading goes on. */
+/** A block at some offset. `next` is the offset at which reading continues. */
 type Reading =
   | { readonly kind: 'certificate'; readonly der: Uint8Array; readonly next: number }
   | {
@@ -29,17 +29,17 @@ type Reading =
       readonly next: number;
     };
 
-/** The line at an offset, without its line feed, and where the next one begins. */
+/** A line without its line feed, and the offset of the next line. */
 interface Line {
   readonly text: string;
   readonly next: number;
 }
 
 /**
- * Reads every block of a PEM text (RFC 7468) by allow-list: certificates in exact armour and canonical base64.
- * Everything else that looks like a block is refused alone, its neighbours are not; text around blocks is
- * dropped, since real CA files carry comments. Takes LF and CRLF, blanks at line ends and any line width.
- * Linear in the text, whatever it is: no place is looked at from more than one block.
+ * Decodes all blocks of a PEM text (RFC 7468). It accepts only certificates in exact armour and canonical base64. Any
+ * other block is refused without an effect on its neighbours. Text around blocks is dropped, since real CA files have
+ * comments. It accepts LF and CRLF, blanks at line ends and any line width. The time is linear in any text: no
+ * character is read for more than one block.
  */
 export function decodePem(text: string): readonly PemBlock[] {
   const blocks: PemBlock[] = [];
@@ -66,7 +66,7 @@ export function decodePem(text: string): readonly PemBlock[] {
 const plainBegin = '-----BEGIN CERTIFICATE-----\n';
 const plainEnd = '-----END CERTIFICATE-----\n';
 
-/** Reads a certificate as programs write it, in the fewest passes; anything else is left to `readAt`. */
+/** Reads a certificate in the usual form of programs, in the fewest passes. `readAt` handles everything else. */
 function readPlain(
   text: string,
   at: number,
@@ -85,28 +85,28 @@ function readAt(text: string, at: number): Reading | { readonly kind: 'text'; re
   const armour = readArmour(line.text);
   if (armour === undefined) {
     return isBareBase64(line.text)
-      ? skipDamaged(text, line, 'base64 without a BEGIN line before it')
+      ? skipDamaged(text, line, 'the base64 has no BEGIN line before it')
       : { kind: 'text', next: line.next };
   }
   switch (armour.kind) {
     case 'begin':
       return readBlock(text, line.next, armour.label);
     case 'end':
-      return refuse(line, 'an END line without a BEGIN line before it', line.next);
+      return refuse(line, 'the END line has no BEGIN line before it', line.next);
     case 'damaged':
       if (isCommented(line.text)) return readCommented(text, line, armour);
       return armour.opens ? skipDamaged(text, line, armour.reason) : refuse(line, armour.reason, line.next);
   }
 }
 
-/** A line that `#` makes a comment of, as people take a certificate out for a while. */
+/** Returns whether a line is commented out with `#`, which operators use to disable a certificate temporarily. */
 function isCommented(line: string): boolean {
   return /^[ \t]{0,64}#/.test(line);
 }
 
 /**
  * Reads a block whose first line is commented out. If all of its lines are comments or blank, it is text around blocks
- * (RFC 7468, section 2), which no PEM reader reads. If one of them is not, the block is damaged.
+ * (RFC 7468, section 2), which PEM readers skip. If any other line is among them, the block is damaged.
  */
 function readCommented(text: string, first: Line, armour: Extract<Armour, { kind: 'damaged' }>): Reading {
   if (!armour.opens || first.text.toUpperCase().includes('PRIVATE KEY'))
@@ -133,7 +133,7 @@ function commentedOut(next: number): Reading {
   };
 }
 
-/** Reads the block whose body begins at `start`. The common case first: no dash before its exact END line. */
+/** Reads the block whose body begins at `start`. Tries the common case first: no dash before the exact END line. */
 function readBlock(text: string, start: number, label: string): Reading {
   const dashes = text.indexOf('-----', start);
   if (label === 'CERTIFICATE' && dashes > start && text.charCodeAt(dashes - 1) === lineFeed) {
@@ -154,23 +154,23 @@ function refuseBlock(text: string, start: number, label: string): Reading {
       ? { kind: 'refused', code: 'MT011', reason: privateKeyReason, next }
       : { kind: 'refused', code: 'MT013', reason, next };
   if (line === undefined || armour === undefined)
-    return malformed('no END line before the end of the text', at);
+    return malformed('the block has no END line before the end of the text', at);
   switch (armour.kind) {
     case 'begin':
-      return malformed('no END line before the next BEGIN line', at);
+      return malformed('the block has no END line before the next BEGIN line', at);
     case 'damaged':
-      // A joined `END…BEGIN` line, too, is left for the block that it opens.
+      // A joined `END…BEGIN` line is read again for the block that it opens.
       return malformed(armour.reason, armour.opens ? at : line.next);
     case 'end':
       if (armour.label !== label)
-        return malformed('the END line has another label than the BEGIN line', line.next);
+        return malformed('the END line and the BEGIN line have different labels', line.next);
       return policy === undefined
         ? malformed(explainBody(text.slice(start, at)), line.next)
         : { kind: 'refused', ...policy, next: line.next };
   }
 }
 
-/** Passes over the rest of a block whose first line is damaged, up to its END or to the next BEGIN. */
+/** Skips the rest of a block whose first line is damaged, up to its END or the next BEGIN. */
 function skipDamaged(text: string, first: Line, reason: string): Reading {
   const { line, at } = findArmour(text, first.next);
   const armour = line === undefined ? undefined : readArmour(line.text);
@@ -184,7 +184,7 @@ function refuse(line: Line, reason: string, next: number): Reading {
     : { kind: 'refused', code: 'MT013', reason, next };
 }
 
-/** The first line from `start` on that is armour or looks like it, or the end of the text. */
+/** Finds the first line at or after `start` that is armour or resembles it, or the end of the text. */
 function findArmour(text: string, start: number): { readonly line?: Line; readonly at: number } {
   let at = start;
   while (at < text.length) {

@@ -1,6 +1,6 @@
 const columns = 64;
 
-/** A certificate as canonical PEM (RFC 7468, `stricttextualmsg`): 64 columns, line feeds, one at the end. */
+/** Encodes a certificate as canonical PEM (RFC 7468, `stricttextualmsg`): 64 columns, LF, a line feed at the end. */
 export function encodePem(der: Uint8Array): string {
   const text = Buffer.from(der.buffer, der.byteOffset, der.byteLength).toString('base64');
   let lines = '';

@@ -1,4 +1,4 @@
-/** The bytes of a body, and the lines that it takes. */
+/** The decoded bytes of a body, and its number of lines. */
 export interface UniformBody {
   readonly der: Uint8Array;
   readonly lines: number;
@@ -7,13 +7,13 @@ export interface UniformBody {
 const lineFeed = 0x0a;
 
 /**
- * Decodes a body as programs write it: base64 in lines of one width, the last one as long as it needs to be.
- * `undefined` is any other body, good or bad, which is for `decodeBody` to say.
+ * Decodes a body in the usual form of programs: base64 in lines of one width, the last line possibly shorter. Returns
+ * `undefined` for any other body, valid or not; `decodeBody` decides on it.
  *
- * This is the hot path, and `Buffer.from` its only pass over the text that does not just look for a character.
- * It skips what is not base64, so that one such character makes the result shorter than the text says; what it
- * takes beyond base64 is ruled out before: the alphabet of URLs, and characters above 255, of which it reads the
- * low byte.
+ * This is the hot path. `Buffer.from` is its only pass over the text that does more than search for a character. It
+ * skips characters that are not base64, so one such character makes the result shorter than the text implies. Two kinds
+ * of characters that it accepts beyond base64 are excluded before: the URL alphabet, and characters above 255, of which
+ * it reads the low byte.
  */
 export function decodeUniformBody(body: string): UniformBody | undefined {
   const lines = countUniformLines(body);
@@ -27,7 +27,7 @@ export function decodeUniformBody(body: string): UniformBody | undefined {
     : undefined;
 }
 
-/** The number of lines, if all but the last are as long as the first and the last is not longer. */
+/** Returns the number of lines if all lines but the last are as long as the first, and the last is not longer. */
 function countUniformLines(body: string): number | undefined {
   const stride = body.indexOf('\n') + 1;
   if (stride < 2) return undefined;
@@ -40,7 +40,7 @@ function countUniformLines(body: string): number | undefined {
   return Math.ceil(body.length / stride);
 }
 
-/** Whether the text ends in exactly this much padding, with the bits before it zero that belong to no byte. */
+/** Returns whether the text ends with exactly this number of padding characters and has zero unused bits before. */
 function endsCanonically(body: string, padding: number): boolean {
   const last = body.length - 2;
   switch (padding) {

@@ -4,7 +4,7 @@ import type { MeshStates } from '../snapshot/mesh-builder.ts';
 import { matchesEntry } from './distrust.ts';
 import type { DistrustState } from './distrust.ts';
 
-/** What there is to say about a distrust list: lines that are not understood, and lines that distrust nothing. */
+/** Returns the findings about a distrust list: invalid lines, and lines that match no listed certificate. */
 export function distrustFindings(
   file: string,
   { reading, refused, hashes }: DistrustState,
@@ -19,13 +19,13 @@ export function distrustFindings(
         file,
       }),
     );
-  // Before anything is served nothing can be matched.
+  // Before any mesh is served, no line can match.
   if (meshes.size === 0) return bad;
   const distrusted = [...meshes.values()].flatMap(({ bundle }) =>
     bundle.bundles.flatMap((domain) => domain.distrusted),
   );
   const idle = reading.entries
     .filter(({ hash }) => !distrusted.some((certificate) => matchesEntry(hash, certificate)))
-    .map(({ line }) => finding('MT061', 'the line stands for no certificate that is listed', { file, line }));
+    .map(({ line }) => finding('MT061', 'the line matches no listed certificate', { file, line }));
   return [...bad, ...idle];
 }

@@ -1,13 +1,13 @@
 import type { Certificate } from '../x509/certificate.ts';
 
-/** One hash of a distrust list: 16 to 64 hex digits in lower case. A shorter one stands for all that begin with it. */
+/** One hash of a distrust list: 16 to 64 lower-case hex digits. Fewer than 64 digits are a prefix. */
 export interface DistrustEntry {
   readonly hash: string;
   /** 1-based line of the list. */
   readonly line: number;
 }
 
-/** A line that is not understood. */
+/** An invalid line of a distrust list. */
 export interface BadLine {
   readonly line: number;
   readonly reason: string;
@@ -18,19 +18,19 @@ export interface DistrustReading {
   readonly bad: readonly BadLine[];
 }
 
-/** Digits of a whole SHA-256, and those that the tables of `meshtrust` print. */
+/** The digits of a whole SHA-256, and the number of digits in the tables of `meshtrust`. */
 const wholeLength = 64;
 const shortestPrefix = 16;
-/** Digits of a SHA-1, which `openssl x509 -fingerprint` prints by default. */
+/** The digits of a SHA-1, which `openssl x509 -fingerprint` prints by default. */
 const sha1Length = 40;
 
-/** What stands before a hash where a tool printed it: `sha256 Fingerprint=`, `SHA256:`, `SHA2-256(stdin)= `. */
+/** Labels that tools print before a hash: `sha256 Fingerprint=`, `SHA256:`, `SHA2-256(stdin)= `. */
 const sha256Label = /^sha(?:2-|-)?256(?:\([^)]*\))?\s*(?:fingerprint\s*)?[=:]\s*/i;
 
 /**
- * Reads a distrust list: one SHA-256 a line, of a certificate or of a public key (SPKI), in hex with or without colons,
- * in either case, as `openssl x509 -fingerprint -sha256` prints it or as the first 16 digits or more; `#` begins a
- * comment. A line that is not understood takes nothing from the others.
+ * Parses a distrust list: one SHA-256 per line, of a certificate or a public key (SPKI). A hash is hex in either case,
+ * with or without colons, in the form that `openssl x509 -fingerprint -sha256` prints, or its first 16 or more digits.
+ * `#` begins a comment. An invalid line has no effect on the others.
  */
 export function readDistrust(text: string): DistrustReading {
   const entries: DistrustEntry[] = [];
@@ -49,7 +49,7 @@ export function readDistrust(text: string): DistrustReading {
 export type HashReading =
   { readonly kind: 'hash'; readonly hash: string } | { readonly kind: 'invalid'; readonly reason: string };
 
-/** Reads one hash, as a line of the list has it. The reason does not quote it. */
+/** Parses one hash in the form of a line of the list. The reason of an invalid hash does not quote it. */
 export function parseHash(content: string): HashReading {
   const invalid = (reason: string): HashReading => ({ kind: 'invalid', reason });
   if (/^(?:sha-?1|md5)\b/i.test(content))
@@ -64,12 +64,12 @@ export function parseHash(content: string): HashReading {
   return { kind: 'hash', hash };
 }
 
-/** Whether a hash is in a list; a short entry stands for all hashes that begin with it. */
+/** A set of distrusted hashes. An entry that is a prefix matches all hashes that begin with it. */
 export interface DistrustedHashes {
   has(hash: string): boolean;
 }
 
-/** The hashes that a list of entries stands for. */
+/** Makes the set of distrusted hashes from the entries of a list. */
 export function distrustedBy(hashes: Iterable<string>): DistrustedHashes {
   const whole = new Set<string>();
   const prefixes: string[] = [];
@@ -80,7 +80,7 @@ export function distrustedBy(hashes: Iterable<string>): DistrustedHashes {
   return { has: (hash) => whole.has(hash) || prefixes.some((prefix) => hash.startsWith(prefix)) };
 }
 
-/** Whether an entry stands for a certificate: by its fingerprint or by the hash of its key. */
+/** Returns whether an entry matches the fingerprint of a certificate or the hash of its key. */
 export function matchesEntry(
   hash: string,
   {
@@ -92,34 +92,34 @@ export function matchesEntry(
   return [fingerprint, keyHash, compressedKeyHash].some((one) => one?.startsWith(hash) === true);
 }
 
-/** Milliseconds for which a list that takes hashes away must have been the same. */
+/** Milliseconds for which a list that removes hashes must be unchanged before it applies. */
 export const distrustSettleMs = 100;
 
-/** The list in force, and what of a newer one does not apply yet. */
+/** The distrust list in force, and the removals of a newer list that do not apply yet. */
 export interface DistrustState {
   /** The entries that are in force. */
   readonly hashes: ReadonlySet<string>;
-  /** The newest reading of the file, for what is said of its lines. */
+  /** The newest reading of the file, for the findings about its lines. */
   readonly reading: DistrustReading;
-  /** The newest text, where it took hashes away that are still in force. `since`: monotonic milliseconds. */
-  readonly shorter?: { readonly text: string; readonly since: number };
-  /** Why the newest text takes nothing away. */
+  /** The newest text, if it removes hashes that are still in force. `since`: monotonic milliseconds. */
+  readonly pendingRemoval?: { readonly text: string; readonly since: number };
+  /** Why the newest text removes no hash. */
   readonly refused?: string;
 }
 
-/** The state of a list that is read for the first time. */
-export function firstDistrust(text: string): DistrustState {
+/** Returns the state of a list after its first read. */
+export function initialDistrust(text: string): DistrustState {
   const reading = readDistrust(text);
   return { hashes: new Set(reading.entries.map(({ hash }) => hash)), reading };
 }
 
 /**
- * The next state after the list was read again. Hashes that are added count at once, whatever else is in the list. A
- * list that is being written is a shorter one for a moment, and what it leaves out would be served: it takes hashes
- * away only once it has been the same for a while. A list that is empty takes none away, and neither does one with a
- * line that is not understood, which may be a hash that was in it before.
+ * Returns the next state after the list was read again. Added hashes apply at once, whatever else is in the list. A
+ * list in the middle of a write is shorter for a moment, and the CAs that it omits would be served. Removed hashes
+ * therefore apply only once the list is unchanged for `distrustSettleMs`. An empty list removes no hash. A list with an
+ * invalid line removes none either, since the line may be a damaged hash.
  */
-export function rereadDistrust(state: DistrustState, text: string, now: number): DistrustState {
+export function updateDistrust(state: DistrustState, text: string, now: number): DistrustState {
   const { hashes } = state;
   if (text.trim() === '' && hashes.size > 0) return { ...keep(state), refused: 'it is empty' };
   const reading = readDistrust(text);
@@ -130,13 +130,13 @@ export function rereadDistrust(state: DistrustState, text: string, now: number):
   if (bad !== undefined) return { hashes: all, reading, refused: `line ${bad.line} ${bad.reason}` };
   if (hashes.size + added.length === next.size)
     return { hashes: added.length === 0 ? hashes : next, reading };
-  const since = state.shorter?.text === text ? state.shorter.since : now;
+  const since = state.pendingRemoval?.text === text ? state.pendingRemoval.since : now;
   if (now - since >= distrustSettleMs) return { hashes: next, reading };
-  return { hashes: all, reading, shorter: { text, since } };
+  return { hashes: all, reading, pendingRemoval: { text, since } };
 }
 
-/** The state of a list that cannot be read any more. */
-export function unreadDistrust(state: DistrustState, reason: string): DistrustState {
+/** Returns the state after a failed read of the list. Its hashes stay in force. */
+export function keepDistrust(state: DistrustState, reason: string): DistrustState {
   return { ...keep(state), refused: reason };
 }
 

@@ -4,16 +4,16 @@ import { encodePem } from '../pem/encode-pem.ts';
 import { concat, field, fieldHeader, lengthOf, stringField } from '../../xds/wire/write.ts';
 import { denyAllCa } from './deny-all-ca.ts';
 
-/** A named Envoy secret: the encoded `envoy.extensions.transport_sockets.tls.v3.Secret`. */
+/** A named Envoy secret: an encoded `envoy.extensions.transport_sockets.tls.v3.Secret`. */
 export interface Secret {
   readonly name: string;
-  /** Hash of the content: equal if and only if the bytes are. */
+  /** Hash of the content: equal if and only if the bytes are equal. */
   readonly version: string;
-  /** Its trust domains, in order. */
+  /** The trust domains, in order. */
   readonly parts: readonly Part[];
-  /** Bytes of its trust domains: all of `body` but about 200. */
+  /** Bytes of the trust domains: all of `body` but about 200 bytes. */
   readonly contentSize: number;
-  /** The encoded message; made when it is first asked for. */
+  /** The encoded message, computed on first access. */
   readonly body: Uint8Array;
 }
 
@@ -25,7 +25,7 @@ export interface Part {
 
 const parts = new WeakMap<TrustBundle, Part>();
 
-/** The part of a trust domain; encoded once for each bundle, whatever the number of secrets it is in. */
+/** Returns the part of a trust domain. It is encoded once per bundle and shared by all secrets that contain it. */
 export function partOf(bundle: TrustBundle): Part {
   let part = parts.get(bundle);
   if (part === undefined) {
@@ -35,7 +35,7 @@ export function partOf(bundle: TrustBundle): Part {
   return part;
 }
 
-/** Trust in nobody: a trust domain that no client can be of, with an authority that has no private key. */
+/** The part that denies all: a reserved trust domain that no client belongs to, with a CA without a private key. */
 const denyAllPart: Part = encodePart(denyAllCa.trustDomain, denyAllCa.pem);
 
 /** The trust domains of a secret, in order. */
@@ -47,9 +47,8 @@ export interface SecretContent {
 }
 
 /**
- * Joins trust domains into the content of secrets, in the order of the parts. Envoy accepts a validation
- * context without a trust domain's authorities and then lets in everybody, so there is always at least one
- * trust domain: with no parts it is the deny-all one.
+ * Joins trust domains into the content of a secret, in the given order. Envoy accepts a validation context without CAs
+ * and then accepts every client, so the content always has at least one trust domain: without parts, the deny-all one.
  */
 export function secretContent(given: readonly Part[]): SecretContent {
   const parts = given.length === 0 ? [denyAllPart] : given;
@@ -60,7 +59,7 @@ export function secretContent(given: readonly Part[]): SecretContent {
   };
 }
 
-/** A validation context with the SPIFFE validator and the given trust domains. */
+/** Makes a secret: a validation context with the SPIFFE validator and the given trust domains. */
 export function encodeSecret(name: string, content: SecretContent): Secret {
   let body: Uint8Array | undefined;
   return {
@@ -82,7 +81,7 @@ const validatorType = stringField(
   'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig',
 );
 
-/** Secret > CertificateValidationContext > TypedExtensionConfig > Any > SPIFFECertValidatorConfig, copied once. */
+/** Encodes Secret > CertificateValidationContext > TypedExtensionConfig > Any > SPIFFECertValidatorConfig. */
 function encodeBody(name: string, { parts, size }: SecretContent): Uint8Array {
   const any = [validatorType, fieldHeader(2, size)];
   const typedExtension = [validatorName, fieldHeader(2, lengthOf(any) + size), ...any];

@@ -14,31 +14,31 @@ import {
   trustDomainSecretName,
 } from './secret-names.ts';
 
-/** Above this a secret is warned about: a proxy that uses `google_grpc` stops at 4 MiB. */
+/** A secret above this size, in bytes, gets a warning: proxies that use `google_grpc` cannot receive 4 MiB. */
 const largeSecret = 1024 * 1024;
 
 /** The secrets of one mesh. */
 export interface MeshSecrets {
   readonly mesh: string;
-  /** Hash over the names and versions of all of them. */
+  /** Hash over the content of all secrets. */
   readonly version: string;
   readonly secrets: ReadonlyMap<string, Secret>;
-  /** No trust domain is served: every client is refused. */
+  /** True if no trust domain has a CA, so that every client is refused. */
   readonly denyAll: boolean;
   readonly findings: readonly Finding[];
 }
 
 export interface SecretOptions {
-  /** What `ROOTCA` stands for; without it that name is unknown. */
+  /** The trust domain of the secret `ROOTCA`. Without it, the name is unknown. */
   readonly rootTrustDomain?: string | undefined;
 }
 
-const nothing = secretContent([]);
-const single = new WeakMap<TrustBundle, Secret>();
+const denyAllContent = secretContent([]);
+const perDomainSecrets = new WeakMap<TrustBundle, Secret>();
 
-/** Encodes the secrets of a mesh. The parts of trust domains that did not change are reused. */
+/** Makes the secrets of a mesh. Reuses the parts of unchanged trust domains. */
 export function meshSecrets({ mesh, bundles, merged }: MeshBundle, options: SecretOptions = {}): MeshSecrets {
-  // A trust domain without anchors is left out: Envoy refuses the whole secret for an empty PEM.
+  // A trust domain without anchors is omitted: Envoy rejects the whole secret for an empty PEM.
   const parts = merged.filter(({ anchors }) => anchors.length > 0).map(partOf);
   const secrets = new Map<string, Secret>();
   const findings: Finding[] = [];
@@ -48,8 +48,8 @@ export function meshSecrets({ mesh, bundles, merged }: MeshBundle, options: Secr
     const message = `the secret of all trust domains has ${content.size} bytes; proxies that use google_grpc cannot receive 4 MiB`;
     findings.push(finding('MT030', message, { mesh }));
   }
-  for (const bundle of alone(bundles, merged)) {
-    const secret = singleSecret(bundle);
+  for (const bundle of perDomainBundles(bundles, merged)) {
+    const secret = perDomainSecret(bundle);
     secrets.set(secret.name, secret);
     if (options.rootTrustDomain === bundle.trustDomain)
       secrets.set(rootSecretName, encodeSecret(rootSecretName, contentOf(bundle)));
@@ -81,17 +81,23 @@ export function meshSecrets({ mesh, bundles, merged }: MeshBundle, options: Secr
   };
 }
 
-/** The secret of a known name that nothing is listed for; undefined for an unknown name. */
+/** Returns the deny-all secret for a known name without listed CAs, or `undefined` for an unknown name. */
 export function denyAllSecret(name: string, options: SecretOptions = {}): Secret | undefined {
   const known =
     (mergedSecretNames as readonly string[]).includes(name) ||
     isTrustDomainSecretName(name) ||
     (name === rootSecretName && options.rootTrustDomain !== undefined);
-  return known ? encodeSecret(name, nothing) : undefined;
+  return known ? encodeSecret(name, denyAllContent) : undefined;
 }
 
-/** Each trust domain for a secret of its own; one too large even alone, as far as the merged secret has it. */
-function alone(bundles: readonly TrustBundle[], merged: readonly TrustBundle[]): readonly TrustBundle[] {
+/**
+ * Returns the bundles for the secrets of single trust domains. If a trust domain exceeds the limit even alone, its
+ * secret has only the CAs that are in the merged secret.
+ */
+function perDomainBundles(
+  bundles: readonly TrustBundle[],
+  merged: readonly TrustBundle[],
+): readonly TrustBundle[] {
   if (bundles === merged) return bundles;
   return bundles.flatMap((bundle) => {
     if (bundle.caNamesSize <= caNamesLimit) return [bundle];
@@ -99,21 +105,21 @@ function alone(bundles: readonly TrustBundle[], merged: readonly TrustBundle[]):
   });
 }
 
-/** The merged content says it all, unless some trust domain alone has another than its part in it. */
+/** Hashes the merged content and `others`, the secrets that the merged content does not determine. */
 function versionOf(merged: SecretContent, others: Iterable<Secret>): string {
   const texts = [...others].map(({ name, version }) => `${name}\0${version}`);
   return hash('sha256', concat([merged.hash, Buffer.from(texts.join('\0'))])).slice(0, 32);
 }
 
-function singleSecret(bundle: TrustBundle): Secret {
-  let secret = single.get(bundle);
+function perDomainSecret(bundle: TrustBundle): Secret {
+  let secret = perDomainSecrets.get(bundle);
   if (secret === undefined) {
     secret = encodeSecret(trustDomainSecretName(bundle.trustDomain), contentOf(bundle));
-    single.set(bundle, secret);
+    perDomainSecrets.set(bundle, secret);
   }
   return secret;
 }
 
 function contentOf(bundle: TrustBundle): SecretContent {
-  return bundle.anchors.length === 0 ? nothing : secretContent([partOf(bundle)]);
+  return bundle.anchors.length === 0 ? denyAllContent : secretContent([partOf(bundle)]);
 }

@@ -3,15 +3,15 @@ import type { Finding } from '../findings/finding.ts';
 import type { MeshStates } from './mesh-builder.ts';
 
 /**
- * Everything there is to say about the input and what is served, at a time (epoch milliseconds), in no order.
- * What did not change is the same object each time.
+ * Returns all findings about the input and the served trust at a time (epoch milliseconds), unsorted. Unchanged
+ * findings keep their objects.
  */
 export function allFindings(
-  ofInput: readonly Finding[],
+  inputFindings: readonly Finding[],
   meshes: MeshStates,
   now: number,
 ): readonly Finding[] {
-  const all = [...ofInput];
+  const all = [...inputFindings];
   const add = (findings: readonly Finding[]): void => {
     for (const finding of findings) all.push(finding);
   };

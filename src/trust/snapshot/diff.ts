@@ -2,14 +2,14 @@ import type { TrustBundle } from '../bundle/trust-bundle.ts';
 import type { TrustDomain } from '../model/mesh-trust.ts';
 import type { MeshState, MeshStates } from './mesh-builder.ts';
 
-/** What differs in one trust domain between two states of a mesh; anchors by fingerprint. */
+/** The fingerprints of added and removed anchors of one trust domain between two states of a mesh. */
 export interface TrustDomainChange {
   readonly trustDomain: TrustDomain;
   readonly added: readonly string[];
   readonly removed: readonly string[];
 }
 
-/** What differs in what proxies of one mesh are served. */
+/** The changes of one mesh between two states. */
 export interface MeshChange {
   readonly mesh: string;
   readonly version: string;
@@ -17,7 +17,7 @@ export interface MeshChange {
   readonly trustDomains: readonly TrustDomainChange[];
 }
 
-/** What would be pushed: the meshes whose secrets differ. */
+/** Returns the meshes whose secrets differ, that is, the changes that would be pushed. */
 export function diffMeshes(before: MeshStates, after: MeshStates): readonly MeshChange[] {
   const changes: MeshChange[] = [];
   for (const [mesh, state] of after) {
@@ -34,29 +34,29 @@ export function diffMeshes(before: MeshStates, after: MeshStates): readonly Mesh
   return changes;
 }
 
-/** The version of a mesh: a hash of all its secrets. */
+/** Returns the version of a mesh: a hash of all its secrets, or an empty string without a state. */
 export function meshVersion(state: MeshState | undefined): string {
   return state?.secrets.version ?? '';
 }
 
-function diffTrustDomains(before: MeshState | undefined, after: MeshState): readonly TrustDomainChange[] {
-  // Unchanged bundles keep their objects, and most are unchanged.
-  const earlier = others(before?.bundle.bundles ?? [], after.bundle.bundles);
-  const later = others(after.bundle.bundles, before?.bundle.bundles ?? []);
+function diffTrustDomains(one: MeshState | undefined, other: MeshState): readonly TrustDomainChange[] {
+  // Most bundles are unchanged, and unchanged bundles keep their objects.
+  const earlier = bundlesNotIn(one?.bundle.bundles ?? [], other.bundle.bundles);
+  const later = bundlesNotIn(other.bundle.bundles, one?.bundle.bundles ?? []);
   const names = [...new Set([...earlier.keys(), ...later.keys()])].sort();
   return names.map((trustDomain) => {
-    const had = fingerprintsOf(earlier.get(trustDomain));
-    const has = fingerprintsOf(later.get(trustDomain));
+    const before = fingerprintsOf(earlier.get(trustDomain));
+    const after = fingerprintsOf(later.get(trustDomain));
     return {
       trustDomain,
-      added: [...has].filter((fingerprint) => !had.has(fingerprint)),
-      removed: [...had].filter((fingerprint) => !has.has(fingerprint)),
+      added: [...after].filter((fingerprint) => !before.has(fingerprint)),
+      removed: [...before].filter((fingerprint) => !after.has(fingerprint)),
     };
   });
 }
 
-/** The bundles that are not among the known ones, by their names. */
-function others(
+/** Returns the bundles whose objects are not in `known`, by trust domain. */
+function bundlesNotIn(
   bundles: readonly TrustBundle[],
   known: readonly TrustBundle[],
 ): ReadonlyMap<TrustDomain, TrustBundle> {

@@ -8,47 +8,47 @@ import type { TrustBundle } from '../bundle/trust-bundle.ts';
 
 const day = 86_400_000;
 
-/** Days before its end at which an anchor is reported, from the most urgent stage on. */
+/** The days before its expiry at which an anchor is reported, the most urgent stage first. */
 const stages: readonly { readonly days: number; readonly severity: Severity }[] = [
   { days: 7, severity: 'warning' },
   { days: 30, severity: 'warning' },
   { days: 90, severity: 'info' },
 ];
 
-/** The findings about the dates of a bundle, which hold from one time to another, in epoch milliseconds. */
-interface Outlook {
+/** The findings about the dates of a bundle, valid from `from` until `until` (epoch milliseconds). */
+interface CachedFindings {
   readonly from: number;
-  /** `undefined` if they never change. */
+  /** `undefined` if the findings never change. */
   readonly until: number | undefined;
   readonly findings: readonly Finding[];
 }
 
-/** The last outlook of each bundle: at nearly every change nearly all of them still hold. */
-const outlooks = new WeakMap<TrustBundle, Outlook>();
+/** The last findings of each bundle. At nearly every change, nearly all of them are still valid. */
+const cache = new WeakMap<TrustBundle, CachedFindings>();
 
 /**
- * The findings about the dates of the anchors at a time (epoch milliseconds). The severity says what users lose at
- * that time: an anchor that is not valid is an error if no other anchor of its trust domain is valid, because then
- * Envoy refuses every client of the trust domain. Dates are only reported: Envoy enforces them, by its own clock.
+ * Returns the findings about the dates of the anchors at a time (epoch milliseconds). An anchor that is not valid is an
+ * error if no other anchor of its trust domain is valid, because Envoy then refuses every client of the trust domain;
+ * otherwise it is a warning. Dates are only reported: Envoy enforces them with its own clock.
  */
 export function expiryFindings(bundle: TrustBundle, now: number): readonly Finding[] {
-  return outlookAt(bundle, now).findings;
+  return findingsAt(bundle, now).findings;
 }
 
-/** The next time (epoch milliseconds) at which `expiryFindings` may return something else, if any. */
+/** Returns the next time (epoch milliseconds) at which the result of `expiryFindings` may change, if any. */
 export function nextExpiryChange(bundle: TrustBundle, now: number): number | undefined {
-  return outlookAt(bundle, now).until;
+  return findingsAt(bundle, now).until;
 }
 
-function outlookAt(bundle: TrustBundle, now: number): Outlook {
-  const known = outlooks.get(bundle);
+function findingsAt(bundle: TrustBundle, now: number): CachedFindings {
+  const known = cache.get(bundle);
   if (known !== undefined && known.from <= now && now < (known.until ?? Infinity)) return known;
   const { mesh, trustDomain, anchors } = bundle;
   const isCutOff = !anchors.some(({ certificate }) => isValidAt(certificate, now));
   const findings = anchors.flatMap(({ certificate, listedBy, place }) => {
-    const news = newsAt(certificate, now);
-    if (news === undefined) return [];
-    const { code, fact, severity } = news;
+    const state = dateStateAt(certificate, now);
+    if (state === undefined) return [];
+    const { code, fact, severity } = state;
     const detail = {
       resource: listedBy[0],
       ...place,
@@ -72,25 +72,25 @@ function outlookAt(bundle: TrustBundle, now: number): Outlook {
   });
   let until: number | undefined;
   for (const { certificate } of anchors) {
-    for (const at of turningPoints(certificate))
+    for (const at of thresholdsOf(certificate))
       if (at > now && (until === undefined || at < until)) until = at;
   }
-  const outlook = { from: now, until, findings };
-  outlooks.set(bundle, outlook);
-  return outlook;
+  const result = { from: now, until, findings };
+  cache.set(bundle, result);
+  return result;
 }
 
-function turningPoints(certificate: Certificate): readonly number[] {
+function thresholdsOf(certificate: Certificate): readonly number[] {
   const end = expiresAt(certificate);
   return [certificate.notBefore, end, ...stages.map(({ days }) => end - days * day)];
 }
 
-/** What a date says about a certificate. Each sentence stays true until the next turning point. */
-type News =
+/** The state of a certificate by its dates. Each sentence stays true until the next threshold. */
+type DateState =
   | { readonly code: 'MT022' | 'MT024'; readonly fact: string; readonly severity?: undefined }
   | { readonly code: 'MT023'; readonly fact: string; readonly severity: Severity };
 
-function newsAt(certificate: Certificate, now: number): News | undefined {
+function dateStateAt(certificate: Certificate, now: number): DateState | undefined {
   const { notBefore, notAfter } = certificate;
   if (notBefore > now) return { code: 'MT024', fact: `is not valid before ${date(notBefore)}` };
   const left = expiresAt(certificate) - now;

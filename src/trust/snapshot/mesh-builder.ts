@@ -7,21 +7,21 @@ import type { TrustDomain } from '../model/mesh-trust.ts';
 import { meshSecrets } from '../secret/mesh-secrets.ts';
 import type { MeshSecrets, SecretOptions } from '../secret/mesh-secrets.ts';
 
-/** One mesh as it is served. An unchanged mesh keeps its object. */
+/** The bundles and secrets of one mesh. An unchanged mesh keeps its object. */
 export interface MeshState {
   readonly bundle: MeshBundle;
   readonly secrets: MeshSecrets;
 }
 
-/** Every mesh that anything was ever listed for; one that lost everything stays, and denies all. */
+/** Every mesh that ever had a listed CA. A mesh that lost all of its CAs stays and denies all clients. */
 export type MeshStates = ReadonlyMap<string, MeshState>;
 
 export interface MeshBuilder {
-  /** Builds what the holdings and the time (epoch milliseconds) give, reusing all that did not change. */
+  /** Builds all meshes from the holdings and the time (epoch milliseconds). Reuses unchanged objects. */
   build(holdings: Holdings, now: number): MeshStates;
-  /** Epoch milliseconds at which `build` may give something else for the same holdings. */
+  /** Returns the epoch milliseconds at which the result of `build` may change for the same holdings. */
   nextChange(): number | undefined;
-  /** Applies another policy from the next build on. */
+  /** Sets the policy for the next build. */
   setPolicy(policy: BundlePolicy): void;
 }
 
@@ -35,7 +35,7 @@ interface BuiltMesh {
   readonly state: MeshState;
 }
 
-/** Makes the stages `bundle` and `secret` incremental: a change of one trust domain rebuilds that one. */
+/** Creates a builder that runs the stages `bundle` and `secret`, and rebuilds only changed trust domains. */
 export function createMeshBuilder(initialPolicy: BundlePolicy, options: SecretOptions = {}): MeshBuilder {
   let policy = initialPolicy;
   let meshes: ReadonlyMap<string, BuiltMesh> = new Map();

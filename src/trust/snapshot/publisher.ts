@@ -5,30 +5,30 @@ import type { Secret } from '../secret/encode-secret.ts';
 import { isTrustDomainSecretName, mergedSecretNames } from '../secret/secret-names.ts';
 import type { ResourceSet, SnapshotStore } from '../../xds/index.ts';
 
-/** What is served of a mesh. */
+/** The served secrets of a mesh. */
 export interface ServedMesh {
   readonly secrets: Pick<MeshSecrets, 'version' | 'secrets'>;
 }
 
-/** What is served, by mesh. */
+/** The served secrets, by mesh. */
 export type ServedMeshes = ReadonlyMap<string, ServedMesh>;
 
-/** The type URL of Envoy's secrets. */
+/** The type URL of Envoy secrets. */
 export const secretTypeUrl = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret';
 
-/** Deny-all secrets of names that nothing is listed for, kept so that streams share their encoding. */
-const keptDenials = 1000;
+/** The number of cached deny-all secrets for names without listed CAs. Streams share their encoding. */
+const maxCachedDenials = 1000;
 
 /**
- * Makes the function that puts meshes into the store of the xDS library. Every mesh name is a known mesh,
- * and every valid trust domain a known name: where nothing is listed the answer is deny-all, since Envoy
- * ignores a secret that is withdrawn and keeps the old one in force.
+ * Creates the function that writes meshes to the store of the xDS library. Every mesh name is a known mesh, and every
+ * valid trust domain is a known name. Without listed CAs the response is the deny-all secret, because Envoy ignores the
+ * removal of a secret and keeps the old one in force.
  */
 export function createPublisher(
   store: SnapshotStore,
   options: SecretOptions = {},
 ): (states: ServedMeshes) => void {
-  const denials = new LRUCache<string, Secret>({ max: keptDenials });
+  const denials = new LRUCache<string, Secret>({ max: maxCachedDenials });
   const fallback = (name: string): Secret | undefined => {
     const known = denials.get(name);
     if (known !== undefined) return known;
@@ -45,7 +45,7 @@ export function createPublisher(
       published.set(mesh, state);
       store.set(mesh, secretTypeUrl, resourceSet(state.secrets, fallback));
     }
-    // Last, so that no mesh is answered with it at the start before its own set is there.
+    // The default comes last, so that at the start no mesh is answered with it before its own secrets are published.
     if (first) store.setDefault(secretTypeUrl, () => unlisted);
     first = false;
   };

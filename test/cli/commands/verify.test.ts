@@ -148,7 +148,7 @@ describe('verify', () => {
     [
       'a byte order mark before the first block',
       `\ufeff${leaf.certPem}${middle.certPem}`,
-      /:1 block 1 cannot be read: a byte order mark stands before the BEGIN line/,
+      /:1 block 1 cannot be read: a byte order mark precedes the BEGIN line/,
     ],
     [
       'a first block with another label',
@@ -158,7 +158,7 @@ describe('verify', () => {
     [
       'a first block without END line',
       stranger.certPem.replace(/-----END.*\n/, '') + leaf.certPem,
-      /:1 block 1 cannot be read: no END line before the next BEGIN line/,
+      /:1 block 1 cannot be read: the block has no END line before the next BEGIN line/,
     ],
     [
       'a damaged block of the chain',

@@ -53,7 +53,7 @@ describe('validate', () => {
   const refusedTexts: Readonly<Record<string, readonly [text: string, line: RegExp]>> = {
     'a misspelt type': [
       yaml('a', ca.certPem).replace('MeshTrust', 'MeshTrsut'),
-      /^error: \S+a\.yaml:1: MT009 the document looks like a MeshTrust, and its type is not written so$/m,
+      /^error: \S+a\.yaml:1: MT009 the document looks like a MeshTrust, but its type is misspelt$/m,
     ],
     'an unknown field of the spec': [
       yaml('a', ca.certPem).replace('spec:', 'spec:\n  trustdomain: x'),

@@ -118,7 +118,7 @@ test('the admission webhook', { skip }, async (t) => {
     const file = await stage.cluster.writeFile('patch.json', JSON.stringify({ spec }));
     const { ok, text } = await run(stage, `patch mtrust good.test --type=merge --patch-file=${file}`);
     assert.equal(ok, false);
-    assert.match(text, /MT005 the resource has no certificate that can be an anchor/);
+    assert.match(text, /MT005 the resource has no usable CA certificate/);
     await untilAll(envoys, good.client, 'accepted');
   });
 

@@ -12,7 +12,7 @@ const options = { defaultMesh: 'default', reader: createAnchorReader() };
 const mebibyte = 1024 * 1024;
 const ca = makeCa();
 
-/** Parses a text, and counts in how many steps. */
+/** Parses a text and counts the steps. */
 function parse(text: string): { readonly steps: number; readonly parsed: ParsedFile } {
   const reading = parseFileSteps('t.yaml', text, options);
   for (let steps = 1; ; steps += 1) {
@@ -21,7 +21,7 @@ function parse(text: string): { readonly steps: number; readonly parsed: ParsedF
   }
 }
 
-/** Code, line and sentence of the finding that refuses a text. */
+/** Returns the code, line and sentence of the finding that refuses a text. */
 function refusal(text: string): string {
   const { parsed } = parse(text);
   assert.equal(parsed.kind, 'refused');
@@ -29,7 +29,7 @@ function refusal(text: string): string {
   return `${found?.code} ${found?.line} ${found?.message}`;
 }
 
-describe('a hostile file › is refused before it is read as YAML', () => {
+describe('hostile file › refused before the YAML parser', () => {
   const table: Readonly<Record<string, readonly [text: string, refusal: RegExp]>> = {
     '14 MiB of numbers': [
       `a: [${'1,'.repeat(7 * mebibyte)}]`,
@@ -62,17 +62,17 @@ describe('a hostile file › is refused before it is read as YAML', () => {
     ],
   };
   for (const [what, [text, expected]] of Object.entries(table))
-    it(`${what} → an error that says so`, () => assert.match(refusal(text), expected));
+    it(`${what} → refused, with the reason`, () => assert.match(refusal(text), expected));
 });
 
-describe('a large file › that is sound', () => {
-  it('a document of a thousand certificates → read', () => {
+describe('large valid file', () => {
+  it('document of 900 certificates → parsed', () => {
     const text = meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems: [ca.certPem.repeat(900)] });
     assert.ok(text.length > mebibyte / 2);
     assert.equal(parse(text).parsed.kind, 'documents');
   });
 
-  it('several documents → one step each, and each finding has its line in the file', () => {
+  it('several documents → one step per document, and findings have their line in the file', () => {
     const one = meshTrustYaml({ name: 'a', trustDomain: 'A.test', pems: [ca.certPem] });
     const { steps, parsed } = parse(`${one}---\n${one}--- # third\n${one}`);
     assert.equal(steps, 3);
@@ -84,13 +84,13 @@ describe('a large file › that is sound', () => {
     assert.deepEqual(lines, [5, 5 + length, 5 + 2 * length]);
   });
 
-  it('three hyphens inside of a value, or more than three → no new document', () => {
+  it('three hyphens inside a value, or more than three → no new document', () => {
     const { parsed } = parse('kind: ConfigMap\na: |\n  ---\n  x\n----\n');
     assert.equal(parsed.kind, 'refused');
     assert.equal(parse('kind: ConfigMap\na: |\n  ---\n  x\n').steps, 1);
   });
 
-  it('a directive before the first document → read', () => {
+  it('directive before the first document → parsed', () => {
     const { parsed } = parse('%YAML 1.2\n---\nkind: ConfigMap\n---\nkind: Secret\n');
     assert.deepEqual(parsed.kind === 'documents' && parsed.others.map(({ label }) => label), [
       'ConfigMap',
@@ -99,7 +99,7 @@ describe('a large file › that is sound', () => {
   });
 });
 
-describe('an error in YAML › quotes nothing of the file', () => {
+describe('YAML error › does not quote the file', () => {
   const secret = 'c2VjcmV0';
   const table: Readonly<Record<string, string>> = {
     'an alias without an anchor': `a: *${secret}\n`,
@@ -111,13 +111,14 @@ describe('an error in YAML › quotes nothing of the file', () => {
     'a tag handle that is declared twice': `%TAG !${secret}! a\n%TAG !${secret}! b\n---\na: 1\n`,
     'a key twice': `${secret}: 1\n${secret}: 2\n`,
     'a long alias': `a: *${secret.repeat(40_000)}\n`,
-    'a path with an odd key': meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems: [ca.certPem] }).replace(
-      'spec:',
-      `spec:\n  "${secret} ${secret.repeat(50)}": 1`,
-    ),
+    'a path with an unusual key': meshTrustYaml({
+      name: 'a',
+      trustDomain: 'a.test',
+      pems: [ca.certPem],
+    }).replace('spec:', `spec:\n  "${secret} ${secret.repeat(50)}": 1`),
   };
   for (const [what, text] of Object.entries(table)) {
-    it(`${what} → a finding without it, and a short one`, () => {
+    it(`${what} → a short finding without content of the file`, () => {
       const { parsed } = parse(text);
       const found = JSON.stringify(parsed.kind === 'refused' ? parsed.findings : remarks(parsed));
       assert.match(found, /MT0/);
@@ -127,14 +128,14 @@ describe('an error in YAML › quotes nothing of the file', () => {
   }
 });
 
-// Each of these took the parser years, or at least minutes, with a regular expression that backtracks.
-describe('a byte order mark after many lines › is looked for in one pass', () => {
+// With a regular expression that backtracks, each of these texts took the parser years, or at least minutes.
+describe('byte order mark after many lines › found in one pass', () => {
   const lines = ['# c', '#', '', ' \t', '# c\ufeff', ' # \r#'];
   for (const end of ['\n', '\r\n', '\r'])
     for (const line of lines)
       for (const before of ['', '---']) {
         const head = `${before}${end}${(line + end).repeat(100_000)}`;
-        it(`${JSON.stringify(`${before}${end}${line}${end}`)}, over and over → read`, () => {
+        it(`${JSON.stringify(`${before}${end}${line}${end}`)}, repeated → parsed`, () => {
           const body = `kind: ConfigMap${end}a: "\ufeff"${end}`;
           const expected = [{ kind: 'ConfigMap', a: '\ufeff' }];
           assert.deepEqual(valuesOf(`${head}${body}`), expected);
@@ -142,13 +143,13 @@ describe('a byte order mark after many lines › is looked for in one pass', () 
         });
       }
 
-  it('a mark below the beginning of a document → an error with its line', () => {
-    assert.match(refusal('# c\r\nkind: a\r\n\ufeffb: c\r\n'), /^MT002 3 the YAML .* inside of a document$/);
-    assert.match(refusal('kind: a\n# c\r\ufeffb: c\n'), /^MT002 2 the YAML .* inside of a document$/);
-    assert.match(refusal('kind: a\n---\nb: c\n\ufeffd: e\n'), /^MT002 4 the YAML .* inside of a document$/);
+  it('mark inside a document → an error with its line', () => {
+    assert.match(refusal('# c\r\nkind: a\r\n\ufeffb: c\r\n'), /^MT002 3 the YAML .* inside a document$/);
+    assert.match(refusal('kind: a\n# c\r\ufeffb: c\n'), /^MT002 2 the YAML .* inside a document$/);
+    assert.match(refusal('kind: a\n---\nb: c\n\ufeffd: e\n'), /^MT002 4 the YAML .* inside a document$/);
   });
 
-  it('any mix of comments, line ends and marks → an answer', () => {
+  it('any mix of comments, line ends and marks → a result', () => {
     const piece = fc.constantFrom('#', ' ', '\t', '\r', '\n', '\r\n', '\ufeff', '---', '...', 'a: b', '"');
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 30 }), fc.nat(3000), (pieces, times) => {
@@ -159,7 +160,7 @@ describe('a byte order mark after many lines › is looked for in one pass', () 
   });
 });
 
-/** The documents of a text without regard to the limits of a file. */
+/** Returns the documents of a text, without the limits on files. */
 function valuesOf(text: string): unknown {
   const reading = readYaml(text);
   return reading.kind === 'documents' ? reading.documents.map(({ value }) => value) : reading;

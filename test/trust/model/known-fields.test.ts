@@ -45,7 +45,7 @@ describe('known-fields › a mesh that is not where the form has it → a warnin
     ],
     'a misspelt label in the Universal form': [
       { ...universal, labels: { 'kuma.io/mseh': 'payments' } },
-      /^MT050 labels\["kuma.io\/mseh"\]: the label is not one of Kuma's;/,
+      /^MT050 labels\["kuma.io\/mseh"\]: the label is not a label of Kuma;/,
     ],
     'mesh in the Kubernetes form': [
       { ...kubernetes, mesh: 'payments' },

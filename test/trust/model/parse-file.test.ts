@@ -58,15 +58,15 @@ function sentences(parsed: ParsedFile): readonly string[] {
 }
 
 describe('parseFile', () => {
-  it('reads the Kubernetes form', () => {
+  it('Kubernetes form → parsed', () => {
     assert.deepEqual(resources(parse(kubernetes())), ['payments/kuma-system/zone-2 zone-2.example']);
   });
 
-  it('reads the Universal form', () => {
+  it('Universal form → parsed', () => {
     assert.deepEqual(resources(parse(universal)), ['payments//zone-2 zone-2.example']);
   });
 
-  it('takes the default mesh where none is named', () => {
+  it('no mesh → the default mesh', () => {
     assert.deepEqual(resources(parse(universal.replace('mesh: payments\n', ''))), [
       'default//zone-2 zone-2.example',
     ]);
@@ -74,7 +74,7 @@ describe('parseFile', () => {
     assert.deepEqual(resources(parse(bare)), ['default/kuma-system/zone-2 zone-2.example']);
   });
 
-  it('reads JSON, indented with tabs as well', () => {
+  it('JSON, also indented with tabs → parsed', () => {
     const value = {
       type: 'MeshTrust',
       name: 'j',
@@ -84,7 +84,7 @@ describe('parseFile', () => {
     assert.deepEqual(resources(parse(JSON.stringify(value, null, '\t'), 'a.json')), ['default//j j.example']);
   });
 
-  it('reads several documents and passes other kinds over, counted', () => {
+  it('several documents → MeshTrusts are parsed, and other kinds are counted', () => {
     const parsed = parse(`${kubernetes()}\n---\nkind: ConfigMap\napiVersion: v1\n---\n${universal}---\n`);
     assert.deepEqual(resources(parsed), [
       'payments/kuma-system/zone-2 zone-2.example',
@@ -93,13 +93,13 @@ describe('parseFile', () => {
     assert.deepEqual(parsed.kind === 'documents' && parsed.others.map(({ label }) => label), ['ConfigMap']);
   });
 
-  it('reads a List, also an empty one', () => {
+  it('List, also an empty one → parsed', () => {
     const list = `apiVersion: v1\nkind: List\nitems:\n${kubernetes().trimEnd().replaceAll(/^/gm, '    ').replace('    ', '  - ')}\n`;
     assert.deepEqual(resources(parse(list)), ['payments/kuma-system/zone-2 zone-2.example']);
     assert.deepEqual(resources(parse('apiVersion: v1\nkind: List\nitems: []\n')), []);
   });
 
-  it('takes the kind of another API group with another spec for another kind', () => {
+  it('MeshTrust of another API group with another spec → another kind', () => {
     const parsed = parse(
       kubernetes({ apiVersion: 'example.com/v1' }).replace(/spec:[^]*/, 'spec: { trustDomain: a.test }\n'),
     );
@@ -109,7 +109,7 @@ describe('parseFile', () => {
     );
   });
 
-  it('reads the origin from the spec and, as newer control planes write it, from the status', () => {
+  it('origin in the spec or, from newer control planes, in the status → parsed', () => {
     for (const [section, indent] of [
       ['spec', '  '],
       ['status', ''],
@@ -122,7 +122,7 @@ describe('parseFile', () => {
     }
   });
 
-  it('names file, line, path and block of a refused block', () => {
+  it('refused block → file, line, path and block number', () => {
     const broken = ca.certPem.replace(/\n(.)/, '\n!');
     const parsed = parse(kubernetes({ pem: ca.certPem + broken }), 'trust/zone-2.yaml');
     const [document] = parsed.kind === 'documents' ? parsed.documents : [];
@@ -139,7 +139,7 @@ describe('parseFile', () => {
     });
   });
 
-  it('reports every violation at once, each with its line and path', () => {
+  it('several violations → all reported at once, each with its line and path', () => {
     const text = `type: MeshTrust
 name: Bad_Name
 mesh: 7
@@ -164,7 +164,7 @@ spec:
     ]);
   });
 
-  it('reports refused blocks of a resource that is refused anyway, with them', () => {
+  it('invalid resource with a refused block → both are reported', () => {
     const broken = ca.certPem.replace(/\n(.)/, '\n!');
     const found = sentences(parse(kubernetes({ trustDomain: 'A.test', pem: ca.certPem + broken })));
     assert.equal(found.length, 2, found.join('\n'));
@@ -172,7 +172,7 @@ spec:
     assert.match(found[1] ?? '', /spec\.caBundles\[0\]\.pem\.value block 2: MT013/);
   });
 
-  it('misses no PEM text in a bundle of another type', () => {
+  it('bundle of another type without a PEM text → only its type is reported', () => {
     const found = sentences(parse(universal.replace(/type: Pem\n.*$/m, 'type: Vault')));
     assert.equal(found.length, 1, found.join('\n'));
     assert.match(found[0] ?? '', /spec\.caBundles\[0\]\.type: MT003 type must be 'Pem'/);
@@ -186,24 +186,24 @@ spec:
     '"*"': /may have only/,
     '""': /must not be empty/,
     ['a'.repeat(254)]: /at most 253/,
-    'deny-all.invalid': /stands for no trust/,
+    'deny-all.invalid': /reserved for the deny-all secret/,
     '12': /must be a string/,
   };
   for (const [name, reason] of Object.entries(trustDomains)) {
-    it(`refuses the trust domain ${name.slice(0, 30)}`, () => {
+    it(`trust domain ${name.slice(0, 30)} → refused`, () => {
       const [sentence = ''] = sentences(parse(kubernetes({ trustDomain: name })));
       assert.match(sentence, /spec\.trustDomain: MT00[38]/);
       assert.match(sentence, reason);
     });
   }
 
-  it('trust domain of 253 characters, the most that SPIFFE allows → accepted', () => {
+  it('trust domain of 253 characters, the limit of SPIFFE → accepted', () => {
     const parsed = parse(kubernetes({ trustDomain: 'a'.repeat(253) }));
     assert.deepEqual(sentences(parsed), []);
     assert.equal(parsed.kind === 'documents' && parsed.documents[0]?.kind, 'mesh-trust');
   });
 
-  it('document of exactly the longest length → accepted, and of one character more → refused', () => {
+  it('document of exactly the maximum length → accepted, and of one more character → refused', () => {
     const { length } = universal;
     const limited = (documentLength: number): ParsedFile =>
       parseFile('a.yaml', universal, {
@@ -215,14 +215,14 @@ spec:
     assert.match(sentences(limited(length - 1))[0] ?? '', new RegExp(`MT007 .* ${length} characters`));
   });
 
-  it('refuses a resource without one usable certificate, and says why for each block', () => {
+  it('resource without a usable certificate → refused, with a reason for each block', () => {
     const leaf = '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----';
     const found = sentences(parse(kubernetes({ pem: leaf })));
-    assert.match(found[0] ?? '', /MT005 the resource has no certificate that can be an anchor/);
+    assert.match(found[0] ?? '', /MT005 the resource has no usable CA certificate/);
     assert.match(found[1] ?? '', /MT010/);
   });
 
-  it('refuses a resource of more than 1,000 blocks', () => {
+  it('resource with more than 1,000 blocks → refused', () => {
     const [sentence] = sentences(
       parse(universal.replace(/value: .*$/m, `value: ${JSON.stringify(ca.certPem.repeat(1001))} }`)),
     );
@@ -245,18 +245,18 @@ spec:
     'truncated JSON': ['{"type": "MeshTrust", "name": "a"', 'MT002'],
   };
   for (const [name, [text, code]] of Object.entries(wholeFiles)) {
-    it(`refuses the whole file for ${name}`, () => {
+    it(`${name} → the whole file is refused`, () => {
       const parsed = parse(text);
       assert.equal(parsed.kind, 'refused', JSON.stringify(parsed));
       assert.equal(parsed.findings[0]?.code, code);
     });
   }
 
-  it('says the line of a syntax error', () => {
+  it('syntax error → its line', () => {
     assert.match(sentences(parse(`${universal}---\na: [1\n`, 'x.yaml'))[0] ?? '', /^x\.yaml:1[0-9]: MT002 /);
   });
 
-  it('keeps the identity of an invalid document where it can be read', () => {
+  it('invalid document with a legible identity → the identity', () => {
     const parsed = parse(kubernetes({ type: 'Jwks' }));
     const [document] = parsed.kind === 'documents' ? parsed.documents : [];
     assert.equal(document?.kind === 'invalid' && document.identity, 'payments/kuma-system/zone-2');

@@ -4,7 +4,7 @@ import { decodePem } from '../../../src/trust/pem/decode-pem.ts';
 import type { PemBlock } from '../../../src/trust/pem/decode-pem.ts';
 import { encodePem } from '../../../src/trust/pem/encode-pem.ts';
 
-/** Bytes that begin like a certificate of this length, which is what makes base64 begin with MII. */
+/** Returns bytes that begin like a certificate of this length, so that their base64 begins with MII. */
 function bytesLike(length: number, fill: number): Buffer {
   return Buffer.concat([
     Buffer.from([0x30, 0x82, (length - 4) >> 8, (length - 4) & 0xff]),
@@ -19,7 +19,7 @@ const b = encodePem(second);
 const body = a.split('\n').slice(1, -2).join('\n');
 const linesOf = (text: string): number => text.split('\n').length - 1;
 
-/** `index@line length` of what was read, `index@line code reason` of what was not. */
+/** Formats a certificate as `index@line length`, and a refused block as `index@line code reason`. */
 function brief(blocks: readonly PemBlock[]): readonly string[] {
   return blocks.map(({ index, line, ...block }) =>
     block.kind === 'certificate'
@@ -40,7 +40,7 @@ const accepted: readonly (readonly [string, string])[] = [
 ];
 
 for (const [name, text] of accepted) {
-  test(`takes a certificate with ${name}`, () => {
+  test(`certificate with ${name} → accepted`, () => {
     const [block, ...rest] = decodePem(text);
     assert.equal(block?.kind, 'certificate');
     assert.deepEqual(Buffer.from(block.der), first);
@@ -48,12 +48,12 @@ for (const [name, text] of accepted) {
   });
 }
 
-test('drops text around blocks, as openssl and CA bundles write it', () => {
+test('text around blocks, as in the output of openssl and in CA bundles → dropped', () => {
   const text = `# Root — ünïcode ✓\nsubject=CN = a\n\n${a}\n===\n  Signature: 5b:a4\n--- END OF LIST ---\n${b}\n`;
   assert.deepEqual(brief(decodePem(text)), ['1@4 400', `2@${4 + linesOf(a) + 4} 500`]);
 });
 
-test('a text without blocks has none', () => {
+test('text without blocks → no block', () => {
   for (const text of ['', '\n', 'hello\nworld', '-----', '---BEGIN---', '-- begin --\n']) {
     assert.deepEqual(decodePem(text), []);
   }
@@ -61,10 +61,13 @@ test('a text without blocks has none', () => {
 
 const keyReason = 'MT011 a private key does not belong in a trust bundle; remove it and replace the key';
 const labels: readonly (readonly [string, string])[] = [
-  ['X509 CERTIFICATE', 'MT010 a X509 CERTIFICATE block is not sent; write it as CERTIFICATE (openssl x509)'],
+  [
+    'X509 CERTIFICATE',
+    'MT010 a block labelled X509 CERTIFICATE is not served; convert it to CERTIFICATE (openssl x509)',
+  ],
   [
     'TRUSTED CERTIFICATE',
-    'MT010 a TRUSTED CERTIFICATE block is not sent; write it as CERTIFICATE (openssl x509)',
+    'MT010 a block labelled TRUSTED CERTIFICATE is not served; convert it to CERTIFICATE (openssl x509)',
   ],
   ['PRIVATE KEY', keyReason],
   ['RSA PRIVATE KEY', keyReason],
@@ -73,7 +76,7 @@ const labels: readonly (readonly [string, string])[] = [
   ['OPENSSH PRIVATE KEY', keyReason],
   [
     'X509 CRL',
-    'MT012 a revocation list switches on revocation checks for every CA beside it; it is not sent',
+    'MT012 a revocation list would enable revocation checks for every CA beside it; it is not served',
   ],
   ['CERTIFICATE REQUEST', 'MT010 a block labelled CERTIFICATE REQUEST is not a certificate'],
   ['PUBLIC KEY', 'MT010 a block labelled PUBLIC KEY is not a certificate'],
@@ -82,7 +85,7 @@ const labels: readonly (readonly [string, string])[] = [
 ];
 
 for (const [label, refusal] of labels) {
-  test(`refuses a block labelled ${label}, between two that are taken`, () => {
+  test(`block labelled ${label} between two certificates → refused, and both certificates are accepted`, () => {
     const block = a.replaceAll('CERTIFICATE-----', `${label}-----`);
     const n = linesOf(a);
     assert.deepEqual(brief(decodePem(a + block + b)), [
@@ -95,7 +98,7 @@ for (const [label, refusal] of labels) {
 
 const keyTexts: readonly (readonly [string, string])[] = [
   ['without an END line', `-----BEGIN PRIVATE KEY-----\n${body}\n`],
-  ['with another label at its END', `-----BEGIN PRIVATE KEY-----\n${body}\n-----END CERTIFICATE-----\n`],
+  ['with another label in its END line', `-----BEGIN PRIVATE KEY-----\n${body}\n-----END CERTIFICATE-----\n`],
   ['that is indented', `  -----BEGIN PRIVATE KEY-----\n${body}\n  -----END PRIVATE KEY-----\n`],
   ['whose BEGIN line is missing', `-----END PRIVATE KEY-----\n`],
   [
@@ -106,7 +109,7 @@ const keyTexts: readonly (readonly [string, string])[] = [
 ];
 
 for (const [name, text] of keyTexts) {
-  test(`reports a private key ${name} as one, and nothing of it`, () => {
+  test(`private key ${name} → reported as a private key without its content`, () => {
     assert.deepEqual(
       brief(decodePem(text + b)).map((line) => line.slice(line.indexOf(' ') + 1)),
       [keyReason, '500'],
@@ -126,7 +129,7 @@ test('body with a character above U+00FF whose low byte is base64 → damaged', 
 
 const commented = (text: string): string => text.replaceAll(/^(?=.)/gm, '# ');
 
-test('a block with a comment sign before each line → text with a warning, and the blocks around it are read', () => {
+test('block with a comment sign before each line → a warning, and the other blocks are accepted', () => {
   for (const text of [
     commented(a),
     commented(a).replaceAll('\n', '\r\n'),
@@ -147,7 +150,7 @@ test('a block with a comment sign before each line → text with a warning, and 
   );
 });
 
-test('a private key with a comment sign before each line → reported as one', () => {
+test('private key with a comment sign before each line → reported as a private key', () => {
   const text = commented(`-----BEGIN PRIVATE KEY-----\n${body}\n-----END PRIVATE KEY-----\n`);
   const [block] = decodePem(text);
   assert.equal(block?.kind === 'refused' && block.code, 'MT011');
@@ -155,44 +158,44 @@ test('a private key with a comment sign before each line → reported as one', (
 
 const inBody = (change: (text: string) => string): string => a.replace(body, change(body));
 const malformed: readonly (readonly [string, string, string])[] = [
-  ['a byte order mark before BEGIN', `\ufeff${a}`, 'a byte order mark stands before the BEGIN line'],
-  ['blanks before BEGIN', `  ${a}`, 'blanks stand before the BEGIN line'],
-  ['an indented block', a.replaceAll(/^(?=.)/gm, '    '), 'blanks stand before the BEGIN line'],
-  ['a tab before END', a.replace('-----END', '\t-----END'), 'blanks stand before the END line'],
+  ['a byte order mark before BEGIN', `\ufeff${a}`, 'a byte order mark precedes the BEGIN line'],
+  ['blanks before BEGIN', `  ${a}`, 'blanks precede the BEGIN line'],
+  ['an indented block', a.replaceAll(/^(?=.)/gm, '    '), 'blanks precede the BEGIN line'],
+  ['a tab before END', a.replace('-----END', '\t-----END'), 'blanks precede the END line'],
   [
     'carriage returns alone',
     `${a.replaceAll('\n', '\r')}\n`,
     'lines end in a carriage return alone, not in a line feed',
   ],
   [
-    'backslash and n for line ends',
+    'backslash and n as line ends',
     `${a.replaceAll('\n', String.raw`\n`)}\n`,
     'line ends are written as a backslash and a letter, not as line feeds',
   ],
   ['everything on one line', `${a.replaceAll('\n', ' ')}\n`, 'the whole block is on one line'],
   [
-    'a comment sign before each line but one',
+    'a comment sign before all lines but one',
     a.replaceAll(/^(?=.)/gm, '# ').replace('# -----END', '-----END'),
-    'text stands before the BEGIN on its line',
+    'text precedes BEGIN on its line',
   ],
-  ['a comment sign before BEGIN alone', `# ${a}`, 'text stands before the BEGIN on its line'],
+  ['a comment sign before BEGIN alone', `# ${a}`, 'text precedes BEGIN on its line'],
   [
-    'text behind BEGIN',
+    'text after BEGIN',
     a.replace('-----\n', '----- x\n'),
     'the BEGIN line is not exactly five hyphens, BEGIN, a label and five hyphens',
   ],
   [
-    'text behind END',
+    'text after END',
     `${a.trimEnd()}x\n`,
     'the END line is not exactly five hyphens, END, a label and five hyphens',
   ],
   [
-    'a hyphen too few before BEGIN',
+    'one hyphen too few before BEGIN',
     a.replace('-----BEGIN', '----BEGIN'),
     'the BEGIN line is not written with five hyphens and upper-case letters',
   ],
   [
-    'a hyphen too many behind BEGIN',
+    'one hyphen too many after BEGIN',
     a.replace('-----\n', '------\n'),
     'the BEGIN line is not exactly five hyphens, BEGIN, a label and five hyphens',
   ],
@@ -212,19 +215,23 @@ const malformed: readonly (readonly [string, string, string])[] = [
     'the BEGIN line is not exactly five hyphens, BEGIN, a label and five hyphens',
   ],
   [
-    'a blank behind the label',
+    'a blank after the label',
     a.replace('CERTIFICATE-----', 'CERTIFICATE -----'),
     'the BEGIN line is not exactly five hyphens, BEGIN, a label and five hyphens',
   ],
   [
     'another label at END',
     a.replace('END CERTIFICATE', 'END X509 CRL'),
-    'the END line has another label than the BEGIN line',
+    'the END line and the BEGIN line have different labels',
   ],
-  ['no END line', a.replace('-----END CERTIFICATE-----\n', ''), 'no END line before the next BEGIN line'],
-  ['no BEGIN line', a.replace('-----BEGIN CERTIFICATE-----\n', ''), 'base64 without a BEGIN line before it'],
-  ['neither BEGIN nor END', `${body}\n`, 'base64 without a BEGIN line before it'],
-  ['an END line alone', '-----END CERTIFICATE-----\n', 'an END line without a BEGIN line before it'],
+  [
+    'no END line',
+    a.replace('-----END CERTIFICATE-----\n', ''),
+    'the block has no END line before the next BEGIN line',
+  ],
+  ['no BEGIN line', a.replace('-----BEGIN CERTIFICATE-----\n', ''), 'the base64 has no BEGIN line before it'],
+  ['neither BEGIN nor END', `${body}\n`, 'the base64 has no BEGIN line before it'],
+  ['an END line alone', '-----END CERTIFICATE-----\n', 'the END line has no BEGIN line before it'],
   [
     'a header',
     inBody((text) => `Proc-Type: 4,CLEAR\n${text}`),
@@ -233,11 +240,7 @@ const malformed: readonly (readonly [string, string, string])[] = [
   ['an empty line inside', inBody((text) => text.replace('\n', '\n\n')), 'line 2 of the block is empty'],
   ['an empty line first', inBody((text) => `\n${text}`), 'line 1 of the block is empty'],
   ['a blank line last', inBody((text) => `${text}\n `), `line ${linesOf(body) + 2} of the block is empty`],
-  [
-    'blanks before a line',
-    inBody((text) => text.replace('\n', '\n ')),
-    'blanks stand before line 2 of the block',
-  ],
+  ['blanks before a line', inBody((text) => text.replace('\n', '\n ')), 'blanks precede line 2 of the block'],
   [
     'blanks inside a line',
     inBody((text) => `${text.slice(0, 10)} ${text.slice(10)}`),
@@ -256,7 +259,7 @@ const malformed: readonly (readonly [string, string, string])[] = [
     'line 1 of the block has a character that is not base64',
   ],
   [
-    'a letter that only looks like one',
+    'a letter that only looks like base64',
     inBody((text) => text.replace('A', '\u0391')),
     'line 1 of the block has a character that is not base64',
   ],
@@ -281,18 +284,18 @@ const malformed: readonly (readonly [string, string, string])[] = [
     'the base64 padding is not at its end',
   ],
   [
-    'bits set that belong to no byte',
+    'unused bits that are set',
     inBody((text) => text.replace(/.==$/, 'R==')),
-    'the last base64 character has bits set that belong to no byte',
+    'the last base64 character has unused bits that are set',
   ],
 ];
 
-test('the block that is damaged below has padding to be damaged', () => {
+test('body of the damaged blocks: has the padding that the cases damage', () => {
   assert.match(body, /B\n[^]*AQ==$/);
 });
 
 for (const [name, text, reason] of malformed) {
-  test(`refuses a block with ${name}, and that block alone`, () => {
+  test(`block with ${name} → refused, and both neighbours are accepted`, () => {
     const n = linesOf(text);
     assert.deepEqual(brief(decodePem(b + text + b)), [
       '1@1 500',
@@ -302,14 +305,14 @@ for (const [name, text, reason] of malformed) {
   });
 }
 
-test('an unterminated block at the end of the text loses itself alone', () => {
+test('unterminated block at the end of the text → only that block is refused', () => {
   assert.deepEqual(brief(decodePem(`${a}-----BEGIN CERTIFICATE-----\n${body}`)), [
     '1@1 400',
-    `2@${1 + linesOf(a)} MT013 no END line before the end of the text`,
+    `2@${1 + linesOf(a)} MT013 the block has no END line before the end of the text`,
   ]);
 });
 
-test('END and BEGIN on one line lose the two certificates that they join', () => {
+test('END and BEGIN on one line → both certificates are refused', () => {
   assert.deepEqual(brief(decodePem(a.trimEnd() + a + b)), [
     '1@1 MT013 a BEGIN follows the END on the same line',
     `2@${linesOf(a)} MT013 a BEGIN follows the END on the same line`,
@@ -317,14 +320,14 @@ test('END and BEGIN on one line lose the two certificates that they join', () =>
   ]);
 });
 
-test('a BEGIN line twice loses nothing but the first of them', () => {
+test('two BEGIN lines in a row → the block after them is accepted', () => {
   assert.deepEqual(brief(decodePem(`-----BEGIN CERTIFICATE-----\n${a}`)), [
-    '1@1 MT013 no END line before the next BEGIN line',
+    '1@1 MT013 the block has no END line before the next BEGIN line',
     '2@2 400',
   ]);
 });
 
-test('reasons quote nothing of a label that is long or odd', () => {
+test('label that is long or unusual → not quoted', () => {
   const label = 'SECRET-abcdefgh';
   const blocks = brief(decodePem(`-----BEGIN ${label}-----\n${body}\n-----END ${label}-----\n`));
   assert.deepEqual(blocks, ['1@1 MT010 a block with an unusual label is not a certificate']);

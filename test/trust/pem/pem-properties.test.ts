@@ -16,7 +16,7 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const accepted = (text: string): readonly string[] =>
   decodePem(text).map((block) => (block.kind === 'certificate' ? hex(block.der) : 'refused'));
 
-/** What OpenSSL makes of PEM text, or of DER: the DER it holds, or that it refuses it. */
+/** Returns the DER that OpenSSL reads from PEM text or DER, in hex, or that OpenSSL refuses it. */
 function opened(input: string | Uint8Array): string {
   try {
     return hex(new X509Certificate(input).raw);
@@ -25,7 +25,7 @@ function opened(input: string | Uint8Array): string {
   }
 }
 
-test('what was encoded is decoded to the same bytes, in canonical form', () => {
+test('encode, then decode → the same bytes, and the text is canonical', () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 1, maxLength: 3000 }), (der) => {
       const text = encodePem(der);
@@ -38,7 +38,7 @@ test('what was encoded is decoded to the same bytes, in canonical form', () => {
   );
 });
 
-test('canonical text is what it decodes to, encoded again', () => {
+test('decode canonical text, then encode → the same text', () => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ minLength: 1, maxLength: 300 }), { maxLength: 5 }), (ders) => {
       const text = ders.map(encodePem).join('');
@@ -114,14 +114,14 @@ const mutated = fc
   .array(mutation, { minLength: 1, maxLength: 3 })
   .map((mutations) => mutations.reduce((text, mutate) => mutate(text), pem));
 
-test('whatever is taken, OpenSSL and node-forge read as the same bytes', () => {
-  let taken = 0;
+test('accepted block → OpenSSL and node-forge read the same bytes', () => {
+  let acceptedCount = 0;
   fc.assert(
     fc.property(mutated, (text) => {
       const lines = text.split('\n');
       for (const block of decodePem(text)) {
         if (block.kind !== 'certificate') continue;
-        taken++;
+        acceptedCount++;
         const fromHere = lines.slice(block.line - 1).join('\n');
         assert.equal(opened(fromHere), opened(block.der));
         assert.equal(forge.util.bytesToHex(forge.pem.decode(fromHere)[0]?.body ?? ''), hex(block.der));
@@ -129,10 +129,10 @@ test('whatever is taken, OpenSSL and node-forge read as the same bytes', () => {
     }),
     { numRuns: 3000 },
   );
-  assert.ok(taken > 300, `only ${taken} of the mutations were taken`);
+  assert.ok(acceptedCount > 300, `only ${acceptedCount} of the mutations were accepted`);
 });
 
-test('neighbours survive whatever happens to the block between them', () => {
+test('any mutation of a block → both neighbours are accepted', () => {
   fc.assert(
     fc.property(mutated, (text) => {
       const blocks = accepted(`${good}${text}\n${good}`);
@@ -143,7 +143,7 @@ test('neighbours survive whatever happens to the block between them', () => {
   );
 });
 
-test('no change of a single character makes a block vanish', () => {
+test('change of a single character → the block is accepted or refused, never dropped', () => {
   const positions = Array.from(pem, (_, at) => at);
   const changes = ['', ' ', '\n', '\r', '-', 'A', 'x', '\u2013', '#'];
   for (const at of positions) {
@@ -156,7 +156,7 @@ test('no change of a single character makes a block vanish', () => {
   }
 });
 
-test('blocks are numbered from one and their lines ascend', () => {
+test('blocks: numbered from 1, with ascending lines', () => {
   fc.assert(
     fc.property(fc.array(mutated, { maxLength: 4 }), (texts) => {
       const blocks = decodePem(texts.join('\n'));
@@ -189,7 +189,7 @@ const hostile: readonly (readonly [string, string])[] = [
   ['base64 on many lines without BEGIN', `MII${'A'.repeat(61)}\n`],
   ['halves of armour', '--BEGIN '],
   ['halves of armour with blanks', '--BEGIN    CERT    '],
-  ['blocks closed by what only looks like END', `${begin}\nAAAA\n--END CERTIFICATE--\n`],
+  ['blocks closed by a line that only resembles END', `${begin}\nAAAA\n--END CERTIFICATE--\n`],
   ['blocks with headers', `${begin}\nA: b\n\n-----END CERTIFICATE-----\n`],
   ['blocks with blanks inside', `${begin}\n${'A '.repeat(500)}\n-----END CERTIFICATE-----\n`],
   ['long labels', `-----BEGIN ${'A '.repeat(500)}`],
@@ -197,7 +197,7 @@ const hostile: readonly (readonly [string, string])[] = [
 ];
 
 for (const [name, unit] of hostile) {
-  test(`5 MB of ${name} are read in linear time`, { timeout: 20_000 }, () => {
+  test(`5 MB of ${name} → decoded in linear time`, { timeout: 20_000 }, () => {
     const text = unit.repeat(Math.ceil(size / unit.length));
     for (const input of [text, `${begin}\n${text}`, `${text}x`, `${begin}${text}`]) {
       assert.ok(decodePem(input).length <= text.length / 10);

@@ -4,10 +4,10 @@ import { distrustFindings } from '../../../src/trust/policy/distrust-findings.ts
 import {
   distrustSettleMs,
   distrustedBy,
-  firstDistrust,
+  initialDistrust,
   readDistrust,
-  rereadDistrust,
-  unreadDistrust,
+  updateDistrust,
+  keepDistrust,
 } from '../../../src/trust/policy/distrust.ts';
 import type { DistrustState } from '../../../src/trust/policy/distrust.ts';
 import { createMeshBuilder } from '../../../src/trust/snapshot/mesh-builder.ts';
@@ -16,7 +16,7 @@ import { makeCa } from '../../kit/certificates.ts';
 
 const hash = 'ab'.repeat(32);
 
-describe('a distrust list', () => {
+describe('readDistrust', () => {
   const lists: Readonly<Record<string, readonly [text: string, hashes: readonly string[]]>> = {
     'one hash a line': [`${hash}\n${'cd'.repeat(32)}\n`, [hash, 'cd'.repeat(32)]],
     'upper case and colons, as openssl prints them': [
@@ -29,18 +29,18 @@ describe('a distrust list', () => {
       `sha256 Fingerprint=${hash.toUpperCase().replaceAll(/(..)(?!$)/g, '$1:')}\n`,
       [hash],
     ],
-    'the same of older versions': [`SHA256 Fingerprint=${hash}\n`, [hash]],
-    'the line that openssl dgst prints of a key': [`SHA2-256(stdin)= ${hash}\n`, [hash]],
+    'the line of an older openssl': [`SHA256 Fingerprint=${hash}\n`, [hash]],
+    'the line that openssl dgst prints for a key': [`SHA2-256(stdin)= ${hash}\n`, [hash]],
     'a hash with its name before it': [`sha256:${hash}\nSHA-256 : ${hash}\n`, [hash]],
     'the first 16 digits, as the tables print them': [`${hash.slice(0, 16)}\n`, [hash.slice(0, 16)]],
-    'more digits than that': [
+    'more than 16 digits': [
       `${hash.slice(0, 17)}\n${hash.slice(0, 63)}\n`,
       [hash.slice(0, 17), hash.slice(0, 63)],
     ],
     'a byte order mark before the first line': [`\ufeff${hash}\n`, [hash]],
   };
   for (const [sentence, [text, hashes]] of Object.entries(lists)) {
-    it(`may hold ${sentence}`, () =>
+    it(`${sentence} → parsed`, () =>
       assert.deepEqual([...new Set(readDistrust(text).entries.map((entry) => entry.hash))], hashes));
   }
 
@@ -55,7 +55,7 @@ describe('a distrust list', () => {
     [`sha256 ${hash}`]: /is not a SHA-256 in hex/,
   };
   for (const [line, reason] of Object.entries(bad)) {
-    it(`${line} → a bad line that is named, and the lines around it apply`, () => {
+    it(`${line} → reported as a bad line, and the other lines apply`, () => {
       const { entries, bad: found } = readDistrust(
         `# list\n${'cd'.repeat(32)}\n${line}\n${'ef'.repeat(8)}\n`,
       );
@@ -73,8 +73,8 @@ describe('a distrust list', () => {
   }
 });
 
-describe('hashes that are distrusted', () => {
-  it('a short entry → every hash that begins with it', () => {
+describe('distrustedBy', () => {
+  it('short entry → matches every hash that begins with it', () => {
     const list = distrustedBy(['ab'.repeat(8), 'cd'.repeat(32)]);
     assert.equal(list.has('ab'.repeat(32)), true);
     assert.equal(list.has('cd'.repeat(32)), true);
@@ -83,69 +83,69 @@ describe('hashes that are distrusted', () => {
   });
 });
 
-describe('a distrust list that is read again', () => {
+describe('updateDistrust', () => {
   const [a, b, c] = ['aa', 'bb', 'cc'].map((pair) => pair.repeat(32)) as [string, string, string];
-  const both: DistrustState = firstDistrust(`${a}\n${b}\n`);
+  const both: DistrustState = initialDistrust(`${a}\n${b}\n`);
 
-  it('adds at once what is new, even where it leaves something out', () => {
-    assert.deepEqual(rereadDistrust(both, `${a}\n${b}\n${c}\n`, 0).hashes, new Set([a, b, c]));
-    assert.deepEqual(rereadDistrust(both, `${c}\n`, 0).hashes, new Set([a, b, c]));
+  it('new hashes → added at once, even if others are missing', () => {
+    assert.deepEqual(updateDistrust(both, `${a}\n${b}\n${c}\n`, 0).hashes, new Set([a, b, c]));
+    assert.deepEqual(updateDistrust(both, `${c}\n`, 0).hashes, new Set([a, b, c]));
   });
 
-  it('adds at once what is new beside a line that is not understood, and takes nothing away', () => {
-    const next = rereadDistrust(both, `${c}\nnonsense\n`, 0);
+  it('new hash beside an invalid line → added at once, and no hash is removed', () => {
+    const next = updateDistrust(both, `${c}\nnonsense\n`, 0);
     assert.deepEqual(next.hashes, new Set([a, b, c]));
     assert.match(next.refused ?? '', /^line 2 is not a SHA-256/);
-    assert.deepEqual(rereadDistrust(next, `${c}\nnonsense\n`, 1e6).hashes, new Set([a, b, c]));
+    assert.deepEqual(updateDistrust(next, `${c}\nnonsense\n`, 1e6).hashes, new Set([a, b, c]));
   });
 
-  it('takes away what it leaves out once it has been the same for a while', () => {
-    const first = rereadDistrust(both, `${a}\n`, 1000);
+  it('missing hash → removed once the list is unchanged for the settle time', () => {
+    const first = updateDistrust(both, `${a}\n`, 1000);
     assert.deepEqual(first.hashes, both.hashes);
-    const early = rereadDistrust(first, `${a}\n`, 1000 + distrustSettleMs - 1);
+    const early = updateDistrust(first, `${a}\n`, 1000 + distrustSettleMs - 1);
     assert.deepEqual(early.hashes, both.hashes);
-    assert.deepEqual(rereadDistrust(early, `${a}\n`, 1000 + distrustSettleMs).hashes, new Set([a]));
+    assert.deepEqual(updateDistrust(early, `${a}\n`, 1000 + distrustSettleMs).hashes, new Set([a]));
   });
 
-  it('begins to wait again when it changes while it is being written', () => {
-    const first = rereadDistrust(both, `${a}\n`, 1000);
-    const other = rereadDistrust(first, '# being written\n', 1000 + distrustSettleMs);
+  it('list changes during the settle time → the time starts again', () => {
+    const first = updateDistrust(both, `${a}\n`, 1000);
+    const other = updateDistrust(first, '# being written\n', 1000 + distrustSettleMs);
     assert.deepEqual(other.hashes, both.hashes);
-    assert.equal(rereadDistrust(other, `${a}\n${b}\n`, 2000).shorter, undefined);
+    assert.equal(updateDistrust(other, `${a}\n${b}\n`, 2000).pendingRemoval, undefined);
   });
 
-  it('takes nothing away when it is empty, not understood or not there, however long that lasts', () => {
+  it('list empty, invalid or missing, for any time → no hash is removed', () => {
     for (const text of ['', '\n', `${a}\nnonsense\n`]) {
-      const once = rereadDistrust(both, text, 0);
-      const twice = rereadDistrust(once, text, 1e6);
+      const once = updateDistrust(both, text, 0);
+      const twice = updateDistrust(once, text, 1e6);
       assert.deepEqual(twice.hashes, both.hashes);
       assert.ok(twice.refused !== undefined);
     }
-    const gone = unreadDistrust(both, 'ENOENT');
+    const gone = keepDistrust(both, 'ENOENT');
     assert.deepEqual([gone.hashes, gone.refused], [both.hashes, 'ENOENT']);
   });
 
-  it('keeps its object when nothing changes', () => {
-    assert.equal(rereadDistrust(both, `${b}\n${a}\n# a comment\n`, 0).hashes, both.hashes);
+  it('same hashes → the same object', () => {
+    assert.equal(updateDistrust(both, `${b}\n${a}\n# a comment\n`, 0).hashes, both.hashes);
   });
 
-  it('may end as a comment alone', () => {
+  it('only a comment is left → all hashes are removed after the settle time', () => {
     const text = '# nothing any more\n';
-    const later = rereadDistrust(rereadDistrust(both, text, 0), text, distrustSettleMs);
+    const later = updateDistrust(updateDistrust(both, text, 0), text, distrustSettleMs);
     assert.deepEqual(later.hashes, new Set());
   });
 
-  it('is empty at first and is still empty → nothing is refused', () => {
-    assert.equal(rereadDistrust(firstDistrust(''), '', 0).refused, undefined);
+  it('empty at first and still empty → not refused', () => {
+    assert.equal(updateDistrust(initialDistrust(''), '', 0).refused, undefined);
   });
 });
 
-describe('what there is to say about a distrust list', () => {
+describe('distrustFindings', () => {
   const ca = makeCa({ commonName: 'A' });
   const share = shareOf('a.test', [ca]);
   const fingerprint = share.anchors[0]?.certificate.fingerprint ?? '';
   const keyHash = share.anchors[0]?.certificate.keyHash ?? '';
-  const said = (text: string, state = firstDistrust(text)): readonly string[] => {
+  const findingsOf = (text: string, state = initialDistrust(text)): readonly string[] => {
     const builder = createMeshBuilder({ ...noPolicy, distrusted: distrustedBy(state.hashes) });
     const meshes = builder.build(new Map([['default', new Map([[share.trustDomain, [share]]])]]), 0);
     return distrustFindings('list', state, meshes).map(
@@ -153,22 +153,22 @@ describe('what there is to say about a distrust list', () => {
     );
   };
 
-  it('entries for a listed certificate or its key, whole or short → nothing', () => {
+  it('entry for a listed certificate or its key, whole or short → no finding', () => {
     for (const hash of [fingerprint, keyHash, fingerprint.slice(0, 16), keyHash.slice(0, 20)])
-      assert.deepEqual(said(`${hash}\n`), []);
+      assert.deepEqual(findingsOf(`${hash}\n`), []);
   });
 
-  it('an entry for nothing that is listed → a note with its line', () =>
-    assert.deepEqual(said(`${fingerprint}\n${'0'.repeat(64)}\n`), ['MT061 info list:2']));
+  it('entry without a listed certificate → a note with its line', () =>
+    assert.deepEqual(findingsOf(`${fingerprint}\n${'0'.repeat(64)}\n`), ['MT061 info list:2']));
 
-  it('a line that is not understood → an error with its line', () =>
-    assert.deepEqual(said(`${fingerprint}\nnonsense\n`), ['MT060 error list:2']));
+  it('invalid line → an error with its line', () =>
+    assert.deepEqual(findingsOf(`${fingerprint}\nnonsense\n`), ['MT060 error list:2']));
 
-  it('a list that cannot be read any more → an error', () => {
-    const gone = unreadDistrust(firstDistrust(`${fingerprint}\n`), 'ENOENT');
-    assert.deepEqual(said('', gone), ['MT060 error list:undefined']);
+  it('list that can no longer be read → an error', () => {
+    const gone = keepDistrust(initialDistrust(`${fingerprint}\n`), 'ENOENT');
+    assert.deepEqual(findingsOf('', gone), ['MT060 error list:undefined']);
   });
 
-  it('nothing is served yet → no note', () =>
-    assert.deepEqual(distrustFindings('list', firstDistrust(`${fingerprint}\n`), new Map()), []));
+  it('no mesh is served yet → no note', () =>
+    assert.deepEqual(distrustFindings('list', initialDistrust(`${fingerprint}\n`), new Map()), []));
 });

@@ -8,7 +8,7 @@ import { denyAllCa } from '../../../src/trust/secret/deny-all-ca.ts';
 
 const certificate = new X509Certificate(denyAllCa.pem);
 
-test('the committed module is what the generator makes', async () => {
+test('committed module: equals the output of the generator', async () => {
   const committed = await readFile(
     new URL('../../../src/trust/secret/deny-all-ca.ts', import.meta.url),
     'utf8',
@@ -16,14 +16,14 @@ test('the committed module is what the generator makes', async () => {
   assert.equal(committed, denyAllModule());
 });
 
-test('the certificate is made of the same bytes each time', () => {
+test('generator: makes the same certificate each time', () => {
   assert.deepEqual(makeDenyAllCa(), makeDenyAllCa());
   assert.deepEqual(certificate.raw, makeDenyAllCa());
   assert.equal(createHash('sha256').update(certificate.raw).digest('hex'), denyAllCa.fingerprint);
 });
 
-test('the public key is the hash of a public label, so nobody has a private key', () => {
-  // Written out here and not taken from the generator: this is the claim that others can check.
+test('public key: the hash of a public label, so no private key is known', () => {
+  // The label is repeated here, not imported from the generator: it is the claim that others can check.
   const label = 'meshtrust deny-all certificate authority';
   const { counter, y } = hashToPoint(label);
   const suffix = Buffer.from([0, 0, 0, counter]);
@@ -33,7 +33,7 @@ test('the public key is the hash of a public label, so nobody has a private key'
   assert.equal(y % 2n, 0n);
 });
 
-test('the point is on the curve', () => {
+test('public key: the point is on the curve', () => {
   const p = 0xffffffff00000001000000000000000000000000ffffffffffffffffffffffffn;
   const b = 0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604bn;
   const jwk = certificate.publicKey.export({ format: 'jwk' });
@@ -44,13 +44,13 @@ test('the point is on the curve', () => {
   assert.equal((y * y) % p, (x ** 3n - 3n * x + b) % p);
 });
 
-test('it reads as a CA that is valid for as long as dates go', () => {
+test('certificate: a CA that is valid from 1970 to 9999', () => {
   assert.equal(certificate.ca, true);
   assert.equal(certificate.subject, certificate.issuer);
   assert.equal(certificate.validFromDate.toISOString(), '1970-01-01T00:00:00.000Z');
   assert.equal(certificate.validToDate.toISOString(), '9999-12-31T23:59:59.000Z');
 });
 
-test('its signature is no signature, as nobody can make one', () => {
+test('signature: does not verify, since no private key exists', () => {
   assert.equal(certificate.verify(certificate.publicKey), false);
 });

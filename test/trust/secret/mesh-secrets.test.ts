@@ -29,25 +29,25 @@ function decoded(secrets: MeshSecrets, name: string): ReturnType<typeof decodeSe
 const secretsOf = (bundles: readonly TrustBundle[], options?: SecretOptions) =>
   meshSecrets(meshOf(bundles), options);
 
-describe('a mesh without any CA in force', () => {
+describe('mesh without a CA in force', () => {
   const codes = (bundles: readonly TrustBundle[]): readonly string[] =>
     secretsOf(bundles).findings.map(({ code, severity, mesh }) => `${code} ${severity} ${mesh}`);
 
-  it('no trust domain is left → an error', () => assert.deepEqual(codes([]), ['MT034 error default']));
+  it('no trust domain → an error', () => assert.deepEqual(codes([]), ['MT034 error default']));
   it('every CA of its trust domains is distrusted → an error', () =>
     assert.deepEqual(codes([none]), ['MT034 error default']));
-  it('one trust domain has a CA → nothing', () => assert.deepEqual(codes([none, a]), []));
+  it('one trust domain has a CA → no finding', () => assert.deepEqual(codes([none, a]), []));
 });
 
-describe('the secrets of a mesh', () => {
-  it('are all trust domains under two names, and each under its own', () => {
+describe('meshSecrets', () => {
+  it('names: two for all trust domains, and one for each trust domain', () => {
     assert.deepEqual(
       [...secretsOf([b, a]).secrets.keys()],
       ['system_trust_bundle', 'ALL', 'spiffe://a.test', 'spiffe://b.test'],
     );
   });
 
-  it('hold the SPIFFE validator with the trust domains by name and canonical PEM', () => {
+  it('content: the SPIFFE validator with the trust domains by name and canonical PEM', () => {
     const expected = {
       validatorName: 'envoy.tls.cert_validator.spiffe',
       validatorType:
@@ -68,14 +68,14 @@ describe('the secrets of a mesh', () => {
     });
   });
 
-  it('name the root trust domain ROOTCA where one is given', () => {
+  it('root trust domain → it is also the secret ROOTCA', () => {
     assert.deepEqual(decoded(secretsOf([a, b], { rootTrustDomain: 'b.test' }), 'ROOTCA').trustDomains, [
       { name: 'b.test', pem: rootB.certPem },
     ]);
     assert.equal(secretsOf([a, b]).secrets.has('ROOTCA'), false);
   });
 
-  it('never open: with nothing to trust they trust an authority that nobody has the key of', () => {
+  it('no CA → every secret has the deny-all CA, whose private key does not exist', () => {
     const denyAll = [{ name: 'deny-all.invalid', pem: denyAllCa.pem }];
     for (const bundles of [[], [none]]) {
       const secrets = secretsOf(bundles);
@@ -88,7 +88,7 @@ describe('the secrets of a mesh', () => {
       assert.deepEqual(decodeSecret(denyAllSecret(name)?.body ?? assert.fail()).trustDomains, denyAll);
   });
 
-  it('leave a trust domain without anchors out of the merged one, and deny it alone', () => {
+  it('trust domain without anchors → not in the merged secret, and denied in its own', () => {
     const secrets = secretsOf([a, none]);
     assert.equal(secrets.denyAll, false);
     assert.deepEqual(
@@ -101,7 +101,7 @@ describe('the secrets of a mesh', () => {
     );
   });
 
-  it('are unknown by any other name', () => {
+  it('any other name → no secret', () => {
     for (const name of [
       '',
       'x',
@@ -116,7 +116,7 @@ describe('the secrets of a mesh', () => {
     assert.ok(denyAllSecret('ROOTCA', { rootTrustDomain: 'a.test' }));
   });
 
-  it('have a version that is the same for the same bytes, and another for others', () => {
+  it('version: the same for the same bytes, and different for different bytes', () => {
     const again = bundleOf([shareOf('a.test', [rootA], 'other')]);
     const [one, two] = [secretsOf([a, b]), secretsOf([b, again])];
     for (const [name, secret] of one.secrets) {
@@ -141,18 +141,18 @@ describe('the secrets of a mesh', () => {
     assert.notEqual(before?.version, after?.version);
   });
 
-  it('reuse the parts of trust domains that did not change', () => {
+  it('unchanged trust domain → its part is reused', () => {
     assert.equal(partOf(a), partOf(a));
     const [before, after] = [secretsOf([a, b]), secretsOf([a])];
     assert.equal(before.secrets.get('spiffe://a.test'), after.secrets.get('spiffe://a.test'));
   });
 
-  it('are encoded when they are first asked for, and once', () => {
+  it('body: encoded once, on first access', () => {
     const secret = encodeSecret('ALL', secretContent([partOf(a)]));
     assert.equal(secret.body, secret.body);
   });
 
-  it('warn above 1 MiB', () => {
+  it('secret above 1 MiB → a warning', () => {
     const part = partOf(a);
     const anchor = a.anchors[0] ?? assert.fail();
     const many = Math.ceil((1024 * 1024) / (part.bytes.length - 20)) + 1;

@@ -28,19 +28,19 @@ const table: Readonly<Record<string, readonly [at: number, found: readonly strin
   'a warning 30 days before the end': [notAfter - 30 * day + 2000, ['MT023 warning']],
   'a warning 7 days before the end': [notAfter - 7 * day + 2000, ['MT023 warning']],
   'still valid in the second before its notAfter': [notAfter - 1, ['MT023 warning']],
-  'expired with that, as Envoy has it': [notAfter, ['MT022 error']],
+  'expired at its notAfter, as in Envoy': [notAfter, ['MT022 error']],
 };
 
-/** What the dates of the older of two CAs are reported as, where the newer one is valid all the time. */
+/** The expected findings about the older of two CAs, while the newer one is valid. */
 const besideAValidOne: Readonly<Record<string, readonly [at: number, found: readonly string[]]>> = {
   'not yet valid': [notBefore - 1, ['MT024 warning']],
   'about to expire': [notAfter - 1, ['MT023 warning']],
   expired: [notAfter, ['MT022 warning']],
 };
 
-describe('the expiry of an anchor', () => {
+describe('expiryFindings', () => {
   for (const [sentence, [at, expected]] of Object.entries(table)) {
-    it(`is reported as ${sentence}`, () => {
+    it(`only CA of its trust domain → ${sentence}`, () => {
       assert.deepEqual(
         expiryFindings(bundle, at).map(({ code, severity }) => `${code} ${severity}`),
         expected,
@@ -57,7 +57,7 @@ describe('the expiry of an anchor', () => {
     });
   }
 
-  it('no CA is valid, one not yet and one no longer → both are errors', () => {
+  it('one CA is not valid yet and the other has expired → both are errors', () => {
     const early = makeCa({ notBefore: new Date(notAfter + day), notAfter: new Date(notAfter + 9 * day) });
     assert.deepEqual(
       expiryFindings(bundleOf([shareOf('a.test', [ca, early])]), notAfter)
@@ -67,7 +67,7 @@ describe('the expiry of an anchor', () => {
     );
   });
 
-  it('every finding names the CA and the place that lists it, and the cause comes first', () => {
+  it('sentences: the CA first, then the cause and its effect; with the place that lists the CA', () => {
     const place = {
       file: 'a.yaml',
       line: 7,
@@ -98,7 +98,7 @@ describe('the expiry of an anchor', () => {
     );
   });
 
-  it('changes at each of the times that are foretold, and at no other', () => {
+  it('nextExpiryChange: the findings change at each of these times', () => {
     const seen: string[] = [];
     let at: number | undefined = notBefore - day;
     while (at !== undefined) {

@@ -13,14 +13,14 @@ const holdings = (...shares: readonly Share[]): Holdings =>
   new Map([['default', Map.groupBy(shares, ({ trustDomain }) => trustDomain)]]);
 const now = Date.now();
 
-describe('the mesh builder', () => {
-  it('gives the same object for a mesh in which nothing changed', () => {
+describe('mesh builder', () => {
+  it('unchanged mesh → the same object', () => {
     const builder = createMeshBuilder(noPolicy);
     const first = builder.build(holdings(a, b), now).get('default');
     assert.equal(builder.build(holdings(b, a), now).get('default'), first);
   });
 
-  it('rebuilds only the trust domain that changed', () => {
+  it('one trust domain changed → only that one is rebuilt', () => {
     const builder = createMeshBuilder(noPolicy);
     const first = builder.build(holdings(a, b), now).get('default');
     const second = builder.build(holdings(a, shareOf('b.test', [rootB, rootA])), now).get('default');
@@ -32,7 +32,7 @@ describe('the mesh builder', () => {
     );
   });
 
-  it('build at the very time of the next change → the other certificate of the key, and a later next change', () => {
+  it('build at the time of the next change → rebuilt, and a later next change', () => {
     const builder = createMeshBuilder(noPolicy);
     const key = makeKey();
     const second = 1_000 * Math.floor(now / 1_000);
@@ -57,7 +57,7 @@ describe('the mesh builder', () => {
     assert.equal(builder.nextChange(), second + 2 * 3_600_000);
   });
 
-  it('keeps a mesh that lost everything, denying all', () => {
+  it('mesh lost all CAs → it stays and denies all', () => {
     const builder = createMeshBuilder(noPolicy);
     builder.build(holdings(a), now);
     const states = builder.build(new Map(), now);
@@ -65,7 +65,7 @@ describe('the mesh builder', () => {
     assert.deepEqual(states.get('default')?.bundle.bundles, []);
   });
 
-  it('remembers what an intermediate was before it lost its issuer', () => {
+  it('intermediate lost its issuer → promoted', () => {
     const builder = createMeshBuilder(noPolicy);
     const intermediate = makeIntermediate(rootA, { commonName: 'I' });
     builder.build(holdings(shareOf('a.test', [rootA, intermediate])), now);
@@ -73,7 +73,7 @@ describe('the mesh builder', () => {
     assert.equal(state?.bundle.bundles[0]?.anchors[0]?.rooting, 'promoted');
   });
 
-  it('re-roots what lost its issuer because the names of all authorities do not fit', () => {
+  it('issuer dropped because the CA names do not fit → the intermediate is re-rooted in the merged secret', () => {
     const builder = createMeshBuilder(noPolicy);
     const key = makeKey();
     const root = makeCa({ commonName: 'R' });
@@ -94,7 +94,7 @@ describe('the mesh builder', () => {
     );
   });
 
-  it('applies another policy at the next build, to trust domains that did not change as well', () => {
+  it('new policy → applied at the next build, also to unchanged trust domains', () => {
     const builder = createMeshBuilder(noPolicy);
     const first = builder.build(holdings(a), now).get('default');
     const fingerprint = first?.bundle.bundles[0]?.anchors[0]?.certificate.fingerprint ?? '';
@@ -103,14 +103,14 @@ describe('the mesh builder', () => {
   });
 });
 
-describe('the difference of two states', () => {
-  it('is empty for equal ones', () => {
+describe('diffMeshes', () => {
+  it('equal states → no change', () => {
     const builder = createMeshBuilder(noPolicy);
     const states = builder.build(holdings(a), now);
     assert.deepEqual(diffMeshes(states, builder.build(holdings(a), now)), []);
   });
 
-  it('names what came and went, by trust domain', () => {
+  it('added and removed CAs → counted by trust domain', () => {
     const builder = createMeshBuilder(noPolicy);
     const before = builder.build(holdings(a), now);
     const after = builder.build(holdings(shareOf('a.test', [rootB]), b), now);
@@ -130,7 +130,7 @@ describe('the difference of two states', () => {
     );
   });
 
-  it('is nothing where what is listed changed and what is served did not', () => {
+  it('listed resources changed but served CAs did not → no change', () => {
     const builder = createMeshBuilder(noPolicy);
     const before = builder.build(holdings(a), now);
     const after = builder.build(holdings(a, shareOf('a.test', [rootA], 'again')), now);

@@ -8,7 +8,7 @@ import { currentShare } from '../../../trust/ledger/share.ts';
 import type { Share } from '../../../trust/ledger/share.ts';
 import { defaultLimits } from '../../../trust/model/limits.ts';
 import type { MeshTrust } from '../../../trust/model/mesh-trust.ts';
-import { objectionToLength, parseFile } from '../../../trust/model/parse-file.ts';
+import { checkLength, parseFile } from '../../../trust/model/parse-file.ts';
 import type { ParseOptions } from '../../../trust/model/parse-file.ts';
 import { blockFinding } from '../../../trust/model/read-blocks.ts';
 import { asMapping } from '../../client/api-object.ts';
@@ -106,7 +106,7 @@ function sharesBefore(before: Reading, path: string, inForce: InForce): readonly
 
 function readObject({ path, text }: ApiObject, options: ParseOptions): Reading {
   // Before it is read, which takes the longer the longer it is: a stranger can send what no API server would.
-  const tooLong = objectionToLength(text.length, options.limits ?? defaultLimits, { file: path });
+  const tooLong = checkLength(text.length, options.limits ?? defaultLimits, { file: path });
   if (tooLong.length > 0) return { kind: 'invalid', findings: tooLong };
   const parsed = parseFile(path, text, options);
   if (parsed.kind === 'refused') return { kind: 'invalid', findings: parsed.findings };
