@@ -178,7 +178,7 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
     log,
   });
   cleanup.defer(() => status?.close());
-  pipeline.subscribe(({ kind }) => (kind === 'served' ? status?.served() : status?.changed()));
+  pipeline.subscribe((event) => status?.state(event));
   const webhook = await startAdmissionWebhook({
     options: options.webhook,
     kubeconfig: options.kubernetes?.kubeconfig,

@@ -25,17 +25,12 @@ export interface Fleet {
 
 /** The fleet of a server that serves its proxies in this process. */
 export function localFleet(tracker: FleetTracker, history: ServedHistory): Fleet {
-  const { connected, gone, forgotten, release } = tracker;
-  return {
-    history,
-    release,
-    look: (mesh) => ({
-      connected: connected(mesh),
-      gone: gone(mesh),
-      complete: true,
-      forgotten: forgotten().count,
-    }),
-  };
+  return { history, release: tracker.release, look: (mesh) => localLook(tracker, mesh) };
+}
+
+/** The proxies of this process: those of a mesh, or all of them. */
+export function localLook({ connected, gone, forgotten }: FleetTracker, mesh?: string): FleetLook {
+  return { connected: connected(mesh), gone: gone(mesh), complete: true, forgotten: forgotten().count };
 }
 
 /** Joins what several processes see: a proxy with streams to two of them is one. */

@@ -144,11 +144,19 @@ export function countStates(
   return counts;
 }
 
-/** Sums states. `forgotten`: lost proxies of unknown meshes, each of which may be of this one. */
-export function ackCountOf(states: StateCounts, forgotten: number): AckCount {
-  const { synced, pending, stale, refused, reconnecting, lost } = states;
-  const connected = synced + pending + stale + refused;
-  return { connected, acked: synced, lost: reconnecting + lost + forgotten };
+/** Counts the proxies of each mesh. A lost proxy that is not kept by name may be of any mesh: it counts for each. */
+export function countAcks(
+  look: Pick<FleetLook, 'connected' | 'gone' | 'forgotten'>,
+  history: ServedHistory,
+  now: number,
+): ReadonlyMap<string, AckCount> {
+  const counts = new Map<string, AckCount>();
+  for (const [mesh, states] of countStates(look, history, now)) {
+    const { synced, pending, stale, refused, reconnecting, lost } = states;
+    const connected = synced + pending + stale + refused;
+    counts.set(mesh, { connected, acked: synced, lost: reconnecting + lost + look.forgotten });
+  }
+  return counts;
 }
 
 function noProxies(): Record<ProxyState, number> {

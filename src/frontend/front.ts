@@ -2,9 +2,9 @@ import type { HandshakeFailure } from '../net/handshake-failure.ts';
 import { createPublisher } from '../trust/snapshot/publisher.ts';
 import type { ServedMeshes } from '../trust/snapshot/publisher.ts';
 import { combineObservers } from '../observe/combine-observers.ts';
-import { localFleet } from '../fleet/fleet.ts';
+import { localFleet, localLook } from '../fleet/fleet.ts';
 import type { Fleet } from '../fleet/fleet.ts';
-import { ackCountOf, countStates } from '../fleet/rollout.ts';
+import { countAcks } from '../fleet/rollout.ts';
 import type { AckCount } from '../fleet/rollout.ts';
 import { createServedHistory } from '../fleet/served-history.ts';
 import { createFleetTracker } from '../fleet/track-fleet.ts';
@@ -64,12 +64,7 @@ export function createFront(options: ProxyOptions, log: Logger): Front {
     },
     setServing: (serving) => endpoint?.setServing(serving),
     proxies: tracker.count,
-    acks: () =>
-      new Map(
-        countStates({ connected: tracker.connected(), gone: tracker.gone() }, history, now())
-          .entries()
-          .map(([mesh, states]) => [mesh, ackCountOf(states, tracker.forgotten().count)]),
-      ),
+    acks: () => countAcks(localLook(tracker), history, now()),
     fleet: localFleet(tracker, history),
     drain: async (graceMs) => endpoint?.drain(graceMs),
   };

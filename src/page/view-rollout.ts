@@ -2,6 +2,7 @@ import { html, nothing, svg } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
 import type { RolloutDetail } from '../api/fleet-api-types.ts';
 import { count, distance, duration, short } from './format.ts';
+import { rolloutSentence } from './rollout-sentence.ts';
 
 /** How a proxy stands to the current version, in the order in which the page lists it. */
 export const rolloutStates = ['synced', 'pending', 'stale', 'refused', 'reconnecting', 'lost'] as const;
@@ -14,25 +15,15 @@ export function viewRollout(
   now: number,
 ): TemplateResult | typeof nothing {
   if (rollout === undefined) return nothing;
-  const { version, proxies, complete, converged, versions, lagging, changedAt, convergedAt } = rollout;
-  const { connected, synced } = proxies;
-  const lost = proxies.lost + proxies.forgotten;
+  const { version, proxies, converged, versions, lagging, changedAt, convergedAt } = rollout;
+  const { connected } = proxies;
   const took = convergedAt === undefined ? undefined : Date.parse(convergedAt) - Date.parse(changedAt);
-  const sentence = !complete
-    ? `${synced.toLocaleString('en')} of at least ${count(connected, 'proxy', 'proxies')} have it: a worker does not answer.`
-    : connected + proxies.reconnecting + lost === 0
-      ? 'No proxy is connected.'
-      : lost > 0
-        ? `${synced.toLocaleString('en')} of ${count(connected + proxies.reconnecting + lost, 'proxy', 'proxies')} have it, ${lost.toLocaleString('en')} lost.`
-        : converged
-          ? `All ${count(connected, 'proxy', 'proxies')} ${connected === 1 ? 'has' : 'have'} it.`
-          : `${synced.toLocaleString('en')} of ${count(connected + proxies.reconnecting, 'proxy', 'proxies')} have it.`;
   return html`<section aria-labelledby="rollout">
     <h3 id="rollout">Roll-out</h3>
     <div class="rollout ${converged ? 'done' : ''}">
       <p role="status" aria-live="polite">
         <span class="mono" title=${version}>${short(version)}</span>
-        <strong>${sentence}</strong>
+        <strong>${rolloutSentence(rollout)}</strong>
         <span class="faint"
           >changed
           ${distance(Date.parse(changedAt), now)}${

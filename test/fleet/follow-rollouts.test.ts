@@ -256,6 +256,14 @@ describe('a roll-out that loses a proxy', () => {
     );
   });
 
+  it('is back when the window ends, and has not acknowledged yet → does not give it up', async () => {
+    const { asks, converged, losses, pass } = losing('silence');
+    await pass(300);
+    asks(streamOf(3, 'a'));
+    await pass(600_000);
+    assert.deepEqual([losses, converged.length], [['lost: a v1'], 0]);
+  });
+
   it('has converged once another server has it, and does not report it as given up', async () => {
     const { converged, losses, now, tracker, pass } = losing('silence');
     const goneAt = now();

@@ -4,7 +4,7 @@ import { assessGone, returnWithinMs } from '../../src/fleet/assess.ts';
 import { mergeLooks } from '../../src/fleet/fleet.ts';
 import type { GoneLimits } from '../../src/fleet/gone-list.ts';
 import { connectedOf, lostProxies } from '../../src/fleet/moved.ts';
-import { assessRollout, countStates } from '../../src/fleet/rollout.ts';
+import { assessRollout, countAcks, countStates } from '../../src/fleet/rollout.ts';
 import { defaultLostWindowMs } from '../../src/fleet/track-fleet.ts';
 import { scene, statesOf, streamOf } from './scene.ts';
 
@@ -104,6 +104,44 @@ describe('proxy that is behind and whose connection broke', () => {
     assert.equal(rollout().states.lost, 1);
   });
 
+  it('loses its other connection 40 s later → is judged by what it asked for on both', () => {
+    const { leaves, asks, quotes, pass, gone } = behind();
+    const second = streamOf(3, 'a');
+    asks(second);
+    quotes(second, 'v2');
+    leaves(a, 'silence');
+    pass(40_000);
+    leaves(second, 'silence');
+    assert.deepEqual(gone(), { a: 'lost' });
+  });
+
+  it('closes its other stream 40 s later → is lost, not gone', () => {
+    const { leaves, asks, quotes, pass, gone } = behind();
+    const second = streamOf(3, 'a');
+    asks(second);
+    quotes(second, 'v2');
+    leaves(a, 'silence');
+    pass(40_000);
+    leaves(second, 'client');
+    pass(returnWithinMs);
+    assert.deepEqual(gone(), { a: 'lost' });
+  });
+
+  it('opens another stream and has everything on it → is not lost when that ends', () => {
+    const { leaves, asks, quotes, pass, gone } = behind();
+    const second = streamOf(3, 'a');
+    asks(second);
+    quotes(second, 'v2');
+    leaves(a, 'silence');
+    const third = streamOf(4, 'a');
+    asks(third);
+    quotes(third, 'v2');
+    pass(40_000);
+    leaves(second);
+    leaves(third);
+    assert.deepEqual(gone(), { a: undefined });
+  });
+
   it('without a node id → is lost for the window, by its address', () => {
     const { leaves, asks, rollout } = behind();
     const nameless = streamOf(5, '');
@@ -137,6 +175,21 @@ describe('proxy that closed its connection', () => {
     assert.notEqual(rollout().convergedAt, undefined);
   });
 
+  for (const by of ['client', 'server'] as const) {
+    it(`has no node id (ended by the ${by}) → is gone at once, since its return cannot be recognised`, () => {
+      const { asks, quotes, leaves, tracker, rollout } = behind();
+      const nameless = streamOf(5, '');
+      asks(nameless);
+      quotes(nameless, 'v1');
+      const before = rollout().states;
+      leaves(nameless, by);
+      assert.deepEqual(
+        [[...tracker.gone()], rollout().states],
+        [[], { ...before, pending: before.pending - 1 }],
+      );
+    });
+  }
+
   it('acknowledged nothing, such as a tool that only looked → is gone at once', () => {
     const { asks, sent, leaves, gone } = behind();
     const tool = streamOf(9, 'tool');
@@ -169,6 +222,19 @@ describe('lost window', () => {
 });
 
 describe('more lost proxies than are kept', () => {
+  it('those that are not kept count as lost in each mesh', () => {
+    const { asks, leaves, publish, look, history, now } = behind({ counted: 1 });
+    publish(statesOf({ ALL: 'v1' }, 'other'));
+    for (const node of ['c', 'd', 'e']) {
+      const proxy = streamOf(10, node);
+      asks(proxy);
+      leaves(proxy, 'silence');
+    }
+    const counts = countAcks(look(), history, now());
+    assert.deepEqual(counts.get('default'), { connected: 2, acked: 1, lost: 3 });
+    assert.deepEqual(counts.get('other'), { connected: 0, acked: 0, lost: 2 });
+  });
+
   for (const [what, limits] of [
     ['by number', { counted: 2 }],
     ['by size', { countedBytes: 6_000 }],
@@ -256,6 +322,20 @@ describe('several processes', () => {
     const [left] = mergeLooks([one.look(), two.look()]).gone;
     assert.ok(left);
     assert.equal(assessGone(left, one.history, one.now())?.state, 'lost');
+  });
+
+  it('clients without a node id: each is a proxy by itself, connected or lost', () => {
+    const [one, two] = [behind(), behind()];
+    const nameless = streamOf(5, '');
+    for (const { asks, leaves } of [one, two]) {
+      asks(nameless);
+      leaves(nameless, 'silence');
+      asks(streamOf(6, ''));
+    }
+    const { gone, connected } = mergeLooks([one.look(), two.look()]);
+    const namelessOf = (some: Iterable<{ readonly node: string }>) =>
+      [...some].filter(({ node }) => node === '').length;
+    assert.deepEqual([namelessOf(connected), namelessOf(gone)], [2, 2]);
   });
 
   it('what they forgot is added up', () => {

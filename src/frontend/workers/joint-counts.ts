@@ -1,6 +1,6 @@
 import type { ServedMeshes } from '../../trust/snapshot/publisher.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
-import { ackCountOf, countStates } from '../../fleet/rollout.ts';
+import { countAcks } from '../../fleet/rollout.ts';
 import type { AckCount } from '../../fleet/rollout.ts';
 import type { WorkerCount } from './messages.ts';
 
@@ -50,13 +50,10 @@ export function createJointCounts({ counts, fleet, hasOrphans, now }: JointCount
       [isLooking, isFresh] = [true, true];
       const seen = await fleet.look();
       isLooking = false;
-      const states = countStates(seen, fleet.history, now());
+      const acks = countAcks(seen, fleet.history, now());
       // While a worker does not answer, what was known before stays.
       if (!seen.complete) isFresh = false;
-      else
-        named = new Map(
-          states.entries().map(([mesh, some]) => [mesh, ackCountOf(some, seen.forgotten).lost]),
-        );
+      else named = new Map(acks.entries().map(([mesh, { lost }]) => [mesh, lost]));
       if (!closed) timer ??= setTimeout(() => void look(), lookMs).unref();
     } else [named, isFresh] = [new Map(), true];
   }

@@ -37,7 +37,7 @@ export function createOrphans(now: () => number, windowMs: number): Orphans {
     add(roster) {
       const at = now();
       // First those that left first: beyond its limits, the list forgets the oldest.
-      for (const record of roster.gone()) if (record.countedUntil > at) addRecord(record);
+      for (const record of roster.gone()) addRecord(record);
       for (const name of roster.connected()) addRecord(orphanOf(name, at, windowMs));
       gone.addForgotten(roster.forgotten(), at);
     },

@@ -7,7 +7,8 @@ import { combineObservers } from '../../observe/combine-observers.ts';
 import { createConvergence } from '../../observe/metrics/convergence.ts';
 import { createEventLog } from '../../observe/log/log-events.ts';
 import { createLogger } from '../../observe/log/log.ts';
-import { ackCountOf, countStates } from '../../fleet/rollout.ts';
+import { localLook } from '../../fleet/fleet.ts';
+import { countAcks } from '../../fleet/rollout.ts';
 import { createServedHistory } from '../../fleet/served-history.ts';
 import type { ServedHistory } from '../../fleet/served-history.ts';
 import { createFleetTracker } from '../../fleet/track-fleet.ts';
@@ -113,13 +114,10 @@ async function startServing(
         return;
       case 'collect':
         return void registry.getMetricsAsJSON().then((all) => parent.send({ kind: 'metrics', metrics: all }));
-      case 'look':
-        return parent.send({
-          kind: 'fleet',
-          connected: [...tracker.connected(message.mesh)],
-          gone: [...tracker.gone(message.mesh)],
-          forgotten: tracker.forgotten().count,
-        });
+      case 'look': {
+        const { connected, gone, forgotten } = localLook(tracker, message.mesh);
+        return parent.send({ kind: 'fleet', connected: [...connected], gone: [...gone], forgotten });
+      }
       case 'release':
         tracker.release(message.proxies);
         return teller.changed();
@@ -177,12 +175,11 @@ function tellCounts(
 }
 
 function countsOf(tracker: FleetTracker, history: ServedHistory): ReadonlyMap<string, WorkerCount> {
-  const look = { connected: tracker.connected(), gone: tracker.gone() };
-  const states = countStates(look, history, Date.now());
+  const counts = countAcks(localLook(tracker), history, Date.now());
   return new Map(
-    [...states].map(([mesh, some]) => {
-      const version = history.versions(mesh)?.[0]?.version ?? '';
-      return [mesh, { version, ...ackCountOf(some, tracker.forgotten().count) }];
-    }),
+    [...counts].map(([mesh, count]) => [
+      mesh,
+      { version: history.versions(mesh)?.[0]?.version ?? '', ...count },
+    ]),
   );
 }

@@ -7,7 +7,7 @@ import type { HeadChange } from '../client/watch-types.ts';
 import type { MeshCounts } from './core/replica-counts.ts';
 import type { Outcomes } from './outcomes.ts';
 import { createReporter } from './reporter.ts';
-import type { ReporterOptions } from './reporter.ts';
+import type { Reporter, ReporterOptions } from './reporter.ts';
 import { runElection } from './run-election.ts';
 import { shareCounts } from './share-counts.ts';
 import type { MovedProxies, SharedCounts } from './share-counts.ts';
@@ -33,10 +33,8 @@ export interface StatusOptions extends Pick<
 /** Tells the cluster what becomes of its objects, as long as this replica holds the Lease. */
 export interface StatusEdge {
   heads(change: HeadChange): void;
-  /** Another state is served. */
-  served(): void;
-  /** What there is to say changed. */
-  changed(): void;
+  /** Something changed; `served`: what is served. */
+  state(event: { readonly kind: string }): void;
   /** The proxies of the other replicas. */
   readonly others: SharedCounts['others'];
   /** Lets another replica lead, at once; this one goes on to count its proxies. */
@@ -68,11 +66,7 @@ export function startStatus(options: StatusOptions): StatusEdge {
   const reporter = createReporter({ ...options, client, instance, countsOf, isLeading: election.isLeading });
   return {
     heads: (change) => reporter.heads(change),
-    served: () => {
-      counts.served();
-      reporter.changed();
-    },
-    changed: () => reporter.changed(),
+    state: followState(counts, reporter),
     others: counts.others,
     stepDown: async () => {
       await election.close();
@@ -82,5 +76,19 @@ export function startStatus(options: StatusOptions): StatusEdge {
       await Promise.all([reporter.close(), election.close(), counts.close()]);
       client.close();
     },
+  };
+}
+
+/**
+ * Returns what happens when the state changes. What other replicas reported before another state was served says
+ * nothing of that state.
+ */
+export function followState(
+  counts: Pick<SharedCounts, 'served'>,
+  reporter: Pick<Reporter, 'changed'>,
+): StatusEdge['state'] {
+  return ({ kind }) => {
+    if (kind === 'served') counts.served();
+    reporter.changed();
   };
 }

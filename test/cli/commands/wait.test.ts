@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { judgeWait } from '../../../src/cli/ask/wait-state.ts';
+import { describeWait, judgeWait } from '../../../src/cli/ask/wait-state.ts';
 import type { WaitState } from '../../../src/cli/ask/wait-state.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { statesOf, streamOf } from '../../fleet/scene.ts';
@@ -196,6 +196,28 @@ describe('wait', () => {
     await waiting.until(/waiting for/);
     stop.abort();
     assert.equal((await waiting.outcome).code, 1);
+  });
+
+  it('lost proxies that the server does not name → waits for them', () => {
+    const counts = { connected: 1, synced: 1, pending: 0, stale: 0, refused: 0, reconnecting: 0, lost: 0 };
+    const rollout = (forgotten: number) => ({
+      mesh: 'default',
+      version: 'v1',
+      changedAt: '',
+      servedAt: '',
+      proxies: { ...counts, forgotten },
+      complete: true,
+      converged: forgotten === 0,
+      versions: [],
+      asked: { version: 'v1', known: true, proxies: 1, lacking: 0 },
+      lagging: [],
+    });
+    const stateFor = (forgotten: number) =>
+      judgeWait({ mesh: 'default' }, [{ kind: 'rollout', server: 'a', rollout: rollout(forgotten) }]);
+    assert.equal(stateFor(0).done, true);
+    const state = stateFor(3);
+    assert.equal(state.done, false);
+    assert.match(describeWait(state), /; waiting for lost proxies that it does not name at a$/);
   });
 
   it('ends with 3 when a server went away and did not come back', () => {

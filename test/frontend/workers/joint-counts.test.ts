@@ -15,7 +15,7 @@ function counted() {
   for (const worker of [one, two]) worker.publish(states);
   const numbers = (connected: number, lost: number): ReadonlyMap<string, WorkerCount> =>
     new Map([['default', { version: 'v1', connected, acked: connected, lost }]]);
-  let [complete, looks] = [true, 0];
+  let [complete, looks, forgotten] = [true, 0, 0];
   const joint = createJointCounts({
     counts: () => [numbers(0, 1), numbers(1, 0)],
     hasOrphans: () => false,
@@ -24,13 +24,20 @@ function counted() {
       ...localFleet(one.tracker, one.history),
       look: () => {
         looks += 1;
-        return Promise.resolve({ ...mergeLooks([one.look(), two.look()]), complete });
+        return Promise.resolve({ ...mergeLooks([one.look(), two.look()]), complete, forgotten });
       },
     },
   });
   one.asks(a);
   one.leaves(a, 'silence');
-  return { two, joint, states, looks: () => looks, silence: () => void (complete = false) };
+  return {
+    two,
+    joint,
+    states,
+    looks: () => looks,
+    silence: () => void (complete = false),
+    forget: (count: number) => void (forgotten = count),
+  };
 }
 
 describe('counts of workers', () => {
@@ -50,6 +57,15 @@ describe('counts of workers', () => {
     joint.changed();
     await turn();
     assert.deepEqual(joint.of(states).get('default'), { connected: 1, acked: 1, lost: 1 });
+  });
+
+  it('lost proxies that a worker does not keep count as lost', async (t) => {
+    const { joint, states, forget } = counted();
+    t.after(() => joint.close());
+    forget(3);
+    joint.changed();
+    await turn();
+    assert.equal(joint.of(states).get('default')?.lost, 4);
   });
 
   it('while names are not known, what each worker lost counts', async (t) => {
