@@ -5,6 +5,8 @@ import { followTokenFile } from '../net/follow-token-file.ts';
 import type { Logger } from '../observe/log/log.ts';
 import { logTlsFiles } from '../observe/log/log-tls-files.ts';
 import type { ServeOptions } from '../runtime/serve-options.ts';
+import { followedUses } from './file-report.ts';
+import type { FileReport } from './file-report.ts';
 
 /** Access that follows its files. */
 export interface FollowedAccess extends AsyncDisposable {
@@ -14,22 +16,28 @@ export interface FollowedAccess extends AsyncDisposable {
 }
 
 /**
- * Reads the TLS files and the token file that protect the admin API, and follows them.
+ * Reads the TLS files and the token file that protect the admin API, follows them, and reports those that cannot be used any more.
  * @throws {Error} when a file cannot be used at the start.
  */
 export async function followAdminAccess(
   { adminTls, adminTokenFile }: Pick<ServeOptions, 'adminTls' | 'adminTokenFile'>,
   log: Logger,
+  report: FileReport,
 ): Promise<FollowedAccess> {
   await using stack = new AsyncDisposableStack();
   const listeners: (() => void)[] = [];
   let tls: FollowedTlsFiles | undefined;
   if (adminTls !== undefined) {
     const events = logTlsFiles(log, 'admin');
+    const { certificate } = adminTls;
     tls = await followTlsFiles(adminTls, {
-      ...events,
+      refused: (reason) => {
+        events.refused(reason);
+        report.set(followedUses.adminTls, certificate, reason);
+      },
       loaded: (material, isFirst) => {
         events.loaded(material, isFirst);
+        report.set(followedUses.adminTls, certificate, undefined);
         if (!isFirst) for (const listener of listeners) listener();
       },
     });
@@ -38,9 +46,11 @@ export async function followAdminAccess(
   const tokens =
     adminTokenFile === undefined
       ? undefined
-      : await followTokenFile(adminTokenFile, (reason) =>
-          log.error({ event: 'token-file-refused', reason }, `the old tokens stay in use: ${reason}`),
-        );
+      : await followTokenFile(adminTokenFile, (reason) => {
+          if (reason !== undefined)
+            log.error({ event: 'token-file-refused', reason }, `the old tokens stay in use: ${reason}`);
+          report.set(followedUses.adminTokens, adminTokenFile, reason);
+        });
   if (tokens !== undefined) stack.adopt(tokens, (file) => file.close());
   const owned = stack.move();
   return {

@@ -10,6 +10,8 @@ import { requestLimits } from '../kubernetes/webhook/core/request-limits.ts';
 import { runWebhook } from '../kubernetes/webhook/run-webhook.ts';
 import type { Webhook } from '../kubernetes/webhook/run-webhook.ts';
 import { createAnchorReader } from '../trust/x509/anchor-reader.ts';
+import { followedUses } from './file-report.ts';
+import type { FileReport } from './file-report.ts';
 import { ownNamespace } from './own-namespace.ts';
 import type { Pipeline } from '../runtime/pipeline.ts';
 import type { WebhookCertificate, WebhookOptions } from '../runtime/serve-options.ts';
@@ -24,6 +26,7 @@ export interface AdmissionWebhookInput {
   readonly policy: () => BundlePolicy;
   readonly metrics: WebhookMetrics;
   readonly log: Logger;
+  readonly report: FileReport;
 }
 
 /** Anybody who reaches the webhook can have it read anything: that must not push what is served out of the cache. */
@@ -34,7 +37,7 @@ const cacheBytes = 8 * 2 ** 20;
  * @throws {Error} when there is no kubeconfig, or it cannot be used.
  */
 export async function startAdmissionWebhook(input: AdmissionWebhookInput): Promise<Webhook | undefined> {
-  const { options, kubeconfig, pipeline, policy, metrics, log } = input;
+  const { options, kubeconfig, pipeline, policy, metrics, log, report } = input;
   if (options === undefined) return undefined;
   const parse: ParseOptions = { ...input.parse, reader: createAnchorReader({ maxBytes: cacheBytes }) };
   return runWebhook({
@@ -45,7 +48,11 @@ export async function startAdmissionWebhook(input: AdmissionWebhookInput): Promi
       const inForce = readiness.kind === 'ready' ? { holdings: ledger.holdings, meshes } : undefined;
       return answerReview(review, { parse, policy: policy(), inForce, now: Date.now() });
     },
-    events: webhookEvents(log, metrics),
+    events: webhookEvents(log, metrics, (reason) => {
+      // A Secret is no file: the replicas make its certificate themselves.
+      if (options.certificate.kind === 'files')
+        report.set(followedUses.webhookTls, options.certificate.certificate, reason);
+    }),
     limits: requestLimits(parse.limits ?? defaultLimits),
   });
 }

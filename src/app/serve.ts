@@ -20,6 +20,7 @@ import { distrustedBy } from '../trust/policy/distrust.ts';
 import type { DistrustState } from '../trust/policy/distrust.ts';
 import { followDistrustFile } from '../runtime/state/distrust-file.ts';
 import { distrustFindings } from '../trust/policy/distrust-findings.ts';
+import { createFileReport, reportXdsFiles } from './file-report.ts';
 import { createFront } from '../frontend/front.ts';
 import type { Front } from '../frontend/front.ts';
 import { createLastGoodStore } from '../runtime/state/last-good-store.ts';
@@ -127,17 +128,21 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
     const file = options.distrust;
     const apply = (list: DistrustState): void => {
       policy = policyOf(options, list.hashes);
-      pipeline.setPolicy(policy, (meshes) => distrustFindings(file, list, meshes));
+      pipeline.setPolicy(policy);
+      pipeline.setFindings('distrust', (meshes) => distrustFindings(file, list, meshes));
     };
     const distrust = await followDistrustFile(file, log, apply);
     cleanup.defer(() => distrust.close());
     apply(distrust.state);
   }
+  const report = createFileReport((findings) => pipeline.setFindings('files', () => findings));
+  const xdsFiles = await reportXdsFiles(options.tls, report);
+  cleanup.defer(() => xdsFiles?.[Symbol.dispose]());
   await restore(lastGood, pipeline, new Set(sourceNames), log);
 
   // The admin API and the probes
   const edgeInput = { view, metrics, log, draining: () => signal.aborted, now: systemClock.monotonic };
-  const { access, onRenewed } = cleanup.use(await followAdminAccess(options, log));
+  const { access, onRenewed } = cleanup.use(await followAdminAccess(options, log, report));
   const admin: HttpEdge = createAdminServer({
     ...edgeInput,
     version: options.version,
@@ -187,6 +192,7 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
     policy: () => policy,
     metrics: metrics.webhook,
     log,
+    report,
   });
   cleanup.defer(() => webhook?.close());
 

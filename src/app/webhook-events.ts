@@ -9,16 +9,22 @@ import type { WebhookEvents } from '../kubernetes/webhook/run-webhook.ts';
 /** Lines about requests, in each window of so many milliseconds: whoever reaches the port can cause them. */
 const [lines, windowMs] = [10, 60_000] as const;
 
-/** Logs and counts what the webhook tells of. */
-export function webhookEvents(log: Logger, metrics: WebhookMetrics): WebhookEvents {
+/** Logs and counts what the webhook reports. `unusable`: why its certificate cannot be used; `undefined` if it can. */
+export function webhookEvents(
+  log: Logger,
+  metrics: WebhookMetrics,
+  unusable: (reason: string | undefined) => void,
+): WebhookEvents {
   const certificates = logTlsFiles(log, 'webhook');
   const limit = createLineLimit(lines, windowMs, () => performance.now());
   return {
     loaded: (material, isFirst) => {
       metrics.certificateUntil(material.notAfter);
       certificates.loaded(material, isFirst);
+      unusable(undefined);
     },
     refused: (reason) => {
+      unusable(reason);
       const text = `the webhook gets no certificate, and goes on with the one that it has, if any: ${reason}`;
       log.error({ event: 'webhook', reason }, text);
     },

@@ -49,9 +49,10 @@ export async function followTlsFiles(
   let seen = first.digest;
   events.loaded(material, true);
 
+  let closed = false;
   const reload = async (): Promise<void> => {
     const { digest, result } = await readFiles(paths);
-    if (digest === seen) return;
+    if (digest === seen || closed) return;
     seen = digest;
     if (result.kind === 'refused') return events.refused(result.reason);
     ({ material } = result);
@@ -64,7 +65,11 @@ export async function followTlsFiles(
     void reload().finally(() => (reading = false));
   }, timerMs(pollMs)).unref();
 
-  return { current: () => material, reload, close: () => clearInterval(timer) };
+  const close = (): void => {
+    closed = true;
+    clearInterval(timer);
+  };
+  return { current: () => material, reload, close };
 }
 
 /** `digest` tells contents, or what kept them from being read, apart. */

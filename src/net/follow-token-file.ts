@@ -19,24 +19,28 @@ const defaultPollMs = 5_000;
 /**
  * Reads a file with a token a line, and again when it changes: so that a new token can be added before the old
  * one goes. Empty lines, and those that begin with `#`, say nothing. A file that cannot be used any more
- * changes nothing, and is told of once.
+ * changes nothing: `changed` is called with the reason, once for each, and with `undefined` when it can be used again.
  * @throws {Error} when it cannot be used at the start.
  */
 export async function followTokenFile(
   path: string,
-  refused: (reason: string) => void,
+  changed: (problem: string | undefined) => void,
   pollMs: number = defaultPollMs,
 ): Promise<FollowedTokens> {
   let tokens = await readTokens(path);
-  let complained = '';
+  let problem: string | undefined;
+  let closed = false;
+  const become = (next: string | undefined): void => {
+    if (next === problem || closed) return;
+    problem = next;
+    changed(next);
+  };
   const reload = async (): Promise<void> => {
     try {
       tokens = await readTokens(path);
-      complained = '';
+      become(undefined);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      if (reason !== complained) refused(reason);
-      complained = reason;
+      become(error instanceof Error ? error.message : String(error));
     }
   };
   const timer = setInterval(() => void reload(), timerMs(pollMs)).unref();
@@ -46,7 +50,10 @@ export async function followTokenFile(
       return tokens.reduce((found, known) => timingSafeEqual(known, digest) || found, false);
     },
     reload,
-    close: () => clearInterval(timer),
+    close: () => {
+      closed = true;
+      clearInterval(timer);
+    },
   };
 }
 

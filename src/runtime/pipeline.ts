@@ -41,8 +41,10 @@ export interface Pipeline {
   deliver(source: string, events: readonly SourceEvent[]): void;
   /** Takes resources kept from an earlier run, before their source is read. */
   restore(source: string, events: readonly Extract<LedgerEvent, { kind: 'restored' }>[]): void;
-  /** Applies another policy. `findingsOf`: what there is to say about the policy itself, given what is served. */
-  setPolicy(policy: BundlePolicy, findingsOf?: (meshes: MeshStates) => readonly Finding[]): void;
+  /** Applies another policy. */
+  setPolicy(policy: BundlePolicy): void;
+  /** Replaces the findings about a subject that is no source. `findingsOf` is called at each build. */
+  setFindings(subject: string, findingsOf: (meshes: MeshStates) => readonly Finding[]): void;
   /** Ends the chosen holds of the mass-loss guard, by default all; returns the trust domains that were held. */
   releaseGuard(selection?: HoldSelection): LedgerView['held'];
   /** What is held, after all that was delivered; more exact than the view, which is that of the last build. */
@@ -74,7 +76,7 @@ export function createPipeline({ ledger, builder, parse, guardHoldMs, clock }: P
   let ledgerView = ledger.view();
   let meshes: MeshStates = new Map();
   let hasServed = false;
-  let policyFindings: (meshes: MeshStates) => readonly Finding[] = () => [];
+  const otherFindings = new Map<string, (meshes: MeshStates) => readonly Finding[]>();
   let findings: readonly Finding[] = [];
   let sorted: readonly Finding[] | undefined;
 
@@ -144,7 +146,8 @@ export function createPipeline({ ledger, builder, parse, guardHoldMs, clock }: P
 
   const updateFindings = (): void => {
     const before = findings;
-    const ofInput = [...ledgerView.findings, ...policyFindings(meshes)];
+    const others = [...otherFindings.values()].flatMap((findingsOf) => findingsOf(meshes));
+    const ofInput = [...ledgerView.findings, ...others];
     findings = allFindings(ofInput, meshes, clock.wall());
     sorted = undefined;
     const { appeared, resolved } = findingChanges(before, findings);
@@ -189,9 +192,12 @@ export function createPipeline({ ledger, builder, parse, guardHoldMs, clock }: P
       ledger.apply(source, events, clock.monotonic());
       markDirty();
     },
-    setPolicy(policy, findingsOf = () => []) {
+    setPolicy(policy) {
       builder.setPolicy(policy);
-      policyFindings = findingsOf;
+      markDirty();
+    },
+    setFindings(subject, findingsOf) {
+      otherFindings.set(subject, findingsOf);
       markDirty();
     },
     releaseGuard(selection) {

@@ -21,7 +21,7 @@ describe('a token file', () => {
 
   it('is followed; one that cannot be used any more changes nothing, and is told of once', async () => {
     await using dir = await makeTempDir();
-    const refusals: string[] = [];
+    const refusals: (string | undefined)[] = [];
     await writeFile(dir.join('tokens'), one);
     const tokens = await followTokenFile(dir.join('tokens'), (reason) => refusals.push(reason), never);
     await writeFile(dir.join('tokens'), two);
@@ -30,9 +30,13 @@ describe('a token file', () => {
     await rm(dir.join('tokens'));
     await tokens.reload();
     await tokens.reload();
-    tokens.close();
     assert.equal(tokens.admits(two), true);
     assert.deepEqual([refusals.length, /ENOENT/.test(refusals[0] ?? '')], [1, true]);
+    await writeFile(dir.join('tokens'), two);
+    await tokens.reload();
+    await tokens.reload();
+    tokens.close();
+    assert.deepEqual(refusals.slice(1), [undefined], 'told once that it can be used again');
   });
 
   const bad: readonly (readonly [string, string, RegExp])[] = [

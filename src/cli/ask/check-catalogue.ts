@@ -18,6 +18,11 @@ export const checkCatalogue = {
     claim: 'is ready',
     hint: 'proxies wait for their first answer; mend the source that is named',
   },
+  'files-current': {
+    group: 'server',
+    claim: 'uses the newest tokens and TLS files',
+    hint: 'the previous ones stay in use, also after they expire or are withdrawn; correct the file that is named',
+  },
   'sources-read': {
     group: 'sources',
     claim: 'were read completely',

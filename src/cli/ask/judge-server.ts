@@ -55,6 +55,7 @@ export function judgeServer(facts: ServerFacts, judge: Judge): readonly CheckRes
     { check: 'server-answers', verdict: 'ok', details: [] },
     judgeVersion(facts, judge),
     judgeReadiness(facts),
+    judgeFiles(facts),
     ...judgeSources(facts),
     ...judgeTrust(facts),
     ...judgeAuthorities(facts, judge),
@@ -114,6 +115,11 @@ function judgeReadiness({ detail: { readiness } }: Answered): Omit<CheckResult, 
   }
 }
 
+function judgeFiles({ findings }: Answered): Omit<CheckResult, 'server'> {
+  const unusable = findings.findings.filter(({ code }) => code === 'MT062').map(describeFinding);
+  return result('files-current', unusable, 'failed');
+}
+
 function judgeSources({ detail: { sources } }: Answered): readonly Omit<CheckResult, 'server'>[] {
   const unread = sources.filter(({ synced }) => !synced);
   const because = (failure: string | undefined): string => (failure === undefined ? '' : ` (${failure})`);
@@ -132,7 +138,7 @@ function judgeSources({ detail: { sources } }: Answered): readonly Omit<CheckRes
 }
 
 /** Findings that other checks are about. */
-const elsewhere: ReadonlySet<FindingCode> = new Set<FindingCode>([...dateCodes, 'MT034', 'MT042']);
+const elsewhere: ReadonlySet<FindingCode> = new Set<FindingCode>([...dateCodes, 'MT034', 'MT042', 'MT062']);
 
 function judgeTrust({ meshes, findings }: Answered): readonly Omit<CheckResult, 'server'>[] {
   const held = meshes.flatMap((mesh) =>

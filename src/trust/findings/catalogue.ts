@@ -43,6 +43,7 @@ export const catalogue = {
   MT052: { name: 'commented-out', severity: 'warning' },
   MT060: { name: 'distrust-list', severity: 'error' },
   MT061: { name: 'distrust-idle', severity: 'info' },
+  MT062: { name: 'followed-file', severity: 'error' },
 } as const satisfies Record<string, { readonly name: string; readonly severity: Severity }>;
 
 export type Severity = 'error' | 'warning' | 'info';

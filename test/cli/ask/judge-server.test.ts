@@ -179,6 +179,13 @@ describe('the checks of a server', () => {
       /^a\.yaml:3: MT011 a key \(docs\/findings\.md#mt011-private-key\)$/,
     ],
     [
+      'a file that is followed and cannot be used',
+      { findings: found({ code: 'MT062', name: 'followed-file', file: 'tokens', message: 'no' }) },
+      'files-current',
+      'failed',
+      /^tokens: MT062 no \(docs\/findings\.md#mt062-followed-file\)$/,
+    ],
+    [
       'a warning',
       { findings: found({ severity: 'warning', code: 'MT020', name: 're-rooted' }) },
       'findings-warnings',

@@ -20,7 +20,7 @@ describe('check', () => {
   it('is 0 where all is well, with a line for each check', async () => {
     await using server = await wholeServer([resource], version);
     const { code, stdout, stderr } = await run(['check', `--server=${server.url}`]);
-    assert.deepEqual([code, stderr], [0, '14 checks passed, 0 warnings, 0 failed\n']);
+    assert.deepEqual([code, stderr], [0, '15 checks passed, 0 warnings, 0 failed\n']);
     const [title, line, ...checks] = stdout.trimEnd().split('\n');
     assert.deepEqual([title, line], [server.url, '-'.repeat(server.url.length)]);
     assert.equal(checks.length, Object.keys(checkCatalogue).length - 1, 'those of replicas need several');
@@ -35,7 +35,7 @@ describe('check', () => {
     server.proxies.sent(proxy, 'v2');
     server.proxies.refuses(proxy, 'v2', 'Failed to load');
     const { code, stdout, stderr } = await run(['check', `--server=${server.url}`]);
-    assert.deepEqual([code, stderr], [1, '13 checks passed, 0 warnings, 1 failed\n']);
+    assert.deepEqual([code, stderr], [1, '14 checks passed, 0 warnings, 1 failed\n']);
     assert.match(
       stdout,
       /^\[fail\] proxies: none has refused .*\n {4}bad-one, mesh default: Failed to load\n {4}hint: .*docs\/checks\.md#proxies-accept\)$/m,
@@ -52,7 +52,7 @@ describe('check', () => {
     assert.equal((await run(['check', `--server=${server.url}`])).code, 0);
     server.proxies.publish(statesOf({ ALL: 'v2' }));
     const { code, stdout, stderr } = await run(['check', `--server=${server.url}`]);
-    assert.deepEqual([code, stderr], [1, '13 checks passed, 0 warnings, 1 failed\n']);
+    assert.deepEqual([code, stderr], [1, '14 checks passed, 0 warnings, 1 failed\n']);
     assert.match(stdout, /\n {4}lost-one, mesh default: lost for 0ms, it acknowledged v1\n/);
     const listed = await run(['proxy-status', `--server=${server.url}`]);
     assert.match(listed.stdout, /\nlost-one +default +lost +v1 /);
@@ -82,7 +82,7 @@ describe('check', () => {
   it('is 0 with warnings, and 1 when it is strict', async () => {
     await using server = await wholeServer([resource], '0.0.0-other');
     const { code, stderr } = await run(['check', `--server=${server.url}`]);
-    assert.deepEqual([code, stderr], [0, '13 checks passed, 1 warning, 0 failed\n']);
+    assert.deepEqual([code, stderr], [0, '14 checks passed, 1 warning, 0 failed\n']);
     assert.equal((await run(['check', '--strict', `--server=${server.url}`])).code, 1);
   });
 
@@ -93,7 +93,7 @@ describe('check', () => {
     );
     const report = JSON.parse(json?.stdout ?? '') as CheckReport;
     assert.deepEqual(load(yaml?.stdout ?? ''), report);
-    assert.deepEqual(report.counts, { ok: 14, warning: 0, failed: 0 });
+    assert.deepEqual(report.counts, { ok: 15, warning: 0, failed: 0 });
   });
 
   it('is 3 where a server does not answer, and goes on with the others', async () => {
@@ -102,7 +102,7 @@ describe('check', () => {
     const { code, stdout } = await run(['check', '--server', server.url, '--server', nobody]);
     assert.equal(code, 3);
     assert.match(stdout, /^\[fail\] server: answers\n {4}no server answers at .*ECONNREFUSED/m);
-    assert.equal(stdout.match(/^\[ok\]/gm)?.length, 14);
+    assert.equal(stdout.match(/^\[ok\]/gm)?.length, 15);
   });
 
   it('compares replicas', async () => {

@@ -3,10 +3,12 @@ import { execFileSync } from 'node:child_process';
 import { rename, writeFile } from 'node:fs/promises';
 import { it } from 'node:test';
 
-import { makeCa } from '../../kit/certificates.ts';
+import { run } from '../../cli/run.ts';
+import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
+import type { TempDir } from '../../kit/temp-dir.ts';
 import { apiObject, startFakeApiServer } from '../../inputs/kubernetes/fake-api-server.ts';
 import { untilServed } from './served.ts';
 
@@ -16,13 +18,10 @@ const trust = (name: string): object =>
     caBundles: [{ type: 'Pem', pem: { value: makeCa({ commonName: name }).certPem } }],
   });
 
-it('token file of a kubeconfig is replaced by a named pipe → an error, trust stays, and the server ends', async (t) => {
-  await using dir = await makeTempDir();
-  const api = await startFakeApiServer(t);
-  const token = dir.join('token');
-  await writeFile(token, 'first');
+/** Writes the kubeconfig `config` of a user with a token file. */
+async function writeKubeConfig(dir: TempDir, url: string, token: string): Promise<void> {
   const config = {
-    clusters: [{ name: 'c', cluster: { server: api.url, 'insecure-skip-tls-verify': true } }],
+    clusters: [{ name: 'c', cluster: { server: url, 'insecure-skip-tls-verify': true } }],
     users: [
       {
         name: 'u',
@@ -33,6 +32,14 @@ it('token file of a kubeconfig is replaced by a named pipe → an error, trust s
     'current-context': 'x',
   };
   await writeFile(dir.join('config'), JSON.stringify(config));
+}
+
+it('token file of a kubeconfig is replaced by a named pipe → an error, trust stays, and the server ends', async (t) => {
+  await using dir = await makeTempDir();
+  const api = await startFakeApiServer(t);
+  const token = dir.join('token');
+  await writeFile(token, 'first');
+  await writeKubeConfig(dir, api.url, token);
   await using server = await startMeshtrust({
     dirs: [],
     args: ['--kubernetes', `--kubeconfig=${dir.join('config')}`, '--no-kube-status'],
@@ -57,5 +64,74 @@ it('token file of a kubeconfig is replaced by a named pipe → an error, trust s
   assert.equal(again.authorization, 'Bearer second');
   again.list([trust('a'), trust('b')], '20');
   await untilServed(server, ['a.test: a', 'b.test: b']);
+  assert.equal((await server.stop()).code, 0);
+});
+
+it('followed token and TLS files are replaced by named pipes → findings until they can be used again', async (t) => {
+  await using dir = await makeTempDir();
+  const api = await startFakeApiServer(t);
+  await writeFile(dir.join('kubernetes-token'), 'first');
+  await writeKubeConfig(dir, api.url, dir.join('kubernetes-token'));
+  const ca = makeCa();
+  const { certPem, keyPem } = makeLeaf(ca, { dnsNames: ['localhost'] });
+  const token = 'a-token-of-thirty-characters__';
+  await writeFile(dir.join('ca'), ca.certPem);
+  await writeFile(dir.join('mine'), token);
+  await writeFile(dir.join('token'), token);
+  const uses = ['xds', 'admin', 'webhook'] as const;
+  for (const use of uses) {
+    await writeFile(dir.join(`${use}.crt`), certPem);
+    await writeFile(dir.join(`${use}.key`), keyPem);
+  }
+  const filesOf = (use: string, prefix: string): readonly string[] => [
+    `--${prefix}-cert=${dir.join(`${use}.crt`)}`,
+    `--${prefix}-key=${dir.join(`${use}.key`)}`,
+  ];
+  await using server = await startMeshtrust({
+    dirs: [],
+    args: [
+      '--kubernetes',
+      `--kubeconfig=${dir.join('config')}`,
+      '--no-kube-status',
+      ...filesOf('xds', 'tls'),
+      ...filesOf('admin', 'admin'),
+      ...filesOf('webhook', 'webhook'),
+      `--admin-token-file=${dir.join('token')}`,
+      '--webhook-listen=127.0.0.1:0',
+    ],
+    waitUntilReady: false,
+  });
+  (await api.asked()).list([trust('a')], '10');
+  (await api.asked()).open();
+  await server.logged('the address', ({ event }) => event === 'listening');
+  await server.logged('the webhook', ({ event, address }) => event === 'webhook' && address !== undefined);
+  const check = () =>
+    run([
+      'check',
+      `--server=https://localhost:${server.adminPort}`,
+      `--ca=${dir.join('ca')}`,
+      `--token-file=${dir.join('mine')}`,
+    ]);
+  assert.match((await check()).stdout, /\[ok\] +server: uses the newest tokens and TLS files/);
+
+  const files = ['token', ...uses.map((use) => `${use}.crt`)].map((name) => dir.join(name));
+  for (const file of files) {
+    execFileSync('mkfifo', [`${file}.pipe`]);
+    await rename(file, `${file}.kept`);
+    await rename(`${file}.pipe`, file);
+  }
+  const about = (event: string, path: string) =>
+    server.logged(
+      `${event} of ${path}`,
+      (line) => line['event'] === event && line['code'] === 'MT062' && line['file'] === path,
+    );
+  for (const file of files) await about('finding', file);
+  const { code, stdout } = await check();
+  assert.equal(code, 1, stdout);
+  for (const file of files) assert.ok(stdout.includes(`${file}: MT062 the `), stdout);
+
+  for (const file of files) await rename(`${file}.kept`, file);
+  for (const file of files) await about('finding-resolved', file);
+  assert.match((await check()).stdout, /\[ok\] +server: uses the newest tokens and TLS files/);
   assert.equal((await server.stop()).code, 0);
 });
