@@ -94,7 +94,10 @@ function innerMark(text: string): number {
 const reasons: readonly (readonly [begins: string, sentence: string])[] = [
   ['unidentified alias', 'an alias has no anchor'],
   ['recursive alias', 'an alias refers to a value that contains it'],
-  ['unknown ', 'a tag is unknown'],
+  ['unknown scalar tag', 'a tag is unknown'],
+  ['unknown sequence tag', 'a tag is unknown'],
+  ['unknown mapping tag', 'a tag is unknown'],
+  ['unknown escape', 'an escape is unknown'],
   ['cannot resolve a node', 'a tag does not fit its value'],
   ['tag name', 'a tag has characters that it must not have'],
   ['undeclared tag handle', 'a tag handle is not declared'],

@@ -99,6 +99,18 @@ describe('large valid file', () => {
   });
 });
 
+describe('YAML error › names its cause', () => {
+  const table: Readonly<Record<string, readonly [text: string, reason: string]>> = {
+    'a backslash in double quotes': ['a: "C:\\dir"\n', 'an escape is unknown'],
+    'an unknown tag': ['a: !x b\n', 'a tag is unknown'],
+    'an unknown tag of a list': ['a: !x [b]\n', 'a tag is unknown'],
+    'an unknown tag of a mapping': ['a: !x { b: c }\n', 'a tag is unknown'],
+    'an alias without an anchor': ['a: *b\n', 'an alias has no anchor'],
+  };
+  for (const [what, [text, reason]] of Object.entries(table))
+    it(what, () => assert.equal(refusal(text), `MT002 1 the YAML cannot be read: ${reason}`));
+});
+
 describe('YAML error › does not quote the file', () => {
   const secret = 'c2VjcmV0';
   const table: Readonly<Record<string, string>> = {
