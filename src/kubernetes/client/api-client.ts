@@ -71,7 +71,7 @@ export function createApiClient(load: () => KubeConfig): ApiClient {
     signal.throwIfAborted();
     await config.applyToHTTPSOptions(options);
     signal.throwIfAborted();
-    const url = new URL(cluster.server.replace(/\/+$/, '') + path);
+    const url = new URL(cluster.server.replace(/(?<!\/)\/+$/, '') + path);
     const secure = url.protocol === 'https:';
     // The agent of client-node keeps the certificates that it was made with; only behind a proxy is it needed.
     if (cluster.proxyUrl === undefined || cluster.proxyUrl === '') {

@@ -53,7 +53,7 @@ function readable(line: string): string {
 /** The stack of an error, whose message stays on one line. */
 function plainStack(stack: string): string {
   return stack
-    .split(/\n(?=\s+at |caused by: )/)
+    .split(/\n(?=[ \t]+at |caused by: )/)
     .map(oneLine)
     .join('\n');
 }

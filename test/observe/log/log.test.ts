@@ -41,6 +41,16 @@ describe('the logger', () => {
     assert.equal(pipe.lines()[0]?.['msg'], 'hello');
   });
 
+  it('writes the stack of an error whose message has a million line feeds', () => {
+    const out = memoryStream();
+    const message = `${'\n'.repeat(1_000_000)}x`;
+    createLogger({ format: 'pretty', level: 'info', stream: out.stream }).error(
+      { err: new Error(message) },
+      'x',
+    );
+    assert.match(out.text(), /\n +at .*log\.test\.ts/);
+  });
+
   it('leaves JSON as it is around what it takes out', () => {
     const out = memoryStream();
     const text = '-----BEGIN X-----\nab"cd\\\n-----END X----- "quoted" -----BEGIN Y-----\n"\\';
