@@ -1,4 +1,4 @@
-import type { TrackedResource } from './tracked-resource.ts';
+import type { TrackedResource } from './tracked-resources.ts';
 import type { Protocol } from './request.ts';
 import type { Resource } from './resource.ts';
 

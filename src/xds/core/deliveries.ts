@@ -1,11 +1,11 @@
 import { decide } from './decide.ts';
 import type { Versioned } from './content-version.ts';
-import { newTrackedResource, noteRejected, noteQuoted } from './tracked-resource.ts';
-import type { PendingReason, TrackedResource } from './tracked-resource.ts';
-import type { RefusalMemory, ClientIdentity } from './refusal-memory.ts';
+import type { Frame } from './frames.ts';
+import { noteRejected } from './tracked-resources.ts';
+import type { TrackedResource, TrackedResources } from './tracked-resources.ts';
 import type { ErrorDetail, Protocol } from './request.ts';
 import type { Resource, ResourceSet } from './resource.ts';
-import type { Observe } from './session-event.ts';
+import type { TypeContext } from './type-state.ts';
 
 /** One name in a response. */
 export interface Delivery {
@@ -17,186 +17,80 @@ export interface Delivery {
 /** The parameters of the delivery state of one type. */
 export interface DeliveryOptions {
   readonly protocol: Protocol;
-  readonly typeUrl: string;
   /**
    * True for one resource per response, so that a NACK identifies the resource. Only then do NACKs change what is
    * sent.
    */
   readonly oneResourcePerResponse: boolean;
-  /** Time after which a change is sent although the response before it has no ACK or NACK yet, in ms. */
-  readonly ackTimeoutMs: number;
-  /** Recent NACKs on other streams. They make ACKs on this stream unconfirmed. */
-  readonly memory: RefusalMemory;
-  /** The client of this stream. */
-  readonly client: ClientIdentity;
-  /** False for a name that is forgotten once the client knows that the resource does not exist. */
-  readonly isSubscribed: (name: string) => boolean;
-  /** Returns the resource that the client should have for a name. */
-  readonly target: (set: ResourceSet, name: string) => Resource | undefined;
-  readonly observe: Observe;
+  readonly context: Omit<TypeContext, 'options' | 'frames'>;
+  readonly tracked: TrackedResources;
 }
 
-/**
- * The delivery state of one type on one stream: for each name, what the client has, what was sent, and what is
- * pending.
- */
+/** The subscription that owns the deliveries. */
+export interface DeliveryOwner {
+  /** Returns false for a name that is forgotten once the client knows that the resource does not exist. */
+  isSubscribed(name: string): boolean;
+  /** Returns the resource that the client should have for a name. */
+  target(set: ResourceSet, name: string): Resource | undefined;
+  /** Encodes a response, which is sent. Called before its deliveries are recorded as sent. */
+  encode(deliveries: readonly Delivery[], set: ResourceSet | undefined): Frame;
+}
+
+/** Sends the pending resources of one type on one stream, and applies ACKs and NACKs. */
 export interface Deliveries {
-  readonly names: Iterable<string>;
-  readonly size: number;
-  has(name: string): boolean;
-  /** Schedules a reply to a subscription. No reply is sent if the client quotes the current version. */
-  requireReply(name: string, quoted?: string): void;
-  /** Schedules a check of a name whose resource may have changed. */
-  recheck(name: string): void;
-  /** Forgets a name that the client is no longer subscribed to. */
-  drop(name: string): void;
-  /** Sets the version that the client quoted for a name, until `next` compares it. */
-  quote(name: string, version: string): void;
-  /** Returns the known versions that the client has if it accepts the responses in flight. */
-  held(): Iterable<Versioned>;
-  /** True if a response with the name has no ACK or NACK yet. */
-  inFlight(name: string): boolean;
-  /** True if the client subscribed to the name and was not sent a reply yet. */
-  hasPendingReply(name: string): boolean;
-  /** Returns the contents of the next response. The caller must call `sent` with the nonce of the response. */
-  next(set: ResourceSet, now: number): readonly Delivery[] | undefined;
-  sent(nonce: string, deliveries: readonly Delivery[], now: number): void;
+  /**
+   * Returns the next response and records it as sent; `undefined` if none is due. With `emptyReplyPending`, an
+   * empty response is due if no other is.
+   */
+  take(set: ResourceSet | undefined, now: number, emptyReplyPending: boolean): Frame | undefined;
   /** Applies an ACK, or a NACK if there is an `error`. Returns false if no response with this nonce waits for it. */
   applyAck(nonce: string, error: ErrorDetail | undefined, now: number): boolean;
+  /** Forgets a name that the client is no longer subscribed to. */
+  drop(name: string): void;
+  /** Returns the known versions that the client has if it accepts the responses in flight. */
+  held(): Iterable<Versioned>;
   /** Time at which the first change that waits for an ACK is sent without it, in ms. */
   readonly wakeAt: number | undefined;
 }
 
-const rank: Readonly<Record<PendingReason, number>> = { none: 0, change: 1, restore: 2, reply: 3 };
-
-/** Creates the delivery state of one type on one stream. */
-export function createDeliveries(options: DeliveryOptions): Deliveries {
-  return new StreamDeliveries(options);
+/** Creates the deliveries of one type on one stream. */
+export function createDeliveries(options: DeliveryOptions, owner: DeliveryOwner): Deliveries {
+  return new StreamDeliveries(options, owner);
 }
 
 // A class, because each stream has one. With closures, each stream would have its own copy of every function.
 class StreamDeliveries implements Deliveries {
-  readonly #options: DeliveryOptions;
-  readonly #tracked = new Map<string, TrackedResource>();
-  readonly #pending = new Set<string>();
+  readonly #protocol: Protocol;
+  readonly #oneResourcePerResponse: boolean;
+  readonly #context: DeliveryOptions['context'];
+  readonly #owner: DeliveryOwner;
+  readonly #tracked: TrackedResources;
   readonly #unanswered = new Map<string, readonly Delivery[]>();
   #wakeAt: number | undefined;
 
-  constructor(options: DeliveryOptions) {
-    this.#options = options;
-  }
-
-  get names(): Iterable<string> {
-    return this.#tracked.keys();
-  }
-
-  get size(): number {
-    return this.#tracked.size;
+  constructor({ protocol, oneResourcePerResponse, context, tracked }: DeliveryOptions, owner: DeliveryOwner) {
+    this.#protocol = protocol;
+    this.#oneResourcePerResponse = oneResourcePerResponse;
+    this.#context = context;
+    this.#tracked = tracked;
+    this.#owner = owner;
   }
 
   get wakeAt(): number | undefined {
     return this.#wakeAt;
   }
 
-  has(name: string): boolean {
-    return this.#tracked.has(name);
-  }
-
-  requireReply(name: string, quoted?: string): void {
-    const tracked = this.#trackedOf(name);
-    if (quoted === undefined) tracked.quoted = undefined;
-    else noteQuoted(tracked, name, quoted);
-    this.#mark(name, tracked, 'reply');
-  }
-
-  recheck(name: string): void {
-    this.#mark(name, this.#trackedOf(name), 'change');
-  }
-
-  drop(name: string): void {
-    const { typeUrl, observe } = this.#options;
-    this.#pending.delete(name);
-    if (this.#tracked.delete(name)) observe({ kind: 'dropped', typeUrl, name });
-  }
-
-  quote(name: string, version: string): void {
-    const tracked = this.#tracked.get(name);
-    if (tracked !== undefined) noteQuoted(tracked, name, version);
-  }
-
-  *held(): Generator<Versioned> {
-    const { oneResourcePerResponse } = this.#options;
-    for (const { held, inFlight } of this.#tracked.values()) {
-      if (held === undefined || held.version === '') continue;
-      // Without tracked NACKs, the version would include a resource in flight that the client is about to reject.
-      if (oneResourcePerResponse || inFlight === undefined) yield held;
-    }
-  }
-
-  inFlight(name: string): boolean {
-    return this.#tracked.get(name)?.inFlight !== undefined;
-  }
-
-  hasPendingReply(name: string): boolean {
-    return this.#tracked.get(name)?.pending === 'reply';
-  }
-
-  next(set: ResourceSet, now: number): readonly Delivery[] | undefined {
-    this.#wakeAt = undefined;
-    // The common case: `next` is called after each write and each request.
-    if (this.#pending.size === 0) return undefined;
-    const { protocol, oneResourcePerResponse, typeUrl, target, observe } = this.#options;
-    const batch: Delivery[] = [];
-    for (const name of this.#pending) {
-      const tracked = this.#tracked.get(name);
-      if (tracked === undefined || this.#mustWait(tracked, now)) continue;
-      const resource = target(set, name);
-      const decision = decide(tracked, resource, protocol);
-      switch (decision.kind) {
-        case 'nothing':
-          this.#clearPending(name, tracked);
-          break;
-        case 'already-held':
-          this.#clearPending(name, tracked);
-          tracked.held = decision.resource;
-          tracked.accepted = decision.resource;
-          tracked.unconfirmed = this.#wasRejectedBefore(decision.resource, now);
-          observe({
-            kind: 'quoted',
-            typeUrl,
-            name,
-            version: decision.resource.version,
-            unconfirmed: tracked.unconfirmed,
-          });
-          break;
-        case 'remove':
-          batch.push({ name, resource: undefined });
-          break;
-        case 'send':
-          if (oneResourcePerResponse && batch.length > 0) return batch;
-          batch.push({ name, resource: decision.resource });
-          if (oneResourcePerResponse) return batch;
-          break;
-      }
-    }
-    return batch.length > 0 ? batch : undefined;
-  }
-
-  sent(nonce: string, deliveries: readonly Delivery[], now: number): void {
-    this.#unanswered.set(nonce, deliveries);
-    this.#dropOldestUnanswered();
-    for (const { name, resource } of deliveries) {
-      const tracked = this.#tracked.get(name);
-      if (tracked === undefined) continue;
-      this.#clearPending(name, tracked);
-      tracked.held = resource;
-      tracked.inFlight = nonce;
-      tracked.sentAt = now;
-    }
+  take(set: ResourceSet | undefined, now: number, emptyReplyPending: boolean): Frame | undefined {
+    const due = set === undefined ? undefined : this.#selectDue(set, now);
+    if (due === undefined && !emptyReplyPending) return undefined;
+    const deliveries = due ?? [];
+    const frame = this.#owner.encode(deliveries, set);
+    this.#recordSent(frame.nonce, deliveries, now);
+    return frame;
   }
 
   applyAck(nonce: string, error: ErrorDetail | undefined, now: number): boolean {
-    const { typeUrl, observe } = this.#options;
+    const { typeUrl, observe } = this.#context;
     const deliveries = this.#unanswered.get(nonce);
     if (deliveries === undefined) return false;
     this.#unanswered.delete(nonce);
@@ -217,48 +111,100 @@ class StreamDeliveries implements Deliveries {
     return true;
   }
 
-  #mark(name: string, tracked: TrackedResource, reason: PendingReason): void {
-    if (rank[reason] > rank[tracked.pending]) tracked.pending = reason;
-    this.#pending.add(name);
+  drop(name: string): void {
+    const { typeUrl, observe } = this.#context;
+    if (this.#tracked.delete(name)) observe({ kind: 'dropped', typeUrl, name });
   }
 
-  #trackedOf(name: string): TrackedResource {
-    let tracked = this.#tracked.get(name);
-    if (tracked === undefined) this.#tracked.set(name, (tracked = newTrackedResource()));
-    return tracked;
+  *held(): Generator<Versioned> {
+    for (const { held, inFlight } of this.#tracked.resources) {
+      if (held === undefined || held.version === '') continue;
+      // Without tracked NACKs, the version would include a resource in flight that the client is about to reject.
+      if (this.#oneResourcePerResponse || inFlight === undefined) yield held;
+    }
+  }
+
+  /** Returns the contents of the next response. Clears the names that need none. */
+  #selectDue(set: ResourceSet, now: number): readonly Delivery[] | undefined {
+    this.#wakeAt = undefined;
+    // The common case: `take` is called after each write and each request.
+    if (this.#tracked.pending.size === 0) return undefined;
+    const batch: Delivery[] = [];
+    for (const name of this.#tracked.pending) {
+      const tracked = this.#tracked.get(name);
+      if (tracked === undefined || this.#mustWait(tracked, now)) continue;
+      const resource = this.#owner.target(set, name);
+      const decision = decide(tracked, resource, this.#protocol);
+      switch (decision.kind) {
+        case 'nothing':
+          this.#tracked.clearPending(name, tracked);
+          break;
+        case 'already-held':
+          this.#acceptQuoted(name, tracked, decision.resource, now);
+          break;
+        case 'remove':
+          batch.push({ name, resource: undefined });
+          break;
+        case 'send':
+          if (this.#oneResourcePerResponse && batch.length > 0) return batch;
+          batch.push({ name, resource: decision.resource });
+          if (this.#oneResourcePerResponse) return batch;
+          break;
+      }
+    }
+    return batch.length > 0 ? batch : undefined;
+  }
+
+  #recordSent(nonce: string, deliveries: readonly Delivery[], now: number): void {
+    this.#unanswered.set(nonce, deliveries);
+    this.#dropOldestUnanswered();
+    for (const { name, resource } of deliveries) {
+      const tracked = this.#tracked.get(name);
+      if (tracked === undefined) continue;
+      this.#tracked.clearPending(name, tracked);
+      tracked.held = resource;
+      tracked.inFlight = nonce;
+      tracked.sentAt = now;
+    }
+  }
+
+  /** Records that the client has the resource, because it quoted its version. */
+  #acceptQuoted(name: string, tracked: TrackedResource, resource: Resource, now: number): void {
+    const { typeUrl, observe } = this.#context;
+    const { version } = resource;
+    this.#tracked.clearPending(name, tracked);
+    tracked.held = resource;
+    tracked.accepted = resource;
+    tracked.unconfirmed = this.#wasRejectedBefore(resource, now);
+    observe({ kind: 'quoted', typeUrl, name, version, unconfirmed: tracked.unconfirmed });
   }
 
   /** True if the same client rejected this version recently, on any stream. */
   #wasRejectedBefore(resource: Resource, now: number): boolean {
-    const { oneResourcePerResponse, memory, client, typeUrl } = this.#options;
+    const { memory, client, typeUrl } = this.#context;
     return (
-      oneResourcePerResponse &&
+      this.#oneResourcePerResponse &&
       memory.has(client, { typeUrl, name: resource.name, version: resource.version }, now)
     );
-  }
-
-  #clearPending(name: string, tracked: TrackedResource): void {
-    tracked.pending = 'none';
-    tracked.quoted = undefined;
-    this.#pending.delete(name);
   }
 
   /** True for a change of a name whose previous response has no ACK or NACK yet. A pending reply never waits. */
   #mustWait(tracked: TrackedResource, now: number): boolean {
     if (tracked.pending === 'reply' || tracked.inFlight === undefined) return false;
-    const until = tracked.sentAt + this.#options.ackTimeoutMs;
+    const until = tracked.sentAt + this.#context.ackTimeoutMs;
     if (now >= until) return false;
     this.#wakeAt = Math.min(this.#wakeAt ?? until, until);
     return true;
   }
 
   #accept({ name, resource }: Delivery, nonce: string, now: number): void {
-    const { typeUrl, observe } = this.#options;
+    const { typeUrl, observe } = this.#context;
     const tracked = this.#tracked.get(name);
     const unconfirmed = resource !== undefined && this.#isUnconfirmed(tracked, resource, now);
     if (tracked !== undefined) {
       if (tracked.inFlight === nonce) tracked.inFlight = undefined;
-      if (tracked.rejected !== undefined && resource !== undefined) this.#clearRejections(tracked, resource);
+      if (tracked.rejected !== undefined && resource !== undefined)
+        this.#clearRejections(name, tracked, resource);
       tracked.accepted = resource;
       tracked.unconfirmed = unconfirmed;
     }
@@ -270,10 +216,10 @@ class StreamDeliveries implements Deliveries {
    * Forgets the rejected versions when the client accepts a new version: it may now accept what it rejected
    * before.
    */
-  #clearRejections(tracked: TrackedResource, acknowledged: Resource): void {
+  #clearRejections(name: string, tracked: TrackedResource, acknowledged: Resource): void {
     if (acknowledged.version === tracked.accepted?.version) return;
     tracked.rejected = undefined;
-    this.#mark(acknowledged.name, tracked, 'change');
+    this.#tracked.recheck(name);
   }
 
   /**
@@ -289,13 +235,13 @@ class StreamDeliveries implements Deliveries {
   }
 
   #reject({ name, resource }: Delivery, nonce: string, now: number): void {
-    const { oneResourcePerResponse, memory, client, typeUrl } = this.#options;
+    const { memory, client, typeUrl } = this.#context;
     const tracked = this.#tracked.get(name);
     const newest = tracked?.inFlight === nonce;
     if (tracked !== undefined && newest) tracked.inFlight = undefined;
     this.#forgetIfGone(name);
     if (resource === undefined) return;
-    if (!oneResourcePerResponse) {
+    if (!this.#oneResourcePerResponse) {
       // The NACK does not say which resource is wrong, so nothing is restored. But the client does not have this
       // version.
       if (tracked !== undefined && newest) tracked.held = unknownVersion(name);
@@ -306,7 +252,7 @@ class StreamDeliveries implements Deliveries {
     noteRejected(tracked, resource.version);
     if (!newest) return;
     tracked.held = tracked.accepted ?? unknownVersion(name);
-    this.#mark(name, tracked, 'restore');
+    this.#tracked.restore(name);
   }
 
   /**
@@ -314,9 +260,8 @@ class StreamDeliveries implements Deliveries {
    * its rejected versions would be lost.
    */
   #forgetIfGone(name: string): void {
-    const { oneResourcePerResponse, isSubscribed } = this.#options;
     const tracked = this.#tracked.get(name);
-    if (tracked === undefined || oneResourcePerResponse || isSubscribed(name)) return;
+    if (tracked === undefined || this.#oneResourcePerResponse || this.#owner.isSubscribed(name)) return;
     if (tracked.held === undefined && tracked.inFlight === undefined && tracked.pending === 'none') {
       this.#tracked.delete(name);
     }

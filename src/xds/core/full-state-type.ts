@@ -5,129 +5,159 @@ import { lookup, wildcardNames } from './resource.ts';
 import type { Resource, ResourceSet } from './resource.ts';
 import type { RequestKind } from './session-event.ts';
 import { createSotwNames, isRepeat } from './sotw-names.ts';
-import type { TypeContext, TypeState } from './type-state.ts';
+import type { Subscription, TypeContext, TypeState } from './type-state.ts';
 
 /**
  * The state of one type on a SotW stream whose responses always contain the full state: the client deletes
  * omitted resources. All names together are sent, acknowledged or rejected as one, under one version.
  */
 export function createFullStateType(context: TypeContext, first: SotwRequest): TypeState<SotwRequest> {
-  const { typeUrl, observe, ackTimeoutMs } = context;
-  const subscription = createSotwNames();
-  const names = new Set<string>();
-  const unanswered = new Map<string, readonly Resource[]>();
-  let all = false;
-  let started = false;
-  let replyPending = false;
-  let recheckPending = false;
-  const usesSetVersion = context.options.sotwVersion === 'set';
-  // The version of the set does not say which names the client had.
-  let quoted = first.version === '' || usesSetVersion ? undefined : first.version;
-  let unsetReplyPending = context.options.unset === 'empty' && first.version === '';
-  let held: string | undefined;
-  let lastSettled: string | undefined;
-  let inFlight: string | undefined;
-  let sentAt = 0;
-  let wakeAt: number | undefined;
+  return new FullStateType(context, first);
+}
 
-  return {
-    request(request) {
-      const kind = started ? applyAck(request) : 'initial';
-      if (kind === 'stale') return kind;
-      const change = subscription.update(request.names);
-      for (const name of change.removed) names.delete(name);
-      for (const name of change.added) names.add(name);
-      all = change.wildcard === 'kept' ? all : change.wildcard === 'on';
-      if (change.added.length > 0 || change.wildcard === 'on') replyPending = true;
-      if (kind === 'subscribe' && isRepeat(change) && inFlight === undefined) replyPending = true;
-      if (!isRepeat(change)) recheckPending = true;
-      started = true;
-      return kind;
-    },
-    changed() {
-      recheckPending = true;
-    },
-    take(set, now) {
-      wakeAt = undefined;
-      if (set === undefined) return unsetReplyPending ? send([], '', '', now) : undefined;
-      if (!replyPending && !recheckPending) return undefined;
-      const resources = contents(set);
-      const version = combinedVersion(resources);
-      if (replyPending && quoted === version) {
-        acceptQuoted(resources, version);
-        return undefined;
-      }
-      quoted = undefined;
-      const subscribed = all || names.size > 0;
-      if (!replyPending && (!subscribed || version === held)) {
-        recheckPending = false;
-        return undefined;
-      }
-      if (!replyPending && inFlight !== undefined && now < sentAt + ackTimeoutMs) {
-        wakeAt = sentAt + ackTimeoutMs;
-        return undefined;
-      }
-      return send(resources, version, usesSetVersion ? set.version : version, now);
-    },
-    get size() {
-      return names.size;
-    },
-    sizeAfter: (request) => new Set(request.names).size,
-    get wakeAt() {
-      return wakeAt;
-    },
-  };
+// A class, because each stream has one.
+class FullStateType implements TypeState<SotwRequest>, Subscription {
+  readonly #context: TypeContext;
+  readonly #sendsSetVersion: boolean;
+  readonly #requested = createSotwNames();
+  readonly #names = new Set<string>();
+  readonly #unanswered = new Map<string, readonly Resource[]>();
+  #hasWildcard = false;
+  #started = false;
+  #replyPending = false;
+  #recheckPending = false;
+  #unsetReplyPending: boolean;
+  #quoted: string | undefined;
+  /** The version of the full state that the client has if it accepts the response in flight. */
+  #held: string | undefined;
+  #lastAcked: string | undefined;
+  /** Nonce of the last response, until its ACK or NACK. */
+  #inFlight: string | undefined;
+  #sentAt = 0;
+  #wakeAt: number | undefined;
 
-  function contents(set: ResourceSet): readonly Resource[] {
-    const wanted = all ? new Set(wildcardNames(set)).union(names) : names;
+  constructor(context: TypeContext, first: SotwRequest) {
+    this.#context = context;
+    this.#sendsSetVersion = context.options.sotwVersion === 'set';
+    // The version of the set does not say which names the client had.
+    this.#quoted = first.version === '' || this.#sendsSetVersion ? undefined : first.version;
+    this.#unsetReplyPending = context.options.unset === 'empty' && first.version === '';
+  }
+
+  get subscription(): Subscription {
+    return this;
+  }
+
+  get size(): number {
+    return this.#names.size;
+  }
+
+  get wakeAt(): number | undefined {
+    return this.#wakeAt;
+  }
+
+  request(request: SotwRequest): RequestKind {
+    const kind = this.#started ? this.#applyAck(request) : 'initial';
+    if (kind === 'stale') return kind;
+    const change = this.#requested.update(request.names);
+    for (const name of change.removed) this.#names.delete(name);
+    for (const name of change.added) this.#names.add(name);
+    if (change.wildcard !== 'kept') this.#hasWildcard = change.wildcard === 'on';
+    if (change.added.length > 0 || change.wildcard === 'on') this.#replyPending = true;
+    if (kind === 'subscribe' && isRepeat(change) && this.#inFlight === undefined) this.#replyPending = true;
+    if (!isRepeat(change)) this.#recheckPending = true;
+    this.#started = true;
+    return kind;
+  }
+
+  sizeAfter(request: SotwRequest): number {
+    return new Set(request.names).size;
+  }
+
+  changed(): void {
+    this.#recheckPending = true;
+  }
+
+  take(set: ResourceSet | undefined, now: number): Frame | undefined {
+    this.#wakeAt = undefined;
+    if (set === undefined) return this.#unsetReplyPending ? this.#send([], '', '', now) : undefined;
+    if (!this.#replyPending && !this.#recheckPending) return undefined;
+    const resources = this.#contents(set);
+    const version = combinedVersion(resources);
+    if (this.#replyPending && this.#quoted === version) {
+      this.#acceptQuoted(resources, version);
+      return undefined;
+    }
+    this.#quoted = undefined;
+    if (!this.#replyPending && (!this.#isSubscribed || version === this.#held)) {
+      this.#recheckPending = false;
+      return undefined;
+    }
+    if (this.#mustWait(now)) return undefined;
+    return this.#send(resources, version, this.#sendsSetVersion ? set.version : version, now);
+  }
+
+  get #isSubscribed(): boolean {
+    return this.#hasWildcard || this.#names.size > 0;
+  }
+
+  #contents(set: ResourceSet): readonly Resource[] {
+    const wanted = this.#hasWildcard ? new Set(wildcardNames(set)).union(this.#names) : this.#names;
     return [...wanted].sort().flatMap((name) => lookup(set, name) ?? []);
   }
 
-  function acceptQuoted(resources: readonly Resource[], version: string): void {
-    clearPending();
-    held = version;
-    for (const { name, version: of } of resources) {
-      observe({ kind: 'quoted', typeUrl, name, version: of, unconfirmed: false });
+  /** True for a change whose previous response has no ACK or NACK yet. A pending reply never waits. */
+  #mustWait(now: number): boolean {
+    const until = this.#sentAt + this.#context.ackTimeoutMs;
+    if (this.#replyPending || this.#inFlight === undefined || now >= until) return false;
+    this.#wakeAt = until;
+    return true;
+  }
+
+  #acceptQuoted(resources: readonly Resource[], version: string): void {
+    const { typeUrl, observe } = this.#context;
+    this.#clearPending();
+    this.#held = version;
+    for (const { name, version: quoted } of resources) {
+      observe({ kind: 'quoted', typeUrl, name, version: quoted, unconfirmed: false });
     }
   }
 
-  function send(resources: readonly Resource[], content: string, version: string, now: number): Frame {
-    const response = context.frames.get({ typeUrl, version, resources, removed: [] });
-    clearPending();
-    unsetReplyPending = false;
-    held = content;
-    inFlight = response.nonce;
-    sentAt = now;
-    unanswered.set(response.nonce, resources);
-    for (const nonce of unanswered.keys()) if (unanswered.size > maxUnanswered) unanswered.delete(nonce);
+  #send(resources: readonly Resource[], content: string, version: string, now: number): Frame {
+    const { typeUrl, frames } = this.#context;
+    const response = frames.get({ typeUrl, version, resources, removed: [] });
+    this.#clearPending();
+    this.#unsetReplyPending = false;
+    this.#held = content;
+    this.#inFlight = response.nonce;
+    this.#sentAt = now;
+    this.#unanswered.set(response.nonce, resources);
+    for (const nonce of this.#unanswered.keys()) {
+      if (this.#unanswered.size > maxUnanswered) this.#unanswered.delete(nonce);
+    }
     return response;
   }
 
-  function clearPending(): void {
-    replyPending = false;
-    recheckPending = false;
-    quoted = undefined;
+  #clearPending(): void {
+    this.#replyPending = false;
+    this.#recheckPending = false;
+    this.#quoted = undefined;
   }
 
-  function applyAck({ nonce, error }: SotwRequest): RequestKind {
+  #applyAck({ nonce, error }: SotwRequest): RequestKind {
     if (nonce === '') return 'subscribe';
-    const resources = unanswered.get(nonce);
+    const { typeUrl, observe } = this.#context;
+    const resources = this.#unanswered.get(nonce);
     if (resources === undefined) {
-      return nonce === lastSettled && error === undefined ? 'subscribe' : 'stale';
+      return nonce === this.#lastAcked && error === undefined ? 'subscribe' : 'stale';
     }
-    unanswered.delete(nonce);
-    lastSettled = nonce;
-    if (inFlight === nonce) inFlight = undefined;
+    this.#unanswered.delete(nonce);
+    this.#lastAcked = nonce;
+    if (this.#inFlight === nonce) this.#inFlight = undefined;
     if (error !== undefined) {
+      const { code, message } = error;
       const rejected = resources.map(({ name, version }) => ({ name, version }));
-      observe({
-        kind: 'nacked',
-        typeUrl,
-        resources: rejected,
-        nonce,
-        code: error.code,
-        message: error.message,
-      });
+      observe({ kind: 'nacked', typeUrl, resources: rejected, nonce, code, message });
       return 'nack';
     }
     for (const { name, version } of resources) {

@@ -171,17 +171,18 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
   changed(change: Change): void {
     if (this.#peer === undefined) return;
     const set = this.#parts.context.view.get(this.#peer.group, change.typeUrl);
-    this.#types.get(change.typeUrl)?.changed(change, set);
+    this.#types.get(change.typeUrl)?.subscription.changed(change, set);
   }
 
   take(now: number): Frame | undefined {
     this.#wakeAt = undefined;
     if (this.#peer === undefined) return undefined;
     const { view } = this.#parts.context;
-    for (const [typeUrl, type] of this.#types) {
-      const response = type.take(view.get(this.#peer.group, typeUrl), now);
+    for (const [typeUrl, { subscription }] of this.#types) {
+      const response = subscription.take(view.get(this.#peer.group, typeUrl), now);
       if (response !== undefined) return response;
-      if (type.wakeAt !== undefined) this.#wakeAt = Math.min(this.#wakeAt ?? type.wakeAt, type.wakeAt);
+      const { wakeAt } = subscription;
+      if (wakeAt !== undefined) this.#wakeAt = Math.min(this.#wakeAt ?? wakeAt, wakeAt);
     }
     return undefined;
   }
@@ -242,7 +243,7 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
 
   #nameCount(request: Request, typeUrl: string): number {
     let count = this.#types.get(typeUrl)?.sizeAfter(request) ?? new Set(namesOf(request)).size;
-    for (const [other, type] of this.#types) if (other !== typeUrl) count += type.size;
+    for (const [other, type] of this.#types) if (other !== typeUrl) count += type.subscription.size;
     return count;
   }
 }

@@ -53,17 +53,23 @@ export interface TypeContext {
   readonly frames: StreamFrames;
 }
 
-/** The state of one type on one stream: the subscription, and the responses that are due. */
+/** One type on one stream: applies the requests of a protocol to a subscription. */
 export interface TypeState<Request extends SotwRequest | DeltaRequest> {
+  readonly subscription: Subscription;
+  /** Applies a request. */
   request(request: Request, now: number): RequestKind;
-  /** Records a change. `set` is the resource set after the change. */
-  changed(change: Change, set: ResourceSet | undefined): void;
-  /** Returns the next response, built from `set`, or `undefined` if none is due. */
-  take(set: ResourceSet | undefined, now: number): Frame | undefined;
+  /** Returns the size that the subscription would have after a request. */
+  sizeAfter(request: Request): number;
+}
+
+/** The subscription to one type on one stream, and the responses that are due. */
+export interface Subscription {
   /** Number of names that the client subscribed to explicitly. */
   readonly size: number;
-  /** Returns the value that `size` would have after a request. */
-  sizeAfter(request: Request): number;
+  /** Records a change. `set` is the resource set after the change. */
+  changed(change: Change, set: ResourceSet | undefined): void;
+  /** Returns the next response, built from `set`, and records it as sent; `undefined` if none is due. */
+  take(set: ResourceSet | undefined, now: number): Frame | undefined;
   /** Time at which a change that waits for an ACK is sent without it, in ms. */
   readonly wakeAt: number | undefined;
 }

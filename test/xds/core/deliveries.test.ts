@@ -2,48 +2,73 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { createDeliveries } from '../../../src/xds/core/deliveries.ts';
 import type { Deliveries } from '../../../src/xds/core/deliveries.ts';
+import { createFrames } from '../../../src/xds/core/frames.ts';
 import { createRefusalMemory } from '../../../src/xds/core/refusal-memory.ts';
 import type { RefusalMemory } from '../../../src/xds/core/refusal-memory.ts';
 import { createResourceSet, lookup } from '../../../src/xds/core/resource.ts';
+import { createTrackedResources } from '../../../src/xds/core/tracked-resources.ts';
+import type { TrackedResources } from '../../../src/xds/core/tracked-resources.ts';
 import { resource } from '../vocabulary.ts';
 
 const typeUrl = 'type.googleapis.com/test.T';
 const refused = { code: 13, message: 'no' };
 
-function deliveriesOf(memory: RefusalMemory, oneResourcePerResponse = true): Deliveries {
-  return createDeliveries({
-    protocol: 'delta',
+/** Deliveries with their resources, and the contents of their responses by nonce. The next response gets the nonce `nextNonce`. */
+interface TestDeliveries extends Deliveries {
+  readonly tracked: TrackedResources;
+  nextNonce: string;
+  readonly contents: Map<string, string>;
+}
+
+function deliveriesOf(memory: RefusalMemory, oneResourcePerResponse = true): TestDeliveries {
+  const tracked = createTrackedResources();
+  const contents = new Map<string, string>();
+  const frames = createFrames('test', '');
+  const context = {
     typeUrl,
-    oneResourcePerResponse,
     ackTimeoutMs: 5_000,
     memory,
     client: { nodeId: 'node', origin: '' },
-    isSubscribed: () => false,
-    target: lookup,
     observe: () => undefined,
-  });
+  };
+  const deliveries: TestDeliveries = Object.assign(
+    createDeliveries(
+      { protocol: 'delta', oneResourcePerResponse, context, tracked },
+      {
+        isSubscribed: () => false,
+        target: lookup,
+        encode(sent) {
+          const nonce = deliveries.nextNonce;
+          contents.set(nonce, sent.map(({ resource: of }) => of?.version ?? 'removed').join());
+          const resources = sent.flatMap(({ resource: of }) => of ?? []);
+          return { ...frames.get('delta', { typeUrl, version: '', resources, removed: [] }, 0), nonce };
+        },
+      },
+    ),
+    { tracked, nextNonce: '', contents },
+  );
+  return deliveries;
 }
 
 /** Sends the next response and returns its content. */
-function send(deliveries: Deliveries, nonce: string, version: string | undefined): string | undefined {
+function send(deliveries: TestDeliveries, nonce: string, version: string | undefined): string | undefined {
   const set = createResourceSet(version === undefined ? [] : [resource('a', version)]);
-  const next = deliveries.next(set, 0);
-  if (next === undefined) return undefined;
-  deliveries.sent(nonce, next, 0);
-  return next.map((delivery) => delivery.resource?.version ?? 'removed').join();
+  deliveries.nextNonce = nonce;
+  const frame = deliveries.take(set, 0, false);
+  return frame && deliveries.contents.get(frame.nonce);
 }
 
 suite('deliveries of one stream', () => {
   test('NACK on another stream of the same node: this stream still restores its acknowledged version', () => {
     const memory = createRefusalMemory({ entries: 10, ttlMs: 1_000 });
     const [one, two] = [deliveriesOf(memory), deliveriesOf(memory)];
-    one.requireReply('a');
+    one.tracked.requireReply('a');
     assert.equal(send(one, '1', '1'), '1');
     one.applyAck('1', undefined, 0);
-    two.requireReply('a');
+    two.tracked.requireReply('a');
     assert.equal(send(two, '2', '1'), '1');
     two.applyAck('2', refused, 0);
-    one.recheck('a');
+    one.tracked.recheck('a');
     assert.equal(send(one, '3', '3'), '3');
     one.applyAck('3', refused, 0);
     assert.equal(send(one, '4', '3'), '1');
@@ -51,21 +76,21 @@ suite('deliveries of one stream', () => {
 
   test('rejected versions above the limit: the oldest is forgotten and sent once more', () => {
     const deliveries = deliveriesOf(createRefusalMemory({ entries: 10, ttlMs: 1_000 }));
-    deliveries.requireReply('a');
+    deliveries.tracked.requireReply('a');
     for (let version = 1; version <= 17; version += 1) {
       assert.equal(send(deliveries, String(version), String(version)), String(version));
       deliveries.applyAck(String(version), refused, 0);
-      deliveries.recheck('a');
+      deliveries.tracked.recheck('a');
     }
     assert.equal(send(deliveries, 'x', '2'), undefined);
-    deliveries.recheck('a');
+    deliveries.tracked.recheck('a');
     assert.equal(send(deliveries, 'x', '1'), '1');
   });
 
   test('client without ACKs: the oldest responses are forgotten, and their ACKs are stale', () => {
     const deliveries = deliveriesOf(createRefusalMemory({ entries: 10, ttlMs: 1_000 }));
     for (let nonce = 0; nonce < 100; nonce += 1) {
-      deliveries.requireReply('a');
+      deliveries.tracked.requireReply('a');
       assert.equal(send(deliveries, String(nonce), '1'), '1');
     }
     assert.equal(deliveries.applyAck('0', undefined, 0), false);
@@ -75,22 +100,22 @@ suite('deliveries of one stream', () => {
 
   test('name covered by a wildcard only: is forgotten when the client acknowledges its removal', () => {
     const deliveries = deliveriesOf(createRefusalMemory({ entries: 10, ttlMs: 1_000 }), false);
-    deliveries.recheck('a');
+    deliveries.tracked.recheck('a');
     assert.equal(send(deliveries, '1', '1'), '1');
     deliveries.applyAck('1', undefined, 0);
-    deliveries.recheck('a');
+    deliveries.tracked.recheck('a');
     assert.equal(send(deliveries, '2', undefined), 'removed');
-    assert.equal(deliveries.has('a'), true);
+    assert.equal(deliveries.tracked.has('a'), true);
     deliveries.applyAck('2', undefined, 0);
-    assert.equal(deliveries.has('a'), false);
+    assert.equal(deliveries.tracked.has('a'), false);
   });
 
   test('change that waits for an ACK: wakeAt is the end of the ACK timeout', () => {
     const deliveries = deliveriesOf(createRefusalMemory({ entries: 10, ttlMs: 1_000 }));
-    deliveries.requireReply('a');
+    deliveries.tracked.requireReply('a');
     assert.equal(send(deliveries, '1', '1'), '1');
     assert.equal(deliveries.wakeAt, undefined);
-    deliveries.recheck('a');
+    deliveries.tracked.recheck('a');
     assert.equal(send(deliveries, '2', '2'), undefined);
     assert.equal(deliveries.wakeAt, 5_000);
     deliveries.applyAck('1', undefined, 0);

@@ -1,0 +1,212 @@
+import { combinedVersion } from './content-version.ts';
+import type { Versioned } from './content-version.ts';
+import { createDeliveries } from './deliveries.ts';
+import type { Deliveries, Delivery, DeliveryOwner } from './deliveries.ts';
+import type { Frame } from './frames.ts';
+import type { XdsRequest } from './request.ts';
+import { lookup, wildcardNames } from './resource.ts';
+import type { Resource, ResourceSet } from './resource.ts';
+import type { Change } from './snapshot-store.ts';
+import { createTrackedResources } from './tracked-resources.ts';
+import type { TrackedResources } from './tracked-resources.ts';
+import type { Subscription, TypeContext } from './type-state.ts';
+import { typeUrls } from './type-urls.ts';
+import { covers, wildcardTarget } from './wildcard.ts';
+
+/** A subscription whose responses carry single names: delta, and the SotW types without full state. */
+export interface NamedSubscription extends Subscription {
+  readonly tracked: TrackedResources;
+  readonly deliveries: Deliveries;
+  /** The names that the client subscribed to explicitly, without those of the wildcard. */
+  readonly names: ReadonlySet<string>;
+  subscribe(name: string, quoted?: string): void;
+  unsubscribe(name: string): void;
+  /** Subscribes to the wildcard, also if it is subscribed already. With `quotes`, an empty set gets no response. */
+  subscribeWildcard(quotes?: ReadonlyMap<string, string>): void;
+  unsubscribeWildcard(): void;
+}
+
+/** Creates the subscription of a type on a stream, without names. `first` is the first request of the type. */
+export function createNamedSubscription(context: TypeContext, first: XdsRequest): NamedSubscription {
+  return new NamedSubscriptionState(context, first);
+}
+
+// A class, because each stream has one. With closures, each stream would have its own copy of every function.
+class NamedSubscriptionState implements NamedSubscription, DeliveryOwner {
+  readonly names = new Set<string>();
+  readonly tracked: TrackedResources = createTrackedResources();
+  readonly deliveries: Deliveries;
+  readonly #context: TypeContext;
+  /** True if responses have the version of the set; false if they have that of the client's resources. */
+  readonly #sendsSetVersion: boolean;
+  #hasWildcard = false;
+  // The set may not exist yet when the client subscribes to the wildcard, so `take` looks up its names later.
+  #expandPending = false;
+  #wildcardReplyPending = false;
+  #unsetReplyPending: boolean;
+  /** The version that a SotW client quoted for all its names, until the set exists and it can be compared. */
+  #quotedVersion: string | undefined;
+
+  constructor(context: TypeContext, first: XdsRequest) {
+    const { typeUrl, options } = context;
+    const { oneResourcePerResponse = typeUrl === typeUrls.secret } = options;
+    this.#context = context;
+    this.#sendsSetVersion = first.kind === 'delta' || options.sotwVersion === 'set';
+    this.#unsetReplyPending = options.unset === 'empty' && !quotesVersions(first);
+    // A client that got only some of the names has the same set version, so a quote of it proves nothing.
+    if (first.kind === 'sotw' && first.version !== '' && !this.#sendsSetVersion) {
+      this.#quotedVersion = first.version;
+    }
+    const { tracked } = this;
+    this.deliveries = createDeliveries(
+      { protocol: first.kind, oneResourcePerResponse, context, tracked },
+      this,
+    );
+  }
+
+  get size(): number {
+    return this.names.size;
+  }
+
+  get wakeAt(): number | undefined {
+    return this.deliveries.wakeAt;
+  }
+
+  subscribe(name: string, quoted?: string): void {
+    this.names.add(name);
+    this.tracked.requireReply(name, quoted);
+  }
+
+  unsubscribe(name: string): void {
+    if (!this.names.delete(name)) return;
+    // A client that keeps its wildcard cannot know whether the wildcard covers the name, so it needs a reply.
+    if (this.#hasWildcard) this.tracked.requireReply(name);
+    else this.deliveries.drop(name);
+  }
+
+  subscribeWildcard(quotes: ReadonlyMap<string, string> = noQuotes): void {
+    this.#hasWildcard = true;
+    this.#expandPending = true;
+    this.#wildcardReplyPending = quotes.size === 0;
+    // Quoted names that are not subscribed to were held by wildcard, and may no longer exist.
+    for (const [name, version] of quotes) {
+      if (!this.tracked.has(name)) this.tracked.requireReply(name, version);
+    }
+  }
+
+  unsubscribeWildcard(): void {
+    this.#hasWildcard = false;
+    this.#expandPending = false;
+    this.#wildcardReplyPending = false;
+    for (const name of this.tracked.names) if (!this.names.has(name)) this.deliveries.drop(name);
+  }
+
+  changed(change: Change, set: ResourceSet | undefined): void {
+    const { tracked } = this;
+    const names = change.names;
+    if (names === 'all' || names.size > tracked.size) {
+      for (const name of tracked.names) if (names === 'all' || names.has(name)) tracked.recheck(name);
+    } else {
+      for (const name of names) if (tracked.has(name)) tracked.recheck(name);
+    }
+    if (!this.#hasWildcard || set === undefined) return;
+    for (const name of names === 'all' ? wildcardNames(set) : names) {
+      if (covers(set, name)) tracked.recheck(name);
+    }
+  }
+
+  take(set: ResourceSet | undefined, now: number): Frame | undefined {
+    if (set !== undefined) {
+      if (this.#expandPending) this.#expandWildcard(set);
+      if (this.#quotedVersion !== undefined) this.#compareQuotedVersion(set, this.#quotedVersion, now);
+    }
+    const emptyReplyPending = set === undefined ? this.#unsetReplyPending : this.#wildcardReplyPending;
+    return this.deliveries.take(set, now, emptyReplyPending);
+  }
+
+  isSubscribed(name: string): boolean {
+    return this.names.has(name);
+  }
+
+  target(set: ResourceSet, name: string): Resource | undefined {
+    return this.names.has(name) ? lookup(set, name) : wildcardTarget(set, name);
+  }
+
+  encode(deliveries: readonly Delivery[], set: ResourceSet | undefined): Frame {
+    const { typeUrl, frames } = this.#context;
+    this.#unsetReplyPending = false;
+    this.#wildcardReplyPending = false;
+    const version = set === undefined ? '' : this.#versionAfter(deliveries, set);
+    const only = deliveries.length === 1 ? deliveries[0]?.resource : undefined;
+    if (only !== undefined) return frames.one(typeUrl, version, only);
+    return frames.get({
+      typeUrl,
+      version,
+      resources: deliveries.flatMap(({ resource }) => resource ?? []),
+      removed: deliveries.filter(isRemoval).map(({ name }) => name),
+    });
+  }
+
+  #expandWildcard(set: ResourceSet): void {
+    this.#expandPending = false;
+    for (const name of wildcardNames(set)) {
+      // Keep a pending reply: it may carry the version that the client quoted.
+      if (!this.names.has(name) && this.tracked.get(name)?.pending !== 'reply')
+        this.tracked.requireReply(name);
+    }
+  }
+
+  /**
+   * Compares the quoted version with that of all names together: only a client that has all of them is sent
+   * nothing. The client may have rejected one of several responses in flight, and then acknowledged a later one
+   * with the version of the whole. So the versions that it is known to have rejected are sent.
+   */
+  #compareQuotedVersion(set: ResourceSet, quoted: string, now: number): void {
+    this.#quotedVersion = undefined;
+    const targets = [...this.tracked.names].flatMap((name) => this.target(set, name) ?? []);
+    if (quoted !== combinedVersion(targets)) return;
+    this.#wildcardReplyPending = false;
+    const { memory, client, typeUrl } = this.#context;
+    for (const { name, version } of targets) {
+      if (!memory.has(client, { typeUrl, name, version }, now)) this.tracked.quote(name, version);
+    }
+  }
+
+  #versionAfter(deliveries: readonly Delivery[], set: ResourceSet): string {
+    return this.#sendsSetVersion ? this.#setVersion(deliveries, set) : this.#heldVersion(deliveries, set);
+  }
+
+  /**
+   * Returns the version of the set, which Envoy shows as its own. If the response restores an older resource,
+   * returns the version of that resource: the client would otherwise report the version that it rejected.
+   */
+  #setVersion(deliveries: readonly Delivery[], set: ResourceSet): string {
+    const older = deliveries.find(
+      ({ name, resource }) => resource !== undefined && resource.version !== this.target(set, name)?.version,
+    );
+    return older?.resource?.version ?? set.version;
+  }
+
+  /**
+   * Returns the hash of the names and versions that the client has once it accepts the response. So the version
+   * that it quotes later is true, although its names came one by one.
+   */
+  #heldVersion(deliveries: readonly Delivery[], set: ResourceSet): string {
+    const holds: Versioned[] = deliveries.flatMap(({ resource }) => resource ?? []);
+    const sent = new Set(holds.map(({ name }) => name));
+    for (const held of this.deliveries.held()) {
+      if (!sent.has(held.name) && this.target(set, held.name) !== undefined) holds.push(held);
+    }
+    return combinedVersion(holds);
+  }
+}
+
+const noQuotes: ReadonlyMap<string, string> = new Map();
+
+function quotesVersions(request: XdsRequest): boolean {
+  return request.kind === 'delta' ? request.initialVersions.size > 0 : request.version !== '';
+}
+
+function isRemoval({ resource }: Delivery): boolean {
+  return resource === undefined;
+}
