@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lossWindow } from '../../trust/ledger/guard.ts';
+import { writeNewFile } from '../../net/open-new-file.ts';
 import { readRegularFile } from '../../net/read-regular-file.ts';
 import type { AnchorReader } from '../../trust/x509/anchor-reader.ts';
 import type { Clock } from '../clock.ts';
@@ -69,7 +70,10 @@ export function createLastGoodStore({
     try {
       if (state.grants.length === 0) await rm(path, { force: true });
       else {
-        await writeFile(`${path}.new`, encodeLastGood(state, await keyOf()), { mode: 0o600, flush: true });
+        const text = encodeLastGood(state, await keyOf());
+        // Left by a crash; or a named pipe or a link that somebody put there, which is not opened.
+        await rm(`${path}.new`, { force: true, recursive: true });
+        await writeNewFile(`${path}.new`, text);
         await rename(`${path}.new`, path);
       }
       if (!waiting.has(file)) behind.delete(file);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmod, copyFile, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { othersMay } from '../../../src/runtime/state/state-key.ts';
@@ -17,6 +18,7 @@ import { inForce, makeLedger, version } from '../../kit/ledger.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import { reader } from '../../kit/resources.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
+import type { TempDir } from '../../kit/temp-dir.ts';
 
 const [a, b, c] = ['A', 'B', 'C'].map((commonName) => makeCa({ commonName }).certPem) as [
   string,
@@ -171,6 +173,33 @@ describe('the last good store', () => {
     assert.deepEqual(results, ['ok', 'error']);
     assert.match(errors.join(), /^the last good state of x\.yaml cannot be kept: .*ENOENT/);
   });
+
+  const inPlace: Readonly<Record<string, (path: string, dir: TempDir) => unknown>> = {
+    'a named pipe': (path) => execFileSync('mkfifo', [path]),
+    'a link to a file of somebody else': (path, dir) => symlink(dir.join('theirs'), path),
+    'a dangling link': (path, dir) => symlink(dir.join('nowhere'), path),
+    'half a file that a crash left': (path) => writeFile(path, '{'),
+    'a folder': (path) => mkdir(path),
+  };
+  for (const [what, put] of Object.entries(inPlace)) {
+    it(`${what} in the place of its new file → replaced, not opened`, { timeout: 10_000 }, async () => {
+      await using dir = await makeTempDir();
+      await using others = await makeTempDir();
+      await writeFile(others.join('theirs'), 'theirs');
+      const { store, errors } = storeIn(dir.path);
+      await store.load();
+      const state = { source: 'files', path: 'x.yaml', grants: grantsOf(text([a])) };
+      const name = `${createHash('sha256').update('files\0x.yaml').digest('hex')}.lastgood`;
+      await put(dir.join(`${name}.new`), others);
+      store.save(state);
+      await store.flush();
+      assert.deepEqual(errors, []);
+      assert.deepEqual(await keptFiles(dir.path), [name]);
+      assert.equal((await storeIn(dir.path).store.load()).length, 1);
+      assert.deepEqual(await readdir(others.path), ['theirs']);
+      assert.equal(await readFile(others.join('theirs'), 'utf8'), 'theirs');
+    });
+  }
 
   it('writes nothing while it may not', async () => {
     await using dir = await makeTempDir();
