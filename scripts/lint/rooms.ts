@@ -73,7 +73,18 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
 
   // The servers: xDS (in this process or in workers), and the admin API with its page
   grpc: ['net', 'observe/log', 'xds/timers'],
-  frontend: [...trust, 'fleet', 'grpc', 'net', 'observe', 'observe/log', 'runtime', 'transport', 'xds'],
+  frontend: [
+    ...trust,
+    'fleet',
+    'grpc',
+    'net',
+    'observe',
+    'observe/log',
+    'runtime',
+    'transport',
+    'xds',
+    'xds/timers',
+  ],
   'frontend/workers': [
     ...trust,
     'fleet',

@@ -1,25 +1,14 @@
-import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { addHealthService, healthServiceName } from '../grpc/health.ts';
 import { logGrpcMessages } from '../grpc/grpc-log.ts';
-import { endHalfClosed } from '../grpc/half-closed.ts';
-import { canKeepAlive, keepAlive } from '../grpc/keep-alive.ts';
-import { listenGrpc } from '../grpc/listen.ts';
-import type { GrpcListener } from '../grpc/listen.ts';
 import { addReflection } from '../grpc/reflection.ts';
-import { createTlsCredentials } from '../grpc/tls-credentials.ts';
-import { watchHandshakes } from '../grpc/watch-handshakes.ts';
 import type { HandshakeFailure } from '../net/handshake-failure.ts';
 import { secretTypeUrl } from '../trust/snapshot/publisher.ts';
 import type { Logger } from '../observe/log/log.ts';
-import {
-  addXdsServices,
-  discoveryServices,
-  loadPackageDefinition,
-  typeUrls,
-  xdsServerOptions,
-} from '../xds/index.ts';
+import { addXdsServices, discoveryServices, loadPackageDefinition, typeUrls } from '../xds/index.ts';
 import type { NodeRefusal, SnapshotStore, XdsObserver } from '../xds/index.ts';
 import type { ProxyOptions } from '../runtime/serve-options.ts';
+import { createGrpcJsServer } from './grpc-js-server.ts';
+import { createOwnServer } from './own-server.ts';
 import { tuneHeap } from './tune-heap.ts';
 
 export interface XdsEndpointOptions {
@@ -57,16 +46,9 @@ export async function startXdsEndpoint({
 }: XdsEndpointOptions): Promise<XdsEndpoint> {
   logGrpcMessages(log);
   const definition = loadPackageDefinition();
-  const ownKeepAlive = options.keepalive > 0 && canKeepAlive();
-  const server = new Server(
-    xdsServerOptions({
-      keepaliveMs: ownKeepAlive ? 0 : options.keepalive,
-      keepaliveTimeoutMs: options.keepaliveTimeout,
-      maxRequestBytes: options.maxRequestBytes,
-      maxConnectionStreams: options.maxConnectionStreams,
-      maxConnectionAgeMs: options.maxConnectionAge === 0 ? undefined : options.maxConnectionAge,
-    }),
-  );
+  const settings = { options, log, authFailed };
+  const proxies = options.xdsTransport === 'own' ? createOwnServer(settings) : createGrpcJsServer(settings);
+  const { server } = proxies;
   const xds = addXdsServices(server, store, {
     groupOf: ({ metadata }) =>
       typeof metadata['mesh'] === 'string' ? metadata['mesh'] : options.defaultMesh,
@@ -85,21 +67,9 @@ export async function startXdsEndpoint({
   });
   const health = addHealthService(server, definition, announced);
   addReflection(server, definition, [...announced, healthServiceName]);
-  const tls =
-    options.tls &&
-    (await createTlsCredentials({ ...options.tls, log, handshakeTimeoutMs: options.requestTimeout }));
-  const listener = await listenGrpc(
-    server,
-    options.xdsListen,
-    tls?.credentials ?? ServerCredentials.createInsecure(),
-  );
-  watchHandshakes(server, authFailed);
-  endHalfClosed(server);
-  const alive = ownKeepAlive
-    ? keepAlive(server, { intervalMs: options.keepalive, timeoutMs: options.keepaliveTimeout })
-    : undefined;
+  const address = await proxies.listen();
   return {
-    address: listener.address,
+    address,
     setServing: (serving) => {
       // Not before: reading everything for the first time is what the heap should grow for.
       if (serving) tuneHeap();
@@ -110,9 +80,7 @@ export async function startXdsEndpoint({
       health.drain();
       await xds.drain(graceMs);
       health.close();
-      await shutDown(server, listener);
-      alive?.stop();
-      tls?.close();
+      await proxies.shutDown();
     },
   };
 }
@@ -123,20 +91,4 @@ export async function startXdsEndpoint({
  */
 function connectionShare({ openRate, openBurst }: ProxyOptions): { perSecond: number; burst: number } {
   return { perSecond: Math.max(1, openRate / 5), burst: Math.max(1, openBurst / 50) };
-}
-
-/** How long the ends of streams have to reach the proxies, in milliseconds. */
-const lastWordsMs = 1000;
-
-/** Lets go of connections once what was written has gone out; of those that do not read, after a while. */
-async function shutDown(server: Server, listener: GrpcListener): Promise<void> {
-  listener.stop();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, lastWordsMs);
-  server.tryShutdown(() => resolve());
-  await promise;
-  clearTimeout(timer);
-  // Without channelz this alone finds the connections that are left.
-  listener.destroy();
-  server.forceShutdown();
 }

@@ -37,7 +37,7 @@ type Watch = ServerWritableStream<Request, Response>;
  * https://github.com/grpc/grpc/blob/master/doc/health-checking.md
  */
 export function addHealthService(
-  server: Server,
+  server: Pick<Server, 'addService'>,
   definition: PackageDefinition,
   services: readonly string[],
 ): HealthService {

@@ -1,18 +1,22 @@
 import { lookup } from 'node:dns/promises';
 import { createServer } from 'node:net';
-import type { ListenOptions, Server as NetServer } from 'node:net';
+import type { ListenOptions, Server as NetServer, Socket } from 'node:net';
 import type { Server, ServerCredentials } from '@grpc/grpc-js';
 import { formatListenAddress, parseListenAddress } from '../net/listen-address.ts';
 import { removeStaleSocket } from '../net/stale-socket.ts';
 import { paceConnections } from './pace-connections.ts';
 
-/** Where a gRPC server is reached. */
-export interface GrpcListener {
+/** Where sockets are accepted. */
+export interface SocketListener {
   /** `HOST:PORT` or `unix:PATH`. */
   readonly address: string;
-  /** Takes no more connections. */
+  /** Accepts no more connections. */
   stop(): void;
-  /** Lets go of the connections that are left. */
+}
+
+/** Where a gRPC server is reached. */
+export interface GrpcListener extends SocketListener {
+  /** Closes the connections that are left. */
   destroy(): void;
 }
 
@@ -27,9 +31,8 @@ const backlog = 4096;
 const unusable: ReadonlySet<unknown> = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT']);
 
 /**
- * Has a server take connections at `HOST:PORT`, or at `unix:PATH`; port 0 is replaced by the actual one. A
- * host name is every address that it stands for. The listener is ours, since that of grpc-js has no backlog to
- * set.
+ * Has a server accept connections at `HOST:PORT`, or at `unix:PATH`. The listener is ours, since that of grpc-js has no
+ * backlog to set.
  * @throws {Error} that names the address, when it is taken or is none.
  */
 export async function listenGrpc(
@@ -37,10 +40,20 @@ export async function listenGrpc(
   text: string,
   credentials: ServerCredentials,
 ): Promise<GrpcListener> {
-  const address = parseListenAddress(text);
   const injector = server.createConnectionInjector(credentials);
+  const listener = await listenAt(text, (socket) => injector.injectConnection(socket));
+  return { ...listener, destroy: () => injector.drain(0) };
+}
+
+/**
+ * Accepts connections at `HOST:PORT`, or at `unix:PATH`; port 0 is replaced by the actual one. A host name is every
+ * address that it stands for.
+ * @throws {Error} that names the address, when it is taken or is none.
+ */
+export async function listenAt(text: string, accept: (socket: Socket) => void): Promise<SocketListener> {
+  const address = parseListenAddress(text);
   const listeners: NetServer[] = [];
-  const take = paceConnections((socket) => injector.injectConnection(socket));
+  const take = paceConnections(accept);
 
   async function listen(options: ListenOptions): Promise<number> {
     const listener = createServer(take);
@@ -78,7 +91,7 @@ export async function listenGrpc(
     }
     const actual =
       address.kind === 'unix' ? address : { ...address, port: await listenAtAll(address.host, address.port) };
-    return { address: formatListenAddress(actual), stop, destroy: () => injector.drain(0) };
+    return { address: formatListenAddress(actual), stop };
   } catch (error) {
     stop();
     const reason = error instanceof Error ? error.message : String(error);

@@ -14,7 +14,7 @@ import { linkDescriptors } from './link-descriptors.ts';
  * grpcurl need no proto files.
  */
 export function addReflection(
-  server: Server,
+  server: Pick<Server, 'addService'>,
   definition: PackageDefinition,
   services: readonly string[],
 ): void {

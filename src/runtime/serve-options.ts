@@ -7,6 +7,8 @@ export interface ServeOptions {
   readonly webhook?: WebhookOptions | undefined;
   /** `HOST:PORT` or `unix:PATH`. */
   readonly xdsListen: string;
+  /** What serves proxies: `@grpc/grpc-js`, or `src/transport`. Default: `grpc-js`. */
+  readonly xdsTransport?: 'grpc-js' | 'own' | undefined;
   readonly adminListen: string;
   /** Beyond loopback it must be there, and the token file or a client authority with it. */
   readonly adminTls?: TlsFiles | undefined;
@@ -112,6 +114,7 @@ export const proxyOptionNames = [
   'tls',
   'version',
   'xdsListen',
+  'xdsTransport',
 ] as const satisfies readonly (keyof ServeOptions)[];
 
 export type ProxyOptions = Pick<ServeOptions, (typeof proxyOptionNames)[number]>;

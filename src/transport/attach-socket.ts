@@ -27,11 +27,17 @@ export function attachSocket(
   shared: ConnectionShared,
   handler: ConnectionHandler,
 ): ServerConnection {
-  const connection = new ServerConnection(
+  // Not by 'drain', which a socket does not emit for a short write that the kernel takes later.
+  const written = (): void => {
+    if (socket.writableLength > 0) return;
+    connection.output.drained();
+    if (socket.isPaused() && !connection.isClosed) socket.resume();
+  };
+  const connection: ServerConnection = new ServerConnection(
     shared,
     {
       write: (bytes) => {
-        if (!socket.destroyed) socket.write(bytes);
+        if (!socket.destroyed) socket.write(bytes, written);
       },
       get unsent() {
         return socket.writableLength;
@@ -47,10 +53,6 @@ export function attachSocket(
     if (!connection.isClosed && socket.writableLength > mostUnsent) socket.pause();
   };
   socket.setNoDelay(true);
-  socket.on('drain', () => {
-    connection.output.drained();
-    if (socket.isPaused() && !connection.isClosed) socket.resume();
-  });
   socket.on('error', () => undefined);
   socket.on('close', () => connection.gone());
   if (!readIntoShared(socket, receive)) socket.on('data', (chunk: Buffer) => receive(chunk, chunk.length));

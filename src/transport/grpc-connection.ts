@@ -147,7 +147,8 @@ export class GrpcConnection implements ConnectionHandler {
   /** Asks for a sign of life. A client that does not read cannot answer: the time limits of what it is sent apply. */
   ping(answered: (isAlive: boolean) => void): boolean {
     if (this.isGone) return false;
-    if (this.#socket.isPaused()) answered(true);
+    // Before SETTINGS nothing may be sent; the preface has a limit of its own.
+    if (this.#socket.isPaused() || !this.#http2.begun) answered(true);
     else {
       this.#probed = answered;
       this.#http2.ping(pings.probe);

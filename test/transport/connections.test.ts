@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { constants } from 'node:http2';
 import type { ClientHttp2Session } from 'node:http2';
 import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import { suite, test } from 'node:test';
 import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
 import { poll } from '../kit/poll.ts';
@@ -32,6 +33,25 @@ const chat = (call: ServerDuplexStream<string, string>): void => {
   call.on('data', (part: string) => void call.write(part));
   call.on('end', () => call.end());
 };
+
+/** Has each write of a socket complete in a later turn of the event loop, as the writes of TLS do. */
+function delayWrites(socket: Socket): void {
+  const write = socket._write.bind(socket);
+  socket._write = (chunk, encoding, callback) => {
+    write(chunk, encoding, (error) => setTimeout(callback, 5, error));
+  };
+}
+
+test('write that completes later, on a connection that is idle → the callback is called', async () => {
+  const written = Promise.withResolvers<void>();
+  const repeat = (call: ServerWritableStream<string, string>): void => {
+    setTimeout(() => call.write('x', () => written.resolve()), 20);
+  };
+  using rig = await startRig({ repeat }, {}, delayWrites);
+  const stream = openCall(rig.session(), echo.repeat.path);
+  stream.end(framed('go'));
+  await written.promise;
+});
 
 suite('the end of a connection', () => {
   test('shutdown → two GOAWAYs; open streams go on, and the connection ends with the last one', async () => {
@@ -86,11 +106,15 @@ suite('the end of a connection', () => {
     );
   });
 
-  test('client that sends no preface → closed in time', async () => {
-    using rig = await startRig({}, { times: { prefaceMs: 50 } });
+  test('client that sends no preface → closed in time, and sent nothing before', async () => {
+    const keepAlive = { intervalMs: 10, timeoutMs: 10_000 };
+    using rig = await startRig({}, { times: { prefaceMs: 100 }, keepAlive });
     const socket = connect(rig.port, '127.0.0.1');
+    const received: Buffer[] = [];
+    socket.on('data', (bytes: Buffer) => void received.push(bytes));
     socket.on('error', () => undefined);
     await once(socket, 'close');
+    assert.deepEqual(received, []);
   });
 
   test('message that does not become complete → DEADLINE_EXCEEDED', async () => {

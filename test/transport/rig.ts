@@ -1,5 +1,5 @@
 import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { connect } from 'node:http2';
 import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2';
 import { Client, credentials } from '@grpc/grpc-js';
@@ -45,12 +45,16 @@ export interface Rig extends Disposable {
 export async function startRig(
   implementation: UntypedServiceImplementation,
   options: GrpcServerOptions = {},
+  prepare: (socket: Socket) => void = () => undefined,
 ): Promise<Rig> {
   const server = new GrpcServer(options);
   const nothing = (): void => undefined;
   const all = { unary: nothing, collect: nothing, repeat: nothing, chat: nothing, ...implementation };
   server.addService(echo, all);
-  const listener = createServer((socket) => server.attach(socket));
+  const listener = createServer((socket) => {
+    prepare(socket);
+    server.attach(socket);
+  });
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
   const { port } = listener.address() as AddressInfo;
   const open: (() => void)[] = [];

@@ -55,6 +55,7 @@ const flags: readonly FlagName[] = [
   'keepaliveTimeout',
   'lostWindow',
   'maxConnectionAge',
+  'xdsTransport',
   'workers',
   'caMetrics',
   'logLevel',
@@ -96,6 +97,7 @@ interface ServeFlags extends ReadingOptions, WebhookFlags {
   readonly keepaliveTimeout: number;
   readonly lostWindow: number;
   readonly maxConnectionAge: number;
+  readonly xdsTransport: 'grpc-js' | 'own';
   readonly workers: number;
   readonly caMetrics: boolean;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';

@@ -109,6 +109,11 @@ const table = {
     'how long a roll-out waits for a proxy whose connection broke before it acknowledged; 0 to not wait',
     '10m',
   ],
+  xdsTransport: [
+    '--xds-transport <name>',
+    'HTTP/2 and gRPC for proxies: grpc-js, or own (new and faster; the same limits apply)',
+    'grpc-js',
+  ],
   maxConnectionAge: [
     '--max-connection-age <duration>',
     'age (within a tenth) at which connections are asked to go, so that proxies spread over replicas; at most 480h, 0 for none',
@@ -267,6 +272,7 @@ const choices: Partial<Record<FlagName, readonly string[]>> = {
   transport: bootstrapTransports,
   output: outputFormats,
   format: ['pem', 'json', 'spiffe'],
+  xdsTransport: ['grpc-js', 'own'],
   logLevel: ['debug', 'info', 'warn', 'error'],
   logFormat: ['json', 'pretty', 'auto'],
 };

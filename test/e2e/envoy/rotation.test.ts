@@ -8,12 +8,14 @@ import type { ClientIdentity } from '../../kit/tls-client.ts';
 import { assertNothingRejected, eachEnvoy, makeDomain, skip, startStage } from './stage.ts';
 import type { Stage } from './stage.ts';
 
+const different = ['CA 1', 'CA 2', 'CA 3', 'CA 4'];
 const kinds = [
-  { kind: 'CAs of different names', commonNames: ['CA 1', 'CA 2', 'CA 3', 'CA 4'] },
-  { kind: 'CAs of one name', commonNames: ['The CA', 'The CA', 'The CA', 'The CA'] },
+  { kind: 'CAs of different names', commonNames: different, transport: 'grpc-js' },
+  { kind: 'CAs of different names, own transport', commonNames: different, transport: 'own' },
+  { kind: 'CAs of one name', commonNames: ['The CA', 'The CA', 'The CA', 'The CA'], transport: 'grpc-js' },
 ];
 
-for (const { kind, commonNames } of kinds) {
+for (const { kind, commonNames, transport } of kinds) {
   test(`rotations refuse no good client at any moment: ${kind}`, { skip, concurrency: true }, async (t) => {
     const [first, ...followers] = commonNames.map((commonName) =>
       makeDomain('rotating.test', makeCa({ commonName })),
@@ -22,6 +24,7 @@ for (const { kind, commonNames } of kinds) {
     const other = makeDomain('other.test');
     await using stage = await startStage({
       files: { 'rotating.yaml': first.yaml(), 'other.yaml': other.yaml() },
+      args: [`--xds-transport=${transport}`],
     });
     await using always = probeContinuously(targets(stage, other.client()));
 

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { typeUrls } from '../../../src/xds/index.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import type { Meshtrust } from '../../kit/meshtrust.ts';
+import { xdsTransports } from '../../kit/xds-transports.ts';
 import { findGhz } from './find-ghz.ts';
 
 const run = promisify(execFile);
@@ -38,31 +39,32 @@ interface Report {
   readonly errorDistribution: Readonly<Record<string, number>>;
 }
 
-describe(
-  'ghz, which knows the server by its reflection alone',
-  { skip: ghz.kind === 'missing' ? ghz.reason : false },
-  () => {
-    let server: Meshtrust | undefined;
-    before(async () => {
-      server = await startMeshtrust({ dirs: [trust] });
-    });
-    after(() => server?.[Symbol.asyncDispose]());
-
-    for (const [call, data] of calls) {
-      it(`calls ${call}`, async () => {
-        assert.ok(ghz.kind === 'found' && server !== undefined);
-        const args = ['--insecure', '--call', call, '-n', '20', '-c', '2', '-d', JSON.stringify(data)];
-        const { stdout } = await run(ghz.path, [...args, '-O', 'json', `127.0.0.1:${server.xdsPort}`]);
-        const { count, statusCodeDistribution, errorDistribution } = JSON.parse(stdout) as Report;
-        assert.deepEqual([count, statusCodeDistribution, errorDistribution], [20, { OK: 20 }, {}]);
+for (const transport of xdsTransports)
+  describe(
+    `ghz, which knows the server by its reflection alone: ${transport}`,
+    { skip: ghz.kind === 'missing' ? ghz.reason : false },
+    () => {
+      let server: Meshtrust | undefined;
+      before(async () => {
+        server = await startMeshtrust({ dirs: [trust], args: [`--xds-transport=${transport}`] });
       });
-    }
+      after(() => server?.[Symbol.asyncDispose]());
 
-    it('is answered: each request got a response that carries the secret', async () => {
-      const responses = await server?.metric('meshtrust_xds_responses_total');
-      assert.equal(responses?.get(`type_url="${typeUrls.secret}",result="resources"`), 80);
-      const fetches = await server?.metric('meshtrust_xds_fetches_total');
-      assert.equal(fetches?.get('transport="sds",outcome="response"'), 20);
-    });
-  },
-);
+      for (const [call, data] of calls) {
+        it(`calls ${call}`, async () => {
+          assert.ok(ghz.kind === 'found' && server !== undefined);
+          const args = ['--insecure', '--call', call, '-n', '20', '-c', '2', '-d', JSON.stringify(data)];
+          const { stdout } = await run(ghz.path, [...args, '-O', 'json', `127.0.0.1:${server.xdsPort}`]);
+          const { count, statusCodeDistribution, errorDistribution } = JSON.parse(stdout) as Report;
+          assert.deepEqual([count, statusCodeDistribution, errorDistribution], [20, { OK: 20 }, {}]);
+        });
+      }
+
+      it('is answered: each request got a response that carries the secret', async () => {
+        const responses = await server?.metric('meshtrust_xds_responses_total');
+        assert.equal(responses?.get(`type_url="${typeUrls.secret}",result="resources"`), 80);
+        const fetches = await server?.metric('meshtrust_xds_fetches_total');
+        assert.equal(fetches?.get('transport="sds",outcome="response"'), 20);
+      });
+    },
+  );

@@ -151,6 +151,7 @@ describe('the chart', { skip }, () => {
       keepaliveTimeout: 120_000,
       lostWindow: 1_200_000,
       maxConnectionAge: 0,
+      xdsTransport: 'own',
       drainGrace: 10_000,
       caMetrics: false,
       logLevel: 'debug',

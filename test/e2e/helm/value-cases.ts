@@ -91,6 +91,7 @@ export const valueCases: Readonly<Record<string, ChartValues>> = {
       keepaliveTimeout: '2m',
       lostWindow: '20m',
       maxConnectionAge: '0',
+      transport: 'own',
     },
     stateDir: { enabled: true },
     log: { level: 'debug', format: 'pretty' },

@@ -15,6 +15,7 @@ import type { Meshtrust } from '../../kit/meshtrust.ts';
 import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { watchedDir } from '../../kit/watched-dir.ts';
+import { xdsTransports } from '../../kit/xds-transports.ts';
 import { createClient } from '../../xds/client.ts';
 import { foundCodes, untilServed } from './served.ts';
 
@@ -24,6 +25,12 @@ const trust = (name: string, pem: string, mesh?: string) =>
   meshTrustYaml({ name, trustDomain: `${name}.test`, pems: [pem], ...(mesh === undefined ? {} : { mesh }) });
 const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 const fetchSecrets = '/envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets';
+
+/** Tests with each transport; the test is given the flag. */
+function eachTransport(name: string, run: (flag: string) => Promise<void>): void {
+  for (const transport of xdsTransports)
+    it(`${name}: ${transport}`, () => run(`--xds-transport=${transport}`));
+}
 
 /** The trust domains of a secret, as a proxy with this metadata is answered. */
 async function fetchDomains(address: string, name: string, metadata?: object): Promise<readonly string[]> {
@@ -103,12 +110,12 @@ describe('the options of serve', { concurrency: 2 }, () => {
     assert.deepEqual(await fetchDomains(addressOf(server), 'ROOTCA'), []);
   });
 
-  it('listen on a unix socket, and for probes alone on another port', async () => {
+  eachTransport('listen on a unix socket, and for probes alone on another port', async (transport) => {
     await using dir = await makeTempDir();
     await using sockets = await makeTempDir();
     await watchedDir(dir.path).put('a.yaml', trust('a', ca.certPem));
     const [socket, port] = [`unix:${sockets.join('xds.sock')}`, await freePort()];
-    const args = [`--xds-listen=${socket}`, `--probe-listen=127.0.0.1:${port}`];
+    const args = [`--xds-listen=${socket}`, `--probe-listen=127.0.0.1:${port}`, transport];
     await using _ = await startMeshtrust({ dirs: [dir.path], args });
     assert.deepEqual(await fetchDomains(socket, 'ALL'), ['a.test']);
     const statuses = ['/healthz', '/readyz', '/metrics', '/api/v1/meshes'].map(
@@ -128,7 +135,7 @@ describe('the options of serve', { concurrency: 2 }, () => {
     assert.equal((await fetch(`http://${String(probes)}/readyz`)).status, 200);
   });
 
-  it('show new connections the TLS certificate that was renewed while the server ran', async () => {
+  eachTransport('show new connections the TLS certificate that was renewed', async (transport) => {
     await using dir = await makeTempDir();
     await using tls = await makeTempDir();
     await watchedDir(dir.path).put('a.yaml', trust('a', ca.certPem));
@@ -141,7 +148,7 @@ describe('the options of serve', { concurrency: 2 }, () => {
       await writeFile(tls.join('tls.crt'), certPem);
     };
     await write(old);
-    const args = [`--tls-cert=${tls.join('tls.crt')}`, `--tls-key=${tls.join('tls.key')}`];
+    const args = [`--tls-cert=${tls.join('tls.crt')}`, `--tls-key=${tls.join('tls.key')}`, transport];
     await using server = await startMeshtrust({ dirs: [dir.path], args });
     assert.equal(await shownSerial(server.xdsPort), old.serial);
     await write(renewed);

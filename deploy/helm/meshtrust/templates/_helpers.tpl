@@ -140,6 +140,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   "keepalive-timeout" .Values.xds.keepaliveTimeout
   "lost-window" .Values.xds.lostWindow
   "max-connection-age" .Values.xds.maxConnectionAge
+  "xds-transport" .Values.xds.transport
   "drain-grace" .Values.drainGrace
   "log-level" .Values.log.level
   "log-format" .Values.log.format

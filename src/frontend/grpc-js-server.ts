@@ -1,0 +1,48 @@
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { endHalfClosed } from '../grpc/half-closed.ts';
+import { canKeepAlive, keepAlive } from '../grpc/keep-alive.ts';
+import { listenGrpc } from '../grpc/listen.ts';
+import { createTlsCredentials } from '../grpc/tls-credentials.ts';
+import { watchHandshakes } from '../grpc/watch-handshakes.ts';
+import { xdsServerOptions } from '../xds/index.ts';
+import { transportOptionsOf, waitForShutdown } from './proxy-server.ts';
+import type { ProxyServer, ProxyServerOptions } from './proxy-server.ts';
+
+/** Creates a server on grpc-js. */
+export function createGrpcJsServer({ options, log, authFailed }: ProxyServerOptions): ProxyServer {
+  const ownKeepAlive = options.keepalive > 0 && canKeepAlive();
+  const transport = transportOptionsOf(options);
+  const server = new Server(xdsServerOptions(ownKeepAlive ? { ...transport, keepaliveMs: 0 } : transport));
+  const stack = new DisposableStack();
+  let stopListening = (): void => undefined;
+  return {
+    server,
+    async listen() {
+      const tls =
+        options.tls &&
+        (await createTlsCredentials({ ...options.tls, log, handshakeTimeoutMs: options.requestTimeout }));
+      stack.defer(() => tls?.close());
+      const credentials = tls?.credentials ?? ServerCredentials.createInsecure();
+      const listener = await listenGrpc(server, options.xdsListen, credentials);
+      stack.defer(() => {
+        // Without channelz this alone finds the connections that are left.
+        listener.destroy();
+        server.forceShutdown();
+      });
+      watchHandshakes(server, authFailed);
+      endHalfClosed(server);
+      if (ownKeepAlive) {
+        const times = { intervalMs: options.keepalive, timeoutMs: options.keepaliveTimeout };
+        const alive = keepAlive(server, times);
+        stack.defer(() => alive.stop());
+      }
+      stopListening = () => listener.stop();
+      return listener.address;
+    },
+    async shutDown() {
+      stopListening();
+      await waitForShutdown((done) => server.tryShutdown(() => done()));
+      stack.dispose();
+    },
+  };
+}

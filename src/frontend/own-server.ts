@@ -1,0 +1,68 @@
+import type { Socket } from 'node:net';
+import { listenAt } from '../grpc/listen.ts';
+import { followTlsFiles } from '../net/follow-tls-files.ts';
+import { handshakeFailureOf } from '../net/handshake-failure.ts';
+import { logTlsFiles } from '../observe/log/log-tls-files.ts';
+import { GrpcServer } from '../transport/grpc-server.ts';
+import { createTlsAcceptor } from '../transport/tls-acceptor.ts';
+import type { TlsAcceptor } from '../transport/tls-acceptor.ts';
+import { timerMs } from '../xds/timers/timers.ts';
+import { ownServerOptions } from './own-server-options.ts';
+import { transportOptionsOf, waitForShutdown } from './proxy-server.ts';
+import type { ProxyServer, ProxyServerOptions } from './proxy-server.ts';
+
+/** Creates a server on the transport of `src/transport`. */
+export function createOwnServer(settings: ProxyServerOptions): ProxyServer {
+  const { options } = settings;
+  const server = new GrpcServer(
+    ownServerOptions(transportOptionsOf(options), {
+      messageMs: options.requestTimeout,
+      prefaceMs: options.requestTimeout,
+      stallMs: options.slowTimeout,
+    }),
+  );
+  const stack = new DisposableStack();
+  let stopListening = (): void => undefined;
+  return {
+    server,
+    async listen() {
+      const accept = await acceptorFor(settings, stack, (socket) => server.attach(socket));
+      stack.defer(() => server.forceShutdown());
+      const listener = await listenAt(options.xdsListen, accept);
+      stopListening = () => listener.stop();
+      return listener.address;
+    },
+    async shutDown() {
+      stopListening();
+      await waitForShutdown((done) => server.tryShutdown(done));
+      stack.dispose();
+    },
+  };
+}
+
+/** Returns what is done with an accepted socket: with TLS the handshake, by files that are followed. */
+async function acceptorFor(
+  { options, log, authFailed }: ProxyServerOptions,
+  stack: DisposableStack,
+  attach: (socket: Socket) => void,
+): Promise<(socket: Socket) => void> {
+  if (options.tls === undefined) return attach;
+  const events = logTlsFiles(log, 'proxies');
+  const acceptors: TlsAcceptor[] = [];
+  const files = await followTlsFiles(options.tls, {
+    ...events,
+    loaded(material, isFirst) {
+      events.loaded(material, isFirst);
+      for (const acceptor of acceptors) acceptor.update(material);
+    },
+  });
+  stack.defer(() => files.close());
+  const acceptor = createTlsAcceptor({
+    material: files.current(),
+    handshakeTimeoutMs: timerMs(options.requestTimeout),
+    secured: attach,
+    failed: (error, socket) => authFailed(handshakeFailureOf(error, socket)),
+  });
+  acceptors.push(acceptor);
+  return (socket) => acceptor.accept(socket);
+}

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { suite, test } from 'node:test';
+import { connect } from 'node:tls';
+import type { ConnectionOptions, TLSSocket } from 'node:tls';
+import { createTlsAcceptor } from '../../src/transport/tls-acceptor.ts';
+import type { AcceptorMaterial, TlsAcceptor } from '../../src/transport/tls-acceptor.ts';
+import { makeCa, makeLeaf } from '../kit/certificates.ts';
+import type { Certificate } from '../kit/certificates.ts';
+
+const ca = makeCa();
+const [oldClients, newClients] = [makeCa({ commonName: 'Old' }), makeCa({ commonName: 'New' })];
+const leaf = (): Certificate => makeLeaf(ca, { commonName: 'server', dnsNames: ['localhost'] });
+
+function materialOf({ certPem, keyPem }: Certificate, clientCa?: Certificate): AcceptorMaterial {
+  return {
+    certificate: Buffer.from(certPem),
+    key: Buffer.from(keyPem),
+    clientCa: clientCa && Buffer.from(clientCa.certPem),
+  };
+}
+
+interface Rig extends Disposable {
+  readonly acceptor: TlsAcceptor;
+  readonly failures: string[];
+  /** Connects, and resolves when the server has accepted the client (true) or closed the connection (false). */
+  connect(options?: ConnectionOptions): Promise<{ readonly accepted: boolean; readonly socket: TLSSocket }>;
+}
+
+async function start(material: AcceptorMaterial): Promise<Rig> {
+  const failures: string[] = [];
+  const acceptor = createTlsAcceptor({
+    material,
+    handshakeTimeoutMs: 10_000,
+    secured: (socket) => socket.write('hello'),
+    failed: ({ message }) => void failures.push(message),
+  });
+  const listener = createServer((socket) => acceptor.accept(socket));
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const { port } = listener.address() as AddressInfo;
+  const sockets: TLSSocket[] = [];
+  return {
+    acceptor,
+    failures,
+    async connect(options = {}) {
+      const socket = connect({
+        host: '127.0.0.1',
+        port,
+        ca: ca.certPem,
+        servername: 'localhost',
+        ALPNProtocols: ['h2'],
+        ...options,
+      });
+      sockets.push(socket);
+      socket.on('error', () => undefined);
+      const accepted = await new Promise<boolean>((resolve) => {
+        socket.once('data', () => resolve(true));
+        socket.once('close', () => resolve(false));
+      });
+      return { accepted, socket };
+    },
+    [Symbol.dispose]() {
+      for (const socket of sockets) socket.destroy();
+      listener.close();
+    },
+  };
+}
+
+const identity = (issuer: Certificate): ConnectionOptions => {
+  const { certPem, keyPem } = makeLeaf(issuer);
+  return { cert: certPem, key: keyPem };
+};
+
+suite('TLS acceptor', () => {
+  test('client without ALPN, or with another protocol → not accepted', async () => {
+    using rig = await start(materialOf(leaf()));
+    assert.equal((await rig.connect()).accepted, true);
+    assert.equal((await rig.connect({ ALPNProtocols: undefined })).accepted, false);
+    assert.equal((await rig.connect({ ALPNProtocols: ['http/1.1'] })).accepted, false);
+  });
+
+  test('renewed certificate → new connections get it, and open ones go on', async () => {
+    const [before, after] = [leaf(), leaf()];
+    using rig = await start(materialOf(before));
+    const first = await rig.connect();
+    rig.acceptor.update(materialOf(after));
+    const second = await rig.connect();
+    assert.equal(second.socket.getPeerCertificate().serialNumber.toLowerCase(), after.serial.toString(16));
+    assert.equal(first.socket.destroyed, false);
+  });
+
+  test('client authority → only its clients are accepted, and the others are reported', async () => {
+    using rig = await start(materialOf(leaf(), oldClients));
+    assert.equal((await rig.connect(identity(oldClients))).accepted, true);
+    assert.equal((await rig.connect()).accepted, false);
+    assert.equal((await rig.connect(identity(newClients))).accepted, false);
+    assert.equal(rig.failures.length, 2);
+  });
+
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    test(`renewed client authority → clients of the old one cannot resume a session: ${maxVersion}`, async () => {
+      const server = leaf();
+      using rig = await start(materialOf(server, oldClients));
+      const old = { ...identity(oldClients), maxVersion };
+      const { socket, accepted } = await rig.connect(old);
+      assert.equal(accepted, true);
+      const session = socket.getSession();
+      assert.ok(session !== undefined);
+      assert.equal((await rig.connect({ ...old, session })).accepted, true);
+      rig.acceptor.update(materialOf(server, newClients));
+      assert.equal((await rig.connect({ ...old, session })).accepted, false);
+      assert.equal((await rig.connect({ ...identity(newClients), maxVersion })).accepted, true);
+    });
+  }
+});
