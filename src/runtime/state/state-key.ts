@@ -1,7 +1,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { mkdir, stat } from 'node:fs/promises';
+import { link, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openNewFile } from '../../net/open-new-file.ts';
+import { writeNewFile } from '../../net/open-new-file.ts';
 import { readRegularFile } from '../../net/read-regular-file.ts';
 
 /** Binds texts to the directory that holds its key. */
@@ -44,7 +44,7 @@ export async function openStateDirectory(directory: string): Promise<StateKey> {
     );
   if (!isTrusted(found.uid)) throw new Error(`${directory} belongs to another user (uid ${found.uid})`);
   const path = join(directory, keyName);
-  await createKey(path);
+  await createKey(directory, path);
   const key = await stat(path);
   if (othersMay(key, ourIds()) !== 0 || !isTrusted(key.uid))
     throw new Error(`${path} can be read or written by others: its mode must be 600`);
@@ -77,13 +77,45 @@ function isTrusted(uid: number): boolean {
   return uid === 0 || uid === process.getuid?.() || process.getuid === undefined;
 }
 
-async function createKey(path: string): Promise<void> {
-  const file = await openNewFile(path);
-  if (file === undefined) return;
+/** Creates the key if there is none, as a whole or not at all: a crash must leave no half of a key. */
+async function createKey(directory: string, path: string): Promise<void> {
+  const found = await lstat(path).catch(ifMissing);
+  // Earlier versions left an empty one after a crash. It has signed nothing.
+  const isEmpty = found?.isFile() === true && found.size === 0;
+  if (found !== undefined && !isEmpty) return;
+  const temporary = `${path}.${randomBytes(6).toString('hex')}`;
   try {
-    await file.writeFile(randomBytes(keyBytes));
-    await file.sync();
+    await writeNewFile(temporary, randomBytes(keyBytes));
+    if (isEmpty) await rename(temporary, path);
+    else await linkOnce(temporary, path);
   } finally {
-    await file.close();
+    await rm(temporary, { force: true });
   }
+  await syncDirectory(directory);
+}
+
+/** Gives a file another name unless the name exists. Two servers that start at once then have one key. */
+async function linkOnce(file: string, path: string): Promise<void> {
+  try {
+    await link(file, path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    // Some network file systems have no hard links.
+    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS') throw error;
+    await rename(file, path);
+  }
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function ifMissing(error: unknown): undefined {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
 }

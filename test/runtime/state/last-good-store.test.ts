@@ -1,10 +1,21 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmod, copyFile, mkdir, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  copyFile,
+  mkdir,
+  readFile,
+  readdir,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { othersMay } from '../../../src/runtime/state/state-key.ts';
+import { openStateDirectory, othersMay } from '../../../src/runtime/state/state-key.ts';
 import { createLastGoodStore } from '../../../src/runtime/state/last-good-store.ts';
 import type { LastGoodStore } from '../../../src/runtime/state/last-good-store.ts';
 import { stateKeyOf } from '../../../src/runtime/state/state-key.ts';
@@ -318,6 +329,70 @@ describe('the state directory', () => {
     assert.equal(othersMay({ mode: 0o770, gid: 20 }, { uid: 501, gid: 20 }), 0o070);
     assert.equal(othersMay({ mode: 0o770, gid: 7 }, { uid: 7, gid: 20 }), 0o070);
     assert.equal(othersMay({ mode: 0o770, gid: 7 }, { uid: undefined, gid: undefined }), 0o070);
+  });
+
+  it('an empty key that a crash left → made again, and used from then on', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('key'), '', { mode: 0o600 });
+    await kept(dir.path);
+    assert.equal((await readFile(dir.join('key'))).length, 32);
+    assert.equal((await storeIn(dir.path).store.load()).length, 1);
+  });
+
+  it('a crash at any moment while the key is made → the next start works', async () => {
+    await using dir = await makeTempDir();
+    const module = JSON.stringify(new URL('../../../src/runtime/state/state-key.ts', import.meta.url).href);
+    // Ends the process at the given call of the file system.
+    const crash = (call: number): string => `
+      import fs from 'node:fs/promises';
+      import { syncBuiltinESMExports } from 'node:module';
+      let calls = 0;
+      for (const name of ['mkdir', 'lstat', 'open', 'link', 'rename', 'rm', 'stat']) {
+        const original = fs[name];
+        fs[name] = async (...args) => {
+          if (calls++ === ${call}) process.exit(9);
+          const result = await original(...args);
+          if (calls++ === ${call}) process.exit(9);
+          return result;
+        };
+      }
+      syncBuiltinESMExports();
+      const { openStateDirectory } = await import(${module});
+      await openStateDirectory(process.argv[1]);
+    `;
+    let code: number | null = 9;
+    for (let call = 0; code === 9; call += 1) {
+      assert.ok(call < 100);
+      const path = dir.join(`state-${call}`);
+      ({ status: code } = spawnSync(process.execPath, ['--input-type=module', '--eval', crash(call), path], {
+        timeout: 20_000,
+      }));
+      await openStateDirectory(path);
+    }
+    assert.equal(code, 0);
+  });
+
+  it('several that start at once → one key', async () => {
+    await using dir = await makeTempDir();
+    const keys = await Promise.all(Array.from({ length: 8 }, () => openStateDirectory(dir.join('state'))));
+    assert.equal(new Set(keys.map((key) => key.sign('x'))).size, 1);
+    assert.deepEqual(await readdir(dir.join('state')), ['key']);
+  });
+
+  const needsRoot = process.getuid?.() === 0 ? false : 'only root may give a file to another user';
+  it('belongs to another user → refused', { skip: needsRoot }, async () => {
+    await using dir = await makeTempDir();
+    const path = dir.join('state');
+    await kept(path);
+    await chown(path, 12_345, 12_345);
+    await assert.rejects(storeIn(path).store.load(), /state belongs to another user \(uid 12345\)/);
+  });
+
+  it('its key belongs to another user → refused', { skip: needsRoot }, async () => {
+    await using dir = await makeTempDir();
+    await kept(dir.path);
+    await chown(dir.join('key'), 12_345, 0);
+    await assert.rejects(storeIn(dir.path).store.load(), /key can be read or written by others/);
   });
 
   it('others may read its key → refused', async () => {
