@@ -1,25 +1,25 @@
 import { mayHaveSigned } from './link.ts';
 import type { Link } from './link.ts';
 
-/** The path that Envoy would go, from the leaf on. */
+/** The certification path that Envoy would build, starting at the leaf. */
 export interface BuiltPath {
-  /** The leaf and what was sent. */
+  /** The leaf and the certificates that the client sent. */
   readonly presented: readonly Link[];
-  /** Anchors after that; empty where none may have signed the last of those presented. */
+  /** The anchors after them; empty if no anchor may have signed the last presented certificate. */
   readonly listed: readonly Link[];
-  /** Whether it ends at an anchor that may have signed itself, without which Envoy trusts no path. */
+  /** Whether the path ends at an anchor that may have signed itself. Envoy trusts no other path. */
   readonly complete: boolean;
-  /** Those of the path that several anchors may have signed, so that their order decided. */
+  /** The certificates of the path that several anchors may have signed, so that the order of the anchors decided. */
   readonly contested: readonly Link[];
 }
 
-/** BoringSSL's limit (a depth of 100), the leaf and the anchor included. */
+/** The limit of BoringSSL (a depth of 100), including the leaf and the anchor. */
 const longestPath = 102;
 
 /**
- * Builds the one path that BoringSSL (X509_verify_cert, trusted certificates first) would look at: at each step
- * the first anchor that may have signed, else the first of what was sent. It looks at no signature, at no date,
- * and never goes back, so a second path that would have been good is not found.
+ * Builds the only path that BoringSSL (X509_verify_cert, trusted certificates first) would check. Each step takes the
+ * first anchor that may be the issuer, or else the first sent certificate. BoringSSL checks no signatures or dates here
+ * and never backtracks, so it does not find a second, valid path.
  */
 export function buildPath(leaf: Link, sent: readonly Link[], anchors: readonly Link[]): BuiltPath {
   const presented = presentedPath(leaf, sent, anchors);
@@ -30,7 +30,7 @@ export function buildPath(leaf: Link, sent: readonly Link[], anchors: readonly L
     listed.push(issuer);
     last = issuer;
   }
-  // From what was sent last on, the next one comes of the anchors.
+  // The issuers of the last presented certificate and of those after it are anchors.
   const contested = [...presented.slice(-1), ...listed].filter(
     (link) => !link.endsPath && anchors.filter((anchor) => mayHaveSigned(link, anchor)).length > 1,
   );

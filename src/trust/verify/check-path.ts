@@ -1,29 +1,29 @@
 import { verifySignature } from '../x509/signature.ts';
 import type { EnvoyEdition } from '../x509/match-names.ts';
-import { constraintObjection } from './name-constraints.ts';
-import { policyObjection } from './policies.ts';
+import { checkNameConstraints } from './name-constraints.ts';
+import { checkPolicies } from './policies.ts';
 import type { Link } from './link.ts';
 import type { BuiltPath } from './build-path.ts';
-import type { Objection } from './verdict.ts';
+import type { RefusalReason } from './verdict.ts';
 
-/** What Envoy has against a complete path at this time, in the order in which it looks. */
-export function pathObjection(
+/** Returns the first reason for which Envoy refuses a complete path, in the order of Envoy's checks. */
+export function checkPath(
   { presented, listed }: BuiltPath,
   now: number,
   edition: EnvoyEdition,
-): Objection | undefined {
+): RefusalReason | undefined {
   const path = [...presented, ...listed];
   return (
-    presentedObjection(presented) ??
-    signatureOrDateObjection(path, presented.length, now) ??
-    constraintObjection(path, edition) ??
-    policyObjection(path)
+    checkPresented(presented) ??
+    checkSignaturesAndDates(path, presented.length, now) ??
+    checkNameConstraints(path, edition) ??
+    checkPolicies(path)
   );
 }
 
-/** Of what was sent. Anchors may have what extensions and path lengths they like. */
-function presentedObjection(presented: readonly Link[]): Objection | undefined {
-  /** Certificates so far that count for path lengths: those that are not self-issued. */
+/** Checks the extensions of the presented certificates. Envoy does not check those and the path lengths of anchors. */
+function checkPresented(presented: readonly Link[]): RefusalReason | undefined {
+  /** The number of certificates so far that count for path lengths: those that are not self-issued. */
   let length = 0;
   for (const [index, link] of presented.entries()) {
     const who = index === 0 ? 'the leaf' : `the intermediate ${link.subject}`;
@@ -36,13 +36,13 @@ function presentedObjection(presented: readonly Link[]): Objection | undefined {
     if (index > 0 && !isAuthority(link)) {
       return {
         code: 'intermediate-not-ca',
-        sentence: `${who} is not a CA: its basic constraints do not say so`,
+        sentence: `${who} is not a CA according to its basic constraints or key usage`,
       };
     }
     const allowed = link.basicConstraints?.pathLength;
     if (index > 0 && !link.selfIssued && allowed !== undefined && length > allowed + 1) {
-      const between = `${allowed} intermediate${allowed === 1 ? '' : 's'} below it, and there are ${length - 1}`;
-      return { code: 'path-too-long', sentence: `${who} allows ${between}` };
+      const counts = `${allowed} intermediate${allowed === 1 ? '' : 's'} below it, but the path has ${length - 1}`;
+      return { code: 'path-too-long', sentence: `${who} allows ${counts}` };
     }
     if (!link.selfIssued) length += 1;
   }
@@ -53,28 +53,27 @@ function isAuthority({ basicConstraints, keyUsage }: Link): boolean {
   return basicConstraints?.ca === true && keyUsage?.keyCertSign !== false;
 }
 
-/** From the anchor down, of each first the signature and then the dates; an anchor's own signature is not looked at. */
-function signatureOrDateObjection(
+/** Checks the signature and then the dates of each certificate, from the last anchor down; not that anchor's signature. */
+function checkSignaturesAndDates(
   path: readonly Link[],
   presented: number,
   now: number,
-): Objection | undefined {
+): RefusalReason | undefined {
   for (const [index, link] of [...path.entries()].toReversed()) {
     const issuer = path[index + 1];
     const role = index === 0 ? 'leaf' : index < presented ? 'intermediate' : 'anchor';
     const who = index === 0 ? 'the leaf' : `the ${role} ${link.subject}`;
-    const objection =
-      (issuer && signatureObjection(link, issuer, who)) ?? dateObjection(link, role, who, now);
-    if (objection !== undefined) return objection;
+    const reason = (issuer && checkSignature(link, issuer, who)) ?? checkDates(link, role, who, now);
+    if (reason !== undefined) return reason;
   }
   return undefined;
 }
 
-function signatureObjection(link: Link, issuer: Link, who: string): Objection | undefined {
+function checkSignature(link: Link, issuer: Link, who: string): RefusalReason | undefined {
   if (link.signature.method === undefined) {
     return {
       code: 'signature-unsupported',
-      sentence: `${who} was signed with an algorithm, or parameters of it, that Envoy does not verify`,
+      sentence: `${who} is signed with an algorithm or parameters that Envoy does not verify`,
     };
   }
   const { keyAlgorithm, publicKey } = issuer;
@@ -83,20 +82,20 @@ function signatureObjection(link: Link, issuer: Link, who: string): Objection | 
   }
   return {
     code: 'bad-signature',
-    sentence: `the key of ${issuer.subject} did not sign ${who}: it was damaged, or is of another CA with that name`,
+    sentence: `the key of ${issuer.subject} did not sign ${who}: the certificate is damaged, or another CA with that name signed it`,
   };
 }
 
-function dateObjection(
+function checkDates(
   { notBefore, notAfter }: Link,
   role: 'leaf' | 'intermediate' | 'anchor',
   who: string,
   now: number,
-): Objection | undefined {
+): RefusalReason | undefined {
   if (now < notBefore) {
-    return { code: `${role}-not-yet-valid`, sentence: `${who} is valid only from ${dateOf(notBefore)}` };
+    return { code: `${role}-not-yet-valid`, sentence: `${who} is not valid before ${dateOf(notBefore)}` };
   }
-  // By RFC 5280 this second is the last that is valid; to BoringSSL it is the first that is not. Tried.
+  // In RFC 5280 the second of notAfter is the last valid one; in BoringSSL it is the first invalid one (tried).
   if (now >= notAfter) {
     return { code: `${role}-expired`, sentence: `${who} expired at ${dateOf(notAfter)}` };
   }

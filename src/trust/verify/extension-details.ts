@@ -7,15 +7,15 @@ import { findPolicyExtensions } from '../x509/policy-extensions.ts';
 import type { PolicyExtensions } from '../x509/policy-extensions.ts';
 import type { NameConstraints, SubjectName } from '../x509/subject-names.ts';
 
-/** What the extensions of a certificate mean for paths, beside what every reader of certificates looks at. */
+/** The extensions of a certificate that matter only for paths. */
 export interface ExtensionDetails {
-  /** Undefined without the extension. */
+  /** `undefined` without the extension. */
   readonly keyUsage: KeyUsage | undefined;
-  /** The alternative names of the subject, in their order; undefined without the extension. */
+  /** The subject alternative names in their order; `undefined` without the extension. */
   readonly names: readonly SubjectName[] | undefined;
   readonly nameConstraints: NameConstraints | undefined;
   readonly policyExtensions: PolicyExtensions;
-  /** Whether an extension is critical that BoringSSL does not know. */
+  /** Whether the certificate has a critical extension that BoringSSL does not know. */
   readonly unknownCritical: boolean;
 }
 
@@ -25,7 +25,7 @@ export interface KeyUsage {
   readonly crlSign: boolean;
 }
 
-/** Of a certificate without extensions. */
+/** The details of a certificate without extensions. */
 export const noDetails: ExtensionDetails = {
   keyUsage: undefined,
   names: undefined,
@@ -60,7 +60,7 @@ const known = new Set([
   '551d36',
 ]);
 
-/** Reads the contents of the `[3]` field of a certificate that was walked before. */
+/** Reads the contents of the `[3]` field of a certificate that was parsed before. */
 export function readDetails(der: Uint8Array, field: Element | undefined): ExtensionDetails {
   const values = new Map<string, Cursor>();
   let unknownCritical = false;

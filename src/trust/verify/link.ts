@@ -14,28 +14,28 @@ import type { CanonicalName } from '../x509/canonical-name.ts';
 import { noDetails, readDetails } from './extension-details.ts';
 import type { ExtensionDetails } from './extension-details.ts';
 
-/** One certificate of a path, as far as its neighbours and the rules for paths look at it. */
+/** One certificate of a path, with the fields that the path rules use. */
 export interface Link extends ExtensionDetails {
   readonly fingerprint: string;
   readonly version: 1 | 2 | 3;
-  /** For people. */
+  /** The subject and the issuer for display. */
   readonly subject: string;
   readonly issuer: string;
-  /** To compare. */
+  /** The subject and the issuer for comparison. */
   readonly subjectName: CanonicalName;
   readonly issuerName: CanonicalName;
   readonly serial: string;
-  /** E-mail addresses in the subject, which name constraints are about. */
+  /** E-mail addresses in the subject, to which name constraints apply. */
   readonly subjectEmails: readonly SubjectName[];
-  /** How many attributes the subject has. */
+  /** The number of attributes of the subject. */
   readonly attributeCount: number;
   /** Milliseconds since 1970. */
   readonly notBefore: number;
   readonly notAfter: number;
-  /** The kind of key, as in `Certificate`; undefined where Envoy verifies nothing with it. */
+  /** The type of the key, as in `Certificate`; `undefined` if Envoy verifies no signature with it. */
   readonly keyAlgorithm: string | undefined;
   readonly signature: Signature;
-  /** Why its extensions are invalid: then Envoy goes no path through it. */
+  /** Why its extensions are invalid, so that Envoy builds no path through it. */
   readonly invalidExtension: string | undefined;
   readonly basicConstraints: { readonly ca: boolean; readonly pathLength: number | undefined } | undefined;
   readonly subjectKeyId: string | undefined;
@@ -43,20 +43,20 @@ export interface Link extends ExtensionDetails {
   readonly authoritySerial: string | undefined;
   readonly authorityIssuer: CanonicalName | undefined;
   readonly selfIssued: boolean;
-  /** Envoy looks for no issuer of it: it is self-issued, and may have signed itself. */
+  /** Whether Envoy searches no issuer for it: it is self-issued and may have signed itself. */
   readonly endsPath: boolean;
-  /** Undefined where OpenSSL does not read it. */
+  /** `undefined` if OpenSSL cannot read the key. */
   readonly publicKey: KeyObject | undefined;
 }
 
-/** A certificate as a link, or why neither Envoy nor this reader takes it. */
+/** A certificate as a link, or the reason why neither Envoy nor this reader can read it. */
 export type LinkReading =
   { readonly kind: 'link'; readonly link: Link } | { readonly kind: 'unreadable'; readonly reason: string };
 
 /** `emailAddress`, as hex of the identifier. */
 const emailAddress = '2a864886f70d010901';
 
-/** Reads a certificate as BoringSSL does, which is less strict than anchors are read; never throws. */
+/** Reads a certificate as BoringSSL does, less strictly than `readCertificate` reads anchors. Never throws. */
 export function readLink(der: Uint8Array): LinkReading {
   try {
     const parts = walkCertificate(der);
@@ -120,8 +120,9 @@ type Issuer = Pick<
 >;
 
 /**
- * Whether Envoy takes `issuer` for the issuer of `child`, before it looks at any signature, and then for good:
- * by name, authority key identifier and key usage. What an identifier leaves out contradicts nothing.
+ * Returns whether Envoy accepts `issuer` as the issuer of `child` by name, authority key identifier and key usage.
+ * Envoy decides this before it checks any signature and does not revise it. A missing part of an identifier is no
+ * conflict.
  */
 export function mayHaveSigned(child: Child, issuer: Issuer): boolean {
   const { issuerName, authorityKeyId, authoritySerial, authorityIssuer } = child;

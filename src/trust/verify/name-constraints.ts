@@ -2,34 +2,37 @@ import { nameProblem } from '../x509/match-names.ts';
 import type { EnvoyEdition } from '../x509/match-names.ts';
 import type { NameConstraints, SubjectName } from '../x509/subject-names.ts';
 import type { Link } from './link.ts';
-import type { Objection } from './verdict.ts';
+import type { RefusalReason } from './verdict.ts';
 
-/** The most comparisons of names with constraints that BoringSSL makes for one certificate. */
+/** The maximum number of comparisons of names with constraints that BoringSSL makes for one certificate. */
 const comparisonLimit = 2 ** 20;
 
 /**
- * The first name on a path, from its end to the leaf, that a certificate further up does not allow (RFC 5280,
- * section 4.2.1.10). Envoy enforces the constraints of anchors too.
+ * Returns the first violation of name constraints on a path, from its end to the leaf: a name that a certificate
+ * further up does not allow (RFC 5280, section 4.2.1.10). Envoy also enforces the constraints of anchors.
  */
-export function constraintObjection(path: readonly Link[], edition: EnvoyEdition): Objection | undefined {
+export function checkNameConstraints(
+  path: readonly Link[],
+  edition: EnvoyEdition,
+): RefusalReason | undefined {
   for (const [index, link] of [...path.entries()].toReversed()) {
-    // Key roll-over: a self-issued certificate has no new name, except as the leaf.
+    // Key roll-over: a self-issued certificate adds no new name, except as the leaf.
     if (index > 0 && link.selfIssued) continue;
     for (const issuer of path.slice(index + 1).toReversed()) {
       if (issuer.nameConstraints === undefined) continue;
-      const objection = objectionOf(link, issuer, issuer.nameConstraints, edition);
-      if (objection !== undefined) return objection;
+      const reason = checkNames(link, issuer, issuer.nameConstraints, edition);
+      if (reason !== undefined) return reason;
     }
   }
   return undefined;
 }
 
-function objectionOf(
+function checkNames(
   link: Link,
   issuer: Link,
   constraints: NameConstraints,
   edition: EnvoyEdition,
-): Objection | undefined {
+): RefusalReason | undefined {
   const who = issuer.subject;
   const names = link.attributeCount + (link.names?.length ?? 0);
   const bases = constraints.permitted.length + constraints.excluded.length;
@@ -43,28 +46,28 @@ function objectionOf(
     const isUnreadable = 'isIa5' in name && !name.isIa5;
     const problem = isUnreadable ? 'name-unreadable' : nameProblem(name, constraints, edition);
     if (problem === undefined) continue;
-    const what = describe(name);
+    const described = describe(name);
     switch (problem) {
       case 'name-not-permitted':
-        return { code: problem, sentence: `the name constraints of ${who} do not permit ${what}` };
+        return { code: problem, sentence: `the name constraints of ${who} do not permit ${described}` };
       case 'name-excluded':
-        return { code: problem, sentence: `the name constraints of ${who} exclude ${what}` };
+        return { code: problem, sentence: `the name constraints of ${who} exclude ${described}` };
       case 'name-unreadable':
         return {
           code: problem,
-          sentence: `${what} has no form that Envoy ${edition} compares with the name constraints of ${who}`,
+          sentence: `Envoy ${edition} cannot parse ${described} to compare it with the name constraints of ${who}`,
         };
       case 'constraint-unsupported':
         return {
           code: problem,
-          sentence: `Envoy ${edition} cannot compare ${what} with the name constraints of ${who}: their kind or form is not supported`,
+          sentence: `Envoy ${edition} cannot compare ${described} with the name constraints of ${who}: their type or form is not supported`,
         };
     }
   }
   return undefined;
 }
 
-/** A directory name first, then its e-mail addresses, then the alternative names. */
+/** Returns the names of a certificate: the subject, its e-mail addresses, then the alternative names. */
 function namesOf({ subjectName, subjectEmails, names = [] }: Link): readonly SubjectName[] {
   return [
     ...(subjectName.length === 0 ? [] : [{ kind: 'directory', name: subjectName } as const]),
@@ -84,6 +87,6 @@ function describe(name: SubjectName): string {
     case 'directory':
       return 'its subject';
     case 'other':
-      return 'a name of its kind';
+      return 'an alternative name';
   }
 }

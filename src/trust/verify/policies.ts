@@ -1,19 +1,19 @@
 import { DerError } from '../x509/der-reader.ts';
 import { anyPolicy, readLimits, readMappings, readPolicies } from '../x509/policy-extensions.ts';
 import type { Link } from './link.ts';
-import type { Objection } from './verdict.ts';
+import type { RefusalReason } from './verdict.ts';
 
-/** The policies that a path has at one certificate (RFC 9618, as BoringSSL computes it). */
+/** The valid policies of a path at one certificate (RFC 9618, as BoringSSL computes them). */
 interface Level {
   readonly ids: ReadonlySet<string>;
   readonly any: boolean;
 }
 
 /**
- * What a path has against policies (RFC 5280, section 6.1.3 d to f): one of its certificates, its last left out,
- * demands an explicit policy that the path does not have, or has an extension about policies that is not valid.
+ * Checks the certificate policies of a path (RFC 5280, section 6.1.3 d to f). Returns a reason if a certificate other
+ * than the last requires an explicit policy that the path does not have, or has an invalid policy extension.
  */
-export function policyObjection(path: readonly Link[]): Objection | undefined {
+export function checkPolicies(path: readonly Link[]): RefusalReason | undefined {
   const start = path.length + 1;
   let [explicit, mapping, inhibitAny] = [start, start, start];
   let level: Level = { ids: new Set(), any: true };
@@ -26,7 +26,7 @@ export function policyObjection(path: readonly Link[]): Objection | undefined {
       if (explicit === 0 && isEmpty(level)) return noPolicy(who);
       if (!isLeaf) level = mapPolicies(level, readMappings(link.policyExtensions), mapping > 0);
       if (isLeaf || !link.selfIssued) {
-        [explicit, mapping, inhibitAny] = [less(explicit), less(mapping), less(inhibitAny)];
+        [explicit, mapping, inhibitAny] = [decrement(explicit), decrement(mapping), decrement(inhibitAny)];
       }
       const limits = readLimits(link.policyExtensions);
       explicit = Math.min(explicit, limits.explicit);
@@ -36,21 +36,21 @@ export function policyObjection(path: readonly Link[]): Objection | undefined {
       if (!(error instanceof DerError)) throw error;
       return {
         code: 'invalid-policy',
-        sentence: `${who} has an invalid extension about policies: ${error.message}`,
+        sentence: `${who} has an invalid policy extension: ${error.message}`,
       };
     }
   }
   return explicit === 0 && isEmpty(level) ? noPolicy('the leaf') : undefined;
 }
 
-function noPolicy(who: string): Objection {
+function noPolicy(who: string): RefusalReason {
   return {
     code: 'no-explicit-policy',
-    sentence: `the path demands a certificate policy that is valid for all of it, and has none at ${who}`,
+    sentence: `the path requires a certificate policy that is valid for all of its certificates, but has none at ${who}`,
   };
 }
 
-function less(count: number): number {
+function decrement(count: number): number {
   return Math.max(0, count - 1);
 }
 

@@ -1,32 +1,32 @@
 import type { Rooting } from '../bundle/trust-bundle.ts';
 
-/** An anchor of a trust domain, as proxies get it. */
+/** An anchor of a trust domain, as proxies receive it. */
 export interface TrustAnchor {
   /** SHA-256 of the certificate as it was listed, lower-case hex. */
   readonly fingerprint: string;
   readonly rooting: Rooting;
-  /** What proxies get: the certificate as it was listed, or its self-issued form. */
+  /** The DER that proxies receive: the listed certificate, or its self-issued form. */
   readonly der: Uint8Array;
 }
 
-/** What is trusted in one trust domain; the order of the anchors decides where several would do. */
+/** The anchors of one trust domain. Their order decides if several match. */
 export interface TrustedDomain {
   readonly name: string;
   readonly anchors: readonly TrustAnchor[];
 }
 
-/** What a client shows, and whom it shows it to. */
+/** The certificates of a client, and the trust of the proxy that verifies them. */
 export interface VerifyInput {
-  /** DER of the client's own certificate. */
+  /** DER of the client's certificate. */
   readonly leaf: Uint8Array;
-  /** DER of what it sends after that, in its order. */
+  /** DER of the certificates that the client sends after its leaf, in order. */
   readonly chain: readonly Uint8Array[];
   readonly domains: readonly TrustedDomain[];
   /** Milliseconds since 1970. */
   readonly now: number;
 }
 
-/** Why Envoy would not let a leaf in, in the order in which it looks. */
+/** The reasons for which Envoy refuses a leaf, in the order of its checks. */
 export const refusalCodes = [
   'unreadable',
   'invalid-extension',
@@ -59,30 +59,30 @@ export const refusalCodes = [
 
 export type RefusalCode = (typeof refusalCodes)[number];
 
-/** A certificate of a path: sent by the client, or listed in the trust domain. */
+/** A certificate of a path, sent by the client or listed in the trust domain. */
 export interface PathStep {
   readonly role: 'leaf' | 'intermediate' | 'anchor';
   readonly subject: string;
   readonly issuer: string;
-  /** Of the certificate as it was sent or listed. */
+  /** SHA-256 of the certificate as it was sent or listed, lower-case hex. */
   readonly fingerprint: string;
   /** Milliseconds since 1970. */
   readonly notBefore: number;
   readonly notAfter: number;
-  /** Of anchors alone. */
+  /** Only for anchors. */
   readonly rooting?: Rooting;
 }
 
-/** What another version of Envoy decides where it decides otherwise. */
+/** The decision of another version of Envoy, if it differs. */
 export type OtherVerdict =
   | { readonly envoy: '1.36'; readonly kind: 'admitted' }
-  | ({ readonly envoy: '1.36'; readonly kind: 'refused' } & Objection);
+  | ({ readonly envoy: '1.36'; readonly kind: 'refused' } & RefusalReason);
 
 /**
- * Whether Envoy 1.40 would let a leaf in. `other` is there where Envoy 1.36 decides otherwise, by its own rules for
- * name constraints. `contested` has the subjects of the path of which several anchors may be
- * the issuer, by name and key identifier: Envoy takes the first of them and tries no other. Envoy 1.36 has another
- * order, so that its decision can be another one there, and only there.
+ * The decision of Envoy 1.40 about a leaf. `other` is present if Envoy 1.36 decides differently, because of its rules
+ * for name constraints. `contested` has the subjects on the path with several possible issuers among the anchors, by
+ * name and key identifier. Envoy uses the first of these anchors and tries no other. Envoy 1.36 has another order, so
+ * its decision may differ there, and only there.
  */
 export type Verdict = Admitted | Refused;
 
@@ -90,9 +90,9 @@ export interface Admitted {
   readonly kind: 'admitted';
   readonly spiffeId: string;
   readonly trustDomain: string;
-  /** Fingerprint of the anchor at which the path ends, as it was listed. */
+  /** The fingerprint of the anchor at the end of the path, as it was listed. */
   readonly anchor: string;
-  /** From the leaf to the anchor. */
+  /** The path from the leaf to the anchor. */
   readonly path: readonly PathStep[];
   readonly contested: readonly string[];
   readonly other?: OtherVerdict;
@@ -101,19 +101,19 @@ export interface Admitted {
 export interface Refused {
   readonly kind: 'refused';
   readonly code: RefusalCode;
-  /** For people; names certificates by their subjects. */
+  /** A sentence that names certificates by their subjects. */
   readonly sentence: string;
-  /** The first URI of the leaf, where it is a SPIFFE ID. */
+  /** The first URI of the leaf, if it is a SPIFFE ID. */
   readonly spiffeId: string | undefined;
   readonly trustDomain: string | undefined;
-  /** As far as it could be built. */
+  /** The path as far as it could be built. */
   readonly path: readonly PathStep[];
   readonly contested: readonly string[];
   readonly other?: OtherVerdict;
 }
 
-/** A reason to refuse, without what is known of the leaf. */
-export interface Objection {
+/** A reason to refuse a leaf. */
+export interface RefusalReason {
   readonly code: RefusalCode;
   readonly sentence: string;
 }

@@ -1,14 +1,14 @@
 import { buildPath } from './build-path.ts';
 import type { BuiltPath } from './build-path.ts';
-import { leafObjection } from './check-leaf.ts';
-import { pathObjection } from './check-path.ts';
+import { checkLeaf } from './check-leaf.ts';
+import { checkPath } from './check-path.ts';
 import { explainNoPath } from './explain-no-path.ts';
 import { readLink } from './link.ts';
 import type { Link } from './link.ts';
 import { readLeafId } from './spiffe-id.ts';
 import type { LeafId } from './spiffe-id.ts';
 import type {
-  Objection,
+  RefusalReason,
   OtherVerdict,
   PathStep,
   Refused,
@@ -19,44 +19,45 @@ import type {
 } from './verdict.ts';
 
 /**
- * Whether an Envoy with these trust domains would let in a client with this leaf, by which anchor, or why not:
- * what its TLS, its SPIFFE validator and BoringSSL would decide, in their order. Tried with Envoy 1.36 and 1.40.
+ * Returns whether an Envoy with these trust domains would accept a client with this leaf, by which anchor, or why not.
+ * It repeats the checks of Envoy's TLS, its SPIFFE validator and BoringSSL, in their order. Tried with Envoy 1.36 and
+ * 1.40.
  */
 export function verifyLeaf({ leaf, chain, domains, now }: VerifyInput): Verdict {
   const own = readLink(leaf);
   if (own.kind === 'unreadable') return refusal(unreadable('the leaf', own.reason));
   const { invalidExtension } = own.link;
   if (invalidExtension !== undefined) {
-    const sentence = `an extension of the leaf is invalid to Envoy: ${invalidExtension}`;
+    const sentence = `the leaf has an extension that Envoy considers invalid: ${invalidExtension}`;
     return refusal({ code: 'invalid-extension', sentence }, undefined, [stepOf('leaf', own.link)]);
   }
   const id = readLeafId(own.link.names);
-  const alone = [stepOf('leaf', own.link)];
+  const leafOnly = [stepOf('leaf', own.link)];
   const sent: Link[] = [];
   for (const [index, der] of chain.entries()) {
     const read = readLink(der);
     if (read.kind === 'unreadable') {
-      return refusal(unreadable(`certificate ${index + 1} of the chain`, read.reason), id, alone);
+      return refusal(unreadable(`certificate ${index + 1} of the chain`, read.reason), id, leafOnly);
     }
     sent.push(read.link);
   }
-  const unfit = leafObjection(own.link);
-  if (unfit !== undefined) return refusal(unfit, id, alone);
-  if (id.kind === 'none') return refusal({ code: 'no-spiffe-id', sentence: id.reason }, id, alone);
+  const leafReason = checkLeaf(own.link);
+  if (leafReason !== undefined) return refusal(leafReason, id, leafOnly);
+  if (id.kind === 'none') return refusal({ code: 'no-spiffe-id', sentence: id.reason }, id, leafOnly);
   const domain = domains.find(({ name }) => name === id.trustDomain);
-  if (domain === undefined) return refusal(unknownDomain(id.trustDomain, domains), id, alone);
-  return judgePath(own.link, sent, domain, { domains, now, id });
+  if (domain === undefined) return refusal(unknownDomain(id.trustDomain, domains), id, leafOnly);
+  return verifyPath(own.link, sent, domain, { domains, now, id });
 }
 
-interface Surroundings extends Pick<VerifyInput, 'domains' | 'now'> {
+interface VerifyContext extends Pick<VerifyInput, 'domains' | 'now'> {
   readonly id: Extract<LeafId, { readonly kind: 'spiffe-id' }>;
 }
 
-function judgePath(
+function verifyPath(
   leaf: Link,
   sent: readonly Link[],
   domain: TrustedDomain,
-  { domains, now, id }: Surroundings,
+  { domains, now, id }: VerifyContext,
 ): Verdict {
   const listed = readAnchors(domain);
   const anchors = [...listed.keys()];
@@ -65,29 +66,29 @@ function judgePath(
   const contested = built.contested.map(({ subject }) => subject);
   const anchor = path.at(-1);
   if (!built.complete || anchor === undefined) {
-    const elsewhere = domains
+    const otherDomains = domains
       .filter((other) => other !== domain)
       .map((other) => ({ name: other.name, anchors: [...readAnchors(other).keys()] }));
-    const deadEnd = { built, trustDomain: domain.name, anchors, sent, elsewhere };
+    const deadEnd = { built, trustDomain: domain.name, anchors, sent, otherDomains };
     return refusal(explainNoPath(deadEnd), id, path, contested);
   }
-  const objection = pathObjection(built, now, '1.40');
-  const older = pathObjection(built, now, '1.36');
-  const isOneDecision = (objection === undefined) === (older === undefined);
-  const other = isOneDecision ? {} : { other: otherVerdict(older) };
-  if (objection !== undefined) return { ...refusal(objection, id, path, contested), ...other };
+  const reason = checkPath(built, now, '1.40');
+  const olderReason = checkPath(built, now, '1.36');
+  const isSameDecision = (reason === undefined) === (olderReason === undefined);
+  const other = isSameDecision ? {} : { other: otherVerdict(olderReason) };
+  if (reason !== undefined) return { ...refusal(reason, id, path, contested), ...other };
   const { id: spiffeId, trustDomain } = id;
   return { kind: 'admitted', spiffeId, trustDomain, anchor: anchor.fingerprint, path, contested, ...other };
 }
 
-function otherVerdict(objection: Objection | undefined): OtherVerdict {
-  return objection === undefined
+function otherVerdict(reason: RefusalReason | undefined): OtherVerdict {
+  return reason === undefined
     ? { envoy: '1.36', kind: 'admitted' }
-    : { envoy: '1.36', kind: 'refused', ...objection };
+    : { envoy: '1.36', kind: 'refused', ...reason };
 }
 
 function refusal(
-  { code, sentence }: Objection,
+  { code, sentence }: RefusalReason,
   id: LeafId = { kind: 'none', reason: '' },
   path: readonly PathStep[] = [],
   contested: readonly string[] = [],
@@ -97,18 +98,18 @@ function refusal(
   return { kind: 'refused', code, sentence, spiffeId, trustDomain, path, contested };
 }
 
-function unreadable(what: string, reason: string): Objection {
+function unreadable(what: string, reason: string): RefusalReason {
   return { code: 'unreadable', sentence: `${what} cannot be read: ${reason}` };
 }
 
-function unknownDomain(name: string, domains: readonly TrustedDomain[]): Objection {
-  const inLowerCase = name.toLowerCase();
-  const isMisspelt = name !== inLowerCase && domains.some((domain) => domain.name === inLowerCase);
-  const hint = isMisspelt ? `; it is in ${inLowerCase}, but Envoy compares names byte for byte` : '';
-  return { code: 'unknown-trust-domain', sentence: `nothing is trusted in trust domain ${name}${hint}` };
+function unknownDomain(name: string, domains: readonly TrustedDomain[]): RefusalReason {
+  const lowerCase = name.toLowerCase();
+  const isMisspelt = name !== lowerCase && domains.some((domain) => domain.name === lowerCase);
+  const hint = isMisspelt ? `; ${lowerCase} is listed, but Envoy compares names byte for byte` : '';
+  return { code: 'unknown-trust-domain', sentence: `trust domain ${name} has no CA${hint}` };
 }
 
-/** Anchors that Envoy would not load are not served, so that each of them can be read. */
+/** Reads the anchors of a trust domain. All are readable, because anchors that Envoy would not load are not served. */
 function readAnchors({ anchors }: TrustedDomain): ReadonlyMap<Link, TrustAnchor> {
   return new Map(
     anchors.flatMap((anchor) => {

@@ -7,7 +7,7 @@ import type { Certificate } from './certificate.ts';
 import { readCertificate } from './read-certificate.ts';
 import type { CertificateReading } from './read-certificate.ts';
 
-/** One block of a PEM text: an anchor, or why it is none. */
+/** One block of a PEM text: an anchor, or a refused block with the reason. */
 export type AnchorBlock =
   | {
       readonly kind: 'anchor';
@@ -19,11 +19,11 @@ export type AnchorBlock =
       readonly kind: 'refused';
       /** 1-based number of the block in the text. */
       readonly index: number;
-      /** 1-based line of the text on which the block begins. */
+      /** 1-based line of the text at which the block begins. */
       readonly line: number;
       readonly code: BlockRefusalCode;
       readonly reason: string;
-      /** Damaged (MT013, MT014) rather than refused by policy: a certificate may have been meant. */
+      /** True if the block is damaged (MT013, MT014) and may be an intended certificate; false if refused by policy. */
       readonly malformed: boolean;
     };
 
@@ -32,27 +32,27 @@ export interface CacheStats {
   readonly hits: number;
   readonly misses: number;
   readonly entries: number;
-  /** Estimated size of what is kept. */
+  /** The estimated size of the entries. */
   readonly bytes: number;
 }
 
 export interface AnchorReader {
-  /** Reads a PEM text. The same text gives the same array, while it is cached. */
+  /** Reads a PEM text. Returns the same array for the same text while it is cached. */
   readonly read: (pem: string) => readonly AnchorBlock[];
   readonly stats: () => { readonly texts: CacheStats; readonly certificates: CacheStats };
 }
 
 const defaultMaxBytes = 64 * 1024 * 1024;
-/** What an entry costs beside the bytes that it holds: objects, short strings, the cache's own links. */
+/** The cost of an entry besides its bytes: objects, short strings, links of the cache. */
 const certificateOverhead = 1500;
 const refusalSize = 400;
 const blockOverhead = 160;
 const textOverhead = 250;
 
 /**
- * Makes a reader that parses each distinct certificate once and each distinct text once. Kept by content hash:
- * the texts themselves are not kept, and a certificate listed in many resources is one object.
- * `maxBytes` (64 MiB) bounds each cache; what does not fit is read again.
+ * Creates a reader that parses each distinct certificate once and each distinct text once. The caches are keyed by
+ * content hash: they do not keep the texts, and a certificate in many resources is one object. `maxBytes` (by default
+ * 64 MiB) bounds each cache; evicted entries are parsed again.
  */
 export function createAnchorReader(options: { readonly maxBytes?: number | undefined } = {}): AnchorReader {
   const maxSize = options.maxBytes ?? defaultMaxBytes;
@@ -71,7 +71,7 @@ export function createAnchorReader(options: { readonly maxBytes?: number | undef
       return known;
     }
     counts.certificateMisses++;
-    // A copy: small buffers are slices of a shared slab, which a kept slice would keep whole.
+    // Copy the bytes: a small buffer is a slice of a shared slab, and keeping it would keep the whole slab in memory.
     const reading = readCertificate(new Uint8Array(der));
     certificates.set(key, reading);
     return reading;
@@ -90,7 +90,7 @@ export function createAnchorReader(options: { readonly maxBytes?: number | undef
       const blocks = decodePem(pem).map((block) => {
         const misses = counts.certificateMisses;
         const anchor = readBlock(block, readDer);
-        // A certificate counts with the text that read it first: the text keeps it even when its own cache does not.
+        // A certificate counts for the first text that has it: the text keeps it in memory even without its own cache.
         size += blockOverhead + (counts.certificateMisses > misses ? sizeOfBlock(anchor) : 0);
         return anchor;
       });
@@ -135,7 +135,7 @@ function sizeOfBlock(block: AnchorBlock): number {
   return block.kind === 'anchor' ? sizeOf(block.certificate) : 0;
 }
 
-/** Twice the DER: its display strings and hashes grow with it. */
+/** Estimates the size of a certificate. The DER counts twice, because display strings and hashes grow with it. */
 function sizeOf({ der }: Certificate): number {
   return certificateOverhead + 2 * der.length;
 }

@@ -1,13 +1,13 @@
 import type { Certificate } from './certificate.ts';
 
-/** What the authority key identifier of one certificate and the fields of another are compared by. */
+/** The authority key identifier of one certificate, and the fields of another that it is compared with. */
 type Child = Pick<Certificate, 'authorityKeyId' | 'authoritySerial' | 'authorityIssuerDer'>;
 type Issuer = Pick<Certificate, 'subjectKeyId' | 'serial' | 'issuerDer'>;
 
 /**
- * Whether the authority key identifier of `child` can mean `issuer` (RFC 5280, section 4.2.1.1). What it leaves
- * out, or the issuer does not have, contradicts nothing. Where it contradicts, Envoy builds no chain, even under
- * the right name and key: tried with 1.36 and 1.40.
+ * Returns whether the authority key identifier of `child` matches `issuer` (RFC 5280, section 4.2.1.1). A part that the
+ * identifier or the issuer lacks is no conflict. On a conflict, Envoy builds no chain even if name and key match: tried
+ * with 1.36 and 1.40.
  */
 export function canBeAuthority(child: Child, issuer: Issuer): boolean {
   const { authorityKeyId, authoritySerial, authorityIssuerDer } = child;

@@ -1,23 +1,23 @@
 import type { Name, NameAttribute } from './walk-name.ts';
 
-/** A Name in the form by which BoringSSL compares names: a text for each of its parts. */
+/** A Name in the form in which BoringSSL compares names: one text per relative distinguished name. */
 export type CanonicalName = readonly string[];
 
 /**
- * Names are compared without regard to the kinds of their strings, to ASCII letter case, to blanks around a value
- * or to how many there are within (RFC 5280, section 7.1, as OpenSSL and BoringSSL read it). NumericStrings and
- * values that are not text are compared byte for byte.
+ * Returns the canonical form of a Name. The comparison ignores the string types, ASCII letter case, blanks around a
+ * value and the number of blanks inside (RFC 5280, section 7.1, as in OpenSSL and BoringSSL). NumericStrings and values
+ * that are not text are compared byte for byte.
  */
 export function canonicalName(name: Name): CanonicalName {
   return name.map((attributes) => JSON.stringify(attributes.map(canonicalAttribute).toSorted()));
 }
 
-/** Whether two names are one to BoringSSL. */
+/** Returns whether two names are equal in BoringSSL. */
 export function isSameName(one: CanonicalName, other: CanonicalName): boolean {
   return one.length === other.length && isBelow(one, other);
 }
 
-/** Whether `name` begins with all parts of `base`. */
+/** Returns whether `name` begins with all parts of `base`. */
 export function isBelow(name: CanonicalName, base: CanonicalName): boolean {
   return base.every((part, index) => part === name[index]);
 }

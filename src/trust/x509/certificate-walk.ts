@@ -1,7 +1,7 @@
 import { DerError, context, contextConstructed, createCursor, encoded, inside, tag } from './der-reader.ts';
 import type { Cursor, Element } from './der-reader.ts';
 import { takeBitString, takeInteger, takeOid, takeUnsigned, unsignedValue } from './der-values.ts';
-import type { Deviates } from './der-values.ts';
+import type { ReportDeviation } from './der-values.ts';
 import { walkExtensions } from './walk-extensions.ts';
 import type { ExtensionValues } from './walk-extensions.ts';
 import { takeName } from './walk-name.ts';
@@ -10,10 +10,10 @@ import { takePublicKey } from './walk-public-key.ts';
 import type { PublicKeyPart } from './walk-public-key.ts';
 import { takeTime } from './walk-time.ts';
 
-/** A certificate in its parts: where they are, and what they say. */
+/** The parts of a certificate: their offsets and their values. */
 export interface CertificateParts {
   readonly version: 1 | 2 | 3;
-  /** The explicit version field, which version 1 does not have. */
+  /** The explicit version field, which version 1 lacks. */
   readonly versionField: Element | undefined;
   readonly serial: Element;
   readonly algorithm: Element;
@@ -26,22 +26,22 @@ export interface CertificateParts {
   readonly publicKey: PublicKeyPart;
   readonly extensionsField: Element | undefined;
   readonly extensions: ExtensionValues;
-  /** All of the above: the part that is signed. */
+  /** The signed part, which contains all of the above. */
   readonly signed: Element;
-  /** The algorithm again, and behind it the signature, up to the end. */
+  /** The algorithm outside the signed part. The signature follows it, up to the end. */
   readonly outerAlgorithm: Element;
-  /** The bytes of the signature; `undefined` if there are none, or not whole ones: no key verifies those. */
+  /** The bytes of the signature; `undefined` if it is empty or not whole bytes, which no key verifies. */
   readonly signature: Uint8Array | undefined;
-  /** Why BoringSSL takes the extensions for invalid, and with them each path through this certificate. */
+  /** Why BoringSSL considers the extensions invalid, and with them every path through this certificate. */
   readonly invalidExtension: string | undefined;
-  /** What BoringSSL reads in spite of RFC 5280 or DER, in the order of the certificate. */
+  /** The violations of RFC 5280 or DER that BoringSSL accepts, in the order of the certificate. */
   readonly deviations: readonly string[];
 }
 
 /**
- * Walks a whole Certificate (RFC 5280, section 4.1) as BoringSSL does. Throws `DerError` at the first thing that
- * BoringSSL does not parse. What it parses in spite of the standards is in `deviations`, and what makes a
- * certificate useless to it in `invalidExtension`.
+ * Parses a whole Certificate (RFC 5280, section 4.1) as BoringSSL does. Throws `DerError` at the first part that
+ * BoringSSL does not parse. `deviations` has the violations of the standards that it accepts. `invalidExtension` says
+ * why BoringSSL cannot use the certificate.
  */
 export function walkCertificate(der: Uint8Array): CertificateParts {
   const outer = createCursor(der, 0, der.length);
@@ -52,23 +52,23 @@ export function walkCertificate(der: Uint8Array): CertificateParts {
   const { unused, bytes } = takeBitString(fields, 'the signature');
   fields.done('the certificate');
   const deviations: string[] = [];
-  const deviates: Deviates = (reason) => deviations.push(reason);
-  const parts = walkSigned(inside(der, signed), deviates);
+  const reportDeviation: ReportDeviation = (reason) => deviations.push(reason);
+  const parts = walkSigned(inside(der, signed), reportDeviation);
   if (Buffer.compare(encoded(der, parts.algorithm), encoded(der, outerAlgorithm)) !== 0) {
-    deviates('the signature algorithm is not the one in the signed part');
+    reportDeviation('the signature algorithm is not the one in the signed part');
   }
   const isWhole = unused === 0 && bytes.length > 0;
-  if (!isWhole) deviates('the signature is not a number of whole bytes');
+  if (!isWhole) reportDeviation('the signature is not a number of whole bytes');
   return { ...parts, signed, outerAlgorithm, signature: isWhole ? bytes : undefined, deviations };
 }
 
 function walkSigned(
   tbs: Cursor,
-  deviates: Deviates,
+  reportDeviation: ReportDeviation,
 ): Omit<CertificateParts, 'signed' | 'outerAlgorithm' | 'signature' | 'deviations'> {
   const { der } = tbs;
   const versionField = tbs.takeIf(contextConstructed(0), 'the version');
-  const version = versionField === undefined ? 1 : readVersion(inside(der, versionField), deviates);
+  const version = versionField === undefined ? 1 : readVersion(inside(der, versionField), reportDeviation);
   const serial = takeInteger(tbs, 'the serial number');
   const algorithm = takeAlgorithm(tbs, 'the signature algorithm');
   const issuer = takeName(tbs, 'the issuer');
@@ -88,7 +88,7 @@ function walkSigned(
   const { values: extensions, invalid: invalidExtension } =
     extensionsField === undefined
       ? { values: {}, invalid: undefined }
-      : walkExtensions(der, extensionsField, deviates);
+      : walkExtensions(der, extensionsField, reportDeviation);
   return {
     version,
     versionField,
@@ -106,12 +106,12 @@ function walkSigned(
   };
 }
 
-function readVersion(cursor: Cursor, deviates: Deviates): 1 | 2 | 3 {
+function readVersion(cursor: Cursor, reportDeviation: ReportDeviation): 1 | 2 | 3 {
   const value = unsignedValue(cursor.der, takeUnsigned(cursor, 'the version'));
   cursor.done('the version');
   switch (value) {
     case 0:
-      deviates('version 1 is written out, which is the default that DER leaves out');
+      reportDeviation('version 1 is encoded, but DER omits this default');
       return 1;
     case 1:
       return 2;
@@ -122,7 +122,7 @@ function readVersion(cursor: Cursor, deviates: Deviates): 1 | 2 | 3 {
   }
 }
 
-/** Takes an AlgorithmIdentifier; its parameters are one element or none, of whatever kind. */
+/** Reads an AlgorithmIdentifier. Its parameters are at most one element of any type. */
 function takeAlgorithm(cursor: Cursor, what: string): Element {
   const element = cursor.take(tag.sequence, what);
   const fields = inside(cursor.der, element);
@@ -132,7 +132,7 @@ function takeAlgorithm(cursor: Cursor, what: string): Element {
   return element;
 }
 
-/** Takes the unique identifiers of issuer and subject (RFC 5280, section 4.1.2.8). */
+/** Reads the unique identifiers of issuer and subject (RFC 5280, section 4.1.2.8). */
 function takeUniqueIds(tbs: Cursor): void {
   for (const tagByte of [context(1), context(2)]) {
     if (tbs.peek() === tagByte) takeBitString(tbs, 'a unique identifier', tagByte);

@@ -1,18 +1,18 @@
-/** A certificate that Envoy loads and takes as a CA. Plain data, made by `readCertificate` alone. */
+/** A certificate that Envoy loads and accepts as a CA. Plain data, made only by `readCertificate`. */
 export interface Certificate {
   /** SHA-256 of the DER, lower-case hex: the certificate's identity. */
   readonly fingerprint: string;
   /**
-   * SHA-256 of the SubjectPublicKeyInfo, lower-case hex: the identity of its key, whatever certifies it. A compressed
-   * point is hashed as if it were not, so that each key has one identity.
+   * SHA-256 of the SubjectPublicKeyInfo, lower-case hex: the identity of the key in any certificate. A compressed point
+   * is hashed in its uncompressed form, so that each key has one identity.
    */
   readonly keyHash: string;
-  /** SHA-256 of the SubjectPublicKeyInfo as encoded, if its point is compressed: what other tools print. */
+  /** SHA-256 of the SubjectPublicKeyInfo as encoded, if its point is compressed. Other tools print this hash. */
   readonly compressedKeyHash: string | undefined;
   readonly der: Uint8Array;
-  /** The subject on one line, last part first (RFC 4514). For people: names are compared by their DER. */
+  /** The subject on one line, last part first (RFC 4514). Only for display: names are compared by their DER. */
   readonly subject: string;
-  /** The issuer, as `subject`. */
+  /** The issuer, in the form of `subject`. */
   readonly issuer: string;
   /** The subject Name as encoded. */
   readonly subjectDer: Uint8Array;
@@ -21,38 +21,39 @@ export interface Certificate {
   /** The SubjectPublicKeyInfo as encoded. */
   readonly publicKeyDer: Uint8Array;
   readonly version: 1 | 2 | 3;
-  /** The serial number, lower-case hex of its DER contents; it can be negative. */
+  /** The serial number, lower-case hex of its DER contents. It can be negative. */
   readonly serial: string;
-  /** First moment of validity, milliseconds since 1970. */
+  /** The first moment of validity, milliseconds since 1970. */
   readonly notBefore: number;
-  /** The end of validity as it is written: Envoy refuses it from this moment on; milliseconds since 1970. */
+  /** The encoded end of validity, milliseconds since 1970. From this moment on Envoy refuses the certificate. */
   readonly notAfter: number;
-  /** The kind of key for people: `RSA 2048`, `ECDSA P-256`, `Ed25519`. */
+  /** The type of the key for display: `RSA 2048`, `ECDSA P-256`, `Ed25519`. */
   readonly keyAlgorithm: string;
-  /** Issuer and subject are the same bytes. */
+  /** Whether issuer and subject are the same bytes. */
   readonly selfIssued: boolean;
   /**
-   * Envoy ends a chain here: self-issued, and its authority key identifier, if it has one, does not name another
-   * certificate (with such a one no chain ends, even under a true root). An anchor's own signature does not count.
+   * Whether Envoy ends a chain here: the certificate is self-issued, and its authority key identifier, if present, does
+   * not name another certificate. Otherwise no chain ends here, even at a real root. The signature of an anchor does
+   * not matter.
    */
   readonly selfSigned: boolean;
   /** Subject key identifier, lower-case hex. */
   readonly subjectKeyId: string | undefined;
   /** Key identifier of the authority key identifier, lower-case hex. */
   readonly authorityKeyId: string | undefined;
-  /** Serial number in the authority key identifier, as `serial`. */
+  /** Serial number in the authority key identifier, in the form of `serial`. */
   readonly authoritySerial: string | undefined;
   /** Name of the issuer's issuer in the authority key identifier, as encoded. */
   readonly authorityIssuerDer: Uint8Array | undefined;
-  /** How many intermediates may follow; `undefined` without a limit. Envoy does not enforce it on anchors. */
+  /** The maximum number of intermediates below; `undefined` without a limit. Envoy does not enforce it on anchors. */
   readonly pathLength: number | undefined;
-  /** Whether it has name constraints, which Envoy does enforce. */
+  /** Whether it has name constraints, which Envoy enforces also on anchors. */
   readonly nameConstraints: boolean;
   /**
-   * Below another anchor, Envoy demands a certificate policy of its clients, or refuses all of them for an invalid
-   * extension about policies. At the end of a path these extensions do not count.
+   * Whether, below another anchor, Envoy requires a certificate policy of its clients, or refuses all of them because
+   * of an invalid policy extension. At the end of a path Envoy ignores these extensions.
    */
   readonly demandsPolicy: boolean;
-  /** Whether Envoy verifies signatures of the algorithm, and with the parameters, by which it was signed. */
+  /** Whether Envoy verifies signatures with the algorithm and parameters of this certificate's signature. */
   readonly signatureSupported: boolean;
 }

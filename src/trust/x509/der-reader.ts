@@ -1,14 +1,14 @@
 /**
- * A strict reader of DER (X.690): definite lengths in their shortest form, one-byte tags, nothing left over.
- * Works on offsets into one array, so that a walk over a certificate copies nothing.
+ * A strict DER reader (X.690): definite lengths in their shortest form, one-byte tags, no trailing data. It works on
+ * offsets into one array, so parsing a certificate copies nothing.
  */
 
-/** What a walk throws at the first byte that it does not take; `message` is a sentence without full stop. */
+/** The error at the first byte that the reader does not accept. `message` is a sentence without a full stop. */
 export class DerError extends Error {
   override readonly name = 'DerError';
 }
 
-/** Universal tags, and the class and form bits that context tags are made of. */
+/** The universal tags. */
 export const tag = {
   boolean: 0x01,
   integer: 0x02,
@@ -31,17 +31,17 @@ export const tag = {
   set: 0x31,
 } as const;
 
-/** The tag `[number]` of a primitive (IMPLICIT) element. */
+/** Returns the tag `[number]` of a primitive (IMPLICIT) element. */
 export function context(number: number): number {
   return 0x80 | number;
 }
 
-/** The tag `[number]` of a constructed (EXPLICIT, or IMPLICIT SEQUENCE) element. */
+/** Returns the tag `[number]` of a constructed (EXPLICIT, or IMPLICIT SEQUENCE) element. */
 export function contextConstructed(number: number): number {
   return 0xa0 | number;
 }
 
-/** One element, as offsets: its header at `start`, its contents from `body` to `end`. */
+/** One element as offsets: the header at `start`, the contents from `body` to `end`. */
 export interface Element {
   readonly tag: number;
   readonly start: number;
@@ -49,22 +49,22 @@ export interface Element {
   readonly end: number;
 }
 
-/** Reads elements one after another, each by the tag that must come. */
+/** Reads elements one after another, each with its expected tag. */
 export interface Cursor {
   readonly der: Uint8Array;
-  /** The next tag, or `undefined` at the end. */
+  /** Returns the next tag, or `undefined` at the end. */
   readonly peek: () => number | undefined;
-  /** Takes the next element, whatever its tag. Throws {@link DerError}. */
+  /** Reads the next element with any tag. Throws {@link DerError}. */
   readonly any: (what: string) => Element;
-  /** Takes the next element, which must have this tag. Throws {@link DerError}. */
+  /** Reads the next element, which must have this tag. Throws {@link DerError}. */
   readonly take: (expected: number, what: string) => Element;
-  /** Takes the next element if it has this tag. */
+  /** Reads the next element if it has this tag, or returns `undefined`. */
   readonly takeIf: (expected: number, what: string) => Element | undefined;
   /** Throws {@link DerError} if anything is left. */
   readonly done: (what: string) => void;
 }
 
-/** A cursor over `der[from, to)`. */
+/** Creates a cursor over `der[from, to)`. */
 export function createCursor(der: Uint8Array, from: number, to: number): Cursor {
   let at = from;
   const peek = (): number | undefined => (at < to ? der[at] : undefined);
@@ -75,7 +75,7 @@ export function createCursor(der: Uint8Array, from: number, to: number): Cursor 
   };
   const take = (expected: number, what: string): Element => {
     if (peek() !== expected) {
-      throw at < to ? new DerError(`${what} must be of another ASN.1 type`) : missing(what);
+      throw at < to ? new DerError(`${what} has the wrong ASN.1 type`) : missing(what);
     }
     return any(what);
   };
@@ -91,17 +91,17 @@ export function createCursor(der: Uint8Array, from: number, to: number): Cursor 
   };
 }
 
-/** A cursor over the contents of an element. */
+/** Creates a cursor over the contents of an element. */
 export function inside(der: Uint8Array, element: Element): Cursor {
   return createCursor(der, element.body, element.end);
 }
 
-/** The element as it is encoded, header included; a view, not a copy. */
+/** Returns the encoded element with its header. A view, not a copy. */
 export function encoded(der: Uint8Array, element: Element): Uint8Array {
   return der.subarray(element.start, element.end);
 }
 
-/** The contents of the element; a view, not a copy. */
+/** Returns the contents of the element. A view, not a copy. */
 export function contents(der: Uint8Array, element: Element): Uint8Array {
   return der.subarray(element.body, element.end);
 }
@@ -111,7 +111,7 @@ function readElement(der: Uint8Array, start: number, limit: number, what: string
   const length = der[start + 1];
   if (start >= limit) throw missing(what);
   if (first === undefined || length === undefined || start + 2 > limit) throw cutShort(what);
-  // Tag numbers above 30 and class or form bits that no certificate uses are left to the caller's `take`.
+  // `take` of the caller refuses tags with class or form bits that no certificate uses.
   if ((first & 0x1f) === 0x1f) throw new DerError(`the tag of ${what} has several bytes`);
   if (first === 0) throw new DerError(`the tag of ${what} is zero`);
   if (length < 0x80) return element(first, start, start + 2, length, limit, what);
@@ -138,9 +138,9 @@ function element(
 }
 
 function missing(what: string): DerError {
-  return new DerError(`${what} must not be missing`);
+  return new DerError(`${what} is missing`);
 }
 
 function cutShort(what: string): DerError {
-  return new DerError(`the end of ${what} lies beyond what holds it`);
+  return new DerError(`${what} is cut short: its length exceeds the data`);
 }

@@ -3,18 +3,18 @@ import type { Cursor, Element } from './der-reader.ts';
 import { tag } from './der-reader.ts';
 
 /**
- * Reports something that BoringSSL reads, although RFC 5280 or DER rules it out. Certificates that clients send
- * are read in spite of it; anchors are refused (ADR 0012).
+ * Reports a violation of RFC 5280 or DER that BoringSSL accepts. Certificates that clients send are read in spite of
+ * it; anchors with it are refused (ADR 0012).
  */
-export type Deviates = (reason: string) => void;
+export type ReportDeviation = (reason: string) => void;
 
-/** A BIT STRING, or an IMPLICIT one under another tag: the number of unused bits and the bytes. */
+/** The value of a BIT STRING: the number of unused bits, and the bytes. */
 export interface BitString {
   readonly unused: number;
   readonly bytes: Uint8Array;
 }
 
-/** Takes a BOOLEAN; DER knows two contents, 00 and FF. */
+/** Reads a BOOLEAN, which is 00 or FF in DER. */
 export function takeBoolean(cursor: Cursor, what: string): boolean {
   const { der } = cursor;
   const { body, end } = cursor.take(tag.boolean, what);
@@ -25,7 +25,7 @@ export function takeBoolean(cursor: Cursor, what: string): boolean {
   return value === 0xff;
 }
 
-/** Takes an INTEGER (or one under an IMPLICIT tag) in its shortest form, negative or not. */
+/** Reads an INTEGER (or one under an IMPLICIT tag) in its shortest form. It may be negative. */
 export function takeInteger(cursor: Cursor, what: string, tagByte: number = tag.integer): Element {
   const { der } = cursor;
   const element = cursor.take(tagByte, what);
@@ -39,14 +39,14 @@ export function takeInteger(cursor: Cursor, what: string, tagByte: number = tag.
   return element;
 }
 
-/** Takes an INTEGER as `takeInteger` does, which must not be negative. */
+/** Reads an INTEGER like `takeInteger`, which must not be negative. */
 export function takeUnsigned(cursor: Cursor, what: string, tagByte: number = tag.integer): Element {
   const element = takeInteger(cursor, what, tagByte);
   if ((cursor.der[element.body] ?? 0) >= 0x80) throw new DerError(`${what} is negative`);
   return element;
 }
 
-/** The value of an element that {@link takeUnsigned} took; infinite above 2^48. */
+/** Returns the value of an element that {@link takeUnsigned} read, or infinity above 2^48. */
 export function unsignedValue(der: Uint8Array, { body, end }: Element): number {
   if (end - body > 6) return Number.POSITIVE_INFINITY;
   let value = 0;
@@ -54,7 +54,7 @@ export function unsignedValue(der: Uint8Array, { body, end }: Element): number {
   return value;
 }
 
-/** Takes an OBJECT IDENTIFIER (or one under an IMPLICIT tag) and gives its contents as lower-case hex. */
+/** Reads an OBJECT IDENTIFIER (or one under an IMPLICIT tag). Returns its contents as lower-case hex. */
 export function takeOid(cursor: Cursor, what: string, tagByte: number = tag.oid): string {
   const { der } = cursor;
   const { body, end } = cursor.take(tagByte, what);
@@ -68,7 +68,7 @@ export function takeOid(cursor: Cursor, what: string, tagByte: number = tag.oid)
   return toHex(der, body, end);
 }
 
-/** Takes a BIT STRING (or one under an IMPLICIT tag), whose unused bits must be zero. */
+/** Reads a BIT STRING (or one under an IMPLICIT tag), whose unused bits must be zero. */
 export function takeBitString(cursor: Cursor, what: string, tagByte: number = tag.bitString): BitString {
   const { der } = cursor;
   const { body, end } = cursor.take(tagByte, what);
@@ -76,12 +76,12 @@ export function takeBitString(cursor: Cursor, what: string, tagByte: number = ta
   if (unused === undefined || end === body) throw new DerError(`${what} is an empty BIT STRING`);
   const last = der[end - 1] ?? 0;
   if (unused > 7 || (unused > 0 && (end - body === 1 || (last & ((1 << unused) - 1)) !== 0))) {
-    throw new DerError(`${what} has unused bits that are set, or more than there are`);
+    throw new DerError(`${what} has unused bits that are set, or too many of them`);
   }
   return { unused, bytes: der.subarray(body + 1, end) };
 }
 
-/** Takes a BIT STRING that holds whole bytes, at least one: a key or a signature. */
+/** Reads a BIT STRING of at least one whole byte: a key or a signature. */
 export function takeOctetsAsBits(cursor: Cursor, what: string): Uint8Array {
   const { unused, bytes } = takeBitString(cursor, what);
   if (unused !== 0 || bytes.length === 0) throw new DerError(`${what} is not a number of whole bytes`);
@@ -89,26 +89,26 @@ export function takeOctetsAsBits(cursor: Cursor, what: string): Uint8Array {
 }
 
 /**
- * Takes a SEQUENCE OF (or a list under another tag) and walks each of its elements. An empty list throws, unless
- * `deviates` is given: then it is called.
+ * Reads a SEQUENCE OF (or a list under another tag) and calls `readOne` for each element. An empty list throws, or is
+ * reported to `reportDeviation` if that is given.
  */
 export function takeList(
   cursor: Cursor,
   what: string,
-  walkOne: (items: Cursor) => void,
+  readOne: (items: Cursor) => void,
   tagByte: number = tag.sequence,
-  deviates?: Deviates,
+  reportDeviation?: ReportDeviation,
 ): void {
   const list = inside(cursor.der, cursor.take(tagByte, what));
   if (list.peek() === undefined) {
     const reason = `${what} must not be empty`;
-    if (deviates === undefined) throw new DerError(reason);
-    deviates(reason);
+    if (reportDeviation === undefined) throw new DerError(reason);
+    reportDeviation(reason);
   }
-  while (list.peek() !== undefined) walkOne(list);
+  while (list.peek() !== undefined) readOne(list);
 }
 
-/** The bytes as lower-case hex. */
+/** Returns the bytes as lower-case hex. */
 export function toHex(der: Uint8Array, from = 0, to: number = der.length): string {
   return Buffer.from(der.buffer, der.byteOffset + from, to - from).toString('hex');
 }

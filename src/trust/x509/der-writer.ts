@@ -1,4 +1,4 @@
-/** An element of DER (X.690): tag, shortest definite length, contents. */
+/** Encodes a DER element (X.690): tag, shortest definite length, contents. */
 export function writeElement(tagByte: number, ...parts: readonly Uint8Array[]): Uint8Array {
   const length = parts.reduce((sum, part) => sum + part.length, 0);
   return Buffer.concat([Uint8Array.of(tagByte), writeLength(length), ...parts]);

@@ -1,7 +1,7 @@
 import { tag } from './der-reader.ts';
 import type { Name, NameAttribute } from './walk-name.ts';
 
-/** Short names of attribute types (RFC 4514, section 3, and what CAs use beside it), by hex of the identifier. */
+/** Short names of attribute types (RFC 4514, section 3, and others that CAs use), by hex of the identifier. */
 const shortNames: Readonly<Record<string, string>> = {
   '550403': 'CN',
   '550405': 'serialNumber',
@@ -19,12 +19,12 @@ const shortNames: Readonly<Record<string, string>> = {
   '0992268993f22c640119': 'DC',
 };
 
-/** Characters: an issuer may be as long as a certificate. */
+/** The maximum number of characters: an issuer may be as long as a certificate. */
 const displayLimit = 4096;
-/** Bytes of an identifier that is still written as numbers: real ones are shorter, and the conversion is quadratic. */
+/** The maximum bytes of an identifier in dotted form. Real ones are shorter, and the conversion is quadratic. */
 const oidLimit = 64;
 
-/** A Name on one line, last part first (RFC 4514). Control characters are escaped: it goes into logs. */
+/** Formats a Name on one line, last part first (RFC 4514). Escapes control characters, because logs contain it. */
 export function displayName(name: Name): string {
   const text = name.toReversed().map(displayPart).join(',');
   return text.length <= displayLimit ? text : `${text.slice(0, displayLimit - 1)}…`;
@@ -39,7 +39,7 @@ function displayPart(attributes: readonly NameAttribute[]): string {
     .join('+');
 }
 
-/** RFC 4514, section 2.4; and everything that moves a cursor or reverses text, as hex of its UTF-8. */
+/** Escapes a value (RFC 4514, section 2.4). Characters that move a cursor or reverse text become hex of their UTF-8. */
 function escaped(value: string): string {
   return value
     .replaceAll(/["+,;<>\\]/g, String.raw`\$&`)
@@ -51,7 +51,7 @@ function escaped(value: string): string {
     );
 }
 
-/** The dotted form of an object identifier, from the hex of its contents; the hex itself if that is very long. */
+/** Converts the hex of an object identifier to its dotted form. Very long identifiers stay hex. */
 function dotted(hex: string): string {
   if (hex.length > 2 * oidLimit) return `#${hex}`;
   const components: bigint[] = [];

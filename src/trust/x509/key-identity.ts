@@ -3,7 +3,7 @@ import { contents, encoded, inside, tag } from './der-reader.ts';
 import type { Element } from './der-reader.ts';
 import { writeElement } from './der-writer.ts';
 
-/** OpenSSL's names of the curves, by the display of a key. */
+/** OpenSSL's names of the curves, by the display name of a key type. */
 const curves: Readonly<Record<string, string>> = {
   'ECDSA P-224': 'secp224r1',
   'ECDSA P-256': 'prime256v1',
@@ -13,20 +13,20 @@ const curves: Readonly<Record<string, string>> = {
 
 /** The hashes (SHA-256, lower-case hex) that identify a key. */
 export interface KeyIdentity {
-  /** Of the SubjectPublicKeyInfo, with its point uncompressed: one key has one, however it is encoded. */
+  /** Hash of the SubjectPublicKeyInfo with an uncompressed point: the same for every encoding of a key. */
   readonly keyHash: string;
-  /** Of the SubjectPublicKeyInfo as it is encoded, if its point is compressed. */
+  /** Hash of the SubjectPublicKeyInfo as encoded, if its point is compressed. */
   readonly compressedKeyHash: string | undefined;
 }
 
-/** Identifies the key of a SubjectPublicKeyInfo that was walked and that OpenSSL reads. */
+/** Returns the identity of the key of a SubjectPublicKeyInfo that was parsed and that OpenSSL can read. */
 export function identifyKey(der: Uint8Array, element: Element, display: string): KeyIdentity {
   const spki = encoded(der, element);
   const fields = inside(der, element);
   const algorithm = fields.take(tag.sequence, 'the public key algorithm');
   const bits = contents(der, fields.take(tag.bitString, 'the public key'));
   const curve = curves[display];
-  // The first byte counts the unused bits, and the next one tells the form of the point.
+  // The first byte is the number of unused bits; the second is the form of the point.
   if (curve === undefined || bits[1] === 4)
     return { keyHash: hash('sha256', spki), compressedKeyHash: undefined };
   const point = ECDH.convertKey(bits.subarray(1), curve, undefined, undefined, 'uncompressed') as Buffer;

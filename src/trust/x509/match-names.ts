@@ -2,24 +2,24 @@ import { isBelow } from './canonical-name.ts';
 import type { NameConstraints, SubjectName, Subtree } from './subject-names.ts';
 import { uriHost136, uriHost140, isFqdn } from './uri-host.ts';
 
-/** Versions of Envoy whose BoringSSL decides differently about names. */
+/** Versions of Envoy whose BoringSSL compares names differently. */
 export type EnvoyEdition = '1.36' | '1.40';
 
-/** What name constraints have against a name. */
+/** Why name constraints refuse a name. */
 export type NameProblem =
   'name-not-permitted' | 'name-excluded' | 'name-unreadable' | 'constraint-unsupported';
 
 type Comparison = 'matches' | 'differs' | 'name-unreadable' | 'constraint-unsupported';
 
-/** What some constraints have against one name, as the BoringSSL of an Envoy decides (RFC 5280, section 4.2.1.10). */
+/** Returns why name constraints refuse a name in the BoringSSL of an Envoy version (RFC 5280, section 4.2.1.10). */
 export function nameProblem(
   name: SubjectName,
   { permitted, excluded }: NameConstraints,
   edition: EnvoyEdition,
 ): NameProblem | undefined {
-  const isOfItsKind = ({ base }: Subtree): boolean => kindOf(base) === kindOf(name);
+  const hasSameKind = ({ base }: Subtree): boolean => kindOf(base) === kindOf(name);
   let status: 'unconstrained' | 'no-match' | 'match' = 'unconstrained';
-  for (const { base, isBounded } of permitted.filter(isOfItsKind)) {
+  for (const { base, isBounded } of permitted.filter(hasSameKind)) {
     if (isBounded) return 'constraint-unsupported';
     if (status === 'match') continue;
     status = 'no-match';
@@ -28,7 +28,7 @@ export function nameProblem(
     else if (comparison !== 'differs') return comparison;
   }
   if (status === 'no-match') return 'name-not-permitted';
-  for (const { base, isBounded } of excluded.filter(isOfItsKind)) {
+  for (const { base, isBounded } of excluded.filter(hasSameKind)) {
     if (isBounded) return 'constraint-unsupported';
     const comparison = compare(name, base, edition, true);
     if (comparison === 'matches') return 'name-excluded';
@@ -71,28 +71,28 @@ function compare(
   }
 }
 
-/** The host of the URI is the base, or ends with it if that begins with a dot. */
+/** Matches if the host of the URI is the base, or ends with the base if the base begins with a dot. */
 function compareUri136(uri: string, base: string): Comparison {
   const host = uriHost136(uri);
   if (host === undefined) return 'name-unreadable';
   return verdict(base.startsWith('.') ? lower(host).endsWith(lower(base)) : lower(host) === lower(base));
 }
 
-/** As before, but host and base must be fully qualified domain names; a dot at their end does not count. */
+/** Like `compareUri136`, but host and base must be fully qualified domain names. A dot at their end is ignored. */
 function compareUri140(uri: string, base: string): Comparison {
   const host = uriHost140(uri);
   if (host === undefined) return 'name-unreadable';
   const relative = withoutEndDot(lower(base));
-  const isEnd = relative.startsWith('.');
-  if (!isFqdn(isEnd ? relative.slice(1) : relative)) return 'constraint-unsupported';
-  return verdict(isEnd ? lower(host).endsWith(relative) : lower(host) === relative);
+  const isSuffix = relative.startsWith('.');
+  if (!isFqdn(isSuffix ? relative.slice(1) : relative)) return 'constraint-unsupported';
+  return verdict(isSuffix ? lower(host).endsWith(relative) : lower(host) === relative);
 }
 
 function isDnsBelow136(name: string, base: string): boolean {
   return base === '' || name === base || name.endsWith(base.startsWith('.') ? base : `.${base}`);
 }
 
-/** A dot at the end does not count, and an excluded base has a part of a wildcard if it is one label below it. */
+/** Like `isDnsBelow136`, but ignores a dot at the end, and a wildcard matches an excluded base one label below it. */
 function isDnsBelow140(absoluteName: string, absoluteBase: string, isExcluding: boolean): boolean {
   if (absoluteBase === '') return true;
   const [name, base] = [withoutEndDot(absoluteName), withoutEndDot(absoluteBase)];
@@ -102,22 +102,22 @@ function isDnsBelow140(absoluteName: string, absoluteBase: string, isExcluding: 
   return name === base || name.endsWith(base.startsWith('.') ? base : `.${base}`);
 }
 
-/** The base is a host, a mailbox, or with a dot at its beginning the end of a host. The local part has case. */
+/** The base is a host, a mailbox or, with a leading dot, the end of a host. The local part is case-sensitive. */
 function compareEmail136(email: string, base: string): Comparison {
   const at = email.indexOf('@');
   if (at === -1) return 'name-unreadable';
   const host = lower(email.slice(at + 1));
   const baseAt = base.indexOf('@');
   if (baseAt === -1 && base.startsWith('.')) return verdict(lower(email).endsWith(lower(base)));
-  const isThisBox = baseAt <= 0 || base.slice(0, baseAt) === email.slice(0, at);
-  return verdict(isThisBox && host === lower(base.slice(baseAt + 1)));
+  const isSameMailbox = baseAt <= 0 || base.slice(0, baseAt) === email.slice(0, at);
+  return verdict(isSameMailbox && host === lower(base.slice(baseAt + 1)));
 }
 
 const mailbox = /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~.]+$/;
 const mailHost = /^[A-Za-z0-9.-]+$/;
 
-/** As before, but both must be made of plain characters. */
-function compareEmail140(email: string, base: string, isWithoutCase: boolean): Comparison {
+/** Like `compareEmail136`, but address and base may have only plain characters. */
+function compareEmail140(email: string, base: string, ignoresCase: boolean): Comparison {
   const [local = '', host = '', ...rest] = email.split('@');
   if (rest.length > 0 || !mailbox.test(local) || !mailHost.test(host)) return 'name-unreadable';
   const parts = base.split('@');
@@ -126,8 +126,8 @@ function compareEmail140(email: string, base: string, isWithoutCase: boolean): C
     return 'name-unreadable';
   }
   if (baseLocal !== undefined) {
-    const isThisBox = isWithoutCase ? lower(baseLocal) === lower(local) : baseLocal === local;
-    return verdict(isThisBox && lower(baseHost) === lower(host));
+    const isSameMailbox = ignoresCase ? lower(baseLocal) === lower(local) : baseLocal === local;
+    return verdict(isSameMailbox && lower(baseHost) === lower(host));
   }
   return verdict(
     baseHost.startsWith('.') ? lower(host).endsWith(lower(baseHost)) : lower(host) === lower(baseHost),
@@ -142,7 +142,7 @@ function verdict(matches: boolean): Comparison {
   return matches ? 'matches' : 'differs';
 }
 
-/** ASCII alone, as BoringSSL has it. */
+/** Converts only ASCII letters to lower case, like BoringSSL. */
 function lower(text: string): string {
   return text.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());
 }

@@ -3,7 +3,7 @@ import type { Cursor, Element } from './der-reader.ts';
 import { takeInteger, takeList, takeOid, unsignedValue } from './der-values.ts';
 import { takeExtension } from './walk-extensions.ts';
 
-/** The extensions of a certificate about policies, as encoded; `twice` where one stands there twice. */
+/** The encoded policy extensions of a certificate; `twice` if an extension occurs twice. */
 export interface PolicyExtensions {
   readonly policies: Uint8Array | 'twice' | undefined;
   readonly mappings: Uint8Array | 'twice' | undefined;
@@ -23,7 +23,7 @@ const policyIds = {
   inhibitAny: '551d36',
 } as const;
 
-/** Finds the extensions about policies in the contents of the `[3]` field of a certificate that was walked before. */
+/** Finds the policy extensions in the contents of the `[3]` field of a certificate that was parsed before. */
 export function findPolicyExtensions(der: Uint8Array, field: Element | undefined): PolicyExtensions {
   const values = new Map<string, Uint8Array | 'twice'>();
   if (field !== undefined) {
@@ -41,7 +41,7 @@ export function findPolicyExtensions(der: Uint8Array, field: Element | undefined
   };
 }
 
-/** Whether a certificate can demand a policy of what is below it, or has an invalid extension about policies. */
+/** Returns whether a certificate can require a policy of certificates below it, or has an invalid policy extension. */
 export function demandsPolicy(extensions: PolicyExtensions): boolean {
   try {
     readPolicies(extensions);
@@ -54,11 +54,11 @@ export function demandsPolicy(extensions: PolicyExtensions): boolean {
 }
 
 function open(value: Uint8Array | 'twice' | undefined): Cursor | undefined {
-  if (value === 'twice') throw new DerError('it stands there twice');
+  if (value === 'twice') throw new DerError('it occurs twice');
   return value && createCursor(value, 0, value.length);
 }
 
-/** The policies of a certificate, as hex of their identifiers. Throws `DerError` where BoringSSL refuses a path. */
+/** Returns the policies of a certificate, as hex of the identifiers. Throws `DerError` if BoringSSL refuses the path. */
 export function readPolicies({ policies }: PolicyExtensions): ReadonlySet<string> | undefined {
   const value = open(policies);
   if (value === undefined) return undefined;
@@ -67,7 +67,7 @@ export function readPolicies({ policies }: PolicyExtensions): ReadonlySet<string
   takeList(value, what, (items) => {
     const fields = inside(items.der, items.take(tag.sequence, what));
     const id = takeOid(fields, what);
-    if (ids.has(id)) throw new DerError('a policy stands there twice');
+    if (ids.has(id)) throw new DerError('a policy occurs twice');
     ids.add(id);
     if (fields.peek() !== undefined) takeQualifiers(fields);
     fields.done(what);
@@ -89,7 +89,7 @@ function takeQualifiers(fields: Cursor): void {
   }
 }
 
-/** The policy mappings, from and to. Throws `DerError`. */
+/** Returns the policy mappings as pairs of source and target. Throws `DerError`. */
 export function readMappings({ mappings }: PolicyExtensions): readonly (readonly [string, string])[] {
   const value = open(mappings);
   if (value === undefined) return [];
@@ -106,7 +106,7 @@ export function readMappings({ mappings }: PolicyExtensions): readonly (readonly
   return pairs;
 }
 
-/** Certificates that may follow until each rule holds; infinite without it. Throws `DerError`. */
+/** Returns the number of certificates until each rule applies, infinity without the rule. Throws `DerError`. */
 export function readLimits({ constraints, inhibitAny }: PolicyExtensions): {
   readonly explicit: number;
   readonly mapping: number;

@@ -11,7 +11,7 @@ import { identifyKey } from './key-identity.ts';
 import { demandsPolicy, findPolicyExtensions } from './policy-extensions.ts';
 import { readPublicKey, readSignature } from './signature.ts';
 
-/** A CA, or the one reason why this certificate is not served. */
+/** A CA, or the reason why the certificate is not served. */
 export type CertificateReading =
   { readonly kind: 'ca'; readonly certificate: Certificate } | CertificateRefusal;
 
@@ -21,36 +21,36 @@ interface CertificateRefusal {
   readonly reason: string;
 }
 
-/** Bytes of a subject: all of them go into every handshake, whose list of names holds 64 KiB. */
+/** The maximum bytes of a subject. All subjects are sent in every handshake, whose list of names has at most 64 KiB. */
 const subjectLimit = 4096;
 
 /**
- * Reads a certificate that Envoy both loads and takes as a CA; says of any other what is wrong with it.
- * Keeps `der`, which must not be changed afterwards.
+ * Reads a certificate. Returns it if Envoy both loads it and accepts it as a CA, and otherwise the reason for the
+ * refusal. Keeps `der`, which must not be modified afterwards.
  */
 export function readCertificate(der: Uint8Array): CertificateReading {
-  const walked = walk(der);
-  if (walked.kind === 'refused') return walked;
-  const { parts } = walked;
+  const parsed = parse(der);
+  if (parsed.kind === 'refused') return parsed;
+  const { parts } = parsed;
   const { invalidExtension, deviations } = parts;
   if (invalidExtension !== undefined) return refused('MT014', invalidExtension);
   const { display: keyAlgorithm, problem } = parts.publicKey;
   if (problem !== undefined) return refused('MT014', problem);
   if (keyAlgorithm === undefined) {
-    return refused('MT015', 'Envoy verifies nothing with a key of its algorithm or curve');
+    return refused('MT015', 'the algorithm or curve of the key is not supported by Envoy');
   }
   if (readPublicKey(encoded(der, parts.publicKey.element)) === undefined) {
-    return refused('MT014', 'OpenSSL does not read its public key');
+    return refused('MT014', 'the public key cannot be read by OpenSSL');
   }
   if (!opensslReads(der)) {
     return refused(
       'MT014',
-      `clients with OpenSSL do not read it, and fail where Envoy names it to them; ${ownRule}`,
+      `OpenSSL cannot read the certificate, so handshakes of clients with OpenSSL would fail; ${ownRule}`,
     );
   }
   const [deviation] = deviations;
   if (deviation !== undefined) return refused('MT014', `${deviation}; ${ownRule}`);
-  const notCa = whyNotCa(der, parts);
+  const notCa = notCaReason(der, parts);
   if (notCa !== undefined) return refused('MT015', notCa);
   const { element: subject } = parts.subject;
   const length = subject.end - subject.start;
@@ -64,23 +64,23 @@ function refused(code: BlockRefusalCode, reason: string): CertificateRefusal {
   return { kind: 'refused', code, reason };
 }
 
-function walk(
+function parse(
   der: Uint8Array,
-): { readonly kind: 'walked'; readonly parts: CertificateParts } | CertificateRefusal {
+): { readonly kind: 'parsed'; readonly parts: CertificateParts } | CertificateRefusal {
   try {
-    return { kind: 'walked', parts: walkCertificate(der) };
+    return { kind: 'parsed', parts: walkCertificate(der) };
   } catch (error) {
     if (error instanceof DerError) return refused('MT014', error.message);
     throw error;
   }
 }
 
-/** Ends the sentence about a certificate that Envoy takes as a CA and ADR 0012 does not. */
+/** The end of the sentence about a certificate that Envoy accepts as a CA but ADR 0012 refuses. */
 const ownRule = 'this is a rule of meshtrust, not of Envoy';
 
 /**
- * Whether OpenSSL, by way of Node, reads the certificate. Envoy sends the subject of each CA to its clients, and one
- * that OpenSSL does not read ends the handshake of every client that uses OpenSSL (tried with a number in it).
+ * Returns whether OpenSSL (in Node) can read the certificate. Envoy sends the subject of each CA to its clients. A
+ * subject that OpenSSL cannot read ends the handshake of every client that uses OpenSSL (tried with a number in it).
  */
 function opensslReads(der: Uint8Array): boolean {
   try {
@@ -91,21 +91,22 @@ function opensslReads(der: Uint8Array): boolean {
 }
 
 /**
- * What is a CA here: CA:TRUE, or a self-issued certificate that does not say (version 1, or no basic
- * constraints); and no key usage that leaves out signing certificates. Envoy takes more as an anchor, and Node's
- * `.ca` less. What does not say and was issued by another may be a leaf: re-rooting would make a CA of it.
+ * Returns why a certificate is not a CA, or `undefined` if it is. A CA has CA:TRUE, or is self-issued without basic
+ * constraints (like version 1). Its key usage, if present, includes signing certificates. Envoy accepts more as an
+ * anchor, and Node's `.ca` less. A certificate of another issuer without basic constraints may be a leaf, and
+ * re-rooting would make it a CA.
  */
-function whyNotCa(der: Uint8Array, parts: CertificateParts): string | undefined {
+function notCaReason(der: Uint8Array, parts: CertificateParts): string | undefined {
   const { basicConstraints, keyUsage } = parts.extensions;
   if (basicConstraints?.ca === false) {
-    const isOurs = keyUsage?.keyCertSign !== false && basicConstraints.pathLength === undefined;
-    return `it is not a CA: its basic constraints say CA:FALSE${isOurs ? `; ${ownRule}` : ''}`;
+    const isOwnRule = keyUsage?.keyCertSign !== false && basicConstraints.pathLength === undefined;
+    return `the certificate is not a CA: its basic constraints say CA:FALSE${isOwnRule ? `; ${ownRule}` : ''}`;
   }
   if (keyUsage?.keyCertSign === false) {
-    return 'it is not a CA: its key usage does not include signing certificates';
+    return 'the certificate is not a CA: its key usage does not include signing certificates';
   }
   if (basicConstraints === undefined && !isSelfIssued(der, parts)) {
-    return `it is not a CA: without basic constraints, only self-issued certificates are; ${ownRule}`;
+    return `the certificate is not a CA: it has no basic constraints and is not self-issued; ${ownRule}`;
   }
   return undefined;
 }
@@ -142,7 +143,7 @@ function describe(der: Uint8Array, parts: CertificateParts, keyAlgorithm: string
     demandsPolicy: demandsPolicy(findPolicyExtensions(der, parts.extensionsField)),
     signatureSupported: readSignature(der, parts).method !== undefined,
   };
-  // The signature is not verified: no validator looks at an anchor's own, and one that names itself as its
-  // issuer cannot be re-rooted any further. Verifying would be the largest part of reading a certificate.
+  // The signature is not verified: no validator checks the signature of an anchor, and a self-issued certificate cannot
+  // be re-rooted further. Verification would be the largest part of reading a certificate.
   return { ...certificate, selfSigned: selfIssued && canBeAuthority(certificate, certificate) };
 }

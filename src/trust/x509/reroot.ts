@@ -5,13 +5,14 @@ import type { Element } from './der-reader.ts';
 import { writeElement } from './der-writer.ts';
 import { takeExtension } from './walk-extensions.ts';
 
-/** 2.5.29.35, as hex of its contents. */
+/** The object identifier 2.5.29.35, as hex of its contents. */
 const authorityKeyIdentifier = '551d23';
 
 /**
- * The self-issued form of a CA: issuer set to its subject, authority key identifier left out, all else byte for
- * byte. Serves an intermediate as a trust anchor (a name, a key and constraints: RFC 5280, 6.1.1 d). The
- * signature no longer verifies, and neither OpenSSL nor BoringSSL checks the signature of an anchor.
+ * Returns the self-issued form of a CA. The issuer is set to the subject, the authority key identifier is removed, and
+ * everything else stays byte for byte. It serves an intermediate as a trust anchor, which is a name, a key and
+ * constraints (RFC 5280, section 6.1.1 d). The signature no longer verifies, but neither OpenSSL nor BoringSSL checks
+ * the signature of an anchor.
  */
 export function reroot({ der }: Certificate): Uint8Array {
   const { versionField, serial, algorithm, subject, validity, extensionsField, signed, outerAlgorithm } =

@@ -5,20 +5,20 @@ import { DerError, contextConstructed, encoded, inside, tag } from './der-reader
 import type { Cursor } from './der-reader.ts';
 import { takeOid, takeUnsigned, unsignedValue } from './der-values.ts';
 
-/** How BoringSSL verifies a signature: `digest` is `undefined` where the algorithm has one built in. */
+/** How BoringSSL verifies a signature. `digest` is `undefined` if it is part of the algorithm. */
 interface Method {
   readonly keyType: 'rsa' | 'ec' | 'ed25519';
   readonly digest: string | undefined;
-  /** RSASSA-PSS with a salt as long as the hash, instead of PKCS #1 v1.5. */
+  /** True for RSASSA-PSS with a salt as long as the hash, false for PKCS #1 v1.5. */
   readonly pss: boolean;
 }
 
-/** The signature of a certificate, ready to be verified with the key of an issuer. */
+/** The signature of a certificate, for verification with the key of an issuer. */
 export interface Signature {
-  /** `undefined`: BoringSSL verifies no signature of this algorithm or with these parameters. */
+  /** `undefined` if BoringSSL does not verify signatures with this algorithm or these parameters. */
   readonly method: Method | undefined;
   readonly signedBytes: Uint8Array;
-  /** `undefined`: no key verifies it. */
+  /** `undefined` if no key can verify the signature. */
   readonly bytes: Uint8Array | undefined;
 }
 
@@ -28,7 +28,7 @@ const method = (keyType: Method['keyType'], digest?: string, pss = false): Metho
   pss,
 });
 
-/** By hex of the identifier. MD5 is left out: BoringSSL verifies nothing with it. */
+/** Methods by hex of the algorithm identifier. MD5 is not among them: BoringSSL verifies no signature with it. */
 const methods: Readonly<Record<string, Method>> = {
   '2a864886f70d010105': method('rsa', 'sha1'),
   '2a864886f70d01010b': method('rsa', 'sha256'),
@@ -46,14 +46,14 @@ const methods: Readonly<Record<string, Method>> = {
 const rsaPss = '2a864886f70d01010a';
 const mgf1 = '2a864886f70d010108';
 
-/** Hashes that BoringSSL takes for RSASSA-PSS, by hex of the identifier, and their lengths in bytes. */
+/** Hashes that BoringSSL accepts for RSASSA-PSS, by hex of the identifier, and their lengths in bytes. */
 const pssDigests: Readonly<Record<string, { readonly name: string; readonly bytes: number }>> = {
   '608648016503040201': { name: 'sha256', bytes: 32 },
   '608648016503040202': { name: 'sha384', bytes: 48 },
   '608648016503040203': { name: 'sha512', bytes: 64 },
 };
 
-/** Reads the signature of a certificate that was walked before. */
+/** Reads the signature of a certificate that was parsed before. */
 export function readSignature(der: Uint8Array, parts: CertificateParts): Signature {
   const { algorithm, outerAlgorithm, signed, signature } = parts;
   const isConsistent = Buffer.compare(encoded(der, algorithm), encoded(der, outerAlgorithm)) === 0;
@@ -64,7 +64,7 @@ export function readSignature(der: Uint8Array, parts: CertificateParts): Signatu
   };
 }
 
-/** Whether the key verifies the signature, by the rules of BoringSSL in Envoy 1.36 and 1.40. */
+/** Returns whether the key verifies the signature by the rules of BoringSSL in Envoy 1.36 and 1.40. */
 export function verifySignature({ method: how, signedBytes, bytes }: Signature, key: KeyObject): boolean {
   if (how === undefined || bytes === undefined || key.asymmetricKeyType !== how.keyType) return false;
   try {
@@ -78,7 +78,7 @@ export function verifySignature({ method: how, signedBytes, bytes }: Signature, 
 
 const saltLength = constants.RSA_PSS_SALTLEN_DIGEST;
 
-/** The key of an encoded SubjectPublicKeyInfo; `undefined` if OpenSSL does not read it. */
+/** Returns the key of an encoded SubjectPublicKeyInfo, or `undefined` if OpenSSL cannot read it. */
 export function readPublicKey(spki: Uint8Array): KeyObject | undefined {
   try {
     return createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
@@ -87,7 +87,7 @@ export function readPublicKey(spki: Uint8Array): KeyObject | undefined {
   }
 }
 
-/** Reads an AlgorithmIdentifier. Parameters are NULL or absent, but for RSASSA-PSS; Ed25519 has none. */
+/** Reads an AlgorithmIdentifier. Parameters are NULL or absent, except for RSASSA-PSS; Ed25519 has none. */
 function readMethod(algorithm: Cursor): Method | undefined {
   const oid = takeOid(algorithm, 'the signature algorithm');
   if (oid === rsaPss) return readPss(algorithm);
@@ -97,22 +97,22 @@ function readMethod(algorithm: Cursor): Method | undefined {
 }
 
 /**
- * RFC 4055, section 3.1, of which BoringSSL takes a part: SHA-256, SHA-384 or SHA-512, the same hash in MGF1, and a
- * salt of its length, all of them written out. The trailer field may be written out too.
+ * Reads the parameters of RSASSA-PSS (RFC 4055, section 3.1). BoringSSL accepts only SHA-256, SHA-384 or SHA-512, the
+ * same hash in MGF1, and a salt of its length. All of these must be encoded explicitly; the trailer field may be.
  */
 function readPss(algorithm: Cursor): Method | undefined {
   try {
     const { der } = algorithm;
-    const fields = inside(der, algorithm.take(tag.sequence, pssWhat));
-    const digest = takeDigest(inside(der, fields.take(contextConstructed(0), pssWhat)));
-    const mask = inside(der, fields.take(contextConstructed(1), pssWhat));
-    const maskFields = inside(der, mask.take(tag.sequence, pssWhat));
-    mask.done(pssWhat);
-    if (takeOid(maskFields, pssWhat) !== mgf1) return undefined;
+    const fields = inside(der, algorithm.take(tag.sequence, pssParameters));
+    const digest = takeDigest(inside(der, fields.take(contextConstructed(0), pssParameters)));
+    const mask = inside(der, fields.take(contextConstructed(1), pssParameters));
+    const maskFields = inside(der, mask.take(tag.sequence, pssParameters));
+    mask.done(pssParameters);
+    if (takeOid(maskFields, pssParameters) !== mgf1) return undefined;
     const maskDigest = takeDigest(maskFields);
-    const salt = takeNumber(inside(der, fields.take(contextConstructed(2), pssWhat)));
-    const trailer = fields.takeIf(contextConstructed(3), pssWhat);
-    fields.done(pssWhat);
+    const salt = takeNumber(inside(der, fields.take(contextConstructed(2), pssParameters)));
+    const trailer = fields.takeIf(contextConstructed(3), pssParameters);
+    fields.done(pssParameters);
     if (trailer !== undefined && takeNumber(inside(der, trailer)) !== 1) return undefined;
     const known = digest === maskDigest ? pssDigests[digest] : undefined;
     return known !== undefined && salt === known.bytes ? method('rsa', known.name, true) : undefined;
@@ -122,25 +122,25 @@ function readPss(algorithm: Cursor): Method | undefined {
   }
 }
 
-const pssWhat = 'the parameters of RSASSA-PSS';
+const pssParameters = 'the parameters of RSASSA-PSS';
 
-/** Takes all that is left: the AlgorithmIdentifier of a hash, with NULL or no parameters. */
+/** Reads the rest of the cursor: the AlgorithmIdentifier of a hash, with NULL or no parameters. */
 function takeDigest(cursor: Cursor): string {
-  const fields = inside(cursor.der, cursor.take(tag.sequence, pssWhat));
-  cursor.done(pssWhat);
-  const oid = takeOid(fields, pssWhat);
+  const fields = inside(cursor.der, cursor.take(tag.sequence, pssParameters));
+  cursor.done(pssParameters);
+  const oid = takeOid(fields, pssParameters);
   if (fields.peek() !== undefined && !isNull(fields))
-    throw new DerError(`${pssWhat} have a hash with parameters`);
+    throw new DerError(`${pssParameters} have a hash with parameters`);
   return oid;
 }
 
 function takeNumber(cursor: Cursor): number {
-  const value = unsignedValue(cursor.der, takeUnsigned(cursor, pssWhat));
-  cursor.done(pssWhat);
+  const value = unsignedValue(cursor.der, takeUnsigned(cursor, pssParameters));
+  cursor.done(pssParameters);
   return value;
 }
 
-/** Whether all that is left is an empty NULL. */
+/** Returns whether the rest of the cursor is an empty NULL. */
 function isNull(cursor: Cursor): boolean {
   if (cursor.peek() !== tag.null) return false;
   const { body, end } = cursor.any('the parameters');

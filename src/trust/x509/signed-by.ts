@@ -6,10 +6,10 @@ import { readPublicKey, readSignature, verifySignature } from './signature.ts';
 const verdicts = new WeakMap<Certificate, WeakMap<Certificate, boolean>>();
 
 /**
- * Whether Envoy chains the child to this issuer: its name is, byte for byte, the one that the child names, the
- * child's authority key identifier does not mean another, and its key verifies the child's signature by an
- * algorithm that Envoy takes. Remembered for as long as both objects live, since a verification costs tens of
- * microseconds.
+ * Returns whether Envoy chains the child to this issuer. The name of the issuer must be the issuer name of the child,
+ * byte for byte, and match its authority key identifier. The key of the issuer must verify the signature of the child
+ * with an algorithm that Envoy supports. The result is cached while both objects live, since a verification costs tens
+ * of microseconds.
  */
 export function signedBy(child: Certificate, issuer: Certificate): boolean {
   if (Buffer.compare(child.issuerDer, issuer.subjectDer) !== 0 || !canBeAuthority(child, issuer))

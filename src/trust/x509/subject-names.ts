@@ -6,19 +6,19 @@ import { takeExtension } from './walk-extensions.ts';
 import { canonicalName } from './canonical-name.ts';
 import type { CanonicalName } from './canonical-name.ts';
 
-/** A GeneralName (RFC 5280, section 4.2.1.6), as far as name constraints tell one from another. */
+/** A GeneralName (RFC 5280, section 4.2.1.6), with the distinctions that name constraints make. */
 export type SubjectName =
   | { readonly kind: 'uri' | 'dns' | 'email'; readonly text: string }
-  /** An e-mail address in the subject. BoringSSL compares nothing that is not an IA5String. */
+  /** An e-mail address in the subject. BoringSSL compares only an IA5String. */
   | { readonly kind: 'email'; readonly text: string; readonly inSubject: true; readonly isIa5: boolean }
   | { readonly kind: 'directory'; readonly name: CanonicalName }
-  /** Compared with nothing; `tag` says which kind it is. */
+  /** A name of a kind that BoringSSL does not compare; `tag` is its kind. */
   | { readonly kind: 'other'; readonly tag: number };
 
 /** One entry of name constraints. */
 export interface Subtree {
   readonly base: SubjectName;
-  /** It has a minimum or a maximum. BoringSSL refuses each name of its kind. */
+  /** Whether it has a minimum or a maximum. BoringSSL refuses every name of the same kind then. */
   readonly isBounded: boolean;
 }
 
@@ -28,12 +28,12 @@ export interface NameConstraints {
   readonly excluded: readonly Subtree[];
 }
 
-/** Takes the contents of a subject alternative name, which was walked before. */
+/** Reads the contents of a subject alternative name that was parsed before. */
 export function takeSubjectNames(value: Cursor): readonly SubjectName[] {
   return takeNames(inside(value.der, value.take(tag.sequence, 'the names')));
 }
 
-/** Takes the contents of a name constraints extension, which was walked before. */
+/** Reads the contents of a name constraints extension that was parsed before. */
 export function takeNameConstraints(value: Cursor): NameConstraints {
   const fields = inside(value.der, value.take(tag.sequence, 'the name constraints'));
   const takeList = (number: number): readonly Subtree[] => {
@@ -53,7 +53,7 @@ export function takeNameConstraints(value: Cursor): NameConstraints {
 
 const nameConstraintsId = '551d1e';
 
-/** The name constraints of a certificate that was read before; `undefined` without them. */
+/** Returns the name constraints of a certificate that was parsed before, or `undefined` without the extension. */
 export function readNameConstraints(der: Uint8Array): NameConstraints | undefined {
   const { extensionsField } = walkCertificate(der);
   if (extensionsField === undefined) return undefined;

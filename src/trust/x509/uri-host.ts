@@ -1,14 +1,14 @@
-/** The host of a URI to the BoringSSL of Envoy 1.36; `undefined` if it finds none. */
+/** Returns the host of a URI in the BoringSSL of Envoy 1.36, or `undefined` if it finds none. */
 export function uriHost136(uri: string): string | undefined {
-  // BoringSSL takes all up to the first colon, and only without one all up to the first slash.
+  // BoringSSL reads up to the first colon, and only without a colon up to the first slash.
   const match = /^[^:]*:\/\/(?:(?<port>[^:]*):|(?<path>[^/]*)(?:\/|$))/.exec(uri);
   const host = match?.groups?.['port'] ?? match?.groups?.['path'] ?? '';
   return host === '' ? undefined : host;
 }
 
 /**
- * The host of a URI to the BoringSSL of Envoy 1.40, without a dot at its end: a fully qualified domain name, with
- * or without a port, and nothing else (RFC 5280, section 4.2.1.10). `undefined` for any other URI.
+ * Returns the host of a URI in the BoringSSL of Envoy 1.40, without a dot at its end. It must be a fully qualified
+ * domain name with an optional port (RFC 5280, section 4.2.1.10). Returns `undefined` for any other URI.
  */
 export function uriHost140(uri: string): string | undefined {
   const match = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/(?<host>[^/?#:]*)(?::[0-9]*)?(?=[/?#]|$)/.exec(uri);
@@ -20,11 +20,11 @@ export function uriHost140(uri: string): string | undefined {
 
 const label = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
 
-/** Whether BoringSSL 1.40 takes a host for a fully qualified domain name: labels, and not the form of an address. */
+/** Returns whether BoringSSL in Envoy 1.40 accepts a host as a fully qualified domain name, not as an address. */
 export function isFqdn(host: string): boolean {
   const labels = host.split('.');
   const last = labels.at(-1) ?? '';
-  // By the URL Standard, a host whose last label is a number (decimal or hexadecimal) is an IPv4 address.
+  // In the URL Standard, a host whose last label is a number (decimal or hexadecimal) is an IPv4 address.
   const isNumber = /^(?:\d+|0[xX][0-9A-Fa-f]*)$/.test(last);
   return labels.every((one) => label.test(one)) && !isNumber;
 }

@@ -10,22 +10,22 @@ import {
   toHex,
   unsignedValue,
 } from './der-values.ts';
-import type { Deviates } from './der-values.ts';
+import type { ReportDeviation } from './der-values.ts';
 import { takeGeneralName, takeGeneralNames } from './walk-general-name.ts';
 import { takeAttribute } from './walk-name.ts';
 
-/** What an authority key identifier says of the certificate's issuer. */
+/** The value of an authority key identifier, which describes the issuer. */
 export interface AuthorityKeyId {
   readonly keyId: string | undefined;
-  /** The issuer's own issuer, as encoded, where it names one. */
+  /** The encoded name of the issuer's issuer, if present. */
   readonly issuer: Uint8Array | undefined;
   readonly serial: string | undefined;
 }
 
-/** What the extensions say, as far as it decides whether and how the certificate is an anchor. */
+/** The extension values that decide whether and how a certificate is an anchor. */
 export interface ExtensionValues {
   readonly basicConstraints?: { readonly ca: boolean; readonly pathLength: number | undefined };
-  /** Absent where the extension is: then no use is ruled out. */
+  /** Absent without the extension, which then forbids no use. */
   readonly keyUsage?: { readonly keyCertSign: boolean };
   readonly subjectKeyId?: string;
   readonly authorityKeyId?: AuthorityKeyId;
@@ -33,39 +33,44 @@ export interface ExtensionValues {
 }
 
 /**
- * The extensions (RFC 5280, section 4.2.1) that BoringSSL reads as soon as a certificate is an issuer, by hex
- * of the identifier 2.5.29.x. One that it cannot read makes the anchor useless without a word, so these are
- * walked; all others stay opaque.
+ * The extensions (RFC 5280, section 4.2.1) that BoringSSL reads once a certificate is an issuer, by hex of the
+ * identifier 2.5.29.x. If BoringSSL cannot read one of them, it silently ignores the anchor, so these are parsed. All
+ * others stay opaque.
  */
-const known: Readonly<Record<string, (value: Cursor, deviates: Deviates) => ExtensionValues>> = {
-  '551d0e': walkSubjectKeyId,
-  '551d0f': walkKeyUsage,
-  '551d11': walkSubjectAltName,
-  '551d13': walkBasicConstraints,
-  '551d1e': walkNameConstraints,
-  '551d1f': walkDistributionPoints,
-  '551d23': walkAuthorityKeyId,
-  '551d25': walkExtendedKeyUsage,
-};
+const known: Readonly<Record<string, (value: Cursor, reportDeviation: ReportDeviation) => ExtensionValues>> =
+  {
+    '551d0e': walkSubjectKeyId,
+    '551d0f': walkKeyUsage,
+    '551d11': walkSubjectAltName,
+    '551d13': walkBasicConstraints,
+    '551d1e': walkNameConstraints,
+    '551d1f': walkDistributionPoints,
+    '551d23': walkAuthorityKeyId,
+    '551d25': walkExtendedKeyUsage,
+  };
 
-/** What a walk over the extensions finds. `invalid` says why BoringSSL uses none of them. */
+/** The result of parsing the extensions. `invalid` says why BoringSSL uses none of them. */
 export interface ExtensionsWalk {
   readonly values: ExtensionValues;
   readonly invalid: string | undefined;
 }
 
-/** Walks the contents of the `[3]` field of a certificate. */
-export function walkExtensions(der: Uint8Array, wrapper: Element, deviates: Deviates): ExtensionsWalk {
+/** Parses the contents of the `[3]` field of a certificate. */
+export function walkExtensions(
+  der: Uint8Array,
+  wrapper: Element,
+  reportDeviation: ReportDeviation,
+): ExtensionsWalk {
   const outer = inside(der, wrapper);
   let values: ExtensionValues = {};
   let invalid: string | undefined;
   const seen = new Set<string>();
-  const walkOne = (list: Cursor): void => {
-    const { oid, value } = takeExtension(list, deviates);
+  const readOne = (list: Cursor): void => {
+    const { oid, value } = takeExtension(list, reportDeviation);
     const walk = known[oid];
     if (seen.has(oid)) {
-      const reason = 'an extension stands there twice';
-      if (walk === undefined) deviates(reason);
+      const reason = 'an extension occurs twice';
+      if (walk === undefined) reportDeviation(reason);
       else invalid ??= reason;
       return;
     }
@@ -73,22 +78,22 @@ export function walkExtensions(der: Uint8Array, wrapper: Element, deviates: Devi
     if (walk === undefined) return;
     try {
       const cursor = createCursor(der, value.body, value.end);
-      values = { ...values, ...walk(cursor, deviates) };
+      values = { ...values, ...walk(cursor, reportDeviation) };
       cursor.done('an extension');
     } catch (error) {
       if (!(error instanceof DerError)) throw error;
       invalid ??= error.message;
     }
   };
-  takeList(outer, 'the extensions', walkOne, tag.sequence, deviates);
+  takeList(outer, 'the extensions', readOne, tag.sequence, reportDeviation);
   outer.done('the extensions');
   return { values, invalid };
 }
 
-/** Takes one Extension: the hex of its identifier and the OCTET STRING that holds its value. */
+/** Reads one Extension: the hex of its identifier, and the OCTET STRING with its value. */
 export function takeExtension(
   list: Cursor,
-  deviates?: Deviates,
+  reportDeviation?: ReportDeviation,
 ): {
   readonly element: Element;
   readonly oid: string;
@@ -101,7 +106,7 @@ export function takeExtension(
   const isWritten = fields.peek() === tag.boolean;
   const critical = isWritten && takeBoolean(fields, 'a critical flag');
   if (isWritten && !critical) {
-    deviates?.('a critical flag is written as FALSE, which is the default that DER leaves out');
+    reportDeviation?.('a critical flag is encoded as FALSE, but DER omits this default');
   }
   const value = fields.take(tag.octetString, 'the value of an extension');
   fields.done('an extension');
@@ -110,7 +115,7 @@ export function takeExtension(
 
 function walkBasicConstraints(value: Cursor): ExtensionValues {
   const fields = inside(value.der, value.take(tag.sequence, 'the basic constraints'));
-  // A written FALSE is not DER, but it says what counts: this is no CA, and is refused for that.
+  // An encoded FALSE is not DER, but its meaning is clear: the certificate is refused because it is not a CA.
   const ca = fields.peek() === tag.boolean && takeBoolean(fields, 'the CA flag');
   const pathLength =
     fields.peek() === tag.integer
@@ -125,9 +130,9 @@ function walkKeyUsage(value: Cursor): ExtensionValues {
   return { keyUsage: { keyCertSign: ((bytes[0] ?? 0) & 0x04) !== 0 } };
 }
 
-function walkExtendedKeyUsage(value: Cursor, deviates: Deviates): ExtensionValues {
+function walkExtendedKeyUsage(value: Cursor, reportDeviation: ReportDeviation): ExtensionValues {
   const what = 'the extended key usage';
-  takeList(value, what, (items) => takeOid(items, 'an extended key usage'), tag.sequence, deviates);
+  takeList(value, what, (items) => takeOid(items, 'an extended key usage'), tag.sequence, reportDeviation);
   return {};
 }
 
@@ -136,14 +141,14 @@ function walkSubjectKeyId(value: Cursor): ExtensionValues {
   return { subjectKeyId: toHex(value.der, element.body, element.end) };
 }
 
-function walkAuthorityKeyId(value: Cursor, deviates: Deviates): ExtensionValues {
+function walkAuthorityKeyId(value: Cursor, reportDeviation: ReportDeviation): ExtensionValues {
   const { der } = value;
   const what = 'the authority key identifier';
   const fields = inside(der, value.take(tag.sequence, what));
   const keyId = fields.takeIf(context(0), what);
   const issuer =
     fields.peek() === contextConstructed(1)
-      ? takeGeneralNames(fields, what, deviates, contextConstructed(1))
+      ? takeGeneralNames(fields, what, reportDeviation, contextConstructed(1))
       : undefined;
   const serial = fields.peek() === context(2) ? takeInteger(fields, what, context(2)) : undefined;
   fields.done(what);
@@ -156,15 +161,15 @@ function walkAuthorityKeyId(value: Cursor, deviates: Deviates): ExtensionValues 
   };
 }
 
-function walkSubjectAltName(value: Cursor, deviates: Deviates): ExtensionValues {
-  takeGeneralNames(value, 'the subject alternative name', deviates);
+function walkSubjectAltName(value: Cursor, reportDeviation: ReportDeviation): ExtensionValues {
+  takeGeneralNames(value, 'the subject alternative name', reportDeviation);
   return {};
 }
 
-function walkNameConstraints(value: Cursor, deviates: Deviates): ExtensionValues {
+function walkNameConstraints(value: Cursor, reportDeviation: ReportDeviation): ExtensionValues {
   const what = 'the name constraints';
   const fields = inside(value.der, value.take(tag.sequence, what));
-  if (fields.peek() === undefined) deviates(`${what} must not be empty`);
+  if (fields.peek() === undefined) reportDeviation(`${what} must not be empty`);
   for (const list of [contextConstructed(0), contextConstructed(1)]) {
     if (fields.peek() !== list) continue;
     takeList(
@@ -172,30 +177,30 @@ function walkNameConstraints(value: Cursor, deviates: Deviates): ExtensionValues
       what,
       (items) => {
         const subtree = inside(items.der, items.take(tag.sequence, `a part of ${what}`));
-        takeGeneralName(subtree, what, 'constraint', deviates);
-        takeBounds(subtree, what, deviates);
+        takeGeneralName(subtree, what, 'constraint', reportDeviation);
+        takeBounds(subtree, what, reportDeviation);
       },
       list,
-      deviates,
+      reportDeviation,
     );
   }
   fields.done(what);
   return { nameConstraints: true };
 }
 
-/** RFC 5280 rules out `minimum` and `maximum`. BoringSSL refuses each name of a kind that has them. */
-function takeBounds(subtree: Cursor, what: string, deviates: Deviates): void {
+/** Reads `minimum` and `maximum`, which RFC 5280 forbids. BoringSSL refuses every name of a kind with them. */
+function takeBounds(subtree: Cursor, what: string, reportDeviation: ReportDeviation): void {
   for (const bound of [context(0), context(1)]) {
     if (subtree.peek() !== bound) continue;
     takeInteger(subtree, what, bound);
-    deviates(`${what} must not have a minimum or a maximum`);
+    reportDeviation(`${what} must not have a minimum or a maximum`);
   }
   subtree.done(what);
 }
 
-function walkDistributionPoints(value: Cursor, deviates: Deviates): ExtensionValues {
+function walkDistributionPoints(value: Cursor, reportDeviation: ReportDeviation): ExtensionValues {
   const what = 'the CRL distribution points';
-  const walkOne = (items: Cursor): void => {
+  const readOne = (items: Cursor): void => {
     const point = inside(items.der, items.take(tag.sequence, `one of ${what}`));
     const name = point.takeIf(contextConstructed(0), what);
     if (name !== undefined) {
@@ -203,15 +208,15 @@ function walkDistributionPoints(value: Cursor, deviates: Deviates): ExtensionVal
       if (choice.peek() === contextConstructed(1)) {
         takeList(choice, what, (parts) => takeAttribute(parts, what), contextConstructed(1));
       } else {
-        takeGeneralNames(choice, what, deviates, contextConstructed(0));
+        takeGeneralNames(choice, what, reportDeviation, contextConstructed(0));
       }
       choice.done(what);
     }
     if (point.peek() === context(1)) takeBitString(point, what, context(1));
     if (point.peek() === contextConstructed(2))
-      takeGeneralNames(point, what, deviates, contextConstructed(2));
+      takeGeneralNames(point, what, reportDeviation, contextConstructed(2));
     point.done(what);
   };
-  takeList(value, what, walkOne, tag.sequence, deviates);
+  takeList(value, what, readOne, tag.sequence, reportDeviation);
   return {};
 }

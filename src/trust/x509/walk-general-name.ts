@@ -1,17 +1,17 @@
 import { DerError, context, contextConstructed, inside } from './der-reader.ts';
 import type { Cursor, Element } from './der-reader.ts';
 import { takeList, takeOid } from './der-values.ts';
-import type { Deviates } from './der-values.ts';
+import type { ReportDeviation } from './der-values.ts';
 import { takeName } from './walk-name.ts';
 
-/** Where a list of names stands: addresses in name constraints carry a mask. */
+/** The use of a name: addresses in name constraints include a mask. */
 export type GeneralNameUse = 'name' | 'constraint';
 
-/** Takes GeneralNames (RFC 5280, section 4.2.1.6) and gives the first directory name's Name, if there is one. */
+/** Reads GeneralNames (RFC 5280, section 4.2.1.6). Returns the Name of the first directory name, if any. */
 export function takeGeneralNames(
   cursor: Cursor,
   what: string,
-  deviates: Deviates,
+  reportDeviation: ReportDeviation,
   tagByte?: number,
 ): Element | undefined {
   let directoryName: Element | undefined;
@@ -19,21 +19,21 @@ export function takeGeneralNames(
     cursor,
     what,
     (names) => {
-      const found = takeGeneralName(names, what, 'name', deviates);
+      const found = takeGeneralName(names, what, 'name', reportDeviation);
       directoryName ??= found;
     },
     tagByte,
-    deviates,
+    reportDeviation,
   );
   return directoryName;
 }
 
-/** Takes one GeneralName and gives the Name in it, if it is a directory name. */
+/** Reads one GeneralName. Returns its Name if it is a directory name. */
 export function takeGeneralName(
   cursor: Cursor,
   what: string,
   use: GeneralNameUse,
-  deviates: Deviates,
+  reportDeviation: ReportDeviation,
 ): Element | undefined {
   const { der } = cursor;
   const name = `a name in ${what}`;
@@ -56,7 +56,7 @@ export function takeGeneralName(
       const address = cursor.any(name);
       const length = address.end - address.body;
       const [v4, v6] = use === 'constraint' ? [8, 32] : [4, 16];
-      if (length !== v4 && length !== v6) deviates(`${name} is not an IP address`);
+      if (length !== v4 && length !== v6) reportDeviation(`${name} is not an IP address`);
       return undefined;
     }
     case context(8):
@@ -65,7 +65,7 @@ export function takeGeneralName(
     case contextConstructed(3): // x400Address
     case contextConstructed(5): // ediPartyName
       cursor.any(name);
-      deviates(`${name} is an X.400 or EDI name`);
+      reportDeviation(`${name} is an X.400 or EDI name`);
       return undefined;
     case undefined:
     default:

@@ -3,21 +3,21 @@ import type { Cursor, Element } from './der-reader.ts';
 import { takeBitString, takeBoolean, takeInteger, takeList, takeOid, toHex } from './der-values.ts';
 import { takeTime } from './walk-time.ts';
 
-/** One attribute of a Name: the type as hex of its identifier, the value as text. */
+/** One attribute of a Name: the type, as hex of its identifier, and the value. */
 export interface NameAttribute {
   readonly type: string;
-  /** The text; of a value that is not text, `#` and the hex of its encoding (RFC 4514, section 2.4). */
+  /** The text or, for a value that is not text, `#` and the hex of its encoding (RFC 4514, section 2.4). */
   readonly value: string;
-  /** The tag of the value. */
+  /** The ASN.1 tag of the value. */
   readonly tag: number;
-  /** Hex of the encoding of a value that BoringSSL compares byte for byte; `undefined` if it compares the text. */
+  /** The encoding as hex if BoringSSL compares the value byte for byte; `undefined` if it compares the text. */
   readonly exact: string | undefined;
 }
 
 /** Relative distinguished names in the order of their encoding. */
 export type Name = readonly (readonly NameAttribute[])[];
 
-/** Takes a Name (RFC 5280, section 4.1.2.4) and gives its element beside what it says. */
+/** Reads a Name (RFC 5280, section 4.1.2.4). Returns its element and its value. */
 export function takeName(cursor: Cursor, what: string): { readonly element: Element; readonly name: Name } {
   const element = cursor.take(tag.sequence, what);
   const name: NameAttribute[][] = [];
@@ -30,7 +30,7 @@ export function takeName(cursor: Cursor, what: string): { readonly element: Elem
   return { element, name };
 }
 
-/** Takes an AttributeTypeAndValue. */
+/** Reads an AttributeTypeAndValue. */
 export function takeAttribute(cursor: Cursor, what: string): NameAttribute {
   const attribute = inside(cursor.der, cursor.take(tag.sequence, `an attribute of ${what}`));
   const type = takeOid(attribute, `an attribute type of ${what}`);
@@ -44,7 +44,7 @@ export function takeAttribute(cursor: Cursor, what: string): NameAttribute {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** The text of a value; `undefined` if it is of a type that is not text. */
+/** Returns the text of a value, or `undefined` if its type is not text. */
 function readText(der: Uint8Array, element: Element, what: string): string | undefined {
   const bytes = Buffer.from(contents(der, element));
   switch (element.tag) {
@@ -54,7 +54,7 @@ function readText(der: Uint8Array, element: Element, what: string): string | und
       return checked(decodeWide(bytes, 2, what), what);
     case tag.universalString:
       return checked(decodeWide(bytes, 4, what), what);
-    // Envoy reads these as Latin-1 and checks no alphabet: real CAs have `*`, `@` and `_` in PrintableStrings.
+    // Envoy reads these types as Latin-1 without a check: real CAs have `*`, `@` and `_` in PrintableStrings.
     case tag.printableString:
     case tag.teletexString:
     case tag.ia5String:
@@ -67,11 +67,11 @@ function readText(der: Uint8Array, element: Element, what: string): string | und
   }
 }
 
-/** Universal types whose elements are made of others: EXTERNAL, EMBEDDED PDV, SEQUENCE, SET, CHARACTER STRING. */
+/** Universal types with constructed elements: EXTERNAL, EMBEDDED PDV, SEQUENCE, SET, CHARACTER STRING. */
 const constructedTypes: ReadonlySet<number> = new Set([8, 11, 16, 17, 29]);
 const constructedBit = 0x20;
 
-/** Checks a value that is not text as far as BoringSSL does, and throws where it would not parse the name. */
+/** Checks a value that is not text like BoringSSL, and throws if BoringSSL would not parse the name. */
 function checkOther(der: Uint8Array, element: Element, what: string): void {
   const isUniversal = element.tag < 0x40;
   const isConstructed = (element.tag & constructedBit) !== 0;
@@ -112,24 +112,24 @@ function decodeUtf8(bytes: Uint8Array, what: string): string {
   }
 }
 
-/** Big-endian code points of two or four bytes. */
+/** Decodes big-endian code points of two or four bytes. */
 function decodeWide(bytes: Buffer, width: 2 | 4, what: string): string {
   if (bytes.length % width !== 0) throw new DerError(`${what} is cut short`);
   let text = '';
   for (let at = 0; at < bytes.length; at += width) {
     const point = bytes.readUIntBE(at, width);
     if (point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) {
-      throw new DerError(`${what} has a character that does not exist`);
+      throw new DerError(`${what} has an invalid Unicode character`);
     }
     text += String.fromCodePoint(point);
   }
   return text;
 }
 
-/** BoringSSL takes no Unicode noncharacters: the last two of each plane, and U+FDD0 to U+FDEF. */
+/** Throws on Unicode noncharacters, which BoringSSL refuses: the last two of each plane, and U+FDD0 to U+FDEF. */
 function checked(text: string, what: string): string {
   if (/\p{Noncharacter_Code_Point}/u.test(text)) {
-    throw new DerError(`${what} has a character that does not exist`);
+    throw new DerError(`${what} has an invalid Unicode character`);
   }
   return text;
 }

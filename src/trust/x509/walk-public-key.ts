@@ -2,7 +2,7 @@ import { DerError, createCursor, inside, tag } from './der-reader.ts';
 import type { Cursor, Element } from './der-reader.ts';
 import { takeOctetsAsBits, takeOid, takeUnsigned, unsignedValue } from './der-values.ts';
 
-/** Named curves that Envoy verifies with, by hex of the identifier, and the size of a coordinate. */
+/** Named curves that Envoy supports, by hex of the identifier, with the size of a coordinate. */
 const curves: Readonly<Record<string, { readonly name: string; readonly bytes: number }>> = {
   '2b81040021': { name: 'P-224', bytes: 28 },
   '2a8648ce3d030107': { name: 'P-256', bytes: 32 },
@@ -10,23 +10,23 @@ const curves: Readonly<Record<string, { readonly name: string; readonly bytes: n
   '2b81040023': { name: 'P-521', bytes: 66 },
 };
 
-/** Keys by hex of the algorithm identifier; each gives its display, or nothing where Envoy verifies nothing. */
+/** Parsers by hex of the algorithm identifier. Each returns the type for display, or `undefined` if not supported. */
 const algorithms: Readonly<Record<string, (parameters: Cursor, key: Uint8Array) => string | undefined>> = {
   '2a864886f70d010101': walkRsa,
   '2a8648ce3d0201': walkEc,
   '2b6570': walkEd25519,
 };
 
-/** A SubjectPublicKeyInfo and its kind for people: `RSA 2048`, `ECDSA P-256`, `Ed25519`. */
+/** A SubjectPublicKeyInfo, and the type of its key for display: `RSA 2048`, `ECDSA P-256`, `Ed25519`. */
 export interface PublicKeyPart {
   readonly element: Element;
-  /** `undefined`: of an algorithm that Envoy does not verify with, or not well formed. */
+  /** `undefined` if the key is malformed or Envoy does not support its algorithm. */
   readonly display: string | undefined;
-  /** What is not well formed in a key of an algorithm that Envoy verifies with. */
+  /** Why the key is malformed, if Envoy supports its algorithm. */
   readonly problem: string | undefined;
 }
 
-/** Takes a SubjectPublicKeyInfo. Whether a point is on its curve is left to OpenSSL. */
+/** Reads a SubjectPublicKeyInfo. OpenSSL checks later whether a point is on its curve. */
 export function takePublicKey(cursor: Cursor): PublicKeyPart {
   const element = cursor.take(tag.sequence, 'the public key');
   const fields = inside(cursor.der, element);
@@ -42,7 +42,7 @@ export function takePublicKey(cursor: Cursor): PublicKeyPart {
   }
 }
 
-/** RFC 3279, section 2.3.1, with the limits of BoringSSL: it loads other keys and then verifies nothing. */
+/** Parses an RSA key (RFC 3279, section 2.3.1). BoringSSL loads keys beyond these limits but never verifies with them. */
 function walkRsa(parameters: Cursor, key: Uint8Array): string {
   const nothing = parameters.take(tag.null, 'the parameters of the RSA key');
   parameters.done('the public key algorithm');
@@ -61,7 +61,7 @@ function walkRsa(parameters: Cursor, key: Uint8Array): string {
   return `RSA ${bits}`;
 }
 
-/** RFC 5480, section 2: a named curve and a point, uncompressed or compressed (SEC 1, section 2.3.3). */
+/** Parses an EC key (RFC 5480, section 2): a named curve and an uncompressed or compressed point (SEC 1, 2.3.3). */
 function walkEc(parameters: Cursor, key: Uint8Array): string | undefined {
   const oid = takeOid(parameters, 'the curve of the key');
   parameters.done('the public key algorithm');
@@ -74,7 +74,7 @@ function walkEc(parameters: Cursor, key: Uint8Array): string | undefined {
   return `ECDSA ${curve.name}`;
 }
 
-/** RFC 8410, section 4. */
+/** Parses an Ed25519 key (RFC 8410, section 4). */
 function walkEd25519(parameters: Cursor, key: Uint8Array): string {
   parameters.done('the public key algorithm');
   if (key.length !== 32) throw new DerError('the Ed25519 key is not 32 bytes long');

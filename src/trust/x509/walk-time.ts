@@ -5,8 +5,8 @@ const utc = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
 const generalized = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
 
 /**
- * Takes a Time (RFC 5280, section 4.1.2.5) and gives it as milliseconds since 1970. UTC with seconds and
- * nothing else; a GeneralizedTime before 2050 is taken, since CAs write it and Envoy reads it.
+ * Reads a Time (RFC 5280, section 4.1.2.5). Returns milliseconds since 1970. The time must be in UTC with seconds and
+ * without fractions. A GeneralizedTime before 2050 is accepted, since CAs write it and Envoy reads it.
  */
 export function takeTime(cursor: Cursor, what: string): number {
   const isUtc = cursor.peek() === tag.utcTime;
@@ -16,12 +16,12 @@ export function takeTime(cursor: Cursor, what: string): number {
   if (match === null) {
     throw new DerError(`${what} is not written as ${isUtc ? 'YYMMDDHHMMSSZ' : 'YYYYMMDDHHMMSSZ'}`);
   }
-  const [, written = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.map(Number);
+  const [, year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.map(Number);
   const time = new Date(0);
   // Not `Date.UTC`, which moves the years 0 to 99 to the twentieth century.
-  time.setUTCFullYear(isUtc ? fullYear(written) : written, month - 1, day);
+  time.setUTCFullYear(isUtc ? fullYear(year) : year, month - 1, day);
   time.setUTCHours(hour, minute, second);
-  // `Date` carries over: 30 February becomes 1 or 2 March, and 23:59:60 the next day.
+  // `Date` normalises: 30 February becomes 1 or 2 March, and 23:59:60 becomes the next day.
   const exists =
     time.getUTCMonth() === month - 1 &&
     time.getUTCDate() === day &&
@@ -32,7 +32,7 @@ export function takeTime(cursor: Cursor, what: string): number {
   return time.getTime();
 }
 
-/** RFC 5280, section 4.1.2.5.1. */
+/** Returns the year of a UTCTime (RFC 5280, section 4.1.2.5.1). */
 function fullYear(twoDigits: number): number {
   return twoDigits >= 50 ? 1900 + twoDigits : 2000 + twoDigits;
 }

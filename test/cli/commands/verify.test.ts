@@ -110,7 +110,7 @@ describe('verify', () => {
     const args = ['--leaf', dir.join('svid.pem'), dir.join('a.yaml'), '--distrust', dir.join('distrusted')];
     const { code, stdout } = await run(['verify', ...args]);
     assert.equal(code, 1);
-    assert.match(stdout, /^refused: nothing is trusted in trust domain a\.test \(unknown-trust-domain\)\n/);
+    assert.match(stdout, /^refused: trust domain a\.test has no CA \(unknown-trust-domain\)\n/);
   });
 
   it('notes where Envoys of another age may take another anchor', async () => {

@@ -7,7 +7,7 @@ import type { Certificate } from '../../kit/certificates.ts';
 
 const key = makeKey();
 
-/** What `verify` says of a client that sends so many intermediates below a listed root. */
+/** Returns the verdict on a client that sends this number of intermediates below a listed root. */
 function verdictOf(intermediates: number): string {
   const root = makeCa({ key, commonName: 'Root' });
   const sent: Certificate[] = [];

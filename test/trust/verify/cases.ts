@@ -5,18 +5,18 @@ import { encodeName, keyIdentifier } from '../../kit/issue-certificate.ts';
 import type { ExtensionSpec, Name } from '../../kit/issue-certificate.ts';
 import type { RefusalCode } from '../../../src/trust/verify/verdict.ts';
 
-/** What is expected: to be let in, or the code of the reason why not. */
+/** The expected verdict: admitted, or the code of the refusal. */
 export type AdmissionCode = 'admitted' | RefusalCode;
 
-/** One leaf and what is trusted in the trust domain that it is about. */
+/** One leaf, and the anchors of its trust domain. */
 export interface AdmissionCase {
   readonly title: string;
-  /** Of this case alone. */
+  /** Unique to this case. */
   readonly trustDomain: string;
-  /** What the MeshTrust lists, as it is listed. */
+  /** The certificates that the MeshTrust lists. */
   readonly anchors: readonly Certificate[];
   readonly leaf: Certificate;
-  /** What the client sends after its leaf. */
+  /** The certificates that the client sends after its leaf. */
   readonly chain: readonly Certificate[];
   readonly expected: AdmissionCode;
 }
@@ -34,7 +34,7 @@ const expired = { notBefore: ago(48), notAfter: ago(1) } as const;
 const notYet = { notBefore: inFuture(1), notAfter: inFuture(48) } as const;
 
 const cases: AdmissionCase[] = [];
-/** Listed in a trust domain of its own, and issues leaves of others. */
+/** A CA that is listed in one trust domain and issues leaves of others. */
 const foreignCa = makeCa({ commonName: 'Foreign' });
 
 function add(
@@ -47,7 +47,7 @@ function add(
   cases.push({ title, trustDomain, anchors, leaf, chain, expected });
 }
 
-/** A leaf directly below a CA of its own. */
+/** Returns a scene with a leaf directly below a new CA. */
 function below(caOptions: CertificateOptions, leafOptions: LeafOptions = {}) {
   return (spiffeId: string): Scene => {
     const ca = makeCa(caOptions);
@@ -55,7 +55,7 @@ function below(caOptions: CertificateOptions, leafOptions: LeafOptions = {}) {
   };
 }
 
-/** A leaf below an intermediate below a listed root; both are sent. */
+/** Returns a scene with a leaf below an intermediate below a listed root. The leaf and the intermediate are sent. */
 function through(
   options: CertificateOptions,
   rootOptions: CertificateOptions = {},
@@ -68,7 +68,7 @@ function through(
   };
 }
 
-/** An authority key identifier (RFC 5280, 4.2.1.1) that names `ca` by its serial number and the name of its issuer. */
+/** Returns an authority key identifier (RFC 5280, 4.2.1.1) that names `ca` by its serial number and its issuer. */
 function namesIssuerOf(ca: Certificate, issuer: Certificate): LeafOptions {
   const value = sequence(
     contextConstructed(1, directory(issuer.name)),
@@ -77,7 +77,7 @@ function namesIssuerOf(ca: Certificate, issuer: Certificate): LeafOptions {
   return { authorityKeyId: undefined, otherExtensions: [{ id: '2.5.29.35', value }] };
 }
 
-/** Name constraints (RFC 5280, 4.2.1.10) of bases that are encoded already. */
+/** Returns name constraints (RFC 5280, 4.2.1.10) with encoded bases. */
 export function nameConstraints(
   permitted: readonly Buffer[],
   excluded: readonly Buffer[] = [],
@@ -122,18 +122,18 @@ add('a leaf for servers alone', 'admitted', below({}, { extendedKeyUsage: ['serv
 add('a leaf for any use', 'admitted', below({}, { extendedKeyUsage: ['any'] }));
 add('a leaf for code signing', 'admitted', below({}, { extendedKeyUsage: ['codeSigning'] }));
 add(
-  'a leaf with a critical extension that nobody knows',
+  'a leaf with an unknown critical extension',
   'unknown-critical-extension',
   below({}, unknownExtension(true)),
 );
-add('a leaf with an extension that nobody knows', 'admitted', below({}, unknownExtension(false)));
+add('a leaf with an unknown extension', 'admitted', below({}, unknownExtension(false)));
 add('a leaf with an RSA key of 1024 bits', 'admitted', below({}, { keyType: 'rsa-1024' }));
 add('a leaf with a P-384 key', 'admitted', below({}, { keyType: 'ec-p384' }));
 add('a leaf with a P-521 key', 'leaf-key-unusable', below({}, { keyType: 'ec-p521' }));
 add('a leaf with an Ed25519 key', 'leaf-key-unusable', below({}, { keyType: 'ed25519' }));
 add('a leaf of version 1', 'leaf-can-sign', below({}, { version: 1 }));
 
-// Extensions that a strict reader would not read, and those about policies.
+// Extensions that a strict reader rejects, and policies.
 const extra = (id: string, value: Buffer, critical = false) => ({
   otherExtensions: [{ id, value, critical }],
 });
@@ -152,25 +152,25 @@ add(
   below({}, { extendedKeyUsage: [], ...extra('2.5.29.37', sequence()) }),
 );
 add(
-  'a leaf that is no CA and has a path length',
+  'a leaf that is not a CA and has a path length',
   'invalid-extension',
   below({}, { basicConstraints: undefined, ...extra('2.5.29.19', sequence(integer(0n)), true) }),
 );
 add(
-  'an intermediate that is no CA and has a path length',
+  'an intermediate that is not a CA and has a path length',
   'no-path',
   through({ basicConstraints: undefined, ...extra('2.5.29.19', sequence(integer(0n)), true) }),
 );
-add('a leaf with two extensions of one unknown kind', 'admitted', (id) =>
+add('a leaf with the same unknown extension twice', 'admitted', (id) =>
   below({}, { otherExtensions: [0, 1].map(() => ({ id: '1.2.3.4', value: nullValue() })) })(id),
 );
 add(
-  'an intermediate that demands a policy, and a leaf without one',
+  'an intermediate that requires a policy, and a leaf without one',
   'no-explicit-policy',
   through({ otherExtensions: [policies('1.2.3.1'), demandsPolicy] }),
 );
 add(
-  'an intermediate that demands a policy, and a leaf with it',
+  'an intermediate that requires a policy, and a leaf with it',
   'admitted',
   through(
     { otherExtensions: [policies('1.2.3.1'), demandsPolicy] },
@@ -179,7 +179,7 @@ add(
   ),
 );
 add(
-  'an intermediate that demands a policy, and a leaf with another',
+  'an intermediate that requires a policy, and a leaf with another',
   'no-explicit-policy',
   through(
     { otherExtensions: [policies('1.2.3.1'), demandsPolicy] },
@@ -193,7 +193,7 @@ add(
   below({}, { otherExtensions: [policies('1.2.3.1', '1.2.3.1')] }),
 );
 add('a leaf with malformed policies', 'invalid-policy', below({}, extra('2.5.29.32', integer(1n))));
-add('an anchor that demands a policy', 'admitted', below({ otherExtensions: [demandsPolicy] }));
+add('an anchor that requires a policy', 'admitted', below({ otherExtensions: [demandsPolicy] }));
 add(
   'more than 2^20 comparisons of names with constraints',
   'too-many-names',
@@ -202,7 +202,7 @@ add(
   }),
 );
 
-// Its name.
+// The names of the leaf.
 add('no subject alternative name', 'no-spiffe-id', below({}, { uris: [] }));
 add('a DNS name and no URI', 'no-spiffe-id', below({}, { uris: [], dnsNames: ['workload.test'] }));
 add('two URIs, of which the first is of the trust domain', 'admitted', (id) =>
@@ -211,13 +211,13 @@ add('two URIs, of which the first is of the trust domain', 'admitted', (id) =>
 add('two URIs, of which the second is of the trust domain', 'unknown-trust-domain', (id) =>
   below({}, { uris: ['spiffe://nowhere.test/x', id] })(id),
 );
-add('two URIs, of which the first is no SPIFFE ID', 'no-spiffe-id', (id) =>
+add('two URIs, of which the first is not a SPIFFE ID', 'no-spiffe-id', (id) =>
   below({}, { uris: ['https://x.test/', id] })(id),
 );
 add('a DNS name before the URI', 'admitted', (id) =>
   below({}, { uris: [], otherNames: [dns('x.test'), uri(id)] })(id),
 );
-add('another trust domain that nobody listed', 'unknown-trust-domain', () =>
+add('another trust domain that is not listed', 'unknown-trust-domain', () =>
   below({}, { uris: ['spiffe://nowhere.test/workload'] })(''),
 );
 add('a trust domain in upper case', 'unknown-trust-domain', (_, td) =>
@@ -233,8 +233,8 @@ add('a SPIFFE ID with a port', 'unknown-trust-domain', (_, td) =>
 );
 add('a SPIFFE ID with an empty trust domain', 'no-spiffe-id', () => below({}, { uris: ['spiffe:///x'] })(''));
 
-// Its issuer.
-add('a CA that nobody listed', 'no-path', (id) => ({
+// The issuer of the leaf.
+add('a CA that is not listed', 'no-path', (id) => ({
   anchors: [makeCa({ commonName: 'Listed' })],
   leaf: makeLeaf(makeCa({ commonName: 'Other' }), { spiffeId: id }),
 }));
@@ -254,11 +254,11 @@ add('the CA of another trust domain', 'no-path', (id) => ({
   anchors: [makeCa({ commonName: 'Not the one' })],
   leaf: makeLeaf(foreignCa, { spiffeId: id }),
 }));
-add('that CA in its own trust domain', 'admitted', (id) => ({
+add('the CA of another trust domain, in that trust domain', 'admitted', (id) => ({
   anchors: [foreignCa],
   leaf: makeLeaf(foreignCa, { spiffeId: id }),
 }));
-add('the name of the issuer in other letters and spaces', 'admitted', (id) => {
+add('the name of the issuer in other letter case and spaces', 'admitted', (id) => {
   const ca = makeCa({ commonName: 'Spaced  CA' });
   return { anchors: [ca], leaf: makeLeaf({ ...ca, name: [['CN', ' spaced ca ']] }, { spiffeId: id }) };
 });
@@ -299,19 +299,19 @@ add('an anchor that was renewed, one of them expired', 'admitted', (id) => {
 add('an anchor without key usage', 'admitted', below({ keyUsage: undefined }));
 add('an anchor without basic constraints', 'admitted', below({ basicConstraints: undefined }));
 add('an anchor of version 1', 'admitted', below({ version: 1 }, { authorityKeyId: undefined }));
-add('an anchor with a critical extension that nobody knows', 'admitted', below(unknownExtension(true)));
+add('an anchor with an unknown critical extension', 'admitted', below(unknownExtension(true)));
 add('an anchor for servers alone', 'admitted', below({ extendedKeyUsage: ['serverAuth'] }));
 add('an anchor with an RSA key of 1024 bits', 'admitted', below({ keyType: 'rsa-1024' }));
 add('an anchor with an RSA key of 512 bits', 'admitted', below({ keyType: 'rsa-512' }));
 add('an anchor with a P-521 key', 'admitted', below({ keyType: 'ec-p521' }));
 add('an anchor with an Ed25519 key', 'admitted', below({ keyType: 'ed25519' }));
 add(
-  'an anchor that allows no intermediates, and none',
+  'an anchor that allows no intermediates, and no intermediate',
   'admitted',
   below({ basicConstraints: { kind: 'ca', pathLength: 0 } }),
 );
 add(
-  'an anchor that allows no intermediates, and one',
+  'an anchor that allows no intermediates, and one intermediate',
   'admitted',
   through({}, { basicConstraints: { kind: 'ca', pathLength: 0 } }),
 );
@@ -369,7 +369,7 @@ add('an expired intermediate that is listed alone', 'anchor-expired', (id) => {
 add('an expired intermediate', 'intermediate-expired', through(expired));
 add('an intermediate that is not yet valid', 'intermediate-not-yet-valid', through(notYet));
 add(
-  'an intermediate that says it is no CA',
+  'an intermediate with CA:FALSE',
   'intermediate-not-ca',
   through({ basicConstraints: { kind: 'end-entity' } }),
 );
@@ -381,7 +381,7 @@ add(
 add('an intermediate that may not sign certificates', 'no-path', through({ keyUsage: ['digitalSignature'] }));
 add('an intermediate without key usage', 'admitted', through({ keyUsage: undefined }));
 add(
-  'an intermediate with a critical extension that nobody knows',
+  'an intermediate with an unknown critical extension',
   'unknown-critical-extension',
   through(unknownExtension(true)),
 );
@@ -400,10 +400,10 @@ for (const [title, expected, order] of [
 ] as const) {
   add(title, expected, (id) => deep({})(id, order));
 }
-add('an intermediate that allows none below it, and one', 'path-too-long', (id) =>
+add('an intermediate that allows none below it, above one intermediate', 'path-too-long', (id) =>
   deep({ basicConstraints: { kind: 'ca', pathLength: 0 } })(id),
 );
-add('an intermediate that allows one below it, and one', 'admitted', (id) =>
+add('an intermediate that allows one below it, above one intermediate', 'admitted', (id) =>
   deep({ basicConstraints: { kind: 'ca', pathLength: 1 } })(id),
 );
 add('an intermediate that is sent twice, first expired and then renewed', 'intermediate-expired', (id) => {
@@ -412,8 +412,8 @@ add('an intermediate that is sent twice, first expired and then renewed', 'inter
   const renewed = makeIntermediate(root, { commonName: 'Middle', key: old });
   return { anchors: [root], leaf: makeLeaf(old, { spiffeId: id }), chain: [old, renewed] };
 });
-add('a root that nobody listed, sent by the client', 'no-path', (id) => {
-  const root = makeCa({ commonName: 'Root that nobody listed' });
+add('a root that is not listed, sent by the client', 'no-path', (id) => {
+  const root = makeCa({ commonName: 'Root that is not listed' });
   const middle = makeIntermediate(root, { commonName: 'Middle' });
   return {
     anchors: [makeCa({ commonName: 'Listed' })],
@@ -443,7 +443,7 @@ add('a cross-signed root that is listed itself, sent with the certificate of the
   const cross = makeIntermediate(old, { subject: next.name, key: next });
   return { anchors: [next], leaf: makeLeaf(next, { spiffeId: id }), chain: [cross] };
 });
-add('a rolled-over root, known by the certificate of its old key', 'admitted', (id) => {
+add('a rolled-over root, with only the certificate of its old key listed', 'admitted', (id) => {
   const old = makeCa({ commonName: 'Rolling' });
   const next = makeCa({ commonName: 'Rolling' });
   const link = makeIntermediate(old, { subject: next.name, key: next });
@@ -493,7 +493,7 @@ add('a trust domain that the issuer of a re-rooted intermediate does not permit'
   const { leaf, chain = [] } = through({}, constrained([uri('other.test')]))(id);
   return { anchors: chain, leaf };
 });
-add('a URI that is not of a host, below a constraint', 'name-unreadable', (id, td) =>
+add('a URI without a host, below a constraint', 'name-unreadable', (id, td) =>
   ca1(constrained([uri(td)]), { uris: [id, 'urn:x:y'] })(id),
 );
 add(
@@ -516,7 +516,11 @@ add(
   'admitted',
   ca1(constrained([dns('')]), { dnsNames: ['x.test'] }),
 );
-add('DNS names that are constrained, and none', 'admitted', ca1(constrained([dns('good.test')])));
+add(
+  'a constraint on DNS names, and a leaf without DNS names',
+  'admitted',
+  ca1(constrained([dns('good.test')])),
+);
 add(
   'a subject that the anchor permits',
   'admitted',
@@ -538,7 +542,7 @@ add(
   }),
 );
 add(
-  'an empty subject, which no constraint concerns',
+  'an empty subject, to which no constraint applies',
   'admitted',
   ca1(constrained([directory([['O', 'Mine']])]), { subject: [] }),
 );
@@ -573,19 +577,19 @@ add(
   ca1(constrained([text(1, 'me@x.test')]), { otherNames: [text(1, 'Me@x.test')] }),
 );
 add(
-  'an address that is constrained',
+  'a constraint on addresses, and a leaf with an address',
   'constraint-unsupported',
   ca1(constrained([contextPrimitive(7, Buffer.from([127, 0, 0, 1, 255, 0, 0, 0]))]), {
     otherNames: [contextPrimitive(7, Buffer.from([127, 0, 0, 1]))],
   }),
 );
 add(
-  'addresses that are constrained, and none',
+  'a constraint on addresses, and a leaf without addresses',
   'admitted',
   ca1(constrained([contextPrimitive(7, Buffer.from([127, 0, 0, 1, 255, 0, 0, 0]))])),
 );
 
-/** A leaf below two intermediates below a listed root; `sent` says which of [lower, upper, root] are sent. */
+/** Returns a scene: a leaf below two intermediates below a listed root. `sent` selects from [lower, upper, root]. */
 function deep(upperOptions: CertificateOptions) {
   return (spiffeId: string, sent: readonly number[] = [0, 1]): Scene => {
     const root = makeCa({ commonName: 'Root' });
@@ -600,5 +604,5 @@ function deep(upperOptions: CertificateOptions) {
   };
 }
 
-/** The table that unit tests and real Envoys go by. */
+/** The table of cases for the unit tests and the tests with real Envoys. */
 export const admissionCases: readonly AdmissionCase[] = cases;

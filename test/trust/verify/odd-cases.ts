@@ -28,7 +28,7 @@ import {
 } from './odd-certificate.ts';
 import type { OddCertificate, OddKey, OddSigning, OddSpec } from './odd-certificate.ts';
 
-/** A client and what its trust domain lists, with something odd about one of them. */
+/** A client and the anchors of its trust domain, with something unusual about one of the certificates. */
 export interface OddCase {
   readonly title: string;
   readonly trustDomain: string;
@@ -37,14 +37,14 @@ export interface OddCase {
   readonly chain: readonly OddCertificate[];
 }
 
-/** Numbers that come of a seed. */
+/** A generator of random numbers from a seed. */
 interface Dice {
-  /** An integer from 0 up to and without `count`. */
+  /** Returns an integer from 0 to `count - 1`. */
   readonly below: (count: number) => number;
   readonly pick: <Value>(values: readonly Value[]) => Value;
 }
 
-/** Mulberry32: short, and good enough to choose cases. */
+/** Creates a Mulberry32 generator, which is short and good enough to choose cases. */
 function createDice(seed: number): Dice {
   let state = seed >>> 0;
   const next = (): number => {
@@ -64,7 +64,7 @@ function createDice(seed: number): Dice {
   };
 }
 
-/** Kinds of cases; each draws what is odd about its case. */
+/** The kinds of cases. Each function picks what is unusual about its case. */
 const kinds = {
   shape: oddShape,
   names: oddNames,
@@ -76,7 +76,7 @@ const kindNames = Object.keys(kinds) as readonly (keyof typeof kinds)[];
 
 type Scene = Omit<OddCase, 'title' | 'trustDomain'> & { readonly what: string };
 
-/** `count` cases that come of `seed`, of all kinds in turn. The same seed gives the same oddities. */
+/** Returns `count` cases of a seed, of all kinds in turn. The same seed gives the same cases, except for new keys. */
 export function oddCases(seed: number, count: number): readonly OddCase[] {
   return Array.from({ length: count }, (_, index) => {
     const kind = kindNames[index % kindNames.length] ?? 'shape';
@@ -87,7 +87,7 @@ export function oddCases(seed: number, count: number): readonly OddCase[] {
   });
 }
 
-/** Trust domains, of which some are no hosts to BoringSSL 1.40. */
+/** Trust domains. BoringSSL 1.40 does not consider some of them hosts. */
 const oddDomains: readonly ((index: number) => string)[] = [
   (index) => `n${index}.test`,
   (index) => `n${index}.test`,
@@ -123,7 +123,7 @@ const uri = (host: string): Buffer => contextPrimitive(6, Buffer.from(host, 'lat
 const generalName = (tag: number, text: string): Buffer => contextPrimitive(tag, Buffer.from(text, 'latin1'));
 const any = '2.5.29.32.0';
 
-/** What BoringSSL reads and a strict reader of DER does not, what RFC 5280 rules out, and what is only rare. */
+/** Certificates that BoringSSL accepts and a strict DER reader rejects, that RFC 5280 forbids, or that are rare. */
 const oddities: readonly Oddity[] = [
   ['a negative serial', () => ({ serial: tlv(2, hex('80ff')) })],
   ['a serial of zero', () => ({ serial: integer(0n) })],
@@ -246,7 +246,7 @@ const oddities: readonly Oddity[] = [
   ],
 ];
 
-/** Alternative names for leaves, behind the SPIFFE ID. */
+/** Alternative names for leaves, after the SPIFFE ID. */
 const oddNameValues: readonly Buffer[] = [
   contextPrimitive(7, Buffer.alloc(5)),
   contextConstructed(3, nullValue()),
@@ -264,7 +264,7 @@ interface Chain {
 const rootName = nameOf('Odd Root');
 const middleName = nameOf('Odd Middle');
 
-/** Makes a root, an intermediate below it and a leaf below that, each with what is given. */
+/** Makes a root, an intermediate and a leaf, each with the given overrides. */
 function makeChain(given: Chain): { root: OddCertificate; middle: OddCertificate; leaf: OddCertificate } {
   const rootKey = given.root.key ?? keys.p256;
   const middleKey = given.middle.key ?? keys.other;
@@ -301,7 +301,7 @@ function leafExtensions(trustDomain: string): readonly Buffer[] {
   return [leafUsage, uriNames(`spiffe://${trustDomain}/x`)];
 }
 
-/** One odd thing about the leaf, an intermediate that is sent, one that is listed alone, or the anchor. */
+/** Makes one part unusual: the leaf, a sent intermediate, an intermediate listed without its root, or the anchor. */
 function oddShape(dice: Dice, trustDomain: string): Scene {
   const part = dice.pick<Part>(['leaf', 'intermediate', 'anchor', 'listed intermediate']);
   const [what, change] = dice.pick(oddities);
@@ -309,7 +309,7 @@ function oddShape(dice: Dice, trustDomain: string): Scene {
   const apply = (one: Part, spec: { readonly extensions: readonly Buffer[] }): Partial<OddSpec> => {
     if (part !== one) return spec;
     const { signing, ...changed } = change(spec as OddSpec);
-    // A signing with NULL goes with the key of the issuer; one with a key of its own does not.
+    // A change with only a signing fits the key of the issuer; a change with a new key does not.
     return {
       ...spec,
       ...changed,
@@ -332,7 +332,7 @@ function oddShape(dice: Dice, trustDomain: string): Scene {
   };
 }
 
-/** Name constraints of the root or the intermediate, over names of all kinds of the leaf. */
+/** Makes name constraints on the root or the intermediate, and names of all kinds in the leaf. */
 function oddNames(dice: Dice, trustDomain: string): Scene {
   const bases: readonly string[] = [
     trustDomain,
@@ -443,7 +443,7 @@ function ia5(text: string): Buffer {
   return tlv(0x16, Buffer.from(text, 'latin1'));
 }
 
-/** Policies of all three, with what constrains them (RFC 5280, section 6.1). */
+/** Makes policies, policy constraints and mappings on all three certificates (RFC 5280, section 6.1). */
 function oddPolicies(dice: Dice, trustDomain: string): Scene {
   const ids = ['1.2.3.1', '1.2.3.2', any] as const;
   const notes: string[] = [];
@@ -569,7 +569,7 @@ const edSignings: readonly (readonly [string, OddSigning])[] = [
   ['NULL', ed25519(nullValue())],
 ];
 
-/** An odd signature on the leaf or on the intermediate, by a key of any kind. */
+/** Makes an unusual signature on the leaf or the intermediate, with a key of any type. */
 function oddSignature(dice: Dice, trustDomain: string): Scene {
   const [name, key, signings] = dice.pick([
     ['RSA', keys.rsa, rsaSignings],
@@ -596,7 +596,7 @@ function oddSignature(dice: Dice, trustDomain: string): Scene {
   };
 }
 
-/** A root and an intermediate that are both listed, and why the one may be of no use to the other. */
+/** Lists a root and an intermediate, with dates or a namesake that may make the root unusable as the issuer. */
 function oddListed(dice: Dice, trustDomain: string): Scene {
   const dates = {
     valid: {},

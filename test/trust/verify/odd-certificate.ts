@@ -17,20 +17,20 @@ import {
 } from '../../kit/der.ts';
 import { toPem } from '../../kit/pem.ts';
 
-/** A key pair and how certificates carry its public half. */
+/** A key pair, and the encoding of its public key in certificates. */
 export interface OddKey {
   readonly publicKey: KeyObject;
   readonly privateKey: KeyObject;
   readonly spki: Buffer;
 }
 
-/** How a certificate is signed: the algorithm as it is written, and the signature of some bytes. */
+/** The signing of a certificate: the encoded algorithm, and a function that signs bytes. */
 export interface OddSigning {
   readonly algorithm: Buffer;
   readonly sign: (bytes: Buffer, key: KeyObject) => Buffer;
 }
 
-/** A certificate field by field, as bytes; what is left out is as in an ordinary certificate. */
+/** The fields of a certificate, as bytes. By default each field is as in an ordinary certificate. */
 export interface OddSpec {
   readonly key: OddKey;
   readonly issuerKey: OddKey;
@@ -42,7 +42,7 @@ export interface OddSpec {
   readonly notBefore: Date;
   readonly notAfter: Date;
   readonly extensions: readonly Buffer[];
-  /** Instead of the algorithm of `signing`, outside of the signed part. */
+  /** The algorithm outside the signed part; by default the algorithm of `signing`. */
   readonly outerAlgorithm: Buffer | undefined;
 }
 
@@ -64,7 +64,7 @@ function ec(namedCurve: string): OddKey {
   return pair(generateKeyPairSync('ec', { namedCurve }));
 }
 
-/** The same key with its point compressed. */
+/** Returns the same key with a compressed point. */
 function compressed(key: OddKey, curve: string, id: string, bytes: number): OddKey {
   const point = ECDH.convertKey(
     key.spki.subarray(-(2 * bytes + 1)),
@@ -83,7 +83,7 @@ const p224 = ec('P-224');
 const p256 = ec('P-256');
 const p384 = ec('P-384');
 
-/** Keys that are made once: RSA keys take their time. */
+/** Keys that all cases share, because generating RSA keys is slow. */
 export const keys = {
   p256,
   other: ec('P-256'),
@@ -143,13 +143,13 @@ export function ed25519(parameters: Buffer = Buffer.alloc(0)): OddSigning {
 
 export interface PssOptions {
   readonly digest: keyof typeof hashIds;
-  /** Of MGF1. Only where it is that of the signature is the signature a true one. */
+  /** The hash of MGF1. The signature is valid only if it is the same as `digest`. */
   readonly maskDigest?: keyof typeof hashIds;
   readonly salt: number;
   readonly trailer?: number;
-  /** What follows the identifier of a hash. */
+  /** The parameters after the identifier of a hash. */
   readonly hashParameters?: Buffer;
-  /** Leaves out what is the default: SHA-1 and a salt of 20. */
+  /** Whether default values are omitted: SHA-1 and a salt of 20. */
   readonly defaultsLeftOut?: boolean;
 }
 
@@ -178,12 +178,12 @@ export function rsaPss(options: PssOptions): OddSigning {
   };
 }
 
-/** A Name of one attribute: the common name, with text or with a value as encoded. */
+/** Returns a Name with one attribute, by default the common name, with text or an encoded value. */
 export function nameOf(value: string | Uint8Array, type = '2.5.4.3'): Buffer {
   return sequence(tlv(0x31, sequence(oid(type), typeof value === 'string' ? utf8String(value) : value)));
 }
 
-/** An extension whose critical flag is left out, or written as given. */
+/** Returns an extension without a critical flag or with the given encoding of the flag. */
 export function extension(id: string, value: Uint8Array, critical?: Uint8Array): Buffer {
   return sequence(oid(id), critical ?? Buffer.alloc(0), octetString(value));
 }
@@ -202,7 +202,7 @@ export function uriNames(...uris: readonly string[]): Buffer {
 
 const hour = 3_600_000;
 
-/** Makes a certificate: a self-signed P-256 CA but for what is given. */
+/** Makes a certificate: by default a self-signed P-256 CA, with the given overrides. */
 export function makeOdd(given: Partial<OddSpec>): OddCertificate {
   const key = given.key ?? keys.p256;
   const spec: OddSpec = {

@@ -6,13 +6,13 @@ import { contextPrimitive, nullValue, sequence } from '../../kit/der.ts';
 import type { CertificateSpec, Name } from '../../kit/issue-certificate.ts';
 import { nameConstraints } from './cases.ts';
 
-/** A leaf, what its client sends after it, and what is listed in its trust domain, of a few CAs in disorder. */
+/** A leaf, the certificates that its client sends, and the anchors of its trust domain, from a few random CAs. */
 export interface RandomCase {
   readonly trustDomain: string;
   readonly anchors: readonly Certificate[];
   readonly leaf: Certificate;
   readonly chain: readonly Certificate[];
-  /** What it was made from. */
+  /** The random plan of the case. */
   readonly plan: Plan;
 }
 
@@ -25,7 +25,7 @@ const dates = {
   future: { notBefore: new Date(Date.now() + hour), notAfter: new Date(Date.now() + 48 * hour) },
 } as const;
 
-/** Names of CAs; the first two are one to those who compare them as RFC 5280 wants it. */
+/** Names of CAs. The first two are equal under the comparison of RFC 5280. */
 const names: readonly Name[] = ['CA', ' ca', 'Other CA'].map((name) => [['CN', name]]);
 const keys = [makeKey(), makeKey(), makeKey()];
 const basicConstraints: readonly CertificateSpec['basicConstraints'][] = [
@@ -36,7 +36,7 @@ const basicConstraints: readonly CertificateSpec['basicConstraints'][] = [
   undefined,
 ];
 
-/** Mostly the first, so that some paths are good. */
+/** Picks mostly the first value, so that some paths are valid. */
 function mostly<Value>(usual: Value, ...others: readonly Value[]): fc.Arbitrary<Value> {
   return fc.oneof(
     { weight: 25, arbitrary: fc.constant(usual) },
@@ -48,7 +48,7 @@ const common = {
   dates: mostly<keyof typeof dates>('now', 'past', 'future'),
   authorityKeyId: fc.constantFrom('key-id', 'issuer-and-serial', undefined),
   critical: mostly(false, true),
-  /** Which of the CAs before it signed it. */
+  /** The index of the issuer among the earlier CAs. */
   issuer: fc.nat(),
 } as const;
 
@@ -69,16 +69,16 @@ const planArbitrary = fc.record({
   ),
   leaf: fc.record({
     ...common,
-    /** Instead of a name of its own that of a CA, which can make it self-issued. */
+    /** The index of a CA whose name the leaf gets, which can make it self-issued; by default a name of no CA. */
     name: mostly<number | undefined>(undefined, 0, 2),
     basicConstraints: mostly<number>(3, 4, 0),
     keyUsage: mostly<CertificateSpec['keyUsage']>(['digitalSignature'], undefined, ['keyCertSign']),
   }),
-  /** Which CAs are sent, in this order. */
+  /** The indexes of the CAs that are sent, in this order. */
   sent: fc.array(fc.nat(), { maxLength: 8 }),
 });
 
-/** Cases that come of a seed; trust domains are numbered. */
+/** Returns the cases of a seed. Trust domains are numbered. */
 export function randomCases(seed: number, count: number): readonly RandomCase[] {
   return fc
     .sample(planArbitrary, { seed, numRuns: count })

@@ -8,7 +8,7 @@ import { bundleOf, shareOf } from '../../kit/bundles.ts';
 import { makeCa, makeIntermediate, makeLeaf } from '../../kit/certificates.ts';
 import { admissionCases } from './cases.ts';
 
-/** All trust domains of the table, as they would be served. */
+/** All trust domains of the table, as served. */
 const domains: readonly TrustedDomain[] = admissionCases.map(({ trustDomain, anchors }) => ({
   name: trustDomain,
   anchors: bundleOf([shareOf(trustDomain, anchors)]).anchors.map(({ certificate, der, rooting }) => ({
@@ -22,9 +22,9 @@ function sentenceOf(verdict: Verdict): string {
   return verdict.kind === 'refused' ? verdict.sentence : 'admitted';
 }
 
-describe('verify', () => {
+describe('verifyLeaf', () => {
   for (const { title, leaf, chain, expected } of admissionCases) {
-    it(`says ${expected} of ${title}`, () => {
+    it(`${title} → ${expected}`, () => {
       const verdict = verifyLeaf({
         leaf: leaf.der,
         chain: chain.map(({ der }) => der),
@@ -39,36 +39,36 @@ describe('verify', () => {
     });
   }
 
-  it('has a case for each reason to refuse', () => {
+  it('cases: one for each refusal code', () => {
     const expected = new Set(admissionCases.map((one) => one.expected));
     assert.deepEqual(
       refusalCodes.filter((code) => !expected.has(code)),
-      // What does not read as a certificate is below: Envoys are not asked about it.
+      // Unreadable certificates are tested below, without real Envoys.
       ['unreadable'],
     );
   });
 
-  it('refuses what cannot be read, and says which it is', () => {
+  it('unreadable certificate → refused, and the sentence says which one', () => {
     const ca = makeCa();
     const leaf = makeLeaf(ca, { spiffeId: 'spiffe://c1.test/x' });
     const damaged = leaf.der.subarray(0, -1);
-    const judge = (own: Buffer, ...chain: readonly Buffer[]) =>
+    const verdictOn = (own: Buffer, ...chain: readonly Buffer[]) =>
       verifyLeaf({ leaf: own, chain, domains, now: Date.now() });
-    assert.match(sentenceOf(judge(damaged)), /^the leaf cannot be read: /);
+    assert.match(sentenceOf(verdictOn(damaged)), /^the leaf cannot be read: /);
     assert.match(
-      sentenceOf(judge(leaf.der, ca.der, damaged)),
+      sentenceOf(verdictOn(leaf.der, ca.der, damaged)),
       /^certificate 2 of the chain cannot be read: /,
     );
   });
 
-  it('admits nobody with a leaf of which a byte is another, and has a verdict on any bytes', () => {
+  it('any changed byte in a leaf or intermediate → refused; any bytes as a leaf → a verdict', () => {
     const ca = makeCa();
     const intermediate = makeIntermediate(ca);
     const leaf = makeLeaf(intermediate, { spiffeId: 'spiffe://a.test/x' });
     const anchor = { fingerprint: 'f', rooting: 'as-listed', der: ca.der } as const;
-    const judge = (own: Uint8Array, chain: readonly Uint8Array[]) =>
+    const verdictOn = (own: Uint8Array, chain: readonly Uint8Array[]) =>
       verifyLeaf({ leaf: own, chain, domains: [{ name: 'a.test', anchors: [anchor] }], now: Date.now() });
-    assert.equal(judge(leaf.der, [intermediate.der]).kind, 'admitted');
+    assert.equal(verdictOn(leaf.der, [intermediate.der]).kind, 'admitted');
     const change = fc.record({ at: fc.nat(), by: fc.integer({ min: 1, max: 255 }) });
     const changed = (der: Buffer, { at, by }: { readonly at: number; readonly by: number }): Buffer => {
       const copy = Buffer.from(der);
@@ -78,15 +78,15 @@ describe('verify', () => {
     };
     fc.assert(
       fc.property(change, fc.uint8Array({ maxLength: 200 }), (one, bytes) => {
-        assert.equal(judge(changed(leaf.der, one), [intermediate.der]).kind, 'refused');
-        assert.equal(judge(leaf.der, [changed(intermediate.der, one)]).kind, 'refused');
-        assert.match(sentenceOf(judge(bytes, [])), /^the leaf cannot be read: /);
+        assert.equal(verdictOn(changed(leaf.der, one), [intermediate.der]).kind, 'refused');
+        assert.equal(verdictOn(leaf.der, [changed(intermediate.der, one)]).kind, 'refused');
+        assert.match(sentenceOf(verdictOn(bytes, [])), /^the leaf cannot be read: /);
       }),
       { numRuns: 500 },
     );
   });
 
-  it('counts the first second of a certificate as valid, and the one that it names as its last as not', () => {
+  it('dates: the second of notBefore is valid, and the second of notAfter is not', () => {
     const [from, until] = [new Date('2026-01-01T00:00:00Z'), new Date('2026-01-02T00:00:00Z')];
     const ca = makeCa({ notBefore: new Date(0) });
     const leaf = makeLeaf(ca, { spiffeId: 'spiffe://a.test/x', notBefore: from, notAfter: until });

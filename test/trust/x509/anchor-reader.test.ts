@@ -19,7 +19,7 @@ function brief(blocks: readonly AnchorBlock[]): readonly string[] {
   );
 }
 
-test('reads each block, tells damage from policy and keeps the neighbours', () => {
+test('text with damaged and refused blocks → each has its kind, and the others are anchors', () => {
   const blocks = createAnchorReader().read(
     `# roots\n${ca}${leaf}${damaged}-----BEGIN CERTIFICATE-----\n${other}`,
   );
@@ -37,7 +37,7 @@ test('reads each block, tells damage from policy and keeps the neighbours', () =
   ]);
 });
 
-test('the same text gives the same array, and a hit', () => {
+test('same text → the same array, and a cache hit', () => {
   const reader = createAnchorReader();
   const first = reader.read(ca + other);
   assert.equal(reader.read(ca + other), first);
@@ -46,7 +46,7 @@ test('the same text gives the same array, and a hit', () => {
   assert.deepEqual([certificates.hits, certificates.misses, certificates.entries], [0, 2, 2]);
 });
 
-test('one certificate in a thousand texts is read once and is one object', () => {
+test('one certificate in a thousand texts → parsed once, and one object', () => {
   const reader = createAnchorReader();
   const found = new Set(
     Array.from({ length: 1000 }, (_, index) => reader.read(`# resource ${index}\n${ca}`)[0]).map((block) =>
@@ -58,14 +58,14 @@ test('one certificate in a thousand texts is read once and is one object', () =>
   assert.equal(reader.stats().certificates.hits, 999);
 });
 
-test('a refused certificate is remembered too', () => {
+test('refused certificate → also cached', () => {
   const reader = createAnchorReader();
   reader.read(leaf);
   reader.read(leaf + ca);
   assert.equal(reader.stats().certificates.hits, 1);
 });
 
-test('what is kept stays below the bound, and what was dropped is read again', () => {
+test('cache: stays below its bound, and evicted texts are parsed again', () => {
   const reader = createAnchorReader({ maxBytes: 10_000 });
   const texts = Array.from({ length: 50 }, (_, index) =>
     encodePem(buildCertificate({ subject: nameOf(`CA ${index}`) })),
@@ -77,7 +77,7 @@ test('what is kept stays below the bound, and what was dropped is read again', (
   assert.equal(certificates.misses, 100);
 });
 
-test('a certificate is kept apart from the text and the buffers that it was read from', () => {
+test('cached certificate: keeps neither the text nor the source buffers in memory', () => {
   const [block] = createAnchorReader().read(ca);
   assert.equal(block?.kind, 'anchor');
   const { der } = block.certificate;

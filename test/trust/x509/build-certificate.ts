@@ -15,8 +15,8 @@ import {
 } from '../../kit/der.ts';
 
 /**
- * A CA certificate field by field, each as the bytes that are to stand there: the tests of the reader need
- * certificates that no issuing code would make. `undefined` leaves an optional field out.
+ * The fields of a CA certificate, each as encoded bytes. The tests of the reader need certificates that no issuing code
+ * would make. `undefined` omits an optional field.
  */
 export interface CertificateFields {
   readonly version: Uint8Array | undefined;
@@ -27,10 +27,10 @@ export interface CertificateFields {
   readonly subject: Uint8Array;
   readonly publicKey: Uint8Array;
   readonly uniqueIds: Uint8Array;
-  /** The whole `[3]` field; or the extensions to put into it. */
+  /** The whole `[3]` field, or the extensions in it. */
   readonly extensions: Uint8Array | readonly Uint8Array[] | undefined;
   readonly outerAlgorithm: Uint8Array;
-  /** The signature field; by default the true signature by `signingKey`. */
+  /** The signature field; by default a valid signature by `signingKey`. */
   readonly signature: Uint8Array | undefined;
   readonly signingKey: KeyObject;
 }
@@ -44,7 +44,7 @@ export const ecdsaWithSha256 = sequence(oid('1.2.840.10045.4.3.2'));
 export const rsaWithSha256 = sequence(oid('1.2.840.113549.1.1.11'), nullValue());
 export const ed25519 = sequence(oid('1.3.101.112'));
 
-/** A Name of one attribute; the common name unless another value or type is given as bytes. */
+/** Returns a Name with one attribute, by default the common name, with text or an encoded value. */
 export function nameOf(value: string | Uint8Array, type = '2.5.4.3'): Buffer {
   return sequence(tlv(0x31, attribute(type, value)));
 }
@@ -89,7 +89,7 @@ const defaults: CertificateFields = {
   signingKey: ecKeys.privateKey,
 };
 
-/** The DER of a self-signed P-256 CA of version 3, with these fields instead. */
+/** Builds the DER of a certificate: by default a self-signed P-256 CA of version 3, with the given overrides. */
 export function buildCertificate(fields: Partial<CertificateFields> = {}): Buffer {
   const all = { ...defaults, ...fields };
   const signed = sequence(

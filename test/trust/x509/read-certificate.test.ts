@@ -46,7 +46,7 @@ const version = (value: bigint): Buffer => contextConstructed(0, integer(value))
 const validity = (notBefore: Buffer, notAfter = utcTime('350101000000Z')): Partial<CertificateFields> => ({
   validity: sequence(notBefore, notAfter),
 });
-/** A CA with one more extension. */
+/** Returns the fields of a CA with one more extension. */
 const withExtension = (id: string, value: Uint8Array): Partial<CertificateFields> => ({
   extensions: [basicConstraintsCa, keyUsageCa, extension(id, value)],
 });
@@ -60,7 +60,7 @@ const ecSpki = (curve: string, point: Uint8Array): Buffer =>
   sequence(sequence(oid('1.2.840.10045.2.1'), oid(curve)), bitString(point));
 const p256 = '1.2.840.10045.3.1.7';
 const p224Keys = generateKeyPairSync('ec', { namedCurve: 'P-224' });
-/** The SubjectPublicKeyInfo of an EC key with a compressed point. */
+/** Returns the SubjectPublicKeyInfo of an EC key with a compressed point. */
 function compressed(key: KeyObject, curve: string, curveId: string): Buffer {
   const point = spki(key).subarray(-65);
   return ecSpki(curveId, ECDH.convertKey(point, curve, undefined, undefined, 'compressed'));
@@ -76,7 +76,7 @@ function certificateOf(fields: Partial<CertificateFields>): Certificate {
 
 function refusalOf(der: Uint8Array): string {
   const reading = readCertificate(der);
-  assert.equal(reading.kind, 'refused', 'was taken as a CA');
+  assert.equal(reading.kind, 'refused', 'accepted as a CA');
   return `${reading.code} ${reading.reason}`;
 }
 
@@ -132,7 +132,7 @@ const cas: readonly Case[] = [
       sequence(sequence(contextConstructed(0, contextConstructed(0, uri('http://example.test/crl'))))),
     ),
   ],
-  ['an unknown extension whose value is no DER', withExtension('1.2.3.4', hex('ff'))],
+  ['an unknown extension whose value is not DER', withExtension('1.2.3.4', hex('ff'))],
   [
     'an Ed25519 key',
     {
@@ -156,7 +156,7 @@ const cas: readonly Case[] = [
 ];
 
 for (const [name, fields] of cas) {
-  test(`takes as a CA: ${name}`, () => {
+  test(`${name} → accepted as a CA`, () => {
     certificateOf(fields);
   });
 }
@@ -164,9 +164,9 @@ for (const [name, fields] of cas) {
 const refusals: readonly (readonly [string, Partial<CertificateFields>, string])[] = [
   ['version 4', { version: version(3n) }, 'MT014 version 4 is not a version of X.509'],
   [
-    'version 1 written out',
+    'an encoded version 1',
     { version: version(0n), extensions: undefined },
-    'MT014 version 1 is written out, which is the default that DER leaves out; this is a rule of meshtrust, not of Envoy',
+    'MT014 version 1 is encoded, but DER omits this default; this is a rule of meshtrust, not of Envoy',
   ],
   [
     'version 1 with extensions',
@@ -195,7 +195,7 @@ const refusals: readonly (readonly [string, Partial<CertificateFields>, string])
     'MT014 the serial number is an INTEGER that is not minimal',
   ],
   [
-    'another algorithm outside than inside',
+    'different algorithms outside and inside the signed part',
     { outerAlgorithm: rsaWithSha256 },
     'MT014 the signature algorithm is not the one in the signed part; this is a rule of meshtrust, not of Envoy',
   ],
@@ -212,17 +212,17 @@ const refusals: readonly (readonly [string, Partial<CertificateFields>, string])
   [
     'an attribute without value',
     { subject: sequence(tlv(0x31, sequence(oid('2.5.4.3')))) },
-    'MT014 an attribute of the subject must not be missing',
+    'MT014 an attribute of the subject is missing',
   ],
   [
     'an attribute that is a number',
     subjectValue(integer(1n)),
-    'MT014 clients with OpenSSL do not read it, and fail where Envoy names it to them; this is a rule of meshtrust, not of Envoy',
+    'MT014 OpenSSL cannot read the certificate, so handshakes of clients with OpenSSL would fail; this is a rule of meshtrust, not of Envoy',
   ],
   [
     'an attribute that is an octet string',
     subjectValue(octetString(hex('a5'))),
-    'MT014 clients with OpenSSL do not read it, and fail where Envoy names it to them; this is a rule of meshtrust, not of Envoy',
+    'MT014 OpenSSL cannot read the certificate, so handshakes of clients with OpenSSL would fail; this is a rule of meshtrust, not of Envoy',
   ],
   [
     'a string in constructed form',
@@ -237,12 +237,12 @@ const refusals: readonly (readonly [string, Partial<CertificateFields>, string])
   [
     'a noncharacter in UTF-8',
     subjectValue(tlv(0x0c, hex('ef bf be'))),
-    'MT014 an attribute of the subject has a character that does not exist',
+    'MT014 an attribute of the subject has an invalid Unicode character',
   ],
   [
     'a surrogate in a BMPString',
     subjectValue(tlv(0x1e, hex('d800'))),
-    'MT014 an attribute of the subject has a character that does not exist',
+    'MT014 an attribute of the subject has an invalid Unicode character',
   ],
   [
     'half a character in a BMPString',
@@ -252,7 +252,7 @@ const refusals: readonly (readonly [string, Partial<CertificateFields>, string])
   [
     'a UniversalString beyond Unicode',
     subjectValue(tlv(0x1c, hex('00110000'))),
-    'MT014 an attribute of the subject has a character that does not exist',
+    'MT014 an attribute of the subject has an invalid Unicode character',
   ],
   [
     'an identifier with a padded component',
@@ -312,13 +312,9 @@ const refusals: readonly (readonly [string, Partial<CertificateFields>, string])
   [
     'a time that is a string',
     validity(printableString('250101000000Z')),
-    'MT014 the start of validity must be of another ASN.1 type',
+    'MT014 the start of validity has the wrong ASN.1 type',
   ],
-  [
-    'only one time',
-    { validity: sequence(utcTime('250101000000Z')) },
-    'MT014 the end of validity must not be missing',
-  ],
+  ['only one time', { validity: sequence(utcTime('250101000000Z')) }, 'MT014 the end of validity is missing'],
   [
     'an empty list of extensions',
     { extensions: [] },
@@ -327,12 +323,12 @@ const refusals: readonly (readonly [string, Partial<CertificateFields>, string])
   [
     'an extension twice',
     { extensions: [basicConstraintsCa, keyUsageCa, basicConstraintsCa] },
-    'MT014 an extension stands there twice',
+    'MT014 an extension occurs twice',
   ],
   [
     'a critical flag of FALSE',
     { extensions: [sequence(oid('2.5.29.19'), tlv(1, hex('00')), octetString(sequence(booleanTrue())))] },
-    'MT014 a critical flag is written as FALSE, which is the default that DER leaves out; this is a rule of meshtrust, not of Envoy',
+    'MT014 a critical flag is encoded as FALSE, but DER omits this default; this is a rule of meshtrust, not of Envoy',
   ],
   [
     'a critical flag of 01',
@@ -342,7 +338,7 @@ const refusals: readonly (readonly [string, Partial<CertificateFields>, string])
   [
     'an extension without value',
     { extensions: [sequence(oid('2.5.29.19'))] },
-    'MT014 the value of an extension must not be missing',
+    'MT014 the value of an extension is missing',
   ],
   [
     'a CA flag of 01',
@@ -362,12 +358,12 @@ const refusals: readonly (readonly [string, Partial<CertificateFields>, string])
   [
     'a key usage with unused bits set',
     { extensions: [extension('2.5.29.15', bitString(hex('07'), 1))] },
-    'MT014 the key usage has unused bits that are set, or more than there are',
+    'MT014 the key usage has unused bits that are set, or too many of them',
   ],
   [
     'a key usage with 8 unused bits',
     { extensions: [extension('2.5.29.15', bitString(hex('00'), 8))] },
-    'MT014 the key usage has unused bits that are set, or more than there are',
+    'MT014 the key usage has unused bits that are set, or too many of them',
   ],
   [
     'an empty key usage',
@@ -377,12 +373,12 @@ const refusals: readonly (readonly [string, Partial<CertificateFields>, string])
   [
     'a subject key identifier of another type',
     withExtension('2.5.29.14', nullValue()),
-    'MT014 the subject key identifier must be of another ASN.1 type',
+    'MT014 the subject key identifier has the wrong ASN.1 type',
   ],
   [
-    'an authority key identifier that is none',
+    'a malformed authority key identifier',
     withExtension('2.5.29.35', hex('30 02 80 05')),
-    'MT014 the end of the authority key identifier lies beyond what holds it',
+    'MT014 the authority key identifier is cut short: its length exceeds the data',
   ],
   [
     'an empty subject alternative name',
@@ -415,12 +411,12 @@ const refusals: readonly (readonly [string, Partial<CertificateFields>, string])
   [
     'an extended key usage that is text',
     withExtension('2.5.29.37', sequence(printableString('clientAuth'))),
-    'MT014 an extended key usage must be of another ASN.1 type',
+    'MT014 an extended key usage has the wrong ASN.1 type',
   ],
   [
     'malformed CRL distribution points',
     withExtension('2.5.29.31', sequence(nullValue())),
-    'MT014 one of the CRL distribution points must be of another ASN.1 type',
+    'MT014 one of the CRL distribution points has the wrong ASN.1 type',
   ],
   [
     'a signature with unused bits',
@@ -440,7 +436,7 @@ const refusals: readonly (readonly [string, Partial<CertificateFields>, string])
         bitString(sequence(integer(1n), integer(3n))),
       ),
     },
-    'MT014 the parameters of the RSA key must not be missing',
+    'MT014 the parameters of the RSA key is missing',
   ],
   [
     'an even RSA modulus',
@@ -470,22 +466,22 @@ const refusals: readonly (readonly [string, Partial<CertificateFields>, string])
   [
     'a point that is not on its curve',
     { publicKey: ecSpki(p256, Buffer.concat([hex('04'), Buffer.alloc(64, 1)])) },
-    'MT014 OpenSSL does not read its public key',
+    'MT014 the public key cannot be read by OpenSSL',
   ],
   [
     'a compressed point that is not on its curve',
     { publicKey: ecSpki(p256, Buffer.concat([hex('02'), Buffer.alloc(32, 1)])) },
-    'MT014 OpenSSL does not read its public key',
+    'MT014 the public key cannot be read by OpenSSL',
   ],
   [
-    'a curve that Envoy does not have',
+    'a curve that Envoy does not support',
     { publicKey: ecSpki('1.3.132.0.10', Buffer.concat([hex('04'), Buffer.alloc(64, 1)])) },
-    'MT015 Envoy verifies nothing with a key of its algorithm or curve',
+    'MT015 the algorithm or curve of the key is not supported by Envoy',
   ],
   [
     'a key of an unknown algorithm',
     { publicKey: sequence(sequence(oid('1.2.3.4')), bitString(hex('00'))) },
-    'MT015 Envoy verifies nothing with a key of its algorithm or curve',
+    'MT015 the algorithm or curve of the key is not supported by Envoy',
   ],
   [
     'an Ed25519 key of 31 bytes',
@@ -495,27 +491,27 @@ const refusals: readonly (readonly [string, Partial<CertificateFields>, string])
   [
     'CA:FALSE',
     { extensions: [extension('2.5.29.19', sequence())] },
-    'MT015 it is not a CA: its basic constraints say CA:FALSE; this is a rule of meshtrust, not of Envoy',
+    'MT015 the certificate is not a CA: its basic constraints say CA:FALSE; this is a rule of meshtrust, not of Envoy',
   ],
   [
-    'CA:FALSE written out',
+    'an encoded CA:FALSE',
     { extensions: [extension('2.5.29.19', sequence(tlv(1, hex('00'))))] },
-    'MT015 it is not a CA: its basic constraints say CA:FALSE; this is a rule of meshtrust, not of Envoy',
+    'MT015 the certificate is not a CA: its basic constraints say CA:FALSE; this is a rule of meshtrust, not of Envoy',
   ],
   [
     'a key usage without keyCertSign',
     { extensions: [basicConstraintsCa, extension('2.5.29.15', bitString(hex('80'), 7))] },
-    'MT015 it is not a CA: its key usage does not include signing certificates',
+    'MT015 the certificate is not a CA: its key usage does not include signing certificates',
   ],
   [
     'version 1 of another issuer',
     { version: undefined, extensions: undefined, issuer: nameOf('Another CA') },
-    'MT015 it is not a CA: without basic constraints, only self-issued certificates are; this is a rule of meshtrust, not of Envoy',
+    'MT015 the certificate is not a CA: it has no basic constraints and is not self-issued; this is a rule of meshtrust, not of Envoy',
   ],
   [
     'no basic constraints, and another issuer',
     { extensions: undefined, issuer: nameOf('Another CA') },
-    'MT015 it is not a CA: without basic constraints, only self-issued certificates are; this is a rule of meshtrust, not of Envoy',
+    'MT015 the certificate is not a CA: it has no basic constraints and is not self-issued; this is a rule of meshtrust, not of Envoy',
   ],
   [
     'a subject above 4096 bytes',
@@ -525,13 +521,13 @@ const refusals: readonly (readonly [string, Partial<CertificateFields>, string])
 ];
 
 for (const [name, fields, refusal] of refusals) {
-  test(`refuses ${name}`, () => {
+  test(`${name} → refused`, () => {
     assert.equal(refusalOf(buildCertificate(fields)), refusal);
   });
 }
 
 const encodings: readonly (readonly [string, (der: Buffer) => Buffer, string])[] = [
-  ['nothing at all', () => Buffer.alloc(0), 'MT014 the certificate must not be missing'],
+  ['no bytes', () => Buffer.alloc(0), 'MT014 the certificate is missing'],
   [
     'data after the certificate',
     (der) => Buffer.concat([der, hex('00')]),
@@ -540,7 +536,7 @@ const encodings: readonly (readonly [string, (der: Buffer) => Buffer, string])[]
   [
     'a certificate that is cut short',
     (der) => der.subarray(0, -1),
-    'MT014 the end of the certificate lies beyond what holds it',
+    'MT014 the certificate is cut short: its length exceeds the data',
   ],
   [
     'an indefinite length',
@@ -555,27 +551,27 @@ const encodings: readonly (readonly [string, (der: Buffer) => Buffer, string])[]
   [
     'a length of five bytes',
     () => hex('30 85 01 00 00 00 00'),
-    'MT014 the end of the certificate lies beyond what holds it',
+    'MT014 the certificate is cut short: its length exceeds the data',
   ],
   [
-    'the private key in its place',
+    'a private key instead of a certificate',
     () => ecKeys.privateKey.export({ format: 'der', type: 'pkcs8' }),
-    'MT014 the signed part must be of another ASN.1 type',
+    'MT014 the signed part has the wrong ASN.1 type',
   ],
   [
-    'a public key in its place',
+    'a public key instead of a certificate',
     () => spki(ecKeys.publicKey),
-    'MT014 the signature algorithm must be of another ASN.1 type',
+    'MT014 the signature algorithm has the wrong ASN.1 type',
   ],
 ];
 
 for (const [name, change, refusal] of encodings) {
-  test(`refuses ${name}`, () => {
+  test(`${name} → refused`, () => {
     assert.equal(refusalOf(change(buildCertificate())), refusal);
   });
 }
 
-test('says of a certificate what OpenSSL says of it', () => {
+test('fields of a certificate: the same as in OpenSSL', () => {
   const der = buildCertificate({
     subject: sequence(
       tlv(0x31, attribute('2.5.4.6', printableString('ES'))),
@@ -616,7 +612,7 @@ const ends: readonly (readonly [string, Partial<CertificateFields>, boolean])[] 
     true,
   ],
   ['an intermediate', { issuer: nameOf('Another CA') }, false],
-  // Envoy does not verify an anchor's own signature: such a one ends a chain like any other.
+  // Envoy does not verify the signature of an anchor, so these also end a chain.
   ['a certificate signed by another key of its name', { signingKey: otherKeys.privateKey }, true],
   ['a root with a signature that was altered', { signature: bitString(hex('3006 020101 020101')) }, true],
   ['a root whose authority is another key', akiOf(contextPrimitive(0, Buffer.alloc(20, 8))), false],
@@ -629,33 +625,33 @@ const ends: readonly (readonly [string, Partial<CertificateFields>, boolean])[] 
 ];
 
 for (const [name, fields, selfSigned] of ends) {
-  test(`${selfSigned ? 'ends' : 'does not end'} a chain: ${name}`, () => {
+  test(`${name} → ${selfSigned ? 'ends' : 'does not end'} a chain`, () => {
     assert.equal(certificateOf(fields).selfSigned, selfSigned);
   });
 }
 
-test('keeps what a name says on one line', () => {
+test('name with line feeds and special characters → escaped on one line', () => {
   const { subject } = certificateOf({ subject: nameOf(' a,b"\n\u202e#') });
   assert.equal(subject, String.raw`CN=\ a\,b\"\0a\e2\80\ae#`);
 });
 
-test('writes attribute types without a short name as numbers', () => {
+test('attribute type without a short name → dotted identifier', () => {
   const { subject } = certificateOf({ subject: nameOf('x', '1.3.6.1.4.1.311.60.2.1.3') });
   assert.equal(subject, '1.3.6.1.4.1.311.60.2.1.3=x');
 });
 
-test('cuts an endless issuer short, and does not count an endless identifier', () => {
+test('very long issuer → truncated, with its very long identifier as hex', () => {
   const type = Buffer.concat([Buffer.from([0x2a]), Buffer.alloc(500_000, 0xff), Buffer.from([0x7f])]);
   const issuer = sequence(tlv(0x31, sequence(tlv(6, type), printableString('x'))));
   const { issuer: displayed } = certificateOf({ issuer });
   assert.match(displayed, /^#2aff(?:f{4090})…$/);
 });
 
-test('signs with the algorithm that the builder says', () => {
+test('builder: signs with the given algorithm', () => {
   assert.ok(new X509Certificate(buildCertificate({ algorithm: ecdsaWithSha256 })).verify(ecKeys.publicKey));
 });
 
-test('one key has one key hash, whether its point is compressed or not', () => {
+test('key with a compressed point → the same key hash as uncompressed', () => {
   const publicKey = compressed(ecKeys.publicKey, 'prime256v1', p256);
   const certificate = certificateOf({ publicKey });
   assert.equal(certificate.keyHash, certificateOf({}).keyHash);
@@ -663,7 +659,7 @@ test('one key has one key hash, whether its point is compressed or not', () => {
   assert.equal(certificateOf({}).compressedKeyHash, undefined);
 });
 
-test('a value in a name that is not text is displayed as hex', () => {
+test('name value that is not text → displayed as hex', () => {
   assert.equal(certificateOf(subjectValue(bitString(hex('a5')))).subject, 'CN=#030200a5');
   assert.equal(certificateOf(subjectValue(tlv(0x12, hex('31')))).subject, 'CN=1');
 });

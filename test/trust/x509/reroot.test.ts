@@ -27,7 +27,7 @@ function caOf(der: Uint8Array): Certificate {
 const issuer = nameOf('Root');
 const subject = nameOf('Intermediate');
 
-test('a re-rooted intermediate is what its issuer would have signed for itself, but for the signature', () => {
+test('intermediate → self-issued, and otherwise the same except for the authority key identifier', () => {
   const der = buildCertificate({ issuer, subject });
   const expected = buildCertificate({
     issuer: subject,
@@ -38,17 +38,17 @@ test('a re-rooted intermediate is what its issuer would have signed for itself, 
   assert.deepEqual(Buffer.from(reroot(caOf(der))), expected);
 });
 
-test('an authority key identifier that is the only extension leaves no empty list behind', () => {
+test('only extension is the authority key identifier → no extensions field', () => {
   const rerooted = reroot(caOf(buildCertificate({ extensions: [authorityKeyId] })));
   assert.equal(walkCertificate(rerooted).extensionsField, undefined);
 });
 
-test('a self-issued certificate of version 1 is its own self-issued form', () => {
+test('self-issued certificate of version 1 → unchanged', () => {
   const der = buildCertificate({ version: undefined, extensions: undefined });
   assert.deepEqual(Buffer.from(reroot(caOf(der))), der);
 });
 
-test('a self-issued certificate whose authority is another key ends a chain when re-rooted', () => {
+test('self-issued certificate with another authority key → ends a chain once re-rooted', () => {
   const foreign = extension('2.5.29.35', sequence(contextPrimitive(0, Buffer.alloc(20, 8))));
   const before = caOf(buildCertificate({ extensions: [subjectKeyId, foreign, basicConstraintsCa] }));
   const after = caOf(reroot(before));
@@ -57,12 +57,12 @@ test('a self-issued certificate whose authority is another key ends a chain when
   assert.ok(after.selfIssued);
 });
 
-test('re-rooting what is re-rooted changes nothing', () => {
+test('re-rooted certificate → unchanged', () => {
   const once = reroot(caOf(buildCertificate({ issuer, subject })));
   assert.deepEqual(reroot(caOf(once)), once);
 });
 
-test('the self-issued form of any CA is a CA with its key, subject, serial, dates and other extensions', () => {
+test('any CA → a CA with the same key, subject, serial, dates and other extensions', () => {
   const name = fc
     .string({ unit: 'grapheme', maxLength: 200 })
     .filter((text) => !/\p{Noncharacter_Code_Point}/u.test(text))

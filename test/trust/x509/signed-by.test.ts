@@ -27,28 +27,28 @@ const child: Partial<CertificateFields> = {
   publicKey: spki(otherKeys.publicKey),
 };
 
-test('a child is signed by the CA whose name it has as issuer and whose key verifies it', () => {
+test('CA with the issuer name, whose key verifies the signature → signer', () => {
   assert.ok(signedBy(caOf(child), root));
 });
 
-test('a root is signed by itself', () => {
+test('root → signer of itself', () => {
   assert.ok(signedBy(root, root));
 });
 
-test('the right key under another name is not the signer', () => {
+test('CA with the key and another name → not the signer', () => {
   assert.equal(signedBy(caOf({ ...child, issuer: nameOf('test ca') }), root), false);
 });
 
-test('the right name with another key is not the signer', () => {
+test('CA with the name and another key → not the signer', () => {
   assert.equal(signedBy(caOf({ ...child, signingKey: otherKeys.privateKey }), root), false);
 });
 
-test('the right name and key under another key identifier is not the signer: Envoy builds no chain', () => {
+test('CA with the name and key but another key identifier → not the signer: Envoy builds no chain', () => {
   const foreign = extension('2.5.29.35', sequence(contextPrimitive(0, Buffer.alloc(20, 8))));
   assert.equal(signedBy(caOf({ ...child, extensions: [basicConstraintsCa, foreign] }), root), false);
 });
 
-test('an authority key identifier by issuer and serial means the certificate with these', () => {
+test('authority key identifier by issuer and serial → matches only the certificate with both', () => {
   const authority = (serial: number): Buffer =>
     extension(
       '2.5.29.35',
@@ -62,11 +62,11 @@ test('an authority key identifier by issuer and serial means the certificate wit
   assert.deepEqual([under(0x34), under(0x35)], [true, false]);
 });
 
-test('a signature that is no signature is not verified, and does not throw', () => {
+test('malformed signature → not verified, without an exception', () => {
   assert.equal(signedBy(caOf({ ...child, signature: bitString(Buffer.from([1])) }), root), false);
 });
 
-test('the verdict is remembered for the pair, not for the child alone', () => {
+test('result: cached for the pair, not only for the child', () => {
   const one = caOf(child);
   const sameName = caOf({ publicKey: spki(otherKeys.publicKey), signingKey: otherKeys.privateKey });
   assert.deepEqual([signedBy(one, root), signedBy(one, sameName), signedBy(one, root)], [true, false, true]);
