@@ -64,6 +64,7 @@ export function* parseFileSteps(
   const problems: Finding[] = [];
   let count = 0;
   let parts = 0;
+  let marks = 0;
   // This check includes the comments around a document, so it allows twice the limit. The exact check follows later.
   const longest = 2 * limits.documentLength;
   for (const part of splitDocuments(text, longest)) {
@@ -73,8 +74,12 @@ export function* parseFileSteps(
       return refuse([finding('MT007', `the file has more than ${mostDocuments} documents`, { file })]);
     if (part.text.length > longest)
       return refuse([finding('MT007', tooLong(limits), { file, line: part.line })]);
-    if (countMarks(part.text, maxMarks(limits)) > maxMarks(limits))
-      return refuse([finding('MT007', tooManyMarks, { file, line: part.line })]);
+    const ofPart = countMarks(part.text, maxMarks(limits));
+    if (ofPart > maxMarks(limits))
+      return refuse([finding('MT007', `the document ${tooManyMarks}`, { file, line: part.line })]);
+    marks += ofPart;
+    if (marks > mostFullDocuments * maxMarks(limits))
+      return refuse([finding('MT007', `the file ${tooManyMarks}`, { file, line: part.line })]);
     const reading = readYaml(part.text, part.line);
     if (reading.kind === 'failed')
       return refuse([
@@ -98,10 +103,12 @@ export function* parseFileSteps(
 
 /** Returns the limit on marks: twice as many as PEM of the maximum length has, and enough for a short document. */
 function maxMarks({ documentLength }: Limits): number {
-  return Math.max(minimumMarks, Math.ceil(documentLength / 32));
+  return Math.max(minimumMarks, Math.ceil(documentLength / 16));
 }
 
-const minimumMarks = 4096;
+const minimumMarks = 8192;
+/** Limits the marks of a file to as many documents of the maximum: 32 take half a second. */
+const mostFullDocuments = 32;
 /** The limit on documents in one file: more than any repository has in one. */
 const mostDocuments = 10_000;
 
@@ -109,7 +116,7 @@ function tooLong({ documentLength }: Limits): string {
   return `the document has more than ${documentLength} characters`;
 }
 
-const tooManyMarks = 'the document has too many values, lines or escapes for a MeshTrust';
+const tooManyMarks = 'has too many values, lines or escapes for a MeshTrust';
 
 type Classified = { readonly value: unknown; readonly path: Path } & Exclude<
   DocumentKind,

@@ -56,6 +56,21 @@ describe('hostile file › refused before the YAML parser', () => {
       `kind: ConfigMap\n---\na: [${'1,'.repeat(mebibyte / 2 - 10)}]`,
       /^MT007 2 the document has too many values/,
     ],
+    'a mebibyte of lines that end in a carriage return': [
+      `a: |\r${' x\r'.repeat(mebibyte / 3)}`,
+      /^MT007 1 the document has too many values/,
+    ],
+    'a mebibyte of escapes in single quotes': [
+      `a: '${"''".repeat(mebibyte / 2)}'`,
+      /^MT007 1 the document has too many values/,
+    ],
+    'a list of tags': [`a: [${'!!str 1,'.repeat(10_000)}]`, /^MT007 1 the document has too many values/],
+    'a list of anchors': [`a: [${'&a 1,'.repeat(12_000)}]`, /^MT007 1 the document has too many values/],
+    'a list of 20,000 numbers': [`a: [${'1,'.repeat(20_000)}]`, /^MT007 1 the document has too many values/],
+    '240 documents that are as full as one may be': [
+      `---\na: [${'1,'.repeat(16_000)}]\n`.repeat(240),
+      /^MT007 65 the file has too many values, lines or escapes for a MeshTrust$/,
+    ],
     'collections nested a hundred deep': [
       `a: ${'['.repeat(100)}${']'.repeat(100)}`,
       /^MT002 1 the YAML cannot be read: collections are nest/,
@@ -70,6 +85,21 @@ describe('large valid file', () => {
     const text = meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems: [ca.certPem.repeat(900)] });
     assert.ok(text.length > mebibyte / 2);
     assert.equal(parse(text).parsed.kind, 'documents');
+  });
+
+  it('document of 200 certificates with the text that openssl prints → parsed', () => {
+    const dump = `Serial: ${'0a:'.repeat(600)}\n`;
+    const text = meshTrustYaml({
+      name: 'a',
+      trustDomain: 'a.test',
+      pems: [(dump + ca.certPem).repeat(200)],
+    });
+    assert.equal(parse(text).parsed.kind, 'documents');
+  });
+
+  it('file of 9,000 documents with a certificate each → parsed', () => {
+    const text = meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems: [ca.certPem] });
+    assert.equal(parse(`---\n${text}`.repeat(9000)).parsed.kind, 'documents');
   });
 
   it('several documents → one step per document, and findings have their line in the file', () => {
