@@ -122,6 +122,29 @@ test('status and Events say what became of a MeshTrust', { skip }, async (t) => 
     await untilSays(stage, 'soon.test', 'Accepted', 'Accepted');
   });
 
+  await t.test(
+    'no CA of a trust domain is valid now: it is accepted, and says that its clients are refused',
+    async () => {
+      const dates = [
+        [
+          'over',
+          { notBefore: new Date(Date.now() - 9 * day), notAfter: new Date(Date.now() - day) },
+          'MT022',
+        ],
+        ['early', { notBefore: new Date(Date.now() + day) }, 'MT024'],
+      ] as const;
+      for (const [commonName, validity, code] of dates) {
+        const name = `${commonName}.test`;
+        const ca = makeCa({ commonName, ...validity });
+        await stage.kubectl('apply -f -', meshTrust(makeDomain(name, ca)));
+        const { status, message } = await untilSays(stage, name, 'Accepted', 'NoValidCA');
+        assert.equal(status, 'True');
+        assert.match(message, new RegExp(`block 1: ${code} CA CN=${commonName} .*has no valid CA`));
+        assert.equal((await untilTold(stage, name, 'NoValidCA')).type, 'Warning');
+      }
+    },
+  );
+
   await t.test('a field of somebody else stays, and an edit by hand does not', async () => {
     const origin = JSON.stringify({ status: { origin: { kri: 'kri_mtrust_x' }, authorities: 99 } });
     const file = await stage.cluster.writeFile('origin.json', origin);

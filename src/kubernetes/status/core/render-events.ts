@@ -47,7 +47,7 @@ function kindOf(
 ): Told['type'] | undefined {
   switch (type) {
     case 'Accepted':
-      if (status === 'False' || reason === 'AcceptedWithWarnings') return 'Warning';
+      if (status === 'False' || reason === 'AcceptedWithWarnings' || reason === 'NoValidCA') return 'Warning';
       return earlier !== undefined && earlier.reason !== 'Accepted' ? 'Normal' : undefined;
     case 'Programmed':
       if (reason === 'LeftOut' || reason === 'NotServed') return 'Warning';

@@ -43,18 +43,24 @@ export function renderStatus(input: RenderInput): ObjectStatus {
   };
 }
 
-/** False whenever `meshtrust validate` would not pass the object; dates alone do not make it false. */
-function accepted({ findings, mesh }: ObjectFacts): Said {
-  const message = describeFindings(findings, messageLength);
-  const worst = findings.reduce<Severity>(
-    (a, { code, severity }) => worse(a, dateCodes.has(code) && severity === 'error' ? 'warning' : severity),
-    'info',
+/**
+ * False if something that the object lists is not served. Dates alone do not make it false: such a CA is served. A
+ * trust domain without a valid CA has a reason of its own, because `meshtrust validate` refuses it.
+ */
+function accepted({ findings: all, expiry, mesh }: ObjectFacts): Said {
+  const cutOff = [...all, ...expiry].filter(
+    ({ code, severity }) => dateCodes.has(code) && severity === 'error',
   );
+  const others = all.filter((one) => !cutOff.includes(one));
+  const refusals = others.filter(({ severity }) => severity === 'error');
+  const rest = others.filter(({ severity }) => severity !== 'error');
+  const message = describeFindings([...refusals, ...cutOff, ...rest], messageLength);
+  const worst = others.reduce<Severity>((a, { severity }) => worse(a, severity), 'info');
   if (mesh === undefined) return { status: 'False', reason: 'Refused', message };
-  if (findings.some(({ code }) => code === 'MT040')) return { status: 'False', reason: 'StaleKept', message };
+  if (all.some(({ code }) => code === 'MT040')) return { status: 'False', reason: 'StaleKept', message };
+  if (worst === 'error') return { status: 'False', reason: 'PartlyRefused', message };
+  if (cutOff.length > 0) return { status: 'True', reason: 'NoValidCA', message };
   switch (worst) {
-    case 'error':
-      return { status: 'False', reason: 'PartlyRefused', message };
     case 'warning':
       return { status: 'True', reason: 'AcceptedWithWarnings', message };
     case 'info':

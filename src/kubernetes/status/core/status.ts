@@ -17,6 +17,7 @@ export const reasons = [
   // Accepted
   'Accepted',
   'AcceptedWithWarnings',
+  'NoValidCA',
   'PartlyRefused',
   'StaleKept',
   'Refused',

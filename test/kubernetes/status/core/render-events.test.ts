@@ -8,7 +8,7 @@ import type { Condition, ObjectStatus, Reason } from '../../../../src/kubernetes
 
 const none = observedStatus(undefined);
 const stateOf: Readonly<Record<Condition['type'], (reason: Reason) => Condition['status']>> = {
-  Accepted: (reason) => (reason.startsWith('Accepted') ? 'True' : 'False'),
+  Accepted: (reason) => (reason.startsWith('Accepted') || reason === 'NoValidCA' ? 'True' : 'False'),
   Programmed: (reason) => (reason === 'Programmed' ? 'True' : reason === 'NoProxies' ? 'Unknown' : 'False'),
   Expiring: (reason) => (reason.startsWith('Exp') ? 'True' : 'False'),
 };
@@ -53,6 +53,8 @@ describe('what is news', () => {
       status('AcceptedWithWarnings', 'Programmed', 'Valid'),
       ['Warning AcceptedWithWarnings'],
     ],
+    ['no CA is valid any more', well, status('NoValidCA', 'Programmed', 'Valid'), ['Warning NoValidCA']],
+    ['one is valid again', status('NoValidCA', 'Programmed', 'Valid'), well, ['Normal Accepted']],
     ['it expires soon', well, status('Accepted', 'Programmed', 'ExpiresSoon'), ['Warning ExpiresSoon']],
     [
       'it expired',

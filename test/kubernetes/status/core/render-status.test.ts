@@ -32,6 +32,7 @@ const kept = finding('MT040', 'the last good version of this resource is served'
   file: 'kubernetes:ns/a',
 });
 const rerooted = finding('MT020', 'is an intermediate', { fingerprint: 'ab'.repeat(32) });
+const expired = finding('MT022', 'expired on 2026-11-01', { fingerprint: 'ab'.repeat(32) }, 'error');
 const duplicate = finding('MT025', 'is listed twice', { fingerprint: 'ab'.repeat(32) });
 
 function render(facts: Partial<ObjectFacts>, counts = all, observed = none, at = now): ObjectStatus {
@@ -73,7 +74,35 @@ describe('Accepted', () => {
     [
       'with a CA that is not valid yet, and no valid one beside it',
       { findings: [finding('MT024', 'is not valid before 2030-01-01', { mesh: 'default' }, 'error')] },
+      ['True', 'NoValidCA', 'MT024 is not valid before 2030-01-01'],
+    ],
+    [
+      'with a CA that has expired, and no valid one beside it',
+      { expiry: [expired], findings: [duplicate] },
+      [
+        'True',
+        'NoValidCA',
+        'certificate abababababababab: MT022 expired on 2026-11-01; certificate abababababababab: MT025 is listed twice',
+      ],
+    ],
+    [
+      'with a CA that has expired beside a valid one',
+      { expiry: [finding('MT022', 'expired on 2026-11-01', {})] },
+      ['True', 'Accepted', 'nothing to object to'],
+    ],
+    [
+      'with a CA that is not valid yet beside a valid one',
+      { findings: [finding('MT024', 'is not valid before 2030-01-01', {})] },
       ['True', 'AcceptedWithWarnings', 'MT024 is not valid before 2030-01-01'],
+    ],
+    [
+      'with a refused block, and without a valid CA',
+      { findings: [malformed], expiry: [expired] },
+      [
+        'False',
+        'PartlyRefused',
+        'spec.caBundles[0].pem.value block 2: MT013 is not PEM; certificate abababababababab: MT022 expired on 2026-11-01',
+      ],
     ],
     [
       'with its last good version in force',
