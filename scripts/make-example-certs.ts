@@ -1,5 +1,5 @@
 /**
- * Makes the certificates of the README's walk-through in `examples/certs/`, new ones at each run:
+ * Makes the certificates of the examples (docs/envoy.md) in `examples/certs/`, new ones at each run:
  *
  *     npm run example:certs
  *

@@ -32,6 +32,30 @@ export interface Host {
 export async function runProgram(given: CommandIo, host?: Host): Promise<number> {
   const io = guardTerminal(given);
   let code: number = exitCode.ok;
+  const program = createProgram(given, io, host, (result) => {
+    code = result;
+  });
+  try {
+    await program.parseAsync(io.args, { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.ok : exitCode.usage;
+    if (!(error instanceof CommandError)) throw error;
+    say(io, `error: ${error.message}`);
+    return error.code;
+  }
+}
+
+/**
+ * Defines all commands. `io` is `given` with its terminal guarded; `done` receives the exit code of the command that
+ * ran.
+ */
+export function createProgram(
+  given: CommandIo,
+  io: CommandIo,
+  host: Host | undefined,
+  done: (code: number) => void,
+): Command {
   const program = new Command('meshtrust')
     .description(
       'Trust bundles for Envoy: MeshTrust resources in, SPIFFE validation contexts out, over SDS and ADS.',
@@ -50,9 +74,6 @@ export async function runProgram(given: CommandIo, host?: Host): Promise<number>
     const usage = (command: Command): string => `${host.prefix} ${new Help().commandUsage(command)}`;
     program.configureHelp({ commandUsage: usage }).addHelpText('after', host.help);
   }
-  const done = (result: number): void => {
-    code = result;
-  };
   // The log has its own guard, and its own colours.
   addServeCommand(program, given, done);
   addDemoCommand(program, io, done, (commandIo) => runProgram(commandIo));
@@ -69,13 +90,5 @@ export async function runProgram(given: CommandIo, host?: Host): Promise<number>
   addCompletionCommand(program, io, done);
   addCompleteCommand(program, io, done);
   addWorkerCommand(program, given, done);
-  try {
-    await program.parseAsync(io.args, { from: 'user' });
-    return code;
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.ok : exitCode.usage;
-    if (!(error instanceof CommandError)) throw error;
-    say(io, `error: ${error.message}`);
-    return error.code;
-  }
+  return program;
 }

@@ -11,7 +11,7 @@ import { outputFormats } from '../terminal/output.ts';
 import type { OutputFormat } from '../terminal/output.ts';
 
 /**
- * Every flag, once: the commands, the environment, and the table in the README all come from here.
+ * Every flag, once: the commands, the environment, and the tables of docs/flags.md all come from here.
  * `MESHTRUST_<FLAG>` sets what the command line leaves out, but for the flags in `onlyOnCommandLine`.
  */
 const table = {
@@ -350,17 +350,21 @@ function isFlagName(key: string): key is FlagName {
   return Object.hasOwn(table, key);
 }
 
-/** All flags in the order of the table, for documentation. */
-export function describeFlags(): readonly {
+/** A flag as the documentation shows it. */
+export interface DescribedFlag {
+  readonly name: FlagName;
   readonly flag: string;
   /** Undefined for a flag that only the command line sets. */
   readonly variable: string | undefined;
   readonly fallback: string;
   readonly description: string;
-}[] {
+}
+
+/** Returns all flags in the order of the table. */
+export function describeFlags(): readonly DescribedFlag[] {
   return (Object.keys(table) as FlagName[]).map((name) => {
     const [flags, description, fallback = ''] = table[name] as readonly [string, string, string?];
-    return { flag: flags, variable: environmentVariable(name), fallback, description };
+    return { name, flag: flags, variable: environmentVariable(name), fallback, description };
   });
 }
 

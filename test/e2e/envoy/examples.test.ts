@@ -33,7 +33,7 @@ for (const name of bootstraps) {
   });
 }
 
-/** The README's steps on a copy of the examples, with free ports in place of the default ones. */
+/** The steps of a first change of trust on a copy of the examples, with free ports in place of the default ones. */
 async function walkThrough(name: string, envoyPath: string): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const dir = stack.use(await makeTempDir());

@@ -29,7 +29,7 @@ test('the package that npm packs has the program and the library, with types, an
   ];
   for (const part of [
     'bin',
-    'docs/findings.md',
+    'docs',
     'examples',
     'proto',
     'src',
