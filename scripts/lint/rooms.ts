@@ -104,6 +104,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'observe/log',
     'observe/metrics',
     'runtime',
+    'text',
     ...trust,
     'trust/policy',
     'xds/timers',

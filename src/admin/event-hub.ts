@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { plainJson } from '../text/plain-text.ts';
 import { errorReply } from './reply.ts';
 import type { Reply } from './reply.ts';
 import { timerMs } from '../xds/timers/timers.ts';
@@ -78,7 +79,7 @@ export function createEventHub({
   return {
     publish(key, event, data) {
       // JSON has no line breaks, so one line holds it.
-      const text = `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+      const text = `event: ${event}\ndata: ${plainJson(JSON.stringify(data))}\n\n`;
       if (latest.get(key) === text) return;
       latest.set(key, text);
       for (const client of clients) {

@@ -2,7 +2,7 @@ import { formatFinding } from '../trust/findings/finding.ts';
 import type { StateView } from '../runtime/state-view.ts';
 import type { ReadyAnswer } from '../api/api-types.ts';
 import { secondsUntil } from '../api/present-mesh.ts';
-import { jsonReply } from './reply.ts';
+import { jsonReply, textReply } from './reply.ts';
 import type { Route } from './router.ts';
 
 /** What the probes and metrics are answered from. */
@@ -30,11 +30,7 @@ export function probeRoutes({ view, draining, metrics, now }: ProbeInput): reado
     {
       method: 'GET',
       pattern: '/metrics',
-      answer: async () => ({
-        status: 200,
-        contentType: metrics.contentType,
-        body: await metrics.render(),
-      }),
+      answer: async () => textReply(metrics.contentType, await metrics.render()),
     },
   ];
 }

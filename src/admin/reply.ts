@@ -1,4 +1,5 @@
 import type { ApiError, ApiErrorCode } from '../api/api-types.ts';
+import { plainJson, plainLines } from '../text/plain-text.ts';
 
 /** An answer, before it is written. */
 export interface Reply {
@@ -23,9 +24,18 @@ const statuses = {
   'wrong-host': 421,
 } as const satisfies Record<ApiErrorCode, number>;
 
-/** A value as JSON, for programs and, indented, for people. */
+/**
+ * A value as JSON, for programs and, indented, for people. Characters that steer a terminal or hide are escaped: names of
+ * files and proxies come from outside, and `curl` prints what it gets.
+ */
 export function jsonReply(body: object, status = 200, headers?: Reply['headers']): Reply {
-  return { status, contentType: 'application/json', body: `${JSON.stringify(body, null, 2)}\n`, headers };
+  const json = plainJson(JSON.stringify(body, null, 2));
+  return { status, contentType: 'application/json', body: `${json}\n`, headers };
+}
+
+/** Text of several lines for programs and people. The same characters become spaces. */
+export function textReply(contentType: string, text: string): Reply {
+  return { status: 200, contentType, body: plainLines(text) };
 }
 
 /** An error as JSON, with the status that its code stands for. */

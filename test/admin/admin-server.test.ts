@@ -343,6 +343,42 @@ describe('an admin server', () => {
   });
 });
 
+describe('names that steer a terminal, hide or forge a line', () => {
+  const odd = '\u001b[2J\u009b31m\u202e\u2066\u200b\u2028\u2029\ufeff\u{e0001}\r\n';
+  const unsafe = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
+  const rig = setup({
+    metrics: {
+      contentType: 'text/plain',
+      render: () => Promise.resolve(`a{source="x${odd}"} 1\n`),
+    },
+  });
+  const path = `a${odd}.yaml`;
+  rig.deliver({ kind: 'content', path, text: 'type: MeshTrust\nname: [', settled: true }, synced);
+  let address = '';
+  before(async () => {
+    address = await rig.server.listen('127.0.0.1:0');
+  });
+  after(() => rig.server.close());
+
+  for (const target of [
+    '/readyz',
+    '/api/v1/server',
+    '/api/v1/findings',
+    `/api/v1/meshes/${encodeURIComponent(odd)}`,
+  ])
+    it(`${target.slice(0, 20)} → escaped, with the same value`, async () => {
+      const { body } = await ask(address, target);
+      assert.doesNotMatch(body, unsafe);
+      assert.ok(JSON.stringify(parsed(body)).includes(JSON.stringify(odd).slice(1, -1)), body);
+    });
+
+  it('/metrics → spaces', async () => {
+    const { body } = await ask(address, '/metrics');
+    assert.doesNotMatch(body, unsafe);
+    assert.match(body, /^a\{source="x \[2J/);
+  });
+});
+
 describe('the probe server', () => {
   it('has health, readiness and metrics, and nothing else', async () => {
     await using probes = setup().probes;

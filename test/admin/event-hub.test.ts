@@ -86,6 +86,14 @@ describe('server-sent events', () => {
     ]);
   });
 
+  it('a name that steers a terminal → escaped, with the same value', async () => {
+    await using rig = await serveHub();
+    rig.hub.publish('a', 'state', { node: 'a\u202e\u2028\u009b' });
+    const { heard } = await rig.open();
+    await poll('the event', () => eventsOf(heard()).length === 1 || undefined);
+    assert.deepEqual(eventsOf(heard()), ['event: state\ndata: {"node":"a\\u202e\\u2028\\u009b"}']);
+  });
+
   it('say nothing twice', async () => {
     await using rig = await serveHub();
     const { heard } = await rig.open();
