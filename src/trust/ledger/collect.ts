@@ -30,21 +30,21 @@ export function collect(entries: ReadonlyMap<string, Entry>): {
   }
   const holdings = new Map<string, Map<TrustDomain, Share[]>>();
   const conflicts: Finding[] = [];
-  for (const rivals of definitions.values()) {
-    if (rivals.length > 1) rivals.sort((a, b) => (a.path < b.path ? -1 : 1));
-    const first = rivals.findIndex(({ grant }) => grant.settled);
-    const end = first === -1 ? rivals.length : first + 1;
-    for (const { grant } of rivals.slice(0, end)) addShares(holdings, grant.shares);
-    const winner = rivals[end - 1];
-    for (const { grant } of rivals.slice(end)) conflicts.push(conflict(grant, winner?.path ?? ''));
+  for (const candidates of definitions.values()) {
+    if (candidates.length > 1) candidates.sort((a, b) => (a.path < b.path ? -1 : 1));
+    const firstSettled = candidates.findIndex(({ grant }) => grant.settled);
+    const end = firstSettled === -1 ? candidates.length : firstSettled + 1;
+    for (const { grant } of candidates.slice(0, end)) addShares(holdings, grant.shares);
+    const used = candidates[end - 1];
+    for (const { grant } of candidates.slice(end)) conflicts.push(conflict(grant, used?.path ?? ''));
   }
   return { holdings, conflicts };
 }
 
-function conflict(loser: Grant, winner: string): Finding {
+function conflict(unused: Grant, usedPath: string): Finding {
   return finding(
     'MT004',
-    `the resource is also defined in ${winner}, which is first by path; that definition is used`,
-    loser.resource.place,
+    `the resource is also defined in ${usedPath}, which is first by path; that definition is used`,
+    unused.resource.place,
   );
 }

@@ -32,7 +32,7 @@ interface MassLoss {
 
 interface MeshGuard {
   /** The shares of the source at the last step, without the held ones. */
-  readonly given: ReadonlyMap<TrustDomain, readonly Share[]>;
+  readonly current: ReadonlyMap<TrustDomain, readonly Share[]>;
   /** Losses within the window that were not undone, also of trust domains that still have other shares. */
   readonly losses: ReadonlyMap<TrustDomain, readonly Loss[]>;
   readonly held: ReadonlyMap<TrustDomain, readonly Hold[]>;
@@ -76,7 +76,7 @@ export interface GuardResult {
 }
 
 const emptyMesh: MeshGuard = {
-  given: new Map(),
+  current: new Map(),
   losses: new Map(),
   held: new Map(),
   addedDomains: new Map(),
@@ -100,7 +100,7 @@ export function guard(state: GuardState, input: GuardInput): GuardResult {
   const next = new Map<string, MeshGuard>();
   for (const mesh of new Set([...state.keys(), ...input.holdings.keys()])) {
     const after = guardMesh(state.get(mesh) ?? emptyMesh, mesh, input);
-    if (after.given.size + after.losses.size + after.held.size > 0) next.set(mesh, after);
+    if (after.current.size + after.losses.size + after.held.size > 0) next.set(mesh, after);
   }
   const affected = [...next].filter(([, { massLoss }]) => massLoss !== undefined);
   if (affected.length > 1)
@@ -119,8 +119,8 @@ export function release(
   for (const [mesh, before] of state) {
     const held = new Map([...before.held].filter(([name]) => !selects(mesh, name)));
     if (held.size === 0) {
-      const { given, removals } = before;
-      next.set(mesh, { ...emptyMesh, given, removals });
+      const { current, removals } = before;
+      next.set(mesh, { ...emptyMesh, current, removals });
     } else {
       // The next loss must not hold released shares again.
       const losses = new Map([...before.losses].filter(([name]) => !selects(mesh, name)));
@@ -132,10 +132,10 @@ export function release(
 
 function guardMesh(before: MeshGuard, mesh: string, input: GuardInput): MeshGuard {
   const { holdings, now, holdMs } = input;
-  const given = holdings.get(mesh) ?? new Map<TrustDomain, readonly Share[]>();
+  const current = holdings.get(mesh) ?? new Map<TrustDomain, readonly Share[]>();
   const newRemovals = input.removals.get(mesh) ?? [];
-  const held = keep(before.held, given, ({ until }) => now < until);
-  const losses = keep(before.losses, given, ({ at }) => now - at < lossWindow);
+  const held = keep(before.held, current, ({ until }) => now < until);
+  const losses = keep(before.losses, current, ({ at }) => now - at < lossWindow);
   // A loss that was undone no longer counts, and neither do the removals that caused it.
   const [timesBefore, timesNow] = [timesOf(before.losses), timesOf(losses)];
   const isUndone = (at: number): boolean => timesBefore.has(at) && !timesNow.has(at);
@@ -146,17 +146,17 @@ function guardMesh(before: MeshGuard, mesh: string, input: GuardInput): MeshGuar
   // The next loss must not hold shares again whose hold has expired.
   for (const name of before.held.keys()) if (!held.has(name)) losses.delete(name);
   let isAnyLost = false;
-  for (const [name, shares] of before.given) {
-    const lost = missingOf(shares, given.get(name));
+  for (const [name, shares] of before.current) {
+    const lost = missingOf(shares, current.get(name));
     if (lost.length === 0) continue;
     losses.set(name, [...(losses.get(name) ?? []), ...lost.map((share) => ({ at: now, share }))]);
-    isAnyLost ||= !given.has(name);
+    isAnyLost ||= !current.has(name);
   }
-  const lost = lostOf({ given, losses });
-  const addedDomains = addedDomainsOf(before, given, lost.length > 0, now);
+  const lost = lostOf({ current, losses });
+  const addedDomains = addedDomainsOf(before, current, lost.length > 0, now);
   const isRecent = before.massLoss !== undefined && now - before.massLoss.at < lossWindow;
   const massLoss = isRecent && lost.length > 0 ? before.massLoss : undefined;
-  const after = { given, losses, held, addedDomains, removals, massLoss };
+  const after = { current, losses, held, addedDomains, removals, massLoss };
   if (!isAnyLost || holdMs === 0 || !isMassLoss(after, lost)) return after;
   const isOneDeletion = newRemovals.length === 1 && removals.length === 1 && newRemovals[0] === 'deletion';
   if (isOneDeletion && sizeBefore(after, lost) === 1)
@@ -169,8 +169,8 @@ function timesOf(losses: MeshGuard['losses']): ReadonlySet<number> {
 }
 
 /** Returns the trust domains that lost all of their shares within the window. */
-function lostOf({ given, losses }: Pick<MeshGuard, 'given' | 'losses'>): readonly TrustDomain[] {
-  return [...losses.keys()].filter((name) => !given.has(name));
+function lostOf({ current, losses }: Pick<MeshGuard, 'current' | 'losses'>): readonly TrustDomain[] {
+  return [...losses.keys()].filter((name) => !current.has(name));
 }
 
 /** Holds all shares of the lost trust domains that were lost within the window and are not held yet. */
@@ -188,16 +188,16 @@ function holdLost(mesh: MeshGuard, { now, holdMs }: GuardInput): MeshGuard {
 
 function addedDomainsOf(
   before: MeshGuard,
-  given: MeshGuard['given'],
+  current: MeshGuard['current'],
   isAfterLoss: boolean,
   now: number,
 ): MeshGuard['addedDomains'] {
   const added = new Map(
-    [...before.addedDomains].filter(([name, at]) => given.has(name) && now - at < lossWindow),
+    [...before.addedDomains].filter(([name, at]) => current.has(name) && now - at < lossWindow),
   );
   if (!isAfterLoss) return added;
-  const known = [before.given, before.losses, before.held];
-  for (const name of given.keys()) if (!known.some((names) => names.has(name))) added.set(name, now);
+  const known = [before.current, before.losses, before.held];
+  for (const name of current.keys()) if (!known.some((names) => names.has(name))) added.set(name, now);
   return added;
 }
 
@@ -205,39 +205,39 @@ function isMassLoss(mesh: MeshGuard, lost: readonly TrustDomain[]): boolean {
   return remainingOf(mesh) === 0 || lost.length * 2 > sizeBefore(mesh, lost);
 }
 
-function remainingOf({ given, addedDomains }: MeshGuard): number {
-  return given.size - addedDomains.size;
+function remainingOf({ current, addedDomains }: MeshGuard): number {
+  return current.size - addedDomains.size;
 }
 
 /** Returns the number of trust domains of the mesh before the loss. */
 function sizeBefore(mesh: MeshGuard, lost: readonly TrustDomain[]): number {
-  const { given, losses, held } = mesh;
-  const heldBefore = [...held.keys()].filter((name) => !given.has(name) && !losses.has(name));
+  const { current, losses, held } = mesh;
+  const heldBefore = [...held.keys()].filter((name) => !current.has(name) && !losses.has(name));
   return remainingOf(mesh) + lost.length + heldBefore.length;
 }
 
 /** Keeps the items of each trust domain that pass and whose resource has not returned. */
 function keep<T extends Loss | Hold>(
   all: ReadonlyMap<TrustDomain, readonly T[]>,
-  given: ReadonlyMap<TrustDomain, readonly Share[]>,
+  current: ReadonlyMap<TrustDomain, readonly Share[]>,
   passes: (item: T) => boolean,
 ): Map<TrustDomain, readonly T[]> {
   const kept = new Map<TrustDomain, readonly T[]>();
   for (const [name, items] of all) {
     const shares = items.map(({ share }) => share);
-    const missing = new Set(missingOf(shares, given.get(name)));
+    const missing = new Set(missingOf(shares, current.get(name)));
     const some = items.filter((item) => missing.has(item.share) && passes(item));
     if (some.length > 0) kept.set(name, some);
   }
   return kept;
 }
 
-/** Returns the shares whose resource has no share in `given`. */
-function missingOf(shares: readonly Share[], given: readonly Share[] | undefined): readonly Share[] {
-  if (given === undefined) return shares;
+/** Returns the shares whose resource has no share in `current`. */
+function missingOf(shares: readonly Share[], current: readonly Share[] | undefined): readonly Share[] {
+  if (current === undefined) return shares;
   // The usual case: no resource was added or removed.
-  if (shares.every(({ identity }, index) => identity === given[index]?.identity)) return [];
-  const present = new Set(given.map(({ identity }) => identity));
+  if (shares.every(({ identity }, index) => identity === current[index]?.identity)) return [];
+  const present = new Set(current.map(({ identity }) => identity));
   return shares.filter(({ identity }) => !present.has(identity));
 }
 
@@ -245,11 +245,11 @@ function render(state: GuardState, holdings: Holdings): GuardResult {
   const joined = new Map(holdings);
   const held: HeldTrustDomain[] = [];
   let deadline: number | undefined;
-  for (const [mesh, { given, held: holds }] of state) {
+  for (const [mesh, { current, held: holds }] of state) {
     if (holds.size === 0) continue;
-    const domains = new Map(given);
+    const domains = new Map(current);
     for (const [trustDomain, items] of holds) {
-      domains.set(trustDomain, [...(given.get(trustDomain) ?? []), ...items.map(({ share }) => share)]);
+      domains.set(trustDomain, [...(current.get(trustDomain) ?? []), ...items.map(({ share }) => share)]);
       const times = items.map(({ until }) => until);
       held.push({ mesh, trustDomain, until: times.reduce((a, b) => Math.max(a, b)) });
       deadline = times.reduce((a, b) => Math.min(a, b), deadline ?? Infinity);

@@ -59,7 +59,7 @@ export function joinHoldings(all: readonly Holdings[]): Holdings {
   return joined;
 }
 
-/** Adds shares to holdings under construction. A share without anchors gives no trust and is left out. */
+/** Adds shares to holdings under construction. Omits shares without anchors, which contribute no trust. */
 export function addShares(holdings: Map<string, Map<TrustDomain, Share[]>>, shares: readonly Share[]): void {
   for (const share of shares) {
     if (share.anchors.length === 0) continue;

@@ -25,7 +25,7 @@ export function documentKindOf(value: unknown): DocumentKind {
   const list = listOf(value);
   if (list !== undefined) return list;
   const reason =
-    encryptedReason(value) ?? failureReason(value) ?? nearMissReason(value) ?? oddListReason(value);
+    encryptedReason(value) ?? failureReason(value) ?? nearMissReason(value) ?? listKindReason(value);
   if (reason !== undefined) return unrecognised(reason);
   return { kind: 'other', label: labelOf(kind ?? type, apiVersion), id: idOf(value) };
 }
@@ -99,10 +99,10 @@ function nearMissReason(value: Record<string, unknown>): string | undefined {
 }
 
 /** Returns a reason if a list has MeshTrusts but its kind is missing or misspelt, so that it is not read as a list. */
-function oddListReason({ items }: Record<string, unknown>): string | undefined {
-  const isOurs = (item: unknown): boolean =>
+function listKindReason({ items }: Record<string, unknown>): string | undefined {
+  const isMeshTrust = (item: unknown): boolean =>
     isMapping(item) && (item['kind'] === 'MeshTrust' || item['type'] === 'MeshTrust');
-  if (!Array.isArray(items) || !items.some(isOurs)) return undefined;
+  if (!Array.isArray(items) || !items.some(isMeshTrust)) return undefined;
   return "has MeshTrusts as its items, but its kind is not 'List'";
 }
 

@@ -121,7 +121,7 @@ function unknownInMetadata(metadata: unknown): readonly Unknown[] {
   if (!isMapping(metadata)) return [];
   const { labels, annotations } = metadata;
   const mesh = isMapping(labels) ? labels[meshLabel] : undefined;
-  const unknown = strangeLabels(labels, ['metadata', 'labels'], mesh != null);
+  const unknown = unknownLabelsIn(labels, ['metadata', 'labels'], mesh != null);
   if (mesh != null || !isMapping(annotations) || annotations[meshLabel] == null) return unknown;
   // Kuma reads this annotation only from pods.
   const reason = `the mesh of a resource is its label ${meshLabel}, not an annotation`;
@@ -130,7 +130,7 @@ function unknownInMetadata(metadata: unknown): readonly Unknown[] {
 
 function unknownInUniversal(body: Record<string, unknown>, mesh: string): readonly Unknown[] {
   const { labels } = body;
-  const unknown = strangeLabels(labels, ['labels'], body['mesh'] != null);
+  const unknown = unknownLabelsIn(labels, ['labels'], body['mesh'] != null);
   const label = isMapping(labels) ? labels[meshLabel] : undefined;
   // Kuma's REST API prints the mesh both as a field and as a label.
   if (label == null || label === mesh) return unknown;
@@ -139,7 +139,7 @@ function unknownInUniversal(body: Record<string, unknown>, mesh: string): readon
 }
 
 /** Returns the labels that resemble Kuma's labels. If the mesh is given, no other label was meant as the mesh. */
-function strangeLabels(labels: unknown, path: Path, hasMesh: boolean): readonly Unknown[] {
+function unknownLabelsIn(labels: unknown, path: Path, hasMesh: boolean): readonly Unknown[] {
   if (!isMapping(labels)) return [];
   return Object.keys(labels)
     .filter((key) => key !== meshLabel && (isUnknownLabel(key) || (!hasMesh && isAlmostMeshLabel(key))))

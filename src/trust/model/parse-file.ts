@@ -107,7 +107,7 @@ function maxMarks({ documentLength }: Limits): number {
 }
 
 const minimumMarks = 8192;
-/** Limits the marks of a file to as many documents of the maximum: 32 take half a second. */
+/** The limit on marks in one file, in documents with the maximum number of marks: 32 of them take half a second. */
 const mostFullDocuments = 32;
 /** The limit on documents in one file: more than any repository has in one. */
 const mostDocuments = 10_000;

@@ -46,7 +46,7 @@ export function readDistrust(text: string): DistrustReading {
   return { entries, bad };
 }
 
-/** Not `/#.*$/`, which takes quadratic time where the end of the line is not the end of a comment. */
+/** Removes a comment. `/#.*$/` would be quadratic for a comment with a line terminator that `.` does not match. */
 function withoutComment(line: string): string {
   const start = line.indexOf('#');
   return start === -1 ? line : line.slice(0, start);

@@ -53,7 +53,7 @@ function isAuthority({ basicConstraints, keyUsage }: Link): boolean {
   return basicConstraints?.ca === true && keyUsage?.keyCertSign !== false;
 }
 
-/** Checks the signature and then the dates of each certificate, from the last anchor down; not that anchor's signature. */
+/** Checks signature, then dates, of each certificate, from the last anchor down. Ignores the signature of that anchor. */
 function checkSignaturesAndDates(
   path: readonly Link[],
   presented: number,

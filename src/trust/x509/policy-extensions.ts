@@ -58,7 +58,7 @@ function open(value: Uint8Array | 'twice' | undefined): Cursor | undefined {
   return value && createCursor(value, 0, value.length);
 }
 
-/** Returns the policies of a certificate, as hex of the identifiers. Throws `DerError` if BoringSSL refuses the path. */
+/** Returns the policies of a certificate, as hex of their identifiers. Throws `DerError` if BoringSSL would refuse. */
 export function readPolicies({ policies }: PolicyExtensions): ReadonlySet<string> | undefined {
   const value = open(policies);
   if (value === undefined) return undefined;

@@ -42,7 +42,7 @@ export function takePublicKey(cursor: Cursor): PublicKeyPart {
   }
 }
 
-/** Parses an RSA key (RFC 3279, section 2.3.1). BoringSSL loads keys beyond these limits but never verifies with them. */
+/** Parses an RSA key (RFC 3279, section 2.3.1). BoringSSL loads keys beyond these limits but never uses them. */
 function walkRsa(parameters: Cursor, key: Uint8Array): string {
   const nothing = parameters.take(tag.null, 'the parameters of the RSA key');
   parameters.done('the public key algorithm');

@@ -36,20 +36,20 @@ function textsOf(holdings: Holdings): readonly string[] {
 
 interface Step {
   readonly after: number;
-  readonly given: readonly string[];
+  readonly current: readonly string[];
   readonly gone: readonly GoneEvidence[];
 }
 
 const step: fc.Arbitrary<Step> = fc.record({
   after: fc.constantFrom(0, 1, 50, 999, 1999, 2000, 15_000, 29_999, 30_000),
-  given: fc.subarray(everything),
+  current: fc.subarray(everything),
   gone: fc.array(fc.constantFrom<GoneEvidence>('deletion', 'absence'), { maxLength: 2 }),
 });
 const steps = fc.array(step, { minLength: 1, maxLength: 12 });
 
 interface Trace {
   readonly now: number;
-  readonly given: readonly string[];
+  readonly current: readonly string[];
   readonly inForce: readonly string[];
   readonly held: ReadonlySet<string>;
 }
@@ -57,17 +57,17 @@ interface Trace {
 function run(all: readonly Step[]): { readonly traces: readonly Trace[]; readonly state: GuardState } {
   let state = initialGuard;
   let now = 0;
-  const traces = all.map(({ after, given, gone }): Trace => {
+  const traces = all.map(({ after, current, gone }): Trace => {
     now += after;
     const result = guard(state, {
-      holdings: holdingsOf(given),
+      holdings: holdingsOf(current),
       removals: new Map([[mesh, gone]]),
       now,
       holdMs,
     });
     ({ state } = result);
     const held = new Set(result.held.map(({ trustDomain }): string => trustDomain));
-    return { now, given: [...given].sort(), inForce: textsOf(result.holdings), held };
+    return { now, current: [...current].sort(), inForce: textsOf(result.holdings), held };
   });
   return { traces, state };
 }
@@ -79,9 +79,9 @@ describe('mass-loss guard, random steps', () => {
   it('share that the source has → in force', () => {
     fc.assert(
       fc.property(steps, (all) => {
-        for (const { given, inForce } of run(all).traces)
+        for (const { current, inForce } of run(all).traces)
           assert.deepEqual(
-            given.filter((text) => !inForce.includes(text)),
+            current.filter((text) => !inForce.includes(text)),
             [],
           );
       }),
@@ -92,8 +92,8 @@ describe('mass-loss guard, random steps', () => {
     fc.assert(
       fc.property(steps, (all) => {
         const { traces } = run(all);
-        for (const [index, { now, given, inForce, held }] of traces.entries()) {
-          const added = inForce.filter((text) => !given.includes(text));
+        for (const [index, { now, current, inForce, held }] of traces.entries()) {
+          const added = inForce.filter((text) => !current.includes(text));
           assert.deepEqual(domainsOf(added), held);
           // The source last had a share at the step before the one in which it was missing.
           const recent = traces
@@ -101,7 +101,7 @@ describe('mass-loss guard, random steps', () => {
             .filter((_, at) => now - (traces[at + 1]?.now ?? now) < holdMs + lossWindow);
           for (const text of added)
             assert.ok(
-              recent.some((trace) => trace.given.includes(text)),
+              recent.some((trace) => trace.current.includes(text)),
               text,
             );
         }
@@ -113,15 +113,15 @@ describe('mass-loss guard, random steps', () => {
     fc.assert(
       fc.property(steps, (all) => {
         const { traces } = run(all);
-        for (const [index, { given, inForce }] of traces.entries()) {
+        for (const [index, { current, inForce }] of traces.entries()) {
           const before = traces[index - 1];
           if (before === undefined) continue;
-          const [had, has] = [domainsOf(before.given), domainsOf(given)];
-          const lost = before.given.filter((text) => !has.has(text.slice(0, 2)));
+          const [domainsBefore, domainsNow] = [domainsOf(before.current), domainsOf(current)];
+          const lost = before.current.filter((text) => !domainsNow.has(text.slice(0, 2)));
           // A new trust domain does not offset a loss; a returning one may.
-          const seen = domainsOf(traces.slice(0, index).flatMap((trace) => trace.given));
-          const back = [...has].filter((name) => seen.has(name));
-          const total = new Set([...had, ...before.held, ...back]).size;
+          const seen = domainsOf(traces.slice(0, index).flatMap((trace) => trace.current));
+          const back = [...domainsNow].filter((name) => seen.has(name));
+          const total = new Set([...domainsBefore, ...before.held, ...back]).size;
           const isMass = domainsOf(lost).size * 2 > total;
           const isOneDeletion =
             total === 1 && all[index]?.gone.length === 1 && all[index].gone[0] === 'deletion';
@@ -146,7 +146,7 @@ describe('mass-loss guard, random steps', () => {
           { ...last, after: holdMs, gone: [] },
         ]);
         const end = traces.at(-1);
-        assert.deepEqual(end?.inForce, end?.given);
+        assert.deepEqual(end?.inForce, end?.current);
         assert.equal(end?.held.size, 0);
       }),
     );
@@ -155,7 +155,7 @@ describe('mass-loss guard, random steps', () => {
   it('mesh without shares, hold and window are over → no state is left', () => {
     fc.assert(
       fc.property(steps, (all) => {
-        const nothing = { given: [], gone: [] };
+        const nothing = { current: [], gone: [] };
         assert.equal(run([...all, { ...nothing, after: 1 }, { ...nothing, after: holdMs }]).state.size, 0);
       }),
     );

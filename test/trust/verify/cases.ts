@@ -118,7 +118,7 @@ add(
   below({}, { keyUsage: ['keyEncipherment'] }),
 );
 add('a leaf without an extended key usage', 'admitted', below({}, { extendedKeyUsage: [] }));
-add('a leaf for servers alone', 'admitted', below({}, { extendedKeyUsage: ['serverAuth'] }));
+add('a leaf only for servers', 'admitted', below({}, { extendedKeyUsage: ['serverAuth'] }));
 add('a leaf for any use', 'admitted', below({}, { extendedKeyUsage: ['any'] }));
 add('a leaf for code signing', 'admitted', below({}, { extendedKeyUsage: ['codeSigning'] }));
 add(
@@ -300,7 +300,7 @@ add('an anchor without key usage', 'admitted', below({ keyUsage: undefined }));
 add('an anchor without basic constraints', 'admitted', below({ basicConstraints: undefined }));
 add('an anchor of version 1', 'admitted', below({ version: 1 }, { authorityKeyId: undefined }));
 add('an anchor with an unknown critical extension', 'admitted', below(unknownExtension(true)));
-add('an anchor for servers alone', 'admitted', below({ extendedKeyUsage: ['serverAuth'] }));
+add('an anchor only for servers', 'admitted', below({ extendedKeyUsage: ['serverAuth'] }));
 add('an anchor with an RSA key of 1024 bits', 'admitted', below({ keyType: 'rsa-1024' }));
 add('an anchor with an RSA key of 512 bits', 'admitted', below({ keyType: 'rsa-512' }));
 add('an anchor with a P-521 key', 'admitted', below({ keyType: 'ec-p521' }));
@@ -349,20 +349,24 @@ add('an intermediate that is listed beside its root and sent', 'admitted', (id) 
   const { anchors, leaf, chain = [] } = through({})(id);
   return { anchors: [...anchors, ...chain], leaf, chain };
 });
-add('an intermediate that is listed alone', 'admitted', (id) => {
+add('an intermediate that is listed without its root', 'admitted', (id) => {
   const { leaf, chain = [] } = through({})(id);
   return { anchors: chain, leaf };
 });
-add('an intermediate that is listed alone and sent with its root', 'admitted', (id) => {
+add('an intermediate that is listed without its root and sent with its root', 'admitted', (id) => {
   const { anchors, leaf, chain = [] } = through({})(id);
   return { anchors: chain, leaf, chain: [...chain, ...anchors] };
 });
-add('an intermediate that is listed alone, and a leaf that names its issuer and serial', 'no-path', (id) => {
-  const root = makeCa({ commonName: 'Root' });
-  const middle = makeIntermediate(root, { commonName: 'Middle' });
-  return { anchors: [middle], leaf: makeLeaf(middle, { spiffeId: id, ...namesIssuerOf(middle, root) }) };
-});
-add('an expired intermediate that is listed alone', 'anchor-expired', (id) => {
+add(
+  'an intermediate that is listed without its root, and a leaf that names its issuer and serial',
+  'no-path',
+  (id) => {
+    const root = makeCa({ commonName: 'Root' });
+    const middle = makeIntermediate(root, { commonName: 'Middle' });
+    return { anchors: [middle], leaf: makeLeaf(middle, { spiffeId: id, ...namesIssuerOf(middle, root) }) };
+  },
+);
+add('an expired intermediate that is listed without its root', 'anchor-expired', (id) => {
   const { leaf, chain = [] } = through(expired)(id);
   return { anchors: chain, leaf };
 });
@@ -385,7 +389,7 @@ add(
   'unknown-critical-extension',
   through(unknownExtension(true)),
 );
-add('an intermediate for servers alone', 'admitted', through({ extendedKeyUsage: ['serverAuth'] }));
+add('an intermediate only for servers', 'admitted', through({ extendedKeyUsage: ['serverAuth'] }));
 add('an intermediate that was signed with SHA-1', 'admitted', through({ digest: 'sha1' }));
 add('an intermediate with a broken signature', 'bad-signature', (id) => {
   const root = makeCa({ commonName: 'Root' });
