@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmod, lstat, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { PassThrough } from 'node:stream';
 import { describe, it } from 'node:test';
 import type { MeshDetail } from '../../../src/api/api-types.ts';
@@ -214,7 +216,7 @@ describe('a lock', () => {
     await withLock(path, 0, () =>
       assert.rejects(
         withLock(path, 0, () => assert.fail('it ran')),
-        /list\.lock is there: somebody else is changing the list/,
+        new RegExp(`list\\.lock exists: process ${process.pid} on ${hostname()} is changing the list`),
       ),
     );
     await assert.rejects(
@@ -223,6 +225,26 @@ describe('a lock', () => {
     );
     assert.deepEqual(await readdir(dir.path), []);
   });
+});
+
+describe('a lock that another process left', () => {
+  const pipe = (path: string): unknown => execFileSync('mkfifo', [path]);
+  const left: Readonly<Record<string, readonly [put: (path: string) => unknown, holder: RegExp]>> = {
+    'with its name': [(path) => writeFile(path, '4321 host-a\n'), /process 4321 on host-a is/],
+    'that is empty': [(path) => writeFile(path, ''), /another process is/],
+    'with other text': [(path) => writeFile(path, 'token s3cret\n'), /another process is/],
+    'as a named pipe': [pipe, /another process is/],
+  };
+  for (const [what, [put, holder]] of Object.entries(left))
+    it(`${what} → stays, and the error names it`, async () => {
+      await using dir = await makeTempDir();
+      await put(dir.join('list.lock'));
+      await assert.rejects(
+        withLock(dir.join('list'), 0, () => assert.fail('it ran')),
+        (error: Error) => holder.test(error.message) && !error.message.includes('s3cret'),
+      );
+      assert.deepEqual(await readdir(dir.path), ['list.lock']);
+    });
 });
 
 /** A server with the trust of one CA, which follows no list. */
