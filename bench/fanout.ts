@@ -2,7 +2,7 @@
  * What a change costs that goes out to many proxies, beside go-control-plane where Go is at hand:
  *
  *     npm run bench:fanout -- [CASE…] [--all] [--rounds 10] [--runs 3] [--burst 101] [--slow 10%] [--workers 1,2]
- *       [--warm-up 10000] [--idle 5] [--only NAME] [--minutes 120] [--write] [--report FILE]
+ *       [--transports grpc-js,own] [--warm-up 10000] [--idle 5] [--only NAME] [--minutes 120] [--write] [--report FILE]
  *
  * A case is NODE/BYTES/PROXIES[/DOMAINS[/TRANSPORT]], such as bare/2048/100,1000 (bench/fanout/cases.ts).
  * --warm-up: pushes before those that count. --idle: seconds in which nothing happens.
@@ -38,6 +38,7 @@ const { values: flags, positionals } = parseArgs({
     all: { type: 'boolean', default: false },
     minutes: { type: 'string', default: '120' },
     workers: { type: 'string', default: '1' },
+    transports: { type: 'string', default: 'grpc-js' },
     profile: { type: 'string' },
     write: { type: 'boolean', default: false },
     report: { type: 'string', default: 'README.md' },
@@ -66,7 +67,9 @@ const captured = cases.some(({ node }) => node !== 'bare') ? await captureNode()
 const peer = flags.only === 'meshtrust' ? undefined : await goControlPlane();
 const contestants: Contestant[] = [];
 if (flags.only !== 'go-control-plane') {
-  for (const workers of numbers(flags.workers)) contestants.push(meshtrust(workers, profiling));
+  for (const transport of flags.transports.split(','))
+    for (const workers of numbers(flags.workers))
+      contestants.push(meshtrust({ workers, transport, env: profiling }));
 }
 if (peer !== undefined && 'start' in peer) contestants.push(peer);
 
@@ -225,16 +228,17 @@ async function compare(load: Load, content: Content): Promise<readonly Medians[]
     }
   }
   say(
-    row('', ...contestants.map(({ name }) => name), 'ratio'),
-    row('---', ...contestants.map(() => '---:'), '---:'),
+    row('', ...contestants.map(({ name }) => name), ...contestants.slice(1).map(() => 'ratio')),
+    row('---', ...contestants.map(() => '---:'), ...contestants.slice(1).map(() => '---:')),
   );
   const all = contestants.map(({ name }) => mediansOf(costs.get(name) ?? []));
   for (const [figure, title] of figures) {
     const medians = all.map((one) => one[figure] ?? Number.NaN);
     if (medians.every((value) => Number.isNaN(value))) continue;
-    const [ours = Number.NaN, theirs = Number.NaN] = medians;
-    const ratio = contestants.length > 1 && theirs > 0 ? (ours / theirs).toFixed(2) : '';
-    say(row(title, ...medians.map((value) => value.toFixed(value < 10 ? 1 : 0)), ratio));
+    // Each server in relation to the last one.
+    const theirs = medians.at(-1) ?? Number.NaN;
+    const ratios = medians.slice(0, -1).map((ours) => (theirs > 0 ? (ours / theirs).toFixed(2) : ''));
+    say(row(title, ...medians.map((value) => value.toFixed(value < 10 ? 1 : 0)), ...ratios));
   }
   return all;
 }

@@ -113,7 +113,7 @@ for (const [what, ask] of questions) {
 
 await edge.close();
 
-const whole = await measure(meshtrust(1, {}), makeContent(2048, 1), {
+const whole = await measure(meshtrust({}), makeContent(2048, 1), {
   proxies,
   transport: 'ads',
   protocol: 'delta',

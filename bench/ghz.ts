@@ -1,7 +1,7 @@
 /**
  * What one call costs, made by ghz as users run it, beside go-control-plane where Go is at hand:
  *
- *     npm run bench:ghz -- [--runs 3] [--total 10000] [--write]     --write: into bench/ghz.md
+ *     npm run bench:ghz -- [--runs 3] [--total 10000] [--transports grpc-js,own] [--write]     --write: into bench/ghz.md
  */
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -20,6 +20,7 @@ const { values: flags } = parseArgs({
   options: {
     runs: { type: 'string', default: '3' },
     total: { type: 'string', default: '10000' },
+    transports: { type: 'string', default: 'grpc-js' },
     write: { type: 'boolean', default: false },
   },
 });
@@ -57,22 +58,24 @@ const load = loadavg().map((value) => value.toFixed(1));
 const lines: string[] = [];
 for (const { call, cache } of calls) {
   const peer = await goControlPlane(cache);
-  const contestants = [meshtrust(1, {}, [unlimited]), ...('start' in peer ? [peer] : [])];
+  const ours = flags.transports.split(',').map((transport) => meshtrust({ transport, args: [unlimited] }));
+  const contestants = [...ours, ...('start' in peer ? [peer] : [])];
   const measured = await measureAll(contestants, call);
   lines.push('', `## \`${(await methodOf(call)).split('.').slice(-2).join('.')}\``, '');
   if ('missing' in peer) lines.push(`No peer: ${peer.missing}.`, '');
   lines.push(
-    row('at a time', '', ...contestants.map(({ name }) => name), 'ratio'),
-    row('---:', '---', ...contestants.map(() => '---:'), '---:'),
+    row('at a time', '', ...contestants.map(({ name }) => name), ...contestants.slice(1).map(() => 'ratio')),
+    row('---:', '---', ...contestants.map(() => '---:'), ...contestants.slice(1).map(() => '---:')),
   );
   for (const concurrency of concurrencies) {
     for (const [figure, title, digits] of figures) {
-      const [ours = Number.NaN, theirs] = contestants.map(({ name }) =>
+      const medians = contestants.map(({ name }) =>
         medianOf((measured.get(`${name} ${concurrency}`) ?? []).map((one) => one[figure])),
       );
-      const both = theirs === undefined ? [ours] : [ours, theirs];
-      const ratio = theirs === undefined ? '' : (ours / theirs).toFixed(2);
-      lines.push(row(concurrency, title, ...both.map((value) => value.toFixed(digits)), ratio));
+      // Each server in relation to the last one.
+      const theirs = medians.at(-1) ?? Number.NaN;
+      const ratios = medians.slice(0, -1).map((one) => (one / theirs).toFixed(2));
+      lines.push(row(concurrency, title, ...medians.map((value) => value.toFixed(digits)), ...ratios));
     }
   }
 }

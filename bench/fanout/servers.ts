@@ -25,17 +25,29 @@ export interface Contestant {
   readonly start: (content: Content) => Promise<Served>;
 }
 
-/** meshtrust as users start it, watching a directory; `further`: more arguments of `serve`. */
-export function meshtrust(
+export interface MeshtrustVariant {
+  readonly workers?: number;
+  /** Value of `--xds-transport`. */
+  readonly transport?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** More arguments of `serve`. */
+  readonly args?: readonly string[];
+}
+
+/** meshtrust as users start it, watching a directory. */
+export function meshtrust({
   workers = 1,
-  env: Readonly<Record<string, string>> = {},
-  further: readonly string[] = [],
-): Contestant {
-  const args = [`--workers=${workers}`, ...further];
-  return {
-    name: workers === 1 ? 'meshtrust' : `meshtrust, ${workers} workers`,
-    start: (content) => startWatching(content, args, env),
-  };
+  transport = 'grpc-js',
+  env = {},
+  args = [],
+}: MeshtrustVariant): Contestant {
+  const name = [
+    'meshtrust',
+    ...(transport === 'grpc-js' ? [] : [`${transport} transport`]),
+    ...(workers === 1 ? [] : [`${workers} workers`]),
+  ].join(', ');
+  const all = [`--workers=${workers}`, `--xds-transport=${transport}`, ...args];
+  return { name, start: (content) => startWatching(content, all, env) };
 }
 
 async function startWatching(
