@@ -32,7 +32,7 @@ export interface DeliveryOwner {
   isSubscribed(name: string): boolean;
   /** Returns the resource that the client should have for a name. */
   target(set: ResourceSet, name: string): Resource | undefined;
-  /** Encodes a response, which is sent. Called before its deliveries are recorded as sent. */
+  /** Encodes a response that is about to be sent. Its deliveries are recorded as sent afterwards. */
   encode(deliveries: readonly Delivery[], set: ResourceSet | undefined): Frame;
 }
 
@@ -188,7 +188,10 @@ class StreamDeliveries implements Deliveries {
     );
   }
 
-  /** True for a change of a name whose previous response has no ACK or NACK yet. A pending reply never waits. */
+  /**
+   * True for a change of a name whose previous response has no ACK or NACK yet, until the ACK timeout. A pending
+   * reply never waits.
+   */
   #mustWait(tracked: TrackedResource, now: number): boolean {
     if (tracked.pending === 'reply' || tracked.inFlight === undefined) return false;
     const until = tracked.sentAt + this.#context.ackTimeoutMs;

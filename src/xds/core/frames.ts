@@ -76,7 +76,10 @@ function withGrpcHeader(message: Uint8Array): Uint8Array {
   return concat([new Uint8Array(header.buffer), message]);
 }
 
-/** Number of frames kept per resource: the version of the set around an unchanged resource changes. */
+/**
+ * Maximum number of frames kept per resource. One is not enough: the version of the set changes while the
+ * resource does not.
+ */
 const framesPerResource = 4;
 
 /**

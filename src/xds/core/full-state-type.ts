@@ -106,7 +106,10 @@ class FullStateType implements TypeState<SotwRequest>, Subscription {
     return [...wanted].sort().flatMap((name) => lookup(set, name) ?? []);
   }
 
-  /** True for a change whose previous response has no ACK or NACK yet. A pending reply never waits. */
+  /**
+   * True for a change whose previous response has no ACK or NACK yet, until the ACK timeout. A pending reply
+   * never waits.
+   */
   #mustWait(now: number): boolean {
     const until = this.#sentAt + this.#context.ackTimeoutMs;
     if (this.#replyPending || this.#inFlight === undefined || now >= until) return false;

@@ -13,7 +13,7 @@ import type { Subscription, TypeContext } from './type-state.ts';
 import { typeUrls } from './type-urls.ts';
 import { covers, wildcardTarget } from './wildcard.ts';
 
-/** A subscription whose responses carry single names: delta, and the SotW types without full state. */
+/** A subscription whose resources are sent name by name: delta, and the SotW types without full state. */
 export interface NamedSubscription extends Subscription {
   readonly tracked: TrackedResources;
   readonly deliveries: Deliveries;

@@ -21,7 +21,7 @@ const deltaTags = {
 };
 const sotwTags = { version: 10, node: 18, names: 26, typeUrl: 34, nonce: 42, error: 50 };
 const entryTags = { key: 10, value: 18 };
-/** Of `google.rpc.Status`. */
+/** Tags of `google.rpc.Status`. */
 const statusTags = { code: 8, message: 18 };
 /** Tags from here on belong to fields that neither message has. */
 const firstUnknownTag = 64;

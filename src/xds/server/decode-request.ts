@@ -150,9 +150,8 @@ function jsonOfValue(value: RawValue): unknown {
   }
 }
 
-// What the loader makes of each message, with the options it is called with: absent messages are null.
+// The messages as proto-loader decodes them with our options. Absent messages are null.
 
-/** The messages as proto-loader decodes them with our options. Absent messages are null. */
 interface RawSotwRequest {
   readonly version_info: string;
   readonly node: RawNode | null;

@@ -90,7 +90,7 @@ export function createHub({ store, clock, tickMs, sweepMs, sliceMs, fannedOut }:
     begin();
   });
 
-  /** The first slice runs at once: for a few streams it is the only one. */
+  /** Starts sending. The first slice runs at once: for a few streams it is the only one. */
   function begin(): void {
     if (slice !== undefined || busy.size === 0) return;
     startedAt = clock();

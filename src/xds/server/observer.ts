@@ -117,9 +117,8 @@ export function createSafeObserver(observer: XdsObserver): SafeObserver {
     warned = true;
     process.emitWarning(`an xDS observer threw an error (later errors are not reported): ${String(error)}`);
   }
-  // No function for each call, which would be the shorter way: there are four calls for each push.
+  // Written out, instead of a shorter function that wraps each method: four methods are called for each push.
   return {
-    /** Written out, instead of a shorter function that wraps each method: four methods are called for each push. */
     streamsWaiting(waiting) {
       try {
         observer.streamsWaiting?.(waiting);

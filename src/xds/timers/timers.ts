@@ -16,8 +16,8 @@ export function timerMs(milliseconds: number): number {
 }
 
 /**
- * Calls back once after any time, in ms. Returns a function that cancels the call. Keeps the process alive until
- * then, as `setTimeout` does.
+ * Calls back once after a time of any length, in ms. Returns a function that cancels the call. Keeps the process
+ * alive until then, as `setTimeout` does.
  */
 export function after(milliseconds: number, callback: () => void): () => void {
   let left = milliseconds;
@@ -31,7 +31,7 @@ export function after(milliseconds: number, callback: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-/** Resolves after any time, in ms. */
+/** Resolves after a time of any length, in ms. */
 export function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => {
     after(milliseconds, resolve);

@@ -12,7 +12,7 @@ export interface WireReader {
   readonly sound: boolean;
   /** Offset of the next field in the message, in bytes. */
   readonly offset: number;
-  /** Reads an integer below 2^28: tags and lengths of real messages are. */
+  /** Reads an integer below 2^28. Tags and lengths of real messages are smaller. */
   varint(): number;
   /** Reads a length and that many bytes, without a copy. */
   bytes(): Buffer;
@@ -29,7 +29,7 @@ export function createWireReader(message: Buffer): WireReader {
 
 const wireTypes = { varint: 0, fixed64: 1, lengthDelimited: 2, fixed32: 5 } as const;
 
-// A class, because each request has one and an object with only fields is cheap.
+// A class, because each request creates one: an instance consists of its fields only.
 class Cursor implements WireReader {
   readonly #message: Buffer;
   #at = 0;
