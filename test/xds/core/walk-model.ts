@@ -83,7 +83,7 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
    */
   let owesEmpty = false;
   let logs = new Map<string, NameLog>();
-  let queue: (Outgoing & { readonly wanted: string })[] = [];
+  let queue: (Outgoing & { wanted: string })[] = [];
   let nonces = new Set<string>();
   /** The versions (`name@version`) that were rejected on this stream. */
   let refusedHere = new Set<string>();
@@ -329,8 +329,11 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
         }
         for (const name of allNames) {
           if (explicit.has(name) || all) continue;
-          // The last version no longer covers a name that the client dropped.
-          if (held.delete(name)) lastVersionNames = 'none';
+          // No version covers a name that the client dropped: not the last one, nor one in flight.
+          if (held.delete(name)) {
+            lastVersionNames = 'none';
+            for (const response of queue) response.wanted = 'none';
+          }
           logs.delete(name);
         }
         if (protocol === 'sotw' && subscribed().length === before)
