@@ -78,7 +78,7 @@ export function buildBundle(input: BundleInput): TrustBundle {
   for (const { item, inFavourOf } of choice.dropped) {
     report(
       'MT027',
-      `${describeCa(item.certificate)} has the same subject and key as certificate ${short(inFavourOf)}, which is served instead`,
+      `${describeCa(item.certificate)} has the same subject and key as certificate ${shortFingerprint(inFavourOf)}, which is served instead`,
       item,
     );
   }
@@ -194,7 +194,7 @@ function earliest(one: number | undefined, other: number | undefined): number | 
   return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 }
 
-function short({ fingerprint }: Certificate): string {
+function shortFingerprint({ fingerprint }: Certificate): string {
   return fingerprint.slice(0, 16);
 }
 

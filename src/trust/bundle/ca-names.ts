@@ -33,7 +33,7 @@ export function countNames(bundles: readonly Pick<TrustBundle, 'anchors'>[]): Na
 }
 
 /** Removes the names of the anchors from a count that includes them. */
-export function forgetNames(count: NameCount, anchors: readonly ServedAnchor[]): void {
+export function removeNames(count: NameCount, anchors: readonly ServedAnchor[]): void {
   for (const { certificate } of anchors) {
     const name = nameKey(certificate.subjectDer);
     const uses = count.uses.get(name) ?? 0;

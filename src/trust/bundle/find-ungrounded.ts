@@ -1,4 +1,4 @@
-import { canBeAuthority } from '../x509/authority.ts';
+import { matchesAuthorityKeyId } from '../x509/authority-key-id.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import { signedBy } from '../x509/signed-by.ts';
 import { expiresAt, isValidAt } from './same-key-certificates.ts';
@@ -35,7 +35,7 @@ export function findUngrounded(certificates: readonly Certificate[], now: number
     }
     const namesakes = bySubject.get(nameKey(certificate.issuerDer)) ?? [];
     const candidates = namesakes.filter(
-      (candidate) => candidate !== certificate && canBeAuthority(certificate, candidate),
+      (candidate) => candidate !== certificate && matchesAuthorityKeyId(certificate, candidate),
     );
     const issuers = candidates.filter((candidate) => signedBy(certificate, candidate));
     for (const { notBefore, notAfter } of issuers) {
@@ -90,10 +90,10 @@ function unusableReason(
   const invalid = issuers.find((issuer) => !isValidAt(issuer, now));
   if (invalid === undefined) return undefined;
   return expiresAt(invalid) <= now
-    ? `${describeCa(invalid)} expired on ${dateOf(invalid.notAfter)}`
-    : `${describeCa(invalid)} is not valid before ${dateOf(invalid.notBefore)}`;
+    ? `${describeCa(invalid)} expired on ${formatDate(invalid.notAfter)}`
+    : `${describeCa(invalid)} is not valid before ${formatDate(invalid.notBefore)}`;
 }
 
-function dateOf(time: number): string {
+function formatDate(time: number): string {
   return new Date(time).toISOString().slice(0, 10);
 }

@@ -1,7 +1,7 @@
 import { finding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
 import type { TrustDomain } from '../model/mesh-trust.ts';
-import { caNamesLimit, countNames, forgetNames } from './ca-names.ts';
+import { caNamesLimit, countNames, removeNames } from './ca-names.ts';
 import { describeCa } from './describe-ca.ts';
 import type { TrustBundle } from './trust-bundle.ts';
 
@@ -27,7 +27,7 @@ export interface MeshInput {
 /** Joins the bundles of a mesh. Reports CAs that several trust domains share, and limits the merged secret in size. */
 export function joinMesh({ mesh, bundles, previous, restrict }: MeshInput): MeshBundle {
   const sorted = bundles.toSorted((a, b) => (a.trustDomain < b.trustDomain ? -1 : 1));
-  const shared = sharedAuthorities(mesh, sorted);
+  const shared = findSharedCas(mesh, sorted);
   // Counting the distinct names of all bundles is slow, and is not needed if the sum of the sizes fits.
   const sum = sorted.reduce((total, bundle) => total + bundle.caNamesSize, 0);
   const size = sum <= caNamesLimit ? sum : countNames(sorted).size;
@@ -71,7 +71,7 @@ function fitIntoLimit(
   const leftOut = new Set<TrustBundle>();
   for (const bundle of bundles.toSorted((x, y) => y.caNamesSize - x.caNamesSize)) {
     if (count.size <= caNamesLimit) break;
-    forgetNames(count, bundle.anchors);
+    removeNames(count, bundle.anchors);
     leftOut.add(bundle);
   }
   return {
@@ -80,7 +80,7 @@ function fitIntoLimit(
   };
 }
 
-function sharedAuthorities(mesh: string, bundles: readonly TrustBundle[]): readonly Finding[] {
+function findSharedCas(mesh: string, bundles: readonly TrustBundle[]): readonly Finding[] {
   const seen = new Map<string, TrustDomain>();
   const findings: Finding[] = [];
   for (const { trustDomain, anchors } of bundles) {

@@ -16,7 +16,7 @@ interface Definition {
  * path is used, independent of the order in which they were read. A file that is not settled yet may still be in the
  * middle of a write, so the definitions after it are used as well.
  */
-export function collect(entries: ReadonlyMap<string, Entry>): {
+export function collectShares(entries: ReadonlyMap<string, Entry>): {
   readonly holdings: Holdings;
   readonly conflicts: readonly Finding[];
 } {

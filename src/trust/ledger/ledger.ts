@@ -2,7 +2,7 @@ import { finding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
 import type { ParsedFile } from '../model/parse-file.ts';
 import type { GoneEvidence } from '../source.ts';
-import { collect } from './collect.ts';
+import { collectShares } from './collect.ts';
 import { countKinds } from './describe-kinds.ts';
 import { emptyEntry, keepAll, readVersion } from './entry.ts';
 import type { Entry, Grant } from './entry.ts';
@@ -89,7 +89,7 @@ interface SourceState {
   synced: boolean;
   restored: boolean;
   /** The shares of the entries, and the findings about definitions that are not used. */
-  collected: ReturnType<typeof collect>;
+  collected: ReturnType<typeof collectShares>;
   guard: GuardState;
   held: GuardResult;
 }
@@ -116,7 +116,7 @@ export function createLedger(sourceNames: readonly string[], options: { readonly
       const source = sourceOf(name);
       const removals = new Map<string, GoneEvidence[]>();
       const changed = events.flatMap((event) => applyEvent(source, event, removals));
-      source.collected = collect(source.entries);
+      source.collected = collectShares(source.entries);
       applyGuard(source, removals, now);
       return changed;
     },

@@ -35,13 +35,13 @@ function kubernetesKind(value: Record<string, unknown>): DocumentKind {
   // A missing or malformed apiVersion is reported later, as a violation with its place.
   if (typeof apiVersion !== 'string') return { kind: 'kubernetes' };
   if (apiVersion.startsWith('kuma.io/')) return { kind: 'kubernetes' };
-  if (isAlmostKumas(apiVersion) || hasSpecOfMeshTrust(value))
+  if (isAlmostKumaApiVersion(apiVersion) || hasSpecOfMeshTrust(value))
     return unrecognised("is of kind MeshTrust, but its apiVersion is not 'kuma.io/v1alpha1'");
   return { kind: 'other', label: labelOf('MeshTrust', apiVersion), id: idOf(value) };
 }
 
 /** True if the apiVersion has no group, a group without a dot (custom resources have one), or nearly `kuma.io`. */
-function isAlmostKumas(apiVersion: string): boolean {
+function isAlmostKumaApiVersion(apiVersion: string): boolean {
   const end = apiVersion.indexOf('/');
   const group = end === -1 ? '' : apiVersion.slice(0, end);
   return !group.includes('.') || distance(plainWord(group), 'kuma.io') <= 2;
@@ -94,7 +94,7 @@ function nearMissReason(value: Record<string, unknown>): string | undefined {
   const { kind, type, apiVersion } = value;
   if (!hasSpecOfMeshTrust(value)) return undefined;
   if (kind == null && type == null) return "has the spec of a MeshTrust, but neither 'type' nor 'kind'";
-  const isForeign = kind != null && typeof apiVersion === 'string' && !isAlmostKumas(apiVersion);
+  const isForeign = kind != null && typeof apiVersion === 'string' && !isAlmostKumaApiVersion(apiVersion);
   return !isForeign ? 'has the spec of a MeshTrust, but is of another kind' : undefined;
 }
 
@@ -117,8 +117,8 @@ function unrecognised(reason: string): DocumentKind {
 
 const noMapping = 'no mapping';
 const withoutKind = 'without a kind';
-const oddKind = 'of an unusual kind';
-const unnamed: ReadonlySet<string> = new Set([noMapping, withoutKind, oddKind]);
+const unusualKind = 'of an unusual kind';
+const unnamed: ReadonlySet<string> = new Set([noMapping, withoutKind, unusualKind]);
 
 /** True for the label of a document without a legible kind, which may have replaced a MeshTrust. */
 export function isUnnamed(label: string): boolean {
@@ -128,7 +128,7 @@ export function isUnnamed(label: string): boolean {
 /** Returns the label of another kind. A finding does not quote a kind that is not a possible name of a kind. */
 function labelOf(kind: unknown, apiVersion: unknown): string {
   if (kind == null) return withoutKind;
-  if (typeof kind !== 'string' || !/^[A-Za-z][A-Za-z0-9]{0,62}$/.test(kind)) return oddKind;
+  if (typeof kind !== 'string' || !/^[A-Za-z][A-Za-z0-9]{0,62}$/.test(kind)) return unusualKind;
   const isForeign = kind === 'MeshTrust' && typeof apiVersion === 'string';
   return isForeign ? 'MeshTrust of another API group' : kind;
 }

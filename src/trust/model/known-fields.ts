@@ -10,7 +10,7 @@ import { isMapping } from './violations.ts';
 export const meshLabel = 'kuma.io/mesh';
 
 /** The labels that Kuma defines for its resources (https://kuma.io, reference, labels and annotations). */
-const knownLabels: ReadonlySet<string> = new Set([
+const kumaLabels: ReadonlySet<string> = new Set([
   meshLabel,
   'kuma.io/display-name',
   'kuma.io/effect',
@@ -147,7 +147,7 @@ function unknownLabelsIn(labels: unknown, path: Path, hasMesh: boolean): readonl
 }
 
 function isUnknownLabel(key: string): boolean {
-  return key.startsWith('kuma.io/') && !knownLabels.has(key);
+  return key.startsWith('kuma.io/') && !kumaLabels.has(key);
 }
 
 /** True for `mesh`, and for labels such as `Kuma.io/mesh`, `k8s.kuma.io/mesh`, `kuma/mesh` and `kuma.io_mesh`. */

@@ -92,15 +92,15 @@ type DateState =
 
 function dateStateAt(certificate: Certificate, now: number): DateState | undefined {
   const { notBefore, notAfter } = certificate;
-  if (notBefore > now) return { code: 'MT024', fact: `is not valid before ${date(notBefore)}` };
+  if (notBefore > now) return { code: 'MT024', fact: `is not valid before ${formatDate(notBefore)}` };
   const left = expiresAt(certificate) - now;
-  if (left <= 0) return { code: 'MT022', fact: `expired on ${date(notAfter)}` };
+  if (left <= 0) return { code: 'MT022', fact: `expired on ${formatDate(notAfter)}` };
   const stage = stages.find(({ days }) => left <= days * day);
   if (stage === undefined) return undefined;
   const { days, severity } = stage;
-  return { code: 'MT023', fact: `expires on ${date(notAfter)}, within ${days} days`, severity };
+  return { code: 'MT023', fact: `expires on ${formatDate(notAfter)}, within ${days} days`, severity };
 }
 
-function date(time: number): string {
+function formatDate(time: number): string {
   return new Date(time).toISOString().slice(0, 10);
 }

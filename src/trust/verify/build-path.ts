@@ -1,4 +1,4 @@
-import { mayHaveSigned } from './link.ts';
+import { canBeIssuedBy } from './link.ts';
 import type { Link } from './link.ts';
 
 /** The certification path that Envoy would build, starting at the leaf. */
@@ -25,14 +25,14 @@ export function buildPath(leaf: Link, sent: readonly Link[], anchors: readonly L
   const presented = presentedPath(leaf, sent, anchors);
   const listed: Link[] = [];
   for (let last = presented.at(-1) ?? leaf; !last.endsPath;) {
-    const issuer = issuerAmong(anchors, last);
+    const issuer = findIssuer(anchors, last);
     if (issuer === undefined || presented.length + listed.length >= longestPath) break;
     listed.push(issuer);
     last = issuer;
   }
   // The issuers of the last presented certificate and of those after it are anchors.
   const contested = [...presented.slice(-1), ...listed].filter(
-    (link) => !link.endsPath && anchors.filter((anchor) => mayHaveSigned(link, anchor)).length > 1,
+    (link) => !link.endsPath && anchors.filter((anchor) => canBeIssuedBy(link, anchor)).length > 1,
   );
   return { presented, listed, complete: listed.some(({ endsPath }) => endsPath), contested };
 }
@@ -41,8 +41,8 @@ function presentedPath(leaf: Link, sent: readonly Link[], anchors: readonly Link
   const presented = [leaf];
   const left = new Set(sent);
   for (let last = leaf; !last.endsPath && presented.length < longestPath;) {
-    if (issuerAmong(anchors, last) !== undefined) break;
-    const issuer = issuerAmong(left, last);
+    if (findIssuer(anchors, last) !== undefined) break;
+    const issuer = findIssuer(left, last);
     if (issuer === undefined) break;
     presented.push(issuer);
     left.delete(issuer);
@@ -51,7 +51,7 @@ function presentedPath(leaf: Link, sent: readonly Link[], anchors: readonly Link
   return presented;
 }
 
-function issuerAmong(candidates: Iterable<Link>, child: Link): Link | undefined {
-  for (const candidate of candidates) if (mayHaveSigned(child, candidate)) return candidate;
+function findIssuer(candidates: Iterable<Link>, child: Link): Link | undefined {
+  for (const candidate of candidates) if (canBeIssuedBy(child, candidate)) return candidate;
   return undefined;
 }

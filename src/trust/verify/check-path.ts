@@ -33,7 +33,7 @@ function checkPresented(presented: readonly Link[]): RefusalReason | undefined {
         sentence: `${who} has a critical extension that Envoy does not know`,
       };
     }
-    if (index > 0 && !isAuthority(link)) {
+    if (index > 0 && !isCa(link)) {
       return {
         code: 'intermediate-not-ca',
         sentence: `${who} is not a CA according to its basic constraints or key usage`,
@@ -49,7 +49,7 @@ function checkPresented(presented: readonly Link[]): RefusalReason | undefined {
   return undefined;
 }
 
-function isAuthority({ basicConstraints, keyUsage }: Link): boolean {
+function isCa({ basicConstraints, keyUsage }: Link): boolean {
   return basicConstraints?.ca === true && keyUsage?.keyCertSign !== false;
 }
 
@@ -93,15 +93,15 @@ function checkDates(
   now: number,
 ): RefusalReason | undefined {
   if (now < notBefore) {
-    return { code: `${role}-not-yet-valid`, sentence: `${who} is not valid before ${dateOf(notBefore)}` };
+    return { code: `${role}-not-yet-valid`, sentence: `${who} is not valid before ${formatTime(notBefore)}` };
   }
   // In RFC 5280 the second of notAfter is the last valid one; in BoringSSL it is the first invalid one (tried).
   if (now >= notAfter) {
-    return { code: `${role}-expired`, sentence: `${who} expired at ${dateOf(notAfter)}` };
+    return { code: `${role}-expired`, sentence: `${who} expired at ${formatTime(notAfter)}` };
   }
   return undefined;
 }
 
-function dateOf(time: number): string {
+function formatTime(time: number): string {
   return new Date(time).toISOString().replace('.000Z', 'Z');
 }

@@ -1,6 +1,6 @@
 import type { BuiltPath } from './build-path.ts';
 import { isSameName } from '../x509/canonical-name.ts';
-import { mayHaveSigned } from './link.ts';
+import { canBeIssuedBy } from './link.ts';
 import type { Link } from './link.ts';
 import type { RefusalReason } from './verdict.ts';
 
@@ -29,7 +29,7 @@ function sentenceOf({ built, trustDomain, anchors, sent, otherDomains }: DeadEnd
   }
   const hasIssuerName = ({ subjectName }: Link): boolean => isSameName(subjectName, last.issuerName);
   const others = otherDomains.filter((domain) =>
-    domain.anchors.some((anchor) => mayHaveSigned(last, anchor)),
+    domain.anchors.some((anchor) => canBeIssuedBy(last, anchor)),
   );
   if (others.length > 0) {
     const names = others.map(({ name }) => name).join(', ');

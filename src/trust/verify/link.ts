@@ -105,7 +105,7 @@ function describe(der: Uint8Array, parts: CertificateParts): Link {
     selfIssued,
     publicKey: readPublicKey(encoded(der, parts.publicKey.element)),
   };
-  return { ...link, endsPath: selfIssued && mayHaveSigned(link, link) };
+  return { ...link, endsPath: selfIssued && canBeIssuedBy(link, link) };
 }
 
 function nameIn(der: Uint8Array | undefined): CanonicalName | undefined {
@@ -124,7 +124,7 @@ type Issuer = Pick<
  * Envoy decides this before it checks any signature and does not revise it. A missing part of an identifier is no
  * conflict.
  */
-export function mayHaveSigned(child: Child, issuer: Issuer): boolean {
+export function canBeIssuedBy(child: Child, issuer: Issuer): boolean {
   const { issuerName, authorityKeyId, authoritySerial, authorityIssuer } = child;
   return (
     isSameName(issuerName, issuer.subjectName) &&

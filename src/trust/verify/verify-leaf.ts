@@ -125,11 +125,11 @@ function stepsOf(
 ): readonly PathStep[] {
   return [
     ...presented.map((link, index) => stepOf(index === 0 ? 'leaf' : 'intermediate', link)),
-    ...listed.map((link) => ({ ...stepOf('anchor', link), ...originOf(anchors.get(link)) })),
+    ...listed.map((link) => ({ ...stepOf('anchor', link), ...anchorFieldsOf(anchors.get(link)) })),
   ];
 }
 
-function originOf(anchor: TrustAnchor | undefined): Partial<PathStep> {
+function anchorFieldsOf(anchor: TrustAnchor | undefined): Partial<PathStep> {
   return anchor === undefined ? {} : { fingerprint: anchor.fingerprint, rooting: anchor.rooting };
 }
 

@@ -75,7 +75,7 @@ export function createCursor(der: Uint8Array, from: number, to: number): Cursor 
   };
   const take = (expected: number, what: string): Element => {
     if (peek() !== expected) {
-      throw at < to ? new DerError(`${what} has the wrong ASN.1 type`) : missing(what);
+      throw at < to ? new DerError(`${what} has the wrong ASN.1 type`) : missingError(what);
     }
     return any(what);
   };
@@ -109,15 +109,15 @@ export function contents(der: Uint8Array, element: Element): Uint8Array {
 function readElement(der: Uint8Array, start: number, limit: number, what: string): Element {
   const first = der[start];
   const length = der[start + 1];
-  if (start >= limit) throw missing(what);
-  if (first === undefined || length === undefined || start + 2 > limit) throw cutShort(what);
+  if (start >= limit) throw missingError(what);
+  if (first === undefined || length === undefined || start + 2 > limit) throw cutShortError(what);
   // `take` of the caller refuses tags with class or form bits that no certificate uses.
   if ((first & 0x1f) === 0x1f) throw new DerError(`the tag of ${what} has several bytes`);
   if (first === 0) throw new DerError(`the tag of ${what} is zero`);
   if (length < 0x80) return element(first, start, start + 2, length, limit, what);
   if (length === 0x80) throw new DerError(`the length of ${what} is indefinite`);
   const count = length & 0x7f;
-  if (count > 4 || start + 2 + count > limit) throw cutShort(what);
+  if (count > 4 || start + 2 + count > limit) throw cutShortError(what);
   let value = 0;
   for (let at = start + 2; at < start + 2 + count; at++) value = value * 256 + (der[at] ?? 0);
   if (value < 0x80 || value < 256 ** (count - 1)) throw new DerError(`the length of ${what} is not minimal`);
@@ -133,14 +133,14 @@ function element(
   what: string,
 ): Element {
   const end = body + length;
-  if (end > limit) throw cutShort(what);
+  if (end > limit) throw cutShortError(what);
   return { tag: tagByte, start, body, end };
 }
 
-function missing(what: string): DerError {
+function missingError(what: string): DerError {
   return new DerError(`${what} is missing`);
 }
 
-function cutShort(what: string): DerError {
+function cutShortError(what: string): DerError {
   return new DerError(`${what} is cut short: its length exceeds the data`);
 }

@@ -53,14 +53,14 @@ export function demandsPolicy(extensions: PolicyExtensions): boolean {
   }
 }
 
-function open(value: Uint8Array | 'twice' | undefined): Cursor | undefined {
+function cursorOf(value: Uint8Array | 'twice' | undefined): Cursor | undefined {
   if (value === 'twice') throw new DerError('it occurs twice');
   return value && createCursor(value, 0, value.length);
 }
 
 /** Returns the policies of a certificate, as hex of their identifiers. Throws `DerError` if BoringSSL would refuse. */
 export function readPolicies({ policies }: PolicyExtensions): ReadonlySet<string> | undefined {
-  const value = open(policies);
+  const value = cursorOf(policies);
   if (value === undefined) return undefined;
   const what = 'the certificate policies';
   const ids = new Set<string>();
@@ -91,7 +91,7 @@ function takeQualifiers(fields: Cursor): void {
 
 /** Returns the policy mappings as pairs of source and target. Throws `DerError`. */
 export function readMappings({ mappings }: PolicyExtensions): readonly (readonly [string, string])[] {
-  const value = open(mappings);
+  const value = cursorOf(mappings);
   if (value === undefined) return [];
   const what = 'the policy mappings';
   const pairs: (readonly [string, string])[] = [];
@@ -114,7 +114,7 @@ export function readLimits({ constraints, inhibitAny }: PolicyExtensions): {
 } {
   const what = 'the policy constraints';
   const limits = { explicit: Infinity, mapping: Infinity, inhibitAny: Infinity };
-  const value = open(constraints);
+  const value = cursorOf(constraints);
   if (value !== undefined) {
     const fields = inside(value.der, value.take(tag.sequence, what));
     value.done(what);
@@ -123,7 +123,7 @@ export function readLimits({ constraints, inhibitAny }: PolicyExtensions): {
     if (fields.peek() === context(1)) limits.mapping = takeCount(fields, what, context(1));
     fields.done(what);
   }
-  const inhibit = open(inhibitAny);
+  const inhibit = cursorOf(inhibitAny);
   if (inhibit !== undefined) {
     limits.inhibitAny = takeCount(inhibit, 'the limit on anyPolicy', tag.integer);
     inhibit.done('the limit on anyPolicy');

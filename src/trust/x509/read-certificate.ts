@@ -1,6 +1,6 @@
 import { X509Certificate, hash } from 'node:crypto';
 import type { BlockRefusalCode } from '../findings/catalogue.ts';
-import { canBeAuthority } from './authority.ts';
+import { matchesAuthorityKeyId } from './authority-key-id.ts';
 import { walkCertificate } from './certificate-walk.ts';
 import type { CertificateParts } from './certificate-walk.ts';
 import type { Certificate } from './certificate.ts';
@@ -42,7 +42,7 @@ export function readCertificate(der: Uint8Array): CertificateReading {
   if (readPublicKey(encoded(der, parts.publicKey.element)) === undefined) {
     return refused('MT014', 'the public key cannot be read by OpenSSL');
   }
-  if (!opensslReads(der)) {
+  if (!isReadableByOpenSsl(der)) {
     return refused(
       'MT014',
       `OpenSSL cannot read the certificate, so handshakes of clients with OpenSSL would fail; ${ownRule}`,
@@ -82,7 +82,7 @@ const ownRule = 'this is a rule of meshtrust, not of Envoy';
  * Returns whether OpenSSL (in Node) can read the certificate. Envoy sends the subject of each CA to its clients. A
  * subject that OpenSSL cannot read ends the handshake of every client that uses OpenSSL (tried with a number in it).
  */
-function opensslReads(der: Uint8Array): boolean {
+function isReadableByOpenSsl(der: Uint8Array): boolean {
   try {
     return new X509Certificate(der).raw.length > 0;
   } catch {
@@ -145,5 +145,5 @@ function describe(der: Uint8Array, parts: CertificateParts, keyAlgorithm: string
   };
   // The signature is not verified: no validator checks the signature of an anchor, and a self-issued certificate cannot
   // be re-rooted further. Verification would be the largest part of reading a certificate.
-  return { ...certificate, selfSigned: selfIssued && canBeAuthority(certificate, certificate) };
+  return { ...certificate, selfSigned: selfIssued && matchesAuthorityKeyId(certificate, certificate) };
 }

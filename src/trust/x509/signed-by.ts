@@ -1,4 +1,4 @@
-import { canBeAuthority } from './authority.ts';
+import { matchesAuthorityKeyId } from './authority-key-id.ts';
 import { walkCertificate } from './certificate-walk.ts';
 import type { Certificate } from './certificate.ts';
 import { readPublicKey, readSignature, verifySignature } from './signature.ts';
@@ -12,7 +12,7 @@ const verdicts = new WeakMap<Certificate, WeakMap<Certificate, boolean>>();
  * of microseconds.
  */
 export function signedBy(child: Certificate, issuer: Certificate): boolean {
-  if (Buffer.compare(child.issuerDer, issuer.subjectDer) !== 0 || !canBeAuthority(child, issuer))
+  if (Buffer.compare(child.issuerDer, issuer.subjectDer) !== 0 || !matchesAuthorityKeyId(child, issuer))
     return false;
   let known = verdicts.get(child);
   if (known === undefined) verdicts.set(child, (known = new WeakMap()));

@@ -49,11 +49,11 @@ function readText(der: Uint8Array, element: Element, what: string): string | und
   const bytes = Buffer.from(contents(der, element));
   switch (element.tag) {
     case tag.utf8String:
-      return checked(decodeUtf8(bytes, what), what);
+      return checkCharacters(decodeUtf8(bytes, what), what);
     case tag.bmpString:
-      return checked(decodeWide(bytes, 2, what), what);
+      return checkCharacters(decodeWide(bytes, 2, what), what);
     case tag.universalString:
-      return checked(decodeWide(bytes, 4, what), what);
+      return checkCharacters(decodeWide(bytes, 4, what), what);
     // Envoy reads these types as Latin-1 without a check: real CAs have `*`, `@` and `_` in PrintableStrings.
     case tag.printableString:
     case tag.teletexString:
@@ -127,7 +127,7 @@ function decodeWide(bytes: Buffer, width: 2 | 4, what: string): string {
 }
 
 /** Throws on Unicode noncharacters, which BoringSSL refuses: the last two of each plane, and U+FDD0 to U+FDEF. */
-function checked(text: string, what: string): string {
+function checkCharacters(text: string, what: string): string {
   if (/\p{Noncharacter_Code_Point}/u.test(text)) {
     throw new DerError(`${what} has an invalid Unicode character`);
   }

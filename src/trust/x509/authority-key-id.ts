@@ -9,7 +9,7 @@ type Issuer = Pick<Certificate, 'subjectKeyId' | 'serial' | 'issuerDer'>;
  * identifier or the issuer lacks is no conflict. On a conflict, Envoy builds no chain even if name and key match: tried
  * with 1.36 and 1.40.
  */
-export function canBeAuthority(child: Child, issuer: Issuer): boolean {
+export function matchesAuthorityKeyId(child: Child, issuer: Issuer): boolean {
   const { authorityKeyId, authoritySerial, authorityIssuerDer } = child;
   return (
     (authorityKeyId === undefined ||
