@@ -2,24 +2,29 @@ import type { LedgerEvent } from '../trust/ledger/ledger.ts';
 import { parseFileSteps } from '../trust/model/parse-file.ts';
 import type { ParseOptions, ParsedFile } from '../trust/model/parse-file.ts';
 import type { SourceEvent } from '../trust/source.ts';
+import { mustFollow, pendingBatch } from './batch-order.ts';
+import type { PendingBatch } from './batch-order.ts';
 import type { Clock } from './clock.ts';
 
 type Content = Extract<SourceEvent, { readonly kind: 'content' }>;
 
 /** One batch of a source's events, on its way into the ledger. */
-interface Batch {
-  readonly source: string;
+interface Batch extends PendingBatch {
   readonly events: readonly SourceEvent[];
   readonly parsed: LedgerEvent[];
   /** The text that is being parsed: that of the event after the parsed ones. */
   steps?: Generator<undefined, ParsedFile> | undefined;
   readonly startedAt: number;
+  /** Increases with each batch. */
+  readonly order: number;
+  /** The number of earlier batches that must be parsed first. */
+  waitsFor: number;
 }
 
 export interface ParseQueueOptions {
   readonly parse: ParseOptions;
   readonly clock: Clock;
-  /** Called with each batch, in the order in which those of its source came. */
+  /** Called with each batch, in an order that `mustFollow` allows. */
   readonly parsed: (
     source: string,
     events: readonly LedgerEvent[],
@@ -43,7 +48,11 @@ const turnMs = 10;
 /** Makes the queue of texts to parse. A hostile or a huge file must not keep proxies waiting while it is read. */
 export function createParseQueue({ parse, clock, parsed }: ParseQueueOptions): ParseQueue {
   const unsettled = new Map<string, { readonly text: string; readonly parsed: ParsedFile }>();
-  const batches: Batch[] = [];
+  /** In the order in which they were added. */
+  const batches = new Set<Batch>();
+  /** The batches that wait for no other one, by whose turn it is next. */
+  const ready: Batch[] = [];
+  let order = 0;
   let cancelTurn: (() => void) | undefined;
 
   /** Takes one step of a batch. Returns whether the batch is parsed. */
@@ -74,33 +83,66 @@ export function createParseQueue({ parse, clock, parsed }: ParseQueueOptions): P
     batch.parsed.push({ kind: 'version', path, settled, parsed: result });
   };
 
+  const remove = (batch: Batch): void => {
+    batches.delete(batch);
+    for (const later of batches)
+      if (later.waitsFor > 0 && later.order > batch.order && mustFollow(later, batch)) {
+        later.waitsFor -= 1;
+        if (later.waitsFor === 0) ready.push(later);
+      }
+  };
+
+  const apply = (batch: Batch): void => {
+    remove(batch);
+    const { source, events, startedAt } = batch;
+    const paths = events.flatMap((event) => (event.kind === 'content' ? event.path : []));
+    parsed(source, batch.parsed, paths, startedAt);
+  };
+
+  /** Takes one step of each batch in turn, so that a batch with a long text does not delay the others. */
   const takeTurn = (): void => {
     cancelTurn = undefined;
     const end = clock.monotonic() + turnMs;
-    for (let [batch] = batches; batch !== undefined; [batch] = batches) {
-      while (!step(batch)) {
-        if (clock.monotonic() < end) continue;
-        cancelTurn = clock.after(0, takeTurn);
-        return;
+    for (let batch = ready.shift(); batch !== undefined; batch = ready.shift()) {
+      if (step(batch)) {
+        apply(batch);
+        continue;
       }
-      batches.shift();
-      const { source, events, startedAt } = batch;
-      const paths = events.flatMap((event) => (event.kind === 'content' ? event.path : []));
-      parsed(source, batch.parsed, paths, startedAt);
+      ready.push(batch);
+      if (clock.monotonic() < end) continue;
+      cancelTurn = clock.after(0, takeTurn);
+      return;
     }
   };
 
   return {
     add(source, events) {
-      batches.push({ source, events, parsed: [], startedAt: clock.monotonic() });
+      const pending = pendingBatch(source, events);
+      let waitsFor = 0;
+      // A file that is written faster than it is parsed would fill the memory with its versions.
+      for (const earlier of batches)
+        if (earlier.waitsFor > 0 && supersedes(events, earlier.events)) remove(earlier);
+      for (const earlier of batches) if (mustFollow(pending, earlier)) waitsFor += 1;
+      const batch = { ...pending, events, parsed: [], startedAt: clock.monotonic(), waitsFor, order };
+      order += 1;
+      batches.add(batch);
+      if (waitsFor === 0) ready.push(batch);
       if (cancelTurn === undefined) takeTurn();
     },
     get isBusy() {
-      return batches.length > 0;
+      return batches.size > 0;
     },
     close() {
       cancelTurn?.();
-      batches.length = 0;
+      batches.clear();
+      ready.length = 0;
     },
   };
+}
+
+/** Returns whether a batch is a newer version of the one path of an earlier batch. */
+function supersedes(events: readonly SourceEvent[], earlier: readonly SourceEvent[]): boolean {
+  if (events.length > 1 || earlier.length > 1) return false;
+  const [[newer], [older]] = [events, earlier];
+  return newer?.kind === 'content' && older?.kind === 'content' && newer.path === older.path;
 }

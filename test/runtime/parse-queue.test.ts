@@ -64,13 +64,64 @@ describe('parse queue', () => {
     assert.deepEqual(parsed, ['files: version (a)']);
   });
 
-  it('batches that come meanwhile → after it, in their order', () => {
+  it('small file added while a long one is parsed → parsed first', () => {
+    const { queue, clock, parsed } = rig(6);
+    queue.add('files', [content('hostile', 240)]);
+    queue.add('files', [content('honest', 1)]);
+    queue.add('cluster', [content('object', 1)]);
+    while (queue.isBusy) clock.advance(1);
+    assert.deepEqual(parsed, [
+      'files: version (honest)',
+      'cluster: version (object)',
+      'files: version (hostile)',
+    ]);
+  });
+
+  it('events of one path → in their order, also those beside other paths', () => {
+    const { queue, clock, parsed } = rig(6);
+    queue.add('files', [content('a', 10), content('b', 1)]);
+    queue.add('files', [content('b', 3), content('c', 1)]);
+    queue.add('files', [{ kind: 'unreadable', path: 'c', reason: 'x' }]);
+    queue.add('files', [content('d', 1)]);
+    while (queue.isBusy) clock.advance(1);
+    assert.deepEqual(parsed, [
+      'files: version (d)',
+      'files: version version (a b)',
+      'files: version version (b c)',
+      'files: unreadable ()',
+    ]);
+  });
+
+  it('removal → after everything before it of its source, since a resource may have moved', () => {
+    const { queue, clock, parsed } = rig(6);
+    queue.add('files', [content('a', 10)]);
+    queue.add('files', [{ kind: 'gone', path: 'b', evidence: 'deletion' }]);
+    queue.add('cluster', [{ kind: 'gone', path: 'c', evidence: 'deletion' }]);
+    while (queue.isBusy) clock.advance(1);
+    assert.deepEqual(parsed, ['cluster: gone ()', 'files: version (a)', 'files: gone ()']);
+  });
+
+  it('end of the first read → after everything before it and before everything after it', () => {
     const { queue, clock, parsed } = rig(6);
     queue.add('files', [content('a', 10)]);
     queue.add('files', [{ kind: 'synced' }]);
-    queue.add('cluster', [content('b', 1)]);
+    queue.add('files', [content('b', 1)]);
+    queue.add('cluster', [{ kind: 'synced' }]);
     while (queue.isBusy) clock.advance(1);
-    assert.deepEqual(parsed, ['files: version (a)', 'files: synced ()', 'cluster: version (b)']);
+    assert.deepEqual(parsed, [
+      'cluster: synced ()',
+      'files: version (a)',
+      'files: synced ()',
+      'files: version (b)',
+    ]);
+  });
+
+  it('file that changes faster than it is parsed → versions that no one has begun are skipped', () => {
+    const { queue, clock, parsed } = rig(6);
+    for (let version = 1; version <= 50; version += 1) queue.add('files', [content('a', 10 + version)]);
+    queue.add('files', [{ kind: 'gone', path: 'a', evidence: 'deletion' }]);
+    while (queue.isBusy) clock.advance(1);
+    assert.deepEqual(parsed, ['files: version (a)', 'files: version (a)', 'files: gone ()']);
   });
 
   it('closed while it is busy → nothing more is parsed', () => {
