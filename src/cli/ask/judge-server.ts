@@ -160,22 +160,39 @@ function judgeTrust({ meshes, findings }: Answered): readonly Omit<CheckResult, 
   ];
 }
 
-function describeFinding({ code, name, message, file, line, resource }: FindingDetail): string {
+function describeFinding(found: FindingDetail): string {
+  const { code, name, message } = found;
+  return `${placeOf(found)}${code} ${message} (docs/findings.md#${code.toLowerCase()}-${name})`;
+}
+
+/** `FILE:LINE: `, as far as it is known. */
+function placeOf({ file, line, resource }: Pick<FindingDetail, 'file' | 'line' | 'resource'>): string {
   const place = file === undefined ? resource : line === undefined ? file : `${file}:${line}`;
-  const anchor = `docs/findings.md#${code.toLowerCase()}-${name}`;
-  return `${place === undefined ? '' : `${place}: `}${code} ${message} (${anchor})`;
+  return place === undefined ? '' : `${place}: `;
 }
 
 const day = 86_400_000;
 /** Milliseconds before its end from which on an authority is a warning. */
 const soon = 30 * day;
 
-function judgeAuthorities({ meshes }: Answered, { now }: Judge): readonly Omit<CheckResult, 'server'>[] {
+function judgeAuthorities(
+  { meshes, findings }: Answered,
+  { now }: Judge,
+): readonly Omit<CheckResult, 'server'>[] {
+  // The findings about dates are not repeated by other checks, and they know where a CA is listed.
+  const key = (mesh = '', trustDomain = '', fingerprint = ''): string =>
+    `${mesh} ${trustDomain} ${fingerprint}`;
+  const places = new Map(
+    findings.findings
+      .filter(({ code }) => dateCodes.has(code))
+      .map((found) => [key(found.mesh, found.trustDomain, found.fingerprint), placeOf(found)]),
+  );
   const anchors = meshes.flatMap((mesh) =>
     mesh.trustDomains.flatMap((domain) =>
       domain.anchors.map((anchor) => {
         const left = Date.parse(anchor.notAfter) - now;
-        const id = `${anchor.subject} (${anchor.fingerprint.slice(0, 16)}) of ${domain.name}, mesh ${mesh.name},`;
+        const place = places.get(key(mesh.name, domain.name, anchor.fingerprint)) ?? '';
+        const id = `${place}${anchor.subject} (${anchor.fingerprint.slice(0, 16)}) of ${domain.name}, mesh ${mesh.name},`;
         return { left, id, early: Date.parse(anchor.notBefore) - now, domain };
       }),
     ),

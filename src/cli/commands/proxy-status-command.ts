@@ -26,12 +26,14 @@ interface ProxyStatusOptions extends ServerOptions {
 /** How often a watch asks, ms. */
 const watchMs = 1_000;
 
-/** `meshtrust proxy-status`: who is connected, and who has acknowledged what is served. */
+/** `meshtrust proxy-status`: which proxies are connected, reconnecting or lost, and what each has acknowledged. */
 export function addProxyStatusCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
   const command = program
     .command('proxy-status')
     .alias('ps')
-    .description('the connected proxies of running servers, and what each has acknowledged')
+    .description(
+      'the proxies of running servers, connected, reconnecting and lost, and what each has acknowledged',
+    )
     .argument('[node]', 'node id of one proxy, for all that is known of it')
     .addOption(flag('mesh'))
     .addOption(flag('state'))

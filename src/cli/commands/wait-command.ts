@@ -23,11 +23,13 @@ interface WaitOptions extends ServerOptions {
 /** Longest line of talk. */
 const lineLength = 2_000;
 
-/** `meshtrust wait`: returns when all connected proxies of all servers have acknowledged what is served. */
+/** `meshtrust wait`: returns when all proxies of all servers have acknowledged what is served. */
 export function addWaitCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
   const command = program
     .command('wait')
-    .description('wait until all connected proxies of a mesh have acknowledged what is served, or a version')
+    .description(
+      'wait until all proxies of a mesh, lost ones included, have acknowledged what is served, or a version',
+    )
     .addOption(flag('mesh'))
     .addOption(flag('version'))
     .addOption(flag('proxies'))

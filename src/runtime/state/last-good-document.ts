@@ -1,4 +1,5 @@
 import type { Grant } from '../../trust/ledger/entry.ts';
+import type { Place } from '../../trust/findings/finding.ts';
 import type { Share } from '../../trust/ledger/share.ts';
 import type { Identity, MeshTrust, TrustAnchor, TrustDomain } from '../../trust/model/mesh-trust.ts';
 import { parseTrustDomain } from '../../trust/model/trust-domain.ts';
@@ -13,15 +14,21 @@ export interface LastGood {
   readonly grants: readonly Grant[];
 }
 
+/** Where something was in the file. Findings name it. Earlier versions of the program wrote none. */
+type StoredPlace = Pick<Place, 'line' | 'path' | 'block'>;
+
 interface StoredShare {
   readonly mesh: string;
   readonly trustDomain: string;
   readonly pem: string;
+  /** The place of each certificate. */
+  readonly places?: readonly StoredPlace[] | undefined;
 }
 
 interface StoredGrant {
   readonly resource: Pick<MeshTrust, 'identity' | 'mesh' | 'namespace' | 'name'> & {
     readonly originKri?: string | undefined;
+    readonly place?: StoredPlace | undefined;
   };
   readonly shares: readonly StoredShare[];
   /** What a damaged version may not take away; absent if no version was without damage. */
@@ -60,16 +67,25 @@ export function decodeLastGood(text: string, reader: AnchorReader, key: StateKey
 }
 
 function storeGrant({ resource, shares, clean }: Grant): StoredGrant {
-  const { identity, mesh, namespace, name, originKri } = resource;
+  const { identity, mesh, namespace, name, originKri, place } = resource;
   return {
-    resource: { identity, mesh, namespace, name, originKri },
+    resource: { identity, mesh, namespace, name, originKri, place: storePlace(place) },
     shares: shares.map(storeShare),
     clean: clean && storeShare(clean),
   };
 }
 
 function storeShare({ mesh, trustDomain, anchors }: Share): StoredShare {
-  return { mesh, trustDomain, pem: anchors.map(({ certificate }) => encodePem(certificate.der)).join('') };
+  return {
+    mesh,
+    trustDomain,
+    pem: anchors.map(({ certificate }) => encodePem(certificate.der)).join(''),
+    places: anchors.map(({ place }) => storePlace(place)),
+  };
+}
+
+function storePlace({ line, path, block }: Place): StoredPlace {
+  return { line, path, block };
 }
 
 function restoreGrant({ resource, shares, clean }: StoredGrant, file: string, reader: AnchorReader): Grant {
@@ -81,7 +97,7 @@ function restoreGrant({ resource, shares, clean }: StoredGrant, file: string, re
     ...resource,
     originKri: resource.originKri,
     trustDomain: current.trustDomain,
-    place: { file, resource: identity },
+    place: { ...resource.place, file, resource: identity },
     blocks: current.anchors,
   };
   return {
@@ -93,17 +109,17 @@ function restoreGrant({ resource, shares, clean }: StoredGrant, file: string, re
 }
 
 function restoreShare(
-  { mesh, trustDomain, pem }: StoredShare,
+  { mesh, trustDomain, pem, places = [] }: StoredShare,
   identity: Identity,
   file: string,
   reader: AnchorReader,
 ): Share {
-  const anchors = reader.read(pem).map((block): TrustAnchor => {
+  const anchors = reader.read(pem).map((block, index): TrustAnchor => {
     if (block.kind === 'refused') throw new Error(`a certificate is no longer accepted: ${block.reason}`);
     return {
       kind: 'anchor',
       certificate: block.certificate,
-      place: { file, resource: identity, block: block.index },
+      place: { block: block.index, ...places[index], file, resource: identity },
     };
   });
   return { mesh, trustDomain: trustDomainOf(trustDomain), identity, anchors };

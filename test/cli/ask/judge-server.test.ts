@@ -314,6 +314,37 @@ describe('the checks of a server', () => {
     });
   }
 
+  for (const [what, dates, code, check] of [
+    ['has expired', [-9, -3], 'MT022', 'authorities-valid'],
+    ['is not valid yet', [3, 99], 'MT024', 'authorities-valid'],
+    ['expires soon', [-9, 3], 'MT023', 'authorities-last'],
+  ] as const) {
+    it(`CA that ${what}: is named with its file and line`, () => {
+      const bad = meshWith(dates, [-1, 99]);
+      const [domain] = bad.trustDomains;
+      const [anchor, valid] = domain?.anchors ?? [];
+      assert.ok(domain && anchor && valid);
+      const anchors = [anchor, { ...valid, fingerprint: 'ff'.repeat(32) }];
+      const facts = {
+        ...well,
+        meshes: [{ ...bad, trustDomains: [{ ...domain, anchors }] }],
+        findings: found({
+          code,
+          file: 'a.yaml',
+          line: 7,
+          mesh: bad.name,
+          trustDomain: domain.name,
+          fingerprint: anchor.fingerprint,
+        }),
+      };
+      const result = judgeServer(facts, judge).find((one) => one.check === check);
+      assert.deepEqual(
+        result?.details.map((detail) => detail.startsWith(`a.yaml:7: ${anchor.subject} (`)),
+        [true],
+      );
+    });
+  }
+
   it('leave findings to the check that is about them', () => {
     for (const code of ['MT022', 'MT023', 'MT024', 'MT042'] as const) {
       const results = judgeServer({ ...well, findings: found({ code }) }, judge);

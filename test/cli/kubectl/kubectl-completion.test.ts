@@ -48,6 +48,6 @@ describe('what kubectl meshtrust may go on with', () => {
 
   it('has a description where there is one', async () => {
     const { stdout } = await run(['wai'], {}, never, runKubectlCompletion);
-    assert.match(stdout, /^wait\twait until all connected proxies [^\t\n]+\n:4\n$/);
+    assert.match(stdout, /^wait\twait until all proxies [^\t\n]+\n:4\n$/);
   });
 });

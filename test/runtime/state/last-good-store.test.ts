@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import {
   chmod,
   chown,
@@ -16,12 +16,16 @@ import {
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { openStateDirectory, othersMay } from '../../../src/runtime/state/state-key.ts';
+import { decodeLastGood, encodeLastGood } from '../../../src/runtime/state/last-good-document.ts';
 import { createLastGoodStore } from '../../../src/runtime/state/last-good-store.ts';
 import type { LastGoodStore } from '../../../src/runtime/state/last-good-store.ts';
 import { stateKeyOf } from '../../../src/runtime/state/state-key.ts';
 import { createLedger } from '../../../src/trust/ledger/ledger.ts';
 import type { Grant } from '../../../src/trust/ledger/entry.ts';
 import { lossWindow } from '../../../src/trust/ledger/guard.ts';
+import { expiryFindings } from '../../../src/trust/snapshot/expiry.ts';
+import { createMeshBuilder } from '../../../src/trust/snapshot/mesh-builder.ts';
+import { noPolicy } from '../../kit/bundles.ts';
 import { makeCa } from '../../kit/certificates.ts';
 import { createFakeClock } from '../../kit/fake-clock.ts';
 import type { FakeClock } from '../../kit/fake-clock.ts';
@@ -74,6 +78,56 @@ describe('the last good store', () => {
     const ledger = createLedger(['files'], { holdMs: 0 });
     ledger.apply('files', [{ kind: 'restored', path: state.path, grants: state.grants }], 0);
     assert.deepEqual(inForce(ledger), ['default/a.test: A B']);
+  });
+
+  it('findings name the same lines after a restart beside a broken file', async () => {
+    await using dir = await makeTempDir();
+    const expired = makeCa({ commonName: 'Old', notAfter: new Date(Date.now() - 1_000_000) }).certPem;
+    const good = `# a comment\n${text([a, expired])}`;
+    const { store } = storeIn(dir.path);
+    await store.load();
+    store.save({ source: 'files', path: 'x.yaml', grants: grantsOf(good) });
+    await store.flush();
+    const [state] = await storeIn(dir.path).store.load();
+    const [running, restarted] = [makeLedger(), makeLedger()];
+    running.apply('files', [version('x.yaml', good)], 0);
+    restarted.apply('files', [{ kind: 'restored', path: 'x.yaml', grants: state?.grants ?? [] }], 0);
+    const found = [running, restarted].map((ledger) => {
+      ledger.apply('files', [version('x.yaml', `${good}  broken: [`)], 1);
+      const bundle = createMeshBuilder(noPolicy)
+        .build(ledger.view().holdings, Date.now())
+        .get('default')?.bundle;
+      const dates = bundle?.bundles.flatMap((one) => expiryFindings(one, Date.now())) ?? [];
+      return [...ledger.view().findings, ...dates].map(({ code, file, line, path, block, resource }) => ({
+        code,
+        place: [file, line, path, block, resource],
+      }));
+    });
+    assert.deepEqual(found[1], found[0]);
+    const expiredAt = found[1]?.find(({ code }) => code === 'MT022')?.place;
+    assert.deepEqual(expiredAt, ['x.yaml', 13, 'spec.caBundles[1].pem.value', 1, 'default//x']);
+  });
+
+  it('state without lines, as earlier versions wrote it → is read', async () => {
+    const stateKey = stateKeyOf(randomBytes(32));
+    const state = { source: 'files', path: 'x.yaml', grants: grantsOf(text([a, b])) };
+    const [, body = ''] = encodeLastGood(state, stateKey).split('\n');
+    const stored = JSON.parse(body) as {
+      grants: { resource: object; shares: object[]; clean: object }[];
+    };
+    for (const grant of stored.grants) {
+      Reflect.deleteProperty(grant.resource, 'place');
+      for (const share of [grant.clean, ...grant.shares]) Reflect.deleteProperty(share, 'places');
+    }
+    const old = JSON.stringify(stored);
+    const { grants } = decodeLastGood(`${stateKey.sign(old)}\n${old}\n`, reader, stateKey);
+    assert.deepEqual(
+      grants[0]?.shares[0]?.anchors.map(({ place }) => [place.file, place.line, place.block]),
+      [
+        ['x.yaml', undefined, 1],
+        ['x.yaml', undefined, 2],
+      ],
+    );
   });
 
   it('goes on beside a damaged file as if there had been no restart', async () => {
