@@ -13,6 +13,7 @@ import { findUngrounded } from './find-ungrounded.ts';
 import { isDistrusted } from './trust-bundle.ts';
 import type { BundlePolicy, Rooting, ServedAnchor, TrustBundle } from './trust-bundle.ts';
 
+/** The input of `buildBundle` for one trust domain. */
 export interface BundleInput {
   readonly mesh: string;
   readonly trustDomain: TrustDomain;

@@ -5,6 +5,7 @@ import { expiresAt, isValidAt } from './same-key-certificates.ts';
 import { describeCa } from './describe-ca.ts';
 import { nameKey } from './name-key.ts';
 
+/** The result of `findUngrounded`. */
 export interface Grounding {
   /**
    * The certificates that have no chain inside the set to a self-signed certificate. `unusable` says why Envoy cannot

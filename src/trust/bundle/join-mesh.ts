@@ -15,6 +15,7 @@ export interface MeshBundle {
   readonly findings: readonly Finding[];
 }
 
+/** The input of `joinMesh`. */
 export interface MeshInput {
   readonly mesh: string;
   readonly bundles: readonly TrustBundle[];

@@ -1,6 +1,7 @@
 import type { Certificate } from '../x509/certificate.ts';
 import { nameKey } from './name-key.ts';
 
+/** The result of `chooseSameKeyCertificates`. */
 export interface SameKeyChoice<T> {
   readonly chosen: readonly T[];
   readonly dropped: readonly { readonly item: T; readonly inFavourOf: Certificate }[];

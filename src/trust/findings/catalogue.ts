@@ -46,7 +46,9 @@ export const catalogue = {
   MT062: { name: 'followed-file', severity: 'error' },
 } as const satisfies Record<string, { readonly name: string; readonly severity: Severity }>;
 
+/** The severity of a finding, the most severe first. */
 export type Severity = 'error' | 'warning' | 'info';
+/** A code of the catalogue, such as `MT013`. */
 export type FindingCode = keyof typeof catalogue;
 
 /** Codes for a file or resource that is rejected as a whole. A server keeps its last good version, if it has one. */

@@ -30,6 +30,7 @@ export interface Entry {
   readonly others: readonly OtherDocument[];
 }
 
+/** The entry of a file before its first version. */
 export const emptyEntry: Entry = { grants: [], findings: [], invalid: false, others: [] };
 
 /**

@@ -47,8 +47,10 @@ interface MeshGuard {
 /** The mass-loss guard of one source. */
 export type GuardState = ReadonlyMap<string, MeshGuard>;
 
+/** The state before the first step. */
 export const initialGuard: GuardState = new Map();
 
+/** One step of a source. */
 export interface GuardInput {
   readonly holdings: Holdings;
   /** The files or objects of each mesh that were removed in this step, by the evidence of the removal. */
@@ -66,6 +68,7 @@ export interface HeldTrustDomain {
   readonly until: number;
 }
 
+/** The result of one step: the holdings in force, including held shares, and the next state. */
 export interface GuardResult {
   readonly state: GuardState;
   readonly holdings: Holdings;

@@ -28,6 +28,7 @@ export type LedgerEvent =
   /** Last good resources of an earlier run; delivered before the source itself is read. */
   | { readonly kind: 'restored'; readonly path: string; readonly grants: readonly Grant[] };
 
+/** The state of one source, for readiness, status and metrics. */
 export interface SourceStatus {
   readonly name: string;
   readonly synced: boolean;
@@ -67,6 +68,7 @@ export interface HoldSelection {
   readonly trustDomain?: string | undefined;
 }
 
+/** The last good version of every resource of every source. */
 export interface Ledger {
   /** Applies a batch of events of a source in one step. Returns the paths whose grants changed. */
   apply(source: string, events: readonly LedgerEvent[], now: number): readonly string[];

@@ -1,5 +1,6 @@
 import type { SourceStatus } from './ledger.ts';
 
+/** The input of `readinessOf`. Times are monotonic milliseconds. */
 export interface ReadinessInput {
   readonly sources: readonly SourceStatus[];
   /** When the last source finished its first complete read; `undefined` before. */
@@ -8,6 +9,7 @@ export interface ReadinessInput {
   readonly holdMs: number;
 }
 
+/** Whether trust may be served, and if not, why. */
 export type Readiness =
   | { readonly kind: 'ready' }
   /** The sources that have not been read completely yet, each with its first failure. */

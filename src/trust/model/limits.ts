@@ -5,4 +5,5 @@ export interface Limits {
   readonly certificatesPerResource: number;
 }
 
+/** The default limits: 1 Mi code units of text and 1,000 certificates. */
 export const defaultLimits: Limits = { documentLength: 1024 * 1024, certificatesPerResource: 1000 };

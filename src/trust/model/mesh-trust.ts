@@ -13,12 +13,14 @@ export type Identity = string & { readonly [brand]: 'Identity' };
 /** One PEM block of a MeshTrust: an anchor that Envoy accepts, or a refused block with the reason. */
 export type TrustBlock = TrustAnchor | RefusedBlock;
 
+/** A PEM block with a usable CA certificate. */
 export interface TrustAnchor {
   readonly kind: 'anchor';
   readonly certificate: Certificate;
   readonly place: Place;
 }
 
+/** A PEM block that is not served. */
 export interface RefusedBlock {
   readonly kind: 'refused';
   readonly code: BlockRefusalCode;
@@ -45,6 +47,7 @@ export interface MeshTrust {
   readonly blocks: readonly TrustBlock[];
 }
 
+/** Returns the identity of a resource from its parts. */
 export function identityOf(mesh: string, namespace: string, name: string): Identity {
   return `${mesh}/${namespace}/${name}` as Identity;
 }

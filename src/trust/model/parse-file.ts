@@ -12,6 +12,7 @@ import { readYaml } from './read-yaml.ts';
 import { countMarks, splitDocuments } from './split-documents.ts';
 import type { Path, YamlDocument } from './read-yaml.ts';
 
+/** Options of `parseFile`. */
 export interface ParseOptions {
   readonly defaultMesh: string;
   readonly reader: AnchorReader;

@@ -22,6 +22,7 @@ export interface YamlDocument {
   readonly lineInside: (path: Path, line: number) => number;
 }
 
+/** The documents of a text, or the first error with its line. */
 export type YamlReading =
   | { readonly kind: 'documents'; readonly documents: readonly YamlDocument[] }
   | { readonly kind: 'failed'; readonly reason: string; readonly line: number | undefined };

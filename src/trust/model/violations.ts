@@ -4,7 +4,7 @@ import { pathText, placeOf } from './parse-context.ts';
 import type { ParseContext } from './parse-context.ts';
 import type { Path } from './read-yaml.ts';
 
-/** Records a violation at a path. `message` is a predicate about the value. Returns `undefined` for the missing value. */
+/** Records a violation at a path. `message` is a predicate about the value. Returns `undefined` as its result. */
 export type Report = (path: Path, message: string, code?: 'MT003' | 'MT008') => undefined;
 
 /** Collects the violations of the document at `root`. Parsing continues after a violation, to find all of them. */

@@ -13,6 +13,7 @@ export interface BadLine {
   readonly reason: string;
 }
 
+/** The valid entries and the invalid lines of a distrust list. */
 export interface DistrustReading {
   readonly entries: readonly DistrustEntry[];
   readonly bad: readonly BadLine[];
@@ -52,6 +53,7 @@ function withoutComment(line: string): string {
   return start === -1 ? line : line.slice(0, start);
 }
 
+/** A parsed hash, or the reason why the text is not one. */
 export type HashReading =
   { readonly kind: 'hash'; readonly hash: string } | { readonly kind: 'invalid'; readonly reason: string };
 

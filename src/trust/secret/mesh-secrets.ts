@@ -28,6 +28,7 @@ export interface MeshSecrets {
   readonly findings: readonly Finding[];
 }
 
+/** Options that determine the names of secrets. */
 export interface SecretOptions {
   /** The trust domain of the secret `ROOTCA`. Without it, the name is unknown. */
   readonly rootTrustDomain?: string | undefined;

@@ -16,6 +16,7 @@ export interface MeshState {
 /** Every mesh that ever had a listed CA. A mesh that lost all of its CAs stays and denies all clients. */
 export type MeshStates = ReadonlyMap<string, MeshState>;
 
+/** Builds the bundles and secrets of all meshes, incrementally. */
 export interface MeshBuilder {
   /** Builds all meshes from the holdings and the time (epoch milliseconds). Reuses unchanged objects. */
   build(holdings: Holdings, now: number): MeshStates;

@@ -21,7 +21,7 @@ export function checkPath(
   );
 }
 
-/** Checks the extensions of the presented certificates. Envoy does not check those and the path lengths of anchors. */
+/** Checks the extensions and path lengths of the presented certificates. Envoy does not check those of anchors. */
 function checkPresented(presented: readonly Link[]): RefusalReason | undefined {
   /** The number of certificates so far that count for path lengths: those that are not self-issued. */
   let length = 0;
@@ -53,7 +53,7 @@ function isCa({ basicConstraints, keyUsage }: Link): boolean {
   return basicConstraints?.ca === true && keyUsage?.keyCertSign !== false;
 }
 
-/** Checks signature, then dates, of each certificate, from the last anchor down. Ignores the signature of that anchor. */
+/** Checks signature and dates of each certificate, from the last anchor down. Ignores the signature of that anchor. */
 function checkSignaturesAndDates(
   path: readonly Link[],
   presented: number,

@@ -19,6 +19,7 @@ export interface ExtensionDetails {
   readonly unknownCritical: boolean;
 }
 
+/** The key usages that matter for paths (RFC 5280, section 4.2.1.3). */
 export interface KeyUsage {
   readonly digitalSignature: boolean;
   readonly keyCertSign: boolean;
@@ -85,7 +86,7 @@ export function readDetails(der: Uint8Array, field: Element | undefined): Extens
   };
 }
 
-/** RFC 5280, section 4.2.1.3. */
+/** Reads a key usage (RFC 5280, section 4.2.1.3). */
 function takeKeyUsage(value: Cursor): KeyUsage {
   const bits = takeBitString(value, 'the key usage').bytes[0] ?? 0;
   return {

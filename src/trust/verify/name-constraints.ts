@@ -46,7 +46,7 @@ function checkNames(
     const isUnreadable = 'isIa5' in name && !name.isIa5;
     const problem = isUnreadable ? 'name-unreadable' : nameProblem(name, constraints, edition);
     if (problem === undefined) continue;
-    const described = describe(name);
+    const described = describe(name, link);
     switch (problem) {
       case 'name-not-permitted':
         return { code: problem, sentence: `the name constraints of ${who} do not permit ${described}` };
@@ -76,7 +76,7 @@ function namesOf({ subjectName, subjectEmails, names = [] }: Link): readonly Sub
   ];
 }
 
-function describe(name: SubjectName): string {
+function describe(name: SubjectName, { subject }: Link): string {
   switch (name.kind) {
     case 'uri':
       return `the URI ${name.text}`;
@@ -85,7 +85,7 @@ function describe(name: SubjectName): string {
     case 'email':
       return `the e-mail address ${name.text}`;
     case 'directory':
-      return 'its subject';
+      return `the subject ${subject}`;
     case 'other':
       return 'an alternative name';
   }

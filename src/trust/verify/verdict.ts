@@ -57,6 +57,7 @@ export const refusalCodes = [
   'no-explicit-policy',
 ] as const;
 
+/** The stable code of a reason to refuse a leaf. */
 export type RefusalCode = (typeof refusalCodes)[number];
 
 /** A certificate of a path, sent by the client or listed in the trust domain. */
@@ -86,6 +87,7 @@ export type OtherVerdict =
  */
 export type Verdict = Admitted | Refused;
 
+/** The verdict on a client that Envoy 1.40 accepts. */
 export interface Admitted {
   readonly kind: 'admitted';
   readonly spiffeId: string;
@@ -98,6 +100,7 @@ export interface Admitted {
   readonly other?: OtherVerdict;
 }
 
+/** The verdict on a client that Envoy 1.40 refuses, with the first reason. */
 export interface Refused {
   readonly kind: 'refused';
   readonly code: RefusalCode;

@@ -36,6 +36,7 @@ export interface CacheStats {
   readonly bytes: number;
 }
 
+/** A caching reader of PEM texts with CA certificates. */
 export interface AnchorReader {
   /** Reads a PEM text. Returns the same array for the same text while it is cached. */
   readonly read: (pem: string) => readonly AnchorBlock[];
