@@ -55,6 +55,21 @@ export function createApiClient(load: () => KubeConfig): ApiClient {
     return { config, readFiles: useCredentialFiles(config) };
   };
   let current: ReturnType<typeof open> | undefined = open();
+  // One at a time: a plugin that hangs must not be started again for each attempt.
+  let applying: Promise<unknown> = Promise.resolve();
+  const addCredentials = async (
+    { config, readFiles }: ReturnType<typeof open>,
+    options: https.RequestOptions,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    const applied = applying.then(async () => {
+      signal.throwIfAborted();
+      await readFiles();
+      await config.applyToHTTPSOptions(options);
+    });
+    applying = applied.catch(() => undefined);
+    await unlessAborted(applied, signal);
+  };
 
   const ask = async (
     method: string,
@@ -63,14 +78,10 @@ export function createApiClient(load: () => KubeConfig): ApiClient {
     { headers = {}, body }: Sent = {},
   ): Promise<ApiAnswer> => {
     current ??= open();
-    const { config, readFiles } = current;
-    const cluster = config.getCurrentCluster();
+    const cluster = current.config.getCurrentCluster();
     if (cluster === null) throw new Error('the kubeconfig has no current cluster');
     const options: https.RequestOptions = { headers: {} };
-    await readFiles();
-    signal.throwIfAborted();
-    await config.applyToHTTPSOptions(options);
-    signal.throwIfAborted();
+    await addCredentials(current, options, signal);
     const url = new URL(cluster.server.replace(/(?<!\/)\/+$/, '') + path);
     const secure = url.protocol === 'https:';
     // The agent of client-node keeps the certificates that it was made with; only behind a proxy is it needed.
@@ -100,6 +111,20 @@ export function createApiClient(load: () => KubeConfig): ApiClient {
 interface Sent {
   readonly headers?: http.OutgoingHttpHeaders;
   readonly body?: Buffer;
+}
+
+/** The result of a promise that knows no signal; an error once the signal is aborted. */
+async function unlessAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void =>
+    reject(new Error('the credentials of the kubeconfig are not complete in time', { cause: signal.reason }));
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
 }
 
 function answerOf(request: http.ClientRequest, sent: Buffer | undefined): Promise<ApiAnswer> {

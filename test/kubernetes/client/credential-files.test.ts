@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
@@ -14,6 +14,7 @@ import { callApi } from '../../../src/kubernetes/client/call-api.ts';
 import type { ApiReply } from '../../../src/kubernetes/client/call-api.ts';
 import { loadKubeConfig } from '../../../src/kubernetes/client/kube-config.ts';
 import { makeCa, makeLeaf } from '../../kit/certificates.ts';
+import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import type { TempDir } from '../../kit/temp-dir.ts';
 
@@ -148,6 +149,47 @@ describe('files that a kubeconfig names', () => {
     assert.match(String(await seen(client)), /^client-key: ENOENT: .*nowhere'$/);
   });
 });
+
+describe('a credential plugin that hangs', () => {
+  it('requests fail in time, it is started once, and the next one is started when it has ended', async (t) => {
+    await using dir = await makeTempDir();
+    const log = dir.join('started');
+    const started = async (): Promise<readonly number[]> =>
+      (await readFile(log, 'utf8').catch(() => '')).split('\n').filter(Boolean).map(Number);
+    const args = ['-c', `echo $$ >> ${log}; exec sleep 60`];
+    const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: 'sh', args };
+    const client = await clientOf(t, dir, 'https://localhost:1', { exec });
+    const ask = async (): Promise<unknown> => {
+      const reply = await callApi(client, '/version', signal, 20);
+      return reply.kind === 'unreachable' ? reply.reason : reply;
+    };
+    await using _ = {
+      [Symbol.asyncDispose]: async () => {
+        for (const pid of await started()) kill(pid);
+      },
+    };
+    const late = 'the credentials of the kubeconfig are not complete in time';
+    for (let round = 0; round < 3; round += 1) assert.equal(await ask(), late);
+    const [first = 0] = await poll('the plugin', async () =>
+      (await started()).length > 0 ? started() : undefined,
+    );
+    assert.equal((await started()).length, 1);
+    kill(first);
+    await poll('the next plugin', async () => {
+      assert.equal(await ask(), late);
+      return (await started()).length === 2 ? true : undefined;
+    });
+  });
+});
+
+/** Ends a process of this test, unless it has ended. */
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, 'ESRCH');
+  }
+}
 
 describe('loading a kubeconfig', () => {
   it('broken YAML → an error with the line, without the text', async () => {
