@@ -32,7 +32,10 @@ export function addBundleCommand(program: Command, io: CommandIo, done: (code: n
   const command = program
     .command('bundle')
     .description('print what would be served from files, or is by a server: trust domains, anchors, findings')
-    .argument('[path...]', 'files or directories; without one, a running server is asked')
+    .argument(
+      '[path...]',
+      'files or directories (- for the standard input); without one, a running server is asked',
+    )
     .addOption(flag('mesh'))
     .addOption(flag('trustDomain'))
     .addOption(flag('format'))
@@ -49,7 +52,7 @@ export function addBundleCommand(program: Command, io: CommandIo, done: (code: n
     const mesh = options.mesh ?? options.defaultMesh;
     const source =
       paths.length > 0
-        ? await meshOfFiles(paths, mesh, options, io.signal)
+        ? await meshOfFiles(paths, mesh, options, io)
         : meshOfServers(await serverAccess(options, io), mesh, io.signal);
     if (options.format === undefined) {
       const detail = only(await source.detail(), options.trustDomain);

@@ -97,7 +97,7 @@ async function againstServers(path: string, options: DiffOptions, io: CommandIo)
  * what it said then, so nothing can be told of what it would change.
  */
 async function filesAt(path: string, options: DiffOptions, io: CommandIo): Promise<readonly MeshDetail[]> {
-  const meshes = await buildOffline([path], options, io.signal);
+  const meshes = await buildOffline([path], options, io);
   const errors = meshes.findings.filter(({ severity }) => severity === 'error');
   writeFindings(io, errors);
   const whole = errors.filter(({ code }) => wholeRefusalCodes.has(code));

@@ -106,10 +106,13 @@ interface ServeFlags extends ReadingOptions, WebhookFlags {
 
 /** `meshtrust serve`: runs until it is asked to end. */
 export function addServeCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
-  const command = program.command('serve').description('serve trust to Envoy, and each change of it');
+  const command = program
+    .command('serve')
+    .description('serve trust to Envoy, and each change of it')
+    .argument('[path...]', 'directories or files to watch, as with --dir');
   for (const name of flags) command.addOption(flag(name));
-  addReadingOptions(command).action(async (options: ServeFlags) => {
-    const { dir: dirs = [] } = options;
+  addReadingOptions(command).action(async (paths: string[], options: ServeFlags) => {
+    const dirs = [...(options.dir ?? []), ...paths];
     const kubernetes = kubernetesOf(options);
     if (dirs.length === 0 && kubernetes === undefined) {
       throw new CommandError(

@@ -30,13 +30,13 @@ export function addValidateCommand(program: Command, io: CommandIo, done: (code:
   const command = program
     .command('validate')
     .description('check files offline; exit 1 on any error, and if there is no MeshTrust')
-    .argument('<path...>', 'files or directories')
+    .argument('<path...>', 'files or directories; - for the standard input')
     .addOption(flag('strict'))
     .addOption(flag('output'))
     .addOption(flag('distrust'))
     .addOption(flag('refuseIntermediates'));
   addReadingOptions(command).action(async (paths: string[], options: ValidateOptions) => {
-    const view = await readOffline(paths, parseOptionsOf(options), io.signal);
+    const view = await readOffline(paths, parseOptionsOf(options), io);
     const { policy, findingsOf } = await policyOf(options);
     const now = Date.now();
     const meshes = createMeshBuilder(policy).build(view.holdings, now);

@@ -28,7 +28,10 @@ export function addVerifyCommand(program: Command, io: CommandIo, done: (code: n
   const command = program
     .command('verify')
     .description('say which anchor would let a client in, or why none would, by the rules of Envoy')
-    .argument('[path...]', 'files or directories to judge by; without one, a running server is asked')
+    .argument(
+      '[path...]',
+      'files or directories to judge by (- for the standard input); without one, a running server is asked',
+    )
     .addOption(flag('leaf'))
     .addOption(flag('chain'))
     .addOption(flag('mesh'))
@@ -37,10 +40,10 @@ export function addVerifyCommand(program: Command, io: CommandIo, done: (code: n
     const { leaf, chain, output, mesh = options.defaultMesh } = options;
     if (leaf === undefined)
       throw new CommandError(exitCode.usage, 'say whose certificate to judge: --leaf FILE');
-    const presented = await readPresented(leaf, chain);
+    const presented = await readPresented(leaf, chain, io);
     const source =
       paths.length > 0
-        ? await meshOfFiles(paths, mesh, options, io.signal)
+        ? await meshOfFiles(paths, mesh, options, io)
         : meshOfServers(await serverAccess(options, io), mesh, io.signal);
     const certificates = await source.certificates();
     const domains = trustedDomains(certificates);

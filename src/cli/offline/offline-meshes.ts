@@ -6,6 +6,7 @@ import { createMeshBuilder } from '../../trust/snapshot/mesh-builder.ts';
 import type { MeshStates } from '../../trust/snapshot/mesh-builder.ts';
 import type { Command } from 'commander';
 import { flag } from '../flags/flags.ts';
+import type { CommandIo } from '../terminal/io.ts';
 import { addReadingOptions, parseOptionsOf, policyOf } from './offline-options.ts';
 import type { ReadingOptions } from './offline-options.ts';
 import { readOffline } from './read-offline.ts';
@@ -37,9 +38,9 @@ export interface OfflineMeshes {
 export async function buildOffline(
   paths: readonly string[],
   options: ServingOptions,
-  signal: AbortSignal,
+  io: Pick<CommandIo, 'signal' | 'stdin'>,
 ): Promise<OfflineMeshes> {
-  const view = await readOffline(paths, parseOptionsOf(options), signal);
+  const view = await readOffline(paths, parseOptionsOf(options), io);
   const { policy, findingsOf } = await policyOf(options);
   const builder = createMeshBuilder(policy, { rootTrustDomain: options.rootTrustDomain });
   const now = Date.now();

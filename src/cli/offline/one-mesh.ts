@@ -4,6 +4,7 @@ import type { RolloutDetail } from '../../api/fleet-api-types.ts';
 import { presentCertificates } from '../../api/present-certificates.ts';
 import { presentFindings, presentMesh } from '../../api/present-mesh.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import type { CommandIo } from '../terminal/io.ts';
 import { buildOffline } from './offline-meshes.ts';
 import type { ServingOptions } from './offline-meshes.ts';
 import { askMesh } from './served-meshes.ts';
@@ -26,9 +27,9 @@ export async function meshOfFiles(
   paths: readonly string[],
   mesh: string,
   options: ServingOptions,
-  signal: AbortSignal,
+  io: Pick<CommandIo, 'signal' | 'stdin'>,
 ): Promise<OneMesh> {
-  const { states, findings: all } = await buildOffline(paths, options, signal);
+  const { states, findings: all } = await buildOffline(paths, options, io);
   const state = states.get(mesh);
   if (state === undefined) throw unlisted(mesh, [...states.keys()].join(', ') || 'none');
   const findings = all.filter(

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { createLedger } from '../../trust/ledger/ledger.ts';
 import type { LedgerEvent, LedgerView } from '../../trust/ledger/ledger.ts';
 import { parseFile } from '../../trust/model/parse-file.ts';
@@ -5,17 +6,28 @@ import type { ParseOptions } from '../../trust/model/parse-file.ts';
 import type { SourceEvent } from '../../trust/source.ts';
 import { watchDirectory } from '../../inputs/directory/watch-directory.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import type { CommandIo } from '../terminal/io.ts';
+import { isPipe, readPipe, readStandardInput, standardInput } from '../terminal/read-input.ts';
 
 /**
- * Reads files and directories once, by the rules of the directory source, and decides what is in force.
+ * Reads files and directories once, by the rules of the directory source, and decides what is in force. A pipe, and
+ * the standard input as `-`, are read to their end.
  * @throws {CommandError} (usage) if one of the paths cannot be read.
  */
 export async function readOffline(
   paths: readonly string[],
   parse: ParseOptions,
-  signal: AbortSignal,
+  io: Pick<CommandIo, 'signal' | 'stdin'>,
 ): Promise<LedgerView> {
-  const events = await readOnce(paths, signal);
+  const events: SourceEvent[] = [];
+  const places: string[] = [];
+  for (const path of paths) {
+    if (path === standardInput) events.push(contentOf('stdin', await readStandardInput(io)));
+    else if (await isPipe(path)) events.push(contentOf(path, await readPipe(path)));
+    else places.push(path);
+  }
+  if (places.length > 0) events.push(...(await readOnce(places, io.signal)));
+  else events.push({ kind: 'synced' });
   const ledger = createLedger(['files'], { holdMs: 0 });
   ledger.apply(
     'files',
@@ -23,6 +35,12 @@ export async function readOffline(
     0,
   );
   return ledger.view();
+}
+
+function contentOf(path: string, bytes: Buffer): SourceEvent {
+  return isUtf8(bytes)
+    ? { kind: 'content', path, text: bytes.toString('utf8'), settled: true }
+    : { kind: 'unreadable', path, reason: 'is not UTF-8' };
 }
 
 async function readOnce(paths: readonly string[], signal: AbortSignal): Promise<readonly SourceEvent[]> {

@@ -1,6 +1,7 @@
 import { decodePem } from '../../trust/pem/decode-pem.ts';
 import { createCursor, DerError } from '../../trust/x509/der-reader.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import type { CommandIo } from '../terminal/io.ts';
 import { readInput } from '../terminal/read-input.ts';
 
 /** What a client shows: DER of its own certificate, and of what it sends after that. */
@@ -18,10 +19,14 @@ const sequence = 0x30;
  * damaged block is not: the certificate after it would be checked in its place.
  * @throws {CommandError} (usage) for a file that cannot be read, has a damaged block or holds no certificate.
  */
-export async function readPresented(leafFile: string, chainFile: string | undefined): Promise<Presented> {
-  const [leaf, ...rest] = await readCertificates(leafFile);
+export async function readPresented(
+  leafFile: string,
+  chainFile: string | undefined,
+  io: Pick<CommandIo, 'stdin'>,
+): Promise<Presented> {
+  const [leaf, ...rest] = await readCertificates(leafFile, io);
   if (leaf === undefined) throw noCertificate(leafFile);
-  const chain = chainFile === undefined ? [] : await readCertificates(chainFile);
+  const chain = chainFile === undefined ? [] : await readCertificates(chainFile, io);
   if (chainFile !== undefined && chain.length === 0) throw noCertificate(chainFile);
   return { leaf, chain: [...rest, ...chain] };
 }
@@ -29,8 +34,8 @@ export async function readPresented(leafFile: string, chainFile: string | undefi
 /** Labels that a certificate can have beside `CERTIFICATE`: such a block must not be skipped either. */
 const otherCertificateLabels = /-----BEGIN (?:X509|TRUSTED) CERTIFICATE-----/;
 
-async function readCertificates(file: string): Promise<readonly Uint8Array[]> {
-  const bytes = await readInput(file);
+async function readCertificates(file: string, io: Pick<CommandIo, 'stdin'>): Promise<readonly Uint8Array[]> {
+  const bytes = await readInput(file, io);
   if (bytes[0] === sequence) {
     requireWholeDer(bytes, file);
     return [bytes];

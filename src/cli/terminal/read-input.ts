@@ -1,15 +1,63 @@
-import { readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
 import { CommandError, exitCode } from './exit-code.ts';
+import type { CommandIo } from './io.ts';
+
+/** The name of the standard input among paths. */
+export const standardInput = '-';
+
+/** What is read from a pipe is at most this long, in bytes; the limit of a file in a watched directory is the same. */
+const maxPipeBytes = 16 * 2 ** 20;
 
 /**
- * Reads a file that an option names.
+ * Reads a file that an option names, or the standard input of `io` for `-`.
  * @throws {CommandError} (usage) that names the file, when it cannot be read.
  */
-export async function readInput(path: string): Promise<Buffer> {
+export async function readInput(path: string, io: Pick<CommandIo, 'stdin'> = {}): Promise<Buffer> {
+  return path === standardInput ? readStandardInput(io) : reading(path, () => readFile(path));
+}
+
+/**
+ * Reads the standard input to its end.
+ * @throws {CommandError} (usage) if there is none, or if it is too long.
+ */
+export function readStandardInput({ stdin }: Pick<CommandIo, 'stdin'>): Promise<Buffer> {
+  if (stdin === undefined) throw new CommandError(exitCode.usage, '-: there is no standard input');
+  return reading('the standard input', () => readStream(stdin));
+}
+
+/** True for a pipe, a terminal or another device: `/dev/stdin`, or `<(…)` of a shell. False if nothing is there. */
+export async function isPipe(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.isFIFO() === true || found?.isCharacterDevice() === true;
+}
+
+/**
+ * Reads a pipe to its end.
+ * @throws {CommandError} (usage) that names the pipe, when it cannot be read or is too long.
+ */
+export function readPipe(path: string): Promise<Buffer> {
+  return reading(path, () => readStream(createReadStream(path)));
+}
+
+async function readStream(stream: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of stream) {
+    const bytes = Buffer.from(chunk as Uint8Array);
+    chunks.push(bytes);
+    length += bytes.length;
+    if (length > maxPipeBytes) throw new Error(`it is longer than ${maxPipeBytes} bytes`);
+  }
+  return Buffer.concat(chunks);
+}
+
+async function reading(name: string, read: () => Promise<Buffer>): Promise<Buffer> {
   try {
-    return await readFile(path);
+    return await read();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new CommandError(exitCode.usage, `${path} cannot be read: ${reason}`);
+    throw new CommandError(exitCode.usage, `${name} cannot be read: ${reason}`);
   }
 }

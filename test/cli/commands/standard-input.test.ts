@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import { runProgram } from '../../../src/cli/program.ts';
+import { makeCa, makeLeaf } from '../../kit/certificates.ts';
+import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+import { run } from '../run.ts';
+import type { Outcome } from '../run.ts';
+
+const ca = makeCa({ commonName: 'Root' });
+const leaf = makeLeaf(ca, { commonName: 'web', spiffeId: 'spiffe://a.test/web' });
+const text = meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems: [ca.certPem] });
+
+/** Runs a command line with this standard input. */
+function runWith(stdin: string | Buffer, args: readonly string[]): Promise<Outcome> {
+  return run(args, {}, undefined, (io) => runProgram({ ...io, stdin: Readable.from([stdin]) }));
+}
+
+describe('the standard input as -', () => {
+  it('validate: reads resources from it', async () => {
+    const good = await runWith(text, ['validate', '-']);
+    assert.deepEqual([good.code, good.stderr], [0, '1 MeshTrust accepted; 0 errors, 0 warnings, 0 notes\n']);
+    const bad = await runWith('type: MeshTrsut\n', ['validate', '-']);
+    assert.equal(bad.code, 1);
+    assert.match(bad.stdout, /^error: stdin:1: MT009 /m);
+  });
+
+  it('validate: files beside it are read as well', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(
+      dir.join('b.yaml'),
+      meshTrustYaml({ name: 'b', trustDomain: 'b.test', pems: [ca.certPem] }),
+    );
+    const { code, stderr } = await runWith(text, ['validate', '-', dir.path]);
+    assert.equal(code, 0);
+    assert.match(stderr, /^2 MeshTrusts accepted; 0 errors,/);
+  });
+
+  it('validate: bytes that are not UTF-8 are an error, and so is nothing at all', async () => {
+    assert.match(
+      (await runWith(Buffer.of(0xff, 0xfe), ['validate', '-'])).stdout,
+      /stdin: MT001 .*not UTF-8/,
+    );
+    assert.equal((await runWith('', ['validate', '-'])).code, 1);
+  });
+
+  it('validate: more than 16 MiB: exit code 2', async () => {
+    const { code, stderr } = await runWith(Buffer.alloc(16 * 2 ** 20 + 1, '#'), ['validate', '-']);
+    assert.equal(code, 2);
+    assert.match(stderr, /longer than 16777216 bytes/);
+  });
+
+  it('bundle and diff: read resources from it', async () => {
+    assert.match((await runWith(text, ['bundle', '-'])).stdout, /trust domain a\.test/);
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), text);
+    assert.equal((await runWith(text, ['diff', dir.path, '-'])).code, 0);
+    assert.equal((await runWith(text.replaceAll('a.test', 'c.test'), ['diff', dir.path, '-'])).code, 1);
+  });
+
+  it('verify: reads the resources or the leaf from it', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), text);
+    await writeFile(dir.join('leaf.pem'), leaf.certPem);
+    assert.equal((await runWith(text, ['verify', '--leaf', dir.join('leaf.pem'), '-'])).code, 0);
+    assert.equal((await runWith(leaf.certPem, ['verify', '--leaf', '-', dir.join('a.yaml')])).code, 0);
+  });
+
+  it('pipes by their names: /dev/stdin and process substitution are read, and called no dangling link', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), text);
+    const command = `cat ${dir.join('a.yaml')} | "$0" bin/meshtrust.js validate /dev/stdin 2>&1`;
+    const { stdout } = await promisify(execFile)('sh', ['-c', command, process.execPath], {
+      timeout: 20_000,
+    });
+    assert.equal(stdout, '1 MeshTrust accepted; 0 errors, 0 warnings, 0 notes\n');
+    assert.equal(await readFile(dir.join('a.yaml'), 'utf8'), text);
+  });
+});
