@@ -55,7 +55,7 @@ export function makeKey(type: KeyType = 'ec-p256'): KeyPair {
   return generators[type]();
 }
 
-/** A P-256 key whose public key is written with a compressed point. */
+/** Generates a P-256 key whose public key is encoded with a compressed point. */
 export function makeCompressedKey(): KeyPair {
   const { publicKey, privateKey } = makeKey();
   const spki = publicKey.export({ format: 'der', type: 'spki' });

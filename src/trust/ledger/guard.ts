@@ -96,8 +96,8 @@ const emptyMesh: MeshGuard = {
  * files may also return in several steps.
  *
  * The loss of the only trust domain of a mesh by the deletion of one file or object is a decision, not an accident, and
- * applies at once. This needs an observed deletion, and no mass loss in another mesh of the source within the window:
- * if a CRD is deleted, every mesh that had one object in it loses it.
+ * applies at once. The deletion must have been observed, and no other mesh of the source may have a mass loss within
+ * the window: the deletion of a CRD deletes the only object of many meshes.
  */
 export function guard(state: GuardState, input: GuardInput): GuardResult {
   const next = new Map<string, MeshGuard>();

@@ -40,7 +40,7 @@ function kubernetesKind(value: Record<string, unknown>): DocumentKind {
   return { kind: 'other', label: labelOf('MeshTrust', apiVersion), id: idOf(value) };
 }
 
-/** True if the apiVersion has no group, a group without a dot (custom resources have one), or nearly `kuma.io`. */
+/** True if the apiVersion has no group, a group without a dot (custom resources have one), or almost `kuma.io`. */
 function isAlmostKumaApiVersion(apiVersion: string): boolean {
   const end = apiVersion.indexOf('/');
   const group = end === -1 ? '' : apiVersion.slice(0, end);

@@ -34,7 +34,7 @@ export type ParsedFile =
 
 /** A document that is not a MeshTrust. */
 export interface OtherDocument {
-  /** Its kind, for people. */
+  /** The kind of the document, for messages. */
   readonly label: string;
   /** Kind, namespace and name: identify the document across versions of the file. */
   readonly id: string;

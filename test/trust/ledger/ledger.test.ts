@@ -88,7 +88,7 @@ describe('ledger', () => {
     const out = (settled = true): LedgerEvent =>
       version('t.yaml', trust('a.test', [comment(a), comment(c)]), settled);
 
-    it('running server and restarted server: neither trusts them, with a warning', () => {
+    it('on a running server and after a restart → its CAs are not trusted, with a warning', () => {
       const running = makeLedger();
       running.apply('files', [version('t.yaml', trust('a.test', [a, c])), ...others, { kind: 'synced' }], 0);
       running.apply('files', [out(false)], 1);
@@ -103,7 +103,7 @@ describe('ledger', () => {
       }
     });
 
-    it('one of them is listed again → it is trusted again', () => {
+    it('one block is listed again → its CA is trusted again', () => {
       const ledger = makeLedger();
       ledger.apply('files', [version('t.yaml', trust('a.test', [a, c])), ...others], 0);
       ledger.apply('files', [out()], 1);
@@ -111,7 +111,7 @@ describe('ledger', () => {
       assert.equal(inForce(ledger)[0], 'default/a.test: A');
     });
 
-    it('in the only trust domain of a mesh → the guard holds the loss, and then it applies', () => {
+    it('only trust domain of a mesh → the guard holds the loss, and then applies it', () => {
       const ledger = makeLedger();
       ledger.apply('files', [version('t.yaml', trust('a.test', [a]))], 0);
       ledger.apply('files', [out()], 1);
@@ -121,7 +121,7 @@ describe('ledger', () => {
       assert.deepEqual([inForce(ledger), codes(ledger)], [[], ['MT052']]);
     });
 
-    it('beside a block that is refused for another reason → the resource stays', () => {
+    it('another block is refused for another reason → the resource stays', () => {
       const ledger = makeLedger();
       ledger.apply('files', [version('t.yaml', trust('a.test', [a, c]))], 0);
       ledger.apply('files', [version('t.yaml', trust('a.test', [comment(a), damaged]))], 1);

@@ -49,7 +49,7 @@ const unrecognised: Readonly<Record<string, string>> = {
     'type: ENC[AES256_GCM,data:AAAA]\nname: ENC[AES256_GCM,data:AAAA]\nsops:\n  version: 3.9.0\n',
   'an error of the Kubernetes API': 'apiVersion: v1\nkind: Status\nstatus: Failure\ncode: 403\n',
   'an error of the API of Kuma': 'type: /std-errors\nstatus: 404\ntitle: Not Found\n',
-  'a document of no kind': 'replicas: 1\n',
+  'a document without a kind': 'replicas: 1\n',
   'an object of another kind': configMap,
   'a MeshTrust of another API group': object('a').replace('kuma.io', 'example.com'),
   'an empty list': 'apiVersion: v1\nkind: List\nitems: []\n',

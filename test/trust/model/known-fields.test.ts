@@ -13,7 +13,7 @@ const kubernetes = { apiVersion: 'kuma.io/v1alpha1', kind: 'MeshTrust', metadata
 const universal = { type: 'MeshTrust', name: 'a', spec };
 const labels = { 'kuma.io/mesh': 'payments' };
 
-/** The mesh of the resource, and its remarks as `CODE path: sentence`. */
+/** Returns the mesh of each resource, followed by its remarks as `CODE path: sentence`. */
 function read(body: unknown): readonly string[] {
   const parsed = parseFile('t.yaml', JSON.stringify(body), { defaultMesh: 'default', reader });
   assert.ok(parsed.kind === 'documents', JSON.stringify(parsed));
@@ -24,7 +24,7 @@ function read(body: unknown): readonly string[] {
   });
 }
 
-describe('known-fields › a mesh that is not where the form has it → a warning that names the mesh', () => {
+describe('unknownFields › mesh in the wrong place', () => {
   const table: Readonly<Record<string, readonly [body: object, remark: RegExp]>> = {
     'mehs in the Universal form': [
       { ...universal, mehs: 'payments' },
@@ -65,21 +65,21 @@ describe('known-fields › a mesh that is not where the form has it → a warnin
     ],
   };
   for (const [what, [body, expected]] of Object.entries(table))
-    it(what, () => {
+    it(`${what} → a warning that names the mesh in use`, () => {
       const [mesh, ...remarks] = read(body);
       assert.deepEqual([mesh, remarks.length], ['default', 1], remarks.join('\n'));
       assert.match(remarks[0] ?? '', expected);
       assert.match(remarks[0] ?? '', /; it has no effect, and the resource is in mesh default$/);
     });
 
-  it('an item of a list → a warning with the path of the item', () => {
+  it('item of a list → a warning with the path of the item', () => {
     const [, remark] = read({ kind: 'List', items: [{ ...universal, mehs: 'payments' }] });
     assert.match(remark ?? '', /^MT050 items\[0\].mehs: /);
   });
 });
 
-describe('known-fields › fields that programs print → no warning', () => {
-  it('kubectl get -o yaml', () => {
+describe('unknownFields › output of other programs', () => {
+  it('kubectl get -o yaml → no warning', () => {
     const metadata = {
       annotations: { 'kubectl.kubernetes.io/last-applied-configuration': '{}' },
       creationTimestamp: '2026-01-01T00:00:00Z',
@@ -102,7 +102,7 @@ describe('known-fields › fields that programs print → no warning', () => {
     assert.deepEqual(read(list), ['payments']);
   });
 
-  it("Kuma's REST API", () => {
+  it("Kuma's REST API → no warning", () => {
     const resource = {
       ...universal,
       mesh: 'payments',

@@ -73,9 +73,9 @@ describe('readDistrust', () => {
   }
 });
 
-describe('a distrust list with a hostile line', () => {
-  // `.` does not match U+2028, so that a regular expression tried each # as the beginning of the comment.
-  it('a million # and a line separator → a comment', () => {
+describe('readDistrust › hostile line', () => {
+  // `.` does not match U+2028, so a regular expression would try each # as the beginning of the comment.
+  it('a million # and a line separator → read as a comment in linear time', () => {
     const text = `${'#'.repeat(1_000_000)}\u2028x\n${'a'.repeat(64)} # \u2028x\n`;
     assert.deepEqual(readDistrust(text), { entries: [{ hash: 'a'.repeat(64), line: 2 }], bad: [] });
   });
