@@ -52,6 +52,7 @@ export class GrpcCall implements StreamHandler, MessageSink {
   #onGone: (() => void) | undefined;
   #onComplete: (() => void) | undefined;
   #onReadable: (() => void) | undefined;
+  #onRequestBytes: ((isIncomplete: boolean) => void) | undefined;
   /** When the message that is being read began to arrive, in ms; undefined between messages. */
   insideSince: number | undefined;
 
@@ -185,6 +186,19 @@ export class GrpcCall implements StreamHandler, MessageSink {
     return this.#responded;
   }
 
+  get unsentBytes(): number {
+    return this.waitingBytes;
+  }
+
+  release(): void {
+    // Nothing to do: the handler's messages are not kept here.
+  }
+
+  followRequests(callback: (isIncomplete: boolean) => void): void {
+    this.#onRequestBytes = callback;
+    callback(this.#reader.isInside);
+  }
+
   whenGone(callback: () => void): void {
     this.#onGone = callback;
   }
@@ -227,6 +241,7 @@ export class GrpcCall implements StreamHandler, MessageSink {
     const isInside = this.#reader.isInside;
     this.insideSince = isInside ? (this.insideSince ?? performance.now()) : undefined;
     this.#handler.partial?.(isInside ? this.#reader.heldBytes + partOverhead : 0);
+    this.#onRequestBytes?.(isInside);
   }
 
   ended(): void {

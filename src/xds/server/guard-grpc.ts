@@ -3,6 +3,8 @@ import { constants } from 'node:http2';
 import type { Http2Session, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Server, status } from '@grpc/grpc-js';
 import type { GuardedSession, GuardedStream } from './guarded.ts';
+import { MessageBounds } from './message-bounds.ts';
+import { copyArrivals, stopCopying } from './own-bytes.ts';
 import type { StreamGuard } from './stream-guard.ts';
 
 type StreamListener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...rest: unknown[]) => void;
@@ -89,9 +91,12 @@ class Http2GuardedSession implements GuardedSession {
 
 class Http2GuardedStream implements GuardedStream {
   readonly #stream: ServerHttp2Stream;
+  /** `undefined` until the requests are followed. */
+  #bounds: MessageBounds | undefined;
 
   constructor(stream: ServerHttp2Stream) {
     this.#stream = stream;
+    copyArrivals(stream);
   }
 
   get isGone(): boolean {
@@ -103,7 +108,11 @@ class Http2GuardedStream implements GuardedStream {
   }
 
   get unreadBytes(): number {
-    return this.#stream.readableLength;
+    return this.#stream.readableLength + (this.#bounds?.held ?? 0);
+  }
+
+  get unsentBytes(): number {
+    return this.#stream.writableLength;
   }
 
   get hasResponded(): boolean {
@@ -120,6 +129,18 @@ class Http2GuardedStream implements GuardedStream {
 
   whenReadable(callback: () => void): void {
     this.#stream.once('readable', callback);
+  }
+
+  release(): void {
+    stopCopying(this.#stream);
+  }
+
+  followRequests(callback: (isIncomplete: boolean) => void): void {
+    const bounds = (this.#bounds = new MessageBounds());
+    this.#stream.on('data', (chunk: Buffer) => {
+      bounds.read(chunk);
+      callback(bounds.held > 0);
+    });
   }
 
   /** Trailers-Only. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */

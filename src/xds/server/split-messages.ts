@@ -1,4 +1,6 @@
 import { findField } from '../wire/find-field.ts';
+import { headerLength } from './message-bounds.ts';
+import { chunkOverhead, ownBytes } from './own-bytes.ts';
 
 /** Receives the messages of a stream. */
 export interface MessageSink {
@@ -26,16 +28,10 @@ export type LeftOver =
       held: number;
     };
 
-/** The gRPC header: one byte for compression and four bytes of length. https://grpc.io, PROTOCOL-HTTP2 */
-const headerLength = 5;
-
-/** Memory of a part beside its bytes. It counts because a client may send a message byte by byte. */
-const partOverhead = 256;
-
 /** Returns the memory of an incomplete message, in bytes. */
 export function heldBy(leftOver: LeftOver | undefined): number {
   if (leftOver === undefined) return 0;
-  return leftOver.kind === 'header' ? leftOver.bytes.length + partOverhead : leftOver.held;
+  return leftOver.kind === 'header' ? leftOver.bytes.length + chunkOverhead : leftOver.held;
 }
 
 type Body = Extract<LeftOver, { kind: 'body' }>;
@@ -72,8 +68,7 @@ export function splitMessages(
     sink.message(rest.subarray(headerLength, end));
     rest = rest.subarray(end);
   }
-  // Copied, because a few bytes would keep the whole buffer that they arrived in.
-  return rest.length === 0 ? undefined : { kind: 'header', bytes: copyOf(rest) };
+  return rest.length === 0 ? undefined : { kind: 'header', bytes: ownBytes(rest) };
 }
 
 function beginBody(start: Buffer, length: number, unwanted: number | undefined): LeftOver {
@@ -96,14 +91,6 @@ function addPart(partial: Body, bytes: Buffer): void {
   partial.unwanted -= unwanted;
   if (unwanted === bytes.length) return;
   const part = bytes.subarray(unwanted);
-  // A few bytes would keep the whole buffer that they arrived in, of up to 64 KiB.
-  partial.parts.push(part.length * 4 < part.buffer.byteLength ? copyOf(part) : part);
-  partial.held += part.length + partOverhead;
-}
-
-/** Copies the bytes to their own buffer. */
-function copyOf(bytes: Buffer): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length);
-  bytes.copy(copy);
-  return copy;
+  partial.parts.push(ownBytes(part));
+  partial.held += part.length + chunkOverhead;
 }

@@ -68,7 +68,7 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
   const { connections, methodOf, gate, callGate, limits, clock, refused } = options;
   /** Streams that wait for data or the end from their client, the oldest first. */
   const awaitingClient = new Set<Arrival>();
-  /** Streams whose unread bytes are counted periodically: they wait for their turn, or gRPC has not read them yet. */
+  /** Streams whose bytes are counted periodically: xDS streams that wait for their turn, and all other calls. */
   const counted = new Set<Arrival>();
   let timer: NodeJS.Timeout | undefined;
   let isClosing = false;
@@ -124,21 +124,36 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
 
   function track(arrival: Arrival): void {
     counted.add(arrival);
-    arrival.count(arrival.stream.unreadBytes);
+    arrival.recount();
     startChecking();
   }
 
   function served(arrival: Arrival): void {
-    if (arrival.method.kind === 'xds') {
+    const { stream, method } = arrival;
+    if (method.kind === 'xds') {
       // From here on the stream counts its bytes itself.
+      stream.release();
       counted.delete(arrival);
       return arrival.count(0);
     }
-    const { isComplete, isGone } = arrival.stream;
-    if (!arrival.method.oneRequest || isComplete || isGone) return;
-    awaitingClient.add(arrival);
-    startChecking();
-    arrival.stream.whenComplete(() => awaitingClient.delete(arrival));
+    if (stream.isGone) return;
+    if (method.oneRequest && !stream.isComplete) {
+      awaitingClient.add(arrival);
+      stream.whenComplete(() => awaitingClient.delete(arrival));
+    }
+    stream.followRequests((isIncomplete) => {
+      arrival.recount();
+      if (!method.oneRequest) expectRest(arrival, isIncomplete);
+    });
+  }
+
+  /** Sets the deadline of a request when its first bytes have arrived, on a stream of several requests. */
+  function expectRest(arrival: Arrival, isIncomplete: boolean): void {
+    if (!isIncomplete || arrival.stream.isGone) awaitingClient.delete(arrival);
+    else if (!awaitingClient.has(arrival)) {
+      arrival.renew();
+      awaitingClient.add(arrival);
+    }
   }
 
   function startChecking(): void {
@@ -146,7 +161,7 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
   }
 
   function check(): void {
-    for (const arrival of counted) arrival.count(arrival.stream.unreadBytes);
+    for (const arrival of counted) arrival.recount();
     const before = clock() - limits.requestTimeoutMs;
     for (const arrival of awaitingClient) {
       if (arrival.since > before) break;
@@ -196,6 +211,11 @@ export function createStreamGuard(options: StreamGuardOptions): StreamGuard {
 
     renew(): void {
       this.since = clock();
+    }
+
+    /** Counts the requests and responses that are in memory. */
+    recount(): void {
+      if (counted.has(this)) this.count(this.stream.unreadBytes + this.stream.unsentBytes);
     }
 
     /** Sets the number of bytes that the connection's budget counts for this stream. */

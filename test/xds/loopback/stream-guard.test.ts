@@ -4,6 +4,7 @@ import { connect } from 'node:http2';
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import { suite, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
+import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { typeUrls } from '../../../src/xds/index.ts';
 import type { ClosedConnection, RefusedStream } from '../../../src/xds/index.ts';
 import { setOf } from '../vocabulary.ts';
@@ -34,9 +35,40 @@ function goawayOf(session: ClientHttp2Session): Promise<number> {
   return new Promise((resolve) => session.once('goaway', resolve));
 }
 
+/** Resolves when the stream is closed. `events.once` would reject at the error before it. */
+function closeOf(stream: ClientHttp2Stream): Promise<void> {
+  return new Promise((resolve) => stream.once('close', resolve));
+}
+
 function open(session: ClientHttp2Session, path = ads.delta): ClientHttp2Stream {
   const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
   return session.request(headers).on('error', () => undefined);
+}
+
+/** The header of a message of 64 KiB. */
+const unfinishedHeader = Buffer.from([0, 0, 1, 0, 0]);
+
+const chatPath = '/test.Chat/Talk';
+
+/** Adds a method that takes several requests, and responds to each with its own bytes. */
+function addChat({ server }: Serving): void {
+  const same = (bytes: Buffer): Buffer => bytes;
+  const codec = {
+    requestSerialize: same,
+    requestDeserialize: same,
+    responseSerialize: same,
+    responseDeserialize: same,
+  };
+  server.addService(
+    { Talk: { path: chatPath, requestStream: true, responseStream: true, ...codec } },
+    {
+      Talk(call: ServerDuplexStream<Buffer, Buffer>) {
+        call.on('data', (bytes: Buffer) => void call.write(bytes));
+        call.on('error', () => undefined);
+        call.on('end', () => call.end());
+      },
+    },
+  );
 }
 
 suite('stream guard', () => {
@@ -117,5 +149,53 @@ suite('stream guard', () => {
     const [headers] = (await once(second, 'response')) as [Record<string, string>];
     assert.equal(Number(headers['grpc-status']), status.RESOURCE_EXHAUSTED);
     assert.equal(await refused, 'too-many-calls');
+  });
+
+  for (const [kind, path] of Object.entries({ Fetch: sds.fetch, 'streaming call': chatPath })) {
+    test(`${kind}: incomplete requests above the budget close their connection`, async () => {
+      const { observer, closed } = reports();
+      await using serving = await serve({ observer, clientLimits: { connectionBytes: 100_000 } });
+      addChat(serving);
+      using session = rawClient(serving);
+      const goaway = goawayOf(session);
+      for (let count = 0; count < 4; count += 1) {
+        const stream = open(session, path);
+        // Two writes, so that the server has taken the first one by the time it counts.
+        stream.write(Buffer.concat([unfinishedHeader, Buffer.alloc(30_000)]), () =>
+          stream.write(Buffer.alloc(30_000)),
+        );
+      }
+      assert.equal(await goaway, 11);
+      assert.equal(await closed, 'request-bytes');
+    });
+  }
+
+  test('streaming call: a request that is not complete in time resets the call', async () => {
+    const { observer, refused } = reports();
+    await using serving = await serve({ observer, clientLimits: { requestTimeoutMs: 50 } });
+    addChat(serving);
+    using session = rawClient(serving);
+    const call = open(session, chatPath);
+    const response = once(call, 'data');
+    call.write(Buffer.from([0, 0, 0, 0, 1, 7]));
+    await response;
+    call.write(Buffer.from([0, 0, 0, 0, 9, 1, 2]));
+    await closeOf(call);
+    assert.equal(call.rstCode, 11);
+    assert.equal(await refused, 'no-request');
+  });
+
+  test('streaming call: may be silent between requests', async () => {
+    await using serving = await serve({ clientLimits: { requestTimeoutMs: 50 } });
+    addChat(serving);
+    using session = rawClient(serving);
+    const [silent, late] = [open(session, chatPath), open(session, chatPath)];
+    silent.write(Buffer.from([0, 0, 0, 0, 1, 7]));
+    await once(silent, 'data');
+    late.write(Buffer.from([0, 0, 0, 0, 9, 1, 2]));
+    await closeOf(late);
+    const response = once(silent, 'data');
+    silent.write(Buffer.from([0, 0, 0, 0, 1, 8]));
+    assert.equal(((await response) as [Buffer])[0].at(-1), 8);
   });
 });

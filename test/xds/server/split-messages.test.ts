@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import * as fc from 'fast-check';
 import { concat, field } from '../../../src/xds/wire/write.ts';
-import { splitMessages } from '../../../src/xds/server/split-messages.ts';
+import { heldBy, splitMessages } from '../../../src/xds/server/split-messages.ts';
 import type { LeftOver } from '../../../src/xds/server/split-messages.ts';
 
 function framed(message: Uint8Array): Buffer {
@@ -98,5 +98,21 @@ suite('messages in chunks', () => {
     );
     assert.equal(messages.length, 1);
     assert.deepEqual(tooLong, [11]);
+  });
+
+  test('incomplete message: what is kept takes no more memory than is counted', () => {
+    // A frame of a quarter of the buffer that it arrived in.
+    const read = new ArrayBuffer(65_536);
+    const first = Buffer.from(read, 0, 16_384);
+    first.writeUInt32BE(60_000, 1);
+    const sink = { unwanted: undefined, message: () => assert.fail(), tooLong: () => assert.fail() };
+    let leftOver = splitMessages(undefined, first, 100_000, sink);
+    for (let count = 0; count < 2; count += 1) {
+      leftOver = splitMessages(leftOver, Buffer.from(new ArrayBuffer(65_536), 100, 16_384), 100_000, sink);
+    }
+    const parts = leftOver?.kind === 'body' ? leftOver.parts : assert.fail();
+    const kept = new Set(parts.map(({ buffer }) => buffer));
+    const memory = [...kept].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    assert.ok(memory <= heldBy(leftOver), `${memory} bytes, ${heldBy(leftOver)} counted`);
   });
 });
