@@ -3,32 +3,32 @@ import type { Command } from 'commander';
 import { parseListenAddress } from '../../net/listen-address.ts';
 import type { ListenAddress } from '../../net/listen-address.ts';
 import { envoyBootstrap } from '../bootstrap/envoy-bootstrap.ts';
-import type { BootstrapTls, BootstrapTransport } from '../bootstrap/envoy-bootstrap.ts';
+import type { BootstrapTls } from '../bootstrap/envoy-bootstrap.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import { flag } from '../flags/flags.ts';
+import type { FlagOptions } from '../flags/flags.ts';
 import type { CommandIo } from '../terminal/io.ts';
-import type { OutputFormat } from '../terminal/output.ts';
 import { say } from '../terminal/terminal.ts';
 import { toJson, toYaml } from '../terminal/output.ts';
 
-interface BootstrapOptions {
-  readonly nodeId?: string;
-  readonly nodeCluster?: string;
-  readonly mesh?: string;
-  readonly defaultMesh: string;
-  readonly transport: BootstrapTransport;
-  readonly secret: string;
-  readonly xdsAddress: string;
-  readonly xdsCa?: string;
-  readonly xdsName?: string;
-  readonly xdsCert?: string;
-  readonly xdsKey?: string;
-  readonly proxyListen: string;
-  readonly proxyAdmin: string;
-  readonly proxyCert: string;
-  readonly proxyKey: string;
-  readonly output: OutputFormat;
-}
+type BootstrapOptions = FlagOptions<
+  | 'nodeId'
+  | 'nodeCluster'
+  | 'mesh'
+  | 'defaultMesh'
+  | 'transport'
+  | 'secret'
+  | 'xdsAddress'
+  | 'xdsCa'
+  | 'xdsName'
+  | 'xdsCert'
+  | 'xdsKey'
+  | 'proxyListen'
+  | 'proxyAdmin'
+  | 'proxyCert'
+  | 'proxyKey'
+  | 'output'
+>;
 
 const flags = [
   'nodeId',

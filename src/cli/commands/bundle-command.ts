@@ -3,11 +3,11 @@ import type { MeshCertificates } from '../../api/certificate-api-types.ts';
 import type { MeshDetail } from '../../api/api-types.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import { flag } from '../flags/flags.ts';
+import type { FlagOptions } from '../flags/flags.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { addServingOptions } from '../offline/offline-meshes.ts';
 import type { ServingOptions } from '../offline/offline-meshes.ts';
 import { toJson, writeOutput } from '../terminal/output.ts';
-import type { OutputFormat } from '../terminal/output.ts';
 import { meshOfFiles, meshOfServers } from '../offline/one-mesh.ts';
 import { addServerOptions, serverAccess } from '../ask/server-options.ts';
 import type { ServerOptions } from '../ask/server-options.ts';
@@ -18,14 +18,9 @@ import { say } from '../terminal/terminal.ts';
 /** What `--format` takes. */
 type CertificateFormat = 'pem' | 'json' | 'spiffe';
 
-interface BundleOptions extends ServingOptions, ServerOptions {
-  readonly mesh?: string;
-  readonly trustDomain?: string;
-  readonly format?: CertificateFormat;
-  readonly sequence?: number;
-  readonly refreshHint: number;
-  readonly output: OutputFormat;
-}
+type BundleOptions = FlagOptions<'mesh' | 'trustDomain' | 'format' | 'sequence' | 'refreshHint' | 'output'> &
+  ServingOptions &
+  ServerOptions;
 
 /** `meshtrust bundle`: what is served, or would be from files; for people, or as certificates. */
 export function addBundleCommand(program: Command, io: CommandIo, done: (code: number) => void): void {

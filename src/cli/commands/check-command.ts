@@ -8,22 +8,19 @@ import { renderChecks, reportChecks } from '../tables/check-report.ts';
 import { dropMoved } from '../ask/elsewhere.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import { flag } from '../flags/flags.ts';
+import type { FlagOptions } from '../flags/flags.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { judgeReplicas, judgeServer } from '../ask/judge-server.ts';
 import type { ServerFacts } from '../ask/judge-server.ts';
 import { mapFew } from '../terminal/map-few.ts';
 import { writeOutput } from '../terminal/output.ts';
-import type { OutputFormat } from '../terminal/output.ts';
 import { meshPath, servedMeshes } from '../offline/served-meshes.ts';
 import { addServerOptions, serverAccess } from '../ask/server-options.ts';
 import type { ServerAccess, ServerOptions } from '../ask/server-options.ts';
 import { version } from '../terminal/version.ts';
 import { say } from '../terminal/terminal.ts';
 
-interface CheckOptions extends ServerOptions {
-  readonly strict?: boolean;
-  readonly output: OutputFormat;
-}
+type CheckOptions = FlagOptions<'strict' | 'output'> & ServerOptions;
 
 /** `meshtrust check`: whether running servers, all that they serve, and their proxies are well. */
 export function addCheckCommand(program: Command, io: CommandIo, done: (code: number) => void): void {

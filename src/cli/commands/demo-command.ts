@@ -10,14 +10,12 @@ import type { RunCommand } from '../demo/demo-server.ts';
 import { tryClient } from '../demo/try-client.ts';
 import type { Attempt } from '../demo/try-client.ts';
 import { flag } from '../flags/flags.ts';
+import type { FlagOptions } from '../flags/flags.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { sleep } from '../../xds/timers/timers.ts';
 
-interface DemoOptions {
-  readonly envoy?: string;
-  readonly once?: boolean;
-}
+type DemoOptions = FlagOptions<'envoy' | 'once'>;
 
 /** How long Envoy has to start, and a change to reach it, in milliseconds. */
 const patienceMs = 20_000;

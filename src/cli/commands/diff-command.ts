@@ -10,22 +10,19 @@ import { describeDifference, renderDifferences } from '../tables/diff-table.ts';
 import type { ReportedDifference } from '../tables/diff-table.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import { flag } from '../flags/flags.ts';
+import type { FlagOptions } from '../flags/flags.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { mapFew } from '../terminal/map-few.ts';
 import { addServingOptions, buildOffline, presentOffline } from '../offline/offline-meshes.ts';
 import type { ServingOptions } from '../offline/offline-meshes.ts';
 import { writeOutput } from '../terminal/output.ts';
-import type { OutputFormat } from '../terminal/output.ts';
 import { servedMeshes } from '../offline/served-meshes.ts';
 import { addServerOptions, serverAccess } from '../ask/server-options.ts';
 import type { ServerAccess, ServerOptions } from '../ask/server-options.ts';
 import { writeFindings } from '../terminal/write-findings.ts';
 import { say } from '../terminal/terminal.ts';
 
-interface DiffOptions extends ServerOptions, ServingOptions {
-  readonly mesh?: string;
-  readonly output: OutputFormat;
-}
+type DiffOptions = FlagOptions<'mesh' | 'output'> & ServerOptions & ServingOptions;
 
 /** The answer of the command, as JSON. */
 interface DiffReport {

@@ -5,22 +5,16 @@ import { askServer } from '../ask/ask-server.ts';
 import { canAsk, confirm } from '../terminal/confirm.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import { flag } from '../flags/flags.ts';
+import type { FlagOptions } from '../flags/flags.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { mapFew } from '../terminal/map-few.ts';
 import { formatDuration, writeOutput } from '../terminal/output.ts';
-import type { OutputFormat } from '../terminal/output.ts';
 import { servedMeshes } from '../offline/served-meshes.ts';
 import { addServerOptions, serverAccess } from '../ask/server-options.ts';
 import type { ServerAccess, ServerOptions } from '../ask/server-options.ts';
 import { say } from '../terminal/terminal.ts';
 
-interface GuardOptions extends ServerOptions {
-  readonly mesh?: string;
-  readonly trustDomain?: string;
-  readonly dryRun?: boolean;
-  readonly yes?: boolean;
-  readonly output: OutputFormat;
-}
+type GuardOptions = FlagOptions<'mesh' | 'trustDomain' | 'dryRun' | 'yes' | 'output'> & ServerOptions;
 
 type Released = GuardRelease['released'][number];
 

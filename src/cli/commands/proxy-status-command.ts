@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import type { AnyProxyState, ProxyDetail } from '../../api/fleet-api-types.ts';
+import type { ProxyDetail } from '../../api/fleet-api-types.ts';
 import { counted } from '../../observe/log/describe-change.ts';
 import { AnswerError, askServer } from '../ask/ask-server.ts';
 import { proxyPages } from '../ask/list-proxies.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import { flag } from '../flags/flags.ts';
+import type { FlagOptions } from '../flags/flags.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { formatOutput, styleOf } from '../terminal/output.ts';
-import type { OutputFormat } from '../terminal/output.ts';
 import { renderProxies, renderProxy } from '../tables/proxy-table.ts';
 import type { ServerProxy } from '../tables/proxy-table.ts';
 import { addServerOptions, serverAccess } from '../ask/server-options.ts';
@@ -16,12 +16,7 @@ import type { ServerAccess, ServerOptions } from '../ask/server-options.ts';
 import { clearScreen } from '../terminal/terminal.ts';
 import { oneLine } from '../../text/plain-text.ts';
 
-interface ProxyStatusOptions extends ServerOptions {
-  readonly mesh?: string;
-  readonly state?: AnyProxyState;
-  readonly watch?: boolean;
-  readonly output: OutputFormat;
-}
+type ProxyStatusOptions = FlagOptions<'mesh' | 'state' | 'watch' | 'output'> & ServerOptions;
 
 /** How often a watch asks, ms. */
 const watchMs = 1_000;

@@ -5,7 +5,7 @@ import { isLoopback, parseListenAddress } from '../../net/listen-address.ts';
 import { isTracingOn } from '../../observe/tracing/tracing-environment.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import { flag } from '../flags/flags.ts';
-import type { FlagName } from '../flags/flags.ts';
+import type { FlagOptions, FlagName } from '../flags/flags.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { addReadingOptions } from '../offline/offline-options.ts';
 import type { ReadingOptions } from '../offline/offline-options.ts';
@@ -13,7 +13,7 @@ import { version } from '../terminal/version.ts';
 import { webhookOf } from '../flags/webhook-options.ts';
 import type { WebhookFlags } from '../flags/webhook-options.ts';
 
-const flags: readonly FlagName[] = [
+const flags = [
   'dir',
   'kubernetes',
   'kubeNamespace',
@@ -60,49 +60,9 @@ const flags: readonly FlagName[] = [
   'caMetrics',
   'logLevel',
   'logFormat',
-];
+] as const satisfies readonly FlagName[];
 
-interface ServeFlags extends ReadingOptions, WebhookFlags {
-  readonly dir?: readonly string[];
-  readonly kubeNamespace: string;
-  readonly kubeAllNamespaces?: boolean;
-  readonly kubeconfig?: string;
-  readonly kubeStatus: boolean;
-  readonly kubeLease: string;
-  readonly xdsListen: string;
-  readonly adminListen: string;
-  readonly adminCert?: string;
-  readonly adminKey?: string;
-  readonly adminClientCa?: string;
-  readonly adminTokenFile?: string;
-  readonly probeListen?: string;
-  readonly rootTrustDomain?: string;
-  readonly refuseIntermediates?: boolean;
-  readonly distrust?: string;
-  readonly stateDir?: string;
-  readonly guardHold: number;
-  readonly drainGrace: number;
-  readonly tlsCert?: string;
-  readonly tlsKey?: string;
-  readonly tlsClientCa?: string;
-  readonly maxNames: number;
-  readonly maxStreams?: number;
-  readonly openRate: number;
-  readonly openBurst: number;
-  readonly maxConnectionStreams: number;
-  readonly maxRequestBytes: number;
-  readonly requestTimeout: number;
-  readonly slowTimeout: number;
-  readonly keepalive: number;
-  readonly keepaliveTimeout: number;
-  readonly lostWindow: number;
-  readonly maxConnectionAge: number;
-  readonly xdsTransport: 'grpc-js' | 'own';
-  readonly workers: number;
-  readonly caMetrics: boolean;
-  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
-  readonly logFormat: 'json' | 'pretty' | 'auto';
-}
+type ServeFlags = FlagOptions<(typeof flags)[number]> & ReadingOptions & WebhookFlags;
 
 /** `meshtrust serve`: runs until it is asked to end. */
 export function addServeCommand(program: Command, io: CommandIo, done: (code: number) => void): void {

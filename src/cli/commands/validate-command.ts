@@ -9,21 +9,16 @@ import { describeKinds } from '../../trust/ledger/describe-kinds.ts';
 import type { SourceStatus } from '../../trust/ledger/ledger.ts';
 import { exitCode } from '../terminal/exit-code.ts';
 import { flag } from '../flags/flags.ts';
+import type { FlagOptions } from '../flags/flags.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { writeOutput } from '../terminal/output.ts';
-import type { OutputFormat } from '../terminal/output.ts';
 import { addReadingOptions, parseOptionsOf, policyOf } from '../offline/offline-options.ts';
 import type { ReadingOptions } from '../offline/offline-options.ts';
 import { readOffline } from '../offline/read-offline.ts';
 import { say } from '../terminal/terminal.ts';
 import { oneLine } from '../../text/plain-text.ts';
 
-interface ValidateOptions extends ReadingOptions {
-  readonly distrust?: string;
-  readonly refuseIntermediates?: boolean;
-  readonly strict?: boolean;
-  readonly output: OutputFormat;
-}
+type ValidateOptions = FlagOptions<'distrust' | 'refuseIntermediates' | 'strict' | 'output'> & ReadingOptions;
 
 /** `meshtrust validate`: what `serve` would refuse or warn about, one line each on stdout. */
 export function addValidateCommand(program: Command, io: CommandIo, done: (code: number) => void): void {

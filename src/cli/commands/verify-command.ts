@@ -4,24 +4,20 @@ import type { OtherVerdict, PathStep, Verdict } from '../../trust/verify/verdict
 import { verifyLeaf } from '../../trust/verify/verify-leaf.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import { flag } from '../flags/flags.ts';
+import type { FlagOptions } from '../flags/flags.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { addServingOptions } from '../offline/offline-meshes.ts';
 import type { ServingOptions } from '../offline/offline-meshes.ts';
 import { meshOfFiles, meshOfServers } from '../offline/one-mesh.ts';
 import { paint, renderTable, writeOutput } from '../terminal/output.ts';
-import type { Column, OutputFormat, TableStyle } from '../terminal/output.ts';
+import type { Column, TableStyle } from '../terminal/output.ts';
 import { readPresented } from '../offline/read-presented.ts';
 import { addServerOptions, serverAccess } from '../ask/server-options.ts';
 import type { ServerOptions } from '../ask/server-options.ts';
 import { trustedDomains } from '../offline/trusted-domains.ts';
 import { say } from '../terminal/terminal.ts';
 
-interface VerifyOptions extends ServingOptions, ServerOptions {
-  readonly leaf?: string;
-  readonly chain?: string;
-  readonly mesh?: string;
-  readonly output: OutputFormat;
-}
+type VerifyOptions = FlagOptions<'leaf' | 'chain' | 'mesh' | 'output'> & ServingOptions & ServerOptions;
 
 /** `meshtrust verify`: whether proxies would let a client in, by which anchor, or why not. */
 export function addVerifyCommand(program: Command, io: CommandIo, done: (code: number) => void): void {

@@ -2,9 +2,10 @@ import type { Command } from 'commander';
 import { plainText } from '../../text/plain-text.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import { flag } from '../flags/flags.ts';
+import type { FlagOptions } from '../flags/flags.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { formatDuration, renderTable, writeOutput } from '../terminal/output.ts';
-import type { Column, OutputFormat, TableStyle } from '../terminal/output.ts';
+import type { Column, TableStyle } from '../terminal/output.ts';
 import { shortVersion, toneOf } from '../tables/proxy-table.ts';
 import { addServerOptions, serverAccess } from '../ask/server-options.ts';
 import type { ServerOptions } from '../ask/server-options.ts';
@@ -12,13 +13,7 @@ import { waitFor } from '../ask/wait-for-proxies.ts';
 import { describeWait } from '../ask/wait-state.ts';
 import type { ServerState, WaitState } from '../ask/wait-state.ts';
 
-interface WaitOptions extends ServerOptions {
-  readonly mesh?: string;
-  readonly version?: string;
-  readonly proxies: number;
-  readonly timeout: number;
-  readonly output: OutputFormat;
-}
+type WaitOptions = FlagOptions<'mesh' | 'version' | 'proxies' | 'timeout' | 'output'> & ServerOptions;
 
 /** Longest line of talk. */
 const lineLength = 2_000;

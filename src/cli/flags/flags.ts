@@ -232,7 +232,9 @@ const onlyOnCommandLine: ReadonlySet<FlagName> = new Set([
   'output',
 ] as const);
 
-const parsers: Partial<Record<FlagName, (text: string) => unknown>> = {
+type Parser = (text: string) => unknown;
+
+const parsers = {
   xdsListen: parseAddress,
   adminListen: parseAddress,
   probeListen: parseAddress,
@@ -265,9 +267,9 @@ const parsers: Partial<Record<FlagName, (text: string) => unknown>> = {
   refreshHint: parseDuration,
   workers: parseWorkers,
   cacheBytes: parseCount,
-};
+} satisfies Partial<Record<FlagName, Parser>>;
 
-const choices: Partial<Record<FlagName, readonly string[]>> = {
+const choices = {
   state: anyProxyStates,
   transport: bootstrapTransports,
   output: outputFormats,
@@ -275,6 +277,39 @@ const choices: Partial<Record<FlagName, readonly string[]>> = {
   xdsTransport: ['grpc-js', 'own'],
   logLevel: ['debug', 'info', 'warn', 'error'],
   logFormat: ['json', 'pretty', 'auto'],
+} as const satisfies Partial<Record<FlagName, readonly string[]>>;
+
+function parserOf(name: FlagName): Parser | undefined {
+  return (parsers as Partial<Record<FlagName, Parser>>)[name];
+}
+
+function choicesOf(name: FlagName): readonly string[] | undefined {
+  return (choices as Partial<Record<FlagName, readonly string[]>>)[name];
+}
+
+/** The value of a flag, as its parser, its choices or its form say. */
+type ValueOf<Name extends FlagName> = Name extends 'dir' | 'server'
+  ? readonly string[]
+  : Name extends keyof typeof parsers
+    ? ReturnType<(typeof parsers)[Name]>
+    : Name extends keyof typeof choices
+      ? (typeof choices)[Name][number]
+      : (typeof table)[Name][0] extends `${string}<${string}`
+        ? string
+        : boolean;
+
+/** Flags that always have a value: they have a default, or switch something off. */
+type Always<Name extends FlagName> = Name extends unknown
+  ? (typeof table)[Name] extends readonly [`--no-${string}`, string] | readonly [string, string, string]
+    ? Name
+    : never
+  : never;
+
+/** The options of a command that has these flags. */
+export type FlagOptions<Name extends FlagName> = {
+  readonly [Flag in Always<Name>]: ValueOf<Flag>;
+} & {
+  readonly [Flag in Exclude<Name, Always<Name>>]?: ValueOf<Flag>;
 };
 
 /** The option of a flag, with its default; its environment variable is read by `readEnvironment`. */
@@ -285,9 +320,9 @@ export function flag(name: FlagName): Option {
     flags,
     variable === undefined ? description : `${description} (env: ${variable})`,
   );
-  const allowed = choices[name];
+  const allowed = choicesOf(name);
   if (allowed !== undefined) option.choices(allowed);
-  const parser = parsers[name];
+  const parser = parserOf(name);
   if (parser !== undefined) option.argParser(parser);
   if (name === 'server') option.argParser(appendServers);
   // The variable of a list has its items joined as in PATH.
@@ -302,7 +337,7 @@ export function flag(name: FlagName): Option {
 
 function defaultOf(name: FlagName, fallback: string): unknown {
   if (name === 'server') return defaultServers;
-  const parser = parsers[name];
+  const parser = parserOf(name);
   return parser === undefined ? fallback : parser(fallback);
 }
 

@@ -1,18 +1,19 @@
 import type { ServeOptions, WebhookCertificate } from '../../runtime/serve-options.ts';
 import { parseListenAddress } from '../../net/listen-address.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import type { FlagOptions } from './flags.ts';
 
 /** The flags of the admission webhook, and those that it shares. */
-export interface WebhookFlags {
-  readonly kubernetes?: boolean;
-  readonly kubeNamespace: string;
-  readonly kubeLeaseNamespace?: string;
-  readonly webhookListen?: string;
-  readonly webhookCert?: string;
-  readonly webhookKey?: string;
-  readonly webhookSecret?: string;
-  readonly webhookConfiguration: string;
-}
+export type WebhookFlags = FlagOptions<
+  | 'kubernetes'
+  | 'kubeNamespace'
+  | 'kubeLeaseNamespace'
+  | 'webhookListen'
+  | 'webhookCert'
+  | 'webhookKey'
+  | 'webhookSecret'
+  | 'webhookConfiguration'
+>;
 
 /**
  * The webhook that is asked for, if one is.

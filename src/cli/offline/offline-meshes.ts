@@ -6,17 +6,15 @@ import { createMeshBuilder } from '../../trust/snapshot/mesh-builder.ts';
 import type { MeshStates } from '../../trust/snapshot/mesh-builder.ts';
 import type { Command } from 'commander';
 import { flag } from '../flags/flags.ts';
+import type { FlagOptions } from '../flags/flags.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { addReadingOptions, parseOptionsOf, policyOf } from './offline-options.ts';
 import type { ReadingOptions } from './offline-options.ts';
 import { readOffline } from './read-offline.ts';
 
 /** The options by which files become what would be served; those of `serve`. */
-export interface ServingOptions extends ReadingOptions {
-  readonly distrust?: string;
-  readonly refuseIntermediates?: boolean;
-  readonly rootTrustDomain?: string;
-}
+export type ServingOptions = FlagOptions<'distrust' | 'refuseIntermediates' | 'rootTrustDomain'> &
+  ReadingOptions;
 
 export function addServingOptions(command: Command): Command {
   for (const name of ['distrust', 'refuseIntermediates', 'rootTrustDomain'] as const)

@@ -9,14 +9,12 @@ import type { MeshStates } from '../../trust/snapshot/mesh-builder.ts';
 import { createAnchorReader } from '../../trust/x509/anchor-reader.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import { flag } from '../flags/flags.ts';
+import type { FlagOptions } from '../flags/flags.ts';
 
 /** The options by which both `serve` and the offline commands read resources. */
-export interface ReadingOptions {
-  readonly defaultMesh: string;
-  readonly maxDocumentBytes: number;
-  readonly maxCertificates: number;
-  readonly cacheBytes: number;
-}
+export type ReadingOptions = FlagOptions<
+  'defaultMesh' | 'maxDocumentBytes' | 'maxCertificates' | 'cacheBytes'
+>;
 
 export function addReadingOptions(command: Command): Command {
   for (const name of ['defaultMesh', 'maxDocumentBytes', 'maxCertificates', 'cacheBytes'] as const)
