@@ -31,6 +31,13 @@ suite('token bucket', () => {
     }
   });
 
+  test('half a token: returns the time until the other half', () => {
+    const bucket = createTokenBucket({ perSecond: 10, burst: 1 });
+    assert.equal(bucket.take(0), 0);
+    assert.equal(bucket.take(50), 50);
+    assert.equal(bucket.take(90), 10);
+  });
+
   test('random waits: gives at most its burst plus its rate times the elapsed time', () => {
     fc.assert(
       fc.property(

@@ -113,7 +113,13 @@ describe('a report', () => {
       '{',
       '[]',
       '{"replica":1}',
+      '{"replica":"a","beat":1,"meshes":[]}',
+      '{"replica":"a","beat":"1","meshes":{}}',
       '{"replica":"a","beat":"1","meshes":[["m"]]}',
+      '{"replica":"a","beat":"1","meshes":[[1,"v",1,1]]}',
+      '{"replica":"a","beat":"1","meshes":[["m",1,1,1]]}',
+      '{"replica":"a","beat":"1","meshes":[["m","v","1",1]]}',
+      '{"replica":"a","beat":"1","meshes":[["m","v",1,"1"]]}',
       '{"replica":"a","beat":"1","meshes":[7]}',
       '{"replica":"a","beat":"1","meshes":[["m","v",1,1,null]]}',
     ])
