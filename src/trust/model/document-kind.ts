@@ -86,9 +86,9 @@ const kindKeys = ['type', 'kind'] as const;
 
 function nearMissReason(value: Record<string, unknown>): string | undefined {
   for (const [key, word] of Object.entries(value)) {
-    if (typeof word !== 'string' || !kindKeys.some((known) => distance(plainWord(key), known) <= 1)) continue;
+    if (typeof word !== 'string' || !kindKeys.some((known) => isNear(plainWord(key), known, 1))) continue;
     for (const wanted of ['MeshTrust', 'MeshTrustList'])
-      if (distance(plainWord(word), wanted.toLowerCase()) <= 2)
+      if (isNear(plainWord(word), wanted.toLowerCase(), 2))
         return `looks like a ${wanted}, but its ${describeKey(key)} is misspelt`;
   }
   const { kind, type, apiVersion } = value;
@@ -145,6 +145,11 @@ export function plainWord(text: string): string {
     .slice(0, 64)
     .replaceAll(/[\s\p{Cf}\p{Cc}_-]/gu, '')
     .toLowerCase();
+}
+
+/** Returns whether two short texts are at most `most` characters apart. */
+function isNear(a: string, b: string, most: number): boolean {
+  return Math.abs(a.length - b.length) <= most && distance(a, b) <= most;
 }
 
 /**

@@ -1,10 +1,10 @@
 import { distance, plainWord } from './document-kind.ts';
 import { finding } from '../findings/finding.ts';
-import type { Finding, Place } from '../findings/finding.ts';
+import type { Finding } from '../findings/finding.ts';
 import { pathText, placeOf } from './parse-context.ts';
 import type { ParseContext } from './parse-context.ts';
 import type { Path } from './read-yaml.ts';
-import { isMapping } from './violations.ts';
+import { furtherFindings, isMapping, maxFindings } from './violations.ts';
 
 /** The label that names the mesh of an object in the Kubernetes form. */
 export const meshLabel = 'kuma.io/mesh';
@@ -81,15 +81,19 @@ export function unknownFields(
   mesh: string,
   context: ParseContext,
 ): readonly Finding[] {
-  const at = (path: Path): Place => placeOf(context, [...root, ...path]);
-  const inSpec = unknownInSpec(body['spec']).map((path) =>
-    finding('MT051', `${pathText(path)} is not a field of a MeshTrust; it has no effect`, at(path)),
-  );
   const effect = `it has no effect, and the resource is in mesh ${mesh}`;
-  const besideSpec = [...unknownBesideSpec(form, body), ...unknownLabels(form, body, mesh)].map(
-    ({ path, reason }) => finding('MT050', `${reason}; ${effect}`, at(path)),
-  );
-  return [...inSpec, ...besideSpec];
+  const besideSpec = [...unknownLabels(form, body, mesh), ...unknownBesideSpec(form, body)];
+  return [
+    ...report('MT051', unknownInSpec(body['spec']), 'it has no effect'),
+    ...report('MT050', besideSpec, effect),
+  ];
+
+  function report(code: 'MT050' | 'MT051', all: readonly Unknown[], what: string): readonly Finding[] {
+    const findings = all
+      .slice(0, maxFindings)
+      .map(({ path, reason }) => finding(code, `${reason}; ${what}`, placeOf(context, [...root, ...path])));
+    return all.length > maxFindings ? [...findings, furtherFindings(code, root, context)] : findings;
+  }
 }
 
 /** A field or label without an effect, with the reason. */
@@ -158,7 +162,14 @@ function isAlmostMeshLabel(key: string): boolean {
   return (prefix.includes('kuma') && distance(name, 'mesh') <= 1) || distance(word, meshLabel) <= 2;
 }
 
-function unknownInSpec(spec: unknown): readonly Path[] {
+function unknownInSpec(spec: unknown): readonly Unknown[] {
+  return unknownPathsInSpec(spec).map((path) => ({
+    path,
+    reason: `${pathText(path)} is not a field of a MeshTrust`,
+  }));
+}
+
+function unknownPathsInSpec(spec: unknown): readonly Path[] {
   if (!isMapping(spec)) return [];
   const bundles: readonly unknown[] = Array.isArray(spec['caBundles']) ? spec['caBundles'] : [];
   return [

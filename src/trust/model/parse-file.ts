@@ -8,7 +8,9 @@ import type { DocumentKind } from './document-kind.ts';
 import type { ParseContext } from './parse-context.ts';
 import { parseMeshTrust, rejectUnrecognised } from './parse-mesh-trust.ts';
 import type { ParsedDocument } from './parse-mesh-trust.ts';
+import { readSpec } from './read-spec.ts';
 import { readYaml } from './read-yaml.ts';
+import { isMapping } from './violations.ts';
 import { countMarks, splitDocuments } from './split-documents.ts';
 import type { Path, YamlDocument } from './read-yaml.ts';
 
@@ -52,7 +54,7 @@ export function parseFile(file: string, text: string, options: ParseOptions): Pa
   }
 }
 
-/** Parses like `parseFile`, but yields after each document so that other work can run before the next. */
+/** Parses like `parseFile`, but yields after each document, and within a long one, so that other work can run before the next. */
 export function* parseFileSteps(
   file: string,
   text: string,
@@ -92,7 +94,12 @@ export function* parseFileSteps(
       const found = checkDocument(document, file, limits);
       problems.push(...found);
       if (found.length > 0) continue;
+      let items = 0;
       for (const one of classify(document.value, [], 0)) {
+        items += 1;
+        if (items % itemsPerStep === 0) yield;
+        if (one.kind === 'kubernetes' || one.kind === 'universal')
+          yield* readLongTexts(one.value, options.reader);
         if (one.kind === 'other') others.push({ label: one.label, id: one.id });
         else documents.push(readClassified(one, { file, ...document, ...options }));
       }
@@ -108,6 +115,10 @@ function maxMarks({ documentLength }: Limits): number {
 }
 
 const minimumMarks = 8192;
+/** Items of a list that are read in one step. */
+const itemsPerStep = 50;
+/** The length of a text that may have too many certificates for one step. */
+const longText = 16_384;
 /** The limit on marks in one file, in documents with the maximum number of marks: 32 of them take half a second. */
 const mostFullDocuments = 32;
 /** The limit on documents in one file: more than any repository has in one. */
@@ -125,18 +136,25 @@ type Classified = { readonly value: unknown; readonly path: Path } & Exclude<
 >;
 
 /** Returns the kind of a document or, for a list, the kind of each item. */
-function classify(value: unknown, path: Path, depth: number): readonly Classified[] {
+function* classify(value: unknown, path: Path, depth: number): Generator<Classified, undefined> {
   const found = documentKindOf(value);
-  if (found.kind !== 'list') return [{ ...found, value, path }];
+  if (found.kind !== 'list') {
+    yield { ...found, value, path };
+    return;
+  }
   const tooDeep = depth >= deepestList ? 'is a list nested in too many lists' : undefined;
   const partial = found.isPartial ? 'is one page of a longer list' : undefined;
   const reason = tooDeep ?? partial;
-  return [
-    ...(reason === undefined ? [] : [{ kind: 'unrecognised', reason, value, path } as const]),
-    ...(tooDeep === undefined
-      ? found.items.flatMap((item, index) => classify(item, [...path, 'items', index], depth + 1))
-      : []),
-  ];
+  if (reason !== undefined) yield { kind: 'unrecognised', reason, value, path };
+  if (tooDeep !== undefined) return;
+  for (const [index, item] of found.items.entries())
+    yield* classify(item, [...path, 'items', index], depth + 1);
+}
+
+/** Parses the long PEM texts of a resource in steps. Reading the resource then finds them in the cache of the reader. */
+function* readLongTexts(value: unknown, reader: AnchorReader): Generator<undefined, undefined> {
+  const spec = isMapping(value) ? readSpec(value, () => undefined) : undefined;
+  for (const { text } of spec?.pems ?? []) if (text.length > longText) yield* reader.readSteps(text);
 }
 
 function readClassified(

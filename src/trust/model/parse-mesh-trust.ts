@@ -51,6 +51,8 @@ export function parseMeshTrust(
   const blocks = (spec?.pems ?? []).flatMap(({ path, text }) =>
     readBlocks(text, [...root, ...path], identity, context),
   );
+  const limits = context.limits ?? defaultLimits;
+  const maxBlocks = limits.certificatesPerResource;
   if (
     header === undefined ||
     identity === undefined ||
@@ -58,16 +60,19 @@ export function parseMeshTrust(
     findings.length > 0
   ) {
     const violations = findings.map((violation) => ({ ...violation, resource: identity }));
-    return { kind: 'invalid', identity, findings: [...violations, ...blocks.flatMap(blockFinding)] };
+    const ofBlocks = blocks.slice(0, maxBlocks).flatMap(blockFinding);
+    return { kind: 'invalid', identity, findings: [...violations, ...ofBlocks] };
   }
   const { trustDomain } = spec;
   const place: Place = { ...placeOf(context, root), resource: identity };
-  const problem = checkBlocks(blocks, context.limits ?? defaultLimits, {
+  const problem = checkBlocks(blocks, limits, {
     ...place,
     path: pathText([...root, 'spec', 'caBundles']),
   });
   if (problem !== undefined) {
-    return { kind: 'invalid', identity, findings: [problem, ...blocks.flatMap(blockFinding)] };
+    // A hostile document has 16,000 blocks: of too many, none is described.
+    const ofBlocks = blocks.length > maxBlocks ? [] : blocks.flatMap(blockFinding);
+    return { kind: 'invalid', identity, findings: [problem, ...ofBlocks] };
   }
   return {
     kind: 'mesh-trust',

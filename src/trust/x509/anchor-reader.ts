@@ -40,9 +40,13 @@ export interface CacheStats {
 export interface AnchorReader {
   /** Reads a PEM text. Returns the same array for the same text while it is cached. */
   readonly read: (pem: string) => readonly AnchorBlock[];
+  /** Parses like `read`, but yields after some new certificates so that other work can run before the next. */
+  readonly readSteps: (pem: string) => Generator<undefined, readonly AnchorBlock[]>;
   readonly stats: () => { readonly texts: CacheStats; readonly certificates: CacheStats };
 }
 
+/** Certificates that are parsed in one step: they take some milliseconds. */
+const certificatesPerStep = 25;
 const defaultMaxBytes = 64 * 1024 * 1024;
 /** The cost of an entry besides its bytes: objects, short strings, links of the cache. */
 const certificateOverhead = 1500;
@@ -78,26 +82,41 @@ export function createAnchorReader(options: { readonly maxBytes?: number | undef
     return reading;
   };
 
+  const readSteps = function* (pem: string): Generator<undefined, readonly AnchorBlock[]> {
+    const key = hash('sha256', pem, 'base64');
+    const known = texts.get(key);
+    if (known !== undefined) {
+      counts.textHits++;
+      return known;
+    }
+    counts.textMisses++;
+    let size = textOverhead;
+    let parsed = 0;
+    const blocks: AnchorBlock[] = [];
+    for (const block of decodePem(pem)) {
+      const misses = counts.certificateMisses;
+      const anchor = readBlock(block, readDer);
+      blocks.push(anchor);
+      size += blockOverhead;
+      if (counts.certificateMisses === misses) continue;
+      // A certificate counts for the first text that has it: the text keeps it in memory even without its own cache.
+      size += sizeOfBlock(anchor);
+      parsed += 1;
+      if (parsed % certificatesPerStep === 0) yield;
+    }
+    texts.set(key, blocks, { size });
+    return blocks;
+  };
+
   return {
-    read: (pem) => {
-      const key = hash('sha256', pem, 'base64');
-      const known = texts.get(key);
-      if (known !== undefined) {
-        counts.textHits++;
-        return known;
+    read(pem) {
+      const steps = readSteps(pem);
+      for (;;) {
+        const { done, value } = steps.next();
+        if (done === true) return value;
       }
-      counts.textMisses++;
-      let size = textOverhead;
-      const blocks = decodePem(pem).map((block) => {
-        const misses = counts.certificateMisses;
-        const anchor = readBlock(block, readDer);
-        // A certificate counts for the first text that has it: the text keeps it in memory even without its own cache.
-        size += blockOverhead + (counts.certificateMisses > misses ? sizeOfBlock(anchor) : 0);
-        return anchor;
-      });
-      texts.set(key, blocks, { size });
-      return blocks;
     },
+    readSteps,
     stats: () => ({
       texts: {
         hits: counts.textHits,

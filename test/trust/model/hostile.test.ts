@@ -5,7 +5,7 @@ import { parseFileSteps } from '../../../src/trust/model/parse-file.ts';
 import type { ParsedFile } from '../../../src/trust/model/parse-file.ts';
 import { readYaml } from '../../../src/trust/model/read-yaml.ts';
 import { createAnchorReader } from '../../../src/trust/x509/anchor-reader.ts';
-import { makeCa } from '../../kit/certificates.ts';
+import { makeCa, makeKey } from '../../kit/certificates.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 
 const options = { defaultMesh: 'default', reader: createAnchorReader() };
@@ -80,6 +80,40 @@ describe('hostile file › refused before the YAML parser', () => {
     it(`${what} → refused, with the reason`, () => assert.match(refusal(text), expected));
 });
 
+describe('hostile document › gets a bounded number of findings', () => {
+  const sound = meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems: [ca.certPem] });
+  const lines = (line: (index: number) => string): string =>
+    Array.from({ length: 12_000 }, (_, index) => `${line(index)}\n`).join('');
+  const table: Readonly<Record<string, readonly [text: string, count: number]>> = {
+    'fields that do not exist': [sound + lines((index) => `k${index}: 1`), 101],
+    'fields of the spec that do not exist': [
+      sound.replace('spec:\n', `spec:\n${lines((index) => `  k${index}: 1`)}`),
+      101,
+    ],
+    'bundles that are no mappings': [
+      `type: MeshTrust\nname: a\nspec:\n  trustDomain: a.test\n  caBundles:\n${lines(() => '    - 1')}`,
+      101,
+    ],
+    'more blocks than the limit': [
+      meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems: ['-----END CERTIFICATE-----\n'.repeat(5000)] }),
+      1,
+    ],
+  };
+  for (const [what, [text, count]] of Object.entries(table))
+    it(what, () => {
+      const { parsed } = parse(text);
+      assert.ok(parsed.kind === 'documents', JSON.stringify(parsed));
+      const [document] = parsed.documents;
+      const found = document?.kind === 'mesh-trust' ? document.remarks : document?.findings;
+      assert.equal(found?.length, count);
+      if (count > 1)
+        assert.equal(
+          found?.at(-1)?.message,
+          'the resource has more findings of this kind, which are not listed',
+        );
+    });
+});
+
 describe('large valid file', () => {
   it('document of 900 certificates → parsed', () => {
     const text = meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems: [ca.certPem.repeat(900)] });
@@ -112,6 +146,27 @@ describe('large valid file', () => {
     );
     const length = one.split('\n').length;
     assert.deepEqual(lines, [5, 5 + length, 5 + 2 * length]);
+  });
+
+  it('document of 100 different certificates → parsed in steps', () => {
+    const key = makeKey();
+    const pems = Array.from(
+      { length: 100 },
+      (_, index) => makeCa({ commonName: `CA ${index}`, key }).certPem,
+    );
+    const { steps, parsed } = parse(
+      meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems: [pems.join('')] }),
+    );
+    assert.equal(steps, 5);
+    assert.ok(parsed.kind === 'documents');
+    const [document] = parsed.documents;
+    assert.equal(document?.kind === 'mesh-trust' && document.resource.blocks.length, 100);
+  });
+
+  it('list of 120 items → parsed in steps', () => {
+    const { steps, parsed } = parse(`kind: List\nitems:\n${'- kind: ConfigMap\n'.repeat(120)}`);
+    assert.equal(steps, 3);
+    assert.equal(parsed.kind === 'documents' && parsed.others.length, 120);
   });
 
   it('three hyphens inside a value, or more than three → no new document', () => {
