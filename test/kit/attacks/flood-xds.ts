@@ -3,7 +3,17 @@
 import type { EventEmitter } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
-import { data, firstHeaders, hello, message, moreHeaders, reset } from './http2-frames.ts';
+import {
+  data,
+  emptyFrames,
+  endlessHeaders,
+  firstHeaders,
+  hello,
+  message,
+  moreHeaders,
+  noUpdate,
+  reset,
+} from './http2-frames.ts';
 
 const [portText, kind = '', millisecondsText] = process.argv.slice(2);
 const [port, milliseconds] = [Number(portText), Number(millisecondsText)];
@@ -56,6 +66,7 @@ const floods: Readonly<Record<string, Flood>> = {
   'unknown-method': { connections: 2, path: '/unknown.Service/Method', follow: () => nothing },
   'streams-without-request': { connections: 2, path: ads, follow: () => nothing },
   resets: { connections: 4, path: ads, follow: reset },
+  'resets-by-the-server': { connections: 4, path: ads, follow: noUpdate },
   'requests-and-resets': {
     connections: 4,
     path: ads,
@@ -94,6 +105,26 @@ function flood({ connections, path, follow, reads = true }: Flood): void {
     socket.on('close', () => {
       isOpen = false;
     });
+    reopen(socket, open);
+  }
+}
+
+/** The same bytes without end after the others, on four connections that read nothing. */
+function repeat(first: Buffer, more: Buffer): void {
+  const block = Buffer.concat(Array.from({ length: 1000 }, () => more));
+  for (let index = 0; index < 4; index += 1) open();
+
+  function open(): void {
+    const socket = connect(port, '127.0.0.1');
+    const write = (): void => {
+      begun();
+      while (!socket.destroyed && socket.write(block));
+    };
+    socket.on('connect', () => {
+      socket.write(Buffer.concat([hello, first]));
+      write();
+    });
+    socket.on('drain', write);
     reopen(socket, open);
   }
 }
@@ -183,6 +214,8 @@ const found = floods[kind];
 if (found !== undefined) flood(found);
 else if (kind === 'unfinished') unfinished();
 else if (kind === 'metadata') metadata();
+else if (kind === 'endless-headers') repeat(...endlessHeaders);
+else if (emptyFrames[kind] !== undefined) repeat(firstHeaders(1, ads), emptyFrames[kind]);
 else if (kind === 'handshakes') handshakes();
 else throw new Error(`no attack ${kind}`);
 setTimeout(() => {

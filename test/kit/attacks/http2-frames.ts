@@ -1,6 +1,14 @@
 /** Frames of HTTP/2 as a hostile client writes them: without regard to settings or limits. RFC 9113. */
 
-const frameTypes = { data: 0, headers: 1, reset: 3, settings: 4 } as const;
+const frameTypes = {
+  data: 0,
+  headers: 1,
+  reset: 3,
+  settings: 4,
+  ping: 6,
+  windowUpdate: 8,
+  continuation: 9,
+} as const;
 const endHeaders = 4;
 
 /** The bytes of a frame. */
@@ -51,6 +59,24 @@ export function data(stream: number, payload: Buffer): Buffer {
 export function reset(stream: number): Buffer {
   return frame('reset', 0, stream, Buffer.from([0, 0, 0, 8]));
 }
+
+/** An update that is not allowed, so that the server resets the stream. */
+export function noUpdate(stream: number): Buffer {
+  return frame('windowUpdate', 0, stream, Buffer.alloc(4));
+}
+
+/** Frames that make the server work and carry nothing, by name; they follow headers of the stream 1. */
+export const emptyFrames: Readonly<Record<string, Buffer>> = {
+  pings: frame('ping', 0, 0, Buffer.alloc(8)),
+  settings: frame('settings', 0, 0, Buffer.alloc(0)),
+  'empty-data': frame('data', 0, 1, Buffer.alloc(0)),
+};
+
+/** The beginning of a header block that never ends, and what continues it. */
+export const endlessHeaders: readonly [Buffer, Buffer] = [
+  frame('headers', 0, 1, Buffer.from([0x83, 0x86])),
+  frame('continuation', 0, 1, Buffer.alloc(0)),
+];
 
 /** A message with the header of gRPC. */
 export function message(bytes: Uint8Array): Buffer {
