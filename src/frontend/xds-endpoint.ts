@@ -55,7 +55,8 @@ export async function startXdsEndpoint({
     metadataNames: ['mesh'],
     types: { [secretTypeUrl]: { oneResourcePerResponse: true } },
     otherTypes: { unset: 'empty' },
-    limits: { names: options.maxNames },
+    // A trust domain has at most 255 bytes.
+    limits: { names: options.maxNames, nameBytes: 256 * Math.max(1_000, options.maxNames) },
     maxStreams: options.maxStreams,
     openRate: { perSecond: options.openRate, burst: options.openBurst },
     connectionRate: connectionShare(options),

@@ -41,10 +41,9 @@ class DeltaType implements TypeState<DeltaRequest> {
     return kind;
   }
 
-  sizeAfter({ subscribe, unsubscribe }: DeltaRequest): number {
+  namesAfter({ subscribe, unsubscribe }: DeltaRequest): ReadonlySet<string> {
     const { names } = this.subscription;
-    if (subscribe.length + unsubscribe.length === 0) return names.size;
-    return names.difference(new Set(unsubscribe)).union(new Set(subscribe)).size;
+    return names.difference(new Set(unsubscribe)).union(new Set(subscribe));
   }
 
   #applyAck({ nonce, error }: DeltaRequest, now: number): RequestKind {

@@ -1,4 +1,5 @@
 import { combinedVersion } from './content-version.ts';
+import { memoryOfNames } from './held-bytes.ts';
 import type { Frame } from './frames.ts';
 import type { SotwRequest } from './request.ts';
 import { lookup, wildcardNames } from './resource.ts';
@@ -48,8 +49,12 @@ class FullStateType implements TypeState<SotwRequest>, Subscription {
     return this;
   }
 
-  get size(): number {
-    return this.#names.size;
+  get names(): ReadonlySet<string> {
+    return this.#names;
+  }
+
+  get heldBytes(): number {
+    return memoryOfNames(this.#names) + Buffer.byteLength(this.#quoted ?? '');
   }
 
   get wakeAt(): number | undefined {
@@ -70,8 +75,8 @@ class FullStateType implements TypeState<SotwRequest>, Subscription {
     return kind;
   }
 
-  sizeAfter(request: SotwRequest): number {
-    return new Set(request.names).size;
+  namesAfter(request: SotwRequest): ReadonlySet<string> {
+    return new Set(request.names);
   }
 
   changed(): void {

@@ -3,6 +3,7 @@ import type { Versioned } from './content-version.ts';
 import { createDeliveries } from './deliveries.ts';
 import type { Deliveries, Delivery, DeliveryOwner } from './deliveries.ts';
 import type { Frame } from './frames.ts';
+import { memoryOfName } from './held-bytes.ts';
 import type { XdsRequest } from './request.ts';
 import { lookup, wildcardNames } from './resource.ts';
 import type { Resource, ResourceSet } from './resource.ts';
@@ -17,8 +18,6 @@ import { covers, wildcardTarget } from './wildcard.ts';
 export interface NamedSubscription extends Subscription {
   readonly tracked: TrackedResources;
   readonly deliveries: Deliveries;
-  /** The names that the client subscribed to explicitly, without those of the wildcard. */
-  readonly names: ReadonlySet<string>;
   subscribe(name: string, quoted?: string): void;
   unsubscribe(name: string): void;
   /** Subscribes to the wildcard, also if it is subscribed already. With `quotes`, an empty set gets no response. */
@@ -64,8 +63,10 @@ class NamedSubscriptionState implements NamedSubscription, DeliveryOwner {
     );
   }
 
-  get size(): number {
-    return this.names.size;
+  get heldBytes(): number {
+    let sum = Buffer.byteLength(this.#quotedVersion ?? '');
+    for (const [name, { quoted }] of this.tracked.entries) sum += memoryOfName(name, quoted);
+    return sum;
   }
 
   get wakeAt(): number | undefined {

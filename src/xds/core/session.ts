@@ -2,6 +2,7 @@ import { createDeltaType } from './delta-type.ts';
 import { framesOfStream } from './frames.ts';
 import type { Frame, Frames, StreamFrames } from './frames.ts';
 import { createFullStateType } from './full-state-type.ts';
+import { bytesOf, countedMemory } from './held-bytes.ts';
 import type { RefusalMemory, ClientIdentity } from './refusal-memory.ts';
 import { anonymousNode } from './request.ts';
 import type { DeltaRequest, Protocol, SotwRequest, XdsNode, XdsRequest } from './request.ts';
@@ -15,8 +16,10 @@ import type { TypeContext, TypeOptions, TypeState } from './type-state.ts';
 export interface StreamLimits {
   /** Maximum number of subscribed names on a stream, of all types together. */
   readonly names: number;
-  /** Maximum length in bytes (UTF-8) of a name, of a type URL, and of a node's id, group and user agent. */
+  /** Maximum length in bytes (UTF-8) of a name, of a quoted version, of a type URL, and of a node's id, group and user agent. */
   readonly nameLength: number;
+  /** Maximum sum of the lengths of the subscribed names on a stream, in bytes (UTF-8). */
+  readonly nameBytes: number;
   /** Maximum number of types on a stream. */
   readonly types: number;
   /** Maximum number of `initial_resource_versions` in one delta request. */
@@ -29,6 +32,7 @@ export interface StreamLimits {
 export const defaultStreamLimits: StreamLimits = {
   names: 1_000,
   nameLength: 4_096,
+  nameBytes: 262_144,
   types: 64,
   quotedVersions: 10_000,
   ackTimeoutMs: 5_000,
@@ -66,6 +70,8 @@ export interface Session<Request extends XdsRequest> {
   take(now: number): Frame | undefined;
   /** Time at which `take` may return a response without a new request or change, in ms. */
   readonly wakeAt: number | undefined;
+  /** Memory that the client's requests made the stream keep, above a share that each stream has, in bytes. */
+  readonly heldBytes: number;
   /** The client as its first request describes it; `undefined` before the first request. */
   readonly peer: Peer | undefined;
 }
@@ -139,6 +145,7 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
   #peer: Peer | undefined;
   #client: ClientIdentity | undefined;
   #wakeAt: number | undefined;
+  heldBytes = 0;
 
   constructor(parts: SessionParts<Request>) {
     this.#parts = parts;
@@ -165,6 +172,7 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
     let type = this.#types.get(typeUrl);
     if (type === undefined) this.#types.set(typeUrl, (type = this.#newType(typeUrl, request, this.#client)));
     observe({ kind: 'request', typeUrl, request: type.request(request, now) });
+    if (changesNames(request)) this.#measure(peer);
     return undefined;
   }
 
@@ -214,20 +222,39 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
       return { code: 'INVALID_ARGUMENT', message: `type_url is not ${serviceType}` };
     }
     if (!this.#types.has(typeUrl) && this.#types.size >= limits.types) {
-      return { code: 'RESOURCE_EXHAUSTED', message: `more than ${limits.types} types on one stream` };
+      return exhausted(`more than ${limits.types} types on one stream`);
     }
     if (request.kind === 'delta' && request.initialVersions.size > limits.quotedVersions) {
-      return { code: 'RESOURCE_EXHAUSTED', message: `more than ${limits.quotedVersions} quoted versions` };
+      return exhausted(`more than ${limits.quotedVersions} quoted versions`);
     }
     const tooLong = this.#findTooLongField(request, typeUrl, peer);
     if (tooLong !== undefined) {
       return { code: 'INVALID_ARGUMENT', message: `${tooLong} is longer than ${limits.nameLength} bytes` };
     }
+    return this.#checkNames(request, typeUrl);
+  }
+
+  #checkNames(request: Request, typeUrl: string): RequestError | undefined {
+    const { limits } = this.#parts.context;
     // The usual ACK: a request without names adds none.
     if (namesOf(request).length === 0) return undefined;
-    return this.#nameCount(request, typeUrl) > limits.names
-      ? { code: 'RESOURCE_EXHAUSTED', message: `more than ${limits.names} resource names on one stream` }
-      : undefined;
+    const after = this.#types.get(typeUrl)?.namesAfter(request) ?? new Set(namesOf(request));
+    let [count, bytes] = [after.size, bytesOf(after)];
+    for (const [other, { subscription }] of this.#types) {
+      if (other === typeUrl) continue;
+      count += subscription.names.size;
+      bytes += bytesOf(subscription.names);
+    }
+    if (count > limits.names) return exhausted(`more than ${limits.names} resource names on one stream`);
+    if (bytes <= limits.nameBytes) return undefined;
+    return exhausted(`the resource names on one stream have more than ${limits.nameBytes} bytes`);
+  }
+
+  #measure({ nodeId, group, userAgent }: Peer): void {
+    const types = this.#types
+      .entries()
+      .map(([typeUrl, { subscription }]) => [typeUrl, subscription.heldBytes] as const);
+    this.heldBytes = countedMemory([nodeId, group, userAgent], types);
   }
 
   /** Returns the name of the first field that exceeds the length limit, if any. */
@@ -235,16 +262,11 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
     const limit = this.#parts.context.limits.nameLength;
     if (exceedsBytes(typeUrl, limit)) return 'type_url';
     for (const name of namesOf(request)) if (exceedsBytes(name, limit)) return 'a resource name';
+    for (const version of versionsOf(request)) if (exceedsBytes(version, limit)) return 'a quoted version';
     if (this.#peer !== undefined) return undefined;
     if (exceedsBytes(peer.nodeId, limit)) return 'node.id';
     if (exceedsBytes(peer.userAgent, limit)) return 'the user agent of the node';
     return exceedsBytes(peer.group, limit) ? 'the group of the node' : undefined;
-  }
-
-  #nameCount(request: Request, typeUrl: string): number {
-    let count = this.#types.get(typeUrl)?.sizeAfter(request) ?? new Set(namesOf(request)).size;
-    for (const [other, type] of this.#types) if (other !== typeUrl) count += type.subscription.size;
-    return count;
   }
 }
 
@@ -255,6 +277,22 @@ function peerOf(node: XdsNode, groupOf: (node: XdsNode) => string): Peer {
 
 function namesOf(request: XdsRequest): readonly string[] {
   return request.kind === 'sotw' ? request.names : request.subscribe;
+}
+
+/** Returns the names and versions that a request quotes as held by the client. */
+function* versionsOf(request: XdsRequest): Iterable<string> {
+  if (request.kind === 'sotw') yield request.version;
+  else for (const entry of request.initialVersions) yield* entry;
+}
+
+function changesNames(request: XdsRequest): boolean {
+  if (request.kind === 'sotw') return true;
+  const { subscribe, unsubscribe, initialVersions } = request;
+  return subscribe.length + unsubscribe.length + initialVersions.size > 0;
+}
+
+function exhausted(message: string): RequestError {
+  return { code: 'RESOURCE_EXHAUSTED', message };
 }
 
 /** True if the UTF-8 encoding of `text` is longer than `bytes`. A UTF-16 code unit takes at most three bytes. */

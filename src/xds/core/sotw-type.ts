@@ -41,8 +41,8 @@ class SotwType implements TypeState<SotwRequest> {
     return kind;
   }
 
-  sizeAfter(request: SotwRequest): number {
-    return new Set(request.names).size;
+  namesAfter(request: SotwRequest): ReadonlySet<string> {
+    return new Set(request.names);
   }
 
   #applyAck({ nonce, error }: SotwRequest, now: number): RequestKind {

@@ -31,6 +31,7 @@ export interface TrackedResource {
  * otherwise. Pending names are checked when the next response is built.
  */
 export interface TrackedResources {
+  readonly entries: Iterable<readonly [string, TrackedResource]>;
   readonly names: Iterable<string>;
   readonly resources: Iterable<TrackedResource>;
   readonly size: number;
@@ -66,6 +67,10 @@ class TrackedResourceTable implements TrackedResources {
 
   get names(): Iterable<string> {
     return this.#resources.keys();
+  }
+
+  get entries(): Iterable<[string, TrackedResource]> {
+    return this.#resources;
   }
 
   get resources(): Iterable<TrackedResource> {

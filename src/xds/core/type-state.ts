@@ -58,14 +58,16 @@ export interface TypeState<Request extends SotwRequest | DeltaRequest> {
   readonly subscription: Subscription;
   /** Applies a request. */
   request(request: Request, now: number): RequestKind;
-  /** Returns the size that the subscription would have after a request. */
-  sizeAfter(request: Request): number;
+  /** Returns the names that the client would be subscribed to explicitly after a request. */
+  namesAfter(request: Request): ReadonlySet<string>;
 }
 
 /** The subscription to one type on one stream, and the responses that are due. */
 export interface Subscription {
-  /** Number of names that the client subscribed to explicitly. */
-  readonly size: number;
+  /** The names that the client subscribed to explicitly, without those of the wildcard. */
+  readonly names: ReadonlySet<string>;
+  /** Memory of all names and versions of the client that the stream keeps, in bytes. Takes time for each name. */
+  readonly heldBytes: number;
   /** Records a change. `set` is the resource set after the change. */
   changed(change: Change, set: ResourceSet | undefined): void;
   /** Returns the next response, built from `set`, and records it as sent; `undefined` if none is due. */

@@ -4,7 +4,7 @@ import type { GuardedSession } from './guarded.ts';
 
 /**
  * Why a connection was closed. `useless-streams`: too many streams that came to nothing. `request-bytes`: too
- * many bytes of requests in memory. `http2-error`: frames that HTTP/2 forbids, or too many resets.
+ * many bytes of requests, or kept of them, in memory. `http2-error`: frames that HTTP/2 forbids, or too many resets.
  */
 export const closedConnections = ['useless-streams', 'request-bytes', 'http2-error'] as const;
 
@@ -14,9 +14,9 @@ export type ClosedConnection = (typeof closedConnections)[number];
 export interface ConnectionLimits {
   /** Streams of one connection that come to nothing: reset before a response, without a request, or refused. */
   readonly uselessStreams: Rate;
-  /** Bytes of unread and incomplete requests of one connection. */
+  /** Bytes of one connection: unread and incomplete requests, and what its streams keep of requests. */
   readonly connectionBytes: number;
-  /** Bytes of unread and incomplete requests of all connections together. */
+  /** Bytes of all connections together. */
   readonly totalBytes: number;
 }
 

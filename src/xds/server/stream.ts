@@ -56,7 +56,9 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
   /** One function for all writes. */
   readonly #written: (error?: Error | null) => void;
   lastSeen = 0;
-  /** Bytes of an incomplete request that the connection's budget counts. */
+  /** Bytes of an incomplete request. */
+  #partialBytes = 0;
+  /** Bytes that the connection's budget counts: of an incomplete request, and of the session. */
   #countedBytes = 0;
   /** Time at which that request began. */
   #requestStartedAt: number | undefined;
@@ -157,6 +159,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
     try {
       const error = this.#session.request(request, this.#parts.clock());
       if (error !== undefined) return this.#reject(error);
+      this.#recount();
     } catch (error) {
       this.#fail(error);
     }
@@ -164,10 +167,11 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
   }
 
   partial(held: number): void {
-    if (!this.#open || held === this.#countedBytes) return;
+    if (!this.#open || held === this.#partialBytes) return;
     if (held > 0) this.#requestStartedAt ??= this.#parts.clock();
     else this.#requestStartedAt = undefined;
-    this.#count(held);
+    this.#partialBytes = held;
+    this.#recount();
   }
 
   unreadable(code: 'RESOURCE_EXHAUSTED' | 'INTERNAL', message: string): void {
@@ -188,7 +192,12 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
     this.#close({ code: 'CANCELLED', message, by });
   }
 
+  #recount(): void {
+    this.#count(this.#partialBytes + this.#session.heldBytes);
+  }
+
   #count(held: number): void {
+    if (held === this.#countedBytes) return;
     this.#client?.hold(held - this.#countedBytes);
     this.#countedBytes = held;
   }

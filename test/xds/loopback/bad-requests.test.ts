@@ -193,6 +193,35 @@ suite('bad request: ends its stream with a reason, and no other stream', () => {
     assert.equal((await stream.ended).code, status.RESOURCE_EXHAUSTED);
   });
 
+  test('names with too many bytes in all: end the stream', async () => {
+    await using serving = await serve({ limits: { nameBytes: 100 } });
+    serving.store.set('', typeUrls.secret, setOf({}));
+    const client = serving.connect();
+    using stream = client.delta(sds.delta);
+    stream.send({ resource_names_subscribe: ['a'.repeat(60)] });
+    await stream.next();
+    stream.send({
+      resource_names_subscribe: ['b'.repeat(60)],
+      resource_names_unsubscribe: ['a'.repeat(60)],
+    });
+    await stream.next();
+    stream.send({ resource_names_subscribe: ['c'.repeat(60)] });
+    const { code, details } = await stream.ended;
+    assert.equal(code, status.RESOURCE_EXHAUSTED);
+    assert.match(details, /more than 100 bytes/);
+  });
+
+  test('long quoted version: ends the stream', async () => {
+    await using serving = await serve();
+    const client = serving.connect();
+    using delta = client.delta(sds.delta);
+    delta.send({ initial_resource_versions: { a: 'v'.repeat(5_000) } });
+    assert.equal((await delta.ended).code, status.INVALID_ARGUMENT);
+    using sotw = client.sotw(sds.sotw);
+    sotw.send({ version_info: 'v'.repeat(5_000) });
+    assert.equal((await sotw.ended).code, status.INVALID_ARGUMENT);
+  });
+
   test('names of several types: count together', async () => {
     await using serving = await serve({ limits: { names: 10 }, otherTypes: { unset: 'empty' } });
     const client = serving.connect();

@@ -151,6 +151,40 @@ suite('stream guard', () => {
     assert.equal(await refused, 'too-many-calls');
   });
 
+  const names = Array.from({ length: 40 }, (_, index) => `${index}`.padEnd(1_000, 'x'));
+  const keeping: Readonly<Record<string, object>> = {
+    'subscribed names': { resource_names_subscribe: names },
+    'quoted names': { initial_resource_versions: Object.fromEntries(names.map((name) => [name, '1'])) },
+  };
+  for (const [what, request] of Object.entries(keeping)) {
+    test(`${what} of all streams above the budget of a connection: it is closed`, async () => {
+      const { observer, closed } = reports();
+      await using serving = await serve({ observer, clientLimits: { connectionBytes: 100_000 } });
+      const client = serving.connect();
+      for (let count = 0; count < 4; count += 1)
+        client.delta(ads.delta).send({ type_url: typeUrls.secret, ...request });
+      assert.equal(await closed, 'request-bytes');
+    });
+  }
+
+  test('names that the client unsubscribes from, and those of ended streams: count no longer', async () => {
+    const { observer, closed } = reports();
+    await using serving = await serve({ observer, clientLimits: { connectionBytes: 100_000 } });
+    serving.store.set('', typeUrls.secret, setOf({}));
+    const client = serving.connect();
+    void closed.then(() => assert.fail('a connection was closed'));
+    for (let count = 0; count < 4; count += 1) {
+      using stream = client.delta(ads.delta);
+      stream.send({ type_url: typeUrls.secret, resource_names_subscribe: names });
+      await stream.next();
+      stream.send({ type_url: typeUrls.secret, resource_names_unsubscribe: names });
+      stream.send({ type_url: typeUrls.secret, resource_names_subscribe: names });
+      stream.halfClose();
+      await stream.ended;
+    }
+    assert.equal(serving.xds.streams(), 0);
+  });
+
   for (const [kind, path] of Object.entries({ Fetch: sds.fetch, 'streaming call': chatPath })) {
     test(`${kind}: incomplete requests above the budget close their connection`, async () => {
       const { observer, closed } = reports();
