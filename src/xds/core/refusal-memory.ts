@@ -28,7 +28,7 @@ export interface RefusalMemory {
 
 /** The size and the retention time of a refusal memory. */
 export interface RefusalMemoryLimits {
-  /** Maximum number of entries. The oldest entries are forgotten first. */
+  /** Maximum number of entries. Above it, the oldest entry of the origin with most entries is forgotten. */
   readonly entries: number;
   /** Retention time of an entry, in ms. */
   readonly ttlMs: number;
@@ -36,28 +36,56 @@ export interface RefusalMemoryLimits {
 
 /** Creates an empty memory. It ignores nodes without an id: several clients would share one identity. */
 export function createRefusalMemory({ entries, ttlMs }: RefusalMemoryLimits): RefusalMemory {
-  const expiries = new Map<string, number>();
+  /** By key, the oldest first. */
+  const refusals = new Map<string, { readonly origin: string; readonly expiry: number }>();
+  /** The keys of each origin, the oldest first. */
+  const byOrigin = new Map<string, Set<string>>();
   const keyOf = ({ nodeId, origin }: ClientIdentity, { typeUrl, name, version }: RejectedResource): string =>
     JSON.stringify([nodeId, origin, typeUrl, name, version]);
+
+  function forget(key: string): void {
+    const refusal = refusals.get(key);
+    if (refusal === undefined) return;
+    refusals.delete(key);
+    const keys = byOrigin.get(refusal.origin);
+    keys?.delete(key);
+    if (keys?.size === 0) byOrigin.delete(refusal.origin);
+  }
+
+  function add(key: string, origin: string, expiry: number): void {
+    refusals.set(key, { origin, expiry });
+    const keys = byOrigin.get(origin);
+    if (keys === undefined) byOrigin.set(origin, new Set([key]));
+    else keys.add(key);
+  }
+
+  /** Forgets the oldest entry of the origin with most entries. */
+  function evict(): void {
+    let largest: ReadonlySet<string> = new Set();
+    for (const keys of byOrigin.values()) if (keys.size > largest.size) largest = keys;
+    for (const oldest of largest) return forget(oldest);
+  }
+
   return {
     get size() {
-      return expiries.size;
+      return refusals.size;
     },
     remember(client, bytes, now) {
       if (client.nodeId === '') return;
       const key = keyOf(client, bytes);
-      expiries.delete(key); // Keeps the map in order of age.
-      expiries.set(key, now + ttlMs);
-      for (const [oldest, expiry] of expiries) {
-        if (expiries.size <= entries && expiry > now) break;
-        expiries.delete(oldest);
+      forget(key); // Keeps the tables in order of age.
+      add(key, client.origin, now + ttlMs);
+      for (const [oldest, { expiry }] of refusals) {
+        if (expiry > now) break;
+        forget(oldest);
       }
+      if (refusals.size > entries) evict();
     },
     has(client, bytes, now) {
       // The common case must cost nothing: the first ACK of each name on each stream calls this.
-      if (expiries.size === 0 || client.nodeId === '') return false;
-      const expiry = expiries.get(keyOf(client, bytes));
-      return expiry !== undefined && expiry > now;
+      if (refusals.size === 0 || client.nodeId === '') return false;
+      const refusal = refusals.get(keyOf(client, bytes));
+      return refusal !== undefined && refusal.expiry > now;
     },
   };
 }

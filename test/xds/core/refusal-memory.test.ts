@@ -20,6 +20,16 @@ suite('refusal memory', () => {
     assert.equal(memory.size, 3);
   });
 
+  test('entry limit: made-up node ids of one origin do not evict the entry of another origin', () => {
+    const memory = createRefusalMemory({ entries: 100, ttlMs: 1_000 });
+    memory.remember(client, bytes('1'), 0);
+    for (let count = 0; count < 1_000; count += 1) {
+      memory.remember({ nodeId: `made-up-${count}`, origin: '10.0.0.66' }, bytes('1'), 1);
+    }
+    assert.equal(memory.has(client, bytes('1'), 1), true);
+    assert.equal(memory.size, 100);
+  });
+
   test('retention time: an old entry is forgotten, and the next NACK frees its memory', () => {
     const memory = createRefusalMemory({ entries: 100, ttlMs: 1_000 });
     memory.remember(client, bytes('1'), 0);
