@@ -30,6 +30,11 @@ interface Connection {
 }
 
 const defaultMaxConnections = 256;
+/**
+ * Connections that wait to be accepted. With Node's default of 511, clients that connect again and again fill the
+ * queue: the kernel drops the connection of a probe, which tries again after a second. Linux allows 4096 by default.
+ */
+const backlog = 4096;
 /** Milliseconds for which a response in progress may delay the end. */
 const closeMs = 1000;
 
@@ -88,7 +93,7 @@ export function createHttpListener(
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
         const target = address.kind === 'unix' ? { path: address.path } : address;
-        server.listen(target, () => {
+        server.listen({ ...target, backlog }, () => {
           server.off('error', reject);
           resolve();
         });

@@ -114,4 +114,14 @@ describe('the HTTP listener', () => {
     }
     assert.deepEqual(statuses, [200, 200, 200]);
   });
+
+  it('queues 4096 connections that are not accepted yet', async (t) => {
+    const server = createServer();
+    const { mock } = t.mock.method(server, 'listen');
+    const listener = createHttpListener(server, { onRequest: ok });
+    t.after(() => listener.close());
+    await listener.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
+    const options: unknown = mock.calls[0]?.arguments[0];
+    assert.partialDeepStrictEqual(options, { backlog: 4096 });
+  });
 });

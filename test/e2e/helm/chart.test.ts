@@ -24,6 +24,8 @@ interface PodTemplate {
       {
         readonly args: readonly string[];
         readonly image: string;
+        readonly livenessProbe?: unknown;
+        readonly readinessProbe?: unknown;
         readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
       },
     ];
@@ -232,6 +234,20 @@ describe('the chart', { skip }, () => {
       objects.filter(({ kind }) => kind === 'Role').map((role) => role['rules']);
     const rendered = await render({ fullnameOverride: 'meshtrust' });
     assert.deepEqual(rulesOf(rendered), rulesOf(manifests));
+  });
+
+  it('has the probes of the manifests of kustomize: a connection attempt may be lost once', async () => {
+    const probesOf = (objects: readonly Manifest[]): unknown => {
+      const { livenessProbe, readinessProbe } = podOf(objects).spec.containers[0];
+      return { livenessProbe, readinessProbe };
+    };
+    const probes = probesOf(readManifests(await fileOf('deploy/kustomize/deployment.yaml')));
+    const httpGet = (path: string): object => ({ httpGet: { path, port: 'probes' }, timeoutSeconds: 3 });
+    assert.deepEqual(probes, {
+      livenessProbe: httpGet('/healthz'),
+      readinessProbe: { ...httpGet('/readyz'), periodSeconds: 2 },
+    });
+    assert.deepEqual(probesOf(await render()), probes);
   });
 
   it('has the same webhook, with the same rights, as the manifests of kustomize', async () => {
