@@ -83,7 +83,7 @@ function randomFrom(seed: number): () => number {
 function testsOf(file: string): readonly string[] {
   if (file.startsWith('src/xds/'))
     return ['test/xds/{core,server,wire,rate}/*.test.ts', 'test/xds/loopback/*.test.ts'];
-  if (file.startsWith('src/http2/')) return ['test/http2/{connection,hpack}.test.ts'];
+  if (file.startsWith('src/http2/')) return ['test/http2/{connection,frame,hpack}.test.ts'];
   const [, room = ''] = /^src\/([^/]+(?:\/(?:status|webhook))?)/.exec(file) ?? [];
   return [`test/${room}/**/*.test.ts`, ...(room === 'trust' ? ['test/runtime/**/*.test.ts'] : [])];
 }
