@@ -43,7 +43,7 @@ if (import.meta.main) {
   for (const scheme of ['light', 'dark']) {
     await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
     await page.goto(`http://127.0.0.1:${server.adminPort}/`);
-    await page.waitForFunction('/24 proxies/.test(document.body.innerText)');
+    await page.waitForFunction('/24 of 24 proxies in sync/.test(document.body.innerText)');
     await page.screenshot({ path: `${folder}/page-${scheme}.png` });
     console.log(`docs/images/page-${scheme}.png`);
   }

@@ -6,28 +6,31 @@ import type { AuthFailure } from '../observe/metrics/auth-failures.ts';
 import { errorReply } from './reply.ts';
 import type { Reply } from './reply.ts';
 
-/** Who is let in, and over what. */
+/** Which callers are accepted, and over which transport. */
 export interface AdminAccess {
-  /** Undefined: plain HTTP. */
+  /** TLS files; undefined for plain HTTP. */
   readonly tls?: Pick<FollowedTlsFiles, 'current'> | undefined;
-  /** Whoever shows one of them is let in. */
+  /** A caller with one of these tokens is accepted. */
   readonly tokens?: Pick<FollowedTokens, 'admits'> | undefined;
-  /** Whoever has a certificate of the authorities among the TLS files is let in. */
+  /** A caller with a certificate of the client CAs among the TLS files is accepted. */
   readonly clientCertificates?: boolean | undefined;
-  /** Told of each caller that is not let in. */
+  /** Called for each caller that is rejected. */
   readonly failed?: ((failure: AuthFailure) => void) | undefined;
 }
 
-/** Whether it is enough for a port that others can reach: TLS, and something that tells callers apart. */
+/** True if the access is sufficient for a port that others can reach: TLS, and tokens or client certificates. */
 export function isProtected({ tls, tokens, clientCertificates }: AdminAccess): boolean {
   return tls !== undefined && (tokens !== undefined || clientCertificates === true);
 }
 
-/** What is to be said of an admin port that everybody could use. */
+/** The error for an admin port that anyone could use. */
 export const unprotected =
   'others could reach the admin API there: give it TLS (--admin-cert and --admin-key) and a token or client certificates (--admin-token-file, --admin-client-ca), or a loopback address; for probes and metrics alone there is --probe-listen';
 
-/** Why a caller is not let in, if so, which the access is told of. With neither tokens nor client certificates everybody is. */
+/**
+ * Returns the response that rejects a caller, and calls `failed`; undefined if the caller is accepted. Without tokens
+ * and client certificates every caller is accepted.
+ */
 export function refuseCaller(
   { headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>,
   { tokens, clientCertificates = false, failed }: AdminAccess,
@@ -42,13 +45,13 @@ export function refuseCaller(
     ...(tokens === undefined ? [] : ['a token']),
     ...(clientCertificates ? ['a client certificate'] : []),
   ].join(' or ');
-  // Basic as well, so that a browser asks for the token by itself.
+  // Basic as well, so that a browser asks its user for the token.
   return errorReply('unauthorized', `${what} that is known here is needed`, {
     'WWW-Authenticate': 'Basic realm="meshtrust", charset="UTF-8"',
   });
 }
 
-/** Whether it came with a certificate, be it of others. */
+/** True if the client sent a certificate, of whichever CA. */
 function hasCertificate(socket: TLSSocket): boolean {
   return socket.getPeerX509Certificate() !== undefined;
 }

@@ -16,18 +16,18 @@ import type { ServerInput } from './server-routes.ts';
 export interface AdminServerInput extends ProbeInput, ApiInput, ServerInput {
   readonly log: Logger;
   readonly access?: AdminAccess | undefined;
-  /** What tells of changes at `/api/v1/events`. */
+  /** Sends the events of `/api/v1/events`. */
   readonly events?: EventHub | undefined;
-  /** What browsers are shown. */
+  /** The routes of the page. */
   readonly page?: readonly Route[] | undefined;
 }
 
-/** Whether an admin API may listen at an address: others may only reach one that is protected. */
+/** True if the admin API may listen at an address: beyond loopback it must be protected. */
 export function mayListen(address: string, access: AdminAccess): boolean {
   return isLoopback(parseListenAddress(address)) || isProtected(access);
 }
 
-/** Probes, metrics and the admin API. */
+/** Creates the server of probes, metrics and the admin API. */
 export function createAdminServer(input: AdminServerInput): HttpEdge {
   const { log, access = {}, events, page = [] } = input;
   const edge = createHttpEdge({
@@ -45,7 +45,7 @@ export function createAdminServer(input: AdminServerInput): HttpEdge {
   };
 }
 
-/** Probes and metrics alone, for kubelets and scrapers on any address. */
+/** Creates a server of probes and metrics only, for kubelets and scrapers on any address. */
 export function createProbeServer(input: ProbeInput & Pick<AdminServerInput, 'log'>): HttpEdge {
   return createHttpEdge({
     routes: probeRoutes(input),

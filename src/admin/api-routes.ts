@@ -10,18 +10,18 @@ import { errorReply, jsonReply } from './reply.ts';
 import type { Reply } from './reply.ts';
 import type { Route } from './router.ts';
 
-/** What the API is answered from. */
+/** The sources of the API's responses. */
 export interface ApiInput extends FleetInput {
   readonly view: () => StateView;
-  /** How many proxies of a mesh are connected. */
+  /** Returns the number of connected proxies of a mesh. */
   readonly proxies: (mesh: string) => number;
-  /** Ends the chosen holds of the mass-loss guard; returns what was held. */
+  /** Ends the selected holds of the mass-loss guard, and returns them. */
   readonly releaseGuard: (selection: HoldSelection) => StateView['ledger']['held'];
   /** Monotonic milliseconds, as in the view. */
   readonly now: () => number;
 }
 
-/** Everything below `/api/v1`. */
+/** Returns the routes below `/api/v1`. */
 export function apiRoutes(input: ApiInput): readonly Route[] {
   const { view, proxies, releaseGuard, now } = input;
   const contextOf = (mesh: string): MeshContext => {
@@ -72,7 +72,9 @@ export function apiRoutes(input: ApiInput): readonly Route[] {
   ];
 }
 
-/** Which holds a request means; a parameter that is not known could be the one that was to spare all others. */
+/**
+ * Parses the holds that a request selects. An unknown parameter is an error: it may have been meant to spare others.
+ */
 function readSelection(query: URLSearchParams): HoldSelection | string {
   const selection: { mesh?: string; trustDomain?: string } = {};
   for (const [name, value] of query) {

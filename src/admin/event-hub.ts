@@ -4,16 +4,16 @@ import { errorReply } from './reply.ts';
 import type { Reply } from './reply.ts';
 import { timerMs } from '../xds/timers/timers.ts';
 
-/** Sends what is newest to browsers and programs that listen, as server-sent events. */
+/** Sends the newest events to connected browsers and programs, as server-sent events. */
 export interface EventHub {
   /**
-   * Tells every client. What has the same key and was not sent yet is replaced: a slow client gets the newest
-   * of each, and no queue. A new client is told the newest of each key.
+   * Sends an event to every client. It replaces an unsent event with the same key, so a slow client gets the newest
+   * event of each key and has no queue. A new client gets the newest event of each key.
    */
   publish(key: string, event: string, data: object): void;
   /**
-   * Has a response carry events from now on, as long as the client may have them; or says why not.
-   * `mayStay` is asked before anything is sent.
+   * Sends events in this response from now on, as long as `mayStay` returns true; it is called before each event.
+   * Returns the reason if the client cannot be accepted.
    */
   open(response: ServerResponse, mayStay?: () => boolean): Reply | undefined;
   readonly clients: number;
@@ -21,25 +21,25 @@ export interface EventHub {
 }
 
 export interface EventHubOptions {
-  /** Told when clients come and go. */
+  /** Called when clients connect or disconnect. */
   readonly onClients?: ((clients: number) => void) | undefined;
   readonly mostClients?: number | undefined;
-  /** How often something is sent although nothing happened, so that dead connections are found; ms. */
+  /** Interval of comments on idle connections, so that dead connections are noticed, in milliseconds. */
   readonly heartbeatMs?: number | undefined;
-  /** How long a client may take nothing before it is cut off, ms. */
+  /** How long a client may read nothing before it is disconnected, in milliseconds. */
   readonly slowMs?: number | undefined;
 }
 
 interface Client {
   readonly response: ServerResponse;
   readonly mayStay: () => boolean;
-  /** Not sent yet, by key. */
+  /** Unsent events, by key. */
   readonly pending: Map<string, string>;
-  /** When the transport stopped taking more; undefined while it does. */
+  /** When the transport stopped accepting data; undefined while it accepts data. */
   blockedAt: number | undefined;
 }
 
-/** Makes a hub without clients. https://html.spec.whatwg.org/multipage/server-sent-events.html */
+/** Creates a hub without clients. https://html.spec.whatwg.org/multipage/server-sent-events.html */
 export function createEventHub({
   onClients = () => undefined,
   mostClients = 32,
@@ -96,7 +96,7 @@ export function createEventHub({
         'Content-Type': 'text/event-stream',
         'Cache-Control': 'no-store',
         'X-Content-Type-Options': 'nosniff',
-        // When the server ends, nothing else is to be waited for on the connection.
+        // At the end of the server there is nothing else to wait for on this connection.
         Connection: 'close',
       });
       response.on('drain', () => {
@@ -106,7 +106,7 @@ export function createEventHub({
       response.on('close', () => leave(client));
       clients.add(client);
       if (clients.size === 1) heart = setInterval(beat, timerMs(heartbeatMs)).unref();
-      // Lets the client know at once that it is connected.
+      // Shows the client at once that it is connected.
       write(client, ':\n\n');
       flush(client);
       onClients(clients.size);

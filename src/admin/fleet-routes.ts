@@ -10,19 +10,19 @@ import type { FleetContext } from '../api/present-fleet.ts';
 import { errorReply, jsonReply } from './reply.ts';
 import type { Route } from './router.ts';
 
-/** What is answered about proxies from. */
+/** The sources of the responses about proxies. */
 export interface FleetInput {
   readonly fleet: Fleet;
   /** Epoch milliseconds. */
   readonly wall: () => number;
 }
 
-/** Proxies in a page, where none are asked for, and at most. */
+/** Number of proxies on a page: by default, and at most. */
 const pageSize = { usual: 500, most: 2_000 } as const;
-/** Lagging proxies that a rollout names. */
+/** Number of lagging proxies that a roll-out names. */
 const mostLagging = 100;
 
-/** Characters of a proxy's key; those that agree in so many are in no particular order. */
+/** Length of a proxy's key. Proxies whose keys are equal up to this length have no defined order. */
 const longestKey = 512;
 
 interface Filters {
@@ -30,14 +30,14 @@ interface Filters {
   readonly state: AnyProxyState | undefined;
   /** Part of the node id. */
   readonly node: string;
-  /** Names of secrets: those who ask for one of them; undefined: all. */
+  /** Names of secrets: only proxies that subscribed to one of them. Undefined for all proxies. */
   readonly secrets: ReadonlySet<string> | undefined;
   readonly limit: number;
-  /** Key of the last proxy of the page before. */
+  /** Key of the last proxy of the previous page. */
   readonly after: string;
 }
 
-/** Proxies one by one, and how far each mesh's change has come. */
+/** Returns the routes for proxies and for the roll-out of each mesh. */
 export function fleetRoutes({ fleet, wall }: FleetInput): readonly Route[] {
   const contextNow = (): FleetContext => ({ history: fleet.history, now: wall() });
   return [
@@ -60,7 +60,7 @@ export function fleetRoutes({ fleet, wall }: FleetInput): readonly Route[] {
         const mesh = query.get('mesh') ?? undefined;
         const { connected, gone, complete } = await fleet.look(mesh);
         const found = [...connected].filter((proxy) => proxy.node === node);
-        // One node id in two meshes is rare: the caller says which, or gets the one that came last.
+        // One node ID in two meshes is rare: the caller names the mesh, or gets the proxy that connected last.
         const [proxy, ...others] = found.toSorted((a, b) => b.since - a.since);
         if (proxy !== undefined) {
           const alsoIn = others.length === 0 ? undefined : others.map((other) => other.mesh).sort();
@@ -121,7 +121,7 @@ function fitting(
       (secrets === undefined || asksForOne(proxy, secrets)) &&
       (state === undefined || assess(proxy, history, now).state === state),
   );
-  // A proxy without a stream asks for nothing.
+  // A proxy without a stream has no subscriptions.
   if (secrets !== undefined) return there;
   const left = [...gone].filter((proxy) => {
     const found = assessGone(proxy, history, now)?.state ?? 'disconnected';
@@ -135,7 +135,7 @@ function asksForOne({ streams }: ProxyRecord, names: ReadonlySet<string>): boole
   return false;
 }
 
-/** Only what is on the page is looked at closely, so that a page costs the same however many there are. */
+/** Only proxies on the page are assessed, so that a page costs the same whatever the number of proxies. */
 function page<Item extends ProxyRecord | GoneRecord>(
   all: readonly Item[],
   { mesh, node, limit, after }: Filters,
@@ -158,8 +158,8 @@ function page<Item extends ProxyRecord | GoneRecord>(
 }
 
 /**
- * Stable from page to page; a stream without a node id has its own number. It goes into the address of the
- * next page, where there is no room for whatever a proxy calls itself.
+ * Returns a key that is the same on each page; a stream without a node ID has its own number. It is part of the URL
+ * of the next page, so it cannot contain all of a long node ID.
  */
 function keyOf(item: ProxyRecord | GoneRecord): string {
   const [first] = item.streams;

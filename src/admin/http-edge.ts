@@ -15,28 +15,28 @@ import { createSecureServer } from './secure-server.ts';
 export interface HttpEdge extends AsyncDisposable {
   /** Listens on `HOST:PORT` or `unix:PATH`; resolves with the address, port 0 replaced by the actual one. */
   listen(address: string): Promise<string>;
-  /** Stops listening, lets answers in progress go out, and closes every connection. */
+  /** Stops listening, completes the responses in progress, and closes every connection. */
   close(): Promise<void>;
-  /** Takes renewed TLS files for new connections. */
+  /** Uses renewed TLS files for new connections. */
   renewTls(): void;
 }
 
 export interface HttpEdgeOptions {
   readonly routes: readonly Route[];
-  /** A path whose answer goes on, and what is to be done with it. */
+  /** A path whose response does not end, and the function that handles it. */
   readonly events?: { readonly path: string; readonly hub: EventHub } | undefined;
-  /** Told of what an answer threw; the client gets `internal`. */
+  /** Called with an error that a route threw; the client gets `internal`. */
   readonly onError: (error: unknown) => void;
-  /** Default: everybody, over plain HTTP. */
+  /** By default every caller is accepted, over plain HTTP. */
   readonly access?: AdminAccess | undefined;
-  /** Connections at once; beyond them the idle ones are closed. 256. */
+  /** Maximum number of connections, beyond which idle ones are closed; 256. */
   readonly maxConnections?: number | undefined;
 }
 
-// Every request fits into its headers, and every answer is made at once.
+// A request is complete with its headers, and every response is made at once.
 const limits = { headersTimeout: 5000, requestTimeout: 10_000, keepAliveTimeout: 5000, maxHeaderSize: 8192 };
 
-/** Makes a server that has no state but its connections. */
+/** Creates a server whose only state is its connections. */
 export function createHttpEdge({
   routes,
   events,
@@ -55,7 +55,7 @@ export function createHttpEdge({
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const refusal = refuseRequest(request.headers, { checkHost, secure }) ?? refuseCaller(request, access);
     if (refusal === undefined && events !== undefined && isFor(request, events.path)) {
-      // Whoever has lost access since hears no more.
+      // A client that has lost access since gets no more events.
       const mayStay = (): boolean => refuseCaller(request, { ...access, failed: undefined }) === undefined;
       const tooMany = events.hub.open(response, mayStay);
       if (tooMany !== undefined) write(response, tooMany, true);
@@ -102,7 +102,7 @@ function write(
     'Content-Length': Buffer.byteLength(body),
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
-    // What was refused may have a body, which nobody reads.
+    // A refused request may have a body, which is not read.
     ...(closing ? { Connection: 'close' } : {}),
     ...headers,
   });

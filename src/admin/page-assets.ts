@@ -15,7 +15,7 @@ const contentTypes: Readonly<Record<string, string>> = {
   '.ts': 'text/javascript; charset=utf-8',
 };
 
-/** Nothing of others, nothing inline but the one import map, no place in a page of others. */
+/** Allows nothing from other origins, nothing inline except the import map, and no embedding in other pages. */
 const policyOf = (importMap: string): string =>
   [
     "default-src 'none'",
@@ -34,8 +34,8 @@ const folder = new URL('../page/', import.meta.url);
 const hintsFile = new URL('../../docs/findings.md', import.meta.url);
 
 /**
- * Reads the page and all that it needs into memory: `/`, and what is below `/ui/`. In a checkout its modules are
- * served without their types, as Node runs ours; a package has them compiled.
+ * Reads the page and everything that it loads into memory: `/`, and the files below `/ui/`. In a checkout its modules
+ * are served with their types stripped; a package contains them compiled.
  * @throws {Error} when a file of the program is missing.
  */
 export async function loadPage(): Promise<readonly Route[]> {

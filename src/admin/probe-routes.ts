@@ -5,17 +5,17 @@ import { secondsUntil } from '../api/present-mesh.ts';
 import { jsonReply, textReply } from './reply.ts';
 import type { Route } from './router.ts';
 
-/** What the probes and metrics are answered from. */
+/** The sources of the responses to probes and scrapes. */
 export interface ProbeInput {
   readonly view: () => StateView;
-  /** True once the server is on its way down: it is not ready any more, whatever it still serves. */
+  /** True once the server is shutting down: it is not ready any more, although it still serves. */
   readonly draining: () => boolean;
   readonly metrics: { readonly contentType: string; render(): Promise<string> };
   /** Monotonic milliseconds, as in the view. */
   readonly now: () => number;
 }
 
-/** `/healthz`, `/readyz` and `/metrics`. */
+/** Returns the routes `/healthz`, `/readyz` and `/metrics`. */
 export function probeRoutes({ view, draining, metrics, now }: ProbeInput): readonly Route[] {
   return [
     { method: 'GET', pattern: '/healthz', answer: () => jsonReply({ status: 'ok' }) },
@@ -35,10 +35,10 @@ export function probeRoutes({ view, draining, metrics, now }: ProbeInput): reado
   ];
 }
 
-/** Findings that a doubt is explained by; a probe is not the place for all of them. */
+/** Number of findings that explain a doubt: a probe does not need all of them. */
 const findingsShown = 10;
 
-/** Names the sources that are missing, or the doubt. `now`: monotonic milliseconds, as in the state. */
+/** Returns the missing sources, or the doubt. `now` is in monotonic milliseconds, as in the state. */
 export function presentReadiness(
   { readiness, findings }: StateView,
   draining: boolean,

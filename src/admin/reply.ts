@@ -1,7 +1,7 @@
 import type { ApiError, ApiErrorCode } from '../api/api-types.ts';
 import { plainJson, plainLines } from '../text/plain-text.ts';
 
-/** An answer, before it is written. */
+/** A response before it is written. */
 export interface Reply {
   readonly status: number;
   readonly contentType: string;
@@ -25,20 +25,20 @@ const statuses = {
 } as const satisfies Record<ApiErrorCode, number>;
 
 /**
- * A value as JSON, for programs and, indented, for people. Characters that steer a terminal or hide are escaped: names of
- * files and proxies come from outside, and `curl` prints what it gets.
+ * Returns a value as indented JSON. Characters that steer a terminal, or that are invisible, are escaped: names of files
+ * and proxies come from outside, and `curl` prints what it gets.
  */
 export function jsonReply(body: object, status = 200, headers?: Reply['headers']): Reply {
   const json = plainJson(JSON.stringify(body, null, 2));
   return { status, contentType: 'application/json', body: `${json}\n`, headers };
 }
 
-/** Text of several lines for programs and people. The same characters become spaces. */
+/** Returns text of several lines. The same characters become spaces. */
 export function textReply(contentType: string, text: string): Reply {
   return { status: 200, contentType, body: plainLines(text) };
 }
 
-/** An error as JSON, with the status that its code stands for. */
+/** Returns an error as JSON, with the status of its code. */
 export function errorReply(code: ApiErrorCode, message: string, headers?: Reply['headers']): Reply {
   const error: ApiError = { error: { code, message } };
   return jsonReply(error, statuses[code], headers);

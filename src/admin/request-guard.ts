@@ -4,7 +4,7 @@ import { isLoopbackHost } from '../net/listen-address.ts';
 import { errorReply } from './reply.ts';
 import type { Reply } from './reply.ts';
 
-/** What kind of server a request came to. */
+/** The kind of server that received a request. */
 export interface GuardedServer {
   /** For servers that only loopback addresses reach: the `Host` of a request must be one of their own names. */
   readonly checkHost: boolean;
@@ -13,7 +13,7 @@ export interface GuardedServer {
 }
 
 /**
- * Why a request is refused before anything looks at it, if it is.
+ * Returns why a request is refused before it is routed; undefined if it is not.
  *
  * A browser on this machine can be made to send requests here by any web page: directly, which shows in
  * `Origin`, or under a name of the attacker's that resolves to a loopback address, which shows in `Host`.
@@ -36,7 +36,7 @@ export function refuseRequest(
   return hasBody ? errorReply('body-not-expected', 'no request here has a body') : undefined;
 }
 
-/** An address, which no DNS answer can make another's, or `localhost`. */
+/** True for an IP address, which no DNS answer can redirect, and for `localhost`. */
 function isOwnName(host: string): boolean {
   const name = host.replace(/:\d*$/, '').replace(/^\[(.*)\]$/, '$1');
   return isLoopbackHost(name) || isIP(name) !== 0;

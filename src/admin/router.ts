@@ -3,14 +3,14 @@ import type { Reply } from './reply.ts';
 
 export type Method = 'GET' | 'POST';
 
-/** One path, and what answers it. A `{name}` in the pattern is one segment, handed over decoded. */
+/** A path and the function that answers it. A `{name}` in the pattern is one segment, passed decoded. */
 export interface Route {
   readonly method: Method;
   readonly pattern: string;
   readonly answer: (parameters: readonly string[], query: URLSearchParams) => Reply | Promise<Reply>;
 }
 
-/** Finds what answers a request: HEAD as GET, 404 and 405 where nothing does. */
+/** Returns the response to a request: HEAD as GET, and 404 or 405 if no route matches. */
 export function route(routes: readonly Route[], method: string, target: string): Reply | Promise<Reply> {
   const [path = '', query = ''] = target.split('?', 2);
   const matches = routes.flatMap((candidate) => {
@@ -34,7 +34,7 @@ export function route(routes: readonly Route[], method: string, target: string):
   return found.candidate.answer(parameters, new URLSearchParams(query));
 }
 
-/** The segments that stand for parameters, still encoded; undefined where the path is another. */
+/** Returns the segments of the parameters, still encoded; undefined if the path does not match. */
 function match(pattern: string, path: string): readonly string[] | undefined {
   const [expected, actual] = [pattern.split('/'), path.split('/')];
   if (expected.length !== actual.length) return undefined;

@@ -7,13 +7,13 @@ import { handshakeFailureOf } from '../net/handshake-failure.ts';
 import type { TlsMaterial } from '../net/tls-material.ts';
 import type { AdminAccess } from './access.ts';
 
-/** A server, and what has it take renewed TLS files for new connections. */
+/** A server, and a function that makes it use renewed TLS files for new connections. */
 export interface SecureServer {
   readonly server: Server;
   readonly renew: () => void;
 }
 
-/** Makes an HTTP server without a request listener, over TLS where the access says so. */
+/** Creates an HTTP server without a request listener, over TLS if the access has TLS files. */
 export function createSecureServer(
   { tls, clientCertificates = false, failed }: AdminAccess,
   options: ServerOptions,
@@ -24,10 +24,10 @@ export function createSecureServer(
   const server = createTlsServer({
     ...options,
     ...contextOf(tls.current()),
-    // By default two minutes, in which connections that say nothing take the place of others.
+    // The default is two minutes, in which silent connections would take the places of others.
     handshakeTimeout: 5_000,
     requestCert: clientCertificates,
-    // Looked at for each request: a token may stand in for a certificate.
+    // Checked for each request, because a token can replace a certificate.
     rejectUnauthorized: false,
   });
   server.on('tlsClientError', (error, socket) => failed?.(handshakeFailureOf(error, socket)));
@@ -40,7 +40,7 @@ function contextOf({ certificate, key, clientCa }: TlsMaterial): SecureContextOp
     key,
     ...(clientCa === undefined ? {} : { ca: clientCa }),
     minVersion: 'TLSv1.2',
-    // A resumed session would bring its certificate past authorities that were replaced since.
+    // A resumed session would keep a certificate whose CA was replaced since.
     secureOptions: constants.SSL_OP_NO_TICKET,
   };
 }

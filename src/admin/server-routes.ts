@@ -6,7 +6,7 @@ import type { DistrustDetail, ServerDetail } from '../api/server-api-types.ts';
 import { parseHash } from '../trust/policy/distrust.ts';
 import type { DistrustedHashes } from '../trust/policy/distrust.ts';
 
-/** What the process says of itself from. */
+/** The sources of the responses about the process. */
 export interface ServerInput {
   /** Version of the program. */
   readonly version: string;
@@ -14,11 +14,11 @@ export interface ServerInput {
   readonly draining: () => boolean;
   /** Monotonic milliseconds, as in the view. */
   readonly now: () => number;
-  /** What the distrust list in force distrusts; undefined if no list is followed. */
+  /** The hashes of the distrust list in force; undefined if no list is followed. */
   readonly distrusted?: (() => DistrustedHashes) | undefined;
 }
 
-/** `/api/v1/server` and `/api/v1/distrust/{hash}`. */
+/** Returns the routes `/api/v1/server` and `/api/v1/distrust/{hash}`. */
 export function serverRoutes({ version, view, draining, now, distrusted }: ServerInput): readonly Route[] {
   return [
     {

@@ -2,22 +2,22 @@ import type { FindingCode, Severity } from '../trust/findings/catalogue.ts';
 import type { Rooting } from '../trust/bundle/trust-bundle.ts';
 
 /*
- * What the admin API answers, as JSON. Times are RFC 3339 in UTC with seconds; hashes are lower-case hex;
- * what is not known is left out. Fields are only ever added.
+ * The responses of the admin API, as JSON. Times are RFC 3339 in UTC with seconds, hashes are lower-case hex, and
+ * unknown fields are absent. New releases only add fields.
  */
 
-/** `GET /api/v1/meshes`: every mesh that anything was ever listed for, by name. */
+/** `GET /api/v1/meshes`: every mesh for which a resource was ever listed, by name. */
 export interface MeshList {
   readonly meshes: readonly MeshSummary[];
 }
 
 export interface MeshSummary {
   readonly name: string;
-  /** Hash over all secrets of the mesh: what proxies show as `version_text`. */
+  /** Hash over all secrets of the mesh. Proxies show it as `version_text`. */
   readonly version: string;
   /** No trust domain is left: every client is refused. */
   readonly denyAll: boolean;
-  /** Connected now. */
+  /** Number of connected proxies. */
   readonly proxies: number;
   readonly trustDomains: number;
   readonly anchors: number;
@@ -27,12 +27,12 @@ export interface MeshSummary {
 }
 
 /**
- * `GET /api/v1/meshes/{mesh}`. A mesh that nothing was ever listed for is `unknown-mesh` (404), although its
- * proxies are answered: they get deny-all, as every mesh without trust.
+ * `GET /api/v1/meshes/{mesh}`. A mesh for which no resource was ever listed is `unknown-mesh` (404). Its proxies
+ * are served deny-all, as in every mesh without trust.
  */
 export interface MeshDetail extends Omit<MeshSummary, 'trustDomains' | 'anchors' | 'findings'> {
   readonly trustDomains: readonly TrustDomainDetail[];
-  /** What the mass-loss guard holds: served, although no resource lists it any more. */
+  /** Trust domains that the mass-loss guard holds: still served, although no resource lists them any more. */
   readonly held: readonly HeldTrustDomain[];
   readonly secrets: readonly SecretDetail[];
   readonly findings: readonly FindingDetail[];
@@ -40,20 +40,23 @@ export interface MeshDetail extends Omit<MeshSummary, 'trustDomains' | 'anchors'
 
 export interface TrustDomainDetail {
   readonly name: string;
-  /** Whether it is part of the secret of all trust domains, where not all of them fit. */
+  /** True if the secret of all trust domains contains it. Present if not all trust domains fit into that secret. */
   readonly inJointSecret: boolean;
   readonly anchors: readonly AnchorDetail[];
 }
 
 export interface AnchorDetail {
-  /** SHA-256 of the certificate as it was listed. */
+  /** SHA-256 of the listed certificate. */
   readonly fingerprint: string;
   /** SHA-256 of its public key (SubjectPublicKeyInfo). */
   readonly keyHash: string;
   /** The same with the point of the key as it is encoded, if it is compressed. A distrust list matches both. */
   readonly compressedKeyHash?: string | undefined;
   readonly subject: string;
-  /** As it was listed; what is sent of a re-rooted anchor names its subject here. */
+  /**
+   * Issuer of the listed certificate. The self-issued form that proxies get of a re-rooted anchor has the subject
+   * here.
+   */
   readonly issuer: string;
   readonly keyAlgorithm: string;
   readonly notBefore: string;
@@ -97,13 +100,13 @@ export interface FindingCounts {
   readonly info: number;
 }
 
-/** `GET /api/v1/findings`: everything that is found now, most severe first. */
+/** `GET /api/v1/findings`: all current findings, most severe first. */
 export interface FindingList {
   readonly counts: FindingCounts;
   readonly findings: readonly FindingDetail[];
 }
 
-/** `POST /api/v1/guard/release`: what was held, and is no longer. */
+/** `POST /api/v1/guard/release`: the trust domains whose hold was ended. */
 export interface GuardRelease {
   readonly released: readonly { readonly mesh: string; readonly trustDomain: string }[];
 }
@@ -115,7 +118,7 @@ export type ReadyAnswer =
   | {
       readonly status: 'doubtful';
       readonly reason: string;
-      /** The first of what makes it so: places and reasons, as `validate` says them. */
+      /** The first reasons for the doubt: places and reasons, as `validate` prints them. */
       readonly findings: readonly string[];
       readonly secondsLeft: number;
     }
@@ -135,7 +138,7 @@ export type ApiErrorCode =
   | 'unknown-proxy'
   | 'wrong-host';
 
-/** Every answer that is not 2xx, but for those of `/readyz`. */
+/** Every response that is not 2xx, except those of `/readyz`. */
 export interface ApiError {
   readonly error: { readonly code: ApiErrorCode; readonly message: string };
 }

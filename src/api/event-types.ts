@@ -1,13 +1,13 @@
 import type { FindingCounts, ReadyAnswer } from './api-types.ts';
 
 /*
- * What `GET /api/v1/events` sends, as server-sent events. Event `rollout` has a RolloutDetail, for each mesh
- * whose roll-out moves; event `state` has a ServerEvent.
+ * The server-sent events of `GET /api/v1/events`. Event `rollout` contains a RolloutDetail, for each mesh whose
+ * roll-out progresses. Event `state` contains a ServerEvent.
  */
 
-/** Something that the admin API answers is not what it was: what is shown should be asked for again. */
+/** Some response of the admin API has changed, so a client should request again what it shows. */
 export interface ServerEvent {
-  /** Changes since the start of the server; starts over with it. */
+  /** Number of changes since the start of the server. A restart begins again at 0. */
   readonly changes: number;
   readonly readiness: ReadyAnswer['status'];
   readonly findings: FindingCounts;

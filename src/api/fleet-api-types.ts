@@ -3,38 +3,38 @@ import type { ProxyState } from '../fleet/assess.ts';
 import type { Ending } from '../fleet/records.ts';
 
 /*
- * What the admin API answers about proxies, as JSON. Times are RFC 3339 in UTC with milliseconds; what is not
- * known is left out. Fields are only ever added.
+ * The responses of the admin API about proxies, as JSON. Times are RFC 3339 in UTC with milliseconds, and unknown
+ * fields are absent. New releases only add fields.
  */
 
 /**
- * `disconnected`: the proxy had streams lately and has none now, and no roll-out waits for it. `reconnecting` and
- * `lost` are proxies without streams, too, of which it is not known that they have what is served.
+ * `disconnected`: the proxy recently had streams and has none now, and no roll-out waits for it. Proxies that are
+ * `reconnecting` or `lost` have no streams either, and have not acknowledged the served version.
  */
 export type AnyProxyState = ProxyState | 'disconnected';
 
 export const anyProxyStates: readonly AnyProxyState[] = [...proxyStates, 'disconnected'];
 
-/** `GET /api/v1/proxies`: a page of them, by mesh and node id. */
+/** `GET /api/v1/proxies`: one page of the proxies, by mesh and node ID. */
 export interface ProxyList {
   readonly proxies: readonly ProxySummary[];
-  /** All that fit the filters, on every page. */
+  /** Number of proxies that match the filters, on all pages. */
   readonly total: number;
-  /** Give it as `after` to get the next page; absent on the last. */
+  /** Pass it as `after` to get the next page. Absent on the last page. */
   readonly next?: string | undefined;
   /** False: a worker did not answer in time, and its proxies are missing. */
   readonly complete: boolean;
 }
 
 export interface ProxySummary {
-  /** Node id; empty for a stream that named none. */
+  /** Node ID; empty for a stream whose node has none. */
   readonly node: string;
   readonly mesh: string;
   readonly state: AnyProxyState;
   readonly address: string;
-  /** Such as `envoy 1.40.0`. */
+  /** User agent, such as `envoy 1.40.0`. */
   readonly proxy: string;
-  /** Such as `delta ADS`; several where its streams differ. */
+  /** Transports, such as `delta ADS`; several if its streams differ. */
   readonly transports: readonly string[];
   readonly connectedAt: string;
   readonly disconnectedAt?: string | undefined;
@@ -43,16 +43,19 @@ export interface ProxySummary {
    * (`silence`), or this server ended it (`server`).
    */
   readonly ending?: Ending | undefined;
-  /** The newest version of the mesh that it has acknowledged in full; absent where it is none of the last. */
+  /**
+   * The newest version of the mesh that the proxy has acknowledged in full. Absent if that is none of the last
+   * versions.
+   */
   readonly version?: string | undefined;
-  /** The version that its mesh is served. */
+  /** The current version of its mesh. */
   readonly servedVersion?: string | undefined;
-  /** When the last acknowledgement came, and how long after its response. */
+  /** When the last ACK arrived, and how long after its response. */
   readonly ackedAt?: string | undefined;
   readonly ackMs?: number | undefined;
-  /** Since when it has not what is served, in whole seconds. */
+  /** Whole seconds for which the proxy has been behind the served version. */
   readonly behindSeconds?: number | undefined;
-  /** Responses that it refused, and the last of them. */
+  /** Number of responses that it refused, and the last of them. */
   readonly nacks: number;
   readonly lastNack?: NackDetail | undefined;
 }
@@ -63,13 +66,13 @@ export interface NackDetail {
   readonly version?: string | undefined;
   /** A gRPC status code. */
   readonly code: number;
-  /** What the proxy said. */
+  /** The message of the proxy. */
   readonly message: string;
 }
 
 /** `GET /api/v1/proxies/{node}`. */
 export interface ProxyDetail extends ProxySummary {
-  /** Other meshes in which a proxy of the same node id is connected, where none was asked for. */
+  /** Other meshes in which a proxy with the same node ID is connected. Present if the request names no mesh. */
   readonly alsoIn?: readonly string[] | undefined;
   readonly streams: readonly StreamDetail[];
 }
@@ -81,45 +84,45 @@ export interface StreamDetail {
   readonly secrets: readonly ProxySecret[];
 }
 
-/** A secret that a proxy asks for. */
+/** A secret that a proxy subscribed to. */
 export interface ProxySecret {
   readonly name: string;
   readonly sentVersion?: string | undefined;
   readonly sentAt?: string | undefined;
   readonly ackedVersion?: string | undefined;
   readonly ackedAt?: string | undefined;
-  /** From sending to acknowledgement. */
+  /** Time from the response to its ACK. */
   readonly ackMs?: number | undefined;
-  /** What it is to have. */
+  /** The current version of the secret. */
   readonly servedVersion?: string | undefined;
 }
 
-/** `GET /api/v1/meshes/{mesh}/rollout`: how far what is served has come. */
+/** `GET /api/v1/meshes/{mesh}/rollout`: the progress of the roll-out of the served version. */
 export interface RolloutDetail {
   readonly mesh: string;
   readonly version: string;
-  /** When the change came in, and when it went out to proxies. */
+  /** When the change arrived, and when it was sent to proxies. */
   readonly changedAt: string;
   readonly servedAt: string;
   readonly proxies: ProxyCounts;
   /** False: a worker did not answer in time, and its proxies are missing. */
   readonly complete: boolean;
   /**
-   * All connected proxies are known and have acknowledged what is served, and none is reconnecting or lost without
-   * having done so.
+   * True if all connected proxies are known and have acknowledged the served version, and no proxy is reconnecting or
+   * lost without having acknowledged it.
    */
   readonly converged: boolean;
-  /** When the last of them did. */
+  /** When the last proxy acknowledged it. */
   readonly convergedAt?: string | undefined;
-  /** What was served lately, newest first, and how many proxies have it. */
+  /** Recent versions, newest first, and how many proxies have each. */
   readonly versions: readonly VersionCount[];
-  /** With `?version=`: who has that version or a later one; else the same for `version`. */
+  /** Proxies that have the version of `?version=` or a later one; without the parameter, `version`. */
   readonly asked: {
     readonly version: string;
-    /** Whether it is, or was lately, served. */
+    /** True if the version is served, or was recently served. */
     readonly known: boolean;
     readonly proxies: number;
-    /** Proxies without it, those that are reconnecting or lost included. */
+    /** Number of proxies without it, reconnecting and lost ones included. */
     readonly lacking: number;
   };
   /** Proxies without it, lost ones first, at most 100. */
@@ -129,7 +132,7 @@ export interface RolloutDetail {
 export interface ProxyCounts extends Readonly<Record<ProxyState, number>> {
   readonly connected: number;
   /**
-   * Lost proxies that are more than the server keeps by name, of whichever mesh. While there are any, no roll-out
+   * Number of lost proxies, of all meshes, beyond those that the server keeps by name. While it is not 0, no roll-out
    * has converged.
    */
   readonly forgotten: number;
@@ -146,7 +149,10 @@ export interface LaggingProxy {
   readonly address: string;
   readonly state: ProxyState;
   readonly behindSeconds?: number | undefined;
-  /** The newest version of the mesh that it has acknowledged in full; absent if it is none of the last. */
+  /**
+   * The newest version of the mesh that the proxy has acknowledged in full. Absent if that is none of the last
+   * versions.
+   */
   readonly version?: string | undefined;
   /** When its last connection ended, if it has none. */
   readonly disconnectedAt?: string | undefined;

@@ -13,13 +13,13 @@ import type {
   StreamDetail,
 } from './fleet-api-types.ts';
 
-/** What records are seen against. `now`: epoch milliseconds. */
+/** What records are compared with. `now` is in epoch milliseconds. */
 export interface FleetContext {
   readonly history: ServedHistory;
   readonly now: number;
 }
 
-/** A connected proxy in a list. */
+/** Returns a connected proxy as it appears in a list. */
 function presentProxy(proxy: ProxyRecord, { history, now }: FleetContext): ProxySummary {
   const { node, mesh, since, nacks, lastNack } = proxy;
   const { state, behindSince } = assess(proxy, history, now);
@@ -50,7 +50,7 @@ function presentProxy(proxy: ProxyRecord, { history, now }: FleetContext): Proxy
   };
 }
 
-/** A proxy without a connection. */
+/** Returns a proxy without a connection as it appears in a list. */
 function presentGone(gone: GoneRecord, { history, now }: FleetContext): ProxySummary {
   const { node, mesh, address, userAgent, since, goneAt, ending, nacks, lastNack } = gone;
   const assessment = assessGone(gone, history, now);
@@ -74,18 +74,18 @@ function presentGone(gone: GoneRecord, { history, now }: FleetContext): ProxySum
   };
 }
 
-/** A proxy in a list, connected or not. */
+/** Returns a proxy, connected or not, as it appears in a list. */
 export function presentAny(proxy: ProxyRecord | GoneRecord, context: FleetContext): ProxySummary {
   return 'goneAt' in proxy ? presentGone(proxy, context) : presentProxy(proxy, context);
 }
 
-/** Everything there is to say about a proxy. */
+/** Returns all details of a proxy. */
 export function presentProxyDetail(proxy: ProxyRecord | GoneRecord, context: FleetContext): ProxyDetail {
   const streams = [...proxy.streams].map((stream) => presentStream(stream, proxy.mesh, context));
   return { ...presentAny(proxy, context), streams };
 }
 
-/** How far a change has come. */
+/** Returns the progress of a roll-out. */
 export function presentRollout(rollout: Rollout, now: number): RolloutDetail {
   const { mesh, current, connected, states, complete, forgotten, convergedAt, versions, lagging, asked } =
     rollout;

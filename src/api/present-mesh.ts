@@ -13,16 +13,16 @@ import type {
   MeshSummary,
 } from './api-types.ts';
 
-/** What of a mesh is not in its own state. */
+/** Facts about a mesh that its state does not contain. */
 export interface MeshContext {
   readonly findings: readonly Finding[];
   readonly held: StateView['ledger']['held'];
   readonly proxies: number;
-  /** In the time of `held`. */
+  /** Monotonic milliseconds, as in `held`. */
   readonly now: number;
 }
 
-/** A mesh in a list. */
+/** Returns a mesh as it appears in a list. */
 export function presentMeshSummary(state: MeshState, { findings, proxies }: MeshContext): MeshSummary {
   const { mesh, bundles } = state.bundle;
   return {
@@ -34,7 +34,7 @@ export function presentMeshSummary(state: MeshState, { findings, proxies }: Mesh
   };
 }
 
-/** Everything there is to say about one mesh. */
+/** Returns all details of a mesh. */
 export function presentMesh(state: MeshState, { findings, held, proxies, now }: MeshContext): MeshDetail {
   const { mesh, bundles, merged } = state.bundle;
   const inMerged = new Set(merged.map(({ trustDomain }) => trustDomain));
@@ -62,12 +62,12 @@ export function presentMesh(state: MeshState, { findings, held, proxies, now }: 
   };
 }
 
-/** Findings in the order given, with their number by severity. */
+/** Returns findings in the given order, with their number by severity. */
 export function presentFindings(findings: readonly Finding[]): FindingList {
   return { counts: countFindings(findings), findings: findings.map(presentFinding) };
 }
 
-/** Whole seconds until a time, at least 0. */
+/** Returns the whole seconds until a time, at least 0. */
 export function secondsUntil(until: number, now: number): number {
   return Math.max(0, Math.ceil((until - now) / 1000));
 }
@@ -110,14 +110,14 @@ function presentFinding(found: Finding): FindingDetail {
   return { severity, code, name, message, ...place };
 }
 
-/** Those that name the mesh, or a resource of it. What a file as a whole has is no mesh's. */
+/** Returns the findings that name the mesh or one of its resources. Findings about whole files belong to no mesh. */
 function findingsOf(mesh: string, findings: readonly Finding[]): readonly Finding[] {
   return findings.filter(
     (found) => found.mesh === mesh || (found.mesh === undefined && found.resource?.startsWith(`${mesh}/`)),
   );
 }
 
-/** RFC 3339, in UTC, without fractions. */
+/** Formats a time by RFC 3339, in UTC, without fractions of a second. */
 function timestamp(time: number): string {
   return new Date(time).toISOString().replace('.000Z', 'Z');
 }

@@ -1,34 +1,34 @@
 import type { ReadyAnswer } from './api-types.ts';
 
-/** `GET /api/v1/server`: the process itself. Fields are only ever added. */
+/** `GET /api/v1/server`: the process itself. New releases only add fields. */
 export interface ServerDetail {
   /** Version of meshtrust. */
   readonly version: string;
-  /** As `/readyz` says it. */
+  /** The same as in `/readyz`. */
   readonly readiness: ReadyAnswer;
   readonly sources: readonly SourceDetail[];
 }
 
-/** `GET /api/v1/distrust/{hash}`: whether the distrust list in force has a hash. Fields are only ever added. */
+/** `GET /api/v1/distrust/{hash}`: whether the distrust list in force contains a hash. New releases only add fields. */
 export interface DistrustDetail {
   readonly hash: string;
-  /** The server follows a list (`--distrust`). */
+  /** True if the server follows a list (`--distrust`). */
   readonly followed: boolean;
-  /** An entry of the list in force is the hash, or a prefix of it. */
+  /** True if an entry of the list in force is the hash or a prefix of it. */
   readonly listed: boolean;
 }
 
-/** What resources are read from. */
+/** A source of resources. */
 export interface SourceDetail {
   readonly name: string;
-  /** Its first complete read is done. */
+  /** True after its first complete read. */
   readonly synced: boolean;
-  /** It gives what an earlier run kept of it, as long as it is not `synced`. */
+  /** True if it gives the resources that an earlier run kept, until it is `synced`. */
   readonly restored: boolean;
-  /** Resources in force. */
+  /** Number of resources in force. */
   readonly accepted: number;
-  /** Files or objects whose newest version is not what is served; findings say why. */
+  /** Number of files or objects whose newest version is not served; findings give the reasons. */
   readonly rejected: number;
-  /** The first of the places that cannot be read, with the reason. */
+  /** The first places that cannot be read, with the reasons. */
   readonly failure?: string | undefined;
 }

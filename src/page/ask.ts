@@ -4,7 +4,7 @@ import type { ProxyList, RolloutDetail } from '../api/fleet-api-types.ts';
 import type { Hints } from '../trust/findings/hints.ts';
 import type { ProxyFilter } from './page-state.ts';
 
-/** Proxies in a page of the list. */
+/** Number of proxies on a page of the list. */
 const pageSize = 200;
 
 export const askMeshes = (): Promise<MeshList> => get('/api/v1/meshes');
@@ -26,24 +26,24 @@ export function releaseGuard(): Promise<GuardRelease> {
   return ask('/api/v1/guard/release', { method: 'POST' });
 }
 
-/** What the server tells while it is listened to. */
+/** Callbacks for the events of the server. */
 export interface Listener {
   readonly state: (event: ServerEvent) => void;
   readonly rollout: (rollout: RolloutDetail) => void;
   readonly connected: (isConnected: boolean) => void;
 }
 
-/** When a listener that was turned away tries again, ms. */
+/** Time until a rejected client tries again, in milliseconds. */
 const retryMs = 3_000;
 
-/** Listens until the page is left. */
+/** Receives events until the page is closed. */
 export function listen(listener: Listener): void {
   const { state, rollout, connected } = listener;
   const source = new EventSource('/api/v1/events');
   source.addEventListener('open', () => connected(true));
   source.addEventListener('error', () => {
     connected(false);
-    // The browser connects again by itself where a connection broke, but not where it had another answer.
+    // The browser reconnects by itself after a broken connection, but not after another response.
     if (source.readyState === EventSource.CLOSED) setTimeout(() => listen(listener), retryMs);
   });
   source.addEventListener('state', ({ data }: MessageEvent<string>) =>
@@ -58,7 +58,7 @@ function get<Answer>(path: string): Promise<Answer> {
   return ask(path, {});
 }
 
-/** @throws {Error} with the server's own sentence, when it does not answer with what was asked for. */
+/** @throws {Error} with the server's message, if the response is an error. */
 async function ask<Answer>(path: string, init: RequestInit): Promise<Answer> {
   const response = await fetch(path, init);
   const answer = (await response.json()) as Answer & { readonly error?: { readonly message: string } };

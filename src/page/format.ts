@@ -1,13 +1,13 @@
 const day = 86_400_000;
 
-/** How far a moment is from now, in the two words that people use: `in 12 d`, `3 h ago`. Times in epoch milliseconds. */
+/** Returns how far a time is from now: `in 12 d`, `3 h ago`. Times are in epoch milliseconds. */
 export function distance(time: number, now: number): string {
   const text = duration(Math.abs(time - now));
   if (text === '0 s') return 'now';
   return time > now ? `in ${text}` : `${text} ago`;
 }
 
-/** A length of time in its largest unit. */
+/** Returns a duration in its largest unit. */
 export function duration(milliseconds: number): string {
   const units: readonly (readonly [string, number])[] = [
     ['y', 365.25 * day],
@@ -22,17 +22,17 @@ export function duration(milliseconds: number): string {
   return `${Math.floor(milliseconds / 1000)} s`;
 }
 
-/** The first characters of a hash, as all of meshtrust shortens it. */
+/** Returns the first characters of a hash, as all of meshtrust shortens it. */
 export function short(hash: string): string {
   return hash.slice(0, 16);
 }
 
-/** The day of an RFC 3339 time. */
+/** Returns the day of an RFC 3339 time. */
 export function dayOf(time: string): string {
   return time.slice(0, 10);
 }
 
-/** `1 proxy`, `2 proxies`. */
+/** Returns a number with its noun: `1 proxy`, `2 proxies`. */
 export function count(number: number, one: string, many = `${one}s`): string {
   return `${number.toLocaleString('en')} ${number === 1 ? one : many}`;
 }

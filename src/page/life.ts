@@ -1,4 +1,4 @@
-/** How a certificate stands to the present: by its dates alone. */
+/** The state of a certificate, by its dates alone. */
 export type LifeState = 'valid' | 'expiring' | 'expired' | 'future';
 
 /** The dates of a certificate, epoch milliseconds. */
@@ -7,29 +7,29 @@ export interface Life {
   readonly until: number;
 }
 
-/** A piece of time that is drawn, epoch milliseconds. */
+/** The time that is drawn, in epoch milliseconds. */
 export interface Scale {
   readonly begin: number;
   readonly end: number;
 }
 
-/** Where something is on a scale, in thousandths of it. */
+/** A position on a scale, in thousandths. */
 export interface Span {
   readonly start: number;
   readonly width: number;
-  /** It goes on beyond the scale. */
+  /** True if it continues beyond the scale. */
   readonly cutBefore: boolean;
   readonly cutAfter: boolean;
 }
 
 const day = 86_400_000;
 const year = 365.25 * day;
-/** As for the finding `expires-soon`. */
+/** The same time as for the finding `expires-soon`. */
 const expiringMs = 30 * day;
-/** Roots live for decades; what matters is nearer. */
+/** Roots are valid for decades; the next years matter. */
 const longestBefore = 2 * year;
 const longestAfter = 10 * year;
-/** The narrowest bar that can be seen, in thousandths. */
+/** The width of the narrowest visible bar, in thousandths. */
 const narrowest = 4;
 
 export function lifeState({ from, until }: Life, now: number): LifeState {
@@ -38,7 +38,7 @@ export function lifeState({ from, until }: Life, now: number): LifeState {
   return until - now < expiringMs ? 'expiring' : 'valid';
 }
 
-/** A scale that fits all lives, within what is worth seeing; the present is always on it. */
+/** Returns a scale for all certificates, up to the longest useful time. It always contains the present. */
 export function scaleOf(lives: readonly Life[], now: number): Scale {
   const begin = Math.min(now - 30 * day, ...lives.map(({ from }) => from));
   const end = Math.max(now + year, ...lives.map(({ until }) => until));
@@ -49,7 +49,7 @@ export function scaleOf(lives: readonly Life[], now: number): Scale {
   };
 }
 
-/** Where a life is on a scale; undefined where it is not on it at all. */
+/** Returns the position of a certificate's validity on a scale; undefined if it is not on the scale. */
 export function spanOn({ from, until }: Life, scale: Scale): Span | undefined {
   if (until <= scale.begin || from >= scale.end) return undefined;
   const start = positionOn(Math.max(from, scale.begin), scale);
@@ -63,12 +63,12 @@ export function spanOn({ from, until }: Life, scale: Scale): Span | undefined {
   };
 }
 
-/** Where a moment is on a scale, in thousandths. */
+/** Returns the position of a time on a scale, in thousandths. */
 export function positionOn(time: number, { begin, end }: Scale): number {
   return ((time - begin) / (end - begin)) * 1000;
 }
 
-/** The years that begin on a scale, not more than fit. */
+/** Returns the years that begin on a scale, at most as many as fit. */
 export function yearsOn(scale: Scale): readonly { readonly year: number; readonly at: number }[] {
   const first = new Date(scale.begin).getUTCFullYear() + 1;
   const last = new Date(scale.end).getUTCFullYear();

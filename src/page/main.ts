@@ -5,9 +5,9 @@ import type { PageState, ProxyFilter } from './page-state.ts';
 import { viewPage } from './view-page.ts';
 import type { Actions } from './view-page.ts';
 
-/** While proxies move, their list is asked for at most this often, ms. */
+/** The shortest time between two requests for the list of proxies, in milliseconds. */
 const listMs = 1_000;
-/** How often times are counted down, ms. */
+/** Interval at which relative times are drawn again, in milliseconds. */
 const tickMs = 1_000;
 
 const root = document.querySelector<HTMLElement>('#page');
@@ -21,7 +21,7 @@ function change(part: Partial<PageState>): void {
   state = { ...state, ...part };
   if (isDrawing || root === null) return;
   isDrawing = true;
-  // Several changes in one frame are drawn once.
+  // Several changes within a frame are drawn once.
   requestAnimationFrame(() => {
     isDrawing = false;
     render(viewPage(state, actions), root);
@@ -37,13 +37,13 @@ function attempt(work: () => Promise<Partial<PageState>>): void {
   );
 }
 
-/** Asks for everything that a change of the server can touch. */
+/** Requests everything that a change of the server can affect. */
 function refresh(): void {
   refreshes += 1;
   const mine = refreshes;
   attempt(async () => {
     const answer = await askAll();
-    // One that was asked later is about what is looked at now, and may have been answered before.
+    // A later request is about the mesh that is shown now, and may have been answered before this one.
     return mine === refreshes ? answer : {};
   });
 }
@@ -56,7 +56,7 @@ async function askAll(): Promise<Partial<PageState>> {
   if (selected === undefined) return { meshes, selected, mesh: undefined, proxies: undefined };
   const [mesh, proxies] = await Promise.all([askMesh(selected), askProxies(selected, filter)]);
   const meshAt = Date.now();
-  // What was typed meanwhile stays, and is asked for by itself.
+  // Text that was typed meanwhile stays, and has a request of its own.
   if (isSame && state.filter !== filter) return { meshes, selected, mesh, meshAt };
   return { meshes, selected, mesh, meshAt, proxies, filter };
 }
@@ -66,12 +66,12 @@ function refreshList(): void {
   if (selected === undefined) return;
   attempt(async () => {
     const proxies = await askProxies(selected, filter);
-    // Meanwhile something else may have been asked for.
+    // Another list may have been requested meanwhile.
     return state.selected === selected && state.filter === filter ? { proxies } : {};
   });
 }
 
-/** Asks for the list soon, once for many events. */
+/** Requests the list soon, once for many events. */
 function refreshListSoon(): void {
   if (listIsDue) return;
   listIsDue = true;

@@ -3,30 +3,30 @@ import type { ServerEvent } from '../api/event-types.ts';
 import type { AnyProxyState, ProxyList, RolloutDetail } from '../api/fleet-api-types.ts';
 import type { Hints } from '../trust/findings/hints.ts';
 
-/** Which proxies are listed. */
+/** The filter of the list of proxies. */
 export interface ProxyFilter {
   readonly node: string;
   readonly state: AnyProxyState | '';
-  /** The `next` of the page before; pages that were passed, so that one can go back. */
+  /** The `next` of the previous page, and those of the pages before it, so that one can go back. */
   readonly after: readonly string[];
 }
 
-/** Everything that the page shows. The views are functions of it. */
+/** Everything that the page shows. The views are functions of this state. */
 export interface PageState {
-  /** Of the stream of events. */
+  /** The connection of the event stream. */
   readonly connection: 'connecting' | 'live' | 'lost';
   readonly server: ServerEvent | undefined;
   readonly meshes: readonly MeshSummary[] | undefined;
-  /** The mesh that is looked at, by name. */
+  /** The name of the selected mesh. */
   readonly selected: string | undefined;
   readonly mesh: MeshDetail | undefined;
-  /** When the mesh was answered for, epoch milliseconds: what it says of time left counts from there. */
+  /** When the response about the mesh arrived, in epoch milliseconds. Its remaining times count from then on. */
   readonly meshAt: number;
   readonly proxies: ProxyList | undefined;
   readonly filter: ProxyFilter;
   readonly rollouts: ReadonlyMap<string, RolloutDetail>;
   readonly hints: Hints;
-  /** What could not be done, in a sentence. */
+  /** The error of the last action. */
   readonly problem: string | undefined;
   /** Epoch milliseconds. */
   readonly now: number;
@@ -34,7 +34,7 @@ export interface PageState {
 
 export const noFilter: ProxyFilter = { node: '', state: '', after: [] };
 
-/** The page before anything is known. */
+/** Returns the state before the first response. */
 export function initialState(now: number): PageState {
   return {
     connection: 'connecting',
@@ -52,14 +52,17 @@ export function initialState(now: number): PageState {
   };
 }
 
-/** The mesh to look at: the one of the address, or else the first. */
+/** Returns the mesh to show: the one in the URL, or the first. */
 export function selectedMesh(hash: string, meshes: readonly MeshSummary[]): string | undefined {
   const named = /^#\/mesh\/(?<name>.+)$/.exec(hash)?.groups?.['name'];
   const name = named === undefined ? undefined : decodeOr(named);
   return meshes.find((mesh) => mesh.name === name)?.name ?? meshes[0]?.name;
 }
 
-/** Proxies of a mesh that are connected: they come and go between changes, of which answers about meshes do not tell. */
+/**
+ * Returns the number of connected proxies of a mesh. Proxies come and go between changes, so the roll-out has the
+ * newest number, and the response about the mesh may be older.
+ */
 export function connectedTo(
   { name, proxies }: Pick<MeshSummary, 'name' | 'proxies'>,
   { rollouts }: PageState,
@@ -67,7 +70,7 @@ export function connectedTo(
   return rollouts.get(name)?.proxies.connected ?? proxies;
 }
 
-/** The address of a mesh within the page. */
+/** Returns the URL fragment of a mesh. */
 export function hashOf(mesh: string): string {
   return `#/mesh/${encodeURIComponent(mesh)}`;
 }

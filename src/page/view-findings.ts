@@ -4,10 +4,10 @@ import type { FindingDetail } from '../api/api-types.ts';
 import type { Hints } from '../trust/findings/hints.ts';
 import { count } from './format.ts';
 
-/** Findings that are shown: with more of them, something that is common to them is wrong. */
+/** Number of findings that are shown. More of them have a common cause. */
 const most = 100;
 
-/** What is to be said of the mesh's input, and what to do about it. */
+/** Shows the findings of a mesh, and what to do about each. */
 export function viewFindings(findings: readonly FindingDetail[], hints: Hints): TemplateResult {
   return html`<section aria-labelledby="findings">
     <h3 id="findings">Findings</h3>

@@ -10,15 +10,15 @@ import { viewProxies } from './view-proxies.ts';
 import { viewRollout } from './view-rollout.ts';
 import { viewTrustDomains } from './view-trust-domains.ts';
 
-/** The mesh that is looked at. */
+/** Shows the selected mesh. */
 export function viewMesh(state: PageState, actions: Actions): TemplateResult {
   const { mesh, meshAt, rollouts, hints, now, meshes } = state;
   if (mesh === undefined)
-    return html`<p class="faint">${meshes?.length === 0 ? 'There is no mesh yet.' : 'Asking…'}</p>`;
+    return html`<p class="faint">${meshes?.length === 0 ? 'There is no mesh yet.' : 'Loading…'}</p>`;
   return html`
     <div class="heading">
       <h2>${mesh.name}</h2>
-      ${mesh.denyAll ? html`<span class="badge bad">trusts nobody: every client is refused</span>` : nothing}
+      ${mesh.denyAll ? html`<span class="badge bad">no CA is trusted: every client is refused</span>` : nothing}
     </div>
     ${viewFigures(mesh, connectedTo(mesh, state), now)} ${viewHeld(mesh.held, now - meshAt, actions)}
     ${viewRollout(rollouts.get(mesh.name), now)} ${viewTrustDomains(mesh.trustDomains, now)}
@@ -39,11 +39,11 @@ function viewFigures(mesh: MeshDetail, proxies: number, now: number): TemplateRe
       <dd>${mesh.trustDomains.length.toLocaleString('en')}</dd>
     </div>
     <div>
-      <dt>Authorities</dt>
+      <dt>CA certificates</dt>
       <dd>${anchors.toLocaleString('en')}</dd>
     </div>
     <div>
-      <dt>First to end</dt>
+      <dt>Next expiry</dt>
       <dd>
         ${
           earliestExpiry === undefined

@@ -6,23 +6,23 @@ import { connectedTo, hashOf } from './page-state.ts';
 import type { PageState, ProxyFilter } from './page-state.ts';
 import { viewMesh } from './view-mesh.ts';
 
-/** What can be done on the page. */
+/** The actions of the page. */
 export interface Actions {
   readonly select: (mesh: string) => void;
   readonly filter: (part: Partial<ProxyFilter>) => void;
-  /** Releases the guard, once confirmed. */
+  /** Releases the guard after a confirmation. */
   readonly release: () => void;
 }
 
 const connections = { connecting: 'connecting', live: 'live', lost: 'connection lost' } as const;
 
-/** The address names the mesh, so that it is not to become that of the link. */
+/** The URL names the mesh, so a click on a link must not change it. */
 function skip(event: Event): void {
   event.preventDefault();
   document.querySelector<HTMLElement>('#content')?.focus();
 }
 
-/** The whole page. */
+/** Shows the whole page. */
 export function viewPage(state: PageState, actions: Actions): TemplateResult {
   const { meshes, problem, connection, server } = state;
   return html`
@@ -30,7 +30,7 @@ export function viewPage(state: PageState, actions: Actions): TemplateResult {
     <header class="top">
       <h1><img src="/ui/icon.svg" alt="" width="22" height="22" /> meshtrust</h1>
       ${
-        // What it was like when it was last heard of may be long over.
+        // The last known state may be outdated.
         server === undefined || connection === 'lost'
           ? nothing
           : html`<span class="badge ${server.readiness === 'ready' ? 'good' : 'bad'}"
@@ -71,7 +71,7 @@ function viewEntry(mesh: MeshSummary, state: PageState): TemplateResult {
         >${count(trustDomains, 'trust domain')} · ${count(connectedTo(mesh, state), 'proxy', 'proxies')}</span
       >
       <span class="marks">
-        ${denyAll ? html`<span class="badge bad">trusts nobody</span>` : nothing}
+        ${denyAll ? html`<span class="badge bad">no CA</span>` : nothing}
         ${lag > 0 ? html`<span class="badge warn">${lag.toLocaleString('en')} to go</span>` : nothing}
         ${lost > 0 ? html`<span class="badge lost">${lost.toLocaleString('en')} lost</span>` : nothing}
         ${findings.error > 0 ? html`<span class="badge bad">${count(findings.error, 'error')}</span>` : nothing}

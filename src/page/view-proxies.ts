@@ -8,7 +8,7 @@ import { rolloutStates } from './view-rollout.ts';
 
 const states: readonly AnyProxyState[] = [...rolloutStates, 'disconnected'];
 
-/** The proxies of the mesh, by pages. */
+/** Shows the proxies of a mesh, by pages. */
 export function viewProxies({ proxies, filter, now }: PageState, actions: Actions): TemplateResult {
   const { after } = filter;
   const next = proxies?.next;
@@ -43,7 +43,7 @@ export function viewProxies({ proxies, filter, now }: PageState, actions: Action
     </form>
     ${
       proxies === undefined || proxies.proxies.length === 0
-        ? html`<p class="faint">${proxies === undefined ? 'Asking…' : 'None.'}</p>`
+        ? html`<p class="faint">${proxies === undefined ? 'Loading…' : 'None.'}</p>`
         : html`<div class="scroll" tabindex="0" role="region" aria-labelledby="proxies">
             <table class="proxies">
               <thead>

@@ -4,12 +4,12 @@ import type { RolloutDetail } from '../api/fleet-api-types.ts';
 import { count, distance, duration, short } from './format.ts';
 import { rolloutSentence } from './rollout-sentence.ts';
 
-/** How a proxy stands to the current version, in the order in which the page lists it. */
+/** The states of a proxy during a roll-out, in the order of the page. */
 export const rolloutStates = ['synced', 'pending', 'stale', 'refused', 'reconnecting', 'lost'] as const;
-/** Earlier changes that are shown. */
+/** Number of earlier changes that are shown. */
 const mostEarlier = 5;
 
-/** How far what is served has come, and the changes before it. */
+/** Shows the progress of the current roll-out, and earlier changes. */
 export function viewRollout(
   rollout: RolloutDetail | undefined,
   now: number,
@@ -62,7 +62,7 @@ function viewBar(proxies: RolloutDetail['proxies']): TemplateResult {
     viewBox="0 0 1000 10"
     preserveAspectRatio="none"
     role="progressbar"
-    aria-label="Proxies that have what is served"
+    aria-label="Proxies in sync"
     aria-valuemin="0"
     aria-valuemax=${all}
     aria-valuenow=${synced}
@@ -96,7 +96,7 @@ function viewEarlier(
 ): TemplateResult | typeof nothing {
   if (versions.length === 0) return nothing;
   return html`<details>
-    <summary>Changes before it</summary>
+    <summary>Earlier changes</summary>
     <ul class="earlier">
       ${versions.map(
         ({ version, servedAt, proxies }) =>
@@ -108,7 +108,7 @@ function viewEarlier(
                 ? html`<span class="badge warn"
                     >${proxies} of ${count(all, 'proxy', 'proxies')} still have it</span
                   >`
-                : html`<span class="faint">nobody has it any more</span>`
+                : html`<span class="faint">no proxy has it any more</span>`
             }
           </li>`,
       )}

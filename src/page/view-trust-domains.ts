@@ -5,12 +5,12 @@ import { dayOf, distance, short } from './format.ts';
 import { lifeState, positionOn, scaleOf, spanOn, yearsOn } from './life.ts';
 import type { Life, LifeState, Scale } from './life.ts';
 
-/** Trust domains that are drawn at once: more are in the admin API. */
+/** Number of trust domains that are shown. The admin API has all of them. */
 const most = 200;
 const words: Readonly<Record<LifeState, string>> = {
-  valid: 'ends',
-  expiring: 'ends',
-  expired: 'ended',
+  valid: 'expires',
+  expiring: 'expires',
+  expired: 'expired',
   future: 'begins',
 };
 const rootings: Readonly<Record<AnchorDetail['rooting'], string | undefined>> = {
@@ -19,7 +19,7 @@ const rootings: Readonly<Record<AnchorDetail['rooting'], string | undefined>> = 
   promoted: 'promoted',
 };
 
-/** Whom the mesh trusts, and for how long. */
+/** Shows the CA certificates of each trust domain, and how long they are valid. */
 export function viewTrustDomains(domains: readonly TrustDomainDetail[], now: number): TemplateResult {
   const shown = domains.slice(0, most);
   const scale = scaleOf(
@@ -35,9 +35,9 @@ export function viewTrustDomains(domains: readonly TrustDomainDetail[], now: num
             <table class="anchors">
               <thead>
                 <tr>
-                  <th scope="col">Authority</th>
-                  <th scope="col" class="life">Life ${viewYears(scale, now)}</th>
-                  <th scope="col">Ends</th>
+                  <th scope="col">CA certificate</th>
+                  <th scope="col" class="life">Validity ${viewYears(scale, now)}</th>
+                  <th scope="col">Expires</th>
                   <th scope="col">Listed by</th>
                 </tr>
               </thead>
@@ -109,7 +109,7 @@ function viewLife(life: Life, state: LifeState, scale: Scale, now: number): Temp
 
 function viewYears(scale: Scale, now: number): TemplateResult {
   const at = positionOn(now, scale);
-  // A year that would be written over the present is left out.
+  // A year whose label would overlap with the present is left out.
   const years = yearsOn(scale).filter((year) => Math.abs(year.at - at) > 60 && year.at < 960);
   return html`<svg class="years" aria-hidden="true">
     ${years.map((year) => svg`<text x="${year.at / 10}%" y="11">${year.year}</text>`)}

@@ -75,26 +75,26 @@ describe('the page, in Chromium', { skip }, () => {
     const { dir, server, browser, says } = scene;
     const { page } = browser;
     using proxies = playProxies(`127.0.0.1:${server.xdsPort}`, 20);
-    await says('All 20 proxies have it.');
+    await says('20 of 20 proxies in sync.');
     await page.evaluate(() => Reflect.set(globalThis, 'loaded', 'once'));
     const progress = (): Promise<string | null> =>
       page.$eval('svg[role=progressbar]', (bar) => bar.getAttribute('aria-valuenow'));
 
     proxies.acknowledge(() => false);
     await put(dir, 'b.test', [next.certPem]);
-    await says('0 of 20 proxies have it.');
+    await says('0 of 20 proxies in sync.');
     await says('20 pending');
     assert.equal(await progress(), '0');
     await says('CN=Root 2');
     await browser.screenshot('roll-out-pending');
 
     proxies.acknowledge((index) => index < 7);
-    await says('7 of 20 proxies have it.');
+    await says('7 of 20 proxies in sync.');
     assert.equal(await progress(), '7');
     await browser.screenshot('roll-out-half');
 
     proxies.acknowledge(() => true);
-    await says('All 20 proxies have it.');
+    await says('20 of 20 proxies in sync.');
     assert.equal(await progress(), '20');
     await page.waitForFunction(() => document.querySelectorAll('.proxies .badge.synced').length === 20);
     await browser.screenshot('roll-out-synced');
@@ -109,13 +109,13 @@ describe('the page, in Chromium', { skip }, () => {
     await using relay = await startRelay(address);
     using connected = playProxies(address, 1);
     using lost = playProxies(relay.address, 3);
-    await says('All 3 proxies have it.');
+    await says('3 of 3 proxies in sync.');
     relay.freeze();
     connected.acknowledge(() => true);
     lost.acknowledge(() => false);
     await server.logged('a first roll-out', ({ event }) => event === 'trust-converged');
     await put(dir, 'b.test', [next.certPem]);
-    await says('1 of 3 proxies have it, 2 lost.');
+    await says('1 of 3 proxies in sync, 2 lost.');
     await says(/lost\s+node-2/);
     await browser.page.select('select[name=state]', 'lost');
     await browser.page.waitForFunction(() => document.querySelectorAll('.proxies tbody tr').length === 2);
@@ -127,10 +127,10 @@ describe('the page, in Chromium', { skip }, () => {
     await using scene = await openPage();
     const { dir, server, browser, says } = scene;
     using proxies = playProxies(`127.0.0.1:${server.xdsPort}`, 3);
-    await says('All 3 proxies have it.');
+    await says('3 of 3 proxies in sync.');
     proxies.refuseNext(1, 'Failed to load <b>trusted</b> CA');
     await put(dir, 'b.test', [next.certPem]);
-    await says('2 of 3 proxies have it.');
+    await says('2 of 3 proxies in sync.');
     await says('Failed to load <b>trusted</b> CA');
     await browser.page.select('select[name=state]', 'refused');
     await says(/node-1\s+127\.0\.0\.1/);
@@ -147,8 +147,8 @@ describe('the page, in Chromium', { skip }, () => {
       makeCa({ commonName: 'Soon', notBefore: inDays(-300), notAfter: inDays(9) }).certPem,
       makeCa({ commonName: '<img src=x onerror=alert(1)>', notBefore: inDays(2) }).certPem,
     ]);
-    await says(/ended 3 d ago/);
-    await says(/ends in [89] d/);
+    await says(/expired 3 d ago/);
+    await says(/expires in [89] d/);
     // Escaped as RFC 4514 wants it; the mark-up stays text.
     await says(String.raw`CN=\<img src=x onerror=alert(1)\>`);
     const bars = await page.$$eval('.anchors rect:not(.track)', (rects) =>
@@ -188,7 +188,7 @@ describe('the page, in Chromium', { skip }, () => {
     await says('The guard holds 2 trust domains');
     browser.page.once('dialog', (dialog) => void dialog.accept());
     await browser.page.click('.held button');
-    await says('trusts nobody');
+    await says('no CA is trusted');
     assert.match(asked[0] ?? '', /Let go of everything/);
     await browser.page.waitForFunction(() => document.querySelector('.held') === null);
   });
@@ -217,7 +217,7 @@ describe('the page, in Chromium', { skip }, () => {
     const { server, browser, says } = scene;
     const { page } = browser;
     using proxies = playProxies(`127.0.0.1:${server.xdsPort}`, 2_000);
-    await says('All 2,000 proxies have it.');
+    await says('2,000 of 2,000 proxies in sync.');
     await says(/State[\s\S]*2,000 proxies/);
     const rows = (): Promise<number> => page.$$eval('.proxies tbody tr', (all) => all.length);
     await page.waitForFunction(() => document.querySelectorAll('.proxies tbody tr').length === 200);
@@ -236,7 +236,7 @@ describe('the page, in Chromium', { skip }, () => {
     const { dir, server, browser, says } = scene;
     const { page } = browser;
     using proxies = playProxies(`127.0.0.1:${server.xdsPort}`, 30);
-    await says('All 30 proxies have it.');
+    await says('30 of 30 proxies in sync.');
     const typed = new AbortController();
     const changes = (async () => {
       while (!typed.signal.aborted) {
