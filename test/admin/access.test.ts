@@ -96,7 +96,7 @@ const basic = (password: string) => ({
 const identityOf = ({ certPem, keyPem }: Certificate) => ({ cert: certPem, key: keyPem });
 
 describe('the admin API beyond loopback', () => {
-  it('lets go of a connection that says nothing', async () => {
+  it('silent connection: is closed', async () => {
     await using edge = await start({ tokens: true });
     await untilSilentIsClosed(edge.port);
     assert.deepEqual(edge.failures, ['handshake']);
@@ -108,49 +108,49 @@ describe('the admin API beyond loopback', () => {
     RequestOptions,
     number,
   ])[] = [
-    ['nobody without a token', { tokens: true }, {}, 401],
+    ['caller without a token', { tokens: true }, {}, 401],
     [
-      'nobody with another token',
+      'caller with another token',
       { tokens: true },
       { headers: { authorization: 'Bearer fedcba9876543210' } },
       401,
     ],
     [
-      'nobody with a token in another scheme',
+      'caller with a token in another scheme',
       { tokens: true },
       { headers: { authorization: `Digest ${token}` } },
       401,
     ],
-    ['whoever has the token', { tokens: true }, { headers: bearer }, 200],
-    ['whoever has the token as a password, as browsers do', { tokens: true }, { headers: basic(token) }, 200],
-    ['nobody with another password', { tokens: true }, { headers: basic('nonsense') }, 401],
-    ['nobody by a certificate where none are wanted', { tokens: true }, identityOf(client), 401],
-    ['nobody without a certificate', { certificates: true }, {}, 401],
-    ['nobody with a certificate of others', { certificates: true }, identityOf(stranger), 401],
-    ['whoever has a certificate', { certificates: true }, identityOf(client), 200],
-    ['nobody by a token where there is none', { certificates: true }, { headers: bearer }, 401],
+    ['caller with the token', { tokens: true }, { headers: bearer }, 200],
+    ['caller with the token as a password, as browsers do', { tokens: true }, { headers: basic(token) }, 200],
+    ['caller with another password', { tokens: true }, { headers: basic('nonsense') }, 401],
+    ['caller with a certificate where none are wanted', { tokens: true }, identityOf(client), 401],
+    ['caller without a certificate', { certificates: true }, {}, 401],
+    ['caller with a certificate of others', { certificates: true }, identityOf(stranger), 401],
+    ['caller with a certificate', { certificates: true }, identityOf(client), 200],
+    ['caller with a token where there is none', { certificates: true }, { headers: bearer }, 401],
     [
-      'whoever has a token or a certificate: a token',
+      'token where tokens and certificates are accepted',
       { tokens: true, certificates: true },
       { headers: bearer },
       200,
     ],
     [
-      'whoever has a token or a certificate: a certificate',
+      'certificate where tokens and certificates are accepted',
       { tokens: true, certificates: true },
       identityOf(client),
       200,
     ],
-    ['nobody with neither', { tokens: true, certificates: true }, identityOf(stranger), 401],
+    ['caller with neither', { tokens: true, certificates: true }, identityOf(stranger), 401],
   ];
   for (const [who, how, options, status] of cases) {
-    it(`lets in ${who}`, async () => {
+    it(`${who}: ${status === 200 ? 'accepted' : 'rejected'}`, async () => {
       await using edge = await start(how);
       assert.equal((await edge.ask(options)).status, status);
     });
   }
 
-  it('tells why it did not let somebody in', async () => {
+  it('rejected caller: is counted by reason', async () => {
     await using edge = await start({ tokens: true, certificates: true });
     await edge.ask();
     await edge.ask({ headers: { authorization: 'Bearer fedcba9876543210' } });
@@ -173,14 +173,14 @@ describe('the admin API beyond loopback', () => {
       assert.equal(await statusFor(origin), 403, origin);
   });
 
-  it('changes nothing for who is not let in', async () => {
+  it('rejected caller: changes nothing', async () => {
     await using edge = await start({ tokens: true });
     const release = { method: 'POST', path: '/api/v1/guard/release' };
     assert.equal((await edge.ask(release)).status, 401);
     assert.equal((await edge.ask({ ...release, headers: bearer })).status, 200);
   });
 
-  it('takes renewed files for new connections, authorities included', async () => {
+  it('renewed TLS files: apply to new connections, client CAs included', async () => {
     await using edge = await start({ certificates: true });
     const before = await edge.ask(identityOf(client));
     await edge.write(leafOf(), otherCa);
@@ -191,7 +191,7 @@ describe('the admin API beyond loopback', () => {
     assert.equal((await edge.ask(identityOf(stranger))).status, 200);
   });
 
-  it('is used by commands with a token, and by nobody who does not trust its certificate', async () => {
+  it('commands: are accepted with a token, and refuse a server certificate of an unknown CA', async () => {
     await using edge = await start({ tokens: true });
     const { dir } = edge;
     const server = `--server=https://localhost:${edge.port}`;
@@ -202,7 +202,7 @@ describe('the admin API beyond loopback', () => {
     assert.equal(await outcome(tokens), 3);
   });
 
-  it('is used by commands with a client certificate', async () => {
+  it('commands: are accepted with a client certificate', async () => {
     await using edge = await start({ certificates: true });
     const { dir } = edge;
     await writeFile(dir.join('c.crt'), client.certPem);
@@ -218,7 +218,7 @@ describe('the admin API beyond loopback', () => {
     assert.equal((await run(common)).code, 1);
   });
 
-  it('is not served in the clear', async () => {
+  it('plain HTTP: is not served', async () => {
     await using edge = await start({ tokens: true });
     const { code } = await run(['guard', 'release', `--server=http://localhost:${edge.port}`]);
     assert.equal(code, 3);
@@ -226,7 +226,7 @@ describe('the admin API beyond loopback', () => {
 });
 
 describe('the program', () => {
-  it('does not start with a token file or a certificate that it cannot use', async () => {
+  it('unusable token file or certificate: the program does not start', async () => {
     await using dir = await makeTempDir();
     const leaf = leafOf();
     await writeFile(dir.join('crt'), leaf.certPem);

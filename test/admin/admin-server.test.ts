@@ -62,9 +62,9 @@ describe('the admin server', () => {
   });
   after(() => rig.server.close());
 
-  it('reports the port that it got', () => assert.match(address, /^127\.0\.0\.1:[1-9]\d+$/));
+  it('port 0: reports the actual port', () => assert.match(address, /^127\.0\.0\.1:[1-9]\d+$/));
 
-  it('is alive before it is ready, and names what it waits for', async () => {
+  it('before the first complete read: is alive, not ready, and names the missing source', async () => {
     assert.equal((await ask(address, '/healthz')).status, 200);
     rig.deliver(content({ trustDomain: 'a.test', pems: [ca.certPem] }));
     const waiting = await ask(address, '/readyz');
@@ -89,14 +89,14 @@ describe('the admin server', () => {
     assert.deepEqual(parsed(ready.body), { status: 'ready' });
   });
 
-  it('serves metrics in the text format', async () => {
+  it('GET /metrics: is Prometheus text', async () => {
     const { status, headers, body } = await ask(address, '/metrics');
     assert.equal(status, 200);
     assert.match(headers['content-type'] ?? '', /^text\/plain; version=0\.0\.4/);
     assert.match(body, /^meshtrust_ready 1$/m);
   });
 
-  it('lists meshes, and shows one', async () => {
+  it('meshes: are listed, and one is shown in full', async () => {
     const list = parsed((await ask(address, '/api/v1/meshes')).body) as MeshList;
     assert.deepEqual(
       list.meshes.map(({ name, trustDomains, anchors, proxies }) => [name, trustDomains, anchors, proxies]),
@@ -116,7 +116,7 @@ describe('the admin server', () => {
     assert.equal((await ask(address, '/api/v1/meshes/nowhere/certificates')).status, 404);
   });
 
-  it('knows no mesh that nothing was ever listed for, and says what its proxies get', async () => {
+  it('mesh without resources: 404, with a message about its proxies', async () => {
     const { status, body } = await ask(address, '/api/v1/meshes/nothing%20here');
     assert.equal(status, 404);
     assert.deepEqual(parsed(body), {
@@ -127,7 +127,7 @@ describe('the admin server', () => {
     });
   });
 
-  it('says what it is, and how far its sources are', async () => {
+  it('GET /api/v1/server: has version and sources', async () => {
     assert.deepEqual(parsed((await ask(address, '/api/v1/server')).body), {
       version: '1.2.3',
       readiness: { status: 'ready' },
@@ -135,7 +135,7 @@ describe('the admin server', () => {
     });
   });
 
-  it('says whether the distrust list in force has a hash', async () => {
+  it('GET /api/v1/distrust: has whether the list contains the hash', async () => {
     const at = async (server: string, hash: string): Promise<unknown> =>
       parsed((await ask(server, `/api/v1/distrust/${hash}`)).body);
     const [known, other] = ['a'.repeat(64), 'b'.repeat(64)];
@@ -151,7 +151,7 @@ describe('the admin server', () => {
     await server.close();
   });
 
-  it('lists findings', async () => {
+  it('GET /api/v1/findings: has all findings', async () => {
     rig.deliver(content({ trustDomain: 'b.test', pems: [`${ca.certPem}${ca.keyPem}`] }));
     const { counts, findings } = parsed((await ask(address, '/api/v1/findings')).body) as FindingList;
     assert.equal(counts.error, 1);
@@ -159,7 +159,7 @@ describe('the admin server', () => {
     rig.deliver(content({ trustDomain: 'b.test', pems: [ca.certPem] }));
   });
 
-  it('lets the guard go, and says what was held', async () => {
+  it('guard release: ends the holds and returns them', async () => {
     rig.deliver(gone('a.test'), gone('b.test'));
     const held = parsed((await ask(address, '/api/v1/meshes/default')).body) as MeshDetail;
     assert.deepEqual(
@@ -187,7 +187,7 @@ describe('the admin server', () => {
     assert.deepEqual([mesh.denyAll, mesh.held, mesh.trustDomains], [true, [], []]);
   });
 
-  it('answers the same state with the same bytes', async () => {
+  it('same state: same bytes', async () => {
     const paths = ['/api/v1/meshes', '/api/v1/meshes/default', '/api/v1/findings', '/readyz'];
     for (const path of paths) {
       const [first, second] = [await ask(address, path), await ask(address, path)];
@@ -195,14 +195,14 @@ describe('the admin server', () => {
     }
   });
 
-  it('answers HEAD as GET without the body', async () => {
+  it('HEAD: as GET, without the body', async () => {
     const [get, head] = [await ask(address, '/healthz'), await ask(address, '/healthz', { method: 'HEAD' })];
     assert.equal(head.status, 200);
     assert.equal(head.body, '');
     assert.equal(head.headers['content-length'], String(get.body.length));
   });
 
-  it('lets nobody keep or reinterpret what it answers', async () => {
+  it('headers: no caching, no sniffing, no embedding', async () => {
     for (const path of ['/healthz', '/api/v1/meshes', '/nowhere', '/metrics']) {
       const { headers } = await ask(address, path);
       assert.equal(headers['cache-control'], 'no-store');
@@ -229,24 +229,24 @@ describe('the admin server', () => {
     ['a page of no origin', 'POST', '/api/v1/guard/release', { origin: 'null' }, 403, 'forbidden'],
   ] as const;
   for (const [what, method, path, headers, status, code] of refusals) {
-    it(`refuses ${what} with ${status} and ${code}`, async () => {
+    it(`${what}: ${status} ${code}`, async () => {
       const answer = await ask(address, path, { method, headers });
       assert.equal(answer.status, status);
       assert.equal((parsed(answer.body) as ApiError).error.code, code);
     });
   }
 
-  it('says what a path takes instead', async () => {
+  it('wrong method: 405 with the allowed methods', async () => {
     assert.equal((await ask(address, '/healthz', { method: 'PUT' })).headers['allow'], 'GET, HEAD');
     assert.equal((await ask(address, '/api/v1/guard/release')).headers['allow'], 'POST');
   });
 
-  it('answers under its own names', async () => {
+  it('own host names: are accepted', async () => {
     for (const host of [address, 'localhost', 'localhost:5680', '[::1]:5680', '10.1.2.3'])
       assert.equal((await ask(address, '/healthz', { headers: { host } })).status, 200, host);
   });
 
-  it('reads no body: it refuses one, and closes the connection', async () => {
+  it('request body: is refused unread, and the connection is closed', async () => {
     const options = { method: 'POST', body: 'x'.repeat(100_000) };
     const answer = await ask(address, '/api/v1/guard/release', options);
     assert.equal(answer.status, 413);
@@ -255,12 +255,12 @@ describe('the admin server', () => {
     assert.equal((await ask(address, '/api/v1/guard/release', empty)).status, 200);
   });
 
-  it('refuses headers without end', async () => {
+  it('endless headers: are refused', async () => {
     const answer = await ask(address, '/healthz', { headers: { 'x-long': 'x'.repeat(10_000) } });
     assert.equal(answer.status, 431);
   });
 
-  it('survives what is no HTTP', async () => {
+  it('bytes that are no HTTP: the server goes on', async () => {
     const [host, port] = address.split(':');
     const socket = connect(Number(port), host);
     socket.end('\x16\x03\x01 nonsense\r\n\r\n');
@@ -269,7 +269,7 @@ describe('the admin server', () => {
     assert.equal((await ask(address, '/healthz')).status, 200);
   });
 
-  it('is not ready once it drains, but alive', async () => {
+  it('draining: not ready, alive', async () => {
     rig.drain();
     const { status, body } = await ask(address, '/readyz');
     assert.equal(status, 503);
@@ -279,7 +279,7 @@ describe('the admin server', () => {
 });
 
 describe('an admin server', () => {
-  it('tells the client nothing of a fault, and the log everything', async () => {
+  it('internal error: the client gets no details, the log all of them', async () => {
     const { server, log } = setup({
       proxies: () => {
         throw new Error('the fault');
@@ -296,7 +296,7 @@ describe('an admin server', () => {
     assert.match(log.text(), /the fault/);
   });
 
-  it('listens on a unix socket, which one process at a time has', async () => {
+  it('unix socket: is used by one process at a time', async () => {
     await using dir = await makeTempDir();
     const wanted = `unix:${dir.join('admin.sock')}`;
     await using first = setup().server;
@@ -306,14 +306,14 @@ describe('an admin server', () => {
     await assert.rejects(second.listen(wanted), /EADDRINUSE/);
   });
 
-  it('does not listen where others could reach it unprotected', async () => {
+  it('unprotected address beyond loopback: does not listen', async () => {
     const { server, log } = setup();
     await using _ = server;
     await assert.rejects(server.listen('0.0.0.0:0'), /0\.0\.0\.0:0: others could reach the admin API/);
     assert.equal(log.text(), '');
   });
 
-  it('answers probes under any name where it listens on more than loopback', async () => {
+  it('beyond loopback: probes are answered under any host name', async () => {
     await using server = setup().probes;
     const address = await server.listen('0.0.0.0:0');
     const answer = await ask(address.replace('0.0.0.0', '127.0.0.1'), '/healthz', {
@@ -322,14 +322,14 @@ describe('an admin server', () => {
     assert.equal(answer.status, 200);
   });
 
-  it('says so when the address is taken', async () => {
+  it('address in use: the error says so', async () => {
     await using first = setup().server;
     await using second = setup().server;
     const address = await first.listen('127.0.0.1:0');
     await assert.rejects(second.listen(address), /EADDRINUSE/);
   });
 
-  it('closes although clients keep their connections open', async () => {
+  it('close: ends connections that clients keep open', async () => {
     await using server = setup().server;
     const address = await server.listen('127.0.0.1:0');
     const [host, port] = address.split(':');
@@ -380,7 +380,7 @@ describe('names that steer a terminal, hide or forge a line', () => {
 });
 
 describe('the probe server', () => {
-  it('has health, readiness and metrics, and nothing else', async () => {
+  it('probe server: has health, readiness and metrics only', async () => {
     await using probes = setup().probes;
     const address = await probes.listen('127.0.0.1:0');
     const statuses = await Promise.all(

@@ -47,7 +47,7 @@ const eventsOf = (text: string): readonly string[] =>
   text.split('\n\n').filter((event) => event !== '' && event !== ':');
 
 describe('server-sent events', () => {
-  it('reach every client, with their name, as one line of JSON', async () => {
+  it('event: reaches every client, with its name, as one line of JSON', async () => {
     await using rig = await serveHub();
     const clients = [await rig.open(), await rig.open()];
     rig.hub.publish('a', 'state', { text: 'two\nlines' });
@@ -59,7 +59,7 @@ describe('server-sent events', () => {
     }
   });
 
-  it('end for a client that is let in no longer, before anything else is told', async () => {
+  it('client that lost access: its stream ends before the next event', async () => {
     let admits = true;
     await using rig = await serveHub({ heartbeatMs: 20 }, { tokens: { admits: () => admits } });
     const quiet = await rig.open('token');
@@ -73,7 +73,7 @@ describe('server-sent events', () => {
     assert.equal(rig.hub.clients, 0);
   });
 
-  it('tell a client that comes later the newest of each kind', async () => {
+  it('new client: gets the newest event of each kind', async () => {
     await using rig = await serveHub();
     rig.hub.publish('a', 'state', { version: 1 });
     rig.hub.publish('a', 'state', { version: 2 });
@@ -94,7 +94,7 @@ describe('server-sent events', () => {
     assert.deepEqual(eventsOf(heard()), ['event: state\ndata: {"node":"a\\u202e\\u2028\\u009b"}']);
   });
 
-  it('say nothing twice', async () => {
+  it('unchanged event: is not sent twice', async () => {
     await using rig = await serveHub();
     const { heard } = await rig.open();
     for (const version of [1, 1, 2]) rig.hub.publish('a', 'state', { version });
@@ -102,7 +102,7 @@ describe('server-sent events', () => {
     assert.equal(eventsOf(heard()).length, 2);
   });
 
-  it('pile up for nobody: a client that does not read gets the newest once it does', async () => {
+  it('slow client: has no queue, and gets the newest event when it reads', async () => {
     await using rig = await serveHub();
     const { response, heard } = await rig.open();
     response.pause();
@@ -118,7 +118,7 @@ describe('server-sent events', () => {
     assert.ok(got < rounds, `${got} of ${rounds} were kept for it`);
   });
 
-  it('cut off a client that takes nothing for too long, and tell who listens', async () => {
+  it('client that reads nothing: is disconnected, and the number of clients is reported', async () => {
     const counts: number[] = [];
     await using rig = await serveHub({ heartbeatMs: 20, slowMs: 60, onClients: (n) => counts.push(n) });
     const { response } = await rig.open();
@@ -133,13 +133,13 @@ describe('server-sent events', () => {
     assert.deepEqual(counts, [1, 0]);
   });
 
-  it('beat while nothing happens', async () => {
+  it('idle stream: has heartbeats', async () => {
     await using rig = await serveHub({ heartbeatMs: 10 });
     const { heard } = await rig.open();
     await poll('three beats', () => heard().split(':\n\n').length > 3 || undefined);
   });
 
-  it('go to so many clients, and no more', async () => {
+  it('too many clients: further ones are refused', async () => {
     await using rig = await serveHub({ mostClients: 1 });
     const first = await rig.open();
     const second = await rig.open();
@@ -150,7 +150,7 @@ describe('server-sent events', () => {
     assert.equal((await rig.open()).response.statusCode, 200);
   });
 
-  it('end with the server', async () => {
+  it('close: ends all streams', async () => {
     const rig = await serveHub();
     const { response } = await rig.open();
     const ended = once(response, 'end');

@@ -7,7 +7,7 @@ import { localFleet } from '../../src/fleet/fleet.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import { scene, statesOf, streamOf } from '../fleet/scene.ts';
 
-/** A fleet with routes to it. Not complete: as it is where a worker does not answer. */
+/** A fleet with routes to it. Not complete: as it is worker that does not answer. */
 function served(complete = true) {
   const all = scene();
   const fleet = localFleet(all.tracker, all.history);
@@ -77,13 +77,13 @@ describe('the list of proxies', () => {
     ['?node=a&mesh=default&state=synced', ['a1']],
   ];
   for (const [query, nodes] of cases) {
-    it(`of ${query === '' ? 'all' : query} is ${nodes.join(' ') || 'empty'}`, async () => {
+    it(`list with ${query === '' ? 'no filter' : query}: has ${nodes.join(' ') || 'empty'}`, async () => {
       const body = await list(query);
       assert.deepEqual([nodesOf(body), body.total], [nodes, nodes.length]);
     });
   }
 
-  it('comes in pages that leave nothing out', async () => {
+  it('pages: contain every proxy', async () => {
     const seen = await pages(list, 1);
     assert.deepEqual(
       seen.map(({ mesh, node }) => `${mesh}/${node}`),
@@ -92,10 +92,10 @@ describe('the list of proxies', () => {
   });
 
   for (const query of ['limit=0', 'limit=x', 'state=happy', 'secret=ALL&state=disconnected']) {
-    it(`refuses ${query}`, async () => assert.equal(await status(`/api/v1/proxies?${query}`), 400));
+    it(`${query}: 400`, async () => assert.equal(await status(`/api/v1/proxies?${query}`), 400));
   }
 
-  it('says of each what it is served, what it has, and why it refused', async () => {
+  it('proxy: has its secrets, versions and the reason of its NACK', async () => {
     const body = await detail('a2');
     assert.deepEqual(
       [body.state, body.version, body.servedVersion, body.nacks, body.lastNack?.message, body.transports],
@@ -107,19 +107,19 @@ describe('the list of proxies', () => {
     );
   });
 
-  it('finds a node id in the mesh that is named', async () => {
+  it('node ID in two meshes: is found in the named mesh', async () => {
     const body = await detail('a1?mesh=other');
     assert.deepEqual([body.mesh, body.state, body.alsoIn], ['other', 'pending', undefined]);
     assert.deepEqual((await detail('a1')).alsoIn?.length, 1);
   });
 
-  it('knows one that left, and none that was never there', async () => {
+  it('proxy that left: is known; one that never connected: 404', async () => {
     const body = await detail('b2');
     assert.equal(body.state, 'disconnected');
     assert.equal(await status('/api/v1/proxies/z'), 404);
   });
 
-  it('has a roll-out for each mesh that is listed', async () => {
+  it('roll-out: exists for each listed mesh', async () => {
     const body = await rollout('default');
     assert.deepEqual(body.proxies, {
       connected: 3,
@@ -143,8 +143,8 @@ describe('the list of proxies', () => {
   });
 });
 
-describe('where a worker does not answer', () => {
-  it('nothing is taken for all that there is', async () => {
+describe('worker that does not answer', () => {
+  it('responses are marked as incomplete', async () => {
     const { publish, asks, quotes, list, rollout, status } = served(false);
     publish(statesOf({ ALL: 'v1' }));
     const proxy = streamOf(1, 'a');
@@ -158,7 +158,7 @@ describe('where a worker does not answer', () => {
 });
 
 describe('pages of proxies', () => {
-  it('leave nothing out, and say in few characters where they end, whatever proxies call themselves', async () => {
+  it('long node IDs: pages contain every proxy, and cursors are short', async () => {
     const { publish, asks, list } = served();
     publish(statesOf({ ALL: 'v1' }));
     // The first two differ only at their end, and the third has half of a pair where a key is cut.
@@ -168,7 +168,7 @@ describe('pages of proxies', () => {
     assert.deepEqual(seen.map(({ node }) => node).sort(), [...long, ''].sort());
   });
 
-  it('go on where they ended, although the last proxy of a page has left', async () => {
+  it('last proxy of a page has left: the next page continues after it', async () => {
     const { publish, asks, leaves, list } = served();
     publish(statesOf({ ALL: 'v1' }));
     const proxies = ['a', 'b', 'c', 'd'].map((node, id) => streamOf(id, node));
@@ -187,7 +187,7 @@ describe('pages of proxies', () => {
 });
 
 describe('2,000 proxies', () => {
-  it('are answered for within 100 ms, page by page or counted', async () => {
+  it('list, pages and roll-out: within 100 ms', async () => {
     const { publish, asks, sent, acks, list, rollout } = served();
     publish(statesOf({ ALL: 'v1', system_trust_bundle: 's1' }));
     for (let id = 0; id < 2_000; id += 1) {

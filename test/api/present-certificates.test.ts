@@ -5,7 +5,7 @@ import { toPem } from '../kit/pem.ts';
 import { anchorOf, domainOf, meshOf } from '../admin/states.ts';
 
 describe('the certificates of a mesh', () => {
-  it('are those that proxies get, by trust domain', () => {
+  it('certificates: are those that proxies get, by trust domain', () => {
     const listed = anchorOf({ name: 'B', rooting: 're-rooted', issuer: 'Root' });
     const bundle = { ...domainOf('a.test', []), anchors: [{ ...listed, der: Buffer.from('self-issued') }] };
     const state = meshOf([bundle, domainOf('b.test', [{ name: 'C' }])]);
@@ -21,7 +21,7 @@ describe('the certificates of a mesh', () => {
     assert.equal(anchor.pem, toPem(Buffer.from('self-issued')));
   });
 
-  it('say what is not in the secret of all trust domains, where not everything fits', () => {
+  it('secret of all trust domains is full: certificates outside of it are marked', () => {
     const [whole, cut, out] = [
       domainOf('a.test', [{ name: 'A' }]),
       domainOf('b.test', [{ name: 'B' }, { name: 'C' }]),
@@ -35,7 +35,7 @@ describe('the certificates of a mesh', () => {
     );
   });
 
-  it('are none where nothing is trusted', () => {
+  it('nothing trusted: no certificates', () => {
     assert.deepEqual(presentCertificates(meshOf([])).trustDomains, []);
   });
 });

@@ -55,13 +55,12 @@ const held = ['b.test', 'a.test'].map((name, index) => ({
 const elsewhere = { mesh: 'other', trustDomain: 'a.test' as TrustDomain, until: 0 };
 
 describe('a mesh as JSON', () => {
-  it('has everything: trust domains, anchors, what is held, secrets, its findings', () =>
+  it('mesh: has trust domains, anchors, holds, secrets and findings', () =>
     assertGolden('mesh', presentMesh(full, { findings, held: [...held, elsewhere], proxies: 3, now: 2000 })));
 
-  it('says deny-all where no trust domain is left', () =>
-    assertGolden('deny-all', presentMesh(meshOf([]), quiet)));
+  it('no trust domain left: deny-all', () => assertGolden('deny-all', presentMesh(meshOf([]), quiet)));
 
-  it('says which trust domain is not part of the secret of all, and which has no anchor', () => {
+  it('trust domain outside of the secret of all, or without anchors: is marked', () => {
     const [a, b, c] = [
       domainOf('a.test', [{ name: 'A' }]),
       domainOf('b.test', [{ name: 'B' }]),
@@ -70,15 +69,16 @@ describe('a mesh as JSON', () => {
     return assertGolden('left-out', presentMesh(meshOf([a, b, c], [a, c]), quiet));
   });
 
-  it('has a short form for lists', () =>
+  it('list: has a short form', () =>
     assertGolden('summary', presentMeshSummary(full, { ...quiet, findings, proxies: 3 })));
 
-  it('says nothing of an end where nothing ends', () =>
+  it('no anchors: no expiry', () =>
     assert.ok(!JSON.stringify(presentMeshSummary(meshOf([]), quiet)).includes('earliestExpiry')));
 });
 
 describe('findings as JSON', () => {
-  it('are counted, named and in the order given', () => assertGolden('findings', presentFindings(findings)));
+  it('findings: are counted, named and in the given order', () =>
+    assertGolden('findings', presentFindings(findings)));
 });
 
 describe('seconds until a time', () => {

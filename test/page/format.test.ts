@@ -4,7 +4,7 @@ import { count, distance, duration } from '../../src/page/format.ts';
 
 const [second, hour, day] = [1_000, 3_600_000, 86_400_000];
 
-describe('lengths of time, as people say them', () => {
+describe('durations in words', () => {
   const table: readonly (readonly [milliseconds: number, text: string])[] = [
     [0, '0 s'],
     [1_999, '1 s'],
@@ -18,7 +18,7 @@ describe('lengths of time, as people say them', () => {
   ];
   for (const [milliseconds, text] of table) it(text, () => assert.equal(duration(milliseconds), text));
 
-  it('are before or after the present', () => {
+  it('time before or after now: ago or in', () => {
     assert.deepEqual(
       [distance(5 * day, 0), distance(0, 5 * day), distance(7, 0)],
       ['in 5 d', '5 d ago', 'now'],
@@ -26,7 +26,7 @@ describe('lengths of time, as people say them', () => {
   });
 });
 
-it('one is one, and more are many', () => {
+it('number with a noun: singular and plural', () => {
   assert.deepEqual(
     [count(1, 'proxy', 'proxies'), count(2_000, 'proxy', 'proxies'), count(0, 'error')],
     ['1 proxy', '2,000 proxies', '0 errors'],

@@ -7,7 +7,7 @@ const day = 86_400_000;
 const now = Date.UTC(2026, 10, 23);
 const life = (from: number, until: number) => ({ from: now + from * day, until: now + until * day });
 
-describe('the life of a certificate on a time line', () => {
+describe('validity of a certificate on a time line', () => {
   const states = {
     valid: life(-10, 31),
     expiring: life(-10, 29),
@@ -18,7 +18,7 @@ describe('the life of a certificate on a time line', () => {
     it(`is ${state}`, () => assert.equal(lifeState(dates, now), state));
   }
 
-  it('is drawn where it is: the present between what is over and what is to come', () => {
+  it('bar: has its position, with the present between past and future', () => {
     const scale = scaleOf([life(-100, 300)], now);
     const span = spanOn(life(-100, 300), scale);
     assert.ok(span !== undefined);
@@ -27,17 +27,17 @@ describe('the life of a certificate on a time line', () => {
     assert.deepEqual([span.cutBefore, span.cutAfter], [false, false]);
   });
 
-  it('is cut where it began long ago or ends in a distant future', () => {
+  it('bar beyond the scale: is cut', () => {
     const root = life(-9000, 9000);
     const span = spanOn(root, scaleOf([root], now));
     assert.deepEqual(span, { start: 0, width: 1000, cutBefore: true, cutAfter: true });
   });
 
-  it('is not drawn where it was over long before', () => {
+  it('validity long over: no bar', () => {
     assert.equal(spanOn(life(-5000, -4000), scaleOf([life(-5000, -4000)], now)), undefined);
   });
 
-  it('stays within the line, can be seen, and has few years beside it, whatever the dates', () => {
+  it('any dates: the bar is on the line and visible, with few labels', () => {
     const dates = fc
       .tuple(fc.integer({ min: -20_000, max: 20_000 }), fc.integer({ min: 0, max: 20_000 }))
       .map(([from, length]) => life(from, from + length));

@@ -5,11 +5,11 @@ import { hashOf, selectedMesh } from '../../src/page/page-state.ts';
 
 const meshes = ['default', 'a/b ü'].map((name) => ({ name }) as MeshSummary);
 
-it('the address of the page names the mesh that is looked at, whatever its name', () => {
+it('URL fragment: names any mesh', () => {
   for (const { name } of meshes) assert.equal(selectedMesh(hashOf(name), meshes), name);
 });
 
-it('without a mesh that there is, it is the first', () => {
+it('unknown mesh in the URL: the first one is shown', () => {
   for (const hash of ['', '#', '#/mesh/gone', '#/mesh/%', '#/mesh/'])
     assert.equal(selectedMesh(hash, meshes), 'default');
   assert.equal(selectedMesh('#/mesh/default', []), undefined);

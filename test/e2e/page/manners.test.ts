@@ -63,8 +63,8 @@ function contrasts(): { readonly text: string; readonly ratio: number }[] {
   return found.sort((a, b) => a.ratio - b.ratio);
 }
 
-describe('the manners of the page', { skip }, () => {
-  it('asks nobody but its own server for anything, and breaks no rule of its policy', async () => {
+describe('page: security, accessibility and small screens', { skip }, () => {
+  it('requests: go to its own server only, without a violation of its policy', async () => {
     await using browser = await openFullPage();
     assert.ok(browser.requested.length > 10);
     for (const url of browser.requested) assert.ok(url.startsWith(browser.origin), url);
@@ -74,7 +74,7 @@ describe('the manners of the page', { skip }, () => {
     assert.doesNotMatch(policy, /unsafe|\*|https?:/);
   });
 
-  it('runs nothing that is put into it from outside', async () => {
+  it('markup in names: is not executed', async () => {
     await using browser = await openFullPage();
     const ran = await browser.page.evaluate(() => {
       const script = document.createElement('script');
@@ -90,7 +90,7 @@ describe('the manners of the page', { skip }, () => {
   });
 
   for (const scheme of ['light', 'dark'] as const) {
-    it(`can be read: ${scheme}`, async () => {
+    it(`contrast: ${scheme}`, async () => {
       await using browser = await openFullPage();
       await browser.page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
       const all = await browser.page.evaluate(contrasts);
@@ -105,7 +105,7 @@ describe('the manners of the page', { skip }, () => {
     });
   }
 
-  it('can be used with a keyboard alone, and shows where one is', async () => {
+  it('keyboard: reaches everything, and the focus is visible', async () => {
     await using browser = await openFullPage();
     const { page } = browser;
     const visited: string[] = [];
@@ -132,7 +132,7 @@ describe('the manners of the page', { skip }, () => {
     assert.equal(await page.$eval('.findings details', (details) => details.open), true);
   });
 
-  it('can be listened to: one first heading, names for what is used, headers for tables', async () => {
+  it('screen reader: one main heading, names for controls, headers for tables', async () => {
     await using browser = await openFullPage();
     const problems = await browser.page.evaluate(() => {
       const all = (selector: string) => [...document.querySelectorAll<HTMLElement>(selector)];
@@ -156,7 +156,7 @@ describe('the manners of the page', { skip }, () => {
     assert.deepEqual(problems, []);
   });
 
-  it('fits a small screen: nothing but tables scrolls sideways', async () => {
+  it('small screen: only tables scroll sideways', async () => {
     await using browser = await openFullPage();
     await browser.page.setViewport({ width: 380, height: 800 });
     const [wide, width] = await browser.page.evaluate(() => [

@@ -70,7 +70,7 @@ async function openPage(
 }
 
 describe('the page, in Chromium', { skip }, () => {
-  it('shows a roll-out from pending to synced, without being loaded again', async () => {
+  it('roll-out: goes from pending to synced without a reload', async () => {
     await using scene = await openPage();
     const { dir, server, browser, says } = scene;
     const { page } = browser;
@@ -102,7 +102,7 @@ describe('the page, in Chromium', { skip }, () => {
     assert.deepEqual(browser.problems, []);
   });
 
-  it('names proxies that are lost, and does not call the roll-out done', async () => {
+  it('lost proxies: are named, and the roll-out is not done', async () => {
     await using scene = await openPage(['--keepalive=200ms', '--keepalive-timeout=200ms']);
     const { dir, server, browser, says } = scene;
     const address = `127.0.0.1:${server.xdsPort}`;
@@ -123,7 +123,7 @@ describe('the page, in Chromium', { skip }, () => {
     assert.deepEqual(browser.problems, []);
   });
 
-  it('says who refused, with the message of the proxy', async () => {
+  it('NACK: shows the proxy and its message', async () => {
     await using scene = await openPage();
     const { dir, server, browser, says } = scene;
     using proxies = playProxies(`127.0.0.1:${server.xdsPort}`, 3);
@@ -138,7 +138,7 @@ describe('the page, in Chromium', { skip }, () => {
     await browser.screenshot('refused');
   });
 
-  it('shows each authority with its life, and findings with what to do', async () => {
+  it('CA certificates: have their validity; findings have what to do', async () => {
     await using scene = await openPage();
     const { dir, browser, says } = scene;
     const { page } = browser;
@@ -164,7 +164,7 @@ describe('the page, in Chromium', { skip }, () => {
     assert.deepEqual(browser.problems, []);
   });
 
-  it('lets the guard go, once confirmed', async () => {
+  it('guard release: after a confirmation', async () => {
     await using scene = await openPage(['--guard-hold=1h']);
     const { dir, browser, says } = scene;
     await put(dir, 'b.test', [next.certPem]);
@@ -193,7 +193,7 @@ describe('the page, in Chromium', { skip }, () => {
     await browser.page.waitForFunction(() => document.querySelector('.held') === null);
   });
 
-  it('goes from mesh to mesh by its address, and back', async () => {
+  it('URL: goes from mesh to mesh, and back', async () => {
     await using scene = await openPage();
     const { dir, browser, says } = scene;
     await put(dir, 'b.test', [next.certPem], 'payments');
@@ -211,7 +211,7 @@ describe('the page, in Chromium', { skip }, () => {
     await says('CN=Root 1');
   });
 
-  it('stays quick with 2,000 proxies: a page of them at a time, and those that are asked for', async () => {
+  it('2,000 proxies: one page at a time, and filters', async () => {
     // All of them come over one connection.
     await using scene = await openPage(['--max-connection-streams=2000', '--open-burst=2000']);
     const { server, browser, says } = scene;
@@ -231,7 +231,7 @@ describe('the page, in Chromium', { skip }, () => {
     void proxies;
   });
 
-  it('keeps what is typed into a filter, whatever changes meanwhile', async () => {
+  it('filter: keeps typed text during updates', async () => {
     await using scene = await openPage();
     const { dir, server, browser, says } = scene;
     const { page } = browser;
@@ -253,7 +253,7 @@ describe('the page, in Chromium', { skip }, () => {
     assert.equal(await page.$eval('input[name=node]', (input) => input.value), 'node-29');
   });
 
-  it('works with a token, and hears nothing more when the token is gone', async () => {
+  it('token: works, and events end when it is removed', async () => {
     await using dir = await makeTempDir();
     await using tokens = await makeTempDir();
     const token = 'a token of some length';
@@ -287,7 +287,7 @@ describe('the page, in Chromium', { skip }, () => {
     assert.doesNotMatch(await page.$eval('body', (body) => body.innerText), /Root 2/);
   });
 
-  it('says that the server is gone, and goes on when it is back', async () => {
+  it('lost server: is shown, and the page resumes when it is back', async () => {
     await using scene = await openPage();
     const { dir, server, browser, says } = scene;
     await says('live');
@@ -303,7 +303,7 @@ describe('the page, in Chromium', { skip }, () => {
     assert.ok(browser.problems.length > 0 && again.pid > 0);
   });
 
-  it('tries again where it is turned away, since too many listen', async () => {
+  it('too many clients: tries again', async () => {
     const listening = new AbortController();
     // They are kept: the connection of a response that nobody has any longer is closed.
     const listeners: Response[] = [];
