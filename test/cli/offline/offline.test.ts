@@ -55,6 +55,12 @@ describe('validate', () => {
       yaml('a', ca.certPem).replace('MeshTrust', 'MeshTrsut'),
       /^error: \S+a\.yaml:1: MT009 the document looks like a MeshTrust, but its type is misspelt$/m,
     ],
+    'an apiVersion without a group': [
+      yaml('a', ca.certPem)
+        .replace('type: MeshTrust', 'apiVersion: v1alpha1\nkind: MeshTrust')
+        .replace(/^name: a\nmesh: default$/m, 'metadata: { name: a }'),
+      /^error: \S+a\.yaml:1: MT009 the document is of kind MeshTrust, but its apiVersion is not 'kuma\.io\/v1alpha1'$/m,
+    ],
     'an unknown field of the spec': [
       yaml('a', ca.certPem).replace('spec:', 'spec:\n  trustdomain: x'),
       /^error: \S+a\.yaml:5 spec\.trustdomain: MT051 spec\.trustdomain is not a field of a MeshTrust/m,
