@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
+import type { MeshDetail } from '../../../src/api/api-types.ts';
 import type { RolloutDetail } from '../../../src/api/fleet-api-types.ts';
 import { run, start } from '../../cli/run.ts';
 import { startEnvoy } from '../../kit/envoy.ts';
@@ -141,4 +143,39 @@ test('stopped Envoy → given up after the lost window, by name', { skip }, asyn
   } finally {
     process.kill(frozen.pid, 'SIGCONT');
   }
+});
+
+test('stopped Envoy, then all workers are killed → stays lost', { skip }, async () => {
+  await using scene = await twoEnvoys('--workers=2');
+  const { files, frozen, meshtrust, wait, rollout, events } = scene;
+  assert.equal((await wait('10s').outcome).code, 0);
+  const before = (await rollout()).version;
+  await meshtrust.logged('the first roll-out', ({ event }) => event === 'trust-converged');
+  process.kill(frozen.pid, 'SIGSTOP');
+  try {
+    await files.put('second.yaml', second?.yaml() ?? '');
+    await meshtrust.logged('the loss', ({ event }) => event === 'proxy-lost');
+    // Each worker reports what it lost together with its counts.
+    await poll('the workers to have counted', async () => {
+      const { body } = await meshtrust.admin('/api/v1/meshes/default');
+      return (JSON.parse(body) as MeshDetail).proxies === 1 ? true : undefined;
+    });
+    const children = await readFile(`/proc/${meshtrust.pid}/task/${meshtrust.pid}/children`, 'utf8');
+    const known = events().length;
+    const ended = () => meshtrust.logs().filter(({ event }) => event === 'worker-lost').length;
+    for (const pid of children.trim().split(' ')) process.kill(Number(pid), 'SIGKILL');
+    // The other Envoy comes back in its own time: it backs off while no worker listens.
+    await meshtrust.logged('the end of both workers', () => ended() === 2);
+    const { lagging, converged } = await rollout();
+    assert.deepEqual(
+      lagging.flatMap(({ node, state, version }) => (node === 'frozen' ? [[state, version]] : [])),
+      [['lost', before]],
+    );
+    assert.equal(converged, false);
+    assert.equal((await wait('1s').outcome).code, 4);
+    assert.deepEqual(events().slice(known), [], 'it is not reported twice, and nothing has converged');
+  } finally {
+    process.kill(frozen.pid, 'SIGCONT');
+  }
+  assert.equal((await wait('45s').outcome).code, 0);
 });
