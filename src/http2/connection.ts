@@ -61,12 +61,14 @@ export class ServerConnection implements FrameSink {
   readonly #handler: ConnectionHandler;
   readonly #reader: FrameReader;
   readonly #counts: EventCounts;
-  readonly #requests: Requests;
+  readonly requests: Requests;
   readonly #blocks: HeaderBlocks;
   readonly #data: IncomingData;
   #closed = false;
   /** What the client accepts on the connection. */
   sendWindow: number = defaultWindow;
+  /** Whether a part of a response was sent since the client's last PING. */
+  sentSincePing = false;
 
   constructor(shared: ConnectionShared, wire: Wire, handler: ConnectionHandler) {
     const { limits } = shared;
@@ -76,16 +78,16 @@ export class ServerConnection implements FrameSink {
     this.settings = new ClientSettings(limits.settingsEntries);
     this.#reader = new FrameReader(this);
     this.#counts = new EventCounts(limits);
-    this.#requests = new Requests(this, limits, shared.fields, (stream, head) =>
+    this.requests = new Requests(this, limits, shared.fields, (stream, head) =>
       handler.request(stream, head),
     );
-    this.#blocks = new HeaderBlocks(limits, (...block) => this.#requests.block(...block));
-    this.#data = new IncomingData(this, this.#requests, this.#counts, limits);
+    this.#blocks = new HeaderBlocks(limits, (...block) => this.requests.block(...block));
+    this.#data = new IncomingData(this, this.requests, this.#counts, limits);
   }
 
   /** Number of open streams. */
   get streams(): number {
-    return this.#requests.streams.size;
+    return this.requests.streams.size;
   }
 
   get isClosed(): boolean {
@@ -126,14 +128,14 @@ export class ServerConnection implements FrameSink {
    */
   retire(isFinal: boolean): void {
     if (this.#closed) return;
-    if (isFinal) this.#requests.acceptNoMore();
-    writeGoAway(this.output, isFinal ? this.#requests.lastStreamId : largestWindow, errorCode.noError);
+    if (isFinal) this.requests.acceptNoMore();
+    writeGoAway(this.output, isFinal ? this.requests.lastStreamId : largestWindow, errorCode.noError);
   }
 
   /** Sends GOAWAY, ends all streams and then the connection. */
   close(code: ErrorCode = errorCode.noError, debugData = ''): void {
     if (this.#closed) return;
-    writeGoAway(this.output, this.#requests.lastStreamId, code, debugData);
+    writeGoAway(this.output, this.requests.lastStreamId, code, debugData);
     this.output.finish();
     this.gone();
   }
@@ -143,7 +145,7 @@ export class ServerConnection implements FrameSink {
     if (this.#closed && this.streams === 0) return;
     this.#closed = true;
     this.#reader.stop();
-    for (const stream of this.#requests.streams.all()) stream.abort();
+    for (const stream of this.requests.streams.all()) stream.abort();
     this.output.abandon();
     this.#blocks.drop();
   }
@@ -151,12 +153,8 @@ export class ServerConnection implements FrameSink {
   // Called by streams, and by what reads frames
 
   remove(stream: ServerStream): void {
-    this.#requests.streams.remove(stream);
+    this.requests.streams.remove(stream);
     if (this.streams === 0 && !this.#closed) this.#handler.idle?.();
-  }
-
-  waitForWindow(stream: ServerStream): void {
-    this.#requests.streams.waitForWindow(stream);
   }
 
   sendReset(streamId: number, code: ErrorCode): void {
@@ -220,10 +218,10 @@ export class ServerConnection implements FrameSink {
         break;
       case frameType.priority:
         this.#counts.controlFrame();
-        this.#requests.priority(streamId, source, from, to);
+        this.requests.priority(streamId, source, from, to);
         break;
       case frameType.rstStream:
-        this.#requests.rstStream(streamId, to - from);
+        this.requests.rstStream(streamId, to - from);
         break;
       case frameType.settings:
         this.#settings(flags, streamId, source, from, to);
@@ -250,19 +248,21 @@ export class ServerConnection implements FrameSink {
     if (!this.settings.check(flags, streamId, to - from)) return;
     this.#counts.controlFrame();
     this.settings.apply(source, from, to, (by) => {
-      for (const stream of this.#requests.streams.all())
+      for (const stream of this.requests.streams.all())
         if (!stream.widen(by))
           throw new ConnectionError(errorCode.flowControlError, 'the window of a stream is too large');
     });
     writeSettingsAck(this.output);
-    this.#requests.streams.resumeBlocked();
+    this.requests.streams.resumeBlocked();
   }
 
   #ping(flags: number, streamId: number, source: Buffer, from: number, to: number): void {
     if (to - from !== pingLength)
       throw new ConnectionError(errorCode.frameSizeError, 'PING is not 8 bytes long');
     if (streamId !== 0) throw new ConnectionError(errorCode.protocolError, 'PING is on a stream');
-    this.#counts.controlFrame(tooManyPings);
+    // Clients of grpc-go measure the connection with a PING for each response; others are counted.
+    if (this.sentSincePing) this.sentSincePing = false;
+    else this.#counts.controlFrame(tooManyPings);
     if ((flags & flag.ack) === 0) return writePingAck(this.output, source, from);
     const payload = readPingPayload(source, from);
     if (payload !== undefined) this.#handler.pong?.(payload);
@@ -278,12 +278,12 @@ export class ServerConnection implements FrameSink {
       if (this.sendWindow > largestWindow)
         throw new ConnectionError(errorCode.flowControlError, 'the window of the connection is too large');
     } else {
-      const stream = this.#requests.openOrClosed(streamId, 'WINDOW_UPDATE');
+      const stream = this.requests.openOrClosed(streamId, 'WINDOW_UPDATE');
       if (stream === undefined) return;
-      if (by === 0) return this.#requests.refuse(streamId, errorCode.protocolError);
-      if (!stream.widen(by)) return this.#requests.refuse(streamId, errorCode.flowControlError);
+      if (by === 0) return this.requests.refuse(streamId, errorCode.protocolError);
+      if (!stream.widen(by)) return this.requests.refuse(streamId, errorCode.flowControlError);
     }
-    this.#requests.streams.resumeBlocked();
+    this.requests.streams.resumeBlocked();
   }
 
   /** An error of the client ends its connection; so does an error of the server, which harms no other connection. */

@@ -14,6 +14,9 @@ import type { StreamHandler } from './stream.ts';
 /** Handles a new request. Returns what handles its body; undefined if the request was ended already. */
 export type RequestHandler = (stream: ServerStream, head: RequestHead) => StreamHandler | undefined;
 
+/** Streams that the server ended, whose late frames are ignored. */
+const mostEndedEarly = 32;
+
 /** The requests of a connection: what their header blocks say, and which streams are open. */
 export class Requests {
   readonly streams = new OpenStreams();
@@ -24,6 +27,7 @@ export class Requests {
   lastStreamId = 0;
   /** Streams above this are ignored once the last GOAWAY has been sent. */
   #acceptUpTo = largestWindow;
+  #endedEarly: readonly number[] = [];
 
   constructor(
     connection: ServerConnection,
@@ -42,8 +46,14 @@ export class Requests {
     this.#acceptUpTo = this.lastStreamId;
   }
 
+  /** Whether frames of the stream are ignored: it is above the last one, or the server has just ended it. */
   isIgnored(streamId: number): boolean {
-    return streamId > this.#acceptUpTo;
+    return streamId > this.#acceptUpTo || this.#endedEarly.includes(streamId);
+  }
+
+  /** Ignores frames of a stream that the server ended before the client (section 5.1), for the last ones of them. */
+  ignoreLateFrames(streamId: number): void {
+    this.#endedEarly = [streamId, ...this.#endedEarly.slice(0, mostEndedEarly - 1)];
   }
 
   /** Returns the stream if it is open, undefined if it was. @throws {ConnectionError} if it never was. */
@@ -98,6 +108,7 @@ export class Requests {
     if (length !== 4) throw new ConnectionError(errorCode.frameSizeError, 'RST_STREAM is not 4 bytes long');
     if (streamId === 0) throw new ConnectionError(errorCode.protocolError, 'RST_STREAM is on no stream');
     const stream = this.openOrClosed(streamId, 'RST_STREAM');
+    if (stream === undefined && this.isIgnored(streamId)) return;
     this.#connection.countReset();
     stream?.abort();
   }

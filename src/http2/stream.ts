@@ -82,6 +82,7 @@ export class ServerStream {
     if (this.#waiting === undefined && fits) {
       this.sendWindow -= length;
       connection.sendWindow -= length;
+      connection.sentSincePing = true;
       connection.output.send(data.frameFor(this.id));
       if (whenSent !== undefined) connection.output.whenSent(whenSent);
       return;
@@ -112,7 +113,7 @@ export class ServerStream {
       if (first === undefined) break;
       const left = first.bytes.length - first.sent;
       const length = Math.min(left, this.sendWindow, connection.sendWindow, connection.settings.maxFrameSize);
-      if (length <= 0) return connection.waitForWindow(this);
+      if (length <= 0) return connection.requests.streams.waitForWindow(this);
       this.sendWindow -= length;
       connection.sendWindow -= length;
       const target = connection.output.reserve(frameHeaderLength + length);
@@ -184,11 +185,13 @@ export class ServerStream {
     if (this.halfClosedRemote) return this.#close();
     // The rest of the request is of no use any more (RFC 9113, section 8.1).
     this.#close();
+    this.connection.requests.ignoreLateFrames(this.id);
     this.connection.sendReset(this.id, errorCode.noError);
   }
 
   #sendBlock(block: Uint8Array, isLast: boolean): void {
     const { output } = this.connection;
+    this.connection.sentSincePing = true;
     const target = output.reserve(frameHeaderLength + block.length);
     const { at } = output;
     const flags = flag.endHeaders | (isLast ? flag.endStream : 0);

@@ -46,7 +46,8 @@ class ServiceCall extends EventEmitter implements CallHandler {
   readonly #method: AnyMethod;
   readonly #implementation: AnyImplementation;
   readonly #deadline: Date | number;
-  #started = false;
+  /** The request of a method with one. */
+  #request: HeldMessage | undefined;
   #flowing = false;
   readonly #held: HeldMessage[] = [];
   #halfClosed = false;
@@ -71,7 +72,7 @@ class ServiceCall extends EventEmitter implements CallHandler {
   }
 
   start(): void {
-    // A method with one request starts once that has arrived.
+    // A method with one request starts once that is complete, as in grpc-js.
     if (this.#method.requestStream) this.#run(undefined);
     if (!this.#call.isOver) this.#call.handleWith(this);
   }
@@ -155,8 +156,8 @@ class ServiceCall extends EventEmitter implements CallHandler {
       return this.#endWith({ code: grpcStatus.INTERNAL, message: 'the request cannot be decoded' });
     }
     if (!this.#method.requestStream) {
-      if (this.#started) this.#endWith(notOneRequest);
-      else this.#run(message);
+      if (this.#request === undefined) this.#request = { message, bytes: bytes.length };
+      else this.#endWith(notOneRequest);
     } else if (this.#flowing) this.emit('data', message);
     else {
       this.#held.push({ message, bytes: bytes.length });
@@ -166,9 +167,11 @@ class ServiceCall extends EventEmitter implements CallHandler {
   }
 
   halfClosed(): void {
-    if (!this.#started) return this.#endWith(notOneRequest);
     this.#halfClosed = true;
-    if (this.#flowing || !this.#method.requestStream) this.#emitEnd();
+    if (this.#method.requestStream) {
+      if (this.#flowing) this.#emitEnd();
+    } else if (this.#request === undefined) this.#endWith(notOneRequest);
+    else this.#run(this.#request.message);
   }
 
   aborted(): void {
@@ -184,7 +187,6 @@ class ServiceCall extends EventEmitter implements CallHandler {
   }
 
   #run(request: unknown): void {
-    this.#started = true;
     this.request = request;
     try {
       if (this.#method.responseStream) this.#implementation(this);

@@ -395,6 +395,40 @@ describe('HTTP/2 connection › limits', () => {
     assert.equal(rig.connection.isClosed, false);
   });
 
+  it('a PING after each response, as clients of grpc-go send → not counted; more of them → counted', () => {
+    const rig = begun({ controlFrames: { burst: 2, perSecond: 1 } });
+    const onePing = frame(ping, 0, 0, Buffer.alloc(8));
+    for (let index = 0; index < 50; index += 1) {
+      const id = 2 * index + 1;
+      rig.feed(request(id, endBoth));
+      rig.streams.at(-1)?.end(response);
+      rig.feed(onePing);
+    }
+    assert.equal(rig.connection.isClosed, false);
+    rig.feed(Buffer.concat([onePing, onePing, onePing]));
+    assert.equal(rig.connection.isClosed, true);
+  });
+
+  it('late frames on a stream that the server ended before the client → ignored', () => {
+    const rig = begun({ resets: { burst: 2, perSecond: 1 } });
+    for (let index = 0; index < 50; index += 1) {
+      const id = 2 * index + 1;
+      rig.feed(request(id));
+      rig.streams.at(-1)?.end(response);
+      rig.tick();
+      rig.sent();
+      rig.feed(
+        Buffer.concat([
+          frame(data, 0, id, Buffer.from('late')),
+          frame(data, flag.endStream, id),
+          frame(rstStream, 0, id, uint32(8)),
+        ]),
+      );
+    }
+    assert.equal(rig.connection.isClosed, false);
+    assert.deepEqual(rig.sent(), []);
+  });
+
   it('a header list that is too long → the request is refused, and the table stays in step', () => {
     const rig = begun({ headerList: 200 });
     const long = encodeLiteral('x-long', 'v'.repeat(300), 'incremental');

@@ -66,5 +66,18 @@ for (const transport of xdsTransports)
         const fetches = await server?.metric('meshtrust_xds_fetches_total');
         assert.equal(fetches?.get('transport="sds",outcome="response"'), 20);
       });
+
+      // ghz measures the connection with a PING after nearly every response.
+      it('calls FetchSecrets 5,000 times on one connection: all are OK', async () => {
+        assert.ok(ghz.kind === 'found' && server !== undefined);
+        const { path } = ghz;
+        const call = `${sds}.FetchSecrets`;
+        const args = ['--insecure', '--call', call, '-n', '5000', '-c', '1', '-d', JSON.stringify(sotw)];
+        const { stdout } = await run(path, [...args, '-O', 'json', `127.0.0.1:${server.xdsPort}`], {
+          maxBuffer: 64 * 1024 * 1024,
+        });
+        const { statusCodeDistribution } = JSON.parse(stdout) as Report;
+        assert.deepEqual(statusCodeDistribution, { OK: 5000 });
+      });
     },
   );
