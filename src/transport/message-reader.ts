@@ -35,6 +35,8 @@ export class MessageReader {
   #flags = 0;
   /** Bytes of the message that are still to come; undefined between messages. */
   #missing: number | undefined;
+  /** Length of the message that is being read. */
+  #length = 0;
   #buffer: Buffer | undefined;
   #kept = 0;
   /** Position in the message, and the part of it that is skipped. */
@@ -88,6 +90,7 @@ export class MessageReader {
     this.#header = 0;
     this.#headerBytes = 0;
     this.#missing = length;
+    this.#length = length;
     this.#position = 0;
     if (this.#flags !== 0) this.#refuse('compressed', length);
     else if (length > this.#limit) this.#refuse('too-long', length);
@@ -143,8 +146,8 @@ export class MessageReader {
     if (needed > before) {
       const length = Math.max(
         needed,
-        Math.min(2 * before, this.#limit),
-        Math.min(firstAllocation, this.#limit),
+        Math.min(2 * before, this.#length),
+        Math.min(firstAllocation, this.#length),
       );
       if (!this.#budget.take(length - before)) return this.#refuse('over-budget', needed);
       const grown = Buffer.allocUnsafeSlow(length);

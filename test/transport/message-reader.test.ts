@@ -75,6 +75,17 @@ suite('message reader', () => {
   });
 });
 
+test('message in two parts → no more memory than its length', () => {
+  const reader = new MessageReader(1_000_000, createBudget(1_000_000), {
+    message: () => undefined,
+    unreadable: () => assert.fail(),
+  });
+  const bytes = framed('x'.repeat(41_000));
+  reader.read(bytes, 0, 30_000);
+  reader.read(bytes, 30_000, 40_000);
+  assert.equal(reader.heldBytes, 41_000);
+});
+
 suite('grpc-timeout', () => {
   for (const [text, ms] of [
     ['1H', 3_600_000],
