@@ -21,7 +21,7 @@ export interface AdmissionWebhookInput {
   readonly options: WebhookOptions | undefined;
   readonly kubeconfig: string | undefined;
   readonly pipeline: Pick<Pipeline, 'view'>;
-  /** As the pipeline reads; the reader is the webhook's own. */
+  /** The options of the pipeline's parser. The certificate reader is the webhook's own. */
   readonly parse: Omit<ParseOptions, 'reader'>;
   readonly policy: () => BundlePolicy;
   readonly metrics: WebhookMetrics;
@@ -29,12 +29,12 @@ export interface AdmissionWebhookInput {
   readonly report: FileReport;
 }
 
-/** Anybody who reaches the webhook can have it read anything: that must not push what is served out of the cache. */
+/** Any client of the webhook can make it read certificates, which must not evict served ones from the cache. */
 const cacheBytes = 8 * 2 ** 20;
 
 /**
- * Starts the admission webhook, where one is asked for. Whatever becomes of it later, it is logged, and trust is served.
- * @throws {Error} when there is no kubeconfig, or it cannot be used.
+ * Starts the admission webhook, if the options have one. Later failures are logged, and do not affect served trust.
+ * @throws {Error} if the kubeconfig is absent or cannot be used.
  */
 export async function startAdmissionWebhook(input: AdmissionWebhookInput): Promise<Webhook | undefined> {
   const { options, kubeconfig, pipeline, policy, metrics, log, report } = input;
@@ -49,7 +49,7 @@ export async function startAdmissionWebhook(input: AdmissionWebhookInput): Promi
       return answerReview(review, { parse, policy: policy(), inForce, now: Date.now() });
     },
     events: webhookEvents(log, metrics, (reason) => {
-      // A Secret is no file: the replicas make its certificate themselves.
+      // With a Secret there is no file: the replicas make the certificate themselves.
       if (options.certificate.kind === 'files')
         report.set(followedUses.webhookTls, options.certificate.certificate, reason);
     }),
@@ -65,7 +65,7 @@ async function sourceOf(
   if (options.kind === 'files') return certificateFiles(options);
   const { secret, configuration, watched } = options;
   const namespace = await ownNamespace(options.namespace, watched);
-  // client-node and node-forge are loaded with it.
+  // This loads client-node and node-forge.
   const { keepInCluster } = await import('../kubernetes/webhook/keep-in-cluster.ts');
   return keepInCluster({
     kubeconfig,

@@ -7,31 +7,34 @@ import { systemClock } from '../runtime/clock.ts';
 import type { Loss } from '../fleet/follow-losses.ts';
 import type { ServeOptions } from '../runtime/serve-options.ts';
 
-/** What is kept of each change for later: the record of trust and, where there is a collector, traces. */
+/** Records each change: in the audit log and, if there is a collector, as a trace. */
 export interface ChangeRecord extends AsyncDisposable {
-  /** Takes what happened, and when it was handed to proxies if it was. */
+  /** Records an event, and when it was published to proxies. */
   state(event: StateEvent, publish: Interval): void;
-  /** All connected proxies of a mesh have what was served last; `gaveUp` lost ones are not waited for any more. */
+  /**
+   * Records that all connected proxies of a mesh are in sync, and that `gaveUp` lost ones are not waited for any
+   * more.
+   */
   readonly converged: (rollout: Rollout, gaveUp: number) => void;
-  /** A roll-out has lost proxies, or gives lost ones up. */
+  /** Records that a roll-out lost proxies, or gave lost ones up. */
   readonly lost: (loss: Loss) => void;
 }
 
 export interface ChangeRecordInput {
   readonly options: Pick<ServeOptions, 'tracing' | 'version'>;
   readonly log: Logger;
-  /** How many proxies of a mesh are connected. */
+  /** Returns the number of connected proxies of a mesh. */
   readonly proxies: (mesh: string) => number;
 }
 
-/** Starts to keep it. */
+/** Creates the record. */
 export async function createChangeRecord({
   options: { tracing: isTracing = false, version },
   log,
   proxies,
 }: ChangeRecordInput): Promise<ChangeRecord> {
   const audit = createAuditLog({ log, proxies });
-  // OpenTelemetry costs 0.25 s and 48 MB to load: only who has a collector pays.
+  // OpenTelemetry costs 0.25 s and 48 MB to load: only servers with a collector pay for it.
   const tracing = isTracing
     ? (await import('../observe/tracing/start-tracing.ts')).startTracing({
         version,

@@ -19,14 +19,14 @@ export interface KubernetesStatusInput {
 }
 
 /**
- * Starts to tell the cluster what becomes of its objects; undefined where that is not asked for.
- * @throws {Error} when there is no kubeconfig, or it cannot be used.
+ * Starts to write status and Events of the cluster's objects; undefined if the options do not have it.
+ * @throws {Error} if the kubeconfig is absent or cannot be used.
  */
 export async function startKubernetesStatus(input: KubernetesStatusInput): Promise<StatusEdge | undefined> {
   const { options, pipeline, front, metrics, log } = input;
   if (options?.status === undefined) return undefined;
   const { lease, leaseNamespace, watched } = options.status;
-  // client-node is loaded with it.
+  // This loads client-node.
   const { startStatus } = await import('../kubernetes/status/start-status.ts');
   return startStatus({
     kubeconfig: options.kubeconfig,
@@ -59,7 +59,7 @@ export async function startKubernetesStatus(input: KubernetesStatusInput): Promi
   });
 }
 
-/** What this replica has of each mesh that it serves. */
+/** Returns the version and the proxies of each mesh at this replica. */
 function localCounts({ view }: Pick<Pipeline, 'view'>, { acks }: Pick<Front, 'acks'>): MeshCounts {
   const known = acks();
   return new Map(

@@ -13,18 +13,18 @@ export interface LiveEventsOptions {
   readonly fleet: Fleet;
   readonly view: () => StateView;
   readonly clock: Clock;
-  /** A change has reached every connected proxy, and `gaveUp` lost proxies are no longer waited for. */
+  /** Called when a change has reached every connected proxy, and `gaveUp` lost proxies are no longer waited for. */
   readonly onConverged: (rollout: Rollout, gaveUp: number) => void;
   readonly onLost: (loss: Loss) => void;
 }
 
-/** What is told to whoever watches, while it happens. */
+/** The events that clients of the admin API receive. */
 export interface LiveEvents extends Disposable {
   readonly hub: EventHub;
   state(event: StateEvent): void;
 }
 
-/** Follows each roll-out to its end, and tells those that listen how far it is. */
+/** Follows each roll-out to its end, and publishes its progress. */
 export function createLiveEvents({ fleet, view, clock, onConverged, onLost }: LiveEventsOptions): LiveEvents {
   const hub = createEventHub({ onClients: (clients) => follower.watched(clients > 0) });
   const follower = followRollouts({

@@ -43,7 +43,7 @@ export interface ServeIo {
 
 /**
  * Builds all stages in the order of their dependencies, runs them until the signal is aborted, and drains them.
- * @throws {Error} when an address, a TLS file, a list or another thing that the options name cannot be used at the start.
+ * @throws {Error} if an address, a file or another thing that the options name cannot be used at the start.
  */
 export async function serve(options: ServeOptions, { signal, stdout }: ServeIo): Promise<void> {
   await using cleanup = new AsyncDisposableStack();
@@ -67,7 +67,7 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
   });
   const view = (): PipelineView => pipeline.view();
 
-  // What serves proxies, and what reports of it
+  // What serves proxies, and what reports on it
   const pool =
     options.workers > 1 ? await startWorkerPool({ count: options.workers, options, log }) : undefined;
   const front: Front = pool ?? createFront(options, log);
@@ -112,7 +112,7 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
   cleanup.defer(() => lastGood?.flush());
 
   pipeline.subscribe((event) => {
-    // Proxies before the log, which must not hold a change up; the time until a proxy has it is measured from here on.
+    // Proxies before the log, which must not delay a change. The time until a proxy has it is measured from here on.
     metrics.state(event);
     const startedAt = systemClock.monotonic();
     if (event.kind === 'served') front.publish(event.states, event.since);
@@ -196,7 +196,7 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
   });
   cleanup.defer(() => webhook?.close());
 
-  // Sources last: everything that they cause has its place now.
+  // Sources last: everything that they call exists now.
   for (const { start } of sources) {
     const source = start({
       deliver(name, events) {

@@ -4,10 +4,10 @@ import type { HeadChange } from '../kubernetes/client/watch-types.ts';
 import type { Source, SourceEvent } from '../trust/source.ts';
 import type { KubernetesOptions, ServeOptions } from '../runtime/serve-options.ts';
 
-/** The sources, as they are named in findings, metrics and the last good store. */
+/** The names of the sources in findings, metrics and the last good store. */
 export const [files, kubernetes] = ['files', 'kubernetes'] as const;
 
-/** What a source calls. */
+/** Callbacks of a source. */
 export interface SourceCallbacks {
   /** Changes of texts, by the name of the source. */
   readonly deliver: (source: string, events: readonly SourceEvent[]) => void;
@@ -26,7 +26,7 @@ export interface PlannedSource {
 
 /**
  * Prepares the sources of a server: directories first, then the cluster.
- * @throws {Error} when there is no kubeconfig, or it cannot be used.
+ * @throws {Error} if the kubeconfig is absent or cannot be used.
  */
 export async function planSources(
   options: Pick<ServeOptions, 'dirs' | 'kubernetes'>,
@@ -47,7 +47,7 @@ function startFiles(roots: readonly string[], log: Logger): StartSource {
 }
 
 async function startKubernetes({ namespace, kubeconfig }: KubernetesOptions): Promise<StartSource> {
-  // client-node costs 0.4 s and 86 MB to load: only who asks for it pays.
+  // client-node costs 0.4 s and 86 MB to load: only servers that watch a cluster pay for it.
   const { connectKubernetes } = await import('../inputs/kubernetes/connect.ts');
   const watch = connectKubernetes({ namespace, kubeconfig, name: kubernetes });
   return ({ deliver, onHeads }) => watch((events) => deliver(kubernetes, events), onHeads);

@@ -6,10 +6,11 @@ import type { WebhookMetrics } from '../observe/metrics/webhook-metrics.ts';
 import type { RequestResult } from '../kubernetes/webhook/https-edge.ts';
 import type { WebhookEvents } from '../kubernetes/webhook/run-webhook.ts';
 
-/** Lines about requests, in each window of so many milliseconds: whoever reaches the port can cause them. */
+/** Limits the log lines about requests in each time window, because any client of the port can cause them. */
 const [lines, windowMs] = [10, 60_000] as const;
 
-/** Logs and counts what the webhook reports. `unusable`: why its certificate cannot be used; `undefined` if it can. */
+/** Logs and counts the events of the webhook. `unusable` gets the reason why its certificate cannot be used; `undefined` if
+ * it can. */
 export function webhookEvents(
   log: Logger,
   metrics: WebhookMetrics,

@@ -12,12 +12,12 @@ import type { PackageDefinition } from '@grpc/proto-loader';
 /** The name of the health service, and of its definition in `proto/`. */
 export const healthServiceName = 'grpc.health.v1.Health';
 
-/** The health service of a server: one answer for all of its services. */
+/** The health service of a server: one status for all of its services. */
 export interface HealthService {
   setServing(serving: boolean): void;
-  /** Says NOT_SERVING from now on, whatever `setServing` is told. */
+  /** Reports NOT_SERVING from now on, whatever `setServing` gets. */
   drain(): void;
-  /** Ends all watches: they never end by themselves. */
+  /** Ends all watches, which never end by themselves. */
   close(): void;
 }
 
@@ -32,8 +32,8 @@ interface Response {
 type Watch = ServerWritableStream<Request, Response>;
 
 /**
- * Adds `grpc.health.v1.Health` to a server; it says NOT_SERVING until it is told otherwise. `services` are
- * the known names beside the empty one, which stands for the server as a whole.
+ * Adds `grpc.health.v1.Health` to a server. It reports NOT_SERVING until `setServing(true)`. `services` are the known
+ * names, beside the empty name of the server as a whole.
  * https://github.com/grpc/grpc/blob/master/doc/health-checking.md
  */
 export function addHealthService(

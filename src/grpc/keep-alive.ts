@@ -3,15 +3,15 @@ import type { ServerHttp2Session } from 'node:http2';
 import { probeConnections } from '../net/probe-connections.ts';
 import type { ProbedConnection, ProbeTimes } from '../net/probe-connections.ts';
 
-/** Whether `keepAlive` can do its work: connections are none of grpc-js' public interface. */
+/** Returns true if `keepAlive` works with this grpc-js: connections are not part of its public interface. */
 export function canKeepAlive(): boolean {
   return listenersOf(new Server()) !== undefined;
 }
 
 /**
  * Ends the connections of a listening server whose clients answer no ping. The keepalive of grpc-js 1.14 (to be off
- * then) takes the time by a timer: where the loop was busy for longer than the timeout, it ends connections whose
- * answers have long arrived. Stop it when the server is shut down.
+ * then) measures time with a timer: if the loop was busy for longer than the timeout, it ends connections whose answers
+ * have already arrived. Stop it when the server is shut down.
  */
 export function keepAlive(server: Server, times: ProbeTimes): { stop(): void } {
   const prober = probeConnections(times);

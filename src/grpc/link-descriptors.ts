@@ -51,12 +51,12 @@ export function linkDescriptors(definition: PackageDefinition): PackageDefinitio
 type Entry = PackageDefinition[string];
 type TypeEntry = Extract<Entry, { readonly format: string }>;
 
-/** Messages and enums carry the descriptors of all files that were loaded; services none. */
+/** Messages and enums contain the descriptors of all loaded files; services contain none. */
 function isType(entry: Entry): entry is TypeEntry {
   return typeof entry['format'] === 'string';
 }
 
-/** The same files with absolute type names, each with the files that it depends on. Throws on an unknown type. */
+/** Returns the files with absolute type names, each with the files that it depends on. Throws on an unknown type. */
 export function linkFiles(files: readonly FileDescriptor[]): readonly FileDescriptor[] {
   const fileOfType = new Map<string, string>();
   for (const file of files) {
@@ -96,7 +96,7 @@ function linkFile(file: FileDescriptor, fileOfType: ReadonlyMap<string, string>)
   return { ...file, messageType, service, dependency: [...dependencies].sort() };
 }
 
-/** Innermost scope first, as protobuf resolves names. */
+/** Returns the scopes of a name, innermost first, as protobuf resolves names. */
 function resolve(type: string, scope: string, known: ReadonlyMap<string, string>): string {
   if (type.startsWith('.')) {
     if (known.has(type.slice(1))) return type.slice(1);
@@ -128,7 +128,7 @@ function join(scope: string, name: string): string {
   return scope === '' ? name : `${scope}.${name}`;
 }
 
-/** The loader brings descriptor.proto along. Without defaults, since what is absent must stay so. */
+/** The loader contains descriptor.proto. Without defaults, because absent fields must stay absent. */
 function fileDescriptorCodec(): MessageTypeDefinition<object, FileDescriptor> {
   const definition = loadSync('google/protobuf/descriptor.proto', { defaults: false });
   return definition['google.protobuf.FileDescriptorProto'] as unknown as MessageTypeDefinition<

@@ -6,7 +6,7 @@ import { formatListenAddress, parseListenAddress } from '../net/listen-address.t
 import { removeStaleSocket } from '../net/stale-socket.ts';
 import { paceConnections } from './pace-connections.ts';
 
-/** Where sockets are accepted. */
+/** A listener for sockets. */
 export interface SocketListener {
   /** `HOST:PORT` or `unix:PATH`. */
   readonly address: string;
@@ -14,26 +14,25 @@ export interface SocketListener {
   stop(): void;
 }
 
-/** Where a gRPC server is reached. */
+/** The listener of a gRPC server. */
 export interface GrpcListener extends SocketListener {
-  /** Closes the connections that are left. */
+  /** Closes the remaining connections. */
   destroy(): void;
 }
 
 /**
- * Connections that may wait until they are accepted, within what the kernel allows (`net.core.somaxconn`).
- * Node's own 511 overflow when all proxies come back at once, and each that finds no place tries again after
- * 1, 3, 7 seconds.
+ * Number of connections that may wait to be accepted, up to the kernel's limit (`net.core.somaxconn`). Node's own 511
+ * overflow when all proxies reconnect at once, and each proxy without a place tries again after 1, 3, 7 seconds.
  */
 const backlog = 4096;
 
-/** What makes one of several addresses of a host name useless, such as `::1` where there is no IPv6. */
+/** Errors that make one of several addresses of a host name useless, such as `::1` on a machine without IPv6. */
 const unusable: ReadonlySet<unknown> = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT']);
 
 /**
- * Has a server accept connections at `HOST:PORT`, or at `unix:PATH`. The listener is ours, since that of grpc-js has no
- * backlog to set.
- * @throws {Error} that names the address, when it is taken or is none.
+ * Accepts connections for a server at `HOST:PORT`, or at `unix:PATH`. The listener is our own, because the one of
+ * grpc-js has no option for the backlog.
+ * @throws {Error} that names the address, if it is in use or invalid.
  */
 export async function listenGrpc(
   server: Server,
@@ -46,9 +45,9 @@ export async function listenGrpc(
 }
 
 /**
- * Accepts connections at `HOST:PORT`, or at `unix:PATH`; port 0 is replaced by the actual one. A host name is every
- * address that it stands for.
- * @throws {Error} that names the address, when it is taken or is none.
+ * Accepts connections at `HOST:PORT`, or at `unix:PATH`; port 0 is replaced by the actual one. A host name
+ * stands for all of its addresses.
+ * @throws {Error} that names the address, if it is in use or invalid.
  */
 export async function listenAt(text: string, accept: (socket: Socket) => void): Promise<SocketListener> {
   const address = parseListenAddress(text);

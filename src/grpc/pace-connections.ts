@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net';
 
-/** A turn of the event loop that took longer than this is a sign that connections cost much to read, in ms. */
+/** A turn of the event loop longer than this shows that connections are expensive to read, in milliseconds. */
 const slowTurnMs = 5;
-/** Connections that are handed on in one turn while turns are quick. */
+/** Number of connections that are passed on in one turn while turns are short. */
 const mostInTurn = 64;
 
 /**
- * Hands accepted connections on, many in one turn of the event loop while turns are quick, and one in a turn while
- * they are slow. HTTP/2 reads 64 KiB of each connection in a turn, which are 2,000 streams if its client resets all
+ * Passes accepted connections on: many in one turn of the event loop while turns are short, and one per turn while they
+ * are long. HTTP/2 reads 64 KiB of each connection in a turn, which are 2,000 streams if its client resets all
  * of them at once, and cannot be closed before they are read. Several such clients that connect again and again
  * would make each turn long, and a change takes several turns.
  */
@@ -30,7 +30,7 @@ export function paceConnections(handOn: (socket: Socket) => void): (socket: Sock
   }
 
   return (socket) => {
-    // It may break before HTTP/2 or TLS listens.
+    // It may break before HTTP/2 or TLS handles its errors.
     socket.on('error', () => undefined);
     queue.add(socket);
     if (turn !== undefined) return;

@@ -20,7 +20,7 @@ export function addReflection(
 ): void {
   const options = { services: [...services] };
   const reflection = new ReflectionService(linkDescriptors(definition), options);
-  // It is given a server that slows down what it adds.
+  // The reflection service gets a server that slows down the service's methods.
   reflection.addToServer({
     addService: (service: ServiceDefinition, implementation: UntypedServiceImplementation) =>
       server.addService(
@@ -38,8 +38,8 @@ export function addReflection(
 type StreamHandler = (call: ServerDuplexStream<unknown, unknown>) => void;
 
 /**
- * Has the next request of a call read when the response to the last one has been taken. The service itself writes
- * all its responses at once: a client that takes none of them would fill the memory.
+ * Reads the next request of a call after the client has read the response to the last one. The service itself writes
+ * all its responses at once, so a client that reads none of them would fill the memory.
  */
 function oneAtATime(handler: StreamHandler): UntypedHandleCall {
   return ((call: ServerDuplexStream<unknown, unknown>) => {

@@ -9,18 +9,18 @@ import { timerMs } from '../xds/timers/timers.ts';
 
 export interface TlsCredentialsOptions extends TlsPaths {
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
-  /** How often the files are read again, in milliseconds; default 5,000. */
+  /** Interval at which the files are read again, in milliseconds; 5,000. */
   readonly pollMs?: number | undefined;
-  /** How long a client may take for its handshake, in milliseconds; default 10,000. */
+  /** Time limit of a handshake, in milliseconds; 10,000. */
   readonly handshakeTimeoutMs?: number | undefined;
 }
 
 /** Credentials that follow their files. */
 export interface TlsCredentials {
   readonly credentials: ServerCredentials;
-  /** What new connections are served with. */
+  /** The credentials of new connections. */
   current(): TlsMaterial;
-  /** Reads the files now. What cannot be used changes nothing, and is logged once. */
+  /** Reads the files now. Unusable files change nothing, and are logged once. */
   reload(): Promise<void>;
   close(): void;
 }
@@ -28,9 +28,9 @@ export interface TlsCredentials {
 type Provider = experimental.CertificateProvider;
 
 /**
- * Makes server credentials of files and renews them when the files change. Open connections go on as they
- * are; a pair that is half renewed, or broken, leaves what is in use.
- * @throws {Error} when the files cannot be used at the start.
+ * Creates server credentials from files, and renews them when the files change. Open connections continue. A pair that
+ * is half renewed, or broken, leaves the previous one in use.
+ * @throws {Error} if the files cannot be used at the start.
  */
 export async function createTlsCredentials(options: TlsCredentialsOptions): Promise<TlsCredentials> {
   const events = logTlsFiles(options.log, 'proxies');
@@ -47,7 +47,7 @@ export async function createTlsCredentials(options: TlsCredentialsOptions): Prom
   );
   const { provider, update } = createProvider(() => files.current());
 
-  // The parameters are declared in the other order than they are used: the first is the server's own.
+  // The parameters are declared in another order than they are used: the first is the server's own.
   const credentials = experimental.createCertificateProviderServerCredentials(
     provider,
     options.clientCa === undefined ? null : provider,
@@ -63,8 +63,8 @@ export async function createTlsCredentials(options: TlsCredentialsOptions): Prom
 }
 
 /**
- * Sets the time for a TLS handshake, which is 2 minutes in Node. grpc-js 1.14 has no option for it: if its inside
- * is not as known, the time stays as it is.
+ * Sets the time limit of a TLS handshake, which is 2 minutes in Node. grpc-js 1.14 has no option for it: if its
+ * internals differ from the known ones, the limit stays as it is.
  */
 function limitHandshake(credentials: ServerCredentials, handshakeTimeoutMs: number): void {
   const original: unknown = Reflect.get(credentials, '_getConstructorOptions');
@@ -75,7 +75,7 @@ function limitHandshake(credentials: ServerCredentials, handshakeTimeoutMs: numb
   }));
 }
 
-/** What grpc-js asks for certificates, and what tells it of new ones. */
+/** The certificate provider that grpc-js reads, and that notifies it of new certificates. */
 function createProvider(current: () => TlsMaterial): {
   readonly provider: Provider;
   readonly update: () => void;
@@ -91,7 +91,7 @@ function createProvider(current: () => TlsMaterial): {
     listener(clientCa === undefined ? null : { caCertificate: clientCa });
   };
   const provider: Provider = {
-    // The first answer must not come within the call: grpc-js is not yet listening for it.
+    // The first certificates must not arrive within the call, because grpc-js is not listening yet.
     addIdentityCertificateListener: (listener) => {
       identity.add(listener);
       process.nextTick(tellIdentity, listener);

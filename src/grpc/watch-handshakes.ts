@@ -5,8 +5,8 @@ import { handshakeFailureOf } from '../net/handshake-failure.ts';
 import type { HandshakeFailure } from '../net/handshake-failure.ts';
 
 /**
- * Tells of clients of a bound server whose TLS handshake fails. grpc-js 1.14 drops them without a word, and its
- * listeners are none of its public interface: where they are not as they are known to be, nothing is told.
+ * Reports clients of a bound server whose TLS handshake fails. grpc-js 1.14 drops them silently, and its listeners are
+ * not part of its public interface: if they differ from the known ones, nothing is reported.
  */
 export function watchHandshakes(server: Server, failed: (failure: HandshakeFailure) => void): void {
   const listeners: unknown = Reflect.get(server, 'http2Servers');

@@ -8,21 +8,21 @@ import { timerMs } from '../xds/timers/timers.ts';
 export interface TlsPaths {
   /** The server's certificate chain. */
   readonly certificate: string;
-  /** Its private key. */
+  /** The server's private key. */
   readonly key: string;
-  /** Authorities of the certificates of clients; undefined: none are asked for. */
+  /** CAs of client certificates; undefined if clients need none. */
   readonly clientCa: string | undefined;
 }
 
-/** What following files comes to. */
+/** Callbacks of followed TLS files. */
 export interface TlsFileEvents {
-  /** They can be used: at the start (`isFirst`), and each time that they changed. */
+  /** Called with usable files: at the start (`isFirst`), and after each change. */
   readonly loaded: (material: TlsMaterial, isFirst: boolean) => void;
-  /** They changed, and cannot be used; what was in use stays so. Told once for each change. */
+  /** Called once for each change after which the files cannot be used. The previous files stay in use. */
   readonly refused: (reason: string) => void;
 }
 
-/** Files that are followed. */
+/** Followed TLS files. */
 export interface FollowedTlsFiles {
   current(): TlsMaterial;
   /** Reads the files now. */
@@ -30,13 +30,13 @@ export interface FollowedTlsFiles {
   close(): void;
 }
 
-/** How often files are read again, ms. */
+/** Interval at which the files are read again, in milliseconds. */
 const defaultPollMs = 5_000;
 
 /**
- * Reads TLS files, and again when they change. They are polled: renewals are rare, and come as renames, links
- * that are switched, or new mounts.
- * @throws {Error} when they cannot be used at the start.
+ * Reads TLS files, and reads them again when they change. The files are polled, because renewals are rare and happen
+ * by renames, switched links or new mounts.
+ * @throws {Error} if they cannot be used at the start.
  */
 export async function followTlsFiles(
   paths: TlsPaths,
@@ -72,7 +72,7 @@ export async function followTlsFiles(
   return { current: () => material, reload, close };
 }
 
-/** `digest` tells contents, or what kept them from being read, apart. */
+/** The contents of the files, or why they cannot be read. `digest` differs for different contents or reasons. */
 async function readFiles(
   paths: TlsPaths,
 ): Promise<{ readonly digest: string; readonly result: TlsMaterialResult }> {

@@ -2,9 +2,9 @@ import { hash, timingSafeEqual } from 'node:crypto';
 import { readRegularFile } from './read-regular-file.ts';
 import { timerMs } from '../xds/timers/timers.ts';
 
-/** Tokens of a file that is followed. */
+/** The tokens of a followed file. */
 export interface FollowedTokens {
-  /** Whether a token is among them; takes the same time for every token. */
+  /** Returns whether a token is accepted, in the same time for every token. */
   admits(token: string): boolean;
   /** Reads the file now. */
   reload(): Promise<void>;
@@ -13,14 +13,14 @@ export interface FollowedTokens {
 
 /** Shorter tokens can be guessed. */
 const shortestToken = 16;
-/** How often the file is read again, ms. */
+/** Interval at which the file is read again, in milliseconds. */
 const defaultPollMs = 5_000;
 
 /**
- * Reads a file with a token a line, and again when it changes: so that a new token can be added before the old
- * one goes. Empty lines, and those that begin with `#`, say nothing. A file that cannot be used any more
+ * Reads a file with one token per line, and reads it again when it changes, so that a new token can be added before
+ * the old one is removed. Empty lines and lines that begin with `#` are ignored. A file that cannot be used any more
  * changes nothing: `changed` is called with the reason, once for each, and with `undefined` when it can be used again.
- * @throws {Error} when it cannot be used at the start.
+ * @throws {Error} if it cannot be used at the start.
  */
 export async function followTokenFile(
   path: string,

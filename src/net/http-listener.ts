@@ -8,7 +8,7 @@ import { removeStaleSocket } from './stale-socket.ts';
 export interface HttpListener {
   /**
    * Listens on an address, and resolves with it, port 0 replaced by the actual one.
-   * @throws {Error} when the address cannot be used.
+   * @throws {Error} if the address cannot be used.
    */
   listen(address: ListenAddress): Promise<string>;
   /**
@@ -20,19 +20,23 @@ export interface HttpListener {
 
 export interface HttpListenerOptions {
   readonly onRequest: RequestListener;
-  /** Connections at once; beyond them those that wait for their client are closed, the longest idle first. 256. */
+  /**
+   * Maximum number of connections, 256. Beyond it connections that wait for their client are closed, the longest idle
+   * first.
+   */
   readonly maxConnections?: number | undefined;
 }
 
-/** What a connection does: the last request on it, if any. */
+/** The state of a connection: its last request, if any. */
 interface Connection {
   last: { readonly request: IncomingMessage; readonly response: ServerResponse } | undefined;
 }
 
 const defaultMaxConnections = 256;
 /**
- * Connections that wait to be accepted. With Node's default of 511, clients that connect again and again fill the
- * queue: the kernel drops the connection of a probe, which tries again after a second. Linux allows 4096 by default.
+ * The number of connections that may wait to be accepted. With Node's default of 511, clients that connect again and
+ * again fill the queue: the kernel drops the connection of a probe, which tries again after a second. Linux allows 4096
+ * by default.
  */
 const backlog = 4096;
 /** Milliseconds for which a response in progress may delay the end. */
@@ -51,7 +55,7 @@ export function createHttpListener(
 ): HttpListener {
   /** Open connections, the longest idle first. */
   const open = new Map<Socket, Connection>();
-  /** Below TLS: a request comes with another socket than its connection. */
+  /** Below TLS, because a request has another socket than its connection. */
   const byPeer = new Map<string, Socket>();
   // One turn of the event loop can accept many connections before those that were closed are counted out.
   server.maxConnections = 2 * maxConnections;
@@ -117,7 +121,7 @@ export function createHttpListener(
   };
 }
 
-/** Whether the client waits for the server: its request is complete, and the response is not. */
+/** Returns true if the client waits for the server: its request is complete, and the response is not. */
 function isWorkedFor({ last }: Connection): boolean {
   return (
     last !== undefined && last.request.complete && !last.response.writableEnded && !last.response.destroyed

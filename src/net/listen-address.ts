@@ -1,13 +1,13 @@
 import { isIP } from 'node:net';
 
-/** Where to listen. */
+/** An address to listen on. */
 export type ListenAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 
 /**
- * Reads `HOST:PORT` (`[::1]:5678` for IPv6; port 0 for any free one) or `unix:PATH`.
- * @throws {Error} that says what an address looks like.
+ * Parses `HOST:PORT` (`[::1]:5678` for IPv6; port 0 for any free one) or `unix:PATH`.
+ * @throws {Error} that describes the form of an address.
  */
 export function parseListenAddress(text: string): ListenAddress {
   if (text.startsWith('unix:')) {
@@ -23,19 +23,19 @@ export function parseListenAddress(text: string): ListenAddress {
   return { kind: 'tcp', host, port };
 }
 
-/** The address as `parseListenAddress` reads it. */
+/** Formats an address so that `parseListenAddress` can parse it. */
 export function formatListenAddress(address: ListenAddress): string {
   if (address.kind === 'unix') return `unix:${address.path}`;
   const host = isIP(address.host) === 6 ? `[${address.host}]` : address.host;
   return `${host}:${address.port}`;
 }
 
-/** Whether only this machine can reach the address. */
+/** Returns true if only this machine can reach the address. */
 export function isLoopback(address: ListenAddress): boolean {
   return address.kind === 'unix' || isLoopbackHost(address.host);
 }
 
-/** Whether a host is this machine under one of its own names: `localhost`, `127.0.0.0/8`, `::1`. */
+/** Returns true if a host is this machine: `localhost`, `127.0.0.0/8`, `::1`. */
 export function isLoopbackHost(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }

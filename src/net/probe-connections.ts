@@ -1,17 +1,17 @@
 import { timerMs } from '../xds/timers/timers.ts';
 
-/** How connections are probed. Times are in ms. */
+/** The times of probes, in milliseconds. */
 export interface ProbeTimes {
-  /** How often an idle connection is asked for a sign of life. */
+  /** Interval of the pings on an idle connection. */
   readonly intervalMs: number;
-  /** How long that may take. */
+  /** How long an answer may take. */
   readonly timeoutMs: number;
 }
 
-/** A connection that can be asked for a sign of life. */
+/** A connection that can be pinged. */
 export interface ProbedConnection {
   readonly isGone: boolean;
-  /** Asks. `answered` gets false if the connection broke meanwhile. Returns false if asking is not possible. */
+  /** Sends a ping. `answered` gets false if the connection broke meanwhile. Returns false if no ping can be sent. */
   ping(answered: (isAlive: boolean) => void): boolean;
   destroy(): void;
   whenGone(callback: () => void): void;
@@ -26,21 +26,21 @@ export interface ConnectionProber {
 /** A watched connection. */
 interface Probed {
   readonly connection: ProbedConnection;
-  /** The tick at which the connection is asked, or given up. */
+  /** The tick at which the connection is pinged, or ended. */
   due: number;
   asked: boolean;
 }
 
-/** The shorter of the two times is this many ticks. */
+/** The shorter of the two times takes this number of ticks. */
 const ticksInTime = 4;
 const shortestTickMs = 10;
-/** A tick is a look at the connections that are due: even once a minute it costs nothing. */
+/** The longest tick. A tick only visits the connections that are due. */
 const longestTickMs = 60_000;
 
 /**
  * Ends connections whose clients answer no ping. Time is counted in ticks of the event loop, between which all sockets
  * are read: timers come before what waits in the sockets, so that a busy loop would look like silent clients. One
- * timer serves all connections; they are asked at different ticks.
+ * timer serves all connections; they are pinged at different ticks.
  */
 export function probeConnections({ intervalMs, timeoutMs }: ProbeTimes): ConnectionProber {
   const tickMs = Math.max(
@@ -48,8 +48,8 @@ export function probeConnections({ intervalMs, timeoutMs }: ProbeTimes): Connect
     Math.min(intervalMs / ticksInTime, timeoutMs / ticksInTime, longestTickMs),
   );
   const [interval, timeout] = [Math.ceil(intervalMs / tickMs), Math.ceil(timeoutMs / tickMs)];
-  // By the tick at which they are due: to look at all of them at each tick is an eighth of what idle ones cost.
-  // Only ticks at which a connection is due have an entry, however long the interval is.
+  // Connections by the tick at which they are due. Visiting all of them at each tick was an eighth of the cost of idle
+  // ones. Only ticks at which a connection is due have an entry, however long the interval is.
   const slots = new Map<number, Set<Probed>>();
   let now = 0;
 

@@ -2,13 +2,13 @@ import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs
 import type { Stats } from 'node:fs';
 import { open } from 'node:fs/promises';
 
-/** Longest file that is read: lists of hashes, tokens, keys and certificates are far shorter. */
+/** The longest file that is read. Lists of hashes, tokens, keys and certificates are far shorter. */
 const longest = 16 * 1024 * 1024;
 const flags = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /**
- * Reads a file that the program follows. Opened without blocking, and only if it is a regular file: to open a named pipe
- * would hold one of the few threads for files until somebody writes to it, and a device may never end.
+ * Reads a file that the program follows. It is opened without blocking, and read only if it is a regular file: opening
+ * a named pipe would block one of the few file threads until a writer opens it, and a device may never end.
  * @throws {Error} the system's error; or one that names the path, if it is no regular file or too long.
  */
 export async function readRegularFile(path: string): Promise<Buffer> {
@@ -22,7 +22,7 @@ export async function readRegularFile(path: string): Promise<Buffer> {
 }
 
 /**
- * `readRegularFile` for callers that cannot wait: a kubeconfig at the start.
+ * Does the same as `readRegularFile`, synchronously, for a kubeconfig at the start.
  * @throws {Error} the same.
  */
 export function readRegularFileSync(path: string): Buffer {

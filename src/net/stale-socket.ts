@@ -2,8 +2,8 @@ import { lstat, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 
 /**
- * Removes the socket file that a killed process left at a path, so that another can listen there. One that
- * somebody listens on stays, as does any other kind of file: listening there then fails, and says so.
+ * Removes the socket file that a killed process left at a path, so that another process can listen there. A socket in
+ * use and any other kind of file stay: listening then fails with an error that says so.
  */
 export async function removeStaleSocket(path: string): Promise<void> {
   const isSocket = await lstat(path).then(

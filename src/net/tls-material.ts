@@ -1,15 +1,15 @@
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 
-/** The contents of the files, as they were read. */
+/** The contents of TLS files. */
 export interface TlsFileContents {
   readonly certificate: Buffer;
   readonly key: Buffer;
-  /** Authorities of clients; undefined where clients need no certificate. */
+  /** CAs of client certificates; undefined if clients need none. */
   readonly clientCa: Buffer | undefined;
 }
 
-/** What a server can be run with, and what it says about itself. */
+/** Usable TLS material, with facts about the certificate. */
 export interface TlsMaterial extends TlsFileContents {
   /** SHA-256 of the server's own certificate, lower-case hex. */
   readonly fingerprint: string;
@@ -22,12 +22,12 @@ export type TlsMaterialResult =
   | { readonly kind: 'material'; readonly material: TlsMaterial }
   | { readonly kind: 'refused'; readonly reason: string };
 
-/** Checks that the contents belong together and can be used; nothing of them is in the reason. */
+/** Checks that the contents belong together and can be used. The reason quotes nothing of them. */
 export function readTlsMaterial(contents: TlsFileContents): TlsMaterialResult {
   const { certificate, key, clientCa } = contents;
   const [own] = certificatesOf(certificate);
   if (own === undefined) return refused('the certificate file holds no certificate that can be read');
-  // An authority file without a certificate must not become one without a limit.
+  // A CA file without a certificate must not accept every client.
   if (clientCa !== undefined && certificatesOf(clientCa).length === 0) {
     return refused('the client authority file holds no certificate that can be read');
   }
@@ -51,7 +51,7 @@ function refused(reason: string): TlsMaterialResult {
   return { kind: 'refused', reason };
 }
 
-/** All certificates of a PEM text; none if one of them cannot be read. */
+/** Returns all certificates of a PEM text; none if one of them cannot be read. */
 function certificatesOf(pem: Buffer): readonly X509Certificate[] {
   const blocks = pem.toString('latin1').match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g);
   try {

@@ -1,18 +1,18 @@
 import type { ChangeWork } from './state-view.ts';
 import type { Clock } from './clock.ts';
 
-/** Keeps account of what is done between two builds. */
+/** Records the work between two builds. */
 export interface ChangeAccount {
-  /** Texts of a batch were parsed, from a moment until now. */
+  /** Records that the texts of a batch were parsed, from `startedAt` until now. */
   parsed(paths: readonly string[], startedAt: number): void;
-  /** What led to the build that began at a moment and ends now; the next account begins. */
+  /** Returns the work that led to the build that began at `startedAt` and ends now, and begins a new record. */
   built(startedAt: number): ChangeWork;
 }
 
-/** Paths that are named; of a first read of everything there are thousands. */
+/** Number of paths that are named. The first read has thousands. */
 const named = 20;
 
-/** Makes an account; times are those of the monotonic clock. */
+/** Creates a record. Times are those of the monotonic clock. */
 export function createChangeAccount({ monotonic }: Pick<Clock, 'monotonic'>): ChangeAccount {
   let paths: string[] = [];
   let texts = 0;

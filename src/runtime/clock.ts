@@ -1,12 +1,12 @@
 import { after } from '../xds/timers/timers.ts';
 
-/** Time and timers, as an argument: tests drive them by hand. */
+/** Time and timers as an argument, so that tests control them. */
 export interface Clock {
-  /** Milliseconds that only go forward, from any origin. */
+  /** Milliseconds of a monotonic clock with any origin. */
   readonly monotonic: () => number;
   /** Epoch milliseconds. */
   readonly wall: () => number;
-  /** Calls back once after a time of any length, in ms. Returns a function that cancels it. */
+  /** Calls back once after a number of milliseconds of any size. Returns a function that cancels it. */
   readonly after: (milliseconds: number, callback: () => void) => () => void;
 }
 

@@ -7,8 +7,8 @@ export interface FindingChanges {
 }
 
 /**
- * What differs between two sets of findings, in the order in which people read them. Nearly all are the same
- * objects as before, so only the others are looked at: they can say the same as well.
+ * Returns the difference between two sets of findings, in the order for people. Nearly all findings are the same
+ * objects as before, so only the others are compared by content.
  */
 export function findingChanges(before: readonly Finding[], after: readonly Finding[]): FindingChanges {
   const gone = others(before, after);
@@ -26,7 +26,7 @@ function unlike(all: readonly Finding[], known: readonly Finding[]): readonly Fi
   return all.filter((finding) => !keys.has(keyOf(finding))).sort(compareFindings);
 }
 
-/** All but the line: that moves with what is written above. */
+/** Returns a key of everything except the line, which moves with edits above it. */
 function keyOf(finding: Finding): string {
   const { code, severity, file, resource, mesh, trustDomain, fingerprint, path, block, message } = finding;
   return [code, severity, file, resource, mesh, trustDomain, fingerprint, path, block, message].join('\0');

@@ -37,7 +37,7 @@ export interface ParseQueueOptions {
 export interface ParseQueue {
   /** Parses a batch at once if it is quick; otherwise in turns, between which other work is done. */
   add(source: string, events: readonly SourceEvent[]): void;
-  /** Whether some batch is not parsed yet. */
+  /** True while a batch is not parsed yet. */
   readonly isBusy: boolean;
   close(): void;
 }

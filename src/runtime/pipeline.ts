@@ -17,7 +17,7 @@ import type { Clock } from './clock.ts';
 import { findingChanges } from './finding-changes.ts';
 import { createParseQueue } from './parse-queue.ts';
 
-/** What the pipeline tells of. */
+/** The events of the pipeline. */
 export type PipelineEvent = StateEvent;
 
 export type PipelineObserver = (event: PipelineEvent) => void;
@@ -37,32 +37,32 @@ export interface PipelineOptions {
 export interface Pipeline {
   /** Calls the observer with each event from now on, after the observers that subscribed before it. */
   subscribe(observer: PipelineObserver): void;
-  /** Takes a batch of a source's events. What comes within the pace of building is one step. */
+  /** Accepts a batch of a source's events. Batches within the pace of building are one step. */
   deliver(source: string, events: readonly SourceEvent[]): void;
-  /** Takes resources kept from an earlier run, before their source is read. */
+  /** Accepts resources that an earlier run kept, before their source is read. */
   restore(source: string, events: readonly Extract<LedgerEvent, { kind: 'restored' }>[]): void;
   /** Applies another policy. */
   setPolicy(policy: BundlePolicy): void;
   /** Replaces the findings about a subject that is no source. `findingsOf` is called at each build. */
   setFindings(subject: string, findingsOf: (meshes: MeshStates) => readonly Finding[]): void;
-  /** Ends the chosen holds of the mass-loss guard, by default all; returns the trust domains that were held. */
+  /** Ends the selected holds of the mass-loss guard, by default all, and returns the trust domains that were held. */
   releaseGuard(selection?: HoldSelection): LedgerView['held'];
-  /** What is held, after all that was delivered; more exact than the view, which is that of the last build. */
+  /** Returns the current holds, after all delivered batches. The view has those of the last build. */
   held(): LedgerView['held'];
   view(): PipelineView;
-  /** Whether the view is that of all that was delivered. */
+  /** Returns true if the view includes all delivered batches. */
   isCurrent(): boolean;
-  /** What a path gives at the moment, to be kept as its last good state. */
+  /** Returns what a path gives now, to be kept as its last good state. */
   grantsOf(source: string, path: string): readonly Grant[];
   close(): void;
 }
 
 /** The first change of a burst is built after `first`, the later ones at most every `burst` milliseconds. */
 const pace = { first: 2, burst: 50 };
-/** Timers are set no further ahead than this, so that a change of the wall clock is noticed. */
+/** The longest timer, so that a change of the wall clock is noticed. */
 const longestSleep = 3_600_000;
 
-/** Connects the stages from source events to served meshes, and owns when they run. */
+/** Connects the stages from source events to served meshes, and decides when they run. */
 export function createPipeline({ ledger, builder, parse, guardHoldMs, clock }: PipelineOptions): Pipeline {
   const observers: PipelineObserver[] = [];
   const queued = new Map<string, LedgerEvent[]>();
@@ -103,7 +103,7 @@ export function createPipeline({ ledger, builder, parse, guardHoldMs, clock }: P
     },
   });
 
-  /** Steps cost time that grows with the number of files, so that a burst must not take one for each of its events. */
+  /** The cost of a step grows with the number of files, so a burst of events must be one step. */
   const takeQueued = (): void => {
     for (const [source, events] of queued) {
       queued.delete(source);
@@ -136,7 +136,7 @@ export function createPipeline({ ledger, builder, parse, guardHoldMs, clock }: P
 
   const updateReadiness = (): void => {
     const before = readiness;
-    // Once ready, a source that fails later changes nothing about it.
+    // After the server was ready once, a failing source does not change that.
     if (before.kind === 'ready') return;
     const now = clock.monotonic();
     if (ledgerView.sources.every((source) => source.synced)) syncedAt ??= now;
@@ -169,7 +169,7 @@ export function createPipeline({ ledger, builder, parse, guardHoldMs, clock }: P
     cancelWake = clock.after(Math.max(1, wait), run);
   };
 
-  // One object: each acknowledgement of each proxy asks for it.
+  // One object, because each ACK of each proxy reads it.
   const view: PipelineView = {
     get readiness() {
       return readiness;

@@ -1,4 +1,4 @@
-/** Everything `meshtrust serve` can be told. */
+/** All options of `meshtrust serve`. */
 export interface ServeOptions {
   readonly version: string;
   readonly dirs: readonly string[];
@@ -10,7 +10,7 @@ export interface ServeOptions {
   /** What serves proxies: `@grpc/grpc-js`, or `src/transport`. Default: `grpc-js`. */
   readonly xdsTransport?: 'grpc-js' | 'own' | undefined;
   readonly adminListen: string;
-  /** Beyond loopback it must be there, and the token file or a client authority with it. */
+  /** Required beyond loopback, together with a token file or a client CA. */
   readonly adminTls?: TlsFiles | undefined;
   readonly adminTokenFile?: string | undefined;
   readonly probeListen?: string | undefined;
@@ -28,7 +28,7 @@ export interface ServeOptions {
   readonly maxCertificates: number;
   readonly maxNames: number;
   readonly maxStreams?: number | undefined;
-  /** Streams a second, beyond the burst. */
+  /** Streams per second, beyond the burst. */
   readonly openRate: number;
   readonly openBurst: number;
   readonly maxConnectionStreams: number;
@@ -38,15 +38,15 @@ export interface ServeOptions {
   readonly slowTimeout: number;
   readonly keepalive: number;
   readonly keepaliveTimeout: number;
-  /** How long roll-outs wait for a lost proxy; 0: not at all. Default: 10 minutes. */
+  /** How long roll-outs wait for a lost proxy, 10 minutes by default; 0 for not at all. */
   readonly lostWindow?: number | undefined;
   /** 0 for none. */
   readonly maxConnectionAge: number;
-  /** Processes that serve proxies; with one it is this process. */
+  /** Number of processes that serve proxies; with 1, this process serves them. */
   readonly workers: number;
   readonly cacheBytes: number;
   readonly caMetrics: boolean;
-  /** Whether each change becomes a trace; where to is said by the environment alone. */
+  /** True if each change becomes a trace. The environment names the collector. */
   readonly tracing?: boolean | undefined;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly logFormat: 'json' | 'pretty' | 'auto';
@@ -55,35 +55,35 @@ export interface ServeOptions {
 export interface KubernetesOptions {
   readonly namespace: string | undefined;
   readonly kubeconfig: string | undefined;
-  /** Where it is told what became of each object; undefined: nowhere. */
+  /** How status and Events are written; undefined if they are not. */
   readonly status?: KubernetesStatusOptions | undefined;
 }
 
 export interface KubernetesStatusOptions {
   /** Name of the Lease whose holder writes. */
   readonly lease: string;
-  /** Undefined: that of the pod, or else `watched`. */
+  /** Undefined for the namespace of the pod, or else `watched`. */
   readonly leaseNamespace: string | undefined;
   readonly watched: string;
 }
 
-/** The admission webhook, which the API server asks about each change of a MeshTrust. */
+/** The admission webhook, which the API server calls for each change of a MeshTrust. */
 export interface WebhookOptions {
   /** `HOST:PORT`. */
   readonly listen: string;
   readonly certificate: WebhookCertificate;
 }
 
-/** Where its certificate comes from. */
+/** The source of the webhook's certificate. */
 export type WebhookCertificate =
   | { readonly kind: 'files'; readonly certificate: string; readonly key: string }
-  /** Made by the replicas, and kept in a Secret. */
+  /** The replicas make it, and keep it in a Secret. */
   | {
       readonly kind: 'secret';
       readonly secret: string;
-      /** Name of the ValidatingWebhookConfiguration that is to trust it. */
+      /** Name of the ValidatingWebhookConfiguration that gets its CA. */
       readonly configuration: string;
-      /** Undefined: that of the pod, or else `watched`. */
+      /** Undefined for the namespace of the pod, or else `watched`. */
       readonly namespace: string | undefined;
       readonly watched: string;
     };
@@ -91,11 +91,11 @@ export type WebhookCertificate =
 export interface TlsFiles {
   readonly certificate: string;
   readonly key: string;
-  /** Authorities that must have signed the certificates of proxies. */
+  /** CAs of the certificates of proxies. */
   readonly clientCa: string | undefined;
 }
 
-/** What of the options is about proxies: whoever serves them needs it, be it a process of its own. */
+/** The options about proxies, which a worker needs as well. */
 export const proxyOptionNames = [
   'defaultMesh',
   'keepalive',

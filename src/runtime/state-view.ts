@@ -4,7 +4,7 @@ import type { Readiness } from '../trust/ledger/readiness.ts';
 import type { MeshChange } from '../trust/snapshot/diff.ts';
 import type { MeshStates } from '../trust/snapshot/mesh-builder.ts';
 
-/** The state of the program at one moment, as far as metrics and the admin API show it. */
+/** The state of the program as metrics and the admin API show it. */
 export interface StateView {
   readonly readiness: Readiness;
   readonly ledger: Pick<LedgerView, 'sources' | 'held'>;
@@ -12,22 +12,22 @@ export interface StateView {
   readonly findings: readonly Finding[];
 }
 
-/** How a change came about. Times are monotonic milliseconds. */
+/** The work that led to a change. Times are monotonic milliseconds. */
 export interface ChangeWork {
-  /** Files or objects that were read for it, the first of them. */
+  /** The first files or objects that were read for it. */
   readonly paths: readonly string[];
-  /** How many there were. */
+  /** Number of files or objects that were read for it. */
   readonly texts: number;
-  /** From the first text to the last, and how long of it went into parsing; undefined where none was read. */
+  /** From the first text to the last, and the time that parsing took; undefined if no text was read. */
   readonly parse:
     { readonly startedAt: number; readonly endedAt: number; readonly busyMs: number } | undefined;
   readonly build: { readonly startedAt: number; readonly endedAt: number };
 }
 
-/** A change of the state. `served` comes with the first state that is served, and with each that differs. */
+/** A change of the state. `served` is sent for the first served state, and for each that differs. */
 export type StateEvent =
   | { readonly kind: 'readiness'; readonly readiness: Readiness }
-  /** `since`: when the first cause of the change came in, epoch milliseconds. */
+  /** `since`: when the first cause of the change arrived, in epoch milliseconds. */
   | {
       readonly kind: 'served';
       readonly states: MeshStates;
@@ -40,5 +40,5 @@ export type StateEvent =
       readonly appeared: readonly Finding[];
       readonly resolved: readonly Finding[];
     }
-  /** What the source's files or objects give changed: their last good state is to be kept. */
+  /** The grants of these files or objects changed, so their last good state must be kept. */
   | { readonly kind: 'granted'; readonly source: string; readonly paths: readonly string[] };

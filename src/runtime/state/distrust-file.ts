@@ -12,18 +12,18 @@ import type { DistrustState } from '../../trust/policy/distrust.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
 
 export interface DistrustFile {
-  /** The list as it was read at the start. */
+  /** The list at the start. */
   readonly state: DistrustState;
   close(): void;
 }
 
-/** How often the list is read again where no notice comes, in milliseconds. */
+/** Interval at which the list is read again without a notification, in milliseconds. */
 const rereadMs = 10_000;
 
 /**
- * Reads a distrust list and follows its file. A list that cannot be read later changes nothing; `onChange` is told, as
- * it is of every line that is not understood.
- * @throws {Error} when it cannot be read at the start.
+ * Reads a distrust list and follows its file. A list that cannot be read later changes nothing. `onChange` reports it,
+ * and every line that is not understood.
+ * @throws {Error} if it cannot be read at the start.
  */
 export async function followDistrustFile(
   path: string,
@@ -59,13 +59,13 @@ export async function followDistrustFile(
     if (Buffer.isBuffer(text)) take(updateDistrust(state, text.toString('utf8'), performance.now()));
     else take(keepDistrust(state, String(text)));
   };
-  // One after the other: an older reading must not come in after a newer one.
+  // One after the other, because an older reading must not arrive after a newer one.
   let reading = Promise.resolve();
   const reread = (): void => {
     reading = reading.then(readOnce);
   };
 
-  // The directory, since editors and mounted ConfigMaps replace the file.
+  // The directory is watched, because editors and mounted ConfigMaps replace the file.
   const watcher = watch(dirname(path), (_, name) => {
     if (name === null || name === basename(path) || name.startsWith('..')) reread();
   });
@@ -86,7 +86,7 @@ export async function followDistrustFile(
 
 /**
  * Reads a distrust list once.
- * @throws {Error} when it cannot be read.
+ * @throws {Error} if it cannot be read.
  */
 export async function readDistrustFile(path: string): Promise<DistrustState> {
   const text = await readRegularFile(path).catch((error: unknown) => {

@@ -7,14 +7,14 @@ import { encodePem } from '../../trust/pem/encode-pem.ts';
 import type { AnchorReader } from '../../trust/x509/anchor-reader.ts';
 import type { StateKey } from './state-key.ts';
 
-/** What one path of a source gave when it was last good. */
+/** The grants of one path of a source in its last good state. */
 export interface LastGood {
   readonly source: string;
   readonly path: string;
   readonly grants: readonly Grant[];
 }
 
-/** Where something was in the file. Findings name it. Earlier versions of the program wrote none. */
+/** A place in the file, for findings. Earlier versions of the program wrote none. */
 type StoredPlace = Pick<Place, 'line' | 'path' | 'block'>;
 
 interface StoredShare {
@@ -31,7 +31,7 @@ interface StoredGrant {
     readonly place?: StoredPlace | undefined;
   };
   readonly shares: readonly StoredShare[];
-  /** What a damaged version may not take away; absent if no version was without damage. */
+  /** The certificates that a damaged version must not withdraw; absent if every version was damaged. */
   readonly clean?: StoredShare | undefined;
 }
 
@@ -42,7 +42,7 @@ interface StoredBody {
   readonly grants: readonly StoredGrant[];
 }
 
-/** Raised when an older program could not make sense of what is written, or this one of what was. */
+/** The format version. It is increased when programs of another version could not read the files. */
 const format = 3;
 
 /** Renders a last good state as text with a keyed checksum over its body. */
@@ -53,7 +53,7 @@ export function encodeLastGood({ source, path, grants }: LastGood, key: StateKey
 }
 
 /**
- * Reads what `encodeLastGood` wrote.
+ * Parses the text that `encodeLastGood` wrote.
  * @throws {Error} if the text is not whole, not of this format, or was not written with this key.
  */
 export function decodeLastGood(text: string, reader: AnchorReader, key: StateKey): LastGood {

@@ -15,39 +15,42 @@ export interface LastGoodOptions {
   readonly directory: string;
   readonly reader: AnchorReader;
   readonly clock: Clock;
-  /** While it answers false nothing is written: a mass loss that is held must not be on disk either. */
+  /** While it returns false nothing is written: a held mass loss must not reach the disk either. */
   readonly mayWrite: () => boolean;
   readonly onError: (message: string, error: unknown) => void;
-  /** Told of each file that was written or removed, or could not be. */
+  /** Called for each file that was written or removed, or could not be. */
   readonly onWrite?: ((result: 'ok' | 'error') => void) | undefined;
 }
 
 export interface LastGoodStore {
   /**
-   * Everything that can be read back; what cannot is told to `onError` and left out.
-   * @throws {Error} if the directory cannot be used, or others may write it.
+   * Returns all readable states. Unreadable ones are passed to `onError` and left out.
+   * @throws {Error} if the directory cannot be used, or other users may write to it.
    */
   load(): Promise<readonly LastGood[]>;
-  /** Keeps the state, once it cannot become part of a mass loss any more; no grants: forgets the path. */
+  /** Keeps the state, after the time in which it can be part of a mass loss. Without grants it removes the path. */
   save(state: LastGood): void;
-  /** Writes what is waiting now, if it may be written. */
+  /** Writes all waiting states now, if they may be written. */
   flush(): Promise<void>;
-  /** Milliseconds since the oldest change that is not kept yet, or could not be; 0 where all is. */
+  /** Milliseconds since the oldest change that is not on disk; 0 if all are. */
   behindMs(): number;
 }
 
 /**
- * Milliseconds until a change is written. A mass loss arrives one by one: what goes before it is known as one
- * is held as well, and must still be on disk.
+ * Milliseconds until a change is written. A mass loss arrives one by one: removals before it is recognised are held as
+ * well, and must still be on disk.
  */
 const writeDelay = lossWindow + 200;
-/** How soon it is tried again while nothing may be written, in milliseconds. */
+/** Time between two attempts while nothing may be written, in milliseconds. */
 const retryDelay = 200;
-/** How many files are written at a time: most of the time is spent waiting for the disk. */
+/** Number of files that are written at a time: most of the time is spent waiting for the disk. */
 const concurrentWrites = 8;
 const suffix = '.lastgood';
 
-/** The last good state of each path, a checksummed file each, so that a restart serves what it served. */
+/**
+ * Creates a store of the last good state of each path, in one checksummed file each, so that a restart serves the
+ * same.
+ */
 export function createLastGoodStore({
   directory,
   reader,
@@ -56,9 +59,9 @@ export function createLastGoodStore({
   onError,
   onWrite,
 }: LastGoodOptions): LastGoodStore {
-  /** In the order in which they are due. */
+  /** Waiting states, in the order in which they are due. */
   const waiting = new Map<string, { readonly state: LastGood; readonly due: number }>();
-  /** When each file fell behind what it is to keep; an entry goes with a write that succeeds. */
+  /** When each file became out of date. A successful write removes its entry. */
   const behind = new Map<string, number>();
   let cancelTimer: (() => void) | undefined;
   let writing: Promise<void> = Promise.resolve();
@@ -71,7 +74,7 @@ export function createLastGoodStore({
       if (state.grants.length === 0) await rm(path, { force: true });
       else {
         const text = encodeLastGood(state, await keyOf());
-        // Left by a crash; or a named pipe or a link that somebody put there, which is not opened.
+        // Left by a crash, or a named pipe or link that another process created, which is not opened.
         await rm(`${path}.new`, { force: true, recursive: true });
         await writeNewFile(`${path}.new`, text);
         await rename(`${path}.new`, path);
@@ -89,7 +92,7 @@ export function createLastGoodStore({
     const due = mayWrite() ? [...waiting].filter(([, item]) => item.due <= until) : [];
     for (const [file] of due) waiting.delete(file);
     const queue = due.values();
-    // All writers draw from one iterator, so each state is written once.
+    // All writers share one iterator, so each state is written once.
     const writer = async (): Promise<void> => {
       for (const [file, { state }] of queue) await writeOne(file, state);
     };
@@ -136,7 +139,7 @@ export function createLastGoodStore({
       cancelTimer = undefined;
     },
     behindMs() {
-      // In the order in which they fell behind.
+      // In the order in which they became out of date.
       const [since] = behind.values();
       return since === undefined ? 0 : clock.monotonic() - since;
     },

@@ -6,9 +6,9 @@ import { readRegularFile } from '../../net/read-regular-file.ts';
 
 /** Binds texts to the directory that holds its key. */
 export interface StateKey {
-  /** The keyed checksum of a text (HMAC-SHA-256), lower-case hex. */
+  /** Returns the keyed checksum of a text (HMAC-SHA-256), lower-case hex. */
   sign(text: string): string;
-  /** Whether a checksum is that of the text; takes the same time for every checksum of that length. */
+  /** Returns whether a checksum belongs to the text, in the same time for every checksum of that length. */
   verify(text: string, checksum: string): boolean;
 }
 
@@ -17,7 +17,7 @@ const keyBytes = 32;
 const groupBits = 0o070;
 const writeBits = 0o022;
 
-/** Makes a key of its bytes. */
+/** Creates a key from its bytes. */
 export function stateKeyOf(bytes: Uint8Array): StateKey {
   const sign = (text: string): string => createHmac('sha256', bytes).update(text).digest('hex');
   return {
@@ -30,9 +30,9 @@ export function stateKeyOf(bytes: Uint8Array): StateKey {
 }
 
 /**
- * Makes the directory if it is not there, and returns its key, which is made with it. What is in the directory is
- * served at a start beside a broken source: so nobody else may write it.
- * @throws {Error} if others may write the directory, or read the key.
+ * Creates the directory and its key if they are absent, and returns the key. The files of the directory are served at a
+ * start beside a broken source, so no other user may write to it.
+ * @throws {Error} if other users may write to the directory, or read the key.
  */
 export async function openStateDirectory(directory: string): Promise<StateKey> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -60,8 +60,8 @@ export interface Ids {
 }
 
 /**
- * The permission bits (0 to 0o77) that others have on a file. The group is no other where it is the user's own,
- * which has the user's number: Kubernetes gives it permissions on every file of a volume with `fsGroup`.
+ * Returns the permission bits (0 to 0o77) that other users have on a file. A group with the user's number is the user's
+ * own and does not count: Kubernetes gives it permissions on every file of a volume with `fsGroup`.
  */
 export function othersMay({ mode, gid }: { readonly mode: number; readonly gid: number }, ours: Ids): number {
   const bits = mode & 0o077;
@@ -72,15 +72,15 @@ function ourIds(): Ids {
   return { uid: process.getuid?.(), gid: process.getgid?.() };
 }
 
-/** Whether files of a user are ours: those of root are, who may write everything anyway. */
+/** Returns true for the user itself, and for root, who may write everything anyway. */
 function isTrusted(uid: number): boolean {
   return uid === 0 || uid === process.getuid?.() || process.getuid === undefined;
 }
 
-/** Creates the key if there is none, as a whole or not at all: a crash must leave no half of a key. */
+/** Creates the key if it is absent, completely or not at all: a crash must not leave half a key. */
 async function createKey(directory: string, path: string): Promise<void> {
   const found = await lstat(path).catch(ifMissing);
-  // Earlier versions left an empty one after a crash. It has signed nothing.
+  // Earlier versions left an empty key after a crash. It has signed nothing.
   const isEmpty = found?.isFile() === true && found.size === 0;
   if (found !== undefined && !isEmpty) return;
   const temporary = `${path}.${randomBytes(6).toString('hex')}`;
@@ -94,7 +94,7 @@ async function createKey(directory: string, path: string): Promise<void> {
   await syncDirectory(directory);
 }
 
-/** Gives a file another name unless the name exists. Two servers that start at once then have one key. */
+/** Renames a file unless the new name exists, so that two servers that start at once have one key. */
 async function linkOnce(file: string, path: string): Promise<void> {
   try {
     await link(file, path);
