@@ -186,6 +186,11 @@ export class GrpcCall implements StreamHandler, MessageSink {
     return this.#responded;
   }
 
+  /** None: what arrives is read, until the window of the stream is used up. */
+  get waitingRequestBytes(): number {
+    return 0;
+  }
+
   get unsentBytes(): number {
     return this.waitingBytes;
   }

@@ -1,6 +1,7 @@
 import { createWireReader } from '../wire/read.ts';
 import type { WireReader } from '../wire/read.ts';
 import type { DeltaRequest, ErrorDetail, SotwRequest, XdsNode } from '../core/request.ts';
+import type { ListTags } from './entry-limits.ts';
 import { typeUrls } from '../core/type-urls.ts';
 
 /**
@@ -23,6 +24,13 @@ const sotwTags = { version: 10, node: 18, names: 26, typeUrl: 34, nonce: 42, err
 const entryTags = { key: 10, value: 18 };
 /** Tags of `google.rpc.Status`. */
 const statusTags = { code: 8, message: 18 };
+/** The tags of the lists in a `DeltaDiscoveryRequest`. */
+export const deltaLists: ListTags = {
+  names: [deltaTags.subscribe, deltaTags.unsubscribe],
+  quotedVersions: deltaTags.initialVersions,
+};
+/** The tags of the lists in a `DiscoveryRequest`. */
+export const sotwLists: ListTags = { names: [sotwTags.names] };
 /** Tags from here on belong to fields that neither message has. */
 const firstUnknownTag = 64;
 

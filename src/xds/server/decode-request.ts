@@ -1,7 +1,9 @@
 import type { MessageTypeDefinition, PackageDefinition } from '@grpc/proto-loader';
 import type { DeltaRequest, ErrorDetail, Protocol, SotwRequest, XdsNode } from '../core/request.ts';
 import { createNodeDecoder } from './decode-node.ts';
-import { decodePlainDelta, decodePlainSotw } from './decode-plain.ts';
+import { decodePlainDelta, decodePlainSotw, deltaLists, sotwLists } from './decode-plain.ts';
+import { checkEntries } from './entry-limits.ts';
+import type { EntryLimits, ListTags } from './entry-limits.ts';
 import { loadPackageDefinition } from './package-definition.ts';
 
 /** Decodes requests. Throws on bytes that are not a request. Without `wantsNode`, the node may be omitted. */
@@ -23,12 +25,15 @@ export interface RequestDecoderOptions {
   /** Names of the metadata fields to read, if they are strings. Default: all fields, of every type. */
   readonly metadataNames?: readonly string[] | undefined;
   readonly definition?: PackageDefinition | undefined;
+  /** Default: no limits. */
+  readonly entryLimits?: EntryLimits | undefined;
 }
 
 /** Creates a decoder that reads plain requests by hand, and all others with the complete decoder. */
 export function createRequestDecoder({
   metadataNames,
   definition = loadPackageDefinition(),
+  entryLimits,
 }: RequestDecoderOptions = {}): RequestDecoder {
   const complete = createCompleteDecoder(definition);
   const decodeNode = nodeDecoder(definition, metadataNames);
@@ -40,12 +45,27 @@ export function createRequestDecoder({
       return decode(bytes, wantsNode);
     };
   }
+  function counted<Request>(tags: ListTags, decode: (bytes: Buffer, wantsNode: boolean) => Request) {
+    return (bytes: Uint8Array, wantsNode: boolean): Request => {
+      const buffer = asBuffer(bytes);
+      if (entryLimits !== undefined && buffer.length > entryLimits.names) {
+        checkEntries(buffer, tags, entryLimits);
+      }
+      return decode(buffer, wantsNode);
+    };
+  }
   const [allSotw, allDelta] = [bounded(complete.sotw), bounded(complete.delta)];
   return {
-    sotw: (bytes, wantsNode) =>
-      decodePlainSotw(asBuffer(bytes), wantsNode ? decodeNode : undefined) ?? allSotw(bytes, wantsNode),
-    delta: (bytes, wantsNode) =>
-      decodePlainDelta(asBuffer(bytes), wantsNode ? decodeNode : undefined) ?? allDelta(bytes, wantsNode),
+    sotw: counted(
+      sotwLists,
+      (bytes, wantsNode) =>
+        decodePlainSotw(bytes, wantsNode ? decodeNode : undefined) ?? allSotw(bytes, wantsNode),
+    ),
+    delta: counted(
+      deltaLists,
+      (bytes, wantsNode) =>
+        decodePlainDelta(bytes, wantsNode ? decodeNode : undefined) ?? allDelta(bytes, wantsNode),
+    ),
   };
 }
 

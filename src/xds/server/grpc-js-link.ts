@@ -1,10 +1,12 @@
 import { constants } from 'node:http2';
 import type { Http2Session, ServerHttp2Stream } from 'node:http2';
+import type { Readable } from 'node:stream';
 import { status } from '@grpc/grpc-js';
 import { http2StreamOf, accessInternals, readDirectly, writeDirectly } from './grpc-internals.ts';
 import type { GrpcInternals, BytesCall } from './grpc-internals.ts';
 import { guardedSession } from './guard-grpc.ts';
 import type { GuardedSession } from './guarded.ts';
+import { copyArrivals, stopCopying } from './own-bytes.ts';
 import { heldBy, splitMessages } from './split-messages.ts';
 import type { LeftOver, MessageSink } from './split-messages.ts';
 import type { LinkHandler, LinkMessage, LinkStatus, PeerCertificate, StreamLink } from './stream-link.ts';
@@ -28,6 +30,7 @@ export class GrpcJsLink implements StreamLink, MessageSink {
   /** Bytes that arrived since the last message, while grpc-js joins them. */
   #arrived = 0;
   #isOver = false;
+  #isPaused = false;
 
   constructor(call: BytesCall, direct: boolean) {
     this.#call = call;
@@ -92,6 +95,29 @@ export class GrpcJsLink implements StreamLink, MessageSink {
     });
   }
 
+  get waitingRequestBytes(): number {
+    return this.#isPaused ? (this.#stream?.readableLength ?? 0) : 0;
+  }
+
+  pauseReading(): void {
+    if (this.#isOver || this.#isPaused) return;
+    this.#isPaused = true;
+    if (this.#stream !== undefined) copyArrivals(this.#stream);
+    this.#readable.pause();
+  }
+
+  resumeReading(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    if (this.#stream !== undefined) stopCopying(this.#stream);
+    this.#readable.resume();
+  }
+
+  /** The stream whose 'data' events bring the requests. */
+  get #readable(): Readable {
+    return this.#internals?.stream ?? this.#call;
+  }
+
   send({ bytes, framed }: LinkMessage, done: (error?: Error | null) => void): void {
     if (this.#internals === undefined) this.#call.write(bytes, done);
     else writeDirectly(this.#internals, this.#call, framed, done);
@@ -135,6 +161,8 @@ export class GrpcJsLink implements StreamLink, MessageSink {
     if (this.#isOver) return false;
     this.#isOver = true;
     this.#leftOver = undefined;
+    // Unread data would keep the stream from ending.
+    this.resumeReading();
     if (this.#http2 !== undefined) streamsOn.set(this.#http2, (streamsOn.get(this.#http2) ?? 1) - 1);
     return true;
   }

@@ -51,7 +51,12 @@ export interface StreamLink {
    * client may still run.
    */
   readonly endedByClient: boolean;
+  /** Bytes that wait unread because reading is paused. */
+  readonly waitingRequestBytes: number;
   handleWith(handler: LinkHandler): void;
+  /** Makes the client stop once its window is used up. Some messages may still arrive. */
+  pauseReading(): void;
+  resumeReading(): void;
   /** Sends a message. `done` is called when the kernel has accepted it, or with an error. */
   send(message: LinkMessage, done: (error?: Error | null) => void): void;
   end(status: LinkStatus): void;

@@ -4,8 +4,10 @@ import type { Session } from '../core/session.ts';
 import type { Observe, SessionEvent } from '../core/session-event.ts';
 import type { Change } from '../core/snapshot-store.ts';
 import type { ClientConnection, ClientConnections } from './client-connections.ts';
+import { decodingError } from './entry-limits.ts';
 import type { Hub, HubStream } from './hub.ts';
 import type { SafeObserver, StreamEnd, StreamInfo } from './observer.ts';
+import type { ReadTurns, TurnReader } from './read-turns.ts';
 import { originOf } from './stream-link.ts';
 import type { LinkHandler, StreamLink } from './stream-link.ts';
 
@@ -24,6 +26,7 @@ export interface StreamParts<Request extends XdsRequest> {
   /** Time in which a client must complete a request that it has begun, in ms. */
   readonly requestTimeoutMs: number;
   readonly connections: ClientConnections;
+  readonly turns: ReadTurns;
   readonly info: Pick<StreamInfo, 'transport' | 'protocol'>;
 }
 
@@ -47,7 +50,7 @@ export function serveStream<Request extends XdsRequest>(
 }
 
 // A class, because there are thousands of streams. With closures, each would have its own copy of every function.
-class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler {
+class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler, TurnReader {
   readonly #link: StreamLink;
   readonly #parts: StreamParts<Request>;
   readonly #client: ClientConnection | undefined;
@@ -67,6 +70,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
   #writeStartedAt = 0;
   #slow = false;
   #open = true;
+  #isPaused = false;
 
   constructor(link: StreamLink, id: number, parts: StreamParts<Request>) {
     this.#link = link;
@@ -89,6 +93,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
     hub.add(this);
     observer.streamOpened(this.#info);
     this.#link.handleWith(this);
+    if (this.#client !== undefined && this.#open) this.#parts.turns.join(this.#client, this);
   }
 
   get group(): string | undefined {
@@ -147,19 +152,43 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
 
   message(bytes: Buffer): void {
     if (!this.#open) return;
+    const { clock, turns } = this.#parts;
+    const startedAt = clock();
+    this.#process(bytes);
+    if (this.#client !== undefined) turns.spent(this.#client, this, clock() - startedAt);
+  }
+
+  pauseReading(): void {
+    this.#isPaused = true;
+    this.#link.pauseReading();
+  }
+
+  resumeReading(): void {
+    this.#isPaused = false;
+    // The client has the full time again: this server did not read.
+    if (this.#requestStartedAt !== undefined) this.#requestStartedAt = this.#parts.clock();
+    this.#link.resumeReading();
+    this.recount();
+  }
+
+  recount(): void {
+    if (!this.#open) return;
+    this.#count(this.#partialBytes + this.#session.heldBytes + this.#link.waitingRequestBytes);
+  }
+
+  #process(bytes: Buffer): void {
     this.#requestStartedAt = undefined;
     let request: Request;
     try {
       // Only the first node counts, so later ones are not decoded.
       request = this.#parts.decode(bytes, this.#session.peer === undefined);
-    } catch {
-      this.#reject({ code: 'INVALID_ARGUMENT', message: 'the request cannot be decoded' });
-      return;
+    } catch (error) {
+      return this.#reject(decodingError(error));
     }
     try {
       const error = this.#session.request(request, this.#parts.clock());
       if (error !== undefined) return this.#reject(error);
-      this.#recount();
+      this.recount();
     } catch (error) {
       this.#fail(error);
     }
@@ -171,7 +200,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
     if (held > 0) this.#requestStartedAt ??= this.#parts.clock();
     else this.#requestStartedAt = undefined;
     this.#partialBytes = held;
-    this.#recount();
+    this.recount();
   }
 
   unreadable(code: 'RESOURCE_EXHAUSTED' | 'INTERNAL', message: string): void {
@@ -192,10 +221,6 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
     this.#close({ code: 'CANCELLED', message, by });
   }
 
-  #recount(): void {
-    this.#count(this.#partialBytes + this.#session.heldBytes);
-  }
-
   #count(held: number): void {
     if (held === this.#countedBytes) return;
     this.#client?.hold(held - this.#countedBytes);
@@ -203,9 +228,8 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
   }
 
   #isOverdue(now: number): boolean {
-    return (
-      this.#requestStartedAt !== undefined && now - this.#requestStartedAt >= this.#parts.requestTimeoutMs
-    );
+    if (this.#requestStartedAt === undefined || this.#isPaused) return false;
+    return now - this.#requestStartedAt >= this.#parts.requestTimeoutMs;
   }
 
   #unfinished(): void {
@@ -273,6 +297,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
     this.#open = false;
     this.#requestStartedAt = undefined;
     this.#count(0);
+    if (this.#client !== undefined) this.#parts.turns.leave(this.#client, this);
     this.#parts.hub.remove(this);
     this.#parts.observer.streamClosed(this.#info, how);
     return true;

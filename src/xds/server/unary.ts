@@ -3,6 +3,7 @@ import type { ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import { createFetch } from '../core/fetch.ts';
 import type { SotwRequest } from '../core/request.ts';
 import type { SessionContext } from '../core/session.ts';
+import { decodingError } from './entry-limits.ts';
 import type { SafeObserver } from './observer.ts';
 import type { DiscoveryService } from './services.ts';
 
@@ -29,9 +30,12 @@ export function createUnaryHandler(
       respond({ code: status.UNAVAILABLE, details: 'the server is shutting down' });
       return;
     }
-    const request = tryDecode(decode, call.request);
-    if (request === undefined) {
-      respond({ code: status.INVALID_ARGUMENT, details: 'the request cannot be decoded' });
+    let request: SotwRequest;
+    try {
+      request = decode(call.request, true);
+    } catch (error) {
+      const { code, message } = decodingError(error);
+      respond({ code: status[code], details: message });
       return;
     }
     const outcome = fetch(request);
@@ -48,12 +52,4 @@ export function createUnaryHandler(
         });
     }
   };
-}
-
-function tryDecode(decode: UnaryParts['decode'], bytes: Uint8Array): SotwRequest | undefined {
-  try {
-    return decode(bytes, true);
-  } catch {
-    return undefined;
-  }
 }

@@ -19,6 +19,7 @@ import { createHub } from './hub.ts';
 import { createGate } from './gate.ts';
 import { createSafeObserver } from './observer.ts';
 import type { XdsObserver } from './observer.ts';
+import { createReadTurns } from './read-turns.ts';
 import { portOf } from './service-port.ts';
 import { discoveryServices } from './services.ts';
 import type { DiscoveryService } from './services.ts';
@@ -140,12 +141,15 @@ export function addXdsServices(
   const fastPath = options.fastPath ?? true;
   const port = portOf(server, fastPath);
   const { metadataNames } = options;
-  const decoder = fastPath ? createRequestDecoder({ metadataNames }) : createCompleteDecoder();
+  const limits = { ...defaultStreamLimits, ...options.limits };
+  const decoder = fastPath
+    ? createRequestDecoder({ metadataNames, entryLimits: limits })
+    : createCompleteDecoder();
   const context: SessionContext = {
     view: store,
     frames: createFrames(options.instance ?? randomBytes(4).toString('hex'), identifier),
     memory: createRefusalMemory({ entries: 10_000, ttlMs: 3_600_000, ...options.refusals }),
-    limits: { ...defaultStreamLimits, ...options.limits },
+    limits,
     groupOf: options.groupOf ?? (() => ''),
     optionsOf: (typeUrl) => options.types?.[typeUrl] ?? options.otherTypes ?? {},
   };
@@ -188,6 +192,7 @@ export function addXdsServices(
       'stream limits are not enforced: this version of @grpc/grpc-js has unexpected internals',
     );
   }
+  const turns = createReadTurns(clock);
   let draining = false;
   let lastId = 0;
 
@@ -207,6 +212,7 @@ export function addXdsServices(
       slowTimeoutMs: options.slowTimeoutMs ?? 60_000,
       requestTimeoutMs: clientLimits.requestTimeoutMs,
       connections,
+      turns,
       info: { transport, protocol },
     };
     return (link) => {

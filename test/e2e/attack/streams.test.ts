@@ -15,6 +15,9 @@ const attacks: Attacks = {
   reflection: ['meshtrust_xds_streams_refused_total', 'reason="too-many-calls"'],
   health: undefined,
   unfinished: ['meshtrust_xds_connections_closed_total', 'reason="request-bytes"'],
+  'unfinished-reflection': ['meshtrust_xds_connections_closed_total', 'reason="request-bytes"'],
+  'long-lists': ['meshtrust_xds_connections_closed_total', 'reason="useless-streams"'],
+  'requests-without-end': undefined,
   metadata: undefined,
 };
 

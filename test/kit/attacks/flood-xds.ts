@@ -149,6 +149,54 @@ function unfinished(): void {
   }
 }
 
+/** Requests without end on one open stream of each of some connections. */
+function withoutEnd(connections: number, request: Buffer): void {
+  for (let index = 0; index < connections; index += 1) open();
+
+  function open(): void {
+    const session = connectHttp2(`http://127.0.0.1:${port}`);
+    reopen(session, open);
+    session.on('connect', () => {
+      const stream = session.request(subscribing).on('error', () => undefined);
+      stream.resume();
+      const write = (): void => {
+        if (stream.destroyed) return;
+        if (stream.write(request)) setImmediate(write);
+        else stream.once('drain', write);
+      };
+      write();
+      begun();
+    });
+  }
+}
+
+/** Unfinished requests of reflection: gRPC itself reads them. */
+function unfinishedReflection(): void {
+  const most = message(Buffer.alloc(520_000)).subarray(0, 519_000);
+  for (let index = 0; index < 10; index += 1) open();
+
+  function open(): void {
+    const session = connectHttp2(`http://127.0.0.1:${port}`);
+    reopen(session, open);
+    session.on('connect', () => {
+      const call = { ...subscribing, ':path': reflection };
+      for (let count = 0; count < 99; count += 1) {
+        session
+          .request(call)
+          .on('error', () => undefined)
+          .write(most);
+      }
+      begun();
+    });
+  }
+}
+
+/** A request that repeats one name. */
+function withNames(count: number): Buffer {
+  const names = Array.from({ length: count }, () => lengthDelimited(3, Buffer.from('a')));
+  return message(Buffer.concat([subscription, ...names]));
+}
+
 /** TLS handshakes that stop after the first bytes. */
 function handshakes(): void {
   for (let index = 0; index < 2_000; index += 1) open();
@@ -213,6 +261,9 @@ function lengthDelimited(field: number, value: Buffer): Buffer {
 const found = floods[kind];
 if (found !== undefined) flood(found);
 else if (kind === 'unfinished') unfinished();
+else if (kind === 'unfinished-reflection') unfinishedReflection();
+else if (kind === 'long-lists') withoutEnd(4, withNames(170_000));
+else if (kind === 'requests-without-end') withoutEnd(16, withNames(900));
 else if (kind === 'metadata') metadata();
 else if (kind === 'endless-headers') repeat(...endlessHeaders);
 else if (emptyFrames[kind] !== undefined) repeat(firstHeaders(1, ads), emptyFrames[kind]);

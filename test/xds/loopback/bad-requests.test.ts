@@ -77,6 +77,20 @@ suite('bad request: ends its stream with a reason, and no other stream', () => {
       bytes: () => sotwRequests.serialize({ ...secrets, resource_names: manyNames(100_000) }),
       details: /1000 resource names/,
     },
+    '100,000 times one name': {
+      path: ads.delta,
+      code: status.RESOURCE_EXHAUSTED,
+      bytes: () =>
+        deltaRequests.serialize({ ...secrets, resource_names_subscribe: Array(100_000).fill('a') }),
+      details: /1000 resource names/,
+    },
+    '100,000 unsubscribed names': {
+      path: ads.delta,
+      code: status.RESOURCE_EXHAUSTED,
+      bytes: () =>
+        deltaRequests.serialize({ ...secrets, resource_names_unsubscribe: Array(100_000).fill('a') }),
+      details: /1000 resource names/,
+    },
     '100,000 quoted versions': {
       path: ads.delta,
       code: status.RESOURCE_EXHAUSTED,

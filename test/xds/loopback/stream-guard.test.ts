@@ -169,11 +169,11 @@ suite('stream guard', () => {
 
   test('names that the client unsubscribes from, and those of ended streams: count no longer', async () => {
     const { observer, closed } = reports();
-    await using serving = await serve({ observer, clientLimits: { connectionBytes: 100_000 } });
+    await using serving = await serve({ observer, clientLimits: { connectionBytes: 200_000 } });
     serving.store.set('', typeUrls.secret, setOf({}));
     const client = serving.connect();
     void closed.then(() => assert.fail('a connection was closed'));
-    for (let count = 0; count < 4; count += 1) {
+    for (let count = 0; count < 10; count += 1) {
       using stream = client.delta(ads.delta);
       stream.send({ type_url: typeUrls.secret, resource_names_subscribe: names });
       await stream.next();
