@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { startXdsEndpoint } from '../../src/frontend/xds-endpoint.ts';
+import type { XdsEndpoint } from '../../src/frontend/xds-endpoint.ts';
+import { createLogger } from '../../src/observe/log/log.ts';
+import type { ProxyOptions } from '../../src/runtime/serve-options.ts';
+import { secretTypeUrl } from '../../src/trust/snapshot/publisher.ts';
+import { createSnapshotStore } from '../../src/xds/index.ts';
+import type { SnapshotStore } from '../../src/xds/index.ts';
+import { concat, field } from '../../src/xds/wire/write.ts';
+import { createHealthClient } from '../grpc/server.ts';
+import { createClient } from '../xds/client.ts';
+import { setOf } from '../xds/vocabulary.ts';
+
+const options: ProxyOptions = {
+  version: 'test',
+  xdsListen: '127.0.0.1:0',
+  defaultMesh: 'default',
+  tls: undefined,
+  maxNames: 1_000,
+  openRate: 1_000,
+  openBurst: 1_000,
+  maxConnectionStreams: 256,
+  maxRequestBytes: 524_288,
+  requestTimeout: 60_000,
+  slowTimeout: 60_000,
+  keepalive: 0,
+  keepaliveTimeout: 10_000,
+  maxConnectionAge: 0,
+};
+const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
+const fetchPath = '/envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets';
+
+interface Started extends AsyncDisposable {
+  readonly endpoint: XdsEndpoint;
+  readonly store: SnapshotStore;
+}
+
+async function start(changed: Partial<ProxyOptions>): Promise<Started> {
+  const store = createSnapshotStore();
+  const log = createLogger({ format: 'json', level: 'error' });
+  const authFailed = (): void => assert.fail('there is no TLS');
+  const endpoint = await startXdsEndpoint({
+    options: { ...options, ...changed },
+    store,
+    observer: {},
+    log,
+    authFailed,
+  });
+  return { endpoint, store, [Symbol.asyncDispose]: () => endpoint.drain(0) };
+}
+
+for (const xdsTransport of ['grpc-js', 'own'] as const) {
+  suite(`limits of the xDS port, ${xdsTransport}`, () => {
+    test('streams of a connection above its share: wait while another connection is served', async () => {
+      // The share of a connection is two streams at once, and one a second.
+      await using started = await start({ xdsTransport, openRate: 1, openBurst: 100 });
+      const { endpoint, store } = started;
+      store.set('default', secretTypeUrl, setOf({ ALL: '1' }));
+      using greedy = createClient(endpoint.address);
+      const streams = Array.from({ length: 60 }, () => {
+        const stream = greedy.delta(ads);
+        stream.send({ type_url: secretTypeUrl, resource_names_subscribe: ['ALL'] });
+        return stream;
+      });
+      await streams[0]?.next();
+      using other = createClient(endpoint.address, { 'test.connection': 1 });
+      using honest = other.delta(ads);
+      honest.send({ type_url: secretTypeUrl, resource_names_subscribe: ['ALL'] });
+      await honest.next();
+      const served = streams.filter(({ received }) => received > 0).length;
+      assert.ok(served < 30, `${served} streams of the first connection were served`);
+      for (const stream of streams) stream.cancel();
+    });
+
+    test('health calls above the rate: wait, whatever their connections', async () => {
+      await using started = await start({ xdsTransport, openRate: 20, openBurst: 1 });
+      started.endpoint.setServing(true);
+      const startedAt = performance.now();
+      const checks = Array.from({ length: 11 }, async () => {
+        using client = createHealthClient(started.endpoint.address);
+        return await client.check();
+      });
+      assert.deepEqual(new Set(await Promise.all(checks)), new Set(['SERVING']));
+      // Ten calls wait for 50 ms each.
+      assert.ok(performance.now() - startedAt > 400);
+    });
+
+    test('node with 33,000 metadata fields: none but the mesh is decoded', async () => {
+      await using started = await start({ xdsTransport });
+      const { endpoint, store } = started;
+      store.set('m', secretTypeUrl, setOf({ ALL: '1' }));
+      // A struct that is longer than its field: a decoder that reads it fails.
+      const broken = Uint8Array.of(0x2a, 0x7f);
+      const entry = (key: string, value: Uint8Array): Uint8Array =>
+        field(1, concat([field(1, Buffer.from(key)), field(2, value)]));
+      const metadata = Array.from({ length: 33_000 }, (_, index) => entry(index.toString(36), broken));
+      const mesh = entry('mesh', field(3, Buffer.from('m')));
+      const node = field(3, concat([...metadata, mesh]));
+      using client = createClient(endpoint.address);
+      const request = concat([field(2, node), field(3, Buffer.from('ALL'))]);
+      assert.ok(request.length > 300_000);
+      const response = await client.fetchBytes(fetchPath, request);
+      assert.ok(response.length > 0);
+    });
+  });
+}
