@@ -3,7 +3,7 @@ import type { DeltaRequest, ErrorDetail, Protocol, SotwRequest, XdsNode } from '
 import { createNodeDecoder } from './decode-node.ts';
 import { decodePlainDelta, decodePlainSotw, deltaLists, sotwLists } from './decode-plain.ts';
 import { checkEntries } from './entry-limits.ts';
-import type { EntryLimits, ListTags } from './entry-limits.ts';
+import type { EntryLimits } from './entry-limits.ts';
 import { loadPackageDefinition } from './package-definition.ts';
 
 /** Decodes requests. Throws on bytes that are not a request. Without `wantsNode`, the node may be omitted. */
@@ -19,21 +19,18 @@ export const nodeFields = { sotw: 2, delta: 1 } as const satisfies Record<Protoc
  * Maximum size of a request for the complete decoder, in bytes, if only some metadata fields are wanted. That
  * decoder creates an object for each field. No client sends a request that is both longer and not plain.
  */
-const maxCompleteBytes = 128 * 1024;
+const maxCompleteBytes = 64 * 1024;
 
 export interface RequestDecoderOptions {
   /** Names of the metadata fields to read, if they are strings. Default: all fields, of every type. */
   readonly metadataNames?: readonly string[] | undefined;
   readonly definition?: PackageDefinition | undefined;
-  /** Default: no limits. */
-  readonly entryLimits?: EntryLimits | undefined;
 }
 
 /** Creates a decoder that reads plain requests by hand, and all others with the complete decoder. */
 export function createRequestDecoder({
   metadataNames,
   definition = loadPackageDefinition(),
-  entryLimits,
 }: RequestDecoderOptions = {}): RequestDecoder {
   const complete = createCompleteDecoder(definition);
   const decodeNode = nodeDecoder(definition, metadataNames);
@@ -45,27 +42,26 @@ export function createRequestDecoder({
       return decode(bytes, wantsNode);
     };
   }
-  function counted<Request>(tags: ListTags, decode: (bytes: Buffer, wantsNode: boolean) => Request) {
-    return (bytes: Uint8Array, wantsNode: boolean): Request => {
-      const buffer = asBuffer(bytes);
-      if (entryLimits !== undefined && buffer.length > entryLimits.names) {
-        checkEntries(buffer, tags, entryLimits);
-      }
-      return decode(buffer, wantsNode);
-    };
-  }
   const [allSotw, allDelta] = [bounded(complete.sotw), bounded(complete.delta)];
   return {
-    sotw: counted(
-      sotwLists,
-      (bytes, wantsNode) =>
-        decodePlainSotw(bytes, wantsNode ? decodeNode : undefined) ?? allSotw(bytes, wantsNode),
-    ),
-    delta: counted(
-      deltaLists,
-      (bytes, wantsNode) =>
-        decodePlainDelta(bytes, wantsNode ? decodeNode : undefined) ?? allDelta(bytes, wantsNode),
-    ),
+    sotw: (bytes, wantsNode) =>
+      decodePlainSotw(asBuffer(bytes), wantsNode ? decodeNode : undefined) ?? allSotw(bytes, wantsNode),
+    delta: (bytes, wantsNode) =>
+      decodePlainDelta(asBuffer(bytes), wantsNode ? decodeNode : undefined) ?? allDelta(bytes, wantsNode),
+  };
+}
+
+/** Wraps a decoder. The result throws `TooManyEntries` for a request with a list above its limit. */
+export function limitEntries({ sotw, delta }: RequestDecoder, limits: EntryLimits): RequestDecoder {
+  return {
+    sotw(bytes, wantsNode) {
+      checkEntries(asBuffer(bytes), sotwLists, limits);
+      return sotw(bytes, wantsNode);
+    },
+    delta(bytes, wantsNode) {
+      checkEntries(asBuffer(bytes), deltaLists, limits);
+      return delta(bytes, wantsNode);
+    },
   };
 }
 

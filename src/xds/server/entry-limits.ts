@@ -38,6 +38,8 @@ export interface ListTags {
  * @throws {TooManyEntries} if a list is above its limit.
  */
 export function checkEntries(bytes: Buffer, tags: ListTags, limits: EntryLimits): void {
+  // Each entry takes two bytes at least.
+  if (bytes.length <= 2 * Math.min(limits.names, limits.quotedVersions)) return;
   const reader = createWireReader(bytes);
   const counts = new Map<number, number>();
   let versions = 0;

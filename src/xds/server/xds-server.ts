@@ -13,7 +13,7 @@ import type { Rate } from '../rate/token-bucket.ts';
 import type { TypeOptions } from '../core/type-state.ts';
 import { createClientConnections, defaultConnectionLimits } from './client-connections.ts';
 import type { ConnectionLimits } from './client-connections.ts';
-import { createCompleteDecoder, createRequestDecoder, nodeFields } from './decode-request.ts';
+import { createCompleteDecoder, createRequestDecoder, limitEntries, nodeFields } from './decode-request.ts';
 import type { DirectServer } from './direct-server.ts';
 import { createHub } from './hub.ts';
 import { createGate } from './gate.ts';
@@ -142,9 +142,10 @@ export function addXdsServices(
   const port = portOf(server, fastPath);
   const { metadataNames } = options;
   const limits = { ...defaultStreamLimits, ...options.limits };
-  const decoder = fastPath
-    ? createRequestDecoder({ metadataNames, entryLimits: limits })
-    : createCompleteDecoder();
+  const decoder = limitEntries(
+    fastPath ? createRequestDecoder({ metadataNames }) : createCompleteDecoder(),
+    limits,
+  );
   const context: SessionContext = {
     view: store,
     frames: createFrames(options.instance ?? randomBytes(4).toString('hex'), identifier),

@@ -173,7 +173,7 @@ function withoutEnd(connections: number, request: Buffer): void {
 /** Unfinished requests of reflection: gRPC itself reads them. */
 function unfinishedReflection(): void {
   const most = message(Buffer.alloc(520_000)).subarray(0, 519_000);
-  for (let index = 0; index < 10; index += 1) open();
+  for (let index = 0; index < 4; index += 1) open();
 
   function open(): void {
     const session = connectHttp2(`http://127.0.0.1:${port}`);
