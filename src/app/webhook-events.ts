@@ -9,8 +9,10 @@ import type { WebhookEvents } from '../kubernetes/webhook/run-webhook.ts';
 /** Limits the log lines about requests in each time window, because any client of the port can cause them. */
 const [lines, windowMs] = [10, 60_000] as const;
 
-/** Logs and counts the events of the webhook. `unusable` gets the reason why its certificate cannot be used; `undefined` if
- * it can. */
+/**
+ * Logs and counts the events of the webhook. `unusable` gets the reason why its certificate cannot be used, or
+ * `undefined` if it can.
+ */
 export function webhookEvents(
   log: Logger,
   metrics: WebhookMetrics,
