@@ -1,94 +1,94 @@
 /**
- * Every check, by its stable name, in the order in which they are shown. `docs/checks.md` has an anchor for
- * each; `hint` says what to do where it fails.
+ * All checks by their stable names, in the order in which they are printed. `docs/checks.md` has a section for each.
  */
 export const checkCatalogue = {
   'server-answers': {
     group: 'server',
     claim: 'answers',
-    hint: 'see that it runs, and that --server, --token-file and --ca are right',
+    hint: 'check that the server runs, and that --server, --token-file and --ca are correct',
   },
   'server-version': {
     group: 'server',
-    claim: 'has the version of this command',
-    hint: 'use the command of the version that runs, or finish the upgrade',
+    claim: 'has the same version as this command',
+    hint: 'use the command of the version of the server, or finish the upgrade',
   },
   'server-ready': {
     group: 'server',
     claim: 'is ready',
-    hint: 'proxies wait for their first answer; mend the source that is named',
+    hint: 'proxies wait for their first response; fix the named source',
   },
   'files-current': {
     group: 'server',
-    claim: 'uses the newest tokens and TLS files',
-    hint: 'the previous ones stay in use, also after they expire or are withdrawn; correct the file that is named',
+    claim: 'uses the newest token and TLS files',
+    hint: 'the previous content stays in use, even if it expires or is withdrawn; fix the named file',
   },
   'sources-read': {
     group: 'sources',
     claim: 'were read completely',
-    hint: 'what is served is from an earlier run until then; mend what cannot be read',
+    hint: 'until then the server serves resources of an earlier run, if it has any; fix the named source',
   },
   'sources-current': {
     group: 'sources',
-    claim: 'give their newest version',
-    hint: 'the last good version is served; meshtrust validate says what is wrong with the newest',
+    claim: 'the newest version of each is served',
+    hint: 'the last good version is served; meshtrust validate lists the errors in the newest version',
   },
   'guard-quiet': {
     group: 'trust',
-    claim: 'no loss is held back by the guard',
-    hint: 'bring back what was lost, or let it go now: meshtrust guard release',
+    claim: 'the guard holds back no loss',
+    hint: 'restore the lost resources, or withdraw their trust now: meshtrust guard release',
   },
   'findings-errors': {
     group: 'trust',
-    claim: 'everything that is listed is served',
-    hint: 'what is named is not served, or not distrusted, as it was written',
+    claim: 'no finding is an error',
+    hint: 'the named resource or certificate is not served, or the named hash not distrusted, as written; fix it',
   },
   'findings-warnings': {
     group: 'trust',
-    claim: 'nothing that is listed needs a look',
-    hint: 'it is served as it was listed; look at it',
+    claim: 'no finding is a warning',
+    hint: 'the named resource is served; check that this is intended',
   },
   'trust-present': {
     group: 'trust',
-    claim: 'every mesh trusts somebody',
-    hint: 'all clients of the mesh are refused until a MeshTrust of it is listed',
+    claim: 'every mesh has a CA certificate',
+    hint: 'proxies of the mesh refuse every client; list a MeshTrust for it',
   },
   'authorities-valid': {
     group: 'trust',
-    claim: 'every authority is valid',
-    hint: 'proxies refuse its clients; list its renewed certificate, or remove it',
+    claim: 'every CA certificate is valid now',
+    hint: 'proxies refuse its clients; list a renewed certificate, or remove it',
   },
   'authorities-last': {
     group: 'trust',
-    claim: 'every authority is valid for 30 days',
-    hint: 'list its successor beside it, and renew what it has signed',
+    claim: 'no CA certificate expires within 30 days',
+    hint: 'list its successor beside it, and renew the certificates that it signed',
   },
   'proxies-accept': {
     group: 'proxies',
-    claim: 'none has refused what it was sent',
-    hint: 'it goes on with what it had; meshtrust proxy-status NODE has its message',
+    claim: 'none rejected a response',
+    hint: 'the proxy keeps its previous trust; meshtrust proxy-status NODE shows its message',
   },
   'proxies-current': {
     group: 'proxies',
-    claim: 'all have what is served',
-    hint: 'one that has lagged for long, or is lost, is stopped, cut off or overloaded: meshtrust proxy-status',
+    claim: 'all have the served version',
+    hint: 'a stale or lost proxy is stopped, disconnected or overloaded; see meshtrust proxy-status',
   },
   'proxies-listed': {
     group: 'proxies',
-    claim: 'all are of meshes that list trust',
-    hint: 'they refuse every client; see node.metadata.mesh: meshtrust proxy-status',
+    claim: 'all belong to meshes with a MeshTrust',
+    hint: 'the others refuse every client; check node.metadata.mesh of their bootstrap: meshtrust proxy-status',
   },
   'replicas-agree': {
     group: 'replicas',
-    claim: 'serve the same',
-    hint: 'one has not read the newest yet, or reads something else, or with other flags',
+    claim: 'serve the same versions',
+    hint: 'a replica has not read the newest resources yet, reads other sources, or has other flags',
   },
 } as const satisfies Record<string, CheckEntry>;
 
 interface CheckEntry {
   readonly group: CheckGroup;
-  /** What holds where all is well, after the name of its group. */
+  /** What is true if the check passes; printed after the name of its group. */
   readonly claim: string;
+  /** Consequence of a failure, and what to do. */
   readonly hint: string;
 }
 

@@ -11,191 +11,243 @@ import { outputFormats } from '../terminal/output.ts';
 import type { OutputFormat } from '../terminal/output.ts';
 
 /**
- * Every flag, once: the commands, the environment, and the tables of docs/flags.md all come from here.
- * `MESHTRUST_<FLAG>` sets what the command line leaves out, but for the flags in `onlyOnCommandLine`.
+ * The definition of every flag. The commands, the environment variables and the tables of docs/flags.md use it.
+ * The variable `MESHTRUST_<FLAG>` applies where the command line does not set the flag. Flags in `onlyOnCommandLine`
+ * have no variable.
  */
 const table = {
-  dir: ['--dir <path...>', 'watch these directories (or files) of YAML or JSON'],
+  dir: ['--dir <path...>', 'directories or files of MeshTrusts (YAML or JSON) to watch'],
   kubernetes: ['--kubernetes', 'watch the MeshTrusts of a Kubernetes cluster'],
-  kubeNamespace: ['--kube-namespace <name>', 'namespace of the cluster to watch', 'kuma-system'],
-  kubeAllNamespaces: ['--kube-all-namespaces', 'watch every namespace of the cluster'],
+  kubeNamespace: ['--kube-namespace <name>', 'namespace to watch', 'kuma-system'],
+  kubeAllNamespaces: ['--kube-all-namespaces', 'watch all namespaces'],
   kubeconfig: [
     '--kubeconfig <file>',
-    'kubeconfig of the cluster; else KUBECONFIG, the service account, or ~/.kube/config',
+    'kubeconfig of the cluster; default: KUBECONFIG, the service account of the pod, or ~/.kube/config',
   ],
-  kubeStatus: ['--no-kube-status', 'write no status, Events or Leases to the cluster'],
-  kubeLease: ['--kube-lease <name>', 'Lease of the replica that writes status and Events', 'meshtrust'],
+  kubeStatus: ['--no-kube-status', 'do not write status, Events or Leases to the cluster'],
+  kubeLease: [
+    '--kube-lease <name>',
+    'Lease by which replicas elect the one that writes status and Events',
+    'meshtrust',
+  ],
   kubeLeaseNamespace: [
     '--kube-lease-namespace <name>',
-    'where the Lease is; else the namespace of the pod, or --kube-namespace',
+    'namespace of the Lease; default: the namespace of the pod, or --kube-namespace',
   ],
   webhookListen: [
     '--webhook-listen <address>',
-    'answer the admission webhook of the cluster here: HOST:PORT (HTTPS)',
+    'address of the admission webhook (HTTPS): HOST:PORT, such as 0.0.0.0:8443; no webhook by default',
   ],
   webhookCert: ['--webhook-cert <file>', 'certificate chain of the webhook (PEM)'],
   webhookKey: ['--webhook-key <file>', 'private key of the webhook (PEM)'],
   webhookSecret: [
     '--webhook-secret <name>',
-    'instead of files: an existing Secret, beside the Lease, in which replicas keep a certificate that they make themselves',
+    'Secret in which replicas keep a webhook certificate that they issue themselves, instead of files; it must exist, in the namespace of the Lease',
   ],
   webhookConfiguration: [
     '--webhook-configuration <name>',
-    'ValidatingWebhookConfiguration that is told the CA of the Secret',
+    'ValidatingWebhookConfiguration into which replicas write the CA of --webhook-secret',
     'meshtrust',
   ],
-  xdsListen: ['--xds-listen <address>', 'where proxies connect: HOST:PORT or unix:PATH', '127.0.0.1:5678'],
-  adminListen: ['--admin-listen <address>', 'health, metrics and the admin API', '127.0.0.1:5680'],
-  adminCert: ['--admin-cert <file>', 'certificate chain of the admin API (PEM); needed beyond loopback'],
+  xdsListen: ['--xds-listen <address>', 'address for proxies: HOST:PORT or unix:PATH', '127.0.0.1:5678'],
+  adminListen: [
+    '--admin-listen <address>',
+    'address for health, metrics, the admin API and the page: HOST:PORT or unix:PATH',
+    '127.0.0.1:5680',
+  ],
+  adminCert: [
+    '--admin-cert <file>',
+    'certificate chain of the admin API (PEM); required unless it listens on loopback',
+  ],
   adminKey: ['--admin-key <file>', 'private key of the admin API (PEM)'],
   adminClientCa: [
     '--admin-client-ca <file>',
-    'authorities (PEM); whoever has a certificate of theirs may use the admin API',
+    'CA certificates (PEM); clients with a certificate from one of them may use the admin API',
   ],
   adminTokenFile: [
     '--admin-token-file <file>',
-    'tokens, one a line; whoever shows one may use the admin API',
+    'file of tokens, one per line; clients that send one may use the admin API',
   ],
   probeListen: [
     '--probe-listen <address>',
-    'serve /healthz, /readyz and /metrics here as well, and nothing else',
+    'another address that serves only /healthz, /readyz and /metrics',
   ],
-  defaultMesh: ['--default-mesh <name>', 'mesh of resources and proxies that name none', 'default'],
-  rootTrustDomain: ['--root-trust-domain <name>', 'trust domain that the secret ROOTCA stands for'],
+  defaultMesh: ['--default-mesh <name>', 'mesh of resources and proxies that do not name one', 'default'],
+  rootTrustDomain: ['--root-trust-domain <name>', 'trust domain of the secret ROOTCA'],
   refuseIntermediates: [
     '--refuse-intermediates',
-    'refuse an intermediate without its issuer instead of re-rooting it',
+    'refuse an intermediate whose issuer is not listed, instead of serving it as a trust anchor',
   ],
-  distrust: ['--distrust <file>', 'file of SHA-256 fingerprints or key hashes that are never served'],
-  stateDir: ['--state-dir <path>', 'keep the last good resources here, to start from them'],
+  distrust: [
+    '--distrust <file>',
+    'file of SHA-256 hashes of certificates or public keys that are never served',
+  ],
+  stateDir: [
+    '--state-dir <path>',
+    'directory that keeps the last good resources, which a restarted server serves until its sources are read',
+  ],
   guardHold: [
     '--guard-hold <duration>',
-    'how long a mass loss of trust is held back; 0 switches it off',
+    'time for which a mass loss of trust is held back; 0 disables the guard',
     '30s',
   ],
-  drainGrace: ['--drain-grace <duration>', 'how long streams go on after SIGTERM', '5s'],
+  drainGrace: ['--drain-grace <duration>', 'time for which streams continue after SIGTERM', '5s'],
   tlsCert: ['--tls-cert <file>', 'certificate chain of the xDS listener (PEM)'],
   tlsKey: ['--tls-key <file>', 'private key of the xDS listener (PEM)'],
   tlsClientCa: [
     '--tls-client-ca <file>',
-    'authorities that must have signed the certificates of proxies (PEM)',
+    'CA certificates (PEM); proxies must have a certificate from one of them',
   ],
-  maxDocumentBytes: ['--max-document-bytes <number>', 'longest document that is read', '1048576'],
-  maxCertificates: ['--max-certificates <number>', 'most certificates in one resource', '1000'],
-  maxNames: ['--max-names <number>', 'most names that one stream may subscribe to', '1000'],
-  maxStreams: ['--max-streams <number>', 'most streams at once; more are refused'],
-  openRate: ['--open-rate <number>', 'streams opened a second once the burst is used up; more wait', '1000'],
-  openBurst: ['--open-burst <number>', 'streams that may be opened at once, however fast they come', '10000'],
+  maxDocumentBytes: ['--max-document-bytes <number>', 'maximum length of a document, in bytes', '1048576'],
+  maxCertificates: ['--max-certificates <number>', 'maximum number of certificates in one resource', '1000'],
+  maxNames: ['--max-names <number>', 'maximum number of names to which one stream may subscribe', '1000'],
+  maxStreams: [
+    '--max-streams <number>',
+    'maximum number of open streams; more are refused. No limit by default',
+  ],
+  openRate: [
+    '--open-rate <number>',
+    'new streams per second after --open-burst is used up; more wait',
+    '1000',
+  ],
+  openBurst: ['--open-burst <number>', 'new streams that are accepted at once, at any rate', '10000'],
   maxConnectionStreams: [
     '--max-connection-streams <number>',
-    'most streams at once on one connection',
+    'maximum number of open streams on one connection',
     '256',
   ],
-  maxRequestBytes: ['--max-request-bytes <number>', 'longest request of a proxy that is read', '524288'],
+  maxRequestBytes: [
+    '--max-request-bytes <number>',
+    'maximum length of a request of a proxy, in bytes',
+    '524288',
+  ],
   requestTimeout: [
     '--request-timeout <duration>',
-    'how long a client may take for its TLS handshake, its first request, and a request that it has begun',
+    'time-out of the TLS handshake of a client, of its first request, and of the rest of a request',
     '10s',
   ],
   slowTimeout: [
     '--slow-timeout <duration>',
-    'how long a proxy may take for one response before it is cut off',
+    'time in which a proxy must read a response, else its connection is closed',
     '60s',
   ],
-  keepalive: ['--keepalive <duration>', 'how often idle connections of proxies are probed', '45s'],
-  keepaliveTimeout: ['--keepalive-timeout <duration>', 'how long a probe may take', '10s'],
+  keepalive: ['--keepalive <duration>', 'interval of the pings on idle connections of proxies', '45s'],
+  keepaliveTimeout: ['--keepalive-timeout <duration>', 'time-out of a ping', '10s'],
   lostWindow: [
     '--lost-window <duration>',
-    'how long a roll-out waits for a proxy whose connection broke before it acknowledged; 0 to not wait',
+    'time for which a roll-out waits for a proxy whose connection broke before it acknowledged; 0 to not wait',
     '10m',
   ],
   xdsTransport: [
     '--xds-transport <name>',
-    'HTTP/2 and gRPC for proxies: grpc-js, or own (new and faster; the same limits apply)',
+    'implementation of HTTP/2 and gRPC for proxies: grpc-js, or own (new and faster, with the same limits)',
     'grpc-js',
   ],
   maxConnectionAge: [
     '--max-connection-age <duration>',
-    'age (within a tenth) at which connections are asked to go, so that proxies spread over replicas; at most 480h, 0 for none',
+    'age (plus or minus a tenth) at which connections are closed gracefully, so that proxies spread over replicas; at most 480h, 0 for no limit',
     '0',
   ],
-  workers: ['--workers <number>', 'processes that serve proxies behind the one port', '1'],
-  cacheBytes: ['--cache-bytes <number>', 'bound of the certificate cache', '67108864'],
-  caMetrics: ['--no-ca-metrics', 'leave out the metrics of each single authority'],
+  workers: ['--workers <number>', 'number of processes that serve proxies on the same port, at most 64', '1'],
+  cacheBytes: ['--cache-bytes <number>', 'maximum size of the certificate cache, in bytes', '67108864'],
+  caMetrics: ['--no-ca-metrics', 'do not export metrics for each CA certificate'],
   server: [
     '--server <url>',
-    'the running server that a command asks: http://…, https://… or unix:PATH; given again for each replica',
+    'admin API of a running server: http://…, https://… or unix:PATH; repeat it for each replica',
     'http://127.0.0.1:5680',
   ],
-  tokenFile: ['--token-file <file>', 'token that the server wants, as in its --admin-token-file'],
-  ca: ['--ca <file>', 'authorities of the certificate of the server (PEM)'],
-  clientCert: ['--client-cert <file>', 'certificate to show to the server (PEM)'],
-  clientKey: ['--client-key <file>', 'private key of it (PEM)'],
-  envoy: ['--envoy <file>', 'the Envoy of the demo; else the first on the PATH'],
-  once: ['--once', 'end the demo when it has shown everything'],
-  nodeId: ['--node-id <name>', 'what the proxy is called, here and in the logs of the server'],
-  nodeCluster: ['--node-cluster <name>', 'service cluster of the proxy, which Envoy demands; else its mesh'],
-  transport: ['--transport <transport>', 'how the proxy asks: delta-ads, ads, delta-sds or sds', 'delta-ads'],
-  secret: ['--secret <name>', 'the secret that clients of the proxy are judged by', 'system_trust_bundle'],
+  tokenFile: [
+    '--token-file <file>',
+    'file with a token for the server, which has it in its --admin-token-file',
+  ],
+  ca: ['--ca <file>', 'CA certificates that verify the certificate of the server (PEM)'],
+  clientCert: ['--client-cert <file>', 'client certificate for the server, with its chain (PEM)'],
+  clientKey: ['--client-key <file>', 'private key of --client-cert (PEM)'],
+  envoy: ['--envoy <file>', 'Envoy executable for the demo; default: the first on the PATH'],
+  once: ['--once', 'exit after the last step instead of waiting for Ctrl-C'],
+  nodeId: [
+    '--node-id <name>',
+    'node id of the proxy, which meshtrust shows in its lists and logs, such as edge-7',
+  ],
+  nodeCluster: [
+    '--node-cluster <name>',
+    'service cluster of the proxy, which Envoy requires; default: its mesh',
+  ],
+  transport: [
+    '--transport <transport>',
+    'xDS variant by which the proxy subscribes: delta-ads, ads, delta-sds or sds',
+    'delta-ads',
+  ],
+  secret: ['--secret <name>', 'secret by which the proxy validates its clients', 'system_trust_bundle'],
   xdsAddress: [
     '--xds-address <address>',
-    'where the proxy reaches the control plane: HOST:PORT or unix:PATH',
+    'address of the control plane: HOST:PORT or unix:PATH',
     '127.0.0.1:5678',
   ],
-  xdsCa: ['--xds-ca <file>', 'authorities of the certificate of the control plane, for TLS to it (PEM)'],
+  xdsCa: [
+    '--xds-ca <file>',
+    'CA certificates that verify the certificate of the control plane (PEM); without it, the proxy uses no TLS',
+  ],
   xdsName: [
     '--xds-name <name>',
-    'DNS name or IP address in that certificate; else the host of --xds-address',
+    'DNS name or IP address in the certificate of the control plane; default: the host of --xds-address',
   ],
-  xdsCert: ['--xds-cert <file>', 'certificate chain that the proxy shows to the control plane (PEM)'],
-  xdsKey: ['--xds-key <file>', 'private key of it (PEM)'],
-  proxyListen: ['--proxy-listen <address>', 'where the proxy takes clients', '127.0.0.1:8443'],
-  proxyAdmin: ['--proxy-admin <address>', "where the proxy's own admin interface is", '127.0.0.1:9901'],
+  xdsCert: [
+    '--xds-cert <file>',
+    'client certificate of the proxy for the control plane, with its chain (PEM)',
+  ],
+  xdsKey: ['--xds-key <file>', 'private key of --xds-cert (PEM)'],
+  proxyListen: ['--proxy-listen <address>', 'address at which the proxy accepts clients', '127.0.0.1:8443'],
+  proxyAdmin: ['--proxy-admin <address>', 'address of the admin interface of the proxy', '127.0.0.1:9901'],
   proxyCert: [
     '--proxy-cert <file>',
-    'certificate chain that the proxy shows to clients (PEM)',
+    'certificate chain of the proxy for its clients (PEM)',
     '/etc/envoy/tls/tls.crt',
   ],
-  proxyKey: ['--proxy-key <file>', 'private key of it (PEM)', '/etc/envoy/tls/tls.key'],
-  trustDomain: ['--trust-domain <name>', 'only this trust domain of the mesh'],
+  proxyKey: ['--proxy-key <file>', 'private key of --proxy-cert (PEM)', '/etc/envoy/tls/tls.key'],
+  trustDomain: ['--trust-domain <name>', 'only this trust domain'],
   format: [
     '--format <format>',
-    'print the certificates themselves: pem, json, or spiffe (a SPIFFE bundle, or a map of them)',
+    'print certificates: pem, json, or spiffe (a SPIFFE bundle with --trust-domain, else a bundle map)',
   ],
   sequence: [
     '--sequence <number>',
-    'spiffe_sequence of the bundle; else the time of the change, where a server knows it',
+    'spiffe_sequence of the bundle; default: the time in ms at which the server began to serve this version; none for files',
   ],
   refreshHint: ['--refresh-hint <duration>', 'spiffe_refresh_hint of the bundle', '5m'],
-  mesh: ['--mesh <name>', 'the mesh that a command is about'],
-  leaf: ['--leaf <file>', 'certificate of a client (PEM or DER), with its chain after it or without'],
-  chain: ['--chain <file>', 'certificates that the client sends after its leaf (PEM or DER)'],
+  mesh: ['--mesh <name>', 'name of the mesh'],
+  leaf: ['--leaf <file>', 'certificate of the client (PEM or DER); its chain may follow in the same file'],
+  chain: ['--chain <file>', 'intermediates that the client sends after its leaf (PEM or DER)'],
   state: [
     '--state <state>',
-    'only proxies that are synced, pending, stale, refused, reconnecting, lost or disconnected',
+    'only proxies in this state: synced, pending, stale, refused, reconnecting, lost or disconnected',
   ],
-  watch: ['-w, --watch', 'go on, and print again what changes'],
-  version: ['--version <version>', 'the version of the mesh to wait for; else the one that is served'],
+  watch: ['-w, --watch', 'keep running, and print the list again when it changes'],
+  version: ['--version <version>', 'version of the mesh to wait for; default: the served version'],
   proxies: [
     '--proxies <number>',
-    'also wait until this many proxies are connected; 0 accepts a mesh without proxies',
+    'minimum number of connected proxies to wait for; 0 accepts a mesh without proxies',
     '1',
   ],
-  dryRun: ['--dry-run', 'say what would be done, and do nothing'],
-  yes: ['-y, --yes', 'do not ask'],
-  wait: ['--no-wait', 'do not wait until proxies have the change'],
-  timeout: ['--timeout <duration>', 'how long to wait', '5m'],
-  strict: ['--strict', 'exit 1 on warnings as well'],
-  output: ['-o, --output <format>', 'table (or text), wide, json or yaml', 'table'],
-  logLevel: ['--log-level <level>', 'debug, info, warn or error', 'info'],
-  logFormat: ['--log-format <format>', 'json, pretty, or auto: pretty on a terminal', 'auto'],
+  dryRun: ['--dry-run', 'print what would be done, without doing it'],
+  yes: ['-y, --yes', 'do not ask for confirmation'],
+  wait: ['--no-wait', 'do not wait until the proxies have the change'],
+  timeout: ['--timeout <duration>', 'maximum time to wait', '5m'],
+  strict: ['--strict', 'exit with 1 on warnings as well'],
+  output: ['-o, --output <format>', 'output format: table (or text), wide, json or yaml', 'table'],
+  logLevel: ['--log-level <level>', 'lowest level that is logged: debug, info, warn or error', 'info'],
+  logFormat: [
+    '--log-format <format>',
+    'log format: json, pretty, or auto (pretty on a terminal, else json)',
+    'auto',
+  ],
 } as const satisfies Record<string, readonly [flag: string, description: string, fallback?: string]>;
 
 export type FlagName = keyof typeof table;
 
 /**
- * The flags of commands that have no variable: `MESHTRUST_VERSION` or `MESHTRUST_OUTPUT` is set in many an environment
- * for another purpose. Those of `serve`, and those by which commands reach a server, have one.
+ * Flags without an environment variable: many environments set `MESHTRUST_VERSION` or `MESHTRUST_OUTPUT` for another
+ * purpose. The flags of `serve`, and the flags by which commands reach a server, have a variable.
  */
 const onlyOnCommandLine: ReadonlySet<FlagName> = new Set([
   'nodeId',
@@ -287,7 +339,7 @@ function choicesOf(name: FlagName): readonly string[] | undefined {
   return (choices as Partial<Record<FlagName, readonly string[]>>)[name];
 }
 
-/** The value of a flag, as its parser, its choices or its form say. */
+/** The type of a flag's value, from its parser, its choices or its form. */
 type ValueOf<Name extends FlagName> = Name extends 'dir' | 'server'
   ? readonly string[]
   : Name extends keyof typeof parsers
@@ -298,7 +350,7 @@ type ValueOf<Name extends FlagName> = Name extends 'dir' | 'server'
         ? string
         : boolean;
 
-/** Flags that always have a value: they have a default, or switch something off. */
+/** Flags that always have a value: they have a default or begin with `--no-`. */
 type Always<Name extends FlagName> = Name extends unknown
   ? (typeof table)[Name] extends readonly [`--no-${string}`, string] | readonly [string, string, string]
     ? Name
@@ -312,7 +364,7 @@ export type FlagOptions<Name extends FlagName> = {
   readonly [Flag in Exclude<Name, Always<Name>>]?: ValueOf<Flag>;
 };
 
-/** The option of a flag, with its default; its environment variable is read by `readEnvironment`. */
+/** Returns the option of a flag, with its default. `readEnvironment` reads its environment variable. */
 export function flag(name: FlagName): Option {
   const [flags, description, fallback] = table[name] as readonly [string, string, string?];
   const variable = environmentVariable(name);
@@ -325,7 +377,7 @@ export function flag(name: FlagName): Option {
   const parser = parserOf(name);
   if (parser !== undefined) option.argParser(parser);
   if (name === 'server') option.argParser(appendServers);
-  // The variable of a list has its items joined as in PATH.
+  // In an environment variable, the items of a list are joined as in PATH.
   if (name === 'dir')
     option.argParser((text: string, before: string[] | undefined) => [
       ...(before ?? []),
@@ -343,21 +395,22 @@ function defaultOf(name: FlagName, fallback: string): unknown {
 
 const defaultServers: readonly string[] = [table.server[2]];
 
-/** Whether servers are those of the default, since neither the command line nor the environment names any. */
+/** Returns true if `servers` is the default: neither the command line nor the environment names a server. */
 export function namesNoServer(servers: readonly string[]): boolean {
   return servers === defaultServers;
 }
 
-/** The first that is given takes the place of the default. The variable has several with spaces between them. */
+/** Adds servers to the list; the first one replaces the default. The variable separates them with spaces or commas. */
 function appendServers(text: string, before: readonly string[] | undefined): readonly string[] {
   const given = before === undefined || before === defaultServers ? [] : before;
   return [...given, ...text.split(/[\s,]+/).filter((url) => url !== '')];
 }
 
 /**
- * Sets what the command line leaves out from the environment. Not by commander's own `env`, to which
- * `MESHTRUST_KUBERNETES=false` means yes and an empty variable a value. Empty is unset.
- * @throws {CommandError} (usage) if a variable has a value that its flag does not take.
+ * Sets the options that the command line leaves out from the environment. An empty variable counts as unset. This
+ * does not use commander's own `env`, which reads `MESHTRUST_KUBERNETES=false` as true and an empty variable as a
+ * value.
+ * @throws {CommandError} (usage) if a variable has a value that its flag does not accept.
  */
 export function readEnvironment(command: Command, env: Readonly<Record<string, string | undefined>>): void {
   for (const option of command.options) {
@@ -377,7 +430,7 @@ function valueOf(option: Option, variable: string, text: string): unknown {
     return option.parseArg === undefined ? text : option.parseArg(text, undefined);
   } catch (error) {
     if (!(error instanceof InvalidArgumentError)) throw error;
-    throw new CommandError(exitCode.usage, `the variable ${variable}: ${error.message}`);
+    throw new CommandError(exitCode.usage, `variable ${variable}: ${error.message}`);
   }
 }
 
@@ -385,11 +438,11 @@ function isFlagName(key: string): key is FlagName {
   return Object.hasOwn(table, key);
 }
 
-/** A flag as the documentation shows it. */
+/** A flag in the documentation. */
 export interface DescribedFlag {
   readonly name: FlagName;
   readonly flag: string;
-  /** Undefined for a flag that only the command line sets. */
+  /** Undefined for a flag that only the command line can set. */
   readonly variable: string | undefined;
   readonly fallback: string;
   readonly description: string;
@@ -403,7 +456,7 @@ export function describeFlags(): readonly DescribedFlag[] {
   });
 }
 
-/** The variable of a flag; undefined if it has none. */
+/** Returns the environment variable of a flag; undefined if it has none. */
 export function environmentVariable(name: FlagName): string | undefined {
   if (onlyOnCommandLine.has(name)) return undefined;
   const flags = table[name][0];
@@ -429,7 +482,7 @@ export function parseDuration(text: string): number {
   return duration;
 }
 
-/** A duration that grpc-js can keep: a longer one would end each connection at once. */
+/** Parses a duration that grpc-js supports: with a longer one it would close each connection at once. */
 function parseConnectionAge(text: string): number {
   const age = parseDuration(text);
   if (age > longestConnectionAgeMs) throw new InvalidArgumentError('Give at most 480h (20 days).');
@@ -469,7 +522,7 @@ function parseCount(text: string): number {
   return Number(text);
 }
 
-/** Also of `--proxies`, where zero has a meaning of its own. */
+/** Parses a count where zero is allowed. */
 function parseCountOrZero(text: string): number {
   if (!/^\d{1,12}$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
   return Number(text);
@@ -480,7 +533,7 @@ function parseSequence(text: string): number {
   return Number(text);
 }
 
-/** More processes than this have no cores to run on, and each takes its memory. */
+/** Machines have no cores for more processes than this, and each process needs memory. */
 const mostWorkers = 64;
 
 function parseWorkers(text: string): number {

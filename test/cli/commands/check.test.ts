@@ -38,7 +38,7 @@ describe('check', () => {
     assert.deepEqual([code, stderr], [1, '14 checks passed, 0 warnings, 1 failed\n']);
     assert.match(
       stdout,
-      /^\[fail\] proxies: none has refused .*\n {4}bad-one, mesh default: Failed to load\n {4}hint: .*docs\/checks\.md#proxies-accept\)$/m,
+      /^\[fail\] proxies: none rejected a response\n {4}bad-one, mesh default: Failed to load\n {4}hint: .*docs\/checks\.md#proxies-accept\)$/m,
     );
   });
 
@@ -109,10 +109,10 @@ describe('check', () => {
     await using one = await wholeServer([resource], version);
     await using two = await wholeServer([{ ...resource, trustDomain: 'b.test' }], version);
     const same = await run(['check', '--server', one.url, '--server', one.url]);
-    assert.match(same.stdout, /^all servers\n-+\n\[ok\] {3}replicas: serve the same\n/m);
+    assert.match(same.stdout, /^all servers\n-+\n\[ok\] {3}replicas: serve the same versions\n/m);
     const { code, stdout } = await run(['check', '--server', one.url, '--server', two.url]);
     assert.equal(code, 1);
-    assert.match(stdout, /^\[fail\] replicas: serve the same\n {4}mesh default: /m);
+    assert.match(stdout, /^\[fail\] replicas: serve the same versions\n {4}mesh default: /m);
   });
 });
 
