@@ -16,7 +16,7 @@ const attacks: Attacks = {
   health: undefined,
   unfinished: ['meshtrust_xds_connections_closed_total', 'reason="request-bytes"'],
   'unfinished-reflection': ['meshtrust_xds_connections_closed_total', 'reason="request-bytes"'],
-  'long-lists': ['meshtrust_xds_connections_closed_total', 'reason="useless-streams"'],
+  'long-lists': undefined,
   'requests-without-end': undefined,
   metadata: undefined,
 };
@@ -58,8 +58,12 @@ suite(
   () => testAttacks(attacks, {}),
 );
 
+// The own transport refuses calls above its own budget of bytes, and closes no connection.
 suite('attack on the own transport: changes and newcomers are served, memory is bounded', { skip }, () =>
-  testAttacks({ ...attacks, ...http2Attacks }, { attackMs: 2_000, args: ['--xds-transport=own'] }),
+  testAttacks(
+    { ...attacks, 'unfinished-reflection': undefined, ...http2Attacks },
+    { attackMs: 2_000, args: ['--xds-transport=own'] },
+  ),
 );
 
 for (const transport of xdsTransports)

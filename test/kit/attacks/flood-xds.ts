@@ -149,16 +149,18 @@ function unfinished(): void {
   }
 }
 
-/** Requests without end on one open stream of each of some connections. */
+/** Requests without end on one stream of each of some connections. A stream that ends is opened again. */
 function withoutEnd(connections: number, request: Buffer): void {
   for (let index = 0; index < connections; index += 1) open();
 
   function open(): void {
     const session = connectHttp2(`http://127.0.0.1:${port}`);
     reopen(session, open);
-    session.on('connect', () => {
+    const openStream = (): void => {
+      if (session.destroyed) return;
       const stream = session.request(subscribing).on('error', () => undefined);
       stream.resume();
+      stream.on('close', () => setImmediate(openStream));
       const write = (): void => {
         if (stream.destroyed) return;
         if (stream.write(request)) setImmediate(write);
@@ -166,7 +168,8 @@ function withoutEnd(connections: number, request: Buffer): void {
       };
       write();
       begun();
-    });
+    };
+    session.on('connect', openStream);
   }
 }
 
