@@ -363,6 +363,10 @@ describe('HTTP/2 connection › limits', () => {
       ]),
       errorCode.enhanceYourCalm,
     ],
+    'a frame on an even stream below the last one, which is idle': [
+      Buffer.concat([request(3), frame(windowUpdate, 0, 2, Buffer.of(0, 0, 0, 1))]),
+      errorCode.protocolError,
+    ],
     'a frame that is too large': [frame(data, 0, 1, Buffer.alloc(16_385)), errorCode.frameSizeError],
     'more than the window of the connection': [
       Buffer.concat([

@@ -157,6 +157,14 @@ describe('shared fields', () => {
     assert.notEqual(shared.get('authorization', 'x'), shared.get('authorization', 'x'));
   });
 
+  it('field of 256 characters: is shared; a longer one is not, wherever it is long', () => {
+    const shared = new SharedFields();
+    const [short, long] = ['x'.repeat(255), 'x'.repeat(256)];
+    assert.equal(shared.get('a', short), shared.get('a', short));
+    assert.notEqual(shared.get('a', long), shared.get('a', long));
+    assert.notEqual(shared.get(long, 'a'), shared.get(long, 'a'));
+  });
+
   it('a name with the separator of another → not mistaken for it', () => {
     const shared = new SharedFields();
     assert.equal(shared.get('a\n', 'b').name, 'a\n');
