@@ -59,7 +59,7 @@ const serveOptions = (): readonly Option[] => makeProgram([]).commands[0]?.optio
 async function parse(args: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
   let taken: Readonly<Record<string, unknown>> = {};
   const program = makeProgram(args);
-  program.commands[0]?.exitOverride().action((options: typeof taken) => {
+  program.commands[0]?.exitOverride().action((_: readonly string[], options: typeof taken) => {
     taken = options;
   });
   await program.parseAsync(args, { from: 'user' });
