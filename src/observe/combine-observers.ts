@@ -1,6 +1,6 @@
 import type { XdsObserver } from '../xds/index.ts';
 
-/** One observer that tells each of several, in order. */
+/** Returns an observer that passes each event to all given observers, in order. */
 export function combineObservers(observers: readonly XdsObserver[]): XdsObserver {
   return {
     streamsWaiting: (waiting) => {

@@ -6,7 +6,7 @@ import { ackOf, nackOf, streamOf } from './streams.ts';
 const closed = { code: 'CANCELLED', message: '', by: 'client' } as const;
 
 describe('combined observers', () => {
-  it('tell each of them everything, in order', () => {
+  it('event: is passed to each observer, in order', () => {
     const told: string[] = [];
     const observer = combineObservers([
       { acked: (stream, { name }) => told.push(`1 acked ${stream.nodeId} ${name}`) },

@@ -13,12 +13,12 @@ import type { FakeClock } from '../kit/fake-clock.ts';
 import { meshTrustYaml } from '../kit/mesh-trust-text.ts';
 import type { MeshTrustText } from '../kit/mesh-trust-text.ts';
 
-/** A real pipeline on a clock that the test moves. */
+/** A real pipeline with a clock that the test advances. */
 export interface Rig {
   readonly clock: FakeClock;
   readonly pipeline: Pipeline;
   readonly reader: AnchorReader;
-  /** Hands over a batch and lets what follows from it happen. */
+  /** Delivers a batch and waits until the pipeline has processed it. */
   readonly deliver: (...events: readonly SourceEvent[]) => void;
 }
 
@@ -46,7 +46,7 @@ export function makeRig(observe: (event: StateEvent, rig: { readonly clock: Fake
   };
 }
 
-/** A file with one MeshTrust, named for its trust domain. */
+/** Returns the event of a file with one MeshTrust, named after its trust domain. */
 export function content(
   text: Pick<MeshTrustText, 'trustDomain' | 'pems'> & Partial<MeshTrustText>,
 ): SourceEvent {
@@ -60,7 +60,7 @@ export function gone(trustDomain: string): SourceEvent {
 
 export const synced: SourceEvent = { kind: 'synced' };
 
-/** A stream that keeps what is written to it. */
+/** A stream that collects what is written to it. */
 export function memoryStream(isTTY = false): {
   readonly stream: Writable & { readonly isTTY: boolean };
   readonly text: () => string;

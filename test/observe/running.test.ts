@@ -12,8 +12,8 @@ import { createClient } from '../xds/client.ts';
 const [a, b] = [makeCa({ commonName: 'A' }), makeCa({ commonName: 'B' })];
 const path = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 
-describe('the running program', () => {
-  it('tells of a change, for how many proxies it was, who refused it, and how long the others took', async () => {
+describe('log of the running program', () => {
+  it('change: the log has the number of proxies and the NACK, the metrics the time of the others', async () => {
     await using dir = await makeTempDir();
     const put = async (pems: readonly string[]): Promise<void> => {
       const text = meshTrustYaml({ name: 't', trustDomain: 'a.test', pems });

@@ -3,7 +3,7 @@ import { secretTypeUrl } from '../../src/trust/snapshot/publisher.ts';
 
 let streams = 0;
 
-/** A stream as observers see it, open and past its first request. */
+/** Returns a stream as observers see it: open, after its first request. */
 export function streamOf(over: Partial<StreamInfo> = {}): StreamInfo {
   streams += 1;
   return {

@@ -9,32 +9,32 @@ import type { StateEvent } from '../../runtime/state-view.ts';
 import { trustChanges } from './trust-change.ts';
 import type { TrustChange } from './trust-change.ts';
 
-/** Keeps the record of what was trusted when: one line for each change of a trust domain, none left out. */
+/** Writes the audit record of trust: one line for each change of a trust domain, without omissions. */
 export interface AuditLog {
   readonly state: (event: StateEvent) => void;
-  /** All connected proxies of a mesh have what was served last; `gaveUp` lost ones are not waited for any more. */
+  /** All connected proxies of a mesh have the served version; the server gave up waiting for `gaveUp` lost proxies. */
   readonly converged: (rollout: Rollout, gaveUp: number) => void;
-  /** A roll-out has lost proxies, or gives lost ones up: each is named. */
+  /** A roll-out lost proxies, or gave up waiting for lost proxies. The lines name each of them. */
   readonly lost: (loss: Loss) => void;
 }
 
 export interface AuditLogOptions {
   readonly log: Logger;
-  /** How many proxies of a mesh are connected. */
+  /** Returns the number of connected proxies of a mesh. */
   readonly proxies: (mesh: string) => number;
 }
 
-/** Anchors in one line; more of them follow in further lines of the same change. */
+/** The most anchors in one line; the others follow in further lines of the same change. */
 export const anchorsInLine = 100;
 const subjectLength = 200;
-/** Lost proxies in one line; more of them follow in further lines. */
+/** The most lost proxies in one line; the others follow in further lines. */
 export const proxiesInLine = 100;
-/** Characters of a node id. */
+/** The longest node id in a line, in characters. */
 const nodeLength = 200;
 
-/** Makes the record, whatever level the rest of the log has. What is served at the start is its first entry. */
+/** Creates the audit log, independent of the level of the rest of the log. Its first lines list the initial trust. */
 export function createAuditLog({ log: parent, proxies }: AuditLogOptions): AuditLog {
-  // Who logs less would otherwise lose the record with it.
+  // A higher log level must not suppress the record.
   const log = parent.child({ audit: true }, { level: 'info' });
   let meshes: MeshStates | undefined;
 
@@ -82,14 +82,14 @@ export function createAuditLog({ log: parent, proxies }: AuditLogOptions): Audit
           causedAt: new Date(current.since).toISOString(),
         },
         gaveUp > 0
-          ? `mesh ${mesh}: version ${current.version}: ${connected} in sync after ${seconds} s, ${gaveUp} lost`
-          : `mesh ${mesh}: ${everybody(connected)} version ${current.version}${connected === 0 ? '' : ` after ${seconds} s`}`,
+          ? `mesh ${mesh}: version ${current.version}: ${counted(connected, 'proxy')} in sync after ${seconds} s, gave up waiting for ${counted(gaveUp, 'lost proxy')}`
+          : `mesh ${mesh}: ${inSync(connected)} version ${current.version}${connected === 0 ? '' : ` after ${seconds} s`}`,
       );
     },
   };
 }
 
-/** One line for up to 100 proxies. */
+/** Yields one line for each 100 proxies. */
 function* lossLines({ mesh, kind, proxies }: Loss): Iterable<readonly [Record<string, unknown>, string]> {
   const event = kind === 'lost' ? 'proxy-lost' : 'proxy-lost-expired';
   for (let start = 0; start < proxies.length; start += proxiesInLine) {
@@ -108,14 +108,14 @@ function* lossLines({ mesh, kind, proxies }: Loss): Iterable<readonly [Record<st
     const what =
       kind === 'lost'
         ? `${is} lost: ${has} ended before the served version was acknowledged`
-        : `${is} still lost and no longer waited for: whether the served version arrived is not known`;
+        : `${is} still lost, the server no longer waits: it is unknown whether the served version arrived`;
     yield [{ event, mesh, proxies: some }, `mesh ${mesh}: ${who} ${what}`];
   }
 }
 
-function everybody(connected: number): string {
-  if (connected === 0) return 'no proxy is connected that would lack';
-  return connected === 1 ? 'the one proxy has' : `all ${counted(connected, 'proxy')} have`;
+function inSync(connected: number): string {
+  if (connected === 0) return 'no proxy is connected to receive';
+  return `${connected} of ${counted(connected, 'proxy')} in sync with`;
 }
 
 function describe(
@@ -124,20 +124,20 @@ function describe(
   { trustDomain, added, removed, reformed }: TrustChange,
 ): string {
   const counts = [
-    [added.length, 'in'],
-    [removed.length, 'out'],
-    [reformed.length, 'in another form'],
+    [added.length, 'added'],
+    [removed.length, 'removed'],
+    [reformed.length, 'sent in another form'],
   ] as const;
   const what = counts
     .filter(([count]) => count > 0)
-    .map(([count, how]) => `${counted(count, 'authority')} ${how}`)
+    .map(([count, how]) => `${counted(count, 'CA')} ${how}`)
     .join(', ');
-  return `mesh ${mesh}: trust domain ${trustDomain} ${kind}${what === '' ? '' : `, ${what}`}`;
+  return `mesh ${mesh}: trust domain ${trustDomain} ${kind}${what === '' ? '' : `: ${what}`}`;
 }
 
 type Part = 'added' | 'removed' | 'reformed' | 'leftOut';
 
-/** The lists of a change, cut into lines; a line has only what is not empty. */
+/** Yields the lists of a change, split into lines. A line omits empty lists. */
 function* linesOf(change: TrustChange): Iterable<Readonly<Record<string, unknown>>> {
   const entries = (['added', 'removed', 'reformed', 'leftOut'] as const).flatMap((part) =>
     change[part].map((anchor) => ({ part, entry: entryOf(anchor) })),
@@ -151,7 +151,7 @@ function* linesOf(change: TrustChange): Iterable<Readonly<Record<string, unknown
   }
 }
 
-/** What identifies an authority, and who lists it (or listed it, where it was taken out). */
+/** Returns what identifies a CA, and the resources that list it (or listed it, if it was removed). */
 function entryOf({ certificate, rooting, listedBy }: ServedAnchor): Readonly<Record<string, unknown>> {
   const { fingerprint, subject, notAfter } = certificate;
   return {

@@ -1,30 +1,30 @@
 import type { ServedAnchor, TrustBundle } from '../../trust/bundle/trust-bundle.ts';
 import type { MeshState } from '../../trust/snapshot/mesh-builder.ts';
 
-/** What changed for one trust domain of a mesh; every list is complete, and in the order of the bundle. */
+/** The change of one trust domain of a mesh. Every list is complete and in the order of the bundle. */
 export interface TrustChange {
   readonly trustDomain: string;
-  /** Whether the trust domain came, went, or is there as before. */
+  /** Whether the trust domain was added, was removed, or existed before and still exists. */
   readonly kind: 'added' | 'removed' | 'changed';
   readonly added: readonly ServedAnchor[];
-  /** As they were served before. */
+  /** The removed anchors, as they were served before. */
   readonly removed: readonly ServedAnchor[];
-  /** The same certificates, sent in another form (self-issued or as listed). */
+  /** Certificates that are sent in another form than before (self-issued or as listed). */
   readonly reformed: readonly ServedAnchor[];
-  /** Those that the secret of all trust domains now has not, although the trust domain's own secret has them. */
+  /** Anchors that the secret of the trust domain contains, and the secret of all trust domains does not. */
   readonly leftOut: readonly ServedAnchor[];
 }
 
 /**
- * Compares what two states of a mesh trust. A change that is none of trust, such as of the place of a
- * resource, is no change.
+ * Returns how trust differs between two states of a mesh. Other differences, such as the path of a resource,
+ * are not reported.
  */
 export function trustChanges(before: MeshState | undefined, after: MeshState): readonly TrustChange[] {
   const [had, has] = [bundlesOf(before), bundlesOf(after)];
   const names = [...new Set([...had.keys(), ...has.keys()])].sort();
   return names.flatMap((trustDomain) => {
     const [a, b] = [had.get(trustDomain), has.get(trustDomain)];
-    // Unchanged bundles keep their objects, and most are unchanged.
+    // Unchanged bundles keep their objects, and most bundles are unchanged.
     if (a?.own === b?.own && a?.joint === b?.joint) return [];
     const [old, now] = [anchorsOf(a?.own), anchorsOf(b?.own)];
     const change: TrustChange = {
@@ -44,8 +44,9 @@ export function trustChanges(before: MeshState | undefined, after: MeshState): r
 }
 
 interface Served {
-  /** What the secret of the trust domain has, and what the secret of all has of it. */
+  /** The content of the secret of the trust domain. */
   readonly own: TrustBundle;
+  /** The share of the trust domain in the secret of all trust domains. */
   readonly joint: TrustBundle | undefined;
 }
 

@@ -1,6 +1,6 @@
 import type { MeshChange, TrustDomainChange } from '../../trust/snapshot/diff.ts';
 
-/** What happened to one trust domain; fingerprints are cut to 16 digits. */
+/** The change of one trust domain. Fingerprints are cut to 16 digits. */
 export interface TrustDomainLine {
   readonly trustDomain: string;
   readonly change: 'added' | 'removed' | 'changed';
@@ -17,10 +17,10 @@ export interface ChangeLine {
   readonly more: number;
 }
 
-/** No more than this many trust domains, and anchors of each, are named in a line. */
+/** The most trust domains in a line, and the most anchors of each. */
 const namedInLine = { trustDomains: 20, anchors: 8 } as const;
 
-/** Says what a change of a mesh changed. `before` and `after` are the trust domains served before and now. */
+/** Describes a change of a mesh. `before` and `after` are the trust domains served before and now. */
 export function describeChange(
   { mesh, version, denyAll, trustDomains }: MeshChange,
   before: ReadonlySet<string>,
@@ -32,8 +32,8 @@ export function describeChange(
     .map((kind) => [kind, lines.filter(({ change }) => change === kind)] as const)
     .filter(([, some]) => some.length > 0)
     .map(([kind, some]) => `${counted(some.length, 'trust domain')} ${kind}${example(some)}`);
-  const what = counts.length === 0 ? 'served in another form' : counts.join(', ');
-  const denial = denyAll ? '; no trust domain is left, every client is refused' : '';
+  const what = counts.length === 0 ? 'same CA certificates in another form' : counts.join(', ');
+  const denial = denyAll ? '; no trust domain is left: proxies reject every client' : '';
   const named = lines.slice(0, namedInLine.trustDomains);
   return {
     message: `mesh ${mesh}: ${what}${denial}; version ${version} for ${counted(proxies, 'proxy')}`,
@@ -67,7 +67,7 @@ function lineOf(
   };
 }
 
-/** Names the only one, with its counts; several are in the fields of the line. */
+/** Names a single trust domain with its counts; several are in the fields of the line. */
 function example(lines: readonly TrustDomainLine[]): string {
   const [only] = lines;
   if (only === undefined || lines.length > 1) return '';

@@ -1,9 +1,10 @@
-/** Whether a line may be written, and how many were not since the last one that was. */
+/** Limits how many lines are written. */
 export interface LineLimit {
+  /** Returns whether a line may be written, and how many lines were suppressed since the last admitted line. */
   admit(): { readonly admitted: boolean; readonly suppressed: number };
 }
 
-/** Admits at most `lines` in each window of `windowMs`: what peers do must not fill a disk. */
+/** Admits at most `lines` in each window of `windowMs`, so that peers cannot fill the disk with log lines. */
 export function createLineLimit(lines: number, windowMs: number, now: () => number): LineLimit {
   let windowStart = -Infinity;
   let used = 0;

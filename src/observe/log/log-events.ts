@@ -12,27 +12,27 @@ import type { StateEvent } from '../../runtime/state-view.ts';
 
 export interface EventLogOptions {
   readonly log: Logger;
-  /** How many proxies of a mesh are connected. */
+  /** Returns the number of connected proxies of a mesh. */
   readonly proxies: (mesh: string) => number;
   /** Monotonic milliseconds; default: `performance.now`. */
   readonly now?: (() => number) | undefined;
 }
 
-/** Turns events into lines. */
+/** Writes a log line for each event. */
 export interface EventLog {
   readonly state: (event: StateEvent) => void;
   readonly observer: XdsObserver;
 }
 
-/** After so many findings of one batch, a line with the number of the others. */
+/** The most findings of one batch that are logged; one more line has the number of the others. */
 export const findingsInBatch = 20;
-/** NACKs, and streams that are cut off, are logged one by one up to this many in ten seconds. */
+/** The most NACKs, and the most streams that are cut off, that are logged in ten seconds. */
 export const refusalsInWindow = 100;
 const windowMs = 10_000;
 
 const levels = { error: 'error', warning: 'warn', info: 'info' } as const satisfies Record<Severity, string>;
 
-/** Logs what happens: one line for each change that says what changed, for how many, and the new version. */
+/** Creates the event log. Each change has one line: what changed, the new version, and the number of proxies. */
 export function createEventLog({ log, proxies, now = () => performance.now() }: EventLogOptions): EventLog {
   let meshes: MeshStates = new Map();
   const refusals = createLineLimit(refusalsInWindow, windowMs, now);
@@ -47,19 +47,20 @@ export function createEventLog({ log, proxies, now = () => performance.now() }: 
       const more = line.more > 0 ? { moreTrustDomains: line.more } : {};
       log[denyAll ? 'error' : 'info']({ event: 'served', ...fields, ...more }, line.message);
     }
-    if (changes.length === 0) log.info({ event: 'served' }, 'nothing is listed: every client is refused');
+    if (changes.length === 0)
+      log.info({ event: 'served' }, 'no MeshTrust is listed: proxies reject every client');
     meshes = states;
   };
 
   const logFindings = (appeared: readonly Finding[], resolved: readonly Finding[]): void => {
-    logHolds(appeared, 'guard-held', 'warn', 'a mass loss is held back: served on are');
-    logHolds(resolved, 'guard-ended', 'warn', 'no longer held back:');
+    logHolds(appeared, 'guard-held', 'warn', 'holding back a mass loss: still serving');
+    logHolds(resolved, 'guard-ended', 'warn', 'no longer holding back a mass loss:');
     const news = appeared.filter(({ code }) => code !== 'MT042');
     for (const found of news.slice(0, findingsInBatch)) {
       log[levels[found.severity]]({ event: 'finding', ...fieldsOf(found) }, plainText(formatFinding(found)));
     }
     const rest = news.slice(findingsInBatch);
-    // They come most severe first, so the first of the rest has the level that fits them all.
+    // Findings are sorted by severity, most severe first: the first of the rest has the highest level of them.
     if (rest[0] !== undefined)
       log[levels[rest[0].severity]](
         { event: 'findings', more: rest.length },
@@ -74,7 +75,7 @@ export function createEventLog({ log, proxies, now = () => performance.now() }: 
     if (more > 0) log.info({ event: 'findings-resolved', more }, `${counted(more, 'more finding')} resolved`);
   };
 
-  /** The findings of the guard in one line a mesh: they always come together. */
+  /** Logs the findings of the guard in one line for each mesh: they always appear together. */
   const logHolds = (
     findings: readonly Finding[],
     event: string,
@@ -103,7 +104,7 @@ export function createEventLog({ log, proxies, now = () => performance.now() }: 
           const { source, paths } = event;
           return log.debug(
             { event: 'granted', source, paths: paths.slice(0, findingsInBatch), count: paths.length },
-            `${counted(paths.length, 'path')} of ${source} changed what they give`,
+            `${source}: the resources of ${counted(paths.length, 'path')} changed`,
           );
         }
       }
@@ -135,7 +136,7 @@ export function createEventLog({ log, proxies, now = () => performance.now() }: 
             reason,
             ...(suppressed > 0 ? { suppressed } : {}),
           },
-          plainText(`proxy ${node} refused ${what}: ${reason}`, 1000),
+          plainText(`proxy ${node} rejected ${what}: ${reason}`, 1000),
         );
       },
       cutOff({ id, nodeId, group, address }, waitedMs) {
@@ -154,14 +155,14 @@ export function createEventLog({ log, proxies, now = () => performance.now() }: 
             ...more,
           },
           plainText(
-            `proxy ${node} has taken nothing for ${Math.round(waitedMs / 1000)} s: its stream is ended`,
+            `proxy ${node}: stream closed: the proxy read nothing for ${Math.round(waitedMs / 1000)} s`,
           ),
         );
       },
       failed(stream, error) {
         log.error(
           { event: 'stream-failed', stream: stream.id, node: plainText(stream.nodeId, 200), err: error },
-          'a stream was ended by a fault of this program',
+          'stream closed after an internal error of meshtrust',
         );
       },
     },
@@ -180,7 +181,7 @@ function logReadiness(log: Logger, readiness: Readiness, now: number): void {
     case 'doubtful': {
       const { reason } = readiness;
       const seconds = Math.max(0, Math.ceil((readiness.until - now) / 1000));
-      const text = `not ready: ${reason}; what is valid is served in ${seconds} s`;
+      const text = `not ready: ${reason}; the valid resources are served in ${seconds} s`;
       return log.warn({ event: 'readiness', ready: false, reason, seconds }, text);
     }
   }
@@ -190,7 +191,7 @@ function namesOf(meshes: MeshStates, mesh: string): ReadonlySet<string> {
   return new Set(meshes.get(mesh)?.bundle.bundles.map(({ trustDomain }) => trustDomain));
 }
 
-/** The fields of a finding that are known; its message is the line's. */
+/** Returns the fields of a finding without its message, which is the message of the line. */
 function fieldsOf(found: Finding): Omit<Finding, 'message' | 'severity'> {
   const { code, file, line, resource, path, block, mesh, trustDomain, fingerprint } = found;
   return { code, file, line, resource, path, block, mesh, trustDomain, fingerprint };

@@ -17,8 +17,8 @@ export interface LogOptions {
 }
 
 /**
- * Makes the logger: one JSON object a line with `time` (RFC 3339), `level`, `name`, `event` and `msg`, or the
- * same for people. Whatever is logged, PEM is taken out of the line before it is written.
+ * Creates the logger. It writes one JSON object a line with `time` (RFC 3339), `level`, `name`, `event` and `msg`,
+ * or the same in a readable form. PEM is removed from each line before it is written.
  */
 export function createLogger({ format, level, stream = process.stdout }: LogOptions): Logger {
   const pretty = format === 'pretty' || (format === 'auto' && stream.isTTY === true);
@@ -44,13 +44,13 @@ function prettyStream(destination: Writable & { readonly isTTY?: boolean }): Pin
   });
 }
 
-/** A serialised line whose strings can be printed as they are; only the stack of an error has several lines. */
+/** Makes the strings of a serialised line safe to print. Only the stack of an error keeps several lines. */
 function readable(line: string): string {
   const change = (text: string, key: string): string => (key === 'stack' ? plainStack : oneLine)(text);
   return `${JSON.stringify(mapStrings(JSON.parse(line), change))}\n`;
 }
 
-/** The stack of an error, whose message stays on one line. */
+/** Returns the stack of an error with its message on one line. */
 function plainStack(stack: string): string {
   return stack
     .split(/\n(?=[ \t]+at |caused by: )/)
@@ -58,7 +58,7 @@ function plainStack(stack: string): string {
     .join('\n');
 }
 
-/** In a serialised line the end of a block is its END marker, or else the end of its string. */
+/** Replaces PEM blocks. In a serialised line, a block ends at its END marker, or else at the end of its string. */
 function withoutPem(line: string): string {
   if (!line.includes('-----BEGIN ')) return line;
   return line.replace(/-----BEGIN (?:[^"\\]|\\.)*?(?:-----END [^-"\\]*-----|(?="))/g, '[PEM]');

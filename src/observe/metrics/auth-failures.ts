@@ -2,22 +2,22 @@ import { Counter } from 'prom-client';
 import type { Registry } from 'prom-client';
 
 /**
- * Why a listener let somebody not in: `no-credentials` and `unknown-token` are of the admin API; `certificate` is
- * one that is missing or that its authorities do not vouch for; `handshake` is anything else that ended TLS
- * before it began, a port scan among them.
+ * Why a listener rejected a client. `no-credentials` and `unknown-token`: only the admin API. `certificate`: the
+ * client certificate is missing, or no configured CA issued it. `handshake`: the connection ended before TLS was
+ * established for another reason, such as a port scan.
  */
 export const authFailures = ['no-credentials', 'unknown-token', 'certificate', 'handshake'] as const;
 
 export type AuthFailure = (typeof authFailures)[number];
 
-/** Registers the counter of a listener, with a series for each reason that it can have, and returns what counts. */
+/** Registers the counter of a listener, with a series for each possible reason. Returns a function that counts. */
 export function createAuthFailures(
   registry: Registry,
   listener: 'admin' | 'xds',
 ): (reason: AuthFailure) => void {
   const failures = new Counter({
     name: `meshtrust_${listener}_auth_failures_total`,
-    help: `Callers that the ${listener} listener did not let in, by the reason.`,
+    help: `Clients that the ${listener} listener rejected, by reason.`,
     labelNames: ['reason'],
     registers: [registry],
   });

@@ -1,14 +1,14 @@
 import type { ServedMeshes } from '../../trust/snapshot/publisher.ts';
 import type { Acked, NameAndVersion, Quoted, StreamInfo } from '../../xds/index.ts';
 
-/** How long changes take from their cause to a proxy's acknowledgement. */
+/** Measures the time of changes from their cause to a proxy's acknowledgement. */
 export interface Convergence {
-  /** Another state is served from `servedAt` on, whose first cause came in at `since`. */
+  /** A new state is served since `servedAt`. The first cause of the change arrived at `since`. */
   served(states: ServedMeshes, since: number, servedAt: number): void;
-  /** Milliseconds that a change waited until it was handed to this stream; undefined where it is no change's. */
+  /** Returns the ms from publishing a change to sending it on the stream; `undefined` if the response has no change. */
   sent(stream: StreamInfo, resources: readonly NameAndVersion[], now: number): number | undefined;
   quoted(stream: StreamInfo, quote: Quoted): void;
-  /** Milliseconds from the cause of the change that is acknowledged; undefined where it is no change's. */
+  /** Returns the ms from the cause of a change to its acknowledgement; `undefined` if the ACK is not for a change. */
   acked(stream: StreamInfo, ack: Acked, now: number): number | undefined;
 }
 
@@ -19,8 +19,8 @@ interface Changed {
 }
 
 /**
- * Tells acknowledgements of a change from those of a first delivery, which say nothing about speed: only a
- * name that the stream acknowledged before, in another version, counts. Times are epoch milliseconds.
+ * Creates the measurement. An ACK counts only if the stream acknowledged another version of the name before: the
+ * ACK of a first delivery says nothing about the speed of changes. Times are epoch milliseconds.
  */
 export function createConvergence(): Convergence {
   let known: ServedMeshes = new Map();
@@ -43,7 +43,7 @@ export function createConvergence(): Convergence {
         for (const [name, { version }] of state.secrets.secrets) {
           if (before?.get(name)?.version !== version) names.set(name, { version, since, servedAt });
         }
-        // What is no longer listed is answered with deny-all, whose version is not known here.
+        // A name that is no longer listed is answered with deny-all, whose version is not known here.
         for (const name of names.keys()) if (!state.secrets.secrets.has(name)) names.delete(name);
       }
       known = states;

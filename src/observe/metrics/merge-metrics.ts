@@ -1,18 +1,15 @@
 import { AggregatorRegistry } from 'prom-client';
 import type { MetricObject, Registry } from 'prom-client';
 
-/** The values of one metric in one process, as plain data. */
+/** The values of one metric of one process, as plain data. */
 export type StreamMetric = MetricObject;
 
-/**
- * Merges the metrics of several processes into Prometheus' text format: values of the same labels are added
- * up.
- */
+/** Merges the metrics of several processes into Prometheus' text format. Values with the same labels are added. */
 export async function mergeMetrics(processes: readonly (readonly StreamMetric[])[]): Promise<string> {
   return aggregate(processes).metrics();
 }
 
-/** The same, to be merged with others once more. */
+/** Merges the metrics of several processes into data that can be merged again. */
 export async function addMetrics(
   processes: readonly (readonly StreamMetric[])[],
 ): Promise<readonly StreamMetric[]> {
@@ -24,8 +21,8 @@ function aggregate(processes: readonly (readonly StreamMetric[])[]): Registry {
 }
 
 /**
- * What of a process is still true when it is gone: its counts. Without them the sums would fall, which
- * Prometheus takes for a restart of everything.
+ * Returns the metrics of a process that remain true after its end: counters and histograms. Without them the sums
+ * would fall, which Prometheus interprets as a restart.
  */
 export function lastingMetrics(metrics: readonly StreamMetric[]): readonly StreamMetric[] {
   return metrics.filter(({ type }) => String(type) !== 'gauge');

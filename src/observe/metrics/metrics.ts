@@ -20,20 +20,20 @@ import { convergenceBuckets, createXdsMetrics, unlisted } from './xds-metrics.ts
 
 export interface MetricsOptions {
   readonly version: string;
-  /** Asked at each scrape. */
+  /** Called at each scrape. */
   readonly view: () => StateView;
   readonly cache: AnchorReader['stats'];
-  /** Whether each single certificate has series of its own. */
+  /** Whether each certificate has its own series. */
   readonly caMetrics: boolean;
-  /** The metrics of streams, where other processes serve these. */
+  /** Returns the metrics of streams if worker processes serve the streams. */
   readonly workers?: (() => Promise<readonly (readonly StreamMetric[])[]>) | undefined;
-  /** Proxies by mesh and state, asked at each scrape. */
+  /** Returns the proxies by mesh and state. Called at each scrape. */
   readonly proxies?: (() => Promise<ProxyStates>) | undefined;
   /** Epoch milliseconds; default: `Date.now`. */
   readonly now?: (() => number) | undefined;
 }
 
-/** Proxies by mesh and state, and the lost ones that are more than are kept. */
+/** Proxies by mesh and state, and the number of lost proxies beyond those that are kept by name. */
 export interface ProxyStates {
   readonly states: ReadonlyMap<string, StateCounts>;
   readonly forgotten: number;
@@ -44,23 +44,23 @@ export interface Metrics {
   readonly contentType: string;
   /** All metrics in Prometheus' text format. */
   render(): Promise<string>;
-  /** Counts what a source tells, before it is used. */
+  /** Counts the events of a source before they are applied. */
   sourceEvents(source: string, events: readonly SourceEvent[]): void;
   state(event: StateEvent): void;
-  /** Reads at each scrape by how many seconds the state directory is behind the served state; 0 before this call. */
+  /** Sets the function that returns, at each scrape, the seconds that the state directory is behind; 0 until then. */
   readonly followSnapshotAge: (age: () => number) => void;
-  /** Counts states that were written to the state directory, or could not be. */
+  /** Counts writes to the state directory, by result. */
   readonly stateWrite: (result: 'ok' | 'error') => void;
-  /** Counts callers that the admin listener did not let in. */
+  /** Counts clients that the admin listener rejected. */
   readonly adminAuthFailed: (reason: AuthFailure) => void;
-  /** Counts proxies that the listener for proxies did not let in, where this process has it. */
+  /** Counts proxies that the xDS listener rejected, if this process has the listener. */
   readonly xdsAuthFailed: (reason: AuthFailure) => void;
   readonly observer: XdsObserver;
   readonly status: StatusMetrics;
   readonly webhook: WebhookMetrics;
 }
 
-/** Makes the metrics, in a registry of their own. What can be computed from the state is, at each scrape. */
+/** Creates the metrics in a new registry. Metrics of the state are computed at each scrape. */
 export function createMetrics({
   version,
   view,
@@ -79,25 +79,25 @@ export function createMetrics({
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 50 });
   new Gauge({
     name: 'meshtrust_build_info',
-    help: 'Always 1; the labels say what runs.',
+    help: 'Always 1; the labels are the versions of meshtrust and Node.js.',
     labelNames: ['version', 'node_version'],
     registers,
   }).set({ version, node_version: process.version }, 1);
   const lastEvent = new Gauge({
     name: 'meshtrust_source_last_event_timestamp_seconds',
-    help: 'When the source last told anything, in seconds since 1970.',
+    help: 'Time of the last event of the source, in seconds since 1970.',
     labelNames: ['source'],
     registers,
   });
   const errors = new Counter({
     name: 'meshtrust_source_errors_total',
-    help: 'Failed reads: of one file or object (unreadable), or of a place that holds many (failed).',
+    help: 'Failed reads of one file or object (unreadable), or of a directory or list (failed).',
     labelNames: ['source', 'reason'],
     registers,
   });
   const stateWrites = new Counter({
     name: 'meshtrust_snapshot_writes_total',
-    help: 'Last good states that were written to the state directory (ok), or could not be (error).',
+    help: 'Writes of last good states to the state directory, by result (ok, error).',
     labelNames: ['result'],
     registers,
   });
@@ -106,13 +106,13 @@ export function createMetrics({
   registerSnapshotAge(registry, () => snapshotAge());
   const debounce = new Histogram({
     name: 'meshtrust_xds_debounce_seconds',
-    help: 'From the first cause of a change to the moment at which it is built and can be sent.',
+    help: 'Time from the first cause of a change until it is built and can be sent.',
     buckets: convergenceBuckets,
     registers,
   });
   const build = new Histogram({
     name: 'meshtrust_build_seconds',
-    help: 'Building what is served of what was read, of changes that are served.',
+    help: 'Time to build the served state from the accepted resources, for changes that are served.',
     buckets: [0.0001, 0.0005, 0.001, ...convergenceBuckets],
     registers,
   });
@@ -136,7 +136,7 @@ export function createMetrics({
     },
     sourceEvents(source, events) {
       lastEvent.set({ source }, now() / 1000);
-      // An alert on a rise needs a value to rise from.
+      // An alert on an increase needs an initial value.
       for (const reason of ['unreadable', 'failed']) errors.inc({ source, reason }, 0);
       for (const { kind } of events) {
         if (kind === 'unreadable' || kind === 'failed') errors.inc({ source, reason: kind });
@@ -159,7 +159,7 @@ export function createMetrics({
 function registerSnapshotAge(registry: Registry, ageOf: () => number): void {
   const gauge = new Gauge({
     name: 'meshtrust_snapshot_age_seconds',
-    help: 'By how much what is kept in the state directory is behind what is served; 0 while it is up to date.',
+    help: 'Seconds that the state directory is behind the served state; 0 while it is up to date.',
     registers: [registry],
     collect: () => {
       gauge.set(ageOf());
@@ -185,7 +185,7 @@ function registerGauge(
   });
 }
 
-/** Proxies by mesh and state; those of meshes that nothing is listed for together. */
+/** Registers the number of proxies by mesh and state. Meshes without a listed MeshTrust share one label. */
 function registerProxies(
   registry: Registry,
   proxies: () => Promise<ProxyStates>,
@@ -193,12 +193,12 @@ function registerProxies(
 ): void {
   const beyond = new Gauge({
     name: 'meshtrust_xds_proxies_forgotten',
-    help: 'Lost proxies, of whichever mesh, that are more than the server keeps by name.',
+    help: 'Lost proxies of all meshes beyond those that the server keeps by name.',
     registers: [registry],
   });
   const gauge = new Gauge({
     name: 'meshtrust_xds_proxies',
-    help: 'Proxies by how they stand to what their mesh is served; reconnecting and lost have no connection.',
+    help: 'Proxies by mesh and state relative to the served version; reconnecting and lost proxies have no connection.',
     labelNames: ['mesh', 'state'],
     registers: [registry],
     collect: async () => {
@@ -213,11 +213,15 @@ function registerProxies(
   });
 }
 
-/** Counters of the certificate cache, which counts by itself. */
+/** Registers the counters of the certificate cache, which are read from the cache at each scrape. */
 function registerCache(registry: Registry, stats: AnchorReader['stats']): void {
   const series = [
-    ['hits_total', 'Look-ups that found something.', ({ hits }: CacheStats) => hits],
-    ['misses_total', 'Look-ups that had to parse.', ({ misses }: CacheStats) => misses],
+    ['hits_total', 'Look-ups that found an entry.', ({ hits }: CacheStats) => hits],
+    [
+      'misses_total',
+      'Look-ups that found no entry and parsed the text or certificate.',
+      ({ misses }: CacheStats) => misses,
+    ],
   ] as const;
   for (const [suffix, help, valueOf] of series) {
     const counter = new Counter({
@@ -233,7 +237,7 @@ function registerCache(registry: Registry, stats: AnchorReader['stats']): void {
   }
   const bytes = new Gauge({
     name: 'meshtrust_certificate_cache_bytes',
-    help: 'Estimated size of what is kept.',
+    help: 'Estimated size of the cache.',
     labelNames: ['cache'],
     registers: [registry],
     collect: () => {

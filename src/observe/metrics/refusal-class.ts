@@ -1,21 +1,21 @@
-// As Envoy 1.36 to 1.40 word their reasons; the first that fits counts.
+// Error messages of Envoy 1.36 to 1.40. The first pattern that matches decides.
 const patterns = [
-  // A certificate that we sent.
+  // A CA certificate that meshtrust sent.
   ['trusted-ca', /Failed to load trusted CA|Failed to create x509 object/],
   ['trust-domain', /Multiple trust bundles/],
-  // The proxy's own certificate, next to which ours are loaded.
+  // The proxy's own certificate, which Envoy loads together with the trust bundle.
   ['own-certificate', /certificate chain|private key/i],
   ['file', /Invalid path/],
   ['validator', /certificate validator|Proto constraint validation/],
   ['resource', /Unexpected SDS secret|duplicate name|type URL/],
 ] as const;
 
-/** What kind of reason a proxy gave for a refusal: a few fixed values, since it becomes a label. */
+/** The class of the reason of a NACK. The values are few and fixed, because they become a label. */
 export type RefusalClass = (typeof patterns)[number][0] | 'other';
 
-/** The class of a proxy's message. */
+/** Returns the class of the error message in a NACK. */
 export function classifyRefusal(message: string): RefusalClass {
-  // A peer's text: only its beginning is looked at.
+  // The text comes from a peer: only its beginning is matched.
   const text = message.slice(0, 2000);
   return patterns.find(([, pattern]) => pattern.test(text))?.[0] ?? 'other';
 }

@@ -7,7 +7,7 @@ import type { MeshState } from '../../trust/snapshot/mesh-builder.ts';
 import { plainText } from '../../text/plain-text.ts';
 import type { StateView } from '../../runtime/state-view.ts';
 
-/** One value of a gauge; the labels in the order of its names. */
+/** One value of a gauge. The label values are in the order of the label names. */
 export type Sample = readonly [labels: readonly string[], value: number];
 
 /** A gauge that is computed from the state when it is scraped. */
@@ -19,14 +19,14 @@ export interface StateGauge {
   readonly samples: (view: StateView, now: number) => Iterable<Sample>;
 }
 
-/** Longest subject in a label; a subject itself can have 4 KB. */
+/** The longest subject in a label, in characters; a subject can have 4 KB. */
 const subjectLength = 120;
 
-/** Gauges of everything that is served, in few series: by mesh and trust domain. */
+/** The gauges of the served state. They have few series: by mesh and trust domain. */
 export const stateGauges: readonly StateGauge[] = [
   {
     name: 'meshtrust_ready',
-    help: 'Whether trust is served (1) or the first complete read is still awaited (0).',
+    help: 'Whether trust is served (1), or the first complete read is not done yet (0).',
     labels: [],
     samples: ({ readiness }) => [[[], readiness.kind === 'ready' ? 1 : 0]],
   },
@@ -38,14 +38,14 @@ export const stateGauges: readonly StateGauge[] = [
   },
   {
     name: 'meshtrust_source_restored',
-    help: 'Whether the source still gives what an earlier run kept of it, for want of a first complete read.',
+    help: 'Whether the resources of the source are still those of the state directory, since its first complete read is not done.',
     labels: ['source'],
     samples: ({ ledger }) =>
       ledger.sources.map(({ name, synced, restored }): Sample => [[name], restored && !synced ? 1 : 0]),
   },
   {
     name: 'meshtrust_source_objects',
-    help: 'Resources of the source that are in force (accepted), files or objects whose newest version is not (rejected), and documents of other kinds (other).',
+    help: 'Resources of the source in force (accepted), files or objects whose newest version is not in force (rejected), and documents of other kinds (other).',
     labels: ['source', 'mesh', 'state'],
     samples: ({ ledger }) =>
       ledger.sources.flatMap(({ name, meshes, otherKinds }): Sample[] => {
@@ -62,13 +62,13 @@ export const stateGauges: readonly StateGauge[] = [
   },
   {
     name: 'meshtrust_certificates',
-    help: 'Certificates that are served, by what their dates say now.',
+    help: 'Served certificates, by validity at the time of the scrape.',
     labels: ['mesh', 'trust_domain', 'state'],
     samples: (view, now) => bundlesOf(view).flatMap((bundle) => countByDate(bundle, now)),
   },
   {
     name: 'meshtrust_bundle_earliest_expiry_timestamp_seconds',
-    help: 'Last second of validity of the certificate of the trust domain that expires first, in seconds since 1970.',
+    help: 'Expiry of the certificate of the trust domain that expires first, in seconds since 1970.',
     labels: ['mesh', 'trust_domain'],
     samples: (view) =>
       bundlesOf(view)
@@ -81,7 +81,7 @@ export const stateGauges: readonly StateGauge[] = [
   },
   {
     name: 'meshtrust_bundle_info',
-    help: 'Always 1; the label says the version that is served to the mesh.',
+    help: 'Always 1; the label is the version that is served to the mesh.',
     labels: ['mesh', 'version'],
     samples: (view) => meshesOf(view).map(([mesh, { secrets }]): Sample => [[mesh, secrets.version], 1]),
   },
@@ -97,13 +97,13 @@ export const stateGauges: readonly StateGauge[] = [
   },
   {
     name: 'meshtrust_bundle_empty',
-    help: 'Whether no trust domain is left in the mesh, so that every client is refused.',
+    help: 'Whether the mesh has no trust domain left, so that proxies reject every client.',
     labels: ['mesh'],
     samples: (view) => meshesOf(view).map(([mesh, { secrets }]): Sample => [[mesh], secrets.denyAll ? 1 : 0]),
   },
   {
     name: 'meshtrust_guard_tripped',
-    help: 'Trust domains of the mesh that are lost and held back by the mass-loss guard.',
+    help: 'Trust domains of the mesh whose loss the mass-loss guard holds back.',
     labels: ['mesh'],
     samples: (view) => {
       const held = Map.groupBy(view.ledger.held, ({ mesh }) => mesh);
@@ -113,23 +113,23 @@ export const stateGauges: readonly StateGauge[] = [
   },
   {
     name: 'meshtrust_lint_findings',
-    help: 'Present findings by code and severity; docs/findings.md explains the codes.',
+    help: 'Current findings by code and severity; docs/findings.md explains the codes.',
     labels: ['code', 'severity'],
     samples: ({ findings }) => countFindings(findings),
   },
 ];
 
-/** Gauges with a series for each certificate; they can be switched off. */
+/** The gauges with a series for each certificate. `--no-ca-metrics` disables them. */
 export const authorityGauges: readonly StateGauge[] = [
   {
     name: 'meshtrust_ca_not_before_timestamp_seconds',
-    help: 'First moment of validity of a served certificate, in seconds since 1970.',
+    help: 'Start of the validity of a served certificate, in seconds since 1970.',
     labels: ['mesh', 'trust_domain', 'fingerprint', 'subject'],
     samples: (view) => perAuthority(view, ({ certificate }) => certificate.notBefore),
   },
   {
     name: 'meshtrust_ca_not_after_timestamp_seconds',
-    help: 'Last second of validity of a served certificate, in seconds since 1970.',
+    help: 'Expiry of a served certificate, in seconds since 1970.',
     labels: ['mesh', 'trust_domain', 'fingerprint', 'subject'],
     samples: (view) => perAuthority(view, ({ certificate }) => certificate.notAfter),
   },
@@ -157,7 +157,7 @@ function countByDate({ mesh, trustDomain, anchors }: TrustBundle, now: number): 
   ];
 }
 
-/** Every code has its series from the start, so that an alert on it can be tested before it fires. */
+/** Returns a sample for every code, also for 0 findings, so that an alert can be tested before it fires. */
 function countFindings(findings: StateView['findings']): readonly Sample[] {
   const counts = new Map<FindingCode, Map<Severity, number>>();
   for (const [code, { severity }] of Object.entries(catalogue))

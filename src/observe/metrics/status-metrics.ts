@@ -1,7 +1,7 @@
 import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
 
-/** Counts what is written to a cluster besides serving. */
+/** Counts the writes to the API server, and reports whether this replica is the leader. */
 export interface StatusMetrics {
   readonly write: (kind: string, result: 'ok' | 'error' | 'dropped') => void;
   readonly leading: (leading: boolean) => void;
@@ -12,12 +12,12 @@ export function createStatusMetrics(registry: Registry): StatusMetrics {
   const registers = [registry];
   const leader = new Gauge({
     name: 'meshtrust_kubernetes_leader',
-    help: 'Whether this replica holds the Lease, and so writes status and Events.',
+    help: 'Whether this replica holds the Lease, and therefore writes status and Events.',
     registers,
   });
   const writes = new Counter({
     name: 'meshtrust_kubernetes_writes_total',
-    help: 'Requests for status, Events, the Lease and the counts of replicas, by what came of them.',
+    help: 'Write requests for status, Events, the Lease and the proxy counts of replicas, by result.',
     labelNames: ['kind', 'result'],
     registers,
   });

@@ -3,7 +3,7 @@ import type { Registry } from 'prom-client';
 import { closedConnections, refusedStreams } from '../../xds/index.ts';
 import type { Outgoing, RequestKind, StreamInfo, XdsObserver } from '../../xds/index.ts';
 
-/** What tells of streams that are in trouble; the metrics of all streams pass these events on. */
+/** The metrics of streams in trouble. The metrics of all streams forward these events. */
 export interface TroubleMetrics extends Required<
   Pick<
     XdsObserver,
@@ -16,61 +16,61 @@ export interface TroubleMetrics extends Required<
 }
 
 /**
- * Responses from this size on are large, in bytes. A proxy that may not receive one (`google_grpc` takes 4 MiB)
- * says nothing: it goes away, comes back and is sent it again.
+ * The size of a large response, in bytes. A proxy whose limit is smaller than a response (`google_grpc`: 4 MiB)
+ * sends no NACK: it disconnects, reconnects and is sent the same response again.
  */
 export const largeSend = 1024 * 1024;
 
-/** Registers the metrics of streams that wait, are refused, take nothing, or end in the middle of something. */
+/** Registers the metrics of streams that wait, are rejected, do not read, or end before they answer a response. */
 export function createTroubleMetrics(registry: Registry): TroubleMetrics {
   const registers = [registry];
   const waiting = new Gauge({
     name: 'meshtrust_xds_streams_waiting',
-    help: 'Streams that wait to be opened, since they came faster than the rate.',
+    help: 'Streams that wait to be opened, because they exceed the rate.',
     registers,
   });
   const delayed = new Counter({
     name: 'meshtrust_xds_streams_delayed_total',
-    help: 'Streams that had to wait to be opened, since they came faster than the rate.',
+    help: 'Streams that waited to be opened, because they exceeded the rate.',
     registers,
   });
   const refused = new Counter({
     name: 'meshtrust_xds_streams_refused_total',
-    help: 'Streams that were not served, by the reason.',
+    help: 'Streams that were rejected, by reason.',
     labelNames: ['reason'],
     registers,
   });
-  // An alert on a rise needs a value to rise from.
+  // An alert on an increase needs an initial value.
   for (const reason of refusedStreams) refused.inc({ reason }, 0);
   const closed = new Counter({
     name: 'meshtrust_xds_connections_closed_total',
-    help: 'Connections that were closed because they were over a budget, by the reason.',
+    help: 'Connections that were closed because they exceeded a limit, by reason.',
     labelNames: ['reason'],
     registers,
   });
   for (const reason of closedConnections) closed.inc({ reason }, 0);
   const slow = new Gauge({
     name: 'meshtrust_xds_streams_slow',
-    help: 'Streams whose proxy has not taken a response for a second or more.',
+    help: 'Streams whose proxy has not read a response for a second or more.',
     registers,
   });
   const cutOff = new Counter({
     name: 'meshtrust_xds_streams_cut_off_total',
-    help: 'Streams that were ended because their proxy took nothing any more.',
+    help: 'Streams that were closed because their proxy stopped reading.',
     registers,
   });
   const afterLargeSend = new Counter({
     name: 'meshtrust_xds_stream_closed_after_large_send_total',
-    help: 'Streams that ended before the answer to a response of 1 MiB or more.',
+    help: 'Streams that ended before the ACK or NACK of a response of 1 MiB or more.',
     registers,
   });
   let waitingNow = 0;
-  /** Those that were told of as slow and have not caught up. */
+  /** Streams that were reported as slow and have not caught up. */
   const slowStreams = new Set<StreamInfo>();
   const notSlow = (stream: StreamInfo): void => {
     if (slowStreams.delete(stream)) slow.set(slowStreams.size);
   };
-  /** Those that were sent something large and have not answered since. Nearly always empty. */
+  /** Streams that were sent a large response and have not answered it. Nearly always empty. */
   const unanswered = new Set<StreamInfo>();
 
   return {

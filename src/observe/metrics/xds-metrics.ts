@@ -9,18 +9,18 @@ import { createTroubleMetrics } from './trouble-metrics.ts';
 export interface XdsMetricsOptions {
   readonly registry: Registry;
   readonly convergence: Convergence;
-  /** Whether a mesh has a label of its own: proxies can name any mesh, and labels must not grow with them. */
+  /** Returns whether a mesh has its own label: proxies can name any mesh, and must not be able to add labels. */
   readonly isListed: (mesh: string) => boolean;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
 
-/** From a proxy's point of view a few milliseconds are good, and 3 s an incident. */
+/** In seconds. For a proxy, a few milliseconds are good and 3 s are an incident. */
 export const convergenceBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 3, 5, 10, 30];
 const sizeBuckets = [1, 4, 16, 64, 256, 1024, 4096, 32_768].map((kib) => kib * 1024);
 const knownTypes: ReadonlySet<string> = new Set(Object.values(typeUrls));
 
-/** Registers the metrics of streams and returns what keeps them. */
+/** Registers the metrics of streams and returns the observer that updates them. */
 export function createXdsMetrics({ registry, convergence, isListed, now }: XdsMetricsOptions): XdsObserver {
   const registers = [registry];
   const streams = new Gauge({
@@ -31,7 +31,7 @@ export function createXdsMetrics({ registry, convergence, isListed, now }: XdsMe
   });
   const closed = new Counter({
     name: 'meshtrust_xds_streams_closed_total',
-    help: 'Streams that ended, by status; CANCELLED is the proxy going away.',
+    help: 'Streams that ended, by status; CANCELLED if the proxy closed the stream.',
     labelNames: ['code'],
     registers,
   });
@@ -43,7 +43,7 @@ export function createXdsMetrics({ registry, convergence, isListed, now }: XdsMe
   });
   const responses = new Counter({
     name: 'meshtrust_xds_responses_total',
-    help: 'Responses on streams, by what they carry.',
+    help: 'Responses on streams, by content.',
     labelNames: ['type_url', 'result'],
     registers,
   });
@@ -56,31 +56,31 @@ export function createXdsMetrics({ registry, convergence, isListed, now }: XdsMe
   });
   const refusals = new Counter({
     name: 'meshtrust_xds_nacks_total',
-    help: 'Responses that proxies refused, by the class of their reason.',
+    help: 'Responses that proxies rejected (NACK), by class of the reason.',
     labelNames: ['mesh', 'error_class'],
     registers,
   });
   const fetches = new Counter({
     name: 'meshtrust_xds_fetches_total',
-    help: 'Unary requests, by what they were answered with.',
+    help: 'Unary requests, by outcome.',
     labelNames: ['transport', 'outcome'],
     registers,
   });
   const queue = new Histogram({
     name: 'meshtrust_xds_queue_seconds',
-    help: 'From the moment at which a change is served to that at which a stream is handed it.',
+    help: 'Time from publishing a change until it is sent on a stream.',
     buckets: convergenceBuckets,
     registers,
   });
   const push = new Histogram({
     name: 'meshtrust_xds_push_seconds',
-    help: 'From a change to the moment at which all streams that can take it were handed it, or a newer one.',
+    help: 'Time from publishing a change until it, or a newer one, is sent on all streams that are ready for a response.',
     buckets: [0.0001, 0.0005, 0.001, ...convergenceBuckets],
     registers,
   });
   const converged = new Histogram({
     name: 'meshtrust_xds_convergence_seconds',
-    help: "From a change of the input to a proxy's acknowledgement of it.",
+    help: "Time from a change of the input until a proxy's acknowledgement of it.",
     labelNames: ['mesh'],
     buckets: convergenceBuckets,
     registers,
@@ -123,7 +123,7 @@ export function createXdsMetrics({ registry, convergence, isListed, now }: XdsMe
   };
 }
 
-/** Label of all meshes that nothing is listed for. No mesh can have this name: Kubernetes allows no `(`. */
+/** The label of all meshes without a listed MeshTrust. No mesh has this name: Kubernetes does not allow `(`. */
 export const unlisted = '(unlisted)';
 
 function typeLabel(typeUrl: string): string {

@@ -18,22 +18,22 @@ export interface TracingOptions extends Omit<ChangeTracerOptions, 'tracer'> {
   readonly log: Pick<Logger, 'warn'>;
 }
 
-/** Traces that are sent to a collector. */
+/** Sends traces to a collector. */
 export interface Tracing extends Omit<ChangeTracer, 'close'> {
-  /** Ends what is under way, and sends what is left; waits for that no longer than a few seconds. */
+  /** Ends the open spans and sends the remaining ones. Waits for at most 2 seconds. */
   close(): Promise<void>;
 }
 
-/** How long spans are gathered before they are sent, in ms. */
+/** The time for which spans are collected before they are sent, in ms. */
 const scheduledDelayMillis = 1_000;
-/** What the last spans have at the end of the program, in ms. */
-const lastWordsMs = 2_000;
-/** A collector that is gone is told of once in so many ms. */
-const quietMs = 60_000;
+/** The time to send the last spans at the end of the program, in ms. */
+const finalExportMs = 2_000;
+/** The least time between two warnings about an unreachable collector, in ms. */
+const warningIntervalMs = 60_000;
 
 /**
- * Starts to send traces over OTLP/HTTP, as the environment says (OTEL_EXPORTER_OTLP_*, OTEL_SERVICE_NAME,
- * OTEL_RESOURCE_ATTRIBUTES). Nothing waits for the collector: spans that it does not take are dropped.
+ * Starts to send traces over OTLP/HTTP, configured by the environment (OTEL_EXPORTER_OTLP_*, OTEL_SERVICE_NAME,
+ * OTEL_RESOURCE_ATTRIBUTES). Nothing waits for the collector: spans that it does not accept are dropped.
  */
 export function startTracing({ version, log, ...options }: TracingOptions): Tracing {
   logTroubles(log);
@@ -49,15 +49,15 @@ export function startTracing({ version, log, ...options }: TracingOptions): Trac
     async close() {
       tracer.close();
       const { promise, resolve } = Promise.withResolvers<void>();
-      const timer = setTimeout(resolve, lastWordsMs);
-      // A collector that is gone is no reason to end with an error.
+      const timer = setTimeout(resolve, finalExportMs);
+      // An unreachable collector must not make the program end with an error.
       await Promise.race([provider.shutdown().catch(() => undefined), promise]);
       clearTimeout(timer);
     },
   };
 }
 
-/** The exporter tells of an error by its JSON, stack included. */
+/** Returns the message of an error that the exporter logs as JSON, stack included. */
 function reasonIn(text: string): string {
   try {
     const { message } = JSON.parse(text) as { readonly message?: unknown };
@@ -67,12 +67,12 @@ function reasonIn(text: string): string {
   }
 }
 
-/** The SDK tells of its troubles by a logger for the whole process. */
+/** Logs warnings and errors of the SDK, which has one logger for the whole process. */
 function logTroubles(log: Pick<Logger, 'warn'>): void {
   let last = -Infinity;
   const warn = (message: string): void => {
     const now = performance.now();
-    if (now - last < quietMs) return;
+    if (now - last < warningIntervalMs) return;
     last = now;
     log.warn({ event: 'tracing' }, plainText(`traces are not sent: ${reasonIn(message)}`));
   };

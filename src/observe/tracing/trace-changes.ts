@@ -3,19 +3,19 @@ import type { Attributes, Context, Span, Tracer } from '@opentelemetry/api';
 import type { Rollout } from '../../fleet/rollout.ts';
 import type { StateEvent } from '../../runtime/state-view.ts';
 
-/** From one moment to another, monotonic milliseconds. */
+/** An interval of time, in monotonic milliseconds. */
 export interface Interval {
   readonly startedAt: number;
   readonly endedAt: number;
 }
 
-/** Makes a trace of each change, from its cause to the last acknowledgement. */
+/** Creates a trace for each change, from its cause to the last acknowledgement. */
 export interface ChangeTracer {
-  /** A change was handed to the proxies within the interval. */
+  /** A change was published within the interval `publish`. */
   served(event: Extract<StateEvent, { kind: 'served' }>, publish: Interval): void;
-  /** All connected proxies of a mesh have what was served last; `gaveUp` lost ones are not waited for any more. */
+  /** All connected proxies of a mesh have the served version; the server gave up waiting for `gaveUp` lost proxies. */
   converged(rollout: Rollout, gaveUp?: number): void;
-  /** Ends what is under way. */
+  /** Ends the open spans. */
   close(): void;
 }
 
@@ -26,14 +26,14 @@ export interface ChangeTracerOptions {
     readonly wall: () => number;
     readonly after: (milliseconds: number, callback: () => void) => () => void;
   };
-  /** How many proxies of a mesh are connected. */
+  /** Returns the number of connected proxies of a mesh. */
   readonly proxies: (mesh: string) => number;
 }
 
-/** A roll-out that takes longer is told of as not done, in ms: else a proxy that hangs would hide the trace. */
+/** The time, in ms, after which a roll-out is traced as incomplete: else one hanging proxy would hide the trace. */
 export const giveUpMs = 300_000;
-/** Names in one attribute. */
-const named = 20;
+/** The most names in one attribute. */
+const maxNames = 20;
 
 interface Push {
   readonly version: string;
@@ -46,8 +46,8 @@ interface Push {
 type Ending = 'converged' | 'superseded' | 'given-up' | 'closed';
 
 /**
- * Makes a tracer of changes. However many proxies there are, a change has one span for each step and one for
- * each mesh. Times are epoch milliseconds.
+ * Creates a tracer of changes. A change has one span for each step and one for each mesh, independent of the number
+ * of proxies. Times are epoch milliseconds.
  */
 export function createChangeTracer({ tracer, clock, proxies }: ChangeTracerOptions): ChangeTracer {
   const pushes = new Map<string, Push>();
@@ -62,8 +62,8 @@ export function createChangeTracer({ tracer, clock, proxies }: ChangeTracerOptio
     cancel();
     pushed.setAttribute('meshtrust.outcome', how);
     if (how === 'given-up')
-      pushed.setStatus({ code: SpanStatusCode.ERROR, message: 'not all proxies have it' });
-    // Acknowledgements have whole milliseconds, and can come within the one in which the change went out.
+      pushed.setStatus({ code: SpanStatusCode.ERROR, message: 'not all proxies are in sync' });
+    // Times of acknowledgements are whole milliseconds, and can be in the same millisecond as the push.
     const endedAt = Math.max(at, startedAt);
     pushed.end(endedAt);
     change.open -= 1;
@@ -74,16 +74,16 @@ export function createChangeTracer({ tracer, clock, proxies }: ChangeTracerOptio
   return {
     served({ changes, since, work }, publish) {
       if (changes.length === 0) return;
-      // One offset for all of it, so that the clock's being set in between moves no step past another.
+      // One offset for all steps, so that a clock change in between cannot reorder them.
       const offset = clock.wall() - clock.monotonic();
       const begins = [since, (work.parse ?? work.build).startedAt + offset, work.build.startedAt + offset];
       const root = span('trust change', ROOT_CONTEXT, Math.min(...begins), {
         'meshtrust.paths': [...work.paths],
         'meshtrust.texts': work.texts,
-        'meshtrust.meshes': changes.slice(0, named).map(({ mesh }) => mesh),
+        'meshtrust.meshes': changes.slice(0, maxNames).map(({ mesh }) => mesh),
         'meshtrust.trust_domains': changes
           .flatMap(({ trustDomains }) => trustDomains.map(({ trustDomain }) => trustDomain))
-          .slice(0, named),
+          .slice(0, maxNames),
       });
       const context = trace.setSpan(ROOT_CONTEXT, root);
       const step = (name: string, { startedAt, endedAt }: Interval, attributes: Attributes): void =>

@@ -1,7 +1,7 @@
-/** The variables that switch tracing on and off. https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ */
+/** The variables that enable and disable tracing. https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ */
 export type TracingEnvironment = Readonly<Record<string, string | undefined>>;
 
-/** Whether the environment names a collector for traces, and does not switch the SDK or the exporter off. */
+/** Returns whether the environment names a collector for traces and disables neither the SDK nor the exporter. */
 export function isTracingOn(env: TracingEnvironment): boolean {
   const value = (name: string): string => (env[name] ?? '').trim();
   const named = ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT'];

@@ -52,8 +52,8 @@ function auditing(): Rig & { readonly news: () => readonly Line[] } {
 
 const subjects = (entries: readonly Entry[] = []): readonly string[] => entries.map(({ subject }) => subject);
 
-describe('the record of trust', () => {
-  it('begins with everything that is listed, however little else is logged', () => {
+describe('audit log', () => {
+  it('first state: is logged as listed, at every log level', () => {
     const { deliver, news } = auditing();
     deliver(
       content({ trustDomain: 'a.test', pems: [a.certPem, b.certPem] }),
@@ -75,7 +75,7 @@ describe('the record of trust', () => {
     assert.deepEqual(subjects(lines[0]?.added).toSorted(), ['CN=A', 'CN=B']);
   });
 
-  it('names what came and what went, who lists it, the version, for how many proxies, and since when', () => {
+  it('change: names added and removed CAs, their resources, the version, the number of proxies and the time of the cause', () => {
     const { clock, deliver, news, pipeline } = auditing();
     deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }), synced);
     news();
@@ -97,10 +97,10 @@ describe('the record of trust', () => {
       line.removed?.map(({ subject, resources }) => [subject, resources]),
       [['CN=A', ['default//a-test']]],
     );
-    assert.equal(line.msg, 'mesh default: trust domain a.test changed, 1 authority in, 1 authority out');
+    assert.equal(line.msg, 'mesh default: trust domain a.test changed: 1 CA added, 1 CA removed');
   });
 
-  it('says when a trust domain goes, and when nobody is left', () => {
+  it('last trust domain is removed: is logged as removed, with denyAll', () => {
     const { clock, deliver, news } = auditing();
     deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }), synced);
     news();
@@ -110,7 +110,7 @@ describe('the record of trust', () => {
     assert.deepEqual([line?.change, line?.denyAll, subjects(line?.removed)], ['removed', true, ['CN=A']]);
   });
 
-  it('says when a certificate is sent in another form', () => {
+  it('certificate is sent in another form: is logged as reformed', () => {
     const { deliver, news } = auditing();
     deliver(content({ trustDomain: 'a.test', pems: [intermediate.certPem] }), synced);
     assert.deepEqual(
@@ -122,7 +122,7 @@ describe('the record of trust', () => {
     assert.deepEqual([subjects(line?.added), subjects(line?.reformed)], [['CN=A'], ['CN=I']]);
   });
 
-  it('says nothing of what changes nothing about trust', () => {
+  it('change without effect on trust: is not logged', () => {
     const { deliver, news } = auditing();
     const text = { trustDomain: 'a.test', pems: [a.certPem] };
     deliver(content(text), synced);
@@ -132,7 +132,7 @@ describe('the record of trust', () => {
     assert.deepEqual(news(), []);
   });
 
-  it('leaves nothing out where it is much', () => {
+  it('change with more CAs than fit in a line: is complete in several lines', () => {
     const { deliver, news } = auditing();
     const many = Array.from({ length: anchorsInLine + 5 }, (_, index) =>
       makeCa({ commonName: `many ${index}` }),
@@ -149,7 +149,7 @@ describe('the record of trust', () => {
     assert.equal(new Set(lines.flatMap(({ added }) => subjects(added))).size, many.length);
   });
 
-  it('says when the last proxy has it, and how long that took', () => {
+  it('last proxy acknowledges: is logged as converged, with the time that it took', () => {
     const out = memoryStream();
     const log = createLogger({ format: 'json', level: 'error', stream: out.stream });
     const { converged } = createAuditLog({ log, proxies: () => 0 });
@@ -172,9 +172,14 @@ describe('the record of trust', () => {
     assert.deepEqual(
       out.lines().map(({ event, seconds, proxies, msg }) => [event, seconds, proxies, msg]),
       [
-        ['trust-converged', 0.25, 3, 'mesh default: all 3 proxies have version v after 0.25 s'],
-        ['trust-converged', 0.01, 0, 'mesh default: no proxy is connected that would lack version v'],
-        ['trust-converged', 0.25, 2, 'mesh default: version v: 2 in sync after 0.25 s, 1 lost'],
+        ['trust-converged', 0.25, 3, 'mesh default: 3 of 3 proxies in sync with version v after 0.25 s'],
+        ['trust-converged', 0.01, 0, 'mesh default: no proxy is connected to receive version v'],
+        [
+          'trust-converged',
+          0.25,
+          2,
+          'mesh default: version v: 2 proxies in sync after 0.25 s, gave up waiting for 1 lost proxy',
+        ],
       ],
     );
     assert.deepEqual(
@@ -183,7 +188,7 @@ describe('the record of trust', () => {
     );
   });
 
-  it('names lost proxies when they are lost and when they are given up, and counts those', () => {
+  it('lost proxies: are named when they are lost and when they expire; the converged line counts the expired ones', () => {
     const out = memoryStream();
     const log = createLogger({ format: 'json', level: 'error', stream: out.stream });
     const audit = createAuditLog({ log, proxies: () => 0 });
@@ -224,7 +229,7 @@ describe('the record of trust', () => {
     assert.match(lines[0]?.msg ?? '', /^mesh default: proxy node-0 is lost: /);
     assert.match(
       lines[1]?.msg ?? '',
-      /^mesh default: node-0 and 99 other proxies are still lost and no longer/,
+      /^mesh default: node-0 and 99 other proxies are still lost, the server no longer waits/,
     );
   });
 });

@@ -23,8 +23,8 @@ interface Entry {
   readonly resources: readonly string[];
 }
 
-describe('the record of trust of the running program', () => {
-  it('has each change with fingerprints and resources, whatever the level of the log', async () => {
+describe('audit log of the running program', () => {
+  it('change: is logged with fingerprints and resources, at every log level', async () => {
     await using dir = await makeTempDir();
     const put = async (pems: readonly string[]): Promise<void> => {
       await writeFile(dir.join('.new'), meshTrustYaml({ name: 't', trustDomain: 'a.test', pems }));

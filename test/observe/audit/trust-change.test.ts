@@ -6,15 +6,15 @@ import { content, makeRig, synced } from '../rig.ts';
 
 const a = makeCa({ commonName: 'A' });
 
-describe('changes of trust', () => {
+describe('trust changes', () => {
   const { deliver, pipeline } = makeRig(() => undefined);
   deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }), synced);
   const state = pipeline.view().meshes.get('default')!;
   const withoutAll = { ...state, bundle: { ...state.bundle, merged: [] } };
 
-  it('are none between equal states', () => assert.deepEqual(trustChanges(state, state), []));
+  it('equal states: no change', () => assert.deepEqual(trustChanges(state, state), []));
 
-  it('are those of the secret of all trust domains as well', () => {
+  it('secret of all trust domains changes: is a change', () => {
     const [change, ...more] = trustChanges(state, withoutAll);
     assert.deepEqual(more, []);
     assert.equal(change?.kind, 'changed');
@@ -27,7 +27,7 @@ describe('changes of trust', () => {
     assert.deepEqual([back?.kind, back?.leftOut], ['changed', []]);
   });
 
-  it('are everything where nothing was before', () => {
+  it('no state before: everything is added', () => {
     const [change] = trustChanges(undefined, state);
     assert.deepEqual([change?.kind, change?.added.length], ['added', 1]);
   });

@@ -40,8 +40,8 @@ function makeLoggingRig(proxies = 0): LoggingRig {
 
 const anonymise = (line: string): string => line.replace(/version [0-9a-f]{32}/, 'version V');
 
-describe('the log of events', () => {
-  it('says in one line what changed, for how many proxies, and the new version', () => {
+describe('event log', () => {
+  it('change: one line names what changed, the number of proxies and the new version', () => {
     const rig = makeLoggingRig(12);
     rig.deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }), synced);
     assert.deepEqual(rig.news().map(anonymise), [
@@ -69,7 +69,7 @@ describe('the log of events', () => {
     assert.match(rig.news().join('\n'), /info served mesh default: 1 trust domain removed \(c\.test -2\)/);
   });
 
-  it('says loudly why it is not ready, and when it is', () => {
+  it('readiness: a warning says why the server is not ready, and a line when it is', () => {
     const rig = makeLoggingRig();
     rig.deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }));
     assert.deepEqual(rig.news(), ['warn readiness not ready: waiting for the first complete read of files']);
@@ -77,13 +77,13 @@ describe('the log of events', () => {
     const news = rig.news();
     assert.equal(
       news[0],
-      'warn readiness not ready: the first read found an invalid document; what is valid is served in 30 s',
+      'warn readiness not ready: the first read found an invalid document; the valid resources are served in 30 s',
     );
     rig.clock.advance(holdMs);
     assert.equal(rig.news()[0], 'info readiness ready: trust is served');
   });
 
-  it('logs findings at the level of their severity, with their place, and when they are resolved', () => {
+  it('finding: is logged at the level of its severity with its place, and when it is resolved', () => {
     const rig = makeLoggingRig();
     rig.deliver(content({ trustDomain: 'a.test', pems: [`${a.certPem}${b.keyPem}`] }), synced);
     const found = rig.lines().find(({ event }) => event === 'finding');
@@ -98,7 +98,7 @@ describe('the log of events', () => {
     assert.match(rig.news().join('\n'), /info finding-resolved resolved: a-test\.yaml.*MT011/);
   });
 
-  it('stops after so many findings of one batch, with their number', () => {
+  it('more findings than the limit of a batch: one line has the number of the others', () => {
     const rig = makeLoggingRig();
     const appeared = Array.from({ length: findingsInBatch + 3 }, (_, index) =>
       finding('MT022', `number ${index}`, { mesh: 'default' }),
@@ -111,7 +111,7 @@ describe('the log of events', () => {
     assert.equal(rig.news().at(-1), 'info findings-resolved 3 more findings resolved');
   });
 
-  it('warns in one line of a mass loss that is held back, and of its end', () => {
+  it('mass loss is held back: one warning, and one at its end', () => {
     const rig = makeLoggingRig();
     rig.deliver(
       content({ trustDomain: 'a.test', pems: [a.certPem] }),
@@ -121,7 +121,7 @@ describe('the log of events', () => {
     rig.news();
     rig.deliver(gone('a.test'), gone('b.test'));
     assert.deepEqual(rig.news(), [
-      'warn guard-held a mass loss is held back: served on are 2 trust domains of mesh default: a.test, b.test',
+      'warn guard-held holding back a mass loss: still serving 2 trust domains of mesh default: a.test, b.test',
     ]);
     rig.clock.advance(holdMs);
     const news = rig.news().map(anonymise);
@@ -132,31 +132,33 @@ describe('the log of events', () => {
     );
     assert.ok(
       news.some((line) =>
-        line.startsWith('warn guard-ended no longer held back: 2 trust domains of mesh default'),
+        line.startsWith(
+          'warn guard-ended no longer holding back a mass loss: 2 trust domains of mesh default',
+        ),
       ),
     );
   });
 
-  it('says that every client is refused where nothing was ever listed', () => {
+  it('no MeshTrust is listed: the line says that proxies reject every client', () => {
     const rig = makeLoggingRig();
     rig.deliver(synced);
     rig.clock.advance(holdMs);
-    assert.ok(rig.news().includes('info served nothing is listed: every client is refused'));
+    assert.ok(rig.news().includes('info served no MeshTrust is listed: proxies reject every client'));
   });
 
-  it('warns of a refusal with the proxy, the version and its message on one line, without PEM', () => {
+  it('NACK: one warning with the proxy, the version and its message, without PEM', () => {
     const rig = makeLoggingRig();
     const stream = streamOf({ nodeId: 'edge\n1' });
     rig.events.observer.nacked?.(stream, nackOf(`Failed to load\ntrusted CA ${a.certPem}`));
     const [line] = rig.lines();
     assert.equal(line?.['level'], 'warn');
-    assert.equal(line?.['msg'], 'proxy edge 1 refused ALL v2: Failed to load trusted CA [PEM]');
+    assert.equal(line?.['msg'], 'proxy edge 1 rejected ALL v2: Failed to load trusted CA [PEM]');
     assert.equal(line?.['node'], 'edge 1');
     assert.equal(line?.['mesh'], 'default');
     assert.deepEqual(line?.['resources'], [{ name: 'ALL', version: 'v2' }]);
   });
 
-  it('does not let a proxy that refuses without end fill the log', () => {
+  it('proxy that sends NACKs without end: does not fill the log', () => {
     const rig = makeLoggingRig();
     const stream = streamOf();
     for (let index = 0; index < refusalsInWindow + 50; index++)

@@ -4,8 +4,8 @@ import { createLogger } from '../../../src/observe/log/log.ts';
 import { makeCa } from '../../kit/certificates.ts';
 import { memoryStream } from '../rig.ts';
 
-describe('the logger', () => {
-  it('writes one JSON object a line, with time, level, name, event and message', () => {
+describe('logger', () => {
+  it('json: one object a line, with time, level, name, event and message', () => {
     const out = memoryStream();
     createLogger({ format: 'auto', level: 'info', stream: out.stream }).info(
       { event: 'test', n: 1 },
@@ -20,7 +20,7 @@ describe('the logger', () => {
     assert.match(String(line?.['time']), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   });
 
-  it('leaves out what is below its level', () => {
+  it('line below the level: is not written', () => {
     const out = memoryStream();
     const log = createLogger({ format: 'json', level: 'warn', stream: out.stream });
     log.info('no');
@@ -32,7 +32,7 @@ describe('the logger', () => {
     );
   });
 
-  it('is for people on a terminal, and only there', () => {
+  it('auto: readable lines on a terminal, JSON elsewhere', () => {
     const [terminal, pipe] = [memoryStream(true), memoryStream(false)];
     createLogger({ format: 'auto', level: 'info', stream: terminal.stream }).info({ n: 1 }, 'hello');
     createLogger({ format: 'auto', level: 'info', stream: pipe.stream }).info({ n: 1 }, 'hello');
@@ -41,7 +41,7 @@ describe('the logger', () => {
     assert.equal(pipe.lines()[0]?.['msg'], 'hello');
   });
 
-  it('writes the stack of an error whose message has a million line feeds', () => {
+  it('error whose message has a million line feeds: its stack is written', () => {
     const out = memoryStream();
     const message = `${'\n'.repeat(1_000_000)}x`;
     createLogger({ format: 'pretty', level: 'info', stream: out.stream }).error(
@@ -51,7 +51,7 @@ describe('the logger', () => {
     assert.match(out.text(), /\n +at .*log\.test\.ts/);
   });
 
-  it('leaves JSON as it is around what it takes out', () => {
+  it('line with PEM: the JSON around the removed PEM stays valid', () => {
     const out = memoryStream();
     const text = '-----BEGIN X-----\nab"cd\\\n-----END X----- "quoted" -----BEGIN Y-----\n"\\';
     createLogger({ format: 'json', level: 'info', stream: out.stream }).info({ text }, text);

@@ -19,7 +19,7 @@ const [ca, clientCa, otherCa] = [
 const server = makeLeaf(ca, { dnsNames: ['localhost'] });
 const trust = fileURLToPath(new URL('../../../examples/trust', import.meta.url));
 
-/** Connects with this certificate, or none, and waits for the end that the server makes of it. */
+/** Connects with the certificate, if any, and waits until the server closes the connection. */
 function knock(port: number, identity?: Certificate): Promise<void> {
   const shown = identity === undefined ? {} : { cert: identity.certPem, key: identity.keyPem };
   return new Promise((resolve) => {
@@ -36,9 +36,9 @@ function knock(port: number, identity?: Certificate): Promise<void> {
   });
 }
 
-describe('who is not let in', () => {
+describe('rejected client', () => {
   for (const workers of [1, 2]) {
-    it(`is counted, by why, with ${workers} process${workers === 1 ? '' : 'es'} for proxies`, async () => {
+    it(`is counted by reason, with ${workers} process${workers === 1 ? '' : 'es'} for proxies`, async () => {
       await using dir = await makeTempDir();
       const write = async (name: string, text: string): Promise<string> => {
         await writeFile(dir.join(name), text);
@@ -47,7 +47,7 @@ describe('who is not let in', () => {
       const probePort = await freePort();
       await using program = await startMeshtrust({
         dirs: [trust],
-        // Nobody is let in to ask the admin API whether it is ready.
+        // No client has credentials to ask the admin API whether it is ready.
         waitUntilReady: false,
         args: [
           `--workers=${workers}`,

@@ -13,7 +13,7 @@ const stream = streamOf();
 interface Setup extends Rig {
   readonly convergence: Convergence;
   readonly version: (name?: string) => string | undefined;
-  /** Milliseconds from the last change until now, if the ACK of the present version counts. */
+  /** Returns the ms from the last change until now, if the ACK of the current version counts. */
   readonly ack: (
     after: number,
     over?: Parameters<typeof ackOf>[2],
@@ -44,14 +44,14 @@ function setup(): Setup {
 const change = content({ trustDomain: 'a.test', pems: [b.certPem] });
 
 describe('convergence', () => {
-  it('is the time from the cause of a change to its ACK', () => {
+  it('ACK of a change: is measured from the cause of the change', () => {
     const { ack, deliver } = setup();
     assert.equal(ack(5), undefined, 'a first delivery is no change');
     deliver(change);
     assert.equal(ack(40), 40);
   });
 
-  it('counts each change once a stream', () => {
+  it('change: counts once for each stream', () => {
     const { ack, deliver } = setup();
     ack(5);
     deliver(change);
@@ -59,12 +59,12 @@ describe('convergence', () => {
     assert.equal(ack(90), undefined, 'a re-subscription is answered with the same version');
   });
 
-  it('does not count a proxy that connects long after the change', () => {
+  it('proxy connects long after the change: does not count', () => {
     const { ack } = setup();
     assert.equal(ack(3_600_000, {}, streamOf()), undefined);
   });
 
-  it('counts for a stream that quoted what it holds when it connected', () => {
+  it('stream quoted its version when it connected: its ACK counts', () => {
     const { ack, convergence, deliver, version } = setup();
     const other = streamOf();
     const quote = { typeUrl: '', name: 'ALL', version: version() ?? '', unconfirmed: false };
@@ -73,14 +73,14 @@ describe('convergence', () => {
     assert.equal(ack(7, {}, other), 7);
   });
 
-  it('does not believe the ACK of what the node refused before', () => {
+  it('ACK of a version that the node rejected before: does not count', () => {
     const { ack, deliver } = setup();
     ack(5);
     deliver(change);
     assert.equal(ack(40, { unconfirmed: true }), undefined);
   });
 
-  it('does not count the ACK of a version that is superseded', () => {
+  it('ACK of a superseded version: does not count', () => {
     const { ack, convergence, deliver, version } = setup();
     ack(5);
     const first = version();
@@ -92,7 +92,7 @@ describe('convergence', () => {
     assert.equal(ack(60), 60);
   });
 
-  it('does not count what other trust domains changed', () => {
+  it('change of another trust domain: does not count', () => {
     const { convergence, deliver, version } = setup();
     const name = 'spiffe://a.test';
     const before = version(name);
@@ -102,7 +102,7 @@ describe('convergence', () => {
     assert.equal(convergence.acked(stream, ackOf(name, before), 1e15), undefined);
   });
 
-  it('is nothing where the name is not listed any more, or was told as removed', () => {
+  it('name is no longer listed, or was sent as removed: does not count', () => {
     const { clock, convergence, deliver, version } = setup();
     const name = 'spiffe://a.test';
     convergence.acked(stream, ackOf(name, version(name)), 0);
@@ -113,7 +113,7 @@ describe('convergence', () => {
     assert.equal(convergence.acked(stream, ackOf(name, undefined), 1e15), undefined);
   });
 
-  it('is never negative, whatever the clock does', () => {
+  it('clock goes back: the time is never negative', () => {
     const { ack, deliver } = setup();
     ack(5);
     deliver(change);

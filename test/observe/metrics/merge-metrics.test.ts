@@ -4,7 +4,7 @@ import { Counter, Histogram, Registry } from 'prom-client';
 import { addMetrics, mergeMetrics } from '../../../src/observe/metrics/merge-metrics.ts';
 import type { StreamMetric } from '../../../src/observe/metrics/merge-metrics.ts';
 
-/** What a process has counted. */
+/** Returns the metrics of one process. */
 async function counted(pushes: number, seconds: readonly number[]): Promise<readonly StreamMetric[]> {
   const registers = [new Registry()];
   const counter = new Counter({ name: 'pushes_total', help: 'p', labelNames: ['mesh'], registers });
@@ -14,7 +14,7 @@ async function counted(pushes: number, seconds: readonly number[]): Promise<read
   return (await registers[0]?.getMetricsAsJSON()) ?? [];
 }
 
-test('what was added up can be added up once more, to the same', async () => {
+test('merged metrics: can be merged again with the same result', async () => {
   const all = await Promise.all([counted(1, [0.5]), counted(2, [3, 9]), counted(4, [2])]);
   const [one, two, three] = all;
   const before = await addMetrics([await addMetrics([one, two]), three]);

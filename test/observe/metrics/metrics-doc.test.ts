@@ -15,7 +15,7 @@ interface Described {
 const text = await readFile(new URL('../../../docs/metrics.md', import.meta.url), 'utf8');
 const trust = fileURLToPath(new URL('../../../examples/trust', import.meta.url));
 
-/** The rows of the tables. */
+/** Returns the rows of the tables. */
 function documented(): readonly Described[] {
   return text.split('\n').flatMap((line) => {
     const [name = '', type = '', labels = ''] = line
@@ -33,7 +33,7 @@ function documented(): readonly Described[] {
   });
 }
 
-/** What a scrape has: each metric with the labels of its samples, if it has any sample. */
+/** Returns each metric of a scrape, with the labels of its samples, if it has a sample. */
 function scraped(scrape: string): readonly Described[] {
   const types = [...scrape.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type = '']) => ({
     name,
@@ -49,7 +49,7 @@ function scraped(scrape: string): readonly Described[] {
   });
 }
 
-/** A scrape of the running program, after a proxy has fetched, subscribed and acknowledged. */
+/** Scrapes the running program, after a proxy fetched, subscribed and acknowledged. */
 async function scrapeRunning(): Promise<string> {
   await using server = await startMeshtrust({ dirs: [trust] });
   using client = createClient(`127.0.0.1:${server.xdsPort}`);
@@ -75,20 +75,20 @@ describe('docs/metrics.md', async () => {
   const linuxOnly = new Set(rows.flatMap(({ name }) => (isLinuxOnly(name) ? [name] : [])));
   const here = process.platform === 'linux' ? rows : rows.filter(({ name }) => !linuxOnly.has(name));
 
-  it('has every metric of the running program, and no other', () => {
+  it('rows: are the metrics of the running program', () => {
     assert.ok(rows.length > 50);
     assert.deepEqual(here.map(({ name }) => name).sort(), metrics.map(({ name }) => name).sort());
   });
 
-  it('has each once', () => assert.equal(new Set(rows.map(({ name }) => name)).size, rows.length));
+  it('each metric: has one row', () => assert.equal(new Set(rows.map(({ name }) => name)).size, rows.length));
 
-  it('has the type of each', () => {
+  it('type column: is the type of the metric', () => {
     const types = new Map(metrics.map(({ name, type }) => [name, type]));
     for (const { name, type } of here) assert.equal(types.get(name), type, name);
   });
 
-  it('has the labels of each that has samples here', () => {
-    // What needs something to happen first that does not happen here, or not each time.
+  it('labels column: has the labels of each metric with samples', () => {
+    // Metrics whose events do not occur in this test, or not in each run.
     const rare = ['meshtrust_kubernetes_writes_total', 'meshtrust_xds_convergence_seconds'];
     const silent = new Set([...rare, 'nodejs_active_requests']);
     const labels = new Map(metrics.map((metric) => [metric.name, metric.labels]));

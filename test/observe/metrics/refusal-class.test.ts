@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { classifyRefusal } from '../../../src/observe/metrics/refusal-class.ts';
 
-describe('the class of a refusal', () => {
+describe('class of a NACK', () => {
   const table = [
     ['Failed to load trusted CA certificate for b.test', 'trusted-ca'],
     ['Error adding/updating listener(s) l4: Failed to load trusted CA certificate for b.test', 'trusted-ca'],

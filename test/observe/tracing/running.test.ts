@@ -14,7 +14,7 @@ import { createClient } from '../../xds/client.ts';
 const [a, b] = [makeCa({ commonName: 'A' }), makeCa({ commonName: 'B' })];
 const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 
-/** A directory with one MeshTrust. */
+/** Creates a directory with one MeshTrust. */
 async function makeTrust() {
   const dir = await makeTempDir();
   const put = async (pems: readonly string[]): Promise<void> => {
@@ -26,7 +26,7 @@ async function makeTrust() {
 }
 
 describe('traces of the running program', () => {
-  it('go to the collector that the environment names, and last until the last proxy has the change', async () => {
+  it('collector in the environment: receives traces that last until the last proxy has acknowledged', async () => {
     await using collector = await startOtlpReceiver();
     await using trust = await makeTrust();
     await using server = await startMeshtrust({
@@ -93,7 +93,7 @@ describe('traces of the running program', () => {
     );
   });
 
-  it('are dropped where the collector is gone: what is served, and the end, do not wait for it', async () => {
+  it('collector is unreachable: traces are dropped, serving and the end of the program do not wait', async () => {
     await using trust = await makeTrust();
     const nowhere = `http://127.0.0.1:${await freePort()}`;
     await using server = await startMeshtrust({
@@ -111,7 +111,7 @@ describe('traces of the running program', () => {
     assert.ok(performance.now() - before < 8_000);
   });
 
-  it('load nothing where there is no collector', async () => {
+  it('no collector: no tracing code is loaded', async () => {
     await using trust = await makeTrust();
     const hooks = `import { registerHooks } from 'node:module';
       registerHooks({ load(url, context, next) {

@@ -14,13 +14,13 @@ const [a, b, c] = [makeCa({ commonName: 'A' }), makeCa({ commonName: 'B' }), mak
 
 interface Setup extends Rig {
   readonly tracer: ChangeTracer;
-  /** Spans that ended since the last call. */
+  /** Returns the spans that ended since the last call. */
   readonly news: () => readonly ReadableSpan[];
-  /** The roll-out of what is served, done now. */
+  /** Returns the roll-out of the served version, converged now. */
   readonly rollout: (mesh?: string) => Rollout;
 }
 
-/** Handing a change out takes 3 ms here. */
+/** Publishing a change takes 3 ms in these tests. */
 function setup(): Setup {
   const exporter = new InMemorySpanExporter();
   const provider = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] });
@@ -67,8 +67,8 @@ const ms = ([seconds, nanos]: ReadableSpan['startTime']): number => seconds * 10
 const outcomes = (spans: readonly ReadableSpan[]): readonly unknown[] =>
   named(spans, 'push').map(({ attributes }) => attributes['meshtrust.outcome']);
 
-describe('the trace of a change', () => {
-  it('has a span for each step, one for each mesh, and all of it in one', () => {
+describe('trace of a change', () => {
+  it('has one root span, with a span for each step and for each mesh', () => {
     const { clock, deliver, news, rollout, tracer } = setup();
     tracer.converged(rollout());
     news();
@@ -105,7 +105,7 @@ describe('the trace of a change', () => {
     });
   });
 
-  it('ends no sooner than it began, whatever the clocks say', () => {
+  it('clocks disagree: no span ends before it began', () => {
     const { deliver, news, rollout, tracer } = setup();
     tracer.converged(rollout());
     news();
@@ -119,7 +119,7 @@ describe('the trace of a change', () => {
     assert.ok(ms(spans.at(-1)!.endTime) >= ms(publish!.endTime));
   });
 
-  it('ends where a newer change takes its place, and not with what came before', () => {
+  it('newer change: ends the trace as superseded; the older one cannot end the newer trace', () => {
     const { deliver, news, rollout, tracer } = setup();
     const first = rollout();
     deliver(content({ trustDomain: 'a.test', pems: [b.certPem] }));
@@ -130,7 +130,7 @@ describe('the trace of a change', () => {
     assert.deepEqual(outcomes(news()), ['converged']);
   });
 
-  it('ends with the last of its meshes', () => {
+  it('several meshes: ends with the last of them', () => {
     const { deliver, news, rollout, tracer } = setup();
     tracer.converged(rollout());
     news();
@@ -144,7 +144,7 @@ describe('the trace of a change', () => {
     assert.equal(named(news(), 'trust change').length, 1);
   });
 
-  it('says so when a change does not get everywhere', () => {
+  it('proxy does not acknowledge in time: the trace ends as given up', () => {
     const { clock, news } = setup();
     news();
     clock.advance(giveUpMs);
@@ -154,7 +154,7 @@ describe('the trace of a change', () => {
     assert.equal(named(spans, 'trust change').length, 1);
   });
 
-  it('is whole when the program ends', () => {
+  it('program ends: open spans are ended', () => {
     const { clock, news, tracer } = setup();
     news();
     tracer.close();
