@@ -1,8 +1,11 @@
 import { decodePem } from '../../trust/pem/decode-pem.ts';
+import type { PemBlock } from '../../trust/pem/decode-pem.ts';
+import { walkCertificate } from '../../trust/x509/certificate-walk.ts';
 import { createCursor, DerError } from '../../trust/x509/der-reader.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { readInput } from '../terminal/read-input.ts';
+import { findBase64 } from './find-base64.ts';
 
 /** What a client shows: DER of its own certificate, and of what it sends after that. */
 export interface Presented {
@@ -15,9 +18,10 @@ const sequence = 0x30;
 
 /**
  * Reads the files of a leaf and of its chain, in PEM or DER. What follows the leaf in its own file is its chain
- * too, as in the files that SPIFFE agents write. Private keys, CRLs and blocks with other labels are skipped. A
- * damaged block is not: the certificate after it would be checked in its place.
- * @throws {CommandError} (usage) for a file that cannot be read, has a damaged block or holds no certificate.
+ * too, as in the files that SPIFFE agents write. Sound blocks of the labels that accompany certificates are skipped:
+ * private keys, CRLs and so on. No other block is, and no base64 without a block: it may be the damaged leaf, and the
+ * certificate after it would be checked in its place.
+ * @throws {CommandError} (usage) for a file that cannot be read, has such a part or holds no certificate.
  */
 export async function readPresented(
   leafFile: string,
@@ -31,8 +35,12 @@ export async function readPresented(
   return { leaf, chain: [...rest, ...chain] };
 }
 
-/** Labels that a certificate can have beside `CERTIFICATE`: such a block must not be skipped either. */
-const otherCertificateLabels = /-----BEGIN (?:X509|TRUSTED) CERTIFICATE-----/;
+/**
+ * The labels (RFC 7468, and those of OpenSSL) of blocks without certificates, beside keys and CRLs. A list of what may
+ * be skipped, since the misspelt forms of CERTIFICATE cannot be listed.
+ */
+const otherLabels =
+  /^-----BEGIN (?:(?:RSA )?PUBLIC KEY|(?:NEW )?CERTIFICATE REQUEST|(?:EC|DH|X9\.42 DH|DSA) PARAMETERS)-----/;
 
 async function readCertificates(file: string, io: Pick<CommandIo, 'stdin'>): Promise<readonly Uint8Array[]> {
   const bytes = await readInput(file, io);
@@ -40,17 +48,68 @@ async function readCertificates(file: string, io: Pick<CommandIo, 'stdin'>): Pro
     requireWholeDer(bytes, file);
     return [bytes];
   }
-  const text = bytes.toString('utf8');
-  const lines = text.split('\n');
-  return decodePem(text).flatMap((block) => {
-    if (block.kind === 'certificate') return [block.der];
-    const isCertificate = otherCertificateLabels.test(lines[block.line - 1] ?? '');
-    if (block.code !== 'MT013' && !isCertificate) return [];
+  if (bytes.includes(0)) {
     throw new CommandError(
       exitCode.usage,
-      `${file}:${block.line} block ${block.index} cannot be read: ${block.reason}`,
+      `${file} cannot be read: it has NUL bytes, so it is not PEM in UTF-8`,
     );
-  });
+  }
+  const text = bytes.toString('utf8');
+  const lines = text.split('\n');
+  const certificates: Uint8Array[] = [];
+  let line = 1;
+  for (const block of decodePem(text)) {
+    if (certificates.length === 0) requireNoBase64(lines, line, block.line, file);
+    if (block.kind === 'certificate') {
+      certificates.push(block.der);
+      continue;
+    }
+    const problem = problemOf(block, lines.slice(block.line - 1, block.nextLine - 1));
+    if (problem !== undefined) {
+      throw new CommandError(
+        exitCode.usage,
+        `${file}:${block.line} block ${block.index} cannot be read: ${problem}`,
+      );
+    }
+    line = block.nextLine;
+  }
+  if (certificates.length === 0) requireNoBase64(lines, line, lines.length + 1, file);
+  return certificates;
+}
+
+/** Returns why a refused block must not be skipped, if it must not. */
+function problemOf(
+  { damage, code }: Extract<PemBlock, { kind: 'refused' }>,
+  [begin = '', ...body]: readonly string[],
+): string | undefined {
+  if (damage !== undefined) return damage;
+  if (code === 'MT052') return undefined;
+  if (code === 'MT010' && !otherLabels.test(begin)) {
+    return 'its label is neither CERTIFICATE nor a label of blocks that hold no certificate';
+  }
+  return isCertificate(Buffer.from(body.slice(0, -1).join(''), 'base64'))
+    ? 'it holds a certificate but has another label'
+    : undefined;
+}
+
+function isCertificate(der: Uint8Array): boolean {
+  try {
+    walkCertificate(der);
+    return true;
+  } catch (error) {
+    if (error instanceof DerError) return false;
+    throw error;
+  }
+}
+
+/** Throws if lines from `from` up to `to` (1-based, exclusive), outside of blocks, have base64 of a lost block. */
+function requireNoBase64(lines: readonly string[], from: number, to: number, file: string): void {
+  const at = findBase64(lines.slice(from - 1, to - 1));
+  if (at === undefined) return;
+  throw new CommandError(
+    exitCode.usage,
+    `${file}:${from + at} cannot be read: base64 is outside of a block; put it between BEGIN and END lines or remove it`,
+  );
 }
 
 /** Throws if the file is longer or shorter than the DER value in it says: it was damaged on its way. */

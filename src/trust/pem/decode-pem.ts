@@ -17,6 +17,13 @@ export type PemBlock =
       readonly code: BlockRefusalCode;
       /** Never quotes the content of the block. */
       readonly reason: string;
+      /**
+       * Why the form of the block is damaged, whatever its label says; `undefined` for a sound block that is refused for
+       * what it is. `code` does not tell: a damaged block with the label of a private key is a private key.
+       */
+      readonly damage: string | undefined;
+      /** 1-based line of the text at which reading continues after the block. */
+      readonly nextLine: number;
     };
 
 /** A block at some offset. `next` is the offset at which reading continues. */
@@ -26,6 +33,7 @@ type Reading =
       readonly kind: 'refused';
       readonly code: BlockRefusalCode;
       readonly reason: string;
+      readonly damage: string | undefined;
       readonly next: number;
     };
 
@@ -49,15 +57,15 @@ export function decodePem(text: string): readonly PemBlock[] {
     const plain = readPlain(text, at);
     const reading = plain ?? readAt(text, at);
     const { next } = reading;
-    if (reading.kind !== 'text') {
-      const index = blocks.length + 1;
-      blocks.push(
-        reading.kind === 'certificate'
-          ? { kind: 'certificate', index, line, der: reading.der }
-          : { kind: 'refused', index, line, code: reading.code, reason: reading.reason },
-      );
+    const nextLine = line + (plain?.lines ?? countLineFeeds(text, at, next));
+    const index = blocks.length + 1;
+    if (reading.kind === 'certificate') {
+      blocks.push({ kind: 'certificate', index, line, der: reading.der });
+    } else if (reading.kind === 'refused') {
+      const { code, reason, damage } = reading;
+      blocks.push({ kind: 'refused', index, line, code, reason, damage, nextLine });
     }
-    line += plain?.lines ?? countLineFeeds(text, at, next);
+    line = nextLine;
     at = next;
   }
   return blocks;
@@ -109,8 +117,7 @@ function isCommented(line: string): boolean {
  * (RFC 7468, section 2), which PEM readers skip. If any other line is among them, the block is damaged.
  */
 function readCommented(text: string, first: Line, armour: Extract<Armour, { kind: 'damaged' }>): Reading {
-  if (!armour.opens || first.text.toUpperCase().includes('PRIVATE KEY'))
-    return armour.opens ? skipDamaged(text, first, armour.reason) : refuse(first, armour.reason, first.next);
+  if (!armour.opens) return refuse(first, armour.reason, first.next);
   let { next } = first;
   while (next < text.length) {
     const line = lineAt(text, next);
@@ -119,18 +126,16 @@ function readCommented(text: string, first: Line, armour: Extract<Armour, { kind
     const isText = isCommented(line.text) || trimBlankEnd(line.text) === '';
     if (!isText || (here !== undefined && !isEnd)) break;
     next = line.next;
-    if (isEnd) return commentedOut(next);
+    if (isEnd) return commentedOut(first, next);
   }
   return skipDamaged(text, first, armour.reason);
 }
 
-function commentedOut(next: number): Reading {
-  return {
-    kind: 'refused',
-    code: 'MT052',
-    reason: 'all lines of the block are commented out; it is not read',
-    next,
-  };
+function commentedOut(first: Line, next: number): Reading {
+  const refusal = namesPrivateKey(first)
+    ? ({ code: 'MT011', reason: privateKeyReason } as const)
+    : ({ code: 'MT052', reason: 'all lines of the block are commented out; it is not read' } as const);
+  return { kind: 'refused', ...refusal, damage: undefined, next };
 }
 
 /** Reads the block whose body begins at `start`. Tries the common case first: no dash before the exact END line. */
@@ -149,10 +154,8 @@ function refuseBlock(text: string, start: number, label: string): Reading {
   const policy = labelRefusal(label);
   const { line, at } = findArmour(text, start);
   const armour = line === undefined ? undefined : readArmour(line.text);
-  const malformed = (reason: string, next: number): Reading =>
-    policy?.code === 'MT011'
-      ? { kind: 'refused', code: 'MT011', reason: privateKeyReason, next }
-      : { kind: 'refused', code: 'MT013', reason, next };
+  const malformed = (damage: string, next: number): Reading =>
+    damaged(damage, policy?.code === 'MT011', next);
   if (line === undefined || armour === undefined)
     return malformed('the block has no END line before the end of the text', at);
   switch (armour.kind) {
@@ -166,7 +169,7 @@ function refuseBlock(text: string, start: number, label: string): Reading {
         return malformed('the END line and the BEGIN line have different labels', line.next);
       return policy === undefined
         ? malformed(explainBody(text.slice(start, at)), line.next)
-        : { kind: 'refused', ...policy, next: line.next };
+        : { kind: 'refused', ...policy, damage: undefined, next: line.next };
   }
 }
 
@@ -179,9 +182,18 @@ function skipDamaged(text: string, first: Line, reason: string): Reading {
 }
 
 function refuse(line: Line, reason: string, next: number): Reading {
-  return line.text.toUpperCase().includes('PRIVATE KEY')
-    ? { kind: 'refused', code: 'MT011', reason: privateKeyReason, next }
-    : { kind: 'refused', code: 'MT013', reason, next };
+  return damaged(reason, namesPrivateKey(line), next);
+}
+
+function namesPrivateKey(line: Line): boolean {
+  return line.text.toUpperCase().includes('PRIVATE KEY');
+}
+
+/** A damaged block. One that may hold a private key is reported as a private key, which is what users must act on. */
+function damaged(damage: string, isPrivateKey: boolean, next: number): Reading {
+  return isPrivateKey
+    ? { kind: 'refused', code: 'MT011', reason: privateKeyReason, damage, next }
+    : { kind: 'refused', code: 'MT013', reason: damage, damage, next };
 }
 
 /** Finds the first line at or after `start` that is armour or resembles it, or the end of the text. */

@@ -165,6 +165,55 @@ describe('verify', () => {
       leaf.certPem + middle.certPem.replace('\nMI', '\n*MI'),
       /block 2 cannot be read: /,
     ],
+    [
+      'a lost chunk from a private key into the leaf',
+      `-----BEGIN PRIVATE KEY-----\n${stranger.certPem.split('\n').slice(3).join('\n')}${leaf.certPem}`,
+      /:1 block 1 cannot be read: the END line and the BEGIN line have different labels/,
+    ],
+    [
+      'a private key without END line before the leaf',
+      `-----BEGIN PRIVATE KEY-----\n${stranger.certPem}${leaf.certPem}`,
+      /:1 block 1 cannot be read: the block has no END line/,
+    ],
+    ...['CERTIFCATE', 'certificate', 'CERT', 'CERTIFICATE 1', 'NEW CERTIFICATE', 'CRT', 'PKCS7'].map(
+      (label) =>
+        [
+          `a first block labelled ${label}`,
+          stranger.certPem.replaceAll('CERTIFICATE', label) + leaf.certPem,
+          /:1 block 1 cannot be read: its label is neither CERTIFICATE nor a label of blocks that hold no/,
+        ] as const,
+    ),
+    ...(
+      [
+        ['without armour', ''],
+        ['after BEGIN with fullwidth letters', '-----\uff22\uff25\uff27\uff29\uff2e CERTIFICATE-----\n'],
+        ['after BEGIN with a Cyrillic letter', '-----\u0412EGIN CERTIFICATE-----\n'],
+        ['after BEGIN with one hyphen', '-BEGIN CERTIFICATE-\n'],
+      ] as const
+    ).flatMap(([where, begin]) =>
+      [20, 32, 64].map(
+        (columns) =>
+          [
+            `base64 of ${columns} columns ${where}`,
+            begin + bodyOf(stranger.certPem, columns) + leaf.certPem,
+            begin === '' ? /:1 (block 1 )?cannot be read: [^:]*base64/ : /:[12] (block 1 )?cannot be read: /,
+          ] as const,
+      ),
+    ),
+    [
+      'base64 after a private key',
+      leaf.keyPem + bodyOf(stranger.certPem, 32) + leaf.certPem,
+      /cannot be read: base64 is outside of a block/,
+    ],
+    ...['PRIVATE KEY', 'X509 CRL', 'CERTIFICATE REQUEST'].map(
+      (label) =>
+        [
+          `a certificate labelled ${label}`,
+          stranger.certPem.replaceAll('CERTIFICATE', label) + leaf.certPem,
+          /:1 block 1 cannot be read: it holds a certificate but has another label/,
+        ] as const,
+    ),
+    ['UTF-16', `${stranger.certPem.split('').join('\0')}\0${leaf.certPem}`, /it has NUL bytes/],
   ];
   for (const [what, text, message] of damaged) {
     it(`leaf file: ${what} → exit code 2, and no verdict about another certificate`, async () => {
@@ -176,4 +225,35 @@ describe('verify', () => {
       assert.equal(code, 2);
     });
   }
+
+  const sound: readonly (readonly [string, string])[] = [
+    [
+      'the attributes that openssl pkcs12 writes',
+      'Bag Attributes\n    localKeyID: 01 A5 \nsubject=CN = web\n',
+    ],
+    [
+      'a fingerprint and a path',
+      `# ${'0a1b2c3d'.repeat(8)}\n# /etc/Certificates/Production/Workloads/Leaf1/\n`,
+    ],
+    ['a separator', `${'='.repeat(60)}\n${'/'.repeat(60)}\n`],
+    ['a leaf that is commented out', stranger.certPem.replaceAll(/^(?=.)/gm, '# ')],
+    ['a private key that is commented out', leaf.keyPem.replaceAll(/^(?=.)/gm, '# ')],
+    ['a certificate request', leaf.keyPem.replaceAll('PRIVATE KEY', 'CERTIFICATE REQUEST')],
+    ['parameters', '-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n'],
+    ['an encrypted key', leaf.keyPem.replaceAll('PRIVATE', 'ENCRYPTED PRIVATE')],
+  ];
+  for (const [what, text] of sound) {
+    it(`leaf file: ${what} before the leaf → skipped`, async () => {
+      await using dir = await files();
+      await writeFile(dir.join('svid.pem'), text + leaf.certPem + middle.certPem);
+      const { code, stderr } = await run(['verify', '--leaf', dir.join('svid.pem'), dir.join('a.yaml')]);
+      assert.equal(code, 0, stderr);
+    });
+  }
 });
+
+/** Returns the base64 of a certificate in lines of the given width. */
+function bodyOf(pem: string, columns: number): string {
+  const flat = pem.split('\n').slice(1, -2).join('');
+  return flat.replaceAll(new RegExp(`.{1,${columns}}`, 'g'), '$&\n');
+}

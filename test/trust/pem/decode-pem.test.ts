@@ -117,6 +117,23 @@ for (const [name, text] of keyTexts) {
   });
 }
 
+test('private key → says apart from its code whether the block is damaged, and where it ends', () => {
+  const damages = keyTexts.map(([, text]) => {
+    const [block] = decodePem(text + b);
+    assert.ok(block?.kind === 'refused');
+    assert.equal(block.nextLine, 1 + linesOf(text));
+    return block.damage;
+  });
+  assert.deepEqual(damages, [
+    'the block has no END line before the next BEGIN line',
+    'the END line and the BEGIN line have different labels',
+    'blanks precede the BEGIN line',
+    'the END line has no BEGIN line before it',
+    undefined,
+    'the whole block is on one line',
+  ]);
+});
+
 test('body with a character above U+00FF whose low byte is base64 → damaged', () => {
   // `Buffer.from` reads the low byte: A is U+0041, and this one is U+0141.
   const text = a.replace(/A(?=[^-]*-----END)/, '\u0141');
