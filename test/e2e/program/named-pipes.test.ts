@@ -112,7 +112,7 @@ it('followed token and TLS files are replaced by named pipes → findings until 
       `--ca=${dir.join('ca')}`,
       `--token-file=${dir.join('mine')}`,
     ]);
-  assert.match((await check()).stdout, /\[ok\] +server: uses the newest tokens and TLS files/);
+  assert.match((await check()).stdout, /\[ok\] +server: uses the newest token and TLS files/);
 
   const files = ['token', ...uses.map((use) => `${use}.crt`)].map((name) => dir.join(name));
   for (const file of files) {
@@ -132,6 +132,6 @@ it('followed token and TLS files are replaced by named pipes → findings until 
 
   for (const file of files) await rename(`${file}.kept`, file);
   for (const file of files) await about('finding-resolved', file);
-  assert.match((await check()).stdout, /\[ok\] +server: uses the newest tokens and TLS files/);
+  assert.match((await check()).stdout, /\[ok\] +server: uses the newest token and TLS files/);
   assert.equal((await server.stop()).code, 0);
 });
