@@ -71,7 +71,7 @@ describe('kubectl meshtrust', () => {
     await using kubectl = await fakeKubectl([{ name: 'm', port: portOf(server.url) }]);
     const unknown = await plugin(['ps', 'nobody'], kubectl.env);
     assert.equal(unknown.code, 1);
-    assert.match(unknown.stderr, /no proxy nobody is connected to pod\/m/);
+    assert.match(unknown.stderr, /proxy nobody: not connected to pod\/m/);
     assert.equal((await kubectl.calls()).at(-1), 'ended m');
     server.proxies.asks(streamOf(1, 'slow'));
     const stop = new AbortController();

@@ -6,24 +6,24 @@ import type { ApiError, ApiErrorCode } from '../../api/api-types.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { ServerAccess } from './server-options.ts';
 
-/** Milliseconds after which a server that does not answer counts as not reachable. */
+/** Milliseconds after which a server that does not answer counts as unreachable. */
 const patience = 10_000;
 
-/** What a server answered instead of what it was asked. */
+/** A server answered with an error. */
 export class AnswerError extends CommandError {
-  /** Undefined where the answer is not this API's. */
+  /** Undefined if the answer is not an error of the admin API. */
   readonly apiCode: ApiErrorCode | undefined;
 
   constructor(server: string, reason: string, apiCode: ApiErrorCode | undefined) {
-    super(exitCode.negative, `${server} answers: ${reason}`);
+    super(exitCode.negative, `${server} answered: ${reason}`);
     this.apiCode = apiCode;
   }
 }
 
 /**
- * Asks a running server's admin API and returns the JSON that it answers.
- * @throws {CommandError} (unreachable) where no server answers.
- * @throws {AnswerError} where it answers with an error.
+ * Sends a request to the admin API of a running server and returns the JSON of the response.
+ * @throws {CommandError} (unreachable) if no server answers.
+ * @throws {AnswerError} if it answers with an error.
  */
 export async function askServer(
   server: ServerAccess,
@@ -32,11 +32,18 @@ export async function askServer(
   signal: AbortSignal,
 ): Promise<unknown> {
   const { status, answer } = await exchange(server, method, path, signal).catch((error: unknown) => {
-    throw new CommandError(exitCode.unreachable, `no server answers at ${server.name}: ${causeOf(error)}`);
+    throw new CommandError(
+      exitCode.unreachable,
+      `${server.name}: the server does not answer: ${causeOf(error)}`,
+    );
   });
   if (status >= 200 && status < 300 && answer !== undefined) return answer;
   if (isApiError(answer)) throw new AnswerError(server.name, answer.error.message, answer.error.code);
-  throw new AnswerError(server.name, `status ${status} without an explanation`, undefined);
+  throw new AnswerError(
+    server.name,
+    `HTTP status ${status} without a message; is it the admin API?`,
+    undefined,
+  );
 }
 
 async function exchange(
@@ -53,7 +60,7 @@ async function exchange(
   return { status: response.statusCode ?? 0, answer: parse(await text(response)) };
 }
 
-/** One request with a connection of its own: commands are short, and servers may restart between two. */
+/** Sends one request on a new connection: commands are short, and servers may restart between two requests. */
 function respondedTo(
   { target, token, tls }: ServerAccess,
   options: Pick<RequestOptions, 'method' | 'path' | 'signal'>,
@@ -61,7 +68,7 @@ function respondedTo(
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const headers = {
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-    // What the server takes for its own name.
+    // A name that the server accepts as its own.
     ...(target.kind === 'unix' ? { host: 'localhost' } : {}),
   };
   const all = { ...options, headers, agent: false } as const;
@@ -85,7 +92,7 @@ function parse(json: string): unknown {
 
 function causeOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  // Several addresses were tried: each has its own reason, and the first says enough.
+  // Several addresses were tried, each with an error; the first is enough.
   const [first] = error instanceof AggregateError ? (error.errors as readonly unknown[]) : [];
   if (first instanceof Error) return first.message;
   return error.cause instanceof Error ? error.cause.message : error.message;

@@ -2,17 +2,17 @@ import type { ProxyList, ProxySummary } from '../../api/fleet-api-types.ts';
 import { askServer } from './ask-server.ts';
 import type { ServerAccess } from './server-options.ts';
 
-/** Which proxies to list; the filters of `GET /api/v1/proxies`. */
+/** The filters of `GET /api/v1/proxies`. */
 export interface ProxyFilters {
   readonly mesh?: string | undefined;
   readonly state?: ProxySummary['state'] | undefined;
 }
 
-/** Proxies in a page. A server gives at most 2,000. */
+/** Number of proxies in a page; the maximum of the server. */
 const pageSize = 2_000;
 
 /**
- * Yields the proxies of a server page by page, as far as they are read.
+ * Yields the proxies of a server page by page. Requests a page only when the caller reads it.
  * @throws {CommandError} as `askServer` does.
  */
 export async function* proxyPages(

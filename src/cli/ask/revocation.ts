@@ -3,16 +3,16 @@ import { matchesEntry } from '../../trust/policy/distrust.ts';
 import { counted } from '../../observe/log/describe-change.ts';
 import { plainText } from '../../text/plain-text.ts';
 
-/** A CA that a revocation takes away, where it is served. */
+/** A served CA certificate that a revocation removes. */
 export interface RevokedCa {
   readonly mesh: string;
   readonly trustDomain: string;
   readonly anchor: AnchorDetail;
-  /** What is served of the trust domain besides. */
+  /** Number of CA certificates of the trust domain that are still served. */
   readonly othersLeft: number;
 }
 
-/** What a revocation does to one mesh. */
+/** The effect of a revocation on one mesh. */
 export interface RevocationEffect {
   readonly mesh: string;
   /** Connected proxies of all servers. */
@@ -22,7 +22,7 @@ export interface RevocationEffect {
   readonly leavesNothing: boolean;
 }
 
-/** What the servers serve that a hash stands for, by mesh. Replicas serve the same, and their proxies are added up. */
+/** Returns the effects of distrusting a hash, by mesh. The numbers of proxies of all replicas are added up. */
 export function effectsOf(
   hash: string,
   servers: readonly (readonly MeshDetail[])[],
@@ -30,7 +30,7 @@ export function effectsOf(
   const byName = Map.groupBy(servers.flat(), ({ name }) => name);
   return [...byName].flatMap(([mesh, replicas]) => {
     const proxies = replicas.reduce((sum, replica) => sum + replica.proxies, 0);
-    // Replicas may have read different versions: the one that trusts the most says what is cut off.
+    // Replicas may have read different versions: the effect on the one that trusts the most is reported.
     const effects = replicas.map((replica) => effectOn(hash, replica, proxies));
     const most = effects.reduce((a, b) => (b.cas.length > a.cas.length ? b : a));
     return most.cas.length === 0 ? [] : [{ ...most, mesh }];
@@ -52,8 +52,8 @@ function effectOn(hash: string, { name, trustDomains }: MeshDetail, proxies: num
 }
 
 /**
- * The meshes to wait for, each with the servers that have it; `served` is what each server serves. Without effects
- * all meshes: what the hash stands for may have been cut off a moment ago, and proxies of any mesh may lack that.
+ * Returns the meshes to wait for, each with the servers that serve it. Returns all meshes if there are no effects: the
+ * CA may have been distrusted a moment ago, and proxies of any mesh may not have that change yet.
  */
 export function holdersOf<Server>(
   served: readonly (readonly [server: Server, meshes: readonly Pick<MeshDetail, 'name'>[]])[],
@@ -66,26 +66,24 @@ export function holdersOf<Server>(
   return new Map([...byName].map(([name, holders]) => [name, holders.map(({ server }) => server)]));
 }
 
-/** A line for each CA that is cut off, and one for each mesh that is left without any. */
+/** Returns a line for each CA certificate that is distrusted, and one for each mesh that is left without any. */
 export function describeEffects(effects: readonly RevocationEffect[]): readonly string[] {
   return effects.flatMap(({ mesh, proxies, cas, leavesNothing }) => [
     ...cas.map(({ trustDomain, anchor, othersLeft }) => {
       const rest =
         othersLeft === 0
-          ? `no CA is left, and every client of ${trustDomain} is refused`
-          : `${counted(othersLeft, 'other CA')} ${othersLeft === 1 ? 'stays' : 'stay'}`;
+          ? `no CA remains, so proxies will refuse every client of ${trustDomain}`
+          : `${counted(othersLeft, 'other CA')} ${othersLeft === 1 ? 'remains' : 'remain'}`;
       const ca = `CA ${anchor.subject} (${anchor.fingerprint.slice(0, 16)})`;
-      return `${ca} is cut off from trust domain ${trustDomain} of mesh ${mesh}, ${counted(proxies, 'proxy')}: ${rest}`;
+      return `${ca}: distrusted in trust domain ${trustDomain} of mesh ${mesh} (${counted(proxies, 'proxy')}); ${rest}`;
     }),
-    ...(leavesNothing
-      ? [`WARNING: mesh ${mesh} is left without any CA: its proxies refuse EVERY client`]
-      : []),
+    ...(leavesNothing ? [`WARNING: mesh ${mesh} has no CA left: its proxies will refuse EVERY client`] : []),
   ]);
 }
 
 /**
- * The hash to write: all of it, where one certificate or one key is meant. For a key with a compressed point it is the
- * hash that stands for both encodings.
+ * Returns the hash to write to the list: the whole hash, if the given one matches one certificate or one key. For a
+ * key with a compressed point, that is the hash that stands for both encodings.
  */
 export function wholeHash(hash: string, effects: readonly RevocationEffect[]): string {
   const anchors = effects.flatMap(({ cas }) => cas.map(({ anchor }) => anchor));
@@ -96,15 +94,15 @@ export function wholeHash(hash: string, effects: readonly RevocationEffect[]): s
   return whole.size === 1 && only !== undefined ? only : hash;
 }
 
-/** The lines to add to a distrust list: what the hash is, for people, and the hash. */
+/** Returns the lines to add to a distrust list: a comment for people, and the hash. */
 export function linesFor(hash: string, effects: readonly RevocationEffect[], date: string): string {
   const subjects = new Set(effects.flatMap(({ cas }) => cas.map(({ anchor }) => anchor.subject)));
   const what = subjects.size === 0 ? 'not served at this time' : [...subjects].join('; ');
-  // One line, whatever a subject has in it, and nothing that steers the terminal of a reader.
+  // A subject may contain line breaks or control sequences of a terminal.
   return `# ${date} revoked: ${plainText(what, 400)}\n${hash}\n`;
 }
 
-/** The list with lines at its end; undefined if it has the hash already. */
+/** Returns the list with the lines added at its end; undefined if it already contains the hash. */
 export function addToList(
   list: string,
   hash: string,

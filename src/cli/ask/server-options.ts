@@ -5,7 +5,7 @@ import { flag, namesNoServer } from '../flags/flags.ts';
 import type { CommandIo, FoundServer } from '../terminal/io.ts';
 import { readInput } from '../terminal/read-input.ts';
 
-/** The options of every command that asks running servers. */
+/** The options of every command that sends requests to running servers. */
 export interface ServerOptions {
   /** At least one; several are replicas. */
   readonly server: readonly string[];
@@ -15,9 +15,9 @@ export interface ServerOptions {
   readonly clientKey?: string;
 }
 
-/** A server's admin API, and what it takes to be let in. */
+/** The address of a server's admin API, and credentials for it. */
 export interface ServerAccess {
-  /** As it was given; for people. */
+  /** As given on the command line; for messages. */
   readonly name: string;
   readonly target:
     { readonly kind: 'url'; readonly url: URL } | { readonly kind: 'unix'; readonly path: string };
@@ -36,9 +36,9 @@ export function addServerOptions(command: Command): Command {
 }
 
 /**
- * Reads what the options name, and finds servers where they name none.
- * @throws {CommandError} (usage) for what is no URL, a file that cannot be read, or a token that would cross a
- * network in the clear; (unreachable) where servers are to be found and there are none.
+ * Reads the files that the options name, and finds servers if the options name none.
+ * @throws {CommandError} (usage) for an invalid URL, a file that cannot be read, or a token that would be sent over
+ * a network without TLS; (unreachable) if servers must be found and there are none.
  */
 export async function serverAccess(
   options: ServerOptions,
@@ -50,7 +50,7 @@ export async function serverAccess(
   }
   const token = (await readOptional(tokenFile))?.toString('utf8').split(/\s+/).find(Boolean);
   if (tokenFile !== undefined && token === undefined) {
-    throw new CommandError(exitCode.usage, `the token file ${tokenFile} is empty`);
+    throw new CommandError(exitCode.usage, `token file ${tokenFile}: it is empty`);
   }
   const tls = {
     ca: await readOptional(ca),
@@ -64,13 +64,13 @@ export async function serverAccess(
   return found.map(({ name, url }) => {
     const target = targetOf(url);
     if (token !== undefined && target.kind === 'url' && isInTheClear(target.url)) {
-      throw new CommandError(exitCode.usage, `the token is not sent to ${name} in the clear; use https://`);
+      throw new CommandError(exitCode.usage, `${name}: the token is not sent without TLS; use https://`);
     }
     return { name, target, token, tls };
   });
 }
 
-/** A token belongs on this machine or into TLS. */
+/** Returns true if a request would cross a network without TLS. */
 function isInTheClear({ protocol, hostname }: URL): boolean {
   return protocol === 'http:' && !isLoopbackHost(hostname.replace(/^\[(.*)\]$/, '$1'));
 }
@@ -81,7 +81,7 @@ function targetOf(name: string): ServerAccess['target'] {
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
     throw new CommandError(
       exitCode.usage,
-      `${name} is not an http or https URL, such as http://127.0.0.1:5680`,
+      `--server ${name}: not a URL such as http://127.0.0.1:5680, https://HOST:PORT or unix:PATH`,
     );
   }
   return { kind: 'url', url };

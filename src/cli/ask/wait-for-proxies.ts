@@ -3,26 +3,26 @@ import type { RolloutDetail } from '../../api/fleet-api-types.ts';
 import { plainText } from '../../text/plain-text.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
 import { AnswerError, askServer } from './ask-server.ts';
-import { dropMoved } from './elsewhere.ts';
+import { dropMoved } from './moved-proxies.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import type { ServerAccess } from './server-options.ts';
 import { say } from '../terminal/terminal.ts';
-import { describeWait, judgeWait } from './wait-state.ts';
+import { describeWait, assessWait } from './wait-state.ts';
 import type { ServerRollout, WaitQuestion, WaitState } from './wait-state.ts';
 
-/** How often servers are asked, ms. */
+/** Milliseconds between two requests to the servers. */
 const askMs = 200;
-/** Longest line of talk. */
+/** Maximum length of a line on stderr. */
 const lineLength = 2_000;
 
-/** How waiting ended. */
+/** The result of waiting. */
 export interface Waited {
   readonly state: WaitState;
   readonly answers: readonly ServerRollout[];
 }
 
-/** Asks until all have it or the time is up. What it waits for is said on stderr whenever that changes. */
+/** Waits until all proxies have the version, or the time is up. Prints on stderr what it waits for, on each change. */
 export async function waitFor(
   io: CommandIo,
   servers: readonly ServerAccess[],
@@ -33,7 +33,7 @@ export async function waitFor(
   const deadline = performance.now() + timeout;
   const query = version === undefined ? '' : `?version=${encodeURIComponent(version)}`;
   const path = `/api/v1/meshes/${encodeURIComponent(mesh)}/rollout${query}`;
-  let said = '';
+  let printed = '';
   for (let round = 0; ; round += 1) {
     const asked = await Promise.all(
       servers.map((server) => rolloutOf(server, path, io.signal, round === 0, version !== undefined)),
@@ -46,10 +46,10 @@ export async function waitFor(
         return { ...answer, rollout: await dropMoved(answer.rollout, server, others, io.signal) };
       }),
     );
-    const state = judgeWait(question, answers);
+    const state = assessWait(question, answers);
     const line = plainText(describeWait(state), lineLength);
-    if (line !== said) say(io, line);
-    said = line;
+    if (line !== printed) say(io, line);
+    printed = line;
     const left = deadline - performance.now();
     if (state.done || left <= 0) return { state, answers };
     await delay(timerMs(Math.min(askMs, left)), undefined, { signal: io.signal }).catch(() => undefined);
@@ -58,8 +58,9 @@ export async function waitFor(
 }
 
 /**
- * A server that cannot be reached at first is a mistake in the command; one that goes away later may be
- * restarting. A mesh that nothing is listed for can only come to be if a version of it is waited for.
+ * Reads the roll-out of one server. A server that is unreachable in the first round is probably a mistake in the
+ * command, so the error is thrown; later it may be restarting. An unknown mesh is waited for only if `mayAppear` is
+ * set: a version was given that the server may not have read yet.
  */
 async function rolloutOf(
   { name, ...access }: ServerAccess,

@@ -1,25 +1,25 @@
 import type { LaggingProxy, RolloutDetail } from '../../api/fleet-api-types.ts';
 import { counted } from '../../observe/log/describe-change.ts';
 
-/** What one server says of the mesh that is waited for. */
+/** The answer of one server about the mesh that the command waits for. */
 export type ServerRollout =
   | { readonly kind: 'rollout'; readonly server: string; readonly rollout: RolloutDetail }
-  /** Nothing was ever listed for the mesh there. */
+  /** The server does not know the mesh: no MeshTrust ever listed it. */
   | { readonly kind: 'unlisted'; readonly server: string }
   | { readonly kind: 'unreachable'; readonly server: string; readonly reason: string };
 
-/** How far all servers are together. */
+/** The progress of all servers together. */
 export interface WaitState {
   readonly mesh: string;
-  /** The version that is waited for; where none was named, what the servers serve; several if they differ. */
+  /** The given version; without one, the versions that the servers serve: several if they differ. */
   readonly versions: readonly string[];
   readonly done: boolean;
-  /** How many proxies must be connected. */
+  /** Minimum number of connected proxies. */
   readonly expected: number;
-  /** Connected proxies of all servers, and how many have it. */
+  /** Connected proxies of all servers, and how many of them have acknowledged the version. */
   readonly connected: number;
   readonly acked: number;
-  /** Proxies without a connection of which it is not known whether they have it. */
+  /** Proxies without a connection that have not acknowledged the version. */
   readonly lost: number;
   readonly servers: readonly ServerState[];
   readonly lagging: readonly (LaggingProxy & { readonly server: string })[];
@@ -27,7 +27,7 @@ export interface WaitState {
 
 export interface ServerState {
   readonly server: string;
-  /** What keeps this server from having it: nothing once all of its proxies do. */
+  /** The first reason why this server is not done; `nothing` once all of its proxies have the version. */
   readonly waitingFor:
     | 'nothing'
     | 'proxies'
@@ -42,20 +42,20 @@ export interface ServerState {
   readonly lost: number;
 }
 
-/** What is waited for. */
+/** What the command waits for. */
 export interface WaitQuestion {
   readonly mesh: string;
-  /** Default: what is served. */
+  /** Default: the served version. */
   readonly version?: string | undefined;
   /**
-   * Proxies of all servers together that must be connected. Default: 1, because a server that has just
-   * started has none yet. 0 accepts a mesh without proxies.
+   * Minimum number of connected proxies of all servers together. Default: 1, because a server that has just started
+   * has none yet. 0 accepts a mesh without proxies.
    */
   readonly proxies?: number | undefined;
 }
 
-/** Sums what servers say. With a version named, a server that has not served it yet is waited for. */
-export function judgeWait(
+/** Sums up the answers of the servers. If a version is given, servers that have not served it yet are waited for. */
+export function assessWait(
   { mesh, version, proxies = 1 }: WaitQuestion,
   answers: readonly ServerRollout[],
 ): WaitState {
@@ -67,7 +67,7 @@ export function judgeWait(
   return {
     mesh,
     versions,
-    // Replicas that serve different things have not all seen the newest.
+    // If replicas serve different versions, some have not read the newest resources yet.
     done:
       versions.length === 1 &&
       connected >= proxies &&
@@ -95,7 +95,7 @@ function stateOf(answer: ServerRollout): ServerState {
       const waitingFor = waitingForOf(answer.rollout);
       const { connected } = proxies;
       const acked = asked.proxies;
-      // Of the proxies that lack it, those that are connected are not lost.
+      // Lacking proxies are connected or lost.
       const lost = asked.known ? asked.lacking - (connected - acked) : 0;
       return { server, waitingFor, version, connected, acked, lost };
     }
@@ -109,18 +109,18 @@ function waitingForOf({ asked, proxies, complete }: RolloutDetail): ServerState[
   return proxies.forgotten > 0 ? 'lost proxies that it does not name' : 'nothing';
 }
 
-/** One line that says how far it is, and who is missing. */
+/** Returns one line with the progress and the proxies that lag. */
 export function describeWait(state: WaitState): string {
   const { mesh, versions, expected, connected, acked, lost, servers, lagging } = state;
   const what = versions.length === 0 ? 'a version' : versions.join(' or ');
   const gone = lost === 0 ? '' : `, ${lost} lost or reconnecting`;
   const counts = `mesh ${mesh}: ${acked} of ${connected} connected proxies have ${what}${gone}`;
   const missing = lagging.slice(0, namedProxies).map(({ node, address, state, version, message }) => {
-    const has = version === undefined ? 'it acknowledged nothing' : `it acknowledged ${version.slice(0, 12)}`;
+    const has = `last acknowledged ${version?.slice(0, 12) ?? 'nothing'}`;
     const reason = message !== undefined ? `: ${message}` : state === 'lost' ? `, ${has}` : '';
     return `${node === '' ? address : node} (${state}${reason})`;
   });
-  // A server does not name all of them.
+  // A server names only some of the lagging proxies.
   const lacking = sum(
     servers.filter(({ waitingFor }) => waitingFor === 'proxies'),
     (server) => server.connected - server.acked + server.lost,
@@ -135,7 +135,7 @@ export function describeWait(state: WaitState): string {
   return waiting.length === 0 ? counts : `${counts}; waiting for ${waiting.join(', ')}`;
 }
 
-/** Lagging proxies that a line names. */
+/** Maximum number of lagging proxies that a line names. */
 const namedProxies = 10;
 
 function sum(servers: readonly ServerState[], of: (server: ServerState) => number): number {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { MeshCertificates } from '../../api/certificate-api-types.ts';
 import type { MeshDetail } from '../../api/api-types.ts';
+import { counted } from '../../observe/log/describe-change.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import { flag } from '../flags/flags.ts';
 import type { FlagOptions } from '../flags/flags.ts';
@@ -15,21 +16,21 @@ import { spiffeBundle, spiffeBundleMap, withoutJwk } from '../offline/spiffe-bun
 import { writeFindings } from '../terminal/write-findings.ts';
 import { say } from '../terminal/terminal.ts';
 
-/** What `--format` takes. */
+/** Values of `--format`. */
 type CertificateFormat = 'pem' | 'json' | 'spiffe';
 
 type BundleOptions = FlagOptions<'mesh' | 'trustDomain' | 'format' | 'sequence' | 'refreshHint' | 'output'> &
   ServingOptions &
   ServerOptions;
 
-/** `meshtrust bundle`: what is served, or would be from files; for people, or as certificates. */
+/** Adds `meshtrust bundle`, which prints the bundle that a server serves or that files would result in. */
 export function addBundleCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
   const command = program
     .command('bundle')
-    .description('print what would be served from files, or is by a server: trust domains, anchors, findings')
+    .description('print the trust bundle of a mesh, from files or from a running server')
     .argument(
       '[path...]',
-      'files or directories (- for the standard input); without one, a running server is asked',
+      'files or directories (- for standard input); default: ask a running server (--server)',
     )
     .addOption(flag('mesh'))
     .addOption(flag('trustDomain'))
@@ -41,7 +42,7 @@ export function addBundleCommand(program: Command, io: CommandIo, done: (code: n
     if (options.format !== undefined && command.getOptionValueSource('output') === 'cli') {
       throw new CommandError(
         exitCode.usage,
-        'give --format or --output: certificates have formats of their own',
+        '--format and --output cannot be combined: --format prints certificates',
       );
     }
     const mesh = options.mesh ?? options.defaultMesh;
@@ -66,15 +67,19 @@ export function addBundleCommand(program: Command, io: CommandIo, done: (code: n
         options.sequence ??
         (options.format === 'spiffe' ? await source.sequence(certificates.version) : undefined);
       io.stdout.write(formatCertificates(certificates, options.format, { ...options, sequence }));
-      say(io, talkOf(certificates));
-      const left = options.format === 'spiffe' ? withoutJwk(certificates) : 0;
-      if (left > 0) say(io, `warning: ${left} with a P-224 key left out: JWK (RFC 7518) has no such curve`);
+      say(io, summaryOf(certificates));
+      const omitted = options.format === 'spiffe' ? withoutJwk(certificates) : 0;
+      if (omitted > 0)
+        say(
+          io,
+          `warning: ${counted(omitted, 'CA certificate')} with a P-224 key omitted: JWK (RFC 7518) does not define that curve`,
+        );
     }
     done(exitCode.ok);
   });
 }
 
-/** One trust domain of a mesh, or all of them. */
+/** Returns the mesh with only the given trust domain, or with all of them. */
 function only<Mesh extends MeshDetail | MeshCertificates>(mesh: Mesh, trustDomain: string | undefined): Mesh {
   if (trustDomain === undefined) return mesh;
   const trustDomains = mesh.trustDomains.filter(({ name }) => name === trustDomain);
@@ -98,7 +103,7 @@ function formatCertificates(
   switch (format) {
     case 'pem': {
       const pems = certificates.trustDomains.flatMap(({ anchors }) => anchors.map(({ pem }) => pem));
-      // An authority that two trust domains share is one certificate here.
+      // A CA certificate that several trust domains share is printed once.
       return [...new Set(pems)].join('');
     }
     case 'json':
@@ -115,18 +120,20 @@ function formatCertificates(
   }
 }
 
-/** PEM and bundles do not say what they are of. */
-function talkOf({ name, version, trustDomains }: MeshCertificates): string {
+/** Describes what was printed: PEM and SPIFFE bundles do not name their mesh. */
+function summaryOf({ name, version, trustDomains }: MeshCertificates): string {
   const reissued = trustDomains
     .flatMap(({ anchors }) => anchors)
     .filter(({ rooting }) => rooting !== 'as-listed').length;
   const names = trustDomains.map((domain) => domain.name).join(', ') || 'no trust domain';
-  const note = reissued === 0 ? '' : `; ${reissued} in self-issued form, as proxies get them`;
+  const note = reissued === 0 ? '' : `; ${reissued} re-rooted (self-issued), as proxies receive them`;
   return `mesh ${name}, version ${version}: ${names}${note}`;
 }
 
 function renderMesh({ name, version, denyAll, trustDomains }: MeshDetail): string {
-  const lines = [`mesh ${name}, version ${version}${denyAll ? ', every client is refused' : ''}`];
+  const lines = [
+    `mesh ${name}, version ${version}${denyAll ? ': no CA certificate, proxies refuse every client' : ''}`,
+  ];
   for (const domain of trustDomains) {
     lines.push('', `trust domain ${domain.name}`);
     for (const { fingerprint, notAfter, subject, rooting, resources } of domain.anchors) {

@@ -5,13 +5,13 @@ import type { ServerDetail } from '../../api/server-api-types.ts';
 import { counted } from '../../observe/log/describe-change.ts';
 import { askServer } from '../ask/ask-server.ts';
 import { renderChecks, reportChecks } from '../tables/check-report.ts';
-import { dropMoved } from '../ask/elsewhere.ts';
+import { dropMoved } from '../ask/moved-proxies.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import { flag } from '../flags/flags.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import type { CommandIo } from '../terminal/io.ts';
-import { judgeReplicas, judgeServer } from '../ask/judge-server.ts';
-import type { ServerFacts } from '../ask/judge-server.ts';
+import { checkReplicas, checkServer } from '../ask/check-server.ts';
+import type { ServerFacts } from '../ask/check-server.ts';
 import { mapFew } from '../terminal/map-few.ts';
 import { writeOutput } from '../terminal/output.ts';
 import { meshPath, servedMeshes } from '../offline/served-meshes.ts';
@@ -22,11 +22,13 @@ import { say } from '../terminal/terminal.ts';
 
 type CheckOptions = FlagOptions<'strict' | 'output'> & ServerOptions;
 
-/** `meshtrust check`: whether running servers, all that they serve, and their proxies are well. */
+/** Adds `meshtrust check`, which checks running servers, the trust that they serve, and their proxies. */
 export function addCheckCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
   const command = program
     .command('check')
-    .description('check running servers, what they serve, and their proxies; exit 1 on a failure')
+    .description(
+      'check running servers, the trust that they serve, and their proxies; exit with 1 on a failure',
+    )
     .addOption(flag('strict'))
     .addOption(flag('output'));
   addServerOptions(command).action(async (options: CheckOptions) => {
@@ -37,7 +39,7 @@ export function addCheckCommand(program: Command, io: CommandIo, done: (code: nu
       ),
     );
     const judge = { version, now: Date.now() };
-    const results = [...facts.flatMap((one) => judgeServer(one, judge)), ...judgeReplicas(facts)];
+    const results = [...facts.flatMap((one) => checkServer(one, judge)), ...checkReplicas(facts)];
     const report = reportChecks(results);
     writeOutput(io, options.output, report, (style, plain) => renderChecks(plain, style));
     const { ok, warning, failed } = report.counts;
@@ -47,7 +49,7 @@ export function addCheckCommand(program: Command, io: CommandIo, done: (code: nu
   });
 }
 
-/** A proxy that one server lost and that is in sync at another has only moved. */
+/** Leaves out lost proxies that are in sync at another server: they have only moved. */
 async function withoutMovedProxies(
   facts: ServerFacts,
   server: ServerAccess,
@@ -62,7 +64,7 @@ async function withoutMovedProxies(
   return { ...facts, rollouts, connected: facts.connected - lacking(facts.rollouts) + lacking(rollouts) };
 }
 
-/** All that a server says; one that does not is a fact too. */
+/** Reads all that the checks need from a server. A server that does not answer is a fact, not an error. */
 async function factsOf(server: ServerAccess, signal: AbortSignal): Promise<ServerFacts> {
   try {
     const ask = (path: string): Promise<unknown> => askServer(server, 'GET', path, signal);

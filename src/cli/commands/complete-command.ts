@@ -5,12 +5,12 @@ import { exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { kubectlOptions } from '../kubectl/kubectl-arguments.ts';
 
-/** What follows the words for kubectl: nothing else, or names of files too. https://github.com/spf13/cobra */
+/** Last line of the output: whether kubectl also offers file names. https://github.com/spf13/cobra */
 const directives = { none: ':4', files: ':0' } as const;
 
 /**
- * `meshtrust complete`, which nobody types: how a command line of `kubectl meshtrust` may go on. kubectl asks
- * an executable of the name `kubectl_complete-meshtrust` for that, with the words of the line.
+ * Adds the hidden `meshtrust complete`, which prints completions of a command line of `kubectl meshtrust`. kubectl
+ * runs the executable `kubectl_complete-meshtrust` with the words of the line.
  */
 export function addCompleteCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
   program

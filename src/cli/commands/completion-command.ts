@@ -16,12 +16,12 @@ const scripts = {
 
 type Shell = keyof typeof scripts;
 
-/** `meshtrust completion`: a script by which a shell completes commands, options and their values. */
+/** Adds `meshtrust completion`, which prints a script by which a shell completes commands, options and values. */
 export function addCompletionCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
   program
     .command('completion')
-    .description('print a script that completes commands, options and values in a shell')
-    .addArgument(new Argument('<shell>', 'which shell').choices(Object.keys(scripts)))
+    .description('print a completion script for a shell: source <(meshtrust completion bash)')
+    .addArgument(new Argument('<shell>', 'the shell').choices(Object.keys(scripts)))
     .action((shell: Shell) => {
       io.stdout.write(scripts[shell](readCommand(program)));
       done(exitCode.ok);

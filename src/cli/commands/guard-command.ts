@@ -18,20 +18,20 @@ type GuardOptions = FlagOptions<'mesh' | 'trustDomain' | 'dryRun' | 'yes' | 'out
 
 type Released = GuardRelease['released'][number];
 
-/** What a server holds and the options choose. */
+/** A trust domain that a server holds, and that the options select. */
 interface Held extends Released {
   readonly server: ServerAccess;
   readonly secondsLeft: number;
   readonly proxies: number;
 }
 
-/** `meshtrust guard release`: lets a mass loss through that the server holds back. */
+/** Adds `meshtrust guard release`, which applies a mass loss that a server holds back. */
 export function addGuardCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
   const command = program
     .command('guard')
-    .description('the mass-loss guard of a running server')
+    .description('control the mass-loss guard of a running server')
     .command('release')
-    .description('withdraw now the trust of what the guard holds: of one mesh, one trust domain, or all')
+    .description('withdraw now the trust that the guard holds: all, or of one mesh or trust domain')
     .addOption(flag('mesh'))
     .addOption(flag('trustDomain'))
     .addOption(flag('dryRun'))
@@ -41,10 +41,10 @@ export function addGuardCommand(program: Command, io: CommandIo, done: (code: nu
     const servers = await serverAccess(options, io);
     const held = (await Promise.all(servers.map((server) => heldAt(server, options, io)))).flat();
     for (const one of held) say(io, describe(one));
-    if (held.length === 0) say(io, 'nothing is held');
+    if (held.length === 0) say(io, 'the guard holds no trust domain');
     const isAsked = held.length > 0 && options.dryRun !== true && options.yes !== true && canAsk(io);
     if (isAsked && !(await confirm(io, `Withdraw ${counted(held.length, 'trust domain')}?`)))
-      throw new CommandError(exitCode.negative, 'nothing was released');
+      throw new CommandError(exitCode.negative, 'cancelled: no trust domain was released');
     const released =
       options.dryRun === true || held.length === 0
         ? held.map(({ mesh, trustDomain }): Released => ({ mesh, trustDomain }))
@@ -77,10 +77,10 @@ async function heldAt(server: ServerAccess, options: GuardOptions, io: CommandIo
 
 function describe({ server, mesh, trustDomain, secondsLeft, proxies }: Held): string {
   const left = formatDuration(secondsLeft * 1000);
-  return `trust domain ${trustDomain} of mesh ${mesh} is held at ${server.name} for another ${left}; released, its clients are refused by ${counted(proxies, 'proxy')}`;
+  return `trust domain ${trustDomain} of mesh ${mesh}: held at ${server.name} for another ${left}; once released, ${counted(proxies, 'proxy')} of the mesh will refuse its clients`;
 }
 
-/** Releases one trust domain that was shown, and not what is held since then. */
+/** Releases a trust domain that was printed, but no trust domain that the guard began to hold since then. */
 async function release({ server, mesh, trustDomain }: Held, io: CommandIo): Promise<readonly Released[]> {
   const path = `/api/v1/guard/release?${new URLSearchParams({ mesh, trustDomain }).toString()}`;
   return ((await askServer(server, 'POST', path, io.signal)) as GuardRelease).released;

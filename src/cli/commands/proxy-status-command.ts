@@ -18,18 +18,16 @@ import { oneLine } from '../../text/plain-text.ts';
 
 type ProxyStatusOptions = FlagOptions<'mesh' | 'state' | 'watch' | 'output'> & ServerOptions;
 
-/** How often a watch asks, ms. */
+/** Milliseconds between two requests of `--watch`. */
 const watchMs = 1_000;
 
-/** `meshtrust proxy-status`: which proxies are connected, reconnecting or lost, and what each has acknowledged. */
+/** Adds `meshtrust proxy-status`, which lists connected, reconnecting and lost proxies, and their versions. */
 export function addProxyStatusCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
   const command = program
     .command('proxy-status')
     .alias('ps')
-    .description(
-      'the proxies of running servers, connected, reconnecting and lost, and what each has acknowledged',
-    )
-    .argument('[node]', 'node id of one proxy, for all that is known of it')
+    .description('list connected, reconnecting and lost proxies, and the version that each has acknowledged')
+    .argument('[node]', 'node id of one proxy, to show its details')
     .addOption(flag('mesh'))
     .addOption(flag('state'))
     .addOption(flag('watch'))
@@ -44,11 +42,11 @@ export function addProxyStatusCommand(program: Command, io: CommandIo, done: (co
   });
 }
 
-/** Data for stdout, and a sentence about it for stderr. */
+/** Data for stdout, and a summary for stderr. */
 interface Shown {
   readonly data: string;
   readonly talk: string;
-  /** Why it is not all: a server did not answer, while others did. */
+  /** Why the data is incomplete: a server did not answer, while others did. */
   readonly missing?: CommandError | undefined;
 }
 
@@ -62,8 +60,9 @@ async function once(io: CommandIo, show: () => Promise<Shown>): Promise<CommandE
 }
 
 /**
- * Prints what changed until it is interrupted; a terminal is cleared before. What cannot be asked at first is a
- * mistake in the command; a server, or a proxy, that goes away later may come back.
+ * Prints the proxies whenever they change, until it is interrupted; clears a terminal before. An error of the first
+ * request ends the command, because it is probably a mistake in it. A server or proxy that disappears later may
+ * return, so later errors are only printed.
  */
 async function watch(io: CommandIo, show: () => Promise<Shown>): Promise<undefined> {
   const clear = 'isTTY' in io.stdout && io.stdout.isTTY === true ? clearScreen : '';
@@ -74,13 +73,13 @@ async function watch(io: CommandIo, show: () => Promise<Shown>): Promise<undefin
       return { missing: error };
     });
     const { data, talk = '', missing } = shown;
-    const said = `${data ?? ''}${missing?.message ?? ''}`;
-    if (said !== before && !io.signal.aborted) {
+    const current = `${data ?? ''}${missing?.message ?? ''}`;
+    if (current !== before && !io.signal.aborted) {
       if (data !== undefined) io.stdout.write(`${clear}${data}`);
       io.stderr.write(missing === undefined ? talk : `${talk}error: ${oneLine(missing.message)}\n`);
     }
-    before = said;
-    // The only thing that ends it early is the signal.
+    before = current;
+    // Only the signal ends the delay early.
     await delay(watchMs, undefined, { signal: io.signal }).catch(() => undefined);
   }
 }
@@ -90,7 +89,7 @@ const showAll: Show = async (io, servers, options) => {
     servers.map((server) => proxiesOf(server, options, io.signal).catch(unlessUnreachable)),
   );
   const missing = lists.find((list) => list.missing !== undefined)?.missing;
-  // Where nobody answers there is nothing to show.
+  // If no server answers, there are no proxies to show.
   if (missing !== undefined && lists.every(({ proxies: some }) => some === undefined)) throw missing;
   const proxies = lists.flatMap(({ proxies: some }) => some ?? []);
   const { output } = options;
@@ -100,7 +99,7 @@ const showAll: Show = async (io, servers, options) => {
   return { data, talk: `${summary(proxies)}\n`, missing };
 };
 
-/** A server that does not answer says nothing about the others. */
+/** Turns the failure of one server into a result, so that the proxies of the others are shown. */
 function unlessUnreachable(error: unknown): Proxies {
   if (!(error instanceof CommandError) || error.code !== exitCode.unreachable) throw error;
   return { proxies: undefined, missing: error };
@@ -116,7 +115,7 @@ function showOne(node: string): Show {
       const where = servers.map(({ name }) => name).join(', ');
       throw new CommandError(
         exitCode.negative,
-        `no proxy ${node} is connected to ${where}, or was lately; it is not told anything there`,
+        `proxy ${node}: not connected to ${where}, and not known as reconnecting, lost or disconnected`,
       );
     }
     const style = styleOf(io, output);
@@ -125,7 +124,7 @@ function showOne(node: string): Show {
     const talk = proxies.flatMap(({ server, mesh: named, alsoIn = [] }) =>
       alsoIn.map(
         (other) =>
-          `${oneLine(`${server} has it in mesh ${other} too, beside ${named}: --mesh says which`)}\n`,
+          `${oneLine(`${node} at ${server} is shown in mesh ${named}; it is also in mesh ${other}: give --mesh`)}\n`,
       ),
     );
     return { data: formatOutput(output, { proxies }, people), talk: talk.join('') };
@@ -147,9 +146,9 @@ async function detailOf(
 }
 
 interface Proxies {
-  /** Undefined where the server does not answer. */
+  /** Undefined if the server does not answer. */
   readonly proxies: readonly ServerProxy[] | undefined;
-  /** Why these are not all. */
+  /** Why the list is incomplete. */
   readonly missing: CommandError | undefined;
 }
 
@@ -163,7 +162,7 @@ async function proxiesOf(
   for await (const list of proxyPages(server, { mesh, state }, signal)) {
     proxies.push(...list.proxies.map((proxy) => ({ ...proxy, server: server.name })));
     if (!list.complete) {
-      const text = `a worker of ${server.name} does not answer, and its proxies are missing`;
+      const text = `${server.name}: a worker does not answer, so its proxies are missing from the list`;
       missing = new CommandError(exitCode.unreachable, text);
     }
   }

@@ -31,23 +31,26 @@ interface RevokeOptions extends ServerOptions {
   readonly timeout: number;
 }
 
-/** How often servers are asked whether they follow the list, ms. */
+/** Milliseconds between two requests whether the servers have applied the list. */
 const askMs = 100;
-/** How long a server may take for that, ms: it reads the list again every 10 s where no notice comes. */
+/**
+ * Milliseconds in which a server must apply the list. Without notifications of the file system it reads the list
+ * every 10 s.
+ */
 const followMs = 15_000;
-/** How long another command may take to change the list, ms. */
+/** Milliseconds to wait for another command that changes the list. */
 const lockMs = 5_000;
 
-/** `meshtrust revoke`: distrusts a CA now, everywhere, and waits until every proxy knows. */
+/** Adds `meshtrust revoke`, which distrusts a CA at once and waits until every connected proxy has the change. */
 export function addRevokeCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
   const command = program
     .command('revoke')
     .description(
-      'distrust a CA now: add it to the list that servers follow, and wait until proxies have the change',
+      'distrust a CA now: add it to the list of --distrust, and wait until all proxies have the change',
     )
     .argument(
       '<fingerprint>',
-      'SHA-256 of the certificate or of its key: 16 digits or more, or as openssl prints it',
+      'SHA-256 of the certificate or of its public key: at least 16 hex digits, or as openssl prints it',
     )
     .addOption(flag('distrust'))
     .addOption(flag('dryRun'))
@@ -57,20 +60,23 @@ export function addRevokeCommand(program: Command, io: CommandIo, done: (code: n
   addServerOptions(command).action(async (fingerprint: string, options: RevokeOptions) => {
     const { distrust: file, wait, timeout } = options;
     if (file === undefined)
-      throw new CommandError(exitCode.usage, 'name the list that the servers follow: --distrust FILE');
+      throw new CommandError(
+        exitCode.usage,
+        'the distrust list is missing: give --distrust FILE, as the servers have it',
+      );
     const parsed = parseHash(fingerprint.trim());
     if (parsed.kind === 'invalid') throw new CommandError(exitCode.usage, `the fingerprint ${parsed.reason}`);
     const servers = await serverAccess(options, io);
     const served = await Promise.all(servers.map((server) => servedMeshes(server, io.signal)));
     const hash = wholeHash(parsed.hash, effectsOf(parsed.hash, served));
-    // Of what is written, which can stand for more than what was given: both encodings of a key.
+    // The effects of the hash that is written: it can match more than the given one, both encodings of a key.
     const effects = effectsOf(hash, served);
     for (const line of describeEffects(effects)) say(io, line);
-    if (effects.length === 0) say(io, 'no listed CA shows this hash');
+    if (effects.length === 0) say(io, `no served CA certificate matches ${hash}`);
     if (options.dryRun === true) return done(exitCode.ok);
     await askFirst(io, effects, options.yes === true);
     const isAdded = await write(file, hash, effects);
-    say(io, isAdded ? `${file}: added ${hash}` : `${file} has the hash already`);
+    say(io, isAdded ? `${file}: added ${hash}` : `${file}: already contains ${hash}`);
     if (!wait) return done(exitCode.ok);
     const deadline = performance.now() + timeout;
     const followed = await untilFollowed(hash, servers, io, Math.min(timeout, followMs));
@@ -82,45 +88,47 @@ export function addRevokeCommand(program: Command, io: CommandIo, done: (code: n
       if (!state.done)
         throw new CommandError(
           exitCode.timeout,
-          `timed out after ${formatDuration(timeout)}: ${describeWait(state)}; the CA is distrusted, and some proxies do not have it yet`,
+          `timed out after ${formatDuration(timeout)}: ${describeWait(state)}; the servers distrust the CA, but some proxies still trust it`,
         );
     }
     say(
       io,
-      connected === 0
-        ? 'revoked: no proxy is connected that could have it'
-        : 'revoked: every connected proxy has the change',
+      connected === 0 ? 'revoked: no proxy is connected' : 'revoked: every connected proxy has the change',
     );
     done(exitCode.ok);
   });
 }
 
-/** @throws {CommandError} unless the revocation is confirmed, or nobody has to be asked. */
+/**
+ * Asks for confirmation, if needed.
+ * @throws {CommandError} (negative) if a person declines, or if a mesh would lose its last CA and no one can be asked.
+ */
 async function askFirst(io: CommandIo, effects: readonly RevocationEffect[], yes: boolean): Promise<void> {
   if (yes) return;
   const emptied = effects.filter(({ leavesNothing }) => leavesNothing).map(({ mesh }) => mesh);
   if (emptied.length > 0 && !canAsk(io))
     throw new CommandError(
       exitCode.negative,
-      `mesh ${emptied.join(', ')} would trust nobody: give --yes if that is meant`,
+      `mesh ${emptied.join(', ')} would have no CA left, and its proxies would refuse every client; give --yes to confirm`,
     );
   if (!canAsk(io)) return;
   const question = emptied.length > 0 ? `Leave mesh ${emptied.join(', ')} without any CA?` : 'Revoke?';
-  if (!(await confirm(io, question))) throw new CommandError(exitCode.negative, 'nothing was changed');
+  if (!(await confirm(io, question)))
+    throw new CommandError(exitCode.negative, 'cancelled: the list was not changed');
 }
 
 /**
- * Adds the hash to the list. Returns false if the list stands for it already. Only one command at a time changes a
- * list: what it read before another wrote would take away the other's line.
+ * Adds the hash to the list. Returns false if the list already contains it. Only one command at a time changes a list:
+ * otherwise a command could overwrite a line that another added after it read the list.
  */
 async function write(file: string, hash: string, effects: readonly RevocationEffect[]): Promise<boolean> {
   try {
-    // A link stays one: servers may follow the file that it leads to.
+    // A symbolic link is kept: servers may watch the file to which it points.
     const path = await targetOf(file);
     return await withLock(path, lockMs, () => addTo(path, hash, effects));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new CommandError(exitCode.usage, `${file} cannot be changed: ${reason}`);
+    throw new CommandError(exitCode.usage, `${file}: cannot be changed: ${reason}`);
   }
 }
 
@@ -137,12 +145,12 @@ async function addTo(file: string, hash: string, effects: readonly RevocationEff
   return true;
 }
 
-/** What each server serves. */
+/** The meshes that each server serves. */
 type Served = readonly (readonly [server: ServerAccess, meshes: readonly MeshDetail[]])[];
 
 /**
- * Waits until every server has read the list and none serves what was revoked, and returns what each serves then.
- * @throws {CommandError} (timeout) if a server does not follow the list.
+ * Waits until every server has read the list and no server serves the revoked CA. Returns the meshes of each server.
+ * @throws {CommandError} (timeout) if a server does not apply the list.
  */
 async function untilFollowed(
   hash: string,
@@ -154,7 +162,7 @@ async function untilFollowed(
   for (;;) {
     const answers = await Promise.all(
       servers.map(async (server) => {
-        // Before what is served: a list that was read then has its effect in it.
+        // Asked before the meshes: if the list is in force now, the meshes below reflect it.
         const isListed = await isListedAt(server, hash, io.signal);
         const meshes = await servedMeshes(server, io.signal);
         return { server, meshes, isListed, trusts: effectsOf(hash, [meshes]).length > 0 };
@@ -166,12 +174,12 @@ async function untilFollowed(
       const trusting = behind.filter(({ trusts }) => trusts);
       const what =
         trusting.length > 0
-          ? `${counted(trusting.length, 'server')} still ${trusting.length === 1 ? 'trusts' : 'trust'} it`
-          : `${counted(behind.length, 'server')} ${behind.length === 1 ? 'has' : 'have'} not read it`;
+          ? `${counted(trusting.length, 'server')} still ${trusting.length === 1 ? 'trusts' : 'trust'} the CA`
+          : `${counted(behind.length, 'server')} ${behind.length === 1 ? 'has' : 'have'} not read the list`;
       const names = (trusting.length > 0 ? trusting : behind).map(({ server }) => server.name).join(', ');
       throw new CommandError(
         exitCode.timeout,
-        `${what}: ${names}; is this the list that --distrust of serve names?`,
+        `${what}: ${names}; check that their --distrust names this file`,
       );
     }
     await delay(askMs, undefined, { signal: io.signal }).catch(() => undefined);
@@ -179,7 +187,10 @@ async function untilFollowed(
   }
 }
 
-/** Whether the list in force at a server has the hash. An older server cannot say; what it serves has to do. */
+/**
+ * Returns whether the list in force at a server contains the hash. Returns true for an older server without this API:
+ * for such a server the served meshes decide.
+ */
 async function isListedAt(server: ServerAccess, hash: string, signal: AbortSignal): Promise<boolean> {
   try {
     const answer = await askServer(server, 'GET', `/api/v1/distrust/${hash}`, signal);

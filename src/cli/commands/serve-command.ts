@@ -64,11 +64,11 @@ const flags = [
 
 type ServeFlags = FlagOptions<(typeof flags)[number]> & ReadingOptions & WebhookFlags;
 
-/** `meshtrust serve`: runs until it is asked to end. */
+/** Adds `meshtrust serve`, which runs until the process receives SIGTERM or SIGINT. */
 export function addServeCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
   const command = program
     .command('serve')
-    .description('serve trust to Envoy, and each change of it')
+    .description('serve trust bundles to Envoy over xDS, from directories or a Kubernetes cluster')
     .argument('[path...]', 'directories or files to watch, as with --dir');
   for (const name of flags) command.addOption(flag(name));
   addReadingOptions(command).action(async (paths: string[], options: ServeFlags) => {
@@ -77,19 +77,19 @@ export function addServeCommand(program: Command, io: CommandIo, done: (code: nu
     if (dirs.length === 0 && kubernetes === undefined) {
       throw new CommandError(
         exitCode.usage,
-        'say where the resources are: --dir PATH, --kubernetes, or both',
+        'no source of MeshTrusts is given: give --dir PATH, --kubernetes, or both',
       );
     }
     const webhook = webhookOf(options);
     const tls = tlsOf(options);
     const adminTls = adminTlsOf(options);
-    // Not at the top: other commands, and workers, need not load what only this one uses.
+    // Imported here, so that other commands and workers do not load modules that only `serve` uses.
     const { serve } = await import('../../app/serve.ts');
     try {
       const tracing = isTracingOn(io.env);
       await serve({ ...options, version, dirs, kubernetes, webhook, tls, adminTls, tracing }, io);
     } catch (error) {
-      // What was asked for cannot be had: an address, a certificate, a list. Anything else is a defect.
+      // An address, a certificate or a list cannot be used. Anything else is a defect.
       if (!(error instanceof Error)) throw error;
       throw new CommandError(exitCode.cannotStart, error.message);
     }
@@ -109,7 +109,11 @@ function tlsOf({ tlsCert, tlsKey, tlsClientCa }: ServeFlags): ServeOptions['tls'
   return filesOf('tls', tlsCert, tlsKey, tlsClientCa);
 }
 
-/** The admin API would give away, and let go of, what is held back: nobody gets to it by mistake. */
+/**
+ * Returns the TLS files of the admin API.
+ * @throws {CommandError} (usage) if it would be reachable from other machines without authentication: it shows the
+ * trust of all meshes, and can release what the guard holds.
+ */
 function adminTlsOf(options: ServeFlags): ServeOptions['adminTls'] {
   const { adminCert, adminKey, adminClientCa, adminTokenFile, adminListen } = options;
   const files = filesOf('admin', adminCert, adminKey, adminClientCa);

@@ -20,12 +20,12 @@ import { oneLine } from '../../text/plain-text.ts';
 
 type ValidateOptions = FlagOptions<'distrust' | 'refuseIntermediates' | 'strict' | 'output'> & ReadingOptions;
 
-/** `meshtrust validate`: what `serve` would refuse or warn about, one line each on stdout. */
+/** Adds `meshtrust validate`, which prints what `serve` would refuse or warn about, one line per finding. */
 export function addValidateCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
   const command = program
     .command('validate')
-    .description('check files offline; exit 1 on any error, and if there is no MeshTrust')
-    .argument('<path...>', 'files or directories; - for the standard input')
+    .description('check MeshTrusts in files offline; exit with 1 on an error, or if there is no MeshTrust')
+    .argument('<path...>', 'files or directories; - for standard input')
     .addOption(flag('strict'))
     .addOption(flag('output'))
     .addOption(flag('distrust'))
@@ -45,10 +45,10 @@ export function addValidateCommand(program: Command, io: CommandIo, done: (code:
       view.sources.reduce((sum, source) => sum + of(source), 0);
     const accepted = count((source) => source.accepted);
     for (const { otherKinds } of view.sources)
-      if (otherKinds.size > 0) say(io, `passed over: ${describeKinds(otherKinds)}`);
-    // A path that holds nothing is a mistake more often than a wish.
+      if (otherKinds.size > 0) say(io, `skipped documents of other kinds: ${describeKinds(otherKinds)}`);
+    // A path without any MeshTrust is more often a mistake than intended.
     const isNothing = accepted + count((source) => source.rejected) === 0;
-    if (isNothing) say(io, `error: ${paths.join(' ')}: no MeshTrust was found`);
+    if (isNothing) say(io, `error: ${paths.join(' ')}: no MeshTrust found`);
     say(io, summary(accepted, findings));
     done(isNothing || isNegative(findings, options.strict ?? false) ? exitCode.negative : exitCode.ok);
   });

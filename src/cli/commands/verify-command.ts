@@ -19,14 +19,14 @@ import { say } from '../terminal/terminal.ts';
 
 type VerifyOptions = FlagOptions<'leaf' | 'chain' | 'mesh' | 'output'> & ServingOptions & ServerOptions;
 
-/** `meshtrust verify`: whether proxies would let a client in, by which anchor, or why not. */
+/** Adds `meshtrust verify`, which prints whether proxies would accept a client, by which trust anchor, or why not. */
 export function addVerifyCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
   const command = program
     .command('verify')
-    .description('say which anchor would let a client in, or why none would, by the rules of Envoy')
+    .description('check by the rules of Envoy whether proxies would accept a client certificate, and why')
     .argument(
       '[path...]',
-      'files or directories to judge by (- for the standard input); without one, a running server is asked',
+      'files or directories with the trust (- for standard input); default: ask a running server (--server)',
     )
     .addOption(flag('leaf'))
     .addOption(flag('chain'))
@@ -35,7 +35,7 @@ export function addVerifyCommand(program: Command, io: CommandIo, done: (code: n
   addServerOptions(addServingOptions(command)).action(async (paths: string[], options: VerifyOptions) => {
     const { leaf, chain, output, mesh = options.defaultMesh } = options;
     if (leaf === undefined)
-      throw new CommandError(exitCode.usage, 'say whose certificate to judge: --leaf FILE');
+      throw new CommandError(exitCode.usage, 'the certificate of the client is missing: give --leaf FILE');
     const presented = await readPresented(leaf, chain, io);
     const source =
       paths.length > 0
@@ -66,7 +66,7 @@ function presentStep({ notBefore, notAfter, ...step }: PathStep): object {
   };
 }
 
-/** Longest line about a verdict. */
+/** Maximum length of a line about a verdict. */
 const lineLength = 2_000;
 
 const columns: readonly Column<PathStep>[] = [
@@ -89,20 +89,20 @@ function renderVerdict(verdict: Verdict, style: TableStyle): string {
 function describeVerdict(verdict: Verdict): string {
   switch (verdict.kind) {
     case 'admitted':
-      return `admitted: ${verdict.spiffeId}, by an anchor of trust domain ${verdict.trustDomain}`;
+      return `admitted: ${verdict.spiffeId}, by a CA certificate of trust domain ${verdict.trustDomain}`;
     case 'refused':
       return `refused: ${verdict.sentence} (${verdict.code})`;
   }
 }
 
 function describeContest(subject: string): string {
-  return `note: several anchors may be the issuer of ${subject}; Envoy tries one alone, and 1.36 can choose another than this`;
+  return `note: several anchors can be the issuer of ${subject}; Envoy tries only one, and Envoy 1.36 may choose a different one than shown`;
 }
 
 function describeOther(other: OtherVerdict): string {
   const what = other.kind === 'admitted' ? 'admits' : 'refuses';
   const why = other.kind === 'admitted' ? '' : `: ${other.sentence} (${other.code})`;
-  return `note: Envoy 1.40 decides so; Envoy ${other.envoy} ${what} this client${why}`;
+  return `note: this is the decision of Envoy 1.40; Envoy ${other.envoy} ${what} this client${why}`;
 }
 
 function dayOf(time: number): string {

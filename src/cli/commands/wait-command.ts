@@ -15,15 +15,15 @@ import type { ServerState, WaitState } from '../ask/wait-state.ts';
 
 type WaitOptions = FlagOptions<'mesh' | 'version' | 'proxies' | 'timeout' | 'output'> & ServerOptions;
 
-/** Longest line of talk. */
+/** Maximum length of a line on stderr. */
 const lineLength = 2_000;
 
-/** `meshtrust wait`: returns when all proxies of all servers have acknowledged what is served. */
+/** Adds `meshtrust wait`, which returns when all proxies of all servers have acknowledged the served version. */
 export function addWaitCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
   const command = program
     .command('wait')
     .description(
-      'wait until all proxies of a mesh, lost ones included, have acknowledged what is served, or a version',
+      'wait until all proxies of a mesh, including lost ones, have acknowledged the served or a given version',
     )
     .addOption(flag('mesh'))
     .addOption(flag('version'))
@@ -32,7 +32,7 @@ export function addWaitCommand(program: Command, io: CommandIo, done: (code: num
     .addOption(flag('output'));
   addServerOptions(command).action(async (options: WaitOptions) => {
     const { mesh, version, proxies, output, timeout } = options;
-    if (mesh === undefined) throw new CommandError(exitCode.usage, 'say which mesh to wait for: --mesh NAME');
+    if (mesh === undefined) throw new CommandError(exitCode.usage, 'the mesh is missing: give --mesh NAME');
     const question = { mesh, version, proxies };
     const { state, answers } = await waitFor(io, await serverAccess(options, io), question, timeout);
     writeOutput(io, output, state, (style, plain) =>
@@ -69,7 +69,7 @@ const laggingColumns: readonly Column<WaitState['lagging'][number]>[] = [
   { title: 'MESSAGE', value: ({ message }) => message ?? '' },
 ];
 
-/** Nothing where none lags, but some are missing: stderr says that. */
+/** Renders the proxies that lag; empty if none does. Missing proxies are reported on stderr. */
 function renderLagging({ lagging }: WaitState, style: TableStyle): string {
   return lagging.length === 0 ? '' : renderTable(laggingColumns, lagging, style);
 }

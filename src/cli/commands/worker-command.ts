@@ -4,12 +4,12 @@ import type { ToWorker } from '../../frontend/workers/messages.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
 
-/** `meshtrust worker`: what `serve --workers` starts. Nobody else can: it lives on its parent's channel. */
+/** Adds the hidden `meshtrust worker`, which only `serve --workers` can start: it needs the channel to its parent. */
 export function addWorkerCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
   program.command('worker', { hidden: true }).action(async () => {
     const { channel } = io;
     if (channel === undefined) {
-      throw new CommandError(exitCode.usage, 'a worker is started by "meshtrust serve --workers" alone');
+      throw new CommandError(exitCode.usage, 'only "meshtrust serve --workers" can start a worker');
     }
     await runWorker({
       parent: {

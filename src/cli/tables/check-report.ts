@@ -1,17 +1,17 @@
 import { plainText } from '../../text/plain-text.ts';
 import { checkCatalogue } from '../ask/check-catalogue.ts';
 import type { CheckGroup, CheckName } from '../ask/check-catalogue.ts';
-import type { CheckResult, Verdict } from '../ask/judge-server.ts';
+import type { CheckResult, Verdict } from '../ask/check-server.ts';
 import { paint } from '../terminal/output.ts';
 import type { TableStyle, Tone } from '../terminal/output.ts';
 
-/** What the command answers, as JSON. */
+/** The command's output with `-o json`. */
 export interface CheckReport {
   readonly counts: Readonly<Record<Verdict, number>>;
   readonly checks: readonly ReportedCheck[];
 }
 
-/** A result with what the catalogue knows of its check; a hint and its place in the docs where it is needed. */
+/** A result with the catalogue's entry for its check. Hint and link to the docs are absent if the check passed. */
 export interface ReportedCheck extends CheckResult {
   readonly group: CheckGroup;
   readonly claim: string;
@@ -19,7 +19,7 @@ export interface ReportedCheck extends CheckResult {
   readonly docs?: string | undefined;
 }
 
-/** Adds hints and counts. */
+/** Adds the catalogue's entries, and counts the verdicts. */
 export function reportChecks(results: readonly CheckResult[]): CheckReport {
   const counts = { ok: 0, warning: 0, failed: 0 };
   for (const { verdict } of results) counts[verdict] += 1;
@@ -37,14 +37,14 @@ function docsOf(check: CheckName): string {
 
 const tones: Readonly<Record<Verdict, Tone>> = { ok: 'good', warning: 'warning', failed: 'bad' };
 const signs: Readonly<Record<Verdict, string>> = { ok: '√', warning: '‼', failed: '×' };
-/** Where there are no colours there may be no such characters either. */
+/** A terminal without colours may not have these characters either. */
 const plainSigns: Readonly<Record<Verdict, string>> = { ok: '[ok]  ', warning: '[warn]', failed: '[fail]' };
 
-/** Details of a failed check that are shown, but for a wide output. */
+/** Number of details of a check that are shown, except with `-o wide`. */
 const shown = 5;
 const lineLength = 500;
 
-/** A line for each check under the name of its server; what is wrong, and what to do, below the line. */
+/** Renders a line for each check under the name of its server, followed by details and a hint if it did not pass. */
 export function renderChecks({ checks }: CheckReport, { wide, colour }: TableStyle): string {
   const sections = Map.groupBy(checks, ({ server }) => server);
   return [...sections]

@@ -5,10 +5,10 @@ import type { AnchorChange, MeshDifference } from '../offline/diff-meshes.ts';
 import { renderTable } from '../terminal/output.ts';
 import type { Column, TableStyle, Tone } from '../terminal/output.ts';
 
-/** With a server asked, a difference has the number of connected proxies that ask for what differs. */
+/** A difference; `proxies`, for a running server, is the number of connected proxies that subscribe to a change. */
 export type ReportedDifference = MeshDifference & { readonly proxies?: number | undefined };
 
-/** One line of the table. A trust domain, or a mesh, that has no authority to show has a line of its own. */
+/** One line of the table. A trust domain or a mesh without changed CA certificates has one line. */
 interface Row {
   readonly mesh: string;
   readonly trustDomain: string;
@@ -16,7 +16,7 @@ interface Row {
   readonly anchor: AnchorChange | undefined;
 }
 
-/** A table with a line for each authority that differs; nothing where none does. */
+/** Renders a table with a line for each CA certificate that differs; empty if none does. */
 export function renderDifferences(meshes: readonly MeshDifference[], style: TableStyle): string {
   const rows = meshes.flatMap(rowsOf);
   return rows.length === 0 ? '' : renderTable(columns, rows, style);
@@ -61,7 +61,7 @@ function shown(change: AnchorChange | undefined, value: (anchor: AnchorDetail) =
   return change === undefined ? '' : value(anchorOf(change));
 }
 
-/** What a renewed one had been, or how one was served that is served otherwise. */
+/** Returns the previous fingerprint of a renewed certificate, or the previous form of a re-rooted one. */
 function shownBefore(change: AnchorChange | undefined): string {
   switch (change?.kind) {
     case 'renewed':
@@ -82,7 +82,7 @@ const changeNames = {
   're-rooted': 'served in another form',
 } as const satisfies Record<AnchorChange['kind'], string>;
 
-/** One line that sums up what would happen to a mesh, and to whom. */
+/** Returns one line that sums up the changes of a mesh and the number of proxies that they affect. */
 export function describeDifference({
   mesh,
   trustDomains,
@@ -95,10 +95,10 @@ export function describeDifference({
     ({ kind }) => kind,
   );
   const parts = [...changes].map(
-    ([kind, some]) => `${counted(some.length, 'authority')} ${changeNames[kind]}`,
+    ([kind, some]) => `${counted(some.length, 'CA certificate')} ${changeNames[kind]}`,
   );
-  const what = parts.length > 0 ? parts.join(', ') : counted(secrets.length, 'secret');
-  const deny = denyAll ? '; every client would be refused' : '';
-  const reach = proxies === undefined ? '' : `; ${counted(proxies, 'connected proxy')} would be sent it`;
+  const what = parts.length > 0 ? parts.join(', ') : `${counted(secrets.length, 'secret')} changed`;
+  const deny = denyAll ? '; its proxies would refuse every client' : '';
+  const reach = proxies === undefined ? '' : `; would be sent to ${counted(proxies, 'connected proxy')}`;
   return `mesh ${mesh}: ${what}${deny}${reach}`;
 }

@@ -2,7 +2,7 @@ import type { AnyProxyState, ProxyDetail, ProxySecret, ProxySummary } from '../.
 import { formatDuration, paint, renderTable } from '../terminal/output.ts';
 import type { Column, TableStyle, Tone } from '../terminal/output.ts';
 
-/** A proxy, and the server that says so. */
+/** A proxy, and the server that reported it. */
 export type ServerProxy<Proxy extends ProxySummary = ProxySummary> = Proxy & { readonly server: string };
 
 const tones: Readonly<Record<AnyProxyState, Tone>> = {
@@ -15,17 +15,17 @@ const tones: Readonly<Record<AnyProxyState, Tone>> = {
   disconnected: 'faint',
 };
 
-/** The tone of a state. */
+/** Returns the tone of a state. */
 export function toneOf(state: AnyProxyState): Tone {
   return tones[state];
 }
 
-/** Enough of a version to tell it from others. */
+/** Returns the first 12 digits of a version, which distinguish it from others; empty for undefined. */
 export function shortVersion(version: string | undefined): string {
   return version?.slice(0, 12) ?? '';
 }
 
-/** A table of proxies. `now`: epoch milliseconds. */
+/** Renders a table of proxies. `now`: epoch milliseconds. */
 export function renderProxies(
   proxies: readonly ServerProxy[],
   { now, servers, ...style }: TableStyle & { readonly now: number; readonly servers: number },
@@ -55,7 +55,7 @@ export function renderProxies(
   return renderTable(columns, proxies, style);
 }
 
-/** Everything about one proxy, for people. */
+/** Renders the details of one proxy. */
 export function renderProxy(proxy: ServerProxy<ProxyDetail>, style: TableStyle, now: number): string {
   const { node, mesh, state, server, address, version, servedVersion, lastNack, behindSeconds } = proxy;
   const behind = behindSeconds === undefined ? '' : `, behind for ${formatDuration(behindSeconds * 1000)}`;

@@ -51,7 +51,7 @@ describe('bootstrap', () => {
       assert.deepEqual(load(stdout), load(example));
       assert.equal(
         stderr,
-        'the listener at 127.0.0.1:8443 shows examples/certs/server.crt (--proxy-cert, --proxy-key)\n',
+        'listener 127.0.0.1:8443 uses the certificate examples/certs/server.crt (--proxy-cert, --proxy-key)\n',
       );
     });
   }
@@ -99,10 +99,10 @@ describe('bootstrap', () => {
     [['--node-id=a', '--xds-cert=c', '--xds-key=k'], /needs --xds-ca/],
     [['--node-id=a', '--xds-name=n'], /needs --xds-ca/],
     [['--node-id=a', '--xds-ca=c', '--xds-address=unix:/x'], /--xds-name/],
-    [['--node-id=a', '--secret='], /by its name/],
+    [['--node-id=a', '--secret='], /--secret: the name is empty/],
     [['--node-id=a', '--xds-address=a.test:0'], /port 0/],
-    [['--node-id=a', '--xds-address=0.0.0.0:5678'], /where a server listens/],
-    [['--node-id=a', '--xds-address=[::]:5678'], /where a server listens/],
+    [['--node-id=a', '--xds-address=0.0.0.0:5678'], /is only for listening/],
+    [['--node-id=a', '--xds-address=[::]:5678'], /is only for listening/],
     [['--node-id=a', '--proxy-listen=localhost:1'], /an IP address, not on localhost/],
     [['--node-id=a', '--transport=rest'], /Allowed choices are delta-ads, ads, delta-sds, sds/],
   ];

@@ -31,7 +31,7 @@ describe('diff', () => {
     await using dir = await files({ 'one.yaml': yaml([a.certPem]), 'two.yaml': yaml([a.certPem]) });
     const { code, stdout, stderr } = await run(['diff', dir.join('one.yaml'), dir.join('two.yaml')]);
     assert.deepEqual([code, stdout], [0, '']);
-    assert.match(stderr, /^no difference: /);
+    assert.match(stderr, /^no difference between /);
   });
 
   it('of files that differ is 1, with a line for each authority, and what it comes to beside it', async () => {
@@ -53,13 +53,13 @@ describe('diff', () => {
         ['default', 'a.test', 'added', 'CN=B'],
       ],
     );
-    assert.equal(stderr, 'mesh default: 1 authority removed, 1 authority added\n');
+    assert.equal(stderr, 'mesh default: 1 CA certificate removed, 1 CA certificate added\n');
   });
 
   it('knows a renewal, and shows in the wide table what it was', async () => {
     await using dir = await files({ 'one.yaml': yaml([a.certPem]), 'two.yaml': yaml([renewed.certPem]) });
     const { stdout, stderr } = await run(['diff', dir.join('one.yaml'), dir.join('two.yaml'), '-o', 'wide']);
-    assert.equal(stderr, 'mesh default: 1 authority renewed\n');
+    assert.equal(stderr, 'mesh default: 1 CA certificate renewed\n');
     assert.match(stdout, /renewed .* CN=A +as-listed +[0-9a-f]{16} +default\/\/a$/m);
   });
 
@@ -85,8 +85,8 @@ describe('diff', () => {
     assert.match(stdout, /^blue +b\.test +removed /m);
     assert.match(stdout, /^default +a\.test +added .* CN=B$/m);
     assert.deepEqual(stderr.trimEnd().split('\n'), [
-      'mesh blue: 1 authority removed; every client would be refused; 1 connected proxy would be sent it',
-      'mesh default: 1 authority added; 2 connected proxies would be sent it',
+      'mesh blue: 1 CA certificate removed; its proxies would refuse every client; would be sent to 1 connected proxy',
+      'mesh default: 1 CA certificate added; would be sent to 2 connected proxies',
     ]);
     const [json, formatted] = [
       await run(['diff', dir.path, to, '-o', 'json', '--mesh', 'blue']),
@@ -106,7 +106,7 @@ describe('diff', () => {
     await using dir = await files({ 'a.yaml': yaml([a.certPem]) });
     const { code, stderr } = await run(['diff', dir.path, `--server=${server.url}`]);
     assert.equal(code, 1);
-    assert.match(stderr, /300 authorities removed.*; 2 connected proxies would be sent it\n$/);
+    assert.match(stderr, /300 CA certificates removed.*; would be sent to 2 connected proxies\n$/);
   });
 
   it('tells of nothing where a whole file is refused, which says why', async () => {
@@ -121,7 +121,7 @@ describe('diff', () => {
       const { code, stdout, stderr } = await run(['diff', ...paths.map((path) => dir.join(path))]);
       assert.deepEqual([code, stdout], [2, '']);
       assert.match(stderr, /^error: \S+bad\.yaml:2: MT002 /);
-      assert.match(stderr, /1 error by which a whole file or resource is refused: what would change cannot/);
+      assert.match(stderr, /a whole file or resource is refused \(1 error\); .* the change is unknown/);
     }
   });
 
@@ -133,7 +133,7 @@ describe('diff', () => {
     });
     const { code, stderr } = await run(['diff', dir.join('one.yaml'), dir.join('two.yaml')]);
     assert.equal(code, 1);
-    assert.match(stderr, /^error: \S+two\.yaml.* MT014 .*\nmesh default: 1 authority added\n$/);
+    assert.match(stderr, /^error: \S+two\.yaml.* MT014 .*\nmesh default: 1 CA certificate added\n$/);
   });
 
   it('ends with 1 for a mesh that is listed nowhere', async () => {
@@ -141,7 +141,7 @@ describe('diff', () => {
     const { code, stderr } = await run(['diff', dir.path, dir.path, '--mesh', 'nope']);
     assert.deepEqual(
       [code, stderr],
-      [1, 'error: nothing is listed for mesh nope, neither before nor after\n'],
+      [1, 'error: mesh nope: no MeshTrust lists it, before or after the change\n'],
     );
   });
 
@@ -165,7 +165,7 @@ describe('diff', () => {
     }
     await using dir = await files({ 'a.yaml': yaml([b.certPem]) });
     const replicas = await run(['diff', dir.path, '--server', one.url, '--server', same.url]);
-    assert.match(replicas.stderr, /; 2 connected proxies would be sent it/);
+    assert.match(replicas.stderr, /; would be sent to 2 connected proxies/);
     const { code, stdout, stderr } = await run([
       'diff',
       dir.path,
@@ -175,7 +175,7 @@ describe('diff', () => {
       other.url,
     ]);
     assert.deepEqual([code, stdout], [1, '']);
-    assert.match(stderr, /serve different things; ask one of them/);
+    assert.match(stderr, /serve different versions; give only one of them/);
   });
 
   it('ends with 2 for a path that is not there, and with 3 where no server answers', async () => {

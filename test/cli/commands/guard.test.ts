@@ -65,7 +65,10 @@ describe('guard release', () => {
       await using server = await holdingServer(['a.test']);
       const { code, stderr } = await runOnTerminal(['guard', 'release', server.option], answer);
       assert.equal(code, 0);
-      assert.match(stderr, /trust domain a\.test of mesh default is held .* refused by 2 proxies\n/);
+      assert.match(
+        stderr,
+        /trust domain a\.test of mesh default: held at .* 2 proxies of the mesh will refuse its clients\n/,
+      );
       assert.match(stderr, /Withdraw 1 trust domain\? \[y\/N\]/);
       assert.deepEqual(server.held(), []);
     });
@@ -80,7 +83,7 @@ describe('guard release', () => {
       await using server = await holdingServer(['a.test']);
       const { code, stderr } = await runOnTerminal(['guard', 'release', server.option], answer);
       assert.equal(code, 1);
-      assert.match(stderr, /nothing was released/);
+      assert.match(stderr, /no trust domain was released/);
       assert.deepEqual(server.releases, []);
     });
 

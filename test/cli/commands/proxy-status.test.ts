@@ -76,7 +76,7 @@ describe('proxy-status', () => {
     server.asks(streamOf(3, 'good', 'blue'));
     const { code, stdout, stderr } = await run(['ps', 'good', `--server=${server.url}`]);
     assert.deepEqual([code, /^mesh: +blue$/m.test(stdout)], [0, true]);
-    assert.match(stderr, /has it in mesh default too, beside blue: --mesh says which\n$/);
+    assert.match(stderr, / is shown in mesh blue; it is also in mesh default: give --mesh\n$/);
     const named = await run(['ps', 'good', '--mesh=default', `--server=${server.url}`]);
     assert.deepEqual([/^mesh: +default$/m.test(named.stdout), named.stderr], [true, '']);
   });
@@ -85,7 +85,7 @@ describe('proxy-status', () => {
     await using server = await twoProxies();
     const unknown = await run(['ps', 'z', `--server=${server.url}`]);
     assert.equal(unknown.code, 1);
-    assert.match(unknown.stderr, /no proxy z is connected/);
+    assert.match(unknown.stderr, /proxy z: not connected to /);
     const alone = await run(['ps', `--server=http://127.0.0.1:${await freePort()}`]);
     assert.equal(alone.code, 3);
   });
@@ -96,7 +96,7 @@ describe('proxy-status', () => {
     const { code, stdout, stderr } = await run(['ps', `--server=${gone}`, `--server=${server.url}`]);
     assert.equal(code, 3);
     assert.match(stdout, /^good /m);
-    assert.match(stderr, /^2 proxies: .*\nerror: no server answers at /);
+    assert.match(stderr, /^2 proxies: .*\nerror: \S+: the server does not answer: /);
   });
 
   it('joins the proxies of several servers, with a column for them', async () => {
@@ -142,7 +142,7 @@ describe('proxy-status', () => {
     const watching = start(['ps', '-w', `--server=${server.url}`], stop.signal);
     await watching.until(/^good /m);
     await server[Symbol.asyncDispose]();
-    await watching.until(/error: no server answers at /);
+    await watching.until(/error: \S+: the server does not answer: /);
     await using again = await fleetServer(new URL(server.url).host);
     again.publish(statesOf({ ALL: 'v1' }));
     again.asks(streamOf(1, 'came-back'));

@@ -35,7 +35,7 @@ describe('verify', () => {
     const { code, stdout, stderr } = await run(['verify', ...client, dir.join('a.yaml')]);
     assert.equal(code, 0, stderr);
     const [verdict, titles, ...rows] = stdout.trimEnd().split('\n');
-    assert.equal(verdict, 'admitted: spiffe://a.test/web, by an anchor of trust domain a.test');
+    assert.equal(verdict, 'admitted: spiffe://a.test/web, by a CA certificate of trust domain a.test');
     assert.match(titles ?? '', /^ROLE +FINGERPRINT +UNTIL +SUBJECT$/);
     assert.deepEqual(
       rows.map((row) => row.replace(/ +[0-9a-f]{16} +\S+ +/, ' ')),
@@ -122,7 +122,7 @@ describe('verify', () => {
     const client = makeLeaf(one, { ...plain, commonName: 'web', spiffeId: 'spiffe://b.test/web' });
     await writeFile(dir.join('b.pem'), client.certPem);
     const { stderr } = await run(['verify', '--leaf', dir.join('b.pem'), dir.join('b.yaml')]);
-    assert.match(stderr, /^note: several anchors may be the issuer of CN=web; /);
+    assert.match(stderr, /^note: several anchors can be the issuer of CN=web; /);
   });
 
   it('wants a leaf that it can read, and a server that answers', async () => {

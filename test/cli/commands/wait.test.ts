@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { describeWait, judgeWait } from '../../../src/cli/ask/wait-state.ts';
+import { describeWait, assessWait } from '../../../src/cli/ask/wait-state.ts';
 import type { WaitState } from '../../../src/cli/ask/wait-state.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { statesOf, streamOf } from '../../fleet/scene.ts';
@@ -98,7 +98,7 @@ describe('wait', () => {
     assert.match(stdout, /\nslow-one {2}lost +v1 /);
     assert.match(
       stderr,
-      /1 of 1 connected proxies have v2, 1 lost or reconnecting; waiting for slow-one \(lost, it acknowledged v1\)\n$/,
+      /1 of 1 connected proxies have v2, 1 lost or reconnecting; waiting for slow-one \(lost, last acknowledged v1\)\n$/,
     );
     const waiting = start(args);
     await waiting.until(/slow-one \(lost/);
@@ -115,7 +115,7 @@ describe('wait', () => {
     one.leaves(proxy, 'silence');
     const args = ['wait', '--mesh=default', `--server=${one.url}`, `--server=${two.url}`];
     const waiting = start(args);
-    await waiting.until(/slow-one \(lost, it acknowledged nothing\)/);
+    await waiting.until(/slow-one \(lost, last acknowledged nothing\)/);
     const moved = streamOf(5, 'slow-one');
     two.asks(moved);
     two.sent(moved, 'v1');
@@ -213,7 +213,7 @@ describe('wait', () => {
       lagging: [],
     });
     const stateFor = (forgotten: number) =>
-      judgeWait({ mesh: 'default' }, [{ kind: 'rollout', server: 'a', rollout: rollout(forgotten) }]);
+      assessWait({ mesh: 'default' }, [{ kind: 'rollout', server: 'a', rollout: rollout(forgotten) }]);
     assert.equal(stateFor(0).done, true);
     const state = stateFor(3);
     assert.equal(state.done, false);
@@ -222,7 +222,7 @@ describe('wait', () => {
 
   it('ends with 3 when a server went away and did not come back', () => {
     const gone = { kind: 'unreachable', server: 'a', reason: 'x' } as const;
-    const { done, servers } = judgeWait({ mesh: 'default' }, [gone]);
+    const { done, servers } = assessWait({ mesh: 'default' }, [gone]);
     assert.deepEqual([done, servers[0]?.waitingFor], [false, 'an answer']);
   });
 });

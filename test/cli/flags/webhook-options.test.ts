@@ -32,7 +32,7 @@ describe('the flags of the webhook', () => {
     ['a Secret without an address', { ...defaults, webhookSecret: 's' }, /without --webhook-listen/],
     ['files and a Secret', { ...asked, ...files, webhookSecret: 's' }, /not both/],
     ['no cluster', { ...asked, ...files, kubernetes: false }, /needs --kubernetes/],
-    ['a unix socket', { ...asked, ...files, webhookListen: 'unix:/a' }, /HOST:PORT only/],
+    ['a unix socket', { ...asked, ...files, webhookListen: 'unix:/a' }, /must be HOST:PORT/],
     ['no certificate', asked, /--webhook-cert and --webhook-key/],
     ['a certificate without its key', { ...asked, webhookCert: 'c' }, /--webhook-cert and --webhook-key/],
   ];

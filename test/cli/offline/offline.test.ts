@@ -152,13 +152,13 @@ describe('validate', () => {
     await using dir = await makeTempDir();
     const empty = await run(['validate', dir.path]);
     assert.equal(empty.code, 1);
-    assert.match(empty.stderr, /^error: \S+: no MeshTrust was found$/m);
+    assert.match(empty.stderr, /^error: \S+: no MeshTrust found$/m);
     await writeFile(dir.join('a.yaml'), 'kind: ConfigMap\n---\nkind: ConfigMap\n---\nreplicas: 1\n');
     const others = await run(['validate', dir.path]);
     assert.equal(others.code, 1);
     assert.match(
       others.stderr,
-      /^passed over: 2 ConfigMap, 1 without a kind\nerror: \S+: no MeshTrust was found$/m,
+      /^skipped documents of other kinds: 2 ConfigMap, 1 without a kind\nerror: \S+: no MeshTrust found$/m,
     );
   });
 
@@ -257,7 +257,10 @@ describe('validate, of every violation of a file at once,', () => {
       places.sort((one, other) => (one < other ? -1 : 1)),
       ['a.yaml:11 MT005', 'a.yaml:5 MT008', 'a.yaml:7 MT003', 'b.yaml:3: MT002', 'c.yaml: MT006'],
     );
-    assert.equal(stderr, 'passed over: 1 ConfigMap\n0 MeshTrusts accepted; 5 errors, 0 warnings, 0 notes\n');
+    assert.equal(
+      stderr,
+      'skipped documents of other kinds: 1 ConfigMap\n0 MeshTrusts accepted; 5 errors, 0 warnings, 0 notes\n',
+    );
   });
 
   it('reads files, and directories with all that is below them', async () => {

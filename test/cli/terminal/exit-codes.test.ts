@@ -46,7 +46,7 @@ describe('the exit code', () => {
     ],
     [
       ['guard', 'release', '--server', 'http://a.test:1', '--token-file', 'LICENSE'],
-      /the token is not sent to http:\/\/a\.test:1 in the clear/,
+      /http:\/\/a\.test:1: the token is not sent without TLS/,
     ],
     [['ps', '--token-file', '/nowhere'], /ENOENT/],
     [['ps', '--client-cert', 'LICENSE'], /needs both --client-cert and --client-key/],
@@ -55,14 +55,14 @@ describe('the exit code', () => {
     [['serve', '--dir', '.', '--log-level', 'loud'], /Allowed choices are debug/],
     [['serve', '--dir', '.', '--no-such-flag'], /unknown option '--no-such-flag'/],
     [['verify', '--leaf', '/nowhere', '.'], /^error: \/nowhere cannot be read: ENOENT/],
-    [['bundle', '.', '--format', 'pem', '-o', 'json'], /give --format or --output/],
+    [['bundle', '.', '--format', 'pem', '-o', 'json'], /--format and --output cannot be combined/],
     [['bootstrap', '--node-id', 'a', '--xds-address', 'there'], /not an address: there/],
     [['validate'], /missing required argument 'path'/],
     [['bundle', '.', '-o', 'xml'], /Allowed choices are table, wide, json, yaml/],
     [['nonsense'], /unknown command 'nonsense'/],
     [[], /Usage: meshtrust/],
-    [['guard', 'release', '--server', 'nonsense'], /nonsense is not an http or https URL/],
-    [['guard', 'release', '--server', 'ftp://127.0.0.1'], /127\.0\.0\.1 is not an http or https URL/],
+    [['guard', 'release', '--server', 'nonsense'], /--server nonsense: not a URL such as /],
+    [['guard', 'release', '--server', 'ftp://127.0.0.1'], /127\.0\.0\.1: not a URL such as /],
   ];
   for (const [args, sentence] of usages) {
     it(`is 2 for: meshtrust ${args.join(' ')}`, async () => {
@@ -111,22 +111,25 @@ describe('the exit code', () => {
   it('of a command that asks a server is 3 where none answers', async () => {
     const { code, stderr } = await run(['guard', 'release', `--server=http://127.0.0.1:${await freePort()}`]);
     assert.equal(code, 3);
-    assert.match(stderr, /^error: no server answers at .*ECONNREFUSED/);
+    assert.match(stderr, /^error: \S+: the server does not answer: .*ECONNREFUSED/);
   });
 
   it('of a command that asks a server is 1 where that refuses, with what it says', async () => {
     await using server = await answering(403, '{"error":{"code":"forbidden","message":"not from here"}}');
     const refused = await run(['guard', 'release', `--server=${server.url}`]);
-    assert.deepEqual([refused.code, refused.stderr], [1, `error: ${server.url} answers: not from here\n`]);
+    assert.deepEqual([refused.code, refused.stderr], [1, `error: ${server.url} answered: not from here\n`]);
     await using other = await answering(502, '<html>');
     const { code, stderr } = await run(['guard', 'release'], { MESHTRUST_SERVER: other.url });
-    assert.deepEqual([code, stderr], [1, `error: ${other.url} answers: status 502 without an explanation\n`]);
+    assert.deepEqual(
+      [code, stderr],
+      [1, `error: ${other.url} answered: HTTP status 502 without a message; is it the admin API?\n`],
+    );
   });
 
   it('of guard release is 0 where nothing is held, and says so', async () => {
     await using server = await answering(200, '{"meshes":[]}');
     const { code, stdout, stderr } = await run(['guard', 'release', `--server=${server.url}`]);
-    assert.deepEqual([code, stdout, stderr], [0, '', 'nothing is held\n']);
+    assert.deepEqual([code, stdout, stderr], [0, '', 'the guard holds no trust domain\n']);
   });
 
   it('is 1 when the command is interrupted', async () => {

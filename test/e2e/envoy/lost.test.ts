@@ -76,7 +76,7 @@ test('stopped Envoy → lost and nothing is done; goes on → in sync', { skip }
     const waiting = await wait('1s').outcome;
     assert.equal(waiting.code, 4, waiting.stderr);
     const acked = before.slice(0, 12);
-    assert.match(waiting.stderr, new RegExp(`waiting for frozen \\(lost, it acknowledged ${acked}\\)\n$`));
+    assert.match(waiting.stderr, new RegExp(`waiting for frozen \\(lost, last acknowledged ${acked}\\)\n$`));
     assert.match(waiting.stdout, new RegExp(`\nfrozen +lost +${acked} `));
     const { converged, proxies, lagging } = await rollout();
     assert.deepEqual([converged, proxies.connected, proxies.synced, proxies.lost], [false, 1, 1, 1]);
@@ -86,7 +86,7 @@ test('stopped Envoy → lost and nothing is done; goes on → in sync', { skip }
     );
     const check = await ask('check');
     assert.equal(check.code, 1);
-    assert.match(check.stdout, new RegExp(`frozen, mesh default: lost for \\S+, it acknowledged ${acked}`));
+    assert.match(check.stdout, new RegExp(`frozen, mesh default: lost for \\S+, last acknowledged ${acked}`));
     assert.match((await ask('proxy-status')).stdout, new RegExp(`\nfrozen +default +lost +${acked} `));
     assert.deepEqual(await states(), { synced: 1, lost: 1 });
     assert.equal(events().length, known + 1, 'lost, and not converged');

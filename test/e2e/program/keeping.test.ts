@@ -260,8 +260,8 @@ describe('the mass-loss guard of a running program', { concurrency: 2 }, () => {
       assert.match(
         nothing.stderr(),
         count === 0
-          ? /^nothing is held$/m
-          : /b\.test of mesh default is held at .* its clients are refused by 0 proxies/,
+          ? /^the guard holds no trust domain$/m
+          : /b\.test of mesh default: held at .* 0 proxies of the mesh will refuse its clients/,
       );
       assert.deepEqual(await served(server), all);
     }

@@ -342,7 +342,7 @@ describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }
     const asked = `--server=http://127.0.0.1:${server.adminPort}`;
     const waited = await run(['wait', '--mesh=default', '--timeout=0', asked]);
     assert.equal(waited.code, 4, waited.stderr);
-    assert.match(waited.stderr, /waiting for .*n0 \(lost, it acknowledged/);
+    assert.match(waited.stderr, /waiting for .*n0 \(lost, last acknowledged/);
     assert.equal((await run(['check', asked])).code, 1);
   });
 

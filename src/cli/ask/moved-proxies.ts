@@ -5,18 +5,18 @@ import { proxyPages } from './list-proxies.ts';
 import { mapFew } from '../terminal/map-few.ts';
 import type { ServerAccess } from './server-options.ts';
 
-/** A proxy as the list of a state has it. */
+/** A proxy of a list that was filtered by state. */
 type ListedProxy = ProxySummary & { readonly state: LaggingProxy['state'] };
 
-/** As many proxies a server names as lagging. */
+/** Maximum number of lagging proxies that a server names. */
 const mostLagging = 100;
-/** More lost proxies than this are not looked up one by one, but in the lists of the other servers. */
+/** Above this number, lost proxies are not looked up one by one, but in the lists of the other servers. */
 const mostLookedUp = 20;
 
 /**
- * Asks the other servers for all proxies that one server has lost or that are reconnecting: one that is in sync at
- * another server has only moved. One that is connected there but not in sync is still waited for. A server that
- * does not answer has none of them.
+ * Removes proxies from a roll-out that have moved to another server. Asks the other servers for all lost and
+ * reconnecting proxies of `server`: a proxy that is in sync at another server has moved. A proxy that is connected
+ * there but not in sync is still waited for. A server that does not answer counts as having none of them.
  */
 export async function dropMoved(
   rollout: RolloutDetail,
@@ -33,19 +33,19 @@ export async function dropMoved(
     const nodes = new Set(gone.map(({ node }) => node).filter((node) => node !== ''));
     const found = await mapFew(others, (other) => syncedAt(other, mesh, nodes, signal));
     const left = withoutMoved(rollout, gone, new Set(found.flatMap((some) => [...some])));
-    // A server names lost proxies first, and not all proxies: connected ones may be missing.
+    // A server names a limited number of proxies, lost ones first: connected ones may be missing.
     const isNamed = asked.lacking <= lagging.length || left.lagging.length === mostLagging;
     return isNamed ? left : nameConnected(left, await list(['refused', 'stale', 'pending'], mostLagging));
   } catch (error) {
-    // The server was there a moment ago. What it lost is still lost.
+    // The server answered a moment ago. Its lost proxies are still lost.
     if (isNoAnswer(error)) return rollout;
     throw error;
   }
 }
 
 /**
- * Returns a rollout without lost and reconnecting proxies that have moved. `gone`: all lost and reconnecting
- * proxies of the server, as it listed them after it reported the rollout; `moved`: node ids.
+ * Returns a roll-out without lost and reconnecting proxies that have moved. `gone`: all lost and reconnecting
+ * proxies of the server, which were listed after the roll-out was read; `moved`: node ids.
  */
 export function withoutMoved(
   rollout: RolloutDetail,
@@ -56,7 +56,7 @@ export function withoutMoved(
   const hasMoved = ({ node }: ListedProxy): boolean => node !== '' && moved.has(node);
   const left = gone.filter((proxy) => !hasMoved(proxy));
   const away = gone.filter(hasMoved);
-  // More may be lost since the rollout was reported: at least those that are left are waited for.
+  // More proxies may be lost since the roll-out was read: at least the remaining ones are waited for.
   const remaining = (before: number, fits: (proxy: ListedProxy) => boolean): number =>
     Math.max(before - away.filter(fits).length, left.filter(fits).length);
   const connectedLacking = asked.known ? proxies.connected - asked.proxies : 0;
@@ -75,7 +75,7 @@ export function withoutMoved(
   };
 }
 
-/** Adds connected proxies to those that are named. */
+/** Adds connected proxies to the named lagging ones. */
 function nameConnected(rollout: RolloutDetail, connected: readonly ListedProxy[]): RolloutDetail {
   const key = ({ node, address }: LaggingProxy): string => `${node}\0${address}`;
   const known = new Set(rollout.lagging.map(key));
@@ -86,7 +86,7 @@ function nameConnected(rollout: RolloutDetail, connected: readonly ListedProxy[]
   return { ...rollout, lagging: [...rollout.lagging, ...added].slice(0, mostLagging) };
 }
 
-/** Whether a proxy lacks the version that the rollout was asked about: it has none of the last, or an older one. */
+/** Returns true if a proxy lacks the requested version of the roll-out: its version is older or unknown. */
 function lacks({ versions, asked }: RolloutDetail, { version }: ListedProxy): boolean {
   if (!asked.known) return false;
   const at = versions.findIndex((served) => served.version === version);
@@ -99,7 +99,7 @@ function laggingOf(proxy: ListedProxy): LaggingProxy {
   return { node, address, state, behindSeconds, version, disconnectedAt, message };
 }
 
-/** The proxies of a mesh in these states, in this order; with `most`, at least so many of each if there are. */
+/** Returns the proxies of a mesh in these states, in this order. With `most`, stops after that many of a state. */
 async function listOf(
   server: ServerAccess,
   mesh: string,
@@ -119,7 +119,7 @@ async function listOf(
   return proxies;
 }
 
-/** Those of the node ids that are in sync at a server. */
+/** Returns the node ids that are in sync at a server. */
 async function syncedAt(
   server: ServerAccess,
   mesh: string,
@@ -159,7 +159,7 @@ async function stateAt(
   }
 }
 
-/** Whether a server does not have what it was asked for, or is away. */
+/** Returns true if a server does not know the requested object, or cannot be reached. */
 function isNoAnswer(error: unknown): boolean {
   if (error instanceof AnswerError) return true;
   return error instanceof CommandError && error.code === exitCode.unreachable;

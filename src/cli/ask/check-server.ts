@@ -7,10 +7,10 @@ import { counted } from '../../observe/log/describe-change.ts';
 import type { CheckName } from './check-catalogue.ts';
 import { formatDuration } from '../terminal/output.ts';
 
-/** What one server said of itself. */
+/** What the checks know about one server. */
 export type ServerFacts =
   | { readonly kind: 'unreachable'; readonly server: string; readonly reason: string }
-  /** It answers, but not this. */
+  /** It answers with an error, for example because it does not accept the credentials. */
   | { readonly kind: 'refused'; readonly server: string; readonly reason: string }
   | {
       readonly kind: 'answered';
@@ -25,67 +25,67 @@ export type ServerFacts =
 
 type Answered = Extract<ServerFacts, { readonly kind: 'answered' }>;
 
-/** How a check ended. A warning is no failure: everything works, but should be looked at. */
+/** The result of a check. With a warning everything works, but a person should look at it. */
 export type Verdict = 'ok' | 'warning' | 'failed';
 
 export interface CheckResult {
   readonly check: CheckName;
-  /** Absent for what is about all servers. */
+  /** Absent for checks of all servers together. */
   readonly server?: string | undefined;
   readonly verdict: Verdict;
-  /** What it is about: each of what is wrong, or a word about what is well. */
+  /** One line for each problem. */
   readonly details: readonly string[];
 }
 
-/** What the judgement depends on beside the facts. */
-export interface Judge {
+/** Input of the checks besides the facts about a server. */
+export interface CheckContext {
   /** Version of this command. */
   readonly version: string;
   /** Epoch milliseconds. */
   readonly now: number;
 }
 
-/** All checks of one server. One that does not answer has a single one. */
-export function judgeServer(facts: ServerFacts, judge: Judge): readonly CheckResult[] {
+/** Runs all checks of one server. If the server does not answer, there is only one check. */
+export function checkServer(facts: ServerFacts, context: CheckContext): readonly CheckResult[] {
   const { server } = facts;
   if (facts.kind !== 'answered') {
     return [{ check: 'server-answers', server, verdict: 'failed', details: [facts.reason] }];
   }
   const results: readonly Omit<CheckResult, 'server'>[] = [
     { check: 'server-answers', verdict: 'ok', details: [] },
-    judgeVersion(facts, judge),
-    judgeReadiness(facts),
-    judgeFiles(facts),
-    ...judgeSources(facts),
-    ...judgeTrust(facts),
-    ...judgeAuthorities(facts, judge),
-    ...judgeProxies(facts),
+    checkVersion(facts, context),
+    checkReadiness(facts),
+    checkFiles(facts),
+    ...checkSources(facts),
+    ...checkTrust(facts),
+    ...checkDates(facts, context),
+    ...checkProxies(facts),
   ];
   return results.map((result) => ({ ...result, server }));
 }
 
-/** Whether replicas serve the same; nothing for a single server. */
-export function judgeReplicas(all: readonly ServerFacts[]): readonly CheckResult[] {
+/** Checks that replicas serve the same versions. Returns nothing for a single server. */
+export function checkReplicas(all: readonly ServerFacts[]): readonly CheckResult[] {
   const answered = all.filter((facts) => facts.kind === 'answered');
   if (answered.length < 2) return [];
   const versions = answered.map(({ server, meshes }) => ({
     server,
-    // A mesh that lost everything is served as one that was never listed.
+    // A mesh that lost all CA certificates is served like a mesh that was never listed.
     versions: new Map(meshes.filter(({ denyAll }) => !denyAll).map(({ name, version }) => [name, version])),
   }));
   const names = [...new Set(versions.flatMap((one) => [...one.versions.keys()]))].sort();
   const details = names.flatMap((name) => {
     const by = Map.groupBy(versions, (one) => one.versions.get(name) ?? 'no trust');
     if (by.size === 1) return [];
-    const said = [...by].map(
+    const served = [...by].map(
       ([version, some]) => `${version.slice(0, 12)} at ${some.map(({ server }) => server).join(' and ')}`,
     );
-    return [`mesh ${name}: ${said.join(', ')}`];
+    return [`mesh ${name}: ${served.join(', ')}`];
   });
   return [result('replicas-agree', details, 'failed')];
 }
 
-/** `ok` without details, else as bad as is said. */
+/** Returns `ok` if there are no details, else the given verdict. */
 function result(
   check: CheckName,
   details: readonly string[],
@@ -94,12 +94,13 @@ function result(
   return { check, verdict: details.length === 0 ? 'ok' : otherwise, details };
 }
 
-function judgeVersion({ detail }: Answered, { version }: Judge): Omit<CheckResult, 'server'> {
-  const details = detail.version === version ? [] : [`the server is ${detail.version}, this is ${version}`];
+function checkVersion({ detail }: Answered, { version }: CheckContext): Omit<CheckResult, 'server'> {
+  const details =
+    detail.version === version ? [] : [`server version ${detail.version}, command version ${version}`];
   return result('server-version', details, 'warning');
 }
 
-function judgeReadiness({ detail: { readiness } }: Answered): Omit<CheckResult, 'server'> {
+function checkReadiness({ detail: { readiness } }: Answered): Omit<CheckResult, 'server'> {
   switch (readiness.status) {
     case 'ready':
       return result('server-ready', [], 'failed');
@@ -107,29 +108,32 @@ function judgeReadiness({ detail: { readiness } }: Answered): Omit<CheckResult, 
       return result('server-ready', [`waiting for ${readiness.missing.join(', ')}`], 'failed');
     case 'doubtful': {
       const { reason, findings, secondsLeft } = readiness;
-      const until = `${reason}; it is believed in ${formatDuration(secondsLeft * 1000)}`;
+      const until = `${reason}; accepted as it is in ${formatDuration(secondsLeft * 1000)}`;
       return result('server-ready', [until, ...findings], 'failed');
     }
     case 'draining':
-      return result('server-ready', ['it is on its way down'], 'failed');
+      return result('server-ready', ['the server is shutting down'], 'failed');
   }
 }
 
-function judgeFiles({ findings }: Answered): Omit<CheckResult, 'server'> {
+function checkFiles({ findings }: Answered): Omit<CheckResult, 'server'> {
   const unusable = findings.findings.filter(({ code }) => code === 'MT062').map(describeFinding);
   return result('files-current', unusable, 'failed');
 }
 
-function judgeSources({ detail: { sources } }: Answered): readonly Omit<CheckResult, 'server'>[] {
+function checkSources({ detail: { sources } }: Answered): readonly Omit<CheckResult, 'server'>[] {
   const unread = sources.filter(({ synced }) => !synced);
   const because = (failure: string | undefined): string => (failure === undefined ? '' : ` (${failure})`);
   const behind = sources
     .filter(({ synced, rejected, failure }) => synced && (rejected > 0 || failure !== undefined))
-    .map(({ name, rejected, failure }) => `${name}: ${rejected} not in force${because(failure)}`);
+    .map(
+      ({ name, rejected, failure }) =>
+        `${name}: ${counted(rejected, 'newest version')} not in force${because(failure)}`,
+    );
   return [
     {
       check: 'sources-read',
-      // What an earlier run kept is served, so that proxies have trust.
+      // Resources that an earlier run kept are served, so proxies have trust.
       verdict: unread.length === 0 ? 'ok' : unread.every(({ restored }) => restored) ? 'warning' : 'failed',
       details: unread.map(({ name, failure }) => `${name}${because(failure)}`),
     },
@@ -137,19 +141,24 @@ function judgeSources({ detail: { sources } }: Answered): readonly Omit<CheckRes
   ];
 }
 
-/** Findings that other checks are about. */
-const elsewhere: ReadonlySet<FindingCode> = new Set<FindingCode>([...dateCodes, 'MT034', 'MT042', 'MT062']);
+/** Findings that other checks report. */
+const checkedElsewhere: ReadonlySet<FindingCode> = new Set<FindingCode>([
+  ...dateCodes,
+  'MT034',
+  'MT042',
+  'MT062',
+]);
 
-function judgeTrust({ meshes, findings }: Answered): readonly Omit<CheckResult, 'server'>[] {
+function checkTrust({ meshes, findings }: Answered): readonly Omit<CheckResult, 'server'>[] {
   const held = meshes.flatMap((mesh) =>
     mesh.held.map(
       ({ name, secondsLeft }) =>
-        `mesh ${mesh.name}: ${name}, for another ${formatDuration(secondsLeft * 1000)}`,
+        `mesh ${mesh.name}: trust domain ${name} held for another ${formatDuration(secondsLeft * 1000)}`,
     ),
   );
   const of = (severity: FindingDetail['severity']): readonly string[] =>
     findings.findings
-      .filter((found) => found.severity === severity && !elsewhere.has(found.code))
+      .filter((found) => found.severity === severity && !checkedElsewhere.has(found.code))
       .map(describeFinding);
   const empty = meshes.filter(({ denyAll }) => denyAll).map(({ name }) => `mesh ${name}`);
   return [
@@ -165,21 +174,21 @@ function describeFinding(found: FindingDetail): string {
   return `${placeOf(found)}${code} ${message} (docs/findings.md#${code.toLowerCase()}-${name})`;
 }
 
-/** `FILE:LINE: `, as far as it is known. */
+/** Returns `FILE:LINE: `, as far as the finding has them. */
 function placeOf({ file, line, resource }: Pick<FindingDetail, 'file' | 'line' | 'resource'>): string {
   const place = file === undefined ? resource : line === undefined ? file : `${file}:${line}`;
   return place === undefined ? '' : `${place}: `;
 }
 
 const day = 86_400_000;
-/** Milliseconds before its end from which on an authority is a warning. */
+/** A CA certificate that expires within this time is a warning, in milliseconds. */
 const soon = 30 * day;
 
-function judgeAuthorities(
+function checkDates(
   { meshes, findings }: Answered,
-  { now }: Judge,
+  { now }: CheckContext,
 ): readonly Omit<CheckResult, 'server'>[] {
-  // The findings about dates are not repeated by other checks, and they know where a CA is listed.
+  // Other checks do not report the findings about dates; these findings know where a CA certificate is listed.
   const key = (mesh = '', trustDomain = '', fingerprint = ''): string =>
     `${mesh} ${trustDomain} ${fingerprint}`;
   const places = new Map(
@@ -192,14 +201,14 @@ function judgeAuthorities(
       domain.anchors.map((anchor) => {
         const left = Date.parse(anchor.notAfter) - now;
         const place = places.get(key(mesh.name, domain.name, anchor.fingerprint)) ?? '';
-        const id = `${place}${anchor.subject} (${anchor.fingerprint.slice(0, 16)}) of ${domain.name}, mesh ${mesh.name},`;
+        const id = `${place}${anchor.subject} (${anchor.fingerprint.slice(0, 16)}) of trust domain ${domain.name}, mesh ${mesh.name},`;
         return { left, id, early: Date.parse(anchor.notBefore) - now, domain };
       }),
     ),
   );
   const over = anchors.filter(({ left, early }) => left <= 0 || early > 0);
   const ending = anchors.filter(({ left }) => left > 0 && left < soon);
-  // Beside a valid one an expired one is harmless; alone it locks out the whole trust domain.
+  // An expired certificate is harmless beside a valid one; alone it makes proxies refuse the whole trust domain.
   const isLast = over.some(({ domain }) =>
     domain.anchors.every(
       ({ notBefore, notAfter }) => Date.parse(notAfter) <= now || Date.parse(notBefore) > now,
@@ -211,7 +220,7 @@ function judgeAuthorities(
       over.map(({ id, left, early }) =>
         left <= 0
           ? `${id} expired ${formatDuration(-left)} ago`
-          : `${id} is not valid for another ${formatDuration(early)}`,
+          : `${id} becomes valid in ${formatDuration(early)}`,
       ),
       isLast ? 'failed' : 'warning',
     ),
@@ -223,7 +232,7 @@ function judgeAuthorities(
   ];
 }
 
-function judgeProxies({ rollouts, connected }: Answered): readonly Omit<CheckResult, 'server'>[] {
+function checkProxies({ rollouts, connected }: Answered): readonly Omit<CheckResult, 'server'>[] {
   const count = (state: LaggingProxy['state']): number =>
     rollouts.reduce((sum, { proxies }) => sum + proxies[state], 0);
   const listed = rollouts.reduce((sum, { proxies }) => sum + proxies.connected, 0);
@@ -235,18 +244,24 @@ function judgeProxies({ rollouts, connected }: Answered): readonly Omit<CheckRes
     result(
       'proxies-current',
       [
-        ...silent.map(({ mesh }) => `mesh ${mesh}: a worker does not say which proxies it has`),
-        ...(forgotten > 0 ? [`${counted(forgotten, 'more proxy')} lost than the server keeps by name`] : []),
+        ...silent.map(({ mesh }) => `mesh ${mesh}: a worker does not report its proxies`),
+        ...(forgotten > 0
+          ? [`${counted(forgotten, 'more proxy')} lost, beyond the number that the server keeps by name`]
+          : []),
         ...describeProxies(rollouts, behindStates),
       ],
-      // What is pending is on its way.
+      // A pending proxy is expected to acknowledge soon.
       silent.length + forgotten + count('stale') + count('lost') > 0 ? 'failed' : 'warning',
     ),
-    result('proxies-listed', others > 0 ? [`${others} of ${connected}`] : [], 'warning'),
+    result(
+      'proxies-listed',
+      others > 0 ? [`${others} of ${connected} proxies are of a mesh without a MeshTrust`] : [],
+      'warning',
+    ),
   ];
 }
 
-/** States of proxies that do not have what is served, the worst first. */
+/** States of proxies that do not have the served version, the worst first. */
 const behindStates = [
   'lost',
   'stale',
@@ -254,7 +269,7 @@ const behindStates = [
   'pending',
 ] as const satisfies readonly LaggingProxy['state'][];
 
-/** Names the proxies in these states, and counts those that the server does not name. */
+/** Names the proxies in these states, and counts the proxies that the server does not name. */
 function describeProxies(
   rollouts: readonly RolloutDetail[],
   states: readonly LaggingProxy['state'][],
@@ -276,8 +291,8 @@ function describeLagging(
   mesh: string,
 ): string {
   const id = `${node === '' ? address : node}, mesh ${mesh}`;
-  if (state === 'refused') return `${id}: ${message ?? 'it gave no reason'}`;
+  if (state === 'refused') return `${id}: ${message ?? 'rejected without a message'}`;
   const since = behindSeconds === undefined ? '' : ` for ${formatDuration(behindSeconds * 1000)}`;
   const has = version === undefined ? 'nothing' : version.slice(0, 12);
-  return `${id}: ${state}${since}${state === 'lost' ? `, it acknowledged ${has}` : ''}`;
+  return `${id}: ${state}${since}${state === 'lost' ? `, last acknowledged ${has}` : ''}`;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ProxySummary, RolloutDetail } from '../../../src/api/fleet-api-types.ts';
-import { withoutMoved } from '../../../src/cli/ask/elsewhere.ts';
+import { withoutMoved } from '../../../src/cli/ask/moved-proxies.ts';
 import { makeCa } from '../../kit/certificates.ts';
 import { statesOf, streamOf } from '../../fleet/scene.ts';
 import type { scene } from '../../fleet/scene.ts';
@@ -46,7 +46,10 @@ describe('more lost proxies than a server names', () => {
     const args = ['check', `--server=${one.url}`, `--server=${two.url}`, '-o', 'wide'];
     const { code, stdout } = await run(args);
     assert.equal(code, 1);
-    assert.equal(stdout.match(/^ +n1[0-2]\d, mesh default: lost for 0ms, it acknowledged v1$/gm)?.length, 30);
+    assert.equal(
+      stdout.match(/^ +n1[0-2]\d, mesh default: lost for 0ms, last acknowledged v1$/gm)?.length,
+      30,
+    );
     assert.doesNotMatch(stdout, /n0\d\d/);
     move(two.proxies, 100, 130);
     assert.equal((await run(args)).code, 0);

@@ -6,8 +6,8 @@ import type { ProxyState } from '../../../src/fleet/assess.ts';
 import { presentMesh } from '../../../src/api/present-mesh.ts';
 import { checkCatalogue } from '../../../src/cli/ask/check-catalogue.ts';
 import type { CheckName } from '../../../src/cli/ask/check-catalogue.ts';
-import { judgeReplicas, judgeServer } from '../../../src/cli/ask/judge-server.ts';
-import type { ServerFacts, Verdict } from '../../../src/cli/ask/judge-server.ts';
+import { checkReplicas, checkServer } from '../../../src/cli/ask/check-server.ts';
+import type { ServerFacts, Verdict } from '../../../src/cli/ask/check-server.ts';
 import { domainOf, meshOf } from '../../admin/states.ts';
 
 const now = Date.UTC(2026, 5, 1);
@@ -90,7 +90,7 @@ const lagging = { node: 'node-1', address: '10.0.0.1:1', behindSeconds: 40 } as 
 
 describe('the checks of a server', () => {
   it('are all there, in the order of the catalogue, and fine where all is well', () => {
-    const results = [...judgeServer(well, judge), ...judgeReplicas([well, well])];
+    const results = [...checkServer(well, judge), ...checkReplicas([well, well])];
     assert.deepEqual(
       results.map(({ check }) => check),
       Object.keys(checkCatalogue),
@@ -133,14 +133,14 @@ describe('the checks of a server', () => {
       },
       'server-ready',
       'failed',
-      /no MeshTrust; it is believed in 12s/,
+      /no MeshTrust; accepted as it is in 12s/,
     ],
     [
       'a server on its way down',
       { detail: { ...well.detail, readiness: { status: 'draining' } } },
       'server-ready',
       'failed',
-      /way down/,
+      /the server is shutting down/,
     ],
     ['a source never read', source({ synced: false, failure: 'EACCES' }), 'sources-read', 'failed', /EACCES/],
     [
@@ -155,7 +155,7 @@ describe('the checks of a server', () => {
       source({ rejected: 2 }),
       'sources-current',
       'warning',
-      /2 not/,
+      /2 newest versions not/,
     ],
     [
       'a place that cannot be read',
@@ -169,7 +169,7 @@ describe('the checks of a server', () => {
       { meshes: [{ ...mesh, held: [{ name: 'a.test', secondsLeft: 9 }] }] },
       'guard-quiet',
       'failed',
-      /mesh default: a\.test, for another 9s/,
+      /mesh default: trust domain a\.test held for another 9s/,
     ],
     [
       'an error',
@@ -212,7 +212,7 @@ describe('the checks of a server', () => {
       { meshes: [meshWith([3, 99], [-1, 99])] },
       'authorities-valid',
       'warning',
-      /not valid for another 3d/,
+      /becomes valid in 3d/,
     ],
     [
       'one that expires in 30 days',
@@ -241,7 +241,7 @@ describe('the checks of a server', () => {
       { rollouts: [{ ...rollout([]), complete: false, converged: false }] },
       'proxies-current',
       'failed',
-      /^mesh default: a worker does not say which proxies it has$/,
+      /^mesh default: a worker does not report its proxies$/,
     ],
     [
       'a stale one, without a name',
@@ -255,7 +255,7 @@ describe('the checks of a server', () => {
       { rollouts: [rollout([{ ...lagging, state: 'lost', version: 'v1' }])] },
       'proxies-current',
       'failed',
-      /^node-1, mesh default: lost for 40s, it acknowledged v1$/,
+      /^node-1, mesh default: lost for 40s, last acknowledged v1$/,
     ],
     [
       'a proxy that may be back at any moment',
@@ -299,13 +299,19 @@ describe('the checks of a server', () => {
       },
       'proxies-current',
       'failed',
-      /^3 more proxies lost than the server keeps by name$/,
+      /^3 more proxies lost, beyond the number that the server keeps by name$/,
     ],
-    ['a proxy of a mesh that nobody lists', { connected: 3 }, 'proxies-listed', 'warning', /^2 of 3$/],
+    [
+      'a proxy of a mesh that nobody lists',
+      { connected: 3 },
+      'proxies-listed',
+      'warning',
+      /^2 of 3 proxies are of a mesh without a MeshTrust$/,
+    ],
   ];
   for (const [what, over, check, verdict, detail] of table) {
     it(`tell of ${what}: ${check} is ${verdict}, and nothing else`, () => {
-      const bad = judgeServer({ ...well, ...over }, judge).filter((one) => one.verdict !== 'ok');
+      const bad = checkServer({ ...well, ...over }, judge).filter((one) => one.verdict !== 'ok');
       assert.deepEqual(
         bad.map((one) => [one.check, one.verdict, one.server]),
         [[check, verdict, 'http://one']],
@@ -337,7 +343,7 @@ describe('the checks of a server', () => {
           fingerprint: anchor.fingerprint,
         }),
       };
-      const result = judgeServer(facts, judge).find((one) => one.check === check);
+      const result = checkServer(facts, judge).find((one) => one.check === check);
       assert.deepEqual(
         result?.details.map((detail) => detail.startsWith(`a.yaml:7: ${anchor.subject} (`)),
         [true],
@@ -347,7 +353,7 @@ describe('the checks of a server', () => {
 
   it('leave findings to the check that is about them', () => {
     for (const code of ['MT022', 'MT023', 'MT024', 'MT042'] as const) {
-      const results = judgeServer({ ...well, findings: found({ code }) }, judge);
+      const results = checkServer({ ...well, findings: found({ code }) }, judge);
       assert.equal(
         results.every(({ verdict }) => verdict === 'ok'),
         true,
@@ -358,7 +364,7 @@ describe('the checks of a server', () => {
 
   it('are one where it does not answer', () => {
     for (const kind of ['unreachable', 'refused'] as const) {
-      const results = judgeServer({ kind, server: 's', reason: 'because' }, judge);
+      const results = checkServer({ kind, server: 's', reason: 'because' }, judge);
       assert.deepEqual(results, [
         { check: 'server-answers', server: 's', verdict: 'failed', details: ['because'] },
       ]);
@@ -370,7 +376,7 @@ describe('a CA certificate that expires', () => {
   it('in 30 days and a second → no warning yet; a second later → a warning', () => {
     const facts = { ...well, meshes: [meshWith([-1, 30])] };
     const verdictAt = (now: number) =>
-      judgeServer(facts, { ...judge, now }).find(({ check }) => check === 'authorities-last')?.verdict;
+      checkServer(facts, { ...judge, now }).find(({ check }) => check === 'authorities-last')?.verdict;
     assert.equal(verdictAt(judge.now), 'ok');
     assert.equal(verdictAt(judge.now + 1001), 'warning');
   });
@@ -379,22 +385,22 @@ describe('a CA certificate that expires', () => {
 describe('replicas', () => {
   const other = (meshes: readonly MeshDetail[]): ServerFacts => ({ ...well, server: 'http://two', meshes });
   it('agree where their versions do; a mesh without trust is as good as none', () => {
-    assert.deepEqual(judgeReplicas([well]), []);
+    assert.deepEqual(checkReplicas([well]), []);
     const empty = { ...mesh, name: 'blue', denyAll: true };
     assert.deepEqual(
-      judgeReplicas([well, other([mesh, empty])]).map(({ verdict }) => verdict),
+      checkReplicas([well, other([mesh, empty])]).map(({ verdict }) => verdict),
       ['ok'],
     );
   });
 
   it('are told by mesh and version where they do not', () => {
-    const [differs] = judgeReplicas([well, other([{ ...mesh, version: 'ffffffffffffffff' }])]);
+    const [differs] = checkReplicas([well, other([{ ...mesh, version: 'ffffffffffffffff' }])]);
     assert.equal(differs?.verdict, 'failed');
     assert.match(
       differs.details[0] ?? '',
       /^mesh default: .* at http:\/\/one, ffffffffffff at http:\/\/two$/,
     );
-    const [lacks] = judgeReplicas([well, other([])]);
+    const [lacks] = checkReplicas([well, other([])]);
     assert.match(lacks?.details[0] ?? '', /no trust at http:\/\/two$/);
   });
 });
