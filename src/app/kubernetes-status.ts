@@ -4,7 +4,7 @@ import type { StatusEdge } from '../kubernetes/status/start-status.ts';
 import { connectedOf, lostProxies } from '../fleet/moved.ts';
 import type { Logger } from '../observe/log/log.ts';
 import type { StatusMetrics } from '../observe/metrics/status-metrics.ts';
-import type { Front } from '../frontend/front.ts';
+import type { ProxyFrontend } from '../frontend/proxy-frontend.ts';
 import { ownNamespace } from './own-namespace.ts';
 import type { Pipeline } from '../runtime/pipeline.ts';
 import type { KubernetesOptions } from '../runtime/serve-options.ts';
@@ -13,7 +13,7 @@ import { kubernetes } from './sources.ts';
 export interface KubernetesStatusInput {
   readonly options: KubernetesOptions | undefined;
   readonly pipeline: Pick<Pipeline, 'view' | 'isCurrent' | 'grantsOf'>;
-  readonly front: Pick<Front, 'acks' | 'fleet'>;
+  readonly front: Pick<ProxyFrontend, 'acks' | 'fleet'>;
   readonly metrics: StatusMetrics;
   readonly log: Logger;
 }
@@ -60,7 +60,7 @@ export async function startKubernetesStatus(input: KubernetesStatusInput): Promi
 }
 
 /** Returns the version and the proxies of each mesh at this replica. */
-function localCounts({ view }: Pick<Pipeline, 'view'>, { acks }: Pick<Front, 'acks'>): MeshCounts {
+function localCounts({ view }: Pick<Pipeline, 'view'>, { acks }: Pick<ProxyFrontend, 'acks'>): MeshCounts {
   const known = acks();
   return new Map(
     [...view().meshes].map(([mesh, { secrets }]) => {

@@ -21,8 +21,8 @@ import type { DistrustState } from '../trust/policy/distrust.ts';
 import { followDistrustFile } from '../runtime/state/distrust-file.ts';
 import { distrustFindings } from '../trust/policy/distrust-findings.ts';
 import { createFileReport, reportXdsFiles } from './file-report.ts';
-import { createFront } from '../frontend/front.ts';
-import type { Front } from '../frontend/front.ts';
+import { createFrontend } from '../frontend/proxy-frontend.ts';
+import type { ProxyFrontend } from '../frontend/proxy-frontend.ts';
 import { createLastGoodStore } from '../runtime/state/last-good-store.ts';
 import type { LastGoodStore } from '../runtime/state/last-good-store.ts';
 import { createPipeline } from '../runtime/pipeline.ts';
@@ -70,7 +70,7 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
   // What serves proxies, and what reports on it
   const pool =
     options.workers > 1 ? await startWorkerPool({ count: options.workers, options, log }) : undefined;
-  const front: Front = pool ?? createFront(options, log);
+  const front: ProxyFrontend = pool ?? createFrontend(options, log);
   cleanup.defer(() => front.drain(0));
   const eventLog = createEventLog({ log, proxies: front.proxies });
   const record = cleanup.use(await createChangeRecord({ options, log, proxies: front.proxies }));
@@ -227,7 +227,7 @@ function policyOf(
   return { distrusted: distrustedBy(distrusted), refuseIntermediates };
 }
 
-async function proxyStatesOf({ fleet }: Pick<Front, 'fleet'>): Promise<ProxyStates> {
+async function proxyStatesOf({ fleet }: Pick<ProxyFrontend, 'fleet'>): Promise<ProxyStates> {
   const look = await fleet.look();
   return { states: countStates(look, fleet.history, systemClock.wall()), forgotten: look.forgotten };
 }

@@ -2,10 +2,10 @@ import type { GoneRecord, ProxyMemory, StreamRecord } from './records.ts';
 import type { ServedHistory, ServedVersion } from './served-history.ts';
 
 /**
- * How a proxy stands to what is served. With a connection: it has acknowledged all of it (`synced`), has not
- * yet (`pending`), has not for a while (`stale`), or has refused some of it (`refused`). Without one, and
- * without having acknowledged all of it: it may come back at any moment (`reconnecting`), or it is not known
- * whether it still runs with what it had (`lost`).
+ * The state of a proxy relative to the served version. A connected proxy has acknowledged the served version
+ * (`synced`), has not acknowledged it yet (`pending`), has not acknowledged it for 30 s (`stale`), or has rejected a
+ * secret of it (`refused`). A proxy without a connection that has not acknowledged the served version may reconnect
+ * at any moment (`reconnecting`), or it is unknown whether it still runs with an earlier version (`lost`).
  */
 export type ProxyState = 'synced' | 'pending' | 'stale' | 'refused' | 'reconnecting' | 'lost';
 
@@ -19,36 +19,39 @@ export const proxyStates = [
 ] as const satisfies readonly ProxyState[];
 
 /**
- * Within this time, in ms, an Envoy is back after its connection ended: it first tries after at most 0.5 s, and
- * at most four times in 10 s.
+ * The time within which an Envoy reconnects after its connection ended, in ms. Its first attempt follows within
+ * 0.5 s, and it makes at most four attempts in 10 s.
  */
 export const returnWithinMs = 10_000;
 
-/** A proxy that has not acknowledged for so long is stale, ms. A pause of it, or of the network, is shorter. */
+/** The time without acknowledgement after which a proxy is stale, in ms. Pauses of proxies and networks are shorter. */
 export const staleAfterMs = 30_000;
 
-/** What one proxy was found to be. */
+/** The state of one proxy. */
 export interface Assessment {
   readonly state: ProxyState;
-  /** Since when it lags behind, epoch milliseconds: the change, or its connection; undefined where synced. */
+  /**
+   * When the proxy fell behind, in epoch milliseconds: the time of the change, or of its connection. `undefined` if
+   * it is synced.
+   */
   readonly behindSince: number | undefined;
 }
 
 const synced: Assessment = { state: 'synced', behindSince: undefined };
 
-/** What a decision about a proxy is taken from, connected or not. */
-type Holder = Pick<ProxyMemory, 'mesh' | 'since' | 'lastNack' | 'refused'> & {
+/** The part of a record that its assessment needs, of a proxy with or without a connection. */
+type AssessedProxy = Pick<ProxyMemory, 'mesh' | 'since' | 'lastNack' | 'refused'> & {
   readonly streams: ReadonlySet<StreamRecord>;
   readonly isUnknown?: boolean | undefined;
 };
 
-/** Compares a connected proxy with what its mesh is served, at a time in epoch milliseconds. */
-export function assess(proxy: Holder, history: ServedHistory, now: number): Assessment {
+/** Compares a connected proxy with the served version of its mesh. `now`: epoch milliseconds. */
+export function assess(proxy: AssessedProxy, history: ServedHistory, now: number): Assessment {
   const served = history.versions(proxy.mesh)?.[0];
   let behindSince: number | undefined;
   for (const stream of proxy.streams) {
     if (holds(stream, served, history)) continue;
-    // It lags behind no longer than what it lags behind is there.
+    // A proxy cannot be behind for longer than the version that it is missing has existed.
     const since = Math.max(stream.since, served?.servedAt ?? 0);
     behindSince = Math.min(behindSince ?? since, since);
   }
@@ -60,9 +63,9 @@ export function assess(proxy: Holder, history: ServedHistory, now: number): Asse
 }
 
 /**
- * Compares a proxy without a connection with what its mesh is served. Undefined if no roll-out waits for it: it
- * had everything when its connection ended, it ended the connection itself and did not come back, or it has been
- * lost for so long that it is given up.
+ * Compares a proxy without a connection with the served version of its mesh. Returns `undefined` if no roll-out
+ * waits for it: it was in sync when its connection ended, it closed the connection itself and did not return, or it
+ * has been lost for longer than the lost window.
  */
 export function assessGone(proxy: GoneRecord, history: ServedHistory, now: number): Assessment | undefined {
   if (now >= proxy.countedUntil) return undefined;
@@ -72,20 +75,20 @@ export function assessGone(proxy: GoneRecord, history: ServedHistory, now: numbe
   return { state: mayComeBack ? 'reconnecting' : 'lost', behindSince: behindSince ?? proxy.goneAt };
 }
 
-/** Whether everything that a proxy has acknowledged on its streams is that of one state of its mesh. */
-export function hasVersion(proxy: Holder, version: ServedVersion, history: ServedHistory): boolean {
+/** Returns whether everything that a proxy has acknowledged on its streams belongs to one version of its mesh. */
+export function hasVersion(proxy: AssessedProxy, version: ServedVersion, history: ServedHistory): boolean {
   for (const stream of proxy.streams) if (!holds(stream, version, history)) return false;
   return !hasRefused(proxy, version, history);
 }
 
-/** The newest state of its mesh that a proxy has; undefined where it is none that is remembered. */
-export function heldVersion(proxy: Holder, history: ServedHistory): ServedVersion | undefined {
+/** Returns the newest version of its mesh that a proxy has; `undefined` if the history does not contain it. */
+export function heldVersion(proxy: AssessedProxy, history: ServedHistory): ServedVersion | undefined {
   if (proxy.isUnknown === true) return undefined;
   return history.versions(proxy.mesh)?.find((version) => hasVersion(proxy, version, history));
 }
 
-/** When the last of a proxy's acknowledgements came, epoch milliseconds; 0 where there is none. */
-export function lastAckAt({ streams }: Pick<Holder, 'streams'>): number {
+/** Returns the time of a proxy's last acknowledgement, in epoch milliseconds; 0 if it has sent none. */
+export function lastAckAt({ streams }: Pick<AssessedProxy, 'streams'>): number {
   let last = 0;
   for (const { secrets } of streams)
     for (const { ackedAt } of secrets.values()) last = Math.max(last, ackedAt);
@@ -104,9 +107,9 @@ function holds(
   return true;
 }
 
-/** A refusal counts as long as what was refused is what is served, and some stream may ask for it. */
+/** A NACK counts while the rejected version is served and a stream subscribes to the name, or may subscribe to it. */
 function hasRefused(
-  { refused, streams }: Holder,
+  { refused, streams }: AssessedProxy,
   served: ServedVersion | undefined,
   history: ServedHistory,
 ): boolean {

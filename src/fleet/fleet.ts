@@ -4,36 +4,36 @@ import type { ServedHistory } from './served-history.ts';
 import type { FleetTracker } from './track-fleet.ts';
 import { proxyKey } from './proxy-name.ts';
 
-/** Proxies at one moment. The records live on, so they are to be read before anything else is awaited. */
+/** The proxies at one moment. The records change later: read them before you await anything. */
 export interface FleetLook {
   readonly connected: Iterable<ProxyRecord>;
   readonly gone: Iterable<GoneRecord>;
-  /** Every process that serves proxies has answered; else proxies are missing that may well be connected. */
+  /** Whether every process that serves proxies has answered; otherwise connected proxies may be missing. */
   readonly complete: boolean;
-  /** Lost proxies beyond those that are kept in `gone`: it is not known which, nor of which mesh. */
+  /** The number of lost proxies beyond those that are kept in `gone`. Their names and meshes are not known. */
   readonly forgotten: number;
 }
 
-/** All proxies of this server, whichever process serves them, and what they are to have. */
+/** All proxies of this server, in all its processes, and the versions that they are served. */
 export interface Fleet {
   readonly history: ServedHistory;
-  /** The proxies of a mesh, or all of them. */
+  /** Returns the proxies of a mesh, or of all meshes. */
   look(mesh?: string): FleetLook | Promise<FleetLook>;
-  /** Another server has these proxies, so that no roll-out here waits for them. */
+  /** Stops waiting for these proxies: they are connected to another server. */
   release(proxies: readonly LostProxyKey[]): void;
 }
 
-/** The fleet of a server that serves its proxies in this process. */
+/** Returns the fleet of a server that serves its proxies in this process. */
 export function localFleet(tracker: FleetTracker, history: ServedHistory): Fleet {
   return { history, release: tracker.release, look: (mesh) => localLook(tracker, mesh) };
 }
 
-/** The proxies of this process: those of a mesh, or all of them. */
+/** Returns the proxies of this process: of a mesh, or of all meshes. */
 export function localLook({ connected, gone, forgotten }: FleetTracker, mesh?: string): FleetLook {
   return { connected: connected(mesh), gone: gone(mesh), complete: true, forgotten: forgotten().count };
 }
 
-/** Joins what several processes see: a proxy with streams to two of them is one. */
+/** Merges the proxies of several processes. A proxy with streams to two processes is one proxy. */
 export function mergeLooks(looks: readonly FleetLook[]): FleetLook {
   const connected = new Map<string, ProxyRecord>();
   let anonymous = 0;
@@ -47,14 +47,14 @@ export function mergeLooks(looks: readonly FleetLook[]): FleetLook {
   const gone = new Map<string, GoneRecord>();
   for (const left of looks.flatMap((look) => [...look.gone]).sort((a, b) => a.goneAt - b.goneAt)) {
     const key = left.node === '' ? `\0${(anonymous += 1)}` : proxyKey(left);
-    // One that left one process may be connected to another.
+    // A proxy that disconnected from one process may be connected to another.
     const proxy = connected.get(key);
     if (proxy !== undefined) {
       connected.set(key, { ...proxy, ...nacksOf(proxy, left) });
       continue;
     }
     const before = gone.get(key);
-    // Taken out first, so that it comes where it left last.
+    // Deleted first, so that its position in the order is that of its last disconnection.
     gone.delete(key);
     gone.set(key, before === undefined ? left : mergeGone(before, left));
   }
@@ -78,10 +78,10 @@ function merge(a: ProxyRecord, b: ProxyRecord): ProxyRecord {
   };
 }
 
-/** Joins the records of a proxy that left one process, and later another. */
+/** Merges the records of a proxy that disconnected from one process, and later from another. */
 export function mergeGone(earlier: GoneRecord, later: GoneRecord): GoneRecord {
   const merged = { ...later, ...nacksOf(earlier, later) };
-  // It came back in between, so what it had before counts no more.
+  // The proxy reconnected in between, so its earlier streams no longer count.
   if (later.since > earlier.goneAt) return merged;
   const { ending, countedUntil } = earlier.countedUntil > later.countedUntil ? earlier : later;
   const isUnknown = earlier.isUnknown === true || later.isUnknown === true;
@@ -94,7 +94,10 @@ export function mergeGone(earlier: GoneRecord, later: GoneRecord): GoneRecord {
   };
 }
 
-/** What a proxy refused is not among it: what it has accepted since is known to one process alone. */
+/**
+ * Merges the counts of NACKs. `refused` is not merged here: only one process knows which of those versions the proxy
+ * has accepted since.
+ */
 function nacksOf(a: ProxyMemory, b: ProxyMemory): Pick<ProxyMemory, 'nacks' | 'lastNack'> {
   return { nacks: a.nacks + b.nacks, lastNack: isLater(a, b) ? a.lastNack : b.lastNack };
 }

@@ -3,7 +3,7 @@ import type { FleetLook } from './fleet.ts';
 import type { GoneRecord } from './records.ts';
 import type { ServedHistory } from './served-history.ts';
 
-/** Lost proxies of a mesh. Each is reported once as `lost`, and once as `expired` if it is given up. */
+/** Lost proxies of a mesh. Each is reported once as `lost`, and once as `expired` if the server gives it up. */
 export interface Loss {
   readonly mesh: string;
   readonly kind: 'lost' | 'expired';
@@ -12,15 +12,15 @@ export interface Loss {
 
 export interface LostProxy {
   readonly record: GoneRecord;
-  /** The newest version of the mesh that the proxy has; undefined if it is none of the last. */
+  /** The newest version of the mesh that the proxy has; `undefined` if the history does not contain it. */
   readonly version: string | undefined;
 }
 
-/** Keeps the lost proxies of the roll-outs that are under way. */
+/** Tracks the lost proxies of the roll-outs in progress. */
 export interface LossFollower {
-  /** Compares what is seen now with what was seen before. `now`: epoch milliseconds. */
+  /** Compares the proxies with those of the previous call, and reports changes. `now`: epoch milliseconds. */
   see(mesh: string, look: Pick<FleetLook, 'connected' | 'gone' | 'complete'>, now: number): void;
-  /** The roll-out is over; returns how many proxies it gave up. */
+  /** Ends a roll-out. Returns the number of proxies that it gave up. */
   end(mesh: string): number;
 }
 
@@ -30,7 +30,7 @@ interface MeshLosses {
   gaveUp: number;
 }
 
-/** Makes a follower that knows no lost proxy. It keeps no more of them than the looks have. */
+/** Creates a tracker without lost proxies. It keeps at most the proxies of the last look. */
 export function followLosses(history: ServedHistory, onLoss: (loss: Loss) => void): LossFollower {
   const meshes = new Map<string, MeshLosses>();
 
@@ -56,15 +56,15 @@ export function followLosses(history: ServedHistory, onLoss: (loss: Loss) => voi
       }
       if (fresh.length > 0) onLoss({ mesh, kind: 'lost', proxies: fresh });
       if (losses.lost.size === 0) return;
-      const there = new Set<string>();
-      for (const { node, mesh: other } of connected) if (other === mesh) there.add(node);
+      const connectedNodes = new Set<string>();
+      for (const { node, mesh: other } of connected) if (other === mesh) connectedNodes.add(node);
       const expired: LostProxy[] = [];
       for (const [key, proxy] of losses.lost) {
         if (seen.has(key)) continue;
-        const isBack = there.has(proxy.record.node);
+        const isBack = connectedNodes.has(proxy.record.node);
         const isOver = now >= proxy.record.countedUntil;
         if (!isBack && isOver) expired.push(proxy);
-        // Else another server has it, or what it has is served again; or a worker does not answer.
+        // Otherwise another server has the proxy, its version is served again, or a worker does not answer.
         if (isBack || isOver || complete) losses.lost.delete(key);
       }
       losses.gaveUp += expired.length;

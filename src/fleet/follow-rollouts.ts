@@ -8,29 +8,29 @@ import type { Loss } from './follow-losses.ts';
 export interface FollowerOptions {
   readonly fleet: Fleet;
   readonly clock: Clock;
-  /** A change has reached every connected proxy, and `gaveUp` lost proxies are no longer waited for. */
+  /** A change has reached every connected proxy; the server gave up waiting for `gaveUp` lost proxies. */
   readonly onConverged: (rollout: Rollout, gaveUp: number) => void;
-  /** A roll-out has lost proxies, or gives lost proxies up. */
+  /** A roll-out lost proxies, or gave up waiting for lost proxies. */
   readonly onLost: (loss: Loss) => void;
-  /** How far a mesh is, while somebody watches; told when it is not what it was. */
+  /** The progress of a mesh. Called while a client watches, and only if the progress changed. */
   readonly onProgress: (rollout: Rollout, now: number) => void;
 }
 
-/** Looks at roll-outs as long as one is under way, or somebody watches. */
+/** Polls the fleet while a roll-out is in progress or a client watches. */
 export interface RolloutFollower {
-  /** Something else is served to these meshes. */
+  /** A new version is served to these meshes. */
   changed(meshes: readonly string[]): void;
-  /** Whether somebody watches. */
+  /** Sets whether a client watches the progress. */
   watched(isWatched: boolean): void;
   close(): void;
 }
 
-/** How often it looks: at first, and while nothing moves; ms. A proxy that lags for hours costs little. */
+/** Intervals of the polls in ms: shortly after a change, and later. A proxy that is behind for hours costs little. */
 const pace = { fast: 250, slow: 2_000, fastForMs: 10_000 } as const;
-/** Lagging proxies in what is told of progress. */
+/** The most lagging proxies in a progress report. */
 const mostLagging = 20;
 
-/** Makes a follower that has nothing to follow. */
+/** Creates a follower without roll-outs. */
 export function followRollouts({
   fleet,
   clock,
@@ -39,7 +39,7 @@ export function followRollouts({
   onProgress,
 }: FollowerOptions): RolloutFollower {
   const underWay = new Set<string>();
-  const told = new Map<string, string>();
+  const reported = new Map<string, string>();
   const losses = followLosses(fleet.history, onLost);
   let isWatched = false;
   let lastChange = -Infinity;
@@ -60,7 +60,7 @@ export function followRollouts({
   async function look(): Promise<void> {
     cancel = undefined;
     isLooking = true;
-    // Answers of workers take a moment, in which something else may come to be served.
+    // Workers take a moment to answer. A new version may be published in the meantime.
     const { connected, gone, complete, forgotten } = await fleet.look();
     isLooking = false;
     if (closed) return;
@@ -70,13 +70,13 @@ export function followRollouts({
       const rollout = assessRollout(proxies, fleet.history, { mesh, mostLagging, now });
       if (rollout === undefined) continue;
       if (underWay.has(mesh)) losses.see(mesh, proxies, now);
-      tell(rollout, now);
+      report(rollout, now);
     }
     const isMoving = clock.monotonic() - lastChange < pace.fastForMs;
     schedule(isMoving ? pace.fast : pace.slow);
   }
 
-  function tell(rollout: Rollout, now: number): void {
+  function report(rollout: Rollout, now: number): void {
     const { mesh, current, states, connected, complete, forgotten, lagging } = rollout;
     if (rollout.convergedAt !== undefined && underWay.delete(mesh)) onConverged(rollout, losses.end(mesh));
     const who = lagging.map(({ proxy, state }) => [proxy.node, state]);
@@ -89,12 +89,12 @@ export function followRollouts({
       forgotten,
       who,
     ]);
-    if (!isWatched || told.get(mesh) === key) return;
-    told.set(mesh, key);
+    if (!isWatched || reported.get(mesh) === key) return;
+    reported.set(mesh, key);
     onProgress(rollout, now);
   }
 
-  /** Not at once after a change, which is just going out, and no proxy has answered it. */
+  /** Schedules the first poll. Right after a change no proxy can have acknowledged it, hence the delay. */
   function begin(delayMs: number): void {
     lastChange = clock.monotonic();
     if (!isLooking) schedule(delayMs);
@@ -106,9 +106,9 @@ export function followRollouts({
       begin(pace.fast);
     },
     watched(next) {
-      const comes = next && !isWatched;
+      const begins = next && !isWatched;
       isWatched = next;
-      if (comes) begin(0);
+      if (begins) begin(0);
     },
     close() {
       closed = true;

@@ -1,19 +1,19 @@
 import { proxyKey } from './proxy-name.ts';
 import type { GoneRecord } from './records.ts';
 
-/** How many proxies without a connection are kept, and for how long. Times are in ms. */
+/** Limits of the list of proxies without a connection. Times are in ms. */
 export interface GoneLimits {
-  /** Proxies that no roll-out waits for. */
+  /** The most proxies that no roll-out waits for, and the time for which they are kept. */
   readonly entries: number;
   readonly keepMs: number;
-  /** Proxies that a roll-out may wait for, and about how many bytes all of them together take. */
+  /** The most proxies that a roll-out may wait for, and the approximate bytes that all of them may take. */
   readonly counted: number;
   readonly countedBytes: number;
 }
 
 /**
- * Enough to see who left in a roll-out of a large deployment, in well under a megabyte; and a fleet that is
- * lost as a whole, in about 30 megabytes.
+ * Enough for the proxies that disconnect in a roll-out of a large deployment, in well under a megabyte, and for the
+ * loss of a whole fleet, in about 30 megabytes.
  */
 const defaultLimits: GoneLimits = {
   entries: 1_000,
@@ -22,45 +22,45 @@ const defaultLimits: GoneLimits = {
   countedBytes: 48 * 1024 * 1024,
 };
 
-/** Proxies that roll-outs should count, but of which nothing but their number is kept. */
+/** Proxies that roll-outs must count, but of which only the number is kept. */
 export interface Forgotten {
   readonly count: number;
-  /** From then on, no roll-out counts them, epoch milliseconds. */
+  /** The time from which no roll-out counts them, in epoch milliseconds. */
   readonly until: number;
 }
 
-/** Proxies without a connection: those that roll-outs still count, and those that left for good. */
+/** The proxies without a connection: those that roll-outs still count, and those that no roll-out waits for. */
 export interface GoneList {
   add(key: string, gone: GoneRecord): void;
-  /** Removes the record of a proxy that came back, and returns it. */
+  /** Removes the record of a proxy that reconnected, and returns it. */
   take(mesh: string, key: string): GoneRecord | undefined;
-  /** No roll-out counts the proxy any more, if it left at that time or before. `goneAt`: epoch milliseconds. */
+  /** Makes roll-outs stop counting the proxy if it disconnected at `goneAt` (epoch milliseconds) or before. */
   release(mesh: string, key: string, goneAt: number): void;
-  /** All records that are not too old, those that no roll-out counts first. `now`: epoch milliseconds. */
+  /** Returns all records that are not too old, those that no roll-out counts first. `now`: epoch milliseconds. */
   list(now: number): Iterable<GoneRecord>;
-  /** Proxies that roll-outs should count, but that are more than are kept. `now`: epoch milliseconds. */
+  /** Returns the proxies that roll-outs must count, but that exceed the limits. `now`: epoch milliseconds. */
   forgotten(now: number): Forgotten;
-  /** Counts proxies that another list has forgotten. `now`: epoch milliseconds. */
+  /** Adds proxies that another list has forgotten. `now`: epoch milliseconds. */
   addForgotten(forgotten: Forgotten, now: number): void;
 }
 
-const nobodyForgotten: Forgotten = { count: 0, until: 0 };
+const noneForgotten: Forgotten = { count: 0, until: 0 };
 
 /**
- * Makes an empty list. Beyond its limits, it forgets the oldest records. It counts those that a roll-out may
- * have to wait for: it is not known whether such a proxy has what is served.
+ * Creates an empty list. Beyond its limits, it forgets the oldest records. It counts the forgotten proxies that a
+ * roll-out may have to wait for, because it is unknown whether they have the served version.
  */
 export function createGoneList(limits: Partial<GoneLimits> = {}): GoneList {
   const { entries, keepMs, counted: most, countedBytes: mostBytes } = { ...defaultLimits, ...limits };
   const counted = new Map<string, GoneRecord>();
   const left = new Map<string, GoneRecord>();
   let bytes = 0;
-  let forgotten = nobodyForgotten;
+  let forgotten = noneForgotten;
 
   function settle(key: string, record: GoneRecord): void {
     counted.delete(key);
     bytes -= sizeOf(record);
-    // What it had is of no use any more.
+    // Its streams are no longer needed.
     keep(key, { ...record, streams: new Set() });
   }
 
@@ -86,7 +86,7 @@ export function createGoneList(limits: Partial<GoneLimits> = {}): GoneList {
     }
   }
 
-  const forgottenAt = (now: number): Forgotten => (now < forgotten.until ? forgotten : nobodyForgotten);
+  const forgottenAt = (now: number): Forgotten => (now < forgotten.until ? forgotten : noneForgotten);
 
   function addForgotten({ count, until }: Forgotten, now: number): void {
     const before = forgottenAt(now);
@@ -127,10 +127,10 @@ export function createGoneList(limits: Partial<GoneLimits> = {}): GoneList {
   };
 }
 
-/** What a record and each of its secrets take beside their names, as was measured. */
+/** The measured bytes that a record and each of its secrets take, without their names. */
 const overhead = { record: 2_500, secret: 200 } as const;
 
-/** An estimate: a client chooses its names, and a character takes up to two bytes. */
+/** Estimates the bytes of a record. A client chooses its names, and a character takes up to two bytes. */
 function sizeOf({ node, mesh, userAgent, streams }: GoneRecord): number {
   let size = overhead.record + 2 * (node.length + mesh.length + userAgent.length);
   for (const { secrets } of streams)

@@ -2,16 +2,16 @@ import type { FleetLook } from './fleet.ts';
 import { proxyKey } from './proxy-name.ts';
 import type { ProxyName } from './proxy-name.ts';
 
-/** A proxy that lost its connection to a server, which asks other servers whether they have it. */
+/** A proxy that lost its connection. The server asks other servers whether the proxy is connected to them. */
 export interface LostProxyKey extends ProxyName {
-  /** When its connection ended, epoch milliseconds: another loss of the same proxy is another question. */
+  /** When its connection ended, in epoch milliseconds. It distinguishes several losses of the same proxy. */
   readonly goneAt: number;
 }
 
-/** Node ids that are longer are not asked for: there is little room for them. */
+/** The longest node id in a query, in characters: the space in a query is small. */
 const longestNode = 200;
 
-/** The proxies that roll-outs may wait for, those that left last first. `now`: epoch milliseconds. */
+/** Returns the proxies that roll-outs may wait for, last disconnected first. `now`: epoch milliseconds. */
 export function lostProxies({ gone }: Pick<FleetLook, 'gone'>, now: number): readonly LostProxyKey[] {
   return [...gone]
     .filter(({ node, mesh, countedUntil }) => {
@@ -22,7 +22,7 @@ export function lostProxies({ gone }: Pick<FleetLook, 'gone'>, now: number): rea
     .map(({ mesh, node, goneAt }) => ({ mesh, node, goneAt }));
 }
 
-/** Those of the proxies that are connected here. */
+/** Returns the given proxies that are connected to this server. */
 export function connectedOf(
   { connected }: Pick<FleetLook, 'connected'>,
   asked: readonly LostProxyKey[],

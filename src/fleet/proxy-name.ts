@@ -1,11 +1,11 @@
-/** A proxy as other processes and other servers know it. */
+/** The name of a proxy, common to all processes and servers. */
 export interface ProxyName {
   readonly mesh: string;
-  /** Node id, or a stand-in that is unique in the mesh. */
+  /** The node id, or a substitute that is unique in the mesh. */
   readonly node: string;
 }
 
-/** Returns a key for maps: the same for the same mesh and node. */
+/** Returns a map key for a mesh and node. */
 export function proxyKey({ mesh, node }: ProxyName): string {
   return `${mesh}\0${node}`;
 }

@@ -1,19 +1,19 @@
 import type { StreamInfo } from '../xds/index.ts';
 
 /*
- * What is kept of proxies, as plain data. It lives: the tracker changes it in place, so that a push makes no
- * garbage, and everybody else only reads. Times are epoch milliseconds.
+ * The records of proxies, as plain data. The tracker changes them in place, so that a push makes no garbage; other
+ * code only reads them. Times are epoch milliseconds.
  */
 
 /** One secret on one stream. */
 export interface SecretRecord {
-  /** The version sent last; undefined where nothing was, or where it was told as removed. */
+  /** The version sent last; `undefined` if nothing was sent, or if the secret was sent as removed. */
   readonly sent: string | undefined;
   readonly sentAt: number;
-  /** The version that the proxy acknowledged last, or quoted; never one of bytes that it refused. */
+  /** The version that the proxy acknowledged or quoted last; never a version that it rejected. */
   readonly acked: string | undefined;
   readonly ackedAt: number;
-  /** From sending to acknowledgement; undefined where it was quoted, or none came yet. */
+  /** The ms from sending to acknowledgement; `undefined` if the version was quoted, or not acknowledged yet. */
   readonly ackMs: number | undefined;
 }
 
@@ -21,32 +21,32 @@ export interface SecretRecord {
 export interface StreamRecord {
   readonly info: StreamInfo;
   readonly since: number;
-  /** It asked for secrets, and nothing was said to that yet. */
+  /** Whether the stream has subscribed to secrets and has not been answered yet. */
   readonly awaiting: boolean;
   readonly secrets: ReadonlyMap<string, SecretRecord>;
 }
 
-/** The last refusal of a proxy. */
+/** The last NACK of a proxy. */
 export interface RefusalRecord {
   readonly at: number;
   readonly name: string;
   readonly version: string | undefined;
-  /** A gRPC status code, as the proxy gave it. */
+  /** The gRPC status code that the proxy sent. */
   readonly code: number;
-  /** On one line, cut. */
+  /** The message of the proxy, on one line and cut. */
   readonly message: string;
 }
 
-/** What outlives the streams of a proxy. */
+/** The part of a proxy's record that outlives its streams. */
 export interface ProxyMemory {
-  /** Node id; empty where a stream named none, which is then a proxy of its own. */
+  /** The node id; empty for a stream without a node id, which counts as one proxy. */
   readonly node: string;
   readonly mesh: string;
-  /** Connected since. */
+  /** When the proxy connected. */
   readonly since: number;
   readonly nacks: number;
   readonly lastNack: RefusalRecord | undefined;
-  /** The versions that it refused, the latest last, by name of the secret. */
+  /** The versions that the proxy rejected, by name of the secret, latest last. */
   readonly refused: ReadonlyMap<string, readonly string[]>;
 }
 
@@ -56,8 +56,8 @@ export interface ProxyRecord extends ProxyMemory {
 }
 
 /**
- * How the last connection of a proxy ended: the proxy closed it (`closed`), it broke or nothing came from the
- * proxy any more (`silence`), or the server ended it (`server`).
+ * How the last connection of a proxy ended: the proxy closed it (`closed`), it broke or the proxy no longer responded
+ * (`silence`), or the server ended it (`server`).
  */
 export type Ending = 'closed' | 'silence' | 'server';
 
@@ -67,10 +67,10 @@ export interface GoneRecord extends ProxyMemory {
   readonly address: string;
   readonly userAgent: string;
   readonly ending: Ending;
-  /** From then on, no roll-out counts the proxy; `goneAt` if none ever did. */
+  /** The time from which no roll-out counts the proxy; equal to `goneAt` if no roll-out counts it at all. */
   readonly countedUntil: number;
-  /** What it had acknowledged is not known: the process that knew is gone. */
+  /** True if it is unknown what the proxy had acknowledged, because the process that served it has died. */
   readonly isUnknown?: boolean | undefined;
-  /** The streams as they were when they ended; none once no roll-out counts the proxy. */
+  /** The streams as they were when they ended; empty once no roll-out counts the proxy. */
   readonly streams: ReadonlySet<StreamRecord>;
 }

@@ -1,13 +1,13 @@
-/** Refused names kept of a proxy; there are two or three. */
+/** The most rejected names that are kept for a proxy; usually there are two or three. */
 const mostRefused = 100;
-/** Versions kept of each: one that is refused and, where it is sent back to what it had, that too. */
+/** The most versions kept for a name: a rejected version and, if the proxy rejects it too, the previous one. */
 const mostVersionsRefused = 4;
 
 interface Refusing {
   readonly refused: Map<string, readonly string[]>;
 }
 
-/** Remembers that a proxy refused a version of a secret. */
+/** Records that a proxy rejected a version of a secret. */
 export function noteRefused({ refused }: Refusing, name: string, version: string): void {
   const versions = refused.get(name)?.filter((other) => other !== version) ?? [];
   refused.delete(name);
@@ -15,7 +15,7 @@ export function noteRefused({ refused }: Refusing, name: string, version: string
   if (refused.size > mostRefused) refused.delete(refused.keys().next().value ?? '');
 }
 
-/** The proxy has accepted it. */
+/** Records that a proxy accepted a version that it may have rejected before. */
 export function forgetRefused({ refused }: Refusing, name: string, version: string): void {
   const versions = refused.get(name)?.filter((other) => other !== version) ?? [];
   if (versions.length === 0) refused.delete(name);

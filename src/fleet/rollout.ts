@@ -4,50 +4,50 @@ import type { FleetLook } from './fleet.ts';
 import type { GoneRecord, ProxyRecord } from './records.ts';
 import type { ServedHistory, ServedVersion } from './served-history.ts';
 
-/** Proxies of a mesh by how they stand to what is served. */
+/** The number of proxies of a mesh in each state. */
 export type StateCounts = Readonly<Record<ProxyState, number>>;
 
-/** The proxies of a mesh, and how many of them have what is served. */
+/** The number of proxies of a mesh, and how many of them have the served version. */
 export interface AckCount {
-  /** Distinct node ids, and streams without one; by worker, where there are several. */
+  /** Distinct node ids, and streams without a node id. With several workers, each worker counts separately. */
   readonly connected: number;
   readonly acked: number;
-  /** Proxies without a connection of which it is not known whether they have it. */
+  /** Proxies without a connection for which it is unknown whether they have the served version. */
   readonly lost: number;
 }
 
-/** A proxy that does not have what it is asked about. */
+/** A proxy that does not have the requested version. */
 export interface Lagging extends Assessment {
   readonly proxy: ProxyRecord | GoneRecord;
-  /** The newest version of the mesh that it has; undefined if that is none of the last. */
+  /** The newest version of the mesh that the proxy has; `undefined` if the history does not contain it. */
   readonly held: ServedVersion | undefined;
 }
 
-/** How far a state of a mesh has come. */
+/** The progress of a version of a mesh. */
 export interface Rollout {
   readonly mesh: string;
   readonly current: ServedVersion;
   readonly connected: number;
   readonly states: StateCounts;
-  /** Whether all that serve proxies have told of theirs. */
+  /** Whether all processes that serve proxies have reported them. */
   readonly complete: boolean;
-  /** Lost proxies, of whichever mesh, that are more than are kept. */
+  /** The number of lost proxies, of all meshes, beyond those that are kept by name. */
   readonly forgotten: number;
   /**
-   * When the last connected proxy acknowledged what is served, epoch milliseconds. Undefined if some have not, are
-   * lost, or are not known.
+   * When the last connected proxy acknowledged the served version, in epoch milliseconds. `undefined` if a proxy has
+   * not acknowledged it, is lost, or is not known.
    */
   readonly convergedAt: number | undefined;
   /**
-   * How many proxies have each state that was served lately, newest first, those that are reconnecting or lost
-   * included; those that have none are in none.
+   * The number of proxies that have each of the last served versions, newest first. Reconnecting and lost proxies are
+   * included; proxies that have none of these versions are not.
    */
   readonly versions: readonly { readonly served: ServedVersion; readonly proxies: number }[];
-  /** Proxies without what is asked about, lost ones first, at most as many as asked for. */
+  /** Proxies that do not have the requested version, lost proxies first; at most `mostLagging`. */
   readonly lagging: readonly Lagging[];
   /**
-   * The version that was asked about: whether it was served lately, how many connected proxies have it or a later
-   * one, and how many proxies, connected or not, do not.
+   * The requested version: whether it is one of the last served versions (`known`), how many connected proxies have
+   * it or a later version (`has`), and how many proxies, connected or not, do not have it (`lacks`).
    */
   readonly asked: AskedVersion;
 }
@@ -61,13 +61,13 @@ export interface AskedVersion {
 
 export interface RolloutQuestion {
   readonly mesh: string;
-  /** Default: what is served. */
+  /** Default: the served version. */
   readonly version?: string | undefined;
   readonly mostLagging: number;
   readonly now: number;
 }
 
-/** Looks at every proxy of a mesh once. Undefined for a mesh that nothing was ever listed for. */
+/** Assesses all proxies of a mesh. Returns `undefined` for a mesh that never had a listed MeshTrust. */
 export function assessRollout(
   { connected: proxies, gone, complete, forgotten }: FleetLook,
   history: ServedHistory,
@@ -101,7 +101,7 @@ export function assessRollout(
     if (held !== undefined) holding.set(held, (holding.get(held) ?? 0) + 1);
     convergedAt = Math.max(convergedAt, lastAckAt(proxy));
     if (isAtLeast(held, asked, versions)) has += 1;
-    // Nobody lags behind what is not served yet.
+    // No proxy can be behind a version that is not served yet.
     else if (asked !== undefined) {
       lacks += 1;
       if (lagging.length < mostLagging) lagging.push({ proxy, held, ...assessment });
@@ -123,7 +123,7 @@ export function assessRollout(
   };
 }
 
-/** States of proxies by mesh: of every mesh that is served, and of those that nothing is listed for. */
+/** Counts the states of proxies for each served mesh, and for each other mesh that a proxy names. */
 export function countStates(
   { connected, gone }: Pick<FleetLook, 'connected' | 'gone'>,
   history: ServedHistory,
@@ -144,7 +144,7 @@ export function countStates(
   return counts;
 }
 
-/** Counts the proxies of each mesh. A lost proxy that is not kept by name may be of any mesh: it counts for each. */
+/** Counts the proxies of each mesh. A lost proxy that is not kept by name may be of any mesh, so it counts for each. */
 export function countAcks(
   look: Pick<FleetLook, 'connected' | 'gone' | 'forgotten'>,
   history: ServedHistory,
@@ -163,7 +163,7 @@ function noProxies(): Record<ProxyState, number> {
   return { synced: 0, pending: 0, stale: 0, refused: 0, reconnecting: 0, lost: 0 };
 }
 
-/** Versions are in the order newest first, so one that comes no later in it is at least as new. */
+/** Returns whether `held` is at least as new as `asked`. `versions` is sorted newest first. */
 function isAtLeast(
   held: ServedVersion | undefined,
   asked: ServedVersion | undefined,

@@ -3,32 +3,33 @@ import { denyAllSecret } from '../trust/secret/mesh-secrets.ts';
 import type { SecretOptions } from '../trust/secret/mesh-secrets.ts';
 import type { ServedMeshes } from '../trust/snapshot/publisher.ts';
 
-/** A state of a mesh that is or was served: versions alone. Times are epoch milliseconds. */
+/** A state of a mesh that is or was served, without content. Times are epoch milliseconds. */
 export interface ServedVersion {
   readonly version: string;
-  /** When the first cause of the change came in. */
+  /** When the first cause of the change arrived. */
   readonly since: number;
-  /** When it went out. */
+  /** When the version was published. */
   readonly servedAt: number;
+  /** The version of each secret, by name. */
   readonly names: ReadonlyMap<string, string>;
 }
 
-/** What each mesh is served, and was served lately. */
+/** The served version of each mesh, and the versions before it. */
 export interface ServedHistory {
   published(states: ServedMeshes, since: number, now: number): void;
-  /** What is served to a mesh and what was before, newest first; undefined for one that nothing was listed for. */
+  /** Returns the versions of a mesh, newest first; `undefined` for a mesh that never had a listed MeshTrust. */
   versions(mesh: string): readonly ServedVersion[] | undefined;
   meshes(): Iterable<string>;
-  /** The version of a secret in a state of a mesh; undefined where the name stands for nothing. */
+  /** Returns the version of a secret in a state of a mesh; `undefined` if the name is not a valid secret name. */
   versionOf(served: ServedVersion | undefined, name: string): string | undefined;
 }
 
-/** States kept of a mesh. */
+/** The number of states that are kept for each mesh. */
 const kept = 16;
-/** Versions of names that nothing is listed for. */
+/** The number of cached deny-all versions of names without a listed MeshTrust. */
 const denialsKept = 1_000;
 
-/** Makes an empty history. It keeps versions, not what they are of: old bytes are not held by it. */
+/** Creates an empty history. It keeps versions only, so it does not retain the bytes of old secrets. */
 export function createServedHistory(options: SecretOptions = {}): ServedHistory {
   const meshes = new Map<string, readonly ServedVersion[]>();
   let known: ServedMeshes = new Map();
@@ -56,7 +57,7 @@ export function createServedHistory(options: SecretOptions = {}): ServedHistory 
     },
     versions: (mesh) => meshes.get(mesh),
     meshes: () => meshes.keys(),
-    // Every valid name is known, and where nothing is listed it stands for deny-all.
+    // Every valid name has a secret: without a listed MeshTrust it is deny-all.
     versionOf: (served, name) => served?.names.get(name) ?? denialOf(name),
   };
 }

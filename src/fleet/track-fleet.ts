@@ -15,20 +15,20 @@ import type {
   StreamRecord,
 } from './records.ts';
 
-/** Who is connected, and what of it each proxy was sent and has acknowledged. */
+/** Tracks the connected proxies, and what each was sent and has acknowledged. */
 export interface FleetTracker {
   readonly observer: XdsObserver;
-  /** Connected proxies of a mesh, or of all. The records live on: what is needed later is to be copied. */
+  /** Returns the connected proxies of a mesh, or of all. The records change later: copy what you need to keep. */
   readonly connected: (mesh?: string) => Iterable<ProxyRecord>;
-  /** The number of them. */
+  /** Returns the number of connected proxies of a mesh. */
   readonly count: (mesh: string) => number;
-  /** The same for each mesh that has any. */
+  /** Returns the number of connected proxies of each mesh that has any. */
   readonly counts: () => ReadonlyMap<string, number>;
-  /** Those of a mesh, or of all, that went away lately. */
+  /** Returns the proxies of a mesh, or of all meshes, that disconnected recently. */
   readonly gone: (mesh?: string) => Iterable<GoneRecord>;
-  /** Lost proxies that are more than are kept. */
+  /** Returns the number of lost proxies beyond those that are kept by name. */
   readonly forgotten: () => Forgotten;
-  /** Another server has these proxies, so that no roll-out here waits for them. */
+  /** Stops waiting for these proxies: they are connected to another server. */
   readonly release: (proxies: readonly LostProxyKey[]) => void;
 }
 
@@ -43,7 +43,7 @@ interface Proxy extends Mutable<Omit<ProxyRecord, 'streams' | 'refused'>> {
   readonly key: string;
   readonly streams: Set<Stream>;
   readonly refused: Map<string, readonly string[]>;
-  /** Streams that ended since one was last opened, the latest last. */
+  /** Streams that ended since the last one was opened, latest last. */
   ended: EndedStream[];
 }
 
@@ -53,27 +53,27 @@ interface EndedStream {
   readonly at: number;
 }
 
-/** Longest message of a proxy that is kept. */
+/** The longest message of a proxy that is kept, in characters. */
 const messageLength = 1_000;
 
-/** Streams of one connection end within this time, in ms. */
+/** The time within which the streams of one connection end, in ms. */
 const togetherMs = 1_000;
-/** Ended streams kept of a connected proxy; it has as many as it has listeners, in one connection. */
+/** The most ended streams kept for a connected proxy. A proxy has a stream for each listener, in one connection. */
 const mostEnded = 16;
-/** For how long a lost proxy counts by default, in ms. */
+/** The default time for which roll-outs count a lost proxy, in ms. */
 export const defaultLostWindowMs = 600_000;
 
 export interface TrackerOptions {
   /** Epoch milliseconds. */
   readonly now: () => number;
-  /** For how long roll-outs count a lost proxy, in ms; 0: not at all. Default: 10 minutes. */
+  /** The time for which roll-outs count a lost proxy, in ms; 0: not at all. Default: 10 minutes. */
   readonly lostWindowMs?: number | undefined;
   readonly limits?: Partial<GoneLimits> | undefined;
 }
 
 /**
- * Tracks proxies by what is observed on their streams. A push and its ACK cost a few look-ups and no
- * allocation. What is kept of proxies without a connection is bounded.
+ * Creates a tracker that follows the events of streams. A push and its ACK cost a few look-ups and no allocation.
+ * The memory for proxies without a connection is bounded.
  */
 export function createFleetTracker({
   now,
@@ -109,7 +109,7 @@ export function createFleetTracker({
     }
     const stream: Stream = { info, since, awaiting: false, secrets: new Map(), proxy };
     proxy.streams.add(stream);
-    // It is back, and asks for all that it needs.
+    // The proxy has reconnected, and subscribes to everything that it needs.
     proxy.ended = [];
     streams.set(info, stream);
     return stream;
@@ -120,7 +120,7 @@ export function createFleetTracker({
     streams.delete(info);
     proxy.streams.delete(stream);
     const goneAt = now();
-    // A stream that broke counts until the proxy is back; one that was closed, with the others of its connection.
+    // A broken stream counts until the proxy reconnects; a closed one only together with those of its connection.
     const recent = proxy.ended.filter(({ ending, at }) => ending === 'silence' || goneAt - at < togetherMs);
     recent.push({ stream: { info, since: openedAt, awaiting, secrets }, ending: endings[by], at: goneAt });
     proxy.ended = recent.slice(-mostEnded);
@@ -149,11 +149,11 @@ export function createFleetTracker({
 
   function countedFor({ node, ended }: Proxy, ending: Ending): number {
     if (ending === 'silence') return lostWindowMs;
-    // Without a node id nobody can tell that it came back.
+    // Without a node id, the return of the proxy cannot be recognised.
     if (node === '') return 0;
     if (ending === 'server') return lostWindowMs;
-    // A client that took nothing has nothing that could be out of date: a tool that looked, or an Envoy that failed
-    // to start.
+    // A client that acknowledged nothing has nothing that could be out of date: for example a diagnostic tool, or an
+    // Envoy that failed to start.
     return ended.some(({ stream }) => hasAcknowledged(stream)) ? Math.min(returnWithinMs, lostWindowMs) : 0;
   }
 
@@ -179,9 +179,9 @@ export function createFleetTracker({
     quoted: boolean,
   ): void {
     const { secrets, proxy } = stream;
-    // Told that there is none, and took it.
+    // The proxy acknowledged that the secret was removed.
     if (version === undefined) return void secrets.delete(name);
-    // An Envoy acknowledges refused bytes when they come again, and keeps the old ones in force.
+    // An Envoy acknowledges rejected bytes when it receives them again, but keeps the previous ones in force.
     if (unconfirmed) {
       secretOf(stream, name);
       return noteRefused(proxy, name, version);
@@ -214,14 +214,14 @@ export function createFleetTracker({
     const { secrets, proxy } = stream;
     secrets.delete(name);
     if (proxy.refused.size === 0) return;
-    // What it no longer asks for, it need not accept.
+    // The proxy does not have to accept a name that it no longer subscribes to.
     if (!proxy.streams.values().some((other) => other.secrets.has(name))) proxy.refused.delete(name);
   }
 
   const observer: XdsObserver = {
     request: (info, { typeUrl, kind }) => {
       const stream = streams.get(info) ?? join(info);
-      // Until it is answered for the first time, a proxy has nothing.
+      // A proxy has nothing until its first response.
       if (kind === 'initial' && typeUrl === secretTypeUrl) stream.awaiting = true;
     },
     streamClosed: (info, end) => {
@@ -280,7 +280,7 @@ function hasAcknowledged({ secrets }: StreamRecord): boolean {
   return secrets.values().some(({ acked }) => acked !== undefined);
 }
 
-/** The ending that leaves most open: a proxy has left only if it closed all of its streams. */
+/** Returns the ending with the most uncertainty: a proxy counts as closed only if it closed all its streams. */
 function worstOf(ended: readonly EndedStream[]): Ending {
   if (ended.some(({ ending }) => ending === 'silence')) return 'silence';
   return ended.some(({ ending }) => ending === 'server') ? 'server' : 'closed';

@@ -25,7 +25,7 @@ export function createGrpcJsServer({ options, log, authFailed }: ProxyServerOpti
       const credentials = tls?.credentials ?? ServerCredentials.createInsecure();
       const listener = await listenGrpc(server, options.xdsListen, credentials);
       stack.defer(() => {
-        // Without channelz this alone finds the connections that are left.
+        // Without channelz, only this call finds the remaining connections.
         listener.destroy();
         server.forceShutdown();
       });

@@ -2,7 +2,7 @@ import type { ConnectionTimes } from '../transport/connection-times.ts';
 import type { GrpcServerOptions } from '../transport/grpc-server.ts';
 import type { TransportOptions } from '../xds/index.ts';
 
-/** Returns the options of the own transport that mean the same as those of grpc-js (`xdsServerOptions`). */
+/** Returns the options of the own transport that correspond to those of grpc-js (`xdsServerOptions`). */
 export function ownServerOptions(
   options: TransportOptions,
   times: Partial<ConnectionTimes> = {},

@@ -40,7 +40,7 @@ export function createOwnServer(settings: ProxyServerOptions): ProxyServer {
   };
 }
 
-/** Returns what is done with an accepted socket: with TLS the handshake, by files that are followed. */
+/** Returns the handler of accepted sockets. With TLS, it does the handshake and reloads the TLS files on changes. */
 async function acceptorFor(
   { options, log, authFailed }: ProxyServerOptions,
   stack: DisposableStack,

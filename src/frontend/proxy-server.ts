@@ -13,15 +13,15 @@ export interface ProxyServerOptions {
 
 /** A gRPC server for proxies, of either transport. */
 export interface ProxyServer {
-  /** Where services are added, before it listens. */
+  /** The server to which services are added before it listens. */
   readonly server: Server | DirectServer;
   /** Returns the address it listens on. */
   listen(): Promise<string>;
-  /** Closes connections once what was written has gone out; those that do not read, after a while. */
+  /** Closes each connection once its written data is sent. Connections that do not read are closed after 1 s. */
   shutDown(): Promise<void>;
 }
 
-/** Returns what both transports are told. */
+/** Returns the options that both transports have. */
 export function transportOptionsOf(options: ProxyOptions): TransportOptions {
   return {
     keepaliveMs: options.keepalive,
@@ -32,13 +32,13 @@ export function transportOptionsOf(options: ProxyOptions): TransportOptions {
   };
 }
 
-/** How long the ends of streams have to reach the proxies, in milliseconds. */
-const lastWordsMs = 1000;
+/** The time to send the trailers of ended streams to the proxies, in ms. */
+const finalFlushMs = 1000;
 
-/** Waits until all connections are gone, for the time that the ends of streams have to reach the proxies. */
+/** Waits until all connections are closed, for at most `finalFlushMs`. */
 export async function waitForShutdown(tryShutdown: (done: () => void) => void): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, lastWordsMs);
+  const timer = setTimeout(resolve, finalFlushMs);
   tryShutdown(resolve);
   await promise;
   clearTimeout(timer);

@@ -16,22 +16,22 @@ export interface XdsEndpointOptions {
   readonly store: SnapshotStore;
   readonly observer: XdsObserver;
   readonly log: Logger;
-  /** Told of proxies that TLS let not in. */
+  /** Called for each proxy that TLS rejected. */
   readonly authFailed: (failure: HandshakeFailure) => void;
 }
 
-/** Where proxies connect: the discovery services with health and reflection, on one listener. */
+/** The endpoint for proxies: the discovery, health and reflection services on one listener. */
 export interface XdsEndpoint {
   /** The address it listens on. */
   readonly address: string;
   setServing(serving: boolean): void;
-  /** A node refused bytes at another server of the same trust. */
+  /** Records that a node rejected a version at another server with the same trust. */
   noteRefusal(refusal: NodeRefusal): void;
-  /** Health says NOT_SERVING at once; streams end after the grace, in milliseconds. */
+  /** Health reports NOT_SERVING at once; streams end after the grace, in milliseconds. */
   drain(graceMs: number): Promise<void>;
 }
 
-/** The services that are announced; the library has those of other resource types too, which answer nothing. */
+/** The announced services. The library also has those of other resource types, which have no resources here. */
 const announced = discoveryServices
   .filter(({ typeUrl }) => typeUrl === undefined || typeUrl === typeUrls.secret)
   .map(({ name }) => name);
@@ -72,7 +72,7 @@ export async function startXdsEndpoint({
   return {
     address,
     setServing: (serving) => {
-      // Not before: reading everything for the first time is what the heap should grow for.
+      // Not earlier: the heap may grow during the first complete read.
       if (serving) tuneHeap();
       health.setServing(serving);
     },
@@ -87,8 +87,8 @@ export async function startXdsEndpoint({
 }
 
 /**
- * What one connection may open at once, and in a second: a fiftieth and a fifth of what all may. A proxy has one
- * stream, or one for each secret; a relay may have those of many proxies.
+ * Returns the rate limit of one connection: a fiftieth of the burst and a fifth of the rate of all connections. A
+ * proxy has one stream, or one for each secret; a relay may have the streams of many proxies.
  */
 function connectionShare({ openRate, openBurst }: ProxyOptions): { perSecond: number; burst: number } {
   return { perSecond: Math.max(1, openRate / 5), burst: Math.max(1, openBurst / 50) };

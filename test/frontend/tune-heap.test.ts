@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const tuneHeap = new URL('../../src/frontend/tune-heap.ts', import.meta.url).href;
 
-/** Major collections of a process through which 400 MB of buffers pass, as requests would. */
+/** Returns the major collections of a process that receives 400 MB of buffers, as requests would be. */
 async function majorCollections(tuned: boolean): Promise<number> {
   const script = `
     import { GCProfiler } from 'node:v8';
@@ -26,7 +26,7 @@ async function majorCollections(tuned: boolean): Promise<number> {
   return Number(stdout);
 }
 
-test('buffers that pass through do not make V8 mark the heap again and again', async () => {
+test('400 MB of short-lived buffers: V8 does not mark the heap repeatedly', async () => {
   const [plain, tuned] = [await majorCollections(false), await majorCollections(true)];
   assert.ok(plain >= 4, `the flag is worth something: ${plain} without it`);
   assert.ok(tuned <= plain / 2, `${tuned} with it, ${plain} without`);

@@ -73,7 +73,7 @@ for (const xdsTransport of ['grpc-js', 'own'] as const) {
       for (const stream of streams) stream.cancel();
     });
 
-    test('health calls above the rate: wait, whatever their connections', async () => {
+    test('health calls above the rate: wait, also on different connections', async () => {
       await using started = await start({ xdsTransport, openRate: 20, openBurst: 1 });
       started.endpoint.setServing(true);
       const startedAt = performance.now();
@@ -86,7 +86,7 @@ for (const xdsTransport of ['grpc-js', 'own'] as const) {
       assert.ok(performance.now() - startedAt > 400);
     });
 
-    test('node with 33,000 metadata fields: none but the mesh is decoded', async () => {
+    test('node with 33,000 metadata fields: only the mesh is decoded', async () => {
       await using started = await start({ xdsTransport });
       const { endpoint, store } = started;
       store.set('m', secretTypeUrl, setOf({ ALL: '1' }));

@@ -4,38 +4,38 @@ import { countAcks } from '../../fleet/rollout.ts';
 import type { AckCount } from '../../fleet/rollout.ts';
 import type { WorkerCount } from './messages.ts';
 
-/** What each worker counted last, by mesh. */
+/** The last counts of each worker, by mesh. */
 export type CountsOfWorkers = Iterable<ReadonlyMap<string, WorkerCount>>;
 
-/** The proxies of all workers. */
+/** The number of proxies of all workers. */
 export interface JointCounts {
-  /** A worker counted again, or died. */
+  /** Must be called when a worker reports new counts, or dies. */
   changed(): void;
-  /** Proxies by mesh, as they were counted last. */
+  /** Returns the last counts of proxies by mesh. */
   of(states: ServedMeshes): ReadonlyMap<string, AckCount>;
   close(): void;
 }
 
-/** How often lost proxies are looked for by name, in milliseconds. */
+/** The interval at which lost proxies are compared by name, in milliseconds. */
 const lookMs = 1_000;
 
 export interface JointCountsOptions {
   readonly counts: () => CountsOfWorkers;
   readonly fleet: Fleet;
-  /** Whether there are proxies of workers that died. */
+  /** Returns whether there are proxies of workers that died. */
   readonly hasOrphans: () => boolean;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
 
 /**
- * Adds up what workers count. A proxy that one worker lost may be connected to another, which their numbers do
- * not say: while any is lost, the fleet is looked at by name.
+ * Creates the sum of the counts of workers. A proxy that one worker lost may be connected to another, which the counts
+ * do not show. So while any proxy is lost, the proxies of all workers are compared by name.
  */
 export function createJointCounts({ counts, fleet, hasOrphans, now }: JointCountsOptions): JointCounts {
-  /** Lost proxies by mesh, by name. */
+  /** The number of lost proxies by mesh, from the last comparison by name. */
   let named: ReadonlyMap<string, number> = new Map();
-  /** No worker has counted again since. */
+  /** Whether no worker has reported new counts since that comparison. */
   let isFresh = true;
   let timer: NodeJS.Timeout | undefined;
   let isLooking = false;
@@ -51,7 +51,7 @@ export function createJointCounts({ counts, fleet, hasOrphans, now }: JointCount
       const seen = await fleet.look();
       isLooking = false;
       const acks = countAcks(seen, fleet.history, now());
-      // While a worker does not answer, what was known before stays.
+      // While a worker does not answer, the previous result stays.
       if (!seen.complete) isFresh = false;
       else named = new Map(acks.entries().map(([mesh, { lost }]) => [mesh, lost]));
       if (!closed) timer ??= setTimeout(() => void look(), lookMs).unref();
@@ -78,7 +78,7 @@ export function createJointCounts({ counts, fleet, hasOrphans, now }: JointCount
   };
 }
 
-/** What the workers say of a mesh; one that serves an earlier version yet says nothing of this one. */
+/** Adds the counts of a mesh. Acknowledgements count only from workers that already serve this version. */
 function sumOf(counts: CountsOfWorkers, mesh: string, version: string): AckCount {
   let [connected, acked, lost] = [0, 0, 0];
   for (const proxies of counts) {

@@ -7,22 +7,22 @@ import type { AckCount } from '../../fleet/rollout.ts';
 import type { StreamMetric } from '../../observe/metrics/merge-metrics.ts';
 import type { NodeRefusal } from '../../xds/index.ts';
 
-/** What a worker needs of the options of `serve`. */
+/** The options of `serve` that a worker needs. */
 export type WorkerOptions = ProxyOptions & Pick<ServeOptions, 'logFormat' | 'logLevel'>;
 
-/** One encoded trust domain, told to a worker once for all secrets that it is part of. */
+/** One encoded trust domain, sent to a worker once for all secrets that contain it. */
 export interface SharedPart {
   readonly hash: Uint8Array;
   readonly bytes: Uint8Array;
 }
 
-/** A secret by its parts, in order: hashes in hexadecimal. The worker makes the same bytes of them. */
+/** A secret as the hashes of its parts, in order and in hexadecimal. The worker builds the same bytes from them. */
 export interface SharedSecret {
   readonly name: string;
   readonly parts: readonly string[];
 }
 
-/** What differs in a mesh from what the worker was told before. */
+/** The difference of a mesh from the state that the worker was sent before. */
 export interface MeshDelta {
   readonly mesh: string;
   readonly version: string;
@@ -31,47 +31,47 @@ export interface MeshDelta {
   readonly removed: readonly string[];
 }
 
-/** The proxies of a mesh at one worker. */
+/** The number of proxies of a mesh at one worker. */
 export interface WorkerCount extends AckCount {
-  /** Of the mesh, as the worker serves it. */
+  /** The version of the mesh that the worker serves. */
   readonly version: string;
 }
 
-/** How the proxies of a worker differ from what it reported before. */
+/** The difference of the proxies of a worker from its previous report. */
 export interface RosterChange {
-  /** Proxies with a node id that are connected now, and those that no longer are. */
+  /** Proxies with a node id that connected, and those that disconnected. */
   readonly came: readonly ProxyName[];
   readonly left: readonly ProxyName[];
-  /** Proxies without a connection that roll-outs may wait for, by key, and the keys of those that no longer are. */
+  /** New records of proxies without a connection that roll-outs may wait for, and keys of records that are removed. */
   readonly gone: readonly (readonly [key: string, record: GoneRecord])[];
   readonly settled: readonly string[];
-  /** All such proxies that are more than the worker keeps. */
+  /** All such proxies beyond those that the worker keeps by name. */
   readonly forgotten: Forgotten;
 }
 
-/** From the parent to a worker. */
+/** A message from the parent to a worker. */
 export type ToWorker =
   | { readonly kind: 'start'; readonly id: number; readonly options: WorkerOptions }
-  /** `since`: when the first cause of the change came in, epoch milliseconds. Answered with `applied`. */
+  /** `since`: when the first cause of the change arrived, in epoch milliseconds. Answered with `applied`. */
   | { readonly kind: 'states'; readonly deltas: readonly MeshDelta[]; readonly since: number }
   | { readonly kind: 'serving'; readonly serving: boolean }
-  /** Bytes that a client refused at one worker: all must know. */
+  /** Versions that a client rejected at another worker. */
   | { readonly kind: 'refused'; readonly refusals: readonly NodeRefusal[] }
   /** Answered with `metrics`. */
   | { readonly kind: 'collect' }
   /** Answered with `fleet`. */
   | { readonly kind: 'look'; readonly mesh: string | undefined }
-  /** Another server has these proxies. */
+  /** These proxies are connected to another server. */
   | { readonly kind: 'release'; readonly proxies: readonly LostProxyKey[] }
   | { readonly kind: 'drain'; readonly graceMs: number };
 
-/** From a worker to the parent. */
+/** A message from a worker to the parent. */
 export type FromWorker =
   | { readonly kind: 'up' }
   | { readonly kind: 'listening'; readonly address: string }
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'applied' }
-  /** Sent when proxies come, leave or acknowledge something, and while any is lost. */
+  /** Sent when proxies connect, disconnect or acknowledge, and while any is lost. */
   | {
       readonly kind: 'proxies';
       readonly proxies: ReadonlyMap<string, WorkerCount>;

@@ -8,27 +8,27 @@ import type { Roster } from './roster.ts';
 
 /** The proxies of workers that died. */
 export interface Orphans {
-  /** A worker died. What its connected proxies had acknowledged died with it. */
+  /** Adds the proxies of a worker that died. It is unknown what its connected proxies had acknowledged. */
   add(roster: Roster): void;
-  /** These proxies are connected to a worker. */
+  /** Removes proxies that are connected to a worker again. */
   back(proxies: Iterable<ProxyName>): void;
-  /** Another server has these proxies. */
+  /** Stops waiting for these proxies: they are connected to another server. */
   release(proxies: readonly LostProxyKey[]): void;
-  /** Whether a roll-out may have to wait for any. */
+  /** Returns whether a roll-out may have to wait for any of them. */
   hasAny(): boolean;
   look(mesh?: string): FleetLook;
 }
 
-/** Makes an empty list. `now`: epoch milliseconds; `windowMs`: how long roll-outs wait for a lost proxy. */
+/** Creates an empty list. `now`: epoch milliseconds; `windowMs`: the time that roll-outs wait for a lost proxy. */
 export function createOrphans(now: () => number, windowMs: number): Orphans {
   const gone = createGoneList();
   let nameless = 0;
 
   function addRecord(record: GoneRecord): void {
     const { mesh, node } = record;
-    // Each client without a node id is a proxy by itself.
+    // Each client without a node id counts as one proxy.
     if (node === '') return gone.add(`\0${(nameless += 1)}`, record);
-    // Another worker that died may have had it, too.
+    // Another worker that died may have served it, too.
     const before = gone.take(mesh, node);
     gone.add(node, before === undefined ? record : mergeGone(before, record));
   }
@@ -36,7 +36,7 @@ export function createOrphans(now: () => number, windowMs: number): Orphans {
   return {
     add(roster) {
       const at = now();
-      // First those that left first: beyond its limits, the list forgets the oldest.
+      // In the order of disconnection: beyond its limits, the list forgets the oldest.
       for (const record of roster.gone()) addRecord(record);
       for (const name of roster.connected()) addRecord(orphanOf(name, at, windowMs));
       gone.addForgotten(roster.forgotten(), at);

@@ -7,21 +7,21 @@ import type { FleetTracker } from '../../fleet/track-fleet.ts';
 import type { RosterChange } from './messages.ts';
 
 /**
- * The proxies of one worker as the parent knows them: what is left of them if the worker dies. It takes as much
- * memory as the records of the worker's lost proxies, which the worker bounds.
+ * The parent's copy of the proxies of one worker, which it needs if the worker dies. It takes as much memory as the
+ * records of the worker's lost proxies, which the worker bounds.
  */
 export interface Roster {
   apply(change: RosterChange): void;
-  /** Another server has these proxies. */
+  /** Removes the records of proxies that are connected to another server. */
   release(proxies: readonly LostProxyKey[]): void;
-  /** Connected proxies that have a node id. */
+  /** Returns the connected proxies that have a node id. */
   connected(): Iterable<ProxyName>;
-  /** Proxies without a connection that roll-outs may wait for, those that left first first. */
+  /** Returns the proxies without a connection that roll-outs may wait for, in the order of disconnection. */
   gone(): Iterable<GoneRecord>;
   forgotten(): Forgotten;
 }
 
-/** Makes a roster without proxies. */
+/** Creates a roster without proxies. */
 export function createRoster(): Roster {
   const names = new Map<string, ProxyName>();
   const records = new Map<string, GoneRecord>();
@@ -58,7 +58,7 @@ export function createCensus(tracker: FleetTracker): (now: number) => RosterChan
     return {
       came: [...names].filter(([key]) => !namesBefore.has(key)).map(([, name]) => name),
       left: [...namesBefore].filter(([key]) => !names.has(key)).map(([, name]) => name),
-      // A proxy that came back and left again has another record.
+      // A proxy that reconnected and disconnected again has another record.
       gone: [...records].filter(([key, record]) => recordsBefore.get(key) !== record),
       settled: [...recordsBefore.keys()].filter((key) => !records.has(key)),
       forgotten: tracker.forgotten(),
@@ -66,7 +66,7 @@ export function createCensus(tracker: FleetTracker): (now: number) => RosterChan
   };
 }
 
-/** A connected client without a node id could not be told from others when it came back. */
+/** Returns the connected proxies with a node id: without one, the return of a proxy cannot be recognised. */
 function namesOf({ connected }: FleetTracker): ReadonlyMap<string, ProxyName> {
   const names = new Map<string, ProxyName>();
   for (const { mesh, node } of connected())
@@ -80,7 +80,7 @@ function countedOf({ gone }: FleetTracker, now: number): ReadonlyMap<string, Gon
   return records;
 }
 
-/** A proxy without a node id is a single stream, which has its own number. */
+/** Returns the key of a record. A proxy without a node id is a single stream, which has a unique number. */
 function keyOf({ mesh, node, streams }: GoneRecord): string {
   if (node !== '') return proxyKey({ mesh, node });
   const [stream] = streams;

@@ -4,13 +4,13 @@ import type { ServedMesh, ServedMeshes } from '../../trust/snapshot/publisher.ts
 import type { MeshDelta } from './messages.ts';
 
 /**
- * What a worker that was told `before` must be told to serve `after`. A trust domain that changed goes over
- * once, however many secrets it is in, and secrets go by the hashes of their parts.
+ * Returns the deltas that a worker with the state `before` needs to serve `after`. A changed trust domain is sent
+ * once, also if several secrets contain it; secrets are sent as the hashes of their parts.
  */
 export function shareStates(before: ServedMeshes, after: ServedMeshes): readonly MeshDelta[] {
   return [...after].flatMap(([mesh, state]) => {
-    const told = before.get(mesh);
-    return told?.secrets === state.secrets ? [] : [deltaOf(mesh, told, state)];
+    const previous = before.get(mesh);
+    return previous?.secrets === state.secrets ? [] : [deltaOf(mesh, previous, state)];
   });
 }
 
@@ -39,12 +39,12 @@ function keyOf({ hash }: Pick<Part, 'hash'>): string {
 }
 
 /**
- * What a worker serves after it was told more. Meshes and secrets that did not change keep their objects, so
- * that what was encoded for streams is still shared.
- * @throws {Error} when a part was never told: parent and worker are not of one mind, and only a new worker
- * can be sure of what it serves.
+ * Applies deltas to the state of a worker. Unchanged meshes and secrets keep their objects, so that streams still
+ * share their encoded frames.
+ * @throws {Error} when a part was never sent: the states of parent and worker differ, and only a new worker can be
+ * sure of what it serves.
  */
-export function takeStates(meshes: ServedMeshes, deltas: readonly MeshDelta[]): ServedMeshes {
+export function applyStates(meshes: ServedMeshes, deltas: readonly MeshDelta[]): ServedMeshes {
   const next = new Map(meshes);
   for (const delta of deltas) next.set(delta.mesh, applyDelta(meshes.get(delta.mesh), delta));
   return next;
@@ -58,12 +58,12 @@ function applyDelta(before: ServedMesh | undefined, delta: MeshDelta): ServedMes
   for (const { name, parts } of delta.secrets) {
     const found = parts.map((key) => {
       const part = known.get(key);
-      if (part === undefined) throw new Error(`part ${key} of ${name} was never told`);
+      if (part === undefined) throw new Error(`part ${key} of ${name} was never sent`);
       return part;
     });
     secrets.set(name, encodeSecret(name, secretContent(found)));
   }
-  // In the order in which the parent has them, which is that of their names for the trust domains.
+  // In the order of the parent, which sorts the secrets by name.
   const sorted = new Map([...secrets].toSorted(([a], [b]) => (a < b ? -1 : 1)));
   return { secrets: { version: delta.version, secrets: sorted } };
 }

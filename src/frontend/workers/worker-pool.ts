@@ -31,18 +31,18 @@ export interface WorkerPoolOptions {
 export interface WorkerPool {
   /** The address that all workers listen on. */
   listen(): Promise<string>;
-  /** Hands over what is served now; each worker is told what differs from what it was told before. */
+  /** Publishes a state. Each worker is sent the difference from the state that it was sent before. */
   publish(states: ServedMeshes, since: number): void;
   setServing(serving: boolean): void;
-  /** Connected proxies of a mesh, as the workers told last. */
+  /** Returns the number of connected proxies of a mesh, from the last reports of the workers. */
   readonly proxies: (mesh: string) => number;
   /**
-   * Connected proxies by mesh, and how many of them have what is served, as the workers told last. A proxy with
-   * streams to two workers counts at both.
+   * Returns, by mesh, the number of connected proxies and of those that have the served version, from the last reports
+   * of the workers. A proxy with streams to two workers counts at both.
    */
   acks(): ReadonlyMap<string, AckCount>;
   readonly fleet: Fleet;
-  /** The metrics of streams of all workers, those that are gone included. */
+  /** Returns the metrics of streams of all workers, including workers that ended. */
   collect(): Promise<readonly (readonly StreamMetric[])[]>;
   drain(graceMs: number): Promise<void>;
 }
@@ -50,36 +50,37 @@ export interface WorkerPool {
 interface Member {
   readonly id: number;
   readonly process: Worker;
-  /** What it was told, and whether it has said yet that it serves it. */
-  told: ServedMeshes;
+  /** The state that was sent last. */
+  sent: ServedMeshes;
+  /** Whether the worker has not confirmed that state yet. */
   busy: boolean;
   proxies: ReadonlyMap<string, WorkerCount>;
-  /** Its proxies, as it reported last. */
+  /** Its proxies, from its last report. */
   readonly roster: Roster;
   metrics: readonly StreamMetric[];
   collecting: (() => void)[];
-  /** Who waits for its proxies; answers come in the order of the questions. */
+  /** The callers that wait for its proxies. Replies arrive in the order of the requests. */
   readonly looking: ((look: FleetLook) => void)[];
-  /** It has not told its proxies in time, and is not asked again before it has. */
+  /** Whether it did not report its proxies in time. It is not asked again until it answers. */
   silent: boolean;
 }
 
-/** Of a worker that is gone: so are its connections. */
-const nobody: FleetLook = { connected: [], gone: [], complete: true, forgotten: 0 };
-/** Of a worker that does not answer: its proxies may well be there. */
+/** The proxies of a worker that ended: its connections ended with it. */
+const noProxies: FleetLook = { connected: [], gone: [], complete: true, forgotten: 0 };
+/** The proxies of a worker that does not answer: they may still be connected. */
 const unknown: FleetLook = { connected: [], gone: [], complete: false, forgotten: 0 };
 
-/** How long a worker has to answer when it is asked for its metrics or its proxies, in milliseconds. */
+/** The time-out of a worker's reply with its metrics or its proxies, in ms. */
 const collectMs = 2_000;
-/** A worker that ends is replaced at once; one that ended within this time, after as long. */
-const soonMs = 1_000;
-/** What a worker has beyond the grace to end, in milliseconds. */
-const lastWordsMs = 3_000;
+/** A worker that ends is replaced at once; if it ended within this time after its start, after this time. In ms. */
+const restartDelayMs = 1_000;
+/** The time that a worker has to exit after the grace, in ms. Then it is killed. */
+const exitTimeoutMs = 3_000;
 
 /**
- * Starts the workers; resolves when all of them listen. A worker that dies is replaced: its proxies connect
- * again, to whichever takes them, and are sent nothing, since versions agree.
- * @throws {Error} when the address or TLS cannot be had.
+ * Starts the workers; resolves when all of them listen. A worker that dies is replaced. Its proxies reconnect to any
+ * worker and are sent nothing, because all workers have the same versions.
+ * @throws {Error} when it cannot listen on the address, or TLS cannot be set up.
  */
 export async function startWorkerPool({ count, options, log }: WorkerPoolOptions): Promise<WorkerPool> {
   const members = new Set<Member>();
@@ -117,18 +118,18 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
     args: ['worker'],
     serialization: 'advanced',
   });
-  // Not by the kernel: it gives most connections to whoever is idle, and they stay for days.
+  // Not by the kernel: it gives most connections to the idle worker, and connections last for days.
   cluster.schedulingPolicy = cluster.SCHED_RR;
 
   function send({ process }: Member, message: ToWorker): void {
-    // A worker that is just ending hears no more; its replacement is told everything.
+    // A worker that is ending receives nothing any more; its replacement is sent everything.
     if (process.isConnected()) process.send(message, undefined, () => undefined);
   }
 
   function bringUpToDate(member: Member): void {
-    if (latest === undefined || member.busy || member.told === latest.states) return;
-    const deltas = shareStates(member.told, latest.states);
-    member.told = latest.states;
+    if (latest === undefined || member.busy || member.sent === latest.states) return;
+    const deltas = shareStates(member.sent, latest.states);
+    member.sent = latest.states;
     member.busy = true;
     send(member, { kind: 'states', deltas, since: latest.since });
   }
@@ -138,7 +139,7 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
     const member: Member = {
       id,
       process: cluster.fork(),
-      told: new Map(),
+      sent: new Map(),
       busy: false,
       proxies: new Map(),
       roster: createRoster(),
@@ -187,14 +188,17 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
       const last = lastingMetrics(member.metrics);
       lost = lost.then((before) => addMetrics([before, last]));
       for (const resolve of member.collecting.splice(0)) resolve();
-      for (const resolve of member.looking.splice(0)) resolve(nobody);
+      for (const resolve of member.looking.splice(0)) resolve(noProxies);
       listening.reject(new Error(`worker ${id} ended before it listened`));
       if (draining || !up) return;
-      // Those that another worker has as well are not lost.
+      // Proxies that are connected to another worker as well are not lost.
       orphans.add(member.roster);
       counts.changed();
-      log.error({ event: 'worker-lost', worker: id, code, signal }, `worker ${id} ended and is replaced`);
-      const wait = performance.now() - startedAt < soonMs ? soonMs : 0;
+      log.error(
+        { event: 'worker-lost', worker: id, code, signal },
+        `worker ${id} ended (${signal ?? `exit code ${code}`}), starting a replacement`,
+      );
+      const wait = performance.now() - startedAt < restartDelayMs ? restartDelayMs : 0;
       after(wait, () => void replace(id));
     });
     return listening.promise;
@@ -205,12 +209,15 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
     try {
       await start(id);
     } catch (error) {
-      log.error({ event: 'worker-lost', worker: id, err: error }, `worker ${id} could not be replaced yet`);
-      setTimeout(() => void replace(id), soonMs);
+      log.error(
+        { event: 'worker-lost', worker: id, err: error },
+        `worker ${id}: the replacement did not start, trying again in ${restartDelayMs / 1000} s`,
+      );
+      setTimeout(() => void replace(id), restartDelayMs);
     }
   }
 
-  // Each listens on what was asked for, and `cluster` makes one socket of it, of port 0 too.
+  // Each worker listens on the configured address; `cluster` opens one shared socket for it, also for port 0.
   const [address = ''] = await Promise.all(Array.from({ length: count }, (_, index) => start(index + 1)));
   log.info({ event: 'workers', workers: count }, `${count} workers serve proxies`);
 
@@ -242,7 +249,7 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
   };
 
   async function collectFrom(member: Member): Promise<void> {
-    // What it told last is all that there is.
+    // Its last metrics are used.
     if (member.silent) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     member.collecting.push(resolve);
@@ -262,7 +269,10 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
       if (member.silent) return;
       member.silent = true;
       const { id } = member;
-      log.warn({ event: 'worker-silent', worker: id }, `worker ${id} does not tell its proxies`);
+      log.warn(
+        { event: 'worker-silent', worker: id },
+        `worker ${id} did not report its proxies within ${collectMs / 1000} s`,
+      );
     }, collectMs);
     const look = await promise;
     clearTimeout(timer);
@@ -273,13 +283,13 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
     const { promise, resolve } = Promise.withResolvers<void>();
     member.process.once('exit', () => resolve());
     send(member, { kind: 'drain', graceMs });
-    const cancel = after(graceMs + lastWordsMs, () => member.process.process.kill('SIGKILL'));
+    const cancel = after(graceMs + exitTimeoutMs, () => member.process.process.kill('SIGKILL'));
     await promise;
     cancel();
   }
 }
 
-/** Just what workers need goes over. */
+/** Returns only the options that workers need. */
 function forWorkers(options: WorkerOptions): WorkerOptions {
   const names = [...proxyOptionNames, 'logFormat', 'logLevel'] as const;
   return Object.fromEntries(names.map((name) => [name, options[name]])) as unknown as WorkerOptions;

@@ -19,7 +19,7 @@ import type { XdsObserver } from '../../xds/index.ts';
 import { startXdsEndpoint } from '../xds-endpoint.ts';
 import type { FromWorker, ToWorker, WorkerCount, WorkerOptions } from './messages.ts';
 import { createCensus } from './roster.ts';
-import { takeStates } from './share-states.ts';
+import { applyStates } from './share-states.ts';
 
 /** The connection to the parent. */
 export interface ParentChannel {
@@ -32,14 +32,14 @@ export interface WorkerIo {
   readonly stdout: Writable & { readonly isTTY?: boolean };
 }
 
-/** How often the parent hears who is connected, in milliseconds. */
+/** The delay from a change of the connected proxies to the report to the parent, in ms. */
 const censusMs = 200;
-/** The same while proxies are lost, and nothing else happens. */
+/** The interval of reports while proxies are lost and nothing else changes, in ms. */
 const lostCensusMs = 1_000;
 
 /**
- * Serves proxies what the parent says, until it says to drain; resolves when that is done. All that it knows
- * comes from the parent, so any number of workers serve the same bytes.
+ * Serves the states that the parent sends, until the parent requests a drain; resolves when the drain is done. All
+ * its state comes from the parent, so any number of workers serve the same bytes.
  */
 export async function runWorker({ parent, stdout }: WorkerIo): Promise<void> {
   const started = Promise.withResolvers<Extract<ToWorker, { kind: 'start' }>>();
@@ -74,7 +74,7 @@ async function startServing(
   const publish = createPublisher(store, { rootTrustDomain: options.rootTrustDomain });
   const tracker = createFleetTracker({ now: () => Date.now(), lostWindowMs: options.lostWindow });
   const history = createServedHistory({ rootTrustDomain: options.rootTrustDomain });
-  const teller = tellCounts(parent, tracker, () => countsOf(tracker, history));
+  const reporter = reportCounts(parent, tracker, () => countsOf(tracker, history));
   const convergence = createConvergence();
   const registry = new Registry();
   let meshes: ServedMeshes = new Map();
@@ -90,8 +90,8 @@ async function startServing(
       tracker.observer,
       metrics,
       logObserver,
-      tellRefusals(parent),
-      teller.observer,
+      reportRefusals(parent),
+      reporter.observer,
     ]),
   });
 
@@ -100,12 +100,12 @@ async function startServing(
       case 'start':
         return;
       case 'states':
-        meshes = takeStates(meshes, message.deltas);
+        meshes = applyStates(meshes, message.deltas);
         convergence.served(meshes, message.since, Date.now());
-        // First: what is acknowledged is compared with it.
+        // History first: acknowledgements are compared with it.
         history.published(meshes, message.since, Date.now());
         publish(meshes);
-        teller.changed();
+        reporter.changed();
         return parent.send({ kind: 'applied' });
       case 'serving':
         return endpoint.setServing(message.serving);
@@ -120,7 +120,7 @@ async function startServing(
       }
       case 'release':
         tracker.release(message.proxies);
-        return teller.changed();
+        return reporter.changed();
       case 'drain':
         return void endpoint.drain(message.graceMs).then(onDrained);
     }
@@ -128,8 +128,8 @@ async function startServing(
   return { address: endpoint.address, take };
 }
 
-/** Reports refusals to the parent: the proxy may come back to another worker, which must know. */
-function tellRefusals(parent: ParentChannel): XdsObserver {
+/** Reports NACKs to the parent: the proxy may reconnect to another worker, which must know them. */
+function reportRefusals(parent: ParentChannel): XdsObserver {
   return {
     nacked: ({ nodeId, origin }, { typeUrl, resources }) => {
       const refusals = resources.flatMap(({ name, version }) =>
@@ -140,8 +140,8 @@ function tellRefusals(parent: ParentChannel): XdsObserver {
   };
 }
 
-/** Tells how many are connected and have what is served, some time after it changed: thousands do at once. */
-function tellCounts(
+/** Reports the counts of proxies with a delay after a change, because thousands of proxies can change at once. */
+function reportCounts(
   parent: ParentChannel,
   tracker: FleetTracker,
   counts: () => ReadonlyMap<string, WorkerCount>,
@@ -149,19 +149,19 @@ function tellCounts(
   let timer: NodeJS.Timeout | undefined;
   const census = createCensus(tracker);
   const changed = (): void => {
-    timer ??= setTimeout(tell, censusMs).unref();
+    timer ??= setTimeout(report, censusMs).unref();
   };
-  const tell = (): void => {
+  const report = (): void => {
     timer = undefined;
     const proxies = counts();
     parent.send({ kind: 'proxies', proxies, change: census(Date.now()) });
-    // That a lost proxy is given up happens without an event.
-    if (proxies.values().some(({ lost }) => lost > 0)) timer = setTimeout(tell, lostCensusMs).unref();
+    // The end of the lost window has no event.
+    if (proxies.values().some(({ lost }) => lost > 0)) timer = setTimeout(report, lostCensusMs).unref();
   };
   return {
     changed,
     observer: {
-      // The mesh is known from the first request on.
+      // The first request names the mesh.
       request: (_, { kind }) => {
         if (kind === 'initial') changed();
       },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { createFront } from '../../../src/frontend/front.ts';
+import { createFrontend } from '../../../src/frontend/proxy-frontend.ts';
 import type { ServeOptions } from '../../../src/runtime/serve-options.ts';
 import { fleetRoutes } from '../../../src/admin/fleet-routes.ts';
 import { createHttpEdge } from '../../../src/admin/http-edge.ts';
@@ -98,7 +98,7 @@ test('an Envoy that is paused is pending, and wait ends with 4 and its name', { 
 test('an Envoy that refuses says why, and is not synced by acknowledging it later', { skip }, async (t) => {
   await using stack = new AsyncDisposableStack();
   const log = createLogger({ format: 'json', level: 'error' });
-  const front = createFront(options, log);
+  const front = createFrontend(options, log);
   stack.defer(() => front.drain(0));
   const address = await front.listen({ observers: [], authFailed: () => undefined });
   const good = encodeSecret('system_trust_bundle', secretContent([]));

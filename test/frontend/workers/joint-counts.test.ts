@@ -8,7 +8,7 @@ import { scene, statesOf, streamOf } from '../../fleet/scene.ts';
 
 const a = streamOf(1, 'a');
 
-/** Two workers; the first counts one lost proxy. */
+/** Two workers. The first reports one lost proxy. */
 function counted() {
   const [one, two] = [scene(), scene()];
   const states = statesOf({ ALL: 'v1' });
@@ -41,7 +41,7 @@ function counted() {
 }
 
 describe('counts of workers', () => {
-  it('a proxy that one worker lost counts until names show that another has it', async (t) => {
+  it('proxy lost by one worker: counts as lost until the comparison by name finds it at another', async (t) => {
     const { two, joint, states } = counted();
     t.after(() => joint.close());
     two.asks(a);
@@ -51,7 +51,7 @@ describe('counts of workers', () => {
     assert.deepEqual(joint.of(states).get('default'), { connected: 1, acked: 1, lost: 0 });
   });
 
-  it('a proxy that no worker has counts as lost', async (t) => {
+  it('proxy connected to no worker: counts as lost', async (t) => {
     const { joint, states } = counted();
     t.after(() => joint.close());
     joint.changed();
@@ -59,7 +59,7 @@ describe('counts of workers', () => {
     assert.deepEqual(joint.of(states).get('default'), { connected: 1, acked: 1, lost: 1 });
   });
 
-  it('lost proxies that a worker does not keep count as lost', async (t) => {
+  it('lost proxies beyond those that a worker keeps by name: count as lost', async (t) => {
     const { joint, states, forget } = counted();
     t.after(() => joint.close());
     forget(3);
@@ -68,7 +68,7 @@ describe('counts of workers', () => {
     assert.equal(joint.of(states).get('default')?.lost, 4);
   });
 
-  it('while names are not known, what each worker lost counts', async (t) => {
+  it('names not known yet: the counts of the workers are added', async (t) => {
     const { two, joint, states, silence } = counted();
     t.after(() => joint.close());
     silence();

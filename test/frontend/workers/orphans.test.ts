@@ -13,17 +13,17 @@ const a = streamOf(1, 'a');
 
 type Worker = ReturnType<typeof scene>;
 
-/** A worker with the roster that the parent has of it. */
+/** A worker and the parent's roster of it. */
 function reporting(limits?: Partial<GoneLimits>) {
   const worker = scene(limits, windowMs);
   const roster = createRoster();
   const census = createCensus(worker.tracker);
-  // As a channel does it: what the worker changes later does not reach the parent.
+  // Cloned as a channel does: later changes in the worker do not reach the parent.
   const report = () => roster.apply(structuredClone(census(worker.now())));
   return { ...worker, roster, report };
 }
 
-/** A worker is left, and another died that had the proxies of `first`. */
+/** Two workers, of which the first died with its proxies. */
 function died(first: (worker: Worker) => void = ({ asks }) => asks(a), limits?: Partial<GoneLimits>) {
   const dead = reporting(limits);
   dead.publish(statesOf({ ALL: 'v1' }));
@@ -44,7 +44,7 @@ function died(first: (worker: Worker) => void = ({ asks }) => asks(a), limits?: 
 }
 
 describe('proxy of a worker that died', () => {
-  it('may be back at any moment, then is lost, then is given up; what it has is not known', () => {
+  it('time passes: is reconnecting, then lost, then given up; its version is unknown', () => {
     const { rollout, pass, orphans } = died();
     const { states, convergedAt, lagging } = rollout();
     assert.deepEqual([states.reconnecting, convergedAt], [1, undefined]);
@@ -59,7 +59,7 @@ describe('proxy of a worker that died', () => {
     assert.equal(orphans.hasAny(), false);
   });
 
-  it('is connected to another worker → is not lost, and stays accounted for when it leaves that', () => {
+  it('is connected to another worker → is not lost, and stays accounted for when it disconnects there', () => {
     const { asks, quotes, leaves, rollout, orphans, pass } = died();
     asks(a);
     quotes(a, 'v1');
@@ -76,7 +76,7 @@ describe('proxy of a worker that died', () => {
     assert.deepEqual([rollout().states.reconnecting, orphans.hasAny()], [0, false]);
   });
 
-  it('is looked for in its mesh', () => {
+  it('another mesh is looked at → is not listed', () => {
     const { orphans } = died();
     assert.deepEqual([...orphans.look('other').gone], []);
     assert.equal([...orphans.look('default').gone].length, 1);
@@ -84,7 +84,7 @@ describe('proxy of a worker that died', () => {
 });
 
 describe('proxy that a worker had lost when it died', () => {
-  /** `a` has `v1`, and its connection broke; then `v2` is served. */
+  /** `a` has `v1` and its connection breaks; then `v2` is served. */
   const lost = ({ asks, quotes, leaves, pass }: Worker) => {
     asks(a);
     quotes(a, 'v1');
@@ -109,7 +109,7 @@ describe('proxy that a worker had lost when it died', () => {
     assert.equal(proxy !== undefined && 'goneAt' in proxy && proxy.goneAt, now() - 20_000);
   });
 
-  it('is given up when its own window has passed, not a window after the end of the worker', () => {
+  it('its lost window passes → is given up, although the worker ended later', () => {
     const { rollout, pass, orphans } = afterChange();
     pass(windowMs - 20_000 - 1);
     assert.equal(rollout().states.lost, 1);
@@ -124,7 +124,7 @@ describe('proxy that a worker had lost when it died', () => {
     assert.equal(rollout().states.lost, 1);
   });
 
-  it('may be back at any moment → is reconnecting', () => {
+  it('closed its connection a moment ago → is reconnecting', () => {
     const { rollout } = afterChange(({ asks, quotes, leaves }) => {
       asks(a);
       quotes(a, 'v1');
@@ -167,7 +167,7 @@ describe('proxy that a worker had lost when it died', () => {
     assert.deepEqual([rollout().forgotten, orphans.hasAny()], [0, false]);
   });
 
-  it('a second worker dies that had lost it later → is one proxy, with the later time', () => {
+  it('second worker that lost it later dies → is one proxy, with the later time', () => {
     const { rollout, orphans, now } = afterChange();
     const second = reporting();
     second.pass(now() - second.now());
@@ -187,7 +187,7 @@ describe('roster of a worker', () => {
   const goneOf = ({ roster }: ReturnType<typeof reporting>) =>
     [...roster.gone()].map(({ node, goneAt }) => [node, goneAt]);
 
-  it('follows proxies that come, leave, return and leave again', () => {
+  it('proxies connect, disconnect, return and disconnect again → the roster follows', () => {
     const worker = reporting();
     const { asks, quotes, leaves, report, roster, pass, now } = worker;
     asks(a);

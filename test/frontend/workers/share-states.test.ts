@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { array, assert as fcAssert, nat, option, property, tuple, uniqueArray } from 'fast-check';
-import { shareStates, takeStates } from '../../../src/frontend/workers/share-states.ts';
+import { shareStates, applyStates } from '../../../src/frontend/workers/share-states.ts';
 import { encodeSecret, secretContent } from '../../../src/trust/secret/encode-secret.ts';
 import type { Part } from '../../../src/trust/secret/encode-secret.ts';
 import type { ServedMesh, ServedMeshes } from '../../../src/trust/snapshot/publisher.ts';
@@ -11,7 +11,7 @@ const parts: readonly Part[] = Array.from({ length: 6 }, (_, index) => ({
   hash: new Uint8Array(32).fill(index),
 }));
 
-/** A mesh whose joint secret has the parts of the trust domains, each of which has a secret of its own. */
+/** Returns a mesh with a secret for each trust domain, and a merged secret of all their parts. */
 function meshOf(domains: readonly number[]): ServedMesh {
   const own = domains.map((index) => parts[index]).filter((part) => part !== undefined);
   const named: readonly (readonly [string, readonly Part[]])[] = [
@@ -23,7 +23,7 @@ function meshOf(domains: readonly number[]): ServedMesh {
   return { secrets: { version: `version of ${domains.join()}`, secrets } };
 }
 
-/** Everything that can be told of a state: names in order, versions, bytes. */
+/** Returns everything observable of a state: names in order, versions, bytes. */
 function contentOf(states: ServedMeshes): unknown {
   return [...states].map(([mesh, { secrets }]) => [
     mesh,
@@ -51,31 +51,31 @@ const states = tuple(mesh, option(mesh, { nil: undefined })).map(
     ),
 );
 
-describe('what a worker is told', () => {
-  it('makes it serve what its parent has, whatever the changes were and wherever it begins', () => {
+describe('deltas for a worker', () => {
+  it('any sequence of changes: the worker, and a new worker, serve the state of the parent', () => {
     fcAssert(
       property(array(states, { minLength: 1, maxLength: 6 }), (steps) => {
         let told: ServedMeshes = new Map();
         let worker: ServedMeshes = new Map();
-        // A mesh that was ever listed stays, as it does in the builder.
+        // A mesh that was once listed stays, as in the builder.
         for (const step of steps) {
           const next = new Map([...told, ...step]);
-          worker = takeStates(worker, shareStates(told, next));
+          worker = applyStates(worker, shareStates(told, next));
           told = next;
           assert.deepEqual(contentOf(worker), contentOf(told));
         }
-        const replacement = takeStates(new Map(), shareStates(new Map(), told));
+        const replacement = applyStates(new Map(), shareStates(new Map(), told));
         assert.deepEqual(contentOf(replacement), contentOf(told));
       }),
     );
   });
 
-  it('is nothing where nothing changed', () => {
+  it('no change: no delta', () => {
     const state: ServedMeshes = new Map([['a', meshOf([1, 2])]]);
     assert.deepEqual(shareStates(state, new Map(state)), []);
   });
 
-  it('carries the one trust domain that changed, once', () => {
+  it('one trust domain changed: its part is sent once', () => {
     const [delta] = shareStates(new Map([['a', meshOf([0, 1, 2])]]), new Map([['a', meshOf([0, 1, 2, 3])]]));
     assert.deepEqual(
       delta?.parts.map(({ bytes }) => bytes[0]),
@@ -87,18 +87,18 @@ describe('what a worker is told', () => {
     );
   });
 
-  it('leaves the secrets alone that did not change, so that streams go on to share their frames', () => {
+  it('unchanged secrets: keep their objects, so that streams share their frames', () => {
     const before: ServedMeshes = new Map([['a', meshOf([0, 1])]]);
-    const worker = takeStates(new Map(), shareStates(new Map(), before));
-    const next = takeStates(worker, shareStates(before, new Map([['a', meshOf([0, 1, 2])]])));
+    const worker = applyStates(new Map(), shareStates(new Map(), before));
+    const next = applyStates(worker, shareStates(before, new Map([['a', meshOf([0, 1, 2])]])));
     const secretOf = (meshes: ServedMeshes, name: string) => meshes.get('a')?.secrets.secrets.get(name);
     assert.ok(secretOf(worker, 'spiffe://0.test'));
     assert.equal(secretOf(next, 'spiffe://0.test'), secretOf(worker, 'spiffe://0.test'));
     assert.notEqual(secretOf(next, 'ALL'), secretOf(worker, 'ALL'));
   });
 
-  it('is refused by a worker that was never told a part of it', () => {
+  it('worker lacks a part: throws', () => {
     const deltas = shareStates(new Map([['a', meshOf([0])]]), new Map([['a', meshOf([0, 1])]]));
-    assert.throws(() => takeStates(new Map(), deltas), /was never told/);
+    assert.throws(() => applyStates(new Map(), deltas), /was never sent/);
   });
 });

@@ -16,12 +16,12 @@ import type { ProxyOptions } from '../runtime/serve-options.ts';
 import { startXdsEndpoint } from './xds-endpoint.ts';
 import type { XdsEndpoint } from './xds-endpoint.ts';
 
-/** What serves proxies: this process, or workers. */
-export interface Front {
+/** Serves proxies, in this process or in workers. */
+export interface ProxyFrontend {
   /**
    * Listens for proxies, and returns the address. The observers are called for the streams of this process; workers
    * have observers of their own.
-   * @throws {Error} when the address or TLS cannot be had.
+   * @throws {Error} when it cannot listen on the address, or TLS cannot be set up.
    */
   listen(streams: StreamObservers): Promise<string>;
   /** Serves these states from now on. `since`: when the first cause of the change arrived, in epoch milliseconds. */
@@ -29,22 +29,22 @@ export interface Front {
   setServing(serving: boolean): void;
   /** Returns the number of connected proxies of a mesh. */
   readonly proxies: (mesh: string) => number;
-  /** Connected proxies by mesh, and how many of them have acknowledged the served version. */
+  /** Returns, by mesh, the number of connected proxies and of those that have acknowledged the served version. */
   acks(): ReadonlyMap<string, AckCount>;
   readonly fleet: Fleet;
   /** Health reports NOT_SERVING at once; streams end after the grace, in milliseconds. */
   drain(graceMs: number): Promise<void>;
 }
 
-/** Who is called for what happens on the streams of this process. */
+/** The observers of the streams of this process. */
 export interface StreamObservers {
   readonly observers: readonly XdsObserver[];
   /** Called for each proxy that TLS rejected. */
   readonly authFailed: (failure: HandshakeFailure) => void;
 }
 
-/** Makes a front that serves proxies in this process. It knows of none before it listens. */
-export function createFront(options: ProxyOptions, log: Logger): Front {
+/** Creates a front end that serves proxies in this process. It has no proxies before it listens. */
+export function createFrontend(options: ProxyOptions, log: Logger): ProxyFrontend {
   const now = (): number => systemClock.wall();
   const tracker = createFleetTracker({ now, lostWindowMs: options.lostWindow });
   const history = createServedHistory({ rootTrustDomain: options.rootTrustDomain });
