@@ -62,8 +62,8 @@ function fresh(files: readonly File[]): Ledger {
 
 const key = stateKeyOf(Buffer.alloc(32, 'k'));
 
-describe('what is served of the same resources', () => {
-  it('is the same bytes and versions in whatever order and steps they were read', () => {
+describe('served state of the same resources', () => {
+  it('any order and steps of reading: same bytes and versions', () => {
     const both = state.chain((files) =>
       fc.tuple(fc.constant(files), fc.shuffledSubarray(files, { minLength: files.length })),
     );
@@ -81,7 +81,7 @@ describe('what is served of the same resources', () => {
     );
   });
 
-  it('is the same whatever the order of certificates in a resource, and whatever files are called', () => {
+  it('any order of certificates and any file names: same bytes and versions', () => {
     fc.assert(
       fc.property(state, (files) => {
         const otherwise = files.map((one, index) => ({
@@ -94,7 +94,7 @@ describe('what is served of the same resources', () => {
     );
   });
 
-  it('is the same whatever was served before, once all holds are over', () => {
+  it('any state served before: same bytes and versions once all holds are over', () => {
     fc.assert(
       fc.property(fc.array(state, { minLength: 1, maxLength: 4 }), state, (before, last) => {
         const old = makeLedger();
@@ -113,7 +113,7 @@ describe('what is served of the same resources', () => {
     );
   });
 
-  it('is the same after a restart from the state directory, before and after the first read', () => {
+  it('restart from the state directory: same bytes and versions, before and after the first read', () => {
     fc.assert(
       fc.property(state, (files) => {
         const before = fresh(files);

@@ -4,7 +4,7 @@ import { assess, staleAfterMs } from '../../src/fleet/assess.ts';
 import { assessRollout, countStates } from '../../src/fleet/rollout.ts';
 import { scene, statesOf, streamOf } from './scene.ts';
 
-/** A scene that is asked for states, by node id. */
+/** Returns a scene with a function that returns the states by node id. */
 function watched() {
   const all = scene();
   const states = () =>
@@ -23,8 +23,8 @@ function watched() {
 
 const a = streamOf(1, 'a');
 
-describe('a proxy is', () => {
-  it('pending from its first request to its acknowledgement, then synced', () => {
+describe('state of a proxy', () => {
+  it('first request: pending until the acknowledgement, then synced', () => {
     const { publish, asks, sent, acks, states } = watched();
     publish(statesOf({ ALL: 'v1' }));
     asks(a);
@@ -35,7 +35,7 @@ describe('a proxy is', () => {
     assert.deepEqual(states(), { a: 'synced' });
   });
 
-  it('pending as soon as something else is served, before anything is sent', () => {
+  it('new version is served: pending before anything is sent', () => {
     const { publish, asks, quotes, states } = watched();
     publish(statesOf({ ALL: 'v1' }));
     asks(a);
@@ -45,7 +45,7 @@ describe('a proxy is', () => {
     assert.deepEqual(states(), { a: 'pending' });
   });
 
-  it('stale when that takes long, counted from the change or its connection', () => {
+  it('no acknowledgement for 30 s: stale, counted from the change or its connection', () => {
     const { publish, asks, quotes, states, pass } = watched();
     publish(statesOf({ ALL: 'v1' }));
     asks(a);
@@ -59,7 +59,7 @@ describe('a proxy is', () => {
     assert.deepEqual(states(), { a: 'stale', b: 'pending' });
   });
 
-  it('refused, even if it acknowledges the same bytes later, until something else is served', () => {
+  it('NACK: refused, even if the proxy acknowledges the same bytes later, until a new version is served', () => {
     const { publish, asks, sent, acks, refuses, states } = watched();
     publish(statesOf({ ALL: 'v1' }));
     asks(a);
@@ -81,7 +81,7 @@ describe('a proxy is', () => {
     assert.deepEqual(states(), { a: 'synced' });
   });
 
-  it('refused, also where it refuses what it is sent back to', () => {
+  it('NACK of the previous version too: still refused', () => {
     const { publish, asks, sent, acks, refuses, states } = watched();
     publish(statesOf({ ALL: 'v1' }));
     asks(a);
@@ -99,7 +99,7 @@ describe('a proxy is', () => {
     assert.deepEqual(states(), { a: 'refused' });
   });
 
-  it('refused on a new stream too, whatever it quotes there, and synced once it takes the bytes', () => {
+  it('new stream after a NACK: refused, whatever version it quotes, and synced once it accepts the bytes', () => {
     const { publish, asks, sent, refuses, quotes, leaves, acks, states } = watched();
     publish(statesOf({ ALL: 'v2' }));
     asks(a);
@@ -116,7 +116,7 @@ describe('a proxy is', () => {
     assert.deepEqual(states(), { a: 'synced' });
   });
 
-  it('no longer held to a refusal when the stream that asked for it has ended', () => {
+  it('stream that subscribed to the rejected name ends: no longer refused', () => {
     const { publish, asks, quotes, sent, refuses, leaves, states } = watched();
     const other = streamOf(2, 'a');
     publish(statesOf({ ALL: 'v1', 'spiffe://x.test': 'x1' }));
@@ -128,7 +128,7 @@ describe('a proxy is', () => {
     assert.deepEqual(states(), { a: 'refused' });
     leaves(other);
     assert.deepEqual(states(), { a: 'synced' });
-    // It asks again, and is not sent what it refused.
+    // It subscribes again, and is not sent the version that it rejected.
     const again = streamOf(3, 'a');
     asks(again);
     assert.deepEqual(states(), { a: 'refused' });
@@ -136,7 +136,7 @@ describe('a proxy is', () => {
     assert.deepEqual(states(), { a: 'refused' });
   });
 
-  it('no longer held to what it no longer asks for', () => {
+  it('proxy unsubscribes from a name: the name no longer counts', () => {
     const { publish, asks, quotes, drops, refuses, states } = watched();
     publish(statesOf({ ALL: 'v1', 'spiffe://x.test': 'x1' }));
     asks(a);
@@ -149,7 +149,7 @@ describe('a proxy is', () => {
     assert.deepEqual(states(), { a: 'synced' });
   });
 
-  it('still refused when one of its streams drops the name and another one asks for it', () => {
+  it('one stream drops the rejected name and another subscribes to it: still refused', () => {
     const { publish, asks, sent, drops, refuses, states } = watched();
     const other = streamOf(2, 'a');
     publish(statesOf({ ALL: 'v1' }));
@@ -164,7 +164,7 @@ describe('a proxy is', () => {
     assert.deepEqual(states(), { a: 'synced' });
   });
 
-  it('synced with the refusal of everybody where nothing is listed, once it has acknowledged that', () => {
+  it('mesh without a listed MeshTrust: synced once it acknowledged deny-all', () => {
     const { publish, asks, quotes, history, states } = watched();
     publish(statesOf({ ALL: 'v1', 'spiffe://x.test': 'x1' }));
     asks(a);
@@ -177,7 +177,7 @@ describe('a proxy is', () => {
     assert.deepEqual(states(), { a: 'synced' });
   });
 
-  it('synced when it took that a name is gone', () => {
+  it('removal of a name is acknowledged: synced', () => {
     const { publish, asks, quotes, removed, acks, states } = watched();
     publish(statesOf({ ALL: 'v1', 'spiffe://x.test': 'x1' }));
     asks(a);
@@ -190,7 +190,7 @@ describe('a proxy is', () => {
     assert.deepEqual(states(), { a: 'synced' });
   });
 
-  it('as far as the slowest of its streams', () => {
+  it('several streams: the slowest decides', () => {
     const { publish, asks, quotes, leaves, states } = watched();
     const second = streamOf(2, 'a');
     publish(statesOf({ ALL: 'v1' }));
@@ -202,15 +202,15 @@ describe('a proxy is', () => {
     assert.deepEqual(states(), { a: 'synced' });
   });
 
-  it('synced where it asks for no secret, since nothing is owed to it', () => {
+  it('no subscription to a secret: synced', () => {
     const { asks, states } = watched();
     asks(a, 'other');
     assert.deepEqual(states(), { a: 'synced' });
   });
 });
 
-describe('a roll-out', () => {
-  it('has converged when the last proxy has acknowledged, and says when that was', () => {
+describe('roll-out', () => {
+  it('last proxy acknowledges: has converged at that time', () => {
     const { publish, asks, quotes, sent, acks, pass, rollout, now } = watched();
     const b = streamOf(2, 'b');
     publish(statesOf({ ALL: 'v1' }));
@@ -246,7 +246,7 @@ describe('a roll-out', () => {
     assert.deepEqual([whole?.convergedAt, whole?.current.since, whole?.lagging], [done, since, []]);
   });
 
-  it('answers for an earlier version by who has it or a later one', () => {
+  it('earlier version requested: counts the proxies that have it or a later one', () => {
     const { publish, asks, quotes, rollout } = watched();
     const [b, c] = [streamOf(2, 'b'), streamOf(3, 'c')];
     publish(statesOf({ ALL: 'v1' }));
@@ -266,20 +266,20 @@ describe('a roll-out', () => {
     );
   });
 
-  it('of a mesh that nothing was ever listed for is none', () => {
+  it('mesh that never had a listed MeshTrust: undefined', () => {
     const { asks, rollout } = watched();
     asks(streamOf(1, 'a', 'other'));
     assert.equal(rollout(undefined, 'other'), undefined);
   });
 
-  it('names no more lagging proxies than it is asked to', () => {
+  it('mostLagging: limits the lagging proxies that are named', () => {
     const { publish, asks, rollout } = watched();
     publish(statesOf({ ALL: 'v1' }));
     for (let id = 1; id <= 5; id += 1) asks(streamOf(id));
     assert.deepEqual([rollout()?.connected, rollout()?.lagging.length], [5, 2]);
   });
 
-  it('is counted by mesh, streams without a node id one by one', () => {
+  it('counts: by mesh, each stream without a node id separately', () => {
     const { publish, asks, quotes, look, history, now } = watched();
     publish(statesOf({ ALL: 'v1' }));
     for (const stream of [streamOf(1, ''), streamOf(2, ''), streamOf(3, 'x', 'other')]) {

@@ -9,7 +9,7 @@ import { scene, statesOf, streamOf } from './scene.ts';
 
 const [a, b] = [streamOf(1, 'a'), streamOf(2, 'b')];
 
-/** A follower of a fleet whose answers can be held back. */
+/** Creates a follower of a fleet whose replies can be delayed. */
 function following() {
   const all = scene();
   const clock = createFakeClock(all.now());
@@ -36,7 +36,7 @@ function following() {
     onProgress: ({ current, states }) =>
       progress.push(`${current.version} ${states.synced}/${states.pending}`),
   });
-  /** Time passes, and what follows from it happens. */
+  /** Advances the clock and waits until due callbacks have run. */
   const pass = async (milliseconds: number): Promise<void> => {
     all.pass(milliseconds);
     clock.advance(milliseconds);
@@ -60,7 +60,7 @@ function following() {
       all.acks(who, version);
     },
     looks: () => looks,
-    /** A worker does not answer, or does again. */
+    /** Sets whether a worker does not answer. */
     silence: (isSilent: boolean): void => void (complete = !isSilent),
     hold: () => {
       held = Promise.withResolvers();
@@ -69,8 +69,8 @@ function following() {
   };
 }
 
-describe('a roll-out that is followed', () => {
-  it('is done when the last proxy has acknowledged, at the time at which it did', async () => {
+describe('followed roll-out', () => {
+  it('last proxy acknowledges: the roll-out is done at that time', async () => {
     const { asks, takes, converged, now, pass, serve } = following();
     for (const stream of [a, b]) asks(stream);
     serve('v1');
@@ -88,7 +88,7 @@ describe('a roll-out that is followed', () => {
     );
   });
 
-  it('is told of once, and then costs nothing', async () => {
+  it('roll-out is done: is reported once, and polling stops', async () => {
     const { clock, converged, pass, serve } = following();
     serve('v1');
     await pass(0);
@@ -97,7 +97,7 @@ describe('a roll-out that is followed', () => {
     assert.equal(clock.pending(), 0);
   });
 
-  it('is not done while a worker does not say which proxies it has', async () => {
+  it('worker does not report its proxies: not done', async () => {
     const { asks, takes, converged, pass, serve, silence } = following();
     asks(a);
     serve('v1');
@@ -111,7 +111,7 @@ describe('a roll-out that is followed', () => {
     assert.equal(converged.length, 1);
   });
 
-  it('is that of the newest change', async () => {
+  it('newer change: replaces the older roll-out', async () => {
     const { asks, takes, converged, pass, serve } = following();
     asks(a);
     serve('v1');
@@ -129,7 +129,7 @@ describe('a roll-out that is followed', () => {
     );
   });
 
-  it('is looked at less often when it takes long', async () => {
+  it('roll-out takes long: is polled less often', async () => {
     const { asks, looks, pass, serve } = following();
     asks(a);
     serve('v1');
@@ -140,7 +140,7 @@ describe('a roll-out that is followed', () => {
     assert.ok(looks() - before <= 11, String(looks() - before));
   });
 
-  it('is looked at although changes never stop', async () => {
+  it('changes never stop: is still polled', async () => {
     const { asks, looks, pass, serve } = following();
     asks(a);
     for (let version = 0; version < 20; version += 1) {
@@ -150,7 +150,7 @@ describe('a roll-out that is followed', () => {
     assert.equal(looks(), 4);
   });
 
-  it('has one look at a time, however many changes come while an answer is awaited', async () => {
+  it('changes during a poll: one poll at a time', async () => {
     const { asks, takes, clock, converged, hold, looks, pass, serve } = following();
     asks(a);
     const answer = hold();
@@ -168,7 +168,7 @@ describe('a roll-out that is followed', () => {
     assert.equal(clock.pending(), 0);
   });
 
-  it('is told of as it goes while somebody watches', async () => {
+  it('client watches: progress is reported', async () => {
     const { asks, takes, follower, pass, progress, serve } = following();
     asks(a);
     serve('v1');
@@ -187,7 +187,7 @@ describe('a roll-out that is followed', () => {
     assert.equal(progress.length, 2);
   });
 
-  it('is told of when another proxy lags, although as many do', async () => {
+  it('another proxy lags, with equal counts: progress is reported', async () => {
     const { asks, takes, follower, pass, progress, serve } = following();
     for (const stream of [a, b]) asks(stream);
     serve('v1');
@@ -200,7 +200,7 @@ describe('a roll-out that is followed', () => {
     assert.deepEqual(progress, ['v1 1/1', 'v1 1/1']);
   });
 
-  it('is followed no longer than the program runs', async () => {
+  it('closed: polling stops', async () => {
     const { asks, clock, follower, pass, serve } = following();
     asks(a);
     serve('v1');
@@ -212,7 +212,7 @@ describe('a roll-out that is followed', () => {
   });
 });
 
-/** Of two proxies that had `v1`, one acknowledges `v2`, and the connection of the other ends before. */
+/** Two proxies have `v1`. One acknowledges `v2`; the connection of the other ends before. */
 function losing(...how: readonly 'silence'[]) {
   const scene = following();
   for (const stream of [a, b]) {
@@ -226,8 +226,8 @@ function losing(...how: readonly 'silence'[]) {
   return scene;
 }
 
-describe('a roll-out that loses a proxy', () => {
-  it('reports it once, and converges with it once it is back and has acknowledged', async () => {
+describe('roll-out with a lost proxy', () => {
+  it('proxy is lost, returns and acknowledges: is reported once, then the roll-out converges', async () => {
     const { asks, takes, converged, losses, pass } = losing('silence');
     await pass(300);
     await pass(3_000);
@@ -243,7 +243,7 @@ describe('a roll-out that loses a proxy', () => {
     assert.deepEqual(losses, ['lost: a v1']);
   });
 
-  it('gives it up after the window, says so, and then has converged without it', async () => {
+  it('lost window passes: the proxy is reported as given up, and the roll-out converges', async () => {
     const { converged, losses, pass } = losing('silence');
     await pass(300);
     for (let minute = 1; minute <= 9; minute += 1) await pass(60_000);
@@ -256,7 +256,7 @@ describe('a roll-out that loses a proxy', () => {
     );
   });
 
-  it('is back when the window ends, and has not acknowledged yet → does not give it up', async () => {
+  it('proxy is back at the end of the window without an acknowledgement: is not given up', async () => {
     const { asks, converged, losses, pass } = losing('silence');
     await pass(300);
     asks(streamOf(3, 'a'));
@@ -264,7 +264,7 @@ describe('a roll-out that loses a proxy', () => {
     assert.deepEqual([losses, converged.length], [['lost: a v1'], 0]);
   });
 
-  it('has converged once another server has it, and does not report it as given up', async () => {
+  it('another server has the proxy: the roll-out converges, without a report', async () => {
     const { converged, losses, now, tracker, pass } = losing('silence');
     const goneAt = now();
     await pass(300);
@@ -278,7 +278,7 @@ describe('a roll-out that loses a proxy', () => {
     );
   });
 
-  it('does not report a proxy that closed its connection', async () => {
+  it('proxy closes its connection: is not reported', async () => {
     const { converged, losses, pass } = losing();
     await pass(9_000);
     assert.equal(converged.length, 0);

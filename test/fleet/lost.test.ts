@@ -10,7 +10,7 @@ import { scene, statesOf, streamOf } from './scene.ts';
 
 const [a, b] = [streamOf(1, 'a'), streamOf(2, 'b')];
 
-/** Two proxies that have `v1`, of a mesh that is served `v2`, which `b` has. */
+/** Two proxies have `v1`. The mesh is served `v2`, which only `b` has. */
 function behind(limits?: Partial<GoneLimits>, lostWindowMs?: number) {
   const all = scene(limits, lostWindowMs);
   all.publish(statesOf({ ALL: 'v1' }));
@@ -27,7 +27,7 @@ function behind(limits?: Partial<GoneLimits>, lostWindowMs?: number) {
     assert.ok(found);
     return found;
   };
-  /** States of the proxies without a connection. */
+  /** Returns the states of the proxies without a connection. */
   const gone = () =>
     Object.fromEntries(
       [...all.tracker.gone()].map((one) => [one.node, assessGone(one, all.history, all.now())?.state]),
@@ -36,7 +36,7 @@ function behind(limits?: Partial<GoneLimits>, lostWindowMs?: number) {
 }
 
 describe('proxy that is behind and whose connection broke', () => {
-  it('is lost, by name and with the last version that it acknowledged, and nothing has converged', () => {
+  it('is lost, with its name and its last acknowledged version; the rollout has not converged', () => {
     const { leaves, rollout } = behind();
     leaves(a, 'silence');
     const { states, connected, convergedAt, lagging, asked, versions } = rollout();
@@ -55,13 +55,13 @@ describe('proxy that is behind and whose connection broke', () => {
     );
   });
 
-  it('lacks a version that it acknowledged no more than a connected one does', () => {
+  it('version that it acknowledged → counts as present, as for a connected proxy', () => {
     const { leaves, rollout } = behind();
     leaves(a, 'silence');
     assert.deepEqual(rollout('v1').asked, { version: 'v1', known: true, has: 1, lacks: 0 });
   });
 
-  it('comes back → counts as connected, and the rollout converges once it acknowledges', () => {
+  it('reconnects → counts as connected, and the rollout converges once it acknowledges', () => {
     const { leaves, asks, sent, acks, rollout, gone } = behind();
     leaves(a, 'silence');
     const again = streamOf(3, 'a');
@@ -82,7 +82,7 @@ describe('proxy that is behind and whose connection broke', () => {
     assert.notEqual(rollout().convergedAt, undefined);
   });
 
-  it('is counted by mesh, also where nothing is listed', () => {
+  it('is counted by mesh, also without a listed MeshTrust', () => {
     const { leaves, asks, look, history, now } = behind();
     leaves(a, 'silence');
     const other = streamOf(7, 'x', 'other');
@@ -104,7 +104,7 @@ describe('proxy that is behind and whose connection broke', () => {
     assert.equal(rollout().states.lost, 1);
   });
 
-  it('loses its other connection 40 s later → is judged by what it asked for on both', () => {
+  it('loses its other connection 40 s later → the subscriptions of both count', () => {
     const { leaves, asks, quotes, pass, gone } = behind();
     const second = streamOf(3, 'a');
     asks(second);
@@ -127,7 +127,7 @@ describe('proxy that is behind and whose connection broke', () => {
     assert.deepEqual(gone(), { a: 'lost' });
   });
 
-  it('opens another stream and has everything on it → is not lost when that ends', () => {
+  it('opens another stream and is in sync on it → is not lost when that ends', () => {
     const { leaves, asks, quotes, pass, gone } = behind();
     const second = streamOf(3, 'a');
     asks(second);
@@ -153,8 +153,8 @@ describe('proxy that is behind and whose connection broke', () => {
   });
 });
 
-describe('proxy that had everything when its connection broke', () => {
-  it('nobody waits for it, until something else is served within the window', () => {
+describe('proxy that was in sync when its connection broke', () => {
+  it('no rollout waits for it, until a new version is served within the window', () => {
     const { leaves, publish, rollout, gone } = behind();
     leaves(b, 'silence');
     assert.deepEqual(gone(), { b: undefined });
@@ -166,7 +166,7 @@ describe('proxy that had everything when its connection broke', () => {
 });
 
 describe('proxy that closed its connection', () => {
-  it('counts for as long as an Envoy takes to come back, and then is gone', () => {
+  it('counts for the time that an Envoy takes to reconnect, and then is gone', () => {
     const { leaves, pass, gone, rollout } = behind();
     leaves(a);
     assert.deepEqual([gone(), rollout().convergedAt], [{ a: 'reconnecting' }, undefined]);
@@ -190,7 +190,7 @@ describe('proxy that closed its connection', () => {
     });
   }
 
-  it('acknowledged nothing, such as a tool that only looked → is gone at once', () => {
+  it('acknowledged nothing, such as a diagnostic tool → is gone at once', () => {
     const { asks, sent, leaves, gone } = behind();
     const tool = streamOf(9, 'tool');
     asks(tool);
@@ -201,7 +201,7 @@ describe('proxy that closed its connection', () => {
 });
 
 describe('proxy whose connection the server ended', () => {
-  it('is lost if it is not back when an Envoy would be', () => {
+  it('does not reconnect within the time of an Envoy → is lost', () => {
     const { leaves, pass, gone } = behind();
     leaves(a, 'server');
     assert.deepEqual(gone(), { a: 'reconnecting' });
@@ -222,7 +222,7 @@ describe('lost window', () => {
 });
 
 describe('more lost proxies than are kept', () => {
-  it('those that are not kept count as lost in each mesh', () => {
+  it('proxies beyond the limit count as lost in each mesh', () => {
     const { asks, leaves, publish, look, history, now } = behind({ counted: 1 });
     publish(statesOf({ ALL: 'v1' }, 'other'));
     for (const node of ['c', 'd', 'e']) {
@@ -250,7 +250,7 @@ describe('more lost proxies than are kept', () => {
       for (const proxy of many) leaves(proxy, 'silence');
       const { states, convergedAt, forgotten } = rollout();
       assert.deepEqual([states.lost, forgotten, convergedAt], [2, 3, undefined]);
-      // Those that are kept come back; the others cannot be told from newcomers.
+      // The kept proxies reconnect; the others cannot be distinguished from new ones.
       for (const proxy of many.slice(2)) {
         const again = streamOf(proxy.id + 10, proxy.nodeId);
         asks(again);
@@ -263,7 +263,7 @@ describe('more lost proxies than are kept', () => {
     });
   }
 
-  it('clients with long names take no more room than others', () => {
+  it('clients with long names take no more memory than others', () => {
     const { asks, quotes, leaves, rollout } = behind({ countedBytes: 1_000_000 });
     for (let id = 10; id < 20; id += 1) {
       const proxy = streamOf(id);
@@ -275,7 +275,7 @@ describe('more lost proxies than are kept', () => {
     assert.deepEqual([states.lost, forgotten], [1, 9]);
   });
 
-  it('a lost proxy is not pushed out by proxies that left for good', () => {
+  it('proxies that closed their connections do not displace a lost proxy', () => {
     const { asks, quotes, leaves, pass, gone } = behind({ entries: 1 });
     leaves(a, 'silence');
     for (let id = 20; id < 30; id += 1) {
@@ -300,7 +300,7 @@ describe('several processes', () => {
     assert.deepEqual([...look.gone], []);
   });
 
-  it('broke at one, then closed at another with everything → not lost', () => {
+  it('broke at one, then closed at another in sync → not lost', () => {
     const [one, two] = [behind(), scene()];
     one.leaves(a, 'silence');
     two.publish(statesOf({ ALL: 'v2' }));
@@ -324,7 +324,7 @@ describe('several processes', () => {
     assert.equal(assessGone(left, one.history, one.now())?.state, 'lost');
   });
 
-  it('clients without a node id: each is a proxy by itself, connected or lost', () => {
+  it('clients without a node id: each counts as one proxy, connected or lost', () => {
     const [one, two] = [behind(), behind()];
     const nameless = streamOf(5, '');
     for (const { asks, leaves } of [one, two]) {
@@ -338,7 +338,7 @@ describe('several processes', () => {
     assert.deepEqual([namelessOf(connected), namelessOf(gone)], [2, 2]);
   });
 
-  it('what they forgot is added up', () => {
+  it('forgotten proxies are added up', () => {
     const looks = [1, 2].map((forgotten) => ({ connected: [], gone: [], complete: true, forgotten }));
     assert.equal(mergeLooks(looks).forgotten, 3);
   });
@@ -358,7 +358,7 @@ describe('several servers', () => {
     assert.deepEqual([one.gone(), one.rollout().states.lost], [{ a: undefined }, 0]);
   });
 
-  it('the proxy came back and is lost again → the answer about the earlier loss does not count', () => {
+  it('the proxy reconnected and is lost again → the answer about the earlier loss does not count', () => {
     const { leaves, asks, quotes, pass, look, now, tracker, gone } = behind();
     leaves(a, 'silence');
     const asked = lostProxies(look(), now());
@@ -371,7 +371,7 @@ describe('several servers', () => {
     assert.deepEqual(gone(), { a: 'lost' });
   });
 
-  it('asks for those that left last first, and not for clients without a node id or with a long one', () => {
+  it('query → last disconnected first, without clients that have no node id or a long one', () => {
     const { asks, leaves, pass, look, now } = behind();
     const others = [streamOf(5, ''), streamOf(6, 'x'.repeat(201)), streamOf(7, 'late')];
     leaves(a, 'silence');

@@ -9,13 +9,13 @@ import type { Outgoing, StreamEnd, StreamInfo } from '../../src/xds/index.ts';
 
 const typeUrl = secretTypeUrl;
 
-/** A stream past its first request. */
+/** Returns a stream after its first request. */
 export function streamOf(id: number, nodeId = `node-${id}`, mesh = 'default'): StreamInfo {
   const rest = { transport: 'ads', protocol: 'delta', origin: '', userAgent: 'envoy 1.40.0' } as const;
   return { id, nodeId, group: mesh, address: `10.0.0.${id}:1`, ...rest };
 }
 
-/** Meshes by what their secrets are, by name: `{ALL: 'v1'}` of the mesh `default`. */
+/** Returns meshes with secrets of the given versions: `{ALL: 'v1'}` for the mesh `default`. */
 export function statesOf(
   names: Readonly<Record<string, string>>,
   mesh = 'default',
@@ -25,7 +25,7 @@ export function statesOf(
   return new Map([[mesh, { secrets: { version, secrets } }]]) as unknown as ServedMeshes;
 }
 
-/** A tracker and a history with a clock of their own, and what happens in words. */
+/** A tracker and a history with a fake clock, and functions named after events. */
 export function scene(limits?: Partial<GoneLimits>, lostWindowMs?: number) {
   let time = 1_000_000;
   const tracker = createFleetTracker({ now: () => time, limits, lostWindowMs });

@@ -5,8 +5,8 @@ import { scene, statesOf, streamOf } from './scene.ts';
 
 const a = streamOf(1, 'a');
 
-describe('the fleet tracker', () => {
-  it('knows what was sent, what was acknowledged, and the time between', () => {
+describe('fleet tracker', () => {
+  it('push and ACK: the sent and the acknowledged version, and the time between', () => {
     const { tracker, asks, sent, acks, pass, now } = scene();
     asks(a);
     sent(a, 'v1');
@@ -25,7 +25,7 @@ describe('the fleet tracker', () => {
     });
   });
 
-  it('keeps the last refusal with its message on one line, and counts them', () => {
+  it('NACKs: are counted; the last one is kept with its message on one line', () => {
     const { tracker, asks, sent, refuses } = scene();
     asks(a);
     sent(a, 'v1');
@@ -35,7 +35,7 @@ describe('the fleet tracker', () => {
     assert.deepEqual([proxy?.nacks, proxy?.lastNack?.message], [2, 'second line [2J']);
   });
 
-  it('counts nodes, however many streams they have, and streams without a node', () => {
+  it('counts: each node once, each stream without a node id separately', () => {
     const { tracker, asks, leaves } = scene();
     const streams = [
       streamOf(1, 'a'),
@@ -51,7 +51,7 @@ describe('the fleet tracker', () => {
     assert.deepEqual([...tracker.counts()], [['default', 1]]);
   });
 
-  it('does not know a stream before its first request, nor after its end', () => {
+  it('stream: is listed from its first request to its end', () => {
     const { tracker, sent, acks, leaves, asks } = scene();
     tracker.observer.streamOpened?.(a);
     sent(a, 'v1');
@@ -64,7 +64,7 @@ describe('the fleet tracker', () => {
     assert.deepEqual([...tracker.connected()], []);
   });
 
-  it('remembers who left for a while, the latest last, and takes back who returns', () => {
+  it('disconnected proxies: are kept for a while, latest last, until they return', () => {
     const { tracker, asks, leaves, refuses, pass } = scene({ entries: 2, keepMs: 1_000 }, 0);
     const gone = () => [...tracker.gone()].map(({ node }) => node);
     const streams = ['a', 'b', 'c'].map((node, index) => streamOf(index, node));
@@ -82,7 +82,7 @@ describe('the fleet tracker', () => {
     assert.deepEqual(gone(), []);
   });
 
-  it('keeps no stream without a node id once it is gone', () => {
+  it('stream without a node id: is not kept after its end', () => {
     const { tracker, asks, leaves } = scene();
     const anonymous = streamOf(1, '');
     asks(anonymous);
@@ -91,8 +91,8 @@ describe('the fleet tracker', () => {
   });
 });
 
-describe('the looks of several processes', () => {
-  it('are one: a proxy with streams to two of them is counted once', () => {
+describe('merged looks of several processes', () => {
+  it('proxy with streams to two processes: is counted once', () => {
     const [one, two] = [scene(), scene()];
     const moved = streamOf(2, 'b');
     one.asks(streamOf(1, 'a'));
@@ -109,11 +109,11 @@ describe('the looks of several processes', () => {
   });
 });
 
-describe('a proxy that left several processes', () => {
+describe('proxy that disconnected from several processes', () => {
   const joined = (...scenes: readonly ReturnType<typeof scene>[]) =>
     mergeLooks(scenes.map(({ look }) => look()));
 
-  it('is listed once, where it left last, with all that it refused', () => {
+  it('is listed once, at its last disconnection, with all its NACKs', () => {
     const [one, two] = [scene(), scene()];
     for (const { asks, refuses, leaves, pass } of [one, two]) {
       asks(a);
@@ -133,7 +133,7 @@ describe('a proxy that left several processes', () => {
     );
   });
 
-  it('keeps its last refusal when it is connected to another of them', () => {
+  it('keeps its last NACK when it is connected to another process', () => {
     const [one, two] = [scene(), scene()];
     one.asks(a);
     one.refuses(a, 'v1', 'not this');
@@ -148,8 +148,8 @@ describe('a proxy that left several processes', () => {
   });
 });
 
-describe('the history of what is served', () => {
-  it('keeps the last 16 states of a mesh, and none twice in a row', () => {
+describe('served history', () => {
+  it('states of a mesh: the last 16 are kept, equal ones in a row once', () => {
     const { history, publish } = scene();
     for (let version = 1; version <= 20; version += 1) {
       publish(statesOf({ ALL: `v${version}` }));
@@ -159,7 +159,7 @@ describe('the history of what is served', () => {
     assert.deepEqual([versions?.length, versions?.[0], versions?.at(-1)], [16, 'v20', 'v5']);
   });
 
-  it('knows no version for a name that stands for nothing', () => {
+  it('invalid secret name: no version', () => {
     const { history, publish } = scene();
     publish(statesOf({ ALL: 'v1' }));
     const [served] = history.versions('default') ?? [];

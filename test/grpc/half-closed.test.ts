@@ -10,7 +10,7 @@ import { endHalfClosed } from '../../src/grpc/half-closed.ts';
 import { makeCa, makeLeaf } from '../kit/certificates.ts';
 import { startServer } from './server.ts';
 
-/** What an HTTP/2 client begins with: its preface, and settings without any. RFC 9113, 3.4. */
+/** The first bytes of an HTTP/2 client: the preface and empty SETTINGS (RFC 9113, section 3.4). */
 const hello = Buffer.concat([
   Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
   Buffer.from('000000040000000000', 'hex'),
@@ -39,9 +39,9 @@ const cases = [
   },
 ] as const;
 
-describe('a connection that the server has ended', () => {
+describe('connection that the server has ended', () => {
   for (const { what, event, credentials, dial } of cases) {
-    it(`is let go of although the other end keeps its side open: ${what}`, { timeout: 10_000 }, async () => {
+    it(`client keeps its side open: is closed: ${what}`, { timeout: 10_000 }, async () => {
       using rig = await startServer({ credentials, maxConnectionAgeMs: 100 });
       endHalfClosed(rig.server, 50);
       const [listener] = Reflect.get(rig.server, 'http2Servers') as Map<EventEmitter, unknown>;

@@ -3,8 +3,8 @@ import { describe, it } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { createHealthClient, startServer } from './server.ts';
 
-describe('the health service', () => {
-  it('is not serving before it is told so, for the server and for each known service', async () => {
+describe('health service', () => {
+  it('start: NOT_SERVING for the server and for each known service', async () => {
     using rig = await startServer();
     using client = createHealthClient(rig.address);
     assert.equal(await client.check(), 'NOT_SERVING');
@@ -14,7 +14,7 @@ describe('the health service', () => {
     assert.equal(await client.check('known.Service'), 'SERVING');
   });
 
-  it('does not know other services', async () => {
+  it('unknown service: NOT_FOUND', async () => {
     using rig = await startServer();
     using client = createHealthClient(rig.address);
     assert.equal(await client.check('unknown.Service'), status.NOT_FOUND);
@@ -24,7 +24,7 @@ describe('the health service', () => {
     assert.equal(await watch.next(), status.UNAVAILABLE, 'it stays open until the end');
   });
 
-  it('tells watches the present status at once, and each change once', async () => {
+  it('watch: receives the current status at once, and each change once', async () => {
     using rig = await startServer();
     using client = createHealthClient(rig.address);
     using first = client.watch();
@@ -39,7 +39,7 @@ describe('the health service', () => {
     assert.equal(await second.next(), 'NOT_SERVING');
   });
 
-  it('is not serving any more once it drains, whatever else it is told', async () => {
+  it('drain: stays NOT_SERVING', async () => {
     using rig = await startServer();
     using client = createHealthClient(rig.address);
     rig.health.setServing(true);
@@ -54,7 +54,7 @@ describe('the health service', () => {
     assert.equal(await watch.next(), status.UNAVAILABLE, 'nothing was told in between');
   });
 
-  it('lets the server end once its watches are closed', async () => {
+  it('watches are closed: the server can end', async () => {
     using rig = await startServer();
     using client = createHealthClient(rig.address);
     using gone = client.watch();

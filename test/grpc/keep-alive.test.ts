@@ -9,12 +9,12 @@ import { createHealthClient, startServer } from './server.ts';
 
 const times = { intervalMs: 40, timeoutMs: 80 };
 
-describe('the keepalive of connections', () => {
+describe('keepalive of connections', () => {
   // In a process of its own, so that it answers while this one is busy.
   const client = fork(fileURLToPath(new URL('ping-answerer.ts', import.meta.url)));
   after(() => client.kill());
 
-  it('knows how to find the connections of this grpc-js', () => {
+  it('connections of this grpc-js version: are found', () => {
     assert.equal(canKeepAlive(), true);
   });
 
@@ -28,7 +28,7 @@ describe('the keepalive of connections', () => {
     }
   });
 
-  it('lets nobody go for the time that the loop itself was busy', async () => {
+  it('event loop was busy: no connection is closed for that time', async () => {
     using rig = await startServer({ keepaliveMs: 0 });
     const alive = keepAlive(rig.server, times);
     client.send(rig.address);
@@ -43,7 +43,7 @@ describe('the keepalive of connections', () => {
     assert.deepEqual([...new Set(heard)], ['ping']);
   });
 
-  it('lets go of a client that answers nothing, and of no other', async () => {
+  it('client that does not answer: is closed, no other is', async () => {
     using rig = await startServer({ keepaliveMs: 0 });
     const alive = keepAlive(rig.server, times);
     await using relay = await startRelay(rig.address);

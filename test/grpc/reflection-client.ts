@@ -5,7 +5,7 @@ import type { MessageTypeDefinition } from '@grpc/proto-loader';
 import type { Client } from '@grpc/grpc-js';
 import type { FileDescriptor } from '../../src/grpc/link-descriptors.ts';
 
-/** One question and its answer, as reflection clients ask them. */
+/** One reflection request and its response. */
 export interface Reflection {
   readonly services: () => Promise<readonly string[]>;
   /** The descriptors that the server sends for a symbol: its file, and all that it depends on. */

@@ -9,7 +9,7 @@ import type { TransportOptions } from '../../src/xds/index.ts';
 
 export const definition: PackageDefinition = loadPackageDefinition();
 
-/** A server with the health service alone, on a free port. */
+/** A server with only the health service, on a free port. */
 export interface TestServer extends Disposable {
   readonly server: Server;
   readonly address: string;
@@ -49,7 +49,7 @@ export interface Watch extends Disposable {
 
 let connections = 0;
 
-/** Connects; each client has a connection of its own. */
+/** Connects a client on a separate connection. */
 export function createHealthClient(
   address: string,
   credentials: ChannelCredentials = channel.createInsecure(),

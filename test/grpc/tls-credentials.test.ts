@@ -64,7 +64,7 @@ async function start(
   return { tls, server, log, write, paths, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
-/** What a new connection is served with: the serial number of the certificate. */
+/** Returns the serial number of the certificate that a new connection receives. */
 function servedSerial(address: string): Promise<string> {
   const [host = '', port] = address.split(':');
   return new Promise((resolve, reject) => {
@@ -88,7 +88,7 @@ function clientWith(identity?: Certificate): ChannelCredentials {
 const named = { 'grpc.ssl_target_name_override': 'localhost' };
 
 describe('TLS of the gRPC listener', () => {
-  it('serves the certificate, and answers over it', async () => {
+  it('valid files: serves the certificate, and requests succeed', async () => {
     const leaf = serverLeaf();
     await using rig = await start(leaf);
     assert.equal(await servedSerial(rig.server.address), serialOf(leaf));
@@ -96,7 +96,7 @@ describe('TLS of the gRPC listener', () => {
     assert.equal(await client.check(), 'NOT_SERVING');
   });
 
-  it('serves a renewed certificate to new connections, and leaves open streams alone', async () => {
+  it('renewed certificate: new connections get it, open streams continue', async () => {
     const [before, after] = [serverLeaf(), serverLeaf()];
     await using rig = await start(before);
     using client = createHealthClient(rig.server.address, clientWith(), named);
@@ -117,7 +117,7 @@ describe('TLS of the gRPC listener', () => {
     );
   });
 
-  it('notices by itself', async () => {
+  it('files change: are loaded without a request', async () => {
     const after = serverLeaf();
     await using rig = await start(serverLeaf(), { pollMs: 20 });
     await rig.write({ key: after.keyPem });
@@ -149,7 +149,7 @@ describe('TLS of the gRPC listener', () => {
     ],
   ];
   for (const [what, damage, reason] of breakages) {
-    it(`keeps what it has, loudly and once, when it finds ${what}`, async () => {
+    it(`${what}: the previous files stay in use, with one error in the log`, async () => {
       const leaf = serverLeaf();
       await using rig = await start(leaf, { mutual: true });
       await damage(rig);
@@ -168,7 +168,7 @@ describe('TLS of the gRPC listener', () => {
     });
   }
 
-  it('goes on with the next files that are good again', async () => {
+  it('unusable files are replaced by valid ones: these are loaded', async () => {
     const [before, after] = [serverLeaf(), serverLeaf()];
     await using rig = await start(before);
     await rig.write({ certificate: after.certPem });
@@ -179,7 +179,7 @@ describe('TLS of the gRPC listener', () => {
     assert.equal(await servedSerial(rig.server.address), serialOf(after));
   });
 
-  it('lets in only clients with a certificate of the client authority, where there is one', async () => {
+  it('client CA is configured: only clients with a certificate of it are accepted', async () => {
     await using rig = await start(serverLeaf(), { mutual: true });
     const failures: string[] = [];
     watchHandshakes(rig.server.server, (failure) => failures.push(failure));
@@ -204,7 +204,7 @@ describe('TLS of the gRPC listener', () => {
     assert.equal(await check(makeLeaf(clientCa)), status.UNAVAILABLE);
   });
 
-  it('tells of those that are not there to speak TLS', async () => {
+  it('connections without TLS: are reported', async () => {
     await using rig = await start(serverLeaf());
     const failed = Promise.withResolvers<string>();
     watchHandshakes(rig.server.server, failed.resolve);
@@ -213,7 +213,7 @@ describe('TLS of the gRPC listener', () => {
     assert.equal(await failed.promise, 'handshake');
   });
 
-  it('sends the intermediates that come with its certificate', async () => {
+  it('certificate file with intermediates: they are sent', async () => {
     const intermediate = makeIntermediate(ca);
     const leaf = makeLeaf(intermediate, { dnsNames: ['localhost'] });
     await using rig = await start({ ...leaf, certPem: leaf.certPem + intermediate.certPem });
@@ -221,14 +221,14 @@ describe('TLS of the gRPC listener', () => {
     assert.equal(await client.check(), 'NOT_SERVING');
   });
 
-  it('warns of a certificate that is expired', async () => {
+  it('expired certificate: a warning', async () => {
     const leaf = makeLeaf(ca, { notAfter: new Date(Date.now() - 1000) });
     await using rig = await start(leaf);
     const [line] = rig.log.lines();
     assert.deepEqual([line?.['level'], line?.['event']], ['warn', 'tls-loaded']);
   });
 
-  it('does not start with files that cannot be used', async () => {
+  it('unusable files at the start: an error', async () => {
     await using dir = await makeTempDir();
     const log = createLogger({ format: 'json', level: 'info', stream: memoryStream().stream });
     const options = {

@@ -21,10 +21,10 @@ export interface Child extends AsyncDisposable {
   readonly stop: (signal?: NodeJS.Signals, graceMs?: number) => Promise<Exit>;
 }
 
-/** Those that run now. */
+/** The running children. */
 const running = new Set<ChildProcess>();
 
-/** What a test process leaves behind when it is ended from outside, nobody would ever stop. */
+/** Kills the children that still run. Nothing else would stop them after the test process is killed. */
 function killRunning(): void {
   for (const child of running) child.kill('SIGKILL');
 }

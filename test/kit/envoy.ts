@@ -15,7 +15,7 @@ export interface EnvoyOptions
     Partial<Omit<BootstrapOptions, 'transport' | 'xdsPort'>> {
   /** The binary, as `findEnvoy` found it. */
   readonly path: string;
-  /** Whether to wait until every listener serves; true unless told. */
+  /** Whether to wait until every listener serves; true by default. */
   readonly waitUntilLive?: boolean;
   /** Loggers that say more than warnings, as Envoy takes them: `connection:debug`. */
   readonly componentLogLevel?: string;

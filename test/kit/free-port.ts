@@ -8,7 +8,7 @@ import { createServer } from 'node:net';
  */
 const range = [10_240, 32_768] as const;
 
-/** A TCP port of 127.0.0.1 that was free a moment ago, for programs that must be told one. */
+/** A TCP port of 127.0.0.1 that was free a moment ago, for programs that need a fixed port. */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt++) {
     const port = randomInt(...range);

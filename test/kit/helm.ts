@@ -65,7 +65,7 @@ export function runHelm(found: FoundHelm): Helm {
       maxBuffer: 64 * 1024 * 1024,
     });
     running.child.stdin?.end(input);
-    // Not before it has ended: its home would be taken away, and nobody would wait for what it says.
+    // Not before it has ended: otherwise its home would be removed while it runs, and its output would be lost.
     return await running;
   };
 }

@@ -55,7 +55,7 @@ export interface KubectlResult {
   readonly stderr: string;
 }
 
-/** An API server with a store of its own, on loopback, with RBAC. Nobody else's controllers run. */
+/** An API server with its own store, on loopback, with RBAC. No other controllers run. */
 export interface Kubernetes extends AsyncDisposable {
   readonly server: string;
   /** The kubeconfig of an administrator. */
@@ -65,7 +65,7 @@ export interface Kubernetes extends AsyncDisposable {
    * @throws {Error} with what it printed when it fails.
    */
   readonly kubectl: (args: readonly string[], input?: string) => Promise<KubectlResult>;
-  /** Writes a kubeconfig whose token is in a file of its own, and returns both paths. */
+  /** Writes a kubeconfig whose token is in a separate file, and returns both paths. */
   readonly writeKubeconfig: (
     name: string,
     token: string,
@@ -96,7 +96,7 @@ export interface AskedFor {
 }
 
 export interface KubernetesOptions {
-  /** Whether the API server is started; true unless told. etcd always is. */
+  /** Whether the API server is started; true by default. etcd always is. */
   readonly start?: boolean;
 }
 

@@ -10,20 +10,20 @@ const entry = fileURLToPath(new URL('../../bin/meshtrust.js', import.meta.url));
 export interface MeshtrustOptions {
   /** Directories to serve. */
   readonly dirs: readonly string[];
-  /** Ports to listen on; free ones unless told. A restart is told those of the first run. */
+  /** Ports to listen on; free ones by default. A restart gets the ports of the first run. */
   readonly xdsPort?: number;
   readonly adminPort?: number;
   /** Further arguments of `serve`. */
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Whether to wait for `/readyz`; true unless told. */
+  /** Whether to wait for `/readyz`; true by default. */
   readonly waitUntilReady?: boolean;
 }
 
 /** One line of the program's log. */
 export type LogLine = Readonly<Record<string, unknown>>;
 
-/** The program as a user runs it, in a process of its own. */
+/** The program as a user runs it, in a separate process. */
 export interface Meshtrust extends AsyncDisposable {
   readonly pid: number;
   readonly xdsPort: number;

@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /** How long and how often `poll` asks. */
 export interface PollOptions {
-  /** Milliseconds until it gives up; 15,000 unless told. */
+  /** Milliseconds until it gives up; 15,000 by default. */
   readonly timeoutMs?: number;
-  /** Milliseconds between two questions; 20 unless told. */
+  /** Milliseconds between two calls; 20 by default. */
   readonly everyMs?: number;
   /** Ends the wait at once, by throwing what it throws. */
   readonly signal?: AbortSignal;

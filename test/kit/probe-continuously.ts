@@ -1,7 +1,7 @@
 import { tryClient } from './tls-client.ts';
 import type { ClientIdentity } from './tls-client.ts';
 
-/** A client that must be let in at every moment. */
+/** A client that must be accepted at every moment. */
 export interface Target {
   readonly name: string;
   readonly port: number;
@@ -12,7 +12,7 @@ export interface Target {
 export interface ProbeReport {
   /** Handshakes in all. */
   readonly probes: number;
-  /** `name: reason` of each that was not let in. */
+  /** `name: reason` of each rejected handshake. */
   readonly refusals: readonly string[];
 }
 
@@ -46,7 +46,7 @@ export function probeContinuously(targets: readonly Target[]): ContinuousProbe {
       await current;
     };
     const running = loop();
-    // A failure is told where a round or the report is awaited, not as an unhandled rejection before that.
+    // A failure is reported where a round or the report is awaited, not as an unhandled rejection before that.
     running.catch(() => undefined);
     return {
       running,

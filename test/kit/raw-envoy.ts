@@ -12,7 +12,7 @@ import { makeTempDir } from './temp-dir.ts';
 
 const run = promisify(execFile);
 
-/** What a trust domain trusts, as bytes that nobody has checked. */
+/** The trust anchors of a trust domain, as unchecked bytes. */
 export interface RawDomain {
   readonly trustDomain: string;
   readonly ders: readonly Uint8Array[];

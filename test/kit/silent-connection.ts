@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 
 /**
- * Connects, says nothing, and waits to be let go of.
- * @throws {Error} after 15 s in which that did not happen.
+ * Connects, sends nothing, and waits until the server closes the connection.
+ * @throws {Error} if the server did not close it within 15 s.
  */
 export async function untilSilentIsClosed(port: number): Promise<void> {
   const socket = connect(port, '127.0.0.1').resume();

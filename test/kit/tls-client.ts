@@ -56,7 +56,7 @@ export interface Decided {
 
 /**
  * Probes without a pause until the decision is the one wanted: a new handshake is what takes time here.
- * @throws {Error} with the last decision when it did not come within `timeoutMs` (10,000 unless told).
+ * @throws {Error} with the last decision when it did not come within `timeoutMs` (10,000 by default).
  */
 export async function untilDecision(
   port: number,

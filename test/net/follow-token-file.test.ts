@@ -7,8 +7,8 @@ import { makeTempDir } from '../kit/temp-dir.ts';
 const never = 3_600_000;
 const [one, two] = ['0123456789abcdef', 'fedcba9876543210'];
 
-describe('a token file', () => {
-  it('admits each of its tokens and nothing else', async () => {
+describe('token file', () => {
+  it('tokens: each is admitted, others are not', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('tokens'), `# for CI\n${one}\r\n\n  ${two}  \n`);
     const tokens = await followTokenFile(dir.join('tokens'), () => assert.fail(), never);
@@ -19,7 +19,7 @@ describe('a token file', () => {
     assert.deepEqual(admitted, [true, true, false, false, false, false]);
   });
 
-  it('is followed; one that cannot be used any more changes nothing, and is told of once', async () => {
+  it('file changes: is applied; an unusable file changes nothing and is reported once', async () => {
     await using dir = await makeTempDir();
     const refusals: (string | undefined)[] = [];
     await writeFile(dir.join('tokens'), one);

@@ -18,7 +18,7 @@ const ca = makeCa();
 const leaf = makeLeaf(ca, { commonName: 'server', dnsNames: ['localhost'] });
 const ok: RequestListener = (_, response) => void response.end('ok');
 
-/** A server with room for eight connections, and the port that it listens on. */
+/** Starts a server with a limit of eight connections, and returns its port. */
 async function serve(t: TestContext, onRequest = ok, secure = false): Promise<number> {
   const server = secure ? createTlsServer({ cert: leaf.certPem, key: leaf.keyPem }) : createServer();
   const listener = createHttpListener(server, { onRequest, maxConnections: limit });
@@ -26,7 +26,7 @@ async function serve(t: TestContext, onRequest = ok, secure = false): Promise<nu
   return Number((await listener.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 })).split(':')[1]);
 }
 
-/** An open connection that has sent this text. */
+/** Opens a connection and sends the text. */
 async function hold(t: TestContext, port: number, text = ''): Promise<Socket> {
   const socket = connect(port, '127.0.0.1').resume();
   t.after(() => socket.destroy());

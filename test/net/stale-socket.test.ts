@@ -13,8 +13,8 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
-describe('a socket file', () => {
-  it('is removed where the process that made it was killed', async () => {
+describe('socket file', () => {
+  it('its process was killed: is removed', async () => {
     await using dir = await makeTempDir();
     const path = dir.join('x.sock');
     const script = `require('node:net').createServer().listen(${JSON.stringify(path)}, () => console.log('up'))`;
@@ -26,7 +26,7 @@ describe('a socket file', () => {
     assert.ok(!(await exists(path)));
   });
 
-  it('stays where somebody listens', async () => {
+  it('a process listens: stays', async () => {
     await using dir = await makeTempDir();
     const path = dir.join('x.sock');
     await using server = createServer((socket) => socket.destroy());
@@ -35,7 +35,7 @@ describe('a socket file', () => {
     assert.ok(await exists(path));
   });
 
-  it('is no other kind of file, and need not be there', async () => {
+  it('another kind of file, or no file: nothing is removed', async () => {
     await using dir = await makeTempDir();
     const path = dir.join('file');
     await writeFile(path, 'kept');

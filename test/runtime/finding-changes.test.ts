@@ -9,13 +9,13 @@ const [a, b, c] = [
   finding('MT003', 'c', { file: 'a' }),
 ] as const;
 
-describe('the changes of findings', () => {
-  it('are none for the same ones in another order, as other objects, or on other lines', () => {
+describe('changes of findings', () => {
+  it('same findings in another order, as other objects or on other lines: no change', () => {
     const again = { ...b, line: 7 };
     assert.deepEqual(findingChanges([a, b], [again, a]), { appeared: [], resolved: [] });
   });
 
-  it('are what came and what went, most severe first', () => {
+  it('findings appear and disappear: both are reported, most severe first', () => {
     assert.deepEqual(findingChanges([a], [a, b]), { appeared: [b], resolved: [] });
     assert.deepEqual(findingChanges([], [a, b, c]), { appeared: [c, b, a], resolved: [] });
     assert.deepEqual(findingChanges([a, b], []), { appeared: [], resolved: [b, a] });

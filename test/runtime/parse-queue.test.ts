@@ -16,7 +16,7 @@ const content = (path: string, documents: number, settled = true): SourceEvent =
   settled,
 });
 
-/** A queue whose clock goes on by so much each time it is read, as if each step took that. */
+/** Creates a queue whose clock advances by the given time at each reading, as if each step took that long. */
 function rig(stepMs: number): {
   queue: ParseQueue;
   clock: FakeClock;
@@ -44,7 +44,7 @@ function rig(stepMs: number): {
 }
 
 describe('parse queue', () => {
-  it('a batch that is quick → parsed at once', () => {
+  it('quick batch → parsed at once', () => {
     const { queue, parsed } = rig(0);
     queue.add('files', [
       content('a', 3),

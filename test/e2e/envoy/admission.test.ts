@@ -17,7 +17,7 @@ const a = makeDomain('a.test');
 const b = makeDomain('b.test');
 const options = { skip, concurrency: true };
 
-test('Envoy lets in clients of trusted domains, and nobody else', options, async (t) => {
+test('Envoy accepts clients of trusted domains, and no others', options, async (t) => {
   await using stage = await startStage({ files: { 'a.yaml': a.yaml(), 'b.yaml': b.yaml() } });
   const unknown = makeDomain('unknown.test');
   const sameName = makeDomain('a.test', makeCa({ commonName: 'CA of a.test' }));
@@ -35,7 +35,7 @@ test('Envoy lets in clients of trusted domains, and nobody else', options, async
   });
 });
 
-test('a new trust domain is let in after its file is written', options, async (t) => {
+test('file of a new trust domain is written: its clients are accepted', options, async (t) => {
   await using stage = await startStage({ files: { 'a.yaml': a.yaml() } });
   await stage.files.overwrite('b.yaml', b.yaml());
   await eachEnvoy(t, stage.envoys, async (envoy) => {
@@ -46,7 +46,7 @@ test('a new trust domain is let in after its file is written', options, async (t
 });
 
 test(
-  'clients below an anchor that is an intermediate are let in, with and without their chain',
+  'anchor is an intermediate: its clients are accepted, with and without their chain',
   options,
   async (t) => {
     const root = makeCa({ commonName: 'Root that nobody lists' });
@@ -67,7 +67,7 @@ test(
   },
 );
 
-test('the secret of one trust domain lets in that domain alone', options, async (t) => {
+test('secret of one trust domain: only clients of that domain are accepted', options, async (t) => {
   const secret = 'spiffe://a.test';
   await using stage = await startStage({
     files: { 'a.yaml': a.yaml(), 'b.yaml': b.yaml() },
@@ -82,7 +82,7 @@ test('the secret of one trust domain lets in that domain alone', options, async 
   });
 });
 
-test('a mesh without any trust refuses every client', options, async (t) => {
+test('mesh without trust: every client is rejected', options, async (t) => {
   await using stage = await startStage({
     files: { 'a.yaml': a.yaml() },
     envoy: { mesh: 'a-mesh-that-nobody-named' },
@@ -91,7 +91,7 @@ test('a mesh without any trust refuses every client', options, async (t) => {
     await assertRefused(envoy.port, a.client());
     await assertRefused(envoy.port, makeLeaf(a.ca, { spiffeId: 'spiffe://deny-all.invalid/client' }));
     await assertRefused(envoy.port, undefined);
-    // Refused by the deny-all CA that is in force, and not for want of a secret.
+    // Rejected because of the deny-all CA in force, not because a secret is missing.
     assert.match(await envoy.get('/config_dump?resource=dynamic_active_secrets'), /deny-all\.invalid/);
     await assertNothingRejected(envoy);
   });

@@ -14,7 +14,7 @@ import { binaries, makeDomain, skip } from './stage.ts';
 const envoyCount = 20;
 
 test(
-  `killed and started again under ${envoyCount} Envoys, nothing is sent twice and nobody is refused`,
+  `killed and started again under ${envoyCount} Envoys, nothing is sent twice and no client is rejected`,
   { skip },
   async () => {
     const a = makeDomain('a.test');

@@ -15,7 +15,7 @@ const a = makeDomain('a.test');
 const b = makeDomain('b.test');
 const options = { skip, concurrency: true };
 
-test('a revoked trust domain is refused, the others are not', options, async (t) => {
+test('trust domain is revoked: its clients are rejected, others are not', options, async (t) => {
   await using stage = await startStage({ files: { 'a.yaml': a.yaml(), 'b.yaml': b.yaml() } });
   await stage.files.remove('b.yaml');
   await eachEnvoy(t, stage.envoys, async (envoy) => {
@@ -26,7 +26,7 @@ test('a revoked trust domain is refused, the others are not', options, async (t)
   });
 });
 
-test('revoking the last CA refuses every new client, until there is trust again', options, async (t) => {
+test('last CA is revoked: every new client is rejected, until a CA is listed again', options, async (t) => {
   await using stage = await startStage({ files: { 'a.yaml': a.yaml() } });
   await stage.files.remove('a.yaml');
   await t.test('refused', { concurrency: true }, async (t) => {

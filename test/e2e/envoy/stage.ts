@@ -35,7 +35,7 @@ export interface Domain {
   readonly client: (options?: LeafOptions) => Certificate;
 }
 
-/** A trust domain with a CA of its own. */
+/** Creates a trust domain with a new CA. */
 export function makeDomain(name: string, ca = makeCa({ commonName: `CA of ${name}` })): Domain {
   return {
     name,
@@ -109,19 +109,19 @@ export async function eachEnvoy(
   await Promise.all(envoys.map((envoy) => t.test(envoy.nodeId, () => check(envoy))));
 }
 
-/** A new handshake must be let in. */
+/** Asserts that a new handshake is accepted. */
 export async function assertLetIn(port: number, client: ClientIdentity): Promise<void> {
   assert.equal(await tryClient(port, client), 'accepted');
 }
 
-/** A new handshake must be refused for its certificate, and not because nobody listens or nothing works. */
+/** Asserts that a new handshake is rejected because of its certificate, not because of another failure. */
 export async function assertRefused(port: number, client: ClientIdentity | undefined): Promise<void> {
   const decision = await tryClient(port, client);
   assert.notEqual(decision, 'accepted');
   assert.match(JSON.stringify(decision), /CERTIFICATE_(?:UNKNOWN|REQUIRED)/);
 }
 
-/** Envoy took every secret it was sent. */
+/** Asserts that Envoy accepted every secret that it was sent. */
 export async function assertNothingRejected(envoy: Envoy, secret = 'system_trust_bundle'): Promise<void> {
   const stats = await envoy.stats();
   assert.equal(stats.get(`sds.${secret}.update_rejected`) ?? 0, 0);

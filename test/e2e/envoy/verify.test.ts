@@ -56,10 +56,10 @@ const reasons: Readonly<Record<Exclude<AdmissionCode, 'admitted'>, RegExp>> = {
   'no-explicit-policy': /no explicit policy/,
 };
 
-/** A client and what its trust domain lists, whoever thought of it. */
+/** A client, and the certificates that its trust domain lists. */
 type Client = Pick<AdmissionCase, 'trustDomain' | 'anchors' | 'leaf' | 'chain'>;
 
-/** What `verify` says of a client: to be let in, or the code of the reason why not. */
+/** The result of `verify` for a client: admitted, or the code of the reason. */
 interface Answer {
   readonly code: AdmissionCode;
   /** Whether Envoy 1.36 may take another anchor than 1.40. */

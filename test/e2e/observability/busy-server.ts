@@ -11,7 +11,7 @@ const [a, b] = [makeCa({ commonName: 'A' }), makeCa({ commonName: 'B' })];
 const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 const fetchSecrets = '/envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets';
 
-/** A server of which something can be told: it has a finding, and proxies that come, go, and say no. */
+/** A server with values for all metrics: a finding, and proxies that connect, disconnect and send NACKs. */
 export interface BusyServer extends AsyncDisposable {
   readonly server: Meshtrust;
   /** One more change, which one proxy acknowledges and one refuses, and one stream less. */

@@ -21,12 +21,12 @@ const panelQueries = panels.flatMap(({ title, queries }) =>
 );
 const expressions = [...ruleExpressions, ...panelQueries.map(({ expr }) => expr)];
 
-describe('the dashboard', () => {
-  it('is what the script makes', async () => {
+describe('dashboard', () => {
+  it('file: equals the output of the script', async () => {
     assert.equal(await readFile(dashboardFile, 'utf8'), dashboard(), 'run node scripts/grafana-dashboard.ts');
   });
 
-  it('has the rows that an operator looks for, and a description of each panel', () => {
+  it('rows: are complete; each panel has a description', () => {
     const titles = ['Trust', 'Expiry', 'Roll-outs', 'Proxies', 'xDS engine', 'Sources', 'Process'];
     assert.deepEqual(
       rows.map(({ title }) => title),
@@ -38,7 +38,7 @@ describe('the dashboard', () => {
     }
   });
 
-  it('lets its reader choose data source, job and mesh, and every query heeds the choice', () => {
+  it('variables: data source, job and mesh; every query uses them', () => {
     const model = JSON.parse(dashboard()) as {
       readonly templating: { readonly list: readonly { readonly name: string }[] };
       readonly panels: readonly { readonly targets?: readonly { readonly datasource: { uid: string } }[] }[];
@@ -54,7 +54,7 @@ describe('the dashboard', () => {
       for (const [expr] of queries) assert.match(expr, /job=~"\$job"/, title);
   });
 
-  it('places its panels in lines that do not overlap', () => {
+  it('panels: do not overlap', () => {
     const { panels: placed } = JSON.parse(dashboard()) as {
       readonly panels: readonly { readonly gridPos: Record<'x' | 'y' | 'w' | 'h', number> }[];
     };
@@ -70,7 +70,7 @@ describe('the dashboard', () => {
   });
 });
 
-describe('the metrics that rules and dashboard name', async () => {
+describe('metrics in rules and dashboard', async () => {
   await using busy = await startBusyServer();
   const { body } = await busy.server.admin('/metrics');
   const types = new Map(
@@ -79,7 +79,7 @@ describe('the metrics that rules and dashboard name', async () => {
   const isExposed = (name: string): boolean =>
     types.has(name) || types.get(name.replace(/_(?:bucket|sum|count)$/, '')) === 'histogram';
 
-  it('are exposed by a running server, each of them', () => {
+  it('each: is exposed by a running server', () => {
     const names = new Set(expressions.flatMap(metricNames));
     assert.ok(names.size > 45, String(names.size));
     assert.deepEqual(
@@ -88,7 +88,7 @@ describe('the metrics that rules and dashboard name', async () => {
     );
   });
 
-  it('are all that is selected', () => {
+  it('series names: all are known metrics', () => {
     const selected = new Set(expressions.flatMap(selectedNames));
     assert.ok(selected.size > 40);
     assert.deepEqual(
@@ -97,7 +97,7 @@ describe('the metrics that rules and dashboard name', async () => {
     );
   });
 
-  it('are a metric at least in every expression', () => {
+  it('each expression: has at least one metric', () => {
     for (const expr of expressions)
       assert.ok(metricNames(expr).length > 0 || expr.includes('meshtrust:'), expr);
   });
@@ -107,7 +107,7 @@ const promtool = await findPrometheus('promtool');
 const prometheus = await findPrometheus('prometheus');
 
 describe('the queries of the dashboard', { skip: promtool.kind === 'missing' && promtool.reason }, () => {
-  it('are PromQL', async () => {
+  it('each: is valid PromQL', async () => {
     await using dir = await makeTempDir();
     const rules = panelQueries.map(({ expr }, index) => ({ record: `panel:${index}`, expr }));
     await writeFile(dir.join('rules.json'), JSON.stringify({ groups: [{ name: 'dashboard', rules }] }));
@@ -121,7 +121,7 @@ describe('the queries of the dashboard', { skip: promtool.kind === 'missing' && 
 const inClusters = /kubernetes_writes_total/;
 
 describe('a Prometheus', { skip: prometheus.kind === 'missing' && prometheus.reason }, () => {
-  it('has something to show in every panel, and evaluates every rule', async () => {
+  it('every panel has data, and every rule is evaluated', async () => {
     await using busy = await startBusyServer();
     const path = prometheus.kind === 'found' ? prometheus.path : '';
     const target = `127.0.0.1:${busy.server.adminPort}`;

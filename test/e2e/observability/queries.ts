@@ -1,4 +1,4 @@
-/** What is in a query, found without a parser: enough to notice a name that nobody exposes. */
+/** Finds the names in a query, without a parser: enough to notice a metric that is not exposed. */
 
 /** The metrics of the program that an expression names, suffixes of histograms included. */
 export function metricNames(expr: string): readonly string[] {

@@ -36,21 +36,21 @@ async function foundOut(replace: (alert: Alert) => Alert): Promise<readonly stri
 }
 
 describe('the alerts', { skip: promtool.kind === 'missing' && promtool.reason }, () => {
-  it('are rules that Prometheus takes', async () => {
+  it('are valid for Prometheus', async () => {
     const { stdout } = await check('check', 'rules', '--lint=all', '--lint-fatal', rulesFile);
     assert.match(stdout, /SUCCESS: \d\d rules found/);
   });
 
-  it('fire where they should, and not elsewhere', async () => {
+  it('fire in the cases of the rule tests only', async () => {
     assert.match((await check('test', 'rules', tests)).stdout, /SUCCESS/);
   });
 
-  it('would be found out if one of them never fired', async () => {
+  it('one alert never fires: the rule tests fail', async () => {
     const never = (alert: Alert): Alert => ({ ...alert, expr: `(${alert.expr}) and on () vector(0) == 1` });
     assert.deepEqual(await foundOut(never), [...names]);
   });
 
-  it('would be found out if one of them fired at once', async () => {
+  it('one alert fires at once: the rule tests fail', async () => {
     const waiting = alerts.filter((alert) => alert.for !== undefined);
     const atOnce = (alert: Alert): Alert => ({ ...alert, for: '0s' });
     assert.deepEqual(await foundOut(atOnce), [...new Set(waiting.map(({ alert }) => alert))]);

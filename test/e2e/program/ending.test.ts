@@ -29,7 +29,7 @@ async function untilDraining(server: Meshtrust): Promise<void> {
 }
 
 describe('SIGTERM', () => {
-  it('turns readiness and health off at once, ends streams as unavailable after their grace, and exits with 0', async () => {
+  it('readiness and health turn off at once, streams end as unavailable after the grace, exit code 0', async () => {
     await using dir = await makeTempDir();
     await watchedDir(dir.path).put('a.yaml', good);
     await using server = await startMeshtrust({ dirs: [dir.path], args: ['--drain-grace=1s'] });
@@ -49,14 +49,14 @@ describe('SIGTERM', () => {
     assert.deepEqual(await exit, { code: 0, signal: null });
   });
 
-  it('ends a server without streams at once', async () => {
+  it('no streams: the server ends at once', async () => {
     await using dir = await makeTempDir();
     await watchedDir(dir.path).put('a.yaml', good);
     await using server = await startMeshtrust({ dirs: [dir.path], args: ['--drain-grace=1h'] });
     assert.deepEqual(await server.stop('SIGTERM'), { code: 0, signal: null });
   });
 
-  it('drains, and a second signal, even of another kind, does not wait', async () => {
+  it('second signal, also of another kind: the server ends without waiting', async () => {
     await using dir = await makeTempDir();
     await watchedDir(dir.path).put('a.yaml', good);
     await using server = await startMeshtrust({ dirs: [dir.path], args: ['--drain-grace=1h'] });
@@ -70,8 +70,8 @@ describe('SIGTERM', () => {
   });
 });
 
-describe('the process', () => {
-  it('exits with 1 and a sentence where an address is taken', async () => {
+describe('process', () => {
+  it('address in use: one sentence and exit code 1', async () => {
     await using dir = await makeTempDir();
     await watchedDir(dir.path).put('a.yaml', good);
     await using server = await startMeshtrust({ dirs: [dir.path] });
@@ -85,7 +85,7 @@ describe('the process', () => {
     );
   });
 
-  it('serves on when nobody reads its log any more', async () => {
+  it('reader of the log is gone: serving continues', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', good);
@@ -115,7 +115,7 @@ describe('the process', () => {
     assert.deepEqual(await exit, [0, null]);
   });
 
-  it('of an offline command keeps its exit code when nobody reads what it prints', async () => {
+  it('reader of an offline command is gone: the exit code stays', async () => {
     await using dir = await makeTempDir();
     await watchedDir(dir.path).put('a.yaml', 'type: MeshTrust\nname: [\n');
     const child = spawn(process.execPath, ['bin/meshtrust.js', 'validate', dir.path], {

@@ -25,7 +25,7 @@ const pushesOf = (server: Meshtrust): number =>
 const all = names.map((name) => `${name}.test: ${name.toUpperCase()}`);
 
 describe('several directories', () => {
-  it('are joined, and one that is gone as a whole takes nothing with it', async () => {
+  it('are merged; a directory that disappears removes nothing', async () => {
     await using one = await makeTempDir();
     await using two = await makeTempDir();
     const [first, second] = [one.join('trust'), two.join('trust')];
@@ -46,7 +46,7 @@ describe('several directories', () => {
 });
 
 describe('files that are being written', () => {
-  it('take nothing away from a connected proxy, wherever they are cut off in mid-write', async () => {
+  it('cut off at any byte of a write: a connected proxy loses nothing', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('t.yaml'), whole);
     // Without the guard, which would hold most of what is lost.
@@ -61,7 +61,7 @@ describe('files that are being written', () => {
       await writeFile(dir.join('t.yaml'), whole.slice(0, length));
       await writeFile(dir.join('t.yaml'), whole);
     }
-    // A change that comes after all of them is the first that the proxy is told of.
+    // The first response to the proxy is for a change made after all of them.
     await watchedDir(dir.path).put(
       'd.yaml',
       meshTrustYaml({ name: 'd', trustDomain: 'd.test', pems: [makeCa().certPem] }),
@@ -76,7 +76,7 @@ describe('files that are being written', () => {
     assert.equal(stream.received, 2);
   });
 
-  it('add at once what is new in a part of them, and take nothing away that is not in it yet', async () => {
+  it('partly written: new CAs are added at once, missing ones are not removed', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('t.yaml'), whole);
     // Without the guard, which would hold most of what is lost.
@@ -107,7 +107,7 @@ describe('files that are being written', () => {
     }
   });
 
-  it('are read as one when a mounted ConfigMap swaps them', async () => {
+  it('mounted ConfigMap swaps them: are applied as one change', async () => {
     await using dir = await makeTempDir();
     const publish = async (version: string, contents: Readonly<Record<string, string>>): Promise<void> => {
       await mkdir(dir.join(`..${version}`));
@@ -126,7 +126,7 @@ describe('files that are being written', () => {
     assert.equal(pushesOf(server), 2);
   });
 
-  it('make few pushes in a burst', async () => {
+  it('burst of changes: few pushes', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', trust('a'));
@@ -148,7 +148,7 @@ describe('files that are being written', () => {
 });
 
 describe('files in many places', () => {
-  it('are found in folders that come, and are gone with folders that are moved away', async () => {
+  it('folders are added and moved away: their files follow', async () => {
     await using dir = await makeTempDir();
     await using elsewhere = await makeTempDir();
     const files = watchedDir(dir.path);
@@ -164,7 +164,7 @@ describe('files in many places', () => {
     await untilServed(server, ['a.test: A', 'c.test: C']);
   });
 
-  it('change as git changes them from one branch to the other, without a moment in between', async () => {
+  it('git switches branches: no intermediate state is served', async () => {
     await using dir = await makeTempDir();
     const git = (...args: readonly string[]) =>
       promisify(execFile)('git', ['-C', dir.path, '-c', 'user.name=t', '-c', 'user.email=t@t.test', ...args]);
@@ -207,7 +207,7 @@ describe('files in many places', () => {
     await untilServed(server, ['a.test: A', 'b.test: B2', 'c.test: C']);
   });
 
-  it('cause no parsing and no push when 1,000 of them are touched', async () => {
+  it('1,000 files are touched: no parsing and no push', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     const thousand = Array.from({ length: 1000 }, (_, index) => `t${String(index).padStart(3, '0')}`);

@@ -219,8 +219,8 @@ describe('with --distrust', { concurrency: 2 }, () => {
   });
 });
 
-describe('the mass-loss guard of a running program', { concurrency: 2 }, () => {
-  it('holds a mass loss until it is released by command', async () => {
+describe('mass-loss guard of the running program', { concurrency: 2 }, () => {
+  it('mass loss: is held back until a command releases it', async () => {
     await using dir = await makeTempDir();
     await using state = await makeTempDir();
     const files = watchedDir(dir.path);
@@ -277,7 +277,7 @@ describe('the mass-loss guard of a running program', { concurrency: 2 }, () => {
     await untilKept(state.path, 1);
   });
 
-  it('lets a mass loss through when it has lasted', async () => {
+  it('mass loss: is applied after the hold', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     for (const name of names) await files.put(`${name}.yaml`, trust(name));
@@ -288,7 +288,7 @@ describe('the mass-loss guard of a running program', { concurrency: 2 }, () => {
     await untilServed(server, []);
   });
 
-  it('lets the deletion of the only file of a mesh through at once, and everything with --guard-hold 0', async () => {
+  it('deletion of the only file of a mesh, or --guard-hold 0: is applied at once', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('A.yaml', trust('A'));

@@ -58,7 +58,7 @@ const mesh = (name: unknown) => ({
   fields: { mesh: typeof name === 'string' ? { stringValue: name } : { numberValue: name } },
 });
 
-describe('the options of serve', { concurrency: 2 }, () => {
+describe('options of serve', { concurrency: 2 }, () => {
   it('durations above 2^31-1 ms: streams go on after SIGTERM, and the server starts as fast', async () => {
     await using dir = await makeTempDir();
     await watchedDir(dir.path).put('a.yaml', trust('a', ca.certPem));
@@ -80,7 +80,7 @@ describe('the options of serve', { concurrency: 2 }, () => {
     await server.stop('SIGKILL');
   });
 
-  it('come from the environment too, and the command line comes first', async () => {
+  it('environment and command line: the command line wins', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', trust('a', ca.certPem, 'blue'));
@@ -95,7 +95,7 @@ describe('the options of serve', { concurrency: 2 }, () => {
     assert.deepEqual(await fetchDomains(addressOf(server), 'ROOTCA'), ['a.test']);
   });
 
-  it('take the mesh of a proxy from its metadata if that is a string, else the default', async () => {
+  it('mesh of a proxy: from its metadata if that is a string, else the default', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', trust('a', ca.certPem));
@@ -124,7 +124,7 @@ describe('the options of serve', { concurrency: 2 }, () => {
     assert.deepEqual(await Promise.all(statuses), [200, 200, 200, 404]);
   });
 
-  it('choose free ports for port 0, and tell which', async () => {
+  it('port 0: a free port is used and logged', async () => {
     await using dir = await makeTempDir();
     await watchedDir(dir.path).put('a.yaml', trust('a', ca.certPem));
     const args = ['--xds-listen=127.0.0.1:0', '--probe-listen=127.0.0.1:0'];
@@ -157,7 +157,7 @@ describe('the options of serve', { concurrency: 2 }, () => {
     );
   });
 
-  it('refuse intermediates where told to', async () => {
+  it('--refuse-intermediates: intermediates are rejected', async () => {
     await using dir = await makeTempDir();
     await watchedDir(dir.path).put(
       'a.yaml',
@@ -168,7 +168,7 @@ describe('the options of serve', { concurrency: 2 }, () => {
     assert.deepEqual(await foundCodes(server), ['MT017', 'MT034']);
   });
 
-  it('bound documents, certificates and names', async () => {
+  it('limits: of documents, certificates and names', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', trust('a', ca.certPem));

@@ -100,7 +100,7 @@ test('the package that npm packs has the program and the library, with types, an
   await run(tsc, [...options, 'consumer.mts'], { cwd: user });
 });
 
-test('a Node.js that is too old is told so in one line', async () => {
+test('Node.js that is too old: one line says so', async () => {
   await using dir = await makeTempDir();
   // What an older one says of itself is all that the check looks at.
   const pretence = dir.join('old.cjs');

@@ -58,7 +58,7 @@ describe('before the first complete read', () => {
     assert.equal((await client.fetch(`${sds}/FetchSecrets`, request)).resources.length, 1);
   });
 
-  it('what is valid is served after the hold', async () => {
+  it('hold ends: the valid resources are served', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', good);
@@ -73,7 +73,7 @@ describe('before the first complete read', () => {
     await untilServed(server, ['a.test: A']);
   });
 
-  it('a directory that is missing is named, and its coming makes the server ready', async () => {
+  it('missing directory: is named; once it exists, the server is ready', async () => {
     await using dir = await makeTempDir();
     const late = dir.join('late');
     await using server = await startMeshtrust({ dirs: [late], waitUntilReady: false });
@@ -84,7 +84,7 @@ describe('before the first complete read', () => {
     await untilServed(server, ['a.test: A']);
   });
 
-  it('and afterwards, nothing that fails makes the server unready', async () => {
+  it('failures after the first complete read: the server stays ready', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', good);

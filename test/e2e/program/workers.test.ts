@@ -22,7 +22,7 @@ const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggrega
 const fileOf = (trustDomain: string): string =>
   meshTrustYaml({ name: trustDomain.replace('.', '-'), trustDomain, pems: [makeCa().certPem] });
 
-/** A stream on a connection of its own, as each Envoy has. */
+/** A stream on a separate connection, as each Envoy has. */
 interface Proxy extends Disposable {
   readonly stream: ClientStream<DeltaResponse>;
   /** The next response, acknowledged: name and version of its only resource. */
@@ -75,7 +75,7 @@ const sum = async (server: Meshtrust, metric: string): Promise<number> =>
   (await server.metric(metric)).values().reduce((total, value) => total + value, 0);
 
 describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }, () => {
-  it('all proxies get the same, wherever they are, and one that loses its worker is sent nothing again', async () => {
+  it('all proxies get the same bytes; a proxy whose worker dies is sent nothing again', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', fileOf('a.test'));
@@ -180,7 +180,7 @@ describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }
     for (const proxy of honest) assert.ok(before.includes((await proxy.next()).version));
   });
 
-  it('proxy-status and wait know the proxies of all of them', async () => {
+  it('proxy-status and wait: include the proxies of all workers', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', fileOf('a.test'));
@@ -220,7 +220,7 @@ describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }
     assert.equal(last.code, 0, last.stderr);
   });
 
-  it('one that does not answer is said to be missing, and nobody takes the others for all', async () => {
+  it('worker does not answer: the result is reported as incomplete', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', fileOf('a.test'));
@@ -255,7 +255,7 @@ describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }
     await server.logged('that it answers again', ({ event }) => event === 'worker-answers');
   });
 
-  it('one that dies: its proxies are waited for by name, until they are connected to another', async () => {
+  it('worker dies: roll-outs wait for its proxies by name, until another worker has them', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', fileOf('a.test'));
@@ -289,7 +289,7 @@ describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }
     assert.equal(after.code, 0, after.stderr);
   });
 
-  it('all die: proxies that they had lost stay lost, by name and with what they acknowledged', async () => {
+  it('all workers die: lost proxies stay lost, with name and acknowledged version', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', fileOf('a.test'));
@@ -346,7 +346,7 @@ describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }
     assert.equal((await run(['check', asked])).code, 1);
   });
 
-  it('SIGTERM drains all of them', async () => {
+  it('SIGTERM: all workers drain', async () => {
     await using dir = await makeTempDir();
     await watchedDir(dir.path).put('a.yaml', fileOf('a.test'));
     await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2', '--drain-grace=0'] });
@@ -360,7 +360,7 @@ describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }
     assert.deepEqual(workers.filter(lives), []);
   });
 
-  it('end with their parent: nobody would keep them up to date', async () => {
+  it('parent dies: the workers end, since they would get no updates', async () => {
     await using dir = await makeTempDir();
     await watchedDir(dir.path).put('a.yaml', fileOf('a.test'));
     await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });
@@ -369,7 +369,7 @@ describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }
     await poll('the workers to end', () => (workers.some(lives) ? undefined : true));
   });
 
-  it('an address that is taken is one sentence and exit code 1', async () => {
+  it('address in use: one sentence and exit code 1', async () => {
     await using dir = await makeTempDir();
     await watchedDir(dir.path).put('a.yaml', fileOf('a.test'));
     await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });

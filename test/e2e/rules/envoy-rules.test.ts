@@ -25,8 +25,8 @@ const secretIn = ({ resources }: DeltaResponse) =>
   decodeSecret(resources[0]?.resource.value ?? assert.fail('no resource'));
 const domainsIn = (response: DeltaResponse) => secretIn(response).trustDomains.map(({ name }) => name);
 
-describe('the rules that follow from how Envoy behaves', () => {
-  it('R1 no secret opens: each has the SPIFFE validator and a trust domain with an authority', async () => {
+describe('rules that follow from the behaviour of Envoy', () => {
+  it('R1 every secret is fail-closed: it has the SPIFFE validator and a trust domain with a CA', async () => {
     await using rig = await startRig();
     rig.apply();
     using stream = rig.connect();
@@ -59,7 +59,7 @@ describe('the rules that follow from how Envoy behaves', () => {
     assert.equal(seen, names.length + 3 * states.length);
   });
 
-  it('R2 revoking the last authority is an update that trusts nobody, never a removal', async () => {
+  it('R2 last CA is revoked: an update to deny-all, never a removal', async () => {
     await using rig = await startRig();
     rig.apply(file('a', a.certPem));
     using stream = rig.connect();
@@ -71,7 +71,7 @@ describe('the rules that follow from how Envoy behaves', () => {
     assert.deepEqual(response.removed_resources, []);
   });
 
-  it('R3 and R4 nothing of a broken certificate is sent, and the rest is canonical PEM', async () => {
+  it('R3 and R4 broken certificate: is not sent; the others are canonical PEM', async () => {
     await using rig = await startRig();
     const broken = a.certPem.replace(/\n(.)/, '\n!');
     const key = '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----';
@@ -86,7 +86,7 @@ describe('the rules that follow from how Envoy behaves', () => {
     assert.ok(corpus.length >= 40, 'a real Envoy is fed all of these beside a good resource');
   });
 
-  it('R5 refused bytes are not sent again on the stream, the last good ones are, and an ACK elsewhere is not believed', async () => {
+  it('R5 NACK: the bytes are not sent again on the stream, the last good ones are; an ACK on another stream does not count', async () => {
     await using rig = await startRig();
     rig.apply(file('a', a.certPem));
     using stream = rig.connect();
@@ -109,7 +109,7 @@ describe('the rules that follow from how Envoy behaves', () => {
     rig.apply(file('c', a.certPem));
     later.send(answer(await later.next()));
     rig.apply(gone('c.yaml'));
-    // Other bytes came in between, so an Envoy judges these anew.
+    // Other bytes were sent in between, so an Envoy validates these again.
     const back = await later.next();
     later.send(answer(back));
     later.send(subscribe(['nonsense']));
@@ -124,7 +124,7 @@ describe('the rules that follow from how Envoy behaves', () => {
     );
   });
 
-  it('R6 the names of all authorities of a secret stay below what a handshake carries', () => {
+  it('R6 names of all CAs of a secret: fit into a handshake', () => {
     const key = makeKey();
     const builder = createMeshBuilder(noPolicy);
     const crowds = ['a', 'b'].map((name) =>
@@ -141,7 +141,7 @@ describe('the rules that follow from how Envoy behaves', () => {
     assert.equal(bundle.merged.length, 1);
   });
 
-  it('R7 of twins the one that is valid is sent, alone', () => {
+  it('R7 same-key certificates: only the valid one is sent', () => {
     const key = makeKey();
     const at = (from: number, to: number) =>
       makeCa({
@@ -228,7 +228,7 @@ describe('the rules that follow from how Envoy behaves', () => {
     assert.deepEqual((await stream.next()).removed_resources, ['nonsense']);
   });
 
-  it('R12 a name that is subscribed to anew is answered, whatever version the proxy has', async () => {
+  it('R12 name is subscribed to again: is answered, whatever version the proxy has', async () => {
     await using rig = await startRig();
     rig.apply(file('a', a.certPem));
     using stream = rig.connect();

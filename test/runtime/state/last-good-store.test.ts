@@ -60,13 +60,13 @@ function storeIn(
   return { store: createLastGoodStore(options), errors, clock };
 }
 
-/** The state files of a directory: not its key. */
+/** Returns the state files of a directory, without its key. */
 async function keptFiles(path: string): Promise<readonly string[]> {
   return (await readdir(path)).filter((name) => name !== 'key');
 }
 
-describe('the last good store', () => {
-  it('gives back what was kept, what is retained of damaged blocks as well', async () => {
+describe('last good store', () => {
+  it('restart → restores the kept state, also retained certificates of damaged blocks', async () => {
     await using dir = await makeTempDir();
     const grants = grantsOf(text([a, b]), text([a.replace(/\n(.)/, '\n!'), b]));
     const { store } = storeIn(dir.path);
@@ -130,7 +130,7 @@ describe('the last good store', () => {
     );
   });
 
-  it('goes on beside a damaged file as if there had been no restart', async () => {
+  it('restart with a damaged file → as without a restart', async () => {
     const damaged = text([a.replace(/\n(.)/, '\n!'), b]);
     const versions = [
       [text([a, b]), damaged],
@@ -155,7 +155,7 @@ describe('the last good store', () => {
     }
   });
 
-  it('says since when something waits to be kept, or could not be', async () => {
+  it('write waits or fails → reports since when', async () => {
     await using dir = await makeTempDir();
     const { store, clock } = storeIn(dir.path);
     await store.load();
@@ -180,7 +180,7 @@ describe('the last good store', () => {
     assert.equal(store.behindMs(), 0);
   });
 
-  it('is still behind when a state was written and another of the same path came meanwhile', async () => {
+  it('newer state of the path arrives during a write → still behind', async () => {
     await using dir = await makeTempDir();
     const { store, clock } = storeIn(dir.path);
     await store.load();
@@ -197,7 +197,7 @@ describe('the last good store', () => {
     assert.equal(store.behindMs(), 0);
   });
 
-  it('forgets a path that gives nothing any more', async () => {
+  it('path without resources → its state is removed', async () => {
     await using dir = await makeTempDir();
     const { store } = storeIn(dir.path);
     await store.load();
@@ -208,7 +208,7 @@ describe('the last good store', () => {
     assert.deepEqual(await storeIn(dir.path).store.load(), []);
   });
 
-  it('leaves out what is damaged, and says so', async () => {
+  it('damaged state file → left out, and reported', async () => {
     await using dir = await makeTempDir();
     const { store } = storeIn(dir.path);
     await store.load();
@@ -224,7 +224,7 @@ describe('the last good store', () => {
     }
   });
 
-  it('tells of each write, and of one that fails', async () => {
+  it('each write, also a failed one → reported', async () => {
     await using dir = await makeTempDir();
     const results: string[] = [];
     const { store, errors } = storeIn(dir.path, undefined, (result) => results.push(result));
@@ -266,7 +266,7 @@ describe('the last good store', () => {
     });
   }
 
-  it('writes nothing while it may not', async () => {
+  it('writing is not permitted yet → nothing is written', async () => {
     await using dir = await makeTempDir();
     let allowed = false;
     const { store } = storeIn(dir.path, () => allowed);
@@ -279,7 +279,7 @@ describe('the last good store', () => {
     assert.equal((await keptFiles(dir.path)).length, 1);
   });
 
-  it('forgets nothing before it is known not to be part of a mass loss', async () => {
+  it('removal that may be part of a mass loss → nothing is forgotten yet', async () => {
     await using dir = await makeTempDir();
     let held = false;
     const { store, clock } = storeIn(dir.path, () => !held);
@@ -301,7 +301,7 @@ describe('the last good store', () => {
     assert.equal(clock.pending(), 0);
   });
 
-  it('writes what lasted, without being told to', async () => {
+  it('state that lasts → is written without a request', async () => {
     await using dir = await makeTempDir();
     let asked = 0;
     const { store, clock } = storeIn(dir.path, () => ++asked === 1);
@@ -310,13 +310,13 @@ describe('the last good store', () => {
     clock.advance(lossWindow);
     assert.equal(asked, 0);
     clock.advance(1000);
-    // This waits for the write that is under way, and is refused one of its own.
+    // This waits for the write in progress, and its own write is rejected.
     await store.flush();
     assert.equal(asked, 2);
     assert.equal((await keptFiles(dir.path)).length, 1);
   });
 
-  it('has no private reading for others', async () => {
+  it('files → not readable by other users', async () => {
     await using dir = await makeTempDir();
     const { store } = storeIn(join(dir.path, 'state'));
     await store.load();
@@ -327,7 +327,7 @@ describe('the last good store', () => {
   });
 });
 
-describe('the state directory', () => {
+describe('state directory', () => {
   const kept = async (path: string): Promise<string> => {
     const { store } = storeIn(path);
     await store.load();
@@ -337,7 +337,7 @@ describe('the state directory', () => {
     return join(path, file);
   };
 
-  it('is made with its key, for this user alone', async () => {
+  it('start → created with its key, for this user only', async () => {
     await using dir = await makeTempDir();
     const path = dir.join('state');
     await kept(path);
@@ -379,13 +379,13 @@ describe('the state directory', () => {
     });
   }
 
-  it('a group that has not the number of the user is another, also where it is the group of the process', () => {
+  it('group number differs from the user number → is another group, also if it is the group of the process', () => {
     assert.equal(othersMay({ mode: 0o770, gid: 20 }, { uid: 501, gid: 20 }), 0o070);
     assert.equal(othersMay({ mode: 0o770, gid: 7 }, { uid: 7, gid: 20 }), 0o070);
     assert.equal(othersMay({ mode: 0o770, gid: 7 }, { uid: undefined, gid: undefined }), 0o070);
   });
 
-  it('an empty key that a crash left → made again, and used from then on', async () => {
+  it('empty key after a crash → created again and used', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('key'), '', { mode: 0o600 });
     await kept(dir.path);
@@ -393,7 +393,7 @@ describe('the state directory', () => {
     assert.equal((await storeIn(dir.path).store.load()).length, 1);
   });
 
-  it('a crash at any moment while the key is made → the next start works', async () => {
+  it('crash at any moment while the key is created → the next start works', async () => {
     await using dir = await makeTempDir();
     const module = JSON.stringify(new URL('../../../src/runtime/state/state-key.ts', import.meta.url).href);
     // Ends the process at the given call of the file system.
@@ -426,7 +426,7 @@ describe('the state directory', () => {
     assert.equal(code, 0);
   });
 
-  it('several that start at once → one key', async () => {
+  it('several processes start at once → one key', async () => {
     await using dir = await makeTempDir();
     const keys = await Promise.all(Array.from({ length: 8 }, () => openStateDirectory(dir.join('state'))));
     assert.equal(new Set(keys.map((key) => key.sign('x'))).size, 1);
