@@ -1,3 +1,3 @@
 #!/usr/bin/env node
-// The program under the name by which kubectl asks how a command line of the plugin may go on.
+// The program under the name by which kubectl requests completions of the plugin's command line.
 import './meshtrust.js';

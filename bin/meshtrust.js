@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Plain JavaScript that any Node can read, so that one too old says so in a line of its own.
+// Plain JavaScript that every Node.js version can parse, so that a version that is too old gets a clear message.
 import { existsSync } from 'node:fs';
 
 const oldest = 24;
@@ -9,14 +9,14 @@ if (Number(process.versions.node.split('.')[0]) < oldest) {
   );
   process.exit(2);
 }
-// The page's modules are served without their types by a function of Node.js that is still experimental. The warning of
-// it says nothing to users; all other warnings stay.
+// The server strips types from the page's modules with an experimental function of Node.js. Its warning is useless
+// to users; all other warnings are kept.
 const emitWarning = process.emitWarning.bind(process);
 Object.assign(process, {
   emitWarning(/** @type {unknown[]} */ ...warning) {
     if (!String(warning[0]).startsWith('stripTypeScriptTypes')) Reflect.apply(emitWarning, process, warning);
   },
 });
-// A checkout runs its sources as they are; the published package has only what was built from them.
+// A checkout runs the TypeScript sources; the published package contains only the built JavaScript.
 const source = new URL('../src/main.ts', import.meta.url);
 await import(existsSync(source) ? source.href : new URL('../dist/main.js', import.meta.url).href);

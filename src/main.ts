@@ -6,22 +6,23 @@ import { runKubectlCompletion, runKubectlPlugin } from './cli/kubectl-plugin.ts'
 import { runProgram } from './cli/program.ts';
 import { terminalText } from './cli/terminal/terminal.ts';
 
-// The only file that touches the process: arguments and environment in, exit code out, signals to aborts.
+// The only file that uses the process: reads arguments and environment, sets the exit code, turns signals into aborts.
 const stop = new AbortController();
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => {
-    // Whoever asks a second time does not want to wait. Not left to the kernel: it spares a process 1.
+    // A second signal ends the process at once. The default action would not: the kernel does not apply it to
+    // process 1.
     if (stop.signal.aborted) process.exit(128 + constants.signals[signal]);
     stop.abort(signal);
   });
 }
 for (const stream of [process.stdout, process.stderr]) {
-  // `meshtrust validate … | head`, or a reader of the log that went away: nobody is left to be told.
+  // The reader closed the pipe, as in `meshtrust validate … | head`: no one can receive an error message.
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
   });
 }
-/** kubectl runs its plugins by their names. */
+/** Returns the program for the name by which the executable was started: kubectl runs plugins by their names. */
 function programOf(name: string): (io: CommandIo) => Promise<number> {
   if (name.startsWith('kubectl_complete-')) return runKubectlCompletion;
   return name.startsWith('kubectl-') ? runKubectlPlugin : runProgram;
@@ -38,12 +39,12 @@ try {
     channel: parentChannel(),
   });
 } catch (error) {
-  // A defect. Its message can have text from outside.
+  // A defect. Its message may contain text from outside.
   process.stderr.write(terminalText(`${inspect(error)}\n`));
   process.exitCode = 1;
 }
 
-/** A worker's connection to its parent. Without one it would serve what nobody keeps up to date, so it ends. */
+/** Returns a worker's channel to its parent. The worker ends when the channel closes: its state would become stale. */
 function parentChannel(): ProcessChannel | undefined {
   if (!process.connected) return undefined;
   process.on('disconnect', () => process.exit(1));
@@ -53,8 +54,8 @@ function parentChannel(): ProcessChannel | undefined {
   };
 }
 
-/** How long what is still open may keep a program that has ended, in milliseconds. */
-const lastWordsMs = 2000;
-// A peer that opened an HTTP/2 connection and never reads holds its socket open, and with it the process. The
-// timer itself keeps nothing alive.
-setTimeout(() => process.exit(), lastWordsMs).unref();
+/** Milliseconds for which open sockets may keep the process alive after the program has ended. */
+const openSocketsMs = 2000;
+// A peer that opened an HTTP/2 connection and never reads keeps its socket open, and thus the process alive. The timer
+// itself does not keep it alive.
+setTimeout(() => process.exit(), openSocketsMs).unref();

@@ -5,8 +5,8 @@ import { runProgram } from './program.ts';
 import { say } from './terminal/terminal.ts';
 
 /**
- * Runs a command line of `kubectl meshtrust`: the same commands, which find the servers of the cluster where
- * `--server` (or its variable) names none.
+ * Runs a command line of `kubectl meshtrust`. It has the same commands, but finds the servers in the cluster if neither
+ * `--server` nor its variable names one.
  */
 export async function runKubectlPlugin(io: CommandIo): Promise<number> {
   const { rest, ...cluster } = splitKubectlArguments(io.args);
@@ -14,7 +14,7 @@ export async function runKubectlPlugin(io: CommandIo): Promise<number> {
   return await runProgram({ ...io, args: rest, servers }, { prefix: 'kubectl', help: kubectlHelp });
 }
 
-/** Says how a command line of the plugin may go on, the last word of which may not be complete. */
+/** Prints the completions of a command line of the plugin. The last word may be incomplete. */
 export function runKubectlCompletion(io: CommandIo): Promise<number> {
   return runProgram({ ...io, args: ['complete', '--', ...io.args] });
 }

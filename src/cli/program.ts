@@ -20,11 +20,11 @@ import { addWaitCommand } from './commands/wait-command.ts';
 import { addWorkerCommand } from './commands/worker-command.ts';
 import { version } from './terminal/version.ts';
 
-/** What a program that runs this one says of itself. */
+/** Changes to the help if another program, such as kubectl, runs this one. */
 export interface Host {
-  /** Stands before the name. */
+  /** Text before the program's name in usage lines. */
   readonly prefix: string;
-  /** Comes after the list of commands. */
+  /** Text after the list of commands. */
   readonly help: string;
 }
 
@@ -58,10 +58,10 @@ export function createProgram(
 ): Command {
   const program = new Command('meshtrust')
     .description(
-      'Trust bundles for Envoy: MeshTrust resources in, SPIFFE validation contexts out, over SDS and ADS.',
+      'Serves the CA certificates of MeshTrust resources to Envoy, as SPIFFE validation contexts over SDS and ADS.',
     )
     .version(version)
-    // So that a command can have an option of a name that the program itself has: `--version`.
+    // Allows a command to have an option with the same name as an option of the program: `--version`.
     .enablePositionalOptions()
     .exitOverride()
     .hook('preAction', (_, command) => readEnvironment(command, io.env))
@@ -74,7 +74,7 @@ export function createProgram(
     const usage = (command: Command): string => `${host.prefix} ${new Help().commandUsage(command)}`;
     program.configureHelp({ commandUsage: usage }).addHelpText('after', host.help);
   }
-  // The log has its own guard, and its own colours.
+  // `serve` and `worker` use the unguarded streams: the log escapes unsafe characters and has its own colours.
   addServeCommand(program, given, done);
   addDemoCommand(program, io, done, (commandIo) => runProgram(commandIo));
   addValidateCommand(program, io, done);

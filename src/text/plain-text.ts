@@ -1,32 +1,32 @@
 const pemBlock = /-----BEGIN [^-]*-----[^]*?(?:-----END [^-]*-----|$)/g;
 /**
- * Characters that must not reach a terminal from outside: control characters steer it (C0, DEL, C1), line breaks and
- * Unicode's line separators forge lines, bidirectional controls reorder what is read, and invisible characters make two
- * names look alike. Lone surrogates are no text. The program marks its own colours with noncharacters.
+ * Characters from outside that must not reach a terminal. Control characters (C0, DEL, C1) control it, line breaks and
+ * Unicode's line separators forge lines, bidirectional controls reorder text, and invisible characters make two names
+ * look alike. Lone surrogates are invalid text. The program marks its own colours with noncharacters.
  */
 const unsafe = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufdd0-\ufdef]+/gu;
 
 /**
- * Text of a peer or of a file, fit for a log line: on one line, at most `maxLength` characters, without
- * control characters, and without anything between PEM markers.
+ * Returns text of a peer or a file in a form for a log line: one line, at most `maxLength` characters, without control
+ * characters, and without content between PEM markers.
  */
 export function plainText(text: string, maxLength = 500): string {
-  // Cut first, so that a long text costs no more than a short one; an unfinished PEM block goes as well.
+  // Cut first, so that a long text costs no more than a short one; a PEM block that is cut off is removed as well.
   const cut = oneLine(text.slice(0, maxLength * 4).replace(pemBlock, '[PEM]')).trim();
   return cut.length > maxLength ? `${cut.slice(0, maxLength)}…` : cut;
 }
 
-/** Text on one line, with a space for each run of unsafe characters. */
+/** Returns text on one line, with a space for each run of unsafe characters. */
 export function oneLine(text: string): string {
   return text.replace(unsafe, ' ');
 }
 
-/** Text of several lines: line breaks and tabs stay, other unsafe characters become spaces. */
+/** Returns text with several lines: keeps line breaks and tabs, replaces other unsafe characters by spaces. */
 export function plainLines(text: string): string {
   return text.replace(unsafe, (run) => run.replace(/[^\n\t]+/g, ' '));
 }
 
-/** A copy of JSON data in which every string is on one line and safe. */
+/** Returns a copy of JSON data in which every string is on one line and safe. */
 export function plainStrings<Data>(data: Data): Data {
   return mapStrings(data, oneLine) as Data;
 }
@@ -41,14 +41,14 @@ export function mapStrings(data: unknown, change: (text: string, key: string) =>
   );
 }
 
-/** JSON text with the same meaning, in which unsafe characters are escaped; its line breaks stay. */
+/** Returns equivalent JSON text in which unsafe characters are escaped. Keeps its line breaks. */
 export function plainJson(json: string): string {
   return json.replace(unsafe, (run) =>
     run.replace(/[^\n]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`),
   );
 }
 
-/** Whether text of several lines has unsafe characters. */
+/** Returns true if text contains unsafe characters other than line breaks and tabs. */
 export function isUnsafe(text: string): boolean {
   return plainLines(text) !== text;
 }

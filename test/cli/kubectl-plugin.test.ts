@@ -37,7 +37,7 @@ describe('kubectl meshtrust', () => {
     assert.equal(code, 0, stderr);
     assert.match(stdout, /^proxy-of-one .* pod\/meshtrust-1 /m);
     assert.match(stdout, /^proxy-of-two .* pod\/meshtrust-2 /m);
-    assert.match(stderr, /^pod\/meshtrust-1 of namespace mesh, by http:\/\/127\.0\.0\.1:\d+$/m);
+    assert.match(stderr, /^pod\/meshtrust-1 in namespace mesh: forwarded to http:\/\/127\.0\.0\.1:\d+$/m);
     assert.match(stderr, /^2 proxies: 2 pending$/m);
     const [list, ...others] = await kubectl.calls();
     const cluster = '--context=blue --kubeconfig=/k';
@@ -109,7 +109,7 @@ describe('kubectl meshtrust', () => {
     await using none = await fakeKubectl([]);
     await using broken = await fakeKubectl([{ name: 'm' }]);
     const cases = [
-      [none.env, /no running pod has the label app=x; say where they are: --namespace/],
+      [none.env, /no running pod has the label app=x; give --namespace/],
       [broken.env, /kubectl: error: unable to forward port because pod is not running$/m],
       [{ PATH: '/nowhere' }, /kubectl: spawn kubectl ENOENT/],
     ] as const;

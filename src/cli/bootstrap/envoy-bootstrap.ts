@@ -1,35 +1,35 @@
 import { isIP } from 'node:net';
 import type { ListenAddress } from '../../net/listen-address.ts';
 
-/** How a proxy asks for its secrets: over ADS or SDS, incremental or state of the world. */
+/** How a proxy subscribes to its secrets: over ADS or SDS, incremental or state of the world. */
 export const bootstrapTransports = ['delta-ads', 'ads', 'delta-sds', 'sds'] as const;
 
 export type BootstrapTransport = (typeof bootstrapTransports)[number];
 
-/** What a bootstrap depends on. Files are named as Envoy is to find them. */
+/** Input of a bootstrap. Paths of files are as Envoy opens them. */
 export interface BootstrapInput {
   readonly nodeId: string;
   readonly cluster: string;
   readonly mesh: string;
   readonly transport: BootstrapTransport;
-  /** The secret that clients of the listener are judged by. */
+  /** The secret by which the listener validates its clients. */
   readonly secret: string;
-  /** Where the control plane listens. */
+  /** Address of the control plane. */
   readonly xds: ListenAddress;
-  /** TLS to the control plane; undefined in the clear. */
+  /** TLS to the control plane; undefined for no TLS. */
   readonly tls: BootstrapTls | undefined;
   readonly listen: ListenAddress;
   readonly admin: ListenAddress;
-  /** What the listener shows to clients. */
+  /** Certificate of the listener. */
   readonly identity: KeyFiles;
 }
 
 export interface BootstrapTls {
-  /** Authorities of the control plane's certificate. */
+  /** CA certificates that verify the control plane's certificate. */
   readonly ca: string;
   /** The DNS name or IP address that its certificate must have. */
   readonly serverName: string;
-  /** What the proxy shows to it. */
+  /** Client certificate of the proxy for the control plane. */
   readonly identity: KeyFiles | undefined;
 }
 
@@ -39,8 +39,8 @@ export interface KeyFiles {
 }
 
 /**
- * A complete bootstrap, as those of `examples/envoy`: a listener that lets in whom the secret names, and refuses
- * all as long as there is none (the default context trusts nobody, whatever may be wrong with the secret).
+ * Returns a complete bootstrap, as in `examples/envoy`. Its listener accepts the clients that the secret trusts, and
+ * refuses every client until it has the secret: the default context trusts no client.
  */
 export function envoyBootstrap(input: BootstrapInput): object {
   const { nodeId, cluster, mesh, transport, admin } = input;
@@ -64,7 +64,7 @@ function apiSource(apiType: 'DELTA_GRPC' | 'GRPC'): object {
   return {
     api_type: apiType,
     transport_api_version: 'V3',
-    // Else each request repeats the node, 61 KB of it, acknowledgements included.
+    // Otherwise every request, including acknowledgements, repeats the node (61 KB).
     set_node_on_first_message_only: true,
     grpc_services: [{ envoy_grpc: { cluster_name: clusterName } }],
   };
@@ -81,7 +81,8 @@ function controlPlane({ xds, tls }: BootstrapInput): object {
       [httpOptions]: {
         '@type': `type.googleapis.com/${httpOptions}`,
         explicit_http_config: {
-          // Else a control plane that is gone without a goodbye goes unnoticed, and so does new trust.
+          // Otherwise Envoy does not notice a control plane that disappeared without closing the connection, and
+          // receives no new trust.
           http2_protocol_options: { connection_keepalive: { interval: '30s', timeout: '5s' } },
         },
       },
@@ -100,7 +101,7 @@ function upstreamTls({ ca, serverName, identity }: BootstrapTls): object {
     name: 'envoy.transport_sockets.tls',
     typed_config: {
       '@type': extension('transport_sockets.tls.v3.UpstreamTlsContext'),
-      // An address is no server name (RFC 6066, section 3).
+      // An IP address is not a server name (RFC 6066, section 3).
       ...(isName ? { sni: serverName } : {}),
       common_tls_context: {
         ...(identity === undefined ? {} : { tls_certificates: [certificate(identity)] }),

@@ -1,32 +1,32 @@
 import type { Argument, Command, Option } from 'commander';
 
-/** A command as people type it: what a shell needs to know to complete it. */
+/** A command, with everything that a shell needs to complete it. */
 export interface CommandNode {
   readonly name: string;
   readonly aliases: readonly string[];
   readonly description: string;
   readonly options: readonly OptionNode[];
   readonly commands: readonly CommandNode[];
-  /** What follows the options; undefined where nothing does. */
+  /** The argument of the command; undefined if it has none. */
   readonly operand: CommandValue | undefined;
 }
 
 export interface OptionNode {
-  /** With their dashes: `--output`, and where there is one `-o`. */
+  /** With dashes: `--output`, and `-o` if there is a short name. */
   readonly names: readonly string[];
   readonly description: string;
   /** Undefined for a switch. */
   readonly value: CommandValue | undefined;
 }
 
-/** What a value can be. */
+/** The kind of an option's or argument's value. */
 export type CommandValue =
   | { readonly kind: 'file' }
   | { readonly kind: 'one-of'; readonly choices: readonly string[] }
-  /** Anything else; the name says what. */
+  /** Any other value; `name` describes it. */
   | { readonly kind: 'text'; readonly name: string };
 
-/** Reads the definitions of a program; what is hidden stays so. */
+/** Reads the definitions of a program, without hidden commands and options. */
 export function readCommand(command: Command): CommandNode {
   const help = command.createHelp();
   const [operand] = command.registeredArguments;
@@ -50,7 +50,7 @@ function readOption(option: Option): OptionNode {
   };
 }
 
-/** The names of places are those of `<file>` and `<path>` in flags and arguments. */
+/** Placeholders in flags and arguments that stand for files, such as `<file>`. */
 const filePlaces: ReadonlySet<string> = new Set(['file', 'path', 'after']);
 
 function valueOf({ argChoices }: Pick<Option | Argument, 'argChoices'>, name: string): CommandValue {

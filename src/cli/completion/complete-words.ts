@@ -1,15 +1,15 @@
 import type { CommandNode, CommandValue, OptionNode } from './command-tree.ts';
 
-/** What a word may become. */
+/** The completions of a word. */
 export interface Completions {
   readonly words: readonly { readonly word: string; readonly description: string }[];
-  /** Whether it may be the name of a file as well. */
+  /** True if the word may also be a file name. */
   readonly files: boolean;
 }
 
 /**
- * Completes the last of the words that follow the name of a program; it may be empty. `everywhere`: options that
- * each command takes besides its own.
+ * Completes the last word of a command line, which may be empty. `words`: without the name of the program;
+ * `everywhere`: options that every command has in addition to its own.
  */
 export function completeWords(
   root: CommandNode,

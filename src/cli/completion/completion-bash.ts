@@ -1,7 +1,8 @@
 import type { CommandNode, CommandValue } from './command-tree.ts';
 
 /**
- * A script for bash, from version 3.2 (that of macOS) on, without the package bash-completion.
+ * Returns a completion script for bash 3.2 (the version of macOS) or newer. It does not need the package
+ * bash-completion.
  */
 export function bashCompletion(root: CommandNode): string {
   const all = walk(root, root.name);
@@ -47,7 +48,7 @@ interface Located {
   readonly node: CommandNode;
 }
 
-/** Every command by its names from the root on. */
+/** Returns all commands, each with the path of names from the root. */
 function walk(node: CommandNode, path: string): readonly Located[] {
   return [{ path, node }, ...node.commands.flatMap((command) => walk(command, `${path} ${command.name}`))];
 }
@@ -57,7 +58,7 @@ function descend(path: string, { name, aliases }: CommandNode): string {
   return `      ${names}) path=${quote(`${path} ${name}`)} ;;`;
 }
 
-/** What comes after an option that has a value. */
+/** Returns the cases that complete the value of an option. */
 function valueCases(path: string, { options }: CommandNode): readonly string[] {
   return options.flatMap(({ names, value }) => {
     if (value === undefined) return [];
@@ -77,7 +78,7 @@ function replies(value: CommandValue): string {
   }
 }
 
-/** Everything else that can follow a command: an option, a command below it, or what it is given. */
+/** Returns the case that completes the words after a command: options, subcommands and arguments. */
 function wordCase(path: string, { options, commands, operand }: CommandNode): string {
   const words = [
     ...commands.flatMap(({ name, aliases }) => [name, ...aliases]),
@@ -88,7 +89,7 @@ function wordCase(path: string, { options, commands, operand }: CommandNode): st
   return `    ${quote(path)}) words=${lines(words)}${files} ;;`;
 }
 
-/** A word list for compgen, which splits it at IFS: at line feeds. */
+/** Returns a word list for compgen, which splits it at IFS: at line feeds. */
 function lines(words: readonly string[]): string {
   return `$'${words.join('\\n')}'`;
 }

@@ -1,6 +1,6 @@
 import type { CommandNode, CommandValue } from './command-tree.ts';
 
-/** A script for fish, for a file `meshtrust.fish` in `~/.config/fish/completions`, or to be sourced. */
+/** Returns a completion script for fish, for `~/.config/fish/completions/meshtrust.fish`, or to be sourced. */
 export function fishCompletion(root: CommandNode): string {
   return `# fish completion for ${root.name}; made by: ${root.name} completion fish
 # Try it: ${root.name} completion fish | source
@@ -10,7 +10,7 @@ ${linesOf(root, root.name, []).join('\n')}
 `;
 }
 
-/** Lines for a command, on the condition that all the names on the way to it were typed. */
+/** Returns the lines for a command. They apply if all names on the path to the command were typed. */
 function linesOf(node: CommandNode, program: string, way: readonly (readonly string[])[]): readonly string[] {
   const { options, commands, operand } = node;
   const below = commands.flatMap(({ name, aliases }) => [name, ...aliases]);
@@ -33,7 +33,7 @@ function linesOf(node: CommandNode, program: string, way: readonly (readonly str
   ];
 }
 
-/** How an option takes its value. */
+/** Returns the flags of `complete` for the value of an option. */
 function takes(value: CommandValue): string {
   switch (value.kind) {
     case 'file':

@@ -1,6 +1,6 @@
 import type { CommandNode, CommandValue, OptionNode } from './command-tree.ts';
 
-/** A script for zsh, for a file `_meshtrust` in a folder of `fpath`, or to be sourced. */
+/** Returns a completion script for zsh, for a file `_meshtrust` in a folder of `fpath`, or to be sourced. */
 export function zshCompletion(root: CommandNode): string {
   const name = functionOf([root.name]);
   return `#compdef ${root.name}
@@ -17,7 +17,7 @@ fi
 `;
 }
 
-/** A function for each command: its options, and what follows them. */
+/** Returns a shell function for each command, which completes its options and arguments. */
 function functionsOf(node: CommandNode, path: readonly string[]): readonly string[] {
   const { commands, options, operand } = node;
   const below = commands.flatMap((command) => functionsOf(command, [...path, command.name]));
@@ -50,7 +50,7 @@ ${cases.join('\n')}
   return [...below, body];
 }
 
-/** `*` since some options can be given again, and the others do no harm. */
+/** Returns the specifications of an option. All begin with `*`, as if repeatable, which is harmless for the others. */
 function optionSpecs({ names, description, value }: OptionNode): readonly string[] {
   const text = escape(description);
   return names.map((name) => {
@@ -80,7 +80,7 @@ function functionOf(path: readonly string[]): string {
   return `_${path.join('_').replaceAll('-', '_')}`;
 }
 
-/** What ends a part of a specification. */
+/** Escapes the characters that end a part of a specification. */
 function escape(text: string): string {
   return text.replace(/[\\[\]:]/g, '\\$&');
 }

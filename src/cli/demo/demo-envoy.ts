@@ -27,7 +27,7 @@ export async function findEnvoy(given: string | undefined, path: string): Promis
     if (canRun) return candidate;
   }
   if (given === undefined) return undefined;
-  throw new CommandError(exitCode.usage, `--envoy ${given}: no program is there that can be run`);
+  throw new CommandError(exitCode.usage, `--envoy ${given}: not an executable file`);
 }
 
 /** Returns the version as Envoy prints it, such as `1.40.0`. */
@@ -44,10 +44,10 @@ export interface DemoEnvoyOptions {
   readonly adminPort: number;
 }
 
-/** How long Envoy has to end before it is killed, in milliseconds. */
+/** Milliseconds after which an Envoy that does not end is killed. */
 const endMs = 3_000;
 
-/** Starts an Envoy with a listener whose clients are judged by the trust bundle of the control plane. */
+/** Starts an Envoy with a listener that validates its clients by the trust bundle of the control plane. */
 export async function startEnvoy(options: DemoEnvoyOptions): Promise<DemoEnvoy> {
   const { envoy, files, xds, port, adminPort } = options;
   const bootstrap = envoyBootstrap({

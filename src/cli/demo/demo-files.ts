@@ -5,7 +5,7 @@ import { makeAuthority } from '../../issue/authority.ts';
 /** The trust domain of the demo's client. */
 export const demoTrustDomain = 'demo.example';
 
-/** Where the files of a demo are. */
+/** The paths of the demo's files. */
 export interface DemoFiles {
   /** The directory that the server watches. */
   readonly trust: string;
@@ -42,7 +42,7 @@ export async function makeDemoFiles(folder: string, now: number): Promise<DemoFi
     makeAuthority(options),
     makeAuthority({ ...options, commonName: 'Other CA' }),
   ]);
-  // Something must be listed: a directory that is empty at the start is not believed at once.
+  // At least one MeshTrust must be listed: the server accepts an empty directory only after a delay.
   await writeFile(join(trust, 'other-trust.yaml'), meshTrust('other.example', other.certificate));
   const spiffeId = `spiffe://${demoTrustDomain}/client`;
   const issued = await Promise.all([
@@ -73,7 +73,7 @@ export async function makeDemoFiles(folder: string, now: number): Promise<DemoFi
     serverLog: join(folder, 'meshtrust.log'),
     envoyLog: join(folder, 'envoy.log'),
     async writeTrust() {
-      // Complete at once under its name, so that the server need not wait for more of it.
+      // Renamed, so that the file is complete when it appears and the server does not wait for more content.
       const draft = join(folder, 'demo-trust.draft');
       await writeFile(draft, meshTrust(demoTrustDomain, authority.certificate));
       await rename(draft, trustFile);

@@ -71,7 +71,7 @@ function tryPort(port: number): Promise<number | undefined> {
   });
 }
 
-/** Passes text on, and calls back with each complete line. */
+/** Returns a stream that forwards text, and calls back with each complete line. */
 function lines(onLine: (line: string) => void): Transform {
   let rest = '';
   return new Transform({

@@ -11,12 +11,12 @@ export type Attempt =
   /** Nothing listens, or the listener does not have its secrets yet. */
   | { readonly kind: 'not-ready'; readonly reason: string };
 
-/** A request that takes longer than this is given up, in milliseconds. */
+/** Time-out of a request, in milliseconds. */
 const timeoutMs = 5_000;
 
 /**
- * Asks `https://localhost:port/` with a client certificate. TLS 1.2, so that the alert that refuses the certificate
- * arrives within the handshake: in TLS 1.3 the handshake of the client is over before the server has looked at it.
+ * Requests `https://localhost:port/` with a client certificate. Uses TLS 1.2, so that the alert that refuses the
+ * certificate arrives within the handshake: in TLS 1.3 the client's handshake ends before the server checks it.
  */
 export async function tryClient(port: number, ca: string, client: KeyPair): Promise<Attempt> {
   const [authority, cert, key] = await Promise.all(

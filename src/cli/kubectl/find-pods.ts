@@ -6,7 +6,7 @@ import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { FoundServer, ServerFinder } from '../terminal/io.ts';
 import type { KubectlArguments } from './kubectl-arguments.ts';
 
-/** The part of a list of pods that is read. */
+/** The fields that are read from a list of pods. */
 interface PodList {
   readonly items: readonly {
     readonly metadata: {
@@ -17,16 +17,16 @@ interface PodList {
   }[];
 }
 
-/** Longest answer of kubectl, bytes. */
+/** Maximum length of kubectl's output, in bytes. */
 const maxBuffer = 64 * 1024 * 1024;
-/** Longest wait for the list of pods, and for a forwarded port, ms. */
+/** Maximum time for listing the pods, and for forwarding a port, in milliseconds. */
 const patience = 20_000;
-/** Longest line of kubectl that is repeated. */
+/** Maximum length of a quoted line of kubectl. */
 const lineLength = 500;
 
 /**
- * Finds the servers of a cluster: every running pod with the label, by a port that kubectl forwards to its admin
- * API, on loopback, until this is disposed of. What kubectl may, the command may; it has no credentials itself.
+ * Finds the servers of a cluster: every running pod with the label. kubectl forwards a port on loopback to the admin
+ * API of each, until the finder is disposed of. The finder uses kubectl's permissions; it has no credentials itself.
  */
 export function createPodFinder(
   { kubectl, selector, port }: Pick<KubectlArguments, 'kubectl' | 'selector' | 'port'>,
@@ -44,7 +44,7 @@ export function createPodFinder(
           const child = spawn('kubectl', [...args, ...target], { env, stdio: ['ignore', 'pipe', 'pipe'] });
           forwards.defer(() => end(child));
           const url = `http://127.0.0.1:${await forwardedPort(child, `pod/${name}`, signal)}`;
-          say(`pod/${name} of namespace ${namespace}, by ${url}`);
+          say(`pod/${name} in namespace ${namespace}: forwarded to ${url}`);
           return { name: `pod/${name}`, url };
         }),
       );
@@ -67,7 +67,7 @@ async function listPods(
   if (pods.length > 0) return pods;
   throw new CommandError(
     exitCode.unreachable,
-    `no running pod has the label ${selector}; say where they are: --namespace, --context, --selector, or --server`,
+    `no running pod has the label ${selector}; give --namespace, --context, --selector or --server`,
   );
 }
 
@@ -85,31 +85,35 @@ function outputOf(
   return promise;
 }
 
-/** The port on loopback, as kubectl says it once it listens: `Forwarding from 127.0.0.1:40001 -> 5680`. */
+/** Returns the port on loopback, which kubectl prints when it listens: `Forwarding from 127.0.0.1:40001 -> 5680`. */
 async function forwardedPort(child: ChildProcess, pod: string, signal: AbortSignal): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
-  let said = '';
+  let errors = '';
   child.stderr
     ?.setEncoding('utf8')
-    .on('data', (text: string) => (said = `${said}${text}`.slice(-lineLength)));
+    .on('data', (text: string) => (errors = `${errors}${text}`.slice(-lineLength)));
   child.on('error', (error) => reject(unreachable(error.message)));
-  child.on('close', (code) => reject(unreachable(`port-forward to ${pod} ended with ${code}: ${said}`)));
+  child.on('close', (code) => reject(unreachable(`port-forward to ${pod} ended with ${code}: ${errors}`)));
   if (child.stdout !== null) {
-    // Read to the end, so that kubectl never waits for a reader.
+    // Read to the end, so that kubectl does not block on a full pipe.
     createInterface(child.stdout).on('line', (line) => {
       const found = /^Forwarding from 127\.0\.0\.1:(?<port>\d+) /.exec(line)?.groups?.['port'];
       if (found !== undefined) resolve(found);
     });
   }
   const late = AbortSignal.any([signal, AbortSignal.timeout(patience)]);
-  late.addEventListener('abort', () => reject(unreachable(`port-forward to ${pod} did not begin`)), {
-    once: true,
-  });
+  late.addEventListener(
+    'abort',
+    () => reject(unreachable(`port-forward to ${pod} did not start within ${patience / 1000} s`)),
+    {
+      once: true,
+    },
+  );
   return promise;
 }
 
-function unreachable(said: string): CommandError {
-  const line = plainText(said.trim().split('\n').at(-1) ?? '', lineLength);
+function unreachable(message: string): CommandError {
+  const line = plainText(message.trim().split('\n').at(-1) ?? '', lineLength);
   return new CommandError(exitCode.unreachable, `kubectl: ${line}`);
 }
 

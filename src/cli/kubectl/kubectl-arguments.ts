@@ -1,26 +1,26 @@
 import type { CommandValue, OptionNode } from '../completion/command-tree.ts';
 
-/** The label that the chart and the manifests give to the pods. */
+/** The label of pods that the Helm chart and the manifests install. */
 const usualSelector = 'app.kubernetes.io/name=meshtrust';
 /** The port of the admin API in the pods. */
 const usualPort = '5680';
 
-/** What the command line of the plugin says about the cluster; the rest is that of the program. */
+/** The plugin's own options, and the remaining arguments, which belong to the program. */
 export interface KubectlArguments {
-  /** For kubectl, before anything else. */
+  /** Options for kubectl, before all others. */
   readonly kubectl: readonly string[];
-  /** Which pods are servers. */
+  /** Label selector of the servers' pods. */
   readonly selector: string;
-  /** The port of the admin API in them. */
+  /** Port of the admin API in the pods. */
   readonly port: string;
   readonly rest: readonly string[];
 }
 
-/** Options of the plugin, beside those of the program. */
+/** Options of the plugin, in addition to those of the program. */
 export const kubectlOptions: readonly (OptionNode & { readonly value: CommandValue })[] = [
   {
     names: ['--namespace', '-n'],
-    description: 'where the pods are; else that of the context',
+    description: 'namespace of the pods; default: the namespace of the context',
     value: { kind: 'text', name: 'name' },
   },
   { names: ['--context'], description: 'context of kubectl', value: { kind: 'text', name: 'name' } },
@@ -37,14 +37,14 @@ export const kubectlOptions: readonly (OptionNode & { readonly value: CommandVal
   },
 ];
 
-/** The long name of each, by any of them. */
+/** The long name of each option, by its short and long names. */
 const known: ReadonlyMap<string, string> = new Map(
   kubectlOptions.flatMap(({ names }) => names.map((name) => [name, names[0] ?? name] as const)),
 );
 
-/** What the help of the plugin says beside that of the program. */
+/** The plugin's addition to the help of the program. */
 export const kubectlHelp = `
-Without --server it asks every meshtrust pod of a cluster, by way of kubectl port-forward:
+Without --server, commands ask every meshtrust pod of a cluster through kubectl port-forward:
 ${kubectlOptions.map(helpOf).join('\n')}
 `;
 
@@ -54,9 +54,9 @@ function helpOf({ names, description, value }: (typeof kubectlOptions)[number]):
 }
 
 /**
- * Takes kubectl's own options out of a command line, wherever they are: `--name value`, `--name=value`,
- * `-n value`, `-nvalue`. What follows `--` is left as it is, and so is all of `serve`, which has some of these
- * names for itself. An option without its value is left to the program to refuse.
+ * Removes the plugin's options from a command line, at any position: `--name value`, `--name=value`, `-n value`,
+ * `-nvalue`. Leaves arguments after `--` unchanged, and all arguments of `serve`, which has options with the same
+ * names. Also leaves an option without a value, which the program refuses.
  */
 export function splitKubectlArguments(args: readonly string[]): KubectlArguments {
   const taken = new Map<string, string>();

@@ -1,16 +1,16 @@
 import type { AnchorDetail, MeshDetail, SecretDetail, TrustDomainDetail } from '../../api/api-types.ts';
 import { rootSecretName } from '../../trust/secret/secret-names.ts';
 
-/** What happened to one certificate authority of a trust domain. */
+/** The change of one CA certificate of a trust domain. */
 export type AnchorChange =
   | { readonly kind: 'added'; readonly after: AnchorDetail }
   | { readonly kind: 'removed'; readonly before: AnchorDetail }
-  /** Another certificate for the same subject and key: nobody gains or loses access by it. */
+  /** Another certificate with the same subject and key: no client gains or loses access. */
   | { readonly kind: 'renewed'; readonly before: AnchorDetail; readonly after: AnchorDetail }
-  /** The same certificate, served in another form: its issuer left or joined the trust domain. */
+  /** The same certificate, served in another form: its issuer was removed from or added to the trust domain. */
   | { readonly kind: 're-rooted'; readonly before: AnchorDetail; readonly after: AnchorDetail };
 
-/** What happened to one trust domain: whether it came, went, or has other anchors. */
+/** The change of one trust domain: it was added or removed, or its anchors changed. */
 export interface TrustDomainDifference {
   readonly kind: 'added' | 'removed' | 'changed';
   readonly name: string;
@@ -18,23 +18,23 @@ export interface TrustDomainDifference {
   readonly anchors: readonly AnchorChange[];
 }
 
-/** What happened to one mesh. */
+/** The change of one mesh. */
 export interface MeshDifference {
   readonly kind: 'added' | 'removed' | 'changed';
   readonly mesh: string;
-  /** Versions of the mesh; a mesh that is not listed has none. */
+  /** Versions of the mesh; undefined if it is not listed. */
   readonly before?: string | undefined;
   readonly after?: string | undefined;
-  /** After it, every client of the mesh is refused. */
+  /** True if proxies of the mesh refuse every client after the change. */
   readonly denyAll: boolean;
   readonly trustDomains: readonly TrustDomainDifference[];
-  /** Names of the secrets whose bytes differ: whoever asks for one of them is sent something. */
+  /** Names of the secrets whose bytes differ: proxies that subscribe to one of them receive an update. */
   readonly secrets: readonly string[];
 }
 
 /**
- * What differs between two states of everything that is served, by name of mesh and trust domain. Anchors are
- * compared by fingerprint, secrets by version: so what fits into the secret of all trust domains counts too.
+ * Compares two states of all meshes. Anchors are compared by fingerprint and secrets by version, so the result also
+ * shows changes of the anchors that fit into the merged secret.
  */
 export function diffMeshDetails(
   before: readonly MeshDetail[],
@@ -43,7 +43,7 @@ export function diffMeshDetails(
   return pairs(before, after, ({ name }) => name).flatMap(({ key, earlier, later }) => {
     const trustDomains = diffTrustDomains(earlier?.trustDomains ?? [], later?.trustDomains ?? []);
     const secrets = diffSecrets(earlier?.secrets ?? [], later?.secrets ?? []);
-    // A mesh that lost everything denies all, and so does one that was never listed.
+    // A mesh without CA certificates is the same as a mesh that was never listed: proxies refuse every client.
     if (trustDomains.length === 0 && !trusts(earlier) && !trusts(later)) return [];
     if (trustDomains.length === 0 && secrets.length === 0) return [];
     const difference: MeshDifference = {
@@ -102,7 +102,7 @@ function diffAnchors(
     }
   }
   for (const anchor of added) {
-    // Of one subject and key one is served, so that there is no choice.
+    // Only one certificate of a subject and key is served, so at most one matches.
     const renewed = removed.get(authorityOf(anchor))?.shift();
     changes.push(
       renewed === undefined
@@ -116,17 +116,17 @@ function diffAnchors(
   );
 }
 
-/** The anchor that a change is about, as it is after it, or was. */
+/** Returns the anchor of a change: the state after it, or before it if the anchor was removed. */
 export function anchorOf(change: AnchorChange): AnchorDetail {
   return change.kind === 'removed' ? change.before : change.after;
 }
 
-/** What a leaf sees of an authority: its name and its key (RFC 5280, section 6.1.1 d). */
+/** Returns the identity of a CA in path validation: its name and its key (RFC 5280, section 6.1.1 d). */
 function authorityOf({ subject, keyHash }: AnchorDetail): string {
   return `${keyHash} ${subject}`;
 }
 
-/** `promoted` and `re-rooted` differ in how it came to be, not in what is served. */
+/** Returns true if an anchor is served in self-issued form: `promoted` and `re-rooted` differ only in the cause. */
 function isReissued({ rooting }: AnchorDetail): boolean {
   return rooting !== 'as-listed';
 }
@@ -137,7 +137,7 @@ interface Pair<Item> {
   readonly later: Item | undefined;
 }
 
-/** Brings together what has the same key, in the order of keys. */
+/** Pairs the items of both lists that have the same key, in the order of keys. */
 function pairs<Item>(
   before: readonly Item[],
   after: readonly Item[],

@@ -12,7 +12,7 @@ import { addReadingOptions, parseOptionsOf, policyOf } from './offline-options.t
 import type { ReadingOptions } from './offline-options.ts';
 import { readOffline } from './read-offline.ts';
 
-/** The options by which files become what would be served; those of `serve`. */
+/** The options of `serve` that determine what is served from files. */
 export type ServingOptions = FlagOptions<'distrust' | 'refuseIntermediates' | 'rootTrustDomain'> &
   ReadingOptions;
 
@@ -22,15 +22,15 @@ export function addServingOptions(command: Command): Command {
   return addReadingOptions(command);
 }
 
-/** What would be served from files. */
+/** The meshes that `serve` would serve from files. */
 export interface OfflineMeshes {
   readonly states: MeshStates;
-  /** Of all meshes, and of files that are of none. */
+  /** Findings of all meshes, and of files that belong to no mesh. */
   readonly findings: readonly Finding[];
 }
 
 /**
- * Reads files and directories and builds what would be served from them.
+ * Reads files and directories, and builds the meshes that `serve` would serve from them.
  * @throws {CommandError} (usage) if one of them cannot be read.
  */
 export async function buildOffline(
@@ -46,7 +46,7 @@ export async function buildOffline(
   return { states, findings: allFindings([...view.findings, ...findingsOf(states)], states, now) };
 }
 
-/** Every mesh as the admin API would show it; nobody is connected, and nothing is held. */
+/** Presents every mesh as the admin API would, without connected proxies and without held trust domains. */
 export function presentOffline({ states, findings }: OfflineMeshes): readonly MeshDetail[] {
   return [...states.values()].map((state) => presentMesh(state, { findings, held: [], proxies: 0, now: 0 }));
 }

@@ -11,7 +11,7 @@ import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import { flag } from '../flags/flags.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 
-/** The options by which both `serve` and the offline commands read resources. */
+/** The options for reading resources that `serve` and the offline commands share. */
 export type ReadingOptions = FlagOptions<
   'defaultMesh' | 'maxDocumentBytes' | 'maxCertificates' | 'cacheBytes'
 >;
@@ -30,14 +30,14 @@ export function parseOptionsOf(options: ReadingOptions): ParseOptions {
   };
 }
 
-/** What is never served whatever the resources say, and what there is to say about the list that says so. */
+/** The bundle policy of the options, and a function that returns the findings of the distrust list. */
 export interface OfflinePolicy {
   readonly policy: BundlePolicy;
   readonly findingsOf: (meshes: MeshStates) => readonly Finding[];
 }
 
 /**
- * Reads what is never served.
+ * Reads the distrust list, if there is one.
  * @throws {CommandError} (usage) if the distrust list cannot be read.
  */
 export async function policyOf({

@@ -10,18 +10,18 @@ import type { ServingOptions } from './offline-meshes.ts';
 import { askMesh } from './served-meshes.ts';
 import type { ServerAccess } from '../ask/server-options.ts';
 
-/** A mesh that a command prints, wherever it comes from. */
+/** A mesh that a command prints, from files or from servers. */
 export interface OneMesh {
   readonly detail: () => Promise<MeshDetail>;
   readonly certificates: () => Promise<MeshCertificates>;
-  /** A number of this version of the mesh that is above all before; undefined where nobody knows those. */
+  /** Returns a number that is higher for each newer version of the mesh; undefined if earlier versions are unknown. */
   readonly sequence: (version: string) => Promise<number | undefined>;
 }
 
 /**
- * What would be served to a mesh from files. Findings of files that are of no mesh are part of it: they may hold
- * what is missing in this one.
- * @throws {CommandError} (negative) where they list nothing for it, (usage) where they cannot be read.
+ * Builds one mesh from files. It includes findings of files without a mesh: what is missing in this mesh may be in
+ * such a file.
+ * @throws {CommandError} (negative) if the files list nothing for the mesh, (usage) if they cannot be read.
  */
 export async function meshOfFiles(
   paths: readonly string[],
@@ -49,9 +49,8 @@ export async function meshOfFiles(
 }
 
 /**
- * What running servers serve to a mesh; replicas have to agree about it.
- * @throws {CommandError} (negative) where they do not, or list nothing for it, (unreachable) where one does not
- * answer; from its functions.
+ * Reads one mesh from running servers, which must serve the same version of it. The functions of the result throw a
+ * `CommandError`: negative if the servers differ or list nothing for the mesh, unreachable if a server does not answer.
  */
 export function meshOfServers(servers: readonly ServerAccess[], mesh: string, signal: AbortSignal): OneMesh {
   const ask = async <Answer extends MeshDetail | MeshCertificates>(below: string): Promise<Answer> => {
@@ -62,7 +61,7 @@ export function meshOfServers(servers: readonly ServerAccess[], mesh: string, si
     const names = servers.map(({ name }) => name).join(', ');
     throw new CommandError(
       exitCode.negative,
-      `${names} serve different things to mesh ${mesh}; ask one of them`,
+      `mesh ${mesh}: ${names} serve different versions; give only one of them as --server`,
     );
   };
   return {
@@ -72,7 +71,7 @@ export function meshOfServers(servers: readonly ServerAccess[], mesh: string, si
       const [server] = servers;
       const answer = server === undefined ? undefined : await askMesh(server, mesh, '/rollout', signal);
       const versions = (answer as RolloutDetail | undefined)?.versions ?? [];
-      // Milliseconds: no two changes are pushed within one, and a restart does not go back.
+      // In milliseconds: two changes are never pushed within one, and the number does not decrease after a restart.
       const served = versions.find((one) => one.version === version);
       return served === undefined ? undefined : Date.parse(served.servedAt);
     },
@@ -83,6 +82,6 @@ function unlisted(mesh: string, known?: string): CommandError {
   const meshes = known === undefined ? '' : ` (meshes: ${known})`;
   return new CommandError(
     exitCode.negative,
-    `nothing is listed for mesh ${mesh}${meshes}; its proxies would refuse every client`,
+    `mesh ${mesh}: no MeshTrust lists it${meshes}; its proxies would refuse every client`,
   );
 }

@@ -10,8 +10,8 @@ import type { CommandIo } from '../terminal/io.ts';
 import { isPipe, readPipe, readStandardInput, standardInput } from '../terminal/read-input.ts';
 
 /**
- * Reads files and directories once, by the rules of the directory source, and decides what is in force. A pipe, and
- * the standard input as `-`, are read to their end.
+ * Reads files and directories once, by the rules of the directory source, and returns the resources in force. A pipe,
+ * and standard input (`-`), is read to its end.
  * @throws {CommandError} (usage) if one of the paths cannot be read.
  */
 export async function readOffline(

@@ -7,7 +7,7 @@ import type { CommandIo } from '../terminal/io.ts';
 import { readInput } from '../terminal/read-input.ts';
 import { findBase64 } from './find-base64.ts';
 
-/** What a client shows: DER of its own certificate, and of what it sends after that. */
+/** The certificates that a client sends: its leaf, and the chain after it (DER). */
 export interface Presented {
   readonly leaf: Uint8Array;
   readonly chain: readonly Uint8Array[];
@@ -17,11 +17,11 @@ export interface Presented {
 const sequence = 0x30;
 
 /**
- * Reads the files of a leaf and of its chain, in PEM or DER. What follows the leaf in its own file is its chain
- * too, as in the files that SPIFFE agents write. Sound blocks of the labels that accompany certificates are skipped:
- * private keys, CRLs and so on. No other block is, and no base64 without a block: it may be the damaged leaf, and the
- * certificate after it would be checked in its place.
- * @throws {CommandError} (usage) for a file that cannot be read, has such a part or holds no certificate.
+ * Reads the files of a leaf and its chain, in PEM or DER. Certificates after the leaf in its own file belong to the
+ * chain too, as in the files that SPIFFE agents write. Valid blocks with labels that accompany certificates are
+ * skipped: private keys, CRLs and so on. Any other block is an error, and so is base64 outside of a block: it may be
+ * the damaged leaf, and the certificate after it would be checked in its place.
+ * @throws {CommandError} (usage) if a file cannot be read, has such a part or contains no certificate.
  */
 export async function readPresented(
   leafFile: string,
@@ -36,8 +36,8 @@ export async function readPresented(
 }
 
 /**
- * The labels (RFC 7468, and those of OpenSSL) of blocks without certificates, beside keys and CRLs. A list of what may
- * be skipped, since the misspelt forms of CERTIFICATE cannot be listed.
+ * The labels of blocks without certificates, besides keys and CRLs (RFC 7468 and OpenSSL). Only these labels are
+ * skipped, because the misspelt forms of CERTIFICATE cannot be listed.
  */
 const otherLabels =
   /^-----BEGIN (?:(?:RSA )?PUBLIC KEY|(?:NEW )?CERTIFICATE REQUEST|(?:EC|DH|X9\.42 DH|DSA) PARAMETERS)-----/;
@@ -112,7 +112,7 @@ function requireNoBase64(lines: readonly string[], from: number, to: number, fil
   );
 }
 
-/** Throws if the file is longer or shorter than the DER value in it says: it was damaged on its way. */
+/** Throws if the length of the file differs from the length of its DER value: the file is damaged. */
 function requireWholeDer(bytes: Uint8Array, file: string): void {
   try {
     const cursor = createCursor(bytes, 0, bytes.length);
@@ -125,5 +125,5 @@ function requireWholeDer(bytes: Uint8Array, file: string): void {
 }
 
 function noCertificate(file: string): CommandError {
-  return new CommandError(exitCode.usage, `${file} holds no certificate in PEM or DER`);
+  return new CommandError(exitCode.usage, `${file}: contains no certificate in PEM or DER`);
 }

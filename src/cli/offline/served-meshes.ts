@@ -4,8 +4,8 @@ import { mapFew } from '../terminal/map-few.ts';
 import type { ServerAccess } from '../ask/server-options.ts';
 
 /**
- * Every mesh that a running server has, in full.
- * @throws {CommandError} (unreachable) where no server answers, (negative) where it refuses.
+ * Reads the details of every mesh of a running server.
+ * @throws {CommandError} (unreachable) if the server does not answer, (negative) if it answers with an error.
  */
 export async function servedMeshes(
   server: ServerAccess,
@@ -18,12 +18,12 @@ export async function servedMeshes(
   );
 }
 
-/** Path of a mesh in the admin API, or of something below it. */
+/** Returns the path of a mesh in the admin API, or of a resource below it. */
 export function meshPath(mesh: string, below = ''): string {
   return `/api/v1/meshes/${encodeURIComponent(mesh)}${below}`;
 }
 
-/** What a server answers of a mesh; undefined for one that nothing was ever listed for. */
+/** Returns the server's answer for a mesh; undefined if the server does not know the mesh. */
 export async function askMesh(
   server: ServerAccess,
   mesh: string,

@@ -5,16 +5,16 @@ import { walkCertificate } from '../../trust/x509/certificate-walk.ts';
 import { encoded } from '../../trust/x509/der-reader.ts';
 import { readPublicKey } from '../../trust/x509/signature.ts';
 
-/** A trust domain's authorities as a JWK Set (The SPIFFE Trust Domain and Bundle, section 4). */
+/** The CA certificates of a trust domain as a JWK Set (The SPIFFE Trust Domain and Bundle, section 4). */
 export interface SpiffeBundle {
   readonly keys: readonly SpiffeKey[];
-  /** Grows with each change (4.1.1); it is left out where nobody knows what was before. */
+  /** Increases with each change (4.1.1); left out if earlier versions are unknown. */
   readonly spiffe_sequence?: number | undefined;
-  /** Seconds after which to look again (4.1.2). */
+  /** Seconds after which a client should read the bundle again (4.1.2). */
   readonly spiffe_refresh_hint: number;
 }
 
-/** One authority: exactly one certificate, and no `kid` (X509-SVID, section 6.1). */
+/** The key of one CA certificate: `x5c` has exactly one certificate, and there is no `kid` (X509-SVID, section 6.1). */
 interface SpiffeKey extends webcrypto.JsonWebKey {
   readonly use: 'x509-svid';
   readonly x5c: readonly [string];
@@ -25,13 +25,13 @@ export interface SpiffeBundleMap {
   readonly trust_domains: Readonly<Record<string, SpiffeBundle>>;
 }
 
-/** What a bundle says beside its keys. */
+/** Fields of a bundle besides its keys. */
 export interface SpiffeHints {
   readonly sequence: number | undefined;
   readonly refreshSeconds: number;
 }
 
-/** The bundle of one trust domain. It does not name it: whoever keeps it has to. */
+/** Returns the bundle of one trust domain. The bundle does not contain the name of the trust domain. */
 export function spiffeBundle(
   { anchors }: Pick<TrustDomainCertificates, 'anchors'>,
   hints: SpiffeHints,
@@ -43,7 +43,7 @@ export function spiffeBundle(
   };
 }
 
-/** The bundles of all trust domains of a mesh. */
+/** Returns the bundles of all trust domains of a mesh. */
 export function spiffeBundleMap({ trustDomains }: MeshCertificates, hints: SpiffeHints): SpiffeBundleMap {
   return {
     trust_domains: Object.fromEntries(
@@ -52,12 +52,12 @@ export function spiffeBundleMap({ trustDomains }: MeshCertificates, hints: Spiff
   };
 }
 
-/** The certificates of a mesh that no JWK can be made of: RFC 7518 knows no P-224. */
+/** Returns the number of CA certificates of a mesh without a JWK: RFC 7518 does not define P-224. */
 export function withoutJwk({ trustDomains }: MeshCertificates): number {
   return trustDomains.flatMap(({ anchors }) => anchors).filter(({ pem }) => keysOf(pem).length === 0).length;
 }
 
-/** The key of a certificate, or none if JWK does not know its curve. */
+/** Returns the key of a certificate; empty if JWK does not define its curve. */
 function keysOf(pem: string): readonly SpiffeKey[] {
   return decodePem(pem).flatMap((block) => {
     if (block.kind === 'refused') return [];

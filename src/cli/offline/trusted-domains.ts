@@ -3,14 +3,14 @@ import { decodePem } from '../../trust/pem/decode-pem.ts';
 import type { TrustedDomain } from '../../trust/verify/verdict.ts';
 
 /**
- * What is in the secret of all trust domains, which proxies of a mesh check clients by, from what the admin API
- * says of it.
+ * Returns the trust domains and anchors of the merged secret, by which proxies of a mesh validate clients, from the
+ * answer of the admin API.
  */
 export function trustedDomains({ trustDomains }: MeshCertificates): readonly TrustedDomain[] {
   return trustDomains.flatMap(({ name, anchors, inJointSecret }) => {
     const present = inJointSecret === undefined ? undefined : new Set(inJointSecret);
     const kept = anchors.filter(({ fingerprint }) => present?.has(fingerprint) !== false);
-    // One without authorities is not in the secret at all.
+    // A trust domain without CA certificates is not in the secret.
     if (kept.length === 0) return [];
     return [
       {

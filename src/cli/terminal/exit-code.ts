@@ -1,4 +1,4 @@
-/** What the exit code of a command means. `cannotStart` is `serve`'s: something that it needs is not there. */
+/** The exit codes of commands. `cannotStart`: `serve` cannot use an address, a certificate or a file. */
 export const exitCode = {
   ok: 0,
   negative: 1,
@@ -10,7 +10,7 @@ export const exitCode = {
 
 export type ExitCode = (typeof exitCode)[keyof typeof exitCode];
 
-/** Ends a command with a sentence for people on stderr. */
+/** Ends a command with an exit code and a message on stderr. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
   readonly code: ExitCode;

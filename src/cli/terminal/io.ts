@@ -1,30 +1,30 @@
 import type { Readable, Writable } from 'node:stream';
 
-/** What a command has of the outside: data goes to stdout, talk to stderr. */
+/** The environment of a command. Data goes to stdout, messages to stderr. */
 export interface CommandIo {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdout: Writable;
   readonly stderr: Writable;
-  /** Where answers come from; on a terminal somebody can be asked. */
+  /** Source of files named `-`; if it is a terminal, also of a person's answers. */
   readonly stdin?: (Readable & { readonly isTTY?: boolean }) | undefined;
-  /** Aborted when the process is asked to end. */
+  /** Aborted on SIGTERM or SIGINT. */
   readonly signal: AbortSignal;
-  /** The connection to the process that started this one, where there is one. */
+  /** The channel to the parent process, if there is one. */
   readonly channel?: ProcessChannel | undefined;
-  /** Finds the servers that a command asks where it is told none; else they are those of the default. */
+  /** Finds servers if neither the command line nor the environment names one. Default: the default of `--server`. */
   readonly servers?: ServerFinder | undefined;
 }
 
 export interface ServerFinder {
-  /** @throws {CommandError} (unreachable) where there are none. */
+  /** @throws {CommandError} (unreachable) if there are none. */
   readonly find: (signal: AbortSignal) => Promise<readonly FoundServer[]>;
 }
 
 export interface FoundServer {
-  /** For people. */
+  /** The name in messages. */
   readonly name: string;
-  /** As `--server` takes it. */
+  /** In the form of `--server`. */
   readonly url: string;
 }
 

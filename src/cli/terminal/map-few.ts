@@ -1,7 +1,7 @@
-/** Questions that a command has open to one server at a time; a server takes 256 connections in all. */
+/** Maximum number of concurrent requests to one server. A server accepts 256 connections in total. */
 const atOnce = 8;
 
-/** The results of all items, in their order, with no more than a few of them under way at a time. */
+/** Calls `work` for all items, at most 8 at a time. Returns the results in the order of the items. */
 export async function mapFew<Item, Result>(
   items: readonly Item[],
   work: (item: Item) => Promise<Result>,

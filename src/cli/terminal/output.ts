@@ -7,7 +7,7 @@ import type { Tone } from './terminal.ts';
 export { paint } from './terminal.ts';
 export type { Tone } from './terminal.ts';
 
-/** What `-o` takes: the first two are for people, with more columns in the second. */
+/** Values of `-o`. The first two are for people; `wide` has more columns. */
 export const outputFormats = ['table', 'wide', 'json', 'yaml'] as const;
 
 export type OutputFormat = (typeof outputFormats)[number];
@@ -16,7 +16,7 @@ export type OutputFormat = (typeof outputFormats)[number];
 export interface Column<Row> {
   readonly title: string;
   readonly value: (row: Row) => string;
-  /** Only shown by `-o wide`. */
+  /** True if only `-o wide` shows the column. */
   readonly wide?: boolean | undefined;
   readonly tone?: ((row: Row) => Tone | undefined) | undefined;
 }
@@ -26,12 +26,12 @@ export interface TableStyle {
   readonly colour: boolean;
 }
 
-/** Longest text in a cell: what peers call themselves can have thousands of characters. */
+/** Maximum length of a cell: node ids of proxies can have thousands of characters. */
 const cellLength = 200;
 
 /**
- * Writes a command's result to stdout: the data itself as JSON or YAML, or else what `people` makes of it, with every
- * string of the data on one line. Talk belongs on stderr.
+ * Writes the result of a command to stdout: the data as JSON or YAML, or the text that `people` returns for it.
+ * `people` receives the data with every string on one line. Messages belong on stderr.
  */
 export function writeOutput<Data extends object>(
   io: CommandIo,
@@ -42,7 +42,7 @@ export function writeOutput<Data extends object>(
   io.stdout.write(formatOutput(format, data, (plain) => people(styleOf(io, format), plain)));
 }
 
-/** The same as text. */
+/** Returns the text that `writeOutput` writes. */
 export function formatOutput<Data extends object>(
   format: OutputFormat,
   data: Data,
@@ -59,19 +59,19 @@ export function formatOutput<Data extends object>(
   }
 }
 
-/** Indented JSON, with a line break at its end. */
+/** Returns indented JSON with a final line break. */
 export function toJson(data: object): string {
   return `${plainJson(JSON.stringify(data, null, 2))}\n`;
 }
 
-/** YAML with the fields that JSON has: what is undefined is left out. */
+/** Returns YAML with the same fields as the JSON: undefined fields are left out. */
 export function toYaml(data: object): string {
   const text = dump(JSON.parse(JSON.stringify(data)), { lineWidth: -1, noRefs: true });
-  // js-yaml escapes control characters, but no others that are unsafe. JSON is YAML, and escapes them all.
+  // js-yaml escapes control characters, but no other unsafe characters. JSON is valid YAML, and `toJson` escapes all.
   return isUnsafe(text) ? toJson(data) : text;
 }
 
-/** How tables look: with colours on a terminal, unless `NO_COLOR` is set (https://no-color.org). */
+/** Returns the style of tables: colours on a terminal, unless `NO_COLOR` is set (https://no-color.org). */
 export function styleOf({ env, stdout }: CommandIo, format: OutputFormat): TableStyle {
   const isTerminal = 'isTTY' in stdout && stdout.isTTY === true;
   const colour = isTerminal && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
@@ -79,8 +79,8 @@ export function styleOf({ env, stdout }: CommandIo, format: OutputFormat): Table
 }
 
 /**
- * A table with a line of titles, its columns two spaces apart. Cells are cleaned of what could steer a
- * terminal, and an empty one is `-`, so that every line has the same number of fields.
+ * Renders a table with a line of titles and columns two spaces apart. Removes control characters from cells, and
+ * renders an empty cell as `-`, so that every line has the same number of fields.
  */
 export function renderTable<Row>(
   columns: readonly Column<Row>[],
@@ -95,7 +95,7 @@ export function renderTable<Row>(
   const lineOf = (line: readonly string[], tones: readonly (Tone | undefined)[]): string =>
     line
       .map((text, index) => {
-        // The last column has no end to line up.
+        // The last column needs no padding.
         const gap = index === line.length - 1 ? 0 : (widths[index] ?? 0) - widthOf(text) + 2;
         return paint(text, colour ? tones[index] : undefined) + ' '.repeat(gap);
       })
@@ -113,7 +113,7 @@ export function renderTable<Row>(
   return `${[titles, ...lines].join('\n')}\n`;
 }
 
-/** A length of time for people, in its one or two largest units: `850ms`, `12s`, `3m20s`, `5h`, `12d`. */
+/** Formats a duration in its one or two largest units: `850ms`, `12s`, `3m20s`, `5h`, `12d`. */
 export function formatDuration(milliseconds: number): string {
   const seconds = Math.round(milliseconds / 1000);
   if (milliseconds < 1000) return `${Math.max(0, Math.round(milliseconds))}ms`;

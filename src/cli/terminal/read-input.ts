@@ -4,15 +4,15 @@ import type { Readable } from 'node:stream';
 import { CommandError, exitCode } from './exit-code.ts';
 import type { CommandIo } from './io.ts';
 
-/** The name of the standard input among paths. */
+/** The path that stands for standard input. */
 export const standardInput = '-';
 
-/** What is read from a pipe is at most this long, in bytes; the limit of a file in a watched directory is the same. */
+/** Maximum number of bytes that are read from a pipe; the same as for a file in a watched directory. */
 const maxPipeBytes = 16 * 2 ** 20;
 
 /**
  * Reads a file that an option names, or the standard input of `io` for `-`.
- * @throws {CommandError} (usage) that names the file, when it cannot be read.
+ * @throws {CommandError} (usage) if it cannot be read. The message names the file.
  */
 export async function readInput(path: string, io: Pick<CommandIo, 'stdin'> = {}): Promise<Buffer> {
   return path === standardInput ? readStandardInput(io) : reading(path, () => readFile(path));
@@ -23,11 +23,14 @@ export async function readInput(path: string, io: Pick<CommandIo, 'stdin'> = {})
  * @throws {CommandError} (usage) if there is none, or if it is too long.
  */
 export function readStandardInput({ stdin }: Pick<CommandIo, 'stdin'>): Promise<Buffer> {
-  if (stdin === undefined) throw new CommandError(exitCode.usage, '-: there is no standard input');
+  if (stdin === undefined) throw new CommandError(exitCode.usage, '-: the command has no standard input');
   return reading('the standard input', () => readStream(stdin));
 }
 
-/** True for a pipe, a terminal or another device: `/dev/stdin`, or `<(…)` of a shell. False if nothing is there. */
+/**
+ * Returns true for a pipe, a terminal or another device, such as `/dev/stdin`, or `<(…)` of a shell. Returns false if
+ * the path does not exist.
+ */
 export async function isPipe(path: string): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);
   return found?.isFIFO() === true || found?.isCharacterDevice() === true;
@@ -35,7 +38,7 @@ export async function isPipe(path: string): Promise<boolean> {
 
 /**
  * Reads a pipe to its end.
- * @throws {CommandError} (usage) that names the pipe, when it cannot be read or is too long.
+ * @throws {CommandError} (usage) if it cannot be read or is too long. The message names the pipe.
  */
 export function readPipe(path: string): Promise<Buffer> {
   return reading(path, () => readStream(createReadStream(path)));

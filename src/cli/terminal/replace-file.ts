@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { lstat, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
-/** Mode of a file that did not exist: a list of public hashes, which a server of another user must be able to read. */
+/** Mode of a new file. It lists public hashes, and a server that runs as another user must be able to read it. */
 const newMode = 0o644;
 
 /**
- * Writes a file beside its place and renames it into it, so that no reader sees half of it. Keeps the mode and, where
- * it may, the owner of the file that it replaces.
- * @throws {Error} the system's error.
+ * Replaces a file by writing a temporary file in the same directory and renaming it, so that no reader sees half of it.
+ * Keeps the mode and, if permitted, the owner of the replaced file.
+ * @throws {Error} the error of the system.
  */
 export async function replaceFile(path: string, text: string): Promise<void> {
   const before = await stat(path).catch(() => undefined);
@@ -31,8 +31,8 @@ export async function replaceFile(path: string, text: string): Promise<void> {
 }
 
 /**
- * Returns the file that a path leads to; the path itself if nothing is there.
- * @throws {Error} if the path is a link that leads nowhere; or the system's error.
+ * Resolves symbolic links in a path. Returns the path itself if it does not exist.
+ * @throws {Error} if the path is a dangling symbolic link; or the error of the system.
  */
 export async function targetOf(path: string): Promise<string> {
   try {
@@ -40,7 +40,7 @@ export async function targetOf(path: string): Promise<string> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     const link = await lstat(path).catch(() => undefined);
-    // Another command may have created the list meanwhile.
+    // Between the two calls, another command may have created the list.
     if (link?.isSymbolicLink() === true) throw new Error('it is a dangling symbolic link', { cause: error });
     return path;
   }

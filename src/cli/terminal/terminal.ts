@@ -2,12 +2,12 @@ import { Writable } from 'node:stream';
 import { oneLine, plainLines } from '../../text/plain-text.ts';
 import type { CommandIo } from './io.ts';
 
-/** What a cell says about its row; a terminal shows it as a colour. */
+/** The meaning of a cell's value; a terminal shows it as a colour. */
 export type Tone = 'good' | 'warning' | 'bad' | 'faint';
 
 /**
- * The control sequences of the program itself, each behind a noncharacter of Unicode. Only the writer below knows the
- * sequences, so that no text from outside can be one.
+ * The control sequences of the program itself, each represented by a noncharacter of Unicode. Only `terminalText`
+ * inserts the sequences, so text from outside cannot contain one.
  */
 const sequences = {
   good: ['\ufdd0', '\u001b[32m'],
@@ -23,26 +23,26 @@ const marks = new RegExp(`([${[...byMark.keys()].join('')}])`, 'u');
 /** Clears the screen of a terminal. */
 export const clearScreen: string = sequences.clear[0];
 
-/** Text in the colour of a tone; as it is without one. */
+/** Returns text in the colour of a tone; unchanged if the tone is undefined. */
 export function paint(text: string, tone: Tone | undefined): string {
   return tone === undefined ? text : `${sequences[tone][0]}${oneLine(text)}${sequences.end[0]}`;
 }
 
-/** Text as it goes to a terminal: unsafe characters are replaced, and the program's own colours become sequences. */
+/** Converts text for a terminal: replaces unsafe characters, and turns the program's colour marks into sequences. */
 export function terminalText(text: string): string {
-  // Each second part is a mark.
+  // Every second part is a mark, because the expression has a group.
   return text
     .split(marks)
     .map((part) => byMark.get(part) ?? plainLines(part))
     .join('');
 }
 
-/** Writes one line to stderr, whatever is in the text. */
+/** Writes text to stderr as one line. */
 export function say({ stderr }: Pick<CommandIo, 'stderr'>, line: string): void {
   stderr.write(`${oneLine(line)}\n`);
 }
 
-/** The same streams, to which nothing is written that could steer a terminal. */
+/** Returns `io` with streams that remove unsafe characters, such as control sequences, from all output. */
 export function guardTerminal(io: CommandIo): CommandIo {
   return { ...io, stdout: guarded(io.stdout), stderr: guarded(io.stderr) };
 }
@@ -52,7 +52,7 @@ function guarded(stream: Writable): Writable {
   const writable = new Writable({
     decodeStrings: false,
     write: (chunk: string | Buffer, _, done) => {
-      // The stream behind keeps what its reader does not take yet, and reports its own errors.
+      // The underlying stream buffers data for a slow reader, and reports its own errors.
       stream.write(terminalText(chunk.toString()));
       done();
     },

@@ -4,13 +4,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { openNewFile } from '../../net/open-new-file.ts';
 import { readRegularFile } from '../../net/read-regular-file.ts';
 
-/** How often it is tried again while another process has the lock, ms. */
+/** Milliseconds between two attempts to create the lock file. */
 const retryMs = 50;
 
 /**
- * Runs something while a lock file, `path` with `.lock` at its end, keeps out other processes that do the same. The file
- * names this process and its host.
- * @throws {Error} that names the lock file and its process, when it still exists after `timeout` ms; or the system's.
+ * Runs a function while this process holds the lock file `path.lock`, which excludes other processes that use this
+ * function. The file names the process and its host.
+ * @throws {Error} if the lock file still exists after `timeout` ms (the message names the file and its process); or the
+ * error of the system.
  */
 export async function withLock<T>(path: string, timeout: number, run: () => Promise<T>): Promise<T> {
   const lock = `${path}.lock`;
@@ -19,7 +20,7 @@ export async function withLock<T>(path: string, timeout: number, run: () => Prom
   while (file === undefined) {
     if (performance.now() >= deadline)
       throw new Error(
-        `${lock} exists: ${await holderOf(lock)} is changing the list, or ended without removing the lock; remove it if that process does not run`,
+        `lock file ${lock} exists: ${await holderOf(lock)} is changing the list, or ended without removing it; remove it if that process does not run`,
       );
     await delay(retryMs);
     file = await openNewFile(lock);
@@ -36,7 +37,7 @@ export async function withLock<T>(path: string, timeout: number, run: () => Prom
   }
 }
 
-/** The process that a lock file names. Its text is not quoted unless it has the form that is written here. */
+/** Returns the process that a lock file names. Quotes the file only if it has the format that this module writes. */
 async function holderOf(lock: string): Promise<string> {
   const text = await readRegularFile(lock).catch(() => '');
   const [, pid, host] = /^(\d{1,10}) ([\w.-]{1,253})\n$/.exec(text.toString()) ?? [];

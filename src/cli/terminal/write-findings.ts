@@ -3,7 +3,7 @@ import type { Finding } from '../../trust/findings/finding.ts';
 import type { CommandIo } from './io.ts';
 import { say } from './terminal.ts';
 
-/** Tells of findings on stderr, most severe first, a line each. */
+/** Writes findings to stderr, one line each, the most severe first. */
 export function writeFindings(io: CommandIo, findings: readonly Finding[]): void {
   for (const finding of findings.toSorted(compareFindings))
     say(io, `${finding.severity}: ${formatFinding(finding)}`);

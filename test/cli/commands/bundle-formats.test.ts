@@ -148,10 +148,10 @@ describe('bundle of a server', () => {
     const servers = ['--server', one.url, '--server', two.url];
     const differ = await run(['bundle', '--format=pem', ...servers]);
     assert.deepEqual([differ.code, differ.stdout], [1, '']);
-    assert.match(differ.stderr, /serve different things to mesh default/);
+    assert.match(differ.stderr, /mesh default: .* serve different versions/);
     const unlisted = await run(['bundle', '--mesh=blue', '--server', one.url]);
     assert.equal(unlisted.code, 1);
-    assert.match(unlisted.stderr, /nothing is listed for mesh blue; its proxies would refuse every client/);
+    assert.match(unlisted.stderr, /mesh blue: no MeshTrust lists it; its proxies would refuse every client/);
     const nobody = await run(['bundle', `--server=http://127.0.0.1:${await freePort()}`]);
     assert.equal(nobody.code, 3);
   });

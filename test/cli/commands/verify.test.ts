@@ -99,7 +99,7 @@ describe('verify', () => {
     assert.equal((await ask('stranger.pem')).code, 1);
     const unknown = await ask('svid.pem', '--mesh', 'nobody');
     assert.equal(unknown.code, 1);
-    assert.match(unknown.stderr, /nothing is listed for mesh nobody/);
+    assert.match(unknown.stderr, /mesh nobody: no MeshTrust lists it/);
   });
 
   it('judges by what is left after distrust', async () => {
@@ -134,7 +134,7 @@ describe('verify', () => {
     await writeFile(dir.join('empty.pem'), '');
     const empty = await run(['verify', '--leaf', leafFile, '--chain', dir.join('empty.pem'), dir.path]);
     assert.equal(empty.code, 2);
-    assert.match(empty.stderr, /empty\.pem holds no certificate/);
+    assert.match(empty.stderr, /empty\.pem: contains no certificate/);
     const server = `http://127.0.0.1:${await freePort()}`;
     assert.equal((await run(['verify', '--leaf', leafFile, '--server', server])).code, 3);
   });

@@ -308,6 +308,6 @@ describe('bundle', () => {
     await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
     const { code, stderr } = await run(['bundle', dir.path, '--mesh', 'other']);
     assert.equal(code, 1);
-    assert.match(stderr, /nothing is listed for mesh other \(meshes: default\)/);
+    assert.match(stderr, /mesh other: no MeshTrust lists it \(meshes: default\)/);
   });
 });
