@@ -28,6 +28,7 @@ class FullStateType implements TypeState<SotwRequest>, Subscription {
   #replyPending = false;
   #recheckPending = false;
   #unsetReplyPending: boolean;
+  /** The version that a client of the wildcard alone quoted, until it is compared. */
   #quoted: string | undefined;
   /** The version of the full state that the client has if it accepts the response in flight. */
   #held: string | undefined;
@@ -41,7 +42,7 @@ class FullStateType implements TypeState<SotwRequest>, Subscription {
     this.#context = context;
     this.#sendsSetVersion = context.options.sotwVersion === 'set';
     // The version of the set does not say which names the client had.
-    this.#quoted = first.version === '' || this.#sendsSetVersion ? undefined : first.version;
+    if (first.version !== '' && !this.#sendsSetVersion) this.#quoted = first.version;
     this.#unsetReplyPending = context.options.unset === 'empty' && first.version === '';
   }
 
@@ -68,6 +69,9 @@ class FullStateType implements TypeState<SotwRequest>, Subscription {
     for (const name of change.removed) this.#names.delete(name);
     for (const name of change.added) this.#names.add(name);
     if (change.wildcard !== 'kept') this.#hasWildcard = change.wildcard === 'on';
+    // A client may have dropped a name and subscribed to it again while it had no stream: its version still covers
+    // the name, but it waits for the resource. Only a client of the wildcard alone cannot have dropped anything.
+    if (!this.#hasWildcard || this.#names.size > 0) this.#quoted = undefined;
     if (change.added.length > 0 || change.wildcard === 'on') this.#replyPending = true;
     if (kind === 'subscribe' && isRepeat(change) && this.#inFlight === undefined) this.#replyPending = true;
     if (!isRepeat(change)) this.#recheckPending = true;

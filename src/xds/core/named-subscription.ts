@@ -43,8 +43,6 @@ class NamedSubscriptionState implements NamedSubscription, DeliveryOwner {
   #expandPending = false;
   #wildcardReplyPending = false;
   #unsetReplyPending: boolean;
-  /** The version that a SotW client quoted for all its names, until the set exists and it can be compared. */
-  #quotedVersion: string | undefined;
 
   constructor(context: TypeContext, first: XdsRequest) {
     const { typeUrl, options } = context;
@@ -52,10 +50,8 @@ class NamedSubscriptionState implements NamedSubscription, DeliveryOwner {
     this.#context = context;
     this.#sendsSetVersion = first.kind === 'delta' || options.sotwVersion === 'set';
     this.#unsetReplyPending = options.unset === 'empty' && !quotesVersions(first);
-    // A client that got only some of the names has the same set version, so a quote of it proves nothing.
-    if (first.kind === 'sotw' && first.version !== '' && !this.#sendsSetVersion) {
-      this.#quotedVersion = first.version;
-    }
+    // The version that a SotW client quotes is not compared. The client may have dropped a name and subscribed to it
+    // again while it had no stream: its version still covers the name, but it waits for the resource.
     const { tracked } = this;
     this.deliveries = createDeliveries(
       { protocol: first.kind, oneResourcePerResponse, context, tracked },
@@ -64,7 +60,7 @@ class NamedSubscriptionState implements NamedSubscription, DeliveryOwner {
   }
 
   get heldBytes(): number {
-    let sum = Buffer.byteLength(this.#quotedVersion ?? '');
+    let sum = 0;
     for (const [name, { quoted }] of this.tracked.entries) sum += memoryOfName(name, quoted);
     return sum;
   }
@@ -117,10 +113,7 @@ class NamedSubscriptionState implements NamedSubscription, DeliveryOwner {
   }
 
   take(set: ResourceSet | undefined, now: number): Frame | undefined {
-    if (set !== undefined) {
-      if (this.#expandPending) this.#expandWildcard(set);
-      if (this.#quotedVersion !== undefined) this.#compareQuotedVersion(set, this.#quotedVersion, now);
-    }
+    if (set !== undefined && this.#expandPending) this.#expandWildcard(set);
     const emptyReplyPending = set === undefined ? this.#unsetReplyPending : this.#wildcardReplyPending;
     return this.deliveries.take(set, now, emptyReplyPending);
   }
@@ -157,22 +150,6 @@ class NamedSubscriptionState implements NamedSubscription, DeliveryOwner {
     }
   }
 
-  /**
-   * Compares the quoted version with that of all names together: only a client that has all of them is sent
-   * nothing. The client may have rejected one of several responses in flight, and then acknowledged a later one
-   * with the version of the whole. So the versions that it is known to have rejected are sent.
-   */
-  #compareQuotedVersion(set: ResourceSet, quoted: string, now: number): void {
-    this.#quotedVersion = undefined;
-    const targets = [...this.tracked.names].flatMap((name) => this.target(set, name) ?? []);
-    if (quoted !== combinedVersion(targets)) return;
-    this.#wildcardReplyPending = false;
-    const { memory, client, typeUrl } = this.#context;
-    for (const { name, version } of targets) {
-      if (!memory.has(client, { typeUrl, name, version }, now)) this.tracked.quote(name, version);
-    }
-  }
-
   #versionAfter(deliveries: readonly Delivery[], set: ResourceSet): string {
     return this.#sendsSetVersion ? this.#setVersion(deliveries, set) : this.#heldVersion(deliveries, set);
   }
@@ -190,7 +167,7 @@ class NamedSubscriptionState implements NamedSubscription, DeliveryOwner {
 
   /**
    * Returns the hash of the names and versions that the client has once it accepts the response. So the version
-   * that it quotes later is true, although its names came one by one.
+   * that the client reports is true, although its names came one by one.
    */
   #heldVersion(deliveries: readonly Delivery[], set: ResourceSet): string {
     const holds: Versioned[] = deliveries.flatMap(({ resource }) => resource ?? []);

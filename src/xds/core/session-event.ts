@@ -31,7 +31,10 @@ export interface Acked extends NameAndVersion {
   readonly unconfirmed: boolean;
 }
 
-/** A proxy quoted the current version of a resource on a new stream. The resource was therefore not sent. */
+/**
+ * A proxy quoted the current version of a resource on a new stream. The resource was therefore not sent. In SotW
+ * this happens only for the wildcard of types with full state.
+ */
 export interface Quoted {
   readonly typeUrl: string;
   readonly name: string;

@@ -10,7 +10,7 @@ export type PendingReason = 'none' | 'change' | 'restore' | 'reply';
 /** The state of one name on one stream. */
 export interface TrackedResource {
   pending: PendingReason;
-  /** The version that the client quoted, until it is compared. */
+  /** The version that a delta client quoted, until it is compared. */
   quoted: string | undefined;
   /** The version that the client has if it accepts the response in flight. An empty version: unknown. */
   held: Versioned | undefined;
@@ -49,8 +49,6 @@ export interface TrackedResources {
   restore(name: string): void;
   /** Ends the pending state of a name. */
   clearPending(name: string, tracked: TrackedResource): void;
-  /** Sets the version that the client quoted for a name, until it is compared. */
-  quote(name: string, version: string): void;
 }
 
 /** Creates an empty table. */
@@ -112,11 +110,6 @@ class TrackedResourceTable implements TrackedResources {
     tracked.pending = 'none';
     tracked.quoted = undefined;
     this.pending.delete(name);
-  }
-
-  quote(name: string, version: string): void {
-    const tracked = this.#resources.get(name);
-    if (tracked !== undefined) noteQuoted(tracked, name, version);
   }
 
   #mark(name: string, reason: PendingReason): TrackedResource {

@@ -26,9 +26,9 @@ export interface TypeOptions {
   readonly unset?: 'hold' | 'empty' | undefined;
   /**
    * The `version_info` of SotW responses. `held`: a hash of the resources that the client has once it accepts the
-   * response; a client that reconnects and quotes it is sent only the resources that it lacks. `set`: the version
-   * of the resource set, for tools and conformance suites that expect it; a client that reconnects is sent all
-   * resources. Default: `held`.
+   * response. `set`: the version of the resource set, for tools and conformance suites that expect it. A client
+   * that reconnects is sent all resources. Only a client of the wildcard alone that quotes the `held` version of a
+   * full state is sent nothing. Default: `held`.
    */
   readonly sotwVersion?: 'held' | 'set' | undefined;
 }

@@ -19,8 +19,11 @@ export type Walk =
   | { readonly kind: 'unsubscribe'; readonly names: readonly string[] }
   | { readonly kind: 'answer'; readonly error: boolean }
   | { readonly kind: 'wait'; readonly ms: number }
-  /** With `fresh`, another process with the same node id, which has no resources. */
-  | { readonly kind: 'reconnect'; readonly fresh: boolean };
+  /**
+   * With `fresh`, another process with the same node id, which has no resources. Otherwise the client dropped the
+   * `readded` names and subscribed to them again while it had no stream, so it does not have their resources.
+   */
+  | { readonly kind: 'reconnect'; readonly fresh: boolean; readonly readded: readonly string[] };
 
 /** The content of a response for one name. */
 interface Sent {
@@ -83,7 +86,7 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
    */
   let owesEmpty = false;
   let logs = new Map<string, NameLog>();
-  let queue: (Outgoing & { wanted: string })[] = [];
+  let queue: Outgoing[] = [];
   let nonces = new Set<string>();
   /** The versions (`name@version`) that were rejected on this stream. */
   let refusedHere = new Set<string>();
@@ -91,13 +94,6 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
   let doubtful = false;
   let lastVersion = '';
   let lastNonce = '';
-  /**
-   * The subscription when a version was last accepted. A quote of that version is meaningless for other
-   * subscriptions.
-   */
-  let lastVersionNames = '';
-  /** The served resources when the last response arrived. */
-  let lastContents: typeof contents;
   let session = newSession();
   store.subscribe((change) => session.changed(change));
   open({});
@@ -197,6 +193,7 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
       assert.equal(event.unconfirmed, doubtful, `an ACK of ${event.name}@${event.version}`);
     }
     if (event.kind === 'quoted') {
+      assert.equal(protocol, 'delta');
       const { name, version, unconfirmed } = event;
       assert.equal(unconfirmed, remembered.has(`${name}@${version}`), `a quote of ${name}@${version}`);
       logOf(name).accepted = { version, doubtful: unconfirmed };
@@ -223,8 +220,7 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
       if (empty) assert.ok(owesEmpty, 'an empty response without a pending wildcard reply');
       owesEmpty = false;
       responses += 1;
-      lastContents = contents;
-      queue.push({ ...next, wanted: subscribed().sort().join() });
+      queue.push(next);
       for (const { name, version } of next.resources) checkSent(name, version);
       for (const name of next.removed) checkSent(name, undefined);
     }
@@ -290,10 +286,7 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
       held.delete(name);
     }
     lastNonce = response.nonce;
-    if (!error) {
-      lastVersion = response.version;
-      lastVersionNames = response.wanted;
-    }
+    if (!error) lastVersion = response.version;
     send({ nonce: response.nonce, error });
   }
 
@@ -310,8 +303,6 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
         for (const name of step.names) {
           if (name === '*') all = owesEmpty = true;
           else explicit.add(name);
-          // A quoted version does not cover a name that is subscribed again.
-          if (protocol === 'sotw' && added.includes(name)) logOf(name).quoted = undefined;
         }
         // A SotW request without changes subscribes to everything again.
         const again = protocol === 'sotw' && added.length === 0;
@@ -329,11 +320,7 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
         }
         for (const name of allNames) {
           if (explicit.has(name) || all) continue;
-          // No version covers a name that the client dropped: not the last one, nor one in flight.
-          if (held.delete(name)) {
-            lastVersionNames = 'none';
-            for (const response of queue) response.wanted = 'none';
-          }
+          held.delete(name);
           logs.delete(name);
         }
         if (protocol === 'sotw' && subscribed().length === before)
@@ -348,36 +335,30 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
         now += step.ms;
         break;
       case 'reconnect':
-        reconnect(step.fresh);
+        reconnect(step);
         break;
     }
     drain();
   }
 
-  function reconnect(fresh: boolean): void {
+  function reconnect({ fresh, readded }: Walk & { kind: 'reconnect' }): void {
     if (fresh) held.clear();
-    // A SotW version covers all names together. Its meaning is clear only if nothing was in flight.
-    const atRest = !all && queue.length === 0 && remembered.size === 0 && lastContents === contents;
+    if (fresh) lastVersion = '';
+    for (const name of readded) held.delete(name);
     logs = new Map();
     queue = [];
     nonces = new Set();
     refusedHere = new Set();
     lastNonce = '';
     const quotes = protocol === 'delta' ? Object.fromEntries(held) : {};
-    const comparable = !fresh && lastVersionNames === subscribed().sort().join();
-    lastVersion = comparable ? lastVersion : '';
-    if (protocol === 'sotw' && lastVersion === '') held.clear();
     for (const name of allNames) {
       if (!explicit.has(name) && !all) continue;
       const log = logOf(name);
-      const speaks =
-        protocol === 'delta' || (lastVersion !== '' && atRest && held.get(name) === target(name));
-      log.quoted = speaks ? held.get(name) : lastVersion === '' ? undefined : '';
-      log.asked = !speaks || log.quoted === undefined;
+      // The version of a SotW client says nothing about its names: each is sent as if the client had nothing.
+      log.quoted = protocol === 'delta' ? held.get(name) : undefined;
+      log.asked = log.quoted === undefined;
       // A quoted current version counts as acknowledged.
-      const had = held.get(name);
-      const quotesAnything = protocol === 'delta' || lastVersion !== '';
-      if (quotesAnything && had !== undefined && had === target(name)) log.acked.add(had);
+      if (log.quoted !== undefined && log.quoted === target(name)) log.acked.add(log.quoted);
     }
     owesEmpty = all && Object.keys(quotes).length === 0;
     session = newSession();

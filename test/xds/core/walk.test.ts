@@ -25,7 +25,14 @@ const walks: fc.Arbitrary<readonly Walk[]> = fc.array(
       weight: 1,
       arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.constantFrom(10, 4_000, 6_000) }),
     },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant('reconnect' as const), fresh: fc.boolean() }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constant('reconnect' as const),
+        fresh: fc.boolean(),
+        readded: fc.subarray([...allNames]),
+      }),
+    },
   ),
   { minLength: 1, maxLength: 60, size: 'max' },
 );
