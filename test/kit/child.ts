@@ -17,7 +17,7 @@ export interface Child extends AsyncDisposable {
   readonly exit: Promise<Exit>;
   /** The exit, once there is one. */
   readonly exited: () => Exit | undefined;
-  /** Sends the signal and waits for the end; SIGKILL follows where that takes over `graceMs` (10,000). */
+  /** Sends the signal and waits for the end; SIGKILL follows after `graceMs` (10,000). */
   readonly stop: (signal?: NodeJS.Signals, graceMs?: number) => Promise<Exit>;
 }
 

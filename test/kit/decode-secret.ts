@@ -4,7 +4,7 @@ import { loadPackageDefinition } from '../../src/xds/server/package-definition.t
 const definitions = loadPackageDefinition();
 const tls = 'envoy.extensions.transport_sockets.tls.v3';
 
-/** What an Envoy makes of the bytes of a secret. */
+/** The content of a secret, as Envoy decodes it. */
 export interface DecodedSecret {
   readonly name: string;
   readonly validatorName: string;

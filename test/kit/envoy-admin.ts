@@ -1,6 +1,6 @@
 import { poll } from './poll.ts';
 
-/** What a running Envoy tells about itself. */
+/** Reads the state of a running Envoy from its admin interface. */
 export interface EnvoyAdmin {
   /** Body of a path of the admin server; rejects unless it is answered with 200. */
   readonly get: (path: string) => Promise<string>;

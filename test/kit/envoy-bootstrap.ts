@@ -20,10 +20,10 @@ export interface BootstrapOptions {
   readonly mesh: string;
   /** A listener for each secret: its validation context is that secret and nothing else. */
   readonly secretNames: readonly string[];
-  /** What the listeners show to clients. */
+  /** The certificate that the listeners present to clients. */
   readonly identity: Pick<Certificate, 'certPem' | 'keyPem'>;
   readonly tls: ControlPlaneTls | undefined;
-  /** Seconds until Envoy gives up waiting for a first secret; 0 waits for ever. */
+  /** Seconds for which Envoy waits for a first secret; 0 waits forever. */
   readonly initialFetchTimeout: number;
 }
 

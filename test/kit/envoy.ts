@@ -17,7 +17,7 @@ export interface EnvoyOptions
   readonly path: string;
   /** Whether to wait until every listener serves; true by default. */
   readonly waitUntilLive?: boolean;
-  /** Loggers that say more than warnings, as Envoy takes them: `connection:debug`. */
+  /** Log levels of components, in Envoy's syntax: `connection:debug`. */
   readonly componentLogLevel?: string;
 }
 

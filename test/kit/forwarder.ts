@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 /** Passes connections on to a port that can be changed: an address that moves from one server to another. */
 export interface Forwarder extends AsyncDisposable {
   readonly port: number;
-  /** Ends all connections; those that come go to this port. */
+  /** Ends all connections; new ones go to this port. */
   readonly moveTo: (port: number) => void;
   /** Resets all connections, which to the server looks as if a relay on the way had failed. */
   readonly reset: () => void;

@@ -70,7 +70,7 @@ export function runHelm(found: FoundHelm): Helm {
   };
 }
 
-/** What `helm template` makes of the values, for a release `test` in a namespace. */
+/** Returns the output of `helm template` with the values, for a release `test` in a namespace. */
 export async function renderChart(
   helm: Helm,
   values: ChartValues = {},

@@ -25,7 +25,7 @@ export type Name = readonly (readonly [AttributeType, string])[];
 
 export type KeyUsage = (typeof keyUsageBits)[number];
 
-/** Who signs: a name and a key. Nothing else of an issuer reaches a certificate. */
+/** An issuer: its name and its key. A certificate contains nothing else of its issuer. */
 export interface Signer {
   readonly name: Name;
   readonly publicKey: KeyObject;
@@ -33,7 +33,7 @@ export interface Signer {
   readonly serial: bigint;
 }
 
-/** Everything a certificate says; each part can be left out, so that each kind of odd one can be made. */
+/** The content of a certificate. Each part can be left out, to make every kind of odd certificate. */
 export interface CertificateSpec {
   readonly version: 1 | 3;
   readonly serial: bigint;
@@ -53,9 +53,9 @@ export interface CertificateSpec {
   /** Hosts of permitted URI subtrees (RFC 5280, 4.2.1.10: the host part of the URI). */
   readonly permittedUriHosts: readonly string[];
   readonly extendedKeyUsage: readonly (keyof typeof extendedKeyUsageOids)[];
-  /** Whatever else is to stand there, after all others. */
+  /** Further extensions, after all others. */
   readonly otherExtensions: readonly ExtensionSpec[];
-  /** What it is signed with. SHA-1 and MD5 are for tests of what is refused. */
+  /** The digest of the signature. SHA-1 and MD5 are for tests of rejected certificates. */
   readonly digest: Digest;
 }
 
@@ -105,7 +105,7 @@ const signatureOids = {
   sha512: { rsa: '1.2.840.113549.1.1.13', ec: '1.2.840.10045.4.3.4' },
 } as const;
 
-/** The DER of a certificate that says what `spec` says, signed by `issuer`. RFC 5280, 4.1. */
+/** Returns the DER of a certificate with the content `spec`, signed by `issuer` (RFC 5280, section 4.1). */
 export function issueCertificate(spec: CertificateSpec, issuer: Signer): Buffer {
   const extensions = spec.version === 3 ? encodeExtensions(spec, issuer) : [];
   const tbs = sequence(

@@ -49,7 +49,7 @@ async function findTool(tool: KubernetesTool): Promise<string | undefined> {
   return undefined;
 }
 
-/** What a kubectl command printed. */
+/** The output of a kubectl command. */
 export interface KubectlResult {
   readonly stdout: string;
   readonly stderr: string;
@@ -80,7 +80,7 @@ export interface Kubernetes extends AsyncDisposable {
   readonly startServer: () => Promise<void>;
   /** Has etcd forget every version of its keys but the newest; returns the revision that is the oldest now. */
   readonly compact: () => Promise<number>;
-  /** What service accounts have asked for so far, in its order, and whether it was allowed (the audit log). */
+  /** Returns the requests of service accounts so far, in order, and whether each was allowed (the audit log). */
   readonly asked: () => Promise<readonly AskedFor[]>;
 }
 
@@ -197,7 +197,7 @@ interface AuditEvent {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-/** Its last line may be half written; what asks for no object (`/api`) is left out. */
+/** Parses the audit log. Its last line may be incomplete; requests without an object (`/api`) are left out. */
 function readAuditLog(text: string): readonly AskedFor[] {
   const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
   return lines.filter(Boolean).flatMap((line) => {

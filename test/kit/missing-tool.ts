@@ -1,4 +1,4 @@
-/** A tool that a test needs and cannot have. */
+/** A tool that a test needs and that is not available. */
 export interface MissingTool {
   readonly kind: 'missing';
   /** The line that the skipped test shows. */
@@ -6,8 +6,8 @@ export interface MissingTool {
 }
 
 /**
- * What becomes of tests whose tool cannot be had: they are skipped, and say why.
- * @throws what went wrong, with `CI` set: a skipped test must not look like a passed one there.
+ * Returns the reason for which tests without their tool are skipped.
+ * @throws the cause, if `CI` is set: a skipped test must not look like a passed one there.
  */
 export function missingTool(what: string, error: unknown, { CI = '' } = process.env): MissingTool {
   if (CI !== '') throw error;

@@ -12,12 +12,12 @@ export interface ReceivedSpan {
   readonly attributes: Readonly<Record<string, unknown>>;
 }
 
-/** A collector on loopback that keeps what it is sent. */
+/** A collector on loopback that keeps the received spans. */
 export interface OtlpReceiver extends AsyncDisposable {
   /** The base address, as OTEL_EXPORTER_OTLP_ENDPOINT has it. */
   readonly endpoint: string;
   readonly spans: () => readonly ReceivedSpan[];
-  /** Attributes of what sent them. */
+  /** The resource attributes of the sender. */
   readonly resource: () => Readonly<Record<string, unknown>>;
 }
 
@@ -51,7 +51,7 @@ interface Request {
   }[];
 }
 
-/** Starts a receiver; it takes `POST /v1/traces` and nothing else. */
+/** Starts a receiver, which accepts only `POST /v1/traces`. */
 export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];
   let resource: Readonly<Record<string, unknown>> = {};

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** How long and how often `poll` asks. */
+/** The time-out and the interval of `poll`. */
 export interface PollOptions {
   /** Milliseconds until it gives up; 15,000 by default. */
   readonly timeoutMs?: number;
@@ -11,9 +11,9 @@ export interface PollOptions {
 }
 
 /**
- * Asks `probe` until it answers something other than undefined, and gives that back. For other processes,
- * which announce nothing: inside one process there is an event to await.
- * @throws {Error} that says what was waited for, when the time is up.
+ * Calls `probe` until it returns something other than `undefined`, and returns that. Use it for other processes,
+ * which send no event: inside one process, await an event instead.
+ * @throws {Error} that names the awaited condition, when the time is up.
  */
 export async function poll<T>(
   what: string,

@@ -8,7 +8,7 @@ export interface Target {
   readonly identity: ClientIdentity;
 }
 
-/** What a continuous probe saw. */
+/** The result of a continuous probe. */
 export interface ProbeReport {
   /** Handshakes in all. */
   readonly probes: number;
@@ -16,7 +16,7 @@ export interface ProbeReport {
   readonly refusals: readonly string[];
 }
 
-/** A probe that is under way; disposing of it ends it, whatever it saw. */
+/** A running probe. Disposing of it ends it and ignores its result. */
 export interface ContinuousProbe extends AsyncDisposable {
   /** Waits until every target has been tried once more, from beginning to end. */
   readonly round: () => Promise<void>;
@@ -50,7 +50,7 @@ export function probeContinuously(targets: readonly Target[]): ContinuousProbe {
     running.catch(() => undefined);
     return {
       running,
-      // The attempt under way began in the past; the one after it is whole.
+      // The current attempt began earlier; only the next one is complete.
       round: async () => {
         await current;
         await current;

@@ -5,7 +5,7 @@ import { freePort } from './free-port.ts';
 import { poll } from './poll.ts';
 import { makeTempDir } from './temp-dir.ts';
 
-/** A rule, as a running Prometheus tells of it. */
+/** A rule, as the API of Prometheus returns it. */
 export interface RuleHealth {
   readonly name: string;
   readonly health: 'ok' | 'err' | 'unknown';
@@ -20,7 +20,7 @@ export interface Prometheus extends AsyncDisposable {
 }
 
 /**
- * Starts Prometheus on a port of its own; `target` is HOST:PORT. It scrapes and evaluates four times a second.
+ * Starts Prometheus on a free port; `target` is HOST:PORT. It scrapes and evaluates four times a second.
  * @throws {Error} with its output when it is not ready within 15 s.
  */
 export async function startPrometheus(

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A folder of one test's own, gone when it is disposed of. */
+/** A temporary folder of one test, removed when it is disposed of. */
 export interface TempDir extends AsyncDisposable {
   readonly path: string;
   /** The path of `name` inside. */

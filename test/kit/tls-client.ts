@@ -1,6 +1,6 @@
 import { connect } from 'node:tls';
 
-/** What a client shows: its leaf, and the certificates between that and a trust anchor. */
+/** The chain that a client presents: its leaf, and the intermediates between the leaf and a trust anchor. */
 export interface ClientIdentity {
   readonly certPem: string;
   readonly keyPem: string;
@@ -8,7 +8,7 @@ export interface ClientIdentity {
   readonly chainPem?: string;
 }
 
-/** What the server made of a client. `reason` is OpenSSL's or the system's code, e.g. of the TLS alert. */
+/** The server's decision about a client. `reason`: the code of OpenSSL or the system, e.g. of the TLS alert. */
 export type Decision = 'accepted' | { readonly refused: string };
 
 const probeTimeoutMs = 5_000;
@@ -25,9 +25,9 @@ export function tryClient(port: number, identity?: ClientIdentity): Promise<Deci
   const socket = connect({
     host: '127.0.0.1',
     port,
-    // The server's certificate is not what is under test.
+    // The server's certificate is not under test.
     rejectUnauthorized: false,
-    // The client's own rules are not either: it shows small keys and old digests too.
+    // The rules of the client are not under test either: it may present small keys and old digests.
     ciphers: 'DEFAULT:@SECLEVEL=0',
     ...(identity && { cert: identity.certPem + (identity.chainPem ?? ''), key: identity.keyPem }),
   });
@@ -47,7 +47,7 @@ export function tryClient(port: number, identity?: ClientIdentity): Promise<Deci
   return promise;
 }
 
-/** What came of waiting for a decision. */
+/** The result of waiting for a decision. */
 export interface Decided {
   /** Handshakes that were made, the last of them with the decision that was waited for. */
   readonly probes: number;
@@ -55,7 +55,7 @@ export interface Decided {
 }
 
 /**
- * Probes without a pause until the decision is the one wanted: a new handshake is what takes time here.
+ * Probes without a pause until the server makes the wanted decision. A new handshake takes the time here.
  * @throws {Error} with the last decision when it did not come within `timeoutMs` (10,000 by default).
  */
 export async function untilDecision(

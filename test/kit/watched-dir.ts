@@ -18,7 +18,7 @@ export function watchedDir(dir: string): WatchedDir {
   };
   return {
     put: async (name, text) => {
-      // A name that no tool takes for a resource, in the same file system, so that the rename is one step.
+      // The name is not that of a resource, and the file system is the same, so that the rename is atomic.
       await overwrite(`.${name}.tmp`, text);
       await rename(join(dir, `.${name}.tmp`), join(dir, name));
     },

@@ -18,13 +18,13 @@ const attack = fileURLToPath(new URL('../../kit/attacks/flood-xds.ts', import.me
 const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 const cas = [makeCa(), makeCa()] as const;
 
-/** What honest clients saw during an attack. Times are in ms. */
+/** The measurements of honest clients during an attack. Times are in ms. */
 export interface Seen {
   /** From each change of a file until all proxies had it. */
   readonly changes: readonly number[];
   /** From the connection of each newcomer until it had its trust. */
   readonly newcomers: readonly number[];
-  /** How much resident memory grew at most, in MiB. */
+  /** The largest growth of resident memory, in MiB. */
   readonly grown: number;
   readonly metric: Meshtrust['metric'];
 }
@@ -39,7 +39,7 @@ async function mostMemory({ pid }: Meshtrust): Promise<number> {
 
 const named = { 'grpc.ssl_target_name_override': 'localhost' };
 
-/** A proxy that is served, and acknowledges what it gets. */
+/** A proxy that acknowledges each response. */
 function connectProxy(address: string, id: string, channel?: ChannelCredentials) {
   const client = createClient(address, named, channel);
   const stream = client.delta(ads);
@@ -124,7 +124,7 @@ export async function underAttack(
  */
 const boundMs = Number(process.env['ATTACK_BOUND_MS'] ?? 5_000);
 
-/** Honest clients are served within the bound, and memory stays within its own. */
+/** Asserts that honest clients are served within the time limit, and memory stays within its limit. */
 export function assertServed({ changes, newcomers, grown }: Seen, mostGrown = 256): void {
   assert.ok(Math.max(...changes) < boundMs, `changes took ${changes.join()} ms`);
   assert.ok(Math.max(...newcomers) < boundMs, `newcomers waited ${newcomers.join()} ms`);

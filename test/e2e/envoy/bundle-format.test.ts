@@ -16,9 +16,13 @@ import { binaries, makeDomain, skip } from './stage.ts';
 const validator = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig';
 const example = fileURLToPath(new URL('../../../examples/envoy/sotw-sds.yaml', import.meta.url));
 
-test('an Envoy that reads bundle --format spiffe from a file lets in whom it lists', { skip }, async (t) => {
-  for (const { path, version } of binaries) await t.test(version, () => decides(path));
-});
+test(
+  'Envoy with the output of bundle --format spiffe in a file: accepts the clients of its CAs',
+  { skip },
+  async (t) => {
+    for (const { path, version } of binaries) await t.test(version, () => decides(path));
+  },
+);
 
 async function decides(envoyPath: string): Promise<void> {
   await using stack = new AsyncDisposableStack();
@@ -29,7 +33,7 @@ async function decides(envoyPath: string): Promise<void> {
   assert.equal(code, 0);
   await writeFile(dir.join('bundles.json'), stdout);
 
-  // An example with another source of trust: everything else is as it was.
+  // An example with another source of trust; everything else is unchanged.
   const bootstrap = load(await readFile(example, 'utf8')) as Bootstrap;
   const [listener] = bootstrap.static_resources.listeners;
   assert.ok(listener !== undefined);

@@ -8,7 +8,7 @@ import { untilDecision } from '../../kit/tls-client.ts';
 import { assertLetIn, assertNothingRejected, assertRefused, makeDomain, skip, startStage } from './stage.ts';
 import type { Domain, Stage } from './stage.ts';
 
-/** Each kind of broken input with a trust domain of its own. */
+/** Each kind of broken input, with a separate trust domain. */
 const cases = corpus.map((input, index) => {
   const domain = makeDomain(`broken-${index}.test`);
   const { name, ca } = domain;
@@ -35,7 +35,7 @@ test(
     let marker = firstMarker;
     for (const { name, fileName, text, client, ca } of cases) {
       await stage.files.overwrite(fileName, text);
-      // Outside of the subtest: where a good change does not arrive any more, no later one will.
+      // Outside of the subtest: if a good change does not arrive, no later change will.
       marker = await replaceMarker(stage, marker, `after ${name}`);
       await t.test(name, () =>
         atEach(stage, async (envoy) => {
@@ -50,7 +50,7 @@ test(
   },
 );
 
-test('a good file that breaks, in any way, keeps its clients', { skip }, async (t) => {
+test('good file is replaced by any broken input: its clients are still accepted', { skip }, async (t) => {
   const files = Object.fromEntries(cases.map(({ fileName, domain }) => [fileName, domain.yaml()]));
   await using stage = await startStage({ files: { ...files, 'marker.yaml': firstMarker.yaml() } });
   for (const { fileName, text } of cases) await stage.files.overwrite(fileName, text);
@@ -95,7 +95,7 @@ async function atEach({ envoys }: Stage, check: (envoy: Envoy) => Promise<void>,
   );
 }
 
-/** Nothing but certificates reached a proxy. */
+/** Asserts that proxies received only certificates. */
 async function assertNoSecrets(stage: Stage): Promise<void> {
   await atEach(stage, async (envoy) => {
     const dump = await envoy.get('/config_dump?resource=dynamic_active_secrets');

@@ -20,7 +20,7 @@ import type { Stage } from './stage.ts';
 
 const [first, second] = [makeDomain('first.test'), makeDomain('second.test')];
 
-/** What the files of a stage will be served as. */
+/** Returns the served state of the files of a stage. */
 async function versionOf({ dir }: Stage): Promise<string> {
   const { code, stdout } = await run(['bundle', dir, '--mesh=default', '-o', 'json']);
   assert.equal(code, 0);
@@ -40,20 +40,20 @@ async function detailOf(stage: Stage, { nodeId }: Envoy): Promise<ProxyDetail> {
   return only;
 }
 
-test('wait returns when the last Envoy has acknowledged', { skip, concurrency: true }, async (t) => {
+test('wait: returns when the last Envoy has acknowledged', { skip, concurrency: true }, async (t) => {
   await using stage = await startStage({ files: { 'first.yaml': first.yaml() } });
   const [slow] = stage.envoys;
   assert.ok(slow !== undefined);
   let isPaused = true;
   process.kill(slow.pid, 'SIGSTOP');
-  // However it ends: one that is stopped does not end.
+  // A stopped process does not end, so it must continue first, whatever the result.
   using _ = { [Symbol.dispose]: () => void process.kill(slow.pid, 'SIGCONT') };
   await stage.files.put('second.yaml', second.yaml());
   const version = await versionOf(stage);
   const args = ['wait', '--mesh=default', `--version=${version}`, '--timeout=20s', serverOf(stage)];
   const waiting = start(args);
   const before = waiting.outcome.then(() => assert.equal(isPaused, false, 'one has not acknowledged'));
-  // All others have it, which is not enough.
+  // All others are in sync, which is not enough.
   const { length } = stage.envoys;
   await waiting.until(new RegExp(`${length - 1} of ${length} .*; waiting for ${slow.nodeId} \\(pending\\)`));
   isPaused = false;
@@ -61,7 +61,7 @@ test('wait returns when the last Envoy has acknowledged', { skip, concurrency: t
   const waited = await waiting.outcome;
   await before;
   assert.equal(waited.code, 0, waited.stderr);
-  // At once, without another look: this is what it promised.
+  // At once, without polling: `wait` has promised it.
   await eachEnvoy(t, stage.envoys, async (envoy) => {
     assert.equal(await envoy.stat('sds.system_trust_bundle.update_success'), 2);
     const { state, version: has, streams, lastNack } = await detailOf(stage, envoy);
@@ -73,7 +73,7 @@ test('wait returns when the last Envoy has acknowledged', { skip, concurrency: t
   });
 });
 
-test('an Envoy that is paused is pending, and wait ends with 4 and its name', { skip }, async () => {
+test('paused Envoy: is pending, and wait ends with exit code 4 and its name', { skip }, async () => {
   await using stage = await startStage({ files: { 'first.yaml': first.yaml() } });
   const [paused, ...others] = stage.envoys;
   assert.ok(paused !== undefined && others.length > 0);
@@ -95,68 +95,72 @@ test('an Envoy that is paused is pending, and wait ends with 4 and its name', { 
   assert.equal((await detailOf(stage, paused)).state, 'synced');
 });
 
-test('an Envoy that refuses says why, and is not synced by acknowledging it later', { skip }, async (t) => {
-  await using stack = new AsyncDisposableStack();
-  const log = createLogger({ format: 'json', level: 'error' });
-  const front = createFrontend(options, log);
-  stack.defer(() => front.drain(0));
-  const address = await front.listen({ observers: [], authFailed: () => undefined });
-  const good = encodeSecret('system_trust_bundle', secretContent([]));
-  front.publish(statesOf(good.version, good.body), Date.now());
-  front.setServing(true);
-  const port = Number(address.split(':').at(-1));
-  const envoys = await startEnvoys(stack, port);
-  // The same length, so still a message; but what was a certificate is none.
-  const broken = Buffer.from(good.body);
-  broken.write('AAAAAAAAAAAAAAAA', broken.indexOf('-----BEGIN CERTIFICATE-----') + 28, 'latin1');
-  front.publish(statesOf('broken', broken), Date.now());
+test(
+  'Envoy that sends a NACK: its reason is shown, and a later ACK of the bytes does not make it synced',
+  { skip },
+  async (t) => {
+    await using stack = new AsyncDisposableStack();
+    const log = createLogger({ format: 'json', level: 'error' });
+    const front = createFrontend(options, log);
+    stack.defer(() => front.drain(0));
+    const address = await front.listen({ observers: [], authFailed: () => undefined });
+    const good = encodeSecret('system_trust_bundle', secretContent([]));
+    front.publish(statesOf(good.version, good.body), Date.now());
+    front.setServing(true);
+    const port = Number(address.split(':').at(-1));
+    const envoys = await startEnvoys(stack, port);
+    // The same length, so still a valid message, but no longer a valid certificate.
+    const broken = Buffer.from(good.body);
+    broken.write('AAAAAAAAAAAAAAAA', broken.indexOf('-----BEGIN CERTIFICATE-----') + 28, 'latin1');
+    front.publish(statesOf('broken', broken), Date.now());
 
-  // What people ask about it, at the API of this server.
-  const routes = fleetRoutes({ fleet: front.fleet, wall: () => Date.now() });
-  const edge = createHttpEdge({ routes, onError: (error) => assert.fail(String(error)) });
-  stack.use(edge);
-  const server = `--server=http://${await edge.listen('127.0.0.1:0')}`;
-  const proxyOf = async ({ nodeId }: Envoy): Promise<ProxyRecord | undefined> => {
-    const { connected } = await front.fleet.look('default');
-    return [...connected].find(({ node }) => node === nodeId);
-  };
-  await eachEnvoy(t, envoys, async (envoy) => {
-    const proxy = await poll('the refusal', async () => {
-      const found = await proxyOf(envoy);
-      return found?.lastNack === undefined ? undefined : found;
+    // The same state at the API of this server.
+    const routes = fleetRoutes({ fleet: front.fleet, wall: () => Date.now() });
+    const edge = createHttpEdge({ routes, onError: (error) => assert.fail(String(error)) });
+    stack.use(edge);
+    const server = `--server=http://${await edge.listen('127.0.0.1:0')}`;
+    const proxyOf = async ({ nodeId }: Envoy): Promise<ProxyRecord | undefined> => {
+      const { connected } = await front.fleet.look('default');
+      return [...connected].find(({ node }) => node === nodeId);
+    };
+    await eachEnvoy(t, envoys, async (envoy) => {
+      const proxy = await poll('the refusal', async () => {
+        const found = await proxyOf(envoy);
+        return found?.lastNack === undefined ? undefined : found;
+      });
+      const context = { history: front.fleet.history, now: Date.now() };
+      assert.equal(assess(proxy, front.fleet.history, context.now).state, 'refused');
+      const { lastNack, servedVersion, version } = presentProxyDetail(proxy, context);
+      assert.match(lastNack?.message ?? '', /Failed to load trusted CA certificate/);
+      assert.deepEqual(
+        [lastNack?.version, servedVersion, version],
+        ['broken', 'mesh of broken', `mesh of ${good.version}`],
+      );
+      // It was sent its previous version again and has acknowledged it: still refused.
+      await poll('the way back', () =>
+        [...proxy.streams].some(({ secrets }) => secrets.get('system_trust_bundle')?.sent === good.version)
+          ? true
+          : undefined,
+      );
+      assert.equal(assess(proxy, front.fleet.history, Date.now()).state, 'refused');
     });
-    const context = { history: front.fleet.history, now: Date.now() };
-    assert.equal(assess(proxy, front.fleet.history, context.now).state, 'refused');
-    const { lastNack, servedVersion, version } = presentProxyDetail(proxy, context);
-    assert.match(lastNack?.message ?? '', /Failed to load trusted CA certificate/);
-    assert.deepEqual(
-      [lastNack?.version, servedVersion, version],
-      ['broken', 'mesh of broken', `mesh of ${good.version}`],
-    );
-    // It was sent what it had once more, and has acknowledged that: still refused.
-    await poll('the way back', () =>
-      [...proxy.streams].some(({ secrets }) => secrets.get('system_trust_bundle')?.sent === good.version)
-        ? true
-        : undefined,
-    );
-    assert.equal(assess(proxy, front.fleet.history, Date.now()).state, 'refused');
-  });
-  const listed = await run(['proxy-status', '--state=refused', '-o', 'wide', server]);
-  assert.equal(listed.stderr, `${envoys.length} proxies: ${envoys.length} refused\n`);
-  assert.equal(listed.stdout.match(/Failed to load trusted CA certificate/g)?.length, envoys.length);
-  const [one] = envoys;
-  const detail = await run(['proxy-status', one?.nodeId ?? '', server]);
-  assert.match(detail.stdout, /^last nack: .*Failed to load trusted CA certificate/m);
-  const waited = await run(['wait', '--mesh=default', '--timeout=0', server]);
-  assert.equal(waited.code, 4);
-  assert.match(waited.stderr, /\(refused: .*Failed to load trusted CA certificate/);
-  front.publish(statesOf(good.version, good.body), Date.now());
-  await eachEnvoy(t, envoys, async (envoy) => {
-    const proxy = await proxyOf(envoy);
-    assert.ok(proxy);
-    assert.equal(assess(proxy, front.fleet.history, Date.now()).state, 'synced');
-  });
-});
+    const listed = await run(['proxy-status', '--state=refused', '-o', 'wide', server]);
+    assert.equal(listed.stderr, `${envoys.length} proxies: ${envoys.length} refused\n`);
+    assert.equal(listed.stdout.match(/Failed to load trusted CA certificate/g)?.length, envoys.length);
+    const [one] = envoys;
+    const detail = await run(['proxy-status', one?.nodeId ?? '', server]);
+    assert.match(detail.stdout, /^last nack: .*Failed to load trusted CA certificate/m);
+    const waited = await run(['wait', '--mesh=default', '--timeout=0', server]);
+    assert.equal(waited.code, 4);
+    assert.match(waited.stderr, /\(refused: .*Failed to load trusted CA certificate/);
+    front.publish(statesOf(good.version, good.body), Date.now());
+    await eachEnvoy(t, envoys, async (envoy) => {
+      const proxy = await proxyOf(envoy);
+      assert.ok(proxy);
+      assert.equal(assess(proxy, front.fleet.history, Date.now()).state, 'synced');
+    });
+  },
+);
 
 function statesOf(version: string, body: Uint8Array): ServedMeshes {
   const secrets = new Map([

@@ -19,7 +19,7 @@ const a = makeDomain('a.test');
 const next = makeCa({ commonName: 'next CA of a.test' });
 const successor = makeDomain('a.test', next);
 
-test('meshtrust revoke: when it returns, every Envoy refuses the clients of the CA', { skip }, async (t) => {
+test('meshtrust revoke: when it returns, every Envoy rejects the clients of the CA', { skip }, async (t) => {
   await using dir = await makeTempDir();
   const list = dir.join('distrusted');
   await writeFile(list, '# nothing yet\n');

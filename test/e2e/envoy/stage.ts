@@ -19,14 +19,14 @@ import type { WatchedDir } from '../../kit/watched-dir.ts';
 const newest = await findEnvoy('newest');
 const oldest = await findEnvoy('oldest');
 
-/** For the options of each test: false, or why there is no Envoy to run it with. */
+/** The `skip` option of each test: false, or the reason why no Envoy is available. */
 export const skip: string | false =
   [newest, oldest].find((found) => found.kind === 'missing')?.reason ?? false;
 
 /** The binaries under test, newest first; empty where the tests are skipped. */
 export const binaries = [newest, oldest].flatMap((found) => (found.kind === 'found' ? [found] : []));
 
-/** A trust domain of a test: its CA, what makes it trusted, and clients of it. */
+/** A trust domain of a test: its CA, a MeshTrust that lists it, and its clients. */
 export interface Domain {
   readonly name: string;
   readonly ca: Certificate;
@@ -46,7 +46,7 @@ export function makeDomain(name: string, ca = makeCa({ commonName: `CA of ${name
 }
 
 export interface StageOptions extends Omit<MeshtrustOptions, 'dirs'> {
-  /** What is in the watched directory from the start, by file name. */
+  /** The initial files of the watched directory, by name. */
   readonly files: Readonly<Record<string, string>>;
   readonly envoy?: Omit<Partial<EnvoyOptions>, 'path' | 'xdsPort' | 'transport'>;
 }

@@ -66,7 +66,7 @@ interface Answer {
   readonly contested: boolean;
 }
 
-/** The program with a trust domain for each client. */
+/** Starts the program with a trust domain for each client. */
 async function serve(stack: AsyncDisposableStack, clients: readonly Client[]): Promise<Meshtrust> {
   const dir = stack.use(await makeTempDir());
   for (const { trustDomain, anchors } of clients) {
@@ -81,7 +81,7 @@ async function serve(stack: AsyncDisposableStack, clients: readonly Client[]): P
   return stack.use(await startMeshtrust({ dirs: [dir.path], args: ['--guard-hold', '0'] }));
 }
 
-/** Asks each Envoy about each client; fails with a table of those that it and `verify` do not agree about. */
+/** Connects each client to each Envoy. Fails with a table of clients for which Envoy and `verify` disagree. */
 async function compare<One extends Client>(
   t: TestContext,
   { xdsPort }: Meshtrust,
@@ -110,7 +110,7 @@ async function compare<One extends Client>(
   }
 }
 
-/** Whether the Envoy lets a client in, or the line that it logs about it. */
+/** Returns whether Envoy accepts a client, or the line that it logs about the rejection. */
 async function decide(envoy: Envoy, { leaf, chain }: Client): Promise<'admitted' | { readonly why: string }> {
   const logged = envoy.log().length;
   const chainPem = chain.map(({ certPem }) => certPem).join('');
@@ -123,7 +123,7 @@ async function decide(envoy: Envoy, { leaf, chain }: Client): Promise<'admitted'
   return { why };
 }
 
-test('verify says of each client what Envoy decides, and why', { skip }, async (t) => {
+test('verify: has the decision of Envoy for each client, and its reason', { skip }, async (t) => {
   await using stack = new AsyncDisposableStack();
   const meshtrust = await serve(stack, admissionCases);
   const server = `http://127.0.0.1:${meshtrust.adminPort}`;
@@ -141,7 +141,7 @@ test('verify says of each client what Envoy decides, and why', { skip }, async (
   await compare(t, meshtrust, answers, ({ title }) => title);
 });
 
-test('verify decides as Envoy does among CAs in disorder', { skip }, async (t) => {
+test('CAs in random order: verify decides as Envoy does', { skip }, async (t) => {
   const seed = randomInt(2 ** 31);
   t.diagnostic(`seed ${seed}`);
   await using stack = new AsyncDisposableStack();

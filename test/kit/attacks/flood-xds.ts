@@ -48,7 +48,7 @@ const subscribing = { ':method': 'POST', ':path': ads, 'content-type': 'applicat
 interface Flood {
   readonly connections: number;
   readonly path: string;
-  /** What follows the headers of each stream. */
+  /** The frames that follow the headers of each stream. */
   readonly follow: (stream: number) => Buffer;
   /** Whether responses are read. */
   readonly reads?: boolean;

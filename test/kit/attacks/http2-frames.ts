@@ -21,7 +21,7 @@ function frame(type: keyof typeof frameTypes, flags: number, stream: number, pay
   return Buffer.concat([header, payload]);
 }
 
-/** What a connection begins with: the preface, and settings that change nothing. */
+/** The first bytes of a connection: the preface, and empty SETTINGS. */
 export const hello: Buffer = Buffer.concat([
   Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
   frame('settings', 0, 0, Buffer.alloc(0)),
