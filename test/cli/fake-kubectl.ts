@@ -1,7 +1,7 @@
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { makeTempDir } from '../kit/temp-dir.ts';
 
-/** A pod, and the port on loopback at which its admin API really is. */
+/** A pod, and the port on loopback at which its admin API listens in the test. */
 export interface FakePod {
   readonly name: string;
   readonly namespace?: string;

@@ -3,7 +3,7 @@ import { createHttpEdge } from '../../src/admin/http-edge.ts';
 import { localFleet } from '../../src/fleet/fleet.ts';
 import { scene } from '../fleet/scene.ts';
 
-/** A scene of proxies behind the admin API, on a port of its own unless told. */
+/** Starts an admin API with a scene of proxies; on a free port by default. */
 export async function fleetServer(address = '127.0.0.1:0') {
   const all = scene();
   const edge = createHttpEdge({

@@ -7,15 +7,15 @@ import type { MeshTrustText } from '../kit/mesh-trust-text.ts';
 import { statesOf, streamOf } from '../fleet/scene.ts';
 import { wholeServer } from './whole-server.ts';
 
-/** Text that steers a terminal, forges a line, reorders what is read, and is partly invisible. */
+/** Text that controls a terminal, forges a line, reorders text, and is partly invisible. */
 export const hostile =
   '\u001b[2J\u001b]0;owned\u0007\u007f\u009b31m\u202e\u2066\u200b\u2028\ufdd2\r\nforged: line';
 
-/** Fields that are not text of anyone: times, hashes and closed sets of words. */
+/** Fields that no peer can choose: times, hashes and enumerations. */
 const untouched =
   /^(?:.*At|notBefore|notAfter|at|.*[vV]ersion|fingerprint|keyHash|compressedKeyHash|state|status|severity|code|rooting|pem|kind|transport|transports|next)$/;
 
-/** A server that answers as a real one does, with hostile text at the end of every other string. */
+/** Starts a server that answers like a real one, with hostile text appended to all other strings. */
 export async function hostileServer(resources: readonly MeshTrustText[]) {
   await using stack = new AsyncDisposableStack();
   const whole = stack.use(await wholeServer(resources));
@@ -26,7 +26,7 @@ export async function hostileServer(resources: readonly MeshTrustText[]) {
   whole.proxies.refuses(proxy, 'v2', 'Failed to load');
   const change = (text: string, key: string): string => (untouched.test(key) ? text : text + hostile);
   const server = createServer((request, response) => {
-    // The client asks for the names that it got.
+    // The client requests objects by the hostile names that it received.
     const url = new URL(request.url ?? '', whole.url);
     url.pathname = url.pathname.split(encodeURIComponent(hostile)).join('');
     const query = url.searchParams.entries().map(([name, value]) => [name, value.replace(hostile, '')]);

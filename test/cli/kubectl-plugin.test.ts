@@ -22,7 +22,7 @@ function plugin(args: readonly string[], env: Readonly<Record<string, string>>, 
 }
 
 describe('kubectl meshtrust', () => {
-  it('asks every pod by a port that kubectl forwards, and ends that with the command', async () => {
+  it('asks every pod through a forwarded port, and ends the forwarding with the command', async () => {
     await using one = await wholeServer([resource], version);
     await using two = await wholeServer([resource], version);
     one.proxies.asks(streamOf(1, 'proxy-of-one'));
@@ -53,7 +53,7 @@ describe('kubectl meshtrust', () => {
     ]);
   });
 
-  it('prints data as the program does, with nothing else on stdout', async () => {
+  it('stdout: only the data of the program', async () => {
     await using server = await wholeServer([resource], version);
     await using kubectl = await fakeKubectl([{ name: 'm', port: portOf(server.url) }]);
     const [there, here] = [
@@ -66,7 +66,7 @@ describe('kubectl meshtrust', () => {
     assert.match(check.stdout, /^pod\/m\n-{5}\n/);
   });
 
-  it('ends the forwarding after a failure, and when it is interrupted', async () => {
+  it('failure or interruption: ends the forwarding', async () => {
     await using server = await wholeServer([resource], version);
     await using kubectl = await fakeKubectl([{ name: 'm', port: portOf(server.url) }]);
     const unknown = await plugin(['ps', 'nobody'], kubectl.env);
@@ -75,7 +75,7 @@ describe('kubectl meshtrust', () => {
     assert.equal((await kubectl.calls()).at(-1), 'ended m');
     server.proxies.asks(streamOf(1, 'slow'));
     const stop = new AbortController();
-    // It waits for a proxy when it says so.
+    // The command has begun to wait for a proxy when it prints this.
     const stderr = new Writable({
       write: (chunk: Buffer, _, done) => {
         if (chunk.toString().startsWith('mesh default: 0 of 1')) stop.abort();
@@ -88,7 +88,7 @@ describe('kubectl meshtrust', () => {
     assert.equal((await kubectl.calls()).filter((call) => call === 'ended m').length, 2);
   });
 
-  it('asks no cluster where it is told a server, or needs none', async () => {
+  it('--server, or a command without a server: does not call kubectl', async () => {
     await using server = await wholeServer([resource], version);
     await using kubectl = await fakeKubectl([]);
     await using dir = await makeTempDir();
@@ -105,7 +105,7 @@ describe('kubectl meshtrust', () => {
     assert.deepEqual(await kubectl.calls(), []);
   });
 
-  it('is 3 where there is no such pod, no port or no kubectl, and says why', async () => {
+  it('no pod, no port or no kubectl: exit 3 with the reason', async () => {
     await using none = await fakeKubectl([]);
     await using broken = await fakeKubectl([{ name: 'm' }]);
     const cases = [
@@ -120,7 +120,7 @@ describe('kubectl meshtrust', () => {
     }
   });
 
-  it('says in its help what it takes, and by which name', async () => {
+  it('help: names its options and the name of the program', async () => {
     const { code, stdout } = await plugin(['--help'], {});
     assert.equal(code, 0);
     assert.match(stdout, /^Usage: kubectl meshtrust \[options\] \[command\]\n/);
@@ -154,7 +154,7 @@ describe('the command line of the plugin', () => {
     ['--namespaces a ps', [], '--namespaces a ps'],
   ];
   for (const [line, kubectl, rest, selector = 'app.kubernetes.io/name=meshtrust', port = '5680'] of table) {
-    it(`is split: ${line}`, () =>
+    it(`split: ${line}`, () =>
       assert.deepEqual(splitKubectlArguments(line.split(' ')), {
         kubectl,
         selector,

@@ -3,14 +3,14 @@ import { Writable } from 'node:stream';
 import type { CommandIo } from '../../src/cli/terminal/io.ts';
 import { runProgram } from '../../src/cli/program.ts';
 
-/** What a command line came to. */
+/** The result of a command line. */
 export interface Outcome {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Runs a command line in this process, with the environment `env` alone. */
+/** Runs a command line in this process. Its environment contains only `env`. */
 export async function run(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
@@ -25,7 +25,7 @@ export async function run(
 /** A command line that is still running. */
 export interface Running {
   readonly outcome: Promise<Outcome>;
-  /** Resolves when what it has written, data or talk, matches; fails when it ended without. */
+  /** Resolves when the output on stdout and stderr matches; rejects if the command ends before. */
   until(pattern: RegExp): Promise<void>;
 }
 

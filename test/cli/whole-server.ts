@@ -8,7 +8,7 @@ import type { MeshTrustText } from '../kit/mesh-trust-text.ts';
 
 type Text = Parameters<typeof content>[0] & Partial<MeshTrustText>;
 
-/** A whole admin API in this process, over a pipeline with these resources, and a scene of proxies. */
+/** Starts a complete admin API in this process, with a pipeline of these resources and a scene of proxies. */
 export async function wholeServer(resources: readonly Text[], version = '0.0.1') {
   const proxies = scene();
   const rig = makeRig((event) => {

@@ -10,7 +10,7 @@ import {
   plainText,
 } from '../../src/text/plain-text.ts';
 
-describe('text of others in a line', () => {
+describe('plainText', () => {
   const table = [
     ['keeps what is plain', 'Failed to load trusted CA for b.test', 'Failed to load trusted CA for b.test'],
     ['puts everything on one line', 'a\r\nb\n\nc', 'a b c'],
@@ -25,7 +25,7 @@ describe('text of others in a line', () => {
   ] as const;
   for (const [what, text, expected] of table) it(what, () => assert.equal(plainText(text), expected));
 
-  it('is at most as long as allowed, whatever comes', () => {
+  it('any text: at most as long as allowed', () => {
     fc.assert(
       fc.property(
         fc.string({ maxLength: 500, unit: 'binary' }),
@@ -41,14 +41,14 @@ describe('text of others in a line', () => {
   });
 });
 
-describe('text of others beyond a line', () => {
+describe('plainLines, plainJson and plainStrings', () => {
   const anything = fc.string({ unit: 'binary', maxLength: 100 });
 
-  it('several lines → keep their line breaks and tabs alone', () => {
+  it('several lines → only line breaks and tabs are kept', () => {
     assert.equal(plainLines('a\tb\n\u001b[1mc\r\n\u202ed'), 'a\tb\n [1mc \n d');
   });
 
-  it('anything → is safe once it was made plain', () => {
+  it('any text → safe', () => {
     fc.assert(
       fc.property(anything, (text) => {
         assert.ok(!isUnsafe(oneLine(text)) && !isUnsafe(plainLines(text)));
@@ -57,7 +57,7 @@ describe('text of others beyond a line', () => {
     );
   });
 
-  it('JSON of anything → means the same, and is safe', () => {
+  it('any JSON → same meaning, and safe', () => {
     fc.assert(
       fc.property(fc.dictionary(anything, fc.array(anything)), (data) => {
         const json = plainJson(JSON.stringify(data, null, 2));
@@ -67,7 +67,7 @@ describe('text of others beyond a line', () => {
     );
   });
 
-  it('data → has each string on one line, and everything else as it was', () => {
+  it('data → each string on one line, everything else unchanged', () => {
     const data = { a: 'x\ny', list: [1, null, true, { b: '\u0007' }] };
     assert.deepEqual(plainStrings(data), { a: 'x y', list: [1, null, true, { b: ' ' }] });
   });

@@ -38,8 +38,8 @@ export function addCheckCommand(program: Command, io: CommandIo, done: (code: nu
         withoutMovedProxies(await factsOf(server, io.signal), server, servers, io.signal),
       ),
     );
-    const judge = { version, now: Date.now() };
-    const results = [...facts.flatMap((one) => checkServer(one, judge)), ...checkReplicas(facts)];
+    const context = { version, now: Date.now() };
+    const results = [...facts.flatMap((one) => checkServer(one, context)), ...checkReplicas(facts)];
     const report = reportChecks(results);
     writeOutput(io, options.output, report, (style, plain) => renderChecks(plain, style));
     const { ok, warning, failed } = report.counts;

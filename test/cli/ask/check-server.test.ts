@@ -11,7 +11,7 @@ import type { ServerFacts, Verdict } from '../../../src/cli/ask/check-server.ts'
 import { domainOf, meshOf } from '../../admin/states.ts';
 
 const now = Date.UTC(2026, 5, 1);
-const judge = { version: '1.0.0', now };
+const context = { version: '1.0.0', now };
 const day = 86_400_000;
 type Answered = Extract<ServerFacts, { readonly kind: 'answered' }>;
 
@@ -22,7 +22,7 @@ const mesh = presentMesh(meshOf([domainOf('a.test', [{ name: 'A' }, { name: 'B' 
   now: 0,
 });
 
-/** A mesh whose anchors have these dates, in days from now. */
+/** Returns a mesh whose anchors have these dates, in days from now. */
 function meshWith(...dates: readonly (readonly [from: number, until: number])[]): MeshDetail {
   const [domain] = mesh.trustDomains;
   const [anchor] = domain?.anchors ?? [];
@@ -32,7 +32,7 @@ function meshWith(...dates: readonly (readonly [from: number, until: number])[])
   return { ...mesh, trustDomains: [{ ...domain, anchors }] };
 }
 
-/** `unnamed`: proxies that the server counts and does not name. */
+/** `unnamed`: number of proxies that the server counts but does not name. */
 function rollout(
   lagging: readonly LaggingProxy[],
   connected = 1,
@@ -89,8 +89,8 @@ function source(over: Partial<Answered['detail']['sources'][number]>): Pick<Answ
 const lagging = { node: 'node-1', address: '10.0.0.1:1', behindSeconds: 40 } as const;
 
 describe('the checks of a server', () => {
-  it('are all there, in the order of the catalogue, and fine where all is well', () => {
-    const results = [...checkServer(well, judge), ...checkReplicas([well, well])];
+  it('healthy server: every check of the catalogue passes, in its order', () => {
+    const results = [...checkServer(well, context), ...checkReplicas([well, well])];
     assert.deepEqual(
       results.map(({ check }) => check),
       Object.keys(checkCatalogue),
@@ -117,7 +117,7 @@ describe('the checks of a server', () => {
       /0\.9\.0/,
     ],
     [
-      'a source that is awaited',
+      'a source that is not read yet',
       { detail: { ...well.detail, readiness: { status: 'waiting', missing: ['kubernetes (403)'] } } },
       'server-ready',
       'failed',
@@ -136,7 +136,7 @@ describe('the checks of a server', () => {
       /no MeshTrust; accepted as it is in 12s/,
     ],
     [
-      'a server on its way down',
+      'a server that is shutting down',
       { detail: { ...well.detail, readiness: { status: 'draining' } } },
       'server-ready',
       'failed',
@@ -144,14 +144,14 @@ describe('the checks of a server', () => {
     ],
     ['a source never read', source({ synced: false, failure: 'EACCES' }), 'sources-read', 'failed', /EACCES/],
     [
-      'a source kept from before',
+      'a source restored from an earlier run',
       source({ synced: false, restored: true }),
       'sources-read',
       'warning',
       /files/,
     ],
     [
-      'an object whose newest is not in force',
+      'an object whose newest version is not in force',
       source({ rejected: 2 }),
       'sources-current',
       'warning',
@@ -179,7 +179,7 @@ describe('the checks of a server', () => {
       /^a\.yaml:3: MT011 a key \(docs\/findings\.md#mt011-private-key\)$/,
     ],
     [
-      'a file that is followed and cannot be used',
+      'a watched file that cannot be used',
       { findings: found({ code: 'MT062', name: 'followed-file', file: 'tokens', message: 'no' }) },
       'files-current',
       'failed',
@@ -194,28 +194,28 @@ describe('the checks of a server', () => {
     ],
     ['a mesh without trust', { meshes: [{ ...mesh, denyAll: true }] }, 'trust-present', 'failed', /default/],
     [
-      'an expired authority beside a valid one',
+      'an expired CA beside a valid one',
       { meshes: [meshWith([-9, -3], [-9, 99])] },
       'authorities-valid',
       'warning',
       /expired 3d ago/,
     ],
     [
-      'an expired authority alone',
+      'an expired CA without a valid one',
       { meshes: [meshWith([-9, -3], [1, 99])] },
       'authorities-valid',
       'failed',
       /expired 3d ago/,
     ],
     [
-      'one that is not valid yet',
+      'a CA that is not valid yet',
       { meshes: [meshWith([3, 99], [-1, 99])] },
       'authorities-valid',
       'warning',
       /becomes valid in 3d/,
     ],
     [
-      'one that expires in 30 days',
+      'a CA that expires in 30 days',
       { meshes: [meshWith([-1, 29])] },
       'authorities-last',
       'warning',
@@ -223,28 +223,28 @@ describe('the checks of a server', () => {
     ],
     ['one that expires in 7 days', { meshes: [meshWith([-1, 6])] }, 'authorities-last', 'warning', /in 6d/],
     [
-      'a proxy that refuses',
+      'a proxy that rejected a response',
       { rollouts: [rollout([{ ...lagging, state: 'refused', message: 'bad bytes' }])] },
       'proxies-accept',
       'failed',
       /^node-1, mesh default: bad bytes$/,
     ],
     [
-      'a proxy that is on its way',
+      'a pending proxy',
       { rollouts: [rollout([{ ...lagging, state: 'pending' }])] },
       'proxies-current',
       'warning',
       /pending/,
     ],
     [
-      'a worker that does not say which proxies it has',
+      'a worker that does not report its proxies',
       { rollouts: [{ ...rollout([]), complete: false, converged: false }] },
       'proxies-current',
       'failed',
       /^mesh default: a worker does not report its proxies$/,
     ],
     [
-      'a stale one, without a name',
+      'a stale proxy that the server does not name',
       { rollouts: [rollout([{ ...lagging, node: '', state: 'stale' }])] },
       'proxies-current',
       'failed',
@@ -302,7 +302,7 @@ describe('the checks of a server', () => {
       /^3 more proxies lost, beyond the number that the server keeps by name$/,
     ],
     [
-      'a proxy of a mesh that nobody lists',
+      'a proxy of a mesh without a MeshTrust',
       { connected: 3 },
       'proxies-listed',
       'warning',
@@ -310,8 +310,8 @@ describe('the checks of a server', () => {
     ],
   ];
   for (const [what, over, check, verdict, detail] of table) {
-    it(`tell of ${what}: ${check} is ${verdict}, and nothing else`, () => {
-      const bad = checkServer({ ...well, ...over }, judge).filter((one) => one.verdict !== 'ok');
+    it(`${what}: only ${check} is ${verdict}`, () => {
+      const bad = checkServer({ ...well, ...over }, context).filter((one) => one.verdict !== 'ok');
       assert.deepEqual(
         bad.map((one) => [one.check, one.verdict, one.server]),
         [[check, verdict, 'http://one']],
@@ -325,7 +325,7 @@ describe('the checks of a server', () => {
     ['is not valid yet', [3, 99], 'MT024', 'authorities-valid'],
     ['expires soon', [-9, 3], 'MT023', 'authorities-last'],
   ] as const) {
-    it(`CA that ${what}: is named with its file and line`, () => {
+    it(`CA that ${what}: is reported with its file and line`, () => {
       const bad = meshWith(dates, [-1, 99]);
       const [domain] = bad.trustDomains;
       const [anchor, valid] = domain?.anchors ?? [];
@@ -343,7 +343,7 @@ describe('the checks of a server', () => {
           fingerprint: anchor.fingerprint,
         }),
       };
-      const result = checkServer(facts, judge).find((one) => one.check === check);
+      const result = checkServer(facts, context).find((one) => one.check === check);
       assert.deepEqual(
         result?.details.map((detail) => detail.startsWith(`a.yaml:7: ${anchor.subject} (`)),
         [true],
@@ -351,9 +351,9 @@ describe('the checks of a server', () => {
     });
   }
 
-  it('leave findings to the check that is about them', () => {
+  it('finding with a check of its own: findings checks leave it out', () => {
     for (const code of ['MT022', 'MT023', 'MT024', 'MT042'] as const) {
-      const results = checkServer({ ...well, findings: found({ code }) }, judge);
+      const results = checkServer({ ...well, findings: found({ code }) }, context);
       assert.equal(
         results.every(({ verdict }) => verdict === 'ok'),
         true,
@@ -362,9 +362,9 @@ describe('the checks of a server', () => {
     }
   });
 
-  it('are one where it does not answer', () => {
+  it('server does not answer: only one check', () => {
     for (const kind of ['unreachable', 'refused'] as const) {
-      const results = checkServer({ kind, server: 's', reason: 'because' }, judge);
+      const results = checkServer({ kind, server: 's', reason: 'because' }, context);
       assert.deepEqual(results, [
         { check: 'server-answers', server: 's', verdict: 'failed', details: ['because'] },
       ]);
@@ -376,15 +376,15 @@ describe('a CA certificate that expires', () => {
   it('in 30 days and a second → no warning yet; a second later → a warning', () => {
     const facts = { ...well, meshes: [meshWith([-1, 30])] };
     const verdictAt = (now: number) =>
-      checkServer(facts, { ...judge, now }).find(({ check }) => check === 'authorities-last')?.verdict;
-    assert.equal(verdictAt(judge.now), 'ok');
-    assert.equal(verdictAt(judge.now + 1001), 'warning');
+      checkServer(facts, { ...context, now }).find(({ check }) => check === 'authorities-last')?.verdict;
+    assert.equal(verdictAt(context.now), 'ok');
+    assert.equal(verdictAt(context.now + 1001), 'warning');
   });
 });
 
 describe('replicas', () => {
   const other = (meshes: readonly MeshDetail[]): ServerFacts => ({ ...well, server: 'http://two', meshes });
-  it('agree where their versions do; a mesh without trust is as good as none', () => {
+  it('same versions: agree; a mesh without trust counts as absent', () => {
     assert.deepEqual(checkReplicas([well]), []);
     const empty = { ...mesh, name: 'blue', denyAll: true };
     assert.deepEqual(
@@ -393,7 +393,7 @@ describe('replicas', () => {
     );
   });
 
-  it('are told by mesh and version where they do not', () => {
+  it('different versions: reported by mesh and version', () => {
     const [differs] = checkReplicas([well, other([{ ...mesh, version: 'ffffffffffffffff' }])]);
     assert.equal(differs?.verdict, 'failed');
     assert.match(

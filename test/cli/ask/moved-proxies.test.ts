@@ -15,7 +15,7 @@ const nodeOf = (index: number): string => `n${String(index).padStart(3, '0')}`;
 
 type Proxies = Pick<ReturnType<typeof scene>, 'publish' | 'asks' | 'quotes' | 'leaves'>;
 
-/** Makes one server lose this many proxies, which have `v1`, before it serves `v2`. */
+/** Makes a server lose N proxies, which have `v1`, before it serves `v2`. */
 function lose({ publish, asks, quotes, leaves }: Proxies, count: number): void {
   publish(statesOf({ ALL: 'v1' }));
   for (let index = 0; index < count; index += 1) {
@@ -27,7 +27,7 @@ function lose({ publish, asks, quotes, leaves }: Proxies, count: number): void {
   publish(statesOf({ ALL: 'v2' }));
 }
 
-/** Connects these proxies to another server, with what it serves. */
+/** Connects these proxies to another server, in sync with it. */
 function move({ asks, quotes }: Proxies, from: number, until: number): void {
   for (let index = from; index < until; index += 1) {
     const proxy = streamOf(1_000 + index, nodeOf(index));
@@ -37,7 +37,7 @@ function move({ asks, quotes }: Proxies, from: number, until: number): void {
 }
 
 describe('more lost proxies than a server names', () => {
-  it('those that it names are in sync at another server → check fails, and names the others', async () => {
+  it('named proxies are in sync at another server → check fails, and names the others', async () => {
     await using one = await wholeServer([resource], version);
     await using two = await wholeServer([resource], version);
     lose(one.proxies, 130);
@@ -67,7 +67,7 @@ describe('more lost proxies than a server names', () => {
     assert.match(stderr, /130 of 130 connected proxies have v2\n$/);
   });
 
-  it('moved ones leave room → wait names connected proxies that lag behind', async () => {
+  it('moved proxies leave room → wait names connected proxies that lag', async () => {
     await using one = await fleetServer();
     await using two = await fleetServer();
     const [late, refusing] = [streamOf(900, 'late'), streamOf(901, 'refusing')];
@@ -82,7 +82,7 @@ describe('more lost proxies than a server names', () => {
     assert.match(stderr, /waiting for refusing \(refused: not this\), late \(pending\)\n$/);
   });
 
-  it('wait: says how many it does not name', async () => {
+  it('wait: prints the number of proxies that it does not name', async () => {
     await using one = await fleetServer();
     lose(one, 130);
     const args = ['wait', '--mesh=default', '--timeout=0', `--server=${one.url}`];
@@ -151,7 +151,7 @@ describe('rollout without moved proxies', () => {
     );
   });
 
-  it('one came back since → is waited for until the next report', () => {
+  it('a lost proxy came back since → is waited for until the next report', () => {
     const left = withoutMoved(rollout, [gone('a'), back], new Set(['a']));
     assert.deepEqual(numbers(left), [1, 1, 3]);
   });

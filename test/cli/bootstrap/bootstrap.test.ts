@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { load } from 'js-yaml';
 import { run } from '../run.ts';
 
-/** What makes a bootstrap that of the examples. */
+/** Options that result in the bootstrap of the examples. */
 const demo = [
   'bootstrap',
   '--node-id=demo-proxy',
@@ -41,7 +41,7 @@ describe('bootstrap', () => {
     ['delta-ads-tls', tls],
   ] as const;
   for (const [name, args] of examples) {
-    it(`prints what examples/envoy/${name}.yaml says`, async () => {
+    it(`prints the same as examples/envoy/${name}.yaml`, async () => {
       const example = await readFile(
         new URL(`../../../examples/envoy/${name}.yaml`, import.meta.url),
         'utf8',
@@ -61,7 +61,7 @@ describe('bootstrap', () => {
     assert.deepEqual(JSON.parse(json.stdout), load(yaml.stdout));
   });
 
-  it('takes any name as it is', async () => {
+  it('node id with special characters: printed unchanged', async () => {
     const { stdout } = await run(['bootstrap', '--node-id', 'a: [b]\n- "c"', '--mesh', 'yes']);
     assert.deepEqual((load(stdout) as Parts).node, {
       id: 'a: [b]\n- "c"',
@@ -70,7 +70,7 @@ describe('bootstrap', () => {
     });
   });
 
-  it('resolves names, and takes addresses and sockets as they are', async () => {
+  it('DNS name: STRICT_DNS; IP address or unix socket: STATIC', async () => {
     const kinds = ['meshtrust.mesh.svc:5678', '[::1]:5678', 'unix:/run/xds.sock'].map(async (address) => {
       const { type, load_assignment } = await clusterOf(`--xds-address=${address}`);
       return [type, JSON.stringify(load_assignment).replace(/.*"address":(\{.*?\}\})\}.*/, '$1')];

@@ -35,13 +35,13 @@ async function files() {
   return dir;
 }
 
-/** As sets: the order is that of hashes. */
+/** Returns sets, because the order depends on hashes. */
 function pemsOf(text: string): readonly string[] {
   return (text.match(/-----BEGIN [^]*?-----END CERTIFICATE-----\n/g) ?? []).toSorted();
 }
 
 describe('bundle --format pem', () => {
-  it('is the certificates alone, of a trust domain or of all', async () => {
+  it('prints only the certificates, of one or all trust domains', async () => {
     await using dir = await files();
     const one = await run(['bundle', dir.path, '--format', 'pem', '--trust-domain', 'a.test']);
     assert.equal(one.code, 0);
@@ -52,7 +52,7 @@ describe('bundle --format pem', () => {
     assert.equal(pemsOf(all.stdout).length, 3);
   });
 
-  it('has a certificate that two trust domains share once', async () => {
+  it('certificate of two trust domains: printed once', async () => {
     await using dir = await files();
     await writeFile(
       dir.join('c.yaml'),
@@ -61,7 +61,7 @@ describe('bundle --format pem', () => {
     assert.equal(pemsOf((await run(['bundle', dir.path, '--format', 'pem'])).stdout).length, 3);
   });
 
-  it('has an intermediate as proxies get it, and says so', async () => {
+  it('re-rooted intermediate: printed in self-issued form, with a note', async () => {
     await using dir = await makeTempDir();
     const pems = [makeIntermediate(ec, { commonName: 'Intermediate' }).certPem];
     await writeFile(dir.join('a.yaml'), meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems }));
@@ -73,7 +73,7 @@ describe('bundle --format pem', () => {
 });
 
 describe('bundle --format spiffe', () => {
-  it('is a SPIFFE bundle of one trust domain, each key that of its certificate', async () => {
+  it('one trust domain: a SPIFFE bundle whose keys match the certificates', async () => {
     await using dir = await files();
     const args = ['bundle', dir.path, '--format', 'spiffe', '--trust-domain', 'a.test'];
     const bundle = JSON.parse((await run(args)).stdout) as Bundle;
@@ -92,7 +92,7 @@ describe('bundle --format spiffe', () => {
     assert.deepEqual([told.spiffe_sequence, told.spiffe_refresh_hint], [7, 90]);
   });
 
-  it('is a map of bundles for a whole mesh', async () => {
+  it('whole mesh: a map of SPIFFE bundles', async () => {
     await using dir = await files();
     const { stdout } = await run(['bundle', dir.path, '--format', 'spiffe']);
     const { trust_domains: domains } = JSON.parse(stdout) as { trust_domains: Record<string, Bundle> };
@@ -105,7 +105,7 @@ describe('bundle --format spiffe', () => {
     );
   });
 
-  it('has a sequence from a server that grows with each change', async () => {
+  it('server: spiffe_sequence increases with each change', async () => {
     await using server = await wholeServer(resources);
     const args = ['bundle', '--format', 'spiffe', '--trust-domain', 'b.test', `--server=${server.url}`];
     const before = JSON.parse((await run(args)).stdout) as Bundle;
@@ -124,7 +124,7 @@ describe('bundle --format spiffe', () => {
 });
 
 describe('bundle of a server', () => {
-  it('is the same as of the files that it serves, in every form', async () => {
+  it('every format: same output as from the served files', async () => {
     await using dir = await files();
     await using server = await wholeServer(resources);
     for (const form of [['--format=pem'], ['--format=json'], ['--format=spiffe', '--sequence=1'], []]) {
@@ -142,7 +142,7 @@ describe('bundle of a server', () => {
     assert.equal(certificates.version, detail.version);
   });
 
-  it('is 1 where replicas differ, or list nothing, and 3 where one does not answer', async () => {
+  it('replicas differ or list nothing: exit 1; one does not answer: exit 3', async () => {
     await using one = await wholeServer(resources);
     await using two = await wholeServer(resources.slice(1));
     const servers = ['--server', one.url, '--server', two.url];
@@ -156,7 +156,7 @@ describe('bundle of a server', () => {
     assert.equal(nobody.code, 3);
   });
 
-  it('is 1 for a trust domain that it does not list, with those that it does', async () => {
+  it('unknown trust domain: exit 1, with the known trust domains', async () => {
     await using server = await wholeServer(resources);
     const args = ['bundle', '--trust-domain=c.test', `--server=${server.url}`];
     for (const form of [[], ['--format=pem']]) {

@@ -17,7 +17,7 @@ const ca = makeCa({ commonName: 'A' });
 const resource = { trustDomain: 'a.test', name: 'a', pems: [ca.certPem] };
 
 describe('check', () => {
-  it('is 0 where all is well, with a line for each check', async () => {
+  it('healthy server: exit 0, with a line for each check', async () => {
     await using server = await wholeServer([resource], version);
     const { code, stdout, stderr } = await run(['check', `--server=${server.url}`]);
     assert.deepEqual([code, stderr], [0, '15 checks passed, 0 warnings, 0 failed\n']);
@@ -27,7 +27,7 @@ describe('check', () => {
     for (const check of checks) assert.match(check, /^\[ok\] {3}\w+: /);
   });
 
-  it('is 1 where something failed, with what it is and what to do', async () => {
+  it('failed check: exit 1, with details and a hint', async () => {
     await using server = await wholeServer([resource], version);
     const proxy = streamOf(1, 'bad-one');
     server.proxies.publish(statesOf({ ALL: 'v2' }));
@@ -42,7 +42,7 @@ describe('check', () => {
     );
   });
 
-  it('a proxy that is lost: is 1, with its name and what it acknowledged', async () => {
+  it('lost proxy: exit 1, with its name and acknowledged version', async () => {
     await using server = await wholeServer([resource], version);
     const proxy = streamOf(1, 'lost-one');
     server.proxies.publish(statesOf({ ALL: 'v1' }));
@@ -62,7 +62,7 @@ describe('check', () => {
     assert.match(detail, /^ALL +delta ADS +- +v1 +v2/m);
   });
 
-  it('a proxy that one server lost and another has in sync: is 0', async () => {
+  it('proxy that one server lost and another has in sync: exit 0', async () => {
     await using one = await wholeServer([resource], version);
     await using two = await wholeServer([resource], version);
     const proxy = streamOf(1, 'moved-one');
@@ -79,7 +79,7 @@ describe('check', () => {
     assert.equal((await run(args)).code, 0);
   });
 
-  it('is 0 with warnings, and 1 when it is strict', async () => {
+  it('warnings: exit 0, with --strict exit 1', async () => {
     await using server = await wholeServer([resource], '0.0.0-other');
     const { code, stderr } = await run(['check', `--server=${server.url}`]);
     assert.deepEqual([code, stderr], [0, '14 checks passed, 1 warning, 0 failed\n']);
@@ -96,7 +96,7 @@ describe('check', () => {
     assert.deepEqual(report.counts, { ok: 15, warning: 0, failed: 0 });
   });
 
-  it('is 3 where a server does not answer, and goes on with the others', async () => {
+  it('server does not answer: exit 3, and the others are checked', async () => {
     await using server = await wholeServer([resource], version);
     const nobody = `http://127.0.0.1:${await freePort()}`;
     const { code, stdout } = await run(['check', '--server', server.url, '--server', nobody]);
@@ -105,7 +105,7 @@ describe('check', () => {
     assert.equal(stdout.match(/^\[ok\]/gm)?.length, 15);
   });
 
-  it('compares replicas', async () => {
+  it('replicas: are compared', async () => {
     await using one = await wholeServer([resource], version);
     await using two = await wholeServer([{ ...resource, trustDomain: 'b.test' }], version);
     const same = await run(['check', '--server', one.url, '--server', one.url]);
@@ -128,7 +128,7 @@ describe('the lines of checks', () => {
     ],
   };
 
-  it('have a coloured sign on a terminal, and plain letters elsewhere', () => {
+  it('coloured sign on a terminal, plain letters elsewhere', () => {
     const colourful = terminalText(renderChecks(report, { wide: false, colour: true }));
     for (const sign of ['√', '‼', '×']) assert.ok(colourful.includes(`${sign}\u001b[39m trust: c`), sign);
     const plain = renderChecks(report, { wide: false, colour: false });
@@ -136,7 +136,7 @@ describe('the lines of checks', () => {
     assert.match(plain, /^\[ok\] {3}trust: c\n\[warn\] trust: c\n {4}hint: h \(d\)\n\[fail\] trust: c$/m);
   });
 
-  it('show the first of many details, all in a wide output, and nothing that steers a terminal', () => {
+  it('many details: only the first ones, all with -o wide, without control characters', () => {
     const plain = renderChecks(report, { wide: false, colour: false });
     assert.match(plain, / thing 4.*\n {4}and 2 more \(-o wide\)\n/);
     const wide = renderChecks(report, { wide: true, colour: false });
@@ -146,7 +146,7 @@ describe('the lines of checks', () => {
 });
 
 describe('docs/checks.md', () => {
-  it('has a section for each check, in their order, and no others', async () => {
+  it('has exactly one section for each check, in their order', async () => {
     const text = await readFile(new URL('../../../docs/checks.md', import.meta.url), 'utf8');
     const sections = [...text.matchAll(/^### (.+)$/gm)].map((match) => match[1]);
     assert.deepEqual(sections, Object.keys(checkCatalogue));

@@ -15,7 +15,7 @@ const sections = new Map(
     .slice(1)
     .map((section) => [section.split('\n', 1)[0]?.slice('## '.length) ?? '', section]),
 );
-/** What follows `$ command` in the examples of a section. */
+/** Returns the output after `$ command` in the examples of a section. */
 function exampleOf(section: string, command: string): string {
   const example = sections.get(section)?.split(`\n$ ${command}\n`)[1];
   assert.ok(example !== undefined, `${section} has no example of ${command}`);
@@ -33,7 +33,7 @@ describe('docs/commands.md', () => {
     );
   });
 
-  it('shows what the commands print of the examples', async () => {
+  it('shows the output of the commands for the examples', async () => {
     for (const command of ['validate', 'bundle']) {
       const { stdout, stderr } = await run([command, 'examples/trust']);
       const talk = command === 'validate' ? stderr : '';
@@ -41,7 +41,7 @@ describe('docs/commands.md', () => {
     }
   });
 
-  it('shows what diff prints where the server has one of them', async () => {
+  it('shows the output of diff for a server with one of the examples', async () => {
     await using server = await wholeServer([]);
     const name = 'examples/trust/example-org-trust.yaml';
     server.deliver({ kind: 'content', path: name, text: await read(name), settled: true });
@@ -53,7 +53,7 @@ describe('docs/commands.md', () => {
     assert.equal(exampleOf('diff', 'meshtrust diff examples/trust'), `${stdout}${stderr}`);
   });
 
-  it('shows the checks as they are', () => {
+  it('shows the current checks', () => {
     const lines = exampleOf('check', 'meshtrust check')
       .split('\n')
       .filter((line) => line.startsWith('['))
@@ -62,14 +62,14 @@ describe('docs/commands.md', () => {
     assert.deepEqual(lines, claims.slice(0, -1), 'all but those of replicas');
   });
 
-  it('names no flag that the program does not have', async () => {
+  it('names only flags of the program', async () => {
     const flagsPage = await read('docs/flags.md');
     const plugin: readonly string[] =
       (await read('src/cli/kubectl/kubectl-arguments.ts')).match(/--[a-z-]+/g) ?? [];
     const flags = new Set(text.match(/(?<=[`\s(])--[a-z][a-z-]+/g));
     assert.ok(flags.size > 10);
     for (const flag of flags) {
-      // Envoy's own, in the example that validates a bootstrap.
+      // Flags of Envoy, in the example that validates a bootstrap.
       if (['--mode', '--config-path'].includes(flag)) continue;
       assert.ok(
         flagsPage.includes(`${flag} <`) || flagsPage.includes(`${flag}\``) || plugin.includes(flag),

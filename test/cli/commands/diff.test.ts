@@ -19,7 +19,7 @@ const [a, b, renewed] = [
 const yaml = (pems: readonly string[], mesh = 'default') =>
   meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems, mesh });
 
-/** A file for each text, in a folder that goes with it. */
+/** Writes each text to a file in a temporary directory. */
 async function files(texts: Readonly<Record<string, string>>) {
   const dir = await makeTempDir();
   for (const [name, text] of Object.entries(texts)) await writeFile(dir.join(name), text);
@@ -27,14 +27,14 @@ async function files(texts: Readonly<Record<string, string>>) {
 }
 
 describe('diff', () => {
-  it('of files that say the same is 0, says so, and prints nothing', async () => {
+  it('files without a difference: exit 0, and nothing on stdout', async () => {
     await using dir = await files({ 'one.yaml': yaml([a.certPem]), 'two.yaml': yaml([a.certPem]) });
     const { code, stdout, stderr } = await run(['diff', dir.join('one.yaml'), dir.join('two.yaml')]);
     assert.deepEqual([code, stdout], [0, '']);
     assert.match(stderr, /^no difference between /);
   });
 
-  it('of files that differ is 1, with a line for each authority, and what it comes to beside it', async () => {
+  it('files that differ: exit 1, with a line for each CA certificate, and a summary on stderr', async () => {
     await using dir = await files({ 'one.yaml': yaml([a.certPem]), 'two.yaml': yaml([b.certPem]) });
     const { code, stdout, stderr } = await run(['diff', dir.join('one.yaml'), dir.join('two.yaml')]);
     assert.equal(code, 1);
@@ -56,14 +56,14 @@ describe('diff', () => {
     assert.equal(stderr, 'mesh default: 1 CA certificate removed, 1 CA certificate added\n');
   });
 
-  it('knows a renewal, and shows in the wide table what it was', async () => {
+  it('renewed certificate: shown as renewed, with -o wide also the previous one', async () => {
     await using dir = await files({ 'one.yaml': yaml([a.certPem]), 'two.yaml': yaml([renewed.certPem]) });
     const { stdout, stderr } = await run(['diff', dir.join('one.yaml'), dir.join('two.yaml'), '-o', 'wide']);
     assert.equal(stderr, 'mesh default: 1 CA certificate renewed\n');
     assert.match(stdout, /renewed .* CN=A +as-listed +[0-9a-f]{16} +default\/\/a$/m);
   });
 
-  it('asks the server what is served, and who asks for what differs, when one path is given', async () => {
+  it('one path: compares with the server, and counts the affected proxies', async () => {
     await using server = await wholeServer([
       { trustDomain: 'a.test', name: 'a', pems: [a.certPem] },
       { trustDomain: 'b.test', name: 'b', pems: [b.certPem], mesh: 'blue' },
@@ -97,7 +97,7 @@ describe('diff', () => {
     assert.deepEqual(load(formatted.stdout), report);
   });
 
-  it('counts all proxies of the mesh where more secrets differ than fit into a question', async () => {
+  it('more differing secrets than fit into a query: counts all proxies of the mesh', async () => {
     const names = Array.from({ length: 300 }, (_, index) => `domain-${index}.test`);
     await using server = await wholeServer(
       names.map((trustDomain, index) => ({ trustDomain, name: `d${index}`, pems: [a.certPem] })),
@@ -109,7 +109,7 @@ describe('diff', () => {
     assert.match(stderr, /300 CA certificates removed.*; would be sent to 2 connected proxies\n$/);
   });
 
-  it('tells of nothing where a whole file is refused, which says why', async () => {
+  it('whole file refused: exit 2 with the reason, and no comparison', async () => {
     await using dir = await files({
       'good.yaml': yaml([a.certPem]),
       'bad.yaml': 'type: MeshTrust\n  bad: [\n',
@@ -125,7 +125,7 @@ describe('diff', () => {
     }
   });
 
-  it('goes on beside a block that is refused, and tells of it', async () => {
+  it('refused block: is reported, and the rest is compared', async () => {
     const damaged = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
     await using dir = await files({
       'one.yaml': yaml([a.certPem]),
@@ -136,7 +136,7 @@ describe('diff', () => {
     assert.match(stderr, /^error: \S+two\.yaml.* MT014 .*\nmesh default: 1 CA certificate added\n$/);
   });
 
-  it('ends with 1 for a mesh that is listed nowhere', async () => {
+  it('mesh that is not listed: exit 1', async () => {
     await using dir = await files({ 'a.yaml': yaml([a.certPem]) });
     const { code, stderr } = await run(['diff', dir.path, dir.path, '--mesh', 'nope']);
     assert.deepEqual(
@@ -145,7 +145,7 @@ describe('diff', () => {
     );
   });
 
-  it('is 0 against a server that serves the same', async () => {
+  it('server that serves the same: exit 0', async () => {
     await using server = await wholeServer([{ trustDomain: 'a.test', name: 'a', pems: [a.certPem] }]);
     await using dir = await files({ 'a.yaml': yaml([a.certPem]) });
     const { code, stdout } = await run(['diff', dir.path, '--server', server.url, '-o', 'json']);
@@ -153,7 +153,7 @@ describe('diff', () => {
     assert.deepEqual((JSON.parse(stdout) as { meshes: unknown }).meshes, []);
   });
 
-  it('compares with replicas as with one, and not with servers that differ', async () => {
+  it('equal replicas: compared as one server; servers that differ: exit 1', async () => {
     const resource = { trustDomain: 'a.test', name: 'a', pems: [a.certPem] };
     await using one = await wholeServer([resource]);
     await using same = await wholeServer([resource]);
@@ -178,7 +178,7 @@ describe('diff', () => {
     assert.match(stderr, /serve different versions; give only one of them/);
   });
 
-  it('ends with 2 for a path that is not there, and with 3 where no server answers', async () => {
+  it('missing path: exit 2; server does not answer: exit 3', async () => {
     await using dir = await files({ 'a.yaml': yaml([a.certPem]) });
     assert.equal((await run(['diff', dir.path, '/nowhere'])).code, 2);
     const alone = await run(['diff', dir.path, `--server=http://127.0.0.1:${await freePort()}`]);

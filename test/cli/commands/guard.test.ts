@@ -43,7 +43,7 @@ async function holdingServer(held: readonly string[], later: readonly string[] =
   };
 }
 
-/** Runs the command on a terminal on which the answer is typed, or which is closed. */
+/** Runs the command on a terminal, on which the answer is typed or which is closed. */
 function runOnTerminal(args: readonly string[], answer: string | undefined): Promise<Outcome> {
   const stdin = Object.assign(new PassThrough(), { isTTY: true });
   if (answer === undefined) stdin.end();

@@ -89,7 +89,7 @@ describe('the effect of a revocation', () => {
     assert.equal(wholeHash('1'.repeat(16), effects), '1'.repeat(64));
   });
 
-  it('the only CA of a mesh → said loudly', () => {
+  it('the only CA of a mesh → a WARNING', () => {
     const only = meshOf('edge', 0, { 'a.test': [anchor('CN=A', '1')] });
     const [effect] = effectsOf('1'.repeat(64), [[only]]);
     assert.equal(effect?.leavesNothing, true);
@@ -116,7 +116,7 @@ describe('the effect of a revocation', () => {
     assert.equal(effectsOf(hash, [[mixed]])[0]?.leavesNothing, true);
   });
 
-  it('one replica has it already → what the other still serves counts', () => {
+  it('one replica has applied it already → the effect on the other is reported', () => {
     const done = meshOf('default', 1, { 'a.test': [anchor('CN=B', '2')] });
     assert.equal(effectsOf('1'.repeat(16), [[done], [mesh]])[0]?.cas.length, 2);
   });
@@ -141,7 +141,7 @@ describe('the effect of a revocation', () => {
   it('nothing that is served → no effect', () => assert.deepEqual(effectsOf('f'.repeat(64), [[mesh]]), []));
 });
 
-describe('who is waited for', () => {
+describe('meshes to wait for', () => {
   const [x, y] = ['x', 'y'].map((name) => ({ name })) as [{ name: string }, { name: string }];
   const served = [
     ['one', [x]],
@@ -162,7 +162,7 @@ describe('who is waited for', () => {
   });
 });
 
-describe('the list', () => {
+describe('distrust list', () => {
   const lines = linesFor('1'.repeat(64), [], '2026-01-01');
   const table: Readonly<Record<string, readonly [before: string, after: string | undefined]>> = {
     'is empty': ['', lines],
@@ -172,7 +172,7 @@ describe('the list', () => {
   for (const [what, [before, after]] of Object.entries(table))
     it(`${what} → the lines are added at its end`, () =>
       assert.equal(addToList(before, '1'.repeat(64), [], lines), after));
-  it('has the hash, or a shorter one that stands for it → is left as it is', () => {
+  it('contains the hash, or a prefix of it → unchanged', () => {
     for (const known of ['1'.repeat(64), '1'.repeat(16)])
       assert.equal(addToList('x\n', '1'.repeat(64), [known], lines), undefined);
     assert.notEqual(addToList('x\n', '1'.repeat(16), ['1'.repeat(64)], lines), undefined);
@@ -181,7 +181,7 @@ describe('the list', () => {
     const odd = meshOf('default', 0, { 'a.test': [anchor('CN=x\nffff', '1')] });
     assert.equal(linesFor('1'.repeat(64), effectsOf('1'.repeat(64), [[odd]]), 'd').split('\n').length, 3);
   });
-  it('is replaced by rename, keeps its mode, and leaves nothing beside it', async () => {
+  it('replaced by rename: keeps its mode, and leaves no other file', async () => {
     await using dir = await makeTempDir();
     const path = dir.join('list');
     await replaceFile(path, 'one\n');
@@ -197,8 +197,8 @@ describe('the list', () => {
   });
 });
 
-describe('the file that a path leads to', () => {
-  it('is the path itself, also where the file is created meanwhile', async () => {
+describe('target of a path', () => {
+  it('no file, even if it is created meanwhile → the path itself', async () => {
     await using dir = await makeTempDir();
     const path = dir.join('list');
     for (let round = 0; round < 300; round += 1) {
@@ -209,8 +209,8 @@ describe('the file that a path leads to', () => {
   });
 });
 
-describe('a lock', () => {
-  it('keeps others out, and goes when what it was for failed', async () => {
+describe('lock file', () => {
+  it('held: excludes others; function fails: is removed', async () => {
     await using dir = await makeTempDir();
     const path = dir.join('list');
     await withLock(path, 0, () =>
@@ -227,7 +227,7 @@ describe('a lock', () => {
   });
 });
 
-describe('a lock that another process left', () => {
+describe('lock file that another process left', () => {
   const pipe = (path: string): unknown => execFileSync('mkfifo', [path]);
   const left: Readonly<Record<string, readonly [put: (path: string) => unknown, holder: RegExp]>> = {
     'with its name': [(path) => writeFile(path, '4321 host-a\n'), /process 4321 on host-a is/],
@@ -247,7 +247,7 @@ describe('a lock that another process left', () => {
     });
 });
 
-/** A server with the trust of one CA, which follows no list. */
+/** Starts a server that serves one CA and has no distrust list. */
 async function trustedServer(trust: TempDir) {
   await writeFile(
     trust.join('t.yaml'),
@@ -306,7 +306,7 @@ describe('meshtrust revoke', () => {
     }
   });
 
-  it('a CA of a running server → asked, written, and gone from what is served', async () => {
+  it('a CA of a running server → asks, writes the list, and the server stops serving it', async () => {
     await using dir = await makeTempDir();
     await using trust = await makeTempDir();
     await writeFile(
@@ -373,7 +373,7 @@ describe('meshtrust revoke', () => {
     assert.match(stderr, /revoked: every connected proxy has the change\n$/);
   });
 
-  it('the hash of a key with a compressed point → says what it cuts off, and asks before a mesh is emptied', async () => {
+  it('the hash of a key with a compressed point → prints the effect, and asks before a mesh loses its last CA', async () => {
     await using dir = await makeTempDir();
     await using trust = await makeTempDir();
     const key = makeCompressedKey();
@@ -432,7 +432,7 @@ describe('meshtrust revoke', () => {
     assert.equal((JSON.parse(body) as DistrustDetail).listed, true);
   });
 
-  it('several at once on one list → none takes away what another wrote', async () => {
+  it('several commands at once on one list → all hashes are added', async () => {
     await using dir = await makeTempDir();
     await using trust = await makeTempDir();
     await using server = await trustedServer(trust);
@@ -448,7 +448,7 @@ describe('meshtrust revoke', () => {
     assert.deepEqual(await readdir(dir.path), ['list']);
   });
 
-  it('a list that is a link → the file that it leads to is changed', async () => {
+  it('a list that is a symbolic link → its target is changed', async () => {
     await using dir = await makeTempDir();
     await using trust = await makeTempDir();
     await using server = await trustedServer(trust);

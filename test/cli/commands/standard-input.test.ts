@@ -40,7 +40,7 @@ describe('the standard input as -', () => {
     assert.match(stderr, /^2 MeshTrusts accepted; 0 errors,/);
   });
 
-  it('validate: bytes that are not UTF-8 are an error, and so is nothing at all', async () => {
+  it('validate: bytes that are not UTF-8, or empty input: an error', async () => {
     assert.match(
       (await runWith(Buffer.of(0xff, 0xfe), ['validate', '-'])).stdout,
       /stdin: MT001 .*not UTF-8/,
@@ -70,7 +70,7 @@ describe('the standard input as -', () => {
     assert.equal((await runWith(leaf.certPem, ['verify', '--leaf', '-', dir.join('a.yaml')])).code, 0);
   });
 
-  it('pipes by their names: /dev/stdin and process substitution are read, and called no dangling link', async () => {
+  it('/dev/stdin and process substitution: are read as pipes', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), text);
     const command = `cat ${dir.join('a.yaml')} | "$0" bin/meshtrust.js validate /dev/stdin 2>&1`;

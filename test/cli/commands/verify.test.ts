@@ -16,7 +16,7 @@ const leaf = makeLeaf(middle, { spiffeId: 'spiffe://a.test/web', commonName: 'we
 const stranger = makeLeaf(makeCa({ commonName: 'Elsewhere' }), { spiffeId: 'spiffe://a.test/web' });
 const resource = { name: 'a', trustDomain: 'a.test', pems: [root.certPem] };
 
-/** Files of a client and of what is trusted. */
+/** Writes the files of a client and a MeshTrust. */
 async function files() {
   const dir = await makeTempDir();
   await writeFile(dir.join('a.yaml'), meshTrustYaml(resource));
@@ -29,7 +29,7 @@ async function files() {
 }
 
 describe('verify', () => {
-  it('names the anchor that lets a client in, and the path to it', async () => {
+  it('accepted client: prints the trust anchor and the path', async () => {
     await using dir = await files();
     const client = ['--leaf', dir.join('leaf.pem'), '--chain', dir.join('middle.pem')];
     const { code, stdout, stderr } = await run(['verify', ...client, dir.join('a.yaml')]);
@@ -43,7 +43,7 @@ describe('verify', () => {
     );
   });
 
-  it('takes a chain out of the file of the leaf, passes its key over, and reads DER', async () => {
+  it('leaf file: reads the chain from it, skips its key, accepts DER', async () => {
     await using dir = await files();
     const one = await run(['verify', '--leaf', dir.join('svid.pem'), dir.join('a.yaml')]);
     assert.equal(one.code, 0, one.stdout);
@@ -66,14 +66,14 @@ describe('verify', () => {
     });
   }
 
-  it('says why a client is refused, and exits with 1', async () => {
+  it('refused client: prints the reason, exit 1', async () => {
     await using dir = await files();
     const { code, stdout } = await run(['verify', '--leaf', dir.join('leaf.pem'), dir.join('a.yaml')]);
     assert.equal(code, 1);
     assert.match(stdout, /^refused: the issuer of the leaf, CN=Middle, is not listed .* \(no-path\)\n/);
   });
 
-  it('has the same fields as JSON and as YAML', async () => {
+  it('JSON and YAML: have the same fields', async () => {
     await using dir = await files();
     const args = ['verify', '--leaf', dir.join('stranger.pem'), dir.join('a.yaml')];
     const json: unknown = JSON.parse((await run([...args, '-o', 'json'])).stdout);
@@ -85,7 +85,7 @@ describe('verify', () => {
     );
   });
 
-  it('asks a server where no files are given', async () => {
+  it('no files: asks the server', async () => {
     await using dir = await files();
     await using server = await wholeServer([resource]);
     const ask = (file: string, ...more: string[]) =>
@@ -102,7 +102,7 @@ describe('verify', () => {
     assert.match(unknown.stderr, /mesh nobody: no MeshTrust lists it/);
   });
 
-  it('judges by what is left after distrust', async () => {
+  it('--distrust: distrusted CA certificates do not count', async () => {
     await using dir = await files();
     const json = await run(['verify', '--leaf', dir.join('svid.pem'), dir.join('a.yaml'), '-o', 'json']);
     const { anchor } = JSON.parse(json.stdout) as { readonly anchor: string };
@@ -113,7 +113,7 @@ describe('verify', () => {
     assert.match(stdout, /^refused: trust domain a\.test has no CA \(unknown-trust-domain\)\n/);
   });
 
-  it('notes where Envoys of another age may take another anchor', async () => {
+  it('several possible issuers: notes that Envoy 1.36 may choose another', async () => {
     await using dir = await files();
     const plain = { commonName: 'Twin', subjectKeyId: false, authorityKeyId: undefined } as const;
     const [one, other] = [makeCa(plain), makeCa(plain)];
@@ -125,7 +125,7 @@ describe('verify', () => {
     assert.match(stderr, /^note: several anchors can be the issuer of CN=web; /);
   });
 
-  it('wants a leaf that it can read, and a server that answers', async () => {
+  it('leaf that cannot be read: exit 2; server does not answer: exit 3', async () => {
     await using dir = await files();
     const leafFile = dir.join('leaf.pem');
     assert.match((await run(['verify', dir.path])).stderr, /--leaf FILE/);

@@ -9,7 +9,7 @@ import { run, start } from '../run.ts';
 
 const proxy = streamOf(1, 'slow-one');
 
-/** A server whose only proxy was sent what is served, and has not answered yet. */
+/** Starts a server whose only proxy was sent the served version, and has not acknowledged it yet. */
 async function pending() {
   const server = await fleetServer();
   server.publish(statesOf({ ALL: 'v1' }));
@@ -19,7 +19,7 @@ async function pending() {
 }
 
 describe('wait', () => {
-  it('returns when the last proxy has acknowledged, and not before', async () => {
+  it('returns once the last proxy has acknowledged', async () => {
     await using server = await pending();
     let acknowledged = false;
     const waiting = start(['wait', '--mesh=default', `--server=${server.url}`]);
@@ -35,7 +35,7 @@ describe('wait', () => {
     assert.match(stderr, /1 of 1 connected proxies have v1\n$/);
   });
 
-  it('waits for as many proxies as are to be there', async () => {
+  it('--proxies: waits until that many proxies are connected', async () => {
     await using server = await pending();
     server.acks(proxy, 'v1');
     const second = streamOf(2);
@@ -53,7 +53,7 @@ describe('wait', () => {
     assert.match(stderr, /2 of 2 connected proxies have v1\n$/);
   });
 
-  it('prints no table where nobody lags, but some are missing', async () => {
+  it('missing proxies, but none lags: prints no table', async () => {
     await using server = await pending();
     server.acks(proxy, 'v1');
     const args = ['wait', '--mesh=default', '--proxies=2', '--timeout=0', `--server=${server.url}`];
@@ -62,7 +62,7 @@ describe('wait', () => {
     assert.match(stderr, /error: timed out after 0ms: .*waiting for 1 more proxy to connect\n$/);
   });
 
-  it('ends with 4 when the time is up, with the names of who is missing', async () => {
+  it('time-out: exit 4, with the names of the lagging proxies', async () => {
     await using server = await pending();
     const { code, stdout, stderr } = await run([
       'wait',
@@ -75,7 +75,7 @@ describe('wait', () => {
     assert.match(stderr, /error: timed out after 300ms: .*waiting for slow-one \(pending\)\n$/);
   });
 
-  it('says why a proxy refuses', async () => {
+  it('rejected response: prints the reason', async () => {
     await using server = await pending();
     server.refuses(proxy, 'v1', 'Failed to load');
     const { code, stderr } = await run(['wait', '--mesh=default', '--timeout=0', `--server=${server.url}`]);
@@ -83,7 +83,7 @@ describe('wait', () => {
     assert.match(stderr, /slow-one \(refused: Failed to load\)/);
   });
 
-  it('a proxy that is lost: waits for it, and names it with the version that it acknowledged', async () => {
+  it('lost proxy: waits for it, and prints its name and acknowledged version', async () => {
     await using server = await pending();
     server.acks(proxy, 'v1');
     const other = streamOf(2, 'other-one');
@@ -108,7 +108,7 @@ describe('wait', () => {
     assert.equal((await waiting.outcome).code, 0);
   });
 
-  it('a proxy that one server lost: waits until it is in sync at another one', async () => {
+  it('proxy that one server lost: waits until it is in sync at another server', async () => {
     await using one = await pending();
     await using two = await fleetServer();
     two.publish(statesOf({ ALL: 'v1' }));
@@ -126,7 +126,7 @@ describe('wait', () => {
     assert.match(stderr, /1 of 1 connected proxies have v1\n$/);
   });
 
-  it('waits for a version that is not served yet, and is content with a later one', async () => {
+  it('--version: waits for a version that is not served yet, and accepts a later one', async () => {
     await using server = await fleetServer();
     const waiting = run(['wait', '--mesh=default', '--version=v2', `--server=${server.url}`]);
     server.publish(statesOf({ ALL: 'v1' }));
@@ -147,7 +147,7 @@ describe('wait', () => {
     assert.equal((await waiting).code, 0);
   });
 
-  it('adds servers up, and waits until they serve the same', async () => {
+  it('several servers: adds up their proxies, and waits until they serve the same version', async () => {
     await using one = await pending();
     await using two = await pending();
     const servers = [`--server=${one.url}`, `--server=${two.url}`];
@@ -174,7 +174,7 @@ describe('wait', () => {
     assert.equal((await run([...args, '--proxies=0'])).code, 0);
   });
 
-  it('ends with 1 for a mesh that nothing is listed for, unless a version of it is waited for', async () => {
+  it('mesh that is not listed: exit 1, but with --version it waits', async () => {
     await using server = await fleetServer();
     const { code, stderr } = await run(['wait', '--mesh=blue', `--server=${server.url}`]);
     assert.equal(code, 1);
@@ -183,13 +183,13 @@ describe('wait', () => {
     assert.equal(other.code, 4);
   });
 
-  it('ends with 3 where no server answers, and with 2 without a mesh', async () => {
+  it('server does not answer: exit 3; no --mesh: exit 2', async () => {
     const url = `http://127.0.0.1:${await freePort()}`;
     assert.equal((await run(['wait', '--mesh=default', `--server=${url}`])).code, 3);
     assert.equal((await run(['wait'])).code, 2);
   });
 
-  it('ends with 1 when it is interrupted', async () => {
+  it('interrupted: exit 1', async () => {
     await using server = await pending();
     const stop = new AbortController();
     const waiting = start(['wait', '--mesh=default', `--server=${server.url}`], stop.signal);
@@ -220,7 +220,7 @@ describe('wait', () => {
     assert.match(describeWait(state), /; waiting for lost proxies that it does not name at a$/);
   });
 
-  it('ends with 3 when a server went away and did not come back', () => {
+  it('server goes away and does not return: exit 3', () => {
     const gone = { kind: 'unreachable', server: 'a', reason: 'x' } as const;
     const { done, servers } = assessWait({ mesh: 'default' }, [gone]);
     assert.deepEqual([done, servers[0]?.waitingFor], [false, 'an answer']);

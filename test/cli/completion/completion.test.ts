@@ -13,14 +13,14 @@ import { makeTempDir } from '../../kit/temp-dir.ts';
 import { run } from '../run.ts';
 
 const execute = promisify(execFile);
-/** Everywhere where these tests run; a machine without it says so. */
+/** The path of bash; tests are skipped on a machine without it. */
 const bash = await execute('bash', ['-c', 'echo $BASH_VERSION']).then(
   ({ stdout }) => stdout.trim(),
   () => undefined,
 );
 const skip = bash === undefined && (process.env['CI'] ?? '') === '' ? 'there is no bash on the PATH' : false;
 
-/** What bash would complete the last word to, in the folder `cwd`. */
+/** Returns bash's completions of the last word, in the directory `cwd`. */
 async function completed(cwd: string, ...words: readonly string[]): Promise<readonly string[]> {
   const { stdout: script } = await run(['completion', 'bash']);
   const driver = `${script}
@@ -82,7 +82,7 @@ describe('completion bash, by a real bash,', { skip }, () => {
     });
   }
 
-  it('leaves the shell as it was', async () => {
+  it('does not change the shell', async () => {
     const { stdout } = await run(['completion', 'bash']);
     const script = `${stdout}
 before=$(set | grep -v '^\\(_\\|BASH\\|COMP\\|PIPESTATUS\\|before\\|FUNCNAME\\)')
@@ -94,7 +94,7 @@ after=$(set | grep -v '^\\(_\\|BASH\\|COMP\\|PIPESTATUS\\|before\\|FUNCNAME\\)')
   });
 });
 
-/** A program with everything that a script has to quote. */
+/** A program whose names and descriptions need quoting in scripts. */
 function sample(): CommandNode {
   const program = new Command('tool').description('t');
   program
@@ -109,8 +109,8 @@ function sample(): CommandNode {
   return readCommand(program);
 }
 
-describe('what is completed', () => {
-  it('is read from the definitions of the program; what is hidden stays so', () => {
+describe('completion scripts', () => {
+  it('command tree: read from the definitions, without hidden commands', () => {
     const { commands } = sample();
     assert.deepEqual(
       commands.map(({ name }) => name),
@@ -127,7 +127,7 @@ describe('what is completed', () => {
     ]);
   });
 
-  it('has every command and option of the program in each shell', async () => {
+  it('each shell: has every command and option', async () => {
     const scripts = await Promise.all(['bash', 'zsh', 'fish'].map((shell) => run(['completion', shell])));
     const { stdout: help } = await run(['wait', '--help']);
     const options = [...help.matchAll(/--(?<name>[a-z-]+)/g)].map((match) => match.groups?.['name'] ?? '');
@@ -140,7 +140,7 @@ describe('what is completed', () => {
     }
   });
 
-  it('is quoted for zsh', () => {
+  it('zsh: quotes descriptions', () => {
     const script = zshCompletion(sample());
     assert.ok(script.includes("'go:it'\\''s \\[a\\]\\: $test `x` \\\\ \"y\"'"), script);
     assert.ok(script.includes("'*--file=[somebody'\\''s]:file:_files'"), script);
@@ -149,7 +149,7 @@ describe('what is completed', () => {
     assert.match(script, /^#compdef tool\n/);
   });
 
-  it('is quoted for fish', () => {
+  it('fish: quotes descriptions', () => {
     const script = fishCompletion(sample());
     const start = "complete -c tool -n 'not __fish_seen_subcommand_from go g help'";
     assert.ok(script.includes(`${start} -a 'g' -d 'it\\'s [a]: $test \`x\` \\\\ "y"'\n`), script);
@@ -159,13 +159,13 @@ describe('what is completed', () => {
     assert.ok(script.includes(`${go} -F\n`), script);
   });
 
-  it('has no description in bash, where there is no place for it', () => {
+  it('bash: has no descriptions', () => {
     assert.doesNotMatch(bashCompletion(sample()), /somebody|\$test/);
   });
 });
 
 describe('completion', () => {
-  it('is for three shells, and wrong usage for others', async () => {
+  it('unknown shell: exit 2', async () => {
     for (const args of [['completion'], ['completion', 'tcsh']]) {
       const { code, stdout, stderr } = await run(args);
       assert.deepEqual([code, stdout], [2, '']);

@@ -6,7 +6,7 @@ import { environmentVariable, flag, readEnvironment } from '../../../src/cli/fla
 import type { FlagName } from '../../../src/cli/flags/flags.ts';
 import { run } from '../run.ts';
 
-/** For each flag: text that is not its default, and the value that it becomes. */
+/** For each flag: a text other than its default, and the parsed value. */
 const samples = {
   dir: ['/a:/b', ['/a', '/b']],
   kubernetes: ['true', true],
@@ -100,7 +100,7 @@ const samples = {
 const all = Object.keys(samples) as FlagName[];
 const names = all.filter((name) => environmentVariable(name) !== undefined);
 
-/** What a command with one flag gets from a command line and an environment. */
+/** Returns the value of one flag for a command line and an environment. */
 function valueOf(name: FlagName, args: readonly string[], env: Readonly<Record<string, string>>): unknown {
   const command = new Command()
     .addOption(flag(name))
@@ -118,7 +118,7 @@ function variableOf(name: FlagName): string {
 describe('flags without a variable', () => {
   const connection = ['server', 'tokenFile', 'ca', 'clientCert', 'clientKey'] as const;
 
-  it('are all but those of serve and those by which commands reach a server', async () => {
+  it('all flags except those of serve and those to reach a server', async () => {
     const { stdout } = await run(['serve', '--help']);
     const ofServe = all.filter((name) =>
       new RegExp(`^ +(?:-\\w, )?${flag(name).long}(?= )`, 'm').test(stdout),
@@ -130,7 +130,7 @@ describe('flags without a variable', () => {
     const [text] = samples[name];
     const option = flag(name);
     const variable = `MESHTRUST_${String(option.long).slice(2).replaceAll('-', '_').toUpperCase()}`;
-    it(`${variable} is set → ${option.long} is what it was, and its help does not name it`, () => {
+    it(`${variable} is set → ${option.long} is unchanged, and its help does not name it`, () => {
       const fallback: unknown = option.negate ? true : option.defaultValue;
       assert.deepEqual(valueOf(name, [], { [variable]: text }), fallback);
       assert.doesNotMatch(option.description, /env:/);
@@ -167,7 +167,7 @@ describe('the variable of each flag', () => {
       assert.deepEqual(valueOf(name, [], { [variable]: '' }), fallback);
     });
 
-    it(`${variable} gives way to ${long} on the command line`, () => {
+    it(`${variable} and ${long} → the command line wins`, () => {
       const given = required ? [`${long}=${text}`] : [String(long)];
       // What would be refused, or mean the contrary, if it were read.
       const other = required ? 'no-such-value' : 'false';
@@ -177,13 +177,13 @@ describe('the variable of each flag', () => {
 
   const switches = ['kubernetes', 'kubeAllNamespaces', 'refuseIntermediates'] as const;
   for (const name of switches) {
-    it(`${variableOf(name)} can say no`, () => {
+    it(`${variableOf(name)}=false → off`, () => {
       for (const no of ['false', '0', 'off', 'No'])
         assert.equal(valueOf(name, [], { [variableOf(name)]: no }), false);
     });
   }
 
-  it('can say that the metrics of each authority stay', () => {
+  it('MESHTRUST_NO_CA_METRICS=false → the metrics of each CA are kept', () => {
     assert.equal(valueOf('caMetrics', [], { MESHTRUST_NO_CA_METRICS: 'false' }), true);
   });
 
@@ -196,7 +196,7 @@ describe('the variable of each flag', () => {
     ['rootTrustDomain', 'spiffe://a.test', /MESHTRUST_ROOT_TRUST_DOMAIN: It must be the bare name/],
   ];
   for (const [name, text, sentence] of nonsense) {
-    it(`is refused by name for ${name} ${text}`, () =>
+    it(`${variableOf(name)}=${text}: refused, with the name of the variable`, () =>
       assert.throws(() => valueOf(name, [], { [variableOf(name)]: text }), sentence));
   }
 

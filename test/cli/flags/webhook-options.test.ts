@@ -10,15 +10,15 @@ const asked = { ...defaults, webhookListen: '0.0.0.0:9443' };
 const files = { webhookCert: 'c', webhookKey: 'k' };
 
 describe('the flags of the webhook', () => {
-  it('ask for none by themselves', () => assert.equal(webhookOf(defaults), undefined));
+  it('defaults: no webhook', () => assert.equal(webhookOf(defaults), undefined));
 
-  it('ask for one with files', () =>
+  it('certificate files: a webhook with these files', () =>
     assert.deepEqual(webhookOf({ ...asked, ...files }), {
       listen: '0.0.0.0:9443',
       certificate: { kind: 'files', certificate: 'c', key: 'k' },
     }));
 
-  it('ask for one that keeps its certificate', () =>
+  it('--webhook-secret: a webhook that keeps its certificate in the Secret', () =>
     assert.deepEqual(webhookOf({ ...asked, webhookSecret: 's', kubeLeaseNamespace: 'n' })?.certificate, {
       kind: 'secret',
       secret: 's',
@@ -37,7 +37,7 @@ describe('the flags of the webhook', () => {
     ['a certificate without its key', { ...asked, webhookCert: 'c' }, /--webhook-cert and --webhook-key/],
   ];
   for (const [what, flags, sentence] of refused) {
-    it(`are refused with ${what}`, () =>
+    it(`${what}: refused`, () =>
       assert.throws(
         () => webhookOf(flags),
         (error: unknown) =>

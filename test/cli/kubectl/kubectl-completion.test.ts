@@ -5,7 +5,7 @@ import { run } from '../run.ts';
 
 const never = new AbortController().signal;
 
-/** What kubectl is told about the last of these words: candidates without descriptions, and the directive. */
+/** Returns the completions of the last word for kubectl: words without descriptions, and the directive. */
 async function told(...words: readonly string[]): Promise<{ words: readonly string[]; directive: string }> {
   const { code, stdout, stderr } = await run(words, {}, never, runKubectlCompletion);
   assert.deepEqual([code, stderr], [0, '']);
@@ -16,7 +16,7 @@ async function told(...words: readonly string[]): Promise<{ words: readonly stri
   };
 }
 
-describe('what kubectl meshtrust may go on with', () => {
+describe('completions of kubectl meshtrust', () => {
   const none = ':4';
   const files = ':0';
   const table: readonly (readonly [line: readonly string[], words: readonly string[], directive: string])[] =
@@ -46,7 +46,7 @@ describe('what kubectl meshtrust may go on with', () => {
     });
   }
 
-  it('has a description where there is one', async () => {
+  it('descriptions: printed after the word', async () => {
     const { stdout } = await run(['wai'], {}, never, runKubectlCompletion);
     assert.match(stdout, /^wait\twait until all proxies [^\t\n]+\n:4\n$/);
   });

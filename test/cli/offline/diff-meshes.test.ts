@@ -9,7 +9,7 @@ import { domainOf, meshOf } from '../../admin/states.ts';
 
 const nothing = { findings: [], held: [], proxies: 0, now: 0 };
 
-/** A mesh as the API shows it, from the names of the anchors of each trust domain. */
+/** Returns a mesh of the admin API, from the names of the anchors of each trust domain. */
 function mesh(domains: Readonly<Record<string, string>>, name = 'default'): MeshDetail {
   const bundles = Object.entries(domains).map(([trustDomain, anchors]) =>
     domainOf(
@@ -24,7 +24,7 @@ function mesh(domains: Readonly<Record<string, string>>, name = 'default'): Mesh
   return { ...shown, version, secrets };
 }
 
-/** `default a.test: +A -B ~C` for a difference of each kind. */
+/** Formats differences as `default a.test: +A -B ~C`. */
 function words(differences: readonly MeshDifference[]): readonly string[] {
   const signs = { added: '+', removed: '-', renewed: '~', 're-rooted': '^' } as const;
   return differences.flatMap(({ mesh: of, trustDomains }) =>
@@ -49,8 +49,8 @@ function withAnchor(detail: MeshDetail, over: Partial<AnchorDetail>): MeshDetail
   };
 }
 
-describe('the difference of two states', () => {
-  it('is nothing where they are the same', () => {
+describe('diffMeshDetails', () => {
+  it('equal states: no difference', () => {
     assert.deepEqual(diffMeshDetails([mesh({ 'a.test': 'AB' })], [mesh({ 'a.test': 'AB' })]), []);
   });
 
@@ -85,7 +85,7 @@ describe('the difference of two states', () => {
     it(`has ${what}`, () => assert.deepEqual(words(diffMeshDetails(before, after)), expected));
   }
 
-  it('calls another certificate of one subject and key renewed', () => {
+  it('other certificate with the same subject and key: renewed', () => {
     const before = mesh({ 'a.test': 'A' });
     const after = withAnchor(before, { fingerprint: 'ff'.repeat(32), notAfter: '2099-01-01T00:00:00Z' });
     const [difference] = diffMeshDetails([before], [after]);
@@ -99,7 +99,7 @@ describe('the difference of two states', () => {
     assert.deepEqual(words(diffMeshDetails([before], [otherKey])), ['default changed a.test: -A +A']);
   });
 
-  it('tells when a certificate is served in another form, and not how it came to be', () => {
+  it('certificate in another form: re-rooted, whatever the cause', () => {
     const before = mesh({ 'a.test': 'A' });
     const reissued = withAnchor(before, { rooting: 're-rooted' });
     assert.deepEqual(words(diffMeshDetails([before], [reissued])), ['default changed a.test: ^A']);
@@ -107,7 +107,7 @@ describe('the difference of two states', () => {
     assert.deepEqual(diffMeshDetails([promoted], [reissued]), []);
   });
 
-  it('names the secrets that are others, but not ROOTCA that one side alone has', () => {
+  it('names the secrets that differ, except a ROOTCA that only one side has', () => {
     const [before, after] = [mesh({ 'a.test': 'A' }), mesh({ 'a.test': 'A' })];
     const [first, ...rest] = after.secrets;
     assert.ok(first !== undefined);
@@ -121,7 +121,7 @@ describe('the difference of two states', () => {
     assert.deepEqual(diffMeshDetails([before], [rooted]), []);
   });
 
-  it('says when nobody would be let in any more', () => {
+  it('no trust left: denyAll', () => {
     assert.deepEqual(
       [mesh({ 'a.test': 'B' }), mesh({}), undefined].map(
         (after) => diffMeshDetails([mesh({ 'a.test': 'A' })], after === undefined ? [] : [after])[0]?.denyAll,
@@ -130,12 +130,12 @@ describe('the difference of two states', () => {
     );
   });
 
-  it('takes a mesh that lost everything for one that was never listed', () => {
+  it('mesh without trust: same as a mesh that was never listed', () => {
     assert.deepEqual(diffMeshDetails([mesh({})], []), []);
     assert.deepEqual(diffMeshDetails([], [mesh({})]), []);
   });
 
-  it('is the same the other way round, with what came and what went exchanged', () => {
+  it('sides exchanged: added and removed are exchanged', () => {
     const anchors = fc.subarray(['A', 'B', 'C', 'D']).map((some) => some.join(''));
     const state = fc.uniqueArray(fc.tuple(fc.constantFrom('a.test', 'b.test'), anchors), {
       selector: ([name]) => name,

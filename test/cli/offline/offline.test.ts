@@ -13,7 +13,7 @@ const yaml = (name: string, pem: string) => meshTrustYaml({ name, trustDomain: `
 const key = '-----BEGIN PRIVATE KEY-----\nc2VjcmV0c2VjcmV0\n-----END PRIVATE KEY-----\n';
 
 describe('validate', () => {
-  it('accepts sound files', async () => {
+  it('valid files: exit 0', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
     assert.deepEqual(await run(['validate', dir.path]), {
@@ -23,7 +23,7 @@ describe('validate', () => {
     });
   });
 
-  it('exits with 1 on a violation or a refused block, a line for each, and quotes no key', async () => {
+  it('violation or refused block: exit 1, with a line each that quotes no key', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem + key));
     await writeFile(dir.join('b.yaml'), yaml('b', ca.certPem).replace('type: Pem', 'type: Jwks'));
@@ -36,7 +36,7 @@ describe('validate', () => {
     assert.ok(!stdout.includes('c2VjcmV0'));
   });
 
-  it('knows what is distrusted, and wants a list that can be read', async () => {
+  it('--distrust: applies the list; list that cannot be read: exit 2', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
     const fingerprint = createHash('sha256').update(new X509Certificate(ca.certPem).raw).digest('hex');
@@ -148,7 +148,7 @@ describe('validate', () => {
     });
   }
 
-  it('nothing but other kinds, or nothing at all → exit 1, and it says so', async () => {
+  it('only other kinds, or no document → exit 1 with a message', async () => {
     await using dir = await makeTempDir();
     const empty = await run(['validate', dir.path]);
     assert.equal(empty.code, 1);
@@ -178,7 +178,7 @@ describe('validate', () => {
     assert.match(stderr, /^3 MeshTrusts accepted/m);
   });
 
-  it('exits with 0 on warnings, and with 1 on them when it is strict', async () => {
+  it('warnings: exit 0, with --strict exit 1', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), yaml('a', makeIntermediate(ca).certPem));
     const lenient = await run(['validate', '-o', 'json', dir.path]);
@@ -238,8 +238,8 @@ describe('validate', () => {
   });
 });
 
-describe('validate, of every violation of a file at once,', () => {
-  it('has a line each that says file, line, path, code and what is wrong', async () => {
+describe('validate of a file with every violation', () => {
+  it('prints a line for each, with file, line, path, code and reason', async () => {
     await using dir = await makeTempDir();
     const text = [yaml('a', ca.certPem).replace('a.test', 'A.test').replace('type: Pem', 'type: Jwks')];
     await writeFile(dir.join('a.yaml'), [...text, yaml('b', 'nonsense')].join('---\n'));
@@ -263,7 +263,7 @@ describe('validate, of every violation of a file at once,', () => {
     );
   });
 
-  it('reads files, and directories with all that is below them', async () => {
+  it('reads files, and directories recursively', async () => {
     await using dir = await makeTempDir();
     await mkdir(dir.join('sub', 'deeper'), { recursive: true });
     await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
@@ -285,7 +285,7 @@ describe('a path that cannot be read', () => {
 });
 
 describe('bundle', () => {
-  it('prints what would be served, for people and as JSON', async () => {
+  it('prints the served mesh, as text and as JSON', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
     const text = await run(['bundle', dir.path, '--mesh', 'default']);
@@ -303,7 +303,7 @@ describe('bundle', () => {
     assert.ok(text.stdout.includes(detail.version));
   });
 
-  it('exits with 1 for a mesh that nothing is listed for', async () => {
+  it('mesh that is not listed: exit 1', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
     const { code, stderr } = await run(['bundle', dir.path, '--mesh', 'other']);

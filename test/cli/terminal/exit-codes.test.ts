@@ -7,7 +7,7 @@ import { freePort } from '../../kit/free-port.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { run } from '../run.ts';
 
-/** An HTTP server that gives one answer to everything. */
+/** Starts an HTTP server that gives the same answer to every request. */
 async function answering(status: number, body: string): Promise<AsyncDisposable & { readonly url: string }> {
   const server = createServer((_, response) => response.writeHead(status).end(body));
   server.listen(0, '127.0.0.1');
@@ -65,14 +65,14 @@ describe('the exit code', () => {
     [['guard', 'release', '--server', 'ftp://127.0.0.1'], /127\.0\.0\.1: not a URL such as /],
   ];
   for (const [args, sentence] of usages) {
-    it(`is 2 for: meshtrust ${args.join(' ')}`, async () => {
+    it(`2: meshtrust ${args.join(' ')}`, async () => {
       const { code, stdout, stderr } = await run(args);
       assert.deepEqual([code, stdout], [2, '']);
       assert.match(stderr, sentence);
     });
   }
 
-  it('is 0 for help and for the version, which go to stdout', async () => {
+  it('0: help and version, which go to stdout', async () => {
     for (const args of [['--help'], ['serve', '--help'], ['--version']]) {
       const { code, stdout, stderr } = await run(args);
       assert.deepEqual([code, stderr], [0, ''], args.join(' '));
@@ -98,7 +98,7 @@ describe('the exit code', () => {
     ],
   ];
   for (const [what, flags, sentence] of refusals) {
-    it(`of serve is 5 for ${what}`, async () => {
+    it(`serve with ${what}: 5`, async () => {
       await using dir = await makeTempDir();
       const listen = ['--xds-listen=127.0.0.1:0', '--admin-listen=127.0.0.1:0', '--log-level=error'];
       const { code, stderr } = await run(['serve', '--dir', dir.path, ...listen, ...flags]);
@@ -108,13 +108,13 @@ describe('the exit code', () => {
     });
   }
 
-  it('of a command that asks a server is 3 where none answers', async () => {
+  it('server does not answer: 3', async () => {
     const { code, stderr } = await run(['guard', 'release', `--server=http://127.0.0.1:${await freePort()}`]);
     assert.equal(code, 3);
     assert.match(stderr, /^error: \S+: the server does not answer: .*ECONNREFUSED/);
   });
 
-  it('of a command that asks a server is 1 where that refuses, with what it says', async () => {
+  it('server answers with an error: 1, with its message', async () => {
     await using server = await answering(403, '{"error":{"code":"forbidden","message":"not from here"}}');
     const refused = await run(['guard', 'release', `--server=${server.url}`]);
     assert.deepEqual([refused.code, refused.stderr], [1, `error: ${server.url} answered: not from here\n`]);
@@ -126,13 +126,13 @@ describe('the exit code', () => {
     );
   });
 
-  it('of guard release is 0 where nothing is held, and says so', async () => {
+  it('guard release, nothing is held: 0, with a message', async () => {
     await using server = await answering(200, '{"meshes":[]}');
     const { code, stdout, stderr } = await run(['guard', 'release', `--server=${server.url}`]);
     assert.deepEqual([code, stdout, stderr], [0, '', 'the guard holds no trust domain\n']);
   });
 
-  it('is 1 when the command is interrupted', async () => {
+  it('interrupted command: 1', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), 'kind: ConfigMap\n');
     const { code, stderr } = await run(['validate', dir.path], {}, AbortSignal.abort());

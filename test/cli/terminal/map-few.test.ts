@@ -7,8 +7,8 @@ import { makeTempDir } from '../../kit/temp-dir.ts';
 import { run } from '../run.ts';
 import { wholeServer } from '../whole-server.ts';
 
-describe('a few at a time', () => {
-  it('does all of them, in order, and never more than eight at once', async () => {
+describe('mapFew', () => {
+  it('many items: results in order, at most eight at once', async () => {
     let [open, most] = [0, 0];
     const items = Array.from({ length: 100 }, (_, index) => index);
     const results = await mapFew(items, async (item) => {
@@ -26,7 +26,7 @@ describe('a few at a time', () => {
     assert.deepEqual(await mapFew([], () => Promise.resolve(1)), []);
   });
 
-  it('fails with the first that fails', async () => {
+  it('one item fails: rejects with its error', async () => {
     await assert.rejects(
       mapFew([1, 2, 3], (item) => (item === 2 ? Promise.reject(new Error('no')) : Promise.resolve(item))),
       /no/,
@@ -34,8 +34,8 @@ describe('a few at a time', () => {
   });
 });
 
-describe('a server with more meshes than it takes connections', () => {
-  it('is checked and compared', async () => {
+describe('server with more meshes than connections', () => {
+  it('check and diff work', async () => {
     const pems = [makeCa({ commonName: 'A' }).certPem];
     const resources = Array.from({ length: 300 }, (_, index) => ({
       name: 'a',

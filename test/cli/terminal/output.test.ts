@@ -34,21 +34,21 @@ function ioOf(env: Readonly<Record<string, string>> = {}, isTTY = false) {
 }
 
 describe('renderTable', () => {
-  it('lines the columns up, and shows nothing as a dash', () => {
+  it('columns are aligned, an empty cell is a dash', () => {
     assert.equal(
       renderTable(columns, pets, { wide: false, colour: false }),
       'NAME      KIND\nTom       cat\nJeremiah  -\n',
     );
   });
 
-  it('has more columns where there is room', () => {
+  it('wide: has more columns', () => {
     assert.equal(
       renderTable(columns, pets, { wide: true, colour: false }),
       'NAME      LEGS  KIND\nTom       4     cat\nJeremiah  10    -\n',
     );
   });
 
-  it('is the same text in colours', () => {
+  it('colours: same text', () => {
     const coloured = terminalText(renderTable(columns, pets, { wide: true, colour: true }));
     assert.notEqual(coloured, stripVTControlCharacters(coloured));
     assert.equal(
@@ -57,7 +57,7 @@ describe('renderTable', () => {
     );
   });
 
-  it('lets no cell steer a terminal or break a line', () => {
+  it('unsafe characters in a cell: removed', () => {
     const table = renderTable(columns, [{ name: 'a\u001b[2Jb\nc', kind: 'x', legs: 0 }], {
       wide: false,
       colour: false,
@@ -65,7 +65,7 @@ describe('renderTable', () => {
     assert.equal(table, 'NAME      KIND\na [2Jb c  x\n');
   });
 
-  it('is its titles where there is nothing', () => {
+  it('no rows: only the titles', () => {
     assert.equal(renderTable(columns, [], { wide: false, colour: false }), 'NAME  KIND\n');
   });
 });
@@ -98,7 +98,7 @@ describe('writeOutput', () => {
     assert.deepEqual(load(written('yaml')), { pets, when: data.when });
   });
 
-  it('leaves tables to what is given', () => {
+  it('table and wide: calls the given function', () => {
     assert.equal(written('table'), 'for people, narrow\n');
     assert.equal(written('wide'), 'for people, wide\n');
   });

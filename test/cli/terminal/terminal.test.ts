@@ -17,7 +17,7 @@ import { hostile, hostileServer } from '../hostile-server.ts';
 import { run } from '../run.ts';
 import type { Outcome } from '../run.ts';
 
-/** Asserts that no text from outside steers a terminal or begins a line. */
+/** Asserts that no text from outside controls a terminal or begins a line. */
 function assertPlain(text: string, what: string): void {
   const unsafe = /(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufdd0-\ufdef]/u.exec(
     text,
@@ -37,7 +37,7 @@ function answering(answer: string): PassThrough & { readonly isTTY: true } {
   return stdin;
 }
 
-/** Runs a command line; what it writes must be plain. */
+/** Runs a command line, and asserts that its output is plain. */
 async function runPlain(...args: readonly string[]): Promise<Outcome> {
   return assertOutcome(args, await run(args, {}, AbortSignal.timeout(10_000)));
 }
@@ -64,7 +64,7 @@ async function commandsAfter(...words: readonly string[]): Promise<readonly (rea
   return names.flatMap((name, index) => [[...words, name], ...(nested[index] ?? [])]);
 }
 
-describe('what commands write, whatever the names in files, answers and arguments', () => {
+describe('output of commands with hostile names in files, answers and arguments', () => {
   const stack = new AsyncDisposableStack();
   let [server, files, other, leaf, list, hash]: string[] = [];
   before(async () => {
@@ -89,7 +89,7 @@ describe('what commands write, whatever the names in files, answers and argument
     const client = makeLeaf(ca, { spiffeId, commonName: `web${hostile}` });
     await writeFile(leaf ?? '', client.certPem);
     list = dir.join(`list${hostile}`);
-    // Envoy takes no noncharacter in a name, so that the CA of the files is not served.
+    // Envoy rejects noncharacters in a name, so the CA of the files is not served.
     const served = makeCa();
     hash = new X509Certificate(served.certPem).fingerprint256;
     const pems = [ca.certPem, served.certPem];
@@ -149,7 +149,7 @@ describe('what commands write, whatever the names in files, answers and argument
       });
   }
 
-  it('JSON and YAML → hold the names as they are', async () => {
+  it('JSON and YAML → contain the names unchanged', async () => {
     for (const [format, parse] of [
       ['json', JSON.parse],
       ['yaml', load],
@@ -219,7 +219,7 @@ describe('the guard of a terminal', () => {
     };
   };
 
-  it('its own colours stay, and those in the text go', () => {
+  it('colours of the program are kept, colours in the text are removed', () => {
     assert.equal(terminalText(paint('a\u001b[31mb', 'good')), '\u001b[32ma [31mb\u001b[39m');
     assert.equal(terminalText('a\u001b[32mb'), 'a [32mb');
   });
@@ -243,7 +243,7 @@ describe('the guard of a terminal', () => {
     assert.equal(terminalText('a\tb\nc\r\n'), 'a\tb\nc \n');
   });
 
-  it('is a terminal if the stream behind it is one', () => {
+  it('isTTY as the underlying stream', () => {
     const { io: streams } = io();
     assert.equal(Object.entries(guardTerminal(streams).stdout).find(([key]) => key === 'isTTY')?.[1], true);
   });
