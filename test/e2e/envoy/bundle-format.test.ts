@@ -16,13 +16,9 @@ import { binaries, makeDomain, skip } from './stage.ts';
 const validator = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig';
 const example = fileURLToPath(new URL('../../../examples/envoy/sotw-sds.yaml', import.meta.url));
 
-test(
-  'Envoy with the output of bundle --format spiffe in a file: accepts the clients of its CAs',
-  { skip },
-  async (t) => {
-    for (const { path, version } of binaries) await t.test(version, () => decides(path));
-  },
-);
+test('Envoy with bundle --format spiffe as a file: accepts its clients', { skip }, async (t) => {
+  for (const { path, version } of binaries) await t.test(version, () => decides(path));
+});
 
 async function decides(envoyPath: string): Promise<void> {
   await using stack = new AsyncDisposableStack();

@@ -95,72 +95,68 @@ test('paused Envoy: is pending, and wait ends with exit code 4 and its name', { 
   assert.equal((await detailOf(stage, paused)).state, 'synced');
 });
 
-test(
-  'Envoy that sends a NACK: its reason is shown, and a later ACK of the bytes does not make it synced',
-  { skip },
-  async (t) => {
-    await using stack = new AsyncDisposableStack();
-    const log = createLogger({ format: 'json', level: 'error' });
-    const front = createFrontend(options, log);
-    stack.defer(() => front.drain(0));
-    const address = await front.listen({ observers: [], authFailed: () => undefined });
-    const good = encodeSecret('system_trust_bundle', secretContent([]));
-    front.publish(statesOf(good.version, good.body), Date.now());
-    front.setServing(true);
-    const port = Number(address.split(':').at(-1));
-    const envoys = await startEnvoys(stack, port);
-    // The same length, so still a valid message, but no longer a valid certificate.
-    const broken = Buffer.from(good.body);
-    broken.write('AAAAAAAAAAAAAAAA', broken.indexOf('-----BEGIN CERTIFICATE-----') + 28, 'latin1');
-    front.publish(statesOf('broken', broken), Date.now());
+test('Envoy sends a NACK: its reason is shown, and a later ACK does not count', { skip }, async (t) => {
+  await using stack = new AsyncDisposableStack();
+  const log = createLogger({ format: 'json', level: 'error' });
+  const front = createFrontend(options, log);
+  stack.defer(() => front.drain(0));
+  const address = await front.listen({ observers: [], authFailed: () => undefined });
+  const good = encodeSecret('system_trust_bundle', secretContent([]));
+  front.publish(statesOf(good.version, good.body), Date.now());
+  front.setServing(true);
+  const port = Number(address.split(':').at(-1));
+  const envoys = await startEnvoys(stack, port);
+  // The same length, so still a valid message, but no longer a valid certificate.
+  const broken = Buffer.from(good.body);
+  broken.write('AAAAAAAAAAAAAAAA', broken.indexOf('-----BEGIN CERTIFICATE-----') + 28, 'latin1');
+  front.publish(statesOf('broken', broken), Date.now());
 
-    // The same state at the API of this server.
-    const routes = fleetRoutes({ fleet: front.fleet, wall: () => Date.now() });
-    const edge = createHttpEdge({ routes, onError: (error) => assert.fail(String(error)) });
-    stack.use(edge);
-    const server = `--server=http://${await edge.listen('127.0.0.1:0')}`;
-    const proxyOf = async ({ nodeId }: Envoy): Promise<ProxyRecord | undefined> => {
-      const { connected } = await front.fleet.look('default');
-      return [...connected].find(({ node }) => node === nodeId);
-    };
-    await eachEnvoy(t, envoys, async (envoy) => {
-      const proxy = await poll('the refusal', async () => {
-        const found = await proxyOf(envoy);
-        return found?.lastNack === undefined ? undefined : found;
-      });
-      const context = { history: front.fleet.history, now: Date.now() };
-      assert.equal(assess(proxy, front.fleet.history, context.now).state, 'refused');
-      const { lastNack, servedVersion, version } = presentProxyDetail(proxy, context);
-      assert.match(lastNack?.message ?? '', /Failed to load trusted CA certificate/);
-      assert.deepEqual(
-        [lastNack?.version, servedVersion, version],
-        ['broken', 'mesh of broken', `mesh of ${good.version}`],
-      );
-      // It was sent its previous version again and has acknowledged it: still refused.
-      await poll('the way back', () =>
-        [...proxy.streams].some(({ secrets }) => secrets.get('system_trust_bundle')?.sent === good.version)
-          ? true
-          : undefined,
-      );
-      assert.equal(assess(proxy, front.fleet.history, Date.now()).state, 'refused');
+  // The same state at the API of this server.
+  const routes = fleetRoutes({ fleet: front.fleet, wall: () => Date.now() });
+  const edge = createHttpEdge({ routes, onError: (error) => assert.fail(String(error)) });
+  stack.use(edge);
+  const server = `--server=http://${await edge.listen('127.0.0.1:0')}`;
+  const proxyOf = async ({ nodeId }: Envoy): Promise<ProxyRecord | undefined> => {
+    const { connected } = await front.fleet.look('default');
+    return [...connected].find(({ node }) => node === nodeId);
+  };
+  await eachEnvoy(t, envoys, async (envoy) => {
+    const proxy = await poll('the refusal', async () => {
+      const found = await proxyOf(envoy);
+      return found?.lastNack === undefined ? undefined : found;
     });
-    const listed = await run(['proxy-status', '--state=refused', '-o', 'wide', server]);
-    assert.equal(listed.stderr, `${envoys.length} proxies: ${envoys.length} refused\n`);
-    assert.equal(listed.stdout.match(/Failed to load trusted CA certificate/g)?.length, envoys.length);
-    const [one] = envoys;
-    const detail = await run(['proxy-status', one?.nodeId ?? '', server]);
-    assert.match(detail.stdout, /^last nack: .*Failed to load trusted CA certificate/m);
-    const waited = await run(['wait', '--mesh=default', '--timeout=0', server]);
-    assert.equal(waited.code, 4);
-    assert.match(waited.stderr, /\(refused: .*Failed to load trusted CA certificate/);
-    front.publish(statesOf(good.version, good.body), Date.now());
-    await eachEnvoy(t, envoys, async (envoy) => {
-      const proxy = await proxyOf(envoy);
-      assert.ok(proxy);
-      assert.equal(assess(proxy, front.fleet.history, Date.now()).state, 'synced');
-    });
-  },
-);
+    const context = { history: front.fleet.history, now: Date.now() };
+    assert.equal(assess(proxy, front.fleet.history, context.now).state, 'refused');
+    const { lastNack, servedVersion, version } = presentProxyDetail(proxy, context);
+    assert.match(lastNack?.message ?? '', /Failed to load trusted CA certificate/);
+    assert.deepEqual(
+      [lastNack?.version, servedVersion, version],
+      ['broken', 'mesh of broken', `mesh of ${good.version}`],
+    );
+    // It was sent its previous version again and has acknowledged it: still refused.
+    await poll('the way back', () =>
+      [...proxy.streams].some(({ secrets }) => secrets.get('system_trust_bundle')?.sent === good.version)
+        ? true
+        : undefined,
+    );
+    assert.equal(assess(proxy, front.fleet.history, Date.now()).state, 'refused');
+  });
+  const listed = await run(['proxy-status', '--state=refused', '-o', 'wide', server]);
+  assert.equal(listed.stderr, `${envoys.length} proxies: ${envoys.length} refused\n`);
+  assert.equal(listed.stdout.match(/Failed to load trusted CA certificate/g)?.length, envoys.length);
+  const [one] = envoys;
+  const detail = await run(['proxy-status', one?.nodeId ?? '', server]);
+  assert.match(detail.stdout, /^last nack: .*Failed to load trusted CA certificate/m);
+  const waited = await run(['wait', '--mesh=default', '--timeout=0', server]);
+  assert.equal(waited.code, 4);
+  assert.match(waited.stderr, /\(refused: .*Failed to load trusted CA certificate/);
+  front.publish(statesOf(good.version, good.body), Date.now());
+  await eachEnvoy(t, envoys, async (envoy) => {
+    const proxy = await proxyOf(envoy);
+    assert.ok(proxy);
+    assert.equal(assess(proxy, front.fleet.history, Date.now()).state, 'synced');
+  });
+});
 
 function statesOf(version: string, body: Uint8Array): ServedMeshes {
   const secrets = new Map([
