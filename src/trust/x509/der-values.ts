@@ -25,6 +25,16 @@ export function takeBoolean(cursor: Cursor, what: string): boolean {
   return value === 0xff;
 }
 
+/**
+ * Reads a BOOLEAN as BoringSSL reads the one in basic constraints: any byte except 00 is TRUE, as in BER. Envoy 1.36 and
+ * 1.40 load such CAs and admit their clients.
+ */
+export function takeBerBoolean(cursor: Cursor, what: string): boolean {
+  const { body, end } = cursor.take(tag.boolean, what);
+  if (end - body !== 1) throw new DerError(`${what} is a BOOLEAN that is not one byte`);
+  return cursor.der[body] !== 0x00;
+}
+
 /** Reads an INTEGER (or one under an IMPLICIT tag) in its shortest form. It may be negative. */
 export function takeInteger(cursor: Cursor, what: string, tagByte: number = tag.integer): Element {
   const { der } = cursor;

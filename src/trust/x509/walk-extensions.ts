@@ -1,6 +1,7 @@
 import { DerError, contents, context, contextConstructed, createCursor, inside, tag } from './der-reader.ts';
 import type { Cursor, Element } from './der-reader.ts';
 import {
+  takeBerBoolean,
   takeBitString,
   takeBoolean,
   takeInteger,
@@ -116,7 +117,7 @@ export function takeExtension(
 function walkBasicConstraints(value: Cursor): ExtensionValues {
   const fields = inside(value.der, value.take(tag.sequence, 'the basic constraints'));
   // An encoded FALSE is not DER, but its meaning is clear: the certificate is refused because it is not a CA.
-  const ca = fields.peek() === tag.boolean && takeBoolean(fields, 'the CA flag');
+  const ca = fields.peek() === tag.boolean && takeBerBoolean(fields, 'the CA flag');
   const pathLength =
     fields.peek() === tag.integer
       ? unsignedValue(value.der, takeUnsigned(fields, 'the path length'))
@@ -206,7 +207,7 @@ function walkDistributionPoints(value: Cursor, reportDeviation: ReportDeviation)
     if (name !== undefined) {
       const choice = inside(items.der, name);
       if (choice.peek() === contextConstructed(1)) {
-        takeList(choice, what, (parts) => takeAttribute(parts, what), contextConstructed(1));
+        takeList(choice, what, (parts) => takeAttribute(parts, what), contextConstructed(1), reportDeviation);
       } else {
         takeGeneralNames(choice, what, reportDeviation, contextConstructed(0));
       }

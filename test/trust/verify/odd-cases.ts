@@ -119,6 +119,17 @@ const withKey = (key: OddKey, signing: OddSigning) => (): Partial<OddSpec> => ({
 const withSubject = (value: Uint8Array, type?: string) => (): Partial<OddSpec> => ({
   subject: nameOf(value, type),
 });
+/** Returns a change of the basic constraints, whose CA flag gets these bytes. */
+const withCaFlag =
+  (flag: Buffer) =>
+  (spec: OddSpec): Partial<OddSpec> => ({
+    extensions: [
+      extension('2.5.29.19', sequence(tlv(1, flag)), critical),
+      ...spec.extensions.filter((one) => one !== caConstraints),
+    ],
+  });
+const withPoint = (name: Buffer): ((spec: OddSpec) => Partial<OddSpec>) =>
+  more(extension('2.5.29.31', sequence(sequence(contextConstructed(0, name)))));
 const uri = (host: string): Buffer => contextPrimitive(6, Buffer.from(host, 'latin1'));
 const generalName = (tag: number, text: string): Buffer => contextPrimitive(tag, Buffer.from(text, 'latin1'));
 const any = '2.5.29.32.0';
@@ -165,6 +176,22 @@ const oddities: readonly Oddity[] = [
   ['an empty extended key usage', more(extension('2.5.29.37', sequence()))],
   ['an extended key usage that is text', more(extension('2.5.29.37', sequence(utf8String('x'))))],
   ['empty CRL distribution points', more(extension('2.5.29.31', sequence()))],
+  ['a CA flag of 01', withCaFlag(hex('01'))],
+  ['a CA flag of 80', withCaFlag(hex('80'))],
+  ['a CA flag of two bytes', withCaFlag(hex('ffff'))],
+  ['a CA flag without bytes', withCaFlag(hex(''))],
+  ['a CRL distribution point with an empty relative name', withPoint(contextConstructed(1))],
+  ['a CRL distribution point with an empty full name', withPoint(contextConstructed(0))],
+  ['a CRL distribution point with an empty choice', withPoint(hex(''))],
+  ['an empty CRL distribution point', more(extension('2.5.29.31', sequence(sequence())))],
+  [
+    'a CRL distribution point with an empty issuer',
+    more(extension('2.5.29.31', sequence(sequence(contextConstructed(2))))),
+  ],
+  [
+    'a CRL distribution point with empty reasons',
+    more(extension('2.5.29.31', sequence(sequence(contextPrimitive(1, hex('00')))))),
+  ],
   ['malformed CRL distribution points', more(extension('2.5.29.31', sequence(nullValue())))],
   ['an empty authority key identifier', more(extension('2.5.29.35', sequence()))],
   ['no names in the authority key identifier', more(extension('2.5.29.35', sequence(contextConstructed(1))))],
@@ -301,10 +328,28 @@ function leafExtensions(trustDomain: string): readonly Buffer[] {
   return [leafUsage, uriNames(`spiffe://${trustDomain}/x`)];
 }
 
-/** Makes one part unusual: the leaf, a sent intermediate, an intermediate listed without its root, or the anchor. */
+/** Returns a case for every part and every oddity in `oddities`. */
+export function allShapes(seed: number): readonly OddCase[] {
+  return shapes.map((shape, index) => {
+    const trustDomain = `s${index}.test`;
+    const { what, ...scene } = makeShape(shape, createDice(seed * 1_000_003 + index), trustDomain);
+    return { title: `${index} shape: ${what}`, trustDomain, ...scene };
+  });
+}
+
+const parts: readonly Part[] = ['leaf', 'intermediate', 'anchor', 'listed intermediate'];
+const shapes = oddities.flatMap((oddity) => parts.map((part) => ({ part, oddity })));
+
 function oddShape(dice: Dice, trustDomain: string): Scene {
-  const part = dice.pick<Part>(['leaf', 'intermediate', 'anchor', 'listed intermediate']);
-  const [what, change] = dice.pick(oddities);
+  return makeShape(dice.pick(shapes), dice, trustDomain);
+}
+
+/** Makes one part unusual: the leaf, a sent intermediate, an intermediate listed without its root, or the anchor. */
+function makeShape(
+  { part, oddity: [what, change] }: { readonly part: Part; readonly oddity: Oddity },
+  dice: Dice,
+  trustDomain: string,
+): Scene {
   const base = { extensions: [caConstraints, caUsage] } as const;
   const apply = (one: Part, spec: { readonly extensions: readonly Buffer[] }): Partial<OddSpec> => {
     if (part !== one) return spec;

@@ -103,6 +103,13 @@ const cas: readonly Case[] = [
   ],
   ['an empty issuer', { issuer: sequence() }],
   ['a negative serial number', { serial: tlv(2, hex('80')) }],
+  ...['01', '80', 'fe'].map(
+    (flag) =>
+      [
+        `a CA flag of ${flag}`,
+        { extensions: [extension('2.5.29.19', sequence(tlv(1, hex(flag))))] },
+      ] as const,
+  ),
   ['a serial number of zero', { serial: integer(0n) }],
   [
     'a negative serial number in the authority key identifier',
@@ -341,9 +348,16 @@ const refusals: readonly (readonly [string, Partial<CertificateFields>, string])
     'MT014 the value of an extension is missing',
   ],
   [
-    'a CA flag of 01',
-    { extensions: [extension('2.5.29.19', sequence(tlv(1, hex('01'))))] },
-    'MT014 the CA flag is a BOOLEAN that is neither 00 nor FF',
+    'a CA flag of two bytes',
+    { extensions: [extension('2.5.29.19', sequence(tlv(1, hex('ffff'))))] },
+    'MT014 the CA flag is a BOOLEAN that is not one byte',
+  ],
+  [
+    'a CRL distribution point with an empty relative name',
+    {
+      extensions: [extension('2.5.29.31', sequence(sequence(contextConstructed(0, contextConstructed(1)))))],
+    },
+    'MT014 the CRL distribution points must not be empty; this is a rule of meshtrust, not of Envoy',
   ],
   [
     'a negative path length',
