@@ -246,7 +246,7 @@ describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }
       await server.logged('that it is silent', ({ event }) => event === 'worker-silent');
       const listed = await run(['proxy-status', asked]);
       assert.equal(listed.code, 3);
-      assert.match(listed.stderr, /^1 proxy: 1 synced\nerror: a worker of \S+ does not answer/);
+      assert.match(listed.stderr, /^1 proxy: 1 synced\nerror: \S+: a worker does not answer/);
     } finally {
       process.kill(stopped, 'SIGCONT');
     }
