@@ -257,8 +257,8 @@ async function trustedServer(trust: TempDir) {
 }
 
 /**
- * Two servers that follow one list: one with mesh `default`, one with mesh `edge` too, of which a proxy has
- * acknowledged what was served, and acknowledges nothing more unless told.
+ * Starts two servers with the same distrust list: one with mesh `default`, one also with mesh `edge`. A proxy of `edge`
+ * has acknowledged the first version; it acknowledges later ones only when the test makes it.
  */
 async function twoServers() {
   await using stack = new AsyncDisposableStack();

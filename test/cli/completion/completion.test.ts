@@ -13,7 +13,7 @@ import { makeTempDir } from '../../kit/temp-dir.ts';
 import { run } from '../run.ts';
 
 const execute = promisify(execFile);
-/** The path of bash; tests are skipped on a machine without it. */
+/** The version of bash; tests are skipped on a machine without it. */
 const bash = await execute('bash', ['-c', 'echo $BASH_VERSION']).then(
   ({ stdout }) => stdout.trim(),
   () => undefined,
