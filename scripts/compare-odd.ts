@@ -1,4 +1,4 @@
-// Puts many odd certificates, chains, policies, name constraints and signatures to both Envoys and compares their
+// Puts every odd shape, and many random certificates, chains, policies, name constraints and signatures to both Envoys and compares their
 // decisions with those of `verify`. Writes the outcome to a file, and exits with 1 if any decision differs.
 // Usage: npm run test:envoy:odd -- [--cases 3000] [--seed 1] [--out bench/odd-certificates.json]
 import { writeFile } from 'node:fs/promises';
@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { compareOdd } from '../test/e2e/envoy/compare-odd.ts';
 import type { Disagreement } from '../test/e2e/envoy/compare-odd.ts';
 import { findEnvoy } from '../test/kit/find-envoy.ts';
-import { oddCases } from '../test/trust/verify/odd-cases.ts';
+import { allShapes, oddCases } from '../test/trust/verify/odd-cases.ts';
 
 const { values } = parseArgs({
   options: {
@@ -23,8 +23,9 @@ const batch = 200;
 const found = await Promise.all([findEnvoy('newest'), findEnvoy('oldest')]);
 const binaries = found.flatMap((one) => (one.kind === 'found' ? [one] : []));
 if (binaries.length < 2) throw new Error('there must be both Envoys');
-const count = Number(values.cases);
-const cases = oddCases(Number(values.seed), count);
+const seed = Number(values.seed);
+const cases = [...allShapes(seed), ...oddCases(seed, Number(values.cases))];
+const count = cases.length;
 const disagreements: Disagreement[] = [];
 let [admitted, differing] = [0, 0];
 for (let at = 0; at < count; at += batch) {
@@ -36,7 +37,7 @@ for (let at = 0; at < count; at += batch) {
 }
 const report = {
   envoys: binaries.map(({ version }) => version),
-  seed: Number(values.seed),
+  seed,
   cases: count,
   admitted,
   /** Cases that the two Envoys decide differently, as `verify` says they do. */
