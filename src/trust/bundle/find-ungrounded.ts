@@ -1,9 +1,9 @@
 import { matchesAuthorityKeyId } from '../x509/authority-key-id.ts';
 import type { Certificate } from '../x509/certificate.ts';
+import { canonicalNameKey } from '../x509/encoded-name.ts';
 import { signedBy } from '../x509/signed-by.ts';
 import { expiresAt, isValidAt } from './same-key-certificates.ts';
 import { describeCa } from './describe-ca.ts';
-import { nameKey } from './name-key.ts';
 
 /** The result of `findUngrounded`. */
 export interface Grounding {
@@ -24,7 +24,7 @@ export interface Grounding {
  * the certificates that it signed. In a ring of certificates that signed each other, all are ungrounded.
  */
 export function findUngrounded(certificates: readonly Certificate[], now: number): Grounding {
-  const bySubject = Map.groupBy(certificates, (certificate) => nameKey(certificate.subjectDer));
+  const bySubject = Map.groupBy(certificates, (certificate) => canonicalNameKey(certificate.subjectDer));
   const orphans = new Map<Certificate, { readonly unusable: string | undefined }>();
   const children = new Map<Certificate, Certificate[]>();
   const roots: Certificate[] = [];
@@ -34,7 +34,7 @@ export function findUngrounded(certificates: readonly Certificate[], now: number
       roots.push(certificate);
       continue;
     }
-    const namesakes = bySubject.get(nameKey(certificate.issuerDer)) ?? [];
+    const namesakes = bySubject.get(canonicalNameKey(certificate.issuerDer)) ?? [];
     const candidates = namesakes.filter(
       (candidate) => candidate !== certificate && matchesAuthorityKeyId(certificate, candidate),
     );

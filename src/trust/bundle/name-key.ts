@@ -1,6 +1,9 @@
 const keys = new WeakMap<Uint8Array, string>();
 
-/** Returns a DER name as a string with one character per byte, for comparisons and as a map key. */
+/**
+ * Returns an encoded Name as a string with one character per byte. It counts the bytes that are sent in handshakes;
+ * names are compared with `isSameEncodedName`.
+ */
 export function nameKey(name: Uint8Array): string {
   let key = keys.get(name);
   if (key === undefined) keys.set(name, (key = Buffer.from(name).toString('latin1')));

@@ -1,5 +1,5 @@
 import type { Certificate } from '../x509/certificate.ts';
-import { nameKey } from './name-key.ts';
+import { canonicalNameKey } from '../x509/encoded-name.ts';
 
 /** The result of `chooseSameKeyCertificates`. */
 export interface SameKeyChoice<T> {
@@ -10,7 +10,7 @@ export interface SameKeyChoice<T> {
 }
 
 /**
- * Keeps one certificate for each pair of subject and key. It prefers a certificate that is valid now, then a
+ * Keeps one certificate for each pair of subject and key. Subjects are compared as Envoy compares them. It prefers a certificate that is valid now, then a
  * self-signed one, then the latest notAfter, then the lowest fingerprint. Envoy 1.40 builds chains with the first such
  * certificate only and refuses good leaves if it is expired; 1.36 picks another. No key is lost by the choice.
  */
@@ -61,5 +61,5 @@ function compareSameKey(a: Certificate, b: Certificate, now: number): number {
 }
 
 function nameAndKey(certificate: Certificate): string {
-  return `${certificate.keyHash} ${nameKey(certificate.subjectDer)}`;
+  return `${certificate.keyHash} ${canonicalNameKey(certificate.subjectDer)}`;
 }

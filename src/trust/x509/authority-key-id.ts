@@ -1,4 +1,5 @@
 import type { Certificate } from './certificate.ts';
+import { isSameEncodedName } from './encoded-name.ts';
 
 /** The authority key identifier of one certificate, and the fields of another that it is compared with. */
 type Child = Pick<Certificate, 'authorityKeyId' | 'authoritySerial' | 'authorityIssuerDer'>;
@@ -16,6 +17,6 @@ export function matchesAuthorityKeyId(child: Child, issuer: Issuer): boolean {
       issuer.subjectKeyId === undefined ||
       authorityKeyId === issuer.subjectKeyId) &&
     (authoritySerial === undefined || authoritySerial === issuer.serial) &&
-    (authorityIssuerDer === undefined || Buffer.compare(authorityIssuerDer, issuer.issuerDer) === 0)
+    (authorityIssuerDer === undefined || isSameEncodedName(authorityIssuerDer, issuer.issuerDer))
   );
 }

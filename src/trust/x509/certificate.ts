@@ -10,7 +10,7 @@ export interface Certificate {
   /** SHA-256 of the SubjectPublicKeyInfo as encoded, if its point is compressed. Other tools print this hash. */
   readonly compressedKeyHash: string | undefined;
   readonly der: Uint8Array;
-  /** The subject on one line, last part first (RFC 4514). Only for display: names are compared by their DER. */
+  /** The subject on one line, last part first (RFC 4514). Only for display: see `isSameEncodedName`. */
   readonly subject: string;
   /** The issuer, in the form of `subject`. */
   readonly issuer: string;
@@ -29,7 +29,7 @@ export interface Certificate {
   readonly notAfter: number;
   /** The type of the key for display: `RSA 2048`, `ECDSA P-256`, `Ed25519`. */
   readonly keyAlgorithm: string;
-  /** Whether issuer and subject are the same bytes. */
+  /** Whether issuer and subject are the same name, in the comparison of BoringSSL. */
   readonly selfIssued: boolean;
   /**
    * Whether Envoy ends a chain here: the certificate is self-issued, and its authority key identifier, if present, does

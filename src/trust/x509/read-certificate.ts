@@ -1,6 +1,7 @@
 import { X509Certificate, hash } from 'node:crypto';
 import type { BlockRefusalCode } from '../findings/catalogue.ts';
 import { matchesAuthorityKeyId } from './authority-key-id.ts';
+import { canonicalName, isSameName } from './canonical-name.ts';
 import { walkCertificate } from './certificate-walk.ts';
 import type { CertificateParts } from './certificate-walk.ts';
 import type { Certificate } from './certificate.ts';
@@ -112,7 +113,10 @@ function notCaReason(der: Uint8Array, parts: CertificateParts): string | undefin
 }
 
 function isSelfIssued(der: Uint8Array, { issuer, subject }: CertificateParts): boolean {
-  return Buffer.compare(encoded(der, issuer.element), encoded(der, subject.element)) === 0;
+  return (
+    Buffer.compare(encoded(der, issuer.element), encoded(der, subject.element)) === 0 ||
+    isSameName(canonicalName(issuer.name), canonicalName(subject.name))
+  );
 }
 
 function describe(der: Uint8Array, parts: CertificateParts, keyAlgorithm: string): Certificate {

@@ -1,18 +1,19 @@
 import { matchesAuthorityKeyId } from './authority-key-id.ts';
 import { walkCertificate } from './certificate-walk.ts';
 import type { Certificate } from './certificate.ts';
+import { isSameEncodedName } from './encoded-name.ts';
 import { readPublicKey, readSignature, verifySignature } from './signature.ts';
 
 const verdicts = new WeakMap<Certificate, WeakMap<Certificate, boolean>>();
 
 /**
- * Returns whether Envoy chains the child to this issuer. The name of the issuer must be the issuer name of the child,
- * byte for byte, and match its authority key identifier. The key of the issuer must verify the signature of the child
+ * Returns whether Envoy chains the child to this issuer. The name of the issuer must equal the issuer name of the
+ * child in canonical form, and its authority key identifier must match. The key of the issuer must verify the signature of the child
  * with an algorithm that Envoy supports. The result is cached while both objects live, since a verification costs tens
  * of microseconds.
  */
 export function signedBy(child: Certificate, issuer: Certificate): boolean {
-  if (Buffer.compare(child.issuerDer, issuer.subjectDer) !== 0 || !matchesAuthorityKeyId(child, issuer))
+  if (!isSameEncodedName(child.issuerDer, issuer.subjectDer) || !matchesAuthorityKeyId(child, issuer))
     return false;
   let known = verdicts.get(child);
   if (known === undefined) verdicts.set(child, (known = new WeakMap()));

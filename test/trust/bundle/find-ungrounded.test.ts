@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 
 import { bundleOf, noPolicy, served, shareOf } from '../../kit/bundles.ts';
 import { makeCa, makeIntermediate } from '../../kit/certificates.ts';
-import { contextPrimitive, oid, sequence } from '../../kit/der.ts';
+import { contextPrimitive, oid, printableString, sequence, utf8String } from '../../kit/der.ts';
 import { keys, makeOdd, nameOf, rsaPkcs1, rsaPss } from '../verify/odd-certificate.ts';
 import type { OddSigning } from '../verify/odd-certificate.ts';
 
@@ -106,6 +106,48 @@ describe('findUngrounded › issuer that Envoy cannot use', () => {
       /the intermediate demands a certificate policy of its clients/,
     );
   });
+});
+
+describe('one name in two encodings: Envoy compares the canonical form', () => {
+  const encodings = [
+    ['another string type', printableString('The Root')],
+    ['another case', utf8String('THE root')],
+    ['other blanks', utf8String(' The  Root ')],
+  ] as const;
+  for (const [what, value] of encodings) {
+    const listed = makeOdd({ subject: nameOf(utf8String('The Root')) });
+    const middle = makeOdd({
+      key: keys.other,
+      issuerKey: keys.p256,
+      issuer: nameOf(value),
+      subject: nameOf('Middle'),
+    });
+
+    it(`intermediate that names its listed issuer in ${what} → served as listed, without a finding`, () => {
+      for (const policy of [noPolicy, { ...noPolicy, refuseIntermediates: true }]) {
+        const bundle = bundleOf([shareOf('a.test', [listed, middle])], { policy });
+        assert.deepEqual(served(bundle), ['Middle', 'The Root']);
+        assert.deepEqual(codes(bundle), []);
+      }
+    });
+
+    it(`expired root and its renewal with the same key and name in ${what} → only the valid one is served`, () => {
+      const old = makeOdd({ subject: nameOf(value), notBefore: at(-48), notAfter: at(-1) });
+      const bundle = bundleOf([shareOf('a.test', [old, listed])]);
+      assert.deepEqual(
+        bundle.anchors.map(({ der }) => Buffer.from(der).equals(listed.der)),
+        [true],
+      );
+      assert.deepEqual(codes(bundle), ['MT027 info']);
+    });
+
+    it(`root that names itself as its issuer in ${what} → self-signed`, () => {
+      const root = makeOdd({ issuer: nameOf(value), subject: nameOf('The Root') });
+      const bundle = bundleOf([shareOf('a.test', [root])]);
+      assert.deepEqual(served(bundle), ['The Root']);
+      assert.deepEqual(codes(bundle), []);
+    });
+  }
 });
 
 describe('name constraints that admit no client', () => {

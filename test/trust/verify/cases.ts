@@ -296,6 +296,13 @@ add('an anchor that was renewed, one of them expired', 'admitted', (id) => {
   const old = makeCa(expired);
   return { anchors: [old, makeCa({ key: old })], leaf: makeLeaf(old, { spiffeId: id }) };
 });
+add('an expired anchor, renewed with the same key and its name in other letter case', 'admitted', (id) => {
+  const old = makeCa({ ...expired, commonName: 'Renewed CA' });
+  return {
+    anchors: [old, makeCa({ key: old, commonName: 'RENEWED ca' })],
+    leaf: makeLeaf(old, { spiffeId: id }),
+  };
+});
 add('an anchor without key usage', 'admitted', below({ keyUsage: undefined }));
 add('an anchor without basic constraints', 'admitted', below({ basicConstraints: undefined }));
 add('an anchor of version 1', 'admitted', below({ version: 1 }, { authorityKeyId: undefined }));

@@ -71,6 +71,7 @@ const kinds = {
   policies: oddPolicies,
   signature: oddSignature,
   listed: oddListed,
+  encoding: oddEncoding,
 };
 const kindNames = Object.keys(kinds) as readonly (keyof typeof kinds)[];
 
@@ -666,5 +667,62 @@ function oddListed(dice: Dice, trustDomain: string): Scene {
     anchors: [chain.root, chain.middle, ...(isSameName ? [namesake] : [])],
     leaf: chain.leaf,
     chain: dice.below(3) === 0 ? [chain.middle] : [],
+  };
+}
+
+/** Encodings of a name that BoringSSL considers equal, or not, to the name with the text `Odd Name`. */
+const nameEncodings: readonly (readonly [string, Buffer])[] = [
+  ['UTF8String', utf8String('Odd Name')],
+  ['PrintableString', printableString('Odd Name')],
+  ['BMPString', tlv(0x1e, Buffer.from('Odd Name', 'utf16le').swap16())],
+  ['TeletexString', tlv(0x14, Buffer.from('Odd Name'))],
+  ['upper case', utf8String('ODD NAME')],
+  ['other blanks', utf8String('\t Odd \n Name ')],
+  ['no-break space', utf8String('Odd\u00a0Name')],
+  ['NumericString', tlv(0x12, Buffer.from('Odd Name'))],
+  ['GeneralString', tlv(0x1b, Buffer.from('Odd Name'))],
+];
+
+/** Writes one name in several encodings: in a root, a renewal of it with the same key, and what the root issued. */
+function oddEncoding(dice: Dice, trustDomain: string): Scene {
+  const pickName = (): readonly [string, Buffer] => {
+    const [what, value] = dice.pick(nameEncodings);
+    return [what, nameOf(value)];
+  };
+  const [[rootText, root], [renewedText, renewed], [issuerText, issuer], [selfText, self]] = [
+    pickName(),
+    pickName(),
+    pickName(),
+    pickName(),
+  ];
+  const extensions = [caConstraints, caUsage];
+  const isRenewed = dice.below(2) === 0;
+  const hasMiddle = dice.below(2) === 0;
+  const isExpired = isRenewed && dice.below(2) === 0;
+  const dates = isExpired ? { notBefore: ago(48), notAfter: ago(1) } : {};
+  const first = makeOdd({ subject: root, issuer: isRenewed ? root : self, extensions, ...dates });
+  const second = makeOdd({ subject: renewed, extensions, serial: integer(BigInt(dice.below(1000) + 1)) });
+  const middle = makeOdd({
+    issuer,
+    subject: nameOf('Middle'),
+    key: keys.other,
+    issuerKey: keys.p256,
+    extensions,
+  });
+  const leaf = makeOdd({
+    issuer: hasMiddle ? nameOf('Middle') : issuer,
+    subject: nameOf('leaf'),
+    key: keys.p384,
+    issuerKey: hasMiddle ? keys.other : keys.p256,
+    extensions: leafExtensions(trustDomain),
+  });
+  const rootWords = isRenewed
+    ? `root ${rootText}${isExpired ? ' expired' : ''}, renewed ${renewedText}`
+    : `root ${rootText} by ${selfText}`;
+  return {
+    what: `${rootWords}, ${hasMiddle ? 'intermediate' : 'leaf'} by ${issuerText}`,
+    anchors: [first, ...(isRenewed ? [second] : []), ...(hasMiddle ? [middle] : [])],
+    leaf,
+    chain: [],
   };
 }

@@ -3,7 +3,15 @@ import { test } from 'node:test';
 import type { Certificate } from '../../../src/trust/x509/certificate.ts';
 import { readCertificate } from '../../../src/trust/x509/read-certificate.ts';
 import { signedBy } from '../../../src/trust/x509/signed-by.ts';
-import { bitString, contextConstructed, contextPrimitive, sequence } from '../../kit/der.ts';
+import {
+  bitString,
+  contextConstructed,
+  contextPrimitive,
+  printableString,
+  sequence,
+  tlv,
+  utf8String,
+} from '../../kit/der.ts';
 import {
   basicConstraintsCa,
   buildCertificate,
@@ -36,7 +44,23 @@ test('root → signer of itself', () => {
 });
 
 test('CA with the key and another name → not the signer', () => {
-  assert.equal(signedBy(caOf({ ...child, issuer: nameOf('test ca') }), root), false);
+  assert.equal(signedBy(caOf({ ...child, issuer: nameOf('Test CB') }), root), false);
+});
+
+test('issuer name with another string type, case or blanks → signer, as in Envoy', () => {
+  for (const name of [printableString('Test CA'), utf8String('test ca'), utf8String(' Test  CA ')]) {
+    assert.ok(signedBy(caOf({ ...child, issuer: nameOf(name) }), root));
+  }
+});
+
+test('issuer name with other non-ASCII case or a value that is not text → not the signer, as in Envoy', () => {
+  const upper = caOf({ issuer: nameOf('É'), subject: nameOf('É') });
+  assert.equal(signedBy(caOf({ ...child, issuer: nameOf('é') }), upper), false);
+  const numeric = caOf({
+    issuer: nameOf(tlv(0x12, Buffer.from('1'))),
+    subject: nameOf(tlv(0x12, Buffer.from('1'))),
+  });
+  assert.equal(signedBy(caOf({ ...child, issuer: nameOf('1') }), numeric), false);
 });
 
 test('CA with the name and another key → not the signer', () => {
@@ -49,17 +73,19 @@ test('CA with the name and key but another key identifier → not the signer: En
 });
 
 test('authority key identifier by issuer and serial → matches only the certificate with both', () => {
-  const authority = (serial: number): Buffer =>
+  const authority = (serial: number, issuer = nameOf('Test CA')): Buffer =>
     extension(
       '2.5.29.35',
       sequence(
-        contextConstructed(1, contextConstructed(4, nameOf('Test CA'))),
+        contextConstructed(1, contextConstructed(4, issuer)),
         contextPrimitive(2, Buffer.from([0x12, serial])),
       ),
     );
   const under = (serial: number): boolean =>
     signedBy(caOf({ ...child, extensions: [basicConstraintsCa, authority(serial)] }), root);
   assert.deepEqual([under(0x34), under(0x35)], [true, false]);
+  const otherEncoding = authority(0x34, nameOf(printableString('TEST CA')));
+  assert.ok(signedBy(caOf({ ...child, extensions: [basicConstraintsCa, otherEncoding] }), root));
 });
 
 test('malformed signature → not verified, without an exception', () => {

@@ -1,7 +1,6 @@
 import { buildBundle } from '../../../trust/bundle/build-bundle.ts';
 import { expiryFindings } from '../../../trust/snapshot/expiry.ts';
 import { joinMesh } from '../../../trust/bundle/join-mesh.ts';
-import { nameKey } from '../../../trust/bundle/name-key.ts';
 import { isDistrusted } from '../../../trust/bundle/trust-bundle.ts';
 import type { BundlePolicy, TrustBundle } from '../../../trust/bundle/trust-bundle.ts';
 import type { Finding } from '../../../trust/findings/finding.ts';
@@ -9,6 +8,7 @@ import type { Holdings, Share } from '../../../trust/ledger/share.ts';
 import type { TrustDomain } from '../../../trust/model/mesh-trust.ts';
 import type { MeshStates } from '../../../trust/snapshot/mesh-builder.ts';
 import type { Certificate } from '../../../trust/x509/certificate.ts';
+import { canonicalNameKey } from '../../../trust/x509/encoded-name.ts';
 
 /** What a server has in force at a moment, and serves of it. */
 export interface InForce {
@@ -123,7 +123,7 @@ function isOf({ anchors: [first] }: Share, path: string): boolean {
 
 /** What validates a chain: whatever certifies it, one name and one key are one authority. */
 function authorityKey({ subjectDer, keyHash }: Certificate): string {
-  return `${keyHash} ${nameKey(subjectDer)}`;
+  return `${keyHash} ${canonicalNameKey(subjectDer)}`;
 }
 
 /** The findings on a mesh as a whole and on some of its trust domains. */
