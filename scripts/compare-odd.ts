@@ -1,5 +1,6 @@
-// Puts every odd shape, and many random certificates, chains, policies, name constraints and signatures to both Envoys and compares their
-// decisions with those of `verify`. Writes the outcome to a file, and exits with 1 if any decision differs.
+// Puts certificates with every oddity in every place, and many random chains, policies, name constraints and signatures
+// to both Envoys and compares their decisions with those of `verify`. Writes the outcome to a file, and exits with 1 if
+// any decision differs. `--cases` is the number of random cases.
 // Usage: npm run test:envoy:odd -- [--cases 3000] [--seed 1] [--out bench/odd-certificates.json]
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
