@@ -72,6 +72,6 @@ describe('meshtrust demo', () => {
     await using stack = new AsyncDisposableStack();
     const { child } = await startDemo(stack, ['--once', '--envoy=package.json']);
     assert.deepEqual(await child.exit, { code: 2, signal: null });
-    assert.match(child.stderr(), /^error: --envoy package\.json: no program/);
+    assert.match(child.stderr(), /^error: --envoy package\.json: not an executable file/);
   });
 });
