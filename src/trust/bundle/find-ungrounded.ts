@@ -89,7 +89,13 @@ function unusableReason(
     return 'the intermediate demands a certificate policy of its clients, or has an invalid extension about policies';
   }
   const invalid = issuers.find((issuer) => !isValidAt(issuer, now));
-  if (invalid === undefined) return undefined;
+  if (invalid === undefined) {
+    const namesake = candidates.find((candidate) => !issuers.includes(candidate));
+    return (
+      namesake &&
+      `certificate ${namesake.fingerprint.slice(0, 16)} has the name of the issuer and another key, no key identifier tells the two apart, and Envoy may pick the wrong one`
+    );
+  }
   return expiresAt(invalid) <= now
     ? `${describeCa(invalid)} expired on ${formatDate(invalid.notAfter)}`
     : `${describeCa(invalid)} is not valid before ${formatDate(invalid.notBefore)}`;

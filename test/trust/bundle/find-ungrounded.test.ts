@@ -108,6 +108,33 @@ describe('findUngrounded › issuer that Envoy cannot use', () => {
   });
 });
 
+describe('another root with the name of the issuer and another key', () => {
+  const subject = nameOf('Root');
+  const listed = makeOdd({ subject });
+  const below = { key: keys.other, issuerKey: keys.p256, issuer: subject, subject: nameOf('Middle') };
+
+  for (const [what, dates] of [
+    ['valid', {}],
+    ['expired', { notBefore: at(-48), notAfter: at(-1) }],
+  ] as const) {
+    it(`${what}, no key identifiers → the intermediate is re-rooted, because Envoy may pick the wrong root`, () => {
+      const namesake = makeOdd({ subject, key: keys.p384, ...dates });
+      const bundle = bundleOf([shareOf('a.test', [listed, makeOdd(below), namesake])]);
+      assert.deepEqual(served(bundle), ['Middle re-rooted', 'Root', 'Root']);
+      assert.deepEqual(codes(bundle), ['MT028 warning']);
+      assert.match(bundle.findings[0]?.message ?? '', /no key identifier tells the two apart/);
+    });
+  }
+
+  it('key identifiers that tell the roots apart → served as listed', () => {
+    const [one, two] = [makeCa({ commonName: 'Root' }), makeCa({ commonName: 'Root' })];
+    const middle = makeIntermediate(one, { commonName: 'Middle' });
+    const bundle = bundleOf([shareOf('a.test', [one, two, middle])]);
+    assert.deepEqual(served(bundle), ['Middle', 'Root', 'Root']);
+    assert.deepEqual(codes(bundle), []);
+  });
+});
+
 describe('one name in two encodings: Envoy compares the canonical form', () => {
   const encodings = [
     ['another string type', printableString('The Root')],
