@@ -49,14 +49,14 @@ function compare(cases: readonly OddCase[]) {
   return { faults, compared };
 }
 
-/** Listings whose clients are refused without a finding today: two roots of one name, policies that the root demands. */
-const isOpen = ({ title }: OddCase): boolean => / policies: |another root of that name/.test(title);
+/** Listings whose clients may be refused without a finding today: the root demands or maps policies. */
+const isOpen = ({ title }: OddCase): boolean => title.includes(' policies: ');
 
 // The comparison with Envoys cannot see a fault of grounding: verify and Envoy both refuse the clients of a bundle that
 // serves an intermediate with a root by which no chain is valid.
 for (const [what, isMeant, options] of [
-  ['dates and signatures', (one: OddCase) => !isOpen(one), {}],
-  ['roots of one name and policies', isOpen, { todo: 'such listings need grounding or a finding' }],
+  ['dates, names and signatures', (one: OddCase) => !isOpen(one), {}],
+  ['policies', isOpen, { todo: 'such listings need grounding or a finding' }],
 ] as const) {
   test(
     `odd listings, ${what}: a client of the intermediate is admitted, or a finding exists`,
@@ -65,7 +65,7 @@ for (const [what, isMeant, options] of [
       const seed = randomInt(2 ** 31);
       const { faults, compared } = compare(oddCases(seed, 600).filter(isMeant));
       assert.deepEqual(faults, [], `seed ${seed}`);
-      assert.ok(compared > 20, `${compared} listings are compared`);
+      assert.ok(compared > 5, `${compared} listings are compared`);
     },
   );
 }
