@@ -52,15 +52,37 @@ export function takeNameConstraints(value: Cursor): NameConstraints {
 }
 
 const nameConstraintsId = '551d1e';
+const alternativeNamesId = '551d11';
+/** `emailAddress`, as hex of the identifier. */
+const emailAddress = '2a864886f70d010901';
+
+/** Returns the names of a certificate that was parsed before: the subject, its e-mail addresses, the alternative names. */
+export function readSubjectNames(der: Uint8Array): readonly SubjectName[] {
+  const { name } = walkCertificate(der).subject;
+  const value = findExtension(der, alternativeNamesId);
+  return [
+    ...(name.length === 0 ? [] : [{ kind: 'directory', name: canonicalName(name) } as const]),
+    ...name.flat().flatMap(({ type, value: text, tag: kind }) => {
+      if (type !== emailAddress) return [];
+      return [{ kind: 'email', text, inSubject: true, isIa5: kind === tag.ia5String } as const];
+    }),
+    ...(value === undefined ? [] : takeSubjectNames(value)),
+  ];
+}
 
 /** Returns the name constraints of a certificate that was parsed before, or `undefined` without the extension. */
 export function readNameConstraints(der: Uint8Array): NameConstraints | undefined {
+  const value = findExtension(der, nameConstraintsId);
+  return value && takeNameConstraints(value);
+}
+
+function findExtension(der: Uint8Array, id: string): Cursor | undefined {
   const { extensionsField } = walkCertificate(der);
   if (extensionsField === undefined) return undefined;
   const list = inside(der, inside(der, extensionsField).take(tag.sequence, 'the extensions'));
   while (list.peek() !== undefined) {
     const { oid, value } = takeExtension(list);
-    if (oid === nameConstraintsId) return takeNameConstraints(createCursor(der, value.body, value.end));
+    if (oid === id) return createCursor(der, value.body, value.end);
   }
   return undefined;
 }

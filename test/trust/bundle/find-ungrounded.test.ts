@@ -3,8 +3,25 @@ import { describe, it } from 'node:test';
 
 import { bundleOf, noPolicy, served, shareOf } from '../../kit/bundles.ts';
 import { makeCa, makeIntermediate } from '../../kit/certificates.ts';
-import { contextPrimitive, oid, printableString, sequence, utf8String } from '../../kit/der.ts';
-import { keys, makeOdd, nameOf, rsaPkcs1, rsaPss } from '../verify/odd-certificate.ts';
+import {
+  contextConstructed,
+  contextPrimitive,
+  oid,
+  printableString,
+  sequence,
+  utf8String,
+} from '../../kit/der.ts';
+import {
+  caConstraints,
+  caUsage,
+  extension,
+  isCritical,
+  keys,
+  makeOdd,
+  nameOf,
+  rsaPkcs1,
+  rsaPss,
+} from '../verify/odd-certificate.ts';
 import type { OddSigning } from '../verify/odd-certificate.ts';
 
 const hour = 3_600_000;
@@ -132,6 +149,34 @@ describe('another root with the name of the issuer and another key', () => {
     const bundle = bundleOf([shareOf('a.test', [one, two, middle])]);
     assert.deepEqual(served(bundle), ['Middle', 'Root', 'Root']);
     assert.deepEqual(codes(bundle), []);
+  });
+});
+
+describe('intermediate with a name that its listed issuer refuses', () => {
+  const below = (subject: string, permitted: string) => {
+    const directory = contextConstructed(4, nameOf(permitted));
+    const constraints = sequence(contextConstructed(0, sequence(directory)));
+    const top = makeOdd({
+      subject: nameOf('Root'),
+      extensions: [caConstraints, caUsage, extension('2.5.29.30', constraints, isCritical)],
+    });
+    const signer = { issuerKey: keys.p256, issuer: nameOf('Root') };
+    const middle = makeOdd({ ...signer, key: keys.other, subject: nameOf(subject) });
+    return bundleOf([shareOf('a.test', [top, middle])]);
+  };
+
+  it('subject not permitted → served as listed, and a finding about the intermediate', () => {
+    const bundle = below('Middle', 'Elsewhere');
+    assert.deepEqual(served(bundle), ['Middle', 'Root']);
+    assert.deepEqual(codes(bundle), ['MT029 warning']);
+    assert.match(
+      bundle.findings[0]?.message ?? '',
+      /^CA CN=Middle has a name of its own .* CA CN=Root, refuse/,
+    );
+  });
+
+  it('subject permitted → no finding', () => {
+    assert.deepEqual(codes(below('Middle', 'Middle')), []);
   });
 });
 
