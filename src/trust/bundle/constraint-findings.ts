@@ -39,11 +39,11 @@ export function constraintFindings({
     const constraints = readNameConstraints(certificate.der);
     if (constraints === undefined) return [];
     const id = { kind: 'uri', text: `spiffe://${trustDomain}/x` } as const;
-    if (nameProblem(id, constraints, '1.40') === undefined) return [];
-    const isUpgrade = nameProblem(id, constraints, '1.36') === undefined;
-    const effect = isUpgrade
-      ? 'Envoy 1.40 refuses all of its clients, and Envoy 1.36 does not: an upgrade cuts them off'
-      : 'Envoy refuses all of its clients';
+    const isRefusedBy = (edition: '1.40' | '1.36'): boolean =>
+      nameProblem(id, constraints, edition) !== undefined;
+    const [newest, oldest] = [isRefusedBy('1.40'), isRefusedBy('1.36')];
+    if (!newest && !oldest) return [];
+    const effect = describeEffect(newest, oldest);
     const { fingerprint } = certificate;
     return [
       finding(
@@ -74,4 +74,11 @@ function refusingEditions(issuer: Certificate, child: Certificate): readonly Env
       (name) => ('isIa5' in name && !name.isIa5) || nameProblem(name, constraints, edition) !== undefined,
     ),
   );
+}
+
+function describeEffect(isRefusedByNewest: boolean, isRefusedByOldest: boolean): string {
+  if (!isRefusedByNewest) return 'Envoy 1.36 refuses all of its clients, and Envoy 1.40 does not';
+  return isRefusedByOldest
+    ? 'Envoy refuses all of its clients'
+    : 'Envoy 1.40 refuses all of its clients, and Envoy 1.36 does not: an upgrade cuts them off';
 }

@@ -251,6 +251,13 @@ describe('name constraints that admit no client', () => {
     });
   }
 
+  it('constraint that ends with a dot → a finding about the older version', () => {
+    const bundle = of('dot.test.', 'dot.test.');
+    const other = of('dot.test', 'dot.test.');
+    assert.deepEqual([codes(bundle), codes(other)], [[], ['MT029 warning']]);
+    assert.match(other.findings[0]?.message ?? '', /Envoy 1\.36 refuses all of its clients/);
+  });
+
   it('constraint that is a URI instead of a host → a finding', () => {
     assert.deepEqual(codes(of('a.test', 'spiffe://a.test')), ['MT029 warning']);
   });
