@@ -49,23 +49,17 @@ function compare(cases: readonly OddCase[]) {
   return { faults, compared };
 }
 
-/** Listings whose clients may be refused without a finding today: the root demands or maps policies. */
-const isOpen = ({ title }: OddCase): boolean => title.includes(' policies: ');
+/**
+ * Listings with certificate policies are left out: the leaf itself may demand an explicit policy, and no finding about a
+ * bundle can know the leaves of its clients. `find-ungrounded.test.ts` has the intermediates that demand one.
+ */
+const isLeftOut = ({ title }: OddCase): boolean => title.includes(' policies: ');
 
 // The comparison with Envoys cannot see a fault of grounding: verify and Envoy both refuse the clients of a bundle that
 // serves an intermediate with a root by which no chain is valid.
-for (const [what, isMeant, options] of [
-  ['dates, names and signatures', (one: OddCase) => !isOpen(one), {}],
-  ['policies', isOpen, { todo: 'such listings need grounding or a finding' }],
-] as const) {
-  test(
-    `odd listings, ${what}: a client of the intermediate is admitted, or a finding exists`,
-    options,
-    () => {
-      const seed = randomInt(2 ** 31);
-      const { faults, compared } = compare(oddCases(seed, 600).filter(isMeant));
-      assert.deepEqual(faults, [], `seed ${seed}`);
-      assert.ok(compared > 5, `${compared} listings are compared`);
-    },
-  );
-}
+test('odd listings: a client of the intermediate is admitted, or a finding exists', () => {
+  const seed = randomInt(2 ** 31);
+  const { faults, compared } = compare(oddCases(seed, 600).filter((one) => !isLeftOut(one)));
+  assert.deepEqual(faults, [], `seed ${seed}`);
+  assert.ok(compared > 5, `${compared} listings are compared`);
+});
