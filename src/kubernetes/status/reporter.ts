@@ -4,7 +4,7 @@ import type { ApiClient } from '../client/api-client.ts';
 import type { ObjectHead } from '../client/api-object.ts';
 import type { HeadChange } from '../client/watch-types.ts';
 import { observedStatus } from './core/observed-status.ts';
-import { newsOf } from './core/render-events.ts';
+import { changesToReport } from './core/render-events.ts';
 import { createReport } from './core/report.ts';
 import type { ReportInput, ReportView } from './core/report.ts';
 import { conditionOf, isProgress, isSameStatus, progressPauseMs } from './core/status.ts';
@@ -182,7 +182,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     const before = known.told ?? known.observed;
     known.told = status;
     if (isFirst) known.quiet = subresource === 'missing';
-    const news = newsOf(before, status);
+    const news = changesToReport(before, status);
     for (const told of news) {
       if (known.quiet && told.type === 'Normal') continue;
       events.put(`${known.head.path} ${told.reason}`, { head: known.head, told, attempts: 1 });

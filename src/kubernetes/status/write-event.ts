@@ -3,11 +3,11 @@ import type { ObjectHead } from '../client/api-object.ts';
 import { callApi, refusalOf } from '../client/call-api.ts';
 import { eventsPath } from './api-paths.ts';
 import { renderEvent } from './core/render-events.ts';
-import type { EventContext, Told } from './core/render-events.ts';
+import type { EventContext, StatusChange } from './core/render-events.ts';
 
 export interface EventJob {
   readonly head: ObjectHead;
-  readonly told: Told;
+  readonly told: StatusChange;
 }
 
 /** Writes one Event; undefined, or why it could not be. That it is there already is no failure. Never throws. */

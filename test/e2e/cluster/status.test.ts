@@ -47,7 +47,7 @@ test('status and Events say what became of a MeshTrust', { skip }, async (t) => 
   await t.test('a new one is counted at all proxies', async () => {
     await stage.kubectl('apply -f -', meshTrust(makeDomain('new.test')));
     const programmed = await untilSays(stage, 'new.test', 'Programmed', 'Programmed');
-    assert.match(programmed.message, /^served as version [0-9a-f]{32}; 2 of 2 connected proxies/);
+    assert.match(programmed.message, /^version [0-9a-f]{32} is served; 2 of 2 connected proxies/);
     const told = await untilTold(stage, 'new.test', 'Programmed');
     assert.deepEqual([told.type, told.note], ['Normal', programmed.message]);
   });

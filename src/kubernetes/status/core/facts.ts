@@ -8,36 +8,36 @@ import { trustDomainSecretName } from '../../../trust/secret/secret-names.ts';
 import type { MeshState } from '../../../trust/snapshot/mesh-builder.ts';
 import type { FindingsIndex } from './findings-index.ts';
 
-/** What there is to say about one object, before it is put into words. */
+/** The facts about one object from which its status is rendered. */
 export interface ObjectFacts {
-  /** Undefined while nothing of it is in force. */
+  /** `undefined` while nothing from this object is in force. */
   readonly mesh: string | undefined;
-  /** Version of the mesh as a whole, which proxies acknowledge. */
+  /** Version of the whole mesh, which is the version that proxies acknowledge. */
   readonly meshVersion: string | undefined;
-  /** Version of the secret of its trust domain; undefined if there is none. */
+  /** Version of the trust domain's secret; `undefined` if there is no such secret. */
   readonly version: string | undefined;
-  /** Findings on the object and its certificates, most severe first, without its expiry. */
+  /** Findings on the object and its certificates, most severe first, without those about expiry. */
   readonly findings: readonly Finding[];
-  /** What keeps its trust domain from being served. */
+  /** Findings that explain why the trust domain is not, or not fully, served. */
   readonly obstacles: readonly Finding[];
-  /** Its certificates that are served and expired, or expire soon. */
+  /** Findings on served certificates of this object that have expired or expire soon. */
   readonly expiry: readonly Finding[];
-  /** How many of its certificates are served. */
+  /** Number of this object's certificates that are served. */
   readonly authorities: number;
-  /** When the first of them expires, epoch milliseconds. */
+  /** The earliest expiry of the served certificates, in epoch milliseconds. */
   readonly expires: number | undefined;
 }
 
-/** A trust domain for itself, and as it is part of the secret of all trust domains. */
+/** The bundle of a trust domain in its own secret, and its part of the merged secret of all trust domains. */
 export interface ServedDomain {
-  readonly alone: TrustBundle | undefined;
-  readonly joint: TrustBundle | undefined;
+  readonly perDomain: TrustBundle | undefined;
+  readonly merged: TrustBundle | undefined;
 }
 
-/** What the facts of an object are taken from. */
+/** The sources of an object's facts. */
 export interface FactsInput {
   readonly path: string;
-  /** What the object gives at the moment. */
+  /** The grants that this object contributes now. */
   readonly grants: readonly Grant[];
   readonly meshOf: (name: string) => MeshState | undefined;
   readonly domainOf: (mesh: string, trustDomain: string) => ServedDomain;
@@ -49,7 +49,7 @@ export interface FactsInput {
 const aboutDates: ReadonlySet<FindingCode> = new Set(['MT022', 'MT023']);
 const aboutDomains: ReadonlySet<FindingCode> = new Set(['MT031', 'MT032']);
 
-/** Gathers what there is to say about one object. */
+/** Returns the facts about one object. */
 export function factsOf({ path, grants, meshOf, domainOf, index, now }: FactsInput): ObjectFacts {
   const [grant] = grants;
   const ofFile = index.ofFile(path);
@@ -60,7 +60,7 @@ export function factsOf({ path, grants, meshOf, domainOf, index, now }: FactsInp
   const { mesh, trustDomain, identity } = grant.resource;
   const state = meshOf(mesh);
   const domain = domainOf(mesh, trustDomain);
-  const bundle = domain.alone;
+  const bundle = domain.perDomain;
   const own = bundle?.anchors.filter(({ listedBy }) => listedBy.includes(identity)) ?? [];
   const fingerprints = new Set(own.map(({ certificate }) => certificate.fingerprint));
   const listed = new Set(
@@ -87,11 +87,11 @@ export function factsOf({ path, grants, meshOf, domainOf, index, now }: FactsInp
   };
 }
 
-/** Whether the secret of all trust domains has all that is served of this one. */
-function isWhole({ alone, joint }: ServedDomain): boolean {
-  if (alone === joint) return true;
-  const present = new Set(joint?.anchors.map(({ certificate }) => certificate.fingerprint));
-  return alone?.anchors.every(({ certificate }) => present.has(certificate.fingerprint)) ?? true;
+/** Returns true if the merged secret contains every anchor that is served for this trust domain. */
+function isWhole({ perDomain, merged }: ServedDomain): boolean {
+  if (perDomain === merged) return true;
+  const present = new Set(merged?.anchors.map(({ certificate }) => certificate.fingerprint));
+  return perDomain?.anchors.every(({ certificate }) => present.has(certificate.fingerprint)) ?? true;
 }
 
 function obstaclesOf(index: FindingsIndex, mesh: string, trustDomain: string): readonly Finding[] {
@@ -99,7 +99,7 @@ function obstaclesOf(index: FindingsIndex, mesh: string, trustDomain: string): r
   return sorted(findings.filter(({ code }) => aboutDomains.has(code)));
 }
 
-/** Each once, in the order in which people read them. */
+/** Removes duplicates and sorts the findings, most severe first. */
 function sorted(findings: readonly Finding[]): readonly Finding[] {
   return [...new Set(findings)].sort(compareFindings);
 }

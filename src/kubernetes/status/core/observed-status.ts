@@ -3,8 +3,8 @@ import { conditionTypes, reasons } from './status.ts';
 import type { Condition, ObjectStatus } from './status.ts';
 
 /**
- * The status that an object has, as far as it is of the kind that is written here: another version of the program,
- * or somebody by hand, may have written anything.
+ * Parses the status that an object has. Unknown or malformed parts are dropped, because another version of the program
+ * or a person may have written the status.
  */
 export function observedStatus(status: Readonly<Record<string, unknown>> | undefined): ObjectStatus {
   const conditions = status?.['conditions'];

@@ -6,32 +6,32 @@ import { microTime } from './lease.ts';
 import { conditionOf } from './status.ts';
 import type { Condition, ObjectStatus } from './status.ts';
 
-/** Something to tell about an object, once. */
-export interface Told {
+/** A change of an object's status that is reported once, as an Event. */
+export interface StatusChange {
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
   /** At most 1,024 characters. */
   readonly note: string;
 }
 
-/** What an Event needs to know besides what it tells. */
+/** The parts of an Event that do not depend on the change it reports. */
 export interface EventContext {
-  /** The replica. */
+  /** The name of the replica that sends the Event. */
   readonly instance: string;
   /** Epoch milliseconds. */
   readonly now: number;
 }
 
-/** The API server takes 1 KiB. */
+/** Maximum length of a note in bytes: the API server accepts 1 KiB. */
 const noteLength = 1024;
 const controller = 'meshtrust';
 
 /**
- * What is news when a status follows another: refusals and their end, expiry, and a version that all proxies have.
- * That something is on its way is none; a new object that is accepted is told of when it is served.
+ * Returns the changes between two statuses that deserve an Event: refusals and their end, expiry, and a version that
+ * all proxies have. A roll-out in progress is not reported. A new, accepted object is reported when it is served.
  */
-export function newsOf(before: ObjectStatus, after: ObjectStatus): readonly Told[] {
-  return after.conditions.flatMap((condition): readonly Told[] => {
+export function changesToReport(before: ObjectStatus, after: ObjectStatus): readonly StatusChange[] {
+  return after.conditions.flatMap((condition): readonly StatusChange[] => {
     const earlier = conditionOf(before, condition.type);
     const isSame = earlier?.reason === condition.reason && earlier.message === condition.message;
     const type = isSame ? undefined : kindOf(condition, earlier);
@@ -44,7 +44,7 @@ export function newsOf(before: ObjectStatus, after: ObjectStatus): readonly Told
 function kindOf(
   { type, status, reason }: Condition,
   earlier: Condition | undefined,
-): Told['type'] | undefined {
+): StatusChange['type'] | undefined {
   switch (type) {
     case 'Accepted':
       if (status === 'False' || reason === 'AcceptedWithWarnings' || reason === 'NoValidCA') return 'Warning';
@@ -58,12 +58,12 @@ function kindOf(
 }
 
 /**
- * The Event as it is sent (events.k8s.io/v1). Its name is a hash of what it tells: whoever tells the same of the same
- * version of the object again, after a restart or as the next leader, is told that it is there already.
+ * Renders the Event (events.k8s.io/v1). Its name contains a hash of the object's uid and generation and of the text.
+ * A replica that sends the same Event again, after a restart or as the next leader, gets "already exists".
  */
 export function renderEvent(
   { namespace, name, uid, generation }: ObjectHead,
-  { type, reason, note }: Told,
+  { type, reason, note }: StatusChange,
   { instance, now }: EventContext,
 ): Readonly<Record<string, unknown>> {
   const key = hash('sha256', JSON.stringify([uid, generation, type, reason, note])).slice(0, 16);
@@ -88,7 +88,7 @@ export function renderEvent(
   };
 }
 
-/** In bytes, since that is what the API server counts. */
+/** Shortens the text to a number of bytes, because the API server counts bytes. */
 function shorten(text: string, bytes: number): string {
   if (Buffer.byteLength(text) <= bytes) return text;
   return `${Buffer.from(text)

@@ -8,27 +8,28 @@ import type { Condition, ObjectStatus, ProxyCounts } from './status.ts';
 export interface RenderInput {
   readonly generation: number;
   readonly facts: ObjectFacts;
-  /** Of the mesh, for its present version. */
+  /** Proxy counts of the mesh for its current version. */
   readonly counts: ProxyCounts;
-  /** What the object says now. */
+  /** The status that the object has now. */
   readonly observed: ObjectStatus;
   /** Epoch milliseconds. */
   readonly now: number;
 }
 
-type Said = Pick<Condition, 'status' | 'reason' | 'message'>;
+type Outcome = Pick<Condition, 'status' | 'reason' | 'message'>;
 
-/** Of a condition's message: the API server takes 32 KiB, and people read less. */
+/** Maximum length of a condition's message. The API server accepts 32 KiB, but people read less. */
 const messageLength = 4096;
+const nothingServed = 'no CA certificate of this object is served';
 
-/** The status that an object should have. Equal to what it has where nothing is to be said anew. */
+/** Renders the status that an object should have. It equals the observed status if nothing has changed. */
 export function renderStatus(input: RenderInput): ObjectStatus {
   const { generation, facts, observed, now } = input;
-  const condition = (type: Condition['type'], said: Said): Condition => {
+  const condition = (type: Condition['type'], outcome: Outcome): Condition => {
     const before = conditionOf(observed, type);
     const lastTransitionTime =
-      before !== undefined && before.status === said.status ? before.lastTransitionTime : timestamp(now);
-    return { type, ...said, observedGeneration: generation, lastTransitionTime };
+      before !== undefined && before.status === outcome.status ? before.lastTransitionTime : timestamp(now);
+    return { type, ...outcome, observedGeneration: generation, lastTransitionTime };
   };
   return {
     observedGeneration: generation,
@@ -44,10 +45,11 @@ export function renderStatus(input: RenderInput): ObjectStatus {
 }
 
 /**
- * False if something that the object lists is not served. Dates alone do not make it false: such a CA is served. A
- * trust domain without a valid CA has a reason of its own, because `meshtrust validate` refuses it.
+ * Returns the condition Accepted. It is False if a certificate that the object lists is not served. Dates alone do not
+ * make it False, because a CA outside of its validity is still served. A trust domain without a valid CA has a separate
+ * reason, because `meshtrust validate` refuses it.
  */
-function accepted({ findings: all, expiry, mesh }: ObjectFacts): Said {
+function accepted({ findings: all, expiry, mesh }: ObjectFacts): Outcome {
   const cutOff = [...all, ...expiry].filter(
     ({ code, severity }) => dateCodes.has(code) && severity === 'error',
   );
@@ -67,23 +69,23 @@ function accepted({ findings: all, expiry, mesh }: ObjectFacts): Said {
       return {
         status: 'True',
         reason: 'Accepted',
-        message: message === '' ? 'nothing to object to' : message,
+        message: message === '' ? 'the object is accepted and has no findings' : message,
       };
   }
 }
 
 /**
- * Whether the proxies have what the object's trust domain is. It turns true when all proxies of the mesh have
- * what the mesh is, and stays so until the trust domain itself changes: other changes of the mesh, and proxies that
- * come later, write nothing, else each change would write all objects of the mesh. Until then its message counts.
- * A mesh without proxies is `Unknown`: no proxy has shown that it accepts what is served.
+ * Returns the condition Programmed. It becomes True when all proxies of the mesh have the current version of the mesh.
+ * It stays True until the trust domain itself changes. Other changes of the mesh, and proxies that connect later, do
+ * not change it: otherwise each change would write all objects of the mesh. Until it is True, its message counts the
+ * proxies. For a mesh without proxies it is `Unknown`: no proxy has shown that it accepts the served version.
  */
-function programmed({ facts, counts, observed }: RenderInput): Said {
+function programmed({ facts, counts, observed }: RenderInput): Outcome {
   const { version, authorities, obstacles } = facts;
   if (obstacles.length > 0)
     return { status: 'False', reason: 'LeftOut', message: describeFindings(obstacles, messageLength) };
   if (version === undefined || authorities === 0)
-    return { status: 'False', reason: 'NotServed', message: 'no authority of it is served' };
+    return { status: 'False', reason: 'NotServed', message: `${nothingServed}; see the condition Accepted` };
   const before = conditionOf(observed, 'Programmed');
   // Earlier releases wrote True for a mesh without proxies.
   const stays = before?.status === 'True' && before.reason !== 'NoProxies' && observed.version === version;
@@ -92,23 +94,23 @@ function programmed({ facts, counts, observed }: RenderInput): Said {
     : progress(version, counts);
 }
 
-function progress(version: string, { connected, acked, lost, complete }: ProxyCounts): Said {
-  const served = `served as version ${version}`;
+function progress(version: string, { connected, acked, lost, complete }: ProxyCounts): Outcome {
+  const served = `version ${version} is served`;
   if (!complete) {
-    const message = `${served}; how many proxies have it is not known of all replicas`;
+    const message = `${served}; how many proxies have acknowledged it is unknown: not all replicas have reported`;
     return { status: 'Unknown', reason: 'CountsIncomplete', message };
   }
   if (connected === 0 && lost === 0)
     return {
       status: 'Unknown',
       reason: 'NoProxies',
-      message: `${served}; no proxy of the mesh is connected`,
+      message: `${served}; no proxy of this mesh is connected`,
     };
   const counts = `${served}; ${acked} of ${connected} connected proxies have acknowledged it`;
   const ended =
     lost === 1
-      ? '1 proxy lost its connection before it did'
-      : `${lost} proxies lost their connections before they did`;
+      ? '1 proxy disconnected before it acknowledged'
+      : `${lost} proxies disconnected before they acknowledged`;
   const message = lost === 0 ? counts : `${counts}; ${ended}`;
   if (acked < connected) return { status: 'False', reason: 'Pending', message };
   return lost > 0
@@ -116,15 +118,19 @@ function progress(version: string, { connected, acked, lost, complete }: ProxyCo
     : { status: 'True', reason: 'Programmed', message };
 }
 
-/** True from 30 days before an authority that is served expires. */
-function expiring({ expiry, authorities }: ObjectFacts): Said {
+/** Returns the condition Expiring. It is True from 30 days before the expiry of a served CA certificate. */
+function expiring({ expiry, authorities }: ObjectFacts): Outcome {
   const urgent = expiry.filter(({ code, severity }) => code === 'MT022' || severity !== 'info');
   const message = describeFindings(urgent, messageLength);
   if (urgent.some(({ code }) => code === 'MT022')) return { status: 'True', reason: 'Expired', message };
   if (message !== '') return { status: 'True', reason: 'ExpiresSoon', message };
   return authorities === 0
-    ? { status: 'False', reason: 'NothingServed', message: 'no authority of it is served' }
-    : { status: 'False', reason: 'Valid', message: 'no authority of it expires within 30 days' };
+    ? { status: 'False', reason: 'NothingServed', message: nothingServed }
+    : {
+        status: 'False',
+        reason: 'Valid',
+        message: 'no served CA certificate of this object expires within 30 days',
+      };
 }
 
 function worse(a: Severity, b: Severity): Severity {

@@ -9,9 +9,9 @@ import { indexFindings } from './findings-index.ts';
 import { renderStatus } from './render-status.ts';
 import type { ObjectStatus, ProxyCounts } from './status.ts';
 
-/** What is served, and what there is to say about it. */
+/** The served meshes and the findings on them. */
 export interface ReportView {
-  /** False before anything is served. */
+  /** False until the first snapshot is served. */
   readonly ready: boolean;
   readonly meshes: MeshStates;
   readonly findings: readonly Finding[];
@@ -25,9 +25,9 @@ export interface ReportInput {
   readonly now: number;
 }
 
-const nobody: ProxyCounts = { connected: 0, acked: 0, lost: 0, complete: true };
+const noProxies: ProxyCounts = { connected: 0, acked: 0, lost: 0, complete: true };
 
-/** Makes what says which status an object should have, all at one moment. */
+/** Returns a function that renders the status of an object. All statuses it renders refer to the same moment. */
 export function createReport(
   input: ReportInput,
 ): (
@@ -37,12 +37,12 @@ export function createReport(
   const { view, grantsOf, countsOf, now } = input;
   const index = indexFindings(view.findings);
   const meshOf = (name: string) => view.meshes.get(name);
-  const domains = new Map<string, DomainsOf>();
+  const domains = new Map<string, BundlesByDomain>();
   const counts = new Map<string, ProxyCounts>();
   const domainOf = (mesh: string, trustDomain: string): ServedDomain => {
     let known = domains.get(mesh);
     if (known === undefined) domains.set(mesh, (known = domainsOf(view.meshes, mesh)));
-    return { alone: known.alone.get(trustDomain), joint: known.joint.get(trustDomain) };
+    return { perDomain: known.perDomain.get(trustDomain), merged: known.merged.get(trustDomain) };
   };
   const countOf = (mesh: string, version: string): ProxyCounts => {
     let known = counts.get(mesh);
@@ -53,20 +53,20 @@ export function createReport(
     const { path, generation } = head;
     const facts = factsOf({ path, grants: grantsOf(path), meshOf, domainOf, index, now });
     const { mesh, meshVersion } = facts;
-    const known = mesh === undefined || meshVersion === undefined ? nobody : countOf(mesh, meshVersion);
+    const known = mesh === undefined || meshVersion === undefined ? noProxies : countOf(mesh, meshVersion);
     return { mesh, status: renderStatus({ generation, facts, counts: known, observed, now }) };
   };
 }
 
-interface DomainsOf {
-  readonly alone: ReadonlyMap<string, TrustBundle>;
-  readonly joint: ReadonlyMap<string, TrustBundle>;
+interface BundlesByDomain {
+  readonly perDomain: ReadonlyMap<string, TrustBundle>;
+  readonly merged: ReadonlyMap<string, TrustBundle>;
 }
 
-function domainsOf(meshes: MeshStates, mesh: string): DomainsOf {
+function domainsOf(meshes: MeshStates, mesh: string): BundlesByDomain {
   const bundle = meshes.get(mesh)?.bundle;
   const byName = (bundles: readonly TrustBundle[] = []): ReadonlyMap<string, TrustBundle> =>
     new Map(bundles.map((domain) => [domain.trustDomain, domain]));
-  const alone = byName(bundle?.bundles);
-  return { alone, joint: bundle?.merged === bundle?.bundles ? alone : byName(bundle?.merged) };
+  const perDomain = byName(bundle?.bundles);
+  return { perDomain, merged: bundle?.merged === bundle?.bundles ? perDomain : byName(bundle?.merged) };
 }

@@ -1,4 +1,4 @@
-/** What becomes of a MeshTrust, in the manner of Kubernetes conditions (metav1.Condition). */
+/** A condition in the status of a MeshTrust, in the form of metav1.Condition. */
 export interface Condition {
   readonly type: ConditionType;
   readonly status: 'True' | 'False' | 'Unknown';
@@ -37,29 +37,29 @@ export const reasons = [
 ] as const;
 export type Reason = (typeof reasons)[number];
 
-/** The status of a MeshTrust, as far as meshtrust writes it; the other fields belong to others. */
+/** The status fields of a MeshTrust that meshtrust writes. Other controllers own the other fields. */
 export interface ObjectStatus {
   readonly observedGeneration: number;
-  /** Of the secret of its trust domain, which `Programmed` speaks of. */
+  /** Version of the trust domain's secret, to which `Programmed` refers. */
   readonly version: string | undefined;
-  /** How many of its certificates are served. */
+  /** Number of this object's certificates that are served. */
   readonly authorities: number;
-  /** When the first of them expires, RFC 3339. */
+  /** The earliest expiry of the served certificates, in RFC 3339. */
   readonly expires: string | undefined;
   readonly conditions: readonly Condition[];
 }
 
-/** How many proxies of a mesh there are, and how many have a version of it in force. */
+/** Number of connected proxies of a mesh, and of those that have acknowledged a version. */
 export interface ProxyCounts {
   readonly connected: number;
   readonly acked: number;
-  /** Proxies without a connection of which it is not known whether they have it. */
+  /** Disconnected proxies for which it is unknown whether they have the version. */
   readonly lost: number;
-  /** False where some replica's proxies are not known. */
+  /** False if the counts of some replica are unknown. */
   readonly complete: boolean;
 }
 
-/** RFC 3339 in UTC, in whole seconds, from epoch milliseconds. */
+/** Formats epoch milliseconds as RFC 3339 in UTC, in whole seconds. */
 export function timestamp(time: number): string {
   return `${new Date(time).toISOString().slice(0, 19)}Z`;
 }
@@ -71,7 +71,7 @@ export function conditionOf(
   return conditions.find((condition) => condition.type === type);
 }
 
-/** Whether two statuses say the same, in whatever order. */
+/** Returns true if two statuses are equal. The order of conditions does not matter. */
 export function isSameStatus(a: ObjectStatus, b: ObjectStatus): boolean {
   return (
     a.observedGeneration === b.observedGeneration &&
@@ -82,7 +82,7 @@ export function isSameStatus(a: ObjectStatus, b: ObjectStatus): boolean {
   );
 }
 
-/** Whether two statuses differ in nothing but how many proxies have acknowledged so far. */
+/** Returns true if two statuses differ only in the number of proxies that have acknowledged. */
 export function isProgress(before: ObjectStatus, after: ObjectStatus): boolean {
   const [was, is] = [conditionOf(before, 'Programmed'), conditionOf(after, 'Programmed')];
   if (was === undefined || is === undefined || was.status !== is.status || was.reason !== is.reason)
@@ -91,12 +91,12 @@ export function isProgress(before: ObjectStatus, after: ObjectStatus): boolean {
   return isSameStatus({ ...before, conditions }, after);
 }
 
-/** How long an object says how many proxies have acknowledged, at most, in milliseconds. */
+/** The longest pause between two writes of the proxy counts, in milliseconds. */
 const longestProgressMs = 300_000;
 
 /**
- * How long an object says how many proxies have acknowledged until it is told anew, in milliseconds: doubled each
- * time that nothing else changed, up to 5 minutes.
+ * Returns the pause until the proxy counts of an object are written again, in milliseconds. It doubles each time that
+ * nothing else changed, up to 5 minutes.
  */
 export function progressPauseMs(firstMs: number, count: number): number {
   return Math.min(firstMs * 2 ** count, longestProgressMs);

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 
 import type { ObjectHead } from '../../../../src/kubernetes/client/api-object.ts';
 import { observedStatus } from '../../../../src/kubernetes/status/core/observed-status.ts';
-import { newsOf, renderEvent } from '../../../../src/kubernetes/status/core/render-events.ts';
+import { changesToReport, renderEvent } from '../../../../src/kubernetes/status/core/render-events.ts';
 import type { Condition, ObjectStatus, Reason } from '../../../../src/kubernetes/status/core/status.ts';
 
 const none = observedStatus(undefined);
@@ -73,13 +73,13 @@ describe('what is news', () => {
   for (const [what, before, after, expected] of table)
     it(what, () => {
       assert.deepEqual(
-        newsOf(before, after).map(({ type, reason }) => `${type} ${reason}`),
+        changesToReport(before, after).map(({ type, reason }) => `${type} ${reason}`),
         expected,
       );
     });
 
   it('fits into an Event, in bytes', () => {
-    const [told] = newsOf(none, status('Refused', 'Pending', 'Valid', 'ü'.repeat(5_000)));
+    const [told] = changesToReport(none, status('Refused', 'Pending', 'Valid', 'ü'.repeat(5_000)));
     assert.ok(Buffer.byteLength(told!.note) <= 1024);
     assert.match(told!.note, /^ü+…$/);
   });

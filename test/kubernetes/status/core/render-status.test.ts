@@ -47,7 +47,7 @@ function says(status: ObjectStatus, type: 'Accepted' | 'Programmed' | 'Expiring'
 describe('Accepted', () => {
   const nothing = { mesh: undefined, version: undefined, authorities: 0, expires: undefined };
   const table: readonly (readonly [string, Partial<ObjectFacts>, readonly unknown[]])[] = [
-    ['without findings', {}, ['True', 'Accepted', 'nothing to object to']],
+    ['without findings', {}, ['True', 'Accepted', 'the object is accepted and has no findings']],
     [
       'with a remark',
       { findings: [duplicate] },
@@ -88,7 +88,7 @@ describe('Accepted', () => {
     [
       'with a CA that has expired beside a valid one',
       { expiry: [finding('MT022', 'expired on 2026-11-01', {})] },
-      ['True', 'Accepted', 'nothing to object to'],
+      ['True', 'Accepted', 'the object is accepted and has no findings'],
     ],
     [
       'with a CA that is not valid yet beside a valid one',
@@ -143,19 +143,19 @@ describe('Programmed', () => {
       'all have it',
       {},
       all,
-      ['True', 'Programmed', 'served as version v1; 5 of 5 connected proxies have acknowledged it'],
+      ['True', 'Programmed', 'version v1 is served; 5 of 5 connected proxies have acknowledged it'],
     ],
     [
       'some have it',
       {},
       pending,
-      ['False', 'Pending', 'served as version v1; 3 of 5 connected proxies have acknowledged it'],
+      ['False', 'Pending', 'version v1 is served; 3 of 5 connected proxies have acknowledged it'],
     ],
     [
       'no proxy is connected',
       {},
       empty,
-      ['Unknown', 'NoProxies', 'served as version v1; no proxy of the mesh is connected'],
+      ['Unknown', 'NoProxies', 'version v1 is served; no proxy of this mesh is connected'],
     ],
     [
       'a replica is not heard of',
@@ -164,7 +164,7 @@ describe('Programmed', () => {
       [
         'Unknown',
         'CountsIncomplete',
-        'served as version v1; how many proxies have it is not known of all replicas',
+        'version v1 is served; how many proxies have acknowledged it is unknown: not all replicas have reported',
       ],
     ],
     [
@@ -174,7 +174,7 @@ describe('Programmed', () => {
       [
         'Unknown',
         'ProxiesLost',
-        'served as version v1; 5 of 5 connected proxies have acknowledged it; 1 proxy lost its connection before it did',
+        'version v1 is served; 5 of 5 connected proxies have acknowledged it; 1 proxy disconnected before it acknowledged',
       ],
     ],
     [
@@ -184,7 +184,7 @@ describe('Programmed', () => {
       [
         'False',
         'Pending',
-        'served as version v1; 3 of 5 connected proxies have acknowledged it; 2 proxies lost their connections before they did',
+        'version v1 is served; 3 of 5 connected proxies have acknowledged it; 2 proxies disconnected before they acknowledged',
       ],
     ],
     [
@@ -194,7 +194,7 @@ describe('Programmed', () => {
       [
         'Unknown',
         'ProxiesLost',
-        'served as version v1; 0 of 0 connected proxies have acknowledged it; 1 proxy lost its connection before it did',
+        'version v1 is served; 0 of 0 connected proxies have acknowledged it; 1 proxy disconnected before it acknowledged',
       ],
     ],
     ['it does not fit', { obstacles: [left] }, all, ['False', 'LeftOut', 'MT032 is left out']],
@@ -202,7 +202,7 @@ describe('Programmed', () => {
       'nothing of it is served',
       { authorities: 0 },
       all,
-      ['False', 'NotServed', 'no authority of it is served'],
+      ['False', 'NotServed', 'no CA certificate of this object is served; see the condition Accepted'],
     ],
   ];
   for (const [what, facts, counts, expected] of table)
@@ -261,11 +261,11 @@ describe('Expiring', () => {
   const over = finding('MT022', 'expired on 2026-11-01', { fingerprint });
   const text = `certificate cdcdcdcdcdcdcdcd: MT023 expires on 2026-12-01, within`;
   const table: readonly (readonly [string, Partial<ObjectFacts>, readonly unknown[]])[] = [
-    ['far ahead', {}, ['False', 'Valid', 'no authority of it expires within 30 days']],
+    ['far ahead', {}, ['False', 'Valid', 'no served CA certificate of this object expires within 30 days']],
     [
       'within 90 days',
       { expiry: [soon(90, 'info')] },
-      ['False', 'Valid', 'no authority of it expires within 30 days'],
+      ['False', 'Valid', 'no served CA certificate of this object expires within 30 days'],
     ],
     ['within 30 days', { expiry: [soon(30, 'warning')] }, ['True', 'ExpiresSoon', `${text} 30 days`]],
     ['within 7 days', { expiry: [soon(7, 'error')] }, ['True', 'ExpiresSoon', `${text} 7 days`]],
@@ -274,7 +274,11 @@ describe('Expiring', () => {
       { expiry: [over, soon(90, 'info')] },
       ['True', 'Expired', 'certificate cdcdcdcdcdcdcdcd: MT022 expired on 2026-11-01'],
     ],
-    ['nothing is served', { authorities: 0 }, ['False', 'NothingServed', 'no authority of it is served']],
+    [
+      'nothing is served',
+      { authorities: 0 },
+      ['False', 'NothingServed', 'no CA certificate of this object is served'],
+    ],
   ];
   for (const [what, facts, expected] of table)
     it(what, () => assert.deepEqual(says(render(facts), 'Expiring'), expected));
