@@ -1,9 +1,8 @@
 import { render } from 'lit-html';
 import { askHints, askMesh, askMeshes, askProxies, listen, releaseGuard } from './ask.ts';
 import { hashOf, initialState, noFilter, selectedMesh } from './page-state.ts';
-import type { PageState, ProxyFilter } from './page-state.ts';
+import type { Actions, PageState, ProxyFilter } from './page-state.ts';
 import { viewPage } from './view-page.ts';
-import type { Actions } from './view-page.ts';
 
 /** The shortest time between two requests for the list of proxies, in milliseconds. */
 const listMs = 1_000;

@@ -82,3 +82,11 @@ function decodeOr(text: string): string {
     return text;
   }
 }
+
+/** The actions of the page. */
+export interface Actions {
+  readonly select: (mesh: string) => void;
+  readonly filter: (part: Partial<ProxyFilter>) => void;
+  /** Releases the guard after a confirmation. */
+  readonly release: () => void;
+}

@@ -3,16 +3,8 @@ import type { TemplateResult } from 'lit-html';
 import type { MeshSummary } from '../api/api-types.ts';
 import { count, short } from './format.ts';
 import { connectedTo, hashOf } from './page-state.ts';
-import type { PageState, ProxyFilter } from './page-state.ts';
+import type { Actions, PageState } from './page-state.ts';
 import { viewMesh } from './view-mesh.ts';
-
-/** The actions of the page. */
-export interface Actions {
-  readonly select: (mesh: string) => void;
-  readonly filter: (part: Partial<ProxyFilter>) => void;
-  /** Releases the guard after a confirmation. */
-  readonly release: () => void;
-}
 
 const connections = { connecting: 'connecting', live: 'live', lost: 'connection lost' } as const;
 

@@ -2,8 +2,7 @@ import { html, nothing } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
 import type { AnyProxyState, ProxySummary } from '../api/fleet-api-types.ts';
 import { count, distance, duration, short } from './format.ts';
-import type { PageState } from './page-state.ts';
-import type { Actions } from './view-page.ts';
+import type { Actions, PageState } from './page-state.ts';
 import { rolloutStates } from './view-rollout.ts';
 
 const states: readonly AnyProxyState[] = [...rolloutStates, 'disconnected'];

@@ -1,3 +1,4 @@
+import { formatDate } from '../findings/finding.ts';
 import { matchesAuthorityKeyId } from '../x509/authority-key-id.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import { canonicalNameKey } from '../x509/encoded-name.ts';
@@ -99,8 +100,4 @@ function unusableReason(
   return expiresAt(invalid) <= now
     ? `${describeCa(invalid)} expired on ${formatDate(invalid.notAfter)}`
     : `${describeCa(invalid)} is not valid before ${formatDate(invalid.notBefore)}`;
-}
-
-function formatDate(time: number): string {
-  return new Date(time).toISOString().slice(0, 10);
 }

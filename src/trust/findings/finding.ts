@@ -64,3 +64,8 @@ export function formatFinding(f: Finding): string {
   const place = [where, f.path, block].filter((part) => part !== undefined).join(' ');
   return place === '' ? `${f.code} ${f.message}` : `${place}: ${f.code} ${f.message}`;
 }
+
+/** Returns the day of a time, in UTC: `2026-12-03`. `time` is in epoch milliseconds. */
+export function formatDate(time: number): string {
+  return new Date(time).toISOString().slice(0, 10);
+}

@@ -1,3 +1,4 @@
+import { countLineFeeds } from '../pem/decode-pem.ts';
 /** A part of a text that can be parsed on its own: one YAML document or several. */
 export interface TextPart {
   readonly text: string;
@@ -72,11 +73,5 @@ export function countMarks(text: string, most: number): number {
       default:
     }
   }
-  return count;
-}
-
-function countLineFeeds(text: string, from: number, to: number): number {
-  let count = 0;
-  for (let at = text.indexOf('\n', from); at !== -1 && at < to; at = text.indexOf('\n', at + 1)) count += 1;
   return count;
 }

@@ -214,7 +214,8 @@ function lineAt(text: string, at: number): Line {
   return end < 0 ? { text: text.slice(at), next: text.length } : { text: text.slice(at, end), next: end + 1 };
 }
 
-function countLineFeeds(text: string, from: number, to: number): number {
+/** Returns the number of line feeds from `from` to before `to`. */
+export function countLineFeeds(text: string, from: number, to: number): number {
   let count = 0;
   for (let at = text.indexOf('\n', from); at >= 0 && at < to; at = text.indexOf('\n', at + 1)) count++;
   return count;

@@ -1,4 +1,4 @@
-import { finding } from '../findings/finding.ts';
+import { finding, formatDate } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
 import type { Severity } from '../findings/catalogue.ts';
 import type { Certificate } from '../x509/certificate.ts';
@@ -99,8 +99,4 @@ function dateStateAt(certificate: Certificate, now: number): DateState | undefin
   if (stage === undefined) return undefined;
   const { days, severity } = stage;
   return { code: 'MT023', fact: `expires on ${formatDate(notAfter)}, within ${days} days`, severity };
-}
-
-function formatDate(time: number): string {
-  return new Date(time).toISOString().slice(0, 10);
 }

@@ -1,7 +1,7 @@
 import type { Rooting } from '../bundle/trust-bundle.ts';
 
 /** An anchor of a trust domain, as proxies receive it. */
-export interface TrustAnchor {
+export interface ServedAnchor {
   /** SHA-256 of the certificate as it was listed, lower-case hex. */
   readonly fingerprint: string;
   readonly rooting: Rooting;
@@ -12,7 +12,7 @@ export interface TrustAnchor {
 /** The anchors of one trust domain. Their order decides if several match. */
 export interface TrustedDomain {
   readonly name: string;
-  readonly anchors: readonly TrustAnchor[];
+  readonly anchors: readonly ServedAnchor[];
 }
 
 /** The certificates of a client, and the trust of the proxy that verifies them. */

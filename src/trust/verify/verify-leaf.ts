@@ -12,7 +12,7 @@ import type {
   OtherVerdict,
   PathStep,
   Refused,
-  TrustAnchor,
+  ServedAnchor,
   TrustedDomain,
   Verdict,
   VerifyInput,
@@ -110,7 +110,7 @@ function unknownDomain(name: string, domains: readonly TrustedDomain[]): Refusal
 }
 
 /** Reads the anchors of a trust domain. All are readable, because anchors that Envoy would not load are not served. */
-function readAnchors({ anchors }: TrustedDomain): ReadonlyMap<Link, TrustAnchor> {
+function readAnchors({ anchors }: TrustedDomain): ReadonlyMap<Link, ServedAnchor> {
   return new Map(
     anchors.flatMap((anchor) => {
       const read = readLink(anchor.der);
@@ -121,7 +121,7 @@ function readAnchors({ anchors }: TrustedDomain): ReadonlyMap<Link, TrustAnchor>
 
 function stepsOf(
   { presented, listed }: BuiltPath,
-  anchors: ReadonlyMap<Link, TrustAnchor>,
+  anchors: ReadonlyMap<Link, ServedAnchor>,
 ): readonly PathStep[] {
   return [
     ...presented.map((link, index) => stepOf(index === 0 ? 'leaf' : 'intermediate', link)),
@@ -129,7 +129,7 @@ function stepsOf(
   ];
 }
 
-function anchorFieldsOf(anchor: TrustAnchor | undefined): Partial<PathStep> {
+function anchorFieldsOf(anchor: ServedAnchor | undefined): Partial<PathStep> {
   return anchor === undefined ? {} : { fingerprint: anchor.fingerprint, rooting: anchor.rooting };
 }
 
