@@ -1,4 +1,9 @@
-import { asMapping, readApiObject, resourceVersionOf } from '../../kubernetes/client/api-object.ts';
+import {
+  asMapping,
+  parseJson,
+  readApiObject,
+  resourceVersionOf,
+} from '../../kubernetes/client/api-object.ts';
 import { refusedWatch, unreadable } from '../../kubernetes/client/request-failure.ts';
 import type { WatchChange, WatchInput } from '../../kubernetes/client/watch-types.ts';
 
@@ -49,7 +54,7 @@ type Line =
   | { readonly kind: 'end'; readonly input: WatchInput };
 
 function readLine(line: string): Line {
-  const event = parse(line);
+  const event = asMapping(parseJson(line));
   const type = event?.['type'];
   const value = event?.['object'];
   if (type === 'ERROR') return { kind: 'end', input: refusedWatch(value) };
@@ -71,12 +76,4 @@ function readLine(line: string): Line {
 
 function broken(what: string): Line {
   return { kind: 'end', input: unreadable(what) };
-}
-
-function parse(line: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    return asMapping(JSON.parse(line));
-  } catch {
-    return undefined;
-  }
 }

@@ -84,3 +84,15 @@ function asciiOnly(json: string): string {
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 }
+
+/**
+ * Parses JSON that another party may have written: a proxy before the API server, or the author of an annotation.
+ * Returns undefined if the text is not JSON.
+ */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,5 +1,5 @@
 import type { ApiAnswer, ApiClient, ApiRequest } from './api-client.ts';
-import { asMapping } from './api-object.ts';
+import { asMapping, parseJson } from './api-object.ts';
 import { readText } from './list-pages.ts';
 import { describeError } from './request-failure.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
@@ -50,13 +50,4 @@ export function refusalOf(reply: ApiReply): string {
 async function replyOf({ status, retryAfterMs, body }: ApiAnswer): Promise<ApiReply> {
   const text = await readText(body, longestAnswer);
   return { kind: 'answered', status, retryAfterMs, object: asMapping(parseJson(text)) ?? {} };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // What stands before the API server answers in other languages.
-    return undefined;
-  }
 }

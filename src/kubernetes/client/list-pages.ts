@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { ApiClient } from './api-client.ts';
-import { asMapping, readApiObject, resourceVersionOf } from './api-object.ts';
+import { asMapping, parseJson, readApiObject, resourceVersionOf } from './api-object.ts';
 import type { ApiObject } from './api-object.ts';
 import { refusedRequest, unreachable, unreadable } from './request-failure.ts';
 import type { WatchInput } from './watch-types.ts';
@@ -37,7 +37,7 @@ async function readPages(client: ApiClient, path: string, signal: AbortSignal): 
     const { status, retryAfterMs, body } = await client.get(`${path}?${query.toString()}`, limited);
     const text = await readText(body, status === 200 ? Infinity : maxErrorLength);
     if (status !== 200) return refusedRequest({ status, retryAfterMs }, text);
-    const list = parseList(text);
+    const list = asMapping(parseJson(text));
     const resourceVersion = resourceVersionOf(list);
     const items = list?.['items'];
     if (resourceVersion === undefined || !Array.isArray(items)) return unreadable('a list that is none');
@@ -63,12 +63,4 @@ export async function readText(body: NodeJS.ReadableStream, limit: number): Prom
     if (text.length > limit) break;
   }
   return text;
-}
-
-function parseList(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    return asMapping(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
 }

@@ -1,5 +1,5 @@
 import type { ApiAnswer } from './api-client.ts';
-import { asMapping, resource } from './api-object.ts';
+import { asMapping, parseJson, resource } from './api-object.ts';
 import type { RequestFailure, WatchInput } from './watch-types.ts';
 
 const name = `${resource.plural}.${resource.group}`;
@@ -50,13 +50,8 @@ function failure(reason: string, rest: Omit<RequestFailure, 'reason'>): WatchInp
 }
 
 function messageOf(body: string): string {
-  try {
-    const message = asMapping(JSON.parse(body))?.['message'];
-    return typeof message === 'string' ? message.slice(0, 300) : '';
-  } catch {
-    // What stands before the API server answers in other languages.
-    return '';
-  }
+  const message = asMapping(parseJson(body))?.['message'];
+  return typeof message === 'string' ? message.slice(0, 300) : '';
 }
 
 /** The reason that is worth telling, of whatever a request threw. */

@@ -14,6 +14,7 @@ import type { Waiting } from './fair-line.ts';
 import { announcedLength, readBody } from './read-body.ts';
 import { createReviewLanes } from './review-lane.ts';
 import type { ReviewLane } from './review-lane.ts';
+import { parseJson } from '../client/api-object.ts';
 
 /** The server that the API server asks. */
 export interface WebhookEdge {
@@ -201,15 +202,6 @@ function objectionTo({ method, url = '', headers }: IncomingMessage): readonly [
   if (method !== 'POST') return [405, `${reviewPath} takes POST only`];
   const type = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
   return type === 'application/json' ? undefined : [415, 'the body must be application/json'];
-}
-
-/** Undefined, which is no review, where the text is no JSON. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function writeText(response: ServerResponse, status: number, text: string): void {

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 
-import { asMapping } from '../../client/api-object.ts';
+import { asMapping, parseJson } from '../../client/api-object.ts';
 import type { ProxyCounts } from './status.ts';
 
 /** What one replica has of one mesh. */
@@ -154,13 +154,4 @@ function readProxies(rows: unknown): readonly LostProxy[] {
     if (typeof mesh !== 'string' || typeof node !== 'string' || typeof goneAt !== 'number') return [];
     return [{ mesh, node, goneAt }];
   });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Whoever may annotate the object may write anything.
-    return undefined;
-  }
 }
