@@ -1,5 +1,5 @@
 /**
- * Makes `src/trust/secret/deny-all-ca.ts`: the certificate authority of the trust domain that nobody is in.
+ * Makes `src/trust/secret/deny-all-ca.ts`: the CA certificate of a trust domain without members.
  *
  *     node scripts/make-deny-all-ca.ts
  *

@@ -8,7 +8,7 @@ export interface MeshCertificates {
   readonly name: string;
   /** Version of the mesh, as in `GET /api/v1/meshes/{mesh}`. */
   readonly version: string;
-  /** Trust domains by name. If there is none, every client is refused. */
+  /** Trust domains by name. An empty list refuses every client. */
   readonly trustDomains: readonly TrustDomainCertificates[];
 }
 

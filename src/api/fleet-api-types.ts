@@ -44,8 +44,8 @@ export interface ProxySummary {
    */
   readonly ending?: Ending | undefined;
   /**
-   * The newest version of the mesh that the proxy has acknowledged in full. Absent if that is none of the last
-   * versions.
+   * The newest version of the mesh that the proxy has acknowledged in full. Absent for a version older than the
+   * last 16.
    */
   readonly version?: string | undefined;
   /** The current version of its mesh. */
@@ -150,8 +150,8 @@ export interface LaggingProxy {
   readonly state: ProxyState;
   readonly behindSeconds?: number | undefined;
   /**
-   * The newest version of the mesh that the proxy has acknowledged in full. Absent if that is none of the last
-   * versions.
+   * The newest version of the mesh that the proxy has acknowledged in full. Absent for a version older than the
+   * last 16.
    */
   readonly version?: string | undefined;
   /** When its last connection ended, if it has none. */

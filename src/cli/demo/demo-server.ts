@@ -1,7 +1,8 @@
 import { createWriteStream } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { Transform } from 'node:stream';
+import { createInterface } from 'node:readline';
+import { PassThrough } from 'node:stream';
 import { parseListenAddress } from '../../net/listen-address.ts';
 import type { ListenAddress } from '../../net/listen-address.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
@@ -26,20 +27,21 @@ export async function startServer(run: RunCommand, files: DemoFiles, io: Command
   const stop = new AbortController();
   const listening = Promise.withResolvers<{ readonly xds: string; readonly admin: string }>();
   const log = createWriteStream(files.serverLog);
-  const reader = lines((line) => {
+  const stdout = new PassThrough();
+  stdout.pipe(log);
+  createInterface({ input: stdout }).on('line', (line) => {
     const entry = parse(line);
     if (entry['event'] === 'listening') listening.resolve(entry as { xds: string; admin: string });
   });
-  reader.pipe(log);
   let complaint = '';
-  const talk = lines((line) => {
+  const stderr = new PassThrough();
+  createInterface({ input: stderr }).on('line', (line) => {
     complaint = line;
   });
-  talk.resume();
   const [xds, admin] = await Promise.all([freePort(5678), freePort(5680)]);
   const args = ['serve', '--dir', files.trust, '--log-format=json', '--drain-grace=0'];
   args.push(`--xds-listen=127.0.0.1:${xds}`, `--admin-listen=127.0.0.1:${admin}`);
-  const ended = run({ args, env: {}, stdout: reader, stderr: talk, signal: stop.signal }).then((code) => {
+  const ended = run({ args, env: {}, stdout, stderr, signal: stop.signal }).then((code) => {
     listening.reject(new CommandError(exitCode.cannotStart, complaint || `the server ended with ${code}`));
   });
   io.signal.addEventListener('abort', () => stop.abort(), { once: true });
@@ -68,19 +70,6 @@ function tryPort(port: number): Promise<number | undefined> {
       const { port: bound } = server.address() as AddressInfo;
       server.close(() => resolve(bound));
     });
-  });
-}
-
-/** Returns a stream that forwards text, and calls back with each complete line. */
-function lines(onLine: (line: string) => void): Transform {
-  let rest = '';
-  return new Transform({
-    transform(chunk, _, done) {
-      const parts = (rest + String(chunk)).split('\n');
-      rest = parts.pop() ?? '';
-      for (const part of parts) onLine(part);
-      done(undefined, chunk);
-    },
   });
 }
 
