@@ -1,0 +1,238 @@
+/** The forms, descriptions and defaults of all flags: the commands, the environment and docs/flags.md use them. */
+type Flags = Readonly<Record<string, readonly [flag: string, description: string, fallback?: string]>>;
+
+/** Flags of `serve`, and those by which commands reach a server. `MESHTRUST_<FLAG>` sets what the command line omits. */
+export const flagsWithVariable = {
+  dir: ['--dir <path...>', 'directories or files of MeshTrusts (YAML or JSON) to watch'],
+  kubernetes: ['--kubernetes', 'watch the MeshTrusts of a Kubernetes cluster'],
+  kubeNamespace: ['--kube-namespace <name>', 'namespace to watch', 'kuma-system'],
+  kubeAllNamespaces: ['--kube-all-namespaces', 'watch all namespaces'],
+  kubeconfig: [
+    '--kubeconfig <file>',
+    'kubeconfig of the cluster; default: KUBECONFIG, the service account of the pod, or ~/.kube/config',
+  ],
+  kubeStatus: ['--no-kube-status', 'do not write status, Events or Leases to the cluster'],
+  kubeLease: [
+    '--kube-lease <name>',
+    'Lease by which replicas elect the one that writes status and Events',
+    'meshtrust',
+  ],
+  kubeLeaseNamespace: [
+    '--kube-lease-namespace <name>',
+    'namespace of the Lease; default: the namespace of the pod, or --kube-namespace',
+  ],
+  webhookListen: [
+    '--webhook-listen <address>',
+    'address of the admission webhook (HTTPS): HOST:PORT, such as 0.0.0.0:8443; no webhook by default',
+  ],
+  webhookCert: ['--webhook-cert <file>', 'certificate chain of the webhook (PEM)'],
+  webhookKey: ['--webhook-key <file>', 'private key of the webhook (PEM)'],
+  webhookSecret: [
+    '--webhook-secret <name>',
+    'Secret in which replicas keep a webhook certificate that they issue themselves, instead of files; it must exist, in the namespace of the Lease',
+  ],
+  webhookConfiguration: [
+    '--webhook-configuration <name>',
+    'ValidatingWebhookConfiguration into which replicas write the CA of --webhook-secret',
+    'meshtrust',
+  ],
+  xdsListen: ['--xds-listen <address>', 'address for proxies: HOST:PORT or unix:PATH', '127.0.0.1:5678'],
+  adminListen: [
+    '--admin-listen <address>',
+    'address for health, metrics, the admin API and the page: HOST:PORT or unix:PATH',
+    '127.0.0.1:5680',
+  ],
+  adminCert: [
+    '--admin-cert <file>',
+    'certificate chain of the admin API (PEM); required unless it listens on loopback',
+  ],
+  adminKey: ['--admin-key <file>', 'private key of the admin API (PEM)'],
+  adminClientCa: [
+    '--admin-client-ca <file>',
+    'CA certificates (PEM); clients with a certificate from one of them may use the admin API',
+  ],
+  adminTokenFile: [
+    '--admin-token-file <file>',
+    'file of tokens, one per line; clients that send one may use the admin API',
+  ],
+  probeListen: [
+    '--probe-listen <address>',
+    'another address that serves only /healthz, /readyz and /metrics',
+  ],
+  defaultMesh: ['--default-mesh <name>', 'mesh of resources and proxies that do not name one', 'default'],
+  rootTrustDomain: ['--root-trust-domain <name>', 'trust domain of the secret ROOTCA'],
+  refuseIntermediates: [
+    '--refuse-intermediates',
+    'refuse an intermediate whose issuer is not listed, instead of serving it as a trust anchor',
+  ],
+  distrust: [
+    '--distrust <file>',
+    'file of SHA-256 hashes of certificates or public keys that are never served',
+  ],
+  stateDir: [
+    '--state-dir <path>',
+    'directory that keeps the last good resources, which a restarted server serves until its sources are read',
+  ],
+  guardHold: [
+    '--guard-hold <duration>',
+    'time for which a mass loss of trust is held back; 0 disables the guard',
+    '30s',
+  ],
+  drainGrace: ['--drain-grace <duration>', 'time for which streams continue after SIGTERM', '5s'],
+  tlsCert: ['--tls-cert <file>', 'certificate chain of the xDS listener (PEM)'],
+  tlsKey: ['--tls-key <file>', 'private key of the xDS listener (PEM)'],
+  tlsClientCa: [
+    '--tls-client-ca <file>',
+    'CA certificates (PEM); proxies must have a certificate from one of them',
+  ],
+  maxDocumentBytes: ['--max-document-bytes <number>', 'maximum length of a document, in bytes', '1048576'],
+  maxCertificates: ['--max-certificates <number>', 'maximum number of certificates in one resource', '1000'],
+  maxNames: ['--max-names <number>', 'maximum number of names to which one stream may subscribe', '1000'],
+  maxStreams: [
+    '--max-streams <number>',
+    'maximum number of open streams; more are refused. No limit by default',
+  ],
+  openRate: [
+    '--open-rate <number>',
+    'new streams per second after --open-burst is used up; more wait',
+    '1000',
+  ],
+  openBurst: ['--open-burst <number>', 'new streams that are accepted at once, at any rate', '10000'],
+  maxConnectionStreams: [
+    '--max-connection-streams <number>',
+    'maximum number of open streams on one connection',
+    '256',
+  ],
+  maxRequestBytes: [
+    '--max-request-bytes <number>',
+    'maximum length of a request of a proxy, in bytes',
+    '524288',
+  ],
+  requestTimeout: [
+    '--request-timeout <duration>',
+    'time-out of the TLS handshake of a client, of its first request, and of the rest of a request',
+    '10s',
+  ],
+  slowTimeout: [
+    '--slow-timeout <duration>',
+    'time in which a proxy must read a response, else its connection is closed',
+    '60s',
+  ],
+  keepalive: ['--keepalive <duration>', 'interval of the pings on idle connections of proxies', '45s'],
+  keepaliveTimeout: ['--keepalive-timeout <duration>', 'time-out of a ping', '10s'],
+  lostWindow: [
+    '--lost-window <duration>',
+    'time for which a roll-out waits for a proxy whose connection broke before it acknowledged; 0 to not wait',
+    '10m',
+  ],
+  xdsTransport: [
+    '--xds-transport <name>',
+    'implementation of HTTP/2 and gRPC for proxies: grpc-js, or own (new and faster, with the same limits)',
+    'grpc-js',
+  ],
+  maxConnectionAge: [
+    '--max-connection-age <duration>',
+    'age (plus or minus a tenth) at which connections are closed gracefully, so that proxies spread over replicas; at most 480h, 0 for no limit',
+    '0',
+  ],
+  workers: ['--workers <number>', 'number of processes that serve proxies on the same port, at most 64', '1'],
+  cacheBytes: ['--cache-bytes <number>', 'maximum size of the certificate cache, in bytes', '67108864'],
+  caMetrics: ['--no-ca-metrics', 'do not export metrics for each CA certificate'],
+  server: [
+    '--server <url>',
+    'admin API of a running server: http://…, https://… or unix:PATH; repeat it for each replica',
+    'http://127.0.0.1:5680',
+  ],
+  tokenFile: [
+    '--token-file <file>',
+    'file with a token for the server, which has it in its --admin-token-file',
+  ],
+  ca: ['--ca <file>', 'CA certificates that verify the certificate of the server (PEM)'],
+  clientCert: ['--client-cert <file>', 'client certificate for the server, with its chain (PEM)'],
+  clientKey: ['--client-key <file>', 'private key of --client-cert (PEM)'],
+  logLevel: ['--log-level <level>', 'lowest level that is logged: debug, info, warn or error', 'info'],
+  logFormat: [
+    '--log-format <format>',
+    'log format: json, pretty, or auto (pretty on a terminal, else json)',
+    'auto',
+  ],
+} as const satisfies Flags;
+
+/**
+ * Flags of commands. They have no variable, because `MESHTRUST_VERSION` or `MESHTRUST_OUTPUT` is set in many environments
+ * for another purpose.
+ */
+export const flagsOfCommandLine = {
+  envoy: ['--envoy <file>', 'Envoy executable for the demo; default: the first on the PATH'],
+  once: ['--once', 'exit after the last step instead of waiting for Ctrl-C'],
+  nodeId: [
+    '--node-id <name>',
+    'node id of the proxy, which meshtrust shows in its lists and logs, such as edge-7',
+  ],
+  nodeCluster: [
+    '--node-cluster <name>',
+    'service cluster of the proxy, which Envoy requires; default: its mesh',
+  ],
+  transport: [
+    '--transport <transport>',
+    'xDS variant by which the proxy subscribes: delta-ads, ads, delta-sds or sds',
+    'delta-ads',
+  ],
+  secret: ['--secret <name>', 'secret by which the proxy validates its clients', 'system_trust_bundle'],
+  xdsAddress: [
+    '--xds-address <address>',
+    'address of the control plane: HOST:PORT or unix:PATH',
+    '127.0.0.1:5678',
+  ],
+  xdsCa: [
+    '--xds-ca <file>',
+    'CA certificates that verify the certificate of the control plane (PEM); without it, the proxy uses no TLS',
+  ],
+  xdsName: [
+    '--xds-name <name>',
+    'DNS name or IP address in the certificate of the control plane; default: the host of --xds-address',
+  ],
+  xdsCert: [
+    '--xds-cert <file>',
+    'client certificate of the proxy for the control plane, with its chain (PEM)',
+  ],
+  xdsKey: ['--xds-key <file>', 'private key of --xds-cert (PEM)'],
+  proxyListen: ['--proxy-listen <address>', 'address at which the proxy accepts clients', '127.0.0.1:8443'],
+  proxyAdmin: ['--proxy-admin <address>', 'address of the admin interface of the proxy', '127.0.0.1:9901'],
+  proxyCert: [
+    '--proxy-cert <file>',
+    'certificate chain of the proxy for its clients (PEM)',
+    '/etc/envoy/tls/tls.crt',
+  ],
+  proxyKey: ['--proxy-key <file>', 'private key of --proxy-cert (PEM)', '/etc/envoy/tls/tls.key'],
+  trustDomain: ['--trust-domain <name>', 'only this trust domain'],
+  format: [
+    '--format <format>',
+    'print certificates: pem, json, or spiffe (a SPIFFE bundle with --trust-domain, else a bundle map)',
+  ],
+  sequence: [
+    '--sequence <number>',
+    'spiffe_sequence of the bundle; default: the time in ms at which the server began to serve this version; none for files',
+  ],
+  refreshHint: ['--refresh-hint <duration>', 'spiffe_refresh_hint of the bundle', '5m'],
+  mesh: ['--mesh <name>', 'name of the mesh'],
+  leaf: ['--leaf <file>', 'certificate of the client (PEM or DER); its chain may follow in the same file'],
+  chain: ['--chain <file>', 'intermediates that the client sends after its leaf (PEM or DER)'],
+  state: [
+    '--state <state>',
+    'only proxies in this state: synced, pending, stale, refused, reconnecting, lost or disconnected',
+  ],
+  watch: ['-w, --watch', 'keep running, and print the list again when it changes'],
+  version: ['--version <version>', 'version of the mesh to wait for; default: the served version'],
+  proxies: [
+    '--proxies <number>',
+    'minimum number of connected proxies to wait for; 0 accepts a mesh without proxies',
+    '1',
+  ],
+  dryRun: ['--dry-run', 'print what would be done, without doing it'],
+  yes: ['-y, --yes', 'do not ask for confirmation'],
+  wait: ['--no-wait', 'do not wait until the proxies have the change'],
+  timeout: ['--timeout <duration>', 'maximum time to wait', '5m'],
+  strict: ['--strict', 'exit with 1 on warnings as well'],
+  output: ['-o, --output <format>', 'output format: table (or text), wide, json or yaml', 'table'],
+} as const satisfies Flags;
