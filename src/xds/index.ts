@@ -21,7 +21,7 @@ export { typeUrls } from './core/type-urls.ts';
 export { addXdsServices } from './server/xds-server.ts';
 export type { CallGuard, DirectServer } from './server/direct-server.ts';
 export type { NodeRefusal, XdsServer, XdsServerOptions } from './server/xds-server.ts';
-export { xdsServerOptions } from './server/server-options.ts';
+export { transportDefaults, xdsServerOptions } from './server/server-options.ts';
 export type { TransportOptions } from './server/server-options.ts';
 export { refusedStreams } from './server/observer.ts';
 export { closedConnections } from './server/client-connections.ts';

@@ -23,6 +23,15 @@ export interface TransportOptions {
   readonly maxConnectionAgeGraceMs?: number | undefined;
 }
 
+/** The defaults of both transports; sizes are in bytes, times in ms. */
+export const transportDefaults = {
+  maxRequestBytes: 512 * 1024,
+  maxConnectionStreams: 256,
+  keepaliveMs: 45_000,
+  keepaliveTimeoutMs: 10_000,
+  maxConnectionAgeGraceMs: 10_000,
+} as const satisfies TransportOptions;
+
 /**
  * Returns options for a `grpc.Server` that serves proxies. The grace time is always set together with the age:
  * with the age alone, a stream that never ends would keep its connection forever.
@@ -37,16 +46,18 @@ export function xdsServerOptions(options: TransportOptions = {}): ServerOptions 
     throw new RangeError(`maxConnectionAgeMs is ${age}: at most ${longestConnectionAgeMs}`);
   }
   return {
-    'grpc.max_receive_message_length': options.maxRequestBytes ?? 512 * 1024,
-    'grpc.max_concurrent_streams': options.maxConnectionStreams ?? 256,
+    'grpc.max_receive_message_length': options.maxRequestBytes ?? transportDefaults.maxRequestBytes,
+    'grpc.max_concurrent_streams': options.maxConnectionStreams ?? transportDefaults.maxConnectionStreams,
     'grpc.enable_channelz': 0,
-    'grpc.keepalive_time_ms': timerMs(options.keepaliveMs ?? 45_000),
-    'grpc.keepalive_timeout_ms': timerMs(options.keepaliveTimeoutMs ?? 10_000),
+    'grpc.keepalive_time_ms': timerMs(options.keepaliveMs ?? transportDefaults.keepaliveMs),
+    'grpc.keepalive_timeout_ms': timerMs(options.keepaliveTimeoutMs ?? transportDefaults.keepaliveTimeoutMs),
     ...(age === undefined
       ? {}
       : {
           'grpc.max_connection_age_ms': age,
-          'grpc.max_connection_age_grace_ms': timerMs(options.maxConnectionAgeGraceMs ?? 10_000),
+          'grpc.max_connection_age_grace_ms': timerMs(
+            options.maxConnectionAgeGraceMs ?? transportDefaults.maxConnectionAgeGraceMs,
+          ),
         }),
   };
 }
