@@ -17,6 +17,7 @@ const trust = [...certificates, ...stages];
 export const rooms: Readonly<Record<string, readonly string[]>> = {
   // Leaves
   text: [],
+  async: [],
   'xds/timers': [],
   net: ['xds/timers'],
   issue: [],
@@ -56,12 +57,12 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'trust/model',
     'xds/timers',
   ],
-  'inputs/directory': ['trust', 'xds/timers'],
+  'inputs/directory': ['async', 'trust', 'xds/timers'],
   'inputs/kubernetes': ['kubernetes/client', 'trust', 'xds/timers'],
 
   // When the stages run, what is kept on disk, and which proxy has what
   runtime: [...trust, 'xds/timers'],
-  'runtime/state': [...trust, 'trust/policy', 'net', 'observe/log', 'runtime', 'xds/timers'],
+  'runtime/state': [...trust, 'async', 'trust/policy', 'net', 'observe/log', 'runtime', 'xds/timers'],
   fleet: [...trust, 'runtime', 'text', 'xds'],
 
   // What is reported: log, metrics, audit, traces
@@ -139,7 +140,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   ],
 
   // The command line
-  'cli/terminal': ['net', 'text', 'trust/findings'],
+  'cli/terminal': ['async', 'net', 'text', 'trust/findings'],
   'cli/bootstrap': ['net'],
   'cli/demo': ['cli/bootstrap', 'cli/terminal', 'issue', 'net', 'xds/timers'],
   'cli/flags': ['api', 'cli/bootstrap', 'cli/terminal', 'net', 'runtime', 'trust/model', 'xds/timers'],

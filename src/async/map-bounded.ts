@@ -1,4 +1,4 @@
-/** Runs `work` on every item, at most `limit` at a time; results are in the order of the items. */
+/** Calls `work` for all items, at most `limit` at a time. Returns the results in the order of the items. */
 export async function mapBounded<T, R>(
   items: readonly T[],
   limit: number,
@@ -6,7 +6,7 @@ export async function mapBounded<T, R>(
 ): Promise<R[]> {
   const results: R[] = [];
   const queue = items.entries();
-  // All workers draw from one iterator, so each item is taken once.
+  // All workers share one iterator, so each item is processed once.
   const worker = async (): Promise<void> => {
     for (const [index, item] of queue) results[index] = await work(item);
   };

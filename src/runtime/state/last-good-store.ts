@@ -10,6 +10,7 @@ import { decodeLastGood, encodeLastGood } from './last-good-document.ts';
 import type { LastGood } from './last-good-document.ts';
 import { openStateDirectory } from './state-key.ts';
 import type { StateKey } from './state-key.ts';
+import { mapBounded } from '../../async/map-bounded.ts';
 
 export interface LastGoodOptions {
   readonly directory: string;
@@ -91,12 +92,7 @@ export function createLastGoodStore({
     cancelTimer = undefined;
     const due = mayWrite() ? [...waiting].filter(([, item]) => item.due <= until) : [];
     for (const [file] of due) waiting.delete(file);
-    const queue = due.values();
-    // All writers share one iterator, so each state is written once.
-    const writer = async (): Promise<void> => {
-      for (const [file, { state }] of queue) await writeOne(file, state);
-    };
-    await Promise.all(Array.from({ length: concurrentWrites }, writer));
+    await mapBounded(due, concurrentWrites, ([file, { state }]) => writeOne(file, state));
     arm();
   };
   const write = (until: number): Promise<void> => {
