@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { makeCa, makeLeaf } from '../test/kit/certificates.ts';
+import { demoMeshTrust } from '../src/cli/demo/demo-files.ts';
 
 const trustDomain = 'demo.example';
 
@@ -33,26 +34,12 @@ export function makeExampleCerts(): ReadonlyMap<string, string> {
   return new Map([
     ['ca.crt', ca.certPem],
     ['control-plane-ca.crt', controlPlaneCa.certPem],
-    ['demo-trust.yaml', demoTrust(ca.certPem)],
+    ['demo-trust.yaml', demoMeshTrust('demo-trust', trustDomain, ca.certPem)],
     ...Object.entries(held).flatMap(([name, { certPem, keyPem }]) => [
       [`${name}.crt`, certPem] as const,
       [`${name}.key`, keyPem] as const,
     ]),
   ]);
-}
-
-function demoTrust(pem: string): string {
-  return `type: MeshTrust
-name: demo-trust
-mesh: default
-spec:
-  trustDomain: ${trustDomain}
-  caBundles:
-    - type: Pem
-      pem:
-        value: |-
-${pem.trimEnd().replaceAll(/^/gm, ' '.repeat(10))}
-`;
 }
 
 /** Writes them into `folder`; private keys are for the owner alone. */

@@ -43,7 +43,10 @@ export async function makeDemoFiles(folder: string, now: number): Promise<DemoFi
     makeAuthority({ ...options, commonName: 'Other CA' }),
   ]);
   // At least one MeshTrust must be listed: the server accepts an empty directory only after a delay.
-  await writeFile(join(trust, 'other-trust.yaml'), meshTrust('other.example', other.certificate));
+  await writeFile(
+    join(trust, 'other-trust.yaml'),
+    demoMeshTrust('other.example', 'other.example', other.certificate),
+  );
   const spiffeId = `spiffe://${demoTrustDomain}/client`;
   const issued = await Promise.all([
     authority.issue({ commonName: 'Demo server', names: ['localhost', '127.0.0.1'] }),
@@ -75,15 +78,16 @@ export async function makeDemoFiles(folder: string, now: number): Promise<DemoFi
     async writeTrust() {
       // Renamed, so that the file is complete when it appears and the server does not wait for more content.
       const draft = join(folder, 'demo-trust.draft');
-      await writeFile(draft, meshTrust(demoTrustDomain, authority.certificate));
+      await writeFile(draft, demoMeshTrust(demoTrustDomain, demoTrustDomain, authority.certificate));
       await rename(draft, trustFile);
     },
   };
 }
 
-function meshTrust(trustDomain: string, pem: string): string {
+/** Returns a MeshTrust of mesh default in the Universal form, laid out for people. */
+export function demoMeshTrust(name: string, trustDomain: string, pem: string): string {
   return `type: MeshTrust
-name: ${trustDomain}
+name: ${name}
 mesh: default
 spec:
   trustDomain: ${trustDomain}
