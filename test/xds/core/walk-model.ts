@@ -261,7 +261,8 @@ export function createWalker(protocol: 'delta' | 'sotw'): Walker {
     const response = queue.shift();
     if (response === undefined) return;
     for (const { name, version } of response.resources) {
-      const log = logs.get(name);
+      // An answer can come after the client dropped the name and subscribed to it again: it counts for the new state.
+      const log = explicit.has(name) || covers(name) ? logOf(name) : logs.get(name);
       if (log?.last?.version === version && log.last !== undefined) log.last.answered = true;
       if (error) {
         remembered.add(`${name}@${version}`);
