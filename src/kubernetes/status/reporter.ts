@@ -1,270 +1,135 @@
 import { setImmediate as yieldTurn, setTimeout as delay } from 'node:timers/promises';
 
 import type { ApiClient } from '../client/api-client.ts';
-import type { ObjectHead } from '../client/api-object.ts';
 import type { HeadChange } from '../client/watch-types.ts';
-import { observedStatus } from './core/observed-status.ts';
-import { changesToReport } from './core/render-events.ts';
 import { createReport } from './core/report.ts';
 import type { ReportInput, ReportView } from './core/report.ts';
-import { conditionOf, isProgress, isSameStatus, progressPauseMs } from './core/status.ts';
+import { conditionOf } from './core/status.ts';
 import type { ObjectStatus, Reason } from './core/status.ts';
-import { discoverStatus } from './discover-status.ts';
+import { createEventWriter } from './event-writer.ts';
 import type { Outcomes } from './outcomes.ts';
-import { createWorkQueue } from './work-queue.ts';
-import { writeEvent } from './write-event.ts';
-import type { EventJob } from './write-event.ts';
-import { writeStatus } from './write-status.ts';
+import { defaultPace } from './reporter-pace.ts';
+import type { ReporterPace } from './reporter-pace.ts';
+import { createStatusWriter } from './status-writer.ts';
+import { trackObject } from './tracked-object.ts';
+import type { TrackedObject } from './tracked-object.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
 
 export interface ReporterOptions extends Pick<ReportInput, 'grantsOf' | 'countsOf'> {
   readonly client: ApiClient;
-  /** Of the replica, in Events. */
+  /** Name of this replica, which the Events contain. */
   readonly instance: string;
   readonly isLeading: () => boolean;
   readonly view: () => ReportView;
-  /** Whether the view has all that the source told. */
+  /** True if the view contains everything that the source has delivered. */
   readonly isCurrent: () => boolean;
   readonly outcomes: Outcomes;
+  /** Called when a write is given up. */
   readonly onDropped: () => void;
   readonly pace?: ReporterPace | undefined;
 }
 
-/** Milliseconds. */
-export interface ReporterPace {
-  /** After a change: proxies have most often acknowledged it by then. */
-  readonly afterChangeMs: number;
-  /** Between two looks at all objects. */
-  readonly betweenMs: number;
-  /** How long what the API server was found to take is believed. */
-  readonly discoverMs: number;
-  /** After a write that failed, and while the API server does not say what it takes. */
-  readonly retryMs: number;
-  /** How long to wait before the same is written again to an object that does not show it. */
-  readonly againMs: number;
-  /** How long an object says how many proxies have acknowledged, before it is told anew; doubled each time. */
-  readonly progressMs: number;
-}
-
-/** Writes what becomes of each object: status where there is one to write, and Events. */
+/** Writes the status of each object, if the CRD has one, and Events. */
 export interface Reporter {
+  /** Adds, replaces and removes objects, as the watch reported them. */
   heads(change: HeadChange): void;
-  /** Something changed that a status may depend on. */
+  /** Requests a comparison, because something changed on which a status may depend. */
   changed(): void;
   close(): Promise<void>;
 }
 
-interface Known {
-  readonly head: ObjectHead;
-  /** What the object says. */
-  observed: ObjectStatus;
-  /** What was told of it by Events. */
-  told: ObjectStatus | undefined;
-  /** Nobody knows what was told of it before, so what stands well is not news until something happens to it. */
-  quiet: boolean;
-  /** What was written last, when, and how often before it nothing but the number of proxies had changed. */
-  written: { readonly status: ObjectStatus; readonly at: number; readonly counted: number } | undefined;
-}
-
-const defaultPace: ReporterPace = {
-  afterChangeMs: 150,
-  betweenMs: 1_000,
-  discoverMs: 60_000,
-  retryMs: 5_000,
-  againMs: 5_000,
-  progressMs: 10_000,
-};
-/** Objects that are looked at before proxies have their turn. */
-const slice = 100;
-const eventAttempts = 5;
+/** Number of objects that are compared before the event loop can serve proxies. */
+const objectsPerTurn = 100;
 
 /**
- * Compares, again and again, what each object says with what it should say, and writes the difference while this
- * replica leads. Nothing that is served waits for it.
+ * Creates a reporter. While this replica is the leader, it repeatedly compares the status that each object has with
+ * the status that it should have, and writes the differences. Serving never waits for it.
  */
 export function createReporter(options: ReporterOptions): Reporter {
-  const { client, instance, isLeading, view, isCurrent, grantsOf, countsOf, outcomes, onDropped } = options;
-  const pace = options.pace ?? defaultPace;
+  const { isLeading, view, isCurrent, grantsOf, countsOf, pace = defaultPace } = options;
   const closed = new AbortController();
   const { signal } = closed;
-  const book = new Map<string, Known>();
-  const now = (): number => performance.now();
+  const objects = new Map<string, TrackedObject>();
   const pause = async (milliseconds: number): Promise<void> =>
-    // To be closed is the other way to have waited enough.
+    // Closing ends the pause, too.
     delay(timerMs(milliseconds), undefined, { signal }).catch(() => undefined);
-  let subresource: 'there' | 'missing' | 'unknown' = 'unknown';
-  let discoveredAt = -Infinity;
-  let led = false;
-  let retryAt = Infinity;
-  /** Meshes of which an object waits for proxies, and how they stood. */
-  let pending: ReadonlyMap<string, string> = new Map();
-  let wanted = Promise.withResolvers<void>();
-  let isWanted = false;
+  let wasLeading = false;
+  /** The meshes with an object that waits for proxies, and their proxy counts at the last comparison. */
+  let pendingMeshes: ReadonlyMap<string, string> = new Map();
+  let request = Promise.withResolvers<void>();
+  let isRequested = false;
 
   const changed = (): void => {
-    isWanted = true;
-    wanted.resolve();
+    isRequested = true;
+    request.resolve();
   };
 
-  const statuses = createWorkQueue<ObjectStatus>({
-    perSecond: 50,
-    burst: 100,
-    parallel: 4,
-    longest: Infinity,
-    onDropped,
-    run: async (path, status) => {
-      const known = book.get(path);
-      if (known === undefined || !isLeading()) return;
-      // A look may have asked for it once more while it was under way.
-      if (isSameStatus(known.observed, status)) return;
-      const result = await writeStatus(client, known.head, status, signal);
-      if (signal.aborted) return;
-      outcomes('status', result.kind === 'failed' ? result.reason : undefined);
-      // The object may be known anew by now.
-      const current = book.get(path) ?? known;
-      const counted = isProgress(known.observed, status) ? (known.written?.counted ?? 0) + 1 : 0;
-      current.written = { status, at: now(), counted };
-      switch (result.kind) {
-        case 'written':
-          current.observed = result.status;
-          return;
-        case 'pruned':
-          subresource = 'missing';
-          discoveredAt = now();
-          return;
-        case 'gone':
-          discoveredAt = -Infinity;
-          return changed();
-        case 'failed':
-          current.written = undefined;
-          retryAt = Math.min(retryAt, now() + pace.retryMs);
-          return;
-      }
-    },
-  });
+  const statuses = createStatusWriter({ ...options, objects, pace, signal, onStale: changed });
+  const events = createEventWriter({ ...options, signal });
 
-  const events = createWorkQueue<EventJob & { readonly attempts: number }>({
-    perSecond: 10,
-    burst: 50,
-    parallel: 2,
-    longest: 1_000,
-    onDropped,
-    run: async (key, job) => {
-      if (!isLeading()) return;
-      const failure = await writeEvent(client, job, { instance, now: Date.now() }, signal);
-      if (signal.aborted) return;
-      outcomes('event', failure);
-      if (failure === undefined) return;
-      if (job.attempts >= eventAttempts) return onDropped();
-      await pause(1000 * job.attempts);
-      events.put(key, { ...job, attempts: job.attempts + 1 });
-    },
-  });
-
-  /** Whoever leads anew does not know what was told, but of what stands on the objects. */
-  const begin = (): void => {
-    discoveredAt = -Infinity;
-    for (const known of book.values()) {
-      known.told = undefined;
-      known.written = undefined;
+  /** A new leader knows from the objects alone what earlier leaders reported. */
+  const forgetReports = (): void => {
+    statuses.expireDiscovery();
+    for (const object of objects.values()) {
+      object.reported = undefined;
+      object.lastWrite = undefined;
     }
   };
 
-  const discover = async (): Promise<void> => {
-    const believedMs = subresource === 'unknown' ? pace.retryMs : pace.discoverMs;
-    if (now() - discoveredAt < believedMs) return;
-    const found = await discoverStatus(client, signal);
-    if (found !== 'unknown') subresource = found;
-    discoveredAt = now();
-  };
-
-  const tell = (known: Known, status: ObjectStatus, isFirst: boolean): void => {
-    const before = known.told ?? known.observed;
-    known.told = status;
-    if (isFirst) known.quiet = subresource === 'missing';
-    const news = changesToReport(before, status);
-    for (const told of news) {
-      if (known.quiet && told.type === 'Normal') continue;
-      events.put(`${known.head.path} ${told.reason}`, { head: known.head, told, attempts: 1 });
-    }
-    // That it went wrong while this replica led was told, so that it is well again is to be told too.
-    if (!isFirst && news.some(({ type }) => type !== 'Normal')) known.quiet = false;
-  };
-
-  const write = (known: Known, status: ObjectStatus): void => {
-    if (subresource !== 'there') return;
-    const { path } = known.head;
-    if (isSameStatus(known.observed, status)) return statuses.remove(path);
-    const { written, observed } = known;
-    if (written !== undefined) {
-      const waitMs = isSameStatus(written.status, status)
-        ? pace.againMs
-        : isProgress(observed, status)
-          ? // A proxy that never has it, among others that come and go, must not keep this busy.
-            progressPauseMs(pace.progressMs, written.counted)
-          : 0;
-      if (now() - written.at < waitMs) {
-        retryAt = Math.min(retryAt, written.at + waitMs);
-        return;
-      }
-    }
-    statuses.put(path, status);
-  };
-
-  /** Looks at all objects once; the view is that of the beginning. */
-  const look = async (isFirst: boolean): Promise<void> => {
+  /** Compares all objects once. All statuses are rendered from one view. */
+  const compareAll = async (isFirst: boolean): Promise<void> => {
     const report = createReport({ view: view(), grantsOf, countsOf, now: Date.now() });
     const waiting = new Set<string>();
     let count = 0;
-    for (const [path, known] of book.entries().toArray()) {
+    for (const [path, object] of objects.entries().toArray()) {
       count += 1;
-      if (count % slice === 0) await yieldTurn();
+      if (count % objectsPerTurn === 0) await yieldTurn();
       if (signal.aborted || !isLeading()) return;
-      // What became known meanwhile is not in the view; it is looked at next.
-      if (book.get(path) !== known) continue;
-      const { mesh, status } = report(known.head, known.told ?? known.observed);
+      // The view does not contain changes that arrived meanwhile. The next comparison does.
+      if (objects.get(path) !== object) continue;
+      const { mesh, status } = report(object.head, object.reported ?? object.observed);
       if (mesh !== undefined && isWaiting(status)) waiting.add(mesh);
-      tell(known, status, isFirst);
-      write(known, status);
+      events.report(object, status, { isFirst, subresource: statuses.subresource });
+      statuses.write(object, status);
     }
-    pending = new Map(waiting.keys().map((mesh) => [mesh, standing(mesh)]));
+    pendingMeshes = new Map(waiting.keys().map((mesh) => [mesh, describeCounts(mesh)]));
   };
 
-  const standing = (mesh: string): string => {
+  /** Returns the proxy counts of a mesh as a text, to be compared. */
+  const describeCounts = (mesh: string): string => {
     const version = view().meshes.get(mesh)?.secrets.version;
     return version === undefined ? '' : JSON.stringify(countsOf(mesh, version));
   };
 
   const pass = async (): Promise<void> => {
     if (!isLeading()) {
-      led = false;
+      wasLeading = false;
       statuses.clear();
       events.clear();
       return;
     }
     if (!view().ready) return;
-    const isFirst = !led;
-    if (isFirst) begin();
-    await discover();
-    // Unknown: the API server, or the CRD, is not there; the next look is soon enough.
-    if (subresource === 'unknown' || !isCurrent() || !isLeading()) return changed();
-    retryAt = Infinity;
-    await look(isFirst);
-    led = isLeading();
+    const isFirst = !wasLeading;
+    if (isFirst) forgetReports();
+    await statuses.discover();
+    // Unknown: the API server does not answer, or the CRD is absent. The next pass tries again.
+    if (statuses.subresource === 'unknown' || !isCurrent() || !isLeading()) return changed();
+    statuses.startPass();
+    await compareAll(isFirst);
+    wasLeading = isLeading();
   };
+
+  const isOverdue = (): boolean =>
+    pendingMeshes.entries().some(([mesh, counts]) => describeCounts(mesh) !== counts) || statuses.isDue();
 
   const run = async (): Promise<void> => {
     while (!signal.aborted) {
-      await Promise.race([wanted.promise, pause(pace.betweenMs)]);
+      await Promise.race([request.promise, pause(pace.betweenMs)]);
       if (signal.aborted) return;
-      const isOverdue =
-        pending.entries().some(([mesh, was]) => standing(mesh) !== was) ||
-        now() >= retryAt ||
-        now() - discoveredAt >= pace.discoverMs;
-      if (!isWanted && !isOverdue) continue;
+      if (!isRequested && !isOverdue()) continue;
       await pause(pace.afterChangeMs);
-      isWanted = false;
-      wanted = Promise.withResolvers();
+      isRequested = false;
+      request = Promise.withResolvers();
       await pass();
       await pause(pace.betweenMs);
     }
@@ -273,20 +138,9 @@ export function createReporter(options: ReporterOptions): Reporter {
   const running = run();
   return {
     heads({ put, gone }) {
-      for (const head of put) {
-        const before = book.get(head.path);
-        const isSame = before?.head.uid === head.uid;
-        const isUnchanged = isSame && before.head.generation === head.generation;
-        book.set(head.path, {
-          head: { ...head, status: undefined },
-          observed: observedStatus(head.status),
-          told: isSame ? before.told : undefined,
-          quiet: isUnchanged && before.quiet,
-          written: isSame ? before.written : undefined,
-        });
-      }
+      for (const head of put) objects.set(head.path, trackObject(head, objects.get(head.path)));
       for (const path of gone) {
-        book.delete(path);
+        objects.delete(path);
         statuses.remove(path);
       }
       if (put.length + gone.length > 0) changed();
@@ -294,15 +148,15 @@ export function createReporter(options: ReporterOptions): Reporter {
     changed,
     async close() {
       closed.abort();
-      wanted.resolve();
+      request.resolve();
       await running;
       await Promise.all([statuses.close(), events.close()]);
     },
   };
 }
 
-/** Of `Programmed`: it may turn true by what proxies do, without a change of what is served. */
-const waiting: ReadonlySet<Reason> = new Set<Reason>([
+/** The reasons of `Programmed` with which it may become True without a change of the served bundle. */
+const waitingReasons: ReadonlySet<Reason> = new Set<Reason>([
   'Pending',
   'ProxiesLost',
   'CountsIncomplete',
@@ -311,5 +165,5 @@ const waiting: ReadonlySet<Reason> = new Set<Reason>([
 
 function isWaiting(status: ObjectStatus): boolean {
   const reason = conditionOf(status, 'Programmed')?.reason;
-  return reason !== undefined && waiting.has(reason);
+  return reason !== undefined && waitingReasons.has(reason);
 }

@@ -5,51 +5,52 @@ import type { Rate } from '../../xds/rate/token-bucket.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
 
 export interface WorkQueueOptions<Job> extends Rate {
-  /** Jobs under way at once. */
+  /** Maximum number of jobs that run at once. */
   readonly parallel: number;
-  /** What waits at most; what comes when that many wait is dropped. */
-  readonly longest: number;
-  /** Does one job; must not throw. */
+  /** Maximum number of jobs that wait. A further job is dropped. */
+  readonly maxWaiting: number;
+  /** Runs one job. Must not throw. */
   readonly run: (key: string, job: Job) => Promise<void>;
+  /** Called when a job is dropped because too many wait. */
   readonly onDropped: () => void;
 }
 
-/** Jobs that wait for their turn: for each key the newest. */
+/** A queue of jobs with keys. A new job replaces the waiting job of its key. */
 export interface WorkQueue<Job> {
   put(key: string, job: Job): void;
   remove(key: string): void;
   clear(): void;
-  /** Drops what waits, and resolves when nothing is under way. */
+  /** Drops all waiting jobs, and resolves when no job runs. */
   close(): Promise<void>;
 }
 
-/** Makes a queue that runs its jobs in their order, at a bounded rate. */
+/** Creates a queue that runs its jobs in order, at a limited rate. */
 export function createWorkQueue<Job>(options: WorkQueueOptions<Job>): WorkQueue<Job> {
-  const { perSecond, burst, parallel, longest, run, onDropped } = options;
+  const { perSecond, burst, parallel, maxWaiting, run, onDropped } = options;
   const bucket = createTokenBucket({ perSecond, burst });
   const waiting = new Map<string, Job>();
-  const underWay = new Set<string>();
+  const running = new Set<string>();
   const closed = new AbortController();
   const { signal } = closed;
   const workers = new Set<Promise<void>>();
 
-  /** A key of which a job is under way waits for its end, so that two writes never overtake each other. */
-  const next = (): string | undefined => waiting.keys().find((key) => !underWay.has(key));
+  /** Skips keys whose previous job still runs: two writes of one object must not overtake each other. */
+  const nextKey = (): string | undefined => waiting.keys().find((key) => !running.has(key));
 
   const work = async (): Promise<void> => {
-    while (!signal.aborted && next() !== undefined) {
+    while (!signal.aborted && nextKey() !== undefined) {
       const milliseconds = bucket.take(performance.now());
       if (milliseconds > 0) {
         await delay(timerMs(milliseconds), undefined, { signal }).catch(() => undefined);
         continue;
       }
-      const key = next();
+      const key = nextKey();
       if (key === undefined) return;
       const job = waiting.get(key);
       waiting.delete(key);
-      underWay.add(key);
+      running.add(key);
       if (job !== undefined) await run(key, job);
-      underWay.delete(key);
+      running.delete(key);
     }
   };
 
@@ -57,14 +58,14 @@ export function createWorkQueue<Job>(options: WorkQueueOptions<Job>): WorkQueue<
     if (workers.size >= parallel || signal.aborted) return;
     const worker: Promise<void> = work().then(() => {
       workers.delete(worker);
-      if (waiting.size > 0 && next() !== undefined) start();
+      if (waiting.size > 0 && nextKey() !== undefined) start();
     });
     workers.add(worker);
   };
 
   return {
     put(key, job) {
-      if (!waiting.has(key) && waiting.size >= longest) return onDropped();
+      if (!waiting.has(key) && waiting.size >= maxWaiting) return onDropped();
       waiting.set(key, job);
       start();
     },

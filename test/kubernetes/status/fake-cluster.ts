@@ -8,7 +8,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { createApiClient } from '../../../src/kubernetes/client/api-client.ts';
 import type { ApiClient } from '../../../src/kubernetes/client/api-client.ts';
 
-/** A request that came in. */
+/** A request that the fake server received. */
 export interface Request {
   readonly method: string;
   readonly path: string;
@@ -18,19 +18,19 @@ export interface Request {
 export interface Answer {
   readonly status: number;
   readonly object?: object;
-  /** What it waits for; the request has come in before. */
+  /** The response is sent after this promise. The request is recorded before. */
   readonly after?: Promise<unknown>;
 }
 
-/** An API server that answers by a function. */
+/** A fake API server, whose responses a function decides. */
 export interface FakeCluster {
   readonly client: ApiClient;
   readonly requests: readonly Request[];
-  /** Waits until so many requests fit. */
+  /** Waits until the given number of requests match, and returns them. */
   readonly until: (count: number, fits: (request: Request) => boolean) => Promise<readonly Request[]>;
 }
 
-/** Starts one on loopback; it ends with the test. */
+/** Starts a fake API server on loopback. It is closed at the end of the test. */
 export async function startFakeCluster(
   t: TestContext,
   answer: (request: Request) => Answer,
@@ -67,7 +67,7 @@ export async function startFakeCluster(
     requests,
     until: (count, fits) =>
       new Promise((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error(`no ${count} such requests within 5 s`)), 5_000);
+        const timer = setTimeout(() => reject(new Error(`fewer than ${count} such requests in 5 s`)), 5_000);
         const look = (): void => {
           const found = requests.filter(fits);
           if (found.length < count) return;

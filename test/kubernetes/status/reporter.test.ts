@@ -19,7 +19,7 @@ const pace = {
   betweenMs: 10,
   discoverMs: 60_000,
   retryMs: 20,
-  againMs: 50,
+  rewriteMs: 50,
   progressMs: 50,
 };
 const all: ProxyCounts = { connected: 2, acked: 2, lost: 0, complete: true };
@@ -37,7 +37,7 @@ interface Status {
 
 interface Scene {
   readonly cluster: FakeCluster;
-  /** Applies an object, as the watch would tell it. */
+  /** Adds an object, or a new generation of it, as the watch does. */
   readonly put: (name: string, pem?: string, status?: Record<string, unknown>) => void;
   readonly remove: (name: string) => void;
   readonly lead: () => void;
@@ -51,20 +51,20 @@ const isStatus = ({ path }: Request): boolean => path.endsWith('/status');
 const isEvent = ({ path }: Request): boolean => path.endsWith('/events');
 const cas = new Map<string, string>();
 
-/** The CA of an object: one for each, since a shared one is warned about. */
+/** Returns the CA certificate of an object. Each object has its own: a shared CA causes a warning. */
 function pemOf(name: string): string {
   const known = cas.get(name) ?? makeCa().certPem;
   cas.set(name, known);
   return known;
 }
 
-/** What an API server says that has the CRD, with the status subresource unless told. */
+/** Answers a discovery request like an API server that has the CRD, by default with the status subresource. */
 function discovery({ path }: Request, names = ['meshtrusts', 'meshtrusts/status']): Answer | undefined {
   if (path !== '/apis/kuma.io/v1alpha1') return undefined;
   return { status: 200, object: { resources: names.map((name) => ({ name })) } };
 }
 
-/** Keeps what is written. */
+/** Answers like an API server that stores what it receives. */
 const keeping = (request: Request): Answer =>
   discovery(request) ?? { status: 200, object: { status: request.body['status'] } };
 
@@ -128,11 +128,11 @@ async function start(t: TestContext, answer = keeping, leading = true): Promise<
   };
 }
 
-/** How the conditions stand. */
+/** Returns the reasons of the conditions. */
 const reasons = (status: Status | undefined): readonly string[] | undefined =>
   status?.conditions.map(({ reason }) => reason);
 
-test('writes what an object should say, and an Event, once', async (t) => {
+test('new object: its status is written once, and an Event is sent once', async (t) => {
   const scene = await start(t);
   scene.put('a');
   await scene.cluster.until(1, isStatus);
@@ -143,7 +143,7 @@ test('writes what an object should say, and an Event, once', async (t) => {
   const request = scene.cluster.requests.find(isStatus);
   assert.equal(request?.path, '/apis/kuma.io/v1alpha1/namespaces/ns/meshtrusts/a/status');
   assert.deepEqual(request?.body['metadata'], { namespace: 'ns', name: 'a', uid: 'uid-a' });
-  // Another object changes: the first is left alone.
+  // Another object is added: the first is not written again.
   scene.put('b');
   await scene.cluster.until(2, isStatus);
   await scene.cluster.until(2, isEvent);
@@ -151,14 +151,14 @@ test('writes what an object should say, and an Event, once', async (t) => {
   assert.deepEqual(scene.events('a'), ['Programmed']);
 });
 
-test('what is under way is not written once more', async (t) => {
+test('write in progress: the same status is not written a second time', async (t) => {
   const held = Promise.withResolvers<void>();
   const scene = await start(t, (request) =>
     isStatus(request) ? { ...keeping(request), after: held.promise } : keeping(request),
   );
   scene.put('a');
   await scene.cluster.until(1, isStatus);
-  // For another object all are looked at again.
+  // Another object makes the reporter compare all objects again.
   scene.put('b');
   await scene.cluster.until(2, isEvent);
   held.resolve();
@@ -167,20 +167,20 @@ test('what is under way is not written once more', async (t) => {
   assert.equal(scene.statuses('a').length, 1);
 });
 
-test('what stands on the object already is not written again', async (t) => {
+test('object that already has its status: is not written, and no Event is sent', async (t) => {
   const first = await start(t);
   first.put('a');
   await first.cluster.until(1, isStatus);
-  const [stands] = first.statuses('a');
+  const [present] = first.statuses('a');
   const second = await start(t);
-  second.put('a', pemOf('a'), JSON.parse(JSON.stringify(stands)) as Record<string, unknown>);
+  second.put('a', pemOf('a'), JSON.parse(JSON.stringify(present)) as Record<string, unknown>);
   second.put('b');
   await second.cluster.until(1, isEvent);
   assert.deepEqual(second.statuses('a'), []);
   assert.deepEqual(second.events('a'), []);
 });
 
-test('a bad certificate is told of, by a code and without a word of it', async (t) => {
+test('bad certificate: is reported by its code, without its content', async (t) => {
   const scene = await start(t);
   scene.put('a', pemOf('a') + damaged);
   await scene.cluster.until(2, isEvent);
@@ -190,17 +190,17 @@ test('a bad certificate is told of, by a code and without a word of it', async (
   assert.doesNotMatch(JSON.stringify(scene.cluster.requests), /MIIB/);
 });
 
-test('who does not lead writes nothing, and begins when it leads', async (t) => {
+test('replica that is not the leader: writes nothing until it becomes the leader', async (t) => {
   const scene = await start(t, keeping, false);
   scene.put('a');
-  // Several looks long.
+  // Long enough for several comparisons.
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.deepEqual(scene.cluster.requests, []);
   scene.lead();
   await scene.cluster.until(1, isStatus);
 });
 
-test('proxies that acknowledge late are waited for', async (t) => {
+test('proxy that acknowledges late: Programmed becomes True then', async (t) => {
   const scene = await start(t);
   scene.count({ connected: 2, acked: 1, lost: 0, complete: true });
   scene.put('a');
@@ -211,7 +211,7 @@ test('proxies that acknowledge late are waited for', async (t) => {
   assert.equal(reasons(scene.statuses('a')[1])?.[1], 'Programmed');
 });
 
-test('how many have acknowledged is told while others are waited for, but not each time', async (t) => {
+test('proxies that acknowledge one by one: their count is written, but not each time', async (t) => {
   const scene = await start(t);
   const messages = (): readonly (string | undefined)[] =>
     scene.statuses('a').map(({ conditions }) => /\d+ of \d+/.exec(conditions[1]?.message ?? '')?.[0]);
@@ -226,7 +226,7 @@ test('how many have acknowledged is told while others are waited for, but not ea
   assert.equal(reasons(scene.statuses('a')[2])?.[1], 'Programmed');
 });
 
-test('how many have acknowledged is told at longer and longer intervals', async (t) => {
+test('proxies that acknowledge one by one: the intervals between writes of their count double', async (t) => {
   const scene = await start(t);
   const times: number[] = [];
   for (let acked = 1; acked <= 4; acked += 1) {
@@ -241,7 +241,7 @@ test('how many have acknowledged is told at longer and longer intervals', async 
   assert.ok(fourth - third >= 4 * pace.progressMs - 10, `${fourth - third} ms`);
 });
 
-test('a write that fails is told and tried again', async (t) => {
+test('failed write: is reported and tried again', async (t) => {
   let attempts = 0;
   const scene = await start(t, (request) => {
     if (!isStatus(request)) return keeping(request);
@@ -253,39 +253,39 @@ test('a write that fails is told and tried again', async (t) => {
   assert.deepEqual(scene.failures, ['500: etcd is away']);
 });
 
-test('without the status subresource nothing is written, and what is wrong is told', async (t) => {
+test('no status subresource: no status is written, and problems are reported as Events', async (t) => {
   const scene = await start(t, (request) => discovery(request, ['meshtrusts']) ?? { status: 201 }, false);
-  scene.put('standing');
+  scene.put('old');
   scene.put('bad', pemOf('bad') + damaged);
   scene.lead();
   await scene.cluster.until(1, isEvent);
   scene.put('new');
   await scene.cluster.until(2, isEvent);
-  const told = ['standing', 'bad', 'new'].map((name) => scene.events(name));
-  assert.deepEqual(told, [[], ['PartlyRefused'], ['Programmed']]);
+  const sent = ['old', 'bad', 'new'].map((name) => scene.events(name));
+  assert.deepEqual(sent, [[], ['PartlyRefused'], ['Programmed']]);
   assert.equal(scene.cluster.requests.filter(isStatus).length, 0);
 });
 
-test('without the status subresource, what proxies still acknowledge at the first look is no news', async (t) => {
+test('no status subresource, proxies acknowledge after the first comparison: no Event is sent', async (t) => {
   const scene = await start(t, (request) => discovery(request, ['meshtrusts']) ?? { status: 201 }, false);
   scene.count({ connected: 2, acked: 1, lost: 0, complete: true });
-  scene.put('standing');
+  scene.put('old');
   scene.put('bad', pemOf('bad') + damaged);
   scene.lead();
   await scene.cluster.until(1, isEvent);
   scene.count(all);
   scene.put('new');
   await scene.cluster.until(2, isEvent);
-  const told = (): readonly (readonly string[])[] =>
-    ['standing', 'bad', 'new'].map((name) => scene.events(name));
-  assert.deepEqual(told(), [[], ['PartlyRefused'], ['Programmed']]);
-  // It changes, which is news.
-  scene.put('standing', makeCa().certPem);
+  const sent = (): readonly (readonly string[])[] =>
+    ['old', 'bad', 'new'].map((name) => scene.events(name));
+  assert.deepEqual(sent(), [[], ['PartlyRefused'], ['Programmed']]);
+  // A change of the object is reported.
+  scene.put('old', makeCa().certPem);
   await scene.cluster.until(3, isEvent);
-  assert.deepEqual(told(), [['Programmed'], ['PartlyRefused'], ['Programmed']]);
+  assert.deepEqual(sent(), [['Programmed'], ['PartlyRefused'], ['Programmed']]);
 });
 
-test('a schema that keeps no conditions is not written to again', async (t) => {
+test('schema without conditions: no status is written again', async (t) => {
   const scene = await start(t, (request) => discovery(request) ?? { status: 200, object: { status: {} } });
   scene.put('a');
   await scene.cluster.until(1, isStatus);
@@ -295,7 +295,7 @@ test('a schema that keeps no conditions is not written to again', async (t) => {
   assert.deepEqual([scene.statuses('a').length, scene.statuses('b').length], [1, 0]);
 });
 
-test('an object that is gone is not written to', async (t) => {
+test('deleted object: is not written', async (t) => {
   const scene = await start(t, keeping, false);
   scene.put('a');
   scene.remove('a');

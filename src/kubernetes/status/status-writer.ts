@@ -1,0 +1,135 @@
+import type { ApiClient } from '../client/api-client.ts';
+import { isProgress, isSameStatus, progressPauseMs } from './core/status.ts';
+import type { ObjectStatus } from './core/status.ts';
+import { discoverStatus } from './discover-status.ts';
+import type { StatusSubresource } from './discover-status.ts';
+import type { Outcomes } from './outcomes.ts';
+import type { ReporterPace } from './reporter-pace.ts';
+import type { TrackedObject } from './tracked-object.ts';
+import { createWorkQueue } from './work-queue.ts';
+import { writeStatus } from './write-status.ts';
+
+/** Writes statuses, if the CRD has the status subresource. */
+export interface StatusWriter {
+  /** Whether the CRD has the status subresource, as far as is known. */
+  readonly subresource: StatusSubresource;
+  /** Asks the API server about the status subresource, if the last answer is too old. */
+  discover(): Promise<void>;
+  /** Makes the next `discover` ask again. */
+  expireDiscovery(): void;
+  /** True if a write must be tried again now, or if the answer about the status subresource is too old. */
+  isDue(): boolean;
+  /** Forgets which writes must be tried again. Call it before all objects are compared. */
+  startPass(): void;
+  /** Writes the status that an object should have, unless it has it, or was written too recently. */
+  write(object: TrackedObject, status: ObjectStatus): void;
+  /** Drops the pending write of an object. */
+  remove(path: string): void;
+  /** Drops all pending writes. */
+  clear(): void;
+  close(): Promise<void>;
+}
+
+interface StatusWriterOptions {
+  readonly client: ApiClient;
+  readonly objects: ReadonlyMap<string, TrackedObject>;
+  readonly isLeading: () => boolean;
+  readonly outcomes: Outcomes;
+  readonly onDropped: () => void;
+  /** Called if all objects must be compared again. */
+  readonly onStale: () => void;
+  readonly pace: ReporterPace;
+  readonly signal: AbortSignal;
+}
+
+/** Creates a writer that has not asked about the status subresource yet. */
+export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
+  const { client, objects, isLeading, outcomes, onDropped, onStale, pace, signal } = options;
+  const now = (): number => performance.now();
+  let subresource: StatusSubresource = 'unknown';
+  let discoveredAt = -Infinity;
+  let retryAt = Infinity;
+
+  const queue = createWorkQueue<ObjectStatus>({
+    perSecond: 50,
+    burst: 100,
+    parallel: 4,
+    maxWaiting: Infinity,
+    onDropped,
+    run: async (path, status) => {
+      const object = objects.get(path);
+      if (object === undefined || !isLeading()) return;
+      // While a write was in progress, another comparison may have queued the same write.
+      if (isSameStatus(object.observed, status)) return;
+      const result = await writeStatus(client, object.head, status, signal);
+      if (signal.aborted) return;
+      outcomes('status', result.kind === 'failed' ? result.reason : undefined);
+      // The watch may have reported the object again during the write.
+      const current = objects.get(path) ?? object;
+      const isCount = isProgress(object.observed, status);
+      const progressWrites = isCount ? (object.lastWrite?.progressWrites ?? 0) + 1 : 0;
+      current.lastWrite = { status, at: now(), progressWrites };
+      switch (result.kind) {
+        case 'written':
+          current.observed = result.status;
+          return;
+        case 'pruned':
+          subresource = 'absent';
+          discoveredAt = now();
+          return;
+        case 'gone':
+          discoveredAt = -Infinity;
+          return onStale();
+        case 'failed':
+          current.lastWrite = undefined;
+          retryAt = Math.min(retryAt, now() + pace.retryMs);
+          return;
+      }
+    },
+  });
+
+  return {
+    get subresource() {
+      return subresource;
+    },
+    async discover() {
+      const validMs = subresource === 'unknown' ? pace.retryMs : pace.discoverMs;
+      if (now() - discoveredAt < validMs) return;
+      const found = await discoverStatus(client, signal);
+      if (found !== 'unknown') subresource = found;
+      discoveredAt = now();
+    },
+    expireDiscovery: () => {
+      discoveredAt = -Infinity;
+    },
+    isDue: () => now() >= retryAt || now() - discoveredAt >= pace.discoverMs,
+    startPass: () => {
+      retryAt = Infinity;
+    },
+    write(object, status) {
+      if (subresource !== 'present') return;
+      const { path } = object.head;
+      if (isSameStatus(object.observed, status)) return queue.remove(path);
+      const writableAt = earliestWrite(object, status, pace);
+      if (now() < writableAt) retryAt = Math.min(retryAt, writableAt);
+      else queue.put(path, status);
+    },
+    remove: (path) => queue.remove(path),
+    clear: () => queue.clear(),
+    close: () => queue.close(),
+  };
+}
+
+/** Returns the time from which a status may be written, in monotonic milliseconds; `-Infinity` if at once. */
+function earliestWrite(
+  { lastWrite, observed }: TrackedObject,
+  status: ObjectStatus,
+  pace: ReporterPace,
+): number {
+  if (lastWrite === undefined) return -Infinity;
+  if (isSameStatus(lastWrite.status, status)) return lastWrite.at + pace.rewriteMs;
+  // A proxy that never acknowledges, among others that connect and disconnect, must not cause a write each time.
+  if (isProgress(observed, status))
+    return lastWrite.at + progressPauseMs(pace.progressMs, lastWrite.progressWrites);
+  return -Infinity;
+}
