@@ -276,8 +276,7 @@ test('no status subresource, proxies acknowledge after the first comparison: no 
   scene.count(all);
   scene.put('new');
   await scene.cluster.until(2, isEvent);
-  const sent = (): readonly (readonly string[])[] =>
-    ['old', 'bad', 'new'].map((name) => scene.events(name));
+  const sent = (): readonly (readonly string[])[] => ['old', 'bad', 'new'].map((name) => scene.events(name));
   assert.deepEqual(sent(), [[], ['PartlyRefused'], ['Programmed']]);
   // A change of the object is reported.
   scene.put('old', makeCa().certPem);
