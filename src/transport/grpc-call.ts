@@ -3,64 +3,32 @@ import { errorCode } from '../http2/frame.ts';
 import type { RequestHead } from '../http2/request-head.ts';
 import type { SharedData } from '../http2/shared-data.ts';
 import type { ServerStream, StreamHandler } from '../http2/stream.ts';
-import { findField } from '../xds/wire/find-field.ts';
+import { CallRequest } from './call-request.ts';
+import type { CallHandler } from './call-request.ts';
 import type { GrpcConnection } from './grpc-connection.ts';
 import { frameOf } from './message-frames.ts';
-import { MessageReader } from './message-reader.ts';
-import type { MessageSink } from './message-reader.ts';
 import { plainResponse } from './response-blocks.ts';
-import { grpcStatus } from './status.ts';
 import type { Fields, GrpcStatus } from './status.ts';
 
-/** What a method does with a call. */
-export interface CallHandler {
-  /** Number of a protobuf field that the handler does not need: it may be left out of messages. */
-  readonly unwanted?: number | undefined;
-  /** Bytes of messages that the handler holds and has not processed. */
-  readonly unreadBytes?: number;
-  /** A message has arrived. Its bytes are valid during the call only. */
-  message(bytes: Buffer): void;
-  /** Bytes that an unfinished message takes in memory; 0 if there is none. */
-  partial?(held: number): void;
-  /** The next message cannot be read, and nothing after it. Without this method the call ends with the status. */
-  unreadable?(code: 'RESOURCE_EXHAUSTED' | 'INTERNAL', message: string): void;
-  /** The client sends nothing more. */
-  halfClosed(): void;
-  /** The call is over before the handler ended it: cancelled, timed out, or gone with its connection. */
-  aborted(): void;
-}
-
 const grpcType = /^application\/grpc(?:$|[+;])/;
-/** Memory of an unfinished message beside its bytes. */
-const partOverhead = 256;
 
-/** One call: messages in, messages and a status out. Until it is served it holds what arrives, up to its window. */
-export class GrpcCall implements StreamHandler, MessageSink {
+/** A call: receives messages, and sends messages and a status. */
+export class GrpcCall implements StreamHandler {
   readonly head: RequestHead;
   readonly #stream: ServerStream;
   readonly #connection: GrpcConnection;
-  readonly #reader: MessageReader;
-  #handler: CallHandler | undefined;
-  /** What arrived before the call is served. */
-  #early: Buffer[] | undefined;
-  #earlyBytes = 0;
-  #clientEnded = false;
+  readonly #request: CallRequest;
   #headersSent = false;
   #responded = false;
   #over = false;
   #cancelTimer: (() => void) | undefined;
   #onGone: (() => void) | undefined;
-  #onComplete: (() => void) | undefined;
-  #onReadable: (() => void) | undefined;
-  #onRequestBytes: ((isIncomplete: boolean) => void) | undefined;
-  /** When the message that is being read began to arrive, in ms; undefined between messages. */
-  insideSince: number | undefined;
 
   constructor(stream: ServerStream, head: RequestHead, connection: GrpcConnection) {
     this.#stream = stream;
     this.head = head;
     this.#connection = connection;
-    this.#reader = new MessageReader(connection.maxReceiveBytes, connection.budget, this);
+    this.#request = new CallRequest(this, stream, connection);
   }
 
   get isOver(): boolean {
@@ -72,9 +40,14 @@ export class GrpcCall implements StreamHandler, MessageSink {
     return this.#stream.waitingBytes;
   }
 
-  /** Whether the content type says that the client speaks gRPC. */
+  /** True if the client speaks gRPC, by its content type. */
   get isGrpc(): boolean {
     return this.head.method === 'POST' && grpcType.test(this.head.get('content-type') ?? '');
+  }
+
+  /** Time at which the incomplete message began to arrive, in ms; `undefined` between messages. */
+  get messageBegunAt(): number | undefined {
+    return this.#request.messageBegunAt;
   }
 
   // The client
@@ -99,19 +72,12 @@ export class GrpcCall implements StreamHandler, MessageSink {
     return this.#connection.endedByClient;
   }
 
-  /** Has the handler receive what arrived and what arrives from now on. */
+  /** Passes the requests that have arrived, and all later ones, to a handler. */
   handleWith(handler: CallHandler): void {
-    this.#handler = handler;
-    const early = this.#early;
-    this.#early = undefined;
-    this.#earlyBytes = 0;
-    for (const bytes of early ?? []) this.data(bytes, 0, bytes.length);
-    if (this.#over) return;
-    if (this.#clientEnded) this.#halfClosed();
-    else if (early !== undefined) this.resumeReading();
+    this.#request.handleWith(handler);
   }
 
-  /** Has `cancel` called when the call is over: it stops the timer of the deadline. */
+  /** Calls `cancel` when the call ends: it stops the timer of the deadline. */
   cancelWhenOver(cancel: () => void): void {
     if (this.#over) cancel();
     else this.#cancelTimer = cancel;
@@ -133,7 +99,7 @@ export class GrpcCall implements StreamHandler, MessageSink {
     this.#stream.respond(this.#connection.blocks.headers(metadata));
   }
 
-  /** Sends a message. `done` is called once the kernel has taken all of it; never if the call ends before. */
+  /** Sends a message. `done` is called when the kernel has accepted it, but not if the call ends before. */
   send(message: { readonly framed: Uint8Array }, done?: () => void): void {
     this.sendData(frameOf(message.framed), done);
   }
@@ -144,7 +110,7 @@ export class GrpcCall implements StreamHandler, MessageSink {
     this.#stream.send(data, done);
   }
 
-  /** Ends the call. What was sent before reaches the client first. */
+  /** Ends the call with a status, after all messages that were sent. */
   end(status: GrpcStatus): void {
     if (this.#over) return;
     const { blocks } = this.#connection;
@@ -153,7 +119,10 @@ export class GrpcCall implements StreamHandler, MessageSink {
     this.#stream.end(this.#headersSent ? blocks.trailers(status) : blocks.trailersOnly(status));
   }
 
-  /** Ends the call without a status, which would not reach the client; and its connection, if it has no other call. */
+  /**
+   * Gives up on a client that reads nothing, which no status would reach. Resets the stream, and closes the connection
+   * if this was its last stream.
+   */
   abandon(): void {
     if (this.#over) return;
     this.#finish();
@@ -161,32 +130,32 @@ export class GrpcCall implements StreamHandler, MessageSink {
     this.#connection.breakIfIdle();
   }
 
-  /** Ends the call with a status, and tells the handler. */
+  /** Ends the call with a status, and calls `aborted` of the handler. */
   cancel(status: GrpcStatus): void {
     if (this.#over) return;
     this.end(status);
-    this.#handler?.aborted();
+    this.#request.abort();
   }
 
-  // What a guard uses before the call is served
+  // Called by a guard before the call is served
 
   get isGone(): boolean {
     return this.#over;
   }
 
   get isComplete(): boolean {
-    return this.#clientEnded;
+    return this.#request.isComplete;
   }
 
   get unreadBytes(): number {
-    return this.#earlyBytes + this.#reader.heldBytes + (this.#handler?.unreadBytes ?? 0);
+    return this.#request.unreadBytes;
   }
 
   get hasResponded(): boolean {
     return this.#responded;
   }
 
-  /** None: what arrives is read, until the window of the stream is used up. */
+  /** Always 0: bytes that arrive are read at once, until the window of the stream is used up. */
   get waitingRequestBytes(): number {
     return 0;
   }
@@ -196,12 +165,11 @@ export class GrpcCall implements StreamHandler, MessageSink {
   }
 
   release(): void {
-    // Nothing to do: the handler's messages are not kept here.
+    // Nothing to do: the call does not keep the handler's messages.
   }
 
   followRequests(callback: (isIncomplete: boolean) => void): void {
-    this.#onRequestBytes = callback;
-    callback(this.#reader.isInside);
+    this.#request.followRequests(callback);
   }
 
   whenGone(callback: () => void): void {
@@ -209,14 +177,14 @@ export class GrpcCall implements StreamHandler, MessageSink {
   }
 
   whenComplete(callback: () => void): void {
-    this.#onComplete = callback;
+    this.#request.onComplete = callback;
   }
 
   whenReadable(callback: () => void): void {
-    this.#onReadable = callback;
+    this.#request.onReadable = callback;
   }
 
-  /** Ends a call that is not served. A client that does not speak gRPC gets a status of HTTP. */
+  /** Ends a call that is not served. A client that does not speak gRPC gets an HTTP status. */
   refuse(code: number, message: string): void {
     if (this.#over || this.#responded) return;
     if (this.isGrpc) return this.end({ code, message });
@@ -226,97 +194,36 @@ export class GrpcCall implements StreamHandler, MessageSink {
   }
 
   finish(): void {
-    // Nothing is left to do: the status has ended the stream.
+    // Nothing to do: the status has ended the stream.
   }
 
   reset(): void {
     if (this.#over) return;
     this.#finish();
     this.#stream.reset(errorCode.enhanceYourCalm);
-    this.#handler?.aborted();
+    this.#request.abort();
   }
 
-  // What the stream calls
+  // Called by the stream
 
   data(source: Buffer, from: number, to: number): void {
-    if (this.#over) return;
-    if (this.#handler === undefined) return this.#holdEarly(source, from, to);
-    this.#reader.read(source, from, to);
-    if (this.#over) return;
-    const isInside = this.#reader.isInside;
-    this.insideSince = isInside ? (this.insideSince ?? performance.now()) : undefined;
-    this.#handler.partial?.(isInside ? this.#reader.heldBytes + partOverhead : 0);
-    this.#onRequestBytes?.(isInside);
+    this.#request.data(source, from, to);
   }
 
   ended(): void {
-    if (this.#over) return;
-    this.#clientEnded = true;
-    this.#onComplete?.();
-    if (this.#handler === undefined) this.#readable();
-    else this.#halfClosed();
+    this.#request.ended();
   }
 
   aborted(): void {
-    // The status may still have been waiting for the client's window.
+    // The call may be over, with its status still waiting for the client's window.
     if (this.#over) return;
     this.#finish();
-    this.#handler?.aborted();
-  }
-
-  // What the message reader calls
-
-  message(bytes: Buffer): void {
-    this.insideSince = undefined;
-    if (!this.#over) this.#handler?.message(bytes);
-  }
-
-  unwanted(start: Buffer): { readonly start: number; readonly end: number } | undefined {
-    const field = this.#handler?.unwanted;
-    return field === undefined ? undefined : findField(start, field);
-  }
-
-  unreadable(reason: 'too-long' | 'compressed' | 'over-budget', length: number): void {
-    if (this.#over) return;
-    const code = reason === 'compressed' ? 'INTERNAL' : 'RESOURCE_EXHAUSTED';
-    const message = {
-      'too-long': `Received message larger than max (${length} vs ${this.#connection.maxReceiveBytes})`,
-      // Without `grpc-encoding`: a request with it is refused before.
-      compressed: 'a message is marked as compressed, but the request names no encoding',
-      'over-budget': 'too many bytes of unfinished messages',
-    }[reason];
-    if (this.#handler?.unreadable === undefined) this.cancel({ code: grpcStatus[code], message });
-    else this.#handler.unreadable(code, message);
-  }
-
-  #halfClosed(): void {
-    if (this.#reader.isInside)
-      return this.cancel({ code: grpcStatus.INTERNAL, message: 'the request ends within a message' });
-    this.#handler?.halfClosed();
-  }
-
-  #holdEarly(source: Buffer, from: number, to: number): void {
-    if (this.#early === undefined) {
-      this.#early = [];
-      this.pauseReading();
-    }
-    this.#early.push(Buffer.from(source.subarray(from, to)));
-    this.#earlyBytes += to - from;
-    this.#readable();
-  }
-
-  #readable(): void {
-    const onReadable = this.#onReadable;
-    this.#onReadable = undefined;
-    onReadable?.();
+    this.#request.abort();
   }
 
   #finish(): void {
     this.#over = true;
-    this.insideSince = undefined;
-    this.#early = undefined;
-    this.#earlyBytes = 0;
-    this.#reader.stop();
+    this.#request.stop();
     this.#cancelTimer?.();
     this.#connection.over(this);
     this.#onGone?.();

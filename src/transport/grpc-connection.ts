@@ -209,7 +209,7 @@ export class GrpcConnection implements ConnectionHandler {
   #sweepCalls(now: number): void {
     const { messageMs } = this.#parts.times;
     for (const call of this.#timed ?? []) {
-      if (call.insideSince === undefined || now - call.insideSince <= messageMs) continue;
+      if (call.messageBegunAt === undefined || now - call.messageBegunAt <= messageMs) continue;
       call.cancel({ code: grpcStatus.DEADLINE_EXCEEDED, message: 'a message did not arrive in time' });
     }
   }

@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
 import type { PeerCertificate } from 'node:tls';
 import type { MethodDefinition } from '@grpc/grpc-js';
-import type { CallHandler, GrpcCall } from './grpc-call.ts';
+import type { CallHandler } from './call-request.ts';
+import type { GrpcCall } from './grpc-call.ts';
 import { frameMessage } from './message-frames.ts';
 import { metadataOf, fieldsOf } from './metadata.ts';
 import { grpcStatus } from './status.ts';

@@ -1,0 +1,177 @@
+import type { ServerStream } from '../http2/stream.ts';
+import { findField } from '../xds/wire/find-field.ts';
+import { MessageReader } from './message-reader.ts';
+import type { MessageSink, ReadBudget } from './message-reader.ts';
+import { grpcStatus } from './status.ts';
+import type { GrpcStatus } from './status.ts';
+
+/** Receives the requests of a call. */
+export interface CallHandler {
+  /** Number of a protobuf field that the handler does not need: it may be left out of messages. */
+  readonly unwanted?: number | undefined;
+  /** Bytes of messages that the handler holds and has not processed. */
+  readonly unreadBytes?: number;
+  /** A message has arrived. Its bytes are valid only during the call. */
+  message(bytes: Buffer): void;
+  /** The memory of an incomplete message has changed, in bytes; 0 if there is none. */
+  partial?(held: number): void;
+  /**
+   * The next message cannot be read, nor anything after it. If the handler does not have this method, the call ends
+   * with the status.
+   */
+  unreadable?(code: 'RESOURCE_EXHAUSTED' | 'INTERNAL', message: string): void;
+  /** The client has ended its side of the call. */
+  halfClosed(): void;
+  /** The call has ended, not by its handler: it was cancelled, timed out, or lost its connection. */
+  aborted(): void;
+}
+
+/** Limits on the messages that are read. */
+export interface ReadLimits {
+  /** Maximum length of a message, in bytes. */
+  readonly maxReceiveBytes: number;
+  readonly budget: ReadBudget;
+}
+
+/** The call of a request: it ends with a status if the request cannot be read. */
+interface CancellableCall {
+  cancel(status: GrpcStatus): void;
+}
+
+/** Memory of an incomplete message besides its bytes. */
+const partOverhead = 256;
+
+/**
+ * The request side of a call: reads bytes and passes messages to the handler. Until there is a handler, it holds the
+ * bytes, up to the window of the stream.
+ */
+export class CallRequest implements MessageSink {
+  readonly #call: CancellableCall;
+  readonly #stream: ServerStream;
+  readonly #limits: ReadLimits;
+  readonly #reader: MessageReader;
+  #handler: CallHandler | undefined;
+  /** The bytes that arrived before there was a handler. */
+  #early: Buffer[] | undefined;
+  #earlyBytes = 0;
+  #stopped = false;
+  /** True if the client has sent END_STREAM. */
+  isComplete = false;
+  /** Time at which the incomplete message began to arrive, in ms; `undefined` between messages. */
+  messageBegunAt: number | undefined;
+  onComplete: (() => void) | undefined;
+  /** Called once, when bytes or the end of the request have arrived and there is no handler. */
+  onReadable: (() => void) | undefined;
+  #onRequestBytes: ((isIncomplete: boolean) => void) | undefined;
+
+  constructor(call: CancellableCall, stream: ServerStream, limits: ReadLimits) {
+    this.#call = call;
+    this.#stream = stream;
+    this.#limits = limits;
+    this.#reader = new MessageReader(limits.maxReceiveBytes, limits.budget, this);
+  }
+
+  /** Bytes in memory that the handler has not processed. */
+  get unreadBytes(): number {
+    return this.#earlyBytes + this.#reader.heldBytes + (this.#handler?.unreadBytes ?? 0);
+  }
+
+  /** Passes the bytes that have arrived, and all later ones, to a handler. */
+  handleWith(handler: CallHandler): void {
+    this.#handler = handler;
+    const early = this.#early;
+    this.#early = undefined;
+    this.#earlyBytes = 0;
+    for (const bytes of early ?? []) this.data(bytes, 0, bytes.length);
+    if (this.#stopped) return;
+    if (this.isComplete) this.#halfClosed();
+    else if (early !== undefined) this.#stream.resumeReading();
+  }
+
+  followRequests(callback: (isIncomplete: boolean) => void): void {
+    this.#onRequestBytes = callback;
+    callback(this.#reader.isInside);
+  }
+
+  /** Tells the handler that the call has ended. */
+  abort(): void {
+    this.#handler?.aborted();
+  }
+
+  /** Frees the memory and reads nothing more. */
+  stop(): void {
+    this.#stopped = true;
+    this.messageBegunAt = undefined;
+    this.#early = undefined;
+    this.#earlyBytes = 0;
+    this.#reader.stop();
+  }
+
+  // Called by the stream
+
+  data(source: Buffer, from: number, to: number): void {
+    if (this.#stopped) return;
+    if (this.#handler === undefined) return this.#holdEarly(source, from, to);
+    this.#reader.read(source, from, to);
+    if (this.#stopped) return;
+    const isInside = this.#reader.isInside;
+    this.messageBegunAt = isInside ? (this.messageBegunAt ?? performance.now()) : undefined;
+    this.#handler.partial?.(isInside ? this.#reader.heldBytes + partOverhead : 0);
+    this.#onRequestBytes?.(isInside);
+  }
+
+  ended(): void {
+    if (this.#stopped) return;
+    this.isComplete = true;
+    this.onComplete?.();
+    if (this.#handler === undefined) this.#readable();
+    else this.#halfClosed();
+  }
+
+  // Called by the message reader
+
+  message(bytes: Buffer): void {
+    this.messageBegunAt = undefined;
+    if (!this.#stopped) this.#handler?.message(bytes);
+  }
+
+  unwanted(start: Buffer): { readonly start: number; readonly end: number } | undefined {
+    const field = this.#handler?.unwanted;
+    return field === undefined ? undefined : findField(start, field);
+  }
+
+  unreadable(reason: 'too-long' | 'compressed' | 'over-budget', length: number): void {
+    if (this.#stopped) return;
+    const code = reason === 'compressed' ? 'INTERNAL' : 'RESOURCE_EXHAUSTED';
+    const message = {
+      'too-long': `Received message larger than max (${length} vs ${this.#limits.maxReceiveBytes})`,
+      // A request with `grpc-encoding` is refused before its messages are read.
+      compressed: 'a message is marked as compressed, but the request has no grpc-encoding',
+      'over-budget': 'incomplete messages exceed the memory limit of the server',
+    }[reason];
+    if (this.#handler?.unreadable === undefined) this.#call.cancel({ code: grpcStatus[code], message });
+    else this.#handler.unreadable(code, message);
+  }
+
+  #halfClosed(): void {
+    if (this.#reader.isInside)
+      return this.#call.cancel({ code: grpcStatus.INTERNAL, message: 'the request ends within a message' });
+    this.#handler?.halfClosed();
+  }
+
+  #holdEarly(source: Buffer, from: number, to: number): void {
+    if (this.#early === undefined) {
+      this.#early = [];
+      this.#stream.pauseReading();
+    }
+    this.#early.push(Buffer.from(source.subarray(from, to)));
+    this.#earlyBytes += to - from;
+    this.#readable();
+  }
+
+  #readable(): void {
+    const { onReadable } = this;
+    this.onReadable = undefined;
+    onReadable?.();
+  }
+}
