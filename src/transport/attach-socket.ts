@@ -2,15 +2,15 @@ import type { Socket } from 'node:net';
 import { ServerConnection } from '../http2/connection.ts';
 import type { ConnectionHandler, ConnectionShared } from '../http2/connection.ts';
 
-/** Bytes of the buffer that all sockets are read into. */
+/** Length of the read buffer, in bytes. */
 const readLength = 65_536;
-/** Nothing more is read from a client that has this many bytes of output unsent: it must read first. */
-const mostUnsent = 1_048_576;
+/** While a client has more unsent output than this, in bytes, nothing is read from it. */
+const maxUnsentBytes = 1_048_576;
 
-/** Shared by all sockets: the bytes of a read are processed before the next read. */
+/** All sockets share this buffer: the bytes of a read are processed before the next read. */
 const readBuffer = Buffer.allocUnsafeSlow(readLength);
 
-/** The members of `net.Socket` by which `new Socket({ onread })` has it read into one buffer. */
+/** The private members of `net.Socket` that `new Socket({ onread })` sets to read into a buffer of the caller. */
 interface ReadMembers {
   readonly buffer: symbol;
   readonly callback: symbol;
@@ -19,15 +19,16 @@ interface ReadMembers {
 let readMembers: ReadMembers | 'unknown' | undefined;
 
 /**
- * Serves HTTP/2 on a socket. All sockets are read into one shared buffer where Node.js lets an accepted socket do
- * that; its option `onread` is for sockets that connect. Elsewhere each read has a buffer of its own.
+ * Serves HTTP/2 on a socket. All sockets are read into one shared buffer. Node.js has the option `onread` for that, but
+ * only for sockets that connect; for accepted sockets, private members are set. If Node.js does not have them, each
+ * read allocates a buffer.
  */
 export function attachSocket(
   socket: Socket,
   shared: ConnectionShared,
   handler: ConnectionHandler,
 ): ServerConnection {
-  // Not by 'drain', which a socket does not emit for a short write that the kernel takes later.
+  // Not the event 'drain': a socket does not emit it for a short write that the kernel accepts later.
   const written = (): void => {
     if (socket.writableLength > 0) return;
     connection.output.drained();
@@ -50,7 +51,7 @@ export function attachSocket(
   );
   const receive = (source: Buffer, length: number): void => {
     connection.receive(source, 0, length, performance.now());
-    if (!connection.isClosed && socket.writableLength > mostUnsent) socket.pause();
+    if (!connection.isClosed && socket.writableLength > maxUnsentBytes) socket.pause();
   };
   socket.setNoDelay(true);
   socket.on('error', () => undefined);
@@ -59,7 +60,7 @@ export function attachSocket(
   return connection;
 }
 
-/** Has the socket read into the shared buffer. Returns false where its insides are not as they are known to be. */
+/** Makes the socket read into the shared buffer. Returns false if the socket lacks the private members. */
 function readIntoShared(socket: Socket, receive: (source: Buffer, length: number) => void): boolean {
   readMembers ??= findReadMembers(socket);
   const handle: unknown = Reflect.get(socket, '_handle');

@@ -1,16 +1,16 @@
-/** What connections have time for, in ms. */
+/** The time limits of connections, in ms. */
 export interface ConnectionTimes {
-  /** The preface and the settings of the client. */
+  /** For the preface and the settings of the client. */
   readonly prefaceMs: number;
-  /** A message that has begun to arrive. */
+  /** For a message, from its first byte. */
   readonly messageMs: number;
-  /** A client that takes nothing of what it is sent, while much waits for it. */
+  /** For a client with much unsent output that reads nothing. */
   readonly stallMs: number;
-  /** The client's side of a connection that the server has ended. */
+  /** For the client to close its side, after the server has closed the connection. */
   readonly lingerMs: number;
-  /** Age at which a connection is asked to go; undefined: never. */
+  /** Age at which the client is asked to leave; `undefined` for no maximum age. */
   readonly maxAgeMs: number | undefined;
-  /** What its streams have left after that. */
+  /** For the streams of the connection to end, after its maximum age. */
   readonly graceMs: number;
 }
 
@@ -23,18 +23,18 @@ export const defaultTimes: ConnectionTimes = {
   graceMs: 10_000,
 };
 
-/** Ages vary by a tenth, so that proxies that came together do not leave together. */
+/** The age varies by a tenth, so that proxies that connected together do not reconnect together. */
 const ageSpread = 0.1;
 const longestSweepMs = 1000;
 const shortestSweepMs = 10;
 
-/** Returns the age at which one connection is asked to go. */
+/** Returns the maximum age of one connection. */
 export function ageOf({ maxAgeMs }: ConnectionTimes): number {
   if (maxAgeMs === undefined) return Number.POSITIVE_INFINITY;
   return maxAgeMs * (1 + ageSpread * (2 * Math.random() - 1));
 }
 
-/** Returns how often connections are looked at: a tenth of the shortest time, and at least each second. */
+/** Returns the interval of the checks of connections, in ms: a tenth of the shortest time, at most one second. */
 export function sweepEvery(times: ConnectionTimes): number {
   const { prefaceMs, messageMs, stallMs, lingerMs, graceMs, maxAgeMs = graceMs } = times;
   const shortest = Math.min(prefaceMs, messageMs, stallMs, lingerMs, graceMs, maxAgeMs);

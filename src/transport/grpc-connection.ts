@@ -14,47 +14,47 @@ import type { ReadBudget } from './message-reader.ts';
 import { ResponseBlocks } from './response-blocks.ts';
 import { grpcStatus } from './status.ts';
 
-/** What the connections of a server have in common. */
+/** What the connections of a server share. */
 export interface ConnectionParts {
   readonly shared: ConnectionShared;
   readonly times: ConnectionTimes;
-  /** Longest message that is read, in bytes. */
+  /** Maximum length of a message that is read, in bytes. */
   readonly maxReceiveBytes: number;
-  /** Bytes of unfinished messages, of one connection. */
+  /** Memory for the incomplete messages of one connection, in bytes. */
   readonly connectionBytes: number;
-  /** The same, of all connections. */
+  /** Memory for the incomplete messages of all connections. */
   readonly allBytes: ReadBudget;
   request(connection: GrpcConnection, stream: ServerStream, head: RequestHead): StreamHandler | undefined;
-  /** The client broke the protocol, and the connection is closed. */
+  /** The client violated the protocol, and the connection is closed. */
   failed(connection: GrpcConnection): void;
 }
 
-/** What a client that is closed for what it did has to read the GOAWAY, in ms. */
-const lastWordsMs = 1000;
+/** Time that a client has to read the GOAWAY after it violated the protocol or a limit, in ms. */
+const goAwayTimeMs = 1000;
 /** Payloads of the PINGs that the server sends. */
 const pings = { probe: 1, retire: 2 } as const;
 
-/** A connection of a gRPC server: its socket, its age and its end. */
+/** A connection of a gRPC server: its socket, its age and its shutdown. */
 export class GrpcConnection implements ConnectionHandler {
   readonly #socket: Socket;
   readonly #parts: ConnectionParts;
   readonly #http2: ServerConnection;
   readonly blocks: ResponseBlocks;
   readonly budget: ReadBudget;
-  /** `ADDRESS:PORT`; `unknown` for a Unix socket, as in grpc-js. */
+  /** `ADDRESS:PORT`, or `unknown` for a Unix socket, as in grpc-js. */
   readonly peer: string;
-  /** The address alone; empty for a Unix socket. */
+  /** The address without the port; empty for a Unix socket. */
   readonly address: string;
   readonly #openedAt = performance.now();
   readonly #retireAt: number;
   #phase: 'open' | 'warned' | 'retired' = 'open';
-  /** When the socket is destroyed, after the connection was closed. */
+  /** Time at which the socket is destroyed, after the connection was closed. */
   #destroyAt = Number.POSITIVE_INFINITY;
-  /** The client has closed its side in an orderly way. */
+  /** True if the client has closed its side of the socket. */
   #finReceived = false;
   #certificate: PeerCertificate | 'none' | undefined;
   #probed: ((isAlive: boolean) => void) | undefined;
-  /** Calls that the server itself times. */
+  /** Calls whose incomplete messages have a time limit. */
   #timed: Set<GrpcCall> | undefined;
   #stalled: { readonly since: number; readonly written: number } | undefined;
 
@@ -79,17 +79,17 @@ export class GrpcConnection implements ConnectionHandler {
     return this.#socket.destroyed || this.#http2.isClosed;
   }
 
-  /** True once the client was asked to open no more streams. */
+  /** True once the client was asked to open no more streams, by GOAWAY. */
   get isRetiring(): boolean {
     return this.#phase !== 'open';
   }
 
-  /** Whether a stream that was aborted was ended by the client: with a reset, or with the connection. */
+  /** True if the client ended an aborted stream: by a reset, or by closing the connection. */
   get endedByClient(): boolean {
     return this.#finReceived || !this.isGone;
   }
 
-  /** The client's certificate; undefined without TLS or without a certificate. */
+  /** The client's certificate; `undefined` without TLS or without a certificate. */
   get certificate(): PeerCertificate | undefined {
     this.#certificate ??= certificateOf(this.#socket) ?? 'none';
     return this.#certificate === 'none' ? undefined : this.#certificate;
@@ -99,30 +99,30 @@ export class GrpcConnection implements ConnectionHandler {
     this.#socket.once('close', callback);
   }
 
-  /** Ends the call if one of its messages takes too long. */
+  /** Ends the call if one of its messages does not arrive in time. */
   time(call: GrpcCall): void {
     (this.#timed ??= new Set()).add(call);
   }
 
-  /** The call is over. */
+  /** Must be called when a call is over. */
   over(call: GrpcCall): void {
     this.#timed?.delete(call);
   }
 
   /**
-   * Asks the client to go: GOAWAY, and once the client has seen it, another one that names the last stream that is
-   * served. The connection ends with its last stream.
+   * Asks the client to leave: sends GOAWAY and, once the client has seen it, a second one that names the last stream
+   * that is served. The connection closes when its last stream ends.
    */
   retire(): void {
     if (this.#phase !== 'open' || this.isGone) return;
     this.#phase = 'warned';
-    // Before its preface a client must not be sent anything but SETTINGS.
+    // Before the preface of the client, the server may send nothing but SETTINGS.
     if (!this.#http2.begun) return this.destroy();
     this.#http2.retire(false);
     this.#http2.ping(pings.retire);
   }
 
-  /** Ends all streams and the connection. */
+  /** Sends GOAWAY, and ends all streams and the connection. */
   close(): void {
     if (this.#http2.isClosed) return;
     this.#http2.close();
@@ -135,7 +135,7 @@ export class GrpcConnection implements ConnectionHandler {
     this.#readNoMore();
   }
 
-  /** Breaks the connection if no stream is left on it. */
+  /** Destroys the connection if it has no open stream. */
   breakIfIdle(): void {
     if (this.#http2.streams === 0) this.destroy();
   }
@@ -144,10 +144,10 @@ export class GrpcConnection implements ConnectionHandler {
     this.#socket.destroy();
   }
 
-  /** Asks for a sign of life. A client that does not read cannot answer: the time limits of what it is sent apply. */
+  /** Sends PING. A client that reads nothing counts as alive: it cannot answer, and `stallMs` limits it. */
   ping(answered: (isAlive: boolean) => void): boolean {
     if (this.isGone) return false;
-    // Before SETTINGS nothing may be sent; the preface has a limit of its own.
+    // Before the client's SETTINGS, no PING may be sent, and `prefaceMs` limits it.
     if (this.#socket.isPaused() || !this.#http2.begun) answered(true);
     else {
       this.#probed = answered;
@@ -156,7 +156,7 @@ export class GrpcConnection implements ConnectionHandler {
     return true;
   }
 
-  /** Looks for what went wrong without an event. */
+  /** Ends what has exceeded a time limit. Must be called periodically. */
   sweep(now: number): void {
     const { prefaceMs, graceMs } = this.#parts.times;
     if (this.#http2.isClosed) {
@@ -171,7 +171,7 @@ export class GrpcConnection implements ConnectionHandler {
     }
   }
 
-  // What HTTP/2 calls
+  // Called by the HTTP/2 connection
 
   request(stream: ServerStream, head: RequestHead): StreamHandler | undefined {
     return this.#parts.request(this, stream, head);
@@ -184,7 +184,7 @@ export class GrpcConnection implements ConnectionHandler {
 
   idle(): void {
     if (this.#phase !== 'retired') return;
-    // Later: the last stream is about to write its end.
+    // Not at once: the last stream has yet to write its last frame.
     setImmediate(() => this.#http2.streams === 0 && this.close());
   }
 
@@ -200,10 +200,10 @@ export class GrpcConnection implements ConnectionHandler {
     }
   }
 
-  /** What the client still sends costs nothing from now on; it has a moment to read why it is over. */
+  /** Stops reading, so that the client causes no more work, and leaves it time to read the GOAWAY. */
   #readNoMore(): void {
     this.#socket.pause();
-    this.#destroyAt = performance.now() + lastWordsMs;
+    this.#destroyAt = performance.now() + goAwayTimeMs;
   }
 
   #sweepCalls(now: number): void {

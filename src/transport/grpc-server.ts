@@ -20,19 +20,19 @@ import type { AnyImplementation, AnyMethod } from './service-call.ts';
 import { grpcStatus } from './status.ts';
 import { parseTimeout } from './timeout.ts';
 
-/** How a server behaves. Everything has a default; sizes are bytes, times are ms. */
+/** The options of a server. All have a default. Sizes are bytes, times are ms. */
 export interface GrpcServerOptions {
   readonly limits?: Partial<ConnectionLimits> | undefined;
-  /** Longest message that is read. Default: 4 MiB. */
+  /** Maximum length of a message. Default: 4 MiB. */
   readonly maxReceiveBytes?: number | undefined;
-  /** Bytes of unfinished messages, of one connection and of all. Default: 16 MiB and 256 MiB. */
+  /** Memory for incomplete messages: of one connection, and of all. Default: 16 MiB and 256 MiB. */
   readonly unfinishedBytes?: { readonly connection: number; readonly all: number } | undefined;
   readonly times?: Partial<ConnectionTimes> | undefined;
-  /** How clients are asked for a sign of life; undefined: never. */
+  /** The times of keepalive pings. Default: no pings. */
   readonly keepAlive?: ProbeTimes | undefined;
 }
 
-/** Stands before all calls: `serve` hands the call to its method. */
+/** Receives all calls before they are served. `serve` passes the call to its method. */
 export interface ServerGuard {
   enter(
     connection: GrpcConnection,
@@ -40,7 +40,7 @@ export interface ServerGuard {
     head: { readonly path: string; readonly contentType: string | undefined },
     serve: () => void,
   ): void;
-  /** The client of a connection broke the protocol, and the connection is closed. */
+  /** The client violated the protocol, and the connection is closed. */
   failed(connection: GrpcConnection): void;
 }
 
@@ -56,8 +56,8 @@ const mebibyte = 1024 * 1024;
 const encodings = [['grpc-accept-encoding', 'identity']] as const;
 
 /**
- * A gRPC server on sockets that it is given. Its face is that of the `Server` of `@grpc/grpc-js` as far as services
- * need it. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+ * A gRPC server on sockets that the caller accepts. It has the methods of `Server` in `@grpc/grpc-js` that services
+ * need. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
  */
 export class GrpcServer {
   readonly #parts: ConnectionParts;
@@ -89,12 +89,15 @@ export class GrpcServer {
     this.#sweeper.unref();
   }
 
-  /** Number of connections. */
+  /** Number of open connections. */
   get connections(): number {
     return this.#connections.size;
   }
 
-  /** Adds the methods of a service. @throws {Error} if a method of the definition has no handler or is there already. */
+  /**
+   * Adds the methods of a service.
+   * @throws {Error} if a method of the definition has no handler, or was added before.
+   */
   addService(service: ServiceDefinition, implementation: UntypedServiceImplementation): void {
     for (const [name, definition] of Object.entries(service)) {
       const handler: unknown = implementation[name] ?? implementation[definition.originalName ?? ''];
@@ -105,18 +108,18 @@ export class GrpcServer {
     }
   }
 
-  /** Adds a streaming method whose handler gets the call itself, with messages as bytes. */
+  /** Adds a streaming method whose handler gets the call, with messages as bytes. */
   addStream(path: string, handler: (call: GrpcCall) => void): void {
     this.#add(path, { kind: 'stream', handler });
   }
 
-  /** Returns whether the method at a path takes many requests; undefined if there is no such method. */
+  /** Returns whether the method at a path takes a stream of requests; `undefined` if there is no such method. */
   methodAt(path: string): { readonly requestStream: boolean } | undefined {
     const method = this.#methods.get(path);
     return method && { requestStream: method.kind === 'stream' || method.definition.requestStream };
   }
 
-  /** Puts a guard before all calls. */
+  /** Passes all calls to a guard first. */
   guardWith(guard: ServerGuard): void {
     this.#guard = guard;
   }
@@ -136,7 +139,7 @@ export class GrpcServer {
     });
   }
 
-  /** Accepts no new connections and streams, and calls back once all connections are gone. */
+  /** Accepts no new connections and streams. Calls back once all connections are closed. */
   tryShutdown(callback: () => void): void {
     this.#closed = true;
     this.#whenEmpty = () => {
@@ -163,7 +166,7 @@ export class GrpcServer {
   }
 
   #add(path: string, method: Method): void {
-    if (this.#methods.has(path)) throw new Error(`${path} has a handler already`);
+    if (this.#methods.has(path)) throw new Error(`${path} already has a handler`);
     this.#methods.set(path, method);
   }
 
@@ -184,7 +187,7 @@ export class GrpcServer {
     if (!call.isGrpc || method === undefined) return call.refuse(grpcStatus.UNIMPLEMENTED, 'unknown method');
     const encoding = head.get('grpc-encoding');
     if (encoding !== undefined && encoding !== 'identity') {
-      const message = 'messages must not be compressed';
+      const message = 'the server does not accept compressed messages';
       return call.end({ code: grpcStatus.UNIMPLEMENTED, message, trailers: encodings });
     }
     const deadline = this.#deadline(call);
@@ -194,7 +197,7 @@ export class GrpcServer {
     serveCall(call, method.definition, method.implementation, deadline);
   }
 
-  /** Ends the call when its time is over. Returns when that is; a call without a time has forever. */
+  /** Ends the call at its deadline. Returns the deadline: infinity if the call has none. */
   #deadline(call: GrpcCall): Date | number {
     const text = call.head.get('grpc-timeout');
     if (text === undefined) return Number.POSITIVE_INFINITY;
@@ -203,7 +206,7 @@ export class GrpcServer {
       call.end({ code: grpcStatus.INTERNAL, message: 'grpc-timeout is malformed' });
       return 0;
     }
-    const status = { code: grpcStatus.DEADLINE_EXCEEDED, message: 'the deadline is exceeded' };
+    const status = { code: grpcStatus.DEADLINE_EXCEEDED, message: 'the call exceeded its deadline' };
     call.cancelWhenOver(after(ms, () => call.cancel(status)));
     return new Date(Date.now() + ms);
   }

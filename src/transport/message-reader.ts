@@ -1,30 +1,31 @@
 /** Receives the messages of a request. */
 export interface MessageSink {
-  /** A whole message, valid during the call only. */
+  /** A message is complete. Its bytes are valid only during the call. */
   message(bytes: Buffer): void;
-  /** A message cannot be read: nothing is read after it. */
+  /** A message cannot be read. Nothing is read after it. */
   unreadable(reason: 'too-long' | 'compressed' | 'over-budget', length: number): void;
   /**
-   * Returns the bytes `[start, end)` of a message that are not needed, given how it begins; undefined if all are. They
-   * are skipped if the message arrives in several parts.
+   * Returns the range `[start, end)` of a message that the reader may skip, given its first bytes; `undefined` if all
+   * bytes are needed. The range is skipped only if the message arrives in several parts.
    */
   unwanted?(start: Buffer): { readonly start: number; readonly end: number } | undefined;
 }
 
-/** Bytes that unfinished messages may take, of a connection and of all. */
+/** The memory that incomplete messages may use: of one connection, or of all. */
 export interface ReadBudget {
-  /** Takes that many bytes. Returns false if there are not so many left. */
+  /** Takes bytes from the budget. Returns false, and takes none, if fewer are left. */
   take(bytes: number): boolean;
   giveBack(bytes: number): void;
 }
 
-/** One byte of flags and four of length. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
+/** A byte of flags and four bytes of length. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
 const headerLength = 5;
 const firstAllocation = 4096;
 
 /**
- * Takes the messages of one request out of its body, over any split. A message that lies in one part is not
- * copied. What is kept of an unfinished message grows with what has arrived, not with the length that it announces.
+ * Splits the body of a request into messages. The body may arrive in parts of any length. A message within one part
+ * is not copied. The memory for an incomplete message grows with the bytes that arrive, not with the length that its
+ * header announces.
  */
 export class MessageReader {
   readonly #limit: number;
@@ -33,14 +34,16 @@ export class MessageReader {
   #header = 0;
   #headerBytes = 0;
   #flags = 0;
-  /** Bytes of the message that are still to come; undefined between messages. */
+  /** Bytes of the message that have not arrived; `undefined` between messages. */
   #missing: number | undefined;
   /** Length of the message that is being read. */
   #length = 0;
   #buffer: Buffer | undefined;
+  /** Bytes in the buffer. */
   #kept = 0;
-  /** Position in the message, and the part of it that is skipped. */
+  /** Position in the message. */
   #position = 0;
+  /** The range of the message that is skipped. */
   #skipFrom = 0;
   #skipTo = 0;
   #stopped = false;
@@ -51,12 +54,12 @@ export class MessageReader {
     this.#sink = sink;
   }
 
-  /** Whether a message has begun and is not complete. */
+  /** True if a message has begun and is not complete. */
   get isInside(): boolean {
     return this.#headerBytes > 0 || this.#missing !== undefined;
   }
 
-  /** Memory that an unfinished message takes, in bytes. */
+  /** Memory of the incomplete message, in bytes. */
   get heldBytes(): number {
     return this.#buffer?.length ?? 0;
   }
@@ -70,7 +73,7 @@ export class MessageReader {
     }
   }
 
-  /** Frees what it holds and reads nothing more. */
+  /** Frees the memory and reads nothing more. */
   stop(): void {
     this.#stopped = true;
     this.#release();
@@ -123,13 +126,13 @@ export class MessageReader {
 
   #chooseSkip(source: Buffer, from: number, end: number, length: number): void {
     const range = this.#sink.unwanted?.(source.subarray(from, end));
-    // A field that does not end within the message is wrong, which the decoder is to see.
+    // A field that ends after the message is malformed. It is kept, so that the decoder rejects the message.
     const fits = range !== undefined && range.start <= range.end && range.end <= length;
     this.#skipFrom = fits ? range.start : 0;
     this.#skipTo = fits ? range.end : 0;
   }
 
-  /** Keeps a part of the message, without what of it is skipped. */
+  /** Copies a part of the message to the buffer, except for the skipped range. */
   #keep(source: Buffer, from: number, end: number): void {
     const begin = this.#position;
     this.#position += end - from;
@@ -176,7 +179,7 @@ function clamp(value: number, low: number, high: number): number {
   return Math.min(high, Math.max(low, value));
 }
 
-/** A budget of bytes below another one: both must have what is taken. */
+/** Creates a budget. With a parent, bytes are taken from both, and both must have them. */
 export function createBudget(limit: number, parent?: ReadBudget): ReadBudget {
   let left = limit;
   return {

@@ -1,12 +1,15 @@
 import type { HeaderField } from '../http2/hpack/header-field.ts';
 import type { Fields } from './status.ts';
 
-/** Fields of the protocol, which are no metadata. */
+/** Header fields of the protocol, which are not metadata. */
 const reserved = /^(?:grpc-.*|content-type|te|content-length|user-agent)$/;
-/** Bytes of one value that a response may have. */
-const longestValue = 8192;
+/** Maximum length of a metadata value of a response, in bytes. */
+const maxValueLength = 8192;
 
-/** The metadata of a request, with the readers of `Metadata` in `@grpc/grpc-js`. Keys ending in `-bin` are bytes. */
+/**
+ * The metadata of a request, with the read methods of `Metadata` in `@grpc/grpc-js`. Values of keys that end in `-bin`
+ * are bytes.
+ */
 export class CallMetadata {
   readonly #values = new Map<string, (string | Buffer)[]>();
 
@@ -17,12 +20,12 @@ export class CallMetadata {
     else known.push(value);
   }
 
-  /** All values of a key, in order. */
+  /** Returns all values of a key, in order. */
   get(key: string): (string | Buffer)[] {
     return [...(this.#values.get(key.toLowerCase()) ?? [])];
   }
 
-  /** The first value of each key. */
+  /** Returns the first value of each key. */
   getMap(): Record<string, string | Buffer> {
     const map = Object.create(null) as Record<string, string | Buffer>;
     for (const [key, [value]] of this.#values) if (value !== undefined) map[key] = value;
@@ -30,19 +33,22 @@ export class CallMetadata {
   }
 }
 
-/** The metadata in the fields of a request; `user-agent` is one of them, as services expect. */
+/** Returns the metadata among the header fields of a request. It includes `user-agent`, as services expect. */
 export function metadataOf(fields: readonly HeaderField[]): CallMetadata {
   const metadata = new CallMetadata();
   for (const { name, value } of fields) {
     if (reserved.test(name) && name !== 'user-agent') continue;
     if (!name.endsWith('-bin')) metadata.add(name, value);
-    // Several values may be joined by commas.
+    // A field may have several values, separated by commas.
     else for (const part of value.split(',')) metadata.add(name, Buffer.from(part.trim(), 'base64'));
   }
   return metadata;
 }
 
-/** The fields of metadata that a handler gives, of whatever class: those that a header cannot have are left out. */
+/**
+ * Returns the header fields of metadata from a handler: of any class that has `toHttp2Headers`. Omits fields that are
+ * not allowed in a header.
+ */
 export function fieldsOf(metadata: unknown): Fields {
   if (typeof metadata !== 'object' || metadata === null || !('toHttp2Headers' in metadata)) return [];
   const { toHttp2Headers } = metadata;
@@ -58,5 +64,5 @@ export function fieldsOf(metadata: unknown): Fields {
 }
 
 function isValue(text: string): boolean {
-  return text.length <= longestValue && /^[\x20-\x7e]*$/.test(text) && text.trim() === text;
+  return text.length <= maxValueLength && /^[\x20-\x7e]*$/.test(text) && text.trim() === text;
 }

@@ -8,24 +8,24 @@ const plainHeaders = Buffer.concat([statusOk, encodeLiteral(...contentType, 'non
 const firstHeaders = Buffer.concat([statusOk, encodeLiteral(...contentType, 'incremental')]);
 const plainTrailers = encodeLiteral('grpc-status', '0', 'none');
 const firstTrailers = encodeLiteral('grpc-status', '0', 'incremental');
-/** Where the entry that was added last is, and the one before it (RFC 7541, section 2.3.3). */
+/** The index of the newest entry; the entry before it follows (RFC 7541, section 2.3.3). */
 const newest = 62;
 const headersAfterOne = Buffer.concat([statusOk, encodeIndexed(newest)]);
 const headersAfterTwo = Buffer.concat([statusOk, encodeIndexed(newest + 1)]);
 const trailersAfterTwo = encodeIndexed(newest);
 
-/** Size that both entries fit into, with room to spare. */
+/** A table size that both entries fit into, with a margin. */
 const enoughTable = 4096;
-/** Characters of a message that are sent: it is for people. */
-const longestMessage = 1024;
+/** Maximum length of a status message, in characters: it is for people. */
+const maxMessageLength = 1024;
 
 /**
- * The header blocks of the responses of one connection. The two fields that every call has are put into the client's
- * dynamic table by the first call, so that a call costs two bytes of headers and one of trailers after that.
+ * Encodes the header blocks of the responses of one connection. The first call adds the two fields that all calls have
+ * to the client's dynamic table. Later calls need two bytes of headers and one byte of trailers.
  */
 export class ResponseBlocks {
   readonly #connection: ServerConnection;
-  /** Entries in the client's table: none, the content type, or the status after it. */
+  /** Entries in the client's table: 1 is the content type, 2 are the content type and the status. */
   #entries: 0 | 1 | 2 = 0;
   #shrunk = 0;
 
@@ -33,7 +33,7 @@ export class ResponseBlocks {
     this.#connection = connection;
   }
 
-  /** The header block that begins a response. */
+  /** Returns the header block that begins a response. */
   headers(metadata: Fields = []): Uint8Array {
     const prefix = this.#tableUpdate();
     let block: Uint8Array;
@@ -45,7 +45,7 @@ export class ResponseBlocks {
     return join(prefix, block, metadata);
   }
 
-  /** The block that ends a response whose headers were sent. */
+  /** Returns the header block that ends a response whose headers were sent. */
   trailers(status: GrpcStatus): Uint8Array {
     const prefix = this.#tableUpdate();
     if (status.code !== 0 || status.message !== '') return join(prefix, statusBlock(status), status.trailers);
@@ -55,7 +55,7 @@ export class ResponseBlocks {
     return join(prefix, block, status.trailers);
   }
 
-  /** The block of a response that is nothing but a status. */
+  /** Returns the header block of a response that consists of a status only. */
   trailersOnly(status: GrpcStatus, metadata: Fields = []): Uint8Array {
     const fields = [...metadata, ...(status.trailers ?? [])];
     return join(this.#tableUpdate(), Buffer.concat([plainHeaders, statusBlock(status)]), fields);
@@ -65,7 +65,10 @@ export class ResponseBlocks {
     return this.#connection.settings.headerTableSize >= enoughTable && this.#shrunk === 0;
   }
 
-  /** A client that made its table smaller has to hear of it, and then nothing is put into it any more. */
+  /**
+   * Returns a size update if the client made its table smaller, which the next block has to begin with. The table is
+   * not used after that.
+   */
   #tableUpdate(): Uint8Array | undefined {
     if (this.#shrunk === this.#connection.settings.tableShrunk) return undefined;
     this.#shrunk = this.#connection.settings.tableShrunk;
@@ -73,7 +76,7 @@ export class ResponseBlocks {
   }
 }
 
-/** The block of a response that is not gRPC: for a client that does not speak it. */
+/** Returns the header block of a plain HTTP response, for clients that do not speak gRPC. */
 export function plainResponse(status: number): Uint8Array {
   return encodeLiteral(':status', String(status), 'none');
 }
@@ -90,10 +93,10 @@ function join(prefix: Uint8Array | undefined, block: Uint8Array, fields: Fields 
   return Buffer.concat([...(prefix === undefined ? [] : [prefix]), block, ...more]);
 }
 
-/** A message as `grpc-message` has it: ASCII, with other octets percent-encoded. */
+/** Encodes a message for `grpc-message`: ASCII, with other octets percent-encoded. */
 function percentEncoded(message: string): string {
   let text = '';
-  for (const byte of Buffer.from(message.slice(0, longestMessage), 'utf8')) {
+  for (const byte of Buffer.from(message.slice(0, maxMessageLength), 'utf8')) {
     const isPlain = byte >= 0x20 && byte <= 0x7e && byte !== 0x25;
     text += isPlain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
   }

@@ -8,12 +8,12 @@ import { metadataOf, fieldsOf } from './metadata.ts';
 import { grpcStatus } from './status.ts';
 import type { GrpcStatus } from './status.ts';
 
-/** A method of a service definition, whatever its messages are. */
+/** A method of a service definition, with messages of any type. */
 export type AnyMethod = MethodDefinition<unknown, unknown>;
-/** A handler of that method, as `@grpc/grpc-js` has it. */
+/** A handler of a method, for any of the four kinds of `@grpc/grpc-js`. */
 export type AnyImplementation = (call: unknown, respond?: unknown) => void;
 
-/** Serves a call by a handler that was written for the `Server` of `@grpc/grpc-js`. */
+/** Serves a call with a handler that was written for `Server` of `@grpc/grpc-js`. */
 export function serveCall(
   call: GrpcCall,
   method: AnyMethod,
@@ -23,7 +23,7 @@ export function serveCall(
   new ServiceCall(call, method, implementation, deadline).start();
 }
 
-/** A status as handlers give it: an error with a code. */
+/** A status as handlers pass it: an error with a code. */
 interface ServiceError {
   readonly code?: unknown;
   readonly details?: unknown;
@@ -31,23 +31,23 @@ interface ServiceError {
   readonly metadata?: unknown;
 }
 
-/** A message that a handler has not taken yet. */
+/** A message that waits until the handler reads. */
 interface HeldMessage {
   readonly message: unknown;
   readonly bytes: number;
 }
 
 /**
- * The call object of `@grpc/grpc-js`, as far as services use it: `ServerUnaryCall`, `ServerReadableStream`,
- * `ServerWritableStream` and `ServerDuplexStream` in one. Messages wait while no handler listens or the handler has
- * paused the call, and the client stops at the window of the stream.
+ * The call object of `@grpc/grpc-js`, with the members that services use: `ServerUnaryCall`, `ServerReadableStream`,
+ * `ServerWritableStream` and `ServerDuplexStream` in one. Messages wait until a handler listens, and while the handler
+ * has paused the call. The client stops once the window of the stream is used up.
  */
 class ServiceCall extends EventEmitter implements CallHandler {
   readonly #call: GrpcCall;
   readonly #method: AnyMethod;
   readonly #implementation: AnyImplementation;
   readonly #deadline: Date | number;
-  /** The request of a method with one. */
+  /** The request of a method that takes one request. */
   #request: HeldMessage | undefined;
   #flowing = false;
   readonly #held: HeldMessage[] = [];
@@ -65,7 +65,7 @@ class ServiceCall extends EventEmitter implements CallHandler {
     this.#implementation = implementation;
     this.#deadline = deadline;
     this.metadata = metadataOf(call.head.fields);
-    // A handler that emits an error ends the call with it as its status.
+    // If a handler emits an error, the error is the status of the call.
     this.on('error', (error: ServiceError) => this.#fail(error));
     this.on('newListener', (event) => {
       if (event === 'data' && !this.#flowing) queueMicrotask(() => this.resume());
@@ -73,12 +73,12 @@ class ServiceCall extends EventEmitter implements CallHandler {
   }
 
   start(): void {
-    // A method with one request starts once that is complete, as in grpc-js.
+    // A method with one request starts when the request is complete, as in grpc-js.
     if (this.#method.requestStream) this.#run(undefined);
     if (!this.#call.isOver) this.#call.handleWith(this);
   }
 
-  // What handlers use
+  // Called by handlers
 
   getPeer(): string {
     return this.#call.address;
@@ -126,7 +126,7 @@ class ServiceCall extends EventEmitter implements CallHandler {
     return this;
   }
 
-  /** Sends a response; `callback` is called once the kernel has taken it. Returns false if it has to wait. */
+  /** Sends a response. `callback` is called when the kernel has accepted it. Returns false if it waits for a window. */
   write(message: unknown, callback?: (error?: Error | null) => void): boolean {
     if (this.#call.isOver) return false;
     this.#call.sendData(frameMessage(this.#method.responseSerialize(message)), () => {
@@ -146,12 +146,12 @@ class ServiceCall extends EventEmitter implements CallHandler {
     return this;
   }
 
-  // What the call says
+  // Called by the call
 
   message(bytes: Buffer): void {
     let message: unknown;
     try {
-      // Copied: a handler may keep what it is given.
+      // Copied, because a handler may keep the message.
       message = this.#method.requestDeserialize(Buffer.from(bytes));
     } catch {
       return this.#endWith({ code: grpcStatus.INTERNAL, message: 'the request cannot be decoded' });

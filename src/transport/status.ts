@@ -1,4 +1,4 @@
-/** Status codes of gRPC. https://github.com/grpc/grpc/blob/master/doc/statuscodes.md */
+/** gRPC status codes. https://github.com/grpc/grpc/blob/master/doc/statuscodes.md */
 export const grpcStatus = {
   OK: 0,
   CANCELLED: 1,
@@ -19,11 +19,11 @@ export const grpcStatus = {
   UNAUTHENTICATED: 16,
 } as const;
 
-/** How a call ends. */
+/** The status of a call. */
 export interface GrpcStatus {
   readonly code: number;
   readonly message: string;
-  /** Fields of the trailers beside the status: names in lower case, values in ASCII. */
+  /** Further fields of the trailers: names in lower case, values in ASCII. */
   readonly trailers?: Fields | undefined;
 }
 

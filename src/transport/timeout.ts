@@ -8,7 +8,7 @@ const units: Readonly<Record<string, number>> = {
 };
 
 /**
- * The value of `grpc-timeout` in ms: at most eight digits and a unit. Undefined if it is none.
+ * Parses the value of `grpc-timeout`: at most eight digits and a unit. Returns ms, or `undefined` if it is malformed.
  * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
  */
 export function parseTimeout(text: string): number | undefined {

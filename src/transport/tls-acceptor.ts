@@ -2,36 +2,36 @@ import type { Socket } from 'node:net';
 import { createServer } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 
-/** PEM files for TLS. */
+/** The contents of the PEM files for TLS. */
 export interface AcceptorMaterial {
   readonly certificate: Buffer;
   readonly key: Buffer;
-  /** Authorities that must have signed the certificates of clients; undefined where clients need none. */
+  /** The CA certificates that client certificates must chain to; `undefined` if clients need no certificate. */
   readonly clientCa: Buffer | undefined;
 }
 
 export interface TlsAcceptorOptions {
   readonly material: AcceptorMaterial;
-  /** How long a client may take for its handshake, in ms. */
+  /** Maximum duration of a handshake, in ms. */
   readonly handshakeTimeoutMs: number;
-  /** A handshake is done, and the client speaks HTTP/2. */
+  /** Called when a handshake is complete and the client has chosen HTTP/2. */
   readonly secured: (socket: TLSSocket) => void;
-  /** A handshake failed. */
+  /** Called when a handshake has failed. */
   readonly failed: (error: Error, socket: TLSSocket) => void;
 }
 
-/** Does the TLS handshakes of sockets. */
+/** Does the TLS handshakes of accepted sockets. */
 export interface TlsAcceptor {
   accept(socket: Socket): void;
-  /** New connections get this material; whether clients need a certificate stays as it is. */
+  /** Uses other material for new connections. Whether clients need a certificate does not change. */
   update(material: AcceptorMaterial): void;
 }
 
-/** Creates an acceptor of TLS with ALPN: only clients that choose `h2` pass. */
+/** Creates a TLS acceptor with ALPN. It closes the connections of clients that do not choose `h2`. */
 export function createTlsAcceptor(options: TlsAcceptorOptions): TlsAcceptor {
   const { material, handshakeTimeoutMs, secured, failed } = options;
   const isMutual = material.clientCa !== undefined;
-  // It does not listen: sockets are given to it.
+  // This server does not listen: `accept` passes sockets to it.
   const server = createServer({
     ...contextOf(material),
     ALPNProtocols: ['h2'],

@@ -49,8 +49,8 @@ function callUnary(
 const headersOf = async (stream: NodeJS.EventEmitter): Promise<IncomingHttpHeaders> =>
   ((await once(stream, 'response')) as [IncomingHttpHeaders])[0];
 
-suite('calls by the handlers of grpc-js', () => {
-  test('unary: request, metadata, response, trailers', async () => {
+suite('calls with grpc-js handlers', () => {
+  test('unary call: request, metadata and response arrive', async () => {
     const unary: Unary = (call, respond) => {
       const back = new Metadata();
       back.set('a', String(call.metadata.get('a')[0]));
@@ -69,7 +69,7 @@ suite('calls by the handlers of grpc-js', () => {
     assert.deepEqual(headers.get('raw-bin'), [Buffer.from([0, 255, 7])]);
   });
 
-  test('error with metadata and a message that is not ASCII → code, message and trailers', async () => {
+  test('error with metadata and a non-ASCII message: code, message and trailers arrive', async () => {
     const unary: Unary = (_, respond) => {
       const metadata = new Metadata();
       metadata.set('why', 'because');
@@ -82,7 +82,7 @@ suite('calls by the handlers of grpc-js', () => {
     assert.deepEqual(error.metadata.get('why'), ['because']);
   });
 
-  test('handler throws → UNKNOWN, and the next call is served', async () => {
+  test('handler that throws: the call ends with UNKNOWN, and the next call is served', async () => {
     let calls = 0;
     const unary: Unary = (_, respond) => {
       calls += 1;
@@ -95,7 +95,7 @@ suite('calls by the handlers of grpc-js', () => {
     assert.equal((await callUnary(client, 'x')).value, 'fine');
   });
 
-  test('deadline passes → DEADLINE_EXCEEDED, and the handler sees the cancellation', async () => {
+  test('call past its deadline: DEADLINE_EXCEEDED, and the handler gets cancelled', async () => {
     const cancelled = Promise.withResolvers<void>();
     const unary: Unary = (call) => void call.on('cancelled', cancelled.resolve);
     using rig = await startRig({ unary });
@@ -104,7 +104,7 @@ suite('calls by the handlers of grpc-js', () => {
     await cancelled.promise;
   });
 
-  test('client stream, server stream and both', async () => {
+  test('client-streaming, server-streaming and bidirectional calls: all messages arrive', async () => {
     using rig = await startRig({
       collect(call: ServerReadableStream<string, string>, respond: sendUnaryData<string>) {
         const parts: string[] = [];
@@ -146,7 +146,7 @@ suite('calls by the handlers of grpc-js', () => {
     assert.equal((await ended)[0].code, status.OK);
   });
 
-  test('paused call: the client stops at the window, and goes on when the handler resumes', async () => {
+  test('paused call: the client stops at the window, and continues when the handler resumes', async () => {
     const paused = Promise.withResolvers<ServerDuplexStream<string, string>>();
     let received = 0;
     using rig = await startRig(
@@ -171,7 +171,7 @@ suite('calls by the handlers of grpc-js', () => {
     stream.end();
     const ended = once(stream, 'end');
     stream.resume();
-    // Everything that the window allows has arrived once a PING behind it is answered.
+    // When the PING is answered, all data that the window allows has arrived.
     await new Promise((resolve) => stream.session?.ping(resolve));
     assert.equal(received, 50);
     call.resume();
@@ -180,14 +180,14 @@ suite('calls by the handlers of grpc-js', () => {
   });
 });
 
-suite('requests that are not served', () => {
-  test('unknown method → UNIMPLEMENTED', async () => {
+suite('rejected requests', () => {
+  test('unknown method: UNIMPLEMENTED', async () => {
     using rig = await startRig({});
     const headers = await headersOf(openCall(rig.session(), '/test.Echo/None'));
     assert.equal(headers['grpc-status'], String(status.UNIMPLEMENTED));
   });
 
-  test('compressed request → UNIMPLEMENTED with grpc-accept-encoding', async () => {
+  test('compressed request: UNIMPLEMENTED with grpc-accept-encoding', async () => {
     using rig = await startRig({});
     const stream = openCall(rig.session(), echo.unary.path, { 'grpc-encoding': 'gzip' });
     const headers = await headersOf(stream);
@@ -195,14 +195,14 @@ suite('requests that are not served', () => {
     assert.equal(headers['grpc-accept-encoding'], 'identity');
   });
 
-  test('compressed message without an encoding → INTERNAL', async () => {
+  test('compressed message without grpc-encoding: INTERNAL', async () => {
     using rig = await startRig({});
     const stream = openCall(rig.session(), echo.unary.path);
     stream.write(framed('x', 1));
     assert.equal((await headersOf(stream))['grpc-status'], String(status.INTERNAL));
   });
 
-  test('other content type → 415; other method → 405', async () => {
+  test('wrong content type or HTTP method: status 415 or 405', async () => {
     using rig = await startRig({});
     const session = rig.session();
     const json = openCall(session, echo.unary.path, { 'content-type': 'application/json' });
@@ -211,7 +211,7 @@ suite('requests that are not served', () => {
     assert.equal((await headersOf(get))[':status'], 405);
   });
 
-  test('message above the limit → RESOURCE_EXHAUSTED; malformed timeout → INTERNAL', async () => {
+  test('message above the limit or malformed timeout: RESOURCE_EXHAUSTED or INTERNAL', async () => {
     using rig = await startRig({}, { maxReceiveBytes: 10 });
     const session = rig.session();
     const long = openCall(session, echo.unary.path);
@@ -222,7 +222,7 @@ suite('requests that are not served', () => {
     assert.equal((await headersOf(odd))['grpc-status'], String(status.INTERNAL));
   });
 
-  test('request that ends within a message → INTERNAL; without a message → UNIMPLEMENTED', async () => {
+  test('request that ends within a message or has none: INTERNAL or UNIMPLEMENTED', async () => {
     using rig = await startRig({});
     const session = rig.session();
     const cut = openCall(session, echo.unary.path);

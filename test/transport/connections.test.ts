@@ -17,7 +17,7 @@ interface GoAway {
   readonly debugData: string;
 }
 
-/** Collects the GOAWAYs of a connection. */
+/** Collects the GOAWAY frames of a connection. */
 function goAwaysOf(session: ClientHttp2Session): GoAway[] {
   const received: GoAway[] = [];
   session.on('goaway', (code: number, lastStreamId: number, data?: Uint8Array) => {
@@ -34,7 +34,7 @@ const chat = (call: ServerDuplexStream<string, string>): void => {
   call.on('end', () => call.end());
 };
 
-/** Has each write of a socket complete in a later turn of the event loop, as the writes of TLS do. */
+/** Makes each write of a socket complete in a later turn of the event loop, as TLS writes do. */
 function delayWrites(socket: Socket): void {
   const write = socket._write.bind(socket);
   socket._write = (chunk, encoding, callback) => {
@@ -42,7 +42,7 @@ function delayWrites(socket: Socket): void {
   };
 }
 
-test('write that completes later, on a connection that is idle → the callback is called', async () => {
+test('write on an idle connection that completes later: the callback is called', async () => {
   const written = Promise.withResolvers<void>();
   const repeat = (call: ServerWritableStream<string, string>): void => {
     setTimeout(() => call.write('x', () => written.resolve()), 20);
@@ -53,8 +53,8 @@ test('write that completes later, on a connection that is idle → the callback 
   await written.promise;
 });
 
-suite('the end of a connection', () => {
-  test('shutdown → two GOAWAYs; open streams go on, and the connection ends with the last one', async () => {
+suite('connection shutdown', () => {
+  test('shutdown: two GOAWAYs are sent; the connection closes when its last stream ends', async () => {
     using rig = await startRig({ chat });
     const session = rig.session();
     const received = goAwaysOf(session);
@@ -76,7 +76,7 @@ suite('the end of a connection', () => {
     assert.equal(rig.server.connections, 0);
   });
 
-  test('age → the client is asked to go; streams that are left after the grace end with the connection', async () => {
+  test('maximum age: the client gets GOAWAY, and the connection is closed after the grace time', async () => {
     using rig = await startRig({ chat }, { times: { maxAgeMs: 50, graceMs: 50 } });
     const session = rig.session();
     const received = goAwaysOf(session);
@@ -87,7 +87,7 @@ suite('the end of a connection', () => {
     assert.deepEqual(received[0], { code: 0, lastStreamId: 2 ** 31 - 1, debugData: '' });
   });
 
-  test('PINGs without end → GOAWAY with ENHANCE_YOUR_CALM and too_many_pings', async () => {
+  test('too many PINGs: GOAWAY with ENHANCE_YOUR_CALM and too_many_pings', async () => {
     using rig = await startRig({}, { limits: { controlFrames: { burst: 50, perSecond: 1 } } });
     const session = rig.session();
     const received = goAwaysOf(session);
@@ -106,7 +106,7 @@ suite('the end of a connection', () => {
     );
   });
 
-  test('client that sends no preface → closed in time, and sent nothing before', async () => {
+  test('client without a preface: is sent nothing, and closed in time', async () => {
     const keepAlive = { intervalMs: 10, timeoutMs: 10_000 };
     using rig = await startRig({}, { times: { prefaceMs: 100 }, keepAlive });
     const socket = connect(rig.port, '127.0.0.1');
@@ -117,7 +117,7 @@ suite('the end of a connection', () => {
     assert.deepEqual(received, []);
   });
 
-  test('message that does not become complete → DEADLINE_EXCEEDED', async () => {
+  test('message that is not complete in time: DEADLINE_EXCEEDED', async () => {
     using rig = await startRig({ chat }, { times: { messageMs: 50 } });
     const stream = openCall(rig.session(), echo.chat.path);
     stream.write(framed('hello').subarray(0, 6));
@@ -125,7 +125,7 @@ suite('the end of a connection', () => {
     assert.equal(headers['grpc-status'], '4');
   });
 
-  test('client that takes nothing → closed after the limit', async () => {
+  test('client that reads nothing: is closed after stallMs', async () => {
     const begun = Promise.withResolvers<void>();
     const repeat = (call: ServerWritableStream<string, string>): void => {
       begun.resolve();

@@ -5,7 +5,7 @@ import { MessageReader, createBudget } from '../../src/transport/message-reader.
 import { parseTimeout } from '../../src/transport/timeout.ts';
 import { framed } from './rig.ts';
 
-/** Reads a body in parts, each in a buffer that is overwritten after it was read. */
+/** Reads a body in parts. Each part has a buffer that is overwritten after it was read. */
 function readInParts(body: Buffer, cuts: readonly number[], limit = 1000, skip?: readonly [number, number]) {
   const messages: string[] = [];
   const problems: string[] = [];
@@ -28,7 +28,7 @@ function readInParts(body: Buffer, cuts: readonly number[], limit = 1000, skip?:
 }
 
 suite('message reader', () => {
-  test('any split of any messages → the same messages, and the budget is free again', () => {
+  test('messages that are split anywhere: are read unchanged, and the budget is free again', () => {
     const word = fc.stringMatching(/^[a-z]{0,300}$/);
     fc.assert(
       fc.property(fc.array(word, { maxLength: 5 }), fc.array(fc.nat(2000)), (words, cuts) => {
@@ -38,14 +38,14 @@ suite('message reader', () => {
     );
   });
 
-  test('bytes that are not needed → left out of messages that arrive in parts', () => {
+  test('unwanted range: is omitted from messages that arrive in parts', () => {
     const { messages } = readInParts(framed('abcdefghij'), [7, 9], 1000, [1, 8]);
     assert.deepEqual(messages, ['aij']);
     assert.deepEqual(readInParts(framed('abcdefghij'), [], 1000, [1, 8]).messages, ['abcdefghij']);
     assert.deepEqual(readInParts(framed('abcdefghij'), [7], 1000, [1, 99]).messages, ['abcdefghij']);
   });
 
-  test('message above the limit, or compressed → unreadable, and nothing after it is read', () => {
+  test('message above the limit, or compressed: is unreadable, and nothing after it is read', () => {
     const body = Buffer.concat([framed('a'), framed('b'.repeat(11)), framed('c')]);
     assert.deepEqual(readInParts(body, [], 10), {
       messages: ['a'],
@@ -56,7 +56,7 @@ suite('message reader', () => {
     assert.deepEqual(readInParts(compressed, [8]).problems, ['compressed']);
   });
 
-  test('message that announces much and sends little → memory for what was sent', () => {
+  test('long message of which little has arrived: uses memory for the bytes that have arrived', () => {
     const budget = createBudget(10_000);
     const problems: string[] = [];
     const reader = new MessageReader(4_000_000_000, budget, {
@@ -75,7 +75,7 @@ suite('message reader', () => {
   });
 });
 
-test('message in two parts → no more memory than its length', () => {
+test('message in two parts: uses no more memory than its length', () => {
   const reader = new MessageReader(1_000_000, createBudget(1_000_000), {
     message: () => undefined,
     unreadable: () => assert.fail(),
@@ -102,6 +102,6 @@ suite('grpc-timeout', () => {
     ['1.5S', undefined],
     ['1s', undefined],
   ] as const) {
-    test(`${JSON.stringify(text)} → ${ms}`, () => assert.equal(parseTimeout(text), ms));
+    test(`${JSON.stringify(text)}: is ${ms} ms`, () => assert.equal(parseTimeout(text), ms));
   }
 });

@@ -24,7 +24,7 @@ function method(name: string, requestStream: boolean, responseStream: boolean): 
   };
 }
 
-/** A service with a method of each kind; messages are strings. */
+/** A service with a method of each kind. Messages are strings. */
 export const echo = {
   unary: method('Unary', false, false),
   collect: method('Collect', true, false),
@@ -36,9 +36,9 @@ export const echo = {
 export interface Rig extends Disposable {
   readonly server: GrpcServer;
   readonly port: number;
-  /** A client of grpc-js, closed with the rig. */
+  /** Creates a grpc-js client, which is closed with the rig. */
   client(options?: Record<string, number | string>): Client;
-  /** A connection of `node:http2`, closed with the rig. */
+  /** Opens a `node:http2` connection, which is closed with the rig. */
   session(): ClientHttp2Session;
 }
 
@@ -80,7 +80,7 @@ export async function startRig(
   };
 }
 
-/** Opens a call on a bare connection. */
+/** Opens a call on a `node:http2` connection. */
 export function openCall(
   session: ClientHttp2Session,
   path: string,
@@ -90,7 +90,7 @@ export function openCall(
   return session.request({ ...headers, ...more }).on('error', () => undefined);
 }
 
-/** A message with the header of gRPC. */
+/** Returns a message with its gRPC header. */
 export function framed(message: string, flags = 0): Buffer {
   const header = Buffer.from([flags, 0, 0, 0, 0]);
   header.writeUInt32BE(Buffer.byteLength(message), 1);

@@ -25,7 +25,7 @@ function materialOf({ certPem, keyPem }: Certificate, clientCa?: Certificate): A
 interface Rig extends Disposable {
   readonly acceptor: TlsAcceptor;
   readonly failures: string[];
-  /** Connects, and resolves when the server has accepted the client (true) or closed the connection (false). */
+  /** Connects. `accepted` is true if the server sent data, false if it closed the connection. */
   connect(options?: ConnectionOptions): Promise<{ readonly accepted: boolean; readonly socket: TLSSocket }>;
 }
 
@@ -75,14 +75,14 @@ const identity = (issuer: Certificate): ConnectionOptions => {
 };
 
 suite('TLS acceptor', () => {
-  test('client without ALPN, or with another protocol → not accepted', async () => {
+  test('client without ALPN, or with another protocol: is rejected', async () => {
     using rig = await start(materialOf(leaf()));
     assert.equal((await rig.connect()).accepted, true);
     assert.equal((await rig.connect({ ALPNProtocols: undefined })).accepted, false);
     assert.equal((await rig.connect({ ALPNProtocols: ['http/1.1'] })).accepted, false);
   });
 
-  test('renewed certificate → new connections get it, and open ones go on', async () => {
+  test('renewed certificate: new connections get it, and open connections stay open', async () => {
     const [before, after] = [leaf(), leaf()];
     using rig = await start(materialOf(before));
     const first = await rig.connect();
@@ -92,7 +92,7 @@ suite('TLS acceptor', () => {
     assert.equal(first.socket.destroyed, false);
   });
 
-  test('client authority → only its clients are accepted, and the others are reported', async () => {
+  test('client CA: its clients are accepted, all others are rejected and reported', async () => {
     using rig = await start(materialOf(leaf(), oldClients));
     assert.equal((await rig.connect(identity(oldClients))).accepted, true);
     assert.equal((await rig.connect()).accepted, false);
@@ -101,7 +101,7 @@ suite('TLS acceptor', () => {
   });
 
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
-    test(`renewed client authority → clients of the old one cannot resume a session: ${maxVersion}`, async () => {
+    test(`${maxVersion}, replaced client CA: clients of the old CA cannot resume a session`, async () => {
       const server = leaf();
       using rig = await start(materialOf(server, oldClients));
       const old = { ...identity(oldClients), maxVersion };
