@@ -3,10 +3,10 @@ import { resource } from '../client/api-object.ts';
 
 const group = `/apis/${resource.group}/${resource.version}`;
 
-/** What the API server serves of the group of MeshTrust. Every account may ask. */
+/** Path that lists the resources of MeshTrust's API group. Every account may read it. */
 export const discoveryPath: string = group;
 
-/** The Leases of a namespace, or one of them. */
+/** Returns the path of a Lease, or of all Leases of a namespace. */
 export function leasePath(namespace: string, name?: string): string {
   const all = `/apis/coordination.k8s.io/v1/namespaces/${encodeURIComponent(namespace)}/leases`;
   return name === undefined ? all : `${all}/${encodeURIComponent(name)}`;
@@ -27,7 +27,7 @@ export function statusPath({
   return `${group}/${place}/${resource.plural}/${encodeURIComponent(name)}/status`;
 }
 
-/** Changes what the body names and nothing else (RFC 7386). */
+/** Returns a request that changes only the fields that the body contains (JSON merge patch, RFC 7386). */
 export function mergePatch(path: string, body: unknown): ApiRequest {
   return { method: 'PATCH', path, type: 'application/merge-patch+json', body };
 }

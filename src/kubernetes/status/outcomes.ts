@@ -1,7 +1,7 @@
-/** What is written to the cluster besides serving. */
+/** The kinds of objects that meshtrust writes to the cluster. */
 export type WriteKind = 'status' | 'event' | 'lease' | 'replicas';
 
-/** Takes what came of a request: why it failed, or undefined where it did not. */
+/** Records the outcome of a request: the reason of its failure, or `undefined` if it succeeded. */
 export type Outcomes = (kind: WriteKind, failure: string | undefined) => void;
 
 interface OutcomeSinks {
@@ -12,17 +12,17 @@ interface OutcomeSinks {
   readonly now: () => number;
 }
 
-/** Where single requests fail among others that succeed, a kind is not logged more often than this. */
+/** Minimum time between two warnings of one kind, for requests that fail and succeed in turn. */
 const quietMs = 60_000;
 
 const names: Readonly<Record<WriteKind, string>> = {
-  status: 'the status of MeshTrusts',
+  status: 'status of MeshTrusts',
   event: 'Events',
-  lease: 'the Lease of the leader',
-  replicas: 'the counts of replicas',
+  lease: 'Lease of the leader',
+  replicas: 'proxy counts of the replicas',
 };
 
-/** Counts every outcome; logs the first failure of each kind, and its end. Serving goes on in any case. */
+/** Creates a recorder that counts each outcome, and logs the first failure of each kind and its end. */
 export function createOutcomes({ count, warn, info, now }: OutcomeSinks): Outcomes {
   const failing = new Set<WriteKind>();
   const warnedAt = new Map<WriteKind, number>();
@@ -35,6 +35,6 @@ export function createOutcomes({ count, warn, info, now }: OutcomeSinks): Outcom
     if (failing.has(kind) || now() - (warnedAt.get(kind) ?? -Infinity) < quietMs) return;
     failing.add(kind);
     warnedAt.set(kind, now());
-    warn(kind, `${names[kind]}: a request failed, what is served does not depend on it: ${failure}`);
+    warn(kind, `${names[kind]}: a request failed; serving is not affected: ${failure}`);
   };
 }

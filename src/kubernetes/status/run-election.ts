@@ -19,41 +19,41 @@ import { timerMs } from '../../xds/timers/timers.ts';
 export interface ElectionOptions {
   readonly client: ApiClient;
   readonly namespace: string;
-  /** Of the Lease. */
+  /** Name of the Lease. */
   readonly name: string;
-  /** Of this replica; no other may have it, nor this one after a restart. */
+  /** Identity of this replica. It must be unique, and another one after each restart. */
   readonly identity: string;
   readonly outcomes: Outcomes;
-  /** Called after each attempt; `isLeading` may have changed. */
+  /** Called after each attempt. `isLeading` may have changed. */
   readonly onAttempt: () => void;
   readonly times?: ElectionTimes | undefined;
   readonly moment?: (() => Moment) | undefined;
-  /** From 0 to 1, for jitter. */
+  /** Returns a number from 0 to 1, for jitter. */
   readonly random?: (() => number) | undefined;
 }
 
-/** The part of this replica in an election that runs until it is closed. */
+/** This replica's participation in an election. */
 export interface Election {
-  /** Whether this replica may act now: asked before each action. */
+  /** True if this replica may act as the leader now. Call it before each action. */
   readonly isLeading: () => boolean;
-  /** Gives up the Lease, if it is held, and ends. Waits at most two seconds for the API server. */
+  /** Releases the Lease, if this replica holds it, and ends. Waits at most two seconds for the API server. */
   close(): Promise<void>;
 }
 
-/** How long an end may wait for the API server. */
+/** Maximum time for releasing the Lease. */
 const releaseMs = 2_000;
-/** Attempts are up to so much later than due, so that replicas do not ask in step. */
+/** Pauses are up to this share longer, so that replicas do not send their requests at the same time. */
 const jitter = 0.2;
 
-/** Tries to get the Lease, and to keep it, again and again. Never throws; what fails is told to `outcomes`. */
+/** Repeatedly tries to acquire the Lease, or to renew it. Never throws: failures go to `outcomes`. */
 export function runElection(options: ElectionOptions): Election {
   const { client, identity, outcomes, onAttempt } = options;
   const { times = electionTimes, moment = now, random = Math.random } = options;
   const closed = new AbortController();
   let state: ElectionState = initialElection(identity);
 
-  /** Carries out one request; what came of it. */
-  const ask = async (request: Exclude<ElectionRequest, { kind: 'wait' }>): Promise<ElectionInput> => {
+  /** Sends one request and returns its outcome. */
+  const send = async (request: Exclude<ElectionRequest, { kind: 'wait' }>): Promise<ElectionInput> => {
     const askedAt = moment().now;
     const reply = await callApi(client, callOf(options, request), closed.signal);
     if (!closed.signal.aborted) outcomes('lease', failureOf(reply, request.kind));
@@ -64,7 +64,7 @@ export function runElection(options: ElectionOptions): Election {
     let step = stepElection(state, { kind: 'due' }, moment(), times);
     while (step.request.kind !== 'wait') {
       ({ state } = step);
-      step = stepElection(state, await ask(step.request), moment(), times);
+      step = stepElection(state, await send(step.request), moment(), times);
     }
     ({ state } = step);
     return step.request.milliseconds;
@@ -87,7 +87,7 @@ export function runElection(options: ElectionOptions): Election {
     if (request === undefined) return;
     const reply = await callApi(client, callOf(options, request), signal);
     if (reply.kind !== 'answered' || reply.status !== 409) return;
-    // A renewal that was cut off had arrived.
+    // Closing aborted a renewal that the API server had already carried out.
     const read = await callApi(client, callOf(options, { kind: 'read' }), signal);
     state = stepElection(state, inputOf(read, 'read', moment().now), moment(), times).state;
     const again = releaseElection(state, moment());
@@ -142,12 +142,12 @@ function inputOf(
   if (status < 300 && lease !== undefined)
     return request === 'read' ? { kind: 'read', lease } : { kind: 'written', lease, askedAt };
   if (request === 'read' && status === 404) return { kind: 'read', lease: undefined };
-  // 409: another version, or it was created meanwhile; 404: it was deleted meanwhile.
+  // 409: another client changed or created the Lease meanwhile. 404: it was deleted meanwhile.
   if (request !== 'read' && (status === 409 || status === 404)) return { kind: 'refused' };
   return { kind: 'failed' };
 }
 
-/** A race that was lost is no failure, and neither is a Lease that is not there yet. */
+/** Returns the reason of a failure. A lost race is not a failure, nor is a Lease that does not exist yet. */
 function failureOf(reply: ApiReply, request: Exclude<ElectionRequest['kind'], 'wait'>): string | undefined {
   if (reply.kind === 'answered') {
     const { status } = reply;

@@ -9,8 +9,8 @@ import {
   isAlive,
   readReports,
   reportKey,
-  seeReports,
   sumCounts,
+  updateReports,
   writeReport,
 } from './core/replica-counts.ts';
 import type { LostProxy, MeshCounts, ReplicaReport, SeenReport } from './core/replica-counts.ts';
@@ -21,51 +21,52 @@ import { timerMs } from '../../xds/timers/timers.ts';
 export interface ShareCountsOptions {
   readonly client: ApiClient;
   readonly namespace: string;
-  /** Of the Lease that all replicas annotate. */
+  /** Name of the Lease that all replicas annotate. */
   readonly name: string;
-  /** Of this replica. */
+  /** Identity of this replica. */
   readonly identity: string;
-  /** What this replica has, asked for whenever it is needed. */
+  /** Returns the current proxy counts of this replica. */
   readonly local: () => MeshCounts;
   /** Proxies that moved from one replica to another. */
   readonly moved: MovedProxies;
   readonly outcomes: Outcomes;
-  /** How often this replica writes, in milliseconds; 5,000. */
+  /** Time between two reports of this replica, in milliseconds. Default: 5,000. */
   readonly everyMs?: number | undefined;
   /** Monotonic milliseconds. */
   readonly now?: (() => number) | undefined;
 }
 
-/** What a replica knows of proxies that lost their connection to it, or to others. Nothing of it throws. */
+/** What this replica knows about proxies that lost their connection to it or to other replicas. Never throws. */
 export interface MovedProxies {
-  /** Proxies that it lost, those that left last first. */
+  /** Returns the proxies that this replica lost, the last one first. */
   readonly lost: () => Promise<readonly LostProxy[]>;
-  /** Those that are connected to it. */
-  readonly connected: (asked: readonly LostProxy[]) => Promise<readonly LostProxy[]>;
-  /** Another replica has them. */
+  /** Returns those of the given proxies that are connected to this replica. */
+  readonly connected: (proxies: readonly LostProxy[]) => Promise<readonly LostProxy[]>;
+  /** Called with lost proxies that are connected to another replica now. */
   readonly release: (proxies: readonly LostProxy[]) => void;
 }
 
-/** The proxies of all replicas. */
+/** The proxy counts of all replicas. */
 export interface SharedCounts {
   readonly countsOf: (mesh: string, version: string) => ProxyCounts;
-  /** Another state is served: what others say counts for it once they were asked after this. */
+  /** Another state is served. From now on, `countsOf` is complete only with reports that were requested later. */
   served(): void;
-  /** The other replicas that are there, as they said last. */
+  /** Returns the last reports of the other replicas that still run. */
   readonly others: () => readonly ReplicaReport[];
-  /** Takes what this replica said away, and ends. Waits at most two seconds for the API server. */
+  /** Removes the report of this replica, and ends. Waits at most two seconds for the API server. */
   close(): Promise<void>;
 }
 
-const endMs = 2_000;
-/** A change is told after so many milliseconds, by when most proxies have acknowledged it. */
+/** Maximum time for removing the report, in milliseconds. */
+const closeMs = 2_000;
+/** Delay of the report after a change, in milliseconds. Most proxies have acknowledged the change by then. */
 const afterChangeMs = 100;
-/** What a replica said that ended without a word is taken away after so many milliseconds. */
+/** Age at which the report of a replica that ended without removing it is removed, in milliseconds. */
 const removeMs = 600_000;
 
 /**
- * Writes every few seconds what this replica has into an annotation of one Lease, and once between for a change; the
- * answer says what all others wrote, so nothing is read besides. Never throws.
+ * Writes the proxy counts of this replica into an annotation of one Lease, every few seconds and once in between after
+ * a change. The response contains the reports of all other replicas, so no other request is needed. Never throws.
  */
 export function shareCounts(options: ShareCountsOptions): SharedCounts {
   const { client, namespace, name, identity, local, moved, outcomes } = options;
@@ -74,21 +75,22 @@ export function shareCounts(options: ShareCountsOptions): SharedCounts {
   const key = reportKey(identity);
   const path = leasePath(namespace, name);
   let seen: ReadonlyMap<string, SeenReport> = new Map();
-  /** When what was heard last was asked for. */
-  let heardAt = -Infinity;
+  /** Time at which the last reports of the other replicas were requested. */
+  let requestedAt = -Infinity;
   let servedAt = -Infinity;
-  let toldChangeAt = -Infinity;
+  /** Time of the last report that was sent early because of a change. */
+  let reportedChangeAt = -Infinity;
   let early = Promise.withResolvers<void>();
   let beat = 0;
 
   const pause = async (milliseconds: number): Promise<void> =>
-    // To be closed is the other way to have waited enough.
+    // Closing ends the pause, too.
     delay(timerMs(milliseconds), undefined, { signal: closed.signal }).catch(() => undefined);
 
   const publish = async (): Promise<void> => {
     beat += 1;
-    const askedAt = now();
-    const [lost, here] = [await moved.lost(), await hereOf(others())];
+    const startedAt = now();
+    const [lost, here] = [await moved.lost(), await connectedHere(others())];
     const text = writeReport({ replica: identity, beat: String(beat), meshes: local(), lost, here });
     const dead = [...seen].filter(([, { since }]) => now() - since > removeMs).map(([other]) => other);
     const annotations = { ...Object.fromEntries(dead.map((other) => [other, null])), [key]: text };
@@ -99,20 +101,20 @@ export function shareCounts(options: ShareCountsOptions): SharedCounts {
       reply = await callApi(client, { method: 'POST', path: leasePath(namespace), body }, closed.signal);
     }
     if (closed.signal.aborted) return;
-    // 409: somebody else created it in between, and the next time is soon enough.
+    // 409: another replica has created the Lease meanwhile. The next report succeeds.
     const isWell = reply.kind === 'answered' && (reply.status < 300 || reply.status === 409);
     outcomes('replicas', isWell ? undefined : refusalOf(reply));
     if (reply.kind !== 'answered' || reply.status >= 300) return;
-    heardAt = askedAt;
-    seen = seeReports(seen, readReports(asMapping(reply.object['metadata'])?.['annotations']), now());
+    requestedAt = startedAt;
+    seen = updateReports(seen, readReports(asMapping(reply.object['metadata'])?.['annotations']), now());
     const claimed = new Set(others().flatMap((other) => other.here.map(textOf)));
     const elsewhere = lost.filter((proxy) => claimed.has(textOf(proxy)));
     if (elsewhere.length > 0) moved.release(elsewhere);
   };
 
-  const hereOf = async (reports: readonly ReplicaReport[]): Promise<readonly LostProxy[]> => {
-    const asked = reports.flatMap(({ lost }) => lost);
-    return asked.length === 0 ? [] : moved.connected(asked);
+  const connectedHere = async (reports: readonly ReplicaReport[]): Promise<readonly LostProxy[]> => {
+    const lost = reports.flatMap((report) => report.lost);
+    return lost.length === 0 ? [] : moved.connected(lost);
   };
 
   const run = async (): Promise<void> => {
@@ -120,8 +122,8 @@ export function shareCounts(options: ShareCountsOptions): SharedCounts {
       early = Promise.withResolvers();
       await publish();
       await Promise.race([early.promise, pause(everyMs)]);
-      if (servedAt <= heardAt || now() - toldChangeAt < everyMs) continue;
-      toldChangeAt = now();
+      if (servedAt <= requestedAt || now() - reportedChangeAt < everyMs) continue;
+      reportedChangeAt = now();
       await pause(afterChangeMs);
     }
   };
@@ -136,12 +138,12 @@ export function shareCounts(options: ShareCountsOptions): SharedCounts {
     countsOf(mesh, version) {
       const own = { replica: identity, beat: '', meshes: local(), lost: [], here: [] };
       const sum = sumCounts([own, ...others()], mesh, version);
-      const isHeard = heardAt >= servedAt && now() - heardAt < forgetReplicaMs;
-      return { ...sum, complete: sum.complete && isHeard };
+      const isCurrent = requestedAt >= servedAt && now() - requestedAt < forgetReplicaMs;
+      return { ...sum, complete: sum.complete && isCurrent };
     },
     served() {
       servedAt = now();
-      if (servedAt - toldChangeAt >= everyMs) early.resolve();
+      if (servedAt - reportedChangeAt >= everyMs) early.resolve();
     },
     others,
     async close() {
@@ -149,7 +151,7 @@ export function shareCounts(options: ShareCountsOptions): SharedCounts {
       early.resolve();
       await running;
       if (beat === 0) return;
-      const signal = AbortSignal.timeout(endMs);
+      const signal = AbortSignal.timeout(closeMs);
       await callApi(client, mergePatch(path, { metadata: { annotations: { [key]: null } } }), signal);
     },
   };

@@ -16,35 +16,36 @@ export interface StatusOptions extends Pick<
   ReporterOptions,
   'view' | 'isCurrent' | 'grantsOf' | 'onDropped'
 > {
-  /** A kubeconfig; found by the usual rules if undefined. */
+  /** Path of the kubeconfig. `undefined`: `loadKubeConfig` finds it. */
   readonly kubeconfig: string | undefined;
-  /** Where the Leases are. */
+  /** Namespace of the Leases. */
   readonly namespace: string;
-  /** Name of the Lease of the leader; that of the replicas has `-replicas` behind it. */
+  /** Name of the leader's Lease. The Lease with the proxy counts has the suffix `-replicas`. */
   readonly lease: string;
-  /** The proxies of this replica, for each mesh that it serves and knows them of. */
+  /** Returns the proxy counts of this replica, for each mesh that it serves and whose proxies it knows. */
   readonly localCounts: () => MeshCounts;
   readonly moved: MovedProxies;
   readonly outcomes: Outcomes;
-  /** Called when this replica becomes the leader, and when it is it no longer. */
+  /** Called when this replica becomes the leader, and when it stops to be the leader. */
   readonly onLeading: (leading: boolean) => void;
 }
 
-/** Tells the cluster what becomes of its objects, as long as this replica holds the Lease. */
+/** Writes the status and the Events of the cluster's objects while this replica holds the Lease. */
 export interface StatusEdge {
   heads(change: HeadChange): void;
-  /** Something changed; `served`: what is served. */
+  /** Receives the events of the pipeline. `served`: another state is served. */
   state(event: { readonly kind: string }): void;
-  /** The proxies of the other replicas. */
+  /** Returns the reports of the other replicas. */
   readonly others: SharedCounts['others'];
-  /** Lets another replica lead, at once; this one goes on to count its proxies. */
+  /** Releases the leader's Lease, so that another replica can lead at once. This replica still reports its proxies. */
   stepDown(): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Joins the election and begins to count and to report. Never throws later, and serving never waits for any of it.
- * @throws {Error} when there is no kubeconfig, or it cannot be used.
+ * Joins the election, and starts to share proxy counts and to write statuses. Later failures go to `outcomes`, and
+ * serving never waits for any of this.
+ * @throws {Error} if there is no kubeconfig, or it cannot be used.
  */
 export function startStatus(options: StatusOptions): StatusEdge {
   const { kubeconfig, namespace, lease, localCounts, moved, outcomes, onLeading } = options;
@@ -80,8 +81,8 @@ export function startStatus(options: StatusOptions): StatusEdge {
 }
 
 /**
- * Returns what happens when the state changes. What other replicas reported before another state was served says
- * nothing of that state.
+ * Returns the handler of the pipeline's events. When another state is served, earlier reports of other replicas do
+ * not count any more, because they describe the previous state. That comes first, then the objects are compared.
  */
 export function followState(
   counts: Pick<SharedCounts, 'served'>,

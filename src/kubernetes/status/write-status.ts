@@ -8,18 +8,19 @@ import type { ObjectStatus } from './core/status.ts';
 
 export const fieldManager = 'meshtrust';
 
+/** The outcome of a write. */
 export type StatusWrite =
-  /** `status` is what the object says now. */
+  /** `status` is the status that the object has now. */
   | { readonly kind: 'written'; readonly status: ObjectStatus }
-  /** The API server took it and kept nothing of it: the schema of the CRD has no conditions. */
+  /** The API server accepted the write but dropped the fields, because the CRD's schema has no conditions. */
   | { readonly kind: 'pruned' }
-  /** No such object, another one of that name, or no status subresource. */
+  /** The object does not exist, has another uid, or has no status subresource. */
   | { readonly kind: 'gone' }
   | { readonly kind: 'failed'; readonly reason: string };
 
 /**
- * Writes the status of one object by server-side apply: the fields of others in it stay. The uid keeps it from the
- * next object of the same name. Never throws.
+ * Writes the status of one object by server-side apply, which keeps the fields of other controllers. The request
+ * contains the uid, so it does not change a later object of the same name. Never throws.
  */
 export async function writeStatus(
   client: ApiClient,
@@ -32,7 +33,7 @@ export async function writeStatus(
     client,
     {
       method: 'PATCH',
-      // JSON is YAML. Forced, since nobody else has a say in what is written here.
+      // JSON is YAML. `force` takes over fields that another manager has written: meshtrust owns these fields.
       type: 'application/apply-patch+yaml',
       path: `${statusPath(head)}?fieldManager=${fieldManager}&force=true`,
       body: {

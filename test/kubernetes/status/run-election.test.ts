@@ -12,12 +12,12 @@ const times = { leaseMs: 15_000, renewMs: 10_000, retryMs: 5 };
 
 interface Store {
   readonly holder: () => unknown;
-  /** Somebody else writes it. */
+  /** Writes the Lease as another client does. */
   readonly touch: (spec: object) => void;
   readonly answer: (request: Request) => Answer;
 }
 
-/** Keeps one Lease. */
+/** Stores one Lease. */
 function createStore(): Store {
   let version = 0;
   let spec: Record<string, unknown> | undefined;
@@ -45,7 +45,7 @@ interface Running {
   readonly failures: readonly string[];
 }
 
-/** Runs a replica until its first attempt is over. */
+/** Starts a replica, and returns after its first attempt. */
 async function start(t: TestContext, answer: Store['answer']): Promise<Running> {
   const cluster = await startFakeCluster(t, answer);
   const failures: string[] = [];
@@ -64,7 +64,7 @@ async function start(t: TestContext, answer: Store['answer']): Promise<Running> 
   return { cluster, election, failures };
 }
 
-test('creates the Lease, renews it, and lets go of it', async (t) => {
+test('no Lease: the replica creates it, renews it, and releases it when it closes', async (t) => {
   const store = createStore();
   const { cluster, election, failures } = await start(t, store.answer);
   assert.ok(election.isLeading());
@@ -80,7 +80,7 @@ test('creates the Lease, renews it, and lets go of it', async (t) => {
   assert.deepEqual(failures, []);
 });
 
-test('an annotation by somebody else does not end the leadership', async (t) => {
+test('Lease annotated by another client: the replica remains the leader', async (t) => {
   const store = createStore();
   const { cluster, election } = await start(t, store.answer);
   store.touch({});
@@ -90,7 +90,7 @@ test('an annotation by somebody else does not end the leadership', async (t) => 
   assert.ok(election.isLeading());
 });
 
-test('who finds that another holds it leads no longer, and does not let go of it', async (t) => {
+test('Lease held by another replica: the replica stops to lead, and does not release it', async (t) => {
   const store = createStore();
   const { cluster, election } = await start(t, store.answer);
   store.touch({ holderIdentity: 'other' });
@@ -100,7 +100,7 @@ test('who finds that another holds it leads no longer, and does not let go of it
   assert.equal(store.holder(), 'other');
 });
 
-test('rights that are missing are told, and asked for again', async (t) => {
+test('missing rights: are reported, and the request is repeated', async (t) => {
   const { cluster, election, failures } = await start(t, () => ({ status: 403, object: { message: 'no' } }));
   await cluster.until(3, () => true);
   assert.ok(!election.isLeading());

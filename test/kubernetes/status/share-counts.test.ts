@@ -8,7 +8,7 @@ import type { MovedProxies, SharedCounts } from '../../../src/kubernetes/status/
 import { startFakeCluster } from './fake-cluster.ts';
 import type { Answer, FakeCluster, Request } from './fake-cluster.ts';
 
-/** Keeps the annotations of one Lease that is not there at first. */
+/** Stores the annotations of one Lease, which does not exist at first. */
 function createStore(): (request: Request) => Answer {
   let annotations: Record<string, unknown> | undefined;
   return ({ method, body }) => {
@@ -54,7 +54,7 @@ function share(
   return counts;
 }
 
-test('replicas hear of each other by what they write', async (t) => {
+test('two replicas: each counts the proxies of both, until one ends', async (t) => {
   const cluster = await startFakeCluster(t, createStore());
   const one = share(t, cluster, 'one', () => count(3));
   await cluster.until(1, ({ method }) => method === 'POST');
@@ -75,7 +75,7 @@ test('replicas hear of each other by what they write', async (t) => {
   assert.deepEqual(one.countsOf('default', 'v1'), { connected: 3, acked: 3, lost: 0, complete: true });
 });
 
-test('what was heard before a change says nothing of it', async (t) => {
+test('another state is served: counts are incomplete until newer reports arrive', async (t) => {
   const cluster = await startFakeCluster(t, createStore());
   const counts = share(t, cluster, 'one', () => count(0));
   await cluster.until(2, ({ method }) => method === 'PATCH');
@@ -86,14 +86,14 @@ test('what was heard before a change says nothing of it', async (t) => {
   assert.equal(counts.countsOf('default', 'v1').complete, true);
 });
 
-test('nothing is known where the Lease cannot be written', async (t) => {
+test('Lease that cannot be written: counts are incomplete', async (t) => {
   const cluster = await startFakeCluster(t, () => ({ status: 403 }));
   const counts = share(t, cluster, 'one', () => count(3));
   await cluster.until(2, () => true);
   assert.deepEqual(counts.countsOf('default', 'v1'), { connected: 3, acked: 3, lost: 0, complete: false });
 });
 
-test('a replica hears that another has the proxy that it lost, of this loss and no other', async (t) => {
+test('lost proxy that connected to another replica: is released, but not for an earlier loss', async (t) => {
   const cluster = await startFakeCluster(t, createStore());
   const released = Promise.withResolvers<unknown>();
   const lost = [1, 2].map((goneAt) => ({ mesh: 'default', node: `n${goneAt}`, goneAt }));
@@ -104,9 +104,9 @@ test('a replica hears that another has the proxy that it lost, of this loss and 
   });
   share(t, cluster, 'two', () => count(1), {
     ...nothingMoved,
-    // It had the other one when that was lost before.
-    connected: (asked) =>
-      Promise.resolve(asked.map((proxy) => (proxy.goneAt === 2 ? { ...proxy, goneAt: 1 } : proxy))),
+    // The second proxy was connected here after an earlier loss.
+    connected: (proxies) =>
+      Promise.resolve(proxies.map((proxy) => (proxy.goneAt === 2 ? { ...proxy, goneAt: 1 } : proxy))),
   });
   assert.deepEqual(await released.promise, lost.slice(0, 1));
 });

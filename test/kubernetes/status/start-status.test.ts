@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { followState } from '../../../src/kubernetes/status/start-status.ts';
 
-/** What is called for an event, in its order. */
+/** Returns the calls that an event causes, in order. */
 function callsFor(kind: string): readonly string[] {
   const calls: string[] = [];
   const state = followState(
@@ -14,10 +14,10 @@ function callsFor(kind: string): readonly string[] {
   return calls;
 }
 
-test('another state is served → what other replicas reported counts no more, and only then objects are looked at', () => {
+test('another state is served: first the counts of other replicas expire, then objects are compared', () => {
   assert.deepEqual(callsFor('served'), ['counts', 'reporter']);
 });
 
-test('findings or readiness change → objects are looked at', () => {
+test('findings or readiness change: objects are compared', () => {
   for (const kind of ['findings', 'readiness']) assert.deepEqual(callsFor(kind), ['reporter'], kind);
 });

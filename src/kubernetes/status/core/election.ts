@@ -1,49 +1,51 @@
 import { microTime } from './lease.ts';
 import type { Lease, LeaseSpec } from './lease.ts';
 
-/** Milliseconds, with the meaning and the defaults of client-go. */
+/** Times in milliseconds, with the meaning and the defaults of client-go's leader election. */
 export interface ElectionTimes {
-  /** Who wants the Lease waits so long for a sign of its holder. */
+  /** Time without a renewal after which another replica may acquire the Lease. */
   readonly leaseMs: number;
-  /** A holder that could not renew it for so long stops to act: sooner than others take it. */
+  /** Time without a renewal after which the holder stops to act. Shorter than `leaseMs`, so two never act at once. */
   readonly renewMs: number;
-  /** Between two attempts, to get it or to renew it. */
+  /** Pause between two attempts to acquire or to renew the Lease. */
   readonly retryMs: number;
 }
 
 export const electionTimes: ElectionTimes = { leaseMs: 15_000, renewMs: 10_000, retryMs: 2_000 };
 
-/** What one replica knows of the Lease. Times are monotonic milliseconds of its own clock. */
+/** What one replica knows about the Lease. Times are monotonic milliseconds of its own clock. */
 export interface ElectionState {
   readonly identity: string;
-  /** The Lease as it was seen last, and since when its holder has given no other sign. */
+  /** The Lease at the last read or write. `since`: the time of the holder's last renewal, as far as it is known. */
   readonly seen: { readonly lease: Lease; readonly since: number } | undefined;
-  /** When the Lease was read before, whatever it said; undefined: never. */
-  readonly lookedAt: number | undefined;
-  /** Until when this replica may act; undefined: it does not hold the Lease. */
+  /** Time of the last read of the Lease. */
+  readonly readAt: number | undefined;
+  /** Time until which this replica may act as the leader; `undefined` if it does not hold the Lease. */
   readonly until: number | undefined;
-  /** Whether `seen` was read in this attempt, so that what is written refers to the newest version. */
+  /** True if `seen` was read in this attempt, so that a write refers to the newest version. */
   readonly fresh: boolean;
 }
 
+/** An input of the election. */
 export type ElectionInput =
-  /** It is time for an attempt. */
+  /** The next attempt is due. */
   | { readonly kind: 'due' }
-  /** What the Lease says; undefined: there is none. */
+  /** The Lease was read; `undefined` if it does not exist. */
   | { readonly kind: 'read'; readonly lease: Lease | undefined }
-  /** What this replica wrote was taken; `askedAt` is when it was sent. */
+  /** The API server accepted a write of this replica, which was sent at `askedAt`. */
   | { readonly kind: 'written'; readonly lease: Lease; readonly askedAt: number }
-  /** Somebody else wrote before, or removed it. */
+  /** The API server rejected a write, because another client changed or deleted the Lease before. */
   | { readonly kind: 'refused' }
-  /** There was no answer, or none that says what the Lease is. */
+  /** There was no response, or none that contains the state of the Lease. */
   | { readonly kind: 'failed' };
 
+/** The next action of the election. */
 export type ElectionRequest =
   | { readonly kind: 'read' }
   | { readonly kind: 'create'; readonly spec: LeaseSpec }
-  /** Applies only to this version. */
+  /** Applies to this version of the Lease only. */
   | { readonly kind: 'patch'; readonly resourceVersion: string; readonly spec: LeaseSpec }
-  /** The attempt is over; the next is due in so many milliseconds. */
+  /** The attempt has ended. The next one is due after this time. */
   | { readonly kind: 'wait'; readonly milliseconds: number };
 
 export interface ElectionStep {
@@ -51,25 +53,26 @@ export interface ElectionStep {
   readonly request: ElectionRequest;
 }
 
-/** The present: `now` monotonic, `wall` epoch milliseconds. */
+/** The current time: `now` in monotonic milliseconds, `wall` in epoch milliseconds. */
 export interface Moment {
   readonly now: number;
   readonly wall: number;
 }
 
 export function initialElection(identity: string): ElectionState {
-  return { identity, seen: undefined, lookedAt: undefined, until: undefined, fresh: false };
+  return { identity, seen: undefined, readAt: undefined, until: undefined, fresh: false };
 }
 
-/** Whether this replica may act as the leader now. */
+/** Returns true if this replica may act as the leader now. */
 export function isLeading({ until }: ElectionState, now: number): boolean {
   return until !== undefined && now < until;
 }
 
 /**
- * What follows from an input. The rules are those of client-go's leader election: clocks of different machines are
- * never compared, only how long a Lease was seen unchanged; a holder renews, whoever finds it silent for
- * `leaseMs` takes it, and the version of the object decides between two who try.
+ * Returns the next state and the next action after an input. The rules are those of client-go's leader election.
+ * The holder renews the Lease. A replica that has seen no renewal for `leaseMs` acquires it. If two replicas try, the
+ * resource version of the Lease decides. Clocks of different machines are never compared: each replica measures with
+ * its own clock how long the Lease has not changed.
  */
 export function stepElection(
   state: ElectionState,
@@ -85,21 +88,21 @@ export function stepElection(
   switch (input.kind) {
     case 'due':
       return isLeading(state, now) && state.seen?.lease.holder === state.identity
-        ? { state, request: take(state, state.seen.lease, moment, times) }
+        ? { state, request: acquire(state, state.seen.lease, moment, times) }
         : { state, request: { kind: 'read' } };
     case 'read': {
       const { lease } = input;
       if (lease === undefined) {
         const request = { kind: 'create', spec: specOf(state, undefined, moment, times) } as const;
-        return { state: { ...state, seen: undefined, lookedAt: now, fresh: true }, request };
+        return { state: { ...state, seen: undefined, readAt: now, fresh: true }, request };
       }
-      const isSame = state.seen !== undefined && isSameSign(state.seen.lease, lease);
-      const since = isSame ? state.seen.since : signAt(state, now, times);
+      const isSame = state.seen !== undefined && isSameRenewal(state.seen.lease, lease);
+      const since = isSame ? state.seen.since : renewedAt(state, now, times);
       const isOurs = lease.holder === state.identity;
       const seen = { lease, since };
-      const next = { ...state, seen, lookedAt: now, fresh: true, until: isOurs ? state.until : undefined };
+      const next = { ...state, seen, readAt: now, fresh: true, until: isOurs ? state.until : undefined };
       const isFree = lease.holder === '' || now - since >= times.leaseMs;
-      return isOurs || isFree ? { state: next, request: take(next, lease, moment, times) } : wait(next);
+      return isOurs || isFree ? { state: next, request: acquire(next, lease, moment, times) } : wait(next);
     }
     case 'written':
       return wait({
@@ -108,15 +111,15 @@ export function stepElection(
         until: input.askedAt + times.renewMs,
       });
     case 'refused':
-      // Perhaps somebody only annotated it: read it, once.
+      // Another client may only have annotated the Lease: read it, once per attempt.
       return state.fresh ? wait(state) : { state, request: { kind: 'read' } };
     case 'failed':
-      // If a write arrived after all, the version of the next one is refused, and the Lease is read.
+      // If the write succeeded nevertheless, the next one is rejected for its version, and the Lease is read.
       return wait(state);
   }
 }
 
-/** What a replica that ends writes, so that another need not wait for the Lease to lapse. */
+/** Returns the request that releases the Lease, so that another replica can acquire it without waiting. */
 export function releaseElection(
   { seen, identity }: ElectionState,
   { wall }: Moment,
@@ -133,7 +136,7 @@ export function releaseElection(
   return { kind: 'patch', resourceVersion, spec };
 }
 
-function take(state: ElectionState, lease: Lease, moment: Moment, times: ElectionTimes): ElectionRequest {
+function acquire(state: ElectionState, lease: Lease, moment: Moment, times: ElectionTimes): ElectionRequest {
   const spec = specOf(state, lease, moment, times);
   return { kind: 'patch', resourceVersion: lease.resourceVersion, spec };
 }
@@ -156,23 +159,24 @@ function specOf(
 }
 
 /**
- * When a sign that is new was given at the earliest: after the look before. To count from there saves what lies
- * between two looks, and is safe: a holder stops to act by its own clock `renewMs` after a sign, two looks before
- * others may take the Lease. Where the looks lie further apart, nothing is known of the time between.
+ * Returns the earliest time of a renewal that this read shows: the time of the previous read. Counting from there
+ * makes a takeover faster by the time between two reads. It is safe: the holder stops to act `renewMs` after a
+ * renewal by its own clock, two reads before another replica may acquire the Lease. If the previous read is more than
+ * 1.5 retry periods ago, only these count, because nothing is known about a longer time.
  */
-function signAt({ lookedAt = Infinity }: ElectionState, now: number, { retryMs }: ElectionTimes): number {
-  return Math.min(now, Math.max(lookedAt, now - 1.5 * retryMs));
+function renewedAt({ readAt = Infinity }: ElectionState, now: number, { retryMs }: ElectionTimes): number {
+  return Math.min(now, Math.max(readAt, now - 1.5 * retryMs));
 }
 
-/** Until the next attempt, but no longer than until the Lease that somebody else holds lapses. */
+/** Returns the time until the next attempt. It ends at the latest when another replica's Lease expires. */
 function waitOf({ seen, identity }: ElectionState, now: number, { leaseMs, retryMs }: ElectionTimes): number {
   if (seen === undefined || seen.lease.holder === identity) return retryMs;
   const left = seen.since + leaseMs - now;
   return left > 0 ? Math.min(retryMs, left) : retryMs;
 }
 
-/** Whether two states of a Lease are the same sign of life: others may annotate it without being its holder. */
-function isSameSign(a: Lease, b: Lease): boolean {
+/** Returns true if two states of a Lease show the same renewal. Other clients may annotate it without renewing it. */
+function isSameRenewal(a: Lease, b: Lease): boolean {
   return (
     a.holder === b.holder &&
     a.renewTime === b.renewTime &&

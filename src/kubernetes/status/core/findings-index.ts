@@ -1,18 +1,18 @@
 import type { Finding } from '../../../trust/findings/finding.ts';
 
-/** What finds the findings of one resource among all. */
+/** Findings, indexed by the objects that they concern. */
 export interface FindingsIndex {
   readonly ofFile: (path: string) => readonly Finding[];
   readonly ofResource: (identity: string) => readonly Finding[];
-  /** A certificate that several resources list has one finding, which names the first of them. */
+  /** If several resources list a certificate, there is one finding, and it names the first resource only. */
   readonly ofCertificate: (mesh: string, trustDomain: string, fingerprint: string) => readonly Finding[];
-  /** Those that a trust domain as a whole has, with or without the other domains of its mesh. */
+  /** Findings on a whole trust domain; for an empty trust domain, findings on the whole mesh. */
   readonly ofTrustDomain: (mesh: string, trustDomain: string) => readonly Finding[];
 }
 
 const none: readonly Finding[] = [];
 
-/** Sorts findings by what they are about; one can be about several things. */
+/** Indexes findings by file, resource, certificate and trust domain. A finding can have several keys. */
 export function indexFindings(findings: readonly Finding[]): FindingsIndex {
   const index = new Map<string, Finding[]>();
   const add = (key: string, finding: Finding): void => {

@@ -1,17 +1,17 @@
 import { asMapping, resourceVersionOf } from '../../client/api-object.ts';
 
-/** What a Lease says about who holds it (coordination.k8s.io/v1). */
+/** The fields of a Lease that concern its holder (coordination.k8s.io/v1). */
 export interface Lease {
-  /** Empty: nobody. */
+  /** Identity of the holder; empty if there is none. */
   readonly holder: string;
   readonly transitions: number;
-  /** As the holder wrote them; they are compared and never read as times, since its clock is not ours. */
+  /** As the holder wrote them. They are only compared for equality, because the holder's clock may differ. */
   readonly acquireTime: string;
   readonly renewTime: string;
   readonly resourceVersion: string;
 }
 
-/** What is written of a Lease. */
+/** The spec of a Lease, as meshtrust writes it. */
 export interface LeaseSpec {
   readonly holderIdentity: string;
   readonly leaseDurationSeconds: number;
@@ -20,7 +20,10 @@ export interface LeaseSpec {
   readonly leaseTransitions: number;
 }
 
-/** A Lease as the API server gave it; undefined if it is none. A new one that nobody held says nothing yet. */
+/**
+ * Parses a Lease of the API server. Returns `undefined` if the object has no resource version. Absent fields get empty
+ * values: a Lease that no replica has held yet has no spec.
+ */
 export function readLease(object: unknown): Lease | undefined {
   const resourceVersion = resourceVersionOf(object);
   if (resourceVersion === undefined) return undefined;
@@ -35,7 +38,7 @@ export function readLease(object: unknown): Lease | undefined {
   };
 }
 
-/** Epoch milliseconds as the API server's MicroTime. */
+/** Formats epoch milliseconds as Kubernetes' MicroTime. */
 export function microTime(wall: number): string {
   return new Date(wall).toISOString().replace('Z', '000Z');
 }

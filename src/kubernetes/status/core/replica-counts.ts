@@ -3,14 +3,14 @@ import { hash } from 'node:crypto';
 import { asMapping, parseJson } from '../../client/api-object.ts';
 import type { ProxyCounts } from './status.ts';
 
-/** What one replica has of one mesh. */
+/** The proxies of one mesh at one replica. */
 export interface MeshCount {
-  /** Version of the mesh that it serves. */
+  /** Version of the mesh that the replica serves. */
   readonly version: string;
   readonly connected: number;
-  /** Those of them that have everything they asked for of this version. */
+  /** Number of connected proxies that have acknowledged all their subscriptions in this version. */
   readonly acked: number;
-  /** Proxies without a connection of which it is not known whether they have it. */
+  /** Number of disconnected proxies for which it is unknown whether they have the version. */
   readonly lost: number;
 }
 
@@ -20,68 +20,69 @@ export type MeshCounts = ReadonlyMap<string, MeshCount>;
 export interface LostProxy {
   readonly mesh: string;
   readonly node: string;
-  /** When its connection ended, epoch milliseconds: another loss of the same proxy is another question. */
+  /** Time at which its connection ended, in epoch milliseconds. It distinguishes two losses of one proxy. */
   readonly goneAt: number;
 }
 
-/** What a replica says of itself. */
+/** The report that a replica writes for the other replicas. */
 export interface ReplicaReport {
   readonly replica: string;
-  /** Differs from one time to the next: a report that stays the same is of a replica that is gone. */
+  /** Changes with each report. If it does not change any more, the replica has ended. */
   readonly beat: string;
-  /** All meshes that it serves, unless they are too many. */
+  /** The meshes that the replica serves. Those with the fewest proxies are left out if there are too many. */
   readonly meshes: MeshCounts;
-  /** Proxies that it lost, as many as fit: another replica may have them. */
+  /** Proxies that the replica lost, as many as fit. They may be connected to another replica. */
   readonly lost: readonly LostProxy[];
-  /** Lost proxies of other replicas that are connected to this one, as many as fit. */
+  /** Proxies that other replicas lost and that are connected to this replica, as many as fit. */
   readonly here: readonly LostProxy[];
 }
 
-/** A report, and since when it has been the same: monotonic milliseconds of the one who reads. */
+/** A report of another replica. */
 export interface SeenReport {
   readonly report: ReplicaReport;
+  /** Time since which it has not changed, in monotonic milliseconds of the reader. */
   readonly since: number;
 }
 
-/** A replica that has not written for so many milliseconds is not counted. */
+/** A replica whose report has not changed for this time is not counted, in milliseconds. */
 export const forgetReplicaMs = 15_000;
-/** All annotations of an object together may have 256 KiB. */
+/** Maximum length of a report. Kubernetes allows 256 KiB for all annotations of an object. */
 const reportLength = 16 * 1024;
-/** Of a report, for the proxies that it lost; as much for those of others that it has. */
-const lostLength = 4 * 1024;
+/** Maximum length of each of the two lists of proxies in a report. */
+const proxiesLength = 4 * 1024;
 const prefix = 'meshtrust/replica-';
 
-/** The annotation that is a replica's own. */
+/** Returns the name of the annotation with the report of a replica. */
 export function reportKey(replica: string): string {
   return `${prefix}${hash('sha256', replica).slice(0, 16)}`;
 }
 
-/** A report as text: where there are too many meshes, those with the fewest proxies are left out. */
+/** Formats a report. If there are too many meshes, those with the fewest proxies are left out. */
 export function writeReport({ replica, beat, meshes, lost, here }: ReplicaReport): string {
   const rows = [...meshes]
     .sort(([a, { connected: x }], [b, { connected: y }]) => y - x || (a < b ? -1 : 1))
     .map(([mesh, { version, connected, acked, lost }]) => [mesh, version, connected, acked, lost] as const);
-  const head = { replica, beat, ...written('lost', lost), ...written('here', here) };
-  const room = reportLength - JSON.stringify({ ...head, meshes: [] }).length;
-  return JSON.stringify({ ...head, meshes: fitting(rows, room) });
+  const head = { replica, beat, ...proxyField('lost', lost), ...proxyField('here', here) };
+  const remaining = reportLength - JSON.stringify({ ...head, meshes: [] }).length;
+  return JSON.stringify({ ...head, meshes: truncate(rows, remaining) });
 }
 
-function written(name: 'lost' | 'here', proxies: readonly LostProxy[]): Readonly<Record<string, unknown>> {
+function proxyField(name: 'lost' | 'here', proxies: readonly LostProxy[]): Readonly<Record<string, unknown>> {
   const rows = proxies.map(({ mesh, node, goneAt }) => [mesh, node, goneAt]);
-  return rows.length === 0 ? {} : { [name]: fitting(rows, lostLength) };
+  return rows.length === 0 ? {} : { [name]: truncate(rows, proxiesLength) };
 }
 
-/** The first rows, as many as fit into so many bytes of JSON. */
-function fitting<Row>(rows: readonly Row[], room: number): readonly Row[] {
+/** Returns the first rows, as many as fit into the given number of bytes of JSON. */
+function truncate<Row>(rows: readonly Row[], maxBytes: number): readonly Row[] {
   let length = 0;
   const end = rows.findIndex((row) => {
     length += Buffer.byteLength(JSON.stringify(row)) + 1;
-    return length > room;
+    return length > maxBytes;
   });
   return end === -1 ? rows : rows.slice(0, end);
 }
 
-/** The reports in the annotations of an object, by their keys; what is none is passed over. */
+/** Parses the reports in the annotations of an object, by the names of the annotations. Skips all others. */
 export function readReports(annotations: unknown): ReadonlyMap<string, ReplicaReport> {
   const reports = new Map<string, ReplicaReport>();
   for (const [key, text] of Object.entries(asMapping(annotations) ?? {})) {
@@ -91,8 +92,8 @@ export function readReports(annotations: unknown): ReadonlyMap<string, ReplicaRe
   return reports;
 }
 
-/** Joins what was read now with what was read before. */
-export function seeReports(
+/** Returns the new reports. A report that has not changed keeps the time since which it is known. */
+export function updateReports(
   before: ReadonlyMap<string, SeenReport>,
   reports: ReadonlyMap<string, ReplicaReport>,
   now: number,
@@ -106,14 +107,15 @@ export function seeReports(
   );
 }
 
-/** Whether the replica of a report is there. */
+/** Returns true if the replica of a report still writes reports. */
 export function isAlive({ since }: SeenReport, now: number): boolean {
   return now - since < forgetReplicaMs;
 }
 
 /**
- * The proxies of a mesh at all replicas that are there. Those of a replica that serves another version have not
- * acknowledged this one; where it had none, it may have some by the time it serves this one, so nothing is known.
+ * Returns the proxy counts of a mesh, summed over the given reports. Proxies of a replica that serves another version
+ * have not acknowledged this one. If such a replica has no proxies, the sum is incomplete, because proxies may have
+ * connected by the time at which it serves this version.
  */
 export function sumCounts(reports: readonly ReplicaReport[], mesh: string, version: string): ProxyCounts {
   let [connected, acked, lost, complete] = [0, 0, 0, true];
@@ -135,7 +137,7 @@ function readReport(text: string): ReplicaReport | undefined {
   const meshes = new Map<string, MeshCount>();
   for (const row of rows as readonly unknown[]) {
     if (!Array.isArray(row)) return undefined;
-    // An earlier release of another replica writes no lost proxies.
+    // Replicas of earlier releases do not report lost proxies.
     const [mesh, version, connected, acked, lost = 0] = row as readonly unknown[];
     if (typeof mesh !== 'string' || typeof version !== 'string') return undefined;
     if (typeof connected !== 'number' || typeof acked !== 'number') return undefined;
@@ -145,7 +147,7 @@ function readReport(text: string): ReplicaReport | undefined {
   return { replica, beat, meshes, lost: readProxies(fields?.['lost']), here: readProxies(fields?.['here']) };
 }
 
-/** Earlier releases write none; what is no proxy is passed over. */
+/** Parses a list of proxies, and skips invalid ones. Earlier releases write no list. */
 function readProxies(rows: unknown): readonly LostProxy[] {
   if (!Array.isArray(rows)) return [];
   return (rows as readonly unknown[]).flatMap((row) => {

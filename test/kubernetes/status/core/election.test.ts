@@ -28,7 +28,7 @@ const lease = (holder: string, beat = 0, resourceVersion = '7'): Lease => ({
 
 type Inputs = readonly (readonly [now: number, input: ElectionInput])[];
 
-/** A replica `me` that has been told these, each at its time; what it asks for last. */
+/** Gives the inputs to a replica `me`, each at its time, and returns its state and its last request. */
 function play(...inputs: readonly (readonly [now: number, input: ElectionInput])[]): {
   readonly state: ElectionState;
   readonly request: ElectionRequest;
@@ -45,19 +45,19 @@ const read = (seen: Lease | undefined): ElectionInput => ({ kind: 'read', lease:
 const written = (askedAt: number): ElectionInput => ({ kind: 'written', lease: lease('me'), askedAt });
 const due: ElectionInput = { kind: 'due' };
 
-describe('what a replica asks for', () => {
+describe('requests of a replica', () => {
   const table: readonly (readonly [
     what: string,
     inputs: Inputs,
     request: ElectionRequest['kind'],
     holder?: string,
   ])[] = [
-    ['at first it reads', [[0, due]], 'read'],
-    ['there is no Lease: it creates one', [[0, read(undefined)]], 'create', 'me'],
-    ['nobody holds it: it takes it', [[0, read(lease(''))]], 'patch', 'me'],
-    ['another holds it: it waits', [[0, read(lease('other'))]], 'wait'],
+    ['first attempt: the Lease is read', [[0, due]], 'read'],
+    ['no Lease: it is created', [[0, read(undefined)]], 'create', 'me'],
+    ['Lease without a holder: it is acquired', [[0, read(lease(''))]], 'patch', 'me'],
+    ['Lease of another replica: the replica waits', [[0, read(lease('other'))]], 'wait'],
     [
-      'another gave a sign between two looks: its silence may have begun at the first of them',
+      'renewed between two reads: the lease time counts from the first of them',
       [
         [0, read(lease('other'))],
         [2_000, read(lease('other', 1))],
@@ -67,7 +67,7 @@ describe('what a replica asks for', () => {
       'me',
     ],
     [
-      'another gave a sign after a long time without a look: it may have been just now',
+      'renewed after a long time without a read: the renewal may be recent',
       [
         [0, read(lease('other'))],
         [10_000, read(lease('other', 1))],
@@ -76,7 +76,7 @@ describe('what a replica asks for', () => {
       'wait',
     ],
     [
-      'another is silent for less than the lease time',
+      'not renewed for less than the lease time: the replica waits',
       [
         [0, read(lease('other'))],
         [14_999, read(lease('other'))],
@@ -84,7 +84,7 @@ describe('what a replica asks for', () => {
       'wait',
     ],
     [
-      'another is silent for the lease time',
+      'not renewed for the lease time: the Lease is acquired',
       [
         [0, read(lease('other'))],
         [15_000, read(lease('other'))],
@@ -93,7 +93,7 @@ describe('what a replica asks for', () => {
       'me',
     ],
     [
-      'another renewed it in between',
+      'renewed meanwhile: the replica waits',
       [
         [0, read(lease('other'))],
         [15_000, read(lease('other', 1))],
@@ -101,7 +101,7 @@ describe('what a replica asks for', () => {
       'wait',
     ],
     [
-      'an annotation is no sign of life',
+      'annotated but not renewed: the Lease is acquired',
       [
         [0, read(lease('other'))],
         [15_000, read(lease('other', 0, '8'))],
@@ -110,7 +110,7 @@ describe('what a replica asks for', () => {
       'me',
     ],
     [
-      'it leads: it renews without reading',
+      'leader: renews without reading',
       [
         [0, written(0)],
         [2_000, due],
@@ -119,7 +119,7 @@ describe('what a replica asks for', () => {
       'me',
     ],
     [
-      'it could not renew for too long: it reads',
+      'leader that could not renew for too long: reads the Lease',
       [
         [0, written(0)],
         [10_000, due],
@@ -127,7 +127,7 @@ describe('what a replica asks for', () => {
       'read',
     ],
     [
-      'its renewal is refused: it reads',
+      'rejected renewal: the Lease is read',
       [
         [0, written(0)],
         [2_000, due],
@@ -136,7 +136,7 @@ describe('what a replica asks for', () => {
       'read',
     ],
     [
-      'it reads that it holds it still: it renews',
+      'Lease that the replica still holds: it is renewed',
       [
         [0, written(0)],
         [2_001, read(lease('me', 0, '9'))],
@@ -145,7 +145,7 @@ describe('what a replica asks for', () => {
       'me',
     ],
     [
-      'the race is lost: the next attempt is soon enough',
+      'lost race: the replica waits for the next attempt',
       [
         [0, read(lease(''))],
         [1, { kind: 'refused' }],
@@ -153,7 +153,7 @@ describe('what a replica asks for', () => {
       'wait',
     ],
     [
-      'no answer: the next attempt is soon enough',
+      'no response: the replica waits for the next attempt',
       [
         [0, due],
         [1, { kind: 'failed' }],
@@ -170,7 +170,7 @@ describe('what a replica asks for', () => {
     });
   }
 
-  it('counts a change of the holder, and keeps what a renewal does not change', () => {
+  it('change of the holder: is counted; renewal: keeps the count and the time of acquisition', () => {
     const taken = play([0, read(lease(''))]).request;
     const renewed = play([0, written(0)], [2_000, due]).request;
     assert.ok(taken.kind === 'patch' && renewed.kind === 'patch');
@@ -179,20 +179,20 @@ describe('what a replica asks for', () => {
     assert.equal(renewed.spec.leaseDurationSeconds, 15);
   });
 
-  it('waits for the next attempt, but no longer than until the Lease lapses', () => {
+  it('Lease of another replica: the next attempt is at the latest when the Lease expires', () => {
     const wait = (...inputs: Inputs): unknown => {
       const { request } = play(...inputs);
       return request.kind === 'wait' ? request.milliseconds : undefined;
     };
     assert.equal(wait([0, read(lease('other'))]), 2_000);
     assert.equal(wait([0, read(lease('other'))], [14_000, read(lease('other'))]), 1_000);
-    // An API server that is away is not asked without a pause.
+    // There is a pause even if the API server does not respond.
     assert.equal(wait([0, read(lease('other'))], [20_000, { kind: 'failed' }]), 2_000);
   });
 });
 
-describe('when a replica leads', () => {
-  it('from a write that was taken, counted from when it was sent', () => {
+describe('leadership of a replica', () => {
+  it('accepted write: the replica leads for `renewMs`, counted from the time at which it was sent', () => {
     const { state } = play([500, written(400)]);
     assert.deepEqual(
       [400, 10_399, 10_400].map((now) => isLeading(state, now)),
@@ -200,20 +200,20 @@ describe('when a replica leads', () => {
     );
   });
 
-  it('no longer than it knows that it holds the Lease', () => {
+  it('Lease read with another holder: the replica stops to lead; failed request: it still leads', () => {
     assert.ok(!isLeading(play([0, written(0)], [1, read(lease('other'))]).state, 2));
     assert.ok(isLeading(play([0, written(0)], [1, { kind: 'failed' }]).state, 2));
   });
 
-  it('lets go of what it holds alone', () => {
+  it('release: only of a Lease that the replica holds', () => {
     assert.equal(releaseElection(play([0, written(0)]).state, { now: 1, wall })?.spec.holderIdentity, '');
     assert.equal(releaseElection(play([0, read(lease('other'))]).state, { now: 1, wall }), undefined);
   });
 
-  it('is never two of them, whatever fails and however late answers come', () => {
+  it('requests that fail or are late: two replicas never lead at the same time', () => {
     const action = fc.record({
       replica: fc.integer({ min: 0, max: 2 }),
-      /** Before the request, and until its answer. */
+      /** Milliseconds before the request. `latency`: between the request and its response. */
       pause: fc.integer({ min: 0, max: 6_000 }),
       latency: fc.integer({ min: 0, max: 3_000 }),
       outcome: fc.constantFrom('answered', 'answered', 'answered', 'lost', 'unheard'),
@@ -223,7 +223,7 @@ describe('when a replica leads', () => {
       fc.property(fc.array(action, { minLength: 20, maxLength: 120 }), (actions) => {
         const store = createStore();
         const states = [0, 1, 2].map((id) => initialElection(`replica-${id}`));
-        // Clocks of machines have nothing to do with each other.
+        // The clocks of the machines differ.
         const skew = [0, 1_000_000, -5_000];
         let time = 0;
         for (const { replica, pause, latency, outcome } of actions) {
@@ -248,13 +248,13 @@ describe('when a replica leads', () => {
       }),
       { numRuns: 300 },
     );
-    assert.ok(led > 1_000, `somebody led ${led} times`);
+    assert.ok(led > 1_000, `there was a leader ${led} times`);
   });
 });
 
 const failed: ElectionInput = { kind: 'failed' };
 
-/** One Lease as an API server keeps it. */
+/** Stores one Lease as an API server does. */
 function createStore(): { readonly ask: (request: ElectionRequest, askedAt: number) => ElectionInput } {
   let current: Lease | undefined;
   let version = 0;
@@ -284,7 +284,7 @@ function createStore(): { readonly ask: (request: ElectionRequest, askedAt: numb
             ? { kind: 'written', lease: put(request.spec), askedAt }
             : { kind: 'refused' };
         case 'wait':
-          throw new Error('nothing is asked');
+          throw new Error('no request');
       }
     },
   };

@@ -32,39 +32,44 @@ function status(accepted: Reason, programmed: Reason, expiring: Reason, message 
 
 const well = status('Accepted', 'Programmed', 'Valid');
 
-describe('what is news', () => {
+describe('changes that cause an Event', () => {
   const table: readonly (readonly [string, ObjectStatus, ObjectStatus, readonly string[]])[] = [
-    ['nothing changed', well, well, []],
-    ['a new object that is served', none, well, ['Normal Programmed']],
-    ['a new object on its way', none, status('Accepted', 'Pending', 'Valid'), []],
-    ['it arrived', status('Accepted', 'Pending', 'Valid'), well, ['Normal Programmed']],
-    ['a refused block', well, status('PartlyRefused', 'Programmed', 'Valid'), ['Warning PartlyRefused']],
-    ['it is mended', status('PartlyRefused', 'Programmed', 'Valid'), well, ['Normal Accepted']],
+    ['no change: no Event', well, well, []],
+    ['new object that all proxies have', none, well, ['Normal Programmed']],
     [
-      'a refused object',
+      'new object that proxies have not acknowledged yet: no Event',
+      none,
+      status('Accepted', 'Pending', 'Valid'),
+      [],
+    ],
+    ['all proxies have acknowledged', status('Accepted', 'Pending', 'Valid'), well, ['Normal Programmed']],
+    ['rejected block', well, status('PartlyRefused', 'Programmed', 'Valid'), ['Warning PartlyRefused']],
+    ['rejected block was fixed', status('PartlyRefused', 'Programmed', 'Valid'), well, ['Normal Accepted']],
+    [
+      'rejected object',
       none,
       status('Refused', 'NotServed', 'NothingServed'),
       ['Warning Refused', 'Warning NotServed'],
     ],
-    ['stale', well, status('StaleKept', 'Programmed', 'Valid'), ['Warning StaleKept']],
+    ['last good version in force', well, status('StaleKept', 'Programmed', 'Valid'), ['Warning StaleKept']],
     [
-      'a warning',
+      'warning',
       well,
       status('AcceptedWithWarnings', 'Programmed', 'Valid'),
       ['Warning AcceptedWithWarnings'],
     ],
-    ['no CA is valid any more', well, status('NoValidCA', 'Programmed', 'Valid'), ['Warning NoValidCA']],
-    ['one is valid again', status('NoValidCA', 'Programmed', 'Valid'), well, ['Normal Accepted']],
-    ['it expires soon', well, status('Accepted', 'Programmed', 'ExpiresSoon'), ['Warning ExpiresSoon']],
+    ['last valid CA expired', well, status('NoValidCA', 'Programmed', 'Valid'), ['Warning NoValidCA']],
+    ['a CA is valid again', status('NoValidCA', 'Programmed', 'Valid'), well, ['Normal Accepted']],
+    ['expires soon', well, status('Accepted', 'Programmed', 'ExpiresSoon'), ['Warning ExpiresSoon']],
     [
-      'it expired',
+      'expired',
       status('Accepted', 'Programmed', 'ExpiresSoon'),
       status('Accepted', 'Programmed', 'Expired'),
       ['Warning Expired'],
     ],
-    ['it was renewed', status('Accepted', 'Programmed', 'Expired'), well, []],
+    ['expired certificate was replaced: no Event', status('Accepted', 'Programmed', 'Expired'), well, []],
     [
-      'another refusal',
+      'rejected for another reason',
       status('Refused', 'NotServed', 'NothingServed', 'a'),
       status('Refused', 'NotServed', 'NothingServed', 'b'),
       ['Warning Refused', 'Warning NotServed'],
@@ -78,14 +83,14 @@ describe('what is news', () => {
       );
     });
 
-  it('fits into an Event, in bytes', () => {
+  it('long note: is cut to the limit in bytes', () => {
     const [told] = changesToReport(none, status('Refused', 'Pending', 'Valid', 'ü'.repeat(5_000)));
     assert.ok(Buffer.byteLength(told!.note) <= 1024);
     assert.match(told!.note, /^ü+…$/);
   });
 });
 
-describe('an Event', () => {
+describe('rendered Event', () => {
   const head: ObjectHead = {
     path: 'kubernetes:ns/a',
     namespace: 'ns',
@@ -100,13 +105,13 @@ describe('an Event', () => {
     return (metadata as { name: string }).name;
   };
 
-  it('has the same name whoever tells it, and another for what is different', () => {
+  it('same change from another replica: same name; different change: different name', () => {
     assert.equal(nameOf(head), nameOf(head, 'n', 99));
     const others = [nameOf(head, 'other'), nameOf({ ...head, uid: 'w' }), nameOf({ ...head, generation: 2 })];
     assert.equal(new Set([nameOf(head), ...others]).size, 4);
   });
 
-  it('has a name that the API server takes, even of a long object', () => {
+  it('long object name: the name of the Event is valid', () => {
     const name = nameOf({ ...head, name: `${'a'.repeat(199)}.${'b'.repeat(50)}` });
     assert.match(name, /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/);
     assert.ok(name.length <= 253);

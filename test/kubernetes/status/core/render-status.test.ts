@@ -47,14 +47,14 @@ function says(status: ObjectStatus, type: 'Accepted' | 'Programmed' | 'Expiring'
 describe('Accepted', () => {
   const nothing = { mesh: undefined, version: undefined, authorities: 0, expires: undefined };
   const table: readonly (readonly [string, Partial<ObjectFacts>, readonly unknown[]])[] = [
-    ['without findings', {}, ['True', 'Accepted', 'the object is accepted and has no findings']],
+    ['no findings', {}, ['True', 'Accepted', 'the object is accepted and has no findings']],
     [
-      'with a remark',
+      'finding of severity info',
       { findings: [duplicate] },
       ['True', 'Accepted', 'certificate abababababababab: MT025 is listed twice'],
     ],
     [
-      'with a warning',
+      'warning',
       { findings: [rerooted, duplicate] },
       [
         'True',
@@ -63,7 +63,7 @@ describe('Accepted', () => {
       ],
     ],
     [
-      'with a refused block',
+      'rejected block',
       { findings: [malformed, rerooted] },
       [
         'False',
@@ -72,12 +72,12 @@ describe('Accepted', () => {
       ],
     ],
     [
-      'with a CA that is not valid yet, and no valid one beside it',
+      'CA that is not valid yet, without a valid one',
       { findings: [finding('MT024', 'is not valid before 2030-01-01', { mesh: 'default' }, 'error')] },
       ['True', 'NoValidCA', 'MT024 is not valid before 2030-01-01'],
     ],
     [
-      'with a CA that has expired, and no valid one beside it',
+      'expired CA, without a valid one',
       { expiry: [expired], findings: [duplicate] },
       [
         'True',
@@ -86,17 +86,17 @@ describe('Accepted', () => {
       ],
     ],
     [
-      'with a CA that has expired beside a valid one',
+      'expired CA beside a valid one',
       { expiry: [finding('MT022', 'expired on 2026-11-01', {})] },
       ['True', 'Accepted', 'the object is accepted and has no findings'],
     ],
     [
-      'with a CA that is not valid yet beside a valid one',
+      'CA that is not valid yet beside a valid one',
       { findings: [finding('MT024', 'is not valid before 2030-01-01', {})] },
       ['True', 'AcceptedWithWarnings', 'MT024 is not valid before 2030-01-01'],
     ],
     [
-      'with a refused block, and without a valid CA',
+      'rejected block, without a valid CA',
       { findings: [malformed], expiry: [expired] },
       [
         'False',
@@ -105,7 +105,7 @@ describe('Accepted', () => {
       ],
     ],
     [
-      'with its last good version in force',
+      'last good version in force',
       { findings: [malformed, kept] },
       [
         'False',
@@ -114,7 +114,7 @@ describe('Accepted', () => {
       ],
     ],
     [
-      'with nothing of it in force',
+      'nothing of the object in force',
       { ...nothing, findings: [malformed] },
       ['False', 'Refused', 'spec.caBundles[0].pem.value block 2: MT013 is not PEM'],
     ],
@@ -122,7 +122,7 @@ describe('Accepted', () => {
   for (const [what, facts, expected] of table)
     it(what, () => assert.deepEqual(says(render(facts), 'Accepted'), expected));
 
-  it('counts the findings that do not fit', () => {
+  it('many findings: those that do not fit are counted', () => {
     const findings = Array.from({ length: 1000 }, (_, block) =>
       finding('MT013', 'is not PEM', { path: 'spec', block }),
     );
@@ -140,25 +140,25 @@ describe('Programmed', () => {
   const left = finding('MT032', 'is left out');
   const table: readonly (readonly [string, Partial<ObjectFacts>, ProxyCounts, readonly unknown[]])[] = [
     [
-      'all have it',
+      'all proxies have acknowledged',
       {},
       all,
       ['True', 'Programmed', 'version v1 is served; 5 of 5 connected proxies have acknowledged it'],
     ],
     [
-      'some have it',
+      'some proxies have acknowledged',
       {},
       pending,
       ['False', 'Pending', 'version v1 is served; 3 of 5 connected proxies have acknowledged it'],
     ],
     [
-      'no proxy is connected',
+      'no proxies',
       {},
       empty,
       ['Unknown', 'NoProxies', 'version v1 is served; no proxy of this mesh is connected'],
     ],
     [
-      'a replica is not heard of',
+      'counts of a replica are unknown',
       {},
       unknown,
       [
@@ -168,7 +168,7 @@ describe('Programmed', () => {
       ],
     ],
     [
-      'a proxy is lost, the others have it',
+      'lost proxy, all others have acknowledged',
       {},
       { ...all, lost: 1 },
       [
@@ -178,7 +178,7 @@ describe('Programmed', () => {
       ],
     ],
     [
-      'proxies are lost, and some of the others have it',
+      'lost proxies, some others have acknowledged',
       {},
       { ...pending, lost: 2 },
       [
@@ -197,9 +197,9 @@ describe('Programmed', () => {
         'version v1 is served; 0 of 0 connected proxies have acknowledged it; 1 proxy disconnected before it acknowledged',
       ],
     ],
-    ['it does not fit', { obstacles: [left] }, all, ['False', 'LeftOut', 'MT032 is left out']],
+    ['secret above the size limit', { obstacles: [left] }, all, ['False', 'LeftOut', 'MT032 is left out']],
     [
-      'nothing of it is served',
+      'nothing of the object is served',
       { authorities: 0 },
       all,
       ['False', 'NotServed', 'no CA certificate of this object is served; see the condition Accepted'],
@@ -214,7 +214,7 @@ describe('Programmed', () => {
     before: ObjectStatus,
   ): readonly unknown[] => says(render(facts, counts, before, now + 60_000), 'Programmed').slice(0, 2);
 
-  it('stays true, with the same words, whatever proxies and other trust domains do', () => {
+  it('True: does not change with proxies or other trust domains', () => {
     const before = render({});
     for (const counts of [pending, empty, unknown, { connected: 9, acked: 9, lost: 0, complete: true }]) {
       const after = render({ meshVersion: 'm2' }, counts, before, now + 60_000);
@@ -223,7 +223,7 @@ describe('Programmed', () => {
     }
   });
 
-  it('no proxies: is decided again when a proxy connects, also where an earlier release wrote True', () => {
+  it('no proxies, even if an earlier release wrote True: changes when a proxy connects', () => {
     const before = render({}, empty);
     assert.deepEqual(later({}, pending, before), ['False', 'Pending']);
     assert.deepEqual(later({}, all, before), ['True', 'Programmed']);
@@ -233,11 +233,11 @@ describe('Programmed', () => {
     assert.deepEqual(later({}, empty, { ...before, conditions }), ['Unknown', 'NoProxies']);
   });
 
-  it('turns with the version of its own trust domain', () => {
+  it('new version of the trust domain: Programmed is decided again', () => {
     assert.deepEqual(later({ version: 'v2' }, pending, render({})), ['False', 'Pending']);
   });
 
-  it('while it waits, it counts, which is progress and no more', () => {
+  it('pending: a change of the counts is progress', () => {
     const before = render({}, pending);
     const after = render({}, { ...pending, acked: 4 }, before, now + 60_000);
     assert.match(conditionOf(after, 'Programmed')?.message ?? '', /; 4 of 5 connected proxies/);
@@ -248,7 +248,7 @@ describe('Programmed', () => {
     assert.deepEqual(later({}, all, before), ['True', 'Programmed']);
   });
 
-  it('is false when what was served no longer is', () => {
+  it('trust domain that is not served any more: False', () => {
     assert.deepEqual(later({ version: 'v2', authorities: 0 }, all, render({})), ['False', 'NotServed']);
     assert.deepEqual(later({ obstacles: [left] }, all, render({})), ['False', 'LeftOut']);
   });
@@ -261,16 +261,20 @@ describe('Expiring', () => {
   const over = finding('MT022', 'expired on 2026-11-01', { fingerprint });
   const text = `certificate cdcdcdcdcdcdcdcd: MT023 expires on 2026-12-01, within`;
   const table: readonly (readonly [string, Partial<ObjectFacts>, readonly unknown[]])[] = [
-    ['far ahead', {}, ['False', 'Valid', 'no served CA certificate of this object expires within 30 days']],
     [
-      'within 90 days',
+      'expires in more than 90 days',
+      {},
+      ['False', 'Valid', 'no served CA certificate of this object expires within 30 days'],
+    ],
+    [
+      'expires within 90 days',
       { expiry: [soon(90, 'info')] },
       ['False', 'Valid', 'no served CA certificate of this object expires within 30 days'],
     ],
-    ['within 30 days', { expiry: [soon(30, 'warning')] }, ['True', 'ExpiresSoon', `${text} 30 days`]],
-    ['within 7 days', { expiry: [soon(7, 'error')] }, ['True', 'ExpiresSoon', `${text} 7 days`]],
+    ['expires within 30 days', { expiry: [soon(30, 'warning')] }, ['True', 'ExpiresSoon', `${text} 30 days`]],
+    ['expires within 7 days', { expiry: [soon(7, 'error')] }, ['True', 'ExpiresSoon', `${text} 7 days`]],
     [
-      'past',
+      'expired',
       { expiry: [over, soon(90, 'info')] },
       ['True', 'Expired', 'certificate cdcdcdcdcdcdcdcd: MT022 expired on 2026-11-01'],
     ],
@@ -284,8 +288,8 @@ describe('Expiring', () => {
     it(what, () => assert.deepEqual(says(render(facts), 'Expiring'), expected));
 });
 
-describe('a status', () => {
-  it('says which version of the object it is about, and what is served of it', () => {
+describe('rendered status', () => {
+  it('contains the generation, and what is served of the object', () => {
     const { observedGeneration, authorities, expires, version, conditions } = render({});
     assert.deepEqual(
       [observedGeneration, authorities, expires, version],
@@ -297,7 +301,7 @@ describe('a status', () => {
     );
   });
 
-  it('keeps the time of a condition until its truth changes', () => {
+  it('condition with the same status: keeps its transition time', () => {
     const before = render({});
     const partly = render({ findings: [malformed] }, all, before, now + 60_000);
     assert.deepEqual(
@@ -306,20 +310,20 @@ describe('a status', () => {
     );
   });
 
-  it('is read from an object as it was written, in whatever order', () => {
+  it('written status: is parsed unchanged, in any order of conditions', () => {
     const written = render({});
     const stored = JSON.parse(JSON.stringify(written)) as { conditions: unknown[] };
     stored.conditions.reverse();
     assert.ok(isSameStatus(observedStatus({ ...stored, origin: { kri: 'x' } }), written));
   });
 
-  it('of unknown kind is read as none', () => {
+  it('unknown status: is parsed as an empty one', () => {
     const odd = [{}, { conditions: 7 }, { conditions: [7, {}, { type: 'Accepted', status: 'Maybe' }] }];
     for (const status of odd) assert.deepEqual(observedStatus(status).conditions, []);
   });
 });
 
-describe('the pause until an object is told anew how many proxies have acknowledged', () => {
+describe('pause between writes of the proxy counts', () => {
   for (const [count, pauseMs] of [
     [0, 10_000],
     [1, 20_000],
@@ -327,7 +331,7 @@ describe('the pause until an object is told anew how many proxies have acknowled
     [5, 300_000],
     [2_000, 300_000],
   ] as const)
-    it(`after ${count} times → ${pauseMs} ms`, () => {
+    it(`after ${count} writes: ${pauseMs} ms`, () => {
       assert.equal(progressPauseMs(10_000, count), pauseMs);
     });
 });

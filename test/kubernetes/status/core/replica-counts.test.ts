@@ -5,8 +5,8 @@ import {
   isAlive,
   readReports,
   reportKey,
-  seeReports,
   sumCounts,
+  updateReports,
   writeReport,
 } from '../../../../src/kubernetes/status/core/replica-counts.ts';
 import type { MeshCounts, ReplicaReport } from '../../../../src/kubernetes/status/core/replica-counts.ts';
@@ -23,46 +23,58 @@ const report = (...rows: Parameters<typeof meshes>[0]): ReplicaReport => ({
   here: [],
 });
 
-describe('the proxies of all replicas', () => {
+describe('proxy counts of all replicas', () => {
   const table: readonly (readonly [
     string,
     readonly ReplicaReport[],
     readonly [number, number, boolean, number?],
   ])[] = [
-    ['of one', [report(['m', 'v2', 3, 2])], [3, 2, true]],
-    ['of two', [report(['m', 'v2', 3, 3]), report(['m', 'v2', 4, 2])], [7, 5, true]],
+    ['one replica: its counts', [report(['m', 'v2', 3, 2])], [3, 2, true]],
     [
-      'who serves another version has acknowledged nothing',
+      'two replicas: the sum of their counts',
+      [report(['m', 'v2', 3, 3]), report(['m', 'v2', 4, 2])],
+      [7, 5, true],
+    ],
+    [
+      'replica that serves another version: its proxies have not acknowledged',
       [report(['m', 'v2', 3, 3]), report(['m', 'v1', 4, 4])],
       [7, 3, true],
     ],
     [
-      'who had none with another version may have some now',
+      'replica without proxies that serves another version: the sum is incomplete',
       [report(['m', 'v2', 3, 3]), report(['m', 'v1', 0, 0])],
       [3, 3, false],
     ],
-    ['who does not name the mesh', [report(['m', 'v2', 3, 3]), report(['other', 'v1', 4, 4])], [3, 3, false]],
     [
-      'lost proxies are added up, of whichever version their replica serves',
+      'replica that does not report the mesh: the sum is incomplete',
+      [report(['m', 'v2', 3, 3]), report(['other', 'v1', 4, 4])],
+      [3, 3, false],
+    ],
+    [
+      'lost proxies: are summed, whichever version their replica serves',
       [report(['m', 'v2', 3, 3, 1]), report(['m', 'v1', 4, 4, 2])],
       [7, 3, true, 3],
     ],
-    ['nobody is connected', [report(['m', 'v2', 0, 0]), report(['m', 'v2', 0, 0])], [0, 0, true]],
+    [
+      'no proxies: the sum is zero and complete',
+      [report(['m', 'v2', 0, 0]), report(['m', 'v2', 0, 0])],
+      [0, 0, true],
+    ],
   ];
   for (const [what, reports, [connected, acked, complete, lost = 0]] of table) {
     it(what, () => assert.deepEqual(sumCounts(reports, 'm', 'v2'), { connected, acked, lost, complete }));
   }
 });
 
-describe('a report', () => {
-  it('is read as it was written', () => {
+describe('report of a replica', () => {
+  it('written report: is parsed unchanged', () => {
     const written = report(['default', 'v1', 3, 2, 1], ['other', 'v2', 0, 0]);
     const key = reportKey('pod_1');
     assert.match(key, /^meshtrust\/replica-[0-9a-f]{16}$/);
     assert.deepEqual(readReports({ [key]: writeReport(written) }), new Map([[key, written]]));
   });
 
-  it('leaves out the meshes with the fewest proxies where they are too many', () => {
+  it('too many meshes: those with the fewest proxies are left out', () => {
     const rows = Array.from(
       { length: 2_000 },
       (_, index) => [`mesh-${index}`, 'v'.repeat(32), index, 0] as const,
@@ -79,13 +91,13 @@ describe('a report', () => {
     assert.ok(kept.includes('mesh-1999') && !kept.includes('mesh-0'));
   });
 
-  it('of an earlier release is read as one without lost proxies', () => {
+  it('report of an earlier release: is parsed as one without lost proxies', () => {
     const text = '{"replica":"pod_1","beat":"1","meshes":[["m","v1",3,2]]}';
     const key = reportKey('pod_1');
     assert.deepEqual(readReports({ [key]: text }), new Map([[key, report(['m', 'v1', 3, 2])]]));
   });
 
-  it('names lost proxies and those of others that it has, as many as fit, and meshes in the rest', () => {
+  it('many proxies and meshes: both lists of proxies and the meshes are cut to their lengths', () => {
     const proxies = Array.from({ length: 500 }, (_, index) => ({
       mesh: 'm',
       node: `node-${index}`,
@@ -102,11 +114,11 @@ describe('a report', () => {
     assert.deepEqual(read.lost, proxies.slice(0, read.lost.length));
     assert.deepEqual(read.here, proxies.slice(0, 2));
     const odd = '{"replica":"a","beat":"1","meshes":[],"lost":[7,["m"],["m","n","x"],["m","n",1]],"here":{}}';
-    const [passed] = readReports({ [reportKey('x')]: odd }).values();
-    assert.deepEqual([passed?.lost, passed?.here], [[{ mesh: 'm', node: 'n', goneAt: 1 }], []]);
+    const [skipped] = readReports({ [reportKey('x')]: odd }).values();
+    assert.deepEqual([skipped?.lost, skipped?.here], [[{ mesh: 'm', node: 'n', goneAt: 1 }], []]);
   });
 
-  it('that somebody else wrote there is passed over', () => {
+  it('malformed report, or another annotation: is skipped', () => {
     const key = reportKey('pod_1');
     for (const text of [
       '',
@@ -128,14 +140,14 @@ describe('a report', () => {
     assert.equal(readReports(undefined).size, 0);
   });
 
-  it('that does not change is of a replica that is gone', () => {
+  it('report that has not changed for 15 s: its replica is not alive', () => {
     const key = reportKey('pod_1');
-    const first = seeReports(new Map(), new Map([[key, report()]]), 0);
-    const same = seeReports(first, new Map([[key, report()]]), 14_000);
+    const first = updateReports(new Map(), new Map([[key, report()]]), 0);
+    const same = updateReports(first, new Map([[key, report()]]), 14_000);
     assert.ok(isAlive(same.get(key)!, 14_999));
     assert.ok(!isAlive(same.get(key)!, 15_000));
-    const changed = seeReports(same, new Map([[key, { ...report(), beat: '2' }]]), 14_000);
+    const changed = updateReports(same, new Map([[key, { ...report(), beat: '2' }]]), 14_000);
     assert.ok(isAlive(changed.get(key)!, 15_000));
-    assert.equal(seeReports(changed, new Map(), 15_000).size, 0);
+    assert.equal(updateReports(changed, new Map(), 15_000).size, 0);
   });
 });
