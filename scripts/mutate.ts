@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { randomNumbers } from '../test/kit/seed.ts';
 import { pureRooms } from './lint/rooms.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -68,17 +69,6 @@ export function mutationsOf(file: string, text: string): readonly Mutation[] {
   );
 }
 
-/** A generator of numbers from 0 to 1 (mulberry32), so that a run can be repeated. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** The tests that are to notice a change in a file of the room. */
 function testsOf(file: string): readonly string[] {
   if (file.startsWith('src/xds/'))
@@ -121,7 +111,7 @@ if (import.meta.main) {
       [...files].map(async (file) => mutationsOf(file, await readFile(join(root, file), 'utf8'))),
     )
   ).flat();
-  const random = randomFrom(Number(values.seed));
+  const random = randomNumbers(Number(values.seed));
   const chosen = all
     .map((mutation) => ({ mutation, rank: random() }))
     .sort((a, b) => a.rank - b.rank)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../kit/fast-check.ts';
 import { decodeLastGood, encodeLastGood } from '../../src/runtime/state/last-good-document.ts';
 import { stateKeyOf } from '../../src/runtime/state/state-key.ts';
 import { createLedger } from '../../src/trust/ledger/ledger.ts';

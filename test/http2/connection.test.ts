@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../kit/fast-check.ts';
 import { errorCode, flag, frameType } from '../../src/http2/frame.ts';
 import { encodeLiteral } from '../../src/http2/hpack/encode-field.ts';
 import { SharedData } from '../../src/http2/shared-data.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../kit/fast-check.ts';
 import { HpackDecoder, HpackError } from '../../src/http2/hpack/decoder.ts';
 import { emptyTable, encodeIndexed, encodeLiteral } from '../../src/http2/hpack/encode-field.ts';
 import { decodeHuffman } from '../../src/http2/hpack/huffman.ts';

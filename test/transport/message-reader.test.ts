@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../kit/fast-check.ts';
 import { MessageReader, createBudget } from '../../src/transport/message-reader.ts';
 import { parseTimeout } from '../../src/transport/timeout.ts';
 import { framed } from './rig.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../../kit/fast-check.ts';
 import type { AnchorDetail, MeshDetail } from '../../../src/api/api-types.ts';
 import { presentMesh } from '../../../src/api/present-mesh.ts';
 import { diffMeshDetails } from '../../../src/cli/offline/diff-meshes.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { randomInt } from 'node:crypto';
 import { test } from 'node:test';
 
+import { seed } from '../../kit/seed.ts';
 import { oddCases } from '../../trust/verify/odd-cases.ts';
 import { compareOdd } from './compare-odd.ts';
 import { binaries, skip } from './stage.ts';
@@ -11,7 +11,6 @@ test(
   'odd certificates: verify decides as both Envoys do, and a refusal says whose rule it is',
   { skip },
   async (t) => {
-    const seed = randomInt(2 ** 31);
     t.diagnostic(`seed ${seed}`);
     const { disagreements, admitted } = await compareOdd(oddCases(seed, 100), binaries);
     if (disagreements.length > 0) console.table(disagreements);

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { randomInt } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -17,6 +16,7 @@ import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import type { Meshtrust } from '../../kit/meshtrust.ts';
 import { poll } from '../../kit/poll.ts';
+import { seed } from '../../kit/seed.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { tryClient } from '../../kit/tls-client.ts';
 import { admissionCases } from '../../trust/verify/cases.ts';
@@ -142,7 +142,6 @@ test('verify: has the decision of Envoy for each client, and its reason', { skip
 });
 
 test('CAs in random order: verify decides as Envoy does', { skip }, async (t) => {
-  const seed = randomInt(2 ** 31);
   t.diagnostic(`seed ${seed}`);
   await using stack = new AsyncDisposableStack();
   const cases = randomCases(seed, 100);

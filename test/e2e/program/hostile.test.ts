@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { status } from '@grpc/grpc-js';
@@ -8,6 +7,7 @@ import { makeCa } from '../../kit/certificates.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import type { Meshtrust } from '../../kit/meshtrust.ts';
+import { randomBytes } from '../../kit/seed.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { createClient } from '../../xds/client.ts';
 import { deltaRequests } from '../../xds/codec.ts';

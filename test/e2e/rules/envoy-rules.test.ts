@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
 import { describe, it } from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../../kit/fast-check.ts';
 import { load } from 'js-yaml';
 import { denyAllCa } from '../../../src/trust/secret/deny-all-ca.ts';
 import { caNamesLimit, countNames } from '../../../src/trust/bundle/ca-names.ts';

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { array, assert as fcAssert, nat, option, property, tuple, uniqueArray } from 'fast-check';
+import {
+  array,
+  assert as fcAssert,
+  nat,
+  option,
+  property,
+  tuple,
+  uniqueArray,
+} from '../../kit/fast-check.ts';
 import { shareStates, applyStates } from '../../../src/frontend/workers/share-states.ts';
 import { encodeSecret, secretContent } from '../../../src/trust/secret/encode-secret.ts';
 import type { Part } from '../../../src/trust/secret/encode-secret.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import * as fc from 'fast-check';
+import * as fc from '../../kit/fast-check.ts';
 
 import { stepFile, unseen } from '../../../src/inputs/directory/file-state.ts';
 import type { ContentSighting, FileState, Sighting } from '../../../src/inputs/directory/file-state.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import {
   chmod,
   chown,
@@ -32,6 +32,7 @@ import type { FakeClock } from '../../kit/fake-clock.ts';
 import { inForce, makeLedger, version } from '../../kit/ledger.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import { reader } from '../../kit/resources.ts';
+import { randomBytes } from '../../kit/seed.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import type { TempDir } from '../../kit/temp-dir.ts';
 

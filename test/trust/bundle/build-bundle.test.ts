@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../../kit/fast-check.ts';
 import type { BundlePolicy } from '../../../src/trust/bundle/trust-bundle.ts';
 import { readCertificate } from '../../../src/trust/x509/read-certificate.ts';
 import { bundleOf, noPolicy, served, shareOf } from '../../kit/bundles.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../../kit/fast-check.ts';
 import { guard, initialGuard, lossWindow } from '../../../src/trust/ledger/guard.ts';
 import type { GuardState } from '../../../src/trust/ledger/guard.ts';
 import type { Holdings, Share } from '../../../src/trust/ledger/share.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../../kit/fast-check.ts';
 import type { LedgerEvent } from '../../../src/trust/ledger/ledger.ts';
 import { makeCa } from '../../kit/certificates.ts';
 import { gone, inForce, makeLedger, version } from '../../kit/ledger.ts';

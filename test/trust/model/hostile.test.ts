@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../../kit/fast-check.ts';
 import { parseFileSteps } from '../../../src/trust/model/parse-file.ts';
 import type { ParsedFile } from '../../../src/trust/model/parse-file.ts';
 import { readYaml } from '../../../src/trust/model/read-yaml.ts';

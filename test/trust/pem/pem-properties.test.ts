@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../../kit/fast-check.ts';
 import forge from 'node-forge';
 import { decodePem } from '../../../src/trust/pem/decode-pem.ts';
 import { encodePem } from '../../../src/trust/pem/encode-pem.ts';

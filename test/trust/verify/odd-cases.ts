@@ -11,6 +11,7 @@ import {
   tlv,
   utf8String,
 } from '../../kit/der.ts';
+import { randomNumbers } from '../../kit/seed.ts';
 import {
   caConstraints,
   caUsage,
@@ -44,15 +45,8 @@ interface Dice {
   readonly pick: <Value>(values: readonly Value[]) => Value;
 }
 
-/** Creates a Mulberry32 generator, which is short and good enough to choose cases. */
-function createDice(seed: number): Dice {
-  let state = seed >>> 0;
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+function createDice(from: number): Dice {
+  const next = randomNumbers(from);
   const below = (count: number): number => Math.floor(next() * count);
   return {
     below,

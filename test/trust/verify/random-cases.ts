@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import * as fc from '../../kit/fast-check.ts';
 
 import { makeCa, makeIntermediate, makeKey, makeLeaf } from '../../kit/certificates.ts';
 import type { Certificate, CertificateOptions, LeafOptions } from '../../kit/certificates.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../../kit/fast-check.ts';
 import { refusalCodes } from '../../../src/trust/verify/verdict.ts';
 import type { TrustedDomain, Verdict } from '../../../src/trust/verify/verdict.ts';
 import { verifyLeaf } from '../../../src/trust/verify/verify-leaf.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../../kit/fast-check.ts';
 import { walkCertificate } from '../../../src/trust/x509/certificate-walk.ts';
 import type { Certificate } from '../../../src/trust/x509/certificate.ts';
 import { readCertificate } from '../../../src/trust/x509/read-certificate.ts';

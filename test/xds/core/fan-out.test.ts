@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../../kit/fast-check.ts';
 import { createFanOut } from '../../../src/xds/core/fan-out.ts';
 import type { Listener } from '../../../src/xds/core/fan-out.ts';
 import type { Change } from '../../../src/xds/index.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../../kit/fast-check.ts';
 import { encodeResponse } from '../../../src/xds/core/encode.ts';
 import { createFrames } from '../../../src/xds/core/frames.ts';
 import { deltaResponses, sotwResponses } from '../codec.ts';

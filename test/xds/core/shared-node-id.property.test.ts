@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../../kit/fast-check.ts';
 import { createFrames } from '../../../src/xds/core/frames.ts';
 import { createRefusalMemory } from '../../../src/xds/core/refusal-memory.ts';
 import type { DeltaRequest, Protocol, SotwRequest, XdsNode } from '../../../src/xds/core/request.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../../kit/fast-check.ts';
 import { combinedVersion, contentVersion } from '../../../src/xds/core/content-version.ts';
 import { createResource, createResourceSet, lookup } from '../../../src/xds/core/resource.ts';
 import type { Resource } from '../../../src/xds/core/resource.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import { suite, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { typeUrls } from '../../../src/xds/index.ts';
 import type { StreamEnd } from '../../../src/xds/index.ts';
+import { randomBytes } from '../../kit/seed.ts';
 import { deltaRequests, sotwRequests } from '../codec.ts';
 import { resource, setOf, testTypes } from '../vocabulary.ts';
 import { ads, sds, serve } from './serving.ts';
@@ -180,7 +180,7 @@ suite('bad request: ends its stream with a reason, and no other stream', () => {
       const client = serving.connect();
       for (let round = 0; round < 50; round += 1) {
         using stream = round % 2 === 0 ? client.delta(ads.delta) : client.sotw(ads.sotw);
-        stream.sendBytes(randomBytes(1 + round * 7));
+        stream.sendBytes(randomBytes(1 + round * 7, round));
         stream.halfClose();
         await stream.ended;
       }

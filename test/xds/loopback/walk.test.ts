@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../../kit/fast-check.ts';
 import type { XdsClient } from '../client.ts';
 import type { Contents } from '../step.ts';
 import { setOf, urlOf } from '../vocabulary.ts';

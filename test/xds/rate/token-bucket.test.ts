@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../../kit/fast-check.ts';
 import { createTokenBucket } from '../../../src/xds/rate/token-bucket.ts';
 import type { TokenBucket } from '../../../src/xds/rate/token-bucket.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../../kit/fast-check.ts';
 import { createCompleteDecoder, createRequestDecoder } from '../../../src/xds/server/decode-request.ts';
 import { decodePlainDelta, decodePlainSotw } from '../../../src/xds/server/decode-plain.ts';
 import { typeUrls } from '../../../src/xds/index.ts';

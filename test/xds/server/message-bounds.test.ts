@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../../kit/fast-check.ts';
 import { MessageBounds } from '../../../src/xds/server/message-bounds.ts';
 import { splitMessages } from '../../../src/xds/server/split-messages.ts';
 import type { LeftOver } from '../../../src/xds/server/split-messages.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../../kit/fast-check.ts';
 import { concat, field } from '../../../src/xds/wire/write.ts';
 import { heldBy, splitMessages } from '../../../src/xds/server/split-messages.ts';
 import type { LeftOver } from '../../../src/xds/server/split-messages.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import * as fc from 'fast-check';
+import * as fc from '../../../kit/fast-check.ts';
 
 import { exceededLimit } from '../../../../src/kubernetes/webhook/core/json-extent.ts';
 import { requestLimits } from '../../../../src/kubernetes/webhook/core/request-limits.ts';
