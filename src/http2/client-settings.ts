@@ -10,41 +10,41 @@ import {
   setting,
 } from './frame.ts';
 
-/** What the client's SETTINGS frames say (RFC 9113, section 6.5). */
+/** The settings of the client (RFC 9113, section 6.5). */
 export class ClientSettings {
-  readonly #mostEntries: number;
-  /** Whether the first SETTINGS frame has arrived. */
+  readonly #maxEntries: number;
+  /** True if the first SETTINGS frame has arrived. */
   seen = false;
-  /** Window of new streams. */
+  /** The client's window for new streams. */
   initialWindow: number = defaultWindow;
   /** The largest frame that the client accepts. */
   maxFrameSize: number = defaultMaxFrameSize;
-  /** Size of the client's dynamic table, which the application's header blocks may use. */
+  /** Size of the client's dynamic table, which the header blocks of responses may use. */
   headerTableSize = 4096;
-  /** Number of times that the client made the table smaller, after which the table has to be emptied. */
+  /** Number of times that the client made the table smaller. The next header block must then empty the table. */
   tableShrunk = 0;
 
-  /** Entries of one frame are limited. */
-  constructor(mostEntries: number) {
-    this.#mostEntries = mostEntries;
+  /** `maxEntries` limits the number of entries of one frame. */
+  constructor(maxEntries: number) {
+    this.#maxEntries = maxEntries;
   }
 
-  /** Checks the frame. Returns true if its entries are to be applied, false if it is an acknowledgement. */
+  /** Checks a frame. Returns false if it is an acknowledgement, which has no entries to apply. */
   check(flags: number, streamId: number, length: number): boolean {
     if (streamId !== 0) throw new ConnectionError(errorCode.protocolError, 'SETTINGS is on a stream');
     if ((flags & flag.ack) !== 0) {
       if (length !== 0) throw new ConnectionError(errorCode.frameSizeError, 'SETTINGS with ACK is not empty');
       if (!this.seen)
-        throw new ConnectionError(errorCode.protocolError, 'SETTINGS with ACK comes before SETTINGS');
+        throw new ConnectionError(errorCode.protocolError, 'SETTINGS with ACK precedes SETTINGS');
       return false;
     }
-    if (length % 6 !== 0) throw new ConnectionError(errorCode.frameSizeError, 'SETTINGS is cut short');
-    if (length / 6 > this.#mostEntries)
+    if (length % 6 !== 0) throw new ConnectionError(errorCode.frameSizeError, 'SETTINGS is truncated');
+    if (length / 6 > this.#maxEntries)
       throw new ConnectionError(errorCode.enhanceYourCalm, 'SETTINGS has too many entries');
     return true;
   }
 
-  /** Applies the entries. Calls back with each change of the initial window, which open streams follow. */
+  /** Applies the entries. Calls back with each change of the initial window, which also changes open streams. */
   apply(source: Buffer, from: number, to: number, windowChanged: (by: number) => void): void {
     this.seen = true;
     for (let at = from; at < to; at += 6)
@@ -77,7 +77,7 @@ export class ClientSettings {
           throw new ConnectionError(errorCode.protocolError, 'SETTINGS_MAX_FRAME_SIZE is out of bounds');
         this.maxFrameSize = value;
         return;
-      // Servers need none of the others, and unknown ones are ignored.
+      // A server needs no other setting, and unknown settings are ignored.
       default:
     }
   }

@@ -28,31 +28,31 @@ import { Requests } from './requests.ts';
 import type { ServerStream } from './stream.ts';
 import type { StreamHandler } from './stream.ts';
 
-/** What the application is told of a connection. */
+/** Receives the events of a connection. */
 export interface ConnectionHandler {
-  /** A request begins. Returns what handles its body; undefined if it was ended already. */
+  /** A request begins. Returns the handler of its body; `undefined` if the response has already ended. */
   request(stream: ServerStream, head: RequestHead): StreamHandler | undefined;
-  /** The client broke the protocol, or went past a limit: GOAWAY with this code was sent. */
+  /** The client violated the protocol or exceeded a limit: GOAWAY with this code was sent. */
   failed?(code: ErrorCode, reason: string): void;
-  /** The last open stream has ended. */
+  /** The last open stream has ended. More may follow. */
   idle?(): void;
-  /** The client answered the PING with this payload. */
+  /** The client has acknowledged the PING with this payload. */
   pong?(payload: number): void;
 }
 
-/** What the connections of a server have in common. */
+/** What the connections of a server share. */
 export interface ConnectionShared {
   readonly pool: OutputPool;
   readonly fields: SharedFields;
   readonly limits: ConnectionLimits;
 }
 
-/** Debug data by which gRPC clients know to ping less often (gRPC proposal A8). */
+/** Debug data of GOAWAY that makes gRPC clients ping less often (gRPC proposal A8). */
 const tooManyPings = 'too_many_pings';
 
 /**
- * The server's end of an HTTP/2 connection (RFC 9113), without a socket: bytes come in by `receive`, and go out to a
- * wire. Server push and priorities are not used.
+ * The server side of an HTTP/2 connection (RFC 9113), without a socket. The caller passes bytes to `receive`; output is
+ * written to a {@link Wire}. Server push and priorities are not supported.
  */
 export class ServerConnection implements FrameSink {
   readonly output: Output;
@@ -65,9 +65,9 @@ export class ServerConnection implements FrameSink {
   readonly #blocks: HeaderBlocks;
   readonly #data: IncomingData;
   #closed = false;
-  /** What the client accepts on the connection. */
+  /** The client's window: the number of bytes that it accepts on the connection. */
   sendWindow: number = defaultWindow;
-  /** Whether a part of a response was sent since the client's last PING. */
+  /** True if a part of a response was sent since the client's last PING. */
   sentSincePing = false;
 
   constructor(shared: ConnectionShared, wire: Wire, handler: ConnectionHandler) {
@@ -94,17 +94,17 @@ export class ServerConnection implements FrameSink {
     return this.#closed;
   }
 
-  /** Whether the client has sent its preface and its settings. */
+  /** True if the client has sent its preface and its settings. */
   get begun(): boolean {
     return this.settings.seen;
   }
 
-  /** Bytes that the client may send on a stream before the server has read some of them. */
+  /** The server's window for each stream, in bytes. */
   get streamWindow(): number {
     return this.#limits.streamWindow;
   }
 
-  /** Reads `source[from, to)`, which arrived at the time `now` in ms of a clock that never goes back. */
+  /** Reads `source[from, to)`. `now` is the time in ms of a monotonic clock. */
   receive(source: Buffer, from: number, to: number, now: number): void {
     if (this.#closed) return;
     this.#counts.now = now;
@@ -117,14 +117,14 @@ export class ServerConnection implements FrameSink {
     this.output.end();
   }
 
-  /** Sends PING; `pong` gets the payload with the answer. */
+  /** Sends PING. When the client acknowledges it, the payload is passed to `pong`. */
   ping(payload: number): void {
     if (!this.#closed) writePing(this.output, payload);
   }
 
   /**
-   * Tells the client to open no more streams here. The first call only warns the client, since it may have opened
-   * streams that are on their way; the final one says which stream was the last (section 6.8).
+   * Sends GOAWAY, which asks the client to open no more streams. The client may have opened streams that have not
+   * arrived, so the first call accepts them. The final call names the last stream that is processed (section 6.8).
    */
   retire(isFinal: boolean): void {
     if (this.#closed) return;
@@ -132,7 +132,7 @@ export class ServerConnection implements FrameSink {
     writeGoAway(this.output, isFinal ? this.requests.lastStreamId : largestWindow, errorCode.noError);
   }
 
-  /** Sends GOAWAY, ends all streams and then the connection. */
+  /** Sends GOAWAY, then ends all streams and the connection. */
   close(code: ErrorCode = errorCode.noError, debugData = ''): void {
     if (this.#closed) return;
     writeGoAway(this.output, this.requests.lastStreamId, code, debugData);
@@ -140,7 +140,7 @@ export class ServerConnection implements FrameSink {
     this.gone();
   }
 
-  /** The connection is gone: its streams are over. */
+  /** Ends all streams and frees the memory. Must be called when the socket has closed. */
   gone(): void {
     if (this.#closed && this.streams === 0) return;
     this.#closed = true;
@@ -150,7 +150,7 @@ export class ServerConnection implements FrameSink {
     this.#blocks.drop();
   }
 
-  // Called by streams, and by what reads frames
+  // Called by streams and by the readers of frames
 
   remove(stream: ServerStream): void {
     this.requests.streams.remove(stream);
@@ -165,7 +165,7 @@ export class ServerConnection implements FrameSink {
     if (!this.#closed) writeWindowUpdate(this.output, streamId, by);
   }
 
-  /** Counts a stream that ended before its time. @throws {ConnectionError} if there are too many. */
+  /** Counts a stream that ended early. @throws {ConnectionError} if the rate is exceeded. */
   countReset(): void {
     this.#counts.reset();
   }
@@ -260,7 +260,7 @@ export class ServerConnection implements FrameSink {
     if (to - from !== pingLength)
       throw new ConnectionError(errorCode.frameSizeError, 'PING is not 8 bytes long');
     if (streamId !== 0) throw new ConnectionError(errorCode.protocolError, 'PING is on a stream');
-    // Clients of grpc-go measure the connection with a PING for each response; others are counted.
+    // grpc-go sends a PING for each response, to measure the bandwidth. Further PINGs are counted.
     if (this.sentSincePing) this.sentSincePing = false;
     else this.#counts.controlFrame(tooManyPings);
     if ((flags & flag.ack) === 0) return writePingAck(this.output, source, from);
@@ -273,7 +273,7 @@ export class ServerConnection implements FrameSink {
       throw new ConnectionError(errorCode.frameSizeError, 'WINDOW_UPDATE is not 4 bytes long');
     const by = readUint32(source, from) & 0x7fffffff;
     if (streamId === 0) {
-      if (by === 0) throw new ConnectionError(errorCode.protocolError, 'WINDOW_UPDATE is by 0');
+      if (by === 0) throw new ConnectionError(errorCode.protocolError, 'WINDOW_UPDATE has an increment of 0');
       this.sendWindow += by;
       if (this.sendWindow > largestWindow)
         throw new ConnectionError(errorCode.flowControlError, 'the window of the connection is too large');
@@ -286,7 +286,7 @@ export class ServerConnection implements FrameSink {
     this.requests.streams.resumeBlocked();
   }
 
-  /** An error of the client ends its connection; so does an error of the server, which harms no other connection. */
+  /** Closes the connection after an error: of the client, or of this program, which must not harm other connections. */
   #fail(error: unknown): void {
     const [code, debugData] =
       error instanceof ConnectionError

@@ -2,10 +2,10 @@ import { flag, frameHeaderLength, frameType, readUint32, writeFrameHeader, write
 import type { ErrorCode } from './frame.ts';
 import type { Output } from './output.ts';
 
-/** Length of the payload of PING. */
+/** Length of the payload of PING, in bytes. */
 export const pingLength = 8;
 
-/** Writes SETTINGS with these identifiers and values (RFC 9113, section 6.5). */
+/** Writes SETTINGS with pairs of identifier and value (RFC 9113, section 6.5). */
 export function writeSettings(output: Output, settings: readonly (readonly [number, number])[]): void {
   const length = settings.length * 6;
   const target = output.reserve(frameHeaderLength + length);
@@ -26,7 +26,7 @@ export function writeSettingsAck(output: Output): void {
   writeFrameHeader(target, output.at, 0, frameType.settings, flag.ack, 0);
 }
 
-/** Writes WINDOW_UPDATE; stream 0 is the connection (section 6.9). */
+/** Writes WINDOW_UPDATE, unless the increment is 0. Stream 0 is the connection (section 6.9). */
 export function writeWindowUpdate(output: Output, streamId: number, by: number): void {
   if (by <= 0) return;
   const target = output.reserve(frameHeaderLength + 4);
@@ -41,7 +41,7 @@ export function writeReset(output: Output, streamId: number, code: ErrorCode): v
   writeUint32(target, output.at + frameHeaderLength, code);
 }
 
-/** Writes PING with a number as its payload, which the client's answer repeats (section 6.7). */
+/** Writes PING with a number as its payload. The client sends the payload back (section 6.7). */
 export function writePing(output: Output, payload: number): void {
   const target = output.reserve(frameHeaderLength + pingLength);
   const { at } = output;
@@ -50,7 +50,7 @@ export function writePing(output: Output, payload: number): void {
   writeUint32(target, at + frameHeaderLength + 4, payload);
 }
 
-/** Answers a PING of the client, whose payload is at `from`. */
+/** Acknowledges a PING of the client, whose payload is at `from`. */
 export function writePingAck(output: Output, source: Buffer, from: number): void {
   const target = output.reserve(frameHeaderLength + pingLength);
   const { at } = output;
@@ -58,7 +58,7 @@ export function writePingAck(output: Output, source: Buffer, from: number): void
   source.copy(target, at + frameHeaderLength, from, from + pingLength);
 }
 
-/** Returns the number in the payload of PING at `from`; undefined if {@link writePing} did not write it. */
+/** Returns the number in the payload of PING at `from`; `undefined` if {@link writePing} did not write it. */
 export function readPingPayload(source: Buffer, from: number): number | undefined {
   return readUint32(source, from) === 0 ? readUint32(source, from + 4) : undefined;
 }

@@ -3,7 +3,7 @@ import { errorCode } from './frame.ts';
 import { Allowance } from './limits.ts';
 import type { ConnectionLimits } from './limits.ts';
 
-/** Counts what makes the server work to no purpose, and ends the connection that does too much of it. */
+/** Counts the events that cause work without use, and ends the connection that exceeds a rate. */
 export class EventCounts {
   readonly #resets: Allowance;
   readonly #controlFrames: Allowance;
@@ -15,15 +15,15 @@ export class EventCounts {
     this.#controlFrames = new Allowance(limits.controlFrames);
   }
 
-  /** Counts a stream that ended before its time. @throws {ConnectionError} if there are too many. */
+  /** Counts a stream that ended early. @throws {ConnectionError} if the rate is exceeded. */
   reset(): void {
     if (!this.#resets.take(this.now))
       throw new ConnectionError(errorCode.enhanceYourCalm, 'too many streams were reset');
   }
 
-  /** Counts a frame that carries nothing. @throws {ConnectionError} if there are too many. */
+  /** Counts a frame that carries no data. @throws {ConnectionError} if the rate is exceeded. */
   controlFrame(debugData?: string): void {
     if (!this.#controlFrames.take(this.now))
-      throw new ConnectionError(errorCode.enhanceYourCalm, 'too many frames that carry nothing', debugData);
+      throw new ConnectionError(errorCode.enhanceYourCalm, 'too many frames that carry no data', debugData);
   }
 }

@@ -1,34 +1,35 @@
 import { defaultMaxFrameSize, flag, frameHeaderLength, frameType, readStreamId, byteAt } from './frame.ts';
 
-/** Receives what a connection sent. Buffers are valid during the call only. */
+/** Receives the frames of a client. Buffers are valid only during the call. */
 export interface FrameSink {
   /** The client's preface is complete. */
   preface(): void;
-  /** Bytes that are not the preface of HTTP/2. */
+  /** The client has sent other bytes than the preface of HTTP/2. */
   notHttp2(): void;
-  /** A frame is longer than this end allows. */
+  /** The payload of a frame is longer than SETTINGS_MAX_FRAME_SIZE. */
   tooLarge(): void;
-  /** The header of a DATA frame without padding: its payload follows in parts. Returns false to read nothing more. */
+  /** A DATA frame without padding begins. Its payload follows in parts. Returns false to read nothing more. */
   dataBegins(streamId: number, length: number, flags: number): boolean;
-  /** A part of the payload of that frame. */
+  /** A part of the payload of that frame, in `source[from, to)`. */
   dataPart(source: Buffer, from: number, to: number, isLast: boolean): void;
-  /** Any other frame, its payload in `source[from, to)`. Returns false to read nothing more. */
+  /** Any other frame has arrived, with its payload in `source[from, to)`. Returns false to read nothing more. */
   frame(type: number, flags: number, streamId: number, source: Buffer, from: number, to: number): boolean;
 }
 
 const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 
 /**
- * Cuts the bytes of a connection into frames, where they lie: only a frame that is cut in two by the end of a read is
- * copied, and of DATA nothing is.
+ * Splits the bytes of a connection into frames, without copying them. Only a frame that continues in the next read is
+ * copied, unless it is DATA.
  */
 export class FrameReader {
   readonly #sink: FrameSink;
+  /** Bytes of the preface that have not arrived. */
   #prefaceLeft = preface.length;
-  /** A frame of which only the beginning has come, from its header on. */
+  /** The beginning of an incomplete frame, with its header. */
   #held: Buffer | undefined;
   #heldLength = 0;
-  /** What is still to come of the payload of a DATA frame. */
+  /** Bytes of the payload of a DATA frame that have not arrived. */
   #dataLeft = 0;
   #stopped = false;
 
@@ -36,12 +37,12 @@ export class FrameReader {
     this.#sink = sink;
   }
 
-  /** Whether the preface has been read. */
+  /** True if the preface has been read. */
   get begun(): boolean {
     return this.#prefaceLeft === 0;
   }
 
-  /** Ignores everything from now on. */
+  /** Ignores all further bytes. */
   stop(): void {
     this.#stopped = true;
     this.#held = undefined;
@@ -77,7 +78,7 @@ export class FrameReader {
     return end;
   }
 
-  /** Reads the frame that begins at `at`, or holds its beginning. Returns where the next one begins. */
+  /** Reads the frame at `at`, or holds its beginning. Returns the position after the bytes that were read. */
   #readFrame(source: Buffer, at: number, to: number): number {
     if (to - at < frameHeaderLength) return this.#hold(source, at, to);
     const length = payloadLength(source, at);
@@ -92,7 +93,7 @@ export class FrameReader {
     return payload + length;
   }
 
-  /** Adds to the frame that is held. */
+  /** Adds bytes to the held frame. Returns the position after them. */
   #complete(source: Buffer, at: number, to: number): number {
     if (this.#heldLength < frameHeaderLength) {
       const end = Math.min(to, at + frameHeaderLength - this.#heldLength);
@@ -108,7 +109,7 @@ export class FrameReader {
     return end;
   }
 
-  /** The header of the frame that is held has just been completed; `at` is where its payload begins. */
+  /** Handles the header of the held frame, which is complete now. The payload begins at `at`. */
   #headerComplete(at: number, to: number): number {
     const held = this.#held;
     if (held === undefined) return at;
@@ -151,7 +152,7 @@ export class FrameReader {
   #hold(source: Buffer, at: number, to: number): number {
     const length = this.#heldLength + to - at;
     if (this.#held === undefined || this.#held.length < length) {
-      // Once the header is there, all of the frame; it is bounded by the largest frame that is allowed.
+      // Once the header is known, allocate the whole frame: its length is limited by SETTINGS_MAX_FRAME_SIZE.
       const known =
         this.#held !== undefined && this.#heldLength >= frameHeaderLength
           ? frameHeaderLength + payloadLength(this.#held, 0)

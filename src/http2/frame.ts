@@ -12,7 +12,7 @@ export const frameType = {
   continuation: 9,
 } as const;
 
-/** Frame flags. A flag has a meaning only for the types that define it. */
+/** Frame flags. A flag has a meaning only for the frame types that define it. */
 export const flag = { ack: 0x1, endStream: 0x1, endHeaders: 0x4, padded: 0x8, priority: 0x20 } as const;
 
 /** Error codes (RFC 9113, section 7). */
@@ -47,11 +47,11 @@ export const setting = {
 
 /** Bytes of a frame header (RFC 9113, section 4.1). */
 export const frameHeaderLength = 9;
-/** The largest payload that a peer accepts unless its settings allow more. */
+/** Default of SETTINGS_MAX_FRAME_SIZE: the largest payload that a peer accepts. */
 export const defaultMaxFrameSize = 16_384;
-/** Flow-control window of the connection and of each stream until it is changed. */
+/** Initial flow-control window of the connection and of each stream. */
 export const defaultWindow = 65_535;
-/** No window may be larger (RFC 9113, section 6.9.1). */
+/** The largest flow-control window that is allowed (RFC 9113, section 6.9.1). */
 export const largestWindow = 2 ** 31 - 1;
 
 /** Writes a frame header at `at`. */
@@ -87,12 +87,12 @@ export function readUint32(source: Uint8Array, at: number): number {
   );
 }
 
-/** Reads a stream identifier: 31 bits, since the first one is reserved (RFC 9113, section 4.1). */
+/** Reads a stream identifier: 31 bits, because the first bit is reserved (RFC 9113, section 4.1). */
 export function readStreamId(source: Uint8Array, at: number): number {
   return readUint32(source, at) & 0x7fffffff;
 }
 
-/** The byte at `at`; 0 past the end. */
+/** Returns the byte at `at`, or 0 past the end. */
 export function byteAt(source: Uint8Array, at: number): number {
   return source[at] ?? 0;
 }

@@ -2,7 +2,7 @@ import { ConnectionError } from './connection-error.ts';
 import { byteAt, errorCode, flag, frameType, readStreamId } from './frame.ts';
 import type { ConnectionLimits } from './limits.ts';
 
-/** A header block of which the first frames have arrived. */
+/** An incomplete header block. */
 interface OpenBlock {
   readonly streamId: number;
   readonly endsStream: boolean;
@@ -19,7 +19,7 @@ export type BlockSink = (
   to: number,
 ) => void;
 
-/** Joins HEADERS and CONTINUATION frames to header blocks (RFC 9113, sections 6.2 and 6.10). */
+/** Joins HEADERS and CONTINUATION frames into header blocks (RFC 9113, sections 6.2 and 6.10). */
 export class HeaderBlocks {
   readonly #limits: ConnectionLimits;
   readonly #complete: BlockSink;
@@ -30,36 +30,37 @@ export class HeaderBlocks {
     this.#complete = complete;
   }
 
-  /** Whether the next frame has to be CONTINUATION. */
+  /** True if the next frame must be CONTINUATION. */
   get isOpen(): boolean {
     return this.#open !== undefined;
   }
 
-  /** Drops a block that is not complete. */
+  /** Drops an incomplete block. */
   drop(): void {
     this.#open = undefined;
   }
 
-  /** @throws {ConnectionError} if a block is open and this frame does not continue it (section 4.3). */
+  /** Checks the next frame. @throws {ConnectionError} if a block is incomplete and not continued (section 4.3). */
   checkNext(type: number, streamId: number): void {
     const block = this.#open;
     if (block !== undefined && (type !== frameType.continuation || streamId !== block.streamId))
-      throw new ConnectionError(errorCode.protocolError, 'a header block is not continued');
+      throw new ConnectionError(errorCode.protocolError, 'another frame interrupts a header block');
   }
 
   headers(flags: number, streamId: number, source: Buffer, from: number, to: number): void {
     if (streamId % 2 === 0)
-      throw new ConnectionError(errorCode.protocolError, 'HEADERS is on a stream that a client cannot open');
+      throw new ConnectionError(errorCode.protocolError, 'HEADERS is on an even stream identifier');
     let [begin, end] = [from, to];
     if ((flags & flag.padded) !== 0) {
       if (begin === end) throw new ConnectionError(errorCode.frameSizeError, 'HEADERS has no padding length');
       end -= byteAt(source, begin);
       begin += 1;
       if (end < begin)
-        throw new ConnectionError(errorCode.protocolError, 'the padding of HEADERS is longer than the frame');
+        throw new ConnectionError(errorCode.protocolError, 'HEADERS has more padding than payload');
     }
     if ((flags & flag.priority) !== 0) {
-      if (end - begin < 5) throw new ConnectionError(errorCode.frameSizeError, 'HEADERS is too short');
+      if (end - begin < 5)
+        throw new ConnectionError(errorCode.frameSizeError, 'HEADERS is too short for its priority');
       if (readStreamId(source, begin) === streamId)
         throw new ConnectionError(errorCode.protocolError, 'a stream depends on itself');
       begin += 5;
@@ -73,7 +74,7 @@ export class HeaderBlocks {
   continuation(flags: number, source: Buffer, from: number, to: number): void {
     const block = this.#open;
     if (block === undefined)
-      throw new ConnectionError(errorCode.protocolError, 'CONTINUATION continues nothing');
+      throw new ConnectionError(errorCode.protocolError, 'CONTINUATION does not follow HEADERS');
     this.#add(block, source, from, to);
     if ((flags & flag.endHeaders) === 0) return;
     this.#open = undefined;
@@ -81,7 +82,7 @@ export class HeaderBlocks {
     this.#complete(block.streamId, block.endsStream, whole, 0, whole.length);
   }
 
-  /** Bounds the length and the number of frames (CVE-2024-27316 and its kin). */
+  /** Adds a frame. Limits the length and the number of frames (CVE-2024-27316 and similar ones). */
   #add(block: OpenBlock, source: Buffer, from: number, to: number): void {
     const { continuations, headerBlock } = this.#limits;
     block.length += to - from;

@@ -1,29 +1,29 @@
-/** What a connection may use of a server. Sizes are bytes, rates are per second. */
+/** The limits of a connection. Sizes are bytes, rates are per second. */
 export interface ConnectionLimits {
-  /** Streams that are open at the same time; more are refused (SETTINGS_MAX_CONCURRENT_STREAMS). */
+  /** Maximum number of open streams; further ones are refused (SETTINGS_MAX_CONCURRENT_STREAMS). */
   readonly concurrentStreams: number;
-  /** The compressed header block of a request, over all of its frames. */
+  /** Maximum size of the compressed header block of a request, summed over its frames. */
   readonly headerBlock: number;
-  /** CONTINUATION frames of one header block. */
+  /** Maximum number of CONTINUATION frames of one header block. */
   readonly continuations: number;
-  /** The header list of a request, as RFC 9113 counts it (SETTINGS_MAX_HEADER_LIST_SIZE). */
+  /** Maximum size of the header list of a request, as RFC 9113 counts it (SETTINGS_MAX_HEADER_LIST_SIZE). */
   readonly headerList: number;
-  /** Entries of one SETTINGS frame. */
+  /** Maximum number of entries of one SETTINGS frame. */
   readonly settingsEntries: number;
-  /** What a client may send on a stream before it hears that it was read. */
+  /** Flow-control window of a stream (SETTINGS_INITIAL_WINDOW_SIZE). */
   readonly streamWindow: number;
-  /** The same for the connection as a whole. */
+  /** Flow-control window of the connection. */
   readonly connectionWindow: number;
   /**
-   * Streams that end before their time: reset by the client, refused, or reset by the server because the client broke
-   * a rule. A client that is above this gets GOAWAY with ENHANCE_YOUR_CALM (CVE-2023-44487, CVE-2025-8671).
+   * Streams that end early: the client reset them, the server refused them, or the server reset them because the client
+   * broke a rule. A client above this rate gets GOAWAY with ENHANCE_YOUR_CALM (CVE-2023-44487, CVE-2025-8671).
    */
   readonly resets: Rate;
-  /** Frames that make the server work and carry nothing: PING, SETTINGS, PRIORITY, empty DATA and unknown types. */
+  /** Frames that cause work but carry no data: PING, SETTINGS, PRIORITY, empty DATA and unknown types. */
   readonly controlFrames: Rate;
 }
 
-/** A number of events at once, and how many a second after that. */
+/** Allows `burst` events at once, and `perSecond` after that. */
 export interface Rate {
   readonly burst: number;
   readonly perSecond: number;
@@ -41,7 +41,7 @@ export const defaultConnectionLimits: ConnectionLimits = {
   controlFrames: { burst: 1000, perSecond: 100 },
 };
 
-/** Counts events of one connection against a rate, by a clock in ms that the caller reads. */
+/** A token bucket: counts the events of one connection against a rate. The caller provides the time, in ms. */
 export class Allowance {
   readonly #rate: Rate;
   #left: number;
@@ -52,7 +52,7 @@ export class Allowance {
     this.#left = rate.burst;
   }
 
-  /** Counts one event at the time `now`. Returns false if it is one too many. */
+  /** Counts one event at the time `now`. Returns false if the event exceeds the rate. */
   take(now: number): boolean {
     if (this.#left < 1) {
       const gained = ((now - this.#at) / 1000) * this.#rate.perSecond;

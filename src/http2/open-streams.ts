@@ -1,6 +1,6 @@
 import type { ServerStream } from './stream.ts';
 
-/** The open streams of a connection. Most connections have one stream, so the map is created for the second one. */
+/** The open streams of a connection. Most connections have one stream, so the map is created for the second stream. */
 export class OpenStreams {
   #only: ServerStream | undefined;
   #others: Map<number, ServerStream> | undefined;
@@ -26,19 +26,19 @@ export class OpenStreams {
     else this.#others?.delete(stream.id);
   }
 
-  /** Resumes the stream when the client enlarges a window. */
+  /** Resumes the stream at the next call of `resumeBlocked`. */
   waitForWindow(stream: ServerStream): void {
     (this.#blocked ??= new Set()).add(stream);
   }
 
-  /** Sends what the windows allow now. */
+  /** Resumes all streams that wait for a window. Must be called after the client has enlarged one. */
   resumeBlocked(): void {
     const blocked = this.#blocked;
     this.#blocked = undefined;
     for (const stream of blocked ?? []) stream.resume();
   }
 
-  /** The streams that are open now: streams may be removed during the iteration. */
+  /** Returns a copy of the list of open streams: streams may be removed during an iteration. */
   all(): readonly ServerStream[] {
     const only = this.#only === undefined ? [] : [this.#only];
     return this.#others === undefined ? only : [...only, ...this.#others.values()];

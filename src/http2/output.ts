@@ -1,20 +1,20 @@
-/** Where the bytes of a connection go: a socket. */
+/** Writes the bytes of a connection, to a socket. */
 export interface Wire {
-  /** Takes bytes. They do not change until `unsent` is 0. */
+  /** Writes bytes. The caller does not change them until `unsent` is 0. */
   write(bytes: Buffer): void;
-  /** Bytes that were taken and that the kernel has not. */
+  /** Number of written bytes that the kernel has not accepted. */
   readonly unsent: number;
-  /** Ends the connection once everything is sent. */
+  /** Ends the connection after all written bytes. */
   end(): void;
 }
 
 const bufferLength = 131_072;
-/** Bytes that are copied behind others rather than written for themselves. */
-const mostCopied = 32_768;
+/** Up to this length, bytes are copied into the shared buffer. Longer ones are written directly. */
+const maxCopied = 32_768;
 
 /**
- * What the connections of a server write with. One buffer serves all of them: what one read causes is put into it and
- * written at once. What is written between reads is collected until `defer` runs, at the end of the tick.
+ * The output buffer of all connections of a server. The output that one read causes is collected in it and written at
+ * once. Output between reads is collected until `defer` runs its work, at the end of the tick.
  */
 export class OutputPool {
   readonly #defer: (work: () => void) => void;
@@ -22,14 +22,14 @@ export class OutputPool {
   #scheduled = false;
   buffer: Buffer = Buffer.allocUnsafeSlow(bufferLength);
   used = 0;
-  /** The output that writes into the buffer. */
+  /** The output that currently writes to the buffer. */
   owner: Output | undefined;
 
   constructor(defer: (work: () => void) => void) {
     this.#defer = defer;
   }
 
-  /** Has `output` flushed at the end of the tick. */
+  /** Flushes `output` at the end of the tick. */
   schedule(output: Output): void {
     this.#waiting.push(output);
     if (this.#scheduled) return;
@@ -40,23 +40,23 @@ export class OutputPool {
     });
   }
 
-  /** Gives the buffer up to the socket that still needs it. */
+  /** Allocates another buffer, because a socket still needs the current one. */
   replace(): void {
     this.buffer = Buffer.allocUnsafeSlow(bufferLength);
   }
 }
 
-/** What one connection writes. */
+/** The output of one connection. */
 export class Output {
   readonly #pool: OutputPool;
   readonly #wire: Wire;
-  /** What was written between reads: mostly one frame, so that a list is made for the second one alone. */
+  /** The output between reads. It is mostly one frame, so a list is created only for further ones. */
   #first: Buffer | undefined;
   #others: Buffer[] | undefined;
-  /** Called once the kernel has what was written before. */
+  /** Called when the kernel has accepted all earlier output. */
   #sent: (() => void)[] | undefined;
   #closed = false;
-  /** Where the bytes of the last `reserve` begin. */
+  /** Position of the bytes of the last `reserve` in its buffer. */
   at = 0;
 
   constructor(pool: OutputPool, wire: Wire) {
@@ -64,12 +64,12 @@ export class Output {
     this.#wire = wire;
   }
 
-  /** Bytes that the kernel has not taken yet. */
+  /** Bytes that the kernel has not accepted. */
   get unsent(): number {
     return this.#wire.unsent;
   }
 
-  /** Begins a section: until `end` everything goes into the shared buffer. */
+  /** Begins a section: until `end`, all output is collected in the shared buffer. */
   begin(): void {
     const pool = this.#pool;
     pool.owner?.end();
@@ -77,7 +77,7 @@ export class Output {
     pool.owner = this;
   }
 
-  /** Ends the section and writes what it has. */
+  /** Ends the section and writes its output. */
   end(): void {
     if (this.#pool.owner !== this) return;
     this.#emit();
@@ -85,7 +85,7 @@ export class Output {
     this.#settle();
   }
 
-  /** Room for `length` bytes, at `at` of the buffer that it returns, to be filled before anything else happens. */
+  /** Reserves `length` bytes at `at` of the returned buffer. The caller must fill them at once. */
   reserve(length: number): Buffer {
     const pool = this.#pool;
     if (pool.owner === this && length <= bufferLength) {
@@ -100,11 +100,11 @@ export class Output {
     return own;
   }
 
-  /** Sends bytes that never change. */
+  /** Sends bytes, which must never change. */
   send(bytes: Buffer): void {
     if (this.#closed) return;
     if (this.#pool.owner === this) {
-      if (bytes.length > mostCopied) {
+      if (bytes.length > maxCopied) {
         this.#emit();
         this.#wire.write(bytes);
       } else {
@@ -117,14 +117,14 @@ export class Output {
     } else (this.#others ??= []).push(bytes);
   }
 
-  /** Calls back once the kernel has taken everything that was written before. Never from within this call. */
+  /** Calls back when the kernel has accepted all earlier output, but never within this call. */
   whenSent(callback: () => void): void {
     (this.#sent ??= []).push(callback);
     if (this.#pool.owner !== this && this.#first === undefined && this.#others === undefined)
       this.#pool.schedule(this);
   }
 
-  /** Writes what was collected between reads. */
+  /** Writes the output that was collected between reads. */
   flush(): void {
     const [first, others] = [this.#first, this.#others];
     this.#first = undefined;
@@ -143,12 +143,12 @@ export class Output {
     this.#settle();
   }
 
-  /** To be called when the wire has nothing left that is unsent. */
+  /** Must be called when `unsent` of the wire has become 0. */
   drained(): void {
     this.#settle();
   }
 
-  /** Writes what there is and ends the connection. */
+  /** Writes all output and ends the connection. */
   finish(): void {
     this.end();
     this.flush();
@@ -157,7 +157,7 @@ export class Output {
     this.#sent = undefined;
   }
 
-  /** The connection is gone: nothing is written any more. */
+  /** Drops all output. Must be called when the connection has closed. */
   abandon(): void {
     if (this.#pool.owner === this) {
       this.#pool.owner = undefined;
@@ -175,7 +175,7 @@ export class Output {
     pool.used = 0;
     if (length === 0 || this.#closed) return;
     this.#wire.write(pool.buffer.subarray(0, length));
-    // What the kernel has not taken stays with the socket, which must find it unchanged.
+    // The socket keeps the bytes that the kernel has not accepted, and they must not change.
     if (this.#wire.unsent > 0) pool.replace();
   }
 

@@ -1,21 +1,21 @@
 import type { HeaderField } from './hpack/header-field.ts';
 
-/** The header section of a request, or its trailers, as it is decoded. */
+/** The header fields of a request, or its trailers. The decoder adds the fields one after another. */
 export class RequestHead {
   method = '';
   scheme = '';
   path = '';
   authority = '';
-  /** The regular fields, in the order of the request. Names are lower case. */
+  /** The fields that are not pseudo-header fields, in the order of the request. Names are lower case. */
   readonly fields: HeaderField[] = [];
-  /** Size of all fields (RFC 9113, section 6.5.2). */
+  /** Size of all fields, as SETTINGS_MAX_HEADER_LIST_SIZE counts them (RFC 9113, section 6.5.2). */
   size = 0;
-  /** From `content-length`; undefined without one. */
+  /** The value of `content-length`; `undefined` if the field is absent. */
   contentLength: number | undefined;
   #pseudoFields = 0;
   #malformed = false;
 
-  /** Adds the next field. Beyond `limit` it counts the size alone. */
+  /** Adds the next field. Once the size exceeds `limit`, fields are counted but not stored. */
   add(field: HeaderField, limit: number): void {
     this.size += field.size;
     if (this.size > limit) return;
@@ -27,25 +27,25 @@ export class RequestHead {
     }
   }
 
-  /** The value of the first field of that name. */
+  /** Returns the value of the first field with a name. */
   get(name: string): string | undefined {
     for (const field of this.fields) if (field.name === name) return field.value;
     return undefined;
   }
 
-  /** Whether it is what RFC 9113, section 8.3.1, wants of a request. */
+  /** True if the fields are a well-formed request (RFC 9113, section 8.3.1). */
   get isRequest(): boolean {
     return !this.#malformed && this.method !== '' && this.scheme !== '' && this.path !== '';
   }
 
-  /** Whether it is what RFC 9113, section 8.1, wants of trailers. */
+  /** True if the fields are well-formed trailers (RFC 9113, section 8.1). */
   get isTrailers(): boolean {
     return !this.#malformed && this.#pseudoFields === 0;
   }
 
   #addPseudo({ name, value }: HeaderField): void {
     this.#pseudoFields += 1;
-    // They come before the others (section 8.3), each once.
+    // Pseudo-header fields come before all other fields, and each at most once (section 8.3).
     if (this.fields.length > 0) this.#malformed = true;
     switch (name) {
       case ':method':

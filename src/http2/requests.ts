@@ -11,13 +11,13 @@ import { RequestHead } from './request-head.ts';
 import { ServerStream } from './stream.ts';
 import type { StreamHandler } from './stream.ts';
 
-/** Handles a new request. Returns what handles its body; undefined if the request was ended already. */
+/** Handles a new request. Returns the handler of its body; `undefined` if the response has already ended. */
 export type RequestHandler = (stream: ServerStream, head: RequestHead) => StreamHandler | undefined;
 
-/** Streams that the server ended, whose late frames are ignored. */
-const mostEndedEarly = 32;
+/** Maximum number of remembered streams that the server ended before the client. */
+const maxEndedEarly = 32;
 
-/** The requests of a connection: what their header blocks say, and which streams are open. */
+/** The requests of a connection: decodes their header blocks and keeps the open streams. */
 export class Requests {
   readonly streams = new OpenStreams();
   readonly #connection: ServerConnection;
@@ -25,8 +25,9 @@ export class Requests {
   readonly #decoder: HpackDecoder;
   readonly #begin: RequestHandler;
   lastStreamId = 0;
-  /** Streams above this are ignored once the last GOAWAY has been sent. */
+  /** The last stream that is processed. It is set when the final GOAWAY is sent; later streams are ignored. */
   #acceptUpTo = largestWindow;
+  /** Streams that the server ended before the client, the latest first. */
   #endedEarly: readonly number[] = [];
 
   constructor(
@@ -41,31 +42,34 @@ export class Requests {
     this.#begin = begin;
   }
 
-  /** Ignores streams that the client opens from now on (RFC 9113, section 6.8). */
+  /** Ignores all streams that the client opens later (RFC 9113, section 6.8). */
   acceptNoMore(): void {
     this.#acceptUpTo = this.lastStreamId;
   }
 
-  /** Whether frames of the stream are ignored: it is above the last one, or the server has just ended it. */
+  /** True if frames of the stream are ignored: it came after the final GOAWAY, or the server has just ended it. */
   isIgnored(streamId: number): boolean {
     return streamId > this.#acceptUpTo || this.#endedEarly.includes(streamId);
   }
 
-  /** Ignores frames of a stream that the server ended before the client (section 5.1), for the last ones of them. */
+  /** Ignores later frames of a stream that the server ended before the client (section 5.1). */
   ignoreLateFrames(streamId: number): void {
-    this.#endedEarly = [streamId, ...this.#endedEarly.slice(0, mostEndedEarly - 1)];
+    this.#endedEarly = [streamId, ...this.#endedEarly.slice(0, maxEndedEarly - 1)];
   }
 
-  /** Returns the stream if it is open, undefined if it was. @throws {ConnectionError} if it never was. */
-  openOrClosed(streamId: number, what: string): ServerStream | undefined {
+  /**
+   * Returns the stream if it is open, or `undefined` if it is closed.
+   * @throws {ConnectionError} if the client has never opened it (section 5.1, "idle").
+   */
+  openOrClosed(streamId: number, frameName: string): ServerStream | undefined {
     const stream = this.streams.find(streamId);
     const isIdle = streamId > this.lastStreamId || streamId % 2 === 0;
     if (stream === undefined && isIdle && !this.isIgnored(streamId))
-      throw new ConnectionError(errorCode.protocolError, `${what} is on an idle stream`);
+      throw new ConnectionError(errorCode.protocolError, `${frameName} is on an idle stream`);
     return stream;
   }
 
-  /** Reads a header block: that of a request, or trailers. Blocks of refused requests are decoded, too. */
+  /** Reads a header block: of a request, or trailers. Blocks of refused requests change the HPACK table, too. */
   block(streamId: number, endsStream: boolean, source: Buffer, from: number, to: number): void {
     const { headerList, concurrentStreams } = this.#limits;
     const head = new RequestHead();
@@ -87,7 +91,7 @@ export class Requests {
     if (endsStream) stream.receiveEnd();
   }
 
-  /** Resets a stream for an error of the client. */
+  /** Resets a stream because of an error of the client. */
   refuse(streamId: number, code: ErrorCode): void {
     this.#connection.countReset();
     const open = this.streams.find(streamId);
@@ -95,18 +99,18 @@ export class Requests {
     else open.abort(code);
   }
 
-  /** Checks a PRIORITY frame. Priorities are not used (section 5.3.2). */
+  /** Checks a PRIORITY frame. Priorities have no effect (section 5.3.2). */
   priority(streamId: number, source: Buffer, from: number, to: number): void {
-    if (streamId === 0) throw new ConnectionError(errorCode.protocolError, 'PRIORITY is on no stream');
+    if (streamId === 0) throw new ConnectionError(errorCode.protocolError, 'PRIORITY is on stream 0');
     const isSelf = to - from === 5 && readStreamId(source, from) === streamId;
     if (to - from === 5 && !isSelf) return;
     this.refuse(streamId, isSelf ? errorCode.protocolError : errorCode.frameSizeError);
   }
 
-  /** The client cancels a stream. */
+  /** Handles RST_STREAM: the client cancels a stream. */
   rstStream(streamId: number, length: number): void {
     if (length !== 4) throw new ConnectionError(errorCode.frameSizeError, 'RST_STREAM is not 4 bytes long');
-    if (streamId === 0) throw new ConnectionError(errorCode.protocolError, 'RST_STREAM is on no stream');
+    if (streamId === 0) throw new ConnectionError(errorCode.protocolError, 'RST_STREAM is on stream 0');
     const stream = this.openOrClosed(streamId, 'RST_STREAM');
     if (stream === undefined && this.isIgnored(streamId)) return;
     this.#connection.countReset();

@@ -1,8 +1,8 @@
 import { frameHeaderLength, frameType, writeFrameHeader, writeUint32 } from './frame.ts';
 
 /**
- * Bytes that go out on many streams. Clients that have one stream a connection give it the number 1, so the frame for
- * that one exists once and is written as it is to all of them.
+ * Data that is sent on many streams. Clients with one stream per connection give it the identifier 1, so all of them
+ * share one frame, which is never copied.
  */
 export class SharedData {
   /** The DATA frame for stream 1. It never changes. */
@@ -21,7 +21,7 @@ export class SharedData {
     }
   }
 
-  /** Length of the payload. */
+  /** Length of the payload, in bytes. */
   get length(): number {
     return this.frame.length - frameHeaderLength;
   }
@@ -30,7 +30,7 @@ export class SharedData {
     return this.frame.subarray(frameHeaderLength);
   }
 
-  /** The DATA frame for a stream; that of the last stream is kept beside that of stream 1. */
+  /** Returns the DATA frame for a stream. Caches the frames of stream 1 and of the last other stream. */
   frameFor(streamId: number): Buffer {
     if (streamId === 1) return this.frame;
     if (this.#other === undefined || this.#otherId !== streamId) {

@@ -3,45 +3,46 @@ import { errorCode, flag, frameHeaderLength, frameType, largestWindow, writeFram
 import type { ErrorCode } from './frame.ts';
 import type { SharedData } from './shared-data.ts';
 
-/** What the application does with a request. */
+/** Receives the body of a request. */
 export interface StreamHandler {
-  /** A part of the request's body. The buffer is valid during the call only. */
+  /** A part of the body has arrived, in `source[from, to)`. The buffer is valid only during the call. */
   data(source: Buffer, from: number, to: number): void;
-  /** The client has sent everything. */
+  /** The client has sent END_STREAM. */
   ended(): void;
-  /** The stream is over before the server ended it: reset by the client, or with its connection. */
+  /** The stream ended before the server ended it: the client reset it, or the connection closed. */
   aborted(): void;
 }
 
 /** Bytes that wait for the client's window. */
-interface Waiting {
+interface WaitingData {
   readonly bytes: Buffer;
-  /** What of them has been sent. */
+  /** The number of these bytes that have been sent. */
   sent: number;
   readonly whenSent: (() => void) | undefined;
 }
 
 /**
- * A request and its response. The response is one header block, data, and trailers or none; blocks are HPACK that the
- * caller has encoded, frames with END_STREAM are its end.
+ * A request and its response. The response consists of a header block, data and optional trailers, or of one header
+ * block that ends it. The caller encodes the blocks with HPACK.
  */
 export class ServerStream {
   readonly connection: ServerConnection;
   readonly id: number;
   handler: StreamHandler | undefined;
-  /** What the client accepts on this stream. */
+  /** The client's window: the number of bytes that it accepts on this stream. */
   sendWindow: number;
-  /** What the client has sent since it was last told that it was read. */
+  /** Bytes that the client has sent since the last WINDOW_UPDATE. */
   unread = 0;
-  /** Octets of the body that have come, and that `content-length` announces. */
+  /** Bytes of the body that have arrived. */
   received = 0;
+  /** The value of `content-length`. */
   readonly announced: number | undefined;
   halfClosedRemote = false;
   #reading = true;
   #halfClosedLocal = false;
   #closed = false;
-  #waiting: Waiting[] | undefined;
-  /** A block that ends the stream once nothing waits any more. */
+  #waiting: WaitingData[] | undefined;
+  /** The block that ends the stream, once all waiting data has been sent. */
   #trailers: Buffer | undefined;
 
   constructor(connection: ServerConnection, id: number, sendWindow: number, announced: number | undefined) {
@@ -51,7 +52,7 @@ export class ServerStream {
     this.announced = announced;
   }
 
-  /** Nothing can be sent any more. */
+  /** True if the response has ended, so that nothing more can be sent. */
   get isEnded(): boolean {
     return this.#halfClosedLocal || this.#closed || this.#trailers !== undefined;
   }
@@ -70,7 +71,7 @@ export class ServerStream {
     if (!this.isEnded) this.#sendBlock(block, false);
   }
 
-  /** Sends data. `whenSent` is called once the kernel has taken all of it; never if the stream ends before. */
+  /** Sends data. `whenSent` is called when the kernel has accepted all of it, but not if the stream ends before. */
   send(data: SharedData, whenSent?: () => void): void {
     if (this.isEnded) return;
     const { connection } = this;
@@ -91,7 +92,7 @@ export class ServerStream {
     this.resume();
   }
 
-  /** Ends the response with a header block: the trailers, or all of it. What waits goes first. */
+  /** Ends the response with a header block: the trailers, or the whole response. Waiting data is sent first. */
   end(block: Uint8Array): void {
     if (this.isEnded) return;
     if (this.#waiting === undefined) this.#finish(block);
@@ -105,7 +106,7 @@ export class ServerStream {
     this.connection.sendReset(this.id, code);
   }
 
-  /** Sends as much of what waits as the windows allow. */
+  /** Sends as much of the waiting data as the windows allow. */
   resume(): void {
     const { connection } = this;
     while (this.#waiting !== undefined) {
@@ -129,13 +130,13 @@ export class ServerStream {
     if (this.#trailers !== undefined) this.#finish(this.#trailers);
   }
 
-  /** The client changed the window. Returns false if that makes it larger than it may be. */
+  /** Changes the client's window. Returns false if that exceeds the largest window that is allowed. */
   widen(by: number): boolean {
     this.sendWindow += by;
     return this.sendWindow <= largestWindow;
   }
 
-  /** Makes the client stop: no more is read than the window of the stream has left, until `resumeReading`. */
+  /** Sends no WINDOW_UPDATE until `resumeReading`, so that the client stops at the end of its window. */
   pauseReading(): void {
     this.#reading = false;
   }
@@ -145,20 +146,20 @@ export class ServerStream {
     this.updateWindow();
   }
 
-  /** Returns what the client has used of the window of the stream, once that is worth a frame. */
+  /** Sends WINDOW_UPDATE if the client has used half of the window of the stream. */
   updateWindow(): void {
     if (!this.#reading || this.#closed || this.unread * 2 < this.connection.streamWindow) return;
     this.connection.sendWindowUpdate(this.id, this.unread);
     this.unread = 0;
   }
 
-  /** A part of the body has come. */
+  /** Passes a part of the body to the handler. */
   receive(source: Buffer, from: number, to: number): void {
     this.received += to - from;
     if (from < to && !this.#closed) this.handler?.data(source, from, to);
   }
 
-  /** The client has sent END_STREAM. */
+  /** Handles END_STREAM of the client. */
   receiveEnd(): void {
     if (this.halfClosedRemote || this.#closed) return;
     this.halfClosedRemote = true;
@@ -170,7 +171,7 @@ export class ServerStream {
     this.handler?.ended();
   }
 
-  /** Ends the stream because of the client, with RST_STREAM if there is a code, and tells the handler. */
+  /** Ends the stream because of the client, and calls `aborted` of the handler. With a code, sends RST_STREAM. */
   abort(code?: ErrorCode): void {
     if (this.#closed) return;
     this.#close();
@@ -183,7 +184,7 @@ export class ServerStream {
     this.#halfClosedLocal = true;
     this.#sendBlock(block, true);
     if (this.halfClosedRemote) return this.#close();
-    // The rest of the request is of no use any more (RFC 9113, section 8.1).
+    // The rest of the request is not needed (RFC 9113, section 8.1).
     this.#close();
     this.connection.requests.ignoreLateFrames(this.id);
     this.connection.sendReset(this.id, errorCode.noError);

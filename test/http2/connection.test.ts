@@ -1,6 +1,4 @@
-/**
- * This file is long because it has one case for each rule that a connection keeps, and all of them use one rig.
- */
+/** This file is long: it has a case for each rule of a connection, and all cases use one rig. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from '../kit/fast-check.ts';
@@ -23,7 +21,7 @@ const request = (id: number, flags: number = flag.endHeaders): Buffer =>
 const trailers = encodeLiteral('x-done', 'yes', 'none');
 const response = encodeLiteral(':status', '200', 'none');
 
-/** A connection on which the preface was exchanged. */
+/** Returns a connection that has exchanged the preface. */
 function begun(limits: Parameters<typeof makeConnection>[0] = {}): ConnectionRig {
   const rig = makeConnection(limits);
   rig.feed(preface);
@@ -31,7 +29,7 @@ function begun(limits: Parameters<typeof makeConnection>[0] = {}): ConnectionRig
   return rig;
 }
 
-/** The error code of the GOAWAY that was sent, if one was. */
+/** Returns the error code of the GOAWAY that was sent, if any. */
 function goAwayOf(rig: ConnectionRig): number | undefined {
   return rig
     .sent()
@@ -39,8 +37,8 @@ function goAwayOf(rig: ConnectionRig): number | undefined {
     ?.payload.readUInt32BE(4);
 }
 
-describe('HTTP/2 connection › beginning', () => {
-  it('the preface → settings, a wider window, and an acknowledgement', () => {
+describe('HTTP/2 connection: preface', () => {
+  it('client preface: is answered with SETTINGS, WINDOW_UPDATE and an acknowledgement', () => {
     const rig = makeConnection({ concurrentStreams: 7 });
     rig.feed(preface);
     const sent = rig.sent();
@@ -52,22 +50,22 @@ describe('HTTP/2 connection › beginning', () => {
     assert.equal(rig.connection.begun, true);
   });
 
-  it('other bytes → GOAWAY at the first wrong one', () => {
+  it('other bytes than the preface: GOAWAY at the first wrong byte', () => {
     const rig = makeConnection();
     rig.feed(Buffer.from('PRI * HTTP/1'));
     assert.equal(goAwayOf(rig), errorCode.protocolError);
     assert.equal(rig.ended(), true);
   });
 
-  it('another frame before SETTINGS → GOAWAY', () => {
+  it('another frame before SETTINGS: GOAWAY', () => {
     const rig = makeConnection();
     rig.feed(Buffer.concat([preface.subarray(0, 24), frame(ping, 0, 0, Buffer.alloc(8))]));
     assert.equal(goAwayOf(rig), errorCode.protocolError);
   });
 });
 
-describe('HTTP/2 connection › a request', () => {
-  it('headers, data and trailers → the handler is told of each', () => {
+describe('HTTP/2 connection: requests', () => {
+  it('request with headers, data and trailers: the handler receives each', () => {
     const rig = begun();
     rig.feed(
       Buffer.concat([
@@ -79,7 +77,7 @@ describe('HTTP/2 connection › a request', () => {
     assert.deepEqual(rig.events, ['request 1 POST /x', 'data 1 hello', 'ended 1']);
   });
 
-  it('padding and priority in HEADERS and padding in DATA → not part of them', () => {
+  it('padding and priority in HEADERS, padding in DATA: are ignored', () => {
     const rig = begun();
     const block = Buffer.concat([Buffer.of(3), uint32(9), Buffer.of(1), postBlock(), Buffer.alloc(3)]);
     rig.feed(
@@ -91,7 +89,7 @@ describe('HTTP/2 connection › a request', () => {
     assert.deepEqual(rig.events, ['request 1 POST /x', 'data 1 hi', 'ended 1']);
   });
 
-  it('a block over several frames → one request', () => {
+  it('header block in several frames: is one request', () => {
     const rig = begun();
     const block = postBlock();
     rig.feed(
@@ -104,7 +102,7 @@ describe('HTTP/2 connection › a request', () => {
     assert.deepEqual(rig.events, ['request 1 POST /x', 'ended 1']);
   });
 
-  it('less data than content-length announces → the stream is reset', () => {
+  it('less data than content-length: the stream is reset', () => {
     const rig = begun();
     const block = postBlock('/x', [['content-length', '5']]);
     rig.feed(
@@ -117,7 +115,7 @@ describe('HTTP/2 connection › a request', () => {
     assert.equal(rig.sent().at(-1)?.payload.readUInt32BE(), errorCode.protocolError);
   });
 
-  it('any split of any conversation → the same events and the same frames', () => {
+  it('conversation that is split anywhere: the same events and frames', () => {
     const conversation = Buffer.concat([
       preface,
       request(1),
@@ -135,7 +133,7 @@ describe('HTTP/2 connection › a request', () => {
       frame(rstStream, 0, 5, uint32(8)),
     ]);
     const joined = (rig: ConnectionRig): readonly string[] => {
-      // Data may come in more parts.
+      // Data may arrive in more parts.
       let text = '';
       for (const event of rig.events) {
         const part = /^data (\d+) (.*)$/.exec(event);
@@ -161,7 +159,7 @@ describe('HTTP/2 connection › a request', () => {
     );
   });
 
-  it('any bytes after the preface → an orderly end or none, and never an internal error', () => {
+  it('random frames after the preface: never an internal error', () => {
     const junk = fc.tuple(
       fc.integer({ min: 0, max: 11 }),
       fc.integer({ min: 0, max: 255 }),
@@ -181,7 +179,7 @@ describe('HTTP/2 connection › a request', () => {
   });
 });
 
-describe('HTTP/2 connection › a response', () => {
+describe('HTTP/2 connection: responses', () => {
   const answered = (rig: ConnectionRig, length: number, sent?: () => void): void => {
     const [stream] = rig.streams;
     stream?.respond(response);
@@ -189,7 +187,7 @@ describe('HTTP/2 connection › a response', () => {
     stream?.end(trailers);
   };
 
-  it('headers, data and trailers', () => {
+  it('response with headers, data and trailers: is sent as three frames, and the stream closes', () => {
     const rig = begun();
     rig.feed(request(1, endBoth));
     answered(rig, 5);
@@ -201,7 +199,7 @@ describe('HTTP/2 connection › a response', () => {
     assert.equal(rig.connection.streams, 0);
   });
 
-  it('the window of the stream is full → the rest waits, and the trailers behind it', () => {
+  it('full window of the stream: further data and the trailers wait', () => {
     const rig = begun();
     rig.feed(Buffer.concat([frame(settings, 0, 0, setting(4, 10)), request(1, endBoth)]));
     let done = 0;
@@ -221,7 +219,7 @@ describe('HTTP/2 connection › a response', () => {
     assert.equal(done, 1);
   });
 
-  it('a smaller initial window while data is out → no more until it is made up for', () => {
+  it('smaller initial window after data was sent: further data waits until the window is positive', () => {
     const rig = begun();
     rig.feed(request(1, endBoth));
     rig.streams[0]?.respond(response);
@@ -239,7 +237,7 @@ describe('HTTP/2 connection › a response', () => {
     );
   });
 
-  it('the window of the connection is full → all streams wait for it', () => {
+  it('full window of the connection: all streams wait', () => {
     const rig = begun();
     rig.feed(
       Buffer.concat([frame(settings, 0, 0, setting(4, 100_000)), request(1, endBoth), request(3, endBoth)]),
@@ -258,7 +256,7 @@ describe('HTTP/2 connection › a response', () => {
     assert.equal(rig.connection.streams, 0);
   });
 
-  it('one content for several streams → the frame of each has its number', () => {
+  it('shared data on several streams: each frame has the identifier of its stream', () => {
     const rig = begun();
     rig.feed(Buffer.concat([request(1), request(3), request(5)]));
     const shared = new SharedData([Buffer.from('same')]);
@@ -270,7 +268,7 @@ describe('HTTP/2 connection › a response', () => {
     );
   });
 
-  it('the kernel has not taken it → sent is told once it has', () => {
+  it('data that the kernel accepts later: the callback is called then', () => {
     const rig = begun();
     rig.feed(request(1));
     let done = 0;
@@ -283,7 +281,7 @@ describe('HTTP/2 connection › a response', () => {
     assert.equal(done, 1);
   });
 
-  it('the stream ends before it is sent → nothing more is told or sent', () => {
+  it('stream that ends while data waits: nothing more is sent', () => {
     const rig = begun();
     rig.feed(Buffer.concat([frame(settings, 0, 0, setting(4, 1)), request(1)]));
     rig.streams[0]?.send(new SharedData([Buffer.alloc(5)]));
@@ -296,9 +294,9 @@ describe('HTTP/2 connection › a response', () => {
   });
 });
 
-describe('HTTP/2 connection › limits', () => {
+describe('HTTP/2 connection: limits', () => {
   const table: Readonly<Record<string, readonly [bytes: Uint8Array, code: number]>> = {
-    'more resets than the burst': [
+    'resets by the client above the burst': [
       Buffer.concat(
         Array.from({ length: 11 }, (_, index) =>
           Buffer.concat([request(2 * index + 1), frame(rstStream, 0, 2 * index + 1, uint32(8))]),
@@ -306,7 +304,7 @@ describe('HTTP/2 connection › limits', () => {
       ),
       errorCode.enhanceYourCalm,
     ],
-    'more streams that are reset because of the client': [
+    'resets that the client provokes, above the burst': [
       Buffer.concat(
         Array.from({ length: 11 }, (_, index) =>
           Buffer.concat([request(2 * index + 1), frame(windowUpdate, 0, 2 * index + 1, uint32(0))]),
@@ -314,61 +312,61 @@ describe('HTTP/2 connection › limits', () => {
       ),
       errorCode.enhanceYourCalm,
     ],
-    'more refused streams': [
+    'refused streams above the burst': [
       Buffer.concat(Array.from({ length: 14 }, (_, index) => request(2 * index + 1))),
       errorCode.enhanceYourCalm,
     ],
-    'more PINGs': [
+    'PINGs above the burst': [
       Buffer.concat(Array.from({ length: 11 }, () => frame(ping, 0, 0, Buffer.alloc(8)))),
       errorCode.enhanceYourCalm,
     ],
-    'more SETTINGS': [
+    'SETTINGS above the burst': [
       Buffer.concat(Array.from({ length: 11 }, () => frame(settings, 0, 0))),
       errorCode.enhanceYourCalm,
     ],
-    'more PRIORITY': [
+    'PRIORITY frames above the burst': [
       Buffer.concat(Array.from({ length: 11 }, () => frame(priority, 0, 1, Buffer.alloc(5)))),
       errorCode.enhanceYourCalm,
     ],
-    'more empty DATA': [
+    'empty DATA frames above the burst': [
       Buffer.concat([request(1), ...Array.from({ length: 11 }, () => frame(data, 0, 1))]),
       errorCode.enhanceYourCalm,
     ],
-    'more DATA that is padding alone': [
+    'DATA frames with only padding, above the burst': [
       Buffer.concat([
         request(1),
         ...Array.from({ length: 11 }, () => frame(data, flag.padded, 1, Buffer.of(1, 0))),
       ]),
       errorCode.enhanceYourCalm,
     ],
-    'more frames of unknown types': [
+    'frames of unknown types above the burst': [
       Buffer.concat(Array.from({ length: 11 }, () => frame(77, 0, 0))),
       errorCode.enhanceYourCalm,
     ],
-    'SETTINGS with many entries': [
+    'SETTINGS with too many entries': [
       frame(settings, 0, 0, Buffer.concat(Array.from({ length: 33 }, () => setting(9, 1)))),
       errorCode.enhanceYourCalm,
     ],
-    'CONTINUATION without end': [
+    'too many CONTINUATION frames': [
       Buffer.concat([
         frame(headers, 0, 1, postBlock()),
         ...Array.from({ length: 20 }, () => frame(continuation, 0, 1)),
       ]),
       errorCode.enhanceYourCalm,
     ],
-    'a header block that is too long': [
+    'header block that is too long': [
       Buffer.concat([
         frame(headers, 0, 1, Buffer.alloc(16_000)),
         frame(continuation, 0, 1, Buffer.alloc(1000)),
       ]),
       errorCode.enhanceYourCalm,
     ],
-    'a frame on an even stream below the last one, which is idle': [
+    'frame on an even stream identifier, which is always idle': [
       Buffer.concat([request(3), frame(windowUpdate, 0, 2, Buffer.of(0, 0, 0, 1))]),
       errorCode.protocolError,
     ],
-    'a frame that is too large': [frame(data, 0, 1, Buffer.alloc(16_385)), errorCode.frameSizeError],
-    'more than the window of the connection': [
+    'frame that is too large': [frame(data, 0, 1, Buffer.alloc(16_385)), errorCode.frameSizeError],
+    'DATA above the window of the connection': [
       Buffer.concat([
         request(1),
         request(3),
@@ -378,9 +376,9 @@ describe('HTTP/2 connection › limits', () => {
     ],
   };
   for (const [what, [bytes, code]] of Object.entries(table)) {
-    it(`${what} → GOAWAY`, () => {
+    it(`${what}: GOAWAY`, () => {
       const small = { burst: 10, perSecond: 1 };
-      // The windows are told again when half of them is used, so a larger one cannot be exceeded by what is awaited.
+      // WINDOW_UPDATE is sent when half of a window is used, so data can only exceed a window shorter than a read.
       const window = what.includes('window') ? { connectionWindow: 15_000 } : {};
       const rig = begun({ concurrentStreams: 3, resets: small, controlFrames: small, ...window });
       rig.feed(bytes);
@@ -390,7 +388,7 @@ describe('HTTP/2 connection › limits', () => {
     });
   }
 
-  it('as many resets as the rate allows → no harm', () => {
+  it('resets within the rate: the connection stays open', () => {
     const rig = begun({ resets: { burst: 2, perSecond: 10 } });
     for (let index = 0; index < 50; index += 1) {
       const id = 2 * index + 1;
@@ -399,7 +397,7 @@ describe('HTTP/2 connection › limits', () => {
     assert.equal(rig.connection.isClosed, false);
   });
 
-  it('a PING after each response, as clients of grpc-go send → not counted; more of them → counted', () => {
+  it('PING after each response, as from grpc-go: is not counted; further PINGs are', () => {
     const rig = begun({ controlFrames: { burst: 2, perSecond: 1 } });
     const onePing = frame(ping, 0, 0, Buffer.alloc(8));
     for (let index = 0; index < 50; index += 1) {
@@ -413,7 +411,7 @@ describe('HTTP/2 connection › limits', () => {
     assert.equal(rig.connection.isClosed, true);
   });
 
-  it('late frames on a stream that the server ended before the client → ignored', () => {
+  it('late frames on a stream that the server ended: are ignored', () => {
     const rig = begun({ resets: { burst: 2, perSecond: 1 } });
     for (let index = 0; index < 50; index += 1) {
       const id = 2 * index + 1;
@@ -433,7 +431,7 @@ describe('HTTP/2 connection › limits', () => {
     assert.deepEqual(rig.sent(), []);
   });
 
-  it('a header list that is too long → the request is refused, and the table stays in step', () => {
+  it('header list that is too long: the request is refused, and the HPACK table stays in sync', () => {
     const rig = begun({ headerList: 200 });
     const long = encodeLiteral('x-long', 'v'.repeat(300), 'incremental');
     rig.feed(frame(headers, flag.endHeaders, 1, Buffer.concat([postBlock(), long])));
@@ -445,7 +443,7 @@ describe('HTTP/2 connection › limits', () => {
     assert.deepEqual(rig.events, ['request 3 POST /x']);
   });
 
-  it('more streams than are allowed → REFUSED_STREAM, until one ends', () => {
+  it('streams above the limit: REFUSED_STREAM, until a stream ends', () => {
     const rig = begun({ concurrentStreams: 2 });
     rig.feed(Buffer.concat([request(1), request(3), request(5)]));
     assert.deepEqual(
@@ -457,8 +455,8 @@ describe('HTTP/2 connection › limits', () => {
   });
 });
 
-describe('HTTP/2 connection › the end', () => {
-  it('a warning and then GOAWAY → streams go on, new ones are not processed', () => {
+describe('HTTP/2 connection: shutdown', () => {
+  it('first and final GOAWAY: open streams continue, and later streams are ignored', () => {
     const rig = begun();
     rig.feed(request(1));
     rig.connection.retire(false);
@@ -475,7 +473,7 @@ describe('HTTP/2 connection › the end', () => {
     assert.deepEqual(rig.events.slice(2), ['data 1 x', 'ended 1']);
   });
 
-  it('the connection is gone → every stream is aborted once', () => {
+  it('closed connection: every stream is aborted once', () => {
     const rig = begun();
     rig.feed(Buffer.concat([request(1), request(3)]));
     rig.connection.gone();
@@ -483,7 +481,7 @@ describe('HTTP/2 connection › the end', () => {
     assert.deepEqual(rig.events.slice(2), ['aborted 1', 'aborted 3']);
   });
 
-  it('a PING of ours → its answer is told', () => {
+  it('PING of the server: its acknowledgement is reported', () => {
     const rig = begun();
     rig.connection.ping(7);
     rig.tick();

@@ -3,12 +3,12 @@ import { installGoTool } from '../../scripts/install-go-tool.ts';
 import { missingTool } from '../kit/missing-tool.ts';
 import type { MissingTool } from '../kit/missing-tool.ts';
 
-/** An h2spec to run, or why there is none. */
+/** The path of h2spec, or the reason why it is missing. */
 export type FoundH2spec = { readonly kind: 'found'; readonly path: string } | MissingTool;
 
 /**
- * Looks for h2spec: one built before, or one built now.
- * @throws {Error} with `CI` set, when there is none: a skipped test must not look like a passed one there.
+ * Finds h2spec, and builds it if necessary.
+ * @throws {Error} if h2spec is missing and `CI` is set, where a skipped test must not look like a passed one.
  */
 export async function findH2spec(): Promise<FoundH2spec> {
   try {

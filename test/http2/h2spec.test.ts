@@ -20,7 +20,7 @@ const response = encodeLiteral(':status', '200', 'none');
 const trailers = encodeLiteral('x-done', 'yes', 'none');
 const body = new SharedData([Buffer.from('hello')]);
 
-/** Serves on a socket. */
+/** Serves HTTP/2 on a socket. */
 function attach(socket: Socket, shared: ConnectionShared, handler: ConnectionHandler): void {
   const wire = {
     write: (bytes: Buffer) => socket.destroyed || socket.write(bytes),
@@ -38,7 +38,7 @@ function attach(socket: Socket, shared: ConnectionShared, handler: ConnectionHan
   socket.on('close', () => connection.gone());
 }
 
-/** Answers every request once it is complete, as h2spec wants. */
+/** Starts a server that responds to each complete request, as h2spec expects. */
 async function serve(): Promise<{ readonly port: number } & Disposable> {
   const shared = {
     pool: new OutputPool((work) => process.nextTick(work)),
@@ -67,10 +67,10 @@ const path = found.kind === 'found' ? found.path : '';
 
 suite('h2spec', { skip: found.kind === 'missing' && found.reason }, () => {
   for (const [name, flags, tests] of [
-    ['generic, HTTP/2 and HPACK', [], 145],
-    ['the same, strictly', ['-S'], 146],
+    ['default mode', [], 145],
+    ['strict mode', ['-S'], 146],
   ] as const) {
-    test(`${name} → all cases pass`, { timeout: 60_000 }, async () => {
+    test(`${name}: all cases pass`, { timeout: 60_000 }, async () => {
       using server = await serve();
       const args = ['-h', '127.0.0.1', '-p', String(server.port), '-o', '2', ...flags];
       const { stdout } = await run(path, args).catch((error: unknown) => error as { stdout: string });

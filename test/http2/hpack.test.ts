@@ -20,14 +20,14 @@ function decoder(): (block: Uint8Array) => readonly string[] {
 
 const request = [':method: GET', ':scheme: http', ':path: /', ':authority: www.example.com'];
 
-/** The examples of RFC 7541, appendix C: each list is of blocks of one connection. */
+/** The examples of RFC 7541, appendix C. Each list has the blocks of one connection. */
 const examples: Readonly<Record<string, readonly (readonly [hex: string, fields: readonly string[]])[]>> = {
-  'C.2.1 a literal with indexing': [
+  'C.2.1 literal with indexing': [
     ['400a637573746f6d2d6b65790d637573746f6d2d686561646572', ['custom-key: custom-header']],
   ],
-  'C.2.2 a literal without indexing': [['040c2f73616d706c652f70617468', [':path: /sample/path']]],
-  'C.2.3 a literal that is never indexed': [['100870617373776f726406736563726574', ['password: secret']]],
-  'C.2.4 an indexed field': [['82', [':method: GET']]],
+  'C.2.2 literal without indexing': [['040c2f73616d706c652f70617468', [':path: /sample/path']]],
+  'C.2.3 literal never indexed': [['100870617373776f726406736563726574', ['password: secret']]],
+  'C.2.4 indexed field': [['82', [':method: GET']]],
   'C.3 requests without Huffman coding': [
     ['828684410f7777772e6578616d706c652e636f6d', request],
     ['828684be58086e6f2d6361636865', [...request, 'cache-control: no-cache']],
@@ -66,7 +66,7 @@ describe('HPACK decoder', () => {
     });
   }
 
-  it('an entry that does not fit any more → the oldest ones are evicted, and their index is an error', () => {
+  it('entry that does not fit: the oldest entries are evicted, and their index is an error', () => {
     const decode = decoder();
     const value = 'v'.repeat(1968); // Two of them fit into 4,096 bytes.
     for (const name of ['a', 'b', 'c']) decode(encodeLiteral(name, value, 'incremental'));
@@ -75,21 +75,21 @@ describe('HPACK decoder', () => {
     assert.throws(() => decode(encodeIndexed(64)), HpackError);
   });
 
-  it('an entry larger than the table → the table is empty and the field is read', () => {
+  it('entry larger than the table: the table becomes empty, and the field is read', () => {
     const decode = decoder();
     decode(encodeLiteral('a', '1', 'incremental'));
     assert.equal(decode(encodeLiteral('big', 'v'.repeat(4096), 'incremental')).length, 1);
     assert.throws(() => decode(encodeIndexed(62)), HpackError);
   });
 
-  it('a size update to 0 → the table is empty', () => {
+  it('size update to 0: the table becomes empty', () => {
     const decode = decoder();
     decode(encodeLiteral('a', '1', 'incremental'));
     assert.deepEqual(decode(Buffer.concat([emptyTable, encodeIndexed(2)])), [':method: GET']);
     assert.throws(() => decode(encodeIndexed(62)), HpackError);
   });
 
-  it('thousands of entries come and go → the list of entries stays short', () => {
+  it('thousands of evicted entries: the list of entries stays short', () => {
     const hpack = new HpackDecoder(new SharedFields());
     for (let index = 0; index < 5000; index += 1) {
       const block = Buffer.from(encodeLiteral('k', String(index), 'incremental'));
@@ -101,25 +101,25 @@ describe('HPACK decoder', () => {
 
   const malformed: Readonly<Record<string, string>> = {
     'index 0': '80',
-    'an index past the tables': 'be',
-    'an index of a name past the tables': '7e0131',
-    'an integer that does not end': 'ff80',
-    'an integer of more than 4 octets': 'ff8080808000',
-    'a string that is cut short': '400a6375',
-    'a value that is missing': '4001',
-    'a literal without a name': '40',
-    'a size update above the limit': '3fe21f',
-    'a size update after a field': '8220',
+    'index past the tables': 'be',
+    'index of a name past the tables': '7e0131',
+    'integer that does not end': 'ff80',
+    'integer of more than 4 octets': 'ff8080808000',
+    'truncated string': '400a6375',
+    'missing value': '4001',
+    'literal without a name': '40',
+    'size update above the limit': '3fe21f',
+    'size update after a field': '8220',
     'three size updates': '20202082',
     'Huffman: EOS in a string': '4084ffffffff0131',
     'Huffman: padding of zeros': '408118 0131',
     'Huffman: padding of a whole octet': '40821fff0131',
   };
   for (const [what, hex] of Object.entries(malformed)) {
-    it(`${what} → an error`, () => assert.throws(() => decoder()(bytes(hex)), HpackError));
+    it(`${what}: HpackError`, () => assert.throws(() => decoder()(bytes(hex)), HpackError));
   }
 
-  it('any octets → fields or an HpackError, nothing else', () => {
+  it('random octets: fields or an HpackError, no other error', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 64 }), { maxLength: 4 }), (blocks) => {
         const decode = decoder();
@@ -133,7 +133,7 @@ describe('HPACK decoder', () => {
     );
   });
 
-  it('a field that was encoded → the same field', () => {
+  it('encoded field: is decoded to the same field', () => {
     const text = fc.string({
       unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)),
     });
@@ -150,14 +150,14 @@ describe('HPACK decoder', () => {
 });
 
 describe('shared fields', () => {
-  it('equal fields → one object; credentials → an object each', () => {
+  it('equal fields: share one object, except for credentials', () => {
     const shared = new SharedFields();
     assert.equal(shared.get('a', '1'), shared.get('a', '1'));
     assert.notEqual(shared.get('a', '1'), shared.get('a', '2'));
     assert.notEqual(shared.get('authorization', 'x'), shared.get('authorization', 'x'));
   });
 
-  it('field of 256 characters: is shared; a longer one is not, wherever it is long', () => {
+  it('field of 256 characters: is shared; a longer name or value is not', () => {
     const shared = new SharedFields();
     const [short, long] = ['x'.repeat(255), 'x'.repeat(256)];
     assert.equal(shared.get('a', short), shared.get('a', short));
@@ -165,13 +165,13 @@ describe('shared fields', () => {
     assert.notEqual(shared.get(long, 'a'), shared.get(long, 'a'));
   });
 
-  it('a name with the separator of another → not mistaken for it', () => {
+  it('name with a line feed: is not confused with a value', () => {
     const shared = new SharedFields();
     assert.equal(shared.get('a\n', 'b').name, 'a\n');
     assert.equal(shared.get('a', '\nb').name, 'a');
   });
 
-  it('more than are kept → those that come later are right as well', () => {
+  it('more fields than the cache holds: later fields are still right', () => {
     const shared = new SharedFields();
     for (let index = 0; index < 10_000; index += 1)
       assert.equal(shared.get('k', String(index)).value, String(index));
@@ -180,13 +180,13 @@ describe('shared fields', () => {
 });
 
 describe('Huffman decoder', () => {
-  it('every octet in its code → the octet', () => {
-    // node:http2 encodes values with Huffman codes: test/http2/node-clients.test.ts. Here: the empty string.
+  it('empty string: is decoded', () => {
+    // Other strings: the requests of node:http2 in test/transport have Huffman-coded values.
     assert.equal(decodeHuffman(Buffer.alloc(0), 0, 0), '');
   });
 
-  it('padding of up to 7 ones → accepted', () => {
-    // '0' is 00000, so that three ones follow.
+  it('padding: up to 7 ones are accepted, zeros are not', () => {
+    // The code of '0' is 00000, and three bits of padding follow.
     assert.equal(decodeHuffman(Buffer.of(0b00000111), 0, 1), '0');
     assert.equal(decodeHuffman(Buffer.of(0b00000110), 0, 1), undefined);
   });

@@ -16,21 +16,21 @@ export interface SentFrame {
   readonly payload: Buffer;
 }
 
-/** A connection without a socket: what is put in, what comes out, and what the application was told. */
+/** A connection without a socket: the test passes bytes in, and reads sent frames and events of the application. */
 export interface ConnectionRig {
   readonly connection: ServerConnection;
   /** Open and closed streams, in the order of their requests. */
   readonly streams: ServerStream[];
-  /** What the application was told: `request 1 POST /x`, `data 1 hello`, `ended 1`, `aborted 1`, `failed 11 reason`. */
+  /** Events of the application: `request 1 POST /x`, `data 1 hello`, `ended 1`, `aborted 1`, `failed 11 reason`. */
   readonly events: string[];
   readonly ended: () => boolean;
-  /** Puts bytes in, in parts of at most `chunk` bytes, each in a buffer that is overwritten after it was read. */
+  /** Passes bytes in parts of at most `chunk` bytes. Each part has a buffer that is overwritten after it was read. */
   feed(bytes: Uint8Array, chunk?: number, now?: number): void;
-  /** The frames that came out since the last call. */
+  /** Returns the frames that were sent since the last call. */
   sent(): readonly SentFrame[];
-  /** Runs what was put off to the end of the tick. */
+  /** Runs the work that was deferred to the end of the tick. */
   tick(): void;
-  /** How many bytes the kernel does not take; raised by each write until it is set. */
+  /** Number of written bytes that the kernel has not accepted. */
   unsent: number;
 }
 
@@ -41,7 +41,7 @@ export const preface: Buffer = Buffer.concat([
   frame(frameType.settings, 0, 0),
 ]);
 
-/** A frame of any content. */
+/** Returns a frame with any content. */
 export function frame(
   type: number,
   flags: number,
@@ -54,7 +54,7 @@ export function frame(
   return bytes;
 }
 
-/** The header block of a POST. */
+/** Returns the header block of a POST request. */
 export function postBlock(path = '/x', more: readonly (readonly [string, string])[] = []): Buffer {
   return Buffer.concat([
     encodeIndexed(3),
@@ -110,7 +110,7 @@ export function makeConnection(limits: Partial<ConnectionLimits> = {}): Connecti
       for (let at = 0; at < bytes.length; at += Math.max(1, chunk)) {
         const part = Buffer.from(bytes.subarray(at, at + Math.max(1, chunk)));
         rig.connection.receive(part, 0, part.length, now);
-        // Whoever kept a part of it reads nonsense from now on.
+        // A reader that has kept a part of it without a copy gets other bytes.
         part.fill(0xee);
       }
     },

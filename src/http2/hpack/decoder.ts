@@ -3,21 +3,21 @@ import type { HeaderField } from './header-field.ts';
 import type { SharedFields } from './shared-fields.ts';
 import { staticTable } from './static-table.ts';
 
-/** The size of a dynamic table that the decoder allows: SETTINGS_HEADER_TABLE_SIZE is left at its default. */
+/** Maximum size of the dynamic table: the default of SETTINGS_HEADER_TABLE_SIZE. */
 const tableLimit = 4096;
-/** Octets of an integer behind its prefix: more than enough for every length that a limit allows. */
-const longestInteger = 4;
-/** The evicted entries at the front of the list after which it is copied without them. */
-const mostEvicted = 64;
+/** Maximum number of octets of an integer after its prefix. Every length within the limits needs fewer. */
+const maxIntegerOctets = 4;
+/** From this number of evicted entries on, the list of entries is copied without them. */
+const maxEvicted = 64;
 
-/** A header block that is not HPACK: a connection error of type COMPRESSION_ERROR (RFC 7541, section 5 and 6). */
+/** A malformed header block: a connection error of type COMPRESSION_ERROR (RFC 7541, sections 5 and 6). */
 export class HpackError extends Error {
   override readonly name = 'HpackError';
 }
 
 /**
- * Decodes the header blocks of one connection (RFC 7541). Every block of the connection has to be decoded, also one
- * whose request is refused, because it changes the dynamic table.
+ * Decodes the header blocks of one connection (RFC 7541). All blocks of the connection must be decoded, even if the
+ * request is refused, because they change the dynamic table.
  */
 export class HpackDecoder {
   readonly #fields: SharedFields;
@@ -47,7 +47,7 @@ export class HpackDecoder {
     while (this.#at < this.#end) {
       const first = source[this.#at] ?? 0;
       if ((first & 0xe0) === 0x20) {
-        // Updates come at the beginning of a block, and two at most: the smallest size and the last (section 4.2).
+        // A block begins with at most two size updates: to the smallest size and to the last size (section 4.2).
         sizeUpdates += 1;
         if (!isFirst || sizeUpdates > 2) throw new HpackError('a size update is in the wrong place');
         this.#updateSize(this.#integer(0x1f));
@@ -64,7 +64,7 @@ export class HpackDecoder {
     this.#source = noBytes;
   }
 
-  /** Entries of the dynamic table, for tests. */
+  /** The entries of the dynamic table, the oldest first. For tests. */
   get dynamicEntries(): readonly HeaderField[] {
     return this.#entries.slice(this.#first).filter((entry) => entry !== undefined);
   }
@@ -74,8 +74,8 @@ export class HpackDecoder {
       index <= staticTable.length
         ? staticTable[index - 1]
         : this.#entries[this.#entries.length - (index - staticTable.length)];
-    // An evicted entry is undefined, and so is one past the oldest.
-    if (field === undefined) throw new HpackError('an index is out of the tables');
+    // `undefined` for an evicted entry and for an index past the oldest entry.
+    if (field === undefined) throw new HpackError('an index is past the end of the tables');
     return field;
   }
 
@@ -85,11 +85,11 @@ export class HpackDecoder {
     return this.#fields.get(name, this.#string());
   }
 
-  /** An integer whose prefix is masked out of the next octet (section 5.1). */
+  /** Reads an integer. Its prefix is in the bits `mask` of the next octet (section 5.1). */
   #integer(mask: number): number {
     let value = this.#octet() & mask;
     if (value < mask) return value;
-    for (let count = 0; count < longestInteger; count += 1) {
+    for (let count = 0; count < maxIntegerOctets; count += 1) {
       const octet = this.#octet();
       value += (octet & 0x7f) * 2 ** (7 * count);
       if (octet < 0x80) return value;
@@ -102,29 +102,29 @@ export class HpackDecoder {
     const length = this.#integer(0x7f);
     const from = this.#at;
     const to = from + length;
-    if (to > this.#end) throw new HpackError('a string is cut short');
+    if (to > this.#end) throw new HpackError('a string is truncated');
     this.#at = to;
     if (!isHuffman) return this.#source.toString('latin1', from, to);
     const text = decodeHuffman(this.#source, from, to);
-    if (text === undefined) throw new HpackError('a string is not Huffman-coded');
+    if (text === undefined) throw new HpackError('a string is not valid Huffman code');
     return text;
   }
 
   #octet(): number {
-    if (this.#at >= this.#end) throw new HpackError('the block is cut short');
+    if (this.#at >= this.#end) throw new HpackError('the block is truncated');
     const octet = this.#source[this.#at] ?? 0;
     this.#at += 1;
     return octet;
   }
 
   #updateSize(size: number): void {
-    if (size > tableLimit) throw new HpackError('the dynamic table would be too large');
+    if (size > tableLimit) throw new HpackError('a size update exceeds SETTINGS_HEADER_TABLE_SIZE');
     this.#maxSize = size;
     this.#evictTo(size);
   }
 
   #add(field: HeaderField): void {
-    // One that is larger than the table empties it and is not added (section 4.4).
+    // A field that is larger than the table empties the table and is not added (section 4.4).
     this.#evictTo(Math.max(0, this.#maxSize - field.size));
     if (field.size > this.#maxSize) return;
     this.#entries.push(field);
@@ -137,7 +137,7 @@ export class HpackDecoder {
       this.#entries[this.#first] = undefined;
       this.#first += 1;
     }
-    if (this.#first < mostEvicted || this.#first * 2 < this.#entries.length) return;
+    if (this.#first < maxEvicted || this.#first * 2 < this.#entries.length) return;
     this.#entries = this.#entries.slice(this.#first);
     this.#first = 0;
   }

@@ -1,19 +1,19 @@
 import { staticTable } from './static-table.ts';
 
-/** How a literal field is represented (RFC 7541, section 6.2): into the table of the peer or not. */
+/** Whether the peer adds a literal field to its dynamic table (RFC 7541, section 6.2). */
 export type Indexing = 'incremental' | 'none';
 
-/** The representation of a field of the static table. */
+/** Encodes a field of the static or dynamic table by its index (RFC 7541, section 6.1). */
 export function encodeIndexed(index: number): Uint8Array {
   return encodeInteger(index, 0x7f, 0x80);
 }
 
-/** Shrinks the dynamic table of the peer to nothing, so that no entry is left (RFC 7541, section 6.3). */
+/** A size update to 0, which removes all entries from the dynamic table of the peer (RFC 7541, section 6.3). */
 export const emptyTable: Uint8Array = Uint8Array.of(0x20);
 
 /**
- * Encodes a literal field; its name by the static table if that has it. Strings are not Huffman-coded.
- * Text is Latin-1.
+ * Encodes a literal field. A name in the static table is encoded by its index. Strings are Latin-1 and not
+ * Huffman-coded.
  */
 export function encodeLiteral(name: string, value: string, indexing: Indexing): Uint8Array {
   const [mask, bits] = indexing === 'incremental' ? [0x3f, 0x40] : [0x0f, 0x00];
@@ -28,7 +28,7 @@ function encodeString(text: string): Uint8Array {
   return Buffer.concat([encodeInteger(text.length, 0x7f, 0), Buffer.from(text, 'latin1')]);
 }
 
-/** An integer with a prefix of `mask`, in an octet whose other bits are `bits` (RFC 7541, section 5.1). */
+/** Encodes an integer with a prefix of the bits `mask`. `bits` are the other bits of the first octet (section 5.1). */
 function encodeInteger(value: number, mask: number, bits: number): Uint8Array {
   if (value < mask) return Uint8Array.of(bits | value);
   const octets = [bits | mask];

@@ -1,7 +1,7 @@
-/** Octets that a field counts in a header list or a dynamic table beside its name and value (RFC 7541, section 4.1). */
+/** Size of a field in addition to its name and value, in octets (RFC 7541, section 4.1). */
 const fieldOverhead = 32;
 
-/** Fields of a connection, which HTTP/2 does not have (RFC 9113, section 8.2.2). */
+/** Connection-specific fields, which HTTP/2 does not allow (RFC 9113, section 8.2.2). */
 const connectionSpecific: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -10,16 +10,16 @@ const connectionSpecific: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-/** One header field. Immutable, so that connections share the objects. Text is Latin-1: one character an octet. */
+/** A header field. It is immutable, so that connections can share it. Text is Latin-1: one character per octet. */
 export class HeaderField {
   readonly name: string;
   readonly value: string;
-  /** Its size in a header list or a dynamic table (RFC 7541, section 4.1). */
+  /** Size in a header list or a dynamic table (RFC 7541, section 4.1). */
   readonly size: number;
   readonly isPseudo: boolean;
   /**
-   * Whether RFC 9113 allows it in a request: a lower-case name of token characters (8.2.1), a value without NUL, CR,
-   * LF and without white space around it, no field of a connection, and no `te` but `trailers` (8.2.2).
+   * True if RFC 9113 allows the field in a request. The name has lower-case token characters. The value has no NUL, CR
+   * or LF, and no white space at its ends (8.2.1). The field is not connection-specific; `te` is `trailers` (8.2.2).
    */
   readonly isValid: boolean;
 

@@ -1,6 +1,6 @@
 /**
- * Bits of each symbol's code, by symbol; the last one is EOS (RFC 7541, appendix B). The code is canonical: in the
- * order of length and then of symbol each code is the one before it plus one, so that the lengths determine it.
+ * Length of the code of each symbol, in bits; the last symbol is EOS (RFC 7541, appendix B). The code is canonical:
+ * ordered by length and then by symbol, each code is the previous code plus one. So the lengths determine the codes.
  */
 export const huffmanLengths: readonly number[] = [
   13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 30, 28, 28, 28, 28,

@@ -2,19 +2,19 @@ import { huffmanLengths } from './huffman-lengths.ts';
 
 const endOfString = 256;
 
-/** What one step of the automaton does, beside going to the next state. */
+/** Flags of a step of the automaton. */
 const step = { emits: 0x1, accepts: 0x2, fails: 0x4 } as const;
 
 /**
- * The automaton of the decoder, four bits a step: entry `state * 16 + nibble` holds the next state above bit 16, the
- * symbol that the step emits in bits 8 to 15, and flags. A code has at least five bits, so a step emits one symbol at
- * most. States are the inner nodes of the code's tree; 0 is its root.
+ * The automaton of the decoder, which reads four bits per step. Entry `state * 16 + nibble` has the next state from bit
+ * 16 on, the emitted symbol in bits 8 to 15, and the flags. A code has at least five bits, so a step emits at most one
+ * symbol. The states are the inner nodes of the code's tree; state 0 is the root.
  */
 const table = buildTable();
 
 /**
- * Decodes a Huffman-coded string of `source[from, to)` (RFC 7541, section 5.2), one character a byte (Latin-1).
- * Returns undefined for a string with EOS in it, or with padding of 8 bits or more, or of other bits than ones.
+ * Decodes the Huffman-coded string `source[from, to)` as Latin-1 (RFC 7541, section 5.2). Returns `undefined` if the
+ * string contains EOS, or if its padding has 8 or more bits or a bit that is 0.
  */
 export function decodeHuffman(source: Uint8Array, from: number, to: number): string | undefined {
   let state = 0;
@@ -38,7 +38,7 @@ export function decodeHuffman(source: Uint8Array, from: number, to: number): str
 
 let scratch = Buffer.allocUnsafeSlow(4096);
 
-/** A buffer for what is decoded, shared by all calls: the text is copied out of it before the next one. */
+/** Returns a buffer for the decoded string. All calls share it: the text is copied before the next call. */
 function scratchFor(length: number): Buffer {
   if (scratch.length < length) scratch = Buffer.allocUnsafeSlow(length);
   return scratch;
@@ -47,7 +47,7 @@ function scratchFor(length: number): Buffer {
 interface Node {
   readonly id: number;
   readonly depth: number;
-  /** The bits that lead here are all ones, so that padding may end here. */
+  /** True if all bits of the path to this node are ones, so that padding may end here. */
   readonly allOnes: boolean;
   readonly children: [Node | number | undefined, Node | number | undefined];
 }
@@ -77,7 +77,7 @@ function buildTable(): Uint32Array {
   return entries;
 }
 
-/** The tree of the canonical code; its root comes first. */
+/** Returns the nodes of the tree of the canonical code, the root first. */
 function buildTree(): [Node, ...Node[]] {
   const root: Node = { id: 0, depth: 0, allOnes: true, children: [undefined, undefined] };
   const nodes: [Node, ...Node[]] = [root];

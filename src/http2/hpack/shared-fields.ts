@@ -1,38 +1,38 @@
 import { HeaderField } from './header-field.ts';
 
-/** Fields that are kept: the clients of a server send the same few. */
-const mostKept = 4096;
-/** Characters of name and value of a field that is kept. */
-const longestKept = 256;
-/** Names whose value is another with every request. */
-const everChanging: ReadonlySet<string> = new Set(['grpc-timeout', 'x-request-id', 'traceparent', 'date']);
-/** Names whose value no other connection should keep alive. */
+/** Maximum number of cached fields. The clients of a server send the same few fields. */
+const maxCached = 4096;
+/** Maximum length of name and value of a cached field, in characters. */
+const maxCachedLength = 256;
+/** Names whose value differs with every request. */
+const uniqueValues: ReadonlySet<string> = new Set(['grpc-timeout', 'x-request-id', 'traceparent', 'date']);
+/** Names whose value must not stay in memory after its connection. */
 const secret: ReadonlySet<string> = new Set(['authorization', 'cookie', 'proxy-authorization']);
 
 /**
- * Makes fields, one object for all that are equal as far as they are kept. A dynamic table of a connection is then a
- * list of references, and a field is validated once. What is kept is bounded in number and length.
+ * Creates fields. Equal fields share one object while it is cached, so a dynamic table is a list of references, and a
+ * field is validated once. The number and the length of cached fields are limited.
  */
 export class SharedFields {
   #byName = new Map<string, Map<string, HeaderField>>();
-  #kept = 0;
+  #cached = 0;
 
-  /** The field of that name and value. */
+  /** Returns the field with a name and a value. */
   get(name: string, value: string): HeaderField {
-    if (name.length + value.length > longestKept || everChanging.has(name) || secret.has(name))
+    if (name.length + value.length > maxCachedLength || uniqueValues.has(name) || secret.has(name))
       return new HeaderField(name, value);
     let byValue = this.#byName.get(name);
     let field = byValue?.get(value);
     if (field !== undefined) return field;
-    if (this.#kept >= mostKept) {
+    if (this.#cached >= maxCached) {
       this.#byName = new Map();
-      this.#kept = 0;
+      this.#cached = 0;
       byValue = undefined;
     }
     field = new HeaderField(name, value);
     if (byValue === undefined) this.#byName.set(name, (byValue = new Map<string, HeaderField>()));
     byValue.set(value, field);
-    this.#kept += 1;
+    this.#cached += 1;
     return field;
   }
 }

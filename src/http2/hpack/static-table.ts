@@ -1,6 +1,6 @@
 import { HeaderField } from './header-field.ts';
 
-/** The static table (RFC 7541, appendix A): entry 1 comes first. Names without a value have the empty one. */
+/** The static table (RFC 7541, appendix A): entry 1 comes first. Entries without a value have an empty value. */
 export const staticTable: readonly HeaderField[] = [
   [':authority', ''],
   [':method', 'GET'],
