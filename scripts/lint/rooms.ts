@@ -55,6 +55,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'kubernetes/webhook/core',
     'net',
     'trust/model',
+    'xds/rate',
     'xds/timers',
   ],
   'inputs/directory': ['async', 'trust', 'xds/timers'],

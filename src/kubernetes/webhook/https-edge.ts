@@ -10,10 +10,10 @@ import { exceededLimit } from './core/json-extent.ts';
 import { requestLimits } from './core/request-limits.ts';
 import type { RequestLimits } from './core/request-limits.ts';
 import type { BudgetOptions } from './core/time-budget.ts';
-import type { Waiting } from './fair-line.ts';
 import { announcedLength, readBody } from './read-body.ts';
 import { createReviewLanes } from './review-lane.ts';
 import type { ReviewLane } from './review-lane.ts';
+import type { WaitingClient } from './turn-queue.ts';
 import { parseJson } from '../client/api-object.ts';
 
 /** The server that the API server asks. */
@@ -63,8 +63,8 @@ const serverLimits = {
 };
 /** Bytes up to which a review is a small one: some twenty certificates. No flood of larger ones delays it. */
 const smallBytes = 65_536;
-/** Large bodies that are in memory at once. */
-const largePlaces = 2;
+/** Maximum number of large bodies that are in memory at once. */
+const largeSlots = 2;
 /** The same event loop serves proxies, so a flood of reviews must not take it from them. */
 const defaultBudget: BudgetOptions = { burstMs: 500, share: 0.125 };
 /** Below the time-out that our manifests give the API server. */
@@ -83,9 +83,9 @@ export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
   } = options;
   const lanes = createReviewLanes(
     {
-      // One place for each connection, whose number the listener bounds.
-      small: { places: Infinity, budget },
-      large: { places: largePlaces, budget },
+      // The listener limits the number of connections.
+      small: { slots: Infinity, budget },
+      large: { slots: largeSlots, budget },
     },
     maxWaitMs,
   );
@@ -119,8 +119,9 @@ export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
     if (length !== undefined && length > bodyBytes) return refuse(response, 413, tooLarge);
     // Without an announced length a body can be of any length.
     const lane = length !== undefined && length <= smallBytes ? lanes.small : lanes.large;
-    const client: Waiting = {
+    const client: WaitingClient = {
       address: request.socket.remoteAddress ?? '',
+      connection: request.socket,
       isGone: () => response.destroyed,
     };
     if (!(await lane.enter(client))) return busy(response, 'too much is being sent at once');
@@ -135,7 +136,7 @@ export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
     request: IncomingMessage,
     response: ServerResponse,
     lane: ReviewLane,
-    client: Waiting,
+    client: WaitingClient,
   ): Promise<void> {
     const body = await readBody(request, { maxBytes: bodyBytes, maxMs: maxBodyMs });
     switch (body.kind) {

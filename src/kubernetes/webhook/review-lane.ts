@@ -1,69 +1,72 @@
 import { createTimeBudget } from './core/time-budget.ts';
 import type { BudgetOptions, TimeBudget } from './core/time-budget.ts';
-import { createFairLine } from './fair-line.ts';
-import type { FairLine, Waiting } from './fair-line.ts';
+import { createTurnQueue } from './turn-queue.ts';
+import type { TurnQueue, WaitingClient } from './turn-queue.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
 
-/** Reviews of about one size: how many are read at once, and how much time they get. */
+/** The reviews of one size class. They share a number of slots and a time budget. */
 export interface ReviewLane {
-  /** Waits for a place in which a body may be read; false if there is none in time. A place must be left. */
-  enter(client: Waiting): Promise<boolean>;
+  /**
+   * Waits for a slot, in which one body may be read. Returns false if none became free in time. After true, `leave`
+   * must be called.
+   */
+  enter(client: WaitingClient): Promise<boolean>;
   leave(): void;
-  /** Runs a job at the turn of its client; false if there was no turn in time. */
-  run(client: Waiting, job: () => void): Promise<boolean>;
+  /** Runs a job at its client's turn. Returns false if the turn did not come in time. */
+  run(client: WaitingClient, job: () => void): Promise<boolean>;
 }
 
 export interface LaneOptions {
-  /** Bodies that are read or wait for their turn, at once. */
-  readonly places: number;
+  /** Maximum number of bodies that are read, or have been read and wait for their turn. */
+  readonly slots: number;
   readonly budget: BudgetOptions;
 }
 
-/** What small and large reviews have each, by `T`. */
+/** A value for small reviews and one for large reviews. */
 export interface BySize<T> {
   readonly small: T;
   readonly large: T;
 }
 
 /**
- * Makes lanes that share the event loop: one job at a time, with a round of the loop between two of them, so that
- * proxies are served meanwhile. Small reviews come first. Each lane has a budget of its own, so that a flood in one
- * does not keep the other waiting. A client waits for a place, and for its turn, at most `maxWaitMs` each.
+ * Creates two lanes that share the event loop. One job runs at a time, and the event loop completes a turn between two
+ * jobs, so that proxies are served meanwhile. Small reviews come first. Each lane has its own budget, so that a flood
+ * in one lane does not delay the other. A client waits at most `maxWaitMs` for a slot, and again for its turn.
  */
 export function createReviewLanes(options: BySize<LaneOptions>, maxWaitMs: number): BySize<ReviewLane> {
   let isRunning = false;
   let timer: NodeJS.Timeout | undefined;
   const [small, large] = [stateOf(options.small, maxWaitMs), stateOf(options.large, maxWaitMs)];
 
-  function callNext(): void {
+  function runNext(): void {
     if (isRunning) return;
     clearTimeout(timer);
     const now = performance.now();
     const waits: number[] = [];
     for (const { budget, turns } of [small, large]) {
-      if (turns.length === 0) continue;
+      if (turns.size === 0) continue;
       const waitMs = budget.waitMs(now);
       if (waitMs > 0) waits.push(waitMs);
-      else if (turns.callNext()) {
+      else if (turns.admitNext()) {
         isRunning = true;
         return;
       }
     }
-    if (waits.length > 0) timer = setTimeout(callNext, timerMs(Math.min(...waits))).unref();
+    if (waits.length > 0) timer = setTimeout(runNext, timerMs(Math.min(...waits))).unref();
   }
 
   const laneOf = (lane: LaneState): ReviewLane => ({
     async enter(client) {
-      if (lane.free === 0) return lane.entrance.join(client);
+      if (lane.free === 0) return lane.entry.wait(client);
       lane.free -= 1;
       return true;
     },
     leave() {
-      if (!lane.entrance.callNext()) lane.free += 1;
+      if (!lane.entry.admitNext()) lane.free += 1;
     },
     async run(client, job) {
-      const turn = lane.turns.join(client);
-      callNext();
+      const turn = lane.turns.wait(client);
+      runNext();
       if (!(await turn)) return false;
       const start = performance.now();
       try {
@@ -74,7 +77,7 @@ export function createReviewLanes(options: BySize<LaneOptions>, maxWaitMs: numbe
         lane.budget.spend(end - start, end);
         setImmediate(() => {
           isRunning = false;
-          callNext();
+          runNext();
         });
       }
     },
@@ -83,17 +86,20 @@ export function createReviewLanes(options: BySize<LaneOptions>, maxWaitMs: numbe
 }
 
 interface LaneState {
+  /** Number of free slots. */
   free: number;
   readonly budget: TimeBudget;
-  readonly entrance: FairLine;
-  readonly turns: FairLine;
+  /** Clients that wait for a slot. */
+  readonly entry: TurnQueue;
+  /** Clients that wait for their turn. */
+  readonly turns: TurnQueue;
 }
 
-function stateOf({ places, budget }: LaneOptions, maxWaitMs: number): LaneState {
+function stateOf({ slots, budget }: LaneOptions, maxWaitMs: number): LaneState {
   return {
-    free: places,
+    free: slots,
     budget: createTimeBudget(budget),
-    entrance: createFairLine(maxWaitMs),
-    turns: createFairLine(maxWaitMs),
+    entry: createTurnQueue(maxWaitMs),
+    turns: createTurnQueue(maxWaitMs),
   };
 }

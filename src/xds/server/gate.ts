@@ -1,7 +1,7 @@
+import { createFairQueue } from '../rate/fair-queue.ts';
+import type { Origin } from '../rate/fair-queue.ts';
 import { createTokenBucket } from '../rate/token-bucket.ts';
 import type { Rate, TokenBucket } from '../rate/token-bucket.ts';
-import { createFairQueue } from './fair-queue.ts';
-import type { Origin } from './fair-queue.ts';
 
 /** A stream that waits to be opened. The gate calls `open` or `refuse` once, unless the stream leaves before. */
 export interface Opening extends Origin {
@@ -96,11 +96,8 @@ export function createGate({ rate, connectionRate, clock, changed }: GateOptions
     },
     close() {
       const before = queue.size;
-      for (let next = queue.shift(anyConnection); next !== undefined; next = queue.shift(anyConnection))
-        next.refuse();
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) next.refuse();
       update(before);
     },
   };
 }
-
-const anyConnection = (): boolean => true;

@@ -5,18 +5,18 @@ import { createReviewLanes } from '../../../src/kubernetes/webhook/review-lane.t
 
 const minute = 60_000;
 const budget = { burstMs: 1000, share: 1 };
-const client = { address: 'a', isGone: () => false };
+const client = { address: 'a', connection: {}, isGone: () => false };
 const lanesOf = (maxWaitMs = minute, small = budget) =>
-  createReviewLanes({ small: { places: Infinity, budget: small }, large: { places: 1, budget } }, maxWaitMs);
+  createReviewLanes({ small: { slots: Infinity, budget: small }, large: { slots: 1, budget } }, maxWaitMs);
 
-/** Spends time as a review does. */
+/** Blocks the event loop for a time, as a review does. */
 function spend(milliseconds: number): void {
   const end = performance.now() + milliseconds;
   while (performance.now() < end);
 }
 
-describe('the lanes of reviews', () => {
-  it('two jobs at once → the event loop goes round between them', async () => {
+describe('review lanes', () => {
+  it('two jobs at once: the event loop completes a turn between them', async () => {
     const { small } = lanesOf();
     const order: string[] = [];
     const first = small.run(client, () => {
@@ -28,7 +28,7 @@ describe('the lanes of reviews', () => {
     assert.deepEqual(order, ['first', 'other work', 'second']);
   });
 
-  it('small and large jobs wait → the small ones come first', async () => {
+  it('waiting small and large jobs: the small ones run first', async () => {
     const { small, large } = lanesOf();
     const order: string[] = [];
     await Promise.all([
@@ -39,7 +39,7 @@ describe('the lanes of reviews', () => {
     assert.deepEqual(order, ['large', 'small', 'large']);
   });
 
-  it('a lane has used up its budget → its jobs wait, and those of the other lane run', async () => {
+  it('lane without budget: its jobs wait, and those of the other lane run', async () => {
     const { small, large } = lanesOf(minute, { burstMs: 1, share: 0.5 });
     const order: string[] = [];
     await small.run(client, () => spend(20));
@@ -50,23 +50,23 @@ describe('the lanes of reviews', () => {
     assert.deepEqual(order, ['large', 'small']);
   });
 
-  it('no turn within the time → the job does not run', async () => {
+  it('no turn within the maximum wait: the job does not run', async () => {
     const { small } = lanesOf(10, { burstMs: 1, share: 0.001 });
-    // Keeps the process running: the lanes themselves do not.
+    // Keeps the process running: the timers of the lanes do not.
     const timer = setTimeout(() => undefined, minute);
     await small.run(client, () => spend(5));
     assert.equal(await small.run(client, () => assert.fail('it ran')), false);
     clearTimeout(timer);
   });
 
-  it('a client that has gone → its job does not run, and the next one does', async () => {
+  it('client that has gone: its job does not run, and the next one does', async () => {
     const { small } = lanesOf();
     const gone = { ...client, isGone: () => true };
     const results = [small.run(gone, () => assert.fail('it ran')), small.run(client, () => undefined)];
     assert.deepEqual(await Promise.all(results), [false, true]);
   });
 
-  it('a job that fails → its error reaches the caller, and the next job runs', async () => {
+  it('job that throws: its error reaches the caller, and the next job runs', async () => {
     const { small } = lanesOf();
     const failing = small.run(client, () => {
       throw new Error('defect');
@@ -76,7 +76,7 @@ describe('the lanes of reviews', () => {
     assert.equal(await next, true);
   });
 
-  it('all places are taken → the next client enters when one is left', async () => {
+  it('no free slot: the next client enters when another leaves', async () => {
     const { large } = lanesOf();
     assert.equal(await large.enter(client), true);
     let entered = false;

@@ -197,7 +197,12 @@ describe('Programmed', () => {
         'version v1 is served; 0 of 0 connected proxies have acknowledged it; 1 proxy disconnected before it acknowledged',
       ],
     ],
-    ['secret above the size limit', { obstacles: [left] }, all, ['False', 'LeftOut', 'MT032 is left out']],
+    [
+      'trust domain left out of the merged secret',
+      { obstacles: [left] },
+      all,
+      ['False', 'LeftOut', 'MT032 is left out'],
+    ],
     [
       'nothing of the object is served',
       { authorities: 0 },

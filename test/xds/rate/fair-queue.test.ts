@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { createFairQueue } from '../../../src/xds/server/fair-queue.ts';
-import type { FairQueue, Origin } from '../../../src/xds/server/fair-queue.ts';
+import { createFairQueue } from '../../../src/xds/rate/fair-queue.ts';
+import type { FairQueue, Origin } from '../../../src/xds/rate/fair-queue.ts';
 
 interface Named extends Origin {
   readonly name: string;
 }
-
-const any = (): boolean => true;
 
 /** Returns a function that creates entries of a connection. */
 function connectionOf(address: string): (name: string) => Named {
@@ -15,7 +13,7 @@ function connectionOf(address: string): (name: string) => Named {
   return (name) => ({ address, connection, name });
 }
 
-function taken(queue: FairQueue<Named>, isReady: (connection: object) => boolean = any): string {
+function taken(queue: FairQueue<Named>, isReady?: (connection: object) => boolean): string {
   const names: string[] = [];
   for (let next = queue.shift(isReady); next !== undefined; next = queue.shift(isReady))
     names.push(next.name);
@@ -36,9 +34,9 @@ suite('fair queue', () => {
     const queue = createFairQueue<Named>();
     const [flood, newcomer] = [connectionOf('a'), connectionOf('b')];
     for (let count = 0; count < 20_000; count += 1) queue.add(flood(`${count}`));
-    assert.equal(queue.shift(any)?.name, '0');
+    assert.equal(queue.shift()?.name, '0');
     queue.add(newcomer('new'));
-    assert.deepEqual([queue.shift(any)?.name, queue.shift(any)?.name], ['1', 'new']);
+    assert.deepEqual([queue.shift()?.name, queue.shift()?.name], ['1', 'new']);
   });
 
   test('connections that are not ready: are skipped, and keep their place', () => {
@@ -63,5 +61,24 @@ suite('fair queue', () => {
     assert.deepEqual([queue.delete(first), queue.delete(first), queue.size], [true, false, 1]);
     assert.equal(taken(queue), '2');
     assert.equal(queue.hasConnectionOf(first), false);
+  });
+
+  test('deleted entry: costs its address and its connection no turn', () => {
+    const queue = createFairQueue<Named>();
+    const [a, b] = [connectionOf('a'), connectionOf('b')];
+    const gone = a('1');
+    for (const entry of [gone, a('2'), b('3')]) queue.add(entry);
+    queue.delete(gone);
+    assert.equal(taken(queue), '2 3');
+  });
+
+  test('peek: returns the entry that shift removes next, and removes nothing', () => {
+    const queue = createFairQueue<Named>();
+    const [a, b] = [connectionOf('a'), connectionOf('b')];
+    for (const entry of [a('1'), a('2'), b('3')]) queue.add(entry);
+    queue.shift();
+    assert.deepEqual([queue.peek()?.name, queue.size, queue.shift()?.name], ['3', 2, '3']);
+    queue.shift();
+    assert.equal(queue.peek(), undefined);
   });
 });

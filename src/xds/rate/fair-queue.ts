@@ -10,13 +10,17 @@ export interface Origin {
 export interface FairQueue<Entry extends Origin> {
   readonly size: number;
   add(entry: Entry): void;
-  /** Removes the entry; false if it is not in the queue. */
+  /** Removes the entry, which costs its address no turn. Returns false if the entry is not in the queue. */
   delete(entry: Entry): boolean;
   /** True if another entry of the same connection waits. */
   hasConnectionOf(origin: Origin): boolean;
-  /** Removes and returns the next entry whose connection is ready; `undefined` if there is none. */
-  shift(isReady: (connection: object) => boolean): Entry | undefined;
+  /** Returns the next entry without removing it. */
+  peek(): Entry | undefined;
+  /** Removes and returns the next entry whose connection is ready, by default any; `undefined` if there is none. */
+  shift(isReady?: (connection: object) => boolean): Entry | undefined;
 }
+
+const anyConnection = (): boolean => true;
 
 /**
  * Creates an empty queue. A client that adds thousands of entries delays an entry of another address by one turn,
@@ -53,7 +57,8 @@ export function createFairQueue<Entry extends Origin>(): FairQueue<Entry> {
     },
     delete: remove,
     hasConnectionOf: ({ address, connection }) => addresses.get(address)?.has(connection) === true,
-    shift(isReady) {
+    peek: () => findNext(addresses, anyConnection)?.entry,
+    shift(isReady = anyConnection) {
       const next = findNext(addresses, isReady);
       if (next === undefined) return undefined;
       const { entry, connections, entries } = next;
