@@ -22,8 +22,14 @@ interface WaitingData {
 }
 
 /**
+ * Encodes a header block by HPACK. Called when the block is written: a block that uses the client's dynamic table is
+ * only right at its place among the blocks of all streams (RFC 7541, section 2.2).
+ */
+export type BlockEncoder = () => Uint8Array;
+
+/**
  * A request and its response. The response consists of a header block, data and optional trailers, or of one header
- * block that ends it. The caller encodes the blocks with HPACK.
+ * block that ends it.
  */
 export class ServerStream {
   readonly connection: ServerConnection;
@@ -42,8 +48,8 @@ export class ServerStream {
   #halfClosedLocal = false;
   #closed = false;
   #waiting: WaitingData[] | undefined;
-  /** The block that ends the stream, once all waiting data has been sent. */
-  #trailers: Buffer | undefined;
+  /** Encodes the block that ends the stream, once all waiting data has been sent. */
+  #trailers: BlockEncoder | undefined;
 
   constructor(connection: ServerConnection, id: number, sendWindow: number, announced: number | undefined) {
     this.connection = connection;
@@ -67,8 +73,8 @@ export class ServerStream {
   }
 
   /** Sends the header block of the response. */
-  respond(block: Uint8Array): void {
-    if (!this.isEnded) this.#sendBlock(block, false);
+  respond(encode: BlockEncoder): void {
+    if (!this.isEnded) this.#sendBlock(encode(), false);
   }
 
   /** Sends data. `whenSent` is called when the kernel has accepted all of it, but not if the stream ends before. */
@@ -93,10 +99,10 @@ export class ServerStream {
   }
 
   /** Ends the response with a header block: the trailers, or the whole response. Waiting data is sent first. */
-  end(block: Uint8Array): void {
+  end(encode: BlockEncoder): void {
     if (this.isEnded) return;
-    if (this.#waiting === undefined) this.#finish(block);
-    else this.#trailers = Buffer.from(block);
+    if (this.#waiting === undefined) this.#finish(encode);
+    else this.#trailers = encode;
   }
 
   /** Ends the stream at once, in both directions. */
@@ -179,10 +185,10 @@ export class ServerStream {
     this.handler?.aborted();
   }
 
-  #finish(block: Uint8Array): void {
+  #finish(encode: BlockEncoder): void {
     this.#trailers = undefined;
     this.#halfClosedLocal = true;
-    this.#sendBlock(block, true);
+    this.#sendBlock(encode(), true);
     if (this.halfClosedRemote) return this.#close();
     // The rest of the request is not needed (RFC 9113, section 8.1).
     this.#close();
@@ -191,13 +197,24 @@ export class ServerStream {
   }
 
   #sendBlock(block: Uint8Array, isLast: boolean): void {
-    const { output } = this.connection;
     this.connection.sentSincePing = true;
-    const target = output.reserve(frameHeaderLength + block.length);
+    const mostBytes = this.connection.settings.maxFrameSize;
+    const first = block.length <= mostBytes ? block : block.subarray(0, mostBytes);
+    let sent = first.length;
+    this.#sendPart(first, frameType.headers, isLast ? flag.endStream : 0, sent === block.length);
+    while (sent < block.length) {
+      const part = block.subarray(sent, sent + mostBytes);
+      sent += part.length;
+      this.#sendPart(part, frameType.continuation, 0, sent === block.length);
+    }
+  }
+
+  #sendPart(part: Uint8Array, type: number, flags: number, isLast: boolean): void {
+    const { output } = this.connection;
+    const target = output.reserve(frameHeaderLength + part.length);
     const { at } = output;
-    const flags = flag.endHeaders | (isLast ? flag.endStream : 0);
-    writeFrameHeader(target, at, block.length, frameType.headers, flags, this.id);
-    target.set(block, at + frameHeaderLength);
+    writeFrameHeader(target, at, part.length, type, flags | (isLast ? flag.endHeaders : 0), this.id);
+    target.set(part, at + frameHeaderLength);
   }
 
   #close(): void {

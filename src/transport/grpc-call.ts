@@ -96,7 +96,7 @@ export class GrpcCall implements StreamHandler {
   sendHeaders(metadata: Fields = []): void {
     if (this.#headersSent || this.#over) return;
     this.#headersSent = this.#responded = true;
-    this.#stream.respond(this.#connection.blocks.headers(metadata));
+    this.#stream.respond(() => this.#connection.blocks.headers(metadata));
   }
 
   /** Sends a message. `done` is called when the kernel has accepted it, but not if the call ends before. */
@@ -116,7 +116,7 @@ export class GrpcCall implements StreamHandler {
     const { blocks } = this.#connection;
     this.#responded = true;
     this.#finish();
-    this.#stream.end(this.#headersSent ? blocks.trailers(status) : blocks.trailersOnly(status));
+    this.#stream.end(() => (this.#headersSent ? blocks.trailers(status) : blocks.trailersOnly(status)));
   }
 
   /**
@@ -190,7 +190,7 @@ export class GrpcCall implements StreamHandler {
     if (this.isGrpc) return this.end({ code, message });
     this.#responded = true;
     this.#finish();
-    this.#stream.end(plainResponse(this.head.method === 'POST' ? 415 : 405));
+    this.#stream.end(() => plainResponse(this.head.method === 'POST' ? 415 : 405));
   }
 
   finish(): void {

@@ -182,9 +182,9 @@ describe('HTTP/2 connection: requests', () => {
 describe('HTTP/2 connection: responses', () => {
   const answered = (rig: ConnectionRig, length: number, sent?: () => void): void => {
     const [stream] = rig.streams;
-    stream?.respond(response);
+    stream?.respond(() => response);
     stream?.send(new SharedData([Buffer.alloc(length, 'x')]), sent);
-    stream?.end(trailers);
+    stream?.end(() => trailers);
   };
 
   it('response with headers, data and trailers: is sent as three frames, and the stream closes', () => {
@@ -222,7 +222,7 @@ describe('HTTP/2 connection: responses', () => {
   it('smaller initial window after data was sent: further data waits until the window is positive', () => {
     const rig = begun();
     rig.feed(request(1, endBoth));
-    rig.streams[0]?.respond(response);
+    rig.streams[0]?.respond(() => response);
     rig.streams[0]?.send(new SharedData([Buffer.alloc(100)]));
     rig.feed(frame(settings, 0, 0, setting(4, 50)));
     rig.tick();
@@ -243,9 +243,9 @@ describe('HTTP/2 connection: responses', () => {
       Buffer.concat([frame(settings, 0, 0, setting(4, 100_000)), request(1, endBoth), request(3, endBoth)]),
     );
     for (const stream of rig.streams) {
-      stream.respond(response);
+      stream.respond(() => response);
       stream.send(new SharedData([Buffer.alloc(60_000)]));
-      stream.end(trailers);
+      stream.end(() => trailers);
     }
     rig.tick();
     const sent = (): number =>
@@ -403,7 +403,7 @@ describe('HTTP/2 connection: limits', () => {
     for (let index = 0; index < 50; index += 1) {
       const id = 2 * index + 1;
       rig.feed(request(id, endBoth));
-      rig.streams.at(-1)?.end(response);
+      rig.streams.at(-1)?.end(() => response);
       rig.feed(onePing);
     }
     assert.equal(rig.connection.isClosed, false);
@@ -416,7 +416,7 @@ describe('HTTP/2 connection: limits', () => {
     for (let index = 0; index < 50; index += 1) {
       const id = 2 * index + 1;
       rig.feed(request(id));
-      rig.streams.at(-1)?.end(response);
+      rig.streams.at(-1)?.end(() => response);
       rig.tick();
       rig.sent();
       rig.feed(

@@ -50,9 +50,9 @@ async function serve(): Promise<{ readonly port: number } & Disposable> {
       request: (stream) => ({
         data: () => undefined,
         ended() {
-          stream.respond(response);
+          stream.respond(() => response);
           stream.send(body);
-          stream.end(trailers);
+          stream.end(() => trailers);
         },
         aborted: () => undefined,
       }),

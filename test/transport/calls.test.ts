@@ -146,6 +146,38 @@ suite('calls with grpc-js handlers', () => {
     assert.equal((await ended)[0].code, status.OK);
   });
 
+  test('responses longer than the window, of two calls at a time: the client can decode all trailers', async () => {
+    const unary: Unary = (_, respond) => respond(null, 'x'.repeat(100_000));
+    using rig = await startRig({ unary });
+    const client = rig.client();
+    const outcomes = await Promise.all([callUnary(client, 'a'), callUnary(client, 'b')]);
+    assert.deepEqual(
+      outcomes.map(({ error, value }) => [error, value?.length]),
+      [
+        [null, 100_000],
+        [null, 100_000],
+      ],
+    );
+    assert.equal(rig.server.connections, 1);
+  });
+
+  test('metadata longer than a frame: the client gets all of it', async () => {
+    const keys = Array.from({ length: 5 }, (_, index) => `key-${index}`);
+    const metadata = new Metadata();
+    for (const key of keys) metadata.set(key, key.padEnd(8000, '.'));
+    const unary: Unary = (call, respond) => {
+      call.sendMetadata(metadata);
+      respond(null, 'x', metadata);
+    };
+    using rig = await startRig({ unary });
+    const { headers, value } = await callUnary(rig.client(), 'x');
+    assert.equal(value, 'x');
+    assert.deepEqual(
+      keys.map((key) => headers?.get(key)[0]),
+      keys.map((key) => key.padEnd(8000, '.')),
+    );
+  });
+
   test('paused call: the client stops at the window, and continues when the handler resumes', async () => {
     const paused = Promise.withResolvers<ServerDuplexStream<string, string>>();
     let received = 0;
