@@ -3,8 +3,8 @@
  * against the public checksum database.
  */
 import { execFile } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -28,14 +28,18 @@ export async function installGoTool({ name, package: path, version }: GoTool): P
   const binary = join(bin, name);
   if (await isExecutable(binary)) return binary;
   await mkdir(bin, { recursive: true });
+  const built = await mkdtemp(join(bin, '.build-'));
   try {
-    // `go install` writes the binary only once it is built.
     await run('go', ['install', `${path}@${version}`], {
-      env: { ...process.env, GOBIN: bin },
+      env: { ...process.env, GOBIN: built },
       maxBuffer: 16 * 1024 * 1024,
     });
+    // `go install` names the binary after the last element of the package.
+    await rename(join(built, basename(path)), binary);
   } catch (error) {
     throw new Error(`${name} cannot be built: ${reason(error)}`, { cause: error });
+  } finally {
+    await rm(built, { recursive: true, force: true });
   }
   return binary;
 }

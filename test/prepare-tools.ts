@@ -9,6 +9,7 @@ import { findPrometheus } from './kit/find-prometheus.ts';
 import { findHelm } from './kit/helm.ts';
 import { findKubernetes } from './kit/kubernetes.ts';
 import type { MissingTool } from './kit/missing-tool.ts';
+import { findInteropClient } from './transport/interop/find-interop-client.ts';
 import { findChromium } from './e2e/page/find-chromium.ts';
 
 type Found = { readonly kind: 'found' } | MissingTool;
@@ -23,6 +24,7 @@ const tools: readonly (readonly [name: string, find: () => Promise<Found>])[] = 
   ['Chromium', findChromium],
   ['ghz', findGhz],
   ['h2spec', findH2spec],
+  ['interop client of grpc-go', findInteropClient],
 ];
 
 /** A registry that accepts a connection and stays silent would otherwise hold the gate for good. */
