@@ -70,13 +70,19 @@ export function runHelm(found: FoundHelm): Helm {
   };
 }
 
+/** The values with an image, which every release must name. */
+export function withImage(values: ChartValues = {}): ChartValues {
+  const image = { repository: 'registry.example/meshtrust', ...(values['image'] as object | undefined) };
+  return { ...values, image };
+}
+
 /** Returns the output of `helm template` with the values, for a release `test` in a namespace. */
 export async function renderChart(
   helm: Helm,
   values: ChartValues = {},
   namespace = 'meshtrust-system',
 ): Promise<readonly Manifest[]> {
-  const { stdout } = await helm(['template', 'test', chart, '--namespace', namespace], values);
+  const { stdout } = await helm(['template', 'test', chart, '--namespace', namespace], withImage(values));
   return readManifests(stdout);
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { valueCases } from '../helm/value-cases.ts';
-import { chart, findHelm, renderChart, runHelm } from '../../kit/helm.ts';
+import { chart, findHelm, renderChart, runHelm, withImage } from '../../kit/helm.ts';
 import type { ChartValues, Manifest } from '../../kit/helm.ts';
 import { findKubernetes, startKubernetes } from '../../kit/kubernetes.ts';
 import type { Kubernetes } from '../../kit/kubernetes.ts';
@@ -95,7 +95,9 @@ test('a release from its installation to its end', { skip }, async (t) => {
     const [verb = '', ...rest] = words;
     return [verb, 'test', ...rest, '--namespace', namespace, '--kubeconfig', cluster.kubeconfig];
   };
-  const run = runHelm(helm);
+  const helmRun = runHelm(helm);
+  const run = (args: readonly string[], values?: ChartValues) =>
+    helmRun(args, values === undefined ? undefined : withImage(values));
   const trust = {
     apiVersion: 'kuma.io/v1alpha1',
     kind: 'MeshTrust',
@@ -134,7 +136,7 @@ test('a release from its installation to its end', { skip }, async (t) => {
     await run(release('upgrade', chart), values);
     assert.equal(await data(), 'Opaque ');
     await cluster.kubectl(['patch', ...secret, '--type=merge', '--patch={"data":{"tls.crt":"eA=="}}']);
-    await run(release('upgrade', chart), { ...values, replicas: 3 });
+    await run(release('upgrade', chart), { ...values, replicaCount: 3 });
     assert.equal(await data(), 'Opaque {"tls.crt":"eA=="}');
     await run(release('upgrade', chart), { webhook: { enabled: false } });
     await assert.rejects(data(), /not found/);

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { realpath, writeFile } from 'node:fs/promises';
+import { relative } from 'node:path';
 import { test } from 'node:test';
 
+import { readManifests } from '../../kit/helm.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
 import { namespace, skip, startStage, makeDomain, meshTrust } from './stage.ts';
 
 const invalid: readonly (readonly [what: string, spec: unknown, sentence: RegExp])[] = [
@@ -43,6 +47,19 @@ test('the manifests are what the API server takes', { skip }, async (t) => {
     );
     assert.equal(stderr, '');
     assert.equal(stdout.trim().split('\n').length, rendered.split('\n---\n').length);
+  });
+
+  await t.test('component existing-namespace → the namespace is left out, and nothing else', async () => {
+    const folder = new URL('../../../deploy/kustomize', import.meta.url).pathname;
+    await using overlay = await makeTempDir();
+    const base = relative(await realpath(overlay.path), folder);
+    const components = [`${base}/existing-namespace`];
+    await writeFile(overlay.join('kustomization.yaml'), JSON.stringify({ resources: [base], components }));
+    const kindsOf = async (path: string): Promise<readonly string[]> =>
+      readManifests((await stage.cluster.kubectl(['kustomize', path])).stdout).map(({ kind }) => kind);
+    const all = await kindsOf(folder);
+    assert.equal(all[0], 'Namespace');
+    assert.deepEqual(await kindsOf(overlay.path), all.slice(1));
   });
 
   await t.test('the account may read MeshTrusts and tell of them, in its namespace alone', async () => {
@@ -88,7 +105,7 @@ test('the manifests are what the API server takes', { skip }, async (t) => {
   await t.test('kubectl get prints the trust domain', async () => {
     await stage.kubectl('apply -f -', meshTrust(makeDomain('printed.test')));
     const [heading = '', line = ''] = (await stage.kubectl('get mtrust')).split('\n');
-    assert.match(heading, /^NAME +TRUST DOMAIN +CAS +EXPIRES +ACCEPTED +AGE/);
+    assert.match(heading, /^NAME +TRUST DOMAIN +CAS +EXPIRES +ACCEPTED +PROGRAMMED +AGE\n?$/);
     assert.match(line, /^printed\.test +printed\.test /);
     assert.match(await stage.kubectl('get kuma'), /printed\.test/);
   });
@@ -96,5 +113,5 @@ test('the manifests are what the API server takes', { skip }, async (t) => {
 
 /** The same objects under other names: those of the stage are there already. */
 function renamed(manifests: string): string {
-  return manifests.replaceAll(/^ {2}name: (meshtrust|meshtrust-leases)$/gm, '  name: $1-again');
+  return manifests.replaceAll(/^ {2}name: (meshtrust|meshtrust-leases|kuma-system)$/gm, '  name: $1-again');
 }

@@ -76,10 +76,10 @@ export async function startStage(): Promise<Stage> {
   const cluster = stack.use(await startKubernetes(kubernetes.paths));
   const kubectl = async (command: string, input?: string): Promise<string> =>
     (await cluster.kubectl(['--namespace', namespace, ...command.split(' ')], input)).stdout;
-  await kubectl(`create namespace ${namespace}`);
-  await installCrd(kubectl);
+  // The first command in an empty cluster, so the namespace must be part of the manifests.
   const grant = async (): Promise<void> => void (await kubectl(`apply -k ${manifests}`));
   await grant();
+  await installCrd(kubectl);
   const token = (): Promise<string> => cluster.tokenOf(namespace, 'meshtrust');
   const account = await cluster.writeKubeconfig('meshtrust', await token());
   const owned = stack.move();

@@ -41,7 +41,7 @@ test('status and Events say what became of a MeshTrust', { skip }, async (t) => 
       ({ status }) => status?.conditions.find(({ type }) => type === 'Programmed')?.status === 'True',
     );
     const [, line = ''] = (await stage.kubectl('get mtrust good.test -o wide')).split('\n');
-    assert.match(line, /^good\.test +good\.test +1 +20\d\d-\S+Z +True +True +\S+$/);
+    assert.match(line, /^good\.test +good\.test +1 +9y +True +True +\S+ +20\d\d-\S+Z$/);
   });
 
   await t.test('a new one is counted at all proxies', async () => {

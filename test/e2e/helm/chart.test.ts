@@ -7,9 +7,9 @@ import type { Option } from 'commander';
 import { load } from 'js-yaml';
 
 import { addServeCommand } from '../../../src/cli/commands/serve-command.ts';
-import { chart, findHelm, readManifests, renderChart, runHelm } from '../../kit/helm.ts';
+import { chart, findHelm, readManifests, renderChart, runHelm, withImage } from '../../kit/helm.ts';
 import type { ChartValues, Manifest } from '../../kit/helm.ts';
-import { refusedValues, valueCases } from './value-cases.ts';
+import { contradictions, refusedValues, valueCases } from './value-cases.ts';
 
 const found = await findHelm();
 const skip = found.kind === 'missing' ? found.reason : false;
@@ -70,7 +70,7 @@ describe('the chart', { skip }, () => {
   it('is without a complaint of the linter, whatever is asked for', async () => {
     const helm = runHelm(found);
     for (const [what, values] of Object.entries(valueCases)) {
-      const { stdout } = await helm(['lint', '--strict', chart], values);
+      const { stdout } = await helm(['lint', '--strict', chart], withImage(values));
       assert.match(stdout, /1 chart\(s\) linted, 0 chart\(s\) failed/, what);
       assert.doesNotMatch(stdout, /\[(?:WARNING|ERROR)\]/, what);
     }
@@ -356,13 +356,19 @@ describe('the chart', { skip }, () => {
     });
   }
 
+  for (const [what, [values, sentence]] of Object.entries(contradictions)) {
+    it(`names the cause of the error: ${what}`, async () => {
+      await assert.rejects(render(values), ({ message }: Error) => message.includes(sentence));
+    });
+  }
+
   it('says everything that there is to say', async () => {
     const defaults = load(await fileOf('deploy/helm/meshtrust/values.yaml')) as Record<string, unknown>;
     const schema = JSON.parse(await fileOf('deploy/helm/meshtrust/values.schema.json')) as {
       readonly properties: Readonly<Record<string, unknown>>;
     };
-    // What parents of charts have in common is nothing of ours.
-    const known = Object.keys(schema.properties).filter((name) => name !== 'global');
+    // Values of parent charts, and an earlier name that the templates refuse with a hint.
+    const known = Object.keys(schema.properties).filter((name) => name !== 'global' && name !== 'replicas');
     assert.deepEqual(Object.keys(defaults).sort(), known.sort());
   });
 });

@@ -63,7 +63,7 @@ export const valueCases: Readonly<Record<string, ChartValues>> = {
     },
   },
   'a state directory of its own': {
-    replicas: 1,
+    replicaCount: 1,
     stateDir: { enabled: true, volume: { persistentVolumeClaim: { claimName: 'state' } } },
   },
   'every flag': {
@@ -102,7 +102,7 @@ export const valueCases: Readonly<Record<string, ChartValues>> = {
   'what a platform wants': {
     fullnameOverride: 'trust',
     commonLabels: { 'example.com/team': 'mesh' },
-    replicas: 3,
+    replicaCount: 3,
     image: { repository: 'registry.example/mesh/meshtrust', digest: `sha256:${'0'.repeat(64)}` },
     imagePullSecrets: [{ name: 'registry' }],
     serviceAccount: { create: false, name: 'existing', annotations: {} },
@@ -140,7 +140,7 @@ export const valueCases: Readonly<Record<string, ChartValues>> = {
   },
   'as little as there can be': {
     crds: { enabled: false },
-    replicas: 1,
+    replicaCount: 1,
     networkPolicy: { enabled: false },
     podDisruptionBudget: { enabled: false },
     topologySpreadConstraints: [],
@@ -150,10 +150,9 @@ export const valueCases: Readonly<Record<string, ChartValues>> = {
 
 /** Values that the schema refuses, with what it says. */
 export const refusedValues: Readonly<Record<string, readonly [values: ChartValues, sentence: RegExp]>> = {
-  'a value that there is not': [{ replicaCount: 3 }, /additional properties 'replicaCount' not allowed/],
+  'a value that there is not': [{ replicaCounts: 3 }, /additional properties 'replicaCounts' not allowed/],
   'a misspelt value inside': [{ kubernetes: { allNamespace: true } }, /'allNamespace' not allowed/],
-  'no source at all': [{ kubernetes: { enabled: false } }, /\/kubernetes\/enabled|\/directories/],
-  'replicas as a text': [{ replicas: '2' }, /\/replicas.*got string, want integer/],
+  'replicas as a text': [{ replicaCount: '2' }, /\/replicaCount.*got string, want integer/],
   'a duration without its unit': [{ trust: { guardHold: '30' } }, /\/trust\/guardHold/],
   'a duration as a number': [{ xds: { slowTimeout: 60 } }, /\/xds\/slowTimeout/],
   'a count of zero': [{ xds: { maxStreams: 0 } }, /\/xds\/maxStreams/],
@@ -162,22 +161,6 @@ export const refusedValues: Readonly<Record<string, readonly [values: ChartValue
   'a trust domain in upper case': [{ trust: { rootTrustDomain: 'A.test' } }, /\/trust\/rootTrustDomain/],
   'a level that there is not': [{ log: { level: 'trace' } }, /\/log\/level/],
   'a relative directory': [{ directories: ['trust'] }, /\/directories\/0/],
-  'client certificates without TLS': [
-    { xds: { tls: { requireClientCertificate: true } } },
-    /\/xds\/tls\/secretName/,
-  ],
-  'an admin API without TLS': [
-    { admin: { enabled: true, tokenSecretName: 'admin-tokens' } },
-    /\/admin\/tls\/secretName/,
-  ],
-  'an admin API for everybody': [
-    { admin: { enabled: true, tls: { secretName: 'admin-tls' } } },
-    /\/admin\/tokenSecretName/,
-  ],
-  'a CA for a certificate that replicas make': [
-    { webhook: { enabled: true, certificate: { caBundle: 'QUJD' } } },
-    /\/webhook\/certificate\/secretName/,
-  ],
   "a label of the chart's own, on all": [
     { commonLabels: { 'app.kubernetes.io/name': 'x' } },
     /\/commonLabels\/app\.kubernetes\.io~1name/,
@@ -186,16 +169,39 @@ export const refusedValues: Readonly<Record<string, readonly [values: ChartValue
     { podLabels: { 'app.kubernetes.io/instance': 'x' } },
     /\/podLabels\/app\.kubernetes\.io~1instance/,
   ],
-  'a disruption budget of nothing': [
-    { podDisruptionBudget: { maxUnavailable: null } },
-    /\/podDisruptionBudget/,
-  ],
-  'a webhook without the cluster': [
-    { kubernetes: { enabled: false }, directories: ['/trust'], webhook: { enabled: true } },
-    /\/kubernetes\/enabled/,
-  ],
   'a failure policy that there is not': [{ webhook: { failurePolicy: 'Retry' } }, /\/webhook\/failurePolicy/],
   'a digest without its algorithm': [{ image: { digest: 'abc' } }, /\/image\/digest/],
   'an argument that is no flag': [{ extraArgs: ['serve'] }, /\/extraArgs\/0/],
   'a namespace that is none': [{ kubernetes: { namespace: 'Kuma System' } }, /\/kubernetes\/namespace/],
+};
+
+/** Values that contradict each other, with the sentence that names the cause and the missing value. */
+export const contradictions: Readonly<Record<string, readonly [values: ChartValues, sentence: string]>> = {
+  'no image': [{ image: { repository: '' } }, 'image.repository is not set: no image is published yet'],
+  'the earlier name of replicaCount': [{ replicas: 3 }, 'replicas: the value is called replicaCount'],
+  'no source at all': [{ kubernetes: { enabled: false } }, 'kubernetes.enabled=false needs directories'],
+  'client certificates without TLS': [
+    { xds: { tls: { requireClientCertificate: true } } },
+    'xds.tls.requireClientCertificate=true needs xds.tls.secretName: a Secret with tls.crt, tls.key',
+  ],
+  'an admin API without TLS': [
+    { admin: { enabled: true, tokenSecretName: 'admin-tokens' } },
+    'admin.enabled=true needs admin.tls.secretName',
+  ],
+  'an admin API for everybody': [
+    { admin: { enabled: true, tls: { secretName: 'admin-tls' } } },
+    'admin.enabled=true needs admin.tokenSecretName or admin.tls.clientCertificates=true',
+  ],
+  'a CA for a certificate that replicas make': [
+    { webhook: { enabled: true, certificate: { caBundle: 'QUJD' } } },
+    'webhook.certificate.caBundle needs webhook.certificate.secretName',
+  ],
+  'a webhook without the cluster': [
+    { kubernetes: { enabled: false }, directories: ['/trust'], webhook: { enabled: true } },
+    'webhook.enabled=true needs kubernetes.enabled=true',
+  ],
+  'a disruption budget of nothing': [
+    { podDisruptionBudget: { maxUnavailable: null } },
+    'podDisruptionBudget.enabled=true needs podDisruptionBudget.minAvailable or',
+  ],
 };

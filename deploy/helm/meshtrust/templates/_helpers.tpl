@@ -34,6 +34,45 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end }}
 
+{{/* Refuses values that contradict each other. A schema could as well, but its errors do not name the cause. */}}
+{{- define "meshtrust.checkValues" -}}
+{{- if hasKey .Values "replicas" -}}
+{{- fail "replicas: the value is called replicaCount" -}}
+{{- end -}}
+{{- if not .Values.image.repository -}}
+{{- fail "image.repository is not set: no image is published yet. Build it with the Dockerfile of the repository, push it, and name it: --set image.repository=registry.example/meshtrust" -}}
+{{- end -}}
+{{- if not (or .Values.kubernetes.enabled .Values.directories) -}}
+{{- fail "kubernetes.enabled=false needs directories: there is no other source of MeshTrusts" -}}
+{{- end -}}
+{{- with .Values.xds.tls -}}
+{{- if and .requireClientCertificate (not .secretName) -}}
+{{- fail "xds.tls.requireClientCertificate=true needs xds.tls.secretName: a Secret with tls.crt, tls.key, and in ca.crt the CA of the proxies' certificates" -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.admin -}}
+{{- if and .enabled (not .tls.secretName) -}}
+{{- fail "admin.enabled=true needs admin.tls.secretName: a Secret with tls.crt, tls.key and ca.crt" -}}
+{{- end -}}
+{{- if and .enabled (not (or .tls.clientCertificates .tokenSecretName)) -}}
+{{- fail "admin.enabled=true needs admin.tokenSecretName or admin.tls.clientCertificates=true: without either the API would answer every client" -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.webhook -}}
+{{- if and .enabled (not $.Values.kubernetes.enabled) -}}
+{{- fail "webhook.enabled=true needs kubernetes.enabled=true: the webhook reviews the MeshTrusts of the cluster" -}}
+{{- end -}}
+{{- if and .certificate.caBundle (not .certificate.secretName) -}}
+{{- fail "webhook.certificate.caBundle needs webhook.certificate.secretName: the Secret with the certificate that this CA signed" -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.podDisruptionBudget -}}
+{{- if and .enabled (kindIs "invalid" .minAvailable) (kindIs "invalid" .maxUnavailable) -}}
+{{- fail "podDisruptionBudget.enabled=true needs podDisruptionBudget.minAvailable or podDisruptionBudget.maxUnavailable" -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{- define "meshtrust.image" -}}
 {{- with .Values.image -}}
 {{- if .digest -}}

@@ -13,6 +13,7 @@ export function observedStatus(status: Readonly<Record<string, unknown>> | undef
     version: textOr(status?.['version']),
     authorities: numberOr(status?.['authorities'], -1),
     expires: textOr(status?.['expires']),
+    expiresIn: textOr(status?.['expiresIn']),
     conditions: Array.isArray(conditions) ? conditions.flatMap(readCondition) : [],
   };
 }

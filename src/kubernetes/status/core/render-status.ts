@@ -2,7 +2,7 @@ import { dateCodes } from '../../../trust/findings/catalogue.ts';
 import type { Severity } from '../../../trust/findings/catalogue.ts';
 import { describeFindings } from '../../../trust/findings/describe-findings.ts';
 import type { ObjectFacts } from './facts.ts';
-import { conditionOf, timestamp } from './status.ts';
+import { conditionOf, timestamp, timeUntil } from './status.ts';
 import type { Condition, ObjectStatus, ProxyCounts } from './status.ts';
 
 export interface RenderInput {
@@ -36,6 +36,7 @@ export function renderStatus(input: RenderInput): ObjectStatus {
     version: facts.version,
     authorities: facts.authorities,
     expires: facts.expires === undefined ? undefined : timestamp(facts.expires),
+    expiresIn: facts.expires === undefined ? undefined : timeUntil(facts.expires, now),
     conditions: [
       condition('Accepted', accepted(facts)),
       condition('Programmed', programmed(input)),

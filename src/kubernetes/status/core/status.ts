@@ -46,6 +46,8 @@ export interface ObjectStatus {
   readonly authorities: number;
   /** The earliest expiry of the served certificates, in RFC 3339. */
   readonly expires: string | undefined;
+  /** Time until then, for the column of `kubectl get`: `89d`. */
+  readonly expiresIn: string | undefined;
   readonly conditions: readonly Condition[];
 }
 
@@ -71,13 +73,29 @@ export function conditionOf(
   return conditions.find((condition) => condition.type === type);
 }
 
-/** Returns true if two statuses are equal. The order of conditions does not matter. */
+/**
+ * Formats the time until an expiry as kubectl formats an age: hours below two days, then days, then years from two years
+ * on. It is coarse, because each change of the text writes the status of the object.
+ */
+export function timeUntil(expires: number, now: number): string {
+  const hours = Math.floor((expires - now) / 3_600_000);
+  if (expires < now) return 'expired';
+  if (hours < 48) return `${hours}h`;
+  const days = Math.floor(hours / 24);
+  return days < 730 ? `${days}d` : `${Math.floor(days / 365)}y`;
+}
+
+/**
+ * Returns true if two statuses are equal. The order of conditions does not matter. A missing `expiresIn` is no
+ * difference: an earlier version of the CRD drops the field, and the status would be written again and again.
+ */
 export function isSameStatus(a: ObjectStatus, b: ObjectStatus): boolean {
   return (
     a.observedGeneration === b.observedGeneration &&
     a.version === b.version &&
     a.authorities === b.authorities &&
     a.expires === b.expires &&
+    (a.expiresIn === b.expiresIn || a.expiresIn === undefined || b.expiresIn === undefined) &&
     conditionTypes.every((type) => isSameCondition(conditionOf(a, type), conditionOf(b, type)))
   );
 }

@@ -27,7 +27,8 @@ function status(accepted: Reason, programmed: Reason, expiring: Reason, message 
     condition('Programmed', programmed),
     condition('Expiring', expiring),
   ];
-  return { observedGeneration: 1, version: 'v', authorities: 1, expires: undefined, conditions };
+  const nothing = { expires: undefined, expiresIn: undefined };
+  return { observedGeneration: 1, version: 'v', authorities: 1, ...nothing, conditions };
 }
 
 const well = status('Accepted', 'Programmed', 'Valid');

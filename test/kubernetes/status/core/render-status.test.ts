@@ -340,3 +340,28 @@ describe('pause between writes of the proxy counts', () => {
       assert.equal(progressPauseMs(10_000, count), pauseMs);
     });
 });
+
+describe('expiresIn', () => {
+  const [hour, day] = [3_600_000, 86_400_000];
+  for (const [left, text] of [
+    [-1000, 'expired'],
+    [0, '0h'],
+    [48 * hour - 1, '47h'],
+    [2 * day, '2d'],
+    [730 * day - 1, '729d'],
+    [730 * day, '2y'],
+    [3650 * day, '10y'],
+  ] as const)
+    it(`${left} ms left → ${text}`, () => {
+      assert.equal(render({ expires: now + left }).expiresIn, text);
+    });
+
+  it('a new text is a difference; a field that the CRD dropped is none', () => {
+    const expires = now + 30 * day;
+    const before = render({ expires });
+    const after = render({ expires }, all, before, now + day);
+    assert.deepEqual([before.expiresIn, after.expiresIn], ['30d', '29d']);
+    assert.ok(!isSameStatus(before, after));
+    assert.ok(isSameStatus({ ...before, expiresIn: undefined }, after));
+  });
+});
