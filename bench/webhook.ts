@@ -1,6 +1,6 @@
 import { machine, percentile, report, row } from './kit.ts';
 import { answerReview } from '../src/kubernetes/webhook/core/answer-review.ts';
-import type { JudgeContext } from '../src/kubernetes/webhook/core/judge-change.ts';
+import type { CheckContext } from '../src/kubernetes/webhook/core/check-change.ts';
 import { makeCa, makeKey } from '../test/kit/certificates.ts';
 import { object, review, servingAll } from '../test/kubernetes/webhook/reviews.ts';
 
@@ -47,7 +47,7 @@ const cases: readonly Case[] = [
   { what: 'a deletion', request: (_, oldObject) => ({ operation: 'DELETE', oldObject }) },
 ];
 
-function measure({ request }: Case, objects: readonly object[], context: JudgeContext): readonly number[] {
+function measure({ request }: Case, objects: readonly object[], context: CheckContext): readonly number[] {
   const times: number[] = [];
   for (let index = 0; index < rounds; index++) {
     const body = JSON.stringify(review(request(index, objects[reviewed(index)]!)));

@@ -5,7 +5,7 @@ import type { BundlePolicy } from '../../../src/trust/bundle/trust-bundle.ts';
 import { parseFile } from '../../../src/trust/model/parse-file.ts';
 import { createMeshBuilder } from '../../../src/trust/snapshot/mesh-builder.ts';
 import { readApiObject } from '../../../src/kubernetes/client/api-object.ts';
-import type { JudgeContext } from '../../../src/kubernetes/webhook/core/judge-change.ts';
+import type { CheckContext } from '../../../src/kubernetes/webhook/core/check-change.ts';
 import { noPolicy } from '../../kit/bundles.ts';
 import { reader } from '../../kit/resources.ts';
 
@@ -52,7 +52,7 @@ export function review(request: {
 }
 
 /** A server that has these objects in force, and has read everything. */
-export function servingAll(objects: readonly object[], policy: BundlePolicy = noPolicy): JudgeContext {
+export function servingAll(objects: readonly object[], policy: BundlePolicy = noPolicy): CheckContext {
   const ledger = createLedger(['kubernetes'], { holdMs: 0 });
   const events = objects.map((value) => {
     const read = readApiObject(value);
@@ -71,4 +71,4 @@ export function servingAll(objects: readonly object[], policy: BundlePolicy = no
 }
 
 /** A server that has not read everything yet. */
-export const starting: JudgeContext = { parse, policy: noPolicy, inForce: undefined, now };
+export const starting: CheckContext = { parse, policy: noPolicy, inForce: undefined, now };

@@ -1,6 +1,6 @@
 import { readReview, renderReview } from './admission-review.ts';
-import { judgeChange } from './judge-change.ts';
-import type { JudgeContext } from './judge-change.ts';
+import { checkChange } from './check-change.ts';
+import type { CheckContext } from './check-change.ts';
 
 /** What a review comes to, by which it is counted. */
 export type ReviewResult = 'allowed' | 'warned' | 'refused' | 'malformed';
@@ -11,7 +11,7 @@ export type ReviewAnswer =
   | { readonly kind: 'malformed'; readonly reason: string };
 
 /** Answers one AdmissionReview. What is not about the text of a MeshTrust is allowed. */
-export function answerReview(value: unknown, context: JudgeContext): ReviewAnswer {
+export function answerReview(value: unknown, context: CheckContext): ReviewAnswer {
   const request = readReview(value);
   switch (request.kind) {
     case 'malformed':
@@ -23,7 +23,7 @@ export function answerReview(value: unknown, context: JudgeContext): ReviewAnswe
         body: renderReview(request.uid, { kind: 'allowed', warnings: [] }),
       };
     case 'change': {
-      const verdict = judgeChange(request.change, context);
+      const verdict = checkChange(request.change, context);
       const body = renderReview(request.uid, verdict);
       if (verdict.kind === 'refused') return { kind: 'review', result: 'refused', body };
       return { kind: 'review', result: verdict.warnings.length === 0 ? 'allowed' : 'warned', body };

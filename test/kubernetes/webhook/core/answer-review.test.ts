@@ -5,7 +5,7 @@ import { load } from 'js-yaml';
 
 import { blockFinding } from '../../../../src/trust/model/read-blocks.ts';
 import { answerReview } from '../../../../src/kubernetes/webhook/core/answer-review.ts';
-import type { JudgeContext } from '../../../../src/kubernetes/webhook/core/judge-change.ts';
+import type { CheckContext } from '../../../../src/kubernetes/webhook/core/check-change.ts';
 import { longName, makeCa, makeIntermediate, makeSelfSignedLeaf } from '../../../kit/certificates.ts';
 import { noPolicy } from '../../../kit/bundles.ts';
 import { brokenDer } from '../../../kit/corpus/broken-der.ts';
@@ -43,7 +43,7 @@ interface Response {
   };
 }
 
-function ask(request: Parameters<typeof review>[0], context: JudgeContext = servingAll([])): Response {
+function ask(request: Parameters<typeof review>[0], context: CheckContext = servingAll([])): Response {
   const answer = answerReview(review(request), context);
   assert.equal(answer.kind, 'review');
   const { body, result } = answer;
@@ -54,7 +54,7 @@ function ask(request: Parameters<typeof review>[0], context: JudgeContext = serv
   return response;
 }
 
-const create = (pems: readonly string[], context?: JudgeContext, name = 'a.test'): Response =>
+const create = (pems: readonly string[], context?: CheckContext, name = 'a.test'): Response =>
   ask({ operation: 'CREATE', object: object({ name, pems }), oldObject: null }, context);
 
 /** An update of the object `a.test`, beside others in force. */

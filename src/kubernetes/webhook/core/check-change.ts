@@ -19,7 +19,7 @@ import { sharesInForce, trustEffects } from './trust-effects.ts';
 import type { DomainEffect, InForce, TrustEffects } from './trust-effects.ts';
 
 /** What a change is judged by. */
-export interface JudgeContext {
+export interface CheckContext {
   readonly parse: ParseOptions;
   readonly policy: BundlePolicy;
   /** Undefined until everything was read once: then an object is judged for itself. */
@@ -44,14 +44,14 @@ const aboutOthers: ReadonlySet<FindingCode> = new Set(['MT017', 'MT020', 'MT021'
  * Decides about a change: refuses what `meshtrust validate` refuses, in the same sentences, and warns of other
  * findings and of trust that goes with the change. What was there before and is as it was is nobody's fault.
  */
-export function judgeChange(change: Change, context: JudgeContext): Verdict {
+export function checkChange(change: Change, context: CheckContext): Verdict {
   switch (change.kind) {
     case 'create':
-      return judgeObject(change.object, undefined, context);
+      return checkObject(change.object, undefined, context);
     case 'update':
       return substanceOf(change.object) === substanceOf(change.before)
         ? allowed([])
-        : judgeObject(change.object, change.before, context);
+        : checkObject(change.object, change.before, context);
     case 'delete':
       return change.before === undefined
         ? allowed([])
@@ -59,7 +59,7 @@ export function judgeChange(change: Change, context: JudgeContext): Verdict {
   }
 }
 
-function judgeObject(object: ApiObject, before: ApiObject | undefined, context: JudgeContext): Verdict {
+function checkObject(object: ApiObject, before: ApiObject | undefined, context: CheckContext): Verdict {
   const reading = readObject(object, context.parse);
   if (reading.kind === 'invalid') return refused(object, reading.findings);
   const { resource } = reading;
@@ -87,7 +87,7 @@ function effectsOf(
   path: string,
   before: ApiObject | undefined,
   after: readonly Share[],
-  { parse, policy, inForce, now }: JudgeContext,
+  { parse, policy, inForce, now }: CheckContext,
 ): TrustEffects {
   if (inForce === undefined) {
     const alone = trustEffects({ change: { path, before: [], after }, inForce: nothingElse, policy, now });
