@@ -85,10 +85,11 @@ export class Output {
     this.#settle();
   }
 
-  /** Reserves `length` bytes at `at` of the returned buffer. The caller must fill them at once. */
+  /** Reserves up to 128 KiB at `at` of the returned buffer. The caller must fill them at once. */
   reserve(length: number): Buffer {
     const pool = this.#pool;
-    if (pool.owner === this && length <= bufferLength) {
+    if (length > bufferLength) throw new RangeError(`${length} bytes do not fit into the output buffer`);
+    if (pool.owner === this) {
       if (pool.used + length > bufferLength) this.#emit();
       this.at = pool.used;
       pool.used += length;

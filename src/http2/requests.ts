@@ -77,9 +77,9 @@ export class Requests {
     this.#decoder.decode(source, from, to, onField);
     const open = this.streams.find(streamId);
     if (open !== undefined) return this.#trailers(open, head, endsStream);
+    if (this.isIgnored(streamId)) return;
     if (streamId <= this.lastStreamId)
       throw new ConnectionError(errorCode.streamClosed, 'HEADERS is on a closed stream');
-    if (this.isIgnored(streamId)) return;
     this.lastStreamId = streamId;
     if (head.size > headerList) return this.refuse(streamId, errorCode.enhanceYourCalm);
     if (!head.isRequest) return this.refuse(streamId, errorCode.protocolError);

@@ -13,6 +13,9 @@ export interface StreamHandler {
   aborted(): void;
 }
 
+/** Largest frame that is made of a part of waiting data: it has to fit into the output buffer. */
+const maxPart = 65_536;
+
 /** Bytes that wait for the client's window. */
 interface WaitingData {
   readonly bytes: Buffer;
@@ -109,6 +112,7 @@ export class ServerStream {
   reset(code: ErrorCode): void {
     if (this.#closed) return;
     this.#close();
+    this.connection.requests.ignoreLateFrames(this.id);
     this.connection.sendReset(this.id, code);
   }
 
@@ -119,7 +123,8 @@ export class ServerStream {
       const [first] = this.#waiting;
       if (first === undefined) break;
       const left = first.bytes.length - first.sent;
-      const length = Math.min(left, this.sendWindow, connection.sendWindow, connection.settings.maxFrameSize);
+      const allowed = Math.min(this.sendWindow, connection.sendWindow, connection.settings.maxFrameSize);
+      const length = Math.min(left, allowed, maxPart);
       if (length <= 0) return connection.requests.streams.waitForWindow(this);
       this.sendWindow -= length;
       connection.sendWindow -= length;
@@ -198,7 +203,7 @@ export class ServerStream {
 
   #sendBlock(block: Uint8Array, isLast: boolean): void {
     this.connection.sentSincePing = true;
-    const mostBytes = this.connection.settings.maxFrameSize;
+    const mostBytes = Math.min(this.connection.settings.maxFrameSize, maxPart);
     const first = block.length <= mostBytes ? block : block.subarray(0, mostBytes);
     let sent = first.length;
     this.#sendPart(first, frameType.headers, isLast ? flag.endStream : 0, sent === block.length);

@@ -237,6 +237,31 @@ describe('HTTP/2 connection: responses', () => {
     );
   });
 
+  it('client that accepts frames of 16 MB: waiting data is sent as it is', () => {
+    const rig = begun();
+    const large = Buffer.concat([setting(4, 0), setting(5, 16_777_215)]);
+    rig.feed(Buffer.concat([frame(settings, 0, 0, large), request(1, endBoth)]));
+    answered(rig, 500_000);
+    rig.tick();
+    rig.sent();
+    rig.feed(
+      Buffer.concat([
+        frame(windowUpdate, 0, 0, uint32(1_000_000)),
+        frame(windowUpdate, 0, 1, uint32(1_000_000)),
+      ]),
+    );
+    const payloads = rig.sent().flatMap(({ type, payload }) => (type === 'data' ? [payload] : []));
+    assert.ok(Buffer.concat(payloads).equals(Buffer.alloc(500_000, 'x')));
+  });
+
+  it('trailers that arrive after the server reset the stream: are ignored', () => {
+    const rig = begun();
+    rig.feed(request(1));
+    rig.streams[0]?.reset(errorCode.cancel);
+    rig.feed(Buffer.concat([frame(headers, endBoth, 1, Buffer.alloc(0)), request(3)]));
+    assert.deepEqual(rig.events, ['request 1 POST /x', 'request 3 POST /x']);
+  });
+
   it('full window of the connection: all streams wait', () => {
     const rig = begun();
     rig.feed(

@@ -55,7 +55,7 @@ function testAttacks(
 suite(
   'attack on streams without credentials: changes and newcomers are served, memory is bounded',
   { skip },
-  () => testAttacks(attacks, {}),
+  () => testAttacks(attacks, { args: ['--xds-transport=grpc-js'] }),
 );
 
 // The own transport refuses calls above its own budget of bytes, and closes no connection.
