@@ -1,19 +1,19 @@
-/** What the dashboard shows, row by row. `scripts/grafana-dashboard.ts` makes the file of it. */
+/** The rows and panels of the dashboard. `scripts/grafana-dashboard.ts` writes the file. */
 
-/** One query of a panel; the legend is Grafana's, with labels in braces. */
+/** A query of a panel. The legend has labels in double braces, as in Grafana. */
 export type Query = readonly [expr: string, legend: string];
 
 export interface Panel {
   readonly title: string;
   readonly description: string;
-  /** `stat`: the newest value; `table`: one line for each series, by its labels. */
+  /** `stat`: the newest value. `table`: a line per series, with its labels. */
   readonly type: 'stat' | 'timeseries' | 'table';
   /** A unit of Grafana: `short`, `s`, `bytes`, `percentunit`, `ops`. */
   readonly unit: string;
-  /** Of 24 columns. */
+  /** Width in columns, of 24. */
   readonly width: number;
   readonly queries: readonly Query[];
-  /** Values from which on a number is yellow, and red. Default: never. */
+  /** Values from which on a number is yellow or red. Default: never. */
   readonly thresholds?: { readonly yellow?: number; readonly red?: number };
 }
 
@@ -22,10 +22,10 @@ export interface Row {
   readonly panels: readonly Panel[];
 }
 
-/** What is chosen at the top of the page. */
+/** The selection at the top of the page. */
 const of = 'job=~"$job"';
 const ofMesh = 'job=~"$job",mesh=~"$mesh"';
-/** The program alone, of all that has metrics of Node.js. */
+/** Restricts metrics of Node.js to this program. */
 const ours = `* on (job, instance) group_left () max by (job, instance) (meshtrust_build_info{${of}})`;
 
 function quantile(part: number, metric: string, by: string, selector: string): string {
@@ -50,7 +50,7 @@ export const rows: readonly Row[] = [
     panels: [
       {
         title: 'Trust domains',
-        description: 'Trust domains that are listed for the mesh.',
+        description: 'Trust domains of the mesh.',
         type: 'stat',
         unit: 'short',
         width: 4,
@@ -62,8 +62,8 @@ export const rows: readonly Row[] = [
         ],
       },
       {
-        title: 'Meshes that trust nobody',
-        description: 'Meshes whose proxies were told to refuse every client.',
+        title: 'Meshes without trust',
+        description: 'Meshes that have lost all trust domains. Their proxies refuse every client.',
         type: 'stat',
         unit: 'short',
         width: 4,
@@ -72,7 +72,7 @@ export const rows: readonly Row[] = [
       },
       {
         title: 'Held by the guard',
-        description: 'Trust domains that were lost together and are served on for --guard-hold.',
+        description: 'Trust domains that were removed together and are still served for --guard-hold.',
         type: 'stat',
         unit: 'short',
         width: 4,
@@ -81,7 +81,7 @@ export const rows: readonly Row[] = [
       },
       {
         title: 'Findings',
-        description: 'Errors and warnings about the input; docs/findings.md has the codes.',
+        description: 'Errors and warnings about the input. docs/findings.md explains the codes.',
         type: 'stat',
         unit: 'short',
         width: 4,
@@ -95,15 +95,15 @@ export const rows: readonly Row[] = [
       },
       {
         title: 'Versions',
-        description: 'Replicas by the version that they serve. More than one version for long is a fault.',
+        description: 'Replicas by the version that they serve. Different versions for minutes are a fault.',
         type: 'table',
         unit: 'short',
         width: 8,
         queries: [[`count by (mesh, version) (meshtrust_bundle_info{${ofMesh}})`, '']],
       },
       {
-        title: 'Certificates by their dates',
-        description: 'Certificates that are served; what is expired or not yet valid lets nobody in.',
+        title: 'CA certificates by validity',
+        description: 'CA certificates that are served. Expired and future ones admit no client.',
         type: 'timeseries',
         unit: 'short',
         width: 8,
@@ -115,8 +115,8 @@ export const rows: readonly Row[] = [
         ],
       },
       {
-        title: 'Size of the whole bundle',
-        description: 'Of the secret of all trust domains. google_grpc takes 4 MiB.',
+        title: 'Size of the largest secret',
+        description: 'Size of the secret with all trust domains. The limit of google_grpc is 4 MiB.',
         type: 'timeseries',
         unit: 'bytes',
         width: 8,
@@ -125,7 +125,7 @@ export const rows: readonly Row[] = [
       },
       {
         title: 'Findings by code',
-        description: 'What is wrong with the input; docs/findings.md has the codes.',
+        description: 'Errors and warnings about the input, by code. docs/findings.md explains the codes.',
         type: 'timeseries',
         unit: 'short',
         width: 8,
@@ -142,8 +142,8 @@ export const rows: readonly Row[] = [
     title: 'Expiry',
     panels: [
       {
-        title: 'Time left of each CA',
-        description: 'Empty with --no-ca-metrics; the panel beside it is always there.',
+        title: 'Time until each CA expires',
+        description: 'Empty with --no-ca-metrics. The next panel then still has data.',
         type: 'table',
         unit: 's',
         width: 14,
@@ -155,8 +155,8 @@ export const rows: readonly Row[] = [
         ],
       },
       {
-        title: 'First end in each trust domain',
-        description: 'Time until the certificate of the trust domain that expires first does so.',
+        title: 'Next expiry by trust domain',
+        description: 'Time until the next CA certificate of each trust domain expires.',
         type: 'timeseries',
         unit: 's',
         width: 10,
@@ -173,8 +173,8 @@ export const rows: readonly Row[] = [
     title: 'Roll-outs',
     panels: [
       {
-        title: 'Proxies with the present trust',
-        description: 'Of those that are connected.',
+        title: 'Proxies in sync',
+        description: 'Share of the proxies that have acknowledged the current version.',
         type: 'stat',
         unit: 'percentunit',
         width: 6,
@@ -186,8 +186,8 @@ export const rows: readonly Row[] = [
         ],
       },
       {
-        title: 'From a change to the acknowledgement',
-        description: 'Of each proxy, for each change: the whole way.',
+        title: 'Time from change to ACK',
+        description: 'From the change of the input to the ACK of each proxy.',
         type: 'timeseries',
         unit: 's',
         width: 9,
@@ -195,9 +195,9 @@ export const rows: readonly Row[] = [
         thresholds: { red: 3 },
       },
       {
-        title: 'Where the time goes',
+        title: 'Time by stage',
         description:
-          '99th percentiles: until a change is built and the build alone, until each stream is handed it, and until all are.',
+          '99th percentiles. build: the build. debounce: from change to built. queue: from built to sent on a stream. push: until sent on all streams.',
         type: 'timeseries',
         unit: 's',
         width: 9,
@@ -213,24 +213,23 @@ export const rows: readonly Row[] = [
     panels: [
       {
         title: 'Proxies by state',
-        description:
-          'Proxies by how they stand to what is served; those that are reconnecting or lost have no connection.',
+        description: 'Proxies by their state. Proxies that are reconnecting or lost have no connection.',
         type: 'timeseries',
         unit: 'short',
         width: 8,
         queries: [[`sum by (mesh, state) (meshtrust_xds_proxies{${ofMesh}})`, '{{mesh}} {{state}}']],
       },
       {
-        title: 'Refusals',
-        description: 'Responses that proxies refused, by the kind of reason; the log has their words.',
+        title: 'NACKs',
+        description: 'Responses that proxies rejected, by kind of error. The log has the messages.',
         type: 'timeseries',
         unit: 'ops',
         width: 8,
         queries: [rate('meshtrust_xds_nacks_total', 'mesh, error_class', ofMesh, '{{mesh}} {{error_class}}')],
       },
       {
-        title: 'Not let in',
-        description: 'Callers of the admin API and proxies without the right token or certificate.',
+        title: 'Authentication failures',
+        description: 'Proxies and callers of the admin API without a valid token or certificate.',
         type: 'timeseries',
         unit: 'ops',
         width: 8,
@@ -246,7 +245,7 @@ export const rows: readonly Row[] = [
     panels: [
       {
         title: 'Streams',
-        description: 'Open streams by service and protocol, and those that wait to be opened.',
+        description: 'Open streams by service and protocol, streams that wait to open, and slow streams.',
         type: 'timeseries',
         unit: 'short',
         width: 8,
@@ -257,8 +256,8 @@ export const rows: readonly Row[] = [
         ],
       },
       {
-        title: 'Ends of streams',
-        description: 'CANCELLED is the proxy going away.',
+        title: 'Closed streams',
+        description: 'By status. CANCELLED: the proxy ended the stream.',
         type: 'timeseries',
         unit: 'ops',
         width: 8,
@@ -269,8 +268,8 @@ export const rows: readonly Row[] = [
         ],
       },
       {
-        title: 'Streams that wait or are turned away',
-        description: 'By --open-rate and --max-streams, and connections that were over a budget.',
+        title: 'Delayed and refused streams',
+        description: 'Delayed by --open-rate, refused by a limit, and connections closed by a limit.',
         type: 'timeseries',
         unit: 'ops',
         width: 8,
@@ -282,7 +281,7 @@ export const rows: readonly Row[] = [
       },
       {
         title: 'Requests',
-        description: 'By what they are.',
+        description: 'Requests by kind, and unary requests by outcome.',
         type: 'timeseries',
         unit: 'ops',
         width: 8,
@@ -293,7 +292,7 @@ export const rows: readonly Row[] = [
       },
       {
         title: 'Responses',
-        description: 'By what they carry.',
+        description: 'Responses by content.',
         type: 'timeseries',
         unit: 'ops',
         width: 8,
@@ -314,7 +313,7 @@ export const rows: readonly Row[] = [
     panels: [
       {
         title: 'Resources',
-        description: 'In force, and files or objects whose newest version is not.',
+        description: 'MeshTrusts in force, and files or objects whose newest version is not in force.',
         type: 'timeseries',
         unit: 'short',
         width: 8,
@@ -326,8 +325,8 @@ export const rows: readonly Row[] = [
         ],
       },
       {
-        title: 'Since the source was heard of',
-        description: 'A cluster is heard of every few minutes; files are quiet while nothing changes.',
+        title: 'Time since the last event',
+        description: 'A cluster sends an event every few minutes. Files cause events only when they change.',
         type: 'timeseries',
         unit: 's',
         width: 8,
@@ -340,16 +339,16 @@ export const rows: readonly Row[] = [
       },
       {
         title: 'Failed reads',
-        description: 'Findings MT001 have the places and reasons.',
+        description: 'Findings MT001 have each place and reason.',
         type: 'timeseries',
         unit: 'ops',
         width: 8,
         queries: [rate('meshtrust_source_errors_total', 'source, reason', of, '{{source}} {{reason}}')],
       },
       {
-        title: 'Read, or restored',
+        title: 'Sources read or restored',
         description:
-          '1 once a source was read completely; restored: 1 while it still gives what an earlier run kept.',
+          'read: 1 once the source was read completely. restored: 1 while it provides the state of an earlier run.',
         type: 'timeseries',
         unit: 'short',
         width: 8,
@@ -362,8 +361,8 @@ export const rows: readonly Row[] = [
         ],
       },
       {
-        title: 'Kept for a restart',
-        description: 'By how much --state-dir is behind, and writes to it.',
+        title: 'State directory',
+        description: 'Time by which --state-dir is behind, and writes to it.',
         type: 'timeseries',
         unit: 's',
         width: 8,
@@ -374,7 +373,7 @@ export const rows: readonly Row[] = [
       },
       {
         title: 'Status in the cluster',
-        description: 'Who leads, and requests for status, Events and the Lease by what came of them.',
+        description: 'The leader, and writes of status, Events and the Lease by result.',
         type: 'timeseries',
         unit: 'short',
         width: 8,
@@ -385,7 +384,7 @@ export const rows: readonly Row[] = [
       },
       {
         title: 'Admission webhook',
-        description: 'Requests by what came of them; error and untrusted are those that got no answer.',
+        description: 'Requests by result. error and untrusted: the API server got no answer.',
         type: 'timeseries',
         unit: 'ops',
         width: 8,
@@ -398,7 +397,7 @@ export const rows: readonly Row[] = [
     panels: [
       {
         title: 'Replicas',
-        description: 'By version.',
+        description: 'Replicas that are ready, by version.',
         type: 'table',
         unit: 'short',
         width: 8,
@@ -411,7 +410,7 @@ export const rows: readonly Row[] = [
       },
       {
         title: 'CPU',
-        description: 'Cores in use. With --workers this is the parent alone.',
+        description: 'CPU cores in use. With --workers, only of the main process.',
         type: 'timeseries',
         unit: 'short',
         width: 8,
@@ -424,7 +423,7 @@ export const rows: readonly Row[] = [
       },
       {
         title: 'Memory',
-        description: 'Resident memory and the JavaScript heap. With --workers this is the parent alone.',
+        description: 'Resident memory and the JavaScript heap. With --workers, only of the main process.',
         type: 'timeseries',
         unit: 'bytes',
         width: 8,
@@ -435,7 +434,7 @@ export const rows: readonly Row[] = [
       },
       {
         title: 'Event loop',
-        description: '99th percentile of how late it was.',
+        description: 'Delay of the event loop, 99th percentile.',
         type: 'timeseries',
         unit: 's',
         width: 8,
@@ -446,7 +445,7 @@ export const rows: readonly Row[] = [
       },
       {
         title: 'Garbage collection',
-        description: 'Part of the time that goes into pauses.',
+        description: 'Share of time in garbage collection pauses.',
         type: 'timeseries',
         unit: 'percentunit',
         width: 8,
@@ -459,7 +458,7 @@ export const rows: readonly Row[] = [
       },
       {
         title: 'Certificate cache',
-        description: 'Part of the look-ups that found something.',
+        description: 'Share of look-ups that hit the cache.',
         type: 'timeseries',
         unit: 'percentunit',
         width: 8,

@@ -1,6 +1,6 @@
 /**
- * Writes deploy/observability/grafana-dashboard.json: `node scripts/grafana-dashboard.ts`. A test compares the two.
- * What is shown is in `dashboard-panels.ts`.
+ * Writes deploy/observability/grafana-dashboard.json: `node scripts/grafana-dashboard.ts`. A test compares the file
+ * with this output. The panels are in `dashboard-panels.ts`.
  */
 import { writeFile } from 'node:fs/promises';
 import { rows } from './dashboard-panels.ts';
@@ -13,7 +13,7 @@ const datasource = { type: 'prometheus', uid: '${datasource}' };
 const height = { stat: 5, timeseries: 8, table: 8 } as const;
 const columns = 24;
 
-/** The dashboard as Grafana's JSON model. https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/ */
+/** Returns the dashboard as Grafana's JSON model. https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/ */
 export function dashboard(): string {
   const placed: unknown[] = [];
   let [id, y] = [0, 0];
@@ -40,7 +40,7 @@ export function dashboard(): string {
   const model = {
     uid: 'meshtrust',
     title: 'meshtrust',
-    description: 'Trust that is served, when it ends, and who has it.',
+    description: 'The served trust, its expiry, and the proxies that have it.',
     tags: ['meshtrust', 'envoy', 'spiffe'],
     schemaVersion: 39,
     version: 1,
