@@ -1,4 +1,4 @@
-{{/* The name of the objects: the release's, with the chart's unless it has that in it. */}}
+{{/* The name of the objects: the name of the release, followed by the name of the chart unless it contains it. */}}
 {{- define "meshtrust.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
 {{- if .Values.fullnameOverride -}}
@@ -10,7 +10,7 @@
 {{- end -}}
 {{- end }}
 
-{{/* What tells the pods of this release from all others; it can never change. */}}
+{{/* The selector of the pods of this release. It can never change. */}}
 {{- define "meshtrust.selectorLabels" -}}
 app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -34,7 +34,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end }}
 
-{{/* Refuses values that contradict each other. A schema could as well, but its errors do not name the cause. */}}
+{{/* Rejects values that contradict each other. A schema could do the same, but its errors do not name the cause. */}}
 {{- define "meshtrust.checkValues" -}}
 {{- if hasKey .Values "replicas" -}}
 {{- fail "replicas: the value is called replicaCount" -}}
@@ -55,7 +55,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- fail "admin.enabled=true needs admin.tls.secretName: a Secret with tls.crt, tls.key and ca.crt" -}}
 {{- end -}}
 {{- if and .enabled (not (or .tls.clientCertificates .tokenSecretName)) -}}
-{{- fail "admin.enabled=true needs admin.tokenSecretName or admin.tls.clientCertificates=true: without either the API would answer every client" -}}
+{{- fail "admin.enabled=true needs admin.tokenSecretName or admin.tls.clientCertificates=true: without both, the API would answer every client" -}}
 {{- end -}}
 {{- end -}}
 {{- with .Values.webhook -}}
@@ -83,17 +83,17 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end }}
 
-{{/* Whether anything is written to the cluster. */}}
+{{/* True if the program writes to the cluster. */}}
 {{- define "meshtrust.writesStatus" -}}
 {{- if and .Values.kubernetes.enabled .Values.kubernetes.status -}}true{{- end -}}
 {{- end }}
 
-{{/* The ValidatingWebhookConfiguration, which no namespace tells from that of another release. */}}
+{{/* The name of the ValidatingWebhookConfiguration, which is cluster-wide: it includes the namespace of the release. */}}
 {{- define "meshtrust.webhookConfiguration" -}}
 {{ include "meshtrust.fullname" . }}.{{ .Release.Namespace }}
 {{- end }}
 
-{{/* An argument with the value, where there is one; numbers of a million and more in full. */}}
+{{/* A flag with its value, unless the value is null. Large numbers are written without an exponent. */}}
 {{- define "meshtrust.arg" -}}
 {{- $value := .value -}}
 {{- if not (or (kindIs "invalid" $value) (eq (toString $value) "")) -}}
@@ -101,7 +101,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{ end -}}
 {{- end }}
 
-{{/* The command line of the program. */}}
+{{/* The arguments of the program. */}}
 {{- define "meshtrust.args" -}}
 - serve
 - --xds-listen=0.0.0.0:5678
