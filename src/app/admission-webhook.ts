@@ -75,7 +75,7 @@ async function sourceOf(
     onIssued: (reason) =>
       log.info(
         { event: 'webhook-certificate', secret, namespace, reason },
-        `the certificate of the webhook was made anew (${reason}) and is kept in the Secret ${namespace}/${secret}`,
+        `the webhook has a new certificate, stored in the Secret ${namespace}/${secret}: ${reason}`,
       ),
   });
 }

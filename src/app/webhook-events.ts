@@ -28,13 +28,13 @@ export function webhookEvents(
     },
     refused: (reason) => {
       unusable(reason);
-      const text = `the webhook gets no certificate, and goes on with the one that it has, if any: ${reason}`;
+      const text = `the webhook has no new certificate, and still uses the previous one, if any: ${reason}`;
       log.error({ event: 'webhook', reason }, text);
     },
     listening: (address) =>
       log.info({ event: 'webhook', address }, `the admission webhook listens on ${address}`),
     notListening: (reason) =>
-      log.error({ event: 'webhook', reason }, `the webhook cannot listen, and goes on to try: ${reason}`),
+      log.error({ event: 'webhook', reason }, `the webhook cannot listen, and retries: ${reason}`),
     request: (result, reason) => {
       metrics.request(result);
       if (reason === undefined) return;
@@ -48,13 +48,13 @@ export function webhookEvents(
   };
 }
 
-const answered = 'a review was answered';
+const answered = 'the webhook answered a review';
 const failures: Readonly<Record<RequestResult, string>> = {
   allowed: answered,
   warned: answered,
   refused: answered,
-  malformed: 'a request to the webhook is no review',
-  error: 'a review could not be answered',
+  malformed: 'the webhook rejected a request',
+  error: 'the webhook could not answer a review',
   untrusted:
-    'a client of the webhook does not trust its certificate: the caBundle of the configuration must be its CA',
+    'a client of the webhook does not trust its certificate: the caBundle of the configuration must contain its CA',
 };

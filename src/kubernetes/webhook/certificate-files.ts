@@ -5,8 +5,8 @@ import type { CertificateSource } from './certificate-source.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
 
 /**
- * A certificate from files. They need not be there yet: whoever issues it may do so later, and serving trust must
- * not wait for it.
+ * Returns a source that reads a certificate from files and follows their changes. The files may be absent at first:
+ * their issuer may create them later, and serving trust must not wait for them.
  */
 export function certificateFiles(
   { certificate, key }: Pick<TlsPaths, 'certificate' | 'key'>,
@@ -16,7 +16,7 @@ export function certificateFiles(
     const closed = new AbortController();
     const { signal } = closed;
     const run = async (): Promise<void> => {
-      let told: string | undefined;
+      let reported: string | undefined;
       while (!signal.aborted) {
         try {
           const files = await followTlsFiles({ certificate, key, clientCa: undefined }, events, pollMs);
@@ -24,8 +24,8 @@ export function certificateFiles(
           return signal.addEventListener('abort', () => files.close(), { once: true });
         } catch (error) {
           const reason = error instanceof Error ? error.message : String(error);
-          if (reason !== told) events.refused(reason);
-          told = reason;
+          if (reason !== reported) events.refused(reason);
+          reported = reason;
         }
         await delay(timerMs(pollMs), undefined, { signal, ref: false }).catch(() => undefined);
       }

@@ -1,11 +1,15 @@
 import type { TlsMaterial } from '../../net/tls-material.ts';
 
-/** Told of a certificate to serve with, each time that there is another one. */
+/** The callbacks of a certificate source. */
 export interface CertificateEvents {
+  /** Called with each new certificate. */
   readonly loaded: (material: TlsMaterial, isFirst: boolean) => void;
-  /** There is none, or none that can be used; what was in use stays so. Told again only when the reason changes. */
+  /**
+   * Called if there is no usable certificate, and again when the reason changes. The previous certificate stays in
+   * use.
+   */
   readonly refused: (reason: string) => void;
 }
 
-/** Something that gets a certificate, and the next one in time, until it is closed. Never throws. */
+/** Starts to provide certificates, and renews them in time, until it is closed. Never throws. */
 export type CertificateSource = (events: CertificateEvents) => { close(): Promise<void> };

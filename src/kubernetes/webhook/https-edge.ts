@@ -16,28 +16,28 @@ import type { ReviewLane } from './review-lane.ts';
 import type { WaitingClient } from './turn-queue.ts';
 import { parseJson } from '../client/api-object.ts';
 
-/** The server that the API server asks. */
+/** The HTTPS server to which the API server sends reviews. */
 export interface WebhookEdge {
-  /** Listens on `HOST:PORT`; resolves with the address, port 0 replaced by the actual one. */
+  /** Listens on `HOST:PORT`. Resolves with the address, in which the actual port replaces port 0. */
   listen(address: string): Promise<string>;
-  /** Takes another certificate for new connections. */
+  /** Uses another certificate for new connections. */
   renew(tls: TlsMaterial): void;
-  /** Stops listening, lets answers in progress go out for a second, and closes every connection. */
+  /** Stops listening, waits up to a second for responses in progress, and closes every connection. */
   close(): Promise<void>;
 }
 
 export interface WebhookEdgeOptions {
   readonly tls: TlsMaterial;
   readonly answer: (review: unknown) => ReviewAnswer;
-  /** Told what became of each request; `reason` where there is no review in the answer. */
+  /** Called with the result of each request, and with a reason if the response contains no review. */
   readonly onRequest: (result: RequestResult, reason?: Error | string) => void;
-  /** By default those for the default limits of resources. */
+  /** Default: the limits that fit the default limits of resources. */
   readonly limits?: RequestLimits | undefined;
-  /** Time of the event loop for small reviews, and again for large ones. */
+  /** Time of the event loop for small reviews, and the same again for large ones. */
   readonly budget?: BudgetOptions | undefined;
-  /** Milliseconds for which a review waits for its turn before it is answered 503. */
+  /** Milliseconds for which a review waits for its turn. Then the response is 503. */
   readonly maxWaitMs?: number | undefined;
-  /** Connections at once; beyond them the idle ones are closed. 256. */
+  /** Maximum number of connections. If there are more, idle ones are closed. Default: 256. */
   readonly maxConnections?: number | undefined;
 }
 
@@ -45,34 +45,35 @@ export type RequestResult =
   | Extract<ReviewAnswer, { kind: 'review' }>['result']
   | 'malformed'
   | 'error'
-  /** There was no request: the client ended the handshake, since it does not trust the certificate. */
+  /** The client ended the TLS handshake, because it does not trust the certificate. There was no request. */
   | 'untrusted';
 
-/** The path of reviews, as the configuration of the webhook has it. */
+/** The path of reviews, as in the configuration of the webhook. */
 export const reviewPath = '/validate';
 
-// The API server waits 10 s at most unless told otherwise, and sends what it has at once. It ends connections that
-// were idle for 90 s (net/http, as Kubernetes sets it up): were it done from here, a review could be on its way.
+// By default, the API server waits for 10 s at most, and it sends a whole request at once. It closes connections that
+// were idle for 90 s (net/http, as Kubernetes configures it). If this server closed them first, it could close one on
+// which a review is being sent.
 const serverLimits = {
-  // By default two minutes, in which connections that say nothing take the place of others.
+  // Node's default is two minutes, during which silent connections occupy slots of others.
   handshakeTimeout: 5_000,
   headersTimeout: 5_000,
   requestTimeout: 10_000,
   keepAliveTimeout: 100_000,
   maxHeaderSize: 8192,
 };
-/** Bytes up to which a review is a small one: some twenty certificates. No flood of larger ones delays it. */
+/** Maximum size of a small review in bytes, about 20 certificates. A flood of larger reviews does not delay it. */
 const smallBytes = 65_536;
 /** Maximum number of large bodies that are in memory at once. */
 const largeSlots = 2;
-/** The same event loop serves proxies, so a flood of reviews must not take it from them. */
+/** The same event loop serves proxies, so a flood of reviews must not exhaust it. */
 const defaultBudget: BudgetOptions = { burstMs: 500, share: 0.125 };
-/** Below the time-out that our manifests give the API server. */
+/** Less than the time-out of the API server in our manifests. */
 const defaultMaxWaitMs = 2_000;
-/** The API server sends what it has at once. */
+/** Maximum time for a body. The API server sends a whole request at once. */
 const maxBodyMs = 2_000;
 
-/** Makes the HTTPS server of the webhook. Whoever reaches it may ask: its answers change nothing. */
+/** Creates the HTTPS server of the webhook. It does not authenticate clients, because reviews change nothing. */
 export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
   const {
     answer,
@@ -98,7 +99,7 @@ export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
     onRequest: (request, response) => void respond(request, response),
     maxConnections: options.maxConnections,
   });
-  // Such as no file descriptor for one more connection; what fails before is for who listens.
+  // For example: no file descriptor for another connection. `listen` rejects with earlier errors.
   server.on('error', (error) => {
     if (server.listening) onRequest('error', error);
   });
@@ -107,24 +108,24 @@ export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
   });
 
   const tooLarge = `the request is longer than ${bodyBytes} bytes`;
-  const tooMuch = {
+  const limitMessages = {
     marks: `the request has more than ${json.marks} brackets, braces, colons and commas`,
-    depth: `the request has more than ${json.depth} arrays and objects inside each other`,
+    depth: `the request has more than ${json.depth} levels of arrays and objects`,
   } as const;
 
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const objection = objectionTo(request);
-    if (objection !== undefined) return refuse(response, ...objection);
+    const rejection = rejectionOf(request);
+    if (rejection !== undefined) return refuse(response, ...rejection);
     const length = announcedLength(request);
     if (length !== undefined && length > bodyBytes) return refuse(response, 413, tooLarge);
-    // Without an announced length a body can be of any length.
+    // A body without an announced length may be large.
     const lane = length !== undefined && length <= smallBytes ? lanes.small : lanes.large;
     const client: WaitingClient = {
       address: request.socket.remoteAddress ?? '',
       connection: request.socket,
       isGone: () => response.destroyed,
     };
-    if (!(await lane.enter(client))) return busy(response, 'too much is being sent at once');
+    if (!(await lane.enter(client))) return busy(response, 'too many large requests at once');
     try {
       await readAndReview(request, response, lane, client);
     } finally {
@@ -143,12 +144,12 @@ export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
       case 'aborted':
         return;
       case 'too-slow':
-        return onRequest('malformed', `the body took longer than ${maxBodyMs} ms`);
+        return onRequest('malformed', `the body of the request did not arrive within ${maxBodyMs} ms`);
       case 'too-large':
         return refuse(response, 413, tooLarge);
       case 'bytes':
         if (!(await lane.run(client, () => review(body.bytes, response))))
-          busy(response, 'reviews have taken too much time');
+          busy(response, 'too many reviews: their share of CPU time is used up');
     }
   }
 
@@ -165,7 +166,7 @@ export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
   function review(bytes: Buffer, response: ServerResponse): void {
     try {
       const exceeded = exceededLimit(bytes, json);
-      if (exceeded !== undefined) return refuse(response, 413, tooMuch[exceeded]);
+      if (exceeded !== undefined) return refuse(response, 413, limitMessages[exceeded]);
       const answered = answer(parseJson(bytes.toString('utf8')));
       if (answered.kind === 'malformed') return refuse(response, 400, answered.reason);
       onRequest(answered.result);
@@ -179,7 +180,8 @@ export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
   return {
     async listen(text) {
       const address = parseListenAddress(text);
-      if (address.kind === 'unix') throw new Error(`${text}: the API server reaches HOST:PORT alone`);
+      if (address.kind === 'unix')
+        throw new Error(`${text}: must be HOST:PORT, because the API server connects by TCP`);
       return listener.listen(address);
     },
     renew: (tls) => server.setSecureContext(contextOf(tls)),
@@ -191,22 +193,25 @@ function contextOf({ certificate, key }: TlsMaterial): SecureContextOptions {
   return { cert: certificate, key, minVersion: 'TLSv1.2' };
 }
 
-/** Whether the client said why, as TLS has it (RFC 8446, 6.2); others may only have looked at the port. */
+/**
+ * Returns true if the client sent a TLS alert that rejects the certificate (RFC 8446 section 6.2). Clients that end
+ * the handshake without such an alert may only have probed the port.
+ */
 function isDistrust({ code = '' }: NodeJS.ErrnoException): boolean {
   return /^ERR_SSL_.+_ALERT_(?:\w+_)?(?:CERTIFICATE|CA$)/.test(code);
 }
 
-/** Why nothing is read of a request, if so. */
-function objectionTo({ method, url = '', headers }: IncomingMessage): readonly [number, string] | undefined {
+/** Returns the status and the reason if a request is rejected by its headers; its body is not read. */
+function rejectionOf({ method, url = '', headers }: IncomingMessage): readonly [number, string] | undefined {
   const [path] = url.split('?', 1);
-  if (path !== reviewPath) return [404, `there is nothing but ${reviewPath}`];
-  if (method !== 'POST') return [405, `${reviewPath} takes POST only`];
+  if (path !== reviewPath) return [404, `the only path is ${reviewPath}`];
+  if (method !== 'POST') return [405, `${reviewPath} accepts POST only`];
   const type = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
   return type === 'application/json' ? undefined : [415, 'the body must be application/json'];
 }
 
 function writeText(response: ServerResponse, status: number, text: string): void {
-  // What was refused may have a body, which nobody reads.
+  // A rejected request may have a body that was not read.
   response.setHeader('Connection', 'close');
   write(response, status, 'text/plain; charset=utf-8', `${text}\n`);
 }

@@ -1,27 +1,28 @@
 import { randomBytes } from 'node:crypto';
 import { makeAuthority } from '../../issue/authority.ts';
 
-/** A serving certificate with its key and the CA that signed it, all PEM. */
+/** A serving certificate, its private key, and the CA certificate that issued it, all in PEM. */
 export interface IssuedCertificate {
   readonly certificate: string;
   readonly key: string;
   readonly authority: string;
 }
 
+/** The parameters of a certificate. */
 export interface IssueOptions {
   /** DNS names and IP addresses. */
   readonly names: readonly string[];
   /** Epoch milliseconds. */
   readonly now: number;
-  /** Milliseconds; 90 days. */
+  /** Lifetime in milliseconds. Default: 90 days. */
   readonly lifetimeMs?: number | undefined;
 }
 
 const day = 86_400_000;
 
 /**
- * Makes a serving certificate and a CA for it. The key of the CA is dropped when this returns: it signs this one
- * certificate and nothing else, ever.
+ * Makes a serving certificate and a CA for it. The private key of the CA is discarded, so the CA cannot issue another
+ * certificate.
  */
 export async function issueCertificate({
   names,

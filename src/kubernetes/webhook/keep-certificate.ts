@@ -13,47 +13,49 @@ import { timerMs } from '../../xds/timers/timers.ts';
 
 export interface KeepOptions {
   readonly client: ApiClient;
-  /** Where the Secret is, and its name. */
+  /** Namespace of the Secret. */
   readonly namespace: string;
+  /** Name of the Secret. */
   readonly secret: string;
   /** Name of the ValidatingWebhookConfiguration. */
   readonly configuration: string;
   readonly issue: (options: IssueOptions) => Promise<IssuedCertificate>;
-  /** Told when this replica put another certificate into the Secret, and why. */
+  /** Called with the reason when this replica has stored a new certificate in the Secret. */
   readonly onIssued: (reason: string) => void;
   /** Epoch milliseconds. */
   readonly now?: (() => number) | undefined;
   readonly times?: KeepTimes | undefined;
 }
 
-/** Milliseconds. */
+/** Times in milliseconds. */
 export interface KeepTimes {
-  /** How often Secret and configuration are looked at. */
+  /** Time between two reads of the Secret and the configuration. */
   readonly everyMs: number;
-  /** How long the API server has to learn of an authority before a certificate of it is served. */
+  /** Time between writing a CA to the configuration and serving its certificate: the API server must read it first. */
   readonly spreadMs: number;
 }
 
 const defaultTimes: KeepTimes = { everyMs: 60_000, spreadMs: 10_000 };
-/** How long a certificate that was made counts as new. */
-const freshMs = 600_000;
-/** Others that write at the same time; each of them makes progress. */
-const mostConflicts = 5;
+/** Time for which an issued certificate that could not be stored is used again, in milliseconds. */
+const reuseMs = 600_000;
+/** Maximum number of attempts that fail because another replica writes. Each conflict means that one made progress. */
+const maxConflicts = 5;
 
-/** What one look came to. */
-type Look =
+/** The outcome of one pass over the Secret and the configuration. */
+type Pass =
   | { readonly kind: 'kept'; readonly kept: KeptCertificate }
-  /** Another replica wrote meanwhile. */
+  /** Another client wrote meanwhile. */
   | { readonly kind: 'conflict' }
   | { readonly kind: 'failed'; readonly reason: string };
 
 /**
- * A certificate that replicas make themselves and share in a Secret, and whose CA is written into the configuration
- * of the webhook. The first replica makes it; the others take it from the Secret. The Secret itself exists already: a
- * right to create Secrets would be one to have tokens of other service accounts.
+ * Returns a source of a certificate that the replicas issue themselves and share in a Secret. Its CA certificate is
+ * written into the configuration of the webhook. The first replica issues the certificate, and the others read it from
+ * the Secret. The Secret must exist: with a right to create Secrets, a replica could get the tokens of other service
+ * accounts.
  *
- * The configuration is read before the Secret and written with the version that was read, so that no replica
- * replaces newer authorities by those of an older Secret.
+ * The configuration is read before the Secret, and written with the resource version that was read. So no replica
+ * replaces newer CA certificates by those of an older Secret.
  */
 export function keepCertificate(options: KeepOptions): CertificateSource {
   return (events) => {
@@ -69,30 +71,30 @@ export function keepCertificate(options: KeepOptions): CertificateSource {
 }
 
 async function keep(given: KeepOptions, events: CertificateEvents, signal: AbortSignal): Promise<void> {
-  const options = issueSparingly(given);
+  const options = reuseUnstored(given);
   const { everyMs, spreadMs } = options.times ?? defaultTimes;
   const wait = (milliseconds: number): Promise<void> =>
     delay(timerMs(milliseconds), undefined, { signal, ref: false }).catch(() => undefined);
   let inUse: string | undefined;
-  let told: string | undefined;
+  let reported: string | undefined;
   let failures = 0;
   while (!signal.aborted) {
-    const look = await lookPatiently(options, signal);
+    const pass = await reconcile(options, signal);
     if (signal.aborted) return;
-    if (look.kind === 'failed') {
-      if (look.reason !== told) events.refused(look.reason);
-      told = look.reason;
+    if (pass.kind === 'failed') {
+      if (pass.reason !== reported) events.refused(pass.reason);
+      reported = pass.reason;
       failures += 1;
       await wait(backoffMs(failures, undefined, Math.random));
       continue;
     }
-    told = undefined;
+    reported = undefined;
     failures = 0;
-    const { certificate } = look.kept;
+    const { certificate } = pass.kept;
     if (certificate !== inUse) {
       if (inUse !== undefined) await wait(spreadMs);
       if (signal.aborted) return;
-      use(look.kept, events, inUse === undefined);
+      use(pass.kept, events, inUse === undefined);
       inUse = certificate;
     }
     await wait(everyMs * (0.9 + Math.random() / 5));
@@ -106,14 +108,17 @@ function use({ certificate, key }: KeptCertificate, events: CertificateEvents, i
   else events.loaded(result.material, isFirst);
 }
 
-/** One that could not be written is taken again for a while: keys cost time to make. One that was never is. */
-function issueSparingly(given: KeepOptions): KeepOptions {
+/**
+ * Wraps `issue`: a certificate that could not be stored is used again for a while, because generating keys takes time.
+ * One that was stored is never used again.
+ */
+function reuseUnstored(given: KeepOptions): KeepOptions {
   let last: { readonly names: string; readonly now: number; readonly issued: IssuedCertificate } | undefined;
   return {
     ...given,
     issue: async (request) => {
       const names = request.names.join(' ');
-      if (last?.names === names && Math.abs(request.now - last.now) < freshMs) return last.issued;
+      if (last?.names === names && Math.abs(request.now - last.now) < reuseMs) return last.issued;
       const issued = await given.issue(request);
       last = { names, now: request.now, issued };
       return issued;
@@ -125,18 +130,20 @@ function issueSparingly(given: KeepOptions): KeepOptions {
   };
 }
 
-async function lookPatiently(
+/** Runs a pass, and repeats it after a conflict. */
+async function reconcile(
   options: KeepOptions,
   signal: AbortSignal,
-): Promise<Exclude<Look, { kind: 'conflict' }>> {
-  for (let attempt = 0; attempt < mostConflicts && !signal.aborted; attempt++) {
-    const result = await look(options, signal);
+): Promise<Exclude<Pass, { kind: 'conflict' }>> {
+  for (let attempt = 0; attempt < maxConflicts && !signal.aborted; attempt++) {
+    const result = await reconcileOnce(options, signal);
     if (result.kind !== 'conflict') return result;
   }
-  return { kind: 'failed', reason: 'others write to the Secret or the configuration all the time' };
+  const reason = `the Secret or the configuration changed during each of ${maxConflicts} attempts to write it`;
+  return { kind: 'failed', reason };
 }
 
-async function look(options: KeepOptions, signal: AbortSignal): Promise<Look> {
+async function reconcileOnce(options: KeepOptions, signal: AbortSignal): Promise<Pass> {
   const { client, configuration, now = Date.now } = options;
   const at = `/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/${encodeURIComponent(configuration)}`;
   const reply = await callApi(client, at, signal);
@@ -144,7 +151,7 @@ async function look(options: KeepOptions, signal: AbortSignal): Promise<Look> {
     return failed(`ValidatingWebhookConfiguration ${configuration}: ${refusalOf(reply)}`);
   const targets = readConfiguration(reply.object);
   if (targets === undefined) return failed(`ValidatingWebhookConfiguration ${configuration} has no webhook`);
-  const found = await lookAtSecret(options, targets.names, now(), signal);
+  const found = await reconcileSecret(options, targets.names, now(), signal);
   if (found.kind !== 'kept') return found;
   const patch = authoritiesPatch(targets, found.kept.authorities);
   if (patch === undefined) return found;
@@ -153,13 +160,13 @@ async function look(options: KeepOptions, signal: AbortSignal): Promise<Look> {
   return outcomeOf(written, `ValidatingWebhookConfiguration ${configuration}`) ?? found;
 }
 
-/** What the Secret has, or has now. */
-async function lookAtSecret(
+/** Returns the certificate in the Secret. Stores a new one first, if there is none or it cannot be used any longer. */
+async function reconcileSecret(
   options: KeepOptions,
   names: readonly string[],
   now: number,
   signal: AbortSignal,
-): Promise<Look> {
+): Promise<Pass> {
   const { client, namespace, secret, issue, onIssued } = options;
   const at = `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets/${encodeURIComponent(secret)}`;
   const what = `Secret ${namespace}/${secret}`;
@@ -184,15 +191,15 @@ async function lookAtSecret(
   return { kind: 'kept', kept };
 }
 
-/** What a write came to, where it was not carried out. */
-function outcomeOf(reply: Awaited<ReturnType<typeof callApi>>, what: string): Look | undefined {
+/** Returns the outcome of a write that failed; `undefined` if it succeeded. */
+function outcomeOf(reply: Awaited<ReturnType<typeof callApi>>, what: string): Pass | undefined {
   if (reply.kind === 'answered' && reply.status < 300) return undefined;
-  // 409: it was changed meanwhile; 404: it was deleted meanwhile.
+  // 409: the object was changed meanwhile. 404: it was deleted meanwhile.
   if (reply.kind === 'answered' && (reply.status === 409 || reply.status === 404))
     return { kind: 'conflict' };
   return failed(`${what} cannot be written: ${refusalOf(reply)}`);
 }
 
-function failed(reason: string): Look {
+function failed(reason: string): Pass {
   return { kind: 'failed', reason };
 }

@@ -9,13 +9,13 @@ export interface KeepInClusterOptions extends Pick<
   KeepOptions,
   'namespace' | 'secret' | 'configuration' | 'onIssued'
 > {
-  /** A kubeconfig; found by the usual rules if undefined. */
+  /** Path of the kubeconfig. `undefined`: `loadKubeConfig` finds it. */
   readonly kubeconfig: string | undefined;
 }
 
 /**
- * `keepCertificate` with the cluster of a kubeconfig.
- * @throws {Error} when there is no kubeconfig, or it cannot be used.
+ * Calls `keepCertificate` with a client of the kubeconfig's cluster.
+ * @throws {Error} if there is no kubeconfig, or it cannot be used.
  */
 export function keepInCluster({ kubeconfig, ...options }: KeepInClusterOptions): CertificateSource {
   const client = createApiClient(() => loadKubeConfig(kubeconfig));

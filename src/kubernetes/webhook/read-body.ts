@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { timerMs } from '../../xds/timers/timers.ts';
 
-/** What came of reading a body. */
+/** The outcome of reading a body. */
 export type Body =
   | { readonly kind: 'bytes'; readonly bytes: Buffer }
   | { readonly kind: 'too-large' }
@@ -16,16 +16,16 @@ export interface BodyLimits {
   readonly maxMs: number;
 }
 
-/** A request, as far as its body goes. */
+/** The parts of a request that are needed to read its body. */
 export type BodyStream = Readable & { readonly headers: IncomingHttpHeaders };
 
-/** The bytes of a body that a client announced; undefined where it did not. */
+/** Returns the length of a body that the client announced, in bytes, if any. */
 export function announcedLength({ headers }: BodyStream): number | undefined {
   const text = headers['content-length'];
   return text === undefined ? undefined : Number(text);
 }
 
-/** Reads a body that is short enough. One that does not arrive in time is destroyed, and its connection with it. */
+/** Reads a body. Destroys the request, and with it the connection, if the body does not arrive in time. */
 export async function readBody(request: BodyStream, { maxBytes, maxMs }: BodyLimits): Promise<Body> {
   if ((announcedLength(request) ?? 0) > maxBytes) return { kind: 'too-large' };
   const chunks: Buffer[] = [];
@@ -36,7 +36,7 @@ export async function readBody(request: BodyStream, { maxBytes, maxMs }: BodyLim
     request.destroy();
   }, timerMs(maxMs));
   try {
-    // The response that says why still needs the connection.
+    // The connection must stay open for the error response.
     for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       chunks.push(chunk);
       size += chunk.length;

@@ -7,10 +7,10 @@ import { createWebhookEdge } from './https-edge.ts';
 import type { RequestResult, WebhookEdge } from './https-edge.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
 
-/** What a webhook tells of, besides its certificate. */
+/** The callbacks of a webhook. */
 export interface WebhookEvents extends CertificateEvents {
   readonly listening: (address: string) => void;
-  /** It cannot listen, for the first time or for another reason; it goes on to try. */
+  /** Called if the webhook cannot listen, and again when the reason changes. The webhook retries. */
   readonly notListening: (reason: string) => void;
   readonly request: (result: RequestResult, reason?: Error | string) => void;
 }
@@ -22,7 +22,7 @@ export interface WebhookOptions {
   readonly answer: (review: unknown) => ReviewAnswer;
   readonly events: WebhookEvents;
   readonly limits?: RequestLimits | undefined;
-  /** Milliseconds after which an address that is not to be had is tried again. */
+  /** Time between two attempts to listen, in milliseconds. */
   readonly retryMs?: number | undefined;
 }
 
@@ -32,8 +32,8 @@ export interface Webhook {
 }
 
 /**
- * Answers reviews as soon as there is a certificate and an address. Never throws, at the start neither: what else the
- * program does must not depend on it.
+ * Starts the webhook. It answers reviews as soon as it has a certificate and can listen. Never throws, because serving
+ * trust must not depend on the webhook.
  */
 export function runWebhook({
   listen,
@@ -48,15 +48,15 @@ export function runWebhook({
   let edge: WebhookEdge | undefined;
   let starting: Promise<void> | undefined;
 
-  const start = async (made: WebhookEdge): Promise<void> => {
-    let told: string | undefined;
+  const start = async (server: WebhookEdge): Promise<void> => {
+    let reported: string | undefined;
     while (!signal.aborted) {
       try {
-        return events.listening(await made.listen(listen));
+        return events.listening(await server.listen(listen));
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
-        if (reason !== told) events.notListening(reason);
-        told = reason;
+        if (reason !== reported) events.notListening(reason);
+        reported = reason;
       }
       await delay(timerMs(retryMs), undefined, { signal, ref: false }).catch(() => undefined);
     }

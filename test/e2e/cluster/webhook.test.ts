@@ -311,7 +311,7 @@ test('a webhook whose replicas keep its certificate', { skip }, async (t) => {
       })({ loaded: (material) => loaded.push(material), refused: assert.fail }),
     );
     await poll('all to have one', () => loaded.length === 3 || undefined);
-    assert.deepEqual(issued, ['it expires soon']);
+    assert.deepEqual(issued, ['the certificate expires soon']);
     assert.equal(new Set(loaded.map(({ fingerprint }) => fingerprint)).size, 1);
     const own = new X509Certificate(loaded[0]!.certificate);
     const [next, old] = await authorities();

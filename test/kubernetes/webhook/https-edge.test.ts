@@ -78,8 +78,8 @@ function ask(
   });
 }
 
-describe('the HTTPS server of the webhook', () => {
-  it('has a place for who asks, however many have asked and stay', async (t) => {
+describe('HTTPS server of the webhook', () => {
+  it('many idle connections: a new client is served', async (t) => {
     const { port } = await serve(t, { maxConnections: 8 });
     for (let round = 0; round < 3; round += 1) {
       const agent = new Agent({ keepAlive: true });
@@ -90,11 +90,11 @@ describe('the HTTPS server of the webhook', () => {
     }
   });
 
-  it('lets go of a connection that says nothing', async (t) => {
+  it('silent connection: is closed', async (t) => {
     await untilSilentIsClosed((await serve(t)).port);
   });
 
-  it('answers a review with a review', async (t) => {
+  it('review: is answered', async (t) => {
     const { port, results } = await serve(t);
     const { status, text } = await ask(port, { path: `${reviewPath}?timeout=5s`, body: '{"a":"\u00fc"}' });
     assert.deepEqual([status, JSON.parse(text)], [200, { review: { a: '\u00fc' } }]);
@@ -102,15 +102,15 @@ describe('the HTTPS server of the webhook', () => {
   });
 
   const refusals: readonly (readonly [string, Asked, number])[] = [
-    ['another path', { path: '/' }, 404],
-    ['another method', { method: 'GET' }, 405],
-    ['another media type', { type: 'text/plain' }, 415],
-    ['a body that is too long', { body: `"${'x'.repeat(2000)}"` }, 413],
-    ['a body of too many values', { body: JSON.stringify(Array(101).fill(1)) }, 413],
-    ['a body that is nested too deeply', { body: '['.repeat(11) + ']'.repeat(11) }, 413],
+    ['other path', { path: '/' }, 404],
+    ['other method', { method: 'GET' }, 405],
+    ['other media type', { type: 'text/plain' }, 415],
+    ['too long body', { body: `"${'x'.repeat(2000)}"` }, 413],
+    ['body with too many values', { body: JSON.stringify(Array(101).fill(1)) }, 413],
+    ['body that is nested too deeply', { body: '['.repeat(11) + ']'.repeat(11) }, 413],
   ];
   for (const [what, asked, expected] of refusals) {
-    it(`refuses ${what}`, async (t) => {
+    it(`${what}: is rejected with ${expected}`, async (t) => {
       const { port, results } = await serve(t, {
         limits: { bodyBytes: 1000, json: { marks: 100, depth: 10 } },
       });
@@ -120,7 +120,7 @@ describe('the HTTPS server of the webhook', () => {
     });
   }
 
-  it('refuses a body that turns out to be too long', async (t) => {
+  it('too long body without an announced length: is rejected', async (t) => {
     const { port, results } = await serve(t, {
       limits: { bodyBytes: 1000, json: { marks: 100, depth: 10 } },
     });
@@ -136,7 +136,7 @@ describe('the HTTPS server of the webhook', () => {
     assert.deepEqual(results, ['malformed']);
   });
 
-  it('has something that is no JSON, or no review, refused by who answers', async (t) => {
+  it('invalid JSON, or no review: is rejected by `answer`', async (t) => {
     const asked: unknown[] = [];
     const { port, results } = await serve(t, {
       answer: (review) => {
@@ -158,7 +158,7 @@ describe('the HTTPS server of the webhook', () => {
     assert.deepEqual(results, ['malformed', 'malformed']);
   });
 
-  it('answers 500 where the answer fails, says nothing of it, and goes on', async (t) => {
+  it('`answer` throws: 500 without details, and the next request is served', async (t) => {
     let fails = true;
     const { port, results } = await serve(t, {
       answer: () => {
@@ -173,7 +173,7 @@ describe('the HTTPS server of the webhook', () => {
     assert.deepEqual(results, ['error', 'refused']);
   });
 
-  it('reviews have used up their time → 503 after a while, and a review later', async (t) => {
+  it('used up time budget: 503 after the maximum wait, and a review later', async (t) => {
     const { port, results } = await serve(t, {
       budget: { burstMs: 1, share: 0.1 },
       maxWaitMs: 20,
@@ -189,7 +189,7 @@ describe('the HTTPS server of the webhook', () => {
     assert.deepEqual([results[0], results[1], results.at(-1)], ['allowed', 'error', 'allowed']);
   });
 
-  it('large reviews have used up their time → a small one is answered', async (t) => {
+  it('used up time budget of large reviews: a small one is answered', async (t) => {
     const slow = JSON.stringify('x'.repeat(70_000));
     const { port } = await serve(t, {
       budget: { burstMs: 1, share: 0.001 },
@@ -205,7 +205,7 @@ describe('the HTTPS server of the webhook', () => {
     assert.equal((await ask(port)).status, 200);
   });
 
-  it('the bodies of more large requests than are read at once → 503, and none of them is read', async (t) => {
+  it('more large requests than slots: 503 without reading their bodies', async (t) => {
     const { port, results } = await serve(t, { maxWaitMs: 200 });
     const bytes = 2 ** 20;
     const head = `POST ${reviewPath} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${bytes}\r\n\r\n`;
@@ -219,12 +219,12 @@ describe('the HTTPS server of the webhook', () => {
         return text;
       }),
     );
-    // Two have a place, and do not send what they announced.
+    // Two requests have a slot, and do not send their announced bodies.
     assert.equal(texts.filter((text) => text.startsWith('HTTP/1.1 503 ')).length, 2);
     assert.deepEqual([...results].sort(), ['error', 'error', 'malformed', 'malformed']);
   });
 
-  it('serves new connections with a renewed certificate', async (t) => {
+  it('renewed certificate: new connections get it', async (t) => {
     const { edge, port } = await serve(t);
     assert.equal((await ask(port)).subject, 'CN=first');
     edge.renew(material('second'));

@@ -9,11 +9,11 @@ const day = 86_400_000;
 const now = Date.UTC(2026, 10, 23);
 const names = ['meshtrust-webhook.kuma-system.svc', '127.0.0.1', '::1'];
 
-describe('a certificate that is made', async () => {
+describe('issued certificate', async () => {
   const { authority, ...issued } = await issueCertificate({ names, now });
   const [own, ca] = [new X509Certificate(issued.certificate), new X509Certificate(authority)];
 
-  it('is one that the Secret may hold, for each name', () => {
+  it('is accepted from the Secret, for each name', () => {
     const kept = { ...issued, authorities: [authority] };
     assert.deepEqual(planCertificate({ type: 'Opaque', data: secretData(kept) }, names, now), {
       kind: 'use',
@@ -21,21 +21,21 @@ describe('a certificate that is made', async () => {
     });
   });
 
-  it('lives for 90 days, from an hour ago, and its authority as long', () => {
+  it('is valid from an hour ago for 90 days, like its CA', () => {
     for (const { validFromDate, validToDate } of [own, ca]) {
       assert.equal(validToDate.getTime(), now + 90 * day);
       assert.equal(validFromDate.getTime(), now - 3_600_000);
     }
   });
 
-  it('is a server and no authority', () => {
+  it('is a server certificate, not a CA', () => {
     assert.equal(own.ca, false);
     assert.deepEqual(own.keyUsage, ['1.3.6.1.5.5.7.3.1']);
     assert.equal(ca.ca, true);
     assert.ok(ca.verify(ca.publicKey));
   });
 
-  it('has an authority of its own', async () => {
+  it('each certificate has its own CA', async () => {
     const second = await issueCertificate({ names, now });
     assert.notEqual(new X509Certificate(second.authority).subject, ca.subject);
     assert.notEqual(second.key, issued.key);

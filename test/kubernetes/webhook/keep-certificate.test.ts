@@ -22,10 +22,10 @@ interface SecretObject {
   readonly data: Readonly<Record<string, string>>;
 }
 
-/** The Secret as the manifests make it. */
+/** The Secret as the manifests create it. */
 const empty: SecretObject = { type: 'Opaque', metadata: { resourceVersion: 's0' }, data: {} };
 
-/** A cluster with a configuration and one Secret; `answer` may stand in for it. */
+/** A cluster with a configuration and one Secret. `answer` may replace its responses. */
 class Store {
   version = 1;
   secret: SecretObject | undefined = empty;
@@ -60,7 +60,7 @@ class Store {
     return { status: 200, object: this.secret };
   };
 
-  /** The authorities that the API server trusts. */
+  /** Returns the CA certificates that the API server trusts. */
   trusted(): readonly X509Certificate[] {
     return certificates(Buffer.from(this.caBundle, 'base64').toString());
   }
@@ -99,44 +99,44 @@ function replica(
   clock: { now: number },
   options: Partial<KeepOptions> = {},
 ): Replica {
-  const told: Replica = { loaded: [], refused: [], issued: [] };
+  const reported: Replica = { loaded: [], refused: [], issued: [] };
   const source = keepCertificate({
     client,
     namespace: 'ns',
     secret: 'webhook',
     configuration: 'meshtrust',
     issue: issueCertificate,
-    onIssued: (reason) => told.issued.push(reason),
+    onIssued: (reason) => reported.issued.push(reason),
     now: () => clock.now,
     times: { everyMs: 20, spreadMs: 50 },
     ...options,
   });
   const running = source({
-    loaded: (material) => told.loaded.push(material),
-    refused: (reason) => told.refused.push(reason),
+    loaded: (material) => reported.loaded.push(material),
+    refused: (reason) => reported.refused.push(reason),
   });
   t.after(() => running.close());
-  return told;
+  return reported;
 }
 
 const until = (what: string, holds: () => boolean): Promise<true> => poll(what, () => holds() || undefined);
 
-describe('a certificate in a Secret', () => {
-  it('is made, kept, and trusted by the API server', async (t) => {
+describe('certificate in a Secret', () => {
+  it('empty Secret: a certificate is issued, stored, and trusted by the API server', async (t) => {
     const store = new Store();
-    const told = replica(t, await startFakeCluster(t, store.handle), { now: start });
-    await until('a certificate', () => told.loaded.length > 0);
-    const own = new X509Certificate(told.loaded[0]!.certificate);
+    const reported = replica(t, await startFakeCluster(t, store.handle), { now: start });
+    await until('a certificate', () => reported.loaded.length > 0);
+    const own = new X509Certificate(reported.loaded[0]!.certificate);
     assert.equal(own.checkHost('meshtrust-webhook.ns.svc'), 'meshtrust-webhook.ns.svc');
     assert.deepEqual(
       store.trusted().map((ca) => own.verify(ca.publicKey)),
       [true],
     );
-    assert.deepEqual(told.issued, ['there is none yet']);
-    assert.deepEqual(told.refused, []);
+    assert.deepEqual(reported.issued, ['the Secret has no certificate and key yet']);
+    assert.deepEqual(reported.refused, []);
   });
 
-  it('is one for all replicas that start at once', async (t) => {
+  it('replicas that start at once: use one certificate', async (t) => {
     const store = new Store();
     const cluster = await startFakeCluster(t, store.handle);
     const replicas = [0, 1, 2].map(() => replica(t, cluster, { now: start }));
@@ -147,7 +147,7 @@ describe('a certificate in a Secret', () => {
     assert.equal(store.trusted().length, 1);
   });
 
-  it('is replaced before it expires, the old authority trusted as long as it lives', async (t) => {
+  it('certificate that expires soon: is replaced, and the old CA is trusted until it expires', async (t) => {
     const store = new Store();
     const clock = { now: start };
     const cluster = await startFakeCluster(t, store.handle);
@@ -157,7 +157,7 @@ describe('a certificate in a Secret', () => {
     const [before] = store.trusted();
     clock.now = start + 61 * day;
     await until('both authorities', () => store.trusted().length === 2);
-    // Nobody serves what the API server may not know yet.
+    // No replica serves a certificate whose CA the API server may not know yet.
     assert.deepEqual(
       replicas.map(({ loaded }) => loaded.length),
       [1, 1],
@@ -169,67 +169,69 @@ describe('a certificate in a Secret', () => {
     await until('one authority', () => store.trusted().length === 1);
     assert.notEqual(store.trusted()[0]?.fingerprint256, before?.fingerprint256);
     assert.deepEqual(replicas.flatMap(({ issued }) => issued).sort(), [
-      'it expires soon',
-      'there is none yet',
+      'the Secret has no certificate and key yet',
+      'the certificate expires soon',
     ]);
   });
 
-  it('is made again after the Secret was emptied, and its CA alone is trusted', async (t) => {
+  it('emptied Secret: a certificate is issued again, and only its CA is trusted', async (t) => {
     const store = new Store();
-    const told = replica(t, await startFakeCluster(t, store.handle), { now: start });
-    await until('a certificate', () => told.loaded.length === 1);
+    const reported = replica(t, await startFakeCluster(t, store.handle), { now: start });
+    await until('a certificate', () => reported.loaded.length === 1);
     const [before] = store.trusted();
     store.secret = empty;
-    await until('the next certificate', () => told.loaded.length === 2);
-    const own = new X509Certificate(told.loaded[1]!.certificate);
+    await until('the next certificate', () => reported.loaded.length === 2);
+    const own = new X509Certificate(reported.loaded[1]!.certificate);
     assert.deepEqual(
       store.trusted().map((ca) => [ca.fingerprint256 === before?.fingerprint256, own.verify(ca.publicKey)]),
       [[false, true]],
     );
   });
 
-  it('is put back where somebody takes the authority out of the configuration', async (t) => {
+  it('CA removed from the configuration: is written again', async (t) => {
     const store = new Store();
-    const told = replica(t, await startFakeCluster(t, store.handle), { now: start });
-    await until('a certificate', () => told.loaded.length === 1);
+    const reported = replica(t, await startFakeCluster(t, store.handle), { now: start });
+    await until('a certificate', () => reported.loaded.length === 1);
     const before = store.caBundle;
     store.caBundle = '';
     store.version += 1;
     await until('the authority', () => store.caBundle === before);
-    assert.equal(told.loaded.length, 1);
+    assert.equal(reported.loaded.length, 1);
   });
 
-  it('no Secret → none is created, and the reason is reported; once it exists, it is used', async (t) => {
+  it('no Secret: none is created, the reason is reported, and the Secret is used once it exists', async (t) => {
     const store = new Store();
     store.secret = undefined;
     const cluster = await startFakeCluster(t, store.handle);
-    const told = replica(t, cluster, { now: start });
-    await until('the reason', () => told.refused.length > 0);
-    assert.deepEqual(told.refused, ['Secret ns/webhook does not exist: create an empty one of type Opaque']);
+    const reported = replica(t, cluster, { now: start });
+    await until('the reason', () => reported.refused.length > 0);
+    assert.deepEqual(reported.refused, [
+      'Secret ns/webhook does not exist: create an empty one of type Opaque',
+    ]);
     store.secret = { ...empty, type: 'kubernetes.io/tls' };
-    await until('a certificate', () => told.loaded.length === 1);
+    await until('a certificate', () => reported.loaded.length === 1);
     assert.ok(cluster.requests.every(({ method }) => method !== 'POST'));
   });
 
-  it('a Secret of another type → is neither used nor written to', async (t) => {
+  it('Secret of another type: is neither used nor written', async (t) => {
     const store = new Store();
     store.secret = { ...empty, type: 'kubernetes.io/service-account-token', data: { token: 'eA==' } };
     const cluster = await startFakeCluster(t, store.handle);
-    const told = replica(t, cluster, { now: start });
+    const reported = replica(t, cluster, { now: start });
     await cluster.until(2, ({ path }) => path === secretPath);
-    assert.deepEqual(told.refused, [
+    assert.deepEqual(reported.refused, [
       'Secret ns/webhook cannot be used: its type is not Opaque or kubernetes.io/tls',
     ]);
     assert.ok(cluster.requests.every(({ method }) => method === 'GET'));
-    assert.deepEqual(told.loaded, []);
+    assert.deepEqual(reported.loaded, []);
   });
 
-  it('waits for the configuration, and for the right to write, and tells each reason once', async (t) => {
+  it('no configuration, then no right to write: waits, and reports each reason once', async (t) => {
     const store = new Store();
     store.hasConfiguration = false;
     const cluster = await startFakeCluster(t, store.handle);
     let made = 0;
-    const told = replica(
+    const reported = replica(
       t,
       cluster,
       { now: start },
@@ -245,8 +247,8 @@ describe('a certificate in a Secret', () => {
     store.hasConfiguration = true;
     await cluster.until(2, ({ method }) => method === 'PATCH');
     store.answer = () => undefined;
-    await until('a certificate', () => told.loaded.length === 1);
-    assert.deepEqual(told.refused, [
+    await until('a certificate', () => reported.loaded.length === 1);
+    assert.deepEqual(reported.refused, [
       'ValidatingWebhookConfiguration meshtrust: 404',
       'Secret ns/webhook cannot be written: 403',
     ]);

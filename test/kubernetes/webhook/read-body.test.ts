@@ -11,12 +11,12 @@ function request(length?: number): PassThrough & { readonly headers: Record<stri
   return Object.assign(new PassThrough(), { headers });
 }
 
-describe('a reader of bodies', () => {
-  it('the announced length is that of the header, if any', () => {
+describe('body of a request', () => {
+  it('announced length: is the one of the header, if any', () => {
     assert.deepEqual([announcedLength(request(7)), announcedLength(request())], [7, undefined]);
   });
 
-  it('gives the bytes, wherever they are cut', async () => {
+  it('several chunks: their bytes are returned', async () => {
     const body = request();
     const reading = readBody(body, limits);
     const bytes = Buffer.from('a\u00fcb');
@@ -25,7 +25,7 @@ describe('a reader of bodies', () => {
     assert.deepEqual(await reading, { kind: 'bytes', bytes });
   });
 
-  it('refuses one that says that it is too long, or turns out so', async () => {
+  it('too long body, announced or not: is rejected', async () => {
     assert.equal((await readBody(request(11), limits)).kind, 'too-large');
     const body = request();
     const reading = readBody(body, limits);
@@ -34,14 +34,14 @@ describe('a reader of bodies', () => {
     assert.equal(body.destroyed, false);
   });
 
-  it('a body that does not arrive in time → too slow, and the request is destroyed', async () => {
+  it('body that does not arrive in time: is too slow, and the request is destroyed', async () => {
     const body = request();
     body.write('x');
     assert.deepEqual(await readBody(body, { ...limits, maxMs: 20 }), { kind: 'too-slow' });
     assert.equal(body.destroyed, true);
   });
 
-  it('knows one whose peer went away', async () => {
+  it('client that disconnects: aborted', async () => {
     const body = request();
     const reading = readBody(body, limits);
     body.write('x');

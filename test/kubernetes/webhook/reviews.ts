@@ -20,7 +20,7 @@ export interface ObjectText {
   readonly pems: readonly string[];
 }
 
-/** A MeshTrust as the API server sends it. */
+/** Returns a MeshTrust as the API server sends it. */
 export function object({
   name,
   trustDomain = name,
@@ -36,7 +36,7 @@ export function object({
   };
 }
 
-/** A review as the API server asks for it. */
+/** Returns a review as the API server sends it. */
 export function review(request: {
   readonly operation: string;
   readonly object?: object | null;
@@ -51,7 +51,7 @@ export function review(request: {
   };
 }
 
-/** A server that has these objects in force, and has read everything. */
+/** Returns the context of a server that has read everything and has these objects in force. */
 export function servingAll(objects: readonly object[], policy: BundlePolicy = noPolicy): CheckContext {
   const ledger = createLedger(['kubernetes'], { holdMs: 0 });
   const events = objects.map((value) => {
@@ -70,5 +70,5 @@ export function servingAll(objects: readonly object[], policy: BundlePolicy = no
   };
 }
 
-/** A server that has not read everything yet. */
+/** The context of a server that has not read everything yet. */
 export const starting: CheckContext = { parse, policy: noPolicy, inForce: undefined, now };

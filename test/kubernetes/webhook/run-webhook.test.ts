@@ -13,12 +13,12 @@ import { makeTempDir } from '../../kit/temp-dir.ts';
 const ca = makeCa();
 const leaf = makeLeaf(ca, { commonName: 'meshtrust', dnsNames: ['localhost'] });
 
-/** What a webhook told, in order, and a wait for one of its words. */
+/** Starts a webhook. Returns the names of its events, and a function that waits for the next event of a name. */
 function listen(t: TestContext, address: string, certificate: string, key: string) {
-  const told: string[] = [];
+  const events: string[] = [];
   const waiting = new Map<string, (detail: string) => void>();
   const tell = (what: string, detail: string): void => {
-    told.push(what);
+    events.push(what);
     waiting.get(what)?.(detail);
   };
   const webhook = runWebhook({
@@ -36,14 +36,14 @@ function listen(t: TestContext, address: string, certificate: string, key: strin
   });
   t.after(() => webhook.close());
   const next = (what: string) => new Promise<string>((resolve) => waiting.set(what, resolve));
-  return { told, next, webhook };
+  return { events, next, webhook };
 }
 
-describe('a webhook', () => {
-  it('waits for its files, takes renewed ones, and keeps the old ones where those cannot be used', async (t) => {
+describe('webhook', () => {
+  it('certificate files: are awaited, followed, and kept in use while new ones are unusable', async (t) => {
     await using dir = await makeTempDir();
     const [certificate, key] = [dir.join('tls.crt'), dir.join('tls.key')];
-    const { told, next } = listen(t, '127.0.0.1:0', certificate, key);
+    const { events, next } = listen(t, '127.0.0.1:0', certificate, key);
     assert.match(await next('refused'), /ENOENT/);
     await writeFile(key, leaf.keyPem);
     const listening = next('listening');
@@ -59,24 +59,24 @@ describe('a webhook', () => {
     await writeFile(dir.join('new'), second.certPem);
     await rename(dir.join('new'), certificate);
     assert.equal(await loaded, 'CN=second');
-    assert.equal(told.filter((what) => what === 'listening').length, 1);
+    assert.equal(events.filter((what) => what === 'listening').length, 1);
   });
 
-  it('tries an address again that another has', async (t) => {
+  it('address in use: is tried again', async (t) => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('tls.crt'), leaf.certPem);
     await writeFile(dir.join('tls.key'), leaf.keyPem);
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as { readonly port: number };
-    const { next, told } = listen(t, `127.0.0.1:${port}`, dir.join('tls.crt'), dir.join('tls.key'));
+    const { next, events } = listen(t, `127.0.0.1:${port}`, dir.join('tls.crt'), dir.join('tls.key'));
     assert.match(await next('notListening'), /EADDRINUSE/);
     other.close();
     assert.equal(await next('listening'), `127.0.0.1:${port}`);
-    assert.deepEqual(told, ['loaded', 'notListening', 'listening']);
+    assert.deepEqual(events, ['loaded', 'notListening', 'listening']);
   });
 
-  it('ends while it waits', async (t) => {
+  it('close while the files are absent: ends', async (t) => {
     await using dir = await makeTempDir();
     const { webhook, next } = listen(t, '127.0.0.1:0', dir.join('none'), dir.join('none'));
     await next('refused');

@@ -1,32 +1,32 @@
 import { asMapping, readApiObject, resource } from '../../client/api-object.ts';
 import type { ApiObject } from '../../client/api-object.ts';
 
-/** What somebody wants done to a MeshTrust. */
+/** A change of a MeshTrust that a client requests. */
 export type Change =
   | { readonly kind: 'create'; readonly object: ApiObject }
   | { readonly kind: 'update'; readonly object: ApiObject; readonly before: ApiObject }
   | { readonly kind: 'delete'; readonly before: ApiObject | undefined };
 
-/** What a review asks about. */
+/** The content of a review. */
 export type ReviewRequest =
   | { readonly kind: 'change'; readonly uid: string; readonly change: Change }
-  /** Something else than the text of a MeshTrust: another resource, its status, an operation without an object. */
+  /** Not a change of a MeshTrust's text: another resource, its status, or another operation. */
   | { readonly kind: 'other'; readonly uid: string }
   | { readonly kind: 'malformed'; readonly reason: string };
 
-/** What is decided about a change. */
+/** The decision about a change. */
 export type Verdict =
   | { readonly kind: 'allowed'; readonly warnings: readonly string[] }
-  /** `causes`: each violation with the field that it is about, where there is one. */
+  /** `causes`: the violations, each with its field if it has one. */
   | {
       readonly kind: 'refused';
-      /** Of the object. */
+      /** Name of the object. */
       readonly name: string;
       readonly message: string;
       readonly causes: readonly Cause[];
     };
 
-/** One violation, as the API server's clients read it (meta/v1 StatusCause). */
+/** One violation, in the form of meta/v1 StatusCause. */
 export interface Cause {
   readonly field?: string | undefined;
   readonly message: string;
@@ -35,13 +35,13 @@ export interface Cause {
 const apiVersion = 'admission.k8s.io/v1';
 const kind = 'AdmissionReview';
 
-/** Reads an AdmissionReview of the API server. */
+/** Parses an AdmissionReview of the API server. */
 export function readReview(value: unknown): ReviewRequest {
   const review = asMapping(value);
   const request = asMapping(review?.['request']);
   const uid = request?.['uid'];
   if (review?.['kind'] !== kind || review['apiVersion'] !== apiVersion)
-    return { kind: 'malformed', reason: `not an ${kind} of ${apiVersion}` };
+    return { kind: 'malformed', reason: `the request is not an ${kind} of ${apiVersion}` };
   if (request === undefined || typeof uid !== 'string' || uid === '')
     return { kind: 'malformed', reason: 'the request has no uid' };
   const about = asMapping(request['resource']);
@@ -54,11 +54,11 @@ function readChange(uid: string, request: Readonly<Record<string, unknown>>): Re
   const [object, before] = [readApiObject(request['object']), readApiObject(request['oldObject'])];
   switch (request['operation']) {
     case 'CREATE':
-      if (object === undefined) return { kind: 'malformed', reason: 'a CREATE without an object' };
+      if (object === undefined) return { kind: 'malformed', reason: 'the CREATE has no object' };
       return { kind: 'change', uid, change: { kind: 'create', object } };
     case 'UPDATE':
       if (object === undefined || before === undefined)
-        return { kind: 'malformed', reason: 'an UPDATE without its two objects' };
+        return { kind: 'malformed', reason: 'the UPDATE has no new or no old object' };
       return { kind: 'change', uid, change: { kind: 'update', object, before } };
     case 'DELETE':
       return { kind: 'change', uid, change: { kind: 'delete', before } };
@@ -67,7 +67,7 @@ function readChange(uid: string, request: Readonly<Record<string, unknown>>): Re
   }
 }
 
-/** The answer to a review, as the API server reads it. */
+/** Renders the response to a review. */
 export function renderReview(uid: string, verdict: Verdict): object {
   return { apiVersion, kind, response: { uid, ...responseOf(verdict) } };
 }

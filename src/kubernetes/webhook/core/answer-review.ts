@@ -2,15 +2,15 @@ import { readReview, renderReview } from './admission-review.ts';
 import { checkChange } from './check-change.ts';
 import type { CheckContext } from './check-change.ts';
 
-/** What a review comes to, by which it is counted. */
+/** The result of a review, as the metric counts it. */
 export type ReviewResult = 'allowed' | 'warned' | 'refused' | 'malformed';
 
-/** The answer to one request. */
+/** The response to one request. */
 export type ReviewAnswer =
   | { readonly kind: 'review'; readonly result: Exclude<ReviewResult, 'malformed'>; readonly body: object }
   | { readonly kind: 'malformed'; readonly reason: string };
 
-/** Answers one AdmissionReview. What is not about the text of a MeshTrust is allowed. */
+/** Answers one AdmissionReview. Everything except changes of a MeshTrust's text is allowed. */
 export function answerReview(value: unknown, context: CheckContext): ReviewAnswer {
   const request = readReview(value);
   switch (request.kind) {

@@ -18,38 +18,39 @@ import { fitWarnings } from './fit-warnings.ts';
 import { sharesInForce, trustEffects } from './trust-effects.ts';
 import type { DomainEffect, InForce, TrustEffects } from './trust-effects.ts';
 
-/** What a change is judged by. */
+/** The inputs of a check, besides the change. */
 export interface CheckContext {
   readonly parse: ParseOptions;
   readonly policy: BundlePolicy;
-  /** Undefined until everything was read once: then an object is judged for itself. */
+  /** `undefined` until everything was read once. Until then, each object is checked without the others. */
   readonly inForce: InForce | undefined;
   /** Epoch milliseconds. */
   readonly now: number;
 }
 
-/** One object, read as the source reads it. */
+/** An object, parsed as the source parses it. */
 type Reading =
   | { readonly kind: 'valid'; readonly resource: MeshTrust; readonly remarks: readonly Finding[] }
   | { readonly kind: 'invalid'; readonly findings: readonly Finding[] };
 
-/** Characters: a message is for people. */
-const longestMessage = 4096;
-const mostCauses = 50;
-const nothingElse: InForce = { holdings: new Map(), meshes: new Map() };
-/** What only those know who know what else is listed for the trust domain. */
+/** Maximum length of the message in characters. People read it. */
+const maxMessageLength = 4096;
+const maxCauses = 50;
+const nothingInForce: InForce = { holdings: new Map(), meshes: new Map() };
+/** Findings that depend on the other certificates of the trust domain. */
 const aboutOthers: ReadonlySet<FindingCode> = new Set(['MT017', 'MT020', 'MT021', 'MT028']);
 
 /**
- * Decides about a change: refuses what `meshtrust validate` refuses, in the same sentences, and warns of other
- * findings and of trust that goes with the change. What was there before and is as it was is nobody's fault.
+ * Decides about a change. Refuses it if `meshtrust validate` refuses the object, in the same sentences. Warns of other
+ * findings, and of trust that the change withdraws. An update that does not change what the object trusts is allowed
+ * without warnings, even if the object has violations.
  */
 export function checkChange(change: Change, context: CheckContext): Verdict {
   switch (change.kind) {
     case 'create':
       return checkObject(change.object, undefined, context);
     case 'update':
-      return substanceOf(change.object) === substanceOf(change.before)
+      return trustTextOf(change.object) === trustTextOf(change.before)
         ? allowed([])
         : checkObject(change.object, change.before, context);
     case 'delete':
@@ -82,7 +83,7 @@ function checkObject(object: ApiObject, before: ApiObject | undefined, context: 
   return allowed([...lossWarnings(effects.domains), ...ownRemarks, ...remarks]);
 }
 
-/** What the change does beside all else, as far as that is known. */
+/** Returns the effects of the change on everything that is in force, as far as that is known. */
 function effectsOf(
   path: string,
   before: ApiObject | undefined,
@@ -90,22 +91,27 @@ function effectsOf(
   { parse, policy, inForce, now }: CheckContext,
 ): TrustEffects {
   if (inForce === undefined) {
-    const alone = trustEffects({ change: { path, before: [], after }, inForce: nothingElse, policy, now });
-    return { domains: [], findings: alone.findings.filter(({ code }) => !aboutOthers.has(code)) };
+    const effects = trustEffects({
+      change: { path, before: [], after },
+      inForce: nothingInForce,
+      policy,
+      now,
+    });
+    return { domains: [], findings: effects.findings.filter(({ code }) => !aboutOthers.has(code)) };
   }
-  const gave = before === undefined ? [] : sharesBefore(readObject(before, parse), path, inForce);
-  return trustEffects({ change: { path, before: gave, after }, inForce, policy, now });
+  const previous = before === undefined ? [] : sharesBefore(readObject(before, parse), path, inForce);
+  return trustEffects({ change: { path, before: previous, after }, inForce, policy, now });
 }
 
-/** Where something of the old object is refused, an earlier version of it may still be in force. */
+/** Returns the shares of the old object. If a part of it is refused, an earlier version may still be in force. */
 function sharesBefore(before: Reading, path: string, inForce: InForce): readonly Share[] {
-  const given = before.kind === 'valid' ? [currentShare(before.resource)] : [];
+  const current = before.kind === 'valid' ? [currentShare(before.resource)] : [];
   const isWhole = before.kind === 'valid' && before.resource.blocks.every(({ kind }) => kind === 'anchor');
-  return isWhole ? given : [...given, ...sharesInForce(path, inForce)];
+  return isWhole ? current : [...current, ...sharesInForce(path, inForce)];
 }
 
 function readObject({ path, text }: ApiObject, options: ParseOptions): Reading {
-  // Before it is read, which takes the longer the longer it is: a stranger can send what no API server would.
+  // Checked before parsing, whose time grows with the length: any client can send longer texts than an API server.
   const tooLong = checkLength(text.length, options.limits ?? defaultLimits, { file: path });
   if (tooLong.length > 0) return { kind: 'invalid', findings: tooLong };
   const parsed = parseFile(path, text, options);
@@ -117,14 +123,14 @@ function readObject({ path, text }: ApiObject, options: ParseOptions): Reading {
   return { kind: 'invalid', findings };
 }
 
-/** What of an object decides about trust, as one text: finalizers, labels and annotations of others do not. */
-function substanceOf({ text }: ApiObject): string {
+/** Returns the fields that decide about trust as a text. Finalizers, annotations and other labels do not. */
+function trustTextOf({ text }: ApiObject): string {
   const object = asMapping(JSON.parse(text));
   const labels = asMapping(asMapping(object?.['metadata'])?.['labels']);
   return JSON.stringify([object?.['spec'], labels?.['kuma.io/mesh']]);
 }
 
-/** As `meshtrust validate` decides, but for dates: a CA that is out of date may be listed, and gets a warning. */
+/** Decides like `meshtrust validate`, except for dates: a CA outside of its validity causes a warning only. */
 function isViolation({ severity, code }: Finding): boolean {
   return severity === 'error' && !dateCodes.has(code);
 }
@@ -135,26 +141,26 @@ function allowed(warnings: readonly string[]): Verdict {
 
 function refused({ head }: ApiObject, findings: readonly Finding[]): Verdict {
   const sorted = findings.toSorted(compareFindings);
-  const causes = sorted.slice(0, mostCauses).map((f) => ({
+  const causes = sorted.slice(0, maxCauses).map((f) => ({
     field: f.path,
     message: describeFinding({ ...f, path: undefined }),
   }));
-  return { kind: 'refused', name: head.name, message: describeFindings(sorted, longestMessage), causes };
+  return { kind: 'refused', name: head.name, message: describeFindings(sorted, maxMessageLength), causes };
 }
 
 function lossWarnings(domains: readonly DomainEffect[]): readonly string[] {
   return domains.flatMap(({ mesh, trustDomain, lost, isEmpty }) => {
     if (lost.length === 0) return [];
     const where = `trust domain ${trustDomain} of mesh ${mesh}`;
-    if (isEmpty) return [`${where} is left without any CA: each of its clients will be refused`];
+    if (isEmpty) return [`${where} is left without any CA: proxies will reject all of its clients`];
     return lost.map(
       ({ fingerprint, subject }) =>
-        `${where} loses CA ${fingerprint.slice(0, 16)} (${subject}): clients that no other CA of it vouches for will be refused`,
+        `${where} loses CA ${fingerprint.slice(0, 16)} (${subject}): proxies will reject the clients that only this CA certifies`,
     );
   });
 }
 
-/** One finding as it is told on another object than its own. */
+/** Describes a finding that is reported for another object than its own. */
 function describeOther(f: Finding): string {
   const trustDomain = f.trustDomain === undefined ? '' : `trust domain ${f.trustDomain}: `;
   return trustDomain + formatFinding({ ...f, file: undefined, line: undefined });

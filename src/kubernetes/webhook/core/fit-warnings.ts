@@ -1,29 +1,32 @@
 /**
- * What the API server passes on whole: longer warnings are cut, and what is beyond the sum is dropped without a word
- * (admission/v1 AdmissionResponse; k8s.io/apiserver, filters/warning.go).
+ * The limits of the API server for warnings, in characters. It cuts longer warnings, and drops warnings beyond the
+ * total without notice (admission/v1 AdmissionResponse; k8s.io/apiserver, filters/warning.go).
  */
-export const longestWarning = 256;
-export const longestSum = 4096;
+export const maxWarningLength = 256;
+export const maxTotalLength = 4096;
 
-/** Room for what counts those that are left out. */
+/** Space for the warning that counts those that are left out. */
 const reserve = 64;
 
-/** As many of the warnings, most important first, as reach whoever made the request; the rest is counted. */
+/**
+ * Returns as many of the warnings, the most important first, as the API server passes on. If some do not fit, the last
+ * warning counts them.
+ */
 export function fitWarnings(warnings: readonly string[]): readonly string[] {
   const texts = [...new Set(warnings.map(fit))];
   const fitting: string[] = [];
   let sum = 0;
   for (const [index, text] of texts.entries()) {
     sum += text.length;
-    const room = index === texts.length - 1 ? longestSum : longestSum - reserve;
-    if (sum > room) return [...fitting, `and ${texts.length - index} more warnings`];
+    const limit = index === texts.length - 1 ? maxTotalLength : maxTotalLength - reserve;
+    if (sum > limit) return [...fitting, `and ${texts.length - index} more warnings`];
     fitting.push(text);
   }
   return fitting;
 }
 
-/** On one line, since it becomes an HTTP header; cut where it is too long. */
+/** Puts a warning on one line, because it becomes an HTTP header, and cuts it to the limit. */
 function fit(text: string): string {
   const line = text.replaceAll(/\p{Cc}+/gu, ' ');
-  return line.length <= longestWarning ? line : `${line.slice(0, longestWarning - 1)}…`.toWellFormed();
+  return line.length <= maxWarningLength ? line : `${line.slice(0, maxWarningLength - 1)}…`.toWellFormed();
 }

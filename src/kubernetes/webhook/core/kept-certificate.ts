@@ -1,30 +1,30 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { asMapping } from '../../client/api-object.ts';
 
-/** A certificate as a Secret keeps it, all PEM. The keys of its authorities are kept nowhere. */
+/** A certificate in a Secret, all in PEM. The private keys of its CAs are not stored anywhere. */
 export interface KeptCertificate {
   readonly certificate: string;
   readonly key: string;
-  /** What the API server is to trust: that of the certificate, and those of earlier ones that may be served still. */
+  /** The CA certificates that the API server must trust: the current one, and earlier ones that may be in use. */
   readonly authorities: readonly string[];
 }
 
-/** What a Secret comes to. */
+/** The decision about the certificate in a Secret. */
 export type CertificatePlan =
   | { readonly kind: 'use'; readonly kept: KeptCertificate }
-  /** Another one is to be made; `authorities` are to be trusted beside it. */
+  /** A new certificate must be issued. The API server must trust `authorities`, too. */
   | { readonly kind: 'issue'; readonly reason: string; readonly authorities: readonly string[] }
-  /** It is for something else, and must not be written to. */
+  /** The Secret has another purpose. It must not be written. */
   | { readonly kind: 'refused'; readonly reason: string };
 
-/** More are left of a clock gone wrong, or of somebody who writes to the Secret. */
-const mostAuthorities = 8;
-/** Types of a Secret that may hold a certificate. Data of others, such as service account tokens, has its own rules. */
+/** More CA certificates can only come from a wrong clock, or from another client that writes to the Secret. */
+const maxAuthorities = 8;
+/** Types of Secrets that may contain a certificate. Others, such as service account tokens, have their own rules. */
 const types: readonly unknown[] = ['Opaque', 'kubernetes.io/tls'];
 
 /**
- * Decides whether what a Secret holds can be served, at a time (epoch milliseconds), under all of the names. It is
- * replaced when two thirds of its life are over: that leaves a month to notice where it cannot be.
+ * Decides whether the certificate in a Secret can be served at a time, in epoch milliseconds, for all of the names. It
+ * is replaced after two thirds of its lifetime, which leaves a month to notice that it cannot be replaced.
  */
 export function planCertificate(object: unknown, names: readonly string[], now: number): CertificatePlan {
   const { type, data: anyData } = asMapping(object) ?? {};
@@ -32,13 +32,13 @@ export function planCertificate(object: unknown, names: readonly string[], now: 
   const data = asMapping(anyData);
   const [certificate, key] = [decode(data?.['tls.crt']), decode(data?.['tls.key'])];
   const authorities = currentAuthorities(decode(data?.['ca.crt']), now);
-  const reason = objectionTo({ certificate, key, authorities }, names, now);
+  const reason = reissueReason({ certificate, key, authorities }, names, now);
   return reason === undefined
     ? { kind: 'use', kept: { certificate, key, authorities } }
-    : { kind: 'issue', reason, authorities: authorities.slice(0, mostAuthorities - 1) };
+    : { kind: 'issue', reason, authorities: authorities.slice(0, maxAuthorities - 1) };
 }
 
-/** The `data` of a Secret. */
+/** Renders the field `data` of the Secret. */
 export function secretData({ certificate, key, authorities }: KeptCertificate): object {
   return {
     'tls.crt': encode(certificate),
@@ -47,28 +47,29 @@ export function secretData({ certificate, key, authorities }: KeptCertificate): 
   };
 }
 
-function objectionTo(
+/** Returns the reason why a certificate must be replaced, if any. */
+function reissueReason(
   { certificate, key, authorities }: KeptCertificate,
   names: readonly string[],
   now: number,
 ): string | undefined {
-  if (certificate === '' || key === '') return 'there is none yet';
+  if (certificate === '' || key === '') return 'the Secret has no certificate and key yet';
   const own = readCertificate(certificate);
-  if (own === undefined) return 'it cannot be read';
-  if (!isKeyOf(key, own)) return 'its private key is another, or cannot be read';
+  if (own === undefined) return 'the certificate cannot be parsed';
+  if (!isKeyOf(key, own)) return 'the private key does not match, or cannot be parsed';
   const [from, to] = [own.validFromDate.getTime(), own.validToDate.getTime()];
-  if (now >= to) return 'it has expired';
-  if (now >= to - (to - from) / 3) return 'it expires soon';
+  if (now >= to) return 'the certificate has expired';
+  if (now >= to - (to - from) / 3) return 'the certificate expires soon';
   const other = names.find((name) => !isFor(own, name));
-  if (other !== undefined) return `it is not for ${other}`;
+  if (other !== undefined) return `the certificate is not valid for ${other}`;
   const isIssued = authorities.some((pem) => {
     const authority = readCertificate(pem);
     return authority !== undefined && own.checkIssued(authority) && own.verify(authority.publicKey);
   });
-  return isIssued ? undefined : 'none of its authorities has issued it';
+  return isIssued ? undefined : 'no CA in the Secret has issued the certificate';
 }
 
-/** Those that have not expired, each once, as they are written. */
+/** Returns the CA certificates that have not expired, without duplicates. */
 function currentAuthorities(text: string, now: number): readonly string[] {
   const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
   const current = blocks.filter((pem) => Number(readCertificate(pem)?.validToDate.getTime()) > now);
@@ -84,7 +85,7 @@ function readCertificate(pem: string): X509Certificate | undefined {
 }
 
 function isFor(certificate: X509Certificate, name: string): boolean {
-  // No DNS name has a colon, or ends in digits alone: those are addresses.
+  // A name with a colon, or with digits and dots only, is an IP address. DNS names never have this form.
   const isAddress = /:|^[\d.]+$/.test(name);
   return (isAddress ? certificate.checkIP(name) : certificate.checkHost(name)) !== undefined;
 }

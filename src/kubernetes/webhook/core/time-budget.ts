@@ -1,19 +1,19 @@
-/** How much time may be spent on something. */
+/** A budget of time that refills constantly. */
 export interface TimeBudget {
-  /** Milliseconds until there is any left; 0 if there is. Times are monotonic milliseconds. */
+  /** Returns the milliseconds until time is left; 0 if there is some now. `now`: monotonic milliseconds. */
   waitMs(now: number): number;
-  /** Takes time that was spent; more than is left is missing from what comes. */
+  /** Subtracts spent time. The budget may become negative. */
   spend(milliseconds: number, now: number): void;
 }
 
 export interface BudgetOptions {
-  /** Milliseconds that may be spent at once after a rest. */
+  /** Maximum of the budget in milliseconds. */
   readonly burstMs: number;
-  /** Part of the time that may be spent in the long run, above 0 and at most 1. */
+  /** Share of the time that may be spent in the long run: above 0, at most 1. */
   readonly share: number;
 }
 
-/** Makes a budget, full. */
+/** Creates a full budget. */
 export function createTimeBudget({ burstMs, share }: BudgetOptions): TimeBudget {
   let left = burstMs;
   let filledAt: number | undefined;
@@ -24,7 +24,7 @@ export function createTimeBudget({ burstMs, share }: BudgetOptions): TimeBudget 
   return {
     waitMs(now) {
       fill(now);
-      // A moment more than it takes to come back to nothing.
+      // The budget must be above 0, so this adds a millisecond to the time after which it is 0.
       return left > 0 ? 0 : 1 - left / share;
     },
     spend(milliseconds, now) {

@@ -10,34 +10,34 @@ import type { MeshStates } from '../../../trust/snapshot/mesh-builder.ts';
 import type { Certificate } from '../../../trust/x509/certificate.ts';
 import { canonicalNameKey } from '../../../trust/x509/encoded-name.ts';
 
-/** What a server has in force at a moment, and serves of it. */
+/** The shares that are in force at a server, and the meshes that it serves. */
 export interface InForce {
   readonly holdings: Holdings;
   readonly meshes: MeshStates;
 }
 
-/** What one object gives before and after a change. */
+/** The shares of one object before and after a change. */
 export interface ShareChange {
-  /** Of the object, as in the places of its shares. */
+  /** Path of the object, as in the places of its shares. */
   readonly path: string;
   readonly before: readonly Share[];
   readonly after: readonly Share[];
 }
 
-/** One trust domain of a mesh that a change touches. */
+/** The effect of a change on one trust domain. */
 export interface DomainEffect {
   readonly mesh: string;
   readonly trustDomain: TrustDomain;
-  /** What was trusted and would be no longer, neither itself nor another certificate of its name and key. */
+  /** CA certificates that would not be trusted any more, nor another certificate with the same name and key. */
   readonly lost: readonly Certificate[];
-  /** Whether anything would be trusted still. */
+  /** True if the trust domain would have no CA certificate. */
   readonly isEmpty: boolean;
 }
 
-/** What would become of trust. */
+/** The effects of a change on trust. */
 export interface TrustEffects {
   readonly domains: readonly DomainEffect[];
-  /** On what the object lists, and on anything else that was not so before. */
+  /** Findings on the certificates of the object, and new findings on other certificates. */
   readonly findings: readonly Finding[];
 }
 
@@ -49,7 +49,7 @@ export interface EffectsInput {
   readonly now: number;
 }
 
-/** What a change of one object does to trust, beside all else that is in force. */
+/** Returns the effects of a change of one object, given everything else that is in force. */
 export function trustEffects(input: EffectsInput): TrustEffects {
   const { change, inForce, now } = input;
   const own = new Set(
@@ -76,7 +76,7 @@ export function trustEffects(input: EffectsInput): TrustEffects {
   return { domains, findings };
 }
 
-/** A trust domain as it would be, with all that others give to it. */
+/** Returns the bundle of a trust domain after the change, including the shares of other objects. */
 function nextBundle(
   { change, inForce, policy, now }: EffectsInput,
   mesh: string,
@@ -97,36 +97,36 @@ function nextBundle(
 function effectOf({ change, policy }: EffectsInput, next: TrustBundle): DomainEffect {
   const { mesh, trustDomain, anchors } = next;
   const kept = new Set(anchors.map(({ certificate }) => authorityKey(certificate)));
-  const had = new Map(
+  const before = new Map(
     change.before
       .filter((share) => share.mesh === mesh && share.trustDomain === trustDomain)
       .flatMap((share) => share.anchors)
       .map(({ certificate }) => [authorityKey(certificate), certificate]),
   );
-  const lost = [...had]
+  const lost = [...before]
     .filter(([key, certificate]) => !isDistrusted(certificate, policy) && !kept.has(key))
     .map(([, certificate]) => certificate);
   return { mesh, trustDomain, lost, isEmpty: anchors.length === 0 };
 }
 
-/** What an object gives at the moment, as it is served: what is held or retained of it included. */
+/** Returns the shares of an object that are in force now, including held and retained ones. */
 export function sharesInForce(path: string, { holdings }: InForce): readonly Share[] {
   return [...holdings.values()].flatMap((domains) =>
     [...domains.values()].flatMap((shares) => shares.filter((share) => isOf(share, path))),
   );
 }
 
-/** A share is of one document, so all of its anchors are of one file. */
+/** Returns true if a share is from this path. All anchors of a share are from one document, so from one file. */
 function isOf({ anchors: [first] }: Share, path: string): boolean {
   return first?.place.file === path;
 }
 
-/** What validates a chain: whatever certifies it, one name and one key are one authority. */
+/** Returns the name and key of a CA. They identify it for the validation of chains, whoever issued the certificate. */
 function authorityKey({ subjectDer, keyHash }: Certificate): string {
   return `${keyHash} ${canonicalNameKey(subjectDer)}`;
 }
 
-/** The findings on a mesh as a whole and on some of its trust domains. */
+/** Returns the findings on a whole mesh and on some of its trust domains. */
 function meshFindings(
   ofMesh: readonly Finding[],
   bundles: ReadonlyMap<TrustDomain, TrustBundle>,
@@ -140,7 +140,7 @@ function meshFindings(
   return [...ofMesh, ...ofDomains];
 }
 
-/** What tells findings apart, whatever figures are in their sentences. */
+/** Returns a key that identifies a finding, independent of the figures in its message. */
 function keyOf({ code, mesh, trustDomain, fingerprint }: Finding): string {
   return [code, mesh, trustDomain, fingerprint].join(' ');
 }

@@ -1,20 +1,20 @@
 import { asMapping, resourceVersionOf } from '../../client/api-object.ts';
 
-/** What a ValidatingWebhookConfiguration says about where its webhooks are. */
+/** The fields of a ValidatingWebhookConfiguration that concern the addresses and certificates of its webhooks. */
 export interface WebhookTargets {
   readonly resourceVersion: string;
-  /** Names that their certificate must have: those of Services, or hosts of URLs. */
+  /** Names that the serving certificate must have: of Services, or hosts of URLs. */
   readonly names: readonly string[];
   readonly webhooks: readonly WebhookTarget[];
 }
 
 export interface WebhookTarget {
   readonly name: string;
-  /** PEM of the authorities that the API server trusts; empty where it has none yet. */
+  /** The CA certificates that the API server trusts, in PEM. Empty if the configuration has none yet. */
   readonly authorities: string;
 }
 
-/** Reads a configuration; undefined where it has no webhook. */
+/** Parses a configuration. Returns `undefined` if it has no webhook. */
 export function readConfiguration(object: unknown): WebhookTargets | undefined {
   const resourceVersion = resourceVersionOf(object);
   const listed = asMapping(object)?.['webhooks'];
@@ -29,8 +29,9 @@ export function readConfiguration(object: unknown): WebhookTargets | undefined {
 }
 
 /**
- * The strategic merge patch by which every webhook trusts these authorities and no others; undefined where they do
- * already. It names the version that was read: whoever read it before another change must read it again.
+ * Returns the strategic merge patch that makes the API server trust exactly these CA certificates for all webhooks;
+ * `undefined` if it already does. The patch contains the resource version that was read, so the API server rejects it
+ * if another client changed the configuration meanwhile.
  */
 export function authoritiesPatch(
   { resourceVersion, webhooks }: WebhookTargets,
@@ -59,7 +60,7 @@ function readWebhook(value: unknown): (WebhookTarget & { readonly host: string }
   };
 }
 
-/** The API server asks a Service by this name, whatever the domain of the cluster is. */
+/** Returns the host name that the API server verifies. For a Service it does not depend on the cluster's domain. */
 function hostOf(client: Readonly<Record<string, unknown>> | undefined): string | undefined {
   const service = asMapping(client?.['service']);
   const [name, namespace, url] = [service?.['name'], service?.['namespace'], client?.['url']];

@@ -11,7 +11,7 @@ const { certPem } = makeCa();
 const good = object({ name: 'a.test', pems: [certPem] });
 const context = servingAll([good]);
 
-/** A good object with one of its values, wherever it is, replaced by anything that JSON can say. */
+/** A valid object, one of whose values is replaced by any JSON value. */
 const damagedObject = fc
   .tuple(
     fc.constantFrom(
@@ -39,8 +39,8 @@ const damagedObject = fc
   });
 const anyObject = fc.oneof(damagedObject, fc.constant(good), fc.jsonValue());
 
-describe('an answer', () => {
-  it('is given to whatever JSON there is, and is a review with the uid or says why it is none', () => {
+describe('response to a review', () => {
+  it('any JSON: the response is a review with the uid, or contains a reason', () => {
     const kinds = new Map<string, number>();
     const operation = fc.constantFrom('CREATE', 'UPDATE', 'DELETE');
     fc.assert(
@@ -63,7 +63,7 @@ describe('an answer', () => {
     assert.deepEqual([...kinds.keys()].sort(), ['malformed', 'review']);
   });
 
-  it('is given to what is no review at all', () => {
+  it('any JSON that is not a review: is malformed', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         assert.equal(answerReview(value, context).kind, 'malformed');

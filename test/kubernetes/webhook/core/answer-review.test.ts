@@ -57,7 +57,7 @@ function ask(request: Parameters<typeof review>[0], context: CheckContext = serv
 const create = (pems: readonly string[], context?: CheckContext, name = 'a.test'): Response =>
   ask({ operation: 'CREATE', object: object({ name, pems }), oldObject: null }, context);
 
-/** An update of the object `a.test`, beside others in force. */
+/** Reviews an update of the object `a.test`, with other objects in force. */
 function update(
   before: readonly string[],
   after: readonly string[],
@@ -73,19 +73,19 @@ function update(
 const codesOf = ({ warnings = [] }: Response): readonly string[] =>
   warnings.map((text) => /MT\d{3}|loses CA|without any CA/.exec(text)?.[0] ?? text);
 
-describe('a review', () => {
+describe('review of a new object', () => {
   const refusals: readonly (readonly [string, readonly string[], RegExp])[] = [
-    ['a damaged block beside a good one', [root.certPem + damaged], /block 2: MT014 /],
-    ['a private key', [root.certPem + root.keyPem], /block 2: MT011 /],
+    ['damaged block beside a good one', [root.certPem + damaged], /block 2: MT014 /],
+    ['private key', [root.certPem + root.keyPem], /block 2: MT011 /],
     [
-      'a certificate that is no CA',
+      'certificate that is not a CA',
       [root.certPem, leaf.certPem],
       /caBundles\[1\]\.pem\.value block 1: MT015 /,
     ],
-    ['no certificate at all', ['see the wiki'], /^spec\.caBundles: MT005 /],
+    ['no certificate', ['see the wiki'], /^spec\.caBundles: MT005 /],
   ];
   for (const [what, pems, sentence] of refusals) {
-    it(`refuses ${what}, by block and reason`, () => {
+    it(`${what}: is refused, with the block and the reason`, () => {
       const { allowed, status } = create(pems);
       assert.equal(allowed, false);
       assert.match(status?.message ?? '', sentence);
@@ -95,14 +95,14 @@ describe('a review', () => {
     });
   }
 
-  it('allows an object whose blocks are all commented out, and warns of what it withdraws', () => {
+  it('all blocks commented out: is allowed, with a warning of the withdrawn trust', () => {
     const commented = root.certPem.replaceAll(/^(?=.)/gm, '# ');
     const response = update([root.certPem], [commented]);
     assert.equal(response.allowed, true);
     assert.deepEqual(codesOf(response).toSorted(), ['MT052', 'without any CA']);
   });
 
-  it('refuses a trust domain name that no client can have', () => {
+  it('invalid trust domain name: is refused', () => {
     const { status } = ask({
       operation: 'CREATE',
       object: object({ name: 'a', trustDomain: 'A.test', pems: [root.certPem] }),
@@ -110,19 +110,19 @@ describe('a review', () => {
     assert.match(status?.message ?? '', /^spec\.trustDomain: MT008 trustDomain must be in lower case/);
   });
 
-  it('refuses an object that is too long before it reads it', () => {
+  it('too long object: is refused before it is parsed', () => {
     const context = servingAll([]);
     const parse = { ...context.parse, limits: { documentLength: 1000, certificatesPerResource: 1 } };
     const { status } = create(['x'.repeat(2000)], { ...context, parse });
     assert.match(status?.message ?? '', /^MT007 the document has \d{4} characters, more than 1000$/);
   });
 
-  it('quotes nothing of a private key', () => {
+  it('private key: is not quoted', () => {
     const line = root.keyPem.split('\n')[1]!;
     assert.ok(!JSON.stringify(create([root.certPem + root.keyPem])).includes(line.slice(0, 20)));
   });
 
-  it('says how many more violations there are than fit', () => {
+  it('many violations: those that do not fit are counted', () => {
     const { status } = create([root.certPem + damaged.repeat(400)]);
     assert.match(status?.message ?? '', /; and \d+ more$/);
     assert.ok(status!.message.length <= 4096);
@@ -130,41 +130,41 @@ describe('a review', () => {
   });
 
   const warned: readonly (readonly [string, readonly string[], readonly string[]])[] = [
-    ['nothing', [root.certPem], []],
-    ['an intermediate without its issuer', [intermediate.certPem], ['MT020']],
-    ['an expired CA', [root.certPem, expired.certPem], ['MT022']],
-    ['a CA that expires within days', [root.certPem, soon.certPem], ['MT023']],
-    ['no CA that expires within months', [root.certPem, later.certPem], []],
-    ['no CA that is listed twice', [root.certPem, root.certPem], []],
+    ['valid root', [root.certPem], []],
+    ['intermediate without its issuer', [intermediate.certPem], ['MT020']],
+    ['expired CA', [root.certPem, expired.certPem], ['MT022']],
+    ['CA that expires within days', [root.certPem, soon.certPem], ['MT023']],
+    ['CA that expires within months', [root.certPem, later.certPem], []],
+    ['CA that is listed twice', [root.certPem, root.certPem], []],
   ];
   for (const [what, pems, codes] of warned) {
-    it(`warns of ${what}`, () => {
+    it(`${what}: ${codes.length === 0 ? 'no warning' : codes.join()}`, () => {
       const response = create(pems);
       assert.equal(response.allowed, true);
       assert.deepEqual(codesOf(response), codes);
     });
   }
 
-  it('knows an issuer that another object lists', () => {
+  it('intermediate whose issuer another object lists: no warning', () => {
     const context = servingAll([object({ name: 'b', trustDomain: 'a.test', pems: [root.certPem] })]);
     assert.deepEqual(codesOf(create([intermediate.certPem], context)), []);
   });
 
-  it('warns of a CA of two trust domains, whichever comes first by name', () => {
+  it('CA of two trust domains, in both orders of names: MT026', () => {
     for (const name of ['a.test', 'c.test']) {
       const context = servingAll([object({ name: 'b.test', pems: [root.certPem] })]);
       assert.deepEqual(codesOf(create([root.certPem], context, name)), ['MT026'], name);
     }
   });
 
-  it('refuses an intermediate where those are refused, unless its issuer is listed', () => {
+  it('intermediate with --refuse-intermediates: is refused unless its issuer is listed', () => {
     const policy = { ...noPolicy, refuseIntermediates: true };
     assert.match(create([intermediate.certPem], servingAll([], policy)).status?.message ?? '', /MT017/);
     const issuer = object({ name: 'b', trustDomain: 'a.test', pems: [root.certPem] });
     assert.equal(create([intermediate.certPem], servingAll([issuer], policy)).allowed, true);
   });
 
-  it('warns of a CA that is distrusted', () => {
+  it('distrusted CA: MT018', () => {
     const [block] = reader.read(root.certPem);
     assert.equal(block?.kind, 'anchor');
     const fingerprint = block.kind === 'anchor' ? block.certificate.fingerprint : '';
@@ -172,11 +172,11 @@ describe('a review', () => {
     assert.deepEqual(codesOf(create([root.certPem, other.certPem], servingAll([], policy))), ['MT018']);
   });
 
-  describe('beside a mesh whose CA names nearly fill a handshake', () => {
+  describe('mesh whose CA names nearly reach the limit', () => {
     const long = (name: string): string => makeCa({ subject: longName(3900, name), ...years }).certPem;
     const full = object({ name: 'full.test', pems: Array.from({ length: 15 }, (_, i) => long(`full ${i}`)) });
 
-    it('refuses a change that takes it over the limit, and says so', () => {
+    it('change that exceeds the limit: is refused with MT031', () => {
       const { allowed, status } = create([long('one more')], servingAll([full]));
       assert.equal(allowed, false);
       assert.match(
@@ -185,13 +185,13 @@ describe('a review', () => {
       );
     });
 
-    it('refuses nothing more once it is over', () => {
+    it('limit already exceeded: the change is allowed', () => {
       const over = object({ name: 'over.test', pems: [long('over')] });
       assert.equal(create([long('one more')], servingAll([full, over])).allowed, true);
     });
   });
 
-  it('judges an object for itself until everything was read', () => {
+  it('server that has not read everything: the object is checked without the others', () => {
     assert.deepEqual(codesOf(create([intermediate.certPem, soon.certPem], starting)), ['MT023']);
     assert.equal(create([damaged], starting).allowed, false);
     const policy = { ...noPolicy, refuseIntermediates: true };
@@ -199,30 +199,30 @@ describe('a review', () => {
   });
 });
 
-describe('a review of an update', () => {
+describe('review of an update', () => {
   const beside = [object({ name: 'b', trustDomain: 'a.test', pems: [root.certPem] })];
-  it('warns of a CA that goes', () =>
+  it('removed CA: warning', () =>
     assert.deepEqual(codesOf(update([root.certPem, other.certPem], [other.certPem])), ['loses CA']));
-  it('names the CA and the trust domain', () => {
+  it('removed CA: the warning contains the CA and the trust domain', () => {
     const { warnings } = update([root.certPem, other.certPem], [other.certPem]);
     assert.match(
       warnings?.[0] ?? '',
-      /^trust domain a\.test of mesh default loses CA [0-9a-f]{16} \(CN=Root\): clients/,
+      /^trust domain a\.test of mesh default loses CA [0-9a-f]{16} \(CN=Root\): proxies/,
     );
   });
-  it('does not where another object lists it', () =>
+  it('removed CA that another object lists: no warning', () =>
     assert.deepEqual(codesOf(update([root.certPem, other.certPem], [other.certPem], beside)), []));
-  it('does not where the same CA is renewed', () =>
+  it('renewed CA: no warning', () =>
     assert.deepEqual(codesOf(update([root.certPem], [renewed.certPem])), []));
-  it('warns of one that comes under another name', () => {
+  it('CA with the same key and another name: warning', () => {
     const renamed = makeCa({ commonName: 'Renamed', key: root, ...years });
     assert.deepEqual(codesOf(update([root.certPem], [renamed.certPem])), ['loses CA']);
   });
-  it('warns again of what was so before', () =>
+  it('finding that existed before: warning', () =>
     assert.deepEqual(codesOf(update([intermediate.certPem], [intermediate.certPem, other.certPem])), [
       'MT020',
     ]));
-  it('does not where nobody trusted it', () => {
+  it('removed CA that was distrusted: no warning', () => {
     const [block] = reader.read(root.certPem);
     const keyHash = block?.kind === 'anchor' ? block.certificate.keyHash : '';
     const [oldObject, next] = [[root.certPem, other.certPem], [other.certPem]].map((pems) =>
@@ -233,7 +233,7 @@ describe('a review of an update', () => {
     assert.deepEqual(codesOf(ask(request, servingAll([oldObject!], policy))), []);
     assert.deepEqual(codesOf(ask(request, servingAll([oldObject!]))), ['loses CA']);
   });
-  it('warns of an intermediate that is promoted, in whatever object it is', () => {
+  it('intermediate of another object that is promoted: warning', () => {
     const inter = object({ name: 'b', trustDomain: 'a.test', pems: [intermediate.certPem] });
     const { warnings, allowed } = update([root.certPem, other.certPem], [other.certPem], [inter]);
     assert.equal(allowed, true);
@@ -243,7 +243,7 @@ describe('a review of an update', () => {
       /^trust domain a\.test: default\/ns\/b .* block 1: MT021 CA CN=Inter is an intermediate whose issuer \(CN=Root\) was removed/,
     );
   });
-  it('warns where the object goes to another mesh', () => {
+  it('object that moves to another mesh: warning', () => {
     const [oldObject, next] = ['default', 'blue'].map((mesh) =>
       object({ name: 'a.test', mesh, pems: [root.certPem] }),
     );
@@ -253,14 +253,14 @@ describe('a review of an update', () => {
     );
     assert.deepEqual(codesOf(response), ['without any CA']);
   });
-  it('knows what is kept of an earlier version, where the old object is damaged', () => {
+  it('old object is damaged: the retained CAs of an earlier version count', () => {
     const good = object({ name: 'a.test', pems: [root.certPem] });
     const oldObject = object({ name: 'a.test', pems: [damaged] });
     const next = object({ name: 'a.test', pems: [other.certPem] });
     const response = ask({ operation: 'UPDATE', oldObject, object: next }, servingAll([good, oldObject]));
     assert.deepEqual(codesOf(response), ['loses CA']);
   });
-  it('refuses nothing of an object whose trust stays as it was', () => {
+  it('damaged object whose trust does not change: is allowed', () => {
     const pems = [root.certPem, damaged];
     const oldObject = object({ name: 'a.test', pems });
     const next = object({ name: 'a.test', pems, labels: { team: 'blue' } });
@@ -268,28 +268,28 @@ describe('a review of an update', () => {
   });
 });
 
-describe('a review of a deletion', () => {
+describe('review of a deletion', () => {
   const gone = object({ name: 'a.test', pems: [root.certPem] });
-  it('allows it, and warns where a trust domain is left without any CA', () => {
+  it('last CA of a trust domain: is allowed, with a warning', () => {
     const response = ask({ operation: 'DELETE', object: null, oldObject: gone }, servingAll([gone]));
     assert.equal(response.allowed, true);
     assert.deepEqual(codesOf(response), ['without any CA']);
   });
-  it('allows it without a word where another object has all of it', () => {
+  it('object whose CAs another object lists: is allowed without a warning', () => {
     const beside = object({ name: 'b', trustDomain: 'a.test', pems: [root.certPem] });
     const response = ask({ operation: 'DELETE', oldObject: gone }, servingAll([gone, beside]));
     assert.deepEqual(response, { uid: 'asked', allowed: true });
   });
-  it('allows that of a bad object, and of an unknown one', () => {
+  it('invalid or unknown object: is allowed', () => {
     const bad = object({ name: 'a.test', pems: [damaged] });
     for (const oldObject of [bad, null]) assert.equal(ask({ operation: 'DELETE', oldObject }).allowed, true);
   });
 });
 
-describe('a review of something else', () => {
+describe('other reviews', () => {
   const bad = object({ name: 'a.test', pems: [damaged] });
   const others = {
-    'the status': { operation: 'UPDATE', subResource: 'status', object: bad, oldObject: bad },
+    'the status subresource': { operation: 'UPDATE', subResource: 'status', object: bad, oldObject: bad },
     'another resource': {
       operation: 'CREATE',
       object: bad,
@@ -298,7 +298,7 @@ describe('a review of something else', () => {
     'another operation': { operation: 'CONNECT', object: bad },
   };
   for (const [what, request] of Object.entries(others))
-    it(`allows ${what}`, () => assert.deepEqual(ask(request), { uid: 'asked', allowed: true }));
+    it(`${what}: is allowed`, () => assert.deepEqual(ask(request), { uid: 'asked', allowed: true }));
 
   const malformed: readonly (readonly [string, unknown])[] = [
     ['nothing', undefined],
@@ -310,18 +310,18 @@ describe('a review of something else', () => {
     ['an UPDATE without the old object', review({ operation: 'UPDATE', object: bad })],
   ];
   for (const [what, value] of malformed)
-    it(`does not answer ${what}`, () => assert.equal(answerReview(value, servingAll([])).kind, 'malformed'));
+    it(`${what}: is malformed`, () => assert.equal(answerReview(value, servingAll([])).kind, 'malformed'));
 });
 
-describe('every kind of broken certificate', () => {
+describe('all kinds of broken certificates', () => {
   const healthy = { name: 'a.test', trustDomain: 'a.test', pem: root.certPem };
   const inputs = [...brokenPem, ...brokenDer].flatMap(({ name, file }) => {
     const text = file(healthy);
     return typeof text === 'string' ? [{ name, text }] : [];
   });
-  it('is not few', () => assert.ok(inputs.length >= 40));
+  it('there are at least 40 inputs', () => assert.ok(inputs.length >= 40));
   for (const { name, text } of inputs) {
-    it(`is refused as it is in a file: ${name}`, () => {
+    it(`${name}: is refused like in a file`, () => {
       const sentences = sentencesOf(text);
       const value = {
         ...object({ name: 'a.test', pems: [] }),
@@ -334,7 +334,7 @@ describe('every kind of broken certificate', () => {
   }
 });
 
-/** What is wrong with the only document of a file: code and reason. */
+/** Returns the violations of the only document of a file: code and reason. */
 function sentencesOf(text: string): readonly string[] {
   const parsed = parse(text);
   assert.equal(parsed.kind, 'documents');

@@ -9,7 +9,7 @@ import { defaultLimits } from '../../../../src/trust/model/limits.ts';
 const limits = { marks: 10, depth: 3 };
 const exceededBy = (text: string) => exceededLimit(Buffer.from(text), limits);
 
-/** The marks of a value, and its depth, counted on the value itself. */
+/** Counts the marks and the depth of a value without serializing it. */
 function extentOf(value: unknown): { readonly marks: number; readonly depth: number } {
   if (typeof value !== 'object' || value === null) return { marks: 0, depth: 0 };
   const inner = Object.values(value).map(extentOf);
@@ -20,7 +20,7 @@ function extentOf(value: unknown): { readonly marks: number; readonly depth: num
   };
 }
 
-describe('the extent of a JSON text', () => {
+describe('extent of a JSON text', () => {
   const cases: readonly (readonly [text: string, exceeded: string | undefined])[] = [
     ['[1,2,3,4,5,6,7,8,9]', undefined],
     ['[1,2,3,4,5,6,7,8,9,0]', 'marks'],
@@ -36,9 +36,9 @@ describe('the extent of a JSON text', () => {
     ['', undefined],
   ];
   for (const [text, exceeded] of cases)
-    it(`${text} → ${exceeded ?? 'within'}`, () => assert.equal(exceededBy(text), exceeded));
+    it(`${text}: ${exceeded ?? 'within the limits'}`, () => assert.equal(exceededBy(text), exceeded));
 
-  it('any JSON value → exactly those with more marks or depth are refused', () => {
+  it('any JSON value: exactly those with more marks or depth exceed a limit', () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.nat(40), fc.nat(5), (value, marks, depth) => {
         const extent = extentOf(JSON.parse(JSON.stringify(value)));
@@ -48,7 +48,7 @@ describe('the extent of a JSON text', () => {
     );
   });
 
-  it('a review of an update between two objects with as many certificates as are accepted → within', () => {
+  it('review of an update between two objects of the maximum size: is within the limits', () => {
     const bundle = { type: 'Pem', pem: { value: '-----BEGIN CERTIFICATE-----' } };
     const object = {
       apiVersion: 'kuma.io/v1alpha1',

@@ -28,17 +28,21 @@ const secret = (content: Partial<KeptCertificate>): object => ({
   data: secretData({ ...kept, ...content }),
 });
 
-describe('what a Secret holds', () => {
-  it('is used where it is all there', () =>
+describe('certificate in a Secret', () => {
+  it('complete certificate: is used', () =>
     assert.deepEqual(planCertificate(secret({}), [name], now), { kind: 'use', kept }));
 
-  it('is used until two thirds of its life are over', () => {
+  it('certificate: is used for two thirds of its lifetime', () => {
     assert.equal(planCertificate(secret({}), [name], now + 59 * day).kind, 'use');
     const plan = planCertificate(secret({}), [name], now + 61 * day);
-    assert.deepEqual(plan, { kind: 'issue', reason: 'it expires soon', authorities: [ca.certPem] });
+    assert.deepEqual(plan, {
+      kind: 'issue',
+      reason: 'the certificate expires soon',
+      authorities: [ca.certPem],
+    });
   });
 
-  it('has the authorities that have not expired, each once, the newest first', () => {
+  it('CA certificates: expired ones and duplicates are removed, and the newest is first', () => {
     const plan = planCertificate(
       secret({ authorities: [ca.certPem, old.certPem, past.certPem, old.certPem, 'text\n'] }),
       [name],
@@ -50,29 +54,39 @@ describe('what a Secret holds', () => {
   const stranger = makeLeaf(ca, { dnsNames: [name], ...years });
   const other = makeLeaf(makeCa({ commonName: 'CA', ...years }), { dnsNames: [name], ...years });
   const table: readonly (readonly [string, object | undefined, string, string])[] = [
-    ['no data', { type: 'Opaque' }, name, 'there is none yet'],
-    ['no data of another type', { type: 'kubernetes.io/tls', data: {} }, name, 'there is none yet'],
-    ['a certificate without its key', secret({ key: '' }), name, 'there is none yet'],
-    ['text', secret({ certificate: 'text' }), name, 'it cannot be read'],
+    ['no data', { type: 'Opaque' }, name, 'the Secret has no certificate and key yet'],
     [
-      'the key of another',
+      'no data of another type',
+      { type: 'kubernetes.io/tls', data: {} },
+      name,
+      'the Secret has no certificate and key yet',
+    ],
+    ['certificate without its key', secret({ key: '' }), name, 'the Secret has no certificate and key yet'],
+    ['text', secret({ certificate: 'text' }), name, 'the certificate cannot be parsed'],
+    [
+      'key of another certificate',
       secret({ key: stranger.keyPem }),
       name,
-      'its private key is another, or cannot be read',
+      'the private key does not match, or cannot be parsed',
     ],
-    ['no key', secret({ key: 'text' }), name, 'its private key is another, or cannot be read'],
-    ['one for another name', secret({}), 'other.svc', 'it is not for other.svc'],
-    ['one for no address', secret({}), '10.0.0.1', 'it is not for 10.0.0.1'],
+    ['no key', secret({ key: 'text' }), name, 'the private key does not match, or cannot be parsed'],
+    ['certificate for another name', secret({}), 'other.svc', 'the certificate is not valid for other.svc'],
+    ['certificate without the address', secret({}), '10.0.0.1', 'the certificate is not valid for 10.0.0.1'],
     [
-      'one of another authority',
+      'certificate of another CA',
       secret({ certificate: other.certPem, key: other.keyPem }),
       name,
-      'none of its authorities has issued it',
+      'no CA in the Secret has issued the certificate',
     ],
-    ['one of no authority', secret({ authorities: [] }), name, 'none of its authorities has issued it'],
+    [
+      'no CA certificate',
+      secret({ authorities: [] }),
+      name,
+      'no CA in the Secret has issued the certificate',
+    ],
   ];
   for (const [what, object, wanted, reason] of table) {
-    it(`is replaced where it is ${what}`, () => {
+    it(`${what}: is replaced`, () => {
       const plan = planCertificate(object, [wanted], now);
       assert.deepEqual([plan.kind, plan.kind === 'issue' && plan.reason], ['issue', reason]);
     });
@@ -84,7 +98,7 @@ describe('what a Secret holds', () => {
     '',
     undefined,
   ]) {
-    it(`of type ${String(type)} → refused, whatever it holds`, () => {
+    it(`Secret of type ${String(type)}: is refused, whatever its data`, () => {
       assert.deepEqual(planCertificate({ ...secret({}), type }, [name], now), {
         kind: 'refused',
         reason: 'its type is not Opaque or kubernetes.io/tls',
@@ -92,10 +106,10 @@ describe('what a Secret holds', () => {
     });
   }
 
-  it('is replaced where it has expired', () =>
+  it('expired certificate: is replaced', () =>
     assert.equal(planCertificate(secret({}), [name], now + 91 * day).kind, 'issue'));
 
-  it('keeps a bounded number of authorities', () => {
+  it('many CA certificates: their number is limited', () => {
     const many = Array.from(
       { length: 20 },
       (_, index) => makeCa({ commonName: `${index}`, ...years }).certPem,

@@ -3,8 +3,8 @@ import { describe, it } from 'node:test';
 
 import { createTimeBudget } from '../../../../src/kubernetes/webhook/core/time-budget.ts';
 
-describe('a budget of time', () => {
-  it('is full at first, and used up once more than that was spent', () => {
+describe('time budget', () => {
+  it('new budget: is full, and used up when more than that was spent', () => {
     const budget = createTimeBudget({ burstMs: 100, share: 0.25 });
     budget.spend(99, 1000);
     assert.equal(budget.waitMs(1000), 0);
@@ -12,14 +12,14 @@ describe('a budget of time', () => {
     assert.ok(budget.waitMs(1000) > 0);
   });
 
-  it('comes back by its share of the time', () => {
+  it('spent budget: refills by its share of the time', () => {
     const budget = createTimeBudget({ burstMs: 100, share: 0.25 });
     budget.spend(150, 1000);
     assert.ok(budget.waitMs(1200) > 0);
     assert.equal(budget.waitMs(1201), 0);
   });
 
-  it('used up → it says in how many milliseconds there is some left', () => {
+  it('used up budget: returns the milliseconds until time is left', () => {
     const budget = createTimeBudget({ burstMs: 100, share: 0.25 });
     budget.spend(150, 1000);
     const wait = budget.waitMs(1000);
@@ -27,7 +27,7 @@ describe('a budget of time', () => {
     assert.ok(wait <= 201);
   });
 
-  it('is never more than full', () => {
+  it('long idle budget: is at most full', () => {
     const budget = createTimeBudget({ burstMs: 100, share: 0.25 });
     budget.spend(100, 0);
     budget.spend(100, 1_000_000);

@@ -36,7 +36,7 @@ const text = fc.record({
 });
 type Text = typeof text extends fc.Arbitrary<infer T> ? T : never;
 
-/** What an object gives, and what the ledger is told of it. */
+/** Returns the share of an object, and the event that adds it to the ledger. */
 function read(name: string, given: Text): { readonly event: LedgerEvent; readonly share: Share } {
   const { path, text: json } = readApiObject(object({ name, ...given }))!;
   const parsed = parseFile(path, json, { defaultMesh: 'default', reader });
@@ -45,7 +45,7 @@ function read(name: string, given: Text): { readonly event: LedgerEvent; readonl
   return { event: { kind: 'version', path, settled: true, parsed }, share: currentShare(document.resource) };
 }
 
-/** Names and keys that are trusted in a trust domain. */
+/** Returns the names and keys of the CAs of a trust domain. */
 function trusted(states: MeshStates, mesh: string, trustDomain: TrustDomain): ReadonlySet<string> {
   const bundle = states.get(mesh)?.bundle.bundles.find((one) => one.trustDomain === trustDomain);
   return new Set(bundle?.anchors.map(({ certificate }) => `${certificate.keyHash} ${certificate.subject}`));
@@ -55,8 +55,8 @@ function build(ledger: Ledger, states = createMeshBuilder(noPolicy)): MeshStates
   return states.build(ledger.view().holdings, now);
 }
 
-describe('what a change would do to trust', () => {
-  it('is what it does once it is made, beside whatever else there is', () => {
+describe('effects of a change on trust', () => {
+  it('any change among any other objects: the predicted effect is the actual one', () => {
     const others = fc.array(text, { maxLength: 4 });
     const option = fc.option(text, { nil: undefined });
     let losses = 0;

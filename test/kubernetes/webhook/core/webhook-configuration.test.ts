@@ -15,18 +15,18 @@ function configuration(...clients: readonly object[]): object {
   };
 }
 
-describe('a configuration of webhooks', () => {
+describe('configuration of webhooks', () => {
   const names: readonly (readonly [string, object, string])[] = [
-    ['a Service', { service: { name: 'a', namespace: 'b', path: '/validate' } }, 'a.b.svc'],
-    ['a URL', { url: 'https://a.test:9443/validate' }, 'a.test'],
-    ['a URL with an address', { url: 'https://[::1]:9443/validate' }, '::1'],
+    ['Service', { service: { name: 'a', namespace: 'b', path: '/validate' } }, 'a.b.svc'],
+    ['URL', { url: 'https://a.test:9443/validate' }, 'a.test'],
+    ['URL with an address', { url: 'https://[::1]:9443/validate' }, '::1'],
   ];
   for (const [what, client, name] of names) {
-    it(`tells the name of ${what}`, () =>
+    it(`${what}: its host name is returned`, () =>
       assert.deepEqual(readConfiguration(configuration(client))?.names, [name]));
   }
 
-  it('tells each name once', () =>
+  it('several webhooks of one host: the name is returned once', () =>
     assert.deepEqual(
       readConfiguration(configuration({ url: 'https://a.test/' }, { url: 'https://a.test/x' }))?.names,
       ['a.test'],
@@ -35,18 +35,18 @@ describe('a configuration of webhooks', () => {
   for (const [what, object] of Object.entries({
     'no webhook': configuration(),
     nothing: undefined,
-    'a webhook that is nowhere': configuration({}),
-    'no version': { ...configuration({ url: 'https://a.test/' }), metadata: {} },
+    'webhook without an address': configuration({}),
+    'no resource version': { ...configuration({ url: 'https://a.test/' }), metadata: {} },
   })) {
-    it(`with ${what} is none`, () => assert.equal(readConfiguration(object), undefined));
+    it(`${what}: the configuration is rejected`, () => assert.equal(readConfiguration(object), undefined));
   }
 
-  it('is left alone where each webhook has the authorities', () => {
+  it('all webhooks have the CA certificates: no patch', () => {
     const targets = readConfiguration(configuration({ url: 'https://a.test/', caBundle: base64('A\nB\n') }));
     assert.equal(authoritiesPatch(targets!, ['A\n', 'B\n']), undefined);
   });
 
-  it('is patched for those that have none or others, by the version that was read', () => {
+  it('webhooks with other or no CA certificates: are patched, with the resource version', () => {
     const url = 'https://a.test/';
     const clients = [{ url }, { url, caBundle: base64('A\n') }, { url, caBundle: base64('B\n') }];
     assert.deepEqual(authoritiesPatch(readConfiguration(configuration(...clients))!, ['A\n']), {
