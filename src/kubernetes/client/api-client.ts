@@ -5,7 +5,7 @@ import type { KubeConfig } from '@kubernetes/client-node';
 
 import { useCredentialFiles } from './credential-files.ts';
 
-/** The head of an answer; its body is still to be read. */
+/** A response whose body has not been read yet. */
 export interface ApiAnswer {
   readonly status: number;
   /** From the header Retry-After, in milliseconds. */
@@ -22,28 +22,29 @@ export interface ApiRequest {
   readonly body: unknown;
 }
 
-/** Requests to one API server. */
+/** Sends requests to one API server. */
 export interface ApiClient {
   /**
-   * Resolves with the head of the answer, whatever its status.
-   * @throws {Error} when there is none: connection, TLS, credentials that cannot be read, `signal` aborted.
+   * Sends a GET. Resolves with the response, whatever its status.
+   * @throws {Error} if there is no response: connection, TLS, unreadable credentials, or `signal` aborted.
    */
   get(path: string, signal: AbortSignal): Promise<ApiAnswer>;
-  /** Like `get`, for what changes something. */
+  /** Like `get`, for requests with a body. */
   send(request: ApiRequest, signal: AbortSignal): Promise<ApiAnswer>;
-  /** Has the configuration read again for the next request: what it says may have changed. */
+  /** Makes the next request read the kubeconfig again, because it may have changed. */
   forget(): void;
-  /** Ends idle connections. */
+  /** Closes idle connections. */
   close(): void;
 }
 
-/** A peer that vanished without a word is noticed after so many milliseconds and ten probes, one a second. */
+/** A peer that vanished is detected after this time and ten probes, one per second. In milliseconds. */
 const keepAliveMs = 15_000;
 const fixedHeaders = { accept: 'application/json', 'user-agent': 'meshtrust' };
 
 /**
- * A client with the server, the TLS options and the credentials of a kubeconfig. client-node knows how to read
- * those (exec plugins, OIDC); the requests are our own (docs/adr/0013), and so is reading the files that it names.
+ * Creates a client with the server, the TLS options and the credentials of a kubeconfig. client-node provides the
+ * credentials (exec plugins, OIDC). This client sends the requests itself (docs/adr/0013), and reads the files that
+ * the kubeconfig names.
  */
 export function createApiClient(load: () => KubeConfig): ApiClient {
   const agents = {
@@ -55,7 +56,7 @@ export function createApiClient(load: () => KubeConfig): ApiClient {
     return { config, readFiles: useCredentialFiles(config) };
   };
   let current: ReturnType<typeof open> | undefined = open();
-  // One at a time: a plugin that hangs must not be started again for each attempt.
+  // Runs one plugin at a time: a plugin that hangs must not be started again for each attempt.
   let applying: Promise<unknown> = Promise.resolve();
   const addCredentials = async (
     { config, readFiles }: ReturnType<typeof open>,
@@ -71,7 +72,7 @@ export function createApiClient(load: () => KubeConfig): ApiClient {
     await unlessAborted(applied, signal);
   };
 
-  const ask = async (
+  const send = async (
     method: string,
     path: string,
     signal: AbortSignal,
@@ -84,7 +85,7 @@ export function createApiClient(load: () => KubeConfig): ApiClient {
     await addCredentials(current, options, signal);
     const url = new URL(cluster.server.replace(/(?<!\/)\/+$/, '') + path);
     const secure = url.protocol === 'https:';
-    // The agent of client-node keeps the certificates that it was made with; only behind a proxy is it needed.
+    // client-node's agent keeps its first client certificate, so it is only used if a proxy requires it.
     if (cluster.proxyUrl === undefined || cluster.proxyUrl === '') {
       options.agent = agents[secure ? 'https:' : 'http:'];
     }
@@ -93,11 +94,11 @@ export function createApiClient(load: () => KubeConfig): ApiClient {
   };
 
   return {
-    get: (path, signal) => ask('GET', path, signal),
+    get: (path, signal) => send('GET', path, signal),
     send: ({ method, path, type = 'application/json', body }, signal) => {
       const bytes = Buffer.from(JSON.stringify(body));
       const headers = { 'content-type': type, 'content-length': bytes.length };
-      return ask(method, path, signal, { headers, body: bytes });
+      return send(method, path, signal, { headers, body: bytes });
     },
     forget: () => {
       current = undefined;
@@ -113,11 +114,11 @@ interface Sent {
   readonly body?: Buffer;
 }
 
-/** The result of a promise that knows no signal; an error once the signal is aborted. */
+/** Waits for a promise that does not support signals. Rejects when the signal is aborted. */
 async function unlessAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const onAbort = (): void =>
-    reject(new Error('the credentials of the kubeconfig are not complete in time', { cause: signal.reason }));
+    reject(new Error('the kubeconfig provided no credentials in time', { cause: signal.reason }));
   if (signal.aborted) onAbort();
   signal.addEventListener('abort', onAbort, { once: true });
   try {
@@ -129,7 +130,7 @@ async function unlessAborted(promise: Promise<void>, signal: AbortSignal): Promi
 
 function answerOf(request: http.ClientRequest, sent: Buffer | undefined): Promise<ApiAnswer> {
   return new Promise((resolve, reject) => {
-    // Stays after the answer: an abort later is told to the body, and to the request once more.
+    // This listener stays after the response: a later abort emits an error on the body, and again on the request.
     request.on('error', reject);
     request.on('socket', (socket) => socket.setKeepAlive(true, keepAliveMs));
     request.on('response', (body) => {
@@ -140,7 +141,7 @@ function answerOf(request: http.ClientRequest, sent: Buffer | undefined): Promis
   });
 }
 
-/** Seconds; the API server sends no dates. */
+/** Parses a number of seconds. The API server sends no dates. */
 function readRetryAfter(value: string | undefined): number | undefined {
   return value !== undefined && /^\d{1,6}$/.test(value) ? Number(value) * 1000 : undefined;
 }

@@ -1,25 +1,25 @@
-/** What the source keeps of an object: which it is, and what it says about trust. */
+/** The parts of an object that the source uses. */
 export interface ApiObject {
   /** `kubernetes:namespace/name`. */
   readonly path: string;
-  /** The object as one line of JSON, without what has no effect on trust: equal where nothing changed. */
+  /** The fields that affect trust, as one line of JSON. Equal texts mean that trust has not changed. */
   readonly text: string;
   readonly head: ObjectHead;
 }
 
-/** What an object is besides what it says about trust: for those who tell what became of it. */
+/** The metadata and the status of an object, for status and Events. */
 export interface ObjectHead {
-  /** That of its `ApiObject`. */
+  /** The path of its `ApiObject`. */
   readonly path: string;
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
-  /** Counts the versions of its spec; 0 if the API server does not say. */
+  /** `metadata.generation`, or 0 if it is absent. */
   readonly generation: number;
   readonly status: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** Every object of these is of this kind: lists leave it out of their items. */
+/** The resource of MeshTrusts. All objects have this kind, because items of a list do not contain it. */
 export const resource = {
   group: 'kuma.io',
   version: 'v1alpha1',
@@ -27,15 +27,15 @@ export const resource = {
   kind: 'MeshTrust',
 } as const;
 
-/** How events name a place with many objects: `kubernetes:namespace`, or `kubernetes:*`. */
+/** Returns the path that events use for all objects of a namespace: `kubernetes:namespace`, or `kubernetes:*`. */
 export function placePath(namespace: string | undefined): string {
   return `kubernetes:${namespace ?? '*'}`;
 }
 
 /**
- * An object as the API server gave it; undefined if it has no name, so is none. Annotations (the one of
- * `kubectl apply` repeats the whole object), managed fields, versions and conditions are left out: they
- * change often, and nothing that is served depends on them.
+ * Parses an object of the API server. Returns `undefined` if it has no name. The text does not contain annotations (the
+ * one of `kubectl apply` repeats the whole object), managed fields, versions and conditions: they change often, and
+ * served trust does not depend on them.
  */
 export function readApiObject(value: unknown): ApiObject | undefined {
   const body = asMapping(value);
@@ -65,7 +65,7 @@ export function readApiObject(value: unknown): ApiObject | undefined {
   return { path, text: asciiOnly(text), head };
 }
 
-/** `metadata.resourceVersion` of an object or a list. */
+/** Returns `metadata.resourceVersion` of an object or a list, if it is not empty. */
 export function resourceVersionOf(value: unknown): string | undefined {
   const version = asMapping(asMapping(value)?.['metadata'])?.['resourceVersion'];
   return typeof version === 'string' && version !== '' ? version : undefined;
@@ -77,7 +77,7 @@ export function asMapping(value: unknown): Readonly<Record<string, unknown>> | u
     : undefined;
 }
 
-/** JSON may hold control characters that YAML, as which it is read, refuses unless they are escaped. */
+/** Escapes all characters beyond ASCII. The text is parsed as YAML, which rejects some that JSON allows. */
 function asciiOnly(json: string): string {
   return json.replace(
     /[\u007f-\uffff]/g,

@@ -4,22 +4,22 @@ import { readText } from './list-pages.ts';
 import { describeError } from './request-failure.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
 
-/** What came of a small request: one whose answer is a single object. */
+/** The outcome of a request whose response is a single object. */
 export type ApiReply =
-  /** The object, or the Status that says why not. */
+  /** `object` is the object, or the Status that explains an error. */
   | {
       readonly kind: 'answered';
       readonly status: number;
       readonly object: Readonly<Record<string, unknown>>;
       readonly retryAfterMs: number | undefined;
     }
-  /** There is no answer; whether the request was carried out is unknown. */
+  /** There was no response. It is unknown whether the API server carried out the request. */
   | { readonly kind: 'unreachable'; readonly reason: string };
 
 const defaultMs = 5_000;
-const longestAnswer = 4 * 2 ** 20;
+const maxResponseLength = 4 * 2 ** 20;
 
-/** Asks for one object (`string`: the path of a GET), or changes one. Never throws; gives up after `withinMs`. */
+/** Reads one object (`string`: the path of a GET), or changes one. Never throws. Gives up after `withinMs`. */
 export async function callApi(
   client: ApiClient,
   request: string | ApiRequest,
@@ -34,13 +34,13 @@ export async function callApi(
     if (answer.status === 401) client.forget();
     return await replyOf(answer);
   } catch (error) {
-    // Credentials and addresses may have changed on disk.
+    // The credentials and the address in the kubeconfig may have changed.
     client.forget();
     return { kind: 'unreachable', reason: describeError(error) };
   }
 }
 
-/** What the API server says about a refusal, for people. */
+/** Describes a failed request: the status and the message of the API server, or why there was no response. */
 export function refusalOf(reply: ApiReply): string {
   if (reply.kind === 'unreachable') return reply.reason;
   const message = reply.object['message'];
@@ -48,6 +48,6 @@ export function refusalOf(reply: ApiReply): string {
 }
 
 async function replyOf({ status, retryAfterMs, body }: ApiAnswer): Promise<ApiReply> {
-  const text = await readText(body, longestAnswer);
+  const text = await readText(body, maxResponseLength);
   return { kind: 'answered', status, retryAfterMs, object: asMapping(parseJson(text)) ?? {} };
 }

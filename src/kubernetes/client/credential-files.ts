@@ -86,11 +86,11 @@ async function read(what: string, path: unknown): Promise<Buffer | undefined> {
 
 function tokenOf(bytes: Buffer, path: string | undefined): string {
   const token = bytes.toString('utf8').trim();
-  if (!/^[\x21-\x7e]+$/.test(token)) throw new Error(`token file: ${path} holds no token`);
+  if (!/^[\x21-\x7e]+$/.test(token)) throw new Error(`token file: ${path} contains no token`);
   return token;
 }
 
-/** As client-node sees it: null and the empty text are not there. */
+/** Returns true if client-node uses a value. It ignores null, false and the empty text. */
 function isSet(value: unknown): boolean {
   return value !== undefined && value !== null && value !== '' && value !== false;
 }

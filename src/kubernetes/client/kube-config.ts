@@ -9,10 +9,10 @@ import { readRegularFileSync } from '../../net/read-regular-file.ts';
 const tokenFile = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 
 /**
- * Where the API server is and who we are, by the rules of other controllers: the file that was named, what
- * `KUBECONFIG` names, the service account of the pod, `~/.kube/config`. The files that it names, for example the token
- * file, are not read here: `useCredentialFiles` reads them for each request.
- * @throws {Error} when there is none of them, or it cannot be used.
+ * Loads the kubeconfig. Like in other controllers, the order is: the given file, the files in `KUBECONFIG`, the service
+ * account of the pod, `~/.kube/config`. This does not read the files that a kubeconfig names, for example the token
+ * file: `useCredentialFiles` reads them for each request.
+ * @throws {Error} if there is no kubeconfig, or it cannot be used.
  */
 export function loadKubeConfig(file?: string, env: NodeJS.ProcessEnv = process.env): KubeConfig {
   const fromEnv = isSet(env['KUBECONFIG']) ? env['KUBECONFIG'].split(delimiter).filter(isSet) : undefined;
@@ -36,7 +36,7 @@ export function loadKubeConfig(file?: string, env: NodeJS.ProcessEnv = process.e
   return config;
 }
 
-/** The library would open the file, and the token files that it names, with a read that blocks at a named pipe. */
+/** Loads a kubeconfig file. client-node would read it, and its token files, with calls that block at a named pipe. */
 function readKubeConfig(path: string): KubeConfig {
   const folder = dirname(path);
   const fields = asMapping(parse(path, readText(path)));
@@ -58,8 +58,8 @@ function readKubeConfig(path: string): KubeConfig {
 }
 
 /**
- * A user with a token file (`tokenFile`, or `token-file` as client-node calls it), as the auth provider `tokenFile` that
- * client-node gives to a service account.
+ * Replaces a user's token file (`tokenFile`, or `token-file` in client-node) by the auth provider `tokenFile`, which
+ * client-node uses for service accounts. So client-node does not read the file while it loads the kubeconfig.
  */
 function deferTokenFile(entry: unknown, folder: string): unknown {
   const user = asMapping(asMapping(entry)?.['user']);
@@ -81,7 +81,7 @@ function readText(path: string): string {
   }
 }
 
-/** Says the line only: the parser's words quote the text, which holds tokens and keys. */
+/** Parses YAML. The error contains the line only: the parser's message quotes the text, with its tokens and keys. */
 function parse(path: string, text: string): unknown {
   let line: number | undefined;
   try {

@@ -6,16 +6,16 @@ import type { ApiObject } from './api-object.ts';
 import { refusedRequest, unreachable, unreadable } from './request-failure.ts';
 import type { WatchInput } from './watch-types.ts';
 
-/** Objects a page: a few MiB of JSON, which is parsed in one go. */
+/** Objects per page: a few MiB of JSON, which are parsed at once. */
 const pageSize = 500;
-/** A page must be there, whole, within so many milliseconds. */
+/** Maximum time for one page, in milliseconds. */
 const pageMs = 60_000;
 const maxErrorLength = 64 * 1024;
 
 /**
- * Lists everything at `path`, in pages of one consistent state: the most recent one, since no version is asked
- * for. Yields one answer, for all pages together or for the one that failed (410 when the state was compacted
- * meanwhile); never throws.
+ * Lists everything at `path`, in pages of one consistent state. It is the most recent state, because the request has no
+ * resource version. Yields one result: all pages together, or the failure of one page (410 if the state was compacted
+ * meanwhile). Never throws.
  */
 export async function* listPages(
   client: ApiClient,
@@ -40,21 +40,21 @@ async function readPages(client: ApiClient, path: string, signal: AbortSignal): 
     const list = asMapping(parseJson(text));
     const resourceVersion = resourceVersionOf(list);
     const items = list?.['items'];
-    if (resourceVersion === undefined || !Array.isArray(items)) return unreadable('a list that is none');
+    if (resourceVersion === undefined || !Array.isArray(items)) return unreadable('an invalid list');
     for (const item of items) {
       const object = readApiObject(item);
-      if (object === undefined) return unreadable('a list with an item without a name');
+      if (object === undefined) return unreadable('an invalid list: an item has no name');
       objects.push(object);
     }
     const next = asMapping(list?.['metadata'])?.['continue'];
     if (typeof next !== 'string' || next === '') return { kind: 'listed', objects, resourceVersion };
     query.set('continue', next);
-    // Proxies are answered between two pages.
+    // The event loop serves proxies between two pages.
     await delay(0, undefined, { signal });
   }
 }
 
-/** The whole body, or as much of it as the limit allows. */
+/** Reads a body as text. Stops when it is longer than the limit. */
 export async function readText(body: NodeJS.ReadableStream, limit: number): Promise<string> {
   body.setEncoding('utf8');
   let text = '';

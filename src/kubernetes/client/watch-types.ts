@@ -1,18 +1,18 @@
 import type { ApiObject, ObjectHead } from './api-object.ts';
 
-/** What the API server answered, or that it did not. */
+/** A response of the API server, or a failure. */
 export type WatchInput =
   /** All pages of a list. */
   | { readonly kind: 'listed'; readonly objects: readonly ApiObject[]; readonly resourceVersion: string }
   /** The API server accepted a watch. */
   | { readonly kind: 'opened' }
-  /** Changes that came in one piece, in their order. */
+  /** Changes that arrived together, in order. */
   | { readonly kind: 'changed'; readonly changes: readonly WatchChange[] }
-  /** The watch ended without an error, after so many milliseconds. */
+  /** The watch ended without an error, after the given time. */
   | { readonly kind: 'closed'; readonly livedMs: number }
-  /** The API server no longer has what came after the known version (410 Gone). */
+  /** The API server no longer has the changes since the known resource version (410 Gone). */
   | { readonly kind: 'expired' }
-  /** No object has left for a while, or one has waited long enough. */
+  /** The pending deletions have waited long enough and must be reported now. */
   | { readonly kind: 'settled' }
   /** A request failed. */
   | { readonly kind: 'failed'; readonly failure: RequestFailure };
@@ -23,15 +23,15 @@ export type WatchChange =
   | { readonly kind: 'bookmark'; readonly resourceVersion: string };
 
 export interface RequestFailure {
-  /** For people, without what differs from one attempt to the next. */
+  /** For people. It does not contain details that differ from one attempt to the next. */
   readonly reason: string;
-  /** Whether what was known of versions may hold no longer, so that everything must be listed again. */
+  /** True if the known resource version may be invalid, so that everything must be listed again. */
   readonly relist: boolean;
-  /** How long the API server asks to be left alone, in milliseconds. */
+  /** The pause that the API server requested, in milliseconds. */
   readonly retryAfterMs?: number | undefined;
 }
 
-/** Objects as they are now, even if nothing of them has an effect on trust, and paths of those that are gone. */
+/** Objects that were added or changed, even without an effect on trust, and the paths of deleted objects. */
 export interface HeadChange {
   readonly put: readonly ObjectHead[];
   readonly gone: readonly string[];

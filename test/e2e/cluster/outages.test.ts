@@ -94,7 +94,11 @@ test('rights that are withdrawn, and a token that is replaced', { skip }, async 
   // A watch that is open stays so; the next request is refused.
   await stage.cluster.stopServer();
   await stage.cluster.startServer();
-  await meshtrust.logged('the failure', (line) => JSON.stringify(line).includes('forbids it (403)'), 20_000);
+  await meshtrust.logged(
+    'the failure',
+    (line) => JSON.stringify(line).includes('forbids the request (403)'),
+    20_000,
+  );
   await untilAll(envoys, before!.client, 'accepted');
   await stage.grant();
   await stage.kubectl('apply -f -', meshTrust(after!));

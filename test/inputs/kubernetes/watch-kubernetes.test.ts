@@ -194,11 +194,11 @@ test('a list that expires between two pages begins anew', async (t) => {
 
 const refusals: readonly (readonly [status: number, reason: string])[] = [
   [401, 'does not accept the credentials (401): status 401'],
-  [403, 'forbids it (403): status 403'],
+  [403, 'forbids the request (403): status 403'],
   [404, 'has no meshtrusts.kuma.io (404): is the CRD installed?'],
-  [429, 'answers 429: status 429'],
-  [500, 'answers 500: status 500'],
-  [503, 'answers 503: status 503'],
+  [429, 'responds with status 429: status 429'],
+  [500, 'responds with status 500: status 500'],
+  [503, 'responds with status 503: status 503'],
 ];
 for (const [status, reason] of refusals) {
   test(`${status} before the first list is told and tried again`, async (t) => {
@@ -252,7 +252,7 @@ for (const [what, text] of nonsense) {
     (await server.asked()).list([apiObject('a', 1)], '10');
     (await server.asked()).refuse(410);
     (await server.asked()).text(text);
-    await observed.until(failedWith('the API server sent a list'));
+    await observed.until(failedWith('the API server sent an invalid list'));
     (await server.asked()).list([apiObject('a', 1)], '10');
     await observed.until(({ kind }) => kind === 'recovered');
     assert.deepEqual(observed.told('gone'), []);

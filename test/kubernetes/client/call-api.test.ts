@@ -24,7 +24,7 @@ async function setUp(
   return { server, client, loads: () => count };
 }
 
-test('a GET gives the object', async (t) => {
+test('GET: returns the object', async (t) => {
   const { server, client } = await setUp(t);
   const reply = callApi(client, path, signal);
   const asked = await server.asked();
@@ -38,7 +38,7 @@ test('a GET gives the object', async (t) => {
   });
 });
 
-test('a change is sent as JSON of its media type, with credentials', async (t) => {
+test('change: is sent as JSON of its media type, with credentials', async (t) => {
   const { server, client } = await setUp(t);
   const type = 'application/merge-patch+json';
   const body = { metadata: { annotations: { 'meshtrust.io/a': 'über' } } };
@@ -53,14 +53,14 @@ test('a change is sent as JSON of its media type, with credentials', async (t) =
   assert.equal((await reply).kind, 'answered');
 });
 
-test('a refusal is an answer, with the words of the API server', async (t) => {
+test('rejected request: is described by the message of the API server', async (t) => {
   const { server, client } = await setUp(t);
   const reply = callApi(client, path, signal);
   (await server.asked()).refuse(403);
   assert.equal(refusalOf(await reply), '403: status 403');
 });
 
-test('a connection that ends, and an answer that does not come', async (t) => {
+test('closed connection, and no response in time: unreachable', async (t) => {
   const { server, client } = await setUp(t);
   const dropped = callApi(client, path, signal);
   (await server.asked()).drop();
@@ -68,7 +68,7 @@ test('a connection that ends, and an answer that does not come', async (t) => {
   assert.match(refusalOf(await callApi(client, path, signal, 20)), /timeout/);
 });
 
-test('the configuration is read again after a refused credential and a failed connection', async (t) => {
+test('rejected credentials, or failed connection: the kubeconfig is read again', async (t) => {
   const { server, client, loads } = await setUp(t);
   for (const [fail, expected] of [
     [async () => (await server.asked()).refuse(401), 2],

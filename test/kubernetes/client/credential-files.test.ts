@@ -23,7 +23,7 @@ const ca = makeCa();
 const forServer = makeLeaf(ca, { dnsNames: ['localhost'] });
 const forClient = makeLeaf(ca, { commonName: 'replica' });
 
-/** An API server that answers every request with the credentials that it saw. */
+/** Starts an API server that answers each request with the credentials that it received. Returns its URL. */
 async function startServer(t: TestContext): Promise<string> {
   const server = createServer(
     {
@@ -81,7 +81,7 @@ const tokenFiles = {
 };
 
 describe('files that a kubeconfig names', () => {
-  it('certificate, key and CA → are used, and read again for each request', async (t) => {
+  it('certificate, key and CA: are used, and read again for each request', async (t) => {
     await using dir = await makeTempDir();
     const client = await clientOf(t, dir, await startServer(t), withCertificate);
     assert.deepEqual(await seen(client), { client: 'replica' });
@@ -92,18 +92,18 @@ describe('files that a kubeconfig names', () => {
   });
 
   for (const [name, userOf] of Object.entries(tokenFiles)) {
-    it(`${name} → the token is sent without its line break, and read again for each request`, async (t) => {
+    it(`${name}: the token is sent without its line break, and read again for each request`, async (t) => {
       await using dir = await makeTempDir();
       const client = await clientOf(t, dir, await startServer(t), userOf(dir.join('token')));
       assert.deepEqual(await seen(client), { authorization: 'Bearer first' });
       await writeFile(dir.join('token'), 'second');
       assert.deepEqual(await seen(client), { authorization: 'Bearer second' });
       await writeFile(dir.join('token'), '');
-      assert.equal(await seen(client), `token file: ${dir.join('token')} holds no token`);
+      assert.equal(await seen(client), `token file: ${dir.join('token')} contains no token`);
     });
   }
 
-  it('a token in the kubeconfig → wins over a token file', async (t) => {
+  it('token in the kubeconfig: has precedence over a token file', async (t) => {
     await using dir = await makeTempDir();
     const user = { token: 'inline', ...tokenFiles['auth-provider tokenFile'](dir.join('nowhere')) };
     const client = await clientOf(t, dir, await startServer(t), user);
@@ -116,7 +116,7 @@ describe('files that a kubeconfig names', () => {
     ['tls.key', 'client-key'],
     ['token', 'token file'],
   ] as const) {
-    it(`${label} replaced by a named pipe → that request fails at once and names the file`, async (t) => {
+    it(`${label} replaced by a named pipe: the request fails at once, and its error names the file`, async (t) => {
       await using dir = await makeTempDir();
       const user = { ...withCertificate, ...tokenFiles.tokenFile('token') };
       const client = await clientOf(t, dir, await startServer(t), user);
@@ -125,7 +125,7 @@ describe('files that a kubeconfig names', () => {
       execFileSync('mkfifo', [dir.join('pipe')]);
       await rename(dir.join(file), dir.join('kept'));
       await rename(dir.join('pipe'), dir.join(file));
-      // More often than there are threads for files.
+      // More requests than Node.js has file system threads.
       for (let round = 0; round < 6; round += 1)
         assert.equal(await seen(client), `${label}: ${dir.join(file)} is not a regular file`);
       await rename(dir.join('kept'), dir.join(file));
@@ -134,7 +134,7 @@ describe('files that a kubeconfig names', () => {
   }
 
   for (const [name, userOf] of Object.entries(tokenFiles)) {
-    it(`${name} is a named pipe at the start → the kubeconfig loads, and the request fails`, async (t) => {
+    it(`${name} is a named pipe at the start: the kubeconfig is loaded, and the request fails`, async (t) => {
       await using dir = await makeTempDir();
       execFileSync('mkfifo', [dir.join('pipe')]);
       const client = await clientOf(t, dir, 'https://localhost:1', userOf(dir.join('pipe')));
@@ -142,7 +142,7 @@ describe('files that a kubeconfig names', () => {
     });
   }
 
-  it('a file that is missing → the request fails and names it', async (t) => {
+  it('missing file: the request fails, and its error names the file', async (t) => {
     await using dir = await makeTempDir();
     const user = { ...withCertificate, 'client-key': 'nowhere' };
     const client = await clientOf(t, dir, 'https://localhost:1', user);
@@ -150,8 +150,8 @@ describe('files that a kubeconfig names', () => {
   });
 });
 
-describe('a credential plugin that hangs', () => {
-  it('requests fail in time, it is started once, and the next one is started when it has ended', async (t) => {
+describe('credential plugin that hangs', () => {
+  it('requests: fail in time, while one plugin runs; the next one starts when it has ended', async (t) => {
     await using dir = await makeTempDir();
     const log = dir.join('started');
     const started = async (): Promise<readonly number[]> =>
@@ -168,7 +168,7 @@ describe('a credential plugin that hangs', () => {
         for (const pid of await started()) kill(pid);
       },
     };
-    const late = 'the credentials of the kubeconfig are not complete in time';
+    const late = 'the kubeconfig provided no credentials in time';
     for (let round = 0; round < 3; round += 1) assert.equal(await ask(), late);
     const [first = 0] = await poll('the plugin', async () =>
       (await started()).length > 0 ? started() : undefined,
@@ -192,7 +192,7 @@ function kill(pid: number): void {
 }
 
 describe('loading a kubeconfig', () => {
-  it('broken YAML → an error with the line, without the text', async () => {
+  it('broken YAML: the error contains the line, but not the text', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('config'), 'users:\n- name: u\n  user: {token: s3cret, *gone}\n');
     assert.throws(() => loadKubeConfig(dir.join('config')), {
@@ -200,7 +200,7 @@ describe('loading a kubeconfig', () => {
     });
   });
 
-  it('an empty file, and a user without a name → an error that names the file', async () => {
+  it('empty file, and user without a name: the error names the file', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('empty'), '# nothing\n');
     assert.throws(
@@ -211,7 +211,7 @@ describe('loading a kubeconfig', () => {
     assert.throws(() => loadKubeConfig(dir.join('config')), /config cannot be used: users\[0\]\.name is mis/);
   });
 
-  it('several files in KUBECONFIG → are merged', async () => {
+  it('several files in KUBECONFIG: are merged', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a'), 'clusters: [{name: c, cluster: {server: "https://a"}}]\n');
     await writeFile(
