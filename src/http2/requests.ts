@@ -104,7 +104,10 @@ export class Requests {
     if (streamId === 0) throw new ConnectionError(errorCode.protocolError, 'PRIORITY is on stream 0');
     const isSelf = to - from === 5 && readStreamId(source, from) === streamId;
     if (to - from === 5 && !isSelf) return;
-    this.refuse(streamId, isSelf ? errorCode.protocolError : errorCode.frameSizeError);
+    const code = isSelf ? errorCode.protocolError : errorCode.frameSizeError;
+    // RST_STREAM is not allowed on an idle stream (section 6.4).
+    if (streamId > this.lastStreamId) throw new ConnectionError(code, 'PRIORITY is malformed');
+    this.refuse(streamId, code);
   }
 
   /** Handles RST_STREAM: the client cancels a stream. */

@@ -100,5 +100,6 @@ function percentEncoded(message: string): string {
     const isPlain = byte >= 0x20 && byte <= 0x7e && byte !== 0x25;
     text += isPlain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
   }
-  return text;
+  // A header value must not begin or end with a space (RFC 9113, section 8.2.1).
+  return text.replaceAll(/^ | $/g, '%20');
 }

@@ -390,6 +390,12 @@ describe('HTTP/2 connection: limits', () => {
       Buffer.concat([request(3), frame(windowUpdate, 0, 2, Buffer.of(0, 0, 0, 1))]),
       errorCode.protocolError,
     ],
+    // RST_STREAM, which would be the answer otherwise, is not allowed on an idle stream.
+    'PRIORITY of a wrong length on an idle stream': [frame(priority, 0, 3), errorCode.frameSizeError],
+    'PRIORITY that depends on itself on an idle stream': [
+      frame(priority, 0, 3, Buffer.of(0, 0, 0, 3, 0)),
+      errorCode.protocolError,
+    ],
     'frame that is too large': [frame(data, 0, 1, Buffer.alloc(16_385)), errorCode.frameSizeError],
     'DATA above the window of the connection': [
       Buffer.concat([
