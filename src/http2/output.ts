@@ -25,8 +25,12 @@ export class OutputPool {
   /** The output that currently writes to the buffer. */
   owner: Output | undefined;
 
-  constructor(defer: (work: () => void) => void) {
+  /** Called with the bytes of a shared buffer, for output or input, after their last use. */
+  readonly afterUse: ((bytes: Buffer) => void) | undefined;
+
+  constructor(defer: (work: () => void) => void, afterUse?: (bytes: Buffer) => void) {
     this.#defer = defer;
+    this.afterUse = afterUse;
   }
 
   /** Flushes `output` at the end of the tick. */
@@ -178,6 +182,7 @@ export class Output {
     this.#wire.write(pool.buffer.subarray(0, length));
     // The socket keeps the bytes that the kernel has not accepted, and they must not change.
     if (this.#wire.unsent > 0) pool.replace();
+    else pool.afterUse?.(pool.buffer.subarray(0, length));
   }
 
   #settle(): void {

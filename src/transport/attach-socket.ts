@@ -51,6 +51,7 @@ export function attachSocket(
   );
   const receive = (source: Buffer, length: number): void => {
     connection.receive(source, 0, length, performance.now());
+    shared.pool.afterUse?.(source.subarray(0, length));
     if (!connection.isClosed && socket.writableLength > maxUnsentBytes) socket.pause();
   };
   socket.setNoDelay(true);

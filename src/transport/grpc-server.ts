@@ -30,6 +30,11 @@ export interface GrpcServerOptions {
   readonly times?: Partial<ConnectionTimes> | undefined;
   /** The times of keepalive pings. Default: no pings. */
   readonly keepAlive?: ProbeTimes | undefined;
+  /**
+   * Called with the bytes of a buffer that connections share, after their last use. Tests overwrite them: bytes that are
+   * used any later would show one client the data of another.
+   */
+  readonly afterBufferUse?: ((bytes: Buffer) => void) | undefined;
 }
 
 /** Receives all calls before they are served. `serve` passes the call to its method. */
@@ -73,7 +78,7 @@ export class GrpcServer {
     const times = { ...defaultTimes, ...options.times };
     this.#parts = {
       shared: {
-        pool: new OutputPool((work) => process.nextTick(work)),
+        pool: new OutputPool((work) => process.nextTick(work), options.afterBufferUse),
         fields: new SharedFields(),
         limits: { ...defaultConnectionLimits, ...options.limits },
       },

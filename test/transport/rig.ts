@@ -6,6 +6,7 @@ import { Client, credentials } from '@grpc/grpc-js';
 import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { GrpcServer } from '../../src/transport/grpc-server.ts';
 import type { GrpcServerOptions } from '../../src/transport/grpc-server.ts';
+import { poison } from '../kit/poison.ts';
 
 const text = {
   serialize: (value: string): Buffer => Buffer.from(value),
@@ -47,7 +48,7 @@ export async function startRig(
   options: GrpcServerOptions = {},
   prepare: (socket: Socket) => void = () => undefined,
 ): Promise<Rig> {
-  const server = new GrpcServer(options);
+  const server = new GrpcServer({ afterBufferUse: poison, ...options });
   const nothing = (): void => undefined;
   const all = { unary: nothing, collect: nothing, repeat: nothing, chat: nothing, ...implementation };
   server.addService(echo, all);

@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import { GrpcServer } from '../../../src/transport/grpc-server.ts';
 import { createTlsAcceptor } from '../../../src/transport/tls-acceptor.ts';
 import { makeCa, makeLeaf } from '../../kit/certificates.ts';
+import { poison } from '../../kit/poison.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { findInteropClient } from './find-interop-client.ts';
 import { definition, implementation } from './test-service.ts';
@@ -44,7 +45,7 @@ const { certPem, keyPem } = makeLeaf(ca, { commonName: 'server', dnsNames: ['loc
 
 /** Serves the test service on loopback. Clients of the port with TLS need not have a certificate. */
 async function serve(security: 'plaintext' | 'tls'): Promise<{ readonly port: number } & Disposable> {
-  const server = new GrpcServer();
+  const server = new GrpcServer({ afterBufferUse: poison });
   server.addService(definition, implementation);
   const acceptor = createTlsAcceptor({
     material: { certificate: Buffer.from(certPem), key: Buffer.from(keyPem), clientCa: undefined },

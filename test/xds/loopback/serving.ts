@@ -8,6 +8,7 @@ import { GrpcServer } from '../../../src/transport/grpc-server.ts';
 import type { SnapshotStore, TransportOptions, XdsServer, XdsServerOptions } from '../../../src/xds/index.ts';
 import { createClient } from '../client.ts';
 import type { XdsClient } from '../client.ts';
+import { poison } from '../../kit/poison.ts';
 
 /** A server on loopback. Disposing it asserts that no stream is left. */
 export interface Serving extends AsyncDisposable {
@@ -87,7 +88,7 @@ export async function serve(
 
 /** A server with the own transport, with the methods of grpc-js' server that these tests use. */
 function ownServer(transport: TransportOptions): Server {
-  const server = new GrpcServer(ownServerOptions(transport));
+  const server = new GrpcServer({ ...ownServerOptions(transport), afterBufferUse: poison });
   const listener = createServer((socket) => server.attach(socket));
   return Object.assign(server, {
     bindAsync(_: string, __: unknown, callback: (error: Error | null, port: number) => void) {
