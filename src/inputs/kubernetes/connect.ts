@@ -6,18 +6,18 @@ import type { WatchKubernetesOptions } from './watch-kubernetes.ts';
 
 export interface ConnectOptions {
   readonly name: string;
-  /** One namespace; all of them if undefined. */
+  /** The namespace to watch. `undefined`: all namespaces. */
   readonly namespace: string | undefined;
-  /** A kubeconfig; found by the usual rules if undefined. */
+  /** Path of the kubeconfig. `undefined`: `loadKubeConfig` finds it. */
   readonly kubeconfig: string | undefined;
 }
 
-/** Starts the source. `onHeads` is called with all changes of objects, even those without an effect on trust. */
+/** Starts the source. `onHeads` receives all changes of objects, even those without an effect on trust. */
 export type StartWatch = (sink: SourceSink, onHeads?: WatchKubernetesOptions['onHeads']) => Source;
 
 /**
  * Reads the kubeconfig, and returns a function that starts the source with it. The API server may be absent.
- * @throws {Error} when there is no kubeconfig, or it cannot be used.
+ * @throws {Error} if there is no kubeconfig, or it cannot be used.
  */
 export function connectKubernetes({ name, namespace, kubeconfig }: ConnectOptions): StartWatch {
   const client = createApiClient(() => loadKubeConfig(kubeconfig));

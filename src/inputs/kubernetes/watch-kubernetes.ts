@@ -7,38 +7,38 @@ import type { ObjectHead } from '../../kubernetes/client/api-object.ts';
 import { backoffMs } from '../../kubernetes/client/backoff.ts';
 import { listPages } from '../../kubernetes/client/list-pages.ts';
 import type { HeadChange, WatchInput } from '../../kubernetes/client/watch-types.ts';
-import { createQuietTimer } from './quiet-timer.ts';
-import { patienceFor } from './settling.ts';
+import { createSettleTimer, settleTimesFor } from './settle-timer.ts';
 import { watchOnce } from './watch-once.ts';
 import { initialWatchState, stepWatch } from './watch-state.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
 
-/** What to watch, and how patiently. */
+/** The parameters of the Kubernetes source. Times are in milliseconds. */
 export interface WatchKubernetesOptions {
   readonly client: ApiClient;
-  /** One namespace; all of them if undefined. */
+  /** The namespace to watch. `undefined`: all namespaces. */
   readonly namespace: string | undefined;
   readonly name: string;
-  /** The API server ends a watch after this time and up to as much again, in milliseconds; 240,000. */
+  /** The API server ends a watch after one to two times this time. Default: 240,000. */
   readonly watchMs?: number | undefined;
-  /** A watch that is silent for so long is given up, in milliseconds; 180,000 (bookmarks come each minute). */
+  /** A watch without data for this time is given up. Default: 180,000. The API server sends a bookmark each minute. */
   readonly silenceMs?: number | undefined;
   /**
-   * A deletion is told when no other has come for so long, in milliseconds; 100. When others have, they are told
-   * together, see `patienceFor`.
+   * A single deletion is reported after this time. Default: 100. Several deletions wait longer and are reported
+   * together, see `settleTimesFor`.
    */
   readonly settleMs?: number | undefined;
-  /** Told in the same turn as the sink, and before it. */
+  /** Called in the same turn of the event loop as the sink, and before it. */
   readonly onHeads?: ((change: HeadChange) => void) | undefined;
-  /** Waits between requests, cut short by the signal; tests wait less. */
+  /** Waits between requests. The signal ends the wait. Tests wait less. */
   readonly sleep?: ((milliseconds: number, signal: AbortSignal) => Promise<void>) | undefined;
-  /** From 0 to 1, for jitter. */
+  /** Returns a number from 0 to 1, for jitter. */
   readonly random?: (() => number) | undefined;
 }
 
 /**
- * Lists the MeshTrusts of a cluster and watches them (see `SourceEvent`). Starts by itself and never ends by
- * itself: what fails is told and tried again. An empty batch says that everything told before is still so.
+ * Lists the MeshTrusts of a cluster and watches them (see `SourceEvent`). Starts at once, and runs until it is closed:
+ * failures are reported, and requests are repeated. An empty batch confirms that everything reported before is still
+ * true.
  */
 export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSink): Source {
   const { client, namespace, name, watchMs = 240_000, silenceMs = 180_000 } = options;
@@ -52,39 +52,39 @@ export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSin
 
   const mustList = (): boolean => state.next.kind === 'list';
 
-  const answers = (): AsyncIterable<WatchInput> => {
+  const sendNext = (): AsyncIterable<WatchInput> => {
     const { next } = state;
     if (next.kind === 'list') return listPages(client, path, signal);
     const timeoutSeconds = Math.ceil((watchMs * (1 + random())) / 1000);
     return watchOnce(client, { path, silenceMs, timeoutSeconds, ...next }, signal);
   };
 
-  const take = (input: WatchInput): void => {
+  const apply = (input: WatchInput): void => {
     const { leaving } = state;
     const step = stepWatch(state, input, place);
     state = step.state;
     if (state.leaving.size === 0) settling.clear();
     else if (state.leaving.keys().some((path) => !leaving.has(path)))
-      settling.touch(patienceFor(state.leaving.size, state.known.size, settleMs));
+      settling.restart(settleTimesFor(state.leaving.size, state.known.size, settleMs));
     onHeads?.({
       put: headsOf(input),
       gone: step.events.flatMap((event) => (event.kind === 'gone' ? event.path : [])),
     });
-    const isProof = input.kind === 'listed' || input.kind === 'changed';
-    if (step.events.length > 0 || isProof) sink(step.events);
-    // Credentials and addresses may have changed on disk.
+    const isConfirmation = input.kind === 'listed' || input.kind === 'changed';
+    if (step.events.length > 0 || isConfirmation) sink(step.events);
+    // The credentials and the address in the kubeconfig may have changed.
     if (input.kind === 'failed') client.forget();
   };
 
-  const settling = createQuietTimer(() => take({ kind: 'settled' }));
+  const settling = createSettleTimer(() => apply({ kind: 'settled' }));
 
   const run = async (): Promise<void> => {
     while (!signal.aborted) {
       const isListing = mustList();
       let retryAfterMs: number | undefined;
-      for await (const input of answers()) {
+      for await (const input of sendNext()) {
         if (signal.aborted) return;
-        take(input);
+        apply(input);
         if (input.kind === 'failed') ({ retryAfterMs } = input.failure);
         if (!isListing && mustList()) break;
       }
@@ -112,6 +112,6 @@ function headsOf(input: WatchInput): readonly ObjectHead[] {
 }
 
 async function sleepFor(milliseconds: number, signal: AbortSignal): Promise<void> {
-  // To be aborted is the other way to have waited enough.
+  // An abort ends the wait, too.
   await delay(timerMs(milliseconds), undefined, { signal }).catch(() => undefined);
 }

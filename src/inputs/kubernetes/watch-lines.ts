@@ -7,10 +7,13 @@ import {
 import { refusedWatch, unreadable } from '../../kubernetes/client/request-failure.ts';
 import type { WatchChange, WatchInput } from '../../kubernetes/client/watch-types.ts';
 
-/** etcd takes no object above 1.5 MiB, and escapes make JSON longer: a longer line is no event. */
+/** Maximum length of an event. etcd accepts objects up to 1.5 MiB, and escapes make JSON longer. */
 const maxLineLength = 16 * 2 ** 20;
 
-/** Splits a stream of text into lines; each piece gives those that it completed. The rest at the end is none. */
+/**
+ * Creates a function that splits a stream of text into lines. It returns the lines that the given piece completes. An
+ * incomplete line at the end of the stream is not returned.
+ */
 export function createLineSplitter(limit: number = maxLineLength): (piece: string) => readonly string[] {
   let parts: string[] = [];
   let length = 0;
@@ -29,15 +32,17 @@ export function createLineSplitter(limit: number = maxLineLength): (piece: strin
   };
 }
 
-/** What the lines of one piece of a watch say: changes in their order, and what ends the watch, if that came. */
+/** The content of some lines of a watch. */
 export interface WatchPiece {
+  /** The changes, in order. */
   readonly changes: readonly WatchChange[];
+  /** The input that ends the watch, if any. */
   readonly end: WatchInput | undefined;
 }
 
 /**
- * Reads the lines of a watch. Kubernetes API concepts, "Efficient detection of changes": ADDED, MODIFIED,
- * DELETED, BOOKMARK, ERROR.
+ * Parses the lines of a watch: ADDED, MODIFIED, DELETED, BOOKMARK, ERROR (Kubernetes API concepts, "Efficient detection
+ * of changes").
  */
 export function readWatchLines(lines: readonly string[]): WatchPiece {
   const changes: WatchChange[] = [];
@@ -59,7 +64,7 @@ function readLine(line: string): Line {
   const value = event?.['object'];
   if (type === 'ERROR') return { kind: 'end', input: refusedWatch(value) };
   const resourceVersion = resourceVersionOf(value);
-  if (resourceVersion === undefined) return broken('a change without a version');
+  if (resourceVersion === undefined) return broken('a change without a resource version');
   if (type === 'BOOKMARK') return { kind: 'change', change: { kind: 'bookmark', resourceVersion } };
   const object = readApiObject(value);
   if (object === undefined) return broken('a change of an object without a name');

@@ -8,19 +8,19 @@ import { timerMs } from '../../xds/timers/timers.ts';
 export interface WatchRequest {
   readonly path: string;
   readonly resourceVersion: string;
-  /** The API server is asked to end the watch after so many seconds. */
+  /** The API server is asked to end the watch after this time. */
   readonly timeoutSeconds: number;
-  /** A watch that is silent for so many milliseconds is given up. */
+  /** A watch without data for this time is given up, in milliseconds. */
   readonly silenceMs: number;
 }
 
-/** The head of an answer must be there within so many milliseconds. */
+/** Maximum time until the response headers, in milliseconds. */
 const headMs = 30_000;
 const maxErrorLength = 64 * 1024;
 
 /**
- * One watch, from request to end: `opened` and what changed, and last what ended it. Never throws. Ends the
- * connection when the consumer returns early or `signal` is aborted.
+ * Sends one watch request. Yields `opened`, the changes, and last the input that ended the watch. Never throws. Closes
+ * the connection when the consumer returns early or `signal` is aborted.
  */
 export async function* watchOnce(
   client: ApiClient,
@@ -60,7 +60,7 @@ export async function* watchOnce(
     }
     yield { kind: 'closed', livedMs: performance.now() - openedAt };
   } catch (error) {
-    // A watch that breaks in the middle is like one that ends: the next request tells what is wrong.
+    // A watch that breaks is treated like one that ends. If something is wrong, the next request fails.
     if (error instanceof RangeError) yield unreadable(error.message);
     else if (openedAt === undefined) yield unreachable(error);
     else yield { kind: 'closed', livedMs: performance.now() - openedAt };
@@ -70,15 +70,15 @@ export async function* watchOnce(
   }
 }
 
-/** Aborts when the time that was set last is over. */
+/** Creates a timer that aborts the controller when the time of the last `set` is over. */
 function silenceTimer(controller: AbortController): { set(milliseconds: number): void; clear(): void } {
   let timer: NodeJS.Timeout | undefined;
   const clear = (): void => clearTimeout(timer);
   return {
     set: (milliseconds) => {
       clear();
-      const silent = (): void => controller.abort(new Error(`no answer for ${milliseconds} ms`));
-      timer = setTimeout(silent, timerMs(milliseconds));
+      const onSilence = (): void => controller.abort(new Error(`no data for ${milliseconds} ms`));
+      timer = setTimeout(onSilence, timerMs(milliseconds));
     },
     clear,
   };

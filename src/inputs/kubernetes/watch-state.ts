@@ -4,22 +4,22 @@ import type { GoneEvidence, SourceEvent } from '../../trust/source.ts';
 import type { ApiObject } from '../../kubernetes/client/api-object.ts';
 import type { WatchChange, WatchInput } from '../../kubernetes/client/watch-types.ts';
 
-/** What the source knows between two answers. */
+/** The state of the source between two inputs. */
 export interface WatchState {
-  /** Hash of the text of each object, as it was last told. */
+  /** The hash of each object's text that was reported last, by path. */
   readonly known: ReadonlyMap<string, string>;
   /**
-   * Objects that are gone and were not told as such yet, with how that is known. Deletions of one cause come one by one (a CRD or a
-   * namespace that is deleted, `kubectl delete --all`), and are told together, so that a mass loss is seen as
-   * one; what is created again meanwhile was never away.
+   * Deleted objects that were not reported yet, with the evidence of the deletion. Deletions of one cause arrive one by
+   * one (a CRD or a namespace that is deleted, `kubectl delete --all`). They are reported together, so that the guard
+   * recognises a mass loss. An object that is created again meanwhile is not reported as gone.
    */
   readonly leaving: ReadonlyMap<string, GoneEvidence>;
   readonly next: NextRequest;
-  /** Requests in a row that brought nothing: the next one waits the longer for it. */
+  /** Number of consecutive requests without a result. It determines the pause before the next one. */
   readonly attempts: number;
   readonly synced: boolean;
-  /** The failure that was told last and not taken back. */
-  readonly told: string | undefined;
+  /** The reason of the failure that was reported last, until `recovered` is reported. */
+  readonly reportedFailure: string | undefined;
 }
 
 export type NextRequest =
@@ -30,7 +30,7 @@ export interface WatchStep {
   readonly events: readonly SourceEvent[];
 }
 
-/** A watch that lived this long has done its work, even if nothing changed meanwhile. */
+/** A watch that lasted this long counts as successful, even without a change. In milliseconds. */
 const longEnoughMs = 2_000;
 
 export const initialWatchState: WatchState = {
@@ -39,13 +39,13 @@ export const initialWatchState: WatchState = {
   next: { kind: 'list' },
   attempts: 0,
   synced: false,
-  told: undefined,
+  reportedFailure: undefined,
 };
 
 /**
- * What an answer means. An object leaves when the API server says that it was deleted, or leaves it out of a
- * complete list; nothing else takes one away, whatever fails. All pages of a list are one step: nothing in
- * between is told.
+ * Returns the next state and the events of an input. An object is gone only if the API server reports its deletion, or
+ * if a complete list does not contain it. A failure never removes an object. All pages of a list are one input, so
+ * nothing is reported between two pages.
  */
 export function stepWatch(state: WatchState, input: WatchInput, place: string): WatchStep {
   switch (input.kind) {
@@ -60,27 +60,30 @@ export function stepWatch(state: WatchState, input: WatchInput, place: string): 
       const leaving = new Map<string, GoneEvidence>();
       for (const path of known.keys())
         if (!listed.has(path)) leaving.set(path, state.leaving.get(path) ?? 'absence');
-      if (state.told !== undefined) events.push({ kind: 'recovered', path: place });
+      if (state.reportedFailure !== undefined) events.push({ kind: 'recovered', path: place });
       if (!state.synced) events.push({ kind: 'synced' });
       const next = { kind: 'watch', resourceVersion: input.resourceVersion } as const;
-      return { state: { ...state, known, leaving, next, synced: true, told: undefined }, events };
+      const rest = { synced: true, reportedFailure: undefined };
+      return { state: { ...state, known, leaving, next, ...rest }, events };
     }
     case 'opened': {
-      if (state.told === undefined) return { state, events: [] };
-      return { state: { ...state, told: undefined }, events: [{ kind: 'recovered', path: place }] };
+      if (state.reportedFailure === undefined) return { state, events: [] };
+      const events = [{ kind: 'recovered', path: place }] as const;
+      return { state: { ...state, reportedFailure: undefined }, events };
     }
     case 'changed':
       return stepChanges(state, input.changes);
     case 'settled':
       return stepSettled(state);
     case 'closed':
-      return again(state, state.next, input.livedMs >= longEnoughMs ? 0 : state.attempts + 1);
+      return retry(state, state.next, input.livedMs >= longEnoughMs ? 0 : state.attempts + 1);
     case 'expired':
-      return again(state, { kind: 'list' });
+      return retry(state, { kind: 'list' });
     case 'failed': {
       const { reason, relist } = input.failure;
-      const step = again({ ...state, told: reason }, relist ? { kind: 'list' } : state.next);
-      return reason === state.told ? step : { ...step, events: [{ kind: 'failed', path: place, reason }] };
+      const step = retry({ ...state, reportedFailure: reason }, relist ? { kind: 'list' } : state.next);
+      const isKnown = reason === state.reportedFailure;
+      return isKnown ? step : { ...step, events: [{ kind: 'failed', path: place, reason }] };
     }
   }
 }
@@ -91,7 +94,7 @@ function stepChanges(state: WatchState, changes: readonly WatchChange[]): WatchS
   const events: SourceEvent[] = [];
   let { next } = state;
   for (const change of changes) {
-    // Versions only grow. A smaller one is from another store: one that was restored from a backup.
+    // Resource versions only grow. A smaller one is from another store, for example one restored from a backup.
     if (next.kind === 'watch' && isOlder(change.resourceVersion, next.resourceVersion)) {
       next = { kind: 'list' };
       break;
@@ -113,18 +116,18 @@ function stepSettled(state: WatchState): WatchStep {
   return { state: { ...state, known, leaving: new Map() }, events };
 }
 
-/** Notes an object, and tells it if that is news. */
+/** Records an object, and adds an event if its text is new. */
 function put(known: Map<string, string>, { path, text }: ApiObject, events: SourceEvent[]): void {
   const hash = createHash('sha256').update(text).digest('base64');
   if (known.get(path) !== hash) events.push({ kind: 'content', path, text, settled: true });
   known.set(path, hash);
 }
 
-function again(state: WatchState, next: NextRequest, attempts = state.attempts + 1): WatchStep {
+function retry(state: WatchState, next: NextRequest, attempts = state.attempts + 1): WatchStep {
   return { state: { ...state, next, attempts }, events: [] };
 }
 
-/** Resource versions are decimal numbers that compare by size (KEP-5504); others compare as equal. */
+/** Compares resource versions as decimal numbers (KEP-5504). Versions of another form compare as equal. */
 function isOlder(version: string, than: string): boolean {
   const [a, b] = [version, than].map((text) => (/^\d{1,20}$/.test(text) ? BigInt(text) : undefined));
   return a !== undefined && b !== undefined && a < b;

@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test';
 
 import { KubeConfig } from '@kubernetes/client-node';
 
-/** One request that waits for its answer. */
+/** A request that waits for its response. */
 export interface Asked {
   readonly kind: 'list' | 'watch';
   readonly method: string;
@@ -14,19 +14,19 @@ export interface Asked {
   readonly query: URLSearchParams;
   readonly authorization: string | undefined;
   readonly contentType: string | undefined;
-  /** What was sent, read as JSON. */
+  /** Parses the body as JSON. */
   readonly body: () => Promise<unknown>;
   /** Answers with one object. */
   readonly answer: (status: number, object: object) => void;
-  /** Answers a list. */
+  /** Answers with a list. */
   readonly list: (objects: readonly object[], version: string, token?: string) => void;
-  /** Answers with an error as the API server words it. */
+  /** Answers with an error in the form of the API server. */
   readonly refuse: (status: number, headers?: Readonly<Record<string, string>>) => void;
-  /** Answers a watch with its head, and stays open. */
+  /** Answers a watch with the response headers, and keeps it open. */
   readonly open: () => OpenWatch;
   /** Answers with any text. */
   readonly text: (text: string) => void;
-  /** Ends the connection without an answer. */
+  /** Closes the connection without a response. */
   readonly drop: () => void;
 }
 
@@ -36,21 +36,21 @@ export interface OpenWatch {
   readonly write: (text: string) => void;
   readonly end: () => void;
   readonly drop: () => void;
-  /** Resolves when the client has ended the connection. */
+  /** Resolves when the client has closed the connection. */
   readonly closed: Promise<unknown>;
 }
 
-/** An API server whose every answer a test gives by hand. */
+/** A fake API server. The test answers each request. */
 export interface FakeApiServer {
   readonly url: string;
   readonly config: () => KubeConfig;
-  /** The next request, waited for at most 5 s. */
+  /** Returns the next request. Waits for at most 5 s. */
   readonly asked: () => Promise<Asked>;
-  /** How many requests came in all. */
+  /** Returns the number of all requests. */
   readonly requests: () => number;
 }
 
-/** Starts one on loopback; it ends with the test. */
+/** Starts a fake API server on loopback. It is closed at the end of the test. */
 export async function startFakeApiServer(t: TestContext): Promise<FakeApiServer> {
   const waiting: Asked[] = [];
   const takers: ((asked: Asked) => void)[] = [];
@@ -130,7 +130,7 @@ function askedOf(request: IncomingMessage, response: ServerResponse): Asked {
   };
 }
 
-/** A MeshTrust as the API server has it. */
+/** Returns a MeshTrust as the API server stores it. */
 export function apiObject(name: string, version: number, spec: object = { trustDomain: name }): object {
   return {
     apiVersion: 'kuma.io/v1alpha1',

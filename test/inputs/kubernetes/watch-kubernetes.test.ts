@@ -15,10 +15,10 @@ interface Observed {
   readonly source: Source;
   readonly batches: (readonly SourceEvent[])[];
   readonly sleeps: number[];
-  /** Resolves when an event fits, past ones included; rejects after 5 s. */
+  /** Resolves with the first event that matches, including past ones. Rejects after 5 s. */
   readonly until: (fits: (event: SourceEvent) => boolean) => Promise<SourceEvent>;
-  /** Paths and reasons of the events of a kind. */
-  readonly told: (kind: SourceEvent['kind']) => readonly string[];
+  /** Returns the reasons or the paths of all events of a kind. */
+  readonly detailsOf: (kind: SourceEvent['kind']) => readonly string[];
 }
 
 function observe(
@@ -53,13 +53,13 @@ function observe(
       await once(arrivals, 'batch', { signal });
     }
   };
-  const told = (kind: SourceEvent['kind']): readonly string[] =>
+  const detailsOf = (kind: SourceEvent['kind']): readonly string[] =>
     batches.flat().flatMap((event) => {
       if (event.kind !== kind) return [];
       if ('reason' in event) return [event.reason];
       return 'path' in event ? [event.path] : [''];
     });
-  return { source, batches, sleeps, until, told };
+  return { source, batches, sleeps, until, detailsOf };
 }
 
 const synced = ({ kind }: SourceEvent): boolean => kind === 'synced';
@@ -73,23 +73,23 @@ const contentOf =
   (event: SourceEvent): boolean =>
     event.kind === 'content' && event.path.endsWith(`/${name}`) && event.text.includes(text);
 
-test('a list in pages is one batch, and the watch begins at its version', async (t) => {
+test('list in pages: is one batch, and the watch starts at its resource version', async (t) => {
   const server = await startFakeApiServer(t);
   const observed = observe(t, server);
   const first = await server.asked();
   assert.equal(first.path, '/apis/kuma.io/v1alpha1/namespaces/kuma-system/meshtrusts');
   assert.equal(first.query.get('limit'), '500');
-  assert.equal(first.query.get('resourceVersion'), null, 'the most recent state is asked for');
+  assert.equal(first.query.get('resourceVersion'), null, 'the most recent state is requested');
   assert.equal(first.authorization, 'Bearer secret-token');
   first.list([apiObject('a', 1), apiObject('b', 2)], '10', 'next page');
   const second = await server.asked();
   assert.equal(second.query.get('continue'), 'next page');
-  assert.deepEqual(observed.batches, [], 'half a list is not told');
+  assert.deepEqual(observed.batches, [], 'half of a list is not reported');
   second.list([apiObject('c', 3)], '10');
   await observed.until(synced);
   assert.equal(observed.batches.length, 1);
   assert.deepEqual(
-    observed.told('content'),
+    observed.detailsOf('content'),
     ['a', 'b', 'c'].map((name) => `kubernetes:kuma-system/${name}`),
   );
   const watch = await server.asked();
@@ -97,16 +97,16 @@ test('a list in pages is one batch, and the watch begins at its version', async 
   assert.equal(watch.query.get('resourceVersion'), '10');
   assert.equal(watch.query.get('allowWatchBookmarks'), 'true');
   assert.equal(watch.query.get('timeoutSeconds'), '480');
-  assert.deepEqual(observed.sleeps, [], 'nothing is waited for between list and watch');
+  assert.deepEqual(observed.sleeps, [], 'no wait between list and watch');
 });
 
-test('all namespaces have one path', async (t) => {
+test('all namespaces: are listed with one path', async (t) => {
   const server = await startFakeApiServer(t);
   observe(t, server, { namespace: undefined });
   assert.equal((await server.asked()).path, '/apis/kuma.io/v1alpha1/meshtrusts');
 });
 
-test('changes come as they are, without what does not matter', async (t) => {
+test('changes: contain the fields that affect trust', async (t) => {
   const server = await startFakeApiServer(t);
   const observed = observe(t, server, { settleMs: 100 });
   (await server.asked()).list([apiObject('a', 1)], '10');
@@ -114,9 +114,9 @@ test('changes come as they are, without what does not matter', async (t) => {
   watch.event('MODIFIED', { ...apiObject('a', 11), status: { conditions: [{ type: 'Accepted' }] } });
   watch.event('ADDED', apiObject('b', 12, { trustDomain: 'b\u2028\u0085' }));
   const added = await observed.until(contentOf('b'));
-  assert.deepEqual(observed.told('content'), ['kubernetes:kuma-system/a', 'kubernetes:kuma-system/b']);
+  assert.deepEqual(observed.detailsOf('content'), ['kubernetes:kuma-system/a', 'kubernetes:kuma-system/b']);
   assert.ok(added.kind === 'content');
-  assert.match(added.text, /^[\x20-\x7e]*$/, 'nothing that YAML refuses');
+  assert.match(added.text, /^[\x20-\x7e]*$/, 'no character that YAML rejects');
   assert.deepEqual(JSON.parse(added.text), {
     apiVersion: 'kuma.io/v1alpha1',
     kind: 'MeshTrust',
@@ -130,7 +130,7 @@ test('changes come as they are, without what does not matter', async (t) => {
   assert.equal(batch.length, 2, 'both deletions are one step');
 });
 
-test('an event that comes in pieces is one event, and half a one is none', async (t) => {
+test('event in pieces: is one event; half an event: is none', async (t) => {
   const server = await startFakeApiServer(t);
   const observed = observe(t, server);
   (await server.asked()).list([], '10');
@@ -142,10 +142,10 @@ test('an event that comes in pieces is one event, and half a one is none', async
   await observed.until(contentOf('a'));
   watch.end();
   assert.equal((await server.asked()).query.get('resourceVersion'), '11');
-  assert.deepEqual(observed.told('failed'), []);
+  assert.deepEqual(observed.detailsOf('failed'), []);
 });
 
-test('a watch that ends or breaks goes on from the last version, without telling a failure', async (t) => {
+test('watch that ends or breaks: continues from the last resource version without a failure', async (t) => {
   const server = await startFakeApiServer(t);
   const observed = observe(t, server);
   (await server.asked()).list([apiObject('a', 1)], '10');
@@ -157,12 +157,12 @@ test('a watch that ends or breaks goes on from the last version, without telling
   second.open().drop();
   const third = await server.asked();
   assert.deepEqual([third.kind, third.query.get('resourceVersion')], ['watch', '20']);
-  assert.deepEqual(observed.told('failed'), []);
+  assert.deepEqual(observed.detailsOf('failed'), []);
   assert.ok(observed.sleeps.length > 0 && observed.sleeps.every((ms) => ms > 0), 'no busy loop');
 });
 
 for (const how of ['answer', 'event'] as const) {
-  test(`410 Gone as an ${how} lists again, and takes away only what the list leaves out`, async (t) => {
+  test(`410 Gone as an ${how}: everything is listed again, and only unlisted objects are gone`, async (t) => {
     const server = await startFakeApiServer(t);
     const observed = observe(t, server);
     (await server.asked()).list([apiObject('a', 1), apiObject('b', 1)], '10');
@@ -173,14 +173,14 @@ for (const how of ['answer', 'event'] as const) {
     assert.equal(again.kind, 'list');
     again.list([apiObject('b', 1), apiObject('c', 30)], '30');
     await observed.until(gone);
-    assert.deepEqual(observed.told('gone'), ['kubernetes:kuma-system/a']);
-    assert.equal(observed.told('content').length, 3, 'what is the same is not told again');
-    assert.deepEqual(observed.told('failed'), []);
+    assert.deepEqual(observed.detailsOf('gone'), ['kubernetes:kuma-system/a']);
+    assert.equal(observed.detailsOf('content').length, 3, 'an unchanged object is not reported again');
+    assert.deepEqual(observed.detailsOf('failed'), []);
     assert.equal((await server.asked()).query.get('resourceVersion'), '30');
   });
 }
 
-test('a list that expires between two pages begins anew', async (t) => {
+test('list that expires between two pages: starts again', async (t) => {
   const server = await startFakeApiServer(t);
   const observed = observe(t, server);
   (await server.asked()).list([apiObject('a', 1)], '10', 'token');
@@ -189,7 +189,7 @@ test('a list that expires between two pages begins anew', async (t) => {
   assert.equal(again.query.get('continue'), null);
   again.list([apiObject('b', 1)], '20');
   await observed.until(synced);
-  assert.deepEqual(observed.told('content'), ['kubernetes:kuma-system/b']);
+  assert.deepEqual(observed.detailsOf('content'), ['kubernetes:kuma-system/b']);
 });
 
 const refusals: readonly (readonly [status: number, reason: string])[] = [
@@ -201,7 +201,7 @@ const refusals: readonly (readonly [status: number, reason: string])[] = [
   [503, 'responds with status 503: status 503'],
 ];
 for (const [status, reason] of refusals) {
-  test(`${status} before the first list is told and tried again`, async (t) => {
+  test(`${status} before the first list: is reported, and the request is repeated`, async (t) => {
     const server = await startFakeApiServer(t);
     const observed = observe(t, server);
     (await server.asked()).refuse(status);
@@ -209,11 +209,11 @@ for (const [status, reason] of refusals) {
     (await server.asked()).refuse(status);
     (await server.asked()).list([apiObject('a', 1)], '10');
     await observed.until(synced);
-    assert.equal(observed.told('failed').length, 1, 'one reason is told once');
-    assert.deepEqual(observed.told('recovered'), ['kubernetes:kuma-system']);
+    assert.equal(observed.detailsOf('failed').length, 1, 'one reason is reported once');
+    assert.deepEqual(observed.detailsOf('recovered'), ['kubernetes:kuma-system']);
   });
 
-  test(`${status} later withdraws nothing`, async (t) => {
+  test(`${status} after the first list: withdraws nothing`, async (t) => {
     const server = await startFakeApiServer(t);
     const observed = observe(t, server);
     (await server.asked()).list([apiObject('a', 1)], '10');
@@ -224,12 +224,12 @@ for (const [status, reason] of refusals) {
     if (next.kind === 'list') next.list([apiObject('a', 1)], '20');
     else next.open();
     await observed.until(({ kind }) => kind === 'recovered');
-    assert.deepEqual(observed.told('gone'), []);
-    assert.equal(observed.told('content').length, 1);
+    assert.deepEqual(observed.detailsOf('gone'), []);
+    assert.equal(observed.detailsOf('content').length, 1);
   });
 }
 
-test('an API server that asks for time is given it', async (t) => {
+test('Retry-After: is respected', async (t) => {
   const server = await startFakeApiServer(t);
   const observed = observe(t, server, { random: () => 0 });
   (await server.asked()).refuse(429, { 'retry-after': '7' });
@@ -241,12 +241,12 @@ test('an API server that asks for time is given it', async (t) => {
 const nonsense: readonly (readonly [what: string, text: string])[] = [
   ['no JSON', '<html>proxy</html>'],
   ['half a list', '{"kind":"MeshTrustList","metadata":{"resourceVersion":"1"},"items":[{"meta'],
-  ['a list without a version', '{"items":[]}'],
-  ['a list without items', '{"metadata":{"resourceVersion":"1"}}'],
-  ['an item without a name', '{"metadata":{"resourceVersion":"1"},"items":[{}]}'],
+  ['list without a resource version', '{"items":[]}'],
+  ['list without items', '{"metadata":{"resourceVersion":"1"}}'],
+  ['item without a name', '{"metadata":{"resourceVersion":"1"},"items":[{}]}'],
 ];
 for (const [what, text] of nonsense) {
-  test(`${what} for a list withdraws nothing`, async (t) => {
+  test(`${what}: is a failure, and withdraws nothing`, async (t) => {
     const server = await startFakeApiServer(t);
     const observed = observe(t, server);
     (await server.asked()).list([apiObject('a', 1)], '10');
@@ -255,7 +255,7 @@ for (const [what, text] of nonsense) {
     await observed.until(failedWith('the API server sent an invalid list'));
     (await server.asked()).list([apiObject('a', 1)], '10');
     await observed.until(({ kind }) => kind === 'recovered');
-    assert.deepEqual(observed.told('gone'), []);
+    assert.deepEqual(observed.detailsOf('gone'), []);
   });
 }
 
@@ -264,18 +264,18 @@ for (const line of [
   '{"type":"ADDED"}',
   '{"type":"NEW","object":{"metadata":{"name":"x","resourceVersion":"11"}}}',
 ]) {
-  test(`${line} in a watch has everything listed again`, async (t) => {
+  test(`${line} in a watch: everything is listed again`, async (t) => {
     const server = await startFakeApiServer(t);
     const observed = observe(t, server);
     (await server.asked()).list([apiObject('a', 1)], '10');
     (await server.asked()).open().write(`${line}\n`);
     await observed.until(failedWith('the API server sent a change'));
     assert.equal((await server.asked()).kind, 'list');
-    assert.deepEqual(observed.told('gone'), []);
+    assert.deepEqual(observed.detailsOf('gone'), []);
   });
 }
 
-test('a store that went back in time is listed again, at once and as a whole', async (t) => {
+test('resource version that decreases: everything is listed again at once', async (t) => {
   const server = await startFakeApiServer(t);
   const observed = observe(t, server);
   (await server.asked()).list([apiObject('a', 900)], '1000');
@@ -284,16 +284,16 @@ test('a store that went back in time is listed again, at once and as a whole', a
   assert.equal(again.kind, 'list');
   again.list([apiObject('b', 400)], '500');
   await observed.until(gone);
-  assert.deepEqual(observed.told('gone'), ['kubernetes:kuma-system/a']);
+  assert.deepEqual(observed.detailsOf('gone'), ['kubernetes:kuma-system/a']);
 });
 
-test('an API server that is not there is told, and found when it comes', async (t) => {
+test('unreachable API server: is reported, and used when it is reachable', async (t) => {
   const server = await startFakeApiServer(t);
   const port = await freePort();
   const away = server.config();
   away.clusters = [{ name: 'fake', server: `http://127.0.0.1:${port}`, skipTLSVerify: true }];
   let loads = 0;
-  // What the kubeconfig says is read again after each failure.
+  // The kubeconfig is read again after each failure.
   const client = createApiClient(() => (++loads < 3 ? away : server.config()));
   const observed = observe(t, server, { client });
   await observed.until(failedWith(`cannot be reached: connect ECONNREFUSED 127.0.0.1:${port}`));
@@ -302,7 +302,7 @@ test('an API server that is not there is told, and found when it comes', async (
   assert.equal(loads, 3);
 });
 
-test('a watch that is silent for too long is given up', async (t) => {
+test('silent watch: is given up', async (t) => {
   const server = await startFakeApiServer(t);
   observe(t, server, { silenceMs: 30 });
   (await server.asked()).list([], '10');
@@ -311,7 +311,7 @@ test('a watch that is silent for too long is given up', async (t) => {
   assert.equal((await server.asked()).query.get('resourceVersion'), '10');
 });
 
-test('to be closed ends the connection, and nothing is told or asked any more', async (t) => {
+test('close: the connection ends, and there are no more events and requests', async (t) => {
   const server = await startFakeApiServer(t);
   const observed = observe(t, server);
   (await server.asked()).list([apiObject('a', 1)], '10');
@@ -321,8 +321,8 @@ test('to be closed ends the connection, and nothing is told or asked any more', 
   await observed.until(contentOf('b'));
   await observed.source.close();
   const { batches } = observed;
-  const told = batches.length;
+  const reported = batches.length;
   await watch.closed;
-  assert.equal(batches.length, told);
+  assert.equal(batches.length, reported);
   assert.equal(server.requests(), 2);
 });

@@ -37,16 +37,16 @@ const failed = (reason: string, relist = false): WatchInput => ({
 });
 const settled: WatchInput = { kind: 'settled' };
 
-/** Runs the inputs; each event as one word or two. */
-function run(...inputs: readonly WatchInput[]): { state: WatchState; told: readonly string[] } {
+/** Applies the inputs. Returns the final state, and the events as short texts. */
+function run(...inputs: readonly WatchInput[]): { state: WatchState; events: readonly string[] } {
   let state = initialWatchState;
-  const told: string[] = [];
+  const events: string[] = [];
   for (const input of inputs) {
     const step = stepWatch(state, input, place);
     state = step.state;
-    told.push(...step.events.map(word));
+    events.push(...step.events.map(word));
   }
-  return { state, told };
+  return { state, events };
 }
 
 function word(event: SourceEvent): string {
@@ -68,66 +68,66 @@ function word(event: SourceEvent): string {
 }
 
 const cases: readonly {
-  readonly it: string;
+  readonly name: string;
   readonly inputs: readonly WatchInput[];
-  readonly told: readonly string[];
+  readonly events: readonly string[];
   readonly next?: WatchState['next'];
 }[] = [
   {
-    it: 'tells a list, that it is complete, and watches from its version',
+    name: 'first list: is reported with `synced`, and the watch starts at its version',
     inputs: [listed(['a', 'b'], '10')],
-    told: ['put a', 'put b', 'synced'],
+    events: ['put a', 'put b', 'synced'],
     next: { kind: 'watch', resourceVersion: '10' },
   },
   {
-    it: 'tells an empty first list as complete',
+    name: 'empty first list: is reported as `synced`',
     inputs: [listed([])],
-    told: ['synced'],
+    events: ['synced'],
   },
   {
-    it: 'tells only what differs from before in a second list, and its losses after a quiet time',
+    name: 'second list: changes are reported at once, and deletions when they settle',
     inputs: [listed(['a', 'b']), { kind: 'expired' }, listed(['b', 'c'], '20'), settled],
-    told: ['put a', 'put b', 'synced', 'put c', 'gone a by absence'],
+    events: ['put a', 'put b', 'synced', 'put c', 'gone a by absence'],
     next: { kind: 'watch', resourceVersion: '20' },
   },
   {
-    it: 'tells a change, and not again what is the same text',
+    name: 'change: is reported; same text: is not',
     inputs: [listed(['a']), put('a', '11', 'a2'), put('a', '12', 'a2')],
-    told: ['put a', 'synced', 'put a2'],
+    events: ['put a', 'synced', 'put a2'],
     next: { kind: 'watch', resourceVersion: '12' },
   },
   {
-    it: 'tells a deletion after a quiet time',
+    name: 'deletion: is reported when it settles',
     inputs: [listed(['a']), deleted('a', '11'), settled],
-    told: ['put a', 'synced', 'gone a by deletion'],
+    events: ['put a', 'synced', 'gone a by deletion'],
   },
   {
-    it: 'tells deletions of one cause together',
+    name: 'several deletions: are reported together',
     inputs: [listed(['a', 'b']), deleted('a', '11'), deleted('b', '12'), settled, settled],
-    told: ['put a', 'put b', 'synced', 'gone a by deletion', 'gone b by deletion'],
+    events: ['put a', 'put b', 'synced', 'gone a by deletion', 'gone b by deletion'],
   },
   {
-    it: 'tells nothing of an object that is deleted and created again as it was',
+    name: 'object deleted and created again unchanged: nothing is reported',
     inputs: [listed(['a']), deleted('a', '11'), put('a', '12'), settled],
-    told: ['put a', 'synced'],
+    events: ['put a', 'synced'],
   },
   {
-    it: 'tells only the difference of an object that is deleted and created again otherwise',
+    name: 'object deleted and created again with a change: the change is reported',
     inputs: [listed(['a']), deleted('a', '11'), put('a', '12', 'a2'), settled],
-    told: ['put a', 'synced', 'put a2'],
+    events: ['put a', 'synced', 'put a2'],
   },
   {
-    it: 'tells nothing of an object that is deleted in the watch and there in the list',
+    name: 'object deleted in the watch and present in the list: nothing is reported',
     inputs: [listed(['a']), deleted('a', '11'), { kind: 'expired' }, listed(['a'], '20'), settled],
-    told: ['put a', 'synced'],
+    events: ['put a', 'synced'],
   },
   {
-    it: 'knows of a deletion although the list that came before it was told shows no more than an absence',
+    name: 'deleted in the watch, then absent from a list: the evidence is the deletion',
     inputs: [listed(['a', 'b', 'c']), deleted('a', '11'), { kind: 'expired' }, listed(['c'], '20'), settled],
-    told: ['put a', 'put b', 'put c', 'synced', 'gone a by deletion', 'gone b by absence'],
+    events: ['put a', 'put b', 'put c', 'synced', 'gone a by deletion', 'gone b by absence'],
   },
   {
-    it: 'forgets a deletion that was undone before the list',
+    name: 'deleted, present in a list, absent from the next: the evidence is the absence',
     inputs: [
       listed(['a']),
       deleted('a', '11'),
@@ -137,81 +137,81 @@ const cases: readonly {
       listed([], '30'),
       settled,
     ],
-    told: ['put a', 'synced', 'gone a by absence'],
+    events: ['put a', 'synced', 'gone a by absence'],
   },
   {
-    it: 'tells an object again that comes back after it was told as gone',
+    name: 'object created again after it was reported as gone: is reported',
     inputs: [listed(['a']), deleted('a', '11'), settled, put('a', '12')],
-    told: ['put a', 'synced', 'gone a by deletion', 'put a'],
+    events: ['put a', 'synced', 'gone a by deletion', 'put a'],
   },
   {
-    it: 'tells nothing of the deletion of what it never knew',
+    name: 'deletion of an unknown object: nothing is reported',
     inputs: [listed(['a']), deleted('b', '11'), settled],
-    told: ['put a', 'synced'],
+    events: ['put a', 'synced'],
   },
   {
-    it: 'goes on from a bookmark',
+    name: 'bookmark: the next watch starts there',
     inputs: [listed(['a']), bookmark('50'), { kind: 'closed', livedMs: 60_000 }],
-    told: ['put a', 'synced'],
+    events: ['put a', 'synced'],
     next: { kind: 'watch', resourceVersion: '50' },
   },
   {
-    it: 'goes on from a bookmark with the version that it has',
+    name: 'bookmark with the known version: the next watch starts there',
     inputs: [listed(['a'], '50'), bookmark('50'), { kind: 'closed', livedMs: 60_000 }],
-    told: ['put a', 'synced'],
+    events: ['put a', 'synced'],
     next: { kind: 'watch', resourceVersion: '50' },
   },
   {
-    it: 'lists again when versions go back, and takes nothing from there',
+    name: 'decreasing version: is ignored, and everything is listed again',
     inputs: [listed(['a'], '1000'), deleted('a', '999'), settled],
-    told: ['put a', 'synced'],
+    events: ['put a', 'synced'],
     next: { kind: 'list' },
   },
   {
-    it: 'compares versions by size, not as text',
+    name: 'versions: are compared as numbers',
     inputs: [listed(['a'], '9'), put('a', '10', 'a2')],
-    told: ['put a', 'synced', 'put a2'],
+    events: ['put a', 'synced', 'put a2'],
     next: { kind: 'watch', resourceVersion: '10' },
   },
   {
-    it: 'withdraws nothing when a request fails, and tells the reason once',
+    name: 'failed request: withdraws nothing, and its reason is reported once',
     inputs: [listed(['a']), failed('away'), failed('away'), failed('forbidden')],
-    told: ['put a', 'synced', 'failed away', 'failed forbidden'],
+    events: ['put a', 'synced', 'failed away', 'failed forbidden'],
     next: { kind: 'watch', resourceVersion: '10' },
   },
   {
-    it: 'takes the failure back with a list',
+    name: 'list after a failure: `recovered`',
     inputs: [failed('away'), listed(['a'])],
-    told: ['failed away', 'put a', 'recovered', 'synced'],
+    events: ['failed away', 'put a', 'recovered', 'synced'],
   },
   {
-    it: 'takes the failure back with a watch that opens',
+    name: 'accepted watch after a failure: `recovered`',
     inputs: [listed(['a']), failed('away'), { kind: 'opened' }, { kind: 'opened' }],
-    told: ['put a', 'synced', 'failed away', 'recovered'],
+    events: ['put a', 'synced', 'failed away', 'recovered'],
   },
   {
-    it: 'lists again after a failure that may have made its knowledge old',
+    name: 'failure that may have invalidated the version: everything is listed again',
     inputs: [listed(['a']), failed('away', true)],
-    told: ['put a', 'synced', 'failed away'],
+    events: ['put a', 'synced', 'failed away'],
     next: { kind: 'list' },
   },
   {
-    it: 'withdraws nothing when its version has expired',
+    name: 'expired version: withdraws nothing',
     inputs: [listed(['a']), { kind: 'expired' }, settled],
-    told: ['put a', 'synced'],
+    events: ['put a', 'synced'],
     next: { kind: 'list' },
   },
 ];
 
-describe('the state of a watch', () => {
-  for (const { it: what, inputs, told, next } of cases) {
-    it(what, () => assert.deepEqual(run(...inputs).told, told));
+describe('state of a watch', () => {
+  for (const { name, inputs, events, next } of cases) {
+    it(name, () => assert.deepEqual(run(...inputs).events, events));
     if (next !== undefined) {
-      it(`${what}: next request`, () => assert.deepEqual(run(...inputs).state.next, next));
+      it(`${name}: next request`, () => assert.deepEqual(run(...inputs).state.next, next));
     }
   }
 
-  it('counts the attempts that brought nothing', () => {
+  it('attempts without a result: are counted', () => {
     const attempts = (...inputs: readonly WatchInput[]) => run(listed(['a']), ...inputs).state.attempts;
     assert.equal(attempts(), 0);
     assert.equal(attempts(failed('away'), failed('away')), 2);
