@@ -71,7 +71,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'observe/log': [...trust, 'net', 'runtime', 'text', 'xds'],
   'observe/metrics': [...trust, 'fleet', 'runtime', 'text', 'xds'],
   'observe/audit': [...trust, 'fleet', 'observe/log', 'runtime', 'text'],
-  'observe/tracing': ['fleet', 'observe/log', 'runtime', 'text'],
+  'observe/tracing': ['fleet', 'observe/log', 'runtime', 'text', 'xds/timers'],
 
   // The servers: xDS (in this process or in workers), and the admin API with its page
   grpc: ['net', 'observe/log', 'xds/timers'],

@@ -31,6 +31,8 @@ export interface HttpEdgeOptions {
   readonly access?: AdminAccess | undefined;
   /** Maximum number of connections, beyond which idle ones are closed; 256. */
   readonly maxConnections?: number | undefined;
+  /** Milliseconds until a silent connection is closed that has not completed its TLS handshake; 5,000. */
+  readonly handshakeTimeoutMs?: number | undefined;
 }
 
 // A request is complete with its headers, and every response is made at once.
@@ -43,10 +45,15 @@ export function createHttpEdge({
   onError,
   access = {},
   maxConnections,
+  handshakeTimeoutMs,
 }: HttpEdgeOptions): HttpEdge {
   let checkHost = true;
   const secure = access.tls !== undefined;
-  const { server, renew } = createSecureServer(access, { ...limits, connectionsCheckingInterval: 1000 });
+  const { server, renew } = createSecureServer(access, {
+    ...limits,
+    connectionsCheckingInterval: 1000,
+    handshakeTimeoutMs,
+  });
   const listener = createHttpListener(server, {
     onRequest: (request, response) => void respond(request, response),
     maxConnections,

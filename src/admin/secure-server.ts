@@ -16,7 +16,10 @@ export interface SecureServer {
 /** Creates an HTTP server without a request listener, over TLS if the access has TLS files. */
 export function createSecureServer(
   { tls, clientCertificates = false, failed }: AdminAccess,
-  options: ServerOptions,
+  {
+    handshakeTimeoutMs = 5_000,
+    ...options
+  }: ServerOptions & { readonly handshakeTimeoutMs?: number | undefined },
 ): SecureServer {
   if (tls === undefined) {
     return { server: createPlainServer(options), renew: () => undefined };
@@ -25,7 +28,7 @@ export function createSecureServer(
     ...options,
     ...contextOf(tls.current()),
     // The default is two minutes, in which silent connections would take the places of others.
-    handshakeTimeout: 5_000,
+    handshakeTimeout: handshakeTimeoutMs,
     requestCert: clientCertificates,
     // Checked for each request, because a token can replace a certificate.
     rejectUnauthorized: false,

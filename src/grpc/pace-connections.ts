@@ -11,18 +11,22 @@ const mostInTurn = 64;
  * of them at once, and cannot be closed before they are read. Several such clients that connect again and again
  * would make each turn long, and a change takes several turns.
  */
-export function paceConnections(handOn: (socket: Socket) => void): (socket: Socket) => void {
+export function paceConnections(
+  handOn: (socket: Socket) => void,
+  clock: () => number = () => performance.now(),
+): (socket: Socket) => void {
   const queue = new Set<Socket>();
   let turn: NodeJS.Immediate | undefined;
   let turnAt = 0;
 
   function take(): void {
-    const now = performance.now();
+    const now = clock();
     let left = now - turnAt > slowTurnMs ? 1 : mostInTurn;
     turnAt = now;
     for (const socket of queue) {
       queue.delete(socket);
-      if (!socket.destroyed) handOn(socket);
+      if (socket.destroyed) continue;
+      handOn(socket);
       left -= 1;
       if (left === 0) break;
     }
@@ -34,7 +38,7 @@ export function paceConnections(handOn: (socket: Socket) => void): (socket: Sock
     socket.on('error', () => undefined);
     queue.add(socket);
     if (turn !== undefined) return;
-    turnAt = performance.now();
+    turnAt = clock();
     turn = setImmediate(take);
   };
 }

@@ -25,7 +25,11 @@ const leafOf = () => makeLeaf(ca, { commonName: 'server', dnsNames: ['localhost'
 const [client, stranger] = [makeLeaf(clientCa, {}), makeLeaf(otherCa, {})];
 
 /** An edge over TLS on a port that others could reach. */
-async function start({ tokens = false, certificates = false }) {
+async function start({
+  tokens = false,
+  certificates = false,
+  handshakeTimeoutMs = undefined as number | undefined,
+}) {
   await using stack = new AsyncDisposableStack();
   const dir = stack.use(await makeTempDir());
   const paths = { certificate: dir.join('crt'), key: dir.join('key'), clientCa: dir.join('ca') };
@@ -48,6 +52,7 @@ async function start({ tokens = false, certificates = false }) {
   stack.defer(() => file?.close());
   const failures: string[] = [];
   const edge = createHttpEdge({
+    handshakeTimeoutMs,
     routes: [
       { method: 'GET', pattern: '/healthz', answer: () => jsonReply({ status: 'ok' }) },
       { method: 'GET', pattern: '/api/v1/meshes', answer: () => jsonReply({ meshes: [] }) },
@@ -97,7 +102,7 @@ const identityOf = ({ certPem, keyPem }: Certificate) => ({ cert: certPem, key: 
 
 describe('the admin API beyond loopback', () => {
   it('silent connection: is closed', async () => {
-    await using edge = await start({ tokens: true });
+    await using edge = await start({ tokens: true, handshakeTimeoutMs: 50 });
     await untilSilentIsClosed(edge.port);
     assert.deepEqual(edge.failures, ['handshake']);
   });

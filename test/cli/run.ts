@@ -25,8 +25,11 @@ export async function run(
 /** A command line that is still running. */
 export interface Running {
   readonly outcome: Promise<Outcome>;
-  /** Resolves when the output on stdout and stderr matches; rejects if the command ends before. */
-  until(pattern: RegExp): Promise<void>;
+  /**
+   * Resolves when the output on stdout and stderr matches. Rejects if the command ends before, or prints an error
+   * first; `continuing` says that it prints errors and continues.
+   */
+  until(pattern: RegExp, options?: { readonly continuing: boolean }): Promise<void>;
 }
 
 /** Starts a command line in this process. */
@@ -44,16 +47,21 @@ export function start(args: readonly string[], signal?: AbortSignal): Running {
       },
     });
   const outcome = run(args, {}, signal, (io) =>
-    runProgram({ ...io, stdout: heard(io.stdout), stderr: heard(io.stderr) }),
+    runProgram({ ...io, stdout: heard(io.stdout), stderr: heard(io.stderr), watchMs: 20 }),
   );
   return {
     outcome,
-    until: (pattern) =>
+    until: (pattern, { continuing } = { continuing: false }) =>
       new Promise((resolve, reject) => {
-        const look = (): void => void (pattern.test(text) && resolve());
+        const fail = (what: string): void =>
+          reject(new Error(`${what} without ${String(pattern)}:\n${text}`));
+        const look = (): void => {
+          if (pattern.test(text)) resolve();
+          else if (!continuing && /^error: .*\n/m.test(text)) fail('it printed an error');
+        };
         written.on('text', look);
         look();
-        outcome.then(() => reject(new Error(`it ended without ${String(pattern)}:\n${text}`)), reject);
+        outcome.then(() => fail('it ended'), reject);
       }),
   };
 }

@@ -14,7 +14,10 @@ const { scripts } = JSON.parse(await readFile(new URL('package.json', root), 'ut
 const whole = scripts['test'] ?? '';
 
 /** Runs a test file as `npm test` does, with shorter limits. */
-async function runFile(code: string): Promise<{ readonly code: number; readonly output: string }> {
+async function runFile(
+  code: string,
+  runLimitMs = 6_000,
+): Promise<{ readonly code: number; readonly output: string }> {
   await using dir = await makeTempDir();
   const path = dir.join('probe.test.mjs');
   await writeFile(path, `import { test } from 'node:test';\n${code}\n`);
@@ -22,7 +25,12 @@ async function runFile(code: string): Promise<{ readonly code: number; readonly 
   const { NODE_TEST_CONTEXT: _, ...outside } = process.env;
   const child = spawn('sh', ['-c', command], {
     cwd: fileURLToPath(root),
-    env: { ...outside, TEST_TIMEOUT_MS: '500', TEST_FILE_LIMIT_MS: '1500', TEST_RUN_LIMIT_MS: '6000' },
+    env: {
+      ...outside,
+      TEST_TIMEOUT_MS: '500',
+      TEST_FILE_LIMIT_MS: '1500',
+      TEST_RUN_LIMIT_MS: String(runLimitMs),
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const output = Promise.all([text(child.stdout), text(child.stderr)]);
@@ -41,15 +49,22 @@ suite('npm test', { concurrency: true }, () => {
     'a timer that is left behind': "setInterval(() => {}, 100); test('x', () => {});",
     'a loop that never yields': "test('x', () => { for (;;); });",
     'an import that never settles': 'setInterval(() => {}, 100); await new Promise(() => {});',
+  };
+  // Only the limit of the whole run ends them.
+  const holdOn = {
     'a child that holds the output of a test file that was ended': `import { spawn } from 'node:child_process';
       spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'inherit' });
       test('x', () => new Promise(() => setTimeout(() => {}, 1e6)));`,
     'a synchronous wait for a child': `import { execFileSync } from 'node:child_process';
       test('x', () => void execFileSync('sleep', ['60']));`,
   };
-  for (const [what, code] of Object.entries(hangs)) {
+  const cases = [
+    ...Object.entries(hangs).map(([what, code]) => [what, code, 6_000] as const),
+    ...Object.entries(holdOn).map(([what, code]) => [what, code, 2_000] as const),
+  ];
+  for (const [what, code, runLimitMs] of cases) {
     test(`${what}: the run ends, and fails`, { timeout: 30_000 }, async () => {
-      const { code: exit, output } = await runFile(code);
+      const { code: exit, output } = await runFile(code, runLimitMs);
       assert.notEqual(exit, 0, output);
       assert.match(output, /probe\.test\.mjs|The tests are ended/);
     });

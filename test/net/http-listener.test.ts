@@ -18,18 +18,25 @@ const ca = makeCa();
 const leaf = makeLeaf(ca, { commonName: 'server', dnsNames: ['localhost'] });
 const ok: RequestListener = (_, response) => void response.end('ok');
 
+/** The connections that `hold` opened. */
+const held = new Set<Socket>();
+
 /** Starts a server with a limit of eight connections, and returns its port. */
 async function serve(t: TestContext, onRequest = ok, secure = false): Promise<number> {
   const server = secure ? createTlsServer({ cert: leaf.certPem, key: leaf.keyPem }) : createServer();
   const listener = createHttpListener(server, { onRequest, maxConnections: limit });
-  t.after(() => listener.close());
+  t.after(async () => {
+    // Otherwise `close` would wait for the requests in progress.
+    for (const socket of held) socket.destroy();
+    await listener.close();
+  });
   return Number((await listener.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 })).split(':')[1]);
 }
 
 /** Opens a connection and sends the text. */
-async function hold(t: TestContext, port: number, text = ''): Promise<Socket> {
+async function hold(port: number, text = ''): Promise<Socket> {
   const socket = connect(port, '127.0.0.1').resume();
-  t.after(() => socket.destroy());
+  held.add(socket);
   socket.on('error', () => undefined);
   await once(socket, 'connect');
   socket.write(text);
@@ -49,14 +56,14 @@ describe('the HTTP listener', () => {
       const port = await serve(t, (request, response) => {
         request.resume().on('end', () => response.end('ok'));
       });
-      for (let count = 0; count < 4 * limit; count += 1) await hold(t, port, text);
+      for (let count = 0; count < 4 * limit; count += 1) await hold(port, text);
       assert.equal((await ask(`127.0.0.1:${port}`, '/')).body, 'ok');
     });
   }
 
   it('many connections during their TLS handshake → a new client gets its response', async (t) => {
     const port = await serve(t, ok, true);
-    for (let count = 0; count < 4 * limit; count += 1) await hold(t, port);
+    for (let count = 0; count < 4 * limit; count += 1) await hold(port);
     const socket = connectTls({ port, host: '127.0.0.1', servername: 'localhost', ca: ca.certPem });
     socket.end('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
     let text = '';
@@ -66,14 +73,14 @@ describe('the HTTP listener', () => {
 
   it('the longest idle connection → is closed first', async (t) => {
     const port = await serve(t);
-    const first = await hold(t, port);
-    const second = await hold(t, port);
-    for (let count = 2; count < limit; count += 1) await hold(t, port);
+    const first = await hold(port);
+    const second = await hold(port);
+    for (let count = 2; count < limit; count += 1) await hold(port);
     const answered = once(first, 'data');
     first.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
     await answered;
     const closed = once(second, 'close');
-    await hold(t, port);
+    await hold(port);
     await closed;
     assert.equal(first.destroyed, false);
   });
@@ -88,7 +95,7 @@ describe('the HTTP listener', () => {
         : connect(options);
       client.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
       const finish = await asked;
-      for (let count = 0; count < 2 * limit; count += 1) await hold(t, port);
+      for (let count = 0; count < 2 * limit; count += 1) await hold(port);
       finish();
       let text = '';
       for await (const chunk of client.setEncoding('utf8')) text += String(chunk);
@@ -99,7 +106,7 @@ describe('the HTTP listener', () => {
   it('requests that do not wait for the response before → the connection is closed after one of them', async (t) => {
     let requests = 0;
     const port = await serve(t, () => void (requests += 1));
-    const socket = await hold(t, port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(100));
+    const socket = await hold(port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(100));
     await once(socket, 'close');
     assert.equal(requests, 1);
   });

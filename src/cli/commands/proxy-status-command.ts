@@ -14,12 +14,13 @@ import type { ServerProxy } from '../tables/proxy-table.ts';
 import { addServerOptions, serverAccess } from '../ask/server-options.ts';
 import type { ServerAccess, ServerOptions } from '../ask/server-options.ts';
 import { clearScreen } from '../terminal/terminal.ts';
+import { timerMs } from '../../xds/timers/timers.ts';
 import { oneLine } from '../../text/plain-text.ts';
 
 type ProxyStatusOptions = FlagOptions<'mesh' | 'state' | 'watch' | 'output'> & ServerOptions;
 
 /** Milliseconds between two requests of `--watch`. */
-const watchMs = 1_000;
+const defaultWatchMs = 1_000;
 
 /** Adds `meshtrust proxy-status`, which lists connected, reconnecting and lost proxies, and their versions. */
 export function addProxyStatusCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
@@ -80,7 +81,9 @@ async function watch(io: CommandIo, show: () => Promise<Shown>): Promise<undefin
     }
     before = current;
     // Only the signal ends the delay early.
-    await delay(watchMs, undefined, { signal: io.signal }).catch(() => undefined);
+    await delay(timerMs(io.watchMs ?? defaultWatchMs), undefined, { signal: io.signal }).catch(
+      () => undefined,
+    );
   }
 }
 

@@ -10,6 +10,8 @@ export interface CommandIo {
   readonly stdin?: (Readable & { readonly isTTY?: boolean }) | undefined;
   /** Aborted on SIGTERM or SIGINT. */
   readonly signal: AbortSignal;
+  /** Milliseconds between two requests of `--watch`. Default: 1,000. */
+  readonly watchMs?: number | undefined;
   /** The channel to the parent process, if there is one. */
   readonly channel?: ProcessChannel | undefined;
   /** Finds servers if neither the command line nor the environment names one. Default: the default of `--server`. */

@@ -39,6 +39,10 @@ export interface WebhookEdgeOptions {
   readonly maxWaitMs?: number | undefined;
   /** Maximum number of connections. If there are more, idle ones are closed. Default: 256. */
   readonly maxConnections?: number | undefined;
+  /** Milliseconds until a connection is closed that has not completed its TLS handshake; 5,000. */
+  readonly handshakeTimeoutMs?: number | undefined;
+  /** Milliseconds within which a body must arrive; 2,000. */
+  readonly maxBodyMs?: number | undefined;
 }
 
 export type RequestResult =
@@ -55,8 +59,6 @@ export const reviewPath = '/validate';
 // were idle for 90 s (net/http, as Kubernetes configures it). If this server closed them first, it could close one on
 // which a review is being sent.
 const serverLimits = {
-  // Node's default is two minutes, during which silent connections occupy slots of others.
-  handshakeTimeout: 5_000,
   headersTimeout: 5_000,
   requestTimeout: 10_000,
   keepAliveTimeout: 100_000,
@@ -71,7 +73,9 @@ const defaultBudget: BudgetOptions = { burstMs: 500, share: 0.125 };
 /** Less than the time-out of the API server in our manifests. */
 const defaultMaxWaitMs = 2_000;
 /** Maximum time for a body. The API server sends a whole request at once. */
-const maxBodyMs = 2_000;
+const defaultMaxBodyMs = 2_000;
+/** Node's default is two minutes, during which silent connections occupy slots of others. */
+const defaultHandshakeTimeoutMs = 5_000;
 
 /** Creates the HTTPS server of the webhook. It does not authenticate clients, because reviews change nothing. */
 export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
@@ -81,6 +85,8 @@ export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
     limits: { bodyBytes, json } = requestLimits(defaultLimits),
     budget = defaultBudget,
     maxWaitMs = defaultMaxWaitMs,
+    maxBodyMs = defaultMaxBodyMs,
+    handshakeTimeoutMs = defaultHandshakeTimeoutMs,
   } = options;
   const lanes = createReviewLanes(
     {
@@ -93,6 +99,7 @@ export function createWebhookEdge(options: WebhookEdgeOptions): WebhookEdge {
   const server = createServer({
     ...serverLimits,
     ...contextOf(options.tls),
+    handshakeTimeout: handshakeTimeoutMs,
     connectionsCheckingInterval: 1000,
   });
   const listener = createHttpListener(server, {

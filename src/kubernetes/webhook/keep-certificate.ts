@@ -25,6 +25,8 @@ export interface KeepOptions {
   /** Epoch milliseconds. */
   readonly now?: (() => number) | undefined;
   readonly times?: KeepTimes | undefined;
+  /** Waits between two reads. Resolves early when `signal` is aborted. By default a timer. */
+  readonly wait?: ((milliseconds: number, signal: AbortSignal) => Promise<void>) | undefined;
 }
 
 /** Times in milliseconds. */
@@ -73,8 +75,7 @@ export function keepCertificate(options: KeepOptions): CertificateSource {
 async function keep(given: KeepOptions, events: CertificateEvents, signal: AbortSignal): Promise<void> {
   const options = reuseUnstored(given);
   const { everyMs, spreadMs } = options.times ?? defaultTimes;
-  const wait = (milliseconds: number): Promise<void> =>
-    delay(timerMs(milliseconds), undefined, { signal, ref: false }).catch(() => undefined);
+  const wait = (milliseconds: number): Promise<void> => (options.wait ?? waitByTimer)(milliseconds, signal);
   let inUse: string | undefined;
   let reported: string | undefined;
   let failures = 0;
@@ -99,6 +100,10 @@ async function keep(given: KeepOptions, events: CertificateEvents, signal: Abort
     }
     await wait(everyMs * (0.9 + Math.random() / 5));
   }
+}
+
+async function waitByTimer(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await delay(timerMs(milliseconds), undefined, { signal, ref: false }).catch(() => undefined);
 }
 
 function use({ certificate, key }: KeptCertificate, events: CertificateEvents, isFirst: boolean): void {

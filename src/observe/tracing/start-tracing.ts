@@ -1,3 +1,4 @@
+import { env } from 'node:process';
 import { DiagLogLevel, diag } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import {
@@ -10,6 +11,7 @@ import {
 import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import type { Logger } from '../log/log.ts';
 import { plainText } from '../../text/plain-text.ts';
+import { timerMs } from '../../xds/timers/timers.ts';
 import { createChangeTracer } from './trace-changes.ts';
 import type { ChangeTracer, ChangeTracerOptions } from './trace-changes.ts';
 
@@ -24,16 +26,16 @@ export interface Tracing extends Omit<ChangeTracer, 'close'> {
   close(): Promise<void>;
 }
 
-/** The time for which spans are collected before they are sent, in ms. */
-const scheduledDelayMillis = 1_000;
+/** The time for which spans are collected before they are sent, in ms, if OTEL_BSP_SCHEDULE_DELAY is not set. */
+const defaultDelayMs = 1_000;
 /** The time to send the last spans at the end of the program, in ms. */
 const finalExportMs = 2_000;
 /** The least time between two warnings about an unreachable collector, in ms. */
 const warningIntervalMs = 60_000;
 
 /**
- * Starts to send traces over OTLP/HTTP, configured by the environment (OTEL_EXPORTER_OTLP_*, OTEL_SERVICE_NAME,
- * OTEL_RESOURCE_ATTRIBUTES). Nothing waits for the collector: spans that it does not accept are dropped.
+ * Starts to send traces over OTLP/HTTP, configured by the environment (OTEL_EXPORTER_OTLP_*, OTEL_BSP_SCHEDULE_DELAY,
+ * OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES). Nothing waits for the collector: spans that it does not accept are dropped.
  */
 export function startTracing({ version, log, ...options }: TracingOptions): Tracing {
   logTroubles(log);
@@ -41,7 +43,9 @@ export function startTracing({ version, log, ...options }: TracingOptions): Trac
     resource: defaultResource()
       .merge(resourceFromAttributes({ 'service.name': 'meshtrust', 'service.version': version }))
       .merge(detectResources({ detectors: [resourceAttributesEnvDetector, serviceNameEnvDetector] })),
-    spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter(), scheduledDelayMillis })],
+    spanProcessors: [
+      new BatchSpanProcessor({ exporter: new OTLPTraceExporter(), scheduledDelayMillis: delayMs() }),
+    ],
   });
   const tracer = createChangeTracer({ tracer: provider.getTracer('meshtrust', version), ...options });
   return {
@@ -55,6 +59,11 @@ export function startTracing({ version, log, ...options }: TracingOptions): Trac
       clearTimeout(timer);
     },
   };
+}
+
+function delayMs(): number {
+  const given = Number(env['OTEL_BSP_SCHEDULE_DELAY']);
+  return Number.isInteger(given) && given > 0 ? timerMs(given) : defaultDelayMs;
 }
 
 /** Returns the message of an error that the exporter logs as JSON, stack included. */

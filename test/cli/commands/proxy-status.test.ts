@@ -146,7 +146,7 @@ describe('proxy-status', () => {
     await using again = await fleetServer(new URL(server.url).host);
     again.publish(statesOf({ ALL: 'v1' }));
     again.asks(streamOf(1, 'came-back'));
-    await watching.until(/^came-back /m);
+    await watching.until(/^came-back /m, { continuing: true });
     stop.abort();
     assert.equal((await watching.outcome).code, 0);
   });

@@ -11,8 +11,8 @@ import { untilSays } from './object-status.ts';
 import { listOf, makeDomain, meshTrust, skip, startStage, untilAll } from './stage.ts';
 import type { Stage } from './stage.ts';
 
-/** Killed without a word, the leader is missed after the lease time; and then it takes one attempt. */
-const takeOverMs = electionTimes.leaseMs + 2 * electionTimes.retryMs;
+/** After the lease time of a killed leader, one attempt takes the lease. The rest is for a busy machine. */
+const takeOverMs = electionTimes.leaseMs + 2 * electionTimes.retryMs + 30_000;
 
 test('several replicas at one API server', { skip }, async (t) => {
   await using stage = await startStage();
@@ -63,12 +63,13 @@ test('several replicas at one API server', { skip }, async (t) => {
     await first.stop('SIGKILL');
     const since = performance.now();
     await stage.kubectl('apply -f -', meshTrust(orphan));
-    await untilAll(envoys, orphan.client, 'accepted', 2_000);
-    const { message } = await untilSays(stage, 'orphan.test', 'Programmed', 'Programmed', takeOverMs + 3_000);
+    await untilAll(envoys, orphan.client, 'accepted');
+    assert.deepEqual(await leading(second), [0], 'the proxies have the change before there is a new leader');
+    const { message } = await untilSays(stage, 'orphan.test', 'Programmed', 'Programmed', takeOverMs);
+    assert.deepEqual(await leading(second), [1]);
     assert.match(message, /2 of 2 connected/);
     const took = performance.now() - since;
     t.diagnostic(`status of a change goes on ${Math.round(took)} ms after the leader was killed`);
-    assert.ok(took < takeOverMs + 3_000, `${took} ms`);
   });
 
   await t.test('the leader ends: the next one does not wait for the lease time', async () => {

@@ -11,6 +11,7 @@ import { noPolicy } from '../../kit/bundles.ts';
 import { makeCa } from '../../kit/certificates.ts';
 import { gone, version } from '../../kit/ledger.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
+import { poll } from '../../kit/poll.ts';
 import { startFakeCluster } from './fake-cluster.ts';
 import type { Answer, FakeCluster, Request } from './fake-cluster.ts';
 
@@ -41,6 +42,8 @@ interface Scene {
   readonly put: (name: string, pem?: string, status?: Record<string, unknown>) => void;
   readonly remove: (name: string) => void;
   readonly lead: () => void;
+  /** Resolves when the reporter has asked again whether it is the leader. */
+  readonly compared: () => Promise<unknown>;
   readonly count: (counts: ProxyCounts) => void;
   readonly failures: readonly string[];
   readonly statuses: (name: string) => readonly Status[];
@@ -76,11 +79,15 @@ async function start(t: TestContext, answer = keeping, leading = true): Promise<
   const generations = new Map<string, number>();
   let counts = all;
   let isLeading = leading;
+  let comparisons = 0;
   let meshes = builder.build(new Map(), Date.now());
   const reporter = createReporter({
     client: cluster.client,
     instance: 'pod',
-    isLeading: () => isLeading,
+    isLeading: () => {
+      comparisons += 1;
+      return isLeading;
+    },
     view: () => ({ ready: true, meshes, findings: allFindings(ledger.view().findings, meshes, Date.now()) }),
     isCurrent: () => true,
     grantsOf: (path) => ledger.grantsOf('kubernetes', path),
@@ -119,6 +126,10 @@ async function start(t: TestContext, answer = keeping, leading = true): Promise<
     lead: () => {
       isLeading = true;
       reporter.changed();
+    },
+    compared: () => {
+      const before = comparisons;
+      return poll('a comparison', () => comparisons > before || undefined);
     },
     count: (next) => {
       counts = next;
@@ -193,8 +204,7 @@ test('bad certificate: is reported by its code, without its content', async (t) 
 test('replica that is not the leader: writes nothing until it becomes the leader', async (t) => {
   const scene = await start(t, keeping, false);
   scene.put('a');
-  // Long enough for several comparisons.
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await scene.compared();
   assert.deepEqual(scene.cluster.requests, []);
   scene.lead();
   await scene.cluster.until(1, isStatus);

@@ -91,7 +91,7 @@ describe('HTTPS server of the webhook', () => {
   });
 
   it('silent connection: is closed', async (t) => {
-    await untilSilentIsClosed((await serve(t)).port);
+    await untilSilentIsClosed((await serve(t, { handshakeTimeoutMs: 50 })).port);
   });
 
   it('review: is answered', async (t) => {
@@ -206,7 +206,7 @@ describe('HTTPS server of the webhook', () => {
   });
 
   it('more large requests than slots: 503 without reading their bodies', async (t) => {
-    const { port, results } = await serve(t, { maxWaitMs: 200 });
+    const { port, results } = await serve(t, { maxWaitMs: 50, maxBodyMs: 400 });
     const bytes = 2 ** 20;
     const head = `POST ${reviewPath} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${bytes}\r\n\r\n`;
     const texts = await Promise.all(

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 
 import type { TlsMaterial } from '../../../src/net/tls-material.ts';
 import { issueCertificate } from '../../../src/kubernetes/webhook/issue-certificate.ts';
@@ -87,6 +88,13 @@ function certificates(text: string): readonly X509Certificate[] {
     .map((pem) => new X509Certificate(pem));
 }
 
+/** Longer than any wait for the next read or after a failure. */
+const times = { everyMs: 60_000, spreadMs: 1_000_000 };
+
+/** Waits for at most 20 ms. */
+const waitBriefly = (milliseconds: number, signal: AbortSignal): Promise<void> =>
+  delay(Math.min(milliseconds, 20), undefined, { signal }).catch(() => undefined);
+
 interface Replica {
   readonly loaded: TlsMaterial[];
   readonly refused: string[];
@@ -108,7 +116,8 @@ function replica(
     issue: issueCertificate,
     onIssued: (reason) => reported.issued.push(reason),
     now: () => clock.now,
-    times: { everyMs: 20, spreadMs: 50 },
+    times,
+    wait: waitBriefly,
     ...options,
   });
   const running = source({
@@ -151,17 +160,25 @@ describe('certificate in a Secret', () => {
     const store = new Store();
     const clock = { now: start };
     const cluster = await startFakeCluster(t, store.handle);
-    const times = { everyMs: 20, spreadMs: 1000 };
-    const replicas = [0, 1].map(() => replica(t, cluster, clock, { times }));
+    const spread = Promise.withResolvers<void>();
+    let spreading = 0;
+    const wait: KeepOptions['wait'] = (milliseconds, signal) => {
+      if (milliseconds !== times.spreadMs) return waitBriefly(milliseconds, signal);
+      spreading += 1;
+      return spread.promise;
+    };
+    const replicas = [0, 1].map(() => replica(t, cluster, clock, { wait }));
     await until('the first certificates', () => replicas.every(({ loaded }) => loaded.length === 1));
     const [before] = store.trusted();
     clock.now = start + 61 * day;
-    await until('both authorities', () => store.trusted().length === 2);
+    await until('both replicas to have the next certificate', () => spreading === 2);
+    assert.equal(store.trusted().length, 2);
     // No replica serves a certificate whose CA the API server may not know yet.
     assert.deepEqual(
       replicas.map(({ loaded }) => loaded.length),
       [1, 1],
     );
+    spread.resolve();
     await until('the next certificates', () => replicas.every(({ loaded }) => loaded.length === 2));
     assert.equal(new Set(replicas.map(({ loaded }) => loaded[1]!.fingerprint)).size, 1);
     assert.equal(store.trusted()[1]?.fingerprint256, before?.fingerprint256);

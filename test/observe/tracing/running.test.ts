@@ -14,6 +14,9 @@ import { createClient } from '../../xds/client.ts';
 const [a, b] = [makeCa({ commonName: 'A' }), makeCa({ commonName: 'B' })];
 const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 
+/** Sends spans soon after they end. */
+const soon = { OTEL_BSP_SCHEDULE_DELAY: '20' };
+
 /** Creates a directory with one MeshTrust. */
 async function makeTrust() {
   const dir = await makeTempDir();
@@ -32,7 +35,7 @@ describe('traces of the running program', () => {
     await using server = await startMeshtrust({
       dirs: [trust.dir.path],
       args: ['--drain-grace=0'],
-      env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, OTEL_SERVICE_NAME: 'trust-of-tests' },
+      env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, OTEL_SERVICE_NAME: 'trust-of-tests', ...soon },
     });
     await server.logged('the start', ({ event }) => event === 'trust-converged');
     const proxies = [
@@ -98,7 +101,7 @@ describe('traces of the running program', () => {
     const nowhere = `http://127.0.0.1:${await freePort()}`;
     await using server = await startMeshtrust({
       dirs: [trust.dir.path],
-      env: { OTEL_EXPORTER_OTLP_ENDPOINT: nowhere, OTEL_EXPORTER_OTLP_TIMEOUT: '1000' },
+      env: { OTEL_EXPORTER_OTLP_ENDPOINT: nowhere, OTEL_EXPORTER_OTLP_TIMEOUT: '100', ...soon },
     });
     const gone = await server.logged('that it is gone', ({ event }) => event === 'tracing');
     assert.equal(gone['level'], 'warn');
