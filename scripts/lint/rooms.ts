@@ -67,7 +67,6 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   fleet: [...trust, 'runtime', 'text', 'xds'],
 
   // What is reported: log, metrics, audit, traces
-  observe: ['xds'],
   'observe/log': [...trust, 'net', 'runtime', 'text', 'xds'],
   'observe/metrics': [...trust, 'fleet', 'runtime', 'text', 'xds'],
   'observe/audit': [...trust, 'fleet', 'observe/log', 'runtime', 'text'],
@@ -75,23 +74,11 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
 
   // The servers: xDS (in this process or in workers), and the admin API with its page
   grpc: ['net', 'observe/log', 'xds/timers'],
-  frontend: [
-    ...trust,
-    'fleet',
-    'grpc',
-    'net',
-    'observe',
-    'observe/log',
-    'runtime',
-    'transport',
-    'xds',
-    'xds/timers',
-  ],
+  frontend: [...trust, 'fleet', 'grpc', 'net', 'observe/log', 'runtime', 'transport', 'xds', 'xds/timers'],
   'frontend/workers': [
     ...trust,
     'fleet',
     'frontend',
-    'observe',
     'observe/log',
     'observe/metrics',
     'runtime',

@@ -1,7 +1,6 @@
 import type { HandshakeFailure } from '../net/handshake-failure.ts';
 import { createPublisher } from '../trust/snapshot/publisher.ts';
 import type { ServedMeshes } from '../trust/snapshot/publisher.ts';
-import { combineObservers } from '../observe/combine-observers.ts';
 import { localFleet, localLook } from '../fleet/fleet.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { countAcks } from '../fleet/rollout.ts';
@@ -9,7 +8,7 @@ import type { AckCount } from '../fleet/rollout.ts';
 import { createServedHistory } from '../fleet/served-history.ts';
 import { createFleetTracker } from '../fleet/track-fleet.ts';
 import type { Logger } from '../observe/log/log.ts';
-import { createSnapshotStore } from '../xds/index.ts';
+import { combineObservers, createSnapshotStore } from '../xds/index.ts';
 import type { XdsObserver } from '../xds/index.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { ProxyOptions } from '../runtime/serve-options.ts';

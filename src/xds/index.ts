@@ -23,7 +23,7 @@ export type { CallGuard, DirectServer } from './server/direct-server.ts';
 export type { NodeRefusal, XdsServer, XdsServerOptions } from './server/xds-server.ts';
 export { transportDefaults, xdsServerOptions } from './server/server-options.ts';
 export type { TransportOptions } from './server/server-options.ts';
-export { refusedStreams } from './server/observer.ts';
+export { combineObservers, refusedStreams } from './server/observer.ts';
 export { closedConnections } from './server/client-connections.ts';
 export type { ClosedConnection } from './server/client-connections.ts';
 export type {

@@ -106,137 +106,79 @@ export interface XdsObserver {
   failed?(stream: StreamInfo, error: unknown): void;
 }
 
-/** An observer with all methods, which never throw. */
-export type SafeObserver = Required<XdsObserver>;
+/** An observer with all methods. */
+export type FullObserver = Required<XdsObserver>;
+
+/** Every event, once. The compiler requires that the table is complete, and each observer below is made from it. */
+const events: Readonly<Record<keyof XdsObserver, true>> = {
+  streamsWaiting: true,
+  streamRefused: true,
+  connectionClosed: true,
+  streamOpened: true,
+  streamClosed: true,
+  request: true,
+  response: true,
+  acked: true,
+  quoted: true,
+  nacked: true,
+  dropped: true,
+  slowed: true,
+  caughtUp: true,
+  cutOff: true,
+  fetched: true,
+  fannedOut: true,
+  failed: true,
+};
+
+type Receiver = (...event: unknown[]) => void;
+
+/** Makes an observer with one function for each event, once: a call of it looks nothing up. */
+function observerOf(receiverOf: (event: keyof XdsObserver) => Receiver): FullObserver {
+  const names = Object.keys(events) as (keyof XdsObserver)[];
+  return Object.fromEntries(names.map((name) => [name, receiverOf(name)])) as unknown as FullObserver;
+}
+
+/** Returns the method of an observer for an event, if it has one. */
+function methodOf(observer: XdsObserver, event: keyof XdsObserver): Receiver | undefined {
+  return observer[event]?.bind(observer) as Receiver | undefined;
+}
+
+const ignore: Receiver = () => undefined;
+
+/**
+ * Returns an observer that passes each event to all given observers, in order. Methods that an observer gets later
+ * are not called.
+ * @example
+ * addXdsServices(server, store, { observer: combineObservers([metrics, log]) });
+ */
+export function combineObservers(observers: readonly XdsObserver[]): FullObserver {
+  return observerOf((name) => {
+    const methods = observers
+      .map((observer) => methodOf(observer, name))
+      .filter((method) => method !== undefined);
+    return (...event) => {
+      for (const method of methods) method(...event);
+    };
+  });
+}
 
 /** Wraps an observer so that its errors do not reach the streams. */
-export function createSafeObserver(observer: XdsObserver): SafeObserver {
+export function createSafeObserver(observer: XdsObserver): FullObserver {
   let warned = false;
   function warn(error: unknown): void {
     if (warned) return;
     warned = true;
     process.emitWarning(`an xDS observer threw an error (later errors are not reported): ${String(error)}`);
   }
-  // Written out, instead of a shorter function that wraps each method: four methods are called for each push.
-  return {
-    streamsWaiting(waiting) {
+  return observerOf((name) => {
+    const method = methodOf(observer, name);
+    if (method === undefined) return ignore;
+    return (...event) => {
       try {
-        observer.streamsWaiting?.(waiting);
+        method(...event);
       } catch (error) {
         warn(error);
       }
-    },
-    streamRefused(reason) {
-      try {
-        observer.streamRefused?.(reason);
-      } catch (error) {
-        warn(error);
-      }
-    },
-    connectionClosed(reason) {
-      try {
-        observer.connectionClosed?.(reason);
-      } catch (error) {
-        warn(error);
-      }
-    },
-    streamOpened(stream) {
-      try {
-        observer.streamOpened?.(stream);
-      } catch (error) {
-        warn(error);
-      }
-    },
-    streamClosed(stream, end) {
-      try {
-        observer.streamClosed?.(stream, end);
-      } catch (error) {
-        warn(error);
-      }
-    },
-    request(stream, request) {
-      try {
-        observer.request?.(stream, request);
-      } catch (error) {
-        warn(error);
-      }
-    },
-    response(stream, response) {
-      try {
-        observer.response?.(stream, response);
-      } catch (error) {
-        warn(error);
-      }
-    },
-    acked(stream, ack) {
-      try {
-        observer.acked?.(stream, ack);
-      } catch (error) {
-        warn(error);
-      }
-    },
-    quoted(stream, quote) {
-      try {
-        observer.quoted?.(stream, quote);
-      } catch (error) {
-        warn(error);
-      }
-    },
-    nacked(stream, nack) {
-      try {
-        observer.nacked?.(stream, nack);
-      } catch (error) {
-        warn(error);
-      }
-    },
-    dropped(stream, dropped) {
-      try {
-        observer.dropped?.(stream, dropped);
-      } catch (error) {
-        warn(error);
-      }
-    },
-    slowed(stream) {
-      try {
-        observer.slowed?.(stream);
-      } catch (error) {
-        warn(error);
-      }
-    },
-    caughtUp(stream) {
-      try {
-        observer.caughtUp?.(stream);
-      } catch (error) {
-        warn(error);
-      }
-    },
-    cutOff(stream, waitedMs) {
-      try {
-        observer.cutOff?.(stream, waitedMs);
-      } catch (error) {
-        warn(error);
-      }
-    },
-    fetched(fetch) {
-      try {
-        observer.fetched?.(fetch);
-      } catch (error) {
-        warn(error);
-      }
-    },
-    fannedOut(fannedOut) {
-      try {
-        observer.fannedOut?.(fannedOut);
-      } catch (error) {
-        warn(error);
-      }
-    },
-    failed(stream, fault) {
-      try {
-        observer.failed?.(stream, fault);
-      } catch (error) {
-        warn(error);
-      }
-    },
-  };
+    };
+  });
 }

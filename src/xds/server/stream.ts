@@ -6,7 +6,7 @@ import type { Change } from '../core/snapshot-store.ts';
 import type { ClientConnection, ClientConnections } from './client-connections.ts';
 import { decodingError } from './entry-limits.ts';
 import type { Hub, HubStream } from './hub.ts';
-import type { SafeObserver, StreamEnd, StreamInfo } from './observer.ts';
+import type { FullObserver, StreamEnd, StreamInfo } from './observer.ts';
 import type { ReadTurns, TurnReader } from './read-turns.ts';
 import { originOf } from './stream-link.ts';
 import type { LinkHandler, StreamLink } from './stream-link.ts';
@@ -18,7 +18,7 @@ export interface StreamParts<Request extends XdsRequest> {
   readonly decode: (bytes: Uint8Array, wantsNode: boolean) => Request;
   /** Field number of the node in the requests. */
   readonly nodeField: number;
-  readonly observer: SafeObserver;
+  readonly observer: FullObserver;
   readonly hub: Hub;
   readonly clock: () => number;
   /** Time after which a stream is ended if the client does not read a response, in ms. */

@@ -4,7 +4,7 @@ import { createFetch } from '../core/fetch.ts';
 import type { SotwRequest } from '../core/request.ts';
 import type { SessionContext } from '../core/session.ts';
 import { decodingError } from './entry-limits.ts';
-import type { SafeObserver } from './observer.ts';
+import type { FullObserver } from './observer.ts';
 import type { DiscoveryService } from './services.ts';
 
 /** The parameters of a unary method. */
@@ -14,7 +14,7 @@ export interface UnaryParts {
   readonly context: SessionContext;
   readonly identifier: string;
   readonly decode: (bytes: Uint8Array, wantsNode: boolean) => SotwRequest;
-  readonly observer: SafeObserver;
+  readonly observer: FullObserver;
   /** True once the server is shutting down. */
   readonly draining: () => boolean;
 }
