@@ -3,17 +3,17 @@ import type { SourceEvent } from '../../trust/source.ts';
 const firstRetryMs = 100;
 const lastRetryMs = 5_000;
 
-/** Which directories cannot be listed, and when each is to be tried again. Times are monotonic milliseconds. */
+/** The directories that cannot be listed, and when to try each again. Times are monotonic milliseconds. */
 export interface Failures {
-  /** Notes a failure; tells it when it is new or has another reason. */
+  /** Records a failure. Returns an event if it is new, or if its reason has changed. */
   fail(path: string, reason: string, now: number): readonly SourceEvent[];
-  /** Notes a success; tells it when there was a failure. */
+  /** Records a success. Returns an event if there was a failure. */
   succeed(path: string): readonly SourceEvent[];
-  /** Forgets a directory that is no longer wanted. */
+  /** Removes a directory without an event. */
   forget(path: string): void;
-  /** The paths whose time has come; each is given once for each failure. */
+  /** Returns the paths that must be tried again now. Each is returned once per failure. */
   due(now: number): readonly string[];
-  /** When the next one is due. */
+  /** Returns the time at which the next path is due, if any. */
   next(): number | undefined;
   has(path: string): boolean;
   readonly size: number;
@@ -25,7 +25,7 @@ interface Failure {
   readonly retryAt: number;
 }
 
-/** Makes an empty set of failures; a retry comes after 100 ms, then twice as long each time, up to 5 s. */
+/** Creates an empty set of failures. The first retry is after 100 ms. The time doubles each time, up to 5 s. */
 export function createFailures(): Failures {
   const failures = new Map<string, Failure>();
   return {

@@ -1,6 +1,6 @@
 import type { GoneEvidence, SourceEvent } from '../../trust/source.ts';
 
-/** What `stat` says of one version of a file. Times are nanoseconds since the epoch. */
+/** The fields of `stat` that identify a version of a file. Times are nanoseconds since the epoch. */
 export interface Version {
   readonly dev: bigint;
   readonly ino: bigint;
@@ -17,22 +17,22 @@ export interface ContentSighting {
   readonly hash: string;
   /** Milliseconds since the last change of the file or its attributes, by the wall clock. */
   readonly ageMs: number;
-  /** Known to have been moved into place complete (see `isPlaced`). */
+  /** True if the complete file was moved to its name (see `isPlaced`). */
   readonly placed: boolean;
 }
 
-/** What one look at a file found. */
+/** The result of one check of a file. */
 export type Sighting =
   | ContentSighting
-  /** `stat` shows the version that was read before. */
+  /** `stat` returns the version that was read before. */
   | { readonly kind: 'same' }
   | { readonly kind: 'unreadable'; readonly reason: string }
   /**
-   * The directory can be listed, and the file is not in it. `noticed`: something happened under its name since
-   * the last look, so that it may have been there in between.
+   * The directory can be listed, and does not contain the file. `noticed`: there was a notice of its name since the
+   * last check, so the file may have existed in between.
    */
   | { readonly kind: 'absent'; readonly noticed: boolean; readonly evidence: GoneEvidence }
-  /** Nothing can be said, because the directory cannot be reached. */
+  /** The state of the file is unknown, because its directory cannot be reached. */
   | { readonly kind: 'unknown' };
 
 type Known =
@@ -47,10 +47,10 @@ type Known =
     }
   | { readonly kind: 'unreadable'; readonly reason: string };
 
-/** What is known of one file, and what was told about it. */
+/** The state of a file, as far as it is known and was reported. */
 export type FileState =
   | Known
-  /** Absent, or unreadable after it had been read, but not for long enough to be told. */
+  /** The file is absent, or unreadable after it was read, but not for long enough to be reported. */
   | {
       readonly kind: 'doubtful';
       readonly absent: boolean;
@@ -58,23 +58,24 @@ export type FileState =
       readonly before: Known;
     };
 
-/** The next state, what is to be told, and when to look again although nothing happens. */
+/** The result of a check. */
 export interface Step {
   readonly state: FileState;
   readonly event?: SourceEvent;
-  readonly lookAt?: number;
+  /** Time at which the file must be checked again, even without a notice. */
+  readonly checkAt?: number;
 }
 
-/** How many times longer than it takes to settle an unreadable file is left alone. */
+/** An unreadable file is read again after this number of settle times. */
 const retryFactor = 20;
 
-/** A file that nothing is known of; also what a step ends in when there is nothing to remember. */
+/** The state of an unknown file. A file that is gone returns to it. */
 export const unseen: FileState = { kind: 'unseen' };
 
 /**
- * Takes one look at the file at `path` into account. `now` is monotonic; it, `settleMs` and `lookAt` are
- * milliseconds. A version is settled when it was moved into place, has not changed for `settleMs` by its own
- * times, or was seen unchanged for that long; a deletion is told when it has lasted that long.
+ * Returns the next state of the file at `path` after a check. `now`, `settleMs` and `checkAt` are milliseconds, and
+ * `now` is monotonic. A version is settled if it was moved to its name, if its own times are at least `settleMs` old,
+ * or if it has been unchanged for `settleMs`. A deletion is reported after it has lasted for `settleMs`.
  */
 export function stepFile(
   path: string,
@@ -97,33 +98,34 @@ export function stepFile(
 }
 
 function read(path: string, before: Known, seen: ContentSighting, now: number, settleMs: number): Step {
-  const told = before.kind === 'read' && before.hash === seen.hash ? before : undefined;
-  const since = told !== undefined && sameVersion(told.version, seen.version) ? told.since : now;
-  // A text that was once told as settled stays so: a `touch` is no news.
-  const settled = told?.settled === true || seen.placed || seen.ageMs >= settleMs || now - since >= settleMs;
+  const reported = before.kind === 'read' && before.hash === seen.hash ? before : undefined;
+  const since = reported !== undefined && sameVersion(reported.version, seen.version) ? reported.since : now;
+  // A text that was reported as settled remains settled: a `touch` changes nothing.
+  const settled =
+    reported?.settled === true || seen.placed || seen.ageMs >= settleMs || now - since >= settleMs;
   const state: FileState = { kind: 'read', version: seen.version, since, hash: seen.hash, settled };
   return {
     state,
-    ...(told?.settled !== settled && { event: { kind: 'content', path, text: seen.text, settled } }),
-    ...(!settled && { lookAt: since + settleMs }),
+    ...(reported?.settled !== settled && { event: { kind: 'content', path, text: seen.text, settled } }),
+    ...(!settled && { checkAt: since + settleMs }),
   };
 }
 
 function unreadable(path: string, state: FileState, reason: string, now: number, settleMs: number): Step {
-  // Nothing tells when memory, descriptors or the target of a link are there again.
-  const kept: Step = { state: { kind: 'unreadable', reason }, lookAt: now + retryFactor * settleMs };
-  const tell: Step = { ...kept, event: { kind: 'unreadable', path, reason } };
+  // There is no notice when memory, descriptors or the target of a link are available again.
+  const silent: Step = { state: { kind: 'unreadable', reason }, checkAt: now + retryFactor * settleMs };
+  const report: Step = { ...silent, event: { kind: 'unreadable', path, reason } };
   switch (state.kind) {
     case 'unseen':
-      return tell;
+      return report;
     case 'unreadable':
-      return state.reason === reason ? kept : tell;
+      return state.reason === reason ? silent : report;
     case 'read':
-      // A write that stops inside a character, and a link whose target is being replaced, look like this.
+      // An incomplete write that ends inside a character, or a link whose target is being replaced, has this effect.
       return doubt(state, false, now, settleMs);
     case 'doubtful':
       if (state.absent) return doubt(state.before, false, now, settleMs);
-      return now - state.since >= settleMs ? tell : { state, lookAt: state.since + settleMs };
+      return now - state.since >= settleMs ? report : { state, checkAt: state.since + settleMs };
   }
 }
 
@@ -142,20 +144,20 @@ function absent(
       return doubt(state, true, now, settleMs);
     case 'doubtful':
       if (!state.absent || noticed) return doubt(state.before, true, now, settleMs);
-      if (now - state.since < settleMs) return { state, lookAt: state.since + settleMs };
+      if (now - state.since < settleMs) return { state, checkAt: state.since + settleMs };
       return { state: unseen, event: { kind: 'gone', path, evidence } };
   }
 }
 
 function doubt(before: Known, isAbsent: boolean, now: number, settleMs: number): Step {
-  return { state: { kind: 'doubtful', absent: isAbsent, since: now, before }, lookAt: now + settleMs };
+  return { state: { kind: 'doubtful', absent: isAbsent, since: now, before }, checkAt: now + settleMs };
 }
 
 function known(state: FileState): Known {
   return state.kind === 'doubtful' ? state.before : state;
 }
 
-/** Whether two `stat`s show one version: nothing was written, and no other file took its place. */
+/** Returns true if two results of `stat` are of one version: nothing was written, and the file was not replaced. */
 export function sameVersion(a: Version, b: Version): boolean {
   return (
     a.dev === b.dev &&

@@ -13,38 +13,38 @@ import { isPlaced } from './placed.ts';
 import { readText } from './read-text.ts';
 import type { Targets } from './targets.ts';
 
-/** Reads under way at a time. More than the file system has threads: a thread with a queue need not be woken. */
+/** Number of concurrent reads. Node has fewer file system threads, but a thread with a queue need not be woken. */
 const concurrentReads = 64;
 
-/** How soon a look is repeated that told nothing and that no notice will repeat. */
+/** Time until a check without a result is repeated, if no notice will repeat it. In milliseconds. */
 const retryMs = 1_000;
 
-/** Looks at a file that is made again and again before it is left for the next notice. */
-const longestChase = 3;
+/** Maximum number of checks of a file that is repeatedly created again. Then the next notice repeats the check. */
+const maxAttempts = 3;
 
-/** File times are those of the kernel's last tick: a change can be that much younger than they say. */
+/** File times have the resolution of the kernel's clock tick: a change can be younger by this time. */
 const tickMs = 10;
 
-/** The files that are known or suspected, and the looks that are due at them. */
+/** The files that exist or may exist, and the checks of them that are due. */
 export interface Files {
-  /** A watch named this file. */
+  /** Records a notice of a watch about this file. */
   notice(folder: Folder, name: string, kind: 'rename' | 'change'): void;
-  /** A listing has, or had, this file. */
+  /** Records that a listing contains this file, or does not contain it any more. */
   visit(folder: Folder, name: string, listed?: ListedAs): void;
-  /** Makes the looks whose time has come part of the next round. */
+  /** Adds the checks that are due to the next round. */
   wake(now: number): void;
-  /** Looks at every file that was named since the last round; what became known is one batch. */
+  /** Checks every file with a notice or visit since the last round. Returns all events as one batch. */
   round(): Promise<readonly SourceEvent[]>;
-  /** Whether a round has anything to do. */
+  /** True if a round has files to check. */
   readonly waiting: boolean;
-  /** When the next look is due although nothing happens, in monotonic milliseconds. */
+  /** Returns the time of the next check that is due without a notice, in monotonic milliseconds. */
   next(): number | undefined;
 }
 
-/** What a listing tells of a file. */
+/** The properties of a file in a listing. */
 export interface ListedAs {
   readonly isLink: boolean;
-  /** Published by a swap of links, thus complete. */
+  /** True if the file was published by a swap of links, so it is complete. */
   readonly placed: boolean;
 }
 
@@ -52,9 +52,9 @@ interface FilesOptions {
   readonly io: DirectoryIo;
   readonly settleMs: number;
   readonly maxFileBytes: number;
-  /** The folder cannot be reached, although it was listed before. */
+  /** Called if a folder cannot be reached that was listed before. */
   readonly onUnreachable: (folder: Folder) => void;
-  /** The target of a link has changed: a round has something to do. */
+  /** Called when the target of a link has changed, so the next round has files to check. */
   readonly onTargetChange: () => void;
   readonly targets: Targets;
 }
@@ -66,21 +66,21 @@ interface Entry {
   state: FileState;
   renames: number;
   changes: number;
-  /** A symbolic link, by the last listing or, where it was renamed or made since, by its own `lstat`. */
+  /** True for a symbolic link: by the last listing, or by `lstat` if the file was created or renamed since then. */
   isLink: boolean;
-  /** Published by a swap of links. */
+  /** True if the file was published by a swap of links. */
   placed: boolean;
-  /** Read even if `stat` shows nothing new: two writes in one tick of the clock can leave it as it was. */
+  /** True if the file must be read even if `stat` is unchanged: two writes can fall into one clock tick. */
   mustRead: boolean;
-  /** The directory in which it was when it was read last (see `Folder.identity`). */
-  home: string | undefined;
-  /** A root that is a single file and is not there. */
+  /** Identity of the directory that contained the file when it was read last (see `Folder.identity`). */
+  directory: string | undefined;
+  /** True for a root that is a single file and does not exist. */
   lost: boolean;
-  /** Whether the last listing had it. */
+  /** True if the last listing contained the file. */
   listed: boolean;
 }
 
-/** Makes an empty table of files. */
+/** Creates an empty table of files. */
 export function createFiles(options: FilesOptions): Files {
   const { io, settleMs, maxFileBytes, onUnreachable, onTargetChange, targets } = options;
   const entries = new Map<string, Entry>();
@@ -99,7 +99,7 @@ export function createFiles(options: FilesOptions): Files {
       isLink: false,
       placed: false,
       mustRead: false,
-      home: undefined,
+      directory: undefined,
       lost: false,
       listed: false,
     };
@@ -111,24 +111,24 @@ export function createFiles(options: FilesOptions): Files {
   }
 
   async function round(): Promise<readonly SourceEvent[]> {
-    const looks = [...dirty].map((entry) => ({ entry, renames: entry.renames, changes: entry.changes }));
+    const checks = [...dirty].map((entry) => ({ entry, renames: entry.renames, changes: entry.changes }));
     dirty.clear();
-    const sightings = await mapBounded(looks, concurrentReads, ({ entry }) => look(entry));
+    const sightings = await mapBounded(checks, concurrentReads, ({ entry }) => check(entry));
     await io.noticesDelivered();
     const events: SourceEvent[] = [];
-    for (const [index, { entry, renames, changes }] of looks.entries()) {
+    for (const [index, { entry, renames, changes }] of checks.entries()) {
       const sighting = sightings[index];
-      // Read while the links were swapped once more: half of a batch could be old. The coming scan reads anew.
+      // The links were swapped again during the round, so a part of the batch could be old. The next scan reads again.
       if (sighting === undefined || isSwapping(entry.folder)) continue;
-      events.push(...settle(entry, sighting));
-      // What came after the look began may be news to the next look, too.
+      events.push(...apply(entry, sighting));
+      // Notices that arrived during the check count for the next check, too.
       entry.renames -= renames;
       entry.changes -= changes;
     }
     return events;
   }
 
-  async function look(entry: Entry, attempt = 1): Promise<Sighting> {
+  async function check(entry: Entry, attempt = 1): Promise<Sighting> {
     const { folder, state } = entry;
     const mustRead = entry.mustRead || state.kind !== 'read' || !state.settled;
     entry.mustRead = false;
@@ -150,7 +150,7 @@ export function createFiles(options: FilesOptions): Files {
     }
   }
 
-  /** Has the target of a link watched where it is. One that a swap publishes is not written to. */
+  /** Watches the target of a link. Targets that a swap publishes are never written, so they are not watched. */
   async function followLink(entry: Entry): Promise<void> {
     const { path, isLink } = entry;
     const target = isLink ? await io.realpath(path) : undefined;
@@ -162,7 +162,7 @@ export function createFiles(options: FilesOptions): Files {
     });
   }
 
-  /** Tells a deleted file from one that cannot be read and from one whose directory is out of reach. */
+  /** Distinguishes a deleted file from one that cannot be read, and from one whose directory cannot be reached. */
   async function missing(entry: Entry, error: unknown, attempt: number): Promise<Sighting> {
     const { folder, path, name } = entry;
     if (!isMissing(error)) return { kind: 'unreadable', reason: reasonOf(error) };
@@ -170,9 +170,9 @@ export function createFiles(options: FilesOptions): Files {
     if (found?.isSymbolicLink() === true)
       return { kind: 'unreadable', reason: 'is a dangling symbolic link' };
     if (found !== undefined) {
-      // Made again since it was opened.
+      // The file was created again after the attempt to open it.
       entry.mustRead = true;
-      return attempt < longestChase ? look(entry, attempt + 1) : { kind: 'unknown' };
+      return attempt < maxAttempts ? check(entry, attempt + 1) : { kind: 'unknown' };
     }
     if (entry.listed && hasLostBytes(name)) return { kind: 'unreadable', reason: notUtf8 };
     try {
@@ -183,26 +183,26 @@ export function createFiles(options: FilesOptions): Files {
     }
   }
 
-  function settle(entry: Entry, seen: Sighting): readonly SourceEvent[] {
+  function apply(entry: Entry, seen: Sighting): readonly SourceEvent[] {
     const { path, folder, state: before } = entry;
-    if (seen.kind === 'content' || seen.kind === 'same') entry.home = folder.identity;
-    const sighting = seen.kind === 'content' ? withPlacing(entry, seen) : rootIsKept(folder, seen);
-    const { state, event, lookAt } = stepFile(path, before, sighting, io.now(), settleMs);
+    if (seen.kind === 'content' || seen.kind === 'same') entry.directory = folder.identity;
+    const sighting = seen.kind === 'content' ? withPlaced(entry, seen) : withoutRootDeletion(folder, seen);
+    const { state, event, checkAt } = stepFile(path, before, sighting, io.now(), settleMs);
     entry.state = state;
     entry.placed = false;
     due.delete(entry);
-    if (lookAt !== undefined) due.set(entry, lookAt);
-    // A listing of its folder would bring it back to mind, but that folder is no more.
+    if (checkAt !== undefined) due.set(entry, checkAt);
+    // A listing of its folder would repeat the check, but that folder is not part of the tree any more.
     else if (seen.kind === 'unknown' && !folder.attached) due.set(entry, io.now() + retryMs);
     if (state.kind === 'unseen' && !dirty.has(entry)) forget(entry);
     if (event === undefined) return [];
     return folder.only === undefined ? [event] : asRoot(entry, event);
   }
 
-  /** Decides `placed` as soon as all notices are in. What a link leads to is written where no notice is taken. */
-  function withPlacing(entry: Entry, seen: ContentSighting): Sighting {
-    const isJudged = io.hasExactNotices && !entry.isLink;
-    return { ...seen, placed: seen.placed || (isJudged && isPlaced(entry.state, entry, seen.version)) };
+  /** Decides `placed`, after all notices have arrived. Not for links: notices do not cover writes to their target. */
+  function withPlaced(entry: Entry, seen: ContentSighting): Sighting {
+    const isDecidable = io.hasExactNotices && !entry.isLink;
+    return { ...seen, placed: seen.placed || (isDecidable && isPlaced(entry.state, entry, seen.version)) };
   }
 
   function forget({ path, name, folder }: Entry): void {
@@ -223,7 +223,7 @@ export function createFiles(options: FilesOptions): Files {
       entry.isLink = listed?.isLink ?? entry.isLink;
       entry.listed = listed !== undefined;
       entry.placed ||= listed?.placed ?? false;
-      // A listing stands for notices that may have been missed: none of the file's own is enough any more.
+      // A listing may replace lost notices, so the notices of this file are not complete any more.
       entry.changes += 1;
     },
     wake: (now) => {
@@ -239,21 +239,24 @@ export function createFiles(options: FilesOptions): Files {
   };
 }
 
-/** It is not in the directory at its place (`found`; undefined if there is none): the one it was in, or another. */
-function absent({ renames, home }: Entry, found: string | undefined): Sighting {
-  const evidence = home !== undefined && home === found ? 'deletion' : 'absence';
+/**
+ * Returns the sighting of a file that is absent from its directory. `found`: the identity of the directory at that path
+ * now, if it exists. The evidence is a deletion only if it is the directory that contained the file.
+ */
+function absent({ renames, directory }: Entry, found: string | undefined): Sighting {
+  const evidence = directory !== undefined && directory === found ? 'deletion' : 'absence';
   return { kind: 'absent', noticed: renames > 0, evidence };
 }
 
-/** The folder that answers for this one: itself, or the first above it that is still part of the tree. */
+/** Returns the folder, or its nearest ancestor that is still part of the tree. */
 function nearest(folder: Folder): Folder {
   return folder.attached || folder.parent === undefined ? folder : nearest(folder.parent);
 }
 
 const noSuchRoot = 'no such file';
 
-/** A root that is a single file is never deleted: like a directory that is not there, it changes nothing. */
-function rootIsKept(folder: Folder, sighting: Sighting): Sighting {
+/** A root that is a single file is never reported as gone. Like a missing directory, it withdraws nothing. */
+function withoutRootDeletion(folder: Folder, sighting: Sighting): Sighting {
   const isLost = folder.only !== undefined && !folder.shadowed && sighting.kind === 'absent';
   return isLost ? { kind: 'unreadable', reason: noSuchRoot } : sighting;
 }

@@ -3,39 +3,39 @@ import { basename, join } from 'node:path';
 
 import type { Watch } from './io.ts';
 
-/** One directory that is read, or the part of one that holds a root which is a single file. */
+/** A directory that is read, or the directory of a root that is a single file. */
 export interface Folder {
-  /** As the user named it: the root as given, joined with the way from it. */
+  /** The path as the user wrote the root, joined with the path from the root. */
   readonly path: string;
-  /** Absent for a root. */
+  /** `undefined` for a root. */
   readonly parent: Folder | undefined;
-  /** For a root that is a file: its name in this directory; nothing else here is looked at. */
+  /** The name of the file, for a root that is a single file. Other entries of the directory are ignored. */
   readonly only: string | undefined;
   readonly children: Map<string, Folder>;
-  /** The names of all files that are known or suspected here; kept by the table of files. */
+  /** The names of all files that exist or may exist here. The table of files maintains it. */
   readonly files: Set<string>;
-  /** Its path without symbolic links, once known. */
+  /** The path without symbolic links, if it is known. */
   real: string | undefined;
-  /** Which directory was listed last; another one can be at the same path later. */
+  /** The identity of the directory that was listed last. Later, another directory can have the same path. */
   identity: string | undefined;
   watch: FolderWatch | undefined;
-  /** Part of the tree; false once a listing of its parent did not have it. */
+  /** True while the folder is part of the tree. False after a listing of its parent did not contain it. */
   attached: boolean;
-  /** Another folder reads the same directory; nothing is told under this path. */
+  /** True if another folder reads the same directory. Then nothing is reported for this path. */
   shadowed: boolean;
-  /** The links of a mounted ConfigMap have been swapped since the last listing. */
+  /** True if the links of a mounted ConfigMap were swapped since the last listing. */
   swapped: boolean;
-  /** Was not there at the last look, although its parent had listed it. */
+  /** True if the folder did not exist at the last attempt to list it, although a listing of its parent contained it. */
   missed: boolean;
 }
 
-/** A watch, and the directory that it is on, which need not be the one at that path any more. */
+/** A watch, and the identity of its directory, which may have another path now. */
 export interface FolderWatch {
   readonly identity: string;
   readonly handle: Watch;
 }
 
-/** Makes a folder that nothing is known of. */
+/** Creates a folder that has not been listed. */
 export function createFolder(path: string, parent?: Folder, only?: string): Folder {
   return {
     path,
@@ -53,22 +53,22 @@ export function createFolder(path: string, parent?: Folder, only?: string): Fold
   };
 }
 
-/** What tells one directory from another; the birth time, because numbers of deleted inodes are used again. */
+/** Returns the identity of a directory. It contains the birth time, because numbers of deleted inodes are reused. */
 export function identityOf({ dev, ino, birthtimeNs }: BigIntStats): string {
   return `${dev}:${ino}:${birthtimeNs}`;
 }
 
-/** The path under which a failure of this folder is told: what the user named. */
+/** Returns the path in reports about failures of this folder, which is the path that the user wrote. */
 export function labelOf(folder: Folder): string {
   return folder.only === undefined ? folder.path : join(folder.path, folder.only);
 }
 
-/** Whether its links, or those on the way to it, were swapped and have not been listed since. */
+/** Returns true if the links of the folder, or of an ancestor, were swapped and not listed since then. */
 export function isSwapping(folder: Folder): boolean {
   return folder.swapped || (folder.parent !== undefined && isSwapping(folder.parent));
 }
 
-/** Whether the way to it from its root leads through a symbolic link. */
+/** Returns true if the path from the root to the folder contains a symbolic link. */
 export function isLinked(folder: Folder): boolean {
   const { parent, real, path } = folder;
   if (parent?.real === undefined || real === undefined) return false;

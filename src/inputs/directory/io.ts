@@ -4,10 +4,10 @@ import { promisify } from 'node:util';
 import { after } from '../../xds/timers/timers.ts';
 
 const { O_RDONLY, O_NONBLOCK } = fs.constants;
-// Only what waits for a device or a server goes to other threads: to open, and to read. What an open file's
-// stat and close answer, the kernel has just learned, and a trip to a thread costs more than they do: 10,000
-// files of 2.5 kB take 0.5 s of CPU time, 0.75 s if all goes. If nothing did, it would be 0.1 s, but one stalled
-// network mount would then stop every answer to every proxy.
+// Only the calls that may wait for a device or a server use other threads: open and read. For an open file, the kernel
+// has the results of stat and close in memory, and a switch to another thread costs more than these calls. 10,000 files
+// of 2.5 kB take 0.5 s of CPU time. With all calls on other threads it would be 0.75 s. With none it would be 0.1 s,
+// but then one stalled network mount would block all responses to all proxies.
 const open = promisify(fs.open);
 const read = promisify(fs.read);
 
@@ -16,40 +16,40 @@ export interface Watch {
   close(): void;
 }
 
-/** What `fs.watch` tells of a directory: `name` is the entry, unknown where the platform does not say. */
+/** Receives the notices of `fs.watch`. `name`: the entry, or `undefined` if the platform does not report it. */
 export type WatchListener = (kind: 'rename' | 'change', name: string | undefined) => void;
 
-/** An open file; `stat` and `read` are of the same inode whatever happens to its name. */
+/** An open file. `stat` and `read` refer to the same inode, even if the file is renamed or deleted. */
 export interface OpenFile {
   stat(): BigIntStats;
-  /** Fills `buffer` from the start of the file as far as it goes; resolves to the number of bytes. */
+  /** Reads from the start of the file into `buffer`. Resolves with the number of bytes. */
   read(buffer: Buffer): Promise<number>;
   close(): void;
 }
 
-/** Everything the directory source asks of the system, so that a test can stand in for any of it. */
+/** The system calls of the directory source. Tests replace them. */
 export interface DirectoryIo {
   stat(path: string): Promise<BigIntStats>;
   lstat(path: string): Promise<BigIntStats>;
   realpath(path: string): Promise<string>;
   list(path: string): Promise<readonly Dirent[]>;
   open(path: string): Promise<OpenFile>;
-  /** Throws where no watch can be had; `onError` means that the watch has ended. */
+  /** Starts a watch. Throws if the system provides none. `onError` is called when the watch has ended. */
   watch(path: string, listener: WatchListener, onError: (error: unknown) => void): Watch;
   /**
-   * Whether each deletion, creation and rename has a notice of its own. inotify does that; elsewhere Node joins
-   * them, and what was moved into place is settled by waiting.
+   * True if each deletion, creation and rename has a separate notice, as with inotify. On other platforms Node merges
+   * notices, and files that are moved to their names settle by waiting.
    */
   readonly hasExactNotices: boolean;
-  /** Resolves when every notice that the system had queued at the time of the call has been delivered. */
+  /** Resolves when all notices are delivered that the system had queued at the time of the call. */
   noticesDelivered(): Promise<void>;
   /** Monotonic milliseconds. */
   now(): number;
-  /** Nanoseconds since the epoch, the clock that file times are from. */
+  /** Nanoseconds since the epoch, by the clock of file times. */
   wallNs(): bigint;
-  /** Calls back once after `ms`; the result cancels. */
+  /** Calls `callback` once after `ms`. The returned function cancels it. */
   after(ms: number, callback: () => void): () => void;
-  /** From 0 to 1, for jitter. */
+  /** Returns a number from 0 to 1, for jitter. */
   random(): number;
 }
 
@@ -67,8 +67,7 @@ export const systemIo: DirectoryIo = {
   },
   hasExactNotices: process.platform === 'linux',
   noticesDelivered: async () => {
-    // The first turn may end the poll that is under way, whose events are already fetched; the second has a
-    // poll of its own before it.
+    // The first turn may end a poll whose events were fetched before the call. The second follows a complete poll.
     await immediate();
     await immediate();
   },
@@ -79,13 +78,13 @@ export const systemIo: DirectoryIo = {
 };
 
 async function openFile(path: string): Promise<OpenFile> {
-  // Without O_NONBLOCK a named pipe of this name would hold one of the few file system threads for ever.
+  // Without O_NONBLOCK, opening a named pipe would block one of the few file system threads for ever.
   const fd = await open(path, O_RDONLY | O_NONBLOCK);
   return {
     stat: () => fs.fstatSync(fd, { bigint: true }),
     read: async (buffer) => {
-      // One call is enough: a regular file gives less than was asked for only at its end, or when it is
-      // written at that moment, and then its stat or its length tells.
+      // One call is enough: a regular file returns fewer bytes only at its end, or during a write, which its stat or
+      // its length shows.
       const { bytesRead } = await read(fd, buffer, 0, buffer.length, 0);
       return bytesRead;
     },

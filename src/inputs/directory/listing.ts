@@ -7,22 +7,22 @@ import { hasLostBytes, isFolderName, isInputName } from './names.ts';
 
 const concurrentStats = 16;
 
-/** What a directory holds that is of interest. */
+/** The entries of a directory that the source reads. */
 export interface Listing {
-  /** Names of files; the value tells whether the entry is a symbolic link. */
+  /** Names of files. The value is true for a symbolic link. */
   readonly files: ReadonlyMap<string, boolean>;
-  /** Names of directories to descend into, links to directories included; sorted. */
+  /** Sorted names of directories to read, including links to directories. */
   readonly folders: readonly string[];
 }
 
 /**
- * Lists a folder. Rejects with the system's error where that cannot be done, and where the names of two entries are
- * the same because one of them is not UTF-8: the other would be read in its place.
+ * Lists a folder. Rejects with the error of the system. Also rejects if two entries have the same name because one of
+ * them is not UTF-8: a read would return the other entry.
  */
 export async function listFolder(io: DirectoryIo, folder: Folder): Promise<Listing> {
   if (folder.only !== undefined) return { files: new Map([[folder.only, true]]), folders: [] };
   const entries = await io.list(folder.path);
-  assertTellsApart(entries.map(({ name }) => name));
+  assertDistinct(entries.map(({ name }) => name));
   const files = entries.filter(({ name }) => isInputName(name));
   const others = entries.filter(({ name }) => isFolderName(name));
   const folders = await mapBounded(others, concurrentStats, async (entry) =>
@@ -36,15 +36,15 @@ export async function listFolder(io: DirectoryIo, folder: Folder): Promise<Listi
   };
 }
 
-function assertTellsApart(names: readonly string[]): void {
+function assertDistinct(names: readonly string[]): void {
   const seen = new Set<string>();
   for (const name of names.filter(hasLostBytes)) {
-    if (seen.has(name)) throw new Error(`it has two entries called ${name}: the name of one is not UTF-8`);
+    if (seen.has(name)) throw new Error(`two entries are called ${name}: the name of one is not UTF-8`);
     seen.add(name);
   }
 }
 
-/** Whether there is a directory at this path, links followed; false where that cannot be told. */
+/** Returns true if there is a directory at this path. Follows links. Returns false on errors. */
 export async function isDirectory(io: DirectoryIo, path: string): Promise<boolean> {
   try {
     return (await io.stat(path)).isDirectory();

@@ -1,21 +1,21 @@
 import type { FileState, Version } from './file-state.ts';
 
-/** How often a directory watch named a file, by what `fs.watch` calls the event. */
+/** The number of notices of a directory watch about a file, by the event type of `fs.watch`. */
 export interface Notices {
-  /** Created, deleted, moved away or moved here. */
+  /** The file was created or deleted, or it was moved here or away. */
   readonly renames: number;
-  /** Written to, or its attributes changed. */
+  /** The file was written, or its attributes changed. */
   readonly changes: number;
 }
 
 /**
- * Whether a file came to its name complete, by rename or link, and was not written to since: judged from what
- * was known before, from all notices since then (those that were queued while it was read included), and from
- * its `stat`. False where that is not certain; the file is then settled by waiting.
+ * Returns true if the complete file was moved or linked to its name, and was not written since then. The inputs are the
+ * state before, all notices since then (including those that were queued during the read), and its `stat`. Returns
+ * false if that is not certain. Such a file settles by waiting.
  *
- * Two facts carry it. A name that was taken can be created again only after a notice of its deletion, so a
- * single rename notice together with another inode is a rename over the old file. And a write sets a file's
- * modification and change time to one value, while rename and link move the change time alone.
+ * This relies on two facts. A file can be created under an existing name only after a notice of the deletion. So a
+ * single rename notice and another inode mean that a file was renamed over the old one. And a write sets the
+ * modification time and the change time to the same value, while rename and link set only the change time.
  */
 export function isPlaced(before: FileState, notices: Notices, version: Version): boolean {
   if (notices.changes > 0 || notices.renames === 0 || version.size === 0n) return false;

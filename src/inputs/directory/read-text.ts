@@ -5,10 +5,10 @@ import { sameVersion } from './file-state.ts';
 import type { Version } from './file-state.ts';
 import type { DirectoryIo, OpenFile } from './io.ts';
 
-/** How often a file that changes while it is read is read again before a torn text is accepted. */
+/** Maximum number of reads of a file that changes during each of them. Then a torn text is returned. */
 const attempts = 4;
 
-/** The text of a file and the version it belongs to, or why there is none. */
+/** The text of a file with its version, or the reason why it cannot be read. */
 export type TextReading =
   | {
       readonly kind: 'text';
@@ -16,12 +16,12 @@ export type TextReading =
       readonly text: string;
       /** SHA-256 of the bytes. */
       readonly hash: string;
-      /** False when the file changed under every attempt: the text may be of no version at all. */
+      /** False if the file changed during every attempt. Then the text may mix several versions. */
       readonly whole: boolean;
     }
   | { readonly kind: 'unreadable'; readonly reason: string };
 
-/** Reads a regular UTF-8 file of at most `maxBytes`. Rejects with the system's error where `open` fails. */
+/** Reads a regular UTF-8 file of at most `maxBytes`. Rejects with the error of the system if `open` fails. */
 export async function readText(io: DirectoryIo, path: string, maxBytes: number): Promise<TextReading> {
   const file = await io.open(path);
   try {
@@ -41,7 +41,7 @@ async function readOnce(file: OpenFile, maxBytes: number): Promise<TextReading> 
   if (before.size > BigInt(maxBytes)) {
     return { kind: 'unreadable', reason: `is ${before.size} bytes long; the limit is ${maxBytes}` };
   }
-  // One byte more than it should have, so that growth shows.
+  // One byte more than the size, to detect that the file grows.
   const buffer = Buffer.allocUnsafe(Number(before.size) + 1);
   const length = await file.read(buffer);
   const after = file.stat();
@@ -57,7 +57,7 @@ async function readOnce(file: OpenFile, maxBytes: number): Promise<TextReading> 
   };
 }
 
-/** The fields that are kept of a `stat`. */
+/** Returns the fields of a `stat` that identify a version. */
 export function versionOf(stat: Version): Version {
   const { dev, ino, size, mtimeNs, ctimeNs } = stat;
   return { dev, ino, size, mtimeNs, ctimeNs };

@@ -1,10 +1,10 @@
-/** Whether a path, or a directory on the way to it, does not exist. */
+/** Returns true if the error means that a path, or one of its directories, does not exist. */
 export function isMissing(error: unknown): boolean {
   const code = codeOf(error);
   return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
-/** One line that says what the system refused, without the path, which stands beside it. */
+/** Describes an error of the system in one line, without the path, which the report already contains. */
 export function reasonOf(error: unknown): string {
   const code = codeOf(error);
   if (!(error instanceof Error)) return String(error);

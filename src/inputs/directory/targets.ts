@@ -2,11 +2,11 @@ import { basename, dirname } from 'node:path';
 
 import type { DirectoryIo, Watch } from './io.ts';
 
-/** Single names outside the directories that are read, such as what a link leads to. */
+/** Watches single paths outside of the directories that are read, for example the targets of links. */
 export interface Targets {
   /**
-   * Calls back whenever something happens under the name `target`, in the place of what was tracked for `key`
-   * before; without a target nothing is. Where no watch can be had it stays silent: a scan finds the change.
+   * Watches the path `target`, and stops watching the previous target of `key`. Calls `onNotice` at each notice about
+   * it. `undefined`: only stops. If the system provides no watch, there are no calls, and a scan finds the changes.
    */
   track(key: string, target: string | undefined, onNotice: () => void): void;
   close(): void;
@@ -18,7 +18,7 @@ interface Place {
   readonly tracked: Map<string, { readonly name: string; readonly onNotice: () => void }>;
 }
 
-/** Makes an empty set of targets. */
+/** Creates an empty set of targets. */
 export function createTargets(io: DirectoryIo): Targets {
   const targets = new Map<string, string>();
   const places = new Map<string, Place>();

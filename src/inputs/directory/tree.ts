@@ -15,20 +15,21 @@ import type { Watches } from './watches.ts';
 
 const concurrentFolders = 16;
 
-/** The directories below the roots: which there are, and which must be listed again. */
+/** The directories below the roots, and those that must be listed again. */
 export interface Tree {
-  /** Lists what must be listed, until nothing is left to list; files found or lost are told to `files`. */
+  /** Lists all marked folders, until none is left. Passes files that it finds or misses to `files`. */
   scan(): Promise<readonly SourceEvent[]>;
-  /** Has a folder listed by the next scan. */
+  /** Makes the next scan list a folder. */
   markFolder(folder: Folder): void;
-  /** Has the next scan find out what has become of a name that may be a directory. */
+  /** Makes the next scan check a name that may be a directory. */
   markChild(folder: Folder, name: string): void;
-  /** Has the next scan try these failed paths again. */
+  /** Makes the next scan try these failed paths again. */
   retry(paths: readonly string[]): void;
-  /** Has everything listed by the next scan. */
+  /** Makes the next scan list everything. */
   markAll(): void;
+  /** True if a scan has folders to list. */
   readonly waiting: boolean;
-  /** Gives all watches back. */
+  /** Releases all watches. */
   close(): void;
 }
 
@@ -40,16 +41,16 @@ interface TreeOptions {
   readonly watches: Watches;
 }
 
-/** Makes the tree of some roots, which are directories or single files; its first scan lists all of it. */
+/** Creates the tree of some roots, which are directories or single files. The first scan lists everything. */
 export function createTree({ io, roots, files, failures, watches }: TreeOptions): Tree {
   const unresolved = new Set(roots);
   const folders = new Set<Folder>();
   const dirty = new Set<Folder>();
   const probes = new Map<string, Folder>();
-  /** Which folder reads the directory with this real path: each is read once, whatever leads to it. */
+  /** The folder that reads a directory, by its real path. Each directory is read once, even if it has several paths. */
   const owners = new Map<string, Folder>();
   const resolving = new Set(roots);
-  /** Told by the next scan: the failures of folders that are gone. */
+  /** Events about failed folders that were removed. The next scan returns them. */
   const forgotten: SourceEvent[] = [];
 
   function add(folder: Folder): void {
@@ -73,13 +74,13 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
     const isFolder = await isDirectory(io, join(folder.path, name));
     if (isFolder && child !== undefined) dirty.add(child);
     else if (isFolder) attach(folder, name);
-    // Its parent's listing decides whether it is gone: the parent could be out of reach.
+    // The listing of the parent decides whether it is gone, because the parent could be unreachable.
     else if (child !== undefined) dirty.add(folder);
   }
 
   function attach(parent: Folder, name: string): void {
     const child = createFolder(join(parent.path, name), parent);
-    // A root below another root answers for itself.
+    // A root below another root is read as a root.
     if (roots.includes(child.path)) return;
     parent.children.set(name, child);
     add(child);
@@ -94,7 +95,7 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
     empty(folder);
   }
 
-  /** Lets go of all that is read through a folder; its files are looked at, and found absent. */
+  /** Releases everything that is read by a folder. The next round checks its files and finds them absent. */
   function empty(folder: Folder): void {
     watches.release(folder);
     disown(folder);
@@ -105,11 +106,11 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
   function disown(folder: Folder): void {
     if (folder.real === undefined || owners.get(folder.real) !== folder) return;
     owners.delete(folder.real);
-    // One that was passed over for this one can now take its place.
+    // A folder that this one shadowed can now read the directory.
     for (const other of folders) if (other.shadowed) dirty.add(other);
   }
 
-  /** Takes possession of the real directory; false where another folder already reads it. */
+  /** Makes the folder the reader of the real directory. Returns false if another folder already reads it. */
   function own(folder: Folder, real: string): boolean {
     const key = folder.only === undefined ? real : join(real, folder.only);
     const rival = owners.get(key) ?? (folder.only === undefined ? undefined : owners.get(real));
@@ -131,13 +132,13 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
   }
 
   async function list(folder: Folder, identity: string): Promise<readonly SourceEvent[]> {
-    // Watch first, list then: what comes in between is seen by one of them.
+    // The watch starts before the listing, so that one of them shows each change in between.
     watches.ensure(folder, identity);
     folder.identity = identity;
     const { swapped } = folder;
     folder.swapped = false;
     try {
-      take(folder, await listFolder(io, folder), swapped);
+      applyListing(folder, await listFolder(io, folder), swapped);
       folder.missed = false;
       return failures.succeed(labelOf(folder));
     } catch (error) {
@@ -145,7 +146,7 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
     }
   }
 
-  function take(folder: Folder, listing: Listing, swapped: boolean): void {
+  function applyListing(folder: Folder, listing: Listing, swapped: boolean): void {
     for (const name of folder.files) if (!listing.files.has(name)) files.visit(folder, name);
     for (const [name, isLink] of listing.files)
       files.visit(folder, name, { isLink, placed: swapped && (isLink || isLinked(folder)) });
@@ -166,7 +167,7 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
     if (isMissing(error) && parent?.attached === true && hasLostBytes(basename(folder.path)))
       return failures.fail(labelOf(folder), notUtf8, io.now());
     if (isMissing(error) && parent !== undefined) {
-      // Its parent's next listing decides: without it, it is gone; with it, it is tried once more.
+      // The next listing of the parent decides. If it contains the folder, the folder is tried again.
       const isOrphan = parent.missed || failures.has(labelOf(parent));
       if (!folder.missed && !isOrphan) dirty.add(parent);
       if (!folder.missed || isOrphan) {
@@ -178,7 +179,7 @@ export function createTree({ io, roots, files, failures, watches }: TreeOptions)
   }
 
   async function scanDirty(): Promise<readonly SourceEvent[]> {
-    // In a fixed order, so that which of two names of a directory counts does not depend on chance.
+    // In a fixed order, so that the name under which a directory with two names is read does not depend on chance.
     const batch = [...dirty].sort(inOrder);
     dirty.clear();
     const events: SourceEvent[] = [];
@@ -239,7 +240,7 @@ type Identity =
   | { readonly folder: Folder; readonly identity: string; readonly real: string }
   | { readonly folder: Folder; readonly error: unknown };
 
-/** Roots first, directories before single files, and every folder before what is in it. */
+/** Sorts roots first, directories before single files, and each folder before its content. */
 function inOrder(a: Folder, b: Folder): number {
   const byRoot = Number(a.parent !== undefined) - Number(b.parent !== undefined);
   const byKind = Number(a.only !== undefined) - Number(b.only !== undefined);

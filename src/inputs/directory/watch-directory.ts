@@ -11,39 +11,38 @@ import { createTargets } from './targets.ts';
 import { createTree } from './tree.ts';
 import { createWatches } from './watches.ts';
 
-/** Where to read, and how patiently. */
+/** The parameters of the directory source. Times are in milliseconds. */
 export interface WatchDirectoryOptions {
-  /** Directories, or single files; each is named in events as it is here. */
+  /** Directories, or single files. Events contain these paths as they are written here. */
   readonly roots: readonly string[];
   readonly name?: string | undefined;
-  /** How long a file must stay the same to be settled, or away to be gone, in milliseconds; 100. */
+  /** Time without a change after which a file is settled, and time of absence after which it is gone. Default: 100. */
   readonly settleMs?: number | undefined;
-  /** How often everything is listed again in case a notification was lost, in milliseconds; 60,000. */
+  /** Time between two listings of everything, in case a notice was lost. Default: 60,000. */
   readonly rescanMs?: number | undefined;
-  /** Longer files are unreadable; 16 MiB. */
+  /** Maximum size of a file. Larger files are unreadable. Default: 16 MiB. */
   readonly maxFileBytes?: number | undefined;
-  /** Closes the source. */
+  /** Aborting it closes the source. */
   readonly signal?: AbortSignal | undefined;
-  /** A directory cannot be watched (inotify's limits) and is polled instead; told once for each. */
+  /** Called once for each directory that cannot be watched (limits of inotify) and is polled instead. */
   readonly onPolling?: ((path: string, reason: string) => void) | undefined;
-  /** The system to read from; tests put another in its place. */
+  /** The system calls. Tests replace them. */
   readonly io?: DirectoryIo | undefined;
 }
 
-/** How often a directory is listed that cannot be watched. */
+/** Time between two listings of a directory that cannot be watched. */
 const pollMs = 2_000;
 
 /**
- * inotify drops what does not fit its queue (16,384 by default) without Node telling. When half that many
- * notices come within this time, everything is listed once after it.
+ * inotify drops notices that do not fit into its queue (16,384 by default), and Node does not report that. After half
+ * that number of notices within `burstMs`, everything is listed once.
  */
 const burstOfNotices = 8_192;
 const burstMs = 1_000;
 
 /**
- * Reads all YAML and JSON files below the roots and tells of every change to them (see `SourceEvent`), at
- * once where the system notifies. Starts by itself, and never fails as a whole: what cannot be read is told
- * and tried again.
+ * Reads all YAML and JSON files below the roots, and reports every change of them (see `SourceEvent`), at once if the
+ * system sends a notice. Starts at once, and never fails as a whole: what cannot be read is reported and tried again.
  */
 export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink): Source {
   const {
@@ -79,7 +78,7 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
     countNotice();
     if (entry === undefined) tree.markFolder(folder);
     else if (kind === 'rename' && (entry === '' || entry === basename(folder.path))) {
-      // This is how the end of the directory itself is told, and how its own move is; or it is a file in it.
+      // The directory itself was deleted or moved. Or it contains an entry with its own name.
       onEnd(folder);
       if (entry !== '') noteEntry(folder, kind, entry);
     } else noteEntry(folder, kind, entry);
@@ -87,7 +86,7 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
   }
 
   function noteEntry(folder: Folder, kind: 'rename' | 'change', entry: string): void {
-    // A name that is not UTF-8 cannot be opened: only a listing shows whether it is there.
+    // A name that is not UTF-8 cannot be opened. Only a listing shows whether the entry exists.
     if (kind === 'rename' && hasLostBytes(entry)) tree.markFolder(folder);
     if (entry === swapLink) {
       folder.swapped ||= kind === 'rename';
@@ -121,7 +120,7 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
   }
 
   async function run(): Promise<void> {
-    // Everything that the system has to tell at this moment belongs to one step.
+    // All notices that are queued now belong to one round.
     await io.noticesDelivered();
     do await round();
     while (hasWork());
@@ -168,7 +167,7 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
     wake();
   }
 
-  /** A fifth more or less each time, so that replicas on one file system do not read it in step. */
+  /** Varies by a fifth each time, so that replicas do not read a shared file system at the same time. */
   function nextRescan(): number {
     return io.now() + rescanMs * (0.8 + 0.4 * io.random());
   }
@@ -181,7 +180,7 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
     tree.close();
     targets.close();
     rootNames.close();
-    // A closed watch is given back at the end of the turn.
+    // The system releases a closed watch at the end of the turn.
     await io.noticesDelivered();
   }
 
@@ -191,7 +190,7 @@ export function watchDirectory(options: WatchDirectoryOptions, sink: SourceSink)
 
   function start(): void {
     signal?.addEventListener('abort', onAbort, { once: true });
-    // A root that is a link, or that comes and goes, is told of by the directory that it is in.
+    // The parent directory has the notices about a root that is a link, or that is created or deleted.
     for (const root of roots) {
       rootNames.track(root, resolve(root), () => {
         tree.retry([root]);

@@ -2,9 +2,9 @@ import type { Folder } from './folder.ts';
 import type { DirectoryIo, WatchListener } from './io.ts';
 import { isMissing, reasonOf } from './system-error.ts';
 
-/** The watches on folders, and the folders that must be polled because none could be had. */
+/** The watches on folders, and the folders that are polled because the system provides no watch. */
 export interface Watches {
-  /** Sees to it that the folder is watched, on the directory that is at its path now. */
+  /** Watches the directory that is at the folder's path now, unless it is watched already. */
   ensure(folder: Folder, identity: string): void;
   release(folder: Folder): void;
   readonly polled: ReadonlySet<Folder>;
@@ -13,13 +13,13 @@ export interface Watches {
 interface WatchesOptions {
   readonly io: DirectoryIo;
   readonly listener: (folder: Folder, ...event: Parameters<WatchListener>) => void;
-  /** The watch ended by itself. */
+  /** Called when a watch has ended without `release`. */
   readonly onEnd: (folder: Folder) => void;
-  /** No watch can be had (ENOSPC, EMFILE: the limits of inotify); told once for each folder. */
+  /** Called once for each folder for which the system provides no watch (ENOSPC, EMFILE: the limits of inotify). */
   readonly onPolling: (path: string, reason: string) => void;
 }
 
-/** Makes an empty set of watches. */
+/** Creates an empty set of watches. */
 export function createWatches({ io, listener, onEnd, onPolling }: WatchesOptions): Watches {
   const polled = new Set<Folder>();
 
@@ -38,7 +38,7 @@ export function createWatches({ io, listener, onEnd, onPolling }: WatchesOptions
     } catch (error) {
       const isNew = !polled.has(folder);
       polled.add(folder);
-      // A directory that has just gone is the business of the listing that follows.
+      // If the directory does not exist any more, the listing that follows reports it.
       if (isNew && !isMissing(error)) onPolling(folder.path, reasonOf(error));
     }
   }

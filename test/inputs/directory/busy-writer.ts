@@ -1,10 +1,10 @@
-/** A worker thread that writes one file in every way there is, as fast as it can, and ends. */
+/** A worker thread that writes one file in all ways, as fast as it can, and ends. */
 import fs from 'node:fs';
 import { workerData } from 'node:worker_threads';
 
 const { path, rounds } = workerData as { path: string; rounds: number };
 
-/** Text that shows whether it is whole: its length stands at its start. */
+/** Returns a text that begins with its length, so that a test can check whether it is complete. */
 function text(round: number, mode: string): string {
   const body = 'x'.repeat((round * 7_919) % 300_000);
   return `${body.length} ${round} ${mode} ${body}`;
@@ -25,15 +25,15 @@ const modes: Readonly<Record<string, (whole: string) => void>> = {
   rename: renameIn,
   'in place': (whole) => writeInChunks(whole, Infinity),
   'in place, in chunks': (whole) => writeInChunks(whole, 1 + Math.floor(whole.length / 7)),
-  'created anew': (whole) => {
+  'created again': (whole) => {
     fs.rmSync(path, { force: true });
     writeInChunks(whole, Infinity);
   },
-  'created anew, in chunks': (whole) => {
+  'created again, in chunks': (whole) => {
     fs.rmSync(path, { force: true });
     writeInChunks(whole, 1 + Math.floor(whole.length / 7));
   },
-  'moved away, created anew': (whole) => {
+  'moved away, created again': (whole) => {
     fs.renameSync(path, `${path}~`);
     writeInChunks(whole, 1 + Math.floor(whole.length / 3));
   },
@@ -45,10 +45,10 @@ const modes: Readonly<Record<string, (whole: string) => void>> = {
 
 const names = Object.keys(modes);
 for (let round = 0; round < rounds; round += 1) {
-  // Every mode follows every other.
+  // Each way of writing follows each other one.
   const mode = names[(round + Math.floor(round / names.length)) % names.length] ?? 'rename';
   modes[mode]?.(text(round, mode));
-  // At once, or with time to look in between.
+  // At once, or with time for a check in between.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, (round * 13) % 16);
 }
 renameIn('0 last');

@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { makeFolder, observeSynced, replaceFile, writeFiles } from './observe.ts';
 import type { Observed } from './observe.ts';
 
-/** A settled file in a running source. */
+/** Starts a source with one settled file. */
 async function oneFile(t: TestContext): Promise<{ root: string; path: string; observed: Observed }> {
   const root = makeFolder(t);
   const path = join(root, 'a.yaml');
@@ -20,17 +20,17 @@ async function oneFile(t: TestContext): Promise<{ root: string; path: string; ob
   return { root, path, observed };
 }
 
-test('a write in place is told unsettled, and settled when it has lasted', async (t) => {
+test('write in place: is reported unsettled at once, and settled later', async (t) => {
   const { path, observed } = await oneFile(t);
   const from = observed.events().length;
   fs.writeFileSync(path, 'two');
   await observed.untilSettled(path, 'two');
-  const told = observed.events().slice(from);
-  assert.deepEqual(told.at(-2), { kind: 'content', path, text: 'two', settled: false });
-  assert.deepEqual(told.at(-1), { kind: 'content', path, text: 'two', settled: true });
+  const reported = observed.events().slice(from);
+  assert.deepEqual(reported.at(-2), { kind: 'content', path, text: 'two', settled: false });
+  assert.deepEqual(reported.at(-1), { kind: 'content', path, text: 'two', settled: true });
 });
 
-test('a file renamed into place is told once, settled', async (t) => {
+test('file renamed into place: is reported once, settled', async (t) => {
   const { root, path, observed } = await oneFile(t);
   for (const text of ['two', 'three', 'x'.repeat(100_000)]) {
     const from = observed.events().length;
@@ -38,7 +38,7 @@ test('a file renamed into place is told once, settled', async (t) => {
     await observed.untilSettled(path, text);
     assert.deepEqual(observed.events().slice(from), [{ kind: 'content', path, text, settled: true }]);
   }
-  // From outside the directory, to a new name.
+  // A rename from another directory to a new name.
   const elsewhere = makeFolder(t);
   writeFiles(elsewhere, { 'b.yaml': 'b' });
   fs.chmodSync(join(elsewhere, 'b.yaml'), 0o640);
@@ -46,7 +46,7 @@ test('a file renamed into place is told once, settled', async (t) => {
   await observed.untilSettled(join(root, 'b.yaml'), 'b');
 });
 
-test('a file that is written on after its rename is not settled by it', async (t) => {
+test('file that is written after its rename: is not settled by the rename', async (t) => {
   const { path, observed } = await oneFile(t);
   const from = observed.events().length;
   const fd = fs.openSync(`${path}.tmp`, 'w');
@@ -55,14 +55,14 @@ test('a file that is written on after its rename is not settled by it', async (t
   fs.writeSync(fd, ' end');
   fs.closeSync(fd);
   await observed.untilSettled(path, 'begin end');
-  const told = observed.events().slice(from);
-  assert.deepEqual(told, [
+  const reported = observed.events().slice(from);
+  assert.deepEqual(reported, [
     { kind: 'content', path, text: 'begin end', settled: false },
     { kind: 'content', path, text: 'begin end', settled: true },
   ]);
 });
 
-test('a slow writer is never settled before it is done', async (t) => {
+test('slow writer: no incomplete text is settled', async (t) => {
   const { path, observed } = await oneFile(t);
   const chunks = Array.from({ length: 8 }, (_, index) => `chunk ${index}\n`);
   const whole = chunks.join('');
@@ -71,19 +71,19 @@ test('a slow writer is never settled before it is done', async (t) => {
   for (const [index, chunk] of chunks.entries()) {
     fs.writeSync(fd, chunk);
     writes.push({ text: chunks.slice(0, index + 1).join(''), at: performance.now() });
-    // The gaps are the point of the test.
+    // The test is about these gaps.
     await pause(10 + ((index * 37) % 50));
   }
   fs.closeSync(fd);
   await observed.untilSettled(path, whole);
   const gaps = writes.slice(1).map(({ at }, index) => at - (writes[index]?.at ?? 0));
   const settled = observed.contents(path).filter((event) => event.settled);
-  // A machine that stalls for 100 ms between two chunks makes what is there by then a complete version.
+  // If the machine stalls for 100 ms between two chunks, the file has a complete version by then.
   const stalls = gaps.filter((gap) => gap >= 90).length;
   assert.ok(settled.length <= 2 + stalls, `settled ${settled.length} times with ${stalls} stalls`);
 });
 
-test('of all truncations written in turn, none is settled before it was there for 100 ms', async (t) => {
+test('truncated texts one after another: none is settled before it has existed for 100 ms', async (t) => {
   const root = makeFolder(t);
   const path = join(root, 'a.yaml');
   const text = Array.from({ length: 60 }, (_, index) => `line ${index}\n`).join('');
@@ -92,7 +92,7 @@ test('of all truncations written in turn, none is settled before it was there fo
   const observed = await observeSynced(t, { roots: [root] });
   const { batches } = observed;
   let seen = batches.length;
-  /** Notes the age of each text that has been told as settled since the last call. */
+  /** Records the age of each text that was reported as settled since the last call. */
   function noteAges(): void {
     const now = performance.now();
     for (const event of batches.slice(seen).flat()) {
@@ -102,11 +102,11 @@ test('of all truncations written in turn, none is settled before it was there fo
   }
   for (let length = 0; length <= text.length; length += 3) {
     const part = text.slice(0, length);
-    // From here on the one before can have been settled, since its time is up to now.
+    // From now on, the previous text can be settled, because it existed until now.
     noteAges();
     fs.writeFileSync(path, part);
     writtenAt.set(part, performance.now());
-    // Some are seen while they are there, some only when the next is.
+    // Some texts are read while they exist, and some only after the next write.
     if (length % 2 === 0) await nextTurn();
     else await pause(1);
   }
@@ -118,10 +118,10 @@ test('of all truncations written in turn, none is settled before it was there fo
     ages.filter((age) => age < 99),
     [],
   );
-  assert.ok(observed.contents(path).length > 5, 'truncations were seen while they were there');
+  assert.ok(observed.contents(path).length > 5, 'truncated texts were read');
 });
 
-test('a deletion is told when it has lasted for 100 ms', async (t) => {
+test('deletion: is reported after 100 ms', async (t) => {
   const { path, observed } = await oneFile(t);
   const from = observed.events().length;
   const deletedAt = performance.now();
@@ -131,28 +131,28 @@ test('a deletion is told when it has lasted for 100 ms', async (t) => {
   assert.deepEqual(observed.events().slice(from), [{ kind: 'gone', path, evidence: 'deletion' }]);
 });
 
-test('a file that is deleted and created again at once is a change, not a deletion', async (t) => {
+test('file deleted and created again at once: is a change, not a deletion', async (t) => {
   const { root, path, observed } = await oneFile(t);
   const from = observed.events().length;
   fs.rmSync(path);
   await nextTurn();
   fs.writeFileSync(path, 'two');
   await observed.untilSettled(path, 'two');
-  // The same text again is no news at all; another file shows when it would have been told.
+  // The same text is not reported again. Another file shows that enough time has passed.
   fs.rmSync(path);
   await nextTurn();
   fs.writeFileSync(path, 'two');
   writeFiles(root, { 'b.yaml': 'b' });
   await observed.untilSettled(join(root, 'b.yaml'), 'b');
-  const told = observed.events().slice(from);
+  const reported = observed.events().slice(from);
   assert.deepEqual(
-    told.filter(({ kind }) => kind !== 'content'),
+    reported.filter(({ kind }) => kind !== 'content'),
     [],
   );
   assert.equal(observed.contents(path).filter(({ text }) => text === 'two').length, 2);
 });
 
-test('a checkout of another branch is told in few batches, and nothing that both have is gone', async (t) => {
+test('checkout of another branch: few batches, and no file of both branches is gone', async (t) => {
   const root = makeFolder(t);
   const git = async (...args: string[]): Promise<void> => {
     const env = { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_SYSTEM: '/dev/null' };
@@ -203,7 +203,7 @@ test('a checkout of another branch is told in few batches, and nothing that both
   assert.ok(observed.batches.length - batchesBefore < 300, 'fewer batches than files');
 });
 
-test('a linked file is read anew when what it leads to is written, and when the link is set anew', async (t) => {
+test('linked file: is read again when its target is written, and when the link is replaced', async (t) => {
   const root = makeFolder(t);
   const elsewhere = makeFolder(t);
   const path = join(root, 'a.yaml');
@@ -225,6 +225,6 @@ test('a linked file is read anew when what it leads to is written, and when the 
   await observed.until('unreadable', ({ kind }) => kind === 'unreadable');
   fs.rmSync(path);
   await observed.until('gone', ({ kind }) => kind === 'gone');
-  const told = observed.events().slice(from);
-  assert.ok(told.every((event) => 'path' in event && event.path === path));
+  const reported = observed.events().slice(from);
+  assert.ok(reported.every((event) => 'path' in event && event.path === path));
 });

@@ -7,8 +7,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { makeFolder, observeSynced } from './observe.ts';
 
 /**
- * Publishes files the way the kubelet does it for a ConfigMap: all of them by the rename of one link. Gives way
- * after each step, so that the source sees the directory as it is then.
+ * Publishes files like the kubelet publishes a ConfigMap: all of them by the rename of one link. Yields after each
+ * step, so that the source can read the directory in between.
  */
 async function publish(
   root: string,
@@ -39,7 +39,7 @@ async function publish(
   for (const name of before) fs.rmSync(join(root, name), { recursive: true });
 }
 
-test('a mounted ConfigMap is read through its visible links alone', async (t) => {
+test('mounted ConfigMap: is read by its visible links only', async (t) => {
   const root = makeFolder(t);
   await publish(root, '1', { 'a.yaml': 'a1', 'sub/b.yaml': 'b1' });
   const { events } = await observeSynced(t, { roots: [root] });
@@ -47,7 +47,7 @@ test('a mounted ConfigMap is read through its visible links alone', async (t) =>
   assert.deepEqual(paths.sort(), [join(root, 'a.yaml'), join(root, 'sub/b.yaml')]);
 });
 
-test('a swap of a ConfigMap is one batch, settled at once', async (t) => {
+test('swap of a ConfigMap: is one batch, settled at once', async (t) => {
   const root = makeFolder(t);
   const texts = (version: number): Record<string, string> => ({
     ...Object.fromEntries(
@@ -63,13 +63,13 @@ test('a swap of a ConfigMap is one batch, settled at once', async (t) => {
     await publish(root, `${version}`, texts(version));
     for (const [name, text] of Object.entries(texts(version)))
       await observed.untilSettled(join(root, name), text);
-    const told = observed.batches.slice(from);
-    assert.equal(told.length, 1);
-    assert.equal(told[0]?.length, 51);
+    const published = observed.batches.slice(from);
+    assert.equal(published.length, 1);
+    assert.equal(published[0]?.length, 51);
   }
 });
 
-test('files that a swap adds and removes come and go', async (t) => {
+test('files that a swap adds or removes: are reported', async (t) => {
   const root = makeFolder(t);
   await publish(root, '1', { 'a.yaml': 'a1', 'old.yaml': 'old', 'olddir/b.yaml': 'b' });
   const observed = await observeSynced(t, { roots: [root] });
@@ -86,7 +86,7 @@ test('files that a swap adds and removes come and go', async (t) => {
   );
 });
 
-test('a root that is one file of a ConfigMap follows the swap', async (t) => {
+test('root that is one file of a ConfigMap: follows the swap', async (t) => {
   const root = makeFolder(t);
   await publish(root, '1', { 'a.yaml': 'a1' });
   const observed = await observeSynced(t, { roots: [join(root, 'a.yaml')] });

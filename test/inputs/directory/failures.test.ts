@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { createFailures } from '../../../src/inputs/directory/failures.ts';
 
-test('a failure is told once for each reason, and its end once', () => {
+test('failure: is reported once for each reason, and its end once', () => {
   const failures = createFailures();
   assert.deepEqual(failures.fail('d', 'EACCES', 0), [{ kind: 'failed', path: 'd', reason: 'EACCES' }]);
   assert.deepEqual(failures.fail('d', 'EACCES', 1), []);
@@ -12,7 +12,7 @@ test('a failure is told once for each reason, and its end once', () => {
   assert.deepEqual(failures.succeed('d'), []);
 });
 
-test('retries come after 100 ms, then twice as late each time, up to 5 s', () => {
+test('retries: after 100 ms, then the time doubles up to 5 s', () => {
   const failures = createFailures();
   const delays: number[] = [];
   let now = 0;
@@ -22,14 +22,14 @@ test('retries come after 100 ms, then twice as late each time, up to 5 s', () =>
     assert.ok(next !== undefined);
     assert.deepEqual(failures.due(next - 1), []);
     assert.deepEqual(failures.due(next), ['d']);
-    assert.equal(failures.next(), undefined, 'not due again before it has failed again');
+    assert.equal(failures.next(), undefined, 'due again only after another failure');
     delays.push(next - now);
     now = next;
   }
   assert.deepEqual(delays, [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000, 5_000]);
 });
 
-test('what is forgotten is not tried again', () => {
+test('forgotten path: is not tried again', () => {
   const failures = createFailures();
   failures.fail('d', 'EIO', 0);
   failures.forget('d');

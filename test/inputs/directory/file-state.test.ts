@@ -15,26 +15,26 @@ function unreadable(reason = 'is a directory'): Sighting {
   return { kind: 'unreadable', reason };
 }
 
-/** A reading of a version that is `n`th in a row of writes; young unless said otherwise. */
+/** Returns the content of the `n`th version of a file. By default it has just been written. */
 function content(n: number, text: string, more: Partial<ContentSighting> = {}): Sighting {
   const version = { dev: 1n, ino: 1n, size: BigInt(text.length), mtimeNs: BigInt(n), ctimeNs: BigInt(n) };
   return { kind: 'content', version, text, hash: text, ageMs: 0, placed: false, ...more };
 }
 
-/** Events as one line each, beside the time at which they were told. */
-function play(...looks: readonly (readonly [number, Sighting])[]): {
-  told: string[];
-  lookAt: number | undefined;
+/** Applies sightings at their times. Returns the events as lines with their times, and the time of the next check. */
+function play(...checks: readonly (readonly [number, Sighting])[]): {
+  reported: string[];
+  checkAt: number | undefined;
 } {
   let state: FileState = unseen;
-  let lookAt: number | undefined;
-  const told: string[] = [];
-  for (const [now, sighting] of looks) {
+  let checkAt: number | undefined;
+  const reported: string[] = [];
+  for (const [now, sighting] of checks) {
     const step = stepFile('a.yaml', state, sighting, now, settleMs);
-    ({ state, lookAt } = step);
-    if (step.event !== undefined) told.push(`${now} ${line(step.event)}`);
+    ({ state, checkAt } = step);
+    if (step.event !== undefined) reported.push(`${now} ${line(step.event)}`);
   }
-  return { told, lookAt };
+  return { reported, checkAt };
 }
 
 function line(event: SourceEvent): string {
@@ -53,262 +53,262 @@ function line(event: SourceEvent): string {
 }
 
 const cases: Readonly<
-  Record<string, { looks: readonly (readonly [number, Sighting])[]; told: string[]; lookAt?: number }>
+  Record<string, { checks: readonly (readonly [number, Sighting])[]; reported: string[]; checkAt?: number }>
 > = {
-  'a new file is told at once and looked at again': {
-    looks: [[0, content(1, 'one')]],
-    told: ['0 one unsettled'],
-    lookAt: 100,
+  'new file: is reported at once and checked again': {
+    checks: [[0, content(1, 'one')]],
+    reported: ['0 one unsettled'],
+    checkAt: 100,
   },
-  'a file that stays the same for 100 ms settles, once': {
-    looks: [
+  'file unchanged for 100 ms: settles once': {
+    checks: [
       [0, content(1, 'one')],
       [100, content(1, 'one')],
       [200, content(1, 'one')],
     ],
-    told: ['0 one unsettled', '100 one settled'],
+    reported: ['0 one unsettled', '100 one settled'],
   },
-  'a look before the time changes nothing': {
-    looks: [
+  'check before the settle time: changes nothing': {
+    checks: [
       [0, content(1, 'one')],
       [99, content(1, 'one')],
     ],
-    told: ['0 one unsettled'],
-    lookAt: 100,
+    reported: ['0 one unsettled'],
+    checkAt: 100,
   },
-  'every write starts the time anew': {
-    looks: [
+  'each write: starts the settle time again': {
+    checks: [
       [0, content(1, 'one')],
       [60, content(2, 'two')],
       [120, content(2, 'two')],
       [160, content(2, 'two')],
     ],
-    told: ['0 one unsettled', '60 two unsettled', '160 two settled'],
+    reported: ['0 one unsettled', '60 two unsettled', '160 two settled'],
   },
-  'a write of the same text starts the time anew without being told': {
-    looks: [
+  'write of the same text: starts the settle time again without a report': {
+    checks: [
       [0, content(1, 'one')],
       [60, content(2, 'one')],
       [100, content(2, 'one')],
       [160, content(2, 'one')],
     ],
-    told: ['0 one unsettled', '160 one settled'],
+    reported: ['0 one unsettled', '160 one settled'],
   },
-  'two writes in one tick of the clock, of one length, are two versions': {
-    looks: [
+  'two writes of one length in one clock tick: are two versions': {
+    checks: [
       [0, content(1, 'one')],
       [60, content(1, 'two')],
       [100, content(1, 'two')],
     ],
-    told: ['0 one unsettled', '60 two unsettled'],
-    lookAt: 160,
+    reported: ['0 one unsettled', '60 two unsettled'],
+    checkAt: 160,
   },
-  'a file whose times are old is settled at the first look': {
-    looks: [[0, content(1, 'one', { ageMs: 100 })]],
-    told: ['0 one settled'],
+  'file with old times: is settled at the first check': {
+    checks: [[0, content(1, 'one', { ageMs: 100 })]],
+    reported: ['0 one settled'],
   },
-  'a file that was moved into place is settled at the first look': {
-    looks: [
+  'file moved into place: is settled at the first check': {
+    checks: [
       [0, content(1, 'one', { ageMs: 100 })],
       [5, content(2, 'two', { placed: true })],
     ],
-    told: ['0 one settled', '5 two settled'],
+    reported: ['0 one settled', '5 two settled'],
   },
-  'a touch of a settled file is no news': {
-    looks: [
+  'touch of a settled file: no report': {
+    checks: [
       [0, content(1, 'one', { ageMs: 100 })],
       [5, content(2, 'one')],
     ],
-    told: ['0 one settled'],
+    reported: ['0 one settled'],
   },
-  'a settled text that comes back has to settle again': {
-    looks: [
+  'settled text that is written again later: must settle again': {
+    checks: [
       [0, content(1, 'one', { ageMs: 100 })],
       [5, content(2, 'o')],
       [9, content(3, 'one')],
       [109, content(3, 'one')],
     ],
-    told: ['0 one settled', '5 o unsettled', '9 one unsettled', '109 one settled'],
+    reported: ['0 one settled', '5 o unsettled', '9 one unsettled', '109 one settled'],
   },
-  'an empty file is told like any other': {
-    looks: [[0, content(1, '')]],
-    told: ['0  unsettled'],
-    lookAt: 100,
+  'empty file: is reported like any other': {
+    checks: [[0, content(1, '')]],
+    reported: ['0  unsettled'],
+    checkAt: 100,
   },
-  'an unchanged file is no news': {
-    looks: [
+  'unchanged file: no report': {
+    checks: [
       [0, content(1, 'one', { ageMs: 100 })],
       [5, { kind: 'same' }],
     ],
-    told: ['0 one settled'],
+    reported: ['0 one settled'],
   },
-  'a file is gone when it was absent for 100 ms': {
-    looks: [
+  'file absent for 100 ms: is gone': {
+    checks: [
       [0, content(1, 'one', { ageMs: 100 })],
       [5, absent],
       [60, absent],
       [105, absent],
     ],
-    told: ['0 one settled', '105 gone'],
+    reported: ['0 one settled', '105 gone'],
   },
-  'a file that is absent is looked at again in time': {
-    looks: [
+  'absent file: is checked again after the settle time': {
+    checks: [
       [0, content(1, 'one', { ageMs: 100 })],
       [5, absent],
       [60, absent],
     ],
-    told: ['0 one settled'],
-    lookAt: 105,
+    reported: ['0 one settled'],
+    checkAt: 105,
   },
-  'deleted and created again is a change': {
-    looks: [
+  'deleted and created again: is a change': {
+    checks: [
       [0, content(1, 'one', { ageMs: 100 })],
       [5, absent],
       [60, content(2, 'two')],
     ],
-    told: ['0 one settled', '60 two unsettled'],
-    lookAt: 160,
+    reported: ['0 one settled', '60 two unsettled'],
+    checkAt: 160,
   },
-  'deleted and created again with the same text is no news': {
-    looks: [
+  'deleted and created again with the same text: no report': {
+    checks: [
       [0, content(1, 'one', { ageMs: 100 })],
       [5, absent],
       [60, content(2, 'one')],
     ],
-    told: ['0 one settled'],
+    reported: ['0 one settled'],
   },
-  'each absence counts for itself': {
-    looks: [
+  'two absences: each must last for the settle time': {
+    checks: [
       [0, content(1, 'one', { ageMs: 100 })],
       [5, absent],
       [60, content(2, 'one')],
       [90, absent],
       [110, absent],
     ],
-    told: ['0 one settled'],
-    lookAt: 190,
+    reported: ['0 one settled'],
+    checkAt: 190,
   },
-  'a file that was there for a moment while it was absent is not yet gone': {
-    looks: [
+  'absent file that existed in between: is not gone yet': {
+    checks: [
       [0, content(1, 'one', { ageMs: 100 })],
       [5, absent],
       [60, { kind: 'absent', noticed: true, evidence: 'deletion' }],
       [105, absent],
     ],
-    told: ['0 one settled'],
-    lookAt: 160,
+    reported: ['0 one settled'],
+    checkAt: 160,
   },
-  'what the last look says of an absence is how it is known': {
-    looks: [
+  'absent file: the evidence is the one of the last check': {
+    checks: [
       [0, content(1, 'one', { placed: true })],
       [5, absent],
       [105, { kind: 'absent', noticed: false, evidence: 'absence' }],
     ],
-    told: ['0 one settled', '105 gone by absence'],
+    reported: ['0 one settled', '105 gone by absence'],
   },
-  'a file that was never seen is not gone': { looks: [[0, absent]], told: [] },
-  'a file that comes back after it was gone is new': {
-    looks: [
+  'unknown file that is absent: is not gone': { checks: [[0, absent]], reported: [] },
+  'file created again after it was gone: is new': {
+    checks: [
       [0, content(1, 'one', { ageMs: 100 })],
       [5, absent],
       [105, absent],
       [200, content(2, 'one')],
     ],
-    told: ['0 one settled', '105 gone', '200 one unsettled'],
-    lookAt: 300,
+    reported: ['0 one settled', '105 gone', '200 one unsettled'],
+    checkAt: 300,
   },
-  'a directory out of reach says nothing about its files': {
-    looks: [
+  'unreachable directory: its files do not change': {
+    checks: [
       [0, content(1, 'one', { ageMs: 100 })],
       [5, absent],
       [105, unknown],
       [500, absent],
       [550, absent],
     ],
-    told: ['0 one settled'],
-    lookAt: 600,
+    reported: ['0 one settled'],
+    checkAt: 600,
   },
-  'a file that was never read is unreadable at once, and tried again': {
-    looks: [
+  'unreadable file that was never read: is reported at once, and tried again': {
+    checks: [
       [0, unreadable()],
       [50, unreadable()],
     ],
-    told: ['0 unreadable: is a directory'],
-    lookAt: 2050,
+    reported: ['0 unreadable: is a directory'],
+    checkAt: 2050,
   },
-  'a file that was read is unreadable after 100 ms': {
-    looks: [
+  'unreadable file that was read: is reported after 100 ms': {
+    checks: [
       [0, content(1, 'one', { ageMs: 100 })],
       [5, unreadable('is not UTF-8')],
       [105, unreadable('is not UTF-8')],
     ],
-    told: ['0 one settled', '105 unreadable: is not UTF-8'],
-    lookAt: 2105,
+    reported: ['0 one settled', '105 unreadable: is not UTF-8'],
+    checkAt: 2105,
   },
-  'a file that is unreadable for a moment is no news': {
-    looks: [
+  'file that is unreadable for a moment: no report': {
+    checks: [
       [0, content(1, 'one', { ageMs: 100 })],
       [5, unreadable()],
       [50, content(1, 'one')],
     ],
-    told: ['0 one settled'],
+    reported: ['0 one settled'],
   },
-  'another reason is told': {
-    looks: [
+  'other reason: is reported': {
+    checks: [
       [0, unreadable('a')],
       [5, unreadable('b')],
     ],
-    told: ['0 unreadable: a', '5 unreadable: b'],
-    lookAt: 2005,
+    reported: ['0 unreadable: a', '5 unreadable: b'],
+    checkAt: 2005,
   },
-  'a file that can be read again is told even if its text is the old one': {
-    looks: [
+  'readable again with the old text: is reported': {
+    checks: [
       [0, content(1, 'one', { ageMs: 100 })],
       [5, unreadable()],
       [105, unreadable()],
       [200, content(1, 'one', { ageMs: 300 })],
     ],
-    told: ['0 one settled', '105 unreadable: is a directory', '200 one settled'],
+    reported: ['0 one settled', '105 unreadable: is a directory', '200 one settled'],
   },
-  'an unreadable file can be gone': {
-    looks: [
+  'unreadable file that is deleted: is gone': {
+    checks: [
       [0, unreadable()],
       [5, absent],
       [105, absent],
     ],
-    told: ['0 unreadable: is a directory', '105 gone'],
+    reported: ['0 unreadable: is a directory', '105 gone'],
   },
-  'unreadable for a time and then absent is not yet gone': {
-    looks: [
+  'unreadable and then absent: is not gone yet': {
+    checks: [
       [0, content(1, 'one', { ageMs: 100 })],
       [5, unreadable()],
       [100, absent],
       [110, absent],
     ],
-    told: ['0 one settled'],
-    lookAt: 200,
+    reported: ['0 one settled'],
+    checkAt: 200,
   },
-  'absent for a time and then unreadable is not yet told': {
-    looks: [
+  'absent and then unreadable: is not reported yet': {
+    checks: [
       [0, content(1, 'one', { ageMs: 100 })],
       [5, absent],
       [100, unreadable()],
       [110, unreadable()],
     ],
-    told: ['0 one settled'],
-    lookAt: 200,
+    reported: ['0 one settled'],
+    checkAt: 200,
   },
 };
 
-for (const [name, { looks, told, lookAt }] of Object.entries(cases)) {
+for (const [name, { checks, reported, checkAt }] of Object.entries(cases)) {
   test(name, () => {
-    assert.deepEqual(play(...looks), { told, lookAt });
+    assert.deepEqual(play(...checks), { reported, checkAt });
   });
 }
 
-test('whatever is written and whenever it is looked at, what is told as settled was complete', () => {
-  // A writer extends the file step by step; looks fall anywhere. A text counts as complete when its version
-  // was in place for 100 ms at the time of telling.
+test('any writes and checks: a settled text is complete', () => {
+  // A writer changes the file repeatedly, with checks at random times. A text is complete if its version was
+  // unchanged for 100 ms when it was reported.
   const steps = fc.array(
     fc.record({ pause: fc.integer({ min: 0, max: 150 }), act: fc.constantFrom('write', 'look', 'delete') }),
     { minLength: 1, maxLength: 60 },
@@ -337,14 +337,14 @@ test('whatever is written and whenever it is looked at, what is told as settled 
         const step = stepFile('a.yaml', state, sighting, now, settleMs);
         ({ state } = step);
         const isFinal = step.event?.kind === 'gone' || (step.event?.kind === 'content' && step.event.settled);
-        assert.ok(!isFinal || now - changedAt >= settleMs, `told at ${now}, changed at ${changedAt}`);
-        assert.ok(step.lookAt === undefined || step.lookAt > now, 'a look in the past would never end');
+        assert.ok(!isFinal || now - changedAt >= settleMs, `reported at ${now}, changed at ${changedAt}`);
+        assert.ok(step.checkAt === undefined || step.checkAt > now, 'a check in the past would never end');
       }
     }),
   );
 });
 
-test('a file that is left alone is told as settled at the latest by the look that was asked for', () => {
+test('file without more changes: settles at the requested check at the latest', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: 99 }), { maxLength: 10 }), (pauses) => {
       let now = 0;
@@ -354,8 +354,8 @@ test('a file that is left alone is told as settled at the latest by the look tha
         ({ state } = stepFile('a.yaml', state, content(index, `${index}`), now, settleMs));
       }
       const last = stepFile('a.yaml', state, content(99, 'last'), now, settleMs);
-      assert.ok(last.lookAt !== undefined);
-      const { event } = stepFile('a.yaml', last.state, content(99, 'last'), last.lookAt, settleMs);
+      assert.ok(last.checkAt !== undefined);
+      const { event } = stepFile('a.yaml', last.state, content(99, 'last'), last.checkAt, settleMs);
       assert.deepEqual(event, { kind: 'content', path: 'a.yaml', text: 'last', settled: true });
     }),
   );

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 
 import { makeFolder, observe, observeSynced, writeFiles } from './observe.ts';
 
-test('the first read tells every file of the tree and then, once, that it is done', async (t) => {
+test('first read: reports every file of the tree, and then `synced` once', async (t) => {
   const root = makeFolder(t);
   writeFiles(root, {
     'a.yaml': 'a',
@@ -15,20 +15,20 @@ test('the first read tells every file of the tree and then, once, that it is don
     '.git/d.yaml': 'no',
   });
   const { events } = await observeSynced(t, { roots: [root] });
-  const told = events().map((event) => ('path' in event ? event.path : event.kind));
-  assert.equal(told.at(-1), 'synced');
+  const reported = events().map((event) => ('path' in event ? event.path : event.kind));
+  assert.equal(reported.at(-1), 'synced');
   assert.deepEqual(
-    told.slice(0, -1).sort(),
+    reported.slice(0, -1).sort(),
     ['a.yaml', 'sub/b.yml', 'sub/deep/c.json'].map((name) => join(root, name)),
   );
 });
 
-test('an empty directory is read completely, too', async (t) => {
+test('empty directory: is synced', async (t) => {
   const { events } = await observeSynced(t, { roots: [makeFolder(t)] });
   assert.deepEqual(events(), [{ kind: 'synced' }]);
 });
 
-test('paths are what the user named', async (t) => {
+test('paths: begin with the root as the user wrote it', async (t) => {
   const root = makeFolder(t);
   writeFiles(root, { 'sub/a.yaml': 'a' });
   const relative = relativePath(process.cwd(), join(root, 'sub'));
@@ -36,7 +36,7 @@ test('paths are what the user named', async (t) => {
   assert.equal(contents(join(relative, 'a.yaml')).length, 1);
 });
 
-test('a file that was just written is told unsettled first, an old one is settled at once', async (t) => {
+test('new file: is unsettled first; old file: is settled at once', async (t) => {
   const root = makeFolder(t);
   writeFiles(root, { 'a.yaml': 'young' });
   const first = await observeSynced(t, { roots: [root] });
@@ -47,7 +47,7 @@ test('a file that was just written is told unsettled first, an old one is settle
     settled: false,
   });
   await first.untilSettled(join(root, 'a.yaml'), 'young');
-  // By now its times are old enough for this one.
+  // Now the times of the file are old enough.
   const second = await observeSynced(t, { roots: [root], settleMs: 50 });
   assert.deepEqual(
     second.contents(join(root, 'a.yaml')).map(({ settled }) => settled),
@@ -55,7 +55,7 @@ test('a file that was just written is told unsettled first, an old one is settle
   );
 });
 
-test('a root can be a single file, whatever else is beside it', async (t) => {
+test('root that is a single file: other files are ignored', async (t) => {
   const root = makeFolder(t);
   writeFiles(root, { 'a.yaml': 'a', 'b.yaml': 'b' });
   const path = join(root, 'a.yaml');
@@ -74,7 +74,7 @@ test('a root can be a single file, whatever else is beside it', async (t) => {
   );
 });
 
-test('roots that overlap do not tell a file twice', async (t) => {
+test('roots that overlap: each file is reported once', async (t) => {
   const root = makeFolder(t);
   writeFiles(root, { 'a.yaml': 'a', 'sub/b.yaml': 'b', 'sub/deep/c.yaml': 'c' });
   fs.symlinkSync(root, join(root, 'again'));
@@ -91,7 +91,7 @@ test('roots that overlap do not tell a file twice', async (t) => {
   );
 });
 
-test('links to files and directories are followed, and loops of links end', async (t) => {
+test('links to files and directories: are followed, and loops end', async (t) => {
   const root = makeFolder(t);
   const elsewhere = makeFolder(t);
   writeFiles(elsewhere, { 'a.yaml': 'a', 'dir/b.yaml': 'b' });
@@ -107,7 +107,7 @@ test('links to files and directories are followed, and loops of links end', asyn
   assert.deepEqual([...paths].sort(), [join(root, 'a.yaml'), join(root, 'dir/b.yaml')]);
 });
 
-test('one of two names of a directory takes over when the other goes', async (t) => {
+test('directory with two names, one is removed: the other is read', async (t) => {
   const root = makeFolder(t);
   const elsewhere = makeFolder(t);
   writeFiles(elsewhere, { 'b.yaml': 'b' });
@@ -120,7 +120,7 @@ test('one of two names of a directory takes over when the other goes', async (t)
   await until('gone', (event) => event.kind === 'gone' && event.path === join(root, 'one/b.yaml'));
 });
 
-test('what cannot be read as text is unreadable, told before the read is called complete', async (t) => {
+test('unreadable files: are reported before `synced`', async (t) => {
   const root = makeFolder(t);
   fs.mkdirSync(join(root, 'directory.yaml'));
   fs.symlinkSync('nowhere', join(root, 'dangling.yaml'));
@@ -143,7 +143,7 @@ test('what cannot be read as text is unreadable, told before the read is called 
   assert.deepEqual(events().at(-1), { kind: 'synced' });
 });
 
-test('a root that is not there holds the first read open until it is', async (t) => {
+test('missing root: `synced` waits until it exists', async (t) => {
   const folder = makeFolder(t);
   const root = join(folder, 'later');
   const observed = observe(t, { roots: [folder, root] });
@@ -157,7 +157,7 @@ test('a root that is not there holds the first read open until it is', async (t)
   assert.equal(observed.contents(join(root, 'a.yaml'))[0]?.text, 'a');
 });
 
-test('a thousand files are read in one go', async (t) => {
+test('thousand files: are one batch', async (t) => {
   const root = makeFolder(t);
   const names = Array.from({ length: 1_000 }, (_, index) => `${index % 10}/${index}.yaml`);
   writeFiles(root, Object.fromEntries(names.map((name) => [name, name])));

@@ -7,7 +7,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { SourceEvent } from '../../../src/trust/source.ts';
 import { makeFolder, observeSynced, replaceFile, writeFiles } from './observe.ts';
 
-test('directories that appear with files in them are read, however deep', async (t) => {
+test('new directories with files: are read at any depth', async (t) => {
   const root = makeFolder(t);
   const observed = await observeSynced(t, { roots: [root] });
   for (let round = 0; round < 20; round += 1) {
@@ -19,12 +19,12 @@ test('directories that appear with files in them are read, however deep', async 
     await observed.untilSettled(join(root, `${round}/x/y/z/a.yaml`), `a${round}`);
     await observed.untilSettled(join(root, `${round}/b.yaml`), `b${round}`);
   }
-  // They are watched, too.
+  // The new directories are watched, too.
   replaceFile(join(root, '7/x/y/z/a.yaml'), 'again');
   await observed.untilSettled(join(root, '7/x/y/z/a.yaml'), 'again');
 });
 
-test('a directory that is removed takes its files with it; one that is renamed moves them', async (t) => {
+test('removed directory: its files are gone; renamed directory: its files have new paths', async (t) => {
   const root = makeFolder(t);
   writeFiles(root, { 'one/a.yaml': 'a', 'one/deep/b.yaml': 'b', 'two/c.yaml': 'c' });
   const observed = await observeSynced(t, { roots: [root] });
@@ -40,7 +40,7 @@ test('a directory that is removed takes its files with it; one that is renamed m
     observed.events().filter(({ kind }) => kind === 'failed' || kind === 'unreadable'),
     [],
   );
-  // A new directory of an old name is not taken for the old one.
+  // A new directory with an old name is not mistaken for the old one.
   writeFiles(root, { 'one/a.yaml': 'new', 'two/c.yaml': 'new' });
   await observed.untilSettled(join(root, 'one/a.yaml'), 'new');
   await observed.untilSettled(join(root, 'two/c.yaml'), 'new');
@@ -48,7 +48,7 @@ test('a directory that is removed takes its files with it; one that is renamed m
   await observed.untilSettled(join(root, 'two/c.yaml'), 'newer');
 });
 
-test('a directory that is replaced at once keeps the files that are in both', async (t) => {
+test('replaced directory: files of both directories are not gone', async (t) => {
   const root = makeFolder(t);
   writeFiles(root, { 'dir/a.yaml': 'a', 'dir/b.yaml': 'b', '.next/a.yaml': 'a2' });
   const observed = await observeSynced(t, { roots: [root] });
@@ -64,7 +64,7 @@ test('a directory that is replaced at once keeps the files that are in both', as
   );
 });
 
-test('a removed root changes nothing, and is read again when it is back', async (t) => {
+test('removed root: nothing is gone, and it is read when it exists again', async (t) => {
   const parent = makeFolder(t);
   const root = join(parent, 'trust');
   writeFiles(root, { 'a.yaml': 'a', 'sub/b.yaml': 'b' });
@@ -79,12 +79,12 @@ test('a removed root changes nothing, and is read again when it is back', async 
   await observed.until('gone', (event) => event.kind === 'gone' && event.path === join(root, 'sub/b.yaml'));
   replaceFile(join(root, 'a.yaml'), 'a3');
   await observed.untilSettled(join(root, 'a.yaml'), 'a3');
-  const told = observed.events().slice(from);
-  assert.deepEqual(told[0], { kind: 'failed', path: root, reason: 'ENOENT: no such file or directory' });
-  assert.equal(told.filter(({ kind }) => kind === 'failed' || kind === 'recovered').length, 2);
+  const reported = observed.events().slice(from);
+  assert.deepEqual(reported[0], { kind: 'failed', path: root, reason: 'ENOENT: no such file or directory' });
+  assert.equal(reported.filter(({ kind }) => kind === 'failed' || kind === 'recovered').length, 2);
 });
 
-test('a root that is a link follows the link when it is set anew', async (t) => {
+test('root that is a link: follows the link when it is replaced', async (t) => {
   const parent = makeFolder(t);
   writeFiles(parent, { 'one/a.yaml': 'a1', 'one/b.yaml': 'b', 'two/a.yaml': 'a2' });
   const root = join(parent, 'current');
@@ -98,7 +98,7 @@ test('a root that is a link follows the link when it is set anew', async (t) => 
   await observed.untilSettled(join(root, 'a.yaml'), 'a3');
 });
 
-test('a file that is not in another directory at the same place was not seen to be deleted', async (t) => {
+test('file absent from another directory at the same path: the evidence is absence, not deletion', async (t) => {
   const parent = makeFolder(t);
   const root = join(parent, 'trust');
   writeFiles(parent, { 'trust/a.yaml': 'a', 'trust/b.yaml': 'b', 'next/b.yaml': 'b' });
@@ -111,7 +111,7 @@ test('a file that is not in another directory at the same place was not seen to 
   fs.renameSync(root, join(parent, 'before'));
   fs.renameSync(join(parent, 'next'), root);
   assert.deepEqual(await gone('a.yaml'), { kind: 'gone', path: join(root, 'a.yaml'), evidence: 'absence' });
-  // What is in both belongs to the new one from then on.
+  // A file that exists in both directories belongs to the new one from now on.
   fs.rmSync(join(root, 'b.yaml'));
   assert.deepEqual(await gone('b.yaml'), { kind: 'gone', path: join(root, 'b.yaml'), evidence: 'deletion' });
 });

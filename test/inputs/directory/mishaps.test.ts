@@ -8,7 +8,7 @@ import type { DirectoryIo, WatchListener } from '../../../src/inputs/directory/i
 import { watchDirectory } from '../../../src/inputs/directory/watch-directory.ts';
 import { makeFolder, observe, observeSynced, replaceFile, writeFiles } from './observe.ts';
 
-/** Watches that never tell anything, and the listeners that they were given. */
+/** Replaces the watches by silent ones. Returns their listeners. */
 function silentWatches(): { io: DirectoryIo; listeners: Map<string, WatchListener> } {
   const listeners = new Map<string, WatchListener>();
   const io: DirectoryIo = {
@@ -25,7 +25,7 @@ function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: refused, scandir 'somewhere'`), { code });
 }
 
-test('a scan now and then finds what no notification told', async (t) => {
+test('lost notices: a scan finds the changes', async (t) => {
   const root = makeFolder(t);
   writeFiles(root, { 'a.yaml': 'a', 'b.yaml': 'b', 'sub/c.yaml': 'c' });
   const { io } = silentWatches();
@@ -38,16 +38,16 @@ test('a scan now and then finds what no notification told', async (t) => {
   await observed.untilSettled(join(root, 'a.yaml'), 'a2');
   await observed.untilSettled(join(root, 'new/d.yaml'), 'd');
   await observed.until('c gone', (event) => event.kind === 'gone' && event.path === join(root, 'sub/c.yaml'));
-  const told = observed.events().slice(from);
+  const reported = observed.events().slice(from);
   assert.deepEqual(
-    told.filter(
+    reported.filter(
       (event) => event.kind === 'content' && event.path === join(root, 'b.yaml') && event.text !== 'b',
     ),
     [],
   );
 });
 
-test('a scan reads no file that stat shows to be unchanged, and tells nothing', async (t) => {
+test('scan without changes: reads no file, and reports nothing', async (t) => {
   const root = makeFolder(t);
   writeFiles(root, { 'a.yaml': 'a', 'b.yaml': 'b' });
   const opened: string[] = [];
@@ -68,12 +68,12 @@ test('a scan reads no file that stat shows to be unchanged, and tells nothing', 
   const observed = await observeSynced(t, { roots: [root], io, settleMs: 20, rescanMs: 100 });
   await observed.untilSettled(join(root, 'a.yaml'), 'a');
   await observed.untilSettled(join(root, 'b.yaml'), 'b');
-  const before = { opened: opened.length, told: observed.events().length };
+  const before = { opened: opened.length, events: observed.events().length };
   await secondScan.promise;
-  assert.deepEqual({ opened: opened.length, told: observed.events().length }, before);
+  assert.deepEqual({ opened: opened.length, events: observed.events().length }, before);
 });
 
-test('after a burst that the queue of the system may not have held, everything is listed', async (t) => {
+test("burst of notices that may exceed the system's queue: everything is listed", async (t) => {
   const root = makeFolder(t);
   writeFiles(root, { 'a.yaml': 'a' });
   const { io, listeners } = silentWatches();
@@ -85,7 +85,7 @@ test('after a burst that the queue of the system may not have held, everything i
   await observed.untilSettled(join(root, 'a.yaml'), 'a2');
 });
 
-test('a directory that cannot be listed changes nothing and is tried again', async (t) => {
+test('directory that cannot be listed: nothing is gone, and it is tried again', async (t) => {
   const root = makeFolder(t);
   writeFiles(root, { 'a.yaml': 'a', 'sub/b.yaml': 'b' });
   let refused: string | undefined;
@@ -108,7 +108,7 @@ test('a directory that cannot be listed changes nothing and is tried again', asy
   await observed.untilSettled(join(root, 'sub/b.yaml'), 'b2');
 });
 
-test('nothing is complete while any directory cannot be listed at the start', async (t) => {
+test('directory that cannot be listed at the start: `synced` waits', async (t) => {
   const root = makeFolder(t);
   writeFiles(root, { 'a.yaml': 'a', 'sub/b.yaml': 'b' });
   let isRefused = true;
@@ -126,7 +126,7 @@ test('nothing is complete while any directory cannot be listed at the start', as
   assert.equal(observed.contents(join(root, 'sub/b.yaml')).length, 1);
 });
 
-test('a file that the system refuses keeps what was told, and is tried again', async (t) => {
+test('file that cannot be opened: is unreadable, not gone, and is tried again', async (t) => {
   const root = makeFolder(t);
   const path = join(root, 'a.yaml');
   writeFiles(root, { 'a.yaml': 'a' });
@@ -149,7 +149,7 @@ test('a file that the system refuses keeps what was told, and is tried again', a
   ]);
 });
 
-test('a file that changes during every attempt to read it is told, but not as settled', async (t) => {
+test('file that changes during each read: is reported unsettled', async (t) => {
   const root = makeFolder(t);
   const path = join(root, 'a.yaml');
   writeFiles(root, { 'a.yaml': 'a' });
@@ -180,7 +180,7 @@ test('a file that changes during every attempt to read it is told, but not as se
   await observed.untilSettled(path, 'a');
 });
 
-test('where no watch can be had, the directory is polled, and that is told once', async (t) => {
+test('no watch available: the directory is polled, which is reported once', async (t) => {
   const root = makeFolder(t);
   writeFiles(root, { 'a.yaml': 'a' });
   const polling: string[] = [];
@@ -198,10 +198,10 @@ test('where no watch can be had, the directory is polled, and that is told once'
   fs.writeFileSync(join(root, 'a.yaml'), 'a2');
   await observed.untilSettled(join(root, 'a.yaml'), 'a2');
   assert.deepEqual(polling, [`${root} ENOSPC: refused`]);
-  assert.ok(attempts > 1, 'a watch is tried for again');
+  assert.ok(attempts > 1, 'another watch is attempted');
 });
 
-test('a watch that ends by itself is replaced, and what happened meanwhile is found', async (t) => {
+test('watch that ends: is replaced, and changes meanwhile are found', async (t) => {
   const root = makeFolder(t);
   writeFiles(root, { 'a.yaml': 'a' });
   const errors: ((error: unknown) => void)[] = [];
@@ -223,7 +223,7 @@ test('a watch that ends by itself is replaced, and what happened meanwhile is fo
   await observed.untilSettled(join(root, 'a.yaml'), 'a3');
 });
 
-test('a closed source leaves no watch, no timer and no event behind', async (t) => {
+test('closed source: no watch, no timer and no more events', async (t) => {
   const root = makeFolder(t);
   writeFiles(root, { 'a.yaml': 'a', 'sub/deep/b.yaml': 'b' });
   let timers = 0;
@@ -260,28 +260,31 @@ test('a closed source leaves no watch, no timer and no event behind', async (t) 
   const controller = new AbortController();
   const observed = await observeSynced(t, { roots: [root], io, signal: controller.signal });
   assert.deepEqual({ timers, watches }, { timers: 1, watches: 4 });
-  // In the middle of a change.
+  // During a change.
   fs.writeFileSync(join(root, 'a.yaml'), 'a2');
   controller.abort();
   await observed.source.close();
-  const told = observed.events().length;
+  const reported = observed.events().length;
   replaceFile(join(root, 'a.yaml'), 'a3');
   await systemIo.noticesDelivered();
-  assert.deepEqual({ timers, watches, told: observed.events().length }, { timers: 0, watches: 0, told });
+  assert.deepEqual(
+    { timers, watches, events: observed.events().length },
+    { timers: 0, watches: 0, events: reported },
+  );
   assert.ok(!process.getActiveResourcesInfo().includes('FSEventWrap'));
 });
 
-test('a source whose signal is aborted from the start does nothing', async (t) => {
+test('signal aborted at the start: the source does nothing', async (t) => {
   const root = makeFolder(t);
   writeFiles(root, { 'a.yaml': 'a' });
   const source = watchDirectory({ roots: [root], name: 'never', signal: AbortSignal.abort() }, () => {
-    assert.fail('told something');
+    assert.fail('an event was reported');
   });
   await source.close();
   assert.equal(source.name, 'never');
 });
 
-test('a source that is closed while it reads for the first time tells nothing more', async (t) => {
+test('source closed during its first read: no more events', async (t) => {
   const root = makeFolder(t);
   writeFiles(root, { 'a.yaml': 'a' });
   const observed = observe(t, { roots: [root] });

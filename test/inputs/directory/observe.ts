@@ -9,14 +9,14 @@ import type { Source, SourceEvent } from '../../../src/trust/source.ts';
 
 type Content = Extract<SourceEvent, { kind: 'content' }>;
 
-/** A running source and what it has told. */
+/** A running source, and its events. */
 export interface Observed {
   readonly source: Source;
   readonly batches: (readonly SourceEvent[])[];
   /** All events so far, in order. */
   readonly events: () => SourceEvent[];
   readonly contents: (path: string) => Content[];
-  /** Resolves with the first event that matches, past ones included from `from` on; rejects after 5 s. */
+  /** Resolves with the first event that matches, including past ones from the index `from`. Rejects after 5 s. */
   readonly until: (
     what: string,
     match: (event: SourceEvent) => boolean,
@@ -25,14 +25,14 @@ export interface Observed {
   readonly untilSettled: (path: string, text: string) => Promise<SourceEvent>;
 }
 
-/** A directory of its own for one test. */
+/** Creates a temporary directory for one test. */
 export function makeFolder(t: TestContext): string {
   const folder = fs.mkdtempSync(join(fs.realpathSync(tmpdir()), 'meshtrust-source-'));
   t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
-/** Starts a source that is closed with the test. */
+/** Starts a source. It is closed at the end of the test. */
 export function observe(t: TestContext, options: WatchDirectoryOptions): Observed {
   const batches: (readonly SourceEvent[])[] = [];
   const waiters = new Set<() => void>();
@@ -50,7 +50,7 @@ export function observe(t: TestContext, options: WatchDirectoryOptions): Observe
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         waiters.delete(check);
-        reject(new Error(`not told within 5 s: ${what}; told: ${summary(batches)}`));
+        reject(new Error(`no event within 5 s: ${what}; events: ${summary(batches)}`));
       }, 5_000);
       function check(): void {
         const found = batches.flat().slice(from).find(match);
@@ -86,7 +86,7 @@ export async function observeSynced(t: TestContext, options: WatchDirectoryOptio
   return observed;
 }
 
-/** Makes files with the given texts, and their directories. */
+/** Writes files with the given texts, and creates their directories. */
 export function writeFiles(folder: string, texts: Readonly<Record<string, string>>): void {
   for (const [name, text] of Object.entries(texts)) {
     const path = join(folder, name);
@@ -95,7 +95,7 @@ export function writeFiles(folder: string, texts: Readonly<Record<string, string
   }
 }
 
-/** Replaces a file the way careful programs do. */
+/** Replaces a file by a rename, as careful programs do. */
 export function replaceFile(path: string, text: string): void {
   fs.writeFileSync(`${path}.tmp`, text);
   fs.renameSync(`${path}.tmp`, path);

@@ -7,12 +7,12 @@ import { systemIo } from '../../../src/inputs/directory/io.ts';
 import type { DirectoryIo } from '../../../src/inputs/directory/io.ts';
 import { makeFolder, observe, observeSynced, writeFiles } from './observe.ts';
 
-/** A path whose name is Latin-1: `müller`. */
+/** Returns a path whose last name is encoded in Latin-1, for example `müller`. */
 const latin1 = (root: string, name: string): Buffer =>
   Buffer.concat([Buffer.from(`${root}/`), Buffer.from(name, 'latin1')]);
 const shown = (root: string, name: string): string => join(root, name.replace('ü', '\ufffd'));
 
-test('file whose name is not UTF-8: at the start → unreadable, before the source is synced', async (t) => {
+test('file whose name is not UTF-8, at the start: is unreadable before `synced`', async (t) => {
   const root = makeFolder(t);
   writeFiles(root, { 'a.yaml': 'a' });
   fs.writeFileSync(latin1(root, 'müller.yaml'), 'text');
@@ -27,7 +27,7 @@ test('file whose name is not UTF-8: at the start → unreadable, before the sour
   assert.ok(found < observed.events().findIndex(({ kind }) => kind === 'synced'));
 });
 
-test('file whose name is not UTF-8: is added and removed → unreadable at once, then gone', async (t) => {
+test('file whose name is not UTF-8, added and removed: is unreadable at once, then gone', async (t) => {
   const root = makeFolder(t);
   const observed = await observeSynced(t, { roots: [root] });
   fs.writeFileSync(latin1(root, 'müller.yaml'), 'text');
@@ -36,14 +36,14 @@ test('file whose name is not UTF-8: is added and removed → unreadable at once,
   await observed.until('gone', (event) => event.kind === 'gone' && event.path === shown(root, 'müller.yaml'));
 });
 
-test('file whose name is UTF-8, with the replacement character in it → read', async (t) => {
+test('file whose UTF-8 name contains U+FFFD: is read', async (t) => {
   const root = makeFolder(t);
   writeFiles(root, { 'm\ufffdller.yaml': 'text' });
   const observed = await observeSynced(t, { roots: [root] });
   await observed.untilSettled(join(root, 'm\ufffdller.yaml'), 'text');
 });
 
-test('two files whose names look the same, since one is not UTF-8 → their folder failed, until one is gone', async (t) => {
+test('two files with the same decoded name: their folder fails until one is removed', async (t) => {
   const root = makeFolder(t);
   writeFiles(root, { 'sub/m\ufffdller.yaml': 'text' });
   const sub = join(root, 'sub');
@@ -53,14 +53,14 @@ test('two files whose names look the same, since one is not UTF-8 → their fold
   assert.deepEqual(failed, {
     kind: 'failed',
     path: sub,
-    reason: 'it has two entries called m\ufffdller.yaml: the name of one is not UTF-8',
+    reason: 'two entries are called m\ufffdller.yaml: the name of one is not UTF-8',
   });
   fs.rmSync(latin1(sub, 'müller.yaml'));
   await observed.until('recovered', ({ kind }) => kind === 'recovered');
   await observed.untilSettled(join(sub, 'm\ufffdller.yaml'), 'text');
 });
 
-test('folder whose name is not UTF-8 → it failed, and the source is not synced until it is renamed', async (t) => {
+test('folder whose name is not UTF-8: fails, and `synced` waits until it is renamed', async (t) => {
   const root = makeFolder(t);
   writeFiles(root, { 'a.yaml': 'a' });
   fs.mkdirSync(latin1(root, 'müller'));
@@ -81,7 +81,7 @@ test('folder whose name is not UTF-8 → it failed, and the source is not synced
   await observed.untilSettled(join(root, 'mueller/b.yaml'), 'b');
 });
 
-test('folder that cannot be listed → its failure ends when it is removed', async (t) => {
+test('folder that cannot be listed: its failure ends when it is removed', async (t) => {
   const root = makeFolder(t);
   writeFiles(root, { 'a.yaml': 'a', 'sub/b.yaml': 'b' });
   const sub = join(root, 'sub');
@@ -98,7 +98,7 @@ test('folder that cannot be listed → its failure ends when it is removed', asy
   await observed.until('recovered', (event) => event.kind === 'recovered' && event.path === sub);
 });
 
-test('file that is made again after it was not found → read, and never called a dangling link', async (t) => {
+test('file created again after it was not found: is read, and not reported as a dangling link', async (t) => {
   const root = makeFolder(t);
   const path = join(root, 'a.yaml');
   writeFiles(root, { 'a.yaml': 'first' });
@@ -107,7 +107,7 @@ test('file that is made again after it was not found → read, and never called 
     ...systemIo,
     open: (name) => {
       if (name !== path || misses === 0) return systemIo.open(name);
-      // Not there when it is opened, and there again when it is looked at.
+      // The file is absent when it is opened, and present at the check after it.
       misses -= 1;
       return Promise.reject(Object.assign(new Error('ENOENT: no such file'), { code: 'ENOENT' }));
     },
@@ -124,7 +124,7 @@ test('file that is made again after it was not found → read, and never called 
   );
 });
 
-test('symbolic link to nothing → still called dangling', async (t) => {
+test('symbolic link without a target: is reported as dangling', async (t) => {
   const root = makeFolder(t);
   fs.symlinkSync('nowhere', join(root, 'a.yaml'));
   const observed = await observeSynced(t, { roots: [root] });

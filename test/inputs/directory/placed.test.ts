@@ -8,54 +8,54 @@ import { isPlaced } from '../../../src/inputs/directory/placed.ts';
 const before: Version = { dev: 1n, ino: 1n, size: 3n, mtimeNs: 10n, ctimeNs: 10n };
 const read: FileState = { kind: 'read', version: before, since: 0, hash: 'h', settled: true };
 const doubtful: FileState = { kind: 'doubtful', absent: true, since: 0, before: read };
-/** Another file, whose last change was a write. */
+/** The version of another file that was last changed by a write. */
 const written: Version = { ...before, ino: 2n, mtimeNs: 20n, ctimeNs: 20n };
-/** Another file, whose last change was a rename or a link. */
+/** The version of another file that was last changed by a rename or a link. */
 const moved: Version = { ...written, ctimeNs: 21n };
 
 const cases = {
-  'a rename over the old file': { state: read, renames: 1, changes: 0, version: written, placed: true },
-  'a rename to a new name': { state: unseen, renames: 1, changes: 0, version: moved, placed: true },
-  'a deletion and a rename': { state: read, renames: 2, changes: 0, version: moved, placed: true },
-  'a deletion that was seen, and a rename': {
+  'rename over the old file': { state: read, renames: 1, changes: 0, version: written, placed: true },
+  'rename to a new name': { state: unseen, renames: 1, changes: 0, version: moved, placed: true },
+  'deletion and rename': { state: read, renames: 2, changes: 0, version: moved, placed: true },
+  'recorded deletion, then a rename': {
     state: doubtful,
     renames: 1,
     changes: 0,
     version: moved,
     placed: true,
   },
-  'a creation, caught within its first write': {
+  'creation, read during its first write': {
     state: unseen,
     renames: 1,
     changes: 0,
     version: written,
     placed: false,
   },
-  'a deletion and a creation, caught within its first write': {
+  'deletion and creation, read during its first write': {
     state: read,
     renames: 2,
     changes: 0,
     version: written,
     placed: false,
   },
-  'a deletion that was seen, and a creation caught within its first write': {
+  'recorded deletion, then a creation read during its first write': {
     state: doubtful,
     renames: 1,
     changes: 0,
     version: written,
     placed: false,
   },
-  'a rename and a write': { state: read, renames: 1, changes: 1, version: moved, placed: false },
-  'a write in place': { state: read, renames: 0, changes: 1, version: written, placed: false },
-  'another file without any notice': { state: read, renames: 0, changes: 0, version: moved, placed: false },
-  'the same file with one rename notice': {
+  'rename and write': { state: read, renames: 1, changes: 1, version: moved, placed: false },
+  'write in place': { state: read, renames: 0, changes: 1, version: written, placed: false },
+  'another file without a notice': { state: read, renames: 0, changes: 0, version: moved, placed: false },
+  'same file with one rename notice': {
     state: read,
     renames: 1,
     changes: 0,
     version: before,
     placed: false,
   },
-  'an empty file, which is more likely to be filled than meant': {
+  'empty file, which is more likely incomplete than intended': {
     state: read,
     renames: 1,
     changes: 0,
