@@ -4,14 +4,15 @@
  * A room is a folder with its subfolders, except for subfolders that are listed here themselves.
  */
 
-const certificates = ['trust/findings', 'trust/pem', 'trust/x509'];
+/** What every stage of trust, and whatever uses trust, may import. */
+const basics = ['text', 'trust/findings', 'trust/pem', 'trust/x509'];
 /** The path of trust, from the text of a resource to the secrets of a mesh. */
 const stages = ['trust', 'trust/model', 'trust/ledger', 'trust/bundle', 'trust/secret', 'trust/snapshot'];
 const stagesBefore = (stage: string): readonly string[] => [
-  ...certificates,
+  ...basics,
   ...stages.slice(0, stages.indexOf(stage)),
 ];
-const trust = [...certificates, ...stages];
+const trust = [...basics, ...stages];
 
 /** `xds` stands for the entry of the library, `xds/index.ts`. */
 export const rooms: Readonly<Record<string, readonly string[]>> = {
@@ -32,7 +33,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   transport: ['http2', 'net', 'xds/timers', 'xds/wire'],
 
   // Trust: pure
-  'trust/findings': [],
+  'trust/findings': ['text'],
   'trust/pem': ['trust/findings'],
   'trust/x509': ['trust/findings', 'trust/pem'],
   trust: ['trust/findings'],
@@ -45,11 +46,12 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'trust/verify': ['trust/bundle', 'trust/x509'],
 
   // The cluster, and the inputs: where the texts come from
-  'kubernetes/client': ['net', 'xds/timers'],
+  'kubernetes/client': ['text', 'net', 'xds/timers'],
   'kubernetes/status/core': [...trust, 'kubernetes/client'],
-  'kubernetes/status': ['kubernetes/client', 'kubernetes/status/core', 'xds/rate', 'xds/timers'],
+  'kubernetes/status': ['text', 'kubernetes/client', 'kubernetes/status/core', 'xds/rate', 'xds/timers'],
   'kubernetes/webhook/core': [...trust, 'kubernetes/client'],
   'kubernetes/webhook': [
+    'text',
     'issue',
     'kubernetes/client',
     'kubernetes/webhook/core',
@@ -58,18 +60,18 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'xds/rate',
     'xds/timers',
   ],
-  'inputs/directory': ['async', 'trust', 'xds/timers'],
-  'inputs/kubernetes': ['kubernetes/client', 'trust', 'xds/timers'],
+  'inputs/directory': ['text', 'async', 'trust', 'xds/timers'],
+  'inputs/kubernetes': ['text', 'kubernetes/client', 'trust', 'xds/timers'],
 
   // When the stages run, what is kept on disk, and which proxy has what
   runtime: [...trust, 'xds/timers'],
   'runtime/state': [...trust, 'async', 'trust/policy', 'net', 'observe/log', 'runtime', 'xds/timers'],
-  fleet: [...trust, 'runtime', 'text', 'xds'],
+  fleet: [...trust, 'runtime', 'xds'],
 
   // What is reported: log, metrics, audit, traces
-  'observe/log': [...trust, 'net', 'runtime', 'text', 'xds'],
-  'observe/metrics': [...trust, 'fleet', 'runtime', 'text', 'xds'],
-  'observe/audit': [...trust, 'fleet', 'observe/log', 'runtime', 'text'],
+  'observe/log': [...trust, 'net', 'runtime', 'xds'],
+  'observe/metrics': [...trust, 'fleet', 'runtime', 'xds'],
+  'observe/audit': [...trust, 'fleet', 'observe/log', 'runtime'],
   'observe/tracing': ['fleet', 'observe/log', 'runtime', 'text', 'xds/timers'],
 
   // The servers: xDS (in this process or in workers), and the admin API with its page
@@ -93,7 +95,6 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'observe/log',
     'observe/metrics',
     'runtime',
-    'text',
     ...trust,
     'trust/policy',
     'xds/timers',
@@ -123,14 +124,13 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'observe/tracing',
     'runtime',
     'runtime/state',
-    'text',
     'xds/timers',
   ],
 
   // The command line
   'cli/terminal': ['async', 'net', 'text', 'trust/findings'],
   'cli/bootstrap': ['net'],
-  'cli/demo': ['cli/bootstrap', 'cli/terminal', 'issue', 'net', 'xds/timers'],
+  'cli/demo': ['text', 'cli/bootstrap', 'cli/terminal', 'issue', 'net', 'xds/timers'],
   'cli/flags': ['api', 'cli/bootstrap', 'cli/terminal', 'net', 'runtime', 'trust/model', 'xds/timers'],
   'cli/completion': [],
   'cli/kubectl': ['cli/completion', 'cli/terminal', 'text'],
@@ -179,7 +179,6 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'observe/log',
     'observe/tracing',
     'runtime',
-    'text',
   ],
   cli: ['cli/commands', 'cli/flags', 'cli/kubectl', 'cli/terminal'],
   // `src/main.ts`
@@ -188,7 +187,6 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
 
 /** Rooms without I/O, clock, timers, randomness or logger: input and time are arguments. */
 export const pureRooms: readonly string[] = [
-  'text',
   'http2',
   'xds/wire',
   'xds/rate',

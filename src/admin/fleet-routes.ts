@@ -9,6 +9,7 @@ import { presentAny, presentProxyDetail, presentRollout } from '../api/present-f
 import type { FleetContext } from '../api/present-fleet.ts';
 import { errorReply, jsonReply } from './reply.ts';
 import type { Route } from './router.ts';
+import { compareText } from '../text/compare-text.ts';
 
 /** The sources of the responses about proxies. */
 export interface FleetInput {
@@ -144,7 +145,7 @@ function page<Item extends ProxyRecord | GoneRecord>(
   const sorted = all
     .filter((item) => (mesh === undefined || item.mesh === mesh) && item.node.includes(node))
     .map((item): readonly [string, Item] => [keyOf(item), item])
-    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+    .sort(([a], [b]) => compareText(a, b));
   const start = after === '' ? 0 : sorted.findIndex(([key]) => key > after);
   const shown = start === -1 ? [] : sorted.slice(start, start + limit);
   const last = shown.at(-1)?.[0];

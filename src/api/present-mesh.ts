@@ -12,6 +12,7 @@ import type {
   MeshDetail,
   MeshSummary,
 } from './api-types.ts';
+import { compareText } from '../text/compare-text.ts';
 
 /** Facts about a mesh that its state does not contain. */
 export interface MeshContext {
@@ -52,7 +53,7 @@ export function presentMesh(state: MeshState, { findings, held, proxies, now }: 
         name: trustDomain,
         secondsLeft: secondsUntil(until, now),
       }))
-      .sort((a, b) => (a.name < b.name ? -1 : 1)),
+      .sort((a, b) => compareText(a.name, b.name)),
     secrets: [...state.secrets.secrets.values()].map(({ name, version, contentSize }) => ({
       name,
       version,

@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import type { ApiError, ApiErrorCode } from '../../api/api-types.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { ServerAccess } from './server-options.ts';
+import { parseJson } from '../../text/json.ts';
 
 /** Milliseconds after which a server that does not answer counts as unreachable. */
 const patience = 10_000;
@@ -57,7 +58,7 @@ async function exchange(
     path,
     signal: AbortSignal.any([signal, AbortSignal.timeout(patience)]),
   });
-  return { status: response.statusCode ?? 0, answer: parse(await text(response)) };
+  return { status: response.statusCode ?? 0, answer: parseJson(await text(response)) };
 }
 
 /** Sends one request on a new connection: commands are short, and servers may restart between two requests. */
@@ -80,14 +81,6 @@ function respondedTo(
         : requestPlain(target.url, all);
   request.on('response', resolve).on('error', reject).end();
   return promise;
-}
-
-function parse(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
-  }
 }
 
 function causeOf(error: unknown): string {

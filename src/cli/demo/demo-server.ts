@@ -8,6 +8,7 @@ import type { ListenAddress } from '../../net/listen-address.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import type { DemoFiles } from './demo-files.ts';
+import { asMapping, parseJson } from '../../text/json.ts';
 
 /** A server of this process. Disposing of it drains it. */
 export interface DemoServer extends AsyncDisposable {
@@ -30,7 +31,7 @@ export async function startServer(run: RunCommand, files: DemoFiles, io: Command
   const stdout = new PassThrough();
   stdout.pipe(log);
   createInterface({ input: stdout }).on('line', (line) => {
-    const entry = parse(line);
+    const entry = asMapping(parseJson(line)) ?? {};
     if (entry['event'] === 'listening') listening.resolve(entry as { xds: string; admin: string });
   });
   let complaint = '';
@@ -71,12 +72,4 @@ function tryPort(port: number): Promise<number | undefined> {
       server.close(() => resolve(bound));
     });
   });
-}
-
-function parse(line: string): Readonly<Record<string, unknown>> {
-  try {
-    return JSON.parse(line) as Readonly<Record<string, unknown>>;
-  } catch {
-    return {};
-  }
 }

@@ -1,5 +1,6 @@
 import type { AnchorDetail, MeshDetail, SecretDetail, TrustDomainDetail } from '../../api/api-types.ts';
 import { rootSecretName } from '../../trust/secret/secret-names.ts';
+import { compareText } from '../../text/compare-text.ts';
 
 /** The change of one CA certificate of a trust domain. */
 export type AnchorChange =
@@ -112,7 +113,7 @@ function diffAnchors(
   }
   for (const anchor of [...removed.values()].flat()) changes.push({ kind: 'removed', before: anchor });
   return changes.sort(
-    (a, b) => rank[a.kind] - rank[b.kind] || compare(anchorOf(a).fingerprint, anchorOf(b).fingerprint),
+    (a, b) => rank[a.kind] - rank[b.kind] || compareText(anchorOf(a).fingerprint, anchorOf(b).fingerprint),
   );
 }
 
@@ -144,10 +145,6 @@ function pairs<Item>(
   keyOf: (item: Item) => string,
 ): readonly Pair<Item>[] {
   const [earlier, later] = [before, after].map((items) => new Map(items.map((item) => [keyOf(item), item])));
-  const keys = [...new Set([...before, ...after].map(keyOf))].sort(compare);
+  const keys = [...new Set([...before, ...after].map(keyOf))].sort(compareText);
   return keys.map((key) => ({ key, earlier: earlier?.get(key), later: later?.get(key) }));
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -2,6 +2,7 @@ import { encodeSecret, secretContent } from '../../trust/secret/encode-secret.ts
 import type { Part, Secret } from '../../trust/secret/encode-secret.ts';
 import type { ServedMesh, ServedMeshes } from '../../trust/snapshot/publisher.ts';
 import type { MeshDelta } from './messages.ts';
+import { compareText } from '../../text/compare-text.ts';
 
 /**
  * Returns the deltas that a worker with the state `before` needs to serve `after`. A changed trust domain is sent
@@ -64,6 +65,6 @@ function applyDelta(before: ServedMesh | undefined, delta: MeshDelta): ServedMes
     secrets.set(name, encodeSecret(name, secretContent(found)));
   }
   // In the order of the parent, which sorts the secrets by name.
-  const sorted = new Map([...secrets].toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  const sorted = new Map([...secrets].toSorted(([a], [b]) => compareText(a, b)));
   return { secrets: { version: delta.version, secrets: sorted } };
 }

@@ -12,6 +12,7 @@ import type { Listing } from './listing.ts';
 import { hasLostBytes, notUtf8 } from './names.ts';
 import { isMissing, reasonOf } from './system-error.ts';
 import type { Watches } from './watches.ts';
+import { compareText } from '../../text/compare-text.ts';
 
 const concurrentFolders = 16;
 
@@ -244,5 +245,5 @@ type Identity =
 function inOrder(a: Folder, b: Folder): number {
   const byRoot = Number(a.parent !== undefined) - Number(b.parent !== undefined);
   const byKind = Number(a.only !== undefined) - Number(b.only !== undefined);
-  return byRoot || byKind || (a.path < b.path ? -1 : Number(a.path > b.path));
+  return byRoot || byKind || compareText(a.path, b.path);
 }

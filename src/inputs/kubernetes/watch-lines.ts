@@ -1,11 +1,7 @@
-import {
-  asMapping,
-  parseJson,
-  readApiObject,
-  resourceVersionOf,
-} from '../../kubernetes/client/api-object.ts';
+import { readApiObject, resourceVersionOf } from '../../kubernetes/client/api-object.ts';
 import { refusedWatch, unreadable } from '../../kubernetes/client/request-failure.ts';
 import type { WatchChange, WatchInput } from '../../kubernetes/client/watch-types.ts';
+import { asMapping, parseJson } from '../../text/json.ts';
 
 /** Maximum length of an event. etcd accepts objects up to 1.5 MiB, and escapes make JSON longer. */
 const maxLineLength = 16 * 2 ** 20;

@@ -1,3 +1,5 @@
+import { asMapping } from '../../text/json.ts';
+
 /** The parts of an object that the source uses. */
 export interface ApiObject {
   /** `kubernetes:namespace/name`. */
@@ -71,28 +73,10 @@ export function resourceVersionOf(value: unknown): string | undefined {
   return typeof version === 'string' && version !== '' ? version : undefined;
 }
 
-export function asMapping(value: unknown): Readonly<Record<string, unknown>> | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : undefined;
-}
-
 /** Escapes all characters beyond ASCII. The text is parsed as YAML, which rejects some that JSON allows. */
 function asciiOnly(json: string): string {
   return json.replace(
     /[\u007f-\uffff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
-}
-
-/**
- * Parses JSON that another party may have written: a proxy before the API server, or the author of an annotation.
- * Returns undefined if the text is not JSON.
- */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

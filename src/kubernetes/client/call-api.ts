@@ -1,8 +1,8 @@
 import type { ApiAnswer, ApiClient, ApiRequest } from './api-client.ts';
-import { asMapping, parseJson } from './api-object.ts';
 import { readText } from './list-pages.ts';
 import { describeError } from './request-failure.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
+import { asMapping, parseJson } from '../../text/json.ts';
 
 /** The outcome of a request whose response is a single object. */
 export type ApiReply =

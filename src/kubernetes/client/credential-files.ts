@@ -1,7 +1,7 @@
 import type { Cluster, KubeConfig, User } from '@kubernetes/client-node';
 
-import { asMapping } from './api-object.ts';
 import { readRegularFile } from '../../net/read-regular-file.ts';
+import { asMapping } from '../../text/json.ts';
 
 const idpCa = 'idp-certificate-authority';
 

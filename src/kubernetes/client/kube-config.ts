@@ -3,8 +3,8 @@ import { delimiter, dirname, resolve } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { load as parseYaml, YAMLException } from 'js-yaml';
 
-import { asMapping } from './api-object.ts';
 import { readRegularFileSync } from '../../net/read-regular-file.ts';
+import { asMapping } from '../../text/json.ts';
 
 const tokenFile = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 

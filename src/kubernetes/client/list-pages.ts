@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { ApiClient } from './api-client.ts';
-import { asMapping, parseJson, readApiObject, resourceVersionOf } from './api-object.ts';
+import { readApiObject, resourceVersionOf } from './api-object.ts';
 import type { ApiObject } from './api-object.ts';
 import { refusedRequest, unreachable, unreadable } from './request-failure.ts';
 import type { WatchInput } from './watch-types.ts';
+import { asMapping, parseJson } from '../../text/json.ts';
 
 /** Objects per page: a few MiB of JSON, which are parsed at once. */
 const pageSize = 500;

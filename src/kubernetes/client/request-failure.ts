@@ -1,6 +1,7 @@
 import type { ApiAnswer } from './api-client.ts';
-import { asMapping, parseJson, resource } from './api-object.ts';
+import { resource } from './api-object.ts';
 import type { RequestFailure, WatchInput } from './watch-types.ts';
+import { asMapping, parseJson } from '../../text/json.ts';
 
 const name = `${resource.plural}.${resource.group}`;
 

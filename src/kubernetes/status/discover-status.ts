@@ -1,7 +1,8 @@
 import type { ApiClient } from '../client/api-client.ts';
-import { asMapping, resource } from '../client/api-object.ts';
+import { resource } from '../client/api-object.ts';
 import { callApi } from '../client/call-api.ts';
 import { discoveryPath } from './api-paths.ts';
+import { asMapping } from '../../text/json.ts';
 
 /** Whether the CRD has the status subresource; `unknown` if the API server did not answer that. */
 export type StatusSubresource = 'present' | 'absent' | 'unknown';

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { ApiClient } from '../client/api-client.ts';
-import { asMapping } from '../client/api-object.ts';
 import { callApi, refusalOf } from '../client/call-api.ts';
 import { leasePath, mergePatch } from './api-paths.ts';
 import {
@@ -17,6 +16,7 @@ import type { LostProxy, MeshCounts, ReplicaReport, SeenReport } from './core/re
 import type { ProxyCounts } from './core/status.ts';
 import type { Outcomes } from './outcomes.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
+import { asMapping } from '../../text/json.ts';
 
 export interface ShareCountsOptions {
   readonly client: ApiClient;

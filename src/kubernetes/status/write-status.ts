@@ -1,10 +1,11 @@
 import type { ApiClient } from '../client/api-client.ts';
-import { asMapping, resource } from '../client/api-object.ts';
+import { resource } from '../client/api-object.ts';
 import type { ObjectHead } from '../client/api-object.ts';
 import { callApi, refusalOf } from '../client/call-api.ts';
 import { statusPath } from './api-paths.ts';
 import { observedStatus } from './core/observed-status.ts';
 import type { ObjectStatus } from './core/status.ts';
+import { asMapping } from '../../text/json.ts';
 
 export const fieldManager = 'meshtrust';
 

@@ -14,7 +14,7 @@ import { announcedLength, readBody } from './read-body.ts';
 import { createReviewLanes } from './review-lane.ts';
 import type { ReviewLane } from './review-lane.ts';
 import type { WaitingClient } from './turn-queue.ts';
-import { parseJson } from '../client/api-object.ts';
+import { parseJson } from '../../text/json.ts';
 
 /** The HTTPS server to which the API server sends reviews. */
 export interface WebhookEdge {

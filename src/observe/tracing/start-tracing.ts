@@ -14,6 +14,7 @@ import { plainText } from '../../text/plain-text.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
 import { createChangeTracer } from './trace-changes.ts';
 import type { ChangeTracer, ChangeTracerOptions } from './trace-changes.ts';
+import { asMapping, parseJson } from '../../text/json.ts';
 
 export interface TracingOptions extends Omit<ChangeTracerOptions, 'tracer'> {
   readonly version: string;
@@ -68,12 +69,8 @@ function delayMs(): number {
 
 /** Returns the message of an error that the exporter logs as JSON, stack included. */
 function reasonIn(text: string): string {
-  try {
-    const { message } = JSON.parse(text) as { readonly message?: unknown };
-    return typeof message === 'string' ? message : text;
-  } catch {
-    return text;
-  }
+  const message = asMapping(parseJson(text))?.['message'];
+  return typeof message === 'string' ? message : text;
 }
 
 /** Logs warnings and errors of the SDK, which has one logger for the whole process. */

@@ -12,6 +12,7 @@ import { constraintFindings } from './constraint-findings.ts';
 import { findUngrounded } from './find-ungrounded.ts';
 import { isDistrusted } from './trust-bundle.ts';
 import type { BundlePolicy, Rooting, ServedAnchor, TrustBundle } from './trust-bundle.ts';
+import { compareText } from '../../text/compare-text.ts';
 
 /** The input of `buildBundle` for one trust domain. */
 export interface BundleInput {
@@ -119,7 +120,7 @@ export function buildBundle(input: BundleInput): TrustBundle {
     report(...describeRooting(rooting, certificate), item);
     return [{ certificate, der: reroot(certificate), rooting, listedBy, place }];
   });
-  anchors.sort((a, b) => (a.certificate.fingerprint < b.certificate.fingerprint ? -1 : 1));
+  anchors.sort((a, b) => compareText(a.certificate.fingerprint, b.certificate.fingerprint));
   return {
     mesh,
     trustDomain,
@@ -136,7 +137,7 @@ function joinListed(shares: readonly Share[]): readonly Listed[] {
     string,
     { certificate: Certificate; places: Map<string, Place>; listedBy: Set<Identity> }
   >();
-  for (const share of shares.toSorted((a, b) => compare(a.identity, b.identity))) {
+  for (const share of shares.toSorted((a, b) => compareText(a.identity, b.identity))) {
     for (const { certificate, place } of share.anchors) {
       const item = all.get(certificate.fingerprint) ?? {
         certificate,
@@ -156,7 +157,7 @@ function joinListed(shares: readonly Share[]): readonly Listed[] {
       places: [...places.values()],
       listedBy: [...listedBy],
     }))
-    .sort((a, b) => compare(a.certificate.fingerprint, b.certificate.fingerprint));
+    .sort((a, b) => compareText(a.certificate.fingerprint, b.certificate.fingerprint));
 }
 
 function placeKey({ file, resource, path, block }: Place): string {
@@ -197,8 +198,4 @@ function earliest(one: number | undefined, other: number | undefined): number | 
 
 function shortFingerprint({ fingerprint }: Certificate): string {
   return fingerprint.slice(0, 16);
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -4,6 +4,7 @@ import type { TrustDomain } from '../model/mesh-trust.ts';
 import { caNamesLimit, countNames, removeNames } from './ca-names.ts';
 import { describeCa } from './describe-ca.ts';
 import type { TrustBundle } from './trust-bundle.ts';
+import { compareText } from '../../text/compare-text.ts';
 
 /** The bundles of one mesh, and the part of them that the secret of all trust domains contains. */
 export interface MeshBundle {
@@ -27,7 +28,7 @@ export interface MeshInput {
 
 /** Joins the bundles of a mesh. Reports CAs that several trust domains share, and limits the merged secret in size. */
 export function joinMesh({ mesh, bundles, previous, restrict }: MeshInput): MeshBundle {
-  const sorted = bundles.toSorted((a, b) => (a.trustDomain < b.trustDomain ? -1 : 1));
+  const sorted = bundles.toSorted((a, b) => compareText(a.trustDomain, b.trustDomain));
   const shared = findSharedCas(mesh, sorted);
   // Counting the distinct names of all bundles is slow, and is not needed if the sum of the sizes fits.
   const sum = sorted.reduce((total, bundle) => total + bundle.caNamesSize, 0);

@@ -1,5 +1,6 @@
 import type { Certificate } from '../x509/certificate.ts';
 import { canonicalNameKey } from '../x509/encoded-name.ts';
+import { compareText } from '../../text/compare-text.ts';
 
 /** The result of `chooseSameKeyCertificates`. */
 export interface SameKeyChoice<T> {
@@ -56,7 +57,7 @@ function compareSameKey(a: Certificate, b: Certificate, now: number): number {
     Number(isValidAt(b, now)) - Number(isValidAt(a, now)) ||
     Number(b.selfSigned) - Number(a.selfSigned) ||
     b.notAfter - a.notAfter ||
-    (a.fingerprint < b.fingerprint ? -1 : 1)
+    compareText(a.fingerprint, b.fingerprint)
   );
 }
 

@@ -1,5 +1,6 @@
 import { catalogue } from './catalogue.ts';
 import type { FindingCode, Severity } from './catalogue.ts';
+import { compareText } from '../../text/compare-text.ts';
 
 /** The place of a finding in the input, as far as it is known. */
 export interface Place {
@@ -51,10 +52,6 @@ export function compareFindings(a: Finding, b: Finding): number {
     compareText(a.code, b.code) ||
     compareText(a.fingerprint, b.fingerprint)
   );
-}
-
-function compareText(a = '', b = ''): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** Formats a finding with the known parts of its place: `a.yaml:14 spec.caBundles[1].pem.value block 2: MT013 …`. */

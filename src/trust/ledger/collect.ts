@@ -4,6 +4,7 @@ import type { Identity, TrustDomain } from '../model/mesh-trust.ts';
 import type { Entry, Grant } from './entry.ts';
 import { addShares } from './share.ts';
 import type { Holdings, Share } from './share.ts';
+import { compareText } from '../../text/compare-text.ts';
 
 /** One definition of a resource, with the file or object that contains it. */
 interface Definition {
@@ -31,7 +32,7 @@ export function collectShares(entries: ReadonlyMap<string, Entry>): {
   const holdings = new Map<string, Map<TrustDomain, Share[]>>();
   const conflicts: Finding[] = [];
   for (const candidates of definitions.values()) {
-    if (candidates.length > 1) candidates.sort((a, b) => (a.path < b.path ? -1 : 1));
+    if (candidates.length > 1) candidates.sort((a, b) => compareText(a.path, b.path));
     const firstSettled = candidates.findIndex(({ grant }) => grant.settled);
     const end = firstSettled === -1 ? candidates.length : firstSettled + 1;
     for (const { grant } of candidates.slice(0, end)) addShares(holdings, grant.shares);

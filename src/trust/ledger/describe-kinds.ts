@@ -1,4 +1,5 @@
 import type { OtherDocument } from '../model/parse-file.ts';
+import { compareText } from '../../text/compare-text.ts';
 
 /** Counts the documents of each kind, by the label of the kind. */
 export function countKinds(others: Iterable<OtherDocument>): ReadonlyMap<string, number> {
@@ -11,7 +12,7 @@ export function countKinds(others: Iterable<OtherDocument>): ReadonlyMap<string,
 export function describeKinds(counts: ReadonlyMap<string, number>): string {
   if (counts.size === 0) return 'nothing';
   return [...counts]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .sort(([a], [b]) => compareText(a, b))
     .map(([label, count]) => `${count} ${label}`)
     .join(', ');
 }

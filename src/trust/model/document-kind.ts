@@ -1,4 +1,4 @@
-import { isMapping } from './violations.ts';
+import { isMapping } from '../../text/json.ts';
 
 /** The kind of a document, before it is parsed. */
 export type DocumentKind =

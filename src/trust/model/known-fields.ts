@@ -4,7 +4,8 @@ import type { Finding } from '../findings/finding.ts';
 import { pathText, placeOf } from './parse-context.ts';
 import type { ParseContext } from './parse-context.ts';
 import type { Path } from './read-yaml.ts';
-import { furtherFindings, isMapping, maxFindings } from './violations.ts';
+import { furtherFindings, maxFindings } from './violations.ts';
+import { isMapping } from '../../text/json.ts';
 
 /** The label that names the mesh of an object in the Kubernetes form. */
 export const meshLabel = 'kuma.io/mesh';

@@ -10,9 +10,9 @@ import { parseMeshTrust, rejectUnrecognised } from './parse-mesh-trust.ts';
 import type { ParsedDocument } from './parse-mesh-trust.ts';
 import { readSpec } from './read-spec.ts';
 import { readYaml } from './read-yaml.ts';
-import { isMapping } from './violations.ts';
 import { countMarks, splitDocuments } from './split-documents.ts';
 import type { Path, YamlDocument } from './read-yaml.ts';
+import { isMapping } from '../../text/json.ts';
 
 /** Options of `parseFile`. */
 export interface ParseOptions {

@@ -10,7 +10,8 @@ import { blockFinding, checkBlocks, readBlocks } from './read-blocks.ts';
 import { readHeader } from './read-header.ts';
 import { readOrigin, readSpec } from './read-spec.ts';
 import type { Path } from './read-yaml.ts';
-import { collectViolations, isMapping } from './violations.ts';
+import { collectViolations } from './violations.ts';
+import { isMapping } from '../../text/json.ts';
 
 /** The result of parsing one document. */
 export type ParsedDocument =

@@ -1,7 +1,7 @@
 import type { ParseContext } from './parse-context.ts';
 import type { Path } from './read-yaml.ts';
 import { meshLabel } from './known-fields.ts';
-import { asMapping } from './violations.ts';
+import { requireMapping } from './violations.ts';
 import type { Report } from './violations.ts';
 
 /** The parts of the identity of a resource, in either form. */
@@ -34,10 +34,10 @@ function readKubernetes(
   report: Report,
 ): Header | undefined {
   if (body['apiVersion'] !== 'kuma.io/v1alpha1') report(['apiVersion'], "must be 'kuma.io/v1alpha1'");
-  const metadata = asMapping(body['metadata'], ['metadata'], report);
+  const metadata = requireMapping(body['metadata'], ['metadata'], report);
   if (metadata === undefined) return undefined;
   const labels =
-    metadata['labels'] == null ? {} : asMapping(metadata['labels'], ['metadata', 'labels'], report);
+    metadata['labels'] == null ? {} : requireMapping(metadata['labels'], ['metadata', 'labels'], report);
   const label = labels?.[meshLabel] ?? context.defaultMesh;
   const mesh = labels && readName(label, ['metadata', 'labels', meshLabel], report);
   const name = readName(metadata['name'], ['metadata', 'name'], report);

@@ -1,8 +1,9 @@
 import type { TrustDomain } from './mesh-trust.ts';
 import type { Path } from './read-yaml.ts';
 import { parseTrustDomain } from './trust-domain.ts';
-import { asMapping, isMapping } from './violations.ts';
+import { requireMapping } from './violations.ts';
 import type { Report } from './violations.ts';
+import { isMapping } from '../../text/json.ts';
 
 /** The spec of a resource, with unparsed PEM texts. */
 export interface Spec {
@@ -14,7 +15,7 @@ export interface Spec {
 
 /** Reads the trust domain and the PEM texts, and reports all violations in them. */
 export function readSpec(body: Record<string, unknown>, report: Report): Spec | undefined {
-  const spec = asMapping(body['spec'], ['spec'], report);
+  const spec = requireMapping(body['spec'], ['spec'], report);
   if (spec === undefined) return undefined;
   const trustDomain = readTrustDomain(spec['trustDomain'], report);
   return { trustDomain, pems: readBundles(spec['caBundles'], report) ?? [] };
@@ -26,7 +27,7 @@ export function readOrigin(body: Record<string, unknown>, report: Report): strin
     const holder = body[section];
     const origin = isMapping(holder) ? holder['origin'] : undefined;
     if (origin == null) continue;
-    const kri = asMapping(origin, [section, 'origin'], report)?.['kri'];
+    const kri = requireMapping(origin, [section, 'origin'], report)?.['kri'];
     if (typeof kri === 'string') return kri;
     if (kri != null) report([section, 'origin', 'kri'], 'must be a string');
   }
@@ -51,7 +52,7 @@ function readBundles(
   if (value.length === 0) return report(path, 'must have at least one item');
   return value.flatMap((item: unknown, index) => {
     const at = [...path, index];
-    const bundle = asMapping(item, at, report);
+    const bundle = requireMapping(item, at, report);
     if (bundle === undefined) return [];
     if (bundle['type'] == null) report([...at, 'type'], 'is required');
     else if (bundle['type'] !== 'Pem') {
@@ -59,7 +60,7 @@ function readBundles(
       // A bundle of another type needs no PEM text.
       if (bundle['pem'] == null) return [];
     }
-    const pem = asMapping(bundle['pem'], [...at, 'pem'], report);
+    const pem = requireMapping(bundle['pem'], [...at, 'pem'], report);
     if (pem === undefined) return [];
     const text = pem['value'];
     if (typeof text === 'string') return [{ path: [...at, 'pem', 'value'], text }];

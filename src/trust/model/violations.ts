@@ -4,6 +4,7 @@ import type { Finding } from '../findings/finding.ts';
 import { pathText, placeOf } from './parse-context.ts';
 import type { ParseContext } from './parse-context.ts';
 import type { Path } from './read-yaml.ts';
+import { isMapping } from '../../text/json.ts';
 
 /** Records a violation at a path. `message` is a predicate about the value. Returns `undefined` as its result. */
 export type Report = (path: Path, message: string, code?: 'MT003' | 'MT008') => undefined;
@@ -48,12 +49,11 @@ function subjectOf(path: Path): string {
 }
 
 /** Returns the value if it is a mapping; otherwise reports that it is missing or has another type. */
-export function asMapping(value: unknown, path: Path, report: Report): Record<string, unknown> | undefined {
+export function requireMapping(
+  value: unknown,
+  path: Path,
+  report: Report,
+): Readonly<Record<string, unknown>> | undefined {
   if (isMapping(value)) return value;
   return report(path, value == null ? 'is required' : 'must be a mapping');
-}
-
-/** True if the value is a YAML mapping or a JSON object. */
-export function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

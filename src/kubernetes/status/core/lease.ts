@@ -1,4 +1,5 @@
-import { asMapping, resourceVersionOf } from '../../client/api-object.ts';
+import { resourceVersionOf } from '../../client/api-object.ts';
+import { asMapping } from '../../../text/json.ts';
 
 /** The fields of a Lease that concern its holder (coordination.k8s.io/v1). */
 export interface Lease {

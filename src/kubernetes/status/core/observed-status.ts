@@ -1,6 +1,6 @@
-import { asMapping } from '../../client/api-object.ts';
 import { conditionTypes, reasons } from './status.ts';
 import type { Condition, ObjectStatus } from './status.ts';
+import { asMapping } from '../../../text/json.ts';
 
 /**
  * Parses the status that an object has. Unknown or malformed parts are dropped, because another version of the program

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
 
-import { asMapping, parseJson } from '../../client/api-object.ts';
 import type { ProxyCounts } from './status.ts';
+import { asMapping, parseJson } from '../../../text/json.ts';
+import { compareText } from '../../../text/compare-text.ts';
 
 /** The proxies of one mesh at one replica. */
 export interface MeshCount {
@@ -60,7 +61,7 @@ export function reportKey(replica: string): string {
 /** Formats a report. If there are too many meshes, those with the fewest proxies are left out. */
 export function writeReport({ replica, beat, meshes, lost, here }: ReplicaReport): string {
   const rows = [...meshes]
-    .sort(([a, { connected: x }], [b, { connected: y }]) => y - x || (a < b ? -1 : 1))
+    .sort(([a, { connected: x }], [b, { connected: y }]) => y - x || compareText(a, b))
     .map(([mesh, { version, connected, acked, lost }]) => [mesh, version, connected, acked, lost] as const);
   const head = { replica, beat, ...proxyField('lost', lost), ...proxyField('here', here) };
   const remaining = reportLength - JSON.stringify({ ...head, meshes: [] }).length;

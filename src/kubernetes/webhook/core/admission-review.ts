@@ -1,5 +1,6 @@
-import { asMapping, readApiObject, resource } from '../../client/api-object.ts';
+import { readApiObject, resource } from '../../client/api-object.ts';
 import type { ApiObject } from '../../client/api-object.ts';
+import { asMapping } from '../../../text/json.ts';
 
 /** A change of a MeshTrust that a client requests. */
 export type Change =

@@ -11,12 +11,12 @@ import type { MeshTrust } from '../../../trust/model/mesh-trust.ts';
 import { checkLength, parseFile } from '../../../trust/model/parse-file.ts';
 import type { ParseOptions } from '../../../trust/model/parse-file.ts';
 import { blockFinding } from '../../../trust/model/read-blocks.ts';
-import { asMapping } from '../../client/api-object.ts';
 import type { ApiObject } from '../../client/api-object.ts';
 import type { Change, Verdict } from './admission-review.ts';
 import { fitWarnings } from './fit-warnings.ts';
 import { sharesInForce, trustEffects } from './trust-effects.ts';
 import type { DomainEffect, InForce, TrustEffects } from './trust-effects.ts';
+import { asMapping } from '../../../text/json.ts';
 
 /** The inputs of a check, besides the change. */
 export interface CheckContext {

@@ -1,5 +1,5 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
-import { asMapping } from '../../client/api-object.ts';
+import { asMapping } from '../../../text/json.ts';
 
 /** A certificate in a Secret, all in PEM. The private keys of its CAs are not stored anywhere. */
 export interface KeptCertificate {

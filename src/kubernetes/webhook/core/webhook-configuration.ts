@@ -1,4 +1,5 @@
-import { asMapping, resourceVersionOf } from '../../client/api-object.ts';
+import { resourceVersionOf } from '../../client/api-object.ts';
+import { asMapping } from '../../../text/json.ts';
 
 /** The fields of a ValidatingWebhookConfiguration that concern the addresses and certificates of its webhooks. */
 export interface WebhookTargets {

@@ -1,0 +1,18 @@
+/** Parses JSON that another party may have written. Returns `undefined` if the text is not JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** True if the value is a JSON object or a YAML mapping. */
+export function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Returns the value if it is a mapping, and `undefined` otherwise. */
+export function asMapping(value: unknown): Readonly<Record<string, unknown>> | undefined {
+  return isMapping(value) ? value : undefined;
+}
