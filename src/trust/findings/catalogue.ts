@@ -44,6 +44,14 @@ export const catalogue = {
   MT060: { name: 'distrust-list', severity: 'error' },
   MT061: { name: 'distrust-idle', severity: 'info' },
   MT062: { name: 'followed-file', severity: 'error' },
+  MT070: { name: 'identity-gives-no-trust', severity: 'info' },
+  MT071: { name: 'identity-ca-unavailable', severity: 'error' },
+  MT072: { name: 'identity-template', severity: 'error' },
+  MT073: { name: 'zone-unknown', severity: 'error' },
+  MT074: { name: 'self-signed-not-allowed', severity: 'error' },
+  MT075: { name: 'private-key-in-identity', severity: 'error' },
+  MT076: { name: 'superseded-ca-kept', severity: 'warning' },
+  MT077: { name: 'trust-domain-drift', severity: 'warning' },
 } as const satisfies Record<string, { readonly name: string; readonly severity: Severity }>;
 
 /** The severity of a finding, the most severe first. */

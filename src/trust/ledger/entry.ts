@@ -68,7 +68,9 @@ export function readVersion(previous: Entry, parsed: ParsedFile, settled: boolea
     // The resource may still be missing from a version that is not settled.
     if (isHidden || !settled) grants.set(identity, grant);
   }
-  const invalid = replaced !== undefined || parsed.documents.some(({ kind }) => kind !== 'mesh-trust');
+  const invalid =
+    replaced !== undefined ||
+    parsed.documents.some(({ kind }) => kind === 'invalid' || kind === 'unrecognised');
   return {
     grants: [...grants.values()],
     findings: findings.sort(compareFindings),
@@ -81,6 +83,7 @@ export function readVersion(previous: Entry, parsed: ParsedFile, settled: boolea
 function mayBeEarlierResource(document: ParsedDocument, before: ReadonlyMap<Identity, Grant>): boolean {
   switch (document.kind) {
     case 'mesh-trust':
+    case 'without-trust':
       return false;
     case 'invalid':
       return document.identity === undefined;
@@ -138,6 +141,7 @@ function readDocument(
 ): Grant | undefined {
   if (document.kind !== 'mesh-trust') {
     findings.push(...document.findings);
+    if (document.kind === 'without-trust') return undefined;
     const kept = document.identity === undefined ? undefined : before.get(document.identity);
     if (kept !== undefined) findings.push(lastGoodKept(kept));
     return kept;

@@ -45,6 +45,22 @@ export interface MeshTrust {
   readonly originKri: string | undefined;
   readonly place: Place;
   readonly blocks: readonly TrustBlock[];
+  /** Set if the resource follows from a MeshIdentity. */
+  readonly derivation?: Derived | Superseded | undefined;
+}
+
+/** A MeshTrust that follows from a MeshIdentity. */
+export interface Derived {
+  readonly kind: 'derived';
+  /** The lifetime of the leaves that its CA issues, in milliseconds. */
+  readonly leafLifetimeMs: number;
+}
+
+/** CA certificates that a MeshIdentity had, and that leaves which they issued still need. */
+export interface Superseded {
+  readonly kind: 'superseded';
+  /** When the trust in them ends, in epoch milliseconds; `undefined` if it does not end by itself. */
+  readonly until: number | undefined;
 }
 
 /** Returns the identity of a resource from its parts. */

@@ -8,6 +8,9 @@ import type { DocumentKind } from './document-kind.ts';
 import type { ParseContext } from './parse-context.ts';
 import { parseMeshTrust, rejectUnrecognised } from './parse-mesh-trust.ts';
 import type { ParsedDocument } from './parse-mesh-trust.ts';
+import { readCaSecret } from './ca-secret.ts';
+import type { CaSecret, ParsedIdentity } from './mesh-identity.ts';
+import { parseMeshIdentity } from './parse-mesh-identity.ts';
 import { readSpec } from './read-spec.ts';
 import { readYaml } from './read-yaml.ts';
 import { countMarks, splitDocuments } from './split-documents.ts';
@@ -19,6 +22,8 @@ export interface ParseOptions {
   readonly defaultMesh: string;
   readonly reader: AnchorReader;
   readonly limits?: Limits;
+  /** True to read MeshIdentities, and the Secrets with their CA certificates, as well. */
+  readonly identities?: boolean;
 }
 
 /**
@@ -31,6 +36,10 @@ export type ParsedFile =
       readonly documents: readonly ParsedDocument[];
       /** Documents of other kinds. */
       readonly others: readonly OtherDocument[];
+      /** The MeshIdentities, if they are read; otherwise they are documents of another kind. */
+      readonly identities: readonly ParsedIdentity[];
+      /** The Secrets that may have the CA of a MeshIdentity, if these are read. */
+      readonly secrets: readonly CaSecret[];
     }
   | { readonly kind: 'refused'; readonly findings: readonly Finding[] };
 
@@ -64,6 +73,8 @@ export function* parseFileSteps(
   const limits = options.limits ?? defaultLimits;
   const documents: ParsedDocument[] = [];
   const others: OtherDocument[] = [];
+  const identities: ParsedIdentity[] = [];
+  const secrets: CaSecret[] = [];
   const problems: Finding[] = [];
   let count = 0;
   let parts = 0;
@@ -100,13 +111,39 @@ export function* parseFileSteps(
         if (items % itemsPerStep === 0) yield;
         if (one.kind === 'kubernetes' || one.kind === 'universal')
           yield* readLongTexts(one.value, options.reader);
-        if (one.kind === 'other') others.push({ label: one.label, id: one.id });
-        else documents.push(readClassified(one, { file, ...document, ...options }));
+        const form = options.identities === true ? identityFormOf(one.value) : undefined;
+        if (form !== undefined)
+          identities.push(
+            parseMeshIdentity(form, one.value as Record<string, unknown>, one.path, {
+              file,
+              ...document,
+              ...options,
+            }),
+          );
+        else if (one.kind === 'other') {
+          others.push({ label: one.label, id: one.id });
+          const secret =
+            options.identities === true && isMapping(one.value)
+              ? readCaSecret(one.value, one.path, { file, ...document, ...options })
+              : undefined;
+          if (secret !== undefined) secrets.push(secret);
+        } else documents.push(readClassified(one, { file, ...document, ...options }));
       }
     }
   }
   if (count === 0) return refuse([finding('MT006', 'the file has no document', { file })]);
-  return problems.length > 0 ? refuse(problems) : { kind: 'documents', documents, others };
+  return problems.length > 0
+    ? refuse(problems)
+    : { kind: 'documents', documents, others, identities, secrets };
+}
+
+/** Returns the form of a MeshIdentity; `undefined` for documents of other kinds. */
+function identityFormOf(value: unknown): 'kubernetes' | 'universal' | undefined {
+  if (!isMapping(value)) return undefined;
+  const { type, kind, apiVersion } = value;
+  if (kind === undefined && type === 'MeshIdentity') return 'universal';
+  const isKuma = typeof apiVersion === 'string' && apiVersion.startsWith('kuma.io/');
+  return kind === 'MeshIdentity' && isKuma ? 'kubernetes' : undefined;
 }
 
 /** Returns the limit on marks: twice as many as PEM of the maximum length has, and enough for a short document. */

@@ -27,6 +27,8 @@ export type ParsedDocument =
       readonly identity: Identity | undefined;
       readonly findings: readonly Finding[];
     }
+  /** A resource that gives no trust on purpose, such as a MeshIdentity of SPIRE. */
+  | { readonly kind: 'without-trust'; readonly findings: readonly Finding[] }
   /** A document that was probably meant as a MeshTrust; `identity` if it is legible. */
   | {
       readonly kind: 'unrecognised';

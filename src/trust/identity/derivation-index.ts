@@ -1,0 +1,43 @@
+import type { CaSecret, MeshIdentity } from '../model/mesh-identity.ts';
+import { identityOf } from '../model/mesh-trust.ts';
+import type { Identity, MeshTrust } from '../model/mesh-trust.ts';
+import type { ParsedFile } from '../model/parse-file.ts';
+import type { DeriveContext } from './derive.ts';
+
+/** A file that could be parsed. */
+export type Documents = Extract<ParsedFile, { readonly kind: 'documents' }>;
+
+/** Finds what the derivation of a MeshIdentity needs of other documents, in all files and objects. */
+export function indexDocuments(all: Iterable<Documents>): Pick<DeriveContext, 'secretOf' | 'meshTrustOf'> {
+  const secrets = new Map<string, CaSecret>();
+  const byIdentity = new Map<Identity, MeshTrust>();
+  const byKri = new Map<string, MeshTrust>();
+  for (const { secrets: ofFile, documents } of all) {
+    for (const secret of ofFile) secrets.set(`${secret.mesh}/${secret.name}`, secret);
+    for (const document of documents) {
+      if (document.kind !== 'mesh-trust') continue;
+      const { resource } = document;
+      byIdentity.set(resource.identity, resource);
+      if (resource.originKri !== undefined) byKri.set(`${resource.mesh}/${resource.originKri}`, resource);
+    }
+  }
+  return {
+    secretOf: (mesh, name) => secrets.get(`${mesh}/${name}`),
+    meshTrustOf: ({ mesh, namespace, name }: MeshIdentity, kri) =>
+      byKri.get(`${mesh}/${kri}`) ?? byIdentity.get(identityOf(mesh, namespace, name)),
+  };
+}
+
+/** Returns whether a file has anything that the derivation of a MeshIdentity of another file may need. */
+export function hasMaterial({ secrets, documents }: Documents): boolean {
+  return secrets.length > 0 || documents.some(({ kind }) => kind === 'mesh-trust');
+}
+
+/** Returns whether a file has a MeshIdentity whose derivation needs other documents. */
+export function needsMaterial({ identities }: Documents): boolean {
+  return identities.some((item) => {
+    if (item.kind === 'invalid') return false;
+    const { provider } = item.resource;
+    return provider.kind === 'autogenerate' || (provider.kind === 'ca' && provider.source.kind !== 'inline');
+  });
+}

@@ -1,0 +1,311 @@
+import type { Finding } from '../findings/finding.ts';
+import type { LedgerEvent } from '../ledger/ledger.ts';
+import type { ParsedIdentity } from '../model/mesh-identity.ts';
+import type { Identity, MeshTrust } from '../model/mesh-trust.ts';
+import type { ParsedDocument } from '../model/parse-mesh-trust.ts';
+import { hasMaterial, indexDocuments, needsMaterial } from './derivation-index.ts';
+import type { Documents } from './derivation-index.ts';
+import { derive } from './derive.ts';
+import type { Derivation, DeriveContext } from './derive.ts';
+import { derivedIdentityOf } from './derived-identity.ts';
+import { anchorKeys, givenBy, nothing, restoredGiven } from './given.ts';
+import type { Given } from './given.ts';
+import { SupersededCas, supersededSource } from './superseded.ts';
+import type { Linger, SupersededCa } from './superseded.ts';
+
+export interface IdentityStageOptions extends Pick<DeriveContext, 'zone' | 'zones' | 'limits'> {
+  readonly linger: Linger;
+}
+
+/** The state of one MeshIdentity, for people. */
+export interface IdentityView {
+  readonly identity: Identity;
+  /** The file or object with the MeshIdentity, or the one that had it. */
+  readonly path: string;
+  readonly kri: string | undefined;
+  /** The result of its newest version. */
+  readonly outcome: Derivation['kind'] | 'invalid' | 'gone';
+  /** The MeshTrusts in force that are derived from it. */
+  readonly resources: readonly MeshTrust[];
+  readonly superseded: readonly SupersededCa[];
+}
+
+/** Events for the ledger, by source. */
+export type EventsBySource = ReadonlyMap<string, readonly LedgerEvent[]>;
+
+/**
+ * The stage between parsing and the ledger. It replaces MeshIdentities by the MeshTrusts that are derived from them,
+ * and keeps the CA certificates that a MeshIdentity no longer has in force as long as their leaves can be valid. It has
+ * state but neither a clock nor I/O. All times are epoch milliseconds.
+ */
+export interface IdentityStage {
+  /** Returns the events for the ledger: those of the source, and of others whose derivations need what changed. */
+  apply(source: string, events: readonly LedgerEvent[], now: number): EventsBySource;
+  /** Withdraws the superseded CA certificates whose end has come. */
+  tick(now: number): EventsBySource;
+  /** Withdraws superseded CA certificates now, by default those of all MeshIdentities. */
+  release(identity?: Identity): { readonly events: EventsBySource; readonly released: number };
+  /** Returns when the next superseded CA certificate ends. */
+  nextEnd(): number | undefined;
+  view(): readonly IdentityView[];
+}
+
+/** One file, or one object of the cluster. */
+interface PathState {
+  readonly source: string;
+  readonly path: string;
+  /** The newest version that could be parsed. */
+  version: { readonly parsed: Documents; readonly settled: boolean } | undefined;
+  /** False while only an earlier run is known to have read it. */
+  confirmed: boolean;
+  /** What each MeshIdentity gave in the last settled version. */
+  given: ReadonlyMap<Identity, Given>;
+  outcomes: ReadonlyMap<Identity, Pick<IdentityView, 'outcome' | 'kri'>>;
+}
+
+export function createIdentityStage(options: IdentityStageOptions): IdentityStage {
+  const paths = new Map<string, PathState>();
+  const superseded = new SupersededCas(options.linger);
+  let index: ReturnType<typeof indexDocuments> | undefined;
+
+  const contextNow = (): DeriveContext => {
+    index ??= indexDocuments([...paths.values()].flatMap(({ version }) => version?.parsed ?? []));
+    return { ...options, ...index };
+  };
+
+  const stateOf = (source: string, path: string): PathState => {
+    const key = keyOf(source, path);
+    const known = paths.get(key);
+    if (known !== undefined) return known;
+    const state: PathState = {
+      source,
+      path,
+      version: undefined,
+      confirmed: false,
+      given: new Map(),
+      outcomes: new Map(),
+    };
+    paths.set(key, state);
+    return state;
+  };
+
+  const forget = (state: PathState, now: number): void => {
+    paths.delete(keyOf(state.source, state.path));
+    for (const [identity, given] of state.given) superseded.add(identity, given, new Set(), now);
+  };
+
+  /** Updates the states by the events. Returns whether anything changed that other derivations may need. */
+  const updateStates = (source: string, events: readonly LedgerEvent[], now: number): boolean => {
+    let isMaterial = false;
+    for (const event of events) {
+      switch (event.kind) {
+        case 'version': {
+          const state = stateOf(source, event.path);
+          state.confirmed = true;
+          // The last usable version of a file that cannot be parsed any more stays in force.
+          if (event.parsed.kind === 'refused') break;
+          isMaterial ||=
+            hasMaterial(event.parsed) || (state.version && hasMaterial(state.version.parsed)) === true;
+          state.version = { parsed: event.parsed, settled: event.settled };
+          break;
+        }
+        case 'unreadable':
+          stateOf(source, event.path).confirmed = true;
+          break;
+        case 'gone': {
+          const state = paths.get(keyOf(source, event.path));
+          if (state === undefined) break;
+          isMaterial ||= state.version !== undefined && hasMaterial(state.version.parsed);
+          forget(state, now);
+          break;
+        }
+        case 'restored':
+          stateOf(source, event.path).given = restoredGiven(event.grants);
+          break;
+        case 'synced':
+          // The ledger withdraws restored paths that the source no longer has, without an event for each.
+          for (const state of paths.values())
+            if (state.source === source && !state.confirmed) forget(state, now);
+          break;
+        case 'failed':
+        case 'recovered':
+          break;
+      }
+    }
+    index = undefined;
+    return isMaterial;
+  };
+
+  /** Derives the MeshTrusts of the newest version of a path, and records which CA certificates it supersedes. */
+  const derivePath = (
+    state: PathState,
+    { parsed, settled }: NonNullable<PathState['version']>,
+    now: number,
+  ): LedgerEvent => {
+    const { given: before } = state;
+    const steps = parsed.identities.map((item) => deriveIdentity(item, before, contextNow()));
+    // A MeshIdentity without a legible name may be any of those that the file had before.
+    const isHidden = steps.some(({ identity }) => identity === undefined);
+    const given = new Map<Identity, Given>(isHidden ? before : []);
+    for (const step of steps.toReversed())
+      if (step.identity !== undefined) given.set(step.identity, step.given);
+    state.outcomes = new Map(
+      steps.flatMap(({ identity, outcome, kri }) =>
+        identity === undefined ? [] : [[identity, { outcome, kri }]],
+      ),
+    );
+    if (settled) {
+      for (const [identity, earlier] of before)
+        superseded.add(identity, earlier, anchorKeys(given.get(identity)?.resources ?? []), now);
+      state.given = given;
+    }
+    const documents = [...parsed.documents, ...steps.flatMap((step) => step.documents)];
+    return { kind: 'version', path: state.path, settled, parsed: { ...parsed, documents } };
+  };
+
+  /** Returns the events of the source with derived MeshTrusts. Only the last version of a path counts. */
+  const deriveEvents = (
+    source: string,
+    events: readonly LedgerEvent[],
+    now: number,
+  ): readonly LedgerEvent[] =>
+    events.flatMap((event) => {
+      if (event.kind !== 'version' || event.parsed.kind === 'refused') return event;
+      const state = paths.get(keyOf(source, event.path));
+      const { version } = state ?? {};
+      if (state === undefined || version?.parsed !== event.parsed || version.settled !== event.settled)
+        return [];
+      return derivePath(state, version, now);
+    });
+
+  /** Drops the superseded CA certificates that their MeshIdentity has again. */
+  const dropCurrent = (): void => {
+    for (const [identity] of superseded.entries()) {
+      const resources = [...paths.values()].flatMap(({ given }) => given.get(identity)?.resources ?? []);
+      const current = anchorKeys(resources);
+      superseded.remove((_, key, of) => of === identity && current.has(key));
+    }
+  };
+
+  const supersededEvents = (): EventsBySource => {
+    const events = superseded.takeEvents();
+    return new Map(events.length === 0 ? [] : [[supersededSource, events]]);
+  };
+
+  return {
+    apply(source, events, now) {
+      if (source === supersededSource) {
+        for (const event of events)
+          if (event.kind === 'restored')
+            for (const { resource } of event.grants) superseded.restore(resource);
+        superseded.remove(({ until }) => until !== undefined && until <= now);
+        return new Map([[source, [...events, ...superseded.takeEvents()]]]);
+      }
+      const isMaterial = updateStates(source, events, now);
+      const all = new Map<string, readonly LedgerEvent[]>([[source, deriveEvents(source, events, now)]]);
+      const updated = new Set(events.flatMap((event) => ('path' in event ? keyOf(source, event.path) : [])));
+      for (const [key, state] of isMaterial ? paths : []) {
+        const { version } = state;
+        if (version === undefined || updated.has(key) || !needsMaterial(version.parsed)) continue;
+        all.set(state.source, [...(all.get(state.source) ?? []), derivePath(state, version, now)]);
+      }
+      dropCurrent();
+      return new Map([...all, ...supersededEvents()]);
+    },
+    tick(now) {
+      superseded.remove(({ until }) => until !== undefined && until <= now);
+      return supersededEvents();
+    },
+    release(only) {
+      const released = superseded.remove((_ca, _key, identity) => only === undefined || identity === only);
+      return { events: supersededEvents(), released };
+    },
+    nextEnd: () => superseded.nextEnd(),
+    view() {
+      const views: IdentityView[] = [];
+      for (const { path, outcomes, given } of paths.values())
+        for (const [identity, { outcome, kri }] of outcomes) {
+          const { resources } = given.get(identity) ?? nothing;
+          views.push({ identity, path, kri, outcome, resources, superseded: superseded.of(identity) });
+        }
+      const present = new Set(views.map(({ identity }) => identity));
+      for (const [identity, { template, cas }] of superseded.entries()) {
+        if (present.has(identity)) continue;
+        const { originKri: kri, place } = template;
+        views.push({
+          identity,
+          path: place.file ?? '',
+          kri,
+          outcome: 'gone',
+          resources: [],
+          superseded: cas,
+        });
+      }
+      return views;
+    },
+  };
+}
+
+interface DerivedIdentity extends Pick<IdentityView, 'outcome' | 'kri'> {
+  /** `undefined` if the name of the MeshIdentity is not legible. */
+  readonly identity: Identity | undefined;
+  /** The documents for the ledger in place of the MeshIdentity. */
+  readonly documents: readonly ParsedDocument[];
+  readonly given: Given;
+}
+
+function deriveIdentity(
+  item: ParsedIdentity,
+  before: PathState['given'],
+  context: DeriveContext,
+): DerivedIdentity {
+  if (item.kind === 'invalid') {
+    const { identity, findings } = item;
+    const earlier = identity && before.get(identity);
+    const documents = keptDocuments(identity, findings, earlier);
+    return { identity, documents, given: earlier ?? nothing, outcome: 'invalid', kri: undefined };
+  }
+  const { identity, leafLifetimeMs } = item.resource;
+  const earlier = before.get(identity);
+  const derivation = derive(item.resource, context);
+  const { kri, kind: outcome, findings } = derivation;
+  switch (derivation.kind) {
+    case 'trust': {
+      const { resources } = derivation;
+      const documents = resources.map((resource, position): ParsedDocument => ({
+        kind: 'mesh-trust',
+        resource,
+        remarks: position === 0 ? findings : [],
+      }));
+      return { identity, documents, given: givenBy(resources, leafLifetimeMs, earlier), outcome, kri };
+    }
+    case 'none':
+      return { identity, documents: [{ kind: 'without-trust', findings }], given: nothing, outcome, kri };
+    case 'keep':
+      return {
+        identity,
+        documents: keptDocuments(identity, findings, earlier),
+        given: earlier ?? nothing,
+        outcome,
+        kri,
+      };
+  }
+}
+
+/** Returns documents after which the ledger keeps what the MeshIdentity gave before. */
+function keptDocuments(
+  identity: Identity | undefined,
+  findings: readonly Finding[],
+  earlier: Given | undefined,
+): readonly ParsedDocument[] {
+  const kept = earlier?.resources.map((resource) => resource.identity) ?? [];
+  const [first = identity && derivedIdentityOf(identity), ...others] = kept;
+  return [
+    { kind: 'invalid', identity: first, findings },
+    ...others.map((other): ParsedDocument => ({ kind: 'invalid', identity: other, findings: [] })),
+  ];
+}
+
+function keyOf(source: string, path: string): string {
+  return `${source}\0${path}`;
+}

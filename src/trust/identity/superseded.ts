@@ -1,0 +1,178 @@
+import { finding } from '../findings/finding.ts';
+import type { Finding } from '../findings/finding.ts';
+import type { LedgerEvent } from '../ledger/ledger.ts';
+import { defaultLeafLifetimeMs } from '../model/mesh-identity.ts';
+import type { Identity, MeshTrust, TrustAnchor, TrustDomain } from '../model/mesh-trust.ts';
+import type { ParsedDocument } from '../model/parse-mesh-trust.ts';
+import { meshIdentityOfSuperseded, supersededIdentityOf } from './derived-identity.ts';
+import { anchorKey } from './given.ts';
+import type { Given } from './given.ts';
+
+/** The name of the source whose resources are superseded CA certificates. */
+export const supersededSource = 'superseded';
+
+/** How long the CA certificates that a MeshIdentity no longer has stay trusted. */
+export type Linger =
+  /** Until no leaf of them can be valid. */
+  | { readonly kind: 'leaves' }
+  /** As Kuma does: until a person removes them. */
+  | { readonly kind: 'forever' }
+  /** For a fixed time in milliseconds; with 0 not at all. */
+  | { readonly kind: 'fixed'; readonly ms: number };
+
+/** A CA certificate that a MeshIdentity no longer has. */
+export interface SupersededCa {
+  readonly trustDomain: TrustDomain;
+  readonly anchor: TrustAnchor;
+  /** When the trust in it ends, in epoch milliseconds; `undefined` if it has no end. */
+  readonly until: number | undefined;
+}
+
+interface Superseded {
+  /** A resource that was derived from the MeshIdentity, for the names in it. */
+  readonly template: MeshTrust;
+  readonly cas: readonly SupersededCa[];
+}
+
+/** The clocks of issuers and proxies may differ by this time. */
+const clockSkewMs = 10_000;
+
+/** The CA certificates that MeshIdentities no longer have, and that stay trusted while their leaves can be valid. */
+export class SupersededCas {
+  readonly #linger: Linger;
+  readonly #all = new Map<Identity, Superseded>();
+  /** The MeshIdentities with changes that `takeEvents` has not returned yet. */
+  readonly #changed = new Set<Identity>();
+
+  constructor(linger: Linger) {
+    this.#linger = linger;
+  }
+
+  /** Adds the CA certificates that a MeshIdentity gave before, and that are not among the `current` ones. */
+  add(identity: Identity, { resources, lifetimes }: Given, current: ReadonlySet<string>, now: number): void {
+    const [template] = resources;
+    if (template === undefined || (this.#linger.kind === 'fixed' && this.#linger.ms === 0)) return;
+    const added = new Map<string, SupersededCa>();
+    for (const { trustDomain, blocks } of resources)
+      for (const anchor of blocks) {
+        if (anchor.kind !== 'anchor') continue;
+        const { fingerprint } = anchor.certificate;
+        const key = anchorKey(trustDomain, fingerprint);
+        if (current.has(key)) continue;
+        const until = this.#endOf(now, lifetimes.get(fingerprint) ?? defaultLeafLifetimeMs);
+        added.set(key, { trustDomain, anchor, until });
+      }
+    if (added.size === 0) return;
+    const others = this.of(identity).filter((ca) => !added.has(keyOf(ca)));
+    this.#put(identity, { template, cas: [...others, ...added.values()] });
+  }
+
+  /** Restores the CA certificates that an earlier run kept. */
+  restore(resource: MeshTrust): void {
+    const identity = meshIdentityOfSuperseded(resource.identity);
+    if (identity === undefined || resource.derivation?.kind !== 'superseded') return;
+    const { trustDomain, blocks, derivation } = resource;
+    const cas = blocks.flatMap((anchor) =>
+      anchor.kind === 'anchor' ? { trustDomain, anchor, until: derivation.until } : [],
+    );
+    this.#put(identity, { template: resource, cas: [...this.of(identity), ...cas] });
+  }
+
+  /** Removes the CA certificates for which `isOver` holds. Returns how many there were. */
+  remove(isOver: (ca: SupersededCa, key: string, identity: Identity) => boolean): number {
+    let count = 0;
+    for (const [identity, { template, cas }] of this.#all) {
+      const left = cas.filter((ca) => !isOver(ca, keyOf(ca), identity));
+      if (left.length === cas.length) continue;
+      count += cas.length - left.length;
+      this.#put(identity, { template, cas: left });
+    }
+    return count;
+  }
+
+  /** Returns the superseded CA certificates of a MeshIdentity. */
+  of(identity: Identity): readonly SupersededCa[] {
+    return this.#all.get(identity)?.cas ?? [];
+  }
+
+  entries(): Iterable<readonly [Identity, Superseded]> {
+    return this.#all;
+  }
+
+  /** Returns when the next CA certificate ends, in epoch milliseconds. */
+  nextEnd(): number | undefined {
+    const ends = [...this.#all.values()].flatMap(({ cas }) => cas.flatMap(({ until }) => until ?? []));
+    return ends.length === 0 ? undefined : Math.min(...ends);
+  }
+
+  /** Returns the events of the source `superseded` for all changes since the last call. */
+  takeEvents(): readonly LedgerEvent[] {
+    const events = [...this.#changed].map((identity): LedgerEvent => {
+      const path = `${supersededSource}:${identity}`;
+      const entry = this.#all.get(identity);
+      if (entry === undefined) return { kind: 'gone', path, evidence: 'deletion' };
+      const documents = documentsOf(identity, entry);
+      return {
+        kind: 'version',
+        path,
+        settled: true,
+        parsed: { kind: 'documents', documents, others: [], identities: [], secrets: [] },
+      };
+    });
+    this.#changed.clear();
+    return events;
+  }
+
+  #put(identity: Identity, entry: Superseded): void {
+    if (entry.cas.length === 0) this.#all.delete(identity);
+    else this.#all.set(identity, entry);
+    this.#changed.add(identity);
+  }
+
+  #endOf(now: number, leafLifetimeMs: number): number | undefined {
+    switch (this.#linger.kind) {
+      case 'leaves':
+        return now + leafLifetimeMs + clockSkewMs;
+      case 'forever':
+        return undefined;
+      case 'fixed':
+        return now + this.#linger.ms;
+    }
+  }
+}
+
+function keyOf({ trustDomain, anchor }: SupersededCa): string {
+  return anchorKey(trustDomain, anchor.certificate.fingerprint);
+}
+
+/** Returns one resource for each trust domain and end. */
+function documentsOf(identity: Identity, { template, cas }: Superseded): readonly ParsedDocument[] {
+  const groups = Map.groupBy(cas, ({ trustDomain, until }) =>
+    supersededIdentityOf(identity, trustDomain, until),
+  );
+  return [...groups].map(([superseded, group]): ParsedDocument => {
+    const { trustDomain = template.trustDomain, until } = group[0] ?? {};
+    const resource: MeshTrust = {
+      ...template,
+      identity: superseded,
+      trustDomain,
+      place: { ...template.place, resource: superseded },
+      blocks: group.map(({ anchor }) => ({ ...anchor, place: { ...anchor.place, resource: superseded } })),
+      derivation: { kind: 'superseded', until },
+    };
+    return { kind: 'mesh-trust', resource, remarks: group.map((ca) => keptRemark(ca, resource)) };
+  });
+}
+
+function keptRemark({ anchor, trustDomain, until }: SupersededCa, { mesh, place }: MeshTrust): Finding {
+  const { subject, fingerprint } = anchor.certificate;
+  const end =
+    until === undefined
+      ? 'until it is released'
+      : `until ${new Date(until).toISOString().replace(/\.\d+/, '')}`;
+  return finding(
+    'MT076',
+    `CA certificate ${subject} is no longer in its MeshIdentity; leaves that it issued may be valid, so it stays trusted ${end}`,
+    { ...place, mesh, trustDomain, fingerprint },
+  );
+}

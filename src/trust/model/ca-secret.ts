@@ -1,0 +1,58 @@
+import type { CaSecret } from './mesh-identity.ts';
+import { meshLabel } from './known-fields.ts';
+import type { ParseContext } from './parse-context.ts';
+import { readBlocks } from './read-blocks.ts';
+import type { Path } from './read-yaml.ts';
+import { isMapping } from './violations.ts';
+
+/** The type of the Kubernetes Secrets in which Kuma keeps the secrets of a mesh. */
+const kumaSecretType = 'system.kuma.io/secret';
+
+/** Longer texts are not the certificates of a CA. */
+const maxEncodedLength = 1_000_000;
+
+/**
+ * Reads a Secret of Kuma that has certificates. Returns `undefined` for any other document, and for a Secret with a
+ * private key: nothing of it is kept.
+ */
+export function readCaSecret(
+  body: Record<string, unknown>,
+  root: Path,
+  context: ParseContext,
+): CaSecret | undefined {
+  const found = body['kind'] === 'Secret' ? ofKubernetes(body, context) : ofUniversal(body, context);
+  if (found === undefined) return undefined;
+  const { mesh, name, encoded, path } = found;
+  if (typeof mesh !== 'string' || typeof name !== 'string' || typeof encoded !== 'string') return undefined;
+  if (encoded.length > maxEncodedLength) return undefined;
+  const text = Buffer.from(encoded, 'base64').toString('utf8');
+  if (text.includes('PRIVATE KEY')) return undefined;
+  const blocks = readBlocks(text, [...root, ...path], undefined, context);
+  return blocks.length === 0 ? undefined : { mesh, name, blocks };
+}
+
+interface Encoded {
+  readonly mesh: unknown;
+  readonly name: unknown;
+  readonly encoded: unknown;
+  readonly path: Path;
+}
+
+function ofKubernetes(body: Record<string, unknown>, context: ParseContext): Encoded | undefined {
+  const { apiVersion, type, metadata, data } = body;
+  if (apiVersion !== 'v1' || type !== kumaSecretType || !isMapping(metadata) || !isMapping(data))
+    return undefined;
+  const labels = isMapping(metadata['labels']) ? metadata['labels'] : {};
+  return {
+    mesh: labels[meshLabel] ?? context.defaultMesh,
+    name: metadata['name'],
+    encoded: data['value'],
+    path: ['data', 'value'],
+  };
+}
+
+function ofUniversal(body: Record<string, unknown>, context: ParseContext): Encoded | undefined {
+  const { kind, type, mesh, name, data } = body;
+  if (kind !== undefined || type !== 'Secret') return undefined;
+  return { mesh: mesh ?? context.defaultMesh, name, encoded: data, path: ['data'] };
+}

@@ -1,0 +1,271 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import type { LedgerEvent } from '../../../src/trust/ledger/ledger.ts';
+import type { Identity } from '../../../src/trust/model/mesh-trust.ts';
+import { makeCa } from '../../kit/certificates.ts';
+import { bundled, hour, identityText, inline, makeRig, parseAll, secretText } from './kit.ts';
+import type { Rig } from './kit.ts';
+
+const a = makeCa({ commonName: 'A' });
+const b = makeCa({ commonName: 'B' });
+const skew = 10_000;
+const path = 'identity.yaml';
+const identity = 'default//identity' as Identity;
+
+function text(
+  pem: string,
+  { expiry = '24h', ...parts }: { expiry?: string; trustDomain?: string; name?: string } = {},
+): string {
+  const { name, ...rest } = parts;
+  const certificate = inline(pem);
+  const spec = bundled(certificate, {
+    ...rest,
+    bundled: { ca: { certificate }, certificateParameters: { expiry } },
+  });
+  return identityText(name === undefined ? { spec } : { name, spec });
+}
+
+const spire = identityText({ spec: { provider: { type: 'Spire' } } });
+const broken = identityText({ spec: { provider: {} } });
+
+/** A replaced CA has this end, with leaves of 24 h. */
+const end = 1000 + 24 * hour + skew;
+
+function assertEnds(rig: Rig, at: number, before: readonly string[], after: readonly string[]): void {
+  assert.equal(rig.stage.nextEnd(), at);
+  rig.tick(at - 1);
+  assert.deepEqual(rig.inForce(), before);
+  rig.tick(at);
+  assert.deepEqual(rig.inForce(), after);
+  assert.equal(rig.stage.nextEnd(), undefined);
+  assert.deepEqual(rig.codes(), []);
+}
+
+suite('CA certificates that a MeshIdentity no longer has', () => {
+  test('the CA is replaced: the new one at once, the old one until its leaves have ended', () => {
+    const rig = makeRig();
+    rig.apply({ [path]: text(a.certPem) });
+    rig.apply({ [path]: text(b.certPem) }, 1000);
+    assert.deepEqual(rig.codes(), ['MT076']);
+    assert.match(rig.messages()[0] ?? '', /CN=A .* stays trusted until 1970-01-02T00:00:11Z$/);
+    assertEnds(rig, end, ['default/a.example: A B'], ['default/a.example: B']);
+  });
+
+  test('a version that is not settled supersedes nothing yet', () => {
+    const rig = makeRig();
+    rig.apply({ [path]: text(a.certPem) });
+    rig.apply({ [path]: text(b.certPem) }, 1000, false);
+    assert.deepEqual(rig.inForce(), ['default/a.example: A B']);
+    assert.equal(rig.stage.nextEnd(), undefined);
+    rig.apply({ [path]: text(b.certPem) }, 2000);
+    assert.equal(rig.stage.nextEnd(), 2000 + 24 * hour + skew);
+  });
+
+  test('the longest lifetime of leaves counts, of all versions with the CA', () => {
+    const rig = makeRig();
+    rig.apply({ [path]: text(a.certPem, { expiry: '24h' }) });
+    rig.apply({ [path]: text(a.certPem, { expiry: '1h' }) });
+    rig.apply({ [path]: text(b.certPem, { expiry: '1h' }) }, 1000);
+    assert.equal(rig.stage.nextEnd(), end);
+  });
+
+  test('the lifetime of the leaves of the new CA does not count', () => {
+    const rig = makeRig();
+    rig.apply({ [path]: text(a.certPem, { expiry: '24h' }) });
+    rig.apply({ [path]: text(b.certPem, { expiry: '48h' }) }, 1000);
+    assert.equal(rig.stage.nextEnd(), end);
+  });
+
+  test('no lifetime is given: five days', () => {
+    const rig = makeRig();
+    rig.apply({ [path]: identityText({ spec: bundled(inline(a.certPem)) }) });
+    rig.apply({ [path]: text(b.certPem) }, 1000);
+    assert.equal(rig.stage.nextEnd(), 1000 + 120 * hour + skew);
+  });
+
+  test('the trust domain changes: the old one keeps its CA', () => {
+    const rig = makeRig();
+    rig.apply({ [path]: text(a.certPem) });
+    rig.apply({ [path]: text(a.certPem, { trustDomain: 'b.example' }) }, 1000);
+    assertEnds(rig, end, ['default/a.example: A', 'default/b.example: A'], ['default/b.example: A']);
+  });
+
+  for (const [name, next] of [
+    ['the file is deleted', undefined],
+    ['the provider is SPIRE now', spire],
+    ['another document is in the file now', text(b.certPem, { name: 'other', trustDomain: 'b.example' })],
+  ] as const)
+    test(`${name}: the CA stays until its leaves have ended`, () => {
+      const rig = makeRig();
+      rig.apply({ [path]: text(a.certPem) });
+      rig.apply({ [path]: next }, 1000);
+      assert.ok(rig.inForce().includes('default/a.example: A'));
+      assert.equal(rig.stage.nextEnd(), end);
+      rig.tick(end);
+      assert.equal(rig.inForce().includes('default/a.example: A'), false);
+    });
+
+  test('the resource is broken: the last good version stays, without an end', () => {
+    const rig = makeRig();
+    rig.apply({ [path]: text(a.certPem) });
+    rig.apply({ [path]: broken }, 1000);
+    assert.deepEqual(rig.inForce(), ['default/a.example: A']);
+    assert.deepEqual(rig.codes(), ['MT003', 'MT040']);
+    assert.equal(rig.stage.nextEnd(), undefined);
+    rig.apply({ [path]: text(b.certPem) }, 1000);
+    assert.equal(rig.stage.nextEnd(), end);
+  });
+
+  test('the name is broken: what the file gave stays, without an end', () => {
+    const rig = makeRig();
+    rig.apply({ [path]: text(a.certPem) });
+    rig.apply({ [path]: text(b.certPem, { name: 'A B' }) }, 1000);
+    assert.deepEqual(rig.inForce(), ['default/a.example: A']);
+    assert.equal(rig.stage.nextEnd(), undefined);
+  });
+
+  test('the file cannot be parsed: the last good version stays, without an end', () => {
+    const rig = makeRig();
+    rig.apply({ [path]: text(a.certPem) });
+    rig.apply({ [path]: '{' }, 1000);
+    assert.deepEqual(rig.inForce(), ['default/a.example: A']);
+    assert.equal(rig.stage.nextEnd(), undefined);
+  });
+
+  test('the Secret of the CA is replaced: the new CA at once, the old one lingers', () => {
+    const rig = makeRig();
+    const spec = bundled({ type: 'Secret', secretRef: { kind: 'Secret', name: 'ca' } });
+    rig.apply({ [path]: identityText({ spec }), 's.yaml': secretText('ca', a.certPem) });
+    rig.apply({ 's.yaml': secretText('ca', b.certPem) }, 1000);
+    assert.deepEqual(rig.inForce(), ['default/a.example: A B']);
+    assert.equal(rig.stage.nextEnd(), 1000 + 120 * hour + skew);
+  });
+
+  test('the Secret of the CA is gone or broken: the CA stays, without an end', () => {
+    for (const next of [undefined, secretText('ca', 'text')]) {
+      const rig = makeRig();
+      const spec = bundled({ type: 'Secret', secretRef: { kind: 'Secret', name: 'ca' } });
+      rig.apply({ [path]: identityText({ spec }), 's.yaml': secretText('ca', a.certPem) });
+      rig.apply({ 's.yaml': next }, 1000);
+      assert.deepEqual(rig.inForce(), ['default/a.example: A']);
+      assert.deepEqual(rig.codes(), ['MT040', 'MT071']);
+      assert.equal(rig.stage.nextEnd(), undefined);
+    }
+  });
+
+  test('the CA comes back: it has no end any more', () => {
+    const rig = makeRig();
+    rig.apply({ [path]: text(a.certPem) });
+    rig.apply({ [path]: text(b.certPem) }, 1000);
+    rig.apply({ [path]: text(a.certPem) }, 2000);
+    assertEnds(rig, 2000 + 24 * hour + skew, ['default/a.example: A B'], ['default/a.example: A']);
+  });
+
+  test('the resource moves to another file in one batch: nothing lingers', () => {
+    const rig = makeRig();
+    rig.apply({ [path]: text(a.certPem) });
+    rig.apply({ [path]: undefined, 'moved.yaml': text(a.certPem) }, 1000);
+    assert.deepEqual(rig.inForce(), ['default/a.example: A']);
+    assert.deepEqual(rig.codes(), []);
+  });
+
+  test('two ends: each CA at its own', () => {
+    const rig = makeRig();
+    const c = makeCa({ commonName: 'C' });
+    rig.apply({ [path]: text(a.certPem, { expiry: '24h' }) });
+    rig.apply({ [path]: text(b.certPem, { expiry: '1h' }) }, 1000);
+    rig.apply({ [path]: text(c.certPem) }, 2000);
+    assert.equal(rig.stage.nextEnd(), 2000 + hour + skew);
+    rig.tick(2000 + hour + skew);
+    assert.deepEqual(rig.inForce(), ['default/a.example: A C']);
+    assertEnds(rig, end, ['default/a.example: A C'], ['default/a.example: C']);
+  });
+
+  test('a fixed time: that one', () => {
+    const rig = makeRig({ linger: { kind: 'fixed', ms: 60_000 } });
+    rig.apply({ [path]: text(a.certPem) });
+    rig.apply({ [path]: text(b.certPem) }, 1000);
+    assertEnds(rig, 61_000, ['default/a.example: A B'], ['default/a.example: B']);
+  });
+
+  test('no time: the old CA goes at once', () => {
+    const rig = makeRig({ linger: { kind: 'fixed', ms: 0 } });
+    rig.apply({ [path]: text(a.certPem) });
+    rig.apply({ [path]: text(b.certPem) }, 1000);
+    assert.deepEqual(rig.inForce(), ['default/a.example: B']);
+  });
+
+  test('forever: without an end, until it is released', () => {
+    const rig = makeRig({ linger: { kind: 'forever' } });
+    rig.apply({ [path]: text(a.certPem) });
+    rig.apply({ [path]: text(b.certPem) }, 1000);
+    assert.equal(rig.stage.nextEnd(), undefined);
+    rig.tick(Number.MAX_SAFE_INTEGER);
+    assert.deepEqual(rig.inForce(), ['default/a.example: A B']);
+    assert.equal(rig.stage.release('default//other' as Identity).released, 0);
+    const { events, released } = rig.stage.release(identity);
+    assert.equal(released, 1);
+    assert.deepEqual([...events.keys()], ['superseded']);
+  });
+
+  test('after a restart: the end is the same, and a change made meanwhile is noticed', () => {
+    const before = makeRig();
+    before.apply({ [path]: text(a.certPem) });
+    before.apply({ [path]: text(b.certPem, { expiry: '48h' }) }, 1000);
+    const after = makeRig();
+    const c = makeCa({ commonName: 'C' });
+    for (const [source, at] of [
+      ['superseded', 'superseded:default//identity'],
+      ['files', path],
+    ] as const)
+      after.deliver(source, [{ kind: 'restored', path: at, grants: before.grantsOf(source, at) }], 2000);
+    assert.equal(after.stage.nextEnd(), end);
+    const changed: LedgerEvent = {
+      kind: 'version',
+      path,
+      settled: true,
+      parsed: parseAll(path, text(c.certPem)),
+    };
+    after.deliver('superseded', [{ kind: 'synced' }], 3000);
+    after.deliver('files', [changed, { kind: 'synced' }], 3000);
+    assert.deepEqual(after.inForce(), ['default/a.example: A B C']);
+    after.tick(end);
+    assert.deepEqual(after.inForce(), ['default/a.example: B C']);
+    assertEnds(after, 3000 + 48 * hour + skew, ['default/a.example: B C'], ['default/a.example: C']);
+  });
+
+  test('deleted while the program was not running: the CA stays until its leaves have ended', () => {
+    const before = makeRig();
+    before.apply({ [path]: text(a.certPem) });
+    const after = makeRig();
+    const grants = before.grantsOf('files', path);
+    after.deliver('files', [{ kind: 'restored', path, grants }], 500);
+    after.deliver('files', [{ kind: 'synced' }], 1000);
+    assert.deepEqual(after.inForce(), ['default/a.example: A']);
+    assert.equal(after.stage.nextEnd(), end);
+  });
+
+  test('ended while the program was not running: it is not restored', () => {
+    const before = makeRig();
+    before.apply({ [path]: text(a.certPem) });
+    before.apply({ [path]: text(b.certPem) }, 1000);
+    const at = 'superseded:default//identity';
+    const after = makeRig();
+    after.deliver(
+      'superseded',
+      [{ kind: 'restored', path: at, grants: before.grantsOf('superseded', at) }],
+      end,
+    );
+    assert.deepEqual(after.inForce(), []);
+  });
+
+  test('the view has the MeshIdentity that is gone, with its CA', () => {
+    const rig = makeRig();
+    rig.apply({ [path]: text(a.certPem) });
+    rig.apply({ [path]: undefined }, 1000);
+    const [view] = rig.stage.view();
+    assert.equal(view?.outcome, 'gone');
+    assert.equal(view.path, path);
+    assert.equal(view.superseded[0]?.until, end);
+  });
+});
