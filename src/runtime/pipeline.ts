@@ -2,10 +2,13 @@ import { compareFindings } from '../trust/findings/finding.ts';
 import type { Finding } from '../trust/findings/finding.ts';
 import { nextExpiryChange } from '../trust/snapshot/expiry.ts';
 import type { BundlePolicy } from '../trust/bundle/trust-bundle.ts';
+import type { EventsBySource, IdentityStage, IdentityView } from '../trust/identity/identity-stage.ts';
+import { supersededSource } from '../trust/identity/superseded.ts';
 import type { Grant } from '../trust/ledger/entry.ts';
 import type { HoldSelection, Ledger, LedgerEvent, LedgerView } from '../trust/ledger/ledger.ts';
 import { readinessOf } from '../trust/ledger/readiness.ts';
 import type { Readiness } from '../trust/ledger/readiness.ts';
+import type { Identity } from '../trust/model/mesh-trust.ts';
 import type { ParseOptions } from '../trust/model/parse-file.ts';
 import { allFindings } from '../trust/snapshot/all-findings.ts';
 import { diffMeshes } from '../trust/snapshot/diff.ts';
@@ -30,6 +33,8 @@ export interface PipelineOptions {
   readonly ledger: Ledger;
   readonly builder: MeshBuilder;
   readonly parse: ParseOptions;
+  /** Derives MeshTrusts of MeshIdentities; `undefined` if these are not read. */
+  readonly identities?: IdentityStage | undefined;
   readonly guardHoldMs: number;
   readonly clock: Clock;
 }
@@ -47,6 +52,13 @@ export interface Pipeline {
   setFindings(subject: string, findingsOf: (meshes: MeshStates) => readonly Finding[]): void;
   /** Ends the selected holds of the mass-loss guard, by default all, and returns the trust domains that were held. */
   releaseGuard(selection?: HoldSelection): LedgerView['held'];
+  /** Returns the MeshIdentities with what follows from them; `undefined` if they are not read. */
+  identities(): readonly IdentityView[] | undefined;
+  /**
+   * Withdraws the CA certificates that a MeshIdentity, by default any, no longer has. Returns how many there were;
+   * `undefined` if MeshIdentities are not read.
+   */
+  releaseSuperseded(identity?: Identity): number | undefined;
   /** Returns the current holds, after all delivered batches. The view has those of the last build. */
   held(): LedgerView['held'];
   view(): PipelineView;
@@ -63,7 +75,8 @@ const pace = { first: 2, burst: 50 };
 const longestSleep = 3_600_000;
 
 /** Connects the stages from source events to served meshes, and decides when they run. */
-export function createPipeline({ ledger, builder, parse, guardHoldMs, clock }: PipelineOptions): Pipeline {
+export function createPipeline(options: PipelineOptions): Pipeline {
+  const { ledger, builder, parse, identities, guardHoldMs, clock } = options;
   const observers: PipelineObserver[] = [];
   const queued = new Map<string, LedgerEvent[]>();
   const account = createChangeAccount(clock);
@@ -103,13 +116,22 @@ export function createPipeline({ ledger, builder, parse, guardHoldMs, clock }: P
     },
   });
 
+  const applyAll = (all: EventsBySource): void => {
+    for (const [source, events] of all) {
+      const paths = ledger.apply(source, events, clock.monotonic());
+      if (paths.length > 0) observe({ kind: 'granted', source, paths });
+    }
+  };
+
   /** The cost of a step grows with the number of files, so a burst of events must be one step. */
   const takeQueued = (): void => {
     for (const [source, events] of queued) {
       queued.delete(source);
-      const paths = ledger.apply(source, events, clock.monotonic());
-      if (paths.length > 0) observe({ kind: 'granted', source, paths });
+      applyAll(identities?.apply(source, events, clock.wall()) ?? new Map([[source, events]]));
     }
+    const end = identities?.nextEnd();
+    if (identities !== undefined && end !== undefined && end <= clock.wall())
+      applyAll(identities.tick(clock.wall()));
   };
 
   const run = (): void => {
@@ -163,11 +185,14 @@ export function createPipeline({ ledger, builder, parse, guardHoldMs, clock }: P
     const waits = [
       ledgerView.deadline === undefined ? longestSleep : ledgerView.deadline - now,
       readiness.kind === 'doubtful' ? readiness.until - now : longestSleep,
-      ...[builder.nextChange(), ...dates].map((at) => (at === undefined ? longestSleep : at - wall)),
+      ...[builder.nextChange(), identities?.nextEnd(), ...dates].map((at) => (at === undefined ? longestSleep : at - wall)),
     ];
     const wait = waits.reduce((a, b) => Math.min(a, b), longestSleep);
     cancelWake = clock.after(Math.max(1, wait), run);
   };
+
+  // Superseded CA certificates come from no input, so there is nothing to wait for.
+  if (identities !== undefined) queued.set(supersededSource, [{ kind: 'synced' }]);
 
   // One object, because each ACK of each proxy reads it.
   const view: PipelineView = {
@@ -189,7 +214,8 @@ export function createPipeline({ ledger, builder, parse, guardHoldMs, clock }: P
     subscribe: (observer) => void observers.push(observer),
     deliver: (source, events) => parsing.add(source, events),
     restore(source, events) {
-      ledger.apply(source, events, clock.monotonic());
+      const all = identities?.apply(source, events, clock.wall()) ?? new Map([[source, events]]);
+      for (const [to, ofSource] of all) ledger.apply(to, ofSource, clock.monotonic());
       markDirty();
     },
     setPolicy(policy) {
@@ -205,6 +231,15 @@ export function createPipeline({ ledger, builder, parse, guardHoldMs, clock }: P
       const held = ledger.release(selection);
       markDirty();
       return held;
+    },
+    identities: () => identities?.view(),
+    releaseSuperseded(identity) {
+      if (identities === undefined) return undefined;
+      takeQueued();
+      const { events, released } = identities.release(identity);
+      applyAll(events);
+      markDirty();
+      return released;
     },
     held: () => {
       takeQueued();

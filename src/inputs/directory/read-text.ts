@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { hash } from 'node:crypto';
 
+import { blankPrivateKeys } from '../../trust/blank-private-keys.ts';
 import { sameVersion } from './file-state.ts';
 import type { Version } from './file-state.ts';
 import type { DirectoryIo, OpenFile } from './io.ts';
@@ -46,6 +47,7 @@ async function readOnce(file: OpenFile, maxBytes: number): Promise<TextReading> 
   const length = await file.read(buffer);
   const after = file.stat();
   const bytes = buffer.subarray(0, length);
+  blankPrivateKeys(bytes);
   const whole = sameVersion(before, after) && before.size === BigInt(length);
   if (whole && !isUtf8(bytes)) return { kind: 'unreadable', reason: 'is not UTF-8' };
   return {

@@ -29,6 +29,7 @@ interface StoredGrant {
   readonly resource: Pick<MeshTrust, 'identity' | 'mesh' | 'namespace' | 'name'> & {
     readonly originKri?: string | undefined;
     readonly place?: StoredPlace | undefined;
+    readonly derivation?: MeshTrust['derivation'];
   };
   readonly shares: readonly StoredShare[];
   /** The certificates that a damaged version must not withdraw; absent if every version was damaged. */
@@ -67,9 +68,9 @@ export function decodeLastGood(text: string, reader: AnchorReader, key: StateKey
 }
 
 function storeGrant({ resource, shares, clean }: Grant): StoredGrant {
-  const { identity, mesh, namespace, name, originKri, place } = resource;
+  const { identity, mesh, namespace, name, originKri, place, derivation } = resource;
   return {
-    resource: { identity, mesh, namespace, name, originKri, place: storePlace(place) },
+    resource: { identity, mesh, namespace, name, originKri, place: storePlace(place), derivation },
     shares: shares.map(storeShare),
     clean: clean && storeShare(clean),
   };
