@@ -3,6 +3,8 @@ import { createAdminServer, createProbeServer } from '../admin/admin-server.ts';
 import type { HttpEdge } from '../admin/http-edge.ts';
 import { loadPage } from '../admin/page-assets.ts';
 import type { BundlePolicy } from '../trust/bundle/trust-bundle.ts';
+import { createIdentityStage } from '../trust/identity/identity-stage.ts';
+import { supersededSource } from '../trust/identity/superseded.ts';
 import { createLedger } from '../trust/ledger/ledger.ts';
 import { createMeshBuilder } from '../trust/snapshot/mesh-builder.ts';
 import { createEventLog } from '../observe/log/log-events.ts';
@@ -49,7 +51,10 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
   await using cleanup = new AsyncDisposableStack();
   const log = createLogger({ format: options.logFormat, level: options.logLevel, stream: stdout });
   const sources = await planSources(options, log);
-  const sourceNames = sources.map(({ name }) => name);
+  const sourceNames = [
+    ...sources.map(({ name }) => name),
+    ...(options.identities === undefined ? [] : [supersededSource]),
+  ];
 
   // The path of trust
   const reader = createAnchorReader({ maxBytes: options.cacheBytes });
@@ -57,11 +62,13 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
   const parse = {
     defaultMesh: options.defaultMesh,
     limits: { documentLength: options.maxDocumentBytes, certificatesPerResource: options.maxCertificates },
+    identities: options.identities !== undefined,
   };
   const pipeline = createPipeline({
     ledger: createLedger(sourceNames, { holdMs: options.guardHold }),
     builder: createMeshBuilder(policy, { rootTrustDomain: options.rootTrustDomain }),
     parse: { ...parse, reader },
+    identities: options.identities && createIdentityStage({ ...options.identities, limits: parse.limits }),
     guardHoldMs: options.guardHold,
     clock: systemClock,
   });

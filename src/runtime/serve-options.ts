@@ -1,3 +1,5 @@
+import type { Linger } from '../trust/identity/superseded.ts';
+
 /** All options of `meshtrust serve`. */
 export interface ServeOptions {
   readonly version: string;
@@ -15,6 +17,8 @@ export interface ServeOptions {
   readonly adminTokenFile?: string | undefined;
   readonly probeListen?: string | undefined;
   readonly defaultMesh: string;
+  /** How MeshIdentities are read; `undefined` if they are not. */
+  readonly identities?: IdentityOptions | undefined;
   readonly rootTrustDomain?: string | undefined;
   readonly refuseIntermediates?: boolean | undefined;
   readonly distrust?: string | undefined;
@@ -50,6 +54,15 @@ export interface ServeOptions {
   readonly tracing?: boolean | undefined;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly logFormat: 'json' | 'pretty' | 'auto';
+}
+
+/** How MeshTrusts are derived from MeshIdentities. */
+export interface IdentityOptions {
+  /** The zone of MeshIdentities without the label `kuma.io/zone`. */
+  readonly zone: string | undefined;
+  /** The zones in which a MeshIdentity without that label has a trust domain each. */
+  readonly zones: readonly string[];
+  readonly linger: Linger;
 }
 
 export interface KubernetesOptions {

@@ -8,14 +8,20 @@ import { makeCa } from '../kit/certificates.ts';
 const ca = makeCa({ commonName: 'A' });
 const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const keys = {
-  'PRIVATE KEY': privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
-  'RSA PRIVATE KEY': privateKey.export({ format: 'pem', type: 'pkcs1' }).toString(),
-  'ENCRYPTED PRIVATE KEY': privateKey
-    .export({ format: 'pem', type: 'pkcs8', cipher: 'aes-128-cbc', passphrase: 'x' })
-    .toString(),
-  'RSA PRIVATE KEY with headers': privateKey
-    .export({ format: 'pem', type: 'pkcs1', cipher: 'aes-128-cbc', passphrase: 'x' })
-    .toString(),
+  'PRIVATE KEY': privateKey.export({ format: 'pem', type: 'pkcs8' }),
+  'RSA PRIVATE KEY': privateKey.export({ format: 'pem', type: 'pkcs1' }),
+  'ENCRYPTED PRIVATE KEY': privateKey.export({
+    format: 'pem',
+    type: 'pkcs8',
+    cipher: 'aes-128-cbc',
+    passphrase: 'x',
+  }),
+  'RSA PRIVATE KEY with headers': privateKey.export({
+    format: 'pem',
+    type: 'pkcs1',
+    cipher: 'aes-128-cbc',
+    passphrase: 'x',
+  }),
 };
 
 function blanked(text: string): string {
@@ -69,7 +75,7 @@ suite('private keys in the text of a file', () => {
       '# a comment\n',
       '- list\n',
       '"quoted": 1\n',
-      `${ca.certPem}`,
+      ca.certPem,
     ]) {
       const result = blanked(first + rest);
       assert.ok(result.endsWith(rest), rest);

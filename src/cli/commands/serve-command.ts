@@ -34,6 +34,10 @@ const flags = [
   'adminClientCa',
   'adminTokenFile',
   'probeListen',
+  'identities',
+  'zone',
+  'zones',
+  'identityLinger',
   'rootTrustDomain',
   'refuseIntermediates',
   'distrust',
@@ -81,13 +85,14 @@ export function addServeCommand(program: Command, io: CommandIo, done: (code: nu
       );
     }
     const webhook = webhookOf(options);
+    const identities = identitiesOf(options);
     const tls = tlsOf(options);
     const adminTls = adminTlsOf(options);
     // Imported here, so that other commands and workers do not load modules that only `serve` uses.
     const { serve } = await import('../../app/serve.ts');
     try {
       const tracing = isTracingOn(io.env);
-      await serve({ ...options, version, dirs, kubernetes, webhook, tls, adminTls, tracing }, io);
+      await serve({ ...options, identities, version, dirs, kubernetes, webhook, tls, adminTls, tracing }, io);
     } catch (error) {
       // An address, a certificate or a list cannot be used. Anything else is a defect.
       if (!(error instanceof Error)) throw error;
@@ -103,6 +108,15 @@ function kubernetesOf(options: ServeFlags): ServeOptions['kubernetes'] {
   const { kubeconfig, kubeStatus, kubeLease: lease, kubeLeaseNamespace: leaseNamespace } = options;
   const watched = options.kubeNamespace;
   return { namespace, kubeconfig, status: kubeStatus ? { lease, leaseNamespace, watched } : undefined };
+}
+
+function identitiesOf({ identities, zone, zones, identityLinger }: ServeFlags): ServeOptions['identities'] {
+  if (identities !== true) {
+    if (zone !== undefined || zones !== undefined)
+      throw new CommandError(exitCode.usage, '--zone and --zones have an effect only with --identities');
+    return undefined;
+  }
+  return { zone, zones: zones ?? [], linger: identityLinger };
 }
 
 function tlsOf({ tlsCert, tlsKey, tlsClientCa }: ServeFlags): ServeOptions['tls'] {

@@ -60,6 +60,20 @@ export const flagsWithVariable = {
     'another address that serves only /healthz, /readyz and /metrics',
   ],
   defaultMesh: ['--default-mesh <name>', 'mesh of resources and proxies that do not name one', 'default'],
+  identities: [
+    '--identities',
+    'also trust the CA certificates of MeshIdentities, as Kuma does, without their MeshTrusts',
+  ],
+  zone: ['--zone <name>', 'zone of MeshIdentities without the label kuma.io/zone'],
+  zones: [
+    '--zones <names>',
+    'zones, separated by commas, in which a MeshIdentity without that label has a trust domain each',
+  ],
+  identityLinger: [
+    '--identity-linger <time>',
+    'how long a CA that a MeshIdentity no longer has stays trusted: auto (while leaves of it can be valid), forever, or a duration',
+    'auto',
+  ],
   rootTrustDomain: ['--root-trust-domain <name>', 'trust domain of the secret ROOTCA'],
   refuseIntermediates: [
     '--refuse-intermediates',

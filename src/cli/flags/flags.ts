@@ -2,6 +2,7 @@ import { delimiter } from 'node:path';
 import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
 import { anyProxyStates } from '../../api/fleet-api-types.ts';
+import type { IdentityOptions } from '../../runtime/serve-options.ts';
 import { parseTrustDomain } from '../../trust/model/trust-domain.ts';
 import { parseListenAddress } from '../../net/listen-address.ts';
 import { longestConnectionAgeMs } from '../../xds/timers/timers.ts';
@@ -28,6 +29,8 @@ const parsers = {
   output: parseOutput,
   rootTrustDomain: parseRoot,
   trustDomain: parseRoot,
+  zones: parseZones,
+  identityLinger: parseLinger,
   guardHold: parseDuration,
   drainGrace: parseDuration,
   maxDocumentBytes: parseCount,
@@ -218,6 +221,20 @@ function parseConnectionAge(text: string): number {
   const age = parseDuration(text);
   if (age > longestConnectionAgeMs) throw new InvalidArgumentError('Give at most 480h (20 days).');
   return age;
+}
+
+/** Parses `auto`, `forever`, or a duration. */
+function parseLinger(text: string): IdentityOptions['linger'] {
+  if (text === 'auto') return { kind: 'leaves' };
+  if (text === 'forever') return { kind: 'forever' };
+  return { kind: 'fixed', ms: parseDuration(text) };
+}
+
+function parseZones(text: string): readonly string[] {
+  const zones = text.split(',').map((zone) => zone.trim());
+  if (zones.some((zone) => !/^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/.test(zone)))
+    throw new InvalidArgumentError('Give names of zones, such as zone-1,zone-2.');
+  return zones;
 }
 
 function parseSwitch(text: string): boolean {

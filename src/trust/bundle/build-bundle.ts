@@ -1,6 +1,7 @@
 import { finding } from '../findings/finding.ts';
 import type { Severity } from '../findings/catalogue.ts';
 import type { Finding, Place } from '../findings/finding.ts';
+import { originOf } from '../identity/derived-identity.ts';
 import type { Share } from '../ledger/share.ts';
 import type { Identity, TrustDomain } from '../model/mesh-trust.ts';
 import type { Certificate } from '../x509/certificate.ts';
@@ -57,10 +58,12 @@ export function buildBundle(input: BundleInput): TrustBundle {
   };
   const listed = joinListed(input.shares);
   for (const item of listed) {
-    if (item.places.length > 1)
+    // Kuma lists the CA of a MeshIdentity in a MeshTrust as well.
+    const listings = item.places.filter(({ resource = '' }) => originOf(resource) === undefined).length;
+    if (listings > 1)
       report(
         'MT025',
-        `${describeCa(item.certificate)} is listed ${item.places.length} times in trust domain ${trustDomain}; it is served once`,
+        `${describeCa(item.certificate)} is listed ${listings} times in trust domain ${trustDomain}; it is served once`,
         item,
       );
   }

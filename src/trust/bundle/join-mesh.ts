@@ -1,6 +1,8 @@
 import { finding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
 import type { TrustDomain } from '../model/mesh-trust.ts';
+import { originOf } from '../identity/derived-identity.ts';
+import type { Identity } from '../model/mesh-trust.ts';
 import { caNamesLimit, countNames, removeNames } from './ca-names.ts';
 import { describeCa } from './describe-ca.ts';
 import type { TrustBundle } from './trust-bundle.ts';
@@ -83,18 +85,30 @@ function fitIntoLimit(
 }
 
 function findSharedCas(mesh: string, bundles: readonly TrustBundle[]): readonly Finding[] {
-  const seen = new Map<string, TrustDomain>();
+  const seen = new Map<
+    string,
+    { readonly trustDomain: TrustDomain; readonly origin: Identity | undefined }
+  >();
   const findings: Finding[] = [];
   for (const { trustDomain, anchors } of bundles) {
     for (const { certificate, place, listedBy } of anchors) {
       const other = seen.get(certificate.keyHash);
-      if (other === undefined) seen.set(certificate.keyHash, trustDomain);
-      if (other === undefined || other === trustDomain) continue;
-      const message = `${describeCa(certificate)} is also a CA of trust domain ${other}; its owner can issue certificates for clients of both trust domains`;
+      const origin = singleOriginOf(listedBy);
+      if (other === undefined) seen.set(certificate.keyHash, { trustDomain, origin });
+      if (other === undefined || other.trustDomain === trustDomain) continue;
+      // A MeshIdentity for several zones has one CA in the trust domains of all of them.
+      if (origin !== undefined && origin === other.origin) continue;
+      const message = `${describeCa(certificate)} is also a CA of trust domain ${other.trustDomain}; its owner can issue certificates for clients of both trust domains`;
       const { fingerprint } = certificate;
       const detail = { resource: listedBy[0], ...place, mesh, trustDomain, fingerprint };
       findings.push(finding('MT026', message, detail));
     }
   }
   return findings;
+}
+
+/** Returns the MeshIdentity from which all of the resources follow, if there is one. */
+function singleOriginOf(listedBy: readonly Identity[]): Identity | undefined {
+  const origins = new Set(listedBy.map(originOf));
+  return origins.size === 1 ? [...origins][0] : undefined;
 }

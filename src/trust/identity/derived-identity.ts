@@ -19,6 +19,11 @@ export function meshIdentityOf(derived: Identity): Identity | undefined {
     : undefined;
 }
 
+/** Returns the identity of the MeshIdentity from which a resource follows; `undefined` for any other resource. */
+export function originOf(identity: string): Identity | undefined {
+  return meshIdentityOf(identity as Identity) ?? meshIdentityOfSuperseded(identity as Identity);
+}
+
 /** Returns the identity of the CA certificates that a MeshIdentity no longer has, by trust domain and end. */
 export function supersededIdentityOf(
   identity: Identity,
