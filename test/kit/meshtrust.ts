@@ -15,6 +15,8 @@ export interface MeshtrustOptions {
   readonly adminPort?: number;
   /** Further arguments of `serve`. */
   readonly args?: readonly string[];
+  /** Arguments of Node.js itself. */
+  readonly nodeArgs?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** Whether to wait for `/readyz`; true by default. */
   readonly waitUntilReady?: boolean;
@@ -50,6 +52,7 @@ export async function startMeshtrust(options: MeshtrustOptions): Promise<Meshtru
   const child = await startChild(
     process.execPath,
     [
+      ...(options.nodeArgs ?? []),
       entry,
       'serve',
       ...options.dirs.flatMap((dir) => ['--dir', dir]),
