@@ -3,6 +3,8 @@ import { describe, it } from 'node:test';
 import * as fc from '../../kit/fast-check.ts';
 import type { BundlePolicy } from '../../../src/trust/bundle/trust-bundle.ts';
 import { readCertificate } from '../../../src/trust/x509/read-certificate.ts';
+import { derivedIdentityOf } from '../../../src/trust/identity/derived-identity.ts';
+import type { Share } from '../../../src/trust/ledger/share.ts';
 import { bundleOf, noPolicy, served, shareOf } from '../../kit/bundles.ts';
 import { makeCa, makeIntermediate, makeKey } from '../../kit/certificates.ts';
 
@@ -13,6 +15,16 @@ const intermediate = makeIntermediate(root, { commonName: 'Intermediate' });
 const lower = makeIntermediate(intermediate, { commonName: 'Lower' });
 const codesOf = (bundle: ReturnType<typeof bundleOf>): readonly string[] =>
   bundle.findings.map(({ code }) => code).sort();
+
+/** Returns a share as it is derived from a MeshIdentity of the same name. */
+function derivedShare(share: Share): Share {
+  const identity = derivedIdentityOf(share.identity);
+  return {
+    ...share,
+    identity,
+    anchors: share.anchors.map((anchor) => ({ ...anchor, place: { ...anchor.place, resource: identity } })),
+  };
+}
 
 describe('buildBundle', () => {
   it('several resources → their certificates are joined', () => {
@@ -25,6 +37,11 @@ describe('buildBundle', () => {
     assert.deepEqual(served(bundle), ['Root']);
     assert.deepEqual(bundle.anchors[0]?.listedBy, ['default//one', 'default//two']);
     assert.deepEqual(codesOf(bundle), ['MT025']);
+  });
+
+  it('certificate of a MeshIdentity and of the MeshTrust of its name → listed once', () => {
+    const derived = derivedShare(shareOf('a.test', [root], 'one'));
+    assert.deepEqual(codesOf(bundleOf([shareOf('a.test', [root], 'one'), derived])), []);
   });
 
   it('any order of resources and certificates → the same bytes', () => {

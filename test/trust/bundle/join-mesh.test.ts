@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { caNamesLimit, countNames } from '../../../src/trust/bundle/ca-names.ts';
 import { joinMesh } from '../../../src/trust/bundle/join-mesh.ts';
 import type { MeshBundle } from '../../../src/trust/bundle/join-mesh.ts';
+import type { Share } from '../../../src/trust/ledger/share.ts';
 import type { TrustBundle } from '../../../src/trust/bundle/trust-bundle.ts';
 import { bundleOf, shareOf } from '../../kit/bundles.ts';
 import { longName, makeCa, makeKey } from '../../kit/certificates.ts';
@@ -99,5 +100,21 @@ describe('joinMesh', () => {
       mesh.findings.map(({ code, trustDomain }) => [code, trustDomain]),
       [['MT026', 'y.test']],
     );
+  });
+
+  it('one CA in two trust domains of one MeshIdentity → no warning, but of two MeshIdentities', () => {
+    const ca = makeCa({ commonName: 'Shared' });
+    const codesFor = (first: string, second: string): readonly string[] => {
+      const share = (trustDomain: string, identity: string): Share => ({
+        ...shareOf(trustDomain, [ca]),
+        identity: identity as Share['identity'],
+      });
+      const mesh = join([bundleOf([share('x.test', first)]), bundleOf([share('y.test', second)])]);
+      return mesh.findings.map(({ code }) => code);
+    };
+    assert.deepEqual(codesFor('meshidentity:default//a@x', 'meshidentity:default//a@y'), []);
+    assert.deepEqual(codesFor('meshidentity:default//a', 'superseded:default//a@y.test@2026'), []);
+    assert.deepEqual(codesFor('meshidentity:default//a', 'meshidentity:default//b'), ['MT026']);
+    assert.deepEqual(codesFor('meshidentity:default//a', 'default//a'), ['MT026']);
   });
 });
