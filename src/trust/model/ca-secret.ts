@@ -3,7 +3,7 @@ import { meshLabel } from './known-fields.ts';
 import type { ParseContext } from './parse-context.ts';
 import { readBlocks } from './read-blocks.ts';
 import type { Path } from './read-yaml.ts';
-import { isMapping } from './violations.ts';
+import { isMapping } from '../../text/json.ts';
 
 /** The type of the Kubernetes Secrets in which Kuma keeps the secrets of a mesh. */
 const kumaSecretType = 'system.kuma.io/secret';
@@ -16,7 +16,7 @@ const maxEncodedLength = 1_000_000;
  * private key: nothing of it is kept.
  */
 export function readCaSecret(
-  body: Record<string, unknown>,
+  body: Readonly<Record<string, unknown>>,
   root: Path,
   context: ParseContext,
 ): CaSecret | undefined {
@@ -38,7 +38,7 @@ interface Encoded {
   readonly path: Path;
 }
 
-function ofKubernetes(body: Record<string, unknown>, context: ParseContext): Encoded | undefined {
+function ofKubernetes(body: Readonly<Record<string, unknown>>, context: ParseContext): Encoded | undefined {
   const { apiVersion, type, metadata, data } = body;
   if (apiVersion !== 'v1' || type !== kumaSecretType || !isMapping(metadata) || !isMapping(data))
     return undefined;
@@ -51,7 +51,7 @@ function ofKubernetes(body: Record<string, unknown>, context: ParseContext): Enc
   };
 }
 
-function ofUniversal(body: Record<string, unknown>, context: ParseContext): Encoded | undefined {
+function ofUniversal(body: Readonly<Record<string, unknown>>, context: ParseContext): Encoded | undefined {
   const { kind, type, mesh, name, data } = body;
   if (kind !== undefined || type !== 'Secret') return undefined;
   return { mesh: mesh ?? context.defaultMesh, name, encoded: data, path: ['data'] };

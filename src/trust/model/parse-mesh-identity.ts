@@ -11,10 +11,11 @@ import type { ParseContext } from './parse-context.ts';
 import { readBlocks } from './read-blocks.ts';
 import { readHeader } from './read-header.ts';
 import type { Path } from './read-yaml.ts';
-import { asMapping, collectViolations, isMapping } from './violations.ts';
+import { isMapping } from '../../text/json.ts';
+import { collectViolations, requireMapping } from './violations.ts';
 import type { Report } from './violations.ts';
 
-type Body = Record<string, unknown>;
+type Body = Readonly<Record<string, unknown>>;
 
 /** What the parts of the parser share. */
 interface Input {
@@ -41,7 +42,7 @@ export function parseMeshIdentity(
   const identity = header && identityOf(header.mesh, header.namespace, header.name);
   const remarks: Finding[] = [];
   const labels = readLabels(form, body, report);
-  const spec = body['spec'] == null ? {} : asMapping(body['spec'], ['spec'], report);
+  const spec = body['spec'] == null ? {} : requireMapping(body['spec'], ['spec'], report);
   const template = spec && readTemplate(spec, report);
   const provider = spec && readProvider(spec, { root, identity, context, report, remarks });
   if (
@@ -81,7 +82,7 @@ function readLabels(
     form === 'kubernetes'
       ? [isMapping(body['metadata']) ? body['metadata'] : {}, ['metadata', 'labels']]
       : [body, ['labels']];
-  const labels = holder['labels'] == null ? {} : (asMapping(holder['labels'], path, report) ?? {});
+  const labels = holder['labels'] == null ? {} : (requireMapping(holder['labels'], path, report) ?? {});
   const texts = Object.entries(labels).filter(
     (entry): entry is [string, string] => typeof entry[1] === 'string',
   );
@@ -105,7 +106,7 @@ function displayNameOf(
 function readTemplate(spec: Body, report: Report): string | undefined {
   if (spec['spiffeID'] == null) return defaultTrustDomainTemplate;
   const path = ['spec', 'spiffeID'];
-  const template = asMapping(spec['spiffeID'], path, report)?.['trustDomain'];
+  const template = requireMapping(spec['spiffeID'], path, report)?.['trustDomain'];
   if (template == null) return defaultTrustDomainTemplate;
   return typeof template === 'string' ? template : report([...path, 'trustDomain'], 'must be a string');
 }
@@ -117,7 +118,7 @@ function readProvider(
   const { report } = input;
   if (spec['provider'] == null) return without('the resource has no provider: it only sets SPIFFE IDs');
   const path = ['spec', 'provider'];
-  const provider = asMapping(spec['provider'], path, report);
+  const provider = requireMapping(spec['provider'], path, report);
   if (provider === undefined) return undefined;
   const { type } = provider;
   if (type == null) return report([...path, 'type'], 'is required');
@@ -150,7 +151,7 @@ function readBundled(
   input: Input,
 ): { readonly provider: IdentityProvider; readonly leafLifetimeMs: number } | undefined {
   const { report } = input;
-  const bundled = asMapping(value, path, report);
+  const bundled = requireMapping(value, path, report);
   if (bundled === undefined) return undefined;
   const creation = bundled['meshTrustCreation'] ?? 'Enabled';
   if (creation !== 'Enabled' && creation !== 'Disabled')
@@ -165,7 +166,7 @@ function readBundled(
     bundled['autogenerate'] == null
       ? false
       : isAutomatic(bundled['autogenerate'], [...path, 'autogenerate'], report);
-  const ca = bundled['ca'] == null ? undefined : asMapping(bundled['ca'], [...path, 'ca'], report);
+  const ca = bundled['ca'] == null ? undefined : requireMapping(bundled['ca'], [...path, 'ca'], report);
   if (automatic && bundled['ca'] != null)
     report([...path, 'ca'], 'must be absent if autogenerate is enabled');
   if (!automatic && bundled['ca'] == null) report([...path, 'ca'], 'is required without autogenerate');
@@ -185,13 +186,13 @@ function readFlag(holder: Body, key: string, path: Path, report: Report): boolea
 }
 
 function isAutomatic(value: unknown, path: Path, report: Report): boolean {
-  const autogenerate = asMapping(value, path, report);
+  const autogenerate = requireMapping(value, path, report);
   return autogenerate !== undefined && readFlag(autogenerate, 'enabled', path, report);
 }
 
 function readExpiry(value: unknown, path: Path, report: Report): number {
   if (value == null) return defaultLeafLifetimeMs;
-  const expiry = asMapping(value, path, report)?.['expiry'];
+  const expiry = requireMapping(value, path, report)?.['expiry'];
   if (expiry == null) return defaultLeafLifetimeMs;
   const milliseconds = typeof expiry === 'string' ? parseGoDuration(expiry) : undefined;
   if (milliseconds === undefined) report([...path, 'expiry'], "must be a duration, such as '24h'");
@@ -212,7 +213,7 @@ function readCa(ca: Body, path: Path, input: Input): CaSource | undefined {
       ),
     );
   const at = [...path, 'certificate'];
-  const certificate = asMapping(ca['certificate'], at, report);
+  const certificate = requireMapping(ca['certificate'], at, report);
   return certificate && readDataSource(certificate, key, at, input);
 }
 
@@ -220,7 +221,7 @@ function readCa(ca: Body, path: Path, input: Input): CaSource | undefined {
 function readDataSource(source: Body, key: Body, path: Path, input: Input): CaSource | undefined {
   const { report } = input;
   const text = (section: string, field: string): string | undefined => {
-    const value = asMapping(source[section], [...path, section], report)?.[field];
+    const value = requireMapping(source[section], [...path, section], report)?.[field];
     if (typeof value === 'string' && value !== '') return value;
     if (isMapping(source[section]))
       report([...path, section, field], value == null || value === '' ? 'is required' : 'must be a string');
