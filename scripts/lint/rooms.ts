@@ -7,7 +7,15 @@
 /** What every stage of trust, and whatever uses trust, may import. */
 const basics = ['text', 'trust/findings', 'trust/pem', 'trust/x509'];
 /** The path of trust, from the text of a resource to the secrets of a mesh. */
-const stages = ['trust', 'trust/model', 'trust/ledger', 'trust/identity', 'trust/bundle', 'trust/secret', 'trust/snapshot'];
+const stages = [
+  'trust',
+  'trust/model',
+  'trust/ledger',
+  'trust/identity',
+  'trust/bundle',
+  'trust/secret',
+  'trust/snapshot',
+];
 const stagesBefore = (stage: string): readonly string[] => [
   ...basics,
   ...stages.slice(0, stages.indexOf(stage)),

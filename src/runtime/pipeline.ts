@@ -185,7 +185,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const waits = [
       ledgerView.deadline === undefined ? longestSleep : ledgerView.deadline - now,
       readiness.kind === 'doubtful' ? readiness.until - now : longestSleep,
-      ...[builder.nextChange(), identities?.nextEnd(), ...dates].map((at) => (at === undefined ? longestSleep : at - wall)),
+      ...[builder.nextChange(), identities?.nextEnd(), ...dates].map((at) =>
+        at === undefined ? longestSleep : at - wall,
+      ),
     ];
     const wait = waits.reduce((a, b) => Math.min(a, b), longestSleep);
     cancelWake = clock.after(Math.max(1, wait), run);
