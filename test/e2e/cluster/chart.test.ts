@@ -110,7 +110,7 @@ test('a release from its installation to its end', { skip }, async (t) => {
 
   await t.test('install', async () => {
     const { stdout } = await run(release('install', chart), {});
-    assert.match(stdout, /serves trust to Envoy at test-meshtrust\.meshtrust-system\.svc:5678/);
+    assert.match(stdout, /serves trust bundles to Envoy at test-meshtrust\.meshtrust-system\.svc:5678/);
     assert.match(stdout, /meshtrust\.js guard release/);
     await cluster.kubectl(established);
     await cluster.kubectl(['apply', '-f', '-'], JSON.stringify(trust));
