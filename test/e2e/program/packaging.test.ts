@@ -9,6 +9,7 @@ import { startChild } from '../../kit/child.ts';
 import { poll } from '../../kit/poll.ts';
 import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
 import { createClient } from '../../xds/client.ts';
+import { packPackage } from '../packaging/pack-package.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -22,33 +23,10 @@ if (typeof addXdsServices !== 'function' || createSnapshotStore().get('', resour
 
 test('the package that npm packs has the program and the library, with types, and no sources', async () => {
   await using dir = await makeTempDir();
-  const [checkout, unpacked, user] = ['checkout', 'unpacked', 'user'].map((name) => dir.join(name)) as [
-    string,
-    string,
-    string,
-  ];
-  for (const part of [
-    'bin',
-    'docs',
-    'examples',
-    'proto',
-    'src',
-    'package.json',
-    'tsconfig.json',
-    'tsconfig.build.json',
-    'README.md',
-    'CHANGELOG.md',
-    'LICENSE',
-  ]) {
-    await cp(join(root, part), join(checkout, part), { recursive: true });
-  }
-  await symlink(join(root, 'node_modules'), join(checkout, 'node_modules'));
-  const tsc = join(root, 'node_modules', '.bin', 'tsc');
-  await run('npm', ['run', 'build'], { cwd: checkout });
-  await run('npm', ['pack', '--ignore-scripts', '--pack-destination', dir.path], { cwd: checkout });
-  const [tarball] = (await readdir(dir.path)).filter((name) => name.endsWith('.tgz'));
+  const [unpacked, user] = [dir.join('unpacked'), dir.join('user')];
+  const tarball = await packPackage(dir);
   await mkdir(unpacked);
-  await run('tar', ['-xzf', dir.join(tarball ?? assert.fail('no tarball')), '-C', unpacked]);
+  await run('tar', ['-xzf', tarball, '-C', unpacked]);
   assert.deepEqual((await readdir(join(unpacked, 'package'))).sort(), [
     'CHANGELOG.md',
     'LICENSE',
@@ -97,6 +75,7 @@ test('the package that npm packs has the program and the library, with types, an
   await writeFile(join(user, 'consumer.mts'), consumer);
   await run(process.execPath, [join(user, 'consumer.mts')]);
   const options = ['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', '--types', 'node'];
+  const tsc = join(root, 'node_modules', '.bin', 'tsc');
   await run(tsc, [...options, 'consumer.mts'], { cwd: user });
 });
 
