@@ -135,6 +135,15 @@ const librariesOfBase: ReadonlySet<string> = new Set([
   'libstdc++.so.6',
 ]);
 
+test('the image has no types and no source maps', async () => {
+  const names = [...(await inventory(join(finalRoot, 'app/node_modules'))).keys()];
+  assert.ok(names.length > 1000);
+  assert.deepEqual(
+    names.filter((name) => /\.(?:d\.[cm]?ts|map)$/.test(name)),
+    [],
+  );
+});
+
 test('the image has every library that Node.js is linked with', async () => {
   assert.match(final[0]?.rest ?? '', /^gcr\.io\/distroless\/cc-debian12:nonroot@/);
   const { stdout } = await run('ldd', [process.execPath]);

@@ -18,6 +18,8 @@ const parts = [
   'proto',
   'src',
   'package.json',
+  'package-lock.json',
+  'scripts/build-executable.ts',
   'tsconfig.json',
   'tsconfig.build.json',
   'README.md',
@@ -25,11 +27,17 @@ const parts = [
   'LICENSE',
 ];
 
-/** Builds and packs a copy of the checkout in `dir/checkout`, and returns the path of the tarball in `dir`. */
-export async function packPackage(dir: TempDir): Promise<string> {
+/** Copies the checkout to `dir/checkout`, without its history, tests and tools, and links its dependencies. */
+export async function copyCheckout(dir: TempDir): Promise<string> {
   const checkout = dir.join('checkout');
   for (const part of parts) await cp(join(root, part), join(checkout, part), { recursive: true });
   await symlink(join(root, 'node_modules'), join(checkout, 'node_modules'));
+  return checkout;
+}
+
+/** Builds and packs a copy of the checkout in `dir/checkout`, and returns the path of the tarball in `dir`. */
+export async function packPackage(dir: TempDir): Promise<string> {
+  const checkout = await copyCheckout(dir);
   await run('npm', ['run', 'build'], { cwd: checkout });
   await run('npm', ['pack', '--ignore-scripts', '--pack-destination', dir.path], { cwd: checkout });
   const [tarball] = (await readdir(dir.path)).filter((name) => name.endsWith('.tgz'));

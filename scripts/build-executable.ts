@@ -1,0 +1,93 @@
+/**
+ * Builds the command line with Node.js in it, for machines without Node.js:
+ *
+ *     npm run build:executable            # out/meshtrust-<version>-<platform>-<arch>.tar.gz
+ *     node scripts/build-executable.ts DIR  # the unpacked folder only, in DIR/meshtrust
+ *
+ * It runs on the platform that built it. Node.js is the one that runs this script.
+ */
+import { execFile } from 'node:child_process';
+import { chmod, copyFile, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const run = promisify(execFile);
+
+/** Files that Node.js never reads: types and source maps, more than half of the dependencies. */
+const needless = /\.(?:d\.[cm]?ts|map|md)$/;
+
+const readJson = async <T>(path: string): Promise<T> =>
+  JSON.parse(await readFile(join(root, path), 'utf8')) as T;
+
+/** Writes the folder `meshtrust` into `folder`: `bin` with the commands, and `lib` with everything else. */
+async function assemble(folder: string): Promise<string> {
+  const target = join(folder, 'meshtrust');
+  const lib = join(target, 'lib');
+  await rm(target, { recursive: true, force: true });
+  await mkdir(join(target, 'bin'), { recursive: true });
+  const [{ bin }, { packages }] = await Promise.all([
+    readJson<{ readonly bin: Readonly<Record<string, string>> }>('package.json'),
+    readJson<{ readonly packages: Readonly<Record<string, { readonly dev?: boolean }>> }>(
+      'package-lock.json',
+    ),
+  ]);
+  for (const part of ['bin', 'dist', 'proto', 'docs', 'package.json', 'LICENSE'])
+    await cp(join(root, part), join(lib, part), { recursive: true, filter: (path) => !/\.png$/.test(path) });
+  const nested = (path: string): boolean => basename(path) === 'node_modules';
+  for (const [path, { dev }] of Object.entries(packages)) {
+    if (path === '' || dev === true) continue;
+    const filter = (from: string): boolean => !needless.test(from) && !nested(from);
+    // A package for another platform is in the lock file, and not installed.
+    await cp(join(root, path), join(lib, path), { recursive: true, filter, dereference: true }).catch(
+      (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+      },
+    );
+  }
+  await copyFile(process.execPath, join(lib, 'node'));
+  await chmod(join(lib, 'node'), 0o755);
+  await copyLibraries(lib);
+  for (const [name, file] of Object.entries(bin)) {
+    await writeFile(join(target, 'bin', name), launcher(file), { mode: 0o755 });
+  }
+  return target;
+}
+
+/** Since version 25 Node.js needs libatomic, which small systems do not have. */
+async function copyLibraries(lib: string): Promise<void> {
+  if (process.platform !== 'linux') return;
+  const { stdout } = await run('ldd', [process.execPath]);
+  const path = /libatomic\S* => (?<path>\S+)/.exec(stdout)?.groups?.['path'];
+  if (path !== undefined) await copyFile(path, join(lib, basename(path)));
+}
+
+/** A shell script that finds its folder, also through symbolic links, and starts the command. */
+function launcher(file: string): string {
+  return `#!/bin/sh
+self=$0
+while [ -h "$self" ]; do
+  link=$(readlink "$self")
+  case $link in
+    /*) self=$link ;;
+    *) self=\${self%/*}/$link ;;
+  esac
+done
+lib=$(cd "\${self%/*}/../lib" && pwd) || exit 1
+LD_LIBRARY_PATH="\${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$lib"
+export LD_LIBRARY_PATH
+exec "$lib/node" "$lib/${file}" "$@"
+`;
+}
+
+const [given] = process.argv.slice(2);
+await run('npm', ['run', 'build'], { cwd: root });
+const target = await assemble(given ?? join(root, 'out'));
+if (given === undefined) {
+  const { version } = await readJson<{ readonly version: string }>('package.json');
+  const name = `meshtrust-${version}-${process.platform}-${process.arch}.tar.gz`;
+  const archive = join(dirname(target), name);
+  await run('tar', ['-czf', archive, '-C', dirname(target), basename(target)]);
+  console.log(archive);
+} else console.log(target);
