@@ -1,0 +1,65 @@
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import type { ServerDuplexStream, ServiceDefinition } from '@grpc/grpc-js';
+
+import { loadPackageDefinition } from '../../../src/xds/server/package-definition.ts';
+import { concat, field, stringField } from '../../../src/xds/wire/write.ts';
+import type { Certificate } from '../../kit/certificates.ts';
+
+const service = 'envoy.service.secret.v3.SecretDiscoveryService';
+const typeUrl = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret';
+
+interface Request {
+  readonly resource_names: readonly string[];
+  readonly version_info: string;
+  readonly response_nonce: string;
+}
+
+/** The SDS server of a SPIRE agent. */
+export interface SpireAgent extends AsyncDisposable {
+  /** The names that clients subscribed to. */
+  readonly requested: () => ReadonlySet<string>;
+}
+
+/**
+ * Plays the SDS server of a SPIRE agent on a Unix socket: state of the world only, with the certificate of a workload
+ * under its SPIFFE ID. Every other name gets no answer.
+ */
+export async function playSpireAgent(
+  socket: string,
+  spiffeId: string,
+  leaf: Pick<Certificate, 'certPem' | 'keyPem'>,
+): Promise<SpireAgent> {
+  const definition = loadPackageDefinition()[service] as ServiceDefinition;
+  const requested = new Set<string>();
+  const secret = encodeSecret(spiffeId, leaf);
+  const streamSecrets = (stream: ServerDuplexStream<Request, object>): void => {
+    stream.on('data', ({ resource_names: names, version_info: version }: Request) => {
+      for (const name of names) requested.add(name);
+      if (version === '1' || !names.includes(spiffeId)) return;
+      const resources = [{ type_url: typeUrl, value: secret }];
+      stream.write({ version_info: '1', resources, type_url: typeUrl, nonce: '1' });
+    });
+    stream.on('end', () => stream.end());
+    stream.on('error', () => undefined);
+  };
+  const server = new Server();
+  const { StreamSecrets: method } = definition;
+  if (method === undefined) throw new Error('no StreamSecrets');
+  server.addService({ StreamSecrets: method }, { StreamSecrets: streamSecrets });
+  const bound = Promise.withResolvers<void>();
+  server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), (error) =>
+    error === null ? bound.resolve() : bound.reject(error),
+  );
+  await bound.promise;
+  return {
+    requested: () => requested,
+    [Symbol.asyncDispose]: async () => server.forceShutdown(),
+  };
+}
+
+/** Encodes a Secret with a TlsCertificate, whose chain and key are inline strings. */
+function encodeSecret(name: string, { certPem, keyPem }: Pick<Certificate, 'certPem' | 'keyPem'>): Buffer {
+  const inline = (number: number, text: string) => field(number, stringField(3, text));
+  const certificate = field(2, inline(1, certPem), inline(2, keyPem));
+  return Buffer.from(concat([stringField(1, name), certificate]));
+}
