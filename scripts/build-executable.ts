@@ -7,6 +7,7 @@
  * It runs on the platform that built it. Node.js is the one that runs this script.
  */
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { chmod, copyFile, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -34,17 +35,17 @@ async function assemble(folder: string): Promise<string> {
     ),
   ]);
   for (const part of ['bin', 'dist', 'proto', 'docs', 'package.json', 'LICENSE'])
-    await cp(join(root, part), join(lib, part), { recursive: true, filter: (path) => !/\.png$/.test(path) });
+    await cp(join(root, part), join(lib, part), {
+      recursive: true,
+      filter: (path) => !path.endsWith('.png'),
+    });
   const nested = (path: string): boolean => basename(path) === 'node_modules';
   for (const [path, { dev }] of Object.entries(packages)) {
     if (path === '' || dev === true) continue;
-    const filter = (from: string): boolean => !needless.test(from) && !nested(from);
     // A package for another platform is in the lock file, and not installed.
-    await cp(join(root, path), join(lib, path), { recursive: true, filter, dereference: true }).catch(
-      (error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ENOENT') throw error;
-      },
-    );
+    if (!existsSync(join(root, path))) continue;
+    const filter = (from: string): boolean => !needless.test(from) && !nested(from);
+    await cp(join(root, path), join(lib, path), { recursive: true, filter, dereference: true });
   }
   await copyFile(process.execPath, join(lib, 'node'));
   await chmod(join(lib, 'node'), 0o755);
