@@ -2,8 +2,6 @@ import { constants } from 'node:os';
 import { basename } from 'node:path';
 import { inspect } from 'node:util';
 import type { CommandIo, ProcessChannel } from './cli/terminal/io.ts';
-import { runKubectlCompletion, runKubectlPlugin } from './cli/kubectl-plugin.ts';
-import { runProgram } from './cli/program.ts';
 import { terminalText } from './cli/terminal/terminal.ts';
 
 // The only file that uses the process: reads arguments and environment, sets the exit code, turns signals into aborts.
@@ -22,14 +20,27 @@ for (const stream of [process.stdout, process.stderr]) {
     if (error.code !== 'EPIPE') throw error;
   });
 }
-/** Returns the program for the name by which the executable was started: kubectl runs plugins by their names. */
-function programOf(name: string): (io: CommandIo) => Promise<number> {
-  if (name.startsWith('kubectl_complete-')) return runKubectlCompletion;
-  return name.startsWith('kubectl-') ? runKubectlPlugin : runProgram;
+/** Prints the version without the definitions of the commands: in a checkout, loading them takes twice as long. */
+async function printVersion({ stdout }: CommandIo): Promise<number> {
+  const { version } = await import('./cli/terminal/version.ts');
+  stdout.write(`${version}\n`);
+  return 0;
+}
+
+/** Loads the program for the name by which the executable was started: kubectl runs plugins by their names. */
+async function loadProgram(
+  name: string,
+  args: readonly string[],
+): Promise<(io: CommandIo) => Promise<number>> {
+  if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) return printVersion;
+  if (!name.startsWith('kubectl')) return (await import('./cli/program.ts')).runProgram;
+  const { runKubectlCompletion, runKubectlPlugin } = await import('./cli/kubectl-plugin.ts');
+  return name.startsWith('kubectl_complete-') ? runKubectlCompletion : runKubectlPlugin;
 }
 
 try {
-  process.exitCode = await programOf(basename(process.argv[1] ?? ''))({
+  const program = await loadProgram(basename(process.argv[1] ?? ''), process.argv.slice(2));
+  process.exitCode = await program({
     args: process.argv.slice(2),
     env: process.env,
     stdout: process.stdout,

@@ -4,6 +4,8 @@ import { mostWarmUps } from './measure.ts';
 export const methodOf = (warmUp: number): readonly string[] => [
   '# What a change costs that goes out to many proxies',
   '',
+  'Start-up times of the command line are in [start-up.md](start-up.md) (`npm run bench:start-up`).',
+  '',
   'A load generator, in a process of its own, plays the proxies: each has a connection of its own (HTTP/2 by',
   '`node:http2`), one stream, and subscribes to one secret; it acknowledges every response at once, as an',
   'Envoy does. The node that it sends is captured by the benchmark from the first request of a real Envoy,',

@@ -1,23 +1,13 @@
 import { Command, CommanderError, Help } from 'commander';
-import { addBootstrapCommand } from './commands/bootstrap-command.ts';
-import { addBundleCommand } from './commands/bundle-command.ts';
-import { addCheckCommand } from './commands/check-command.ts';
-import { addCompleteCommand } from './commands/complete-command.ts';
-import { addCompletionCommand } from './commands/completion-command.ts';
-import { addDemoCommand } from './commands/demo-command.ts';
-import { addDiffCommand } from './commands/diff-command.ts';
+import { commandGroupSummaries, commandTable } from './command-table.ts';
+import type { CommandDefinition } from './command-table.ts';
+import type { Invocation } from './commands/command.ts';
+import { byGroup } from './flags/flag-groups.ts';
+import { flag, readEnvironment, withoutWide } from './flags/flags.ts';
+import { describeOption, footerOf, programFooter } from './help.ts';
 import { CommandError, exitCode } from './terminal/exit-code.ts';
-import { addGuardCommand } from './commands/guard-command.ts';
-import { readEnvironment } from './flags/flags.ts';
 import type { CommandIo } from './terminal/io.ts';
-import { addProxyStatusCommand } from './commands/proxy-status-command.ts';
-import { addRevokeCommand } from './commands/revoke-command.ts';
-import { addServeCommand } from './commands/serve-command.ts';
-import { addValidateCommand } from './commands/validate-command.ts';
-import { addVerifyCommand } from './commands/verify-command.ts';
 import { guardTerminal, say } from './terminal/terminal.ts';
-import { addWaitCommand } from './commands/wait-command.ts';
-import { addWorkerCommand } from './commands/worker-command.ts';
 import { version } from './terminal/version.ts';
 
 /** Changes to the help if another program, such as kubectl, runs this one. */
@@ -56,11 +46,15 @@ export function createProgram(
   host: Host | undefined,
   done: (code: number) => void,
 ): Command {
+  const prefix = host === undefined ? '' : `${host.prefix} `;
   const program = new Command('meshtrust')
     .description(
       'Serves the CA certificates of MeshTrust resources to Envoy, as SPIFFE validation contexts over SDS and ADS.',
     )
     .version(version)
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [command]', 'show the help of a command')
+    .commandsGroup('Set up:')
     // Allows a command to have an option with the same name as an option of the program: `--version`.
     .enablePositionalOptions()
     .exitOverride()
@@ -69,26 +63,56 @@ export function createProgram(
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void io.stderr.write(text),
       outputError: (text) => say(io, text.trim()),
+    })
+    .configureHelp({
+      commandUsage: (command) => `${prefix}${new Help().commandUsage(command)}`,
+      optionDescription: describeOption,
+      // It names the choices.
+      argumentDescription: (argument) => argument.description,
+      subcommandTerm: (command) => [command.name(), ...command.aliases()].join(', '),
+    })
+    .addHelpText('after', `${host?.help ?? ''}${programFooter}`);
+  for (const definition of commandTable) {
+    const command = addCommand(program, definition);
+    const commandIo = definition.unguarded === true ? given : io;
+    command.action(async () => {
+      const action = await definition.load();
+      const invocation: Invocation<never> = {
+        operands: command.args,
+        options: command.opts() as never,
+        io: commandIo,
+        isGiven: (name) => command.getOptionValueSource(name) === 'cli',
+        program,
+        run: (other) => runProgram(other),
+      };
+      done(await action(invocation));
     });
-  if (host !== undefined) {
-    const usage = (command: Command): string => `${host.prefix} ${new Help().commandUsage(command)}`;
-    program.configureHelp({ commandUsage: usage }).addHelpText('after', host.help);
   }
-  // `serve` and `worker` use the unguarded streams: the log escapes unsafe characters and has its own colours.
-  addServeCommand(program, given, done);
-  addDemoCommand(program, io, done, (commandIo) => runProgram(commandIo));
-  addValidateCommand(program, io, done);
-  addBundleCommand(program, io, done);
-  addCheckCommand(program, io, done);
-  addDiffCommand(program, io, done);
-  addGuardCommand(program, io, done);
-  addProxyStatusCommand(program, io, done);
-  addRevokeCommand(program, io, done);
-  addVerifyCommand(program, io, done);
-  addWaitCommand(program, io, done);
-  addBootstrapCommand(program, io, done);
-  addCompletionCommand(program, io, done);
-  addCompleteCommand(program, io, done);
-  addWorkerCommand(program, given, done);
   return program;
+}
+
+function addCommand(program: Command, definition: CommandDefinition): Command {
+  const { name, alias, group, summary, operands = [], flags, wide = true } = definition;
+  const [last = '', parentName] = name.split(' ').toReversed();
+  const command = parentOf(program, parentName, group).command(last, { hidden: group === undefined });
+  command.description(summary).helpOption('-h, --help', 'show this help');
+  if (group !== undefined && parentName === undefined) command.helpGroup(`${group}:`);
+  if (alias !== undefined) command.alias(alias);
+  for (const { name: operand, description, choices } of operands) {
+    const argument = command.createArgument(operand, description);
+    command.addArgument(choices === undefined ? argument : argument.choices(choices));
+  }
+  for (const each of byGroup(flags)) {
+    const option = flag(each);
+    command.addOption(each === 'output' && !wide ? withoutWide(option) : option);
+  }
+  return command.addHelpText('after', () => footerOf(definition));
+}
+
+/** Returns the command to which a subcommand belongs. */
+function parentOf(program: Command, name: string | undefined, group = ''): Command {
+  if (name === undefined) return program;
+  const known = program.commands.find((command) => command.name() === name);
+  const summary = commandGroupSummaries[name] ?? '';
+  return known ?? program.command(name).description(summary).helpGroup(`${group}:`);
 }

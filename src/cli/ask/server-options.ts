@@ -1,7 +1,6 @@
-import type { Command } from 'commander';
 import { isLoopbackHost } from '../../net/listen-address.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
-import { flag, namesNoServer } from '../flags/flags.ts';
+import { namesNoServer } from '../flags/flags.ts';
 import type { CommandIo, FoundServer } from '../terminal/io.ts';
 import { readInput } from '../terminal/read-input.ts';
 
@@ -27,12 +26,6 @@ export interface ServerAccess {
     readonly cert: Buffer | undefined;
     readonly key: Buffer | undefined;
   };
-}
-
-export function addServerOptions(command: Command): Command {
-  for (const name of ['server', 'tokenFile', 'ca', 'clientCert', 'clientKey'] as const)
-    command.addOption(flag(name));
-  return command;
 }
 
 /**

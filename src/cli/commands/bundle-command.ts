@@ -1,16 +1,13 @@
-import type { Command } from 'commander';
+import type { Action } from './command.ts';
 import type { MeshCertificates } from '../../api/certificate-api-types.ts';
 import type { MeshDetail } from '../../api/api-types.ts';
 import { counted } from '../../observe/log/describe-change.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
-import { flag } from '../flags/flags.ts';
 import type { FlagOptions } from '../flags/flags.ts';
-import type { CommandIo } from '../terminal/io.ts';
-import { addServingOptions } from '../offline/offline-meshes.ts';
 import type { ServingOptions } from '../offline/offline-meshes.ts';
 import { toJson, writeOutput } from '../terminal/output.ts';
 import { meshOfFiles, meshOfServers } from '../offline/one-mesh.ts';
-import { addServerOptions, serverAccess } from '../ask/server-options.ts';
+import { serverAccess } from '../ask/server-options.ts';
 import type { ServerOptions } from '../ask/server-options.ts';
 import { spiffeBundle, spiffeBundleMap, withoutJwk } from '../offline/spiffe-bundle.ts';
 import { writeFindings } from '../terminal/write-findings.ts';
@@ -23,61 +20,46 @@ type BundleOptions = FlagOptions<'mesh' | 'trustDomain' | 'format' | 'sequence' 
   ServingOptions &
   ServerOptions;
 
-/** Adds `meshtrust bundle`, which prints the bundle that a server serves or that files would result in. */
-export function addBundleCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
-  const command = program
-    .command('bundle')
-    .description('print the trust bundle of a mesh, from files or from a running server')
-    .argument(
-      '[path...]',
-      'files or directories (- for standard input); default: ask a running server (--server)',
-    )
-    .addOption(flag('mesh'))
-    .addOption(flag('trustDomain'))
-    .addOption(flag('format'))
-    .addOption(flag('sequence'))
-    .addOption(flag('refreshHint'))
-    .addOption(flag('output'));
-  addServerOptions(addServingOptions(command)).action(async (paths: string[], options: BundleOptions) => {
-    if (options.format !== undefined && command.getOptionValueSource('output') === 'cli') {
-      throw new CommandError(
-        exitCode.usage,
-        '--format and --output cannot be combined: --format prints certificates',
-      );
-    }
-    const mesh = options.mesh ?? options.defaultMesh;
-    const source =
-      paths.length > 0
-        ? await meshOfFiles(paths, mesh, options, io)
-        : meshOfServers(await serverAccess(options, io), mesh, io.signal);
-    if (options.format === undefined) {
-      const detail = only(await source.detail(), options.trustDomain);
-      writeOutput(io, options.output, detail, (_, plain) => {
-        writeFindings(io, plain.findings);
-        return renderMesh(plain);
-      });
-    } else {
-      const certificates = only(await source.certificates(), options.trustDomain);
-      const { findings } = await source.detail();
-      writeFindings(
+/** Prints the bundle that a server serves or that files would result in. */
+export const bundle: Action<BundleOptions> = async ({ operands: paths, options, io, isGiven }) => {
+  if (options.format !== undefined && isGiven('output')) {
+    throw new CommandError(
+      exitCode.usage,
+      '--format and --output cannot be combined: --format prints certificates',
+    );
+  }
+  const mesh = options.mesh ?? options.defaultMesh;
+  const source =
+    paths.length > 0
+      ? await meshOfFiles(paths, mesh, options, io)
+      : meshOfServers(await serverAccess(options, io), mesh, io.signal);
+  if (options.format === undefined) {
+    const detail = only(await source.detail(), options.trustDomain);
+    writeOutput(io, options.output, detail, (_, plain) => {
+      writeFindings(io, plain.findings);
+      return renderMesh(plain);
+    });
+  } else {
+    const certificates = only(await source.certificates(), options.trustDomain);
+    const { findings } = await source.detail();
+    writeFindings(
+      io,
+      findings.filter(({ severity }) => severity === 'error'),
+    );
+    const sequence =
+      options.sequence ??
+      (options.format === 'spiffe' ? await source.sequence(certificates.version) : undefined);
+    io.stdout.write(formatCertificates(certificates, options.format, { ...options, sequence }));
+    say(io, summaryOf(certificates));
+    const omitted = options.format === 'spiffe' ? withoutJwk(certificates) : 0;
+    if (omitted > 0)
+      say(
         io,
-        findings.filter(({ severity }) => severity === 'error'),
+        `warning: ${counted(omitted, 'CA certificate')} with a P-224 key omitted: JWK (RFC 7518) does not define that curve`,
       );
-      const sequence =
-        options.sequence ??
-        (options.format === 'spiffe' ? await source.sequence(certificates.version) : undefined);
-      io.stdout.write(formatCertificates(certificates, options.format, { ...options, sequence }));
-      say(io, summaryOf(certificates));
-      const omitted = options.format === 'spiffe' ? withoutJwk(certificates) : 0;
-      if (omitted > 0)
-        say(
-          io,
-          `warning: ${counted(omitted, 'CA certificate')} with a P-224 key omitted: JWK (RFC 7518) does not define that curve`,
-        );
-    }
-    done(exitCode.ok);
-  });
-}
+  }
+  return exitCode.ok;
+};
 
 /** Returns the mesh with only the given trust domain, or with all of them. */
 function only<Mesh extends MeshDetail | MeshCertificates>(mesh: Mesh, trustDomain: string | undefined): Mesh {

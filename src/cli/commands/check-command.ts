@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import type { Action } from './command.ts';
 import type { FindingList } from '../../api/api-types.ts';
 import type { ProxyList, RolloutDetail } from '../../api/fleet-api-types.ts';
 import type { ServerDetail } from '../../api/server-api-types.ts';
@@ -7,47 +7,36 @@ import { askServer } from '../ask/ask-server.ts';
 import { renderChecks, reportChecks } from '../tables/check-report.ts';
 import { dropMoved } from '../ask/moved-proxies.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
-import { flag } from '../flags/flags.ts';
 import type { FlagOptions } from '../flags/flags.ts';
-import type { CommandIo } from '../terminal/io.ts';
 import { checkReplicas, checkServer } from '../ask/check-server.ts';
 import type { ServerFacts } from '../ask/check-server.ts';
 import { mapFew } from '../terminal/map-few.ts';
 import { writeOutput } from '../terminal/output.ts';
 import { meshPath, servedMeshes } from '../offline/served-meshes.ts';
-import { addServerOptions, serverAccess } from '../ask/server-options.ts';
+import { serverAccess } from '../ask/server-options.ts';
 import type { ServerAccess, ServerOptions } from '../ask/server-options.ts';
 import { version } from '../terminal/version.ts';
 import { say } from '../terminal/terminal.ts';
 
 type CheckOptions = FlagOptions<'strict' | 'output'> & ServerOptions;
 
-/** Adds `meshtrust check`, which checks running servers, the trust that they serve, and their proxies. */
-export function addCheckCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
-  const command = program
-    .command('check')
-    .description(
-      'check running servers, the trust that they serve, and their proxies; exit with 1 on a failure',
-    )
-    .addOption(flag('strict'))
-    .addOption(flag('output'));
-  addServerOptions(command).action(async (options: CheckOptions) => {
-    const servers = await serverAccess(options, io);
-    const facts = await Promise.all(
-      servers.map(async (server) =>
-        withoutMovedProxies(await factsOf(server, io.signal), server, servers, io.signal),
-      ),
-    );
-    const context = { version, now: Date.now() };
-    const results = [...facts.flatMap((one) => checkServer(one, context)), ...checkReplicas(facts)];
-    const report = reportChecks(results);
-    writeOutput(io, options.output, report, (style, plain) => renderChecks(plain, style));
-    const { ok, warning, failed } = report.counts;
-    say(io, `${counted(ok, 'check')} passed, ${counted(warning, 'warning')}, ${failed} failed`);
-    if (facts.some(({ kind }) => kind === 'unreachable')) done(exitCode.unreachable);
-    else done(failed > 0 || (options.strict === true && warning > 0) ? exitCode.negative : exitCode.ok);
-  });
-}
+/** Checks running servers, the trust that they serve, and their proxies. */
+export const check: Action<CheckOptions> = async ({ options, io }) => {
+  const servers = await serverAccess(options, io);
+  const facts = await Promise.all(
+    servers.map(async (server) =>
+      withoutMovedProxies(await factsOf(server, io.signal), server, servers, io.signal),
+    ),
+  );
+  const context = { version, now: Date.now() };
+  const results = [...facts.flatMap((one) => checkServer(one, context)), ...checkReplicas(facts)];
+  const report = reportChecks(results);
+  writeOutput(io, options.output, report, (style, plain) => renderChecks(plain, style));
+  const { ok, warning, failed } = report.counts;
+  say(io, `${counted(ok, 'check')} passed, ${counted(warning, 'warning')}, ${failed} failed`);
+  if (facts.some(({ kind }) => kind === 'unreachable')) return exitCode.unreachable;
+  else return failed > 0 || (options.strict === true && warning > 0) ? exitCode.negative : exitCode.ok;
+};
 
 /** Leaves out lost proxies that are in sync at another server: they have only moved. */
 async function withoutMovedProxies(

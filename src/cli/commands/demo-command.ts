@@ -1,7 +1,7 @@
+import type { Action } from './command.ts';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Command } from 'commander';
 import { findEnvoy, startEnvoy, versionOf } from '../demo/demo-envoy.ts';
 import { demoTrustDomain, makeDemoFiles } from '../demo/demo-files.ts';
 import type { DemoFiles, KeyPair } from '../demo/demo-files.ts';
@@ -9,7 +9,6 @@ import { freePort, startServer } from '../demo/demo-server.ts';
 import type { RunCommand } from '../demo/demo-server.ts';
 import { tryClient } from '../demo/try-client.ts';
 import type { Attempt } from '../demo/try-client.ts';
-import { flag } from '../flags/flags.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
@@ -22,54 +21,42 @@ const patienceMs = 20_000;
 /** Time between two attempts of the client, in milliseconds. */
 const retryMs = 5;
 
-/** Adds `meshtrust demo`, which shows the effect of a change of trust with new certificates and an Envoy. */
-export function addDemoCommand(
-  program: Command,
-  io: CommandIo,
-  done: (code: number) => void,
-  run: RunCommand,
-): void {
-  program
-    .command('demo')
-    .description('show the effect of a change of trust, with a temporary server, certificates and Envoy')
-    .addOption(flag('envoy'))
-    .addOption(flag('once'))
-    .action(async ({ envoy: given, once = false }: DemoOptions) => {
-      const print = (line = ''): void => void io.stdout.write(`${line}\n`);
-      const envoy = await findEnvoy(given, io.env['PATH'] ?? '');
-      await using stack = new AsyncDisposableStack();
-      const folder = await mkdtemp(join(tmpdir(), 'meshtrust-demo-'));
-      let isOver = false;
-      // If the demo fails, its logs are kept.
-      stack.defer(async () => {
-        if (isOver) await rm(folder, { recursive: true, force: true });
-      });
-      const files = await makeDemoFiles(folder, Date.now());
-      const server = stack.use(await startServer(run, files, io));
-      print(`meshtrust serves the MeshTrusts of ${files.trust}`);
-      if (envoy === undefined) {
-        await withoutEnvoy(files, server.admin, run, io, print);
-      } else {
-        const [port, adminPort] = await Promise.all([freePort(8443), freePort(9901)]);
-        const { xds } = server;
-        stack.use(await startEnvoy({ envoy, files, xds, port, adminPort }));
-        print(
-          `Envoy ${await versionOf(envoy)} serves https://localhost:${port} and gets its trust bundle from meshtrust`,
-        );
-        await withEnvoy(files, port, io, print);
-        printMore(files, server.admin, port, print);
-      }
-      if (!once && !io.signal.aborted) {
-        print();
-        print('Ctrl-C ends the demo and removes its files.');
-        await new Promise<void>((resolve) =>
-          io.signal.addEventListener('abort', () => resolve(), { once: true }),
-        );
-      }
-      isOver = true;
-      done(exitCode.ok);
-    });
-}
+/** Shows the effect of a change of trust with new certificates and an Envoy. */
+export const demo: Action<DemoOptions> = async ({ options: { envoy: given, once = false }, io, run }) => {
+  const print = (line = ''): void => void io.stdout.write(`${line}\n`);
+  const envoy = await findEnvoy(given, io.env['PATH'] ?? '');
+  await using stack = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), 'meshtrust-demo-'));
+  let isOver = false;
+  // If the demo fails, its logs are kept.
+  stack.defer(async () => {
+    if (isOver) await rm(folder, { recursive: true, force: true });
+  });
+  const files = await makeDemoFiles(folder, Date.now());
+  const server = stack.use(await startServer(run, files, io));
+  print(`meshtrust serves the MeshTrusts of ${files.trust}`);
+  if (envoy === undefined) {
+    await withoutEnvoy(files, server.admin, run, io, print);
+  } else {
+    const [port, adminPort] = await Promise.all([freePort(8443), freePort(9901)]);
+    const { xds } = server;
+    stack.use(await startEnvoy({ envoy, files, xds, port, adminPort }));
+    print(
+      `Envoy ${await versionOf(envoy)} serves https://localhost:${port} and gets its trust bundle from meshtrust`,
+    );
+    await withEnvoy(files, port, io, print);
+    printMore(files, server.admin, port, print);
+  }
+  if (!once && !io.signal.aborted) {
+    print();
+    print('Ctrl-C ends the demo and removes its files.');
+    await new Promise<void>((resolve) =>
+      io.signal.addEventListener('abort', () => resolve(), { once: true }),
+    );
+  }
+  isOver = true;
+  return exitCode.ok;
+};
 
 type Print = (line?: string) => void;
 

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import type { Action } from './command.ts';
 import type { MeshDetail } from '../../api/api-types.ts';
 import type { ProxyList } from '../../api/fleet-api-types.ts';
 import { wholeRefusalCodes } from '../../trust/findings/catalogue.ts';
@@ -9,15 +9,14 @@ import type { MeshDifference } from '../offline/diff-meshes.ts';
 import { describeDifference, renderDifferences } from '../tables/diff-table.ts';
 import type { ReportedDifference } from '../tables/diff-table.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
-import { flag } from '../flags/flags.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { mapFew } from '../terminal/map-few.ts';
-import { addServingOptions, buildOffline, presentOffline } from '../offline/offline-meshes.ts';
+import { buildOffline, presentOffline } from '../offline/offline-meshes.ts';
 import type { ServingOptions } from '../offline/offline-meshes.ts';
 import { writeOutput } from '../terminal/output.ts';
 import { servedMeshes } from '../offline/served-meshes.ts';
-import { addServerOptions, serverAccess } from '../ask/server-options.ts';
+import { serverAccess } from '../ask/server-options.ts';
 import type { ServerAccess, ServerOptions } from '../ask/server-options.ts';
 import { writeFindings } from '../terminal/write-findings.ts';
 import { say } from '../terminal/terminal.ts';
@@ -32,31 +31,17 @@ interface DiffReport {
   readonly meshes: readonly ReportedDifference[];
 }
 
-/** Adds `meshtrust diff`, which compares the trust of files with a running server, or with other files. */
-export function addDiffCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
-  const command = program
-    .command('diff')
-    .description('show what a change would do: compare files with a running server, or with other files')
-    .argument('<path>', 'file or directory with the change; with a second path, the state before the change')
-    .argument(
-      '[after]',
-      'file or directory with the change, compared with the first path instead of a server',
-    )
-    .addOption(flag('mesh'))
-    .addOption(flag('output'));
-  addServingOptions(addServerOptions(command)).action(
-    async (path: string, after: string | undefined, options: DiffOptions) => {
-      const report =
-        after === undefined
-          ? await againstServers(path, options, io)
-          : await againstFiles(path, after, options, io);
-      writeOutput(io, options.output, report, (style, { meshes }) => renderDifferences(meshes, style));
-      for (const mesh of report.meshes) say(io, describeDifference(mesh));
-      if (report.meshes.length === 0) say(io, `no difference between ${report.before} and ${report.after}`);
-      done(report.meshes.length === 0 ? exitCode.ok : exitCode.negative);
-    },
-  );
-}
+/** Compares the trust of files with a running server, or with other files. */
+export const diff: Action<DiffOptions> = async ({ operands: [path = '', after], options, io }) => {
+  const report =
+    after === undefined
+      ? await againstServers(path, options, io)
+      : await againstFiles(path, after, options, io);
+  writeOutput(io, options.output, report, (style, { meshes }) => renderDifferences(meshes, style));
+  for (const mesh of report.meshes) say(io, describeDifference(mesh));
+  if (report.meshes.length === 0) say(io, `no difference between ${report.before} and ${report.after}`);
+  return report.meshes.length === 0 ? exitCode.ok : exitCode.negative;
+};
 
 async function againstFiles(
   before: string,

@@ -1,16 +1,15 @@
-import type { Command } from 'commander';
+import type { Action } from './command.ts';
 import type { GuardRelease } from '../../api/api-types.ts';
 import { counted } from '../../observe/log/describe-change.ts';
 import { askServer } from '../ask/ask-server.ts';
 import { canAsk, confirm } from '../terminal/confirm.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
-import { flag } from '../flags/flags.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { mapFew } from '../terminal/map-few.ts';
 import { formatDuration, writeOutput } from '../terminal/output.ts';
 import { servedMeshes } from '../offline/served-meshes.ts';
-import { addServerOptions, serverAccess } from '../ask/server-options.ts';
+import { serverAccess } from '../ask/server-options.ts';
 import type { ServerAccess, ServerOptions } from '../ask/server-options.ts';
 import { say } from '../terminal/terminal.ts';
 
@@ -25,36 +24,24 @@ interface Held extends Released {
   readonly proxies: number;
 }
 
-/** Adds `meshtrust guard release`, which applies a mass loss that a server holds back. */
-export function addGuardCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
-  const command = program
-    .command('guard')
-    .description('control the mass-loss guard of a running server')
-    .command('release')
-    .description('withdraw now the trust that the guard holds: all, or of one mesh or trust domain')
-    .addOption(flag('mesh'))
-    .addOption(flag('trustDomain'))
-    .addOption(flag('dryRun'))
-    .addOption(flag('yes'))
-    .addOption(flag('output'));
-  addServerOptions(command).action(async (options: GuardOptions) => {
-    const servers = await serverAccess(options, io);
-    const held = (await Promise.all(servers.map((server) => heldAt(server, options, io)))).flat();
-    for (const one of held) say(io, describe(one));
-    if (held.length === 0) say(io, 'the guard holds no trust domain');
-    const isAsked = held.length > 0 && options.dryRun !== true && options.yes !== true && canAsk(io);
-    if (isAsked && !(await confirm(io, `Withdraw ${counted(held.length, 'trust domain')}?`)))
-      throw new CommandError(exitCode.negative, 'cancelled: no trust domain was released');
-    const released =
-      options.dryRun === true || held.length === 0
-        ? held.map(({ mesh, trustDomain }): Released => ({ mesh, trustDomain }))
-        : (await mapFew(held, (one) => release(one, io))).flat();
-    writeOutput(io, options.output, { released } satisfies GuardRelease, (_, plain) =>
-      plain.released.map(({ mesh, trustDomain }) => `${mesh} ${trustDomain}\n`).join(''),
-    );
-    done(exitCode.ok);
-  });
-}
+/** Applies a mass loss that a server holds back. */
+export const releaseGuard: Action<GuardOptions> = async ({ options, io }) => {
+  const servers = await serverAccess(options, io);
+  const held = (await Promise.all(servers.map((server) => heldAt(server, options, io)))).flat();
+  for (const one of held) say(io, describe(one));
+  if (held.length === 0) say(io, 'the guard holds no trust domain');
+  const isAsked = held.length > 0 && options.dryRun !== true && options.yes !== true && canAsk(io);
+  if (isAsked && !(await confirm(io, `Withdraw ${counted(held.length, 'trust domain')}?`)))
+    throw new CommandError(exitCode.negative, 'cancelled: no trust domain was released');
+  const released =
+    options.dryRun === true || held.length === 0
+      ? held.map(({ mesh, trustDomain }): Released => ({ mesh, trustDomain }))
+      : (await mapFew(held, (one) => release(one, io))).flat();
+  writeOutput(io, options.output, { released } satisfies GuardRelease, (_, plain) =>
+    plain.released.map(({ mesh, trustDomain }) => `${mesh} ${trustDomain}\n`).join(''),
+  );
+  return exitCode.ok;
+};
 
 async function heldAt(server: ServerAccess, options: GuardOptions, io: CommandIo): Promise<readonly Held[]> {
   const meshes = await servedMeshes(server, io.signal);

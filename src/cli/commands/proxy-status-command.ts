@@ -1,17 +1,16 @@
+import type { Action } from './command.ts';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Command } from 'commander';
 import type { ProxyDetail } from '../../api/fleet-api-types.ts';
 import { counted } from '../../observe/log/describe-change.ts';
 import { AnswerError, askServer } from '../ask/ask-server.ts';
 import { proxyPages } from '../ask/list-proxies.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
-import { flag } from '../flags/flags.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { formatOutput, styleOf } from '../terminal/output.ts';
 import { renderProxies, renderProxy } from '../tables/proxy-table.ts';
 import type { ServerProxy } from '../tables/proxy-table.ts';
-import { addServerOptions, serverAccess } from '../ask/server-options.ts';
+import { serverAccess } from '../ask/server-options.ts';
 import type { ServerAccess, ServerOptions } from '../ask/server-options.ts';
 import { clearScreen } from '../terminal/terminal.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
@@ -22,26 +21,15 @@ type ProxyStatusOptions = FlagOptions<'mesh' | 'state' | 'watch' | 'output'> & S
 /** Milliseconds between two requests of `--watch`. */
 const defaultWatchMs = 1_000;
 
-/** Adds `meshtrust proxy-status`, which lists connected, reconnecting and lost proxies, and their versions. */
-export function addProxyStatusCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
-  const command = program
-    .command('proxy-status')
-    .alias('ps')
-    .description('list connected, reconnecting and lost proxies, and the version that each has acknowledged')
-    .argument('[node]', 'node id of one proxy, to show its details')
-    .addOption(flag('mesh'))
-    .addOption(flag('state'))
-    .addOption(flag('watch'))
-    .addOption(flag('output'));
-  addServerOptions(command).action(async (node: string | undefined, options: ProxyStatusOptions) => {
-    const servers = await serverAccess(options, io);
-    const show = node === undefined ? showAll : showOne(node);
-    const ask = (): Promise<Shown> => show(io, servers, options);
-    const missing = options.watch === true ? await watch(io, ask) : await once(io, ask);
-    if (missing !== undefined) throw missing;
-    done(exitCode.ok);
-  });
-}
+/** Lists connected, reconnecting and lost proxies, and their versions. */
+export const proxyStatus: Action<ProxyStatusOptions> = async ({ operands: [node], options, io }) => {
+  const servers = await serverAccess(options, io);
+  const show = node === undefined ? showAll : showOne(node);
+  const ask = (): Promise<Shown> => show(io, servers, options);
+  const missing = options.watch === true ? await watch(io, ask) : await once(io, ask);
+  if (missing !== undefined) throw missing;
+  return exitCode.ok;
+};
 
 /** Data for stdout, and a summary for stderr. */
 interface Shown {

@@ -1,5 +1,5 @@
+import type { Action } from './command.ts';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Command } from 'commander';
 import type { MeshDetail } from '../../api/api-types.ts';
 import type { DistrustDetail } from '../../api/server-api-types.ts';
 import { parseHash, readDistrust } from '../../trust/policy/distrust.ts';
@@ -8,14 +8,13 @@ import { readRegularFile } from '../../net/read-regular-file.ts';
 import { AnswerError, askServer } from '../ask/ask-server.ts';
 import { canAsk, confirm } from '../terminal/confirm.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
-import { flag } from '../flags/flags.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { formatDuration } from '../terminal/output.ts';
 import { replaceFile, targetOf } from '../terminal/replace-file.ts';
 import { addToList, describeEffects, effectsOf, holdersOf, linesFor, wholeHash } from '../ask/revocation.ts';
 import type { RevocationEffect } from '../ask/revocation.ts';
 import { servedMeshes } from '../offline/served-meshes.ts';
-import { addServerOptions, serverAccess } from '../ask/server-options.ts';
+import { serverAccess } from '../ask/server-options.ts';
 import type { ServerAccess, ServerOptions } from '../ask/server-options.ts';
 import { say } from '../terminal/terminal.ts';
 import { waitFor } from '../ask/wait-for-proxies.ts';
@@ -41,63 +40,47 @@ const followMs = 15_000;
 /** Milliseconds to wait for another command that changes the list. */
 const lockMs = 5_000;
 
-/** Adds `meshtrust revoke`, which distrusts a CA at once and waits until every connected proxy has the change. */
-export function addRevokeCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
-  const command = program
-    .command('revoke')
-    .description(
-      'distrust a CA now: add it to the list of --distrust, and wait until all proxies have the change',
-    )
-    .argument(
-      '<fingerprint>',
-      'SHA-256 of the certificate or of its public key: at least 16 hex digits, or as openssl prints it',
-    )
-    .addOption(flag('distrust'))
-    .addOption(flag('dryRun'))
-    .addOption(flag('yes'))
-    .addOption(flag('wait'))
-    .addOption(flag('timeout'));
-  addServerOptions(command).action(async (fingerprint: string, options: RevokeOptions) => {
-    const { distrust: file, wait, timeout } = options;
-    if (file === undefined)
-      throw new CommandError(
-        exitCode.usage,
-        'the distrust list is missing: give --distrust FILE, as the servers have it',
-      );
-    const parsed = parseHash(fingerprint.trim());
-    if (parsed.kind === 'invalid') throw new CommandError(exitCode.usage, `the fingerprint ${parsed.reason}`);
-    const servers = await serverAccess(options, io);
-    const served = await Promise.all(servers.map((server) => servedMeshes(server, io.signal)));
-    const hash = wholeHash(parsed.hash, effectsOf(parsed.hash, served));
-    // The effects of the hash that is written: it can match more than the given one, both encodings of a key.
-    const effects = effectsOf(hash, served);
-    for (const line of describeEffects(effects)) say(io, line);
-    if (effects.length === 0) say(io, `no served CA certificate matches ${hash}`);
-    if (options.dryRun === true) return done(exitCode.ok);
-    await askFirst(io, effects, options.yes === true);
-    const isAdded = await write(file, hash, effects);
-    say(io, isAdded ? `${file}: added ${hash}` : `${file}: already contains ${hash}`);
-    if (!wait) return done(exitCode.ok);
-    const deadline = performance.now() + timeout;
-    const followed = await untilFollowed(hash, servers, io, Math.min(timeout, followMs));
-    let connected = 0;
-    for (const [mesh, holders] of holdersOf(followed, isAdded ? effects : [])) {
-      const question = { mesh, proxies: 0 };
-      const { state } = await waitFor(io, holders, question, Math.max(0, deadline - performance.now()));
-      connected += state.connected;
-      if (!state.done)
-        throw new CommandError(
-          exitCode.timeout,
-          `timed out after ${formatDuration(timeout)}: ${describeWait(state)}; the servers distrust the CA, but some proxies still trust it`,
-        );
-    }
-    say(
-      io,
-      connected === 0 ? 'revoked: no proxy is connected' : 'revoked: every connected proxy has the change',
+/** Distrusts a CA at once and waits until every connected proxy has the change. */
+export const revoke: Action<RevokeOptions> = async ({ operands: [fingerprint = ''], options, io }) => {
+  const { distrust: file, wait, timeout } = options;
+  if (file === undefined)
+    throw new CommandError(
+      exitCode.usage,
+      'the distrust list is missing: give --distrust FILE, as the servers have it',
     );
-    done(exitCode.ok);
-  });
-}
+  const parsed = parseHash(fingerprint.trim());
+  if (parsed.kind === 'invalid') throw new CommandError(exitCode.usage, `the fingerprint ${parsed.reason}`);
+  const servers = await serverAccess(options, io);
+  const served = await Promise.all(servers.map((server) => servedMeshes(server, io.signal)));
+  const hash = wholeHash(parsed.hash, effectsOf(parsed.hash, served));
+  // The effects of the hash that is written: it can match more than the given one, both encodings of a key.
+  const effects = effectsOf(hash, served);
+  for (const line of describeEffects(effects)) say(io, line);
+  if (effects.length === 0) say(io, `no served CA certificate matches ${hash}`);
+  if (options.dryRun === true) return exitCode.ok;
+  await askFirst(io, effects, options.yes === true);
+  const isAdded = await write(file, hash, effects);
+  say(io, isAdded ? `${file}: added ${hash}` : `${file}: already contains ${hash}`);
+  if (!wait) return exitCode.ok;
+  const deadline = performance.now() + timeout;
+  const followed = await untilFollowed(hash, servers, io, Math.min(timeout, followMs));
+  let connected = 0;
+  for (const [mesh, holders] of holdersOf(followed, isAdded ? effects : [])) {
+    const question = { mesh, proxies: 0 };
+    const { state } = await waitFor(io, holders, question, Math.max(0, deadline - performance.now()));
+    connected += state.connected;
+    if (!state.done)
+      throw new CommandError(
+        exitCode.timeout,
+        `timed out after ${formatDuration(timeout)}: ${describeWait(state)}; the servers distrust the CA, but some proxies still trust it`,
+      );
+  }
+  say(
+    io,
+    connected === 0 ? 'revoked: no proxy is connected' : 'revoked: every connected proxy has the change',
+  );
+  return exitCode.ok;
+};
 
 /**
  * Asks for confirmation, if needed.

@@ -1,106 +1,43 @@
-import type { Command } from 'commander';
+import type { Action } from './command.ts';
 import { unprotected } from '../../admin/access.ts';
 import type { ServeOptions, TlsFiles } from '../../runtime/serve-options.ts';
 import { isLoopback, parseListenAddress } from '../../net/listen-address.ts';
 import { isTracingOn } from '../../observe/tracing/tracing-environment.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
-import { flag } from '../flags/flags.ts';
-import type { FlagOptions, FlagName } from '../flags/flags.ts';
-import type { CommandIo } from '../terminal/io.ts';
-import { addReadingOptions } from '../offline/offline-options.ts';
-import type { ReadingOptions } from '../offline/offline-options.ts';
+import type { serveFlags } from '../flags/flag-groups.ts';
+import type { FlagOptions } from '../flags/flags.ts';
 import { version } from '../terminal/version.ts';
 import { webhookOf } from '../flags/webhook-options.ts';
 import type { WebhookFlags } from '../flags/webhook-options.ts';
 
-const flags = [
-  'dir',
-  'kubernetes',
-  'kubeNamespace',
-  'kubeAllNamespaces',
-  'kubeconfig',
-  'kubeStatus',
-  'kubeLease',
-  'kubeLeaseNamespace',
-  'webhookListen',
-  'webhookCert',
-  'webhookKey',
-  'webhookSecret',
-  'webhookConfiguration',
-  'xdsListen',
-  'adminListen',
-  'adminCert',
-  'adminKey',
-  'adminClientCa',
-  'adminTokenFile',
-  'probeListen',
-  'identities',
-  'zone',
-  'zones',
-  'identityLinger',
-  'rootTrustDomain',
-  'refuseIntermediates',
-  'distrust',
-  'stateDir',
-  'guardHold',
-  'drainGrace',
-  'tlsCert',
-  'tlsKey',
-  'tlsClientCa',
-  'maxNames',
-  'maxStreams',
-  'openRate',
-  'openBurst',
-  'maxConnectionStreams',
-  'maxRequestBytes',
-  'requestTimeout',
-  'slowTimeout',
-  'keepalive',
-  'keepaliveTimeout',
-  'lostWindow',
-  'maxConnectionAge',
-  'xdsTransport',
-  'workers',
-  'caMetrics',
-  'logLevel',
-  'logFormat',
-] as const satisfies readonly FlagName[];
+type ServeFlags = FlagOptions<(typeof serveFlags)[number]> & WebhookFlags;
 
-type ServeFlags = FlagOptions<(typeof flags)[number]> & ReadingOptions & WebhookFlags;
-
-/** Adds `meshtrust serve`, which runs until the process receives SIGTERM or SIGINT. */
-export function addServeCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
-  const command = program
-    .command('serve')
-    .description('serve trust bundles to Envoy over xDS, from directories or a Kubernetes cluster')
-    .argument('[path...]', 'directories or files to watch, as with --dir');
-  for (const name of flags) command.addOption(flag(name));
-  addReadingOptions(command).action(async (paths: string[], options: ServeFlags) => {
-    const dirs = [...(options.dir ?? []), ...paths];
-    const kubernetes = kubernetesOf(options);
-    if (dirs.length === 0 && kubernetes === undefined) {
-      throw new CommandError(
-        exitCode.usage,
-        'no source of MeshTrusts is given: give --dir PATH, --kubernetes, or both',
-      );
-    }
-    const webhook = webhookOf(options);
-    const identities = identitiesOf(options);
-    const tls = tlsOf(options);
-    const adminTls = adminTlsOf(options);
-    // Imported here, so that other commands and workers do not load modules that only `serve` uses.
-    const { serve } = await import('../../app/serve.ts');
-    try {
-      const tracing = isTracingOn(io.env);
-      await serve({ ...options, identities, version, dirs, kubernetes, webhook, tls, adminTls, tracing }, io);
-    } catch (error) {
-      // An address, a certificate or a list cannot be used. Anything else is a defect.
-      if (!(error instanceof Error)) throw error;
-      throw new CommandError(exitCode.cannotStart, error.message);
-    }
-    done(exitCode.ok);
-  });
-}
+/** Serves trust bundles until the process receives SIGTERM or SIGINT. */
+export const serveCommand: Action<ServeFlags> = async ({ operands: paths, options, io }) => {
+  const dirs = [...(options.dir ?? []), ...paths];
+  const kubernetes = kubernetesOf(options);
+  if (dirs.length === 0 && kubernetes === undefined) {
+    throw new CommandError(
+      exitCode.usage,
+      'no source of MeshTrusts is given: give --dir PATH, --kubernetes, or both',
+    );
+  }
+  const webhook = webhookOf(options);
+  const identities = identitiesOf(options);
+  const tls = tlsOf(options);
+  const adminTls = adminTlsOf(options);
+  // Imported here, so that other commands and workers do not load modules that only `serve` uses.
+  const { serve } = await import('../../app/serve.ts');
+  try {
+    const tracing = isTracingOn(io.env);
+    await serve({ ...options, identities, version, dirs, kubernetes, webhook, tls, adminTls, tracing }, io);
+  } catch (error) {
+    // An address, a certificate or a list cannot be used. Anything else is a defect.
+    if (!(error instanceof Error)) throw error;
+    throw new CommandError(exitCode.cannotStart, error.message);
+  }
+  return exitCode.ok;
+};
 
 function kubernetesOf(options: ServeFlags): ServeOptions['kubernetes'] {
   if (options.kubernetes !== true) return undefined;

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import type { Action } from './command.ts';
 import { presentFindings } from '../../api/present-mesh.ts';
 import { compareFindings, formatFinding } from '../../trust/findings/finding.ts';
 import type { Finding } from '../../trust/findings/finding.ts';
@@ -8,11 +8,9 @@ import { counted } from '../../observe/log/describe-change.ts';
 import { describeKinds } from '../../trust/ledger/describe-kinds.ts';
 import type { SourceStatus } from '../../trust/ledger/ledger.ts';
 import { exitCode } from '../terminal/exit-code.ts';
-import { flag } from '../flags/flags.ts';
 import type { FlagOptions } from '../flags/flags.ts';
-import type { CommandIo } from '../terminal/io.ts';
 import { writeOutput } from '../terminal/output.ts';
-import { addReadingOptions, parseOptionsOf, policyOf } from '../offline/offline-options.ts';
+import { parseOptionsOf, policyOf } from '../offline/offline-options.ts';
 import type { ReadingOptions } from '../offline/offline-options.ts';
 import { readOffline } from '../offline/read-offline.ts';
 import { say } from '../terminal/terminal.ts';
@@ -20,39 +18,29 @@ import { oneLine } from '../../text/plain-text.ts';
 
 type ValidateOptions = FlagOptions<'distrust' | 'refuseIntermediates' | 'strict' | 'output'> & ReadingOptions;
 
-/** Adds `meshtrust validate`, which prints what `serve` would refuse or warn about, one line per finding. */
-export function addValidateCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
-  const command = program
-    .command('validate')
-    .description('check MeshTrusts in files offline; exit with 1 on an error, or if there is no MeshTrust')
-    .argument('<path...>', 'files or directories; - for standard input')
-    .addOption(flag('strict'))
-    .addOption(flag('output'))
-    .addOption(flag('distrust'))
-    .addOption(flag('refuseIntermediates'));
-  addReadingOptions(command).action(async (paths: string[], options: ValidateOptions) => {
-    const view = await readOffline(paths, parseOptionsOf(options), io);
-    const { policy, findingsOf } = await policyOf(options);
-    const now = Date.now();
-    const meshes = createMeshBuilder(policy).build(view.holdings, now);
-    const findings = allFindings([...view.findings, ...findingsOf(meshes)], meshes, now).toSorted(
-      compareFindings,
-    );
-    writeOutput(io, options.output, presentFindings(findings), () =>
-      findings.map((finding) => `${oneLine(`${finding.severity}: ${formatFinding(finding)}`)}\n`).join(''),
-    );
-    const count = (of: (source: SourceStatus) => number): number =>
-      view.sources.reduce((sum, source) => sum + of(source), 0);
-    const accepted = count((source) => source.accepted);
-    for (const { otherKinds } of view.sources)
-      if (otherKinds.size > 0) say(io, `skipped documents of other kinds: ${describeKinds(otherKinds)}`);
-    // A path without any MeshTrust is more often a mistake than intended.
-    const isNothing = accepted + count((source) => source.rejected) === 0;
-    if (isNothing) say(io, `error: ${paths.join(' ')}: no MeshTrust found`);
-    say(io, summary(accepted, findings));
-    done(isNothing || isNegative(findings, options.strict ?? false) ? exitCode.negative : exitCode.ok);
-  });
-}
+/** Prints what `serve` would refuse or warn about, one line per finding. */
+export const validate: Action<ValidateOptions> = async ({ operands: paths, options, io }) => {
+  const view = await readOffline(paths, parseOptionsOf(options), io);
+  const { policy, findingsOf } = await policyOf(options);
+  const now = Date.now();
+  const meshes = createMeshBuilder(policy).build(view.holdings, now);
+  const findings = allFindings([...view.findings, ...findingsOf(meshes)], meshes, now).toSorted(
+    compareFindings,
+  );
+  writeOutput(io, options.output, presentFindings(findings), () =>
+    findings.map((finding) => `${oneLine(`${finding.severity}: ${formatFinding(finding)}`)}\n`).join(''),
+  );
+  const count = (of: (source: SourceStatus) => number): number =>
+    view.sources.reduce((sum, source) => sum + of(source), 0);
+  const accepted = count((source) => source.accepted);
+  for (const { otherKinds } of view.sources)
+    if (otherKinds.size > 0) say(io, `skipped documents of other kinds: ${describeKinds(otherKinds)}`);
+  // A path without any MeshTrust is more often a mistake than intended.
+  const isNothing = accepted + count((source) => source.rejected) === 0;
+  if (isNothing) say(io, `error: ${paths.join(' ')}: no MeshTrust found`);
+  say(io, summary(accepted, findings));
+  return isNothing || isNegative(findings, options.strict ?? false) ? exitCode.negative : exitCode.ok;
+};
 
 function isNegative(findings: readonly Finding[], strict: boolean): boolean {
   return findings.some(({ severity }) => severity === 'error' || (strict && severity !== 'info'));

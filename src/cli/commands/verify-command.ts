@@ -1,57 +1,41 @@
-import type { Command } from 'commander';
+import type { Action } from './command.ts';
 import { plainText } from '../../text/plain-text.ts';
 import type { OtherVerdict, PathStep, Verdict } from '../../trust/verify/verdict.ts';
 import { verifyLeaf } from '../../trust/verify/verify-leaf.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
-import { flag } from '../flags/flags.ts';
 import type { FlagOptions } from '../flags/flags.ts';
-import type { CommandIo } from '../terminal/io.ts';
-import { addServingOptions } from '../offline/offline-meshes.ts';
 import type { ServingOptions } from '../offline/offline-meshes.ts';
 import { meshOfFiles, meshOfServers } from '../offline/one-mesh.ts';
 import { paint, renderTable, writeOutput } from '../terminal/output.ts';
 import type { Column, TableStyle } from '../terminal/output.ts';
 import { readPresented } from '../offline/read-presented.ts';
-import { addServerOptions, serverAccess } from '../ask/server-options.ts';
+import { serverAccess } from '../ask/server-options.ts';
 import type { ServerOptions } from '../ask/server-options.ts';
 import { trustedDomains } from '../offline/trusted-domains.ts';
 import { say } from '../terminal/terminal.ts';
 
 type VerifyOptions = FlagOptions<'leaf' | 'chain' | 'mesh' | 'output'> & ServingOptions & ServerOptions;
 
-/** Adds `meshtrust verify`, which prints whether proxies would accept a client, by which trust anchor, or why not. */
-export function addVerifyCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
-  const command = program
-    .command('verify')
-    .description('check by the rules of Envoy whether proxies would accept a client certificate, and why')
-    .argument(
-      '[path...]',
-      'files or directories with the trust (- for standard input); default: ask a running server (--server)',
-    )
-    .addOption(flag('leaf'))
-    .addOption(flag('chain'))
-    .addOption(flag('mesh'))
-    .addOption(flag('output'));
-  addServerOptions(addServingOptions(command)).action(async (paths: string[], options: VerifyOptions) => {
-    const { leaf, chain, output, mesh = options.defaultMesh } = options;
-    if (leaf === undefined)
-      throw new CommandError(exitCode.usage, 'the certificate of the client is missing: give --leaf FILE');
-    const presented = await readPresented(leaf, chain, io);
-    const source =
-      paths.length > 0
-        ? await meshOfFiles(paths, mesh, options, io)
-        : meshOfServers(await serverAccess(options, io), mesh, io.signal);
-    const certificates = await source.certificates();
-    const domains = trustedDomains(certificates);
-    const verdict = verifyLeaf({ ...presented, domains, now: Date.now() });
-    writeOutput(io, output, presentVerdict(mesh, certificates.version, verdict), (style) =>
-      renderVerdict(verdict, style),
-    );
-    for (const subject of verdict.contested) say(io, plainText(describeContest(subject), lineLength));
-    if (verdict.other !== undefined) say(io, plainText(describeOther(verdict.other), lineLength));
-    done(verdict.kind === 'admitted' ? exitCode.ok : exitCode.negative);
-  });
-}
+/** Prints whether proxies would accept a client, by which trust anchor, or why not. */
+export const verify: Action<VerifyOptions> = async ({ operands: paths, options, io }) => {
+  const { leaf, chain, output, mesh = options.defaultMesh } = options;
+  if (leaf === undefined)
+    throw new CommandError(exitCode.usage, 'the certificate of the client is missing: give --leaf FILE');
+  const presented = await readPresented(leaf, chain, io);
+  const source =
+    paths.length > 0
+      ? await meshOfFiles(paths, mesh, options, io)
+      : meshOfServers(await serverAccess(options, io), mesh, io.signal);
+  const certificates = await source.certificates();
+  const domains = trustedDomains(certificates);
+  const verdict = verifyLeaf({ ...presented, domains, now: Date.now() });
+  writeOutput(io, output, presentVerdict(mesh, certificates.version, verdict), (style) =>
+    renderVerdict(verdict, style),
+  );
+  for (const subject of verdict.contested) say(io, plainText(describeContest(subject), lineLength));
+  if (verdict.other !== undefined) say(io, plainText(describeOther(verdict.other), lineLength));
+  return verdict.kind === 'admitted' ? exitCode.ok : exitCode.negative;
+};
 
 function presentVerdict(mesh: string, version: string, verdict: Verdict): object {
   const { path, kind, ...rest } = verdict;

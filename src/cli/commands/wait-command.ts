@@ -1,13 +1,11 @@
-import type { Command } from 'commander';
+import type { Action } from './command.ts';
 import { plainText } from '../../text/plain-text.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
-import { flag } from '../flags/flags.ts';
 import type { FlagOptions } from '../flags/flags.ts';
-import type { CommandIo } from '../terminal/io.ts';
 import { formatDuration, renderTable, writeOutput } from '../terminal/output.ts';
 import type { Column, TableStyle } from '../terminal/output.ts';
 import { shortVersion, toneOf } from '../tables/proxy-table.ts';
-import { addServerOptions, serverAccess } from '../ask/server-options.ts';
+import { serverAccess } from '../ask/server-options.ts';
 import type { ServerOptions } from '../ask/server-options.ts';
 import { waitFor } from '../ask/wait-for-proxies.ts';
 import { describeWait } from '../ask/wait-state.ts';
@@ -18,37 +16,25 @@ type WaitOptions = FlagOptions<'mesh' | 'version' | 'proxies' | 'timeout' | 'out
 /** Maximum length of a line on stderr. */
 const lineLength = 2_000;
 
-/** Adds `meshtrust wait`, which returns when all proxies of all servers have acknowledged the served version. */
-export function addWaitCommand(program: Command, io: CommandIo, done: (code: number) => void): void {
-  const command = program
-    .command('wait')
-    .description(
-      'wait until all proxies of a mesh, including lost ones, have acknowledged the served or a given version',
-    )
-    .addOption(flag('mesh'))
-    .addOption(flag('version'))
-    .addOption(flag('proxies'))
-    .addOption(flag('timeout'))
-    .addOption(flag('output'));
-  addServerOptions(command).action(async (options: WaitOptions) => {
-    const { mesh, version, proxies, output, timeout } = options;
-    if (mesh === undefined) throw new CommandError(exitCode.usage, 'the mesh is missing: give --mesh NAME');
-    const question = { mesh, version, proxies };
-    const { state, answers } = await waitFor(io, await serverAccess(options, io), question, timeout);
-    writeOutput(io, output, state, (style, plain) =>
-      plain.done ? renderTable(serverColumns, plain.servers, style) : renderLagging(plain, style),
+/** Returns when all proxies of all servers have acknowledged the served version. */
+export const wait: Action<WaitOptions> = async ({ options, io }) => {
+  const { mesh, version, proxies, output, timeout } = options;
+  if (mesh === undefined) throw new CommandError(exitCode.usage, 'the mesh is missing: give --mesh NAME');
+  const question = { mesh, version, proxies };
+  const { state, answers } = await waitFor(io, await serverAccess(options, io), question, timeout);
+  writeOutput(io, output, state, (style, plain) =>
+    plain.done ? renderTable(serverColumns, plain.servers, style) : renderLagging(plain, style),
+  );
+  if (!state.done) {
+    const gone = answers.find((answer) => answer.kind === 'unreachable');
+    const text = `timed out after ${formatDuration(timeout)}: ${describeWait(state)}`;
+    throw new CommandError(
+      gone === undefined ? exitCode.timeout : exitCode.unreachable,
+      plainText(text, lineLength),
     );
-    if (!state.done) {
-      const gone = answers.find((answer) => answer.kind === 'unreachable');
-      const text = `timed out after ${formatDuration(timeout)}: ${describeWait(state)}`;
-      throw new CommandError(
-        gone === undefined ? exitCode.timeout : exitCode.unreachable,
-        plainText(text, lineLength),
-      );
-    }
-    done(exitCode.ok);
-  });
-}
+  }
+  return exitCode.ok;
+};
 
 const serverColumns: readonly Column<ServerState>[] = [
   { title: 'SERVER', value: ({ server }) => server },

@@ -248,5 +248,5 @@ export const flagsOfCommandLine = {
   wait: ['--no-wait', 'do not wait until the proxies have the change'],
   timeout: ['--timeout <duration>', 'maximum time to wait', '5m'],
   strict: ['--strict', 'exit with 1 on warnings as well'],
-  output: ['-o, --output <format>', 'output format: table (or text), wide, json or yaml', 'table'],
+  output: ['-o, --output <format>', 'output format: table, wide, json or yaml', 'table'],
 } as const satisfies Flags;

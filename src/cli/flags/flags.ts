@@ -7,10 +7,11 @@ import { parseTrustDomain } from '../../trust/model/trust-domain.ts';
 import { parseListenAddress } from '../../net/listen-address.ts';
 import { longestConnectionAgeMs } from '../../xds/timers/timers.ts';
 import { bootstrapTransports } from '../bootstrap/envoy-bootstrap.ts';
+import { groupOf } from './flag-groups.ts';
 import { flagsOfCommandLine, flagsWithVariable } from './flag-table.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
-import { outputFormats } from '../terminal/output.ts';
-import type { OutputFormat } from '../terminal/output.ts';
+import { outputFormats } from '../terminal/output-format.ts';
+import type { OutputFormat } from '../terminal/output-format.ts';
 
 const table = { ...flagsWithVariable, ...flagsOfCommandLine };
 
@@ -105,7 +106,7 @@ export function flag(name: FlagName): Option {
   const option = new Option(
     flags,
     variable === undefined ? description : `${description} (env: ${variable})`,
-  );
+  ).helpGroup(`${groupOf(name)}:`);
   const allowed = choicesOf(name);
   if (allowed !== undefined) option.choices(allowed);
   const parser = parserOf(name);
@@ -253,10 +254,22 @@ function parseAddress(text: string): string {
 }
 
 function parseOutput(text: string): OutputFormat {
-  const format = outputFormats.find((known) => known === (text === 'text' ? 'table' : text));
-  if (format === undefined)
-    throw new InvalidArgumentError(`Allowed choices are ${outputFormats.join(', ')}.`);
+  return parseFormat(text, outputFormats);
+}
+
+/** Parses a value of `-o`. `text` is another name of `table`. */
+function parseFormat(text: string, formats: readonly OutputFormat[]): OutputFormat {
+  const format = formats.find((known) => known === (text === 'text' ? 'table' : text));
+  if (format === undefined) throw new InvalidArgumentError(`Allowed choices are ${formats.join(', ')}.`);
   return format;
+}
+
+/** Returns the option `-o` for a command whose `wide` would show the same as `table`. */
+export function withoutWide(option: Option): Option {
+  const formats = outputFormats.filter((format) => format !== 'wide');
+  option.choices(formats).argParser((text) => parseFormat(text, formats));
+  option.description = option.description.replace(' wide,', '');
+  return option;
 }
 
 function parseRoot(text: string): string {

@@ -4,23 +4,15 @@ import type { Finding } from '../../trust/findings/finding.ts';
 import { allFindings } from '../../trust/snapshot/all-findings.ts';
 import { createMeshBuilder } from '../../trust/snapshot/mesh-builder.ts';
 import type { MeshStates } from '../../trust/snapshot/mesh-builder.ts';
-import type { Command } from 'commander';
-import { flag } from '../flags/flags.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import type { CommandIo } from '../terminal/io.ts';
-import { addReadingOptions, parseOptionsOf, policyOf } from './offline-options.ts';
+import { parseOptionsOf, policyOf } from './offline-options.ts';
 import type { ReadingOptions } from './offline-options.ts';
 import { readOffline } from './read-offline.ts';
 
 /** The options of `serve` that determine what is served from files. */
 export type ServingOptions = FlagOptions<'distrust' | 'refuseIntermediates' | 'rootTrustDomain'> &
   ReadingOptions;
-
-export function addServingOptions(command: Command): Command {
-  for (const name of ['distrust', 'refuseIntermediates', 'rootTrustDomain'] as const)
-    command.addOption(flag(name));
-  return addReadingOptions(command);
-}
 
 /** The meshes that `serve` would serve from files. */
 export interface OfflineMeshes {

@@ -1,4 +1,3 @@
-import type { Command } from 'commander';
 import { distrustedBy } from '../../trust/policy/distrust.ts';
 import { readDistrustFile } from '../../runtime/state/distrust-file.ts';
 import { distrustFindings } from '../../trust/policy/distrust-findings.ts';
@@ -8,19 +7,12 @@ import type { ParseOptions } from '../../trust/model/parse-file.ts';
 import type { MeshStates } from '../../trust/snapshot/mesh-builder.ts';
 import { createAnchorReader } from '../../trust/x509/anchor-reader.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
-import { flag } from '../flags/flags.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 
 /** The options for reading resources that `serve` and the offline commands share. */
 export type ReadingOptions = FlagOptions<
   'defaultMesh' | 'maxDocumentBytes' | 'maxCertificates' | 'cacheBytes'
 >;
-
-export function addReadingOptions(command: Command): Command {
-  for (const name of ['defaultMesh', 'maxDocumentBytes', 'maxCertificates', 'cacheBytes'] as const)
-    command.addOption(flag(name));
-  return command;
-}
 
 export function parseOptionsOf(options: ReadingOptions): ParseOptions {
   return {

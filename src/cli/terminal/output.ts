@@ -1,16 +1,12 @@
 import { dump } from 'js-yaml';
 import { isUnsafe, plainJson, plainStrings, plainText } from '../../text/plain-text.ts';
 import type { CommandIo } from './io.ts';
+import type { OutputFormat } from './output-format.ts';
 import { paint } from './terminal.ts';
 import type { Tone } from './terminal.ts';
 
 export { paint } from './terminal.ts';
 export type { Tone } from './terminal.ts';
-
-/** Values of `-o`. The first two are for people; `wide` has more columns. */
-export const outputFormats = ['table', 'wide', 'json', 'yaml'] as const;
-
-export type OutputFormat = (typeof outputFormats)[number];
 
 /** One column of a table. */
 export interface Column<Row> {

@@ -25,7 +25,7 @@ function exampleOf(section: string, command: string): string {
 describe('docs/commands.md', () => {
   it('has a section for each command, in the order of the help', async () => {
     const { stdout } = await run(['--help']);
-    const [, list = ''] = stdout.split('\nCommands:\n');
+    const [, list = ''] = stdout.split('\nServe:\n');
     const commands = [...list.matchAll(/^ {2}(?<name>[a-z-]+)/gm)].map((match) => match.groups?.['name']);
     assert.deepEqual(
       [...sections.keys()],

@@ -4,7 +4,8 @@ import { describe, it } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { load } from 'js-yaml';
 import { formatDuration, renderTable, styleOf, writeOutput } from '../../../src/cli/terminal/output.ts';
-import type { Column, OutputFormat } from '../../../src/cli/terminal/output.ts';
+import type { Column } from '../../../src/cli/terminal/output.ts';
+import type { OutputFormat } from '../../../src/cli/terminal/output-format.ts';
 import { terminalText } from '../../../src/cli/terminal/terminal.ts';
 
 interface Pet {

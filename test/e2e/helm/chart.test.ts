@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import { Writable } from 'node:stream';
 import { describe, it } from 'node:test';
 
-import { Command } from 'commander';
-import type { Option } from 'commander';
+import type { Command, Option } from 'commander';
 import { load } from 'js-yaml';
 
-import { addServeCommand } from '../../../src/cli/commands/serve-command.ts';
+import { createProgram } from '../../../src/cli/program.ts';
 import { chart, findHelm, readManifests, renderChart, runHelm, withImage } from '../../kit/helm.ts';
 import type { ChartValues, Manifest } from '../../kit/helm.ts';
 import { contradictions, refusedValues, valueCases } from './value-cases.ts';
@@ -45,22 +45,24 @@ function podOf(objects: readonly Manifest[]): PodTemplate {
   return (only(objects, 'Deployment')['spec'] as { readonly template: PodTemplate }).template;
 }
 
-/** The program with `serve` alone. */
-function makeProgram(args: readonly string[]): Command {
-  const program = new Command().exitOverride().configureOutput({ writeErr: () => undefined });
-  const io = { args, env: {}, stdout: process.stdout, stderr: process.stderr, signal: AbortSignal.abort() };
-  addServeCommand(program, io, () => undefined);
-  return program;
+/** The command `serve`. */
+function serveOf(args: readonly string[]): { readonly program: Command; readonly serve: Command } {
+  const silent = new Writable({ write: (_, __, done) => done() });
+  const io = { args, env: {}, stdout: silent, stderr: silent, signal: AbortSignal.abort() };
+  const program = createProgram(io, io, undefined, () => undefined);
+  const serve = program.commands.find((command) => command.name() === 'serve');
+  assert.ok(serve !== undefined);
+  return { program, serve };
 }
 
-const serveOptions = (): readonly Option[] => makeProgram([]).commands[0]?.options ?? [];
+const serveOptions = (): readonly Option[] => serveOf([]).serve.options;
 
 /** What the program makes of a command line. */
 async function parse(args: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
   let taken: Readonly<Record<string, unknown>> = {};
-  const program = makeProgram(args);
-  program.commands[0]?.exitOverride().action((_: readonly string[], options: typeof taken) => {
-    taken = options;
+  const { program, serve } = serveOf(args);
+  serve.action(() => {
+    taken = serve.opts();
   });
   await program.parseAsync(args, { from: 'user' });
   return taken;

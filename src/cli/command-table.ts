@@ -1,0 +1,268 @@
+import type { Action } from './commands/command.ts';
+import { readingFlags, serveFlags, serverFlags, servingFlags } from './flags/flag-groups.ts';
+import type { FlagName, FlagOptions } from './flags/flags.ts';
+
+/** What the help, the completions and the parser need of a command. Its code is loaded when it runs. */
+export interface CommandDefinition {
+  /** The name; with a space for a command of a group: `guard release`. */
+  readonly name: string;
+  readonly alias?: string;
+  /** The heading under which the program's help lists the command; undefined for a hidden command. */
+  readonly group?: string;
+  readonly summary: string;
+  readonly operands?: readonly Operand[];
+  readonly flags: readonly FlagName[];
+  /** Whether `-o wide` shows more than `-o table`. False: the command does not accept it. */
+  readonly wide?: boolean;
+  /** Command lines for the help, without the name of the program. */
+  readonly examples: readonly (readonly [line: string, purpose: string])[];
+  /** True if the command writes to the unguarded streams: the log escapes unsafe characters itself. */
+  readonly unguarded?: boolean;
+  readonly load: () => Promise<Action<never>>;
+}
+
+export interface Operand {
+  readonly name: string;
+  readonly description: string;
+  readonly choices?: readonly string[];
+}
+
+/** Ties the flags of a command to the options that its code accepts. */
+function define<const Flags extends readonly FlagName[]>(
+  definition: Omit<CommandDefinition, 'load'> & {
+    readonly flags: Flags;
+    readonly load: () => Promise<Action<FlagOptions<Flags[number]>>>;
+  },
+): CommandDefinition {
+  return definition;
+}
+
+const files = 'files or directories; - for standard input';
+
+/** All commands, in the order of the help and of docs/commands.md. */
+export const commandTable: readonly CommandDefinition[] = [
+  define({
+    name: 'serve',
+    group: 'Serve',
+    summary: 'serve trust bundles to Envoy over xDS, from directories or a Kubernetes cluster',
+    operands: [{ name: '[path...]', description: 'directories or files to watch, as with --dir' }],
+    flags: serveFlags,
+    examples: [
+      ['serve trust/', 'serve the MeshTrusts of a directory'],
+      ['serve --kubernetes --state-dir /var/lib/meshtrust', 'serve those of a cluster, also after a restart'],
+      ['serve trust/ --xds-listen 0.0.0.0:5678 --tls-cert tls.crt --tls-key tls.key', 'serve with TLS'],
+    ],
+    unguarded: true,
+    load: async () => (await import('./commands/serve-command.ts')).serveCommand,
+  }),
+  define({
+    name: 'demo',
+    group: 'Serve',
+    summary: 'show the effect of a change of trust, with a temporary server, certificates and Envoy',
+    flags: ['envoy', 'once'],
+    examples: [['demo', 'run until Ctrl-C']],
+    load: async () => (await import('./commands/demo-command.ts')).demo,
+  }),
+  define({
+    name: 'validate',
+    group: 'Examine trust',
+    summary: 'check MeshTrusts in files offline; exit with 1 on an error, or if there is no MeshTrust',
+    operands: [{ name: '<path...>', description: files }],
+    flags: ['strict', 'output', 'distrust', 'refuseIntermediates', ...readingFlags],
+    wide: false,
+    examples: [
+      ['validate trust/ --strict', 'fail on warnings as well'],
+      ['validate -', 'read standard input: kubectl get mtrust -A -o yaml | meshtrust validate -'],
+    ],
+    load: async () => (await import('./commands/validate-command.ts')).validate,
+  }),
+  define({
+    name: 'bundle',
+    group: 'Examine trust',
+    summary: 'print the trust bundle of a mesh, from files or from a running server',
+    operands: [
+      {
+        name: '[path...]',
+        description: 'files or directories (- for standard input); without one, a running server is asked',
+      },
+    ],
+    flags: [
+      'mesh',
+      'trustDomain',
+      'format',
+      'sequence',
+      'refreshHint',
+      'output',
+      ...servingFlags,
+      ...serverFlags,
+    ],
+    examples: [
+      ['bundle --mesh payments', 'what the server serves for a mesh'],
+      ['bundle trust/ -o json', 'what files would result in'],
+      ['bundle --format pem --trust-domain example.org', 'CA certificates of a trust domain'],
+    ],
+    load: async () => (await import('./commands/bundle-command.ts')).bundle,
+  }),
+  define({
+    name: 'diff',
+    group: 'Examine trust',
+    summary: 'show what a change would do: compare files with a running server, or with other files',
+    operands: [
+      {
+        name: '<path>',
+        description: 'file or directory with the change; with a second path, the state before the change',
+      },
+      {
+        name: '[after]',
+        description: 'file or directory with the change, compared with the first path instead of a server',
+      },
+    ],
+    flags: ['mesh', 'output', ...servingFlags, ...serverFlags],
+    examples: [
+      ['diff trust/', 'compare with the server'],
+      ['diff before/ after/ --mesh default', 'compare directories'],
+    ],
+    load: async () => (await import('./commands/diff-command.ts')).diff,
+  }),
+  define({
+    name: 'verify',
+    group: 'Examine trust',
+    summary: 'check by the rules of Envoy whether proxies would accept a client certificate, and why',
+    operands: [
+      {
+        name: '[path...]',
+        description:
+          'files or directories with the trust (- for standard input); without one, a running server is asked',
+      },
+    ],
+    flags: ['leaf', 'chain', 'mesh', 'output', ...servingFlags, ...serverFlags],
+    examples: [
+      ['verify --leaf client.pem', 'ask the server'],
+      ['verify trust/ --leaf client.pem --chain issuing.pem', 'judge by files'],
+    ],
+    load: async () => (await import('./commands/verify-command.ts')).verify,
+  }),
+  define({
+    name: 'check',
+    group: 'Operate',
+    summary: 'check running servers, the trust that they serve, and their proxies; exit with 1 on a failure',
+    flags: ['strict', 'output', ...serverFlags],
+    examples: [
+      ['check', 'check the server of this machine'],
+      ['check --server http://a:5680 --server http://b:5680', 'check and compare replicas'],
+    ],
+    load: async () => (await import('./commands/check-command.ts')).check,
+  }),
+  define({
+    name: 'proxy-status',
+    alias: 'ps',
+    group: 'Operate',
+    summary: 'list connected, reconnecting and lost proxies, and the version that each has acknowledged',
+    operands: [{ name: '[node]', description: 'node id of one proxy, to show its details' }],
+    flags: ['mesh', 'state', 'watch', 'output', ...serverFlags],
+    examples: [
+      ['ps --state stale', 'proxies that are behind'],
+      ['ps edge-7', 'all details of one proxy'],
+    ],
+    load: async () => (await import('./commands/proxy-status-command.ts')).proxyStatus,
+  }),
+  define({
+    name: 'wait',
+    group: 'Operate',
+    summary:
+      'wait until all proxies of a mesh, including lost ones, have acknowledged the served or a given version',
+    flags: ['mesh', 'version', 'proxies', 'timeout', 'output', ...serverFlags],
+    examples: [['wait --mesh default --timeout 2m', 'exit with 4 if a proxy is behind after two minutes']],
+    load: async () => (await import('./commands/wait-command.ts')).wait,
+  }),
+  define({
+    name: 'revoke',
+    group: 'Operate',
+    summary:
+      'distrust a CA now: add it to the list of --distrust, and wait until all proxies have the change',
+    operands: [
+      {
+        name: '<fingerprint>',
+        description:
+          'SHA-256 of the certificate or of its public key: at least 16 hex digits, or as openssl prints it',
+      },
+    ],
+    flags: ['distrust', 'dryRun', 'yes', 'wait', 'timeout', ...serverFlags],
+    examples: [
+      ['revoke f5c7fd0a9a1640ae --distrust /etc/meshtrust/distrusted --dry-run', 'show the effect'],
+      ['revoke f5c7fd0a9a1640ae --distrust /etc/meshtrust/distrusted', 'revoke'],
+    ],
+    load: async () => (await import('./commands/revoke-command.ts')).revoke,
+  }),
+  define({
+    name: 'guard release',
+    group: 'Operate',
+    summary: 'withdraw now the trust that the guard holds: all, or of one mesh or trust domain',
+    flags: ['mesh', 'trustDomain', 'dryRun', 'yes', 'output', ...serverFlags],
+    wide: false,
+    examples: [
+      ['guard release --dry-run', 'what the guard holds, and for how many proxies'],
+      ['guard release --mesh payments', 'release the trust of one mesh'],
+    ],
+    load: async () => (await import('./commands/guard-command.ts')).releaseGuard,
+  }),
+  define({
+    name: 'bootstrap',
+    group: 'Set up',
+    summary: 'print an Envoy bootstrap (YAML): a listener whose clients are validated by the trust bundle',
+    flags: [
+      'nodeId',
+      'nodeCluster',
+      'mesh',
+      'defaultMesh',
+      'transport',
+      'secret',
+      'proxyListen',
+      'proxyAdmin',
+      'proxyCert',
+      'proxyKey',
+      'xdsAddress',
+      'xdsCa',
+      'xdsName',
+      'xdsCert',
+      'xdsKey',
+      'output',
+    ],
+    wide: false,
+    examples: [
+      ['bootstrap --node-id edge-7 --mesh default', 'a listener with client certificates'],
+      ['bootstrap --node-id edge-7 --xds-address xds.example:5678 --xds-ca ca.crt', 'with TLS to meshtrust'],
+    ],
+    load: async () => (await import('./commands/bootstrap-command.ts')).bootstrap,
+  }),
+  define({
+    name: 'completion',
+    group: 'Set up',
+    summary: 'print a completion script for a shell: source <(meshtrust completion bash)',
+    operands: [{ name: '<shell>', description: 'bash, zsh or fish', choices: ['bash', 'zsh', 'fish'] }],
+    flags: [],
+    examples: [['completion bash', 'for bash: source <(meshtrust completion bash)']],
+    load: async () => (await import('./commands/completion-command.ts')).completion,
+  }),
+  define({
+    name: 'complete',
+    summary: 'print completions of a command line, for kubectl and for the completion scripts',
+    operands: [{ name: '[word...]', description: 'words of the command line' }],
+    flags: [],
+    examples: [],
+    load: async () => (await import('./commands/complete-command.ts')).complete,
+  }),
+  define({
+    name: 'worker',
+    summary: 'serve proxies for a parent process',
+    flags: [],
+    examples: [],
+    unguarded: true,
+    load: async () => (await import('./commands/worker-command.ts')).worker,
+  }),
+];
+
+/** Descriptions of the groups of commands. */
+export const commandGroupSummaries: Readonly<Record<string, string>> = {
+  guard: 'control the mass-loss guard of a running server',
+};
