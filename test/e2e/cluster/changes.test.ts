@@ -7,7 +7,7 @@ import { listOf, makeDomain, meshTrust, skip, startStage, untilAll } from './sta
 
 const reference = fileURLToPath(new URL('../../../examples/trust/zone-2-trust.yaml', import.meta.url));
 
-test('what kubectl does to a MeshTrust is what Envoys decide', { skip }, async (t) => {
+test('changes by kubectl: Envoys decide accordingly', { skip }, async (t) => {
   await using stage = await startStage();
   const other = makeDomain('other.test');
   await stage.kubectl('apply -f -', meshTrust(other));
@@ -18,16 +18,19 @@ test('what kubectl does to a MeshTrust is what Envoys decide', { skip }, async (
   const renewed = makeDomain('default.zone-2.mesh.local');
   const ca = (pem: string) => ({ type: 'Pem', pem: { value: pem } });
 
-  await t.test('apply the reference example: its intermediate is served, for nobody else', async () => {
-    await stage.kubectl(`apply -f ${reference}`);
-    const served = await meshtrust.logged('the new trust domain', (line) =>
-      JSON.stringify(line).includes('default.zone-2.mesh.local'),
-    );
-    assert.equal(typeof served['msg'], 'string');
-    await untilAll(envoys, zone2.client, 'refused');
-  });
+  await t.test(
+    'apply the reference example: its intermediate is served, and other clients are rejected',
+    async () => {
+      await stage.kubectl(`apply -f ${reference}`);
+      const served = await meshtrust.logged('the new trust domain', (line) =>
+        JSON.stringify(line).includes('default.zone-2.mesh.local'),
+      );
+      assert.equal(typeof served['msg'], 'string');
+      await untilAll(envoys, zone2.client, 'refused');
+    },
+  );
 
-  await t.test('patch to add a CA', async () => {
+  await t.test('patch that adds a CA', async () => {
     const patch = [{ op: 'add', path: '/spec/caBundles/-', value: ca(zone2.ca.certPem) }];
     const file = await stage.cluster.writeFile('patch.json', JSON.stringify(patch));
     await stage.kubectl(`patch meshtrust zone-2-trust --type=json --patch-file=${file}`);
@@ -35,7 +38,7 @@ test('what kubectl does to a MeshTrust is what Envoys decide', { skip }, async (
     await untilAll(envoys, renewed.client, 'refused');
   });
 
-  await t.test('replace it by another CA', async () => {
+  await t.test('replacement of the CA', async () => {
     const object = JSON.parse(meshTrust(renewed)) as { metadata: { name: string } };
     object.metadata.name = 'zone-2-trust';
     await stage.kubectl('replace -f -', JSON.stringify(object));
@@ -43,20 +46,20 @@ test('what kubectl does to a MeshTrust is what Envoys decide', { skip }, async (
     await untilAll(envoys, zone2.client, 'refused');
   });
 
-  await t.test('delete it', async () => {
+  await t.test('deletion', async () => {
     await stage.kubectl('delete mtrust zone-2-trust');
     await untilAll(envoys, renewed.client, 'refused');
     await untilAll(envoys, other.client, 'accepted');
   });
 
-  await t.test('what has no effect on trust changes nothing that is served', async () => {
+  await t.test('change without an effect on trust: nothing served changes', async () => {
     const served = async () => (await meshtrust.admin('/api/v1/meshes/default')).body;
     const before = await served();
     await stage.kubectl('annotate mtrust other.test seen=1');
     const status = JSON.stringify({ status: { authorities: 1 } });
     const file = await stage.cluster.writeFile('status.json', status);
     await stage.kubectl(`patch mtrust other.test --subresource=status --type=merge --patch-file=${file}`);
-    // What comes after it on the same watch is there.
+    // A later change on the same watch has arrived.
     await stage.kubectl('apply -f -', meshTrust(makeDomain('marker.test'), 'elsewhere'));
     await poll('the other mesh', async () => {
       const answer = await meshtrust.admin('/api/v1/meshes/elsewhere');
@@ -66,7 +69,7 @@ test('what kubectl does to a MeshTrust is what Envoys decide', { skip }, async (
   });
 });
 
-test('many deletions are held, until the guard is released', { skip }, async () => {
+test('many deletions: are held until the guard is released', { skip }, async () => {
   await using stage = await startStage();
   const domains = ['a.test', 'b.test', 'c.test'].map((name) => makeDomain(name));
   await stage.kubectl('apply -f -', listOf(...domains.map((domain) => meshTrust(domain))));

@@ -13,7 +13,7 @@ const [kubernetes, helm] = [await findKubernetes(), await findHelm()];
 const skip = [kubernetes, helm].find((found) => found.kind === 'missing')?.reason ?? false;
 const namespace = 'meshtrust-system';
 
-/** A cluster with the namespaces, one of them for restricted pods alone, as an operator would make them. */
+/** Starts a cluster with the namespaces, as an operator creates them. One of them has the restricted standard. */
 async function startCluster(): Promise<Kubernetes> {
   if (kubernetes.kind === 'missing') throw new Error(kubernetes.reason);
   await using stack = new AsyncDisposableStack();
@@ -28,7 +28,7 @@ async function startCluster(): Promise<Kubernetes> {
 
 const list = (items: readonly unknown[]): string => JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
 
-/** The pod that the Deployment's controller would make, of which there is none here. */
+/** Returns the pod that the Deployment's controller would create. There is no controller here. */
 function podOf(objects: readonly Manifest[]): Manifest {
   const deployment = objects.find(({ kind }) => kind === 'Deployment');
   assert.ok(deployment !== undefined);
@@ -37,7 +37,7 @@ function podOf(objects: readonly Manifest[]): Manifest {
   return { apiVersion: 'v1', kind: 'Pod', metadata: { ...metadata, name: 'pod', namespace }, spec };
 }
 
-test('what the chart renders is what the API server takes', { skip }, async (t) => {
+test('rendered chart: is accepted by the API server', { skip }, async (t) => {
   await using cluster = await startCluster();
   await cluster.kubectl(['apply', '-f', '-'], list(monitoringCrds));
   await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']);
@@ -61,12 +61,12 @@ test('what the chart renders is what the API server takes', { skip }, async (t) 
 
   await cluster.kubectl(['create', 'serviceaccount', 'test-meshtrust', '--namespace', namespace]);
   for (const [what, values] of Object.entries(valueCases)) {
-    await t.test(`the pod, where only restricted ones may run: ${what}`, async () => {
+    await t.test(`the pod, in a namespace with the restricted standard: ${what}`, async () => {
       await dryRun([podOf(await renderChart(runHelm(helm), values))]);
     });
   }
 
-  await t.test('and without what the standard wants of it, it is refused', async () => {
+  await t.test('pod that violates the standard: is rejected', async () => {
     const weaker: readonly ChartValues[] = [
       { podSecurityContext: { runAsNonRoot: false } },
       { podSecurityContext: { seccompProfile: null } },
@@ -80,7 +80,7 @@ test('what the chart renders is what the API server takes', { skip }, async (t) 
     }
   });
 
-  await t.test('a field that there is not is refused, so that the tests before say something', async () => {
+  await t.test('unknown field: is rejected, so the tests before are meaningful', async () => {
     const objects = await renderChart(runHelm(helm), valueCases['monitoring']);
     for (const object of objects.filter(({ kind }) => kind === 'ServiceMonitor' || kind === 'Deployment')) {
       const misspelt = { ...object, spec: { ...(object['spec'] as object), selectors: {} } };
@@ -89,7 +89,7 @@ test('what the chart renders is what the API server takes', { skip }, async (t) 
   });
 });
 
-test('a release from its installation to its end', { skip }, async (t) => {
+test('release: from its installation to its end', { skip }, async (t) => {
   await using cluster = await startCluster();
   const release = (...words: readonly string[]) => {
     const [verb = '', ...rest] = words;
@@ -117,7 +117,7 @@ test('a release from its installation to its end', { skip }, async (t) => {
     assert.equal(await trusts(), 'meshtrust.kuma.io/kept');
   });
 
-  await t.test('upgrade: every namespace, and back', async () => {
+  await t.test('upgrade: to all namespaces, and back', async () => {
     await run(release('upgrade', chart), { kubernetes: { allNamespaces: true } });
     const roles = async (kind: string): Promise<string> =>
       (await cluster.kubectl(['get', kind, '-A', '-l', 'app.kubernetes.io/instance=test', '-o', 'name']))
@@ -128,7 +128,7 @@ test('a release from its installation to its end', { skip }, async (t) => {
     assert.match(await roles('roles'), /test-meshtrust\n/);
   });
 
-  await t.test('upgrade: the certificate that replicas keep stays', async () => {
+  await t.test('upgrade: the certificate in the Secret remains', async () => {
     const values = { webhook: { enabled: true } };
     const secret = ['secret', 'test-meshtrust-webhook', '--namespace', namespace];
     const data = async (): Promise<string> =>
@@ -142,14 +142,17 @@ test('a release from its installation to its end', { skip }, async (t) => {
     await assert.rejects(data(), /not found/);
   });
 
-  await t.test('uninstall keeps the CRD, and all MeshTrusts; another release takes it over', async () => {
-    await run(release('uninstall'));
-    assert.equal(await trusts(), 'meshtrust.kuma.io/kept');
-    await run(release('install', chart), {});
-    assert.equal(await trusts(), 'meshtrust.kuma.io/kept');
-  });
+  await t.test(
+    'uninstall: the CRD and all MeshTrusts remain, and another release adopts the CRD',
+    async () => {
+      await run(release('uninstall'));
+      assert.equal(await trusts(), 'meshtrust.kuma.io/kept');
+      await run(release('install', chart), {});
+      assert.equal(await trusts(), 'meshtrust.kuma.io/kept');
+    },
+  );
 
-  await t.test('with crds.keep=false they go', async () => {
+  await t.test('uninstall with crds.keep=false: the CRD is deleted', async () => {
     await run(release('upgrade', chart), { crds: { keep: false } });
     await run(release('uninstall'));
     await assert.rejects(

@@ -16,11 +16,11 @@ const execute = promisify(execFile);
 const plugin = fileURLToPath(new URL('../../../bin/kubectl-meshtrust.js', import.meta.url));
 const completion = fileURLToPath(new URL('../../../bin/kubectl_complete-meshtrust.js', import.meta.url));
 
-test('kubectl finds the plugin, and runs it against its cluster', { skip, timeout: 120_000 }, async () => {
+test("kubectl plugin: is found, and uses kubectl's cluster", { skip, timeout: 120_000 }, async () => {
   assert.ok(found.kind === 'found');
   await using cluster = await startKubernetes(found.paths);
   await using dir = await makeTempDir();
-  // As npm installs them: links named for the plugin.
+  // npm installs them like this: links with the names of the plugin.
   await symlink(plugin, dir.join('kubectl-meshtrust'));
   await symlink(completion, dir.join('kubectl_complete-meshtrust'));
   await symlink(found.paths.kubectl, dir.join('kubectl'));
@@ -31,7 +31,7 @@ test('kubectl finds the plugin, and runs it against its cluster', { skip, timeou
   const { stdout: list } = await kubectl('plugin', 'list');
   assert.ok(list.split('\n').includes(dir.join('kubectl-meshtrust')), list);
   assert.equal((await kubectl('meshtrust', '--version')).stdout, `${version}\n`);
-  // What the completion script of kubectl asks it.
+  // The call of kubectl's completion script.
   const completed = await kubectl('__complete', 'meshtrust', 'guard', 're');
   assert.match(completed.stdout, /^release\t[^\n]+\n:4\n/);
 
@@ -44,7 +44,7 @@ test('kubectl finds the plugin, and runs it against its cluster', { skip, timeou
   assert.equal(none.code, 3);
   assert.match(none.stderr, /no running pod has the label app\.kubernetes\.io\/name=meshtrust/);
 
-  // No kubelet is there to run a pod, so that a port of it cannot be forwarded: what kubectl says of that.
+  // Without a kubelet no pod runs, so kubectl cannot forward a port. Its error shows that it tried.
   const pod = {
     apiVersion: 'v1',
     kind: 'Pod',

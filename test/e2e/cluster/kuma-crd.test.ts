@@ -11,14 +11,14 @@ interface Trust {
   readonly spec: { trustDomain: string; caBundles: { type: string; pem?: { value: string } }[] };
 }
 
-/** The MeshTrust of a new domain, after a change to it. */
+/** Returns a MeshTrust with a changed spec. */
 function changed(text: string, change: (spec: Trust['spec']) => void): string {
   const object = JSON.parse(text) as Trust;
   change(object.spec);
   return JSON.stringify(object);
 }
 
-/** A cluster of Kuma's: its CRD instead of ours. */
+/** Starts a cluster with Kuma's CRD instead of ours. */
 async function startKumaStage(): Promise<Stage> {
   await using stack = new AsyncDisposableStack();
   const stage = stack.use(await startStage());
@@ -49,7 +49,7 @@ test(
     const meshtrust = await stage.meshtrust({ args: ['--guard-hold=1s'] });
     const envoys = await stage.envoys(meshtrust);
 
-    await t.test('what is there at the start', async () => {
+    await t.test('objects that exist at the start', async () => {
       await untilAll(envoys, standing.client, 'accepted');
       await untilAll(envoys, bad.client, 'accepted');
       const told = await untilTold(stage, 'bad.test', 'PartlyRefused');
@@ -57,7 +57,7 @@ test(
       assert.match(told.note, /^spec\.caBundles\[0\]\.pem\.value block 2: MT01[34] /);
     });
 
-    await t.test('a new one, another CA for it, and its end', async () => {
+    await t.test('new object, another CA for it, and its deletion', async () => {
       const added = makeDomain('added.test');
       await stage.kubectl('apply -f -', meshTrust(added));
       await untilAll(envoys, added.client, 'accepted');
@@ -87,7 +87,7 @@ test(
       'star.test': (spec) => void (spec.trustDomain = '*'),
     };
     for (const [name, change] of Object.entries(wrong)) {
-      await t.test(`what that CRD lets through: ${name}`, async () => {
+      await t.test(`invalid object that the CRD accepts: ${name}`, async () => {
         await stage.kubectl('apply -f -', changed(meshTrust(makeDomain(name)), change));
         const told = await untilTold(stage, name, 'Refused');
         assert.equal(told.type, 'Warning');
@@ -95,7 +95,7 @@ test(
       });
     }
 
-    await t.test('none of which has an effect on the trust of others, or on any object', async () => {
+    await t.test('invalid objects: other trust and all objects do not change', async () => {
       await stage.kubectl('apply -f -', meshTrust(makeDomain('last.test')));
       await untilTold(stage, 'last.test', 'Programmed');
       await untilAll(envoys, standing.client, 'accepted');
@@ -111,7 +111,7 @@ test(
           name,
         );
       }
-      // What stood well before the start is no news.
+      // An object that was valid before the start causes no Event.
       assert.deepEqual(await eventsOf(stage, 'standing.test'), []);
     });
   },

@@ -1,6 +1,6 @@
 /**
- * The CRD of MeshTrust as Kuma ships it, as far as it can be told from outside: no status subresource, no columns, no
- * rules, and `pem` may be missing where the type is Pem.
+ * The CRD of MeshTrust as Kuma ships it, as far as its behaviour is known: no status subresource, no columns, no rules,
+ * and `pem` may be absent if the type is Pem.
  */
 export const kumaCrd = {
   apiVersion: 'apiextensions.k8s.io/v1',

@@ -32,10 +32,10 @@ const invalid: readonly (readonly [what: string, spec: unknown, sentence: RegExp
   ],
 ];
 
-test('the manifests are what the API server takes', { skip }, async (t) => {
+test('manifests: are accepted by the API server', { skip }, async (t) => {
   await using stage = await startStage();
 
-  await t.test('every object, without a warning, in a namespace with the restricted standard', async () => {
+  await t.test('every object: no warning, in a namespace with the restricted standard', async () => {
     await stage.kubectl(`label namespace ${namespace} pod-security.kubernetes.io/warn=restricted`);
     const folder = new URL('../../../deploy/kustomize', import.meta.url).pathname;
     const rendered = (await stage.cluster.kubectl(['kustomize', folder])).stdout;
@@ -49,7 +49,7 @@ test('the manifests are what the API server takes', { skip }, async (t) => {
     assert.equal(stdout.trim().split('\n').length, rendered.split('\n---\n').length);
   });
 
-  await t.test('component existing-namespace → the namespace is left out, and nothing else', async () => {
+  await t.test('component existing-namespace: only the namespace is left out', async () => {
     const folder = new URL('../../../deploy/kustomize', import.meta.url).pathname;
     await using overlay = await makeTempDir();
     const base = relative(await realpath(overlay.path), folder);
@@ -62,47 +62,50 @@ test('the manifests are what the API server takes', { skip }, async (t) => {
     assert.deepEqual(await kindsOf(overlay.path), all.slice(1));
   });
 
-  await t.test('the account may read MeshTrusts and tell of them, in its namespace alone', async () => {
-    const may = async (verb: string, resource: string, where = namespace): Promise<boolean> =>
-      stage.cluster
-        .kubectl([
-          'auth',
-          'can-i',
-          verb,
-          ...resource.split(' '),
-          `--namespace=${where}`,
-          `--as=system:serviceaccount:${namespace}:meshtrust`,
-        ])
-        .then(
-          () => true,
-          () => false,
-        );
-    const leases = 'leases.coordination.k8s.io';
-    const granted = [
-      ...['list', 'watch'].map((verb) => [verb, 'meshtrusts.kuma.io'] as const),
-      ['patch', 'meshtrusts.kuma.io --subresource=status'],
-      ['create', 'events.events.k8s.io'],
-      ['create', leases],
-      ['get', `${leases}/meshtrust`],
-      ...['meshtrust', 'meshtrust-replicas'].map((name) => ['patch', `${leases}/${name}`] as const),
-    ] as const;
-    for (const [verb, resource] of granted) assert.ok(await may(verb, resource), `${verb} ${resource}`);
-    for (const verb of ['create', 'update', 'patch', 'delete'])
-      assert.ok(!(await may(verb, 'meshtrusts.kuma.io')), verb);
-    for (const verb of ['get', 'list', 'update', 'patch', 'delete'])
-      assert.ok(!(await may(verb, `${leases}/kuma-cp-leader`)), verb);
-    assert.ok(!(await may('list', 'secrets')));
-    assert.ok(!(await may('list', 'meshtrusts.kuma.io', 'default')));
-  });
+  await t.test(
+    'service account: may read MeshTrusts and write their status, in its namespace only',
+    async () => {
+      const may = async (verb: string, resource: string, where = namespace): Promise<boolean> =>
+        stage.cluster
+          .kubectl([
+            'auth',
+            'can-i',
+            verb,
+            ...resource.split(' '),
+            `--namespace=${where}`,
+            `--as=system:serviceaccount:${namespace}:meshtrust`,
+          ])
+          .then(
+            () => true,
+            () => false,
+          );
+      const leases = 'leases.coordination.k8s.io';
+      const granted = [
+        ...['list', 'watch'].map((verb) => [verb, 'meshtrusts.kuma.io'] as const),
+        ['patch', 'meshtrusts.kuma.io --subresource=status'],
+        ['create', 'events.events.k8s.io'],
+        ['create', leases],
+        ['get', `${leases}/meshtrust`],
+        ...['meshtrust', 'meshtrust-replicas'].map((name) => ['patch', `${leases}/${name}`] as const),
+      ] as const;
+      for (const [verb, resource] of granted) assert.ok(await may(verb, resource), `${verb} ${resource}`);
+      for (const verb of ['create', 'update', 'patch', 'delete'])
+        assert.ok(!(await may(verb, 'meshtrusts.kuma.io')), verb);
+      for (const verb of ['get', 'list', 'update', 'patch', 'delete'])
+        assert.ok(!(await may(verb, `${leases}/kuma-cp-leader`)), verb);
+      assert.ok(!(await may('list', 'secrets')));
+      assert.ok(!(await may('list', 'meshtrusts.kuma.io', 'default')));
+    },
+  );
 
   for (const [what, spec, sentence] of invalid) {
-    await t.test(`the CRD refuses ${what}`, async () => {
+    await t.test(`CRD: rejects ${what}`, async () => {
       const object = JSON.stringify({ ...(JSON.parse(meshTrust(makeDomain('a.test'))) as object), spec });
       await assert.rejects(stage.kubectl('apply -f -', object), sentence);
     });
   }
 
-  await t.test('kubectl get prints the trust domain', async () => {
+  await t.test('kubectl get: prints the trust domain', async () => {
     await stage.kubectl('apply -f -', meshTrust(makeDomain('printed.test')));
     const [heading = '', line = ''] = (await stage.kubectl('get mtrust')).split('\n');
     assert.match(heading, /^NAME +TRUST DOMAIN +CAS +EXPIRES +ACCEPTED +PROGRAMMED +AGE\n?$/);
@@ -111,7 +114,7 @@ test('the manifests are what the API server takes', { skip }, async (t) => {
   });
 });
 
-/** The same objects under other names: those of the stage are there already. */
+/** Returns the same objects with other names, because those of the stage exist already. */
 function renamed(manifests: string): string {
   return manifests.replaceAll(/^ {2}name: (meshtrust|meshtrust-leases|kuma-system)$/gm, '  name: $1-again');
 }

@@ -1,6 +1,6 @@
 /**
- * CRDs of the names that the Prometheus operator's have, with no more fields than the chart's objects: a schema that
- * prunes, so that strict validation finds a field that is misspelt or at the wrong place.
+ * CRDs with the names of the Prometheus operator's, and only the fields of the chart's objects. The schema prunes
+ * unknown fields, so strict validation finds a field that is misspelt or at a wrong place.
  */
 const text = { type: 'string' } as const;
 const texts = { type: 'object', additionalProperties: text } as const;

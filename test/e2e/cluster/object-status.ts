@@ -1,7 +1,7 @@
 import { poll } from '../../kit/poll.ts';
 import type { Stage } from './stage.ts';
 
-/** A MeshTrust as kubectl gives it, as far as tests look at it. */
+/** The fields of a MeshTrust that tests use, in the output of kubectl. */
 export interface StatusObject {
   readonly metadata: {
     readonly generation: number;
@@ -36,7 +36,7 @@ export async function getObject(stage: Stage, name: string): Promise<StatusObjec
   return JSON.parse(await stage.kubectl(`get mtrust ${name} -o json --show-managed-fields`)) as StatusObject;
 }
 
-/** Waits until a condition of the newest version of an object says this, and returns it. */
+/** Waits until a condition of the newest generation of an object has this reason, and returns it. */
 export async function untilSays(
   stage: Stage,
   name: string,
@@ -55,7 +55,7 @@ export async function untilSays(
   );
 }
 
-/** Waits until an object is as it should be, and returns it. */
+/** Waits until an object matches, and returns it. */
 export async function untilShows(
   stage: Stage,
   name: string,
@@ -72,7 +72,7 @@ export async function untilShows(
   );
 }
 
-/** The Events about an object. */
+/** Returns the Events about an object. */
 export async function eventsOf(stage: Stage, name: string): Promise<readonly StatusEvent[]> {
   const text = await stage.kubectl('get events.events.k8s.io -o json');
   const { items } = JSON.parse(text) as { readonly items: readonly StatusEvent[] };

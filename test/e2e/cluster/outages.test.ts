@@ -18,10 +18,10 @@ import {
   untilAll,
 } from './stage.ts';
 
-/** How long the API server is away. */
+/** Time for which the API server is down, in milliseconds. */
 const awayMs = 20_000;
 
-test('an API server that is away for 20 s withdraws nothing, and its changes arrive', { skip }, async () => {
+test('API server down for 20 s: nothing is withdrawn, and its changes arrive', { skip }, async () => {
   await using stage = await startStage();
   const [kept, deleted, added] = ['kept.test', 'deleted.test', 'added.test'].map((name) => makeDomain(name));
   await stage.kubectl('apply -f -', listOf(meshTrust(kept!), meshTrust(deleted!)));
@@ -33,7 +33,7 @@ test('an API server that is away for 20 s withdraws nothing, and its changes arr
   await stage.cluster.stopServer();
   await meshtrust.logged('the failure', (line) => JSON.stringify(line).includes('cannot be reached'));
   await delay(awayMs);
-  // Who connects now is told what was known before.
+  // A proxy that connects now gets the state from before the outage.
   const late = await stage.envoys(meshtrust);
   await untilAll(late, deleted!.client, 'accepted');
   await stage.cluster.startServer();
@@ -46,7 +46,7 @@ test('an API server that is away for 20 s withdraws nothing, and its changes arr
   assert.ok(report.probes > 100, `${report.probes} probes`);
 });
 
-test('an API server, a CRD and trust that come after the start', { skip }, async () => {
+test('API server, CRD and objects that appear after the start: are used', { skip }, async () => {
   await using stage = await startStage();
   await stage.kubectl(`delete -f ${crd}`);
   await stage.cluster.stopServer();
@@ -63,7 +63,7 @@ test('an API server, a CRD and trust that come after the start', { skip }, async
   await untilAll(await stage.envoys(meshtrust), domain.client, 'accepted');
 });
 
-test('a CRD that is deleted and made again within the hold refuses no client', { skip }, async () => {
+test('CRD deleted and created again within the hold: no client is rejected', { skip }, async () => {
   await using stage = await startStage();
   const domains = ['a.test', 'b.test', 'c.test'].map((name) => makeDomain(name));
   const objects = listOf(...domains.map((domain) => meshTrust(domain)));
@@ -84,14 +84,14 @@ test('a CRD that is deleted and made again within the hold refuses no client', {
   assert.ok(report.probes > 100, `${report.probes} probes`);
 });
 
-test('rights that are withdrawn, and a token that is replaced', { skip }, async () => {
+test('withdrawn rights, and a replaced token: are reported and recovered from', { skip }, async () => {
   await using stage = await startStage();
   const [before, after, late] = ['before.test', 'after.test', 'late.test'].map((name) => makeDomain(name));
   await stage.kubectl('apply -f -', meshTrust(before!));
   const meshtrust = await stage.meshtrust();
   const envoys = await stage.envoys(meshtrust);
   await stage.kubectl('delete rolebinding meshtrust');
-  // A watch that is open stays so; the next request is refused.
+  // An open watch continues. The next request is rejected.
   await stage.cluster.stopServer();
   await stage.cluster.startServer();
   await meshtrust.logged(
@@ -105,7 +105,7 @@ test('rights that are withdrawn, and a token that is replaced', { skip }, async 
   await untilAll(envoys, after!.client, 'accepted', 20_000);
 
   await writeFile(stage.account.tokenFile, 'expired');
-  // A token is kept for a minute, unless a request fails: the outage must be noticed.
+  // The client uses a token for a minute, unless a request fails, so this waits for a failed request.
   const failures = (): number =>
     meshtrust.logs().filter((line) => JSON.stringify(line).includes('cannot be reached')).length;
   const earlier = failures();
@@ -119,7 +119,7 @@ test('rights that are withdrawn, and a token that is replaced', { skip }, async 
   await untilAll(envoys, late!.client, 'accepted', 20_000);
 });
 
-test('versions that etcd has compacted: 410 Gone, and nothing is lost or withdrawn', { skip }, async () => {
+test('compacted versions, 410 Gone: nothing is lost or withdrawn', { skip }, async () => {
   await using stage = await startStage();
   const [kept, deleted, added] = ['kept.test', 'deleted.test', 'added.test'].map((name) => makeDomain(name));
   await stage.kubectl('apply -f -', listOf(meshTrust(kept!), meshTrust(deleted!)));
@@ -139,7 +139,7 @@ test('versions that etcd has compacted: 410 Gone, and nothing is lost or withdra
       .filter(({ verb }) => ['list', 'watch'].includes(verb))
       .map(({ verb }) => verb);
   let goneOn = Infinity;
-  // Stopped while it watches, so that it goes on from what it knows, and after the API server has forgotten that.
+  // The program is stopped during a watch. It continues from its version after the API server has forgotten it.
   process.kill(meshtrust.pid, 'SIGSTOP');
   try {
     await stage.cluster.stopServer();
@@ -147,7 +147,7 @@ test('versions that etcd has compacted: 410 Gone, and nothing is lost or withdra
     await stage.kubectl('delete mtrust deleted.test');
     await stage.kubectl('apply -f -', meshTrust(added!));
     assert.ok((await stage.cluster.compact()) > Number(known));
-    // What is compacted may be in the memory of the API server still.
+    // The API server may still have compacted versions in memory.
     await stage.cluster.stopServer();
     await stage.cluster.startServer();
   } finally {
@@ -164,8 +164,8 @@ test('versions that etcd has compacted: 410 Gone, and nothing is lost or withdra
   assert.match(answer, /too old resource version|"code":410|required revision has been compacted/);
   await untilAll(envoys, added!.client, 'accepted', 20_000);
   await untilAll(envoys, deleted!.client, 'refused', 20_000);
-  // It goes on from what it knows, once or again while the API server starts; when that is refused as too old, what
-  // there is now is listed.
+  // It continues from its version, perhaps several times while the API server starts. When that version is rejected as
+  // too old, it lists the current objects.
   assert.match((await followsSince(goneOn)).join(' '), /^(watch )+list/);
   const report = await probe.stop();
   assert.deepEqual(report.refusals, []);

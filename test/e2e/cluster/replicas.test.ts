@@ -11,10 +11,10 @@ import { untilSays } from './object-status.ts';
 import { listOf, makeDomain, meshTrust, skip, startStage, untilAll } from './stage.ts';
 import type { Stage } from './stage.ts';
 
-/** After the lease time of a killed leader, one attempt takes the lease. The rest is for a busy machine. */
+/** After the lease time of a killed leader, one attempt acquires the Lease. The rest allows for a busy machine. */
 const takeOverMs = electionTimes.leaseMs + 2 * electionTimes.retryMs + 30_000;
 
-test('several replicas at one API server', { skip }, async (t) => {
+test('several replicas of one cluster', { skip }, async (t) => {
   await using stage = await startStage();
   const domains = ['a.test', 'b.test', 'c.test'].map((name) => makeDomain(name));
   await stage.kubectl('apply -f -', listOf(...domains.map((domain) => meshTrust(domain))));
@@ -25,65 +25,68 @@ test('several replicas at one API server', { skip }, async (t) => {
   const envoys = await stage.envoys({ ...first, xdsPort: address.port });
   for (const { client } of domains) await untilAll(envoys, client, 'accepted');
 
-  await t.test('serve the same bytes', async () => {
+  await t.test('replicas: serve the same bytes', async () => {
     const names = ['ALL', ...domains.map(({ name }) => `spiffe://${name}`)];
     const [one, two] = [await secretsOf(first, names), await secretsOf(second, names)];
     assert.equal(one.length, names.length);
     assert.deepEqual(one, two);
   });
 
-  await t.test('one of them writes, and counts the proxies of all', async () => {
+  await t.test('leader: writes statuses, and counts the proxies of all replicas', async () => {
     assert.deepEqual(await leading(first, second), [1, 0]);
     await stage.kubectl('apply -f -', meshTrust(makeDomain('counted.test')));
-    // The client that compared the bytes has acknowledged them and closed: it could still come back for 10 s.
+    // The client that compared the bytes has acknowledged them and closed. For 10 s it counts as lost.
     await untilSays(stage, 'counted.test', 'Programmed', 'Programmed', 30_000);
   });
 
-  await t.test('a proxy that moves is sent nothing, until something changes', async () => {
+  await t.test('proxy that moves to another replica: receives nothing until something changes', async () => {
     const late = makeDomain('late.test');
     const [asked, sent] = [await requests(second, 'initial'), await responses(second)];
     address.moveTo(second.xdsPort);
-    await poll('both proxies at the other replica', async () =>
+    await poll('both proxies connected to the other replica', async () =>
       (await requests(second, 'initial')) >= asked + envoys.length ? true : undefined,
     );
     await stage.kubectl('apply -f -', meshTrust(late));
     await untilAll(envoys, late.client, 'accepted');
-    // One change for each of them: had they been sent anything when they came, it would be more.
+    // One change for each proxy. A response after their connection would be another one.
     assert.equal((await responses(second)) - sent, envoys.length);
   });
 
-  await t.test('the proxies of the other replica count', async () => {
+  await t.test('proxies of the other replica: are counted', async () => {
     await stage.kubectl('apply -f -', meshTrust(makeDomain('remote.test')));
     const { message } = await untilSays(stage, 'remote.test', 'Programmed', 'Programmed');
     assert.match(message, /2 of 2 connected/);
   });
 
-  await t.test('the leader is killed: status goes on within the lease time, trust at once', async () => {
-    const orphan = makeDomain('orphan.test');
-    await first.stop('SIGKILL');
-    const since = performance.now();
-    await stage.kubectl('apply -f -', meshTrust(orphan));
-    await untilAll(envoys, orphan.client, 'accepted');
-    assert.deepEqual(await leading(second), [0], 'the proxies have the change before there is a new leader');
-    const { message } = await untilSays(stage, 'orphan.test', 'Programmed', 'Programmed', takeOverMs);
-    assert.deepEqual(await leading(second), [1]);
-    assert.match(message, /2 of 2 connected/);
-    const took = performance.now() - since;
-    t.diagnostic(`status of a change goes on ${Math.round(took)} ms after the leader was killed`);
-  });
+  await t.test(
+    'killed leader: another writes statuses within the lease time, and trust changes at once',
+    async () => {
+      const orphan = makeDomain('orphan.test');
+      await first.stop('SIGKILL');
+      const since = performance.now();
+      await stage.kubectl('apply -f -', meshTrust(orphan));
+      await untilAll(envoys, orphan.client, 'accepted');
+      assert.deepEqual(await leading(second), [0], 'the proxies have the change before a new leader exists');
+      const { message } = await untilSays(stage, 'orphan.test', 'Programmed', 'Programmed', takeOverMs);
+      assert.deepEqual(await leading(second), [1]);
+      assert.match(message, /2 of 2 connected/);
+      const took = performance.now() - since;
+      t.diagnostic(`status of a change goes on ${Math.round(took)} ms after the leader was killed`);
+    },
+  );
 
-  await t.test('the leader ends: the next one does not wait for the lease time', async () => {
+  await t.test('closed leader: the next one does not wait for the lease time', async () => {
     const third = await stage.meshtrust();
     const ending = second.stop('SIGTERM');
     await third.logged('the leader', ({ event }) => event === 'leader', electionTimes.leaseMs - 5_000);
     assert.equal((await ending).code, 0);
     await stage.kubectl('apply -f -', meshTrust(makeDomain('after.test')));
     await untilSays(stage, 'after.test', 'Accepted', 'Accepted');
-    assert.deepEqual(await reporting(stage), 2, 'the one that was killed, and the one that runs');
+    assert.deepEqual(await reporting(stage), 2, 'the killed replica, and the running one');
   });
 });
 
-/** What a proxy is sent that asks for these names, as it is sent. */
+/** Returns the bytes that a proxy gets for these names. */
 async function secretsOf({ xdsPort }: Meshtrust, names: readonly string[]): Promise<readonly string[]> {
   using client = createClient(`127.0.0.1:${xdsPort}`);
   using stream = client.delta(
@@ -114,7 +117,7 @@ async function responses(replica: Meshtrust): Promise<number> {
   return sum(await replica.metric('meshtrust_xds_responses_total'), 'result="resources"');
 }
 
-/** The samples of secrets that have a label. */
+/** Returns the samples of secrets that have a label. */
 function sum(samples: ReadonlyMap<string, number>, label: string): number {
   return [...samples].reduce(
     (total, [labels, value]) =>
@@ -123,7 +126,7 @@ function sum(samples: ReadonlyMap<string, number>, label: string): number {
   );
 }
 
-/** How many replicas have a report. */
+/** Returns the number of replicas with a report. */
 async function reporting(stage: Stage): Promise<number> {
   const text = await stage.kubectl('get lease meshtrust-replicas -o json');
   const { metadata } = JSON.parse(text) as { metadata: { annotations?: Record<string, string> } };

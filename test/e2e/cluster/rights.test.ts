@@ -13,7 +13,7 @@ const damaged = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'
 
 const isForbidden = (line: unknown): boolean => JSON.stringify(line).includes(' is forbidden: ');
 
-/** Everything that the program does with the cluster: it reads, follows, tells, and writes. */
+/** Options with which the program uses all its rights: it reads, watches, reports, and writes. */
 async function putToUse(stage: Stage, name: string): Promise<void> {
   const object = JSON.parse(meshTrust(makeDomain(name))) as {
     spec: { caBundles: { pem: { value: string } }[] };
@@ -23,7 +23,7 @@ async function putToUse(stage: Stage, name: string): Promise<void> {
   await stage.kubectl('apply -f -', JSON.stringify(object));
 }
 
-/** What a loss is shown with: an object of its own was put to use, and the API server forbade what it must. */
+/** The inputs for the check of a missing right. The API server has already rejected the request that needs it. */
 interface Loss {
   readonly stage: Stage;
   readonly meshtrust: Meshtrust;
@@ -40,7 +40,7 @@ async function noLeader(loss: Loss): Promise<void> {
   assert.deepEqual(await eventsOf(loss.stage, loss.name), []);
 }
 
-/** What an operator misses without each right. */
+/** Checks of the feature that fails without each right. */
 const losses: Readonly<Record<string, (loss: Loss) => Promise<void>>> = {
   'list meshtrusts': async ({ meshtrust }) => {
     const { status, body } = await meshtrust.admin('/readyz');
@@ -69,20 +69,20 @@ const losses: Readonly<Record<string, (loss: Loss) => Promise<void>>> = {
   'get leases/meshtrust': noLeader,
   'patch leases/meshtrust': noLeader,
   'patch leases/meshtrust-replicas': async ({ stage, name }) => {
-    // Whether other replicas have proxies is not known.
+    // It is unknown whether other replicas have proxies.
     const { status } = await untilSays(stage, name, 'Programmed', 'CountsIncomplete');
     assert.equal(status, 'Unknown');
   },
 };
 
-/** Leases that nobody holds, as they are after the first start: what is there need not be made. */
+/** Leases without a holder, as they exist after the first start, so that they need not be created. */
 function freeLeases(): string {
   const lease = (name: string): string =>
     JSON.stringify({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name }, spec: {} });
   return listOf(lease('meshtrust'), lease('meshtrust-replicas'));
 }
 
-test('the rights of the manifests are enough, and each of them is needed', { skip }, async (t) => {
+test('rights of the manifests: are sufficient, and each one is necessary', { skip }, async (t) => {
   await using stage = await startStage();
   const roles = await readRoles(manifest);
   const rights = roles.flatMap(rightsOf);
@@ -91,7 +91,7 @@ test('the rights of the manifests are enough, and each of them is needed', { ski
   const start = (): Promise<Meshtrust> =>
     stage.meshtrust({ args: ['--guard-hold=1s'], waitUntilReady: false });
 
-  await t.test('with all of them nothing is forbidden, and each is used', async () => {
+  await t.test('all rights: nothing is forbidden, and each right is used', async () => {
     const meshtrust = await start();
     try {
       await putToUse(stage, 'whole.test');
@@ -116,7 +116,7 @@ test('the rights of the manifests are enough, and each of them is needed', { ski
   });
 
   for (const [index, right] of rights.entries()) {
-    await t.test(`without: ${right.text}`, async () => {
+    await t.test(`without a right: ${right.text}`, async () => {
       await allow(
         stage,
         roles,
@@ -128,10 +128,10 @@ test('the rights of the manifests are enough, and each of them is needed', { ski
       const name = `without-${index}.test`;
       try {
         await putToUse(stage, name);
-        const line = await meshtrust.logged('what is forbidden', isForbidden, 20_000);
+        const line = await meshtrust.logged('the forbidden request', isForbidden, 20_000);
         const [verb = '', resource = ''] = right.text.split(' ');
         const said = JSON.stringify(line);
-        assert.match(said, new RegExp(`cannot ${verb} resource`), 'the API server names the verb');
+        assert.match(said, new RegExp(`cannot ${verb} resource`), 'the API server reports the verb');
         assert.ok(said.includes(resource.split('/')[0] ?? ''), said);
         await losses[right.text]?.({ stage, meshtrust, name });
       } finally {

@@ -20,19 +20,19 @@ export interface Role {
 
 /** One verb on one object, or on one kind of them. */
 export interface Right {
-  /** Such as `get leases/meshtrust`. */
+  /** For example `get leases/meshtrust`. */
   readonly text: string;
   readonly role: Role;
   readonly rule: Rule;
 }
 
-/** The roles in a file of manifests. */
+/** Parses the roles in a file of manifests. */
 export async function readRoles(manifest: URL): Promise<readonly Role[]> {
   const objects = loadAll(await readFile(manifest, 'utf8')) as Role[];
   return objects.filter(({ kind }) => kind === 'Role' || kind === 'ClusterRole');
 }
 
-/** Each single right of a role. */
+/** Returns the single rights of a role. */
 export function rightsOf(role: Role): readonly Right[] {
   return role.rules.flatMap((rule) =>
     rule.verbs.flatMap((verb) =>
@@ -45,7 +45,7 @@ export function rightsOf(role: Role): readonly Right[] {
   );
 }
 
-/** Replaces the roles in the cluster by ones with these rights alone. */
+/** Replaces the roles in the cluster by roles with only these rights. */
 export async function allow(stage: Stage, roles: readonly Role[], rights: readonly Right[]): Promise<void> {
   for (const role of roles) {
     const rules = rights.filter((right) => right.role === role).map(({ rule }) => rule);

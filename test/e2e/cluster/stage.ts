@@ -14,7 +14,7 @@ import { untilDecision } from '../../kit/tls-client.ts';
 const envoys = [await findEnvoy('newest'), await findEnvoy('oldest')];
 const kubernetes = await findKubernetes();
 
-/** For the options of each test: false, or what is missing to run it. */
+/** The option `skip` of each test: false, or the missing tool. */
 export const skip: string | false =
   [kubernetes, ...envoys].find((found) => found.kind === 'missing')?.reason ?? false;
 
@@ -24,7 +24,7 @@ export const crd: string = fileURLToPath(
 const manifests = fileURLToPath(new URL('../../../deploy/kustomize', import.meta.url));
 export const namespace = 'kuma-system';
 
-/** A trust domain of a test with its CA and a client. */
+/** A trust domain with its CA and a client certificate. */
 export interface Domain {
   readonly name: string;
   readonly ca: Certificate;
@@ -35,7 +35,7 @@ export function makeDomain(name: string, ca: Certificate = makeCa({ commonName: 
   return { name, ca, client: makeLeaf(ca, { spiffeId: `spiffe://${name}/client` }) };
 }
 
-/** A MeshTrust for `kubectl apply`, named for its trust domain. */
+/** Returns a MeshTrust for `kubectl apply`, with the name of its trust domain. */
 export function meshTrust(domain: Domain, mesh = 'default', where = namespace): string {
   return JSON.stringify({
     apiVersion: 'kuma.io/v1alpha1',
@@ -48,25 +48,25 @@ export function meshTrust(domain: Domain, mesh = 'default', where = namespace): 
   });
 }
 
-/** Several objects for one `kubectl apply`. */
+/** Joins several objects for one `kubectl apply`. */
 export function listOf(...objects: readonly string[]): string {
   return `{"apiVersion":"v1","kind":"List","items":[${objects.join(',')}]}`;
 }
 
-/** A cluster with the namespace, the CRD, and a service account that may do what the manifests let it. */
+/** A cluster with the namespace, the CRD, and a service account with the rights of the manifests. */
 export interface Stage extends AsyncDisposable {
   readonly cluster: Kubernetes;
-  /** kubectl in the namespace. */
+  /** Runs kubectl in the namespace. */
   readonly kubectl: (command: string, input?: string) => Promise<string>;
-  /** A kubeconfig of the service account, whose token is in the file. */
+  /** A kubeconfig of the service account. It refers to a file with the token. */
   readonly account: { readonly kubeconfig: string; readonly tokenFile: string };
-  /** Starts the program as the service account; it ends with the stage. */
+  /** Starts the program as the service account. It ends with the stage. */
   readonly meshtrust: (options?: Partial<MeshtrustOptions>) => Promise<Meshtrust>;
   /** Gives the service account its rights (again). */
   readonly grant: () => Promise<void>;
-  /** A new token of the service account. */
+  /** Returns a new token of the service account. */
   readonly token: () => Promise<string>;
-  /** Starts the newest and the oldest Envoy, and waits until they serve; they end with the stage. */
+  /** Starts the newest and the oldest Envoy, and waits until they serve. They end with the stage. */
   readonly envoys: (meshtrust: Meshtrust, site?: string) => Promise<readonly Envoy[]>;
 }
 
@@ -116,7 +116,7 @@ export async function installCrd(kubectl: Stage['kubectl']): Promise<void> {
   await kubectl('wait --for=condition=Established --timeout=30s crd/meshtrusts.kuma.io');
 }
 
-/** Waits until every Envoy decides so about a new handshake of the client. */
+/** Waits until every Envoy has this result for a new handshake of the client. */
 export async function untilAll(
   envoys: readonly Envoy[],
   client: Certificate,

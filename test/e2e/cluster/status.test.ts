@@ -8,14 +8,14 @@ import { makeDomain, meshTrust, skip, startStage, untilAll } from './stage.ts';
 const day = 86_400_000;
 const damaged = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
 
-/** The MeshTrust of a domain with another PEM. */
+/** Returns the MeshTrust of a domain with another PEM text. */
 function withPem(text: string, pem: string): string {
   const object = JSON.parse(text) as { spec: { caBundles: { pem: { value: string } }[] } };
   object.spec.caBundles[0]!.pem.value = pem;
   return JSON.stringify(object);
 }
 
-test('status and Events say what became of a MeshTrust', { skip }, async (t) => {
+test('status and Events of MeshTrusts', { skip }, async (t) => {
   await using stage = await startStage();
   const [good, other] = [makeDomain('good.test'), makeDomain('other.test')];
   await stage.kubectl('apply -f -', meshTrust(good));
@@ -24,7 +24,7 @@ test('status and Events say what became of a MeshTrust', { skip }, async (t) => 
   const envoys = await stage.envoys(meshtrust);
   await untilAll(envoys, good.client, 'accepted');
 
-  await t.test('a good one is accepted, and programmed once the proxies have it', async () => {
+  await t.test('valid object: is accepted, and programmed when all proxies have it', async () => {
     const accepted = await untilSays(stage, 'good.test', 'Accepted', 'Accepted');
     assert.equal(accepted.status, 'True');
     const { status } = await getObject(stage, 'good.test');
@@ -34,7 +34,7 @@ test('status and Events say what became of a MeshTrust', { skip }, async (t) => 
     assert.equal((await untilSays(stage, 'good.test', 'Expiring', 'Valid')).status, 'False');
   });
 
-  await t.test('kubectl get shows it', async () => {
+  await t.test('kubectl get: prints the conditions', async () => {
     await untilShows(
       stage,
       'good.test',
@@ -44,7 +44,7 @@ test('status and Events say what became of a MeshTrust', { skip }, async (t) => 
     assert.match(line, /^good\.test +good\.test +1 +9y +True +True +\S+ +20\d\d-\S+Z$/);
   });
 
-  await t.test('a new one is counted at all proxies', async () => {
+  await t.test('new object: the proxies that have it are counted', async () => {
     await stage.kubectl('apply -f -', meshTrust(makeDomain('new.test')));
     const programmed = await untilSays(stage, 'new.test', 'Programmed', 'Programmed');
     assert.match(programmed.message, /^version [0-9a-f]{32} is served; 2 of 2 connected proxies/);
@@ -52,7 +52,7 @@ test('status and Events say what became of a MeshTrust', { skip }, async (t) => 
     assert.deepEqual([told.type, told.note], ['Normal', programmed.message]);
   });
 
-  await t.test('a bad certificate beside a good one', async () => {
+  await t.test('bad certificate beside a good one: PartlyRefused', async () => {
     const before = await getObject(stage, 'good.test');
     await stage.kubectl('apply -f -', withPem(meshTrust(other), other.ca.certPem + damaged));
     const accepted = await untilSays(stage, 'other.test', 'Accepted', 'PartlyRefused');
@@ -60,13 +60,13 @@ test('status and Events say what became of a MeshTrust', { skip }, async (t) => 
     assert.match(accepted.message, /^spec\.caBundles\[0\]\.pem\.value block 2: MT01[34] /);
     const told = await untilTold(stage, 'other.test', 'PartlyRefused');
     assert.deepEqual([told.type, told.note], ['Warning', accepted.message]);
-    // Nobody's trust changes, and nothing is written to anybody else.
+    // The trust of other domains does not change, and no other object is written.
     await untilAll(envoys, other.client, 'accepted');
     await untilAll(envoys, good.client, 'accepted');
     assert.deepEqual(await getObject(stage, 'good.test'), before);
   });
 
-  await t.test('bad certificates alone: the last good version is served on', async () => {
+  await t.test('only bad certificates: the last good version stays in force', async () => {
     await stage.kubectl('apply -f -', withPem(meshTrust(other), damaged));
     const accepted = await untilSays(stage, 'other.test', 'Accepted', 'StaleKept');
     assert.match(accepted.message, /MT013|MT014/);
@@ -99,7 +99,7 @@ test('status and Events say what became of a MeshTrust', { skip }, async (t) => 
     },
   );
 
-  await t.test('a private key is named and never quoted', async () => {
+  await t.test('private key: is reported, and not quoted', async () => {
     const { keyPem, certPem } = other.ca;
     await stage.kubectl('apply -f -', withPem(meshTrust(other), certPem + keyPem));
     const { message } = await untilSays(stage, 'other.test', 'Accepted', 'PartlyRefused');
@@ -107,13 +107,13 @@ test('status and Events say what became of a MeshTrust', { skip }, async (t) => 
     assert.doesNotMatch(message, new RegExp(keyPem.split('\n')[1]!.slice(0, 20)));
   });
 
-  await t.test('what is mended is told as well', async () => {
+  await t.test('fixed object: is reported', async () => {
     await stage.kubectl('apply -f -', meshTrust(other));
     await untilSays(stage, 'other.test', 'Accepted', 'Accepted');
     assert.equal((await untilTold(stage, 'other.test', 'Accepted')).type, 'Normal');
   });
 
-  await t.test('an authority that expires soon', async () => {
+  await t.test('CA that expires soon: is reported', async () => {
     const ca = makeCa({ commonName: 'soon', notAfter: new Date(Date.now() + 10 * day) });
     await stage.kubectl('apply -f -', meshTrust(makeDomain('soon.test', ca)));
     const expiring = await untilSays(stage, 'soon.test', 'Expiring', 'ExpiresSoon');
@@ -145,7 +145,7 @@ test('status and Events say what became of a MeshTrust', { skip }, async (t) => 
     },
   );
 
-  await t.test('a field of somebody else stays, and an edit by hand does not', async () => {
+  await t.test('field of another controller: remains; manual edit of the status: is undone', async () => {
     const origin = JSON.stringify({ status: { origin: { kri: 'kri_mtrust_x' }, authorities: 99 } });
     const file = await stage.cluster.writeFile('origin.json', origin);
     await stage.kubectl(`patch mtrust new.test --subresource=status --type=merge --patch-file=${file}`);
@@ -155,7 +155,7 @@ test('status and Events say what became of a MeshTrust', { skip }, async (t) => 
     assert.deepEqual((status as { origin?: unknown } | undefined)?.origin, { kri: 'kri_mtrust_x' });
   });
 
-  await t.test('what has no effect on trust is written once and told once', async () => {
+  await t.test('change without an effect on trust: one write, and one Event', async () => {
     const before = await getObject(stage, 'good.test');
     await stage.kubectl('apply -f -', meshTrust(makeDomain('marker.test')));
     await untilSays(stage, 'marker.test', 'Programmed', 'Programmed');
@@ -174,7 +174,7 @@ test('status and Events say what became of a MeshTrust', { skip }, async (t) => 
   });
 });
 
-test('with several workers the proxies of all of them are counted', { skip }, async () => {
+test('several workers: the proxies of all workers are counted', { skip }, async () => {
   await using stage = await startStage();
   const domains = ['first.test', 'second.test'].map((name) => makeDomain(name));
   const [first, second] = domains.map((domain) => meshTrust(domain));

@@ -26,14 +26,14 @@ import type { Stage } from './stage.ts';
 const day = 86_400_000;
 const damaged = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
 
-/** A MeshTrust of any PEM texts. */
+/** Returns a MeshTrust with any PEM texts. */
 function withPems(name: string, ...pems: readonly string[]): string {
   const object = JSON.parse(meshTrust(makeDomain(name))) as { spec: { caBundles: unknown } };
   object.spec.caBundles = pems.map((value) => ({ type: 'Pem', pem: { value } }));
   return JSON.stringify(object);
 }
 
-/** The configuration by which the API server asks on this machine; no Service leads here. */
+/** The configuration with which the API server sends reviews to this machine. There is no Service. */
 function configuration(port: number, ca: Pick<Certificate, 'certPem'>): string {
   return JSON.stringify({
     apiVersion: 'admissionregistration.k8s.io/v1',
@@ -64,7 +64,7 @@ function configuration(port: number, ca: Pick<Certificate, 'certPem'>): string {
   });
 }
 
-/** What kubectl prints on both of its outputs, and whether it succeeded. */
+/** The text that kubectl prints on both outputs, and whether it succeeded. */
 async function run(
   stage: Stage,
   command: string,
@@ -76,7 +76,7 @@ async function run(
   );
 }
 
-test('the admission webhook', { skip }, async (t) => {
+test('admission webhook', { skip }, async (t) => {
   await using stage = await startStage();
   const ca = makeCa({ commonName: 'Webhook CA' });
   const serving = makeLeaf(ca, { commonName: 'meshtrust', dnsNames: ['localhost'] });
@@ -91,11 +91,11 @@ test('the admission webhook', { skip }, async (t) => {
   const good = makeDomain('good.test');
   const bad = withPems('bad.test', makeCa().certPem, makeCa().certPem + damaged);
   await stage.kubectl('apply -f -', configuration(port, ca));
-  await poll('the API server to ask', async () =>
+  await poll('the API server to send reviews', async () =>
     (await run(stage, 'create --dry-run=server -f -', bad)).ok ? undefined : true,
   );
 
-  await t.test('a good object applies without a word', async () => {
+  await t.test('valid object: is applied without a warning', async () => {
     assert.deepEqual(await run(stage, 'apply -f -', meshTrust(good)), {
       ok: true,
       text: 'meshtrust.kuma.io/good.test created\n',
@@ -103,7 +103,7 @@ test('the admission webhook', { skip }, async (t) => {
     await untilAll(envoys, good.client, 'accepted');
   });
 
-  await t.test('a bad certificate is refused by block and reason', async () => {
+  await t.test('bad certificate: is refused, with the block and the reason', async () => {
     const { ok, text } = await run(stage, 'apply -f -', bad);
     assert.equal(ok, false);
     assert.match(
@@ -113,7 +113,7 @@ test('the admission webhook', { skip }, async (t) => {
     assert.equal((await run(stage, 'get mtrust bad.test')).ok, false);
   });
 
-  await t.test('a patch that would break a good object is refused, and trust stays', async () => {
+  await t.test('patch that breaks a valid object: is refused, and trust does not change', async () => {
     const spec = { caBundles: [{ type: 'Pem', pem: { value: damaged } }] };
     const file = await stage.cluster.writeFile('patch.json', JSON.stringify({ spec }));
     const { ok, text } = await run(stage, `patch mtrust good.test --type=merge --patch-file=${file}`);
@@ -122,7 +122,7 @@ test('the admission webhook', { skip }, async (t) => {
     await untilAll(envoys, good.client, 'accepted');
   });
 
-  await t.test('kubectl prints that an intermediate will be re-rooted', async () => {
+  await t.test('intermediate that will be re-rooted: kubectl prints a warning', async () => {
     const intermediate = makeIntermediate(makeCa({ commonName: 'Root' }));
     const { ok, text } = await run(stage, 'apply -f -', withPems('inter.test', intermediate.certPem));
     assert.equal(ok, true);
@@ -132,7 +132,7 @@ test('the admission webhook', { skip }, async (t) => {
     );
   });
 
-  await t.test('kubectl prints that an authority expires soon', async () => {
+  await t.test('CA that expires soon: kubectl prints a warning', async () => {
     const soon = makeCa({ notAfter: new Date(Date.now() + 3 * day) });
     const { ok, text } = await run(stage, 'apply -f -', withPems('soon.test', soon.certPem));
     assert.equal(ok, true);
@@ -142,7 +142,7 @@ test('the admission webhook', { skip }, async (t) => {
     );
   });
 
-  await t.test('kubectl prints that a trust domain loses a CA, and the CA is gone', async () => {
+  await t.test('removed CA: kubectl prints a warning, and the CA is removed', async () => {
     const next = makeDomain('good.test');
     const { ok, text } = await run(stage, 'apply -f -', meshTrust(next));
     assert.equal(ok, true);
@@ -154,7 +154,7 @@ test('the admission webhook', { skip }, async (t) => {
     assert.equal(deleted.ok, true);
   });
 
-  await t.test('a name that the API server makes', async () => {
+  await t.test('generated name: the object is reviewed', async () => {
     const object = JSON.parse(meshTrust(makeDomain('made.test'))) as { metadata: object };
     object.metadata = { ...object.metadata, name: undefined, generateName: 'made-' };
     const { ok, text } = await run(stage, 'create -f -', JSON.stringify(object));
@@ -177,21 +177,21 @@ test('the admission webhook', { skip }, async (t) => {
     },
   );
 
-  await t.test('what was asked is counted', async () => {
+  await t.test('reviews: are counted', async () => {
     const counts = await meshtrust.metric('meshtrust_webhook_requests_total');
     for (const result of ['allowed', 'warned', 'refused'])
       assert.ok(counts.get(`result="${result}"`)! > 0, result);
     for (const result of ['malformed', 'error']) assert.equal(counts.get(`result="${result}"`), 0, result);
   });
 
-  await t.test('while it ends it answers still: the cluster learns of that a moment later', async () => {
+  await t.test('shutdown: reviews are answered while the cluster still sends them', async () => {
     const ended = meshtrust.stop('SIGTERM');
-    await meshtrust.logged('that it drains', ({ event }) => event === 'draining');
+    await meshtrust.logged('the start of draining', ({ event }) => event === 'draining');
     assert.equal((await run(stage, 'create --dry-run=server -f -', bad)).ok, false);
     assert.deepEqual(await ended, { code: 0, signal: null });
   });
 
-  await t.test('with the webhook away a bad object applies, and its status tells', async () => {
+  await t.test('webhook down: a bad object is applied, and its status reports it', async () => {
     assert.equal((await run(stage, 'apply -f -', bad)).text, 'meshtrust.kuma.io/bad.test created\n');
     await stage.meshtrust({ args: ['--guard-hold=1s', ...webhook] });
     const accepted = await untilSays(stage, 'bad.test', 'Accepted', 'PartlyRefused');
@@ -199,7 +199,7 @@ test('the admission webhook', { skip }, async (t) => {
     await untilTold(stage, 'bad.test', 'PartlyRefused');
   });
 
-  await t.test('a certificate that is not there yet keeps nobody from being served', async () => {
+  await t.test('missing certificate: trust is served', async () => {
     await using other = await stage.meshtrust({
       args: ['--guard-hold=1s', '--webhook-listen=127.0.0.1:0', '--webhook-cert=none', '--webhook-key=none'],
     });
@@ -211,8 +211,8 @@ test('the admission webhook', { skip }, async (t) => {
     assert.equal((await other.metric('meshtrust_webhook_certificate_expiry_timestamp_seconds')).get(''), 0);
   });
 
-  await t.test('what is wrong already keeps nobody from the rest of the object', async () => {
-    await poll('the webhook to be asked again', async () =>
+  await t.test('object that was invalid before: other changes of it are allowed', async () => {
+    await poll('the webhook to receive reviews again', async () =>
       (await run(stage, 'create --dry-run=server -f -', withPems('b.test', damaged))).ok ? undefined : true,
     );
     for (const command of ['annotate mtrust bad.test a=b', 'label mtrust bad.test c=d'])
@@ -221,7 +221,7 @@ test('the admission webhook', { skip }, async (t) => {
   });
 });
 
-test('a webhook whose replicas keep its certificate', { skip }, async (t) => {
+test('webhook whose replicas issue its certificate', { skip }, async (t) => {
   await using stage = await startStage();
   await using overlay = await makeTempDir();
   const base = relative(
@@ -234,7 +234,7 @@ test('a webhook whose replicas keep its certificate', { skip }, async (t) => {
   );
   const ports = [await freePort(), await freePort()] as const;
   const bad = withPems('bad.test', damaged);
-  /** Has the API server ask that replica: no Service leads here. */
+  /** Makes the API server send reviews to that replica. There is no Service. */
   const leadTo = async (port: number): Promise<void> => {
     const clientConfig = [{ op: 'remove', path: '/webhooks/0/clientConfig/service' }].slice(
       port === ports[0] ? 0 : 1,
@@ -263,7 +263,7 @@ test('a webhook whose replicas keep its certificate', { skip }, async (t) => {
       (await run(stage, 'create --dry-run=server -f -', bad)).ok ? undefined : true,
     );
 
-  await t.test('the component is what the API server takes, without a warning', async () => {
+  await t.test('component: is accepted by the API server without a warning', async () => {
     const options = ['--validate=strict', '--warnings-as-errors'];
     await stage.cluster.kubectl(['apply', ...options, '-k', overlay.path]);
     const deployment = await stage.kubectl('get deployment meshtrust -o json');
@@ -271,28 +271,31 @@ test('a webhook whose replicas keep its certificate', { skip }, async (t) => {
     await leadTo(ports[0]);
   });
 
-  await t.test('replicas that start at once serve one certificate, which the API server trusts', async () => {
-    replicas = await Promise.all(
-      ports.map((port) =>
-        stage.meshtrust({
-          args: [
-            '--guard-hold=1s',
-            `--webhook-listen=localhost:${port}`,
-            '--webhook-secret=meshtrust-webhook',
-          ],
-        }),
-      ),
-    );
-    await untilRefused();
-    await leadTo(ports[1]);
-    await untilRefused();
-    const ca = await caBundle();
-    const [first, second] = await Promise.all(ports.map((port) => fingerprintAt(port, ca)));
-    assert.match(first ?? '', /^[0-9A-F:]{95}$/);
-    assert.equal(first, second);
-  });
+  await t.test(
+    'replicas that start at once: serve one certificate, which the API server trusts',
+    async () => {
+      replicas = await Promise.all(
+        ports.map((port) =>
+          stage.meshtrust({
+            args: [
+              '--guard-hold=1s',
+              `--webhook-listen=localhost:${port}`,
+              '--webhook-secret=meshtrust-webhook',
+            ],
+          }),
+        ),
+      );
+      await untilRefused();
+      await leadTo(ports[1]);
+      await untilRefused();
+      const ca = await caBundle();
+      const [first, second] = await Promise.all(ports.map((port) => fingerprintAt(port, ca)));
+      assert.match(first ?? '', /^[0-9A-F:]{95}$/);
+      assert.equal(first, second);
+    },
+  );
 
-  await t.test('the certificate is replaced in time, by one of the replicas that race for it', async () => {
+  await t.test('certificate that expires soon: is replaced by one of the replicas', async () => {
     await Promise.all(replicas.map((replica) => replica.stop()));
     const [before] = await authorities();
     const client = createApiClient(() => loadKubeConfig(stage.account.kubeconfig));
@@ -310,7 +313,7 @@ test('a webhook whose replicas keep its certificate', { skip }, async (t) => {
         times: { everyMs: 200, spreadMs: 0 },
       })({ loaded: (material) => loaded.push(material), refused: assert.fail }),
     );
-    await poll('all to have one', () => loaded.length === 3 || undefined);
+    await poll('all replicas to have a certificate', () => loaded.length === 3 || undefined);
     assert.deepEqual(issued, ['the certificate expires soon']);
     assert.equal(new Set(loaded.map(({ fingerprint }) => fingerprint)).size, 1);
     const own = new X509Certificate(loaded[0]!.certificate);
@@ -318,13 +321,13 @@ test('a webhook whose replicas keep its certificate', { skip }, async (t) => {
     assert.ok(next !== undefined && own.verify(next.publicKey));
     assert.equal(old?.fingerprint256, before?.fingerprint256);
     clock.now += 40 * day;
-    await poll('the old authority to go', async () => (await authorities()).length === 1 || undefined);
+    await poll('the old CA to be removed', async () => (await authorities()).length === 1 || undefined);
     assert.equal((await authorities())[0]?.fingerprint256, next.fingerprint256);
     await Promise.all(racing.map((one) => one.close()));
     client.close();
   });
 
-  await t.test('the account may do that, and nothing else to Secrets and configurations', async () => {
+  await t.test('service account: has no other rights on Secrets and configurations', async () => {
     const may = (verb: string, resource: string): Promise<boolean> =>
       run(stage, `auth can-i ${verb} ${resource} --as=system:serviceaccount:${namespace}:meshtrust`).then(
         ({ ok }) => ok,
@@ -341,7 +344,7 @@ test('a webhook whose replicas keep its certificate', { skip }, async (t) => {
         assert.ok(!(await may(verb, resource)), `${verb} ${resource}`);
   });
 
-  /** Keeps the certificate until that came to something: that it is loaded, or why it is not. */
+  /** Runs `keepCertificate` until the certificate is loaded, or until it is refused with a reason. */
   const keepOnce = async (now: number): Promise<string> => {
     const client = createApiClient(() => loadKubeConfig(stage.account.kubeconfig));
     const { promise, resolve } = Promise.withResolvers<string>();
@@ -360,7 +363,7 @@ test('a webhook whose replicas keep its certificate', { skip }, async (t) => {
     return outcome;
   };
 
-  await t.test('whoever has the account gets no token of another one', async () => {
+  await t.test('attacker with the service account: gets no token of another account', async () => {
     const token = {
       apiVersion: 'v1',
       kind: 'Secret',
@@ -381,7 +384,7 @@ test('a webhook whose replicas keep its certificate', { skip }, async (t) => {
     );
   });
 
-  await t.test('a Secret of another type is not used, and not written to', async () => {
+  await t.test('Secret of another type: is neither used nor written', async () => {
     const before = await caBundle();
     await stage.kubectl('delete secret meshtrust-webhook');
     const basic = { apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/basic-auth' };
@@ -397,7 +400,7 @@ test('a webhook whose replicas keep its certificate', { skip }, async (t) => {
     assert.match(await keepOnce(Date.now()), /does not exist: create an empty one of type Opaque/);
   });
 
-  await t.test('applying the manifest of the Secret again keeps the certificate', async () => {
+  await t.test('manifest of the Secret applied again: the certificate remains', async () => {
     const manifest = fileURLToPath(new URL('../../../deploy/kustomize/webhook/secret.yaml', import.meta.url));
     const apply = () => stage.kubectl(`apply -f ${manifest}`);
     const data = async () =>
@@ -422,12 +425,12 @@ test('a webhook whose replicas keep its certificate', { skip }, async (t) => {
     ],
   );
   for (const right of rights) {
-    await t.test(`none of its rights is too many: ${right.text}`, async () => {
+    await t.test(`each right is necessary: ${right.text}`, async () => {
       const [verb = '', resource = ''] = right.text.split(' ');
       let now = Date.now();
       const forget = async (): Promise<void> =>
         void (await stage.kubectl('patch secret meshtrust-webhook --type=merge --patch={"data":null}'));
-      /** Has the right be needed: a certificate that is valid is not replaced, and a CA that is known not written. */
+      /** Makes the right necessary: a valid certificate is not replaced, and a known CA is not written. */
       const need = async (): Promise<void> => {
         if (verb === 'get') return;
         if (resource.startsWith('secrets/')) now += 61 * day;
@@ -440,20 +443,23 @@ test('a webhook whose replicas keep its certificate', { skip }, async (t) => {
         roles,
         rights.filter((one) => one !== right),
       );
-      // The authorizer learns of a new role a moment later.
-      const refusal = await poll('the API server to forbid it', async () => {
+      // The authorizer reads a new role with a delay.
+      const refusal = await poll('the API server to forbid the request', async () => {
         await need();
         const outcome = await keepOnce(now);
         return outcome === 'loaded' ? undefined : outcome;
       });
       assert.match(refusal, new RegExp(`cannot ${verb} resource`));
       await allow(stage, roles, rights);
-      await poll('it to be allowed again', async () => (await keepOnce(now)) === 'loaded' || undefined);
+      await poll(
+        'the request to be allowed again',
+        async () => (await keepOnce(now)) === 'loaded' || undefined,
+      );
     });
   }
 });
 
-/** The certificate of a server on this machine whose authority is one of these. */
+/** Returns the certificate of a server on this machine, if one of these CAs issued it. */
 async function fingerprintAt(port: number, ca: string): Promise<string> {
   const options = { host: 'localhost', port, ca, servername: 'localhost' };
   const socket = connect(options);

@@ -33,19 +33,19 @@ interface PodTemplate {
   };
 }
 
-/** The one object of a kind. */
+/** Returns the only object of a kind. */
 function only(objects: readonly Manifest[], kind: string): Manifest {
   const [found, ...others] = objects.filter((object) => object.kind === kind);
   assert.ok(found !== undefined && others.length === 0, `${kind}: one among ${objects.length} objects`);
   return found;
 }
 
-/** The pod that a Deployment makes. */
+/** Returns the pod template of the Deployment. */
 function podOf(objects: readonly Manifest[]): PodTemplate {
   return (only(objects, 'Deployment')['spec'] as { readonly template: PodTemplate }).template;
 }
 
-/** The command `serve`. */
+/** Creates the program, and returns it with its command `serve`. */
 function serveOf(args: readonly string[]): { readonly program: Command; readonly serve: Command } {
   const silent = new Writable({ write: (_, __, done) => done() });
   const io = { args, env: {}, stdout: silent, stderr: silent, signal: AbortSignal.abort() };
@@ -57,19 +57,19 @@ function serveOf(args: readonly string[]): { readonly program: Command; readonly
 
 const serveOptions = (): readonly Option[] => serveOf([]).serve.options;
 
-/** What the program makes of a command line. */
+/** Returns the options that the program parses from a command line. */
 async function parse(args: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
-  let taken: Readonly<Record<string, unknown>> = {};
+  let parsed: Readonly<Record<string, unknown>> = {};
   const { program, serve } = serveOf(args);
   serve.action(() => {
-    taken = serve.opts();
+    parsed = serve.opts();
   });
   await program.parseAsync(args, { from: 'user' });
-  return taken;
+  return parsed;
 }
 
-describe('the chart', { skip }, () => {
-  it('is without a complaint of the linter, whatever is asked for', async () => {
+describe('chart', { skip }, () => {
+  it('any values: the linter reports nothing', async () => {
     const helm = runHelm(found);
     for (const [what, values] of Object.entries(valueCases)) {
       const { stdout } = await helm(['lint', '--strict', chart], withImage(values));
@@ -78,7 +78,7 @@ describe('the chart', { skip }, () => {
     }
   });
 
-  it('has the version of the package, and the CRD and the rules that are used without it', async () => {
+  it('version, CRD and alert rules: are the same as outside of the chart', async () => {
     const { version, appVersion } = load(await fileOf('deploy/helm/meshtrust/Chart.yaml')) as Record<
       string,
       string
@@ -98,7 +98,7 @@ describe('the chart', { skip }, () => {
     }
   });
 
-  it('renders that CRD, and keeps it unless told otherwise', async () => {
+  it('CRD: is rendered, and kept by default', async () => {
     const crdOf = async (values: ChartValues): Promise<Manifest | undefined> =>
       (await render(values)).find(({ kind }) => kind === 'CustomResourceDefinition');
     const kept = await crdOf({});
@@ -109,19 +109,19 @@ describe('the chart', { skip }, () => {
     assert.equal(await crdOf({ crds: { enabled: false } }), undefined);
   });
 
-  it('gives the program a command line that it takes', async () => {
+  it('any values: the program accepts the command line', async () => {
     for (const [what, values] of Object.entries(valueCases)) {
       const { args } = podOf(await render(values)).spec.containers[0];
       const taken = await parse(args);
       assert.equal(taken['probeListen'], '0.0.0.0:5681', what);
-      // Two of a kind: the last one would win in silence.
+      // If a flag occurs twice, the last one wins without notice.
       const names = args.map((arg) => arg.split('=', 1)[0]).filter((name) => name !== '--dir');
       assert.equal(new Set(names).size, names.length, `${what}: ${args.join(' ')}`);
     }
     await assert.rejects(parse(['serve', '--kube-namespaces=x']), /unknown option/);
   });
 
-  it('hands every value on', async () => {
+  it('each value: reaches the objects', async () => {
     const values = valueCases['every flag'] ?? {};
     const { args } = podOf(await render(values)).spec.containers[0];
     const taken = await parse(args);
@@ -164,8 +164,8 @@ describe('the chart', { skip }, () => {
     for (const [name, value] of Object.entries(expected)) assert.deepEqual(taken[name], value, name);
   });
 
-  it('has a value for every flag', async () => {
-    // The service account tells where the API server is.
+  it('each flag: has a value', async () => {
+    // The service account provides the address of the API server.
     const needless = ['--kubeconfig'];
     const given = new Set<string>(needless);
     for (const values of Object.values(valueCases))
@@ -179,31 +179,31 @@ describe('the chart', { skip }, () => {
     );
   });
 
-  it('opens the admin API where it can be told who calls, and only then', async () => {
+  it('admin API: is opened only if its clients are authenticated', async () => {
     const argsOf = async (what: string): Promise<readonly string[]> =>
       podOf(await render(valueCases[what])).spec.containers[0].args.filter((arg) =>
         arg.startsWith('--admin'),
       );
     const tls = ['--admin-cert=/admin-tls/tls.crt', '--admin-key=/admin-tls/tls.key'];
     const open = ['--admin-listen=0.0.0.0:5680', ...tls, '--admin-client-ca=/admin-tls/ca.crt'];
-    assert.deepEqual(await argsOf('the admin API for whoever has a certificate'), open);
-    assert.deepEqual(await argsOf('the admin API for whoever has a token or a certificate'), [
+    assert.deepEqual(await argsOf('admin API with a client certificate'), open);
+    assert.deepEqual(await argsOf('admin API with a token or a client certificate'), [
       ...open,
       '--admin-token-file=/admin-token/token',
     ]);
-    assert.deepEqual(await argsOf('nothing of its own'), []);
+    assert.deepEqual(await argsOf('defaults'), []);
     const ports = (objects: readonly Manifest[]): string => JSON.stringify(only(objects, 'NetworkPolicy'));
     assert.doesNotMatch(ports(await render()), /"admin"/);
-    assert.match(ports(await render(valueCases['the admin API for whoever has a certificate'])), /"admin"/);
+    assert.match(ports(await render(valueCases['admin API with a client certificate'])), /"admin"/);
   });
 
-  it('mounts what the command line names', async () => {
+  it('files of the command line: are mounted', async () => {
     const cases = [
       'every flag',
-      'TLS that proxies show certificates for',
-      'directories beside the cluster',
-      'the webhook, with a CA of yours',
-      'the admin API for whoever has a token or a certificate',
+      'TLS with client certificates',
+      'directories and the cluster',
+      'webhook with certificate files',
+      'admin API with a token or a client certificate',
     ];
     const paths =
       /^--(?:tls-cert|tls-key|tls-client-ca|admin-cert|admin-key|admin-client-ca|admin-token-file|webhook-cert|webhook-key|distrust|state-dir|dir)=(\/[^/]+)/;
@@ -223,14 +223,14 @@ describe('the chart', { skip }, () => {
     assert.equal(named, 12);
   });
 
-  it('asks for no token where the cluster is not read', async () => {
-    const alone = await render(valueCases['directories alone']);
+  it('no Kubernetes source: no token is mounted', async () => {
+    const alone = await render(valueCases['directories only']);
     assert.equal(podOf(alone).spec.automountServiceAccountToken, false);
     assert.ok(!alone.some(({ kind }) => kind.includes('Role')));
     assert.equal(podOf(await render()).spec.automountServiceAccountToken, true);
   });
 
-  it('gives the same rights as the manifests of kustomize', async () => {
+  it('rights: are the same as in the manifests of kustomize', async () => {
     const manifests = readManifests(await fileOf('deploy/kustomize/rbac.yaml'));
     const rulesOf = (objects: readonly Manifest[]): unknown =>
       objects.filter(({ kind }) => kind === 'Role').map((role) => role['rules']);
@@ -238,7 +238,7 @@ describe('the chart', { skip }, () => {
     assert.deepEqual(rulesOf(rendered), rulesOf(manifests));
   });
 
-  it('has the probes of the manifests of kustomize: a connection attempt may be lost once', async () => {
+  it('probes: are the same as in the manifests of kustomize, and allow for one lost connection attempt', async () => {
     const probesOf = (objects: readonly Manifest[]): unknown => {
       const { livenessProbe, readinessProbe } = podOf(objects).spec.containers[0];
       return { livenessProbe, readinessProbe };
@@ -252,7 +252,7 @@ describe('the chart', { skip }, () => {
     assert.deepEqual(probesOf(await render()), probes);
   });
 
-  it('has the same webhook, with the same rights, as the manifests of kustomize', async () => {
+  it('webhook: has the same rights as in the manifests of kustomize', async () => {
     const own = await render({ fullnameOverride: 'meshtrust', webhook: { enabled: true } });
     const other = await Promise.all(
       ['rbac.yaml', 'webhook/rbac.yaml', 'webhook/validating-webhook.yaml'].map(async (path) =>
@@ -266,7 +266,7 @@ describe('the chart', { skip }, () => {
           .map(({ kind, rules, webhooks }) => ({ kind, rules, webhooks }))
           .sort((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b))),
       );
-    // The configuration lies in no namespace, so that of a release has the namespace in its name.
+    // The configuration has no namespace, so the one of a release contains the namespace in its name.
     const named = said(own)
       .replaceAll('"meshtrust.meshtrust-system"', '"meshtrust"')
       .replaceAll('"namespace":"meshtrust-system"', '"namespace":"kuma-system"');
@@ -274,7 +274,7 @@ describe('the chart', { skip }, () => {
     assert.deepEqual(JSON.parse(named), JSON.parse(said(other.flat())));
   });
 
-  it('has the alerts that are used without it, and those of its users', async () => {
+  it('alerts: are the ones used outside of the chart, and those of the values', async () => {
     const rule = only(await render(valueCases['monitoring']), 'PrometheusRule');
     const { groups } = rule['spec'] as { groups: readonly { name: string; rules: readonly object[] }[] };
     const { groups: shipped } = load(await fileOf('deploy/observability/meshtrust.rules.yaml')) as {
@@ -287,8 +287,8 @@ describe('the chart', { skip }, () => {
     ]);
   });
 
-  it('has the API server ask the Service that is there, and the program keep what it may keep', async () => {
-    const objects = await render(valueCases['the webhook, with a certificate of its own']);
+  it('webhook: the API server calls an existing Service, and the program may write its certificate', async () => {
+    const objects = await render(valueCases['webhook that issues its certificate']);
     const configuration = only(objects, 'ValidatingWebhookConfiguration');
     const [webhook] = configuration['webhooks'] as readonly [
       { readonly clientConfig: { readonly service: { readonly name: string; readonly namespace: string } } },
@@ -314,7 +314,7 @@ describe('the chart', { skip }, () => {
       ofSecrets.map(({ verbs }) => verbs),
       [['get', 'patch']],
     );
-    // It is there already: a right to create Secrets would have no name.
+    // The chart creates the Secret, because a right to create Secrets cannot be limited to a name.
     const made = objects.find(({ kind, metadata }) => kind === 'Secret' && metadata.name === secret);
     assert.equal(made?.metadata.namespace, namespace);
     assert.deepEqual(
@@ -327,12 +327,12 @@ describe('the chart', { skip }, () => {
       );
     assert.deepEqual(mayHave('secrets'), [secret]);
     assert.deepEqual(mayHave('validatingwebhookconfigurations'), [configuration.metadata.name]);
-    const others = await render(valueCases['the webhook, with a CA of yours']);
+    const others = await render(valueCases['webhook with certificate files']);
     assert.ok(!others.some(({ metadata }) => metadata.name.endsWith(secret) && metadata.name !== secret));
     assert.ok(!others.some(({ kind }) => kind === 'ClusterRole'), 'files need no rights');
   });
 
-  it('scrapes the Service that is there', async () => {
+  it('metrics: an existing Service is scraped', async () => {
     const objects = await render(valueCases['monitoring']);
     const { selector } = only(objects, 'ServiceMonitor')['spec'] as {
       selector: { matchLabels: Record<string, string> };
@@ -349,7 +349,7 @@ describe('the chart', { skip }, () => {
   });
 
   for (const [what, [values, sentence]] of Object.entries(refusedValues)) {
-    it(`refuses ${what}`, async () => {
+    it(`${what}: is refused`, async () => {
       await assert.rejects(render(values), (error: Error) => {
         assert.match(error.message, /don't meet the specifications of the schema/);
         assert.match(error.message, sentence);
@@ -359,17 +359,17 @@ describe('the chart', { skip }, () => {
   }
 
   for (const [what, [values, sentence]] of Object.entries(contradictions)) {
-    it(`names the cause of the error: ${what}`, async () => {
+    it(`${what}: the error contains the cause`, async () => {
       await assert.rejects(render(values), ({ message }: Error) => message.includes(sentence));
     });
   }
 
-  it('says everything that there is to say', async () => {
+  it('values.yaml: documents each value', async () => {
     const defaults = load(await fileOf('deploy/helm/meshtrust/values.yaml')) as Record<string, unknown>;
     const schema = JSON.parse(await fileOf('deploy/helm/meshtrust/values.schema.json')) as {
       readonly properties: Readonly<Record<string, unknown>>;
     };
-    // Values of parent charts, and an earlier name that the templates refuse with a hint.
+    // `global` is for parent charts. `replicas` is an earlier name that the templates reject with a hint.
     const known = Object.keys(schema.properties).filter((name) => name !== 'global' && name !== 'replicas');
     assert.deepEqual(Object.keys(defaults).sort(), known.sort());
   });

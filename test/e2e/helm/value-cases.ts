@@ -3,14 +3,14 @@ import type { ChartValues } from '../../kit/helm.ts';
 
 const everybody = [{ namespaceSelector: { matchLabels: { 'kuma.io/sidecar-injection': 'enabled' } } }];
 
-/** Values that are used, by what is asked for: each renders objects that an API server takes. */
+/** Valid values, by their purpose. Each renders objects that an API server accepts. */
 export const valueCases: Readonly<Record<string, ChartValues>> = {
-  'nothing of its own': {},
-  'every namespace': { kubernetes: { allNamespaces: true } },
-  'MeshTrusts beside the program': { kubernetes: { namespace: 'meshtrust-system' } },
-  'nothing written to the cluster': { kubernetes: { status: false } },
-  'every namespace, nothing written': { kubernetes: { allNamespaces: true, status: false } },
-  'directories alone': {
+  defaults: {},
+  'all namespaces': { kubernetes: { allNamespaces: true } },
+  'MeshTrusts in another namespace': { kubernetes: { namespace: 'meshtrust-system' } },
+  'no status': { kubernetes: { status: false } },
+  'all namespaces, no status': { kubernetes: { allNamespaces: true, status: false } },
+  'directories only': {
     kubernetes: { enabled: false },
     directories: ['/trust', '/more'],
     extraVolumes: [
@@ -22,16 +22,16 @@ export const valueCases: Readonly<Record<string, ChartValues>> = {
       { name: 'more', mountPath: '/more', readOnly: true },
     ],
   },
-  'directories beside the cluster': {
+  'directories and the cluster': {
     directories: ['/trust'],
     extraVolumes: [{ name: 'trust', configMap: { name: 'trust' } }],
     extraVolumeMounts: [{ name: 'trust', mountPath: '/trust', readOnly: true }],
   },
-  'TLS that proxies show certificates for': {
+  'TLS with client certificates': {
     xds: { tls: { secretName: 'meshtrust-tls', requireClientCertificate: true } },
   },
-  'TLS alone': { xds: { tls: { secretName: 'meshtrust-tls' } } },
-  'the admin API for whoever has a token or a certificate': {
+  'TLS without client certificates': { xds: { tls: { secretName: 'meshtrust-tls' } } },
+  'admin API with a token or a client certificate': {
     admin: {
       enabled: true,
       tls: { secretName: 'admin-tls', clientCertificates: true },
@@ -39,11 +39,11 @@ export const valueCases: Readonly<Record<string, ChartValues>> = {
     },
     networkPolicy: { adminFrom: everybody },
   },
-  'the admin API for whoever has a certificate': {
+  'admin API with a client certificate': {
     admin: { enabled: true, tls: { secretName: 'admin-tls', clientCertificates: true } },
   },
-  'the webhook, with a certificate of its own': { webhook: { enabled: true } },
-  'the webhook for every namespace, with a certificate of cert-manager': {
+  'webhook that issues its certificate': { webhook: { enabled: true } },
+  'webhook for all namespaces, with a certificate of cert-manager': {
     kubernetes: { allNamespaces: true },
     webhook: {
       enabled: true,
@@ -53,7 +53,7 @@ export const valueCases: Readonly<Record<string, ChartValues>> = {
       annotations: { 'cert-manager.io/inject-ca-from': 'meshtrust-system/webhook' },
     },
   },
-  'the webhook, with a CA of yours': {
+  'webhook with certificate files': {
     webhook: {
       enabled: true,
       certificate: {
@@ -62,7 +62,7 @@ export const valueCases: Readonly<Record<string, ChartValues>> = {
       },
     },
   },
-  'a state directory of its own': {
+  'state directory': {
     replicaCount: 1,
     stateDir: { enabled: true, volume: { persistentVolumeClaim: { claimName: 'state' } } },
   },
@@ -99,7 +99,7 @@ export const valueCases: Readonly<Record<string, ChartValues>> = {
     metrics: { authorities: false },
     extraArgs: ['--admin-listen=127.0.0.1:9000'],
   },
-  'what a platform wants': {
+  'settings of a platform': {
     fullnameOverride: 'trust',
     commonLabels: { 'example.com/team': 'mesh' },
     replicaCount: 3,
@@ -138,7 +138,7 @@ export const valueCases: Readonly<Record<string, ChartValues>> = {
     },
     networkPolicy: { xdsFrom: everybody, metricsFrom: everybody },
   },
-  'as little as there can be': {
+  minimum: {
     crds: { enabled: false },
     replicaCount: 1,
     networkPolicy: { enabled: false },
@@ -148,59 +148,59 @@ export const valueCases: Readonly<Record<string, ChartValues>> = {
   },
 };
 
-/** Values that the schema refuses, with what it says. */
+/** Values that the schema rejects, with its message. */
 export const refusedValues: Readonly<Record<string, readonly [values: ChartValues, sentence: RegExp]>> = {
-  'a value that there is not': [{ replicaCounts: 3 }, /additional properties 'replicaCounts' not allowed/],
-  'a misspelt value inside': [{ kubernetes: { allNamespace: true } }, /'allNamespace' not allowed/],
+  'unknown value': [{ replicaCounts: 3 }, /additional properties 'replicaCounts' not allowed/],
+  'misspelt nested value': [{ kubernetes: { allNamespace: true } }, /'allNamespace' not allowed/],
   'replicas as a text': [{ replicaCount: '2' }, /\/replicaCount.*got string, want integer/],
-  'a duration without its unit': [{ trust: { guardHold: '30' } }, /\/trust\/guardHold/],
-  'a duration as a number': [{ xds: { slowTimeout: 60 } }, /\/xds\/slowTimeout/],
-  'a count of zero': [{ xds: { maxStreams: 0 } }, /\/xds\/maxStreams/],
+  'duration without a unit': [{ trust: { guardHold: '30' } }, /\/trust\/guardHold/],
+  'duration as a number': [{ xds: { slowTimeout: 60 } }, /\/xds\/slowTimeout/],
+  'count of zero': [{ xds: { maxStreams: 0 } }, /\/xds\/maxStreams/],
   'too many workers': [{ xds: { workers: 65 } }, /\/xds\/workers/],
-  'a hash that is cut off': [{ trust: { distrust: ['abc'] } }, /\/trust\/distrust\/0/],
-  'a trust domain in upper case': [{ trust: { rootTrustDomain: 'A.test' } }, /\/trust\/rootTrustDomain/],
-  'a level that there is not': [{ log: { level: 'trace' } }, /\/log\/level/],
-  'a relative directory': [{ directories: ['trust'] }, /\/directories\/0/],
+  'incomplete hash': [{ trust: { distrust: ['abc'] } }, /\/trust\/distrust\/0/],
+  'trust domain in upper case': [{ trust: { rootTrustDomain: 'A.test' } }, /\/trust\/rootTrustDomain/],
+  'unknown log level': [{ log: { level: 'trace' } }, /\/log\/level/],
+  'relative directory': [{ directories: ['trust'] }, /\/directories\/0/],
   "a label of the chart's own, on all": [
     { commonLabels: { 'app.kubernetes.io/name': 'x' } },
     /\/commonLabels\/app\.kubernetes\.io~1name/,
   ],
-  'a label by which the Deployment finds its pods': [
+  'label of the selector of the Deployment': [
     { podLabels: { 'app.kubernetes.io/instance': 'x' } },
     /\/podLabels\/app\.kubernetes\.io~1instance/,
   ],
-  'a failure policy that there is not': [{ webhook: { failurePolicy: 'Retry' } }, /\/webhook\/failurePolicy/],
-  'a digest without its algorithm': [{ image: { digest: 'abc' } }, /\/image\/digest/],
-  'an argument that is no flag': [{ extraArgs: ['serve'] }, /\/extraArgs\/0/],
-  'a namespace that is none': [{ kubernetes: { namespace: 'Kuma System' } }, /\/kubernetes\/namespace/],
+  'unknown failure policy': [{ webhook: { failurePolicy: 'Retry' } }, /\/webhook\/failurePolicy/],
+  'digest without an algorithm': [{ image: { digest: 'abc' } }, /\/image\/digest/],
+  'argument that is not a flag': [{ extraArgs: ['serve'] }, /\/extraArgs\/0/],
+  'invalid namespace': [{ kubernetes: { namespace: 'Kuma System' } }, /\/kubernetes\/namespace/],
 };
 
-/** Values that contradict each other, with the sentence that names the cause and the missing value. */
+/** Values that contradict each other, with the message that contains the cause and the missing value. */
 export const contradictions: Readonly<Record<string, readonly [values: ChartValues, sentence: string]>> = {
   'no image': [{ image: { repository: '' } }, 'image.repository is not set: no image is published yet'],
-  'the earlier name of replicaCount': [{ replicas: 3 }, 'replicas: the value is called replicaCount'],
-  'no source at all': [{ kubernetes: { enabled: false } }, 'kubernetes.enabled=false needs directories'],
+  'earlier name of replicaCount': [{ replicas: 3 }, 'replicas: the value is called replicaCount'],
+  'no source': [{ kubernetes: { enabled: false } }, 'kubernetes.enabled=false needs directories'],
   'client certificates without TLS': [
     { xds: { tls: { requireClientCertificate: true } } },
     'xds.tls.requireClientCertificate=true needs xds.tls.secretName: a Secret with tls.crt, tls.key',
   ],
-  'an admin API without TLS': [
+  'admin API without TLS': [
     { admin: { enabled: true, tokenSecretName: 'admin-tokens' } },
     'admin.enabled=true needs admin.tls.secretName',
   ],
-  'an admin API for everybody': [
+  'admin API without authentication': [
     { admin: { enabled: true, tls: { secretName: 'admin-tls' } } },
     'admin.enabled=true needs admin.tokenSecretName or admin.tls.clientCertificates=true',
   ],
-  'a CA for a certificate that replicas make': [
+  'CA for a certificate that replicas issue': [
     { webhook: { enabled: true, certificate: { caBundle: 'QUJD' } } },
     'webhook.certificate.caBundle needs webhook.certificate.secretName',
   ],
-  'a webhook without the cluster': [
+  'webhook without the Kubernetes source': [
     { kubernetes: { enabled: false }, directories: ['/trust'], webhook: { enabled: true } },
     'webhook.enabled=true needs kubernetes.enabled=true',
   ],
-  'a disruption budget of nothing': [
+  'disruption budget of zero': [
     { podDisruptionBudget: { maxUnavailable: null } },
     'podDisruptionBudget.enabled=true needs podDisruptionBudget.minAvailable or',
   ],
