@@ -2,8 +2,9 @@
  * Changes one operator, constant, condition or return at a time in the pure rooms, and runs the tests of the room
  * against each change. A change that no test notices survives, and is printed with its line:
  *
- *     node scripts/mutate.ts [--count=60] [--seed=1] [--room=trust/x509]
+ *     node scripts/mutate.ts [--count=60] [--from=0] [--seed=1] [--room=trust/x509]
  *
+ * `--from` passes over that many of the changes of the seed, so that a long run can be made in parts.
  * Works on a copy of the checkout in a temporary folder. Exits with 1 if a change survived.
  */
 import { execFile } from 'node:child_process';
@@ -69,13 +70,18 @@ export function mutationsOf(file: string, text: string): readonly Mutation[] {
   );
 }
 
-/** The tests that are to notice a change in a file of the room. */
+/** The tests that are to notice a change in a file of the room, the nearest first: most changes fail there. */
 function testsOf(file: string): readonly string[] {
+  if (file.startsWith('src/xds/core/'))
+    return ['test/xds/core/*.test.ts', 'test/xds/server/*.test.ts', 'test/xds/loopback/*.test.ts'];
   if (file.startsWith('src/xds/'))
     return ['test/xds/{core,server,wire,rate}/*.test.ts', 'test/xds/loopback/*.test.ts'];
   if (file.startsWith('src/http2/')) return ['test/http2/{connection,frame,hpack}.test.ts'];
+  const [, stage] = /^src\/(trust\/[^/]+)\//.exec(file) ?? [];
+  if (stage !== undefined)
+    return [`test/${stage}/**/*.test.ts`, 'test/trust/**/*.test.ts', 'test/runtime/**/*.test.ts'];
   const [, room = ''] = /^src\/([^/]+(?:\/(?:status|webhook))?)/.exec(file) ?? [];
-  return [`test/${room}/**/*.test.ts`, ...(room === 'trust' ? ['test/runtime/**/*.test.ts'] : [])];
+  return [`test/${room}/**/*.test.ts`];
 }
 
 /** True if a test fails in the copy. */
@@ -100,6 +106,7 @@ if (import.meta.main) {
   const { values } = parseArgs({
     options: {
       count: { type: 'string', default: '60' },
+      from: { type: 'string', default: '0' },
       seed: { type: 'string', default: '1' },
       room: { type: 'string' },
     },
@@ -115,7 +122,7 @@ if (import.meta.main) {
   const chosen = all
     .map((mutation) => ({ mutation, rank: random() }))
     .sort((a, b) => a.rank - b.rank)
-    .slice(0, Number(values.count))
+    .slice(Number(values.from), Number(values.from) + Number(values.count))
     .map(({ mutation }) => mutation);
   const copy = await mkdtemp(join(tmpdir(), 'meshtrust-mutate-'));
   for (const part of ['src', 'test', 'scripts', 'bin', 'proto', 'examples', 'docs', 'deploy', 'package.json'])
