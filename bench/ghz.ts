@@ -5,8 +5,7 @@
  */
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import { ghz as ghzTool } from '../scripts/install-ghz.ts';
-import { installGoTool } from '../scripts/install-go-tool.ts';
+import { installTool } from '../scripts/tools/install-tool.ts';
 import { makeContent } from './fanout/content.ts';
 import { medianOf } from './fanout/measure.ts';
 import { cpuMs } from './fanout/process-cost.ts';
@@ -52,7 +51,7 @@ const figures: readonly (readonly [keyof Figures, string, digits: number])[] = [
   ['cpu', 'server CPU a call, us', 0],
 ];
 
-const ghz = await installGoTool(ghzTool);
+const ghz = await installTool('ghz');
 const startedAt = performance.now();
 const load = loadavg().map((value) => value.toFixed(1));
 const lines: string[] = [];
@@ -84,8 +83,8 @@ const minutes = Math.ceil((performance.now() - startedAt) / 60_000);
 const report = [
   '# ghz',
   '',
-  'ghz needs no proto files: it asks the reflection of the server. `node scripts/install-ghz.ts` builds it into',
-  '`.cache/bin` (with Go, from the module proxy). With the server running (`npm start`), on a checkout:',
+  'ghz needs no proto files: it asks the reflection of the server. `node scripts/install-tools.ts ghz` builds it into',
+  '`.cache/ghz` (with Go, from the module proxy). With the server running (`npm start`), on a checkout:',
   '',
   '```sh',
   ...calls.map(({ call }) => commandOf({ call, total: 20_000, concurrency: 50 })),

@@ -11,10 +11,10 @@ import { SharedFields } from '../../src/http2/hpack/shared-fields.ts';
 import { defaultConnectionLimits } from '../../src/http2/limits.ts';
 import { OutputPool } from '../../src/http2/output.ts';
 import { SharedData } from '../../src/http2/shared-data.ts';
-import { findH2spec } from './find-h2spec.ts';
+import { findTool } from '../kit/find-tool.ts';
 
 const run = promisify(execFile);
-const found = await findH2spec();
+const found = await findTool('h2spec');
 
 const response = encodeLiteral(':status', '200', 'none');
 const trailers = encodeLiteral('x-done', 'yes', 'none');

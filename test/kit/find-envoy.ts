@@ -1,9 +1,8 @@
 import { execFile } from 'node:child_process';
-import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 
-import { envoyVersions, installEnvoy, isExecutable } from '../../scripts/install-envoy.ts';
-import { missingTool } from './missing-tool.ts';
+import { envoyVersions } from '../../scripts/tools/table.ts';
+import { findOwn, findTool } from './find-tool.ts';
 import type { MissingTool } from './missing-tool.ts';
 
 /** The two ends of the supported range that the tests run. */
@@ -24,29 +23,15 @@ const run = promisify(execFile);
  *   a skipped test must not look like a passed one there.
  */
 export async function findEnvoy(age: EnvoyAge): Promise<FoundEnvoy> {
-  const named = process.env[variables[age]];
-  if (named !== undefined && named !== '')
-    return { kind: 'found', path: named, version: await versionOf(named) };
-
-  const onPath = await envoyOnPath();
-  if (onPath !== undefined) {
-    const version = await versionOf(onPath);
-    if (age === 'newest' || version === envoyVersions[age]) return { kind: 'found', path: onPath, version };
+  const own = await findOwn({ variable: variables[age], onPath: 'envoy' });
+  if (own !== undefined) {
+    const version = await versionOf(own);
+    const isNamed = own === process.env[variables[age]];
+    if (isNamed || age === 'newest' || version === envoyVersions[age])
+      return { kind: 'found', path: own, version };
   }
-  try {
-    const path = await installEnvoy(envoyVersions[age]);
-    return { kind: 'found', path, version: await versionOf(path) };
-  } catch (error) {
-    return missingTool(`no Envoy: none on the PATH or in ${variables[age]}`, error);
-  }
-}
-
-async function envoyOnPath(): Promise<string | undefined> {
-  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
-    const path = join(folder, 'envoy');
-    if (folder !== '' && (await isExecutable(path))) return path;
-  }
-  return undefined;
+  const found = await findTool(`envoy-${age}`);
+  return found.kind === 'missing' ? found : { ...found, version: await versionOf(found.path) };
 }
 
 /** Out of `envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL`. */

@@ -4,13 +4,8 @@ import { promisify } from 'node:util';
 
 import { loadAll } from 'js-yaml';
 
-import { installHelm } from '../../scripts/install-helm.ts';
-import { missingTool } from './missing-tool.ts';
-import type { MissingTool } from './missing-tool.ts';
+import type { FoundTool } from './find-tool.ts';
 import { makeTempDir } from './temp-dir.ts';
-
-/** The helm that tests run, or why there is none. */
-export type FoundHelm = { readonly kind: 'found'; readonly path: string } | MissingTool;
 
 /** A Kubernetes object as far as tests look at all of them. */
 export interface Manifest {
@@ -33,18 +28,6 @@ export const chart: string = fileURLToPath(new URL('../../deploy/helm/meshtrust'
 
 const run = promisify(execFile);
 
-/**
- * The helm that was built before, or is built now. One on the PATH may be any version, so it does not count.
- * @throws {Error} with `CI` set, when it cannot be had: a skipped test must not look like a passed one there.
- */
-export async function findHelm(): Promise<FoundHelm> {
-  try {
-    return { kind: 'found', path: await installHelm() };
-  } catch (error) {
-    return missingTool('no helm', error);
-  }
-}
-
 /** Runs helm; its own files are away from those of the user. */
 export type Helm = (
   args: readonly string[],
@@ -52,7 +35,7 @@ export type Helm = (
 ) => Promise<{ readonly stdout: string; readonly stderr: string }>;
 
 /** @throws {Error} when there is no helm; each run throws with what helm printed when it fails. */
-export function runHelm(found: FoundHelm): Helm {
+export function runHelm(found: FoundTool): Helm {
   if (found.kind === 'missing') throw new Error(found.reason);
   return async (args, values) => {
     await using home = await makeTempDir();

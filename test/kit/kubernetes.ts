@@ -1,52 +1,40 @@
 import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-import { isExecutable } from '../../scripts/install-envoy.ts';
-import { installKubernetesTool, kubernetesTools } from '../../scripts/install-kubernetes.ts';
-import type { KubernetesTool } from '../../scripts/install-kubernetes.ts';
 import { makeCa, makeLeaf } from './certificates.ts';
 import { startChild } from './child.ts';
 import type { Child } from './child.ts';
+import { findTool } from './find-tool.ts';
 import { freePort } from './free-port.ts';
-import { missingTool } from './missing-tool.ts';
 import type { MissingTool } from './missing-tool.ts';
 import { poll } from './poll.ts';
 import { makeTempDir } from './temp-dir.ts';
 
+/** The programs of a cluster. */
+const programs = ['kube-apiserver', 'kubectl', 'etcd'] as const;
+type Program = (typeof programs)[number];
+
 /** The programs of a cluster, or why there are none. */
 export type FoundKubernetes =
-  { readonly kind: 'found'; readonly paths: Readonly<Record<KubernetesTool, string>> } | MissingTool;
+  { readonly kind: 'found'; readonly paths: Readonly<Record<Program, string>> } | MissingTool;
 
 const run = promisify(execFile);
 
 /**
- * Looks for kube-apiserver, kubectl and etcd: where `KUBEBUILDER_ASSETS` says, on the PATH, built before, or
- * built now.
- * @throws {Error} with `CI` set, when one cannot be had: a skipped test must not look like a passed one there.
+ * Looks for kube-apiserver, kubectl and etcd: in the folder that `KUBEBUILDER_ASSETS` names, on the PATH, or installed.
+ * @throws {Error} as `findTool` does.
  */
 export async function findKubernetes(): Promise<FoundKubernetes> {
-  const paths: Partial<Record<KubernetesTool, string>> = {};
-  try {
-    for (const tool of kubernetesTools) {
-      paths[tool] = (await findTool(tool)) ?? (await installKubernetesTool(tool));
-    }
-  } catch (error) {
-    return missingTool('no API server', error);
+  const paths: Partial<Record<Program, string>> = {};
+  for (const name of programs) {
+    const found = await findTool(name, { folderVariable: 'KUBEBUILDER_ASSETS', onPath: name });
+    if (found.kind === 'missing') return found;
+    paths[name] = found.path;
   }
-  return { kind: 'found', paths: paths as Record<KubernetesTool, string> };
-}
-
-async function findTool(tool: KubernetesTool): Promise<string | undefined> {
-  const assets = process.env['KUBEBUILDER_ASSETS'] ?? '';
-  const folders = [assets, ...(process.env['PATH'] ?? '').split(delimiter)];
-  for (const folder of folders) {
-    const path = join(folder, tool);
-    if (folder !== '' && (await isExecutable(path))) return path;
-  }
-  return undefined;
+  return { kind: 'found', paths: paths as Record<Program, string> };
 }
 
 /** The output of a kubectl command. */
@@ -105,7 +93,7 @@ export interface KubernetesOptions {
  * @throws {Error} with their output when one of them ends, or is not ready within a minute.
  */
 export async function startKubernetes(
-  paths: Readonly<Record<KubernetesTool, string>>,
+  paths: Readonly<Record<Program, string>>,
   { start = true }: KubernetesOptions = {},
 ): Promise<Kubernetes> {
   await using stack = new AsyncDisposableStack();

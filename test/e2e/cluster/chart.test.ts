@@ -2,14 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { valueCases } from '../helm/value-cases.ts';
-import { chart, findHelm, renderChart, runHelm, withImage } from '../../kit/helm.ts';
+import { findTool } from '../../kit/find-tool.ts';
+import { chart, renderChart, runHelm, withImage } from '../../kit/helm.ts';
 import type { ChartValues, Manifest } from '../../kit/helm.ts';
 import { findKubernetes, startKubernetes } from '../../kit/kubernetes.ts';
 import type { Kubernetes } from '../../kit/kubernetes.ts';
 import { kumaCrd } from './kuma-crd.ts';
 import { monitoringCrds } from './monitoring-crds.ts';
 
-const [kubernetes, helm] = [await findKubernetes(), await findHelm()];
+const [kubernetes, helm] = [await findKubernetes(), await findTool('helm')];
 const skip = [kubernetes, helm].find((found) => found.kind === 'missing')?.reason ?? false;
 const namespace = 'meshtrust-system';
 

@@ -7,10 +7,10 @@ import { typeUrls } from '../../../src/xds/index.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import type { Meshtrust } from '../../kit/meshtrust.ts';
 import { xdsTransports } from '../../kit/xds-transports.ts';
-import { findGhz } from './find-ghz.ts';
+import { findTool } from '../../kit/find-tool.ts';
 
 const run = promisify(execFile);
-const ghz = await findGhz();
+const ghz = await findTool('ghz', { variable: 'MESHTRUST_GHZ', onPath: 'ghz' });
 const trust = fileURLToPath(new URL('../../../examples/trust', import.meta.url));
 
 const node = { id: 'ghz', metadata: { mesh: 'default' } };

@@ -7,11 +7,12 @@ import type { Command, Option } from 'commander';
 import { load } from 'js-yaml';
 
 import { createProgram } from '../../../src/cli/program.ts';
-import { chart, findHelm, readManifests, renderChart, runHelm, withImage } from '../../kit/helm.ts';
+import { findTool } from '../../kit/find-tool.ts';
+import { chart, readManifests, renderChart, runHelm, withImage } from '../../kit/helm.ts';
 import type { ChartValues, Manifest } from '../../kit/helm.ts';
 import { contradictions, refusedValues, valueCases } from './value-cases.ts';
 
-const found = await findHelm();
+const found = await findTool('helm');
 const skip = found.kind === 'missing' ? found.reason : false;
 const render = (values?: ChartValues): Promise<readonly Manifest[]> => renderChart(runHelm(found), values);
 const repository = new URL('../../../', import.meta.url);

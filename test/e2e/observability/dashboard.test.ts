@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 
 import { rows } from '../../../scripts/dashboard-panels.ts';
 import { dashboard, dashboardFile } from '../../../scripts/grafana-dashboard.ts';
-import { findPrometheus } from '../../kit/find-prometheus.ts';
+import { findTool } from '../../kit/find-tool.ts';
 import { poll } from '../../kit/poll.ts';
 import { startPrometheus } from '../../kit/prometheus.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
@@ -103,8 +103,8 @@ describe('metrics in rules and dashboard', async () => {
   });
 });
 
-const promtool = await findPrometheus('promtool');
-const prometheus = await findPrometheus('prometheus');
+const promtool = await findTool('promtool', { onPath: 'promtool' });
+const prometheus = await findTool('prometheus', { onPath: 'prometheus' });
 
 describe('the queries of the dashboard', { skip: promtool.kind === 'missing' && promtool.reason }, () => {
   it('each: is valid PromQL', async () => {

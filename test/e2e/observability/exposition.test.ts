@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
 
-import { findPrometheus } from '../../kit/find-prometheus.ts';
+import { findTool } from '../../kit/find-tool.ts';
 import { startBusyServer } from './busy-server.ts';
 
-const promtool = await findPrometheus('promtool');
+const promtool = await findTool('promtool', { onPath: 'promtool' });
 
 /** What promtool has to say about a scrape, a line each. */
 async function complaintsAbout(scrape: string): Promise<readonly string[]> {

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-import { findPrometheus } from '../../kit/find-prometheus.ts';
+import { findTool } from '../../kit/find-tool.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { alerts, ruleGroups, rulesFile } from './rules-file.ts';
 import type { Alert } from './rules-file.ts';
@@ -14,7 +14,7 @@ const run = promisify(execFile);
 const tests = fileURLToPath(
   new URL('../../../deploy/observability/meshtrust.rules.test.yaml', import.meta.url),
 );
-const promtool = await findPrometheus('promtool');
+const promtool = await findTool('promtool', { onPath: 'promtool' });
 const names = new Set(alerts.map(({ alert }) => alert));
 const check = (...args: readonly string[]) => run(promtool.kind === 'found' ? promtool.path : '', args);
 

@@ -1,30 +1,29 @@
-import { delimiter, join } from 'node:path';
-import { installChromium } from '../../../scripts/install-chromium.ts';
-import type { InstalledChromium } from '../../../scripts/install-chromium.ts';
-import { isExecutable } from '../../../scripts/install-envoy.ts';
-import { missingTool } from '../../kit/missing-tool.ts';
+import { readdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { installedPath } from '../../../scripts/tools/install-tool.ts';
+import { findTool } from '../../kit/find-tool.ts';
 import type { MissingTool } from '../../kit/missing-tool.ts';
 
-/** A Chromium to run, or why there is none. */
-export type FoundChromium = ({ readonly kind: 'found' } & InstalledChromium) | MissingTool;
+/** A Chromium to run, with the environment that it needs, or why there is none. */
+export type FoundChromium =
+  | { readonly kind: 'found'; readonly path: string; readonly env: Readonly<Record<string, string>> }
+  | MissingTool;
 
 /**
- * Looks for Chromium: what `MESHTRUST_CHROMIUM` names, one on the PATH, one unpacked before, or unpacked now.
- * @throws {Error} when the variable names something that is not there, or, with `CI` set, when there is none.
+ * Looks for Chromium: the one that `MESHTRUST_CHROMIUM` names, one on the PATH, or the installed one.
+ * @throws {Error} as `findTool` does.
  */
 export async function findChromium(): Promise<FoundChromium> {
-  const named = process.env['MESHTRUST_CHROMIUM'] ?? '';
-  if (named !== '') {
-    if (await isExecutable(named)) return { kind: 'found', path: named, env: {} };
-    throw new Error(`MESHTRUST_CHROMIUM is ${named}, which cannot be run`);
-  }
-  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
-    const path = join(folder, 'chromium');
-    if (folder !== '' && (await isExecutable(path))) return { kind: 'found', path, env: {} };
-  }
-  try {
-    return { kind: 'found', ...(await installChromium()) };
-  } catch (error) {
-    return missingTool('no Chromium: none on the PATH or in MESHTRUST_CHROMIUM', error);
-  }
+  const found = await findTool('chromium', { variable: 'MESHTRUST_CHROMIUM', onPath: 'chromium' });
+  if (found.kind === 'missing') return found;
+  return { ...found, env: found.path === installedPath('chromium') ? await environmentOf(found.path) : {} };
+}
+
+/** Where an unpacked Chromium finds its libraries and fonts. */
+async function environmentOf(path: string): Promise<Readonly<Record<string, string>>> {
+  const usr = join(dirname(path), '../..');
+  const lib = join(usr, 'lib');
+  const files = await readdir(lib, { recursive: true });
+  const folders = files.filter((file) => /\.so[.\d]*$/.test(file)).map((file) => join(lib, dirname(file)));
+  return { LD_LIBRARY_PATH: [...new Set(folders)].join(':'), XDG_DATA_HOME: join(usr, 'share') };
 }

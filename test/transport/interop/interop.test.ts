@@ -12,11 +12,11 @@ import { createTlsAcceptor } from '../../../src/transport/tls-acceptor.ts';
 import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import { poison } from '../../kit/poison.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
-import { findInteropClient } from './find-interop-client.ts';
+import { findTool } from '../../kit/find-tool.ts';
 import { definition, implementation } from './test-service.ts';
 
 const run = promisify(execFile);
-const found = await findInteropClient();
+const found = await findTool('grpc-interop-client');
 const client = found.kind === 'found' ? found.path : '';
 
 /** Every test of the client that needs neither a cloud nor load reports (ORCA). */
