@@ -23,7 +23,7 @@ export interface AdminServerInput extends ProbeInput, ApiInput, ServerInput {
 }
 
 /** True if the admin API may listen at an address: beyond loopback it must be protected. */
-export function mayListen(address: string, access: AdminAccess): boolean {
+function mayListen(address: string, access: AdminAccess): boolean {
   return isLoopback(parseListenAddress(address)) || isProtected(access);
 }
 

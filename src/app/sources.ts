@@ -4,8 +4,9 @@ import type { HeadChange } from '../kubernetes/client/watch-types.ts';
 import type { Source, SourceEvent } from '../trust/source.ts';
 import type { KubernetesOptions, ServeOptions } from '../runtime/serve-options.ts';
 
-/** The names of the sources in findings, metrics and the last good store. */
-export const [files, kubernetes] = ['files', 'kubernetes'] as const;
+// The names of the sources in findings, metrics and the last good store.
+const files = 'files';
+export const kubernetes = 'kubernetes';
 
 /** Callbacks of a source. */
 export interface SourceCallbacks {

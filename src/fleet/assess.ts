@@ -76,7 +76,7 @@ export function assessGone(proxy: GoneRecord, history: ServedHistory, now: numbe
 }
 
 /** Returns whether everything that a proxy has acknowledged on its streams belongs to one version of its mesh. */
-export function hasVersion(proxy: AssessedProxy, version: ServedVersion, history: ServedHistory): boolean {
+function hasVersion(proxy: AssessedProxy, version: ServedVersion, history: ServedHistory): boolean {
   for (const stream of proxy.streams) if (!holds(stream, version, history)) return false;
   return !hasRefused(proxy, version, history);
 }

@@ -60,7 +60,7 @@ async function readOnce(file: OpenFile, maxBytes: number): Promise<TextReading> 
 }
 
 /** Returns the fields of a `stat` that identify a version. */
-export function versionOf(stat: Version): Version {
+function versionOf(stat: Version): Version {
   const { dev, ino, size, mtimeNs, ctimeNs } = stat;
   return { dev, ino, size, mtimeNs, ctimeNs };
 }

@@ -7,7 +7,7 @@ import { observedStatus } from './core/observed-status.ts';
 import type { ObjectStatus } from './core/status.ts';
 import { asMapping } from '../../text/json.ts';
 
-export const fieldManager = 'meshtrust';
+const fieldManager = 'meshtrust';
 
 /** The outcome of a write. */
 export type StatusWrite =

@@ -35,7 +35,7 @@ export function diffMeshes(before: MeshStates, after: MeshStates): readonly Mesh
 }
 
 /** Returns the version of a mesh: a hash of all its secrets, or an empty string without a state. */
-export function meshVersion(state: MeshState | undefined): string {
+function meshVersion(state: MeshState | undefined): string {
   return state?.secrets.version ?? '';
 }
 

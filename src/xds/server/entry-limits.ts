@@ -9,13 +9,13 @@ export interface EntryLimits {
 }
 
 /** The error of a request with a list above its limit. */
-export class TooManyEntries extends Error {}
+class TooManyEntries extends Error {}
 
-export function tooManyNames({ names }: EntryLimits): TooManyEntries {
+function tooManyNames({ names }: EntryLimits): TooManyEntries {
   return new TooManyEntries(`more than ${names} resource names in one request`);
 }
 
-export function tooManyVersions({ quotedVersions }: EntryLimits): TooManyEntries {
+function tooManyVersions({ quotedVersions }: EntryLimits): TooManyEntries {
   return new TooManyEntries(`more than ${quotedVersions} quoted versions`);
 }
 
