@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { makeLeaf, makeCa } from '../../kit/certificates.ts';
-import { eventsOf, getObject, untilTold } from './object-status.ts';
+import { eventsOf, getObject, untilEvent } from './object-status.ts';
 import { kumaCrd } from './kuma-crd.ts';
 import { makeDomain, meshTrust, skip, startStage, untilAll } from './stage.ts';
 import type { Stage } from './stage.ts';
@@ -30,7 +30,7 @@ async function startKumaStage(): Promise<Stage> {
 }
 
 test(
-  "with Kuma's own CRD trust is served, nothing is written to its objects, and Events tell",
+  "Kuma's CRD: trust is served, no object is written, and Events are sent",
   {
     skip,
   },
@@ -52,18 +52,18 @@ test(
     await t.test('objects that exist at the start', async () => {
       await untilAll(envoys, standing.client, 'accepted');
       await untilAll(envoys, bad.client, 'accepted');
-      const told = await untilTold(stage, 'bad.test', 'PartlyRefused');
-      assert.equal(told.type, 'Warning');
-      assert.match(told.note, /^spec\.caBundles\[0\]\.pem\.value block 2: MT01[34] /);
+      const event = await untilEvent(stage, 'bad.test', 'PartlyRefused');
+      assert.equal(event.type, 'Warning');
+      assert.match(event.note, /^spec\.caBundles\[0\]\.pem\.value block 2: MT01[34] /);
     });
 
     await t.test('new object, another CA for it, and its deletion', async () => {
       const added = makeDomain('added.test');
       await stage.kubectl('apply -f -', meshTrust(added));
       await untilAll(envoys, added.client, 'accepted');
-      const told = await untilTold(stage, 'added.test', 'Programmed');
-      assert.equal(told.type, 'Normal');
-      assert.match(told.note, /; 2 of 2 connected proxies/);
+      const event = await untilEvent(stage, 'added.test', 'Programmed');
+      assert.equal(event.type, 'Normal');
+      assert.match(event.note, /; 2 of 2 connected proxies/);
 
       const renewed = makeCa({ commonName: 'renewed CA' });
       const client = makeLeaf(renewed, { spiffeId: 'spiffe://added.test/client' });
@@ -89,15 +89,15 @@ test(
     for (const [name, change] of Object.entries(wrong)) {
       await t.test(`invalid object that the CRD accepts: ${name}`, async () => {
         await stage.kubectl('apply -f -', changed(meshTrust(makeDomain(name)), change));
-        const told = await untilTold(stage, name, 'Refused');
-        assert.equal(told.type, 'Warning');
-        assert.match(told.note, /^spec\.(?:caBundles\[0\]|trustDomain)\S*: MT\d\d\d /);
+        const event = await untilEvent(stage, name, 'Refused');
+        assert.equal(event.type, 'Warning');
+        assert.match(event.note, /^spec\.(?:caBundles\[0\]|trustDomain)\S*: MT\d\d\d /);
       });
     }
 
     await t.test('invalid objects: other trust and all objects do not change', async () => {
       await stage.kubectl('apply -f -', meshTrust(makeDomain('last.test')));
-      await untilTold(stage, 'last.test', 'Programmed');
+      await untilEvent(stage, 'last.test', 'Programmed');
       await untilAll(envoys, standing.client, 'accepted');
       await untilAll(envoys, bad.client, 'accepted');
       const after = await Promise.all(['standing.test', 'bad.test'].map((name) => getObject(stage, name)));

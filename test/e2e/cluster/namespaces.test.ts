@@ -97,7 +97,7 @@ test(
 );
 
 test(
-  'directories beside the cluster: joined, and the failure of one harms not the other',
+  'directories and the cluster: are merged, and a failure of one does not affect the other',
   { skip },
   async () => {
     await using stage = await startStage();

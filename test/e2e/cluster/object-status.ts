@@ -37,7 +37,7 @@ export async function getObject(stage: Stage, name: string): Promise<StatusObjec
 }
 
 /** Waits until a condition of the newest generation of an object has this reason, and returns it. */
-export async function untilSays(
+export async function untilCondition(
   stage: Stage,
   name: string,
   type: string,
@@ -56,7 +56,7 @@ export async function untilSays(
 }
 
 /** Waits until an object matches, and returns it. */
-export async function untilShows(
+export async function untilObject(
   stage: Stage,
   name: string,
   fits: (object: StatusObject) => boolean,
@@ -80,7 +80,7 @@ export async function eventsOf(stage: Stage, name: string): Promise<readonly Sta
 }
 
 /** Waits for an Event about an object. */
-export async function untilTold(stage: Stage, name: string, reason: string): Promise<StatusEvent> {
+export async function untilEvent(stage: Stage, name: string, reason: string): Promise<StatusEvent> {
   return poll(
     `the Event ${reason} of ${name}`,
     async () => (await eventsOf(stage, name)).find((event) => event.reason === reason),

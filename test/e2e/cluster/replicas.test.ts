@@ -7,7 +7,7 @@ import { startForwarder } from '../../kit/forwarder.ts';
 import type { Meshtrust } from '../../kit/meshtrust.ts';
 import { poll } from '../../kit/poll.ts';
 import { createClient } from '../../xds/client.ts';
-import { untilSays } from './object-status.ts';
+import { untilCondition } from './object-status.ts';
 import { listOf, makeDomain, meshTrust, skip, startStage, untilAll } from './stage.ts';
 import type { Stage } from './stage.ts';
 
@@ -36,7 +36,7 @@ test('several replicas of one cluster', { skip }, async (t) => {
     assert.deepEqual(await leading(first, second), [1, 0]);
     await stage.kubectl('apply -f -', meshTrust(makeDomain('counted.test')));
     // The client that compared the bytes has acknowledged them and closed. For 10 s it counts as lost.
-    await untilSays(stage, 'counted.test', 'Programmed', 'Programmed', 30_000);
+    await untilCondition(stage, 'counted.test', 'Programmed', 'Programmed', 30_000);
   });
 
   await t.test('proxy that moves to another replica: receives nothing until something changes', async () => {
@@ -54,7 +54,7 @@ test('several replicas of one cluster', { skip }, async (t) => {
 
   await t.test('proxies of the other replica: are counted', async () => {
     await stage.kubectl('apply -f -', meshTrust(makeDomain('remote.test')));
-    const { message } = await untilSays(stage, 'remote.test', 'Programmed', 'Programmed');
+    const { message } = await untilCondition(stage, 'remote.test', 'Programmed', 'Programmed');
     assert.match(message, /2 of 2 connected/);
   });
 
@@ -67,7 +67,7 @@ test('several replicas of one cluster', { skip }, async (t) => {
       await stage.kubectl('apply -f -', meshTrust(orphan));
       await untilAll(envoys, orphan.client, 'accepted');
       assert.deepEqual(await leading(second), [0], 'the proxies have the change before a new leader exists');
-      const { message } = await untilSays(stage, 'orphan.test', 'Programmed', 'Programmed', takeOverMs);
+      const { message } = await untilCondition(stage, 'orphan.test', 'Programmed', 'Programmed', takeOverMs);
       assert.deepEqual(await leading(second), [1]);
       assert.match(message, /2 of 2 connected/);
       const took = performance.now() - since;
@@ -81,7 +81,7 @@ test('several replicas of one cluster', { skip }, async (t) => {
     await third.logged('the leader', ({ event }) => event === 'leader', electionTimes.leaseMs - 5_000);
     assert.equal((await ending).code, 0);
     await stage.kubectl('apply -f -', meshTrust(makeDomain('after.test')));
-    await untilSays(stage, 'after.test', 'Accepted', 'Accepted');
+    await untilCondition(stage, 'after.test', 'Accepted', 'Accepted');
     assert.deepEqual(await reporting(stage), 2, 'the killed replica, and the running one');
   });
 });

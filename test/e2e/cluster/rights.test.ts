@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import type { Meshtrust } from '../../kit/meshtrust.ts';
 import { poll } from '../../kit/poll.ts';
-import { eventsOf, getObject, untilSays, untilTold } from './object-status.ts';
+import { eventsOf, getObject, untilCondition, untilEvent } from './object-status.ts';
 import { allow, readRoles, rightsOf } from './roles.ts';
 import { listOf, makeDomain, meshTrust, skip, startStage } from './stage.ts';
 import type { Stage } from './stage.ts';
@@ -59,7 +59,7 @@ const losses: Readonly<Record<string, (loss: Loss) => Promise<void>>> = {
   },
   'patch meshtrusts/status': noStatus,
   'create events': async ({ stage, name }) => {
-    await untilSays(stage, name, 'Accepted', 'PartlyRefused');
+    await untilCondition(stage, name, 'Accepted', 'PartlyRefused');
     assert.deepEqual(await eventsOf(stage, name), []);
   },
   'create leases': async (loss) => {
@@ -70,7 +70,7 @@ const losses: Readonly<Record<string, (loss: Loss) => Promise<void>>> = {
   'patch leases/meshtrust': noLeader,
   'patch leases/meshtrust-replicas': async ({ stage, name }) => {
     // It is unknown whether other replicas have proxies.
-    const { status } = await untilSays(stage, name, 'Programmed', 'CountsIncomplete');
+    const { status } = await untilCondition(stage, name, 'Programmed', 'CountsIncomplete');
     assert.equal(status, 'Unknown');
   },
 };
@@ -95,8 +95,8 @@ test('rights of the manifests: are sufficient, and each one is necessary', { ski
     const meshtrust = await start();
     try {
       await putToUse(stage, 'whole.test');
-      await untilSays(stage, 'whole.test', 'Programmed', 'NoProxies');
-      await untilTold(stage, 'whole.test', 'PartlyRefused');
+      await untilCondition(stage, 'whole.test', 'Programmed', 'NoProxies');
+      await untilEvent(stage, 'whole.test', 'PartlyRefused');
     } finally {
       await meshtrust.stop();
     }

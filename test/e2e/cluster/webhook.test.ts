@@ -18,7 +18,7 @@ import { freePort } from '../../kit/free-port.ts';
 import type { Meshtrust } from '../../kit/meshtrust.ts';
 import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
-import { untilSays, untilTold } from './object-status.ts';
+import { untilCondition, untilEvent } from './object-status.ts';
 import { allow, readRoles, rightsOf } from './roles.ts';
 import { makeDomain, meshTrust, namespace, skip, startStage, untilAll } from './stage.ts';
 import type { Stage } from './stage.ts';
@@ -162,7 +162,7 @@ test('admission webhook', { skip }, async (t) => {
   });
 
   await t.test(
-    'an API server that does not trust the certificate lets everything pass, and that is told',
+    'API server that does not trust the certificate: accepts all objects, and the webhook reports it',
     async () => {
       await stage.kubectl('apply -f -', configuration(port, makeCa({ commonName: 'Another' })));
       await poll(
@@ -194,9 +194,9 @@ test('admission webhook', { skip }, async (t) => {
   await t.test('webhook down: a bad object is applied, and its status reports it', async () => {
     assert.equal((await run(stage, 'apply -f -', bad)).text, 'meshtrust.kuma.io/bad.test created\n');
     await stage.meshtrust({ args: ['--guard-hold=1s', ...webhook] });
-    const accepted = await untilSays(stage, 'bad.test', 'Accepted', 'PartlyRefused');
+    const accepted = await untilCondition(stage, 'bad.test', 'Accepted', 'PartlyRefused');
     assert.match(accepted.message, /block 2: MT014 /);
-    await untilTold(stage, 'bad.test', 'PartlyRefused');
+    await untilEvent(stage, 'bad.test', 'PartlyRefused');
   });
 
   await t.test('missing certificate: trust is served', async () => {

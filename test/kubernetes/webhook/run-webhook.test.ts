@@ -17,7 +17,7 @@ const leaf = makeLeaf(ca, { commonName: 'meshtrust', dnsNames: ['localhost'] });
 function listen(t: TestContext, address: string, certificate: string, key: string) {
   const events: string[] = [];
   const waiting = new Map<string, (detail: string) => void>();
-  const tell = (what: string, detail: string): void => {
+  const emit = (what: string, detail: string): void => {
     events.push(what);
     waiting.get(what)?.(detail);
   };
@@ -27,10 +27,10 @@ function listen(t: TestContext, address: string, certificate: string, key: strin
     answer: () => ({ kind: 'malformed', reason: '' }),
     retryMs: 20,
     events: {
-      loaded: ({ subject }) => tell('loaded', subject),
-      refused: (reason) => tell('refused', reason),
-      listening: (bound) => tell('listening', bound),
-      notListening: (reason) => tell('notListening', reason),
+      loaded: ({ subject }) => emit('loaded', subject),
+      refused: (reason) => emit('refused', reason),
+      listening: (bound) => emit('listening', bound),
+      notListening: (reason) => emit('notListening', reason),
       request: () => undefined,
     },
   });

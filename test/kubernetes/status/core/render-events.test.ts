@@ -85,9 +85,9 @@ describe('changes that cause an Event', () => {
     });
 
   it('long note: is cut to the limit in bytes', () => {
-    const [told] = changesToReport(none, status('Refused', 'Pending', 'Valid', 'ü'.repeat(5_000)));
-    assert.ok(Buffer.byteLength(told!.note) <= 1024);
-    assert.match(told!.note, /^ü+…$/);
+    const [change] = changesToReport(none, status('Refused', 'Pending', 'Valid', 'ü'.repeat(5_000)));
+    assert.ok(Buffer.byteLength(change!.note) <= 1024);
+    assert.match(change!.note, /^ü+…$/);
   });
 });
 
@@ -100,9 +100,9 @@ describe('rendered Event', () => {
     generation: 1,
     status: undefined,
   };
-  const told = { type: 'Warning', reason: 'Refused', note: 'n' } as const;
+  const change = { type: 'Warning', reason: 'Refused', note: 'n' } as const;
   const nameOf = (of: ObjectHead, note = 'n', now = 0): string => {
-    const { metadata } = renderEvent(of, { ...told, note }, { instance: 'pod', now });
+    const { metadata } = renderEvent(of, { ...change, note }, { instance: 'pod', now });
     return (metadata as { name: string }).name;
   };
 

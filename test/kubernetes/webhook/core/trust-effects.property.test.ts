@@ -64,10 +64,10 @@ describe('effects of a change on trust', () => {
       fc.property(others, option, option, (beside, before, after) => {
         fc.pre(before !== undefined || after !== undefined);
         const ledger = createLedger(['kubernetes'], { holdMs: 0 });
-        const tell = (...events: LedgerEvent[]): unknown => ledger.apply('kubernetes', events, 0);
+        const apply = (...events: LedgerEvent[]): unknown => ledger.apply('kubernetes', events, 0);
         const [old, next] = [before && read('own', before), after && read('own', after)];
-        tell(...beside.map((given, index) => read(`other${index}`, given).event), { kind: 'synced' });
-        if (old !== undefined) tell(old.event);
+        apply(...beside.map((given, index) => read(`other${index}`, given).event), { kind: 'synced' });
+        if (old !== undefined) apply(old.event);
         const inForce = { holdings: ledger.view().holdings, meshes: build(ledger) };
         const effects = trustEffects({
           change: {
@@ -79,7 +79,7 @@ describe('effects of a change on trust', () => {
           policy: noPolicy,
           now,
         });
-        tell(next?.event ?? { kind: 'gone', path: 'kubernetes:ns/own', evidence: 'deletion' });
+        apply(next?.event ?? { kind: 'gone', path: 'kubernetes:ns/own', evidence: 'deletion' });
         const made = build(ledger);
         for (const { mesh, trustDomain, lost, isEmpty } of effects.domains) {
           const [was, is] = [inForce.meshes, made].map((states) => trusted(states, mesh, trustDomain));
