@@ -1,5 +1,5 @@
 const firstMs = 250;
-/** The guard holds losses for 30 s. With this maximum, there is a request in that time after an outage. */
+/** The guard holds losses for 30 s. After an outage, the next request must come well within that time. */
 const maxMs = 10_000;
 const maxRetryAfterMs = 60_000;
 

@@ -26,7 +26,7 @@ export interface StatusOptions extends Pick<
   readonly localCounts: () => MeshCounts;
   readonly moved: MovedProxies;
   readonly outcomes: Outcomes;
-  /** Called when this replica becomes the leader, and when it stops to be the leader. */
+  /** Called when this replica becomes the leader, and when it stops being the leader. */
   readonly onLeading: (leading: boolean) => void;
 }
 

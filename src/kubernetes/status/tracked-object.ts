@@ -7,7 +7,10 @@ export interface TrackedObject {
   readonly head: ObjectHead;
   /** The status that the object has in the cluster. */
   observed: ObjectStatus;
-  /** The status that the last Events describe; `undefined` if this replica has sent none as the leader. */
+  /**
+   * The status at the last comparison, to which the next Events refer. `undefined` until this replica has compared the
+   * object as the leader.
+   */
   reported: ObjectStatus | undefined;
   /**
    * True if it is unknown what earlier leaders reported. Then no Event reports a normal condition until the object

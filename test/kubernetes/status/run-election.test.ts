@@ -90,7 +90,7 @@ test('Lease annotated by another client: the replica remains the leader', async 
   assert.ok(election.isLeading());
 });
 
-test('Lease held by another replica: the replica stops to lead, and does not release it', async (t) => {
+test('Lease held by another replica: the replica stops leading, and does not release it', async (t) => {
   const store = createStore();
   const { cluster, election } = await start(t, store.answer);
   store.touch({ holderIdentity: 'other' });

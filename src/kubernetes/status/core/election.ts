@@ -5,7 +5,7 @@ import type { Lease, LeaseSpec } from './lease.ts';
 export interface ElectionTimes {
   /** Time without a renewal after which another replica may acquire the Lease. */
   readonly leaseMs: number;
-  /** Time without a renewal after which the holder stops to act. Shorter than `leaseMs`, so two never act at once. */
+  /** Time without a renewal after which the holder stops acting. Shorter than `leaseMs`, so two never act at once. */
   readonly renewMs: number;
   /** Pause between two attempts to acquire or to renew the Lease. */
   readonly retryMs: number;
@@ -160,7 +160,7 @@ function specOf(
 
 /**
  * Returns the earliest time of a renewal that this read shows: the time of the previous read. Counting from there
- * makes a takeover faster by the time between two reads. It is safe: the holder stops to act `renewMs` after a
+ * makes a takeover faster by the time between two reads. It is safe: the holder stops acting `renewMs` after a
  * renewal by its own clock, two reads before another replica may acquire the Lease. If the previous read is more than
  * 1.5 retry periods ago, only these count, because nothing is known about a longer time.
  */

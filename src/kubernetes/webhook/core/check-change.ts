@@ -42,7 +42,7 @@ const aboutOthers: ReadonlySet<FindingCode> = new Set(['MT017', 'MT020', 'MT021'
 
 /**
  * Decides about a change. Refuses it if `meshtrust validate` refuses the object, in the same sentences. Warns of other
- * findings, and of trust that the change withdraws. An update that does not change what the object trusts is allowed
+ * findings, and of trust that the change withdraws. An update that changes neither the spec nor the mesh is allowed
  * without warnings, even if the object has violations.
  */
 export function checkChange(change: Change, context: CheckContext): Verdict {

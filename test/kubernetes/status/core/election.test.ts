@@ -200,7 +200,7 @@ describe('leadership of a replica', () => {
     );
   });
 
-  it('Lease read with another holder: the replica stops to lead; failed request: it still leads', () => {
+  it('Lease read with another holder: the replica stops leading; failed request: it still leads', () => {
     assert.ok(!isLeading(play([0, written(0)], [1, read(lease('other'))]).state, 2));
     assert.ok(isLeading(play([0, written(0)], [1, { kind: 'failed' }]).state, 2));
   });
