@@ -32,11 +32,13 @@ describe('turn queue', () => {
     const queue = createTurnQueue(minute);
     const order: string[] = [];
     const gone = queue.wait({ ...from('a'), isGone: () => true });
-    const turns = ['a', 'b'].map((address) => queue.wait(from(address)).then(() => order.push(address)));
-    while (queue.admitNext());
+    const turns = ['a', 'b'].map((address) =>
+      queue.wait(from(address)).then((isTurn) => order.push(`${address} ${isTurn}`)),
+    );
+    assert.deepEqual([queue.admitNext(), queue.admitNext()], [true, true]);
     assert.equal(await gone, false);
     await Promise.all(turns);
-    assert.deepEqual(order, ['a', 'b']);
+    assert.deepEqual(order, ['a true', 'b true']);
     assert.equal(queue.admitNext(), false);
   });
 
