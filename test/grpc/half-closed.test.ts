@@ -53,7 +53,7 @@ describe('connection that the server has ended', () => {
       client.write(hello);
       client.resume();
       const [socket] = (await accepted) as [Socket];
-      // Half open: the client never ends.
+      // Half open: the client never closes its side.
       await once(socket, 'close');
       assert.equal(socket.destroyed, true);
       client.destroy();

@@ -10,7 +10,7 @@ import { createHealthClient, startServer } from './server.ts';
 const times = { intervalMs: 40, timeoutMs: 80 };
 
 describe('keepalive of connections', () => {
-  // In a process of its own, so that it answers while this one is busy.
+  // In a separate process, so that it answers while this process is busy.
   const client = fork(fileURLToPath(new URL('ping-answerer.ts', import.meta.url)));
   after(() => client.kill());
 
@@ -34,7 +34,7 @@ describe('keepalive of connections', () => {
     client.send(rig.address);
     const heard: string[] = [];
     client.on('message', (what: string) => heard.push(what));
-    // Each answers a ping that was sent before, while this thread blocks for longer than the timeout.
+    // Each client answers an earlier ping while this thread blocks for longer than the time-out.
     while (heard.length < 7 && !heard.includes('closed')) {
       await once(client, 'message');
       block(3 * times.timeoutMs);
@@ -54,7 +54,7 @@ describe('keepalive of connections', () => {
     assert.equal(await watch.next(), 'NOT_SERVING');
     relay.freeze();
     const closed = relay.closedByServer;
-    // What the server did to the connection is read once the relay carries again.
+    // The relay forwards the end of the connection when it is resumed.
     const thaw = setTimeout(() => relay.thaw(), 10 * times.timeoutMs);
     await closed;
     clearTimeout(thaw);

@@ -33,7 +33,7 @@ describe('gRPC listener', () => {
   it('many connections while the server is busy: all fit in the backlog', async () => {
     using rig = await startServer();
     const [host = '', port = ''] = rig.address.split(':');
-    // More than Node's own backlog; whoever finds no place tries again after a second at the soonest.
+    // More than Node's default backlog. A connection attempt without a place is repeated after at least one second.
     const proxies = 700;
     const flood = `
       const { connect } = require('node:net');
@@ -43,7 +43,7 @@ describe('gRPC listener', () => {
       for (let n = 0; n < ${proxies}; n += 1)
         connect(${port}, '${host}', () => { if (++connected === ${proxies}) end(); }).on('error', () => {});
     `;
-    // Nothing is accepted as long as this thread waits for the other process.
+    // Nothing is accepted while this thread waits for the other process.
     const { stdout } = spawnSync(process.execPath, ['-e', flood], { encoding: 'utf8', timeout: 10_000 });
     assert.equal(stdout, String(proxies));
   });
@@ -76,7 +76,7 @@ describe('gRPC listener', () => {
     using rig = await startServer({ keepaliveMs: 50, keepaliveTimeoutMs: 50 });
     const [host, port] = rig.address.split(':');
     const socket = connect(Number(port), host);
-    // An HTTP/2 preface and empty SETTINGS, and then silence: pings get no answer.
+    // An HTTP/2 preface and empty SETTINGS, and then nothing: pings get no answer.
     socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0');
     socket.resume();
     await once(socket, 'close');

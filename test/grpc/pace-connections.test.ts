@@ -6,7 +6,7 @@ import { paceConnections } from '../../src/grpc/pace-connections.ts';
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 suite('connections', () => {
-  test('many are handed on in a quick turn of the event loop, and one in a slow turn', async () => {
+  test('turn of the event loop: passes on many connections if it is quick, one if it is slow', async () => {
     let handedOn = 0;
     let now = 0;
     const pace = paceConnections(
@@ -15,7 +15,7 @@ suite('connections', () => {
     );
     const sockets = Array.from({ length: 5 }, () => new Socket());
     for (const socket of sockets) pace(socket);
-    // The first turn comes quickly, and lets all through.
+    // The first turn is quick and passes on all connections.
     await turn();
     assert.equal(handedOn, 5);
     for (const socket of sockets) pace(socket);
@@ -32,7 +32,7 @@ suite('connections', () => {
     ['quick', 0],
     ['slow', 10],
   ] as const)
-    test(`closed before its turn, which is ${kind} › is not handed on, and the next one is`, async () => {
+    test(`${kind} turn, connection closed before it: only the next connection is passed on`, async () => {
       let now = 0;
       const handedOn: Socket[] = [];
       const pace = paceConnections(

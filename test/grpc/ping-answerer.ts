@@ -1,4 +1,4 @@
-/** Connects to the address that its parent sends, answers pings as each HTTP/2 client does, and tells of them. */
+/** Connects to the address that the parent sends, answers pings as every HTTP/2 client does, and reports them. */
 import { connect } from 'node:http2';
 
 process.on('message', (address: string) => {

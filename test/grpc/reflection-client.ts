@@ -8,7 +8,7 @@ import type { FileDescriptor } from '../../src/grpc/link-descriptors.ts';
 /** One reflection request and its response. */
 export interface Reflection {
   readonly services: () => Promise<readonly string[]>;
-  /** The descriptors that the server sends for a symbol: its file, and all that it depends on. */
+  /** Returns the descriptors that the server sends for a symbol: of its file and of all dependencies. */
   readonly filesOf: (symbol: string) => Promise<readonly FileDescriptor[]>;
 }
 
@@ -20,12 +20,12 @@ interface Response {
 
 type Message = MessageTypeDefinition<object, object>;
 
-// The protos come with the library that is under test: they are the standard's.
+// The standard's proto files, which are part of the library under test.
 const build = dirname(dirname(createRequire(import.meta.url).resolve('@grpc/reflection')));
 const descriptors = loadSync('google/protobuf/descriptor.proto', { defaults: false });
 const fileDescriptor = descriptors['google.protobuf.FileDescriptorProto'] as unknown as Message;
 
-/** Asks a server for its reflection, in either version of the protocol. */
+/** Creates a reflection client for one version of the protocol. */
 export function createReflection(client: Client, version: 'v1' | 'v1alpha'): Reflection {
   const definition = loadSync(join(build, `proto/grpc/reflection/${version}/reflection.proto`));
   const name = `grpc.reflection.${version}`;

@@ -10,7 +10,7 @@ import { createHealthClient, definition, startServer } from './server.ts';
 
 const services = [...discoveryServices.map(({ name }) => name), healthServiceName];
 
-/** Every type that the files refer to, with the file that does. */
+/** Returns the names of all types that a file refers to. */
 function references(file: FileDescriptor): readonly string[] {
   const ofMessage = ({ field = [], nestedType = [] }: Message): readonly string[] => [
     ...field.flatMap(({ typeName }) => typeName ?? []),
@@ -24,7 +24,7 @@ function references(file: FileDescriptor): readonly string[] {
 
 type Message = NonNullable<FileDescriptor['messageType']>[number];
 
-/** Every type that a file defines, as it is referred to. */
+/** Returns the absolute names of all types that a file defines. */
 function definitions(file: FileDescriptor): readonly string[] {
   const named = (scope: string, { messageType = [], enumType = [] }: Types): readonly string[] => [
     ...enumType.map(({ name }) => `${scope}.${name}`),
@@ -43,7 +43,7 @@ interface Types {
 
 describe('reflection', () => {
   for (const version of ['v1', 'v1alpha'] as const) {
-    it(`lists the services (${version})`, async () => {
+    it(`${version}: lists the services`, async () => {
       using rig = await startServer();
       addReflection(rig.server, definition, services);
       using client = createHealthClient(rig.address);
@@ -51,7 +51,7 @@ describe('reflection', () => {
       assert.deepEqual([...listed].sort(), [...services].sort());
     });
 
-    it(`describes each service so that a client can resolve every type (${version})`, async () => {
+    it(`${version}: the description of each service has all types that a client must resolve`, async () => {
       using rig = await startServer();
       addReflection(rig.server, definition, services);
       using client = createHealthClient(rig.address);
@@ -66,7 +66,7 @@ describe('reflection', () => {
         const byName = new Map(files.map((file) => [file.name, file]));
         let checked = 0;
         for (const file of files) {
-          // What a client may look into: the file itself, and what it says that it depends on.
+          // A client looks in the file itself and in its declared dependencies.
           const visible = [file, ...(file.dependency ?? []).map((name) => byName.get(name))];
           const defined = new Set(
             visible.flatMap((other) => (other === undefined ? [] : definitions(other))),
@@ -80,7 +80,7 @@ describe('reflection', () => {
       }
     });
 
-    it(`says so where it does not know a symbol (${version})`, async () => {
+    it(`${version}, unknown symbol: an error`, async () => {
       using rig = await startServer();
       addReflection(rig.server, definition, services);
       using client = createHealthClient(rig.address);
@@ -93,7 +93,7 @@ describe('linked descriptors', () => {
   const field = (typeName: string): Message => ({ name: 'M', field: [{ typeName }] });
   const outer: FileDescriptor = { name: 'a.proto', package: 'a', messageType: [{ name: 'T' }] };
 
-  it('resolve names from the innermost scope outwards', () => {
+  it('relative names: are resolved from the innermost scope outwards', () => {
     const inner: FileDescriptor = {
       name: 'ab.proto',
       package: 'a.b',
@@ -110,13 +110,13 @@ describe('linked descriptors', () => {
     assert.deepEqual(linked?.dependency, ['a.proto']);
   });
 
-  it('keep names that are absolute, and depend on nothing for types of their own', () => {
+  it('absolute names: are kept, and types of the same file need no dependency', () => {
     const [linked] = linkFiles([{ ...outer, messageType: [{ name: 'T' }, field('.a.T')] }]);
     assert.equal(linked?.messageType?.[1]?.field?.[0]?.typeName, '.a.T');
     assert.deepEqual(linked.dependency, []);
   });
 
-  it('know files without a package', () => {
+  it('file without a package: is supported', () => {
     const [, linked] = linkFiles([
       { name: 'none.proto', messageType: [{ name: 'T' }] },
       { name: 'b.proto', package: 'b', messageType: [field('T')] },
@@ -125,7 +125,7 @@ describe('linked descriptors', () => {
     assert.deepEqual(linked.dependency, ['none.proto']);
   });
 
-  it('are refused where a type is nowhere', () => {
+  it('unknown type: an error', () => {
     for (const type of ['Missing', '.a.Missing'])
       assert.throws(() => linkFiles([{ ...outer, messageType: [field(type)] }]), /no file defines/);
   });

@@ -2,19 +2,19 @@ import { poll } from './poll.ts';
 
 /** Reads the state of a running Envoy from its admin interface. */
 export interface EnvoyAdmin {
-  /** Body of a path of the admin server; rejects unless it is answered with 200. */
+  /** Returns the body of a path of the admin server. Rejects unless the status is 200. */
   readonly get: (path: string) => Promise<string>;
-  /** All counters and gauges that were touched, by name. */
+  /** Returns all counters and gauges that have a value, by name. */
   readonly stats: () => Promise<ReadonlyMap<string, number>>;
-  /** The counter or gauge of that name; 0 while it is untouched. */
+  /** Returns a counter or gauge by name; 0 if it has no value. */
   readonly stat: (name: string) => Promise<number>;
-  /** Waits until the stat has reached a value, 10 s at most. */
+  /** Waits until a stat has reached a value, for at most 10 s. */
   readonly untilStat: (name: string, atLeast: number) => Promise<void>;
-  /** Ports of the listeners `inbound_0`, `inbound_1`, …; undefined while one of them is not bound yet. */
+  /** Returns the ports of the listeners `inbound_0`, `inbound_1`, …; `undefined` while one of them is not bound. */
   readonly listenerPorts: (count: number) => Promise<readonly number[] | undefined>;
 }
 
-/** A client of the admin server at 127.0.0.1:`port` of the Envoy that `nodeId` names. */
+/** Creates a client of the admin server at 127.0.0.1:`port`. `nodeId` names the Envoy in errors. */
 export function createEnvoyAdmin(nodeId: string, port: number): EnvoyAdmin {
   const get = async (path: string) => {
     const response = await fetch(`http://127.0.0.1:${port}${path}`);
@@ -37,7 +37,7 @@ export function createEnvoyAdmin(nodeId: string, port: number): EnvoyAdmin {
   };
 }
 
-/** Lines of `name: value`; histograms and text have values that are no numbers and are left out. */
+/** Parses lines of `name: value`. Omits histograms and texts, whose values are not numbers. */
 function parseStats(text: string): ReadonlyMap<string, number> {
   return new Map(
     text.split('\n').flatMap((line) => {

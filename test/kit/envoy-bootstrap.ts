@@ -1,10 +1,10 @@
 import type { Certificate } from './certificates.ts';
 
-/** The ways an Envoy can ask for secrets: over ADS or SDS, state of the world or delta. */
+/** The transports by which an Envoy subscribes to secrets: ADS or SDS, state of the world or delta. */
 export const transports = ['delta-ads', 'sotw-ads', 'delta-sds', 'sotw-sds'] as const;
 export type Transport = (typeof transports)[number];
 
-/** Client side of TLS to the control plane. */
+/** The client side of TLS to the control plane. */
 export interface ControlPlaneTls {
   /** PEM of the CA that signed the control plane's certificate. */
   readonly caPem: string;
@@ -18,7 +18,7 @@ export interface BootstrapOptions {
   readonly xdsPort: number;
   readonly nodeId: string;
   readonly mesh: string;
-  /** A listener for each secret: its validation context is that secret and nothing else. */
+  /** Names of secrets. Each has a listener with the secret as its only validation context. */
   readonly secretNames: readonly string[];
   /** The certificate that the listeners present to clients. */
   readonly identity: Pick<Certificate, 'certPem' | 'keyPem'>;
@@ -32,8 +32,8 @@ type Json = string | number | boolean | readonly Json[] | { readonly [key: strin
 const typeUrl = (name: string): string => `type.googleapis.com/envoy.extensions.${name}`;
 
 /**
- * The JSON of a bootstrap: TLS listeners on ports of the system's choice that answer 200 to every client
- * they let in. Without a fail-closed default context, on purpose: what the secret says must be enough.
+ * Returns a bootstrap as JSON. Its TLS listeners, on ports that the system chooses, respond with 200 to every admitted
+ * client. They intentionally have no fail-closed default context: the secret alone must refuse clients.
  */
 export function envoyBootstrap(options: BootstrapOptions): Json {
   const { transport, nodeId, mesh, secretNames } = options;
@@ -65,7 +65,7 @@ export function envoyBootstrap(options: BootstrapOptions): Json {
   };
 }
 
-/** Reconnects at most 300 ms apart, so that a restart is a matter of a test's time. */
+/** Reconnects after at most 300 ms, so that tests of a restart are short. */
 const quickRetries = { retry_back_off: { base_interval: '0.05s', max_interval: '0.3s' } };
 
 function controlPlaneCluster({ xdsPort, tls }: BootstrapOptions): Json {

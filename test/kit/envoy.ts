@@ -25,9 +25,9 @@ export interface EnvoyOptions
 export interface Envoy extends EnvoyAdmin, AsyncDisposable {
   readonly nodeId: string;
   readonly pid: number;
-  /** Port of the listener of each secret name, in their order. */
+  /** Ports of the listeners, in the order of the secret names. */
   readonly ports: readonly number[];
-  /** Port of the only or first listener. */
+  /** Port of the first listener. */
   readonly port: number;
   readonly log: () => string;
 }
@@ -36,7 +36,7 @@ let started = 0;
 
 /**
  * Starts an Envoy from a bootstrap of `envoyBootstrap` and waits until its listeners serve.
- * @throws {Error} with the end of its log when it ends instead, or is not live within 20 s.
+ * @throws {Error} with the end of its log if it exits, or is not live within 20 s.
  */
 export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
   const { path, waitUntilLive = true, componentLogLevel, ...rest } = options;

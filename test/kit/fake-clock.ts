@@ -1,9 +1,9 @@
 import type { Clock } from '../../src/runtime/clock.ts';
 
 export interface FakeClock extends Clock {
-  /** Moves both clocks forward and calls what falls due, in order. */
+  /** Moves both clocks forward and runs the timers that are due, in order. */
   readonly advance: (milliseconds: number) => void;
-  /** Moves the wall clock alone, as an operator or NTP does. */
+  /** Moves only the wall clock, as an operator or NTP does. */
   readonly setWall: (epochMs: number) => void;
   readonly pending: () => number;
 }

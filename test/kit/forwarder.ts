@@ -2,16 +2,16 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { Socket } from 'node:net';
 
-/** Passes connections on to a port that can be changed: an address that moves from one server to another. */
+/** Forwards connections to a port that can be changed, like an address that moves from one server to another. */
 export interface Forwarder extends AsyncDisposable {
   readonly port: number;
-  /** Ends all connections; new ones go to this port. */
+  /** Ends all connections, and forwards new ones to another port. */
   readonly moveTo: (port: number) => void;
-  /** Resets all connections, which to the server looks as if a relay on the way had failed. */
+  /** Resets all connections. To the server this looks like a failed relay. */
   readonly reset: () => void;
 }
 
-/** Starts one on loopback. */
+/** Starts a forwarder on loopback. */
 export async function startForwarder(first: number): Promise<Forwarder> {
   const open = new Set<Socket>();
   let target = first;

@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 /**
- * Below what systems hand out by themselves (from 32,768 on Linux): a port from there can become the near end
- * of anybody's connection before the program listens on it.
+ * Below the range of ephemeral ports (from 32,768 on Linux): the system could use an ephemeral port for an outgoing
+ * connection before the program listens on it.
  */
 const range = [10_240, 32_768] as const;
 
-/** A TCP port of 127.0.0.1 that was free a moment ago, for programs that need a fixed port. */
+/** Returns a TCP port of 127.0.0.1 that was free just now, for programs that need a fixed port. */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt++) {
     const port = randomInt(...range);

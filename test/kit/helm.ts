@@ -7,7 +7,7 @@ import { loadAll } from 'js-yaml';
 import type { FoundTool } from './find-tool.ts';
 import { makeTempDir } from './temp-dir.ts';
 
-/** A Kubernetes object as far as tests look at all of them. */
+/** A Kubernetes object, with the fields that tests read. */
 export interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
@@ -20,7 +20,7 @@ export interface Manifest {
   readonly [field: string]: unknown;
 }
 
-/** Values of the chart, as in values.yaml; what is left out has its default. */
+/** Values of the chart, as in values.yaml. Omitted values have their defaults. */
 export type ChartValues = Readonly<Record<string, unknown>>;
 
 /** The folder of the chart. */
@@ -28,7 +28,7 @@ export const chart: string = fileURLToPath(new URL('../../deploy/helm/meshtrust'
 
 const run = promisify(execFile);
 
-/** Runs helm; its own files are away from those of the user. */
+/** Runs helm, separated from the user's helm files. */
 export type Helm = (
   args: readonly string[],
   values?: ChartValues,
@@ -48,12 +48,12 @@ export function runHelm(found: FoundTool): Helm {
       maxBuffer: 64 * 1024 * 1024,
     });
     running.child.stdin?.end(input);
-    // Not before it has ended: otherwise its home would be removed while it runs, and its output would be lost.
+    // Wait for the exit: otherwise its home directory would be removed while it runs, and its output lost.
     return await running;
   };
 }
 
-/** The values with an image, which every release must name. */
+/** Returns the values with an image, which is required. */
 export function withImage(values: ChartValues = {}): ChartValues {
   const image = { repository: 'registry.example/meshtrust', ...(values['image'] as object | undefined) };
   return { ...values, image };
@@ -69,7 +69,7 @@ export async function renderChart(
   return readManifests(stdout);
 }
 
-/** The objects of a YAML text. */
+/** Parses the objects of a YAML text. */
 export function readManifests(text: string): readonly Manifest[] {
   // A template that renders nothing leaves an empty document.
   return loadAll(text).filter((object) => object !== null) as Manifest[];

@@ -17,7 +17,7 @@ import { makeTempDir } from './temp-dir.ts';
 const programs = ['kube-apiserver', 'kubectl', 'etcd'] as const;
 type Program = (typeof programs)[number];
 
-/** The programs of a cluster, or why there are none. */
+/** The paths of the programs of a cluster, or the reason why one is missing. */
 export type FoundKubernetes =
   { readonly kind: 'found'; readonly paths: Readonly<Record<Program, string>> } | MissingTool;
 
@@ -62,11 +62,11 @@ export interface Kubernetes extends AsyncDisposable {
   readonly writeFile: (name: string, text: string) => Promise<string>;
   /** A token of a service account (`namespace`, `name`), made by the API server. */
   readonly tokenOf: (namespace: string, name: string) => Promise<string>;
-  /** Ends the API server; etcd goes on. Its port stays its own. */
+  /** Stops the API server but not etcd. The port stays reserved. */
   readonly stopServer: () => Promise<void>;
   /** Starts the API server again and waits until it is ready. */
   readonly startServer: () => Promise<void>;
-  /** Has etcd forget every version of its keys but the newest; returns the revision that is the oldest now. */
+  /** Compacts etcd to the newest version of its keys. Returns the oldest remaining revision. */
   readonly compact: () => Promise<number>;
   /** Returns the requests of service accounts so far, in order, and whether each was allowed (the audit log). */
   readonly asked: () => Promise<readonly AskedFor[]>;
@@ -170,7 +170,7 @@ export async function startKubernetes(
 
 const auditLog = 'audit.log';
 
-/** The name and verb of requests of service accounts, and nothing of what they carry. */
+/** Records the name and verb of requests of service accounts, without their content. */
 const auditPolicy = {
   apiVersion: 'audit.k8s.io/v1',
   kind: 'Policy',
@@ -233,7 +233,7 @@ async function writeCredentials(dir: string): Promise<CredentialFiles> {
   };
 }
 
-/** JSON, which is YAML: the API server's certificate is for the name localhost alone. */
+/** Returns a kubeconfig as JSON, which is also YAML. The API server's certificate has only the name localhost. */
 function kubeconfigOf(server: string, ca: string, user: Readonly<Record<string, unknown>>): string {
   const cluster = { server, 'certificate-authority': ca, 'tls-server-name': 'localhost' };
   return JSON.stringify({
@@ -305,7 +305,7 @@ function apiServerArguments(
     `--service-account-signing-key-file=${files.accountsKey}`,
     '--service-cluster-ip-range=10.0.0.0/24',
     '--authorization-mode=RBAC',
-    // A Service of its own would have it write endpoints, which it refuses to do for loopback.
+    // Otherwise the API server would write endpoints for its Service, which it refuses to do for loopback.
     '--endpoint-reconciler-type=none',
     '--profiling=false',
     `--audit-policy-file=${files.auditPolicy}`,

@@ -6,7 +6,7 @@ export interface MeshTrustText {
   readonly mesh?: string;
 }
 
-/** The Universal form, as YAML; PEM text is quoted as JSON, so that any bytes survive. */
+/** Returns a MeshTrust in the Universal form, as YAML. PEM texts are JSON strings, so that all bytes are preserved. */
 export function meshTrustYaml({ name, trustDomain, pems, mesh = 'default' }: MeshTrustText): string {
   return [
     'type: MeshTrust',

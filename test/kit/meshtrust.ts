@@ -30,13 +30,13 @@ export interface Meshtrust extends AsyncDisposable {
   readonly pid: number;
   readonly xdsPort: number;
   readonly adminPort: number;
-  /** The JSON lines logged so far, wherever they were written. */
+  /** Returns the JSON lines of stdout and stderr so far. */
   readonly logs: () => readonly LogLine[];
-  /** The first logged line that fits, waited for at most `timeoutMs`. */
+  /** Waits for the first line of the log that matches, for at most `timeoutMs`. */
   readonly logged: (what: string, fits: (line: LogLine) => boolean, timeoutMs?: number) => Promise<LogLine>;
-  /** Body of a path of the admin server, with its status. */
+  /** Returns the body and the status of a path of the admin server. */
   readonly admin: (path: string) => Promise<{ readonly status: number; readonly body: string }>;
-  /** The samples of a metric, e.g. `meshtrust_xds_nacks_total`, by their label text. */
+  /** Returns the samples of a metric, e.g. `meshtrust_xds_nacks_total`, by their label text. */
   readonly metric: (name: string) => Promise<ReadonlyMap<string, number>>;
   readonly exit: Promise<Exit>;
   readonly stop: (signal?: NodeJS.Signals) => Promise<Exit>;
@@ -44,7 +44,7 @@ export interface Meshtrust extends AsyncDisposable {
 
 /**
  * Starts `meshtrust serve` and waits until it is ready.
- * @throws {Error} with the program's output when it ends instead, or is not ready within 15 s.
+ * @throws {Error} with the program's output if it exits, or is not ready within 15 s.
  */
 export async function startMeshtrust(options: MeshtrustOptions): Promise<Meshtrust> {
   const xdsPort = options.xdsPort ?? (await freePort());

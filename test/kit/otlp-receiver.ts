@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A span as it came over OTLP/HTTP with JSON; times in milliseconds. */
+/** A span that was received over OTLP/HTTP with JSON. Times are in milliseconds. */
 export interface ReceivedSpan {
   readonly name: string;
   readonly traceId: string;
@@ -14,7 +14,7 @@ export interface ReceivedSpan {
 
 /** A collector on loopback that keeps the received spans. */
 export interface OtlpReceiver extends AsyncDisposable {
-  /** The base address, as OTEL_EXPORTER_OTLP_ENDPOINT has it. */
+  /** The base address, for OTEL_EXPORTER_OTLP_ENDPOINT. */
   readonly endpoint: string;
   readonly spans: () => readonly ReceivedSpan[];
   /** The resource attributes of the sender. */

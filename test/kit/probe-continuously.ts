@@ -10,7 +10,7 @@ export interface Target {
 
 /** The result of a continuous probe. */
 export interface ProbeReport {
-  /** Handshakes in all. */
+  /** Total number of handshakes. */
   readonly probes: number;
   /** `name: reason` of each rejected handshake. */
   readonly refusals: readonly string[];
@@ -25,7 +25,7 @@ export interface ContinuousProbe extends AsyncDisposable {
 }
 
 /**
- * Connects to every target, to all at the same time and to each again without a pause, until it is stopped.
+ * Connects to all targets concurrently, and to each of them repeatedly without a pause, until it is stopped.
  */
 export function probeContinuously(targets: readonly Target[]): ContinuousProbe {
   const refusals: string[] = [];
@@ -46,7 +46,7 @@ export function probeContinuously(targets: readonly Target[]): ContinuousProbe {
       await current;
     };
     const running = loop();
-    // A failure is reported where a round or the report is awaited, not as an unhandled rejection before that.
+    // A failure is reported when a round or the report is awaited, and not as an unhandled rejection before.
     running.catch(() => undefined);
     return {
       running,

@@ -14,7 +14,7 @@ export interface RuleHealth {
 
 /** A Prometheus on loopback that scrapes one target. */
 export interface Prometheus extends AsyncDisposable {
-  /** How many series a query has now. @throws {Error} with Prometheus' words when it is not valid. */
+  /** Returns the number of series of a query. @throws {Error} with the message of Prometheus if it is invalid. */
   readonly count: (expr: string) => Promise<number>;
   readonly rules: () => Promise<readonly RuleHealth[]>;
 }

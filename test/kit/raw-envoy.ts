@@ -18,15 +18,15 @@ export interface RawDomain {
   readonly ders: readonly Uint8Array[];
 }
 
-/** An Envoy whose trust is in its own configuration: no control plane stands between it and the bytes. */
+/** An Envoy with its trust in its own configuration, without a control plane that would change the bytes. */
 export interface RawEnvoy extends AsyncDisposable {
   readonly port: number;
   readonly log: () => string;
-  /** The trust domains that this Envoy does not load. It runs without them. */
+  /** The trust domains that this Envoy cannot load. It runs without them. */
   readonly notLoaded: ReadonlySet<string>;
 }
 
-/** Starts an Envoy with all trust domains of the list that it loads. */
+/** Starts an Envoy with all trust domains of the list that it can load. */
 export async function startRawEnvoy(path: string, domains: readonly RawDomain[]): Promise<RawEnvoy> {
   const dir = await makeTempDir();
   const files = { config: dir.join('envoy.json'), admin: dir.join('admin') };
@@ -69,7 +69,7 @@ export async function startRawEnvoy(path: string, domains: readonly RawDomain[])
   };
 }
 
-/** The bootstrap of the other tests, with the validation context written into it. */
+/** Returns the bootstrap of the other tests, with a static validation context. */
 function bootstrap(domains: readonly RawDomain[], identity: { certPem: string; keyPem: string }): object {
   const json = JSON.stringify(
     envoyBootstrap({

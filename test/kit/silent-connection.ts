@@ -7,7 +7,7 @@ import { connect } from 'node:net';
  */
 export async function untilSilentIsClosed(port: number): Promise<void> {
   const socket = connect(port, '127.0.0.1').resume();
-  // To be reset is as good.
+  // A reset also counts.
   socket.on('error', () => undefined);
   try {
     await once(socket, 'close', { signal: AbortSignal.timeout(15_000) });

@@ -14,11 +14,11 @@ export type Decision = 'accepted' | { readonly refused: string };
 const probeTimeoutMs = 5_000;
 
 /**
- * Connects to 127.0.0.1:`port` with TLS, sends a request and reads the answer. In TLS 1.3 the client's
- * handshake is over before the server has judged its certificate, so only an answer counts as accepted.
- * Without an identity no certificate is sent.
- * @throws {Error} when there is neither an answer nor an end of the connection within 5 s, or an answer
- *   that is no HTTP 200: neither says anything about trust.
+ * Connects to 127.0.0.1:`port` with TLS, sends a request and reads the response. In TLS 1.3 the client's
+ * handshake is complete before the server has verified its certificate, so only a response counts as accepted.
+ * Without an identity, the client sends no certificate.
+ * @throws {Error} if there is neither a response nor an end of the connection within 5 s, or if the status is not
+ *   200: neither case shows a decision about trust.
  */
 export function tryClient(port: number, identity?: ClientIdentity): Promise<Decision> {
   const { promise, resolve, reject } = Promise.withResolvers<Decision>();
@@ -49,14 +49,14 @@ export function tryClient(port: number, identity?: ClientIdentity): Promise<Deci
 
 /** The result of waiting for a decision. */
 export interface Decided {
-  /** Handshakes that were made, the last of them with the decision that was waited for. */
+  /** Number of handshakes, including the last one with the wanted decision. */
   readonly probes: number;
   readonly elapsedMs: number;
 }
 
 /**
- * Probes without a pause until the server makes the wanted decision. A new handshake takes the time here.
- * @throws {Error} with the last decision when it did not come within `timeoutMs` (10,000 by default).
+ * Connects repeatedly, without a pause, until the server makes the wanted decision.
+ * @throws {Error} with the last decision after `timeoutMs` (10,000 by default).
  */
 export async function untilDecision(
   port: number,

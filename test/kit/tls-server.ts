@@ -2,7 +2,7 @@ import { createServer } from 'node:https';
 
 import type { Certificate } from './certificates.ts';
 
-/** A server of HTTPS that demands a client certificate, whichever CA signed it, and answers 200. */
+/** Starts an HTTPS server that requires a client certificate of any CA, and responds with 200. */
 export async function startTlsServer(
   port: number,
   leaf: Pick<Certificate, 'certPem' | 'keyPem'>,

@@ -1,11 +1,11 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-/** A directory that a running program watches, written to the way tools do. */
+/** A directory that a running program watches, with write operations as tools do them. */
 export interface WatchedDir {
-  /** Writes a new file beside and renames it into place. */
+  /** Writes a temporary file and renames it into place. */
   readonly put: (name: string, text: string) => Promise<void>;
-  /** Writes over the file in place, as an editor or a shell redirection does. */
+  /** Overwrites the file in place, as an editor or a shell redirection does. */
   readonly overwrite: (name: string, text: string | Uint8Array) => Promise<void>;
   readonly remove: (name: string) => Promise<void>;
 }
@@ -18,7 +18,7 @@ export function watchedDir(dir: string): WatchedDir {
   };
   return {
     put: async (name, text) => {
-      // The name is not that of a resource, and the file system is the same, so that the rename is atomic.
+      // The temporary name is not a resource's, and on the same file system, so that the rename is atomic.
       await overwrite(`.${name}.tmp`, text);
       await rename(join(dir, `.${name}.tmp`), join(dir, name));
     },

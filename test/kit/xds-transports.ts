@@ -1,2 +1,2 @@
-/** The values of `--xds-transport`, for tests that have to hold with each of them. */
+/** The values of `--xds-transport`, for tests that run with each of them. */
 export const xdsTransports = ['grpc-js', 'own'] as const;

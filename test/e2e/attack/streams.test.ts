@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import { xdsTransports } from '../../kit/xds-transports.ts';
 import { assertServed, skip, underAttack } from './under-attack.ts';
 
-/** Attacks, and the counter that says how they ended. */
+/** Attacks, with the counter of the server that shows how they ended. */
 type Attacks = Readonly<Record<string, readonly [metric: string, label: string] | undefined>>;
 
 const attacks: Attacks = {
@@ -53,13 +53,13 @@ function testAttacks(
 }
 
 suite(
-  'attack on streams without credentials: changes and newcomers are served, memory is bounded',
+  'attack on streams without credentials: changes and new proxies are served, memory is bounded',
   { skip },
   () => testAttacks(attacks, { args: ['--xds-transport=grpc-js'] }),
 );
 
-// The own transport refuses calls above its own budget of bytes, and closes no connection.
-suite('attack on the own transport: changes and newcomers are served, memory is bounded', { skip }, () =>
+// The own transport refuses calls above its budget of bytes, but closes no connection.
+suite('attack on the own transport: changes and new proxies are served, memory is bounded', { skip }, () =>
   testAttacks(
     { ...attacks, 'unfinished-reflection': undefined, ...http2Attacks },
     { attackMs: 2_000, args: ['--xds-transport=own'] },
@@ -68,7 +68,7 @@ suite('attack on the own transport: changes and newcomers are served, memory is 
 
 for (const transport of xdsTransports)
   test(
-    `attack by half TLS handshakes: they end in time, changes and newcomers are served, memory is bounded: ${transport}`,
+    `attack by half TLS handshakes, ${transport}: they end in time, new proxies are served, memory is bounded`,
     { skip },
     () =>
       underAttack(

@@ -31,7 +31,7 @@ export interface Seen {
 
 export const skip = process.platform !== 'linux' && 'reads /proc';
 
-/** The most resident memory that the process ever had, in MiB. */
+/** Returns the peak of resident memory of the process, in MiB. */
 async function mostMemory({ pid }: Meshtrust): Promise<number> {
   const found = /VmHWM:\s+(\d+) kB/.exec(await readFile(`/proc/${pid}/status`, 'utf8'));
   return Number(found?.[1] ?? assert.fail('no VmHWM')) / 1024;
@@ -57,8 +57,8 @@ function connectProxy(address: string, id: string, channel?: ChannelCredentials)
 }
 
 /**
- * Starts the program, proxies, and the attack from another process, and has trust change and newcomers connect
- * meanwhile. `check` runs before the program ends.
+ * Starts the program, proxies, and the attack from another process. Meanwhile trust changes, and new proxies connect.
+ * `check` runs before the program ends.
  */
 export async function underAttack(
   kind: string,
@@ -119,7 +119,7 @@ export async function underAttack(
 }
 
 /**
- * How long a change or a newcomer may take, in ms. The machine may be busy with other tests: `npm run bench:attack`
+ * Time limit of a change or a new proxy, in ms. The machine may be busy with other tests: `npm run bench:attack`
  * holds it to one second.
  */
 const boundMs = Number(process.env['ATTACK_BOUND_MS'] ?? 5_000);

@@ -18,7 +18,7 @@ import type { TempDir } from '../../kit/temp-dir.ts';
 import { tryClient, untilDecision } from '../../kit/tls-client.ts';
 import { binaries, makeDomain, skip } from './stage.ts';
 
-/** Puts a certificate and its key into files, as flags of a command name them. */
+/** Writes a certificate and its key to files. Returns their paths. */
 async function files(dir: TempDir, name: string, pair: Pick<Certificate, 'certPem' | 'keyPem'>) {
   const [cert, key] = [dir.join(`${name}.crt`), dir.join(`${name}.key`)];
   await writeFile(cert, pair.certPem);
@@ -36,11 +36,11 @@ async function writeBootstrap(dir: TempDir, args: readonly string[]): Promise<st
 }
 
 for (const transport of bootstrapTransports) {
-  test(`Envoy accepts the bootstrap of ${transport}`, { skip }, async (t) => {
+  test(`bootstrap of ${transport}: is accepted by Envoy`, { skip }, async (t) => {
     await using dir = await makeTempDir();
     const { cert, key } = await files(dir, 'proxy', makeSelfSignedLeaf({ commonName: 'listener' }));
     const own = [`--proxy-cert=${cert}`, `--proxy-key=${key}`, `--xds-ca=${cert}`, '--xds-name=a.test'];
-    // Names that YAML could take for something else.
+    // Names that YAML could read as another type.
     const args = ['--node-id=on', '--node-cluster=0123', '--mesh=null', `--transport=${transport}`, ...own];
     const path = await writeBootstrap(dir, args);
     for (const binary of binaries) {
@@ -52,7 +52,7 @@ for (const transport of bootstrapTransports) {
 }
 
 test(
-  'an Envoy with a printed bootstrap connects over TLS and lets in whom it should',
+  'Envoy with a printed bootstrap: connects over TLS, admits a listed client and refuses others',
   { skip },
   async (t) => {
     for (const { path, version } of binaries) await t.test(version, () => connects(path));

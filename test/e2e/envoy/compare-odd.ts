@@ -12,10 +12,10 @@ import { verifyLeaf } from '../../../src/trust/verify/verify-leaf.ts';
 import type { TrustedDomain, Verdict } from '../../../src/trust/verify/verdict.ts';
 import type { OddCase } from '../../trust/verify/odd-cases.ts';
 
-/** Ends the sentences about CAs that Envoy takes and this program does not. */
+/** The end of findings about CAs that Envoy accepts and this program rejects. */
 export const ownRule = 'this is a rule of meshtrust, not of Envoy';
 
-/** A case in which an Envoy decides otherwise than this program says. */
+/** A case in which the decision of an Envoy differs from that of this program. */
 export interface Disagreement {
   readonly envoy: string;
   readonly title: string;
@@ -33,16 +33,16 @@ export interface Comparison {
 interface Answer {
   readonly one: OddCase;
   readonly domain: TrustedDomain;
-  /** What `verify` says of an Envoy: `admitted` or why not. */
+  /** The result of `verify` for an Envoy: `admitted`, or the reason for the refusal. */
   readonly verdict: Verdict;
-  /** Why a listed certificate is refused, of each that is. */
+  /** The findings about the listed certificates that are rejected. */
   readonly refusals: readonly string[];
 }
 
 /**
- * Puts each case to an Envoy of each version, with what would be served of it, and compares the decision with that of
- * `verify`. Certificates that are refused are put to the Envoys as they are: a sentence that does not call the
- * refusal a rule of ours must be true of Envoy.
+ * Tries each case with an Envoy of each version, which has the trust that would be served, and compares the decision
+ * with that of `verify`. Envoys also get the rejected certificates unchanged: if the finding does not say that it is a
+ * rule of this program, Envoy must reject the certificate, too.
  */
 export async function compareOdd(
   cases: readonly OddCase[],
@@ -127,7 +127,7 @@ function answer(one: OddCase): Answer {
   return { one, domain, verdict, refusals };
 }
 
-/** What an Envoy decides; `undefined` where OpenSSL, on the client's side, does not send such certificates. */
+/** Returns the decision of an Envoy; `undefined` if OpenSSL, on the client's side, cannot send the certificates. */
 async function decide(envoy: RawEnvoy, { leaf, chain }: OddCase): Promise<string | undefined> {
   const logged = envoy.log().length;
   const chainPem = chain.map(({ certPem }) => certPem).join('');

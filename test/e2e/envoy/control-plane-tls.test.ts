@@ -21,7 +21,7 @@ import {
 
 for (const transport of xdsTransports)
   test(
-    `with TLS to the control plane, only proxies with a certificate get trust: ${transport}`,
+    `TLS to the control plane, ${transport}: only proxies with a valid certificate receive trust`,
     { skip, concurrency: true },
     async (t) => {
       const ca = makeCa({ commonName: 'Control plane CA' });
@@ -54,10 +54,10 @@ for (const transport of xdsTransports)
       });
 
       const strangers = [
-        { name: 'a proxy without a certificate', tls },
-        { name: 'a proxy with a certificate of another CA', tls: { ...tls, identity: makeLeaf(otherCa) } },
+        { name: 'proxy without a certificate', tls },
+        { name: 'proxy with a certificate of another CA', tls: { ...tls, identity: makeLeaf(otherCa) } },
         {
-          name: 'a proxy that expects another name',
+          name: 'proxy that expects another server name',
           tls: { ...tls, serverName: 'other.test', identity: makeLeaf(ca) },
         },
         { name: 'a proxy without TLS', tls: undefined },
@@ -74,7 +74,7 @@ for (const transport of xdsTransports)
             tls,
             waitUntilLive: false,
           });
-          // Two attempts: the first one failed, and not for being the first.
+          // Two attempts: the first one did not fail just because it was the first.
           await envoy.untilStat('cluster.meshtrust.upstream_cx_destroy', 2);
           assert.equal(await envoy.stat('sds.system_trust_bundle.update_success'), 0);
           assert.notEqual(await tryClient(envoy.port, client), 'accepted');

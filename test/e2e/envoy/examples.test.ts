@@ -19,7 +19,7 @@ const examples = fileURLToPath(new URL('../../../examples', import.meta.url));
 const bootstraps = (await readdir(join(examples, 'envoy'))).filter((name) => name.endsWith('.yaml'));
 const run = promisify(execFile);
 
-test('there is a bootstrap for each transport, and one with TLS', () => {
+test('examples: have a bootstrap for each transport, and one with TLS', () => {
   const names = ['delta-ads-tls', 'delta-ads', 'delta-sds', 'sotw-ads', 'sotw-sds'];
   assert.deepEqual(
     bootstraps.toSorted(),
@@ -28,12 +28,12 @@ test('there is a bootstrap for each transport, and one with TLS', () => {
 });
 
 for (const name of bootstraps) {
-  test(`the walk-through works as written with examples/envoy/${name}`, { skip }, async (t) => {
+  test(`walk-through with examples/envoy/${name}: works as written`, { skip }, async (t) => {
     for (const { path, version } of binaries) await t.test(version, () => walkThrough(name, path));
   });
 }
 
-/** The steps of a first change of trust on a copy of the examples, with free ports in place of the default ones. */
+/** Does the steps of a first change of trust on a copy of the examples, with free ports instead of the defaults. */
 async function walkThrough(name: string, envoyPath: string): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const dir = stack.use(await makeTempDir());

@@ -8,7 +8,7 @@ import { binaries, skip } from './stage.ts';
 
 // The long form is `npm run test:envoy:odd`.
 test(
-  'odd certificates: verify decides as both Envoys do, and a refusal says whose rule it is',
+  'odd certificates: verify decides as both Envoys, and findings say whose rule they are',
   { skip },
   async (t) => {
     t.diagnostic(`seed ${seed}`);

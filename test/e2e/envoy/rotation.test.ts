@@ -16,43 +16,47 @@ const kinds = [
 ];
 
 for (const { kind, commonNames, transport } of kinds) {
-  test(`rotations refuse no good client at any moment: ${kind}`, { skip, concurrency: true }, async (t) => {
-    const [first, ...followers] = commonNames.map((commonName) =>
-      makeDomain('rotating.test', makeCa({ commonName })),
-    );
-    assert.ok(first !== undefined && followers.length > 0);
-    const other = makeDomain('other.test');
-    await using stage = await startStage({
-      files: { 'rotating.yaml': first.yaml(), 'other.yaml': other.yaml() },
-      args: [`--xds-transport=${transport}`],
-    });
-    await using always = probeContinuously(targets(stage, other.client()));
+  test(
+    `rotation of CAs, ${kind}: no valid client is refused at any moment`,
+    { skip, concurrency: true },
+    async (t) => {
+      const [first, ...followers] = commonNames.map((commonName) =>
+        makeDomain('rotating.test', makeCa({ commonName })),
+      );
+      assert.ok(first !== undefined && followers.length > 0);
+      const other = makeDomain('other.test');
+      await using stage = await startStage({
+        files: { 'rotating.yaml': first.yaml(), 'other.yaml': other.yaml() },
+        args: [`--xds-transport=${transport}`],
+      });
+      await using always = probeContinuously(targets(stage, other.client()));
 
-    let current = first;
-    for (const next of followers) {
-      await using old = probeContinuously(targets(stage, current.client()));
-      await old.round();
-      await stage.files.overwrite('rotating.yaml', current.yaml([current.ca.certPem, next.ca.certPem]));
-      await everywhere(stage, next.client(), 'accepted');
-      assert.deepEqual((await old.stop()).refusals, []);
+      let current = first;
+      for (const next of followers) {
+        await using old = probeContinuously(targets(stage, current.client()));
+        await old.round();
+        await stage.files.overwrite('rotating.yaml', current.yaml([current.ca.certPem, next.ca.certPem]));
+        await everywhere(stage, next.client(), 'accepted');
+        assert.deepEqual((await old.stop()).refusals, []);
 
-      await using renewed = probeContinuously(targets(stage, next.client()));
-      await renewed.round();
-      await stage.files.overwrite('rotating.yaml', next.yaml());
-      await everywhere(stage, current.client(), 'refused');
-      assert.deepEqual((await renewed.stop()).refusals, []);
-      current = next;
-    }
+        await using renewed = probeContinuously(targets(stage, next.client()));
+        await renewed.round();
+        await stage.files.overwrite('rotating.yaml', next.yaml());
+        await everywhere(stage, current.client(), 'refused');
+        assert.deepEqual((await renewed.stop()).refusals, []);
+        current = next;
+      }
 
-    const report = await always.stop();
-    assert.deepEqual(report.refusals, []);
-    assert.ok(report.probes >= 4 * followers.length * stage.envoys.length, `${report.probes} probes`);
-    await eachEnvoy(t, stage.envoys, async (envoy) => {
-      await assertNothingRejected(envoy);
-      // The first secret and one a change: between two states of the file there was no third.
-      assert.equal(await envoy.stat('sds.system_trust_bundle.update_success'), 1 + 2 * followers.length);
-    });
-  });
+      const report = await always.stop();
+      assert.deepEqual(report.refusals, []);
+      assert.ok(report.probes >= 4 * followers.length * stage.envoys.length, `${report.probes} probes`);
+      await eachEnvoy(t, stage.envoys, async (envoy) => {
+        await assertNothingRejected(envoy);
+        // The first secret, and one per change: there was no state between two states of the file.
+        assert.equal(await envoy.stat('sds.system_trust_bundle.update_success'), 1 + 2 * followers.length);
+      });
+    },
+  );
 }
 
 function targets({ envoys }: Stage, identity: ClientIdentity) {

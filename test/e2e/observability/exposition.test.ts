@@ -8,7 +8,7 @@ import { startBusyServer } from './busy-server.ts';
 
 const promtool = await findTool('promtool', { onPath: 'promtool' });
 
-/** What promtool has to say about a scrape, a line each. */
+/** Returns the complaints of promtool about a scrape, one per line. */
 async function complaintsAbout(scrape: string): Promise<readonly string[]> {
   const path = promtool.kind === 'found' ? promtool.path : '';
   const child = spawn(path, ['check', 'metrics'], { stdio: ['pipe', 'ignore', 'pipe'] });
@@ -16,12 +16,12 @@ async function complaintsAbout(scrape: string): Promise<readonly string[]> {
   return (await text(child.stderr)).split('\n').filter((line) => line !== '');
 }
 
-/** Names of prom-client, which dashboards for Node.js know by them. */
+/** Names of prom-client, which dashboards for Node.js expect. */
 const knownComplaint = /^nodejs_active_\w+_total non-counter metrics should not have "_total" suffix$/;
 
-describe('what is scraped', { skip: promtool.kind === 'missing' && promtool.reason }, () => {
+describe('exposition of metrics', { skip: promtool.kind === 'missing' && promtool.reason }, () => {
   for (const args of [[], ['--workers=2']]) {
-    it(`is as Prometheus wants it ${args.length === 0 ? 'of one process' : 'of several'}`, async () => {
+    it(`${args.length === 0 ? 'one process' : 'workers'}: promtool reports only known complaints`, async () => {
       await using busy = await startBusyServer(args);
       const { body } = await busy.server.admin('/metrics');
       const complaints = await complaintsAbout(body);
@@ -30,7 +30,7 @@ describe('what is scraped', { skip: promtool.kind === 'missing' && promtool.reas
     });
   }
 
-  it('would be found out', async () => {
+  it('invalid exposition: promtool reports it', async () => {
     const twice = '# TYPE a counter\na 1\n# TYPE a counter\na 1\n';
     assert.match((await complaintsAbout(twice)).join(), /TYPE/);
   });

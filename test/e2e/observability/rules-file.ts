@@ -2,12 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { load } from 'js-yaml';
 
-/** The rules for Prometheus. */
+/** The file of the Prometheus rules. */
 export const rulesFile: string = fileURLToPath(
   new URL('../../../deploy/observability/meshtrust.rules.yaml', import.meta.url),
 );
 
-/** An alert, as it is in the file. */
+/** An alert of the file. */
 export interface Alert {
   readonly alert: string;
   readonly expr: string;
@@ -20,7 +20,7 @@ export interface Alert {
   };
 }
 
-/** A rule that gives a name to a question. */
+/** A recording rule. */
 export interface Recording {
   readonly record: string;
   readonly expr: string;
@@ -36,5 +36,5 @@ const rules = ruleGroups.flatMap((group) => group.rules);
 
 export const alerts: readonly Alert[] = rules.flatMap((rule) => ('alert' in rule ? [rule] : []));
 
-/** What all rules ask, recordings included. */
+/** The expressions of all rules, including recording rules. */
 export const ruleExpressions: readonly string[] = rules.map(({ expr }) => expr);

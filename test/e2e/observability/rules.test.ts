@@ -18,7 +18,7 @@ const promtool = await findTool('promtool', { onPath: 'promtool' });
 const names = new Set(alerts.map(({ alert }) => alert));
 const check = (...args: readonly string[]) => run(promtool.kind === 'found' ? promtool.path : '', args);
 
-/** The alerts that the unit tests find fault with where every alert is replaced by another. */
+/** Returns the alerts for which the rule tests fail when every alert has another expression. */
 async function foundOut(replace: (alert: Alert) => Alert): Promise<readonly string[]> {
   await using dir = await makeTempDir();
   const groups = ruleGroups.map(({ name, rules }) => ({
@@ -61,14 +61,14 @@ describe('each alert', async () => {
   const runbook = await readFile(new URL('../../../docs/alerts.md', import.meta.url), 'utf8');
   const sections = [...runbook.matchAll(/^## (.+)$/gm)].map(([, title = '']) => title);
 
-  it('is there', () => assert.ok(alerts.length > 20));
+  it('list: is not empty', () => assert.ok(alerts.length > 20));
 
-  it('has a section of docs/alerts.md, and no section is of anything else', () => {
+  it('docs/alerts.md: has a section for each alert, and no other section', () => {
     assert.deepEqual(sections.toSorted(), [...new Set(alerts.map(({ alert }) => alert))].toSorted());
   });
 
   for (const { alert, labels, annotations } of alerts) {
-    it(`${alert} (${labels.severity}) says what to do, how bad it is, and where there is more`, () => {
+    it(`${alert} (${labels.severity}): has a severity, a summary, a description and a runbook`, () => {
       assert.ok(['info', 'warning', 'critical'].includes(labels.severity));
       assert.ok(annotations.summary.length > 10 && annotations.summary.length < 120);
       assert.ok(annotations.description.length > 50);

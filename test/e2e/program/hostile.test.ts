@@ -19,7 +19,7 @@ const text = 'x'.repeat(3_000_000);
 
 const refusals: readonly number[] = [status.INVALID_ARGUMENT, status.RESOURCE_EXHAUSTED];
 
-/** Requests of megabytes, each refused for another reason. */
+/** Requests of several megabytes. Each is refused for a different reason. */
 const requests: readonly Uint8Array[] = [
   deltaRequests.serialize({ ...secrets, resource_names_subscribe: names }),
   deltaRequests.serialize({
@@ -33,14 +33,14 @@ const requests: readonly Uint8Array[] = [
 ];
 const sent = requests.reduce((sum, { length }) => sum + length, 0);
 
-/** The most resident memory that the process ever had, in bytes. */
+/** Returns the peak of resident memory of the process, in bytes. */
 async function mostMemory({ pid }: Meshtrust): Promise<number> {
   const found = /VmHWM:\s+(\d+) kB/.exec(await readFile(`/proc/${pid}/status`, 'utf8'));
   return Number(found?.[1] ?? assert.fail('no VmHWM')) * 1024;
 }
 
 test(
-  'requests of megabytes are refused one after the other in bounded memory',
+  'requests of several megabytes: are refused in bounded memory',
   { skip: process.platform !== 'linux' && 'reads /proc' },
   async () => {
     await using dir = await makeTempDir();
@@ -60,7 +60,7 @@ test(
         assert.ok(refusals.includes(code), `code ${code}`);
       }
     };
-    // What garbage collection lets come together is there after some rounds; what is kept grows with each.
+    // Garbage reaches its peak after some rounds. A leak would grow with each round.
     for (let count = 0; count < 10; count++) await round();
     const before = await mostMemory(server);
     const more = 20;

@@ -44,13 +44,13 @@ async function untilKept(state: string, files: number): Promise<void> {
   });
 }
 
-/** The state files of a directory: not its key. */
+/** Returns the state files of a directory, without its key. */
 async function keptFiles(path: string): Promise<readonly string[]> {
   return (await readdir(path)).filter((name) => name !== 'key');
 }
 
-describe('with --state-dir', { concurrency: 2 }, () => {
-  it('a restart beside a broken file serves what was served, and is ready at once', async () => {
+describe('--state-dir', { concurrency: 2 }, () => {
+  it('restart with a broken file: serves the saved trust, and is ready at once', async () => {
     await using dir = await makeTempDir();
     await using state = await makeTempDir();
     const files = watchedDir(dir.path);
@@ -71,7 +71,7 @@ describe('with --state-dir', { concurrency: 2 }, () => {
     assert.deepEqual(await served(second), all);
   });
 
-  it('a restart beside an emptied directory holds the loss', async () => {
+  it('restart with an empty directory: the loss is held back', async () => {
     await using dir = await makeTempDir();
     await using state = await makeTempDir();
     const files = watchedDir(dir.path);
@@ -92,7 +92,7 @@ describe('with --state-dir', { concurrency: 2 }, () => {
     assert.equal((await keptFiles(state.path)).length, names.length, 'a held loss is not written');
   });
 
-  it('a restart beside a directory that has vanished serves what was served', async () => {
+  it('restart without the directory: serves the saved trust', async () => {
     await using dir = await makeTempDir();
     await using state = await makeTempDir();
     const args = [`--state-dir=${state.path}`];
@@ -110,7 +110,7 @@ describe('with --state-dir', { concurrency: 2 }, () => {
     assert.equal((await keptFiles(state.path)).length, 1);
   });
 
-  it('what was kept of a source that is no longer watched is reported and left out', async () => {
+  it('saved state of a source that is no longer watched: is reported and not served', async () => {
     await using dir = await makeTempDir();
     await using state = await makeTempDir();
     await watchedDir(dir.path).put('A.yaml', trust('A'));
@@ -132,7 +132,7 @@ describe('with --state-dir', { concurrency: 2 }, () => {
     await untilServed(server, ['a.test: A']);
   });
 
-  it('a damaged file is reported and left out', async () => {
+  it('damaged state file: is reported and not served', async () => {
     await using dir = await makeTempDir();
     await using state = await makeTempDir();
     await watchedDir(dir.path).put('A.yaml', trust('A'));
@@ -143,8 +143,8 @@ describe('with --state-dir', { concurrency: 2 }, () => {
   });
 });
 
-describe('with --distrust', { concurrency: 2 }, () => {
-  it('a certificate or a key disappears as soon as it is listed, and a broken list changes nothing', async () => {
+describe('--distrust', { concurrency: 2 }, () => {
+  it('distrusted certificate or key: is removed at once, and stays removed while the list is broken', async () => {
     await using dir = await makeTempDir();
     await using lists = await makeTempDir();
     const files = watchedDir(dir.path);
@@ -168,20 +168,20 @@ describe('with --distrust', { concurrency: 2 }, () => {
       await writeFile(list, sound.slice(0, length));
       await writeFile(list, sound);
     }
-    // Held by the guard, and yet not served: distrust is above it.
+    // The guard holds the loss back, but the CA is not served: distrust takes precedence.
     for (const name of names) await files.remove(`${name}.yaml`);
     await poll('the loss to be held', async () =>
       (await foundCodes(server)).includes('MT042') ? true : undefined,
     );
     assert.deepEqual(await served(server), left);
-    // A line that is cut short within a hash stands for that hash, so that entries are added for a moment.
+    // A line that is truncated within a hash matches that hash as a prefix, so entries are added for a moment.
     for (const { event, hashes } of server.logs())
       assert.ok(event !== 'distrust' || Number(hashes) >= 2, 'no hash was ever taken away');
     await writeFile(list, `${keyHash}\n`);
     await untilServed(server, ['a.test: A', ...left.slice(1)]);
   });
 
-  it('a line that is broken at the start → an error that names it, and the other lines apply', async () => {
+  it('invalid line at the start: an error names it, and the other lines apply', async () => {
     await using dir = await makeTempDir();
     await using lists = await makeTempDir();
     const files = watchedDir(dir.path);
@@ -196,7 +196,7 @@ describe('with --distrust', { concurrency: 2 }, () => {
     assert.deepEqual([file, line], [lists.join('list'), 1]);
   });
 
-  it('the list is replaced by a named pipe → an error, everything stays distrusted, and the server ends', async () => {
+  it('list replaced by a named pipe: an error, all entries stay in force, and the server still exits', async () => {
     await using dir = await makeTempDir();
     await using lists = await makeTempDir();
     const files = watchedDir(dir.path);
@@ -211,7 +211,7 @@ describe('with --distrust', { concurrency: 2 }, () => {
       'the pipe',
       ({ code, msg }) => code === 'MT060' && /not a regular file/.test(String(msg)),
     );
-    // Notices come for each of these, and each reads the list again: blocked reads would take all threads.
+    // Each of these changes makes the server read the list again: reads that block would use up all threads.
     for (let round = 0; round < 12; round += 1) await writeFile(lists.join('other'), String(round));
     await files.put('C.yaml', trust('C'));
     await untilServed(server, ['a.test: ', 'b.test: B', 'c.test: C']);
@@ -219,7 +219,7 @@ describe('with --distrust', { concurrency: 2 }, () => {
   });
 });
 
-describe('mass-loss guard of the running program', { concurrency: 2 }, () => {
+describe('mass-loss guard of the program', { concurrency: 2 }, () => {
   it('mass loss: is held back until a command releases it', async () => {
     await using dir = await makeTempDir();
     await using state = await makeTempDir();

@@ -11,7 +11,7 @@ import { untilServed } from './served.ts';
 
 const fetchSecrets = '/envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets';
 
-test('a private key in a resource is in no log line, metric, answer or secret, wherever it was pasted', async () => {
+test('private key in any part of a resource: is in no log line, metric, response or secret', async () => {
   await using dir = await makeTempDir();
   await using state = await makeTempDir();
   const files = watchedDir(dir.path);

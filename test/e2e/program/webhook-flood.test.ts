@@ -24,13 +24,13 @@ const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggrega
 const floodMs = 5_000;
 const cas = [makeCa(), makeCa()] as const;
 
-/** The most resident memory that the process ever had, in bytes. */
+/** Returns the peak of resident memory of the process, in bytes. */
 async function mostMemory({ pid }: Meshtrust): Promise<number> {
   const found = /VmHWM:\s+(\d+) kB/.exec(await readFile(`/proc/${pid}/status`, 'utf8'));
   return Number(found?.[1] ?? assert.fail('no VmHWM')) * 1024;
 }
 
-/** The status of the answer to a review as the API server sends it for a new MeshTrust with one CA. */
+/** Sends a review of a new MeshTrust with one CA, as the API server does. Returns the HTTP status. */
 function honestReview(port: number): Promise<number> {
   const pem = { value: cas[0].certPem };
   const spec = { trustDomain: 'b.test', caBundles: [{ type: 'Pem', pem }] };
@@ -51,7 +51,7 @@ function honestReview(port: number): Promise<number> {
   });
 }
 
-/** An API server that has no MeshTrust. */
+/** Starts an API server without MeshTrusts. */
 async function emptyCluster(): Promise<AsyncDisposable & { readonly url: string }> {
   const server = createServer(({ url = '' }, response) => {
     response.writeHead(200, { 'content-type': 'application/json' });
@@ -72,7 +72,7 @@ async function emptyCluster(): Promise<AsyncDisposable & { readonly url: string 
 }
 
 test(
-  'a flood of large reviews → changes reach proxies within a second, honest reviews are answered, memory is bounded',
+  'flood of large reviews: changes reach proxies within 1 s, honest reviews are answered, memory is bounded',
   { skip: process.platform !== 'linux' && 'reads /proc' },
   async () => {
     await using dir = await makeTempDir();

@@ -1,5 +1,5 @@
 // Run as a process of its own: PORT KIND MILLISECONDS. Attacks the xDS listener at PORT of this machine, without
-// credentials, and ends by itself. Prints `attacking` when it has begun, and at the end how often it was cut off.
+// credentials, for a limited time. Prints `attacking` at the start, and the number of ended connections at the end.
 import type { EventEmitter } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
@@ -109,7 +109,7 @@ function flood({ connections, path, follow, reads = true }: Flood): void {
   }
 }
 
-/** The same bytes without end after the others, on four connections that read nothing. */
+/** Repeats bytes without end after a beginning, on four connections that read nothing. */
 function repeat(first: Buffer, more: Buffer): void {
   const block = Buffer.concat(Array.from({ length: 1000 }, () => more));
   for (let index = 0; index < 4; index += 1) open();
@@ -129,7 +129,7 @@ function repeat(first: Buffer, more: Buffer): void {
   }
 }
 
-/** Requests that are never complete, on many streams of three connections. */
+/** Sends incomplete requests on many streams of three connections. */
 function unfinished(): void {
   const most = message(Buffer.alloc(500_000)).subarray(0, 499_000);
   for (let index = 0; index < 3; index += 1) open();
@@ -149,7 +149,7 @@ function unfinished(): void {
   }
 }
 
-/** Requests without end on one stream of each of some connections. A stream that ends is opened again. */
+/** Sends requests without end on one stream per connection. Reopens a stream that ends. */
 function withoutEnd(connections: number, request: Buffer): void {
   for (let index = 0; index < connections; index += 1) open();
 
@@ -173,7 +173,7 @@ function withoutEnd(connections: number, request: Buffer): void {
   }
 }
 
-/** Unfinished requests of reflection: gRPC itself reads them. */
+/** Sends incomplete requests of reflection, which grpc-js reads. */
 function unfinishedReflection(): void {
   const most = message(Buffer.alloc(520_000)).subarray(0, 519_000);
   for (let index = 0; index < 4; index += 1) open();
@@ -194,13 +194,13 @@ function unfinishedReflection(): void {
   }
 }
 
-/** A request that repeats one name. */
+/** Returns a request that repeats one name. */
 function withNames(count: number): Buffer {
   const names = Array.from({ length: count }, () => lengthDelimited(3, Buffer.from('a')));
   return message(Buffer.concat([subscription, ...names]));
 }
 
-/** TLS handshakes that stop after the first bytes. */
+/** Opens TLS handshakes that stop after the first bytes. */
 function handshakes(): void {
   for (let index = 0; index < 2_000; index += 1) open();
 
@@ -214,7 +214,7 @@ function handshakes(): void {
   }
 }
 
-/** First requests whose node has as many fields of metadata as fit, one after the other. */
+/** Sends first requests whose node has as many fields of metadata as fit, one after another. */
 function metadata(): void {
   const request = message(requestWithMetadata());
   for (let index = 0; index < 4; index += 1) open();
@@ -235,7 +235,7 @@ function metadata(): void {
   }
 }
 
-/** A request for the joint secret, of just below 512 KiB, nearly all of it fields of metadata. */
+/** Returns a request for the merged secret of just below 512 KiB, mostly fields of metadata. */
 function requestWithMetadata(): Buffer {
   const fields = Array.from({ length: 33_000 }, (_, index) => {
     const key = Buffer.from(index.toString(36).padStart(4, '0'));

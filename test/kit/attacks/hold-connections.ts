@@ -1,5 +1,5 @@
 // Run as a process of its own: PORT COUNT MILLISECONDS. Keeps COUNT connections to a port of this machine open, each
-// idle after one request, and opens another for each that the server closes. Prints `open` once all were open.
+// idle after one request, and opens another one for each that the server closes. Prints `open` once all are open.
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 

@@ -1,4 +1,4 @@
-/** Frames of HTTP/2 as a hostile client writes them: without regard to settings or limits. RFC 9113. */
+/** HTTP/2 frames of a hostile client, which ignores settings and limits (RFC 9113). */
 
 const frameTypes = {
   data: 0,
@@ -11,7 +11,7 @@ const frameTypes = {
 } as const;
 const endHeaders = 4;
 
-/** The bytes of a frame. */
+/** Returns the bytes of a frame. */
 function frame(type: keyof typeof frameTypes, flags: number, stream: number, payload: Buffer): Buffer {
   const header = Buffer.alloc(9);
   header.writeUIntBE(payload.length, 0, 3);
@@ -31,7 +31,7 @@ function text(value: string): Buffer {
   return Buffer.concat([Buffer.from([value.length]), Buffer.from(value)]);
 }
 
-/** Headers of a call, for the first stream of a connection: they are put into the table of HPACK. RFC 7541. */
+/** Returns headers for the first call of a connection, which are added to the HPACK table (RFC 7541). */
 export function firstHeaders(stream: number, path: string): Buffer {
   const block = Buffer.concat([
     Buffer.from([0x83, 0x86, 0x44]),
@@ -47,7 +47,7 @@ export function firstHeaders(stream: number, path: string): Buffer {
   return frame('headers', endHeaders, stream, block);
 }
 
-/** The same headers for a later stream: six bytes that refer to the table. */
+/** The same headers for a later stream: six bytes with indexes of the table. */
 export function moreHeaders(stream: number): Buffer {
   return frame('headers', endHeaders, stream, Buffer.from([0x83, 0x86, 0xc1, 0xc0, 0xbf, 0xbe]));
 }
@@ -60,25 +60,25 @@ export function reset(stream: number): Buffer {
   return frame('reset', 0, stream, Buffer.from([0, 0, 0, 8]));
 }
 
-/** An update that is not allowed, so that the server resets the stream. */
+/** An invalid WINDOW_UPDATE, so that the server resets the stream. */
 export function noUpdate(stream: number): Buffer {
   return frame('windowUpdate', 0, stream, Buffer.alloc(4));
 }
 
-/** Frames that make the server work and carry nothing, by name; they follow headers of the stream 1. */
+/** Frames that cause work but carry no data, by name. They follow the headers of stream 1. */
 export const emptyFrames: Readonly<Record<string, Buffer>> = {
   pings: frame('ping', 0, 0, Buffer.alloc(8)),
   settings: frame('settings', 0, 0, Buffer.alloc(0)),
   'empty-data': frame('data', 0, 1, Buffer.alloc(0)),
 };
 
-/** The beginning of a header block that never ends, and what continues it. */
+/** The beginning of a header block that never ends, and its continuation. */
 export const endlessHeaders: readonly [Buffer, Buffer] = [
   frame('headers', 0, 1, Buffer.from([0x83, 0x86])),
   frame('continuation', 0, 1, Buffer.alloc(0)),
 ];
 
-/** A message with the header of gRPC. */
+/** Returns a message with its gRPC header. */
 export function message(bytes: Uint8Array): Buffer {
   const header = Buffer.alloc(5);
   header.writeUInt32BE(bytes.length, 1);
