@@ -1,13 +1,13 @@
 /**
- * What a change costs that goes out to many proxies, beside go-control-plane where Go is at hand:
+ * Measures the cost of a change that is sent to many proxies, compared with go-control-plane if Go is installed:
  *
  *     npm run bench:fanout -- [CASE…] [--all] [--rounds 10] [--runs 3] [--burst 101] [--slow 10%] [--workers 1,2]
  *       [--transports grpc-js,own] [--warm-up 10000] [--idle 5] [--only NAME] [--minutes 120] [--write] [--report FILE]
  *
  * A case is NODE/BYTES/PROXIES[/DOMAINS[/TRANSPORT]], such as bare/2048/100,1000 (bench/fanout/cases.ts).
- * --warm-up: pushes before those that count. --idle: seconds in which nothing happens.
- * --all: every case of the report. --minutes: after them no further case is begun; which are left out is said.
- * --write: the results go to bench/README.md, or what --report says beside it, and plots of them to bench/plots.
+ * --warm-up: pushes before the measured ones. --idle: seconds without any event.
+ * --all: every case of the report. --minutes: time after which no further case begins; skipped cases are listed.
+ * --write: writes the results to bench/README.md (or the file of --report next to it), and plots to bench/plots.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { freemem, loadavg } from 'node:os';
@@ -44,7 +44,7 @@ const { values: flags, positionals } = parseArgs({
     report: { type: 'string', default: 'README.md' },
   },
 });
-// After an even number of changes between two forms of a secret nobody would be owed anything.
+// After an even number of changes between two forms of a secret, the secret is the same, and nothing would be sent.
 if (Number(flags.burst) % 2 === 0 && flags.burst !== '0') throw new Error('--burst: 0 or an odd number');
 const numbers = (text: string): readonly number[] => text.split(',').map(Number);
 const profiling: Readonly<Record<string, string>> =
@@ -120,7 +120,7 @@ if (captured !== undefined) {
 }
 if (peer !== undefined && 'missing' in peer) say('', `No peer: ${peer.missing}.`);
 
-/** Costs by case without its number of trust domains, and by proxies. */
+/** Costs by case (without its number of trust domains) and number of proxies. */
 const byDomains = new Map<string, { domains: number; title: string; medians: readonly Medians[] }[]>();
 const leftOut: string[] = [];
 const plots = new URL('plots/', import.meta.url);
@@ -178,7 +178,7 @@ function slowAmong(proxies: number): number {
   return flags.slow.endsWith('%') ? Math.round((value / 100) * proxies) : Math.min(value, proxies - 1);
 }
 
-/** What a change of one trust domain costs among more of them, as a multiple of that among 10. */
+/** Prints the cost of a change of one trust domain among many, as a multiple of the cost among 10. */
 function sayGrowth(): void {
   const groups = [...byDomains.values()].filter(
     (group) => group.length > 1 && group.some(({ domains }) => domains === 10),
@@ -201,7 +201,7 @@ function sayGrowth(): void {
   }
 }
 
-/** Draws how cost and time grow with the number of proxies, beside the report. */
+/** Draws plots of cost and time by number of proxies, next to the report. */
 async function plot(one: Case, costs: readonly (readonly [number, readonly Medians[]])[]): Promise<void> {
   await mkdir(plots, { recursive: true });
   for (const [figure, yTitle] of [
@@ -235,7 +235,7 @@ async function compare(load: Load, content: Content): Promise<readonly Medians[]
   for (const [figure, title] of figures) {
     const medians = all.map((one) => one[figure] ?? Number.NaN);
     if (medians.every((value) => Number.isNaN(value))) continue;
-    // Each server in relation to the last one.
+    // Each server relative to the last one.
     const theirs = medians.at(-1) ?? Number.NaN;
     const ratios = medians.slice(0, -1).map((ours) => (theirs > 0 ? (ours / theirs).toFixed(2) : ''));
     say(row(title, ...medians.map((value) => value.toFixed(value < 10 ? 1 : 0)), ...ratios));

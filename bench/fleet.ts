@@ -1,5 +1,5 @@
 /**
- * What it costs to know the state of every proxy: for each push, beside the push itself, and to be asked.
+ * Measures the cost of tracking the state of every proxy: for each push, and for each query.
  *
  *     node bench/fleet.ts [--write]
  */
@@ -20,7 +20,7 @@ import { createServedHistory } from '../src/fleet/served-history.ts';
 import { createFleetTracker } from '../src/fleet/track-fleet.ts';
 import type { Outgoing, StreamInfo } from '../src/xds/index.ts';
 
-// Each change goes to every proxy and is acknowledged by it, as the engine tells of it: two calls a push.
+// Each change is sent to and acknowledged by every proxy. The engine reports this in two calls per push.
 const proxies = 2_000;
 const rounds = 100;
 const typeUrl = secretTypeUrl;
@@ -79,7 +79,7 @@ const before = heap();
 for (let round = 0; round < 10; round += 1) push(`w${round}`);
 const garbage = Math.max(0, heap() - before) / (10 * proxies);
 
-// Half of them lag behind, which is the dearer case.
+// Half of the proxies are behind, which is the more expensive case.
 push('half', 2);
 const edge = createHttpEdge({
   routes: fleetRoutes({ fleet, wall: () => Date.now() }),

@@ -1,5 +1,5 @@
 /**
- * What one call costs, made by ghz as users run it, beside go-control-plane where Go is at hand:
+ * Measures the cost of a call from ghz, compared with go-control-plane if Go is installed:
  *
  *     npm run bench:ghz -- [--runs 3] [--total 10000] [--transports grpc-js,own] [--write]     --write: into bench/ghz.md
  */
@@ -28,10 +28,10 @@ const total = Number(flags.total);
 const warmUp = 3_000;
 const concurrencies = [1, 50, 200];
 const content = makeContent(2048, 1);
-/** More streams are opened than ever are by proxies, of which the limit would make most wait. */
+/** ghz opens streams faster than any fleet: with the default rate, most of them would wait. */
 const unlimited = '--open-burst=1000000';
 
-/** The peer's cache that has the method and costs least. */
+/** The cheapest cache of go-control-plane that supports the method. */
 const calls: readonly { readonly call: GhzCall; readonly cache: 'snapshot' | 'linear' }[] = [
   { call: 'fetch-secrets', cache: 'snapshot' },
   { call: 'delta-stream', cache: 'linear' },
@@ -71,7 +71,7 @@ for (const { call, cache } of calls) {
       const medians = contestants.map(({ name }) =>
         medianOf((measured.get(`${name} ${concurrency}`) ?? []).map((one) => one[figure])),
       );
-      // Each server in relation to the last one.
+      // Each server relative to the last one.
       const theirs = medians.at(-1) ?? Number.NaN;
       const ratios = medians.slice(0, -1).map((one) => (one / theirs).toFixed(2));
       lines.push(row(concurrency, title, ...medians.map((value) => value.toFixed(digits)), ...ratios));
@@ -117,7 +117,7 @@ const report = [
 process.stdout.write(`${report.join('\n')}\n`);
 if (flags.write) await writeReport('ghz.md', `${report.join('\n')}\n`);
 
-/** All figures by server and concurrency. */
+/** Returns all figures, by server and concurrency. */
 async function measureAll(
   contestants: readonly Contestant[],
   call: GhzCall,

@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 
-/** Minimum, median and maximum of some measurements. */
+/** Minimum, median and maximum of measurements. */
 export interface Spread {
   readonly min: number;
   readonly median: number;
@@ -16,7 +16,7 @@ export function spread(values: readonly number[]): Spread {
   return { min: at(sorted, 0), median: at(sorted, 0.5), max: at(sorted, 1) };
 }
 
-/** The value below which the given share of the sorted values lies. */
+/** Returns the quantile of sorted values. */
 export function percentile(values: readonly number[], share: number): number {
   return at(
     values.toSorted((a, b) => a - b),
@@ -25,11 +25,11 @@ export function percentile(values: readonly number[], share: number): number {
 }
 
 function at(sorted: readonly number[], share: number): number {
-  // Nearest rank: the smallest value that at least this share of all is not above.
+  // Nearest rank: the smallest value for which at least this share of all values is not greater.
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
 }
 
-/** Milliseconds of CPU that this process spends on a call. */
+/** Returns the CPU time that this process spends on a call, in ms. */
 export function cpuOf(work: () => void): number {
   const before = process.cpuUsage();
   work();
@@ -37,13 +37,13 @@ export function cpuOf(work: () => void): number {
   return (user + system) / 1000;
 }
 
-/** What a figure was measured on. */
+/** Returns the machine and versions of a measurement. */
 export function machine(): string {
   const model = cpus()[0]?.model ?? 'unknown processor';
   return `${model}, ${availableParallelism()} cores; Node.js ${process.version}; ${new Date().toISOString().slice(0, 10)}`;
 }
 
-/** Prints a report, and with `--write` puts it beside the program as `<name>.md`. */
+/** Prints a report. With `--write`, also writes it to `<name>.md` in this folder. */
 export async function report(lines: readonly string[]): Promise<void> {
   const [, program = ''] = process.argv;
   const text = `${lines.join('\n')}\n`;
@@ -53,14 +53,14 @@ export async function report(lines: readonly string[]): Promise<void> {
   await writeReport(`${name}.md`, `${text}\n\`node bench/${name}.ts --write\`\n`);
 }
 
-/** Writes a file of this folder, formatted as the checks want it. */
+/** Writes a file of this folder, formatted by Prettier. */
 export async function writeReport(name: string, text: string): Promise<void> {
   const path = fileURLToPath(new URL(name, import.meta.url));
   const options = await resolveConfig(path);
   await writeFile(path, await format(text, { ...options, parser: 'markdown' }));
 }
 
-/** A row of a Markdown table. */
+/** Returns a row of a Markdown table. */
 export function row(...cells: readonly (string | number)[]): string {
   return `| ${cells.join(' | ')} |`;
 }

@@ -1,5 +1,5 @@
 /**
- * How soon trust from a real API server is served, and how soon a change of it is at an Envoy.
+ * Measures the time until trust from a real API server is served, and until a change reaches an Envoy.
  *
  *     node bench/kubernetes.ts [--objects=5000] [--changes=100]
  */
@@ -28,7 +28,7 @@ const { values } = parseArgs({
   },
 });
 const [objects, changes] = [Number(values.objects), Number(values.changes)];
-/** Objects of one mesh: the names of all its authorities must fit into a handshake. */
+/** Number of objects of a mesh: the names of all its CAs must fit into a handshake. */
 const perMesh = 50;
 const crd = new URL('../deploy/crd/meshtrusts.kuma.io.yaml', import.meta.url).pathname;
 
@@ -59,14 +59,14 @@ await using meshtrust = await startMeshtrust({
 const readyMs = performance.now() - startedAt;
 const residentMb = await residentMegabytes();
 
-// The status of every object, which is new to all of them; then a start that finds it there.
+// First the statuses of all objects, which have none; then a start with existing statuses.
 const cpuBefore = cpuMs(meshtrust.pid);
 const statusWrites = async (server: Meshtrust): Promise<number> =>
   (await server.metric('meshtrust_kubernetes_writes_total')).get('kind="status",result="ok"') ?? 0;
 const writingSince = performance.now();
 await poll('all statuses', async () => ((await statusWrites(meshtrust)) > objects ? true : undefined), {
   timeoutMs: 600_000,
-  // A scrape with a series for each authority costs the server something too.
+  // A scrape with a series for each CA costs the server time, too.
   everyMs: 3_000,
 });
 const statusSeconds = (performance.now() - writingSince) / 1000;
@@ -78,7 +78,7 @@ await using envoy = await startEnvoy({
   transport: 'delta-ads',
   xdsPort: meshtrust.xdsPort,
 });
-// Without the start of a kubectl for each change: one that stays, and speaks for whoever asks it.
+// One kubectl proxy makes all changes, so that their time does not include the start of a kubectl.
 const proxyPort = await freePort();
 await using _proxy = await startChild(kubernetes.paths.kubectl, [
   `--kubeconfig=${cluster.kubeconfig}`,
@@ -102,7 +102,7 @@ const apply = (text: string): Promise<void> => kubectl('apply -f -', text);
 const applied = await timeChanges(apply);
 const patched = await timeChanges(patch);
 
-/** Changes the CA to and fro, waiting for the decision each time. */
+/** Switches between two CAs, and waits for the new decision each time. */
 async function timeChanges(
   write: (text: string) => Promise<void>,
 ): Promise<{ readonly decided: readonly number[]; readonly written: readonly number[] }> {
@@ -111,7 +111,7 @@ async function timeChanges(
   for (let change = 0; change < changes; change++) {
     const [next, before] = change % 2 === 0 ? [renewed, old] : [old, renewed];
     await untilDecision(envoy.port, before.client, 'accepted');
-    // Single changes, not a burst: those that follow within 50 ms are joined.
+    // Single changes, not a burst: changes within 50 ms are joined.
     await delay(100);
     const at = performance.now();
     const writing = write(meshTrust(next)).then(() => performance.now() - at);
@@ -156,7 +156,7 @@ await report([
   `Status: of all ${objects + 1} written ${statusSeconds.toFixed(0)} s after that, ${((objects + 1) / statusSeconds).toFixed(0)} a second (it limits itself to 50), at ${statusCpu.toFixed(1)} ms of CPU each, all else that the process does in that time included, and ${statusResidentMb} MB resident at the end of it. A start that finds them there wrote ${writesAgain} in its first ten seconds as the leader.`,
 ]);
 
-/** By how much each time is beyond its counterpart; 0 where it is not. */
+/** Returns by how much each time exceeds its counterpart; 0 if it does not. */
 function laterThan(others: readonly number[]): (time: number, index: number) => number {
   return (time, index) => Math.max(0, time - (others[index] ?? time));
 }

@@ -8,14 +8,14 @@ import { startMeshtrust } from '../test/kit/meshtrust.ts';
 import { makeTempDir } from '../test/kit/temp-dir.ts';
 import { untilDecision } from '../test/kit/tls-client.ts';
 
-// From a file renamed into place to the new decision of a real Envoy, and from its deletion to the refusal.
-// The clock starts before the rename and stops when the first handshake with the new decision is over; a
-// probe is a whole TLS 1.3 handshake with a request, one after the other without a pause. A handshake that
-// was under way when the decision changed is lost, so each figure includes up to one probe too many.
+// Measures the time from a file that is renamed into place to the new decision of a real Envoy, and from its deletion
+// to the refusal. The time starts before the rename and ends with the first handshake that has the new decision. A
+// probe is a TLS 1.3 handshake with a request; probes follow each other without a pause. The probe that is in progress
+// during the change may have the old decision, so each figure includes up to one additional probe.
 
 const rounds = 100;
 const warmUp = 5;
-/** Between changes: a change within 50 ms of another is part of a burst, and waits for its end. */
+/** Pause between changes: a change within 50 ms of another is part of a burst, and waits for its end. */
 const pauseMs = 150;
 const standing = makeDomain('standing.test');
 const domain = makeDomain('changing.test');

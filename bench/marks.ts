@@ -1,5 +1,5 @@
 /**
- * Measures how long texts take to parse that have as many marks as a document may have, so that the weights of
+ * Measures the time to parse texts with the maximum number of marks of a document, so that the weights of
  * `countMarks` and the limit of `parse-file.ts` keep one step of a hostile file near 20 ms.
  *
  * Usage: node bench/marks.ts

@@ -1,6 +1,6 @@
 /**
- * What does it cost to read one certificate from PEM? Ours cold and cached, beside node-forge, Go and OpenSSL,
- * in one run on one machine. `node bench/pem.ts [--write]`; with `--write` the result goes to `bench/pem.md`.
+ * Measures the cost of reading a certificate from PEM: with and without the cache, compared with node-forge, Go and
+ * OpenSSL. `node bench/pem.ts [--write]`; with `--write` the result is written to `bench/pem.md`.
  */
 import { spawnSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
@@ -23,10 +23,10 @@ import { writeReport } from './kit.ts';
 
 const certificates = 100;
 const rounds = 21;
-/** A round is long enough for the clock, and short enough for all to take turns under the same load. */
+/** A round is long enough to be measured, and short enough that all readers alternate under the same load. */
 const roundMs = 40;
 
-/** Makes the PEM as long as the median of the CA certificates of a Linux distribution, 1,489 characters. */
+/** Makes the PEM 1,489 characters long: the median of the CA certificates of a Linux distribution. */
 const filling = 'x'.repeat(140);
 
 const pems = Array.from({ length: certificates }, (_, index) =>
@@ -46,7 +46,7 @@ const ders = decodePem(text).flatMap((block) => (block.kind === 'certificate' ? 
 
 interface Subject {
   readonly name: string;
-  /** Reads the whole text once. */
+  /** Reads the text once. */
   readonly run: () => unknown;
 }
 
@@ -73,7 +73,7 @@ const subjects: readonly Subject[] = [
   { name: 'node-forge certificateFromPem', run: () => pems.map((pem) => forge.pki.certificateFromPem(pem)) },
 ];
 
-/** Microseconds a certificate, one figure a round. */
+/** Returns the time per certificate in microseconds, one figure per round. */
 type Series = readonly number[];
 
 function measure(): ReadonlyMap<string, Series> {
@@ -88,7 +88,7 @@ function measure(): ReadonlyMap<string, Series> {
   return series;
 }
 
-/** How often to run for a round; warms up on the way. */
+/** Returns the number of runs of a round, after a warm-up. */
 function calibrate(run: () => unknown): number {
   let count = 1;
   while (timed(run, count) < roundMs) count *= 2;
@@ -101,7 +101,7 @@ function timed(run: () => unknown, count: number): number {
   return performance.now() - start;
 }
 
-/** Go's encoding/pem, built and run where there is a `go`; else why it was left out. */
+/** Measures Go's encoding/pem. Returns the reason if Go is not installed. */
 function measureGo(): { readonly version: string; readonly series: Series } | { readonly missing: string } {
   const version = spawnSync('go', ['version'], { encoding: 'utf8' });
   if (version.error !== undefined || version.status !== 0) return { missing: 'there is no `go` on the PATH' };
@@ -133,7 +133,7 @@ function cells(name: string, series: Series, base: number): readonly string[] {
   return [name, ...[min, median, max].map((value) => value.toFixed(2)), `${(median / base).toFixed(2)} x`];
 }
 
-/** A Markdown table, numbers to the right, as the formatter would lay it out. */
+/** Returns a Markdown table with right-aligned numbers, formatted as by Prettier. */
 function table(rows: readonly (readonly string[])[]): readonly string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const line = (row: readonly string[]): string =>

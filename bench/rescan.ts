@@ -9,8 +9,8 @@ import { meshTrustYaml } from '../test/kit/mesh-trust-text.ts';
 import { poll } from '../test/kit/poll.ts';
 import { makeTempDir } from '../test/kit/temp-dir.ts';
 
-// What a rescan of 1,000 files costs in which nothing changed, beside reading and parsing them once. A rescan
-// must tell the pipeline nothing: no parse, no encoding, no push follow from it.
+// Measures the cost of a rescan of 1,000 unchanged files, compared with reading and parsing them once. A rescan without
+// changes must not cause a parse, an encoding or a push.
 
 const count = 1000;
 const rescans = 20;
@@ -24,7 +24,7 @@ for (let index = 0; index < count; index++) {
 
 const events: SourceEvent[] = [];
 const before = process.cpuUsage();
-// Rescans of a watched directory are a minute apart; here they follow each other, to be counted.
+// Rescans of a watched directory are one minute apart. Here they follow each other, so that they can be counted.
 const source = watchDirectory({ roots: [dir.path], rescanMs: 50 }, (batch) => events.push(...batch));
 await poll('the first complete read', () => events.some(({ kind }) => kind === 'synced') || undefined);
 const reader = createAnchorReader();
@@ -32,7 +32,7 @@ for (const event of events) {
   if (event.kind === 'content') parseFile(event.path, event.text, { defaultMesh: 'default', reader });
 }
 const first = process.cpuUsage(before);
-// Files that were written just before are told once more when they have settled.
+// Files that were just written cause another event when they have settled.
 await new Promise((resolve) => setTimeout(resolve, 1000));
 const settled = events.length;
 

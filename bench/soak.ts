@@ -19,7 +19,7 @@ const { values: flags } = parseArgs({
   },
 });
 const seconds = Math.round(Number(flags.minutes) * 60);
-/** What the memory of the second half may have more than that of the first, beside a tenth. */
+/** Allowed growth of the memory from the first half to the second, in addition to a tenth. */
 const slackMiB = 16;
 
 const report = await runSoak({

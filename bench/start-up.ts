@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { machine, report, row, spread } from './kit.ts';
 
-// How long the program takes to start: from the start of the process to its end, or for `serve`, to the log line that
-// it is ready. CPU is that of the process, which the load of the machine does not change. The first run of each is not
-// counted: it reads the files from disk.
+// Measures the start of the program: the time from the start of the process to its end, or for `serve` to the log line
+// that it is ready. The CPU time is that of the process, so the load of the machine does not change it. The first run
+// of each command is not counted: it reads the files from disk.
 
 const runs = 15;
 const place = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));

@@ -5,12 +5,12 @@ import { meshTrustYaml } from '../test/kit/mesh-trust-text.ts';
 import { startMeshtrust } from '../test/kit/meshtrust.ts';
 import { makeTempDir } from '../test/kit/temp-dir.ts';
 
-// The program's start with 10,000 MeshTrusts, a file and a certificate each, from the start of the process
-// to the first 200 of /readyz, and the most memory that it had until then (VmHWM of Linux).
+// Measures the start with 10,000 MeshTrusts, each with a file and a certificate: the time from the start of the process
+// to the first 200 of /readyz, and the peak of memory until then (VmHWM of Linux).
 
 const count = 10_000;
 const runs = 5;
-// One key for many certificates: making keys would take longer than everything that is measured.
+// One key for many certificates: generating keys would take longer than the measurement.
 const keys = Array.from({ length: 50 }, () => makeKey());
 
 await using dir = await makeTempDir();

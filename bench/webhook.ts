@@ -4,13 +4,13 @@ import type { CheckContext } from '../src/kubernetes/webhook/core/check-change.t
 import { makeCa, makeKey } from '../test/kit/certificates.ts';
 import { object, review, servingAll } from '../test/kubernetes/webhook/reviews.ts';
 
-// What a review by the admission webhook takes of the event loop, beside many trust domains in force. It must not
-// be felt by the proxies that the same process serves.
+// Measures the time of a review by the admission webhook in the event loop, with many trust domains in force. Reviews
+// must not delay the proxies that the same process serves.
 
 const rounds = 300;
 const key = makeKey();
 const pem = (name: string): string => makeCa({ commonName: name, key }).certPem;
-/** Trust domains in all, and meshes that they are in; the last is above what one mesh's secret can carry. */
+/** Numbers of trust domains and of meshes. The last case exceeds the maximum size of a secret. */
 const sizes = [
   [100, 1],
   [5000, 10],
@@ -25,7 +25,7 @@ interface Case {
   readonly request: (index: number, old: object) => Parameters<typeof review>[0];
 }
 
-/** All that is reviewed is of one mesh, whose objects are among the first hundred: each tenth, or all. */
+/** All reviewed objects belong to one mesh: each tenth or all of the first hundred objects. */
 const mesh = 'm0';
 const reviewed = (index: number): number => (index % 10) * 10;
 const nameOf = (index: number): string => `d${index}.test`;
@@ -55,7 +55,7 @@ function measure({ request }: Case, objects: readonly object[], context: CheckCo
     JSON.stringify(answerReview(JSON.parse(body), context));
     times.push(performance.now() - start);
   }
-  // The first ones compile the code.
+  // Warm-up: V8 compiles the code.
   return times.slice(rounds / 10);
 }
 

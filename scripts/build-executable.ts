@@ -42,7 +42,7 @@ async function assemble(folder: string): Promise<string> {
   const nested = (path: string): boolean => basename(path) === 'node_modules';
   for (const [path, { dev }] of Object.entries(packages)) {
     if (path === '' || dev === true) continue;
-    // A package for another platform is in the lock file, and not installed.
+    // The lock file also lists packages for other platforms, which are not installed.
     if (!existsSync(join(root, path))) continue;
     const filter = (from: string): boolean => !needless.test(from) && !nested(from);
     await cp(join(root, path), join(lib, path), { recursive: true, filter, dereference: true });

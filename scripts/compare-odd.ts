@@ -1,6 +1,6 @@
-// Puts certificates with every oddity in every place, and many random chains, policies, name constraints and signatures
-// to both Envoys and compares their decisions with those of `verify`. Writes the outcome to a file, and exits with 1 if
-// any decision differs. `--cases` is the number of random cases.
+// Tries certificates with every oddity in every place, and many random chains, policies, name constraints and
+// signatures, with both Envoys, and compares their decisions with those of `verify`. Writes the result to a file.
+// Exits with 1 if a decision differs. `--cases` is the number of random cases.
 // Usage: npm run test:envoy:odd -- [--cases 3000] [--seed 1] [--out bench/odd-certificates.json]
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -23,7 +23,7 @@ const batch = 200;
 
 const found = await Promise.all([findEnvoy('newest'), findEnvoy('oldest')]);
 const binaries = found.flatMap((one) => (one.kind === 'found' ? [one] : []));
-if (binaries.length < 2) throw new Error('there must be both Envoys');
+if (binaries.length < 2) throw new Error('both Envoys are required');
 const seed = Number(values.seed);
 const cases = [...allShapes(seed), ...oddCases(seed, Number(values.cases))];
 const count = cases.length;

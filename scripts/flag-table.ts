@@ -1,4 +1,4 @@
-/** Writes `docs/flags.md` from the definitions of the program: `node scripts/flag-table.ts`. A test compares the two. */
+/** Writes `docs/flags.md` from the flag table: `node scripts/flag-table.ts`. A test compares both. */
 import { writeFile } from 'node:fs/promises';
 import { commandTable } from '../src/cli/command-table.ts';
 import { flagGroups, serveGroups } from '../src/cli/flags/flag-groups.ts';
@@ -10,7 +10,7 @@ const described: ReadonlyMap<FlagName, DescribedFlag> = new Map(
   describeFlags().map((one) => [one.name, one]),
 );
 
-/** The page as Markdown. */
+/** Returns the page as Markdown. */
 export function flagsPage(): string {
   const ofCommands = flagGroups
     .map(([title, flags]) => [title, flags.filter((name) => commandsWith(name).length > 0)] as const)
@@ -53,13 +53,13 @@ function sectionOf(title: string, flags: readonly FlagName[], columns: readonly 
     return flag === undefined ? [] : [columns.map(([, cell]) => cell(flag))];
   });
   const lines = [columns.map(([heading]) => heading), columns.map(() => '---'), ...rows].map(
-    // A bar would end the cell.
+    // An unescaped bar would end the cell.
     (cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`,
   );
   return `### ${title}\n\n${lines.join('')}`;
 }
 
-/** The commands other than `serve` that have a flag. */
+/** Returns the commands other than `serve` that have a flag. */
 function commandsWith(name: FlagName): readonly string[] {
   return commandTable
     .filter((command) => command.name !== 'serve' && command.flags.includes(name))

@@ -1,11 +1,11 @@
 /**
- * Makes `src/trust/secret/deny-all-ca.ts`: the CA certificate of a trust domain without members.
+ * Writes `src/trust/secret/deny-all-ca.ts`: the CA certificate of a trust domain without members.
  *
  *     node scripts/make-deny-all-ca.ts
  *
- * Its public key is a point of P-256 found by hashing a label, with no private key on the way, so nobody
- * has one: to find it is to take the discrete logarithm of that point. Every byte follows from the
- * constants below; a test makes the certificate again and compares.
+ * Its public key is a point of P-256 that was found by hashing a label, without a private key. So no private key is
+ * known: finding it means computing the discrete logarithm of the point. Every byte follows from the constants below; a
+ * test creates the certificate again and compares.
  */
 import { createHash, createPublicKey } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
@@ -24,14 +24,14 @@ import {
 import { encodeKeyUsage, encodeName, keyIdentifier } from '../test/kit/issue-certificate.ts';
 import { toPem } from '../test/kit/pem.ts';
 
-/** What is hashed, before a counter of four bytes. It has no structure to hide anything in. */
+/** The label that is hashed, followed by a counter of four bytes. It is plain text, so it cannot hide a key. */
 const label = 'meshtrust deny-all certificate authority';
 
 /** P-256 (FIPS 186-5, SP 800-186, 3.2.1.3): y^2 = x^3 - 3x + b modulo p. */
 const p = 2n ** 256n - 2n ** 224n + 2n ** 192n + 2n ** 96n - 1n;
 const b = 0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604bn;
 
-/** A point of P-256 whose discrete logarithm nobody knows, and the counter that led to it. */
+/** A point of P-256 whose discrete logarithm is unknown, and the counter of its hash. */
 export interface HashedPoint {
   readonly x: bigint;
   readonly y: bigint;
@@ -39,8 +39,8 @@ export interface HashedPoint {
 }
 
 /**
- * Try and increment: x is SHA-256 of the label and a big-endian counter from 0 on, until there is a y; of
- * the two the even one. Half of all x have one, so this ends within a few steps.
+ * Finds a point by try and increment: x is the SHA-256 of the label and a big-endian counter from 0 on, until a y
+ * exists; of the two values of y, the even one. Half of all x have a y, so the search takes few steps.
  */
 export function hashToPoint(text: string): HashedPoint {
   for (let counter = 0; ; counter++) {
@@ -48,7 +48,7 @@ export function hashToPoint(text: string): HashedPoint {
     suffix.writeUInt32BE(counter);
     const x = BigInt(`0x${createHash('sha256').update(text).update(suffix).digest('hex')}`);
     const square = (x ** 3n - 3n * x + b) % p;
-    // p is 3 modulo 4, so this is a square root where there is one.
+    // p is 3 modulo 4, so this is a square root if one exists.
     const root = power(square, (p + 1n) / 4n);
     if (x < p && (root * root) % p === square) {
       return { x, y: root % 2n === 0n ? root : p - root, counter };
@@ -64,7 +64,7 @@ function power(base: bigint, exponent: bigint): bigint {
   return result;
 }
 
-/** The DER of the certificate: always the same bytes. */
+/** Returns the DER of the certificate: always the same bytes. */
 export function makeDenyAllCa(): Buffer {
   const { x, y } = hashToPoint(label);
   const point = Buffer.from(`04${hex32(x)}${hex32(y)}`, 'hex');
@@ -89,8 +89,8 @@ export function makeDenyAllCa(): Buffer {
       ),
     ),
   );
-  // Well-formed, and no signature of anything: without a private key there is none, and validators do not
-  // check an anchor's own (RFC 5280, 6.1).
+  // A well-formed signature that verifies nothing: there is no private key, and validators do not check the signature
+  // of an anchor (RFC 5280, section 6.1).
   return sequence(tbs, algorithm, bitString(sequence(integer(1n), integer(1n))));
 }
 
@@ -98,7 +98,7 @@ function hex32(value: bigint): string {
   return value.toString(16).padStart(64, '0');
 }
 
-/** The text of the generated module. */
+/** Returns the text of the generated module. */
 export function denyAllModule(): string {
   const der = makeDenyAllCa();
   const lines = toPem(der).trimEnd().split('\n');

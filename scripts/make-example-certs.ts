@@ -1,9 +1,9 @@
 /**
- * Makes the certificates of the examples (docs/envoy.md) in `examples/certs/`, new ones at each run:
+ * Creates the certificates of the examples (docs/envoy.md) in `examples/certs/`, new ones at each run:
  *
  *     npm run example:certs
  *
- * They are for trying things out on one machine: the CA's private key is not even written.
+ * They are for trials on one machine. The CA's private key is not written to a file.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import { demoMeshTrust } from '../src/cli/demo/demo-files.ts';
 
 const trustDomain = 'demo.example';
 
-/** The files by name, and who holds each. All certificates are valid for a year, the CAs for ten. */
+/** The files by name, with their owner. Certificates are valid for one year, CAs for ten years. */
 export function makeExampleCerts(): ReadonlyMap<string, string> {
   const notAfter = new Date(Date.now() + 365 * 86_400_000);
   const ca = makeCa({ commonName: 'Demo CA' });
@@ -22,12 +22,12 @@ export function makeExampleCerts(): ReadonlyMap<string, string> {
   const controlPlaneCa = makeCa({ commonName: 'Demo control plane CA' });
   const spiffeId = `spiffe://${trustDomain}/client`;
   const held = {
-    // What the example Envoys show on port 8443.
+    // The server certificate of the example Envoys on port 8443.
     server: makeLeaf(ca, { commonName: 'Demo server', dnsNames: ['localhost'], notAfter }),
-    // A client that demo-trust.yaml makes trusted, and one that claims its name under a CA of its own.
+    // A client that demo-trust.yaml trusts, and a client with the same name from another CA.
     client: makeLeaf(ca, { commonName: 'Demo client', spiffeId, notAfter }),
     stranger: makeLeaf(strangeCa, { commonName: 'Stranger', spiffeId, notAfter }),
-    // The two ends of TLS between Envoy and meshtrust, for delta-ads-tls.yaml.
+    // Server and client of TLS between Envoy and meshtrust, for delta-ads-tls.yaml.
     'control-plane': makeLeaf(controlPlaneCa, { commonName: 'meshtrust', dnsNames: ['localhost'], notAfter }),
     proxy: makeLeaf(controlPlaneCa, { commonName: 'Demo proxy', notAfter }),
   };
@@ -42,7 +42,7 @@ export function makeExampleCerts(): ReadonlyMap<string, string> {
   ]);
 }
 
-/** Writes them into `folder`; private keys are for the owner alone. */
+/** Writes the files to `folder`. Only the owner can read private keys. */
 export async function writeExampleCerts(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   for (const [name, text] of makeExampleCerts()) {

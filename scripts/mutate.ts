@@ -4,7 +4,7 @@
  *
  *     node scripts/mutate.ts [--count=60] [--from=0] [--seed=1] [--room=trust/x509]
  *
- * `--from` passes over that many of the changes of the seed, so that a long run can be made in parts.
+ * `--from` skips this number of changes of the seed, so that a long run can be split into parts.
  * Works on a copy of the checkout in a temporary folder. Exits with 1 if a change survived.
  */
 import { execFile } from 'node:child_process';
@@ -18,7 +18,7 @@ import { pureRooms } from './lint/rooms.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 
-/** A place in a file, and what stands there before and after. */
+/** A place in a file, with its text before and after the change. */
 export interface Mutation {
   readonly file: string;
   readonly line: number;
@@ -27,7 +27,7 @@ export interface Mutation {
   readonly after: string;
 }
 
-/** What is exchanged for what. Each pattern matches the text that goes. */
+/** The replacements. Each pattern matches the text that is replaced. */
 const exchanges: readonly (readonly [pattern: RegExp, after: (found: string) => string])[] = [
   [/(?<= )===(?= )/g, () => '!=='],
   [/(?<= )!==(?= )/g, () => '==='],
@@ -46,7 +46,7 @@ const exchanges: readonly (readonly [pattern: RegExp, after: (found: string) => 
   [/(?<=^ +)return (?!undefined;)[^;\n]+;/gm, () => 'return undefined as never;'],
 ];
 
-/** Returns the text with comments and string contents blanked out, so that nothing is found in them. */
+/** Returns the text with blanks instead of comments and string contents, so that patterns do not match in them. */
 function codeOnly(text: string): string {
   const blank = (found: string): string => found.replaceAll(/[^\n]/g, '_');
   return text
@@ -54,7 +54,7 @@ function codeOnly(text: string): string {
     .replaceAll(/'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`/g, blank);
 }
 
-/** Finds all places of a file that can be changed. Types are not code: lines that only declare are passed over. */
+/** Finds all places of a file that can be changed. Skips lines that only declare types. */
 export function mutationsOf(file: string, text: string): readonly Mutation[] {
   const code = codeOnly(text);
   return exchanges.flatMap(([pattern, after]) =>
@@ -70,7 +70,7 @@ export function mutationsOf(file: string, text: string): readonly Mutation[] {
   );
 }
 
-/** The tests that are to notice a change in a file of the room, the nearest first: most changes fail there. */
+/** Returns the tests that should notice a change in a file of the room, the nearest first: most changes fail there. */
 function testsOf(file: string): readonly string[] {
   if (file.startsWith('src/xds/core/'))
     return ['test/xds/core/*.test.ts', 'test/xds/server/*.test.ts', 'test/xds/loopback/*.test.ts'];
@@ -84,7 +84,7 @@ function testsOf(file: string): readonly string[] {
   return [`test/${room}/**/*.test.ts`];
 }
 
-/** True if a test fails in the copy. */
+/** Returns true if a test fails in the copy. */
 async function isNoticed(copy: string, tests: readonly string[]): Promise<boolean> {
   for (const pattern of tests) {
     const passed = await new Promise<boolean>((resolve) => {

@@ -6,20 +6,20 @@ import { startEnvoy } from '../../test/kit/envoy.ts';
 import { findEnvoy } from '../../test/kit/find-envoy.ts';
 import { fieldOf } from './messages.ts';
 
-/** The id that each played proxy replaces the digits of. */
+/** The node id. Each simulated proxy replaces its digits. */
 const nodeId = 'proxy-000000';
 
-/** A node of some bytes: an id. */
+/** A small node, which has only an id. */
 export const bareNode: Uint8Array = stringField(1, nodeId);
 
-/** The node of the newest Envoy as it sends it, or why there is none. */
+/** Returns the node that the newest Envoy sends, or the reason why it is missing. */
 export async function captureNode(): Promise<
   { readonly node: Buffer; readonly version: string } | { readonly missing: string }
 > {
   const envoy = await findEnvoy('newest');
   if (envoy.kind === 'missing') return { missing: envoy.reason };
   const { promise: captured, resolve, reject } = Promise.withResolvers<Buffer>();
-  // Takes the first request of the stream, and never answers.
+  // Reads the first request of the stream, and never responds.
   const server = createServer();
   server.on('stream', (stream) => {
     let bytes = Buffer.alloc(0);

@@ -1,11 +1,11 @@
-/** One thing to measure, at several numbers of proxies. */
+/** A case of the benchmark, for several numbers of proxies. */
 export interface Case {
-  /** A real node in every request, in the first alone, or a node of some bytes. */
+  /** `full`: a real node in every request. `first`: a real node in the first request only. `bare`: a small node. */
   readonly node: NodeMode;
-  /** Size of the secret, about. */
+  /** Approximate size of the secret, in bytes. */
   readonly bytes: number;
   readonly proxies: readonly number[];
-  /** Trust domains, of which one changes. */
+  /** Number of trust domains, of which one changes. */
   readonly domains: number;
   readonly protocol: 'delta' | 'sotw';
   readonly transport: 'ads' | 'sds';
@@ -21,7 +21,7 @@ const nodes: Readonly<Record<NodeMode, string>> = {
 
 /**
  * Reads `NODE/BYTES/PROXIES[/DOMAINS[/TRANSPORT]]`, such as `bare/2048/100,1000` or `full/131072/1000/1/sotw-sds`.
- * @throws {Error} for anything else.
+ * @throws {Error} if the text has another form.
  */
 export function parseCase(text: string): Case {
   const [node = '', bytes = '', proxies = '', domains = '1', transport = 'delta-ads'] = text.split('/');
@@ -38,19 +38,19 @@ export function parseCase(text: string): Case {
   };
 }
 
-/** The case in words, without its number of proxies. */
+/** Describes the case in words, without its number of proxies. */
 export function titleOf({ node, bytes, domains, protocol, transport }: Case): string {
   const size = bytes >= 1024 ? `${Math.round(bytes / 1024)} KB` : `${bytes} bytes`;
   const among = domains === 1 ? '' : `, one of ${domains} trust domains`;
   return `${size}, ${protocol}-${transport}, ${nodes[node]}${among}`;
 }
 
-/** A name for a file about the case. */
+/** Returns a file name for the case. */
 export function slugOf({ node, bytes, domains, protocol, transport }: Case): string {
   return [node, bytes, domains, protocol, transport].join('-');
 }
 
-/** Every case that the report is to have; the ones that matter most come first, should the time run out. */
+/** All cases of the report, the most important ones first, in case the time runs out. */
 export const wholeTable: readonly string[] = [
   'full/2048/10,100,1000,9000',
   'first/2048/10,100,1000,9000',
@@ -67,7 +67,7 @@ export const wholeTable: readonly string[] = [
   'bare/1048576/10,100,1000',
 ];
 
-/** The same case but for its number of trust domains has the same key. */
+/** Returns a key that is equal for cases that differ only in their number of trust domains. */
 export function keyWithoutDomains(one: Case): string {
   return slugOf({ ...one, domains: 0 });
 }

@@ -1,6 +1,6 @@
 import type { Protocol } from './messages.ts';
 
-/** What the generator is told, one command at a time. */
+/** A command to the load generator. It executes one command at a time. */
 export type Command =
   | {
       readonly kind: 'connect';
@@ -8,26 +8,26 @@ export type Command =
       readonly path: string;
       readonly protocol: Protocol;
       readonly proxies: number;
-      /** How many connect at a time; all at once for a storm. */
+      /** Number of proxies that connect concurrently; all of them for a reconnect storm. */
       readonly atOnce: number;
-      /** The node in base64; its first `idLength` bytes of text after the two of the field are the id. */
+      /** The node in base64. Its first field is the id: two bytes of tag and length, then the text. */
       readonly node: string;
       readonly nodeInEveryRequest: boolean;
       readonly name: string;
-      /** What they quote: nothing, or the versions that the proxies before them held. */
+      /** Quoted versions: none, or those that the previous proxies had. */
       readonly quotes: boolean;
-      /** Whether each is to be answered: one that quotes what is served is not. */
+      /** True if each proxy gets a response. A proxy that quotes the current version gets none. */
       readonly answered: boolean;
     }
-  /** Counts from now on; every one of the proxies is to receive a response, the paused ones excepted. */
+  /** Starts to count. Every proxy that is not paused is expected to receive a response. */
   | { readonly kind: 'expect' }
-  /** Resolved when they have, or the time is up. */
+  /** Waits until all have received it, or the time is up. */
   | { readonly kind: 'received'; readonly timeoutMs: number }
   | { readonly kind: 'pause'; readonly proxies: number }
   | { readonly kind: 'resume' }
   | { readonly kind: 'close' };
 
-/** What came since the last `expect`. Times are of the system's monotonic clock, in ms. */
+/** The responses since the last `expect`. Times are from the system's monotonic clock, in ms. */
 export interface Receipts {
   readonly expected: number;
   readonly received: number;
@@ -44,7 +44,7 @@ export type Reply =
   | ({ readonly kind: 'receipts' } & Receipts)
   | { readonly kind: 'failed'; readonly reason: string };
 
-/** Now, in ms, by a clock that all processes of the machine share. */
+/** Returns the time in ms of a monotonic clock that all processes of the machine share. */
 export function monotonicMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }

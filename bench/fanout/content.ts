@@ -1,22 +1,22 @@
 import { makeCa, makeKey } from '../../test/kit/certificates.ts';
 import { meshTrustYaml } from '../../test/kit/mesh-trust-text.ts';
 
-/** What is served: files that stay, and two forms of one that changes. */
+/** The served content: files that never change, and two forms of a file that changes. */
 export interface Content {
-  /** By file name. */
+  /** Texts by file name. */
   readonly standing: ReadonlyMap<string, string>;
   readonly changing: readonly [string, string];
   /** The secret that the proxies subscribe to. */
   readonly name: string;
 }
 
-/** Bytes of PEM of a certificate such as are made here. */
+/** Size of the PEM of a generated certificate, in bytes. */
 const pemBytes = 690;
 const perFile = 250;
 
 /**
- * A secret of about so many bytes, of which one certificate changes; beside it, other trust domains of one
- * certificate, if more than one is asked for: then the secret is that of the changing trust domain alone.
+ * Creates a secret of about `bytes` bytes, in which one certificate changes. With more than one trust domain, the
+ * others have one certificate each, and the secret is that of the changing trust domain.
  */
 export function makeContent(bytes: number, domains: number): Content {
   const keys = Array.from({ length: 20 }, () => makeKey());
@@ -36,7 +36,7 @@ export function makeContent(bytes: number, domains: number): Content {
     const name = `other-${index}`;
     standing.set(
       `${name}.yaml`,
-      // A key of its own: what several trust domains share is a finding of each.
+      // A separate key for each: a certificate in several trust domains would be a finding.
       meshTrustYaml({
         name,
         trustDomain: `${name}.test`,

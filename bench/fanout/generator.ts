@@ -3,16 +3,16 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Command, Receipts, Reply } from './commands.ts';
 
-/** The load generator's process, as the benchmark drives it. */
+/** The process of the load generator, which the benchmark controls. */
 export interface Generator extends AsyncDisposable {
   readonly pid: number;
-  /** @throws {Error} when the generator says that it failed. */
+  /** Sends a command. @throws {Error} if the generator reports a failure. */
   tell(command: Exclude<Command, { kind: 'received' }>): Promise<void>;
-  /** What was received since `expect`, when all is or the time is up. */
+  /** Returns the responses since `expect`, when all have arrived or the time is up. */
   receipts(timeoutMs: number): Promise<Receipts>;
 }
 
-/** Starts a generator. */
+/** Starts a load generator. */
 export function startGenerator(): Generator {
   const child = fork(fileURLToPath(new URL('load.ts', import.meta.url)), { stdio: 'inherit' });
 
@@ -31,7 +31,7 @@ export function startGenerator(): Generator {
     },
     async receipts(timeoutMs) {
       const reply = await ask({ kind: 'received', timeoutMs });
-      if (reply.kind !== 'receipts') throw new Error('the load generator does not understand');
+      if (reply.kind !== 'receipts') throw new Error(`unexpected reply of the load generator: ${reply.kind}`);
       return reply;
     },
     async [Symbol.asyncDispose]() {

@@ -1,6 +1,4 @@
-/**
- * The load generator, a process of its own: plays Envoys, as the messages of its parent tell it.
- */
+/** The load generator, which runs as a separate process: simulates Envoys, controlled by messages of its parent. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { monotonicMs } from './commands.ts';
 import type { Command, Receipts, Reply } from './commands.ts';
@@ -92,7 +90,7 @@ function expect(count: number): void {
   [received, responses, resources] = [0, 0, 0];
 }
 
-/** The node's id ends in digits: each proxy has its own, of the same length. */
+/** Returns the node with the digits at the end of its id replaced, so that each proxy has an id of equal length. */
 function withId(node: Buffer, index: number): Buffer {
   const id = Buffer.from(node);
   const length = id[1] ?? 0;

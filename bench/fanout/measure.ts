@@ -9,51 +9,51 @@ import { cpuMs, rssKib } from './process-cost.ts';
 import type { Contestant } from './servers.ts';
 import { timerMs } from '../../src/xds/timers/timers.ts';
 
-/** How the proxies of a run are. */
+/** The settings of a run. */
 export interface Load {
   readonly proxies: number;
   readonly transport: 'ads' | 'sds';
   readonly protocol: Protocol;
   readonly node: Uint8Array;
   readonly nodeInEveryRequest: boolean;
-  /** Changes that do not count come first, for some so many pushes: code is compiled and buffers grow. */
+  /** Number of pushes before the measurement, in which V8 compiles code and buffers grow. */
   readonly warmUp: number;
-  /** Changes that are pushed. */
+  /** Number of measured changes. */
   readonly rounds: number;
-  /** Changes that come one after the other without a pause; 0 for none, or odd: a secret has two forms. */
+  /** Number of changes in a burst without a pause: 0, or an odd number because a secret has two forms. */
   readonly burst: number;
-  /** Proxies that do not read while some changes go out, and read again after them. */
+  /** Number of proxies that do not read during some changes, and read again after them. */
   readonly slow: number;
   /**
-   * How long nothing happens. Connections are probed in a tick every 2.5 s, so that less than 5 s would see too
-   * many of them, or none; and each of them every 45 s.
+   * Duration without any event. Connections are probed in ticks of 2.5 s, and each of them every 45 s: in less than
+   * 5 s, too many or no probes would be measured.
    */
   readonly idleMs: number;
 }
 
-/** What a server spent. Each per proxy; microseconds of CPU, KiB of resident memory; times in ms. */
+/** The costs of a server, per proxy: CPU in microseconds, resident memory in KiB. Times are in ms. */
 export interface Cost {
   readonly connectCpu: number;
   readonly memory: number;
   readonly pushCpu: number;
-  /** What the load generator spent for a response and its ACK: it shares the cores, so that the last waits for it too. */
+  /** CPU of the load generator for a response and its ACK. It shares the cores, so the last proxy waits for it, too. */
   readonly receiptCpu: number;
-  /** From the change to the receipt of the median and of the last proxy; medians over the rounds. */
+  /** Time from the change to the receipt by the median and by the last proxy; medians of the rounds. */
   readonly median: number;
   readonly last: number;
-  /** The whole of a burst: CPU, responses, and the time from its last change to the last proxy. */
+  /** A burst: CPU, responses, and the time from its last change to the last proxy. */
   readonly burstCpu: number;
   readonly burstResponses: number;
-  /** To the last of the proxies that read, beside those that do not; and of those once they do. */
+  /** Time to the last proxy that reads, while others do not; and to the last of the others once they read. */
   readonly besideSlow: number;
-  /** What the server holds for each that does not read. */
+  /** Memory of the server for each proxy that does not read. */
   readonly slowMemory: number;
   readonly caughtUp: number;
-  /** Hundredths of a core that the server uses while nothing happens. */
+  /** CPU of the idle server, in percent of a core. */
   readonly idle: number;
-  /** That all connections were cut off at once. */
+  /** The end of all connections at once. */
   readonly closeCpu: number;
-  /** Against a reconnect of all at once that quotes what it holds, and one that quotes nothing. */
+  /** The reconnect of all proxies at once, with quoted versions and without. */
   readonly resumeCpu: number;
   readonly resent: number;
   readonly restartCpu: number;
@@ -70,7 +70,7 @@ const paths = {
   },
 } as const;
 
-/** With few proxies, changes for so many pushes would take for ever. */
+/** Limits the number of changes: with few proxies, that number of pushes would take too long. */
 export function mostWarmUps(pushes: number): number {
   return Math.ceil((pushes * 3) / 1_000);
 }
@@ -79,17 +79,17 @@ function warmUpOf({ proxies, warmUp }: Load): number {
   return Math.min(mostWarmUps(warmUp), Math.max(3, Math.ceil(warmUp / proxies)));
 }
 
-/** The server is done with the acknowledgements, and a change is not part of a burst with the last one. */
+/** Pause after a change, so that the server has processed the ACKs and the next change is not part of a burst. */
 const settleMs = 250;
 const burstSettleMs = 2_000;
-/** Changes while some proxies do not read. */
+/** Number of changes while some proxies do not read. */
 const slowRounds = 5;
 const receiptTimeoutMs = 60_000;
-/** A server that used less than a fiftieth of such a time is done with what it was doing. */
+/** A server that uses less than a fiftieth of this time has finished its work. */
 const quietMs = 300;
 const quietTimeoutMs = 30_000;
 
-/** Runs one server through connecting, pushes, idling and reconnecting. */
+/** Measures one server: connect, push, idle, reconnect. */
 export async function measure(contestant: Contestant, content: Content, load: Load): Promise<Cost> {
   await using server = await contestant.start(content);
   await using generator = startGenerator();
@@ -106,7 +106,7 @@ export async function measure(contestant: Contestant, content: Content, load: Lo
     quotes: false,
   } as const;
 
-  // What a process does for the first time is dearer than what it goes on to do.
+  // The first calls of a process are more expensive than later ones.
   await generator.tell({ ...connection, proxies: 10, atOnce: 10 });
   await generator.tell({ kind: 'close' });
   await delay(settleMs);
@@ -179,7 +179,7 @@ export async function measure(contestant: Contestant, content: Content, load: Lo
     restartCpu,
   };
 
-  /** Waits until the server is done with what no answer tells. */
+  /** Waits until the server has finished work that causes no response. */
   async function quiet(): Promise<void> {
     await poll(
       `${contestant.name} to be done`,
@@ -197,7 +197,7 @@ export async function measure(contestant: Contestant, content: Content, load: Lo
     await quiet();
   }
 
-  /** When all that are owed a response have it. */
+  /** Waits until all proxies that expect a response have it. */
   async function allReceipts(): Promise<Receipts> {
     const receipts = await generator.receipts(receiptTimeoutMs);
     const { received, expected } = receipts;
@@ -212,7 +212,7 @@ export async function measure(contestant: Contestant, content: Content, load: Lo
         const change = await server.prepareChange();
         await change();
       }
-      // All are owed at least one; whether more are under way is seen when nothing comes any longer.
+      // Each proxy expects at least one response. More may follow, until none arrives any more.
       await allReceipts();
       await delay(burstSettleMs);
     });
@@ -247,12 +247,12 @@ interface Slow {
   readonly caughtUp: number;
 }
 
-/** The mean: what garbage collection costs in some rounds belongs to all of them. */
+/** Returns the mean, because garbage collection in some rounds is a cost of all rounds. */
 function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** The value in the middle. */
+/** Returns the median. */
 export function medianOf(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

@@ -2,19 +2,19 @@ import { concat, field, stringField } from '../../src/xds/wire/write.ts';
 
 export type Protocol = 'delta' | 'sotw';
 
-/** The type that everything here is about. */
+/** The type URL of all requests. */
 export const secretType = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret';
 
-/** What a played proxy says in a request. */
+/** The content of a request of a simulated proxy. */
 export interface Said {
-  /** The encoded node, or none. */
+  /** The encoded node, if any. */
   readonly node: Uint8Array | undefined;
   readonly name: string;
   readonly nonce: string;
   readonly version: string;
 }
 
-/** The numbers of the fields that are read and written, by message. */
+/** The field numbers that are read and written, by message. */
 const requestFields = {
   delta: { node: 1, type: 2, names: 3, nonce: 6 },
   sotw: { node: 2, type: 4, names: 3, nonce: 5 },
@@ -29,7 +29,7 @@ export function encodeRequest(protocol: Protocol, said: Said): Uint8Array {
     said.node === undefined ? new Uint8Array() : field(numbers.node, said.node),
     stringField(numbers.type, secretType),
     subscribes ? stringField(numbers.names, said.name) : new Uint8Array(),
-    // Of a delta client that comes back: what it holds. Map entries are messages of key and value.
+    // The versions of a delta client that reconnects. Map entries are messages with a key and a value.
     protocol === 'delta' && said.nonce === '' && said.version !== ''
       ? field(5, stringField(1, said.name), stringField(2, said.version))
       : new Uint8Array(),
@@ -40,14 +40,14 @@ export function encodeRequest(protocol: Protocol, said: Said): Uint8Array {
   return concat([header, message]);
 }
 
-/** What a played proxy reads of a response; the version is that of the one resource, as it is quoted later. */
+/** The fields of a response that a simulated proxy reads. The version is that of the only resource. */
 export interface Heard {
   readonly nonce: string;
   readonly version: string;
   readonly resources: number;
 }
 
-/** Reads a response's outermost fields, and of a delta resource its version. */
+/** Reads the top-level fields of a response, and the version of a delta resource. */
 export function decodeResponse(protocol: Protocol, bytes: Buffer): Heard {
   let [nonce, version, resources] = ['', '', 0];
   for (const { number, start, end } of fieldsOf(bytes, 0, bytes.length)) {
@@ -63,7 +63,7 @@ export function decodeResponse(protocol: Protocol, bytes: Buffer): Heard {
   return { nonce, version, resources };
 }
 
-/** The value of the first length-delimited field of that number. */
+/** Returns the value of the first length-delimited field with a number. */
 export function fieldOf(bytes: Buffer, wanted: number): Buffer | undefined {
   for (const { number, start, end } of fieldsOf(bytes, 0, bytes.length)) {
     if (number === wanted) return bytes.subarray(start, end);
@@ -77,7 +77,7 @@ interface FoundField {
   readonly end: number;
 }
 
-/** The length-delimited fields of a message; the messages here have no others. */
+/** Returns the fields of a message, all of which must be length-delimited. */
 function* fieldsOf(bytes: Buffer, from: number, to: number): Generator<FoundField> {
   let at = from;
   function varint(): number {

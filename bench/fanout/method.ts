@@ -1,6 +1,6 @@
 import { mostWarmUps } from './measure.ts';
 
-/** What the figures are, for those who read the report alone; `warmUp`: pushes before those that count. */
+/** Describes the figures, for readers of the report. `warmUp` is the number of pushes before the measurement. */
 export const methodOf = (warmUp: number): readonly string[] => [
   '# What a change costs that goes out to many proxies',
   '',

@@ -1,4 +1,4 @@
-/** One line of a plot: figures by number of proxies. */
+/** A line of a plot: figures by number of proxies. */
 export interface Series {
   readonly name: string;
   readonly points: readonly (readonly [x: number, y: number])[];
@@ -13,14 +13,14 @@ export interface Plot {
 
 const [width, height] = [640, 400];
 const margin = { left: 64, right: 16, top: 40, bottom: 48 };
-/** Told apart by people who see no colours by the dashes. */
+/** Dashes distinguish the lines for colour-blind readers. */
 const strokes = [
   { color: '#0b6bcb', dash: 'none' },
   { color: '#c4501b', dash: '6 4' },
   { color: '#5a6570', dash: '2 3' },
 ];
 
-/** Draws a plot with both axes logarithmic, as SVG for light and dark pages. */
+/** Draws a plot with logarithmic axes, as SVG for light and dark pages. */
 export function drawPlot({ title, xTitle, yTitle, series }: Plot): string {
   const xs = ticks(series.flatMap(({ points }) => points.map(([x]) => x)));
   const ys = ticks(series.flatMap(({ points }) => points.map(([, y]) => y)));
@@ -64,7 +64,7 @@ function drawSeries(
   ];
 }
 
-/** One, two and five times the powers of ten from below the least to above the most. */
+/** Returns 1, 2 and 5 times the powers of ten, from below the minimum to above the maximum. */
 function ticks(values: readonly number[]): readonly number[] {
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const all = [-1, 0, 1, 2, 3, 4, 5, 6].flatMap((power) => [1, 2, 5].map((step) => step * 10 ** power));

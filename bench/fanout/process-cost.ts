@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs';
 
-/** CPU milliseconds that a process and its children have used, to the nanosecond, by Linux' scheduler. */
+/** Returns the CPU time of a process and its children in ms, from the Linux scheduler, which counts nanoseconds. */
 export function cpuMs(pid: number): number {
   return treeOf(pid).reduce((sum, process) => sum + ownCpuMs(process), 0);
 }
@@ -14,7 +14,7 @@ function ownCpuMs(pid: number): number {
   return nanoseconds / 1e6;
 }
 
-/** Resident memory of a process and its children, in KiB. */
+/** Returns the resident memory of a process and its children, in KiB. */
 export function rssKib(pid: number): number {
   return treeOf(pid).reduce((sum, process) => sum + ownRssKib(process), 0);
 }

@@ -3,7 +3,7 @@ import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import { decodeResponse, encodeRequest } from './messages.ts';
 import type { Heard, Protocol } from './messages.ts';
 
-/** How a played Envoy behaves. */
+/** The behaviour of a simulated Envoy. */
 export interface ProxyOptions {
   readonly address: string;
   readonly path: string;
@@ -12,25 +12,25 @@ export interface ProxyOptions {
   readonly node: Uint8Array;
   readonly nodeInEveryRequest: boolean;
   readonly name: string;
-  /** What the proxy holds from an earlier stream; empty: nothing. */
+  /** The version that the proxy has from an earlier stream; empty for none. */
   readonly version: string;
-  /** The server has accepted the connection. */
+  /** Called when the server has accepted the connection. */
   readonly onAccepted: () => void;
   readonly onResponse: (heard: Heard) => void;
   readonly onEnd: (reason: string) => void;
 }
 
-/** A played Envoy: one connection, one stream, every response acknowledged. */
+/** A simulated Envoy: one connection, one stream, and an ACK for every response. */
 export interface Proxy {
-  /** The version that it acknowledged last. */
+  /** The version that the proxy acknowledged last. */
   readonly version: () => string;
-  /** Takes nothing any more: whatever the server has for it stays there. Resolves when the server knows. */
+  /** Stops reading, so that pending responses stay in the server. Resolves when the server has noticed. */
   pause(): Promise<void>;
   resume(): void;
   close(): void;
 }
 
-/** An Envoy lets the server send this much before it says that it has read. */
+/** The flow-control window of an Envoy, in bytes. */
 const windowBytes = 268_435_456;
 
 /** Connects, and subscribes to one secret. */
@@ -86,7 +86,7 @@ export function createProxy(options: ProxyOptions): Proxy {
   return {
     version: () => version,
     pause() {
-      // Pausing the stream alone would leave the window open, and the bytes would wait here.
+      // Only pausing the stream would leave the window open, and the bytes would wait in this process.
       stream.pause();
       return new Promise((resolve) => session.settings({ initialWindowSize: 0 }, () => resolve()));
     },
@@ -98,7 +98,7 @@ export function createProxy(options: ProxyOptions): Proxy {
   };
 }
 
-/** Length of the message that begins in the first chunk, whose header may lie across chunks. */
+/** Returns the length of the message that begins in the first chunk. Its header may span chunks. */
 function lengthIn(chunks: readonly Buffer[]): number {
   const [first] = chunks;
   if (first !== undefined && first.length >= 5) return first.readUInt32BE(1);

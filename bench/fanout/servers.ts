@@ -10,16 +10,16 @@ import { createClient } from '../../test/xds/client.ts';
 import type { Content } from './content.ts';
 import { secretType } from './messages.ts';
 
-/** A server under test: a process of its own that serves one content. */
+/** A server under test: a separate process that serves one content. */
 export interface Served extends AsyncDisposable {
   readonly pid: number;
-  /** Where proxies connect. */
+  /** The address for proxies. */
   readonly address: string;
-  /** Puts the other form of the changing secret in place; what it takes is prepared by the call. */
+  /** Prepares a change to the other form of the secret. The returned function makes the change. */
   prepareChange(): Promise<() => Promise<void>>;
 }
 
-/** A kind of server. */
+/** A kind of server to compare. */
 export interface Contestant {
   readonly name: string;
   readonly start: (content: Content) => Promise<Served>;
@@ -30,11 +30,11 @@ export interface MeshtrustVariant {
   /** Value of `--xds-transport`. */
   readonly transport?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** More arguments of `serve`. */
+  /** Further arguments of `serve`. */
   readonly args?: readonly string[];
 }
 
-/** meshtrust as users start it, watching a directory. */
+/** meshtrust as users start it, with a watched directory. */
 export function meshtrust({
   workers = 1,
   transport = 'grpc-js',
@@ -69,7 +69,7 @@ async function startWatching(
       return () => rename(dir.join('.changing'), dir.join('changing.yaml'));
     },
     async [Symbol.asyncDispose]() {
-      // A profile is written at an orderly end.
+      // A profile is written only at a regular exit.
       await server.stop('SIGTERM');
       await dir[Symbol.asyncDispose]();
     },
@@ -81,8 +81,8 @@ const source = fileURLToPath(new URL('../peers/go-control-plane', import.meta.ur
 const binary = fileURLToPath(new URL('../../.cache/bin/go-control-plane-peer', import.meta.url));
 
 /**
- * go-control-plane with the same secrets, byte for byte; or why it cannot be built here. Its LinearCache is the
- * cheapest for streams, and has no Fetch.
+ * Starts go-control-plane with the same secrets, byte by byte. Returns the reason if it cannot be built. Its
+ * LinearCache is the cheapest cache for streams, but does not support Fetch.
  */
 export async function goControlPlane(
   cache: 'linear' | 'snapshot' = 'linear',
@@ -126,7 +126,7 @@ async function startPeer(content: Content, cache: string): Promise<Served> {
 
 type Secrets = ReadonlyMap<string, Uint8Array>;
 
-/** The encoded secrets of both forms of a content, as meshtrust makes them. */
+/** Returns the encoded secrets of both forms of a content, as meshtrust encodes them. */
 async function secretsOf(content: Content): Promise<readonly [Secrets, Secrets]> {
   await using served = await startWatching(content, [], {});
   using client = createClient(served.address);

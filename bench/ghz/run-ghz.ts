@@ -5,10 +5,10 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** The calls that are measured: configurations of ghz, as they lie beside this file. */
+/** The measured calls: configurations of ghz in this folder. */
 export type GhzCall = 'fetch-secrets' | 'delta-stream';
 
-/** What ghz is told beside its configuration. */
+/** Arguments of ghz in addition to its configuration. */
 export interface GhzLoad {
   readonly ghz: string;
   readonly address: string;
@@ -17,7 +17,7 @@ export interface GhzLoad {
   readonly concurrency: number;
 }
 
-/** What ghz measured; latencies in ms. */
+/** The result of ghz. Latencies are in ms. */
 export interface GhzResult {
   readonly count: number;
   readonly perSecond: number;
@@ -28,23 +28,23 @@ export interface GhzResult {
 interface GhzReport {
   readonly count: number;
   readonly rps: number;
-  /** Nanoseconds. */
+  /** In nanoseconds. */
   readonly latencyDistribution: readonly { readonly percentage: number; readonly latency: number }[];
   readonly statusCodeDistribution: Readonly<Record<string, number>>;
 }
 
-/** Connections that the calls are spread over, at most. */
+/** Maximum number of connections for the calls. */
 const connections = 10;
 const timeoutMs = 120_000;
 
-/** What a user types for a load, from the checkout's root. */
+/** Returns the command line of a load, for a user in the root of the checkout. */
 export function commandOf({ call, total, concurrency }: Omit<GhzLoad, 'ghz' | 'address'>): string {
   return ['ghz', ...argumentsOf(`bench/ghz/${call}.json`, total, concurrency), '127.0.0.1:5678'].join(' ');
 }
 
 /**
- * Has ghz make calls.
- * @throws {Error} when one of them ends with anything but OK.
+ * Runs ghz.
+ * @throws {Error} if a call does not end with OK.
  */
 export async function runGhz({ ghz, address, call, total, concurrency }: GhzLoad): Promise<GhzResult> {
   const config = fileURLToPath(new URL(`${call}.json`, import.meta.url));
@@ -59,7 +59,7 @@ export async function runGhz({ ghz, address, call, total, concurrency }: GhzLoad
   return { count, perSecond: rps, p50: at(50), p99: at(99) };
 }
 
-/** The method of a call, as its configuration names it. */
+/** Returns the method of a call from its configuration. */
 export async function methodOf(call: GhzCall): Promise<string> {
   const text = await readFile(new URL(`${call}.json`, import.meta.url), 'utf8');
   return (JSON.parse(text) as { readonly call: string }).call;

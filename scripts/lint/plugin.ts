@@ -29,7 +29,7 @@ const source = fileURLToPath(new URL('../../src', import.meta.url));
 const matrix = 'scripts/lint/rooms.ts';
 
 /**
- * The room of a file below `src`: the longest listed folder that contains it, or `''` for `src` itself. Undefined
+ * Returns the room of a file below `src`: the longest listed folder that contains it, or `''` for `src`. `undefined`
  * outside of `src`.
  */
 function roomOf(file: string): string | undefined {
@@ -40,7 +40,7 @@ function roomOf(file: string): string | undefined {
   return folder === '.' ? '' : folder;
 }
 
-/** Explains why the file `from` may not import the file `to`, or returns undefined if it may. Paths are absolute. */
+/** Returns the reason why `from` must not import `to`, or `undefined` if it may. Both are absolute paths. */
 function refuseImport(from: string, to: string): string | undefined {
   const room = roomOf(from);
   if (room === undefined) return undefined;

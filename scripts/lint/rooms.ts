@@ -4,7 +4,7 @@
  * A room is a folder with its subfolders, except for subfolders that are listed here themselves.
  */
 
-/** What every stage of trust, and whatever uses trust, may import. */
+/** Imports that are allowed for every stage of trust, and for rooms that use trust. */
 const basics = ['text', 'trust/findings', 'trust/pem', 'trust/x509'];
 /** The path of trust, from the text of a resource to the secrets of a mesh. */
 const stages = [
