@@ -406,6 +406,14 @@ describe('HTTP/2 connection: limits', () => {
       errorCode.flowControlError,
     ],
   };
+  it('DATA frames with content above the burst of control frames: are read', () => {
+    const rig = begun({ controlFrames: { burst: 10, perSecond: 1 } });
+    const frames = Array.from({ length: 30 }, () => frame(data, 0, 1, Buffer.of(0x61)));
+    rig.feed(Buffer.concat([request(1), ...frames]));
+    assert.equal(goAwayOf(rig), undefined);
+    assert.equal(rig.events.filter((event) => event === 'data 1 a').length, 30);
+  });
+
   for (const [what, [bytes, code]] of Object.entries(table)) {
     it(`${what}: GOAWAY`, () => {
       const small = { burst: 10, perSecond: 1 };

@@ -61,6 +61,16 @@ describe('verifyLeaf', () => {
     );
   });
 
+  it('admitted → the last step is the CA as it is served', () => {
+    const ca = makeCa();
+    const leaf = makeLeaf(ca, { spiffeId: 'spiffe://a.test/x' });
+    const anchor = { fingerprint: 'f', rooting: 're-rooted', der: ca.der } as const;
+    const served = [{ name: 'a.test', anchors: [anchor] }];
+    const verdict = verifyLeaf({ leaf: leaf.der, chain: [], domains: served, now: Date.now() });
+    const last = verdict.kind === 'admitted' ? verdict.path.at(-1) : undefined;
+    assert.deepEqual([last?.role, last?.fingerprint, last?.rooting], ['anchor', 'f', 're-rooted']);
+  });
+
   it('any changed byte in a leaf or intermediate → refused; any bytes as a leaf → a verdict', () => {
     const ca = makeCa();
     const intermediate = makeIntermediate(ca);

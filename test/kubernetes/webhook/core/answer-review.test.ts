@@ -243,6 +243,12 @@ describe('review of an update', () => {
       /^trust domain a\.test: default\/ns\/b .* block 1: MT021 CA CN=Inter is an intermediate whose issuer \(CN=Root\) was removed/,
     );
   });
+  it('CA of another object with a known finding: only the new finding is a warning', () => {
+    const inter = object({ name: 'b', trustDomain: 'a.test', pems: [intermediate.certPem, soon.certPem] });
+    const { warnings } = update([root.certPem, other.certPem], [other.certPem], [inter]);
+    const codes = (warnings ?? []).flatMap((text) => /MT\d{3}/.exec(text)?.[0] ?? []);
+    assert.deepEqual(codes, ['MT021']);
+  });
   it('object that moves to another mesh: warning', () => {
     const [oldObject, next] = ['default', 'blue'].map((mesh) =>
       object({ name: 'a.test', mesh, pems: [root.certPem] }),
