@@ -7,13 +7,15 @@ import type { ApiInput } from './api-routes.ts';
 import type { EventHub } from './event-hub.ts';
 import { createHttpEdge } from './http-edge.ts';
 import type { HttpEdge } from './http-edge.ts';
+import { identityRoutes } from './identity-routes.ts';
+import type { IdentityInput } from './identity-routes.ts';
 import { probeRoutes } from './probe-routes.ts';
 import type { ProbeInput } from './probe-routes.ts';
 import type { Route } from './router.ts';
 import { serverRoutes } from './server-routes.ts';
 import type { ServerInput } from './server-routes.ts';
 
-export interface AdminServerInput extends ProbeInput, ApiInput, ServerInput {
+export interface AdminServerInput extends ProbeInput, ApiInput, ServerInput, IdentityInput {
   readonly log: Logger;
   readonly access?: AdminAccess | undefined;
   /** Sends the events of `/api/v1/events`. */
@@ -31,7 +33,13 @@ function mayListen(address: string, access: AdminAccess): boolean {
 export function createAdminServer(input: AdminServerInput): HttpEdge {
   const { log, access = {}, events, page = [] } = input;
   const edge = createHttpEdge({
-    routes: [...probeRoutes(input), ...serverRoutes(input), ...apiRoutes(input), ...page],
+    routes: [
+      ...probeRoutes(input),
+      ...serverRoutes(input),
+      ...apiRoutes(input),
+      ...identityRoutes(input),
+      ...page,
+    ],
     onError: (error) => log.error({ event: 'admin-failed', err: error }, 'an admin request failed'),
     access,
     events: events && { path: '/api/v1/events', hub: events },

@@ -160,6 +160,8 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
     events: live.hub,
     page: await loadPage(),
     distrusted: options.distrust === undefined ? undefined : () => policy.distrusted,
+    identities: () => pipeline.identities(),
+    releaseSuperseded: (identity) => pipeline.releaseSuperseded(identity),
     releaseGuard: (selection) => pipeline.releaseGuard(selection),
   });
   onRenewed(() => admin.renewTls());
