@@ -32,7 +32,7 @@ import type { Pipeline, PipelineView } from '../runtime/pipeline.ts';
 import type { ServeOptions } from '../runtime/serve-options.ts';
 import { startKubernetesStatus } from './kubernetes-status.ts';
 import { createLiveEvents } from './live-events.ts';
-import { planSources } from './sources.ts';
+import { identities as identitySource, planSources } from './sources.ts';
 import { startWorkerPool } from '../frontend/workers/worker-pool.ts';
 import { sleep } from '../xds/timers/timers.ts';
 
@@ -69,6 +69,7 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
     builder: createMeshBuilder(policy, { rootTrustDomain: options.rootTrustDomain }),
     parse: { ...parse, reader },
     identities: options.identities && createIdentityStage({ ...options.identities, limits: parse.limits }),
+    optional: new Set([identitySource]),
     guardHoldMs: options.guardHold,
     clock: systemClock,
   });

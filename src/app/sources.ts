@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { watchDirectory } from '../inputs/directory/watch-directory.ts';
+import { meshIdentities } from '../kubernetes/client/api-object.ts';
 import type { HeadChange } from '../kubernetes/client/watch-types.ts';
 import type { Source, SourceEvent } from '../trust/source.ts';
 import type { KubernetesOptions, ServeOptions } from '../runtime/serve-options.ts';
@@ -7,6 +8,7 @@ import type { KubernetesOptions, ServeOptions } from '../runtime/serve-options.t
 // The names of the sources in findings, metrics and the last good store.
 const files = 'files';
 export const kubernetes = 'kubernetes';
+export const identities = 'kubernetes identities';
 
 /** Callbacks of a source. */
 export interface SourceCallbacks {
@@ -30,13 +32,15 @@ export interface PlannedSource {
  * @throws {Error} if the kubeconfig is absent or cannot be used.
  */
 export async function planSources(
-  options: Pick<ServeOptions, 'dirs' | 'kubernetes'>,
+  options: Pick<ServeOptions, 'dirs' | 'identities' | 'kubernetes'>,
   log: Logger,
 ): Promise<readonly PlannedSource[]> {
   const plan: PlannedSource[] = [];
   if (options.dirs.length > 0) plan.push({ name: files, start: startFiles(options.dirs, log) });
   if (options.kubernetes !== undefined)
     plan.push({ name: kubernetes, start: await startKubernetes(options.kubernetes) });
+  if (options.kubernetes !== undefined && options.identities !== undefined)
+    plan.push({ name: identities, start: await startIdentities(options.kubernetes) });
   return plan;
 }
 
@@ -52,4 +56,11 @@ async function startKubernetes({ namespace, kubeconfig }: KubernetesOptions): Pr
   const { connectKubernetes } = await import('../inputs/kubernetes/connect.ts');
   const watch = connectKubernetes({ namespace, kubeconfig, name: kubernetes });
   return ({ deliver, onHeads }) => watch((events) => deliver(kubernetes, events), onHeads);
+}
+
+async function startIdentities({ namespace, kubeconfig }: KubernetesOptions): Promise<StartSource> {
+  const { connectKubernetes } = await import('../inputs/kubernetes/connect.ts');
+  const options = { namespace, kubeconfig, name: identities, resource: meshIdentities, isOptional: true };
+  const watch = connectKubernetes(options);
+  return ({ deliver }) => watch((events) => deliver(identities, events));
 }

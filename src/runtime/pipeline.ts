@@ -6,7 +6,7 @@ import type { EventsBySource, IdentityStage, IdentityView } from '../trust/ident
 import { supersededSource } from '../trust/identity/superseded.ts';
 import type { Grant } from '../trust/ledger/entry.ts';
 import type { HoldSelection, Ledger, LedgerEvent, LedgerView } from '../trust/ledger/ledger.ts';
-import { readinessOf } from '../trust/ledger/readiness.ts';
+import { isRead, readinessOf } from '../trust/ledger/readiness.ts';
 import type { Readiness } from '../trust/ledger/readiness.ts';
 import type { Identity } from '../trust/model/mesh-trust.ts';
 import type { ParseOptions } from '../trust/model/parse-file.ts';
@@ -35,6 +35,8 @@ export interface PipelineOptions {
   readonly parse: ParseOptions;
   /** Derives MeshTrusts of MeshIdentities; `undefined` if these are not read. */
   readonly identities?: IdentityStage | undefined;
+  /** The names of sources that readiness does not wait for once they have failed. */
+  readonly optional?: ReadonlySet<string> | undefined;
   readonly guardHoldMs: number;
   readonly clock: Clock;
 }
@@ -76,7 +78,7 @@ const longestSleep = 3_600_000;
 
 /** Connects the stages from source events to served meshes, and decides when they run. */
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { ledger, builder, parse, identities, guardHoldMs, clock } = options;
+  const { ledger, builder, parse, identities, optional, guardHoldMs, clock } = options;
   const observers: PipelineObserver[] = [];
   const queued = new Map<string, LedgerEvent[]>();
   const account = createChangeAccount(clock);
@@ -161,8 +163,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     // After the server was ready once, a failing source does not change that.
     if (before.kind === 'ready') return;
     const now = clock.monotonic();
-    if (ledgerView.sources.every((source) => source.synced)) syncedAt ??= now;
-    readiness = readinessOf({ sources: ledgerView.sources, syncedAt, now, holdMs: guardHoldMs });
+    if (ledgerView.sources.every((source) => source.synced || (!source.restored && isRead(source, optional))))
+      syncedAt ??= now;
+    readiness = readinessOf({ sources: ledgerView.sources, optional, syncedAt, now, holdMs: guardHoldMs });
     if (JSON.stringify(readiness) !== JSON.stringify(before)) observe({ kind: 'readiness', readiness });
   };
 

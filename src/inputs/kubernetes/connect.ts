@@ -4,7 +4,7 @@ import { loadKubeConfig } from '../../kubernetes/client/kube-config.ts';
 import { watchKubernetes } from './watch-kubernetes.ts';
 import type { WatchKubernetesOptions } from './watch-kubernetes.ts';
 
-export interface ConnectOptions {
+export interface ConnectOptions extends Pick<WatchKubernetesOptions, 'resource' | 'isOptional'> {
   readonly name: string;
   /** The namespace to watch. `undefined`: all namespaces. */
   readonly namespace: string | undefined;
@@ -19,7 +19,7 @@ export type StartWatch = (sink: SourceSink, onHeads?: WatchKubernetesOptions['on
  * Reads the kubeconfig, and returns a function that starts the source with it. The API server may be absent.
  * @throws {Error} if there is no kubeconfig, or it cannot be used.
  */
-export function connectKubernetes({ name, namespace, kubeconfig }: ConnectOptions): StartWatch {
+export function connectKubernetes({ kubeconfig, ...options }: ConnectOptions): StartWatch {
   const client = createApiClient(() => loadKubeConfig(kubeconfig));
-  return (sink, onHeads) => watchKubernetes({ client, namespace, name, onHeads }, sink);
+  return (sink, onHeads) => watchKubernetes({ client, ...options, onHeads }, sink);
 }

@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import type { Source, SourceSink } from '../../trust/source.ts';
 import type { ApiClient } from '../../kubernetes/client/api-client.ts';
-import { placePath, resource } from '../../kubernetes/client/api-object.ts';
-import type { ObjectHead } from '../../kubernetes/client/api-object.ts';
+import { meshTrusts, placePath } from '../../kubernetes/client/api-object.ts';
+import type { ObjectHead, WatchedResource } from '../../kubernetes/client/api-object.ts';
 import { backoffMs } from '../../kubernetes/client/backoff.ts';
 import { listPages } from '../../kubernetes/client/list-pages.ts';
 import type { HeadChange, WatchInput } from '../../kubernetes/client/watch-types.ts';
@@ -18,6 +18,10 @@ export interface WatchKubernetesOptions {
   /** The namespace to watch. `undefined`: all namespaces. */
   readonly namespace: string | undefined;
   readonly name: string;
+  /** The objects to watch. Default: MeshTrusts. */
+  readonly resource?: WatchedResource | undefined;
+  /** True if the API server may have no such resource. It then counts as having no objects, and is asked again. */
+  readonly isOptional?: boolean | undefined;
   /** The API server ends a watch after one to two times this time. Default: 240,000. */
   readonly watchMs?: number | undefined;
   /** A watch without data for this time is given up. Default: 180,000. The API server sends a bookmark each minute. */
@@ -36,12 +40,13 @@ export interface WatchKubernetesOptions {
 }
 
 /**
- * Lists the MeshTrusts of a cluster and watches them (see `SourceEvent`). Starts at once, and runs until it is closed:
+ * Lists the objects of a cluster and watches them (see `SourceEvent`). Starts at once, and runs until it is closed:
  * failures are reported, and requests are repeated. An empty batch confirms that everything reported before is still
  * true.
  */
 export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSink): Source {
   const { client, namespace, name, watchMs = 240_000, silenceMs = 180_000 } = options;
+  const { resource = meshTrusts, isOptional = false } = options;
   const { settleMs = 100, onHeads, sleep = sleepFor, random = Math.random } = options;
   const place = placePath(namespace);
   const within = namespace === undefined ? '' : `/namespaces/${encodeURIComponent(namespace)}`;
@@ -49,14 +54,15 @@ export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSin
   const closed = new AbortController();
   const { signal } = closed;
   let state = initialWatchState;
+  let hasListed = false;
 
   const mustList = (): boolean => state.next.kind === 'list';
 
   const sendNext = (): AsyncIterable<WatchInput> => {
     const { next } = state;
-    if (next.kind === 'list') return listPages(client, path, signal);
+    if (next.kind === 'list') return listPages(client, path, resource, signal);
     const timeoutSeconds = Math.ceil((watchMs * (1 + random())) / 1000);
-    return watchOnce(client, { path, silenceMs, timeoutSeconds, ...next }, signal);
+    return watchOnce(client, { resource, path, silenceMs, timeoutSeconds, ...next }, signal);
   };
 
   const apply = (input: WatchInput): void => {
@@ -84,6 +90,13 @@ export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSin
       let retryAfterMs: number | undefined;
       for await (const input of sendNext()) {
         if (signal.aborted) return;
+        if (isOptional && !hasListed && input.kind === 'failed' && input.failure.isAbsent === true) {
+          retryAfterMs = absentRetryMs;
+          if (!state.synced) sink([{ kind: 'synced' }]);
+          state = { ...state, synced: true };
+          continue;
+        }
+        hasListed ||= input.kind === 'listed';
         apply(input);
         if (input.kind === 'failed') ({ retryAfterMs } = input.failure);
         if (!isListing && mustList()) break;
@@ -104,6 +117,9 @@ export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSin
     },
   };
 }
+
+/** How often an API server without the resource is asked again, in milliseconds. */
+const absentRetryMs = 60_000;
 
 function headsOf(input: WatchInput): readonly ObjectHead[] {
   if (input.kind === 'listed') return input.objects.map(({ head }) => head);

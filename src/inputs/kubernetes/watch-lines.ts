@@ -1,4 +1,5 @@
-import { readApiObject, resourceVersionOf } from '../../kubernetes/client/api-object.ts';
+import { resourceVersionOf } from '../../kubernetes/client/api-object.ts';
+import type { WatchedResource } from '../../kubernetes/client/api-object.ts';
 import { refusedWatch, unreadable } from '../../kubernetes/client/request-failure.ts';
 import type { WatchChange, WatchInput } from '../../kubernetes/client/watch-types.ts';
 import { asMapping, parseJson } from '../../text/json.ts';
@@ -40,10 +41,10 @@ export interface WatchPiece {
  * Parses the lines of a watch: ADDED, MODIFIED, DELETED, BOOKMARK, ERROR (Kubernetes API concepts, "Efficient detection
  * of changes").
  */
-export function readWatchLines(lines: readonly string[]): WatchPiece {
+export function readWatchLines(lines: readonly string[], resource: WatchedResource): WatchPiece {
   const changes: WatchChange[] = [];
   for (const line of lines) {
-    const read = readLine(line);
+    const read = readLine(line, resource);
     if (read.kind === 'end') return { changes, end: read.input };
     changes.push(read.change);
   }
@@ -54,15 +55,15 @@ type Line =
   | { readonly kind: 'change'; readonly change: WatchChange }
   | { readonly kind: 'end'; readonly input: WatchInput };
 
-function readLine(line: string): Line {
+function readLine(line: string, resource: WatchedResource): Line {
   const event = asMapping(parseJson(line));
   const type = event?.['type'];
   const value = event?.['object'];
-  if (type === 'ERROR') return { kind: 'end', input: refusedWatch(value) };
+  if (type === 'ERROR') return { kind: 'end', input: refusedWatch(value, resource) };
   const resourceVersion = resourceVersionOf(value);
   if (resourceVersion === undefined) return broken('a change without a resource version');
   if (type === 'BOOKMARK') return { kind: 'change', change: { kind: 'bookmark', resourceVersion } };
-  const object = readApiObject(value);
+  const object = resource.read(value);
   if (object === undefined) return broken('a change of an object without a name');
   switch (type) {
     case 'ADDED':

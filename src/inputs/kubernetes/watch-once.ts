@@ -1,4 +1,5 @@
 import type { ApiClient } from '../../kubernetes/client/api-client.ts';
+import type { WatchedResource } from '../../kubernetes/client/api-object.ts';
 import { readText } from '../../kubernetes/client/list-pages.ts';
 import { refusedRequest, unreachable, unreadable } from '../../kubernetes/client/request-failure.ts';
 import { createLineSplitter, readWatchLines } from './watch-lines.ts';
@@ -6,6 +7,7 @@ import type { WatchInput } from '../../kubernetes/client/watch-types.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
 
 export interface WatchRequest {
+  readonly resource: WatchedResource;
   readonly path: string;
   readonly resourceVersion: string;
   /** The API server is asked to end the watch after this time. */
@@ -24,7 +26,7 @@ const maxErrorLength = 64 * 1024;
  */
 export async function* watchOnce(
   client: ApiClient,
-  { path, resourceVersion, timeoutSeconds, silenceMs }: WatchRequest,
+  { resource, path, resourceVersion, timeoutSeconds, silenceMs }: WatchRequest,
   signal: AbortSignal,
 ): AsyncGenerator<WatchInput, void, undefined> {
   const ended = new AbortController();
@@ -41,7 +43,7 @@ export async function* watchOnce(
     const answer = await client.get(`${path}?${query.toString()}`, AbortSignal.any([signal, ended.signal]));
     const { status, retryAfterMs, body } = answer;
     if (status !== 200) {
-      yield refusedRequest({ status, retryAfterMs }, await readText(body, maxErrorLength));
+      yield refusedRequest({ status, retryAfterMs }, await readText(body, maxErrorLength), resource);
       return;
     }
     openedAt = performance.now();
@@ -51,7 +53,7 @@ export async function* watchOnce(
     silence.set(silenceMs);
     for await (const piece of body) {
       silence.set(silenceMs);
-      const { changes, end } = readWatchLines(split(String(piece)));
+      const { changes, end } = readWatchLines(split(String(piece)), resource);
       if (changes.length > 0) yield { kind: 'changed', changes };
       if (end !== undefined) {
         yield end;

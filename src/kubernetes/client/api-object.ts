@@ -21,6 +21,15 @@ export interface ObjectHead {
   readonly status: Readonly<Record<string, unknown>> | undefined;
 }
 
+/** A kind of objects that the program watches. */
+export interface WatchedResource {
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+  /** Parses an object. Returns `undefined` if it has no name. */
+  readonly read: (value: unknown) => ApiObject | undefined;
+}
+
 /** The resource of MeshTrusts. All objects have this kind, because items of a list do not contain it. */
 export const resource = {
   group: 'kuma.io',
@@ -34,37 +43,132 @@ export function placePath(namespace: string | undefined): string {
   return `kubernetes:${namespace ?? '*'}`;
 }
 
+/** The MeshTrusts of a cluster. */
+export const meshTrusts: WatchedResource = { ...resource, read: readApiObject };
+
+/** The MeshIdentities of a cluster. */
+export const meshIdentities: WatchedResource = {
+  group: resource.group,
+  version: resource.version,
+  plural: 'meshidentities',
+  read: readIdentityObject,
+};
+
 /**
- * Parses an object of the API server. Returns `undefined` if it has no name. The text does not contain annotations (the
+ * Parses a MeshTrust of the API server. Returns `undefined` if it has no name. The text does not contain annotations (the
  * one of `kubectl apply` repeats the whole object), managed fields, versions and conditions: they change often, and
  * served trust does not depend on them.
  */
 export function readApiObject(value: unknown): ApiObject | undefined {
+  const parts = readParts(value);
+  if (parts === undefined) return undefined;
+  const { name, namespace, labels, spec, status } = parts;
+  const origin = status?.['origin'];
+  return makeObject('kubernetes', parts, {
+    apiVersion: `${resource.group}/${resource.version}`,
+    kind: resource.kind,
+    metadata: { name, namespace, labels },
+    spec,
+    status: origin === undefined ? undefined : { origin },
+  });
+}
+
+/**
+ * Parses a MeshIdentity of the API server. Returns `undefined` if it has no name. The text has no private key, no
+ * configuration of an extension and no annotation but the display name: the one of `kubectl apply` repeats an inline
+ * key.
+ */
+function readIdentityObject(value: unknown): ApiObject | undefined {
+  const parts = readParts(value);
+  if (parts === undefined) return undefined;
+  const { name, namespace, labels, annotations, spec, status } = parts;
+  const conditions = status?.['conditions'];
+  const displayName = annotations?.[displayNameKey];
+  return makeObject('kubernetes:meshidentity', parts, {
+    apiVersion: `${resource.group}/${resource.version}`,
+    kind: 'MeshIdentity',
+    metadata: {
+      name,
+      namespace,
+      labels,
+      annotations: displayName === undefined ? undefined : { [displayNameKey]: displayName },
+    },
+    spec: withoutSecrets(spec),
+    status: {
+      trustDomain: status?.['trustDomain'],
+      conditions: Array.isArray(conditions)
+        ? conditions.filter((condition) => asMapping(condition)?.['type'] === 'Provider').map(withoutMessage)
+        : undefined,
+    },
+  });
+}
+
+const displayNameKey = 'kuma.io/display-name';
+
+/** Returns a copy of the spec of a MeshIdentity in which texts that may be secret are replaced. */
+function withoutSecrets(spec: unknown): unknown {
+  const provider = asMapping(asMapping(spec)?.['provider']);
+  if (provider === undefined) return spec;
+  const bundled = asMapping(provider['bundled']);
+  const ca = asMapping(bundled?.['ca']);
+  const key = asMapping(ca?.['privateKey']);
+  const inline = asMapping(key?.['insecureInline']);
+  const extension = asMapping(provider['extension']);
+  return {
+    ...asMapping(spec),
+    provider: {
+      ...provider,
+      // The presence of a key is a finding.
+      bundled:
+        inline === undefined
+          ? provider['bundled']
+          : { ...bundled, ca: { ...ca, privateKey: { ...key, insecureInline: { value: 'omitted' } } } },
+      extension: extension === undefined ? provider['extension'] : { name: extension['name'] },
+    },
+  };
+}
+
+/** The message of a condition may repeat parts of the resource, and often changes. */
+function withoutMessage(condition: unknown): unknown {
+  const { type, status, reason } = asMapping(condition) ?? {};
+  return { type, status, reason };
+}
+
+/** The fields of an object that matter. */
+interface ObjectParts extends Omit<ObjectHead, 'path' | 'namespace'> {
+  readonly namespace: unknown;
+  readonly labels: unknown;
+  readonly annotations: Readonly<Record<string, unknown>> | undefined;
+  readonly spec: unknown;
+}
+
+function readParts(value: unknown): ObjectParts | undefined {
   const body = asMapping(value);
   const metadata = asMapping(body?.['metadata']);
   const name = metadata?.['name'];
-  const namespace = metadata?.['namespace'];
   if (body === undefined || metadata === undefined || typeof name !== 'string') return undefined;
-  const status = asMapping(body['status']);
-  const origin = status?.['origin'];
-  const text = JSON.stringify({
-    apiVersion: `${resource.group}/${resource.version}`,
-    kind: resource.kind,
-    metadata: { name, namespace, labels: metadata['labels'] },
-    spec: body['spec'],
-    status: origin === undefined ? undefined : { origin },
-  });
-  const path = `kubernetes:${typeof namespace === 'string' ? namespace : ''}/${name}`;
-  const { uid, generation } = metadata;
-  const head: ObjectHead = {
-    path,
-    namespace: typeof namespace === 'string' ? namespace : '',
+  const { namespace, labels, uid, generation } = metadata;
+  return {
     name,
+    namespace,
+    labels,
+    annotations: asMapping(metadata['annotations']),
     uid: typeof uid === 'string' ? uid : '',
     generation: typeof generation === 'number' ? generation : 0,
-    status,
+    spec: body['spec'],
+    status: asMapping(body['status']),
   };
-  return { path, text: asciiOnly(text), head };
+}
+
+function makeObject(prefix: string, parts: ObjectParts, text: object): ApiObject {
+  const { name, uid, generation, status } = parts;
+  const namespace = typeof parts.namespace === 'string' ? parts.namespace : '';
+  const path = `${prefix}:${namespace}/${name}`;
+  return {
+    path,
+    text: asciiOnly(JSON.stringify(text)),
+    head: { path, namespace, name, uid, generation, status },
+  };
 }
 
 /** Returns `metadata.resourceVersion` of an object or a list, if it is not empty. */

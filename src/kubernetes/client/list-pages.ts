@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { ApiClient } from './api-client.ts';
-import { readApiObject, resourceVersionOf } from './api-object.ts';
-import type { ApiObject } from './api-object.ts';
+import { resourceVersionOf } from './api-object.ts';
+import type { ApiObject, WatchedResource } from './api-object.ts';
 import { refusedRequest, unreachable, unreadable } from './request-failure.ts';
 import type { WatchInput } from './watch-types.ts';
 import { asMapping, parseJson } from '../../text/json.ts';
@@ -14,36 +14,42 @@ const pageMs = 60_000;
 const maxErrorLength = 64 * 1024;
 
 /**
- * Lists everything at `path`, in pages of one consistent state. It is the most recent state, because the request has no
+ * Lists all objects of a resource at `path`, in pages of one consistent state. It is the most recent state, because the request has no
  * resource version. Yields one result: all pages together, or the failure of one page (410 if the state was compacted
  * meanwhile). Never throws.
  */
 export async function* listPages(
   client: ApiClient,
   path: string,
+  resource: WatchedResource,
   signal: AbortSignal,
 ): AsyncGenerator<WatchInput, void, undefined> {
   try {
-    yield await readPages(client, path, signal);
+    yield await readPages(client, path, resource, signal);
   } catch (error) {
     yield unreachable(error);
   }
 }
 
-async function readPages(client: ApiClient, path: string, signal: AbortSignal): Promise<WatchInput> {
+async function readPages(
+  client: ApiClient,
+  path: string,
+  resource: WatchedResource,
+  signal: AbortSignal,
+): Promise<WatchInput> {
   const objects: ApiObject[] = [];
   const query = new URLSearchParams({ limit: String(pageSize) });
   for (;;) {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(pageMs)]);
     const { status, retryAfterMs, body } = await client.get(`${path}?${query.toString()}`, limited);
     const text = await readText(body, status === 200 ? Infinity : maxErrorLength);
-    if (status !== 200) return refusedRequest({ status, retryAfterMs }, text);
+    if (status !== 200) return refusedRequest({ status, retryAfterMs }, text, resource);
     const list = asMapping(parseJson(text));
     const resourceVersion = resourceVersionOf(list);
     const items = list?.['items'];
     if (resourceVersion === undefined || !Array.isArray(items)) return unreadable('an invalid list');
     for (const item of items) {
-      const object = readApiObject(item);
+      const object = resource.read(item);
       if (object === undefined) return unreadable('an invalid list: an item has no name');
       objects.push(object);
     }

@@ -1,22 +1,24 @@
 import type { ApiAnswer } from './api-client.ts';
-import { resource } from './api-object.ts';
+import type { WatchedResource } from './api-object.ts';
 import type { RequestFailure, WatchInput } from './watch-types.ts';
 import { asMapping, parseJson } from '../../text/json.ts';
 
-const name = `${resource.plural}.${resource.group}`;
-
 /** Converts a response with another status than 200. `body`: its text, usually a Status of the API server. */
-export function refusedRequest(answer: Omit<ApiAnswer, 'body'>, body: string): WatchInput {
-  return refusal(answer.status, messageOf(body), answer.retryAfterMs);
+export function refusedRequest(
+  answer: Omit<ApiAnswer, 'body'>,
+  body: string,
+  resource: WatchedResource,
+): WatchInput {
+  return refusal(answer.status, messageOf(body), answer.retryAfterMs, resource);
 }
 
 /** Converts the Status in an ERROR event of a watch. */
-export function refusedWatch(status: unknown): WatchInput {
+export function refusedWatch(status: unknown, resource: WatchedResource): WatchInput {
   const fields = asMapping(status);
   const code = typeof fields?.['code'] === 'number' ? fields['code'] : 0;
   const seconds = asMapping(fields?.['details'])?.['retryAfterSeconds'];
   const message = typeof fields?.['message'] === 'string' ? fields['message'] : '';
-  return refusal(code, message, typeof seconds === 'number' ? seconds * 1000 : undefined);
+  return refusal(code, message, typeof seconds === 'number' ? seconds * 1000 : undefined, resource);
 }
 
 /** Converts an error because of which there was no complete response. */
@@ -29,7 +31,12 @@ export function unreadable(what: string): WatchInput {
   return failure(`the API server sent ${what}`, { relist: true });
 }
 
-function refusal(status: number, message: string, retryAfterMs: number | undefined): WatchInput {
+function refusal(
+  status: number,
+  message: string,
+  retryAfterMs: number | undefined,
+  { plural, group }: WatchedResource,
+): WatchInput {
   const detail = message === '' ? '' : `: ${message}`;
   switch (status) {
     case 410:
@@ -40,7 +47,10 @@ function refusal(status: number, message: string, retryAfterMs: number | undefin
       return failure(`the API server forbids the request (403)${detail}`, { relist: false });
     case 404:
       // Not a deletion: an API server also answers 404 during its start, before it has read its CRDs.
-      return failure(`the API server has no ${name} (404): is the CRD installed?`, { relist: true });
+      return failure(`the API server has no ${plural}.${group} (404): is the CRD installed?`, {
+        relist: true,
+        isAbsent: true,
+      });
     default:
       return failure(`the API server responds with status ${status}${detail}`, {
         relist: false,

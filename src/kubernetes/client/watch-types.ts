@@ -23,6 +23,8 @@ export type WatchChange =
   | { readonly kind: 'bookmark'; readonly resourceVersion: string };
 
 export interface RequestFailure {
+  /** True if the API server has no such resource (404). */
+  readonly isAbsent?: boolean | undefined;
   /** For people. It does not contain details that differ from one attempt to the next. */
   readonly reason: string;
   /** True if the known resource version may be invalid, so that everything must be listed again. */

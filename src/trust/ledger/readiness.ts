@@ -3,6 +3,8 @@ import type { SourceStatus } from './ledger.ts';
 /** The input of `readinessOf`. Times are monotonic milliseconds. */
 export interface ReadinessInput {
   readonly sources: readonly SourceStatus[];
+  /** The names of sources that are not waited for once they have failed. */
+  readonly optional?: ReadonlySet<string> | undefined;
   /** When the last source finished its first complete read; `undefined` before. */
   readonly syncedAt: number | undefined;
   readonly now: number;
@@ -22,15 +24,23 @@ export type Readiness =
  * read that finds an invalid document, or no MeshTrust, is served only after `holdMs`: no last good state exists to
  * compare it with.
  */
-export function readinessOf({ sources, syncedAt, now, holdMs }: ReadinessInput): Readiness {
+export function readinessOf({ sources, optional, syncedAt, now, holdMs }: ReadinessInput): Readiness {
   const missing = sources
-    .filter((source) => !source.synced && !source.restored)
+    .filter((source) => !isRead(source, optional))
     .map(({ name, failure }) => (failure === undefined ? name : `${name} (${failure})`));
   if (missing.length > 0) return { kind: 'waiting', missing };
   if (sources.some((source) => source.restored)) return { kind: 'ready' };
   const reason = doubtReason(sources);
   if (reason === undefined || syncedAt === undefined || now >= syncedAt + holdMs) return { kind: 'ready' };
   return { kind: 'doubtful', reason, until: syncedAt + holdMs };
+}
+
+/** Returns whether a source has given what it will give for now. */
+export function isRead(
+  { name, synced, restored, failure }: SourceStatus,
+  optional: ReadinessInput['optional'],
+): boolean {
+  return synced || restored || (failure !== undefined && optional?.has(name) === true);
 }
 
 function doubtReason(sources: readonly SourceStatus[]): string | undefined {
