@@ -93,6 +93,7 @@ export const valueCases: Readonly<Record<string, ChartValues>> = {
       maxConnectionAge: '0',
       transport: 'own',
     },
+    identities: { enabled: true, zone: 'east', zones: ['east', 'west'], linger: '1h' },
     stateDir: { enabled: true },
     log: { level: 'debug', format: 'pretty' },
     drainGrace: '10s',

@@ -186,6 +186,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 -}}
 {{ include "meshtrust.arg" (dict "flag" $flag "value" $value) }}
 {{- end -}}
+{{- with .Values.identities -}}
+{{- if .enabled -}}
+- --identities
+{{ include "meshtrust.arg" (dict "flag" "zone" "value" .zone) }}
+{{- include "meshtrust.arg" (dict "flag" "zones" "value" (join "," .zones)) }}
+{{- include "meshtrust.arg" (dict "flag" "identity-linger" "value" .linger) }}
+{{- end -}}
+{{- end -}}
 {{- if .Values.trust.refuseIntermediates -}}
 - --refuse-intermediates
 {{ end -}}
