@@ -14,7 +14,7 @@ import { freePort } from '../../kit/free-port.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { hostile, hostileServer } from '../hostile-server.ts';
-import { run } from '../run.ts';
+import { run, start } from '../run.ts';
 import type { Outcome } from '../run.ts';
 
 /** Asserts that no text from outside controls a terminal or begins a line. */
@@ -40,6 +40,15 @@ function answering(answer: string): PassThrough & { readonly isTTY: true } {
 /** Runs a command line, and asserts that its output is plain. */
 async function runPlain(...args: readonly string[]): Promise<Outcome> {
   return assertOutcome(args, await run(args, {}, AbortSignal.timeout(10_000)));
+}
+
+/** The same with a server, which ends once it has reported its findings, or because it cannot start. */
+async function servePlain(...args: readonly string[]): Promise<Outcome> {
+  const stop = new AbortController();
+  const serving = start(args, stop.signal);
+  await serving.until(/"event":"finding"/).catch(() => undefined);
+  stop.abort();
+  return assertOutcome(args, await serving.outcome);
 }
 
 /** The same with a user who answers yes. */
@@ -185,7 +194,8 @@ describe('output of commands with hostile names in files, answers and arguments'
       const ask = help.includes('--server ') ? [`--server=http://127.0.0.1:${await freePort()}`] : [];
       await runPlain(...command, `--none${hostile}`);
       await runPlain(...command, `--output=${hostile}`);
-      for (const path of [files, `none${hostile}`]) await runPlain(...command, String(path), ...ask);
+      const runOn = command[0] === 'serve' ? servePlain : runPlain;
+      for (const path of [files, `none${hostile}`]) await runOn(...command, String(path), ...ask);
       if (ask.length === 0) continue;
       await runPlain(...command, `--server=${server}`);
       await runPlain(...command, `--server=http://${hostile}`);
