@@ -28,7 +28,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   text: [],
   async: [],
   'xds/timers': [],
-  net: ['xds/timers'],
+  net: ['text', 'xds/timers'],
   issue: [],
 
   // HTTP/2 and the xDS library: nothing else of the program is imported here.
@@ -65,6 +65,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'kubernetes/client',
     'kubernetes/webhook/core',
     'net',
+    'text',
     'trust/model',
     'xds/rate',
     'xds/timers',
@@ -74,7 +75,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
 
   // When the stages run, what is kept on disk, and which proxy has what
   runtime: [...trust, 'xds/timers'],
-  'runtime/state': [...trust, 'async', 'trust/policy', 'net', 'observe/log', 'runtime', 'xds/timers'],
+  'runtime/state': [...trust, 'async', 'trust/policy', 'net', 'observe/log', 'runtime', 'text', 'xds/timers'],
   fleet: [...trust, 'runtime', 'xds'],
 
   // What is reported: log, metrics, audit, traces
@@ -84,7 +85,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'observe/tracing': ['fleet', 'observe/log', 'runtime', 'text', 'xds/timers'],
 
   // The servers: xDS (in this process or in workers), and the admin API with its page
-  grpc: ['net', 'observe/log', 'xds/timers'],
+  grpc: ['net', 'observe/log', 'text', 'xds/timers'],
   frontend: [...trust, 'fleet', 'grpc', 'net', 'observe/log', 'runtime', 'transport', 'xds', 'xds/timers'],
   'frontend/workers': [
     ...trust,

@@ -35,6 +35,7 @@ import { createLiveEvents } from './live-events.ts';
 import { identities as identitySource, planSources } from './sources.ts';
 import { startWorkerPool } from '../frontend/workers/worker-pool.ts';
 import { sleep } from '../xds/timers/timers.ts';
+import { reasonWithPlace } from '../text/system-error.ts';
 
 export interface ServeIo {
   /** Aborted when the server has to drain and end. */
@@ -260,7 +261,7 @@ async function restore(
   log: Logger,
 ): Promise<void> {
   const states = await store?.load().catch((error: unknown) => {
-    throw new Error(`the state directory cannot be used: ${String(error)}`, { cause: error });
+    throw new Error(`the state directory cannot be used: ${reasonWithPlace(error)}`, { cause: error });
   });
   for (const [source, group] of Map.groupBy(states ?? [], (state) => state.source)) {
     if (!sources.has(source)) {

@@ -33,8 +33,7 @@ export function webhookEvents(
     },
     listening: (address) =>
       log.info({ event: 'webhook', address }, `the admission webhook listens on ${address}`),
-    notListening: (reason) =>
-      log.error({ event: 'webhook', reason }, `the webhook cannot listen, and retries: ${reason}`),
+    notListening: (reason) => log.error({ event: 'webhook', reason }, `the webhook retries: ${reason}`),
     request: (result, reason) => {
       metrics.request(result);
       if (reason === undefined) return;

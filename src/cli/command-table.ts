@@ -253,6 +253,13 @@ export const commandTable: readonly CommandDefinition[] = [
     load: async () => (await import('./commands/complete-command.ts')).complete,
   }),
   define({
+    name: 'version',
+    summary: 'print the version',
+    flags: [],
+    examples: [],
+    load: async () => (await import('./commands/version-command.ts')).versionCommand,
+  }),
+  define({
     name: 'worker',
     summary: 'serve proxies for a parent process',
     flags: [],

@@ -7,7 +7,7 @@ import { flag, readEnvironment, withoutWide } from './flags/flags.ts';
 import { describeOption, footerOf, programFooter } from './help.ts';
 import { CommandError, exitCode } from './terminal/exit-code.ts';
 import type { CommandIo } from './terminal/io.ts';
-import { guardTerminal, say } from './terminal/terminal.ts';
+import { guardTerminal, sayError } from './terminal/terminal.ts';
 import { version } from './terminal/version.ts';
 
 /** Changes to the help if another program, such as kubectl, runs this one. */
@@ -31,7 +31,7 @@ export async function runProgram(given: CommandIo, host?: Host): Promise<number>
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.ok : exitCode.usage;
     if (!(error instanceof CommandError)) throw error;
-    say(io, `error: ${error.message}`);
+    sayError(io, error.message);
     return error.code;
   }
 }
@@ -62,7 +62,7 @@ export function createProgram(
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void io.stderr.write(text),
-      outputError: (text) => say(io, text.trim()),
+      outputError: (text) => sayError(io, text.trim().replace(/^error: /, '')),
     })
     .configureHelp({
       commandUsage: (command) => `${prefix}${new Help().commandUsage(command)}`,

@@ -5,6 +5,7 @@ import type { Server, ServerCredentials } from '@grpc/grpc-js';
 import { formatListenAddress, parseListenAddress } from '../net/listen-address.ts';
 import { removeStaleSocket } from '../net/stale-socket.ts';
 import { paceConnections } from './pace-connections.ts';
+import { reasonOf } from '../text/system-error.ts';
 
 /** A listener for sockets. */
 export interface SocketListener {
@@ -93,7 +94,7 @@ export async function listenAt(text: string, accept: (socket: Socket) => void): 
     return { address: formatListenAddress(actual), stop };
   } catch (error) {
     stop();
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     throw new Error(`cannot listen on ${text}: ${reason}`, { cause: error });
   }
 }

@@ -3,6 +3,7 @@ import { readRegularFile } from './read-regular-file.ts';
 import { readTlsMaterial } from './tls-material.ts';
 import type { TlsFileContents, TlsMaterial, TlsMaterialResult } from './tls-material.ts';
 import { timerMs } from '../xds/timers/timers.ts';
+import { reasonWithPlace } from '../text/system-error.ts';
 
 /** Paths of PEM files. */
 export interface TlsPaths {
@@ -84,7 +85,7 @@ async function readFiles(
     };
     return { digest: digestOf(contents), result: readTlsMaterial(contents) };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonWithPlace(error);
     return { digest: reason, result: { kind: 'refused', reason } };
   }
 }

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { formatListenAddress } from './listen-address.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { removeStaleSocket } from './stale-socket.ts';
+import { reasonOf } from '../text/system-error.ts';
 
 /** Listens with an HTTP server, keeps the number of its connections down, and closes them at the end. */
 export interface HttpListener {
@@ -95,10 +96,14 @@ export function createHttpListener(
     async listen(address) {
       if (address.kind === 'unix') await removeStaleSocket(address.path);
       await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
+        const failed = (error: Error): void => {
+          const text = `cannot listen on ${formatListenAddress(address)}: ${reasonOf(error)}`;
+          reject(new Error(text, { cause: error }));
+        };
+        server.once('error', failed);
         const target = address.kind === 'unix' ? { path: address.path } : address;
         server.listen({ ...target, backlog }, () => {
-          server.off('error', reject);
+          server.off('error', failed);
           resolve();
         });
       });

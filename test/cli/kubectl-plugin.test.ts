@@ -111,7 +111,7 @@ describe('kubectl meshtrust', () => {
     const cases = [
       [none.env, /no running pod has the label app=x; give --namespace/],
       [broken.env, /kubectl: error: unable to forward port because pod is not running$/m],
-      [{ PATH: '/nowhere' }, /kubectl: spawn kubectl ENOENT/],
+      [{ PATH: '/nowhere' }, /kubectl: no such file or directory/],
     ] as const;
     for (const [env, sentence] of cases) {
       const { code, stdout, stderr } = await plugin(['check', '-l', 'app=x'], env);

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { run } from './run.ts';
 import { version } from '../../src/cli/terminal/version.ts';
 
 const execute = promisify(execFile);
@@ -37,6 +38,10 @@ describe('start-up', () => {
       modules.filter((name) => !/^src\/(?:main\.ts|text\/|cli\/terminal\/)/.test(name)),
       [],
     );
+  });
+
+  it('version: prints the same as --version', async () => {
+    assert.equal((await run(['version'])).stdout, `${version}\n`);
   });
 
   const quick = [['--help'], ['serve', '--help'], ['completion', 'bash']];

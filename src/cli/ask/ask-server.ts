@@ -6,6 +6,7 @@ import type { ApiError, ApiErrorCode } from '../../api/api-types.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { ServerAccess } from './server-options.ts';
 import { parseJson } from '../../text/json.ts';
+import { reasonOf } from '../../text/system-error.ts';
 
 /** Milliseconds after which a server that does not answer counts as unreachable. */
 const patience = 10_000;
@@ -84,11 +85,7 @@ function respondedTo(
 }
 
 function causeOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  // Several addresses were tried, each with an error; the first is enough.
-  const [first] = error instanceof AggregateError ? (error.errors as readonly unknown[]) : [];
-  if (first instanceof Error) return first.message;
-  return error.cause instanceof Error ? error.cause.message : error.message;
+  return reasonOf(error instanceof Error && error.cause instanceof Error ? error.cause : error);
 }
 
 function isApiError(answer: unknown): answer is ApiError {

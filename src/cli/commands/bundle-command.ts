@@ -6,7 +6,7 @@ import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import type { ServingOptions } from '../offline/offline-meshes.ts';
 import { toJson, writeOutput } from '../terminal/output.ts';
-import { meshOfFiles, meshOfServers } from '../offline/one-mesh.ts';
+import { meshOfFiles, meshOfServers, nameSome } from '../offline/one-mesh.ts';
 import { serverAccess } from '../ask/server-options.ts';
 import type { ServerOptions } from '../ask/server-options.ts';
 import { spiffeBundle, spiffeBundleMap, withoutJwk } from '../offline/spiffe-bundle.ts';
@@ -33,11 +33,14 @@ export const bundle: Action<BundleOptions> = async ({ operands: paths, options, 
     paths.length > 0
       ? await meshOfFiles(paths, mesh, options, io)
       : meshOfServers(await serverAccess(options, io), mesh, io.signal);
+  // On stderr for each format: the data on stdout has the shape of one mesh.
+  const others = isGiven('mesh') ? [] : await source.others();
+  if (others.length > 0) say(io, `showing mesh ${mesh}; other meshes (--mesh): ${nameSome(others)}`);
   if (options.format === undefined) {
     const detail = only(await source.detail(), options.trustDomain);
-    writeOutput(io, options.output, detail, (_, plain) => {
+    writeOutput(io, options.output, detail, ({ wide }, plain) => {
       writeFindings(io, plain.findings);
-      return renderMesh(plain);
+      return renderMesh(plain, wide);
     });
   } else {
     const certificates = only(await source.certificates(), options.trustDomain);
@@ -112,16 +115,17 @@ function summaryOf({ name, version, trustDomains }: MeshCertificates): string {
   return `mesh ${name}, version ${version}: ${names}${note}`;
 }
 
-function renderMesh({ name, version, denyAll, trustDomains }: MeshDetail): string {
+/** `wide`: with whole fingerprints, and the hashes of the keys. */
+function renderMesh({ name, version, denyAll, trustDomains }: MeshDetail, wide: boolean): string {
   const lines = [
     `mesh ${name}, version ${version}${denyAll ? ': no CA certificate, proxies refuse every client' : ''}`,
   ];
   for (const domain of trustDomains) {
     lines.push('', `trust domain ${domain.name}`);
-    for (const { fingerprint, notAfter, subject, rooting, resources } of domain.anchors) {
+    for (const { fingerprint, keyHash, notAfter, subject, rooting, resources } of domain.anchors) {
       const mark = rooting === 'as-listed' ? '' : ` (${rooting})`;
       lines.push(
-        `  ${fingerprint.slice(0, 16)}  until ${notAfter.slice(0, 10)}  ${subject}${mark}  from ${resources.join(', ')}`,
+        `  ${wide ? fingerprint : fingerprint.slice(0, 16)}  until ${notAfter.slice(0, 10)}  ${subject}${mark}  from ${resources.join(', ')}${wide ? `  key ${keyHash}` : ''}`,
       );
     }
   }

@@ -2,6 +2,7 @@ import type { Action } from './command.ts';
 import type { MeshDetail } from '../../api/api-types.ts';
 import type { ProxyList } from '../../api/fleet-api-types.ts';
 import { wholeRefusalCodes } from '../../trust/findings/catalogue.ts';
+import type { Finding } from '../../trust/findings/finding.ts';
 import { counted } from '../../observe/log/describe-change.ts';
 import { askServer } from '../ask/ask-server.ts';
 import { diffMeshDetails } from '../offline/diff-meshes.ts';
@@ -12,7 +13,7 @@ import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { mapFew } from '../terminal/map-few.ts';
-import { buildOffline, presentOffline } from '../offline/offline-meshes.ts';
+import { buildOffline, concerns, presentOffline } from '../offline/offline-meshes.ts';
 import type { ServingOptions } from '../offline/offline-meshes.ts';
 import { writeOutput } from '../terminal/output.ts';
 import { servedMeshes } from '../offline/served-meshes.ts';
@@ -50,8 +51,9 @@ async function againstFiles(
   io: CommandIo,
 ): Promise<DiffReport> {
   const [earlier, later] = await Promise.all([filesAt(before, options, io), filesAt(after, options, io)]);
-  checkListed(options.mesh, [earlier, later]);
-  return { before, after, meshes: diffMeshDetails(earlier, later) };
+  writeFindings(io, newErrors(earlier.errors, later.errors));
+  checkListed(options.mesh, [earlier.meshes, later.meshes]);
+  return { before, after, meshes: diffMeshDetails(earlier.meshes, later.meshes) };
 }
 
 /**
@@ -60,11 +62,13 @@ async function againstFiles(
  */
 async function againstServers(path: string, options: DiffOptions, io: CommandIo): Promise<DiffReport> {
   const servers = await serverAccess(options, io);
-  const [after, ...served] = await Promise.all([
+  const [files, ...served] = await Promise.all([
     filesAt(path, options, io),
     ...servers.map(async (server) => only(await servedMeshes(server, io.signal), options.mesh)),
   ]);
   const [first = [], ...others] = served;
+  const known = first.flatMap(({ findings }) => findings);
+  writeFindings(io, newErrors(known, files.errors));
   const odd = others.findIndex((other) => diffMeshDetails(first, other).length > 0);
   if (odd >= 0) {
     const [one, other] = [servers[0]?.name, servers[odd + 1]?.name];
@@ -73,8 +77,8 @@ async function againstServers(path: string, options: DiffOptions, io: CommandIo)
       `${one} and ${other} serve different versions; give only one of them as --server`,
     );
   }
-  checkListed(options.mesh, [first, after]);
-  const differences = diffMeshDetails(first, after);
+  checkListed(options.mesh, [first, files.meshes]);
+  const differences = diffMeshDetails(first, files.meshes);
   const meshes = await mapFew(differences, async (difference): Promise<ReportedDifference> => {
     const counts = await Promise.all(servers.map((server) => affectedProxies(server, difference, io.signal)));
     return { ...difference, proxies: counts.reduce((sum, count) => sum + count, 0) };
@@ -82,22 +86,42 @@ async function againstServers(path: string, options: DiffOptions, io: CommandIo)
   return { before: servers.map(({ name }) => name).join(' '), after: path, meshes };
 }
 
+/** One side of a comparison. */
+interface Side {
+  readonly meshes: readonly MeshDetail[];
+  /** Errors of the mesh of `--mesh`, or of all. */
+  readonly errors: readonly Finding[];
+}
+
 /**
- * Returns the meshes that would be served from files, and prints the files' errors.
+ * Returns the meshes that would be served from files, and the errors in them.
  * @throws {CommandError} (usage) if a whole file or resource is refused. A server would keep the previous version of
- * it, so the effect of the change is unknown.
+ * it, so the effect of the change is unknown. The errors are printed before.
  */
-async function filesAt(path: string, options: DiffOptions, io: CommandIo): Promise<readonly MeshDetail[]> {
-  const meshes = await buildOffline([path], options, io);
-  const errors = meshes.findings.filter(({ severity }) => severity === 'error');
-  writeFindings(io, errors);
+async function filesAt(path: string, options: DiffOptions, io: CommandIo): Promise<Side> {
+  const { mesh } = options;
+  const built = await buildOffline([path], options, io);
+  const errors = built.findings.filter(
+    (found) => found.severity === 'error' && (mesh === undefined || concerns(found, mesh)),
+  );
   const whole = errors.filter(({ code }) => wholeRefusalCodes.has(code));
-  if (whole.length === 0) return only(presentOffline(meshes), options.mesh);
+  if (whole.length === 0) return { meshes: only(presentOffline(built), mesh), errors };
+  writeFindings(io, errors);
   const what = counted(whole.length, 'error');
   throw new CommandError(
     exitCode.usage,
     `${path}: a whole file or resource is refused (${what}); a server would keep its previous version, so the change is unknown`,
   );
+}
+
+/** Returns the errors that the change brings. Files, lines and times of both sides may differ, so they do not count. */
+function newErrors(before: readonly Finding[], after: readonly Finding[]): readonly Finding[] {
+  const known = new Set(before.map(identityOf));
+  return after.filter((found) => !known.has(identityOf(found)));
+}
+
+function identityOf({ code, mesh, resource, trustDomain, path, block, fingerprint }: Finding): string {
+  return JSON.stringify([code, mesh, resource, trustDomain, path, block, fingerprint]);
 }
 
 function checkListed(mesh: string | undefined, sides: readonly (readonly MeshDetail[])[]): void {

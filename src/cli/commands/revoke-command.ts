@@ -20,6 +20,7 @@ import { say } from '../terminal/terminal.ts';
 import { waitFor } from '../ask/wait-for-proxies.ts';
 import { describeWait } from '../ask/wait-state.ts';
 import { withLock } from '../terminal/with-lock.ts';
+import { reasonOf } from '../../text/system-error.ts';
 
 interface RevokeOptions extends ServerOptions {
   readonly distrust?: string;
@@ -110,7 +111,7 @@ async function write(file: string, hash: string, effects: readonly RevocationEff
     const path = await targetOf(file);
     return await withLock(path, lockMs, () => addTo(path, hash, effects));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     throw new CommandError(exitCode.usage, `${file}: cannot be changed: ${reason}`);
   }
 }

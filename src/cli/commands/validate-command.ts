@@ -1,6 +1,6 @@
 import type { Action } from './command.ts';
 import { presentFindings } from '../../api/present-mesh.ts';
-import { compareFindings, formatFinding } from '../../trust/findings/finding.ts';
+import { compareFindings } from '../../trust/findings/finding.ts';
 import type { Finding } from '../../trust/findings/finding.ts';
 import { createMeshBuilder } from '../../trust/snapshot/mesh-builder.ts';
 import { allFindings } from '../../trust/snapshot/all-findings.ts';
@@ -13,8 +13,8 @@ import { writeOutput } from '../terminal/output.ts';
 import { parseOptionsOf, policyOf } from '../offline/offline-options.ts';
 import type { ReadingOptions } from '../offline/offline-options.ts';
 import { readOffline } from '../offline/read-offline.ts';
-import { say } from '../terminal/terminal.ts';
-import { oneLine } from '../../text/plain-text.ts';
+import { say, sayError } from '../terminal/terminal.ts';
+import { findingLine } from '../terminal/write-findings.ts';
 
 type ValidateOptions = FlagOptions<'distrust' | 'refuseIntermediates' | 'strict' | 'output'> & ReadingOptions;
 
@@ -27,8 +27,8 @@ export const validate: Action<ValidateOptions> = async ({ operands: paths, optio
   const findings = allFindings([...view.findings, ...findingsOf(meshes)], meshes, now).toSorted(
     compareFindings,
   );
-  writeOutput(io, options.output, presentFindings(findings), () =>
-    findings.map((finding) => `${oneLine(`${finding.severity}: ${formatFinding(finding)}`)}\n`).join(''),
+  writeOutput(io, options.output, presentFindings(findings), ({ colour }) =>
+    findings.map((finding) => `${findingLine(finding, colour)}\n`).join(''),
   );
   const count = (of: (source: SourceStatus) => number): number =>
     view.sources.reduce((sum, source) => sum + of(source), 0);
@@ -37,7 +37,7 @@ export const validate: Action<ValidateOptions> = async ({ operands: paths, optio
     if (otherKinds.size > 0) say(io, `skipped documents of other kinds: ${describeKinds(otherKinds)}`);
   // A path without any MeshTrust is more often a mistake than intended.
   const isNothing = accepted + count((source) => source.rejected) === 0;
-  if (isNothing) say(io, `error: ${paths.join(' ')}: no MeshTrust found`);
+  if (isNothing) sayError(io, `${paths.join(' ')}: no MeshTrust found`);
   say(io, summary(accepted, findings));
   return isNothing || isNegative(findings, options.strict ?? false) ? exitCode.negative : exitCode.ok;
 };

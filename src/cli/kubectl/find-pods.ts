@@ -5,6 +5,7 @@ import { plainText } from '../../text/plain-text.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { FoundServer, ServerFinder } from '../terminal/io.ts';
 import type { KubectlArguments } from './kubectl-arguments.ts';
+import { reasonOf } from '../../text/system-error.ts';
 
 /** The fields that are read from a list of pods. */
 interface PodList {
@@ -80,7 +81,7 @@ function outputOf(
   const options = { env, signal, maxBuffer, timeout: patience };
   execFile('kubectl', args, options, (error, stdout, stderr) => {
     if (error === null) resolve(stdout);
-    else reject(unreachable(stderr.trim() === '' ? error.message : stderr));
+    else reject(unreachable(stderr.trim() === '' ? reasonOf(error) : stderr));
   });
   return promise;
 }
@@ -92,7 +93,7 @@ async function forwardedPort(child: ChildProcess, pod: string, signal: AbortSign
   child.stderr
     ?.setEncoding('utf8')
     .on('data', (text: string) => (errors = `${errors}${text}`.slice(-lineLength)));
-  child.on('error', (error) => reject(unreachable(error.message)));
+  child.on('error', (error) => reject(unreachable(reasonOf(error))));
   child.on('close', (code) => reject(unreachable(`port-forward to ${pod} ended with ${code}: ${errors}`)));
   if (child.stdout !== null) {
     // Read to the end, so that kubectl does not block on a full pipe.

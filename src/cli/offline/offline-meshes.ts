@@ -38,6 +38,15 @@ export async function buildOffline(
   return { states, findings: allFindings([...view.findings, ...findingsOf(states)], states, now) };
 }
 
+/**
+ * Returns true if a finding is about a mesh, or about a file without a mesh: what is missing in the mesh may be in such a
+ * file.
+ */
+export function concerns({ mesh, resource }: Pick<Finding, 'mesh' | 'resource'>, name: string): boolean {
+  if (mesh !== undefined) return mesh === name;
+  return resource === undefined || resource.startsWith(`${name}/`);
+}
+
 /** Presents every mesh as the admin API would, without connected proxies and without held trust domains. */
 export function presentOffline({ states, findings }: OfflineMeshes): readonly MeshDetail[] {
   return [...states.values()].map((state) => presentMesh(state, { findings, held: [], proxies: 0, now: 0 }));

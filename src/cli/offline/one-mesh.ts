@@ -5,13 +5,15 @@ import { presentCertificates } from '../../api/present-certificates.ts';
 import { presentFindings, presentMesh } from '../../api/present-mesh.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
-import { buildOffline } from './offline-meshes.ts';
+import { buildOffline, concerns } from './offline-meshes.ts';
 import type { ServingOptions } from './offline-meshes.ts';
-import { askMesh } from './served-meshes.ts';
+import { askMesh, meshNames } from './served-meshes.ts';
 import type { ServerAccess } from '../ask/server-options.ts';
 
 /** A mesh that a command prints, from files or from servers. */
 export interface OneMesh {
+  /** Returns the names of the other meshes. */
+  readonly others: () => Promise<readonly string[]>;
   readonly detail: () => Promise<MeshDetail>;
   readonly certificates: () => Promise<MeshCertificates>;
   /** Returns a number that is higher for each newer version of the mesh; undefined if earlier versions are unknown. */
@@ -31,13 +33,10 @@ export async function meshOfFiles(
 ): Promise<OneMesh> {
   const { states, findings: all } = await buildOffline(paths, options, io);
   const state = states.get(mesh);
-  if (state === undefined) throw unlisted(mesh, [...states.keys()].join(', ') || 'none');
-  const findings = all.filter(
-    (found) =>
-      found.mesh === mesh ||
-      (found.mesh === undefined && (found.resource === undefined || found.resource.startsWith(`${mesh}/`))),
-  );
+  if (state === undefined) throw unlisted(mesh, [...states.keys()]);
+  const findings = all.filter((found) => concerns(found, mesh));
   return {
+    others: () => Promise.resolve([...states.keys()].filter((name) => name !== mesh)),
     detail: () =>
       Promise.resolve({
         ...presentMesh(state, { findings: [], held: [], proxies: 0, now: 0 }),
@@ -56,7 +55,10 @@ export function meshOfServers(servers: readonly ServerAccess[], mesh: string, si
   const ask = async <Answer extends MeshDetail | MeshCertificates>(below: string): Promise<Answer> => {
     const answers = await Promise.all(servers.map((server) => askMesh(server, mesh, below, signal)));
     const [first, ...others] = answers as readonly (Answer | undefined)[];
-    if (first === undefined) throw unlisted(mesh);
+    if (first === undefined) {
+      const lists = await Promise.all(servers.map((server) => meshNames(server, signal)));
+      throw unlisted(mesh, [...new Set(lists.flat())]);
+    }
     if (others.every((other) => other?.version === first.version)) return first;
     const names = servers.map(({ name }) => name).join(', ');
     throw new CommandError(
@@ -65,6 +67,10 @@ export function meshOfServers(servers: readonly ServerAccess[], mesh: string, si
     );
   };
   return {
+    others: async () => {
+      const lists = await Promise.all(servers.map((server) => meshNames(server, signal)));
+      return [...new Set(lists.flat())].filter((name) => name !== mesh);
+    },
     detail: () => ask<MeshDetail>(''),
     certificates: () => ask<MeshCertificates>('/certificates'),
     sequence: async (version) => {
@@ -78,10 +84,19 @@ export function meshOfServers(servers: readonly ServerAccess[], mesh: string, si
   };
 }
 
-function unlisted(mesh: string, known?: string): CommandError {
-  const meshes = known === undefined ? '' : ` (meshes: ${known})`;
+function unlisted(mesh: string, known: readonly string[]): CommandError {
+  const meshes = ` (meshes: ${nameSome(known)})`;
   return new CommandError(
     exitCode.negative,
     `mesh ${mesh}: no MeshTrust lists it${meshes}; its proxies would refuse every client`,
   );
+}
+
+/** The most names in a message. */
+const mostNames = 5;
+
+/** Returns names in one line, at most the first five. */
+export function nameSome(names: readonly string[]): string {
+  const more = names.length - mostNames;
+  return `${names.slice(0, mostNames).join(', ') || 'none'}${more > 0 ? ` and ${more} more` : ''}`;
 }

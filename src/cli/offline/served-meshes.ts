@@ -18,6 +18,12 @@ export async function servedMeshes(
   );
 }
 
+/** Returns the names of the meshes that a running server knows. */
+export async function meshNames(server: ServerAccess, signal: AbortSignal): Promise<readonly string[]> {
+  const { meshes } = (await askServer(server, 'GET', '/api/v1/meshes', signal)) as MeshList;
+  return meshes.map(({ name }) => name);
+}
+
 /** Returns the path of a mesh in the admin API, or of a resource below it. */
 export function meshPath(mesh: string, below = ''): string {
   return `/api/v1/meshes/${encodeURIComponent(mesh)}${below}`;

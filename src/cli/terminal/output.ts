@@ -2,7 +2,7 @@ import { dump } from 'js-yaml';
 import { isUnsafe, plainJson, plainStrings, plainText } from '../../text/plain-text.ts';
 import type { CommandIo } from './io.ts';
 import type { OutputFormat } from './output-format.ts';
-import { paint } from './terminal.ts';
+import { hasColours, paint } from './terminal.ts';
 import type { Tone } from './terminal.ts';
 
 export { paint } from './terminal.ts';
@@ -67,11 +67,9 @@ export function toYaml(data: object): string {
   return isUnsafe(text) ? toJson(data) : text;
 }
 
-/** Returns the style of tables: colours on a terminal, unless `NO_COLOR` is set (https://no-color.org). */
+/** Returns the style of tables. */
 export function styleOf({ env, stdout }: CommandIo, format: OutputFormat): TableStyle {
-  const isTerminal = 'isTTY' in stdout && stdout.isTTY === true;
-  const colour = isTerminal && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
-  return { wide: format === 'wide', colour };
+  return { wide: format === 'wide', colour: hasColours(env, stdout) };
 }
 
 /**

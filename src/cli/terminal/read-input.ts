@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { CommandError, exitCode } from './exit-code.ts';
 import type { CommandIo } from './io.ts';
+import { reasonOf } from '../../text/system-error.ts';
 
 /** The path that stands for standard input. */
 export const standardInput = '-';
@@ -60,7 +61,7 @@ async function reading(name: string, read: () => Promise<Buffer>): Promise<Buffe
   try {
     return await read();
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     throw new CommandError(exitCode.usage, `${name} cannot be read: ${reason}`);
   }
 }

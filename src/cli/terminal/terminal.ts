@@ -37,9 +37,25 @@ export function terminalText(text: string): string {
     .join('');
 }
 
+/**
+ * Returns whether output to a stream has colours: on a terminal, unless `NO_COLOR` (https://no-color.org) or
+ * `TERM=dumb` is set; everywhere with `FORCE_COLOR`, except for its value 0 (https://force-color.org).
+ */
+export function hasColours(env: CommandIo['env'], stream: Writable): boolean {
+  const { FORCE_COLOR: force = '', NO_COLOR: no = '', TERM: terminal } = env;
+  if (force !== '') return force !== '0';
+  return no === '' && terminal !== 'dumb' && 'isTTY' in stream && stream.isTTY === true;
+}
+
 /** Writes text to stderr as one line. */
 export function say({ stderr }: Pick<CommandIo, 'stderr'>, line: string): void {
   stderr.write(`${oneLine(line)}\n`);
+}
+
+/** Writes an error to stderr as one line. */
+export function sayError({ env, stderr }: Pick<CommandIo, 'env' | 'stderr'>, message: string): void {
+  const mark = paint('error:', hasColours(env, stderr) ? 'bad' : undefined);
+  stderr.write(`${mark} ${oneLine(message)}\n`);
 }
 
 /** Returns `io` with streams that remove unsafe characters, such as control sequences, from all output. */

@@ -7,7 +7,7 @@ import type { ContentSighting, FileState, Sighting } from './file-state.ts';
 import { identityOf, isSwapping } from './folder.ts';
 import type { Folder } from './folder.ts';
 import type { DirectoryIo } from './io.ts';
-import { isMissing, reasonOf } from './system-error.ts';
+import { isMissing, reasonOf } from '../../text/system-error.ts';
 import { hasLostBytes, isSwapped, notUtf8 } from './names.ts';
 import { isPlaced } from './placed.ts';
 import { readText } from './read-text.ts';

@@ -10,7 +10,7 @@ import type { DirectoryIo } from './io.ts';
 import { isDirectory, listFolder } from './listing.ts';
 import type { Listing } from './listing.ts';
 import { hasLostBytes, notUtf8 } from './names.ts';
-import { isMissing, reasonOf } from './system-error.ts';
+import { isMissing, reasonOf } from '../../text/system-error.ts';
 import type { Watches } from './watches.ts';
 import { compareText } from '../../text/compare-text.ts';
 

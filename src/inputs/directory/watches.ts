@@ -1,6 +1,6 @@
 import type { Folder } from './folder.ts';
 import type { DirectoryIo, WatchListener } from './io.ts';
-import { isMissing, reasonOf } from './system-error.ts';
+import { isMissing, reasonOf } from '../../text/system-error.ts';
 
 /** The watches on folders, and the folders that are polled because the system provides no watch. */
 export interface Watches {

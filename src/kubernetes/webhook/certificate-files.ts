@@ -3,6 +3,7 @@ import { followTlsFiles } from '../../net/follow-tls-files.ts';
 import type { TlsPaths } from '../../net/follow-tls-files.ts';
 import type { CertificateSource } from './certificate-source.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
+import { reasonWithPlace } from '../../text/system-error.ts';
 
 /**
  * Returns a source that reads a certificate from files and follows their changes. The files may be absent at first:
@@ -23,7 +24,7 @@ export function certificateFiles(
           if (signal.aborted) return files.close();
           return signal.addEventListener('abort', () => files.close(), { once: true });
         } catch (error) {
-          const reason = error instanceof Error ? error.message : String(error);
+          const reason = reasonWithPlace(error);
           if (reason !== reported) events.refused(reason);
           reported = reason;
         }

@@ -6,6 +6,7 @@ import type { RequestLimits } from './core/request-limits.ts';
 import { createWebhookEdge } from './https-edge.ts';
 import type { RequestResult, WebhookEdge } from './https-edge.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
+import { reasonWithPlace } from '../../text/system-error.ts';
 
 /** The callbacks of a webhook. */
 export interface WebhookEvents extends CertificateEvents {
@@ -54,7 +55,7 @@ export function runWebhook({
       try {
         return events.listening(await server.listen(listen));
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = reasonWithPlace(error);
         if (reason !== reported) events.notListening(reason);
         reported = reason;
       }

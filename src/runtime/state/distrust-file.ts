@@ -10,6 +10,7 @@ import {
 } from '../../trust/policy/distrust.ts';
 import type { DistrustState } from '../../trust/policy/distrust.ts';
 import { timerMs } from '../../xds/timers/timers.ts';
+import { reasonOf } from '../../text/system-error.ts';
 
 export interface DistrustFile {
   /** The list at the start. */
@@ -90,7 +91,7 @@ export async function followDistrustFile(
  */
 export async function readDistrustFile(path: string): Promise<DistrustState> {
   const text = await readRegularFile(path).catch((error: unknown) => {
-    throw new Error(`the distrust list cannot be read: ${String(error)}`, { cause: error });
+    throw new Error(`the distrust list ${path} cannot be read: ${reasonOf(error)}`, { cause: error });
   });
   return initialDistrust(text.toString('utf8'));
 }

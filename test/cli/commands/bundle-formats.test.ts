@@ -151,7 +151,10 @@ describe('bundle of a server', () => {
     assert.match(differ.stderr, /mesh default: .* serve different versions/);
     const unlisted = await run(['bundle', '--mesh=blue', '--server', one.url]);
     assert.equal(unlisted.code, 1);
-    assert.match(unlisted.stderr, /mesh blue: no MeshTrust lists it; its proxies would refuse every client/);
+    assert.match(
+      unlisted.stderr,
+      /mesh blue: no MeshTrust lists it \(meshes: default\); its proxies would refuse every client/,
+    );
     const nobody = await run(['bundle', `--server=http://127.0.0.1:${await freePort()}`]);
     assert.equal(nobody.code, 3);
   });

@@ -136,6 +136,46 @@ describe('diff', () => {
     assert.match(stderr, /^error: \S+two\.yaml.* MT014 .*\nmesh default: 1 CA certificate added\n$/);
   });
 
+  it('errors of both sides: are not printed, since the change does not bring them', async () => {
+    const damaged = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+    const resource = { trustDomain: 'a.test', name: 'a', pems: [a.certPem, damaged] };
+    await using server = await wholeServer([resource]);
+    await using dir = await files({ 'a.yaml': yaml([a.certPem, damaged]) });
+    for (const args of [
+      [dir.path, dir.path],
+      [dir.path, `--server=${server.url}`],
+    ]) {
+      const { code, stderr } = await run(['diff', ...args]);
+      assert.equal(code, 0);
+      assert.match(stderr, /^no difference between [^\n]*\n$/);
+    }
+  });
+
+  it('a second damaged block: is printed, although the mesh had an error of this kind', async () => {
+    const [one, two] = ['AAAA', 'BBBB'].map(
+      (text) => `-----BEGIN CERTIFICATE-----\n${text}\n-----END CERTIFICATE-----\n`,
+    );
+    await using dir = await files({
+      'one.yaml': yaml([a.certPem, one ?? '']),
+      'two.yaml': yaml([a.certPem, one ?? '', two ?? '']),
+    });
+    const { stderr } = await run(['diff', dir.join('one.yaml'), dir.join('two.yaml')]);
+    assert.match(stderr, /^error: \S+two\.yaml:\d+ [^\n]*block 1: MT014[^\n]*\nno difference/);
+  });
+
+  it('--mesh: prints no errors of other meshes, and compares although one of them is refused', async () => {
+    const broken = yaml(['none'], 'blue');
+    await using dir = await files({
+      'a.yaml': yaml([a.certPem]),
+      'b.yaml': broken.replace('name: a', 'name: b'),
+    });
+    const all = await run(['diff', dir.path, dir.path]);
+    assert.equal(all.code, 2);
+    const { code, stderr } = await run(['diff', dir.path, dir.path, '--mesh=default']);
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /^no difference between [^\n]*\n$/);
+  });
+
   it('mesh that is not listed: exit 1', async () => {
     await using dir = await files({ 'a.yaml': yaml([a.certPem]) });
     const { code, stderr } = await run(['diff', dir.path, dir.path, '--mesh', 'nope']);

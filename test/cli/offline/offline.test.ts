@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { X509Certificate, createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
 import type { FindingList, MeshDetail } from '../../../src/api/api-types.ts';
 import { makeCa, makeIntermediate } from '../../kit/certificates.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
@@ -21,6 +22,21 @@ describe('validate', () => {
       stdout: '',
       stderr: '1 MeshTrust accepted; 0 errors, 0 warnings, 0 notes\n',
     });
+  });
+
+  it('with colours: the severity of a finding and the mark of an error have one, without them none', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), 'type: MeshTrust\nname: a\n');
+    const [plain, coloured] = [
+      await run(['validate', dir.path]),
+      await run(['validate', dir.path], { FORCE_COLOR: '1' }),
+    ];
+    const mark = '\u001b[31merror:\u001b[39m ';
+    assert.ok(coloured.stdout.startsWith(`${mark}${dir.join('a.yaml')}`), coloured.stdout);
+    assert.equal(stripVTControlCharacters(coloured.stdout), plain.stdout);
+    assert.notEqual(coloured.stdout, plain.stdout);
+    const missing = await run(['validate', '/nowhere'], { FORCE_COLOR: '1' });
+    assert.ok(missing.stderr.startsWith(`${mark}/nowhere cannot be read`), missing.stderr);
   });
 
   it('violation or refused block: exit 1, with a line each that quotes no key', async () => {
@@ -47,7 +63,10 @@ describe('validate', () => {
     assert.doesNotMatch((await run(['bundle', ...paths])).stdout, /CN=A/);
     const missing = await run(['validate', dir.join('a.yaml'), '--distrust', dir.join('missing')]);
     assert.equal(missing.code, 2);
-    assert.match(missing.stderr, /^error: the distrust list cannot be read: .*ENOENT/);
+    assert.match(
+      missing.stderr,
+      /^error: the distrust list \S+ cannot be read: no such file or directory\n$/,
+    );
   });
 
   const refusedTexts: Readonly<Record<string, readonly [text: string, line: RegExp]>> = {
@@ -279,12 +298,36 @@ describe('a path that cannot be read', () => {
     it(`is wrong usage of ${command}, which names it`, async () => {
       const { code, stdout, stderr } = await run([command, '/nowhere/at/all']);
       assert.deepEqual([code, stdout], [2, '']);
-      assert.match(stderr, /^error: \/nowhere\/at\/all cannot be read: ENOENT/);
+      assert.match(stderr, /^error: \/nowhere\/at\/all cannot be read: no such file or directory\n$/);
     });
   }
 });
 
 describe('bundle', () => {
+  it('several meshes and no --mesh: says which it shows, and names the others, in each format', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
+    await writeFile(
+      dir.join('b.yaml'),
+      meshTrustYaml({ name: 'b', trustDomain: 'b.test', pems: [ca.certPem], mesh: 'blue' }),
+    );
+    const line = 'showing mesh default; other meshes (--mesh): blue\n';
+    for (const args of [[], ['-o', 'json'], ['--format', 'pem']]) {
+      const { code, stderr } = await run(['bundle', dir.path, ...args]);
+      assert.equal(code, 0);
+      assert.ok(stderr.startsWith(line), stderr);
+    }
+    const { stderr } = await run(['bundle', dir.path, '--mesh=default']);
+    assert.equal(stderr, '');
+  });
+
+  it('-o wide: whole fingerprints and key hashes', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
+    const { stdout } = await run(['bundle', dir.path, '-o', 'wide']);
+    assert.match(stdout, /^ {2}[0-9a-f]{64} {2}until .* CN=A {2}from default\/\/a {2}key [0-9a-f]{64}$/m);
+  });
+
   it('prints the served mesh, as text and as JSON', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));

@@ -77,6 +77,8 @@ describe('styleOf', () => {
     ['a pipe', {}, false, false],
     ['a terminal with NO_COLOR', { NO_COLOR: '1' }, true, false],
     ['a terminal with an empty NO_COLOR', { NO_COLOR: '' }, true, true],
+    ['a pipe with FORCE_COLOR', { FORCE_COLOR: '1' }, false, true],
+    ['a terminal with FORCE_COLOR=0', { FORCE_COLOR: '0' }, true, false],
     ['a dumb terminal', { TERM: 'dumb' }, true, false],
   ];
   for (const [what, env, isTTY, colour] of cases) {

@@ -206,7 +206,7 @@ test('admission webhook', { skip }, async (t) => {
     assert.equal((await other.admin('/readyz')).status, 200);
     await other.logged(
       'the certificate',
-      ({ event, reason }) => event === 'webhook' && /ENOENT/.test(String(reason)),
+      ({ event, reason }) => event === 'webhook' && /no such file or directory/.test(String(reason)),
     );
     assert.equal((await other.metric('meshtrust_webhook_certificate_expiry_timestamp_seconds')).get(''), 0);
   });

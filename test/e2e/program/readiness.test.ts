@@ -77,7 +77,7 @@ describe('before the first complete read', () => {
     await using dir = await makeTempDir();
     const late = dir.join('late');
     await using server = await startMeshtrust({ dirs: [late], waitUntilReady: false });
-    await untilReadyz(server, new RegExp(`^503 .*files \\(${late}: ENOENT`, 's'));
+    await untilReadyz(server, new RegExp(`^503 .*files \\(${late}: no such file or directory`, 's'));
     await mkdir(late);
     await watchedDir(late).put('a.yaml', good);
     await untilReadyz(server, /^200 /);

@@ -101,7 +101,7 @@ test('directory that cannot be listed: nothing is gone, and it is tried again', 
   refused = undefined;
   await observed.until('recovered', ({ kind }) => kind === 'recovered');
   assert.deepEqual(observed.events().slice(from), [
-    { kind: 'failed', path: join(root, 'sub'), reason: 'EACCES: refused' },
+    { kind: 'failed', path: join(root, 'sub'), reason: 'refused' },
     { kind: 'recovered', path: join(root, 'sub') },
   ]);
   replaceFile(join(root, 'sub/b.yaml'), 'b2');
@@ -144,7 +144,7 @@ test('file that cannot be opened: is unreadable, not gone, and is tried again', 
   isRefused = false;
   await observed.untilSettled(path, 'a2');
   assert.deepEqual(observed.events().slice(from), [
-    { kind: 'unreadable', path, reason: 'EMFILE: refused' },
+    { kind: 'unreadable', path, reason: 'refused' },
     { kind: 'content', path, text: 'a2', settled: true },
   ]);
 });
@@ -197,7 +197,7 @@ test('no watch available: the directory is polled, which is reported once', asyn
   await observed.untilSettled(join(root, 'a.yaml'), 'a');
   fs.writeFileSync(join(root, 'a.yaml'), 'a2');
   await observed.untilSettled(join(root, 'a.yaml'), 'a2');
-  assert.deepEqual(polling, [`${root} ENOSPC: refused`]);
+  assert.deepEqual(polling, [`${root} refused`]);
   assert.ok(attempts > 1, 'another watch is attempted');
 });
 
