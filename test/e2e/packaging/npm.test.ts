@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { hash } from 'node:crypto';
-import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { access, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -75,6 +75,26 @@ test('the commands of the package are executable in the repository', async () =>
   const { bin } = await readJson<Manifest>('package.json');
   const { stdout } = await run('git', ['ls-files', '--stage', 'bin'], { cwd: root });
   for (const path of Object.values(bin)) assert.match(stdout, new RegExp(`^100755 .*\\t${path}$`, 'm'));
+});
+
+test('npm ci with an older Node.js: a few lines of warnings at most', async () => {
+  await using dir = await makeTempDir();
+  for (const file of ['package.json', 'package-lock.json', '.npmrc'])
+    await cp(join(root, file), dir.join(file));
+  // The version that Node.js claims to have is all that npm looks at.
+  const pretence = dir.join('old.cjs');
+  await writeFile(
+    pretence,
+    "Object.defineProperty(process.versions, 'node', { value: '20.20.2' });\nObject.defineProperty(process, 'version', { value: 'v20.20.2' });\n",
+  );
+  const install = async (...args: readonly string[]): Promise<readonly string[]> => {
+    const flags = ['--dry-run', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', ...args];
+    const env = { ...process.env, NODE_OPTIONS: `--require ${pretence}` };
+    const { stderr } = await run('npm', ['ci', ...flags], { cwd: dir.path, env });
+    return stderr.split('\n').filter((line) => line.includes('EBADENGINE'));
+  };
+  assert.ok((await install('--loglevel=warn')).length > 5, 'the pretence works');
+  assert.ok((await install()).length <= 5);
 });
 
 test('the tarball, installed into an empty folder: npx meshtrust runs --version, validate and serve', async (t) => {
