@@ -12,7 +12,7 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY src src
 RUN npm run build
 RUN npm prune --omit=dev --ignore-scripts --no-audit --no-fund
-# Types and source maps are more than half of the dependencies, and Node.js never reads them.
+# Types and source maps are half of the dependencies, and Node.js never reads them.
 RUN find node_modules -type f '(' -name '*.map' -o -name '*.d.ts' -o -name '*.d.cts' -o -name '*.d.mts' ')' -delete
 # Since 25 Node.js needs libatomic, which the base of the next stage does not have.
 RUN mkdir lib && ldd "$(command -v node)" | awk '/libatomic/ { print $3 }' | xargs -I FILE cp -L FILE lib/

@@ -16,7 +16,7 @@ import { promisify } from 'node:util';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const run = promisify(execFile);
 
-/** Files that Node.js never reads: types and source maps, more than half of the dependencies. */
+/** Files that Node.js never reads: types and source maps, half of the dependencies. */
 const needless = /\.(?:d\.[cm]?ts|map|md)$/;
 
 const readJson = async <T>(path: string): Promise<T> =>
