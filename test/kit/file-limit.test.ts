@@ -12,6 +12,7 @@ const { scripts } = JSON.parse(await readFile(new URL('package.json', root), 'ut
   readonly scripts: Readonly<Record<string, string>>;
 };
 const whole = scripts['test'] ?? '';
+const runTests = await readFile(new URL('test/run-tests.ts', root), 'utf8');
 
 /** Runs a test file as `npm test` does, with shorter limits. */
 async function runFile(
@@ -41,6 +42,9 @@ async function runFile(
 suite('npm test', { concurrency: true }, () => {
   test('limits: a limit of CPU time for each process, and the limits of run-tests.ts', () => {
     assert.match(whole, /^ulimit -t \d+; node test\/run-tests\.ts$/);
+    assert.match(runTests, /env\['TEST_TIMEOUT_MS'\] \?\? 300_000/);
+    assert.match(runTests, /'--import', limits, .*`--test-timeout=\$\{testMs\}`/);
+    assert.match(runTests, /limits = .*'kit\/file-limit\.ts'/);
   });
 
   const hangs = {
