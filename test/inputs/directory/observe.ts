@@ -50,8 +50,8 @@ export function observe(t: TestContext, options: WatchDirectoryOptions): Observe
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         waiters.delete(check);
-        reject(new Error(`no event within 5 s: ${what}; events: ${summary(batches)}`));
-      }, 5_000);
+        reject(new Error(`no event within 30 s: ${what}; events: ${summary(batches)}`));
+      }, 30_000);
       function check(): void {
         const found = batches.flat().slice(from).find(match);
         if (found === undefined) return;

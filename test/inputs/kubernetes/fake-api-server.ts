@@ -85,7 +85,7 @@ export async function startFakeApiServer(t: TestContext): Promise<FakeApiServer>
       const ready = waiting.shift();
       if (ready !== undefined) return Promise.resolve(ready);
       return new Promise((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error('no request within 5 s')), 5_000);
+        const timer = setTimeout(() => reject(new Error('no request within 30 s')), 30_000);
         takers.push((asked) => {
           clearTimeout(timer);
           resolve(asked);

@@ -46,7 +46,7 @@ function observe(
   );
   t.after(() => source.close());
   const until = async (fits: (event: SourceEvent) => boolean): Promise<SourceEvent> => {
-    const signal = AbortSignal.timeout(5_000);
+    const signal = AbortSignal.timeout(30_000);
     for (;;) {
       const found = batches.flat().find(fits);
       if (found !== undefined) return found;

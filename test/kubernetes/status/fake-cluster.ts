@@ -67,7 +67,10 @@ export async function startFakeCluster(
     requests,
     until: (count, fits) =>
       new Promise((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error(`fewer than ${count} such requests in 5 s`)), 5_000);
+        const timer = setTimeout(
+          () => reject(new Error(`fewer than ${count} such requests in 30 s`)),
+          30_000,
+        );
         const look = (): void => {
           const found = requests.filter(fits);
           if (found.length < count) return;
