@@ -16,7 +16,8 @@ export interface FileDescriptor {
 
 interface MessageDescriptor {
   readonly name: string;
-  readonly field?: readonly { readonly typeName?: string }[];
+  readonly field?: readonly { readonly name?: string; readonly typeName?: string }[];
+  readonly options?: { readonly mapEntry?: boolean };
   readonly nestedType?: readonly MessageDescriptor[];
   readonly enumType?: readonly { readonly name: string }[];
 }
@@ -37,7 +38,7 @@ export function linkDescriptors(definition: PackageDefinition): PackageDefinitio
   for (const entry of Object.values(definition)) {
     for (const bytes of isType(entry) ? entry.fileDescriptorProtos : []) {
       const file = codec.deserialize(bytes);
-      files.set(file.name, file);
+      files.set(file.name, nameMapEntries(file));
     }
   }
   const fileDescriptorProtos = linkFiles([...files.values()]).map((file) => codec.serialize(file));
@@ -46,6 +47,39 @@ export function linkDescriptors(definition: PackageDefinition): PackageDefinitio
     linked[name] = isType(entry) ? { ...entry, fileDescriptorProtos } : entry;
   }
   return linked;
+}
+
+/**
+ * Gives the types of map entries the names that protobuf requires: `FieldNameEntry` for the field `field_name`. The
+ * loader omits `Entry` and keeps underscores, and clients in Go, such as grpcurl, reject that.
+ */
+export function nameMapEntries(file: FileDescriptor): FileDescriptor {
+  return file.messageType === undefined
+    ? file
+    : { ...file, messageType: file.messageType.map(nameEntriesOf) };
+}
+
+function nameEntriesOf(message: MessageDescriptor): MessageDescriptor {
+  const { field = [], nestedType = [] } = message;
+  const entries = new Map<string, string>();
+  for (const { name, options } of nestedType) {
+    const owner = field.find(({ typeName }) => typeName === name)?.name;
+    if (options?.mapEntry === true && owner !== undefined) entries.set(name, entryName(owner));
+  }
+  return {
+    ...message,
+    field: field.map((one) => {
+      const typeName = entries.get(one.typeName ?? '');
+      return typeName === undefined ? one : { ...one, typeName };
+    }),
+    nestedType: nestedType.map((nested) =>
+      nameEntriesOf({ ...nested, name: entries.get(nested.name) ?? nested.name }),
+    ),
+  };
+}
+
+function entryName(field: string): string {
+  return `${field.replaceAll(/(?:^|_)(.?)/g, (_, letter: string) => letter.toUpperCase())}Entry`;
 }
 
 type Entry = PackageDefinition[string];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { healthServiceName } from '../../src/grpc/health.ts';
-import { linkFiles } from '../../src/grpc/link-descriptors.ts';
+import { linkFiles, nameMapEntries } from '../../src/grpc/link-descriptors.ts';
 import type { FileDescriptor } from '../../src/grpc/link-descriptors.ts';
 import { addReflection } from '../../src/grpc/reflection.ts';
 import { discoveryServices } from '../../src/xds/index.ts';
@@ -20,6 +20,14 @@ function references(file: FileDescriptor): readonly string[] {
     method.flatMap(({ inputType, outputType }) => [inputType, outputType]),
   );
   return [...(file.messageType ?? []).flatMap(ofMessage), ...ofServices];
+}
+
+/** Returns the names of the types of map entries. */
+function mapEntries({ messageType = [] }: Pick<FileDescriptor, 'messageType'>): readonly string[] {
+  return messageType.flatMap(({ name, options, nestedType = [] }) => [
+    ...(options?.mapEntry === true ? [name] : []),
+    ...mapEntries({ messageType: nestedType }),
+  ]);
 }
 
 type Message = NonNullable<FileDescriptor['messageType']>[number];
@@ -75,6 +83,8 @@ describe('reflection', () => {
             assert.ok(defined.has(reference), `${file.name} refers to ${reference}`);
             checked += 1;
           }
+          // Clients in Go reject map entries of another name.
+          for (const name of mapEntries(file)) assert.match(name, /^[A-Z][A-Za-z0-9]*Entry$/);
         }
         assert.ok(checked > 1, `${service} refers to nothing`);
       }
@@ -123,6 +133,22 @@ describe('linked descriptors', () => {
     ]);
     assert.equal(linked?.messageType?.[0]?.field?.[0]?.typeName, '.T');
     assert.deepEqual(linked.dependency, ['none.proto']);
+  });
+
+  it('types of map entries: get the names that protobuf requires, also in nested messages', () => {
+    const withMap: Message = {
+      name: 'M',
+      field: [{ name: 'old_versions', typeName: 'Old_versions' }],
+      nestedType: [{ name: 'Old_versions', options: { mapEntry: true } }],
+    };
+    const { messageType } = nameMapEntries({
+      ...outer,
+      messageType: [{ name: 'Outer', nestedType: [withMap, { name: 'Other' }] }],
+    });
+    const [nested, other] = messageType?.[0]?.nestedType ?? [];
+    assert.deepEqual(nested?.field, [{ name: 'old_versions', typeName: 'OldVersionsEntry' }]);
+    assert.equal(nested.nestedType?.[0]?.name, 'OldVersionsEntry');
+    assert.equal(other?.name, 'Other');
   });
 
   it('unknown type: an error', () => {
