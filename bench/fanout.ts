@@ -5,7 +5,7 @@
  *       [--transports grpc-js,own] [--warm-up 10000] [--idle 5] [--only NAME] [--minutes 120] [--write] [--report FILE]
  *
  * A case is NODE/BYTES/PROXIES[/DOMAINS[/TRANSPORT]], such as bare/2048/100,1000 (bench/fanout/cases.ts).
- * --warm-up: pushes before the measured ones. --idle: seconds without any event.
+ * --warm-up: pushes before the measured ones; 0 measures a fresh server. --idle: seconds without any event.
  * --all: every case of the report. --minutes: time after which no further case begins; skipped cases are listed.
  * --write: writes the results to bench/README.md (or the file of --report next to it), and plots to bench/plots.
  */

@@ -16,7 +16,7 @@ export interface Load {
   readonly protocol: Protocol;
   readonly node: Uint8Array;
   readonly nodeInEveryRequest: boolean;
-  /** Number of pushes before the measurement, in which V8 compiles code and buffers grow. */
+  /** Number of pushes before the measurement, in which V8 compiles code and buffers grow. 0: a fresh server. */
   readonly warmUp: number;
   /** Number of measured changes. */
   readonly rounds: number;
@@ -76,6 +76,7 @@ export function mostWarmUps(pushes: number): number {
 }
 
 function warmUpOf({ proxies, warmUp }: Load): number {
+  if (warmUp === 0) return 0;
   return Math.min(mostWarmUps(warmUp), Math.max(3, Math.ceil(warmUp / proxies)));
 }
 
