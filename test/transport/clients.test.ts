@@ -25,12 +25,11 @@ test(
     await using dir = await makeTempDir();
     const [request, response] = [dir.join('request'), dir.join('response')];
     await writeFile(request, framed('hello'));
-    const { stdout } = await run('curl', [
-      ...['--http2-prior-knowledge', '--silent', '--show-error', '--max-time', '20'],
-      ...['--header', 'content-type: application/grpc', '--header', 'te: trailers'],
-      ...['--data-binary', `@${request}`, '--output', response, '--dump-header', '-'],
-      `http://127.0.0.1:${rig.port}${echo.unary.path}`,
-    ]);
+    const options = ['--http2-prior-knowledge', '--silent', '--show-error', '--max-time', '20'];
+    const headers = ['--header', 'content-type: application/grpc', '--header', 'te: trailers'];
+    const files = ['--data-binary', `@${request}`, '--output', response, '--dump-header', '-'];
+    const url = `http://127.0.0.1:${rig.port}${echo.unary.path}`;
+    const { stdout } = await run('curl', [...options, ...headers, ...files, url]);
     assert.match(stdout, /^HTTP\/2 200/);
     assert.match(stdout, /^grpc-status: 0/m);
     assert.deepEqual(await readFile(response), framed('HELLO'));
