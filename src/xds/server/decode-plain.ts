@@ -34,6 +34,83 @@ export const sotwLists: ListTags = { names: [sotwTags.names] };
 /** Tags from here on belong to fields that neither message has. */
 const firstUnknownTag = 64;
 
+/** The fields of both messages. `names` are those of a `DiscoveryRequest`, or those to subscribe to. */
+interface Fields {
+  node: Buffer | undefined;
+  typeUrl: string;
+  readonly names: string[];
+  readonly unsubscribe: string[];
+  initialVersions: Map<string, string> | undefined;
+  version: string;
+  nonce: string;
+  error: ErrorDetail | undefined;
+}
+
+/** Reads the value of a field. Returns false if it is not in the form that clients write. */
+type FieldReader = (reader: WireReader, fields: Fields) => boolean;
+
+/** The readers of the fields of a message, by tag. */
+type FieldReaders = readonly (FieldReader | undefined)[];
+
+const readNode: FieldReader = (reader, fields) => {
+  if (fields.node !== undefined) return false;
+  fields.node = reader.bytes();
+  return true;
+};
+
+const readTypeUrl: FieldReader = (reader, fields) => {
+  fields.typeUrl = knownType(reader.string());
+  return true;
+};
+
+const readName: FieldReader = (reader, { names }) => {
+  names.push(reader.string());
+  return true;
+};
+
+const readNonce: FieldReader = (reader, fields) => {
+  fields.nonce = reader.string();
+  return true;
+};
+
+const readError: FieldReader = (reader, fields) => {
+  if (fields.error !== undefined) return false;
+  fields.error = readStatus(reader.bytes());
+  return fields.error !== undefined;
+};
+
+const deltaFields = byTag({
+  [deltaTags.node]: readNode,
+  [deltaTags.typeUrl]: readTypeUrl,
+  [deltaTags.subscribe]: readName,
+  [deltaTags.unsubscribe]: (reader, { unsubscribe }) => {
+    unsubscribe.push(reader.string());
+    return true;
+  },
+  [deltaTags.initialVersions]: (reader, fields) => {
+    fields.initialVersions ??= new Map();
+    return readEntry(reader.bytes(), fields.initialVersions);
+  },
+  [deltaTags.nonce]: readNonce,
+  [deltaTags.error]: readError,
+});
+
+const sotwFields = byTag({
+  [sotwTags.version]: (reader, fields) => {
+    fields.version = reader.string();
+    return true;
+  },
+  [sotwTags.node]: readNode,
+  [sotwTags.names]: readName,
+  [sotwTags.typeUrl]: readTypeUrl,
+  [sotwTags.nonce]: readNonce,
+  [sotwTags.error]: readError,
+});
+
+function byTag(readers: Readonly<Record<number, FieldReader>>): FieldReaders {
+  return Array.from({ length: firstUnknownTag }, (_, tag) => readers[tag]);
+}
+
 /**
  * Decodes a `DeltaDiscoveryRequest` in the form that clients write. Returns `undefined` for everything else,
  * whether invalid or only rare: a duplicate field, details of an error, a truncated message. The complete decoder
@@ -41,102 +118,39 @@ const firstUnknownTag = 64;
  * @throws the errors of `decodeNode`.
  */
 export function decodePlainDelta(bytes: Buffer, decodeNode: DecodeNode): DeltaRequest | undefined {
-  const reader = createWireReader(bytes);
-  const [subscribe, unsubscribe]: [string[], string[]] = [[], []];
-  let [typeUrl, nonce] = ['', ''];
-  let node: Buffer | undefined;
-  let initialVersions: Map<string, string> | undefined;
-  let error: ErrorDetail | undefined;
-  while (!reader.done) {
-    const tag = reader.varint();
-    switch (tag) {
-      case deltaTags.node:
-        if (node !== undefined) return undefined;
-        node = reader.bytes();
-        break;
-      case deltaTags.typeUrl:
-        typeUrl = knownType(reader.string());
-        break;
-      case deltaTags.subscribe:
-        subscribe.push(reader.string());
-        break;
-      case deltaTags.unsubscribe:
-        unsubscribe.push(reader.string());
-        break;
-      case deltaTags.initialVersions:
-        initialVersions ??= new Map();
-        if (!readEntry(reader.bytes(), initialVersions)) return undefined;
-        break;
-      case deltaTags.nonce:
-        nonce = reader.string();
-        break;
-      case deltaTags.error:
-        if (error !== undefined) return undefined;
-        error = readStatus(reader.bytes());
-        if (error === undefined) return undefined;
-        break;
-      default:
-        if (!passOver(reader, tag)) return undefined;
-    }
-  }
-  if (!reader.sound) return undefined;
-  return {
-    kind: 'delta',
-    node: decodedNode(node, decodeNode),
-    typeUrl,
-    subscribe,
-    unsubscribe,
-    initialVersions: initialVersions ?? noVersions,
-    nonce,
-    error,
-  };
+  const fields = readFields(bytes, deltaFields);
+  if (fields === undefined) return undefined;
+  const { typeUrl, names, unsubscribe, initialVersions = noVersions, nonce, error } = fields;
+  const node = decodedNode(fields.node, decodeNode);
+  return { kind: 'delta', node, typeUrl, subscribe: names, unsubscribe, initialVersions, nonce, error };
 }
 
 /** Like `decodePlainDelta`, for a `DiscoveryRequest`. */
 export function decodePlainSotw(bytes: Buffer, decodeNode: DecodeNode): SotwRequest | undefined {
+  const fields = readFields(bytes, sotwFields);
+  if (fields === undefined) return undefined;
+  const { typeUrl, names, version, nonce, error } = fields;
+  return { kind: 'sotw', node: decodedNode(fields.node, decodeNode), typeUrl, names, version, nonce, error };
+}
+
+function readFields(bytes: Buffer, readers: FieldReaders): Fields | undefined {
   const reader = createWireReader(bytes);
-  const names: string[] = [];
-  let [version, typeUrl, nonce] = ['', '', ''];
-  let node: Buffer | undefined;
-  let error: ErrorDetail | undefined;
+  const fields: Fields = {
+    node: undefined,
+    typeUrl: '',
+    names: [],
+    unsubscribe: [],
+    initialVersions: undefined,
+    version: '',
+    nonce: '',
+    error: undefined,
+  };
   while (!reader.done) {
     const tag = reader.varint();
-    switch (tag) {
-      case sotwTags.version:
-        version = reader.string();
-        break;
-      case sotwTags.node:
-        if (node !== undefined) return undefined;
-        node = reader.bytes();
-        break;
-      case sotwTags.names:
-        names.push(reader.string());
-        break;
-      case sotwTags.typeUrl:
-        typeUrl = knownType(reader.string());
-        break;
-      case sotwTags.nonce:
-        nonce = reader.string();
-        break;
-      case sotwTags.error:
-        if (error !== undefined) return undefined;
-        error = readStatus(reader.bytes());
-        if (error === undefined) return undefined;
-        break;
-      default:
-        if (!passOver(reader, tag)) return undefined;
-    }
+    const read = readers[tag];
+    if (read === undefined ? !passOver(reader, tag) : !read(reader, fields)) return undefined;
   }
-  if (!reader.sound) return undefined;
-  return {
-    kind: 'sotw',
-    node: decodedNode(node, decodeNode),
-    typeUrl,
-    names,
-    version,
-    nonce,
-    error,
-  };
+  return reader.sound ? fields : undefined;
 }
 
 const noVersions: ReadonlyMap<string, string> = new Map();
