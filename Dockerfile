@@ -27,7 +27,6 @@ COPY --from=build /build/dist dist
 COPY package.json LICENSE ./
 COPY bin bin
 COPY proto proto
-COPY docs/findings.md docs/findings.md
 ENV NODE_ENV=production
 # Numbers, so that runAsNonRoot can be checked. Nothing is written: the root file system may be read-only.
 USER 65532:65532

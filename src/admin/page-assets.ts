@@ -3,7 +3,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { stripTypeScriptTypes } from 'node:module';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseHints } from '../trust/findings/hints.ts';
+import { hints } from '../trust/findings/hints.ts';
 import { jsonReply } from './reply.ts';
 import type { Reply } from './reply.ts';
 import type { Route } from './router.ts';
@@ -31,7 +31,6 @@ const policyOf = (importMap: string): string =>
   ].join('; ');
 
 const folder = new URL('../page/', import.meta.url);
-const hintsFile = new URL('../../docs/findings.md', import.meta.url);
 
 /**
  * Reads the page and everything that it loads into memory: `/`, and the files below `/ui/`. In a checkout its modules
@@ -49,7 +48,6 @@ export async function loadPage(): Promise<readonly Route[]> {
     ]),
   );
   const litHtml = await readFile(fileURLToPath(import.meta.resolve('lit-html')), 'utf8');
-  const hints = parseHints(await readFile(hintsFile, 'utf8'));
   const entry = files.find((file) => /^main\.[jt]s$/.test(file)) ?? 'main.js';
   return [
     route('/', await pageOf(entry)),

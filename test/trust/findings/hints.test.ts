@@ -2,11 +2,20 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { catalogue } from '../../../src/trust/findings/catalogue.ts';
-import { parseHints } from '../../../src/trust/findings/hints.ts';
+import { hints } from '../../../src/trust/findings/hints.ts';
+import { hintsModule, manual, parseHints } from '../../../scripts/findings-hints.ts';
 
 describe('hints', () => {
-  it('docs/findings.md → a hint for each code', async () => {
-    const hints = parseHints(await readFile(new URL('../../../docs/findings.md', import.meta.url), 'utf8'));
+  it('the table of the program → is that of docs/findings.md', async () => {
+    const table = await readFile(new URL('../../../src/trust/findings/hints.ts', import.meta.url), 'utf8');
+    assert.equal(
+      table,
+      await hintsModule(await readFile(manual, 'utf8')),
+      'run: node scripts/findings-hints.ts',
+    );
+  });
+
+  it('docs/findings.md → a hint for each code', () => {
     assert.deepEqual(Object.keys(hints).sort(), Object.keys(catalogue).sort());
     for (const [code, { served, remedy }] of Object.entries(hints)) {
       for (const text of [served, remedy]) {
