@@ -1,10 +1,11 @@
+import { loadSync } from '@grpc/proto-loader';
 import { addHealthService, healthServiceName } from '../grpc/health.ts';
 import { logGrpcMessages } from '../grpc/grpc-log.ts';
 import { addReflection } from '../grpc/reflection.ts';
 import type { HandshakeFailure } from '../net/handshake-failure.ts';
 import { secretTypeUrl } from '../trust/snapshot/publisher.ts';
 import type { Logger } from '../observe/log/log.ts';
-import { addXdsServices, discoveryServices, loadPackageDefinition, typeUrls } from '../xds/index.ts';
+import { addXdsServices, discoveryServices, protoFiles, protoOptions, typeUrls } from '../xds/index.ts';
 import type { NodeRefusal, SnapshotStore, XdsObserver } from '../xds/index.ts';
 import type { ProxyOptions } from '../runtime/serve-options.ts';
 import { createGrpcJsServer } from './grpc-js-server.ts';
@@ -45,7 +46,7 @@ export async function startXdsEndpoint({
   authFailed,
 }: XdsEndpointOptions): Promise<XdsEndpoint> {
   logGrpcMessages(log);
-  const definition = loadPackageDefinition();
+  const definition = loadSync([...protoFiles], protoOptions);
   const settings = { options, log, authFailed };
   const proxies = options.xdsTransport === 'own' ? createOwnServer(settings) : createGrpcJsServer(settings);
   const { server } = proxies;

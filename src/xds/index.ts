@@ -37,4 +37,4 @@ export type {
 export type { FannedOut } from './server/hub.ts';
 export { discoveryServices } from './server/services.ts';
 export type { DiscoveryService, Transport } from './server/services.ts';
-export { loadPackageDefinition, protoDirectory, protoFiles } from './server/package-definition.ts';
+export { protoDirectory, protoFiles, protoOptions } from './server/proto-files.ts';

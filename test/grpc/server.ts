@@ -4,10 +4,11 @@ import type { MessageTypeDefinition, PackageDefinition } from '@grpc/proto-loade
 import { addHealthService, healthServiceName } from '../../src/grpc/health.ts';
 import type { HealthService } from '../../src/grpc/health.ts';
 import { listenGrpc } from '../../src/grpc/listen.ts';
-import { loadPackageDefinition, xdsServerOptions } from '../../src/xds/index.ts';
+import { xdsServerOptions } from '../../src/xds/index.ts';
+import { loadProtos } from '../../src/xds/server/package-definition.ts';
 import type { TransportOptions } from '../../src/xds/index.ts';
 
-export const definition: PackageDefinition = loadPackageDefinition();
+export const definition: PackageDefinition = loadProtos();
 
 /** A server with only the health service, on a free port. */
 export interface TestServer extends Disposable {

@@ -1,7 +1,7 @@
 import type { MessageTypeDefinition } from '@grpc/proto-loader';
-import { loadPackageDefinition } from '../../src/xds/server/package-definition.ts';
+import { loadProtos } from '../../src/xds/server/package-definition.ts';
 
-const definitions = loadPackageDefinition();
+const definitions = loadProtos();
 const tls = 'envoy.extensions.transport_sockets.tls.v3';
 
 /** The content of a secret, as Envoy decodes it. */

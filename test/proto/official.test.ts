@@ -3,7 +3,8 @@ import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { loadPackageDefinition, protoDirectory } from '../../src/xds/index.ts';
+import { protoDirectory } from '../../src/xds/index.ts';
+import { loadProtos } from '../../src/xds/server/package-definition.ts';
 import { describeFiles, describeTexts } from './describe.ts';
 import type { Described } from './describe.ts';
 
@@ -81,7 +82,7 @@ suite('proto/ says nothing that the official files do not say', () => {
   });
 
   test('every message and service is in what the library loads', () => {
-    const loaded = new Set(Object.keys(loadPackageDefinition()));
+    const loaded = new Set(Object.keys(loadProtos()));
     const topLevel = [...ours.messages.keys(), ...ours.services.keys(), 'grpc.health.v1.Health'];
     const nested = 'envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig.TrustDomain';
     assert.deepEqual(

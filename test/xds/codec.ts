@@ -1,5 +1,5 @@
 import type { MessageTypeDefinition } from '@grpc/proto-loader';
-import { loadPackageDefinition } from '../../src/xds/index.ts';
+import { loadProtos } from '../../src/xds/server/package-definition.ts';
 
 export interface AnyMessage {
   readonly type_url: string;
@@ -33,7 +33,7 @@ export interface Codec<Message> {
   deserialize(bytes: Buffer): Message;
 }
 
-const definition = loadPackageDefinition();
+const definition = loadProtos();
 
 function message<Message>(name: string): Codec<Message> {
   const { serialize, deserialize } = definition[name] as MessageTypeDefinition<object, object>;

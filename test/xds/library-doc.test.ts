@@ -18,7 +18,7 @@ function example(): string {
   const [, code, ...more] = document.split(/```(?:ts)?\n/);
   assert.equal(more.length, 1, 'the document has one example');
   const entry = pathToFileURL(join(root, 'src/xds/index.ts')).href;
-  return (code ?? '').replace("'meshtrust/xds'", `'${entry}'`).replace('127.0.0.1:5678', '127.0.0.1:0');
+  return (code ?? '').replace("'meshtrust-xds'", `'${entry}'`).replace('127.0.0.1:5678', '127.0.0.1:0');
 }
 
 test('example of docs/xds-library.md: serves endpoints, logs ACKs and NACKs, and drains', async () => {

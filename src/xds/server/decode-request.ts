@@ -4,7 +4,7 @@ import { createNodeDecoder } from './decode-node.ts';
 import { decodePlainDelta, decodePlainSotw, deltaLists, sotwLists } from './decode-plain.ts';
 import { checkEntries } from './entry-limits.ts';
 import type { EntryLimits } from './entry-limits.ts';
-import { loadPackageDefinition } from './package-definition.ts';
+import { loadProtos } from './package-definition.ts';
 
 /** Decodes requests. Throws on bytes that are not a request. Without `wantsNode`, the node may be omitted. */
 export interface RequestDecoder {
@@ -30,7 +30,7 @@ export interface RequestDecoderOptions {
 /** Creates a decoder that reads plain requests by hand, and all others with the complete decoder. */
 export function createRequestDecoder({
   metadataNames,
-  definition = loadPackageDefinition(),
+  definition = loadProtos(),
 }: RequestDecoderOptions = {}): RequestDecoder {
   const complete = createCompleteDecoder(definition);
   const decodeNode = nodeDecoder(definition, metadataNames);
@@ -78,9 +78,7 @@ function nodeDecoder(
 }
 
 /** Creates a decoder from the proto files. It is the reference for the hand-written one. */
-export function createCompleteDecoder(
-  definition: PackageDefinition = loadPackageDefinition(),
-): RequestDecoder {
+export function createCompleteDecoder(definition: PackageDefinition = loadProtos()): RequestDecoder {
   const sotw = messageOf(definition, 'envoy.service.discovery.v3.DiscoveryRequest');
   const delta = messageOf(definition, 'envoy.service.discovery.v3.DeltaDiscoveryRequest');
   return {

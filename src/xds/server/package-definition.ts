@@ -1,34 +1,8 @@
-import { fileURLToPath } from 'node:url';
 import { loadSync } from '@grpc/proto-loader';
 import type { PackageDefinition } from '@grpc/proto-loader';
+import { protoFiles, protoOptions } from './proto-files.ts';
 
-/** The directory of the proto files, relative to `src`, to `dist` and in the published package. */
-export const protoDirectory: string = fileURLToPath(new URL('../../../proto/', import.meta.url));
-
-/** The proto files of the served services and of the messages that a server reads and writes, below `proto/`. */
-export const protoFiles = [
-  'envoy/service/discovery/v3/ads.proto',
-  'envoy/service/secret/v3/sds.proto',
-  'envoy/service/cluster/v3/cds.proto',
-  'envoy/service/listener/v3/lds.proto',
-  'envoy/service/route/v3/rds.proto',
-  'envoy/service/endpoint/v3/eds.proto',
-  'envoy/extensions/transport_sockets/tls/v3/secret.proto',
-  'envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.proto',
-  'grpc/health/v1/health.proto',
-] as const;
-
-/**
- * Loads the package definition of `proto/`: for reflection, health checks, and clients in tests. Field names are
- * those of the proto files. Reads files synchronously: call it once at start.
- */
-export function loadPackageDefinition(): PackageDefinition {
-  return loadSync([...protoFiles], {
-    includeDirs: [protoDirectory],
-    keepCase: true,
-    longs: Number,
-    enums: String,
-    defaults: true,
-    oneofs: true,
-  });
+/** Loads the package definition of `proto/`. Reads files synchronously: call it once at start. */
+export function loadProtos(): PackageDefinition {
+  return loadSync([...protoFiles], protoOptions);
 }

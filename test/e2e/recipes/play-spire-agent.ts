@@ -1,7 +1,7 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { ServerDuplexStream, ServiceDefinition } from '@grpc/grpc-js';
 
-import { loadPackageDefinition } from '../../../src/xds/server/package-definition.ts';
+import { loadProtos } from '../../../src/xds/server/package-definition.ts';
 import { concat, field, stringField } from '../../../src/xds/wire/write.ts';
 import type { Certificate } from '../../kit/certificates.ts';
 
@@ -29,7 +29,7 @@ export async function playSpireAgent(
   spiffeId: string,
   leaf: Pick<Certificate, 'certPem' | 'keyPem'>,
 ): Promise<SpireAgent> {
-  const definition = loadPackageDefinition()[service] as ServiceDefinition;
+  const definition = loadProtos()[service] as ServiceDefinition;
   const requested = new Set<string>();
   const secret = encodeSecret(spiffeId, leaf);
   const streamSecrets = (stream: ServerDuplexStream<Request, object>): void => {
