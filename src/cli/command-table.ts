@@ -143,6 +143,36 @@ export const commandTable: readonly CommandDefinition[] = [
     load: async () => (await import('./commands/verify-command.ts')).verify,
   }),
   define({
+    name: 'derive',
+    group: 'Examine trust',
+    summary: 'print the MeshTrusts that follow from the MeshIdentities in files, as YAML',
+    operands: [{ name: '<path...>', description: files }],
+    flags: ['zone', 'zones', 'defaultMesh', 'maxDocumentBytes', 'maxCertificates', 'cacheBytes'],
+    examples: [
+      ['derive identities/ --zone east > trust.yaml', 'MeshTrusts for a repository'],
+      ['derive identities/ --zones east,west', 'MeshTrusts of all zones, for another mesh'],
+    ],
+    load: async () => (await import('./commands/derive-command.ts')).derive,
+  }),
+  define({
+    name: 'identities',
+    group: 'Operate',
+    summary:
+      'list the MeshIdentities of a running server, their CA certificates, and replaced ones with their end',
+    flags: ['mesh', 'output', ...serverFlags],
+    examples: [['identities --mesh default', 'the MeshIdentities of a mesh']],
+    load: async () => (await import('./commands/identities-command.ts')).identities,
+  }),
+  define({
+    name: 'identities release',
+    group: 'Operate',
+    summary: 'stop trusting the CA certificates that a MeshIdentity no longer has, before their end',
+    operands: [{ name: '<name>', description: 'MeshIdentity: its name, or namespace/name' }],
+    flags: ['mesh', 'defaultMesh', 'yes', ...serverFlags],
+    examples: [['identities release identity --mesh default', 'once no leaf of the old CA is in use']],
+    load: async () => (await import('./commands/identities-command.ts')).releaseIdentity,
+  }),
+  define({
     name: 'check',
     group: 'Operate',
     summary: 'check running servers, the trust that they serve, and their proxies; exit with 1 on a failure',

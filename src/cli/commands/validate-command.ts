@@ -10,7 +10,7 @@ import type { SourceStatus } from '../../trust/ledger/ledger.ts';
 import { exitCode } from '../terminal/exit-code.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import { writeOutput } from '../terminal/output.ts';
-import { parseOptionsOf, policyOf } from '../offline/offline-options.ts';
+import { policyOf, readingOf } from '../offline/offline-options.ts';
 import type { ReadingOptions } from '../offline/offline-options.ts';
 import { readOffline } from '../offline/read-offline.ts';
 import { say, sayError } from '../terminal/terminal.ts';
@@ -20,7 +20,8 @@ type ValidateOptions = FlagOptions<'distrust' | 'refuseIntermediates' | 'strict'
 
 /** Prints what `serve` would refuse or warn about, one line per finding. */
 export const validate: Action<ValidateOptions> = async ({ operands: paths, options, io }) => {
-  const view = await readOffline(paths, parseOptionsOf(options), io);
+  const reading = readingOf(options);
+  const view = await readOffline(paths, reading, io);
   const { policy, findingsOf } = await policyOf(options);
   const now = Date.now();
   const meshes = createMeshBuilder(policy).build(view.holdings, now);
@@ -36,7 +37,8 @@ export const validate: Action<ValidateOptions> = async ({ operands: paths, optio
   for (const { otherKinds } of view.sources)
     if (otherKinds.size > 0) say(io, `skipped documents of other kinds: ${describeKinds(otherKinds)}`);
   // A path without any MeshTrust is more often a mistake than intended.
-  const isNothing = accepted + count((source) => source.rejected) === 0;
+  const identities = reading.identities?.view().length ?? 0;
+  const isNothing = accepted + count((source) => source.rejected) + identities === 0;
   if (isNothing) sayError(io, `${paths.join(' ')}: no MeshTrust found`);
   say(io, summary(accepted, findings));
   return isNothing || isNegative(findings, options.strict ?? false) ? exitCode.negative : exitCode.ok;

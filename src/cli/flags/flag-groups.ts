@@ -96,7 +96,15 @@ export const flagGroups: readonly (readonly [title: string, flags: readonly Flag
 export const serveFlags = Object.values(serveGroups).flat();
 
 /** Flags about the reading of resources, which `serve` and the offline commands share. */
-export const readingFlags = ['defaultMesh', 'maxDocumentBytes', 'maxCertificates', 'cacheBytes'] as const;
+export const readingFlags = [
+  'defaultMesh',
+  'identities',
+  'zone',
+  'zones',
+  'maxDocumentBytes',
+  'maxCertificates',
+  'cacheBytes',
+] as const;
 
 /** The flags of `serve` that determine what is served from files. */
 export const servingFlags = ['distrust', 'refuseIntermediates', 'rootTrustDomain', ...readingFlags] as const;

@@ -6,7 +6,7 @@ import { createMeshBuilder } from '../../trust/snapshot/mesh-builder.ts';
 import type { MeshStates } from '../../trust/snapshot/mesh-builder.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import type { CommandIo } from '../terminal/io.ts';
-import { parseOptionsOf, policyOf } from './offline-options.ts';
+import { policyOf, readingOf } from './offline-options.ts';
 import type { ReadingOptions } from './offline-options.ts';
 import { readOffline } from './read-offline.ts';
 
@@ -30,7 +30,7 @@ export async function buildOffline(
   options: ServingOptions,
   io: Pick<CommandIo, 'signal' | 'stdin'>,
 ): Promise<OfflineMeshes> {
-  const view = await readOffline(paths, parseOptionsOf(options), io);
+  const view = await readOffline(paths, readingOf(options), io);
   const { policy, findingsOf } = await policyOf(options);
   const builder = createMeshBuilder(policy, { rootTrustDomain: options.rootTrustDomain });
   const now = Date.now();

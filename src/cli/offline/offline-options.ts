@@ -3,6 +3,8 @@ import { readDistrustFile } from '../../runtime/state/distrust-file.ts';
 import { distrustFindings } from '../../trust/policy/distrust-findings.ts';
 import type { BundlePolicy } from '../../trust/bundle/trust-bundle.ts';
 import type { Finding } from '../../trust/findings/finding.ts';
+import { createIdentityStage } from '../../trust/identity/identity-stage.ts';
+import type { IdentityStage } from '../../trust/identity/identity-stage.ts';
 import type { ParseOptions } from '../../trust/model/parse-file.ts';
 import type { MeshStates } from '../../trust/snapshot/mesh-builder.ts';
 import { createAnchorReader } from '../../trust/x509/anchor-reader.ts';
@@ -11,14 +13,32 @@ import type { FlagOptions } from '../flags/flags.ts';
 
 /** The options for reading resources that `serve` and the offline commands share. */
 export type ReadingOptions = FlagOptions<
-  'defaultMesh' | 'maxDocumentBytes' | 'maxCertificates' | 'cacheBytes'
+  'defaultMesh' | 'identities' | 'zone' | 'zones' | 'maxDocumentBytes' | 'maxCertificates' | 'cacheBytes'
 >;
 
-export function parseOptionsOf(options: ReadingOptions): ParseOptions {
+/** How files are read. */
+export interface Reading {
+  readonly parse: ParseOptions;
+  /** Derives the MeshTrusts of MeshIdentities; `undefined` if these are not read. */
+  readonly identities: IdentityStage | undefined;
+}
+
+export function readingOf(options: ReadingOptions): Reading {
+  const { identities = false, zone, zones = [] } = options;
+  const limits = {
+    documentLength: options.maxDocumentBytes,
+    certificatesPerResource: options.maxCertificates,
+  };
   return {
-    defaultMesh: options.defaultMesh,
-    reader: createAnchorReader({ maxBytes: options.cacheBytes }),
-    limits: { documentLength: options.maxDocumentBytes, certificatesPerResource: options.maxCertificates },
+    parse: {
+      defaultMesh: options.defaultMesh,
+      reader: createAnchorReader({ maxBytes: options.cacheBytes }),
+      limits,
+      identities,
+    },
+    identities: identities
+      ? createIdentityStage({ zone, zones, linger: { kind: 'forever' }, limits })
+      : undefined,
   };
 }
 

@@ -5,6 +5,7 @@ import { parseFile } from '../../trust/model/parse-file.ts';
 import type { ParseOptions } from '../../trust/model/parse-file.ts';
 import type { SourceEvent } from '../../trust/source.ts';
 import { watchDirectory } from '../../inputs/directory/watch-directory.ts';
+import type { Reading } from './offline-options.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { isPipe, readPipe, readStandardInput, standardInput } from '../terminal/read-input.ts';
@@ -16,7 +17,7 @@ import { isPipe, readPipe, readStandardInput, standardInput } from '../terminal/
  */
 export async function readOffline(
   paths: readonly string[],
-  parse: ParseOptions,
+  { parse, identities }: Reading,
   io: Pick<CommandIo, 'signal' | 'stdin'>,
 ): Promise<LedgerView> {
   const events: SourceEvent[] = [];
@@ -29,11 +30,9 @@ export async function readOffline(
   if (places.length > 0) events.push(...(await readOnce(places, io.signal)));
   else events.push({ kind: 'synced' });
   const ledger = createLedger(['files'], { holdMs: 0 });
-  ledger.apply(
-    'files',
-    events.map((event) => toLedgerEvent(event, parse)),
-    0,
-  );
+  const read = events.map((event) => toLedgerEvent(event, parse));
+  // Files are read once, so no CA is superseded.
+  ledger.apply('files', identities?.apply('files', read, 0).get('files') ?? read, 0);
   return ledger.view();
 }
 

@@ -1,0 +1,33 @@
+import type { Action } from './command.ts';
+import { counted } from '../../observe/log/describe-change.ts';
+import { formatFinding } from '../../trust/findings/finding.ts';
+import { oneLine } from '../../text/plain-text.ts';
+import { meshTrustObject } from '../offline/mesh-trust-text.ts';
+import { readingOf } from '../offline/offline-options.ts';
+import type { ReadingOptions } from '../offline/offline-options.ts';
+import { readOffline } from '../offline/read-offline.ts';
+import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import { toYaml } from '../terminal/output.ts';
+import { say } from '../terminal/terminal.ts';
+
+/** Prints the MeshTrusts that follow from the MeshIdentities in files. */
+export const derive: Action<ReadingOptions> = async ({ operands: paths, options, io }) => {
+  const reading = readingOf({ ...options, identities: true });
+  const { findings } = await readOffline(paths, reading, io);
+  const views = reading.identities?.view() ?? [];
+  for (const finding of findings.filter(({ severity }) => severity === 'error'))
+    say(io, oneLine(`error: ${formatFinding(finding)}`));
+  if (views.length === 0)
+    throw new CommandError(exitCode.negative, `${paths.join(' ')}: no MeshIdentity found`);
+  const documents = views.flatMap(({ resources }) =>
+    resources.map((resource) => {
+      // The MeshTrusts of several zones need a name each.
+      const [, zone] = resource.identity.split('@');
+      return meshTrustObject(resource, zone === undefined ? resource.name : `${resource.name}-${zone}`);
+    }),
+  );
+  io.stdout.write(documents.map(toYaml).join('---\n'));
+  say(io, `${counted(documents.length, 'MeshTrust')} of ${counted(views.length, 'MeshIdentity')}`);
+  const hasFailed = views.some(({ outcome }) => outcome === 'keep' || outcome === 'invalid');
+  return hasFailed ? exitCode.negative : exitCode.ok;
+};

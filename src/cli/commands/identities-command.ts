@@ -1,0 +1,85 @@
+import type { Action } from './command.ts';
+import type { IdentityDetail, IdentityList, IdentityRelease } from '../../api/identity-api-types.ts';
+import { counted } from '../../observe/log/describe-change.ts';
+import { askServer } from '../ask/ask-server.ts';
+import { serverAccess } from '../ask/server-options.ts';
+import type { ServerAccess, ServerOptions } from '../ask/server-options.ts';
+import type { FlagOptions } from '../flags/flags.ts';
+import { renderIdentities } from '../tables/identity-table.ts';
+import { canAsk, confirm } from '../terminal/confirm.ts';
+import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import type { CommandIo } from '../terminal/io.ts';
+import { writeOutput } from '../terminal/output.ts';
+import { say } from '../terminal/terminal.ts';
+
+type IdentitiesOptions = FlagOptions<'mesh' | 'output'> & ServerOptions;
+type ReleaseOptions = FlagOptions<'mesh' | 'defaultMesh' | 'yes'> & ServerOptions;
+
+/** Lists the MeshIdentities of a server. All replicas derive the same, so the first server is asked. */
+export const identities: Action<IdentitiesOptions> = async ({ options, io }) => {
+  const [server] = await serverAccess(options, io);
+  const list = server === undefined ? [] : await identitiesOf(server, io);
+  const selected = list.filter(({ mesh }) => (options.mesh ?? mesh) === mesh);
+  writeOutput(io, options.output, { identities: selected }, (style, plain) =>
+    renderIdentities(plain.identities, style),
+  );
+  if (selected.length === 0) say(io, 'the server has no MeshIdentity');
+  return exitCode.ok;
+};
+
+/** Withdraws the CA certificates that a MeshIdentity no longer has, on all servers. */
+export const releaseIdentity: Action<ReleaseOptions> = async ({ operands: [name = ''], options, io }) => {
+  const servers = await serverAccess(options, io);
+  const mesh = options.mesh ?? options.defaultMesh;
+  const [identity, namespace = ''] = name.split('/').toReversed();
+  const isNamed = (one: IdentityDetail): boolean =>
+    one.mesh === mesh && one.name === identity && one.namespace === namespace;
+  const known = (await Promise.all(servers.map(async (server) => identitiesOf(server, io))))
+    .flat()
+    .find(isNamed);
+  if (known === undefined)
+    throw new CommandError(
+      exitCode.negative,
+      `mesh ${mesh} has no MeshIdentity ${name}: see meshtrust identities`,
+    );
+  for (const { subject, trustDomain, until } of known.superseded)
+    say(
+      io,
+      `${subject}: trusted in trust domain ${trustDomain} ${until === undefined ? 'without an end' : `until ${until}`}`,
+    );
+  const question = `Stop trusting ${counted(known.superseded.length, 'CA certificate')} now?`;
+  const isAsked = known.superseded.length > 0 && options.yes !== true && canAsk(io);
+  if (isAsked && !(await confirm(io, question)))
+    throw new CommandError(exitCode.negative, 'cancelled: no CA certificate was released');
+  const query = new URLSearchParams({ mesh, namespace, name: known.name }).toString();
+  const released = await Promise.all(
+    servers.map(
+      async (server) =>
+        (
+          (await askServer(
+            server,
+            'POST',
+            `/api/v1/identities/release?${query}`,
+            io.signal,
+          )) as IdentityRelease
+        ).released,
+    ),
+  );
+  say(io, `${counted(Math.max(0, ...released), 'CA certificate')} released`);
+  return exitCode.ok;
+};
+
+async function identitiesOf(server: ServerAccess, io: CommandIo): Promise<readonly IdentityDetail[]> {
+  const { read, identities: list } = (await askServer(
+    server,
+    'GET',
+    '/api/v1/identities',
+    io.signal,
+  )) as IdentityList;
+  if (!read)
+    throw new CommandError(
+      exitCode.negative,
+      `${server.name} does not read MeshIdentities: start it with --identities`,
+    );
+  return list;
+}

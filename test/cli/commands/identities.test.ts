@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { suite, test } from 'node:test';
+import { makeCa } from '../../kit/certificates.ts';
+import { startMeshtrust } from '../../kit/meshtrust.ts';
+import { poll } from '../../kit/poll.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+import { watchedDir } from '../../kit/watched-dir.ts';
+import { bundled, identityText, inline } from '../../trust/identity/kit.ts';
+import { run } from '../run.ts';
+
+const a = makeCa({ commonName: 'A' });
+const b = makeCa({ commonName: 'B' });
+const template = '{{ .Zone }}.example';
+const spire = identityText({ name: 'spire', spec: { provider: { type: 'Spire' } } });
+const text = (pem: string): string => identityText({ spec: bundled(inline(pem), { trustDomain: template }) });
+
+suite('meshtrust derive', () => {
+  test('MeshIdentities in files: MeshTrusts that serve and validate accept', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), text(a.certPem));
+    await writeFile(dir.join('b.yaml'), spire);
+    const derived = await run(['derive', dir.path, '--zone', 'east']);
+    assert.equal(derived.code, 0);
+    assert.equal(derived.stderr, '1 MeshTrust of 2 MeshIdentities\n');
+    await using out = await makeTempDir();
+    await writeFile(out.join('trust.yaml'), derived.stdout);
+    const { code, stdout } = await run(['bundle', out.path, '-o', 'json']);
+    assert.equal(code, 0);
+    assert.match(stdout, /"name": "east\.example"/);
+    assert.match(derived.stdout, /kri: kri_mid_default_east__identity_/);
+    assert.equal((await run(['validate', out.path])).code, 0);
+    // The MeshTrust is the publication of the MeshIdentity: beside it, nothing changes.
+    await writeFile(dir.join('trust.yaml'), derived.stdout);
+    const diff = await run(['diff', out.path, dir.path, '--identities', '--zone', 'east']);
+    assert.equal(diff.code, 0, diff.stdout + diff.stderr);
+  });
+
+  test('several zones: a MeshTrust with its own name for each', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), text(a.certPem));
+    const { stdout, code } = await run(['derive', dir.path, '--zones', 'east,west']);
+    assert.equal(code, 0);
+    assert.deepEqual(stdout.match(/^name: .*$/gm), ['name: identity-east', 'name: identity-west']);
+  });
+
+  test('the Kubernetes form: the MeshTrust has its namespace and mesh', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(
+      dir.join('a.yaml'),
+      JSON.stringify({
+        apiVersion: 'kuma.io/v1alpha1',
+        kind: 'MeshIdentity',
+        metadata: { name: 'identity', namespace: 'kuma-system', labels: { 'kuma.io/mesh': 'payments' } },
+        spec: bundled(inline(a.certPem)),
+      }),
+    );
+    const { stdout } = await run(['derive', dir.path]);
+    assert.match(stdout, /^ {2}namespace: kuma-system$/m);
+    assert.match(stdout, /^ {4}kuma\.io\/mesh: payments$/m);
+  });
+
+  test('a MeshIdentity that gives nothing for a reason: exit code 1, with the finding', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), text(a.certPem));
+    const { code, stdout, stderr } = await run(['derive', dir.path]);
+    assert.equal(code, 1);
+    assert.equal(stdout, '');
+    assert.match(stderr, /MT073/);
+  });
+
+  test('no MeshIdentity: exit code 1', async () => {
+    await using dir = await makeTempDir();
+    assert.equal((await run(['derive', dir.path])).code, 1);
+  });
+});
+
+suite('meshtrust validate --identities', () => {
+  test('findings of MeshIdentities; without the flag they are documents of another kind', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), text(a.certPem));
+    assert.match((await run(['validate', dir.path, '--identities'])).stdout, /MT073/);
+    assert.equal((await run(['validate', dir.path, '--identities', '--zone', 'z'])).code, 0);
+    assert.match(
+      (await run(['validate', dir.path])).stderr,
+      /skipped documents of other kinds: .*MeshIdentity/,
+    );
+  });
+
+  test('only MeshIdentities without trust: nothing is wrong', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), spire);
+    assert.equal((await run(['validate', dir.path, '--identities'])).code, 0);
+  });
+});
+
+suite('meshtrust identities', () => {
+  test('a replaced CA: is listed with its end, and goes when it is released', async () => {
+    await using dir = await makeTempDir();
+    const files = watchedDir(dir.path);
+    await files.put('a.yaml', text(a.certPem));
+    await files.put('b.yaml', spire);
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--identities', '--zone=east'] });
+    const to = `--server=http://127.0.0.1:${server.adminPort}`;
+    await files.put('a.yaml', text(b.certPem));
+    await server.logged('the CA is superseded', ({ code }) => code === 'MT076');
+    const { stdout } = await run(['identities', to]);
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.split(/ {2,}/));
+    const [, current, old, other] = lines;
+    assert.deepEqual(current?.slice(0, 5), ['default', 'identity', 'trust', 'east.example', 'CN=B']);
+    assert.deepEqual(old?.slice(0, 5), ['default', 'identity', 'trust', 'east.example', 'CN=A']);
+    assert.match(old?.[6] ?? '', /^\d{4}-/);
+    assert.deepEqual(other?.slice(0, 4), ['default', 'spire', 'none', '-']);
+
+    const unknown = await run(['identities', 'release', 'nope', to]);
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.stderr, /mesh default has no MeshIdentity nope/);
+    const released = await run(['identities', 'release', 'identity', '--yes', to]);
+    assert.equal(released.code, 0);
+    assert.match(released.stderr, /1 CA certificate released/);
+    await poll('the CA to be withdrawn', async () =>
+      (await run(['bundle', to])).stdout.includes('CN=A') ? undefined : true,
+    );
+    assert.match((await run(['bundle', to])).stdout, /CN=B/);
+  });
+
+  test('a server that does not read them: says what to do', async () => {
+    await using dir = await makeTempDir();
+    await writeFile(dir.join('a.yaml'), spire);
+    await using server = await startMeshtrust({
+      dirs: [dir.path],
+      args: ['--guard-hold=0'],
+      waitUntilReady: true,
+    });
+    const { code, stderr } = await run(['identities', `--server=http://127.0.0.1:${server.adminPort}`]);
+    assert.equal(code, 1);
+    assert.match(stderr, /start it with --identities/);
+  });
+});
