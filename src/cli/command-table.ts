@@ -155,24 +155,6 @@ export const commandTable: readonly CommandDefinition[] = [
     load: async () => (await import('./commands/derive-command.ts')).derive,
   }),
   define({
-    name: 'identities',
-    group: 'Operate',
-    summary:
-      'list the MeshIdentities of a running server, their CA certificates, and replaced ones with their end',
-    flags: ['mesh', 'output', ...serverFlags],
-    examples: [['identities --mesh default', 'the MeshIdentities of a mesh']],
-    load: async () => (await import('./commands/identities-command.ts')).identities,
-  }),
-  define({
-    name: 'identities release',
-    group: 'Operate',
-    summary: 'stop trusting the CA certificates that a MeshIdentity no longer has, before their end',
-    operands: [{ name: '<name>', description: 'MeshIdentity: its name, or namespace/name' }],
-    flags: ['mesh', 'defaultMesh', 'yes', ...serverFlags],
-    examples: [['identities release identity --mesh default', 'once no leaf of the old CA is in use']],
-    load: async () => (await import('./commands/identities-command.ts')).releaseIdentity,
-  }),
-  define({
     name: 'check',
     group: 'Operate',
     summary: 'check running servers, the trust that they serve, and their proxies; exit with 1 on a failure',
@@ -204,6 +186,24 @@ export const commandTable: readonly CommandDefinition[] = [
     flags: ['mesh', 'version', 'proxies', 'timeout', 'output', ...serverFlags],
     examples: [['wait --mesh default --timeout 2m', 'exit with 4 if a proxy is behind after two minutes']],
     load: async () => (await import('./commands/wait-command.ts')).wait,
+  }),
+  define({
+    name: 'identities',
+    group: 'Operate',
+    summary:
+      'list the MeshIdentities of a running server, their CA certificates, and replaced ones with their end',
+    flags: ['mesh', 'output', ...serverFlags],
+    examples: [['identities --mesh default', 'the MeshIdentities of a mesh']],
+    load: async () => (await import('./commands/identities-command.ts')).identities,
+  }),
+  define({
+    name: 'identities release',
+    group: 'Operate',
+    summary: 'stop trusting the CA certificates that a MeshIdentity no longer has, before their end',
+    operands: [{ name: '<name>', description: 'MeshIdentity: its name, or namespace/name' }],
+    flags: ['mesh', 'defaultMesh', 'yes', ...serverFlags],
+    examples: [['identities release identity --mesh default', 'once no leaf of the old CA is in use']],
+    load: async () => (await import('./commands/identities-command.ts')).releaseIdentity,
   }),
   define({
     name: 'revoke',

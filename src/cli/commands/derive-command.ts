@@ -1,7 +1,5 @@
 import type { Action } from './command.ts';
 import { counted } from '../../observe/log/describe-change.ts';
-import { formatFinding } from '../../trust/findings/finding.ts';
-import { oneLine } from '../../text/plain-text.ts';
 import { meshTrustObject } from '../offline/mesh-trust-text.ts';
 import { readingOf } from '../offline/offline-options.ts';
 import type { ReadingOptions } from '../offline/offline-options.ts';
@@ -9,14 +7,17 @@ import { readOffline } from '../offline/read-offline.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import { toYaml } from '../terminal/output.ts';
 import { say } from '../terminal/terminal.ts';
+import { writeFindings } from '../terminal/write-findings.ts';
 
 /** Prints the MeshTrusts that follow from the MeshIdentities in files. */
 export const derive: Action<ReadingOptions> = async ({ operands: paths, options, io }) => {
   const reading = readingOf({ ...options, identities: true });
   const { findings } = await readOffline(paths, reading, io);
   const views = reading.identities?.view() ?? [];
-  for (const finding of findings.filter(({ severity }) => severity === 'error'))
-    say(io, oneLine(`error: ${formatFinding(finding)}`));
+  writeFindings(
+    io,
+    findings.filter(({ severity }) => severity === 'error'),
+  );
   if (views.length === 0)
     throw new CommandError(exitCode.negative, `${paths.join(' ')}: no MeshIdentity found`);
   const documents = views.flatMap(({ resources }) =>
