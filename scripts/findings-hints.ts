@@ -21,9 +21,16 @@ export function parseHints(text: string): Hints {
     const body = text.slice(start.index, starts[index + 1]?.index);
     const [isServed, toDo] = [served, remedy].map((pattern) => pattern.exec(body)?.groups?.['text']);
     if (isServed === undefined || toDo === undefined) return [];
-    return [[start.groups?.['code'] ?? '', { served: plain(isServed), remedy: plain(toDo) }]];
+    const about = plain(textOf(body));
+    return [[start.groups?.['code'] ?? '', { about, served: plain(isServed), remedy: plain(toDo) }]];
   });
   return Object.fromEntries(hints);
+}
+
+/** Returns the text between the heading of a section and its first list, on one line. */
+function textOf(part: string): string {
+  const [text = ''] = part.slice(part.indexOf('\n')).split(/^- /m);
+  return text.trim().replaceAll(/\s+/g, ' ');
 }
 
 /** Removes the Markdown marks; a link keeps its text. */
@@ -39,8 +46,9 @@ function plain(text: string): string {
 export async function hintsModule(text: string): Promise<string> {
   const source = `import type { FindingCode } from './catalogue.ts';
 
-/** The effect of a finding on the served trust, and its remedy. */
+/** The meaning of a finding, its effect on the served trust, and its remedy. */
 export interface Hint {
+  readonly about: string;
   readonly served: string;
   readonly remedy: string;
 }

@@ -15,35 +15,56 @@ import { makeTempDir } from '../test/kit/temp-dir.ts';
 const folder = fileURLToPath(new URL('../docs/images', import.meta.url));
 const day = 86_400_000;
 
-/** Trust of one mesh: three trust domains, of which one rotates its CA and one has a CA that expires soon. */
-async function writeTrust(join: (name: string) => string): Promise<void> {
-  const ca = (commonName: string, days: number) =>
-    makeCa({ commonName, notAfter: new Date(Date.now() + days * day) }).certPem;
-  const domains = {
-    'payments.example': [ca('Payments CA 2026', 900), ca('Payments CA 2025', 200)],
-    'zone-2.example': [ca('Zone 2 CA', 1500)],
-    'partners.example': [ca('Partners CA', 12)],
-  };
-  for (const [trustDomain, pems] of Object.entries(domains)) {
-    const name = trustDomain.replaceAll('.', '-');
-    await writeFile(join(`${name}.yaml`), meshTrustYaml({ name, trustDomain, pems }));
-  }
+/** Days until a CA expires, by its common name. */
+type Cas = Readonly<Record<string, number>>;
+
+/** Trust of three meshes, one of which has a CA that expires soon. */
+const trust: readonly (readonly [mesh: string, trustDomain: string, cas: Cas])[] = [
+  ['default', 'payments.example', { 'Payments CA 2025': 200 }],
+  ['default', 'zone-2.example', { 'Zone 2 CA': 1500 }],
+  ['edge', 'edge.example', { 'Edge CA': 2800 }],
+  ['partners', 'partners.example', { 'Partners CA': 12, 'Partners CA 2027': 420 }],
+];
+
+const pems = new Map<string, string>();
+
+/** Returns the certificate of a CA, the same for the same name. */
+function pemOf(commonName: string, days: number): string {
+  const notBefore = new Date(Date.now() - 90 * day);
+  const notAfter = new Date(Date.now() + days * day);
+  const pem = pems.get(commonName) ?? makeCa({ commonName, notBefore, notAfter }).certPem;
+  pems.set(commonName, pem);
+  return pem;
+}
+
+function write(join: (name: string) => string, mesh: string, trustDomain: string, cas: Cas): Promise<void> {
+  const name = trustDomain.replaceAll('.', '-');
+  const text = { name, trustDomain, pems: Object.entries(cas).map((ca) => pemOf(...ca)), mesh };
+  return writeFile(join(`${name}.yaml`), meshTrustYaml(text));
 }
 
 if (import.meta.main) {
   await using dir = await makeTempDir();
-  await writeTrust((name) => dir.join(name));
+  const join = (name: string): string => dir.join(name);
+  for (const [mesh, trustDomain, cas] of trust) await write(join, mesh, trustDomain, cas);
   await using server = await startMeshtrust({ dirs: [dir.path] });
   using proxies = playProxies(`127.0.0.1:${server.xdsPort}`, 24);
   await using browser = await openBrowser(await findChromium());
   const { page } = browser;
+  const says = (text: string) =>
+    page.waitForFunction(`document.body.innerText.includes(${JSON.stringify(text)})`);
   await page.setViewport({ width: 1200, height: 800, deviceScaleFactor: 1 });
   await mkdir(folder, { recursive: true });
   proxies.acknowledge(() => true);
+  await page.goto(`http://127.0.0.1:${server.adminPort}/`);
+  await says('24 of 24 proxies in sync');
+  // A second CA, as at the beginning of a rotation.
+  await write(join, 'default', 'payments.example', { 'Payments CA 2025': 200, 'Payments CA 2026': 900 });
+  await says('24 proxies in ');
   for (const scheme of ['light', 'dark']) {
     await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
-    await page.goto(`http://127.0.0.1:${server.adminPort}/`);
-    await page.waitForFunction('/24 of 24 proxies in sync/.test(document.body.innerText)');
+    await page.reload();
+    await says('24 proxies in ');
     await page.screenshot({ path: `${folder}/page-${scheme}.png` });
     console.log(`docs/images/page-${scheme}.png`);
   }

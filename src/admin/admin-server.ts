@@ -14,8 +14,10 @@ import type { ProbeInput } from './probe-routes.ts';
 import type { Route } from './router.ts';
 import { serverRoutes } from './server-routes.ts';
 import type { ServerInput } from './server-routes.ts';
+import { trustRoutes } from './trust-routes.ts';
+import type { TrustInput } from './trust-routes.ts';
 
-export interface AdminServerInput extends ProbeInput, ApiInput, ServerInput, IdentityInput {
+export interface AdminServerInput extends ProbeInput, ApiInput, ServerInput, IdentityInput, TrustInput {
   readonly log: Logger;
   readonly access?: AdminAccess | undefined;
   /** Sends the events of `/api/v1/events`. */
@@ -38,6 +40,7 @@ export function createAdminServer(input: AdminServerInput): HttpEdge {
       ...serverRoutes(input),
       ...apiRoutes(input),
       ...identityRoutes(input),
+      ...trustRoutes(input),
       ...page,
     ],
     onError: (error) => log.error({ event: 'admin-failed', err: error }, 'an admin request failed'),

@@ -5,7 +5,7 @@ import { fleetRoutes } from './fleet-routes.ts';
 import type { FleetInput } from './fleet-routes.ts';
 import { presentCertificates } from '../api/present-certificates.ts';
 import { presentFindings, presentMesh, presentMeshSummary } from '../api/present-mesh.ts';
-import type { MeshContext } from '../api/present-mesh.ts';
+import type { FindingSince, MeshContext } from '../api/present-mesh.ts';
 import { errorReply, jsonReply } from './reply.ts';
 import type { Reply } from './reply.ts';
 import type { Route } from './router.ts';
@@ -19,14 +19,15 @@ export interface ApiInput extends FleetInput {
   readonly releaseGuard: (selection: HoldSelection) => StateView['ledger']['held'];
   /** Monotonic milliseconds, as in the view. */
   readonly now: () => number;
+  readonly findingSince?: FindingSince | undefined;
 }
 
 /** Returns the routes below `/api/v1`. */
 export function apiRoutes(input: ApiInput): readonly Route[] {
-  const { view, proxies, releaseGuard, now } = input;
+  const { view, proxies, releaseGuard, now, findingSince } = input;
   const contextOf = (mesh: string): MeshContext => {
     const { findings, ledger } = view();
-    return { findings, held: ledger.held, proxies: proxies(mesh), now: now() };
+    return { findings, held: ledger.held, proxies: proxies(mesh), now: now(), findingSince };
   };
   return [
     ...fleetRoutes(input),
@@ -57,7 +58,7 @@ export function apiRoutes(input: ApiInput): readonly Route[] {
     {
       method: 'GET',
       pattern: '/api/v1/findings',
-      answer: () => jsonReply(presentFindings(view().findings)),
+      answer: () => jsonReply(presentFindings(view().findings, findingSince)),
     },
     {
       method: 'POST',

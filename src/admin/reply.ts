@@ -19,6 +19,7 @@ const statuses = {
   'not-found': 404,
   'too-many-clients': 503,
   unauthorized: 401,
+  'unknown-certificate': 404,
   'unknown-mesh': 404,
   'unknown-proxy': 404,
   'wrong-host': 421,

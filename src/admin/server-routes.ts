@@ -10,6 +10,8 @@ import type { DistrustedHashes } from '../trust/policy/distrust.ts';
 export interface ServerInput {
   /** Version of the program. */
   readonly version: string;
+  /** When the process started, in epoch milliseconds. */
+  readonly startedAt?: number | undefined;
   readonly view: () => StateView;
   readonly draining: () => boolean;
   /** Monotonic milliseconds, as in the view. */
@@ -19,7 +21,15 @@ export interface ServerInput {
 }
 
 /** Returns the routes `/api/v1/server` and `/api/v1/distrust/{hash}`. */
-export function serverRoutes({ version, view, draining, now, distrusted }: ServerInput): readonly Route[] {
+export function serverRoutes({
+  version,
+  startedAt,
+  view,
+  draining,
+  now,
+  distrusted,
+}: ServerInput): readonly Route[] {
+  const started = startedAt === undefined ? {} : { startedAt: new Date(startedAt).toISOString() };
   return [
     {
       method: 'GET',
@@ -37,7 +47,7 @@ export function serverRoutes({ version, view, draining, now, distrusted }: Serve
           }),
         );
         const readiness = presentReadiness(state, draining(), now());
-        return jsonReply({ version, readiness, sources } satisfies ServerDetail);
+        return jsonReply({ version, ...started, readiness, sources } satisfies ServerDetail);
       },
     },
     {

@@ -92,6 +92,8 @@ export interface FindingDetail {
   readonly mesh?: string | undefined;
   readonly trustDomain?: string | undefined;
   readonly fingerprint?: string | undefined;
+  /** When this process first reported the finding. Absent in the output of commands that read files. */
+  readonly since?: string | undefined;
 }
 
 export interface FindingCounts {
@@ -134,6 +136,7 @@ export type ApiErrorCode =
   | 'not-found'
   | 'too-many-clients'
   | 'unauthorized'
+  | 'unknown-certificate'
   | 'unknown-mesh'
   | 'unknown-proxy'
   | 'wrong-host';

@@ -30,3 +30,38 @@ export interface AnchorCertificate {
   /** The certificate that proxies get: canonical PEM, with a line feed at its end. */
   readonly pem: string;
 }
+
+/** `GET /api/v1/certificates`: CA certificates of all meshes, by expiry. New releases only add fields. */
+export interface CertificateList {
+  readonly certificates: readonly CertificateSummary[];
+  /** Number of certificates that match. */
+  readonly total: number;
+}
+
+export interface CertificateSummary {
+  /** SHA-256 of the listed certificate. */
+  readonly fingerprint: string;
+  readonly subject: string;
+  readonly keyAlgorithm: string;
+  readonly notBefore: string;
+  readonly notAfter: string;
+  /** Where it is trusted, by mesh and trust domain. */
+  readonly places: readonly CertificatePlace[];
+}
+
+export interface CertificatePlace {
+  readonly mesh: string;
+  readonly trustDomain: string;
+  readonly rooting: Rooting;
+  /** The resources that list it, as `mesh/namespace/name`. */
+  readonly resources: readonly string[];
+}
+
+/** `GET /api/v1/certificates/{fingerprint}`. */
+export interface CertificateDetail extends CertificateSummary {
+  readonly issuer: string;
+  readonly keyHash: string;
+  readonly compressedKeyHash?: string | undefined;
+  /** The listed certificate. Proxies get another form where `rooting` is not `as-listed`. */
+  readonly pem: string;
+}

@@ -55,6 +55,8 @@ export interface ProxySummary {
   readonly ackMs?: number | undefined;
   /** Whole seconds for which the proxy has been behind the served version. */
   readonly behindSeconds?: number | undefined;
+  /** The same as a time, which is the same in every response. */
+  readonly behindSince?: string | undefined;
   /** Number of responses that it refused, and the last of them. */
   readonly nacks: number;
   readonly lastNack?: NackDetail | undefined;
@@ -149,6 +151,7 @@ export interface LaggingProxy {
   readonly address: string;
   readonly state: ProxyState;
   readonly behindSeconds?: number | undefined;
+  readonly behindSince?: string | undefined;
   /**
    * The newest version of the mesh that the proxy has acknowledged in full. Absent for a version older than the
    * last 16.

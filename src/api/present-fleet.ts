@@ -45,6 +45,7 @@ function presentProxy(proxy: ProxyRecord, { history, now }: FleetContext): Proxy
     ackedAt: last.ackedAt === 0 ? undefined : timeOf(last.ackedAt),
     ackMs: last.ackMs,
     behindSeconds: secondsSince(behindSince, now),
+    behindSince: behindSince === undefined ? undefined : timeOf(behindSince),
     nacks,
     lastNack: lastNack && presentNack(lastNack),
   };
@@ -68,6 +69,7 @@ function presentGone(gone: GoneRecord, { history, now }: FleetContext): ProxySum
       version: heldVersion(gone, history)?.version,
       servedVersion: history.versions(mesh)?.[0]?.version,
       behindSeconds: secondsSince(assessment.behindSince, now),
+      behindSince: assessment.behindSince === undefined ? undefined : timeOf(assessment.behindSince),
     }),
     nacks,
     lastNack: lastNack && presentNack(lastNack),
@@ -115,6 +117,7 @@ function presentLagging({ proxy, held, state, behindSince }: Lagging, now: numbe
     address: first?.info.address ?? '',
     state,
     behindSeconds: secondsSince(behindSince, now),
+    behindSince: behindSince === undefined ? undefined : timeOf(behindSince),
     version: held?.version,
     disconnectedAt: 'goneAt' in proxy ? timeOf(proxy.goneAt) : undefined,
     message: state === 'refused' ? proxy.lastNack?.message : undefined,

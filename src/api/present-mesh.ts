@@ -21,7 +21,11 @@ export interface MeshContext {
   readonly proxies: number;
   /** Monotonic milliseconds, as in `held`. */
   readonly now: number;
+  readonly findingSince?: FindingSince | undefined;
 }
+
+/** Returns the epoch milliseconds since when a finding is reported, if they are known. */
+export type FindingSince = (finding: Finding) => number | undefined;
 
 /** Returns a mesh as it appears in a list. */
 export function presentMeshSummary(state: MeshState, { findings, proxies }: MeshContext): MeshSummary {
@@ -36,7 +40,10 @@ export function presentMeshSummary(state: MeshState, { findings, proxies }: Mesh
 }
 
 /** Returns all details of a mesh. */
-export function presentMesh(state: MeshState, { findings, held, proxies, now }: MeshContext): MeshDetail {
+export function presentMesh(
+  state: MeshState,
+  { findings, held, proxies, now, findingSince }: MeshContext,
+): MeshDetail {
   const { mesh, bundles, merged } = state.bundle;
   const inMerged = new Set(merged.map(({ trustDomain }) => trustDomain));
   return {
@@ -59,13 +66,13 @@ export function presentMesh(state: MeshState, { findings, held, proxies, now }: 
       version,
       bytes: contentSize,
     })),
-    findings: findingsOf(mesh, findings).map(presentFinding),
+    findings: findingsOf(mesh, findings).map((found) => presentFinding(found, findingSince)),
   };
 }
 
 /** Returns findings in the given order, with their number by severity. */
-export function presentFindings(findings: readonly Finding[]): FindingList {
-  return { counts: countFindings(findings), findings: findings.map(presentFinding) };
+export function presentFindings(findings: readonly Finding[], since?: FindingSince): FindingList {
+  return { counts: countFindings(findings), findings: findings.map((found) => presentFinding(found, since)) };
 }
 
 /** Returns the whole seconds until a time, at least 0. */
@@ -103,12 +110,20 @@ function presentAnchor({ certificate, rooting, listedBy }: ServedAnchor): Anchor
   };
 }
 
-function presentFinding(found: Finding): FindingDetail {
+function presentFinding(found: Finding, sinceOf?: FindingSince): FindingDetail {
   const { severity, code, message, file, line, resource, path, block, mesh, trustDomain, fingerprint } =
     found;
   const { name } = catalogue[code];
   const place = { file, line, resource, path, block, mesh, trustDomain, fingerprint };
-  return { severity, code, name, message, ...place };
+  const since = sinceOf?.(found);
+  return {
+    severity,
+    code,
+    name,
+    message,
+    ...place,
+    ...(since !== undefined && { since: timestamp(Math.floor(since / 1000) * 1000) }),
+  };
 }
 
 /** Returns the findings that name the mesh or one of its resources. Findings about whole files belong to no mesh. */

@@ -4,6 +4,8 @@ import type { ReadyAnswer } from './api-types.ts';
 export interface ServerDetail {
   /** Version of meshtrust. */
   readonly version: string;
+  /** When the process started. */
+  readonly startedAt?: string | undefined;
   /** The same as in `/readyz`. */
   readonly readiness: ReadyAnswer;
   readonly sources: readonly SourceDetail[];

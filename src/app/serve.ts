@@ -10,6 +10,7 @@ import { createMeshBuilder } from '../trust/snapshot/mesh-builder.ts';
 import { createEventLog } from '../observe/log/log-events.ts';
 import { createLogger } from '../observe/log/log.ts';
 import type { Logger } from '../observe/log/log.ts';
+import { createChangeLog } from '../fleet/change-log.ts';
 import { countStates } from '../fleet/rollout.ts';
 import { createMetrics } from '../observe/metrics/metrics.ts';
 import type { ProxyStates } from '../observe/metrics/metrics.ts';
@@ -27,6 +28,7 @@ import { createFrontend } from '../frontend/proxy-frontend.ts';
 import type { ProxyFrontend } from '../frontend/proxy-frontend.ts';
 import { createLastGoodStore } from '../runtime/state/last-good-store.ts';
 import type { LastGoodStore } from '../runtime/state/last-good-store.ts';
+import { createFindingTimes } from '../runtime/finding-times.ts';
 import { createPipeline } from '../runtime/pipeline.ts';
 import type { Pipeline, PipelineView } from '../runtime/pipeline.ts';
 import type { ServeOptions } from '../runtime/serve-options.ts';
@@ -83,6 +85,8 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
   cleanup.defer(() => front.drain(0));
   const eventLog = createEventLog({ log, proxies: front.proxies });
   const record = cleanup.use(await createChangeRecord({ options, log, proxies: front.proxies }));
+  const findingTimes = createFindingTimes(systemClock.wall);
+  const changeLog = createChangeLog(systemClock.wall);
   const metrics = createMetrics({
     version: options.version,
     view,
@@ -96,7 +100,10 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
       fleet: front.fleet,
       view,
       clock: systemClock,
-      onConverged: record.converged,
+      onConverged: (rollout, gaveUp) => {
+        record.converged(rollout, gaveUp);
+        changeLog.converged(rollout, gaveUp);
+      },
       onLost: record.lost,
     }),
   );
@@ -129,6 +136,8 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
     else if (event.kind === 'granted') keep(event.source, event.paths, pipeline, lastGood);
     record.state(event, { startedAt, endedAt: systemClock.monotonic() });
     eventLog.state(event);
+    findingTimes.state(event);
+    changeLog.state(event);
     live.state(event);
   });
   cleanup.defer(() => pipeline.close());
@@ -155,10 +164,13 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
   const admin: HttpEdge = createAdminServer({
     ...edgeInput,
     version: options.version,
+    startedAt: performance.timeOrigin,
+    changes: changeLog,
     access: { ...access, failed: metrics.adminAuthFailed },
     proxies: front.proxies,
     fleet: front.fleet,
     wall: systemClock.wall,
+    findingSince: (found) => findingTimes.since(found),
     events: live.hub,
     page: await loadPage(),
     distrusted: options.distrust === undefined ? undefined : () => policy.distrusted,

@@ -1,16 +1,33 @@
-import type { GuardRelease, MeshDetail, MeshList } from '../api/api-types.ts';
-import type { ServerEvent } from '../api/event-types.ts';
-import type { ProxyList, RolloutDetail } from '../api/fleet-api-types.ts';
+import type { ApiError, FindingList, GuardRelease, MeshDetail, MeshList } from '../api/api-types.ts';
+import type { CertificateDetail, CertificateList } from '../api/certificate-api-types.ts';
+import type { ChangeList } from '../api/change-api-types.ts';
+import type { ProxyDetail, ProxyList } from '../api/fleet-api-types.ts';
+import type { ServerDetail } from '../api/server-api-types.ts';
 import type { Hints } from '../trust/findings/hints.ts';
 import type { ProxyFilter } from './page-state.ts';
+import { followServerTime } from './server-time.ts';
 
 /** Number of proxies on a page of the list. */
 const pageSize = 200;
+const name = encodeURIComponent;
 
-export const askMeshes = (): Promise<MeshList> => get('/api/v1/meshes');
-export const askMesh = (mesh: string): Promise<MeshDetail> =>
-  get(`/api/v1/meshes/${encodeURIComponent(mesh)}`);
-export const askHints = (): Promise<Hints> => get('/ui/hints.json');
+export const askServer = (): Promise<ServerDetail> => ask('/api/v1/server');
+export const askMeshes = (): Promise<MeshList> => ask('/api/v1/meshes');
+export const askFindings = (): Promise<FindingList> => ask('/api/v1/findings');
+export const askMesh = (mesh: string): Promise<MeshDetail> => ask(`/api/v1/meshes/${name(mesh)}`);
+export const askHints = (): Promise<Hints> => ask('/ui/hints.json');
+export const askProxy = (mesh: string, node: string): Promise<ProxyDetail> =>
+  ask(`/api/v1/proxies/${name(node)}?mesh=${name(mesh)}`);
+
+export const askCertificate = (fingerprint: string): Promise<CertificateDetail> =>
+  ask(`/api/v1/certificates/${name(fingerprint)}`);
+export const askCertificates = (search: string, limit: number): Promise<CertificateList> =>
+  ask(`/api/v1/certificates?search=${name(search)}&limit=${limit}`);
+export const askChanges = (mesh: string | undefined, limit: number): Promise<ChangeList> =>
+  ask(`/api/v1/changes?limit=${limit}${mesh === undefined ? '' : `&mesh=${name(mesh)}`}`);
+/** Requests proxies of all meshes by a part of their node ID. */
+export const findProxies = (node: string, limit: number): Promise<ProxyList> =>
+  ask(`/api/v1/proxies?node=${name(node)}&limit=${limit}`);
 
 export function askProxies(mesh: string, { node, state, after }: ProxyFilter): Promise<ProxyList> {
   const query = new URLSearchParams({ mesh, limit: String(pageSize) });
@@ -18,50 +35,30 @@ export function askProxies(mesh: string, { node, state, after }: ProxyFilter): P
   if (state !== '') query.set('state', state);
   const last = after.at(-1);
   if (last !== undefined) query.set('after', last);
-  return get(`/api/v1/proxies?${query.toString()}`);
+  return ask(`/api/v1/proxies?${query.toString()}`);
 }
 
-/** Ends all holds of the guard. */
-export function releaseGuard(): Promise<GuardRelease> {
-  return ask('/api/v1/guard/release', { method: 'POST' });
+/** Ends the holds of the guard in a mesh. */
+export function releaseGuard(mesh: string): Promise<GuardRelease> {
+  return ask(`/api/v1/guard/release?mesh=${name(mesh)}`, { method: 'POST' });
 }
 
-/** Callbacks for the events of the server. */
-export interface Listener {
-  readonly state: (event: ServerEvent) => void;
-  readonly rollout: (rollout: RolloutDetail) => void;
-  readonly connected: (isConnected: boolean) => void;
+/** An error response of the server. */
+export class ApiFailure extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
 }
 
-/** Time until a rejected client tries again, in milliseconds. */
-const retryMs = 3_000;
-
-/** Receives events until the page is closed. */
-export function listen(listener: Listener): void {
-  const { state, rollout, connected } = listener;
-  const source = new EventSource('/api/v1/events');
-  source.addEventListener('open', () => connected(true));
-  source.addEventListener('error', () => {
-    connected(false);
-    // The browser reconnects by itself after a broken connection, but not after another response.
-    if (source.readyState === EventSource.CLOSED) setTimeout(() => listen(listener), retryMs);
-  });
-  source.addEventListener('state', ({ data }: MessageEvent<string>) =>
-    state(JSON.parse(data) as ServerEvent),
-  );
-  source.addEventListener('rollout', ({ data }: MessageEvent<string>) =>
-    rollout(JSON.parse(data) as RolloutDetail),
-  );
-}
-
-function get<Answer>(path: string): Promise<Answer> {
-  return ask(path, {});
-}
-
-/** @throws {Error} with the server's message, if the response is an error. */
-async function ask<Answer>(path: string, init: RequestInit): Promise<Answer> {
+/** @throws {ApiFailure} with the server's message, if the response is an error. */
+async function ask<Answer>(path: string, init: RequestInit = {}): Promise<Answer> {
   const response = await fetch(path, init);
-  const answer = (await response.json()) as Answer & { readonly error?: { readonly message: string } };
-  if (!response.ok) throw new Error(answer.error?.message ?? `${path}: ${response.status}`);
+  followServerTime(response.headers.get('date'));
+  const answer = (await response.json()) as Answer & Partial<ApiError>;
+  if (!response.ok)
+    throw new ApiFailure(response.status, answer.error?.message ?? `${path}: ${response.status}`);
   return answer;
 }

@@ -36,3 +36,13 @@ export function dayOf(time: string): string {
 export function count(number: number, one: string, many = `${one}s`): string {
   return `${number.toLocaleString('en')} ${number === 1 ? one : many}`;
 }
+
+/** Returns the time of day in UTC: `14:03:22 UTC`. */
+export function timeOfDay(time: number): string {
+  return `${new Date(time).toISOString().slice(11, 19)} UTC`;
+}
+
+/** Returns for how long something has been so: `for 3 min`. `since` is an RFC 3339 time. */
+export function sinceText(since: string, now: number): string {
+  return `for ${duration(Math.max(0, now - Date.parse(since)))}`;
+}

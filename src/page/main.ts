@@ -1,7 +1,14 @@
 import { render } from 'lit-html';
-import { askHints, askMesh, askMeshes, askProxies, listen, releaseGuard } from './ask.ts';
-import { hashOf, initialState, noFilter, selectedMesh } from './page-state.ts';
+import type { RolloutDetail } from '../api/fleet-api-types.ts';
+import { askHints, askProxies, releaseGuard } from './ask.ts';
+import { listen } from './listen.ts';
+import { loadShared, loadView } from './load.ts';
+import { initialState, noData, noFilter, readinessOf } from './page-state.ts';
 import type { Actions, PageState, ProxyFilter } from './page-state.ts';
+import { errorCount, problemsOf } from './problems.ts';
+import { linkTo, parseRoute } from './route.ts';
+import { serverTime } from './server-time.ts';
+import { titleOf } from './title.ts';
 import { viewPage } from './view-page.ts';
 
 /** The shortest time between two requests for the list of proxies, in milliseconds. */
@@ -10,29 +17,38 @@ const listMs = 1_000;
 const tickMs = 1_000;
 
 const root = document.querySelector<HTMLElement>('#page');
-let state: PageState = initialState(Date.now());
+let state: PageState = initialState(parseRoute(location.hash), serverTime());
 let isDrawing = false;
-let listIsDue = false;
+let viewIsDue = false;
 let refreshes = 0;
 let typing: ReturnType<typeof setTimeout> | undefined;
 
 function change(part: Partial<PageState>): void {
   state = { ...state, ...part };
+  if ('meshes' in part || 'findings' in part || 'rollouts' in part || 'server' in part || 'about' in part) {
+    state = {
+      ...state,
+      problems: problemsOf({ ...state, meshes: state.meshes ?? [], readiness: readinessOf(state) }),
+    };
+  }
   if (isDrawing || root === null) return;
   isDrawing = true;
   // Several changes within a frame are drawn once.
   requestAnimationFrame(() => {
     isDrawing = false;
     render(viewPage(state, actions), root);
-    const { selected } = state;
-    document.title = selected === undefined ? 'meshtrust' : `${selected} · meshtrust`;
+    document.title = titleOf(state.route, errorCount(state.problems), state.connection);
   });
 }
 
 function attempt(work: () => Promise<Partial<PageState>>): void {
   work().then(
-    (part) => change({ problem: undefined, ...part }),
-    (error: unknown) => change({ problem: error instanceof Error ? error.message : String(error) }),
+    (part) => change({ failure: undefined, ...part }),
+    (error: unknown) => {
+      // Without a connection every request fails; the page says so once.
+      if (state.connection !== 'lost')
+        change({ failure: error instanceof Error ? error.message : String(error) });
+    },
   );
 }
 
@@ -41,43 +57,42 @@ function refresh(): void {
   refreshes += 1;
   const mine = refreshes;
   attempt(async () => {
-    const answer = await askAll();
-    // A later request is about the mesh that is shown now, and may have been answered before this one.
-    return mine === refreshes ? answer : {};
+    const { route, filter } = state;
+    const [shared, view] = await Promise.all([loadShared(), loadView(route, filter)]);
+    // A later request is about the view that is shown now, and may have been answered before this one.
+    if (mine !== refreshes) return {};
+    // Text that was typed meanwhile stays, and has a request of its own.
+    return { ...shared, ...view, ...(state.filter !== filter && { proxies: state.proxies }) };
   });
 }
 
-async function askAll(): Promise<Partial<PageState>> {
-  const { meshes } = await askMeshes();
-  const selected = selectedMesh(location.hash, meshes);
-  const isSame = selected === state.selected;
-  const filter = isSame ? state.filter : noFilter;
-  if (selected === undefined) return { meshes, selected, mesh: undefined, proxies: undefined };
-  const [mesh, proxies] = await Promise.all([askMesh(selected), askProxies(selected, filter)]);
-  const meshAt = Date.now();
-  // Text that was typed meanwhile stays, and has a request of its own.
-  if (isSame && state.filter !== filter) return { meshes, selected, mesh, meshAt };
-  return { meshes, selected, mesh, meshAt, proxies, filter };
+/** Requests soon, once for many events, what a roll-out changes in the view. */
+function refreshViewSoon(): void {
+  if (viewIsDue) return;
+  viewIsDue = true;
+  setTimeout(() => {
+    viewIsDue = false;
+    if (state.route.kind === 'mesh' && state.rollouts.get(state.route.mesh)?.converged === false)
+      refreshList();
+    else refresh();
+  }, listMs);
+}
+
+/** True if a roll-out is part of the view. The overview shows its end only. */
+function shows({ mesh, converged }: RolloutDetail): boolean {
+  const { route } = state;
+  if (route.kind === 'overview') return converged;
+  return (route.kind === 'mesh' || route.kind === 'proxy') && route.mesh === mesh;
 }
 
 function refreshList(): void {
-  const { selected, filter } = state;
-  if (selected === undefined) return;
+  const { route, filter } = state;
+  if (route.kind !== 'mesh') return;
   attempt(async () => {
-    const proxies = await askProxies(selected, filter);
+    const proxies = await askProxies(route.mesh, filter);
     // Another list may have been requested meanwhile.
-    return state.selected === selected && state.filter === filter ? { proxies } : {};
+    return state.route === route && state.filter === filter ? { proxies } : {};
   });
-}
-
-/** Requests the list soon, once for many events. */
-function refreshListSoon(): void {
-  if (listIsDue) return;
-  listIsDue = true;
-  setTimeout(() => {
-    listIsDue = false;
-    refreshList();
-  }, listMs);
 }
 
 function setFilter(filter: ProxyFilter): void {
@@ -86,34 +101,53 @@ function setFilter(filter: ProxyFilter): void {
   typing = setTimeout(refreshList, 150);
 }
 
+function showRoute(): void {
+  change({
+    ...noData,
+    route: parseRoute(location.hash),
+    filter: noFilter,
+    copied: undefined,
+    failure: undefined,
+  });
+  scrollTo(0, 0);
+  refresh();
+}
+
 const actions: Actions = {
-  select: (mesh) => {
-    location.hash = hashOf(mesh);
-  },
   filter: (part) => setFilter({ ...state.filter, after: [], ...part }),
-  release: () => {
-    if (
-      !confirm('Let go of everything that the guard holds? Trust that is held ends at once, in every mesh.')
-    )
-      return;
+  release: (mesh) => {
+    const question = `Release the guard of mesh ${mesh}? The trust domains that it holds are removed at once, and proxies refuse their clients.`;
+    if (!confirm(question)) return;
     attempt(async () => {
-      await releaseGuard();
+      await releaseGuard(mesh);
       return {};
+    });
+  },
+  search: (text) => {
+    location.hash = text === '' ? linkTo({ kind: 'overview' }) : linkTo({ kind: 'search', text });
+  },
+  copy: (text) => {
+    attempt(async () => {
+      await navigator.clipboard.writeText(text);
+      return { copied: text };
     });
   },
 };
 
-addEventListener('hashchange', refresh);
-setInterval(() => change({ now: Date.now() }), tickMs);
+addEventListener('hashchange', showRoute);
+setInterval(() => change({ now: serverTime() }), tickMs);
 listen({
-  connected: (isConnected) => change({ connection: isConnected ? 'live' : 'lost' }),
+  connected: (isConnected) => {
+    if (isConnected) change({ connection: 'live', failure: undefined });
+    else if (state.connection !== 'lost') change({ connection: 'lost', lostAt: serverTime() });
+  },
   state: (server) => {
     change({ server });
     refresh();
   },
   rollout: (rollout) => {
     change({ rollouts: new Map(state.rollouts).set(rollout.mesh, rollout) });
-    if (rollout.mesh === state.selected) refreshListSoon();
+    if (shows(rollout)) refreshViewSoon();
   },
 });
 attempt(async () => ({ hints: await askHints() }));

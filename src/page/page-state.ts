@@ -1,7 +1,12 @@
-import type { MeshDetail, MeshSummary } from '../api/api-types.ts';
+import type { FindingList, MeshDetail, MeshSummary } from '../api/api-types.ts';
+import type { CertificateDetail, CertificateList } from '../api/certificate-api-types.ts';
+import type { ChangeDetail } from '../api/change-api-types.ts';
 import type { ServerEvent } from '../api/event-types.ts';
-import type { AnyProxyState, ProxyList, RolloutDetail } from '../api/fleet-api-types.ts';
+import type { AnyProxyState, ProxyDetail, ProxyList, RolloutDetail } from '../api/fleet-api-types.ts';
+import type { ServerDetail } from '../api/server-api-types.ts';
 import type { Hints } from '../trust/findings/hints.ts';
+import type { Problem } from './problems.ts';
+import type { Route } from './route.ts';
 
 /** The filter of the list of proxies. */
 export interface ProxyFilter {
@@ -11,52 +16,81 @@ export interface ProxyFilter {
   readonly after: readonly string[];
 }
 
+/** What only some views show. Cleared when the view changes. */
+export interface ViewData {
+  readonly mesh: MeshDetail | undefined;
+  readonly proxies: ProxyList | undefined;
+  readonly proxy: ProxyDetail | undefined;
+  readonly ca: CertificateDetail | undefined;
+  /** The certificates that expire first, or those that a search found. */
+  readonly certificates: CertificateList | undefined;
+  /** The last changes of all meshes, or of the mesh. */
+  readonly changes: readonly ChangeDetail[] | undefined;
+  /** The server's message, if the object of the view does not exist. */
+  readonly missing: string | undefined;
+}
+
 /** Everything that the page shows. The views are functions of this state. */
-export interface PageState {
+export interface PageState extends ViewData {
   /** The connection of the event stream. */
   readonly connection: 'connecting' | 'live' | 'lost';
+  /** When the page was opened, in epoch milliseconds. */
+  readonly openedAt: number;
+  /** When the connection was lost, in epoch milliseconds: the age of everything that the page shows. */
+  readonly lostAt: number;
+  readonly route: Route;
   readonly server: ServerEvent | undefined;
+  readonly about: ServerDetail | undefined;
   readonly meshes: readonly MeshSummary[] | undefined;
-  /** The name of the selected mesh. */
-  readonly selected: string | undefined;
-  readonly mesh: MeshDetail | undefined;
+  readonly findings: FindingList | undefined;
   /** When the response about the mesh arrived, in epoch milliseconds. Its remaining times count from then on. */
   readonly meshAt: number;
-  readonly proxies: ProxyList | undefined;
   readonly filter: ProxyFilter;
   readonly rollouts: ReadonlyMap<string, RolloutDetail>;
+  /** Follows from the rest of the state. */
+  readonly problems: readonly Problem[];
   readonly hints: Hints;
+  /** The text that was copied last, so that its button can say so. */
+  readonly copied: string | undefined;
   /** The error of the last action. */
-  readonly problem: string | undefined;
-  /** Epoch milliseconds. */
+  readonly failure: string | undefined;
+  /** Epoch milliseconds, by the clock of the server. */
   readonly now: number;
 }
 
 export const noFilter: ProxyFilter = { node: '', state: '', after: [] };
 
+export const noData: ViewData = {
+  mesh: undefined,
+  proxies: undefined,
+  proxy: undefined,
+  ca: undefined,
+  certificates: undefined,
+  changes: undefined,
+  missing: undefined,
+};
+
 /** Returns the state before the first response. */
-export function initialState(now: number): PageState {
+export function initialState(route: Route, now: number): PageState {
   return {
+    ...noData,
     connection: 'connecting',
+    openedAt: now,
+    lostAt: now,
+    route,
     server: undefined,
+    about: undefined,
     meshes: undefined,
-    selected: undefined,
-    mesh: undefined,
+    findings: undefined,
     meshAt: now,
-    proxies: undefined,
     filter: noFilter,
     rollouts: new Map(),
+    problems: [],
     hints: {},
-    problem: undefined,
+    copied: undefined,
+    failure: undefined,
     now,
   };
-}
-
-/** Returns the mesh to show: the one in the URL, or the first. */
-export function selectedMesh(hash: string, meshes: readonly MeshSummary[]): string | undefined {
-  const named = /^#\/mesh\/(?<name>.+)$/.exec(hash)?.groups?.['name'];
-  const name = named === undefined ? undefined : decodeOr(named);
-  return meshes.find((mesh) => mesh.name === name)?.name ?? meshes[0]?.name;
 }
 
 /**
@@ -65,28 +99,31 @@ export function selectedMesh(hash: string, meshes: readonly MeshSummary[]): stri
  */
 export function connectedTo(
   { name, proxies }: Pick<MeshSummary, 'name' | 'proxies'>,
-  { rollouts }: PageState,
+  { rollouts }: Pick<PageState, 'rollouts'>,
 ): number {
   return rollouts.get(name)?.proxies.connected ?? proxies;
 }
 
-/** Returns the URL fragment of a mesh. */
-export function hashOf(mesh: string): string {
-  return `#/mesh/${encodeURIComponent(mesh)}`;
+/** Returns whether the server is ready: the newest event says so, or without events the last response. */
+export function readinessOf({ server, about }: PageState): ServerEvent['readiness'] | undefined {
+  return server?.readiness ?? about?.readiness.status;
 }
 
-function decodeOr(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+/** Time after which a verdict is shown although the roll-out of some mesh is unknown, in milliseconds. */
+const patienceMs = 3_000;
+
+/** Returns whether everything has arrived that a verdict needs. Before that it would be too good. */
+export function isComplete({ meshes, findings, connection, rollouts, openedAt, now }: PageState): boolean {
+  if (meshes === undefined || findings === undefined) return false;
+  if (connection === 'lost' || now - openedAt > patienceMs) return true;
+  return connection === 'live' && rollouts.size >= meshes.length;
 }
 
 /** The actions of the page. */
 export interface Actions {
-  readonly select: (mesh: string) => void;
   readonly filter: (part: Partial<ProxyFilter>) => void;
-  /** Releases the guard after a confirmation. */
-  readonly release: () => void;
+  /** Releases what the guard holds of a mesh, after a confirmation. */
+  readonly release: (mesh: string) => void;
+  readonly search: (text: string) => void;
+  readonly copy: (text: string) => void;
 }

@@ -2,24 +2,29 @@ import { html, nothing } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
 import type { FindingDetail } from '../api/api-types.ts';
 import type { Hints } from '../trust/findings/hints.ts';
-import { count } from './format.ts';
+import { count, sinceText } from './format.ts';
+import { linkTo } from './route.ts';
 
 /** Number of findings that are shown. More of them have a common cause. */
 const most = 100;
 
-/** Shows the findings of a mesh, and what to do about each. */
-export function viewFindings(findings: readonly FindingDetail[], hints: Hints): TemplateResult {
+/** Shows findings, and what to do about each. */
+export function viewFindings(
+  findings: readonly FindingDetail[] | undefined,
+  hints: Hints,
+  now: number,
+): TemplateResult {
   return html`<section aria-labelledby="findings">
-    <h3 id="findings">Findings</h3>
+    <h2 id="findings">Findings</h2>
     ${
-      findings.length === 0
-        ? html`<p class="faint">None.</p>`
+      findings === undefined || findings.length === 0
+        ? html`<p class="faint">${findings === undefined ? 'Loading…' : 'There are no findings.'}</p>`
         : html`<ul class="findings">
-            ${findings.slice(0, most).map((finding) => viewFinding(finding, hints))}
+            ${findings.slice(0, most).map((finding) => viewFinding(finding, hints, now))}
           </ul>`
     }
     ${
-      findings.length > most
+      findings !== undefined && findings.length > most
         ? html`<p class="faint">
             ${count(findings.length - most, 'more finding')} in <a href="/api/v1/findings">the admin API</a>.
           </p>`
@@ -28,9 +33,8 @@ export function viewFindings(findings: readonly FindingDetail[], hints: Hints): 
   </section>`;
 }
 
-function viewFinding(finding: FindingDetail, hints: Hints): TemplateResult {
-  const { severity, code, name, message, file, line, resource, path, block, trustDomain, fingerprint } =
-    finding;
+function viewFinding(finding: FindingDetail, hints: Hints, now: number): TemplateResult {
+  const { severity, code, name, message, file, line, resource, path, block, trustDomain, since } = finding;
   const hint = hints[code];
   const place = [
     file === undefined ? undefined : `${file}${line === undefined ? '' : `:${line}`}`,
@@ -41,14 +45,19 @@ function viewFinding(finding: FindingDetail, hints: Hints): TemplateResult {
     <details>
       <summary>
         <span class="badge ${severity}">${severity}</span>
-        <span class="mono">${code}</span> <span class="faint">${name}</span>
-        <span class="message">${trustDomain === undefined ? '' : `${trustDomain}: `}${message}</span>
-        ${trustDomain === undefined ? html`<span class="faint">${resource ?? file}</span>` : nothing}
+        <span class="message">${message}</span>
+        <span class="faint"
+          >${[trustDomain ?? resource ?? file, code, since === undefined ? undefined : sinceText(since, now)]
+            .filter((part) => part !== undefined)
+            .join(' · ')}</span
+        >
       </summary>
       <dl>
         ${place.length === 0 ? nothing : entry('Where', place.join(' '))} ${entry('Resource', resource)}
-        ${entry('Certificate', fingerprint)} ${entry('What is served', hint?.served)}
-        ${entry('What to do', hint?.remedy)}
+        ${entry('Trust domain', trustDomain)} ${viewCertificateLink(finding.fingerprint)}
+        ${entry('What is served', hint?.served)} ${entry('What to do', hint?.remedy)}
+        <dt>Finding</dt>
+        <dd><a href=${linkTo({ kind: 'code', code })}>${code} ${name}</a></dd>
       </dl>
     </details>
   </li>`;
@@ -58,4 +67,11 @@ function entry(term: string, text: string | undefined): TemplateResult | typeof 
   if (text === undefined) return nothing;
   return html`<dt>${term}</dt>
     <dd>${text}</dd>`;
+}
+
+/** The view of a certificate that is not served says so. */
+function viewCertificateLink(fingerprint: string | undefined): TemplateResult | typeof nothing {
+  if (fingerprint === undefined) return nothing;
+  return html`<dt>Certificate</dt>
+    <dd><a class="mono" href=${linkTo({ kind: 'ca', fingerprint })}>${fingerprint}</a></dd>`;
 }

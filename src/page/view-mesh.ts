@@ -1,38 +1,51 @@
 import { html, nothing } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
 import type { HeldTrustDomain, MeshDetail } from '../api/api-types.ts';
-import { count, dayOf, distance } from './format.ts';
+import { count, dayOf, distance, short } from './format.ts';
+import { expiringMs } from './life.ts';
 import { connectedTo } from './page-state.ts';
 import type { Actions, PageState } from './page-state.ts';
+import { viewChanges } from './view-changes.ts';
 import { viewFindings } from './view-findings.ts';
+import { viewMeshState } from './view-overview.ts';
+import { toneOf, viewProblems } from './view-problems.ts';
 import { viewProxies } from './view-proxies.ts';
 import { viewRollout } from './view-rollout.ts';
 import { viewTrustDomains } from './view-trust-domains.ts';
 
-/** Shows the selected mesh. */
+/** Shows one mesh. */
 export function viewMesh(state: PageState, actions: Actions): TemplateResult {
-  const { mesh, meshAt, rollouts, hints, now, meshes } = state;
-  if (mesh === undefined)
-    return html`<p class="faint">${meshes?.length === 0 ? 'There is no mesh yet.' : 'Loading…'}</p>`;
+  const { mesh, meshAt, rollouts, hints, now, problems } = state;
+  if (mesh === undefined) return html`<p class="faint">Loading…</p>`;
+  const own = problems.filter((problem) => problem.mesh === mesh.name);
   return html`
-    <div class="heading">
-      <h2>${mesh.name}</h2>
-      ${mesh.denyAll ? html`<span class="badge bad">no CA is trusted: every client is refused</span>` : nothing}
-    </div>
-    ${viewFigures(mesh, connectedTo(mesh, state), now)} ${viewHeld(mesh.held, now - meshAt, actions)}
-    ${viewRollout(rollouts.get(mesh.name), now)} ${viewTrustDomains(mesh.trustDomains, now)}
-    ${viewFindings(mesh.findings, hints)} ${viewProxies(state, actions)}
+    <section class="verdict ${toneOf(own)}">
+      <div class="heading">
+        <h2>${mesh.name}</h2>
+        ${viewMeshState(mesh, own)}
+      </div>
+      ${viewFigures(mesh, connectedTo(mesh, state), now)}
+      ${viewProblems(
+        own.filter(({ severity }) => severity === 'error'),
+        now,
+      )}
+    </section>
+    ${viewHeld(mesh, now - meshAt, actions)} ${viewRollout(rollouts.get(mesh.name), now)}
+    ${viewChanges(state.changes, {
+      now,
+      withMesh: false,
+      holding: new Map(rollouts.get(mesh.name)?.versions.map(({ version, proxies }) => [version, proxies])),
+    })}
+    ${viewTrustDomains(mesh.trustDomains, now)} ${viewFindings(mesh.findings, hints, now)}
+    ${viewProxies(state, actions)}
   `;
 }
 
 function viewFigures(mesh: MeshDetail, proxies: number, now: number): TemplateResult {
   const anchors = mesh.trustDomains.reduce((sum, domain) => sum + domain.anchors.length, 0);
-  const { earliestExpiry } = mesh;
+  const { earliestExpiry, version } = mesh;
+  const isUrgent = earliestExpiry !== undefined && Date.parse(earliestExpiry) - now < expiringMs;
   return html`<dl class="figures">
-    <div>
-      <dt>Version</dt>
-      <dd class="mono">${mesh.version}</dd>
-    </div>
     <div>
       <dt>Trust domains</dt>
       <dd>${mesh.trustDomains.length.toLocaleString('en')}</dd>
@@ -47,32 +60,45 @@ function viewFigures(mesh: MeshDetail, proxies: number, now: number): TemplateRe
         ${
           earliestExpiry === undefined
             ? '—'
-            : html`${dayOf(earliestExpiry)} <small>${distance(Date.parse(earliestExpiry), now)}</small>`
+            : html`<span class=${isUrgent ? 'expiring' : ''}
+                  >${distance(Date.parse(earliestExpiry), now)}</span
+                >
+                <small>${dayOf(earliestExpiry)}</small>`
         }
       </dd>
     </div>
     <div>
-      <dt>Proxies</dt>
+      <dt>Proxies connected</dt>
       <dd>${proxies.toLocaleString('en')}</dd>
+    </div>
+    <div>
+      <dt>Version</dt>
+      <dd class="mono" title=${version}>${short(version)}</dd>
     </div>
   </dl>`;
 }
 
 function viewHeld(
-  held: readonly HeldTrustDomain[],
+  { name, held }: Pick<MeshDetail, 'name' | 'held'>,
   sinceMs: number,
   { release }: Actions,
 ): TemplateResult | typeof nothing {
   if (held.length === 0) return nothing;
-  const longest = Math.max(...held.map(({ secondsLeft }) => secondsLeft));
-  const left = Math.max(0, longest - Math.floor(Math.max(0, sinceMs) / 1000));
+  const them = held.length === 1 ? 'it' : 'them';
   return html`<section class="held" aria-labelledby="held">
     <h3 id="held">The guard holds ${count(held.length, 'trust domain')}</h3>
     <p>
-      No resource lists ${held.length === 1 ? 'it' : 'them'} any more, all at once, which is more often an
-      accident than a decision. What was served is served on, for ${left} s at most.
+      All sources stopped listing ${them} at once, which is more often an accident than a decision. The server
+      continues to serve ${them} ${`for ${secondsLeft(held, sinceMs)} s at most`}.
     </p>
-    <p class="names">${held.map(({ name }) => html`<code>${name}</code> `)}</p>
-    <button type="button" @click=${release}>Let go now</button>
+    <p class="names">${held.map((domain) => html`<code>${domain.name}</code> `)}</p>
+    <button type="button" class="danger" @click=${() => release(name)}>
+      Remove ${them} from mesh ${name} now…
+    </button>
   </section>`;
+}
+
+function secondsLeft(held: readonly HeldTrustDomain[], sinceMs: number): number {
+  const longest = Math.max(...held.map((domain) => domain.secondsLeft));
+  return Math.max(0, longest - Math.floor(Math.max(0, sinceMs) / 1000));
 }

@@ -1,14 +1,20 @@
 import { html, nothing } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
-import type { MeshSummary } from '../api/api-types.ts';
-import { count, short } from './format.ts';
-import { connectedTo, hashOf } from './page-state.ts';
+import { count, duration, sinceText, timeOfDay } from './format.ts';
 import type { Actions, PageState } from './page-state.ts';
+import { linkTo } from './route.ts';
+import { viewCaPage } from './view-ca-page.ts';
+import { viewCode } from './view-code.ts';
+import { viewCrumbs } from './view-crumbs.ts';
+import { viewFindings } from './view-findings.ts';
 import { viewMesh } from './view-mesh.ts';
+import { viewOverview } from './view-overview.ts';
+import { viewProxyPage } from './view-proxy-page.ts';
+import { viewSearch } from './view-search.ts';
 
 const connections = { connecting: 'connecting', live: 'live', lost: 'connection lost' } as const;
 
-/** The URL names the mesh, so a click on a link must not change it. */
+/** The URL names the view, so a click on this link must not change it. */
 function skip(event: Event): void {
   event.preventDefault();
   document.querySelector<HTMLElement>('#content')?.focus();
@@ -16,59 +22,103 @@ function skip(event: Event): void {
 
 /** Shows the whole page. */
 export function viewPage(state: PageState, actions: Actions): TemplateResult {
-  const { meshes, problem, connection, server } = state;
+  const { failure, connection } = state;
   return html`
-    <a class="skip" href="#content" @click=${skip}>Skip to the mesh</a>
-    <header class="top">
-      <h1><img src="/ui/icon.svg" alt="" width="22" height="22" /> meshtrust</h1>
-      ${
-        // The last known state may be outdated.
-        server === undefined || connection === 'lost'
-          ? nothing
-          : html`<span class="badge ${server.readiness === 'ready' ? 'good' : 'bad'}"
-              >${server.readiness}</span
-            >`
-      }
-      <span class="badge ${connection}" role="status">${connections[connection]}</span>
-    </header>
-    ${problem === undefined ? nothing : html`<p class="problem" role="alert">${problem}</p>`}
-    <div class="columns">
-      <nav aria-label="Meshes">
-        <h2>Meshes</h2>
-        ${
-          meshes === undefined
-            ? html`<p class="faint">Asking…</p>`
-            : meshes.length === 0
-              ? html`<p class="faint">Nothing was ever listed. Proxies that connect refuse every client.</p>`
-              : html`<ul>
-                  ${meshes.map((mesh) => viewEntry(mesh, state))}
-                </ul>`
-        }
-      </nav>
-      <main id="content" tabindex="-1">${viewMesh(state, actions)}</main>
+    <a class="skip" href="#content" @click=${skip}>Skip to the content</a>
+    ${viewHeader(state, actions)} ${connection === 'lost' ? viewLost(state) : nothing}
+    ${failure === undefined ? nothing : html`<p class="banner bad" role="alert">${failure}</p>`}
+    <div class="body ${connection === 'lost' ? 'outdated' : ''}">
+      ${viewCrumbs(state.route)}
+      <main id="content" tabindex="-1">${viewContent(state, actions)}</main>
     </div>
+    ${viewFooter(state)}
   `;
 }
 
-function viewEntry(mesh: MeshSummary, state: PageState): TemplateResult {
-  const { name, denyAll, trustDomains, findings, version } = mesh;
-  const waiting = state.rollouts.get(name);
-  const lag = waiting === undefined ? 0 : waiting.proxies.connected - waiting.proxies.synced;
-  const lost = waiting === undefined ? 0 : waiting.proxies.reconnecting + waiting.proxies.lost;
-  return html`<li>
-    <a href=${hashOf(name)} aria-current=${name === state.selected ? 'page' : nothing}>
-      <strong>${name}</strong>
-      <span class="faint mono" title=${version}>${short(version)}</span>
-      <span class="faint"
-        >${count(trustDomains, 'trust domain')} · ${count(connectedTo(mesh, state), 'proxy', 'proxies')}</span
+function viewHeader({ connection, server }: PageState, { search }: Actions): TemplateResult {
+  const submit = (event: SubmitEvent): void => {
+    event.preventDefault();
+    const field = (event.currentTarget as HTMLFormElement).elements.namedItem('search');
+    search((field as HTMLInputElement).value.trim());
+  };
+  return html`<header class="top">
+    <h1>
+      <a href=${linkTo({ kind: 'overview' })}
+        ><img src="/ui/icon.svg" alt="" width="22" height="22" /> meshtrust</a
       >
-      <span class="marks">
-        ${denyAll ? html`<span class="badge bad">no CA</span>` : nothing}
-        ${lag > 0 ? html`<span class="badge warn">${lag.toLocaleString('en')} to go</span>` : nothing}
-        ${lost > 0 ? html`<span class="badge lost">${lost.toLocaleString('en')} lost</span>` : nothing}
-        ${findings.error > 0 ? html`<span class="badge bad">${count(findings.error, 'error')}</span>` : nothing}
-        ${findings.warning > 0 ? html`<span class="badge warn">${count(findings.warning, 'warning')}</span>` : nothing}
-      </span>
-    </a>
-  </li>`;
+    </h1>
+    <form role="search" class="find" @submit=${submit}>
+      <label
+        ><span class="unseen">Search CAs and proxies</span>
+        <input type="search" name="search" placeholder="Search CAs and proxies" autocomplete="off"
+      /></label>
+    </form>
+    ${
+      // The last known state may be outdated.
+      server === undefined || connection === 'lost'
+        ? nothing
+        : html`<span class="badge ${server.readiness === 'ready' ? 'good' : 'bad'}"
+            >${server.readiness}</span
+          >`
+    }
+    <span class="badge ${connection}" role="status">${connections[connection]}</span>
+  </header>`;
+}
+
+function viewLost({ lostAt, now }: PageState): TemplateResult {
+  return html`<p class="banner bad">
+    <strong>No connection to the server.</strong> This is the state of ${timeOfDay(lostAt)},
+    <span class="age">${duration(Math.max(0, now - lostAt))}</span> ago. The page reconnects by itself.
+  </p>`;
+}
+
+function viewContent(state: PageState, actions: Actions): TemplateResult {
+  const { route, missing, findings, hints, now } = state;
+  if (missing !== undefined)
+    return html`<section>
+      <h2>Not found</h2>
+      <p>${missing}</p>
+    </section>`;
+  switch (route.kind) {
+    case 'overview':
+      return viewOverview(state);
+    case 'findings':
+      return viewFindings(findings?.findings, hints, now);
+    case 'mesh':
+      return viewMesh(state, actions);
+    case 'proxy':
+      return viewProxyPage(state);
+    case 'ca':
+      return viewCaPage(state, actions);
+    case 'code':
+      return viewCode(state);
+    case 'search':
+      return viewSearch(state);
+  }
+}
+
+function viewFooter({ about, now }: PageState): TemplateResult {
+  return html`<footer>
+    ${
+      about === undefined
+        ? nothing
+        : html`<span
+              >meshtrust
+              ${about.version}${
+                about.startedAt === undefined ? '' : `, up ${sinceText(about.startedAt, now)}`
+              }</span
+            >
+            ${about.sources.map(
+              ({ name, synced, accepted, rejected }) =>
+                html`<span
+                  >source ${name}:
+                  ${synced ? count(accepted, 'resource') : 'not read yet'}${
+                    rejected > 0 ? html`, <span class="state expired">${rejected} rejected</span>` : nothing
+                  }</span
+                >`,
+            )}`
+    }
+    <a href="/api/v1/meshes">API</a>
+    <a href="/metrics">Metrics</a>
+  </footer>`;
 }

@@ -1,10 +1,13 @@
 import { html, nothing } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
 import type { AnyProxyState, ProxySummary } from '../api/fleet-api-types.ts';
-import { count, distance, duration, short } from './format.ts';
+import { count, distance, short, sinceText } from './format.ts';
 import type { Actions, PageState } from './page-state.ts';
+import { linkTo } from './route.ts';
 import { rolloutStates } from './view-rollout.ts';
 
+/** States of a proxy that has a problem. */
+const attention: ReadonlySet<AnyProxyState> = new Set(['stale', 'refused', 'lost']);
 const states: readonly AnyProxyState[] = [...rolloutStates, 'disconnected'];
 
 /** Shows the proxies of a mesh, by pages. */
@@ -12,7 +15,7 @@ export function viewProxies({ proxies, filter, now }: PageState, actions: Action
   const { after } = filter;
   const next = proxies?.next;
   return html`<section aria-labelledby="proxies">
-    <h3 id="proxies">Proxies</h3>
+    <h2 id="proxies">Proxies</h2>
     <form class="filter" role="search" @submit=${(event: Event) => event.preventDefault()}>
       <label
         >Node
@@ -42,24 +45,22 @@ export function viewProxies({ proxies, filter, now }: PageState, actions: Action
     </form>
     ${
       proxies === undefined || proxies.proxies.length === 0
-        ? html`<p class="faint">${proxies === undefined ? 'Loading…' : 'None.'}</p>`
-        : html`<div class="scroll" tabindex="0" role="region" aria-labelledby="proxies">
-            <table class="proxies">
-              <thead>
-                <tr>
-                  <th scope="col">Node</th>
-                  <th scope="col">State</th>
-                  <th scope="col">Version</th>
-                  <th scope="col">Acknowledged</th>
-                  <th scope="col">Proxy</th>
-                  <th scope="col">Connected</th>
-                </tr>
-              </thead>
-              <tbody>
-                ${proxies.proxies.map((proxy) => viewProxy(proxy, now))}
-              </tbody>
-            </table>
-          </div>`
+        ? html`<p class="faint">${proxies === undefined ? 'Loading…' : 'No proxy matches.'}</p>`
+        : html`<table class="cards proxies">
+            <thead>
+              <tr>
+                <th scope="col">Node</th>
+                <th scope="col">State</th>
+                <th scope="col">Version</th>
+                <th scope="col">Acknowledged</th>
+                <th scope="col">Proxy</th>
+                <th scope="col">Connected</th>
+              </tr>
+            </thead>
+            <tbody>
+              ${proxies.proxies.map((proxy) => viewProxy(proxy, now))}
+            </tbody>
+          </table>`
     }
     ${
       after.length > 0 || next !== undefined
@@ -86,30 +87,36 @@ export function viewProxies({ proxies, filter, now }: PageState, actions: Action
 
 function viewProxy(proxy: ProxySummary, now: number): TemplateResult {
   const { node, address, state, version, ackedAt, ackMs, transports, connectedAt, disconnectedAt } = proxy;
-  return html`<tr>
+  return html`<tr class=${attention.has(state) ? 'bad' : ''}>
     <th scope="row">
-      <code>${node === '' ? '(no node id)' : node}</code>
+      ${
+        node === ''
+          ? html`<span class="faint">(no node id)</span>`
+          : html`<a href=${linkTo({ kind: 'proxy', mesh: proxy.mesh, node })}><code>${node}</code></a>`
+      }
       <div class="faint">${address}</div>
     </th>
-    <td>
+    <td data-label="State">
       <span class="badge ${state}">${state}</span>
       ${
-        proxy.behindSeconds === undefined
+        proxy.behindSince === undefined
           ? nothing
-          : html`<div class="faint">for ${duration(proxy.behindSeconds * 1000)}</div>`
+          : html`<div class="faint">${sinceText(proxy.behindSince, now)}</div>`
       }
       ${state === 'refused' && proxy.lastNack !== undefined ? html`<q>${proxy.lastNack.message}</q>` : nothing}
     </td>
-    <td class="mono" title=${version ?? ''}>${version === undefined ? '—' : short(version)}</td>
-    <td>
+    <td class="mono" data-label="Version" title=${version ?? ''}>
+      ${version === undefined ? '—' : short(version)}
+    </td>
+    <td data-label="Acknowledged">
       ${ackedAt === undefined ? '—' : distance(Date.parse(ackedAt), now)}
       ${ackMs === undefined ? nothing : html`<div class="faint">after ${ackMs} ms</div>`}
     </td>
-    <td>
+    <td data-label="Proxy">
       ${proxy.proxy}
       <div class="faint">${transports.join(', ')}</div>
     </td>
-    <td>
+    <td data-label="Connected">
       ${
         disconnectedAt === undefined
           ? distance(Date.parse(connectedAt), now)

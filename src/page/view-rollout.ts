@@ -1,25 +1,26 @@
 import { html, nothing, svg } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
 import type { RolloutDetail } from '../api/fleet-api-types.ts';
-import { count, distance, duration, short } from './format.ts';
+import { distance, duration, short, sinceText } from './format.ts';
+import { linkTo } from './route.ts';
 import { rolloutSentence } from './rollout-sentence.ts';
 
 /** The states of a proxy during a roll-out, in the order of the page. */
 export const rolloutStates = ['synced', 'pending', 'stale', 'refused', 'reconnecting', 'lost'] as const;
-/** Number of earlier changes that are shown. */
-const mostEarlier = 5;
+/** Number of proxies with a problem that are named. */
+const mostLagging = 5;
 
-/** Shows the progress of the current roll-out, and earlier changes. */
+/** Shows the progress of the current roll-out. */
 export function viewRollout(
   rollout: RolloutDetail | undefined,
   now: number,
 ): TemplateResult | typeof nothing {
   if (rollout === undefined) return nothing;
-  const { version, proxies, converged, versions, lagging, changedAt, convergedAt } = rollout;
+  const { version, proxies, converged, changedAt, convergedAt } = rollout;
   const { connected } = proxies;
   const took = convergedAt === undefined ? undefined : Date.parse(convergedAt) - Date.parse(changedAt);
   return html`<section aria-labelledby="rollout">
-    <h3 id="rollout">Roll-out</h3>
+    <h2 id="rollout">Roll-out</h2>
     <div class="rollout ${converged ? 'done' : ''}">
       <p role="status" aria-live="polite">
         <span class="mono" title=${version}>${short(version)}</span>
@@ -41,9 +42,8 @@ export function viewRollout(
             : nothing,
         )}
       </p>
-      ${viewLagging(lagging)}
+      ${viewLagging(rollout, now)}
     </div>
-    ${viewEarlier(versions.slice(1, 1 + mostEarlier), connected + proxies.reconnecting + proxies.lost, now)}
   </section>`;
 }
 
@@ -72,46 +72,22 @@ function viewBar(proxies: RolloutDetail['proxies']): TemplateResult {
   </svg>`;
 }
 
-function viewLagging(lagging: RolloutDetail['lagging']): TemplateResult | typeof nothing {
-  const telling = lagging.filter(({ state }) => state !== 'pending').slice(0, 5);
-  if (telling.length === 0) return nothing;
+function viewLagging({ mesh, lagging }: RolloutDetail, now: number): TemplateResult | typeof nothing {
+  const shown = lagging.filter(({ state }) => state !== 'pending').slice(0, mostLagging);
+  if (shown.length === 0) return nothing;
   return html`<ul class="lagging">
-    ${telling.map(
-      ({ node, address, state, behindSeconds, message }) =>
+    ${shown.map(
+      ({ node, address, state, behindSince, message }) =>
         html`<li>
-          <span class="badge ${state}">${state}</span> <code>${node === '' ? address : node}</code>
-          <span class="faint"
-            >${behindSeconds === undefined ? '' : `for ${duration(behindSeconds * 1000)}`}</span
-          >
+          <span class="badge ${state}">${state}</span>
+          ${
+            node === ''
+              ? html`<code>${address}</code>`
+              : html`<a href=${linkTo({ kind: 'proxy', mesh, node })}><code>${node}</code></a>`
+          }
+          <span class="faint">${behindSince === undefined ? '' : sinceText(behindSince, now)}</span>
           ${message === undefined ? nothing : html`<q>${message}</q>`}
         </li>`,
     )}
   </ul>`;
-}
-
-function viewEarlier(
-  versions: RolloutDetail['versions'],
-  all: number,
-  now: number,
-): TemplateResult | typeof nothing {
-  if (versions.length === 0) return nothing;
-  return html`<details>
-    <summary>Earlier changes</summary>
-    <ul class="earlier">
-      ${versions.map(
-        ({ version, servedAt, proxies }) =>
-          html`<li>
-            <span class="mono" title=${version}>${short(version)}</span>
-            <span class="faint">served ${distance(Date.parse(servedAt), now)}</span>
-            ${
-              proxies > 0
-                ? html`<span class="badge warn"
-                    >${proxies} of ${count(all, 'proxy', 'proxies')} still have it</span
-                  >`
-                : html`<span class="faint">no proxy has it any more</span>`
-            }
-          </li>`,
-      )}
-    </ul>
-  </details>`;
 }

@@ -1,49 +1,50 @@
-import { html, nothing, svg } from 'lit-html';
+import { html, nothing } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
 import type { AnchorDetail, TrustDomainDetail } from '../api/api-types.ts';
 import { dayOf, distance, short } from './format.ts';
-import { lifeState, positionOn, scaleOf, spanOn, yearsOn } from './life.ts';
-import type { Life, LifeState, Scale } from './life.ts';
+import { lifeState } from './life.ts';
+import type { LifeState } from './life.ts';
+import { linkTo } from './route.ts';
+import { splitSubject } from './subject.ts';
+import { viewAxis, viewLife } from './view-life.ts';
 
 /** Number of trust domains that are shown. The admin API has all of them. */
 const most = 200;
-const words: Readonly<Record<LifeState, string>> = {
+/** What the date of a certificate means. */
+export const lifeWords: Readonly<Record<LifeState, string>> = {
   valid: 'expires',
   expiring: 'expires',
   expired: 'expired',
-  future: 'begins',
+  future: 'valid',
 };
-const rootings: Readonly<Record<AnchorDetail['rooting'], string | undefined>> = {
+/** How a certificate is served, where not as listed. */
+export const rootings: Readonly<Record<AnchorDetail['rooting'], string | undefined>> = {
   'as-listed': undefined,
   're-rooted': 're-rooted',
   promoted: 'promoted',
 };
+/** A CA needs attention in this order. */
+const urgency: Readonly<Record<LifeState, number>> = { expired: 0, expiring: 1, future: 2, valid: 2 };
 
-/** Shows the CA certificates of each trust domain, and how long they are valid. */
+/** Shows the CA certificates of each trust domain and their validity; the most urgent trust domain first. */
 export function viewTrustDomains(domains: readonly TrustDomainDetail[], now: number): TemplateResult {
-  const shown = domains.slice(0, most);
-  const scale = scaleOf(
-    shown.flatMap(({ anchors }) => anchors.map(lifeOf)),
-    now,
-  );
+  const shown = byUrgency(domains, now).slice(0, most);
   return html`<section aria-labelledby="trust">
-    <h3 id="trust">Trust domains</h3>
+    <h2 id="trust">Trust domains</h2>
     ${
       shown.length === 0
-        ? html`<p class="faint">None is listed: every client is refused.</p>`
-        : html`<div class="scroll" tabindex="0" role="region" aria-labelledby="trust">
-            <table class="anchors">
-              <thead>
-                <tr>
-                  <th scope="col">CA certificate</th>
-                  <th scope="col" class="life">Validity ${viewYears(scale, now)}</th>
-                  <th scope="col">Expires</th>
-                  <th scope="col">Listed by</th>
-                </tr>
-              </thead>
-              ${shown.map((domain) => viewDomain(domain, scale, now))}
-            </table>
-          </div>`
+        ? html`<p>No CA is trusted: proxies of this mesh refuse every client.</p>`
+        : html`<table class="cards anchors">
+            <thead>
+              <tr>
+                <th scope="col">CA certificate</th>
+                <th scope="col" class="life">Validity ${viewAxis(now)}</th>
+                <th scope="col">Expires</th>
+                <th scope="col">Listed by</th>
+              </tr>
+            </thead>
+            ${shown.map((domain) => viewDomain(domain, now))}
+          </table>`
     }
     ${
       domains.length > most
@@ -53,11 +54,20 @@ export function viewTrustDomains(domains: readonly TrustDomainDetail[], now: num
   </section>`;
 }
 
-function viewDomain(
-  { name, inJointSecret, anchors }: TrustDomainDetail,
-  scale: Scale,
-  now: number,
-): TemplateResult {
+/** Returns trust domains, and the CAs of each, with the most urgent first. The order is else that of the server. */
+function byUrgency(domains: readonly TrustDomainDetail[], now: number): readonly TrustDomainDetail[] {
+  const rank = (anchor: AnchorDetail): number => urgency[stateOf(anchor, now)];
+  const first = (domain: TrustDomainDetail): number => Math.min(3, ...domain.anchors.map(rank));
+  return domains
+    .map((domain) => ({ ...domain, anchors: domain.anchors.toSorted((a, b) => rank(a) - rank(b)) }))
+    .toSorted((a, b) => first(a) - first(b));
+}
+
+function stateOf({ notBefore, notAfter }: AnchorDetail, now: number): LifeState {
+  return lifeState({ from: Date.parse(notBefore), until: Date.parse(notAfter) }, now);
+}
+
+function viewDomain({ name, inJointSecret, anchors }: TrustDomainDetail, now: number): TemplateResult {
   return html`<tbody>
     <tr class="domain">
       <th scope="rowgroup" colspan="4">
@@ -65,58 +75,32 @@ function viewDomain(
         ${inJointSecret ? nothing : html`<span class="badge bad">not in the secret of all trust domains</span>`}
       </th>
     </tr>
-    ${anchors.map((anchor) => viewAnchor(anchor, scale, now))}
+    ${anchors.map((anchor) => viewAnchor(anchor, now))}
   </tbody>`;
 }
 
-function viewAnchor(anchor: AnchorDetail, scale: Scale, now: number): TemplateResult {
+function viewAnchor(anchor: AnchorDetail, now: number): TemplateResult {
   const { subject, fingerprint, notBefore, notAfter, resources, keyAlgorithm, rooting } = anchor;
-  const life = lifeOf(anchor);
-  const state = lifeState(life, now);
+  const state = stateOf(anchor, now);
   const time = state === 'future' ? notBefore : notAfter;
-  const how = rootings[rooting];
-  return html`<tr>
+  const { title, rest } = splitSubject(subject);
+  const details = [rest, keyAlgorithm, rootings[rooting]].filter((part) => part !== undefined && part !== '');
+  return html`<tr class=${state}>
     <td>
-      ${subject}
+      <a class="name" href=${linkTo({ kind: 'ca', fingerprint })}>${title}</a>
       <div class="faint">
-        <span class="mono" title=${fingerprint}>${short(fingerprint)}</span> ${keyAlgorithm}${
-          how === undefined ? nothing : html` · ${how}`
-        }
+        <span class="mono" title=${fingerprint}>${short(fingerprint)}</span> ${details.join(' · ')}
       </div>
     </td>
-    <td class="life">${viewLife(life, state, scale, now)}</td>
-    <td>
-      <time datetime=${time} title="${dayOf(notBefore)} to ${dayOf(notAfter)}">${dayOf(time)}</time>
-      <div class="state ${state}">${words[state]} ${distance(Date.parse(time), now)}</div>
+    <td class="life" data-label="Validity">
+      ${viewLife({ from: Date.parse(notBefore), until: Date.parse(notAfter) }, state, now)}
     </td>
-    <td class="faint">${resources.map((resource) => html`<div>${resource}</div>`)}</td>
+    <td data-label="Expires">
+      <div class="state ${state}">${lifeWords[state]} ${distance(Date.parse(time), now)}</div>
+      <time class="faint" datetime=${time} title="${dayOf(notBefore)} to ${dayOf(notAfter)}"
+        >${dayOf(time)}</time
+      >
+    </td>
+    <td class="faint" data-label="Listed by">${resources.map((resource) => html`<div>${resource}</div>`)}</td>
   </tr>`;
-}
-
-function viewLife(life: Life, state: LifeState, scale: Scale, now: number): TemplateResult {
-  const span = spanOn(life, scale);
-  const at = positionOn(now, scale);
-  return html`<svg class="bar" viewBox="0 0 1000 20" preserveAspectRatio="none" aria-hidden="true">
-    <rect class="track" x="0" y="8" width="1000" height="4"></rect>
-    ${
-      span === undefined
-        ? nothing
-        : svg`<rect class=${state} x=${span.start} y="5" width=${span.width} height="10"></rect>`
-    }
-    <line class="now" x1=${at} x2=${at} y1="0" y2="20"></line>
-  </svg>`;
-}
-
-function viewYears(scale: Scale, now: number): TemplateResult {
-  const at = positionOn(now, scale);
-  // A year whose label would overlap with the present is left out.
-  const years = yearsOn(scale).filter((year) => Math.abs(year.at - at) > 60 && year.at < 960);
-  return html`<svg class="years" aria-hidden="true">
-    ${years.map((year) => svg`<text x="${year.at / 10}%" y="11">${year.year}</text>`)}
-    <text class="now" x="${at / 10}%" y="11">now</text>
-  </svg>`;
-}
-
-function lifeOf({ notBefore, notAfter }: AnchorDetail): Life {
-  return { from: Date.parse(notBefore), until: Date.parse(notAfter) };
 }

@@ -22,12 +22,12 @@ function others(all: readonly Finding[], known: readonly Finding[]): readonly Fi
 }
 
 function unlike(all: readonly Finding[], known: readonly Finding[]): readonly Finding[] {
-  const keys = new Set(known.map(keyOf));
-  return all.filter((finding) => !keys.has(keyOf(finding))).sort(compareFindings);
+  const keys = new Set(known.map(findingKey));
+  return all.filter((finding) => !keys.has(findingKey(finding))).sort(compareFindings);
 }
 
 /** Returns a key of everything except the line, which moves with edits above it. */
-function keyOf(finding: Finding): string {
+export function findingKey(finding: Finding): string {
   const { code, severity, file, resource, mesh, trustDomain, fingerprint, path, block, message } = finding;
   return [code, severity, file, resource, mesh, trustDomain, fingerprint, path, block, message].join('\0');
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from '../kit/fast-check.ts';
-import { lifeState, positionOn, scaleOf, spanOn, yearsOn } from '../../src/page/life.ts';
+import { lifeState, marks, positionOf, spanOf } from '../../src/page/life.ts';
 
 const day = 86_400_000;
 const now = Date.UTC(2026, 10, 23);
@@ -18,42 +18,38 @@ describe('validity of a certificate on a time line', () => {
     it(`is ${state}`, () => assert.equal(lifeState(dates, now), state));
   }
 
-  it('bar: has its position, with the present between past and future', () => {
-    const scale = scaleOf([life(-100, 300)], now);
-    const span = spanOn(life(-100, 300), scale);
+  it('CA with 5 days left: has a seventh of the axis after the present', () => {
+    const after = positionOf(now + 5 * day, now) - positionOf(now, now);
+    assert.ok(after > 1000 / 7, String(after));
+  });
+
+  it('bar: begins before the present and ends after it', () => {
+    const span = spanOf(life(-100, 300), now);
     assert.ok(span !== undefined);
-    const at = positionOn(now, scale);
+    const at = positionOf(now, now);
     assert.ok(span.start < at && at < span.start + span.width);
-    assert.deepEqual([span.cutBefore, span.cutAfter], [false, false]);
   });
 
-  it('bar beyond the scale: is cut', () => {
-    const root = life(-9000, 9000);
-    const span = spanOn(root, scaleOf([root], now));
-    assert.deepEqual(span, { start: 0, width: 1000, cutBefore: true, cutAfter: true });
+  it('validity beyond both ends of the axis: fills it', () =>
+    assert.deepEqual(spanOf(life(-9000, 9000), now), { start: 0, width: 1000 }));
+
+  it('validity that ended before the axis begins: no bar', () =>
+    assert.equal(spanOf(life(-5000, -4000), now), undefined));
+
+  it('marks: are in order, at least a twentieth of the axis apart', () => {
+    const at = marks.map(({ after }) => positionOf(now + after, now));
+    for (const [index, position] of at.slice(1).entries()) assert.ok(position - (at[index] ?? 0) >= 50);
+    assert.equal(at.at(-1), 1000);
   });
 
-  it('validity long over: no bar', () => {
-    assert.equal(spanOn(life(-5000, -4000), scaleOf([life(-5000, -4000)], now)), undefined);
-  });
-
-  it('any dates: the bar is on the line and visible, with few labels', () => {
-    const dates = fc
-      .tuple(fc.integer({ min: -20_000, max: 20_000 }), fc.integer({ min: 0, max: 20_000 }))
-      .map(([from, length]) => life(from, from + length));
+  it('any dates: the bar is on the axis and visible, and a later time is never further left', () => {
+    const days = fc.integer({ min: -20_000, max: 20_000 });
     fc.assert(
-      fc.property(fc.array(dates, { maxLength: 10 }), (lives) => {
-        const scale = scaleOf(lives, now);
-        const at = positionOn(now, scale);
-        assert.ok(at > 0 && at < 1000, 'the present is on it');
-        for (const one of lives) {
-          const span = spanOn(one, scale);
-          if (span === undefined) continue;
-          assert.ok(span.start >= 0 && span.start + span.width <= 1000.001 && span.width >= 4);
-        }
-        const years = yearsOn(scale);
-        assert.ok(years.length <= 8);
-        for (const year of years) assert.ok(year.at >= 0 && year.at <= 1000);
+      fc.property(days, fc.integer({ min: 0, max: 20_000 }), (from, length) => {
+        const span = spanOf(life(from, from + length), now);
+        if (span !== undefined)
+          assert.ok(span.start >= 0 && span.start + span.width <= 1000.001 && span.width >= 12);
+        assert.ok(positionOf(now + from * day, now) <= positionOf(now + (from + length) * day, now));
       }),
     );
   });

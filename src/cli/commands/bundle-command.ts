@@ -9,7 +9,7 @@ import { toJson, writeOutput } from '../terminal/output.ts';
 import { meshOfFiles, meshOfServers, nameSome } from '../offline/one-mesh.ts';
 import { serverAccess } from '../ask/server-options.ts';
 import type { ServerOptions } from '../ask/server-options.ts';
-import { spiffeBundle, spiffeBundleMap, withoutJwk } from '../offline/spiffe-bundle.ts';
+import { spiffeBundle, spiffeBundleMap, withoutJwk } from '../../api/spiffe-bundle.ts';
 import { writeFindings } from '../terminal/write-findings.ts';
 import { say } from '../terminal/terminal.ts';
 

@@ -178,7 +178,7 @@ test('the image serves what it is given, and writes nothing', async () => {
   });
   const page = await (await fetch(`http://127.0.0.1:${admin}/`)).text();
   const entry = /src="(?<path>\/ui\/main\.js)"/.exec(page)?.groups?.['path'] ?? '';
-  for (const path of [entry, '/ui/style.css', '/ui/lit-html.js', '/ui/hints.json'])
+  for (const path of [entry, '/ui/base.css', '/ui/lit-html.js', '/ui/hints.json'])
     assert.equal((await fetch(`http://127.0.0.1:${admin}${path}`)).status, 200, `the page needs ${path}`);
   assert.deepEqual(await child.stop(), { code: 0, signal: null });
   assert.deepEqual(await inventory(app), before);

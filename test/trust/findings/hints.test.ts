@@ -17,7 +17,8 @@ describe('hints', () => {
 
   it('docs/findings.md → a hint for each code', () => {
     assert.deepEqual(Object.keys(hints).sort(), Object.keys(catalogue).sort());
-    for (const [code, { served, remedy }] of Object.entries(hints)) {
+    for (const [code, { about, served, remedy }] of Object.entries(hints)) {
+      assert.match(about, /^[A-Z].*[.:]$/, `${code}: text`);
       for (const text of [served, remedy]) {
         assert.match(text, /^[A-Z-].*\.$/, `${code}: a sentence`);
         assert.doesNotMatch(text, /[`*]|\]\(/, `${code}: without marks`);
@@ -29,7 +30,7 @@ describe('hints', () => {
     const text =
       '## MT001 a\n\nText.\n\n- **What is served:** all of `x` (see [MT040](#mt040)).\n- **What to do:** nothing.\n\n## MT002 b\n\nText.\n';
     assert.deepEqual(parseHints(text), {
-      MT001: { served: 'All of x (see MT040).', remedy: 'Nothing.' },
+      MT001: { about: 'Text.', served: 'All of x (see MT040).', remedy: 'Nothing.' },
     });
   });
 });

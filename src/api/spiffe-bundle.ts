@@ -1,9 +1,9 @@
 import type { webcrypto } from 'node:crypto';
-import type { MeshCertificates, TrustDomainCertificates } from '../../api/certificate-api-types.ts';
-import { decodePem } from '../../trust/pem/decode-pem.ts';
-import { walkCertificate } from '../../trust/x509/certificate-walk.ts';
-import { encoded } from '../../trust/x509/der-reader.ts';
-import { readPublicKey } from '../../trust/x509/signature.ts';
+import type { MeshCertificates, TrustDomainCertificates } from './certificate-api-types.ts';
+import { decodePem } from '../trust/pem/decode-pem.ts';
+import { walkCertificate } from '../trust/x509/certificate-walk.ts';
+import { encoded } from '../trust/x509/der-reader.ts';
+import { readPublicKey } from '../trust/x509/signature.ts';
 
 /** The CA certificates of a trust domain as a JWK Set (The SPIFFE Trust Domain and Bundle, section 4). */
 export interface SpiffeBundle {

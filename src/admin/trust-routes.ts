@@ -1,0 +1,103 @@
+import { presentCertificates } from '../api/present-certificates.ts';
+import { presentCertificate, presentCertificateList } from '../api/present-certificate-list.ts';
+import { presentChange } from '../api/present-change.ts';
+import type { CertificateList } from '../api/certificate-api-types.ts';
+import type { ChangeList } from '../api/change-api-types.ts';
+import { spiffeBundle } from '../api/spiffe-bundle.ts';
+import type { ChangeLog } from '../fleet/change-log.ts';
+import type { StateView } from '../runtime/state-view.ts';
+import { errorReply, jsonReply } from './reply.ts';
+import type { Reply } from './reply.ts';
+import type { Route } from './router.ts';
+
+/** The sources of the responses about certificates and changes. */
+export interface TrustInput {
+  readonly view: () => StateView;
+  readonly changes?: Pick<ChangeLog, 'recent'> | undefined;
+}
+
+/** Number of items in a list: by default, and at most. */
+const listSize = { usual: 100, most: 1_000 } as const;
+/** Seconds after which a client should read an exported bundle again. */
+const refreshSeconds = 300;
+
+/** Returns the routes for certificates, for bundles as files, and for recent changes. */
+export function trustRoutes({ view, changes }: TrustInput): readonly Route[] {
+  return [
+    {
+      method: 'GET',
+      pattern: '/api/v1/certificates',
+      answer: (_, query) => {
+        const limit = readLimit(query);
+        if (limit === undefined) return badLimit();
+        const search = query.get('search') ?? '';
+        return jsonReply(presentCertificateList(view().meshes, { search, limit }) satisfies CertificateList);
+      },
+    },
+    {
+      method: 'GET',
+      pattern: '/api/v1/certificates/{fingerprint}',
+      answer: ([fingerprint = '']) => {
+        const found = presentCertificate(view().meshes, fingerprint);
+        return found === undefined ? unknownCertificate(fingerprint) : jsonReply(found);
+      },
+    },
+    {
+      method: 'GET',
+      pattern: '/api/v1/certificates/{fingerprint}/pem',
+      answer: ([fingerprint = '']) => {
+        const found = presentCertificate(view().meshes, fingerprint);
+        if (found === undefined) return unknownCertificate(fingerprint);
+        return fileReply(`${fingerprint.slice(0, 16)}.pem`, 'application/x-pem-file', found.pem);
+      },
+    },
+    {
+      method: 'GET',
+      pattern: '/api/v1/meshes/{mesh}/trust-domains/{trustDomain}/{format}',
+      answer: ([mesh = '', trustDomain = '', format = '']) => {
+        const state = view().meshes.get(mesh);
+        const domain =
+          state && presentCertificates(state).trustDomains.find(({ name }) => name === trustDomain);
+        if (domain === undefined) {
+          return errorReply('not-found', `mesh ${mesh} trusts no CA of trust domain ${trustDomain}`);
+        }
+        if (format === 'pem') {
+          const pem = domain.anchors.map((anchor) => anchor.pem).join('');
+          return fileReply(`${trustDomain}.pem`, 'application/x-pem-file', pem);
+        }
+        if (format !== 'spiffe') return errorReply('not-found', 'the formats are pem and spiffe');
+        const bundle = spiffeBundle(domain, { sequence: undefined, refreshSeconds });
+        return fileReply(`${trustDomain}.json`, 'application/json', `${JSON.stringify(bundle, null, 2)}\n`);
+      },
+    },
+    {
+      method: 'GET',
+      pattern: '/api/v1/changes',
+      answer: (_, query) => {
+        const limit = readLimit(query);
+        if (limit === undefined) return badLimit();
+        const recent = changes?.recent(query.get('mesh') ?? undefined, limit) ?? [];
+        return jsonReply({ changes: recent.map(presentChange) } satisfies ChangeList);
+      },
+    },
+  ];
+}
+
+function readLimit(query: URLSearchParams): number | undefined {
+  const limit = query.get('limit') ?? String(listSize.usual);
+  return /^[1-9]\d{0,5}$/.test(limit) ? Math.min(Number(limit), listSize.most) : undefined;
+}
+
+function badLimit(): Reply {
+  return errorReply('bad-request', 'limit is not a whole number above zero');
+}
+
+function unknownCertificate(fingerprint: string): Reply {
+  return errorReply('unknown-certificate', `no mesh trusts a CA certificate with fingerprint ${fingerprint}`);
+}
+
+/** Names of trust domains and fingerprints have no character that a file name or a header must not have. */
+function fileReply(name: string, contentType: string, body: string): Reply {
+  const headers = { 'Content-Disposition': `attachment; filename="${name}"` };
+  return { status: 200, contentType, body, headers };
+}

@@ -1,0 +1,86 @@
+import type { ServedAnchor } from '../trust/bundle/trust-bundle.ts';
+import { encodePem } from '../trust/pem/encode-pem.ts';
+import type { MeshStates } from '../trust/snapshot/mesh-builder.ts';
+import type { Certificate } from '../trust/x509/certificate.ts';
+import type {
+  CertificateDetail,
+  CertificateList,
+  CertificatePlace,
+  CertificateSummary,
+} from './certificate-api-types.ts';
+
+/** A certificate with everything that lists it. */
+interface Listed {
+  readonly certificate: Certificate;
+  readonly places: CertificatePlace[];
+}
+
+/**
+ * Returns the CA certificates of all meshes that contain a text, the earliest expiry first. The text may be in the
+ * subject, the fingerprint, a trust domain or a resource; upper and lower case are the same.
+ */
+export function presentCertificateList(
+  meshes: MeshStates,
+  { search, limit }: { readonly search: string; readonly limit: number },
+): CertificateList {
+  const text = search.toLowerCase();
+  const all = collect(meshes, (anchor, trustDomain) => contains(anchor, trustDomain, text));
+  const sorted = all.sort(
+    ({ certificate: a }, { certificate: b }) =>
+      a.notAfter - b.notAfter || (a.fingerprint < b.fingerprint ? -1 : 1),
+  );
+  return { certificates: sorted.slice(0, limit).map(presentListed), total: sorted.length };
+}
+
+/** Returns one certificate by its fingerprint; `undefined` if no mesh trusts it. */
+export function presentCertificate(meshes: MeshStates, fingerprint: string): CertificateDetail | undefined {
+  const [listed] = collect(meshes, ({ certificate }) => certificate.fingerprint === fingerprint);
+  if (listed === undefined) return undefined;
+  const { issuer, keyHash, compressedKeyHash, der } = listed.certificate;
+  return { ...presentListed(listed), issuer, keyHash, compressedKeyHash, pem: encodePem(der) };
+}
+
+function collect(meshes: MeshStates, fits: (anchor: ServedAnchor, trustDomain: string) => boolean): Listed[] {
+  const found = new Map<string, Listed>();
+  for (const [mesh, { bundle }] of meshes) {
+    for (const { trustDomain, anchors } of bundle.bundles) {
+      for (const anchor of anchors) {
+        if (!fits(anchor, trustDomain)) continue;
+        const { certificate, rooting, listedBy } = anchor;
+        const place = { mesh, trustDomain, rooting, resources: listedBy };
+        const before = found.get(certificate.fingerprint);
+        if (before === undefined) found.set(certificate.fingerprint, { certificate, places: [place] });
+        else before.places.push(place);
+      }
+    }
+  }
+  return [...found.values()];
+}
+
+function contains({ certificate, listedBy }: ServedAnchor, trustDomain: string, text: string): boolean {
+  if (text === '') return true;
+  return [certificate.subject, certificate.fingerprint, trustDomain, ...listedBy].some((field) =>
+    field.toLowerCase().includes(text),
+  );
+}
+
+function presentListed({ certificate, places }: Listed): CertificateSummary {
+  const { fingerprint, subject, keyAlgorithm, notBefore, notAfter } = certificate;
+  return {
+    fingerprint,
+    subject,
+    keyAlgorithm,
+    notBefore: timestamp(notBefore),
+    notAfter: timestamp(notAfter),
+    places: places.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)),
+  };
+}
+
+function keyOf({ mesh, trustDomain }: CertificatePlace): string {
+  return `${mesh}\0${trustDomain}`;
+}
+
+/** Formats a time by RFC 3339, in UTC, without fractions of a second. */
+function timestamp(time: number): string {
+  return new Date(time).toISOString().replace('.000Z', 'Z');
+}

@@ -1,0 +1,73 @@
+import {
+  ApiFailure,
+  askCertificate,
+  askCertificates,
+  askChanges,
+  askFindings,
+  askMesh,
+  askMeshes,
+  askProxies,
+  askProxy,
+  askServer,
+  findProxies,
+} from './ask.ts';
+import { noData } from './page-state.ts';
+import type { PageState, ProxyFilter, ViewData } from './page-state.ts';
+import type { Route } from './route.ts';
+import { serverTime } from './server-time.ts';
+
+/** Number of changes, of certificates that expire next, and of results of a search. */
+const most = { changes: 8, expiring: 10, found: 50 } as const;
+
+/** Requests everything that the page shows whatever the view. */
+export async function loadShared(): Promise<Pick<PageState, 'about' | 'meshes' | 'findings'>> {
+  const [about, { meshes }, findings] = await Promise.all([askServer(), askMeshes(), askFindings()]);
+  return { about, meshes, findings };
+}
+
+/** Requests what one view shows besides. */
+export async function loadView(
+  route: Route,
+  filter: ProxyFilter,
+): Promise<ViewData & Pick<PageState, 'meshAt'>> {
+  try {
+    return { ...noData, ...(await dataOf(route, filter)), meshAt: serverTime() };
+  } catch (error) {
+    if (!(error instanceof ApiFailure) || error.status !== 404) throw error;
+    return { ...noData, missing: error.message, meshAt: serverTime() };
+  }
+}
+
+async function dataOf(route: Route, filter: ProxyFilter): Promise<Partial<ViewData>> {
+  switch (route.kind) {
+    case 'overview': {
+      const [certificates, { changes }] = await Promise.all([
+        askCertificates('', most.expiring),
+        askChanges(undefined, most.changes),
+      ]);
+      return { certificates, changes };
+    }
+    case 'mesh': {
+      const [mesh, proxies, { changes }] = await Promise.all([
+        askMesh(route.mesh),
+        askProxies(route.mesh, filter),
+        askChanges(route.mesh, most.changes),
+      ]);
+      return { mesh, proxies, changes };
+    }
+    case 'proxy':
+      return { proxy: await askProxy(route.mesh, route.node) };
+    case 'ca':
+      return { ca: await askCertificate(route.fingerprint) };
+    case 'search': {
+      const [certificates, proxies] = await Promise.all([
+        askCertificates(route.text, most.found),
+        findProxies(route.text, most.found),
+      ]);
+      return { certificates, proxies };
+    }
+    case 'findings':
+    case 'code':
+      return {};
+  }
+}

@@ -1,0 +1,184 @@
+import type { FindingDetail, FindingList, MeshSummary, ReadyAnswer } from '../api/api-types.ts';
+import type { LaggingProxy, RolloutDetail } from '../api/fleet-api-types.ts';
+import { count } from './format.ts';
+import { linkTo } from './route.ts';
+
+/** Something that a person should look at. */
+export interface Problem {
+  /** An `error` is a problem now; a `warning` becomes one, or is a risk. */
+  readonly severity: 'error' | 'warning';
+  readonly what: string;
+  /** The mesh, or the file of a finding that belongs to no mesh. */
+  readonly where: string;
+  readonly mesh?: string | undefined;
+  /** The finding's code. */
+  readonly code?: string | undefined;
+  /** RFC 3339. */
+  readonly since?: string | undefined;
+  /** The view that shows the details. */
+  readonly link: string;
+}
+
+/** The responses from which the problems follow. */
+export interface ProblemInput {
+  readonly meshes: readonly MeshSummary[];
+  readonly findings: FindingList | undefined;
+  readonly rollouts: ReadonlyMap<string, RolloutDetail>;
+  readonly readiness: ReadyAnswer['status'] | undefined;
+}
+
+/** Returns all problems, then all warnings; those that refuse clients first. */
+export function problemsOf({ meshes, findings, rollouts, readiness }: ProblemInput): readonly Problem[] {
+  const denying = new Set(meshes.filter(({ denyAll }) => denyAll).map(({ name }) => name));
+  const all = [
+    ...readinessProblems(readiness),
+    ...meshes.filter(({ denyAll }) => denyAll).map(({ name }) => denyAllProblem(name, rollouts.get(name))),
+    ...[...rollouts.values()].flatMap(proxyProblems),
+    ...findingProblems(
+      // The mesh that trusts no CA is in the list already.
+      (findings?.findings ?? []).filter(({ code, mesh }) => code !== 'MT034' || !denying.has(mesh ?? '')),
+    ),
+  ];
+  return all.toSorted((a, b) => rankOf(a) - rankOf(b));
+}
+
+/** Returns meshes with those first that have the most problems, then warnings, then the earliest expiry. */
+export function worstFirst(
+  meshes: readonly MeshSummary[],
+  problems: readonly Problem[],
+): readonly MeshSummary[] {
+  const number = (mesh: string, severity: Problem['severity']): number =>
+    problems.filter((problem) => problem.mesh === mesh && problem.severity === severity).length;
+  const ranks = new Map(
+    meshes.map((mesh) => [
+      mesh,
+      [
+        mesh.denyAll ? 0 : 1,
+        -number(mesh.name, 'error'),
+        -number(mesh.name, 'warning'),
+        mesh.earliestExpiry === undefined ? Infinity : Date.parse(mesh.earliestExpiry),
+      ],
+    ]),
+  );
+  return meshes.toSorted((a, b) => compareRanks(ranks.get(a) ?? [], ranks.get(b) ?? []));
+}
+
+/** Returns the number of problems that are not mere warnings. */
+export function errorCount(problems: readonly Problem[]): number {
+  return problems.filter(({ severity }) => severity === 'error').length;
+}
+
+function compareRanks(a: readonly number[], b: readonly number[]): number {
+  for (const [index, value] of a.entries()) {
+    const other = b[index] ?? 0;
+    if (value !== other) return value < other ? -1 : 1;
+  }
+  return 0;
+}
+
+function rankOf({ severity, code }: Problem): number {
+  if (severity === 'error') return 0;
+  // Clients of an expired CA are refused now.
+  return code === 'MT022' ? 1 : 2;
+}
+
+function readinessProblems(readiness: ReadyAnswer['status'] | undefined): readonly Problem[] {
+  if (readiness === undefined || readiness === 'ready') return [];
+  const what = {
+    waiting: 'The server waits for the first complete read of its sources; it answers no new proxy',
+    doubtful: 'The server doubts what it has read; it answers no new proxy',
+    draining: 'The server is shutting down',
+  }[readiness];
+  return [{ severity: 'error', what, where: 'server', link: linkTo({ kind: 'findings' }) }];
+}
+
+function denyAllProblem(mesh: string, rollout: RolloutDetail | undefined): Problem {
+  const proxies = rollout?.proxies.connected ?? 0;
+  const which = proxies === 0 ? 'its proxies refuse' : count(proxies, 'proxy refuses', 'proxies refuse');
+  return {
+    severity: 'error',
+    what: `No CA is trusted: ${which} every client`,
+    where: mesh,
+    mesh,
+    since: rollout?.changedAt,
+    link: linkTo({ kind: 'mesh', mesh }),
+  };
+}
+
+function proxyProblems({ mesh, proxies, lagging, changedAt, complete }: RolloutDetail): readonly Problem[] {
+  const lost = proxies.lost + proxies.forgotten;
+  const states = [
+    ['lost', lost, 'left while behind, and may still run with earlier CAs'],
+    ['refused', proxies.refused, proxies.refused === 1 ? 'rejects its secrets' : 'reject their secrets'],
+    ['stale', proxies.stale, 'behind for more than 30 s'],
+  ] as const;
+  const problems = states.flatMap(([state, number, what]): readonly Problem[] => {
+    if (number === 0) return [];
+    return [
+      {
+        severity: 'error',
+        what: `${namesOf(
+          lagging.filter((proxy) => proxy.state === state),
+          number,
+        )} ${what}`,
+        where: mesh,
+        mesh,
+        since: earliest(lagging, state) ?? changedAt,
+        link: linkTo({ kind: 'mesh', mesh }),
+      },
+    ];
+  });
+  if (complete) return problems;
+  const what = 'A worker does not answer: its proxies are not counted';
+  return [...problems, { severity: 'error', what, where: mesh, mesh, link: linkTo({ kind: 'mesh', mesh }) }];
+}
+
+/** Returns the name of a single proxy, else the number of proxies. */
+function namesOf(proxies: readonly LaggingProxy[], number: number): string {
+  const [only] = proxies;
+  return number === 1 && only !== undefined && only.node !== ''
+    ? `Proxy ${only.node}`
+    : count(number, 'proxy', 'proxies');
+}
+
+function earliest(lagging: readonly LaggingProxy[], state: LaggingProxy['state']): string | undefined {
+  const times = lagging.flatMap((proxy) => (proxy.state === state ? (proxy.behindSince ?? []) : []));
+  return times.toSorted()[0];
+}
+
+/** Returns one problem for each code and mesh: a file with 50 bad blocks is one problem. */
+function findingProblems(findings: readonly FindingDetail[]): readonly Problem[] {
+  const shown = findings.filter(({ severity }) => severity !== 'info');
+  const groups = Map.groupBy(shown, ({ code, severity, mesh, resource, file }) =>
+    [severity, code, mesh ?? meshOf(resource) ?? file].join('\n'),
+  );
+  return [...groups.values()].flatMap((group): readonly Problem[] => {
+    const [first] = group;
+    if (first === undefined) return [];
+    const mesh = first.mesh ?? meshOf(first.resource);
+    const more = group.length === 1 ? '' : `, and ${count(group.length - 1, 'more', 'more')} like it`;
+    const times = group.flatMap(({ since }) => since ?? []).toSorted();
+    return [
+      {
+        severity: first.severity === 'error' ? 'error' : 'warning',
+        what: `${sentence(first, mesh !== undefined)}${more}`,
+        where: mesh ?? first.file ?? 'server',
+        mesh,
+        code: first.code,
+        since: times[0],
+        link: linkTo(mesh === undefined ? { kind: 'findings' } : { kind: 'mesh', mesh }),
+      },
+    ];
+  });
+}
+
+/** Returns the message of a finding, after the file if neither the message nor the problem says what it is about. */
+function sentence({ message, file, fingerprint, trustDomain }: FindingDetail, isInMesh: boolean): string {
+  const isAboutFile = file !== undefined && fingerprint === undefined && trustDomain === undefined;
+  return isAboutFile && isInMesh ? `${file}: ${message}` : message;
+}
+
+/** Returns the mesh in the name of a resource, `mesh/namespace/name`. */
+function meshOf(resource: string | undefined): string | undefined {
+  return resource?.split('/')[0];
+}

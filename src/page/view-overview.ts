@@ -1,0 +1,153 @@
+import { html, nothing } from 'lit-html';
+import type { TemplateResult } from 'lit-html';
+import type { MeshSummary } from '../api/api-types.ts';
+import type { RolloutDetail } from '../api/fleet-api-types.ts';
+import { count, dayOf, distance } from './format.ts';
+import { expiringMs } from './life.ts';
+import { connectedTo, isComplete } from './page-state.ts';
+import type { PageState } from './page-state.ts';
+import { errorCount, worstFirst } from './problems.ts';
+import type { Problem } from './problems.ts';
+import { linkTo } from './route.ts';
+import { viewCertificates } from './view-certificates.ts';
+import { viewChanges } from './view-changes.ts';
+import { toneOf, verdictOf, viewProblems } from './view-problems.ts';
+
+/** Number of meshes that are shown. Those with problems are first. */
+const most = 200;
+
+/** Shows whether everything is in order, and all meshes. */
+export function viewOverview(state: PageState): TemplateResult {
+  const { meshes, problems, now } = state;
+  if (meshes === undefined || !isComplete(state)) return html`<p class="faint">Loading…</p>`;
+  return html`
+    <section class="verdict ${toneOf(problems)}" aria-labelledby="verdict">
+      <h2 id="verdict" role="status" aria-live="polite">${verdictOf(problems)}</h2>
+      <p class="faint">${summaryOf(state, meshes)}</p>
+      ${viewProblems(problems, now)}
+    </section>
+    ${viewMeshes(state, meshes)} ${viewExpiring(state)} ${viewChanges(state.changes, { now, withMesh: true })}
+  `;
+}
+
+/** Shows the CA certificates that expire within 30 days, or have expired. */
+function viewExpiring({ certificates, now }: PageState): TemplateResult | typeof nothing {
+  const soon = (certificates?.certificates ?? []).filter(
+    ({ notAfter }) => Date.parse(notAfter) - now < expiringMs,
+  );
+  if (soon.length === 0) return nothing;
+  return html`<section aria-labelledby="expiring">
+    <h2 id="expiring">Expired, or within 30 days</h2>
+    ${viewCertificates(soon, now)}
+  </section>`;
+}
+
+function summaryOf(state: PageState, meshes: readonly MeshSummary[]): string {
+  const { rollouts, problems } = state;
+  const bad = new Set(problems.filter(({ severity }) => severity === 'error').map(({ mesh }) => mesh));
+  const affected = meshes.filter(({ name }) => bad.has(name)).length;
+  const all = count(meshes.length, 'mesh', 'meshes');
+  return [
+    affected > 0 ? `${affected.toLocaleString('en')} of ${all} affected` : all,
+    syncOf([...rollouts.values()]) ??
+      `${count(
+        meshes.reduce((sum, mesh) => sum + connectedTo(mesh, state), 0),
+        'proxy',
+        'proxies',
+      )} connected`,
+  ].join(' · ');
+}
+
+/** Returns how many proxies are in sync; undefined if no roll-out is known. */
+function syncOf(rollouts: readonly RolloutDetail[]): string | undefined {
+  if (rollouts.length === 0) return undefined;
+  const total = (of: (proxies: RolloutDetail['proxies']) => number): number =>
+    rollouts.reduce((sum, { proxies }) => sum + of(proxies), 0);
+  const all = total(({ connected, reconnecting, lost }) => connected + reconnecting + lost);
+  if (all === 0) return 'no proxy is connected';
+  const synced = total((proxies) => proxies.synced);
+  return `${synced.toLocaleString('en')} of ${count(all, 'proxy', 'proxies')} in sync`;
+}
+
+function viewMeshes(state: PageState, meshes: readonly MeshSummary[]): TemplateResult {
+  if (meshes.length === 0)
+    return html`<section>
+      <h2>Meshes</h2>
+      <p class="faint">No source lists a MeshTrust yet. Proxies that connect refuse every client.</p>
+    </section>`;
+  const sorted = worstFirst(meshes, state.problems);
+  return html`<section aria-labelledby="meshes">
+    <h2 id="meshes">Meshes</h2>
+    <table class="cards meshes">
+      <thead>
+        <tr>
+          <th scope="col">Mesh</th>
+          <th scope="col">State</th>
+          <th scope="col">CAs</th>
+          <th scope="col">Next expiry</th>
+          <th scope="col">Proxies in sync</th>
+          <th scope="col">Last change</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${sorted.slice(0, most).map((mesh) => viewRow(mesh, state))}
+      </tbody>
+    </table>
+    ${
+      meshes.length > most
+        ? html`<p class="faint">${count(meshes.length - most, 'more mesh', 'more meshes')} in the API.</p>`
+        : nothing
+    }
+  </section>`;
+}
+
+function viewRow(mesh: MeshSummary, state: PageState): TemplateResult {
+  const { name, anchors, trustDomains, earliestExpiry } = mesh;
+  const rollout = state.rollouts.get(name);
+  const own = state.problems.filter((problem) => problem.mesh === name);
+  const { now } = state;
+  return html`<tr class=${errorCount(own) > 0 ? 'bad' : ''}>
+    <th scope="row"><a href=${linkTo({ kind: 'mesh', mesh: name })}>${name}</a></th>
+    <td data-label="State">${viewMeshState(mesh, own)}</td>
+    <td data-label="CAs">
+      ${anchors.toLocaleString('en')} <span class="faint">in ${count(trustDomains, 'trust domain')}</span>
+    </td>
+    <td data-label="Next expiry">
+      ${
+        earliestExpiry === undefined
+          ? '—'
+          : html`<span class=${Date.parse(earliestExpiry) - now < expiringMs ? 'state expiring' : ''}
+                >${distance(Date.parse(earliestExpiry), now)}</span
+              >
+              <span class="faint">${dayOf(earliestExpiry)}</span>`
+      }
+    </td>
+    <td data-label="Proxies in sync">${viewSync(rollout, connectedTo(mesh, state))}</td>
+    <td data-label="Last change">
+      ${rollout === undefined ? '—' : distance(Date.parse(rollout.changedAt), now)}
+    </td>
+  </tr>`;
+}
+
+/** Shows the state of a mesh in one badge. */
+export function viewMeshState(
+  { denyAll }: Pick<MeshSummary, 'denyAll'>,
+  own: readonly Problem[],
+): TemplateResult {
+  if (denyAll) return html`<span class="badge bad">refuses every client</span>`;
+  const errors = errorCount(own);
+  if (errors > 0) return html`<span class="badge bad">${count(errors, 'problem')}</span>`;
+  if (own.length > 0) return html`<span class="badge warn">${count(own.length, 'warning')}</span>`;
+  return html`<span class="badge good">in order</span>`;
+}
+
+function viewSync(rollout: RolloutDetail | undefined, connected: number): TemplateResult {
+  if (rollout === undefined)
+    return html`${connected.toLocaleString('en')} <span class="faint">connected</span>`;
+  const { synced, reconnecting, lost, forgotten } = rollout.proxies;
+  const all = rollout.proxies.connected + reconnecting + lost + forgotten;
+  if (all === 0) return html`<span class="faint">none connected</span>`;
+  return html`${synced.toLocaleString('en')}
+    <span class="faint">of ${all.toLocaleString('en')}</span>
+    ${lost + forgotten > 0 ? html`<span class="badge bad">${(lost + forgotten).toLocaleString('en')} lost</span>` : nothing}`;
+}

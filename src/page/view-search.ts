@@ -1,0 +1,67 @@
+import { html, nothing } from 'lit-html';
+import type { TemplateResult } from 'lit-html';
+import type { ProxySummary } from '../api/fleet-api-types.ts';
+import { count } from './format.ts';
+import type { PageState } from './page-state.ts';
+import { linkTo } from './route.ts';
+import { viewCertificates } from './view-certificates.ts';
+
+/** Shows the meshes, CA certificates and proxies that contain a text. */
+export function viewSearch({ route, meshes = [], certificates, proxies, now }: PageState): TemplateResult {
+  if (route.kind !== 'search' || certificates === undefined || proxies === undefined)
+    return html`<p class="faint">Searching…</p>`;
+  const text = route.text.toLowerCase();
+  const named = meshes.filter(({ name }) => name.toLowerCase().includes(text));
+  const rest = certificates.total - certificates.certificates.length;
+  return html`
+    <section class="verdict">
+      <h2 role="status" aria-live="polite">
+        ${count(named.length + certificates.total + proxies.total, 'result')} for “${route.text}”
+      </h2>
+      ${
+        named.length === 0
+          ? nothing
+          : html`<p>
+              ${count(named.length, 'mesh', 'meshes')}:
+              ${named.slice(0, 20).map(({ name }) => html`<a href=${linkTo({ kind: 'mesh', mesh: name })}>${name}</a> `)}
+            </p>`
+      }
+    </section>
+    <section aria-labelledby="found-cas">
+      <h2 id="found-cas">${count(certificates.total, 'CA certificate')}</h2>
+      ${certificates.total === 0 ? nothing : viewCertificates(certificates.certificates, now)}
+      ${rest > 0 ? html`<p class="faint">${count(rest, 'more', 'more')}: search for more of the name.</p>` : nothing}
+    </section>
+    <section aria-labelledby="found-proxies">
+      <h2 id="found-proxies">${count(proxies.total, 'proxy', 'proxies')}</h2>
+      ${proxies.proxies.length === 0 ? nothing : viewFound(proxies.proxies)}
+    </section>
+  `;
+}
+
+function viewFound(proxies: readonly ProxySummary[]): TemplateResult {
+  return html`<table class="cards">
+    <thead>
+      <tr>
+        <th scope="col">Node</th>
+        <th scope="col">Mesh</th>
+        <th scope="col">State</th>
+      </tr>
+    </thead>
+    <tbody>
+      ${proxies.map(
+        ({ node, mesh, state, address }) =>
+          html`<tr>
+            <th scope="row">
+              <a href=${linkTo({ kind: 'proxy', mesh, node })}
+                ><code>${node === '' ? '(no node id)' : node}</code></a
+              >
+              <span class="faint">${address}</span>
+            </th>
+            <td data-label="Mesh">${mesh}</td>
+            <td data-label="State"><span class="badge ${state}">${state}</span></td>
+          </tr>`,
+      )}
+    </tbody>
+  </table>`;
+}

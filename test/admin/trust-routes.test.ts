@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { after, before, describe, it } from 'node:test';
+import { createHttpEdge } from '../../src/admin/http-edge.ts';
+import { trustRoutes } from '../../src/admin/trust-routes.ts';
+import type { CertificateDetail, CertificateList } from '../../src/api/certificate-api-types.ts';
+import type { ChangeList } from '../../src/api/change-api-types.ts';
+import { createChangeLog } from '../../src/fleet/change-log.ts';
+import type { SpiffeBundle } from '../../src/api/spiffe-bundle.ts';
+import { makeCa } from '../kit/certificates.ts';
+import { content, makeRig, synced } from '../observe/rig.ts';
+import { ask } from './http-client.ts';
+
+const day = 86_400_000;
+const now = Date.now();
+const soon = makeCa({ commonName: 'Soon', notAfter: new Date(now + 5 * day) });
+const later = makeCa({ commonName: 'Later Root', notAfter: new Date(now + 500 * day) });
+const fingerprintOf = (pem: string): string =>
+  new X509Certificate(pem).fingerprint256.replaceAll(':', '').toLowerCase();
+
+describe('routes for certificates and changes', () => {
+  const changes = createChangeLog(() => now);
+  const rig = makeRig((event) => changes.state(event));
+  const edge = createHttpEdge({
+    routes: trustRoutes({ view: () => rig.pipeline.view(), changes }),
+    onError: (error) => {
+      throw error;
+    },
+  });
+  let address = '';
+  before(async () => {
+    address = await edge.listen('127.0.0.1:0');
+    rig.deliver(
+      content({ trustDomain: 'a.test', pems: [later.certPem, soon.certPem] }),
+      content({ trustDomain: 'b.test', pems: [later.certPem] }),
+      synced,
+    );
+  });
+  after(() => edge.close());
+  const get = async (path: string) => {
+    const { status, headers, body } = await ask(address, path);
+    return { status, headers, body, json: () => JSON.parse(body) as unknown };
+  };
+
+  it('certificates: each once with its places, the earliest expiry first', async () => {
+    const { certificates, total } = (await get('/api/v1/certificates')).json() as CertificateList;
+    assert.deepEqual(
+      certificates.map(({ subject, places }) => [subject, places.map(({ trustDomain }) => trustDomain)]),
+      [
+        ['CN=Soon', ['a.test']],
+        ['CN=Later Root', ['a.test', 'b.test']],
+      ],
+    );
+    assert.equal(total, 2);
+  });
+
+  const searches: readonly (readonly [search: string, found: readonly string[]])[] = [
+    ['later r', ['CN=Later Root']],
+    ['B.TEST', ['CN=Later Root']],
+    ['default//a-test', ['CN=Soon', 'CN=Later Root']],
+    [fingerprintOf(soon.certPem).slice(0, 16), ['CN=Soon']],
+    ['nothing like it', []],
+  ];
+  for (const [search, found] of searches) {
+    it(`search ${search}`, async () => {
+      const list = (await get(`/api/v1/certificates?search=${encodeURIComponent(search)}`)).json();
+      assert.deepEqual(
+        (list as CertificateList).certificates.map(({ subject }) => subject),
+        found,
+      );
+    });
+  }
+
+  it('limit: cuts the list and keeps the total; a bad one is refused', async () => {
+    const { certificates, total } = (await get('/api/v1/certificates?limit=1')).json() as CertificateList;
+    assert.deepEqual([certificates.length, total], [1, 2]);
+    for (const path of ['certificates?limit=0', 'changes?limit=x'])
+      assert.equal((await get(`/api/v1/${path}`)).status, 400);
+  });
+
+  it('one certificate: its details, and a PEM file of it', async () => {
+    const fingerprint = fingerprintOf(soon.certPem);
+    const detail = (await get(`/api/v1/certificates/${fingerprint}`)).json() as CertificateDetail;
+    assert.deepEqual([detail.issuer, detail.pem], ['CN=Soon', soon.certPem]);
+    const file = await get(`/api/v1/certificates/${fingerprint}/pem`);
+    assert.equal(file.body, soon.certPem);
+    assert.equal(
+      file.headers['content-disposition'],
+      `attachment; filename="${fingerprint.slice(0, 16)}.pem"`,
+    );
+  });
+
+  it('unknown certificate: 404 with its code', async () => {
+    for (const path of ['/api/v1/certificates/00', '/api/v1/certificates/00/pem']) {
+      const { status, body } = await get(path);
+      assert.equal(status, 404);
+      assert.match(body, /"unknown-certificate"/);
+    }
+  });
+
+  it('bundle of a trust domain: as PEM, and as a SPIFFE bundle', async () => {
+    const base = '/api/v1/meshes/default/trust-domains/b.test';
+    assert.equal((await get(`${base}/pem`)).body, later.certPem);
+    const { keys } = (await get(`${base}/spiffe`)).json() as SpiffeBundle;
+    assert.deepEqual(
+      keys.map(({ use, x5c }) => [use, x5c[0]]),
+      [['x509-svid', new X509Certificate(later.certPem).raw.toString('base64')]],
+    );
+    for (const path of [`${base}/other`, '/api/v1/meshes/default/trust-domains/c.test/pem'])
+      assert.equal((await get(path)).status, 404);
+    assert.equal((await get('/api/v1/meshes/nowhere/trust-domains/b.test/pem')).status, 404);
+  });
+
+  it('changes: of all meshes, or of one', async () => {
+    const all = (await get('/api/v1/changes')).json() as ChangeList;
+    assert.deepEqual(
+      all.changes.map(({ mesh, first, trustDomains }) => [mesh, first, trustDomains.map(({ name }) => name)]),
+      [['default', true, ['a.test', 'b.test']]],
+    );
+    assert.deepEqual((await get('/api/v1/changes?mesh=other')).json(), { changes: [] });
+  });
+});

@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict';
+import { unlink, writeFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import { makeCa } from '../../kit/certificates.ts';
+import { findChromium } from './find-chromium.ts';
+import { playProxies } from './played-proxies.ts';
+import { openPage, put, root } from './scene.ts';
+
+const found = await findChromium();
+const skip = found.kind === 'missing' ? found.reason : false;
+const day = 86_400_000;
+const inDays = (days: number): Date => new Date(Date.now() + days * day);
+const overview = [[], undefined, '#/'] as const;
+
+describe('views of the page, in Chromium', { skip }, () => {
+  it('overview: one verdict, the worst mesh first, and the number of problems in the title', async () => {
+    await using scene = await openPage(...overview);
+    const { dir, server, browser, says } = scene;
+    const { page } = browser;
+    await says('No problems');
+    await says(/1 mesh · no proxy is connected/);
+    assert.equal(await page.title(), 'meshtrust');
+
+    const soon = makeCa({ commonName: 'Soon', notBefore: inDays(-9), notAfter: inDays(5) });
+    await put(dir, 'soon.test', [soon.certPem], 'payments');
+    await put(dir, 'left.test', [makeCa().certPem], 'abandoned');
+    await says('No problems, 1 warning');
+    await server.logged('the mesh', ({ event, mesh }) => event === 'trust-changed' && mesh === 'abandoned');
+    await unlink(dir.join('left.test.yaml'));
+    await says('No CA is trusted: its proxies refuse every client');
+    await writeFile(dir.join('broken.yaml'), 'a: [');
+    await says('2 problems');
+    await says(/1 of 3 meshes affected/);
+    assert.deepEqual(await page.$$eval('.meshes tbody th', (cells) => cells.map((cell) => cell.innerText)), [
+      'abandoned',
+      'payments',
+      'default',
+    ]);
+    assert.equal(await page.title(), '(2) meshtrust');
+    await says(/Expired, or within 30 days/);
+    assert.deepEqual(await page.$$eval('.anchors tbody tr', (rows) => rows.map((row) => row.className)), [
+      'expiring',
+    ]);
+    await browser.screenshot('overview');
+    await page.locator('.problems a::-p-text(No CA is trusted)').click();
+    await says('No CA is trusted: proxies of this mesh refuse every client.');
+    assert.match(page.url(), /#\/mesh\/abandoned$/);
+    assert.deepEqual(browser.problems, []);
+  });
+
+  it('CA with 5 days left: its bar can be seen, and it comes before CAs with years left', async () => {
+    await using scene = await openPage();
+    const { dir, browser, says } = scene;
+    const soon = makeCa({ commonName: 'Soon', notBefore: inDays(-1), notAfter: inDays(5) });
+    await put(dir, 'z.test', [makeCa({ commonName: 'Long' }).certPem, soon.certPem]);
+    await says('Soon');
+    const names = await browser.page.$$eval('.anchors a.name', (all) => all.map((one) => one.innerText));
+    assert.deepEqual(names, ['Soon', 'Long', 'Root 1']);
+    const [width = 0, all = 1] = await browser.page.$eval('.anchors rect.expiring', (bar) => [
+      bar.getBoundingClientRect().width,
+      bar.parentElement?.getBoundingClientRect().width,
+    ]);
+    assert.ok(width / all > 1 / 9, `${width} of ${all}`);
+  });
+
+  it('proxy: its streams and secrets, the words of its NACK, and its history', async () => {
+    await using scene = await openPage();
+    const { dir, server, browser, says } = scene;
+    using proxies = playProxies(`127.0.0.1:${server.xdsPort}`, 3);
+    await says('3 of 3 proxies in sync.');
+    proxies.refuseNext(1, 'Failed to load <b>trusted</b> CA');
+    await put(dir, 'b.test', [makeCa().certPem]);
+    await says('Proxy node-1 rejects its secrets');
+    await browser.page.locator('.lagging a').click();
+    await says(/node-1\s+refused/);
+    assert.match(browser.page.url(), /#\/proxy\/default\/node-1$/);
+    assert.equal(
+      await browser.page.$eval('blockquote', (quote) => quote.innerText),
+      'Failed to load <b>trusted</b> CA',
+    );
+    await says(/Stream: delta ADS/);
+    await says(/system_trust_bundle\s+behind/);
+    await says(/rejected system_trust_bundle: Failed to load/);
+    await browser.screenshot('proxy');
+    proxies[Symbol.dispose]();
+    await browser.page.goto(browser.page.url().replace('node-1', 'nobody'));
+    await says(/Not found\s+no proxy nobody/);
+  });
+
+  it('CA: who trusts it, and files of it', async () => {
+    await using scene = await openPage();
+    const { dir, browser, says } = scene;
+    const { page } = browser;
+    await put(dir, 'b.test', [root.certPem], 'payments');
+    await page.locator('.anchors a.name').click();
+    await says('Trusted in 2 meshes');
+    await says(/payments\s+b\.test\s+payments\/\/b-test/);
+    const links = await page.$$eval('a[download]', (all) => all.map((link) => link.href));
+    assert.equal(links.length, 5);
+    const files = await Promise.all(links.map(async (link) => (await fetch(link)).text()));
+    assert.equal(files[0], root.certPem);
+    assert.equal(files[1], root.certPem);
+    assert.match(files[2] ?? '', /"use": "x509-svid"/);
+    // A browser without a window may have no clipboard.
+    await page.evaluate(() => {
+      const writeText = (text: string): Promise<void> => {
+        document.documentElement.dataset['copied'] = text;
+        return Promise.resolve();
+      };
+      Object.defineProperty(navigator, 'clipboard', { value: { writeText } });
+    });
+    await page.locator('button::-p-text(Copy fingerprint)').click();
+    await says('Copied');
+    const copied = await page.$eval('html', (element) => element.dataset['copied'] ?? '');
+    assert.match(copied, /^[0-9a-f]{64}$/);
+    assert.ok(page.url().endsWith(copied));
+    await browser.screenshot('ca');
+    assert.deepEqual(browser.problems, []);
+  });
+
+  it('search: finds meshes, CAs and proxies, and leads to them', async () => {
+    await using scene = await openPage(...overview);
+    const { server, browser, says } = scene;
+    const { page } = browser;
+    using proxies = playProxies(`127.0.0.1:${server.xdsPort}`, 3);
+    await says('3 of 3 proxies in sync');
+    await page.type('.find input', 'root 1\n');
+    await says(/1 result for “root 1”/);
+    await page.$eval('.find input', (input) => input.select());
+    await page.type('.find input', 'node-2\n');
+    await says(/1 result for “node-2”/);
+    await page.locator('main a::-p-text(node-2)').click();
+    await says(/Stream: delta ADS/);
+    void proxies;
+  });
+
+  it('last changes: what changed, and how long until all proxies had it', async () => {
+    await using scene = await openPage(...overview);
+    const { dir, server, browser, says } = scene;
+    using proxies = playProxies(`127.0.0.1:${server.xdsPort}`, 4);
+    await says(/first served: 1 CA in 1 trust domain/);
+    await says('4 of 4 proxies in sync');
+    await put(dir, 'b.test', [makeCa({ commonName: 'Root B' }).certPem]);
+    await says(/\+ Root B in b\.test[\s\S]*4 proxies in \d+ m?s/);
+    proxies.acknowledge((index) => index > 0);
+    await put(dir, 'c.test', [makeCa({ commonName: 'Root C' }).certPem]);
+    await says(/\+ Root C in c\.test[^+]*rolling out/);
+    await put(dir, 'b.test', [makeCa({ commonName: 'Root D' }).certPem]);
+    // What an overwritten file no longer lists is removed a moment after what it adds.
+    await says(/\+ Root D in b\.test/);
+    await says(/− Root B in b\.test/);
+    await says(/\+ Root C in c\.test[^+]*replaced by the next change/);
+    await browser.screenshot('changes');
+  });
+
+  it('finding: its code leads to what it means', async () => {
+    await using scene = await openPage(...overview);
+    const { dir, browser, says } = scene;
+    await writeFile(dir.join('broken.yaml'), 'a: [');
+    await says('1 problem');
+    await browser.page.locator('.problems a::-p-text(MT002)').click();
+    await says(/MT002 syntax\s+A file is not YAML or JSON/);
+    await says('What to do');
+    assert.deepEqual(browser.problems, []);
+  });
+
+  it('footer: names the version and the sources', async () => {
+    await using scene = await openPage(...overview);
+    await scene.says(/meshtrust \d+\.\d+\.\d+, up for \d+ s/);
+    await scene.says(/source \S+: 1 resource/);
+  });
+
+  for (const [width, height] of [
+    [380, 800],
+    [768, 1024],
+    [1024, 768],
+    [1920, 1080],
+  ] as const) {
+    it(`${width} pixels: no view scrolls sideways or cuts text off`, async () => {
+      await using scene = await openPage();
+      const { dir, server, browser, says } = scene;
+      const { page } = browser;
+      using proxies = playProxies(`127.0.0.1:${server.xdsPort}`, 2);
+      await put(dir, `${'long.'.repeat(20)}test`, [makeCa({ commonName: 'A'.repeat(60) }).certPem]);
+      await says('2 of 2 proxies in sync.');
+      await page.setViewport({ width, height });
+      const ca = await page.$eval('.anchors a.name', (link) => link.hash);
+      for (const view of ['#/', '#/mesh/default', '#/proxy/default/node-1', ca, '#/search/e', '#/findings']) {
+        await page.evaluate((hash) => {
+          location.hash = hash;
+        }, view);
+        await page.waitForFunction(
+          () =>
+            document.querySelector('main h2') !== null &&
+            !/Loading…|Searching…/.test(document.body.innerText),
+        );
+        const [wide, inner] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+        assert.equal(wide, inner, view);
+        const cut = await page.$$eval('main td, main th, main h2, main dd, main li', (all) =>
+          all
+            .filter((one) => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 1)
+            .map((one) => one.innerText),
+        );
+        assert.deepEqual(cut, [], view);
+      }
+      void proxies;
+    });
+  }
+});

@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { FindingDetail, FindingList, MeshSummary } from '../../src/api/api-types.ts';
+import type { RolloutDetail } from '../../src/api/fleet-api-types.ts';
+import { errorCount, problemsOf, worstFirst } from '../../src/page/problems.ts';
+import type { ProblemInput } from '../../src/page/problems.ts';
+
+const none = { error: 0, warning: 0, info: 0 };
+const at = '2026-11-23T12:00:00.000Z';
+
+const mesh = (name: string, over: Partial<MeshSummary> = {}): MeshSummary => ({
+  name,
+  version: 'v',
+  denyAll: false,
+  proxies: 0,
+  trustDomains: 1,
+  anchors: 1,
+  findings: none,
+  ...over,
+});
+
+const rollout = (
+  name: string,
+  proxies: Partial<RolloutDetail['proxies']>,
+  over: Partial<RolloutDetail> = {},
+): RolloutDetail => ({
+  mesh: name,
+  version: 'v',
+  changedAt: at,
+  servedAt: at,
+  proxies: {
+    connected: 0,
+    synced: 0,
+    pending: 0,
+    stale: 0,
+    refused: 0,
+    reconnecting: 0,
+    lost: 0,
+    forgotten: 0,
+    ...proxies,
+  },
+  complete: true,
+  converged: false,
+  versions: [],
+  asked: { version: 'v', known: true, proxies: 0, lacking: 0 },
+  lagging: [],
+  ...over,
+});
+
+const found = (over: Partial<FindingDetail>): FindingDetail => ({
+  severity: 'error',
+  code: 'MT010',
+  name: 'not-a-certificate',
+  message: 'is not a certificate',
+  ...over,
+});
+
+const input = (over: Partial<ProblemInput>, ...findings: readonly FindingDetail[]): ProblemInput => ({
+  meshes: [],
+  findings: { counts: none, findings } satisfies FindingList,
+  rollouts: new Map(),
+  readiness: 'ready',
+  ...over,
+});
+
+const rollouts = (...all: readonly RolloutDetail[]): ProblemInput['rollouts'] =>
+  new Map(all.map((one) => [one.mesh, one]));
+
+const texts = (given: ProblemInput): readonly string[] =>
+  problemsOf(given).map(({ severity, where, what }) => `${severity} ${where}: ${what}`);
+
+describe('problems of the page', () => {
+  it('everything in order: none', () =>
+    assert.deepEqual(
+      texts(input({ meshes: [mesh('a')], rollouts: rollouts(rollout('a', { connected: 2, synced: 2 })) })),
+      [],
+    ));
+
+  it('mesh that trusts no CA: one problem, since the change, although there is a finding about it too', () => {
+    const [problem, ...others] = problemsOf(
+      input(
+        {
+          meshes: [mesh('a', { denyAll: true })],
+          rollouts: rollouts(rollout('a', { connected: 2, synced: 2 })),
+        },
+        found({ code: 'MT034', mesh: 'a', message: 'mesh a has no CA in force' }),
+      ),
+    );
+    assert.equal(problem?.what, 'No CA is trusted: 2 proxies refuse every client');
+    assert.deepEqual([problem?.since, problem?.link, others], [at, '#/mesh/a', []]);
+  });
+
+  it('proxies that left while behind, that reject, that are stale: a problem for each state', () =>
+    assert.deepEqual(
+      texts(
+        input({
+          rollouts: rollouts(
+            rollout(
+              'a',
+              { connected: 3, synced: 0, stale: 2, refused: 1, lost: 1, forgotten: 1 },
+              { lagging: [{ node: 'edge-1', address: '', state: 'refused' }] },
+            ),
+          ),
+        }),
+      ),
+      [
+        'error a: 2 proxies left while behind, and may still run with earlier CAs',
+        'error a: Proxy edge-1 rejects its secrets',
+        'error a: 2 proxies behind for more than 30 s',
+      ],
+    ));
+
+  it('proxies that are pending or reconnecting: no problem yet', () =>
+    assert.deepEqual(
+      texts(input({ rollouts: rollouts(rollout('a', { connected: 2, pending: 2, reconnecting: 1 })) })),
+      [],
+    ));
+
+  it('time of a problem with proxies: that of the proxy that is behind for longest', () => {
+    const lagging = ['2026-11-23T12:00:09.000Z', '2026-11-23T12:00:03.000Z'].map((behindSince) => ({
+      node: 'n',
+      address: '',
+      state: 'stale' as const,
+      behindSince,
+    }));
+    const [problem] = problemsOf(input({ rollouts: rollouts(rollout('a', { stale: 2 }, { lagging })) }));
+    assert.equal(problem?.since, '2026-11-23T12:00:03.000Z');
+  });
+
+  it('findings: one problem for each code and mesh, errors first, with the earliest time; info is none', () => {
+    const all = problemsOf(
+      input(
+        {},
+        found({ severity: 'info', code: 'MT025', mesh: 'a' }),
+        found({
+          severity: 'warning',
+          code: 'MT023',
+          mesh: 'a',
+          fingerprint: 'f',
+          message: 'CA CN=A expires',
+        }),
+        found({ mesh: 'a', file: 'a.yaml', since: '2026-11-23T12:00:02Z' }),
+        found({ resource: 'a//x', file: 'a.yaml', since: '2026-11-23T12:00:01Z' }),
+        found({ code: 'MT002', file: 'b.yaml', message: 'the YAML cannot be read' }),
+      ),
+    );
+    assert.deepEqual(
+      all.map(({ severity, where, what, since }) => [severity, where, what, since]),
+      [
+        ['error', 'a', 'a.yaml: is not a certificate, and 1 more like it', '2026-11-23T12:00:01Z'],
+        ['error', 'b.yaml', 'the YAML cannot be read', undefined],
+        ['warning', 'a', 'CA CN=A expires', undefined],
+      ],
+    );
+    assert.equal(errorCount(all), 2);
+    assert.equal(all[1]?.link, '#/findings');
+  });
+
+  for (const readiness of ['waiting', 'doubtful', 'draining'] as const) {
+    it(`server is ${readiness}: a problem`, () =>
+      assert.equal(errorCount(problemsOf(input({ readiness }))), 1));
+  }
+
+  it('worker that does not answer: a problem', () =>
+    assert.match(
+      texts(input({ rollouts: rollouts(rollout('a', {}, { complete: false })) })).join(),
+      /A worker does not answer/,
+    ));
+});
+
+it('meshes: the worst first, then the one whose CA expires first, then by name', () => {
+  const meshes = [
+    mesh('b'),
+    mesh('a'),
+    mesh('later', { earliestExpiry: '2030-01-01T00:00:00Z' }),
+    mesh('soon', { earliestExpiry: '2027-01-01T00:00:00Z' }),
+    mesh('warned'),
+    mesh('broken'),
+    mesh('closed', { denyAll: true }),
+  ];
+  const problems = problemsOf(
+    input({ meshes }, found({ mesh: 'broken' }), found({ mesh: 'warned', severity: 'warning' })),
+  );
+  assert.deepEqual(
+    worstFirst(
+      meshes.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+      problems,
+    ).map(({ name }) => name),
+    ['closed', 'broken', 'warned', 'soon', 'later', 'a', 'b'],
+  );
+});
