@@ -44,15 +44,17 @@ export interface ServeIo {
   readonly signal: AbortSignal;
   /** Receives the log. */
   readonly stdout: Writable & { readonly isTTY?: boolean };
+  /** Whether a log for people has colours. Default: on a terminal. */
+  readonly colour?: boolean | undefined;
 }
 
 /**
  * Builds all stages in the order of their dependencies, runs them until the signal is aborted, and drains them.
  * @throws {Error} if an address, a file or another thing that the options name cannot be used at the start.
  */
-export async function serve(options: ServeOptions, { signal, stdout }: ServeIo): Promise<void> {
+export async function serve(options: ServeOptions, { signal, stdout, colour }: ServeIo): Promise<void> {
   await using cleanup = new AsyncDisposableStack();
-  const log = createLogger({ format: options.logFormat, level: options.logLevel, stream: stdout });
+  const log = createLogger({ format: options.logFormat, level: options.logLevel, stream: stdout, colour });
   const sources = await planSources(options, log);
   const sourceNames = [
     ...sources.map(({ name }) => name),
@@ -194,7 +196,7 @@ export async function serve(options: ServeOptions, { signal, stdout }: ServeIo):
       kubernetes: options.kubernetes,
       version: options.version,
     },
-    `serving proxies on ${xdsAddress}, admin on ${adminAddress}`,
+    `page: ${pageAddress(adminAddress, options.adminTls !== undefined)}; proxies connect to ${xdsAddress}`,
   );
 
   // The cluster
@@ -291,4 +293,11 @@ async function restore(
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
+
+/** Returns the address of the page as a link, or the socket on which it is served. */
+function pageAddress(address: string, isTls: boolean): string {
+  if (address.startsWith('unix:')) return address;
+  // Browsers do not connect to the unspecified address.
+  return `http${isTls ? 's' : ''}://${address.replace(/^(?:0\.0\.0\.0|\[::\])(?=:)/, 'localhost')}/`;
 }

@@ -6,6 +6,7 @@ import { isTracingOn } from '../../observe/tracing/tracing-environment.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { serveFlags } from '../flags/flag-groups.ts';
 import type { FlagOptions } from '../flags/flags.ts';
+import { hasColours } from '../terminal/terminal.ts';
 import { version } from '../terminal/version.ts';
 import { webhookOf } from '../flags/webhook-options.ts';
 import type { WebhookFlags } from '../flags/webhook-options.ts';
@@ -30,7 +31,10 @@ export const serveCommand: Action<ServeFlags> = async ({ operands: paths, option
   const { serve } = await import('../../app/serve.ts');
   try {
     const tracing = isTracingOn(io.env);
-    await serve({ ...options, identities, version, dirs, kubernetes, webhook, tls, adminTls, tracing }, io);
+    await serve(
+      { ...options, identities, version, dirs, kubernetes, webhook, tls, adminTls, tracing },
+      { ...io, colour: hasColours(io.env, io.stdout) },
+    );
   } catch (error) {
     // An address, a certificate or a list cannot be used. Anything else is a defect.
     if (!(error instanceof Error)) throw error;

@@ -1,6 +1,7 @@
 import type { Action } from './command.ts';
 import { runWorker } from '../../frontend/workers/worker.ts';
 import type { ToWorker } from '../../frontend/workers/messages.ts';
+import { hasColours } from '../terminal/terminal.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 
 /** Serves proxies for `serve --workers`, which starts it: it needs the channel to its parent. */
@@ -15,6 +16,7 @@ export const worker: Action<object> = async ({ io }) => {
       onMessage: (listener) => channel.onMessage((message) => listener(message as ToWorker)),
     },
     stdout: io.stdout,
+    colour: hasColours(io.env, io.stdout),
   });
   return exitCode.ok;
 };

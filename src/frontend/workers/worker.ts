@@ -29,6 +29,8 @@ export interface ParentChannel {
 export interface WorkerIo {
   readonly parent: ParentChannel;
   readonly stdout: Writable & { readonly isTTY?: boolean };
+  /** Whether a log for people has colours. Default: on a terminal. */
+  readonly colour?: boolean | undefined;
 }
 
 /** The delay from a change of the connected proxies to the report to the parent, in ms. */
@@ -40,7 +42,7 @@ const lostCensusMs = 1_000;
  * Serves the states that the parent sends, until the parent requests a drain; resolves when the drain is done. All
  * its state comes from the parent, so any number of workers serve the same bytes.
  */
-export async function runWorker({ parent, stdout }: WorkerIo): Promise<void> {
+export async function runWorker({ parent, ...output }: WorkerIo): Promise<void> {
   const started = Promise.withResolvers<Extract<ToWorker, { kind: 'start' }>>();
   const drained = Promise.withResolvers<void>();
   let take: (message: ToWorker) => void = (message) => {
@@ -49,7 +51,7 @@ export async function runWorker({ parent, stdout }: WorkerIo): Promise<void> {
   parent.onMessage((message) => take(message));
   parent.send({ kind: 'up' });
   const { id, options } = await started.promise;
-  const serving = await startServing(id, options, parent, stdout, drained.resolve).catch((error: unknown) => {
+  const serving = await startServing(id, options, parent, output, drained.resolve).catch((error: unknown) => {
     parent.send({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
     return undefined;
   });
@@ -63,10 +65,15 @@ async function startServing(
   id: number,
   options: WorkerOptions,
   parent: ParentChannel,
-  stdout: WorkerIo['stdout'],
+  { stdout, colour }: Pick<WorkerIo, 'stdout' | 'colour'>,
   onDrained: () => void,
 ): Promise<{ readonly address: string; readonly take: (message: ToWorker) => void }> {
-  const log = createLogger({ format: options.logFormat, level: options.logLevel, stream: stdout }).child({
+  const log = createLogger({
+    format: options.logFormat,
+    level: options.logLevel,
+    stream: stdout,
+    colour,
+  }).child({
     worker: id,
   });
   const store = createSnapshotStore();

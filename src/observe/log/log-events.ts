@@ -7,6 +7,7 @@ import type { XdsObserver } from '../../xds/index.ts';
 import { counted, describeChange } from './describe-change.ts';
 import { createLineLimit } from './line-limit.ts';
 import type { Logger } from './log.ts';
+import { createProxyLog } from './log-proxies.ts';
 import { plainText } from '../../text/plain-text.ts';
 import type { StateEvent } from '../../runtime/state-view.ts';
 
@@ -16,6 +17,8 @@ export interface EventLogOptions {
   readonly proxies: (mesh: string) => number;
   /** Monotonic milliseconds; default: `performance.now`. */
   readonly now?: (() => number) | undefined;
+  /** Calls a function once after ten seconds. */
+  readonly schedule?: ((work: () => void) => void) | undefined;
 }
 
 /** Writes a log line for each event. */
@@ -33,9 +36,15 @@ const windowMs = 10_000;
 const levels = { error: 'error', warning: 'warn', info: 'info' } as const satisfies Record<Severity, string>;
 
 /** Creates the event log. Each change has one line: what changed, the new version, and the number of proxies. */
-export function createEventLog({ log, proxies, now = () => performance.now() }: EventLogOptions): EventLog {
+export function createEventLog({
+  log,
+  proxies,
+  now = () => performance.now(),
+  schedule,
+}: EventLogOptions): EventLog {
   let meshes: MeshStates = new Map();
   const refusals = createLineLimit(refusalsInWindow, windowMs, now);
+  const proxyLog = createProxyLog({ log, schedule });
   const cutOffs = createLineLimit(refusalsInWindow, windowMs, now);
 
   const logServed = ({ states, changes }: Extract<StateEvent, { kind: 'served' }>): void => {
@@ -112,11 +121,16 @@ export function createEventLog({ log, proxies, now = () => performance.now() }: 
     observer: {
       streamOpened: ({ id, transport, protocol, address }) =>
         log.debug({ event: 'stream-opened', stream: id, transport, protocol, address }, 'stream opened'),
-      streamClosed: ({ id, nodeId, group }, { code, message, by }) =>
+      request: proxyLog.request,
+      streamClosed(stream, end) {
+        const { id, nodeId, group } = stream;
+        const { code, message, by } = end;
+        proxyLog.streamClosed(stream, end);
         log.debug(
           { event: 'stream-closed', stream: id, node: plainText(nodeId, 200), mesh: group, code, by },
           plainText(`stream closed: ${code} ${message}`),
-        ),
+        );
+      },
       nacked(stream, { typeUrl, resources, code, message }) {
         const { admitted, suppressed } = refusals.admit();
         if (!admitted) return;

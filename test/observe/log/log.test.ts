@@ -41,6 +41,32 @@ describe('logger', () => {
     assert.equal(pipe.lines()[0]?.['msg'], 'hello');
   });
 
+  it('pretty: one line of time, level and message, without fields; a change has no second line', () => {
+    const out = memoryStream();
+    const log = createLogger({ format: 'pretty', level: 'info', stream: out.stream });
+    log.info({ event: 'served', mesh: 'blue', list: [1] }, 'hello');
+    log.info({ event: 'trust-changed', mesh: 'blue' }, 'a line of the audit log');
+    log.child({ worker: 2 }).warn({ event: 'x' }, 'careful');
+    assert.match(
+      out.text(),
+      /^\[\d{4}-\d\d-\d\d [\d:.]{12}\] INFO: hello\n\[[^\]]+\] WARN: worker 2: careful\n$/,
+    );
+  });
+
+  it('pretty, with a level that leaves out changes: has the lines of the audit log', () => {
+    const out = memoryStream();
+    const log = createLogger({ format: 'pretty', level: 'warn', stream: out.stream });
+    log.child({}, { level: 'info' }).info({ event: 'trust-changed' }, 'changed');
+    assert.match(out.text(), /INFO: changed\n$/);
+  });
+
+  it('pretty, with colours or without: as the option says, not as the stream is', () => {
+    const [plain, coloured] = [memoryStream(true), memoryStream(false)];
+    createLogger({ format: 'pretty', level: 'info', stream: plain.stream, colour: false }).info('x');
+    createLogger({ format: 'pretty', level: 'info', stream: coloured.stream, colour: true }).info('x');
+    assert.deepEqual([plain.text().includes('\u001b'), coloured.text().includes('\u001b')], [false, true]);
+  });
+
   it('error whose message has a million line feeds: its stack is written', () => {
     const out = memoryStream();
     const message = `${'\n'.repeat(1_000_000)}x`;
@@ -97,7 +123,13 @@ describe('logger', () => {
       assert.ok(secrets.length > 4);
       for (const secret of secrets) assert.ok(!text.includes(secret), text);
       assert.doesNotMatch(text, /-----(BEGIN|END)/);
-      for (const kept of ['kept', 'before [PEM]', 'after', 'failed', 'an unfinished block'])
+      for (const kept of [
+        ...(format === 'json' ? ['kept'] : []),
+        'before [PEM]',
+        'after',
+        'failed',
+        'an unfinished block',
+      ])
         assert.ok(text.includes(kept), `${kept} is missing in ${text}`);
     });
   }
