@@ -48,7 +48,7 @@ await report([
   `# One of ${count} trust domains changes`,
   '',
   `${machine()}; ${all.length} rounds, CPU of the process. Both end with the encoded secret of all trust domains;`,
-  'both begin with parsed resources, so that PEM and X.509 are in neither.',
+  'both begin with parsed resources, so neither includes PEM and X.509.',
   '',
   row('what', 'min', 'median', 'max'),
   row('---', '---', '---', '---'),

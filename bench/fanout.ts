@@ -74,21 +74,21 @@ if (flags.only !== 'go-control-plane') {
 if (peer !== undefined && 'start' in peer) contestants.push(peer);
 
 const figures: readonly (readonly [keyof Cost, string])[] = [
-  ['pushCpu', 'CPU a push with its ACK, us'],
+  ['pushCpu', 'CPU per push with its ACK, us'],
   ['receiptCpu', 'CPU of the load generator for that, us'],
   ['last', 'change to the last proxy, ms'],
   ['median', 'change to the median proxy, ms'],
   ['connectCpu', 'CPU to connect, us'],
-  ['memory', 'memory a stream, KiB'],
+  ['memory', 'memory per stream, KiB'],
   ['closeCpu', 'CPU of the end of all connections, us'],
   ['resumeCpu', 'CPU to reconnect, versions quoted, us'],
-  ['resent', 'secrets sent for that'],
-  ['restartCpu', 'CPU to reconnect with nothing, us'],
+  ['resent', 'secrets sent at that reconnect'],
+  ['restartCpu', 'CPU to reconnect, no versions quoted, us'],
   ['burstCpu', `CPU of a burst of ${flags.burst} changes, us`],
-  ['burstResponses', 'responses to that'],
-  ['besideSlow', `change to the last proxy beside ${flags.slow} that do not read, ms`],
-  ['slowMemory', 'memory for each of those, KiB'],
-  ['caughtUp', 'those that did not read, once they do, ms'],
+  ['burstResponses', 'responses to a burst'],
+  ['besideSlow', `change to the last proxy while ${flags.slow} do not read, ms`],
+  ['slowMemory', 'memory per proxy that does not read, KiB'],
+  ['caughtUp', 'change to the last of these, once they read, ms'],
   ['idle', `idle for ${flags.idle} s, % of a core`],
 ];
 
@@ -205,7 +205,7 @@ function sayGrowth(): void {
 async function plot(one: Case, costs: readonly (readonly [number, readonly Medians[]])[]): Promise<void> {
   await mkdir(plots, { recursive: true });
   for (const [figure, yTitle] of [
-    ['pushCpu', 'CPU a push with its ACK, us'],
+    ['pushCpu', 'CPU per push with its ACK, us'],
     ['last', 'change to the last proxy, ms'],
   ] as const) {
     const file = `${slugOf(one)}-${figure}.svg`;

@@ -127,7 +127,7 @@ const whole = await measure(meshtrust({}), makeContent(2048, 1), {
 });
 
 await report([
-  '# What it costs to know the state of every proxy',
+  '# The cost of tracking the state of every proxy',
   '',
   `${machine()}. ${proxies} proxies with a stream and a secret each; ${rounds} changes, each sent to all and`,
   'acknowledged by all. The whole push is that of `bench/fanout.ts` for 2 KB, delta ADS, as many proxies and a',

@@ -157,9 +157,9 @@ const report = [
   '',
   `A text of ${certificates} distinct self-signed RSA 2048 certificates (${pems[0]?.length} characters each, like the median of a
 Linux distribution's CA certificates: ${ders[0]?.length} bytes of DER, 64 columns, LF).`,
-  `${rounds} rounds of about ${roundMs} ms each, after a warm-up; all take turns in every round, Go runs after them.`,
-  'Microseconds a certificate, least, median and most of the rounds; "ratio" is the median beside that of',
-  `${reference}. \`pem.decode\` and \`decodePem\` end at the DER, the others go on from there.`,
+  `${rounds} rounds of about ${roundMs} ms each, after a warm-up. All readers alternate in every round; Go runs after them.`,
+  'Microseconds per certificate: minimum, median and maximum of the rounds. "ratio" is the median relative to',
+  `${reference}. \`pem.decode\` and \`decodePem\` end at the DER; the others continue from there.`,
   '',
   ...table([
     ['', 'min us', 'median us', 'max us', 'ratio'],
@@ -167,7 +167,7 @@ Linux distribution's CA certificates: ${ders[0]?.length} bytes of DER, 64 column
     ...('missing' in go ? [] : [cells('Go encoding/pem Decode', go.series, base)]),
   ]),
   '',
-  ...('missing' in go ? [`Go's encoding/pem was left out: ${go.missing}.`, ''] : []),
+  ...('missing' in go ? [`Go's encoding/pem was not measured: ${go.missing}.`, ''] : []),
 ].join('\n');
 
 process.stdout.write(report);

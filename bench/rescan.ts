@@ -47,7 +47,7 @@ await source.close();
 
 const cost = spread(costs);
 await report([
-  `# A rescan of ${count} files in which nothing changed`,
+  `# A rescan of ${count} files without changes`,
   '',
   `${machine()}; ${rescans} spans of 100 ms with one or two rescans each (a running server makes one a minute).`,
   '',
@@ -58,5 +58,5 @@ await report([
     '100 ms of rescans, ms of CPU: min, median, max',
     [cost.min, cost.median, cost.max].map((value) => value.toFixed(1)).join(', '),
   ),
-  row('events told after the first read', events.length - settled),
+  row('events after the first read', events.length - settled),
 ]);

@@ -73,14 +73,14 @@ for (const [count, meshes] of sizes) {
 }
 
 await report([
-  '# What a review by the admission webhook takes',
+  '# The time of a review by the admission webhook',
   '',
-  `${machine()}; ${rounds} reviews each, from the text of the request to that of the answer.`,
+  `${machine()}; ${rounds} reviews each, from the text of the request to the text of the answer.`,
   '',
   row('review of', 'trust domains in meshes', 'p50, ms', 'p99, ms'),
   row('---', '---:', '---:', '---:'),
   ...rows,
   '',
-  'All of it is time of the event loop that also serves proxies. Small and large reviews get an eighth of that time each,',
-  'and half a second at once; a review that waits longer than 2 s is answered 503, which `failurePolicy: Ignore` lets pass.',
+  'All times are in the event loop that also serves proxies. Small and large reviews get an eighth of its time each,',
+  'and half a second at once. A review that waits longer than 2 s gets 503; with `failurePolicy: Ignore` the change applies.',
 ]);
