@@ -16,7 +16,8 @@ import { startMeshtrust } from '../test/kit/meshtrust.ts';
 import type { Meshtrust } from '../test/kit/meshtrust.ts';
 import { poll } from '../test/kit/poll.ts';
 import { untilDecision } from '../test/kit/tls-client.ts';
-import { listOf, makeDomain, meshTrust } from '../test/e2e/cluster/stage.ts';
+import { listOf, meshTrust } from '../test/e2e/cluster/stage.ts';
+import { makeDomain } from '../test/kit/domain.ts';
 import { cpuMs } from './fanout/process-cost.ts';
 import { machine, percentile, report, row } from './kit.ts';
 

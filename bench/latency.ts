@@ -1,7 +1,8 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import { machine, percentile, report, row } from './kit.ts';
-import { binaries, makeDomain } from '../test/e2e/envoy/stage.ts';
+import { binaries } from '../test/kit/both-envoys.ts';
+import { makeDomain } from '../test/kit/domain.ts';
 import { transports } from '../test/kit/envoy-bootstrap.ts';
 import { startEnvoy } from '../test/kit/envoy.ts';
 import { startMeshtrust } from '../test/kit/meshtrust.ts';
@@ -19,7 +20,7 @@ const warmUp = 5;
 const pauseMs = 150;
 const standing = makeDomain('standing.test');
 const domain = makeDomain('changing.test');
-const client = domain.client();
+const client = domain.client;
 
 const rows: string[] = [];
 for (const { path, version } of binaries) {

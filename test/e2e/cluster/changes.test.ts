@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { poll } from '../../kit/poll.ts';
-import { listOf, makeDomain, meshTrust, skip, startStage, untilAll } from './stage.ts';
+import { untilAll } from '../../kit/both-envoys.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { listOf, meshTrust, skip, startStage } from './stage.ts';
 
 const reference = fileURLToPath(new URL('../../../examples/trust/zone-2-trust.yaml', import.meta.url));
 

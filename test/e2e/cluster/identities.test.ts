@@ -5,8 +5,10 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { poll } from '../../kit/poll.ts';
-import { makeDomain, meshTrust, skip, startStage, untilAll } from './stage.ts';
-import type { Domain } from './stage.ts';
+import { untilAll } from '../../kit/both-envoys.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { meshTrust, skip, startStage } from './stage.ts';
+import type { Domain } from '../../kit/domain.ts';
 
 const base = fileURLToPath(new URL('../../../deploy/kustomize', import.meta.url));
 

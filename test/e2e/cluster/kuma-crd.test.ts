@@ -4,7 +4,9 @@ import { test } from 'node:test';
 import { makeLeaf, makeCa } from '../../kit/certificates.ts';
 import { eventsOf, getObject, untilEvent } from './object-status.ts';
 import { kumaCrd } from './kuma-crd.ts';
-import { makeDomain, meshTrust, skip, startStage, untilAll } from './stage.ts';
+import { untilAll } from '../../kit/both-envoys.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { meshTrust, skip, startStage } from './stage.ts';
 import type { Stage } from './stage.ts';
 
 interface Trust {

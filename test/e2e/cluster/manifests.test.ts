@@ -5,7 +5,8 @@ import { test } from 'node:test';
 
 import { readManifests } from '../../kit/helm.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
-import { namespace, skip, startStage, makeDomain, meshTrust } from './stage.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { namespace, skip, startStage, meshTrust } from './stage.ts';
 
 const invalid: readonly (readonly [what: string, spec: unknown, sentence: RegExp])[] = [
   ['no trust domain', { caBundles: [{ type: 'Pem', pem: { value: 'x' } }] }, /spec\.trustDomain: Required/],

@@ -5,7 +5,9 @@ import { test } from 'node:test';
 import { makeCa } from '../../kit/certificates.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
-import { listOf, makeDomain, meshTrust, namespace, skip, startStage, untilAll } from './stage.ts';
+import { untilAll } from '../../kit/both-envoys.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { listOf, meshTrust, namespace, skip, startStage } from './stage.ts';
 import type { Stage } from './stage.ts';
 
 /** Gives the program the right to read MeshTrusts in a namespace, or in all namespaces. */

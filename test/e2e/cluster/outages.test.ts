@@ -6,17 +6,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { probeContinuously } from '../../kit/probe-continuously.ts';
 import type { Meshtrust } from '../../kit/meshtrust.ts';
 import { poll } from '../../kit/poll.ts';
-import {
-  crd,
-  installCrd,
-  listOf,
-  makeDomain,
-  meshTrust,
-  namespace,
-  skip,
-  startStage,
-  untilAll,
-} from './stage.ts';
+import { untilAll } from '../../kit/both-envoys.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { crd, installCrd, listOf, meshTrust, namespace, skip, startStage } from './stage.ts';
 
 /** Time for which the API server is down, in milliseconds. */
 const awayMs = 20_000;

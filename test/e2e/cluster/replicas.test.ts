@@ -8,7 +8,9 @@ import type { Meshtrust } from '../../kit/meshtrust.ts';
 import { poll } from '../../kit/poll.ts';
 import { createClient } from '../../xds/client.ts';
 import { untilCondition } from './object-status.ts';
-import { listOf, makeDomain, meshTrust, skip, startStage, untilAll } from './stage.ts';
+import { untilAll } from '../../kit/both-envoys.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { listOf, meshTrust, skip, startStage } from './stage.ts';
 import type { Stage } from './stage.ts';
 
 /** After the lease time of a killed leader, one attempt acquires the Lease. The rest allows for a busy machine. */

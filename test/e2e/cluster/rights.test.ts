@@ -5,7 +5,8 @@ import type { Meshtrust } from '../../kit/meshtrust.ts';
 import { poll } from '../../kit/poll.ts';
 import { eventsOf, getObject, untilCondition, untilEvent } from './object-status.ts';
 import { allow, readRoles, rightsOf } from './roles.ts';
-import { listOf, makeDomain, meshTrust, skip, startStage } from './stage.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { listOf, meshTrust, skip, startStage } from './stage.ts';
 import type { Stage } from './stage.ts';
 
 const manifest = new URL('../../../deploy/kustomize/rbac.yaml', import.meta.url);

@@ -1,39 +1,23 @@
 import { fileURLToPath } from 'node:url';
 
-import { makeCa, makeLeaf } from '../../kit/certificates.ts';
-import type { Certificate } from '../../kit/certificates.ts';
-import { startEnvoy } from '../../kit/envoy.ts';
+import { binaries, skipWithoutEnvoys, startEnvoys } from '../../kit/both-envoys.ts';
+import type { Domain } from '../../kit/domain.ts';
 import type { Envoy } from '../../kit/envoy.ts';
-import { findEnvoy } from '../../kit/find-envoy.ts';
 import { findKubernetes, startKubernetes } from '../../kit/kubernetes.ts';
 import type { Kubernetes } from '../../kit/kubernetes.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import type { Meshtrust, MeshtrustOptions } from '../../kit/meshtrust.ts';
-import { untilDecision } from '../../kit/tls-client.ts';
 
-const envoys = [await findEnvoy('newest'), await findEnvoy('oldest')];
 const kubernetes = await findKubernetes();
 
 /** The option `skip` of each test: false, or the missing tool. */
-export const skip: string | false =
-  [kubernetes, ...envoys].find((found) => found.kind === 'missing')?.reason ?? false;
+export const skip: string | false = kubernetes.kind === 'missing' ? kubernetes.reason : skipWithoutEnvoys;
 
 export const crd: string = fileURLToPath(
   new URL('../../../deploy/crd/meshtrusts.kuma.io.yaml', import.meta.url),
 );
 const manifests = fileURLToPath(new URL('../../../deploy/kustomize', import.meta.url));
 export const namespace = 'kuma-system';
-
-/** A trust domain with its CA and a client certificate. */
-export interface Domain {
-  readonly name: string;
-  readonly ca: Certificate;
-  readonly client: Certificate;
-}
-
-export function makeDomain(name: string, ca: Certificate = makeCa({ commonName: `CA of ${name}` })): Domain {
-  return { name, ca, client: makeLeaf(ca, { spiffeId: `spiffe://${name}/client` }) };
-}
 
 /** Returns a MeshTrust for `kubectl apply`, with the name of its trust domain. */
 export function meshTrust(domain: Domain, mesh = 'default', where = namespace): string {
@@ -97,15 +81,14 @@ export async function startStage(): Promise<Stage> {
           args: ['--kubernetes', `--kubeconfig=${account.kubeconfig}`, ...args],
         }),
       ),
-    envoys: async ({ xdsPort }, site = '') => {
-      const started = envoys.map(async (found) => {
-        if (found.kind === 'missing') throw new Error(found.reason);
-        const { path, version } = found;
-        const nodeId = `delta-ads-${version}${site}`;
-        return owned.use(await startEnvoy({ path, transport: 'delta-ads', xdsPort, nodeId }));
-      });
-      return Promise.all(started);
-    },
+    envoys: ({ xdsPort }, site = '') =>
+      startEnvoys(
+        owned,
+        binaries.map(({ path, version }) => {
+          const nodeId = `delta-ads-${version}${site}`;
+          return { path, transport: 'delta-ads', xdsPort, nodeId };
+        }),
+      ),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -114,14 +97,4 @@ export async function startStage(): Promise<Stage> {
 export async function installCrd(kubectl: Stage['kubectl']): Promise<void> {
   await kubectl(`apply -f ${crd}`);
   await kubectl('wait --for=condition=Established --timeout=30s crd/meshtrusts.kuma.io');
-}
-
-/** Waits until every Envoy has this result for a new handshake of the client. */
-export async function untilAll(
-  envoys: readonly Envoy[],
-  client: Certificate,
-  decision: 'accepted' | 'refused',
-  timeoutMs = 10_000,
-): Promise<void> {
-  await Promise.all(envoys.map(({ port }) => untilDecision(port, client, decision, { timeoutMs })));
 }

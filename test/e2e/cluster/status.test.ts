@@ -3,7 +3,9 @@ import { test } from 'node:test';
 
 import { makeCa } from '../../kit/certificates.ts';
 import { eventsOf, getObject, untilCondition, untilObject, untilEvent } from './object-status.ts';
-import { makeDomain, meshTrust, skip, startStage, untilAll } from './stage.ts';
+import { untilAll } from '../../kit/both-envoys.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { meshTrust, skip, startStage } from './stage.ts';
 
 const day = 86_400_000;
 const damaged = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';

@@ -20,7 +20,9 @@ import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { untilCondition, untilEvent } from './object-status.ts';
 import { allow, readRoles, rightsOf } from './roles.ts';
-import { makeDomain, meshTrust, namespace, skip, startStage, untilAll } from './stage.ts';
+import { untilAll } from '../../kit/both-envoys.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { meshTrust, namespace, skip, startStage } from './stage.ts';
 import type { Stage } from './stage.ts';
 
 const day = 86_400_000;

@@ -8,10 +8,10 @@ import {
   assertNothingRejected,
   assertRefused,
   eachEnvoy,
-  makeDomain,
-  skip,
-  startStage,
-} from './stage.ts';
+  skipWithoutEnvoys as skip,
+} from '../../kit/both-envoys.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { startStage } from './stage.ts';
 
 const a = makeDomain('a.test');
 const b = makeDomain('b.test');
@@ -22,13 +22,13 @@ test('Envoy accepts clients of trusted domains, and no others', options, async (
   const unknown = makeDomain('unknown.test');
   const sameName = makeDomain('a.test', makeCa({ commonName: 'CA of a.test' }));
   await eachEnvoy(t, stage.envoys, async (envoy) => {
-    await assertLetIn(envoy.port, a.client());
-    await assertLetIn(envoy.port, b.client());
-    await assertRefused(envoy.port, unknown.client());
+    await assertLetIn(envoy.port, a.client);
+    await assertLetIn(envoy.port, b.client);
+    await assertRefused(envoy.port, unknown.client);
     // Trusted CAs both, each in its own domain alone.
     await assertRefused(envoy.port, makeLeaf(b.ca, { spiffeId: 'spiffe://a.test/client' }));
     await assertRefused(envoy.port, makeLeaf(a.ca, { spiffeId: 'spiffe://b.test/client' }));
-    await assertRefused(envoy.port, sameName.client());
+    await assertRefused(envoy.port, sameName.client);
     await assertRefused(envoy.port, makeLeaf(a.ca));
     await assertRefused(envoy.port, undefined);
     await assertNothingRejected(envoy);
@@ -39,8 +39,8 @@ test('file of a new trust domain is written: its clients are accepted', options,
   await using stage = await startStage({ files: { 'a.yaml': a.yaml() } });
   await stage.files.overwrite('b.yaml', b.yaml());
   await eachEnvoy(t, stage.envoys, async (envoy) => {
-    await untilDecision(envoy.port, b.client(), 'accepted');
-    await assertLetIn(envoy.port, a.client());
+    await untilDecision(envoy.port, b.client, 'accepted');
+    await assertLetIn(envoy.port, a.client);
     await assertNothingRejected(envoy);
   });
 });
@@ -56,9 +56,9 @@ test(
     await using stage = await startStage({ files: { 'chain.yaml': domain.yaml() } });
     const deep = makeLeaf(below, { spiffeId: 'spiffe://chain.test/deep' });
     await eachEnvoy(t, stage.envoys, async (envoy) => {
-      await assertLetIn(envoy.port, domain.client());
-      await assertLetIn(envoy.port, { ...domain.client(), chainPem: anchor.certPem });
-      await assertLetIn(envoy.port, { ...domain.client(), chainPem: anchor.certPem + root.certPem });
+      await assertLetIn(envoy.port, domain.client);
+      await assertLetIn(envoy.port, { ...domain.client, chainPem: anchor.certPem });
+      await assertLetIn(envoy.port, { ...domain.client, chainPem: anchor.certPem + root.certPem });
       await assertLetIn(envoy.port, { ...deep, chainPem: below.certPem });
       // The root was never listed: what it signs beside the anchor is not trusted.
       await assertRefused(envoy.port, makeLeaf(root, { spiffeId: 'spiffe://chain.test/other' }));
@@ -74,10 +74,10 @@ test('secret of one trust domain: only clients of that domain are accepted', opt
     envoy: { secretNames: [secret, 'ALL'] },
   });
   await eachEnvoy(t, stage.envoys, async ({ ports: [one = 0, all = 0], ...envoy }) => {
-    await assertLetIn(one, a.client());
-    await assertRefused(one, b.client());
-    await assertLetIn(all, a.client());
-    await assertLetIn(all, b.client());
+    await assertLetIn(one, a.client);
+    await assertRefused(one, b.client);
+    await assertLetIn(all, a.client);
+    await assertLetIn(all, b.client);
     assert.equal(await envoy.stat(`sds.${secret}.update_rejected`), 0);
   });
 });
@@ -88,7 +88,7 @@ test('mesh without trust: every client is rejected', options, async (t) => {
     envoy: { mesh: 'a-mesh-that-nobody-named' },
   });
   await eachEnvoy(t, stage.envoys, async (envoy) => {
-    await assertRefused(envoy.port, a.client());
+    await assertRefused(envoy.port, a.client);
     await assertRefused(envoy.port, makeLeaf(a.ca, { spiffeId: 'spiffe://deny-all.invalid/client' }));
     await assertRefused(envoy.port, undefined);
     // Rejected because of the deny-all CA in force, not because a secret is missing.

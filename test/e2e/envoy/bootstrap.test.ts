@@ -16,7 +16,8 @@ import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import type { TempDir } from '../../kit/temp-dir.ts';
 import { tryClient, untilDecision } from '../../kit/tls-client.ts';
-import { binaries, makeDomain, skip } from './stage.ts';
+import { binaries, skipWithoutEnvoys as skip } from '../../kit/both-envoys.ts';
+import { makeDomain } from '../../kit/domain.ts';
 
 /** Writes a certificate and its key to files. Returns their paths. */
 async function files(dir: TempDir, name: string, pair: Pick<Certificate, 'certPem' | 'keyPem'>) {
@@ -99,6 +100,6 @@ async function connects(envoyPath: string): Promise<void> {
     const [found] = (JSON.parse(stdout) as { proxies: readonly ProxyDetail[] }).proxies;
     return found?.state === 'synced' ? true : undefined;
   });
-  await untilDecision(port, domain.client(), 'accepted');
-  assert.notEqual(await tryClient(port, stranger.client()), 'accepted');
+  await untilDecision(port, domain.client, 'accepted');
+  assert.notEqual(await tryClient(port, stranger.client), 'accepted');
 }

@@ -11,7 +11,8 @@ import { freePort } from '../../kit/free-port.ts';
 import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { tryClient, untilDecision } from '../../kit/tls-client.ts';
-import { binaries, makeDomain, skip } from './stage.ts';
+import { binaries, skipWithoutEnvoys as skip } from '../../kit/both-envoys.ts';
+import { makeDomain } from '../../kit/domain.ts';
 
 const validator = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig';
 const example = fileURLToPath(new URL('../../../examples/envoy/sotw-sds.yaml', import.meta.url));
@@ -62,8 +63,8 @@ async function decides(envoyPath: string): Promise<void> {
     const response = await fetch(`http://127.0.0.1:${adminPort}/ready`).catch(() => undefined);
     return response?.status === 200 ? true : undefined;
   });
-  await untilDecision(port, domain.client(), 'accepted');
-  assert.notEqual(await tryClient(port, other.client()), 'accepted');
+  await untilDecision(port, domain.client, 'accepted');
+  assert.notEqual(await tryClient(port, other.client), 'accepted');
 }
 
 /** The parts of a bootstrap that are set here. */

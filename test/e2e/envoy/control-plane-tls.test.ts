@@ -14,10 +14,10 @@ import {
   assertNothingRejected,
   binaries,
   eachEnvoy,
-  makeDomain,
-  skip,
-  startEnvoys,
-} from './stage.ts';
+  skipWithoutEnvoys as skip,
+} from '../../kit/both-envoys.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { startEnvoysOfAllTransports } from './stage.ts';
 
 for (const transport of xdsTransports)
   test(
@@ -28,7 +28,7 @@ for (const transport of xdsTransports)
       const otherCa = makeCa({ commonName: 'Another CA' });
       const server = makeLeaf(ca, { commonName: 'meshtrust', dnsNames: ['meshtrust.test'] });
       const domain = makeDomain('a.test');
-      const client = domain.client();
+      const client = domain.client;
 
       await using stack = new AsyncDisposableStack();
       const trust = stack.use(await makeTempDir());
@@ -47,7 +47,9 @@ for (const transport of xdsTransports)
       );
 
       const tls = { caPem: ca.certPem, serverName: 'meshtrust.test' };
-      const envoys = await startEnvoys(stack, xdsPort, { tls: { ...tls, identity: makeLeaf(ca) } });
+      const envoys = await startEnvoysOfAllTransports(stack, xdsPort, {
+        tls: { ...tls, identity: makeLeaf(ca) },
+      });
       await eachEnvoy(t, envoys, async (envoy) => {
         await assertLetIn(envoy.port, client);
         await assertNothingRejected(envoy);

@@ -5,8 +5,16 @@ import { makeCa } from '../../kit/certificates.ts';
 import { corpus } from '../../kit/corpus.ts';
 import type { Envoy } from '../../kit/envoy.ts';
 import { untilDecision } from '../../kit/tls-client.ts';
-import { assertLetIn, assertNothingRejected, assertRefused, makeDomain, skip, startStage } from './stage.ts';
-import type { Domain, Stage } from './stage.ts';
+import {
+  assertLetIn,
+  assertNothingRejected,
+  assertRefused,
+  skipWithoutEnvoys as skip,
+} from '../../kit/both-envoys.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { startStage } from './stage.ts';
+import type { Domain } from '../../kit/domain.ts';
+import type { Stage } from './stage.ts';
 
 /** Each kind of broken input, with a separate trust domain. */
 const cases = corpus.map((input, index) => {
@@ -15,14 +23,14 @@ const cases = corpus.map((input, index) => {
   return {
     ...input,
     domain,
-    client: domain.client(),
+    client: domain.client,
     fileName: `broken-${index}.yaml`,
     text: input.file({ name: `trust-${name}`, trustDomain: name, pem: ca.certPem }),
   };
 });
 
 const good = makeDomain('good.test');
-const goodClient = good.client();
+const goodClient = good.client;
 const firstMarker = newMarker();
 
 test(
@@ -72,7 +80,7 @@ function newMarker(): Domain {
  */
 async function replaceMarker(stage: Stage, old: Domain, when: string): Promise<Domain> {
   const marker = newMarker();
-  const [newClient, oldClient] = [marker.client(), old.client()];
+  const [newClient, oldClient] = [marker.client, old.client];
   await stage.files.overwrite('marker.yaml', marker.yaml());
   await atEach(
     stage,

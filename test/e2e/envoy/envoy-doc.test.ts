@@ -9,7 +9,7 @@ import { dump, load } from 'js-yaml';
 import { makeSelfSignedLeaf } from '../../kit/certificates.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import type { TempDir } from '../../kit/temp-dir.ts';
-import { binaries, skip } from './stage.ts';
+import { binaries, skipWithoutEnvoys as skip } from '../../kit/both-envoys.ts';
 
 interface Bootstrap {
   readonly static_resources: { readonly clusters: readonly object[] };

@@ -13,7 +13,7 @@ import { startMeshtrust } from '../../kit/meshtrust.ts';
 import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { tryClient, untilDecision } from '../../kit/tls-client.ts';
-import { binaries, skip } from './stage.ts';
+import { binaries, skipWithoutEnvoys as skip } from '../../kit/both-envoys.ts';
 
 const examples = fileURLToPath(new URL('../../../examples', import.meta.url));
 const bootstraps = (await readdir(join(examples, 'envoy'))).filter((name) => name.endsWith('.yaml'));

@@ -15,7 +15,9 @@ import type { ProxyRecord } from '../../../src/fleet/records.ts';
 import { run, start } from '../../cli/run.ts';
 import type { Envoy } from '../../kit/envoy.ts';
 import { poll } from '../../kit/poll.ts';
-import { eachEnvoy, makeDomain, skip, startEnvoys, startStage } from './stage.ts';
+import { eachEnvoy, skipWithoutEnvoys as skip } from '../../kit/both-envoys.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { startEnvoysOfAllTransports, startStage } from './stage.ts';
 import type { Stage } from './stage.ts';
 
 const [first, second] = [makeDomain('first.test'), makeDomain('second.test')];
@@ -105,7 +107,7 @@ test('Envoy sends a NACK: its reason is shown, and a later ACK does not count', 
   front.publish(statesOf(good.version, good.body), Date.now());
   front.setServing(true);
   const port = Number(address.split(':').at(-1));
-  const envoys = await startEnvoys(stack, port);
+  const envoys = await startEnvoysOfAllTransports(stack, port);
   // The same length, so still a valid message, but no longer a valid certificate.
   const broken = Buffer.from(good.body);
   broken.write('AAAAAAAAAAAAAAAA', broken.indexOf('-----BEGIN CERTIFICATE-----') + 28, 'latin1');

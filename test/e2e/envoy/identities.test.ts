@@ -3,10 +3,16 @@ import { test } from 'node:test';
 import { makeCa } from '../../kit/certificates.ts';
 import type { Certificate } from '../../kit/certificates.ts';
 import { probeContinuously } from '../../kit/probe-continuously.ts';
-import { untilDecision } from '../../kit/tls-client.ts';
 import type { ClientIdentity } from '../../kit/tls-client.ts';
 import { bundled, identityText, inline } from '../../trust/identity/kit.ts';
-import { assertNothingRejected, eachEnvoy, makeDomain, skip, startStage } from './stage.ts';
+import {
+  assertNothingRejected,
+  eachEnvoy,
+  skipWithoutEnvoys as skip,
+  untilAll,
+} from '../../kit/both-envoys.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { startStage } from './stage.ts';
 import type { Stage } from './stage.ts';
 
 const zone = 'zone-1';
@@ -25,14 +31,6 @@ function identity(ca: Certificate, name = 'identity'): string {
   });
 }
 
-async function everywhere(
-  { envoys }: Stage,
-  client: ClientIdentity,
-  wanted: 'accepted' | 'refused',
-): Promise<void> {
-  await Promise.all(envoys.map(({ port }) => untilDecision(port, client, wanted)));
-}
-
 function targets({ envoys }: Stage, client: ClientIdentity) {
   return envoys.map(({ nodeId, port }) => ({ name: nodeId, port, identity: client }));
 }
@@ -49,28 +47,28 @@ test('a MeshIdentity: Envoys admit the leaves of its CA', { skip, concurrency: t
   await t.test(
     'its CA is replaced in place: old and new leaves are admitted, the old ones until their end',
     async () => {
-      await using old = probeContinuously(targets(stage, first.client()));
+      await using old = probeContinuously(targets(stage, first.client));
       await old.round();
       await stage.files.overwrite('identity.yaml', identity(second.ca));
-      await everywhere(stage, second.client(), 'accepted');
+      await untilAll(stage.envoys, second.client, 'accepted');
       assert.deepEqual((await old.stop()).refusals, []);
       await stage.meshtrust.logged('the CA is superseded', ({ code }) => code === 'MT076');
-      await everywhere(stage, first.client(), 'refused');
-      await everywhere(stage, second.client(), 'accepted');
+      await untilAll(stage.envoys, first.client, 'refused');
+      await untilAll(stage.envoys, second.client, 'accepted');
     },
   );
 
   await t.test(
     'a second MeshIdentity of the trust domain, then the first is deleted: no leaf is refused',
     async () => {
-      await using always = probeContinuously(targets(stage, second.client()));
+      await using always = probeContinuously(targets(stage, second.client));
       await stage.files.put('second.yaml', identity(third.ca, 'second'));
-      await everywhere(stage, third.client(), 'accepted');
-      await using renewed = probeContinuously(targets(stage, third.client()));
+      await untilAll(stage.envoys, third.client, 'accepted');
+      await using renewed = probeContinuously(targets(stage, third.client));
       await stage.files.remove('identity.yaml');
       await always.round();
       assert.deepEqual((await always.stop()).refusals, []);
-      await everywhere(stage, second.client(), 'refused');
+      await untilAll(stage.envoys, second.client, 'refused');
       assert.deepEqual((await renewed.stop()).refusals, []);
     },
   );

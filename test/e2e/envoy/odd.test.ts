@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { seed } from '../../kit/seed.ts';
 import { oddCases } from '../../trust/verify/odd-cases.ts';
 import { compareOdd } from './compare-odd.ts';
-import { binaries, skip } from './stage.ts';
+import { binaries, skipWithoutEnvoys as skip } from '../../kit/both-envoys.ts';
 
 // The long form is `npm run test:envoy:odd`.
 test(

@@ -11,7 +11,8 @@ import { startMeshtrust } from '../../kit/meshtrust.ts';
 import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { watchedDir } from '../../kit/watched-dir.ts';
-import { binaries, makeDomain, skip } from './stage.ts';
+import { binaries, skipWithoutEnvoys as skip } from '../../kit/both-envoys.ts';
+import { makeDomain } from '../../kit/domain.ts';
 
 const secret = 'spiffe://a.test';
 

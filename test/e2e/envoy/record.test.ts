@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { run } from '../../cli/run.ts';
-import { makeDomain, skip, startStage } from './stage.ts';
+import { skipWithoutEnvoys as skip } from '../../kit/both-envoys.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { startStage } from './stage.ts';
 
 const [first, second] = [makeDomain('first.test'), makeDomain('second.test')];
 const pausedMs = 1000;

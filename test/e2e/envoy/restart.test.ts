@@ -9,7 +9,8 @@ import { probeContinuously } from '../../kit/probe-continuously.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { untilDecision } from '../../kit/tls-client.ts';
 import { watchedDir } from '../../kit/watched-dir.ts';
-import { binaries, makeDomain, skip } from './stage.ts';
+import { binaries, skipWithoutEnvoys as skip } from '../../kit/both-envoys.ts';
+import { makeDomain } from '../../kit/domain.ts';
 
 const envoyCount = 20;
 const isSotw = (index: number): boolean => transports[index % transports.length]?.startsWith('sotw') === true;
@@ -41,7 +42,7 @@ test(
       envoys.map(() => 1),
     );
 
-    const client = a.client();
+    const client = a.client;
     await using probe = probeContinuously(
       envoys.map(({ nodeId, port }) => ({ name: nodeId, port, identity: client })),
     );
@@ -56,7 +57,7 @@ test(
         .map((envoy) => envoy.untilStat('sds.system_trust_bundle.update_success', 2)),
     );
     await files.put('b.yaml', b.yaml());
-    await Promise.all(envoys.map(({ port }) => untilDecision(port, b.client(), 'accepted')));
+    await Promise.all(envoys.map(({ port }) => untilDecision(port, b.client, 'accepted')));
     assert.deepEqual(
       await updates(),
       envoys.map((_, index) => (isSotw(index) ? 3 : 2)),

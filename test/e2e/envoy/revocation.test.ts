@@ -6,10 +6,10 @@ import {
   assertNothingRejected,
   assertRefused,
   eachEnvoy,
-  makeDomain,
-  skip,
-  startStage,
-} from './stage.ts';
+  skipWithoutEnvoys as skip,
+} from '../../kit/both-envoys.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { startStage } from './stage.ts';
 
 const a = makeDomain('a.test');
 const b = makeDomain('b.test');
@@ -19,9 +19,9 @@ test('trust domain is revoked: its clients are rejected, others are not', option
   await using stage = await startStage({ files: { 'a.yaml': a.yaml(), 'b.yaml': b.yaml() } });
   await stage.files.remove('b.yaml');
   await eachEnvoy(t, stage.envoys, async (envoy) => {
-    await untilDecision(envoy.port, b.client(), 'refused');
-    await assertRefused(envoy.port, b.client());
-    await assertLetIn(envoy.port, a.client());
+    await untilDecision(envoy.port, b.client, 'refused');
+    await assertRefused(envoy.port, b.client);
+    await assertLetIn(envoy.port, a.client);
     await assertNothingRejected(envoy);
   });
 });
@@ -31,17 +31,17 @@ test('last CA is revoked: every new client is rejected, until a CA is listed aga
   await stage.files.remove('a.yaml');
   await t.test('refused', { concurrency: true }, async (t) => {
     await eachEnvoy(t, stage.envoys, async (envoy) => {
-      await untilDecision(envoy.port, a.client(), 'refused');
-      await assertRefused(envoy.port, a.client());
-      await assertRefused(envoy.port, b.client());
+      await untilDecision(envoy.port, a.client, 'refused');
+      await assertRefused(envoy.port, a.client);
+      await assertRefused(envoy.port, b.client);
       await assertRefused(envoy.port, undefined);
     });
   });
   await stage.files.put('b.yaml', b.yaml());
   await t.test('trusted again', { concurrency: true }, async (t) => {
     await eachEnvoy(t, stage.envoys, async (envoy) => {
-      await untilDecision(envoy.port, b.client(), 'accepted');
-      await assertRefused(envoy.port, a.client());
+      await untilDecision(envoy.port, b.client, 'accepted');
+      await assertRefused(envoy.port, a.client);
       await assertNothingRejected(envoy);
     });
   });

@@ -10,10 +10,10 @@ import {
   assertNothingRejected,
   assertRefused,
   eachEnvoy,
-  makeDomain,
-  skip,
-  startStage,
-} from './stage.ts';
+  skipWithoutEnvoys as skip,
+} from '../../kit/both-envoys.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { startStage } from './stage.ts';
 
 const a = makeDomain('a.test');
 const next = makeCa({ commonName: 'next CA of a.test' });
@@ -27,7 +27,7 @@ test('meshtrust revoke: when it returns, every Envoy rejects the clients of the 
     files: { 'a.yaml': a.yaml([a.ca.certPem, next.certPem]) },
     args: ['--distrust', list],
   });
-  for (const envoy of stage.envoys) await assertLetIn(envoy.port, a.client());
+  for (const envoy of stage.envoys) await assertLetIn(envoy.port, a.client);
   const fingerprint = new X509Certificate(a.ca.certPem).fingerprint256;
   const server = `http://127.0.0.1:${stage.meshtrust.adminPort}`;
   const { code, stderr } = await run(['revoke', fingerprint, '--distrust', list, '--server', server]);
@@ -37,8 +37,8 @@ test('meshtrust revoke: when it returns, every Envoy rejects the clients of the 
     /distrusted in trust domain a\.test of mesh default \(\d+ proxies\); 1 other CA remain/,
   );
   await eachEnvoy(t, stage.envoys, async (envoy) => {
-    await assertRefused(envoy.port, a.client());
-    await assertLetIn(envoy.port, successor.client());
+    await assertRefused(envoy.port, a.client);
+    await assertLetIn(envoy.port, successor.client);
     await assertNothingRejected(envoy);
   });
 });

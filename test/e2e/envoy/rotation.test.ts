@@ -3,9 +3,15 @@ import { test } from 'node:test';
 
 import { makeCa } from '../../kit/certificates.ts';
 import { probeContinuously } from '../../kit/probe-continuously.ts';
-import { untilDecision } from '../../kit/tls-client.ts';
 import type { ClientIdentity } from '../../kit/tls-client.ts';
-import { assertNothingRejected, eachEnvoy, makeDomain, skip, startStage } from './stage.ts';
+import {
+  assertNothingRejected,
+  eachEnvoy,
+  skipWithoutEnvoys as skip,
+  untilAll,
+} from '../../kit/both-envoys.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { startStage } from './stage.ts';
 import type { Stage } from './stage.ts';
 
 const different = ['CA 1', 'CA 2', 'CA 3', 'CA 4'];
@@ -29,20 +35,20 @@ for (const { kind, commonNames, transport } of kinds) {
         files: { 'rotating.yaml': first.yaml(), 'other.yaml': other.yaml() },
         args: [`--xds-transport=${transport}`],
       });
-      await using always = probeContinuously(targets(stage, other.client()));
+      await using always = probeContinuously(targets(stage, other.client));
 
       let current = first;
       for (const next of followers) {
-        await using old = probeContinuously(targets(stage, current.client()));
+        await using old = probeContinuously(targets(stage, current.client));
         await old.round();
         await stage.files.overwrite('rotating.yaml', current.yaml([current.ca.certPem, next.ca.certPem]));
-        await everywhere(stage, next.client(), 'accepted');
+        await untilAll(stage.envoys, next.client, 'accepted');
         assert.deepEqual((await old.stop()).refusals, []);
 
-        await using renewed = probeContinuously(targets(stage, next.client()));
+        await using renewed = probeContinuously(targets(stage, next.client));
         await renewed.round();
         await stage.files.overwrite('rotating.yaml', next.yaml());
-        await everywhere(stage, current.client(), 'refused');
+        await untilAll(stage.envoys, current.client, 'refused');
         assert.deepEqual((await renewed.stop()).refusals, []);
         current = next;
       }
@@ -61,12 +67,4 @@ for (const { kind, commonNames, transport } of kinds) {
 
 function targets({ envoys }: Stage, identity: ClientIdentity) {
   return envoys.map(({ nodeId, port }) => ({ name: nodeId, port, identity }));
-}
-
-async function everywhere(
-  { envoys }: Stage,
-  client: ClientIdentity,
-  wanted: 'accepted' | 'refused',
-): Promise<void> {
-  await Promise.all(envoys.map(({ port }) => untilDecision(port, client, wanted)));
 }

@@ -15,10 +15,10 @@ import {
   assertNothingRejected,
   assertRefused,
   eachEnvoy,
-  makeDomain,
-  skip,
-  startStage,
-} from './stage.ts';
+  skipWithoutEnvoys as skip,
+} from '../../kit/both-envoys.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { startStage } from './stage.ts';
 
 const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 const [a, c] = [makeDomain('a.test'), makeDomain('c.test')];
@@ -73,7 +73,7 @@ for (const { what, workers, by, tls } of variants) {
         args,
         envoy: { nodeId: 'web-1', ...(tls && { tls: { caPem, serverName, identity } }) },
       });
-      await Promise.all(stage.envoys.map(({ port }) => untilDecision(port, a.client(), 'accepted')));
+      await Promise.all(stage.envoys.map(({ port }) => untilDecision(port, a.client, 'accepted')));
       const stranger = makeLeaf(proxyCa, { spiffeId: 'spiffe://mesh.test/stranger' });
       const [ca, key, cert] = [caPem, stranger.keyPem, stranger.certPem].map((pem) => Buffer.from(pem));
       const channel = tls ? credentials.createSsl(ca, key, cert) : undefined;
@@ -85,13 +85,13 @@ for (const { what, workers, by, tls } of variants) {
       }
       assert.ok(stage.meshtrust.logs().some(({ event }) => event === 'nack'));
       await stage.files.put('c.yaml', c.yaml());
-      await Promise.all(stage.envoys.map(({ port }) => untilDecision(port, c.client(), 'accepted')));
+      await Promise.all(stage.envoys.map(({ port }) => untilDecision(port, c.client, 'accepted')));
       if (by === 'removal') await stage.files.remove('c.yaml');
       else await writeFile(list, `${hash('sha256', c.ca.der, 'hex')}\n`);
       await eachEnvoy(t, stage.envoys, async (envoy) => {
-        await untilDecision(envoy.port, c.client(), 'refused');
-        await assertRefused(envoy.port, c.client());
-        await assertLetIn(envoy.port, a.client());
+        await untilDecision(envoy.port, c.client, 'refused');
+        await assertRefused(envoy.port, c.client);
+        await assertLetIn(envoy.port, a.client);
         await assertNothingRejected(envoy);
       });
     },

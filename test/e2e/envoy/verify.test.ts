@@ -22,7 +22,15 @@ import { tryClient } from '../../kit/tls-client.ts';
 import { admissionCases } from '../../trust/verify/cases.ts';
 import type { AdmissionCase, AdmissionCode } from '../../trust/verify/cases.ts';
 import { randomCases } from '../../trust/verify/random-cases.ts';
-import { assertLetIn, assertRefused, binaries, eachEnvoy, makeDomain, skip, startStage } from './stage.ts';
+import {
+  assertLetIn,
+  assertRefused,
+  binaries,
+  eachEnvoy,
+  skipWithoutEnvoys as skip,
+} from '../../kit/both-envoys.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { startStage } from './stage.ts';
 
 /** What Envoy 1.40 logs about a client that it refuses, by what `verify` says of it. */
 const reasons: Readonly<Record<Exclude<AdmissionCode, 'admitted'>, RegExp>> = {
@@ -169,7 +177,7 @@ test(
     const a = makeDomain('a.test');
     const b = makeDomain('b.test', makeCa({ commonName: 'CA that ends', notAfter: new Date(end) }));
     await using stage = await startStage({ files: { 'a.yaml': a.yaml(), 'b.yaml': b.yaml() } });
-    const clients = [a.client({ notAfter: new Date(end) }), b.client()];
+    const clients = [a.leaf({ notAfter: new Date(end) }), b.client];
     const domains = [a, b].map(({ name, ca: { der } }) => ({
       name,
       anchors: [{ fingerprint: '', rooting: 'as-listed', der } as const],

@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import { startTlsServer } from '../../kit/tls-server.ts';
 import { untilDecision } from '../../kit/tls-client.ts';
-import { makeDomain, meshTrust, skip, startStage, untilAll } from '../cluster/stage.ts';
+import { untilAll } from '../../kit/both-envoys.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { meshTrust, skip, startStage } from '../cluster/stage.ts';
 import { openRecipe, untilStatus } from './recipe.ts';
 
 const name = 'default.zone-1.mesh.local';

@@ -14,7 +14,7 @@ import { adminPortIn } from '../../kit/envoy-process.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
-import { binaries } from '../envoy/stage.ts';
+import { binaries } from '../../kit/both-envoys.ts';
 
 const examples = fileURLToPath(new URL('../../../examples', import.meta.url));
 const run = promisify(execFile);

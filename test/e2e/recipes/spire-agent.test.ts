@@ -9,7 +9,7 @@ import { connect } from 'node:tls';
 import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import { untilDecision } from '../../kit/tls-client.ts';
-import { skip } from '../envoy/stage.ts';
+import { skipWithoutEnvoys as skip } from '../../kit/both-envoys.ts';
 import { playSpireAgent } from './play-spire-agent.ts';
 import { openRecipe } from './recipe.ts';
 

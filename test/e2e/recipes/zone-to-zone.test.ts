@@ -5,7 +5,7 @@ import { run } from '../../cli/run.ts';
 import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import { untilDecision } from '../../kit/tls-client.ts';
-import { skip } from '../envoy/stage.ts';
+import { skipWithoutEnvoys as skip } from '../../kit/both-envoys.ts';
 import { openRecipe, untilStatus } from './recipe.ts';
 import type { Recipe } from './recipe.ts';
 
