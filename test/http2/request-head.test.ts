@@ -21,17 +21,17 @@ function send(fields: readonly (readonly [string, string])[]): readonly string[]
 }
 
 suite('request head', () => {
-  test('all pseudo-header fields › is a request', () => {
+  test('all pseudo-header fields: is a request', () => {
     assert.deepEqual(send(complete), ['request 1 POST /x', 'ended 1']);
   });
 
   for (const [missing] of complete)
-    test(`${missing} is missing › the stream is reset`, () => {
+    test(`missing ${missing}: the stream is reset`, () => {
       assert.deepEqual(send(complete.filter(([name]) => name !== missing)), ['rstStream']);
     });
 
   for (const [empty] of complete)
-    test(`${empty} is empty › the stream is reset`, () => {
+    test(`empty ${empty}: the stream is reset`, () => {
       assert.deepEqual(send(complete.map(([name, value]) => [name, name === empty ? '' : value] as const)), [
         'rstStream',
       ]);

@@ -25,31 +25,31 @@ async function casesOf(
 }
 
 suite('properties', { concurrency: true }, () => {
-  test('two runs › take the same cases', async () => {
+  test('two runs: have the same cases', async () => {
     const [one, other] = await Promise.all([casesOf(), casesOf()]);
     assert.equal(one?.length, 50);
     assert.deepEqual(other, one);
   });
 
-  test('TEST_SEED › other cases, the same in each run', async () => {
+  test('TEST_SEED: other cases, equal in each run', async () => {
     const env = { TEST_SEED: '7' };
     const [usual, one, other] = await Promise.all([casesOf(), casesOf(env), casesOf(env)]);
     assert.notDeepEqual(one, usual);
     assert.deepEqual(other, one);
   });
 
-  test('TEST_REPEATS › more cases, of the seeds that follow', async () => {
+  test('TEST_REPEATS: more cases, from the next seeds', async () => {
     const repeated = await casesOf({ TEST_SEED: '7', TEST_REPEATS: '3' });
     const single = await Promise.all(['7', '8', '9'].map((seed) => casesOf({ TEST_SEED: seed })));
     assert.deepEqual(repeated, single.flat());
   });
 
-  test('TEST_UNTIL has passed › the cases of one seed', async () => {
+  test('TEST_UNTIL in the past: the cases of one seed', async () => {
     const [usual, ended] = await Promise.all([casesOf(), casesOf({ TEST_UNTIL: '0', TEST_REPEATS: '3' })]);
     assert.deepEqual(ended, usual);
   });
 
-  test('an asynchronous property › the same cases', async () => {
+  test('asynchronous property: the same cases', async () => {
     const env = { TEST_REPEATS: '3' };
     const [plain, asynchronous] = await Promise.all([casesOf(env), casesOf(env, 'asyncProperty')]);
     assert.deepEqual(asynchronous, plain);

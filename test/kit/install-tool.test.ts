@@ -11,7 +11,7 @@ const folder = new URL('../../scripts/tools/', import.meta.url);
 
 suite('tools', () => {
   for (const [name, tool] of Object.entries<Tool>(tools))
-    test(`${name} › its downloads have hashes in the repository`, async () => {
+    test(`${name}: its downloads have hashes in the repository`, async () => {
       const { source } = tool;
       if (source.kind === 'wheel')
         return assert.match(source.sha256.join(' '), /^[0-9a-f]{64}( [0-9a-f]{64})*$/);
@@ -34,7 +34,7 @@ suite('tools', () => {
       );
     });
 
-  test('download › its hash must be the listed one; a file that is not listed is reported', async () => {
+  test('download: its hash must match the list; an unlisted file is reported', async () => {
     await using dir = await makeTempDir();
     const path = dir.join('a_1_all.deb');
     await writeFile(path, 'content');

@@ -14,7 +14,7 @@ import { makeTempDir } from '../../kit/temp-dir.ts';
 
 const attack = fileURLToPath(new URL('../../kit/attacks/hold-connections.ts', import.meta.url));
 
-test('600 idle connections of a stranger at the probe port → every liveness probe is answered within a second', async () => {
+test('600 idle connections at the probe port: every liveness probe is answered within 1 s', async () => {
   await using dir = await makeTempDir();
   const trust = meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems: [makeCa().certPem] });
   await writeFile(dir.join('a.yaml'), trust);

@@ -34,7 +34,7 @@ async function writeKubeConfig(dir: TempDir, url: string, token: string): Promis
   await writeFile(dir.join('config'), JSON.stringify(config));
 }
 
-it('token file of a kubeconfig is replaced by a named pipe → an error, trust stays, and the server ends', async (t) => {
+it('token file of a kubeconfig replaced by a named pipe: an error, trust stays, and the server still exits', async (t) => {
   await using dir = await makeTempDir();
   const api = await startFakeApiServer(t);
   const token = dir.join('token');
@@ -67,7 +67,7 @@ it('token file of a kubeconfig is replaced by a named pipe → an error, trust s
   assert.equal((await server.stop()).code, 0);
 });
 
-it('followed token and TLS files are replaced by named pipes → findings until they can be used again', async (t) => {
+it('token and TLS files replaced by named pipes: findings until the files can be used again', async (t) => {
   await using dir = await makeTempDir();
   const api = await startFakeApiServer(t);
   await writeFile(dir.join('kubernetes-token'), 'first');

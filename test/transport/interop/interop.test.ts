@@ -71,7 +71,7 @@ async function serve(security: 'plaintext' | 'tls'): Promise<{ readonly port: nu
 for (const security of ['plaintext', 'tls'] as const)
   suite(`interop client of grpc-go, ${security}`, { skip: found.kind === 'missing' && found.reason }, () => {
     for (const testCase of testCases)
-      test(`${testCase} → passes`, { timeout: 60_000 }, async () => {
+      test(`${testCase}: passes`, { timeout: 60_000 }, async () => {
         using server = await serve(security);
         await using dir = await makeTempDir();
         const caFile = join(dir.path, 'ca.pem');
