@@ -43,26 +43,56 @@ export interface KeyFiles {
  * refuses every client until it has the secret: the default context trusts no client.
  */
 export function envoyBootstrap(input: BootstrapInput): object {
-  const { nodeId, cluster, mesh, transport, admin } = input;
-  const source = apiSource(transport.startsWith('delta') ? 'DELTA_GRPC' : 'GRPC');
-  const isAds = transport.endsWith('ads');
+  const { nodeId, cluster, mesh, admin } = input;
+  const { dynamic_resources, static_resources } = controlPlanePart(input);
   return {
     node: { id: nodeId, cluster, metadata: { mesh } },
     admin: { address: addressOf(admin) },
-    ...(isAds ? { dynamic_resources: { ads_config: source } } : {}),
-    static_resources: {
-      clusters: [controlPlane(input)],
-      listeners: [listener(input, isAds ? { ads: {} } : { api_config_source: source })],
-    },
+    ...(dynamic_resources === undefined ? {} : { dynamic_resources }),
+    static_resources: { ...static_resources, listeners: [listener(input)] },
   };
+}
+
+/** What `--part` selects. */
+export const bootstrapParts = ['bootstrap', 'listener', 'cluster', 'control-plane'] as const;
+
+export type BootstrapPart = (typeof bootstrapParts)[number];
+
+/** Returns one part of a configuration, to be pasted into a bootstrap. */
+export function envoyPart(part: BootstrapPart, input: BootstrapInput): object {
+  switch (part) {
+    case 'bootstrap':
+      return envoyBootstrap(input);
+    case 'listener':
+      return { transport_socket: tlsSocket('DownstreamTlsContext', input) };
+    case 'cluster':
+      return { transport_socket: tlsSocket('UpstreamTlsContext', input) };
+    case 'control-plane':
+      return controlPlanePart(input);
+  }
+}
+
+/** The parts of a bootstrap by which Envoy finds the control plane. */
+interface ControlPlanePart {
+  readonly dynamic_resources?: object;
+  readonly static_resources: { readonly clusters: readonly object[] };
+}
+
+function controlPlanePart(input: BootstrapInput): ControlPlanePart {
+  const ads = isAds(input) ? { dynamic_resources: { ads_config: apiSource(input) } } : {};
+  return { ...ads, static_resources: { clusters: [controlPlane(input)] } };
+}
+
+function isAds({ transport }: BootstrapInput): boolean {
+  return transport.endsWith('ads');
 }
 
 const clusterName = 'meshtrust';
 const extension = (name: string): string => `type.googleapis.com/envoy.extensions.${name}`;
 
-function apiSource(apiType: 'DELTA_GRPC' | 'GRPC'): object {
+function apiSource({ transport }: BootstrapInput): object {
   return {
-    api_type: apiType,
+    api_type: transport.startsWith('delta') ? 'DELTA_GRPC' : 'GRPC',
     transport_api_version: 'V3',
     // Otherwise every request, including acknowledgements, repeats the node (61 KB).
     set_node_on_first_message_only: true,
@@ -111,32 +141,33 @@ function upstreamTls({ ca, serverName, identity }: BootstrapTls): object {
   };
 }
 
-function listener({ listen, identity, secret }: BootstrapInput, source: object): object {
+function listener(input: BootstrapInput): object {
   return {
     name: 'inbound',
-    address: addressOf(listen),
-    filter_chains: [
-      {
-        transport_socket: {
-          name: 'envoy.transport_sockets.tls',
-          typed_config: {
-            '@type': extension('transport_sockets.tls.v3.DownstreamTlsContext'),
-            require_client_certificate: true,
-            common_tls_context: {
-              tls_certificates: [certificate(identity)],
-              combined_validation_context: {
-                default_validation_context: { custom_validator_config: trustNobody },
-                validation_context_sds_secret_config: {
-                  name: secret,
-                  sds_config: { resource_api_version: 'V3', ...source },
-                },
-              },
-            },
+    address: addressOf(input.listen),
+    filter_chains: [{ transport_socket: tlsSocket('DownstreamTlsContext', input), filters: [answerAll] }],
+  };
+}
+
+/** Returns TLS that verifies the peer by the secret: the clients of a listener, or the servers of a cluster. */
+function tlsSocket(context: 'DownstreamTlsContext' | 'UpstreamTlsContext', input: BootstrapInput): object {
+  const source = isAds(input) ? { ads: {} } : { api_config_source: apiSource(input) };
+  return {
+    name: 'envoy.transport_sockets.tls',
+    typed_config: {
+      '@type': extension(`transport_sockets.tls.v3.${context}`),
+      ...(context === 'DownstreamTlsContext' ? { require_client_certificate: true } : {}),
+      common_tls_context: {
+        tls_certificates: [certificate(input.identity)],
+        combined_validation_context: {
+          default_validation_context: { custom_validator_config: trustNobody },
+          validation_context_sds_secret_config: {
+            name: input.secret,
+            sds_config: { resource_api_version: 'V3', ...source },
           },
         },
-        filters: [answerAll],
       },
-    ],
+    },
   };
 }
 

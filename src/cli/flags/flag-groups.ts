@@ -67,7 +67,7 @@ const commandGroups = {
     'timeout',
     'strict',
   ],
-  Output: ['output', 'format', 'sequence', 'refreshHint'],
+  Output: ['output', 'part', 'format', 'sequence', 'refreshHint'],
   Proxy: [
     'nodeId',
     'nodeCluster',

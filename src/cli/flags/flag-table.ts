@@ -192,7 +192,12 @@ export const flagsOfCommandLine = {
     'xDS variant by which the proxy subscribes: delta-ads, ads, delta-sds or sds',
     'delta-ads',
   ],
-  secret: ['--secret <name>', 'secret by which the proxy validates its clients', 'system_trust_bundle'],
+  part: [
+    '--part <part>',
+    'what to print: bootstrap (a whole one, with a listener), or to paste: listener or cluster (its TLS), control-plane',
+    'bootstrap',
+  ],
+  secret: ['--secret <name>', 'secret by which the proxy verifies its peers', 'system_trust_bundle'],
   xdsAddress: [
     '--xds-address <address>',
     'address of the control plane: HOST:PORT or unix:PATH',

@@ -6,7 +6,7 @@ import type { IdentityOptions } from '../../runtime/serve-options.ts';
 import { parseTrustDomain } from '../../trust/model/trust-domain.ts';
 import { parseListenAddress } from '../../net/listen-address.ts';
 import { longestConnectionAgeMs } from '../../xds/timers/timers.ts';
-import { bootstrapTransports } from '../bootstrap/envoy-bootstrap.ts';
+import { bootstrapParts, bootstrapTransports } from '../bootstrap/envoy-bootstrap.ts';
 import { groupOf } from './flag-groups.ts';
 import { flagsOfCommandLine, flagsWithVariable } from './flag-table.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
@@ -59,6 +59,7 @@ const parsers = {
 const choices = {
   state: anyProxyStates,
   transport: bootstrapTransports,
+  part: bootstrapParts,
   output: outputFormats,
   format: ['pem', 'json', 'spiffe'],
   xdsTransport: ['grpc-js', 'own'],

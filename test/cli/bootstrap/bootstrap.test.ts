@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { load } from 'js-yaml';
+import { makeCa } from '../../kit/certificates.ts';
 import { run } from '../run.ts';
+import { wholeServer } from '../whole-server.ts';
 
 /** Options that result in the bootstrap of the examples. */
 const demo = [
@@ -55,6 +57,52 @@ describe('bootstrap', () => {
       );
     });
   }
+
+  it('secret that cannot exist: a warning, and the bootstrap', async () => {
+    for (const name of ['nope', 'spiffe://Upper.Case', 'spiffe://']) {
+      const { code, stdout, stderr } = await run(['bootstrap', '--node-id=a', '--secret', name]);
+      assert.equal(code, 0);
+      assert.ok(stdout.includes('name: '));
+      assert.ok(stderr.includes(`warning: --secret ${name}: no server has a secret of this name`), stderr);
+    }
+    for (const name of ['ALL', 'ROOTCA', 'system_trust_bundle', 'spiffe://a.test'])
+      assert.doesNotMatch((await run(['bootstrap', '--node-id=a', '--secret', name])).stderr, /warning/);
+  });
+
+  it('secret or mesh that the server of --server does not have: a warning', async () => {
+    await using server = await wholeServer([
+      { trustDomain: 'a.test', name: 'a', pems: [makeCa({ commonName: 'A' }).certPem] },
+    ]);
+    const warned = async (...args: readonly string[]) =>
+      (await run(['bootstrap', '--node-id=a', `--server=${server.url}`, ...args])).stderr;
+    assert.doesNotMatch(await warned(), /warning/);
+    assert.doesNotMatch(await warned('--secret=spiffe://a.test'), /warning/);
+    assert.match(await warned('--secret=spiffe://b.test'), /lists no such trust domain in mesh default/);
+    assert.match(await warned('--mesh=blue'), /has no mesh blue/);
+  });
+
+  it('--part: the TLS of a listener or cluster, or the control plane, as in the whole bootstrap', async () => {
+    const part = async (name: string): Promise<unknown> =>
+      JSON.parse((await run([...demo, '-o', 'json', '--part', name])).stdout);
+    const whole = (await part('bootstrap')) as {
+      dynamic_resources: object;
+      static_resources: {
+        clusters: object[];
+        listeners: { filter_chains: { transport_socket: object }[] }[];
+      };
+    };
+    const { dynamic_resources, static_resources } = whole;
+    const socket = static_resources.listeners[0]?.filter_chains[0]?.transport_socket;
+    assert.deepEqual(await part('listener'), { transport_socket: socket });
+    assert.deepEqual(await part('control-plane'), {
+      dynamic_resources,
+      static_resources: { clusters: static_resources.clusters },
+    });
+    const upstream = JSON.stringify(await part('cluster'));
+    assert.match(upstream, /UpstreamTlsContext/);
+    assert.doesNotMatch(upstream, /require_client_certificate/);
+    assert.equal((await run(['bootstrap', '--part=cluster'])).code, 0, 'it has no node');
+  });
 
   it('prints the same as JSON', async () => {
     const [yaml, json] = [await run(demo), await run([...demo, '-o', 'json'])];

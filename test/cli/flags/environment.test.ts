@@ -70,6 +70,7 @@ const samples = {
   envoy: ['e', 'e'],
   once: ['true', true],
   transport: ['sds', 'sds'],
+  part: ['cluster', 'cluster'],
   secret: ['ALL', 'ALL'],
   xdsAddress: ['a.test:1', 'a.test:1'],
   xdsCa: ['/xa', '/xa'],

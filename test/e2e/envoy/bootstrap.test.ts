@@ -52,6 +52,67 @@ for (const transport of bootstrapTransports) {
   });
 }
 
+/** A part that the command prints. */
+interface Part {
+  readonly transport_socket?: object;
+  readonly dynamic_resources?: object;
+  readonly static_resources?: { readonly clusters: readonly object[] };
+}
+
+for (const transport of bootstrapTransports) {
+  test(`parts of ${transport}, pasted into a bootstrap: are accepted by Envoy`, { skip }, async (t) => {
+    await using dir = await makeTempDir();
+    const { cert, key } = await files(dir, 'proxy', makeSelfSignedLeaf({ commonName: 'proxy' }));
+    const part = async (name: string): Promise<Part> => {
+      const args = [
+        `--part=${name}`,
+        `--transport=${transport}`,
+        `--proxy-cert=${cert}`,
+        `--proxy-key=${key}`,
+      ];
+      const { code, stdout } = await run(['bootstrap', ...args, '-o', 'json']);
+      assert.equal(code, 0);
+      return JSON.parse(stdout) as Part;
+    };
+    const { dynamic_resources, static_resources } = await part('control-plane');
+    const address = { socket_address: { address: '127.0.0.1', port_value: 1 } };
+    const upstream = {
+      name: 'upstream',
+      type: 'STATIC',
+      load_assignment: {
+        cluster_name: 'upstream',
+        endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }],
+      },
+      ...(await part('cluster')),
+    };
+    const proxy = {
+      name: 'envoy.filters.network.tcp_proxy',
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
+        stat_prefix: 'x',
+        cluster: 'upstream',
+      },
+    };
+    const own = {
+      node: { id: 'a', cluster: 'a', metadata: { mesh: 'default' } },
+      ...(dynamic_resources === undefined ? {} : { dynamic_resources }),
+      static_resources: {
+        clusters: [...(static_resources?.clusters ?? []), upstream],
+        listeners: [
+          { name: 'x', address, filter_chains: [{ filters: [proxy], ...(await part('listener')) }] },
+        ],
+      },
+    };
+    const path = dir.join('envoy.json');
+    await writeFile(path, JSON.stringify(own));
+    for (const binary of binaries) {
+      await t.test(binary.version, async () => {
+        await promisify(execFile)(binary.path, ['--mode', 'validate', '--config-path', path]);
+      });
+    }
+  });
+}
+
 test(
   'Envoy with a printed bootstrap: connects over TLS, admits a listed client and refuses others',
   { skip },
