@@ -4,7 +4,8 @@ import { anonymousNode } from './request.ts';
 import type { SotwRequest } from './request.ts';
 import { lookup, wildcardNames } from './resource.ts';
 import type { Resource } from './resource.ts';
-import type { RequestError, SessionContext } from './session.ts';
+import type { RequestError } from './check-request.ts';
+import type { SessionContext } from './session.ts';
 import { wildcard } from './wildcard.ts';
 
 /** The result of a unary request. */

@@ -53,3 +53,17 @@ export type XdsRequest = SotwRequest | DeltaRequest;
 
 /** State of the world (`sotw`) or incremental xDS (`delta`). */
 export type Protocol = XdsRequest['kind'];
+
+/** The properties of a node that a stream keeps. */
+export interface Peer {
+  readonly nodeId: string;
+  readonly group: string;
+  /** Such as `envoy 1.40.0`; empty if the node has no user agent. */
+  readonly userAgent: string;
+}
+
+/** Returns what a stream keeps of the node of its first request. */
+export function peerOf(node: XdsNode, groupOf: (node: XdsNode) => string): Peer {
+  const userAgent = `${node.userAgentName} ${node.userAgentVersion}`.trim();
+  return { nodeId: node.id, group: groupOf(node), userAgent };
+}

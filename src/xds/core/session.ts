@@ -1,48 +1,18 @@
+import { checkRequest } from './check-request.ts';
+import type { RequestError, StreamLimits } from './check-request.ts';
 import { createDeltaType } from './delta-type.ts';
 import { framesOfStream } from './frames.ts';
 import type { Frame, Frames, StreamFrames } from './frames.ts';
 import { createFullStateType } from './full-state-type.ts';
-import { bytesOf, countedMemory } from './held-bytes.ts';
+import { countedMemory } from './held-bytes.ts';
 import type { RefusalMemory, ClientIdentity } from './refusal-memory.ts';
-import { anonymousNode } from './request.ts';
-import type { DeltaRequest, Protocol, SotwRequest, XdsNode, XdsRequest } from './request.ts';
+import { anonymousNode, peerOf } from './request.ts';
+import type { DeltaRequest, Peer, Protocol, SotwRequest, XdsNode, XdsRequest } from './request.ts';
 import type { Observe } from './session-event.ts';
 import type { Change, SnapshotView } from './snapshot-store.ts';
 import { createSotwType } from './sotw-type.ts';
 import { fullStateTypeUrls } from './type-urls.ts';
 import type { TypeContext, TypeOptions, TypeState } from './type-state.ts';
-
-/** Limits on the state that a client can create on one stream. */
-export interface StreamLimits {
-  /** Maximum number of subscribed names on a stream, of all types together. */
-  readonly names: number;
-  /** Maximum length in bytes (UTF-8) of a name, of a quoted version, of a type URL, and of a node's id, group and user agent. */
-  readonly nameLength: number;
-  /** Maximum sum of the lengths of the subscribed names on a stream, in bytes (UTF-8). */
-  readonly nameBytes: number;
-  /** Maximum number of types on a stream. */
-  readonly types: number;
-  /** Maximum number of `initial_resource_versions` in one delta request. */
-  readonly quotedVersions: number;
-  /** Time after which a change is sent although the response before it has no ACK or NACK yet, in ms. */
-  readonly ackTimeoutMs: number;
-}
-
-/** The default limits of a stream. */
-export const defaultStreamLimits: StreamLimits = {
-  names: 1_000,
-  nameLength: 4_096,
-  nameBytes: 262_144,
-  types: 64,
-  quotedVersions: 10_000,
-  ackTimeoutMs: 5_000,
-};
-
-/** The error of an invalid request: it ends the stream, or is the reply to a unary request. The codes are gRPC's. */
-export interface RequestError {
-  readonly code: 'INVALID_ARGUMENT' | 'RESOURCE_EXHAUSTED';
-  readonly message: string;
-}
 
 /** The state and settings that all sessions of one server share. */
 export interface SessionContext {
@@ -74,14 +44,6 @@ export interface Session<Request extends XdsRequest> {
   readonly heldBytes: number;
   /** The client as its first request describes it; `undefined` before the first request. */
   readonly peer: Peer | undefined;
-}
-
-/** The properties of a node that a stream keeps. */
-export interface Peer {
-  readonly nodeId: string;
-  readonly group: string;
-  /** Such as `envoy 1.40.0`; empty if the node has no user agent. */
-  readonly userAgent: string;
 }
 
 /** The parameters that differ from stream to stream. */
@@ -165,7 +127,13 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
     const typeUrl = request.typeUrl === '' ? (from.serviceType ?? '') : request.typeUrl;
     // The node of the first request, or its absence, fixes the group for the lifetime of the stream.
     const peer = this.#peer ?? peerOf(request.node ?? anonymousNode, context.groupOf);
-    const error = this.#check(request, typeUrl, peer);
+    const error = checkRequest(request, {
+      typeUrl,
+      serviceType: from.serviceType,
+      newPeer: this.#peer === undefined ? peer : undefined,
+      types: this.#types,
+      limits: context.limits,
+    });
     if (error !== undefined) return error;
     this.#peer = peer;
     this.#client ??= { nodeId: peer.nodeId, origin: from.origin };
@@ -212,90 +180,16 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
     );
   }
 
-  /** Checks the whole request before any of it is applied: an invalid request must not change state. */
-  #check(request: Request, typeUrl: string, peer: Peer): RequestError | undefined {
-    const { context, from } = this.#parts;
-    const { serviceType } = from;
-    const { limits } = context;
-    if (typeUrl === '') return { code: 'INVALID_ARGUMENT', message: 'type_url is required' };
-    if (serviceType !== undefined && typeUrl !== serviceType) {
-      return { code: 'INVALID_ARGUMENT', message: `type_url is not ${serviceType}` };
-    }
-    if (!this.#types.has(typeUrl) && this.#types.size >= limits.types) {
-      return exhausted(`more than ${limits.types} types on one stream`);
-    }
-    if (request.kind === 'delta' && request.initialVersions.size > limits.quotedVersions) {
-      return exhausted(`more than ${limits.quotedVersions} quoted versions`);
-    }
-    const tooLong = this.#findTooLongField(request, typeUrl, peer);
-    if (tooLong !== undefined) {
-      return { code: 'INVALID_ARGUMENT', message: `${tooLong} is longer than ${limits.nameLength} bytes` };
-    }
-    return this.#checkNames(request, typeUrl);
-  }
-
-  #checkNames(request: Request, typeUrl: string): RequestError | undefined {
-    const { limits } = this.#parts.context;
-    // The usual ACK: a request without names adds none.
-    if (namesOf(request).length === 0) return undefined;
-    const after = this.#types.get(typeUrl)?.namesAfter(request) ?? new Set(namesOf(request));
-    let [count, bytes] = [after.size, bytesOf(after)];
-    for (const [other, { subscription }] of this.#types) {
-      if (other === typeUrl) continue;
-      count += subscription.names.size;
-      bytes += bytesOf(subscription.names);
-    }
-    if (count > limits.names) return exhausted(`more than ${limits.names} resource names on one stream`);
-    if (bytes <= limits.nameBytes) return undefined;
-    return exhausted(`the resource names on one stream have more than ${limits.nameBytes} bytes`);
-  }
-
   #measure({ nodeId, group, userAgent }: Peer): void {
     const types = this.#types
       .entries()
       .map(([typeUrl, { subscription }]) => [typeUrl, subscription.heldBytes] as const);
     this.heldBytes = countedMemory([nodeId, group, userAgent], types);
   }
-
-  /** Returns the name of the first field that exceeds the length limit, if any. */
-  #findTooLongField(request: Request, typeUrl: string, peer: Peer): string | undefined {
-    const limit = this.#parts.context.limits.nameLength;
-    if (exceedsBytes(typeUrl, limit)) return 'type_url';
-    for (const name of namesOf(request)) if (exceedsBytes(name, limit)) return 'a resource name';
-    for (const version of versionsOf(request)) if (exceedsBytes(version, limit)) return 'a quoted version';
-    if (this.#peer !== undefined) return undefined;
-    if (exceedsBytes(peer.nodeId, limit)) return 'node.id';
-    if (exceedsBytes(peer.userAgent, limit)) return 'the user agent of the node';
-    return exceedsBytes(peer.group, limit) ? 'the group of the node' : undefined;
-  }
-}
-
-function peerOf(node: XdsNode, groupOf: (node: XdsNode) => string): Peer {
-  const userAgent = `${node.userAgentName} ${node.userAgentVersion}`.trim();
-  return { nodeId: node.id, group: groupOf(node), userAgent };
-}
-
-function namesOf(request: XdsRequest): readonly string[] {
-  return request.kind === 'sotw' ? request.names : request.subscribe;
-}
-
-/** Returns the names and versions that a request quotes as held by the client. */
-function* versionsOf(request: XdsRequest): Iterable<string> {
-  if (request.kind === 'sotw') yield request.version;
-  else for (const entry of request.initialVersions) yield* entry;
 }
 
 function changesNames(request: XdsRequest): boolean {
   if (request.kind === 'sotw') return true;
   const { subscribe, unsubscribe, initialVersions } = request;
   return subscribe.length + unsubscribe.length + initialVersions.size > 0;
-}
-
-function exhausted(message: string): RequestError {
-  return { code: 'RESOURCE_EXHAUSTED', message };
-}
-
-/** True if the UTF-8 encoding of `text` is longer than `bytes`. A UTF-16 code unit takes at most three bytes. */
-function exceedsBytes(text: string, bytes: number): boolean {
-  return text.length * 3 > bytes && Buffer.byteLength(text) > bytes;
 }

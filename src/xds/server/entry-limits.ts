@@ -1,4 +1,4 @@
-import type { RequestError } from '../core/session.ts';
+import type { RequestError } from '../core/check-request.ts';
 import { createWireReader } from '../wire/read.ts';
 
 /** Maximum numbers of entries in the lists of one request. Longer lists are refused before they are decoded. */

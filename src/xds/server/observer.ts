@@ -1,6 +1,6 @@
 import type { Outgoing } from '../core/type-state.ts';
 import type { Protocol } from '../core/request.ts';
-import type { Acked, Dropped, Nacked, Quoted, RequestKind } from '../core/session-event.ts';
+import type { Acked, Dropped, Nacked, Quoted, RequestKind, SessionEvent } from '../core/session-event.ts';
 import type { ClosedConnection } from './client-connections.ts';
 import type { FannedOut } from './hub.ts';
 import type { Transport } from './services.ts';
@@ -181,4 +181,20 @@ export function createSafeObserver(observer: XdsObserver): FullObserver {
       }
     };
   });
+}
+
+/** Reports an event of a stream's session. */
+export function reportTo(observer: FullObserver, stream: StreamInfo, event: SessionEvent): void {
+  switch (event.kind) {
+    case 'request':
+      return observer.request(stream, { typeUrl: event.typeUrl, kind: event.request });
+    case 'acked':
+      return observer.acked(stream, event);
+    case 'quoted':
+      return observer.quoted(stream, event);
+    case 'nacked':
+      return observer.nacked(stream, event);
+    case 'dropped':
+      return observer.dropped(stream, event);
+  }
 }

@@ -6,6 +6,7 @@ import type { Change } from '../core/snapshot-store.ts';
 import type { ClientConnection, ClientConnections } from './client-connections.ts';
 import { decodingError } from './entry-limits.ts';
 import type { Hub, HubStream } from './hub.ts';
+import { reportTo } from './observer.ts';
 import type { FullObserver, StreamEnd, StreamInfo } from './observer.ts';
 import type { ReadTurns, TurnReader } from './read-turns.ts';
 import { originOf } from './stream-link.ts';
@@ -252,21 +253,9 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
   }
 
   #observe(event: SessionEvent): void {
-    const { observer } = this.#parts;
     // Before the first event, so that observers know the node of the stream.
     if (this.#info.group === undefined) this.#join();
-    switch (event.kind) {
-      case 'request':
-        return observer.request(this.#info, { typeUrl: event.typeUrl, kind: event.request });
-      case 'acked':
-        return observer.acked(this.#info, event);
-      case 'quoted':
-        return observer.quoted(this.#info, event);
-      case 'nacked':
-        return observer.nacked(this.#info, event);
-      case 'dropped':
-        return observer.dropped(this.#info, event);
-    }
+    reportTo(this.#parts.observer, this.#info, event);
   }
 
   /** Ends the stream after an internal error. Other streams are not affected. */

@@ -4,7 +4,7 @@ import { createFetch } from '../../../src/xds/core/fetch.ts';
 import { createFrames } from '../../../src/xds/core/frames.ts';
 import { createRefusalMemory } from '../../../src/xds/core/refusal-memory.ts';
 import type { SotwRequest } from '../../../src/xds/core/request.ts';
-import { defaultStreamLimits } from '../../../src/xds/core/session.ts';
+import { defaultStreamLimits } from '../../../src/xds/core/check-request.ts';
 import { createSnapshotStore } from '../../../src/xds/core/snapshot-store.ts';
 import { typeUrls } from '../../../src/xds/index.ts';
 import { setOf } from '../vocabulary.ts';
