@@ -11,7 +11,7 @@ export interface ProxyLogOptions {
 
 /** The most lines about proxies in a window; one more line has the numbers of the others. */
 export const proxyLinesInWindow = 20;
-export const proxyWindowMs = 10_000;
+const proxyWindowMs = 10_000;
 /** Number of disconnected proxies whose names are kept to recognise them. */
 const mostNames = 10_000;
 /** Maximum length of a node id or mesh in a line. */
