@@ -144,7 +144,7 @@ await report([
   row('growth of the heap in a push, bytes', garbage.toFixed(0)),
   row('memory of a proxy, bytes, about', memory.toFixed(0)),
   '',
-  `Asked over HTTP, but for the last, while half of the ${proxies} lag behind; ms, median and max of 40.`,
+  `Requests over HTTP, except for the last row, while half of the ${proxies} are behind; ms, median and max of 40.`,
   '',
   row('question', 'ms'),
   row('---', '---'),

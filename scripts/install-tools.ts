@@ -11,7 +11,7 @@ const isTool = (name: string): name is ToolName => Object.hasOwn(tools, name);
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(tools);
 try {
   for (const name of names) {
-    if (!isTool(name)) throw new Error(`${name} is none of ${Object.keys(tools).join(', ')}`);
+    if (!isTool(name)) throw new Error(`${name} is not one of ${Object.keys(tools).join(', ')}`);
     console.log(await installTool(name, (step) => console.error(`${name}: ${step}`)));
   }
 } catch (error) {

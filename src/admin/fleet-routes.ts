@@ -98,7 +98,7 @@ function readFilters(query: URLSearchParams): Filters | string {
   if (!/^[1-9]\d{0,5}$/.test(limit)) return 'limit is not a whole number above zero';
   const given = query.get('state') ?? undefined;
   const state = anyProxyStates.find((known) => known === given);
-  if (given !== undefined && state === undefined) return `state is none of ${anyProxyStates.join(', ')}`;
+  if (given !== undefined && state === undefined) return `state is not one of ${anyProxyStates.join(', ')}`;
   const secrets = query.getAll('secret');
   if (secrets.length > 0 && state === 'disconnected') return 'a disconnected proxy asks for no secret';
   return {

@@ -133,7 +133,7 @@ describe('the admin API beyond loopback', () => {
     ['caller without a certificate', { certificates: true }, {}, 401],
     ['caller with a certificate of others', { certificates: true }, identityOf(stranger), 401],
     ['caller with a certificate', { certificates: true }, identityOf(client), 200],
-    ['caller with a token where there is none', { certificates: true }, { headers: bearer }, 401],
+    ['caller with a token, and the server has none', { certificates: true }, { headers: bearer }, 401],
     [
       'token where tokens and certificates are accepted',
       { tokens: true, certificates: true },
@@ -163,7 +163,7 @@ describe('the admin API beyond loopback', () => {
     await edge.ask({ headers: bearer });
     await edge.ask(identityOf(client));
     await assert.rejects(edge.ask({ maxVersion: 'TLSv1.1', minVersion: 'TLSv1' }));
-    await poll('all to be told of', () => (edge.failures.length >= 4 ? true : undefined));
+    await poll('all failures to be reported', () => (edge.failures.length >= 4 ? true : undefined));
     assert.deepEqual(edge.failures, ['no-credentials', 'unknown-token', 'certificate', 'handshake']);
   });
 

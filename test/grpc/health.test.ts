@@ -51,7 +51,7 @@ describe('health service', () => {
     rig.health.setServing(true);
     assert.equal(await client.check(), 'NOT_SERVING');
     rig.health.close();
-    assert.equal(await watch.next(), status.UNAVAILABLE, 'nothing was told in between');
+    assert.equal(await watch.next(), status.UNAVAILABLE, 'nothing was sent in between');
   });
 
   it('watches are closed: the server can end', async () => {

@@ -85,11 +85,11 @@ export function createHealthClient(
       const call = client.makeServerStreamRequest(`/${healthServiceName}/Watch`, serialize, deserialize, {
         service,
       });
-      const told: (string | number)[] = [];
+      const pending: (string | number)[] = [];
       const waiting: ((status: string | number) => void)[] = [];
       const tell = (status: string | number): void => {
         const taker = waiting.shift();
-        if (taker === undefined) told.push(status);
+        if (taker === undefined) pending.push(status);
         else taker(status);
       };
       call.on('data', tell);
@@ -97,7 +97,7 @@ export function createHealthClient(
       call.on('status', ({ code }) => tell(code));
       return {
         next() {
-          const status = told.shift();
+          const status = pending.shift();
           return status === undefined
             ? new Promise((resolve) => waiting.push(resolve))
             : Promise.resolve(status);

@@ -196,7 +196,7 @@ describe('TLS of the gRPC listener', () => {
     );
 
     assert.ok(failures.length >= 3);
-    assert.deepEqual(new Set(failures), new Set(['certificate']), 'each of which is told of');
+    assert.deepEqual(new Set(failures), new Set(['certificate']), 'each is reported');
 
     await rig.write({ clientCa: otherCa.certPem });
     await rig.tls.reload();

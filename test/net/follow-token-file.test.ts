@@ -36,7 +36,7 @@ describe('token file', () => {
     await tokens.reload();
     await tokens.reload();
     tokens.close();
-    assert.deepEqual(refusals.slice(1), [undefined], 'told once that it can be used again');
+    assert.deepEqual(refusals.slice(1), [undefined], 'reported once that it can be used again');
   });
 
   const bad: readonly (readonly [string, string, RegExp])[] = [

@@ -238,7 +238,7 @@ describe('pipeline', () => {
     deliver({ kind: 'gone', path: 'a-test.yaml', evidence: 'deletion' });
     const before = reader.stats().texts.hits;
     deliver(content('a.test', [ca.certPem], false));
-    assert.equal(reader.stats().texts.hits, before + 1, 'it was read anew');
+    assert.equal(reader.stats().texts.hits, before + 1, 'it was read again');
   });
 
   it('no MeshTrust is listed: is reported once', () => {

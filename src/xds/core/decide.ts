@@ -40,7 +40,7 @@ function alternative(tracked: TrackedResource, protocol: Protocol): Decision {
     case 'restore':
     case 'reply':
       if (tracked.accepted !== undefined) return { kind: 'send', resource: tracked.accepted };
-      // An Envoy that is told that the resource does not exist starts, and fails closed. Without a reply it waits
+      // If the reply says that the resource does not exist, Envoy starts, and fails closed. Without a reply it waits
       // 15 s. A client that has some version keeps it.
       return tracked.pending === 'reply' && tracked.quoted === undefined && protocol === 'delta'
         ? { kind: 'remove' }

@@ -88,8 +88,8 @@ describe('bundle --format spiffe', () => {
       assert.ok(createPublicKey({ key, format: 'jwk' }).equals(certificate.publicKey));
     }
     const { stdout } = await run([...args, '--sequence', '7', '--refresh-hint', '90s']);
-    const told = JSON.parse(stdout) as Bundle;
-    assert.deepEqual([told.spiffe_sequence, told.spiffe_refresh_hint], [7, 90]);
+    const given = JSON.parse(stdout) as Bundle;
+    assert.deepEqual([given.spiffe_sequence, given.spiffe_refresh_hint], [7, 90]);
   });
 
   it('whole mesh: a map of SPIFFE bundles', async () => {

@@ -6,7 +6,9 @@ import { run } from '../run.ts';
 const never = new AbortController().signal;
 
 /** Returns the completions of the last word for kubectl: words without descriptions, and the directive. */
-async function told(...words: readonly string[]): Promise<{ words: readonly string[]; directive: string }> {
+async function complete(
+  ...words: readonly string[]
+): Promise<{ words: readonly string[]; directive: string }> {
   const { code, stdout, stderr } = await run(words, {}, never, runKubectlCompletion);
   assert.deepEqual([code, stderr], [0, '']);
   const lines = stdout.trimEnd().split('\n');
@@ -39,7 +41,7 @@ describe('completions of kubectl meshtrust', () => {
     ];
   for (const [line, words, directive] of table) {
     it(`${line.join(' ')} is ${words.join(' or ') || (directive === files ? 'a file' : 'nothing')}`, async () => {
-      const found = await told(...line);
+      const found = await complete(...line);
       if (line[0] === 'complete')
         assert.ok(found.words.includes('serve') && !found.words.includes('complete'));
       else assert.deepEqual(found, { words, directive });

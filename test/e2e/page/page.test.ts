@@ -258,7 +258,7 @@ describe('the page, in Chromium', { skip }, () => {
 
   it('too many clients: tries again', async () => {
     const listening = new AbortController();
-    // They are kept: the connection of a response that nobody has any longer is closed.
+    // They are kept: the connection of a response without a reader is closed.
     const listeners: Response[] = [];
     await using scene = await openPage([], async ({ adminPort }) => {
       for (let answer: Response | undefined; answer?.ok !== false; listeners.push(answer)) {

@@ -5,7 +5,7 @@ import type { DeltaResponse } from '../../xds/codec.ts';
 
 const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 
-/** Proxies that acknowledge when they are told to. */
+/** Proxies that acknowledge on request. */
 export interface PlayedProxies extends Disposable {
   /** From now on they acknowledge what comes, and what has come already; or leave it. */
   acknowledge(which: (index: number) => boolean): void;

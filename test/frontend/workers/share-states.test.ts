@@ -63,17 +63,17 @@ describe('deltas for a worker', () => {
   it('any sequence of changes: the worker, and a new worker, serve the state of the parent', () => {
     fcAssert(
       property(array(states, { minLength: 1, maxLength: 6 }), (steps) => {
-        let told: ServedMeshes = new Map();
+        let shared: ServedMeshes = new Map();
         let worker: ServedMeshes = new Map();
         // A mesh that was once listed stays, as in the builder.
         for (const step of steps) {
-          const next = new Map([...told, ...step]);
-          worker = applyStates(worker, shareStates(told, next));
-          told = next;
-          assert.deepEqual(contentOf(worker), contentOf(told));
+          const next = new Map([...shared, ...step]);
+          worker = applyStates(worker, shareStates(shared, next));
+          shared = next;
+          assert.deepEqual(contentOf(worker), contentOf(shared));
         }
-        const replacement = applyStates(new Map(), shareStates(new Map(), told));
-        assert.deepEqual(contentOf(replacement), contentOf(told));
+        const replacement = applyStates(new Map(), shareStates(new Map(), shared));
+        assert.deepEqual(contentOf(replacement), contentOf(shared));
       }),
     );
   });

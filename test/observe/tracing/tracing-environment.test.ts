@@ -17,7 +17,7 @@ describe('tracing', () => {
     ['is off where the SDK is', { ...endpoint, OTEL_SDK_DISABLED: 'TRUE' }, false],
     ['is on where the SDK is not', { ...endpoint, OTEL_SDK_DISABLED: 'false' }, true],
     ['is off without an exporter', { ...endpoint, OTEL_TRACES_EXPORTER: 'none' }, false],
-    ['is off with one that there is none of', { ...endpoint, OTEL_TRACES_EXPORTER: 'zipkin' }, false],
+    ['is off with an exporter that does not exist', { ...endpoint, OTEL_TRACES_EXPORTER: 'zipkin' }, false],
     ['is on with one of several', { ...endpoint, OTEL_TRACES_EXPORTER: 'console, otlp' }, true],
   ];
   for (const [what, env, on] of cases) it(what, () => assert.equal(isTracingOn(env), on));

@@ -8,21 +8,21 @@ const closed = { code: 'CANCELLED', message: '', by: 'client' } as const;
 
 describe('combined observers', () => {
   it('event: is passed to each observer, in order', () => {
-    const told: string[] = [];
+    const events: string[] = [];
     const observer = combineObservers([
-      { acked: (stream, { name }) => told.push(`1 acked ${stream.nodeId} ${name}`) },
+      { acked: (stream, { name }) => events.push(`1 acked ${stream.nodeId} ${name}`) },
       {
-        streamOpened: () => told.push('2 opened'),
-        streamClosed: () => told.push('2 closed'),
-        request: () => told.push('2 request'),
-        response: () => told.push('2 response'),
-        acked: () => told.push('2 acked'),
-        quoted: () => told.push('2 quoted'),
-        nacked: () => told.push('2 nacked'),
-        dropped: () => told.push('2 dropped'),
-        fetched: () => told.push('2 fetched'),
-        fannedOut: () => told.push('2 fannedOut'),
-        failed: () => told.push('2 failed'),
+        streamOpened: () => events.push('2 opened'),
+        streamClosed: () => events.push('2 closed'),
+        request: () => events.push('2 request'),
+        response: () => events.push('2 response'),
+        acked: () => events.push('2 acked'),
+        quoted: () => events.push('2 quoted'),
+        nacked: () => events.push('2 nacked'),
+        dropped: () => events.push('2 dropped'),
+        fetched: () => events.push('2 fetched'),
+        fannedOut: () => events.push('2 fannedOut'),
+        failed: () => events.push('2 failed'),
       },
     ]);
     const stream = streamOf({ nodeId: 'n' });
@@ -49,10 +49,10 @@ describe('combined observers', () => {
       ' ',
     );
     assert.deepEqual(
-      told.filter((line) => line.startsWith('2')),
+      events.filter((line) => line.startsWith('2')),
       all.map((what) => `2 ${what}`),
     );
-    assert.deepEqual(told.slice(3, 5), ['1 acked n ALL', '2 acked']);
+    assert.deepEqual(events.slice(3, 5), ['1 acked n ALL', '2 acked']);
   });
 });
 
