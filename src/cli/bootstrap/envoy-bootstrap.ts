@@ -151,7 +151,9 @@ function listener(input: BootstrapInput): object {
 
 /** Returns TLS that verifies the peer by the secret: the clients of a listener, or the servers of a cluster. */
 function tlsSocket(context: 'DownstreamTlsContext' | 'UpstreamTlsContext', input: BootstrapInput): object {
-  const source = isAds(input) ? { ads: {} } : { api_config_source: apiSource(input) };
+  // Envoy (1.36 and 1.40) crashes at the start if a static cluster gets a secret over ADS, so clusters have SDS streams.
+  const isOverAds = isAds(input) && context === 'DownstreamTlsContext';
+  const source = isOverAds ? { ads: {} } : { api_config_source: apiSource(input) };
   return {
     name: 'envoy.transport_sockets.tls',
     typed_config: {
