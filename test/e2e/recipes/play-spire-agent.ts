@@ -15,7 +15,7 @@ interface Request {
 }
 
 /** The SDS server of a SPIRE agent. */
-export interface SpireAgent extends AsyncDisposable {
+interface SpireAgent extends AsyncDisposable {
   /** The names that clients subscribed to. */
   readonly requested: () => ReadonlySet<string>;
 }

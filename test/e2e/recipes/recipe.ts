@@ -19,7 +19,7 @@ import { binaries } from '../../kit/both-envoys.ts';
 const examples = fileURLToPath(new URL('../../../examples', import.meta.url));
 const run = promisify(execFile);
 
-export interface RecipeEnvoyOptions {
+interface RecipeEnvoyOptions {
   /** Instead of the text of the file. */
   readonly text?: string;
   /** Further arguments, as a manifest of the recipe has them. */

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { makeCa, makeLeaf } from '../../kit/certificates.ts';
+import { startTlsServer } from '../../kit/tls-server.ts';
+import { untilDecision } from '../../kit/tls-client.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { listOf, meshTrust, skip, startStage } from '../cluster/stage.ts';
+import { applyRecipe, envoyContainer, installCrds } from './manifests.ts';
+import { issueCertificates, mountSecret } from './play-cert-manager.ts';
+import { openRecipe } from './recipe.ts';
+
+test('a gateway without a sidecar in a Kuma mesh', { skip }, async (t) => {
+  const gatewayCa = makeCa({ commonName: 'gateway-ca' });
+  const [zone1, zone2] = [1, 2].map((zone) => makeDomain(`default.zone-${zone}.mesh.local`));
+  assert.ok(zone1 !== undefined && zone2 !== undefined);
+  await using recipe = await openRecipe('kuma-gateway', { 'CA of gateway.example': gatewayCa.certPem });
+  await using stage = await startStage();
+  await installCrds(stage);
+  const container = envoyContainer(await applyRecipe(stage, 'kuma-gateway', 'edge'));
+  // What Kuma has written for the zones of the mesh, and the MeshTrust of the recipe.
+  await stage.kubectl('apply -f -', listOf(meshTrust(zone1), meshTrust(zone2)));
+  await stage.kubectl('apply -f -', recipe.text('trust.yaml'));
+  await stage.meshtrust({ xdsPort: recipe.port(5678) });
+  const leaf = issueCertificates(recipe.text('certificate.yaml'), gatewayCa).get(container.secret.name);
+  assert.ok(leaf !== undefined, 'a Certificate writes the Secret that the pod mounts');
+  await mountSecret(recipe.path(container.secret.path), leaf, gatewayCa);
+  await recipe.install('.', container.config.path);
+  const sidecar = (ca = zone1.ca) =>
+    startTlsServer(recipe.port(8080), makeLeaf(ca, { spiffeId: `spiffe://${zone1.name}/orders` }), 'orders');
+  await using stack = new AsyncDisposableStack();
+  const genuine = await sidecar();
+  stack.defer(() => genuine[Symbol.asyncDispose]());
+  const envoy = await recipe.envoy('envoy.yaml', { args: container.args });
+
+  await t.test('clients of each zone are accepted, and reach the sidecar', async () => {
+    for (const { client } of [zone1, zone2]) await untilDecision(recipe.port(8443), client, 'accepted');
+  });
+
+  await t.test('a client of no listed CA is refused', async () => {
+    const stranger = makeLeaf(makeCa(), { spiffeId: `spiffe://${zone1.name}/client` });
+    await untilDecision(recipe.port(8443), stranger, 'refused');
+  });
+
+  await t.test('a zone that is removed is refused, the other one is not', async () => {
+    await stage.kubectl(`delete mtrust ${zone2.name}`);
+    await untilDecision(recipe.port(8443), zone2.client, 'refused');
+    await untilDecision(recipe.port(8443), zone1.client, 'accepted');
+  });
+
+  await t.test('a server that claims to be the sidecar gets no request', async () => {
+    await genuine[Symbol.asyncDispose]();
+    await using _ = await sidecar(makeCa());
+    const socketClosed = envoy.untilStat('cluster.orders.ssl.fail_verify_error', 1);
+    await assert.rejects(
+      untilDecision(recipe.port(8443), zone1.client, 'refused'),
+      /answered HTTP\/1\.1 503/,
+    );
+    await socketClosed;
+  });
+});
