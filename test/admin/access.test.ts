@@ -3,7 +3,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import type { RequestOptions } from 'node:https';
 import type { TLSSocket } from 'node:tls';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { createHttpEdge } from '../../src/admin/http-edge.ts';
 import { jsonReply } from '../../src/admin/reply.ts';
 import { followTlsFiles } from '../../src/net/follow-tls-files.ts';
@@ -100,8 +100,8 @@ const basic = (password: string) => ({
 });
 const identityOf = ({ certPem, keyPem }: Certificate) => ({ cert: certPem, key: keyPem });
 
-describe('the admin API beyond loopback', () => {
-  it('silent connection: is closed', async () => {
+suite('the admin API beyond loopback', () => {
+  test('silent connection: is closed', async () => {
     await using edge = await start({ tokens: true, handshakeTimeoutMs: 50 });
     await untilSilentIsClosed(edge.port);
     assert.deepEqual(edge.failures, ['handshake']);
@@ -149,13 +149,13 @@ describe('the admin API beyond loopback', () => {
     ['caller with neither', { tokens: true, certificates: true }, identityOf(stranger), 401],
   ];
   for (const [who, how, options, status] of cases) {
-    it(`${who}: ${status === 200 ? 'accepted' : 'rejected'}`, async () => {
+    test(`${who}: ${status === 200 ? 'accepted' : 'rejected'}`, async () => {
       await using edge = await start(how);
       assert.equal((await edge.ask(options)).status, status);
     });
   }
 
-  it('rejected caller: is counted by reason', async () => {
+  test('rejected caller: is counted by reason', async () => {
     await using edge = await start({ tokens: true, certificates: true });
     await edge.ask();
     await edge.ask({ headers: { authorization: 'Bearer fedcba9876543210' } });
@@ -167,7 +167,7 @@ describe('the admin API beyond loopback', () => {
     assert.deepEqual(edge.failures, ['no-credentials', 'unknown-token', 'certificate', 'handshake']);
   });
 
-  it('Origin header over TLS: the own https origin is accepted, every other origin is refused', async () => {
+  test('Origin header over TLS: the own https origin is accepted, every other origin is refused', async () => {
     await using edge = await start({ tokens: true });
     const host = `localhost:${edge.port}`;
     const release = { method: 'POST', path: '/api/v1/guard/release' };
@@ -178,14 +178,14 @@ describe('the admin API beyond loopback', () => {
       assert.equal(await statusFor(origin), 403, origin);
   });
 
-  it('rejected caller: changes nothing', async () => {
+  test('rejected caller: changes nothing', async () => {
     await using edge = await start({ tokens: true });
     const release = { method: 'POST', path: '/api/v1/guard/release' };
     assert.equal((await edge.ask(release)).status, 401);
     assert.equal((await edge.ask({ ...release, headers: bearer })).status, 200);
   });
 
-  it('renewed TLS files: apply to new connections, client CAs included', async () => {
+  test('renewed TLS files: apply to new connections, client CAs included', async () => {
     await using edge = await start({ certificates: true });
     const before = await edge.ask(identityOf(client));
     await edge.write(leafOf(), otherCa);
@@ -196,7 +196,7 @@ describe('the admin API beyond loopback', () => {
     assert.equal((await edge.ask(identityOf(stranger))).status, 200);
   });
 
-  it('commands: are accepted with a token, and refuse a server certificate of an unknown CA', async () => {
+  test('commands: are accepted with a token, and refuse a server certificate of an unknown CA', async () => {
     await using edge = await start({ tokens: true });
     const { dir } = edge;
     const server = `--server=https://localhost:${edge.port}`;
@@ -207,7 +207,7 @@ describe('the admin API beyond loopback', () => {
     assert.equal(await outcome(tokens), 3);
   });
 
-  it('commands: are accepted with a client certificate', async () => {
+  test('commands: are accepted with a client certificate', async () => {
     await using edge = await start({ certificates: true });
     const { dir } = edge;
     await writeFile(dir.join('c.crt'), client.certPem);
@@ -223,15 +223,15 @@ describe('the admin API beyond loopback', () => {
     assert.equal((await run(common)).code, 1);
   });
 
-  it('plain HTTP: is not served', async () => {
+  test('plain HTTP: is not served', async () => {
     await using edge = await start({ tokens: true });
     const { code } = await run(['guard', 'release', `--server=http://localhost:${edge.port}`]);
     assert.equal(code, 3);
   });
 });
 
-describe('the program', () => {
-  it('unusable token file or certificate: the program does not start', async () => {
+suite('the program', () => {
+  test('unusable token file or certificate: the program does not start', async () => {
     await using dir = await makeTempDir();
     const leaf = leafOf();
     await writeFile(dir.join('crt'), leaf.certPem);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { after, before, describe, it } from 'node:test';
+import { after, before, suite, test } from 'node:test';
 import { createAdminServer, createProbeServer } from '../../src/admin/admin-server.ts';
 import type { AdminServerInput } from '../../src/admin/admin-server.ts';
 import type { MeshCertificates } from '../../src/api/certificate-api-types.ts';
@@ -54,7 +54,7 @@ function setup(over: Partial<AdminServerInput> = {}): Setup {
 
 const parsed = (text: string): unknown => JSON.parse(text);
 
-describe('the admin server', () => {
+suite('the admin server', () => {
   const rig = setup();
   let address = '';
   before(async () => {
@@ -62,9 +62,9 @@ describe('the admin server', () => {
   });
   after(() => rig.server.close());
 
-  it('port 0: reports the actual port', () => assert.match(address, /^127\.0\.0\.1:[1-9]\d+$/));
+  test('port 0: reports the actual port', () => assert.match(address, /^127\.0\.0\.1:[1-9]\d+$/));
 
-  it('before the first complete read: is alive, not ready, and names the missing source', async () => {
+  test('before the first complete read: is alive, not ready, and names the missing source', async () => {
     assert.equal((await ask(address, '/healthz')).status, 200);
     rig.deliver(content({ trustDomain: 'a.test', pems: [ca.certPem] }));
     const waiting = await ask(address, '/readyz');
@@ -89,14 +89,14 @@ describe('the admin server', () => {
     assert.deepEqual(parsed(ready.body), { status: 'ready' });
   });
 
-  it('GET /metrics: is Prometheus text', async () => {
+  test('GET /metrics: is Prometheus text', async () => {
     const { status, headers, body } = await ask(address, '/metrics');
     assert.equal(status, 200);
     assert.match(headers['content-type'] ?? '', /^text\/plain; version=0\.0\.4/);
     assert.match(body, /^meshtrust_ready 1$/m);
   });
 
-  it('meshes: are listed, and one is shown in full', async () => {
+  test('meshes: are listed, and one is shown in full', async () => {
     const list = parsed((await ask(address, '/api/v1/meshes')).body) as MeshList;
     assert.deepEqual(
       list.meshes.map(({ name, trustDomains, anchors, proxies }) => [name, trustDomains, anchors, proxies]),
@@ -116,7 +116,7 @@ describe('the admin server', () => {
     assert.equal((await ask(address, '/api/v1/meshes/nowhere/certificates')).status, 404);
   });
 
-  it('mesh without resources: 404, with a message about its proxies', async () => {
+  test('mesh without resources: 404, with a message about its proxies', async () => {
     const { status, body } = await ask(address, '/api/v1/meshes/nothing%20here');
     assert.equal(status, 404);
     assert.deepEqual(parsed(body), {
@@ -127,7 +127,7 @@ describe('the admin server', () => {
     });
   });
 
-  it('GET /api/v1/server: has version and sources', async () => {
+  test('GET /api/v1/server: has version and sources', async () => {
     assert.deepEqual(parsed((await ask(address, '/api/v1/server')).body), {
       version: '1.2.3',
       readiness: { status: 'ready' },
@@ -135,7 +135,7 @@ describe('the admin server', () => {
     });
   });
 
-  it('GET /api/v1/distrust: has whether the list contains the hash', async () => {
+  test('GET /api/v1/distrust: has whether the list contains the hash', async () => {
     const at = async (server: string, hash: string): Promise<unknown> =>
       parsed((await ask(server, `/api/v1/distrust/${hash}`)).body);
     const [known, other] = ['a'.repeat(64), 'b'.repeat(64)];
@@ -151,7 +151,7 @@ describe('the admin server', () => {
     await server.close();
   });
 
-  it('GET /api/v1/findings: has all findings', async () => {
+  test('GET /api/v1/findings: has all findings', async () => {
     rig.deliver(content({ trustDomain: 'b.test', pems: [`${ca.certPem}${ca.keyPem}`] }));
     const { counts, findings } = parsed((await ask(address, '/api/v1/findings')).body) as FindingList;
     assert.equal(counts.error, 1);
@@ -159,7 +159,7 @@ describe('the admin server', () => {
     rig.deliver(content({ trustDomain: 'b.test', pems: [ca.certPem] }));
   });
 
-  it('guard release: ends the holds and returns them', async () => {
+  test('guard release: ends the holds and returns them', async () => {
     rig.deliver(gone('a.test'), gone('b.test'));
     const held = parsed((await ask(address, '/api/v1/meshes/default')).body) as MeshDetail;
     assert.deepEqual(
@@ -187,7 +187,7 @@ describe('the admin server', () => {
     assert.deepEqual([mesh.denyAll, mesh.held, mesh.trustDomains], [true, [], []]);
   });
 
-  it('same state: same bytes', async () => {
+  test('same state: same bytes', async () => {
     const paths = ['/api/v1/meshes', '/api/v1/meshes/default', '/api/v1/findings', '/readyz'];
     for (const path of paths) {
       const [first, second] = [await ask(address, path), await ask(address, path)];
@@ -195,14 +195,14 @@ describe('the admin server', () => {
     }
   });
 
-  it('HEAD: as GET, without the body', async () => {
+  test('HEAD: as GET, without the body', async () => {
     const [get, head] = [await ask(address, '/healthz'), await ask(address, '/healthz', { method: 'HEAD' })];
     assert.equal(head.status, 200);
     assert.equal(head.body, '');
     assert.equal(head.headers['content-length'], String(get.body.length));
   });
 
-  it('headers: no caching, no sniffing, no embedding', async () => {
+  test('headers: no caching, no sniffing, no embedding', async () => {
     for (const path of ['/healthz', '/api/v1/meshes', '/nowhere', '/metrics']) {
       const { headers } = await ask(address, path);
       assert.equal(headers['cache-control'], 'no-store');
@@ -229,24 +229,24 @@ describe('the admin server', () => {
     ['a page of no origin', 'POST', '/api/v1/guard/release', { origin: 'null' }, 403, 'forbidden'],
   ] as const;
   for (const [what, method, path, headers, status, code] of refusals) {
-    it(`${what}: ${status} ${code}`, async () => {
+    test(`${what}: ${status} ${code}`, async () => {
       const answer = await ask(address, path, { method, headers });
       assert.equal(answer.status, status);
       assert.equal((parsed(answer.body) as ApiError).error.code, code);
     });
   }
 
-  it('wrong method: 405 with the allowed methods', async () => {
+  test('wrong method: 405 with the allowed methods', async () => {
     assert.equal((await ask(address, '/healthz', { method: 'PUT' })).headers['allow'], 'GET, HEAD');
     assert.equal((await ask(address, '/api/v1/guard/release')).headers['allow'], 'POST');
   });
 
-  it('own host names: are accepted', async () => {
+  test('own host names: are accepted', async () => {
     for (const host of [address, 'localhost', 'localhost:5680', '[::1]:5680', '10.1.2.3'])
       assert.equal((await ask(address, '/healthz', { headers: { host } })).status, 200, host);
   });
 
-  it('request body: is refused unread, and the connection is closed', async () => {
+  test('request body: is refused unread, and the connection is closed', async () => {
     const options = { method: 'POST', body: 'x'.repeat(100_000) };
     const answer = await ask(address, '/api/v1/guard/release', options);
     assert.equal(answer.status, 413);
@@ -255,12 +255,12 @@ describe('the admin server', () => {
     assert.equal((await ask(address, '/api/v1/guard/release', empty)).status, 200);
   });
 
-  it('endless headers: are refused', async () => {
+  test('endless headers: are refused', async () => {
     const answer = await ask(address, '/healthz', { headers: { 'x-long': 'x'.repeat(10_000) } });
     assert.equal(answer.status, 431);
   });
 
-  it('bytes that are no HTTP: the server goes on', async () => {
+  test('bytes that are no HTTP: the server goes on', async () => {
     const [host, port] = address.split(':');
     const socket = connect(Number(port), host);
     socket.end('\x16\x03\x01 nonsense\r\n\r\n');
@@ -269,7 +269,7 @@ describe('the admin server', () => {
     assert.equal((await ask(address, '/healthz')).status, 200);
   });
 
-  it('draining: not ready, alive', async () => {
+  test('draining: not ready, alive', async () => {
     rig.drain();
     const { status, body } = await ask(address, '/readyz');
     assert.equal(status, 503);
@@ -278,8 +278,8 @@ describe('the admin server', () => {
   });
 });
 
-describe('an admin server', () => {
-  it('internal error: the client gets no details, the log all of them', async () => {
+suite('an admin server', () => {
+  test('internal error: the client gets no details, the log all of them', async () => {
     const { server, log } = setup({
       proxies: () => {
         throw new Error('the fault');
@@ -296,7 +296,7 @@ describe('an admin server', () => {
     assert.match(log.text(), /the fault/);
   });
 
-  it('unix socket: is used by one process at a time', async () => {
+  test('unix socket: is used by one process at a time', async () => {
     await using dir = await makeTempDir();
     const wanted = `unix:${dir.join('admin.sock')}`;
     await using first = setup().server;
@@ -306,14 +306,14 @@ describe('an admin server', () => {
     await assert.rejects(second.listen(wanted), /another program uses the address/);
   });
 
-  it('unprotected address beyond loopback: does not listen', async () => {
+  test('unprotected address beyond loopback: does not listen', async () => {
     const { server, log } = setup();
     await using _ = server;
     await assert.rejects(server.listen('0.0.0.0:0'), /0\.0\.0\.0:0: others could reach the admin API/);
     assert.equal(log.text(), '');
   });
 
-  it('beyond loopback: probes are answered under any host name', async () => {
+  test('beyond loopback: probes are answered under any host name', async () => {
     await using server = setup().probes;
     const address = await server.listen('0.0.0.0:0');
     const answer = await ask(address.replace('0.0.0.0', '127.0.0.1'), '/healthz', {
@@ -322,14 +322,14 @@ describe('an admin server', () => {
     assert.equal(answer.status, 200);
   });
 
-  it('address in use: the error says so', async () => {
+  test('address in use: the error says so', async () => {
     await using first = setup().server;
     await using second = setup().server;
     const address = await first.listen('127.0.0.1:0');
     await assert.rejects(second.listen(address), /another program uses the address/);
   });
 
-  it('close: ends connections that clients keep open', async () => {
+  test('close: ends connections that clients keep open', async () => {
     await using server = setup().server;
     const address = await server.listen('127.0.0.1:0');
     const [host, port] = address.split(':');
@@ -343,7 +343,7 @@ describe('an admin server', () => {
   });
 });
 
-describe('names that steer a terminal, hide or forge a line', () => {
+suite('names that steer a terminal, hide or forge a line', () => {
   const odd = '\u001b[2J\u009b31m\u202e\u2066\u200b\u2028\u2029\ufeff\u{e0001}\r\n';
   const unsafe = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
   const rig = setup({
@@ -366,21 +366,21 @@ describe('names that steer a terminal, hide or forge a line', () => {
     '/api/v1/findings',
     `/api/v1/meshes/${encodeURIComponent(odd)}`,
   ])
-    it(`${target.slice(0, 20)} → escaped, with the same value`, async () => {
+    test(`${target.slice(0, 20)} → escaped, with the same value`, async () => {
       const { body } = await ask(address, target);
       assert.doesNotMatch(body, unsafe);
       assert.ok(JSON.stringify(parsed(body)).includes(JSON.stringify(odd).slice(1, -1)), body);
     });
 
-  it('/metrics → spaces', async () => {
+  test('/metrics → spaces', async () => {
     const { body } = await ask(address, '/metrics');
     assert.doesNotMatch(body, unsafe);
     assert.match(body, /^a\{source="x \[2J/);
   });
 });
 
-describe('the probe server', () => {
-  it('probe server: has health, readiness and metrics only', async () => {
+suite('the probe server', () => {
+  test('probe server: has health, readiness and metrics only', async () => {
     await using probes = setup().probes;
     const address = await probes.listen('127.0.0.1:0');
     const statuses = await Promise.all(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import type { AdminAccess } from '../../src/admin/access.ts';
 import { createEventHub } from '../../src/admin/event-hub.ts';
 import type { EventHub, EventHubOptions } from '../../src/admin/event-hub.ts';
@@ -46,8 +46,8 @@ async function serveHub(options: EventHubOptions = {}, access: AdminAccess = {})
 const eventsOf = (text: string): readonly string[] =>
   text.split('\n\n').filter((event) => event !== '' && event !== ':');
 
-describe('server-sent events', () => {
-  it('event: reaches every client, with its name, as one line of JSON', async () => {
+suite('server-sent events', () => {
+  test('event: reaches every client, with its name, as one line of JSON', async () => {
     await using rig = await serveHub();
     const clients = [await rig.open(), await rig.open()];
     rig.hub.publish('a', 'state', { text: 'two\nlines' });
@@ -59,7 +59,7 @@ describe('server-sent events', () => {
     }
   });
 
-  it('client that lost access: its stream ends before the next event', async () => {
+  test('client that lost access: its stream ends before the next event', async () => {
     let admits = true;
     await using rig = await serveHub({ heartbeatMs: 20 }, { tokens: { admits: () => admits } });
     const quiet = await rig.open('token');
@@ -73,7 +73,7 @@ describe('server-sent events', () => {
     assert.equal(rig.hub.clients, 0);
   });
 
-  it('new client: gets the newest event of each kind', async () => {
+  test('new client: gets the newest event of each kind', async () => {
     await using rig = await serveHub();
     rig.hub.publish('a', 'state', { version: 1 });
     rig.hub.publish('a', 'state', { version: 2 });
@@ -86,7 +86,7 @@ describe('server-sent events', () => {
     ]);
   });
 
-  it('a name that steers a terminal → escaped, with the same value', async () => {
+  test('a name that steers a terminal → escaped, with the same value', async () => {
     await using rig = await serveHub();
     rig.hub.publish('a', 'state', { node: 'a\u202e\u2028\u009b' });
     const { heard } = await rig.open();
@@ -94,7 +94,7 @@ describe('server-sent events', () => {
     assert.deepEqual(eventsOf(heard()), ['event: state\ndata: {"node":"a\\u202e\\u2028\\u009b"}']);
   });
 
-  it('unchanged event: is not sent twice', async () => {
+  test('unchanged event: is not sent twice', async () => {
     await using rig = await serveHub();
     const { heard } = await rig.open();
     for (const version of [1, 1, 2]) rig.hub.publish('a', 'state', { version });
@@ -102,7 +102,7 @@ describe('server-sent events', () => {
     assert.equal(eventsOf(heard()).length, 2);
   });
 
-  it('slow client: has no queue, and gets the newest event when it reads', async () => {
+  test('slow client: has no queue, and gets the newest event when it reads', async () => {
     await using rig = await serveHub();
     const { response, heard } = await rig.open();
     response.pause();
@@ -118,7 +118,7 @@ describe('server-sent events', () => {
     assert.ok(got < rounds, `${got} of ${rounds} were kept for it`);
   });
 
-  it('client that reads nothing: is disconnected, and the number of clients is reported', async () => {
+  test('client that reads nothing: is disconnected, and the number of clients is reported', async () => {
     const counts: number[] = [];
     await using rig = await serveHub({ heartbeatMs: 20, slowMs: 60, onClients: (n) => counts.push(n) });
     const { response } = await rig.open();
@@ -133,13 +133,13 @@ describe('server-sent events', () => {
     assert.deepEqual(counts, [1, 0]);
   });
 
-  it('idle stream: has heartbeats', async () => {
+  test('idle stream: has heartbeats', async () => {
     await using rig = await serveHub({ heartbeatMs: 10 });
     const { heard } = await rig.open();
     await poll('three beats', () => heard().split(':\n\n').length > 3 || undefined);
   });
 
-  it('too many clients: further ones are refused', async () => {
+  test('too many clients: further ones are refused', async () => {
     await using rig = await serveHub({ mostClients: 1 });
     const first = await rig.open();
     const second = await rig.open();
@@ -150,7 +150,7 @@ describe('server-sent events', () => {
     assert.equal((await rig.open()).response.statusCode, 200);
   });
 
-  it('close: ends all streams', async () => {
+  test('close: ends all streams', async () => {
     const rig = await serveHub();
     const { response } = await rig.open();
     const ended = once(response, 'end');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import type { ProxyDetail, ProxyList, ProxySummary, RolloutDetail } from '../../src/api/fleet-api-types.ts';
 import { fleetRoutes } from '../../src/admin/fleet-routes.ts';
 import { route } from '../../src/admin/router.ts';
@@ -44,7 +44,7 @@ async function pages(
   return seen;
 }
 
-describe('the list of proxies', () => {
+suite('the list of proxies', () => {
   const all = served();
   const { publish, asks, quotes, sent, refuses, leaves, pass, status, list, detail, rollout } = all;
   publish(statesOf({ ALL: 'v1' }));
@@ -77,13 +77,13 @@ describe('the list of proxies', () => {
     ['?node=a&mesh=default&state=synced', ['a1']],
   ];
   for (const [query, nodes] of cases) {
-    it(`list with ${query === '' ? 'no filter' : query}: has ${nodes.join(' ') || 'empty'}`, async () => {
+    test(`list with ${query === '' ? 'no filter' : query}: has ${nodes.join(' ') || 'empty'}`, async () => {
       const body = await list(query);
       assert.deepEqual([nodesOf(body), body.total], [nodes, nodes.length]);
     });
   }
 
-  it('pages: contain every proxy', async () => {
+  test('pages: contain every proxy', async () => {
     const seen = await pages(list, 1);
     assert.deepEqual(
       seen.map(({ mesh, node }) => `${mesh}/${node}`),
@@ -92,10 +92,10 @@ describe('the list of proxies', () => {
   });
 
   for (const query of ['limit=0', 'limit=x', 'state=happy', 'secret=ALL&state=disconnected']) {
-    it(`${query}: 400`, async () => assert.equal(await status(`/api/v1/proxies?${query}`), 400));
+    test(`${query}: 400`, async () => assert.equal(await status(`/api/v1/proxies?${query}`), 400));
   }
 
-  it('proxy: has its secrets, versions and the reason of its NACK', async () => {
+  test('proxy: has its secrets, versions and the reason of its NACK', async () => {
     const body = await detail('a2');
     assert.deepEqual(
       [body.state, body.version, body.servedVersion, body.nacks, body.lastNack?.message, body.transports],
@@ -107,19 +107,19 @@ describe('the list of proxies', () => {
     );
   });
 
-  it('node ID in two meshes: is found in the named mesh', async () => {
+  test('node ID in two meshes: is found in the named mesh', async () => {
     const body = await detail('a1?mesh=other');
     assert.deepEqual([body.mesh, body.state, body.alsoIn], ['other', 'pending', undefined]);
     assert.deepEqual((await detail('a1')).alsoIn?.length, 1);
   });
 
-  it('proxy that left: is known; one that never connected: 404', async () => {
+  test('proxy that left: is known; one that never connected: 404', async () => {
     const body = await detail('b2');
     assert.equal(body.state, 'disconnected');
     assert.equal(await status('/api/v1/proxies/z'), 404);
   });
 
-  it('roll-out: exists for each listed mesh', async () => {
+  test('roll-out: exists for each listed mesh', async () => {
     const body = await rollout('default');
     assert.deepEqual(body.proxies, {
       connected: 3,
@@ -143,8 +143,8 @@ describe('the list of proxies', () => {
   });
 });
 
-describe('worker that does not answer', () => {
-  it('responses are marked as incomplete', async () => {
+suite('worker that does not answer', () => {
+  test('responses are marked as incomplete', async () => {
     const { publish, asks, quotes, list, rollout, status } = served(false);
     publish(statesOf({ ALL: 'v1' }));
     const proxy = streamOf(1, 'a');
@@ -157,8 +157,8 @@ describe('worker that does not answer', () => {
   });
 });
 
-describe('pages of proxies', () => {
-  it('long node IDs: pages contain every proxy, and cursors are short', async () => {
+suite('pages of proxies', () => {
+  test('long node IDs: pages contain every proxy, and cursors are short', async () => {
     const { publish, asks, list } = served();
     publish(statesOf({ ALL: 'v1' }));
     // The first two differ only at their end, and the third has half of a pair where a key is cut.
@@ -168,7 +168,7 @@ describe('pages of proxies', () => {
     assert.deepEqual(seen.map(({ node }) => node).sort(), [...long, ''].sort());
   });
 
-  it('last proxy of a page has left: the next page continues after it', async () => {
+  test('last proxy of a page has left: the next page continues after it', async () => {
     const { publish, asks, leaves, list } = served();
     publish(statesOf({ ALL: 'v1' }));
     const proxies = ['a', 'b', 'c', 'd'].map((node, id) => streamOf(id, node));
@@ -186,8 +186,8 @@ describe('pages of proxies', () => {
   });
 });
 
-describe('2,000 proxies', () => {
-  it('list, pages and roll-out: within 100 ms', async () => {
+suite('2,000 proxies', () => {
+  test('list, pages and roll-out: within 100 ms', async () => {
     const { publish, asks, sent, acks, list, rollout } = served();
     publish(statesOf({ ALL: 'v1', system_trust_bundle: 's1' }));
     for (let id = 0; id < 2_000; id += 1) {

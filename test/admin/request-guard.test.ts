@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 
 import { refuseRequest } from '../../src/admin/request-guard.ts';
 
@@ -9,7 +9,7 @@ const [plain, secure] = [
   { checkHost: false, secure: true },
 ];
 
-describe('the guard before requests', () => {
+suite('the guard before requests', () => {
   const origins: readonly (readonly [string, { checkHost: boolean; secure: boolean }, boolean])[] = [
     [`http://${host}`, plain, true],
     // A proxy in front may add TLS.
@@ -24,12 +24,12 @@ describe('the guard before requests', () => {
   ];
   for (const [origin, server, allowed] of origins) {
     const kind = server.secure ? 'with' : 'without';
-    it(`Origin "${origin}" at a server ${kind} TLS → ${allowed ? 'allowed' : '403'}`, () => {
+    test(`Origin "${origin}" at a server ${kind} TLS → ${allowed ? 'allowed' : '403'}`, () => {
       assert.equal(refuseRequest({ host, origin }, server)?.status, allowed ? undefined : 403);
     });
   }
 
-  it('no Origin → allowed', () => {
+  test('no Origin → allowed', () => {
     assert.equal(refuseRequest({ host }, plain), undefined);
     assert.equal(refuseRequest({ host }, secure), undefined);
   });

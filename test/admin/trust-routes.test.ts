@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { after, before, describe, it } from 'node:test';
+import { after, before, suite, test } from 'node:test';
 import { createHttpEdge } from '../../src/admin/http-edge.ts';
 import { trustRoutes } from '../../src/admin/trust-routes.ts';
 import type { CertificateDetail, CertificateList } from '../../src/api/certificate-api-types.ts';
@@ -18,7 +18,7 @@ const later = makeCa({ commonName: 'Later Root', notAfter: new Date(now + 500 * 
 const fingerprintOf = (pem: string): string =>
   new X509Certificate(pem).fingerprint256.replaceAll(':', '').toLowerCase();
 
-describe('routes for certificates and changes', () => {
+suite('routes for certificates and changes', () => {
   const changes = createChangeLog(() => now);
   const rig = makeRig((event) => changes.state(event));
   const edge = createHttpEdge({
@@ -42,7 +42,7 @@ describe('routes for certificates and changes', () => {
     return { status, headers, body, json: () => JSON.parse(body) as unknown };
   };
 
-  it('certificates: each once with its places, the earliest expiry first', async () => {
+  test('certificates: each once with its places, the earliest expiry first', async () => {
     const { certificates, total } = (await get('/api/v1/certificates')).json() as CertificateList;
     assert.deepEqual(
       certificates.map(({ subject, places }) => [subject, places.map(({ trustDomain }) => trustDomain)]),
@@ -62,7 +62,7 @@ describe('routes for certificates and changes', () => {
     ['nothing like it', []],
   ];
   for (const [search, found] of searches) {
-    it(`search ${search}`, async () => {
+    test(`search ${search}`, async () => {
       const list = (await get(`/api/v1/certificates?search=${encodeURIComponent(search)}`)).json();
       assert.deepEqual(
         (list as CertificateList).certificates.map(({ subject }) => subject),
@@ -71,14 +71,14 @@ describe('routes for certificates and changes', () => {
     });
   }
 
-  it('limit: cuts the list and keeps the total; a bad one is refused', async () => {
+  test('limit: cuts the list and keeps the total; a bad one is refused', async () => {
     const { certificates, total } = (await get('/api/v1/certificates?limit=1')).json() as CertificateList;
     assert.deepEqual([certificates.length, total], [1, 2]);
     for (const path of ['certificates?limit=0', 'changes?limit=x'])
       assert.equal((await get(`/api/v1/${path}`)).status, 400);
   });
 
-  it('one certificate: its details, and a PEM file of it', async () => {
+  test('one certificate: its details, and a PEM file of it', async () => {
     const fingerprint = fingerprintOf(soon.certPem);
     const detail = (await get(`/api/v1/certificates/${fingerprint}`)).json() as CertificateDetail;
     assert.deepEqual([detail.issuer, detail.pem], ['CN=Soon', soon.certPem]);
@@ -90,7 +90,7 @@ describe('routes for certificates and changes', () => {
     );
   });
 
-  it('unknown certificate: 404 with its code', async () => {
+  test('unknown certificate: 404 with its code', async () => {
     for (const path of ['/api/v1/certificates/00', '/api/v1/certificates/00/pem']) {
       const { status, body } = await get(path);
       assert.equal(status, 404);
@@ -98,7 +98,7 @@ describe('routes for certificates and changes', () => {
     }
   });
 
-  it('bundle of a trust domain: as PEM, and as a SPIFFE bundle', async () => {
+  test('bundle of a trust domain: as PEM, and as a SPIFFE bundle', async () => {
     const base = '/api/v1/meshes/default/trust-domains/b.test';
     assert.equal((await get(`${base}/pem`)).body, later.certPem);
     const { keys } = (await get(`${base}/spiffe`)).json() as SpiffeBundle;
@@ -111,7 +111,7 @@ describe('routes for certificates and changes', () => {
     assert.equal((await get('/api/v1/meshes/nowhere/trust-domains/b.test/pem')).status, 404);
   });
 
-  it('changes: of all meshes, or of one', async () => {
+  test('changes: of all meshes, or of one', async () => {
     const all = (await get('/api/v1/changes')).json() as ChangeList;
     assert.deepEqual(
       all.changes.map(({ mesh, first, trustDomains }) => [mesh, first, trustDomains.map(({ name }) => name)]),

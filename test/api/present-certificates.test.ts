@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { presentCertificates } from '../../src/api/present-certificates.ts';
 import { toPem } from '../kit/pem.ts';
 import { anchorOf, domainOf, meshOf } from '../admin/states.ts';
 
-describe('the certificates of a mesh', () => {
-  it('certificates: are those that proxies get, by trust domain', () => {
+suite('the certificates of a mesh', () => {
+  test('certificates: are those that proxies get, by trust domain', () => {
     const listed = anchorOf({ name: 'B', rooting: 're-rooted', issuer: 'Root' });
     const bundle = { ...domainOf('a.test', []), anchors: [{ ...listed, der: Buffer.from('self-issued') }] };
     const state = meshOf([bundle, domainOf('b.test', [{ name: 'C' }])]);
@@ -21,7 +21,7 @@ describe('the certificates of a mesh', () => {
     assert.equal(anchor.pem, toPem(Buffer.from('self-issued')));
   });
 
-  it('secret of all trust domains is full: certificates outside of it are marked', () => {
+  test('secret of all trust domains is full: certificates outside of it are marked', () => {
     const [whole, cut, out] = [
       domainOf('a.test', [{ name: 'A' }]),
       domainOf('b.test', [{ name: 'B' }, { name: 'C' }]),
@@ -35,7 +35,7 @@ describe('the certificates of a mesh', () => {
     );
   });
 
-  it('nothing trusted: no certificates', () => {
+  test('nothing trusted: no certificates', () => {
     assert.deepEqual(presentCertificates(meshOf([])).trustDomains, []);
   });
 });

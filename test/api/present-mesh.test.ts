@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import {
   presentFindings,
   presentMesh,
@@ -54,13 +54,13 @@ const held = ['b.test', 'a.test'].map((name, index) => ({
 }));
 const elsewhere = { mesh: 'other', trustDomain: 'a.test' as TrustDomain, until: 0 };
 
-describe('a mesh as JSON', () => {
-  it('mesh: has trust domains, anchors, holds, secrets and findings', () =>
+suite('a mesh as JSON', () => {
+  test('mesh: has trust domains, anchors, holds, secrets and findings', () =>
     assertGolden('mesh', presentMesh(full, { findings, held: [...held, elsewhere], proxies: 3, now: 2000 })));
 
-  it('no trust domain left: deny-all', () => assertGolden('deny-all', presentMesh(meshOf([]), quiet)));
+  test('no trust domain left: deny-all', () => assertGolden('deny-all', presentMesh(meshOf([]), quiet)));
 
-  it('trust domain outside of the secret of all, or without anchors: is marked', () => {
+  test('trust domain outside of the secret of all, or without anchors: is marked', () => {
     const [a, b, c] = [
       domainOf('a.test', [{ name: 'A' }]),
       domainOf('b.test', [{ name: 'B' }]),
@@ -69,24 +69,24 @@ describe('a mesh as JSON', () => {
     return assertGolden('left-out', presentMesh(meshOf([a, b, c], [a, c]), quiet));
   });
 
-  it('list: has a short form', () =>
+  test('list: has a short form', () =>
     assertGolden('summary', presentMeshSummary(full, { ...quiet, findings, proxies: 3 })));
 
-  it('no anchors: no expiry', () =>
+  test('no anchors: no expiry', () =>
     assert.ok(!JSON.stringify(presentMeshSummary(meshOf([]), quiet)).includes('earliestExpiry')));
 });
 
-describe('findings as JSON', () => {
-  it('findings: are counted, named and in the given order', () =>
+suite('findings as JSON', () => {
+  test('findings: are counted, named and in the given order', () =>
     assertGolden('findings', presentFindings(findings)));
 });
 
-describe('seconds until a time', () => {
+suite('seconds until a time', () => {
   for (const [until, now, expected] of [
     [1000, 0, 1],
     [1001, 0, 2],
     [0, 0, 0],
     [0, 5000, 0],
   ] as const)
-    it(`are ${expected} from ${now} to ${until}`, () => assert.equal(secondsUntil(until, now), expected));
+    test(`are ${expected} from ${now} to ${until}`, () => assert.equal(secondsUntil(until, now), expected));
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import * as fc from '../kit/fast-check.ts';
 import { decodeLastGood, encodeLastGood } from '../../src/runtime/state/last-good-document.ts';
 import { stateKeyOf } from '../../src/runtime/state/state-key.ts';
@@ -62,8 +62,8 @@ function fresh(files: readonly File[]): Ledger {
 
 const key = stateKeyOf(Buffer.alloc(32, 'k'));
 
-describe('served state of the same resources', () => {
-  it('any order and steps of reading: same bytes and versions', () => {
+suite('served state of the same resources', () => {
+  test('any order and steps of reading: same bytes and versions', () => {
     const both = state.chain((files) =>
       fc.tuple(fc.constant(files), fc.shuffledSubarray(files, { minLength: files.length })),
     );
@@ -81,7 +81,7 @@ describe('served state of the same resources', () => {
     );
   });
 
-  it('any order of certificates and any file names: same bytes and versions', () => {
+  test('any order of certificates and any file names: same bytes and versions', () => {
     fc.assert(
       fc.property(state, (files) => {
         const otherwise = files.map((one, index) => ({
@@ -94,7 +94,7 @@ describe('served state of the same resources', () => {
     );
   });
 
-  it('any state served before: same bytes and versions once all holds are over', () => {
+  test('any state served before: same bytes and versions once all holds are over', () => {
     fc.assert(
       fc.property(fc.array(state, { minLength: 1, maxLength: 4 }), state, (before, last) => {
         const old = makeLedger();
@@ -113,7 +113,7 @@ describe('served state of the same resources', () => {
     );
   });
 
-  it('restart from the state directory: same bytes and versions, before and after the first read', () => {
+  test('restart from the state directory: same bytes and versions, before and after the first read', () => {
     fc.assert(
       fc.property(state, (files) => {
         const before = fresh(files);

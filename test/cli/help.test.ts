@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { commandTable } from '../../src/cli/command-table.ts';
 import { flagGroups, serveFlags } from '../../src/cli/flags/flag-groups.ts';
 import { describeFlags, flag } from '../../src/cli/flags/flags.ts';
@@ -14,8 +14,8 @@ async function helpOf(name: string): Promise<string> {
   return stdout.replace(/\s+/g, ' ');
 }
 
-describe('help', () => {
-  it('each flag: is in one group', () => {
+suite('help', () => {
+  test('each flag: is in one group', () => {
     const grouped = flagGroups.flatMap(([, flags]) => flags);
     assert.deepEqual(
       grouped.toSorted(),
@@ -25,7 +25,7 @@ describe('help', () => {
     );
   });
 
-  it('serve: lists its flags by topic', async () => {
+  test('serve: lists its flags by topic', async () => {
     const { stdout } = await run(['serve', '--help']);
     const headings = [...stdout.matchAll(/^(?<title>[A-Z][^:\n]*):$/gm)].map(
       ({ groups }) => groups?.['title'],
@@ -49,7 +49,7 @@ describe('help', () => {
   });
 
   for (const { name, examples, flags } of visible) {
-    it(`${name}: has examples with its own flags, and the address of its documentation`, async () => {
+    test(`${name}: has examples with its own flags, and the address of its documentation`, async () => {
       const help = await helpOf(name);
       assert.ok(examples.length > 0);
       for (const [line, purpose] of examples) {
@@ -63,7 +63,7 @@ describe('help', () => {
   }
 
   for (const { name } of describeFlags()) {
-    it(`${name}: its help names each choice, and its default once`, () => {
+    test(`${name}: its help names each choice, and its default once`, () => {
       const option = flag(name);
       const text = describeOption(option);
       const [before = '', ...after] = text.split(/default: /);
@@ -74,11 +74,11 @@ describe('help', () => {
     });
   }
 
-  it('help of a command: does not list choices a second time', async () => {
+  test('help of a command: does not list choices a second time', async () => {
     for (const { name } of visible) assert.doesNotMatch(await helpOf(name), /choices:/);
   });
 
-  it('-o: the help and the error name the same formats', async () => {
+  test('-o: the help and the error name the same formats', async () => {
     for (const { name, flags } of visible.filter((one) => one.flags.includes('output'))) {
       assert.ok(flags.length > 0);
       const [, text = ''] = /output format: ([\w, ]+) \(/.exec(await helpOf(name)) ?? [];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { PassThrough, Writable } from 'node:stream';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { splitKubectlArguments } from '../../src/cli/kubectl/kubectl-arguments.ts';
 import { runKubectlPlugin } from '../../src/cli/kubectl-plugin.ts';
 import { version } from '../../src/cli/terminal/version.ts';
@@ -21,8 +21,8 @@ function plugin(args: readonly string[], env: Readonly<Record<string, string>>, 
   return run(args, env, signal, runKubectlPlugin);
 }
 
-describe('kubectl meshtrust', () => {
-  it('asks every pod through a forwarded port, and ends the forwarding with the command', async () => {
+suite('kubectl meshtrust', () => {
+  test('asks every pod through a forwarded port, and ends the forwarding with the command', async () => {
     await using one = await wholeServer([resource], version);
     await using two = await wholeServer([resource], version);
     one.proxies.asks(streamOf(1, 'proxy-of-one'));
@@ -53,7 +53,7 @@ describe('kubectl meshtrust', () => {
     ]);
   });
 
-  it('stdout: only the data of the program', async () => {
+  test('stdout: only the data of the program', async () => {
     await using server = await wholeServer([resource], version);
     await using kubectl = await fakeKubectl([{ name: 'm', port: portOf(server.url) }]);
     const [there, here] = [
@@ -66,7 +66,7 @@ describe('kubectl meshtrust', () => {
     assert.match(check.stdout, /^pod\/m\n-{5}\n/);
   });
 
-  it('failure or interruption: ends the forwarding', async () => {
+  test('failure or interruption: ends the forwarding', async () => {
     await using server = await wholeServer([resource], version);
     await using kubectl = await fakeKubectl([{ name: 'm', port: portOf(server.url) }]);
     const unknown = await plugin(['ps', 'nobody'], kubectl.env);
@@ -88,7 +88,7 @@ describe('kubectl meshtrust', () => {
     assert.equal((await kubectl.calls()).filter((call) => call === 'ended m').length, 2);
   });
 
-  it('--server, or a command without a server: does not call kubectl', async () => {
+  test('--server, or a command without a server: does not call kubectl', async () => {
     await using server = await wholeServer([resource], version);
     await using kubectl = await fakeKubectl([]);
     await using dir = await makeTempDir();
@@ -105,7 +105,7 @@ describe('kubectl meshtrust', () => {
     assert.deepEqual(await kubectl.calls(), []);
   });
 
-  it('no pod, no port or no kubectl: exit 3 with the reason', async () => {
+  test('no pod, no port or no kubectl: exit 3 with the reason', async () => {
     await using none = await fakeKubectl([]);
     await using broken = await fakeKubectl([{ name: 'm' }]);
     const cases = [
@@ -120,7 +120,7 @@ describe('kubectl meshtrust', () => {
     }
   });
 
-  it('help: names its options and the name of the program', async () => {
+  test('help: names its options and the name of the program', async () => {
     const { code, stdout } = await plugin(['--help'], {});
     assert.equal(code, 0);
     assert.match(stdout, /^Usage: kubectl meshtrust \[options\] \[command\]\n/);
@@ -130,7 +130,7 @@ describe('kubectl meshtrust', () => {
   });
 });
 
-describe('the command line of the plugin', () => {
+suite('the command line of the plugin', () => {
   const table: readonly (readonly [
     line: string,
     kubectl: readonly string[],
@@ -154,7 +154,7 @@ describe('the command line of the plugin', () => {
     ['--namespaces a ps', [], '--namespaces a ps'],
   ];
   for (const [line, kubectl, rest, selector = 'app.kubernetes.io/name=meshtrust', port = '5680'] of table) {
-    it(`split: ${line}`, () =>
+    test(`split: ${line}`, () =>
       assert.deepEqual(splitKubectlArguments(line.split(' ')), {
         kubectl,
         selector,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { run } from './run.ts';
@@ -29,8 +29,8 @@ async function loadedBy(...args: readonly string[]): Promise<{ modules: readonly
   };
 }
 
-describe('start-up', () => {
-  it('--version: loads no package, and no definition of a command', async () => {
+suite('start-up', () => {
+  test('--version: loads no package, and no definition of a command', async () => {
     const { modules, stdout } = await loadedBy('--version');
     assert.equal(stdout, `${version}\n`);
     assert.ok(modules.includes('src/main.ts'));
@@ -40,13 +40,13 @@ describe('start-up', () => {
     );
   });
 
-  it('version: prints the same as --version', async () => {
+  test('version: prints the same as --version', async () => {
     assert.equal((await run(['version'])).stdout, `${version}\n`);
   });
 
   const quick = [['--help'], ['serve', '--help'], ['completion', 'bash']];
   for (const args of quick) {
-    it(`${args.join(' ')}: loads commander as the only package, and no command that does not run`, async () => {
+    test(`${args.join(' ')}: loads commander as the only package, and no command that does not run`, async () => {
       const { modules, stdout } = await loadedBy(...args);
       assert.notEqual(stdout, '');
       assert.ok(modules.includes('src/cli/program.ts'), modules.join('\n'));
@@ -60,7 +60,7 @@ describe('start-up', () => {
     });
   }
 
-  it('validate: loads no server', async () => {
+  test('validate: loads no server', async () => {
     const { modules } = await loadedBy(
       'validate',
       fileURLToPath(new URL('../../examples/trust', import.meta.url)),

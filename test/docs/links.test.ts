@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { access, readFile } from 'node:fs/promises';
 import { execFileSync } from 'node:child_process';
 import { dirname, join, normalize } from 'node:path';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -41,11 +41,11 @@ function linksOf(markdown: string): readonly string[] {
   );
 }
 
-describe('Markdown', () => {
-  it('has pages with links', () => assert.ok(pages.length > 40));
+suite('Markdown', () => {
+  test('has pages with links', () => assert.ok(pages.length > 40));
 
   for (const page of pages) {
-    it(`${page}: each relative link leads to a file, and each anchor to a heading`, async () => {
+    test(`${page}: each relative link leads to a file, and each anchor to a heading`, async () => {
       const markdown = await readFile(join(root, page), 'utf8');
       const broken: string[] = [];
       for (const link of linksOf(markdown)) {
@@ -67,8 +67,8 @@ describe('Markdown', () => {
   }
 });
 
-describe('README.md', () => {
-  it('commands and their output: are those of docs/commands.md, which other tests compare with the program', async () => {
+suite('README.md', () => {
+  test('commands and their output: are those of docs/commands.md, which other tests compare with the program', async () => {
     const [readme, commands] = await Promise.all(
       ['README.md', 'docs/commands.md'].map((path) => readFile(join(root, path), 'utf8')),
     );
@@ -79,7 +79,7 @@ describe('README.md', () => {
     for (const example of examples) assert.ok(commands?.includes(example), example);
   });
 
-  it('is short enough to be read: at most 160 lines', async () => {
+  test('is short enough to be read: at most 160 lines', async () => {
     const lines = (await readFile(join(root, 'README.md'), 'utf8')).trim().split('\n');
     assert.ok(lines.length <= 160, `${lines.length} lines`);
   });

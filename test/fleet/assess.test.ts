@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { assess, staleAfterMs } from '../../src/fleet/assess.ts';
 import { assessRollout, countStates } from '../../src/fleet/rollout.ts';
 import { scene, statesOf, streamOf } from './scene.ts';
@@ -23,8 +23,8 @@ function watched() {
 
 const a = streamOf(1, 'a');
 
-describe('state of a proxy', () => {
-  it('first request: pending until the acknowledgement, then synced', () => {
+suite('state of a proxy', () => {
+  test('first request: pending until the acknowledgement, then synced', () => {
     const { publish, asks, sent, acks, states } = watched();
     publish(statesOf({ ALL: 'v1' }));
     asks(a);
@@ -35,7 +35,7 @@ describe('state of a proxy', () => {
     assert.deepEqual(states(), { a: 'synced' });
   });
 
-  it('new version is served: pending before anything is sent', () => {
+  test('new version is served: pending before anything is sent', () => {
     const { publish, asks, quotes, states } = watched();
     publish(statesOf({ ALL: 'v1' }));
     asks(a);
@@ -45,7 +45,7 @@ describe('state of a proxy', () => {
     assert.deepEqual(states(), { a: 'pending' });
   });
 
-  it('no acknowledgement for 30 s: stale, counted from the change or its connection', () => {
+  test('no acknowledgement for 30 s: stale, counted from the change or its connection', () => {
     const { publish, asks, quotes, states, pass } = watched();
     publish(statesOf({ ALL: 'v1' }));
     asks(a);
@@ -59,7 +59,7 @@ describe('state of a proxy', () => {
     assert.deepEqual(states(), { a: 'stale', b: 'pending' });
   });
 
-  it('NACK: refused, even if the proxy acknowledges the same bytes later, until a new version is served', () => {
+  test('NACK: refused, even if the proxy acknowledges the same bytes later, until a new version is served', () => {
     const { publish, asks, sent, acks, refuses, states } = watched();
     publish(statesOf({ ALL: 'v1' }));
     asks(a);
@@ -81,7 +81,7 @@ describe('state of a proxy', () => {
     assert.deepEqual(states(), { a: 'synced' });
   });
 
-  it('NACK of the previous version too: still refused', () => {
+  test('NACK of the previous version too: still refused', () => {
     const { publish, asks, sent, acks, refuses, states } = watched();
     publish(statesOf({ ALL: 'v1' }));
     asks(a);
@@ -99,7 +99,7 @@ describe('state of a proxy', () => {
     assert.deepEqual(states(), { a: 'refused' });
   });
 
-  it('new stream after a NACK: refused, whatever version it quotes, and synced once it accepts the bytes', () => {
+  test('new stream after a NACK: refused, whatever version it quotes, and synced once it accepts the bytes', () => {
     const { publish, asks, sent, refuses, quotes, leaves, acks, states } = watched();
     publish(statesOf({ ALL: 'v2' }));
     asks(a);
@@ -116,7 +116,7 @@ describe('state of a proxy', () => {
     assert.deepEqual(states(), { a: 'synced' });
   });
 
-  it('stream that subscribed to the rejected name ends: no longer refused', () => {
+  test('stream that subscribed to the rejected name ends: no longer refused', () => {
     const { publish, asks, quotes, sent, refuses, leaves, states } = watched();
     const other = streamOf(2, 'a');
     publish(statesOf({ ALL: 'v1', 'spiffe://x.test': 'x1' }));
@@ -136,7 +136,7 @@ describe('state of a proxy', () => {
     assert.deepEqual(states(), { a: 'refused' });
   });
 
-  it('proxy unsubscribes from a name: the name no longer counts', () => {
+  test('proxy unsubscribes from a name: the name no longer counts', () => {
     const { publish, asks, quotes, drops, refuses, states } = watched();
     publish(statesOf({ ALL: 'v1', 'spiffe://x.test': 'x1' }));
     asks(a);
@@ -149,7 +149,7 @@ describe('state of a proxy', () => {
     assert.deepEqual(states(), { a: 'synced' });
   });
 
-  it('one stream drops the rejected name and another subscribes to it: still refused', () => {
+  test('one stream drops the rejected name and another subscribes to it: still refused', () => {
     const { publish, asks, sent, drops, refuses, states } = watched();
     const other = streamOf(2, 'a');
     publish(statesOf({ ALL: 'v1' }));
@@ -164,7 +164,7 @@ describe('state of a proxy', () => {
     assert.deepEqual(states(), { a: 'synced' });
   });
 
-  it('mesh without a listed MeshTrust: synced once it acknowledged deny-all', () => {
+  test('mesh without a listed MeshTrust: synced once it acknowledged deny-all', () => {
     const { publish, asks, quotes, history, states } = watched();
     publish(statesOf({ ALL: 'v1', 'spiffe://x.test': 'x1' }));
     asks(a);
@@ -177,7 +177,7 @@ describe('state of a proxy', () => {
     assert.deepEqual(states(), { a: 'synced' });
   });
 
-  it('removal of a name is acknowledged: synced', () => {
+  test('removal of a name is acknowledged: synced', () => {
     const { publish, asks, quotes, removed, acks, states } = watched();
     publish(statesOf({ ALL: 'v1', 'spiffe://x.test': 'x1' }));
     asks(a);
@@ -190,7 +190,7 @@ describe('state of a proxy', () => {
     assert.deepEqual(states(), { a: 'synced' });
   });
 
-  it('several streams: the slowest decides', () => {
+  test('several streams: the slowest decides', () => {
     const { publish, asks, quotes, leaves, states } = watched();
     const second = streamOf(2, 'a');
     publish(statesOf({ ALL: 'v1' }));
@@ -202,15 +202,15 @@ describe('state of a proxy', () => {
     assert.deepEqual(states(), { a: 'synced' });
   });
 
-  it('no subscription to a secret: synced', () => {
+  test('no subscription to a secret: synced', () => {
     const { asks, states } = watched();
     asks(a, 'other');
     assert.deepEqual(states(), { a: 'synced' });
   });
 });
 
-describe('roll-out', () => {
-  it('last proxy acknowledges: has converged at that time', () => {
+suite('roll-out', () => {
+  test('last proxy acknowledges: has converged at that time', () => {
     const { publish, asks, quotes, sent, acks, pass, rollout, now } = watched();
     const b = streamOf(2, 'b');
     publish(statesOf({ ALL: 'v1' }));
@@ -246,7 +246,7 @@ describe('roll-out', () => {
     assert.deepEqual([whole?.convergedAt, whole?.current.since, whole?.lagging], [done, since, []]);
   });
 
-  it('earlier version requested: counts the proxies that have it or a later one', () => {
+  test('earlier version requested: counts the proxies that have it or a later one', () => {
     const { publish, asks, quotes, rollout } = watched();
     const [b, c] = [streamOf(2, 'b'), streamOf(3, 'c')];
     publish(statesOf({ ALL: 'v1' }));
@@ -266,20 +266,20 @@ describe('roll-out', () => {
     );
   });
 
-  it('mesh that never had a listed MeshTrust: undefined', () => {
+  test('mesh that never had a listed MeshTrust: undefined', () => {
     const { asks, rollout } = watched();
     asks(streamOf(1, 'a', 'other'));
     assert.equal(rollout(undefined, 'other'), undefined);
   });
 
-  it('mostLagging: limits the lagging proxies that are named', () => {
+  test('mostLagging: limits the lagging proxies that are named', () => {
     const { publish, asks, rollout } = watched();
     publish(statesOf({ ALL: 'v1' }));
     for (let id = 1; id <= 5; id += 1) asks(streamOf(id));
     assert.deepEqual([rollout()?.connected, rollout()?.lagging.length], [5, 2]);
   });
 
-  it('counts: by mesh, each stream without a node id separately', () => {
+  test('counts: by mesh, each stream without a node id separately', () => {
     const { publish, asks, quotes, look, history, now } = watched();
     publish(statesOf({ ALL: 'v1' }));
     for (const stream of [streamOf(1, ''), streamOf(2, ''), streamOf(3, 'x', 'other')]) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { createChangeLog } from '../../src/fleet/change-log.ts';
 import type { Rollout } from '../../src/fleet/rollout.ts';
 import type { StateEvent } from '../../src/runtime/state-view.ts';
@@ -57,8 +57,8 @@ function makeLog() {
   };
 }
 
-describe('log of changes', () => {
-  it('change: names the CAs that were added and removed', () => {
+suite('log of changes', () => {
+  test('change: names the CAs that were added and removed', () => {
     const { serve, lines } = makeLog();
     serve('m', ['A', 'B']);
     serve('m', ['B', 'C']);
@@ -70,7 +70,7 @@ describe('log of changes', () => {
     ]);
   });
 
-  it('convergence: belongs to the newest change only', () => {
+  test('convergence: belongs to the newest change only', () => {
     const { serve, converge, lines } = makeLog();
     serve('m', ['A']);
     serve('m', ['B']);
@@ -80,7 +80,7 @@ describe('log of changes', () => {
     assert.deepEqual(lines(), ['m: +CN=B -CN=A; 3 at 22', 'm first: +CN=A; open']);
   });
 
-  it('several meshes: newest first, or one of them', () => {
+  test('several meshes: newest first, or one of them', () => {
     const { serve, lines } = makeLog();
     serve('m', ['A']);
     serve('n', ['A']);
@@ -93,7 +93,7 @@ describe('log of changes', () => {
     assert.deepEqual(lines('other'), []);
   });
 
-  it('many changes: the last 16 of a mesh are kept', () => {
+  test('many changes: the last 16 of a mesh are kept', () => {
     const { log, serve, lines } = makeLog();
     for (let index = 0; index < 40; index += 1) serve('m', [`CA ${index}`]);
     assert.equal(lines().length, 16);

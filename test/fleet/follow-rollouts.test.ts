@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { followRollouts } from '../../src/fleet/follow-rollouts.ts';
 import type { FleetLook } from '../../src/fleet/fleet.ts';
@@ -69,8 +69,8 @@ function following() {
   };
 }
 
-describe('followed roll-out', () => {
-  it('last proxy acknowledges: the roll-out is done at that time', async () => {
+suite('followed roll-out', () => {
+  test('last proxy acknowledges: the roll-out is done at that time', async () => {
     const { asks, takes, converged, now, pass, serve } = following();
     for (const stream of [a, b]) asks(stream);
     serve('v1');
@@ -88,7 +88,7 @@ describe('followed roll-out', () => {
     );
   });
 
-  it('roll-out is done: is reported once, and polling stops', async () => {
+  test('roll-out is done: is reported once, and polling stops', async () => {
     const { clock, converged, pass, serve } = following();
     serve('v1');
     await pass(0);
@@ -97,7 +97,7 @@ describe('followed roll-out', () => {
     assert.equal(clock.pending(), 0);
   });
 
-  it('worker does not report its proxies: not done', async () => {
+  test('worker does not report its proxies: not done', async () => {
     const { asks, takes, converged, pass, serve, silence } = following();
     asks(a);
     serve('v1');
@@ -111,7 +111,7 @@ describe('followed roll-out', () => {
     assert.equal(converged.length, 1);
   });
 
-  it('newer change: replaces the older roll-out', async () => {
+  test('newer change: replaces the older roll-out', async () => {
     const { asks, takes, converged, pass, serve } = following();
     asks(a);
     serve('v1');
@@ -129,7 +129,7 @@ describe('followed roll-out', () => {
     );
   });
 
-  it('roll-out takes long: is polled less often', async () => {
+  test('roll-out takes long: is polled less often', async () => {
     const { asks, looks, pass, serve } = following();
     asks(a);
     serve('v1');
@@ -140,7 +140,7 @@ describe('followed roll-out', () => {
     assert.ok(looks() - before <= 11, String(looks() - before));
   });
 
-  it('changes never stop: is still polled', async () => {
+  test('changes never stop: is still polled', async () => {
     const { asks, looks, pass, serve } = following();
     asks(a);
     for (let version = 0; version < 20; version += 1) {
@@ -150,7 +150,7 @@ describe('followed roll-out', () => {
     assert.equal(looks(), 4);
   });
 
-  it('changes during a poll: one poll at a time', async () => {
+  test('changes during a poll: one poll at a time', async () => {
     const { asks, takes, clock, converged, hold, looks, pass, serve } = following();
     asks(a);
     const answer = hold();
@@ -168,7 +168,7 @@ describe('followed roll-out', () => {
     assert.equal(clock.pending(), 0);
   });
 
-  it('client watches: progress is reported', async () => {
+  test('client watches: progress is reported', async () => {
     const { asks, takes, follower, pass, progress, serve } = following();
     asks(a);
     serve('v1');
@@ -187,7 +187,7 @@ describe('followed roll-out', () => {
     assert.equal(progress.length, 2);
   });
 
-  it('another proxy lags, with equal counts: progress is reported', async () => {
+  test('another proxy lags, with equal counts: progress is reported', async () => {
     const { asks, takes, follower, pass, progress, serve } = following();
     for (const stream of [a, b]) asks(stream);
     serve('v1');
@@ -200,7 +200,7 @@ describe('followed roll-out', () => {
     assert.deepEqual(progress, ['v1 1/1', 'v1 1/1']);
   });
 
-  it('closed: polling stops', async () => {
+  test('closed: polling stops', async () => {
     const { asks, clock, follower, pass, serve } = following();
     asks(a);
     serve('v1');
@@ -226,8 +226,8 @@ function losing(...how: readonly 'silence'[]) {
   return scene;
 }
 
-describe('roll-out with a lost proxy', () => {
-  it('proxy is lost, returns and acknowledges: is reported once, then the roll-out converges', async () => {
+suite('roll-out with a lost proxy', () => {
+  test('proxy is lost, returns and acknowledges: is reported once, then the roll-out converges', async () => {
     const { asks, takes, converged, losses, pass } = losing('silence');
     await pass(300);
     await pass(3_000);
@@ -243,7 +243,7 @@ describe('roll-out with a lost proxy', () => {
     assert.deepEqual(losses, ['lost: a v1']);
   });
 
-  it('lost window passes: the proxy is reported as given up, and the roll-out converges', async () => {
+  test('lost window passes: the proxy is reported as given up, and the roll-out converges', async () => {
     const { converged, losses, pass } = losing('silence');
     await pass(300);
     for (let minute = 1; minute <= 9; minute += 1) await pass(60_000);
@@ -256,7 +256,7 @@ describe('roll-out with a lost proxy', () => {
     );
   });
 
-  it('proxy is back at the end of the window without an acknowledgement: is not given up', async () => {
+  test('proxy is back at the end of the window without an acknowledgement: is not given up', async () => {
     const { asks, converged, losses, pass } = losing('silence');
     await pass(300);
     asks(streamOf(3, 'a'));
@@ -264,7 +264,7 @@ describe('roll-out with a lost proxy', () => {
     assert.deepEqual([losses, converged.length], [['lost: a v1'], 0]);
   });
 
-  it('another server has the proxy: the roll-out converges, without a report', async () => {
+  test('another server has the proxy: the roll-out converges, without a report', async () => {
     const { converged, losses, now, tracker, pass } = losing('silence');
     const goneAt = now();
     await pass(300);
@@ -278,7 +278,7 @@ describe('roll-out with a lost proxy', () => {
     );
   });
 
-  it('proxy closes its connection: is not reported', async () => {
+  test('proxy closes its connection: is not reported', async () => {
     const { converged, losses, pass } = losing();
     await pass(9_000);
     assert.equal(converged.length, 0);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { assessGone, returnWithinMs } from '../../src/fleet/assess.ts';
 import { mergeLooks } from '../../src/fleet/fleet.ts';
 import type { GoneLimits } from '../../src/fleet/gone-list.ts';
@@ -35,8 +35,8 @@ function behind(limits?: Partial<GoneLimits>, lostWindowMs?: number) {
   return { ...all, rollout, gone };
 }
 
-describe('proxy that is behind and whose connection broke', () => {
-  it('is lost, with its name and its last acknowledged version; the rollout has not converged', () => {
+suite('proxy that is behind and whose connection broke', () => {
+  test('is lost, with its name and its last acknowledged version; the rollout has not converged', () => {
     const { leaves, rollout } = behind();
     leaves(a, 'silence');
     const { states, connected, convergedAt, lagging, asked, versions } = rollout();
@@ -55,13 +55,13 @@ describe('proxy that is behind and whose connection broke', () => {
     );
   });
 
-  it('version that it acknowledged → counts as present, as for a connected proxy', () => {
+  test('version that it acknowledged → counts as present, as for a connected proxy', () => {
     const { leaves, rollout } = behind();
     leaves(a, 'silence');
     assert.deepEqual(rollout('v1').asked, { version: 'v1', known: true, has: 1, lacks: 0 });
   });
 
-  it('reconnects → counts as connected, and the rollout converges once it acknowledges', () => {
+  test('reconnects → counts as connected, and the rollout converges once it acknowledges', () => {
     const { leaves, asks, sent, acks, rollout, gone } = behind();
     leaves(a, 'silence');
     const again = streamOf(3, 'a');
@@ -72,7 +72,7 @@ describe('proxy that is behind and whose connection broke', () => {
     assert.notEqual(rollout().convergedAt, undefined);
   });
 
-  it('window passes → no rollout counts it', () => {
+  test('window passes → no rollout counts it', () => {
     const { leaves, pass, rollout, gone } = behind();
     leaves(a, 'silence');
     pass(defaultLostWindowMs - 1);
@@ -82,7 +82,7 @@ describe('proxy that is behind and whose connection broke', () => {
     assert.notEqual(rollout().convergedAt, undefined);
   });
 
-  it('is counted by mesh, also without a listed MeshTrust', () => {
+  test('is counted by mesh, also without a listed MeshTrust', () => {
     const { leaves, asks, look, history, now } = behind();
     leaves(a, 'silence');
     const other = streamOf(7, 'x', 'other');
@@ -92,7 +92,7 @@ describe('proxy that is behind and whose connection broke', () => {
     assert.deepEqual([counts.get('default')?.lost, counts.get('other')?.lost], [1, 1]);
   });
 
-  it('has two streams → is lost only when the last of them ends', () => {
+  test('has two streams → is lost only when the last of them ends', () => {
     const { leaves, asks, quotes, rollout } = behind();
     const second = streamOf(3, 'a');
     asks(second);
@@ -104,7 +104,7 @@ describe('proxy that is behind and whose connection broke', () => {
     assert.equal(rollout().states.lost, 1);
   });
 
-  it('loses its other connection 40 s later → the subscriptions of both count', () => {
+  test('loses its other connection 40 s later → the subscriptions of both count', () => {
     const { leaves, asks, quotes, pass, gone } = behind();
     const second = streamOf(3, 'a');
     asks(second);
@@ -115,7 +115,7 @@ describe('proxy that is behind and whose connection broke', () => {
     assert.deepEqual(gone(), { a: 'lost' });
   });
 
-  it('closes its other stream 40 s later → is lost, not gone', () => {
+  test('closes its other stream 40 s later → is lost, not gone', () => {
     const { leaves, asks, quotes, pass, gone } = behind();
     const second = streamOf(3, 'a');
     asks(second);
@@ -127,7 +127,7 @@ describe('proxy that is behind and whose connection broke', () => {
     assert.deepEqual(gone(), { a: 'lost' });
   });
 
-  it('opens another stream and is in sync on it → is not lost when that ends', () => {
+  test('opens another stream and is in sync on it → is not lost when that ends', () => {
     const { leaves, asks, quotes, pass, gone } = behind();
     const second = streamOf(3, 'a');
     asks(second);
@@ -142,7 +142,7 @@ describe('proxy that is behind and whose connection broke', () => {
     assert.deepEqual(gone(), { a: undefined });
   });
 
-  it('without a node id → is lost for the window, by its address', () => {
+  test('without a node id → is lost for the window, by its address', () => {
     const { leaves, asks, rollout } = behind();
     const nameless = streamOf(5, '');
     asks(nameless);
@@ -153,8 +153,8 @@ describe('proxy that is behind and whose connection broke', () => {
   });
 });
 
-describe('proxy that was in sync when its connection broke', () => {
-  it('no rollout waits for it, until a new version is served within the window', () => {
+suite('proxy that was in sync when its connection broke', () => {
+  test('no rollout waits for it, until a new version is served within the window', () => {
     const { leaves, publish, rollout, gone } = behind();
     leaves(b, 'silence');
     assert.deepEqual(gone(), { b: undefined });
@@ -165,8 +165,8 @@ describe('proxy that was in sync when its connection broke', () => {
   });
 });
 
-describe('proxy that closed its connection', () => {
-  it('counts for the time that an Envoy takes to reconnect, and then is gone', () => {
+suite('proxy that closed its connection', () => {
+  test('counts for the time that an Envoy takes to reconnect, and then is gone', () => {
     const { leaves, pass, gone, rollout } = behind();
     leaves(a);
     assert.deepEqual([gone(), rollout().convergedAt], [{ a: 'reconnecting' }, undefined]);
@@ -176,7 +176,7 @@ describe('proxy that closed its connection', () => {
   });
 
   for (const by of ['client', 'server'] as const) {
-    it(`has no node id (ended by the ${by}) → is gone at once, since its return cannot be recognised`, () => {
+    test(`has no node id (ended by the ${by}) → is gone at once, since its return cannot be recognised`, () => {
       const { asks, quotes, leaves, tracker, rollout } = behind();
       const nameless = streamOf(5, '');
       asks(nameless);
@@ -190,7 +190,7 @@ describe('proxy that closed its connection', () => {
     });
   }
 
-  it('acknowledged nothing, such as a diagnostic tool → is gone at once', () => {
+  test('acknowledged nothing, such as a diagnostic tool → is gone at once', () => {
     const { asks, sent, leaves, gone } = behind();
     const tool = streamOf(9, 'tool');
     asks(tool);
@@ -200,8 +200,8 @@ describe('proxy that closed its connection', () => {
   });
 });
 
-describe('proxy whose connection the server ended', () => {
-  it('does not reconnect within the time of an Envoy → is lost', () => {
+suite('proxy whose connection the server ended', () => {
+  test('does not reconnect within the time of an Envoy → is lost', () => {
     const { leaves, pass, gone } = behind();
     leaves(a, 'server');
     assert.deepEqual(gone(), { a: 'reconnecting' });
@@ -212,8 +212,8 @@ describe('proxy whose connection the server ended', () => {
   });
 });
 
-describe('lost window', () => {
-  it('of 0: no rollout waits for a proxy without a connection', () => {
+suite('lost window', () => {
+  test('of 0: no rollout waits for a proxy without a connection', () => {
     const { leaves, gone } = behind(undefined, 0);
     leaves(a, 'silence');
     leaves(b);
@@ -221,8 +221,8 @@ describe('lost window', () => {
   });
 });
 
-describe('more lost proxies than are kept', () => {
-  it('proxies beyond the limit count as lost in each mesh', () => {
+suite('more lost proxies than are kept', () => {
+  test('proxies beyond the limit count as lost in each mesh', () => {
     const { asks, leaves, publish, look, history, now } = behind({ counted: 1 });
     publish(statesOf({ ALL: 'v1' }, 'other'));
     for (const node of ['c', 'd', 'e']) {
@@ -239,7 +239,7 @@ describe('more lost proxies than are kept', () => {
     ['by number', { counted: 2 }],
     ['by size', { countedBytes: 6_000 }],
   ] as const) {
-    it(`${what}: the others are counted, and nothing has converged until the window has passed`, () => {
+    test(`${what}: the others are counted, and nothing has converged until the window has passed`, () => {
       const { asks, quotes, leaves, pass, look, rollout } = behind(limits);
       const many = ['c', 'd', 'e', 'f'].map((node, index) => streamOf(10 + index, node));
       for (const proxy of many) {
@@ -263,7 +263,7 @@ describe('more lost proxies than are kept', () => {
     });
   }
 
-  it('clients with long names take no more memory than others', () => {
+  test('clients with long names take no more memory than others', () => {
     const { asks, quotes, leaves, rollout } = behind({ countedBytes: 1_000_000 });
     for (let id = 10; id < 20; id += 1) {
       const proxy = streamOf(id);
@@ -275,7 +275,7 @@ describe('more lost proxies than are kept', () => {
     assert.deepEqual([states.lost, forgotten], [1, 9]);
   });
 
-  it('proxies that closed their connections do not displace a lost proxy', () => {
+  test('proxies that closed their connections do not displace a lost proxy', () => {
     const { asks, quotes, leaves, pass, gone } = behind({ entries: 1 });
     leaves(a, 'silence');
     for (let id = 20; id < 30; id += 1) {
@@ -289,8 +289,8 @@ describe('more lost proxies than are kept', () => {
   });
 });
 
-describe('several processes', () => {
-  it('lost at one and connected to another → not lost', () => {
+suite('several processes', () => {
+  test('lost at one and connected to another → not lost', () => {
     const [one, two] = [behind(), scene()];
     two.publish(statesOf({ ALL: 'v2' }));
     one.leaves(a, 'silence');
@@ -300,7 +300,7 @@ describe('several processes', () => {
     assert.deepEqual([...look.gone], []);
   });
 
-  it('broke at one, then closed at another in sync → not lost', () => {
+  test('broke at one, then closed at another in sync → not lost', () => {
     const [one, two] = [behind(), scene()];
     one.leaves(a, 'silence');
     two.publish(statesOf({ ALL: 'v2' }));
@@ -313,7 +313,7 @@ describe('several processes', () => {
     assert.equal(assessGone(left, two.history, two.now()), undefined);
   });
 
-  it('had streams to both, and one broke → lost', () => {
+  test('had streams to both, and one broke → lost', () => {
     const [one, two] = [behind(), scene()];
     two.asks(a);
     two.quotes(a, 'v2');
@@ -324,7 +324,7 @@ describe('several processes', () => {
     assert.equal(assessGone(left, one.history, one.now())?.state, 'lost');
   });
 
-  it('clients without a node id: each counts as one proxy, connected or lost', () => {
+  test('clients without a node id: each counts as one proxy, connected or lost', () => {
     const [one, two] = [behind(), behind()];
     const nameless = streamOf(5, '');
     for (const { asks, leaves } of [one, two]) {
@@ -338,14 +338,14 @@ describe('several processes', () => {
     assert.deepEqual([namelessOf(connected), namelessOf(gone)], [2, 2]);
   });
 
-  it('forgotten proxies are added up', () => {
+  test('forgotten proxies are added up', () => {
     const looks = [1, 2].map((forgotten) => ({ connected: [], gone: [], complete: true, forgotten }));
     assert.equal(mergeLooks(looks).forgotten, 3);
   });
 });
 
-describe('several servers', () => {
-  it('one lost the proxy and another has it → the first no longer waits for it', () => {
+suite('several servers', () => {
+  test('one lost the proxy and another has it → the first no longer waits for it', () => {
     const [one, two] = [behind(), scene()];
     one.leaves(a, 'silence');
     const asked = lostProxies(one.look(), one.now());
@@ -358,7 +358,7 @@ describe('several servers', () => {
     assert.deepEqual([one.gone(), one.rollout().states.lost], [{ a: undefined }, 0]);
   });
 
-  it('the proxy reconnected and is lost again → the answer about the earlier loss does not count', () => {
+  test('the proxy reconnected and is lost again → the answer about the earlier loss does not count', () => {
     const { leaves, asks, quotes, pass, look, now, tracker, gone } = behind();
     leaves(a, 'silence');
     const asked = lostProxies(look(), now());
@@ -371,7 +371,7 @@ describe('several servers', () => {
     assert.deepEqual(gone(), { a: 'lost' });
   });
 
-  it('query → last disconnected first, without clients that have no node id or a long one', () => {
+  test('query → last disconnected first, without clients that have no node id or a long one', () => {
     const { asks, leaves, pass, look, now } = behind();
     const others = [streamOf(5, ''), streamOf(6, 'x'.repeat(201)), streamOf(7, 'late')];
     leaves(a, 'silence');

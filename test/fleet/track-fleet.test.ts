@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { mergeLooks } from '../../src/fleet/fleet.ts';
 import { scene, statesOf, streamOf } from './scene.ts';
 
 const a = streamOf(1, 'a');
 
-describe('fleet tracker', () => {
-  it('push and ACK: the sent and the acknowledged version, and the time between', () => {
+suite('fleet tracker', () => {
+  test('push and ACK: the sent and the acknowledged version, and the time between', () => {
     const { tracker, asks, sent, acks, pass, now } = scene();
     asks(a);
     sent(a, 'v1');
@@ -25,7 +25,7 @@ describe('fleet tracker', () => {
     });
   });
 
-  it('NACKs: are counted; the last one is kept with its message on one line', () => {
+  test('NACKs: are counted; the last one is kept with its message on one line', () => {
     const { tracker, asks, sent, refuses } = scene();
     asks(a);
     sent(a, 'v1');
@@ -35,7 +35,7 @@ describe('fleet tracker', () => {
     assert.deepEqual([proxy?.nacks, proxy?.lastNack?.message], [2, 'second line [2J']);
   });
 
-  it('counts: each node once, each stream without a node id separately', () => {
+  test('counts: each node once, each stream without a node id separately', () => {
     const { tracker, asks, leaves } = scene();
     const streams = [
       streamOf(1, 'a'),
@@ -51,7 +51,7 @@ describe('fleet tracker', () => {
     assert.deepEqual([...tracker.counts()], [['default', 1]]);
   });
 
-  it('stream: is listed from its first request to its end', () => {
+  test('stream: is listed from its first request to its end', () => {
     const { tracker, sent, acks, leaves, asks } = scene();
     tracker.observer.streamOpened?.(a);
     sent(a, 'v1');
@@ -64,7 +64,7 @@ describe('fleet tracker', () => {
     assert.deepEqual([...tracker.connected()], []);
   });
 
-  it('disconnected proxies: are kept for a while, latest last, until they return', () => {
+  test('disconnected proxies: are kept for a while, latest last, until they return', () => {
     const { tracker, asks, leaves, refuses, pass } = scene({ entries: 2, keepMs: 1_000 }, 0);
     const gone = () => [...tracker.gone()].map(({ node }) => node);
     const streams = ['a', 'b', 'c'].map((node, index) => streamOf(index, node));
@@ -82,7 +82,7 @@ describe('fleet tracker', () => {
     assert.deepEqual(gone(), []);
   });
 
-  it('stream without a node id: is not kept after its end', () => {
+  test('stream without a node id: is not kept after its end', () => {
     const { tracker, asks, leaves } = scene();
     const anonymous = streamOf(1, '');
     asks(anonymous);
@@ -91,8 +91,8 @@ describe('fleet tracker', () => {
   });
 });
 
-describe('merged looks of several processes', () => {
-  it('proxy with streams to two processes: is counted once', () => {
+suite('merged looks of several processes', () => {
+  test('proxy with streams to two processes: is counted once', () => {
     const [one, two] = [scene(), scene()];
     const moved = streamOf(2, 'b');
     one.asks(streamOf(1, 'a'));
@@ -109,11 +109,11 @@ describe('merged looks of several processes', () => {
   });
 });
 
-describe('proxy that disconnected from several processes', () => {
+suite('proxy that disconnected from several processes', () => {
   const joined = (...scenes: readonly ReturnType<typeof scene>[]) =>
     mergeLooks(scenes.map(({ look }) => look()));
 
-  it('is listed once, at its last disconnection, with all its NACKs', () => {
+  test('is listed once, at its last disconnection, with all its NACKs', () => {
     const [one, two] = [scene(), scene()];
     for (const { asks, refuses, leaves, pass } of [one, two]) {
       asks(a);
@@ -133,7 +133,7 @@ describe('proxy that disconnected from several processes', () => {
     );
   });
 
-  it('keeps its last NACK when it is connected to another process', () => {
+  test('keeps its last NACK when it is connected to another process', () => {
     const [one, two] = [scene(), scene()];
     one.asks(a);
     one.refuses(a, 'v1', 'not this');
@@ -148,8 +148,8 @@ describe('proxy that disconnected from several processes', () => {
   });
 });
 
-describe('served history', () => {
-  it('states of a mesh: the last 16 are kept, equal ones in a row once', () => {
+suite('served history', () => {
+  test('states of a mesh: the last 16 are kept, equal ones in a row once', () => {
     const { history, publish } = scene();
     for (let version = 1; version <= 20; version += 1) {
       publish(statesOf({ ALL: `v${version}` }));
@@ -159,7 +159,7 @@ describe('served history', () => {
     assert.deepEqual([versions?.length, versions?.[0], versions?.at(-1)], [16, 'v20', 'v5']);
   });
 
-  it('invalid secret name: no version', () => {
+  test('invalid secret name: no version', () => {
     const { history, publish } = scene();
     publish(statesOf({ ALL: 'v1' }));
     const [served] = history.versions('default') ?? [];

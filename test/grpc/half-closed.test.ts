@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { EventEmitter } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { ServerCredentials } from '@grpc/grpc-js';
 import { endHalfClosed } from '../../src/grpc/half-closed.ts';
@@ -39,9 +39,9 @@ const cases = [
   },
 ] as const;
 
-describe('connection that the server has ended', () => {
+suite('connection that the server has ended', () => {
   for (const { what, event, credentials, dial } of cases) {
-    it(`client keeps its side open: is closed: ${what}`, { timeout: 10_000 }, async () => {
+    test(`client keeps its side open: is closed: ${what}`, { timeout: 10_000 }, async () => {
       using rig = await startServer({ credentials, maxConnectionAgeMs: 100 });
       endHalfClosed(rig.server, 50);
       const [listener] = Reflect.get(rig.server, 'http2Servers') as Map<EventEmitter, unknown>;

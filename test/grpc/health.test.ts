@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { createHealthClient, startServer } from './server.ts';
 
-describe('health service', () => {
-  it('start: NOT_SERVING for the server and for each known service', async () => {
+suite('health service', () => {
+  test('start: NOT_SERVING for the server and for each known service', async () => {
     using rig = await startServer();
     using client = createHealthClient(rig.address);
     assert.equal(await client.check(), 'NOT_SERVING');
@@ -14,7 +14,7 @@ describe('health service', () => {
     assert.equal(await client.check('known.Service'), 'SERVING');
   });
 
-  it('unknown service: NOT_FOUND', async () => {
+  test('unknown service: NOT_FOUND', async () => {
     using rig = await startServer();
     using client = createHealthClient(rig.address);
     assert.equal(await client.check('unknown.Service'), status.NOT_FOUND);
@@ -24,7 +24,7 @@ describe('health service', () => {
     assert.equal(await watch.next(), status.UNAVAILABLE, 'it stays open until the end');
   });
 
-  it('watch: receives the current status at once, and each change once', async () => {
+  test('watch: receives the current status at once, and each change once', async () => {
     using rig = await startServer();
     using client = createHealthClient(rig.address);
     using first = client.watch();
@@ -39,7 +39,7 @@ describe('health service', () => {
     assert.equal(await second.next(), 'NOT_SERVING');
   });
 
-  it('drain: stays NOT_SERVING', async () => {
+  test('drain: stays NOT_SERVING', async () => {
     using rig = await startServer();
     using client = createHealthClient(rig.address);
     rig.health.setServing(true);
@@ -54,7 +54,7 @@ describe('health service', () => {
     assert.equal(await watch.next(), status.UNAVAILABLE, 'nothing was sent in between');
   });
 
-  it('watches are closed: the server can end', async () => {
+  test('watches are closed: the server can end', async () => {
     using rig = await startServer();
     using client = createHealthClient(rig.address);
     using gone = client.watch();

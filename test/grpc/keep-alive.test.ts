@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { after, describe, it } from 'node:test';
+import { after, suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { canKeepAlive, keepAlive } from '../../src/grpc/keep-alive.ts';
 import { startRelay } from '../xds/loopback/relay.ts';
@@ -9,16 +9,16 @@ import { createHealthClient, startServer } from './server.ts';
 
 const times = { intervalMs: 40, timeoutMs: 80 };
 
-describe('keepalive of connections', () => {
+suite('keepalive of connections', () => {
   // In a separate process, so that it answers while this process is busy.
   const client = fork(fileURLToPath(new URL('ping-answerer.ts', import.meta.url)));
   after(() => client.kill());
 
-  it('connections of this grpc-js version: are found', () => {
+  test('connections of this grpc-js version: are found', () => {
     assert.equal(canKeepAlive(), true);
   });
 
-  it('interval of a year: takes no more memory than one of 45 s', async () => {
+  test('interval of a year: takes no more memory than one of 45 s', async () => {
     using rig = await startServer({ keepaliveMs: 0 });
     const before = process.memoryUsage().heapUsed;
     for (const hours of [720, 8_760, 100_000]) {
@@ -28,7 +28,7 @@ describe('keepalive of connections', () => {
     }
   });
 
-  it('event loop was busy: no connection is closed for that time', async () => {
+  test('event loop was busy: no connection is closed for that time', async () => {
     using rig = await startServer({ keepaliveMs: 0 });
     const alive = keepAlive(rig.server, times);
     client.send(rig.address);
@@ -43,7 +43,7 @@ describe('keepalive of connections', () => {
     assert.deepEqual([...new Set(heard)], ['ping']);
   });
 
-  it('client that does not answer: is closed, no other is', async () => {
+  test('client that does not answer: is closed, no other is', async () => {
     using rig = await startServer({ keepaliveMs: 0 });
     const alive = keepAlive(rig.server, times);
     await using relay = await startRelay(rig.address);

@@ -4,13 +4,13 @@ import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { createHealthClient, startServer } from './server.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
 
-describe('gRPC listener', () => {
-  it('port 0: reports the assigned port, for IPv4 and IPv6', async () => {
+suite('gRPC listener', () => {
+  test('port 0: reports the assigned port, for IPv4 and IPv6', async () => {
     using four = await startServer();
     assert.match(four.address, /^127\.0\.0\.1:[1-9]\d*$/);
     using six = await startServer({ listen: '[::1]:0' });
@@ -19,7 +19,7 @@ describe('gRPC listener', () => {
     assert.equal(await client.check(), 'NOT_SERVING');
   });
 
-  it('host name: listens on each of its addresses', async () => {
+  test('host name: listens on each of its addresses', async () => {
     using rig = await startServer({ listen: 'localhost:0' });
     const port = /^localhost:([1-9]\d*)$/.exec(rig.address)?.[1] ?? '';
     const addresses = await lookup('localhost', { all: true });
@@ -30,7 +30,7 @@ describe('gRPC listener', () => {
     }
   });
 
-  it('many connections while the server is busy: all fit in the backlog', async () => {
+  test('many connections while the server is busy: all fit in the backlog', async () => {
     using rig = await startServer();
     const [host = '', port = ''] = rig.address.split(':');
     // More than Node's default backlog. A connection attempt without a place is repeated after at least one second.
@@ -48,7 +48,7 @@ describe('gRPC listener', () => {
     assert.equal(stdout, String(proxies));
   });
 
-  it('unix socket: accepts connections', async () => {
+  test('unix socket: accepts connections', async () => {
     await using dir = await makeTempDir();
     const listen = `unix:${dir.join('xds.sock')}`;
     using rig = await startServer({ listen });
@@ -57,7 +57,7 @@ describe('gRPC listener', () => {
     assert.equal(await client.check(), 'NOT_SERVING');
   });
 
-  it('address in use: the error names it', async () => {
+  test('address in use: the error names it', async () => {
     using first = await startServer();
     const text = `cannot listen on ${first.address}: `;
     await assert.rejects(startServer({ listen: first.address }), (error: Error) =>
@@ -65,14 +65,14 @@ describe('gRPC listener', () => {
     );
   });
 
-  it('request above the limit: is rejected', async () => {
+  test('request above the limit: is rejected', async () => {
     using rig = await startServer({ maxRequestBytes: 1000 });
     using client = createHealthClient(rig.address);
     assert.equal(await client.check('x'.repeat(900)), status.NOT_FOUND);
     assert.equal(await client.check('x'.repeat(1100)), status.RESOURCE_EXHAUSTED);
   });
 
-  it('peer that no longer answers: its connection is closed', async () => {
+  test('peer that no longer answers: its connection is closed', async () => {
     using rig = await startServer({ keepaliveMs: 50, keepaliveTimeoutMs: 50 });
     const [host, port] = rig.address.split(':');
     const socket = connect(Number(port), host);
@@ -82,7 +82,7 @@ describe('gRPC listener', () => {
     await once(socket, 'close');
   });
 
-  it('connection age and grace pass: streams end with their connection', async () => {
+  test('connection age and grace pass: streams end with their connection', async () => {
     using rig = await startServer({ maxConnectionAgeMs: 100, maxConnectionAgeGraceMs: 100 });
     using client = createHealthClient(rig.address);
     using watch = client.watch();
@@ -90,7 +90,7 @@ describe('gRPC listener', () => {
     assert.equal(typeof (await watch.next()), 'number');
   });
 
-  it('peer that answers pings: its connection stays open', async () => {
+  test('peer that answers pings: its connection stays open', async () => {
     using rig = await startServer({ keepaliveMs: 20, keepaliveTimeoutMs: 200 });
     const session = connectHttp2(`http://${rig.address}`);
     let pings = 0;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { healthServiceName } from '../../src/grpc/health.ts';
 import { linkFiles, nameMapEntries } from '../../src/grpc/link-descriptors.ts';
 import type { FileDescriptor } from '../../src/grpc/link-descriptors.ts';
@@ -49,9 +49,9 @@ interface Types {
   readonly enumType?: FileDescriptor['enumType'] | undefined;
 }
 
-describe('reflection', () => {
+suite('reflection', () => {
   for (const version of ['v1', 'v1alpha'] as const) {
-    it(`${version}: lists the services`, async () => {
+    test(`${version}: lists the services`, async () => {
       using rig = await startServer();
       addReflection(rig.server, definition, services);
       using client = createHealthClient(rig.address);
@@ -59,7 +59,7 @@ describe('reflection', () => {
       assert.deepEqual([...listed].sort(), [...services].sort());
     });
 
-    it(`${version}: the description of each service has all types that a client must resolve`, async () => {
+    test(`${version}: the description of each service has all types that a client must resolve`, async () => {
       using rig = await startServer();
       addReflection(rig.server, definition, services);
       using client = createHealthClient(rig.address);
@@ -90,7 +90,7 @@ describe('reflection', () => {
       }
     });
 
-    it(`${version}, unknown symbol: an error`, async () => {
+    test(`${version}, unknown symbol: an error`, async () => {
       using rig = await startServer();
       addReflection(rig.server, definition, services);
       using client = createHealthClient(rig.address);
@@ -99,11 +99,11 @@ describe('reflection', () => {
   }
 });
 
-describe('linked descriptors', () => {
+suite('linked descriptors', () => {
   const field = (typeName: string): Message => ({ name: 'M', field: [{ typeName }] });
   const outer: FileDescriptor = { name: 'a.proto', package: 'a', messageType: [{ name: 'T' }] };
 
-  it('relative names: are resolved from the innermost scope outwards', () => {
+  test('relative names: are resolved from the innermost scope outwards', () => {
     const inner: FileDescriptor = {
       name: 'ab.proto',
       package: 'a.b',
@@ -120,13 +120,13 @@ describe('linked descriptors', () => {
     assert.deepEqual(linked?.dependency, ['a.proto']);
   });
 
-  it('absolute names: are kept, and types of the same file need no dependency', () => {
+  test('absolute names: are kept, and types of the same file need no dependency', () => {
     const [linked] = linkFiles([{ ...outer, messageType: [{ name: 'T' }, field('.a.T')] }]);
     assert.equal(linked?.messageType?.[1]?.field?.[0]?.typeName, '.a.T');
     assert.deepEqual(linked.dependency, []);
   });
 
-  it('file without a package: is supported', () => {
+  test('file without a package: is supported', () => {
     const [, linked] = linkFiles([
       { name: 'none.proto', messageType: [{ name: 'T' }] },
       { name: 'b.proto', package: 'b', messageType: [field('T')] },
@@ -135,7 +135,7 @@ describe('linked descriptors', () => {
     assert.deepEqual(linked.dependency, ['none.proto']);
   });
 
-  it('types of map entries: get the names that protobuf requires, also in nested messages', () => {
+  test('types of map entries: get the names that protobuf requires, also in nested messages', () => {
     const withMap: Message = {
       name: 'M',
       field: [{ name: 'old_versions', typeName: 'Old_versions' }],
@@ -151,7 +151,7 @@ describe('linked descriptors', () => {
     assert.equal(other?.name, 'Other');
   });
 
-  it('unknown type: an error', () => {
+  test('unknown type: an error', () => {
     for (const type of ['Missing', '.a.Missing'])
       assert.throws(() => linkFiles([{ ...outer, messageType: [field(type)] }]), /no file defines/);
   });

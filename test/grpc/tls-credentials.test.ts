@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { rm, writeFile } from 'node:fs/promises';
 import { connect as connectPlain } from 'node:net';
 import { connect } from 'node:tls';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { credentials as channel, status } from '@grpc/grpc-js';
 import type { ChannelCredentials } from '@grpc/grpc-js';
 import { createTlsCredentials } from '../../src/grpc/tls-credentials.ts';
@@ -87,8 +87,8 @@ function clientWith(identity?: Certificate): ChannelCredentials {
 
 const named = { 'grpc.ssl_target_name_override': 'localhost' };
 
-describe('TLS of the gRPC listener', () => {
-  it('valid files: serves the certificate, and requests succeed', async () => {
+suite('TLS of the gRPC listener', () => {
+  test('valid files: serves the certificate, and requests succeed', async () => {
     const leaf = serverLeaf();
     await using rig = await start(leaf);
     assert.equal(await servedSerial(rig.server.address), serialOf(leaf));
@@ -96,7 +96,7 @@ describe('TLS of the gRPC listener', () => {
     assert.equal(await client.check(), 'NOT_SERVING');
   });
 
-  it('renewed certificate: new connections get it, open streams continue', async () => {
+  test('renewed certificate: new connections get it, open streams continue', async () => {
     const [before, after] = [serverLeaf(), serverLeaf()];
     await using rig = await start(before);
     using client = createHealthClient(rig.server.address, clientWith(), named);
@@ -117,7 +117,7 @@ describe('TLS of the gRPC listener', () => {
     );
   });
 
-  it('files change: are loaded without a request', async () => {
+  test('files change: are loaded without a request', async () => {
     const after = serverLeaf();
     await using rig = await start(serverLeaf(), { pollMs: 20 });
     await rig.write({ key: after.keyPem });
@@ -149,7 +149,7 @@ describe('TLS of the gRPC listener', () => {
     ],
   ];
   for (const [what, damage, reason] of breakages) {
-    it(`${what}: the previous files stay in use, with one error in the log`, async () => {
+    test(`${what}: the previous files stay in use, with one error in the log`, async () => {
       const leaf = serverLeaf();
       await using rig = await start(leaf, { mutual: true });
       await damage(rig);
@@ -168,7 +168,7 @@ describe('TLS of the gRPC listener', () => {
     });
   }
 
-  it('unusable files are replaced by valid ones: these are loaded', async () => {
+  test('unusable files are replaced by valid ones: these are loaded', async () => {
     const [before, after] = [serverLeaf(), serverLeaf()];
     await using rig = await start(before);
     await rig.write({ certificate: after.certPem });
@@ -179,7 +179,7 @@ describe('TLS of the gRPC listener', () => {
     assert.equal(await servedSerial(rig.server.address), serialOf(after));
   });
 
-  it('client CA is configured: only clients with a certificate of it are accepted', async () => {
+  test('client CA is configured: only clients with a certificate of it are accepted', async () => {
     await using rig = await start(serverLeaf(), { mutual: true });
     const failures: string[] = [];
     watchHandshakes(rig.server.server, (failure) => failures.push(failure));
@@ -204,7 +204,7 @@ describe('TLS of the gRPC listener', () => {
     assert.equal(await check(makeLeaf(clientCa)), status.UNAVAILABLE);
   });
 
-  it('connections without TLS: are reported', async () => {
+  test('connections without TLS: are reported', async () => {
     await using rig = await start(serverLeaf());
     const failed = Promise.withResolvers<string>();
     watchHandshakes(rig.server.server, failed.resolve);
@@ -213,7 +213,7 @@ describe('TLS of the gRPC listener', () => {
     assert.equal(await failed.promise, 'handshake');
   });
 
-  it('certificate file with intermediates: they are sent', async () => {
+  test('certificate file with intermediates: they are sent', async () => {
     const intermediate = makeIntermediate(ca);
     const leaf = makeLeaf(intermediate, { dnsNames: ['localhost'] });
     await using rig = await start({ ...leaf, certPem: leaf.certPem + intermediate.certPem });
@@ -221,14 +221,14 @@ describe('TLS of the gRPC listener', () => {
     assert.equal(await client.check(), 'NOT_SERVING');
   });
 
-  it('expired certificate: a warning', async () => {
+  test('expired certificate: a warning', async () => {
     const leaf = makeLeaf(ca, { notAfter: new Date(Date.now() - 1000) });
     await using rig = await start(leaf);
     const [line] = rig.log.lines();
     assert.deepEqual([line?.['level'], line?.['event']], ['warn', 'tls-loaded']);
   });
 
-  it('unusable files at the start: an error', async () => {
+  test('unusable files at the start: an error', async () => {
     await using dir = await makeTempDir();
     const log = createLogger({ format: 'json', level: 'info', stream: memoryStream().stream });
     const options = {

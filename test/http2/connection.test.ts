@@ -1,6 +1,6 @@
 /** This file is long: it has a case for each rule of a connection, and all cases use one rig. */
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import * as fc from '../kit/fast-check.ts';
 import { errorCode, flag, frameType } from '../../src/http2/frame.ts';
 import { encodeLiteral } from '../../src/http2/hpack/encode-field.ts';
@@ -37,8 +37,8 @@ function goAwayOf(rig: ConnectionRig): number | undefined {
     ?.payload.readUInt32BE(4);
 }
 
-describe('HTTP/2 connection: preface', () => {
-  it('client preface: is answered with SETTINGS, WINDOW_UPDATE and an acknowledgement', () => {
+suite('HTTP/2 connection: preface', () => {
+  test('client preface: is answered with SETTINGS, WINDOW_UPDATE and an acknowledgement', () => {
     const rig = makeConnection({ concurrentStreams: 7 });
     rig.feed(preface);
     const sent = rig.sent();
@@ -50,22 +50,22 @@ describe('HTTP/2 connection: preface', () => {
     assert.equal(rig.connection.begun, true);
   });
 
-  it('other bytes than the preface: GOAWAY at the first wrong byte', () => {
+  test('other bytes than the preface: GOAWAY at the first wrong byte', () => {
     const rig = makeConnection();
     rig.feed(Buffer.from('PRI * HTTP/1'));
     assert.equal(goAwayOf(rig), errorCode.protocolError);
     assert.equal(rig.ended(), true);
   });
 
-  it('another frame before SETTINGS: GOAWAY', () => {
+  test('another frame before SETTINGS: GOAWAY', () => {
     const rig = makeConnection();
     rig.feed(Buffer.concat([preface.subarray(0, 24), frame(ping, 0, 0, Buffer.alloc(8))]));
     assert.equal(goAwayOf(rig), errorCode.protocolError);
   });
 });
 
-describe('HTTP/2 connection: requests', () => {
-  it('request with headers, data and trailers: the handler receives each', () => {
+suite('HTTP/2 connection: requests', () => {
+  test('request with headers, data and trailers: the handler receives each', () => {
     const rig = begun();
     rig.feed(
       Buffer.concat([
@@ -77,7 +77,7 @@ describe('HTTP/2 connection: requests', () => {
     assert.deepEqual(rig.events, ['request 1 POST /x', 'data 1 hello', 'ended 1']);
   });
 
-  it('padding and priority in HEADERS, padding in DATA: are ignored', () => {
+  test('padding and priority in HEADERS, padding in DATA: are ignored', () => {
     const rig = begun();
     const block = Buffer.concat([Buffer.of(3), uint32(9), Buffer.of(1), postBlock(), Buffer.alloc(3)]);
     rig.feed(
@@ -89,7 +89,7 @@ describe('HTTP/2 connection: requests', () => {
     assert.deepEqual(rig.events, ['request 1 POST /x', 'data 1 hi', 'ended 1']);
   });
 
-  it('header block in several frames: is one request', () => {
+  test('header block in several frames: is one request', () => {
     const rig = begun();
     const block = postBlock();
     rig.feed(
@@ -102,7 +102,7 @@ describe('HTTP/2 connection: requests', () => {
     assert.deepEqual(rig.events, ['request 1 POST /x', 'ended 1']);
   });
 
-  it('less data than content-length: the stream is reset', () => {
+  test('less data than content-length: the stream is reset', () => {
     const rig = begun();
     const block = postBlock('/x', [['content-length', '5']]);
     rig.feed(
@@ -115,7 +115,7 @@ describe('HTTP/2 connection: requests', () => {
     assert.equal(rig.sent().at(-1)?.payload.readUInt32BE(), errorCode.protocolError);
   });
 
-  it('conversation that is split anywhere: the same events and frames', () => {
+  test('conversation that is split anywhere: the same events and frames', () => {
     const conversation = Buffer.concat([
       preface,
       request(1),
@@ -159,7 +159,7 @@ describe('HTTP/2 connection: requests', () => {
     );
   });
 
-  it('random frames after the preface: never an internal error', () => {
+  test('random frames after the preface: never an internal error', () => {
     const junk = fc.tuple(
       fc.integer({ min: 0, max: 11 }),
       fc.integer({ min: 0, max: 255 }),
@@ -179,7 +179,7 @@ describe('HTTP/2 connection: requests', () => {
   });
 });
 
-describe('HTTP/2 connection: responses', () => {
+suite('HTTP/2 connection: responses', () => {
   const answered = (rig: ConnectionRig, length: number, sent?: () => void): void => {
     const [stream] = rig.streams;
     stream?.respond(() => response);
@@ -187,7 +187,7 @@ describe('HTTP/2 connection: responses', () => {
     stream?.end(() => trailers);
   };
 
-  it('response with headers, data and trailers: is sent as three frames, and the stream closes', () => {
+  test('response with headers, data and trailers: is sent as three frames, and the stream closes', () => {
     const rig = begun();
     rig.feed(request(1, endBoth));
     answered(rig, 5);
@@ -199,7 +199,7 @@ describe('HTTP/2 connection: responses', () => {
     assert.equal(rig.connection.streams, 0);
   });
 
-  it('full window of the stream: further data and the trailers wait', () => {
+  test('full window of the stream: further data and the trailers wait', () => {
     const rig = begun();
     rig.feed(Buffer.concat([frame(settings, 0, 0, setting(4, 10)), request(1, endBoth)]));
     let done = 0;
@@ -219,7 +219,7 @@ describe('HTTP/2 connection: responses', () => {
     assert.equal(done, 1);
   });
 
-  it('smaller initial window after data was sent: further data waits until the window is positive', () => {
+  test('smaller initial window after data was sent: further data waits until the window is positive', () => {
     const rig = begun();
     rig.feed(request(1, endBoth));
     rig.streams[0]?.respond(() => response);
@@ -237,7 +237,7 @@ describe('HTTP/2 connection: responses', () => {
     );
   });
 
-  it('client that accepts frames of 16 MB: waiting data is sent as it is', () => {
+  test('client that accepts frames of 16 MB: waiting data is sent as it is', () => {
     const rig = begun();
     const large = Buffer.concat([setting(4, 0), setting(5, 16_777_215)]);
     rig.feed(Buffer.concat([frame(settings, 0, 0, large), request(1, endBoth)]));
@@ -254,7 +254,7 @@ describe('HTTP/2 connection: responses', () => {
     assert.ok(Buffer.concat(payloads).equals(Buffer.alloc(500_000, 'x')));
   });
 
-  it('trailers that arrive after the server reset the stream: are ignored', () => {
+  test('trailers that arrive after the server reset the stream: are ignored', () => {
     const rig = begun();
     rig.feed(request(1));
     rig.streams[0]?.reset(errorCode.cancel);
@@ -262,7 +262,7 @@ describe('HTTP/2 connection: responses', () => {
     assert.deepEqual(rig.events, ['request 1 POST /x', 'request 3 POST /x']);
   });
 
-  it('full window of the connection: all streams wait', () => {
+  test('full window of the connection: all streams wait', () => {
     const rig = begun();
     rig.feed(
       Buffer.concat([frame(settings, 0, 0, setting(4, 100_000)), request(1, endBoth), request(3, endBoth)]),
@@ -281,7 +281,7 @@ describe('HTTP/2 connection: responses', () => {
     assert.equal(rig.connection.streams, 0);
   });
 
-  it('shared data on several streams: each frame has the identifier of its stream', () => {
+  test('shared data on several streams: each frame has the identifier of its stream', () => {
     const rig = begun();
     rig.feed(Buffer.concat([request(1), request(3), request(5)]));
     const shared = new SharedData([Buffer.from('same')]);
@@ -293,7 +293,7 @@ describe('HTTP/2 connection: responses', () => {
     );
   });
 
-  it('data that the kernel accepts later: the callback is called then', () => {
+  test('data that the kernel accepts later: the callback is called then', () => {
     const rig = begun();
     rig.feed(request(1));
     let done = 0;
@@ -306,7 +306,7 @@ describe('HTTP/2 connection: responses', () => {
     assert.equal(done, 1);
   });
 
-  it('stream that ends while data waits: nothing more is sent', () => {
+  test('stream that ends while data waits: nothing more is sent', () => {
     const rig = begun();
     rig.feed(Buffer.concat([frame(settings, 0, 0, setting(4, 1)), request(1)]));
     rig.streams[0]?.send(new SharedData([Buffer.alloc(5)]));
@@ -319,7 +319,7 @@ describe('HTTP/2 connection: responses', () => {
   });
 });
 
-describe('HTTP/2 connection: limits', () => {
+suite('HTTP/2 connection: limits', () => {
   const table: Readonly<Record<string, readonly [bytes: Uint8Array, code: number]>> = {
     'resets by the client above the burst': [
       Buffer.concat(
@@ -406,7 +406,7 @@ describe('HTTP/2 connection: limits', () => {
       errorCode.flowControlError,
     ],
   };
-  it('DATA frames with content above the burst of control frames: are read', () => {
+  test('DATA frames with content above the burst of control frames: are read', () => {
     const rig = begun({ controlFrames: { burst: 10, perSecond: 1 } });
     const frames = Array.from({ length: 30 }, () => frame(data, 0, 1, Buffer.of(0x61)));
     rig.feed(Buffer.concat([request(1), ...frames]));
@@ -415,7 +415,7 @@ describe('HTTP/2 connection: limits', () => {
   });
 
   for (const [what, [bytes, code]] of Object.entries(table)) {
-    it(`${what}: GOAWAY`, () => {
+    test(`${what}: GOAWAY`, () => {
       const small = { burst: 10, perSecond: 1 };
       // WINDOW_UPDATE is sent when half of a window is used, so data can only exceed a window shorter than a read.
       const window = what.includes('window') ? { connectionWindow: 15_000 } : {};
@@ -427,7 +427,7 @@ describe('HTTP/2 connection: limits', () => {
     });
   }
 
-  it('resets within the rate: the connection stays open', () => {
+  test('resets within the rate: the connection stays open', () => {
     const rig = begun({ resets: { burst: 2, perSecond: 10 } });
     for (let index = 0; index < 50; index += 1) {
       const id = 2 * index + 1;
@@ -436,7 +436,7 @@ describe('HTTP/2 connection: limits', () => {
     assert.equal(rig.connection.isClosed, false);
   });
 
-  it('PING after each response, as from grpc-go: is not counted; further PINGs are', () => {
+  test('PING after each response, as from grpc-go: is not counted; further PINGs are', () => {
     const rig = begun({ controlFrames: { burst: 2, perSecond: 1 } });
     const onePing = frame(ping, 0, 0, Buffer.alloc(8));
     for (let index = 0; index < 50; index += 1) {
@@ -450,7 +450,7 @@ describe('HTTP/2 connection: limits', () => {
     assert.equal(rig.connection.isClosed, true);
   });
 
-  it('late frames on a stream that the server ended: are ignored', () => {
+  test('late frames on a stream that the server ended: are ignored', () => {
     const rig = begun({ resets: { burst: 2, perSecond: 1 } });
     for (let index = 0; index < 50; index += 1) {
       const id = 2 * index + 1;
@@ -470,7 +470,7 @@ describe('HTTP/2 connection: limits', () => {
     assert.deepEqual(rig.sent(), []);
   });
 
-  it('header list that is too long: the request is refused, and the HPACK table stays in sync', () => {
+  test('header list that is too long: the request is refused, and the HPACK table stays in sync', () => {
     const rig = begun({ headerList: 200 });
     const long = encodeLiteral('x-long', 'v'.repeat(300), 'incremental');
     rig.feed(frame(headers, flag.endHeaders, 1, Buffer.concat([postBlock(), long])));
@@ -482,7 +482,7 @@ describe('HTTP/2 connection: limits', () => {
     assert.deepEqual(rig.events, ['request 3 POST /x']);
   });
 
-  it('streams above the limit: REFUSED_STREAM, until a stream ends', () => {
+  test('streams above the limit: REFUSED_STREAM, until a stream ends', () => {
     const rig = begun({ concurrentStreams: 2 });
     rig.feed(Buffer.concat([request(1), request(3), request(5)]));
     assert.deepEqual(
@@ -494,8 +494,8 @@ describe('HTTP/2 connection: limits', () => {
   });
 });
 
-describe('HTTP/2 connection: shutdown', () => {
-  it('first and final GOAWAY: open streams continue, and later streams are ignored', () => {
+suite('HTTP/2 connection: shutdown', () => {
+  test('first and final GOAWAY: open streams continue, and later streams are ignored', () => {
     const rig = begun();
     rig.feed(request(1));
     rig.connection.retire(false);
@@ -512,7 +512,7 @@ describe('HTTP/2 connection: shutdown', () => {
     assert.deepEqual(rig.events.slice(2), ['data 1 x', 'ended 1']);
   });
 
-  it('closed connection: every stream is aborted once', () => {
+  test('closed connection: every stream is aborted once', () => {
     const rig = begun();
     rig.feed(Buffer.concat([request(1), request(3)]));
     rig.connection.gone();
@@ -520,7 +520,7 @@ describe('HTTP/2 connection: shutdown', () => {
     assert.deepEqual(rig.events.slice(2), ['aborted 1', 'aborted 3']);
   });
 
-  it('PING of the server: its acknowledgement is reported', () => {
+  test('PING of the server: its acknowledgement is reported', () => {
     const rig = begun();
     rig.connection.ping(7);
     rig.tick();

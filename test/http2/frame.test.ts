@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { readStreamId, readUint32, writeUint32 } from '../../src/http2/frame.ts';
 
-describe('integers of frames', () => {
+suite('integers of frames', () => {
   for (const value of [0, 1, 0xff, 0x100, 0x12345678, 0x7fffffff, 0x80000000, 0xfedcba98, 0xffffffff])
-    it(`0x${value.toString(16)}: is read and written as by Node.js`, () => {
+    test(`0x${value.toString(16)}: is read and written as by Node.js`, () => {
       const bytes = Buffer.alloc(6);
       bytes.writeUInt32BE(value, 1);
       assert.equal(readUint32(bytes, 1), value);
@@ -14,7 +14,7 @@ describe('integers of frames', () => {
       assert.deepEqual(written, bytes);
     });
 
-  it('bytes past the end: are read as 0', () => {
+  test('bytes past the end: are read as 0', () => {
     assert.equal(readUint32(Buffer.of(0x12), 0), 0x12000000);
   });
 });

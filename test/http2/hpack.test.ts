@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import * as fc from '../kit/fast-check.ts';
 import { HpackDecoder, HpackError } from '../../src/http2/hpack/decoder.ts';
 import { emptyTable, encodeIndexed, encodeLiteral } from '../../src/http2/hpack/encode-field.ts';
@@ -58,15 +58,15 @@ const examples: Readonly<Record<string, readonly (readonly [hex: string, fields:
   ],
 };
 
-describe('HPACK decoder', () => {
+suite('HPACK decoder', () => {
   for (const [name, blocks] of Object.entries(examples)) {
-    it(`RFC 7541, ${name}`, () => {
+    test(`RFC 7541, ${name}`, () => {
       const decode = decoder();
       for (const [hex, fields] of blocks) assert.deepEqual(decode(bytes(hex)), fields);
     });
   }
 
-  it('entry that does not fit: the oldest entries are evicted, and their index is an error', () => {
+  test('entry that does not fit: the oldest entries are evicted, and their index is an error', () => {
     const decode = decoder();
     const value = 'v'.repeat(1968); // Two of them fit into 4,096 bytes.
     for (const name of ['a', 'b', 'c']) decode(encodeLiteral(name, value, 'incremental'));
@@ -75,21 +75,21 @@ describe('HPACK decoder', () => {
     assert.throws(() => decode(encodeIndexed(64)), HpackError);
   });
 
-  it('entry larger than the table: the table becomes empty, and the field is read', () => {
+  test('entry larger than the table: the table becomes empty, and the field is read', () => {
     const decode = decoder();
     decode(encodeLiteral('a', '1', 'incremental'));
     assert.equal(decode(encodeLiteral('big', 'v'.repeat(4096), 'incremental')).length, 1);
     assert.throws(() => decode(encodeIndexed(62)), HpackError);
   });
 
-  it('size update to 0: the table becomes empty', () => {
+  test('size update to 0: the table becomes empty', () => {
     const decode = decoder();
     decode(encodeLiteral('a', '1', 'incremental'));
     assert.deepEqual(decode(Buffer.concat([emptyTable, encodeIndexed(2)])), [':method: GET']);
     assert.throws(() => decode(encodeIndexed(62)), HpackError);
   });
 
-  it('thousands of evicted entries: the list of entries stays short', () => {
+  test('thousands of evicted entries: the list of entries stays short', () => {
     const hpack = new HpackDecoder(new SharedFields());
     for (let index = 0; index < 5000; index += 1) {
       const block = Buffer.from(encodeLiteral('k', String(index), 'incremental'));
@@ -116,10 +116,10 @@ describe('HPACK decoder', () => {
     'Huffman: padding of a whole octet': '40821fff0131',
   };
   for (const [what, hex] of Object.entries(malformed)) {
-    it(`${what}: HpackError`, () => assert.throws(() => decoder()(bytes(hex)), HpackError));
+    test(`${what}: HpackError`, () => assert.throws(() => decoder()(bytes(hex)), HpackError));
   }
 
-  it('random octets: fields or an HpackError, no other error', () => {
+  test('random octets: fields or an HpackError, no other error', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 64 }), { maxLength: 4 }), (blocks) => {
         const decode = decoder();
@@ -133,7 +133,7 @@ describe('HPACK decoder', () => {
     );
   });
 
-  it('encoded field: is decoded to the same field', () => {
+  test('encoded field: is decoded to the same field', () => {
     const text = fc.string({
       unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)),
     });
@@ -149,15 +149,15 @@ describe('HPACK decoder', () => {
   });
 });
 
-describe('shared fields', () => {
-  it('equal fields: share one object, except for credentials', () => {
+suite('shared fields', () => {
+  test('equal fields: share one object, except for credentials', () => {
     const shared = new SharedFields();
     assert.equal(shared.get('a', '1'), shared.get('a', '1'));
     assert.notEqual(shared.get('a', '1'), shared.get('a', '2'));
     assert.notEqual(shared.get('authorization', 'x'), shared.get('authorization', 'x'));
   });
 
-  it('field of 256 characters: is shared; a longer name or value is not', () => {
+  test('field of 256 characters: is shared; a longer name or value is not', () => {
     const shared = new SharedFields();
     const [short, long] = ['x'.repeat(255), 'x'.repeat(256)];
     assert.equal(shared.get('a', short), shared.get('a', short));
@@ -165,13 +165,13 @@ describe('shared fields', () => {
     assert.notEqual(shared.get(long, 'a'), shared.get(long, 'a'));
   });
 
-  it('name with a line feed: is not confused with a value', () => {
+  test('name with a line feed: is not confused with a value', () => {
     const shared = new SharedFields();
     assert.equal(shared.get('a\n', 'b').name, 'a\n');
     assert.equal(shared.get('a', '\nb').name, 'a');
   });
 
-  it('more fields than the cache holds: later fields are still right', () => {
+  test('more fields than the cache holds: later fields are still right', () => {
     const shared = new SharedFields();
     for (let index = 0; index < 10_000; index += 1)
       assert.equal(shared.get('k', String(index)).value, String(index));
@@ -179,13 +179,13 @@ describe('shared fields', () => {
   });
 });
 
-describe('Huffman decoder', () => {
-  it('empty string: is decoded', () => {
+suite('Huffman decoder', () => {
+  test('empty string: is decoded', () => {
     // Other strings: the requests of node:http2 in test/transport have Huffman-coded values.
     assert.equal(decodeHuffman(Buffer.alloc(0), 0, 0), '');
   });
 
-  it('padding: up to 7 ones are accepted, zeros are not', () => {
+  test('padding: up to 7 ones are accepted, zeros are not', () => {
     // The code of '0' is 00000, and three bits of padding follow.
     assert.equal(decodeHuffman(Buffer.of(0b00000111), 0, 1), '0');
     assert.equal(decodeHuffman(Buffer.of(0b00000110), 0, 1), undefined);

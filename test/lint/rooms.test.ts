@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { copyFile, cp, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, relative } from 'node:path';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { pureRooms, rooms } from '../../scripts/lint/rooms.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
@@ -85,8 +85,8 @@ async function foldersWithModules(): Promise<readonly string[]> {
   return [...new Set(entries.filter((name) => name.endsWith('.ts')).map((name) => dirname(name)))];
 }
 
-describe('rooms', () => {
-  it('the matrix: lists every folder with modules, by itself or with a folder above', async () => {
+suite('rooms', () => {
+  test('the matrix: lists every folder with modules, by itself or with a folder above', async () => {
     const folders = await foldersWithModules();
     const isListed = (folder: string): boolean =>
       folder !== '.' && (folder in rooms || isListed(dirname(folder)));
@@ -96,7 +96,7 @@ describe('rooms', () => {
     );
   });
 
-  it('the matrix: lists no folder that is absent', async () => {
+  test('the matrix: lists no folder that is absent', async () => {
     const folders = await foldersWithModules();
     assert.deepEqual(
       names.filter((name) => name !== '' && !folders.includes(name)),
@@ -104,7 +104,7 @@ describe('rooms', () => {
     );
   });
 
-  it('the matrix: has no cycle', () => {
+  test('the matrix: has no cycle', () => {
     const done = new Set<string>();
     const visit = (room: string, path: readonly string[]): void => {
       assert.ok(!path.includes(room), `cycle: ${[...path, room].join(' → ')}`);
@@ -115,7 +115,7 @@ describe('rooms', () => {
     for (const room of names) visit(room, []);
   });
 
-  it('imports: each room may import from its listed rooms and from no other', async () => {
+  test('imports: each room may import from its listed rooms and from no other', async () => {
     const targets = (from: string) => names.filter((room) => room !== from && room !== '');
     const files = new Map(
       names.map((from) => [
@@ -136,7 +136,7 @@ describe('rooms', () => {
     }
   });
 
-  it('imports: the library is entered by xds/index.ts, and a folder must be listed', async () => {
+  test('imports: the library is entered by xds/index.ts, and a folder must be listed', async () => {
     const refused = await refusedLines(
       'rooms',
       new Map([
@@ -156,7 +156,7 @@ describe('rooms', () => {
     assert.deepEqual(refused.get('app/probe.ts'), new Set([0, 1]));
   });
 
-  it('purity: a pure room may use no I/O, clock, timer, randomness or environment, and other rooms may', async () => {
+  test('purity: a pure room may use no I/O, clock, timer, randomness or environment, and other rooms may', async () => {
     const texts = pureRooms.map((room) => [`${room}/probe.ts`, [...impure, ...pure]] as const);
     const refused = await refusedLines('pure', new Map([...texts, ['app/probe.ts', impure]]));
     const expected = new Set(impure.keys());

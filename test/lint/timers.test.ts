@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 
 const root = new URL('../../', import.meta.url);
 /** The helper that all other delays pass. */
@@ -65,8 +65,8 @@ async function sources(): Promise<ReadonlyMap<string, string>> {
   return found;
 }
 
-describe('timers', () => {
-  it('delay of each timer: a constant, or bounded by the helper, since Node.js fires at once above 2^31-1 ms', async () => {
+suite('timers', () => {
+  test('delay of each timer: a constant, or bounded by the helper, since Node.js fires at once above 2^31-1 ms', async () => {
     let seen = 0;
     const unsafe = [...(await sources())].flatMap(([path, text]) => {
       const timers = timersIn(text);
@@ -79,7 +79,7 @@ describe('timers', () => {
     assert.ok(seen > 40, `only ${seen} timers were seen`);
   });
 
-  it('unsafe delays: are found', () => {
+  test('unsafe delays: are found', () => {
     const text = [
       "import { setTimeout as delay } from 'node:timers/promises';",
       'const soonMs = 1_000;',

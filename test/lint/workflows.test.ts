@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { load } from 'js-yaml';
 
 const root = new URL('../../', import.meta.url);
@@ -29,8 +29,8 @@ const { scripts } = JSON.parse(await readFile(new URL('package.json', root), 'ut
   readonly scripts: Readonly<Record<string, string>>;
 };
 
-describe('workflows', () => {
-  it('there are the gate, the analysis and the release', () => {
+suite('workflows', () => {
+  test('there are the gate, the analysis and the release', () => {
     assert.deepEqual(names.sort(), ['ci.yml', 'codeql.yml', 'release.yml']);
   });
 
@@ -38,32 +38,32 @@ describe('workflows', () => {
     const jobs = Object.entries(workflow.jobs);
     const steps = jobs.flatMap(([, job]) => job.steps);
 
-    it(`${name}: every action is pinned to a commit, with its version beside it`, () => {
+    test(`${name}: every action is pinned to a commit, with its version beside it`, () => {
       const uses = [...text.matchAll(/^\s*-?\s*uses: (.*)$/gm)].map(([, value]) => value ?? '');
       assert.equal(uses.length, steps.filter((step) => step.uses !== undefined).length);
       for (const value of uses) assert.match(value, /^[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
     });
 
-    it(`${name}: has read access only, unless a job says more, and ends every job in time`, () => {
+    test(`${name}: has read access only, unless a job says more, and ends every job in time`, () => {
       assert.deepEqual(workflow.permissions, { contents: 'read' });
       for (const [job, { 'timeout-minutes': minutes }] of jobs)
         assert.ok(minutes !== undefined && minutes <= 90, job);
     });
 
-    it(`${name}: no checkout leaves its credentials behind`, () => {
+    test(`${name}: no checkout leaves its credentials behind`, () => {
       for (const step of steps)
         if (step.uses?.startsWith('actions/checkout@') === true)
           assert.equal(step.with?.['persist-credentials'], false);
     });
 
-    it(`${name}: every npm script that it runs exists`, () => {
+    test(`${name}: every npm script that it runs exists`, () => {
       for (const { run = '' } of steps)
         for (const [, script = ''] of run.matchAll(/npm run ([\w:-]+)/g))
           assert.ok(script in scripts, script);
     });
   }
 
-  it('the gate of a pull request and that of a release are the same script', () => {
+  test('the gate of a pull request and that of a release are the same script', () => {
     for (const name of ['ci.yml', 'release.yml']) {
       const found = workflows.find((one) => one.name === name);
       assert.ok(found?.text.includes('run: bash .ci/run'), name);

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { rm, writeFile } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { followTokenFile } from '../../src/net/follow-token-file.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
 
 const never = 3_600_000;
 const [one, two] = ['0123456789abcdef', 'fedcba9876543210'];
 
-describe('token file', () => {
-  it('tokens: each is admitted, others are not', async () => {
+suite('token file', () => {
+  test('tokens: each is admitted, others are not', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('tokens'), `# for CI\n${one}\r\n\n  ${two}  \n`);
     const tokens = await followTokenFile(dir.join('tokens'), () => assert.fail(), never);
@@ -19,7 +19,7 @@ describe('token file', () => {
     assert.deepEqual(admitted, [true, true, false, false, false, false]);
   });
 
-  it('file changes: is applied; an unusable file changes nothing and is reported once', async () => {
+  test('file changes: is applied; an unusable file changes nothing and is reported once', async () => {
     await using dir = await makeTempDir();
     const refusals: (string | undefined)[] = [];
     await writeFile(dir.join('tokens'), one);
@@ -45,7 +45,7 @@ describe('token file', () => {
     ['a token that can be guessed', `${one}\nsecret\n`, /less than 16 characters/],
   ];
   for (const [what, text, reason] of bad) {
-    it(`of ${what} cannot be used at the start`, async () => {
+    test(`of ${what} cannot be used at the start`, async () => {
       await using dir = await makeTempDir();
       await writeFile(dir.join('tokens'), text);
       await assert.rejects(

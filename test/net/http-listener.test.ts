@@ -5,7 +5,7 @@ import type { RequestListener } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 
@@ -50,9 +50,9 @@ const holders: readonly (readonly [what: string, text: string])[] = [
   ['in the middle of a body', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx'],
 ];
 
-describe('the HTTP listener', () => {
+suite('the HTTP listener', () => {
   for (const [what, text] of holders) {
-    it(`many connections, each ${what} → a new client gets its response`, async (t) => {
+    test(`many connections, each ${what} → a new client gets its response`, async (t) => {
       const port = await serve(t, (request, response) => {
         request.resume().on('end', () => response.end('ok'));
       });
@@ -61,7 +61,7 @@ describe('the HTTP listener', () => {
     });
   }
 
-  it('many connections during their TLS handshake → a new client gets its response', async (t) => {
+  test('many connections during their TLS handshake → a new client gets its response', async (t) => {
     const port = await serve(t, ok, true);
     for (let count = 0; count < 4 * limit; count += 1) await hold(port);
     const socket = connectTls({ port, host: '127.0.0.1', servername: 'localhost', ca: ca.certPem });
@@ -71,7 +71,7 @@ describe('the HTTP listener', () => {
     assert.match(text, /^HTTP\/1\.1 200 OK\r\n/);
   });
 
-  it('the longest idle connection → is closed first', async (t) => {
+  test('the longest idle connection → is closed first', async (t) => {
     const port = await serve(t);
     const first = await hold(port);
     const second = await hold(port);
@@ -86,7 +86,7 @@ describe('the HTTP listener', () => {
   });
 
   for (const secure of [false, true]) {
-    it(`a response in progress${secure ? ' over TLS' : ''} → its connection stays open`, async (t) => {
+    test(`a response in progress${secure ? ' over TLS' : ''} → its connection stays open`, async (t) => {
       const { promise: asked, resolve: ask } = Promise.withResolvers<() => void>();
       const port = await serve(t, (_, response) => ask(() => void response.end('late')), secure);
       const options = { host: '127.0.0.1', port };
@@ -103,7 +103,7 @@ describe('the HTTP listener', () => {
     });
   }
 
-  it('requests that do not wait for the response before → the connection is closed after one of them', async (t) => {
+  test('requests that do not wait for the response before → the connection is closed after one of them', async (t) => {
     let requests = 0;
     const port = await serve(t, () => void (requests += 1));
     const socket = await hold(port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(100));
@@ -111,7 +111,7 @@ describe('the HTTP listener', () => {
     assert.equal(requests, 1);
   });
 
-  it('one request after the other on a kept connection → each gets its response', async (t) => {
+  test('one request after the other on a kept connection → each gets its response', async (t) => {
     const port = await serve(t);
     const statuses: number[] = [];
     for (let count = 0; count < 3; count += 1) {
@@ -122,7 +122,7 @@ describe('the HTTP listener', () => {
     assert.deepEqual(statuses, [200, 200, 200]);
   });
 
-  it('queues 4096 connections that are not accepted yet', async (t) => {
+  test('queues 4096 connections that are not accepted yet', async (t) => {
     const server = createServer();
     const { mock } = t.mock.method(server, 'listen');
     const listener = createHttpListener(server, { onRequest: ok });

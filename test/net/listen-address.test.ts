@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { formatListenAddress, isLoopback, parseListenAddress } from '../../src/net/listen-address.ts';
 
-describe('an address to listen on', () => {
+suite('an address to listen on', () => {
   const table = [
     ['127.0.0.1:5678', { kind: 'tcp', host: '127.0.0.1', port: 5678 }, true],
     ['127.3.4.5:0', { kind: 'tcp', host: '127.3.4.5', port: 0 }, true],
@@ -16,14 +16,14 @@ describe('an address to listen on', () => {
     ['unix:relative.sock', { kind: 'unix', path: 'relative.sock' }, true],
   ] as const;
   for (const [text, address, loopback] of table) {
-    it(`is ${text}`, () => {
+    test(`is ${text}`, () => {
       assert.deepEqual(parseListenAddress(text), address);
       assert.equal(formatListenAddress(parseListenAddress(text)), text);
       assert.equal(isLoopback(parseListenAddress(text)), loopback);
     });
   }
 
-  it('is a unix path with slashes too, as other programs write it', () =>
+  test('is a unix path with slashes too, as other programs write it', () =>
     assert.deepEqual(parseListenAddress('unix:///run/x.sock'), { kind: 'unix', path: '/run/x.sock' }));
 
   for (const text of [
@@ -38,6 +38,6 @@ describe('an address to listen on', () => {
     '::1:5678',
     'unix:',
   ])
-    it(`is not ${JSON.stringify(text)}`, () =>
+    test(`is not ${JSON.stringify(text)}`, () =>
       assert.throws(() => parseListenAddress(text), /HOST:PORT, \[IPv6\]:PORT or unix:PATH/));
 });

@@ -4,7 +4,7 @@ import { mkdir, symlink, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { followDistrustFile } from '../../src/runtime/state/distrust-file.ts';
 import { loadKubeConfig } from '../../src/kubernetes/client/kube-config.ts';
 import { followTlsFiles } from '../../src/net/follow-tls-files.ts';
@@ -13,8 +13,8 @@ import { readRegularFile } from '../../src/net/read-regular-file.ts';
 import { createLogger } from '../../src/observe/log/log.ts';
 import { makeTempDir } from '../kit/temp-dir.ts';
 
-describe('reading a file that is followed', () => {
-  it('a regular file, and a link to one → its bytes', async () => {
+suite('reading a file that is followed', () => {
+  test('a regular file, and a link to one → its bytes', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a'), 'text');
     await symlink('a', dir.join('b'));
@@ -22,7 +22,7 @@ describe('reading a file that is followed', () => {
     assert.equal((await readRegularFile(dir.join('b'))).toString(), 'text');
   });
 
-  it('a named pipe, a directory, a device, a socket → an error at once', async () => {
+  test('a named pipe, a directory, a device, a socket → an error at once', async () => {
     await using dir = await makeTempDir();
     execFileSync('mkfifo', [dir.join('pipe')]);
     await mkdir(dir.join('folder'));
@@ -35,7 +35,7 @@ describe('reading a file that is followed', () => {
     server.close();
   });
 
-  it('more than 16 MiB → an error that says so', async () => {
+  test('more than 16 MiB → an error that says so', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a'), '');
     await truncate(dir.join('a'), 2 ** 24 + 1);
@@ -43,7 +43,7 @@ describe('reading a file that is followed', () => {
   });
 
   // A hundred times: four blocked reads would already hold all threads for files.
-  it('named pipes in place of every file that is followed → each says so, and files can still be read', async () => {
+  test('named pipes in place of every file that is followed → each says so, and files can still be read', async () => {
     await using dir = await makeTempDir();
     execFileSync('mkfifo', [dir.join('pipe')]);
     const pipe = dir.join('pipe');

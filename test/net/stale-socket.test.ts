@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { access, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { removeStaleSocket } from '../../src/net/stale-socket.ts';
 import { startChild } from '../kit/child.ts';
 import { poll } from '../kit/poll.ts';
@@ -13,8 +13,8 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
-describe('socket file', () => {
-  it('its process was killed: is removed', async () => {
+suite('socket file', () => {
+  test('its process was killed: is removed', async () => {
     await using dir = await makeTempDir();
     const path = dir.join('x.sock');
     const script = `require('node:net').createServer().listen(${JSON.stringify(path)}, () => console.log('up'))`;
@@ -26,7 +26,7 @@ describe('socket file', () => {
     assert.ok(!(await exists(path)));
   });
 
-  it('a process listens: stays', async () => {
+  test('a process listens: stays', async () => {
     await using dir = await makeTempDir();
     const path = dir.join('x.sock');
     await using server = createServer((socket) => socket.destroy());
@@ -35,7 +35,7 @@ describe('socket file', () => {
     assert.ok(await exists(path));
   });
 
-  it('another kind of file, or no file: nothing is removed', async () => {
+  test('another kind of file, or no file: nothing is removed', async () => {
     await using dir = await makeTempDir();
     const path = dir.join('file');
     await writeFile(path, 'kept');

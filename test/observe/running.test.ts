@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { rename, writeFile } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { secretTypeUrl } from '../../src/trust/snapshot/publisher.ts';
 import { makeCa } from '../kit/certificates.ts';
 import { meshTrustYaml } from '../kit/mesh-trust-text.ts';
@@ -12,8 +12,8 @@ import { createClient } from '../xds/client.ts';
 const [a, b] = [makeCa({ commonName: 'A' }), makeCa({ commonName: 'B' })];
 const path = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 
-describe('log of the running program', () => {
-  it('change: the log has the number of proxies and the NACK, the metrics the time of the others', async () => {
+suite('log of the running program', () => {
+  test('change: the log has the number of proxies and the NACK, the metrics the time of the others', async () => {
     await using dir = await makeTempDir();
     const put = async (pems: readonly string[]): Promise<void> => {
       const text = meshTrustYaml({ name: 't', trustDomain: 'a.test', pems });

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { count, distance, duration } from '../../src/page/format.ts';
 
 const [second, hour, day] = [1_000, 3_600_000, 86_400_000];
 
-describe('durations in words', () => {
+suite('durations in words', () => {
   const table: readonly (readonly [milliseconds: number, text: string])[] = [
     [0, '0 s'],
     [1_999, '1 s'],
@@ -16,9 +16,9 @@ describe('durations in words', () => {
     [700 * day, '700 d'],
     [800 * day, '2 y'],
   ];
-  for (const [milliseconds, text] of table) it(text, () => assert.equal(duration(milliseconds), text));
+  for (const [milliseconds, text] of table) test(text, () => assert.equal(duration(milliseconds), text));
 
-  it('time before or after now: ago or in', () => {
+  test('time before or after now: ago or in', () => {
     assert.deepEqual(
       [distance(5 * day, 0), distance(0, 5 * day), distance(7, 0)],
       ['in 5 d', '5 d ago', 'now'],
@@ -26,7 +26,7 @@ describe('durations in words', () => {
   });
 });
 
-it('number with a noun: singular and plural', () => {
+test('number with a noun: singular and plural', () => {
   assert.deepEqual(
     [count(1, 'proxy', 'proxies'), count(2_000, 'proxy', 'proxies'), count(0, 'error')],
     ['1 proxy', '2,000 proxies', '0 errors'],

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import type { FindingDetail, FindingList, MeshSummary } from '../../src/api/api-types.ts';
 import type { RolloutDetail } from '../../src/api/fleet-api-types.ts';
 import { errorCount, problemsOf, worstFirst } from '../../src/page/problems.ts';
@@ -69,14 +69,14 @@ const rollouts = (...all: readonly RolloutDetail[]): ProblemInput['rollouts'] =>
 const texts = (given: ProblemInput): readonly string[] =>
   problemsOf(given).map(({ severity, where, what }) => `${severity} ${where}: ${what}`);
 
-describe('problems of the page', () => {
-  it('everything in order: none', () =>
+suite('problems of the page', () => {
+  test('everything in order: none', () =>
     assert.deepEqual(
       texts(input({ meshes: [mesh('a')], rollouts: rollouts(rollout('a', { connected: 2, synced: 2 })) })),
       [],
     ));
 
-  it('mesh that trusts no CA: one problem, since the change, although there is a finding about it too', () => {
+  test('mesh that trusts no CA: one problem, since the change, although there is a finding about it too', () => {
     const [problem, ...others] = problemsOf(
       input(
         {
@@ -90,7 +90,7 @@ describe('problems of the page', () => {
     assert.deepEqual([problem?.since, problem?.link, others], [at, '#/mesh/a', []]);
   });
 
-  it('proxies that left while behind, that reject, that are stale: a problem for each state', () =>
+  test('proxies that left while behind, that reject, that are stale: a problem for each state', () =>
     assert.deepEqual(
       texts(
         input({
@@ -110,13 +110,13 @@ describe('problems of the page', () => {
       ],
     ));
 
-  it('proxies that are pending or reconnecting: no problem yet', () =>
+  test('proxies that are pending or reconnecting: no problem yet', () =>
     assert.deepEqual(
       texts(input({ rollouts: rollouts(rollout('a', { connected: 2, pending: 2, reconnecting: 1 })) })),
       [],
     ));
 
-  it('time of a problem with proxies: that of the proxy that is behind for longest', () => {
+  test('time of a problem with proxies: that of the proxy that is behind for longest', () => {
     const lagging = ['2026-11-23T12:00:09.000Z', '2026-11-23T12:00:03.000Z'].map((behindSince) => ({
       node: 'n',
       address: '',
@@ -127,7 +127,7 @@ describe('problems of the page', () => {
     assert.equal(problem?.since, '2026-11-23T12:00:03.000Z');
   });
 
-  it('findings: one problem for each code and mesh, errors first, with the earliest time; info is none', () => {
+  test('findings: one problem for each code and mesh, errors first, with the earliest time; info is none', () => {
     const all = problemsOf(
       input(
         {},
@@ -157,18 +157,18 @@ describe('problems of the page', () => {
   });
 
   for (const readiness of ['waiting', 'doubtful', 'draining'] as const) {
-    it(`server is ${readiness}: a problem`, () =>
+    test(`server is ${readiness}: a problem`, () =>
       assert.equal(errorCount(problemsOf(input({ readiness }))), 1));
   }
 
-  it('worker that does not answer: a problem', () =>
+  test('worker that does not answer: a problem', () =>
     assert.match(
       texts(input({ rollouts: rollouts(rollout('a', {}, { complete: false })) })).join(),
       /A worker does not answer/,
     ));
 });
 
-it('meshes: the worst first, then the one whose CA expires first, then by name', () => {
+test('meshes: the worst first, then the one whose CA expires first, then by name', () => {
   const meshes = [
     mesh('b'),
     mesh('a'),

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
+import { test } from 'node:test';
 import { historyOf } from '../../src/page/proxy-history.ts';
 import type { ProxyDetail } from '../../src/api/fleet-api-types.ts';
 
 const at = (second: number): string => `2026-11-23T12:00:0${second}.000Z`;
 
-it('history of a proxy: newest first, with the words of its NACK', () => {
+test('history of a proxy: newest first, with the words of its NACK', () => {
   const proxy: ProxyDetail = {
     node: 'edge-1',
     mesh: 'a',

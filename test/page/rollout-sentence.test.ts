@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import type { RolloutDetail } from '../../src/api/fleet-api-types.ts';
 import { rolloutSentence } from '../../src/page/rollout-sentence.ts';
 
@@ -16,7 +16,7 @@ const none: Proxies = {
   forgotten: 0,
 };
 
-describe('sentence of the page about a roll-out', () => {
+suite('sentence of the page about a roll-out', () => {
   const table: readonly (readonly [
     what: string,
     proxies: Partial<Proxies>,
@@ -44,7 +44,7 @@ describe('sentence of the page about a roll-out', () => {
     ],
   ];
   for (const [what, proxies, over, says] of table) {
-    it(what, () => {
+    test(what, () => {
       const rollout = { proxies: { ...none, ...proxies }, complete: true, converged: false, ...over };
       assert.equal(rolloutSentence(rollout), says);
     });

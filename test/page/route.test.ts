@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { linkTo, parseRoute } from '../../src/page/route.ts';
 import type { Route } from '../../src/page/route.ts';
 import { titleOf } from '../../src/page/title.ts';
 
-describe('URL fragment of a view', () => {
+suite('URL fragment of a view', () => {
   const routes: readonly Route[] = [
     { kind: 'overview' },
     { kind: 'findings' },
@@ -16,7 +16,8 @@ describe('URL fragment of a view', () => {
     { kind: 'search', text: 'Root CA / 1' },
   ];
   for (const route of routes) {
-    it(`${linkTo(route)}: leads back to its view`, () => assert.deepEqual(parseRoute(linkTo(route)), route));
+    test(`${linkTo(route)}: leads back to its view`, () =>
+      assert.deepEqual(parseRoute(linkTo(route)), route));
   }
 
   for (const fragment of [
@@ -30,15 +31,15 @@ describe('URL fragment of a view', () => {
     '#/nothing/here',
     '#/%',
   ]) {
-    it(`${fragment || '(none)'}: is the overview`, () =>
+    test(`${fragment || '(none)'}: is the overview`, () =>
       assert.deepEqual(parseRoute(fragment), { kind: 'overview' }));
   }
 
-  it('malformed percent sign: is text', () =>
+  test('malformed percent sign: is text', () =>
     assert.deepEqual(parseRoute('#/mesh/50%'), { kind: 'mesh', mesh: '50%' }));
 });
 
-it('title of the tab: counts the problems, and has a mark while the connection is lost', () => {
+test('title of the tab: counts the problems, and has a mark while the connection is lost', () => {
   const mesh: Route = { kind: 'mesh', mesh: 'payments' };
   assert.deepEqual(
     [titleOf({ kind: 'overview' }, 0, 'live'), titleOf(mesh, 2, 'live'), titleOf(mesh, 2, 'lost')],

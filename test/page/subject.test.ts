@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { splitSubject } from '../../src/page/subject.ts';
 
-describe('distinguished name: common name first, the rest apart', () => {
+suite('distinguished name: common name first, the rest apart', () => {
   const table: readonly (readonly [subject: string, title: string, rest: string])[] = [
     [
       'CN=Example Organisation CA 2,O=Example Organisation',
@@ -20,6 +20,6 @@ describe('distinguished name: common name first, the rest apart', () => {
     ['', '(no subject)', ''],
   ];
   for (const [subject, title, rest] of table) {
-    it(subject || '(empty)', () => assert.deepEqual(splitSubject(subject), { title, rest }));
+    test(subject || '(empty)', () => assert.deepEqual(splitSubject(subject), { title, rest }));
   }
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { findingChanges } from '../../src/runtime/finding-changes.ts';
 import { finding } from '../../src/trust/findings/finding.ts';
 
@@ -9,13 +9,13 @@ const [a, b, c] = [
   finding('MT003', 'c', { file: 'a' }),
 ] as const;
 
-describe('changes of findings', () => {
-  it('same findings in another order, as other objects or on other lines: no change', () => {
+suite('changes of findings', () => {
+  test('same findings in another order, as other objects or on other lines: no change', () => {
     const again = { ...b, line: 7 };
     assert.deepEqual(findingChanges([a, b], [again, a]), { appeared: [], resolved: [] });
   });
 
-  it('findings appear and disappear: both are reported, most severe first', () => {
+  test('findings appear and disappear: both are reported, most severe first', () => {
     assert.deepEqual(findingChanges([a], [a, b]), { appeared: [b], resolved: [] });
     assert.deepEqual(findingChanges([], [a, b, c]), { appeared: [c, b, a], resolved: [] });
     assert.deepEqual(findingChanges([a, b], []), { appeared: [], resolved: [b, a] });

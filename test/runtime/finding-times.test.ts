@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
+import { test } from 'node:test';
 import { createFindingTimes } from '../../src/runtime/finding-times.ts';
 import { finding } from '../../src/trust/findings/finding.ts';
 
-it('finding: keeps the time of its first report, also when its line moves; a resolved one that returns is new', () => {
+test('finding: keeps the time of its first report, also when its line moves; a resolved one that returns is new', () => {
   let now = 1_000;
   const times = createFindingTimes(() => now);
   const first = finding('MT002', 'is bad', { file: 'a.yaml', line: 1 });

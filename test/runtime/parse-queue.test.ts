@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { createParseQueue } from '../../src/runtime/parse-queue.ts';
 import type { ParseQueue } from '../../src/runtime/parse-queue.ts';
 import type { SourceEvent } from '../../src/trust/source.ts';
@@ -43,8 +43,8 @@ function rig(stepMs: number): {
   return { queue, clock, parsed, turns: () => turns };
 }
 
-describe('parse queue', () => {
-  it('quick batch → parsed at once', () => {
+suite('parse queue', () => {
+  test('quick batch → parsed at once', () => {
     const { queue, parsed } = rig(0);
     queue.add('files', [
       content('a', 3),
@@ -55,7 +55,7 @@ describe('parse queue', () => {
     assert.equal(queue.isBusy, false);
   });
 
-  it('many documents that take time → other work has its turn between them', () => {
+  test('many documents that take time → other work has its turn between them', () => {
     const { queue, clock, parsed, turns } = rig(6);
     queue.add('files', [content('a', 10)]);
     assert.deepEqual(parsed, []);
@@ -64,7 +64,7 @@ describe('parse queue', () => {
     assert.deepEqual(parsed, ['files: version (a)']);
   });
 
-  it('small file added while a long one is parsed → parsed first', () => {
+  test('small file added while a long one is parsed → parsed first', () => {
     const { queue, clock, parsed } = rig(6);
     queue.add('files', [content('hostile', 240)]);
     queue.add('files', [content('honest', 1)]);
@@ -77,7 +77,7 @@ describe('parse queue', () => {
     ]);
   });
 
-  it('events of one path → in their order, also those beside other paths', () => {
+  test('events of one path → in their order, also those beside other paths', () => {
     const { queue, clock, parsed } = rig(6);
     queue.add('files', [content('a', 10), content('b', 1)]);
     queue.add('files', [content('b', 3), content('c', 1)]);
@@ -92,7 +92,7 @@ describe('parse queue', () => {
     ]);
   });
 
-  it('removal → after everything before it of its source, since a resource may have moved', () => {
+  test('removal → after everything before it of its source, since a resource may have moved', () => {
     const { queue, clock, parsed } = rig(6);
     queue.add('files', [content('a', 10)]);
     queue.add('files', [{ kind: 'gone', path: 'b', evidence: 'deletion' }]);
@@ -101,7 +101,7 @@ describe('parse queue', () => {
     assert.deepEqual(parsed, ['cluster: gone ()', 'files: version (a)', 'files: gone ()']);
   });
 
-  it('end of the first read → after everything before it and before everything after it', () => {
+  test('end of the first read → after everything before it and before everything after it', () => {
     const { queue, clock, parsed } = rig(6);
     queue.add('files', [content('a', 10)]);
     queue.add('files', [{ kind: 'synced' }]);
@@ -116,7 +116,7 @@ describe('parse queue', () => {
     ]);
   });
 
-  it('file that changes faster than it is parsed → versions that no one has begun are skipped', () => {
+  test('file that changes faster than it is parsed → versions that no one has begun are skipped', () => {
     const { queue, clock, parsed } = rig(6);
     for (let version = 1; version <= 50; version += 1) queue.add('files', [content('a', 10 + version)]);
     queue.add('files', [{ kind: 'gone', path: 'a', evidence: 'deletion' }]);
@@ -124,7 +124,7 @@ describe('parse queue', () => {
     assert.deepEqual(parsed, ['files: version (a)', 'files: version (a)', 'files: gone ()']);
   });
 
-  it('closed while it is busy → nothing more is parsed', () => {
+  test('closed while it is busy → nothing more is parsed', () => {
     const { queue, clock, parsed } = rig(6);
     queue.add('files', [content('a', 10)]);
     queue.close();

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { createPipeline } from '../../src/runtime/pipeline.ts';
 import type { Pipeline, PipelineEvent } from '../../src/runtime/pipeline.ts';
 import { createLedger } from '../../src/trust/ledger/ledger.ts';
@@ -58,8 +58,8 @@ const content = (trustDomain: string, pems = [ca.certPem], settled = true): Sour
 };
 const synced: SourceEvent = { kind: 'synced' };
 
-describe('pipeline', () => {
-  it('first read is not complete: nothing is served, and the missing source is named', () => {
+suite('pipeline', () => {
+  test('first read is not complete: nothing is served, and the missing source is named', () => {
     const { clock, deliver, pipeline, served } = makeRig();
     deliver(content('a.test'));
     clock.advance(1000);
@@ -70,7 +70,7 @@ describe('pipeline', () => {
     assert.deepEqual(served(), ['a.test+1-0']);
   });
 
-  it('first read with an invalid document: is not served before the hold ends', () => {
+  test('first read with an invalid document: is not served before the hold ends', () => {
     const { clock, deliver, pipeline, served } = makeRig();
     deliver(content('a.test'), { kind: 'content', path: 'bad.yaml', text: 'a: [', settled: true }, synced);
     clock.advance(holdMs - 1);
@@ -80,7 +80,7 @@ describe('pipeline', () => {
     assert.deepEqual(served(), ['a.test+1-0']);
   });
 
-  it('invalid document is fixed: is served at once', () => {
+  test('invalid document is fixed: is served at once', () => {
     const { clock, deliver, served } = makeRig();
     deliver(content('a.test'), { kind: 'content', path: 'bad.yaml', text: 'a: [', settled: true }, synced);
     clock.advance(100);
@@ -89,7 +89,7 @@ describe('pipeline', () => {
     assert.deepEqual(served(), ['a.test+1-0']);
   });
 
-  it('first read without a MeshTrust: is not served before the hold ends', () => {
+  test('first read without a MeshTrust: is not served before the hold ends', () => {
     const { clock, deliver, events, pipeline } = makeRig();
     deliver(synced);
     clock.advance(holdMs - 1);
@@ -99,7 +99,7 @@ describe('pipeline', () => {
     assert.equal(events.filter(({ kind }) => kind === 'served').length, 1);
   });
 
-  it('source fails later: stays ready', () => {
+  test('source fails later: stays ready', () => {
     const { clock, deliver, pipeline } = makeRig();
     deliver(content('a.test'), synced);
     clock.advance(100);
@@ -111,7 +111,7 @@ describe('pipeline', () => {
     assert.equal(pipeline.view().readiness.kind, 'ready');
   });
 
-  it('burst: one push at the start, then at most one in 50 ms', () => {
+  test('burst: one push at the start, then at most one in 50 ms', () => {
     const { clock, deliver, served } = makeRig();
     deliver(content('first.test'), synced);
     clock.advance(1000);
@@ -124,7 +124,7 @@ describe('pipeline', () => {
     assert.equal(served().join(' ').split(' ').length, 101);
   });
 
-  it('first change of a burst: is pushed within a few milliseconds', () => {
+  test('first change of a burst: is pushed within a few milliseconds', () => {
     const { clock, deliver, served } = makeRig();
     deliver(content('a.test'), synced);
     clock.advance(1000);
@@ -133,7 +133,7 @@ describe('pipeline', () => {
     assert.deepEqual(served(), ['a.test+1-0', 'b.test+1-0']);
   });
 
-  it('change without effect on the served state: no push', () => {
+  test('change without effect on the served state: no push', () => {
     const { clock, deliver, served } = makeRig();
     deliver(content('a.test'), synced);
     clock.advance(100);
@@ -142,7 +142,7 @@ describe('pipeline', () => {
     assert.deepEqual(served(), ['a.test+1-0']);
   });
 
-  it('text settles: is not parsed again', () => {
+  test('text settles: is not parsed again', () => {
     const { clock, deliver } = makeRig();
     deliver(content('a.test', [ca.certPem], false));
     const before = reader.stats().texts;
@@ -151,7 +151,7 @@ describe('pipeline', () => {
     assert.deepEqual(reader.stats().texts, before);
   });
 
-  it('dates of same-key certificates pass: the choice is made again, and expiry is reported', () => {
+  test('dates of same-key certificates pass: the choice is made again, and expiry is reported', () => {
     const { clock, deliver, events, served } = makeRig();
     const key = makeKey();
     const now = clock.wall();
@@ -173,7 +173,7 @@ describe('pipeline', () => {
     assert.ok(resolved.includes('MT023'), 'the twin that expired soon is no longer served');
   });
 
-  it('mass loss: is held back, then applied after the hold', () => {
+  test('mass loss: is held back, then applied after the hold', () => {
     const { clock, deliver, pipeline, served } = makeRig();
     deliver(content('a.test'), content('b.test'), synced);
     clock.advance(100);
@@ -189,7 +189,7 @@ describe('pipeline', () => {
     assert.equal(pipeline.view().meshes.get('default')?.secrets.denyAll, true);
   });
 
-  it('release of a held loss: is applied', () => {
+  test('release of a held loss: is applied', () => {
     const { clock, deliver, pipeline, served } = makeRig();
     deliver(content('a.test'), content('b.test'), synced);
     clock.advance(100);
@@ -203,7 +203,7 @@ describe('pipeline', () => {
     assert.equal(served().length, 2);
   });
 
-  it('held loss: is known before the build, so it is not written as the last good state', () => {
+  test('held loss: is known before the build, so it is not written as the last good state', () => {
     const { clock, deliver, pipeline } = makeRig();
     deliver(content('a.test'), content('b.test'), synced);
     clock.advance(100);
@@ -214,7 +214,7 @@ describe('pipeline', () => {
     assert.equal(pipeline.held().length, 2);
   });
 
-  it('events of one burst: are applied as one step', () => {
+  test('events of one burst: are applied as one step', () => {
     const { clock, deliver, events, pipeline } = makeRig();
     deliver(content('a.test'), content('b.test'), synced);
     clock.advance(1000);
@@ -232,7 +232,7 @@ describe('pipeline', () => {
     );
   });
 
-  it('file is removed before it settled: its text is not kept', () => {
+  test('file is removed before it settled: its text is not kept', () => {
     const { deliver } = makeRig();
     deliver(content('a.test', [ca.certPem], false));
     deliver({ kind: 'gone', path: 'a-test.yaml', evidence: 'deletion' });
@@ -241,7 +241,7 @@ describe('pipeline', () => {
     assert.equal(reader.stats().texts.hits, before + 1, 'it was read again');
   });
 
-  it('no MeshTrust is listed: is reported once', () => {
+  test('no MeshTrust is listed: is reported once', () => {
     const { clock, deliver, served } = makeRig();
     deliver(synced);
     clock.advance(holdMs + 100);
@@ -250,7 +250,7 @@ describe('pipeline', () => {
     assert.equal(served().length, 1);
   });
 
-  it('a day passes: no finding is repeated', () => {
+  test('a day passes: no finding is repeated', () => {
     const { clock, deliver, events } = makeRig();
     const soon = makeCa({ commonName: 'Soon', notAfter: new Date(clock.wall() + 80 * day) });
     deliver(content('a.test', [soon.certPem]), synced);
@@ -260,7 +260,7 @@ describe('pipeline', () => {
     assert.deepEqual(events.slice(before), []);
   });
 
-  it('key is distrusted: is applied at once', () => {
+  test('key is distrusted: is applied at once', () => {
     const { clock, deliver, pipeline, served } = makeRig();
     deliver(content('a.test'), synced);
     clock.advance(100);
@@ -272,7 +272,7 @@ describe('pipeline', () => {
     assert.deepEqual(served(), ['a.test+1-0', 'a.test+0-1']);
   });
 
-  it('restored state: is served before the source is read', () => {
+  test('restored state: is served before the source is read', () => {
     const { clock, pipeline, served } = makeRig();
     const earlier = makeRig();
     earlier.deliver(content('a.test'), synced);
@@ -287,7 +287,7 @@ describe('pipeline', () => {
     assert.equal(pipeline.view().readiness.kind, 'ready');
   });
 
-  it('closed: no timer is left', () => {
+  test('closed: no timer is left', () => {
     const { clock, deliver, pipeline } = makeRig();
     deliver(content('a.test'), synced);
     clock.advance(10);

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { compareText } from '../../src/text/compare-text.ts';
 import { asMapping, isMapping, parseJson } from '../../src/text/json.ts';
 
-describe('JSON of another party', () => {
-  it('text is JSON → its value; otherwise → undefined', () => {
+suite('JSON of another party', () => {
+  test('text is JSON → its value; otherwise → undefined', () => {
     assert.deepEqual(parseJson('{"a":[1]}'), { a: [1] });
     assert.equal(parseJson('null'), null);
     for (const text of ['', '{', '<html>', "{'a': 1}"]) assert.equal(parseJson(text), undefined, text);
   });
 
-  it('value is an object → a mapping; a list, null or a scalar → none', () => {
+  test('value is an object → a mapping; a list, null or a scalar → none', () => {
     const mapping = { a: 1 };
     assert.equal(asMapping(mapping), mapping);
     assert.equal(isMapping(Object.create(null)), true);
@@ -21,13 +21,13 @@ describe('JSON of another party', () => {
   });
 });
 
-describe('compareText', () => {
-  it('texts → the order of sort(), which does not depend on a locale', () => {
+suite('compareText', () => {
+  test('texts → the order of sort(), which does not depend on a locale', () => {
     const texts = ['b', 'ä', 'B', 'a', '', 'z', '10', '9', '\ud83d\ude00', '\uffee'];
     assert.deepEqual(texts.toSorted(compareText), texts.toSorted());
   });
 
-  it('equal texts → 0; an absent text → comes first', () => {
+  test('equal texts → 0; an absent text → comes first', () => {
     assert.equal(compareText('a', 'a'), 0);
     assert.equal(compareText(undefined, ''), 0);
     assert.equal(compareText(undefined, 'a'), -1);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import * as fc from '../kit/fast-check.ts';
 import {
   isUnsafe,
@@ -10,7 +10,7 @@ import {
   plainText,
 } from '../../src/text/plain-text.ts';
 
-describe('plainText', () => {
+suite('plainText', () => {
   const table = [
     ['keeps what is plain', 'Failed to load trusted CA for b.test', 'Failed to load trusted CA for b.test'],
     ['puts everything on one line', 'a\r\nb\n\nc', 'a b c'],
@@ -23,9 +23,9 @@ describe('plainText', () => {
     ['takes out PEM that has no end', 'a -----BEGIN X-----\nMII=', 'a [PEM]'],
     ['keeps other alphabets', 'Zertifikat läuft ab 证书', 'Zertifikat läuft ab 证书'],
   ] as const;
-  for (const [what, text, expected] of table) it(what, () => assert.equal(plainText(text), expected));
+  for (const [what, text, expected] of table) test(what, () => assert.equal(plainText(text), expected));
 
-  it('any text: at most as long as allowed', () => {
+  test('any text: at most as long as allowed', () => {
     fc.assert(
       fc.property(
         fc.string({ maxLength: 500, unit: 'binary' }),
@@ -41,14 +41,14 @@ describe('plainText', () => {
   });
 });
 
-describe('plainLines, plainJson and plainStrings', () => {
+suite('plainLines, plainJson and plainStrings', () => {
   const anything = fc.string({ unit: 'binary', maxLength: 100 });
 
-  it('several lines → only line breaks and tabs are kept', () => {
+  test('several lines → only line breaks and tabs are kept', () => {
     assert.equal(plainLines('a\tb\n\u001b[1mc\r\n\u202ed'), 'a\tb\n [1mc \n d');
   });
 
-  it('any text → safe', () => {
+  test('any text → safe', () => {
     fc.assert(
       fc.property(anything, (text) => {
         assert.ok(!isUnsafe(oneLine(text)) && !isUnsafe(plainLines(text)));
@@ -57,7 +57,7 @@ describe('plainLines, plainJson and plainStrings', () => {
     );
   });
 
-  it('any JSON → same meaning, and safe', () => {
+  test('any JSON → same meaning, and safe', () => {
     fc.assert(
       fc.property(fc.dictionary(anything, fc.array(anything)), (data) => {
         const json = plainJson(JSON.stringify(data, null, 2));
@@ -67,7 +67,7 @@ describe('plainLines, plainJson and plainStrings', () => {
     );
   });
 
-  it('data → each string on one line, everything else unchanged', () => {
+  test('data → each string on one line, everything else unchanged', () => {
     const data = { a: 'x\ny', list: [1, null, true, { b: '\u0007' }] };
     assert.deepEqual(plainStrings(data), { a: 'x y', list: [1, null, true, { b: ' ' }] });
   });

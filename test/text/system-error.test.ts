@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { freePort } from '../kit/free-port.ts';
 import { isMissing, reasonOf, reasonWithPlace } from '../../src/text/system-error.ts';
 
@@ -12,19 +12,19 @@ const errorOf = (promise: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-describe('errors of the system', () => {
-  it('missing file: words without the code and the path, or with the path', async () => {
+suite('errors of the system', () => {
+  test('missing file: words without the code and the path, or with the path', async () => {
     const error = await errorOf(readFile('/nowhere/file'));
     assert.equal(reasonOf(error), 'no such file or directory');
     assert.equal(reasonWithPlace(error), '/nowhere/file: no such file or directory');
     assert.ok(isMissing(error));
   });
 
-  it('directory in place of a file: words', async () => {
+  test('directory in place of a file: words', async () => {
     assert.equal(reasonOf(await errorOf(readFile('/'))), 'is a directory');
   });
 
-  it('no listener: words without the code, also if several addresses were tried', async () => {
+  test('no listener: words without the code, also if several addresses were tried', async () => {
     const port = await freePort();
     const refused = await errorOf(
       new Promise((resolve, reject) => connect(port, '127.0.0.1', () => resolve(0)).once('error', reject)),
@@ -33,7 +33,7 @@ describe('errors of the system', () => {
     assert.equal(reasonOf(new AggregateError([refused, refused])), 'connection refused');
   });
 
-  it('code without a sentence here: the words of Node.js, or the whole message', () => {
+  test('code without a sentence here: the words of Node.js, or the whole message', () => {
     const loop = Object.assign(new Error("ELOOP: too many symbolic links encountered, open '/x'"), {
       code: 'ELOOP',
     });
@@ -41,7 +41,7 @@ describe('errors of the system', () => {
     assert.equal(reasonOf(Object.assign(new Error('odd'), { code: 'ERR_ODD' })), 'odd');
   });
 
-  it('other errors and values: unchanged', () => {
+  test('other errors and values: unchanged', () => {
     assert.equal(reasonOf(new Error('it is longer than 3 bytes')), 'it is longer than 3 bytes');
     assert.equal(reasonWithPlace('text'), 'text');
   });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import type { FindingDetail, MeshDetail } from '../../../src/api/api-types.ts';
 import type { LaggingProxy, RolloutDetail } from '../../../src/api/fleet-api-types.ts';
 import type { ProxyState } from '../../../src/fleet/assess.ts';
@@ -88,8 +88,8 @@ function source(over: Partial<Answered['detail']['sources'][number]>): Pick<Answ
 
 const lagging = { node: 'node-1', address: '10.0.0.1:1', behindSeconds: 40 } as const;
 
-describe('the checks of a server', () => {
-  it('healthy server: every check of the catalogue passes, in its order', () => {
+suite('the checks of a server', () => {
+  test('healthy server: every check of the catalogue passes, in its order', () => {
     const results = [...checkServer(well, context), ...checkReplicas([well, well])];
     assert.deepEqual(
       results.map(({ check }) => check),
@@ -310,7 +310,7 @@ describe('the checks of a server', () => {
     ],
   ];
   for (const [what, over, check, verdict, detail] of table) {
-    it(`${what}: only ${check} is ${verdict}`, () => {
+    test(`${what}: only ${check} is ${verdict}`, () => {
       const bad = checkServer({ ...well, ...over }, context).filter((one) => one.verdict !== 'ok');
       assert.deepEqual(
         bad.map((one) => [one.check, one.verdict, one.server]),
@@ -325,7 +325,7 @@ describe('the checks of a server', () => {
     ['is not valid yet', [3, 99], 'MT024', 'authorities-valid'],
     ['expires soon', [-9, 3], 'MT023', 'authorities-last'],
   ] as const) {
-    it(`CA that ${what}: is reported with its file and line`, () => {
+    test(`CA that ${what}: is reported with its file and line`, () => {
       const bad = meshWith(dates, [-1, 99]);
       const [domain] = bad.trustDomains;
       const [anchor, valid] = domain?.anchors ?? [];
@@ -351,7 +351,7 @@ describe('the checks of a server', () => {
     });
   }
 
-  it('finding with a check of its own: findings checks leave it out', () => {
+  test('finding with a check of its own: findings checks leave it out', () => {
     for (const code of ['MT022', 'MT023', 'MT024', 'MT042'] as const) {
       const results = checkServer({ ...well, findings: found({ code }) }, context);
       assert.equal(
@@ -362,7 +362,7 @@ describe('the checks of a server', () => {
     }
   });
 
-  it('server does not answer: only one check', () => {
+  test('server does not answer: only one check', () => {
     for (const kind of ['unreachable', 'refused'] as const) {
       const results = checkServer({ kind, server: 's', reason: 'because' }, context);
       assert.deepEqual(results, [
@@ -372,8 +372,8 @@ describe('the checks of a server', () => {
   });
 });
 
-describe('a CA certificate that expires', () => {
-  it('in 30 days and a second → no warning yet; a second later → a warning', () => {
+suite('a CA certificate that expires', () => {
+  test('in 30 days and a second → no warning yet; a second later → a warning', () => {
     const facts = { ...well, meshes: [meshWith([-1, 30])] };
     const verdictAt = (now: number) =>
       checkServer(facts, { ...context, now }).find(({ check }) => check === 'authorities-last')?.verdict;
@@ -382,9 +382,9 @@ describe('a CA certificate that expires', () => {
   });
 });
 
-describe('replicas', () => {
+suite('replicas', () => {
   const other = (meshes: readonly MeshDetail[]): ServerFacts => ({ ...well, server: 'http://two', meshes });
-  it('same versions: agree; a mesh without trust counts as absent', () => {
+  test('same versions: agree; a mesh without trust counts as absent', () => {
     assert.deepEqual(checkReplicas([well]), []);
     const empty = { ...mesh, name: 'blue', denyAll: true };
     assert.deepEqual(
@@ -393,7 +393,7 @@ describe('replicas', () => {
     );
   });
 
-  it('different versions: reported by mesh and version', () => {
+  test('different versions: reported by mesh and version', () => {
     const [differs] = checkReplicas([well, other([{ ...mesh, version: 'ffffffffffffffff' }])]);
     assert.equal(differs?.verdict, 'failed');
     assert.match(

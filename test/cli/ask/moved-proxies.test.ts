@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import type { ProxySummary, RolloutDetail } from '../../../src/api/fleet-api-types.ts';
 import { withoutMoved } from '../../../src/cli/ask/moved-proxies.ts';
 import { makeCa } from '../../kit/certificates.ts';
@@ -36,8 +36,8 @@ function move({ asks, quotes }: Proxies, from: number, until: number): void {
   }
 }
 
-describe('more lost proxies than a server names', () => {
-  it('named proxies are in sync at another server → check fails, and names the others', async () => {
+suite('more lost proxies than a server names', () => {
+  test('named proxies are in sync at another server → check fails, and names the others', async () => {
     await using one = await wholeServer([resource], version);
     await using two = await wholeServer([resource], version);
     lose(one.proxies, 130);
@@ -55,7 +55,7 @@ describe('more lost proxies than a server names', () => {
     assert.equal((await run(args)).code, 0);
   });
 
-  it('all are in sync at another server → wait ends', async () => {
+  test('all are in sync at another server → wait ends', async () => {
     await using one = await fleetServer();
     await using two = await fleetServer();
     lose(one, 130);
@@ -67,7 +67,7 @@ describe('more lost proxies than a server names', () => {
     assert.match(stderr, /130 of 130 connected proxies have v2\n$/);
   });
 
-  it('moved proxies leave room → wait names connected proxies that lag', async () => {
+  test('moved proxies leave room → wait names connected proxies that lag', async () => {
     await using one = await fleetServer();
     await using two = await fleetServer();
     const [late, refusing] = [streamOf(900, 'late'), streamOf(901, 'refusing')];
@@ -82,7 +82,7 @@ describe('more lost proxies than a server names', () => {
     assert.match(stderr, /waiting for refusing \(refused: not this\), late \(pending\)\n$/);
   });
 
-  it('wait: prints the number of proxies that it does not name', async () => {
+  test('wait: prints the number of proxies that it does not name', async () => {
     await using one = await fleetServer();
     lose(one, 130);
     const args = ['wait', '--mesh=default', '--timeout=0', `--server=${one.url}`];
@@ -92,7 +92,7 @@ describe('more lost proxies than a server names', () => {
   });
 });
 
-describe('rollout without moved proxies', () => {
+suite('rollout without moved proxies', () => {
   const proxies = { connected: 2, synced: 1, pending: 1, stale: 0, refused: 0, reconnecting: 1, lost: 2 };
   const rollout: RolloutDetail = {
     mesh: 'default',
@@ -128,7 +128,7 @@ describe('rollout without moved proxies', () => {
   ];
   const names = ({ lagging }: RolloutDetail) => lagging.map(({ node }) => node);
 
-  it('counts and names all others', () => {
+  test('counts and names all others', () => {
     const left = withoutMoved(rollout, [gone('a'), gone('b'), back], new Set(['a']));
     assert.deepEqual(
       [numbers(left), names(left)],
@@ -139,7 +139,7 @@ describe('rollout without moved proxies', () => {
     );
   });
 
-  it('another one was lost since the rollout was reported → is waited for, too', () => {
+  test('another one was lost since the rollout was reported → is waited for, too', () => {
     const all = [gone('a'), gone('b'), gone('d'), gone('e'), back];
     const left = withoutMoved(rollout, all, new Set(['a', 'b']));
     assert.deepEqual(
@@ -151,12 +151,12 @@ describe('rollout without moved proxies', () => {
     );
   });
 
-  it('a lost proxy came back since → is waited for until the next report', () => {
+  test('a lost proxy came back since → is waited for until the next report', () => {
     const left = withoutMoved(rollout, [gone('a'), back], new Set(['a']));
     assert.deepEqual(numbers(left), [1, 1, 3]);
   });
 
-  it('client without a node id → has never moved', () => {
+  test('client without a node id → has never moved', () => {
     const left = withoutMoved(rollout, [gone(''), gone('b'), back], new Set(['', 'b']));
     assert.deepEqual(
       [numbers(left), names(left)],
@@ -167,7 +167,7 @@ describe('rollout without moved proxies', () => {
     );
   });
 
-  it('asked about an earlier version → does not count those that have it', () => {
+  test('asked about an earlier version → does not count those that have it', () => {
     const asked = { version: 'v2', known: true, proxies: 2, lacking: 1 };
     const all = [
       gone('a'),
@@ -178,7 +178,7 @@ describe('rollout without moved proxies', () => {
     assert.deepEqual([numbers(left), names(left)], [[1, 1, 1], ['b']]);
   });
 
-  it('asked about a version that is not known → lacks nothing', () => {
+  test('asked about a version that is not known → lacks nothing', () => {
     const asked = { version: 'v9', known: false, proxies: 0, lacking: 0 };
     const left = withoutMoved({ ...rollout, asked, lagging: [] }, [gone('a'), back], new Set(['a']));
     assert.deepEqual([numbers(left), names(left)], [[1, 1, 0], []]);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { load } from 'js-yaml';
 import { makeCa } from '../../kit/certificates.ts';
 import { run } from '../run.ts';
@@ -34,7 +34,7 @@ async function clusterOf(...args: readonly string[]): Promise<Record<string, unk
   return cluster;
 }
 
-describe('bootstrap', () => {
+suite('bootstrap', () => {
   const examples = [
     ['delta-ads', []],
     ['sotw-ads', ['--transport=ads']],
@@ -43,7 +43,7 @@ describe('bootstrap', () => {
     ['delta-ads-tls', tls],
   ] as const;
   for (const [name, args] of examples) {
-    it(`prints the same as examples/envoy/${name}.yaml`, async () => {
+    test(`prints the same as examples/envoy/${name}.yaml`, async () => {
       const example = await readFile(
         new URL(`../../../examples/envoy/${name}.yaml`, import.meta.url),
         'utf8',
@@ -58,7 +58,7 @@ describe('bootstrap', () => {
     });
   }
 
-  it('secret that cannot exist: a warning, and the bootstrap', async () => {
+  test('secret that cannot exist: a warning, and the bootstrap', async () => {
     for (const name of ['nope', 'spiffe://Upper.Case', 'spiffe://']) {
       const { code, stdout, stderr } = await run(['bootstrap', '--node-id=a', '--secret', name]);
       assert.equal(code, 0);
@@ -69,7 +69,7 @@ describe('bootstrap', () => {
       assert.doesNotMatch((await run(['bootstrap', '--node-id=a', '--secret', name])).stderr, /warning/);
   });
 
-  it('secret or mesh that the server of --server does not have: a warning', async () => {
+  test('secret or mesh that the server of --server does not have: a warning', async () => {
     await using server = await wholeServer([
       { trustDomain: 'a.test', name: 'a', pems: [makeCa({ commonName: 'A' }).certPem] },
     ]);
@@ -81,7 +81,7 @@ describe('bootstrap', () => {
     assert.match(await warned('--mesh=blue'), /has no mesh blue/);
   });
 
-  it('--part: the TLS of a listener or cluster, or the control plane, as in the whole bootstrap', async () => {
+  test('--part: the TLS of a listener or cluster, or the control plane, as in the whole bootstrap', async () => {
     const part = async (name: string): Promise<unknown> =>
       JSON.parse((await run([...demo, '-o', 'json', '--part', name])).stdout);
     const whole = (await part('bootstrap')) as {
@@ -104,12 +104,12 @@ describe('bootstrap', () => {
     assert.equal((await run(['bootstrap', '--part=cluster'])).code, 0, 'it has no node');
   });
 
-  it('prints the same as JSON', async () => {
+  test('prints the same as JSON', async () => {
     const [yaml, json] = [await run(demo), await run([...demo, '-o', 'json'])];
     assert.deepEqual(JSON.parse(json.stdout), load(yaml.stdout));
   });
 
-  it('node id with special characters: printed unchanged', async () => {
+  test('node id with special characters: printed unchanged', async () => {
     const { stdout } = await run(['bootstrap', '--node-id', 'a: [b]\n- "c"', '--mesh', 'yes']);
     assert.deepEqual((load(stdout) as Parts).node, {
       id: 'a: [b]\n- "c"',
@@ -118,7 +118,7 @@ describe('bootstrap', () => {
     });
   });
 
-  it('DNS name: STRICT_DNS; IP address or unix socket: STATIC', async () => {
+  test('DNS name: STRICT_DNS; IP address or unix socket: STATIC', async () => {
     const kinds = ['meshtrust.mesh.svc:5678', '[::1]:5678', 'unix:/run/xds.sock'].map(async (address) => {
       const { type, load_assignment } = await clusterOf(`--xds-address=${address}`);
       return [type, JSON.stringify(load_assignment).replace(/.*"address":(\{.*?\}\})\}.*/, '$1')];
@@ -130,7 +130,7 @@ describe('bootstrap', () => {
     ]);
   });
 
-  it('expects the host of the address in the certificate of the control plane', async () => {
+  test('expects the host of the address in the certificate of the control plane', async () => {
     const context = async (address: string) =>
       JSON.stringify((await clusterOf(`--xds-address=${address}`, '--xds-ca=/ca'))['transport_socket']);
     const named = await context('a.test:1');
@@ -155,7 +155,7 @@ describe('bootstrap', () => {
     [['--node-id=a', '--transport=rest'], /Allowed choices are delta-ads, ads, delta-sds, sds/],
   ];
   for (const [args, sentence] of usages) {
-    it(`refuses ${args.join(' ') || 'to make up a node id'}`, async () => {
+    test(`refuses ${args.join(' ') || 'to make up a node id'}`, async () => {
       const { code, stdout, stderr } = await run(['bootstrap', ...args]);
       assert.deepEqual([code, stdout], [2, '']);
       assert.match(stderr, sentence);

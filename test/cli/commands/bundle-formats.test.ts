@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { X509Certificate, createPublicKey } from 'node:crypto';
 import type { JsonWebKeyInput } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import type { MeshDetail } from '../../../src/api/api-types.ts';
 import type { MeshCertificates } from '../../../src/api/certificate-api-types.ts';
 import { makeCa, makeIntermediate } from '../../kit/certificates.ts';
@@ -40,8 +40,8 @@ function pemsOf(text: string): readonly string[] {
   return (text.match(/-----BEGIN [^]*?-----END CERTIFICATE-----\n/g) ?? []).toSorted();
 }
 
-describe('bundle --format pem', () => {
-  it('prints only the certificates, of one or all trust domains', async () => {
+suite('bundle --format pem', () => {
+  test('prints only the certificates, of one or all trust domains', async () => {
     await using dir = await files();
     const one = await run(['bundle', dir.path, '--format', 'pem', '--trust-domain', 'a.test']);
     assert.equal(one.code, 0);
@@ -52,7 +52,7 @@ describe('bundle --format pem', () => {
     assert.equal(pemsOf(all.stdout).length, 3);
   });
 
-  it('certificate of two trust domains: printed once', async () => {
+  test('certificate of two trust domains: printed once', async () => {
     await using dir = await files();
     await writeFile(
       dir.join('c.yaml'),
@@ -61,7 +61,7 @@ describe('bundle --format pem', () => {
     assert.equal(pemsOf((await run(['bundle', dir.path, '--format', 'pem'])).stdout).length, 3);
   });
 
-  it('re-rooted intermediate: printed in self-issued form, with a note', async () => {
+  test('re-rooted intermediate: printed in self-issued form, with a note', async () => {
     await using dir = await makeTempDir();
     const pems = [makeIntermediate(ec, { commonName: 'Intermediate' }).certPem];
     await writeFile(dir.join('a.yaml'), meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems }));
@@ -72,8 +72,8 @@ describe('bundle --format pem', () => {
   });
 });
 
-describe('bundle --format spiffe', () => {
-  it('one trust domain: a SPIFFE bundle whose keys match the certificates', async () => {
+suite('bundle --format spiffe', () => {
+  test('one trust domain: a SPIFFE bundle whose keys match the certificates', async () => {
     await using dir = await files();
     const args = ['bundle', dir.path, '--format', 'spiffe', '--trust-domain', 'a.test'];
     const bundle = JSON.parse((await run(args)).stdout) as Bundle;
@@ -92,7 +92,7 @@ describe('bundle --format spiffe', () => {
     assert.deepEqual([given.spiffe_sequence, given.spiffe_refresh_hint], [7, 90]);
   });
 
-  it('whole mesh: a map of SPIFFE bundles', async () => {
+  test('whole mesh: a map of SPIFFE bundles', async () => {
     await using dir = await files();
     const { stdout } = await run(['bundle', dir.path, '--format', 'spiffe']);
     const { trust_domains: domains } = JSON.parse(stdout) as { trust_domains: Record<string, Bundle> };
@@ -105,7 +105,7 @@ describe('bundle --format spiffe', () => {
     );
   });
 
-  it('server: spiffe_sequence increases with each change', async () => {
+  test('server: spiffe_sequence increases with each change', async () => {
     await using server = await wholeServer(resources);
     const args = ['bundle', '--format', 'spiffe', '--trust-domain', 'b.test', `--server=${server.url}`];
     const before = JSON.parse((await run(args)).stdout) as Bundle;
@@ -123,8 +123,8 @@ describe('bundle --format spiffe', () => {
   });
 });
 
-describe('bundle of a server', () => {
-  it('every format: same output as from the served files', async () => {
+suite('bundle of a server', () => {
+  test('every format: same output as from the served files', async () => {
     await using dir = await files();
     await using server = await wholeServer(resources);
     for (const form of [['--format=pem'], ['--format=json'], ['--format=spiffe', '--sequence=1'], []]) {
@@ -142,7 +142,7 @@ describe('bundle of a server', () => {
     assert.equal(certificates.version, detail.version);
   });
 
-  it('replicas differ or list nothing: exit 1; one does not answer: exit 3', async () => {
+  test('replicas differ or list nothing: exit 1; one does not answer: exit 3', async () => {
     await using one = await wholeServer(resources);
     await using two = await wholeServer(resources.slice(1));
     const servers = ['--server', one.url, '--server', two.url];
@@ -159,7 +159,7 @@ describe('bundle of a server', () => {
     assert.equal(nobody.code, 3);
   });
 
-  it('unknown trust domain: exit 1, with the known trust domains', async () => {
+  test('unknown trust domain: exit 1, with the known trust domains', async () => {
     await using server = await wholeServer(resources);
     const args = ['bundle', '--trust-domain=c.test', `--server=${server.url}`];
     for (const form of [[], ['--format=pem']]) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { load } from 'js-yaml';
 import { checkCatalogue } from '../../../src/cli/ask/check-catalogue.ts';
 import { renderChecks } from '../../../src/cli/tables/check-report.ts';
@@ -16,8 +16,8 @@ import { wholeServer } from '../whole-server.ts';
 const ca = makeCa({ commonName: 'A' });
 const resource = { trustDomain: 'a.test', name: 'a', pems: [ca.certPem] };
 
-describe('check', () => {
-  it('healthy server: exit 0, with a line for each check', async () => {
+suite('check', () => {
+  test('healthy server: exit 0, with a line for each check', async () => {
     await using server = await wholeServer([resource], version);
     const { code, stdout, stderr } = await run(['check', `--server=${server.url}`]);
     assert.deepEqual([code, stderr], [0, '15 checks passed, 0 warnings, 0 failed\n']);
@@ -27,7 +27,7 @@ describe('check', () => {
     for (const check of checks) assert.match(check, /^\[ok\] {3}\w+: /);
   });
 
-  it('failed check: exit 1, with details and a hint', async () => {
+  test('failed check: exit 1, with details and a hint', async () => {
     await using server = await wholeServer([resource], version);
     const proxy = streamOf(1, 'bad-one');
     server.proxies.publish(statesOf({ ALL: 'v2' }));
@@ -42,7 +42,7 @@ describe('check', () => {
     );
   });
 
-  it('lost proxy: exit 1, with its name and acknowledged version', async () => {
+  test('lost proxy: exit 1, with its name and acknowledged version', async () => {
     await using server = await wholeServer([resource], version);
     const proxy = streamOf(1, 'lost-one');
     server.proxies.publish(statesOf({ ALL: 'v1' }));
@@ -62,7 +62,7 @@ describe('check', () => {
     assert.match(detail, /^ALL +delta ADS +- +v1 +v2/m);
   });
 
-  it('proxy that one server lost and another has in sync: exit 0', async () => {
+  test('proxy that one server lost and another has in sync: exit 0', async () => {
     await using one = await wholeServer([resource], version);
     await using two = await wholeServer([resource], version);
     const proxy = streamOf(1, 'moved-one');
@@ -79,14 +79,14 @@ describe('check', () => {
     assert.equal((await run(args)).code, 0);
   });
 
-  it('warnings: exit 0, with --strict exit 1', async () => {
+  test('warnings: exit 0, with --strict exit 1', async () => {
     await using server = await wholeServer([resource], '0.0.0-other');
     const { code, stderr } = await run(['check', `--server=${server.url}`]);
     assert.deepEqual([code, stderr], [0, '14 checks passed, 1 warning, 0 failed\n']);
     assert.equal((await run(['check', '--strict', `--server=${server.url}`])).code, 1);
   });
 
-  it('prints the same as JSON and as YAML', async () => {
+  test('prints the same as JSON and as YAML', async () => {
     await using server = await wholeServer([resource], version);
     const [json, yaml] = await Promise.all(
       ['json', 'yaml'].map((format) => run(['check', '-o', format, `--server=${server.url}`])),
@@ -96,7 +96,7 @@ describe('check', () => {
     assert.deepEqual(report.counts, { ok: 15, warning: 0, failed: 0 });
   });
 
-  it('server does not answer: exit 3, and the others are checked', async () => {
+  test('server does not answer: exit 3, and the others are checked', async () => {
     await using server = await wholeServer([resource], version);
     const nobody = `http://127.0.0.1:${await freePort()}`;
     const { code, stdout } = await run(['check', '--server', server.url, '--server', nobody]);
@@ -108,7 +108,7 @@ describe('check', () => {
     assert.equal(stdout.match(/^\[ok\]/gm)?.length, 15);
   });
 
-  it('replicas: are compared', async () => {
+  test('replicas: are compared', async () => {
     await using one = await wholeServer([resource], version);
     await using two = await wholeServer([{ ...resource, trustDomain: 'b.test' }], version);
     const same = await run(['check', '--server', one.url, '--server', one.url]);
@@ -119,7 +119,7 @@ describe('check', () => {
   });
 });
 
-describe('the lines of checks', () => {
+suite('the lines of checks', () => {
   const details = Array.from({ length: 7 }, (_, index) => `thing ${index}\u001b[2J`);
   const check = { check: 'findings-errors', group: 'trust', claim: 'c', server: 's' } as const;
   const report: CheckReport = {
@@ -131,7 +131,7 @@ describe('the lines of checks', () => {
     ],
   };
 
-  it('coloured sign on a terminal, plain letters elsewhere', () => {
+  test('coloured sign on a terminal, plain letters elsewhere', () => {
     const colourful = terminalText(renderChecks(report, { wide: false, colour: true }));
     for (const sign of ['√', '‼', '×']) assert.ok(colourful.includes(`${sign}\u001b[39m trust: c`), sign);
     const plain = renderChecks(report, { wide: false, colour: false });
@@ -139,7 +139,7 @@ describe('the lines of checks', () => {
     assert.match(plain, /^\[ok\] {3}trust: c\n\[warn\] trust: c\n {4}hint: h \(d\)\n\[fail\] trust: c$/m);
   });
 
-  it('many details: only the first ones, all with -o wide, without control characters', () => {
+  test('many details: only the first ones, all with -o wide, without control characters', () => {
     const plain = renderChecks(report, { wide: false, colour: false });
     assert.match(plain, / thing 4.*\n {4}and 2 more \(-o wide\)\n/);
     const wide = renderChecks(report, { wide: true, colour: false });
@@ -148,8 +148,8 @@ describe('the lines of checks', () => {
   });
 });
 
-describe('docs/checks.md', () => {
-  it('has exactly one section for each check, in their order', async () => {
+suite('docs/checks.md', () => {
+  test('has exactly one section for each check, in their order', async () => {
     const text = await readFile(new URL('../../../docs/checks.md', import.meta.url), 'utf8');
     const sections = [...text.matchAll(/^### (.+)$/gm)].map((match) => match[1]);
     assert.deepEqual(sections, Object.keys(checkCatalogue));

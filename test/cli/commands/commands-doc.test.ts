@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { checkCatalogue } from '../../../src/cli/ask/check-catalogue.ts';
 import { streamOf } from '../../fleet/scene.ts';
 import { run } from '../run.ts';
@@ -22,8 +22,8 @@ function exampleOf(section: string, command: string): string {
   return example.split(/^(?:```$|\$ )/m)[0] ?? '';
 }
 
-describe('docs/commands.md', () => {
-  it('has a section for each command, in the order of the help', async () => {
+suite('docs/commands.md', () => {
+  test('has a section for each command, in the order of the help', async () => {
     const { stdout } = await run(['--help']);
     const [, list = ''] = stdout.split('\nServe:\n');
     const commands = [...list.matchAll(/^ {2}(?<name>[a-z-]+)/gm)].map((match) => match.groups?.['name']);
@@ -33,7 +33,7 @@ describe('docs/commands.md', () => {
     );
   });
 
-  it('shows the output of the commands for the examples', async () => {
+  test('shows the output of the commands for the examples', async () => {
     for (const command of ['validate', 'bundle']) {
       const { stdout, stderr } = await run([command, 'examples/trust']);
       const talk = command === 'validate' ? stderr : '';
@@ -41,7 +41,7 @@ describe('docs/commands.md', () => {
     }
   });
 
-  it('shows the output of diff for a server with one of the examples', async () => {
+  test('shows the output of diff for a server with one of the examples', async () => {
     await using server = await wholeServer([]);
     const name = 'examples/trust/example-org-trust.yaml';
     server.deliver({ kind: 'content', path: name, text: await read(name), settled: true });
@@ -53,7 +53,7 @@ describe('docs/commands.md', () => {
     assert.equal(exampleOf('diff', 'meshtrust diff examples/trust'), `${stdout}${stderr}`);
   });
 
-  it('shows the current checks', () => {
+  test('shows the current checks', () => {
     const lines = exampleOf('check', 'meshtrust check')
       .split('\n')
       .filter((line) => line.startsWith('['))
@@ -62,7 +62,7 @@ describe('docs/commands.md', () => {
     assert.deepEqual(lines, claims.slice(0, -1), 'all but those of replicas');
   });
 
-  it('names only flags of the program', async () => {
+  test('names only flags of the program', async () => {
     const flagsPage = await read('docs/flags.md');
     const plugin: readonly string[] =
       (await read('src/cli/kubectl/kubectl-arguments.ts')).match(/--[a-z-]+/g) ?? [];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { load } from 'js-yaml';
 import { makeCa, makeKey } from '../../kit/certificates.ts';
 import { freePort } from '../../kit/free-port.ts';
@@ -26,15 +26,15 @@ async function files(texts: Readonly<Record<string, string>>) {
   return dir;
 }
 
-describe('diff', () => {
-  it('files without a difference: exit 0, and nothing on stdout', async () => {
+suite('diff', () => {
+  test('files without a difference: exit 0, and nothing on stdout', async () => {
     await using dir = await files({ 'one.yaml': yaml([a.certPem]), 'two.yaml': yaml([a.certPem]) });
     const { code, stdout, stderr } = await run(['diff', dir.join('one.yaml'), dir.join('two.yaml')]);
     assert.deepEqual([code, stdout], [0, '']);
     assert.match(stderr, /^no difference between /);
   });
 
-  it('files that differ: exit 1, with a line for each CA certificate, and a summary on stderr', async () => {
+  test('files that differ: exit 1, with a line for each CA certificate, and a summary on stderr', async () => {
     await using dir = await files({ 'one.yaml': yaml([a.certPem]), 'two.yaml': yaml([b.certPem]) });
     const { code, stdout, stderr } = await run(['diff', dir.join('one.yaml'), dir.join('two.yaml')]);
     assert.equal(code, 1);
@@ -56,14 +56,14 @@ describe('diff', () => {
     assert.equal(stderr, 'mesh default: 1 CA certificate removed, 1 CA certificate added\n');
   });
 
-  it('renewed certificate: shown as renewed, with -o wide also the previous one', async () => {
+  test('renewed certificate: shown as renewed, with -o wide also the previous one', async () => {
     await using dir = await files({ 'one.yaml': yaml([a.certPem]), 'two.yaml': yaml([renewed.certPem]) });
     const { stdout, stderr } = await run(['diff', dir.join('one.yaml'), dir.join('two.yaml'), '-o', 'wide']);
     assert.equal(stderr, 'mesh default: 1 CA certificate renewed\n');
     assert.match(stdout, /renewed .* CN=A +as-listed +[0-9a-f]{16} +default\/\/a$/m);
   });
 
-  it('one path: compares with the server, and counts the affected proxies', async () => {
+  test('one path: compares with the server, and counts the affected proxies', async () => {
     await using server = await wholeServer([
       { trustDomain: 'a.test', name: 'a', pems: [a.certPem] },
       { trustDomain: 'b.test', name: 'b', pems: [b.certPem], mesh: 'blue' },
@@ -97,7 +97,7 @@ describe('diff', () => {
     assert.deepEqual(load(formatted.stdout), report);
   });
 
-  it('more differing secrets than fit into a query: counts all proxies of the mesh', async () => {
+  test('more differing secrets than fit into a query: counts all proxies of the mesh', async () => {
     const names = Array.from({ length: 300 }, (_, index) => `domain-${index}.test`);
     await using server = await wholeServer(
       names.map((trustDomain, index) => ({ trustDomain, name: `d${index}`, pems: [a.certPem] })),
@@ -109,7 +109,7 @@ describe('diff', () => {
     assert.match(stderr, /300 CA certificates removed.*; would be sent to 2 connected proxies\n$/);
   });
 
-  it('whole file refused: exit 2 with the reason, and no comparison', async () => {
+  test('whole file refused: exit 2 with the reason, and no comparison', async () => {
     await using dir = await files({
       'good.yaml': yaml([a.certPem]),
       'bad.yaml': 'type: MeshTrust\n  bad: [\n',
@@ -125,7 +125,7 @@ describe('diff', () => {
     }
   });
 
-  it('refused block: is reported, and the rest is compared', async () => {
+  test('refused block: is reported, and the rest is compared', async () => {
     const damaged = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
     await using dir = await files({
       'one.yaml': yaml([a.certPem]),
@@ -136,7 +136,7 @@ describe('diff', () => {
     assert.match(stderr, /^error: \S+two\.yaml.* MT014 .*\nmesh default: 1 CA certificate added\n$/);
   });
 
-  it('errors of both sides: are not printed, since the change does not bring them', async () => {
+  test('errors of both sides: are not printed, since the change does not bring them', async () => {
     const damaged = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
     const resource = { trustDomain: 'a.test', name: 'a', pems: [a.certPem, damaged] };
     await using server = await wholeServer([resource]);
@@ -151,7 +151,7 @@ describe('diff', () => {
     }
   });
 
-  it('a second damaged block: is printed, although the mesh had an error of this kind', async () => {
+  test('a second damaged block: is printed, although the mesh had an error of this kind', async () => {
     const [one, two] = ['AAAA', 'BBBB'].map(
       (text) => `-----BEGIN CERTIFICATE-----\n${text}\n-----END CERTIFICATE-----\n`,
     );
@@ -163,7 +163,7 @@ describe('diff', () => {
     assert.match(stderr, /^error: \S+two\.yaml:\d+ [^\n]*block 1: MT014[^\n]*\nno difference/);
   });
 
-  it('--mesh: prints no errors of other meshes, and compares although one of them is refused', async () => {
+  test('--mesh: prints no errors of other meshes, and compares although one of them is refused', async () => {
     const broken = yaml(['none'], 'blue');
     await using dir = await files({
       'a.yaml': yaml([a.certPem]),
@@ -176,7 +176,7 @@ describe('diff', () => {
     assert.match(stderr, /^no difference between [^\n]*\n$/);
   });
 
-  it('mesh that is not listed: exit 1', async () => {
+  test('mesh that is not listed: exit 1', async () => {
     await using dir = await files({ 'a.yaml': yaml([a.certPem]) });
     const { code, stderr } = await run(['diff', dir.path, dir.path, '--mesh', 'nope']);
     assert.deepEqual(
@@ -185,7 +185,7 @@ describe('diff', () => {
     );
   });
 
-  it('server that serves the same: exit 0', async () => {
+  test('server that serves the same: exit 0', async () => {
     await using server = await wholeServer([{ trustDomain: 'a.test', name: 'a', pems: [a.certPem] }]);
     await using dir = await files({ 'a.yaml': yaml([a.certPem]) });
     const { code, stdout } = await run(['diff', dir.path, '--server', server.url, '-o', 'json']);
@@ -193,7 +193,7 @@ describe('diff', () => {
     assert.deepEqual((JSON.parse(stdout) as { meshes: unknown }).meshes, []);
   });
 
-  it('equal replicas: compared as one server; servers that differ: exit 1', async () => {
+  test('equal replicas: compared as one server; servers that differ: exit 1', async () => {
     const resource = { trustDomain: 'a.test', name: 'a', pems: [a.certPem] };
     await using one = await wholeServer([resource]);
     await using same = await wholeServer([resource]);
@@ -218,7 +218,7 @@ describe('diff', () => {
     assert.match(stderr, /serve different versions; give only one of them/);
   });
 
-  it('missing path: exit 2; server does not answer: exit 3', async () => {
+  test('missing path: exit 2; server does not answer: exit 3', async () => {
     await using dir = await files({ 'a.yaml': yaml([a.certPem]) });
     assert.equal((await run(['diff', dir.path, '/nowhere'])).code, 2);
     const alone = await run(['diff', dir.path, `--server=http://127.0.0.1:${await freePort()}`]);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { runProgram } from '../../../src/cli/program.ts';
 import { run } from '../run.ts';
 import type { Outcome } from '../run.ts';
@@ -51,8 +51,8 @@ function runOnTerminal(args: readonly string[], answer: string | undefined): Pro
   return run(args, {}, undefined, (io) => runProgram({ ...io, stdin }));
 }
 
-describe('guard release', () => {
-  it('hold that begins after the listing: is not released', async () => {
+suite('guard release', () => {
+  test('hold that begins after the listing: is not released', async () => {
     await using server = await holdingServer(['a.test', 'b.test'], ['late.test']);
     const { code, stdout } = await run(['guard', 'release', server.option, '--yes']);
     assert.equal(code, 0);
@@ -61,7 +61,7 @@ describe('guard release', () => {
   });
 
   for (const answer of ['y', 'yes', 'YES'])
-    it(`terminal, answer ${answer}: shows what it withdraws, asks, and releases it`, async () => {
+    test(`terminal, answer ${answer}: shows what it withdraws, asks, and releases it`, async () => {
       await using server = await holdingServer(['a.test']);
       const { code, stderr } = await runOnTerminal(['guard', 'release', server.option], answer);
       assert.equal(code, 0);
@@ -79,7 +79,7 @@ describe('guard release', () => {
     ['a word', 'yesterday'],
     ['the end of the input', undefined],
   ] as const)
-    it(`terminal, ${name}: exit code 1, and nothing is released`, async () => {
+    test(`terminal, ${name}: exit code 1, and nothing is released`, async () => {
       await using server = await holdingServer(['a.test']);
       const { code, stderr } = await runOnTerminal(['guard', 'release', server.option], answer);
       assert.equal(code, 1);
@@ -87,7 +87,7 @@ describe('guard release', () => {
       assert.deepEqual(server.releases, []);
     });
 
-  it('--dry-run: lists what would be released, asks nothing and releases nothing', async () => {
+  test('--dry-run: lists what would be released, asks nothing and releases nothing', async () => {
     await using server = await holdingServer(['a.test', 'b.test']);
     const args = ['guard', 'release', server.option, '--dry-run', '--trust-domain=b.test'];
     const { code, stdout, stderr } = await runOnTerminal(args, undefined);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { load } from 'js-yaml';
 import { freePort } from '../../kit/free-port.ts';
 import { statesOf, streamOf } from '../../fleet/scene.ts';
@@ -21,8 +21,8 @@ async function twoProxies() {
   return server;
 }
 
-describe('proxy-status', () => {
-  it('prints a table of proxies, and a summary on stderr', async () => {
+suite('proxy-status', () => {
+  test('prints a table of proxies, and a summary on stderr', async () => {
     await using server = await twoProxies();
     const { code, stdout, stderr } = await run(['proxy-status', `--server=${server.url}`]);
     assert.deepEqual([code, stderr], [0, '2 proxies: 1 refused, 1 synced\n']);
@@ -32,13 +32,13 @@ describe('proxy-status', () => {
     assert.deepEqual(rows[2]?.slice(0, 5), ['good', 'default', 'synced', '0123456789ab', '-']);
   });
 
-  it('rejected response: -o wide shows the reason on the same line', async () => {
+  test('rejected response: -o wide shows the reason on the same line', async () => {
     await using server = await twoProxies();
     const { stdout } = await run(['ps', '-o', 'wide', `--server=${server.url}`]);
     assert.match(stdout, /^a-bad-one .*delta ADS .*Failed to load it$/m);
   });
 
-  it('prints the same as JSON and as YAML', async () => {
+  test('prints the same as JSON and as YAML', async () => {
     await using server = await twoProxies();
     const [json, yaml] = await Promise.all(
       ['json', 'yaml'].map((format) => run(['ps', '-o', format, `--server=${server.url}`])),
@@ -54,14 +54,14 @@ describe('proxy-status', () => {
     );
   });
 
-  it('--mesh and --state: filter the proxies', async () => {
+  test('--mesh and --state: filter the proxies', async () => {
     await using server = await twoProxies();
     const ask = async (...args: string[]) => (await run(['ps', ...args, `--server=${server.url}`])).stderr;
     assert.equal(await ask('--state=refused'), '1 proxy: 1 refused\n');
     assert.equal(await ask('--mesh=nowhere'), '0 proxies\n');
   });
 
-  it('node id: prints the details of that proxy', async () => {
+  test('node id: prints the details of that proxy', async () => {
     await using server = await twoProxies();
     const { code, stdout } = await run(['proxy-status', 'a-bad-one', `--server=${server.url}`]);
     assert.equal(code, 0);
@@ -70,7 +70,7 @@ describe('proxy-status', () => {
     assert.match(stdout, /^SECRET {2}TRANSPORT {2}SENT {2}ACKED {2}SERVED {2}ACK\nALL {5}delta ADS {2}v1/m);
   });
 
-  it('same node id in two meshes: prints one, and names the other mesh', async () => {
+  test('same node id in two meshes: prints one, and names the other mesh', async () => {
     await using server = await twoProxies();
     server.pass(5);
     server.asks(streamOf(3, 'good', 'blue'));
@@ -81,7 +81,7 @@ describe('proxy-status', () => {
     assert.deepEqual([/^mesh: +default$/m.test(named.stdout), named.stderr], [true, '']);
   });
 
-  it('unknown proxy: exit 1; server does not answer: exit 3', async () => {
+  test('unknown proxy: exit 1; server does not answer: exit 3', async () => {
     await using server = await twoProxies();
     const unknown = await run(['ps', 'z', `--server=${server.url}`]);
     assert.equal(unknown.code, 1);
@@ -90,7 +90,7 @@ describe('proxy-status', () => {
     assert.equal(alone.code, 3);
   });
 
-  it('one of two servers does not answer: prints the proxies of the other, exit 3', async () => {
+  test('one of two servers does not answer: prints the proxies of the other, exit 3', async () => {
     await using server = await twoProxies();
     const gone = `http://127.0.0.1:${await freePort()}`;
     const { code, stdout, stderr } = await run(['ps', `--server=${gone}`, `--server=${server.url}`]);
@@ -99,7 +99,7 @@ describe('proxy-status', () => {
     assert.match(stderr, /^2 proxies: .*\nerror: \S+: the server does not answer: /);
   });
 
-  it('several servers: one table, with a column for the server', async () => {
+  test('several servers: one table, with a column for the server', async () => {
     await using one = await twoProxies();
     await using two = await twoProxies();
     const servers = [`--server=${one.url}`, '--server', two.url];
@@ -115,7 +115,7 @@ describe('proxy-status', () => {
     );
   });
 
-  it('long list: reads every page', async () => {
+  test('long list: reads every page', async () => {
     await using server = await fleetServer();
     server.publish(statesOf({ ALL: 'v1' }));
     for (let id = 0; id < 1_201; id += 1) server.asks(streamOf(id));
@@ -123,7 +123,7 @@ describe('proxy-status', () => {
     assert.equal(stderr, '1201 proxies: 1201 pending\n');
   });
 
-  it('--watch: prints each change until it is interrupted', async () => {
+  test('--watch: prints each change until it is interrupted', async () => {
     await using server = await twoProxies();
     const stop = new AbortController();
     const watching = start(['ps', '-w', '-o', 'json', `--server=${server.url}`], stop.signal);
@@ -136,7 +136,7 @@ describe('proxy-status', () => {
     assert.match(stdout, /"servedVersion": "0123456789abcdef".*"servedVersion": "fedcba9876543210"/s);
   });
 
-  it('--watch: continues while its only server restarts', async () => {
+  test('--watch: continues while its only server restarts', async () => {
     const server = await twoProxies();
     const stop = new AbortController();
     const watching = start(['ps', '-w', `--server=${server.url}`], stop.signal);

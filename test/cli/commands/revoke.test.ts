@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { chmod, lstat, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { PassThrough } from 'node:stream';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import type { MeshDetail } from '../../../src/api/api-types.ts';
 import type { DistrustDetail } from '../../../src/api/server-api-types.ts';
 import { runProgram } from '../../../src/cli/program.ts';
@@ -74,13 +74,13 @@ const meshOf = (
   })),
 });
 
-describe('the effect of a revocation', () => {
+suite('the effect of a revocation', () => {
   const mesh = meshOf('default', 3, {
     'a.test': [anchor('CN=A', '1'), anchor('CN=B', '2')],
     'b.test': [anchor('CN=A', '1')],
   });
 
-  it('a CA of two trust domains → a line each, with what is left', () => {
+  test('a CA of two trust domains → a line each, with what is left', () => {
     const effects = effectsOf('1'.repeat(16), [[mesh]]);
     assert.deepEqual(describeEffects(effects), [
       'CA CN=A (1111111111111111): distrusted in trust domain a.test of mesh default (3 proxies); 1 other CA remains',
@@ -89,14 +89,14 @@ describe('the effect of a revocation', () => {
     assert.equal(wholeHash('1'.repeat(16), effects), '1'.repeat(64));
   });
 
-  it('the only CA of a mesh → a WARNING', () => {
+  test('the only CA of a mesh → a WARNING', () => {
     const only = meshOf('edge', 0, { 'a.test': [anchor('CN=A', '1')] });
     const [effect] = effectsOf('1'.repeat(64), [[only]]);
     assert.equal(effect?.leavesNothing, true);
     assert.match(describeEffects([effect]).at(-1) ?? '', /^WARNING: mesh edge has no CA left/);
   });
 
-  it('replicas → their proxies are added up, and the mesh is there once', () => {
+  test('replicas → their proxies are added up, and the mesh is there once', () => {
     const effects = effectsOf('2'.repeat(16), [[mesh], [{ ...mesh, proxies: 4 }]]);
     assert.deepEqual(
       effects.map(({ mesh: name, proxies, cas }) => [name, proxies, cas.length]),
@@ -104,7 +104,7 @@ describe('the effect of a revocation', () => {
     );
   });
 
-  it('a key in both encodings → its compressed hash stands for both', () => {
+  test('a key in both encodings → its compressed hash stands for both', () => {
     const mixed = meshOf('default', 1, {
       'a.test': [
         { ...anchor('CN=A', '1', '9'), compressedKeyHash: '8'.repeat(64) },
@@ -116,19 +116,19 @@ describe('the effect of a revocation', () => {
     assert.equal(effectsOf(hash, [[mixed]])[0]?.leavesNothing, true);
   });
 
-  it('one replica has applied it already → the effect on the other is reported', () => {
+  test('one replica has applied it already → the effect on the other is reported', () => {
     const done = meshOf('default', 1, { 'a.test': [anchor('CN=B', '2')] });
     assert.equal(effectsOf('1'.repeat(16), [[done], [mesh]])[0]?.cas.length, 2);
   });
 
-  it('the hash of a key → the key is written, which stands for every certificate of it', () => {
+  test('the hash of a key → the key is written, which stands for every certificate of it', () => {
     const renewed = meshOf('default', 1, { 'a.test': [anchor('CN=A', '1', '9'), anchor('CN=A', '3', '9')] });
     const effects = effectsOf('9'.repeat(16), [[renewed]]);
     assert.equal(effects[0]?.cas.length, 2);
     assert.equal(wholeHash('9'.repeat(16), effects), '9'.repeat(64));
   });
 
-  it('a short hash of several certificates → written as it is', () => {
+  test('a short hash of several certificates → written as it is', () => {
     const twins = meshOf('default', 1, {
       'a.test': [
         { ...anchor('CN=A', '1'), fingerprint: `${'1'.repeat(16)}${'2'.repeat(48)}` },
@@ -138,20 +138,20 @@ describe('the effect of a revocation', () => {
     assert.equal(wholeHash('1'.repeat(16), effectsOf('1'.repeat(16), [[twins]])), '1'.repeat(16));
   });
 
-  it('nothing that is served → no effect', () => assert.deepEqual(effectsOf('f'.repeat(64), [[mesh]]), []));
+  test('nothing that is served → no effect', () => assert.deepEqual(effectsOf('f'.repeat(64), [[mesh]]), []));
 });
 
-describe('meshes to wait for', () => {
+suite('meshes to wait for', () => {
   const [x, y] = ['x', 'y'].map((name) => ({ name })) as [{ name: string }, { name: string }];
   const served = [
     ['one', [x]],
     ['two', [x, y]],
   ] as const;
-  it('a mesh that changes → every server that has it', () => {
+  test('a mesh that changes → every server that has it', () => {
     assert.deepEqual([...holdersOf(served, [{ mesh: 'y' }])], [['y', ['two']]]);
     assert.deepEqual([...holdersOf(served, [{ mesh: 'x' }])], [['x', ['one', 'two']]]);
   });
-  it('nothing that changes now → every mesh', () => {
+  test('nothing that changes now → every mesh', () => {
     assert.deepEqual(
       [...holdersOf(served, [])],
       [
@@ -162,7 +162,7 @@ describe('meshes to wait for', () => {
   });
 });
 
-describe('distrust list', () => {
+suite('distrust list', () => {
   const lines = linesFor('1'.repeat(64), [], '2026-01-01');
   const table: Readonly<Record<string, readonly [before: string, after: string | undefined]>> = {
     'is empty': ['', lines],
@@ -170,18 +170,18 @@ describe('distrust list', () => {
     'ends without one': ['# why', `# why\n${lines}`],
   };
   for (const [what, [before, after]] of Object.entries(table))
-    it(`${what} → the lines are added at its end`, () =>
+    test(`${what} → the lines are added at its end`, () =>
       assert.equal(addToList(before, '1'.repeat(64), [], lines), after));
-  it('contains the hash, or a prefix of it → unchanged', () => {
+  test('contains the hash, or a prefix of it → unchanged', () => {
     for (const known of ['1'.repeat(64), '1'.repeat(16)])
       assert.equal(addToList('x\n', '1'.repeat(64), [known], lines), undefined);
     assert.notEqual(addToList('x\n', '1'.repeat(16), ['1'.repeat(64)], lines), undefined);
   });
-  it('a subject with line feeds → one line', () => {
+  test('a subject with line feeds → one line', () => {
     const odd = meshOf('default', 0, { 'a.test': [anchor('CN=x\nffff', '1')] });
     assert.equal(linesFor('1'.repeat(64), effectsOf('1'.repeat(64), [[odd]]), 'd').split('\n').length, 3);
   });
-  it('replaced by rename: keeps its mode, and leaves no other file', async () => {
+  test('replaced by rename: keeps its mode, and leaves no other file', async () => {
     await using dir = await makeTempDir();
     const path = dir.join('list');
     await replaceFile(path, 'one\n');
@@ -197,8 +197,8 @@ describe('distrust list', () => {
   });
 });
 
-describe('target of a path', () => {
-  it('no file, even if it is created meanwhile → the path itself', async () => {
+suite('target of a path', () => {
+  test('no file, even if it is created meanwhile → the path itself', async () => {
     await using dir = await makeTempDir();
     const path = dir.join('list');
     for (let round = 0; round < 300; round += 1) {
@@ -209,8 +209,8 @@ describe('target of a path', () => {
   });
 });
 
-describe('lock file', () => {
-  it('held: excludes others; function fails: is removed', async () => {
+suite('lock file', () => {
+  test('held: excludes others; function fails: is removed', async () => {
     await using dir = await makeTempDir();
     const path = dir.join('list');
     await withLock(path, 0, () =>
@@ -227,7 +227,7 @@ describe('lock file', () => {
   });
 });
 
-describe('lock file that another process left', () => {
+suite('lock file that another process left', () => {
   const pipe = (path: string): unknown => execFileSync('mkfifo', [path]);
   const left: Readonly<Record<string, readonly [put: (path: string) => unknown, holder: RegExp]>> = {
     'with its name': [(path) => writeFile(path, '4321 host-a\n'), /process 4321 on host-a is/],
@@ -236,7 +236,7 @@ describe('lock file that another process left', () => {
     'as a named pipe': [pipe, /another process is/],
   };
   for (const [what, [put, holder]] of Object.entries(left))
-    it(`${what} → stays, and the error names it`, async () => {
+    test(`${what} → stays, and the error names it`, async () => {
       await using dir = await makeTempDir();
       await put(dir.join('list.lock'));
       await assert.rejects(
@@ -293,8 +293,8 @@ async function twoServers() {
   };
 }
 
-describe('meshtrust revoke', () => {
-  it('wrong usage → exit 2 and a sentence', async () => {
+suite('meshtrust revoke', () => {
+  test('wrong usage → exit 2 and a sentence', async () => {
     for (const [args, sentence] of [
       [['a'.repeat(64)], /the distrust list is missing/],
       [['abc', '--distrust', '/x'], /the fingerprint has 3 digits/],
@@ -306,7 +306,7 @@ describe('meshtrust revoke', () => {
     }
   });
 
-  it('a CA of a running server → asks, writes the list, and the server stops serving it', async () => {
+  test('a CA of a running server → asks, writes the list, and the server stops serving it', async () => {
     await using dir = await makeTempDir();
     await using trust = await makeTempDir();
     await writeFile(
@@ -356,7 +356,7 @@ describe('meshtrust revoke', () => {
     assert.equal(forced.code, 0, forced.stderr);
   });
 
-  it('proxies that have not acknowledged → exit 4, also when it is asked again; then 0', async () => {
+  test('proxies that have not acknowledged → exit 4, also when it is asked again; then 0', async () => {
     await using scene = await twoServers();
     const { list, args, proxy } = scene;
     const revoke = () =>
@@ -373,7 +373,7 @@ describe('meshtrust revoke', () => {
     assert.match(stderr, /revoked: every connected proxy has the change\n$/);
   });
 
-  it('the hash of a key with a compressed point → prints the effect, and asks before a mesh loses its last CA', async () => {
+  test('the hash of a key with a compressed point → prints the effect, and asks before a mesh loses its last CA', async () => {
     await using dir = await makeTempDir();
     await using trust = await makeTempDir();
     const key = makeCompressedKey();
@@ -407,7 +407,7 @@ describe('meshtrust revoke', () => {
     );
   });
 
-  it('a hash of no listed CA → waits until the servers have read the list', async () => {
+  test('a hash of no listed CA → waits until the servers have read the list', async () => {
     await using dir = await makeTempDir();
     await using trust = await makeTempDir();
     await writeFile(
@@ -432,7 +432,7 @@ describe('meshtrust revoke', () => {
     assert.equal((JSON.parse(body) as DistrustDetail).listed, true);
   });
 
-  it('several commands at once on one list → all hashes are added', async () => {
+  test('several commands at once on one list → all hashes are added', async () => {
     await using dir = await makeTempDir();
     await using trust = await makeTempDir();
     await using server = await trustedServer(trust);
@@ -448,7 +448,7 @@ describe('meshtrust revoke', () => {
     assert.deepEqual(await readdir(dir.path), ['list']);
   });
 
-  it('a list that is a symbolic link → its target is changed', async () => {
+  test('a list that is a symbolic link → its target is changed', async () => {
     await using dir = await makeTempDir();
     await using trust = await makeTempDir();
     await using server = await trustedServer(trust);
@@ -473,7 +473,7 @@ describe('meshtrust revoke', () => {
     assert.match(dangling.stderr, /list: cannot be changed: it is a dangling symbolic link/);
   });
 
-  it('a list that the server does not follow → exit 4, and it says so', async () => {
+  test('a list that the server does not follow → exit 4, and it says so', async () => {
     await using dir = await makeTempDir();
     await writeFile(
       dir.join('t.yaml'),

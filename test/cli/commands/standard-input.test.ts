@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { promisify } from 'node:util';
 import { runProgram } from '../../../src/cli/program.ts';
 import { makeCa, makeLeaf } from '../../kit/certificates.ts';
@@ -20,8 +20,8 @@ function runWith(stdin: string | Buffer, args: readonly string[]): Promise<Outco
   return run(args, {}, undefined, (io) => runProgram({ ...io, stdin: Readable.from([stdin]) }));
 }
 
-describe('the standard input as -', () => {
-  it('validate: reads resources from it', async () => {
+suite('the standard input as -', () => {
+  test('validate: reads resources from it', async () => {
     const good = await runWith(text, ['validate', '-']);
     assert.deepEqual([good.code, good.stderr], [0, '1 MeshTrust accepted; 0 errors, 0 warnings, 0 notes\n']);
     const bad = await runWith('type: MeshTrsut\n', ['validate', '-']);
@@ -29,7 +29,7 @@ describe('the standard input as -', () => {
     assert.match(bad.stdout, /^error: stdin:1: MT009 /m);
   });
 
-  it('validate: files beside it are read as well', async () => {
+  test('validate: files beside it are read as well', async () => {
     await using dir = await makeTempDir();
     await writeFile(
       dir.join('b.yaml'),
@@ -40,7 +40,7 @@ describe('the standard input as -', () => {
     assert.match(stderr, /^2 MeshTrusts accepted; 0 errors,/);
   });
 
-  it('validate: bytes that are not UTF-8, or empty input: an error', async () => {
+  test('validate: bytes that are not UTF-8, or empty input: an error', async () => {
     assert.match(
       (await runWith(Buffer.of(0xff, 0xfe), ['validate', '-'])).stdout,
       /stdin: MT001 .*not UTF-8/,
@@ -48,13 +48,13 @@ describe('the standard input as -', () => {
     assert.equal((await runWith('', ['validate', '-'])).code, 1);
   });
 
-  it('validate: more than 16 MiB: exit code 2', async () => {
+  test('validate: more than 16 MiB: exit code 2', async () => {
     const { code, stderr } = await runWith(Buffer.alloc(16 * 2 ** 20 + 1, '#'), ['validate', '-']);
     assert.equal(code, 2);
     assert.match(stderr, /longer than 16777216 bytes/);
   });
 
-  it('bundle and diff: read resources from it', async () => {
+  test('bundle and diff: read resources from it', async () => {
     assert.match((await runWith(text, ['bundle', '-'])).stdout, /trust domain a\.test/);
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), text);
@@ -62,7 +62,7 @@ describe('the standard input as -', () => {
     assert.equal((await runWith(text.replaceAll('a.test', 'c.test'), ['diff', dir.path, '-'])).code, 1);
   });
 
-  it('verify: reads the resources or the leaf from it', async () => {
+  test('verify: reads the resources or the leaf from it', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), text);
     await writeFile(dir.join('leaf.pem'), leaf.certPem);
@@ -70,7 +70,7 @@ describe('the standard input as -', () => {
     assert.equal((await runWith(leaf.certPem, ['verify', '--leaf', '-', dir.join('a.yaml')])).code, 0);
   });
 
-  it('/dev/stdin and process substitution: are read as pipes', async () => {
+  test('/dev/stdin and process substitution: are read as pipes', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), text);
     const command = `cat ${dir.join('a.yaml')} | "$0" bin/meshtrust.js validate /dev/stdin 2>&1`;

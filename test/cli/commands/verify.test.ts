@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { load } from 'js-yaml';
 
 import { makeCa, makeIntermediate, makeLeaf } from '../../kit/certificates.ts';
@@ -28,8 +28,8 @@ async function files() {
   return dir;
 }
 
-describe('verify', () => {
-  it('accepted client: prints the trust anchor and the path', async () => {
+suite('verify', () => {
+  test('accepted client: prints the trust anchor and the path', async () => {
     await using dir = await files();
     const client = ['--leaf', dir.join('leaf.pem'), '--chain', dir.join('middle.pem')];
     const { code, stdout, stderr } = await run(['verify', ...client, dir.join('a.yaml')]);
@@ -43,7 +43,7 @@ describe('verify', () => {
     );
   });
 
-  it('leaf file: reads the chain from it, skips its key, accepts DER', async () => {
+  test('leaf file: reads the chain from it, skips its key, accepts DER', async () => {
     await using dir = await files();
     const one = await run(['verify', '--leaf', dir.join('svid.pem'), dir.join('a.yaml')]);
     assert.equal(one.code, 0, one.stdout);
@@ -56,7 +56,7 @@ describe('verify', () => {
     ['a byte too many', (der: Buffer) => Buffer.concat([der, Buffer.of(0)]), /data follows the end/],
     ['a byte too few', (der: Buffer) => der.subarray(0, -1), /cannot be read/],
   ] as const) {
-    it(`DER file with ${change}: exit code 2, since no client can send it`, async () => {
+    test(`DER file with ${change}: exit code 2, since no client can send it`, async () => {
       await using dir = await files();
       await writeFile(dir.join('damaged.der'), damaged(await readFile(dir.join('leaf.der'))));
       const { code, stderr } = await run(['verify', '--leaf', dir.join('damaged.der'), dir.join('a.yaml')]);
@@ -66,14 +66,14 @@ describe('verify', () => {
     });
   }
 
-  it('refused client: prints the reason, exit 1', async () => {
+  test('refused client: prints the reason, exit 1', async () => {
     await using dir = await files();
     const { code, stdout } = await run(['verify', '--leaf', dir.join('leaf.pem'), dir.join('a.yaml')]);
     assert.equal(code, 1);
     assert.match(stdout, /^refused: the issuer of the leaf, CN=Middle, is not listed .* \(no-path\)\n/);
   });
 
-  it('JSON and YAML: have the same fields', async () => {
+  test('JSON and YAML: have the same fields', async () => {
     await using dir = await files();
     const args = ['verify', '--leaf', dir.join('stranger.pem'), dir.join('a.yaml')];
     const json: unknown = JSON.parse((await run([...args, '-o', 'json'])).stdout);
@@ -85,7 +85,7 @@ describe('verify', () => {
     );
   });
 
-  it('no files: asks the server', async () => {
+  test('no files: asks the server', async () => {
     await using dir = await files();
     await using server = await wholeServer([resource]);
     const ask = (file: string, ...more: string[]) =>
@@ -102,7 +102,7 @@ describe('verify', () => {
     assert.match(unknown.stderr, /mesh nobody: no MeshTrust lists it/);
   });
 
-  it('--distrust: distrusted CA certificates do not count', async () => {
+  test('--distrust: distrusted CA certificates do not count', async () => {
     await using dir = await files();
     const json = await run(['verify', '--leaf', dir.join('svid.pem'), dir.join('a.yaml'), '-o', 'json']);
     const { anchor } = JSON.parse(json.stdout) as { readonly anchor: string };
@@ -113,7 +113,7 @@ describe('verify', () => {
     assert.match(stdout, /^refused: trust domain a\.test has no CA \(unknown-trust-domain\)\n/);
   });
 
-  it('several possible issuers: notes that Envoy 1.36 may choose another', async () => {
+  test('several possible issuers: notes that Envoy 1.36 may choose another', async () => {
     await using dir = await files();
     const plain = { commonName: 'Twin', subjectKeyId: false, authorityKeyId: undefined } as const;
     const [one, other] = [makeCa(plain), makeCa(plain)];
@@ -125,7 +125,7 @@ describe('verify', () => {
     assert.match(stderr, /^note: several anchors can be the issuer of CN=web; /);
   });
 
-  it('leaf that cannot be read: exit 2; server does not answer: exit 3', async () => {
+  test('leaf that cannot be read: exit 2; server does not answer: exit 3', async () => {
     await using dir = await files();
     const leafFile = dir.join('leaf.pem');
     assert.match((await run(['verify', dir.path])).stderr, /--leaf FILE/);
@@ -216,7 +216,7 @@ describe('verify', () => {
     ['UTF-16', `${stranger.certPem.split('').join('\0')}\0${leaf.certPem}`, /it has NUL bytes/],
   ];
   for (const [what, text, message] of damaged) {
-    it(`leaf file: ${what} → exit code 2, and no verdict about another certificate`, async () => {
+    test(`leaf file: ${what} → exit code 2, and no verdict about another certificate`, async () => {
       await using dir = await files();
       await writeFile(dir.join('damaged.pem'), text);
       const { code, stdout, stderr } = await run(['verify', '--leaf', dir.join('damaged.pem'), dir.path]);
@@ -243,7 +243,7 @@ describe('verify', () => {
     ['an encrypted key', leaf.keyPem.replaceAll('PRIVATE', 'ENCRYPTED PRIVATE')],
   ];
   for (const [what, text] of sound) {
-    it(`leaf file: ${what} before the leaf → skipped`, async () => {
+    test(`leaf file: ${what} before the leaf → skipped`, async () => {
       await using dir = await files();
       await writeFile(dir.join('svid.pem'), text + leaf.certPem + middle.certPem);
       const { code, stderr } = await run(['verify', '--leaf', dir.join('svid.pem'), dir.join('a.yaml')]);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { describeWait, assessWait } from '../../../src/cli/ask/wait-state.ts';
 import type { WaitState } from '../../../src/cli/ask/wait-state.ts';
 import { freePort } from '../../kit/free-port.ts';
@@ -18,8 +18,8 @@ async function pending() {
   return server;
 }
 
-describe('wait', () => {
-  it('returns once the last proxy has acknowledged', async () => {
+suite('wait', () => {
+  test('returns once the last proxy has acknowledged', async () => {
     await using server = await pending();
     let acknowledged = false;
     const waiting = start(['wait', '--mesh=default', `--server=${server.url}`]);
@@ -35,7 +35,7 @@ describe('wait', () => {
     assert.match(stderr, /1 of 1 connected proxies have v1\n$/);
   });
 
-  it('--proxies: waits until that many proxies are connected', async () => {
+  test('--proxies: waits until that many proxies are connected', async () => {
     await using server = await pending();
     server.acks(proxy, 'v1');
     const second = streamOf(2);
@@ -53,7 +53,7 @@ describe('wait', () => {
     assert.match(stderr, /2 of 2 connected proxies have v1\n$/);
   });
 
-  it('missing proxies, but none lags: prints no table', async () => {
+  test('missing proxies, but none lags: prints no table', async () => {
     await using server = await pending();
     server.acks(proxy, 'v1');
     const args = ['wait', '--mesh=default', '--proxies=2', '--timeout=0', `--server=${server.url}`];
@@ -62,7 +62,7 @@ describe('wait', () => {
     assert.match(stderr, /error: timed out after 0ms: .*waiting for 1 more proxy to connect\n$/);
   });
 
-  it('time-out: exit 4, with the names of the lagging proxies', async () => {
+  test('time-out: exit 4, with the names of the lagging proxies', async () => {
     await using server = await pending();
     const { code, stdout, stderr } = await run([
       'wait',
@@ -75,7 +75,7 @@ describe('wait', () => {
     assert.match(stderr, /error: timed out after 300ms: .*waiting for slow-one \(pending\)\n$/);
   });
 
-  it('rejected response: prints the reason', async () => {
+  test('rejected response: prints the reason', async () => {
     await using server = await pending();
     server.refuses(proxy, 'v1', 'Failed to load');
     const { code, stderr } = await run(['wait', '--mesh=default', '--timeout=0', `--server=${server.url}`]);
@@ -83,7 +83,7 @@ describe('wait', () => {
     assert.match(stderr, /slow-one \(refused: Failed to load\)/);
   });
 
-  it('lost proxy: waits for it, and prints its name and acknowledged version', async () => {
+  test('lost proxy: waits for it, and prints its name and acknowledged version', async () => {
     await using server = await pending();
     server.acks(proxy, 'v1');
     const other = streamOf(2, 'other-one');
@@ -108,7 +108,7 @@ describe('wait', () => {
     assert.equal((await waiting.outcome).code, 0);
   });
 
-  it('proxy that one server lost: waits until it is in sync at another server', async () => {
+  test('proxy that one server lost: waits until it is in sync at another server', async () => {
     await using one = await pending();
     await using two = await fleetServer();
     two.publish(statesOf({ ALL: 'v1' }));
@@ -126,7 +126,7 @@ describe('wait', () => {
     assert.match(stderr, /1 of 1 connected proxies have v1\n$/);
   });
 
-  it('--version: waits for a version that is not served yet, and accepts a later one', async () => {
+  test('--version: waits for a version that is not served yet, and accepts a later one', async () => {
     await using server = await fleetServer();
     const waiting = run(['wait', '--mesh=default', '--version=v2', `--server=${server.url}`]);
     server.publish(statesOf({ ALL: 'v1' }));
@@ -147,7 +147,7 @@ describe('wait', () => {
     assert.equal((await waiting).code, 0);
   });
 
-  it('several servers: adds up their proxies, and waits until they serve the same version', async () => {
+  test('several servers: adds up their proxies, and waits until they serve the same version', async () => {
     await using one = await pending();
     await using two = await pending();
     const servers = [`--server=${one.url}`, `--server=${two.url}`];
@@ -164,7 +164,7 @@ describe('wait', () => {
     assert.match(apart.stderr, /v1 or v2; waiting for servers to agree/);
   });
 
-  it('no proxies: times out, unless --proxies 0 accepts that', async () => {
+  test('no proxies: times out, unless --proxies 0 accepts that', async () => {
     await using server = await fleetServer();
     server.publish(statesOf({ ALL: 'v1' }));
     const args = ['wait', '--mesh=default', `--server=${server.url}`];
@@ -174,7 +174,7 @@ describe('wait', () => {
     assert.equal((await run([...args, '--proxies=0'])).code, 0);
   });
 
-  it('mesh that is not listed: exit 1, but with --version it waits', async () => {
+  test('mesh that is not listed: exit 1, but with --version it waits', async () => {
     await using server = await fleetServer();
     const { code, stderr } = await run(['wait', '--mesh=blue', `--server=${server.url}`]);
     assert.equal(code, 1);
@@ -183,13 +183,13 @@ describe('wait', () => {
     assert.equal(other.code, 4);
   });
 
-  it('server does not answer: exit 3; no --mesh: exit 2', async () => {
+  test('server does not answer: exit 3; no --mesh: exit 2', async () => {
     const url = `http://127.0.0.1:${await freePort()}`;
     assert.equal((await run(['wait', '--mesh=default', `--server=${url}`])).code, 3);
     assert.equal((await run(['wait'])).code, 2);
   });
 
-  it('interrupted: exit 1', async () => {
+  test('interrupted: exit 1', async () => {
     await using server = await pending();
     const stop = new AbortController();
     const waiting = start(['wait', '--mesh=default', `--server=${server.url}`], stop.signal);
@@ -198,7 +198,7 @@ describe('wait', () => {
     assert.equal((await waiting.outcome).code, 1);
   });
 
-  it('lost proxies that the server does not name → waits for them', () => {
+  test('lost proxies that the server does not name → waits for them', () => {
     const counts = { connected: 1, synced: 1, pending: 0, stale: 0, refused: 0, reconnecting: 0, lost: 0 };
     const rollout = (forgotten: number) => ({
       mesh: 'default',
@@ -220,7 +220,7 @@ describe('wait', () => {
     assert.match(describeWait(state), /; waiting for lost proxies that it does not name at a$/);
   });
 
-  it('server goes away and does not return: exit 3', () => {
+  test('server goes away and does not return: exit 3', () => {
     const gone = { kind: 'unreachable', server: 'a', reason: 'x' } as const;
     const { done, servers } = assessWait({ mesh: 'default' }, [gone]);
     assert.deepEqual([done, servers[0]?.waitingFor], [false, 'an answer']);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { promisify } from 'node:util';
 import { Argument, Command, Option } from 'commander';
 import { readCommand } from '../../../src/cli/completion/command-tree.ts';
@@ -32,7 +32,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
   return stdout.split('\n').filter(Boolean).toSorted();
 }
 
-describe('completion bash, by a real bash,', { skip }, () => {
+suite('completion bash, by a real bash,', { skip }, () => {
   const table: readonly (readonly [words: readonly string[], expected: readonly string[]])[] = [
     [['pro'], ['proxy-status']],
     [['--ver'], ['--version']],
@@ -74,7 +74,7 @@ describe('completion bash, by a real bash,', { skip }, () => {
     [['nonsense', '--no'], []],
   ];
   for (const [words, expected] of table) {
-    it(`completes: meshtrust ${words.join(' ')}`, async () => {
+    test(`completes: meshtrust ${words.join(' ')}`, async () => {
       await using dir = await makeTempDir();
       await mkdir(dir.join('a-folder'));
       await writeFile(dir.join('a file.yaml'), '');
@@ -82,7 +82,7 @@ describe('completion bash, by a real bash,', { skip }, () => {
     });
   }
 
-  it('does not change the shell', async () => {
+  test('does not change the shell', async () => {
     const { stdout } = await run(['completion', 'bash']);
     const script = `${stdout}
 before=$(set | grep -v '^\\(_\\|BASH\\|COMP\\|PIPESTATUS\\|before\\|FUNCNAME\\)')
@@ -109,8 +109,8 @@ function sample(): CommandNode {
   return readCommand(program);
 }
 
-describe('completion scripts', () => {
-  it('command tree: read from the definitions, without hidden commands', () => {
+suite('completion scripts', () => {
+  test('command tree: read from the definitions, without hidden commands', () => {
     const { commands } = sample();
     assert.deepEqual(
       commands.map(({ name }) => name),
@@ -127,7 +127,7 @@ describe('completion scripts', () => {
     ]);
   });
 
-  it('each shell: has every command and option', async () => {
+  test('each shell: has every command and option', async () => {
     const scripts = await Promise.all(['bash', 'zsh', 'fish'].map((shell) => run(['completion', shell])));
     const { stdout: help } = await run(['wait', '--help']);
     const options = [...help.matchAll(/--(?<name>[a-z-]+)/g)].map((match) => match.groups?.['name'] ?? '');
@@ -140,7 +140,7 @@ describe('completion scripts', () => {
     }
   });
 
-  it('zsh: quotes descriptions', () => {
+  test('zsh: quotes descriptions', () => {
     const script = zshCompletion(sample());
     assert.ok(script.includes("'go:it'\\''s \\[a\\]\\: $test `x` \\\\ \"y\"'"), script);
     assert.ok(script.includes("'*--file=[somebody'\\''s]:file:_files'"), script);
@@ -149,7 +149,7 @@ describe('completion scripts', () => {
     assert.match(script, /^#compdef tool\n/);
   });
 
-  it('fish: quotes descriptions', () => {
+  test('fish: quotes descriptions', () => {
     const script = fishCompletion(sample());
     const start = "complete -c tool -n 'not __fish_seen_subcommand_from go g help'";
     assert.ok(script.includes(`${start} -a 'g' -d 'it\\'s [a]: $test \`x\` \\\\ "y"'\n`), script);
@@ -159,13 +159,13 @@ describe('completion scripts', () => {
     assert.ok(script.includes(`${go} -F\n`), script);
   });
 
-  it('bash: has no descriptions', () => {
+  test('bash: has no descriptions', () => {
     assert.doesNotMatch(bashCompletion(sample()), /somebody|\$test/);
   });
 });
 
-describe('completion', () => {
-  it('unknown shell: exit 2', async () => {
+suite('completion', () => {
+  test('unknown shell: exit 2', async () => {
     for (const args of [['completion'], ['completion', 'tcsh']]) {
       const { code, stdout, stderr } = await run(args);
       assert.deepEqual([code, stdout], [2, '']);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import { environmentVariable, flag, readEnvironment } from '../../../src/cli/flags/flags.ts';
@@ -120,10 +120,10 @@ function variableOf(name: FlagName): string {
   return environmentVariable(name) ?? assert.fail(`${name} has no variable`);
 }
 
-describe('flags without a variable', () => {
+suite('flags without a variable', () => {
   const connection = ['server', 'tokenFile', 'ca', 'clientCert', 'clientKey'] as const;
 
-  it('all flags except those of serve and those to reach a server', async () => {
+  test('all flags except those of serve and those to reach a server', async () => {
     const { stdout } = await run(['serve', '--help']);
     const ofServe = all.filter((name) =>
       new RegExp(`^ +(?:-\\w, )?${flag(name).long}(?= )`, 'm').test(stdout),
@@ -135,14 +135,14 @@ describe('flags without a variable', () => {
     const [text] = samples[name];
     const option = flag(name);
     const variable = `MESHTRUST_${String(option.long).slice(2).replaceAll('-', '_').toUpperCase()}`;
-    it(`${variable} is set → ${option.long} is unchanged, and its help does not name it`, () => {
+    test(`${variable} is set → ${option.long} is unchanged, and its help does not name it`, () => {
       const fallback: unknown = option.negate ? true : option.defaultValue;
       assert.deepEqual(valueOf(name, [], { [variable]: text }), fallback);
       assert.doesNotMatch(option.description, /env:/);
     });
   }
 
-  it('a version, a mesh and an output in the environment → commands ignore them', async () => {
+  test('a version, a mesh and an output in the environment → commands ignore them', async () => {
     const env = {
       MESHTRUST_VERSION: '1.2.3',
       MESHTRUST_MESH: 'x',
@@ -157,7 +157,7 @@ describe('flags without a variable', () => {
   });
 });
 
-describe('the variable of each flag', () => {
+suite('the variable of each flag', () => {
   for (const name of names) {
     const [text, value] = samples[name];
     const option = flag(name);
@@ -165,14 +165,14 @@ describe('the variable of each flag', () => {
     const fallback: unknown = option.negate ? true : option.defaultValue;
     const variable = variableOf(name);
 
-    it(`${variable} sets ${long}`, () => {
+    test(`${variable} sets ${long}`, () => {
       assert.notDeepEqual(value, fallback, 'the sample is not the default');
       assert.deepEqual(valueOf(name, [], { [variable]: text }), value);
       assert.deepEqual(valueOf(name, [], {}), fallback);
       assert.deepEqual(valueOf(name, [], { [variable]: '' }), fallback);
     });
 
-    it(`${variable} and ${long} → the command line wins`, () => {
+    test(`${variable} and ${long} → the command line wins`, () => {
       const given = required ? [`${long}=${text}`] : [String(long)];
       // What would be refused, or mean the contrary, if it were read.
       const other = required ? 'no-such-value' : 'false';
@@ -182,13 +182,13 @@ describe('the variable of each flag', () => {
 
   const switches = ['kubernetes', 'kubeAllNamespaces', 'refuseIntermediates'] as const;
   for (const name of switches) {
-    it(`${variableOf(name)}=false → off`, () => {
+    test(`${variableOf(name)}=false → off`, () => {
       for (const no of ['false', '0', 'off', 'No'])
         assert.equal(valueOf(name, [], { [variableOf(name)]: no }), false);
     });
   }
 
-  it('MESHTRUST_NO_CA_METRICS=false → the metrics of each CA are kept', () => {
+  test('MESHTRUST_NO_CA_METRICS=false → the metrics of each CA are kept', () => {
     assert.equal(valueOf('caMetrics', [], { MESHTRUST_NO_CA_METRICS: 'false' }), true);
   });
 
@@ -201,11 +201,11 @@ describe('the variable of each flag', () => {
     ['rootTrustDomain', 'spiffe://a.test', /MESHTRUST_ROOT_TRUST_DOMAIN: It must be the bare name/],
   ];
   for (const [name, text, sentence] of nonsense) {
-    it(`${variableOf(name)}=${text}: refused, with the name of the variable`, () =>
+    test(`${variableOf(name)}=${text}: refused, with the name of the variable`, () =>
       assert.throws(() => valueOf(name, [], { [variableOf(name)]: text }), sentence));
   }
 
-  it('has flags with an argument parser that refuses by the same error as variables', () => {
+  test('has flags with an argument parser that refuses by the same error as variables', () => {
     assert.throws(() => flag('guardHold').parseArg?.('soon', undefined), InvalidArgumentError);
   });
 });

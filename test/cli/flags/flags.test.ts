@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { flagsPage } from '../../../scripts/flag-table.ts';
 import { describeFlags, parseDuration } from '../../../src/cli/flags/flags.ts';
 
-describe('the flags', () => {
-  it('docs/flags.md: has the flags of the program', async () => {
+suite('the flags', () => {
+  test('docs/flags.md: has the flags of the program', async () => {
     const page = await readFile(new URL('../../../docs/flags.md', import.meta.url), 'utf8');
     assert.equal(page, flagsPage(), 'run: node scripts/flag-table.ts');
   });
 
-  it('each flag has a different variable', () => {
+  test('each flag has a different variable', () => {
     const variables = describeFlags().flatMap(({ variable }) => variable ?? []);
     assert.equal(new Set(variables).size, variables.length);
     for (const variable of variables) assert.match(variable, /^MESHTRUST_[A-Z_]+$/);
@@ -25,10 +25,10 @@ describe('the flags', () => {
     '1h': 3_600_000,
   };
   for (const [text, expected] of Object.entries(durations)) {
-    it(`reads the duration ${text}`, () => assert.equal(parseDuration(text), expected));
+    test(`reads the duration ${text}`, () => assert.equal(parseDuration(text), expected));
   }
   for (const text of ['', '30', '-1s', '1.5s', 's', '1d', '1 s']) {
-    it(`refuses the duration ${JSON.stringify(text)}`, () =>
+    test(`refuses the duration ${JSON.stringify(text)}`, () =>
       assert.throws(() => parseDuration(text), /Give a duration/));
   }
 });

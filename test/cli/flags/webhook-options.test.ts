@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 
 import { CommandError, exitCode } from '../../../src/cli/terminal/exit-code.ts';
 import { webhookOf } from '../../../src/cli/flags/webhook-options.ts';
@@ -9,16 +9,16 @@ const defaults = { kubernetes: true, kubeNamespace: 'kuma-system', webhookConfig
 const asked = { ...defaults, webhookListen: '0.0.0.0:9443' };
 const files = { webhookCert: 'c', webhookKey: 'k' };
 
-describe('the flags of the webhook', () => {
-  it('defaults: no webhook', () => assert.equal(webhookOf(defaults), undefined));
+suite('the flags of the webhook', () => {
+  test('defaults: no webhook', () => assert.equal(webhookOf(defaults), undefined));
 
-  it('certificate files: a webhook with these files', () =>
+  test('certificate files: a webhook with these files', () =>
     assert.deepEqual(webhookOf({ ...asked, ...files }), {
       listen: '0.0.0.0:9443',
       certificate: { kind: 'files', certificate: 'c', key: 'k' },
     }));
 
-  it('--webhook-secret: a webhook that keeps its certificate in the Secret', () =>
+  test('--webhook-secret: a webhook that keeps its certificate in the Secret', () =>
     assert.deepEqual(webhookOf({ ...asked, webhookSecret: 's', kubeLeaseNamespace: 'n' })?.certificate, {
       kind: 'secret',
       secret: 's',
@@ -37,7 +37,7 @@ describe('the flags of the webhook', () => {
     ['a certificate without its key', { ...asked, webhookCert: 'c' }, /--webhook-cert and --webhook-key/],
   ];
   for (const [what, flags, sentence] of refused) {
-    it(`${what}: refused`, () =>
+    test(`${what}: refused`, () =>
       assert.throws(
         () => webhookOf(flags),
         (error: unknown) =>

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { runKubectlCompletion } from '../../../src/cli/kubectl-plugin.ts';
 import { run } from '../run.ts';
 
@@ -18,7 +18,7 @@ async function complete(
   };
 }
 
-describe('completions of kubectl meshtrust', () => {
+suite('completions of kubectl meshtrust', () => {
   const none = ':4';
   const files = ':0';
   const table: readonly (readonly [line: readonly string[], words: readonly string[], directive: string])[] =
@@ -40,7 +40,7 @@ describe('completions of kubectl meshtrust', () => {
       [['complete', ''], ['serve'], none],
     ];
   for (const [line, words, directive] of table) {
-    it(`${line.join(' ')} is ${words.join(' or ') || (directive === files ? 'a file' : 'nothing')}`, async () => {
+    test(`${line.join(' ')} is ${words.join(' or ') || (directive === files ? 'a file' : 'nothing')}`, async () => {
       const found = await complete(...line);
       if (line[0] === 'complete')
         assert.ok(found.words.includes('serve') && !found.words.includes('complete'));
@@ -48,7 +48,7 @@ describe('completions of kubectl meshtrust', () => {
     });
   }
 
-  it('descriptions: printed after the word', async () => {
+  test('descriptions: printed after the word', async () => {
     const { stdout } = await run(['wai'], {}, never, runKubectlCompletion);
     assert.match(stdout, /^wait\twait until all proxies [^\t\n]+\n:4\n$/);
   });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import * as fc from '../../kit/fast-check.ts';
 import type { AnchorDetail, MeshDetail } from '../../../src/api/api-types.ts';
 import { presentMesh } from '../../../src/api/present-mesh.ts';
@@ -49,8 +49,8 @@ function withAnchor(detail: MeshDetail, over: Partial<AnchorDetail>): MeshDetail
   };
 }
 
-describe('diffMeshDetails', () => {
-  it('equal states: no difference', () => {
+suite('diffMeshDetails', () => {
+  test('equal states: no difference', () => {
     assert.deepEqual(diffMeshDetails([mesh({ 'a.test': 'AB' })], [mesh({ 'a.test': 'AB' })]), []);
   });
 
@@ -82,10 +82,10 @@ describe('diffMeshDetails', () => {
     ],
   ];
   for (const [what, before, after, expected] of table) {
-    it(`has ${what}`, () => assert.deepEqual(words(diffMeshDetails(before, after)), expected));
+    test(`has ${what}`, () => assert.deepEqual(words(diffMeshDetails(before, after)), expected));
   }
 
-  it('other certificate with the same subject and key: renewed', () => {
+  test('other certificate with the same subject and key: renewed', () => {
     const before = mesh({ 'a.test': 'A' });
     const after = withAnchor(before, { fingerprint: 'ff'.repeat(32), notAfter: '2099-01-01T00:00:00Z' });
     const [difference] = diffMeshDetails([before], [after]);
@@ -99,7 +99,7 @@ describe('diffMeshDetails', () => {
     assert.deepEqual(words(diffMeshDetails([before], [otherKey])), ['default changed a.test: -A +A']);
   });
 
-  it('certificate in another form: re-rooted, whatever the cause', () => {
+  test('certificate in another form: re-rooted, whatever the cause', () => {
     const before = mesh({ 'a.test': 'A' });
     const reissued = withAnchor(before, { rooting: 're-rooted' });
     assert.deepEqual(words(diffMeshDetails([before], [reissued])), ['default changed a.test: ^A']);
@@ -107,7 +107,7 @@ describe('diffMeshDetails', () => {
     assert.deepEqual(diffMeshDetails([promoted], [reissued]), []);
   });
 
-  it('names the secrets that differ, except a ROOTCA that only one side has', () => {
+  test('names the secrets that differ, except a ROOTCA that only one side has', () => {
     const [before, after] = [mesh({ 'a.test': 'A' }), mesh({ 'a.test': 'A' })];
     const [first, ...rest] = after.secrets;
     assert.ok(first !== undefined);
@@ -121,7 +121,7 @@ describe('diffMeshDetails', () => {
     assert.deepEqual(diffMeshDetails([before], [rooted]), []);
   });
 
-  it('no trust left: denyAll', () => {
+  test('no trust left: denyAll', () => {
     assert.deepEqual(
       [mesh({ 'a.test': 'B' }), mesh({}), undefined].map(
         (after) => diffMeshDetails([mesh({ 'a.test': 'A' })], after === undefined ? [] : [after])[0]?.denyAll,
@@ -130,12 +130,12 @@ describe('diffMeshDetails', () => {
     );
   });
 
-  it('mesh without trust: same as a mesh that was never listed', () => {
+  test('mesh without trust: same as a mesh that was never listed', () => {
     assert.deepEqual(diffMeshDetails([mesh({})], []), []);
     assert.deepEqual(diffMeshDetails([], [mesh({})]), []);
   });
 
-  it('sides exchanged: added and removed are exchanged', () => {
+  test('sides exchanged: added and removed are exchanged', () => {
     const anchors = fc.subarray(['A', 'B', 'C', 'D']).map((some) => some.join(''));
     const state = fc.uniqueArray(fc.tuple(fc.constantFrom('a.test', 'b.test'), anchors), {
       selector: ([name]) => name,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { X509Certificate, createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import type { FindingList, MeshDetail } from '../../../src/api/api-types.ts';
 import { makeCa, makeIntermediate } from '../../kit/certificates.ts';
@@ -13,8 +13,8 @@ const ca = makeCa({ commonName: 'A' });
 const yaml = (name: string, pem: string) => meshTrustYaml({ name, trustDomain: `${name}.test`, pems: [pem] });
 const key = '-----BEGIN PRIVATE KEY-----\nc2VjcmV0c2VjcmV0\n-----END PRIVATE KEY-----\n';
 
-describe('validate', () => {
-  it('valid files: exit 0', async () => {
+suite('validate', () => {
+  test('valid files: exit 0', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
     assert.deepEqual(await run(['validate', dir.path]), {
@@ -24,7 +24,7 @@ describe('validate', () => {
     });
   });
 
-  it('with colours: the severity of a finding and the mark of an error have one, without them none', async () => {
+  test('with colours: the severity of a finding and the mark of an error have one, without them none', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), 'type: MeshTrust\nname: a\n');
     const [plain, coloured] = [
@@ -39,7 +39,7 @@ describe('validate', () => {
     assert.ok(missing.stderr.startsWith(`${mark}/nowhere cannot be read`), missing.stderr);
   });
 
-  it('violation or refused block: exit 1, with a line each that quotes no key', async () => {
+  test('violation or refused block: exit 1, with a line each that quotes no key', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem + key));
     await writeFile(dir.join('b.yaml'), yaml('b', ca.certPem).replace('type: Pem', 'type: Jwks'));
@@ -52,7 +52,7 @@ describe('validate', () => {
     assert.ok(!stdout.includes('c2VjcmV0'));
   });
 
-  it('--distrust: applies the list; list that cannot be read: exit 2', async () => {
+  test('--distrust: applies the list; list that cannot be read: exit 2', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
     const fingerprint = createHash('sha256').update(new X509Certificate(ca.certPem).raw).digest('hex');
@@ -90,7 +90,7 @@ describe('validate', () => {
     ],
   };
   for (const [what, [text, line]] of Object.entries(refusedTexts)) {
-    it(`${what} → exit 1 and a line that names it`, async () => {
+    test(`${what} → exit 1 and a line that names it`, async () => {
       await using dir = await makeTempDir();
       await writeFile(dir.join('a.yaml'), text);
       const { code, stdout } = await run(['validate', dir.path]);
@@ -99,7 +99,7 @@ describe('validate', () => {
     });
   }
 
-  it('a label below kuma.io/ that is misspelt → a warning that names the mesh', async () => {
+  test('a label below kuma.io/ that is misspelt → a warning that names the mesh', async () => {
     await using dir = await makeTempDir();
     const text = yaml('a', ca.certPem)
       .replace('type: MeshTrust', 'apiVersion: kuma.io/v1alpha1\nkind: MeshTrust')
@@ -121,7 +121,7 @@ describe('validate', () => {
     'kuma.io/Mesh',
     'mesh',
   ]) {
-    it(`label ${key} in place of kuma.io/mesh: a warning that names the mesh`, async () => {
+    test(`label ${key} in place of kuma.io/mesh: a warning that names the mesh`, async () => {
       await using dir = await makeTempDir();
       const text = yaml('a', ca.certPem)
         .replace('type: MeshTrust', 'apiVersion: kuma.io/v1alpha1\nkind: MeshTrust')
@@ -136,7 +136,7 @@ describe('validate', () => {
     });
   }
 
-  it('annotation kuma.io/mesh without the label: a warning that names the mesh', async () => {
+  test('annotation kuma.io/mesh without the label: a warning that names the mesh', async () => {
     await using dir = await makeTempDir();
     const text = yaml('a', ca.certPem)
       .replace('type: MeshTrust', 'apiVersion: kuma.io/v1alpha1\nkind: MeshTrust')
@@ -146,7 +146,7 @@ describe('validate', () => {
     assert.match(stdout, /MT050 .*not an annotation.* is in mesh default$/m);
   });
 
-  it('labels of others, such as example.com/mesh or kuma-team/owner: no warning', async () => {
+  test('labels of others, such as example.com/mesh or kuma-team/owner: no warning', async () => {
     await using dir = await makeTempDir();
     const labels = "{ 'example.com/mesh': x, 'kuma-team/owner': y, 'app.kubernetes.io/name': z }";
     const text = yaml('a', ca.certPem)
@@ -157,7 +157,7 @@ describe('validate', () => {
   });
 
   for (const kind of ['kind: Lsit', 'kind: ListOfTrust', 'next: null']) {
-    it(`list of MeshTrusts with ${kind}: an error, not another kind`, async () => {
+    test(`list of MeshTrusts with ${kind}: an error, not another kind`, async () => {
       await using dir = await makeTempDir();
       const item = JSON.stringify({ type: 'MeshTrust', name: 'a', mesh: 'default', spec: {} });
       await writeFile(dir.join('a.yaml'), `${kind}\nitems: [${item}]\n`);
@@ -167,7 +167,7 @@ describe('validate', () => {
     });
   }
 
-  it('only other kinds, or no document → exit 1 with a message', async () => {
+  test('only other kinds, or no document → exit 1 with a message', async () => {
     await using dir = await makeTempDir();
     const empty = await run(['validate', dir.path]);
     assert.equal(empty.code, 1);
@@ -181,7 +181,7 @@ describe('validate', () => {
     );
   });
 
-  it('endings in capitals, lists of the REST API of Kuma and nested lists → read', async () => {
+  test('endings in capitals, lists of the REST API of Kuma and nested lists → read', async () => {
     await using dir = await makeTempDir();
     const item = (name: string) => ({
       type: 'MeshTrust',
@@ -197,7 +197,7 @@ describe('validate', () => {
     assert.match(stderr, /^3 MeshTrusts accepted/m);
   });
 
-  it('warnings: exit 0, with --strict exit 1', async () => {
+  test('warnings: exit 0, with --strict exit 1', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), yaml('a', makeIntermediate(ca).certPem));
     const lenient = await run(['validate', '-o', 'json', dir.path]);
@@ -211,7 +211,7 @@ describe('validate', () => {
     assert.equal((await run(['validate', '--refuse-intermediates', dir.path])).code, 1);
   });
 
-  it('an expired CA alone → exit 1; beside a valid one → a warning and exit 0', async () => {
+  test('an expired CA alone → exit 1; beside a valid one → a warning and exit 0', async () => {
     await using dir = await makeTempDir();
     const day = 86_400_000;
     const old = makeCa({
@@ -232,7 +232,7 @@ describe('validate', () => {
     assert.match(beside.stdout, /^warning: .* MT022 CA CN=Old expired on .*; Envoy refuses its clients$/m);
   });
 
-  it('a CA that expires within 7 days → a warning and exit 0', async () => {
+  test('a CA that expires within 7 days → a warning and exit 0', async () => {
     await using dir = await makeTempDir();
     const soon = makeCa({ commonName: 'Soon', notAfter: new Date(Date.now() + 5 * 86_400_000) });
     await writeFile(dir.join('a.yaml'), yaml('a', soon.certPem));
@@ -241,7 +241,7 @@ describe('validate', () => {
     assert.match(stdout, /^warning: .* MT023 CA CN=Soon expires on .*, within 7 days; list its successor/);
   });
 
-  it('every CA of a mesh is distrusted → an error about the mesh and exit 1', async () => {
+  test('every CA of a mesh is distrusted → an error about the mesh and exit 1', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
     const fingerprint = createHash('sha256').update(new X509Certificate(ca.certPem).raw).digest('hex');
@@ -257,8 +257,8 @@ describe('validate', () => {
   });
 });
 
-describe('validate of a file with every violation', () => {
-  it('prints a line for each, with file, line, path, code and reason', async () => {
+suite('validate of a file with every violation', () => {
+  test('prints a line for each, with file, line, path, code and reason', async () => {
     await using dir = await makeTempDir();
     const text = [yaml('a', ca.certPem).replace('a.test', 'A.test').replace('type: Pem', 'type: Jwks')];
     await writeFile(dir.join('a.yaml'), [...text, yaml('b', 'nonsense')].join('---\n'));
@@ -282,7 +282,7 @@ describe('validate of a file with every violation', () => {
     );
   });
 
-  it('reads files, and directories recursively', async () => {
+  test('reads files, and directories recursively', async () => {
     await using dir = await makeTempDir();
     await mkdir(dir.join('sub', 'deeper'), { recursive: true });
     await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
@@ -293,9 +293,9 @@ describe('validate of a file with every violation', () => {
   });
 });
 
-describe('a path that cannot be read', () => {
+suite('a path that cannot be read', () => {
   for (const command of ['validate', 'bundle']) {
-    it(`is wrong usage of ${command}, which names it`, async () => {
+    test(`is wrong usage of ${command}, which names it`, async () => {
       const { code, stdout, stderr } = await run([command, '/nowhere/at/all']);
       assert.deepEqual([code, stdout], [2, '']);
       assert.match(stderr, /^error: \/nowhere\/at\/all cannot be read: no such file or directory\n$/);
@@ -303,8 +303,8 @@ describe('a path that cannot be read', () => {
   }
 });
 
-describe('bundle', () => {
-  it('several meshes and no --mesh: says which it shows, and names the others, in each format', async () => {
+suite('bundle', () => {
+  test('several meshes and no --mesh: says which it shows, and names the others, in each format', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
     await writeFile(
@@ -321,14 +321,14 @@ describe('bundle', () => {
     assert.equal(stderr, '');
   });
 
-  it('-o wide: whole fingerprints and key hashes', async () => {
+  test('-o wide: whole fingerprints and key hashes', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
     const { stdout } = await run(['bundle', dir.path, '-o', 'wide']);
     assert.match(stdout, /^ {2}[0-9a-f]{64} {2}until .* CN=A {2}from default\/\/a {2}key [0-9a-f]{64}$/m);
   });
 
-  it('prints the served mesh, as text and as JSON', async () => {
+  test('prints the served mesh, as text and as JSON', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
     const text = await run(['bundle', dir.path, '--mesh', 'default']);
@@ -346,7 +346,7 @@ describe('bundle', () => {
     assert.ok(text.stdout.includes(detail.version));
   });
 
-  it('mesh that is not listed: exit 1', async () => {
+  test('mesh that is not listed: exit 1', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), yaml('a', ca.certPem));
     const { code, stderr } = await run(['bundle', dir.path, '--mesh', 'other']);

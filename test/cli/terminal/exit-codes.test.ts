@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { freePort } from '../../kit/free-port.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { run } from '../run.ts';
@@ -24,7 +24,7 @@ async function answering(status: number, body: string): Promise<AsyncDisposable 
   };
 }
 
-describe('the exit code', () => {
+suite('the exit code', () => {
   const usages: readonly (readonly [args: readonly string[], sentence: RegExp])[] = [
     [['serve'], /--dir PATH, --kubernetes, or both/],
     [['serve', '--dir', '.', '--guard-hold', 'soon'], /duration/],
@@ -65,14 +65,14 @@ describe('the exit code', () => {
     [['guard', 'release', '--server', 'ftp://127.0.0.1'], /127\.0\.0\.1: not a URL such as /],
   ];
   for (const [args, sentence] of usages) {
-    it(`2: meshtrust ${args.join(' ')}`, async () => {
+    test(`2: meshtrust ${args.join(' ')}`, async () => {
       const { code, stdout, stderr } = await run(args);
       assert.deepEqual([code, stdout], [2, '']);
       assert.match(stderr, sentence);
     });
   }
 
-  it('0: help and version, which go to stdout', async () => {
+  test('0: help and version, which go to stdout', async () => {
     for (const args of [['--help'], ['serve', '--help'], ['--version']]) {
       const { code, stdout, stderr } = await run(args);
       assert.deepEqual([code, stderr], [0, ''], args.join(' '));
@@ -98,7 +98,7 @@ describe('the exit code', () => {
     ],
   ];
   for (const [what, flags, sentence] of refusals) {
-    it(`serve with ${what}: 5`, async () => {
+    test(`serve with ${what}: 5`, async () => {
       await using dir = await makeTempDir();
       const listen = ['--xds-listen=127.0.0.1:0', '--admin-listen=127.0.0.1:0', '--log-level=error'];
       const { code, stderr } = await run(['serve', '--dir', dir.path, ...listen, ...flags]);
@@ -108,13 +108,13 @@ describe('the exit code', () => {
     });
   }
 
-  it('server does not answer: 3', async () => {
+  test('server does not answer: 3', async () => {
     const { code, stderr } = await run(['guard', 'release', `--server=http://127.0.0.1:${await freePort()}`]);
     assert.equal(code, 3);
     assert.match(stderr, /^error: \S+: the server does not answer: connection refused/);
   });
 
-  it('server answers with an error: 1, with its message', async () => {
+  test('server answers with an error: 1, with its message', async () => {
     await using server = await answering(403, '{"error":{"code":"forbidden","message":"not from here"}}');
     const refused = await run(['guard', 'release', `--server=${server.url}`]);
     assert.deepEqual([refused.code, refused.stderr], [1, `error: ${server.url} answered: not from here\n`]);
@@ -126,13 +126,13 @@ describe('the exit code', () => {
     );
   });
 
-  it('guard release, nothing is held: 0, with a message', async () => {
+  test('guard release, nothing is held: 0, with a message', async () => {
     await using server = await answering(200, '{"meshes":[]}');
     const { code, stdout, stderr } = await run(['guard', 'release', `--server=${server.url}`]);
     assert.deepEqual([code, stdout, stderr], [0, '', 'the guard holds no trust domain\n']);
   });
 
-  it('interrupted command: 1', async () => {
+  test('interrupted command: 1', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a.yaml'), 'kind: ConfigMap\n');
     const { code, stderr } = await run(['validate', dir.path], {}, AbortSignal.abort());

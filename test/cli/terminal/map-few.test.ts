@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { mapFew } from '../../../src/cli/terminal/map-few.ts';
 import { makeCa } from '../../kit/certificates.ts';
@@ -7,8 +7,8 @@ import { makeTempDir } from '../../kit/temp-dir.ts';
 import { run } from '../run.ts';
 import { wholeServer } from '../whole-server.ts';
 
-describe('mapFew', () => {
-  it('many items: results in order, at most eight at once', async () => {
+suite('mapFew', () => {
+  test('many items: results in order, at most eight at once', async () => {
     let [open, most] = [0, 0];
     const items = Array.from({ length: 100 }, (_, index) => index);
     const results = await mapFew(items, async (item) => {
@@ -26,7 +26,7 @@ describe('mapFew', () => {
     assert.deepEqual(await mapFew([], () => Promise.resolve(1)), []);
   });
 
-  it('one item fails: rejects with its error', async () => {
+  test('one item fails: rejects with its error', async () => {
     await assert.rejects(
       mapFew([1, 2, 3], (item) => (item === 2 ? Promise.reject(new Error('no')) : Promise.resolve(item))),
       /no/,
@@ -34,8 +34,8 @@ describe('mapFew', () => {
   });
 });
 
-describe('server with more meshes than connections', () => {
-  it('check and diff work', async () => {
+suite('server with more meshes than connections', () => {
+  test('check and diff work', async () => {
     const pems = [makeCa({ commonName: 'A' }).certPem];
     const resources = Array.from({ length: 300 }, (_, index) => ({
       name: 'a',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { load } from 'js-yaml';
 import { formatDuration, renderTable, styleOf, writeOutput } from '../../../src/cli/terminal/output.ts';
@@ -34,22 +34,22 @@ function ioOf(env: Readonly<Record<string, string>> = {}, isTTY = false) {
   return { args: [], env, stdout, stderr: stdout, signal, text: () => chunks.join('') };
 }
 
-describe('renderTable', () => {
-  it('columns are aligned, an empty cell is a dash', () => {
+suite('renderTable', () => {
+  test('columns are aligned, an empty cell is a dash', () => {
     assert.equal(
       renderTable(columns, pets, { wide: false, colour: false }),
       'NAME      KIND\nTom       cat\nJeremiah  -\n',
     );
   });
 
-  it('wide: has more columns', () => {
+  test('wide: has more columns', () => {
     assert.equal(
       renderTable(columns, pets, { wide: true, colour: false }),
       'NAME      LEGS  KIND\nTom       4     cat\nJeremiah  10    -\n',
     );
   });
 
-  it('colours: same text', () => {
+  test('colours: same text', () => {
     const coloured = terminalText(renderTable(columns, pets, { wide: true, colour: true }));
     assert.notEqual(coloured, stripVTControlCharacters(coloured));
     assert.equal(
@@ -58,7 +58,7 @@ describe('renderTable', () => {
     );
   });
 
-  it('unsafe characters in a cell: removed', () => {
+  test('unsafe characters in a cell: removed', () => {
     const table = renderTable(columns, [{ name: 'a\u001b[2Jb\nc', kind: 'x', legs: 0 }], {
       wide: false,
       colour: false,
@@ -66,12 +66,12 @@ describe('renderTable', () => {
     assert.equal(table, 'NAME      KIND\na [2Jb c  x\n');
   });
 
-  it('no rows: only the titles', () => {
+  test('no rows: only the titles', () => {
     assert.equal(renderTable(columns, [], { wide: false, colour: false }), 'NAME  KIND\n');
   });
 });
 
-describe('styleOf', () => {
+suite('styleOf', () => {
   const cases: readonly (readonly [string, Readonly<Record<string, string>>, boolean, boolean])[] = [
     ['a terminal', {}, true, true],
     ['a pipe', {}, false, false],
@@ -82,13 +82,13 @@ describe('styleOf', () => {
     ['a dumb terminal', { TERM: 'dumb' }, true, false],
   ];
   for (const [what, env, isTTY, colour] of cases) {
-    it(`${colour ? 'has' : 'has no'} colours on ${what}`, () => {
+    test(`${colour ? 'has' : 'has no'} colours on ${what}`, () => {
       assert.deepEqual(styleOf(ioOf(env, isTTY), 'table'), { wide: false, colour });
     });
   }
 });
 
-describe('writeOutput', () => {
+suite('writeOutput', () => {
   const data = { pets, none: undefined, when: '2026-01-01T00:00:00Z' };
   const written = (format: OutputFormat): string => {
     const io = ioOf();
@@ -96,18 +96,18 @@ describe('writeOutput', () => {
     return io.text();
   };
 
-  it('writes the same data as JSON and as YAML', () => {
+  test('writes the same data as JSON and as YAML', () => {
     assert.deepEqual(JSON.parse(written('json')), { pets, when: data.when });
     assert.deepEqual(load(written('yaml')), { pets, when: data.when });
   });
 
-  it('table and wide: calls the given function', () => {
+  test('table and wide: calls the given function', () => {
     assert.equal(written('table'), 'for people, narrow\n');
     assert.equal(written('wide'), 'for people, wide\n');
   });
 });
 
-describe('formatDuration', () => {
+suite('formatDuration', () => {
   const cases = [
     [0, '0ms'],
     [-5, '0ms'],
@@ -122,6 +122,6 @@ describe('formatDuration', () => {
     [48 * 3_600_000, '2d'],
   ] as const;
   for (const [milliseconds, text] of cases) {
-    it(`${milliseconds} ms are ${text}`, () => assert.equal(formatDuration(milliseconds), text));
+    test(`${milliseconds} ms are ${text}`, () => assert.equal(formatDuration(milliseconds), text));
   }
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { PassThrough, Writable } from 'node:stream';
-import { after, before, describe, it } from 'node:test';
+import { after, before, suite, test } from 'node:test';
 import { load } from 'js-yaml';
 
 import { runKubectlPlugin } from '../../../src/cli/kubectl-plugin.ts';
@@ -73,7 +73,7 @@ async function commandsAfter(...words: readonly string[]): Promise<readonly (rea
   return names.flatMap((name, index) => [[...words, name], ...(nested[index] ?? [])]);
 }
 
-describe('output of commands with hostile names in files, answers and arguments', () => {
+suite('output of commands with hostile names in files, answers and arguments', () => {
   const stack = new AsyncDisposableStack();
   let [server, files, other, leaf, list, hash]: string[] = [];
   before(async () => {
@@ -141,24 +141,24 @@ describe('output of commands with hostile names in files, answers and arguments'
     ['bootstrap', () => ['bootstrap', `--node-id=a${hostile}`, `--proxy-cert=${hostile}`]],
   ];
   for (const [what, args] of invocations) {
-    it(`${what} → plain text`, async () => {
+    test(`${what} → plain text`, async () => {
       const { stdout, stderr } = await runPlain(...args().map(String));
       assert.notEqual(stdout + stderr, '');
     });
 
-    it(`${what} -o wide → plain text`, async () => {
+    test(`${what} -o wide → plain text`, async () => {
       if (what !== 'bootstrap') await runPlain(...args().map(String), '-o', 'wide');
     });
 
     for (const format of ['json', 'yaml'] as const)
-      it(`${what} -o ${format} → data that can be read, or none`, async () => {
+      test(`${what} -o ${format} → data that can be read, or none`, async () => {
         const { stdout } = await runPlain(...args().map(String), '-o', format);
         if (stdout !== '')
           assert.equal(typeof (format === 'json' ? JSON.parse(stdout) : load(stdout)), 'object');
       });
   }
 
-  it('JSON and YAML → contain the names unchanged', async () => {
+  test('JSON and YAML → contain the names unchanged', async () => {
     for (const [format, parse] of [
       ['json', JSON.parse],
       ['yaml', load],
@@ -169,7 +169,7 @@ describe('output of commands with hostile names in files, answers and arguments'
     }
   });
 
-  it('revoke that asks and is confirmed → plain text on the terminal and in the list', async () => {
+  test('revoke that asks and is confirmed → plain text on the terminal and in the list', async () => {
     const { stderr } = await runAsking(...revoke('--timeout=1ms').map(String));
     assert.match(stderr, /^Leave mesh default.* without any CA\? \[y\/N\]/m);
     const text = await readFile(list ?? '', 'utf8');
@@ -177,16 +177,16 @@ describe('output of commands with hostile names in files, answers and arguments'
     assert.match(text, /^# .* revoked: CN=.* forged: line\n[0-9a-f]{64}\n$/);
   });
 
-  it('guard release that asks → plain text', async () => {
+  test('guard release that asks → plain text', async () => {
     await runAsking('guard', 'release', `--server=${server}`);
   });
 
   for (const format of ['json', 'spiffe', 'pem'])
-    it(`bundle --format ${format} → plain text`, async () => {
+    test(`bundle --format ${format} → plain text`, async () => {
       await runPlain('bundle', `--server=${server}`, '--format', format);
     });
 
-  it('any command with any operand or option → plain text', async () => {
+  test('any command with any operand or option → plain text', async () => {
     const commands = await commandsAfter();
     assert.ok(commands.length >= 10, 'completion names the commands');
     for (const command of [[], ...commands]) {
@@ -203,14 +203,14 @@ describe('output of commands with hostile names in files, answers and arguments'
     }
   });
 
-  it('what kubectl says → plain text', async () => {
+  test('what kubectl says → plain text', async () => {
     const env = { PATH: '/nonexistent' };
     const { stderr } = await run(['check', `--context=${hostile}`], env, undefined, runKubectlPlugin);
     assertPlain(stderr, 'kubectl plugin');
   });
 });
 
-describe('the guard of a terminal', () => {
+suite('the guard of a terminal', () => {
   const io = () => {
     let text = '';
     const stdout = Object.assign(
@@ -229,18 +229,18 @@ describe('the guard of a terminal', () => {
     };
   };
 
-  it('colours of the program are kept, colours in the text are removed', () => {
+  test('colours of the program are kept, colours in the text are removed', () => {
     assert.equal(terminalText(paint('a\u001b[31mb', 'good')), '\u001b[32ma [31mb\u001b[39m');
     assert.equal(terminalText('a\u001b[32mb'), 'a [32mb');
   });
 
-  it('a mark of a colour in a value → is no colour once the value is on one line', () => {
+  test('a mark of a colour in a value → is no colour once the value is on one line', () => {
     const { io: streams, text } = io();
     say(guardTerminal(streams), 'a\ufdd2b');
     assert.equal(text(), 'a b\n');
   });
 
-  it('a question on a terminal → one line, as it was asked', async () => {
+  test('a question on a terminal → one line, as it was asked', async () => {
     const { io: streams, text } = io();
     const answer = await confirm({ ...guardTerminal(streams), stdin: answering('yes') }, `Really${hostile}?`);
     assert.equal(answer, true);
@@ -249,16 +249,16 @@ describe('the guard of a terminal', () => {
     assert.doesNotMatch(text(), /\[1G|\[0J/, 'nothing of a line editor');
   });
 
-  it('line breaks and tabs of the program → stay', () => {
+  test('line breaks and tabs of the program → stay', () => {
     assert.equal(terminalText('a\tb\nc\r\n'), 'a\tb\nc \n');
   });
 
-  it('isTTY as the underlying stream', () => {
+  test('isTTY as the underlying stream', () => {
     const { io: streams } = io();
     assert.equal(Object.entries(guardTerminal(streams).stdout).find(([key]) => key === 'isTTY')?.[1], true);
   });
 
-  it('the table of proxies on a terminal → coloured, and without anything else', async () => {
+  test('the table of proxies on a terminal → coloured, and without anything else', async () => {
     await using server = await hostileServer([
       { name: 'a', trustDomain: 'a.test', pems: [makeCa().certPem] },
     ]);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { after, before, describe, it } from 'node:test';
+import { after, before, suite, test } from 'node:test';
 import { promisify } from 'node:util';
 import { typeUrls } from '../../../src/xds/index.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
@@ -40,7 +40,7 @@ interface Report {
 }
 
 for (const transport of xdsTransports)
-  describe(
+  suite(
     `ghz, which knows the server by its reflection alone: ${transport}`,
     { skip: ghz.kind === 'missing' ? ghz.reason : false },
     () => {
@@ -51,7 +51,7 @@ for (const transport of xdsTransports)
       after(() => server?.[Symbol.asyncDispose]());
 
       for (const [call, data] of calls) {
-        it(`calls ${call}`, async () => {
+        test(`calls ${call}`, async () => {
           assert.ok(ghz.kind === 'found' && server !== undefined);
           const args = ['--insecure', '--call', call, '-n', '20', '-c', '2', '-d', JSON.stringify(data)];
           const { stdout } = await run(ghz.path, [...args, '-O', 'json', `127.0.0.1:${server.xdsPort}`]);
@@ -60,7 +60,7 @@ for (const transport of xdsTransports)
         });
       }
 
-      it('is answered: each request got a response that carries the secret', async () => {
+      test('is answered: each request got a response that carries the secret', async () => {
         const responses = await server?.metric('meshtrust_xds_responses_total');
         assert.equal(responses?.get(`type_url="${typeUrls.secret}",result="resources"`), 80);
         const fetches = await server?.metric('meshtrust_xds_fetches_total');
@@ -68,7 +68,7 @@ for (const transport of xdsTransports)
       });
 
       // ghz measures the connection with a PING after nearly every response.
-      it('calls FetchSecrets 5,000 times on one connection: all are OK', async () => {
+      test('calls FetchSecrets 5,000 times on one connection: all are OK', async () => {
         assert.ok(ghz.kind === 'found' && server !== undefined);
         const { path } = ghz;
         const call = `${sds}.FetchSecrets`;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { Writable } from 'node:stream';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 
 import type { Command, Option } from 'commander';
 import { load } from 'js-yaml';
@@ -69,8 +69,8 @@ async function parse(args: readonly string[]): Promise<Readonly<Record<string, u
   return parsed;
 }
 
-describe('chart', { skip }, () => {
-  it('any values: the linter reports nothing', async () => {
+suite('chart', { skip }, () => {
+  test('any values: the linter reports nothing', async () => {
     const helm = runHelm(found);
     for (const [what, values] of Object.entries(valueCases)) {
       const { stdout } = await helm(['lint', '--strict', chart], withImage(values));
@@ -79,7 +79,7 @@ describe('chart', { skip }, () => {
     }
   });
 
-  it('version, CRD and alert rules: are the same as outside of the chart', async () => {
+  test('version, CRD and alert rules: are the same as outside of the chart', async () => {
     const { version, appVersion } = load(await fileOf('deploy/helm/meshtrust/Chart.yaml')) as Record<
       string,
       string
@@ -99,7 +99,7 @@ describe('chart', { skip }, () => {
     }
   });
 
-  it('CRD: is rendered, and kept by default', async () => {
+  test('CRD: is rendered, and kept by default', async () => {
     const crdOf = async (values: ChartValues): Promise<Manifest | undefined> =>
       (await render(values)).find(({ kind }) => kind === 'CustomResourceDefinition');
     const kept = await crdOf({});
@@ -110,7 +110,7 @@ describe('chart', { skip }, () => {
     assert.equal(await crdOf({ crds: { enabled: false } }), undefined);
   });
 
-  it('any values: the program accepts the command line', async () => {
+  test('any values: the program accepts the command line', async () => {
     for (const [what, values] of Object.entries(valueCases)) {
       const { args } = podOf(await render(values)).spec.containers[0];
       const taken = await parse(args);
@@ -122,7 +122,7 @@ describe('chart', { skip }, () => {
     await assert.rejects(parse(['serve', '--kube-namespaces=x']), /unknown option/);
   });
 
-  it('each value: reaches the objects', async () => {
+  test('each value: reaches the objects', async () => {
     const values = valueCases['every flag'] ?? {};
     const { args } = podOf(await render(values)).spec.containers[0];
     const taken = await parse(args);
@@ -169,7 +169,7 @@ describe('chart', { skip }, () => {
     for (const [name, value] of Object.entries(expected)) assert.deepEqual(taken[name], value, name);
   });
 
-  it('each flag: has a value', async () => {
+  test('each flag: has a value', async () => {
     // The service account provides the address of the API server.
     const needless = ['--kubeconfig'];
     const given = new Set<string>(needless);
@@ -184,7 +184,7 @@ describe('chart', { skip }, () => {
     );
   });
 
-  it('admin API: is opened only if its clients are authenticated', async () => {
+  test('admin API: is opened only if its clients are authenticated', async () => {
     const argsOf = async (what: string): Promise<readonly string[]> =>
       podOf(await render(valueCases[what])).spec.containers[0].args.filter((arg) =>
         arg.startsWith('--admin'),
@@ -202,7 +202,7 @@ describe('chart', { skip }, () => {
     assert.match(ports(await render(valueCases['admin API with a client certificate'])), /"admin"/);
   });
 
-  it('files of the command line: are mounted', async () => {
+  test('files of the command line: are mounted', async () => {
     const cases = [
       'every flag',
       'TLS with client certificates',
@@ -228,14 +228,14 @@ describe('chart', { skip }, () => {
     assert.equal(named, 12);
   });
 
-  it('no Kubernetes source: no token is mounted', async () => {
+  test('no Kubernetes source: no token is mounted', async () => {
     const alone = await render(valueCases['directories only']);
     assert.equal(podOf(alone).spec.automountServiceAccountToken, false);
     assert.ok(!alone.some(({ kind }) => kind.includes('Role')));
     assert.equal(podOf(await render()).spec.automountServiceAccountToken, true);
   });
 
-  it('rights: are the same as in the manifests of kustomize', async () => {
+  test('rights: are the same as in the manifests of kustomize', async () => {
     const manifests = readManifests(await fileOf('deploy/kustomize/rbac.yaml'));
     const rulesOf = (objects: readonly Manifest[]): unknown =>
       objects.filter(({ kind }) => kind === 'Role').map((role) => role['rules']);
@@ -243,7 +243,7 @@ describe('chart', { skip }, () => {
     assert.deepEqual(rulesOf(rendered), rulesOf(manifests));
   });
 
-  it('probes: are the same as in the manifests of kustomize, and allow for one lost connection attempt', async () => {
+  test('probes: are the same as in the manifests of kustomize, and allow for one lost connection attempt', async () => {
     const probesOf = (objects: readonly Manifest[]): unknown => {
       const { livenessProbe, readinessProbe } = podOf(objects).spec.containers[0];
       return { livenessProbe, readinessProbe };
@@ -257,7 +257,7 @@ describe('chart', { skip }, () => {
     assert.deepEqual(probesOf(await render()), probes);
   });
 
-  it('webhook: has the same rights as in the manifests of kustomize', async () => {
+  test('webhook: has the same rights as in the manifests of kustomize', async () => {
     const own = await render({ fullnameOverride: 'meshtrust', webhook: { enabled: true } });
     const other = await Promise.all(
       ['rbac.yaml', 'webhook/rbac.yaml', 'webhook/validating-webhook.yaml'].map(async (path) =>
@@ -279,7 +279,7 @@ describe('chart', { skip }, () => {
     assert.deepEqual(JSON.parse(named), JSON.parse(said(other.flat())));
   });
 
-  it('alerts: are the ones used outside of the chart, and those of the values', async () => {
+  test('alerts: are the ones used outside of the chart, and those of the values', async () => {
     const rule = only(await render(valueCases['monitoring']), 'PrometheusRule');
     const { groups } = rule['spec'] as { groups: readonly { name: string; rules: readonly object[] }[] };
     const { groups: shipped } = load(await fileOf('deploy/observability/meshtrust.rules.yaml')) as {
@@ -292,7 +292,7 @@ describe('chart', { skip }, () => {
     ]);
   });
 
-  it('webhook: the API server calls an existing Service, and the program may write its certificate', async () => {
+  test('webhook: the API server calls an existing Service, and the program may write its certificate', async () => {
     const objects = await render(valueCases['webhook that issues its certificate']);
     const configuration = only(objects, 'ValidatingWebhookConfiguration');
     const [webhook] = configuration['webhooks'] as readonly [
@@ -337,7 +337,7 @@ describe('chart', { skip }, () => {
     assert.ok(!others.some(({ kind }) => kind === 'ClusterRole'), 'files need no rights');
   });
 
-  it('metrics: an existing Service is scraped', async () => {
+  test('metrics: an existing Service is scraped', async () => {
     const objects = await render(valueCases['monitoring']);
     const { selector } = only(objects, 'ServiceMonitor')['spec'] as {
       selector: { matchLabels: Record<string, string> };
@@ -354,7 +354,7 @@ describe('chart', { skip }, () => {
   });
 
   for (const [what, [values, sentence]] of Object.entries(refusedValues)) {
-    it(`${what}: is refused`, async () => {
+    test(`${what}: is refused`, async () => {
       await assert.rejects(render(values), (error: Error) => {
         assert.match(error.message, /don't meet the specifications of the schema/);
         assert.match(error.message, sentence);
@@ -364,12 +364,12 @@ describe('chart', { skip }, () => {
   }
 
   for (const [what, [values, sentence]] of Object.entries(contradictions)) {
-    it(`${what}: the error contains the cause`, async () => {
+    test(`${what}: the error contains the cause`, async () => {
       await assert.rejects(render(values), ({ message }: Error) => message.includes(sentence));
     });
   }
 
-  it('values.yaml: documents each value', async () => {
+  test('values.yaml: documents each value', async () => {
     const defaults = load(await fileOf('deploy/helm/meshtrust/values.yaml')) as Record<string, unknown>;
     const schema = JSON.parse(await fileOf('deploy/helm/meshtrust/values.schema.json')) as {
       readonly properties: Readonly<Record<string, unknown>>;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { promisify } from 'node:util';
 
 import { rows } from '../../../scripts/dashboard-panels.ts';
@@ -21,12 +21,12 @@ const panelQueries = panels.flatMap(({ title, queries }) =>
 );
 const expressions = [...ruleExpressions, ...panelQueries.map(({ expr }) => expr)];
 
-describe('dashboard', () => {
-  it('file: equals the output of the script', async () => {
+suite('dashboard', () => {
+  test('file: equals the output of the script', async () => {
     assert.equal(await readFile(dashboardFile, 'utf8'), dashboard(), 'run node scripts/grafana-dashboard.ts');
   });
 
-  it('rows: are complete; each panel has a description', () => {
+  test('rows: are complete; each panel has a description', () => {
     const titles = ['Trust', 'Expiry', 'Roll-outs', 'Proxies', 'xDS engine', 'Sources', 'Process'];
     assert.deepEqual(
       rows.map(({ title }) => title),
@@ -38,7 +38,7 @@ describe('dashboard', () => {
     }
   });
 
-  it('variables: data source, job and mesh; every query uses them', () => {
+  test('variables: data source, job and mesh; every query uses them', () => {
     const model = JSON.parse(dashboard()) as {
       readonly templating: { readonly list: readonly { readonly name: string }[] };
       readonly panels: readonly { readonly targets?: readonly { readonly datasource: { uid: string } }[] }[];
@@ -54,7 +54,7 @@ describe('dashboard', () => {
       for (const [expr] of queries) assert.match(expr, /job=~"\$job"/, title);
   });
 
-  it('panels: do not overlap', () => {
+  test('panels: do not overlap', () => {
     const { panels: placed } = JSON.parse(dashboard()) as {
       readonly panels: readonly { readonly gridPos: Record<'x' | 'y' | 'w' | 'h', number> }[];
     };
@@ -70,7 +70,7 @@ describe('dashboard', () => {
   });
 });
 
-describe('metrics in rules and dashboard', async () => {
+suite('metrics in rules and dashboard', async () => {
   await using busy = await startBusyServer();
   const { body } = await busy.server.admin('/metrics');
   const types = new Map(
@@ -79,7 +79,7 @@ describe('metrics in rules and dashboard', async () => {
   const isExposed = (name: string): boolean =>
     types.has(name) || types.get(name.replace(/_(?:bucket|sum|count)$/, '')) === 'histogram';
 
-  it('each: is exposed by a running server', () => {
+  test('each: is exposed by a running server', () => {
     const names = new Set(expressions.flatMap(metricNames));
     assert.ok(names.size > 45, String(names.size));
     assert.deepEqual(
@@ -88,7 +88,7 @@ describe('metrics in rules and dashboard', async () => {
     );
   });
 
-  it('series names: all are known metrics', () => {
+  test('series names: all are known metrics', () => {
     const selected = new Set(expressions.flatMap(selectedNames));
     assert.ok(selected.size > 40);
     assert.deepEqual(
@@ -97,7 +97,7 @@ describe('metrics in rules and dashboard', async () => {
     );
   });
 
-  it('each expression: has at least one metric', () => {
+  test('each expression: has at least one metric', () => {
     for (const expr of expressions)
       assert.ok(metricNames(expr).length > 0 || expr.includes('meshtrust:'), expr);
   });
@@ -106,8 +106,8 @@ describe('metrics in rules and dashboard', async () => {
 const promtool = await findTool('promtool', { onPath: 'promtool' });
 const prometheus = await findTool('prometheus', { onPath: 'prometheus' });
 
-describe('the queries of the dashboard', { skip: promtool.kind === 'missing' && promtool.reason }, () => {
-  it('each: is valid PromQL', async () => {
+suite('the queries of the dashboard', { skip: promtool.kind === 'missing' && promtool.reason }, () => {
+  test('each: is valid PromQL', async () => {
     await using dir = await makeTempDir();
     const rules = panelQueries.map(({ expr }, index) => ({ record: `panel:${index}`, expr }));
     await writeFile(dir.join('rules.json'), JSON.stringify({ groups: [{ name: 'dashboard', rules }] }));
@@ -120,8 +120,8 @@ describe('the queries of the dashboard', { skip: promtool.kind === 'missing' && 
 /** Nothing here happens without a cluster. */
 const inClusters = /kubernetes_writes_total/;
 
-describe('a Prometheus', { skip: prometheus.kind === 'missing' && prometheus.reason }, () => {
-  it('every panel has data, and every rule is evaluated', async () => {
+suite('a Prometheus', { skip: prometheus.kind === 'missing' && prometheus.reason }, () => {
+  test('every panel has data, and every rule is evaluated', async () => {
     await using busy = await startBusyServer();
     const path = prometheus.kind === 'found' ? prometheus.path : '';
     const target = `127.0.0.1:${busy.server.adminPort}`;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 
 import { findTool } from '../../kit/find-tool.ts';
 import { startBusyServer } from './busy-server.ts';
@@ -19,9 +19,9 @@ async function complaintsAbout(scrape: string): Promise<readonly string[]> {
 /** Names of prom-client, which dashboards for Node.js expect. */
 const knownComplaint = /^nodejs_active_\w+_total non-counter metrics should not have "_total" suffix$/;
 
-describe('exposition of metrics', { skip: promtool.kind === 'missing' && promtool.reason }, () => {
+suite('exposition of metrics', { skip: promtool.kind === 'missing' && promtool.reason }, () => {
   for (const args of [[], ['--workers=2']]) {
-    it(`${args.length === 0 ? 'one process' : 'workers'}: promtool reports only known complaints`, async () => {
+    test(`${args.length === 0 ? 'one process' : 'workers'}: promtool reports only known complaints`, async () => {
       await using busy = await startBusyServer(args);
       const { body } = await busy.server.admin('/metrics');
       const complaints = await complaintsAbout(body);
@@ -30,7 +30,7 @@ describe('exposition of metrics', { skip: promtool.kind === 'missing' && promtoo
     });
   }
 
-  it('invalid exposition: promtool reports it', async () => {
+  test('invalid exposition: promtool reports it', async () => {
     const twice = '# TYPE a counter\na 1\n# TYPE a counter\na 1\n';
     assert.match((await complaintsAbout(twice)).join(), /TYPE/);
   });

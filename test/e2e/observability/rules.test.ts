@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -35,40 +35,40 @@ async function foundOut(replace: (alert: Alert) => Alert): Promise<readonly stri
   return [...names].filter((name) => faults.some((line) => new RegExp(`\\b${name}\\b`).test(line)));
 }
 
-describe('the alerts', { skip: promtool.kind === 'missing' && promtool.reason }, () => {
-  it('are valid for Prometheus', async () => {
+suite('the alerts', { skip: promtool.kind === 'missing' && promtool.reason }, () => {
+  test('are valid for Prometheus', async () => {
     const { stdout } = await check('check', 'rules', '--lint=all', '--lint-fatal', rulesFile);
     assert.match(stdout, /SUCCESS: \d\d rules found/);
   });
 
-  it('fire in the cases of the rule tests only', async () => {
+  test('fire in the cases of the rule tests only', async () => {
     assert.match((await check('test', 'rules', tests)).stdout, /SUCCESS/);
   });
 
-  it('one alert never fires: the rule tests fail', async () => {
+  test('one alert never fires: the rule tests fail', async () => {
     const never = (alert: Alert): Alert => ({ ...alert, expr: `(${alert.expr}) and on () vector(0) == 1` });
     assert.deepEqual(await foundOut(never), [...names]);
   });
 
-  it('one alert fires at once: the rule tests fail', async () => {
+  test('one alert fires at once: the rule tests fail', async () => {
     const waiting = alerts.filter((alert) => alert.for !== undefined);
     const atOnce = (alert: Alert): Alert => ({ ...alert, for: '0s' });
     assert.deepEqual(await foundOut(atOnce), [...new Set(waiting.map(({ alert }) => alert))]);
   });
 });
 
-describe('each alert', async () => {
+suite('each alert', async () => {
   const runbook = await readFile(new URL('../../../docs/alerts.md', import.meta.url), 'utf8');
   const sections = [...runbook.matchAll(/^## (.+)$/gm)].map(([, title = '']) => title);
 
-  it('list: is not empty', () => assert.ok(alerts.length > 20));
+  test('list: is not empty', () => assert.ok(alerts.length > 20));
 
-  it('docs/alerts.md: has a section for each alert, and no other section', () => {
+  test('docs/alerts.md: has a section for each alert, and no other section', () => {
     assert.deepEqual(sections.toSorted(), [...new Set(alerts.map(({ alert }) => alert))].toSorted());
   });
 
   for (const { alert, labels, annotations } of alerts) {
-    it(`${alert} (${labels.severity}): has a severity, a summary, a description and a runbook`, () => {
+    test(`${alert} (${labels.severity}): has a severity, a summary, a description and a runbook`, () => {
       assert.ok(['info', 'warning', 'critical'].includes(labels.severity));
       assert.ok(annotations.summary.length > 10 && annotations.summary.length < 120);
       assert.ok(annotations.description.length > 50);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { makeCa, makeIntermediate } from '../../kit/certificates.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
@@ -63,8 +63,8 @@ function contrasts(): { readonly text: string; readonly ratio: number }[] {
   return found.sort((a, b) => a.ratio - b.ratio);
 }
 
-describe('page: security, accessibility and small screens', { skip }, () => {
-  it('requests: go to its own server only, without a violation of its policy', async () => {
+suite('page: security, accessibility and small screens', { skip }, () => {
+  test('requests: go to its own server only, without a violation of its policy', async () => {
     await using browser = await openFullPage();
     assert.ok(browser.requested.length > 10);
     for (const url of browser.requested) assert.ok(url.startsWith(browser.origin), url);
@@ -74,7 +74,7 @@ describe('page: security, accessibility and small screens', { skip }, () => {
     assert.doesNotMatch(policy, /unsafe|\*|https?:/);
   });
 
-  it('markup in names: is not executed', async () => {
+  test('markup in names: is not executed', async () => {
     await using browser = await openFullPage();
     const ran = await browser.page.evaluate(() => {
       const script = document.createElement('script');
@@ -90,7 +90,7 @@ describe('page: security, accessibility and small screens', { skip }, () => {
   });
 
   for (const scheme of ['light', 'dark'] as const) {
-    it(`contrast: ${scheme}`, async () => {
+    test(`contrast: ${scheme}`, async () => {
       await using browser = await openFullPage();
       await browser.page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
       const all = await browser.page.evaluate(contrasts);
@@ -105,7 +105,7 @@ describe('page: security, accessibility and small screens', { skip }, () => {
     });
   }
 
-  it('keyboard: reaches everything, and the focus is visible', async () => {
+  test('keyboard: reaches everything, and the focus is visible', async () => {
     await using browser = await openFullPage();
     const { page } = browser;
     const visited: string[] = [];
@@ -132,7 +132,7 @@ describe('page: security, accessibility and small screens', { skip }, () => {
     assert.equal(await page.$eval('.findings details', (details) => details.open), true);
   });
 
-  it('screen reader: one main heading, names for controls, headers for tables', async () => {
+  test('screen reader: one main heading, names for controls, headers for tables', async () => {
     await using browser = await openFullPage();
     const problems = await browser.page.evaluate(() => {
       const all = (selector: string) => [...document.querySelectorAll<HTMLElement>(selector)];
@@ -156,7 +156,7 @@ describe('page: security, accessibility and small screens', { skip }, () => {
     assert.deepEqual(problems, []);
   });
 
-  it('small screen: nothing is cut off or scrolls sideways', async () => {
+  test('small screen: nothing is cut off or scrolls sideways', async () => {
     await using browser = await openFullPage();
     await browser.page.setViewport({ width: 380, height: 800 });
     const [wide, width] = await browser.page.evaluate(() => [

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { unlink, writeFile } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { makeCa } from '../../kit/certificates.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import { poll } from '../../kit/poll.ts';
@@ -17,8 +17,8 @@ const day = 86_400_000;
 const inDays = (days: number): Date => new Date(Date.now() + days * day);
 const next = makeCa({ commonName: 'Root 2' });
 
-describe('the page, in Chromium', { skip }, () => {
-  it('roll-out: goes from pending to synced without a reload', async () => {
+suite('the page, in Chromium', { skip }, () => {
+  test('roll-out: goes from pending to synced without a reload', async () => {
     await using scene = await openPage();
     const { dir, server, browser, says } = scene;
     const { page } = browser;
@@ -50,7 +50,7 @@ describe('the page, in Chromium', { skip }, () => {
     assert.deepEqual(browser.problems, []);
   });
 
-  it('lost proxies: are named, and the roll-out is not done', async () => {
+  test('lost proxies: are named, and the roll-out is not done', async () => {
     await using scene = await openPage(['--keepalive=200ms', '--keepalive-timeout=200ms']);
     const { dir, server, browser, says } = scene;
     const address = `127.0.0.1:${server.xdsPort}`;
@@ -71,7 +71,7 @@ describe('the page, in Chromium', { skip }, () => {
     assert.deepEqual(browser.problems, []);
   });
 
-  it('NACK: shows the proxy and its message', async () => {
+  test('NACK: shows the proxy and its message', async () => {
     await using scene = await openPage();
     const { dir, server, browser, says } = scene;
     using proxies = playProxies(`127.0.0.1:${server.xdsPort}`, 3);
@@ -86,7 +86,7 @@ describe('the page, in Chromium', { skip }, () => {
     await browser.screenshot('refused');
   });
 
-  it('CA certificates: have their validity; findings have what to do', async () => {
+  test('CA certificates: have their validity; findings have what to do', async () => {
     await using scene = await openPage();
     const { dir, browser, says } = scene;
     const { page } = browser;
@@ -111,7 +111,7 @@ describe('the page, in Chromium', { skip }, () => {
     assert.deepEqual(browser.problems, []);
   });
 
-  it('guard release: after a confirmation', async () => {
+  test('guard release: after a confirmation', async () => {
     await using scene = await openPage(['--guard-hold=1h']);
     const { dir, browser, says } = scene;
     await put(dir, 'b.test', [next.certPem]);
@@ -140,7 +140,7 @@ describe('the page, in Chromium', { skip }, () => {
     await browser.page.waitForFunction(() => document.querySelector('.held') === null);
   });
 
-  it('URL: goes from mesh to mesh, and back', async () => {
+  test('URL: goes from mesh to mesh, and back', async () => {
     await using scene = await openPage();
     const { dir, browser, says } = scene;
     await put(dir, 'b.test', [next.certPem], 'payments');
@@ -162,7 +162,7 @@ describe('the page, in Chromium', { skip }, () => {
     await says('Root 1');
   });
 
-  it('2,000 proxies: one page at a time, and filters', async () => {
+  test('2,000 proxies: one page at a time, and filters', async () => {
     // All of them come over one connection.
     await using scene = await openPage(['--max-connection-streams=2000', '--open-burst=2000']);
     const { server, browser, says } = scene;
@@ -182,7 +182,7 @@ describe('the page, in Chromium', { skip }, () => {
     void proxies;
   });
 
-  it('filter: keeps typed text during updates', async () => {
+  test('filter: keeps typed text during updates', async () => {
     await using scene = await openPage();
     const { dir, server, browser, says } = scene;
     const { page } = browser;
@@ -204,7 +204,7 @@ describe('the page, in Chromium', { skip }, () => {
     assert.equal(await page.$eval('input[name=node]', (input) => input.value), 'node-29');
   });
 
-  it('token: works, and events end when it is removed', async () => {
+  test('token: works, and events end when it is removed', async () => {
     await using dir = await makeTempDir();
     await using tokens = await makeTempDir();
     const token = 'a token of some length';
@@ -238,7 +238,7 @@ describe('the page, in Chromium', { skip }, () => {
     assert.doesNotMatch(await page.$eval('body', (body) => body.innerText), /Root 2/);
   });
 
-  it('lost server: is shown, and the page resumes when it is back', async () => {
+  test('lost server: is shown, and the page resumes when it is back', async () => {
     await using scene = await openPage();
     const { dir, server, browser, says } = scene;
     await says('live');
@@ -256,7 +256,7 @@ describe('the page, in Chromium', { skip }, () => {
     assert.ok(browser.problems.length > 0 && again.pid > 0);
   });
 
-  it('too many clients: tries again', async () => {
+  test('too many clients: tries again', async () => {
     const listening = new AbortController();
     // They are kept: the connection of a response without a reader is closed.
     const listeners: Response[] = [];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { unlink, writeFile } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { makeCa } from '../../kit/certificates.ts';
 import { findChromium } from './find-chromium.ts';
 import { playProxies } from './played-proxies.ts';
@@ -12,8 +12,8 @@ const day = 86_400_000;
 const inDays = (days: number): Date => new Date(Date.now() + days * day);
 const overview = [[], undefined, '#/'] as const;
 
-describe('views of the page, in Chromium', { skip }, () => {
-  it('overview: one verdict, the worst mesh first, and the number of problems in the title', async () => {
+suite('views of the page, in Chromium', { skip }, () => {
+  test('overview: one verdict, the worst mesh first, and the number of problems in the title', async () => {
     await using scene = await openPage(...overview);
     const { dir, server, browser, says } = scene;
     const { page } = browser;
@@ -48,7 +48,7 @@ describe('views of the page, in Chromium', { skip }, () => {
     assert.deepEqual(browser.problems, []);
   });
 
-  it('CA with 5 days left: its bar can be seen, and it comes before CAs with years left', async () => {
+  test('CA with 5 days left: its bar can be seen, and it comes before CAs with years left', async () => {
     await using scene = await openPage();
     const { dir, browser, says } = scene;
     const soon = makeCa({ commonName: 'Soon', notBefore: inDays(-1), notAfter: inDays(5) });
@@ -63,7 +63,7 @@ describe('views of the page, in Chromium', { skip }, () => {
     assert.ok(width / all > 1 / 9, `${width} of ${all}`);
   });
 
-  it('proxy: its streams and secrets, the words of its NACK, and its history', async () => {
+  test('proxy: its streams and secrets, the words of its NACK, and its history', async () => {
     await using scene = await openPage();
     const { dir, server, browser, says } = scene;
     using proxies = playProxies(`127.0.0.1:${server.xdsPort}`, 3);
@@ -87,7 +87,7 @@ describe('views of the page, in Chromium', { skip }, () => {
     await says(/Not found\s+no proxy nobody/);
   });
 
-  it('CA: who trusts it, and files of it', async () => {
+  test('CA: who trusts it, and files of it', async () => {
     await using scene = await openPage();
     const { dir, browser, says } = scene;
     const { page } = browser;
@@ -118,7 +118,7 @@ describe('views of the page, in Chromium', { skip }, () => {
     assert.deepEqual(browser.problems, []);
   });
 
-  it('search: finds meshes, CAs and proxies, and leads to them', async () => {
+  test('search: finds meshes, CAs and proxies, and leads to them', async () => {
     await using scene = await openPage(...overview);
     const { server, browser, says } = scene;
     const { page } = browser;
@@ -134,7 +134,7 @@ describe('views of the page, in Chromium', { skip }, () => {
     void proxies;
   });
 
-  it('last changes: what changed, and how long until all proxies had it', async () => {
+  test('last changes: what changed, and how long until all proxies had it', async () => {
     await using scene = await openPage(...overview);
     const { dir, server, browser, says } = scene;
     using proxies = playProxies(`127.0.0.1:${server.xdsPort}`, 4);
@@ -153,7 +153,7 @@ describe('views of the page, in Chromium', { skip }, () => {
     await browser.screenshot('changes');
   });
 
-  it('finding: its code leads to what it means', async () => {
+  test('finding: its code leads to what it means', async () => {
     await using scene = await openPage(...overview);
     const { dir, browser, says } = scene;
     await writeFile(dir.join('broken.yaml'), 'a: [');
@@ -164,7 +164,7 @@ describe('views of the page, in Chromium', { skip }, () => {
     assert.deepEqual(browser.problems, []);
   });
 
-  it('footer: names the version and the sources', async () => {
+  test('footer: names the version and the sources', async () => {
     await using scene = await openPage(...overview);
     await scene.says(/meshtrust \d+\.\d+\.\d+, up for \d+ s/);
     await scene.says(/source \S+: 1 resource/);
@@ -176,7 +176,7 @@ describe('views of the page, in Chromium', { skip }, () => {
     [1024, 768],
     [1920, 1080],
   ] as const) {
-    it(`${width} pixels: no view scrolls sideways or cuts text off`, async () => {
+    test(`${width} pixels: no view scrolls sideways or cuts text off`, async () => {
       await using scene = await openPage();
       const { dir, server, browser, says } = scene;
       const { page } = browser;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { startChild } from '../../kit/child.ts';
 import { findEnvoy } from '../../kit/find-envoy.ts';
 import { poll } from '../../kit/poll.ts';
@@ -18,8 +18,8 @@ async function startDemo(stack: AsyncDisposableStack, args: readonly string[], p
   return { child, left: () => readdir(dir.path) };
 }
 
-describe('meshtrust demo', () => {
-  it(
+suite('meshtrust demo', () => {
+  test(
     'with an Envoy: refuses the client, accepts it after the change, and leaves nothing behind',
     { skip },
     async () => {
@@ -40,7 +40,7 @@ describe('meshtrust demo', () => {
     },
   );
 
-  it('Envoy on the PATH: is found', { skip }, async () => {
+  test('Envoy on the PATH: is found', { skip }, async () => {
     assert.ok(newest.kind === 'found');
     await using stack = new AsyncDisposableStack();
     const { child } = await startDemo(stack, ['--once'], dirname(newest.path));
@@ -48,7 +48,7 @@ describe('meshtrust demo', () => {
     assert.match(child.stdout(), /^Envoy \d/m);
   });
 
-  it('SIGINT: ends server and Envoy, and removes the files', { skip }, async () => {
+  test('SIGINT: ends server and Envoy, and removes the files', { skip }, async () => {
     assert.ok(newest.kind === 'found');
     await using stack = new AsyncDisposableStack();
     const { child, left } = await startDemo(stack, [`--envoy=${newest.path}`]);
@@ -58,7 +58,7 @@ describe('meshtrust demo', () => {
     assert.deepEqual(await left(), []);
   });
 
-  it('without an Envoy: shows the decisions of verify, and how to get an Envoy', async () => {
+  test('without an Envoy: shows the decisions of verify, and how to get an Envoy', async () => {
     await using stack = new AsyncDisposableStack();
     const { child, left } = await startDemo(stack, ['--once']);
     assert.deepEqual(await child.exit, { code: 0, signal: null }, child.stderr());
@@ -68,7 +68,7 @@ describe('meshtrust demo', () => {
     assert.deepEqual(await left(), []);
   });
 
-  it('--envoy with a file that cannot be run: exit code 2', async () => {
+  test('--envoy with a file that cannot be run: exit code 2', async () => {
     await using stack = new AsyncDisposableStack();
     const { child } = await startDemo(stack, ['--once', '--envoy=package.json']);
     assert.deepEqual(await child.exit, { code: 2, signal: null });

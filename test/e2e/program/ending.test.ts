@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
 import { createHealthClient } from '../../grpc/server.ts';
@@ -28,8 +28,8 @@ async function untilDraining(server: Meshtrust): Promise<void> {
   });
 }
 
-describe('SIGTERM', () => {
-  it('readiness and health turn off at once, streams end as unavailable after the grace, exit code 0', async () => {
+suite('SIGTERM', () => {
+  test('readiness and health turn off at once, streams end as unavailable after the grace, exit code 0', async () => {
     await using dir = await makeTempDir();
     await watchedDir(dir.path).put('a.yaml', good);
     await using server = await startMeshtrust({ dirs: [dir.path], args: ['--drain-grace=1s'] });
@@ -49,14 +49,14 @@ describe('SIGTERM', () => {
     assert.deepEqual(await exit, { code: 0, signal: null });
   });
 
-  it('no streams: the server ends at once', async () => {
+  test('no streams: the server ends at once', async () => {
     await using dir = await makeTempDir();
     await watchedDir(dir.path).put('a.yaml', good);
     await using server = await startMeshtrust({ dirs: [dir.path], args: ['--drain-grace=1h'] });
     assert.deepEqual(await server.stop('SIGTERM'), { code: 0, signal: null });
   });
 
-  it('second signal, also of another kind: the server ends without waiting', async () => {
+  test('second signal, also of another kind: the server ends without waiting', async () => {
     await using dir = await makeTempDir();
     await watchedDir(dir.path).put('a.yaml', good);
     await using server = await startMeshtrust({ dirs: [dir.path], args: ['--drain-grace=1h'] });
@@ -70,8 +70,8 @@ describe('SIGTERM', () => {
   });
 });
 
-describe('process', () => {
-  it('address in use: one sentence and exit code 1', async () => {
+suite('process', () => {
+  test('address in use: one sentence and exit code 1', async () => {
     await using dir = await makeTempDir();
     await watchedDir(dir.path).put('a.yaml', good);
     await using server = await startMeshtrust({ dirs: [dir.path] });
@@ -85,7 +85,7 @@ describe('process', () => {
     );
   });
 
-  it('reader of the log is gone: serving continues', async () => {
+  test('reader of the log is gone: serving continues', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', good);
@@ -115,7 +115,7 @@ describe('process', () => {
     assert.deepEqual(await exit, [0, null]);
   });
 
-  it('reader of an offline command is gone: the exit code stays', async () => {
+  test('reader of an offline command is gone: the exit code stays', async () => {
     await using dir = await makeTempDir();
     await watchedDir(dir.path).put('a.yaml', 'type: MeshTrust\nname: [\n');
     const child = spawn(process.execPath, ['bin/meshtrust.js', 'validate', dir.path], {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdir, rename, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { promisify } from 'node:util';
 import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
 import { makeCa } from '../../kit/certificates.ts';
@@ -24,8 +24,8 @@ const pushesOf = (server: Meshtrust): number =>
   server.logs().filter(({ event }) => event === 'served').length;
 const all = names.map((name) => `${name}.test: ${name.toUpperCase()}`);
 
-describe('several directories', () => {
-  it('are merged; a directory that disappears removes nothing', async () => {
+suite('several directories', () => {
+  test('are merged; a directory that disappears removes nothing', async () => {
     await using one = await makeTempDir();
     await using two = await makeTempDir();
     const [first, second] = [one.join('trust'), two.join('trust')];
@@ -45,8 +45,8 @@ describe('several directories', () => {
   });
 });
 
-describe('files that are being written', () => {
-  it('cut off at any byte of a write: a connected proxy loses nothing', async () => {
+suite('files that are being written', () => {
+  test('cut off at any byte of a write: a connected proxy loses nothing', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('t.yaml'), whole);
     // Without the guard, which would hold most of what is lost.
@@ -76,7 +76,7 @@ describe('files that are being written', () => {
     assert.equal(stream.received, 2);
   });
 
-  it('partly written: new CAs are added at once, missing ones are not removed', async () => {
+  test('partly written: new CAs are added at once, missing ones are not removed', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('t.yaml'), whole);
     // Without the guard, which would hold most of what is lost.
@@ -107,7 +107,7 @@ describe('files that are being written', () => {
     }
   });
 
-  it('mounted ConfigMap swaps them: are applied as one change', async () => {
+  test('mounted ConfigMap swaps them: are applied as one change', async () => {
     await using dir = await makeTempDir();
     const publish = async (version: string, contents: Readonly<Record<string, string>>): Promise<void> => {
       await mkdir(dir.join(`..${version}`));
@@ -126,7 +126,7 @@ describe('files that are being written', () => {
     assert.equal(pushesOf(server), 2);
   });
 
-  it('burst of changes: few pushes', async () => {
+  test('burst of changes: few pushes', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', trust('a'));
@@ -147,8 +147,8 @@ describe('files that are being written', () => {
   });
 });
 
-describe('files in many places', () => {
-  it('folders are added and moved away: their files follow', async () => {
+suite('files in many places', () => {
+  test('folders are added and moved away: their files follow', async () => {
     await using dir = await makeTempDir();
     await using elsewhere = await makeTempDir();
     const files = watchedDir(dir.path);
@@ -164,7 +164,7 @@ describe('files in many places', () => {
     await untilServed(server, ['a.test: A', 'c.test: C']);
   });
 
-  it('git switches branches: no intermediate state is served', async () => {
+  test('git switches branches: no intermediate state is served', async () => {
     await using dir = await makeTempDir();
     const git = (...args: readonly string[]) =>
       promisify(execFile)('git', ['-C', dir.path, '-c', 'user.name=t', '-c', 'user.email=t@t.test', ...args]);
@@ -207,7 +207,7 @@ describe('files in many places', () => {
     await untilServed(server, ['a.test: A', 'b.test: B2', 'c.test: C']);
   });
 
-  it('1,000 files are touched: no parsing and no push', async () => {
+  test('1,000 files are touched: no parsing and no push', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     const thousand = Array.from({ length: 1000 }, (_, index) => `t${String(index).padStart(3, '0')}`);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import type { MeshDetail } from '../../../src/api/api-types.ts';
 import { encodeLastGood } from '../../../src/runtime/state/last-good-document.ts';
 import { openStateDirectory } from '../../../src/runtime/state/state-key.ts';
@@ -49,8 +49,8 @@ async function keptFiles(path: string): Promise<readonly string[]> {
   return (await readdir(path)).filter((name) => name !== 'key');
 }
 
-describe('--state-dir', { concurrency: 2 }, () => {
-  it('restart with a broken file: serves the saved trust, and is ready at once', async () => {
+suite('--state-dir', { concurrency: 2 }, () => {
+  test('restart with a broken file: serves the saved trust, and is ready at once', async () => {
     await using dir = await makeTempDir();
     await using state = await makeTempDir();
     const files = watchedDir(dir.path);
@@ -71,7 +71,7 @@ describe('--state-dir', { concurrency: 2 }, () => {
     assert.deepEqual(await served(second), all);
   });
 
-  it('restart with an empty directory: the loss is held back', async () => {
+  test('restart with an empty directory: the loss is held back', async () => {
     await using dir = await makeTempDir();
     await using state = await makeTempDir();
     const files = watchedDir(dir.path);
@@ -92,7 +92,7 @@ describe('--state-dir', { concurrency: 2 }, () => {
     assert.equal((await keptFiles(state.path)).length, names.length, 'a held loss is not written');
   });
 
-  it('restart without the directory: serves the saved trust', async () => {
+  test('restart without the directory: serves the saved trust', async () => {
     await using dir = await makeTempDir();
     await using state = await makeTempDir();
     const args = [`--state-dir=${state.path}`];
@@ -110,7 +110,7 @@ describe('--state-dir', { concurrency: 2 }, () => {
     assert.equal((await keptFiles(state.path)).length, 1);
   });
 
-  it('saved state of a source that is no longer watched: is reported and not served', async () => {
+  test('saved state of a source that is no longer watched: is reported and not served', async () => {
     await using dir = await makeTempDir();
     await using state = await makeTempDir();
     await watchedDir(dir.path).put('A.yaml', trust('A'));
@@ -132,7 +132,7 @@ describe('--state-dir', { concurrency: 2 }, () => {
     await untilServed(server, ['a.test: A']);
   });
 
-  it('damaged state file: is reported and not served', async () => {
+  test('damaged state file: is reported and not served', async () => {
     await using dir = await makeTempDir();
     await using state = await makeTempDir();
     await watchedDir(dir.path).put('A.yaml', trust('A'));
@@ -143,8 +143,8 @@ describe('--state-dir', { concurrency: 2 }, () => {
   });
 });
 
-describe('--distrust', { concurrency: 2 }, () => {
-  it('distrusted certificate or key: is removed at once, and stays removed while the list is broken', async () => {
+suite('--distrust', { concurrency: 2 }, () => {
+  test('distrusted certificate or key: is removed at once, and stays removed while the list is broken', async () => {
     await using dir = await makeTempDir();
     await using lists = await makeTempDir();
     const files = watchedDir(dir.path);
@@ -181,7 +181,7 @@ describe('--distrust', { concurrency: 2 }, () => {
     await untilServed(server, ['a.test: A', ...left.slice(1)]);
   });
 
-  it('invalid line at the start: an error names it, and the other lines apply', async () => {
+  test('invalid line at the start: an error names it, and the other lines apply', async () => {
     await using dir = await makeTempDir();
     await using lists = await makeTempDir();
     const files = watchedDir(dir.path);
@@ -196,7 +196,7 @@ describe('--distrust', { concurrency: 2 }, () => {
     assert.deepEqual([file, line], [lists.join('list'), 1]);
   });
 
-  it('list replaced by a named pipe: an error, all entries stay in force, and the server still exits', async () => {
+  test('list replaced by a named pipe: an error, all entries stay in force, and the server still exits', async () => {
     await using dir = await makeTempDir();
     await using lists = await makeTempDir();
     const files = watchedDir(dir.path);
@@ -219,8 +219,8 @@ describe('--distrust', { concurrency: 2 }, () => {
   });
 });
 
-describe('mass-loss guard of the program', { concurrency: 2 }, () => {
-  it('mass loss: is held back until a command releases it', async () => {
+suite('mass-loss guard of the program', { concurrency: 2 }, () => {
+  test('mass loss: is held back until a command releases it', async () => {
     await using dir = await makeTempDir();
     await using state = await makeTempDir();
     const files = watchedDir(dir.path);
@@ -277,7 +277,7 @@ describe('mass-loss guard of the program', { concurrency: 2 }, () => {
     await untilKept(state.path, 1);
   });
 
-  it('mass loss: is applied after the hold', async () => {
+  test('mass loss: is applied after the hold', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     for (const name of names) await files.put(`${name}.yaml`, trust(name));
@@ -288,7 +288,7 @@ describe('mass-loss guard of the program', { concurrency: 2 }, () => {
     await untilServed(server, []);
   });
 
-  it('deletion of the only file of a mesh, or --guard-hold 0: is applied at once', async () => {
+  test('deletion of the only file of a mesh, or --guard-hold 0: is applied at once', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('A.yaml', trust('A'));

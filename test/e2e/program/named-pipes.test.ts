@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { rename, writeFile } from 'node:fs/promises';
-import { it } from 'node:test';
+import { test } from 'node:test';
 
 import { run } from '../../cli/run.ts';
 import { makeCa, makeLeaf } from '../../kit/certificates.ts';
@@ -34,7 +34,7 @@ async function writeKubeConfig(dir: TempDir, url: string, token: string): Promis
   await writeFile(dir.join('config'), JSON.stringify(config));
 }
 
-it('token file of a kubeconfig replaced by a named pipe: an error, trust stays, and the server still exits', async (t) => {
+test('token file of a kubeconfig replaced by a named pipe: an error, trust stays, and the server still exits', async (t) => {
   await using dir = await makeTempDir();
   const api = await startFakeApiServer(t);
   const token = dir.join('token');
@@ -67,7 +67,7 @@ it('token file of a kubeconfig replaced by a named pipe: an error, trust stays, 
   assert.equal((await server.stop()).code, 0);
 });
 
-it('token and TLS files replaced by named pipes: findings until the files can be used again', async (t) => {
+test('token and TLS files replaced by named pipes: findings until the files can be used again', async (t) => {
   await using dir = await makeTempDir();
   const api = await startFakeApiServer(t);
   await writeFile(dir.join('kubernetes-token'), 'first');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { connect } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
@@ -29,7 +29,7 @@ const fetchSecrets = '/envoy.service.secret.v3.SecretDiscoveryService/FetchSecre
 /** Tests with each transport; the test is given the flag. */
 function eachTransport(name: string, run: (flag: string) => Promise<void>): void {
   for (const transport of xdsTransports)
-    it(`${name}: ${transport}`, () => run(`--xds-transport=${transport}`));
+    test(`${name}: ${transport}`, () => run(`--xds-transport=${transport}`));
 }
 
 /** The trust domains of a secret, as a proxy with this metadata is answered. */
@@ -58,8 +58,8 @@ const mesh = (name: unknown) => ({
   fields: { mesh: typeof name === 'string' ? { stringValue: name } : { numberValue: name } },
 });
 
-describe('options of serve', { concurrency: 2 }, () => {
-  it('durations above 2^31-1 ms: streams go on after SIGTERM, and the server starts as fast', async () => {
+suite('options of serve', { concurrency: 2 }, () => {
+  test('durations above 2^31-1 ms: streams go on after SIGTERM, and the server starts as fast', async () => {
     await using dir = await makeTempDir();
     await watchedDir(dir.path).put('a.yaml', trust('a', ca.certPem));
     const args = ['--drain-grace=720h', '--guard-hold=8760h', '--slow-timeout=8760h', '--keepalive=87600h'];
@@ -80,7 +80,7 @@ describe('options of serve', { concurrency: 2 }, () => {
     await server.stop('SIGKILL');
   });
 
-  it('environment and command line: the command line wins', async () => {
+  test('environment and command line: the command line wins', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', trust('a', ca.certPem, 'blue'));
@@ -95,7 +95,7 @@ describe('options of serve', { concurrency: 2 }, () => {
     assert.deepEqual(await fetchDomains(addressOf(server), 'ROOTCA'), ['a.test']);
   });
 
-  it('mesh of a proxy: from its metadata if that is a string, else the default', async () => {
+  test('mesh of a proxy: from its metadata if that is a string, else the default', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', trust('a', ca.certPem));
@@ -124,7 +124,7 @@ describe('options of serve', { concurrency: 2 }, () => {
     assert.deepEqual(await Promise.all(statuses), [200, 200, 200, 404]);
   });
 
-  it('port 0: a free port is used and logged', async () => {
+  test('port 0: a free port is used and logged', async () => {
     await using dir = await makeTempDir();
     await watchedDir(dir.path).put('a.yaml', trust('a', ca.certPem));
     const args = ['--xds-listen=127.0.0.1:0', '--probe-listen=127.0.0.1:0'];
@@ -157,7 +157,7 @@ describe('options of serve', { concurrency: 2 }, () => {
     );
   });
 
-  it('--refuse-intermediates: intermediates are rejected', async () => {
+  test('--refuse-intermediates: intermediates are rejected', async () => {
     await using dir = await makeTempDir();
     await watchedDir(dir.path).put(
       'a.yaml',
@@ -168,7 +168,7 @@ describe('options of serve', { concurrency: 2 }, () => {
     assert.deepEqual(await foundCodes(server), ['MT017', 'MT034']);
   });
 
-  it('limits: of documents, certificates and names', async () => {
+  test('limits: of documents, certificates and names', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', trust('a', ca.certPem));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdir, rename } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
 import { createHealthClient } from '../../grpc/server.ts';
@@ -32,8 +32,8 @@ function untilReadyz(server: Meshtrust, pattern: RegExp): Promise<string> {
   });
 }
 
-describe('before the first complete read', () => {
-  it('an invalid document keeps the server unready, streams waiting and fetches unavailable, until it is mended', async () => {
+suite('before the first complete read', () => {
+  test('an invalid document keeps the server unready, streams waiting and fetches unavailable, until it is mended', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', good);
@@ -58,7 +58,7 @@ describe('before the first complete read', () => {
     assert.equal((await client.fetch(`${sds}/FetchSecrets`, request)).resources.length, 1);
   });
 
-  it('hold ends: the valid resources are served', async () => {
+  test('hold ends: the valid resources are served', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', good);
@@ -73,7 +73,7 @@ describe('before the first complete read', () => {
     await untilServed(server, ['a.test: A']);
   });
 
-  it('missing directory: is named; once it exists, the server is ready', async () => {
+  test('missing directory: is named; once it exists, the server is ready', async () => {
     await using dir = await makeTempDir();
     const late = dir.join('late');
     await using server = await startMeshtrust({ dirs: [late], waitUntilReady: false });
@@ -84,7 +84,7 @@ describe('before the first complete read', () => {
     await untilServed(server, ['a.test: A']);
   });
 
-  it('failures after the first complete read: the server stays ready', async () => {
+  test('failures after the first complete read: the server stays ready', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', good);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import type { MeshDetail } from '../../../src/api/api-types.ts';
 import type { ProxyList, RolloutDetail } from '../../../src/api/fleet-api-types.ts';
@@ -74,8 +74,8 @@ const lives = (pid: number): boolean => {
 const sum = async (server: Meshtrust, metric: string): Promise<number> =>
   (await server.metric(metric)).values().reduce((total, value) => total + value, 0);
 
-describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }, () => {
-  it('all proxies get the same bytes; a proxy whose worker dies is sent nothing again', async () => {
+suite('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }, () => {
+  test('all proxies get the same bytes; a proxy whose worker dies is sent nothing again', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', fileOf('a.test'));
@@ -126,7 +126,7 @@ describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }
     assert.ok((await sum(server, 'meshtrust_xds_requests_total')) > requests, 'counts never fall');
   });
 
-  it('refusal at one worker: the other workers send the bytes, and do not believe their acknowledgement', async () => {
+  test('refusal at one worker: the other workers send the bytes, and do not believe their acknowledgement', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', fileOf('a.test'));
@@ -158,7 +158,7 @@ describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }
     assert.equal((await proxy.next()).version, refused.resources[0]?.version);
   });
 
-  it('refusal by a stranger with the same node id: a proxy still gets a revocation, whatever worker has it', async () => {
+  test('refusal by a stranger with the same node id: a proxy still gets a revocation, whatever worker has it', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', fileOf('a.test'));
@@ -180,7 +180,7 @@ describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }
     for (const proxy of honest) assert.ok(before.includes((await proxy.next()).version));
   });
 
-  it('proxy-status and wait: include the proxies of all workers', async () => {
+  test('proxy-status and wait: include the proxies of all workers', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', fileOf('a.test'));
@@ -220,7 +220,7 @@ describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }
     assert.equal(last.code, 0, last.stderr);
   });
 
-  it('worker does not answer: the result is reported as incomplete', async () => {
+  test('worker does not answer: the result is reported as incomplete', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', fileOf('a.test'));
@@ -255,7 +255,7 @@ describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }
     await server.logged('that it answers again', ({ event }) => event === 'worker-answers');
   });
 
-  it('worker dies: roll-outs wait for its proxies by name, until another worker has them', async () => {
+  test('worker dies: roll-outs wait for its proxies by name, until another worker has them', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', fileOf('a.test'));
@@ -289,7 +289,7 @@ describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }
     assert.equal(after.code, 0, after.stderr);
   });
 
-  it('all workers die: lost proxies stay lost, with name and acknowledged version', async () => {
+  test('all workers die: lost proxies stay lost, with name and acknowledged version', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);
     await files.put('a.yaml', fileOf('a.test'));
@@ -346,7 +346,7 @@ describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }
     assert.equal((await run(['check', asked])).code, 1);
   });
 
-  it('SIGTERM: all workers drain', async () => {
+  test('SIGTERM: all workers drain', async () => {
     await using dir = await makeTempDir();
     await watchedDir(dir.path).put('a.yaml', fileOf('a.test'));
     await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2', '--drain-grace=0'] });
@@ -360,7 +360,7 @@ describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }
     assert.deepEqual(workers.filter(lives), []);
   });
 
-  it('parent dies: the workers end, since they would get no updates', async () => {
+  test('parent dies: the workers end, since they would get no updates', async () => {
     await using dir = await makeTempDir();
     await watchedDir(dir.path).put('a.yaml', fileOf('a.test'));
     await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });
@@ -369,7 +369,7 @@ describe('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }
     await poll('the workers to end', () => (workers.some(lives) ? undefined : true));
   });
 
-  it('address in use: one sentence and exit code 1', async () => {
+  test('address in use: one sentence and exit code 1', async () => {
     await using dir = await makeTempDir();
     await watchedDir(dir.path).put('a.yaml', fileOf('a.test'));
     await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import * as fc from '../../kit/fast-check.ts';
 import { load } from 'js-yaml';
 import { denyAllCa } from '../../../src/trust/secret/deny-all-ca.ts';
@@ -25,8 +25,8 @@ const secretIn = ({ resources }: DeltaResponse) =>
   decodeSecret(resources[0]?.resource.value ?? assert.fail('no resource'));
 const domainsIn = (response: DeltaResponse) => secretIn(response).trustDomains.map(({ name }) => name);
 
-describe('rules that follow from the behaviour of Envoy', () => {
-  it('R1 every secret is fail-closed: it has the SPIFFE validator and a trust domain with a CA', async () => {
+suite('rules that follow from the behaviour of Envoy', () => {
+  test('R1 every secret is fail-closed: it has the SPIFFE validator and a trust domain with a CA', async () => {
     await using rig = await startRig();
     rig.apply();
     using stream = rig.connect();
@@ -59,7 +59,7 @@ describe('rules that follow from the behaviour of Envoy', () => {
     assert.equal(seen, names.length + 3 * states.length);
   });
 
-  it('R2 last CA is revoked: an update to deny-all, never a removal', async () => {
+  test('R2 last CA is revoked: an update to deny-all, never a removal', async () => {
     await using rig = await startRig();
     rig.apply(file('a', a.certPem));
     using stream = rig.connect();
@@ -71,7 +71,7 @@ describe('rules that follow from the behaviour of Envoy', () => {
     assert.deepEqual(response.removed_resources, []);
   });
 
-  it('R3 and R4 broken certificate: is not sent; the others are canonical PEM', async () => {
+  test('R3 and R4 broken certificate: is not sent; the others are canonical PEM', async () => {
     await using rig = await startRig();
     const broken = a.certPem.replace(/\n(.)/, '\n!');
     const key = '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----';
@@ -86,7 +86,7 @@ describe('rules that follow from the behaviour of Envoy', () => {
     assert.ok(corpus.length >= 40, 'a real Envoy is fed all of these beside a good resource');
   });
 
-  it('R5 NACK: the bytes are not sent again on the stream, the last good ones are; an ACK on another stream does not count', async () => {
+  test('R5 NACK: the bytes are not sent again on the stream, the last good ones are; an ACK on another stream does not count', async () => {
     await using rig = await startRig();
     rig.apply(file('a', a.certPem));
     using stream = rig.connect();
@@ -124,7 +124,7 @@ describe('rules that follow from the behaviour of Envoy', () => {
     );
   });
 
-  it('R6 names of all CAs of a secret: fit into a handshake', () => {
+  test('R6 names of all CAs of a secret: fit into a handshake', () => {
     const key = makeKey();
     const builder = createMeshBuilder(noPolicy);
     const crowds = ['a', 'b'].map((name) =>
@@ -141,7 +141,7 @@ describe('rules that follow from the behaviour of Envoy', () => {
     assert.equal(bundle.merged.length, 1);
   });
 
-  it('R7 same-key certificates: only the valid one is sent', () => {
+  test('R7 same-key certificates: only the valid one is sent', () => {
     const key = makeKey();
     const at = (from: number, to: number) =>
       makeCa({
@@ -158,7 +158,7 @@ describe('rules that follow from the behaviour of Envoy', () => {
     );
   });
 
-  it('R8 the bytes do not depend on the order of the input', async () => {
+  test('R8 the bytes do not depend on the order of the input', async () => {
     const bodyOf = (order: readonly string[]) => {
       const builder = createMeshBuilder(noPolicy);
       const shares = order.map((name) => shareOf(`${name}.test`, name === 'a' ? [a, b] : [b, a], name));
@@ -188,7 +188,7 @@ describe('rules that follow from the behaviour of Envoy', () => {
     assert.equal(stream.received, 2);
   });
 
-  it('R9 only trust domain names that Envoy can match are accepted', () => {
+  test('R9 only trust domain names that Envoy can match are accepted', () => {
     const names = [
       'A.test',
       'spiffe://a.test',
@@ -205,7 +205,7 @@ describe('rules that follow from the behaviour of Envoy', () => {
     }
   });
 
-  it('R10 wildcard requests of types that are not served are answered with nothing, at once', async () => {
+  test('R10 wildcard requests of types that are not served are answered with nothing, at once', async () => {
     await using rig = await startRig();
     using stream = rig.connect();
     const types = ['envoy.config.cluster.v3.Cluster', 'envoy.config.listener.v3.Listener'];
@@ -220,7 +220,7 @@ describe('rules that follow from the behaviour of Envoy', () => {
     }
   });
 
-  it('R11 an unknown name is answered as removed, so that Envoy does not wait for it', async () => {
+  test('R11 an unknown name is answered as removed, so that Envoy does not wait for it', async () => {
     await using rig = await startRig();
     rig.apply();
     using stream = rig.connect();
@@ -228,7 +228,7 @@ describe('rules that follow from the behaviour of Envoy', () => {
     assert.deepEqual((await stream.next()).removed_resources, ['nonsense']);
   });
 
-  it('R12 name is subscribed to again: is answered, whatever version the proxy has', async () => {
+  test('R12 name is subscribed to again: is answered, whatever version the proxy has', async () => {
     await using rig = await startRig();
     rig.apply(file('a', a.certPem));
     using stream = rig.connect();
@@ -242,7 +242,7 @@ describe('rules that follow from the behaviour of Envoy', () => {
     assert.equal((await stream.next()).resources[0]?.version, first.resources[0]?.version);
   });
 
-  it('R13 a delta response has the version of the mesh, which Envoy shows', async () => {
+  test('R13 a delta response has the version of the mesh, which Envoy shows', async () => {
     await using rig = await startRig();
     rig.apply(file('a', a.certPem));
     using stream = rig.connect();
@@ -255,7 +255,7 @@ describe('rules that follow from the behaviour of Envoy', () => {
     assert.notEqual(first.system_version_info, second.system_version_info);
   });
 
-  it('R14 the bootstraps in the examples send the node once, ping, and are closed by default', async () => {
+  test('R14 the bootstraps in the examples send the node once, ping, and are closed by default', async () => {
     const folder = new URL('../../../examples/envoy/', import.meta.url);
     const names = (await readdir(folder)).filter((name) => name.endsWith('.yaml'));
     assert.equal(names.length, 5);
@@ -271,7 +271,7 @@ describe('rules that follow from the behaviour of Envoy', () => {
     }
   });
 
-  it('R15 a connection age never goes without its grace', () => {
+  test('R15 a connection age never goes without its grace', () => {
     const options = xdsServerOptions({ maxConnectionAgeMs: 1000 });
     assert.equal(options['grpc.max_connection_age_ms'], 1000);
     assert.ok(Number(options['grpc.max_connection_age_grace_ms']) > 0);

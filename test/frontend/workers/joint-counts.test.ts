@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { createJointCounts } from '../../../src/frontend/workers/joint-counts.ts';
 import type { WorkerCount } from '../../../src/frontend/workers/messages.ts';
@@ -40,8 +40,8 @@ function counted() {
   };
 }
 
-describe('counts of workers', () => {
-  it('proxy lost by one worker: counts as lost until the comparison by name finds it at another', async (t) => {
+suite('counts of workers', () => {
+  test('proxy lost by one worker: counts as lost until the comparison by name finds it at another', async (t) => {
     const { two, joint, states } = counted();
     t.after(() => joint.close());
     two.asks(a);
@@ -51,7 +51,7 @@ describe('counts of workers', () => {
     assert.deepEqual(joint.of(states).get('default'), { connected: 1, acked: 1, lost: 0 });
   });
 
-  it('proxy connected to no worker: counts as lost', async (t) => {
+  test('proxy connected to no worker: counts as lost', async (t) => {
     const { joint, states } = counted();
     t.after(() => joint.close());
     joint.changed();
@@ -59,7 +59,7 @@ describe('counts of workers', () => {
     assert.deepEqual(joint.of(states).get('default'), { connected: 1, acked: 1, lost: 1 });
   });
 
-  it('lost proxies beyond those that a worker keeps by name: count as lost', async (t) => {
+  test('lost proxies beyond those that a worker keeps by name: count as lost', async (t) => {
     const { joint, states, forget } = counted();
     t.after(() => joint.close());
     forget(3);
@@ -68,7 +68,7 @@ describe('counts of workers', () => {
     assert.equal(joint.of(states).get('default')?.lost, 4);
   });
 
-  it('names not known yet: the counts of the workers are added', async (t) => {
+  test('names not known yet: the counts of the workers are added', async (t) => {
     const { two, joint, states, silence } = counted();
     t.after(() => joint.close());
     silence();

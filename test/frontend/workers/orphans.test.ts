@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { createOrphans } from '../../../src/frontend/workers/orphans.ts';
 import { returnWithinMs } from '../../../src/fleet/assess.ts';
 import { mergeLooks } from '../../../src/fleet/fleet.ts';
@@ -43,8 +43,8 @@ function died(first: (worker: Worker) => void = ({ asks }) => asks(a), limits?: 
   return { ...worker, orphans, rollout };
 }
 
-describe('proxy of a worker that died', () => {
-  it('time passes: is reconnecting, then lost, then given up; its version is unknown', () => {
+suite('proxy of a worker that died', () => {
+  test('time passes: is reconnecting, then lost, then given up; its version is unknown', () => {
     const { rollout, pass, orphans } = died();
     const { states, convergedAt, lagging } = rollout();
     assert.deepEqual([states.reconnecting, convergedAt], [1, undefined]);
@@ -59,7 +59,7 @@ describe('proxy of a worker that died', () => {
     assert.equal(orphans.hasAny(), false);
   });
 
-  it('is connected to another worker → is not lost, and stays accounted for when it disconnects there', () => {
+  test('is connected to another worker → is not lost, and stays accounted for when it disconnects there', () => {
     const { asks, quotes, leaves, rollout, orphans, pass } = died();
     asks(a);
     quotes(a, 'v1');
@@ -70,20 +70,20 @@ describe('proxy of a worker that died', () => {
     assert.notEqual(rollout().convergedAt, undefined);
   });
 
-  it('another server has it → is not lost', () => {
+  test('another server has it → is not lost', () => {
     const { rollout, orphans, now } = died();
     orphans.release([{ mesh: 'default', node: 'a', goneAt: now() }]);
     assert.deepEqual([rollout().states.reconnecting, orphans.hasAny()], [0, false]);
   });
 
-  it('another mesh is looked at → is not listed', () => {
+  test('another mesh is looked at → is not listed', () => {
     const { orphans } = died();
     assert.deepEqual([...orphans.look('other').gone], []);
     assert.equal([...orphans.look('default').gone].length, 1);
   });
 });
 
-describe('proxy that a worker had lost when it died', () => {
+suite('proxy that a worker had lost when it died', () => {
   /** `a` has `v1` and its connection breaks; then `v2` is served. */
   const lost = ({ asks, quotes, leaves, pass }: Worker) => {
     asks(a);
@@ -97,7 +97,7 @@ describe('proxy that a worker had lost when it died', () => {
     return all;
   };
 
-  it('stays lost, with its name, its time and the version that it acknowledged', () => {
+  test('stays lost, with its name, its time and the version that it acknowledged', () => {
     const { rollout, now } = afterChange();
     const { states, convergedAt, lagging } = rollout();
     assert.deepEqual([states.lost, convergedAt], [1, undefined]);
@@ -109,7 +109,7 @@ describe('proxy that a worker had lost when it died', () => {
     assert.equal(proxy !== undefined && 'goneAt' in proxy && proxy.goneAt, now() - 20_000);
   });
 
-  it('its lost window passes → is given up, although the worker ended later', () => {
+  test('its lost window passes → is given up, although the worker ended later', () => {
     const { rollout, pass, orphans } = afterChange();
     pass(windowMs - 20_000 - 1);
     assert.equal(rollout().states.lost, 1);
@@ -117,14 +117,14 @@ describe('proxy that a worker had lost when it died', () => {
     assert.deepEqual([rollout().states.lost, orphans.hasAny()], [0, false]);
   });
 
-  it('had everything → no rollout waits for it, until something else is served', () => {
+  test('had everything → no rollout waits for it, until something else is served', () => {
     const { rollout, publish } = died(lost);
     assert.notEqual(rollout().convergedAt, undefined);
     publish(statesOf({ ALL: 'v2' }));
     assert.equal(rollout().states.lost, 1);
   });
 
-  it('closed its connection a moment ago → is reconnecting', () => {
+  test('closed its connection a moment ago → is reconnecting', () => {
     const { rollout } = afterChange(({ asks, quotes, leaves }) => {
       asks(a);
       quotes(a, 'v1');
@@ -133,7 +133,7 @@ describe('proxy that a worker had lost when it died', () => {
     assert.equal(rollout().states.reconnecting, 1);
   });
 
-  it('comes back to another worker → is not lost', () => {
+  test('comes back to another worker → is not lost', () => {
     const { rollout, orphans, asks, quotes } = afterChange();
     asks(a);
     quotes(a, 'v2');
@@ -142,7 +142,7 @@ describe('proxy that a worker had lost when it died', () => {
     assert.equal(orphans.hasAny(), false);
   });
 
-  it('without a node id → each stays lost', () => {
+  test('without a node id → each stays lost', () => {
     const { rollout } = afterChange(({ asks, leaves }) => {
       for (const nameless of [streamOf(1, ''), streamOf(2, '')]) {
         asks(nameless);
@@ -152,7 +152,7 @@ describe('proxy that a worker had lost when it died', () => {
     assert.equal(rollout().states.lost, 2);
   });
 
-  it('more than the worker keeps → the others are still counted, until their window has passed', () => {
+  test('more than the worker keeps → the others are still counted, until their window has passed', () => {
     const { rollout, pass, orphans } = afterChange(
       ({ asks, leaves }) => {
         for (const proxy of [a, streamOf(2, 'b'), streamOf(3, 'c')]) {
@@ -167,7 +167,7 @@ describe('proxy that a worker had lost when it died', () => {
     assert.deepEqual([rollout().forgotten, orphans.hasAny()], [0, false]);
   });
 
-  it('second worker that lost it later dies → is one proxy, with the later time', () => {
+  test('second worker that lost it later dies → is one proxy, with the later time', () => {
     const { rollout, orphans, now } = afterChange();
     const second = reporting();
     second.pass(now() - second.now());
@@ -183,11 +183,11 @@ describe('proxy that a worker had lost when it died', () => {
   });
 });
 
-describe('roster of a worker', () => {
+suite('roster of a worker', () => {
   const goneOf = ({ roster }: ReturnType<typeof reporting>) =>
     [...roster.gone()].map(({ node, goneAt }) => [node, goneAt]);
 
-  it('proxies connect, disconnect, return and disconnect again → the roster follows', () => {
+  test('proxies connect, disconnect, return and disconnect again → the roster follows', () => {
     const worker = reporting();
     const { asks, quotes, leaves, report, roster, pass, now } = worker;
     asks(a);
@@ -208,7 +208,7 @@ describe('roster of a worker', () => {
     assert.deepEqual(goneOf(worker), []);
   });
 
-  it('drops a lost proxy that another server has, but not one that was lost again since', () => {
+  test('drops a lost proxy that another server has, but not one that was lost again since', () => {
     const worker = reporting();
     const { asks, leaves, report, roster, now } = worker;
     asks(a);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import {
   array,
   assert as fcAssert,
@@ -59,8 +59,8 @@ const states = tuple(mesh, option(mesh, { nil: undefined })).map(
     ),
 );
 
-describe('deltas for a worker', () => {
-  it('any sequence of changes: the worker, and a new worker, serve the state of the parent', () => {
+suite('deltas for a worker', () => {
+  test('any sequence of changes: the worker, and a new worker, serve the state of the parent', () => {
     fcAssert(
       property(array(states, { minLength: 1, maxLength: 6 }), (steps) => {
         let shared: ServedMeshes = new Map();
@@ -78,12 +78,12 @@ describe('deltas for a worker', () => {
     );
   });
 
-  it('no change: no delta', () => {
+  test('no change: no delta', () => {
     const state: ServedMeshes = new Map([['a', meshOf([1, 2])]]);
     assert.deepEqual(shareStates(state, new Map(state)), []);
   });
 
-  it('one trust domain changed: its part is sent once', () => {
+  test('one trust domain changed: its part is sent once', () => {
     const [delta] = shareStates(new Map([['a', meshOf([0, 1, 2])]]), new Map([['a', meshOf([0, 1, 2, 3])]]));
     assert.deepEqual(
       delta?.parts.map(({ bytes }) => bytes[0]),
@@ -95,7 +95,7 @@ describe('deltas for a worker', () => {
     );
   });
 
-  it('unchanged secrets: keep their objects, so that streams share their frames', () => {
+  test('unchanged secrets: keep their objects, so that streams share their frames', () => {
     const before: ServedMeshes = new Map([['a', meshOf([0, 1])]]);
     const worker = applyStates(new Map(), shareStates(new Map(), before));
     const next = applyStates(worker, shareStates(before, new Map([['a', meshOf([0, 1, 2])]])));
@@ -105,7 +105,7 @@ describe('deltas for a worker', () => {
     assert.notEqual(secretOf(next, 'ALL'), secretOf(worker, 'ALL'));
   });
 
-  it('worker lacks a part: throws', () => {
+  test('worker lacks a part: throws', () => {
     const deltas = shareStates(new Map([['a', meshOf([0])]]), new Map([['a', meshOf([0, 1])]]));
     assert.throws(() => applyStates(new Map(), deltas), /was never sent/);
   });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 
 import type { ApiObject } from '../../../src/kubernetes/client/api-object.ts';
 import { initialWatchState, stepWatch } from '../../../src/inputs/kubernetes/watch-state.ts';
@@ -203,15 +203,15 @@ const cases: readonly {
   },
 ];
 
-describe('state of a watch', () => {
+suite('state of a watch', () => {
   for (const { name, inputs, events, next } of cases) {
-    it(name, () => assert.deepEqual(run(...inputs).events, events));
+    test(name, () => assert.deepEqual(run(...inputs).events, events));
     if (next !== undefined) {
-      it(`${name}: next request`, () => assert.deepEqual(run(...inputs).state.next, next));
+      test(`${name}: next request`, () => assert.deepEqual(run(...inputs).state.next, next));
     }
   }
 
-  it('attempts without a result: are counted', () => {
+  test('attempts without a result: are counted', () => {
     const attempts = (...inputs: readonly WatchInput[]) => run(listed(['a']), ...inputs).state.attempts;
     assert.equal(attempts(), 0);
     assert.equal(attempts(failed('away'), failed('away')), 2);

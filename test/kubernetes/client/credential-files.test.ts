@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 
@@ -80,8 +80,8 @@ const tokenFiles = {
   tokenFile: (path: string) => ({ tokenFile: path }),
 };
 
-describe('files that a kubeconfig names', () => {
-  it('certificate, key and CA: are used, and read again for each request', async (t) => {
+suite('files that a kubeconfig names', () => {
+  test('certificate, key and CA: are used, and read again for each request', async (t) => {
     await using dir = await makeTempDir();
     const client = await clientOf(t, dir, await startServer(t), withCertificate);
     assert.deepEqual(await seen(client), { client: 'replica' });
@@ -92,7 +92,7 @@ describe('files that a kubeconfig names', () => {
   });
 
   for (const [name, userOf] of Object.entries(tokenFiles)) {
-    it(`${name}: the token is sent without its line break, and read again for each request`, async (t) => {
+    test(`${name}: the token is sent without its line break, and read again for each request`, async (t) => {
       await using dir = await makeTempDir();
       const client = await clientOf(t, dir, await startServer(t), userOf(dir.join('token')));
       assert.deepEqual(await seen(client), { authorization: 'Bearer first' });
@@ -103,7 +103,7 @@ describe('files that a kubeconfig names', () => {
     });
   }
 
-  it('token in the kubeconfig: has precedence over a token file', async (t) => {
+  test('token in the kubeconfig: has precedence over a token file', async (t) => {
     await using dir = await makeTempDir();
     const user = { token: 'inline', ...tokenFiles['auth-provider tokenFile'](dir.join('nowhere')) };
     const client = await clientOf(t, dir, await startServer(t), user);
@@ -116,7 +116,7 @@ describe('files that a kubeconfig names', () => {
     ['tls.key', 'client-key'],
     ['token', 'token file'],
   ] as const) {
-    it(`${label} replaced by a named pipe: the request fails at once, and its error names the file`, async (t) => {
+    test(`${label} replaced by a named pipe: the request fails at once, and its error names the file`, async (t) => {
       await using dir = await makeTempDir();
       const user = { ...withCertificate, ...tokenFiles.tokenFile('token') };
       const client = await clientOf(t, dir, await startServer(t), user);
@@ -134,7 +134,7 @@ describe('files that a kubeconfig names', () => {
   }
 
   for (const [name, userOf] of Object.entries(tokenFiles)) {
-    it(`${name} is a named pipe at the start: the kubeconfig is loaded, and the request fails`, async (t) => {
+    test(`${name} is a named pipe at the start: the kubeconfig is loaded, and the request fails`, async (t) => {
       await using dir = await makeTempDir();
       execFileSync('mkfifo', [dir.join('pipe')]);
       const client = await clientOf(t, dir, 'https://localhost:1', userOf(dir.join('pipe')));
@@ -142,7 +142,7 @@ describe('files that a kubeconfig names', () => {
     });
   }
 
-  it('missing file: the request fails, and its error names the file', async (t) => {
+  test('missing file: the request fails, and its error names the file', async (t) => {
     await using dir = await makeTempDir();
     const user = { ...withCertificate, 'client-key': 'nowhere' };
     const client = await clientOf(t, dir, 'https://localhost:1', user);
@@ -150,8 +150,8 @@ describe('files that a kubeconfig names', () => {
   });
 });
 
-describe('credential plugin that hangs', () => {
-  it('requests: fail in time, while one plugin runs; the next one starts when it has ended', async (t) => {
+suite('credential plugin that hangs', () => {
+  test('requests: fail in time, while one plugin runs; the next one starts when it has ended', async (t) => {
     await using dir = await makeTempDir();
     const log = dir.join('started');
     const started = async (): Promise<readonly number[]> =>
@@ -191,8 +191,8 @@ function kill(pid: number): void {
   }
 }
 
-describe('loading a kubeconfig', () => {
-  it('broken YAML: the error contains the line, but not the text', async () => {
+suite('loading a kubeconfig', () => {
+  test('broken YAML: the error contains the line, but not the text', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('config'), 'users:\n- name: u\n  user: {token: s3cret, *gone}\n');
     assert.throws(() => loadKubeConfig(dir.join('config')), {
@@ -200,7 +200,7 @@ describe('loading a kubeconfig', () => {
     });
   });
 
-  it('empty file, and user without a name: the error names the file', async () => {
+  test('empty file, and user without a name: the error names the file', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('empty'), '# nothing\n');
     assert.throws(
@@ -211,7 +211,7 @@ describe('loading a kubeconfig', () => {
     assert.throws(() => loadKubeConfig(dir.join('config')), /config cannot be used: users\[0\]\.name is mis/);
   });
 
-  it('several files in KUBECONFIG: are merged', async () => {
+  test('several files in KUBECONFIG: are merged', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('a'), 'clusters: [{name: c, cluster: {server: "https://a"}}]\n');
     await writeFile(

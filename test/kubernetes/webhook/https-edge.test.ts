@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Agent, request } from 'node:https';
 import { connect } from 'node:tls';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import type { TestContext } from 'node:test';
 
 import { readTlsMaterial } from '../../../src/net/tls-material.ts';
@@ -78,8 +78,8 @@ function ask(
   });
 }
 
-describe('HTTPS server of the webhook', () => {
-  it('many idle connections: a new client is served', async (t) => {
+suite('HTTPS server of the webhook', () => {
+  test('many idle connections: a new client is served', async (t) => {
     const { port } = await serve(t, { maxConnections: 8 });
     for (let round = 0; round < 3; round += 1) {
       const agent = new Agent({ keepAlive: true });
@@ -90,11 +90,11 @@ describe('HTTPS server of the webhook', () => {
     }
   });
 
-  it('silent connection: is closed', async (t) => {
+  test('silent connection: is closed', async (t) => {
     await untilSilentIsClosed((await serve(t, { handshakeTimeoutMs: 50 })).port);
   });
 
-  it('review: is answered', async (t) => {
+  test('review: is answered', async (t) => {
     const { port, results } = await serve(t);
     const { status, text } = await ask(port, { path: `${reviewPath}?timeout=5s`, body: '{"a":"\u00fc"}' });
     assert.deepEqual([status, JSON.parse(text)], [200, { review: { a: '\u00fc' } }]);
@@ -110,7 +110,7 @@ describe('HTTPS server of the webhook', () => {
     ['body that is nested too deeply', { body: '['.repeat(11) + ']'.repeat(11) }, 413],
   ];
   for (const [what, asked, expected] of refusals) {
-    it(`${what}: is rejected with ${expected}`, async (t) => {
+    test(`${what}: is rejected with ${expected}`, async (t) => {
       const { port, results } = await serve(t, {
         limits: { bodyBytes: 1000, json: { marks: 100, depth: 10 } },
       });
@@ -120,7 +120,7 @@ describe('HTTPS server of the webhook', () => {
     });
   }
 
-  it('too long body without an announced length: is rejected', async (t) => {
+  test('too long body without an announced length: is rejected', async (t) => {
     const { port, results } = await serve(t, {
       limits: { bodyBytes: 1000, json: { marks: 100, depth: 10 } },
     });
@@ -136,7 +136,7 @@ describe('HTTPS server of the webhook', () => {
     assert.deepEqual(results, ['malformed']);
   });
 
-  it('invalid JSON, or no review: is rejected by `answer`', async (t) => {
+  test('invalid JSON, or no review: is rejected by `answer`', async (t) => {
     const asked: unknown[] = [];
     const { port, results } = await serve(t, {
       answer: (review) => {
@@ -158,7 +158,7 @@ describe('HTTPS server of the webhook', () => {
     assert.deepEqual(results, ['malformed', 'malformed']);
   });
 
-  it('`answer` throws: 500 without details, and the next request is served', async (t) => {
+  test('`answer` throws: 500 without details, and the next request is served', async (t) => {
     let fails = true;
     const { port, results } = await serve(t, {
       answer: () => {
@@ -173,7 +173,7 @@ describe('HTTPS server of the webhook', () => {
     assert.deepEqual(results, ['error', 'refused']);
   });
 
-  it('used up time budget: 503 after the maximum wait, and a review later', async (t) => {
+  test('used up time budget: 503 after the maximum wait, and a review later', async (t) => {
     const { port, results } = await serve(t, {
       budget: { burstMs: 1, share: 0.1 },
       maxWaitMs: 20,
@@ -189,7 +189,7 @@ describe('HTTPS server of the webhook', () => {
     assert.deepEqual([results[0], results[1], results.at(-1)], ['allowed', 'error', 'allowed']);
   });
 
-  it('used up time budget of large reviews: a small one is answered', async (t) => {
+  test('used up time budget of large reviews: a small one is answered', async (t) => {
     const slow = JSON.stringify('x'.repeat(70_000));
     const { port } = await serve(t, {
       budget: { burstMs: 1, share: 0.001 },
@@ -205,7 +205,7 @@ describe('HTTPS server of the webhook', () => {
     assert.equal((await ask(port)).status, 200);
   });
 
-  it('more large requests than slots: 503 without reading their bodies', async (t) => {
+  test('more large requests than slots: 503 without reading their bodies', async (t) => {
     const { port, results } = await serve(t, { maxWaitMs: 50, maxBodyMs: 400 });
     const bytes = 2 ** 20;
     const head = `POST ${reviewPath} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${bytes}\r\n\r\n`;
@@ -224,7 +224,7 @@ describe('HTTPS server of the webhook', () => {
     assert.deepEqual([...results].sort(), ['error', 'error', 'malformed', 'malformed']);
   });
 
-  it('renewed certificate: new connections get it', async (t) => {
+  test('renewed certificate: new connections get it', async (t) => {
     const { edge, port } = await serve(t);
     assert.equal((await ask(port)).subject, 'CN=first');
     edge.renew(material('second'));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -130,8 +130,8 @@ function replica(
 
 const until = (what: string, holds: () => boolean): Promise<true> => poll(what, () => holds() || undefined);
 
-describe('certificate in a Secret', () => {
-  it('empty Secret: a certificate is issued, stored, and trusted by the API server', async (t) => {
+suite('certificate in a Secret', () => {
+  test('empty Secret: a certificate is issued, stored, and trusted by the API server', async (t) => {
     const store = new Store();
     const reported = replica(t, await startFakeCluster(t, store.handle), { now: start });
     await until('a certificate', () => reported.loaded.length > 0);
@@ -145,7 +145,7 @@ describe('certificate in a Secret', () => {
     assert.deepEqual(reported.refused, []);
   });
 
-  it('replicas that start at once: use one certificate', async (t) => {
+  test('replicas that start at once: use one certificate', async (t) => {
     const store = new Store();
     const cluster = await startFakeCluster(t, store.handle);
     const replicas = [0, 1, 2].map(() => replica(t, cluster, { now: start }));
@@ -156,7 +156,7 @@ describe('certificate in a Secret', () => {
     assert.equal(store.trusted().length, 1);
   });
 
-  it('certificate that expires soon: is replaced, and the old CA is trusted until it expires', async (t) => {
+  test('certificate that expires soon: is replaced, and the old CA is trusted until it expires', async (t) => {
     const store = new Store();
     const clock = { now: start };
     const cluster = await startFakeCluster(t, store.handle);
@@ -191,7 +191,7 @@ describe('certificate in a Secret', () => {
     ]);
   });
 
-  it('emptied Secret: a certificate is issued again, and only its CA is trusted', async (t) => {
+  test('emptied Secret: a certificate is issued again, and only its CA is trusted', async (t) => {
     const store = new Store();
     const reported = replica(t, await startFakeCluster(t, store.handle), { now: start });
     await until('a certificate', () => reported.loaded.length === 1);
@@ -205,7 +205,7 @@ describe('certificate in a Secret', () => {
     );
   });
 
-  it('CA removed from the configuration: is written again', async (t) => {
+  test('CA removed from the configuration: is written again', async (t) => {
     const store = new Store();
     const reported = replica(t, await startFakeCluster(t, store.handle), { now: start });
     await until('a certificate', () => reported.loaded.length === 1);
@@ -216,7 +216,7 @@ describe('certificate in a Secret', () => {
     assert.equal(reported.loaded.length, 1);
   });
 
-  it('no Secret: none is created, the reason is reported, and the Secret is used once it exists', async (t) => {
+  test('no Secret: none is created, the reason is reported, and the Secret is used once it exists', async (t) => {
     const store = new Store();
     store.secret = undefined;
     const cluster = await startFakeCluster(t, store.handle);
@@ -230,7 +230,7 @@ describe('certificate in a Secret', () => {
     assert.ok(cluster.requests.every(({ method }) => method !== 'POST'));
   });
 
-  it('Secret of another type: is neither used nor written', async (t) => {
+  test('Secret of another type: is neither used nor written', async (t) => {
     const store = new Store();
     store.secret = { ...empty, type: 'kubernetes.io/service-account-token', data: { token: 'eA==' } };
     const cluster = await startFakeCluster(t, store.handle);
@@ -243,7 +243,7 @@ describe('certificate in a Secret', () => {
     assert.deepEqual(reported.loaded, []);
   });
 
-  it('no configuration, then no right to write: waits, and reports each reason once', async (t) => {
+  test('no configuration, then no right to write: waits, and reports each reason once', async (t) => {
     const store = new Store();
     store.hasConfiguration = false;
     const cluster = await startFakeCluster(t, store.handle);

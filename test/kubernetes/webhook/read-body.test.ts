@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 
 import { announcedLength, readBody } from '../../../src/kubernetes/webhook/read-body.ts';
 
@@ -11,12 +11,12 @@ function request(length?: number): PassThrough & { readonly headers: Record<stri
   return Object.assign(new PassThrough(), { headers });
 }
 
-describe('body of a request', () => {
-  it('announced length: is the one of the header, if any', () => {
+suite('body of a request', () => {
+  test('announced length: is the one of the header, if any', () => {
     assert.deepEqual([announcedLength(request(7)), announcedLength(request())], [7, undefined]);
   });
 
-  it('several chunks: their bytes are returned', async () => {
+  test('several chunks: their bytes are returned', async () => {
     const body = request();
     const reading = readBody(body, limits);
     const bytes = Buffer.from('a\u00fcb');
@@ -25,7 +25,7 @@ describe('body of a request', () => {
     assert.deepEqual(await reading, { kind: 'bytes', bytes });
   });
 
-  it('too long body, announced or not: is rejected', async () => {
+  test('too long body, announced or not: is rejected', async () => {
     assert.equal((await readBody(request(11), limits)).kind, 'too-large');
     const body = request();
     const reading = readBody(body, limits);
@@ -34,14 +34,14 @@ describe('body of a request', () => {
     assert.equal(body.destroyed, false);
   });
 
-  it('body that does not arrive in time: is too slow, and the request is destroyed', async () => {
+  test('body that does not arrive in time: is too slow, and the request is destroyed', async () => {
     const body = request();
     body.write('x');
     assert.deepEqual(await readBody(body, { ...limits, maxMs: 20 }), { kind: 'too-slow' });
     assert.equal(body.destroyed, true);
   });
 
-  it('client that disconnects: aborted', async () => {
+  test('client that disconnects: aborted', async () => {
     const body = request();
     const reading = readBody(body, limits);
     body.write('x');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 
 import { createReviewLanes } from '../../../src/kubernetes/webhook/review-lane.ts';
 
@@ -15,8 +15,8 @@ function spend(milliseconds: number): void {
   while (performance.now() < end);
 }
 
-describe('review lanes', () => {
-  it('two jobs at once: the event loop completes a turn between them', async () => {
+suite('review lanes', () => {
+  test('two jobs at once: the event loop completes a turn between them', async () => {
     const { small } = lanesOf();
     const order: string[] = [];
     const first = small.run(client, () => {
@@ -28,7 +28,7 @@ describe('review lanes', () => {
     assert.deepEqual(order, ['first', 'other work', 'second']);
   });
 
-  it('waiting small and large jobs: the small ones run first', async () => {
+  test('waiting small and large jobs: the small ones run first', async () => {
     const { small, large } = lanesOf();
     const order: string[] = [];
     await Promise.all([
@@ -39,7 +39,7 @@ describe('review lanes', () => {
     assert.deepEqual(order, ['large', 'small', 'large']);
   });
 
-  it('lane without budget: its jobs wait, and those of the other lane run', async () => {
+  test('lane without budget: its jobs wait, and those of the other lane run', async () => {
     const { small, large } = lanesOf(minute, { burstMs: 1, share: 0.5 });
     const order: string[] = [];
     await small.run(client, () => spend(20));
@@ -50,7 +50,7 @@ describe('review lanes', () => {
     assert.deepEqual(order, ['large', 'small']);
   });
 
-  it('no turn within the maximum wait: the job does not run', async () => {
+  test('no turn within the maximum wait: the job does not run', async () => {
     const { small } = lanesOf(10, { burstMs: 1, share: 0.001 });
     // Keeps the process running: the timers of the lanes do not.
     const timer = setTimeout(() => undefined, minute);
@@ -59,14 +59,14 @@ describe('review lanes', () => {
     clearTimeout(timer);
   });
 
-  it('client that has gone: its job does not run, and the next one does', async () => {
+  test('client that has gone: its job does not run, and the next one does', async () => {
     const { small } = lanesOf();
     const gone = { ...client, isGone: () => true };
     const results = [small.run(gone, () => assert.fail('it ran')), small.run(client, () => undefined)];
     assert.deepEqual(await Promise.all(results), [false, true]);
   });
 
-  it('job that throws: its error reaches the caller, and the next job runs', async () => {
+  test('job that throws: its error reaches the caller, and the next job runs', async () => {
     const { small } = lanesOf();
     const failing = small.run(client, () => {
       throw new Error('defect');
@@ -76,7 +76,7 @@ describe('review lanes', () => {
     assert.equal(await next, true);
   });
 
-  it('no free slot: the next client enters when another leaves', async () => {
+  test('no free slot: the next client enters when another leaves', async () => {
     const { large } = lanesOf();
     assert.equal(await large.enter(client), true);
     let entered = false;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { rename, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import type { TestContext } from 'node:test';
 
 import { certificateFiles } from '../../../src/kubernetes/webhook/certificate-files.ts';
@@ -39,8 +39,8 @@ function listen(t: TestContext, address: string, certificate: string, key: strin
   return { events, next, webhook };
 }
 
-describe('webhook', () => {
-  it('certificate files: are awaited, followed, and kept in use while new ones are unusable', async (t) => {
+suite('webhook', () => {
+  test('certificate files: are awaited, followed, and kept in use while new ones are unusable', async (t) => {
     await using dir = await makeTempDir();
     const [certificate, key] = [dir.join('tls.crt'), dir.join('tls.key')];
     const { events, next } = listen(t, '127.0.0.1:0', certificate, key);
@@ -62,7 +62,7 @@ describe('webhook', () => {
     assert.equal(events.filter((what) => what === 'listening').length, 1);
   });
 
-  it('address in use: is tried again', async (t) => {
+  test('address in use: is tried again', async (t) => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('tls.crt'), leaf.certPem);
     await writeFile(dir.join('tls.key'), leaf.keyPem);
@@ -76,7 +76,7 @@ describe('webhook', () => {
     assert.deepEqual(events, ['loaded', 'notListening', 'listening']);
   });
 
-  it('close while the files are absent: ends', async (t) => {
+  test('close while the files are absent: ends', async (t) => {
     await using dir = await makeTempDir();
     const { webhook, next } = listen(t, '127.0.0.1:0', dir.join('none'), dir.join('none'));
     await next('refused');

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 
 import { createTurnQueue } from '../../../src/kubernetes/webhook/turn-queue.ts';
 
 const minute = 60_000;
 const from = (address: string) => ({ address, connection: {}, isGone: () => false });
 
-describe('turn queue', () => {
-  it('several clients of one address: take turns in the order of their arrival', async () => {
+suite('turn queue', () => {
+  test('several clients of one address: take turns in the order of their arrival', async () => {
     const queue = createTurnQueue(minute);
     const order: number[] = [];
     const turns = [1, 2, 3].map((id) => queue.wait(from('a')).then(() => order.push(id)));
@@ -18,7 +18,7 @@ describe('turn queue', () => {
     assert.equal(queue.size, 0);
   });
 
-  it('many clients of one address and one of another: the addresses take turns', async () => {
+  test('many clients of one address and one of another: the addresses take turns', async () => {
     const queue = createTurnQueue(minute);
     const order: string[] = [];
     for (const address of ['a', 'a', 'a', 'b', 'a', 'c', 'b'])
@@ -28,7 +28,7 @@ describe('turn queue', () => {
     assert.deepEqual(order, ['a', 'b', 'c', 'a', 'b', 'a', 'a']);
   });
 
-  it('client that has gone: is skipped, and costs its address no turn', async () => {
+  test('client that has gone: is skipped, and costs its address no turn', async () => {
     const queue = createTurnQueue(minute);
     const order: string[] = [];
     const gone = queue.wait({ ...from('a'), isGone: () => true });
@@ -42,7 +42,7 @@ describe('turn queue', () => {
     assert.equal(queue.admitNext(), false);
   });
 
-  it('client that has waited too long: leaves the queue without a turn', async () => {
+  test('client that has waited too long: leaves the queue without a turn', async () => {
     const queue = createTurnQueue(10);
     // Keeps the process running: the timer of the queue does not.
     const timer = setTimeout(() => undefined, minute);

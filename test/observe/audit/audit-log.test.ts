@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { anchorsInLine, proxiesInLine, createAuditLog } from '../../../src/observe/audit/audit-log.ts';
 import { scene, streamOf } from '../../fleet/scene.ts';
 import { createLogger } from '../../../src/observe/log/log.ts';
@@ -52,8 +52,8 @@ function auditing(): Rig & { readonly news: () => readonly Line[] } {
 
 const subjects = (entries: readonly Entry[] = []): readonly string[] => entries.map(({ subject }) => subject);
 
-describe('audit log', () => {
-  it('first state: is logged as listed, at every log level', () => {
+suite('audit log', () => {
+  test('first state: is logged as listed, at every log level', () => {
     const { deliver, news } = auditing();
     deliver(
       content({ trustDomain: 'a.test', pems: [a.certPem, b.certPem] }),
@@ -75,7 +75,7 @@ describe('audit log', () => {
     assert.deepEqual(subjects(lines[0]?.added).toSorted(), ['CN=A', 'CN=B']);
   });
 
-  it('change: names added and removed CAs, their resources, the version, the number of proxies and the time of the cause', () => {
+  test('change: names added and removed CAs, their resources, the version, the number of proxies and the time of the cause', () => {
     const { clock, deliver, news, pipeline } = auditing();
     deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }), synced);
     news();
@@ -100,7 +100,7 @@ describe('audit log', () => {
     assert.equal(line.msg, 'mesh default: trust domain a.test changed: 1 CA added, 1 CA removed');
   });
 
-  it('last trust domain is removed: is logged as removed, with denyAll', () => {
+  test('last trust domain is removed: is logged as removed, with denyAll', () => {
     const { clock, deliver, news } = auditing();
     deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }), synced);
     news();
@@ -110,7 +110,7 @@ describe('audit log', () => {
     assert.deepEqual([line?.change, line?.denyAll, subjects(line?.removed)], ['removed', true, ['CN=A']]);
   });
 
-  it('certificate is sent in another form: is logged as reformed', () => {
+  test('certificate is sent in another form: is logged as reformed', () => {
     const { deliver, news } = auditing();
     deliver(content({ trustDomain: 'a.test', pems: [intermediate.certPem] }), synced);
     assert.deepEqual(
@@ -122,7 +122,7 @@ describe('audit log', () => {
     assert.deepEqual([subjects(line?.added), subjects(line?.reformed)], [['CN=A'], ['CN=I']]);
   });
 
-  it('change without effect on trust: is not logged', () => {
+  test('change without effect on trust: is not logged', () => {
     const { deliver, news } = auditing();
     const text = { trustDomain: 'a.test', pems: [a.certPem] };
     deliver(content(text), synced);
@@ -132,7 +132,7 @@ describe('audit log', () => {
     assert.deepEqual(news(), []);
   });
 
-  it('change with more CAs than fit in a line: is complete in several lines', () => {
+  test('change with more CAs than fit in a line: is complete in several lines', () => {
     const { deliver, news } = auditing();
     const many = Array.from({ length: anchorsInLine + 5 }, (_, index) =>
       makeCa({ commonName: `many ${index}` }),
@@ -149,7 +149,7 @@ describe('audit log', () => {
     assert.equal(new Set(lines.flatMap(({ added }) => subjects(added))).size, many.length);
   });
 
-  it('last proxy acknowledges: is logged as converged, with the time that it took', () => {
+  test('last proxy acknowledges: is logged as converged, with the time that it took', () => {
     const out = memoryStream();
     const log = createLogger({ format: 'json', level: 'error', stream: out.stream });
     const { converged } = createAuditLog({ log, proxies: () => 0 });
@@ -188,7 +188,7 @@ describe('audit log', () => {
     );
   });
 
-  it('lost proxies: are named when they are lost and when they expire; the converged line counts the expired ones', () => {
+  test('lost proxies: are named when they are lost and when they expire; the converged line counts the expired ones', () => {
     const out = memoryStream();
     const log = createLogger({ format: 'json', level: 'error', stream: out.stream });
     const audit = createAuditLog({ log, proxies: () => 0 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { rename, writeFile } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { makeCa } from '../../kit/certificates.ts';
 import type { Certificate } from '../../kit/certificates.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
@@ -23,8 +23,8 @@ interface Entry {
   readonly resources: readonly string[];
 }
 
-describe('audit log of the running program', () => {
-  it('change: is logged with fingerprints and resources, at every log level', async () => {
+suite('audit log of the running program', () => {
+  test('change: is logged with fingerprints and resources, at every log level', async () => {
     await using dir = await makeTempDir();
     const put = async (pems: readonly string[]): Promise<void> => {
       await writeFile(dir.join('.new'), meshTrustYaml({ name: 't', trustDomain: 'a.test', pems }));

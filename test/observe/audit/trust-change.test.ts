@@ -1,20 +1,20 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { trustChanges } from '../../../src/observe/audit/trust-change.ts';
 import { makeCa } from '../../kit/certificates.ts';
 import { content, makeRig, synced } from '../rig.ts';
 
 const a = makeCa({ commonName: 'A' });
 
-describe('trust changes', () => {
+suite('trust changes', () => {
   const { deliver, pipeline } = makeRig(() => undefined);
   deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }), synced);
   const state = pipeline.view().meshes.get('default')!;
   const withoutAll = { ...state, bundle: { ...state.bundle, merged: [] } };
 
-  it('equal states: no change', () => assert.deepEqual(trustChanges(state, state), []));
+  test('equal states: no change', () => assert.deepEqual(trustChanges(state, state), []));
 
-  it('secret of all trust domains changes: is a change', () => {
+  test('secret of all trust domains changes: is a change', () => {
     const [change, ...more] = trustChanges(state, withoutAll);
     assert.deepEqual(more, []);
     assert.equal(change?.kind, 'changed');
@@ -27,7 +27,7 @@ describe('trust changes', () => {
     assert.deepEqual([back?.kind, back?.leftOut], ['changed', []]);
   });
 
-  it('no state before: everything is added', () => {
+  test('no state before: everything is added', () => {
     const [change] = trustChanges(undefined, state);
     assert.deepEqual([change?.kind, change?.added.length], ['added', 1]);
   });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { finding } from '../../../src/trust/findings/finding.ts';
 import { createLogger } from '../../../src/observe/log/log.ts';
 import { createEventLog, findingsInBatch, refusalsInWindow } from '../../../src/observe/log/log-events.ts';
@@ -40,8 +40,8 @@ function makeLoggingRig(proxies = 0): LoggingRig {
 
 const anonymise = (line: string): string => line.replace(/version [0-9a-f]{32}/, 'version V');
 
-describe('event log', () => {
-  it('change: one line names what changed, the number of proxies and the new version', () => {
+suite('event log', () => {
+  test('change: one line names what changed, the number of proxies and the new version', () => {
     const rig = makeLoggingRig(12);
     rig.deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }), synced);
     assert.deepEqual(rig.news().map(anonymise), [
@@ -69,7 +69,7 @@ describe('event log', () => {
     assert.match(rig.news().join('\n'), /info served mesh default: 1 trust domain removed \(c\.test -2\)/);
   });
 
-  it('readiness: a warning says why the server is not ready, and a line when it is', () => {
+  test('readiness: a warning says why the server is not ready, and a line when it is', () => {
     const rig = makeLoggingRig();
     rig.deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }));
     assert.deepEqual(rig.news(), ['warn readiness not ready: waiting for the first complete read of files']);
@@ -83,7 +83,7 @@ describe('event log', () => {
     assert.equal(rig.news()[0], 'info readiness ready: trust is served');
   });
 
-  it('finding: is logged at the level of its severity with its place, and when it is resolved', () => {
+  test('finding: is logged at the level of its severity with its place, and when it is resolved', () => {
     const rig = makeLoggingRig();
     rig.deliver(content({ trustDomain: 'a.test', pems: [`${a.certPem}${b.keyPem}`] }), synced);
     const found = rig.lines().find(({ event }) => event === 'finding');
@@ -98,7 +98,7 @@ describe('event log', () => {
     assert.match(rig.news().join('\n'), /info finding-resolved resolved: a-test\.yaml.*MT011/);
   });
 
-  it('more findings than the limit of a batch: one line has the number of the others', () => {
+  test('more findings than the limit of a batch: one line has the number of the others', () => {
     const rig = makeLoggingRig();
     const appeared = Array.from({ length: findingsInBatch + 3 }, (_, index) =>
       finding('MT022', `number ${index}`, { mesh: 'default' }),
@@ -111,7 +111,7 @@ describe('event log', () => {
     assert.equal(rig.news().at(-1), 'info findings-resolved 3 more findings resolved');
   });
 
-  it('mass loss is held back: one warning, and one at its end', () => {
+  test('mass loss is held back: one warning, and one at its end', () => {
     const rig = makeLoggingRig();
     rig.deliver(
       content({ trustDomain: 'a.test', pems: [a.certPem] }),
@@ -139,14 +139,14 @@ describe('event log', () => {
     );
   });
 
-  it('no MeshTrust is listed: the line says that proxies reject every client', () => {
+  test('no MeshTrust is listed: the line says that proxies reject every client', () => {
     const rig = makeLoggingRig();
     rig.deliver(synced);
     rig.clock.advance(holdMs);
     assert.ok(rig.news().includes('info served no MeshTrust is listed: proxies reject every client'));
   });
 
-  it('NACK: one warning with the proxy, the version and its message, without PEM', () => {
+  test('NACK: one warning with the proxy, the version and its message, without PEM', () => {
     const rig = makeLoggingRig();
     const stream = streamOf({ nodeId: 'edge\n1' });
     rig.events.observer.nacked?.(stream, nackOf(`Failed to load\ntrusted CA ${a.certPem}`));
@@ -158,7 +158,7 @@ describe('event log', () => {
     assert.deepEqual(line?.['resources'], [{ name: 'ALL', version: 'v2' }]);
   });
 
-  it('proxy that sends NACKs without end: does not fill the log', () => {
+  test('proxy that sends NACKs without end: does not fill the log', () => {
     const rig = makeLoggingRig();
     const stream = streamOf();
     for (let index = 0; index < refusalsInWindow + 50; index++)

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { createLogger } from '../../../src/observe/log/log.ts';
 import { createProxyLog, proxyLinesInWindow } from '../../../src/observe/log/log-proxies.ts';
 import type { StreamInfo } from '../../../src/xds/index.ts';
@@ -32,8 +32,8 @@ const proxy = (id: number, nodeId: string, group = 'default'): StreamInfo => ({
   group,
 });
 
-describe('log of proxies', () => {
-  it('a proxy connects, disconnects and connects again: a line each, with its node id and mesh', () => {
+suite('log of proxies', () => {
+  test('a proxy connects, disconnects and connects again: a line each, with its node id and mesh', () => {
     const log = makeLog();
     const [first, second] = [proxy(1, 'edge-7'), proxy(2, 'edge-7')];
     log.open(first);
@@ -55,7 +55,7 @@ describe('log of proxies', () => {
     assert.match(log.messages()[1] ?? '', /: proxy edge-7 of mesh default disconnected$/);
   });
 
-  it('several streams of a proxy: one line for the first, and one after the last', () => {
+  test('several streams of a proxy: one line for the first, and one after the last', () => {
     const log = makeLog();
     const streams = [proxy(1, 'a'), proxy(2, 'a'), proxy(3, 'a')];
     for (const stream of streams) log.open(stream);
@@ -66,7 +66,7 @@ describe('log of proxies', () => {
     );
   });
 
-  it('the same node id in two meshes: two proxies', () => {
+  test('the same node id in two meshes: two proxies', () => {
     const log = makeLog();
     log.open(proxy(1, 'a'));
     log.open(proxy(2, 'a', 'blue'));
@@ -76,13 +76,13 @@ describe('log of proxies', () => {
     );
   });
 
-  it('a stream that ends before its first request: no line', () => {
+  test('a stream that ends before its first request: no line', () => {
     const log = makeLog();
     log.close(proxy(1, ''));
     assert.deepEqual(log.lines(), []);
   });
 
-  it('a storm: a limited number of lines, then one with the numbers of the others, then lines again', () => {
+  test('a storm: a limited number of lines, then one with the numbers of the others, then lines again', () => {
     const log = makeLog();
     const streams = Array.from({ length: 1000 }, (_, index) => proxy(index, `n${index}`));
     for (const stream of streams) log.open(stream);
@@ -102,13 +102,13 @@ describe('log of proxies', () => {
     assert.equal(log.lines().at(-1)?.['node'], 'late', 'a quiet window has no summary');
   });
 
-  it('node id with control characters: is printed without them', () => {
+  test('node id with control characters: is printed without them', () => {
     const log = makeLog();
     log.open(proxy(1, 'a\u001b[2J\nforged'));
     assert.equal(log.lines()[0]?.['node'], 'a [2J forged');
   });
 
-  it('debug: the first request of a stream gives its node id', () => {
+  test('debug: the first request of a stream gives its node id', () => {
     const log = makeLog('debug');
     log.open(proxy(9, 'edge-7'));
     const { event, stream, node } = log.lines()[0] ?? {};

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { createLogger } from '../../../src/observe/log/log.ts';
 import { makeCa } from '../../kit/certificates.ts';
 import { memoryStream } from '../rig.ts';
 
-describe('logger', () => {
-  it('json: one object a line, with time, level, name, event and message', () => {
+suite('logger', () => {
+  test('json: one object a line, with time, level, name, event and message', () => {
     const out = memoryStream();
     createLogger({ format: 'auto', level: 'info', stream: out.stream }).info(
       { event: 'test', n: 1 },
@@ -20,7 +20,7 @@ describe('logger', () => {
     assert.match(String(line?.['time']), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   });
 
-  it('line below the level: is not written', () => {
+  test('line below the level: is not written', () => {
     const out = memoryStream();
     const log = createLogger({ format: 'json', level: 'warn', stream: out.stream });
     log.info('no');
@@ -32,7 +32,7 @@ describe('logger', () => {
     );
   });
 
-  it('auto: readable lines on a terminal, JSON elsewhere', () => {
+  test('auto: readable lines on a terminal, JSON elsewhere', () => {
     const [terminal, pipe] = [memoryStream(true), memoryStream(false)];
     createLogger({ format: 'auto', level: 'info', stream: terminal.stream }).info({ n: 1 }, 'hello');
     createLogger({ format: 'auto', level: 'info', stream: pipe.stream }).info({ n: 1 }, 'hello');
@@ -41,7 +41,7 @@ describe('logger', () => {
     assert.equal(pipe.lines()[0]?.['msg'], 'hello');
   });
 
-  it('pretty: one line of time, level and message, without fields; a change has no second line', () => {
+  test('pretty: one line of time, level and message, without fields; a change has no second line', () => {
     const out = memoryStream();
     const log = createLogger({ format: 'pretty', level: 'info', stream: out.stream });
     log.info({ event: 'served', mesh: 'blue', list: [1] }, 'hello');
@@ -53,21 +53,21 @@ describe('logger', () => {
     );
   });
 
-  it('pretty, with a level that leaves out changes: has the lines of the audit log', () => {
+  test('pretty, with a level that leaves out changes: has the lines of the audit log', () => {
     const out = memoryStream();
     const log = createLogger({ format: 'pretty', level: 'warn', stream: out.stream });
     log.child({}, { level: 'info' }).info({ event: 'trust-changed' }, 'changed');
     assert.match(out.text(), /INFO: changed\n$/);
   });
 
-  it('pretty, with colours or without: as the option says, not as the stream is', () => {
+  test('pretty, with colours or without: as the option says, not as the stream is', () => {
     const [plain, coloured] = [memoryStream(true), memoryStream(false)];
     createLogger({ format: 'pretty', level: 'info', stream: plain.stream, colour: false }).info('x');
     createLogger({ format: 'pretty', level: 'info', stream: coloured.stream, colour: true }).info('x');
     assert.deepEqual([plain.text().includes('\u001b'), coloured.text().includes('\u001b')], [false, true]);
   });
 
-  it('error whose message has a million line feeds: its stack is written', () => {
+  test('error whose message has a million line feeds: its stack is written', () => {
     const out = memoryStream();
     const message = `${'\n'.repeat(1_000_000)}x`;
     createLogger({ format: 'pretty', level: 'info', stream: out.stream }).error(
@@ -77,7 +77,7 @@ describe('logger', () => {
     assert.match(out.text(), /\n +at .*log\.test\.ts/);
   });
 
-  it('line with PEM: the JSON around the removed PEM stays valid', () => {
+  test('line with PEM: the JSON around the removed PEM stays valid', () => {
     const out = memoryStream();
     const text = '-----BEGIN X-----\nab"cd\\\n-----END X----- "quoted" -----BEGIN Y-----\n"\\';
     createLogger({ format: 'json', level: 'info', stream: out.stream }).info({ text }, text);
@@ -86,7 +86,7 @@ describe('logger', () => {
   });
 
   for (const isTTY of [false, true]) {
-    it(`pretty, ${isTTY ? 'with' : 'without'} colours: text in any field → neither steers the terminal nor forges a line`, () => {
+    test(`pretty, ${isTTY ? 'with' : 'without'} colours: text in any field → neither steers the terminal nor forges a line`, () => {
       const hostile = 'x\u001b[2J\u001b]0;t\u0007\u009b1m\u202e\u2066\u200b\u2028\r\nforged: line';
       const out = memoryStream(isTTY);
       const log = createLogger({ format: 'pretty', level: 'info', stream: out.stream });
@@ -101,7 +101,7 @@ describe('logger', () => {
     });
   }
 
-  it('json: text in any field → is the same when it is read, and escaped until then', () => {
+  test('json: text in any field → is the same when it is read, and escaped until then', () => {
     const hostile = 'x\u001b\u009b\u202e\u200b\u2028\nforged';
     const out = memoryStream();
     createLogger({ format: 'json', level: 'info', stream: out.stream }).info({ field: hostile }, hostile);
@@ -111,7 +111,7 @@ describe('logger', () => {
   });
 
   for (const format of ['json', 'pretty'] as const) {
-    it(`never writes PEM (${format}): not in messages, fields, nested fields or errors`, () => {
+    test(`never writes PEM (${format}): not in messages, fields, nested fields or errors`, () => {
       const { certPem, keyPem } = makeCa();
       const out = memoryStream();
       const log = createLogger({ format, level: 'info', stream: out.stream });

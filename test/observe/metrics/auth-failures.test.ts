@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { connect as connectPlain } from 'node:net';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { connect } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { makeCa, makeLeaf } from '../../kit/certificates.ts';
@@ -36,9 +36,9 @@ function knock(port: number, identity?: Certificate): Promise<void> {
   });
 }
 
-describe('rejected client', () => {
+suite('rejected client', () => {
   for (const workers of [1, 2]) {
-    it(`is counted by reason, with ${workers} process${workers === 1 ? '' : 'es'} for proxies`, async () => {
+    test(`is counted by reason, with ${workers} process${workers === 1 ? '' : 'es'} for proxies`, async () => {
       await using dir = await makeTempDir();
       const write = async (name: string, text: string): Promise<string> => {
         await writeFile(dir.join(name), text);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { createConvergence } from '../../../src/observe/metrics/convergence.ts';
 import type { Convergence } from '../../../src/observe/metrics/convergence.ts';
 import { makeCa } from '../../kit/certificates.ts';
@@ -43,15 +43,15 @@ function setup(): Setup {
 
 const change = content({ trustDomain: 'a.test', pems: [b.certPem] });
 
-describe('convergence', () => {
-  it('ACK of a change: is measured from the cause of the change', () => {
+suite('convergence', () => {
+  test('ACK of a change: is measured from the cause of the change', () => {
     const { ack, deliver } = setup();
     assert.equal(ack(5), undefined, 'a first delivery is no change');
     deliver(change);
     assert.equal(ack(40), 40);
   });
 
-  it('change: counts once for each stream', () => {
+  test('change: counts once for each stream', () => {
     const { ack, deliver } = setup();
     ack(5);
     deliver(change);
@@ -59,12 +59,12 @@ describe('convergence', () => {
     assert.equal(ack(90), undefined, 'a re-subscription is answered with the same version');
   });
 
-  it('proxy connects long after the change: does not count', () => {
+  test('proxy connects long after the change: does not count', () => {
     const { ack } = setup();
     assert.equal(ack(3_600_000, {}, streamOf()), undefined);
   });
 
-  it('stream quoted its version when it connected: its ACK counts', () => {
+  test('stream quoted its version when it connected: its ACK counts', () => {
     const { ack, convergence, deliver, version } = setup();
     const other = streamOf();
     const quote = { typeUrl: '', name: 'ALL', version: version() ?? '', unconfirmed: false };
@@ -73,14 +73,14 @@ describe('convergence', () => {
     assert.equal(ack(7, {}, other), 7);
   });
 
-  it('ACK of a version that the node rejected before: does not count', () => {
+  test('ACK of a version that the node rejected before: does not count', () => {
     const { ack, deliver } = setup();
     ack(5);
     deliver(change);
     assert.equal(ack(40, { unconfirmed: true }), undefined);
   });
 
-  it('ACK of a superseded version: does not count', () => {
+  test('ACK of a superseded version: does not count', () => {
     const { ack, convergence, deliver, version } = setup();
     ack(5);
     const first = version();
@@ -92,7 +92,7 @@ describe('convergence', () => {
     assert.equal(ack(60), 60);
   });
 
-  it('change of another trust domain: does not count', () => {
+  test('change of another trust domain: does not count', () => {
     const { convergence, deliver, version } = setup();
     const name = 'spiffe://a.test';
     const before = version(name);
@@ -102,7 +102,7 @@ describe('convergence', () => {
     assert.equal(convergence.acked(stream, ackOf(name, before), 1e15), undefined);
   });
 
-  it('name is no longer listed, or was sent as removed: does not count', () => {
+  test('name is no longer listed, or was sent as removed: does not count', () => {
     const { clock, convergence, deliver, version } = setup();
     const name = 'spiffe://a.test';
     convergence.acked(stream, ackOf(name, version(name)), 0);
@@ -113,7 +113,7 @@ describe('convergence', () => {
     assert.equal(convergence.acked(stream, ackOf(name, undefined), 1e15), undefined);
   });
 
-  it('clock goes back: the time is never negative', () => {
+  test('clock goes back: the time is never negative', () => {
     const { ack, deliver } = setup();
     ack(5);
     deliver(change);

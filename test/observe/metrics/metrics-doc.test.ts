@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { createClient } from '../../xds/client.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
@@ -69,25 +69,26 @@ async function scrapeRunning(): Promise<string> {
   return (await server.admin('/metrics')).body;
 }
 
-describe('docs/metrics.md', async () => {
+suite('docs/metrics.md', async () => {
   const scrape = await scrapeRunning();
   const [rows, metrics] = [documented(), scraped(scrape)];
   const linuxOnly = new Set(rows.flatMap(({ name }) => (isLinuxOnly(name) ? [name] : [])));
   const here = process.platform === 'linux' ? rows : rows.filter(({ name }) => !linuxOnly.has(name));
 
-  it('rows: are the metrics of the running program', () => {
+  test('rows: are the metrics of the running program', () => {
     assert.ok(rows.length > 50);
     assert.deepEqual(here.map(({ name }) => name).sort(), metrics.map(({ name }) => name).sort());
   });
 
-  it('each metric: has one row', () => assert.equal(new Set(rows.map(({ name }) => name)).size, rows.length));
+  test('each metric: has one row', () =>
+    assert.equal(new Set(rows.map(({ name }) => name)).size, rows.length));
 
-  it('type column: is the type of the metric', () => {
+  test('type column: is the type of the metric', () => {
     const types = new Map(metrics.map(({ name, type }) => [name, type]));
     for (const { name, type } of here) assert.equal(types.get(name), type, name);
   });
 
-  it('labels column: has the labels of each metric with samples', () => {
+  test('labels column: has the labels of each metric with samples', () => {
     // Metrics whose events do not occur in this test, or not in each run.
     const rare = ['meshtrust_kubernetes_writes_total', 'meshtrust_xds_convergence_seconds'];
     const silent = new Set([...rare, 'nodejs_active_requests']);

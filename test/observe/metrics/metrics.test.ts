@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { createMetrics } from '../../../src/observe/metrics/metrics.ts';
 import type { Metrics } from '../../../src/observe/metrics/metrics.ts';
 import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
@@ -64,8 +64,8 @@ function setup(caMetrics = true): Setup {
   };
 }
 
-describe('metrics of the state', () => {
-  it('readiness: of the server and of each source', async () => {
+suite('metrics of the state', () => {
+  test('readiness: of the server and of each source', async () => {
     const { deliver, samples } = setup();
     deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }));
     assert.deepEqual(await samples('ready'), { '': 0 });
@@ -75,7 +75,7 @@ describe('metrics of the state', () => {
     assert.deepEqual(await samples('source_synced'), { 'source="files"': 1 });
   });
 
-  it('source: resources, failed reads and the time of the last event', async () => {
+  test('source: resources, failed reads and the time of the last event', async () => {
     const { clock, deliver, pipeline, samples } = setup();
     const rigView = () => pipeline.view().ledger.sources[0]!;
     deliver(
@@ -104,7 +104,7 @@ describe('metrics of the state', () => {
     assert.equal(last['source="files"'], (clock.wall() - 100) / 1000);
   });
 
-  it('source without a complete read: is reported as restored', async () => {
+  test('source without a complete read: is reported as restored', async () => {
     const first = setup();
     first.deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }), synced);
     assert.deepEqual(await first.samples('source_restored'), { 'source="files"': 0 });
@@ -117,13 +117,13 @@ describe('metrics of the state', () => {
     assert.deepEqual(await samples('source_restored'), { 'source="files"': 0 });
   });
 
-  it('writes to the state directory: are counted, with a series for each result from the start', async () => {
+  test('writes to the state directory: are counted, with a series for each result from the start', async () => {
     const { metrics, samples } = setup();
     metrics.stateWrite('error');
     assert.deepEqual(await samples('snapshot_writes_total'), { 'result="ok"': 0, 'result="error"': 1 });
   });
 
-  it('certificates: are counted by validity', async () => {
+  test('certificates: are counted by validity', async () => {
     const { deliver, samples } = setup();
     deliver(content({ trustDomain: 'a.test', pems: [a.certPem, expired.certPem, future.certPem] }), synced);
     assert.deepEqual(await samples('certificates'), {
@@ -133,7 +133,7 @@ describe('metrics of the state', () => {
     });
   });
 
-  it('certificate dates: of each certificate, and the earliest expiry of each trust domain', async () => {
+  test('certificate dates: of each certificate, and the earliest expiry of each trust domain', async () => {
     const { deliver, pipeline, samples } = setup();
     deliver(content({ trustDomain: 'a.test', pems: [a.certPem, intermediate.certPem] }), synced);
     const anchors = pipeline.view().meshes.get('default')?.bundle.bundles[0]?.anchors ?? [];
@@ -150,14 +150,14 @@ describe('metrics of the state', () => {
     });
   });
 
-  it('caMetrics is false: no series for single certificates', async () => {
+  test('caMetrics is false: no series for single certificates', async () => {
     const { deliver, metrics, samples } = setup(false);
     deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }), synced);
     assert.doesNotMatch(await metrics.render(), /meshtrust_ca_not_/);
     assert.equal(Object.keys(await samples('bundle_earliest_expiry_timestamp_seconds')).length, 1);
   });
 
-  it('mesh: version, size and emptiness, without series of earlier versions', async () => {
+  test('mesh: version, size and emptiness, without series of earlier versions', async () => {
     const { clock, deliver, pipeline, samples } = setup();
     deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }), synced);
     const secrets = pipeline.view().meshes.get('default')?.secrets;
@@ -174,7 +174,7 @@ describe('metrics of the state', () => {
     assert.deepEqual(await samples('ca_not_after_timestamp_seconds'), {});
   });
 
-  it('guard: trust domains that it holds are counted until the hold ends', async () => {
+  test('guard: trust domains that it holds are counted until the hold ends', async () => {
     const { deliver, pipeline, clock, samples } = setup();
     const both = ['a.test', 'b.test'].map((trustDomain) => content({ trustDomain, pems: [a.certPem] }));
     deliver(...both, synced);
@@ -186,7 +186,7 @@ describe('metrics of the state', () => {
     assert.deepEqual(await samples('guard_tripped'), { 'mesh="default"': 0 });
   });
 
-  it('findings: are counted by code and severity, with a series for each code from the start', async () => {
+  test('findings: are counted by code and severity, with a series for each code from the start', async () => {
     const { deliver, samples } = setup();
     const before = await samples('lint_findings');
     assert.equal(before['code="MT011",severity="error"'], 0);
@@ -196,7 +196,7 @@ describe('metrics of the state', () => {
     assert.deepEqual(Object.keys(after), Object.keys(before));
   });
 
-  it('certificate cache: has its counters', async () => {
+  test('certificate cache: has its counters', async () => {
     const { deliver, samples } = setup();
     deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }));
     deliver(content({ trustDomain: 'b.test', pems: [a.certPem] }));
@@ -208,7 +208,7 @@ describe('metrics of the state', () => {
     assert.ok(((await samples('certificate_cache_bytes'))['cache="certificates"'] ?? 0) > 500);
   });
 
-  it('build info: has the versions of meshtrust and Node.js', async () => {
+  test('build info: has the versions of meshtrust and Node.js', async () => {
     const { samples } = setup();
     assert.deepEqual(await samples('build_info'), {
       [`version="1.2.3",node_version="${process.version}"`]: 1,
@@ -216,8 +216,8 @@ describe('metrics of the state', () => {
   });
 });
 
-describe('metrics of streams', () => {
-  it('streams: are counted while they are open', async () => {
+suite('metrics of streams', () => {
+  test('streams: are counted while they are open', async () => {
     const { metrics, samples } = setup();
     const [ads, sds] = [streamOf(), streamOf({ transport: 'sds', protocol: 'sotw' })];
     metrics.observer.streamOpened?.(ads);
@@ -230,7 +230,7 @@ describe('metrics of streams', () => {
     assert.deepEqual(await samples('xds_streams_closed_total'), { 'code="CANCELLED"': 1 });
   });
 
-  it('requests and responses: are counted by type; unknown types share one label', async () => {
+  test('requests and responses: are counted by type; unknown types share one label', async () => {
     const { metrics, samples } = setup();
     const stream = streamOf();
     metrics.observer.request?.(stream, { typeUrl: secretTypeUrl, kind: 'initial' });
@@ -255,7 +255,7 @@ describe('metrics of streams', () => {
     assert.deepEqual(await samples('xds_response_bytes_sum'), { [`type_url="${secretTypeUrl}"`]: 10_000 });
   });
 
-  it('NACKs: are counted by mesh and class; meshes without a listed MeshTrust share one label', async () => {
+  test('NACKs: are counted by mesh and class; meshes without a listed MeshTrust share one label', async () => {
     const { deliver, metrics, samples } = setup();
     deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }), synced);
     const nack = nackOf('Failed to load trusted CA certificate for b.test');
@@ -268,7 +268,7 @@ describe('metrics of streams', () => {
     });
   });
 
-  it('convergence: is measured from the cause of a change to the ACK', async () => {
+  test('convergence: is measured from the cause of a change to the ACK', async () => {
     const { clock, deliver, metrics, pipeline, samples } = setup();
     const stream = streamOf();
     const version = () => pipeline.view().meshes.get('default')?.secrets.secrets.get('ALL')?.version;
@@ -283,7 +283,7 @@ describe('metrics of streams', () => {
     assert.ok(((await samples('xds_debounce_seconds_sum'))[''] ?? 1) <= 0.1);
   });
 
-  it('queue time: is measured from publishing a change until it is sent on a stream', async () => {
+  test('queue time: is measured from publishing a change until it is sent on a stream', async () => {
     const { clock, deliver, metrics, pipeline, samples } = setup();
     deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }), synced);
     const version = () => pipeline.view().meshes.get('default')?.secrets.secrets.get('ALL')?.version ?? '';
@@ -304,7 +304,7 @@ describe('metrics of streams', () => {
     assert.equal((await samples('xds_queue_seconds_count'))[''], 1, 'what it has is no change');
   });
 
-  it('stream ends before it answers a large response: is counted', async () => {
+  test('stream ends before it answers a large response: is counted', async () => {
     const { metrics, samples } = setup();
     const closed = async () => (await samples('xds_stream_closed_after_large_send_total'))[''];
     const large = responseWith({ bytes: new Uint8Array(largeSend) });
@@ -324,28 +324,28 @@ describe('metrics of streams', () => {
     assert.equal(await closed(), 2);
   });
 
-  it('delayed streams: are counted once each', async () => {
+  test('delayed streams: are counted once each', async () => {
     const { metrics, samples } = setup();
     for (const waiting of [1, 2, 1, 0, 1, 0]) metrics.observer.streamsWaiting?.(waiting);
     assert.equal((await samples('xds_streams_delayed_total'))[''], 3);
     assert.equal((await samples('xds_streams_waiting'))[''], 0);
   });
 
-  it('build time: is measured for changes that are served', async () => {
+  test('build time: is measured for changes that are served', async () => {
     const { deliver, samples } = setup();
     deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }), synced);
     deliver({ kind: 'content', path: 'other.yaml', text: 'kind: Other\n', settled: true });
     assert.equal((await samples('build_seconds_count'))[''], 1);
   });
 
-  it('push time: is measured until a change is sent on all streams', async () => {
+  test('push time: is measured until a change is sent on all streams', async () => {
     const { metrics, samples } = setup();
     metrics.observer.fannedOut?.({ visits: 3, durationMs: 20, slices: 2 });
     assert.equal((await samples('xds_push_seconds_count'))[''], 1);
     assert.equal((await samples('xds_push_seconds_sum'))[''], 0.02);
   });
 
-  it('unary requests: are counted', async () => {
+  test('unary requests: are counted', async () => {
     const { metrics, samples } = setup();
     metrics.observer.fetched?.({ transport: 'sds', address: '', outcome: 'not-ready' });
     assert.deepEqual(await samples('xds_fetches_total'), { 'transport="sds",outcome="not-ready"': 1 });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { classifyRefusal } from '../../../src/observe/metrics/refusal-class.ts';
 
-describe('class of a NACK', () => {
+suite('class of a NACK', () => {
   const table = [
     ['Failed to load trusted CA certificate for b.test', 'trusted-ca'],
     ['Error adding/updating listener(s) l4: Failed to load trusted CA certificate for b.test', 'trusted-ca'],
@@ -19,6 +19,6 @@ describe('class of a NACK', () => {
     [`${'x'.repeat(100_000)}Invalid path`, 'other'],
   ] as const;
   for (const [message, expected] of table)
-    it(`is ${expected} for ${JSON.stringify(message.slice(0, 60))}`, () =>
+    test(`is ${expected} for ${JSON.stringify(message.slice(0, 60))}`, () =>
       assert.equal(classifyRefusal(message), expected));
 });

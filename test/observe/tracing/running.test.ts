@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { rename, writeFile } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
 import { makeCa } from '../../kit/certificates.ts';
 import { freePort } from '../../kit/free-port.ts';
@@ -28,8 +28,8 @@ async function makeTrust() {
   return { dir, put, [Symbol.asyncDispose]: () => dir[Symbol.asyncDispose]() };
 }
 
-describe('traces of the running program', () => {
-  it('collector in the environment: receives traces that last until the last proxy has acknowledged', async () => {
+suite('traces of the running program', () => {
+  test('collector in the environment: receives traces that last until the last proxy has acknowledged', async () => {
     await using collector = await startOtlpReceiver();
     await using trust = await makeTrust();
     await using server = await startMeshtrust({
@@ -96,7 +96,7 @@ describe('traces of the running program', () => {
     );
   });
 
-  it('collector is unreachable: traces are dropped, serving and the end of the program do not wait', async () => {
+  test('collector is unreachable: traces are dropped, serving and the end of the program do not wait', async () => {
     await using trust = await makeTrust();
     const nowhere = `http://127.0.0.1:${await freePort()}`;
     await using server = await startMeshtrust({
@@ -114,7 +114,7 @@ describe('traces of the running program', () => {
     assert.ok(performance.now() - before < 8_000);
   });
 
-  it('no collector: no tracing code is loaded', async () => {
+  test('no collector: no tracing code is loaded', async () => {
     await using trust = await makeTrust();
     const hooks = `import { registerHooks } from 'node:module';
       registerHooks({ load(url, context, next) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { SpanStatusCode } from '@opentelemetry/api';
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
@@ -67,8 +67,8 @@ const ms = ([seconds, nanos]: ReadableSpan['startTime']): number => seconds * 10
 const outcomes = (spans: readonly ReadableSpan[]): readonly unknown[] =>
   named(spans, 'push').map(({ attributes }) => attributes['meshtrust.outcome']);
 
-describe('trace of a change', () => {
-  it('has one root span, with a span for each step and for each mesh', () => {
+suite('trace of a change', () => {
+  test('has one root span, with a span for each step and for each mesh', () => {
     const { clock, deliver, news, rollout, tracer } = setup();
     tracer.converged(rollout());
     news();
@@ -105,7 +105,7 @@ describe('trace of a change', () => {
     });
   });
 
-  it('clocks disagree: no span ends before it began', () => {
+  test('clocks disagree: no span ends before it began', () => {
     const { deliver, news, rollout, tracer } = setup();
     tracer.converged(rollout());
     news();
@@ -119,7 +119,7 @@ describe('trace of a change', () => {
     assert.ok(ms(spans.at(-1)!.endTime) >= ms(publish!.endTime));
   });
 
-  it('newer change: ends the trace as superseded; the older one cannot end the newer trace', () => {
+  test('newer change: ends the trace as superseded; the older one cannot end the newer trace', () => {
     const { deliver, news, rollout, tracer } = setup();
     const first = rollout();
     deliver(content({ trustDomain: 'a.test', pems: [b.certPem] }));
@@ -130,7 +130,7 @@ describe('trace of a change', () => {
     assert.deepEqual(outcomes(news()), ['converged']);
   });
 
-  it('several meshes: ends with the last of them', () => {
+  test('several meshes: ends with the last of them', () => {
     const { deliver, news, rollout, tracer } = setup();
     tracer.converged(rollout());
     news();
@@ -144,7 +144,7 @@ describe('trace of a change', () => {
     assert.equal(named(news(), 'trust change').length, 1);
   });
 
-  it('proxy does not acknowledge in time: the trace ends as given up', () => {
+  test('proxy does not acknowledge in time: the trace ends as given up', () => {
     const { clock, news } = setup();
     news();
     clock.advance(giveUpMs);
@@ -154,7 +154,7 @@ describe('trace of a change', () => {
     assert.equal(named(spans, 'trust change').length, 1);
   });
 
-  it('program ends: open spans are ended', () => {
+  test('program ends: open spans are ended', () => {
     const { clock, news, tracer } = setup();
     news();
     tracer.close();

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { isTracingOn } from '../../../src/observe/tracing/tracing-environment.ts';
 
 const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' };
 
-describe('tracing', () => {
+suite('tracing', () => {
   const cases: readonly (readonly [string, Readonly<Record<string, string>>, boolean])[] = [
     ['is off where nothing is said', {}, false],
     ['is on where there is a collector', endpoint, true],
@@ -20,5 +20,5 @@ describe('tracing', () => {
     ['is off with an exporter that does not exist', { ...endpoint, OTEL_TRACES_EXPORTER: 'zipkin' }, false],
     ['is on with one of several', { ...endpoint, OTEL_TRACES_EXPORTER: 'console, otlp' }, true],
   ];
-  for (const [what, env, on] of cases) it(what, () => assert.equal(isTracingOn(env), on));
+  for (const [what, env, on] of cases) test(what, () => assert.equal(isTracingOn(env), on));
 });

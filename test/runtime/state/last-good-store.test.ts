@@ -14,7 +14,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { openStateDirectory, othersMay } from '../../../src/runtime/state/state-key.ts';
 import { decodeLastGood, encodeLastGood } from '../../../src/runtime/state/last-good-document.ts';
 import { createLastGoodStore } from '../../../src/runtime/state/last-good-store.ts';
@@ -66,8 +66,8 @@ async function keptFiles(path: string): Promise<readonly string[]> {
   return (await readdir(path)).filter((name) => name !== 'key');
 }
 
-describe('last good store', () => {
-  it('restart → restores the kept state, also retained certificates of damaged blocks', async () => {
+suite('last good store', () => {
+  test('restart → restores the kept state, also retained certificates of damaged blocks', async () => {
     await using dir = await makeTempDir();
     const grants = grantsOf(text([a, b]), text([a.replace(/\n(.)/, '\n!'), b]));
     const { store } = storeIn(dir.path);
@@ -81,7 +81,7 @@ describe('last good store', () => {
     assert.deepEqual(inForce(ledger), ['default/a.test: A B']);
   });
 
-  it('findings name the same lines after a restart beside a broken file', async () => {
+  test('findings name the same lines after a restart beside a broken file', async () => {
     await using dir = await makeTempDir();
     const expired = makeCa({ commonName: 'Old', notAfter: new Date(Date.now() - 1_000_000) }).certPem;
     const good = `# a comment\n${text([a, expired])}`;
@@ -109,7 +109,7 @@ describe('last good store', () => {
     assert.deepEqual(expiredAt, ['x.yaml', 13, 'spec.caBundles[1].pem.value', 1, 'default//x']);
   });
 
-  it('state without lines, as earlier versions wrote it → is read', async () => {
+  test('state without lines, as earlier versions wrote it → is read', async () => {
     const stateKey = stateKeyOf(randomBytes(32));
     const state = { source: 'files', path: 'x.yaml', grants: grantsOf(text([a, b])) };
     const [, body = ''] = encodeLastGood(state, stateKey).split('\n');
@@ -131,7 +131,7 @@ describe('last good store', () => {
     );
   });
 
-  it('restart with a damaged file → as without a restart', async () => {
+  test('restart with a damaged file → as without a restart', async () => {
     const damaged = text([a.replace(/\n(.)/, '\n!'), b]);
     const versions = [
       [text([a, b]), damaged],
@@ -156,7 +156,7 @@ describe('last good store', () => {
     }
   });
 
-  it('write waits or fails → reports since when', async () => {
+  test('write waits or fails → reports since when', async () => {
     await using dir = await makeTempDir();
     const { store, clock } = storeIn(dir.path);
     await store.load();
@@ -181,7 +181,7 @@ describe('last good store', () => {
     assert.equal(store.behindMs(), 0);
   });
 
-  it('newer state of the path arrives during a write → still behind', async () => {
+  test('newer state of the path arrives during a write → still behind', async () => {
     await using dir = await makeTempDir();
     const { store, clock } = storeIn(dir.path);
     await store.load();
@@ -198,7 +198,7 @@ describe('last good store', () => {
     assert.equal(store.behindMs(), 0);
   });
 
-  it('path without resources → its state is removed', async () => {
+  test('path without resources → its state is removed', async () => {
     await using dir = await makeTempDir();
     const { store } = storeIn(dir.path);
     await store.load();
@@ -209,7 +209,7 @@ describe('last good store', () => {
     assert.deepEqual(await storeIn(dir.path).store.load(), []);
   });
 
-  it('damaged state file → left out, and reported', async () => {
+  test('damaged state file → left out, and reported', async () => {
     await using dir = await makeTempDir();
     const { store } = storeIn(dir.path);
     await store.load();
@@ -225,7 +225,7 @@ describe('last good store', () => {
     }
   });
 
-  it('each write, also a failed one → reported', async () => {
+  test('each write, also a failed one → reported', async () => {
     await using dir = await makeTempDir();
     const results: string[] = [];
     const { store, errors } = storeIn(dir.path, undefined, (result) => results.push(result));
@@ -248,7 +248,7 @@ describe('last good store', () => {
     'a folder': (path) => mkdir(path),
   };
   for (const [what, put] of Object.entries(inPlace)) {
-    it(`${what} in the place of its new file → replaced, not opened`, { timeout: 10_000 }, async () => {
+    test(`${what} in the place of its new file → replaced, not opened`, { timeout: 10_000 }, async () => {
       await using dir = await makeTempDir();
       await using others = await makeTempDir();
       await writeFile(others.join('theirs'), 'theirs');
@@ -267,7 +267,7 @@ describe('last good store', () => {
     });
   }
 
-  it('writing is not permitted yet → nothing is written', async () => {
+  test('writing is not permitted yet → nothing is written', async () => {
     await using dir = await makeTempDir();
     let allowed = false;
     const { store } = storeIn(dir.path, () => allowed);
@@ -280,7 +280,7 @@ describe('last good store', () => {
     assert.equal((await keptFiles(dir.path)).length, 1);
   });
 
-  it('removal that may be part of a mass loss → nothing is forgotten yet', async () => {
+  test('removal that may be part of a mass loss → nothing is forgotten yet', async () => {
     await using dir = await makeTempDir();
     let held = false;
     const { store, clock } = storeIn(dir.path, () => !held);
@@ -302,7 +302,7 @@ describe('last good store', () => {
     assert.equal(clock.pending(), 0);
   });
 
-  it('state that lasts → is written without a request', async () => {
+  test('state that lasts → is written without a request', async () => {
     await using dir = await makeTempDir();
     let asked = 0;
     const { store, clock } = storeIn(dir.path, () => ++asked === 1);
@@ -317,7 +317,7 @@ describe('last good store', () => {
     assert.equal((await keptFiles(dir.path)).length, 1);
   });
 
-  it('files → not readable by other users', async () => {
+  test('files → not readable by other users', async () => {
     await using dir = await makeTempDir();
     const { store } = storeIn(join(dir.path, 'state'));
     await store.load();
@@ -328,7 +328,7 @@ describe('last good store', () => {
   });
 });
 
-describe('state directory', () => {
+suite('state directory', () => {
   const kept = async (path: string): Promise<string> => {
     const { store } = storeIn(path);
     await store.load();
@@ -338,7 +338,7 @@ describe('state directory', () => {
     return join(path, file);
   };
 
-  it('start → created with its key, for this user only', async () => {
+  test('start → created with its key, for this user only', async () => {
     await using dir = await makeTempDir();
     const path = dir.join('state');
     await kept(path);
@@ -348,7 +348,7 @@ describe('state directory', () => {
   });
 
   for (const mode of [0o777, 0o1777, 0o707, 0o772, 0o702]) {
-    it(`others may write it (${mode.toString(8)}) → refused, and nothing is read`, async () => {
+    test(`others may write it (${mode.toString(8)}) → refused, and nothing is read`, async () => {
       await using dir = await makeTempDir();
       const path = dir.join('state');
       await kept(path);
@@ -358,7 +358,7 @@ describe('state directory', () => {
   }
 
   for (const mode of [0o700, 0o750, 0o755]) {
-    it(`others may only read it (${mode.toString(8)}) → used`, async () => {
+    test(`others may only read it (${mode.toString(8)}) → used`, async () => {
       await using dir = await makeTempDir();
       const path = dir.join('state');
       await kept(path);
@@ -375,18 +375,18 @@ describe('state directory', () => {
     [0o777, 8, 0o077, 'another group and everybody'],
     [0o700, 8, 0, 'nobody'],
   ] as const) {
-    it(`what others may of mode ${permissions.toString(8)} and group ${group} for user 7: ${because}`, () => {
+    test(`what others may of mode ${permissions.toString(8)} and group ${group} for user 7: ${because}`, () => {
       assert.equal(othersMay({ mode: permissions, gid: group }, { uid: 7, gid: 7 }), others);
     });
   }
 
-  it('group number differs from the user number → is another group, also if it is the group of the process', () => {
+  test('group number differs from the user number → is another group, also if it is the group of the process', () => {
     assert.equal(othersMay({ mode: 0o770, gid: 20 }, { uid: 501, gid: 20 }), 0o070);
     assert.equal(othersMay({ mode: 0o770, gid: 7 }, { uid: 7, gid: 20 }), 0o070);
     assert.equal(othersMay({ mode: 0o770, gid: 7 }, { uid: undefined, gid: undefined }), 0o070);
   });
 
-  it('empty key after a crash → created again and used', async () => {
+  test('empty key after a crash → created again and used', async () => {
     await using dir = await makeTempDir();
     await writeFile(dir.join('key'), '', { mode: 0o600 });
     await kept(dir.path);
@@ -394,7 +394,7 @@ describe('state directory', () => {
     assert.equal((await storeIn(dir.path).store.load()).length, 1);
   });
 
-  it('crash at any moment while the key is created → the next start works', async () => {
+  test('crash at any moment while the key is created → the next start works', async () => {
     await using dir = await makeTempDir();
     const module = JSON.stringify(new URL('../../../src/runtime/state/state-key.ts', import.meta.url).href);
     // Ends the process at the given call of the file system.
@@ -427,7 +427,7 @@ describe('state directory', () => {
     assert.equal(code, 0);
   });
 
-  it('several processes start at once → one key', async () => {
+  test('several processes start at once → one key', async () => {
     await using dir = await makeTempDir();
     const keys = await Promise.all(Array.from({ length: 8 }, () => openStateDirectory(dir.join('state'))));
     assert.equal(new Set(keys.map((key) => key.sign('x'))).size, 1);
@@ -435,7 +435,7 @@ describe('state directory', () => {
   });
 
   const needsRoot = process.getuid?.() === 0 ? false : 'only root may give a file to another user';
-  it('belongs to another user → refused', { skip: needsRoot }, async () => {
+  test('belongs to another user → refused', { skip: needsRoot }, async () => {
     await using dir = await makeTempDir();
     const path = dir.join('state');
     await kept(path);
@@ -443,21 +443,21 @@ describe('state directory', () => {
     await assert.rejects(storeIn(path).store.load(), /state belongs to another user \(uid 12345\)/);
   });
 
-  it('its key belongs to another user → refused', { skip: needsRoot }, async () => {
+  test('its key belongs to another user → refused', { skip: needsRoot }, async () => {
     await using dir = await makeTempDir();
     await kept(dir.path);
     await chown(dir.join('key'), 12_345, 0);
     await assert.rejects(storeIn(dir.path).store.load(), /key can be read or written by others/);
   });
 
-  it('others may read its key → refused', async () => {
+  test('others may read its key → refused', async () => {
     await using dir = await makeTempDir();
     await kept(dir.path);
     await chmod(dir.join('key'), 0o604);
     await assert.rejects(storeIn(dir.path).store.load(), /key can be read or written by others/);
   });
 
-  it('its key has another length, or is no file → refused', async () => {
+  test('its key has another length, or is no file → refused', async () => {
     await using dir = await makeTempDir();
     await kept(dir.path);
     await writeFile(dir.join('key'), 'short');
@@ -474,7 +474,7 @@ describe('state directory', () => {
     'a short checksum': (body) => createHash('sha256').update(body).digest('hex').slice(0, 32),
   };
   for (const [what, sign] of Object.entries(forgeries)) {
-    it(`a forged file with ${what} → left out, and reported`, async () => {
+    test(`a forged file with ${what} → left out, and reported`, async () => {
       await using dir = await makeTempDir();
       const file = await kept(dir.path);
       const [, body = ''] = (await readFile(file, 'utf8')).split('\n');
@@ -485,7 +485,7 @@ describe('state directory', () => {
     });
   }
 
-  it('a file of another directory → left out', async () => {
+  test('a file of another directory → left out', async () => {
     await using one = await makeTempDir();
     await using other = await makeTempDir();
     const file = await kept(one.path);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import * as fc from '../../kit/fast-check.ts';
 import type { BundlePolicy } from '../../../src/trust/bundle/trust-bundle.ts';
 import { readCertificate } from '../../../src/trust/x509/read-certificate.ts';
@@ -26,25 +26,25 @@ function derivedShare(share: Share): Share {
   };
 }
 
-describe('buildBundle', () => {
-  it('several resources → their certificates are joined', () => {
+suite('buildBundle', () => {
+  test('several resources → their certificates are joined', () => {
     const bundle = bundleOf([shareOf('a.test', [root], 'one'), shareOf('a.test', [other], 'two')]);
     assert.deepEqual(served(bundle), ['Other', 'Root']);
   });
 
-  it('certificate listed several times → served once, with every resource that lists it', () => {
+  test('certificate listed several times → served once, with every resource that lists it', () => {
     const bundle = bundleOf([shareOf('a.test', [root, root], 'one'), shareOf('a.test', [root], 'two')]);
     assert.deepEqual(served(bundle), ['Root']);
     assert.deepEqual(bundle.anchors[0]?.listedBy, ['default//one', 'default//two']);
     assert.deepEqual(codesOf(bundle), ['MT025']);
   });
 
-  it('certificate of a MeshIdentity and of the MeshTrust of its name → listed once', () => {
+  test('certificate of a MeshIdentity and of the MeshTrust of its name → listed once', () => {
     const derived = derivedShare(shareOf('a.test', [root], 'one'));
     assert.deepEqual(codesOf(bundleOf([shareOf('a.test', [root], 'one'), derived])), []);
   });
 
-  it('any order of resources and certificates → the same bytes', () => {
+  test('any order of resources and certificates → the same bytes', () => {
     const certificates = [root, other, intermediate, lower, makeIntermediate(other, { commonName: 'Side' })];
     const expected = bundleOf([shareOf('a.test', certificates)]).anchors.map(({ der }) =>
       Buffer.from(der).toString('hex'),
@@ -63,8 +63,8 @@ describe('buildBundle', () => {
     );
   });
 
-  describe('intermediates', () => {
-    it('issuer listed → served as listed', () => {
+  suite('intermediates', () => {
+    test('issuer listed → served as listed', () => {
       assert.deepEqual(served(bundleOf([shareOf('a.test', [root, intermediate, lower])])), [
         'Intermediate',
         'Lower',
@@ -72,7 +72,7 @@ describe('buildBundle', () => {
       ]);
     });
 
-    it('issuer not listed → re-rooted, and a certificate that it signed is served as listed', () => {
+    test('issuer not listed → re-rooted, and a certificate that it signed is served as listed', () => {
       const bundle = bundleOf([shareOf('a.test', [intermediate, lower])]);
       assert.deepEqual(served(bundle), ['Intermediate re-rooted', 'Lower']);
       assert.deepEqual(codesOf(bundle), ['MT020']);
@@ -83,7 +83,7 @@ describe('buildBundle', () => {
       assert.equal(again.certificate.keyHash, anchor?.certificate.keyHash);
     });
 
-    it('listed CA with the name of the issuer and another key → re-rooted', () => {
+    test('listed CA with the name of the issuer and another key → re-rooted', () => {
       const namesake = makeCa({ commonName: 'Root' });
       assert.deepEqual(served(bundleOf([shareOf('a.test', [namesake, intermediate])])), [
         'Intermediate re-rooted',
@@ -91,7 +91,7 @@ describe('buildBundle', () => {
       ]);
     });
 
-    it('ring of certificates that signed each other → all are re-rooted', () => {
+    test('ring of certificates that signed each other → all are re-rooted', () => {
       const [x, y] = [makeKey(), makeKey()];
       const xRoot = makeCa({ commonName: 'X', key: x });
       const yRoot = makeCa({ commonName: 'Y', key: y });
@@ -100,7 +100,7 @@ describe('buildBundle', () => {
       assert.deepEqual(served(bundleOf([shareOf('a.test', [xByY, yByX])])), ['X re-rooted', 'Y re-rooted']);
     });
 
-    it('issuer removed → promoted, also in later bundles', () => {
+    test('issuer removed → promoted, also in later bundles', () => {
       const before = bundleOf([shareOf('a.test', [root, intermediate])]);
       const after = bundleOf([shareOf('a.test', [intermediate])], { previous: before });
       assert.deepEqual(served(after), ['Intermediate promoted']);
@@ -111,7 +111,7 @@ describe('buildBundle', () => {
       ]);
     });
 
-    it('issuer not listed, with --refuse-intermediates → not served', () => {
+    test('issuer not listed, with --refuse-intermediates → not served', () => {
       const policy: BundlePolicy = { ...noPolicy, refuseIntermediates: true };
       const bundle = bundleOf([shareOf('a.test', [intermediate, other])], { policy });
       assert.deepEqual(served(bundle), ['Other']);
@@ -119,7 +119,7 @@ describe('buildBundle', () => {
     });
   });
 
-  describe('certificates with the same subject and key', () => {
+  suite('certificates with the same subject and key', () => {
     const now = Date.now();
     const key = makeKey();
     const make = (from: number, to: number) =>
@@ -131,7 +131,7 @@ describe('buildBundle', () => {
       });
     const [expired, old, renewed, future] = [make(-20, -1), make(-10, 5), make(-1, 30), make(3, 60)];
 
-    it('expired, valid and future ones → only the valid one with the latest end is served', () => {
+    test('expired, valid and future ones → only the valid one with the latest end is served', () => {
       const bundle = bundleOf([shareOf('a.test', [expired, old, renewed, future])], { now });
       assert.deepEqual(
         bundle.anchors.map(({ der }) => Buffer.from(der).equals(renewed.der)),
@@ -140,7 +140,7 @@ describe('buildBundle', () => {
       assert.deepEqual(codesOf(bundle), ['MT027', 'MT027', 'MT027']);
     });
 
-    it('the next one becomes valid → nextChange, and then the next one is served', () => {
+    test('the next one becomes valid → nextChange, and then the next one is served', () => {
       const listed = [shareOf('a.test', [old, future])];
       const first = bundleOf(listed, { now });
       assert.ok(Buffer.from(first.anchors[0]?.der ?? []).equals(old.der));
@@ -149,23 +149,23 @@ describe('buildBundle', () => {
       assert.ok(Buffer.from(second.anchors[0]?.der ?? []).equals(future.der));
     });
 
-    it('self-signed and cross-signed → the self-signed one is served', () => {
+    test('self-signed and cross-signed → the self-signed one is served', () => {
       const cross = makeIntermediate(root, { commonName: 'Twin', key, notAfter: new Date(now + 90 * day) });
       const bundle = bundleOf([shareOf('a.test', [cross, renewed])], { now });
       assert.ok(Buffer.from(bundle.anchors[0]?.der ?? []).equals(renewed.der));
     });
 
-    it('one subject with two keys → both are served', () => {
+    test('one subject with two keys → both are served', () => {
       const namesake = makeCa({ commonName: 'Twin' });
       assert.equal(bundleOf([shareOf('a.test', [renewed, namesake])], { now }).anchors.length, 2);
     });
 
-    it('one certificate for the key → no next change', () => {
+    test('one certificate for the key → no next change', () => {
       assert.equal(bundleOf([shareOf('a.test', [renewed])], { now }).nextChange, undefined);
     });
   });
 
-  it('certificate distrusted by fingerprint or by key → not served in any form', () => {
+  test('certificate distrusted by fingerprint or by key → not served in any form', () => {
     const { certificate } = bundleOf([shareOf('a.test', [intermediate])]).anchors[0] ?? assert.fail();
     for (const hash of [certificate.fingerprint, certificate.keyHash]) {
       const policy: BundlePolicy = { ...noPolicy, distrusted: new Set([hash]) };

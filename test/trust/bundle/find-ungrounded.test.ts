@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 
 import { bundleOf, noPolicy, served, shareOf } from '../../kit/bundles.ts';
 import { makeCa, makeIntermediate } from '../../kit/certificates.ts';
@@ -33,14 +33,14 @@ function codes({ findings }: ReturnType<typeof bundleOf>): readonly string[] {
   return findings.map(({ code, severity }) => `${code} ${severity}`);
 }
 
-describe('findUngrounded › issuer that Envoy cannot use', () => {
+suite('findUngrounded › issuer that Envoy cannot use', () => {
   const root = makeCa({ commonName: 'Root', notBefore: at(10), notAfter: at(20) });
   const middle = makeIntermediate(root, { commonName: 'Middle', notBefore: at(-10), notAfter: at(40) });
   const shares = [shareOf('a.test', [root, middle])];
   const bundleAt = (hours: number, policy = noPolicy) =>
     bundleOf(shares, { now: at(hours).getTime(), policy });
 
-  it('issuer: not valid yet → the intermediate is re-rooted, and a finding says why', () => {
+  test('issuer: not valid yet → the intermediate is re-rooted, and a finding says why', () => {
     const bundle = bundleAt(0);
     assert.deepEqual(served(bundle), ['Middle re-rooted', 'Root']);
     assert.deepEqual(codes(bundle), ['MT028 warning']);
@@ -50,32 +50,32 @@ describe('findUngrounded › issuer that Envoy cannot use', () => {
     );
   });
 
-  it('issuer: valid → served as listed, until it expires', () => {
+  test('issuer: valid → served as listed, until it expires', () => {
     const bundle = bundleAt(15);
     assert.deepEqual(served(bundle), ['Middle', 'Root']);
     assert.deepEqual(codes(bundle), []);
   });
 
-  it('issuer: expired → re-rooted, and a finding says why', () => {
+  test('issuer: expired → re-rooted, and a finding says why', () => {
     const bundle = bundleAt(20);
     assert.deepEqual(served(bundle), ['Middle re-rooted', 'Root']);
     assert.match(bundle.findings[0]?.message ?? '', /CN=Root expired on \d{4}-/);
   });
 
-  it('dates of the issuer: each is the next change of the bundle', () => {
+  test('dates of the issuer: each is the next change of the bundle', () => {
     const second = (time: number): number => Math.floor(time / 1000) * 1000;
     assert.equal(bundleAt(0).nextChange, second(at(10).getTime()));
     assert.equal(bundleAt(15).nextChange, second(at(20).getTime()));
     assert.equal(bundleAt(20).nextChange, undefined);
   });
 
-  it('issuer expired, with --refuse-intermediates → served as listed, and an error says that clients are refused', () => {
+  test('issuer expired, with --refuse-intermediates → served as listed, and an error says that clients are refused', () => {
     const bundle = bundleAt(20, { ...noPolicy, refuseIntermediates: true });
     assert.deepEqual(served(bundle), ['Middle', 'Root']);
     assert.deepEqual(codes(bundle), ['MT028 error']);
   });
 
-  it('issuer: a re-rooted intermediate → served as listed', () => {
+  test('issuer: a re-rooted intermediate → served as listed', () => {
     const low = makeIntermediate(middle, { commonName: 'Low', notBefore: at(-10), notAfter: at(40) });
     const bundle = bundleOf([shareOf('a.test', [root, middle, low])], { now: at(20).getTime() });
     assert.deepEqual(served(bundle), ['Low', 'Middle re-rooted', 'Root']);
@@ -89,7 +89,7 @@ describe('findUngrounded › issuer that Envoy cannot use', () => {
     ['RSASSA-PSS with another salt', rsaPss({ digest: 'sha256', salt: 20 }), 'Middle re-rooted'],
   ];
   for (const [what, signing, expected] of signings) {
-    it(`signature: ${what} → ${expected}`, () => {
+    test(`signature: ${what} → ${expected}`, () => {
       const subject = nameOf('Root');
       const top = makeOdd({ key: keys.rsa, signing: rsaPkcs1('sha256'), subject });
       const below = makeOdd({
@@ -105,7 +105,7 @@ describe('findUngrounded › issuer that Envoy cannot use', () => {
     });
   }
 
-  it('intermediate: demands a policy → re-rooted, and a finding says why', () => {
+  test('intermediate: demands a policy → re-rooted, and a finding says why', () => {
     const demand = sequence(contextPrimitive(0, Buffer.from([0])));
     const policies = sequence(sequence(oid('1.2.3.1')));
     const top = makeCa({ commonName: 'Root' });
@@ -125,7 +125,7 @@ describe('findUngrounded › issuer that Envoy cannot use', () => {
   });
 });
 
-describe('another root with the name of the issuer and another key', () => {
+suite('another root with the name of the issuer and another key', () => {
   const subject = nameOf('Root');
   const listed = makeOdd({ subject });
   const below = { key: keys.other, issuerKey: keys.p256, issuer: subject, subject: nameOf('Middle') };
@@ -134,7 +134,7 @@ describe('another root with the name of the issuer and another key', () => {
     ['valid', {}],
     ['expired', { notBefore: at(-48), notAfter: at(-1) }],
   ] as const) {
-    it(`${what}, no key identifiers → the intermediate is re-rooted, because Envoy may pick the wrong root`, () => {
+    test(`${what}, no key identifiers → the intermediate is re-rooted, because Envoy may pick the wrong root`, () => {
       const namesake = makeOdd({ subject, key: keys.p384, ...dates });
       const bundle = bundleOf([shareOf('a.test', [listed, makeOdd(below), namesake])]);
       assert.deepEqual(served(bundle), ['Middle re-rooted', 'Root', 'Root']);
@@ -143,7 +143,7 @@ describe('another root with the name of the issuer and another key', () => {
     });
   }
 
-  it('key identifiers that tell the roots apart → served as listed', () => {
+  test('key identifiers that tell the roots apart → served as listed', () => {
     const [one, two] = [makeCa({ commonName: 'Root' }), makeCa({ commonName: 'Root' })];
     const middle = makeIntermediate(one, { commonName: 'Middle' });
     const bundle = bundleOf([shareOf('a.test', [one, two, middle])]);
@@ -152,7 +152,7 @@ describe('another root with the name of the issuer and another key', () => {
   });
 });
 
-describe('intermediate with a name that its listed issuer refuses', () => {
+suite('intermediate with a name that its listed issuer refuses', () => {
   const below = (subject: string, permitted: string) => {
     const directory = contextConstructed(4, nameOf(permitted));
     const constraints = sequence(contextConstructed(0, sequence(directory)));
@@ -165,7 +165,7 @@ describe('intermediate with a name that its listed issuer refuses', () => {
     return bundleOf([shareOf('a.test', [top, middle])]);
   };
 
-  it('subject not permitted → served as listed, and a finding about the intermediate', () => {
+  test('subject not permitted → served as listed, and a finding about the intermediate', () => {
     const bundle = below('Middle', 'Elsewhere');
     assert.deepEqual(served(bundle), ['Middle', 'Root']);
     assert.deepEqual(codes(bundle), ['MT029 warning']);
@@ -175,12 +175,12 @@ describe('intermediate with a name that its listed issuer refuses', () => {
     );
   });
 
-  it('subject permitted → no finding', () => {
+  test('subject permitted → no finding', () => {
     assert.deepEqual(codes(below('Middle', 'Middle')), []);
   });
 });
 
-describe('one name in two encodings: Envoy compares the canonical form', () => {
+suite('one name in two encodings: Envoy compares the canonical form', () => {
   const encodings = [
     ['another string type', printableString('The Root')],
     ['another case', utf8String('THE root')],
@@ -195,7 +195,7 @@ describe('one name in two encodings: Envoy compares the canonical form', () => {
       subject: nameOf('Middle'),
     });
 
-    it(`intermediate that names its listed issuer in ${what} → served as listed, without a finding`, () => {
+    test(`intermediate that names its listed issuer in ${what} → served as listed, without a finding`, () => {
       for (const policy of [noPolicy, { ...noPolicy, refuseIntermediates: true }]) {
         const bundle = bundleOf([shareOf('a.test', [listed, middle])], { policy });
         assert.deepEqual(served(bundle), ['Middle', 'The Root']);
@@ -203,7 +203,7 @@ describe('one name in two encodings: Envoy compares the canonical form', () => {
       }
     });
 
-    it(`expired root and its renewal with the same key and name in ${what} → only the valid one is served`, () => {
+    test(`expired root and its renewal with the same key and name in ${what} → only the valid one is served`, () => {
       const old = makeOdd({ subject: nameOf(value), notBefore: at(-48), notAfter: at(-1) });
       const bundle = bundleOf([shareOf('a.test', [old, listed])]);
       assert.deepEqual(
@@ -213,7 +213,7 @@ describe('one name in two encodings: Envoy compares the canonical form', () => {
       assert.deepEqual(codes(bundle), ['MT027 info']);
     });
 
-    it(`root that names itself as its issuer in ${what} → self-signed`, () => {
+    test(`root that names itself as its issuer in ${what} → self-signed`, () => {
       const root = makeOdd({ issuer: nameOf(value), subject: nameOf('The Root') });
       const bundle = bundleOf([shareOf('a.test', [root])]);
       assert.deepEqual(served(bundle), ['The Root']);
@@ -222,16 +222,16 @@ describe('one name in two encodings: Envoy compares the canonical form', () => {
   }
 });
 
-describe('name constraints that admit no client', () => {
+suite('name constraints that admit no client', () => {
   const of = (trustDomain: string, host: string) =>
     bundleOf([shareOf(trustDomain, [makeCa({ commonName: 'Root', permittedUriHosts: [host] })])]);
 
-  it('constraint for the trust domain → no finding', () => {
+  test('constraint for the trust domain → no finding', () => {
     assert.deepEqual(codes(of('a.test', 'a.test')), []);
     assert.deepEqual(codes(of('a.test', '.test')), []);
   });
 
-  it('constraint for another trust domain → a finding about both versions', () => {
+  test('constraint for another trust domain → a finding about both versions', () => {
     const bundle = of('a.test', 'b.test');
     assert.deepEqual(codes(bundle), ['MT029 warning']);
     assert.match(
@@ -244,21 +244,21 @@ describe('name constraints that admit no client', () => {
     ['an underscore', 'a_b.test', 'a_b.test'],
     ['a last label that is a number', 'a.1', 'a.1'],
   ] as const) {
-    it(`trust domain with ${what} → a finding about the upgrade`, () => {
+    test(`trust domain with ${what} → a finding about the upgrade`, () => {
       const bundle = of(trustDomain, host);
       assert.deepEqual(codes(bundle), ['MT029 warning']);
       assert.match(bundle.findings[0]?.message ?? '', /an upgrade cuts them off$/);
     });
   }
 
-  it('constraint that ends with a dot → a finding about the older version', () => {
+  test('constraint that ends with a dot → a finding about the older version', () => {
     const bundle = of('dot.test.', 'dot.test.');
     const other = of('dot.test', 'dot.test.');
     assert.deepEqual([codes(bundle), codes(other)], [[], ['MT029 warning']]);
     assert.match(other.findings[0]?.message ?? '', /Envoy 1\.36 refuses all of its clients/);
   });
 
-  it('constraint that is a URI instead of a host → a finding', () => {
+  test('constraint that is a URI instead of a host → a finding', () => {
     assert.deepEqual(codes(of('a.test', 'spiffe://a.test')), ['MT029 warning']);
   });
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { caNamesLimit, countNames } from '../../../src/trust/bundle/ca-names.ts';
 import { joinMesh } from '../../../src/trust/bundle/join-mesh.ts';
 import type { MeshBundle } from '../../../src/trust/bundle/join-mesh.ts';
@@ -24,16 +24,16 @@ function join(bundles: readonly TrustBundle[], previous?: MeshBundle): MeshBundl
 const names = (mesh: MeshBundle): readonly string[] =>
   mesh.merged.map(({ trustDomain, anchors }) => `${trustDomain} ${anchors.length}`);
 
-describe('joinMesh', () => {
+suite('joinMesh', () => {
   const a = bundleOf([shareOf('a.test', many(10, 'a'))]);
   const b = bundleOf([shareOf('b.test', many(15, 'b'))]);
   const c = bundleOf([shareOf('c.test', many(8, 'c'))]);
 
-  it('bundles in any order → sorted by trust domain', () => {
+  test('bundles in any order → sorted by trust domain', () => {
     assert.deepEqual(names(join([b, a])), ['a.test 10', 'b.test 15']);
   });
 
-  it('several CAs with one subject → the subject counts once', () => {
+  test('several CAs with one subject → the subject counts once', () => {
     const one = named(100, 'same');
     const two = makeCa({ subject: longName(100, 'same') });
     const single = bundleOf([shareOf('a.test', [one])]).caNamesSize;
@@ -43,7 +43,7 @@ describe('joinMesh', () => {
     );
   });
 
-  it('first state does not fit → the largest trust domain is left out, with findings', () => {
+  test('first state does not fit → the largest trust domain is left out, with findings', () => {
     const mesh = join([a, b, c]);
     assert.deepEqual(names(mesh), ['a.test 10', 'c.test 8']);
     assert.ok(countNames(mesh.merged).size <= caNamesLimit);
@@ -62,7 +62,7 @@ describe('joinMesh', () => {
     );
   });
 
-  it('two omitted trust domains with the same subjects → the subjects are subtracted once', () => {
+  test('two omitted trust domains with the same subjects → the subjects are subtracted once', () => {
     const shared = many(10, 'shared');
     const [x, y] = ['x.test', 'y.test'].map((name) => bundleOf([shareOf(name, shared)]));
     const others = Array.from({ length: 7 }, (_, index) =>
@@ -77,7 +77,7 @@ describe('joinMesh', () => {
     assert.ok(countNames(mesh.merged).size <= caNamesLimit);
   });
 
-  it('later state does not fit → the previous CAs that are still listed are served', () => {
+  test('later state does not fit → the previous CAs that are still listed are served', () => {
     const before = join([a, b]);
     const shrunken = { ...a, anchors: a.anchors.slice(3) };
     const mesh = join([shrunken, { ...b, anchors: [...b.anchors] }, c], before);
@@ -93,7 +93,7 @@ describe('joinMesh', () => {
     );
   });
 
-  it('one CA in two trust domains → a warning', () => {
+  test('one CA in two trust domains → a warning', () => {
     const ca = makeCa({ commonName: 'Shared' });
     const mesh = join([bundleOf([shareOf('x.test', [ca])]), bundleOf([shareOf('y.test', [ca])])]);
     assert.deepEqual(
@@ -102,7 +102,7 @@ describe('joinMesh', () => {
     );
   });
 
-  it('one CA in two trust domains of one MeshIdentity → no warning, but of two MeshIdentities', () => {
+  test('one CA in two trust domains of one MeshIdentity → no warning, but of two MeshIdentities', () => {
     const ca = makeCa({ commonName: 'Shared' });
     const codesFor = (first: string, second: string): readonly string[] => {
       const share = (trustDomain: string, identity: string): Share => ({

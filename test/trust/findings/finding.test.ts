@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { compareFindings, finding, formatFinding } from '../../../src/trust/findings/finding.ts';
 
-describe('finding', () => {
-  it('severity: by default the one of the code', () => {
+suite('finding', () => {
+  test('severity: by default the one of the code', () => {
     assert.equal(finding('MT013', 'x').severity, 'error');
     assert.equal(finding('MT023', 'x', {}, 'info').severity, 'info');
   });
@@ -18,11 +18,11 @@ describe('finding', () => {
     [{}, 'MT003 is wrong'],
   ];
   for (const [detail, expected] of lines) {
-    it(`formatFinding → "${expected}"`, () =>
+    test(`formatFinding → "${expected}"`, () =>
       assert.equal(formatFinding(finding('MT003', 'is wrong', detail)), expected));
   }
 
-  it('compareFindings: by severity, then by file and line', () => {
+  test('compareFindings: by severity, then by file and line', () => {
     const found = [
       finding('MT025', 'x'),
       finding('MT020', 'x', { file: 'b' }),

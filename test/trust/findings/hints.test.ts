@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { catalogue } from '../../../src/trust/findings/catalogue.ts';
 import { hints } from '../../../src/trust/findings/hints.ts';
 import { hintsModule, manual, parseHints } from '../../../scripts/findings-hints.ts';
 
-describe('hints', () => {
-  it('the table of the program → is that of docs/findings.md', async () => {
+suite('hints', () => {
+  test('the table of the program → is that of docs/findings.md', async () => {
     const table = await readFile(new URL('../../../src/trust/findings/hints.ts', import.meta.url), 'utf8');
     assert.equal(
       table,
@@ -15,7 +15,7 @@ describe('hints', () => {
     );
   });
 
-  it('docs/findings.md → a hint for each code', () => {
+  test('docs/findings.md → a hint for each code', () => {
     assert.deepEqual(Object.keys(hints).sort(), Object.keys(catalogue).sort());
     for (const [code, { about, served, remedy }] of Object.entries(hints)) {
       assert.match(about, /^[A-Z].*[.:]$/, `${code}: text`);
@@ -26,7 +26,7 @@ describe('hints', () => {
     }
   });
 
-  it('link → its text is kept; section without hints → left out', () => {
+  test('link → its text is kept; section without hints → left out', () => {
     const text =
       '## MT001 a\n\nText.\n\n- **What is served:** all of `x` (see [MT040](#mt040)).\n- **What to do:** nothing.\n\n## MT002 b\n\nText.\n';
     assert.deepEqual(parseHints(text), {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 
 const source = new URL('../../../src/', import.meta.url);
 
@@ -19,8 +19,8 @@ async function sentences(): Promise<readonly (readonly [file: string, sentence: 
   );
 }
 
-describe('sentences of findings', () => {
-  it('begin with their subject, not with a verb', async () => {
+suite('sentences of findings', () => {
+  test('begin with their subject, not with a verb', async () => {
     const all = await sentences();
     assert.ok(all.length > 15, `only ${all.length} were found`);
     for (const [file, sentence] of all)

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import * as fc from '../../kit/fast-check.ts';
 import { guard, initialGuard, lossWindow } from '../../../src/trust/ledger/guard.ts';
 import type { GuardState } from '../../../src/trust/ledger/guard.ts';
@@ -75,8 +75,8 @@ function run(all: readonly Step[]): { readonly traces: readonly Trace[]; readonl
 const domainsOf = (texts: readonly string[]): ReadonlySet<string> =>
   new Set(texts.map((text) => text.slice(0, 2)));
 
-describe('mass-loss guard, random steps', () => {
-  it('share that the source has → in force', () => {
+suite('mass-loss guard, random steps', () => {
+  test('share that the source has → in force', () => {
     fc.assert(
       fc.property(steps, (all) => {
         for (const { current, inForce } of run(all).traces)
@@ -88,7 +88,7 @@ describe('mass-loss guard, random steps', () => {
     );
   });
 
-  it('share that only the guard keeps → was in the source within the hold and the window, and its trust domain is reported as held', () => {
+  test('share that only the guard keeps → was in the source within the hold and the window, and its trust domain is reported as held', () => {
     fc.assert(
       fc.property(steps, (all) => {
         const { traces } = run(all);
@@ -109,7 +109,7 @@ describe('mass-loss guard, random steps', () => {
     );
   });
 
-  it('one step removes more than half of the trust domains, or all → they are held as they were', () => {
+  test('one step removes more than half of the trust domains, or all → they are held as they were', () => {
     fc.assert(
       fc.property(steps, (all) => {
         const { traces } = run(all);
@@ -135,7 +135,7 @@ describe('mass-loss guard, random steps', () => {
     );
   });
 
-  it('source without changes for the hold → exactly its shares are in force', () => {
+  test('source without changes for the hold → exactly its shares are in force', () => {
     fc.assert(
       fc.property(steps, (all) => {
         const last = all.at(-1);
@@ -152,7 +152,7 @@ describe('mass-loss guard, random steps', () => {
     );
   });
 
-  it('mesh without shares, hold and window are over → no state is left', () => {
+  test('mesh without shares, hold and window are over → no state is left', () => {
     fc.assert(
       fc.property(steps, (all) => {
         const nothing = { current: [], gone: [] };

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import type { Ledger } from '../../../src/trust/ledger/ledger.ts';
 import { makeCa } from '../../kit/certificates.ts';
 import { codes, gone, inForce, makeLedger, version } from '../../kit/ledger.ts';
@@ -26,15 +26,15 @@ function ledgerOf(count: number, holdMs?: number): Ledger {
 
 const path = (index: number): string => `default-${index}.yaml`;
 
-describe('mass-loss guard', () => {
-  it('loss of half of the trust domains → applied at once', () => {
+suite('mass-loss guard', () => {
+  test('loss of half of the trust domains → applied at once', () => {
     const ledger = ledgerOf(4);
     ledger.apply('files', [gone(path(0)), gone(path(1))], 10);
     assert.equal(inForce(ledger).length, 2);
     assert.deepEqual(codes(ledger), []);
   });
 
-  it('loss of more than half → held with a finding until the hold ends', () => {
+  test('loss of more than half → held with a finding until the hold ends', () => {
     const ledger = ledgerOf(4);
     ledger.apply('files', [gone(path(0)), gone(path(1)), gone(path(2))], 10);
     assert.equal(inForce(ledger).length, 4);
@@ -47,7 +47,7 @@ describe('mass-loss guard', () => {
     assert.equal(ledger.view().deadline, undefined);
   });
 
-  it('single losses within the window add up to more than half → all are held, also those already applied', () => {
+  test('single losses within the window add up to more than half → all are held, also those already applied', () => {
     const ledger = ledgerOf(4);
     ledger.apply('files', [gone(path(0))], 10);
     ledger.apply('files', [gone(path(1))], 500);
@@ -56,7 +56,7 @@ describe('mass-loss guard', () => {
     assert.equal(inForce(ledger).length, 4);
   });
 
-  it('losses further apart than the window → not added up', () => {
+  test('losses further apart than the window → not added up', () => {
     const ledger = ledgerOf(4);
     ledger.apply('files', [gone(path(0))], 0);
     ledger.apply('files', [gone(path(1))], 2000);
@@ -64,7 +64,7 @@ describe('mass-loss guard', () => {
     assert.equal(inForce(ledger).length, 1);
   });
 
-  it('all trust domains replaced by others → held: new trust domains do not offset the loss', () => {
+  test('all trust domains replaced by others → held: new trust domains do not offset the loss', () => {
     const ledger = ledgerOf(4);
     const others = [10, 11, 12, 13, 14].map((index) => file(index));
     ledger.apply('files', [...[0, 1, 2, 3].map((index) => gone(path(index))), ...others], 10);
@@ -76,20 +76,20 @@ describe('mass-loss guard', () => {
     assert.equal(inForce(again).length, 9);
   });
 
-  it('trust domain added before the loss → counted, so the loss is not a mass loss', () => {
+  test('trust domain added before the loss → counted, so the loss is not a mass loss', () => {
     const ledger = ledgerOf(1);
     ledger.apply('files', [file(1)], 10);
     ledger.apply('files', [gone(path(0))], 20);
     assert.deepEqual(ledger.view().held, []);
   });
 
-  it('deletion of the only file of a mesh → applied at once', () => {
+  test('deletion of the only file of a mesh → applied at once', () => {
     const ledger = ledgerOf(1);
     ledger.apply('files', [gone(path(0))], 10);
     assert.deepEqual(inForce(ledger), []);
   });
 
-  it('only trust domain, removal inferred from absence → held', () => {
+  test('only trust domain, removal inferred from absence → held', () => {
     const ledger = ledgerOf(1);
     ledger.apply('files', [gone(path(0), 'absence')], 10);
     assert.equal(inForce(ledger).length, 1);
@@ -98,7 +98,7 @@ describe('mass-loss guard', () => {
     assert.deepEqual(inForce(ledger), []);
   });
 
-  it('only trust domain, restored and missing from the first read → held', () => {
+  test('only trust domain, restored and missing from the first read → held', () => {
     const before = ledgerOf(1);
     const ledger = makeLedger();
     const grants = before.grantsOf('files', path(0));
@@ -109,7 +109,7 @@ describe('mass-loss guard', () => {
     assert.deepEqual(inForce(ledger), []);
   });
 
-  describe('meshes with one trust domain each', () => {
+  suite('meshes with one trust domain each', () => {
     const ledgerOfMeshes = (): Ledger => {
       const ledger = ledgerOf(10);
       ledger.apply('files', [file(0, 'one'), file(0, 'two')], 0);
@@ -118,13 +118,13 @@ describe('mass-loss guard', () => {
     const [one, two] = ['one/d0.test: A', 'two/d0.test: A'];
     const small = (ledger: Ledger) => inForce(ledger).filter((line) => !line.startsWith('default/'));
 
-    it('two meshes are lost in one step → both are held', () => {
+    test('two meshes are lost in one step → both are held', () => {
       const ledger = ledgerOfMeshes();
       ledger.apply('files', [gone('one-0.yaml'), gone('two-0.yaml')], 10);
       assert.deepEqual(small(ledger), [one, two]);
     });
 
-    it('second mesh is lost within the window → both are held, also the one already applied', () => {
+    test('second mesh is lost within the window → both are held, also the one already applied', () => {
       const ledger = ledgerOfMeshes();
       ledger.apply('files', [gone('one-0.yaml')], 10);
       assert.deepEqual(small(ledger), [two]);
@@ -134,21 +134,21 @@ describe('mass-loss guard', () => {
       assert.deepEqual(small(ledger), []);
     });
 
-    it('second mesh is lost after the window → both losses are applied', () => {
+    test('second mesh is lost after the window → both losses are applied', () => {
       const ledger = ledgerOfMeshes();
       ledger.apply('files', [gone('one-0.yaml')], 10);
       ledger.apply('files', [gone('two-0.yaml')], 2010);
       assert.deepEqual(small(ledger), []);
     });
 
-    it('small losses in another mesh → the loss of the mesh is applied', () => {
+    test('small losses in another mesh → the loss of the mesh is applied', () => {
       const ledger = ledgerOfMeshes();
       ledger.apply('files', [gone('one-0.yaml'), gone(path(0))], 10);
       ledger.apply('files', [gone(path(1), 'absence')], 20);
       assert.deepEqual(small(ledger), [two]);
     });
 
-    it('first mesh returned before the second is lost → the second loss is applied', () => {
+    test('first mesh returned before the second is lost → the second loss is applied', () => {
       const ledger = ledgerOfMeshes();
       ledger.apply('files', [gone('one-0.yaml')], 10);
       ledger.apply('files', [file(0, 'one')], 20);
@@ -156,7 +156,7 @@ describe('mass-loss guard', () => {
       assert.deepEqual(small(ledger), [one]);
     });
 
-    it('released mesh, then the second is lost → neither is held', () => {
+    test('released mesh, then the second is lost → neither is held', () => {
       const ledger = ledgerOfMeshes();
       ledger.apply('files', [gone('one-0.yaml')], 10);
       ledger.release();
@@ -165,13 +165,13 @@ describe('mass-loss guard', () => {
     });
   });
 
-  it('only trust domain, lost by an edit → held', () => {
+  test('only trust domain, lost by an edit → held', () => {
     const ledger = ledgerOf(1);
     ledger.apply('files', [version(path(0), 'kind: ConfigMap\n')], 10);
     assert.equal(inForce(ledger).length, 1);
   });
 
-  it('only trust domain, several of its files deleted → held', () => {
+  test('only trust domain, several of its files deleted → held', () => {
     const ledger = makeLedger();
     const text = (name: string) => meshTrustYaml({ name, trustDomain: 'a.test', pems: [certPem] });
     ledger.apply('files', [version('1.yaml', text('one')), version('2.yaml', text('two'))], 0);
@@ -180,7 +180,7 @@ describe('mass-loss guard', () => {
     assert.equal(inForce(ledger).length, 1);
   });
 
-  it('only trust domain, two files with the same resource deleted one after the other → held', () => {
+  test('only trust domain, two files with the same resource deleted one after the other → held', () => {
     const ledger = makeLedger();
     const text = meshTrustYaml({ name: 't', trustDomain: 'd.test', pems: [certPem], mesh: 'default' });
     ledger.apply('files', [version('one.yaml', text), version('two.yaml', text)], 0);
@@ -190,7 +190,7 @@ describe('mass-loss guard', () => {
     assert.deepEqual([inForce(ledger).length, codes(ledger)], [1, ['MT042']]);
   });
 
-  it('small loss after a deletion that was applied before the window → not held', () => {
+  test('small loss after a deletion that was applied before the window → not held', () => {
     const ledger = makeLedger();
     ledger.apply('files', [file(0), file(0, 'blue'), file(1, 'blue')], 0);
     ledger.apply('files', [gone(path(0))], 10);
@@ -206,13 +206,13 @@ describe('mass-loss guard', () => {
     );
   });
 
-  it('both of two trust domains are lost → held', () => {
+  test('both of two trust domains are lost → held', () => {
     const ledger = ledgerOf(2);
     ledger.apply('files', [gone(path(0)), gone(path(1))], 10);
     assert.equal(inForce(ledger).length, 2);
   });
 
-  it('mass loss in one mesh → changes of other meshes are applied', () => {
+  test('mass loss in one mesh → changes of other meshes are applied', () => {
     const ledger = ledgerOf(10);
     ledger.apply('files', [file(0, 'other'), file(1, 'other')], 5);
     ledger.apply('files', [gone('other-0.yaml'), gone('other-1.yaml'), gone(path(3)), file(77)], 10);
@@ -221,7 +221,7 @@ describe('mass-loss guard', () => {
     assert.ok(inForce(ledger).some((line) => line.startsWith('default/d77.')));
   });
 
-  it('held trust domain returns → its hold ends', () => {
+  test('held trust domain returns → its hold ends', () => {
     const ledger = ledgerOf(2);
     ledger.apply('files', [gone(path(0)), gone(path(1))], 10);
     ledger.apply('files', [file(0)], 20);
@@ -231,7 +231,7 @@ describe('mass-loss guard', () => {
     );
   });
 
-  describe('trust domains with several files', () => {
+  suite('trust domains with several files', () => {
     const half = (index: number, part: 'x' | 'y') =>
       version(
         `${part}-${index}.yaml`,
@@ -252,14 +252,14 @@ describe('mass-loss guard', () => {
     };
     const both = ['default/d0.test: A B', 'default/d1.test: A B'];
 
-    it('files are removed in several steps → all shares are held', () => {
+    test('files are removed in several steps → all shares are held', () => {
       const ledger = ledgerOfHalves();
       for (const [step, name] of ['x-0', 'x-1', 'y-0', 'y-1'].entries())
         ledger.apply('files', [gone(`${name}.yaml`)], 10 + step);
       assert.deepEqual(inForce(ledger), both);
     });
 
-    it('some files return → the shares of the others stay held', () => {
+    test('some files return → the shares of the others stay held', () => {
       const ledger = ledgerOfHalves();
       ledger.apply(
         'files',
@@ -274,7 +274,7 @@ describe('mass-loss guard', () => {
       assert.deepEqual(ledger.view().held, []);
     });
 
-    it('some files return, the hold ends → the other shares are removed', () => {
+    test('some files return, the hold ends → the other shares are removed', () => {
       const ledger = ledgerOfHalves();
       ledger.apply(
         'files',
@@ -286,7 +286,7 @@ describe('mass-loss guard', () => {
       assert.deepEqual(inForce(ledger), ['default/d0.test: A']);
     });
 
-    it('resource returns with other anchors → only its current anchors are in force', () => {
+    test('resource returns with other anchors → only its current anchors are in force', () => {
       const ledger = ledgerOfHalves();
       ledger.apply(
         'files',
@@ -298,7 +298,7 @@ describe('mass-loss guard', () => {
       assert.deepEqual(inForce(ledger), ['default/d0.test: B B', 'default/d1.test: A B']);
     });
 
-    it('edit shortly after a deletion → the loss by the edit is held, not applied as a deletion', () => {
+    test('edit shortly after a deletion → the loss by the edit is held, not applied as a deletion', () => {
       const ledger = makeLedger();
       ledger.apply('files', [half(0, 'x'), half(0, 'y')], 0);
       ledger.apply('files', [gone('x-0.yaml')], 10);
@@ -309,7 +309,7 @@ describe('mass-loss guard', () => {
     });
   });
 
-  it('hold shorter than the window, next loss → expired holds are not renewed', () => {
+  test('hold shorter than the window, next loss → expired holds are not renewed', () => {
     const ledger = ledgerOf(10, 500);
     ledger.apply(
       'files',
@@ -322,17 +322,17 @@ describe('mass-loss guard', () => {
     assert.equal(inForce(ledger).length, 3);
   });
 
-  describe('undone loss', () => {
+  suite('undone loss', () => {
     const only = (): Ledger => ledgerOf(1);
 
-    it('only trust domain is deleted, returns and is deleted again within the window → not held', () => {
+    test('only trust domain is deleted, returns and is deleted again within the window → not held', () => {
       const ledger = only();
       for (const [at, event] of [gone(path(0)), file(0), gone(path(0))].entries())
         ledger.apply('files', [event], 10 + 100 * at);
       assert.deepEqual([inForce(ledger), codes(ledger)], [[], []]);
     });
 
-    it('only trust domain is deleted and returns several times → not held', () => {
+    test('only trust domain is deleted and returns several times → not held', () => {
       const ledger = only();
       for (let at = 0; at < 5; at += 1) {
         ledger.apply('files', [gone(path(0))], 10 + 200 * at);
@@ -342,7 +342,7 @@ describe('mass-loss guard', () => {
       }
     });
 
-    it('one trust domain is deleted and returns, then both are deleted together → held', () => {
+    test('one trust domain is deleted and returns, then both are deleted together → held', () => {
       const ledger = ledgerOf(2);
       ledger.apply('files', [gone(path(0))], 10);
       ledger.apply('files', [file(0)], 20);
@@ -350,7 +350,7 @@ describe('mass-loss guard', () => {
       assert.deepEqual([inForce(ledger).length, codes(ledger)], [2, ['MT042']]);
     });
 
-    it('one trust domain is deleted, then the other, without a return → held', () => {
+    test('one trust domain is deleted, then the other, without a return → held', () => {
       const ledger = ledgerOf(2);
       ledger.apply('files', [gone(path(0))], 10);
       ledger.apply('files', [gone(path(1))], 20);
@@ -358,7 +358,7 @@ describe('mass-loss guard', () => {
     });
   });
 
-  describe('selective release', () => {
+  suite('selective release', () => {
     const twoMeshes = (): Ledger => {
       const ledger = makeLedger();
       const files = ['blue', 'default'].flatMap((mesh) => [0, 1, 2].map((index) => file(index, mesh)));
@@ -377,14 +377,14 @@ describe('mass-loss guard', () => {
         .map(({ mesh, trustDomain }) => `${mesh}/${trustDomain}`)
         .sort();
 
-    it('by mesh → the other mesh stays held', () => {
+    test('by mesh → the other mesh stays held', () => {
       const ledger = twoMeshes();
       assert.equal(ledger.release({ mesh: 'blue' }).length, 3);
       assert.deepEqual(heldOf(ledger), ['default/d0.test', 'default/d1.test', 'default/d2.test']);
       assert.equal(inForce(ledger).length, 3);
     });
 
-    it('by trust domain → in every mesh; by mesh and trust domain → only that one', () => {
+    test('by trust domain → in every mesh; by mesh and trust domain → only that one', () => {
       const ledger = twoMeshes();
       assert.deepEqual(
         ledger.release({ mesh: 'blue', trustDomain: 'd1.test' }).map(({ mesh }) => mesh),
@@ -395,13 +395,13 @@ describe('mass-loss guard', () => {
       assert.deepEqual(inForce(ledger).length, 3);
     });
 
-    it('by a mesh without holds → nothing changes', () => {
+    test('by a mesh without holds → nothing changes', () => {
       const ledger = twoMeshes();
       assert.deepEqual(ledger.release({ mesh: 'green' }), []);
       assert.equal(ledger.held().length, 6);
     });
 
-    it('one trust domain released → it stays released at the next step, and the other holds end in time', () => {
+    test('one trust domain released → it stays released at the next step, and the other holds end in time', () => {
       const ledger = twoMeshes();
       ledger.release({ mesh: 'blue', trustDomain: 'd1.test' });
       ledger.tick(20);
@@ -411,7 +411,7 @@ describe('mass-loss guard', () => {
     });
   });
 
-  it('release of all → the losses are applied, and the held trust domains are returned', () => {
+  test('release of all → the losses are applied, and the held trust domains are returned', () => {
     const ledger = ledgerOf(3);
     ledger.apply('files', [gone(path(0)), gone(path(1)), gone(path(2))], 10);
     assert.equal(ledger.release().length, 3);
@@ -420,7 +420,7 @@ describe('mass-loss guard', () => {
     assert.deepEqual(inForce(ledger), []);
   });
 
-  it('hold of 0 → the guard is off', () => {
+  test('hold of 0 → the guard is off', () => {
     const ledger = ledgerOf(3, 0);
     ledger.apply('files', [gone(path(0)), gone(path(1)), gone(path(2))], 10);
     assert.deepEqual(inForce(ledger), []);

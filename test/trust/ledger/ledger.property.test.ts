@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import * as fc from '../../kit/fast-check.ts';
 import type { LedgerEvent } from '../../../src/trust/ledger/ledger.ts';
 import { makeCa } from '../../kit/certificates.ts';
@@ -155,8 +155,8 @@ function casOf(lines: readonly string[]): readonly string[] {
   return [...new Set(each)].sort();
 }
 
-describe('ledger, random reads', () => {
-  it('each step → in force is what the naive model expects', () => {
+suite('ledger, random reads', () => {
+  test('each step → in force is what the naive model expects', () => {
     fc.assert(
       fc.property(walk, (steps) => {
         const ledger = makeLedger(0);
@@ -171,7 +171,7 @@ describe('ledger, random reads', () => {
     );
   });
 
-  it('events step by step or in one batch → the same result', () => {
+  test('events step by step or in one batch → the same result', () => {
     fc.assert(
       fc.property(walk, (steps) => {
         const [slow, fast] = [makeLedger(0), makeLedger(0)];
@@ -182,7 +182,7 @@ describe('ledger, random reads', () => {
     );
   });
 
-  it('all files read complete and undamaged → the same result as a new ledger', () => {
+  test('all files read complete and undamaged → the same result as a new ledger', () => {
     const complete = fc.uniqueArray(
       fc.record({
         kind: fc.constant('good' as const),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import type { LedgerEvent } from '../../../src/trust/ledger/ledger.ts';
 import { makeCa } from '../../kit/certificates.ts';
 import { codes, gone, inForce, makeLedger, version } from '../../kit/ledger.ts';
@@ -15,21 +15,21 @@ const trust = (trustDomain: string, pems: readonly string[], name = trustDomain)
   meshTrustYaml({ name: name.replaceAll('.', '-'), trustDomain, pems });
 const both = `${trust('a.test', [a, b])}---\n${trust('c.test', [c])}`;
 
-describe('ledger', () => {
-  it('settled version → in force', () => {
+suite('ledger', () => {
+  test('settled version → in force', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', both)], 0);
     assert.deepEqual(inForce(ledger), ['default/a.test: A B', 'default/c.test: C']);
   });
 
-  it('settled version that removes trust → applied', () => {
+  test('settled version that removes trust → applied', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', both)], 0);
     ledger.apply('files', [version('t.yaml', trust('a.test', [b]))], 1);
     assert.deepEqual(inForce(ledger), ['default/a.test: B']);
   });
 
-  it('version that is not settled → adds trust and removes none', () => {
+  test('version that is not settled → adds trust and removes none', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', both)], 0);
     ledger.apply('files', [version('t.yaml', trust('a.test', [c]), false)], 1);
@@ -38,7 +38,7 @@ describe('ledger', () => {
     assert.deepEqual(inForce(ledger), ['default/a.test: C']);
   });
 
-  it('file truncated at any length, not settled → no trust is removed', () => {
+  test('file truncated at any length, not settled → no trust is removed', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', both)], 0);
     const before = inForce(ledger);
@@ -48,7 +48,7 @@ describe('ledger', () => {
     }
   });
 
-  it('settled file that is not valid → no trust is removed', () => {
+  test('settled file that is not valid → no trust is removed', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', both)], 0);
     for (const text of ['', '# comment', 'type', 'type: MeshTrust\nname: [', `${both}---\n"`]) {
@@ -58,7 +58,7 @@ describe('ledger', () => {
     }
   });
 
-  it('resource became invalid → its last good version stays, and the other resources are applied', () => {
+  test('resource became invalid → its last good version stays, and the other resources are applied', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', both)], 0);
     const invalid = trust('a.test', [a]).replace('type: Pem', 'type: Jwks');
@@ -67,14 +67,14 @@ describe('ledger', () => {
     assert.deepEqual(codes(ledger), ['MT003', 'MT040']);
   });
 
-  it('invalid resource without a name → every missing resource stays', () => {
+  test('invalid resource without a name → every missing resource stays', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', both)], 0);
     ledger.apply('files', [version('t.yaml', `${trust('c.test', [c])}---\ntype: MeshTrust\nspec: {}\n`)], 1);
     assert.deepEqual(inForce(ledger), ['default/a.test: A B', 'default/c.test: C']);
   });
 
-  it('last certificate of a resource became unusable → the resource stays', () => {
+  test('last certificate of a resource became unusable → the resource stays', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', trust('a.test', [a]))], 0);
     ledger.apply('files', [version('t.yaml', trust('a.test', [damaged]))], 1);
@@ -82,13 +82,13 @@ describe('ledger', () => {
     assert.deepEqual(codes(ledger), ['MT005', 'MT013', 'MT040']);
   });
 
-  describe('all blocks of a resource commented out', () => {
+  suite('all blocks of a resource commented out', () => {
     const comment = (pem: string): string => pem.replaceAll(/^(?=.)/gm, '# ');
     const others = ['b.test', 'c.test'].map((name) => version(`${name}.yaml`, trust(name, [b])));
     const out = (settled = true): LedgerEvent =>
       version('t.yaml', trust('a.test', [comment(a), comment(c)]), settled);
 
-    it('on a running server and after a restart → its CAs are not trusted, with a warning', () => {
+    test('on a running server and after a restart → its CAs are not trusted, with a warning', () => {
       const running = makeLedger();
       running.apply('files', [version('t.yaml', trust('a.test', [a, c])), ...others, { kind: 'synced' }], 0);
       running.apply('files', [out(false)], 1);
@@ -103,7 +103,7 @@ describe('ledger', () => {
       }
     });
 
-    it('one block is listed again → its CA is trusted again', () => {
+    test('one block is listed again → its CA is trusted again', () => {
       const ledger = makeLedger();
       ledger.apply('files', [version('t.yaml', trust('a.test', [a, c])), ...others], 0);
       ledger.apply('files', [out()], 1);
@@ -111,7 +111,7 @@ describe('ledger', () => {
       assert.equal(inForce(ledger)[0], 'default/a.test: A');
     });
 
-    it('only trust domain of a mesh → the guard holds the loss, and then applies it', () => {
+    test('only trust domain of a mesh → the guard holds the loss, and then applies it', () => {
       const ledger = makeLedger();
       ledger.apply('files', [version('t.yaml', trust('a.test', [a]))], 0);
       ledger.apply('files', [out()], 1);
@@ -121,7 +121,7 @@ describe('ledger', () => {
       assert.deepEqual([inForce(ledger), codes(ledger)], [[], ['MT052']]);
     });
 
-    it('another block is refused for another reason → the resource stays', () => {
+    test('another block is refused for another reason → the resource stays', () => {
       const ledger = makeLedger();
       ledger.apply('files', [version('t.yaml', trust('a.test', [a, c]))], 0);
       ledger.apply('files', [version('t.yaml', trust('a.test', [comment(a), damaged]))], 1);
@@ -129,7 +129,7 @@ describe('ledger', () => {
     });
   });
 
-  it('damaged block → the anchors of the last undamaged version stay beside the new ones', () => {
+  test('damaged block → the anchors of the last undamaged version stay beside the new ones', () => {
     const ledger = makeLedger();
     const at = (pems: readonly string[], now: number): readonly string[] => {
       ledger.apply('files', [version('t.yaml', trust('a.test', pems))], now);
@@ -143,13 +143,13 @@ describe('ledger', () => {
     assert.deepEqual(codes(ledger), []);
   });
 
-  it('first version with a damaged block → its good blocks are in force', () => {
+  test('first version with a damaged block → its good blocks are in force', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', trust('a.test', [damaged, b]))], 0);
     assert.deepEqual(inForce(ledger), ['default/a.test: B']);
   });
 
-  it('unsettled version before a damaged one → the last undamaged version still counts', () => {
+  test('unsettled version before a damaged one → the last undamaged version still counts', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', trust('a.test', [a, b]))], 0);
     ledger.apply('files', [version('t.yaml', trust('a.test', [b]), false)], 1);
@@ -157,7 +157,7 @@ describe('ledger', () => {
     assert.deepEqual(inForce(ledger), ['default/a.test: A B']);
   });
 
-  it('block refused by policy → no earlier anchors are retained', () => {
+  test('block refused by policy → no earlier anchors are retained', () => {
     const ledger = makeLedger();
     const key = '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n';
     ledger.apply('files', [version('t.yaml', trust('a.test', [a, b]))], 0);
@@ -165,7 +165,7 @@ describe('ledger', () => {
     assert.deepEqual(inForce(ledger), ['default/a.test: B']);
   });
 
-  it('unreadable file → all of its trust stays', () => {
+  test('unreadable file → all of its trust stays', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', both)], 0);
     ledger.apply('files', [{ kind: 'unreadable', path: 't.yaml', reason: 'EACCES' }], 1);
@@ -173,7 +173,7 @@ describe('ledger', () => {
     assert.deepEqual(codes(ledger), ['MT001', 'MT040']);
   });
 
-  it('directory that cannot be listed → no change, and a finding until it recovers', () => {
+  test('directory that cannot be listed → no change, and a finding until it recovers', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', both)], 0);
     ledger.apply('files', [{ kind: 'failed', path: 'dir', reason: 'EIO' }], 1);
@@ -183,7 +183,7 @@ describe('ledger', () => {
     assert.deepEqual(codes(ledger), []);
   });
 
-  it('two definitions of a resource → the first by path is used in any order, and the other is reported', () => {
+  test('two definitions of a resource → the first by path is used in any order, and the other is reported', () => {
     for (const order of [
       ['a.yaml', 'b.yaml'],
       ['b.yaml', 'a.yaml'],
@@ -200,7 +200,7 @@ describe('ledger', () => {
     }
   });
 
-  it('three definitions of a resource → the findings of the others name the used one, in any order', () => {
+  test('three definitions of a resource → the findings of the others name the used one, in any order', () => {
     for (const order of ['abc', 'acb', 'bac', 'bca', 'cab', 'cba']) {
       const ledger = makeLedger();
       for (const path of order) ledger.apply('files', [version(path, trust('a.test', [a]))], 0);
@@ -214,7 +214,7 @@ describe('ledger', () => {
     }
   });
 
-  it('definition in a file that is not settled → the other definitions stay in force', () => {
+  test('definition in a file that is not settled → the other definitions stay in force', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('b.yaml', trust('a.test', [a, b]))], 0);
     ledger.apply('files', [version('a.yaml', trust('a.test', [c]), false)], 1);
@@ -225,7 +225,7 @@ describe('ledger', () => {
     assert.deepEqual(inForce(ledger), ['default/a.test: A C'], 'it was settled before');
   });
 
-  it('version with the same content → the shares keep their objects', () => {
+  test('version with the same content → the shares keep their objects', () => {
     const ledger = makeLedger();
     const share = () => ledger.grantsOf('files', 't.yaml')[0]?.shares[0] ?? assert.fail();
     ledger.apply('files', [version('t.yaml', trust('a.test', [a]), false)], 0);
@@ -237,7 +237,7 @@ describe('ledger', () => {
     assert.notEqual(share(), before, 'its findings name other lines');
   });
 
-  it('several resources of one trust domain → joined', () => {
+  test('several resources of one trust domain → joined', () => {
     const ledger = makeLedger();
     ledger.apply(
       'files',
@@ -247,7 +247,7 @@ describe('ledger', () => {
     assert.deepEqual(inForce(ledger), ['default/a.test: A B']);
   });
 
-  it('restored resource missing from the first complete read → removed then, not earlier', () => {
+  test('restored resource missing from the first complete read → removed then, not earlier', () => {
     const ledger = makeLedger(0);
     const earlier = makeLedger();
     earlier.apply(
@@ -264,7 +264,7 @@ describe('ledger', () => {
     assert.deepEqual(inForce(ledger), ['default/a.test: C']);
   });
 
-  it('apply → returns the paths whose grants changed', () => {
+  test('apply → returns the paths whose grants changed', () => {
     const ledger = makeLedger();
     assert.deepEqual(ledger.apply('files', [version('1.yaml', trust('a.test', [a]))], 0), ['1.yaml']);
     assert.deepEqual(ledger.apply('files', [version('1.yaml', 'a: [')], 1), []);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { makeCa } from '../../kit/certificates.ts';
 import { codes, gone, inForce, makeLedger, version } from '../../kit/ledger.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
@@ -64,20 +64,20 @@ const unrecognised: Readonly<Record<string, string>> = {
 /** Replacements that clearly remove a MeshTrust from a file with another one. */
 const removesOnPurpose: ReadonlySet<string> = new Set(['an object of another kind', 'an empty list']);
 
-describe('file of two MeshTrusts › one of them replaced by', () => {
+suite('file of two MeshTrusts › one of them replaced by', () => {
   for (const [what, text] of Object.entries(unrecognised))
     if (!removesOnPurpose.has(what))
       for (const [order, now] of [
         ['first', `${text}---\n${trust('b')}`],
         ['last', `${trust('b')}---\n${text}`],
       ] as const)
-        it(`${what}, ${order} in the file → its trust stays, with an error`, () => {
+        test(`${what}, ${order} in the file → its trust stays, with an error`, () => {
           const [trusted, found] = after(`${trust('a')}---\n${trust('b')}`, now);
           assert.equal(trusted, `${kept},default/b.test: A`);
           assert.match(found, /MT009/);
         });
 
-  it('a second document without a kind → its trust stays, with an error', () => {
+  test('a second document without a kind → its trust stays, with an error', () => {
     const values = '---\nreplicas: 1\n';
     const [trusted, found] = after(
       `${trust('a')}---\n${trust('b')}${values}`,
@@ -87,15 +87,15 @@ describe('file of two MeshTrusts › one of them replaced by', () => {
   });
 });
 
-describe('file with trust › replaced by', () => {
+suite('file with trust › replaced by', () => {
   for (const [what, text] of Object.entries(unrecognised)) {
-    it(`${what} → its trust stays, with an error`, () => {
+    test(`${what} → its trust stays, with an error`, () => {
       const [trusted, found] = after(trust('a'), text);
       assert.equal(trusted, kept);
       assert.match(found, /MT009/);
       assert.match(found, /MT040/);
     });
-    it(`${what} after a restart → its trust stays`, () => {
+    test(`${what} after a restart → its trust stays`, () => {
       const ledger = makeLedger();
       ledger.apply('files', [version('t.yaml', trust('a'))], 0);
       const grants = ledger.grantsOf('files', 't.yaml');
@@ -106,7 +106,7 @@ describe('file with trust › replaced by', () => {
     });
   }
 
-  it('a BOM at the beginning of a document → read as if it were not there', () => {
+  test('a BOM at the beginning of a document → read as if it were not there', () => {
     assert.deepEqual(after(trust('a'), `\ufeff${trust('a')}---\n\ufeff${trust('b')}`), [
       `${kept},default/b.test: A`,
       '',
@@ -114,37 +114,37 @@ describe('file with trust › replaced by', () => {
     assert.deepEqual(after(trust('a'), `${trust('a')}---\n# comment\n\n\ufeff${trust('b')}`)[1], '');
   });
 
-  it('a BOM inside a document → its trust stays, with an error', () => {
+  test('a BOM inside a document → its trust stays, with an error', () => {
     const [trusted, found] = after(trust('a'), trust('a').replace('name:', '\ufeffname:'));
     assert.deepEqual([trusted, found], [kept, 'MT002,MT040']);
   });
 });
 
-describe('file of several documents › one of them', () => {
+suite('file of several documents › one of them', () => {
   const both = `${trust('a')}---\n${trust('b')}`;
 
-  it('is misspelt → it stays, and the other is applied', () => {
+  test('is misspelt → it stays, and the other is applied', () => {
     const [trusted, found] = after(both, `${trust('a').replace('MeshTrust', 'MeshTrst')}---\n${trust('b')}`);
     assert.equal(trusted, 'default/a.test: A,default/b.test: A');
     assert.equal(found, 'MT009,MT040');
   });
 
-  it('is misspelt, and another is removed → only the misspelt one stays', () => {
+  test('is misspelt, and another is removed → only the misspelt one stays', () => {
     assert.equal(after(both, trust('a').replace('MeshTrust', 'MeshTrst'))[0], kept);
   });
 
-  it('is encrypted, so its name cannot be read → every missing resource stays', () => {
+  test('is encrypted, so its name cannot be read → every missing resource stays', () => {
     assert.equal(
       after(both, `${trust('b')}---\nsops: { version: 1 }\n`)[0],
       'default/a.test: A,default/b.test: A',
     );
   });
 
-  it('is removed → its trust is removed', () => {
+  test('is removed → its trust is removed', () => {
     assert.deepEqual(after(both, trust('b')), ['default/b.test: A', '']);
   });
 
-  it('is removed beside an object of another kind that was in the file before → its trust is removed', () => {
+  test('is removed beside an object of another kind that was in the file before → its trust is removed', () => {
     const ledger = makeLedger();
     // Two more files, because the guard would hold the loss of the only one.
     ledger.apply('files', [version('u.yaml', trust('b')), version('v.yaml', trust('c'))], 0);
@@ -154,24 +154,24 @@ describe('file of several documents › one of them', () => {
     assert.deepEqual(codes(ledger), []);
   });
 
-  it('is replaced by an object of another kind beside a MeshTrust that stays → its trust is removed', () => {
+  test('is replaced by an object of another kind beside a MeshTrust that stays → its trust is removed', () => {
     assert.deepEqual(after(both, `${trust('b')}---\n${configMap}`), ['default/b.test: A', '']);
   });
 
-  it('is replaced by a document without a kind beside a MeshTrust that stays → its trust stays', () => {
+  test('is replaced by a document without a kind beside a MeshTrust that stays → its trust stays', () => {
     const [trusted, found] = after(both, `${trust('b')}---\nreplicas: 1\n`);
     assert.equal(trusted, 'default/a.test: A,default/b.test: A');
     assert.match(found, /MT009/);
   });
 
-  it('is removed while a document without a kind stays unchanged → its trust is removed', () => {
+  test('is removed while a document without a kind stays unchanged → its trust is removed', () => {
     const values = '---\nname: values\n';
     assert.deepEqual(after(both + values, trust('b') + values), ['default/b.test: A', '']);
   });
 });
 
-describe('file with trust › later', () => {
-  it('is unrecognised and then deleted → its trust is removed', () => {
+suite('file with trust › later', () => {
+  test('is unrecognised and then deleted → its trust is removed', () => {
     const ledger = makeLedger();
     ledger.apply(
       'files',
@@ -185,7 +185,7 @@ describe('file with trust › later', () => {
     assert.deepEqual(codes(ledger), []);
   });
 
-  it('is unrecognised and read again unchanged → its trust stays', () => {
+  test('is unrecognised and read again unchanged → its trust stays', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', trust('a'))], 0);
     for (const settled of [false, true, true])
@@ -193,7 +193,7 @@ describe('file with trust › later', () => {
     assert.equal(inForce(ledger).join(), kept);
   });
 
-  it('is correct again → no finding is left', () => {
+  test('is correct again → no finding is left', () => {
     const ledger = makeLedger();
     for (const text of [trust('a'), trust('a').replace('MeshTrust', 'Meshtrust'), trust('a')])
       ledger.apply('files', [version('t.yaml', text)], 1);
@@ -201,8 +201,8 @@ describe('file with trust › later', () => {
   });
 });
 
-describe('file that never had trust', () => {
-  it('has objects of other kinds → no finding, and the objects are counted by kind', () => {
+suite('file that never had trust', () => {
+  test('has objects of other kinds → no finding, and the objects are counted by kind', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', `${configMap}---\nreplicas: 1\n---\n${configMap}`)], 0);
     assert.deepEqual(codes(ledger), []);
@@ -215,7 +215,7 @@ describe('file that never had trust', () => {
     );
   });
 
-  it('has a Secret that SOPS encrypted → no finding, since its kind is legible', () => {
+  test('has a Secret that SOPS encrypted → no finding, since its kind is legible', () => {
     const ledger = makeLedger();
     const secret =
       'apiVersion: v1\nkind: Secret\ndata: { a: "ENC[AES256_GCM,data:AAAA]" }\nsops: { version: 3.9.0 }\n';
@@ -223,7 +223,7 @@ describe('file that never had trust', () => {
     assert.deepEqual(codes(ledger), []);
   });
 
-  it('has a near miss → an error', () => {
+  test('has a near miss → an error', () => {
     const ledger = makeLedger();
     ledger.apply('files', [version('t.yaml', trust('a').replace('MeshTrust', 'Meshtrust'))], 0);
     assert.deepEqual([codes(ledger), ledger.view().sources[0]?.rejected], [['MT009'], 1]);

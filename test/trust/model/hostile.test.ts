@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import * as fc from '../../kit/fast-check.ts';
 import { parseFileSteps } from '../../../src/trust/model/parse-file.ts';
 import type { ParsedFile } from '../../../src/trust/model/parse-file.ts';
@@ -29,7 +29,7 @@ function refusal(text: string): string {
   return `${found?.code} ${found?.line} ${found?.message}`;
 }
 
-describe('hostile file › refused before the YAML parser', () => {
+suite('hostile file › refused before the YAML parser', () => {
   const table: Readonly<Record<string, readonly [text: string, refusal: RegExp]>> = {
     '14 MiB of numbers': [
       `a: [${'1,'.repeat(7 * mebibyte)}]`,
@@ -77,10 +77,10 @@ describe('hostile file › refused before the YAML parser', () => {
     ],
   };
   for (const [what, [text, expected]] of Object.entries(table))
-    it(`${what} → refused, with the reason`, () => assert.match(refusal(text), expected));
+    test(`${what} → refused, with the reason`, () => assert.match(refusal(text), expected));
 });
 
-describe('hostile document › gets a bounded number of findings', () => {
+suite('hostile document › gets a bounded number of findings', () => {
   const sound = meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems: [ca.certPem] });
   const lines = (line: (index: number) => string): string =>
     Array.from({ length: 12_000 }, (_, index) => `${line(index)}\n`).join('');
@@ -100,7 +100,7 @@ describe('hostile document › gets a bounded number of findings', () => {
     ],
   };
   for (const [what, [text, count]] of Object.entries(table))
-    it(what, () => {
+    test(what, () => {
       const { parsed } = parse(text);
       assert.ok(parsed.kind === 'documents', JSON.stringify(parsed));
       const [document] = parsed.documents;
@@ -114,14 +114,14 @@ describe('hostile document › gets a bounded number of findings', () => {
     });
 });
 
-describe('large valid file', () => {
-  it('document of 900 certificates → parsed', () => {
+suite('large valid file', () => {
+  test('document of 900 certificates → parsed', () => {
     const text = meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems: [ca.certPem.repeat(900)] });
     assert.ok(text.length > mebibyte / 2);
     assert.equal(parse(text).parsed.kind, 'documents');
   });
 
-  it('document of 200 certificates with the text that openssl prints → parsed', () => {
+  test('document of 200 certificates with the text that openssl prints → parsed', () => {
     const dump = `Serial: ${'0a:'.repeat(600)}\n`;
     const text = meshTrustYaml({
       name: 'a',
@@ -131,12 +131,12 @@ describe('large valid file', () => {
     assert.equal(parse(text).parsed.kind, 'documents');
   });
 
-  it('file of 9,000 documents with a certificate each → parsed', () => {
+  test('file of 9,000 documents with a certificate each → parsed', () => {
     const text = meshTrustYaml({ name: 'a', trustDomain: 'a.test', pems: [ca.certPem] });
     assert.equal(parse(`---\n${text}`.repeat(9000)).parsed.kind, 'documents');
   });
 
-  it('several documents → one step per document, and findings have their line in the file', () => {
+  test('several documents → one step per document, and findings have their line in the file', () => {
     const one = meshTrustYaml({ name: 'a', trustDomain: 'A.test', pems: [ca.certPem] });
     const { steps, parsed } = parse(`${one}---\n${one}--- # third\n${one}`);
     assert.equal(steps, 3);
@@ -148,7 +148,7 @@ describe('large valid file', () => {
     assert.deepEqual(lines, [5, 5 + length, 5 + 2 * length]);
   });
 
-  it('document of 100 different certificates → parsed in steps', () => {
+  test('document of 100 different certificates → parsed in steps', () => {
     const key = makeKey();
     const pems = Array.from(
       { length: 100 },
@@ -163,19 +163,19 @@ describe('large valid file', () => {
     assert.equal(document?.kind === 'mesh-trust' && document.resource.blocks.length, 100);
   });
 
-  it('list of 120 items → parsed in steps', () => {
+  test('list of 120 items → parsed in steps', () => {
     const { steps, parsed } = parse(`kind: List\nitems:\n${'- kind: ConfigMap\n'.repeat(120)}`);
     assert.equal(steps, 3);
     assert.equal(parsed.kind === 'documents' && parsed.others.length, 120);
   });
 
-  it('three hyphens inside a value, or more than three → no new document', () => {
+  test('three hyphens inside a value, or more than three → no new document', () => {
     const { parsed } = parse('kind: ConfigMap\na: |\n  ---\n  x\n----\n');
     assert.equal(parsed.kind, 'refused');
     assert.equal(parse('kind: ConfigMap\na: |\n  ---\n  x\n').steps, 1);
   });
 
-  it('directive before the first document → parsed', () => {
+  test('directive before the first document → parsed', () => {
     const { parsed } = parse('%YAML 1.2\n---\nkind: ConfigMap\n---\nkind: Secret\n');
     assert.deepEqual(parsed.kind === 'documents' && parsed.others.map(({ label }) => label), [
       'ConfigMap',
@@ -184,7 +184,7 @@ describe('large valid file', () => {
   });
 });
 
-describe('YAML error › names its cause', () => {
+suite('YAML error › names its cause', () => {
   const table: Readonly<Record<string, readonly [text: string, reason: string]>> = {
     'a backslash in double quotes': ['a: "C:\\dir"\n', 'an escape is unknown'],
     'an unknown tag': ['a: !x b\n', 'a tag is unknown'],
@@ -193,10 +193,10 @@ describe('YAML error › names its cause', () => {
     'an alias without an anchor': ['a: *b\n', 'an alias has no anchor'],
   };
   for (const [what, [text, reason]] of Object.entries(table))
-    it(what, () => assert.equal(refusal(text), `MT002 1 the YAML cannot be read: ${reason}`));
+    test(what, () => assert.equal(refusal(text), `MT002 1 the YAML cannot be read: ${reason}`));
 });
 
-describe('YAML error › does not quote the file', () => {
+suite('YAML error › does not quote the file', () => {
   const secret = 'c2VjcmV0';
   const table: Readonly<Record<string, string>> = {
     'an alias without an anchor': `a: *${secret}\n`,
@@ -215,7 +215,7 @@ describe('YAML error › does not quote the file', () => {
     }).replace('spec:', `spec:\n  "${secret} ${secret.repeat(50)}": 1`),
   };
   for (const [what, text] of Object.entries(table)) {
-    it(`${what} → a short finding without content of the file`, () => {
+    test(`${what} → a short finding without content of the file`, () => {
       const { parsed } = parse(text);
       const found = JSON.stringify(parsed.kind === 'refused' ? parsed.findings : remarks(parsed));
       assert.match(found, /MT0/);
@@ -226,13 +226,13 @@ describe('YAML error › does not quote the file', () => {
 });
 
 // With a regular expression that backtracks, each of these texts took the parser years, or at least minutes.
-describe('byte order mark after many lines › found in one pass', () => {
+suite('byte order mark after many lines › found in one pass', () => {
   const lines = ['# c', '#', '', ' \t', '# c\ufeff', ' # \r#'];
   for (const end of ['\n', '\r\n', '\r'])
     for (const line of lines)
       for (const before of ['', '---']) {
         const head = `${before}${end}${(line + end).repeat(100_000)}`;
-        it(`${JSON.stringify(`${before}${end}${line}${end}`)}, repeated → parsed`, () => {
+        test(`${JSON.stringify(`${before}${end}${line}${end}`)}, repeated → parsed`, () => {
           const body = `kind: ConfigMap${end}a: "\ufeff"${end}`;
           const expected = [{ kind: 'ConfigMap', a: '\ufeff' }];
           assert.deepEqual(valuesOf(`${head}${body}`), expected);
@@ -240,13 +240,13 @@ describe('byte order mark after many lines › found in one pass', () => {
         });
       }
 
-  it('mark inside a document → an error with its line', () => {
+  test('mark inside a document → an error with its line', () => {
     assert.match(refusal('# c\r\nkind: a\r\n\ufeffb: c\r\n'), /^MT002 3 the YAML .* inside a document$/);
     assert.match(refusal('kind: a\n# c\r\ufeffb: c\n'), /^MT002 2 the YAML .* inside a document$/);
     assert.match(refusal('kind: a\n---\nb: c\n\ufeffd: e\n'), /^MT002 4 the YAML .* inside a document$/);
   });
 
-  it('any mix of comments, line ends and marks → a result', () => {
+  test('any mix of comments, line ends and marks → a result', () => {
     const piece = fc.constantFrom('#', ' ', '\t', '\r', '\n', '\r\n', '\ufeff', '---', '...', 'a: b', '"');
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 30 }), fc.nat(3000), (pieces, times) => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { parseFile } from '../../../src/trust/model/parse-file.ts';
 import { createAnchorReader } from '../../../src/trust/x509/anchor-reader.ts';
 import { makeCa } from '../../kit/certificates.ts';
@@ -24,7 +24,7 @@ function read(body: unknown): readonly string[] {
   });
 }
 
-describe('unknownFields › mesh in the wrong place', () => {
+suite('unknownFields › mesh in the wrong place', () => {
   const table: Readonly<Record<string, readonly [body: object, remark: RegExp]>> = {
     'mehs in the Universal form': [
       { ...universal, mehs: 'payments' },
@@ -65,21 +65,21 @@ describe('unknownFields › mesh in the wrong place', () => {
     ],
   };
   for (const [what, [body, expected]] of Object.entries(table))
-    it(`${what} → a warning that names the mesh in use`, () => {
+    test(`${what} → a warning that names the mesh in use`, () => {
       const [mesh, ...remarks] = read(body);
       assert.deepEqual([mesh, remarks.length], ['default', 1], remarks.join('\n'));
       assert.match(remarks[0] ?? '', expected);
       assert.match(remarks[0] ?? '', /; it has no effect, and the resource is in mesh default$/);
     });
 
-  it('item of a list → a warning with the path of the item', () => {
+  test('item of a list → a warning with the path of the item', () => {
     const [, remark] = read({ kind: 'List', items: [{ ...universal, mehs: 'payments' }] });
     assert.match(remark ?? '', /^MT050 items\[0\].mehs: /);
   });
 });
 
-describe('unknownFields › output of other programs', () => {
-  it('kubectl get -o yaml → no warning', () => {
+suite('unknownFields › output of other programs', () => {
+  test('kubectl get -o yaml → no warning', () => {
     const metadata = {
       annotations: { 'kubectl.kubernetes.io/last-applied-configuration': '{}' },
       creationTimestamp: '2026-01-01T00:00:00Z',
@@ -102,7 +102,7 @@ describe('unknownFields › output of other programs', () => {
     assert.deepEqual(read(list), ['payments']);
   });
 
-  it("Kuma's REST API → no warning", () => {
+  test("Kuma's REST API → no warning", () => {
     const resource = {
       ...universal,
       mesh: 'payments',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { formatFinding } from '../../../src/trust/findings/finding.ts';
 import { defaultLimits } from '../../../src/trust/model/limits.ts';
 import { parseFile } from '../../../src/trust/model/parse-file.ts';
@@ -57,16 +57,16 @@ function sentences(parsed: ParsedFile): readonly string[] {
   return findings.map(formatFinding);
 }
 
-describe('parseFile', () => {
-  it('Kubernetes form → parsed', () => {
+suite('parseFile', () => {
+  test('Kubernetes form → parsed', () => {
     assert.deepEqual(resources(parse(kubernetes())), ['payments/kuma-system/zone-2 zone-2.example']);
   });
 
-  it('Universal form → parsed', () => {
+  test('Universal form → parsed', () => {
     assert.deepEqual(resources(parse(universal)), ['payments//zone-2 zone-2.example']);
   });
 
-  it('no mesh → the default mesh', () => {
+  test('no mesh → the default mesh', () => {
     assert.deepEqual(resources(parse(universal.replace('mesh: payments\n', ''))), [
       'default//zone-2 zone-2.example',
     ]);
@@ -74,7 +74,7 @@ describe('parseFile', () => {
     assert.deepEqual(resources(parse(bare)), ['default/kuma-system/zone-2 zone-2.example']);
   });
 
-  it('JSON, also indented with tabs → parsed', () => {
+  test('JSON, also indented with tabs → parsed', () => {
     const value = {
       type: 'MeshTrust',
       name: 'j',
@@ -84,7 +84,7 @@ describe('parseFile', () => {
     assert.deepEqual(resources(parse(JSON.stringify(value, null, '\t'), 'a.json')), ['default//j j.example']);
   });
 
-  it('several documents → MeshTrusts are parsed, and other kinds are counted', () => {
+  test('several documents → MeshTrusts are parsed, and other kinds are counted', () => {
     const parsed = parse(`${kubernetes()}\n---\nkind: ConfigMap\napiVersion: v1\n---\n${universal}---\n`);
     assert.deepEqual(resources(parsed), [
       'payments/kuma-system/zone-2 zone-2.example',
@@ -93,13 +93,13 @@ describe('parseFile', () => {
     assert.deepEqual(parsed.kind === 'documents' && parsed.others.map(({ label }) => label), ['ConfigMap']);
   });
 
-  it('List, also an empty one → parsed', () => {
+  test('List, also an empty one → parsed', () => {
     const list = `apiVersion: v1\nkind: List\nitems:\n${kubernetes().trimEnd().replaceAll(/^/gm, '    ').replace('    ', '  - ')}\n`;
     assert.deepEqual(resources(parse(list)), ['payments/kuma-system/zone-2 zone-2.example']);
     assert.deepEqual(resources(parse('apiVersion: v1\nkind: List\nitems: []\n')), []);
   });
 
-  it('MeshTrust of another API group with another spec → another kind', () => {
+  test('MeshTrust of another API group with another spec → another kind', () => {
     const parsed = parse(
       kubernetes({ apiVersion: 'example.com/v1' }).replace(/spec:[^]*/, 'spec: { trustDomain: a.test }\n'),
     );
@@ -109,7 +109,7 @@ describe('parseFile', () => {
     );
   });
 
-  it('origin in the spec or, from newer control planes, in the status → parsed', () => {
+  test('origin in the spec or, from newer control planes, in the status → parsed', () => {
     for (const [section, indent] of [
       ['spec', '  '],
       ['status', ''],
@@ -122,7 +122,7 @@ describe('parseFile', () => {
     }
   });
 
-  it('refused block → file, line, path and block number', () => {
+  test('refused block → file, line, path and block number', () => {
     const broken = ca.certPem.replace(/\n(.)/, '\n!');
     const parsed = parse(kubernetes({ pem: ca.certPem + broken }), 'trust/zone-2.yaml');
     const [document] = parsed.kind === 'documents' ? parsed.documents : [];
@@ -139,7 +139,7 @@ describe('parseFile', () => {
     });
   });
 
-  it('several violations → all reported at once, each with its line and path', () => {
+  test('several violations → all reported at once, each with its line and path', () => {
     const text = `type: MeshTrust
 name: Bad_Name
 mesh: 7
@@ -164,7 +164,7 @@ spec:
     ]);
   });
 
-  it('invalid resource with a refused block → both are reported', () => {
+  test('invalid resource with a refused block → both are reported', () => {
     const broken = ca.certPem.replace(/\n(.)/, '\n!');
     const found = sentences(parse(kubernetes({ trustDomain: 'A.test', pem: ca.certPem + broken })));
     assert.equal(found.length, 2, found.join('\n'));
@@ -172,7 +172,7 @@ spec:
     assert.match(found[1] ?? '', /spec\.caBundles\[0\]\.pem\.value block 2: MT013/);
   });
 
-  it('bundle of another type without a PEM text → only its type is reported', () => {
+  test('bundle of another type without a PEM text → only its type is reported', () => {
     const found = sentences(parse(universal.replace(/type: Pem\n.*$/m, 'type: Vault')));
     assert.equal(found.length, 1, found.join('\n'));
     assert.match(found[0] ?? '', /spec\.caBundles\[0\]\.type: MT003 type must be 'Pem'/);
@@ -190,20 +190,20 @@ spec:
     '12': /must be a string/,
   };
   for (const [name, reason] of Object.entries(trustDomains)) {
-    it(`trust domain ${name.slice(0, 30)} → refused`, () => {
+    test(`trust domain ${name.slice(0, 30)} → refused`, () => {
       const [sentence = ''] = sentences(parse(kubernetes({ trustDomain: name })));
       assert.match(sentence, /spec\.trustDomain: MT00[38]/);
       assert.match(sentence, reason);
     });
   }
 
-  it('trust domain of 253 characters, the limit of SPIFFE → accepted', () => {
+  test('trust domain of 253 characters, the limit of SPIFFE → accepted', () => {
     const parsed = parse(kubernetes({ trustDomain: 'a'.repeat(253) }));
     assert.deepEqual(sentences(parsed), []);
     assert.equal(parsed.kind === 'documents' && parsed.documents[0]?.kind, 'mesh-trust');
   });
 
-  it('document of exactly the maximum length → accepted, and of one more character → refused', () => {
+  test('document of exactly the maximum length → accepted, and of one more character → refused', () => {
     const { length } = universal;
     const limited = (documentLength: number): ParsedFile =>
       parseFile('a.yaml', universal, {
@@ -215,14 +215,14 @@ spec:
     assert.match(sentences(limited(length - 1))[0] ?? '', new RegExp(`MT007 .* ${length} characters`));
   });
 
-  it('resource without a usable certificate → refused, with a reason for each block', () => {
+  test('resource without a usable certificate → refused, with a reason for each block', () => {
     const leaf = '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----';
     const found = sentences(parse(kubernetes({ pem: leaf })));
     assert.match(found[0] ?? '', /MT005 the resource has no usable CA certificate/);
     assert.match(found[1] ?? '', /MT010/);
   });
 
-  it('resource with more than 1,000 blocks → refused', () => {
+  test('resource with more than 1,000 blocks → refused', () => {
     const [sentence] = sentences(
       parse(universal.replace(/value: .*$/m, `value: ${JSON.stringify(ca.certPem.repeat(1001))} }`)),
     );
@@ -245,18 +245,18 @@ spec:
     'truncated JSON': ['{"type": "MeshTrust", "name": "a"', 'MT002'],
   };
   for (const [name, [text, code]] of Object.entries(wholeFiles)) {
-    it(`${name} → the whole file is refused`, () => {
+    test(`${name} → the whole file is refused`, () => {
       const parsed = parse(text);
       assert.equal(parsed.kind, 'refused', JSON.stringify(parsed));
       assert.equal(parsed.findings[0]?.code, code);
     });
   }
 
-  it('syntax error → its line', () => {
+  test('syntax error → its line', () => {
     assert.match(sentences(parse(`${universal}---\na: [1\n`, 'x.yaml'))[0] ?? '', /^x\.yaml:1[0-9]: MT002 /);
   });
 
-  it('invalid document with a legible identity → the identity', () => {
+  test('invalid document with a legible identity → the identity', () => {
     const parsed = parse(kubernetes({ type: 'Jwks' }));
     const [document] = parsed.kind === 'documents' ? parsed.documents : [];
     assert.equal(document?.kind === 'invalid' && document.identity, 'payments/kuma-system/zone-2');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { distrustFindings } from '../../../src/trust/policy/distrust-findings.ts';
 import {
   distrustSettleMs,
@@ -16,7 +16,7 @@ import { makeCa } from '../../kit/certificates.ts';
 
 const hash = 'ab'.repeat(32);
 
-describe('readDistrust', () => {
+suite('readDistrust', () => {
   const lists: Readonly<Record<string, readonly [text: string, hashes: readonly string[]]>> = {
     'one hash a line': [`${hash}\n${'cd'.repeat(32)}\n`, [hash, 'cd'.repeat(32)]],
     'upper case and colons, as openssl prints them': [
@@ -40,7 +40,7 @@ describe('readDistrust', () => {
     'a byte order mark before the first line': [`\ufeff${hash}\n`, [hash]],
   };
   for (const [sentence, [text, hashes]] of Object.entries(lists)) {
-    it(`${sentence} → parsed`, () =>
+    test(`${sentence} → parsed`, () =>
       assert.deepEqual([...new Set(readDistrust(text).entries.map((entry) => entry.hash))], hashes));
   }
 
@@ -55,7 +55,7 @@ describe('readDistrust', () => {
     [`sha256 ${hash}`]: /is not a SHA-256 in hex/,
   };
   for (const [line, reason] of Object.entries(bad)) {
-    it(`${line} → reported as a bad line, and the other lines apply`, () => {
+    test(`${line} → reported as a bad line, and the other lines apply`, () => {
       const { entries, bad: found } = readDistrust(
         `# list\n${'cd'.repeat(32)}\n${line}\n${'ef'.repeat(8)}\n`,
       );
@@ -73,16 +73,16 @@ describe('readDistrust', () => {
   }
 });
 
-describe('readDistrust › hostile line', () => {
+suite('readDistrust › hostile line', () => {
   // `.` does not match U+2028, so a regular expression would try each # as the beginning of the comment.
-  it('a million # and a line separator → read as a comment in linear time', () => {
+  test('a million # and a line separator → read as a comment in linear time', () => {
     const text = `${'#'.repeat(1_000_000)}\u2028x\n${'a'.repeat(64)} # \u2028x\n`;
     assert.deepEqual(readDistrust(text), { entries: [{ hash: 'a'.repeat(64), line: 2 }], bad: [] });
   });
 });
 
-describe('distrustedBy', () => {
-  it('short entry → matches every hash that begins with it', () => {
+suite('distrustedBy', () => {
+  test('short entry → matches every hash that begins with it', () => {
     const list = distrustedBy(['ab'.repeat(8), 'cd'.repeat(32)]);
     assert.equal(list.has('ab'.repeat(32)), true);
     assert.equal(list.has('cd'.repeat(32)), true);
@@ -91,23 +91,23 @@ describe('distrustedBy', () => {
   });
 });
 
-describe('updateDistrust', () => {
+suite('updateDistrust', () => {
   const [a, b, c] = ['aa', 'bb', 'cc'].map((pair) => pair.repeat(32)) as [string, string, string];
   const both: DistrustState = initialDistrust(`${a}\n${b}\n`);
 
-  it('new hashes → added at once, even if others are missing', () => {
+  test('new hashes → added at once, even if others are missing', () => {
     assert.deepEqual(updateDistrust(both, `${a}\n${b}\n${c}\n`, 0).hashes, new Set([a, b, c]));
     assert.deepEqual(updateDistrust(both, `${c}\n`, 0).hashes, new Set([a, b, c]));
   });
 
-  it('new hash beside an invalid line → added at once, and no hash is removed', () => {
+  test('new hash beside an invalid line → added at once, and no hash is removed', () => {
     const next = updateDistrust(both, `${c}\nnonsense\n`, 0);
     assert.deepEqual(next.hashes, new Set([a, b, c]));
     assert.match(next.refused ?? '', /^line 2 is not a SHA-256/);
     assert.deepEqual(updateDistrust(next, `${c}\nnonsense\n`, 1e6).hashes, new Set([a, b, c]));
   });
 
-  it('missing hash → removed once the list is unchanged for the settle time', () => {
+  test('missing hash → removed once the list is unchanged for the settle time', () => {
     const first = updateDistrust(both, `${a}\n`, 1000);
     assert.deepEqual(first.hashes, both.hashes);
     const early = updateDistrust(first, `${a}\n`, 1000 + distrustSettleMs - 1);
@@ -115,14 +115,14 @@ describe('updateDistrust', () => {
     assert.deepEqual(updateDistrust(early, `${a}\n`, 1000 + distrustSettleMs).hashes, new Set([a]));
   });
 
-  it('list changes during the settle time → the time starts again', () => {
+  test('list changes during the settle time → the time starts again', () => {
     const first = updateDistrust(both, `${a}\n`, 1000);
     const other = updateDistrust(first, '# being written\n', 1000 + distrustSettleMs);
     assert.deepEqual(other.hashes, both.hashes);
     assert.equal(updateDistrust(other, `${a}\n${b}\n`, 2000).pendingRemoval, undefined);
   });
 
-  it('list empty, invalid or missing, for any time → no hash is removed', () => {
+  test('list empty, invalid or missing, for any time → no hash is removed', () => {
     for (const text of ['', '\n', `${a}\nnonsense\n`]) {
       const once = updateDistrust(both, text, 0);
       const twice = updateDistrust(once, text, 1e6);
@@ -133,22 +133,22 @@ describe('updateDistrust', () => {
     assert.deepEqual([gone.hashes, gone.refused], [both.hashes, 'ENOENT']);
   });
 
-  it('same hashes → the same object', () => {
+  test('same hashes → the same object', () => {
     assert.equal(updateDistrust(both, `${b}\n${a}\n# a comment\n`, 0).hashes, both.hashes);
   });
 
-  it('only a comment is left → all hashes are removed after the settle time', () => {
+  test('only a comment is left → all hashes are removed after the settle time', () => {
     const text = '# nothing any more\n';
     const later = updateDistrust(updateDistrust(both, text, 0), text, distrustSettleMs);
     assert.deepEqual(later.hashes, new Set());
   });
 
-  it('empty at first and still empty → not refused', () => {
+  test('empty at first and still empty → not refused', () => {
     assert.equal(updateDistrust(initialDistrust(''), '', 0).refused, undefined);
   });
 });
 
-describe('distrustFindings', () => {
+suite('distrustFindings', () => {
   const ca = makeCa({ commonName: 'A' });
   const share = shareOf('a.test', [ca]);
   const fingerprint = share.anchors[0]?.certificate.fingerprint ?? '';
@@ -161,22 +161,22 @@ describe('distrustFindings', () => {
     );
   };
 
-  it('entry for a listed certificate or its key, whole or short → no finding', () => {
+  test('entry for a listed certificate or its key, whole or short → no finding', () => {
     for (const hash of [fingerprint, keyHash, fingerprint.slice(0, 16), keyHash.slice(0, 20)])
       assert.deepEqual(findingsOf(`${hash}\n`), []);
   });
 
-  it('entry without a listed certificate → a note with its line', () =>
+  test('entry without a listed certificate → a note with its line', () =>
     assert.deepEqual(findingsOf(`${fingerprint}\n${'0'.repeat(64)}\n`), ['MT061 info list:2']));
 
-  it('invalid line → an error with its line', () =>
+  test('invalid line → an error with its line', () =>
     assert.deepEqual(findingsOf(`${fingerprint}\nnonsense\n`), ['MT060 error list:2']));
 
-  it('list that can no longer be read → an error', () => {
+  test('list that can no longer be read → an error', () => {
     const gone = keepDistrust(initialDistrust(`${fingerprint}\n`), 'ENOENT');
     assert.deepEqual(findingsOf('', gone), ['MT060 error list:undefined']);
   });
 
-  it('no mesh is served yet → no note', () =>
+  test('no mesh is served yet → no note', () =>
     assert.deepEqual(distrustFindings('list', initialDistrust(`${fingerprint}\n`), new Map()), []));
 });

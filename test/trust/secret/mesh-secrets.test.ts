@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { joinMesh } from '../../../src/trust/bundle/join-mesh.ts';
 import type { MeshBundle } from '../../../src/trust/bundle/join-mesh.ts';
 import type { TrustBundle } from '../../../src/trust/bundle/trust-bundle.ts';
@@ -29,25 +29,25 @@ function decoded(secrets: MeshSecrets, name: string): ReturnType<typeof decodeSe
 const secretsOf = (bundles: readonly TrustBundle[], options?: SecretOptions) =>
   meshSecrets(meshOf(bundles), options);
 
-describe('mesh without a CA in force', () => {
+suite('mesh without a CA in force', () => {
   const codes = (bundles: readonly TrustBundle[]): readonly string[] =>
     secretsOf(bundles).findings.map(({ code, severity, mesh }) => `${code} ${severity} ${mesh}`);
 
-  it('no trust domain → an error', () => assert.deepEqual(codes([]), ['MT034 error default']));
-  it('every CA of its trust domains is distrusted → an error', () =>
+  test('no trust domain → an error', () => assert.deepEqual(codes([]), ['MT034 error default']));
+  test('every CA of its trust domains is distrusted → an error', () =>
     assert.deepEqual(codes([none]), ['MT034 error default']));
-  it('one trust domain has a CA → no finding', () => assert.deepEqual(codes([none, a]), []));
+  test('one trust domain has a CA → no finding', () => assert.deepEqual(codes([none, a]), []));
 });
 
-describe('meshSecrets', () => {
-  it('names: two for all trust domains, and one for each trust domain', () => {
+suite('meshSecrets', () => {
+  test('names: two for all trust domains, and one for each trust domain', () => {
     assert.deepEqual(
       [...secretsOf([b, a]).secrets.keys()],
       ['system_trust_bundle', 'ALL', 'spiffe://a.test', 'spiffe://b.test'],
     );
   });
 
-  it('content: the SPIFFE validator with the trust domains by name and canonical PEM', () => {
+  test('content: the SPIFFE validator with the trust domains by name and canonical PEM', () => {
     const expected = {
       validatorName: 'envoy.tls.cert_validator.spiffe',
       validatorType:
@@ -68,14 +68,14 @@ describe('meshSecrets', () => {
     });
   });
 
-  it('root trust domain → it is also the secret ROOTCA', () => {
+  test('root trust domain → it is also the secret ROOTCA', () => {
     assert.deepEqual(decoded(secretsOf([a, b], { rootTrustDomain: 'b.test' }), 'ROOTCA').trustDomains, [
       { name: 'b.test', pem: rootB.certPem },
     ]);
     assert.equal(secretsOf([a, b]).secrets.has('ROOTCA'), false);
   });
 
-  it('no CA → every secret has the deny-all CA, whose private key does not exist', () => {
+  test('no CA → every secret has the deny-all CA, whose private key does not exist', () => {
     const denyAll = [{ name: 'deny-all.invalid', pem: denyAllCa.pem }];
     for (const bundles of [[], [none]]) {
       const secrets = secretsOf(bundles);
@@ -88,7 +88,7 @@ describe('meshSecrets', () => {
       assert.deepEqual(decodeSecret(denyAllSecret(name)?.body ?? assert.fail()).trustDomains, denyAll);
   });
 
-  it('trust domain without anchors → not in the merged secret, and denied in its own', () => {
+  test('trust domain without anchors → not in the merged secret, and denied in its own', () => {
     const secrets = secretsOf([a, none]);
     assert.equal(secrets.denyAll, false);
     assert.deepEqual(
@@ -101,7 +101,7 @@ describe('meshSecrets', () => {
     );
   });
 
-  it('any other name → no secret', () => {
+  test('any other name → no secret', () => {
     for (const name of [
       '',
       'x',
@@ -116,7 +116,7 @@ describe('meshSecrets', () => {
     assert.ok(denyAllSecret('ROOTCA', { rootTrustDomain: 'a.test' }));
   });
 
-  it('version: the same for the same bytes, and different for different bytes', () => {
+  test('version: the same for the same bytes, and different for different bytes', () => {
     const again = bundleOf([shareOf('a.test', [rootA], 'other')]);
     const [one, two] = [secretsOf([a, b]), secretsOf([b, again])];
     for (const [name, secret] of one.secrets) {
@@ -129,7 +129,7 @@ describe('meshSecrets', () => {
     assert.equal(two.version, one.version);
   });
 
-  it('trust domain left out of the merged secret: a change of its own secret → another version of the mesh', () => {
+  test('trust domain left out of the merged secret: a change of its own secret → another version of the mesh', () => {
     const changed = bundleOf([shareOf('b.test', [rootB, rootA])]);
     const [before, after] = [b, changed].map((left) =>
       meshSecrets({ mesh: 'default', bundles: [a, left], merged: [a], findings: [] }),
@@ -141,18 +141,18 @@ describe('meshSecrets', () => {
     assert.notEqual(before?.version, after?.version);
   });
 
-  it('unchanged trust domain → its part is reused', () => {
+  test('unchanged trust domain → its part is reused', () => {
     assert.equal(partOf(a), partOf(a));
     const [before, after] = [secretsOf([a, b]), secretsOf([a])];
     assert.equal(before.secrets.get('spiffe://a.test'), after.secrets.get('spiffe://a.test'));
   });
 
-  it('body: encoded once, on first access', () => {
+  test('body: encoded once, on first access', () => {
     const secret = encodeSecret('ALL', secretContent([partOf(a)]));
     assert.equal(secret.body, secret.body);
   });
 
-  it('secret above 1 MiB → a warning', () => {
+  test('secret above 1 MiB → a warning', () => {
     const part = partOf(a);
     const anchor = a.anchors[0] ?? assert.fail();
     const many = Math.ceil((1024 * 1024) / (part.bytes.length - 20)) + 1;

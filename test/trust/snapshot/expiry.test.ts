@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { expiryFindings, nextExpiryChange } from '../../../src/trust/snapshot/expiry.ts';
 import { bundleOf, shareOf } from '../../kit/bundles.ts';
 import { makeCa } from '../../kit/certificates.ts';
@@ -38,9 +38,9 @@ const besideAValidOne: Readonly<Record<string, readonly [at: number, found: read
   expired: [notAfter, ['MT022 warning']],
 };
 
-describe('expiryFindings', () => {
+suite('expiryFindings', () => {
   for (const [sentence, [at, expected]] of Object.entries(table)) {
-    it(`only CA of its trust domain → ${sentence}`, () => {
+    test(`only CA of its trust domain → ${sentence}`, () => {
       assert.deepEqual(
         expiryFindings(bundle, at).map(({ code, severity }) => `${code} ${severity}`),
         expected,
@@ -49,7 +49,7 @@ describe('expiryFindings', () => {
   }
 
   for (const [sentence, [at, expected]] of Object.entries(besideAValidOne)) {
-    it(`${sentence}, beside a valid CA of the same trust domain → ${expected.join()}`, () => {
+    test(`${sentence}, beside a valid CA of the same trust domain → ${expected.join()}`, () => {
       assert.deepEqual(
         expiryFindings(beside, at).map(({ code, severity }) => `${code} ${severity}`),
         expected,
@@ -57,7 +57,7 @@ describe('expiryFindings', () => {
     });
   }
 
-  it('one CA is not valid yet and the other has expired → both are errors', () => {
+  test('one CA is not valid yet and the other has expired → both are errors', () => {
     const early = makeCa({ notBefore: new Date(notAfter + day), notAfter: new Date(notAfter + 9 * day) });
     assert.deepEqual(
       expiryFindings(bundleOf([shareOf('a.test', [ca, early])]), notAfter)
@@ -67,7 +67,7 @@ describe('expiryFindings', () => {
     );
   });
 
-  it('sentences: the CA first, then the cause and its effect; with the place that lists the CA', () => {
+  test('sentences: the CA first, then the cause and its effect; with the place that lists the CA', () => {
     const place = {
       file: 'a.yaml',
       line: 7,
@@ -98,7 +98,7 @@ describe('expiryFindings', () => {
     );
   });
 
-  it('nextExpiryChange: the findings change at each of these times', () => {
+  test('nextExpiryChange: the findings change at each of these times', () => {
     const seen: string[] = [];
     let at: number | undefined = notBefore - day;
     while (at !== undefined) {

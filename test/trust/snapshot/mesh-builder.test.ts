@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import type { Holdings, Share } from '../../../src/trust/ledger/share.ts';
 import { diffMeshes } from '../../../src/trust/snapshot/diff.ts';
 import { createMeshBuilder } from '../../../src/trust/snapshot/mesh-builder.ts';
@@ -13,14 +13,14 @@ const holdings = (...shares: readonly Share[]): Holdings =>
   new Map([['default', Map.groupBy(shares, ({ trustDomain }) => trustDomain)]]);
 const now = Date.now();
 
-describe('mesh builder', () => {
-  it('unchanged mesh → the same object', () => {
+suite('mesh builder', () => {
+  test('unchanged mesh → the same object', () => {
     const builder = createMeshBuilder(noPolicy);
     const first = builder.build(holdings(a, b), now).get('default');
     assert.equal(builder.build(holdings(b, a), now).get('default'), first);
   });
 
-  it('one trust domain changed → only that one is rebuilt', () => {
+  test('one trust domain changed → only that one is rebuilt', () => {
     const builder = createMeshBuilder(noPolicy);
     const first = builder.build(holdings(a, b), now).get('default');
     const second = builder.build(holdings(a, shareOf('b.test', [rootB, rootA])), now).get('default');
@@ -32,7 +32,7 @@ describe('mesh builder', () => {
     );
   });
 
-  it('build at the time of the next change → rebuilt, and a later next change', () => {
+  test('build at the time of the next change → rebuilt, and a later next change', () => {
     const builder = createMeshBuilder(noPolicy);
     const key = makeKey();
     const second = 1_000 * Math.floor(now / 1_000);
@@ -57,7 +57,7 @@ describe('mesh builder', () => {
     assert.equal(builder.nextChange(), second + 2 * 3_600_000);
   });
 
-  it('mesh lost all CAs → it stays and denies all', () => {
+  test('mesh lost all CAs → it stays and denies all', () => {
     const builder = createMeshBuilder(noPolicy);
     builder.build(holdings(a), now);
     const states = builder.build(new Map(), now);
@@ -65,7 +65,7 @@ describe('mesh builder', () => {
     assert.deepEqual(states.get('default')?.bundle.bundles, []);
   });
 
-  it('intermediate lost its issuer → promoted', () => {
+  test('intermediate lost its issuer → promoted', () => {
     const builder = createMeshBuilder(noPolicy);
     const intermediate = makeIntermediate(rootA, { commonName: 'I' });
     builder.build(holdings(shareOf('a.test', [rootA, intermediate])), now);
@@ -73,7 +73,7 @@ describe('mesh builder', () => {
     assert.equal(state?.bundle.bundles[0]?.anchors[0]?.rooting, 'promoted');
   });
 
-  it('issuer dropped because the CA names do not fit → the intermediate is re-rooted in the merged secret', () => {
+  test('issuer dropped because the CA names do not fit → the intermediate is re-rooted in the merged secret', () => {
     const builder = createMeshBuilder(noPolicy);
     const key = makeKey();
     const root = makeCa({ commonName: 'R' });
@@ -94,7 +94,7 @@ describe('mesh builder', () => {
     );
   });
 
-  it('new policy → applied at the next build, also to unchanged trust domains', () => {
+  test('new policy → applied at the next build, also to unchanged trust domains', () => {
     const builder = createMeshBuilder(noPolicy);
     const first = builder.build(holdings(a), now).get('default');
     const fingerprint = first?.bundle.bundles[0]?.anchors[0]?.certificate.fingerprint ?? '';
@@ -103,14 +103,14 @@ describe('mesh builder', () => {
   });
 });
 
-describe('diffMeshes', () => {
-  it('equal states → no change', () => {
+suite('diffMeshes', () => {
+  test('equal states → no change', () => {
     const builder = createMeshBuilder(noPolicy);
     const states = builder.build(holdings(a), now);
     assert.deepEqual(diffMeshes(states, builder.build(holdings(a), now)), []);
   });
 
-  it('added and removed CAs → counted by trust domain', () => {
+  test('added and removed CAs → counted by trust domain', () => {
     const builder = createMeshBuilder(noPolicy);
     const before = builder.build(holdings(a), now);
     const after = builder.build(holdings(shareOf('a.test', [rootB]), b), now);
@@ -130,7 +130,7 @@ describe('diffMeshes', () => {
     );
   });
 
-  it('listed resources changed but served CAs did not → no change', () => {
+  test('listed resources changed but served CAs did not → no change', () => {
     const builder = createMeshBuilder(noPolicy);
     const before = builder.build(holdings(a), now);
     const after = builder.build(holdings(a, shareOf('a.test', [rootA], 'again')), now);

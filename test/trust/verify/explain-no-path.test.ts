@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { verifyLeaf } from '../../../src/trust/verify/verify-leaf.ts';
 import { makeCa, makeIntermediate, makeKey, makeLeaf } from '../../kit/certificates.ts';
 import type { Certificate } from '../../kit/certificates.ts';
@@ -35,46 +35,46 @@ function sentence(
   return verdict.sentence;
 }
 
-describe('no path: the sentence names the cause', () => {
+suite('no path: the sentence names the cause', () => {
   const leaf = makeLeaf(root, { spiffeId });
   const below = makeLeaf(issuing, { spiffeId });
 
-  it('root that was sent: is not listed', () => {
+  test('root that was sent: is not listed', () => {
     assert.equal(
       sentence(leaf, [root], [other]),
       'the root CN=Root was sent, but it is not listed in trust domain a.test',
     );
   });
 
-  it('issuer that another trust domain lists: names that domain', () => {
+  test('issuer that another trust domain lists: names that domain', () => {
     assert.equal(
       sentence(leaf, [], [other], [root]),
       'the issuer of the leaf, CN=Root, is listed in b.test, but not in trust domain a.test',
     );
   });
 
-  it('CA of the same name with another key: names the key', () => {
+  test('CA of the same name with another key: names the key', () => {
     assert.equal(
       sentence(leaf, [], [impostor]),
       "CN=Root is listed in trust domain a.test, but not with the key that the leaf names as its issuer's",
     );
   });
 
-  it('intermediate that was not sent: the client must send it', () => {
+  test('intermediate that was not sent: the client must send it', () => {
     assert.match(
       sentence(below, [], [root]),
       /^the issuer of the leaf, CN=Issuing, is not listed in trust domain a\.test, and was not sent; .* must send it/,
     );
   });
 
-  it('issuer of an intermediate: is named for the intermediate', () => {
+  test('issuer of an intermediate: is named for the intermediate', () => {
     assert.match(
       sentence(below, [issuing], [other]),
       /^the issuer of CN=Issuing, CN=Root, is not listed in trust domain a\.test, and was not sent/,
     );
   });
 
-  it('another certificate of that name was sent: names it', () => {
+  test('another certificate of that name was sent: names it', () => {
     assert.match(
       sentence(below, [makeIntermediate(root, { commonName: 'Issuing', key: makeKey() })], [root]),
       /^CN=Issuing was sent, but the leaf names another certificate with that name/,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import * as fc from '../../kit/fast-check.ts';
 import { refusalCodes } from '../../../src/trust/verify/verdict.ts';
 import type { TrustedDomain, Verdict } from '../../../src/trust/verify/verdict.ts';
@@ -22,9 +22,9 @@ function sentenceOf(verdict: Verdict): string {
   return verdict.kind === 'refused' ? verdict.sentence : 'admitted';
 }
 
-describe('verifyLeaf', () => {
+suite('verifyLeaf', () => {
   for (const { title, leaf, chain, expected } of admissionCases) {
-    it(`${title} → ${expected}`, () => {
+    test(`${title} → ${expected}`, () => {
       const verdict = verifyLeaf({
         leaf: leaf.der,
         chain: chain.map(({ der }) => der),
@@ -39,7 +39,7 @@ describe('verifyLeaf', () => {
     });
   }
 
-  it('cases: one for each refusal code', () => {
+  test('cases: one for each refusal code', () => {
     const expected = new Set(admissionCases.map((one) => one.expected));
     assert.deepEqual(
       refusalCodes.filter((code) => !expected.has(code)),
@@ -48,7 +48,7 @@ describe('verifyLeaf', () => {
     );
   });
 
-  it('unreadable certificate → refused, and the sentence says which one', () => {
+  test('unreadable certificate → refused, and the sentence says which one', () => {
     const ca = makeCa();
     const leaf = makeLeaf(ca, { spiffeId: 'spiffe://c1.test/x' });
     const damaged = leaf.der.subarray(0, -1);
@@ -61,7 +61,7 @@ describe('verifyLeaf', () => {
     );
   });
 
-  it('admitted → the last step is the CA as it is served', () => {
+  test('admitted → the last step is the CA as it is served', () => {
     const ca = makeCa();
     const leaf = makeLeaf(ca, { spiffeId: 'spiffe://a.test/x' });
     const anchor = { fingerprint: 'f', rooting: 're-rooted', der: ca.der } as const;
@@ -71,7 +71,7 @@ describe('verifyLeaf', () => {
     assert.deepEqual([last?.role, last?.fingerprint, last?.rooting], ['anchor', 'f', 're-rooted']);
   });
 
-  it('any changed byte in a leaf or intermediate → refused; any bytes as a leaf → a verdict', () => {
+  test('any changed byte in a leaf or intermediate → refused; any bytes as a leaf → a verdict', () => {
     const ca = makeCa();
     const intermediate = makeIntermediate(ca);
     const leaf = makeLeaf(intermediate, { spiffeId: 'spiffe://a.test/x' });
@@ -96,7 +96,7 @@ describe('verifyLeaf', () => {
     );
   });
 
-  it('dates: the second of notBefore is valid, and the second of notAfter is not', () => {
+  test('dates: the second of notBefore is valid, and the second of notAfter is not', () => {
     const [from, until] = [new Date('2026-01-01T00:00:00Z'), new Date('2026-01-02T00:00:00Z')];
     const ca = makeCa({ notBefore: new Date(0) });
     const leaf = makeLeaf(ca, { spiffeId: 'spiffe://a.test/x', notBefore: from, notAfter: until });

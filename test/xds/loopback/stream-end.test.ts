@@ -4,7 +4,7 @@ import { connect as connectHttp2, constants } from 'node:http2';
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { typeUrls } from '../../../src/xds/index.ts';
 import type { StreamEnd } from '../../../src/xds/index.ts';
 import { deltaRequests } from '../codec.ts';
@@ -46,7 +46,7 @@ async function endOf(how: (ended: Ended) => void): Promise<StreamEnd> {
   return end;
 }
 
-describe('stream end', () => {
+suite('stream end', () => {
   const cases: readonly (readonly [string, (ended: Ended) => void, StreamEnd['by']])[] = [
     [
       'connection closed with FIN, as by a process that ends: client',
@@ -64,10 +64,10 @@ describe('stream end', () => {
     ['connection reset: silence', ({ socket }) => void socket.resetAndDestroy(), 'silence'],
   ];
   for (const [name, how, by] of cases) {
-    it(name, async () => assert.equal((await endOf(how)).by, by));
+    test(name, async () => assert.equal((await endOf(how)).by, by));
   }
 
-  it('server drains: server', async () => {
+  test('server drains: server', async () => {
     const closed = Promise.withResolvers<StreamEnd>();
     await using serving = await serve({ observer: { streamClosed: (_, end) => closed.resolve(end) } });
     serving.store.set('', typeUrls.secret, setOf({ a: '1' }));

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { after, before, suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { packXds } from '../../../scripts/pack-xds.ts';
@@ -43,7 +43,7 @@ const compilerOptions = {
   outDir: 'out',
 };
 
-describe('package meshtrust-xds', () => {
+suite('package meshtrust-xds', () => {
   let dir: TempDir;
   let installed: string;
 
@@ -73,7 +73,7 @@ describe('package meshtrust-xds', () => {
     assert.equal(failed, '');
   }
 
-  it('contents: the library, its proto files and its manual, and no sources', async () => {
+  test('contents: the library, its proto files and its manual, and no sources', async () => {
     assert.deepEqual((await readdir(installed)).sort(), [
       'LICENSE',
       'README.md',
@@ -84,7 +84,7 @@ describe('package meshtrust-xds', () => {
     assert.deepEqual(await readdir(join(installed, 'dist')), ['xds']);
   });
 
-  it('dependencies: grpc-js and proto-loader, with the ranges and the version of the program', async () => {
+  test('dependencies: grpc-js and proto-loader, with the ranges and the version of the program', async () => {
     const [mine, program] = [await readManifest(installed), await readManifest(root)];
     assert.deepEqual(Object.keys(mine.dependencies), ['@grpc/grpc-js', '@grpc/proto-loader']);
     for (const [name, range] of Object.entries(mine.dependencies))
@@ -95,7 +95,7 @@ describe('package meshtrust-xds', () => {
     );
   });
 
-  it('types: no declaration that an import reaches names proto-loader', async () => {
+  test('types: no declaration that an import reaches names proto-loader', async () => {
     const reached = new Set<string>();
     async function follow(file: string): Promise<void> {
       if (reached.has(file)) return;
@@ -109,12 +109,12 @@ describe('package meshtrust-xds', () => {
     assert.ok(reached.size > 10, `${reached.size} declarations`);
   });
 
-  it('type tests: hold for the types of the package', async () => {
+  test('type tests: hold for the types of the package', async () => {
     const text = await readFile(new URL('library-types.ts', import.meta.url), 'utf8');
     await compile('library-types.ts', text.replaceAll(/'[./]*\/src\/xds\/index\.ts'/g, "'meshtrust-xds'"));
   });
 
-  it('example of docs/xds-library.md: compiles, runs and serves', async () => {
+  test('example of docs/xds-library.md: compiles, runs and serves', async () => {
     const document = await readFile(join(installed, 'README.md'), 'utf8');
     const [, code = ''] = /```ts\n([^]*?)```/.exec(document) ?? [];
     assert.match(code, /from 'meshtrust-xds'/);
@@ -131,7 +131,7 @@ describe('package meshtrust-xds', () => {
     assert.deepEqual(await child.stop('SIGTERM'), { code: 0, signal: null });
   });
 
-  it('exports: are these, and no others', () => {
+  test('exports: are these, and no others', () => {
     assert.deepEqual(Object.keys(library).sort(), [
       'addXdsServices',
       'anonymousNode',

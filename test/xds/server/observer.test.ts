@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import { combineObservers, createSafeObserver } from '../../../src/xds/server/observer.ts';
 import type { XdsObserver } from '../../../src/xds/server/observer.ts';
 import { ackOf, nackOf, streamOf } from '../../observe/streams.ts';
 
 const closed = { code: 'CANCELLED', message: '', by: 'client' } as const;
 
-describe('combined observers', () => {
-  it('event: is passed to each observer, in order', () => {
+suite('combined observers', () => {
+  test('event: is passed to each observer, in order', () => {
     const events: string[] = [];
     const observer = combineObservers([
       { acked: (stream, { name }) => events.push(`1 acked ${stream.nodeId} ${name}`) },
@@ -56,8 +56,8 @@ describe('combined observers', () => {
   });
 });
 
-describe('safe observer', () => {
-  it('observer throws → other events still reach it, and the process warns once', async () => {
+suite('safe observer', () => {
+  test('observer throws → other events still reach it, and the process warns once', async () => {
     const seen: string[] = [];
     const observer = createSafeObserver({
       slowed: () => {
@@ -80,7 +80,7 @@ describe('safe observer', () => {
     );
   });
 
-  it('method uses this → it is called on its observer, with all arguments', () => {
+  test('method uses this → it is called on its observer, with all arguments', () => {
     class Recorder implements XdsObserver {
       readonly seen: unknown[] = [];
       cutOff(...event: unknown[]): void {
@@ -95,7 +95,7 @@ describe('safe observer', () => {
     assert.deepEqual([alone.seen, combined.seen], [[[stream, 7]], [[stream, 7]]]);
   });
 
-  it('observer without methods → no event does anything', () => {
+  test('observer without methods → no event does anything', () => {
     const observer = createSafeObserver({});
     observer.streamsWaiting(1);
     observer.failed(streamOf({}), new Error('fault'));

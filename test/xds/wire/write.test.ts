@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import * as fc from '../../kit/fast-check.ts';
 import { field, stringField, varint } from '../../../src/xds/wire/write.ts';
 
@@ -8,8 +8,8 @@ function readVarint(bytes: Uint8Array): bigint {
   return bytes.reduceRight((value, byte) => (value << 7n) | BigInt(byte & 127), 0n);
 }
 
-describe('protobuf writer', () => {
-  it('varint: decodes to the same number, and has the minimum length', () => {
+suite('protobuf writer', () => {
+  test('varint: decodes to the same number, and has the minimum length', () => {
     fc.assert(
       fc.property(fc.maxSafeNat(), (value) => {
         const bytes = varint(value);
@@ -20,12 +20,12 @@ describe('protobuf writer', () => {
     );
   });
 
-  it('length-delimited field: joins its parts', () => {
+  test('length-delimited field: joins its parts', () => {
     assert.deepEqual([...field(1, Uint8Array.of(7), Uint8Array.of(8, 9))], [0x0a, 3, 7, 8, 9]);
     assert.deepEqual([...field(16, new Uint8Array(200))].slice(0, 4), [0x82, 0x01, 0xc8, 0x01]);
   });
 
-  it('string field: is UTF-8, and empty strings are omitted', () => {
+  test('string field: is UTF-8, and empty strings are omitted', () => {
     assert.deepEqual([...stringField(2, 'é')], [0x12, 2, 0xc3, 0xa9]);
     assert.equal(stringField(2, '').length, 0);
   });

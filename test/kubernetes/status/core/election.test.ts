@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import * as fc from '../../../kit/fast-check.ts';
 
 import {
@@ -45,7 +45,7 @@ const read = (seen: Lease | undefined): ElectionInput => ({ kind: 'read', lease:
 const written = (askedAt: number): ElectionInput => ({ kind: 'written', lease: lease('me'), askedAt });
 const due: ElectionInput = { kind: 'due' };
 
-describe('requests of a replica', () => {
+suite('requests of a replica', () => {
   const table: readonly (readonly [
     what: string,
     inputs: Inputs,
@@ -162,7 +162,7 @@ describe('requests of a replica', () => {
     ],
   ];
   for (const [what, inputs, kind, holder] of table) {
-    it(what, () => {
+    test(what, () => {
       const { request } = play(...inputs);
       assert.equal(request.kind, kind);
       const spec = request.kind === 'create' || request.kind === 'patch' ? request.spec : undefined;
@@ -170,7 +170,7 @@ describe('requests of a replica', () => {
     });
   }
 
-  it('change of the holder: is counted; renewal: keeps the count and the time of acquisition', () => {
+  test('change of the holder: is counted; renewal: keeps the count and the time of acquisition', () => {
     const taken = play([0, read(lease(''))]).request;
     const renewed = play([0, written(0)], [2_000, due]).request;
     assert.ok(taken.kind === 'patch' && renewed.kind === 'patch');
@@ -179,7 +179,7 @@ describe('requests of a replica', () => {
     assert.equal(renewed.spec.leaseDurationSeconds, 15);
   });
 
-  it('Lease of another replica: the next attempt is at the latest when the Lease expires', () => {
+  test('Lease of another replica: the next attempt is at the latest when the Lease expires', () => {
     const wait = (...inputs: Inputs): unknown => {
       const { request } = play(...inputs);
       return request.kind === 'wait' ? request.milliseconds : undefined;
@@ -191,8 +191,8 @@ describe('requests of a replica', () => {
   });
 });
 
-describe('leadership of a replica', () => {
-  it('accepted write: the replica leads for `renewMs`, counted from the time at which it was sent', () => {
+suite('leadership of a replica', () => {
+  test('accepted write: the replica leads for `renewMs`, counted from the time at which it was sent', () => {
     const { state } = play([500, written(400)]);
     assert.deepEqual(
       [400, 10_399, 10_400].map((now) => isLeading(state, now)),
@@ -200,17 +200,17 @@ describe('leadership of a replica', () => {
     );
   });
 
-  it('Lease read with another holder: the replica stops leading; failed request: it still leads', () => {
+  test('Lease read with another holder: the replica stops leading; failed request: it still leads', () => {
     assert.ok(!isLeading(play([0, written(0)], [1, read(lease('other'))]).state, 2));
     assert.ok(isLeading(play([0, written(0)], [1, { kind: 'failed' }]).state, 2));
   });
 
-  it('release: only of a Lease that the replica holds', () => {
+  test('release: only of a Lease that the replica holds', () => {
     assert.equal(releaseElection(play([0, written(0)]).state, { now: 1, wall })?.spec.holderIdentity, '');
     assert.equal(releaseElection(play([0, read(lease('other'))]).state, { now: 1, wall }), undefined);
   });
 
-  it('requests that fail or are late: two replicas never lead at the same time', () => {
+  test('requests that fail or are late: two replicas never lead at the same time', () => {
     const action = fc.record({
       replica: fc.integer({ min: 0, max: 2 }),
       /** Milliseconds before the request. `latency`: between the request and its response. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 
 import type { ObjectHead } from '../../../../src/kubernetes/client/api-object.ts';
 import { observedStatus } from '../../../../src/kubernetes/status/core/observed-status.ts';
@@ -33,7 +33,7 @@ function status(accepted: Reason, programmed: Reason, expiring: Reason, message 
 
 const well = status('Accepted', 'Programmed', 'Valid');
 
-describe('changes that cause an Event', () => {
+suite('changes that cause an Event', () => {
   const table: readonly (readonly [string, ObjectStatus, ObjectStatus, readonly string[]])[] = [
     ['no change: no Event', well, well, []],
     ['new object that all proxies have', none, well, ['Normal Programmed']],
@@ -77,21 +77,21 @@ describe('changes that cause an Event', () => {
     ],
   ];
   for (const [what, before, after, expected] of table)
-    it(what, () => {
+    test(what, () => {
       assert.deepEqual(
         changesToReport(before, after).map(({ type, reason }) => `${type} ${reason}`),
         expected,
       );
     });
 
-  it('long note: is cut to the limit in bytes', () => {
+  test('long note: is cut to the limit in bytes', () => {
     const [change] = changesToReport(none, status('Refused', 'Pending', 'Valid', 'ü'.repeat(5_000)));
     assert.ok(Buffer.byteLength(change!.note) <= 1024);
     assert.match(change!.note, /^ü+…$/);
   });
 });
 
-describe('rendered Event', () => {
+suite('rendered Event', () => {
   const head: ObjectHead = {
     path: 'kubernetes:ns/a',
     namespace: 'ns',
@@ -106,13 +106,13 @@ describe('rendered Event', () => {
     return (metadata as { name: string }).name;
   };
 
-  it('same change from another replica: same name; different change: different name', () => {
+  test('same change from another replica: same name; different change: different name', () => {
     assert.equal(nameOf(head), nameOf(head, 'n', 99));
     const others = [nameOf(head, 'other'), nameOf({ ...head, uid: 'w' }), nameOf({ ...head, generation: 2 })];
     assert.equal(new Set([nameOf(head), ...others]).size, 4);
   });
 
-  it('long object name: the name of the Event is valid', () => {
+  test('long object name: the name of the Event is valid', () => {
     const name = nameOf({ ...head, name: `${'a'.repeat(199)}.${'b'.repeat(50)}` });
     assert.match(name, /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/);
     assert.ok(name.length <= 253);

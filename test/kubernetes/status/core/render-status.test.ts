@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 
 import { finding } from '../../../../src/trust/findings/finding.ts';
 import type { ObjectFacts } from '../../../../src/kubernetes/status/core/facts.ts';
@@ -44,7 +44,7 @@ function says(status: ObjectStatus, type: 'Accepted' | 'Programmed' | 'Expiring'
   return [condition?.status, condition?.reason, condition?.message];
 }
 
-describe('Accepted', () => {
+suite('Accepted', () => {
   const nothing = { mesh: undefined, version: undefined, authorities: 0, expires: undefined };
   const table: readonly (readonly [string, Partial<ObjectFacts>, readonly unknown[]])[] = [
     ['no findings', {}, ['True', 'Accepted', 'the object is accepted and has no findings']],
@@ -120,9 +120,9 @@ describe('Accepted', () => {
     ],
   ];
   for (const [what, facts, expected] of table)
-    it(what, () => assert.deepEqual(says(render(facts), 'Accepted'), expected));
+    test(what, () => assert.deepEqual(says(render(facts), 'Accepted'), expected));
 
-  it('many findings: those that do not fit are counted', () => {
+  test('many findings: those that do not fit are counted', () => {
     const findings = Array.from({ length: 1000 }, (_, block) =>
       finding('MT013', 'is not PEM', { path: 'spec', block }),
     );
@@ -133,7 +133,7 @@ describe('Accepted', () => {
   });
 });
 
-describe('Programmed', () => {
+suite('Programmed', () => {
   const pending: ProxyCounts = { connected: 5, acked: 3, lost: 0, complete: true };
   const unknown: ProxyCounts = { connected: 5, acked: 5, lost: 0, complete: false };
   const empty: ProxyCounts = { connected: 0, acked: 0, lost: 0, complete: true };
@@ -211,7 +211,7 @@ describe('Programmed', () => {
     ],
   ];
   for (const [what, facts, counts, expected] of table)
-    it(what, () => assert.deepEqual(says(render(facts, counts), 'Programmed'), expected));
+    test(what, () => assert.deepEqual(says(render(facts, counts), 'Programmed'), expected));
 
   const later = (
     facts: Partial<ObjectFacts>,
@@ -219,7 +219,7 @@ describe('Programmed', () => {
     before: ObjectStatus,
   ): readonly unknown[] => says(render(facts, counts, before, now + 60_000), 'Programmed').slice(0, 2);
 
-  it('True: does not change with proxies or other trust domains', () => {
+  test('True: does not change with proxies or other trust domains', () => {
     const before = render({});
     for (const counts of [pending, empty, unknown, { connected: 9, acked: 9, lost: 0, complete: true }]) {
       const after = render({ meshVersion: 'm2' }, counts, before, now + 60_000);
@@ -228,7 +228,7 @@ describe('Programmed', () => {
     }
   });
 
-  it('no proxies, even if an earlier release wrote True: changes when a proxy connects', () => {
+  test('no proxies, even if an earlier release wrote True: changes when a proxy connects', () => {
     const before = render({}, empty);
     assert.deepEqual(later({}, pending, before), ['False', 'Pending']);
     assert.deepEqual(later({}, all, before), ['True', 'Programmed']);
@@ -238,11 +238,11 @@ describe('Programmed', () => {
     assert.deepEqual(later({}, empty, { ...before, conditions }), ['Unknown', 'NoProxies']);
   });
 
-  it('new version of the trust domain: Programmed is decided again', () => {
+  test('new version of the trust domain: Programmed is decided again', () => {
     assert.deepEqual(later({ version: 'v2' }, pending, render({})), ['False', 'Pending']);
   });
 
-  it('pending: a change of the counts is progress', () => {
+  test('pending: a change of the counts is progress', () => {
     const before = render({}, pending);
     const after = render({}, { ...pending, acked: 4 }, before, now + 60_000);
     assert.match(conditionOf(after, 'Programmed')?.message ?? '', /; 4 of 5 connected proxies/);
@@ -253,13 +253,13 @@ describe('Programmed', () => {
     assert.deepEqual(later({}, all, before), ['True', 'Programmed']);
   });
 
-  it('trust domain that is not served any more: False', () => {
+  test('trust domain that is not served any more: False', () => {
     assert.deepEqual(later({ version: 'v2', authorities: 0 }, all, render({})), ['False', 'NotServed']);
     assert.deepEqual(later({ obstacles: [left] }, all, render({})), ['False', 'LeftOut']);
   });
 });
 
-describe('Expiring', () => {
+suite('Expiring', () => {
   const fingerprint = 'cd'.repeat(32);
   const soon = (days: number, severity: 'error' | 'warning' | 'info') =>
     finding('MT023', `expires on 2026-12-01, within ${days} days`, { fingerprint }, severity);
@@ -290,11 +290,11 @@ describe('Expiring', () => {
     ],
   ];
   for (const [what, facts, expected] of table)
-    it(what, () => assert.deepEqual(says(render(facts), 'Expiring'), expected));
+    test(what, () => assert.deepEqual(says(render(facts), 'Expiring'), expected));
 });
 
-describe('rendered status', () => {
-  it('contains the generation, and what is served of the object', () => {
+suite('rendered status', () => {
+  test('contains the generation, and what is served of the object', () => {
     const { observedGeneration, authorities, expires, version, conditions } = render({});
     assert.deepEqual(
       [observedGeneration, authorities, expires, version],
@@ -306,7 +306,7 @@ describe('rendered status', () => {
     );
   });
 
-  it('condition with the same status: keeps its transition time', () => {
+  test('condition with the same status: keeps its transition time', () => {
     const before = render({});
     const partly = render({ findings: [malformed] }, all, before, now + 60_000);
     assert.deepEqual(
@@ -315,20 +315,20 @@ describe('rendered status', () => {
     );
   });
 
-  it('written status: is parsed unchanged, in any order of conditions', () => {
+  test('written status: is parsed unchanged, in any order of conditions', () => {
     const written = render({});
     const stored = JSON.parse(JSON.stringify(written)) as { conditions: unknown[] };
     stored.conditions.reverse();
     assert.ok(isSameStatus(observedStatus({ ...stored, origin: { kri: 'x' } }), written));
   });
 
-  it('unknown status: is parsed as an empty one', () => {
+  test('unknown status: is parsed as an empty one', () => {
     const odd = [{}, { conditions: 7 }, { conditions: [7, {}, { type: 'Accepted', status: 'Maybe' }] }];
     for (const status of odd) assert.deepEqual(observedStatus(status).conditions, []);
   });
 });
 
-describe('pause between writes of the proxy counts', () => {
+suite('pause between writes of the proxy counts', () => {
   for (const [count, pauseMs] of [
     [0, 10_000],
     [1, 20_000],
@@ -336,12 +336,12 @@ describe('pause between writes of the proxy counts', () => {
     [5, 300_000],
     [2_000, 300_000],
   ] as const)
-    it(`after ${count} writes: ${pauseMs} ms`, () => {
+    test(`after ${count} writes: ${pauseMs} ms`, () => {
       assert.equal(progressPauseMs(10_000, count), pauseMs);
     });
 });
 
-describe('expiresIn', () => {
+suite('expiresIn', () => {
   const [hour, day] = [3_600_000, 86_400_000];
   for (const [left, text] of [
     [-1000, 'expired'],
@@ -352,11 +352,11 @@ describe('expiresIn', () => {
     [730 * day, '2y'],
     [3650 * day, '10y'],
   ] as const)
-    it(`${left} ms left → ${text}`, () => {
+    test(`${left} ms left → ${text}`, () => {
       assert.equal(render({ expires: now + left }).expiresIn, text);
     });
 
-  it('a new text is a difference; a field that the CRD dropped is none', () => {
+  test('a new text is a difference; a field that the CRD dropped is none', () => {
     const expires = now + 30 * day;
     const before = render({ expires });
     const after = render({ expires }, all, before, now + day);

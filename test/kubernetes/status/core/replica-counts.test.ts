@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 
 import {
   isAlive,
@@ -23,7 +23,7 @@ const report = (...rows: Parameters<typeof meshes>[0]): ReplicaReport => ({
   here: [],
 });
 
-describe('proxy counts of all replicas', () => {
+suite('proxy counts of all replicas', () => {
   const table: readonly (readonly [
     string,
     readonly ReplicaReport[],
@@ -62,19 +62,19 @@ describe('proxy counts of all replicas', () => {
     ],
   ];
   for (const [what, reports, [connected, acked, complete, lost = 0]] of table) {
-    it(what, () => assert.deepEqual(sumCounts(reports, 'm', 'v2'), { connected, acked, lost, complete }));
+    test(what, () => assert.deepEqual(sumCounts(reports, 'm', 'v2'), { connected, acked, lost, complete }));
   }
 });
 
-describe('report of a replica', () => {
-  it('written report: is parsed unchanged', () => {
+suite('report of a replica', () => {
+  test('written report: is parsed unchanged', () => {
     const written = report(['default', 'v1', 3, 2, 1], ['other', 'v2', 0, 0]);
     const key = reportKey('pod_1');
     assert.match(key, /^meshtrust\/replica-[0-9a-f]{16}$/);
     assert.deepEqual(readReports({ [key]: writeReport(written) }), new Map([[key, written]]));
   });
 
-  it('too many meshes: those with the fewest proxies are left out', () => {
+  test('too many meshes: those with the fewest proxies are left out', () => {
     const rows = Array.from(
       { length: 2_000 },
       (_, index) => [`mesh-${index}`, 'v'.repeat(32), index, 0] as const,
@@ -91,13 +91,13 @@ describe('report of a replica', () => {
     assert.ok(kept.includes('mesh-1999') && !kept.includes('mesh-0'));
   });
 
-  it('report of an earlier release: is parsed as one without lost proxies', () => {
+  test('report of an earlier release: is parsed as one without lost proxies', () => {
     const text = '{"replica":"pod_1","beat":"1","meshes":[["m","v1",3,2]]}';
     const key = reportKey('pod_1');
     assert.deepEqual(readReports({ [key]: text }), new Map([[key, report(['m', 'v1', 3, 2])]]));
   });
 
-  it('many proxies and meshes: both lists of proxies and the meshes are cut to their lengths', () => {
+  test('many proxies and meshes: both lists of proxies and the meshes are cut to their lengths', () => {
     const proxies = Array.from({ length: 500 }, (_, index) => ({
       mesh: 'm',
       node: `node-${index}`,
@@ -118,7 +118,7 @@ describe('report of a replica', () => {
     assert.deepEqual([skipped?.lost, skipped?.here], [[{ mesh: 'm', node: 'n', goneAt: 1 }], []]);
   });
 
-  it('malformed report, or another annotation: is skipped', () => {
+  test('malformed report, or another annotation: is skipped', () => {
     const key = reportKey('pod_1');
     for (const text of [
       '',
@@ -140,7 +140,7 @@ describe('report of a replica', () => {
     assert.equal(readReports(undefined).size, 0);
   });
 
-  it('report that has not changed for 15 s: its replica is not alive', () => {
+  test('report that has not changed for 15 s: its replica is not alive', () => {
     const key = reportKey('pod_1');
     const first = updateReports(new Map(), new Map([[key, report()]]), 0);
     const same = updateReports(first, new Map([[key, report()]]), 14_000);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 
 import * as fc from '../../../kit/fast-check.ts';
 
@@ -39,8 +39,8 @@ const damagedObject = fc
   });
 const anyObject = fc.oneof(damagedObject, fc.constant(good), fc.jsonValue());
 
-describe('response to a review', () => {
-  it('any JSON: the response is a review with the uid, or contains a reason', () => {
+suite('response to a review', () => {
+  test('any JSON: the response is a review with the uid, or contains a reason', () => {
     const kinds = new Map<string, number>();
     const operation = fc.constantFrom('CREATE', 'UPDATE', 'DELETE');
     fc.assert(
@@ -63,7 +63,7 @@ describe('response to a review', () => {
     assert.deepEqual([...kinds.keys()].sort(), ['malformed', 'review']);
   });
 
-  it('any JSON that is not a review: is malformed', () => {
+  test('any JSON that is not a review: is malformed', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         assert.equal(answerReview(value, context).kind, 'malformed');

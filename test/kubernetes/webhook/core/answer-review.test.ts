@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 
 import { load } from 'js-yaml';
 
@@ -73,7 +73,7 @@ function update(
 const codesOf = ({ warnings = [] }: Response): readonly string[] =>
   warnings.map((text) => /MT\d{3}|loses CA|without any CA/.exec(text)?.[0] ?? text);
 
-describe('review of a new object', () => {
+suite('review of a new object', () => {
   const refusals: readonly (readonly [string, readonly string[], RegExp])[] = [
     ['damaged block beside a good one', [root.certPem + damaged], /block 2: MT014 /],
     ['private key', [root.certPem + root.keyPem], /block 2: MT011 /],
@@ -85,7 +85,7 @@ describe('review of a new object', () => {
     ['no certificate', ['see the wiki'], /^spec\.caBundles: MT005 /],
   ];
   for (const [what, pems, sentence] of refusals) {
-    it(`${what}: is refused, with the block and the reason`, () => {
+    test(`${what}: is refused, with the block and the reason`, () => {
       const { allowed, status } = create(pems);
       assert.equal(allowed, false);
       assert.match(status?.message ?? '', sentence);
@@ -95,14 +95,14 @@ describe('review of a new object', () => {
     });
   }
 
-  it('all blocks commented out: is allowed, with a warning of the withdrawn trust', () => {
+  test('all blocks commented out: is allowed, with a warning of the withdrawn trust', () => {
     const commented = root.certPem.replaceAll(/^(?=.)/gm, '# ');
     const response = update([root.certPem], [commented]);
     assert.equal(response.allowed, true);
     assert.deepEqual(codesOf(response).toSorted(), ['MT052', 'without any CA']);
   });
 
-  it('invalid trust domain name: is refused', () => {
+  test('invalid trust domain name: is refused', () => {
     const { status } = ask({
       operation: 'CREATE',
       object: object({ name: 'a', trustDomain: 'A.test', pems: [root.certPem] }),
@@ -110,19 +110,19 @@ describe('review of a new object', () => {
     assert.match(status?.message ?? '', /^spec\.trustDomain: MT008 trustDomain must be in lower case/);
   });
 
-  it('too long object: is refused before it is parsed', () => {
+  test('too long object: is refused before it is parsed', () => {
     const context = servingAll([]);
     const parse = { ...context.parse, limits: { documentLength: 1000, certificatesPerResource: 1 } };
     const { status } = create(['x'.repeat(2000)], { ...context, parse });
     assert.match(status?.message ?? '', /^MT007 the document has \d{4} characters, more than 1000$/);
   });
 
-  it('private key: is not quoted', () => {
+  test('private key: is not quoted', () => {
     const line = root.keyPem.split('\n')[1]!;
     assert.ok(!JSON.stringify(create([root.certPem + root.keyPem])).includes(line.slice(0, 20)));
   });
 
-  it('many violations: those that do not fit are counted', () => {
+  test('many violations: those that do not fit are counted', () => {
     const { status } = create([root.certPem + damaged.repeat(400)]);
     assert.match(status?.message ?? '', /; and \d+ more$/);
     assert.ok(status!.message.length <= 4096);
@@ -138,33 +138,33 @@ describe('review of a new object', () => {
     ['CA that is listed twice', [root.certPem, root.certPem], []],
   ];
   for (const [what, pems, codes] of warned) {
-    it(`${what}: ${codes.length === 0 ? 'no warning' : codes.join()}`, () => {
+    test(`${what}: ${codes.length === 0 ? 'no warning' : codes.join()}`, () => {
       const response = create(pems);
       assert.equal(response.allowed, true);
       assert.deepEqual(codesOf(response), codes);
     });
   }
 
-  it('intermediate whose issuer another object lists: no warning', () => {
+  test('intermediate whose issuer another object lists: no warning', () => {
     const context = servingAll([object({ name: 'b', trustDomain: 'a.test', pems: [root.certPem] })]);
     assert.deepEqual(codesOf(create([intermediate.certPem], context)), []);
   });
 
-  it('CA of two trust domains, in both orders of names: MT026', () => {
+  test('CA of two trust domains, in both orders of names: MT026', () => {
     for (const name of ['a.test', 'c.test']) {
       const context = servingAll([object({ name: 'b.test', pems: [root.certPem] })]);
       assert.deepEqual(codesOf(create([root.certPem], context, name)), ['MT026'], name);
     }
   });
 
-  it('intermediate with --refuse-intermediates: is refused unless its issuer is listed', () => {
+  test('intermediate with --refuse-intermediates: is refused unless its issuer is listed', () => {
     const policy = { ...noPolicy, refuseIntermediates: true };
     assert.match(create([intermediate.certPem], servingAll([], policy)).status?.message ?? '', /MT017/);
     const issuer = object({ name: 'b', trustDomain: 'a.test', pems: [root.certPem] });
     assert.equal(create([intermediate.certPem], servingAll([issuer], policy)).allowed, true);
   });
 
-  it('distrusted CA: MT018', () => {
+  test('distrusted CA: MT018', () => {
     const [block] = reader.read(root.certPem);
     assert.equal(block?.kind, 'anchor');
     const fingerprint = block.kind === 'anchor' ? block.certificate.fingerprint : '';
@@ -172,11 +172,11 @@ describe('review of a new object', () => {
     assert.deepEqual(codesOf(create([root.certPem, other.certPem], servingAll([], policy))), ['MT018']);
   });
 
-  describe('mesh whose CA names nearly reach the limit', () => {
+  suite('mesh whose CA names nearly reach the limit', () => {
     const long = (name: string): string => makeCa({ subject: longName(3900, name), ...years }).certPem;
     const full = object({ name: 'full.test', pems: Array.from({ length: 15 }, (_, i) => long(`full ${i}`)) });
 
-    it('change that exceeds the limit: is refused with MT031', () => {
+    test('change that exceeds the limit: is refused with MT031', () => {
       const { allowed, status } = create([long('one more')], servingAll([full]));
       assert.equal(allowed, false);
       assert.match(
@@ -185,13 +185,13 @@ describe('review of a new object', () => {
       );
     });
 
-    it('limit already exceeded: the change is allowed', () => {
+    test('limit already exceeded: the change is allowed', () => {
       const over = object({ name: 'over.test', pems: [long('over')] });
       assert.equal(create([long('one more')], servingAll([full, over])).allowed, true);
     });
   });
 
-  it('server that has not read everything: the object is checked without the others', () => {
+  test('server that has not read everything: the object is checked without the others', () => {
     assert.deepEqual(codesOf(create([intermediate.certPem, soon.certPem], starting)), ['MT023']);
     assert.equal(create([damaged], starting).allowed, false);
     const policy = { ...noPolicy, refuseIntermediates: true };
@@ -199,30 +199,30 @@ describe('review of a new object', () => {
   });
 });
 
-describe('review of an update', () => {
+suite('review of an update', () => {
   const beside = [object({ name: 'b', trustDomain: 'a.test', pems: [root.certPem] })];
-  it('removed CA: warning', () =>
+  test('removed CA: warning', () =>
     assert.deepEqual(codesOf(update([root.certPem, other.certPem], [other.certPem])), ['loses CA']));
-  it('removed CA: the warning contains the CA and the trust domain', () => {
+  test('removed CA: the warning contains the CA and the trust domain', () => {
     const { warnings } = update([root.certPem, other.certPem], [other.certPem]);
     assert.match(
       warnings?.[0] ?? '',
       /^trust domain a\.test of mesh default loses CA [0-9a-f]{16} \(CN=Root\): proxies/,
     );
   });
-  it('removed CA that another object lists: no warning', () =>
+  test('removed CA that another object lists: no warning', () =>
     assert.deepEqual(codesOf(update([root.certPem, other.certPem], [other.certPem], beside)), []));
-  it('renewed CA: no warning', () =>
+  test('renewed CA: no warning', () =>
     assert.deepEqual(codesOf(update([root.certPem], [renewed.certPem])), []));
-  it('CA with the same key and another name: warning', () => {
+  test('CA with the same key and another name: warning', () => {
     const renamed = makeCa({ commonName: 'Renamed', key: root, ...years });
     assert.deepEqual(codesOf(update([root.certPem], [renamed.certPem])), ['loses CA']);
   });
-  it('finding that existed before: warning', () =>
+  test('finding that existed before: warning', () =>
     assert.deepEqual(codesOf(update([intermediate.certPem], [intermediate.certPem, other.certPem])), [
       'MT020',
     ]));
-  it('removed CA that was distrusted: no warning', () => {
+  test('removed CA that was distrusted: no warning', () => {
     const [block] = reader.read(root.certPem);
     const keyHash = block?.kind === 'anchor' ? block.certificate.keyHash : '';
     const [oldObject, next] = [[root.certPem, other.certPem], [other.certPem]].map((pems) =>
@@ -233,7 +233,7 @@ describe('review of an update', () => {
     assert.deepEqual(codesOf(ask(request, servingAll([oldObject!], policy))), []);
     assert.deepEqual(codesOf(ask(request, servingAll([oldObject!]))), ['loses CA']);
   });
-  it('intermediate of another object that is promoted: warning', () => {
+  test('intermediate of another object that is promoted: warning', () => {
     const inter = object({ name: 'b', trustDomain: 'a.test', pems: [intermediate.certPem] });
     const { warnings, allowed } = update([root.certPem, other.certPem], [other.certPem], [inter]);
     assert.equal(allowed, true);
@@ -243,13 +243,13 @@ describe('review of an update', () => {
       /^trust domain a\.test: default\/ns\/b .* block 1: MT021 CA CN=Inter is an intermediate whose issuer \(CN=Root\) was removed/,
     );
   });
-  it('CA of another object with a known finding: only the new finding is a warning', () => {
+  test('CA of another object with a known finding: only the new finding is a warning', () => {
     const inter = object({ name: 'b', trustDomain: 'a.test', pems: [intermediate.certPem, soon.certPem] });
     const { warnings } = update([root.certPem, other.certPem], [other.certPem], [inter]);
     const codes = (warnings ?? []).flatMap((text) => /MT\d{3}/.exec(text)?.[0] ?? []);
     assert.deepEqual(codes, ['MT021']);
   });
-  it('object that moves to another mesh: warning', () => {
+  test('object that moves to another mesh: warning', () => {
     const [oldObject, next] = ['default', 'blue'].map((mesh) =>
       object({ name: 'a.test', mesh, pems: [root.certPem] }),
     );
@@ -259,14 +259,14 @@ describe('review of an update', () => {
     );
     assert.deepEqual(codesOf(response), ['without any CA']);
   });
-  it('old object is damaged: the retained CAs of an earlier version count', () => {
+  test('old object is damaged: the retained CAs of an earlier version count', () => {
     const good = object({ name: 'a.test', pems: [root.certPem] });
     const oldObject = object({ name: 'a.test', pems: [damaged] });
     const next = object({ name: 'a.test', pems: [other.certPem] });
     const response = ask({ operation: 'UPDATE', oldObject, object: next }, servingAll([good, oldObject]));
     assert.deepEqual(codesOf(response), ['loses CA']);
   });
-  it('damaged object whose trust does not change: is allowed', () => {
+  test('damaged object whose trust does not change: is allowed', () => {
     const pems = [root.certPem, damaged];
     const oldObject = object({ name: 'a.test', pems });
     const next = object({ name: 'a.test', pems, labels: { team: 'blue' } });
@@ -274,25 +274,25 @@ describe('review of an update', () => {
   });
 });
 
-describe('review of a deletion', () => {
+suite('review of a deletion', () => {
   const gone = object({ name: 'a.test', pems: [root.certPem] });
-  it('last CA of a trust domain: is allowed, with a warning', () => {
+  test('last CA of a trust domain: is allowed, with a warning', () => {
     const response = ask({ operation: 'DELETE', object: null, oldObject: gone }, servingAll([gone]));
     assert.equal(response.allowed, true);
     assert.deepEqual(codesOf(response), ['without any CA']);
   });
-  it('object whose CAs another object lists: is allowed without a warning', () => {
+  test('object whose CAs another object lists: is allowed without a warning', () => {
     const beside = object({ name: 'b', trustDomain: 'a.test', pems: [root.certPem] });
     const response = ask({ operation: 'DELETE', oldObject: gone }, servingAll([gone, beside]));
     assert.deepEqual(response, { uid: 'asked', allowed: true });
   });
-  it('invalid or unknown object: is allowed', () => {
+  test('invalid or unknown object: is allowed', () => {
     const bad = object({ name: 'a.test', pems: [damaged] });
     for (const oldObject of [bad, null]) assert.equal(ask({ operation: 'DELETE', oldObject }).allowed, true);
   });
 });
 
-describe('other reviews', () => {
+suite('other reviews', () => {
   const bad = object({ name: 'a.test', pems: [damaged] });
   const others = {
     'the status subresource': { operation: 'UPDATE', subResource: 'status', object: bad, oldObject: bad },
@@ -304,7 +304,7 @@ describe('other reviews', () => {
     'another operation': { operation: 'CONNECT', object: bad },
   };
   for (const [what, request] of Object.entries(others))
-    it(`${what}: is allowed`, () => assert.deepEqual(ask(request), { uid: 'asked', allowed: true }));
+    test(`${what}: is allowed`, () => assert.deepEqual(ask(request), { uid: 'asked', allowed: true }));
 
   const malformed: readonly (readonly [string, unknown])[] = [
     ['nothing', undefined],
@@ -316,18 +316,18 @@ describe('other reviews', () => {
     ['an UPDATE without the old object', review({ operation: 'UPDATE', object: bad })],
   ];
   for (const [what, value] of malformed)
-    it(`${what}: is malformed`, () => assert.equal(answerReview(value, servingAll([])).kind, 'malformed'));
+    test(`${what}: is malformed`, () => assert.equal(answerReview(value, servingAll([])).kind, 'malformed'));
 });
 
-describe('all kinds of broken certificates', () => {
+suite('all kinds of broken certificates', () => {
   const healthy = { name: 'a.test', trustDomain: 'a.test', pem: root.certPem };
   const inputs = [...brokenPem, ...brokenDer].flatMap(({ name, file }) => {
     const text = file(healthy);
     return typeof text === 'string' ? [{ name, text }] : [];
   });
-  it('there are at least 40 inputs', () => assert.ok(inputs.length >= 40));
+  test('there are at least 40 inputs', () => assert.ok(inputs.length >= 40));
   for (const { name, text } of inputs) {
-    it(`${name}: is refused like in a file`, () => {
+    test(`${name}: is refused like in a file`, () => {
       const sentences = sentencesOf(text);
       const value = {
         ...object({ name: 'a.test', pems: [] }),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 
 import * as fc from '../../../kit/fast-check.ts';
 
@@ -9,25 +9,25 @@ import {
   maxWarningLength,
 } from '../../../../src/kubernetes/webhook/core/fit-warnings.ts';
 
-describe('fitted warnings', () => {
-  it('short warnings: are unchanged', () => assert.deepEqual(fitWarnings(['one', 'two']), ['one', 'two']));
+suite('fitted warnings', () => {
+  test('short warnings: are unchanged', () => assert.deepEqual(fitWarnings(['one', 'two']), ['one', 'two']));
 
-  it('duplicate warnings: are removed', () =>
+  test('duplicate warnings: are removed', () =>
     assert.deepEqual(fitWarnings(['one', 'two', 'one']), ['one', 'two']));
 
-  it('long warning: is cut', () => {
+  test('long warning: is cut', () => {
     const [text = ''] = fitWarnings(['x'.repeat(300)]);
     assert.equal(text, `${'x'.repeat(255)}…`);
   });
 
-  it('too many warnings: the rest is counted', () => {
+  test('too many warnings: the rest is counted', () => {
     const texts = Array.from({ length: 40 }, (_, index) => `${index} `.padEnd(200, 'x'));
     const fitted = fitWarnings(texts);
     assert.deepEqual(fitted.slice(0, -1), texts.slice(0, 20));
     assert.equal(fitted.at(-1), 'and 20 more warnings');
   });
 
-  it('any warnings: are one line each, within the limits of the API server', () => {
+  test('any warnings: are one line each, within the limits of the API server', () => {
     const text = fc.string({ unit: 'binary', maxLength: 600 });
     fc.assert(
       fc.property(fc.array(text, { maxLength: 60 }), (warnings) => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 import * as fc from '../../../kit/fast-check.ts';
 
 import { exceededLimit } from '../../../../src/kubernetes/webhook/core/json-extent.ts';
@@ -20,7 +20,7 @@ function extentOf(value: unknown): { readonly marks: number; readonly depth: num
   };
 }
 
-describe('extent of a JSON text', () => {
+suite('extent of a JSON text', () => {
   const cases: readonly (readonly [text: string, exceeded: string | undefined])[] = [
     ['[1,2,3,4,5,6,7,8,9]', undefined],
     ['[1,2,3,4,5,6,7,8,9,0]', 'marks'],
@@ -36,9 +36,9 @@ describe('extent of a JSON text', () => {
     ['', undefined],
   ];
   for (const [text, exceeded] of cases)
-    it(`${text}: ${exceeded ?? 'within the limits'}`, () => assert.equal(exceededBy(text), exceeded));
+    test(`${text}: ${exceeded ?? 'within the limits'}`, () => assert.equal(exceededBy(text), exceeded));
 
-  it('any JSON value: exactly those with more marks or depth exceed a limit', () => {
+  test('any JSON value: exactly those with more marks or depth exceed a limit', () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.nat(40), fc.nat(5), (value, marks, depth) => {
         const extent = extentOf(JSON.parse(JSON.stringify(value)));
@@ -48,7 +48,7 @@ describe('extent of a JSON text', () => {
     );
   });
 
-  it('review of an update between two objects of the maximum size: is within the limits', () => {
+  test('review of an update between two objects of the maximum size: is within the limits', () => {
     const bundle = { type: 'Pem', pem: { value: '-----BEGIN CERTIFICATE-----' } };
     const object = {
       apiVersion: 'kuma.io/v1alpha1',

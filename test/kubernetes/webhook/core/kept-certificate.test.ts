@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 
 import { planCertificate, secretData } from '../../../../src/kubernetes/webhook/core/kept-certificate.ts';
 import type { KeptCertificate } from '../../../../src/kubernetes/webhook/core/kept-certificate.ts';
@@ -28,11 +28,11 @@ const secret = (content: Partial<KeptCertificate>): object => ({
   data: secretData({ ...kept, ...content }),
 });
 
-describe('certificate in a Secret', () => {
-  it('complete certificate: is used', () =>
+suite('certificate in a Secret', () => {
+  test('complete certificate: is used', () =>
     assert.deepEqual(planCertificate(secret({}), [name], now), { kind: 'use', kept }));
 
-  it('certificate: is used for two thirds of its lifetime', () => {
+  test('certificate: is used for two thirds of its lifetime', () => {
     assert.equal(planCertificate(secret({}), [name], now + 59 * day).kind, 'use');
     const plan = planCertificate(secret({}), [name], now + 61 * day);
     assert.deepEqual(plan, {
@@ -42,7 +42,7 @@ describe('certificate in a Secret', () => {
     });
   });
 
-  it('CA certificates: expired ones and duplicates are removed, and the newest is first', () => {
+  test('CA certificates: expired ones and duplicates are removed, and the newest is first', () => {
     const plan = planCertificate(
       secret({ authorities: [ca.certPem, old.certPem, past.certPem, old.certPem, 'text\n'] }),
       [name],
@@ -86,7 +86,7 @@ describe('certificate in a Secret', () => {
     ],
   ];
   for (const [what, object, wanted, reason] of table) {
-    it(`${what}: is replaced`, () => {
+    test(`${what}: is replaced`, () => {
       const plan = planCertificate(object, [wanted], now);
       assert.deepEqual([plan.kind, plan.kind === 'issue' && plan.reason], ['issue', reason]);
     });
@@ -98,7 +98,7 @@ describe('certificate in a Secret', () => {
     '',
     undefined,
   ]) {
-    it(`Secret of type ${String(type)}: is refused, whatever its data`, () => {
+    test(`Secret of type ${String(type)}: is refused, whatever its data`, () => {
       assert.deepEqual(planCertificate({ ...secret({}), type }, [name], now), {
         kind: 'refused',
         reason: 'its type is not Opaque or kubernetes.io/tls',
@@ -106,10 +106,10 @@ describe('certificate in a Secret', () => {
     });
   }
 
-  it('expired certificate: is replaced', () =>
+  test('expired certificate: is replaced', () =>
     assert.equal(planCertificate(secret({}), [name], now + 91 * day).kind, 'issue'));
 
-  it('many CA certificates: their number is limited', () => {
+  test('many CA certificates: their number is limited', () => {
     const many = Array.from(
       { length: 20 },
       (_, index) => makeCa({ commonName: `${index}`, ...years }).certPem,

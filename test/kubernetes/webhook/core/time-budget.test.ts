@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 
 import { createTimeBudget } from '../../../../src/kubernetes/webhook/core/time-budget.ts';
 
-describe('time budget', () => {
-  it('new budget: is full, and used up when more than that was spent', () => {
+suite('time budget', () => {
+  test('new budget: is full, and used up when more than that was spent', () => {
     const budget = createTimeBudget({ burstMs: 100, share: 0.25 });
     budget.spend(99, 1000);
     assert.equal(budget.waitMs(1000), 0);
@@ -12,14 +12,14 @@ describe('time budget', () => {
     assert.ok(budget.waitMs(1000) > 0);
   });
 
-  it('spent budget: refills by its share of the time', () => {
+  test('spent budget: refills by its share of the time', () => {
     const budget = createTimeBudget({ burstMs: 100, share: 0.25 });
     budget.spend(150, 1000);
     assert.ok(budget.waitMs(1200) > 0);
     assert.equal(budget.waitMs(1201), 0);
   });
 
-  it('used up budget: returns the milliseconds until time is left', () => {
+  test('used up budget: returns the milliseconds until time is left', () => {
     const budget = createTimeBudget({ burstMs: 100, share: 0.25 });
     budget.spend(150, 1000);
     const wait = budget.waitMs(1000);
@@ -27,7 +27,7 @@ describe('time budget', () => {
     assert.ok(wait <= 201);
   });
 
-  it('long idle budget: is at most full', () => {
+  test('long idle budget: is at most full', () => {
     const budget = createTimeBudget({ burstMs: 100, share: 0.25 });
     budget.spend(100, 0);
     budget.spend(100, 1_000_000);

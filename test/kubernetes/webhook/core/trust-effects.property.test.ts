@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 
 import * as fc from '../../../kit/fast-check.ts';
 
@@ -55,8 +55,8 @@ function build(ledger: Ledger, states = createMeshBuilder(noPolicy)): MeshStates
   return states.build(ledger.view().holdings, now);
 }
 
-describe('effects of a change on trust', () => {
-  it('any change among any other objects: the predicted effect is the actual one', () => {
+suite('effects of a change on trust', () => {
+  test('any change among any other objects: the predicted effect is the actual one', () => {
     const others = fc.array(text, { maxLength: 4 });
     const option = fc.option(text, { nil: undefined });
     let losses = 0;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { suite, test } from 'node:test';
 
 import {
   authoritiesPatch,
@@ -15,18 +15,18 @@ function configuration(...clients: readonly object[]): object {
   };
 }
 
-describe('configuration of webhooks', () => {
+suite('configuration of webhooks', () => {
   const names: readonly (readonly [string, object, string])[] = [
     ['Service', { service: { name: 'a', namespace: 'b', path: '/validate' } }, 'a.b.svc'],
     ['URL', { url: 'https://a.test:9443/validate' }, 'a.test'],
     ['URL with an address', { url: 'https://[::1]:9443/validate' }, '::1'],
   ];
   for (const [what, client, name] of names) {
-    it(`${what}: its host name is returned`, () =>
+    test(`${what}: its host name is returned`, () =>
       assert.deepEqual(readConfiguration(configuration(client))?.names, [name]));
   }
 
-  it('several webhooks of one host: the name is returned once', () =>
+  test('several webhooks of one host: the name is returned once', () =>
     assert.deepEqual(
       readConfiguration(configuration({ url: 'https://a.test/' }, { url: 'https://a.test/x' }))?.names,
       ['a.test'],
@@ -38,15 +38,15 @@ describe('configuration of webhooks', () => {
     'webhook without an address': configuration({}),
     'no resource version': { ...configuration({ url: 'https://a.test/' }), metadata: {} },
   })) {
-    it(`${what}: the configuration is rejected`, () => assert.equal(readConfiguration(object), undefined));
+    test(`${what}: the configuration is rejected`, () => assert.equal(readConfiguration(object), undefined));
   }
 
-  it('all webhooks have the CA certificates: no patch', () => {
+  test('all webhooks have the CA certificates: no patch', () => {
     const targets = readConfiguration(configuration({ url: 'https://a.test/', caBundle: base64('A\nB\n') }));
     assert.equal(authoritiesPatch(targets!, ['A\n', 'B\n']), undefined);
   });
 
-  it('webhooks with other or no CA certificates: are patched, with the resource version', () => {
+  test('webhooks with other or no CA certificates: are patched, with the resource version', () => {
     const url = 'https://a.test/';
     const clients = [{ url }, { url, caBundle: base64('A\n') }, { url, caBundle: base64('B\n') }];
     assert.deepEqual(authoritiesPatch(readConfiguration(configuration(...clients))!, ['A\n']), {
