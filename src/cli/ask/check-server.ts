@@ -142,7 +142,7 @@ function checkSources({ detail: { sources } }: Answered): readonly Omit<CheckRes
 }
 
 /** Findings that other checks report. */
-const checkedElsewhere: ReadonlySet<FindingCode> = new Set<FindingCode>([
+export const checkedElsewhere: ReadonlySet<FindingCode> = new Set<FindingCode>([
   ...dateCodes,
   'MT034',
   'MT042',
