@@ -6,7 +6,7 @@ import { untilDecision } from '../../kit/tls-client.ts';
 import { untilAll } from '../../kit/both-envoys.ts';
 import { makeDomain } from '../../kit/domain.ts';
 import { meshTrust, skip, startStage } from '../cluster/stage.ts';
-import { openRecipe, untilStatus } from './recipe.ts';
+import { openRecipe, statusAt, untilServerRefused, untilStatus } from './recipe.ts';
 
 const name = 'default.zone-1.mesh.local';
 
@@ -45,8 +45,9 @@ test('applications outside of the mesh, with trust from a cluster', { skip }, as
     }
     const claims = makeLeaf(makeCa({ commonName: `CA of ${name}` }), { spiffeId });
     await using _ = await startTlsServer(recipe.port(8444), claims, 'mesh');
-    await untilStatus(recipe.port(9000), 503);
-    await envoy.untilStat('cluster.gateway.ssl.fail_verify_error', 1);
+    await untilServerRefused(envoy, 'cluster.gateway.ssl.fail_verify_error', () =>
+      statusAt(recipe.port(9000)),
+    );
   });
 
   await t.test(

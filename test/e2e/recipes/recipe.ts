@@ -156,3 +156,26 @@ export async function untilStatus(port: number, status: number): Promise<string>
     return response?.status === status ? text : undefined;
   });
 }
+
+/**
+ * Sends requests through an Envoy until it has refused a server because of its certificate. `send` returns the status
+ * of a response. A single 503 proves nothing: it may be about a connection that was open before.
+ */
+export async function untilServerRefused(
+  envoy: EnvoyAdmin,
+  stat: string,
+  send: () => Promise<number>,
+): Promise<void> {
+  await poll(`${stat} to rise`, async () => {
+    const status = await send();
+    if (status !== 503) throw new Error(`a request was answered with ${status}`);
+    return (await envoy.stat(stat)) >= 1 ? true : undefined;
+  });
+}
+
+/** The status of a request to a listener without TLS. */
+export async function statusAt(port: number): Promise<number> {
+  const response = await fetch(`http://127.0.0.1:${port}/`);
+  await response.text();
+  return response.status;
+}
