@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { realpath, writeFile } from 'node:fs/promises';
+import { readFile, realpath, symlink, writeFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { test } from 'node:test';
 
@@ -61,6 +61,20 @@ test('manifests: are accepted by the API server', { skip }, async (t) => {
     const all = await kindsOf(folder);
     assert.equal(all[0], 'Namespace');
     assert.deepEqual(await kindsOf(overlay.path), all.slice(1));
+  });
+
+  await t.test('the overlay of docs/kubernetes.md: names the image, and adds the webhook', async () => {
+    const root = new URL('../../../', import.meta.url);
+    const page = await readFile(new URL('docs/kubernetes.md', root), 'utf8');
+    const [block = ''] = /(?<=^```yaml\n)[\s\S]*?(?=^```$)/m.exec(page) ?? [];
+    await using overlay = await makeTempDir();
+    // As the block says: beside a checkout.
+    await symlink(root.pathname, overlay.join('meshtrust'));
+    await writeFile(overlay.join('kustomization.yaml'), block);
+    const rendered = (await stage.cluster.kubectl(['kustomize', overlay.path])).stdout;
+    assert.match(rendered, /^ +image: registry\.example\/meshtrust:0\.1\.0$/m);
+    const kinds = readManifests(rendered).map(({ kind }) => kind);
+    assert.ok(kinds.includes('ValidatingWebhookConfiguration') && !kinds.includes('Namespace'), kinds.join());
   });
 
   await t.test(
