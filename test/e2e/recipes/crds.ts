@@ -74,3 +74,46 @@ export const certManagerCrds: readonly object[] = [
   crd({ ...certManager, kind: 'Certificate', plural: 'certificates' }, certificateSchema),
   crd({ ...certManager, kind: 'ClusterIssuer', plural: 'clusterissuers', scope: 'Cluster' }, issuerSchema),
 ];
+
+const text = { type: 'string' };
+const object = (properties: object): object => ({ type: 'object', properties });
+const list = (items: object): object => ({ type: 'array', items });
+const reference = object({ group: text, kind: text, name: text });
+const operation = {
+  op: { type: 'string', enum: ['add', 'remove', 'replace', 'move', 'copy', 'test'] },
+  path: text,
+  value: { 'x-kubernetes-preserve-unknown-fields': true },
+};
+
+const envoyGateway = { group: 'gateway.envoyproxy.io', version: 'v1alpha1' };
+
+/** CRDs of Envoy Gateway and of the Gateway API with the fields that the recipe uses. */
+export const envoyGatewayCrds: readonly object[] = [
+  crd(
+    { ...envoyGateway, kind: 'EnvoyProxy', plural: 'envoyproxies' },
+    object({ bootstrap: object({ type: text, jsonPatches: list(object(operation)) }) }),
+  ),
+  crd(
+    { ...envoyGateway, kind: 'EnvoyPatchPolicy', plural: 'envoypatchpolicies' },
+    object({
+      targetRef: reference,
+      type: text,
+      jsonPatches: list(object({ type: text, name: text, operation: object(operation) })),
+    }),
+  ),
+  crd(
+    { group: 'gateway.networking.k8s.io', version: 'v1', kind: 'Gateway', plural: 'gateways' },
+    object({
+      gatewayClassName: text,
+      infrastructure: object({ parametersRef: reference }),
+      listeners: list(
+        object({
+          name: text,
+          protocol: text,
+          port: { type: 'integer' },
+          tls: object({ mode: text, certificateRefs: list(object({ kind: text, name: text })) }),
+        }),
+      ),
+    }),
+  ),
+];
