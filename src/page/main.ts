@@ -8,9 +8,13 @@ import type { Actions, PageState, ProxyFilter } from './page-state.ts';
 import { errorCount, problemsOf } from './problems.ts';
 import { linkTo, parseRoute } from './route.ts';
 import { serverTime } from './server-time.ts';
+import { applyTheme, storedTheme } from './theme.ts';
+import type { Theme } from './theme.ts';
 import { titleOf } from './title.ts';
 import { viewPage } from './view-page.ts';
 
+/** The shortest time between two refreshes because of changes, in milliseconds. */
+const refreshMs = 500;
 /** The shortest time between two requests for the list of proxies, in milliseconds. */
 const listMs = 1_000;
 /** Interval at which relative times are drawn again, in milliseconds. */
@@ -21,6 +25,8 @@ let state: PageState = initialState(parseRoute(location.hash), serverTime());
 let isDrawing = false;
 let viewIsDue = false;
 let refreshes = 0;
+let refreshedAt = -Infinity;
+let refreshIsDue = false;
 let typing: ReturnType<typeof setTimeout> | undefined;
 
 function change(part: Partial<PageState>): void {
@@ -52,8 +58,22 @@ function attempt(work: () => Promise<Partial<PageState>>): void {
   );
 }
 
+/** Requests the same soon, once for many changes. */
+function refreshSoon(): void {
+  if (refreshIsDue) return;
+  refreshIsDue = true;
+  setTimeout(
+    () => {
+      refreshIsDue = false;
+      refresh();
+    },
+    Math.max(0, refreshedAt + refreshMs - performance.now()),
+  );
+}
+
 /** Requests everything that a change of the server can affect. */
 function refresh(): void {
+  refreshedAt = performance.now();
   refreshes += 1;
   const mine = refreshes;
   attempt(async () => {
@@ -101,6 +121,11 @@ function setFilter(filter: ProxyFilter): void {
   typing = setTimeout(refreshList, 150);
 }
 
+function setTheme(theme: Theme): void {
+  applyTheme(theme);
+  change({ theme });
+}
+
 function showRoute(): void {
   change({
     ...noData,
@@ -126,6 +151,7 @@ const actions: Actions = {
   search: (text) => {
     location.hash = text === '' ? linkTo({ kind: 'overview' }) : linkTo({ kind: 'search', text });
   },
+  theme: setTheme,
   copy: (text) => {
     attempt(async () => {
       await navigator.clipboard.writeText(text);
@@ -134,6 +160,7 @@ const actions: Actions = {
   },
 };
 
+setTheme(storedTheme());
 addEventListener('hashchange', showRoute);
 setInterval(() => change({ now: serverTime() }), tickMs);
 listen({
@@ -143,7 +170,7 @@ listen({
   },
   state: (server) => {
     change({ server });
-    refresh();
+    refreshSoon();
   },
   rollout: (rollout) => {
     change({ rollouts: new Map(state.rollouts).set(rollout.mesh, rollout) });

@@ -7,6 +7,7 @@ import type { ServerDetail } from '../api/server-api-types.ts';
 import type { Hints } from '../trust/findings/hints.ts';
 import type { Problem } from './problems.ts';
 import type { Route } from './route.ts';
+import type { Theme } from './theme.ts';
 
 /** The filter of the list of proxies. */
 export interface ProxyFilter {
@@ -50,6 +51,7 @@ export interface PageState extends ViewData {
   /** Follows from the rest of the state. */
   readonly problems: readonly Problem[];
   readonly hints: Hints;
+  readonly theme: Theme;
   /** The text that was copied last, so that its button can say so. */
   readonly copied: string | undefined;
   /** The error of the last action. */
@@ -87,6 +89,7 @@ export function initialState(route: Route, now: number): PageState {
     rollouts: new Map(),
     problems: [],
     hints: {},
+    theme: 'system',
     copied: undefined,
     failure: undefined,
     now,
@@ -126,4 +129,5 @@ export interface Actions {
   readonly release: (mesh: string) => void;
   readonly search: (text: string) => void;
   readonly copy: (text: string) => void;
+  readonly theme: (theme: Theme) => void;
 }

@@ -3,6 +3,7 @@ import type { TemplateResult } from 'lit-html';
 import { count, duration, sinceText, timeOfDay } from './format.ts';
 import type { Actions, PageState } from './page-state.ts';
 import { linkTo } from './route.ts';
+import { nextTheme } from './theme.ts';
 import { viewCaPage } from './view-ca-page.ts';
 import { viewCode } from './view-code.ts';
 import { viewCrumbs } from './view-crumbs.ts';
@@ -12,6 +13,7 @@ import { viewOverview } from './view-overview.ts';
 import { viewProxyPage } from './view-proxy-page.ts';
 import { viewSearch } from './view-search.ts';
 
+const themeMarks = { system: '◐', light: '○', dark: '●' } as const;
 const connections = { connecting: 'connecting', live: 'live', lost: 'connection lost' } as const;
 
 /** The URL names the view, so a click on this link must not change it. */
@@ -35,11 +37,11 @@ export function viewPage(state: PageState, actions: Actions): TemplateResult {
   `;
 }
 
-function viewHeader({ connection, server }: PageState, { search }: Actions): TemplateResult {
+function viewHeader({ connection, server, theme }: PageState, actions: Actions): TemplateResult {
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();
     const field = (event.currentTarget as HTMLFormElement).elements.namedItem('search');
-    search((field as HTMLInputElement).value.trim());
+    actions.search((field as HTMLInputElement).value.trim());
   };
   return html`<header class="top">
     <h1>
@@ -62,6 +64,14 @@ function viewHeader({ connection, server }: PageState, { search }: Actions): Tem
           >`
     }
     <span class="badge ${connection}" role="status">${connections[connection]}</span>
+    <button
+      type="button"
+      class="quiet"
+      title="Colours: ${theme}"
+      @click=${() => actions.theme(nextTheme(theme))}
+    >
+      <span aria-hidden="true">${themeMarks[theme]}</span><span class="unseen">Colours: ${theme}</span>
+    </button>
   </header>`;
 }
 

@@ -164,6 +164,23 @@ suite('views of the page, in Chromium', { skip }, () => {
     assert.deepEqual(browser.problems, []);
   });
 
+  test('colours: can be chosen, and stay after a reload', async () => {
+    await using scene = await openPage(...overview);
+    const { page } = scene.browser;
+    const background = (): Promise<string> =>
+      page.$eval('body', (body) => getComputedStyle(body).backgroundColor);
+    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'light' }]);
+    const light = await background();
+    await page.click('header button');
+    await scene.says('Colours: light');
+    await page.click('header button');
+    await scene.says('Colours: dark');
+    assert.notEqual(await background(), light);
+    await page.reload();
+    await scene.says('Colours: dark');
+    assert.notEqual(await background(), light);
+  });
+
   test('footer: names the version and the sources', async () => {
     await using scene = await openPage(...overview);
     await scene.says(/meshtrust \d+\.\d+\.\d+, up for \d+ s/);
