@@ -47,20 +47,21 @@ export function viewProxies({ proxies, filter, now }: PageState, actions: Action
       proxies === undefined || proxies.proxies.length === 0
         ? html`<p class="faint">${proxies === undefined ? 'Loading…' : 'No proxy matches.'}</p>`
         : html`<table class="cards proxies">
-            <thead>
-              <tr>
-                <th scope="col">Node</th>
-                <th scope="col">State</th>
-                <th scope="col">Version</th>
-                <th scope="col">Acknowledged</th>
-                <th scope="col">Proxy</th>
-                <th scope="col">Connected</th>
-              </tr>
-            </thead>
-            <tbody>
-              ${proxies.proxies.map((proxy) => viewProxy(proxy, now))}
-            </tbody>
-          </table>`
+              <thead>
+                <tr>
+                  <th scope="col">Node</th>
+                  <th scope="col">State</th>
+                  <th scope="col">Version</th>
+                  <th scope="col">Acknowledged</th>
+                  <th scope="col">Proxy</th>
+                  <th scope="col">Connected</th>
+                </tr>
+              </thead>
+              <tbody>
+                ${proxies.proxies.map((proxy) => viewProxy(proxy, now))}
+              </tbody>
+            </table>
+            <p class="faint small-only">The page of each proxy has its versions and streams.</p>`
     }
     ${
       after.length > 0 || next !== undefined
