@@ -36,6 +36,7 @@ function setup(over: Partial<AdminServerInput> = {}): Setup {
   const input: AdminServerInput = {
     view,
     version: '1.2.3',
+    startedAt: Date.UTC(2026, 0, 2),
     draining: () => draining,
     metrics: createMetrics({ version: '1', view, cache: rig.reader.stats, caMetrics: true }),
     now: rig.clock.monotonic,
@@ -127,9 +128,10 @@ suite('the admin server', () => {
     });
   });
 
-  test('GET /api/v1/server: has version and sources', async () => {
+  test('GET /api/v1/server: has version, start and sources', async () => {
     assert.deepEqual(parsed((await ask(address, '/api/v1/server')).body), {
       version: '1.2.3',
+      startedAt: '2026-01-02T00:00:00.000Z',
       readiness: { status: 'ready' },
       sources: [{ name: 'files', synced: true, restored: false, accepted: 1, rejected: 0 }],
     });

@@ -143,6 +143,26 @@ suite('the list of proxies', () => {
   });
 });
 
+suite('proxy that is behind', () => {
+  test('has the same time in each response, however long it is behind', async () => {
+    const { publish, asks, pass, list, detail, rollout } = served();
+    publish(statesOf({ ALL: 'v1' }));
+    asks(streamOf(1, 'a'));
+    const times = async (): Promise<readonly (string | undefined)[]> => [
+      (await list()).proxies[0]?.behindSince,
+      (await detail('a')).behindSince,
+      (await rollout('default')).lagging[0]?.behindSince,
+    ];
+    const [first, ...others] = await times();
+    assert.match(first ?? '', /^\d{4}-.*Z$/);
+    pass(40_000);
+    assert.deepEqual(
+      [...others, ...(await times())],
+      Array.from({ length: 5 }, () => first),
+    );
+  });
+});
+
 suite('worker that does not answer', () => {
   test('responses are marked as incomplete', async () => {
     const { publish, asks, quotes, list, rollout, status } = served(false);

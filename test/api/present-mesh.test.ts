@@ -79,6 +79,14 @@ suite('a mesh as JSON', () => {
 suite('findings as JSON', () => {
   test('findings: are counted, named and in the given order', () =>
     assertGolden('findings', presentFindings(findings)));
+
+  test('time of the first report: is in whole seconds, and absent if it is unknown', () => {
+    const [known, other] = findings;
+    const since = (found: unknown): number | undefined => (found === known ? 1_500 : undefined);
+    const times = presentFindings(findings.slice(0, 2), since).findings.map((found) => found.since);
+    assert.ok(other !== undefined);
+    assert.deepEqual(times, ['1970-01-01T00:00:01Z', undefined]);
+  });
 });
 
 suite('seconds until a time', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
+import { test } from 'node:test';
 import { nextTheme } from '../../src/page/theme.ts';
 
-it('theme: system, then light, then dark, then system again', () =>
+test('theme: system, then light, then dark, then system again', () =>
   assert.deepEqual((['system', 'light', 'dark'] as const).map(nextTheme), ['light', 'dark', 'system']));
