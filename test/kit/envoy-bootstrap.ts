@@ -23,6 +23,8 @@ export interface BootstrapOptions {
   /** The certificate that the listeners present to clients. */
   readonly identity: Pick<Certificate, 'certPem' | 'keyPem'>;
   readonly tls: ControlPlaneTls | undefined;
+  /** Envoy's gRPC client: its own, which is the default, or the C++ library of Google, without TLS. */
+  readonly grpcClient?: 'envoy_grpc' | 'google_grpc';
   /** Seconds for which Envoy waits for a first secret; 0 waits forever. */
   readonly initialFetchTimeout: number;
 }
@@ -41,7 +43,11 @@ export function envoyBootstrap(options: BootstrapOptions): Json {
     api_type: transport.startsWith('delta') ? 'DELTA_GRPC' : 'GRPC',
     transport_api_version: 'V3',
     set_node_on_first_message_only: true,
-    grpc_services: [{ envoy_grpc: { cluster_name: 'meshtrust', retry_policy: quickRetries } }],
+    grpc_services: [
+      options.grpcClient === 'google_grpc'
+        ? { google_grpc: { target_uri: `127.0.0.1:${options.xdsPort}`, stat_prefix: 'meshtrust' } }
+        : { envoy_grpc: { cluster_name: 'meshtrust', retry_policy: quickRetries } },
+    ],
   };
   const ads = transport.endsWith('ads');
   const source = ads ? { ads: {} } : { api_config_source: grpc };
