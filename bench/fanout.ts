@@ -7,7 +7,7 @@
  * A case is NODE/BYTES/PROXIES[/DOMAINS[/TRANSPORT]], such as bare/2048/100,1000 (bench/fanout/cases.ts).
  * --warm-up: pushes before the measured ones; 0 measures a fresh server. --idle: seconds without any event.
  * --all: every case of the report. --minutes: time after which no further case begins; skipped cases are listed.
- * --write: writes the results to bench/README.md (or the file of --report next to it), and plots to bench/plots.
+ * --write: writes the results to bench/fanout.md (or the file of --report next to it), and plots to bench/plots.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { freemem, loadavg } from 'node:os';
@@ -41,7 +41,7 @@ const { values: flags, positionals } = parseArgs({
     transports: { type: 'string', default: 'grpc-js' },
     profile: { type: 'string' },
     write: { type: 'boolean', default: false },
-    report: { type: 'string', default: 'README.md' },
+    report: { type: 'string', default: 'fanout.md' },
   },
 });
 // After an even number of changes between two forms of a secret, the secret is the same, and nothing would be sent.

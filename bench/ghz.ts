@@ -95,7 +95,7 @@ const report = [
   '- `fetch-secrets.json` is one unary call: the joint secret of a mesh.',
   '- `delta-stream.json` is a whole stream: opened, subscribed, answered, a second request such as an ACK, closed.',
   '  That is the dearest way to use a stream, and not what proxies do, whose streams stay open; what they cost',
-  '  is in [the fan-out report](README.md). Beyond 10,000 of them in short order the server opens 1,000 a second,',
+  '  is in [the fan-out report](fanout.md). Beyond 10,000 of them in short order the server opens 1,000 a second,',
   '  so that a storm of connections cannot starve the proxies that it has; the others wait. To see what it can do,',
   `  start it with \`${unlimited}\`, as here.`,
   '',
