@@ -4,8 +4,6 @@ import { mostWarmUps } from './measure.ts';
 export const methodOf = (warmUp: number): readonly string[] => [
   '# The cost of a change that is sent to many proxies',
   '',
-  'Start-up times of the command line are in [start-up.md](start-up.md) (`npm run bench:start-up`).',
-  '',
   'A load generator simulates the proxies in a separate process. Each proxy has its own connection (HTTP/2 by',
   '`node:http2`) and one stream, subscribes to one secret, and acknowledges every response at once, as an',
   'Envoy does. The benchmark captures the node from the first request of a real Envoy,',

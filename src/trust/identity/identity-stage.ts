@@ -1,14 +1,10 @@
-import type { Finding } from '../findings/finding.ts';
 import type { LedgerEvent } from '../ledger/ledger.ts';
-import type { ParsedIdentity } from '../model/mesh-identity.ts';
 import type { Identity, MeshTrust } from '../model/mesh-trust.ts';
-import type { ParsedDocument } from '../model/parse-mesh-trust.ts';
 import { hasMaterial, indexDocuments, needsMaterial } from './derivation-index.ts';
 import type { Documents } from './derivation-index.ts';
-import { derive } from './derive.ts';
 import type { Derivation, DeriveContext } from './derive.ts';
-import { derivedIdentityOf } from './derived-identity.ts';
-import { anchorKeys, givenBy, nothing, restoredGiven } from './given.ts';
+import { deriveIdentity } from './derive-identity.ts';
+import { anchorKeys, nothing, restoredGiven } from './given.ts';
 import type { Given } from './given.ts';
 import { SupersededCas, supersededSource } from './superseded.ts';
 import type { Linger, SupersededCa } from './superseded.ts';
@@ -244,66 +240,6 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
       return views;
     },
   };
-}
-
-interface DerivedIdentity extends Pick<IdentityView, 'outcome' | 'kri'> {
-  /** `undefined` if the name of the MeshIdentity is not legible. */
-  readonly identity: Identity | undefined;
-  /** The documents for the ledger in place of the MeshIdentity. */
-  readonly documents: readonly ParsedDocument[];
-  readonly given: Given;
-}
-
-function deriveIdentity(
-  item: ParsedIdentity,
-  before: PathState['given'],
-  context: DeriveContext,
-): DerivedIdentity {
-  if (item.kind === 'invalid') {
-    const { identity, findings } = item;
-    const earlier = identity && before.get(identity);
-    const documents = keptDocuments(identity, findings, earlier);
-    return { identity, documents, given: earlier ?? nothing, outcome: 'invalid', kri: undefined };
-  }
-  const { identity, leafLifetimeMs } = item.resource;
-  const earlier = before.get(identity);
-  const derivation = derive(item.resource, context);
-  const { kri, kind: outcome, findings } = derivation;
-  switch (derivation.kind) {
-    case 'trust': {
-      const { resources } = derivation;
-      const documents = resources.map((resource, position): ParsedDocument => ({
-        kind: 'mesh-trust',
-        resource,
-        remarks: position === 0 ? findings : [],
-      }));
-      return { identity, documents, given: givenBy(resources, leafLifetimeMs, earlier), outcome, kri };
-    }
-    case 'none':
-      return { identity, documents: [{ kind: 'without-trust', findings }], given: nothing, outcome, kri };
-    case 'keep':
-      return {
-        identity,
-        documents: keptDocuments(identity, findings, earlier),
-        given: earlier ?? nothing,
-        outcome,
-        kri,
-      };
-  }
-}
-
-/** Returns documents after which the ledger keeps what the MeshIdentity gave before. */
-function keptDocuments(
-  identity: Identity | undefined,
-  findings: readonly Finding[],
-  earlier: Given | undefined,
-): readonly ParsedDocument[] {
-  const kept = earlier?.resources.map((resource) => resource.identity) ?? [];
-  const [first = identity && derivedIdentityOf(identity), ...others] = kept;
-  return [
-    { kind: 'invalid', identity: first, findings },
-    ...others.map((other): ParsedDocument => ({ kind: 'invalid', identity: other, findings: [] })),
-  ];
 }
 
 function keyOf(source: string, path: string): string {
