@@ -9,7 +9,6 @@ import { createLedger } from '../trust/ledger/ledger.ts';
 import { createMeshBuilder } from '../trust/snapshot/mesh-builder.ts';
 import { createEventLog } from '../observe/log/log-events.ts';
 import { createLogger } from '../observe/log/log.ts';
-import type { Logger } from '../observe/log/log.ts';
 import { createChangeLog } from '../fleet/change-log.ts';
 import { countStates } from '../fleet/rollout.ts';
 import { createMetrics } from '../observe/metrics/metrics.ts';
@@ -27,17 +26,16 @@ import { createFileReport, reportXdsFiles } from './file-report.ts';
 import { createFrontend } from '../frontend/proxy-frontend.ts';
 import type { ProxyFrontend } from '../frontend/proxy-frontend.ts';
 import { createLastGoodStore } from '../runtime/state/last-good-store.ts';
-import type { LastGoodStore } from '../runtime/state/last-good-store.ts';
 import { createFindingTimes } from '../runtime/finding-times.ts';
 import { createPipeline } from '../runtime/pipeline.ts';
-import type { Pipeline, PipelineView } from '../runtime/pipeline.ts';
+import type { PipelineView } from '../runtime/pipeline.ts';
 import type { ServeOptions } from '../runtime/serve-options.ts';
 import { startKubernetesStatus } from './kubernetes-status.ts';
+import { keep, restore } from './last-good.ts';
 import { createLiveEvents } from './live-events.ts';
 import { identities as identitySource, planSources } from './sources.ts';
 import { startWorkerPool } from '../frontend/workers/worker-pool.ts';
 import { sleep } from '../xds/timers/timers.ts';
-import { reasonWithPlace } from '../text/system-error.ts';
 
 export interface ServeIo {
   /** Aborted when the server has to drain and end. */
@@ -255,39 +253,6 @@ function policyOf(
 async function proxyStatesOf({ fleet }: Pick<ProxyFrontend, 'fleet'>): Promise<ProxyStates> {
   const look = await fleet.look();
   return { states: countStates(look, fleet.history, systemClock.wall()), forgotten: look.forgotten };
-}
-
-/** Saves what the paths give now, for the next start. */
-function keep(
-  source: string,
-  paths: readonly string[],
-  pipeline: Pipeline,
-  store: LastGoodStore | undefined,
-): void {
-  if (store === undefined) return;
-  for (const path of paths) store.save({ source, path, grants: pipeline.grantsOf(source, path) });
-}
-
-async function restore(
-  store: LastGoodStore | undefined,
-  pipeline: Pipeline,
-  sources: ReadonlySet<string>,
-  log: Logger,
-): Promise<void> {
-  const states = await store?.load().catch((error: unknown) => {
-    throw new Error(`the state directory cannot be used: ${reasonWithPlace(error)}`, { cause: error });
-  });
-  for (const [source, group] of Map.groupBy(states ?? [], (state) => state.source)) {
-    if (!sources.has(source)) {
-      const text = `what was kept of ${source} is left out: it is no longer among the sources`;
-      log.warn({ event: 'state-dir', source, paths: group.length }, text);
-      continue;
-    }
-    pipeline.restore(
-      source,
-      group.map(({ path, grants }) => ({ kind: 'restored', path, grants })),
-    );
-  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

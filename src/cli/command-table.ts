@@ -39,7 +39,7 @@ function define<const Flags extends readonly FlagName[]>(
 
 const files = 'files or directories; - for standard input';
 
-/** All commands, in the order of the help and of docs/commands.md. */
+/** All commands, in the order of the help and of docs/commands.md. One table, so this file is long. */
 export const commandTable: readonly CommandDefinition[] = [
   define({
     name: 'serve',

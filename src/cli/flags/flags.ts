@@ -2,16 +2,26 @@ import { delimiter } from 'node:path';
 import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
 import { anyProxyStates } from '../../api/fleet-api-types.ts';
-import type { IdentityOptions } from '../../runtime/serve-options.ts';
-import { parseTrustDomain } from '../../trust/model/trust-domain.ts';
-import { parseListenAddress } from '../../net/listen-address.ts';
-import { longestConnectionAgeMs } from '../../xds/timers/timers.ts';
 import { bootstrapParts, bootstrapTransports } from '../bootstrap/envoy-bootstrap.ts';
 import { groupOf } from './flag-groups.ts';
 import { flagsOfCommandLine, flagsWithVariable } from './flag-table.ts';
+import {
+  parseAddress,
+  parseConnectionAge,
+  parseCount,
+  parseCountOrZero,
+  parseDuration,
+  parseFormat,
+  parseLinger,
+  parseOutput,
+  parseRoot,
+  parseSequence,
+  parseSwitch,
+  parseWorkers,
+  parseZones,
+} from './parse-values.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import { outputFormats } from '../terminal/output-format.ts';
-import type { OutputFormat } from '../terminal/output-format.ts';
 
 const table = { ...flagsWithVariable, ...flagsOfCommandLine };
 
@@ -200,106 +210,10 @@ export function environmentVariable(name: FlagName): string | undefined {
   return `MESHTRUST_${long.replaceAll('-', '_').toUpperCase()}`;
 }
 
-/** The longest duration that a flag accepts, in milliseconds: ten years. */
-const longestDurationMs = 87_600 * 3_600_000;
-
-/**
- * Parses `30s`, `500ms`, `2m`, `1h` or `0`. Returns milliseconds.
- * @throws {InvalidArgumentError} for another form, and for more than ten years.
- */
-export function parseDuration(text: string): number {
-  const match = /^(\d+)(ms|s|m|h)$/.exec(text);
-  if (text === '0') return 0;
-  const factor = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match?.[2] ?? ''];
-  if (match === null || factor === undefined)
-    throw new InvalidArgumentError('Give a duration such as 30s, 500ms, 2m, or 0.');
-  const duration = Number(match[1]) * factor;
-  if (duration > longestDurationMs) throw new InvalidArgumentError('Give at most 87600h (10 years).');
-  return duration;
-}
-
-/** Parses a duration that grpc-js supports: with a longer one it would close each connection at once. */
-function parseConnectionAge(text: string): number {
-  const age = parseDuration(text);
-  if (age > longestConnectionAgeMs) throw new InvalidArgumentError('Give at most 480h (20 days).');
-  return age;
-}
-
-/** Parses `auto`, `forever`, or a duration. */
-function parseLinger(text: string): IdentityOptions['linger'] {
-  if (text === 'auto') return { kind: 'leaves' };
-  if (text === 'forever') return { kind: 'forever' };
-  return { kind: 'fixed', ms: parseDuration(text) };
-}
-
-function parseZones(text: string): readonly string[] {
-  const zones = text.split(',').map((zone) => zone.trim());
-  if (zones.some((zone) => !/^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/.test(zone)))
-    throw new InvalidArgumentError('Give names of zones, such as zone-1,zone-2.');
-  return zones;
-}
-
-function parseSwitch(text: string): boolean {
-  if (/^(?:true|yes|on|1)$/i.test(text)) return true;
-  if (/^(?:false|no|off|0)$/i.test(text)) return false;
-  throw new InvalidArgumentError('Give true or false.');
-}
-
-function parseAddress(text: string): string {
-  try {
-    parseListenAddress(text);
-    return text;
-  } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function parseOutput(text: string): OutputFormat {
-  return parseFormat(text, outputFormats);
-}
-
-/** Parses a value of `-o`. `text` is another name of `table`. */
-function parseFormat(text: string, formats: readonly OutputFormat[]): OutputFormat {
-  const format = formats.find((known) => known === (text === 'text' ? 'table' : text));
-  if (format === undefined) throw new InvalidArgumentError(`Allowed choices are ${formats.join(', ')}.`);
-  return format;
-}
-
 /** Returns the option `-o` for a command whose `wide` would show the same as `table`. */
 export function withoutWide(option: Option): Option {
   const formats = outputFormats.filter((format) => format !== 'wide');
   option.choices(formats).argParser((text) => parseFormat(text, formats));
   option.description = option.description.replace(' wide,', '');
   return option;
-}
-
-function parseRoot(text: string): string {
-  const parsed = parseTrustDomain(text);
-  if (parsed.kind === 'invalid') throw new InvalidArgumentError(`It ${parsed.reason}.`);
-  return parsed.name;
-}
-
-function parseCount(text: string): number {
-  if (!/^[1-9]\d{0,11}$/.test(text)) throw new InvalidArgumentError('Give a whole number above zero.');
-  return Number(text);
-}
-
-/** Parses a count where zero is allowed. */
-function parseCountOrZero(text: string): number {
-  if (!/^\d{1,12}$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
-  return Number(text);
-}
-
-function parseSequence(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
-  return Number(text);
-}
-
-/** Machines have no cores for more processes than this, and each process needs memory. */
-const mostWorkers = 64;
-
-function parseWorkers(text: string): number {
-  const workers = parseCount(text);
-  if (workers > mostWorkers) throw new InvalidArgumentError(`Give at most ${mostWorkers}.`);
-  return workers;
 }

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { suite, test } from 'node:test';
 import { flagsPage } from '../../../scripts/flag-table.ts';
-import { describeFlags, parseDuration } from '../../../src/cli/flags/flags.ts';
+import { describeFlags } from '../../../src/cli/flags/flags.ts';
+import { parseDuration } from '../../../src/cli/flags/parse-values.ts';
 
 suite('the flags', () => {
   test('docs/flags.md: has the flags of the program', async () => {

@@ -1,0 +1,41 @@
+import type { Logger } from '../observe/log/log.ts';
+import type { Pipeline } from '../runtime/pipeline.ts';
+import type { LastGoodStore } from '../runtime/state/last-good-store.ts';
+import { reasonWithPlace } from '../text/system-error.ts';
+
+/** Saves what the paths give now, for the next start. */
+export function keep(
+  source: string,
+  paths: readonly string[],
+  pipeline: Pipeline,
+  store: LastGoodStore | undefined,
+): void {
+  if (store === undefined) return;
+  for (const path of paths) store.save({ source, path, grants: pipeline.grantsOf(source, path) });
+}
+
+/**
+ * Restores the state of an earlier run, without that of sources that the server no longer has.
+ * @throws {Error} if the state directory cannot be used.
+ */
+export async function restore(
+  store: LastGoodStore | undefined,
+  pipeline: Pipeline,
+  sources: ReadonlySet<string>,
+  log: Logger,
+): Promise<void> {
+  const states = await store?.load().catch((error: unknown) => {
+    throw new Error(`the state directory cannot be used: ${reasonWithPlace(error)}`, { cause: error });
+  });
+  for (const [source, group] of Map.groupBy(states ?? [], (state) => state.source)) {
+    if (!sources.has(source)) {
+      const text = `what was kept of ${source} is left out: it is no longer among the sources`;
+      log.warn({ event: 'state-dir', source, paths: group.length }, text);
+      continue;
+    }
+    pipeline.restore(
+      source,
+      group.map(({ path, grants }) => ({ kind: 'restored', path, grants })),
+    );
+  }
+}
