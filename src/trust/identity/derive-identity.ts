@@ -71,4 +71,3 @@ function keptDocuments(
     ...others.map((other): ParsedDocument => ({ kind: 'invalid', identity: other, findings: [] })),
   ];
 }
-
