@@ -58,17 +58,18 @@ function attempt(work: () => Promise<Partial<PageState>>): void {
   );
 }
 
-/** Requests the same soon, once for many changes. */
+/** Requests everything at once, or if that was just done, once for many changes after a while. */
 function refreshSoon(): void {
   if (refreshIsDue) return;
+  if (performance.now() - refreshedAt >= refreshMs) {
+    refresh();
+    return;
+  }
   refreshIsDue = true;
-  setTimeout(
-    () => {
-      refreshIsDue = false;
-      refresh();
-    },
-    Math.max(0, refreshedAt + refreshMs - performance.now()),
-  );
+  setTimeout(() => {
+    refreshIsDue = false;
+    refresh();
+  }, refreshMs);
 }
 
 /** Requests everything that a change of the server can affect. */
