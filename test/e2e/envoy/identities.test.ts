@@ -53,7 +53,7 @@ test('a MeshIdentity: Envoys admit the leaves of its CA', { skip, concurrency: t
       await untilAll(stage.envoys, second.client, 'accepted');
       assert.deepEqual((await old.stop()).refusals, []);
       await stage.meshtrust.logged('the CA is superseded', ({ code }) => code === 'MT076');
-      await untilAll(stage.envoys, first.client, 'refused');
+      await untilAll(stage.envoys, first.client, 'refused', 30_000);
       await untilAll(stage.envoys, second.client, 'accepted');
     },
   );
@@ -68,7 +68,7 @@ test('a MeshIdentity: Envoys admit the leaves of its CA', { skip, concurrency: t
       await stage.files.remove('identity.yaml');
       await always.round();
       assert.deepEqual((await always.stop()).refusals, []);
-      await untilAll(stage.envoys, second.client, 'refused');
+      await untilAll(stage.envoys, second.client, 'refused', 30_000);
       assert.deepEqual((await renewed.stop()).refusals, []);
     },
   );
