@@ -2,16 +2,16 @@ import { timerMs } from '../xds/timers/timers.ts';
 
 /** The times of probes, in milliseconds. */
 export interface ProbeTimes {
-  /** Interval of the pings on an idle connection. */
+  /** The time between an answered ping and the next ping of a connection. */
   readonly intervalMs: number;
-  /** How long an answer may take. */
+  /** The maximum time that a client may take to answer a ping. */
   readonly timeoutMs: number;
 }
 
 /** A connection that can be pinged. */
 export interface ProbedConnection {
   readonly isGone: boolean;
-  /** Sends a ping. `answered` gets false if the connection broke meanwhile. Returns false if no ping can be sent. */
+  /** Sends a ping and returns true, or returns false if it cannot. `answered(false)` means that the connection broke. */
   ping(answered: (isAlive: boolean) => void): boolean;
   destroy(): void;
   whenGone(callback: () => void): void;
@@ -26,21 +26,21 @@ export interface ConnectionProber {
 /** A watched connection. */
 interface Probed {
   readonly connection: ProbedConnection;
-  /** The tick at which the connection is pinged, or ended. */
+  /** The tick at which the connection is pinged, or closed if a ping is unanswered. */
   due: number;
   asked: boolean;
 }
 
-/** The shorter of the two times takes this number of ticks. */
+/** Ticks in the shorter of the two times, unless the limits of a tick below apply. */
 const ticksInTime = 4;
 const shortestTickMs = 10;
 /** The longest tick. A tick only visits the connections that are due. */
 const longestTickMs = 60_000;
 
 /**
- * Ends connections whose clients answer no ping. Time is counted in ticks of the event loop, between which all sockets
- * are read: timers come before what waits in the sockets, so that a busy loop would look like silent clients. One
- * timer serves all connections; they are pinged at different ticks.
+ * Closes connections whose clients do not answer a ping. Time is counted in ticks of a timer, because the event loop
+ * reads all sockets between two ticks. A time-out by the clock would run before answers that wait in the sockets are
+ * read: if the loop is busy, live clients would look silent. One timer serves all connections, at different ticks.
  */
 export function probeConnections({ intervalMs, timeoutMs }: ProbeTimes): ConnectionProber {
   const tickMs = Math.max(
@@ -48,8 +48,8 @@ export function probeConnections({ intervalMs, timeoutMs }: ProbeTimes): Connect
     Math.min(intervalMs / ticksInTime, timeoutMs / ticksInTime, longestTickMs),
   );
   const [interval, timeout] = [Math.ceil(intervalMs / tickMs), Math.ceil(timeoutMs / tickMs)];
-  // Connections by the tick at which they are due. Visiting all of them at each tick was an eighth of the cost of idle
-  // ones. Only ticks at which a connection is due have an entry, however long the interval is.
+  // Connections by the tick at which they are due. Visiting every connection at each tick took an eighth of the cost of
+  // idle connections. A tick has an entry only if a connection is due, so a long interval costs no memory.
   const slots = new Map<number, Set<Probed>>();
   let now = 0;
 
@@ -79,7 +79,7 @@ export function probeConnections({ intervalMs, timeoutMs }: ProbeTimes): Connect
   function ask(probed: Probed): void {
     const { connection } = probed;
     probed.asked = true;
-    // The first of the ticks may be due already.
+    // One tick more: if this tick ran late, the next one may be due already.
     put(probed, timeout + 1);
     const sent = connection.ping((isAlive) => {
       probed.asked = false;

@@ -10,12 +10,12 @@ const pages = execFileSync('git', ['ls-files', '*.md'], { cwd: root, encoding: '
   .split('\n')
   .filter((path) => path !== '');
 
-/** Text without fenced blocks and code spans, in which brackets are no links. */
+/** Removes fenced blocks and code spans from a text: brackets in them are not links. */
 function prose(markdown: string): string {
   return markdown.replaceAll(/^ *```[\s\S]*?^ *```/gm, '').replaceAll(/`[^`\n]*`/g, '');
 }
 
-/** The anchors of a page, as GitHub makes them of headings. */
+/** The anchors of a page, as GitHub derives them from headings. */
 function anchorsOf(markdown: string): ReadonlySet<string> {
   const headings = [...markdown.replaceAll(/^```[\s\S]*?^```/gm, '').matchAll(/^#+ (?<text>.+)$/gm)];
   const seen = new Map<string, number>();
@@ -79,7 +79,7 @@ suite('README.md', () => {
     for (const example of examples) assert.ok(commands?.includes(example), example);
   });
 
-  test('is short enough to be read: at most 160 lines', async () => {
+  test('length: at most 160 lines', async () => {
     const lines = (await readFile(join(root, 'README.md'), 'utf8')).trim().split('\n');
     assert.ok(lines.length <= 160, `${lines.length} lines`);
   });

@@ -9,10 +9,10 @@ export interface ProxyLogOptions {
   readonly schedule?: ((work: () => void) => void) | undefined;
 }
 
-/** The most lines about proxies in a window; one more line has the numbers of the others. */
+/** Maximum number of lines about proxies in a window. One more line counts the suppressed ones by kind. */
 export const proxyLinesInWindow = 20;
 const proxyWindowMs = 10_000;
-/** Number of disconnected proxies whose names are kept to recognise them. */
+/** Maximum number of disconnected proxies that are remembered, to log a later connection as a reconnection. */
 const mostNames = 10_000;
 /** Maximum length of a node id or mesh in a line. */
 const nameLength = 200;
@@ -26,14 +26,14 @@ const kinds = {
 type Kind = keyof typeof kinds;
 
 /**
- * Logs when a proxy connects for the first time, disconnects, or connects again. A proxy is a node id in a mesh; it
- * may have several streams. Its first request names it.
+ * Logs when a proxy connects for the first time, disconnects, or reconnects. A proxy is identified by its node id and
+ * its mesh, which the first request of a stream contains. It may have several streams.
  */
 export function createProxyLog({
   log,
   schedule = (work) => void setTimeout(work, proxyWindowMs).unref(),
 }: ProxyLogOptions): Required<Pick<XdsObserver, 'request' | 'streamClosed'>> {
-  /** Connected proxies and the numbers of their streams. */
+  /** The number of streams of each connected proxy. */
   const connected = new Map<string, number>();
   const known = new LRUCache<string, true>({ max: mostNames });
   /** The proxy of each stream that sent a request. */
@@ -77,7 +77,7 @@ export function createProxyLog({
     request(stream) {
       if (proxies.has(stream)) return;
       const { nodeId, group = '', id } = stream;
-      // Proxies without a node id cannot be told apart: each stream is one.
+      // Proxies without a node id cannot be distinguished: each of their streams counts as a proxy.
       const key =
         nodeId === '' ? `\0${id}` : `${plainText(nodeId, nameLength)}\0${plainText(group, nameLength)}`;
       proxies.set(stream, key);

@@ -23,7 +23,11 @@ suite('check', () => {
     assert.deepEqual([code, stderr], [0, '15 checks passed, 0 warnings, 0 failed\n']);
     const [title, line, ...checks] = stdout.trimEnd().split('\n');
     assert.deepEqual([title, line], [server.url, '-'.repeat(server.url.length)]);
-    assert.equal(checks.length, Object.keys(checkCatalogue).length - 1, 'those of replicas need several');
+    assert.equal(
+      checks.length,
+      Object.keys(checkCatalogue).length - 1,
+      'the check of replicas needs several servers',
+    );
     for (const check of checks) assert.match(check, /^\[ok\] {3}\w+: /);
   });
 
@@ -74,7 +78,7 @@ suite('check', () => {
     assert.equal(before.code, 1);
     assert.match(before.stdout, /moved-one, mesh default: lost for 0ms, last acknowledged nothing/);
     two.proxies.asks(proxy);
-    assert.equal((await run(args)).code, 1, 'it is pending there');
+    assert.equal((await run(args)).code, 1, 'the proxy is pending on the second server');
     two.proxies.quotes(proxy, 'v2');
     assert.equal((await run(args)).code, 0);
   });
@@ -86,7 +90,7 @@ suite('check', () => {
     assert.equal((await run(['check', '--strict', `--server=${server.url}`])).code, 1);
   });
 
-  test('prints the same as JSON and as YAML', async () => {
+  test('-o json and -o yaml: print the same report', async () => {
     await using server = await wholeServer([resource], version);
     const [json, yaml] = await Promise.all(
       ['json', 'yaml'].map((format) => run(['check', '-o', format, `--server=${server.url}`])),
@@ -96,10 +100,10 @@ suite('check', () => {
     assert.deepEqual(report.counts, { ok: 15, warning: 0, failed: 0 });
   });
 
-  test('server does not answer: exit 3, and the others are checked', async () => {
+  test('one server does not answer: exit 3, and the other servers are checked', async () => {
     await using server = await wholeServer([resource], version);
-    const nobody = `http://127.0.0.1:${await freePort()}`;
-    const { code, stdout } = await run(['check', '--server', server.url, '--server', nobody]);
+    const unreachable = `http://127.0.0.1:${await freePort()}`;
+    const { code, stdout } = await run(['check', '--server', server.url, '--server', unreachable]);
     assert.equal(code, 3);
     assert.match(
       stdout,
@@ -131,7 +135,7 @@ suite('the lines of checks', () => {
     ],
   };
 
-  test('coloured sign on a terminal, plain letters elsewhere', () => {
+  test('outcome of a check: a coloured sign on a terminal, plain letters elsewhere', () => {
     const colourful = terminalText(renderChecks(report, { wide: false, colour: true }));
     for (const sign of ['√', '‼', '×']) assert.ok(colourful.includes(`${sign}\u001b[39m trust: c`), sign);
     const plain = renderChecks(report, { wide: false, colour: false });
@@ -139,7 +143,7 @@ suite('the lines of checks', () => {
     assert.match(plain, /^\[ok\] {3}trust: c\n\[warn\] trust: c\n {4}hint: h \(d\)\n\[fail\] trust: c$/m);
   });
 
-  test('many details: only the first ones, all with -o wide, without control characters', () => {
+  test('many details: only the first are printed, all with -o wide, and control characters are removed', () => {
     const plain = renderChecks(report, { wide: false, colour: false });
     assert.match(plain, / thing 4.*\n {4}and 2 more \(-o wide\)\n/);
     const wide = renderChecks(report, { wide: true, colour: false });

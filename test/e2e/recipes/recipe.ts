@@ -20,11 +20,11 @@ const examples = fileURLToPath(new URL('../../../examples', import.meta.url));
 const run = promisify(execFile);
 
 interface RecipeEnvoyOptions {
-  /** Instead of the text of the file. */
+  /** The bootstrap to use instead of the text of the file. */
   readonly text?: string;
   /** Further arguments, as a manifest of the recipe has them. */
   readonly args?: readonly string[];
-  /** False: it has only started, because its listeners wait for a secret. */
+  /** False if Envoy only starts and is not live, because its listeners wait for a secret. */
   readonly waitUntilLive?: boolean;
 }
 
@@ -111,7 +111,7 @@ export async function openRecipe(
     envoy: async (file, { text = textOf(file), args = [], waitUntilLive = true } = {}) => {
       const config = dir.join(`bootstrap-${++started}.yaml`);
       await write(config, text);
-      // Every supported Envoy takes the bootstrap; the newest one runs it.
+      // Every supported Envoy accepts the bootstrap. The newest Envoy runs it.
       for (const { path } of binaries)
         await run(path, ['--mode', 'validate', '--config-path', config, ...args]);
       const [newest] = binaries;
@@ -159,7 +159,7 @@ export async function untilStatus(port: number, status: number): Promise<string>
 
 /**
  * Sends requests through an Envoy until it has refused a server because of its certificate. `send` returns the status
- * of a response. A single 503 proves nothing: it may be about a connection that was open before.
+ * of a response. A single 503 proves nothing: it may come from a connection that was open before.
  */
 export async function untilServerRefused(
   envoy: EnvoyAdmin,

@@ -53,7 +53,7 @@ function auditing(): Rig & { readonly news: () => readonly Line[] } {
 const subjects = (entries: readonly Entry[] = []): readonly string[] => entries.map(({ subject }) => subject);
 
 suite('audit log', () => {
-  test('first state: is logged as listed, at every log level', () => {
+  test('first state: CAs are logged as listed, at every log level', () => {
     const { deliver, news } = auditing();
     deliver(
       content({ trustDomain: 'a.test', pems: [a.certPem, b.certPem] }),
@@ -75,7 +75,7 @@ suite('audit log', () => {
     assert.deepEqual(subjects(lines[0]?.added).toSorted(), ['CN=A', 'CN=B']);
   });
 
-  test('change: names added and removed CAs, their resources, the version, the number of proxies and the time of the cause', () => {
+  test('change: the line has the added and removed CAs, their resources, the version, the number of proxies and the time of the cause', () => {
     const { clock, deliver, news, pipeline } = auditing();
     deliver(content({ trustDomain: 'a.test', pems: [a.certPem] }), synced);
     news();
@@ -110,7 +110,7 @@ suite('audit log', () => {
     assert.deepEqual([line?.change, line?.denyAll, subjects(line?.removed)], ['removed', true, ['CN=A']]);
   });
 
-  test('certificate is sent in another form: is logged as reformed', () => {
+  test('certificate is served in another form: is logged as reformed', () => {
     const { deliver, news } = auditing();
     deliver(content({ trustDomain: 'a.test', pems: [intermediate.certPem] }), synced);
     assert.deepEqual(
@@ -132,7 +132,7 @@ suite('audit log', () => {
     assert.deepEqual(news(), []);
   });
 
-  test('change with more CAs than fit in a line: is complete in several lines', () => {
+  test('change with more CAs than fit in a line: all CAs are logged, in several lines', () => {
     const { deliver, news } = auditing();
     const many = Array.from({ length: anchorsInLine + 5 }, (_, index) =>
       makeCa({ commonName: `many ${index}` }),

@@ -53,14 +53,14 @@ suite('logger', () => {
     );
   });
 
-  test('pretty, with a level that leaves out changes: has the lines of the audit log', () => {
+  test('pretty, with a level that suppresses changes: the lines of the audit log are written', () => {
     const out = memoryStream();
     const log = createLogger({ format: 'pretty', level: 'warn', stream: out.stream });
     log.child({}, { level: 'info' }).info({ event: 'trust-changed' }, 'changed');
     assert.match(out.text(), /INFO: changed\n$/);
   });
 
-  test('pretty, with colours or without: as the option says, not as the stream is', () => {
+  test('pretty, colours: follow the option, not the stream', () => {
     const [plain, coloured] = [memoryStream(true), memoryStream(false)];
     createLogger({ format: 'pretty', level: 'info', stream: plain.stream, colour: false }).info('x');
     createLogger({ format: 'pretty', level: 'info', stream: coloured.stream, colour: true }).info('x');
@@ -93,7 +93,7 @@ suite('logger', () => {
       const error = new Error(hostile, { cause: new Error(hostile) });
       log.info({ event: hostile, field: hostile, nested: { list: [hostile, { deep: hostile }] } }, hostile);
       log.child({ worker: hostile }).error({ err: error }, 'failed %s', hostile);
-      // oxlint-disable-next-line no-control-regex -- they are pino-pretty's own
+      // oxlint-disable-next-line no-control-regex -- pino-pretty writes these sequences
       const text = out.text().replaceAll(/\u001b\[\d+m/g, '');
       assert.doesNotMatch(text, /(?!\n)[\p{Cc}\p{Cf}\p{Zl}]/u);
       assert.doesNotMatch(text, /^\s*forged/m);
@@ -101,7 +101,7 @@ suite('logger', () => {
     });
   }
 
-  test('json: text in any field → is the same when it is read, and escaped until then', () => {
+  test('json: text in any field → is escaped in the line and unchanged after parsing', () => {
     const hostile = 'x\u001b\u009b\u202e\u200b\u2028\nforged';
     const out = memoryStream();
     createLogger({ format: 'json', level: 'info', stream: out.stream }).info({ field: hostile }, hostile);

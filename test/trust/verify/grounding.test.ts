@@ -30,8 +30,8 @@ function check({ trustDomain, leaf, chain }: OddCase, listed: readonly OddCertif
 }
 
 /**
- * Returns the cases in which a client is admitted if its intermediate is listed alone, but not as listed, without any
- * finding, and the number of cases that were compared.
+ * Returns the cases in which a client is admitted if only its intermediate is listed, but is rejected by the full
+ * listing without any finding. Also returns the number of compared cases.
  */
 function compare(cases: readonly OddCase[]) {
   const now = Date.now();
@@ -50,13 +50,13 @@ function compare(cases: readonly OddCase[]) {
 }
 
 /**
- * Listings with certificate policies are left out: the leaf itself may demand an explicit policy, and no finding about a
- * bundle can know the leaves of its clients. `find-ungrounded.test.ts` has the intermediates that demand one.
+ * Listings with certificate policies are excluded: a leaf may demand an explicit policy, and a finding about a bundle
+ * cannot know the leaves of clients. `find-ungrounded.test.ts` tests intermediates that demand an explicit policy.
  */
 const isLeftOut = ({ title }: OddCase): boolean => title.includes(' policies: ');
 
-// The comparison with Envoys cannot see a fault of grounding: verify and Envoy both refuse the clients of a bundle that
-// serves an intermediate with a root by which no chain is valid.
+// The comparison with Envoys cannot detect a grounding fault. If a bundle serves an intermediate with a root that
+// validates no chain, verify and Envoy both reject its clients.
 test('odd listings: a client of the intermediate is admitted, or a finding exists', () => {
   const { faults, compared } = compare(oddCases(seed, 600).filter((one) => !isLeftOut(one)));
   assert.deepEqual(faults, [], `seed ${seed}`);
