@@ -65,11 +65,10 @@ export function createProxyLog({
     lines += 1;
     const { nodeId, group, address, transport, protocol } = stream;
     const [node, mesh] = [plainText(nodeId, nameLength), plainText(group ?? '', nameLength)];
-    const name = node === '' ? 'a proxy without a node id' : `proxy ${node}`;
     const place = kind === 'disconnected' ? '' : ` from ${address}`;
     log.info(
       { event: kinds[kind], node, mesh, address, transport, protocol },
-      `${name} of mesh ${mesh} ${kind}${place}`,
+      `${nameOf(node)} of mesh ${mesh} ${kind}${place}`,
     );
   }
 
@@ -84,7 +83,7 @@ export function createProxyLog({
       const [node, mesh] = [plainText(nodeId, nameLength), plainText(group, nameLength)];
       log.debug(
         { event: 'stream-named', stream: id, node, mesh },
-        `stream ${id}: proxy ${node} of mesh ${mesh}`,
+        `stream ${id}: ${nameOf(node)} of mesh ${mesh}`,
       );
       const streams = connected.get(key) ?? 0;
       connected.set(key, streams + 1);
@@ -101,4 +100,8 @@ export function createProxyLog({
       write('disconnected', stream);
     },
   };
+}
+
+function nameOf(node: string): string {
+  return node === '' ? 'a proxy without a node id' : `proxy ${node}`;
 }

@@ -114,4 +114,10 @@ suite('log of proxies', () => {
     const { event, stream, node } = log.lines()[0] ?? {};
     assert.deepEqual([event, stream, node], ['stream-named', 9, 'edge-7']);
   });
+
+  test('debug: a stream without a node id is named as such', () => {
+    const log = makeLog('debug');
+    log.open(proxy(9, ''));
+    assert.equal(log.messages()[0], 'stream-named: stream 9: a proxy without a node id of mesh default');
+  });
 });
