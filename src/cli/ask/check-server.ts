@@ -3,7 +3,7 @@ import type { LaggingProxy, RolloutDetail } from '../../api/fleet-api-types.ts';
 import type { ServerDetail } from '../../api/server-api-types.ts';
 import { dateCodes } from '../../trust/findings/catalogue.ts';
 import type { FindingCode } from '../../trust/findings/catalogue.ts';
-import { counted } from '../../observe/log/describe-change.ts';
+import { counted } from '../../text/counted.ts';
 import type { CheckName } from './check-catalogue.ts';
 import { formatDuration } from '../terminal/output.ts';
 

@@ -1,6 +1,6 @@
 import type { AnchorDetail, MeshDetail } from '../../api/api-types.ts';
 import { matchesEntry } from '../../trust/policy/distrust.ts';
-import { counted } from '../../observe/log/describe-change.ts';
+import { counted } from '../../text/counted.ts';
 import { plainText } from '../../text/plain-text.ts';
 
 /** A served CA certificate that a revocation removes. */

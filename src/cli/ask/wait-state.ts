@@ -1,5 +1,5 @@
 import type { LaggingProxy, RolloutDetail } from '../../api/fleet-api-types.ts';
-import { counted } from '../../observe/log/describe-change.ts';
+import { counted } from '../../text/counted.ts';
 
 /** The answer of one server about the mesh that the command waits for. */
 export type ServerRollout =

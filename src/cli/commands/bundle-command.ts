@@ -1,7 +1,7 @@
 import type { Action } from './command.ts';
 import type { MeshCertificates } from '../../api/certificate-api-types.ts';
 import type { MeshDetail } from '../../api/api-types.ts';
-import { counted } from '../../observe/log/describe-change.ts';
+import { counted } from '../../text/counted.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import type { ServingOptions } from '../offline/offline-meshes.ts';

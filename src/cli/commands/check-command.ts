@@ -2,7 +2,7 @@ import type { Action } from './command.ts';
 import type { FindingList } from '../../api/api-types.ts';
 import type { ProxyList, RolloutDetail } from '../../api/fleet-api-types.ts';
 import type { ServerDetail } from '../../api/server-api-types.ts';
-import { counted } from '../../observe/log/describe-change.ts';
+import { counted } from '../../text/counted.ts';
 import { askServer } from '../ask/ask-server.ts';
 import { renderChecks, reportChecks } from '../tables/check-report.ts';
 import { dropMoved } from '../ask/moved-proxies.ts';

@@ -1,5 +1,5 @@
 import type { Action } from './command.ts';
-import { counted } from '../../observe/log/describe-change.ts';
+import { counted } from '../../text/counted.ts';
 import { meshTrustObject } from '../offline/mesh-trust-text.ts';
 import { readingOf } from '../offline/offline-options.ts';
 import type { ReadingOptions } from '../offline/offline-options.ts';

@@ -3,7 +3,7 @@ import type { MeshDetail } from '../../api/api-types.ts';
 import type { ProxyList } from '../../api/fleet-api-types.ts';
 import { wholeRefusalCodes } from '../../trust/findings/catalogue.ts';
 import type { Finding } from '../../trust/findings/finding.ts';
-import { counted } from '../../observe/log/describe-change.ts';
+import { counted } from '../../text/counted.ts';
 import { askServer } from '../ask/ask-server.ts';
 import { diffMeshDetails } from '../offline/diff-meshes.ts';
 import type { MeshDifference } from '../offline/diff-meshes.ts';

@@ -1,6 +1,6 @@
 import type { Action } from './command.ts';
 import type { GuardRelease } from '../../api/api-types.ts';
-import { counted } from '../../observe/log/describe-change.ts';
+import { counted } from '../../text/counted.ts';
 import { askServer } from '../ask/ask-server.ts';
 import { canAsk, confirm } from '../terminal/confirm.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';

@@ -1,6 +1,6 @@
 import type { Action } from './command.ts';
 import type { IdentityDetail, IdentityList, IdentityRelease } from '../../api/identity-api-types.ts';
-import { counted } from '../../observe/log/describe-change.ts';
+import { counted } from '../../text/counted.ts';
 import { askServer } from '../ask/ask-server.ts';
 import { serverAccess } from '../ask/server-options.ts';
 import type { ServerAccess, ServerOptions } from '../ask/server-options.ts';

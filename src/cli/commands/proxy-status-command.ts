@@ -1,7 +1,7 @@
 import type { Action } from './command.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ProxyDetail } from '../../api/fleet-api-types.ts';
-import { counted } from '../../observe/log/describe-change.ts';
+import { counted } from '../../text/counted.ts';
 import { AnswerError, askServer } from '../ask/ask-server.ts';
 import { proxyPages } from '../ask/list-proxies.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { MeshDetail } from '../../api/api-types.ts';
 import type { DistrustDetail } from '../../api/server-api-types.ts';
 import { parseHash, readDistrust } from '../../trust/policy/distrust.ts';
-import { counted } from '../../observe/log/describe-change.ts';
+import { counted } from '../../text/counted.ts';
 import { readRegularFile } from '../../net/read-regular-file.ts';
 import { AnswerError, askServer } from '../ask/ask-server.ts';
 import { canAsk, confirm } from '../terminal/confirm.ts';

@@ -4,7 +4,7 @@ import { compareFindings } from '../../trust/findings/finding.ts';
 import type { Finding } from '../../trust/findings/finding.ts';
 import { createMeshBuilder } from '../../trust/snapshot/mesh-builder.ts';
 import { allFindings } from '../../trust/snapshot/all-findings.ts';
-import { counted } from '../../observe/log/describe-change.ts';
+import { counted } from '../../text/counted.ts';
 import { describeKinds } from '../../trust/ledger/describe-kinds.ts';
 import type { SourceStatus } from '../../trust/ledger/ledger.ts';
 import { exitCode } from '../terminal/exit-code.ts';

@@ -1,5 +1,5 @@
 import type { AnchorDetail } from '../../api/api-types.ts';
-import { counted } from '../../observe/log/describe-change.ts';
+import { counted } from '../../text/counted.ts';
 import { anchorOf } from '../offline/diff-meshes.ts';
 import type { AnchorChange, MeshDifference } from '../offline/diff-meshes.ts';
 import { renderTable } from '../terminal/output.ts';

@@ -1,6 +1,6 @@
 import type { ServedAnchor } from '../../trust/bundle/trust-bundle.ts';
 import type { MeshStates } from '../../trust/snapshot/mesh-builder.ts';
-import { counted } from '../log/describe-change.ts';
+import { counted } from '../../text/counted.ts';
 import type { Loss } from '../../fleet/follow-losses.ts';
 import type { Rollout } from '../../fleet/rollout.ts';
 import type { Logger } from '../log/log.ts';

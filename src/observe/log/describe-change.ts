@@ -1,4 +1,5 @@
 import type { MeshChange, TrustDomainChange } from '../../trust/snapshot/diff.ts';
+import { counted } from '../../text/counted.ts';
 
 /** The change of one trust domain. Fingerprints are cut to 16 digits. */
 export interface TrustDomainLine {
@@ -40,12 +41,6 @@ export function describeChange(
     trustDomains: named,
     more: lines.length - named.length,
   };
-}
-
-/** `1 proxy`, `2 proxies`. */
-export function counted(count: number, noun: string): string {
-  const plural = noun.endsWith('y') ? `${noun.slice(0, -1)}ies` : `${noun}s`;
-  return `${count} ${count === 1 ? noun : plural}`;
 }
 
 function lineOf(
