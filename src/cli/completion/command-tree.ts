@@ -23,8 +23,13 @@ export interface OptionNode {
 export type CommandValue =
   | { readonly kind: 'file' }
   | { readonly kind: 'one-of'; readonly choices: readonly string[] }
+  /** A name that a running server knows. */
+  | { readonly kind: 'served'; readonly what: ServedName }
   /** Any other value; `name` describes it. */
   | { readonly kind: 'text'; readonly name: string };
+
+/** The kinds of names that a running server knows. */
+export type ServedName = 'mesh' | 'proxy' | 'secret' | 'trust-domain';
 
 /** Reads the definitions of a program, without hidden commands and options. */
 export function readCommand(command: Command): CommandNode {
@@ -46,14 +51,29 @@ function readOption(option: Option): OptionNode {
   return {
     names: [long, short].filter((name) => name !== undefined && name !== null),
     description: description.replace(/ \(env: \w+\)$/, ''),
-    value: placeholder === undefined ? undefined : valueOf(option, placeholder),
+    value: placeholder === undefined ? undefined : valueOf(option, long ?? placeholder, placeholder),
   };
 }
 
 /** Placeholders in flags and arguments that stand for files, such as `<file>`. */
 const filePlaces: ReadonlySet<string> = new Set(['file', 'path', 'after']);
 
-function valueOf({ argChoices }: Pick<Option | Argument, 'argChoices'>, name: string): CommandValue {
+/** Options and arguments whose values are names that a server knows. */
+const served: ReadonlyMap<string, ServedName> = new Map([
+  ['--mesh', 'mesh'],
+  ['--secret', 'secret'],
+  ['--trust-domain', 'trust-domain'],
+  ['node', 'proxy'],
+]);
+
+/** Returns the kind of the value of an option (`id`: its long name) or an argument. */
+function valueOf(
+  { argChoices }: Pick<Option | Argument, 'argChoices'>,
+  id: string,
+  placeholder = id,
+): CommandValue {
   if (argChoices !== undefined) return { kind: 'one-of', choices: argChoices };
-  return filePlaces.has(name) ? { kind: 'file' } : { kind: 'text', name };
+  const what = served.get(id);
+  if (what !== undefined) return { kind: 'served', what };
+  return filePlaces.has(placeholder) ? { kind: 'file' } : { kind: 'text', name: placeholder };
 }

@@ -1,10 +1,13 @@
-import type { CommandNode, CommandValue, OptionNode } from './command-tree.ts';
+import type { CommandNode, CommandValue, OptionNode, ServedName } from './command-tree.ts';
 
 /** The completions of a word. */
 export interface Completions {
   readonly words: readonly { readonly word: string; readonly description: string }[];
   /** True if the word may also be a file name. */
   readonly files: boolean;
+  /** If the word may also be a name that a server knows: which, its beginning, and the text before it. */
+  readonly served?:
+    { readonly what: ServedName; readonly current: string; readonly before: string } | undefined;
 }
 
 /**
@@ -51,5 +54,6 @@ function ofValue(value: CommandValue, current: string, before: string): Completi
       .filter((choice) => choice.startsWith(current))
       .map((choice) => ({ word: `${before}${choice}`, description: '' })),
     files: value.kind === 'file',
+    served: value.kind === 'served' ? { what: value.what, current, before } : undefined,
   };
 }

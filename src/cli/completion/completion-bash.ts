@@ -9,6 +9,18 @@ export function bashCompletion(root: CommandNode): string {
   return `# bash completion for ${root.name}; made by: ${root.name} completion bash
 # Try it: source <(${root.name} completion bash)
 
+# Names that a running server knows. They are not expanded, since proxies choose their node ids themselves.
+_${root.name}_names() {
+  local words=() word
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD}"; do
+    [[ $word == = ]] || words+=("$word")
+  done
+  [[ \${COMP_WORDS[COMP_CWORD]} != = ]] || words+=('')
+  while IFS= read -r word; do
+    [[ $word == :* ]] || COMPREPLY+=("\${word%%$'\\t'*}")
+  done < <("\${COMP_WORDS[0]}" complete -- "\${words[@]}" 2>/dev/null)
+}
+
 _${root.name}() {
   local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD-1]}"
   # Bash takes --name=value for three words.
@@ -27,12 +39,13 @@ ${all.flatMap(({ path, node }) => node.commands.map((command) => descend(path, c
 ${all.flatMap(({ path, node }) => valueCases(path, node)).join('\n')}
   esac
 
-  local words='' files=''
+  local words='' files='' names=''
   case "$path" in
 ${all.map(({ path, node }) => wordCase(path, node)).join('\n')}
   esac
   if [[ $cur == -* || -z $files ]]; then
     COMPREPLY=($(compgen -W "$words" -- "$cur"))
+    [[ $cur == -* || -z $names ]] || _${root.name}_names
   else
     compopt -o filenames 2>/dev/null
     COMPREPLY=($(compgen -f -- "$cur"))
@@ -63,16 +76,18 @@ function valueCases(path: string, { options }: CommandNode): readonly string[] {
   return options.flatMap(({ names, value }) => {
     if (value === undefined) return [];
     const patterns = names.map((name) => quote(`${path} ${name}`)).join('|');
-    return [`    ${patterns}) ${replies(value)}return ;;`];
+    return [`    ${patterns}) ${replies(value, path)}return ;;`];
   });
 }
 
-function replies(value: CommandValue): string {
+function replies(value: CommandValue, path: string): string {
   switch (value.kind) {
     case 'file':
       return 'compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")); ';
     case 'one-of':
       return `COMPREPLY=($(compgen -W ${lines(value.choices)} -- "$cur")); `;
+    case 'served':
+      return `_${path.split(' ')[0] ?? ''}_names; `;
     case 'text':
       return '';
   }
@@ -85,8 +100,8 @@ function wordCase(path: string, { options, commands, operand }: CommandNode): st
     ...(operand?.kind === 'one-of' ? operand.choices : []),
     ...options.flatMap(({ names }) => names),
   ];
-  const files = operand?.kind === 'file' ? ' files=yes' : '';
-  return `    ${quote(path)}) words=${lines(words)}${files} ;;`;
+  const more = operand?.kind === 'file' ? ' files=yes' : operand?.kind === 'served' ? ' names=yes' : '';
+  return `    ${quote(path)}) words=${lines(words)}${more} ;;`;
 }
 
 /** Returns a word list for compgen, which splits it at IFS: at line feeds. */

@@ -5,6 +5,11 @@ export function fishCompletion(root: CommandNode): string {
   return `# fish completion for ${root.name}; made by: ${root.name} completion fish
 # Try it: ${root.name} completion fish | source
 
+function __${root.name}_names
+    set -l words (commandline -opc)
+    $words[1] complete -- $words[2..] (commandline -ct) 2>/dev/null | string replace -r '^--[^=]*=' '' | string match -v -r '^[:-]'
+end
+
 complete -c ${root.name} -f
 ${linesOf(root, root.name, []).join('\n')}
 `;
@@ -26,31 +31,35 @@ function linesOf(node: CommandNode, program: string, way: readonly (readonly str
       const flags = names.map((name) =>
         name.startsWith('--') ? `-l ${name.slice(2)}` : `-s ${name.slice(1)}`,
       );
-      return `${always} ${flags.join(' ')}${value === undefined ? '' : ` ${takes(value)}`} -d ${quote(description)}`;
+      return `${always} ${flags.join(' ')}${value === undefined ? '' : ` ${takes(value, program)}`} -d ${quote(description)}`;
     }),
-    ...(operand === undefined ? [] : operandLine(always, operand)),
+    ...(operand === undefined ? [] : operandLine(always, operand, program)),
     ...commands.flatMap((command) => linesOf(command, program, [...way, [command.name, ...command.aliases]])),
   ];
 }
 
 /** Returns the flags of `complete` for the value of an option. */
-function takes(value: CommandValue): string {
+function takes(value: CommandValue, program: string): string {
   switch (value.kind) {
     case 'file':
       return '-r -F';
     case 'one-of':
       return `-x -a ${quote(value.choices.join(' '))}`;
+    case 'served':
+      return `-x -a '(__${program}_names)'`;
     case 'text':
       return '-x';
   }
 }
 
-function operandLine(start: string, value: CommandValue): readonly string[] {
+function operandLine(start: string, value: CommandValue, program: string): readonly string[] {
   switch (value.kind) {
     case 'file':
       return [`${start} -F`];
     case 'one-of':
       return [`${start} -a ${quote(value.choices.join(' '))}`];
+    case 'served':
+      return [`${start} -a '(__${program}_names)'`];
     case 'text':
       return [];
   }

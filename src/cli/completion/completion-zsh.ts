@@ -7,6 +7,15 @@ export function zshCompletion(root: CommandNode): string {
 # zsh completion for ${root.name}; made by: ${root.name} completion zsh
 # Try it: source <(${root.name} completion zsh)
 
+# Names that a running server knows. The line is that of the whole command, also below a subcommand.
+${name}_names() {
+  local -a names
+  names=(\${(f)"$(\${${name}_line[1]} complete -- "\${(@)${name}_line[2,-1]}" 2>/dev/null)"})
+  names=(\${\${\${names:#:*}%%$'\\t'*}#--*=})
+  names=(\${names:#-*})
+  compadd -a names
+}
+
 ${functionsOf(root, [root.name]).join('\n\n')}
 
 if [[ \${funcstack[1]} == ${name} ]]; then
@@ -32,8 +41,11 @@ function functionsOf(node: CommandNode, path: readonly string[]): readonly strin
     const patterns = [name, ...aliases].join('|');
     return `        ${patterns}) ${functionOf([...path, name])} ;;`;
   });
+  // Subcommands see only their own words.
+  const line =
+    path.length === 1 ? `  typeset -ga ${functionOf(path)}_line=("\${(@)words[1,CURRENT]}")\n` : '';
   const body = `${functionOf(path)}() {
-  local curcontext="$curcontext" state line
+${line}  local curcontext="$curcontext" state line
   typeset -A opt_args
   local -a commands=(
 ${described.join('\n')}
@@ -67,6 +79,8 @@ function actionOf(value: CommandValue): string {
       return '_files';
     case 'one-of':
       return `(${value.choices.join(' ')})`;
+    case 'served':
+      return '_meshtrust_names';
     case 'text':
       return ' ';
   }
