@@ -75,7 +75,7 @@ suite('README.md', () => {
     const [, section = ''] = (readme ?? '').split(/^## Day two$/m);
     const [, block = ''] = section.split(/^```$/m);
     const examples = block.trim().split(/\n\n(?=\$ )/);
-    assert.equal(examples.length, 3);
+    assert.equal(examples.length, 5);
     for (const example of examples) assert.ok(commands?.includes(example), example);
   });
 
