@@ -364,6 +364,10 @@ suite('HTTP/2 connection: limits', () => {
       ]),
       errorCode.enhanceYourCalm,
     ],
+    'DATA with one byte more of padding than of payload': [
+      Buffer.concat([request(1), frame(data, flag.padded, 1, Buffer.of(1))]),
+      errorCode.protocolError,
+    ],
     'frames of unknown types above the burst': [
       Buffer.concat(Array.from({ length: 11 }, () => frame(77, 0, 0))),
       errorCode.enhanceYourCalm,

@@ -141,3 +141,38 @@ suite('sotwVersion: held (default)', () => {
     assert.equal(server.fetched('a', 'b'), `${hash}: a@1 b@1`);
   });
 });
+
+suite('kind of a SotW request', () => {
+  test('an ACK, a NACK, the same answer twice, and an unknown nonce', () => {
+    const store = createSnapshotStore();
+    store.set('', typeUrls.secret, createResourceSet([resource('a', '1')]));
+    const context: SessionContext = {
+      view: store,
+      frames: createFrames('test', ''),
+      memory: createRefusalMemory({ entries: 10, ttlMs: 1_000 }),
+      limits: defaultStreamLimits,
+      groupOf: () => '',
+      optionsOf: () => ({}),
+    };
+    const kindsSeen: string[] = [];
+    const session = createSotwSession(context, (event) => {
+      if (event.kind === 'request') kindsSeen.push(event.request);
+    });
+    store.subscribe((change) => session.changed(change));
+    const send = (nonce: string, error?: SotwRequest['error']): void =>
+      void session.request(
+        { kind: 'sotw', node, typeUrl: typeUrls.secret, nonce, error, version: '', names: ['a'] },
+        0,
+      );
+    const nonceOfNext = (): string => session.take(0)?.nonce ?? assert.fail();
+    send('');
+    const first = nonceOfNext();
+    send(first);
+    store.set('', typeUrls.secret, createResourceSet([resource('a', '2')]));
+    const second = nonceOfNext();
+    send(second, { code: 13, message: 'no' });
+    send(second, { code: 13, message: 'no' });
+    send('unknown');
+    assert.deepEqual(kindsSeen, ['initial', 'ack', 'nack', 'stale', 'stale']);
+  });
+});
