@@ -7,18 +7,22 @@ import type { DeriveContext } from './derive.ts';
 /** A file that could be parsed. */
 export type Documents = Extract<ParsedFile, { readonly kind: 'documents' }>;
 
-/** Finds what the derivation of a MeshIdentity needs of other documents, in all files and objects. */
+/**
+ * Finds what the derivation of a MeshIdentity needs of other documents, in all files and objects. Of several documents
+ * with one name the first counts.
+ */
 export function indexDocuments(all: Iterable<Documents>): Pick<DeriveContext, 'secretOf' | 'meshTrustOf'> {
   const secrets = new Map<string, CaSecret>();
   const byIdentity = new Map<Identity, MeshTrust>();
   const byKri = new Map<string, MeshTrust>();
   for (const { secrets: ofFile, documents } of all) {
-    for (const secret of ofFile) secrets.set(`${secret.mesh}/${secret.name}`, secret);
+    for (const secret of ofFile) setFirst(secrets, `${secret.mesh}/${secret.name}`, secret);
     for (const document of documents) {
       if (document.kind !== 'mesh-trust') continue;
       const { resource } = document;
-      byIdentity.set(resource.identity, resource);
-      if (resource.originKri !== undefined) byKri.set(`${resource.mesh}/${resource.originKri}`, resource);
+      setFirst(byIdentity, resource.identity, resource);
+      if (resource.originKri !== undefined)
+        setFirst(byKri, `${resource.mesh}/${resource.originKri}`, resource);
     }
   }
   return {
@@ -26,6 +30,10 @@ export function indexDocuments(all: Iterable<Documents>): Pick<DeriveContext, 's
     meshTrustOf: ({ mesh, namespace, name }: MeshIdentity, kri) =>
       byKri.get(`${mesh}/${kri}`) ?? byIdentity.get(identityOf(mesh, namespace, name)),
   };
+}
+
+function setFirst<Key, Value>(map: Map<Key, Value>, key: Key, value: Value): void {
+  if (!map.has(key)) map.set(key, value);
 }
 
 /** Returns whether a file has anything that the derivation of a MeshIdentity of another file may need. */

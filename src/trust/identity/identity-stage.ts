@@ -1,5 +1,6 @@
 import type { LedgerEvent } from '../ledger/ledger.ts';
 import type { Identity, MeshTrust } from '../model/mesh-trust.ts';
+import { compareText } from '../../text/compare-text.ts';
 import { hasMaterial, indexDocuments, needsMaterial } from './derivation-index.ts';
 import type { Documents } from './derivation-index.ts';
 import type { Derivation, DeriveContext } from './derive.ts';
@@ -52,6 +53,8 @@ interface PathState {
   readonly path: string;
   /** The newest version that could be parsed. */
   version: { readonly parsed: Documents; readonly settled: boolean } | undefined;
+  /** True if a newer version could not be read or parsed: then `version` is the last good one, and stays in force. */
+  rejected: boolean;
   /** False while only an earlier run is known to have read it. */
   confirmed: boolean;
   /** What each MeshIdentity gave in the last settled version. */
@@ -65,7 +68,11 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
   let index: ReturnType<typeof indexDocuments> | undefined;
 
   const contextNow = (): DeriveContext => {
-    index ??= indexDocuments([...paths.values()].flatMap(({ version }) => version?.parsed ?? []));
+    index ??= indexDocuments(
+      [...paths.values()]
+        .toSorted((a, b) => compareText(a.path, b.path))
+        .flatMap(({ version }) => version?.parsed ?? []),
+    );
     return { ...options, ...index };
   };
 
@@ -77,6 +84,7 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
       source,
       path,
       version: undefined,
+      rejected: false,
       confirmed: false,
       given: new Map(),
       outcomes: new Map(),
@@ -98,16 +106,19 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
         case 'version': {
           const state = stateOf(source, event.path);
           state.confirmed = true;
-          // The last usable version of a file that cannot be parsed any more stays in force.
+          state.rejected = event.parsed.kind === 'refused';
           if (event.parsed.kind === 'refused') break;
           isMaterial ||=
             hasMaterial(event.parsed) || (state.version && hasMaterial(state.version.parsed)) === true;
           state.version = { parsed: event.parsed, settled: event.settled };
           break;
         }
-        case 'unreadable':
-          stateOf(source, event.path).confirmed = true;
+        case 'unreadable': {
+          const state = stateOf(source, event.path);
+          state.confirmed = true;
+          state.rejected = true;
           break;
+        }
         case 'gone': {
           const state = paths.get(keyOf(source, event.path));
           if (state === undefined) break;
@@ -128,7 +139,7 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
           break;
       }
     }
-    index = undefined;
+    if (isMaterial) index = undefined;
     return isMaterial;
   };
 
@@ -201,8 +212,9 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
       const all = new Map<string, readonly LedgerEvent[]>([[source, deriveEvents(source, events, now)]]);
       const updated = new Set(events.flatMap((event) => ('path' in event ? keyOf(source, event.path) : [])));
       for (const [key, state] of isMaterial ? paths : []) {
-        const { version } = state;
-        if (version === undefined || updated.has(key) || !needsMaterial(version.parsed)) continue;
+        const { version, rejected } = state;
+        // Deriving an earlier version again would resolve the error about the newest one.
+        if (version === undefined || rejected || updated.has(key) || !needsMaterial(version.parsed)) continue;
         all.set(state.source, [...(all.get(state.source) ?? []), derivePath(state, version, now)]);
       }
       dropCurrent();

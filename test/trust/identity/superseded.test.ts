@@ -153,6 +153,45 @@ suite('CA certificates that a MeshIdentity no longer has', () => {
     }
   });
 
+  for (const [name, text] of [
+    ['cannot be parsed', '{'],
+    ['is empty', ''],
+  ] as const)
+    test(`the file ${name}, then the Secret of the CA is replaced: the last good version stays, and the error`, () => {
+      const rig = makeRig();
+      const spec = bundled({ type: 'Secret', secretRef: { kind: 'Secret', name: 'ca' } });
+      rig.apply({ [path]: identityText({ spec }), 's.yaml': secretText('ca', a.certPem) });
+      rig.apply({ [path]: text }, 1000);
+      const errors = rig.codes();
+      rig.apply({ 's.yaml': secretText('ca', b.certPem) }, 2000);
+      assert.deepEqual(rig.inForce(), ['default/a.example: A']);
+      assert.deepEqual(rig.codes(), errors);
+      rig.apply({ [path]: identityText({ spec }) }, 3000);
+      assert.deepEqual(rig.inForce(), ['default/a.example: A B']);
+      assert.deepEqual(rig.codes(), ['MT076']);
+    });
+
+  test('the file cannot be read, then the Secret of the CA is replaced: the last good version stays, and the error', () => {
+    const rig = makeRig();
+    const spec = bundled({ type: 'Secret', secretRef: { kind: 'Secret', name: 'ca' } });
+    rig.apply({ [path]: identityText({ spec }), 's.yaml': secretText('ca', a.certPem) });
+    rig.deliver('files', [{ kind: 'unreadable', path, reason: 'permission denied' }], 1000);
+    rig.apply({ 's.yaml': secretText('ca', b.certPem) }, 2000);
+    assert.deepEqual(rig.inForce(), ['default/a.example: A']);
+    assert.deepEqual(rig.codes(), ['MT001', 'MT040']);
+  });
+
+  test('two Secrets of one name: the first by path counts, in any order', () => {
+    const spec = bundled({ type: 'Secret', secretRef: { kind: 'Secret', name: 'ca' } });
+    const files = { 'a.yaml': secretText('ca', a.certPem), 'b.yaml': secretText('ca', b.certPem) };
+    for (const order of [Object.entries(files), Object.entries(files).toReversed()]) {
+      const rig = makeRig();
+      for (const [file, content] of order) rig.apply({ [file]: content });
+      rig.apply({ [path]: identityText({ spec }) });
+      assert.deepEqual(rig.inForce(), ['default/a.example: A']);
+    }
+  });
+
   test('the CA comes back: it has no end any more', () => {
     const rig = makeRig();
     rig.apply({ [path]: text(a.certPem) });
