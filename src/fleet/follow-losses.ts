@@ -64,7 +64,8 @@ export function followLosses(history: ServedHistory, onLoss: (loss: Loss) => voi
         const isBack = connectedNodes.has(proxy.record.node);
         const isOver = now >= proxy.record.countedUntil;
         if (!isBack && isOver) expired.push(proxy);
-        // Otherwise another server has the proxy, its version is served again, or a worker does not answer.
+        // A proxy is also no longer lost if another server has it, or if its version is served again. If a look is
+        // incomplete, a worker did not answer, so nothing is known about its proxies.
         if (isBack || isOver || complete) losses.lost.delete(key);
       }
       losses.gaveUp += expired.length;

@@ -9,8 +9,8 @@ export interface ChangeAccount {
   built(startedAt: number): ChangeWork;
 }
 
-/** Number of paths that are named. The first read has thousands. */
-const named = 20;
+/** Maximum number of paths in a record. The first read has thousands. */
+const maxPaths = 20;
 
 /** Creates a record. Times are those of the monotonic clock. */
 export function createChangeAccount({ monotonic }: Pick<Clock, 'monotonic'>): ChangeAccount {
@@ -25,7 +25,7 @@ export function createChangeAccount({ monotonic }: Pick<Clock, 'monotonic'>): Ch
       parse = { startedAt: parse?.startedAt ?? startedAt, endedAt };
       parseMs += endedAt - startedAt;
       texts += some.length;
-      paths.push(...some.slice(0, named - paths.length));
+      paths.push(...some.slice(0, maxPaths - paths.length));
     },
     built(startedAt) {
       const work = {

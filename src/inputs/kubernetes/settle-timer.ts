@@ -13,9 +13,9 @@ const massShare = 0.05;
 
 /**
  * Returns the settle times for `leaving` deletions among `known` objects, which include the deleted ones. `settleMs` is
- * the time for a single deletion. Several deletions wait longer, because more may follow of the same cause. An API
- * server deletes 100 to 200 objects per second, with pauses. If the loss of 5,000 objects were reported in parts, no
- * part would be the half of them, and the guard would not hold any.
+ * the time for a single deletion. Several deletions wait longer, because more of the same cause may follow. An API
+ * server deletes 100 to 200 objects per second, with pauses. If the loss of 5,000 objects were reported in parts, each
+ * part would be less than half of all objects, and the guard would hold none of them.
  */
 export function settleTimesFor(leaving: number, known: number, settleMs: number): SettleTimes {
   if (leaving <= 1) return { quietMs: settleMs, maxMs: settleMs };
