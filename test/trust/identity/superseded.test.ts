@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { decodeLastGood, encodeLastGood } from '../../../src/runtime/state/last-good-document.ts';
+import { stateKeyOf } from '../../../src/runtime/state/state-key.ts';
 import type { LedgerEvent } from '../../../src/trust/ledger/ledger.ts';
 import type { Identity } from '../../../src/trust/model/mesh-trust.ts';
 import { makeCa } from '../../kit/certificates.ts';
+import { reader } from '../../kit/resources.ts';
 import { bundled, hour, identityText, inline, makeRig, parseAll, secretText } from './kit.ts';
 import type { Rig } from './kit.ts';
 
@@ -39,6 +42,13 @@ function assertEnds(rig: Rig, at: number, before: readonly string[], after: read
   assert.deepEqual(rig.inForce(), after);
   assert.equal(rig.stage.nextEnd(), undefined);
   assert.deepEqual(rig.codes(), []);
+}
+
+/** Returns the grants of a path as a restarted program reads them from its state directory. */
+function saved(rig: Rig, source: string, at: string): ReturnType<Rig['grantsOf']> {
+  const key = stateKeyOf(Buffer.alloc(32));
+  const text = encodeLastGood({ source, path: at, grants: rig.grantsOf(source, at) }, key);
+  return decodeLastGood(text, reader, key).grants;
 }
 
 suite('CA certificates that a MeshIdentity no longer has', () => {
@@ -257,7 +267,7 @@ suite('CA certificates that a MeshIdentity no longer has', () => {
       ['superseded', 'superseded:default//identity'],
       ['files', path],
     ] as const)
-      after.deliver(source, [{ kind: 'restored', path: at, grants: before.grantsOf(source, at) }], 2000);
+      after.deliver(source, [{ kind: 'restored', path: at, grants: saved(before, source, at) }], 2000);
     assert.equal(after.stage.nextEnd(), end);
     const changed: LedgerEvent = {
       kind: 'version',
@@ -277,7 +287,7 @@ suite('CA certificates that a MeshIdentity no longer has', () => {
     const before = makeRig();
     before.apply({ [path]: text(a.certPem) });
     const after = makeRig();
-    const grants = before.grantsOf('files', path);
+    const grants = saved(before, 'files', path);
     after.deliver('files', [{ kind: 'restored', path, grants }], 500);
     after.deliver('files', [{ kind: 'synced' }], 1000);
     assert.deepEqual(after.inForce(), ['default/a.example: A']);
@@ -292,7 +302,7 @@ suite('CA certificates that a MeshIdentity no longer has', () => {
     const after = makeRig();
     after.deliver(
       'superseded',
-      [{ kind: 'restored', path: at, grants: before.grantsOf('superseded', at) }],
+      [{ kind: 'restored', path: at, grants: saved(before, 'superseded', at) }],
       end,
     );
     assert.deepEqual(after.inForce(), []);
