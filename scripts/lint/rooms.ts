@@ -185,7 +185,6 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'cli/terminal',
     'frontend/workers',
     'net',
-    'observe/tracing',
     'runtime',
   ],
   cli: ['cli/commands', 'cli/flags', 'cli/kubectl', 'cli/terminal'],

@@ -3,9 +3,10 @@ import type { Rollout } from '../fleet/rollout.ts';
 import type { Logger } from '../observe/log/log.ts';
 import type { StateEvent } from '../runtime/state-view.ts';
 import type { Interval } from '../observe/tracing/trace-changes.ts';
+import { isTracingOn } from '../observe/tracing/tracing-environment.ts';
+import type { TracingEnvironment } from '../observe/tracing/tracing-environment.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Loss } from '../fleet/follow-losses.ts';
-import type { ServeOptions } from '../runtime/serve-options.ts';
 
 /** Records each change: in the audit log and, if there is a collector, as a trace. */
 export interface ChangeRecord extends AsyncDisposable {
@@ -21,7 +22,8 @@ export interface ChangeRecord extends AsyncDisposable {
 }
 
 export interface ChangeRecordInput {
-  readonly options: Pick<ServeOptions, 'tracing' | 'version'>;
+  readonly version: string;
+  readonly env: TracingEnvironment;
   readonly log: Logger;
   /** Returns the number of connected proxies of a mesh. */
   readonly proxies: (mesh: string) => number;
@@ -29,13 +31,14 @@ export interface ChangeRecordInput {
 
 /** Creates the record. */
 export async function createChangeRecord({
-  options: { tracing: isTracing = false, version },
+  version,
+  env,
   log,
   proxies,
 }: ChangeRecordInput): Promise<ChangeRecord> {
   const audit = createAuditLog({ log, proxies });
   // OpenTelemetry costs 0.25 s and 48 MB to load: only servers with a collector pay for it.
-  const tracing = isTracing
+  const tracing = isTracingOn(env)
     ? (await import('../observe/tracing/start-tracing.ts')).startTracing({
         version,
         log,

@@ -1,7 +1,8 @@
 import { createEventHub } from '../admin/event-hub.ts';
 import type { EventHub } from '../admin/event-hub.ts';
 import { presentRollout } from '../api/present-fleet.ts';
-import { presentServerEvent } from '../api/present-server-event.ts';
+import type { ServerEvent } from '../api/event-types.ts';
+import { countFindings } from '../trust/findings/count-findings.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Rollout } from '../fleet/rollout.ts';
 import type { StateEvent, StateView } from '../runtime/state-view.ts';
@@ -42,8 +43,18 @@ export function createLiveEvents({ fleet, view, clock, onConverged, onLost }: Li
       if (event.kind === 'granted') return;
       if (event.kind === 'served') follower.changed(event.changes.map(({ mesh }) => mesh));
       changes += 1;
-      hub.publish('state', 'state', presentServerEvent(view(), changes));
+      hub.publish('state', 'state', serverEventOf(view(), changes));
     },
     [Symbol.dispose]: () => follower.close(),
+  };
+}
+
+/** Returns the event for a change of the server's state. `changes` is the number of changes so far. */
+function serverEventOf({ readiness, findings, ledger }: StateView, changes: number): ServerEvent {
+  return {
+    changes,
+    readiness: readiness.kind,
+    findings: countFindings(findings),
+    held: ledger.held.length,
   };
 }

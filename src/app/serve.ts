@@ -11,6 +11,7 @@ import { createEventLog } from '../observe/log/log-events.ts';
 import { createLogger } from '../observe/log/log.ts';
 import { createChangeLog } from '../fleet/change-log.ts';
 import { countStates } from '../fleet/rollout.ts';
+import type { TracingEnvironment } from '../observe/tracing/tracing-environment.ts';
 import { createMetrics } from '../observe/metrics/metrics.ts';
 import type { ProxyStates } from '../observe/metrics/metrics.ts';
 import { createAnchorReader } from '../trust/x509/anchor-reader.ts';
@@ -38,6 +39,8 @@ import { startWorkerPool } from '../frontend/workers/worker-pool.ts';
 import { sleep } from '../xds/timers/timers.ts';
 
 export interface ServeIo {
+  /** The environment, which may name a collector of traces. */
+  readonly env: TracingEnvironment;
   /** Aborted when the server has to drain and end. */
   readonly signal: AbortSignal;
   /** Receives the log. */
@@ -50,7 +53,7 @@ export interface ServeIo {
  * Builds all stages in the order of their dependencies, runs them until the signal is aborted, and drains them.
  * @throws {Error} if an address, a file or another thing that the options name cannot be used at the start.
  */
-export async function serve(options: ServeOptions, { signal, stdout, colour }: ServeIo): Promise<void> {
+export async function serve(options: ServeOptions, { env, signal, stdout, colour }: ServeIo): Promise<void> {
   await using cleanup = new AsyncDisposableStack();
   const log = createLogger({ format: options.logFormat, level: options.logLevel, stream: stdout, colour });
   const sources = await planSources(options, log);
@@ -84,7 +87,9 @@ export async function serve(options: ServeOptions, { signal, stdout, colour }: S
   const front: ProxyFrontend = pool ?? createFrontend(options, log);
   cleanup.defer(() => front.drain(0));
   const eventLog = createEventLog({ log, proxies: front.proxies });
-  const record = cleanup.use(await createChangeRecord({ options, log, proxies: front.proxies }));
+  const record = cleanup.use(
+    await createChangeRecord({ version: options.version, env, log, proxies: front.proxies }),
+  );
   const findingTimes = createFindingTimes(systemClock.wall);
   const changeLog = createChangeLog(systemClock.wall);
   const metrics = createMetrics({

@@ -1,4 +1,3 @@
-import { compareFindings } from '../trust/findings/finding.ts';
 import type { Finding } from '../trust/findings/finding.ts';
 import { nextExpiryChange } from '../trust/snapshot/expiry.ts';
 import type { BundlePolicy } from '../trust/bundle/trust-bundle.ts';
@@ -10,14 +9,15 @@ import { isRead, readinessOf } from '../trust/ledger/readiness.ts';
 import type { Readiness } from '../trust/ledger/readiness.ts';
 import type { Identity } from '../trust/model/mesh-trust.ts';
 import type { ParseOptions } from '../trust/model/parse-file.ts';
-import { allFindings } from '../trust/snapshot/all-findings.ts';
 import { diffMeshes } from '../trust/snapshot/diff.ts';
 import type { MeshBuilder, MeshStates } from '../trust/snapshot/mesh-builder.ts';
 import type { SourceEvent } from '../trust/source.ts';
 import type { StateEvent, StateView } from './state-view.ts';
+import { createBuildTimer } from './build-timer.ts';
+import type { DueTimes } from './build-times.ts';
 import { createChangeAccount } from './change-account.ts';
 import type { Clock } from './clock.ts';
-import { findingChanges } from './finding-changes.ts';
+import { createCurrentFindings } from './current-findings.ts';
 import { createParseQueue } from './parse-queue.ts';
 
 /** The events of the pipeline. */
@@ -71,39 +71,22 @@ export interface Pipeline {
   close(): void;
 }
 
-/** The first change of a burst is built after `first`, the later ones at most every `burst` milliseconds. */
-const pace = { first: 2, burst: 50 };
-/** The longest timer, so that a change of the wall clock is noticed. */
-const longestSleep = 3_600_000;
-
 /** Connects the stages from source events to served meshes, and decides when they run. */
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { ledger, builder, parse, identities, optional, guardHoldMs, clock } = options;
   const observers: PipelineObserver[] = [];
   const queued = new Map<string, LedgerEvent[]>();
   const account = createChangeAccount(clock);
-  let cancelBuild: (() => void) | undefined;
-  let cancelWake: (() => void) | undefined;
-  let lastBuild = -Infinity;
-  let dirtySince: number | undefined;
+  const timer = createBuildTimer(clock, run);
+  const findings = createCurrentFindings();
   let syncedAt: number | undefined;
   let readiness: Readiness = { kind: 'waiting', missing: [] };
   let ledgerView = ledger.view();
   let meshes: MeshStates = new Map();
   let hasServed = false;
-  const otherFindings = new Map<string, (meshes: MeshStates) => readonly Finding[]>();
-  let findings: readonly Finding[] = [];
-  let sorted: readonly Finding[] | undefined;
 
   const observe = (event: PipelineEvent): void => {
     for (const observer of observers) observer(event);
-  };
-
-  const markDirty = (): void => {
-    dirtySince ??= clock.wall();
-    if (cancelBuild !== undefined) return;
-    const wait = Math.max(pace.first, lastBuild + pace.burst - clock.monotonic());
-    cancelBuild = clock.after(wait, run);
   };
 
   const parsing = createParseQueue({
@@ -114,7 +97,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       queued.set(source, queue);
       for (const event of events) queue.push(event);
       account.parsed(paths, startedAt);
-      markDirty();
+      timer.request();
     },
   });
 
@@ -136,27 +119,24 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       applyAll(identities.tick(clock.wall()));
   };
 
-  const run = (): void => {
-    cancelBuild?.();
-    cancelBuild = undefined;
-    lastBuild = clock.monotonic();
-    const since = dirtySince ?? clock.wall();
-    dirtySince = undefined;
+  function run(): void {
+    const { startedAt, since } = timer.begin();
     takeQueued();
-    if (ledgerView.deadline !== undefined && ledgerView.deadline <= lastBuild) ledger.tick(lastBuild);
+    if (ledgerView.deadline !== undefined && ledgerView.deadline <= startedAt) ledger.tick(startedAt);
     ledgerView = ledger.view();
     updateReadiness();
     if (readiness.kind === 'ready') {
       const before = meshes;
       meshes = builder.build(ledgerView.holdings, clock.wall());
       const changes = diffMeshes(before, meshes);
-      const work = account.built(lastBuild);
+      const work = account.built(startedAt);
       if (changes.length > 0 || !hasServed) observe({ kind: 'served', states: meshes, changes, since, work });
       hasServed = true;
     }
-    updateFindings();
-    sleep();
-  };
+    const { appeared, resolved } = findings.update(ledgerView.findings, meshes, clock.wall());
+    if (appeared.length + resolved.length > 0) observe({ kind: 'findings', appeared, resolved });
+    timer.sleep(dueTimes());
+  }
 
   const updateReadiness = (): void => {
     const before = readiness;
@@ -169,31 +149,17 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     if (JSON.stringify(readiness) !== JSON.stringify(before)) observe({ kind: 'readiness', readiness });
   };
 
-  const updateFindings = (): void => {
-    const before = findings;
-    const others = [...otherFindings.values()].flatMap((findingsOf) => findingsOf(meshes));
-    const ofInput = [...ledgerView.findings, ...others];
-    findings = allFindings(ofInput, meshes, clock.wall());
-    sorted = undefined;
-    const { appeared, resolved } = findingChanges(before, findings);
-    if (appeared.length + resolved.length > 0) observe({ kind: 'findings', appeared, resolved });
-  };
-
-  const sleep = (): void => {
-    cancelWake?.();
-    const [now, wall] = [clock.monotonic(), clock.wall()];
-    const dates = [...meshes.values()].flatMap(({ bundle }) =>
-      bundle.bundles.map((domain) => nextExpiryChange(domain, wall)),
-    );
-    const waits = [
-      ledgerView.deadline === undefined ? longestSleep : ledgerView.deadline - now,
-      readiness.kind === 'doubtful' ? readiness.until - now : longestSleep,
-      ...[builder.nextChange(), identities?.nextEnd(), ...dates].map((at) =>
-        at === undefined ? longestSleep : at - wall,
-      ),
-    ];
-    const wait = waits.reduce((a, b) => Math.min(a, b), longestSleep);
-    cancelWake = clock.after(Math.max(1, wait), run);
+  const dueTimes = (): DueTimes => {
+    const wall = clock.wall();
+    const domains = [...meshes.values()].flatMap(({ bundle }) => bundle.bundles);
+    return {
+      deadlines: [ledgerView.deadline, readiness.kind === 'doubtful' ? readiness.until : undefined],
+      dates: [
+        builder.nextChange(),
+        identities?.nextEnd(),
+        ...domains.map((domain) => nextExpiryChange(domain, wall)),
+      ],
+    };
   };
 
   // Superseded CA certificates come from no input, so there is nothing to wait for.
@@ -211,7 +177,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       return meshes;
     },
     get findings() {
-      return (sorted ??= findings.toSorted(compareFindings));
+      return findings.sorted();
     },
   };
 
@@ -221,20 +187,20 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     restore(source, events) {
       const all = identities?.apply(source, events, clock.wall()) ?? new Map([[source, events]]);
       for (const [to, ofSource] of all) ledger.apply(to, ofSource, clock.monotonic());
-      markDirty();
+      timer.request();
     },
     setPolicy(policy) {
       builder.setPolicy(policy);
-      markDirty();
+      timer.request();
     },
     setFindings(subject, findingsOf) {
-      otherFindings.set(subject, findingsOf);
-      markDirty();
+      findings.set(subject, findingsOf);
+      timer.request();
     },
     releaseGuard(selection) {
       takeQueued();
       const held = ledger.release(selection);
-      markDirty();
+      timer.request();
       return held;
     },
     identities: () => identities?.view(),
@@ -243,7 +209,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       takeQueued();
       const { events, released } = identities.release(identity);
       applyAll(events);
-      markDirty();
+      timer.request();
       return released;
     },
     held: () => {
@@ -251,12 +217,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       return ledger.held();
     },
     view: () => view,
-    isCurrent: () => cancelBuild === undefined && !parsing.isBusy,
+    isCurrent: () => !timer.isRequested && !parsing.isBusy,
     grantsOf: (source, path) => ledger.grantsOf(source, path),
     close() {
       parsing.close();
-      cancelBuild?.();
-      cancelWake?.();
+      timer.close();
     },
   };
 }

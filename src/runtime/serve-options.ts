@@ -50,8 +50,6 @@ export interface ServeOptions {
   readonly workers: number;
   readonly cacheBytes: number;
   readonly caMetrics: boolean;
-  /** True if each change becomes a trace. The environment names the collector. */
-  readonly tracing?: boolean | undefined;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly logFormat: 'json' | 'pretty' | 'auto';
 }

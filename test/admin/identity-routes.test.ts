@@ -5,7 +5,7 @@ import { identityRoutes } from '../../src/admin/identity-routes.ts';
 import type { IdentityInput } from '../../src/admin/identity-routes.ts';
 import type { Identity } from '../../src/trust/model/mesh-trust.ts';
 import { makeCa } from '../kit/certificates.ts';
-import { bundled, hour, identityText, inline, makeRig } from '../trust/identity/kit.ts';
+import { bundled, hour, identityText, inline, makeRig } from '../kit/mesh-identities.ts';
 
 const a = makeCa({ commonName: 'A' });
 const b = makeCa({ commonName: 'B' });

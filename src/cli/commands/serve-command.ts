@@ -2,7 +2,6 @@ import type { Action } from './command.ts';
 import { unprotected } from '../../admin/access.ts';
 import type { ServeOptions, TlsFiles } from '../../runtime/serve-options.ts';
 import { isLoopback, parseListenAddress } from '../../net/listen-address.ts';
-import { isTracingOn } from '../../observe/tracing/tracing-environment.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { serveFlags } from '../flags/flag-groups.ts';
 import type { FlagOptions } from '../flags/flags.ts';
@@ -30,9 +29,8 @@ export const serveCommand: Action<ServeFlags> = async ({ operands: paths, option
   // Imported here, so that other commands and workers do not load modules that only `serve` uses.
   const { serve } = await import('../../app/serve.ts');
   try {
-    const tracing = isTracingOn(io.env);
     await serve(
-      { ...options, identities, version, dirs, kubernetes, webhook, tls, adminTls, tracing },
+      { ...options, identities, version, dirs, kubernetes, webhook, tls, adminTls },
       { ...io, colour: hasColours(io.env, io.stdout) },
     );
   } catch (error) {

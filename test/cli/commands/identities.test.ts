@@ -6,7 +6,7 @@ import { startMeshtrust } from '../../kit/meshtrust.ts';
 import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { watchedDir } from '../../kit/watched-dir.ts';
-import { bundled, identityText, inline } from '../../trust/identity/kit.ts';
+import { bundled, identityText, inline } from '../../kit/mesh-identities.ts';
 import { run } from '../run.ts';
 
 const a = makeCa({ commonName: 'A' });

@@ -4,7 +4,7 @@ import { makeCa } from '../../kit/certificates.ts';
 import type { Certificate } from '../../kit/certificates.ts';
 import { probeContinuously } from '../../kit/probe-continuously.ts';
 import type { ClientIdentity } from '../../kit/tls-client.ts';
-import { bundled, identityText, inline } from '../../trust/identity/kit.ts';
+import { bundled, identityText, inline } from '../../kit/mesh-identities.ts';
 import {
   assertNothingRejected,
   eachEnvoy,

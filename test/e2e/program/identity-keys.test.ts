@@ -6,7 +6,7 @@ import { startMeshtrust } from '../../kit/meshtrust.ts';
 import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { watchedDir } from '../../kit/watched-dir.ts';
-import { bundled, identityText, inline, secretText } from '../../trust/identity/kit.ts';
+import { bundled, identityText, inline, secretText } from '../../kit/mesh-identities.ts';
 import { untilServed } from './served.ts';
 
 /** Returns parts of a key that any copy of it has. The first line of a P-256 key is the same in all keys. */

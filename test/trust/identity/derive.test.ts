@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import type { IdentityStageOptions } from '../../../src/trust/identity/identity-stage.ts';
 import { makeCa, makeIntermediate, makeLeaf } from '../../kit/certificates.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
-import { bundled, identityText, inline, makeRig, secretText } from './kit.ts';
+import { bundled, identityText, inline, makeRig, secretText } from '../../kit/mesh-identities.ts';
 
 const ca = makeCa({ commonName: 'A' });
 const other = makeCa({ commonName: 'B' });

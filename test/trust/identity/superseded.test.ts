@@ -6,8 +6,16 @@ import type { LedgerEvent } from '../../../src/trust/ledger/ledger.ts';
 import type { Identity } from '../../../src/trust/model/mesh-trust.ts';
 import { makeCa } from '../../kit/certificates.ts';
 import { reader } from '../../kit/resources.ts';
-import { bundled, hour, identityText, inline, makeRig, parseAll, secretText } from './kit.ts';
-import type { Rig } from './kit.ts';
+import {
+  bundled,
+  hour,
+  identityText,
+  inline,
+  makeRig,
+  parseAll,
+  secretText,
+} from '../../kit/mesh-identities.ts';
+import type { Rig } from '../../kit/mesh-identities.ts';
 
 const a = makeCa({ commonName: 'A' });
 const b = makeCa({ commonName: 'B' });

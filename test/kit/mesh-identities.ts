@@ -1,10 +1,10 @@
-import { createIdentityStage } from '../../../src/trust/identity/identity-stage.ts';
-import type { IdentityStage, IdentityStageOptions } from '../../../src/trust/identity/identity-stage.ts';
-import { createLedger } from '../../../src/trust/ledger/ledger.ts';
-import type { LedgerEvent } from '../../../src/trust/ledger/ledger.ts';
-import { defaultLimits } from '../../../src/trust/model/limits.ts';
-import { parseFile } from '../../../src/trust/model/parse-file.ts';
-import { reader } from '../../kit/resources.ts';
+import { createIdentityStage } from '../../src/trust/identity/identity-stage.ts';
+import type { IdentityStage, IdentityStageOptions } from '../../src/trust/identity/identity-stage.ts';
+import { createLedger } from '../../src/trust/ledger/ledger.ts';
+import type { LedgerEvent } from '../../src/trust/ledger/ledger.ts';
+import { defaultLimits } from '../../src/trust/model/limits.ts';
+import { parseFile } from '../../src/trust/model/parse-file.ts';
+import { reader } from './resources.ts';
 
 export const hour = 3_600_000;
 
