@@ -53,6 +53,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'trust/snapshot': [...stagesBefore('trust/snapshot'), 'xds'],
   'trust/policy': ['trust/findings', 'trust/snapshot', 'trust/x509'],
   'trust/verify': ['trust/bundle', 'trust/x509'],
+  'trust/federation': trust,
 
   // The cluster, and the inputs: where the texts come from
   'kubernetes/client': ['text', 'net', 'xds/timers'],
@@ -97,7 +98,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'xds',
     'xds/timers',
   ],
-  api: [...trust, 'fleet', 'runtime', 'xds'],
+  api: [...trust, 'trust/federation', 'fleet', 'runtime', 'xds'],
   admin: [
     'api',
     'fleet',
@@ -201,6 +202,7 @@ export const pureRooms: readonly string[] = [
   ...trust,
   'trust/policy',
   'trust/verify',
+  'trust/federation',
   'kubernetes/status/core',
   'kubernetes/webhook/core',
 ];

@@ -6,7 +6,7 @@ import { trustRoutes } from '../../src/admin/trust-routes.ts';
 import type { CertificateDetail, CertificateList } from '../../src/api/certificate-api-types.ts';
 import type { ChangeList } from '../../src/api/change-api-types.ts';
 import { createChangeLog } from '../../src/fleet/change-log.ts';
-import type { SpiffeBundle } from '../../src/api/spiffe-bundle.ts';
+import type { SpiffeBundle } from '../../src/trust/federation/write-bundle-document.ts';
 import { makeCa } from '../kit/certificates.ts';
 import { content, makeRig, synced } from '../observe/rig.ts';
 import { ask } from './http-client.ts';
