@@ -117,9 +117,10 @@ export const commandTable: readonly CommandDefinition[] = [
         description: 'file or directory with the change, compared with the first path instead of a server',
       },
     ],
-    flags: ['mesh', 'output', ...servingFlags, ...serverFlags],
+    flags: ['mesh', 'add', 'output', ...servingFlags, ...serverFlags],
     examples: [
       ['diff trust/', 'compare with the server'],
+      ['diff --add zone-2.yaml', 'what applying these MeshTrusts beside the others would do'],
       ['diff before/ after/ --mesh default', 'compare directories'],
     ],
     load: async () => (await import('./commands/diff-command.ts')).diff,
@@ -153,6 +154,26 @@ export const commandTable: readonly CommandDefinition[] = [
       ['derive identities/ --zones east,west', 'MeshTrusts of all zones, for another mesh'],
     ],
     load: async () => (await import('./commands/derive-command.ts')).derive,
+  }),
+  define({
+    name: 'export',
+    group: 'Examine trust',
+    summary: 'print the trust of a mesh as MeshTrusts for another zone, as YAML',
+    operands: [
+      {
+        name: '[path...]',
+        description: 'files or directories (- for standard input); without one, a running server is asked',
+      },
+    ],
+    flags: ['mesh', 'trustDomain', 'forZone', 'universal', 'kubeNamespace', ...servingFlags, ...serverFlags],
+    examples: [
+      [
+        'export --mesh default --trust-domain default.zone-1.mesh.local --for-zone zone-2 > zone-1.yaml',
+        'for kubectl apply in zone-2',
+      ],
+      ['export trust/ --universal', 'from files, in the Universal form'],
+    ],
+    load: async () => (await import('./commands/export-command.ts')).exportTrust,
   }),
   define({
     name: 'check',

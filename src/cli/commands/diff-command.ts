@@ -4,7 +4,9 @@ import type { ProxyList } from '../../api/fleet-api-types.ts';
 import { wholeRefusalCodes } from '../../trust/findings/catalogue.ts';
 import type { Finding } from '../../trust/findings/finding.ts';
 import { counted } from '../../text/counted.ts';
+import type { Holdings } from '../../trust/ledger/share.ts';
 import { askServer } from '../ask/ask-server.ts';
+import { addResources, servedHoldings } from '../offline/add-resources.ts';
 import { diffMeshDetails } from '../offline/diff-meshes.ts';
 import type { MeshDifference } from '../offline/diff-meshes.ts';
 import { describeDifference, renderDifferences } from '../tables/diff-table.ts';
@@ -15,6 +17,8 @@ import type { CommandIo } from '../terminal/io.ts';
 import { mapFew } from '../terminal/map-few.ts';
 import { buildOffline, concerns, presentOffline } from '../offline/offline-meshes.ts';
 import type { ServingOptions } from '../offline/offline-meshes.ts';
+import { readingOf } from '../offline/offline-options.ts';
+import { readOffline } from '../offline/read-offline.ts';
 import { writeOutput } from '../terminal/output.ts';
 import { servedMeshes } from '../offline/served-meshes.ts';
 import { serverAccess } from '../ask/server-options.ts';
@@ -22,7 +26,7 @@ import type { ServerAccess, ServerOptions } from '../ask/server-options.ts';
 import { writeFindings } from '../terminal/write-findings.ts';
 import { say } from '../terminal/terminal.ts';
 
-type DiffOptions = FlagOptions<'mesh' | 'output'> & ServerOptions & ServingOptions;
+type DiffOptions = FlagOptions<'mesh' | 'add' | 'output'> & ServerOptions & ServingOptions;
 
 /** The command's output with `-o json`. */
 interface DiffReport {
@@ -50,7 +54,11 @@ async function againstFiles(
   options: DiffOptions,
   io: CommandIo,
 ): Promise<DiffReport> {
-  const [earlier, later] = await Promise.all([filesAt(before, options, io), filesAt(after, options, io)]);
+  const base = options.add === true ? await readOffline([before], readingOf(options), io) : undefined;
+  const [earlier, later] = await Promise.all([
+    filesAt(before, options, io),
+    filesAt(after, options, io, base?.holdings),
+  ]);
   writeFindings(io, newErrors(earlier.errors, later.errors));
   checkListed(options.mesh, [earlier.meshes, later.meshes]);
   return { before, after, meshes: diffMeshDetails(earlier.meshes, later.meshes) };
@@ -62,11 +70,14 @@ async function againstFiles(
  */
 async function againstServers(path: string, options: DiffOptions, io: CommandIo): Promise<DiffReport> {
   const servers = await serverAccess(options, io);
-  const [files, ...served] = await Promise.all([
-    filesAt(path, options, io),
-    ...servers.map(async (server) => only(await servedMeshes(server, io.signal), options.mesh)),
-  ]);
+  const served = await Promise.all(
+    servers.map(async (server) => only(await servedMeshes(server, io.signal), options.mesh)),
+  );
   const [first = [], ...others] = served;
+  const [server] = servers;
+  const isBeside = options.add === true && server !== undefined;
+  const base = isBeside ? await servedHoldings(server, first, io.signal) : undefined;
+  const files = await filesAt(path, options, io, base);
   const known = first.flatMap(({ findings }) => findings);
   writeFindings(io, newErrors(known, files.errors));
   const odd = others.findIndex((other) => diffMeshDetails(first, other).length > 0);
@@ -94,13 +105,18 @@ interface Side {
 }
 
 /**
- * Returns the meshes that would be served from files, and the errors in them.
+ * Returns the meshes that would be served from files, beside those of `base`, and the errors in them.
  * @throws {CommandError} (usage) if a whole file or resource is refused. A server would keep the previous version of
  * it, so the effect of the change is unknown. The errors are printed before.
  */
-async function filesAt(path: string, options: DiffOptions, io: CommandIo): Promise<Side> {
+async function filesAt(
+  path: string,
+  options: DiffOptions,
+  io: CommandIo,
+  base: Holdings = new Map(),
+): Promise<Side> {
   const { mesh } = options;
-  const built = await buildOffline([path], options, io);
+  const built = await buildOffline([path], options, io, (added) => addResources(base, added));
   const errors = built.findings.filter(
     (found) => found.severity === 'error' && (mesh === undefined || concerns(found, mesh)),
   );

@@ -225,6 +225,11 @@ export const flagsOfCommandLine = {
   ],
   proxyKey: ['--proxy-key <file>', 'private key of --proxy-cert (PEM)', '/etc/envoy/tls/tls.key'],
   trustDomain: ['--trust-domain <name>', 'only this trust domain'],
+  forZone: [
+    '--for-zone <name>',
+    'zone in which the MeshTrusts will be applied: they get the labels that a federated zone requires',
+  ],
+  universal: ['--universal', 'print the Universal form, without apiVersion and namespace'],
   format: [
     '--format <format>',
     'print certificates: pem, json, or spiffe (a SPIFFE bundle with --trust-domain, else a bundle map)',
@@ -237,6 +242,10 @@ export const flagsOfCommandLine = {
   mesh: ['--mesh <name>', 'name of the mesh'],
   leaf: ['--leaf <file>', 'certificate of the client (PEM or DER); its chain may follow in the same file'],
   chain: ['--chain <file>', 'intermediates that the client sends after its leaf (PEM or DER)'],
+  add: [
+    '--add',
+    'apply the MeshTrusts of the path beside those of the server, as kubectl apply does, instead of in their place',
+  ],
   state: [
     '--state <state>',
     'only proxies in this state: synced, pending, stale, refused, reconnecting, lost or disconnected',

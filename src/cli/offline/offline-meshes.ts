@@ -2,6 +2,7 @@ import { presentMesh } from '../../api/present-mesh.ts';
 import type { MeshDetail } from '../../api/api-types.ts';
 import type { Finding } from '../../trust/findings/finding.ts';
 import { allFindings } from '../../trust/snapshot/all-findings.ts';
+import type { Holdings } from '../../trust/ledger/share.ts';
 import { createMeshBuilder } from '../../trust/snapshot/mesh-builder.ts';
 import type { MeshStates } from '../../trust/snapshot/mesh-builder.ts';
 import type { FlagOptions } from '../flags/flags.ts';
@@ -22,19 +23,21 @@ export interface OfflineMeshes {
 }
 
 /**
- * Reads files and directories, and builds the meshes that `serve` would serve from them.
+ * Reads files and directories, and builds the meshes that `serve` would serve from them. `complete` may add further
+ * trust to that of the files.
  * @throws {CommandError} (usage) if one of them cannot be read.
  */
 export async function buildOffline(
   paths: readonly string[],
   options: ServingOptions,
   io: Pick<CommandIo, 'signal' | 'stdin'>,
+  complete: (holdings: Holdings) => Holdings = (holdings) => holdings,
 ): Promise<OfflineMeshes> {
   const view = await readOffline(paths, readingOf(options), io);
   const { policy, findingsOf } = await policyOf(options);
   const builder = createMeshBuilder(policy, { rootTrustDomain: options.rootTrustDomain });
   const now = Date.now();
-  const states = builder.build(view.holdings, now);
+  const states = builder.build(complete(view.holdings), now);
   return { states, findings: allFindings([...view.findings, ...findingsOf(states)], states, now) };
 }
 

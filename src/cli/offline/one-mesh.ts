@@ -3,11 +3,13 @@ import type { MeshCertificates } from '../../api/certificate-api-types.ts';
 import type { RolloutDetail } from '../../api/fleet-api-types.ts';
 import { presentCertificates } from '../../api/present-certificates.ts';
 import { presentFindings, presentMesh } from '../../api/present-mesh.ts';
+import { encodePem } from '../../trust/pem/encode-pem.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
 import { buildOffline, concerns } from './offline-meshes.ts';
 import type { ServingOptions } from './offline-meshes.ts';
-import { askMesh, meshNames } from './served-meshes.ts';
+import { askMesh, listedOf, meshNames } from './served-meshes.ts';
+import type { ListedDomain } from './served-meshes.ts';
 import type { ServerAccess } from '../ask/server-options.ts';
 
 /** A mesh that a command prints, from files or from servers. */
@@ -16,6 +18,8 @@ export interface OneMesh {
   readonly others: () => Promise<readonly string[]>;
   readonly detail: () => Promise<MeshDetail>;
   readonly certificates: () => Promise<MeshCertificates>;
+  /** Returns the CA certificates as they are listed, which proxies may get in another form. */
+  readonly listed: () => Promise<readonly ListedDomain[]>;
   /** Returns a number that is higher for each newer version of the mesh; undefined if earlier versions are unknown. */
   readonly sequence: (version: string) => Promise<number | undefined>;
 }
@@ -43,6 +47,13 @@ export async function meshOfFiles(
         findings: presentFindings(findings).findings,
       }),
     certificates: () => Promise.resolve(presentCertificates(state)),
+    listed: () =>
+      Promise.resolve(
+        state.bundle.bundles.map(({ trustDomain: name, anchors }) => ({
+          name,
+          pems: anchors.map(({ certificate }) => encodePem(certificate.der)),
+        })),
+      ),
     sequence: () => Promise.resolve(undefined),
   };
 }
@@ -73,6 +84,11 @@ export function meshOfServers(servers: readonly ServerAccess[], mesh: string, si
     },
     detail: () => ask<MeshDetail>(''),
     certificates: () => ask<MeshCertificates>('/certificates'),
+    listed: async () => {
+      const [server] = servers;
+      const { trustDomains } = await ask<MeshCertificates>('/certificates');
+      return server === undefined ? [] : listedOf(server, trustDomains, signal);
+    },
     sequence: async (version) => {
       const [server] = servers;
       const answer = server === undefined ? undefined : await askMesh(server, mesh, '/rollout', signal);

@@ -1,4 +1,9 @@
 import type { MeshDetail, MeshList } from '../../api/api-types.ts';
+import type {
+  AnchorCertificate,
+  CertificateDetail,
+  TrustDomainCertificates,
+} from '../../api/certificate-api-types.ts';
 import { AnswerError, askServer } from '../ask/ask-server.ts';
 import { mapFew } from '../terminal/map-few.ts';
 import type { ServerAccess } from '../ask/server-options.ts';
@@ -42,4 +47,25 @@ export async function askMesh(
     if (error instanceof AnswerError && error.apiCode === 'unknown-mesh') return undefined;
     throw error;
   }
+}
+
+/** The CA certificates of a trust domain as they are listed. */
+export interface ListedDomain {
+  readonly name: string;
+  /** Canonical PEM, one certificate each. */
+  readonly pems: readonly string[];
+}
+
+/** Reads the listed form of certificates that a running server serves in another form. */
+export async function listedOf(
+  server: ServerAccess,
+  trustDomains: readonly TrustDomainCertificates[],
+  signal: AbortSignal,
+): Promise<readonly ListedDomain[]> {
+  const pemOf = async ({ rooting, pem, fingerprint }: AnchorCertificate): Promise<string> => {
+    if (rooting === 'as-listed') return pem;
+    const answer = await askServer(server, 'GET', `/api/v1/certificates/${fingerprint}`, signal);
+    return (answer as CertificateDetail).pem;
+  };
+  return mapFew(trustDomains, async ({ name, anchors }) => ({ name, pems: await mapFew(anchors, pemOf) }));
 }
