@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { inspect } from 'node:util';
 import type { CommandIo, ProcessChannel } from './cli/terminal/io.ts';
 import { terminalText } from './cli/terminal/terminal.ts';
+import { reasonOf } from './text/system-error.ts';
 
 // The only file that uses the process: reads arguments and environment, sets the exit code, turns signals into aborts.
 const stop = new AbortController();
@@ -14,12 +15,20 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     stop.abort(signal);
   });
 }
-for (const stream of [process.stdout, process.stderr]) {
+let isOutputLost = false;
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // The reader closed the pipe, as in `meshtrust validate … | head`: no one can receive an error message.
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
-}
+  if (error.code === 'EPIPE' || isOutputLost) return;
+  // For example: the disk is full. A server goes on serving without its log.
+  isOutputLost = true;
+  process.stderr.write(`error: standard output: ${reasonOf(error)}\n`);
+});
+process.once('exit', () => {
+  if (isOutputLost && (process.exitCode ?? 0) === 0) process.exitCode = 1;
+});
+// Nothing is left to report the error to.
+process.stderr.on('error', () => undefined);
+
 /** Prints the version without the definitions of the commands: in a checkout, loading them takes twice as long. */
 async function printVersion({ stdout }: CommandIo): Promise<number> {
   const { version } = await import('./cli/terminal/version.ts');

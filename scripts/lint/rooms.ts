@@ -190,7 +190,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   ],
   cli: ['cli/commands', 'cli/flags', 'cli/kubectl', 'cli/terminal'],
   // `src/main.ts`
-  '': ['cli', 'cli/terminal'],
+  '': ['cli', 'cli/terminal', 'text'],
 };
 
 /** Rooms without I/O, clock, timers, randomness or logger: input and time are arguments. */

@@ -126,7 +126,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
           reader,
           clock: systemClock,
           mayWrite: () => pipeline.held().length === 0,
-          onError: (message, error) => log.error({ event: 'state-dir', err: error }, message),
+          onError: (message) => log.error({ event: 'state-dir' }, message),
           onWrite: metrics.stateWrite,
         });
   if (lastGood !== undefined) metrics.followSnapshotAge(() => lastGood.behindMs() / 1000);

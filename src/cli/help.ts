@@ -11,7 +11,11 @@ export function describeOption(option: Option): string {
 }
 
 /** Returns the examples of a command and the link to its documentation. */
-export function footerOf({ name, group, examples }: CommandDefinition): string {
+export function footerOf({
+  name,
+  group,
+  examples,
+}: Pick<CommandDefinition, 'name' | 'group' | 'examples'>): string {
   if (group === undefined) return '';
   const lines = examples.map(([line, purpose]) => `  # ${purpose}\n  $ meshtrust ${line}\n`);
   const [page] = name.split(' ');

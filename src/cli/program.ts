@@ -113,6 +113,14 @@ function addCommand(program: Command, definition: CommandDefinition): Command {
 function parentOf(program: Command, name: string | undefined, group = ''): Command {
   if (name === undefined) return program;
   const known = program.commands.find((command) => command.name() === name);
-  const summary = commandGroupSummaries[name] ?? '';
-  return known ?? program.command(name).description(summary).helpGroup(`${group}:`);
+  if (known !== undefined) return known;
+  const examples = commandTable
+    .filter((one) => one.name.startsWith(`${name} `))
+    .flatMap((one) => one.examples);
+  return program
+    .command(name)
+    .description(commandGroupSummaries[name] ?? '')
+    .helpOption('-h, --help', 'show this help')
+    .helpGroup(`${group}:`)
+    .addHelpText('after', () => footerOf({ name, group, examples }));
 }

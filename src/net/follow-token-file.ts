@@ -1,7 +1,7 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import { readRegularFile } from './read-regular-file.ts';
 import { timerMs } from '../xds/timers/timers.ts';
-import { reasonOf } from '../text/system-error.ts';
+import { reasonWithPlace } from '../text/system-error.ts';
 
 /** The tokens of a followed file. */
 export interface FollowedTokens {
@@ -41,7 +41,7 @@ export async function followTokenFile(
       tokens = await readTokens(path);
       become(undefined);
     } catch (error) {
-      become(reasonOf(error));
+      become(reasonWithPlace(error));
     }
   };
   const timer = setInterval(() => void reload(), timerMs(pollMs)).unref();

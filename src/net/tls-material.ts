@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
+import { reasonOf } from '../text/system-error.ts';
 
 /** The contents of TLS files. */
 export interface TlsFileContents {
@@ -34,7 +35,7 @@ export function readTlsMaterial(contents: TlsFileContents): TlsMaterialResult {
   try {
     createSecureContext({ cert: certificate, key, ca: clientCa });
   } catch (error) {
-    return refused(error instanceof Error ? error.message : String(error));
+    return refused(reasonOf(error));
   }
   return {
     kind: 'material',

@@ -1,5 +1,10 @@
 /** What the codes of the system mean, where the message of Node.js has no words for it. */
 const words: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'the certificate has expired',
+  CERT_NOT_YET_VALID: 'the certificate is not valid yet',
+  CERT_REVOKED: 'the certificate is revoked',
+  CERT_UNTRUSTED: 'no trusted CA signed the certificate',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'the certificate is self-signed, and is not trusted itself',
   EACCES: 'permission denied',
   EADDRINUSE: 'another program uses the address',
   EADDRNOTAVAIL: 'this machine does not have the address',
@@ -8,6 +13,7 @@ const words: Readonly<Record<string, string>> = {
   ECONNRESET: 'the connection was reset',
   EHOSTUNREACH: 'the host cannot be reached',
   EISDIR: 'is a directory',
+  ELOOP: 'too many symbolic links',
   EMFILE: 'too many open files',
   ENETUNREACH: 'the network cannot be reached',
   ENOENT: 'no such file or directory',
@@ -18,6 +24,21 @@ const words: Readonly<Record<string, string>> = {
   EPIPE: 'the connection was closed',
   EROFS: 'the file system is read-only',
   ETIMEDOUT: 'the connection timed out',
+  HPE_INVALID_CONSTANT: 'the response is not HTTP',
+  SELF_SIGNED_CERT_IN_CHAIN: 'the certificate is of a CA that is not trusted',
+  UNABLE_TO_GET_ISSUER_CERT: 'the certificate is of a CA that is not trusted',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'the certificate is of a CA that is not trusted',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the certificate is of a CA that is not trusted',
+};
+
+/** What reasons of OpenSSL mean, where its words are of no help. */
+const openSslWords: Readonly<Record<string, string>> = {
+  'bad base64 decode': 'invalid base64 in a PEM block',
+  'key values mismatch': 'the key does not belong to the certificate',
+  'no start line': 'there is no PEM block',
+  'packet length too long': 'the server does not use TLS',
+  unsupported: 'the private key cannot be read',
+  'wrong version number': 'the server does not use TLS',
 };
 
 /** Describes an error in words, without the code, the system call and the path of an error of the system. */
@@ -27,18 +48,46 @@ export function reasonOf(error: unknown): string {
   const [first] = error instanceof AggregateError ? (error.errors as readonly unknown[]) : [];
   if (first instanceof Error) return reasonOf(first);
   const code = codeOf(error);
-  if (code === undefined) return error.message;
+  if (error.name === 'TimeoutError') return 'no answer in time';
+  if (code === undefined) return error.message === '' ? error.name : error.message;
+  const { host } = error as { readonly host?: unknown };
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID' && typeof host === 'string')
+    return `the certificate is not for ${host}`;
+  const openSsl = openSslReasonOf(error.message);
+  if (openSsl !== undefined) return openSsl;
   // ENOENT: no such file or directory, open '/x'
   const [, text] = /^[A-Z][A-Z0-9_]+: ([^,]+),/.exec(error.message) ?? [];
   // Node.js calls it an illegal operation.
-  return (code === 'EISDIR' ? undefined : text) ?? words[code] ?? error.message;
+  return (
+    (code === 'EISDIR' ? undefined : text) ?? words[code] ?? (error.message === '' ? code : error.message)
+  );
 }
 
-/** Describes an error in words, with the path or address of an error of the system. */
+/** Describes an error in words, with the path, the address and port, or the host of an error of the system. */
 export function reasonWithPlace(error: unknown): string {
-  const reason = reasonOf(error);
-  const { path } = error as { readonly path?: unknown };
-  return typeof path === 'string' && codeOf(error) !== undefined ? `${path}: ${reason}` : reason;
+  const [first] = error instanceof AggregateError ? (error.errors as readonly unknown[]) : [];
+  if (first instanceof Error) return reasonWithPlace(first);
+  const place = placeOf(error);
+  return place === undefined ? reasonOf(error) : `${place}: ${reasonOf(error)}`;
+}
+
+function placeOf(error: unknown): string | undefined {
+  if (codeOf(error) === undefined) return undefined;
+  const { path, address, port, hostname } = error as Readonly<Record<string, unknown>>;
+  if (typeof path === 'string') return path;
+  if (typeof hostname === 'string') return hostname;
+  if (typeof address !== 'string') return undefined;
+  // The port of a Unix socket is absent, or -1.
+  if (!(Number(port) > 0)) return address;
+  return address.includes(':') ? `[${address}]:${Number(port)}` : `${address}:${Number(port)}`;
+}
+
+/** Returns the reason in a message of OpenSSL: `error:0A00010B:SSL routines:function:reason:file:line:`. */
+function openSslReasonOf(message: string): string | undefined {
+  const reason = /error:[0-9A-F]+:[^:\n]*:[^:\n]*:([^:\n]+)/.exec(message)?.[1];
+  if (reason === undefined) return undefined;
+  const alert = /alert ([a-z ]+)/.exec(reason)?.[1];
+  return alert === undefined ? (openSslWords[reason] ?? reason) : `TLS alert: ${alert}`;
 }
 
 /** Returns true if the error means that a path, or one of its directories, does not exist. */

@@ -62,6 +62,16 @@ suite('help', () => {
     });
   }
 
+  test('each command in the help of the program, also a group of commands: has an example', async () => {
+    const { stdout } = await run(['help']);
+    const listed = [...stdout.matchAll(/^ {2}([a-z][a-z-]*)(?:, [a-z]+)? {2}/gm)].map(
+      ([, name = '']) => name,
+    );
+    assert.ok(listed.includes('guard') && listed.length > 14, listed.join());
+    for (const name of listed.filter((one) => one !== 'help'))
+      assert.match(await helpOf(name), / Examples?: # .* \$ meshtrust .* Documentation: /, name);
+  });
+
   for (const { name } of describeFlags()) {
     test(`${name}: its help names each choice, and its default once`, () => {
       const option = flag(name);

@@ -7,6 +7,7 @@ import type { serveFlags } from '../flags/flag-groups.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import { hasColours } from '../terminal/terminal.ts';
 import { version } from '../terminal/version.ts';
+import { reasonWithPlace } from '../../text/system-error.ts';
 import { webhookOf } from '../flags/webhook-options.ts';
 import type { WebhookFlags } from '../flags/webhook-options.ts';
 
@@ -36,7 +37,7 @@ export const serveCommand: Action<ServeFlags> = async ({ operands: paths, option
   } catch (error) {
     // An address, a certificate or a list cannot be used. Anything else is a defect.
     if (!(error instanceof Error)) throw error;
-    throw new CommandError(exitCode.cannotStart, error.message);
+    throw new CommandError(exitCode.cannotStart, reasonWithPlace(error));
   }
   return exitCode.ok;
 };

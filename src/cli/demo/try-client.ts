@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { text } from 'node:stream/consumers';
+import { reasonWithPlace } from '../../text/system-error.ts';
 import type { KeyPair } from './demo-files.ts';
 
 /** The result of one HTTPS request with a client certificate. */
 export type Attempt =
   | { readonly kind: 'accepted'; readonly body: string }
-  /** The server ended the handshake. `reason` is in OpenSSL's words. */
+  /** The server ended the handshake. `reason` names its TLS alert. */
   | { readonly kind: 'refused'; readonly reason: string }
   /** Nothing listens, or the listener does not have its secrets yet. */
   | { readonly kind: 'not-ready'; readonly reason: string };
@@ -35,19 +36,18 @@ export async function tryClient(port: number, ca: string, client: KeyPair): Prom
     timeout: timeoutMs,
   });
   call.once('timeout', () => call.destroy(new Error('no answer in time')));
-  call.once('error', (error) => resolve(failure(error.message)));
+  call.once('error', (error) => resolve(failure(error)));
   call.once('response', (response) => {
     text(response).then(
       (body) => resolve({ kind: 'accepted', body: body.trim() }),
-      (error: unknown) => resolve(failure(String(error))),
+      (error: unknown) => resolve(failure(error)),
     );
   });
   call.end();
   return promise;
 }
 
-function failure(message: string): Attempt {
-  const alert = /alert (?<name>[a-z ]+)/.exec(message)?.groups?.['name'];
-  if (alert !== undefined) return { kind: 'refused', reason: `TLS alert: ${alert.trim()}` };
-  return { kind: 'not-ready', reason: message };
+function failure(error: unknown): Attempt {
+  const reason = reasonWithPlace(error);
+  return { kind: reason.startsWith('TLS alert: ') ? 'refused' : 'not-ready', reason };
 }

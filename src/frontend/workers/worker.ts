@@ -15,6 +15,7 @@ import type { FleetTracker } from '../../fleet/track-fleet.ts';
 import { createXdsMetrics } from '../../observe/metrics/xds-metrics.ts';
 import { combineObservers, createSnapshotStore } from '../../xds/index.ts';
 import type { XdsObserver } from '../../xds/index.ts';
+import { reasonWithPlace } from '../../text/system-error.ts';
 import { startXdsEndpoint } from '../xds-endpoint.ts';
 import type { FromWorker, ToWorker, WorkerCount, WorkerOptions } from './messages.ts';
 import { createCensus } from './roster.ts';
@@ -52,7 +53,7 @@ export async function runWorker({ parent, ...output }: WorkerIo): Promise<void> 
   parent.send({ kind: 'up' });
   const { id, options } = await started.promise;
   const serving = await startServing(id, options, parent, output, drained.resolve).catch((error: unknown) => {
-    parent.send({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
+    parent.send({ kind: 'failed', message: reasonWithPlace(error) });
     return undefined;
   });
   if (serving === undefined) return;

@@ -2,6 +2,7 @@ import type { Cluster, KubeConfig, User } from '@kubernetes/client-node';
 
 import { readRegularFile } from '../../net/read-regular-file.ts';
 import { asMapping } from '../../text/json.ts';
+import { reasonWithPlace } from '../../text/system-error.ts';
 
 const idpCa = 'idp-certificate-authority';
 
@@ -79,8 +80,8 @@ async function read(what: string, path: unknown): Promise<Buffer | undefined> {
   try {
     return await readRegularFile(path);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw new Error(`${what}: ${message.includes(path) ? message : `${path}: ${message}`}`, { cause: error });
+    const reason = reasonWithPlace(error);
+    throw new Error(`${what}: ${reason.includes(path) ? reason : `${path}: ${reason}`}`, { cause: error });
   }
 }
 

@@ -5,6 +5,7 @@ import { load as parseYaml, YAMLException } from 'js-yaml';
 
 import { readRegularFileSync } from '../../net/read-regular-file.ts';
 import { asMapping } from '../../text/json.ts';
+import { reasonOf, reasonWithPlace } from '../../text/system-error.ts';
 
 const tokenFile = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 
@@ -51,7 +52,7 @@ function readKubeConfig(path: string): KubeConfig {
       }),
     );
   } catch (error) {
-    throw new Error(`the kubeconfig ${path} cannot be used: ${messageOf(error)}`, { cause: error });
+    throw new Error(`the kubeconfig ${path} cannot be used: ${reasonOf(error)}`, { cause: error });
   }
   config.makePathsAbsolute(folder);
   return config;
@@ -75,7 +76,7 @@ function readText(path: string): string {
     return readRegularFileSync(path).toString('utf8');
   } catch (error) {
     const isOfSystem = (error as NodeJS.ErrnoException).code !== undefined;
-    throw new Error(`the kubeconfig ${isOfSystem ? 'cannot be read: ' : ''}${messageOf(error)}`, {
+    throw new Error(`the kubeconfig ${isOfSystem ? 'cannot be read: ' : ''}${reasonWithPlace(error)}`, {
       cause: error,
     });
   }
@@ -92,10 +93,6 @@ function parse(path: string, text: string): unknown {
   throw new Error(
     `the kubeconfig ${path} is not valid YAML${line === undefined ? '' : ` (line ${line + 1})`}`,
   );
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function isSet(text: unknown): text is string {

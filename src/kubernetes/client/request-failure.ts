@@ -2,6 +2,7 @@ import type { ApiAnswer } from './api-client.ts';
 import type { WatchedResource } from './api-object.ts';
 import type { RequestFailure, WatchInput } from './watch-types.ts';
 import { asMapping, parseJson } from '../../text/json.ts';
+import { reasonWithPlace } from '../../text/system-error.ts';
 
 /** Converts a response with another status than 200. `body`: its text, usually a Status of the API server. */
 export function refusedRequest(
@@ -70,10 +71,8 @@ function messageOf(body: string): string {
 
 /** Returns the reason of an error that a request threw, for people. */
 export function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
   // The cause of an abort contains its reason.
-  if (error.name === 'AbortError' && error.cause instanceof Error) return describeError(error.cause);
-  // A name with several addresses that all fail gives an AggregateError without a message.
-  const { code } = error as NodeJS.ErrnoException;
-  return error.message === '' ? (code ?? error.name) : error.message;
+  if (error instanceof Error && error.name === 'AbortError' && error.cause instanceof Error)
+    return describeError(error.cause);
+  return reasonWithPlace(error);
 }

@@ -15,6 +15,7 @@ import { timerMs } from '../../xds/timers/timers.ts';
 import { createChangeTracer } from './trace-changes.ts';
 import type { ChangeTracer, ChangeTracerOptions } from './trace-changes.ts';
 import { asMapping, parseJson } from '../../text/json.ts';
+import { reasonWithPlace } from '../../text/system-error.ts';
 
 export interface TracingOptions extends Omit<ChangeTracerOptions, 'tracer'> {
   readonly version: string;
@@ -67,10 +68,11 @@ function delayMs(): number {
   return Number.isInteger(given) && given > 0 ? timerMs(given) : defaultDelayMs;
 }
 
-/** Returns the message of an error that the exporter logs as JSON, stack included. */
+/** Describes an error that the exporter logs as JSON, with its code and stack. */
 function reasonIn(text: string): string {
-  const message = asMapping(parseJson(text))?.['message'];
-  return typeof message === 'string' ? message : text;
+  const fields = asMapping(parseJson(text));
+  const message = fields?.['message'];
+  return typeof message === 'string' ? reasonWithPlace(Object.assign(new Error(message), fields)) : text;
 }
 
 /** Logs warnings and errors of the SDK, which has one logger for the whole process. */

@@ -11,6 +11,7 @@ import type { LastGood } from './last-good-document.ts';
 import { openStateDirectory } from './state-key.ts';
 import type { StateKey } from './state-key.ts';
 import { mapBounded } from '../../async/map-bounded.ts';
+import { reasonOf, reasonWithPlace } from '../../text/system-error.ts';
 
 export interface LastGoodOptions {
   readonly directory: string;
@@ -18,7 +19,7 @@ export interface LastGoodOptions {
   readonly clock: Clock;
   /** While it returns false nothing is written: a held mass loss must not reach the disk either. */
   readonly mayWrite: () => boolean;
-  readonly onError: (message: string, error: unknown) => void;
+  readonly onError: (message: string) => void;
   /** Called for each file that was written or removed, or could not be. */
   readonly onWrite?: ((result: 'ok' | 'error') => void) | undefined;
 }
@@ -84,7 +85,7 @@ export function createLastGoodStore({
       onWrite?.('ok');
     } catch (error) {
       onWrite?.('error');
-      onError(`the last good state of ${state.path} cannot be kept`, error);
+      onError(`the last good state of ${state.path} cannot be kept: ${reasonWithPlace(error)}`);
     }
   };
   const writeDue = async (until: number): Promise<void> => {
@@ -117,7 +118,7 @@ export function createLastGoodStore({
             decodeLastGood((await readRegularFile(join(directory, file))).toString('utf8'), reader, key),
           );
         } catch (error) {
-          onError(`${join(directory, file)} cannot be read back`, error);
+          onError(`${join(directory, file)} cannot be read back: ${reasonOf(error)}`);
         }
       }
       return states;

@@ -296,7 +296,7 @@ test('unreachable API server: is reported, and used when it is reachable', async
   // The kubeconfig is read again after each failure.
   const client = createApiClient(() => (++loads < 3 ? away : server.config()));
   const observed = observe(t, server, { client });
-  await observed.until(failedWith(`cannot be reached: connect ECONNREFUSED 127.0.0.1:${port}`));
+  await observed.until(failedWith(`cannot be reached: 127.0.0.1:${port}: connection refused`));
   (await server.asked()).list([], '10');
   await observed.until(synced);
   assert.equal(loads, 3);

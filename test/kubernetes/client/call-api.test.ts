@@ -65,7 +65,7 @@ test('closed connection, and no response in time: unreachable', async (t) => {
   const dropped = callApi(client, path, signal);
   (await server.asked()).drop();
   assert.equal((await dropped).kind, 'unreachable');
-  assert.match(refusalOf(await callApi(client, path, signal, 20)), /timeout/);
+  assert.match(refusalOf(await callApi(client, path, signal, 20)), /no answer in time/);
 });
 
 test('rejected credentials, or failed connection: the kubeconfig is read again', async (t) => {
