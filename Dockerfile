@@ -12,8 +12,9 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY src src
 RUN npm run build
 RUN npm prune --omit=dev --ignore-scripts --no-audit --no-fund
-# Types and source maps are half of the dependencies, and Node.js never reads them.
-RUN find node_modules -type f '(' -name '*.map' -o -name '*.d.ts' -o -name '*.d.cts' -o -name '*.d.mts' ')' -delete
+# Deletes files that the program never loads: types, source maps, the generated API of the Kubernetes client.
+COPY scripts/slim-modules.ts scripts/
+RUN node scripts/slim-modules.ts .
 # Since 25 Node.js needs libatomic, which the base of the next stage does not have.
 RUN mkdir lib && ldd "$(command -v node)" | awk '/libatomic/ { print $3 }' | xargs -I FILE cp -L FILE lib/
 

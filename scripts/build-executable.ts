@@ -13,11 +13,10 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
+import { slimModules } from './slim-modules.ts';
+
 const root = fileURLToPath(new URL('..', import.meta.url));
 const run = promisify(execFile);
-
-/** Files that Node.js never reads: types and source maps, half of the dependencies. */
-const needless = /\.(?:d\.[cm]?ts|map|md)$/;
 
 const readJson = async <T>(path: string): Promise<T> =>
   JSON.parse(await readFile(join(root, path), 'utf8')) as T;
@@ -44,9 +43,10 @@ async function assemble(folder: string): Promise<string> {
     if (path === '' || dev === true) continue;
     // The lock file also lists packages for other platforms, which are not installed.
     if (!existsSync(join(root, path))) continue;
-    const filter = (from: string): boolean => !needless.test(from) && !nested(from);
+    const filter = (from: string): boolean => !nested(from);
     await cp(join(root, path), join(lib, path), { recursive: true, filter, dereference: true });
   }
+  await slimModules(lib);
   await copyFile(process.execPath, join(lib, 'node'));
   await chmod(join(lib, 'node'), 0o755);
   await copyLibraries(lib);

@@ -5,6 +5,7 @@ import { asMapping } from '../../text/json.ts';
 import { reasonWithPlace } from '../../text/system-error.ts';
 
 const idpCa = 'idp-certificate-authority';
+const idpUrl = 'idp-issuer-url';
 
 /**
  * Returns a function that reads the files which the current cluster and user of `config` name, and puts their content
@@ -18,6 +19,9 @@ export function useCredentialFiles(config: KubeConfig): () => Promise<void> {
   const tokenFile = tokenFileOf(user);
   const issuer = refreshOf(user);
   const issuerCaFile = issuer?.[idpCa];
+  // client-node passes the text on to openid-client, which only accepts a URL:
+  // https://github.com/kubernetes-client/javascript/issues/2202
+  if (issuer !== undefined) issuer[idpUrl] = URL.parse(String(issuer[idpUrl])) ?? issuer[idpUrl];
   return async () => {
     const [ca, cert, key, token, issuerCa] = await Promise.all([
       read('certificate-authority', cluster?.caFile),

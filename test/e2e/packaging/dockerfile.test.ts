@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { cp, mkdir, readFile, readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { basename, delimiter, dirname, join } from 'node:path';
+import { after, before, suite, test } from 'node:test';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 
 import { startChild } from '../../kit/child.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
+import { testAuthKinds } from '../../kubernetes/client/auth-kinds.ts';
+import type { KubernetesClient } from '../../kubernetes/client/auth-kinds.ts';
 
 const repository = fileURLToPath(new URL('../../..', import.meta.url));
 const run = promisify(execFile);
@@ -34,6 +36,10 @@ const valuesOf = (name: string): readonly string[] =>
   final.filter((step) => step.name === name).map(({ rest }) => rest);
 
 // One folder stands for the root of each stage; the image's Node.js is the one that runs this.
+const env = {
+  ...process.env,
+  PATH: `${dirname(process.execPath)}${delimiter}${process.env['PATH'] ?? ''}`,
+};
 const dir = await makeTempDir();
 const [buildRoot, finalRoot] = [dir.join('build'), dir.join('final')];
 before(async () => {
@@ -58,7 +64,7 @@ async function runStage(steps: readonly Step[], root: string): Promise<void> {
         await copy(rest.split(' '), inRoot);
         break;
       case 'RUN':
-        await run('sh', ['-c', rest], { cwd: inRoot(''), maxBuffer: 16 * 1024 * 1024 });
+        await run('sh', ['-c', rest], { cwd: inRoot(''), env, maxBuffer: 16 * 1024 * 1024 });
         break;
       case 'ENV':
       case 'USER':
@@ -190,6 +196,26 @@ test('the image serves what it is given, and writes nothing', async () => {
     assert.equal((await fetch(`http://127.0.0.1:${admin}${path}`)).status, 200, `the page needs ${path}`);
   assert.deepEqual(await child.stop(), { code: 0, signal: null });
   assert.deepEqual(await inventory(app), before);
+});
+
+test('the image does not have the generated API of client-node, or packages that only that API needs', async () => {
+  const modules = join(finalRoot, 'app/node_modules');
+  const names = [...(await inventory(modules)).keys()];
+  const generated = names.filter((name) => name.startsWith('@kubernetes/client-node/dist/gen/'));
+  assert.ok(generated.length > 0 && generated.length < 10, generated.join(' '));
+  for (const name of ['tar-fs', 'ws']) {
+    await stat(join(repository, 'node_modules', name));
+    assert.ok(!names.includes(name), `${name} is in the image`);
+  }
+});
+
+suite('client-node in the image', () => {
+  const load = async <T>(path: string): Promise<T> =>
+    (await import(pathToFileURL(join(finalRoot, 'app/dist/kubernetes/client', path)).href)) as T;
+  testAuthKinds(async () => ({
+    ...(await load<Pick<KubernetesClient, 'createApiClient'>>('api-client.js')),
+    ...(await load<Pick<KubernetesClient, 'loadKubeConfig'>>('kube-config.js')),
+  }));
 });
 
 test('the image has client-node in working order', async () => {

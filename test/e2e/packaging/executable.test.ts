@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, symlink } from 'node:fs/promises';
+import { mkdir, readFile, readdir, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -48,6 +48,23 @@ test('no Node.js on the PATH: validate reads files', async () => {
 test('bundle --format pem, which needs a part of the program that is loaded late', async () => {
   const args = ['bundle', join(root, 'examples/trust'), '--format=pem'];
   assert.match((await alone(join(bin, 'meshtrust'), args)).stdout, /^-----BEGIN CERTIFICATE-----$/m);
+});
+
+test('serve --kubernetes loads client-node, which is there without its generated API', async () => {
+  const args = ['serve', '--kubernetes', '--kubeconfig=/nonexistent/kubeconfig'];
+  const { code, stderr } = await alone(join(bin, 'meshtrust'), args).then(
+    () => assert.fail('it started'),
+    (error: unknown) => error as { readonly code: number; readonly stderr: string },
+  );
+  assert.equal(code, 5);
+  assert.match(stderr, /\/nonexistent\/kubeconfig/);
+  const gen = join(bin, '../lib/node_modules/@kubernetes/client-node/dist/gen');
+  assert.ok((await readdir(gen, { recursive: true })).length < 10);
+});
+
+test('licences that are Markdown are kept', async () => {
+  const lib = join(bin, '../lib/node_modules');
+  assert.match(await readFile(join(lib, 'jose/LICENSE.md'), 'utf8'), /MIT/);
 });
 
 test(

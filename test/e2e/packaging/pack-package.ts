@@ -20,6 +20,7 @@ const parts = [
   'package.json',
   'package-lock.json',
   'scripts/build-executable.ts',
+  'scripts/slim-modules.ts',
   'tsconfig.json',
   'tsconfig.build.json',
   'README.md',

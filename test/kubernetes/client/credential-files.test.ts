@@ -1,66 +1,25 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile, rename, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { suite, test } from 'node:test';
 import type { TestContext } from 'node:test';
-import type { TLSSocket } from 'node:tls';
 
 import { createApiClient } from '../../../src/kubernetes/client/api-client.ts';
 import type { ApiClient } from '../../../src/kubernetes/client/api-client.ts';
 import { callApi } from '../../../src/kubernetes/client/call-api.ts';
 import type { ApiReply } from '../../../src/kubernetes/client/call-api.ts';
 import { loadKubeConfig } from '../../../src/kubernetes/client/kube-config.ts';
-import { makeCa, makeLeaf } from '../../kit/certificates.ts';
+import { makeLeaf } from '../../kit/certificates.ts';
 import { poll } from '../../kit/poll.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import type { TempDir } from '../../kit/temp-dir.ts';
+import { ca, startEchoServer, writeKubeConfig } from './echo-server.ts';
 
 const { signal } = new AbortController();
-const ca = makeCa();
-const forServer = makeLeaf(ca, { dnsNames: ['localhost'] });
-const forClient = makeLeaf(ca, { commonName: 'replica' });
-
-/** Starts an API server that answers each request with the credentials that it received. Returns its URL. */
-async function startServer(t: TestContext): Promise<string> {
-  const server = createServer(
-    {
-      cert: forServer.certPem,
-      key: forServer.keyPem,
-      ca: ca.certPem,
-      requestCert: true,
-      rejectUnauthorized: false,
-    },
-    (request, response) => {
-      const client = (request.socket as TLSSocket).getPeerCertificate().subject?.CN;
-      response.end(JSON.stringify({ authorization: request.headers.authorization, client }));
-    },
-  );
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `https://localhost:${(server.address() as AddressInfo).port}`;
-}
-
 /** Writes a kubeconfig whose files have relative names, and returns a client that uses it. */
 async function clientOf(t: TestContext, dir: TempDir, url: string, user: object): Promise<ApiClient> {
-  await writeFile(dir.join('ca.crt'), ca.certPem);
-  await writeFile(dir.join('tls.crt'), forClient.certPem);
-  await writeFile(dir.join('tls.key'), forClient.keyPem);
-  await writeFile(dir.join('token'), 'first\n');
-  const config = {
-    clusters: [{ name: 'c', cluster: { server: url, 'certificate-authority': 'ca.crt' } }],
-    users: [{ name: 'u', user }],
-    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
-    'current-context': 'x',
-  };
-  await writeFile(dir.join('config'), JSON.stringify(config));
-  const client = createApiClient(() => loadKubeConfig(dir.join('config')));
+  const config = await writeKubeConfig(dir, url, user);
+  const client = createApiClient(() => loadKubeConfig(config));
   t.after(() => client.close());
   return client;
 }
@@ -83,7 +42,7 @@ const tokenFiles = {
 suite('files that a kubeconfig names', () => {
   test('certificate, key and CA: are used, and read again for each request', async (t) => {
     await using dir = await makeTempDir();
-    const client = await clientOf(t, dir, await startServer(t), withCertificate);
+    const client = await clientOf(t, dir, await startEchoServer(t), withCertificate);
     assert.deepEqual(await seen(client), { client: 'replica' });
     const other = makeLeaf(ca, { commonName: 'renewed' });
     await writeFile(dir.join('tls.crt'), other.certPem);
@@ -94,7 +53,7 @@ suite('files that a kubeconfig names', () => {
   for (const [name, userOf] of Object.entries(tokenFiles)) {
     test(`${name}: the token is sent without its line break, and read again for each request`, async (t) => {
       await using dir = await makeTempDir();
-      const client = await clientOf(t, dir, await startServer(t), userOf(dir.join('token')));
+      const client = await clientOf(t, dir, await startEchoServer(t), userOf(dir.join('token')));
       assert.deepEqual(await seen(client), { authorization: 'Bearer first' });
       await writeFile(dir.join('token'), 'second');
       assert.deepEqual(await seen(client), { authorization: 'Bearer second' });
@@ -106,7 +65,7 @@ suite('files that a kubeconfig names', () => {
   test('token in the kubeconfig: has precedence over a token file', async (t) => {
     await using dir = await makeTempDir();
     const user = { token: 'inline', ...tokenFiles['auth-provider tokenFile'](dir.join('nowhere')) };
-    const client = await clientOf(t, dir, await startServer(t), user);
+    const client = await clientOf(t, dir, await startEchoServer(t), user);
     assert.deepEqual(await seen(client), { authorization: 'Bearer inline' });
   });
 
@@ -119,7 +78,7 @@ suite('files that a kubeconfig names', () => {
     test(`${label} replaced by a named pipe: the request fails at once, and its error names the file`, async (t) => {
       await using dir = await makeTempDir();
       const user = { ...withCertificate, ...tokenFiles.tokenFile('token') };
-      const client = await clientOf(t, dir, await startServer(t), user);
+      const client = await clientOf(t, dir, await startEchoServer(t), user);
       const usual = { authorization: 'Bearer first', client: 'replica' };
       assert.deepEqual(await seen(client), usual);
       execFileSync('mkfifo', [dir.join('pipe')]);
