@@ -5,6 +5,7 @@ import type { GoneRecord, ProxyRecord } from '../../fleet/records.ts';
 import type { LostProxyKey } from '../../fleet/moved.ts';
 import type { AckCount } from '../../fleet/rollout.ts';
 import type { StreamMetric } from '../../observe/metrics/merge-metrics.ts';
+import type { NamedStream } from '../../observe/log/log-proxies.ts';
 import type { NodeRefusal } from '../../xds/index.ts';
 
 /** The options of `serve` that a worker needs. */
@@ -49,6 +50,12 @@ export interface RosterChange {
   readonly forgotten: Forgotten;
 }
 
+/** A stream of a worker: its first request (`began`), or its end. `id`: unique in the worker. */
+export interface StreamEvent {
+  readonly id: number;
+  readonly began?: NamedStream;
+}
+
 /** A message from the parent to a worker. */
 export type ToWorker =
   | { readonly kind: 'start'; readonly id: number; readonly options: WorkerOptions }
@@ -76,6 +83,7 @@ export type FromWorker =
       readonly kind: 'proxies';
       readonly proxies: ReadonlyMap<string, WorkerCount>;
       readonly change: RosterChange;
+      readonly streams: readonly StreamEvent[];
     }
   | { readonly kind: 'refused'; readonly refusals: readonly NodeRefusal[] }
   | { readonly kind: 'metrics'; readonly metrics: readonly StreamMetric[] }

@@ -10,6 +10,7 @@ import { defaultLostWindowMs } from '../../fleet/track-fleet.ts';
 import { addMetrics, lastingMetrics } from '../../observe/metrics/merge-metrics.ts';
 import type { StreamMetric } from '../../observe/metrics/merge-metrics.ts';
 import type { Logger } from '../../observe/log/log.ts';
+import { createProxyLog } from '../../observe/log/log-proxies.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { proxyOptionNames } from '../../runtime/serve-options.ts';
 import { createJointCounts } from './joint-counts.ts';
@@ -18,10 +19,10 @@ import { createOrphans } from './orphans.ts';
 import { createRoster } from './roster.ts';
 import type { Roster } from './roster.ts';
 import { shareStates } from './share-states.ts';
+import { followStreams } from './share-streams.ts';
 import { after } from '../../xds/timers/timers.ts';
 
 export interface WorkerPoolOptions {
-  /** Number of processes. */
   readonly count: number;
   readonly options: WorkerOptions;
   readonly log: Logger;
@@ -106,6 +107,7 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
       return mergeLooks([...looks, orphans.look(mesh)]);
     },
   };
+  const streams = followStreams(createProxyLog({ log }));
   const counts = createJointCounts({
     fleet,
     now,
@@ -168,6 +170,7 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
         case 'proxies':
           member.proxies = message.proxies;
           member.roster.apply(message.change);
+          streams.apply(id, message.streams);
           orphans.back(message.change.came);
           return counts.changed();
         case 'refused':
@@ -185,6 +188,7 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
     });
     member.process.on('exit', (code, signal) => {
       members.delete(member);
+      streams.end(id);
       const last = lastingMetrics(member.metrics);
       lost = lost.then((before) => addMetrics([before, last]));
       for (const resolve of member.collecting.splice(0)) resolve();

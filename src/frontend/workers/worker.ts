@@ -20,6 +20,7 @@ import { startXdsEndpoint } from '../xds-endpoint.ts';
 import type { FromWorker, ToWorker, WorkerCount, WorkerOptions } from './messages.ts';
 import { createCensus } from './roster.ts';
 import { applyStates } from './share-states.ts';
+import { collectStreams } from './share-streams.ts';
 
 /** The connection to the parent. */
 export interface ParentChannel {
@@ -87,7 +88,7 @@ async function startServing(
   let meshes: ServedMeshes = new Map();
   const isListed = (mesh: string): boolean => meshes.has(mesh);
   const metrics = createXdsMetrics({ registry, convergence, isListed, now: () => Date.now() });
-  const { observer: logObserver } = createEventLog({ log, proxies: tracker.count });
+  const { observer: logObserver } = createEventLog({ log, proxies: tracker.count, logsProxies: false });
   const endpoint = await startXdsEndpoint({
     options,
     store,
@@ -155,13 +156,14 @@ function reportCounts(
 ): { readonly observer: XdsObserver; readonly changed: () => void } {
   let timer: NodeJS.Timeout | undefined;
   const census = createCensus(tracker);
+  const streams = collectStreams();
   const changed = (): void => {
     timer ??= setTimeout(report, censusMs).unref();
   };
   const report = (): void => {
     timer = undefined;
     const proxies = counts();
-    parent.send({ kind: 'proxies', proxies, change: census(Date.now()) });
+    parent.send({ kind: 'proxies', proxies, change: census(Date.now()), streams: streams.take() });
     // The end of the lost window has no event.
     if (proxies.values().some(({ lost }) => lost > 0)) timer = setTimeout(report, lostCensusMs).unref();
   };
@@ -169,14 +171,19 @@ function reportCounts(
     changed,
     observer: {
       // The first request names the mesh.
-      request: (_, { kind }) => {
+      request: (stream, request) => {
+        streams.observer.request(stream, request);
+        const { kind } = request;
         if (kind === 'initial') changed();
       },
       acked: changed,
       quoted: changed,
       nacked: changed,
       dropped: changed,
-      streamClosed: changed,
+      streamClosed: (stream, end) => {
+        streams.observer.streamClosed(stream, end);
+        changed();
+      },
     },
   };
 }

@@ -3,12 +3,12 @@ import type { Finding } from '../../trust/findings/finding.ts';
 import type { Severity } from '../../trust/findings/catalogue.ts';
 import type { Readiness } from '../../trust/ledger/readiness.ts';
 import type { MeshStates } from '../../trust/snapshot/mesh-builder.ts';
-import type { XdsObserver } from '../../xds/index.ts';
+import type { StreamInfo, XdsObserver } from '../../xds/index.ts';
 import { counted } from '../../text/counted.ts';
 import { describeChange } from './describe-change.ts';
 import { createLineLimit } from './line-limit.ts';
 import type { Logger } from './log.ts';
-import { createProxyLog } from './log-proxies.ts';
+import { createProxyLog, nameOf } from './log-proxies.ts';
 import { plainText } from '../../text/plain-text.ts';
 import type { StateEvent } from '../../runtime/state-view.ts';
 
@@ -20,6 +20,8 @@ export interface EventLogOptions {
   readonly now?: (() => number) | undefined;
   /** Calls a function once after ten seconds. */
   readonly schedule?: ((work: () => void) => void) | undefined;
+  /** False in a worker: its parent logs the proxies of all workers. Default: true. */
+  readonly logsProxies?: boolean | undefined;
 }
 
 /** Writes a log line for each event. */
@@ -42,10 +44,12 @@ export function createEventLog({
   proxies,
   now = () => performance.now(),
   schedule,
+  logsProxies = true,
 }: EventLogOptions): EventLog {
   let meshes: MeshStates = new Map();
   const refusals = createLineLimit(refusalsInWindow, windowMs, now);
-  const proxyLog = createProxyLog({ log, schedule });
+  const proxyLog = logsProxies ? createProxyLog({ log, schedule }) : undefined;
+  const named = new WeakSet<StreamInfo>();
   const cutOffs = createLineLimit(refusalsInWindow, windowMs, now);
 
   const logServed = ({ states, changes }: Extract<StateEvent, { kind: 'served' }>): void => {
@@ -122,11 +126,21 @@ export function createEventLog({
     observer: {
       streamOpened: ({ id, transport, protocol, address }) =>
         log.debug({ event: 'stream-opened', stream: id, transport, protocol, address }, 'stream opened'),
-      request: proxyLog.request,
+      request(stream) {
+        if (named.has(stream)) return;
+        named.add(stream);
+        const { id, nodeId, group = '' } = stream;
+        const [node, mesh] = [plainText(nodeId, 200), plainText(group, 200)];
+        log.debug(
+          { event: 'stream-named', stream: id, node, mesh },
+          `stream ${id}: ${nameOf(node)} of mesh ${mesh}`,
+        );
+        proxyLog?.opened(stream);
+      },
       streamClosed(stream, end) {
         const { id, nodeId, group } = stream;
         const { code, message, by } = end;
-        proxyLog.streamClosed(stream, end);
+        if (named.has(stream)) proxyLog?.closed(stream);
         log.debug(
           { event: 'stream-closed', stream: id, node: plainText(nodeId, 200), mesh: group, code, by },
           plainText(`stream closed: ${code} ${message}`),

@@ -1,10 +1,21 @@
 import { LRUCache } from 'lru-cache';
 import { plainText } from '../../text/plain-text.ts';
-import type { StreamInfo, XdsObserver } from '../../xds/index.ts';
+import type { StreamInfo } from '../../xds/index.ts';
 import type { Logger } from './log.ts';
 
+/** A stream that has sent its first request. */
+export type NamedStream = Pick<StreamInfo, 'nodeId' | 'group' | 'address' | 'transport' | 'protocol'>;
+
+/** Logs which proxies connect and disconnect, from their streams. */
+export interface ProxyLog {
+  /** Called once for each stream, with its first request. */
+  readonly opened: (stream: NamedStream) => void;
+  /** Called once at the end of each such stream. */
+  readonly closed: (stream: NamedStream) => void;
+}
+
 export interface ProxyLogOptions {
-  readonly log: Pick<Logger, 'info' | 'debug'>;
+  readonly log: Pick<Logger, 'info'>;
   /** Calls a function once at the end of a window. Default: a timer that does not keep the process alive. */
   readonly schedule?: ((work: () => void) => void) | undefined;
 }
@@ -32,12 +43,10 @@ type Kind = keyof typeof kinds;
 export function createProxyLog({
   log,
   schedule = (work) => void setTimeout(work, proxyWindowMs).unref(),
-}: ProxyLogOptions): Required<Pick<XdsObserver, 'request' | 'streamClosed'>> {
+}: ProxyLogOptions): ProxyLog {
   /** The number of streams of each connected proxy. */
   const connected = new Map<string, number>();
   const known = new LRUCache<string, true>({ max: mostNames });
-  /** The proxy of each stream that sent a request. */
-  const proxies = new WeakMap<StreamInfo, string>();
   let lines = 0;
   let isOpen = false;
   let suppressed: Partial<Record<Kind, number>> = {};
@@ -53,7 +62,7 @@ export function createProxyLog({
     );
   }
 
-  function write(kind: Kind, stream: StreamInfo): void {
+  function write(kind: Kind, stream: NamedStream): void {
     if (!isOpen) {
       isOpen = true;
       schedule(endWindow);
@@ -73,35 +82,31 @@ export function createProxyLog({
   }
 
   return {
-    request(stream) {
-      if (proxies.has(stream)) return;
-      const { nodeId, group = '', id } = stream;
-      // Proxies without a node id cannot be distinguished: each of their streams counts as a proxy.
-      const key =
-        nodeId === '' ? `\0${id}` : `${plainText(nodeId, nameLength)}\0${plainText(group, nameLength)}`;
-      proxies.set(stream, key);
-      const [node, mesh] = [plainText(nodeId, nameLength), plainText(group, nameLength)];
-      log.debug(
-        { event: 'stream-named', stream: id, node, mesh },
-        `stream ${id}: ${nameOf(node)} of mesh ${mesh}`,
-      );
+    opened(stream) {
+      const key = keyOf(stream);
+      if (key === undefined) return write('connected', stream);
       const streams = connected.get(key) ?? 0;
       connected.set(key, streams + 1);
       if (streams === 0) write(known.has(key) ? 'reconnected' : 'connected', stream);
     },
-    streamClosed(stream) {
-      const key = proxies.get(stream);
-      if (key === undefined) return;
-      proxies.delete(stream);
+    closed(stream) {
+      const key = keyOf(stream);
+      if (key === undefined) return write('disconnected', stream);
       const streams = (connected.get(key) ?? 1) - 1;
       if (streams > 0) return void connected.set(key, streams);
       connected.delete(key);
-      if (stream.nodeId !== '') known.set(key, true);
+      known.set(key, true);
       write('disconnected', stream);
     },
   };
 }
 
-function nameOf(node: string): string {
+/** Returns the key of a proxy. Proxies without a node id cannot be distinguished: each of their streams is a proxy. */
+function keyOf({ nodeId, group = '' }: NamedStream): string | undefined {
+  return nodeId === '' ? undefined : `${plainText(nodeId, nameLength)}\0${plainText(group, nameLength)}`;
+}
+
+/** Returns the name of a proxy in a message. */
+export function nameOf(node: string): string {
   return node === '' ? 'a proxy without a node id' : `proxy ${node}`;
 }

@@ -126,6 +126,42 @@ suite('with workers', { skip: process.platform !== 'linux' && 'reads /proc' }, (
     assert.ok((await sum(server, 'meshtrust_xds_requests_total')) > requests, 'counts never fall');
   });
 
+  test('proxy with streams at two workers: is logged once when it connects, disconnects and reconnects', async () => {
+    await using dir = await makeTempDir();
+    await watchedDir(dir.path).put('a.yaml', fileOf('a.test'));
+    await using server = await startMeshtrust({ dirs: [dir.path], args: ['--workers=2'] });
+    const streams = async (expected: number): Promise<void> => {
+      await poll(`${expected} streams`, async () =>
+        (await sum(server, 'meshtrust_xds_streams')) === expected ? true : undefined,
+      );
+    };
+    const events = () =>
+      server
+        .logs()
+        .map(({ event, node }) => `${String(node)} ${String(event)}`)
+        .filter((line) => line.startsWith('n proxy-'));
+    const lineOf = (line: string) => poll(line, () => (events().includes(line) ? true : undefined));
+    // Connections take turns, so each worker has one of the first two.
+    using first = connect(server, 'n');
+    await first.next();
+    using second = connect(server, 'n');
+    await second.next();
+    first[Symbol.dispose]();
+    await streams(1);
+    using third = connect(server, 'n');
+    await third.next();
+    second[Symbol.dispose]();
+    third[Symbol.dispose]();
+    await lineOf('n proxy-disconnected');
+    using fourth = connect(server, 'n');
+    await fourth.next();
+    await lineOf('n proxy-reconnected');
+    assert.deepEqual(events(), ['n proxy-connected', 'n proxy-disconnected', 'n proxy-reconnected']);
+    for (const pid of await workersOf(server)) process.kill(pid, 'SIGKILL');
+    await poll('the end of the streams of a dead worker', () => (events().length > 3 ? true : undefined));
+    assert.equal(events()[3], 'n proxy-disconnected');
+  });
+
   test('refusal at one worker: the other workers send the bytes, and do not believe their acknowledgement', async () => {
     await using dir = await makeTempDir();
     const files = watchedDir(dir.path);

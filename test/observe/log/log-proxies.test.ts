@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { createLogger } from '../../../src/observe/log/log.ts';
-import { createProxyLog, proxyLinesInWindow } from '../../../src/observe/log/log-proxies.ts';
+import { createEventLog } from '../../../src/observe/log/log-events.ts';
+import { proxyLinesInWindow } from '../../../src/observe/log/log-proxies.ts';
 import type { StreamInfo } from '../../../src/xds/index.ts';
 import { memoryStream } from '../rig.ts';
 import { streamOf } from '../streams.ts';
@@ -12,13 +13,14 @@ const end = { by: 'client', code: 'CANCELLED', message: '' } as const;
 function makeLog(level: 'info' | 'debug' = 'info') {
   const out = memoryStream();
   const timers: (() => void)[] = [];
-  const proxies = createProxyLog({
+  const { observer } = createEventLog({
     log: createLogger({ format: 'json', level, stream: out.stream }),
+    proxies: () => 0,
     schedule: (work) => void timers.push(work),
   });
   return {
-    open: (stream: StreamInfo) => proxies.request(stream, request),
-    close: (stream: StreamInfo) => proxies.streamClosed(stream, end),
+    open: (stream: StreamInfo) => observer.request?.(stream, request),
+    close: (stream: StreamInfo) => observer.streamClosed?.(stream, end),
     lines: out.lines,
     messages: () => out.lines().map(({ event, msg }) => `${String(event)}: ${String(msg)}`),
     timers,

@@ -1,0 +1,66 @@
+import type { NamedStream, ProxyLog } from '../../observe/log/log-proxies.ts';
+import type { StreamInfo, XdsObserver } from '../../xds/index.ts';
+import type { StreamEvent } from './messages.ts';
+
+/** Collects the beginnings and ends of the streams of a worker, in their order. */
+export interface StreamCollector {
+  readonly observer: Required<Pick<XdsObserver, 'request' | 'streamClosed'>>;
+  /** Returns the events since the last call. */
+  readonly take: () => readonly StreamEvent[];
+}
+
+/** Creates a collector. The parent logs the proxies: only it knows whether a proxy is connected to another worker. */
+export function collectStreams(): StreamCollector {
+  const named = new WeakSet<StreamInfo>();
+  let events: StreamEvent[] = [];
+  return {
+    observer: {
+      request(stream) {
+        if (named.has(stream)) return;
+        named.add(stream);
+        const { id, nodeId, group, address, transport, protocol } = stream;
+        events.push({ id, began: { nodeId, group, address, transport, protocol } });
+      },
+      streamClosed(stream) {
+        if (named.has(stream)) events.push({ id: stream.id });
+      },
+    },
+    take() {
+      const taken = events;
+      events = [];
+      return taken;
+    },
+  };
+}
+
+/** The streams of all workers. */
+export interface FollowedStreams {
+  apply(worker: number, events: readonly StreamEvent[]): void;
+  /** The worker ended, and all of its streams with it. */
+  readonly end: (worker: number) => void;
+}
+
+/** Reports the streams of all workers to the log of proxies. */
+export function followStreams(log: ProxyLog): FollowedStreams {
+  const workers = new Map<number, Map<number, NamedStream>>();
+  return {
+    apply(worker, events) {
+      const streams = workers.get(worker) ?? new Map<number, NamedStream>();
+      workers.set(worker, streams);
+      for (const { id, began } of events) {
+        if (began !== undefined) {
+          streams.set(id, began);
+          log.opened(began);
+          continue;
+        }
+        const stream = streams.get(id);
+        streams.delete(id);
+        if (stream !== undefined) log.closed(stream);
+      }
+    },
+    end(worker) {
+      for (const stream of workers.get(worker)?.values() ?? []) log.closed(stream);
+      workers.delete(worker);
+    },
+  };
+}
