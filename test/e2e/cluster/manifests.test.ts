@@ -77,6 +77,15 @@ test('manifests: are accepted by the API server', { skip }, async (t) => {
     assert.ok(kinds.includes('ValidatingWebhookConfiguration') && !kinds.includes('Namespace'), kinds.join());
   });
 
+  await t.test('without an overlay: no container runtime accepts the name of the image', async () => {
+    const folder = new URL('../../../deploy/kustomize', import.meta.url).pathname;
+    const rendered = (await stage.cluster.kubectl(['kustomize', folder])).stdout;
+    const [, image = ''] = /^ +image: (.*)$/m.exec(rendered) ?? [];
+    assert.equal(image, 'NAME-YOUR-IMAGE');
+    // The grammar of image names has no upper case before the tag.
+    assert.doesNotMatch(image, /^[a-z0-9]+(?:[._-][a-z0-9]+)*(?:[/:].*)?$/);
+  });
+
   await t.test(
     'service account: may read MeshTrusts and write their status, in its namespace only',
     async () => {
