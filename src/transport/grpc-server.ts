@@ -9,6 +9,8 @@ import type { ServerStream, StreamHandler } from '../http2/stream.ts';
 import { probeConnections } from '../net/probe-connections.ts';
 import type { ConnectionProber, ProbeTimes } from '../net/probe-connections.ts';
 import { after, timerMs } from '../xds/timers/timers.ts';
+import { bindServer } from './bind-server.ts';
+import type { Binding, ServerTls } from './bind-server.ts';
 import { defaultTimes, sweepEvery } from './connection-times.ts';
 import type { ConnectionTimes } from './connection-times.ts';
 import { GrpcCall } from './grpc-call.ts';
@@ -19,6 +21,7 @@ import { serveCall } from './service-call.ts';
 import type { AnyImplementation, AnyMethod } from './service-call.ts';
 import { grpcStatus } from './status.ts';
 import { parseTimeout } from './timeout.ts';
+import type { AcceptorMaterial } from './tls-acceptor.ts';
 
 /** The options of a server. All have a default. Sizes are bytes, times are ms. */
 export interface GrpcServerOptions {
@@ -61,13 +64,14 @@ const mebibyte = 1024 * 1024;
 const encodings = [['grpc-accept-encoding', 'identity']] as const;
 
 /**
- * A gRPC server on sockets that the caller accepts. It has the methods of `Server` in `@grpc/grpc-js` that services
- * need. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+ * A gRPC server. It has the methods of `Server` in `@grpc/grpc-js` that services need. It listens itself, or serves
+ * sockets that the caller accepts. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
  */
 export class GrpcServer {
   readonly #parts: ConnectionParts;
   readonly #methods = new Map<string, Method>();
   readonly #connections = new Set<GrpcConnection>();
+  readonly #bindings: Binding[] = [];
   readonly #sweeper: NodeJS.Timeout;
   readonly #prober: ConnectionProber | undefined;
   #guard: ServerGuard | undefined;
@@ -129,6 +133,34 @@ export class GrpcServer {
     this.#guard = guard;
   }
 
+  /**
+   * Listens at `HOST:PORT` (port 0 for any free one) or `unix:PATH`, without TLS if `tls` is undefined. Calls back with
+   * the port, or with an error if the address is invalid or in use, or the TLS files cannot be used.
+   */
+  bindAsync(
+    address: string,
+    tls: ServerTls | undefined,
+    callback: (error: Error | null, port: number) => void,
+  ): void {
+    bindServer(address, tls, (socket) => this.attach(socket)).then(
+      (binding) => {
+        if (this.#closed) {
+          binding.stop();
+          callback(new Error('the server was shut down'), 0);
+          return;
+        }
+        this.#bindings.push(binding);
+        callback(null, binding.port);
+      },
+      (error: unknown) => callback(error as Error, 0),
+    );
+  }
+
+  /** Uses other TLS files for new connections to all addresses with TLS. */
+  updateTls(material: AcceptorMaterial): void {
+    for (const binding of this.#bindings) binding.updateTls(material);
+  }
+
   /** Serves a connection whose handshake is done. */
   attach(socket: Socket): void {
     if (this.#closed) {
@@ -146,7 +178,7 @@ export class GrpcServer {
 
   /** Accepts no new connections and streams. Calls back once all connections are closed. */
   tryShutdown(callback: () => void): void {
-    this.#closed = true;
+    this.#close();
     this.#whenEmpty = () => {
       this.#stopTimers();
       callback();
@@ -157,12 +189,17 @@ export class GrpcServer {
 
   /** Ends all connections at once. */
   forceShutdown(): void {
-    this.#closed = true;
+    this.#close();
     this.#stopTimers();
     for (const connection of this.#connections) {
       connection.close();
       connection.destroy();
     }
+  }
+
+  #close(): void {
+    this.#closed = true;
+    for (const binding of this.#bindings) binding.stop();
   }
 
   #stopTimers(): void {

@@ -1,0 +1,64 @@
+import { createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { parseListenAddress } from '../net/listen-address.ts';
+import { createTlsAcceptor } from './tls-acceptor.ts';
+import type { AcceptorMaterial, TlsAcceptor } from './tls-acceptor.ts';
+
+/** TLS of an address where a server listens. */
+export interface ServerTls extends AcceptorMaterial {
+  /** Maximum duration of a handshake, in ms. Default: 10 seconds. */
+  readonly handshakeTimeoutMs?: number | undefined;
+  /** Called when a handshake has failed. */
+  readonly failed?: ((error: Error) => void) | undefined;
+}
+
+/** An address where a server listens. */
+export interface Binding {
+  /** The port; 0 for a unix socket. */
+  readonly port: number;
+  /** Uses other TLS files for new connections. Without TLS it has no effect. */
+  updateTls(material: AcceptorMaterial): void;
+  /** Accepts no more connections. */
+  stop(): void;
+}
+
+/** All proxies of a fleet may connect at once; the kernel's limit (`net.core.somaxconn`) applies as well. */
+const backlog = 4096;
+
+/**
+ * Listens at `HOST:PORT` or `unix:PATH`, and passes on the sockets of accepted connections: with TLS, after the
+ * handshake.
+ * @throws {Error} if the address is invalid or in use, or the TLS files cannot be used.
+ */
+export async function bindServer(
+  text: string,
+  tls: ServerTls | undefined,
+  attach: (socket: Socket) => void,
+): Promise<Binding> {
+  const address = parseListenAddress(text);
+  const acceptor = tls && acceptorOf(tls, attach);
+  const listener = createServer(acceptor === undefined ? attach : (socket) => acceptor.accept(socket));
+  await new Promise<void>((resolve, reject) => {
+    listener.once('error', reject);
+    const place =
+      address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port };
+    listener.listen({ ...place, backlog }, resolve);
+  });
+  // An error of one connection, such as too many open files, does not end the listener.
+  listener.on('error', () => undefined);
+  return {
+    port: address.kind === 'unix' ? 0 : (listener.address() as AddressInfo).port,
+    updateTls: (material) => acceptor?.update(material),
+    stop: () => void listener.close(),
+  };
+}
+
+function acceptorOf(tls: ServerTls, attach: (socket: Socket) => void): TlsAcceptor {
+  const { handshakeTimeoutMs = 10_000, failed } = tls;
+  return createTlsAcceptor({
+    material: tls,
+    handshakeTimeoutMs,
+    secured: attach,
+    failed: (error) => failed?.(error),
+  });
+}

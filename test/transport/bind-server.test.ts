@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { Client, credentials } from '@grpc/grpc-js';
+import type { ChannelCredentials, sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
+import { GrpcServer } from '../../src/transport/index.ts';
+import type { AcceptorMaterial, ServerTls } from '../../src/transport/index.ts';
+import { makeCa, makeLeaf } from '../kit/certificates.ts';
+import type { Certificate } from '../kit/certificates.ts';
+import { makeTempDir } from '../kit/temp-dir.ts';
+import { echo } from './rig.ts';
+
+const nothing = (): void => undefined;
+
+function startServer(): GrpcServer & Disposable {
+  const server = new GrpcServer();
+  server.addService(echo, {
+    unary: (call: ServerUnaryCall<string, string>, respond: sendUnaryData<string>) =>
+      respond(null, call.request),
+    collect: nothing,
+    repeat: nothing,
+    chat: nothing,
+  });
+  return Object.assign(server, { [Symbol.dispose]: () => server.forceShutdown() });
+}
+
+const bind = (server: GrpcServer, address: string, tls?: ServerTls): Promise<number> =>
+  new Promise((resolve, reject) =>
+    server.bindAsync(address, tls, (error, port) => (error === null ? resolve(port) : reject(error))),
+  );
+
+/** Makes a call on a connection of its own, and returns the reply. */
+async function callEcho(
+  target: string,
+  secure: ChannelCredentials = credentials.createInsecure(),
+): Promise<string> {
+  const client = new Client(target, secure);
+  try {
+    return await new Promise((resolve, reject) =>
+      client.makeUnaryRequest(
+        echo.unary.path,
+        echo.unary.requestSerialize,
+        echo.unary.responseDeserialize,
+        'hello',
+        { deadline: Date.now() + 10_000 },
+        (error, value?: string) => (error === null ? resolve(value ?? '') : reject(error)),
+      ),
+    );
+  } finally {
+    client.close();
+  }
+}
+
+const materialOf = ({ certPem, keyPem }: Certificate): AcceptorMaterial => ({
+  certificate: Buffer.from(certPem),
+  key: Buffer.from(keyPem),
+  clientCa: undefined,
+});
+
+suite('bindAsync', () => {
+  test('port 0: a free port, which serves', async () => {
+    using server = startServer();
+    const port = await bind(server, '127.0.0.1:0');
+    assert.ok(port > 0);
+    assert.equal(await callEcho(`127.0.0.1:${port}`), 'hello');
+  });
+
+  test('unix socket: port 0, and it serves', async () => {
+    await using dir = await makeTempDir();
+    using server = startServer();
+    assert.equal(await bind(server, `unix:${dir.join('socket')}`), 0);
+    assert.equal(await callEcho(`unix:${dir.join('socket')}`), 'hello');
+  });
+
+  test('several addresses: each serves', async () => {
+    using server = startServer();
+    const ports = [await bind(server, '127.0.0.1:0'), await bind(server, '127.0.0.1:0')];
+    for (const port of ports) assert.equal(await callEcho(`127.0.0.1:${port}`), 'hello');
+  });
+
+  test('address in use: an error', async () => {
+    using first = startServer();
+    using second = startServer();
+    const port = await bind(first, '127.0.0.1:0');
+    await assert.rejects(bind(second, `127.0.0.1:${port}`), { code: 'EADDRINUSE' });
+  });
+
+  for (const address of ['localhost', '127.0.0.1:65536', 'unix:']) {
+    test(`${address}: an error that describes the form of an address`, async () => {
+      using server = startServer();
+      await assert.rejects(bind(server, address), /not an address/);
+    });
+  }
+
+  test('TLS: serves clients that trust the CA; later connections get the new certificate', async () => {
+    const [oldCa, newCa] = [makeCa({ commonName: 'Old' }), makeCa({ commonName: 'New' })];
+    const leaf = (ca: Certificate): Certificate =>
+      makeLeaf(ca, { commonName: 'server', dnsNames: ['localhost'] });
+    const trusting = (ca: Certificate): ChannelCredentials => credentials.createSsl(Buffer.from(ca.certPem));
+    using server = startServer();
+    const port = await bind(server, '127.0.0.1:0', materialOf(leaf(oldCa)));
+    assert.equal(await callEcho(`localhost:${port}`, trusting(oldCa)), 'hello');
+    server.updateTls(materialOf(leaf(newCa)));
+    assert.equal(await callEcho(`localhost:${port}`, trusting(newCa)), 'hello');
+    await assert.rejects(callEcho(`localhost:${port}`, trusting(oldCa)));
+  });
+
+  test('handshake without TLS: the failure is reported', async () => {
+    const failures: string[] = [];
+    using server = startServer();
+    const tls = { ...materialOf(makeLeaf(makeCa(), { commonName: 'server', dnsNames: ['localhost'] })) };
+    const port = await bind(server, '127.0.0.1:0', {
+      ...tls,
+      failed: ({ message }) => void failures.push(message),
+    });
+    await assert.rejects(callEcho(`127.0.0.1:${port}`));
+    assert.ok(failures.length > 0);
+  });
+
+  test('shut down: the port is free again, and nothing can be bound', async () => {
+    using server = startServer();
+    const port = await bind(server, '127.0.0.1:0');
+    await new Promise<void>((resolve) => server.tryShutdown(resolve));
+    await assert.rejects(bind(server, '127.0.0.1:0'), /was shut down/);
+    using next = startServer();
+    assert.equal(await bind(next, `127.0.0.1:${port}`), port);
+  });
+});
