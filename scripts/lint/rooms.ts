@@ -53,7 +53,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'trust/snapshot': [...stagesBefore('trust/snapshot'), 'xds'],
   'trust/policy': ['trust/findings', 'trust/snapshot', 'trust/x509'],
   'trust/verify': ['trust/bundle', 'trust/x509'],
-  'trust/federation': trust,
+  'trust/federation': [...trust, 'trust/verify'],
 
   // The cluster, and the inputs: where the texts come from
   'kubernetes/client': ['text', 'net', 'xds/timers'],
@@ -72,11 +72,22 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'xds/timers',
   ],
   'inputs/directory': ['text', 'async', 'trust', 'xds/timers'],
+  'inputs/federation': ['trust', 'trust/federation', 'trust/model', 'trust/pem', 'xds/timers'],
   'inputs/kubernetes': ['text', 'kubernetes/client', 'trust', 'xds/timers'],
 
   // When the stages run, what is kept on disk, and which proxy has what
   runtime: [...trust, 'xds/timers'],
-  'runtime/state': [...trust, 'async', 'trust/policy', 'net', 'observe/log', 'runtime', 'text', 'xds/timers'],
+  'runtime/state': [
+    ...trust,
+    'async',
+    'trust/federation',
+    'trust/policy',
+    'net',
+    'observe/log',
+    'runtime',
+    'text',
+    'xds/timers',
+  ],
   fleet: [...trust, 'runtime', 'xds'],
 
   // What is reported: log, metrics, audit, traces
@@ -115,6 +126,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   // Composition
   app: [
     ...trust,
+    'trust/federation',
     'trust/policy',
     'admin',
     'api',
@@ -122,6 +134,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'frontend',
     'frontend/workers',
     'inputs/directory',
+    'inputs/federation',
     'inputs/kubernetes',
     'kubernetes/client',
     'kubernetes/status',

@@ -16,6 +16,8 @@ import { createMetrics } from '../observe/metrics/metrics.ts';
 import type { ProxyStates } from '../observe/metrics/metrics.ts';
 import { createAnchorReader } from '../trust/x509/anchor-reader.ts';
 import { followAdminAccess } from './admin-access.ts';
+import { federationSource } from '../trust/federation/relationship.ts';
+import { startFederation } from './federation.ts';
 import { startAdmissionWebhook } from './admission-webhook.ts';
 import { createChangeRecord } from './change-record.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -34,7 +36,7 @@ import type { ServeOptions } from '../runtime/serve-options.ts';
 import { startKubernetesStatus } from './kubernetes-status.ts';
 import { keep, restore } from './last-good.ts';
 import { createLiveEvents } from './live-events.ts';
-import { identities as identitySource, planSources } from './sources.ts';
+import { federatedTrustDomains, identities as identitySource, planSources } from './sources.ts';
 import { startWorkerPool } from '../frontend/workers/worker-pool.ts';
 import { sleep } from '../xds/timers/timers.ts';
 
@@ -60,6 +62,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
   const sourceNames = [
     ...sources.map(({ name }) => name),
     ...(options.identities === undefined ? [] : [supersededSource]),
+    ...(options.federation === undefined ? [] : [federationSource]),
   ];
 
   // The path of trust
@@ -69,13 +72,14 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
     defaultMesh: options.defaultMesh,
     limits: { documentLength: options.maxDocumentBytes, certificatesPerResource: options.maxCertificates },
     identities: options.identities !== undefined,
+    federation: options.federation !== undefined,
   };
   const pipeline = createPipeline({
     ledger: createLedger(sourceNames, { holdMs: options.guardHold }),
     builder: createMeshBuilder(policy, { rootTrustDomain: options.rootTrustDomain }),
     parse: { ...parse, reader },
     identities: options.identities && createIdentityStage({ ...options.identities, limits: parse.limits }),
-    optional: new Set([identitySource]),
+    optional: new Set([identitySource, federatedTrustDomains, federationSource]),
     guardHoldMs: options.guardHold,
     clock: systemClock,
   });
@@ -161,6 +165,16 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
   const report = createFileReport((findings) => pipeline.setFindings('files', () => findings));
   const xdsFiles = await reportXdsFiles(options.tls, report);
   cleanup.defer(() => xdsFiles?.[Symbol.dispose]());
+  const federation = await startFederation({
+    options,
+    pipeline,
+    sources: sources.map(({ name }) => name),
+    policy: () => policy,
+    clock: systemClock,
+    log,
+    onFetch: () => undefined,
+  });
+  cleanup.defer(() => federation?.close());
   await restore(lastGood, pipeline, new Set(sourceNames), log);
 
   // The admin API and the probes

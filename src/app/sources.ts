@@ -1,14 +1,16 @@
 import type { Logger } from 'pino';
 import { watchDirectory } from '../inputs/directory/watch-directory.ts';
-import { meshIdentities } from '../kubernetes/client/api-object.ts';
+import { clusterFederatedTrustDomains, meshIdentities } from '../kubernetes/client/api-object.ts';
+import type { WatchedResource } from '../kubernetes/client/api-object.ts';
 import type { HeadChange } from '../kubernetes/client/watch-types.ts';
 import type { Source, SourceEvent } from '../trust/source.ts';
 import type { KubernetesOptions, ServeOptions } from '../runtime/serve-options.ts';
 
 // The names of the sources in findings, metrics and the last good store.
-const files = 'files';
+export const files = 'files';
 export const kubernetes = 'kubernetes';
 export const identities = 'kubernetes identities';
+export const federatedTrustDomains = 'kubernetes federation';
 
 /** Callbacks of a source. */
 export interface SourceCallbacks {
@@ -32,7 +34,7 @@ export interface PlannedSource {
  * @throws {Error} if the kubeconfig is absent or cannot be used.
  */
 export async function planSources(
-  options: Pick<ServeOptions, 'dirs' | 'identities' | 'kubernetes'>,
+  options: Pick<ServeOptions, 'dirs' | 'federation' | 'identities' | 'kubernetes'>,
   log: Logger,
 ): Promise<readonly PlannedSource[]> {
   const plan: PlannedSource[] = [];
@@ -40,7 +42,13 @@ export async function planSources(
   if (options.kubernetes !== undefined)
     plan.push({ name: kubernetes, start: await startKubernetes(options.kubernetes) });
   if (options.kubernetes !== undefined && options.identities !== undefined)
-    plan.push({ name: identities, start: await startIdentities(options.kubernetes) });
+    plan.push({ name: identities, start: await startWatch(options.kubernetes, identities, meshIdentities) });
+  if (options.kubernetes !== undefined && options.federation !== undefined) {
+    // These objects have no namespace.
+    const everywhere = { ...options.kubernetes, namespace: undefined };
+    const start = await startWatch(everywhere, federatedTrustDomains, clusterFederatedTrustDomains);
+    plan.push({ name: federatedTrustDomains, start });
+  }
   return plan;
 }
 
@@ -58,9 +66,13 @@ async function startKubernetes({ namespace, kubeconfig }: KubernetesOptions): Pr
   return ({ deliver, onHeads }) => watch((events) => deliver(kubernetes, events), onHeads);
 }
 
-async function startIdentities({ namespace, kubeconfig }: KubernetesOptions): Promise<StartSource> {
+/** Starts a watch of objects that the API server may not have. */
+async function startWatch(
+  { namespace, kubeconfig }: KubernetesOptions,
+  name: string,
+  resource: WatchedResource,
+): Promise<StartSource> {
   const { connectKubernetes } = await import('../inputs/kubernetes/connect.ts');
-  const options = { namespace, kubeconfig, name: identities, resource: meshIdentities, isOptional: true };
-  const watch = connectKubernetes(options);
-  return ({ deliver }) => watch((events) => deliver(identities, events));
+  const watch = connectKubernetes({ namespace, kubeconfig, name, resource, isOptional: true });
+  return ({ deliver }) => watch((events) => deliver(name, events));
 }

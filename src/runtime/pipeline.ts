@@ -41,7 +41,12 @@ export interface PipelineOptions {
   readonly clock: Clock;
 }
 
+/** Receives the parsed events of a source, before they are applied. */
+export type InputObserver = (source: string, events: readonly LedgerEvent[]) => void;
+
 export interface Pipeline {
+  /** Calls the observer with the events of all sources from now on. */
+  observeInput(observer: InputObserver): void;
   /** Calls the observer with each event from now on, after the observers that subscribed before it. */
   subscribe(observer: PipelineObserver): void;
   /** Accepts a batch of a source's events. Batches within the pace of building are one step. */
@@ -75,6 +80,7 @@ export interface Pipeline {
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { ledger, builder, parse, identities, optional, guardHoldMs, clock } = options;
   const observers: PipelineObserver[] = [];
+  const inputObservers: InputObserver[] = [];
   const queued = new Map<string, LedgerEvent[]>();
   const account = createChangeAccount(clock);
   const timer = createBuildTimer(clock, run);
@@ -112,6 +118,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const takeQueued = (): void => {
     for (const [source, events] of queued) {
       queued.delete(source);
+      for (const observer of inputObservers) observer(source, events);
       applyAll(identities?.apply(source, events, clock.wall()) ?? new Map([[source, events]]));
     }
     const end = identities?.nextEnd();
@@ -183,8 +190,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
   return {
     subscribe: (observer) => void observers.push(observer),
+    observeInput: (observer) => void inputObservers.push(observer),
     deliver: (source, events) => parsing.add(source, events),
     restore(source, events) {
+      for (const observer of inputObservers) observer(source, events);
       const all = identities?.apply(source, events, clock.wall()) ?? new Map([[source, events]]);
       for (const [to, ofSource] of all) ledger.apply(to, ofSource, clock.monotonic());
       timer.request();

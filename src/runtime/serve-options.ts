@@ -19,6 +19,8 @@ export interface ServeOptions {
   readonly defaultMesh: string;
   /** How MeshIdentities are read; `undefined` if they are not. */
   readonly identities?: IdentityOptions | undefined;
+  /** How bundles of other trust domains are fetched; `undefined` if they are not. */
+  readonly federation?: FederationOptions | undefined;
   readonly rootTrustDomain?: string | undefined;
   readonly refuseIntermediates?: boolean | undefined;
   readonly distrust?: string | undefined;
@@ -61,6 +63,21 @@ export interface IdentityOptions {
   /** The zones in which a MeshIdentity without that label has a trust domain each. */
   readonly zones: readonly string[];
   readonly linger: Linger;
+}
+
+/** How the bundles of ClusterFederatedTrustDomains are fetched. */
+export interface FederationOptions {
+  /** The class of those that are read. */
+  readonly className: string | undefined;
+  /** Whether those without a class are read. */
+  readonly classless: boolean;
+  /** A file of CA certificates (PEM) that `https_web` trusts beside the usual roots. */
+  readonly webCa: string | undefined;
+  readonly denyPrivate: boolean;
+  readonly minIntervalMs: number;
+  readonly maxIntervalMs: number;
+  /** 0 for no maximum. */
+  readonly maxAgeMs: number;
 }
 
 export interface KubernetesOptions {

@@ -10,6 +10,8 @@ export type SourceEvent =
   | { readonly kind: 'content'; readonly path: string; readonly text: string; readonly settled: boolean }
   /** `path` exists but cannot be read; its last text stays valid. */
   | { readonly kind: 'unreadable'; readonly path: string; readonly reason: string }
+  /** `path` exists, but its content is not known yet. What an earlier run restored of it stays valid. */
+  | { readonly kind: 'kept'; readonly path: string }
   /** The removal of `path` is confirmed. */
   | { readonly kind: 'gone'; readonly path: string; readonly evidence: GoneEvidence }
   /** A directory or list of paths cannot be read; nothing below it changes. */

@@ -35,6 +35,7 @@ suite('help', () => {
       'Sources',
       'Trust',
       'Identities',
+      'Federation',
       'Proxies',
       'Admin API and page',
       'Status in the cluster',

@@ -25,13 +25,14 @@ export const serveCommand: Action<ServeFlags> = async ({ operands: paths, option
   }
   const webhook = webhookOf(options);
   const identities = identitiesOf(options);
+  const federation = federationOf(options);
   const tls = tlsOf(options);
   const adminTls = adminTlsOf(options);
   // Imported here, so that other commands and workers do not load modules that only `serve` uses.
   const { serve } = await import('../../app/serve.ts');
   try {
     await serve(
-      { ...options, identities, version, dirs, kubernetes, webhook, tls, adminTls },
+      { ...options, identities, federation, version, dirs, kubernetes, webhook, tls, adminTls },
       { ...io, colour: hasColours(io.env, io.stdout) },
     );
   } catch (error) {
@@ -57,6 +58,28 @@ function identitiesOf({ identities, zone, zones, identityLinger }: ServeFlags): 
     return undefined;
   }
   return { zone, zones: zones ?? [], linger: identityLinger };
+}
+
+/** @throws {CommandError} (usage) if an option has no effect, or the shortest interval is longer than the longest. */
+function federationOf(options: ServeFlags): ServeOptions['federation'] {
+  const { federationClass: className, federationClassless: classless, federationWebCa: webCa } = options;
+  const { federationMinInterval, federationMaxInterval, federationMaxAge: maxAgeMs } = options;
+  const denyPrivate = options.federationDenyPrivate === true;
+  if (options.federation !== true) {
+    if (className !== undefined || webCa !== undefined || denyPrivate)
+      throw new CommandError(
+        exitCode.usage,
+        'the flags --federation-… have an effect only with --federation',
+      );
+    return undefined;
+  }
+  const [minIntervalMs, maxIntervalMs] = [federationMinInterval, federationMaxInterval];
+  if (minIntervalMs < 1000 || maxIntervalMs < minIntervalMs)
+    throw new CommandError(
+      exitCode.usage,
+      '--federation-min-interval must be at least 1s and at most --federation-max-interval',
+    );
+  return { className, classless, webCa, denyPrivate, minIntervalMs, maxIntervalMs, maxAgeMs };
 }
 
 function tlsOf({ tlsCert, tlsKey, tlsClientCa }: ServeFlags): ServeOptions['tls'] {

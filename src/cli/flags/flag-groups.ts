@@ -5,6 +5,16 @@ export const serveGroups = {
   Sources: ['dir', 'kubernetes', 'kubeNamespace', 'kubeAllNamespaces', 'kubeconfig', 'stateDir'],
   Trust: ['defaultMesh', 'rootTrustDomain', 'distrust', 'refuseIntermediates', 'guardHold'],
   Identities: ['identities', 'zone', 'zones', 'identityLinger'],
+  Federation: [
+    'federation',
+    'federationClass',
+    'federationClassless',
+    'federationWebCa',
+    'federationDenyPrivate',
+    'federationMinInterval',
+    'federationMaxInterval',
+    'federationMaxAge',
+  ],
   Proxies: [
     'xdsListen',
     'tlsCert',

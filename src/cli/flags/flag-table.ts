@@ -74,6 +74,38 @@ export const flagsWithVariable = {
     'how long a CA that a MeshIdentity no longer has stays trusted: auto (while leaves of it can be valid), forever, or a duration',
     'auto',
   ],
+  federation: [
+    '--federation',
+    'also trust the bundles that ClusterFederatedTrustDomains name, fetched from their endpoints',
+  ],
+  federationClass: ['--federation-class <name>', 'read the ClusterFederatedTrustDomains of this class'],
+  federationClassless: [
+    '--no-federation-classless',
+    'do not read the ClusterFederatedTrustDomains without a class',
+  ],
+  federationWebCa: [
+    '--federation-web-ca <file>',
+    'CA certificates (PEM) that endpoints with the profile https_web may have, beside those that Node.js trusts',
+  ],
+  federationDenyPrivate: [
+    '--federation-deny-private',
+    'do not connect to endpoints with loopback, link-local or private addresses',
+  ],
+  federationMinInterval: [
+    '--federation-min-interval <duration>',
+    'shortest time between two fetches of a bundle',
+    '30s',
+  ],
+  federationMaxInterval: [
+    '--federation-max-interval <duration>',
+    'longest time between two fetches of a bundle',
+    '15m',
+  ],
+  federationMaxAge: [
+    '--federation-max-age <duration>',
+    'withdraw a bundle whose last successful fetch is older, such as 72h; 0 for never',
+    '0',
+  ],
   rootTrustDomain: ['--root-trust-domain <name>', 'trust domain of the secret ROOTCA'],
   refuseIntermediates: [
     '--refuse-intermediates',

@@ -54,6 +54,14 @@ export const meshIdentities: WatchedResource = {
   read: readIdentityObject,
 };
 
+/** The ClusterFederatedTrustDomains of a cluster, which have no namespace. */
+export const clusterFederatedTrustDomains: WatchedResource = {
+  group: 'spire.spiffe.io',
+  version: 'v1alpha1',
+  plural: 'clusterfederatedtrustdomains',
+  read: readFederatedObject,
+};
+
 /**
  * Parses a MeshTrust of the API server. Returns `undefined` if it has no name. The text does not contain annotations (the
  * one of `kubectl apply` repeats the whole object), managed fields, versions and conditions: they change often, and
@@ -103,6 +111,21 @@ function readIdentityObject(value: unknown): ApiObject | undefined {
   });
 }
 
+/** Parses a ClusterFederatedTrustDomain of the API server. The text has only the annotation that names its meshes. */
+function readFederatedObject(value: unknown): ApiObject | undefined {
+  const parts = readParts(value);
+  if (parts === undefined) return undefined;
+  const { name, labels, annotations, spec } = parts;
+  const meshes = annotations?.[meshesKey];
+  return makeObject('kubernetes:clusterfederatedtrustdomain', parts, {
+    apiVersion: 'spire.spiffe.io/v1alpha1',
+    kind: 'ClusterFederatedTrustDomain',
+    metadata: { name, labels, annotations: meshes === undefined ? undefined : { [meshesKey]: meshes } },
+    spec,
+  });
+}
+
+const meshesKey = 'meshtrust.io/meshes';
 const displayNameKey = 'kuma.io/display-name';
 
 /** Returns a copy of the spec of a MeshIdentity in which texts that may be secret are replaced. */

@@ -52,6 +52,14 @@ export const catalogue = {
   MT075: { name: 'private-key-in-identity', severity: 'error' },
   MT076: { name: 'superseded-ca-kept', severity: 'warning' },
   MT077: { name: 'trust-domain-drift', severity: 'warning' },
+  MT082: { name: 'federation-off', severity: 'info' },
+  MT083: { name: 'bundle-not-fetched', severity: 'error' },
+  MT084: { name: 'bundle-key-refused', severity: 'warning' },
+  MT085: { name: 'sequence-went-back', severity: 'warning' },
+  MT086: { name: 'bundle-empty', severity: 'error' },
+  MT087: { name: 'own-trust-domain', severity: 'error' },
+  MT088: { name: 'federated-and-listed', severity: 'warning' },
+  MT089: { name: 'refresh-too-slow', severity: 'info' },
 } as const satisfies Record<string, { readonly name: string; readonly severity: Severity }>;
 
 /** The severity of a finding, the most severe first. */

@@ -337,4 +337,56 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
     remedy:
       'Undo the change of the template, or make a new MeshIdentity with the new trust domain and delete the old one later.',
   },
+  MT082: {
+    about: 'A file has a ClusterFederatedTrustDomain, and the server does not read these (federation).',
+    served: 'Nothing of it.',
+    remedy: 'Nothing, or start the server with --federation.',
+  },
+  MT083: {
+    about:
+      'The bundle of another trust domain could not be fetched. The reason is one of: dns, connect, tls (the connection failed), identity (the server is not the one that is configured), status (the response has another status than 200), document (the response is not a SPIFFE bundle). It is info at first, a warning once the last success is three intervals ago, and an error after 24 hours, or if the earliest CA certificate ends within 7 days.',
+    served: 'The last bundle. A failed fetch never withdraws trust, except after --federation-max-age.',
+    remedy:
+      'Meshtrust federation shows the error. If the reason is identity after an earlier success, the peer may have replaced its CAs: get its new bundle from its operators, and set spec.trustDomainBundle.',
+  },
+  MT084: {
+    about:
+      'A key of a fetched bundle, or of spec.trustDomainBundle, breaks a rule for X.509 keys: it has no certificate, it is not the key of its certificate, or it has several certificates.',
+    served: 'The other keys; of several certificates the first one.',
+    remedy: 'Report it to the operators of the bundle. SPIRE refuses such a bundle as a whole.',
+  },
+  MT085: {
+    about:
+      'The sequence number of a fetched bundle is lower than before, and its content is another. The endpoint may have served an old copy, or may have been installed again: SPIRE then begins at 1.',
+    served:
+      'The bundle with the higher number, until the new one has come three times in a row and for 5 minutes.',
+    remedy:
+      'Nothing if the endpoint was installed again. Otherwise look for a stale cache or replica behind its address.',
+  },
+  MT086: {
+    about:
+      'A fetched bundle has no key for X.509-SVIDs: its trust domain revoked all of its CA certificates.',
+    served:
+      'The last bundle until a second fetch, at least 30 seconds later, confirms it. Then the trust domain is withdrawn, by the rules of a deletion (see MT042).',
+    remedy:
+      'Ask the operators of the trust domain. With https_spiffe, the endpoint is authenticated again once spec.trustDomainBundle is set to a new bundle.',
+  },
+  MT087: {
+    about:
+      'A ClusterFederatedTrustDomain is about a trust domain that this server publishes itself. A peer could add its own CAs to it.',
+    served: 'Nothing of the ClusterFederatedTrustDomain.',
+    remedy: 'Delete it, or do not publish the trust domain.',
+  },
+  MT088: {
+    about:
+      'The CA certificates of a trust domain come from a bundle endpoint, and a MeshTrust or MeshIdentity of the mesh lists CA certificates of the same trust domain. Both are served.',
+    served: 'All of them. A CA that the endpoint removes stays trusted while a MeshTrust lists it.',
+    remedy: 'Keep one of the two.',
+  },
+  MT089: {
+    about:
+      'A bundle asks to be fetched at long intervals: longer than --federation-max-interval, or than a sixth of the shortest life of its CA certificates. CAs that are replaced without a plan would be missed.',
+    served: 'The bundle. It is fetched at least every --federation-max-interval.',
+    remedy: 'Nothing, or ask the operators of the bundle for a shorter spiffe_refresh_hint.',
+  },
 };

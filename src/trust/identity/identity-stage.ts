@@ -134,6 +134,7 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
           for (const state of paths.values())
             if (state.source === source && !state.confirmed) forget(state, now);
           break;
+        case 'kept':
         case 'failed':
         case 'recovered':
           break;

@@ -116,7 +116,15 @@ export class SupersededCas {
         kind: 'version',
         path,
         settled: true,
-        parsed: { kind: 'documents', documents, others: [], identities: [], secrets: [] },
+        parsed: {
+          kind: 'documents',
+          documents,
+          others: [],
+          identities: [],
+          secrets: [],
+          federated: [],
+          remarks: [],
+        },
       };
     });
     this.#changed.clear();

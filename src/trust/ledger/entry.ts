@@ -44,7 +44,7 @@ export const emptyEntry: Entry = { grants: [], findings: [], invalid: false, oth
 export function readVersion(previous: Entry, parsed: ParsedFile, settled: boolean): Entry {
   if (parsed.kind === 'refused') return keepAll(previous, parsed.findings);
   const before = new Map(previous.grants.map((grant) => [grant.resource.identity, grant]));
-  const findings: Finding[] = [];
+  const findings: Finding[] = [...parsed.remarks];
   const grants = new Map<Identity, Grant>();
   for (const document of parsed.documents) {
     const grant = readDocument(document, before, settled, findings);

@@ -20,6 +20,7 @@ export type LedgerEvent =
       readonly settled: boolean;
     }
   | { readonly kind: 'unreadable'; readonly path: string; readonly reason: string }
+  | { readonly kind: 'kept'; readonly path: string }
   | { readonly kind: 'gone'; readonly path: string; readonly evidence: GoneEvidence }
   | { readonly kind: 'failed'; readonly path: string; readonly reason: string }
   | { readonly kind: 'recovered'; readonly path: string }
@@ -157,6 +158,9 @@ function applyEvent(
       });
       return put(source, event.path, keepAll(entryOf(source, event.path), [problem]));
     }
+    case 'kept':
+      source.unconfirmed.delete(event.path);
+      return [];
     case 'gone':
       return remove(source, event.path, event.evidence, removals);
     case 'failed':

@@ -5,6 +5,7 @@ import { defaultLimits } from './limits.ts';
 import type { Limits } from './limits.ts';
 import { documentKindOf } from './document-kind.ts';
 import type { DocumentKind } from './document-kind.ts';
+import { placeOf } from './parse-context.ts';
 import type { ParseContext } from './parse-context.ts';
 import { parseMeshTrust, rejectUnrecognised } from './parse-mesh-trust.ts';
 import type { ParsedDocument } from './parse-mesh-trust.ts';
@@ -15,6 +16,12 @@ import { readSpec } from './read-spec.ts';
 import { readYaml } from './read-yaml.ts';
 import { countMarks, splitDocuments } from './split-documents.ts';
 import type { Path, YamlDocument } from './read-yaml.ts';
+import {
+  isFederatedTrustDomain,
+  parseFederatedTrustDomain,
+  remarksOf,
+} from './parse-federated-trust-domain.ts';
+import type { ParsedFederatedTrustDomain } from './federated-trust-domain.ts';
 import { isMapping } from '../../text/json.ts';
 
 /** Options of `parseFile`. */
@@ -24,6 +31,8 @@ export interface ParseOptions {
   readonly limits?: Limits;
   /** True to read MeshIdentities, and the Secrets with their CA certificates, as well. */
   readonly identities?: boolean;
+  /** True to read ClusterFederatedTrustDomains as well. */
+  readonly federation?: boolean;
 }
 
 /**
@@ -40,6 +49,10 @@ export type ParsedFile =
       readonly identities: readonly ParsedIdentity[];
       /** The Secrets that may have the CA of a MeshIdentity, if these are read. */
       readonly secrets: readonly CaSecret[];
+      /** The ClusterFederatedTrustDomains, if they are read. They are among `others`, too. */
+      readonly federated: readonly ParsedFederatedTrustDomain[];
+      /** Findings about documents that are no MeshTrusts. */
+      readonly remarks: readonly Finding[];
     }
   | { readonly kind: 'refused'; readonly findings: readonly Finding[] };
 
@@ -75,6 +88,8 @@ export function* parseFileSteps(
   const others: OtherDocument[] = [];
   const identities: ParsedIdentity[] = [];
   const secrets: CaSecret[] = [];
+  const federated: ParsedFederatedTrustDomain[] = [];
+  const remarks: Finding[] = [];
   const problems: Finding[] = [];
   let count = 0;
   let parts = 0;
@@ -122,6 +137,11 @@ export function* parseFileSteps(
           );
         else if (one.kind === 'other') {
           others.push({ label: one.label, id: one.id });
+          if (isFederatedTrustDomain(one.value)) {
+            const context = { file, ...document, ...options };
+            if (options.federation !== true) remarks.push(federationOff(one.path, context));
+            else federated.push(parseFederatedTrustDomain(one.value, one.path, context));
+          }
           const secret =
             options.identities === true && isMapping(one.value)
               ? readCaSecret(one.value, one.path, { file, ...document, ...options })
@@ -134,7 +154,15 @@ export function* parseFileSteps(
   if (count === 0) return refuse([finding('MT006', 'the file has no document', { file })]);
   return problems.length > 0
     ? refuse(problems)
-    : { kind: 'documents', documents, others, identities, secrets };
+    : {
+        kind: 'documents',
+        documents,
+        others,
+        identities,
+        secrets,
+        federated,
+        remarks: [...remarks, ...federated.flatMap(remarksOf)],
+      };
 }
 
 /** Returns the form of a MeshIdentity; `undefined` for documents of other kinds. */
@@ -201,6 +229,14 @@ function readClassified(
   return one.kind === 'unrecognised'
     ? rejectUnrecognised(one.reason, one.value, one.path, context)
     : parseMeshTrust(one.kind, one.value as Record<string, unknown>, one.path, context);
+}
+
+function federationOff(path: Path, context: ParseContext): Finding {
+  return finding(
+    'MT082',
+    'the ClusterFederatedTrustDomain is not read: serve --federation reads it',
+    placeOf(context, path),
+  );
 }
 
 function refuse(findings: readonly Finding[]): ParsedFile {

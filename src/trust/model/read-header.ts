@@ -58,7 +58,8 @@ function readUniversal(
   return mesh === undefined || name === undefined ? undefined : { mesh, namespace: '', name };
 }
 
-function readName(value: unknown, path: Path, report: Report): string | undefined {
+/** Reads the name of a resource or a mesh, and reports a violation. */
+export function readName(value: unknown, path: Path, report: Report): string | undefined {
   if (value == null) return report(path, 'is required');
   if (typeof value !== 'string') return report(path, 'must be a string');
   if (!namePattern.test(value)) {

@@ -45,6 +45,7 @@ function line(event: SourceEvent): string {
       return `unreadable: ${event.reason}`;
     case 'gone':
       return event.evidence === 'deletion' ? 'gone' : 'gone by absence';
+    case 'kept':
     case 'failed':
     case 'recovered':
     case 'synced':

@@ -62,6 +62,7 @@ function word(event: SourceEvent): string {
     case 'recovered':
     case 'synced':
       return event.kind;
+    case 'kept':
     case 'unreadable':
       return assert.fail('an object cannot be unreadable');
   }

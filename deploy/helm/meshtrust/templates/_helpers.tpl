@@ -194,6 +194,24 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- include "meshtrust.arg" (dict "flag" "identity-linger" "value" .linger) }}
 {{- end -}}
 {{- end -}}
+{{- with .Values.federation -}}
+{{- if .enabled -}}
+- --federation
+{{ include "meshtrust.arg" (dict "flag" "federation-class" "value" .className) }}
+{{- if not .classless -}}
+- --no-federation-classless
+{{ end -}}
+{{- if .webCaConfigMap -}}
+- --federation-web-ca=/federation/ca.crt
+{{ end -}}
+{{- if .denyPrivate -}}
+- --federation-deny-private
+{{ end -}}
+{{- include "meshtrust.arg" (dict "flag" "federation-min-interval" "value" .minInterval) }}
+{{- include "meshtrust.arg" (dict "flag" "federation-max-interval" "value" .maxInterval) }}
+{{- include "meshtrust.arg" (dict "flag" "federation-max-age" "value" .maxAge) }}
+{{- end -}}
+{{- end -}}
 {{- if .Values.trust.refuseIntermediates -}}
 - --refuse-intermediates
 {{ end -}}

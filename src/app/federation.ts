@@ -1,0 +1,149 @@
+import { hostname } from 'node:os';
+import type { Logger } from '../observe/log/log.ts';
+import { fetchBundle } from '../inputs/federation/fetch-bundle.ts';
+import type { FetchReport } from '../inputs/federation/poll-context.ts';
+import { createFederationPoller } from '../inputs/federation/poll-federation.ts';
+import type { FederationPoller } from '../inputs/federation/poll-federation.ts';
+import { createLanes } from '../inputs/federation/poll-lanes.ts';
+import { readRegularFile } from '../net/read-regular-file.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Pipeline } from '../runtime/pipeline.ts';
+import type { ServeOptions } from '../runtime/serve-options.ts';
+import { openFederationStore } from '../runtime/state/federation-store.ts';
+import { isDistrusted } from '../trust/bundle/trust-bundle.ts';
+import type { BundlePolicy } from '../trust/bundle/trust-bundle.ts';
+import { readCertificate } from '../trust/x509/read-certificate.ts';
+import { createRelationshipCollector } from '../trust/federation/collect-relationships.ts';
+import { alsoListedFindings, federationFindings } from '../trust/federation/federation-findings.ts';
+import { federationSource } from '../trust/federation/relationship.ts';
+import type { RelationshipStatus } from '../trust/federation/relationship-status.ts';
+import type { Finding } from '../trust/findings/finding.ts';
+import type { LedgerEvent } from '../trust/ledger/ledger.ts';
+import { federatedTrustDomains, files } from './sources.ts';
+
+export interface FederationInput {
+  readonly options: ServeOptions;
+  readonly pipeline: Pipeline;
+  /** The names of the sources of the server. */
+  readonly sources: readonly string[];
+  readonly policy: () => BundlePolicy;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly onFetch: (report: FetchReport) => void;
+}
+
+/** The relationships of the server. */
+export interface Federation {
+  statuses(): readonly RelationshipStatus[];
+  refresh: FederationPoller['refresh'];
+  /** Ends all polls, and resolves once their bundles are kept. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts to follow the relationships among the inputs, and to fetch their bundles.
+ * @throws {Error} if a file or the state directory cannot be used.
+ */
+export async function startFederation(input: FederationInput): Promise<Federation | undefined> {
+  const { options, pipeline, policy, clock, log } = input;
+  const { federation: settings, stateDir, maxDocumentBytes, version } = options;
+  if (settings === undefined) return undefined;
+  const instance = hostname();
+  const webCas = settings.webCa === undefined ? [] : [await readPem(settings.webCa)];
+  const store =
+    stateDir === undefined
+      ? undefined
+      : await openFederationStore(stateDir, (message, error) =>
+          log.error({ event: 'state-dir', err: error }, message),
+        );
+  const collector = createRelationshipCollector({
+    className: settings.className,
+    classless: settings.classless,
+    isPublished: () => false,
+  });
+  let collected: readonly Finding[] = [];
+  const findings = (): readonly Finding[] => {
+    const statuses = poller.statuses();
+    return [
+      ...collected,
+      ...federationFindings(statuses, clock.wall(), settings.maxIntervalMs),
+      ...alsoListedFindings(statuses, pipeline.view().ledger.holdings),
+    ];
+  };
+  const poller = createFederationPoller({
+    fetch: fetchBundle,
+    clock,
+    lanes: createLanes(),
+    limits: settings,
+    maxAgeMs: settings.maxAgeMs,
+    userAgent: `meshtrust/${version} (${instance})`,
+    instance,
+    maxBytes: maxDocumentBytes,
+    denyPrivate: settings.denyPrivate,
+    webCas,
+    trusted: (mesh, trustDomain) =>
+      pipeline
+        .view()
+        .meshes.get(mesh)
+        ?.bundle.bundles.find((bundle) => bundle.trustDomain === trustDomain)
+        ?.anchors.map(({ certificate }) => certificate.der) ?? [],
+    isDistrusted(der) {
+      const reading = readCertificate(der);
+      return reading.kind === 'ca' && isDistrusted(reading.certificate, policy());
+    },
+    stored: store?.stored ?? new Map(),
+    save: (bundle) => store?.save(bundle),
+    forget: (key) => store?.remove(key),
+    sink: (events) => pipeline.deliver(federationSource, events),
+    onFetch(report) {
+      logFetch(log, report);
+      input.onFetch(report);
+    },
+    onChange: () => pipeline.setFindings(federationSource, findings),
+  });
+
+  // Relationships come from files and from the watch of the cluster.
+  const origins = new Set<string>(
+    input.sources.filter((name) => name === files || name === federatedTrustDomains),
+  );
+  const unread = new Set<string>(input.sources.filter((name) => name !== federatedTrustDomains));
+  const unsynced = new Set(origins);
+  const observe = (source: string, events: readonly LedgerEvent[]): void => {
+    if (source === federationSource) return;
+    if (origins.has(source) && collector.apply(source, events)) {
+      const { all, findings: found } = collector.view();
+      collected = found;
+      poller.update(all, (path) => collector.evidenceOf(path));
+    }
+    for (const { kind } of events) {
+      if (kind === 'synced' || kind === 'restored') unread.delete(source);
+      if (kind === 'synced') unsynced.delete(source);
+    }
+    if (unread.size === 0) poller.beginWait();
+    if (unsynced.size === 0) poller.allKnown();
+  };
+  pipeline.observeInput(observe);
+  return {
+    statuses: () => poller.statuses(),
+    refresh: (isSelected) => poller.refresh(isSelected),
+    async close() {
+      poller.close();
+      await store?.flush();
+    },
+  };
+}
+
+async function readPem(path: string): Promise<string> {
+  const text = (await readRegularFile(path)).toString('utf8');
+  if (!text.includes('-----BEGIN CERTIFICATE-----')) throw new Error(`${path} has no certificate`);
+  return text;
+}
+
+function logFetch(log: Logger, { relationship, result, error, isNews, milliseconds }: FetchReport): void {
+  const { mesh, trustDomain, url } = relationship;
+  const fields = { event: 'federation', mesh, trustDomain, url, result, ms: Math.round(milliseconds) };
+  const text = `the bundle of ${trustDomain} for mesh ${mesh}: ${error?.message ?? result}`;
+  if (!isNews) log.debug(fields, text);
+  else if (error === undefined) log.info(fields, text);
+  else log.warn(fields, text);
+}

@@ -1,0 +1,168 @@
+import { lookup } from 'node:dns';
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { request } from 'node:https';
+import type { RequestOptions } from 'node:https';
+import { isIP } from 'node:net';
+import type { LookupFunction } from 'node:net';
+import { checkServerIdentity, getCACertificates } from 'node:tls';
+import { endpointProblem } from '../../trust/federation/endpoint-identity.ts';
+import type { FetchFailure } from '../../trust/federation/relationship-status.ts';
+import { endpointUrlProblem } from '../../trust/model/parse-federated-trust-domain.ts';
+import { after } from '../../xds/timers/timers.ts';
+import { describeFailure, FetchError } from './fetch-failure.ts';
+import { isPrivateAddress } from './private-address.ts';
+import { readBody } from './read-body.ts';
+
+/** How the server is authenticated. */
+export type ServerCheck =
+  /** `extraCas` (PEM) are trusted beside the roots of Node.js. */
+  | { readonly kind: 'web'; readonly extraCas: readonly string[] }
+  /** By its SPIFFE ID; `cas` (PEM) are the CA certificates of the trust domain of that ID. */
+  | { readonly kind: 'spiffe'; readonly id: string; readonly cas: readonly string[] };
+
+export interface BundleRequest {
+  readonly url: string;
+  readonly check: ServerCheck;
+  /** Sent as `If-None-Match`. */
+  readonly etag?: string | undefined;
+  readonly userAgent: string;
+  readonly maxBytes: number;
+  /** For everything, redirects included, in milliseconds. */
+  readonly timeoutMs: number;
+  /** True to refuse addresses that are not public. */
+  readonly denyPrivate: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export type BundleResponse =
+  | { readonly kind: 'document'; readonly text: string; readonly etag: string | undefined }
+  /** The document is the one of the ETag in the request. */
+  | { readonly kind: 'unchanged' }
+  | ({ readonly kind: 'failed' } & FetchFailure);
+
+/** SPIFFE Federation, section 7.5.1, demands a limit without naming one. */
+const maxRedirects = 5;
+const redirects: ReadonlySet<unknown> = new Set([301, 302, 303, 307, 308]);
+/** The longest ETag that is kept. */
+const maxEtagLength = 256;
+
+/**
+ * Fetches a SPIFFE bundle (SPIFFE Federation, section 5.2). Follows redirects to URLs that satisfy the same rules, with
+ * the same checks of the server. Never throws.
+ */
+export async function fetchBundle(input: BundleRequest): Promise<BundleResponse> {
+  const deadline = new AbortController();
+  const cancel = after(input.timeoutMs, () => deadline.abort());
+  const signal =
+    input.signal === undefined ? deadline.signal : AbortSignal.any([deadline.signal, input.signal]);
+  try {
+    let url = new URL(input.url);
+    for (let hops = 0; ; hops += 1) {
+      const answer = await requestOnce(url, input, signal);
+      if (answer.kind !== 'redirect') return answer;
+      if (hops === maxRedirects)
+        throw new FetchError('status', `it redirects more than ${maxRedirects} times`);
+      url = redirectTarget(answer.location, url);
+    }
+  } catch (error) {
+    const { timeoutMs, check } = input;
+    return {
+      kind: 'failed',
+      ...describeFailure(error, { timedOut: deadline.signal.aborted, timeoutMs, check }),
+    };
+  } finally {
+    cancel();
+  }
+}
+
+function redirectTarget(location: string | undefined, from: URL): URL {
+  const target = location === undefined ? null : URL.parse(location, from);
+  const problem = target === null ? 'is missing or no URL' : endpointUrlProblem(target.href);
+  if (target === null || problem !== undefined)
+    throw new FetchError('status', `it redirects to an address that ${problem}`);
+  return target;
+}
+
+type Answer = BundleResponse | { readonly kind: 'redirect'; readonly location: string | undefined };
+
+function requestOnce(url: URL, input: BundleRequest, signal: AbortSignal): Promise<Answer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  if (input.denyPrivate && isIP(host) !== 0 && isPrivateAddress(host))
+    throw new FetchError('connect', 'its address is not public (--federation-deny-private)');
+  const sent: ClientRequest = request(url, {
+    method: 'GET',
+    // A new connection each time: a resumed TLS session would not be checked again.
+    agent: false,
+    signal,
+    minVersion: 'TLSv1.2',
+    headers: {
+      accept: 'application/json',
+      'accept-encoding': 'identity',
+      'user-agent': input.userAgent,
+      ...(input.etag === undefined ? {} : { 'if-none-match': input.etag }),
+    },
+    ...(input.denyPrivate ? { lookup: lookupPublic } : {}),
+    ...tlsOptions(host, input.check),
+  });
+  sent.on('error', reject);
+  sent.on('response', (response) => {
+    readAnswer(response, input)
+      .then(resolve, reject)
+      .finally(() => sent.destroy());
+  });
+  sent.end();
+  return promise;
+}
+
+function tlsOptions(host: string, check: ServerCheck): RequestOptions {
+  // An IP address must not be sent as the name of the server (RFC 6066, section 3).
+  const servername = isIP(host) === 0 ? host : '';
+  switch (check.kind) {
+    case 'web': {
+      const { extraCas } = check;
+      // Without a name in the handshake, Node.js would check no name at all.
+      const named: RequestOptions = {
+        servername,
+        checkServerIdentity: (_name, certificate) => checkServerIdentity(host, certificate),
+      };
+      return extraCas.length === 0 ? named : { ...named, ca: [...getCACertificates('default'), ...extraCas] };
+    }
+    case 'spiffe':
+      return {
+        servername,
+        ca: [...check.cas],
+        // A bundle may contain intermediates.
+        allowPartialTrustChain: true,
+        checkServerIdentity(_name, { raw }) {
+          const problem = endpointProblem(raw, check.id);
+          return problem === undefined ? undefined : new FetchError('identity', problem);
+        },
+      };
+  }
+}
+
+async function readAnswer(response: IncomingMessage, { etag, maxBytes }: BundleRequest): Promise<Answer> {
+  const { statusCode, headers } = response;
+  if (redirects.has(statusCode)) return { kind: 'redirect', location: headers.location };
+  if (statusCode === 304 && etag !== undefined) return { kind: 'unchanged' };
+  if (statusCode !== 200) throw new FetchError('status', `it responds with status ${statusCode}`);
+  const text = await readBody(response, maxBytes);
+  const newEtag = headers.etag;
+  const isUsable = newEtag !== undefined && newEtag.length <= maxEtagLength && /^[\x21-\x7e]+$/.test(newEtag);
+  return { kind: 'document', text, etag: isUsable ? newEtag : undefined };
+}
+
+const lookupPublic: LookupFunction = (hostname, options, callback) => {
+  lookup(hostname, { ...options, all: true }, (error, addresses) => {
+    if (error !== null) {
+      callback(error, '', 0);
+      return;
+    }
+    const [first] = addresses;
+    if (first === undefined || addresses.some(({ address }) => isPrivateAddress(address)))
+      callback(new FetchError('connect', 'its address is not public (--federation-deny-private)'), '', 0);
+    else if (options.all === true) callback(null, addresses);
+    else callback(null, first.address, first.family);
+  });
+};

@@ -1,0 +1,47 @@
+import type { DocumentEffect } from '../../trust/federation/accept-document.ts';
+import type { PollLimits } from '../../trust/federation/poll-schedule.ts';
+import type { Relationship } from '../../trust/federation/relationship.ts';
+import type { FetchFailure } from '../../trust/federation/relationship-status.ts';
+import type { StoredBundle } from '../../trust/federation/stored-bundle.ts';
+import type { TrustDomain } from '../../trust/model/mesh-trust.ts';
+import type { SourceEvent } from '../../trust/source.ts';
+import type { BundleRequest, BundleResponse } from './fetch-bundle.ts';
+import type { Lanes } from './poll-lanes.ts';
+
+/** What all polls share. */
+export interface PollContext {
+  readonly fetch: (request: BundleRequest) => Promise<BundleResponse>;
+  readonly clock: {
+    readonly wall: () => number;
+    readonly monotonic: () => number;
+    readonly after: (milliseconds: number, callback: () => void) => () => void;
+  };
+  readonly lanes: Lanes;
+  readonly limits: PollLimits;
+  /** A bundle whose last fetch is older is withdrawn, in milliseconds; 0 for never. */
+  readonly maxAgeMs: number;
+  readonly userAgent: string;
+  /** The name of this server, by which the fetches of several servers are spread. */
+  readonly instance: string;
+  readonly maxBytes: number;
+  readonly denyPrivate: boolean;
+  /** PEM certificates that are trusted for `https_web`, beside the roots of Node.js. */
+  readonly webCas: readonly string[];
+  readonly trusted: (mesh: string, trustDomain: TrustDomain) => readonly Uint8Array[];
+  readonly isDistrusted: (der: Uint8Array) => boolean;
+  readonly deliver: (event: SourceEvent) => void;
+  readonly save: (bundle: StoredBundle) => void;
+  readonly onFetch: (fetched: FetchReport) => void;
+  /** Called after each change of a status that findings or readiness depend on. */
+  readonly onChange: () => void;
+}
+
+/** One fetch, for the log and metrics. */
+export interface FetchReport {
+  readonly relationship: Relationship;
+  readonly result: DocumentEffect | FetchFailure['reason'];
+  readonly error: FetchFailure | undefined;
+  /** True if the fetch before did not have this result. */
+  readonly isNews: boolean;
+  readonly milliseconds: number;
+}

@@ -1,0 +1,130 @@
+import type { Relationship } from '../../trust/federation/relationship.ts';
+import { federationPath, federationSource } from '../../trust/federation/relationship.ts';
+import type { RelationshipStatus } from '../../trust/federation/relationship-status.ts';
+import type { StoredBundle } from '../../trust/federation/stored-bundle.ts';
+import type { GoneEvidence, SourceEvent } from '../../trust/source.ts';
+import { createRelationshipPoll } from './relationship-poll.ts';
+import type { RelationshipPoll } from './relationship-poll.ts';
+import type { PollContext } from './poll-context.ts';
+
+export interface FederationPollerOptions extends Omit<PollContext, 'deliver'> {
+  /** The bundles of an earlier run, by the key of their relationship. */
+  readonly stored: ReadonlyMap<string, StoredBundle>;
+  readonly sink: (events: readonly SourceEvent[]) => void;
+  /** Called for each relationship that is gone, and once for stored bundles without a relationship. */
+  readonly forget: (key: string) => void;
+}
+
+/**
+ * The source `federation`: it fetches the bundles of all relationships, and delivers each as the text of a MeshTrust at
+ * the path `federation:MESH/TRUST DOMAIN`. A failed fetch withdraws nothing.
+ */
+export interface FederationPoller {
+  /** Replaces the relationships. `evidenceOf` returns how the file or object of one that is gone was removed. */
+  update(
+    relationships: ReadonlyMap<string, Relationship>,
+    evidenceOf: (path: string | undefined) => GoneEvidence,
+  ): void;
+  /** To be called once the server waits for nothing but bundles, which it does for at most ten seconds. */
+  beginWait(): void;
+  /** To be called once all relationships are known. */
+  allKnown(): void;
+  /** Fetches the selected relationships now. Returns their number. */
+  refresh(isSelected: (relationship: Relationship) => boolean): number;
+  statuses(): readonly RelationshipStatus[];
+  close(): void;
+}
+
+/** The longest time for which a dead endpoint delays the first answer to a proxy, in milliseconds. */
+const longestWaitMs = 10_000;
+
+export function createFederationPoller(options: FederationPollerOptions): FederationPoller {
+  const { sink, clock } = options;
+  /** Each stored bundle is used once: a relationship that is deleted and comes back begins without one. */
+  const stored = new Map(options.stored);
+  const polls = new Map<string, RelationshipPoll>();
+  let isKnown = false;
+  let hasFailed = false;
+  let isSynced = false;
+  let hasWaited = false;
+  let cancelWait: (() => void) | undefined;
+
+  const context: PollContext = {
+    ...options,
+    deliver: (event) => sink([event]),
+    onChange() {
+      synchronise();
+      options.onChange();
+    },
+  };
+
+  /** Reports the end of the first read once each relationship has a bundle, or the wait is over. */
+  const synchronise = (): void => {
+    if (isSynced || cancelWait === undefined) return;
+    const waiting = [...polls.values()]
+      .map((poll) => poll.status())
+      .filter(({ document, withdrawn }) => document === undefined && withdrawn === undefined);
+    if (isKnown ? waiting.length > 0 && !hasWaited : !hasWaited) return;
+    if (!isKnown) {
+      const reason = 'the relationships of the cluster are not known yet';
+      if (!hasFailed) sink([{ kind: 'failed', path: federationSource, reason }]);
+      hasFailed = true;
+      return;
+    }
+    isSynced = true;
+    cancelWait();
+    sink([
+      ...(hasFailed ? [{ kind: 'recovered', path: federationSource } as const] : []),
+      // What an earlier run restored stays: a failed fetch takes nothing away.
+      ...waiting.map(
+        ({ relationship }) => ({ kind: 'kept', path: federationPath(relationship.key) }) as const,
+      ),
+      { kind: 'synced' },
+    ]);
+  };
+
+  return {
+    update(relationships, evidenceOf) {
+      for (const [key, poll] of polls) {
+        if (relationships.has(key)) continue;
+        polls.delete(key);
+        poll.remove(evidenceOf(poll.status().relationship.place.file));
+        options.forget(key);
+      }
+      for (const [key, relationship] of relationships) {
+        const poll = polls.get(key);
+        if (poll !== undefined) poll.update(relationship);
+        else {
+          polls.set(key, createRelationshipPoll(relationship, stored.get(key), context));
+          stored.delete(key);
+        }
+      }
+      context.onChange();
+    },
+    beginWait() {
+      if (cancelWait !== undefined) return;
+      cancelWait = clock.after(longestWaitMs, () => {
+        hasWaited = true;
+        synchronise();
+      });
+      synchronise();
+    },
+    allKnown() {
+      if (isKnown) return;
+      isKnown = true;
+      for (const key of stored.keys()) options.forget(key);
+      stored.clear();
+      synchronise();
+    },
+    refresh(isSelected) {
+      const selected = [...polls.values()].filter((poll) => isSelected(poll.status().relationship));
+      for (const poll of selected) poll.refresh();
+      return selected.length;
+    },
+    statuses: () => [...polls.values()].map((poll) => poll.status()),
+    close() {
+      cancelWait?.();
+      for (const poll of polls.values()) poll.close();
+    },
+  };
+}

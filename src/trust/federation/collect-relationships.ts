@@ -1,0 +1,133 @@
+import { finding } from '../findings/finding.ts';
+import type { Finding } from '../findings/finding.ts';
+import type { LedgerEvent } from '../ledger/ledger.ts';
+import { isUnnamed } from '../model/document-kind.ts';
+import type { FederatedTrustDomain } from '../model/federated-trust-domain.ts';
+import type { TrustDomain } from '../model/mesh-trust.ts';
+import type { ParsedFile } from '../model/parse-file.ts';
+import type { GoneEvidence } from '../source.ts';
+import { compareText } from '../../text/compare-text.ts';
+import { relationshipKey } from './relationship.ts';
+import type { Relationship } from './relationship.ts';
+
+export interface CollectOptions {
+  /** The class of the ClusterFederatedTrustDomains that are read. */
+  readonly className: string | undefined;
+  /** Whether those without a class are read. */
+  readonly classless: boolean;
+  /** Whether this server publishes the trust domain of a mesh itself. */
+  readonly isPublished: (mesh: string, trustDomain: TrustDomain) => boolean;
+}
+
+/** The relationships in force. */
+export interface Relationships {
+  readonly all: ReadonlyMap<string, Relationship>;
+  readonly findings: readonly Finding[];
+}
+
+/** Collects the ClusterFederatedTrustDomains of all sources. */
+export interface RelationshipCollector {
+  /** Applies events of a source, in their order. Returns whether a relationship may have changed. */
+  apply(source: string, events: readonly LedgerEvent[]): boolean;
+  view(): Relationships;
+  /** Returns how the file or object of a relationship that is gone was removed. */
+  evidenceOf(path: string | undefined): GoneEvidence;
+}
+
+/**
+ * Creates a collector. As in the ledger, a file that cannot be read or is not settled takes nothing away, and an invalid
+ * version leaves the last good one in force.
+ */
+export function createRelationshipCollector(options: CollectOptions): RelationshipCollector {
+  const paths = new Map<string, ReadonlyMap<string, FederatedTrustDomain>>();
+  const absent = new Set<string>();
+
+  const applyEvent = (key: string, event: LedgerEvent): boolean => {
+    switch (event.kind) {
+      case 'version': {
+        absent.delete(event.path);
+        const before = paths.get(key) ?? new Map<string, FederatedTrustDomain>();
+        const after = nextVersion(before, event.parsed, event.settled);
+        if (before.size === 0 && after.size === 0) return false;
+        if (after.size === 0) paths.delete(key);
+        else paths.set(key, after);
+        return true;
+      }
+      case 'gone':
+        if (!paths.delete(key)) return false;
+        if (event.evidence === 'absence') absent.add(event.path);
+        return true;
+      case 'unreadable':
+      case 'kept':
+      case 'failed':
+      case 'recovered':
+      case 'synced':
+      case 'restored':
+        return false;
+    }
+  };
+
+  return {
+    apply(source, events) {
+      let hasChanged = false;
+      for (const event of events)
+        if ('path' in event && applyEvent(`${event.path}\0${source}`, event)) hasChanged = true;
+      return hasChanged;
+    },
+    view() {
+      const all = new Map<string, Relationship>();
+      const findings: Finding[] = [];
+      const sorted = [...paths].toSorted(([a], [b]) => compareText(a, b));
+      for (const resource of sorted.flatMap(([, resources]) => [...resources.values()])) {
+        if (resource.className === undefined ? !options.classless : resource.className !== options.className)
+          continue;
+        for (const mesh of resource.meshes) addRelationship(all, findings, resource, mesh, options);
+      }
+      return { all, findings };
+    },
+    evidenceOf: (path) => (path !== undefined && absent.has(path) ? 'absence' : 'deletion'),
+  };
+}
+
+function addRelationship(
+  all: Map<string, Relationship>,
+  findings: Finding[],
+  { name, trustDomain, url, profile, bootstrap, place }: FederatedTrustDomain,
+  mesh: string,
+  { isPublished }: CollectOptions,
+): void {
+  const key = relationshipKey(mesh, trustDomain);
+  const at = { ...place, mesh, trustDomain };
+  const other = all.get(key);
+  if (isPublished(mesh, trustDomain)) {
+    const text = `this server publishes trust domain ${trustDomain} of mesh ${mesh} itself; the resource is ignored`;
+    findings.push(finding('MT087', text, at));
+  } else if (other !== undefined) {
+    const text = `mesh ${mesh} already takes trust domain ${trustDomain} from ${other.name} in ${other.place.file ?? ''}, which is first by path; that definition is used`;
+    findings.push(finding('MT004', text, at));
+  } else all.set(key, { key, mesh, trustDomain, name, url, profile, bootstrap, place });
+}
+
+function nextVersion(
+  before: ReadonlyMap<string, FederatedTrustDomain>,
+  parsed: ParsedFile,
+  settled: boolean,
+): ReadonlyMap<string, FederatedTrustDomain> {
+  if (parsed.kind === 'refused') return before;
+  const after = new Map<string, FederatedTrustDomain>();
+  for (const item of parsed.federated) {
+    if (item.kind === 'federated') {
+      if (!after.has(item.resource.name)) after.set(item.resource.name, item.resource);
+      continue;
+    }
+    const kept = item.name === undefined ? undefined : before.get(item.name);
+    if (kept !== undefined) after.set(kept.name, kept);
+  }
+  // A document without a legible name or kind may be any of those that the file had before.
+  const isHidden =
+    parsed.federated.some((item) => item.kind === 'invalid' && item.name === undefined) ||
+    parsed.documents.some(({ kind }) => kind === 'unrecognised') ||
+    parsed.others.some(({ label }) => isUnnamed(label));
+  if (settled && !isHidden) return after;
+  return new Map([...before, ...after]);
+}

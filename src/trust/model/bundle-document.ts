@@ -1,0 +1,108 @@
+import { createPublicKey } from 'node:crypto';
+import { isMapping, parseJson } from '../../text/json.ts';
+import { walkCertificate } from '../x509/certificate-walk.ts';
+import { DerError, encoded } from '../x509/der-reader.ts';
+import { readPublicKey } from '../x509/signature.ts';
+import { hasDuplicateNames } from './duplicate-names.ts';
+
+/** The parts of a SPIFFE bundle that matter (The SPIFFE Trust Domain and Bundle, section 4). */
+export interface BundleDocument {
+  /** The certificates of the keys for X.509-SVIDs, in order. Whether they are usable is not checked. */
+  readonly certificates: readonly BundleCertificate[];
+  /** Keys that are not used, and keys that break a rule for publishers. */
+  readonly remarks: readonly KeyRemark[];
+  /** The number of keys of another use or type, which clients must ignore. */
+  readonly ignoredKeys: number;
+  /** Undefined if the document has none. Numbers beyond 2^53 lose their last digits. */
+  readonly sequence: number | undefined;
+  readonly refreshHintSeconds: number | undefined;
+}
+
+/** The certificate of a key. `damaged`: the key contradicts its certificate, or the certificate is not legible. */
+export type BundleCertificate =
+  | { readonly kind: 'der'; readonly der: Uint8Array; readonly key: number }
+  | { readonly kind: 'damaged'; readonly key: number };
+
+/** A remark about `keys[key]`. `reason` is a predicate. */
+export interface KeyRemark {
+  readonly key: number;
+  readonly reason: string;
+}
+
+/** A document, or why it cannot be used. */
+export type BundleReading =
+  | { readonly kind: 'bundle'; readonly document: BundleDocument }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/** The key types of RFC 7518 and RFC 8037 whose keys can have a certificate. */
+const keyTypes: ReadonlySet<unknown> = new Set(['RSA', 'EC', 'OKP']);
+
+/** Reads a SPIFFE bundle, a JWK Set (RFC 7517). Keys that clients must ignore do not affect the rest. */
+export function readBundleDocument(text: string): BundleReading {
+  const value = parseJson(text);
+  if (value === undefined) return refused('is not JSON');
+  if (!isMapping(value)) return refused('is not a JSON object');
+  if (hasDuplicateNames(text)) return refused('has an object with two members of one name');
+  const { keys, spiffe_sequence: sequence, spiffe_refresh_hint: hint } = value;
+  if (!Array.isArray(keys)) return refused("has no array 'keys'");
+  if (sequence !== undefined && !isCount(sequence))
+    return refused('has a spiffe_sequence that is not an integer');
+  const certificates: BundleCertificate[] = [];
+  const remarks: KeyRemark[] = [];
+  let ignoredKeys = 0;
+  for (const [key, item] of keys.entries()) {
+    if (!isMapping(item) || item['use'] !== 'x509-svid' || !keyTypes.has(item['kty'])) {
+      ignoredKeys += 1;
+      continue;
+    }
+    const { certificate, reason } = readKey(item, key);
+    if (certificate !== undefined) certificates.push(certificate);
+    if (reason !== undefined) remarks.push({ key, reason });
+  }
+  const refreshHintSeconds = isCount(hint) && hint > 0 ? hint : undefined;
+  return { kind: 'bundle', document: { certificates, remarks, ignoredKeys, sequence, refreshHintSeconds } };
+}
+
+function readKey(
+  item: Readonly<Record<string, unknown>>,
+  key: number,
+): { readonly certificate?: BundleCertificate; readonly reason?: string } {
+  const { x5c } = item;
+  const list: readonly unknown[] = Array.isArray(x5c) ? x5c : [];
+  const [first] = list;
+  if (typeof first !== 'string' || first === '') return { reason: 'has no certificate (x5c)' };
+  const der = decodeBase64(first);
+  if (der === undefined)
+    return { certificate: { kind: 'damaged', key }, reason: 'has a certificate that is not base64' };
+  if (!isKeyOf(item, der))
+    return { certificate: { kind: 'damaged', key }, reason: 'is not the key of its certificate' };
+  const certificate = { kind: 'der', der, key } as const;
+  return list.length > 1
+    ? { certificate, reason: 'has several certificates; the first is used' }
+    : { certificate };
+}
+
+/** Returns whether a JWK is the public key of a certificate. The certificate's own faults are reported later. */
+function isKeyOf(jwk: Readonly<Record<string, unknown>>, der: Uint8Array): boolean {
+  try {
+    const listed = readPublicKey(encoded(der, walkCertificate(der).publicKey.element));
+    if (listed === undefined) return true;
+    return createPublicKey({ key: jwk, format: 'jwk' }).equals(listed);
+  } catch (error) {
+    return error instanceof DerError;
+  }
+}
+
+/** Decodes base64 (RFC 4648, section 4). Returns `undefined` if encoding the result gives another text. */
+function decodeBase64(text: string): Uint8Array | undefined {
+  const bytes = Buffer.from(text, 'base64');
+  return bytes.toString('base64') === text ? bytes : undefined;
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0;
+}
+
+function refused(reason: string): BundleReading {
+  return { kind: 'refused', reason };
+}

@@ -1,0 +1,255 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { fetchBundle } from '../../../src/inputs/federation/fetch-bundle.ts';
+import type { BundleRequest, ServerCheck } from '../../../src/inputs/federation/fetch-bundle.ts';
+import { bundleDocument, startBundleEndpoint } from '../../kit/bundle-endpoint.ts';
+import { makeCa, makeIntermediate, makeLeaf } from '../../kit/certificates.ts';
+import type { Certificate } from '../../kit/certificates.ts';
+
+const id = 'spiffe://spire.test/spire/server';
+const ca = makeCa();
+const other = makeCa({ commonName: 'Other' });
+const intermediate = makeIntermediate(ca);
+const leaf = makeLeaf(ca, { spiffeId: id, dnsNames: ['localhost'] });
+const document = bundleDocument([ca], { sequence: 1 });
+
+const web = (...cas: readonly Certificate[]): ServerCheck => ({
+  kind: 'web',
+  extraCas: cas.map(({ certPem }) => certPem),
+});
+const spiffe = (...cas: readonly Certificate[]): ServerCheck => ({
+  kind: 'spiffe',
+  id,
+  cas: cas.map(({ certPem }) => certPem),
+});
+
+function requestOf(url: string, check: ServerCheck, more: Partial<BundleRequest> = {}): BundleRequest {
+  return {
+    url,
+    check,
+    userAgent: 'meshtrust/1.0 (test)',
+    maxBytes: 65_536,
+    timeoutMs: 5000,
+    denyPrivate: false,
+    ...more,
+  };
+}
+
+async function resultOf(request: BundleRequest): Promise<string> {
+  const response = await fetchBundle(request);
+  return response.kind === 'failed' ? `${response.reason}: ${response.message}` : response.kind;
+}
+
+const identities: Readonly<
+  Record<string, { leaf?: Certificate; check: ServerCheck; host?: string; result: string }>
+> = {
+  'web: a certificate for the name of the host': { check: web(ca), result: 'document' },
+  'web: no certificate for the address': {
+    check: web(ca),
+    host: '127.0.0.1',
+    result: 'tls: its certificate is for another name',
+  },
+  'web: an unknown CA': { check: web(), result: 'tls: its certificate is from no trusted CA' },
+  'spiffe: the expected ID': { check: spiffe(ca), result: 'document' },
+  'spiffe: the expected ID at an IP address': { check: spiffe(ca), host: '127.0.0.1', result: 'document' },
+  'spiffe: an intermediate is the anchor': {
+    leaf: makeLeaf(intermediate, { spiffeId: id }),
+    check: spiffe(intermediate),
+    result: 'document',
+  },
+  'spiffe: another CA': {
+    check: spiffe(other),
+    result: 'identity: its certificate is from no trusted CA',
+  },
+  'spiffe: a CA of the same name': {
+    check: spiffe(makeCa()),
+    result: 'identity: its certificate is from no trusted CA',
+  },
+  'spiffe: another ID': {
+    leaf: makeLeaf(ca, { spiffeId: 'spiffe://spire.test/other' }),
+    check: spiffe(ca),
+    result: 'identity: its certificate has another SPIFFE ID',
+  },
+  'spiffe: two IDs': {
+    leaf: makeLeaf(ca, { uris: [id, 'spiffe://spire.test/other'] }),
+    check: spiffe(ca),
+    result: 'identity: its certificate has several SPIFFE IDs',
+  },
+  'spiffe: no ID': {
+    leaf: makeLeaf(ca, { dnsNames: ['localhost'] }),
+    check: spiffe(ca),
+    result: 'identity: its certificate has no SPIFFE IDs',
+  },
+  'spiffe: a CA as the leaf': {
+    leaf: makeIntermediate(ca, { uris: [id], keyUsage: ['digitalSignature'] }),
+    check: spiffe(ca),
+    result: 'identity: its certificate is a CA',
+  },
+  'spiffe: an expired certificate': {
+    leaf: makeLeaf(ca, { spiffeId: id, notAfter: new Date(Date.now() - 60_000) }),
+    check: spiffe(ca),
+    result: 'identity: its certificate has expired',
+  },
+};
+
+test('server: is accepted only with the certificate of its profile', async (t) => {
+  for (const [name, { leaf: own = leaf, check, host = 'localhost', result }] of Object.entries(identities))
+    await t.test(name, async () => {
+      await using endpoint = await startBundleEndpoint(own, document);
+      const url = endpoint.url.replace('localhost', host);
+      assert.equal(await resultOf(requestOf(url, check)), result);
+    });
+});
+
+const send =
+  (status: number, headers: Record<string, string>, body: string | Buffer = '') =>
+  (_request: IncomingMessage, response: ServerResponse): void =>
+    void response.writeHead(status, headers).end(body);
+
+const tooLong = 'document: the response is longer than 65536 bytes (--max-document-bytes)';
+const lies: Readonly<
+  Record<string, { respond: (request: IncomingMessage, response: ServerResponse) => void; result: string }>
+> = {
+  'status 500': { respond: send(500, {}, '{"keys":[]}'), result: 'status: it responds with status 500' },
+  'status 304 that was not asked for': {
+    respond: send(304, {}),
+    result: 'status: it responds with status 304',
+  },
+  'redirect to http': {
+    respond: send(302, { location: 'http://localhost/' }),
+    result: 'status: it redirects to an address that must begin with https://',
+  },
+  'redirect with a password': {
+    respond: send(302, { location: 'https://user:secret@localhost/' }),
+    result: 'status: it redirects to an address that must not have user information',
+  },
+  'redirect without an address': {
+    respond: send(302, {}),
+    result: 'status: it redirects to an address that is missing or no URL',
+  },
+  'endless redirects': {
+    respond: send(307, { location: '/again' }),
+    result: 'status: it redirects more than 5 times',
+  },
+  'length beyond the limit': {
+    respond: (_request, response) => {
+      response.writeHead(200, { 'content-length': 2 ** 31 }).flushHeaders();
+    },
+    result: tooLong,
+  },
+  'endless body': {
+    respond: (_request, response) => {
+      const more = (): void => {
+        while (!response.destroyed && response.write('x'.repeat(16_384)));
+      };
+      response.on('drain', more);
+      more();
+    },
+    result: tooLong,
+  },
+  'gzip bomb': {
+    respond: send(200, { 'content-encoding': 'gzip' }, gzipSync(Buffer.alloc(10_000_000))),
+    result: 'document: the response is compressed, which was not asked for',
+  },
+  'body that is cut': {
+    respond: (_request, response) => {
+      response.writeHead(200, { 'content-length': 100 });
+      response.write('{', () => response.destroy());
+    },
+    result: 'connect: the connection failed (ECONNRESET)',
+  },
+  'bytes that are not UTF-8': {
+    respond: send(200, {}, Buffer.from([0x7b, 0xff, 0x7d])),
+    result: 'document: the response is not UTF-8',
+  },
+};
+
+test('endpoint that lies: its response is refused', async (t) => {
+  for (const [name, { respond, result }] of Object.entries(lies))
+    await t.test(name, async () => {
+      await using endpoint = await startBundleEndpoint(leaf, document);
+      endpoint.respond(respond);
+      assert.equal(await resultOf(requestOf(endpoint.url, spiffe(ca))), result);
+    });
+});
+
+test('endpoint that is slow: the fetch ends after its time', async (t) => {
+  const request = (url: string) => requestOf(url, spiffe(ca), { timeoutMs: 300 });
+  const result = 'connect: it did not respond completely within 0.3 s';
+  await t.test('no TLS handshake', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    const { port } = server.address() as AddressInfo;
+    const sockets = new Set<{ destroy(): void }>();
+    server.on('connection', (socket) => sockets.add(socket));
+    assert.equal(await resultOf(request(`https://127.0.0.1:${port}/`)), result);
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  await t.test('no response, then a body that never ends', async () => {
+    await using endpoint = await startBundleEndpoint(leaf, document);
+    endpoint.respond(() => undefined);
+    assert.equal(await resultOf(request(endpoint.url)), result);
+    endpoint.respond((_request, response) => void response.write('{'));
+    assert.equal(await resultOf(request(endpoint.url)), result);
+  });
+});
+
+test('redirect: is followed with the same check of the server', async () => {
+  await using good = await startBundleEndpoint(leaf, document);
+  await using bad = await startBundleEndpoint(makeLeaf(other, { spiffeId: id }), document);
+  await using first = await startBundleEndpoint(leaf, document);
+  for (const status of [301, 302, 303, 307, 308]) {
+    first.respond(send(status, { location: good.url }));
+    assert.equal(await resultOf(requestOf(first.url, spiffe(ca))), 'document');
+  }
+  first.respond(send(302, { location: bad.url }));
+  assert.match(await resultOf(requestOf(first.url, spiffe(ca))), /^identity: /);
+});
+
+test('request: has an ETag, no compression, and the name of this server', async () => {
+  await using endpoint = await startBundleEndpoint(leaf, document);
+  const first = await fetchBundle(requestOf(endpoint.url, spiffe(ca)));
+  assert.ok(first.kind === 'document' && first.etag !== undefined);
+  const second = await fetchBundle(requestOf(endpoint.url, spiffe(ca), { etag: first.etag }));
+  assert.equal(second.kind, 'unchanged');
+  const [one, two] = endpoint.requests;
+  assert.equal(one?.headers['accept-encoding'], 'identity');
+  assert.equal(one?.headers['user-agent'], 'meshtrust/1.0 (test)');
+  assert.equal(one?.headers['if-none-match'], undefined);
+  assert.equal(two?.headers['if-none-match'], first.etag);
+});
+
+test('--federation-deny-private: does not connect to loopback, by address or by name', async () => {
+  await using endpoint = await startBundleEndpoint(leaf, document);
+  const more = { denyPrivate: true };
+  const result = 'connect: its address is not public (--federation-deny-private)';
+  for (const host of ['localhost', '127.0.0.1', '[::1]', '[::ffff:127.0.0.1]']) {
+    const url = endpoint.url.replace('localhost', host);
+    assert.equal(await resultOf(requestOf(url, spiffe(ca), more)), result);
+  }
+  assert.equal(endpoint.requests.length, 0);
+});
+
+test('no server: the failure says whether the name or the connection is the problem', async () => {
+  const name = await resultOf(requestOf('https://does-not-exist.invalid/', spiffe(ca)));
+  assert.equal(name, 'dns: the name of its host cannot be resolved');
+  const endpoint = await startBundleEndpoint(leaf, document);
+  await endpoint[Symbol.asyncDispose]();
+  const url = `https://127.0.0.1:${endpoint.port}/`;
+  assert.equal(await resultOf(requestOf(url, spiffe(ca))), 'connect: the connection failed (ECONNREFUSED)');
+});
+
+test('abort: ends the fetch', async () => {
+  await using endpoint = await startBundleEndpoint(leaf, document);
+  const controller = new AbortController();
+  endpoint.respond(() => controller.abort());
+  const response = await fetchBundle(requestOf(endpoint.url, spiffe(ca), { signal: controller.signal }));
+  assert.equal(response.kind, 'failed');
+});
