@@ -55,7 +55,7 @@ export interface ProxySummary {
   readonly ackMs?: number | undefined;
   /** Whole seconds for which the proxy has been behind the served version. */
   readonly behindSeconds?: number | undefined;
-  /** The same as a time, which is the same in every response. */
+  /** The time at which the proxy fell behind. */
   readonly behindSince?: string | undefined;
   /** Number of responses that it refused, and the last of them. */
   readonly nacks: number;

@@ -12,12 +12,9 @@ import type { Loss } from '../fleet/follow-losses.ts';
 export interface ChangeRecord extends AsyncDisposable {
   /** Records an event, and when it was published to proxies. */
   state(event: StateEvent, publish: Interval): void;
-  /**
-   * Records that all connected proxies of a mesh are in sync, and that `gaveUp` lost ones are not waited for any
-   * more.
-   */
+  /** Records that all connected proxies of a mesh are in sync. `gaveUp`: the lost proxies that no longer count. */
   readonly converged: (rollout: Rollout, gaveUp: number) => void;
-  /** Records that a roll-out lost proxies, or gave lost ones up. */
+  /** Records that a roll-out lost proxies, or no longer waits for lost ones. */
   readonly lost: (loss: Loss) => void;
 }
 

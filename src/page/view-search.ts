@@ -30,7 +30,7 @@ export function viewSearch({ route, meshes = [], certificates, proxies, now }: P
     <section aria-labelledby="found-cas">
       <h2 id="found-cas">${count(certificates.total, 'CA certificate')}</h2>
       ${certificates.total === 0 ? nothing : viewCertificates(certificates.certificates, now)}
-      ${rest > 0 ? html`<p class="faint">${count(rest, 'more', 'more')}: search for more of the name.</p>` : nothing}
+      ${rest > 0 ? html`<p class="faint">${count(rest, 'more', 'more')}: type more of the name to find them.</p>` : nothing}
     </section>
     <section aria-labelledby="found-proxies">
       <h2 id="found-proxies">${count(proxies.total, 'proxy', 'proxies')}</h2>

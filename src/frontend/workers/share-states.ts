@@ -42,8 +42,7 @@ function keyOf({ hash }: Pick<Part, 'hash'>): string {
 /**
  * Applies deltas to the state of a worker. Unchanged meshes and secrets keep their objects, so that streams still
  * share their encoded frames.
- * @throws {Error} when a part was never sent: the states of parent and worker differ, and only a new worker can be
- * sure of what it serves.
+ * @throws {Error} if a part was never sent: the states of parent and worker differ, so the worker has to be replaced.
  */
 export function applyStates(meshes: ServedMeshes, deltas: readonly MeshDelta[]): ServedMeshes {
   const next = new Map(meshes);
