@@ -76,7 +76,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'inputs/kubernetes': ['text', 'kubernetes/client', 'trust', 'xds/timers'],
 
   // When the stages run, what is kept on disk, and which proxy has what
-  runtime: [...trust, 'xds/timers'],
+  runtime: [...trust, 'trust/federation', 'xds/timers'],
   'runtime/state': [
     ...trust,
     'async',
@@ -89,6 +89,10 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'xds/timers',
   ],
   fleet: [...trust, 'runtime', 'xds'],
+
+  // The SPIFFE bundle endpoint
+  'bundle-endpoint/core': [...trust, 'trust/federation', 'trust/verify'],
+  'bundle-endpoint': ['bundle-endpoint/core', 'net', 'xds/rate'],
 
   // What is reported: log, metrics, audit, traces
   'observe/log': [...trust, 'net', 'runtime', 'xds'],
@@ -130,6 +134,8 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'trust/policy',
     'admin',
     'api',
+    'bundle-endpoint',
+    'bundle-endpoint/core',
     'fleet',
     'frontend',
     'frontend/workers',
@@ -155,7 +161,16 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'cli/terminal': ['async', 'net', 'text', 'trust/findings'],
   'cli/bootstrap': ['net'],
   'cli/demo': ['text', 'cli/bootstrap', 'cli/terminal', 'issue', 'net', 'xds/timers'],
-  'cli/flags': ['api', 'cli/bootstrap', 'cli/terminal', 'net', 'runtime', 'trust/model', 'xds/timers'],
+  'cli/flags': [
+    'api',
+    'cli/bootstrap',
+    'cli/terminal',
+    'net',
+    'runtime',
+    'trust/federation',
+    'trust/model',
+    'xds/timers',
+  ],
   'cli/completion': [],
   'cli/kubectl': ['cli/completion', 'cli/terminal', 'text'],
   'cli/ask': [
@@ -216,6 +231,7 @@ export const pureRooms: readonly string[] = [
   'trust/policy',
   'trust/verify',
   'trust/federation',
+  'bundle-endpoint/core',
   'kubernetes/status/core',
   'kubernetes/webhook/core',
 ];

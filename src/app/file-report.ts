@@ -22,6 +22,10 @@ export const followedUses = {
   xdsTls: { files: 'TLS files of the xDS port', inForce: 'new connections get the previous certificate' },
   adminTls: { files: 'TLS files of the admin port', inForce: 'new connections get the previous certificate' },
   adminTokens: { files: 'token file of the admin API', inForce: 'the previous tokens stay in force' },
+  bundleTls: {
+    files: 'TLS files of the bundle endpoint',
+    inForce: 'new connections get the previous certificate',
+  },
   webhookTls: {
     files: 'TLS files of the webhook',
     inForce: 'new connections get the previous certificate, if there is one',

@@ -18,6 +18,7 @@ import { createAnchorReader } from '../trust/x509/anchor-reader.ts';
 import { followAdminAccess } from './admin-access.ts';
 import { federationSource } from '../trust/federation/relationship.ts';
 import { startFederation } from './federation.ts';
+import { startBundleEndpoint } from './bundle-endpoint.ts';
 import { startAdmissionWebhook } from './admission-webhook.ts';
 import { createChangeRecord } from './change-record.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -237,6 +238,17 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
     report,
   });
   cleanup.defer(() => webhook?.close());
+
+  const bundles = await startBundleEndpoint({
+    options,
+    pipeline,
+    draining: () => signal.aborted,
+    metrics: metrics.bundles,
+    log,
+    report,
+    now: systemClock.wall,
+  });
+  cleanup.defer(() => bundles?.close());
 
   // Sources last: everything that they call exists now.
   for (const { start } of sources) {

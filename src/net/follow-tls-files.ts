@@ -19,6 +19,8 @@ export interface TlsPaths {
 export interface TlsFileEvents {
   /** Called with usable files: at the start (`isFirst`), and after each change. */
   readonly loaded: (material: TlsMaterial, isFirst: boolean) => void;
+  /** Returns why usable files are refused all the same, for example for a name that is absent. */
+  readonly check?: ((material: TlsMaterial) => string | undefined) | undefined;
   /** Called once for each change after which the files cannot be used. The previous files stay in use. */
   readonly refused: (reason: string) => void;
 }
@@ -44,7 +46,7 @@ export async function followTlsFiles(
   events: TlsFileEvents,
   pollMs: number = defaultPollMs,
 ): Promise<FollowedTlsFiles> {
-  const first = await readFiles(paths);
+  const first = await readFiles(paths, events.check);
   if (first.result.kind === 'refused') throw new Error(`TLS cannot be set up: ${first.result.reason}`);
   let { material } = first.result;
   let seen = first.digest;
@@ -52,7 +54,7 @@ export async function followTlsFiles(
 
   let closed = false;
   const reload = async (): Promise<void> => {
-    const { digest, result } = await readFiles(paths);
+    const { digest, result } = await readFiles(paths, events.check);
     if (digest === seen || closed) return;
     seen = digest;
     if (result.kind === 'refused') return events.refused(result.reason);
@@ -76,6 +78,7 @@ export async function followTlsFiles(
 /** The contents of the files, or why they cannot be read. `digest` differs for different contents or reasons. */
 async function readFiles(
   paths: TlsPaths,
+  check: TlsFileEvents['check'],
 ): Promise<{ readonly digest: string; readonly result: TlsMaterialResult }> {
   try {
     const contents: TlsFileContents = {
@@ -83,7 +86,12 @@ async function readFiles(
       key: await readRegularFile(paths.key),
       clientCa: paths.clientCa === undefined ? undefined : await readRegularFile(paths.clientCa),
     };
-    return { digest: digestOf(contents), result: readTlsMaterial(contents) };
+    const result = readTlsMaterial(contents);
+    const reason = result.kind === 'material' ? check?.(result.material) : undefined;
+    return {
+      digest: digestOf(contents),
+      result: reason === undefined ? result : { kind: 'refused', reason },
+    };
   } catch (error) {
     const reason = reasonWithPlace(error);
     return { digest: reason, result: { kind: 'refused', reason } };

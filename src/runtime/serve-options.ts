@@ -1,3 +1,4 @@
+import type { PublicationRule } from '../trust/federation/publication-rule.ts';
 import type { Linger } from '../trust/identity/superseded.ts';
 
 /** All options of `meshtrust serve`. */
@@ -7,6 +8,8 @@ export interface ServeOptions {
   /** The cluster to watch; `namespace` is undefined for all of them, `kubeconfig` for the usual rules. */
   readonly kubernetes?: KubernetesOptions | undefined;
   readonly webhook?: WebhookOptions | undefined;
+  /** The SPIFFE bundle endpoint; `undefined` if no bundle is published. */
+  readonly bundleEndpoint?: BundleEndpointOptions | undefined;
   /** `HOST:PORT` or `unix:PATH`. */
   readonly xdsListen: string;
   /** What serves proxies: `@grpc/grpc-js`, or `src/transport`. Default: `grpc-js`. */
@@ -93,6 +96,20 @@ export interface KubernetesStatusOptions {
   /** Undefined for the namespace of the pod, or else `watched`. */
   readonly leaseNamespace: string | undefined;
   readonly watched: string;
+}
+
+/** The HTTPS server that publishes SPIFFE bundles. */
+export interface BundleEndpointOptions {
+  /** `HOST:PORT`. */
+  readonly listen: string;
+  /** `web`: a certificate of a web PKI. `spiffe`: an X509-SVID. */
+  readonly profile: 'web' | 'spiffe';
+  readonly certificate: string;
+  readonly key: string;
+  readonly rules: readonly PublicationRule[];
+  readonly refreshSeconds: number;
+  /** Responses per second. */
+  readonly perSecond: number;
 }
 
 /** The admission webhook, which the API server calls for each change of a MeshTrust. */

@@ -40,6 +40,7 @@ suite('help', () => {
       'Admin API and page',
       'Status in the cluster',
       'Admission webhook',
+      'Bundle endpoint',
       'Log and metrics',
       'Limits for MeshTrusts',
       'Limits for proxies',

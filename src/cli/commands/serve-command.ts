@@ -8,6 +8,7 @@ import type { FlagOptions } from '../flags/flags.ts';
 import { hasColours } from '../terminal/terminal.ts';
 import { version } from '../terminal/version.ts';
 import { reasonWithPlace } from '../../text/system-error.ts';
+import { bundleEndpointOf } from '../flags/bundle-endpoint-options.ts';
 import { webhookOf } from '../flags/webhook-options.ts';
 import type { WebhookFlags } from '../flags/webhook-options.ts';
 
@@ -24,6 +25,7 @@ export const serveCommand: Action<ServeFlags> = async ({ operands: paths, option
     );
   }
   const webhook = webhookOf(options);
+  const bundleEndpoint = bundleEndpointOf(options);
   const identities = identitiesOf(options);
   const federation = federationOf(options);
   const tls = tlsOf(options);
@@ -32,7 +34,18 @@ export const serveCommand: Action<ServeFlags> = async ({ operands: paths, option
   const { serve } = await import('../../app/serve.ts');
   try {
     await serve(
-      { ...options, identities, federation, version, dirs, kubernetes, webhook, tls, adminTls },
+      {
+        ...options,
+        identities,
+        federation,
+        version,
+        dirs,
+        kubernetes,
+        webhook,
+        bundleEndpoint,
+        tls,
+        adminTls,
+      },
       { ...io, colour: hasColours(io.env, io.stdout) },
     );
   } catch (error) {

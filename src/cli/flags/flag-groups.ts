@@ -42,6 +42,15 @@ export const serveGroups = {
     'webhookSecret',
     'webhookConfiguration',
   ],
+  'Bundle endpoint': [
+    'bundleListen',
+    'bundleProfile',
+    'bundleCert',
+    'bundleKey',
+    'bundleServe',
+    'bundleRefreshHint',
+    'bundleRate',
+  ],
   'Log and metrics': ['logLevel', 'logFormat', 'caMetrics'],
   'Limits for MeshTrusts': ['maxDocumentBytes', 'maxCertificates', 'cacheBytes'],
   'Limits for proxies': [

@@ -36,6 +36,31 @@ export const flagsWithVariable = {
     'ValidatingWebhookConfiguration into which replicas write the CA of --webhook-secret',
     'meshtrust',
   ],
+  bundleListen: [
+    '--bundle-listen <address>',
+    'address of the SPIFFE bundle endpoint (HTTPS): HOST:PORT, such as 0.0.0.0:8444; no endpoint by default',
+  ],
+  bundleProfile: [
+    '--bundle-profile <profile>',
+    'SPIFFE profile of the endpoint: web (a certificate with a host name) or spiffe (an X509-SVID)',
+    'web',
+  ],
+  bundleCert: ['--bundle-cert <file>', 'certificate chain of the bundle endpoint (PEM)'],
+  bundleKey: ['--bundle-key <file>', 'private key of the bundle endpoint (PEM)'],
+  bundleServe: [
+    '--bundle-serve <names>',
+    'what the endpoint publishes: MESH/TRUST-DOMAIN, or MESH/* for all that the sources list; repeat it for more',
+  ],
+  bundleRefreshHint: [
+    '--bundle-refresh-hint <duration>',
+    'time after which consumers should fetch a bundle again, from 60s to 24h',
+    '5m',
+  ],
+  bundleRate: [
+    '--bundle-rate <number>',
+    'responses of the endpoint per second; more requests get status 429',
+    '50',
+  ],
   xdsListen: ['--xds-listen <address>', 'address for proxies: HOST:PORT or unix:PATH', '127.0.0.1:5678'],
   adminListen: [
     '--admin-listen <address>',

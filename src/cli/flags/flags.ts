@@ -6,6 +6,7 @@ import { bootstrapParts, bootstrapTransports } from '../bootstrap/envoy-bootstra
 import { groupOf } from './flag-groups.ts';
 import { flagsOfCommandLine, flagsWithVariable } from './flag-table.ts';
 import {
+  appendRules,
   parseAddress,
   parseConnectionAge,
   parseCount,
@@ -14,12 +15,14 @@ import {
   parseFormat,
   parseLinger,
   parseOutput,
+  parseRefreshHint,
   parseRoot,
   parseSequence,
   parseSwitch,
   parseWorkers,
   parseZones,
 } from './parse-values.ts';
+import type { PublicationRule } from '../../trust/federation/publication-rule.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import { outputFormats } from '../terminal/output-format.ts';
 
@@ -34,6 +37,9 @@ const parsers = {
   adminListen: parseAddress,
   probeListen: parseAddress,
   webhookListen: parseAddress,
+  bundleListen: parseAddress,
+  bundleRefreshHint: parseRefreshHint,
+  bundleRate: parseCount,
   xdsAddress: parseAddress,
   proxyListen: parseAddress,
   proxyAdmin: parseAddress,
@@ -76,6 +82,7 @@ const choices = {
   output: outputFormats,
   format: ['pem', 'json', 'spiffe'],
   xdsTransport: ['grpc-js', 'own'],
+  bundleProfile: ['web', 'spiffe'],
   logLevel: ['debug', 'info', 'warn', 'error'],
   logFormat: ['json', 'pretty', 'auto'],
 } as const satisfies Partial<Record<FlagName, readonly string[]>>;
@@ -91,13 +98,15 @@ function choicesOf(name: FlagName): readonly string[] | undefined {
 /** The type of a flag's value, from its parser, its choices or its form. */
 type ValueOf<Name extends FlagName> = Name extends 'dir' | 'server'
   ? readonly string[]
-  : Name extends keyof typeof parsers
-    ? ReturnType<(typeof parsers)[Name]>
-    : Name extends keyof typeof choices
-      ? (typeof choices)[Name][number]
-      : (typeof table)[Name][0] extends `${string}<${string}`
-        ? string
-        : boolean;
+  : Name extends 'bundleServe'
+    ? readonly PublicationRule[]
+    : Name extends keyof typeof parsers
+      ? ReturnType<(typeof parsers)[Name]>
+      : Name extends keyof typeof choices
+        ? (typeof choices)[Name][number]
+        : (typeof table)[Name][0] extends `${string}<${string}`
+          ? string
+          : boolean;
 
 /** Flags that always have a value: they have a default or begin with `--no-`. */
 type Always<Name extends FlagName> = Name extends unknown
@@ -126,6 +135,7 @@ export function flag(name: FlagName): Option {
   const parser = parserOf(name);
   if (parser !== undefined) option.argParser(parser);
   if (name === 'server') option.argParser(appendServers);
+  if (name === 'bundleServe') option.argParser(appendRules);
   // In an environment variable, the items of a list are joined as in PATH.
   if (name === 'dir')
     option.argParser((text: string, before: string[] | undefined) => [

@@ -1,5 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import type { IdentityOptions } from '../../runtime/serve-options.ts';
+import { parsePublicationRule } from '../../trust/federation/publication-rule.ts';
+import type { PublicationRule } from '../../trust/federation/publication-rule.ts';
 import { parseTrustDomain } from '../../trust/model/trust-domain.ts';
 import { parseListenAddress } from '../../net/listen-address.ts';
 import { longestConnectionAgeMs } from '../../xds/timers/timers.ts';
@@ -43,6 +45,28 @@ export function parseZones(text: string): readonly string[] {
   if (zones.some((zone) => !/^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/.test(zone)))
     throw new InvalidArgumentError('Give names of zones, such as zone-1,zone-2.');
   return zones;
+}
+
+/** Parses the refresh hint of bundles. Consumers poll in about this time, so it bounds how long a removed CA stays. */
+export function parseRefreshHint(text: string): number {
+  const hint = parseDuration(text);
+  if (hint < 60_000 || hint > 24 * 3_600_000)
+    throw new InvalidArgumentError('Give a duration from 60s to 24h.');
+  return hint;
+}
+
+/** Adds publication rules to the list. They are separated by spaces or commas. */
+export function appendRules(
+  text: string,
+  before: readonly PublicationRule[] | undefined,
+): readonly PublicationRule[] {
+  const rules = text
+    .split(/[\s,]+/)
+    .filter((name) => name !== '')
+    .map(parsePublicationRule);
+  const [problem] = rules.filter((rule) => typeof rule === 'string');
+  if (problem !== undefined) throw new InvalidArgumentError(problem);
+  return [...(before ?? []), ...rules.filter((rule) => typeof rule !== 'string')];
 }
 
 export function parseSwitch(text: string): boolean {

@@ -14,6 +14,8 @@ import type { StateGauge } from './state-gauges.ts';
 import type { StateEvent, StateView } from '../../runtime/state-view.ts';
 import { createStatusMetrics } from './status-metrics.ts';
 import type { StatusMetrics } from './status-metrics.ts';
+import { createBundleMetrics } from './bundle-metrics.ts';
+import type { BundleMetrics } from './bundle-metrics.ts';
 import { createWebhookMetrics } from './webhook-metrics.ts';
 import type { WebhookMetrics } from './webhook-metrics.ts';
 import { convergenceBuckets, createXdsMetrics, unlisted } from './xds-metrics.ts';
@@ -58,6 +60,7 @@ export interface Metrics {
   readonly observer: XdsObserver;
   readonly status: StatusMetrics;
   readonly webhook: WebhookMetrics;
+  readonly bundles: BundleMetrics;
 }
 
 /** Creates the metrics in a new registry. Metrics of the state are computed at each scrape. */
@@ -122,6 +125,7 @@ export function createMetrics({
   if (proxies !== undefined) registerProxies(registry, proxies, isListed);
   const status = createStatusMetrics(registry);
   const webhook = createWebhookMetrics(registry);
+  const bundles = createBundleMetrics(registry);
 
   return {
     followSnapshotAge: (age) => {
@@ -129,6 +133,7 @@ export function createMetrics({
     },
     status,
     webhook,
+    bundles,
     contentType: registry.contentType,
     async render() {
       const own = await registry.metrics();

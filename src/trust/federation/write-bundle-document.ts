@@ -1,4 +1,4 @@
-import type { webcrypto } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { walkCertificate } from '../x509/certificate-walk.ts';
 import { encoded } from '../x509/der-reader.ts';
 import { readPublicKey } from '../x509/signature.ts';
@@ -13,9 +13,19 @@ export interface SpiffeBundle {
 }
 
 /** The key of one CA certificate: `x5c` has exactly one certificate, and there is no `kid` (X509-SVID, section 6.1). */
-interface SpiffeKey extends webcrypto.JsonWebKey {
+interface SpiffeKey extends KeyParameters {
   readonly use: 'x509-svid';
   readonly x5c: readonly [string];
+}
+
+/** The parameters of a public key (RFC 7518, section 6; RFC 8037, section 2). */
+interface KeyParameters {
+  readonly kty: string | undefined;
+  readonly crv?: string | undefined;
+  readonly n?: string | undefined;
+  readonly e?: string | undefined;
+  readonly x?: string | undefined;
+  readonly y?: string | undefined;
 }
 
 /** Several trust domains (The SPIFFE Trust Domain and Bundle, section 5). */
@@ -44,11 +54,34 @@ export function writeBundleDocument(
   };
 }
 
-/** Returns the key of a certificate (DER); `undefined` if RFC 7518 does not define its curve, as for P-224. */
+/** The curves P-256, P-384 and P-521 of RFC 7518, by OpenSSL's names. P-224 and secp256k1 are not among them. */
+const curves = new Set(['prime256v1', 'secp384r1', 'secp521r1']);
+
+/**
+ * Returns the key of a certificate (DER); `undefined` if RFC 7518 and RFC 8037 do not define its kind, as for P-224. The
+ * members have a fixed order, because replicas with different versions of Node.js must publish the same bytes.
+ */
 export function spiffeKeyOf(der: Uint8Array): SpiffeKey | undefined {
   const key = readPublicKey(encoded(der, walkCertificate(der).publicKey.element));
-  if (key === undefined || key.asymmetricKeyDetails?.namedCurve === 'secp224r1') return undefined;
-  const { kty, ...parameters } = key.export({ format: 'jwk' });
-  const x5c = [Buffer.from(der).toString('base64')];
-  return { use: 'x509-svid', kty, ...parameters, x5c } as unknown as SpiffeKey;
+  const parameters = key && parametersOf(key);
+  if (parameters === undefined) return undefined;
+  return { use: 'x509-svid', ...parameters, x5c: [Buffer.from(der).toString('base64')] };
+}
+
+function parametersOf(key: KeyObject): KeyParameters | undefined {
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
+  // Node.js throws for keys that JWK does not define.
+  if (type === 'rsa') {
+    const { kty, n, e } = key.export({ format: 'jwk' });
+    return { kty, n, e };
+  }
+  if (type === 'ec' && curves.has(details?.namedCurve ?? '')) {
+    const { kty, crv, x, y } = key.export({ format: 'jwk' });
+    return { kty, crv, x, y };
+  }
+  if (type === 'ed25519') {
+    const { kty, crv, x } = key.export({ format: 'jwk' });
+    return { kty, crv, x };
+  }
+  return undefined;
 }

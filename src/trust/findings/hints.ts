@@ -337,6 +337,20 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
     remedy:
       'Undo the change of the template, or make a new MeshIdentity with the new trust domain and delete the old one later.',
   },
+  MT080: {
+    about:
+      'The bundle endpoint (--bundle-listen) publishes a trust domain without a CA certificate, because all were removed or are distrusted. Its consumers refuse every certificate of the trust domain. A SPIRE server that authenticates the endpoint by this bundle (https_spiffe) cannot fetch again.',
+    served: '{"keys":[]}, as the SPIFFE specification demands after a revocation.',
+    remedy:
+      'If this was not meant, list a CA certificate again. Consumers over https_web fetch it at their next poll. At a SPIRE server with https_spiffe, set the bundle by hand: spire-server bundle set -id spiffe://TRUST-DOMAIN -format spiffe.',
+  },
+  MT081: {
+    about:
+      "With --bundle-profile spiffe, consumers verify the certificate of the bundle endpoint by the bundle that they fetched last. The certificate does not verify by the bundle that is published now, so they fail at their next fetch, within the refresh hint. The finding also appears if no CA certificate of the endpoint's own trust domain is served, because then the server cannot check it.",
+    served: 'The bundles, to consumers that still accept the certificate.',
+    remedy:
+      'Give the endpoint (--bundle-cert) a certificate from a CA that is published, before consumers poll. In a rotation, publish the new CA first, renew the certificate of the endpoint next, and remove the old CA last. A consumer that was locked out needs a new bundle by hand.',
+  },
   MT082: {
     about: 'A file has a ClusterFederatedTrustDomain, and the server does not read these (federation).',
     served: 'Nothing of it.',

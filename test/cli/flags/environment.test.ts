@@ -109,6 +109,19 @@ const samples = {
   timeout: ['90s', 90_000],
   strict: ['TRUE', true],
   output: ['json', 'json'],
+  bundleListen: ['0.0.0.0:8444', '0.0.0.0:8444'],
+  bundleProfile: ['spiffe', 'spiffe'],
+  bundleCert: ['bundle.crt', 'bundle.crt'],
+  bundleKey: ['bundle.key', 'bundle.key'],
+  bundleServe: [
+    'default/*, edge/edge.example',
+    [
+      { mesh: 'default', trustDomain: '*' },
+      { mesh: 'edge', trustDomain: 'edge.example' },
+    ],
+  ],
+  bundleRefreshHint: ['1h', 3_600_000],
+  bundleRate: ['10', 10],
   logLevel: ['warn', 'warn'],
   logFormat: ['pretty', 'pretty'],
 } as const satisfies Record<FlagName, readonly [string, unknown]>;

@@ -210,6 +210,32 @@ suite('chart', { skip }, () => {
     assert.match(ports(await render(valueCases['admin API with a client certificate'])), /"admin"/);
   });
 
+  test('bundle endpoint: each value reaches the objects', async () => {
+    const objects = await render(valueCases['bundle endpoint']);
+    const taken = await parse(podOf(objects).spec.containers[0].args);
+    const expected = {
+      bundleListen: '0.0.0.0:8444',
+      bundleProfile: 'spiffe',
+      bundleCert: '/bundle-tls/tls.crt',
+      bundleKey: '/bundle-tls/tls.key',
+      bundleServe: [
+        { mesh: 'default', trustDomain: '*' },
+        { mesh: 'edge', trustDomain: 'edge.example' },
+      ],
+      bundleRefreshHint: 3_600_000,
+      bundleRate: 10,
+    };
+    for (const [name, value] of Object.entries(expected)) assert.deepEqual(taken[name], value, name);
+    const service = objects.find(({ metadata }) => metadata.name === 'test-meshtrust-bundle');
+    assert.deepEqual((service as unknown as { readonly spec: { readonly ports: unknown } }).spec.ports, [
+      { name: 'bundle', port: 8444, targetPort: 'bundle', appProtocol: 'https' },
+    ]);
+    const ports = (all: readonly Manifest[]): string => JSON.stringify(only(all, 'NetworkPolicy'));
+    assert.match(ports(objects), /"bundle"/);
+    assert.doesNotMatch(ports(await render()), /"bundle"/);
+    assert.equal((await render()).length, objects.length - 1);
+  });
+
   test('files of the command line: are mounted', async () => {
     const cases = [
       'every flag',
@@ -217,9 +243,10 @@ suite('chart', { skip }, () => {
       'directories and the cluster',
       'webhook with certificate files',
       'admin API with a token or a client certificate',
+      'bundle endpoint',
     ];
     const paths =
-      /^--(?:tls-cert|tls-key|tls-client-ca|admin-cert|admin-key|admin-client-ca|admin-token-file|webhook-cert|webhook-key|distrust|state-dir|dir)=(\/[^/]+)/;
+      /^--(?:bundle-cert|bundle-key|tls-cert|tls-key|tls-client-ca|admin-cert|admin-key|admin-client-ca|admin-token-file|webhook-cert|webhook-key|distrust|state-dir|dir)=(\/[^/]+)/;
     let named = 0;
     for (const what of cases) {
       const { containers, volumes = [] } = podOf(await render(valueCases[what])).spec;
@@ -233,7 +260,7 @@ suite('chart', { skip }, () => {
         named += 1;
       }
     }
-    assert.equal(named, 12);
+    assert.equal(named, 14);
   });
 
   test('no Kubernetes source: no token is mounted', async () => {

@@ -62,6 +62,18 @@ export const valueCases: Readonly<Record<string, ChartValues>> = {
       },
     },
   },
+  'bundle endpoint': {
+    bundleEndpoint: {
+      enabled: true,
+      profile: 'spiffe',
+      tls: { secretName: 'bundle-tls' },
+      serve: ['default/*', 'edge/edge.example'],
+      refreshHint: '1h',
+      rate: 10,
+      service: { type: 'LoadBalancer', port: 8444, annotations: { 'example.com/internal': 'true' } },
+    },
+    networkPolicy: { bundleFrom: everybody },
+  },
   'state directory': {
     replicaCount: 1,
     stateDir: { enabled: true, volume: { persistentVolumeClaim: { claimName: 'state' } } },
@@ -168,6 +180,10 @@ export const refusedValues: Readonly<Record<string, readonly [values: ChartValue
   'duration as a number': [{ xds: { slowTimeout: 60 } }, /\/xds\/slowTimeout/],
   'count of zero': [{ xds: { maxStreams: 0 } }, /\/xds\/maxStreams/],
   'too many workers': [{ xds: { workers: 65 } }, /\/xds\/workers/],
+  'published trust domain without a mesh': [
+    { bundleEndpoint: { serve: ['a.test'] } },
+    /\/bundleEndpoint\/serve\/0/,
+  ],
   'incomplete hash': [{ trust: { distrust: ['abc'] } }, /\/trust\/distrust\/0/],
   'trust domain in upper case': [{ trust: { rootTrustDomain: 'A.test' } }, /\/trust\/rootTrustDomain/],
   'unknown log level': [{ log: { level: 'trace' } }, /\/log\/level/],
@@ -210,6 +226,14 @@ export const contradictions: Readonly<Record<string, readonly [values: ChartValu
   'webhook without the Kubernetes source': [
     { kubernetes: { enabled: false }, directories: ['/trust'], webhook: { enabled: true } },
     'webhook.enabled=true needs kubernetes.enabled=true',
+  ],
+  'bundle endpoint without a certificate': [
+    { bundleEndpoint: { enabled: true, serve: ['default/*'] } },
+    'bundleEndpoint.enabled=true needs bundleEndpoint.tls.secretName',
+  ],
+  'bundle endpoint that publishes nothing': [
+    { bundleEndpoint: { enabled: true, tls: { secretName: 'bundle-tls' } } },
+    'bundleEndpoint.enabled=true needs bundleEndpoint.serve',
   ],
   'disruption budget of zero': [
     { podDisruptionBudget: { maxUnavailable: null } },

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { suite, test } from 'node:test';
 import { createClient } from '../../xds/client.ts';
+import { fetchBundle } from '../../bundle-endpoint/fetch-bundle.ts';
+import { makeCa, makeLeaf } from '../../kit/certificates.ts';
+import { freePort } from '../../kit/free-port.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
 
@@ -49,9 +53,18 @@ function scraped(scrape: string): readonly Described[] {
   });
 }
 
-/** Scrapes the running program, after a proxy fetched, subscribed and acknowledged. */
+/** Scrapes the running program, after a proxy fetched, subscribed and acknowledged, and a consumer fetched a bundle. */
 async function scrapeRunning(): Promise<string> {
-  await using server = await startMeshtrust({ dirs: [trust] });
+  await using dir = await makeTempDir();
+  const ca = makeCa();
+  const { certPem, keyPem } = makeLeaf(ca, { dnsNames: ['localhost'] });
+  await writeFile(dir.join('tls.crt'), certPem);
+  await writeFile(dir.join('tls.key'), keyPem);
+  const bundles = `127.0.0.1:${await freePort()}`;
+  const files = [`--bundle-cert=${dir.join('tls.crt')}`, `--bundle-key=${dir.join('tls.key')}`];
+  const args = [`--bundle-listen=${bundles}`, ...files, '--bundle-serve=default/*'];
+  await using server = await startMeshtrust({ dirs: [trust], args });
+  assert.equal((await fetchBundle(bundles, '/bundles/default', { ca: ca.certPem })).status, 200);
   using client = createClient(`127.0.0.1:${server.xdsPort}`);
   const request = { type_url: secretTypeUrl, node: { id: 'proxy' } };
   await client.fetch('/envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets', {

@@ -66,6 +66,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- fail "webhook.certificate.caBundle needs webhook.certificate.secretName: the Secret with the certificate that this CA signed" -}}
 {{- end -}}
 {{- end -}}
+{{- with .Values.bundleEndpoint -}}
+{{- if and .enabled (not .tls.secretName) -}}
+{{- fail "bundleEndpoint.enabled=true needs bundleEndpoint.tls.secretName: a Secret with tls.crt and tls.key" -}}
+{{- end -}}
+{{- if and .enabled (not .serve) -}}
+{{- fail "bundleEndpoint.enabled=true needs bundleEndpoint.serve: the trust domains to publish, such as default/*" -}}
+{{- end -}}
+{{- end -}}
 {{- with .Values.podDisruptionBudget -}}
 {{- if and .enabled (kindIs "invalid" .minAvailable) (kindIs "invalid" .maxUnavailable) -}}
 {{- fail "podDisruptionBudget.enabled=true needs podDisruptionBudget.minAvailable or podDisruptionBudget.maxUnavailable" -}}
@@ -192,6 +200,17 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{ include "meshtrust.arg" (dict "flag" "zone" "value" .zone) }}
 {{- include "meshtrust.arg" (dict "flag" "zones" "value" (join "," .zones)) }}
 {{- include "meshtrust.arg" (dict "flag" "identity-linger" "value" .linger) }}
+{{- end -}}
+{{- end -}}
+{{- with .Values.bundleEndpoint -}}
+{{- if .enabled -}}
+- --bundle-listen=0.0.0.0:8444
+- --bundle-cert=/bundle-tls/tls.crt
+- --bundle-key=/bundle-tls/tls.key
+{{ include "meshtrust.arg" (dict "flag" "bundle-profile" "value" .profile) }}
+{{- include "meshtrust.arg" (dict "flag" "bundle-serve" "value" (join "," .serve)) }}
+{{- include "meshtrust.arg" (dict "flag" "bundle-refresh-hint" "value" .refreshHint) }}
+{{- include "meshtrust.arg" (dict "flag" "bundle-rate" "value" .rate) }}
 {{- end -}}
 {{- end -}}
 {{- with .Values.federation -}}

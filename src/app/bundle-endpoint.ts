@@ -1,0 +1,151 @@
+import { createBundleServer } from '../bundle-endpoint/bundle-server.ts';
+import { consumerState } from '../bundle-endpoint/core/consumer-state.ts';
+import { createConsumerList } from '../bundle-endpoint/core/consumers.ts';
+import type { Consumer } from '../bundle-endpoint/core/consumers.ts';
+import { endpointFindings, readEndpointSvid } from '../bundle-endpoint/core/endpoint-certificate.ts';
+import { consumersOf } from '../bundle-endpoint/core/observe-fetch.ts';
+import { publicationFindings } from '../bundle-endpoint/core/publication-findings.ts';
+import { createPublishedBundles } from '../bundle-endpoint/core/published-bundles.ts';
+import { openSequenceFile } from '../bundle-endpoint/sequence-file.ts';
+import { followTlsFiles } from '../net/follow-tls-files.ts';
+import type { TlsMaterial } from '../net/tls-material.ts';
+import { logTlsFiles } from '../observe/log/log-tls-files.ts';
+import type { Logger } from '../observe/log/log.ts';
+import type { BundleMetrics } from '../observe/metrics/bundle-metrics.ts';
+import type { Pipeline } from '../runtime/pipeline.ts';
+import type { ServeOptions } from '../runtime/serve-options.ts';
+import { followedUses } from './file-report.ts';
+import type { FileReport } from './file-report.ts';
+
+export interface BundleEndpointInput {
+  readonly options: Pick<ServeOptions, 'bundleEndpoint' | 'defaultMesh' | 'stateDir'>;
+  readonly pipeline: Pick<Pipeline, 'view' | 'setFindings'>;
+  readonly draining: () => boolean;
+  readonly metrics: BundleMetrics;
+  readonly log: Logger;
+  readonly report: FileReport;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+/** The running bundle endpoint. */
+export interface BundleEndpoint {
+  /** Returns the consumers with their state, the least recent first. */
+  consumers(): readonly (Consumer & { readonly state: ReturnType<typeof consumerState> })[];
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the SPIFFE bundle endpoint; undefined if the options have none. It runs in this process, also with workers.
+ * @throws {Error} if the address or a file cannot be used.
+ */
+export async function startBundleEndpoint(input: BundleEndpointInput): Promise<BundleEndpoint | undefined> {
+  const { options, pipeline, draining, metrics, log, report, now } = input;
+  const { bundleEndpoint, defaultMesh, stateDir } = options;
+  if (bundleEndpoint === undefined) return undefined;
+  const { listen, profile, certificate, key, rules, refreshSeconds, perSecond } = bundleEndpoint;
+  await using cleanup = new AsyncDisposableStack();
+
+  const sequences =
+    stateDir === undefined
+      ? undefined
+      : await openSequenceFile(stateDir, (message, error) =>
+          log.error({ event: 'state-dir', err: error }, message),
+        );
+  cleanup.defer(() => sequences?.flush());
+  const published = createPublishedBundles({ rules, refreshSeconds, records: sequences?.records });
+  const consumers = createConsumerList();
+
+  const events = logTlsFiles(log, 'bundle endpoint');
+  const checkSvid = ({ certificate: pem }: TlsMaterial): string | undefined => {
+    const read = readEndpointSvid(pem.toString('latin1'));
+    return typeof read === 'string' ? read : undefined;
+  };
+  const files = await followTlsFiles(
+    { certificate, key, clientCa: undefined },
+    {
+      check: profile === 'spiffe' ? checkSvid : undefined,
+      refused: (reason) => {
+        events.refused(reason);
+        report.set(followedUses.bundleTls, certificate, reason);
+      },
+      loaded: (material, isFirst) => {
+        events.loaded(material, isFirst);
+        metrics.certificateUntil(profile, material.notAfter);
+        report.set(followedUses.bundleTls, certificate, undefined);
+        if (!isFirst) renew(material);
+      },
+    },
+  );
+  cleanup.defer(() => files.close());
+
+  const server = createBundleServer({
+    tls: files.current(),
+    perSecond,
+    publication: {
+      get isOpen() {
+        return pipeline.view().readiness.kind === 'ready' && !draining();
+      },
+      defaultMesh,
+      get: (mesh, trustDomain) => published.get(mesh, trustDomain),
+      all: () => published.all(),
+    },
+    onAnswered: (answered) => {
+      const { status, bundles } = answered.reply;
+      const names = bundles.length === 0 ? [{ mesh: '', trustDomain: '' }] : bundles;
+      for (const { mesh, trustDomain } of names) metrics.request(mesh, trustDomain, status);
+      for (const consumer of consumersOf({ ...answered, at: now() })) consumers.saw(consumer);
+    },
+    onError: (error) => log.error({ event: 'bundle-endpoint', err: error }, 'the bundle endpoint failed'),
+  });
+  cleanup.defer(() => server.close());
+
+  /** Publishes the state of a build, and returns what there is to report about it. */
+  const update = (): ReturnType<typeof publicationFindings> => {
+    const { readiness, ledger, meshes } = pipeline.view();
+    if (readiness.kind !== 'ready') return [];
+    const at = now();
+    if (published.update({ holdings: ledger.holdings, meshes }, at)) sequences?.save(published.records());
+    const all = published.all();
+    const svid = profile === 'spiffe' ? readEndpointSvid(files.current().certificate.toString('latin1')) : '';
+    const named = new Set(rules.map(({ mesh }) => mesh));
+    const trust = { published: all, meshes: new Map([...meshes].filter(([mesh]) => named.has(mesh))) };
+    return [
+      ...publicationFindings(all),
+      ...(typeof svid === 'string' ? [] : endpointFindings(svid, trust, certificate, at)),
+    ];
+  };
+  function renew(material: TlsMaterial): void {
+    server.renew(material);
+    pipeline.setFindings('bundle-endpoint', update);
+  }
+  pipeline.setFindings('bundle-endpoint', update);
+  const withState = (
+    consumer: Consumer,
+  ): Consumer & { readonly state: ReturnType<typeof consumerState> } => ({
+    ...consumer,
+    state: consumerState(consumer, published.get(consumer.mesh, consumer.trustDomain)),
+  });
+  metrics.follow(() => {
+    const all = consumers.all().map(withState);
+    return published.all().map(({ mesh, trustDomain, sequence }) => {
+      const own = all.filter((consumer) => consumer.mesh === mesh && consumer.trustDomain === trustDomain);
+      const counts = { current: 0, behind: 0, unknown: 0 };
+      for (const { state } of own) counts[state] += 1;
+      return { mesh, trustDomain, sequence, consumers: counts };
+    });
+  });
+
+  const address = await server.listen(listen);
+  log.info(
+    {
+      event: 'bundle-endpoint',
+      address,
+      profile: `https_${profile}`,
+      serve: rules.map(({ mesh, trustDomain }) => `${mesh}/${trustDomain}`),
+    },
+    `the bundle endpoint listens on ${address}`,
+  );
+  const owned = cleanup.move();
+  return { consumers: () => consumers.all().map(withState), close: () => owned.disposeAsync() };
+}

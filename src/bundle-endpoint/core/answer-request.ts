@@ -1,0 +1,122 @@
+import { hash } from 'node:crypto';
+import type { SpiffeBundleMap } from '../../trust/federation/write-bundle-document.ts';
+import type { PublishedBundle } from './published-bundles.ts';
+
+/** A request to the bundle endpoint. */
+export interface BundleRequest {
+  readonly method: string;
+  /** The path, with the query if there is one. */
+  readonly target: string;
+  readonly ifNoneMatch: string | undefined;
+}
+
+/** What the endpoint publishes now. */
+export interface Publication {
+  /** False before the first complete read, and while the server shuts down. */
+  readonly isOpen: boolean;
+  readonly defaultMesh: string;
+  readonly get: (mesh: string, trustDomain: string) => PublishedBundle | undefined;
+  readonly all: () => readonly PublishedBundle[];
+}
+
+/** A response before it is written. */
+export interface BundleReply {
+  readonly status: 200 | 304 | 404 | 405 | 429 | 503;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** The bundles that the client has after the response; empty for an error. */
+  readonly bundles: readonly PublishedBundle[];
+}
+
+/**
+ * Answers a request. Paths: `/bundles/{mesh}/{trust domain}`, `/{trust domain}` of the default mesh, and
+ * `/bundles/{mesh}` for a bundle map.
+ */
+export function answerRequest(request: BundleRequest, publication: Publication): BundleReply {
+  const segments = segmentsOf(request.target);
+  if (segments === undefined) return notFound;
+  if (request.method !== 'GET' && request.method !== 'HEAD')
+    return errorReply(405, 'the bundle endpoint only answers GET and HEAD', { Allow: 'GET, HEAD' });
+  if (!publication.isOpen) return errorReply(503, 'no bundle can be published now', { 'Retry-After': '1' });
+  const [first = '', second = '', third] = segments;
+  if (segments.length === 1) return bundleReply(publication.get(publication.defaultMesh, first), request);
+  if (first !== 'bundles') return notFound;
+  return third === undefined
+    ? mapReply(
+        publication.all().filter(({ mesh }) => mesh === second),
+        request,
+      )
+    : bundleReply(publication.get(second, third), request);
+}
+
+/** The response to a client beyond the rate. */
+export function tooManyRequests(waitMs: number): BundleReply {
+  const seconds = String(Math.max(1, Math.ceil(waitMs / 1000)));
+  return errorReply(429, 'the bundle endpoint has too many requests', { 'Retry-After': seconds });
+}
+
+/** Returns the decoded segments of a path with one, two or three of them; `undefined` for any other. */
+function segmentsOf(target: string): readonly string[] | undefined {
+  const [path = ''] = target.split('?', 1);
+  const [root, ...segments] = path.split('/');
+  if (root !== '' || segments.length > 3 || segments.includes('')) return undefined;
+  try {
+    return segments.map(decodeURIComponent);
+  } catch {
+    return undefined;
+  }
+}
+
+function bundleReply(bundle: PublishedBundle | undefined, request: BundleRequest): BundleReply {
+  if (bundle === undefined) return notFound;
+  return contentReply(request, { etag: bundle.etag, bundles: [bundle], body: () => bundle.body });
+}
+
+/** The Trust Domain and Bundle specification, section 5: the bundles of a map have no refresh hint. */
+function mapReply(bundles: readonly PublishedBundle[], request: BundleRequest): BundleReply {
+  if (bundles.length === 0) return notFound;
+  const names = bundles.map(({ trustDomain, hash: content }) => `${trustDomain} ${content}`);
+  const etag = `"${hash('sha256', names.join('\n')).slice(0, 32)}"`;
+  const body = (): string => {
+    const documents = bundles.map(
+      ({ trustDomain, document: { keys, spiffe_sequence } }) =>
+        [trustDomain, { keys, spiffe_sequence }] as const,
+    );
+    const map: SpiffeBundleMap = { trust_domains: Object.fromEntries(documents) };
+    return `${JSON.stringify(map)}\n`;
+  };
+  return contentReply(request, { etag, bundles, body });
+}
+
+function contentReply(
+  { ifNoneMatch }: BundleRequest,
+  { etag, bundles, body }: Pick<BundleReply, 'bundles'> & { readonly etag: string; body: () => string },
+): BundleReply {
+  const caching = { ETag: etag, 'Cache-Control': 'no-cache' };
+  // SPIRE takes a 304 for an error, and never sends If-None-Match.
+  if (matches(ifNoneMatch, etag)) return { status: 304, headers: caching, body: '', bundles };
+  const headers = { 'Content-Type': 'application/json', ...caching };
+  return { status: 200, headers, body: body(), bundles };
+}
+
+/** RFC 9110, section 13.1.2, by weak comparison. */
+function matches(ifNoneMatch: string | undefined, etag: string): boolean {
+  if (ifNoneMatch === undefined) return false;
+  return ifNoneMatch.split(',').some((tag) => ['*', etag].includes(tag.trim().replace(/^W\//, '')));
+}
+
+/** The body is text: go-spiffe ignores the status, and would read a JSON object with `keys` as a bundle. */
+function errorReply(
+  status: BundleReply['status'],
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): BundleReply {
+  return {
+    status,
+    headers: { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store', ...headers },
+    body: `${message}\n`,
+    bundles: [],
+  };
+}
+
+const notFound = errorReply(404, 'no bundle is published at this path');

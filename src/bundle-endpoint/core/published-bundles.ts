@@ -1,0 +1,156 @@
+import { hash } from 'node:crypto';
+import { writeBundleDocument } from '../../trust/federation/write-bundle-document.ts';
+import type { SpiffeBundle } from '../../trust/federation/write-bundle-document.ts';
+import { isNamed } from '../../trust/federation/publication-rule.ts';
+import type { PublicationRule } from '../../trust/federation/publication-rule.ts';
+import type { TrustBundle } from '../../trust/bundle/trust-bundle.ts';
+import type { Holdings, Share } from '../../trust/ledger/share.ts';
+import type { MeshStates } from '../../trust/snapshot/mesh-builder.ts';
+import { localCertificates } from './local-certificates.ts';
+import type { SequenceRecord } from './sequence-record.ts';
+
+/** One published bundle. An unchanged bundle keeps its object. */
+export interface PublishedBundle extends SequenceRecord {
+  /** The entity tag with its quotes: a hash of the content without the sequence, so equal on all replicas. */
+  readonly etag: string;
+  readonly document: SpiffeBundle;
+  /** The document as JSON. */
+  readonly body: string;
+}
+
+/** The state of the server from which bundles are published. */
+export interface ServedTrust {
+  /** The shares in force. */
+  readonly holdings: Holdings;
+  readonly meshes: MeshStates;
+}
+
+export interface PublishedBundles {
+  /** Publishes the state at a time, in epoch milliseconds. Returns whether a document changed. */
+  update(served: ServedTrust, now: number): boolean;
+  get(mesh: string, trustDomain: string): PublishedBundle | undefined;
+  /** Returns all bundles, sorted by mesh and trust domain. */
+  all(): readonly PublishedBundle[];
+  /** Returns what must survive a restart, also of trust domains that are not published now. */
+  records(): readonly SequenceRecord[];
+}
+
+export interface PublicationOptions {
+  readonly rules: readonly PublicationRule[];
+  readonly refreshSeconds: number;
+  /** The records of an earlier run. */
+  readonly records?: readonly SequenceRecord[] | undefined;
+}
+
+/** What a bundle was made from: equal inputs need no new document. */
+interface Source {
+  readonly bundle: TrustBundle | undefined;
+  readonly shares: readonly Share[];
+}
+
+/**
+ * Keeps the documents that the bundle endpoint publishes.
+ *
+ * A document without keys makes consumers refuse every certificate of the trust domain. It is only published for a trust
+ * domain that was published with keys before: by this process, whose state loses a CA certificate only by a settled
+ * removal, by distrust, or past the mass-loss guard; or by an earlier one, if all that is listed now is distrusted, or if it
+ * had published no keys already. Otherwise a CA certificate that is absent after a restart may be one that could not be
+ * read.
+ */
+export function createPublishedBundles({
+  rules,
+  refreshSeconds,
+  records: earlier = [],
+}: PublicationOptions): PublishedBundles {
+  const records = new Map(earlier.map((record) => [keyOf(record.mesh, record.trustDomain), record]));
+  const published = new Map<string, PublishedBundle>();
+  const sources = new Map<string, Source>();
+
+  /** Returns whether the bundle of one trust domain changed. */
+  const publish = (mesh: string, trustDomain: string, source: Source, now: number): boolean => {
+    const key = keyOf(mesh, trustDomain);
+    const before = sources.get(key);
+    if (before !== undefined && isSame(before, source)) return false;
+    sources.set(key, source);
+    const { keys } = documentOf(source, undefined);
+    const record = records.get(key);
+    const isEmpty = keys.length === 0;
+    if (isEmpty && !published.has(key) && !mayBeEmpty(record, source)) return false;
+    const contentHash = hash('sha256', JSON.stringify([keys, refreshSeconds])).slice(0, 32);
+    const old = published.get(key);
+    if (old?.hash === contentHash) return false;
+    const sequence =
+      record?.hash === contentHash ? record.sequence : Math.max(now, (record?.sequence ?? -1) + 1);
+    const document: SpiffeBundle = { keys, spiffe_sequence: sequence, spiffe_refresh_hint: refreshSeconds };
+    const facts = { mesh, trustDomain, sequence, hash: contentHash, isEmpty };
+    published.set(key, {
+      ...facts,
+      etag: `"${contentHash}"`,
+      document,
+      body: `${JSON.stringify(document)}\n`,
+    });
+    records.set(key, facts);
+    return true;
+  };
+
+  return {
+    update(served, now) {
+      let changed = false;
+      for (const [mesh, trustDomain] of named(rules, served, published, records)) {
+        const bundle = served.meshes
+          .get(mesh)
+          ?.bundle.bundles.find((candidate) => candidate.trustDomain === trustDomain);
+        const shares = bundle && served.holdings.get(mesh)?.get(bundle.trustDomain);
+        if (publish(mesh, trustDomain, { bundle, shares: shares ?? [] }, now)) changed = true;
+      }
+      return changed;
+    },
+    get: (mesh, trustDomain) => published.get(keyOf(mesh, trustDomain)),
+    all: () => [...published].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, bundle]) => bundle),
+    records: () => [...records.values()],
+  };
+}
+
+/** Returns the trust domains that the rules name: those that are served, and those that were. */
+function named(
+  rules: readonly PublicationRule[],
+  { meshes }: ServedTrust,
+  published: ReadonlyMap<string, SequenceRecord>,
+  records: ReadonlyMap<string, SequenceRecord>,
+): Iterable<readonly [mesh: string, trustDomain: string]> {
+  const names = new Map<string, readonly [string, string]>();
+  const add = (mesh: string, trustDomain: string): void => {
+    if (isNamed(rules, mesh, trustDomain)) names.set(keyOf(mesh, trustDomain), [mesh, trustDomain]);
+  };
+  for (const [mesh, { bundle }] of meshes)
+    for (const { trustDomain } of bundle.bundles) add(mesh, trustDomain);
+  for (const { mesh, trustDomain } of [...published.values(), ...records.values()]) add(mesh, trustDomain);
+  return names.values();
+}
+
+/** Returns whether a document without keys may be the first of this process. */
+function mayBeEmpty(record: SequenceRecord | undefined, { bundle }: Source): boolean {
+  if (record === undefined) return false;
+  return record.isEmpty || (bundle?.anchors.length === 0 && bundle.distrusted.length > 0);
+}
+
+function documentOf({ bundle, shares }: Source, sequence: number | undefined): SpiffeBundle {
+  const local = localCertificates(shares);
+  const anchors = (bundle?.anchors ?? []).filter(({ certificate }) => local.has(certificate.fingerprint));
+  return writeBundleDocument(
+    anchors.map(({ der }) => der),
+    { sequence, refreshSeconds: undefined },
+  );
+}
+
+function isSame(a: Source, b: Source): boolean {
+  return (
+    a.bundle === b.bundle &&
+    a.shares.length === b.shares.length &&
+    a.shares.every((share, index) => share === b.shares[index])
+  );
+}
+
+function keyOf(mesh: string, trustDomain: string): string {
+  return `${mesh}\0${trustDomain}`;
+}

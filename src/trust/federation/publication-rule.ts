@@ -1,0 +1,31 @@
+import { parseTrustDomain } from '../model/trust-domain.ts';
+import type { TrustDomain } from '../model/mesh-trust.ts';
+
+/**
+ * Names what the bundle endpoint publishes of a mesh: one trust domain, or all that a source of this server lists. A
+ * trust domain that is known by federation alone is never published.
+ */
+export interface PublicationRule {
+  readonly mesh: string;
+  readonly trustDomain: TrustDomain | '*';
+}
+
+/** Parses `MESH/TRUST-DOMAIN` or `MESH/*`. Returns the rule, or a sentence that says what is wrong. */
+export function parsePublicationRule(text: string): PublicationRule | string {
+  // A trust domain has no slash.
+  const slash = text.lastIndexOf('/');
+  const [mesh, name] = [text.slice(0, slash), text.slice(slash + 1)];
+  if (slash < 1) return `${text} does not have the form MESH/TRUST-DOMAIN or MESH/*.`;
+  if (name === '*') return { mesh, trustDomain: '*' };
+  const parsed = parseTrustDomain(name);
+  return parsed.kind === 'invalid'
+    ? `The trust domain of ${text} ${parsed.reason}.`
+    : { mesh, trustDomain: parsed.name };
+}
+
+/** Returns whether a rule names a trust domain of a mesh. */
+export function isNamed(rules: readonly PublicationRule[], mesh: string, trustDomain: string): boolean {
+  return rules.some(
+    (rule) => rule.mesh === mesh && (rule.trustDomain === '*' || rule.trustDomain === trustDomain),
+  );
+}

@@ -1,0 +1,244 @@
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { suite, test } from 'node:test';
+import { createPublishedBundles } from '../../../src/bundle-endpoint/core/published-bundles.ts';
+import type { PublishedBundles } from '../../../src/bundle-endpoint/core/published-bundles.ts';
+import type { SequenceRecord } from '../../../src/bundle-endpoint/core/sequence-record.ts';
+import { parsePublicationRule } from '../../../src/trust/federation/publication-rule.ts';
+import { shareOf } from '../../kit/bundles.ts';
+import { makeCa, makeIntermediate } from '../../kit/certificates.ts';
+import type { KeyPair } from '../../kit/certificates.ts';
+import { federated, makeServed } from './served-trust.ts';
+
+const [one, two] = [makeCa({ commonName: 'one' }), makeCa({ commonName: 'two' })];
+
+interface Options {
+  readonly serve?: readonly string[];
+  readonly records?: readonly SequenceRecord[];
+  readonly refreshSeconds?: number;
+}
+
+function publishing({
+  serve = ['default/a.test'],
+  records = [],
+  refreshSeconds = 300,
+}: Options = {}): PublishedBundles {
+  const rules = serve.map((text) => {
+    const rule = parsePublicationRule(text);
+    return typeof rule === 'string' ? assert.fail(rule) : rule;
+  });
+  return createPublishedBundles({ rules, refreshSeconds, records });
+}
+
+const namesOf = (published: PublishedBundles): readonly string[] =>
+  published.all().map(({ mesh, trustDomain, document }) => `${mesh}/${trustDomain} ${document.keys.length}`);
+
+suite('published bundles', () => {
+  test('document: has the certificates as they are served, one for each key', () => {
+    const published = publishing();
+    const intermediate = makeIntermediate(one, { commonName: 'issuing' });
+    const served = makeServed().of(shareOf('a.test', [two, intermediate]));
+    assert.equal(published.update(served, 7), true);
+    const bundle = published.get('default', 'a.test') ?? assert.fail();
+    const anchors = served.meshes.get('default')?.bundle.bundles[0]?.anchors ?? [];
+    const expected = anchors.map(({ der }) => [Buffer.from(der).toString('base64')]);
+    assert.deepEqual(
+      bundle.document.keys.map(({ x5c }) => x5c),
+      expected,
+    );
+    assert.ok(
+      anchors.some(({ rooting }) => rooting === 're-rooted'),
+      'the intermediate is served re-rooted',
+    );
+    for (const key of bundle.document.keys)
+      assert.deepEqual(Object.keys(key), ['use', 'kty', 'crv', 'x', 'y', 'x5c']);
+    assert.deepEqual(JSON.parse(bundle.body), bundle.document);
+    assert.deepEqual([bundle.document.spiffe_sequence, bundle.document.spiffe_refresh_hint], [7, 300]);
+  });
+
+  test('names: nothing is published that no rule names', () => {
+    const served = makeServed().of(shareOf('a.test', [one]), shareOf('b.test', [two]), {
+      ...shareOf('a.test', [one]),
+      mesh: 'other',
+    });
+    const cases: readonly (readonly [serve: readonly string[], expected: readonly string[]])[] = [
+      [['default/a.test'], ['default/a.test 1']],
+      [['default/*'], ['default/a.test 1', 'default/b.test 1']],
+      [
+        ['other/*', 'default/b.test'],
+        ['default/b.test 1', 'other/a.test 1'],
+      ],
+      [['default/c.test', 'third/*'], []],
+    ];
+    for (const [serve, expected] of cases) {
+      const published = publishing({ serve });
+      published.update(served, 1);
+      assert.deepEqual(namesOf(published), expected, serve.join());
+    }
+  });
+
+  test('trust domain that is known by federation alone: is not published, by its name neither', () => {
+    for (const serve of ['default/*', 'default/a.test']) {
+      const published = publishing({ serve: [serve] });
+      const { of } = makeServed();
+      published.update(of(federated(shareOf('a.test', [one]))), 1);
+      assert.deepEqual(namesOf(published), [], serve);
+      // Once a source of this server lists it too, only what that source lists is published.
+      published.update(of(federated(shareOf('a.test', [one])), shareOf('a.test', [two])), 2);
+      assert.deepEqual(namesOf(published), ['default/a.test 1'], serve);
+      const [key] = published.get('default', 'a.test')?.document.keys ?? [];
+      assert.equal(key?.x5c[0], two.der.toString('base64'));
+    }
+  });
+
+  test('sequence: changes with the content, and only then', () => {
+    const published = publishing();
+    const { of } = makeServed();
+    const sequences: (readonly [boolean, number | undefined])[] = [];
+    const step = (now: number, ...cas: Parameters<typeof shareOf>[1]): void => {
+      const changed = published.update(of(shareOf('a.test', cas)), now);
+      sequences.push([changed, published.get('default', 'a.test')?.sequence]);
+    };
+    step(100, one);
+    step(200, one);
+    step(300, one, two);
+    // The clock went back.
+    step(50, one);
+    step(50, one, two);
+    step(1000, two);
+    assert.deepEqual(sequences, [
+      [true, 100],
+      [false, 100],
+      [true, 300],
+      [true, 301],
+      [true, 302],
+      [true, 1000],
+    ]);
+  });
+
+  test('entity tag: is the same on all replicas, and differs by content and hint', () => {
+    const served = makeServed().of(shareOf('a.test', [one]));
+    const etagOf = (options: Options, now: number, state = served): string => {
+      const published = publishing(options);
+      published.update(state, now);
+      return published.get('default', 'a.test')?.etag ?? assert.fail();
+    };
+    const etag = etagOf({}, 1);
+    assert.match(etag, /^"[0-9a-f]{32}"$/);
+    assert.equal(etagOf({}, 2), etag);
+    assert.notEqual(etagOf({ refreshSeconds: 60 }, 1), etag);
+    assert.notEqual(etagOf({}, 1, makeServed().of(shareOf('a.test', [two]))), etag);
+  });
+
+  test('restart: an unchanged bundle keeps its sequence, a changed one gets a higher one', () => {
+    const before = publishing();
+    before.update(makeServed().of(shareOf('a.test', [one])), 5000);
+    const records = before.records();
+    const same = publishing({ records });
+    same.update(makeServed().of(shareOf('a.test', [one])), 9000);
+    assert.equal(same.get('default', 'a.test')?.body, before.get('default', 'a.test')?.body);
+    const changed = publishing({ records });
+    changed.update(makeServed().of(shareOf('a.test', [two])), 10);
+    assert.equal(changed.get('default', 'a.test')?.sequence, 5001);
+  });
+
+  test('trust domain that never had a CA certificate: is not published', () => {
+    const published = publishing();
+    published.update(makeServed().of(shareOf('b.test', [one])), 1);
+    assert.equal(published.get('default', 'a.test'), undefined);
+  });
+
+  test('all CA certificates removed: the bundle has no key', () => {
+    const published = publishing();
+    const { of } = makeServed();
+    published.update(of(shareOf('a.test', [one])), 1);
+    assert.equal(published.update(of(), 2), true);
+    const bundle = published.get('default', 'a.test') ?? assert.fail();
+    assert.deepEqual(JSON.parse(bundle.body), { keys: [], spiffe_sequence: 2, spiffe_refresh_hint: 300 });
+    assert.equal(bundle.isEmpty, true);
+    // And again with one.
+    published.update(of(shareOf('a.test', [one])), 3);
+    assert.deepEqual(namesOf(published), ['default/a.test 1']);
+  });
+
+  test('all CA certificates removed, then a restart: the bundle still has no key', () => {
+    const before = publishing();
+    const { of } = makeServed();
+    before.update(of(shareOf('a.test', [one])), 1);
+    before.update(of(), 2);
+    const after = publishing({ records: before.records() });
+    after.update(makeServed().of(), 3);
+    assert.equal(after.get('default', 'a.test')?.body, before.get('default', 'a.test')?.body);
+  });
+
+  test('CA certificates absent after a restart: nothing is published, because they may be unreadable', () => {
+    const before = publishing();
+    before.update(makeServed().of(shareOf('a.test', [one])), 1);
+    const after = publishing({ records: before.records() });
+    after.update(makeServed().of(), 2);
+    assert.equal(after.get('default', 'a.test'), undefined);
+    assert.deepEqual(after.records(), before.records(), 'the sequence is not lost');
+  });
+
+  test('all CA certificates distrusted, while it runs or during a restart: the bundle has no key', () => {
+    const share = shareOf('a.test', [one]);
+    const [anchor] = share.anchors;
+    const policy = { distrusted: new Set([anchor?.certificate.fingerprint]), refuseIntermediates: false };
+    const before = publishing();
+    const running = makeServed();
+    before.update(running.of(share), 1);
+    const { [0]: record } = before.records();
+    running.setPolicy(policy);
+    before.update(running.of(share), 2);
+    assert.deepEqual(namesOf(before), ['default/a.test 0']);
+    const restarted = makeServed();
+    restarted.setPolicy(policy);
+    const after = publishing({ records: record === undefined ? [] : [record] });
+    after.update(restarted.of(share), 3);
+    assert.deepEqual(namesOf(after), ['default/a.test 0']);
+    const never = publishing();
+    never.update(restarted.of(share), 3);
+    assert.deepEqual(namesOf(never), [], 'it was never published');
+  });
+
+  test('CA certificate without a JWK: is left out, and does not count as a removal', () => {
+    const p224 = makeCa({ commonName: 'P-224', key: makeKeyOf('secp224r1') });
+    const published = publishing();
+    const { of } = makeServed();
+    published.update(of(shareOf('a.test', [p224])), 1);
+    assert.equal(published.get('default', 'a.test'), undefined);
+    published.update(of(shareOf('a.test', [p224, one])), 2);
+    assert.deepEqual(namesOf(published), ['default/a.test 1']);
+  });
+
+  test('resource that is written again without a change: nothing is published again', () => {
+    const published = publishing();
+    const { of } = makeServed();
+    const share = shareOf('a.test', [one]);
+    published.update(of(share), 1);
+    const before = published.get('default', 'a.test');
+    assert.equal(published.update(of(shareOf('a.test', [one], 'again')), 2), false);
+    assert.equal(published.get('default', 'a.test'), before);
+  });
+});
+
+suite('publication rule', () => {
+  test('form: a mesh and a trust domain, or all of a mesh', () => {
+    assert.deepEqual(parsePublicationRule('default/a.test'), { mesh: 'default', trustDomain: 'a.test' });
+    assert.deepEqual(parsePublicationRule('default/*'), { mesh: 'default', trustDomain: '*' });
+    for (const text of [
+      'a.test',
+      '/a.test',
+      '',
+      '*',
+      'default/',
+      'default/A.test',
+      'default/deny-all.invalid',
+    ])
+      assert.equal(typeof parsePublicationRule(text), 'string', text);
+  });
+});
+
+function makeKeyOf(namedCurve: string): KeyPair {
+  return generateKeyPairSync('ec', { namedCurve });
+}

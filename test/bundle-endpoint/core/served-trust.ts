@@ -1,0 +1,32 @@
+import type { ServedTrust } from '../../../src/bundle-endpoint/core/published-bundles.ts';
+import type { BundlePolicy } from '../../../src/trust/bundle/trust-bundle.ts';
+import type { Share } from '../../../src/trust/ledger/share.ts';
+import { addShares } from '../../../src/trust/ledger/share.ts';
+import type { TrustDomain } from '../../../src/trust/model/mesh-trust.ts';
+import { createMeshBuilder } from '../../../src/trust/snapshot/mesh-builder.ts';
+import { noPolicy } from '../../kit/bundles.ts';
+
+/** Builds served states one after another, as the pipeline does. */
+export function makeServed(): {
+  readonly of: (...shares: readonly Share[]) => ServedTrust;
+  readonly setPolicy: (policy: BundlePolicy) => void;
+} {
+  const builder = createMeshBuilder(noPolicy);
+  return {
+    of: (...shares) => {
+      const holdings = new Map<string, Map<TrustDomain, Share[]>>();
+      addShares(holdings, shares);
+      return { holdings, meshes: builder.build(holdings, Date.now()) };
+    },
+    setPolicy: (policy) => builder.setPolicy(policy),
+  };
+}
+
+/** Returns a share as the federation source delivers it: its places are in a text that a peer published. */
+export function federated(share: Share): Share {
+  const file = `federation:${share.mesh}/${share.trustDomain}`;
+  return {
+    ...share,
+    anchors: share.anchors.map((anchor) => ({ ...anchor, place: { ...anchor.place, file } })),
+  };
+}
