@@ -35,7 +35,8 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   http2: [],
   'xds/wire': [],
   'xds/rate': [],
-  'xds/core': ['xds/wire'],
+  'xds/small': [],
+  'xds/core': ['xds/small', 'xds/wire'],
   'xds/server': ['xds/core', 'xds/rate', 'xds/timers', 'xds/wire'],
   xds: ['xds/core', 'xds/rate', 'xds/server'],
   transport: ['http2', 'net', 'xds/timers', 'xds/wire'],
@@ -96,7 +97,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
 
   // What is reported: log, metrics, audit, traces
   'observe/log': [...trust, 'net', 'runtime', 'xds'],
-  'observe/metrics': [...trust, 'fleet', 'runtime', 'xds'],
+  'observe/metrics': [...trust, 'fleet', 'runtime', 'xds', 'xds/small'],
   'observe/audit': [...trust, 'fleet', 'observe/log', 'runtime'],
   'observe/tracing': ['fleet', 'observe/log', 'runtime', 'text', 'xds/timers'],
 

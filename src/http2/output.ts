@@ -57,8 +57,9 @@ export class Output {
   /** The output between reads. It is mostly one frame, so a list is created only for further ones. */
   #first: Buffer | undefined;
   #others: Buffer[] | undefined;
-  /** Called when the kernel has accepted all earlier output. */
-  #sent: (() => void)[] | undefined;
+  /** Called when the kernel has accepted all earlier output. It is mostly one function, as for the frames. */
+  #sent: (() => void) | undefined;
+  #othersSent: (() => void)[] | undefined;
   #closed = false;
   /** Position of the bytes of the last `reserve` in its buffer. */
   at = 0;
@@ -124,14 +125,16 @@ export class Output {
 
   /** Calls back when the kernel has accepted all earlier output, but never within this call. */
   whenSent(callback: () => void): void {
-    (this.#sent ??= []).push(callback);
+    if (this.#sent === undefined) this.#sent = callback;
+    else (this.#othersSent ??= []).push(callback);
     if (this.#pool.owner !== this && this.#first === undefined && this.#others === undefined)
       this.#pool.schedule(this);
   }
 
   /** Writes the output that was collected between reads. */
   flush(): void {
-    const [first, others] = [this.#first, this.#others];
+    const first = this.#first;
+    const others = this.#others;
     this.#first = undefined;
     this.#others = undefined;
     if (this.#closed) return;
@@ -159,7 +162,7 @@ export class Output {
     this.flush();
     this.#closed = true;
     this.#wire.end();
-    this.#sent = undefined;
+    this.#forget();
   }
 
   /** Drops all output. Must be called when the connection has closed. */
@@ -171,7 +174,12 @@ export class Output {
     this.#closed = true;
     this.#first = undefined;
     this.#others = undefined;
+    this.#forget();
+  }
+
+  #forget(): void {
     this.#sent = undefined;
+    this.#othersSent = undefined;
   }
 
   #emit(): void {
@@ -186,9 +194,11 @@ export class Output {
   }
 
   #settle(): void {
-    const callbacks = this.#sent;
-    if (callbacks === undefined || this.#closed || this.#wire.unsent > 0) return;
-    this.#sent = undefined;
-    for (const callback of callbacks) callback();
+    const callback = this.#sent;
+    const others = this.#othersSent;
+    if (callback === undefined || this.#closed || this.#wire.unsent > 0) return;
+    this.#forget();
+    callback();
+    if (others !== undefined) for (const other of others) other();
   }
 }

@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { ServerConnection } from '../http2/connection.ts';
 import type { ConnectionHandler, ConnectionShared } from '../http2/connection.ts';
+import type { Wire } from '../http2/output.ts';
 
 /** Length of the read buffer, in bytes. */
 const readLength = 65_536;
@@ -16,6 +18,9 @@ interface ReadMembers {
   readonly callback: symbol;
 }
 
+const noBytes = Buffer.alloc(0);
+const ignore = (): void => undefined;
+
 let readMembers: ReadMembers | 'unknown' | undefined;
 
 /**
@@ -28,49 +33,74 @@ export function attachSocket(
   shared: ConnectionShared,
   handler: ConnectionHandler,
 ): ServerConnection {
-  // Not the event 'drain': a socket does not emit it for a short write that the kernel accepts later.
-  const written = (): void => {
-    if (socket.writableLength > 0) return;
-    connection.output.drained();
-    if (socket.isPaused() && !connection.isClosed) socket.resume();
-  };
-  const connection: ServerConnection = new ServerConnection(
-    shared,
-    {
-      write: (bytes) => {
-        if (!socket.destroyed) socket.write(bytes, written);
-      },
-      get unsent() {
-        return socket.writableLength;
-      },
-      end: () => {
-        socket.end();
-      },
-    },
-    handler,
-  );
-  const receive = (source: Buffer, length: number): void => {
-    connection.receive(source, 0, length, performance.now());
-    shared.pool.afterUse?.(source.subarray(0, length));
-    if (!connection.isClosed && socket.writableLength > maxUnsentBytes) socket.pause();
-  };
+  const wire = new SocketWire(socket, shared, handler);
   socket.setNoDelay(true);
-  socket.on('error', () => undefined);
-  socket.on('close', () => connection.gone());
-  if (!readIntoShared(socket, receive)) socket.on('data', (chunk: Buffer) => receive(chunk, chunk.length));
-  return connection;
+  socket.on('error', ignore);
+  const receive = (length: number, source: Buffer): boolean => wire.receive(source, length);
+  if (!readIntoShared(socket, receive)) socket.on('data', (chunk: Buffer) => receive(chunk.length, chunk));
+  return wire.connection;
+}
+
+// A class, because each connection has one. With closures, each would have its own copy of every function.
+class SocketWire implements Wire {
+  readonly connection: ServerConnection;
+  readonly #socket: Socket;
+  readonly #shared: ConnectionShared;
+  /** Always with a callback: TLS accepts a write later, as a rule. */
+  readonly #isTls: boolean;
+  #written: (() => void) | undefined;
+
+  constructor(socket: Socket, shared: ConnectionShared, handler: ConnectionHandler) {
+    this.#socket = socket;
+    this.#shared = shared;
+    this.#isTls = socket instanceof TLSSocket;
+    this.connection = new ServerConnection(shared, this, handler);
+  }
+
+  get unsent(): number {
+    return this.#socket.writableLength;
+  }
+
+  write(bytes: Buffer): void {
+    const socket = this.#socket;
+    if (socket.destroyed) return;
+    if (this.#isTls || socket.writableLength > 0) return void socket.write(bytes, this.#whenWritten());
+    // For a write with a callback, Node.js schedules a call even if the kernel accepts the bytes at once.
+    socket.write(bytes);
+    // An empty write calls back after all writes before it. Not the event 'drain': a socket does not emit it for a
+    // short write that the kernel accepts later.
+    if (socket.writableLength > 0) socket.write(noBytes, this.#whenWritten());
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+
+  receive(source: Buffer, length: number): boolean {
+    const { connection } = this;
+    connection.receive(source, 0, length, performance.now());
+    this.#shared.pool.afterUse?.(source.subarray(0, length));
+    if (!connection.isClosed && this.#socket.writableLength > maxUnsentBytes) this.#socket.pause();
+    return true;
+  }
+
+  #whenWritten(): () => void {
+    return (this.#written ??= () => {
+      const { connection } = this;
+      if (this.#socket.writableLength > 0) return;
+      connection.output.drained();
+      if (this.#socket.isPaused() && !connection.isClosed) this.#socket.resume();
+    });
+  }
 }
 
 /** Makes the socket read into the shared buffer. Returns false if the socket lacks the private members. */
-function readIntoShared(socket: Socket, receive: (source: Buffer, length: number) => void): boolean {
+function readIntoShared(socket: Socket, receive: (length: number, source: Buffer) => boolean): boolean {
   readMembers ??= findReadMembers(socket);
   const handle: unknown = Reflect.get(socket, '_handle');
   if (readMembers === 'unknown' || !hasUserBuffer(handle)) return false;
   Reflect.set(socket, readMembers.buffer, readBuffer);
-  Reflect.set(socket, readMembers.callback, (length: number, source: Buffer) => {
-    receive(source, length);
-    return true;
-  });
+  Reflect.set(socket, readMembers.callback, receive);
   handle.useUserBuffer(readBuffer);
   socket.resume();
   return true;

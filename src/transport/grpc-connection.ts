@@ -56,6 +56,8 @@ export class GrpcConnection implements ConnectionHandler {
   #probed: ((isAlive: boolean) => void) | undefined;
   /** Calls whose incomplete messages have a time limit. */
   #timed: Set<GrpcCall> | undefined;
+  // One listener of the socket calls all: Node.js creates four objects for each listener.
+  readonly #whenGone: (() => void)[] = [];
   #stalled: { readonly since: number; readonly written: number } | undefined;
 
   constructor(socket: Socket, parts: ConnectionParts) {
@@ -66,8 +68,9 @@ export class GrpcConnection implements ConnectionHandler {
     this.peer = remoteAddress === undefined ? 'unknown' : `${remoteAddress}:${remotePort}`;
     this.budget = createBudget(parts.connectionBytes, parts.allBytes);
     this.#retireAt = this.#openedAt + ageOf(parts.times);
-    socket.once('end', () => (this.#finReceived = true));
     this.#http2 = attachSocket(socket, parts.shared, this);
+    socket.on('end', () => (this.#finReceived = true));
+    socket.on('close', () => this.#closed());
     this.blocks = new ResponseBlocks(this.#http2);
   }
 
@@ -95,8 +98,9 @@ export class GrpcConnection implements ConnectionHandler {
     return this.#certificate === 'none' ? undefined : this.#certificate;
   }
 
+  /** Calls back when the socket has closed. */
   whenGone(callback: () => void): void {
-    this.#socket.once('close', callback);
+    this.#whenGone.push(callback);
   }
 
   /** Ends the call if one of its messages does not arrive in time. */
@@ -198,6 +202,11 @@ export class GrpcConnection implements ConnectionHandler {
       this.#http2.retire(true);
       if (this.#http2.streams === 0) this.idle();
     }
+  }
+
+  #closed(): void {
+    this.#http2.gone();
+    for (const callback of this.#whenGone) callback();
   }
 
   /** Stops reading, so that the client causes no more work, and leaves it time to read the GOAWAY. */

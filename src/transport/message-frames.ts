@@ -1,11 +1,15 @@
 import { SharedData } from '../http2/shared-data.ts';
 
 const frames = new WeakMap<Uint8Array, SharedData>();
+/** The last message, without a look-up: a change is sent to all clients in a row. */
+let last: { readonly framed: Uint8Array; readonly data: SharedData } | undefined;
 
 /** Returns the frame of a message that includes its gRPC header. All calls that send the message share the frame. */
 export function frameOf(framed: Uint8Array): SharedData {
+  if (last?.framed === framed) return last.data;
   let data = frames.get(framed);
   if (data === undefined) frames.set(framed, (data = new SharedData([framed])));
+  last = { framed, data };
   return data;
 }
 

@@ -1,5 +1,6 @@
 import type { ServedMeshes } from '../../trust/snapshot/publisher.ts';
 import type { Acked, NameAndVersion, Quoted, StreamInfo } from '../../xds/index.ts';
+import { SmallMap } from '../../xds/small/small-map.ts';
 
 /** Measures the time of changes from their cause to a proxy's acknowledgement. */
 export interface Convergence {
@@ -10,6 +11,7 @@ export interface Convergence {
   quoted(stream: StreamInfo, quote: Quoted): void;
   /** Returns the ms from the cause of a change to its acknowledgement; `undefined` if the ACK is not for a change. */
   acked(stream: StreamInfo, ack: Acked, now: number): number | undefined;
+  closed(stream: StreamInfo): void;
 }
 
 interface Changed {
@@ -25,11 +27,12 @@ interface Changed {
 export function createConvergence(): Convergence {
   let known: ServedMeshes = new Map();
   const changes = new Map<string, Map<string, Changed>>();
-  const held = new WeakMap<StreamInfo, Map<string, string | undefined>>();
+  // Not a WeakMap: each garbage collection visits all of its entries.
+  const held = new Map<StreamInfo, SmallMap<string, string | undefined>>();
 
-  const heldBy = (stream: StreamInfo): Map<string, string | undefined> => {
+  const heldBy = (stream: StreamInfo): SmallMap<string, string | undefined> => {
     let names = held.get(stream);
-    if (names === undefined) held.set(stream, (names = new Map<string, string | undefined>()));
+    if (names === undefined) held.set(stream, (names = new SmallMap<string, string | undefined>()));
     return names;
   };
 
@@ -73,5 +76,6 @@ export function createConvergence(): Convergence {
       if (change === undefined || change.version !== version) return undefined;
       return Math.max(0, now - change.since);
     },
+    closed: (stream) => void held.delete(stream),
   };
 }

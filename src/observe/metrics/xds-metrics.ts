@@ -1,9 +1,10 @@
-import { Counter, Gauge, Histogram } from 'prom-client';
+import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
 import { typeUrls } from '../../xds/index.ts';
 import type { Outgoing, XdsObserver } from '../../xds/index.ts';
 import type { Convergence } from './convergence.ts';
 import { classifyRefusal } from './refusal-class.ts';
+import { createCounterTally, createHistogramTally } from './tally.ts';
 import { createTroubleMetrics } from './trouble-metrics.ts';
 
 export interface XdsMetricsOptions {
@@ -35,24 +36,24 @@ export function createXdsMetrics({ registry, convergence, isListed, now }: XdsMe
     labelNames: ['code'],
     registers,
   });
-  const requests = new Counter({
+  const requests = createCounterTally({
     name: 'meshtrust_xds_requests_total',
     help: 'Requests on streams.',
     labelNames: ['type_url', 'kind'],
-    registers,
+    registry,
   });
-  const responses = new Counter({
+  const responses = createCounterTally({
     name: 'meshtrust_xds_responses_total',
     help: 'Responses on streams, by content.',
     labelNames: ['type_url', 'result'],
-    registers,
+    registry,
   });
-  const sizes = new Histogram({
+  const sizes = createHistogramTally({
     name: 'meshtrust_xds_response_bytes',
     help: 'Size of responses on streams.',
-    labelNames: ['type_url'],
+    labelName: 'type_url',
     buckets: sizeBuckets,
-    registers,
+    registry,
   });
   const refusals = new Counter({
     name: 'meshtrust_xds_nacks_total',
@@ -66,24 +67,24 @@ export function createXdsMetrics({ registry, convergence, isListed, now }: XdsMe
     labelNames: ['transport', 'outcome'],
     registers,
   });
-  const queue = new Histogram({
+  const queue = createHistogramTally({
     name: 'meshtrust_xds_queue_seconds',
     help: 'Time from publishing a change until it is sent on a stream.',
     buckets: convergenceBuckets,
-    registers,
+    registry,
   });
-  const push = new Histogram({
+  const push = createHistogramTally({
     name: 'meshtrust_xds_push_seconds',
     help: 'Time from publishing a change until it, or a newer one, is sent on all streams that are ready for a response.',
     buckets: [0.0001, 0.0005, 0.001, ...convergenceBuckets],
-    registers,
+    registry,
   });
-  const converged = new Histogram({
+  const converged = createHistogramTally({
     name: 'meshtrust_xds_convergence_seconds',
     help: "Time from a change of the input until a proxy's acknowledgement of it.",
-    labelNames: ['mesh'],
+    labelName: 'mesh',
     buckets: convergenceBuckets,
-    registers,
+    registry,
   });
   const meshLabel = (mesh: string | undefined): string =>
     mesh !== undefined && isListed(mesh) ? mesh : unlisted;
@@ -96,24 +97,25 @@ export function createXdsMetrics({ registry, convergence, isListed, now }: XdsMe
     streamClosed: (stream, { code }) => {
       const { transport, protocol } = stream;
       trouble.streamClosed(stream);
+      convergence.closed(stream);
       streams.dec({ transport, protocol });
       closed.inc({ code });
     },
     request: (stream, { typeUrl, kind }) => {
       trouble.request(stream, kind);
-      requests.inc({ type_url: typeLabel(typeUrl), kind });
+      requests.inc(typeLabel(typeUrl), kind);
     },
     response: (stream, response) => {
       trouble.response(stream, response);
       const waited = convergence.sent(stream, response.resources, now());
       if (waited !== undefined) queue.observe(waited / 1000);
       const type = typeLabel(response.typeUrl);
-      responses.inc({ type_url: type, result: resultOf(response) });
-      sizes.observe({ type_url: type }, response.bytes.length);
+      responses.inc(type, resultOf(response));
+      sizes.observe(response.bytes.length, type);
     },
     acked: (stream, ack) => {
       const time = convergence.acked(stream, ack, now());
-      if (time !== undefined) converged.observe({ mesh: meshLabel(stream.group) }, time / 1000);
+      if (time !== undefined) converged.observe(time / 1000, meshLabel(stream.group));
     },
     quoted: (stream, quote) => convergence.quoted(stream, quote),
     nacked: (stream, { message }) =>

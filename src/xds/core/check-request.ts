@@ -1,5 +1,6 @@
 import { bytesOf } from './held-bytes.ts';
 import type { Peer, XdsRequest } from './request.ts';
+import type { SmallMap } from '../small/small-map.ts';
 import type { TypeState } from './type-state.ts';
 
 /** Limits on the state that a client can create on one stream. */
@@ -43,7 +44,7 @@ export interface RequestContext<Request extends XdsRequest> {
   /** The client, if this is the first request of the stream. */
   readonly newPeer: Peer | undefined;
   /** The types of the stream, by type URL. */
-  readonly types: ReadonlyMap<string, TypeState<Request>>;
+  readonly types: Pick<SmallMap<string, TypeState<Request>>, 'entries' | 'get' | 'has' | 'size'>;
   readonly limits: StreamLimits;
 }
 
@@ -81,7 +82,7 @@ function findTooLongField<Request extends XdsRequest>(
   const limit = limits.nameLength;
   if (exceedsBytes(typeUrl, limit)) return 'type_url';
   for (const name of namesOf(request)) if (exceedsBytes(name, limit)) return 'a resource name';
-  for (const version of versionsOf(request)) if (exceedsBytes(version, limit)) return 'a quoted version';
+  if (quotesTooLong(request, limit)) return 'a quoted version';
   if (newPeer === undefined) return undefined;
   if (exceedsBytes(newPeer.nodeId, limit)) return 'node.id';
   if (exceedsBytes(newPeer.userAgent, limit)) return 'the user agent of the node';
@@ -97,7 +98,7 @@ function checkNames<Request extends XdsRequest>(
   if (names.length === 0) return undefined;
   const after = types.get(typeUrl)?.namesAfter(request) ?? new Set(names);
   let [count, bytes] = [after.size, bytesOf(after)];
-  for (const [other, { subscription }] of types) {
+  for (const [other, { subscription }] of types.entries()) {
     if (other === typeUrl) continue;
     count += subscription.names.size;
     bytes += bytesOf(subscription.names);
@@ -111,10 +112,14 @@ function namesOf(request: XdsRequest): readonly string[] {
   return request.kind === 'sotw' ? request.names : request.subscribe;
 }
 
-/** Returns the names and versions that a request quotes as held by the client. */
-function* versionsOf(request: XdsRequest): Iterable<string> {
-  if (request.kind === 'sotw') yield request.version;
-  else for (const entry of request.initialVersions) yield* entry;
+/** True if a name or version that a request quotes as held by the client is too long. */
+function quotesTooLong(request: XdsRequest, limit: number): boolean {
+  if (request.kind === 'sotw') return exceedsBytes(request.version, limit);
+  // Nearly every request: an iterator costs more than the rest of this check.
+  if (request.initialVersions.size === 0) return false;
+  for (const [name, version] of request.initialVersions)
+    if (exceedsBytes(name, limit) || exceedsBytes(version, limit)) return true;
+  return false;
 }
 
 function exhausted(message: string): RequestError {

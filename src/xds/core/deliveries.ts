@@ -1,3 +1,4 @@
+import { SmallMap } from '../small/small-map.ts';
 import { decide } from './decide.ts';
 import type { Versioned } from './content-version.ts';
 import type { Frame } from './frames.ts';
@@ -65,7 +66,7 @@ class StreamDeliveries implements Deliveries {
   readonly #context: DeliveryOptions['context'];
   readonly #owner: DeliveryOwner;
   readonly #tracked: TrackedResources;
-  readonly #unanswered = new Map<string, readonly Delivery[]>();
+  readonly #unanswered = new SmallMap<string, readonly Delivery[]>();
   #wakeAt: number | undefined;
 
   constructor({ protocol, oneResourcePerResponse, context, tracked }: DeliveryOptions, owner: DeliveryOwner) {
@@ -127,32 +128,45 @@ class StreamDeliveries implements Deliveries {
   /** Returns the contents of the next response. Clears the names that need none. */
   #selectDue(set: ResourceSet, now: number): readonly Delivery[] | undefined {
     this.#wakeAt = undefined;
+    const { pending } = this.#tracked;
     // The common case: `take` is called after each write and each request.
-    if (this.#tracked.pending.size === 0) return undefined;
+    if (pending.size === 0) return undefined;
+    // The usual push, of one name, has no iterator and no list that grows.
+    const only = pending.onlyKey;
+    if (only !== undefined) {
+      const delivery = this.#dueOf(only, set, now);
+      return delivery === undefined ? undefined : [delivery];
+    }
     const batch: Delivery[] = [];
-    for (const name of this.#tracked.pending) {
-      const tracked = this.#tracked.get(name);
-      if (tracked === undefined || this.#mustWait(tracked, now)) continue;
-      const resource = this.#owner.target(set, name);
-      const decision = decide(tracked, resource, this.#protocol);
-      switch (decision.kind) {
-        case 'nothing':
-          this.#tracked.clearPending(name, tracked);
-          break;
-        case 'already-held':
-          this.#acceptQuoted(name, tracked, decision.resource, now);
-          break;
-        case 'remove':
-          batch.push({ name, resource: undefined });
-          break;
-        case 'send':
-          if (this.#oneResourcePerResponse && batch.length > 0) return batch;
-          batch.push({ name, resource: decision.resource });
-          if (this.#oneResourcePerResponse) return batch;
-          break;
-      }
+    for (const name of pending.keys()) {
+      const delivery = this.#dueOf(name, set, now);
+      if (delivery === undefined) continue;
+      const isRemoval = delivery.resource === undefined;
+      // With one resource per response, removals are sent together, and a resource alone.
+      if (this.#oneResourcePerResponse && !isRemoval && batch.length > 0) return batch;
+      batch.push(delivery);
+      if (this.#oneResourcePerResponse && !isRemoval) return batch;
     }
     return batch.length > 0 ? batch : undefined;
+  }
+
+  /** Returns the delivery that a pending name needs, if it is due. Clears a name that needs none. */
+  #dueOf(name: string, set: ResourceSet, now: number): Delivery | undefined {
+    const tracked = this.#tracked.get(name);
+    if (tracked === undefined || this.#mustWait(tracked, now)) return undefined;
+    const decision = decide(tracked, this.#owner.target(set, name), this.#protocol);
+    switch (decision.kind) {
+      case 'nothing':
+        this.#tracked.clearPending(name, tracked);
+        return undefined;
+      case 'already-held':
+        this.#acceptQuoted(name, tracked, decision.resource, now);
+        return undefined;
+      case 'remove':
+        return { name, resource: undefined };
+      case 'send':
+        return { name, resource: decision.resource };
+    }
   }
 
   #recordSent(nonce: string, deliveries: readonly Delivery[], now: number): void {

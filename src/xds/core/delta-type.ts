@@ -25,6 +25,8 @@ class DeltaType implements TypeState<DeltaRequest> {
   request(request: DeltaRequest, now: number): RequestKind {
     const { subscription } = this;
     const kind = this.#started ? this.#applyAck(request, now) : 'initial';
+    // The usual ACK.
+    if (this.#started && request.subscribe.length === 0 && request.unsubscribe.length === 0) return kind;
     const quotes = this.#started ? undefined : request.initialVersions;
     // Unsubscribe first, so that a name in both lists stays subscribed and gets a reply.
     for (const name of request.unsubscribe) {

@@ -107,10 +107,7 @@ export function createFrames(instance: string, identifier: string): Frames {
   ): Frame {
     let frames = shared.get(resource);
     if (frames === undefined) shared.set(resource, (frames = []));
-    const at = frames.findIndex(
-      (known) =>
-        known.frame.version === version && known.protocol === protocol && known.frame.typeUrl === typeUrl,
-    );
+    const at = indexOf(frames, protocol, typeUrl, version);
     const known = frames[at]?.frame;
     if (known !== undefined && known.sequence > after) return known;
     const frame = encode(protocol, { typeUrl, version, resources: [resource], removed: [] });
@@ -135,4 +132,20 @@ export function createFrames(instance: string, identifier: string): Frames {
 interface SharedFrame {
   readonly protocol: Protocol;
   readonly frame: Frame;
+}
+
+// Called for each push: `findIndex` would create a function each time.
+function indexOf(
+  frames: readonly SharedFrame[],
+  protocol: Protocol,
+  typeUrl: string,
+  version: string,
+): number {
+  let index = 0;
+  for (const known of frames) {
+    const { frame } = known;
+    if (frame.version === version && known.protocol === protocol && frame.typeUrl === typeUrl) return index;
+    index += 1;
+  }
+  return -1;
 }

@@ -101,7 +101,10 @@ class NamedSubscriptionState implements NamedSubscription, DeliveryOwner {
   changed(change: Change, set: ResourceSet | undefined): void {
     const { tracked } = this;
     const names = change.names;
-    if (names === 'all' || names.size > tracked.size) {
+    const only = tracked.onlyName;
+    if (only !== undefined) {
+      if (names === 'all' || names.has(only)) tracked.recheck(only);
+    } else if (names === 'all' || names.size > tracked.size) {
       for (const name of tracked.names) if (names === 'all' || names.has(name)) tracked.recheck(name);
     } else {
       for (const name of names) if (tracked.has(name)) tracked.recheck(name);

@@ -9,6 +9,7 @@ import type { RefusalMemory, ClientIdentity } from './refusal-memory.ts';
 import { anonymousNode, peerOf } from './request.ts';
 import type { DeltaRequest, Peer, Protocol, SotwRequest, XdsNode, XdsRequest } from './request.ts';
 import type { Observe } from './session-event.ts';
+import { SmallMap } from '../small/small-map.ts';
 import type { Change, SnapshotView } from './snapshot-store.ts';
 import { createSotwType } from './sotw-type.ts';
 import { fullStateTypeUrls } from './type-urls.ts';
@@ -103,7 +104,7 @@ interface SessionParts<Request extends XdsRequest> {
 class StreamSession<Request extends XdsRequest> implements Session<Request> {
   readonly #parts: SessionParts<Request>;
   readonly #frames: StreamFrames;
-  readonly #types = new Map<string, TypeState<Request>>();
+  readonly #types = new SmallMap<string, TypeState<Request>>();
   #peer: Peer | undefined;
   #client: ClientIdentity | undefined;
   #wakeAt: number | undefined;
@@ -125,6 +126,12 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
   request(request: Request, now: number): RequestError | undefined {
     const { context, observe, from } = this.#parts;
     const typeUrl = request.typeUrl === '' ? (from.serviceType ?? '') : request.typeUrl;
+    const known = this.#types.get(typeUrl);
+    // The usual ACK or NACK of delta. It adds nothing, so no limit can be exceeded.
+    if (known !== undefined && !changesNames(request)) {
+      observe({ kind: 'request', typeUrl, request: known.request(request, now) });
+      return undefined;
+    }
     // The node of the first request, or its absence, fixes the group for the lifetime of the stream.
     const peer = this.#peer ?? peerOf(request.node ?? anonymousNode, context.groupOf);
     const error = checkRequest(request, {
@@ -137,8 +144,8 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
     if (error !== undefined) return error;
     this.#peer = peer;
     this.#client ??= { nodeId: peer.nodeId, origin: from.origin };
-    let type = this.#types.get(typeUrl);
-    if (type === undefined) this.#types.set(typeUrl, (type = this.#newType(typeUrl, request, this.#client)));
+    const type = known ?? this.#newType(typeUrl, request, this.#client);
+    if (known === undefined) this.#types.set(typeUrl, type);
     observe({ kind: 'request', typeUrl, request: type.request(request, now) });
     if (changesNames(request)) this.#measure(peer);
     return undefined;
@@ -153,13 +160,27 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
   take(now: number): Frame | undefined {
     this.#wakeAt = undefined;
     if (this.#peer === undefined) return undefined;
-    const { view } = this.#parts.context;
-    for (const [typeUrl, { subscription }] of this.#types) {
-      const response = subscription.take(view.get(this.#peer.group, typeUrl), now);
+    // `take` is called after each request and each write, so the usual single type has no iterator.
+    const only = this.#types.onlyKey;
+    const single = only === undefined ? undefined : this.#types.get(only);
+    if (only !== undefined && single !== undefined) return this.#takeOf(this.#peer.group, only, single, now);
+    for (const [typeUrl, type] of this.#types.entries()) {
+      const response = this.#takeOf(this.#peer.group, typeUrl, type, now);
       if (response !== undefined) return response;
-      const { wakeAt } = subscription;
-      if (wakeAt !== undefined) this.#wakeAt = Math.min(this.#wakeAt ?? wakeAt, wakeAt);
     }
+    return undefined;
+  }
+
+  #takeOf(
+    group: string,
+    typeUrl: string,
+    { subscription }: TypeState<Request>,
+    now: number,
+  ): Frame | undefined {
+    const response = subscription.take(this.#parts.context.view.get(group, typeUrl), now);
+    if (response !== undefined) return response;
+    const { wakeAt } = subscription;
+    if (wakeAt !== undefined) this.#wakeAt = Math.min(this.#wakeAt ?? wakeAt, wakeAt);
     return undefined;
   }
 
@@ -181,9 +202,9 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
   }
 
   #measure({ nodeId, group, userAgent }: Peer): void {
-    const types = this.#types
-      .entries()
-      .map(([typeUrl, { subscription }]) => [typeUrl, subscription.heldBytes] as const);
+    const types = Iterator.from(this.#types.entries()).map(
+      ([typeUrl, { subscription }]) => [typeUrl, subscription.heldBytes] as const,
+    );
     this.heldBytes = countedMemory([nodeId, group, userAgent], types);
   }
 }

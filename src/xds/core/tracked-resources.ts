@@ -1,3 +1,4 @@
+import { SmallMap } from '../small/small-map.ts';
 import type { Versioned } from './content-version.ts';
 import type { Resource } from './resource.ts';
 
@@ -34,9 +35,11 @@ export interface TrackedResources {
   readonly entries: Iterable<readonly [string, TrackedResource]>;
   readonly names: Iterable<string>;
   readonly resources: Iterable<TrackedResource>;
+  /** The only name; `undefined` if there is none or more than one. */
+  readonly onlyName: string | undefined;
   readonly size: number;
   /** The pending names, in the order in which they became pending. */
-  readonly pending: ReadonlySet<string>;
+  readonly pending: PendingNames;
   has(name: string): boolean;
   get(name: string): TrackedResource | undefined;
   /** Forgets a name. Returns false if it is absent. */
@@ -51,6 +54,14 @@ export interface TrackedResources {
   clearPending(name: string, tracked: TrackedResource): void;
 }
 
+/** The names whose next response is due. */
+export interface PendingNames {
+  readonly size: number;
+  /** The only name; `undefined` if there is none or more than one. */
+  readonly onlyKey: string | undefined;
+  keys(): Iterable<string>;
+}
+
 /** Creates an empty table. */
 export function createTrackedResources(): TrackedResources {
   return new TrackedResourceTable();
@@ -60,19 +71,23 @@ const rank: Readonly<Record<PendingReason, number>> = { none: 0, change: 1, rest
 
 // A class, because each stream has one. With closures, each stream would have its own copy of every function.
 class TrackedResourceTable implements TrackedResources {
-  readonly pending = new Set<string>();
-  readonly #resources = new Map<string, TrackedResource>();
+  readonly pending = new SmallMap<string, true>();
+  readonly #resources = new SmallMap<string, TrackedResource>();
 
   get names(): Iterable<string> {
     return this.#resources.keys();
   }
 
-  get entries(): Iterable<[string, TrackedResource]> {
-    return this.#resources;
+  get entries(): Iterable<readonly [string, TrackedResource]> {
+    return this.#resources.entries();
   }
 
   get resources(): Iterable<TrackedResource> {
     return this.#resources.values();
+  }
+
+  get onlyName(): string | undefined {
+    return this.#resources.onlyKey;
   }
 
   get size(): number {
@@ -116,7 +131,7 @@ class TrackedResourceTable implements TrackedResources {
     let tracked = this.#resources.get(name);
     if (tracked === undefined) this.#resources.set(name, (tracked = newTrackedResource()));
     if (rank[reason] > rank[tracked.pending]) tracked.pending = reason;
-    this.pending.add(name);
+    this.pending.set(name, true);
     return tracked;
   }
 }

@@ -38,8 +38,8 @@ const firstUnknownTag = 64;
 interface Fields {
   node: Buffer | undefined;
   typeUrl: string;
-  readonly names: string[];
-  readonly unsubscribe: string[];
+  names: string[] | undefined;
+  unsubscribe: string[] | undefined;
   initialVersions: Map<string, string> | undefined;
   version: string;
   nonce: string;
@@ -63,8 +63,8 @@ const readTypeUrl: FieldReader = (reader, fields) => {
   return true;
 };
 
-const readName: FieldReader = (reader, { names }) => {
-  names.push(reader.string());
+const readName: FieldReader = (reader, fields) => {
+  (fields.names ??= []).push(reader.string());
   return true;
 };
 
@@ -83,8 +83,8 @@ const deltaFields = byTag({
   [deltaTags.node]: readNode,
   [deltaTags.typeUrl]: readTypeUrl,
   [deltaTags.subscribe]: readName,
-  [deltaTags.unsubscribe]: (reader, { unsubscribe }) => {
-    unsubscribe.push(reader.string());
+  [deltaTags.unsubscribe]: (reader, fields) => {
+    (fields.unsubscribe ??= []).push(reader.string());
     return true;
   },
   [deltaTags.initialVersions]: (reader, fields) => {
@@ -120,16 +120,17 @@ function byTag(readers: Readonly<Record<number, FieldReader>>): FieldReaders {
 export function decodePlainDelta(bytes: Buffer, decodeNode: DecodeNode): DeltaRequest | undefined {
   const fields = readFields(bytes, deltaFields);
   if (fields === undefined) return undefined;
-  const { typeUrl, names, unsubscribe, initialVersions = noVersions, nonce, error } = fields;
+  const { typeUrl, names, unsubscribe = noNames, initialVersions = noVersions, nonce, error } = fields;
   const node = decodedNode(fields.node, decodeNode);
-  return { kind: 'delta', node, typeUrl, subscribe: names, unsubscribe, initialVersions, nonce, error };
+  const subscribe = names ?? noNames;
+  return { kind: 'delta', node, typeUrl, subscribe, unsubscribe, initialVersions, nonce, error };
 }
 
 /** Like `decodePlainDelta`, for a `DiscoveryRequest`. */
 export function decodePlainSotw(bytes: Buffer, decodeNode: DecodeNode): SotwRequest | undefined {
   const fields = readFields(bytes, sotwFields);
   if (fields === undefined) return undefined;
-  const { typeUrl, names, version, nonce, error } = fields;
+  const { typeUrl, names = noNames, version, nonce, error } = fields;
   return { kind: 'sotw', node: decodedNode(fields.node, decodeNode), typeUrl, names, version, nonce, error };
 }
 
@@ -138,8 +139,8 @@ function readFields(bytes: Buffer, readers: FieldReaders): Fields | undefined {
   const fields: Fields = {
     node: undefined,
     typeUrl: '',
-    names: [],
-    unsubscribe: [],
+    names: undefined,
+    unsubscribe: undefined,
     initialVersions: undefined,
     version: '',
     nonce: '',
@@ -154,6 +155,7 @@ function readFields(bytes: Buffer, readers: FieldReaders): Fields | undefined {
 }
 
 const noVersions: ReadonlyMap<string, string> = new Map();
+const noNames: readonly string[] = [];
 
 function decodedNode(bytes: Buffer | undefined, decodeNode: DecodeNode): XdsNode | undefined {
   return bytes === undefined ? undefined : decodeNode?.(bytes);

@@ -4,6 +4,7 @@ import { createNodeDecoder } from './decode-node.ts';
 import { decodePlainDelta, decodePlainSotw, deltaLists, sotwLists } from './decode-plain.ts';
 import { checkEntries } from './entry-limits.ts';
 import type { EntryLimits } from './entry-limits.ts';
+import { RepeatedAck } from './repeated-ack.ts';
 import { loadProtos } from './package-definition.ts';
 
 /** Decodes requests. Throws on bytes that are not a request. Without `wantsNode`, the node may be omitted. */
@@ -42,12 +43,19 @@ export function createRequestDecoder({
       return decode(bytes, wantsNode);
     };
   }
+  const acks = new RepeatedAck();
   const [allSotw, allDelta] = [bounded(complete.sotw), bounded(complete.delta)];
   return {
     sotw: (bytes, wantsNode) =>
       decodePlainSotw(asBuffer(bytes), wantsNode ? decodeNode : undefined) ?? allSotw(bytes, wantsNode),
-    delta: (bytes, wantsNode) =>
-      decodePlainDelta(asBuffer(bytes), wantsNode ? decodeNode : undefined) ?? allDelta(bytes, wantsNode),
+    delta(bytes, wantsNode) {
+      const buffer = asBuffer(bytes);
+      if (wantsNode) return decodePlainDelta(buffer, decodeNode) ?? allDelta(bytes, true);
+      const repeated = acks.find(buffer);
+      if (repeated !== undefined) return repeated;
+      const plain = decodePlainDelta(buffer, undefined);
+      return plain === undefined ? allDelta(bytes, false) : acks.keep(buffer, plain);
+    },
   };
 }
 
@@ -117,7 +125,7 @@ function messageOf(definition: PackageDefinition, name: string): MessageTypeDefi
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function nodeOf(raw: RawNode | null): XdsNode | undefined {

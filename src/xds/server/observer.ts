@@ -130,7 +130,8 @@ const events: Readonly<Record<keyof XdsObserver, true>> = {
   failed: true,
 };
 
-type Receiver = (...event: unknown[]) => void;
+/** Receives one event. No event has more than two values; a rest parameter would create a list for each event. */
+type Receiver = (first: unknown, second: unknown) => void;
 
 /** Makes an observer with one function for each event, once: a call of it looks nothing up. */
 function observerOf(receiverOf: (event: keyof XdsObserver) => Receiver): FullObserver {
@@ -156,8 +157,11 @@ export function combineObservers(observers: readonly XdsObserver[]): FullObserve
     const methods = observers
       .map((observer) => methodOf(observer, name))
       .filter((method) => method !== undefined);
-    return (...event) => {
-      for (const method of methods) method(...event);
+    const [only] = methods;
+    if (only === undefined) return ignore;
+    if (methods.length === 1) return only;
+    return (first, second) => {
+      for (const method of methods) method(first, second);
     };
   });
 }
@@ -173,9 +177,9 @@ export function createSafeObserver(observer: XdsObserver): FullObserver {
   return observerOf((name) => {
     const method = methodOf(observer, name);
     if (method === undefined) return ignore;
-    return (...event) => {
+    return (first, second) => {
       try {
-        method(...event);
+        method(first, second);
       } catch (error) {
         warn(error);
       }

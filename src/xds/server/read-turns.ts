@@ -30,6 +30,7 @@ const tickMs = 4;
 const recountMs = 40;
 
 interface Connection {
+  readonly key: object;
   readonly readers: Set<TurnReader>;
   /** Time taken in the current window, in ms, and the start of that window. */
   used: number;
@@ -43,7 +44,8 @@ interface Connection {
  * paused, and read in turns. Proxies with a few requests are never paused, however busy the server is.
  */
 export function createReadTurns(clock: () => number): ReadTurns {
-  const connections = new WeakMap<object, Connection>();
+  // Not a WeakMap: each garbage collection visits all of its entries.
+  const connections = new Map<object, Connection>();
   /** Paused connections, in the order of their turns. */
   const queue = new Set<Connection>();
   /** Time that requests took above their share, in ms. */
@@ -86,13 +88,14 @@ export function createReadTurns(clock: () => number): ReadTurns {
     connection.used = 0;
     connection.windowStart = now;
     for (const reader of connection.readers) reader.resumeReading();
+    if (connection.readers.size === 0) connections.delete(connection.key);
   }
 
   return {
     join(key, reader) {
       let connection = connections.get(key);
       if (connection === undefined) {
-        connection = { readers: new Set(), used: 0, windowStart: 0, isPaused: false };
+        connection = { key, readers: new Set(), used: 0, windowStart: 0, isPaused: false };
         connections.set(key, connection);
       }
       connection.readers.add(reader);

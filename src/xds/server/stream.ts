@@ -114,10 +114,9 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
     }
   }
 
-  pump(): void {
+  pump(now = this.#parts.clock()): void {
     if (!this.#open || this.#writing) return;
     try {
-      const now = this.#parts.clock();
       const response = this.#session.take(now);
       this.#parts.hub.wake(this, this.#session.wakeAt);
       if (response === undefined) return;
@@ -155,7 +154,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
     if (!this.#open) return;
     const { clock, turns } = this.#parts;
     const startedAt = clock();
-    this.#process(bytes);
+    this.#process(bytes, startedAt);
     if (this.#client !== undefined) turns.spent(this.#client, this, clock() - startedAt);
   }
 
@@ -177,7 +176,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
     this.#count(this.#partialBytes + this.#session.heldBytes + this.#link.waitingRequestBytes);
   }
 
-  #process(bytes: Buffer): void {
+  #process(bytes: Buffer, now: number): void {
     this.#requestStartedAt = undefined;
     let request: Request;
     try {
@@ -187,13 +186,13 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
       return this.#reject(decodingError(error));
     }
     try {
-      const error = this.#session.request(request, this.#parts.clock());
+      const error = this.#session.request(request, now);
       if (error !== undefined) return this.#reject(error);
       this.recount();
     } catch (error) {
       this.#fail(error);
     }
-    this.pump();
+    this.pump(now);
   }
 
   partial(held: number): void {
