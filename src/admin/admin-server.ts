@@ -3,7 +3,6 @@ import type { Logger } from '../observe/log/log.ts';
 import { isProtected, unprotected } from './access.ts';
 import type { AdminAccess } from './access.ts';
 import { apiRoutes } from './api-routes.ts';
-import type { ApiInput } from './api-routes.ts';
 import type { EventHub } from './event-hub.ts';
 import { createHttpEdge } from './http-edge.ts';
 import type { HttpEdge } from './http-edge.ts';
@@ -11,13 +10,14 @@ import { identityRoutes } from './identity-routes.ts';
 import type { IdentityInput } from './identity-routes.ts';
 import { probeRoutes } from './probe-routes.ts';
 import type { ProbeInput } from './probe-routes.ts';
+import { rotationRoutes } from './rotation-routes.ts';
+import type { RotationInput } from './rotation-routes.ts';
 import type { Route } from './router.ts';
 import { serverRoutes } from './server-routes.ts';
-import type { ServerInput } from './server-routes.ts';
 import { trustRoutes } from './trust-routes.ts';
 import type { TrustInput } from './trust-routes.ts';
 
-export interface AdminServerInput extends ProbeInput, ApiInput, ServerInput, IdentityInput, TrustInput {
+export interface AdminServerInput extends ProbeInput, RotationInput, IdentityInput, TrustInput {
   readonly log: Logger;
   readonly access?: AdminAccess | undefined;
   /** Sends the events of `/api/v1/events`. */
@@ -39,6 +39,7 @@ export function createAdminServer(input: AdminServerInput): HttpEdge {
       ...probeRoutes(input),
       ...serverRoutes(input),
       ...apiRoutes(input),
+      ...rotationRoutes(input),
       ...identityRoutes(input),
       ...trustRoutes(input),
       ...page,

@@ -20,36 +20,27 @@ export interface ServerInput {
   readonly distrusted?: (() => DistrustedHashes) | undefined;
 }
 
-/** Returns the routes `/api/v1/server` and `/api/v1/distrust/{hash}`. */
-export function serverRoutes({
-  version,
-  startedAt,
-  view,
-  draining,
-  now,
-  distrusted,
-}: ServerInput): readonly Route[] {
+/** Returns the answer of `/api/v1/server`. */
+export function serverDetail({ version, startedAt, view, draining, now }: ServerInput): ServerDetail {
   const started = startedAt === undefined ? {} : { startedAt: new Date(startedAt).toISOString() };
+  const state = view();
+  const sources = state.ledger.sources.map(({ name, synced, restored, accepted, rejected, failure }) => ({
+    name,
+    synced,
+    restored,
+    accepted,
+    rejected,
+    failure,
+  }));
+  const readiness = presentReadiness(state, draining(), now());
+  return { version, ...started, readiness, sources };
+}
+
+/** Returns the routes `/api/v1/server` and `/api/v1/distrust/{hash}`. */
+export function serverRoutes(input: ServerInput): readonly Route[] {
+  const { distrusted } = input;
   return [
-    {
-      method: 'GET',
-      pattern: '/api/v1/server',
-      answer: () => {
-        const state = view();
-        const sources = state.ledger.sources.map(
-          ({ name, synced, restored, accepted, rejected, failure }) => ({
-            name,
-            synced,
-            restored,
-            accepted,
-            rejected,
-            failure,
-          }),
-        );
-        const readiness = presentReadiness(state, draining(), now());
-        return jsonReply({ version, ...started, readiness, sources } satisfies ServerDetail);
-      },
-    },
+    { method: 'GET', pattern: '/api/v1/server', answer: () => jsonReply(serverDetail(input)) },
     {
       method: 'GET',
       pattern: '/api/v1/distrust/{hash}',

@@ -1,5 +1,5 @@
 import type { Action } from './commands/command.ts';
-import { readingFlags, serveFlags, serverFlags, servingFlags } from './flags/flag-groups.ts';
+import { readingFlags, rotationFlags, serveFlags, serverFlags, servingFlags } from './flags/flag-groups.ts';
 import type { FlagName, FlagOptions } from './flags/flags.ts';
 
 /** What the help, the completions and the parser need of a command. Its code is loaded when it runs. */
@@ -38,6 +38,7 @@ function define<const Flags extends readonly FlagName[]>(
 }
 
 const files = 'files or directories; - for standard input';
+const rotationFiles = 'files or directories with the MeshTrust that lists the CA; - for standard input';
 
 /** All commands, in the order of the help and of docs/commands.md. One table, so this file is long. */
 export const commandTable: readonly CommandDefinition[] = [
@@ -227,10 +228,96 @@ export const commandTable: readonly CommandDefinition[] = [
     load: async () => (await import('./commands/identities-command.ts')).releaseIdentity,
   }),
   define({
+    name: 'rotate plan',
+    group: 'Operate',
+    summary: 'show the steps and gates of the rotation of a CA; exit with 1 if it could not start',
+    operands: [{ name: '<path...>', description: rotationFiles }],
+    flags: ['old', 'new', 'leafTtl', 'output', ...rotationFlags],
+    wide: false,
+    examples: [
+      ['rotate plan --old f5c7fd0a9a1640ae --new new-ca.pem --leaf-ttl 24h trust/', 'before rotate start'],
+    ],
+    load: async () => (await import('./commands/rotate-command.ts')).planRotation,
+  }),
+  define({
+    name: 'rotate start',
+    group: 'Operate',
+    summary: 'begin the rotation of a CA: print the file with the new CA beside the old one',
+    operands: [{ name: '<path...>', description: rotationFiles }],
+    flags: ['old', 'new', 'leafTtl', 'force', 'write', ...rotationFlags],
+    examples: [
+      ['rotate start --old old-ca.pem --new new-ca.pem --leaf-ttl 24h --write trust/', 'change the file'],
+    ],
+    load: async () => (await import('./commands/rotate-command.ts')).startRotation,
+  }),
+  define({
+    name: 'rotate status',
+    group: 'Operate',
+    summary: 'show the state of a rotation, and what its next step waits for',
+    operands: [
+      { name: '[path...]', description: `${rotationFiles}; without one, running servers are asked` },
+    ],
+    flags: ['watch', 'output', ...rotationFlags],
+    wide: false,
+    examples: [['rotate status --mesh default', 'what the server knows']],
+    load: async () => (await import('./commands/rotate-status-command.ts')).rotationStatus,
+  }),
+  define({
+    name: 'rotate wait',
+    group: 'Operate',
+    summary: 'wait until a rotation is introduced, removable or steady; exit with 4 if time is up',
+    operands: [
+      { name: '[path...]', description: `${rotationFiles}; without one, running servers are asked` },
+    ],
+    flags: ['for', 'timeout', 'output', ...rotationFlags],
+    wide: false,
+    examples: [['rotate wait --for introduced --timeout 10m', 'before the issuer is switched']],
+    load: async () => (await import('./commands/rotate-status-command.ts')).waitForRotation,
+  }),
+  define({
+    name: 'rotate switched',
+    group: 'Operate',
+    summary: 'record that the issuer signs with the new CA: from then on the leaves of the old one end',
+    operands: [{ name: '<path...>', description: rotationFiles }],
+    flags: ['at', 'leafTtl', 'force', 'write', ...rotationFlags],
+    examples: [['rotate switched --write trust/', 'the issuer was switched just now']],
+    load: async () => (await import('./commands/rotate-command.ts')).switchedRotation,
+  }),
+  define({
+    name: 'rotate back',
+    group: 'Operate',
+    summary: 'record that the issuer signs with the old CA again',
+    operands: [{ name: '<path...>', description: rotationFiles }],
+    flags: ['force', 'write', ...rotationFlags],
+    examples: [['rotate back --write trust/', 'the issuer was switched back']],
+    load: async () => (await import('./commands/rotate-command.ts')).backRotation,
+  }),
+  define({
+    name: 'rotate finish',
+    group: 'Operate',
+    summary: 'remove the old CA, once no leaf of it can be valid; to distrust a CA now, use revoke',
+    operands: [{ name: '<path...>', description: rotationFiles }],
+    flags: ['clean', 'force', 'write', ...rotationFlags],
+    examples: [
+      ['rotate finish --write trust/', 'remove the old CA'],
+      ['rotate finish --clean --write trust/', 'remove the annotations at the end'],
+    ],
+    load: async () => (await import('./commands/rotate-command.ts')).finishRotation,
+  }),
+  define({
+    name: 'rotate abort',
+    group: 'Operate',
+    summary: 'end a rotation before the issuer is switched: remove the new CA',
+    operands: [{ name: '<path...>', description: rotationFiles }],
+    flags: ['force', 'write', ...rotationFlags],
+    examples: [['rotate abort --write trust/', 'the new CA is not needed after all']],
+    load: async () => (await import('./commands/rotate-command.ts')).abortRotation,
+  }),
+  define({
     name: 'revoke',
     group: 'Operate',
     summary:
-      'distrust a CA now: add it to the list of --distrust, and wait until all proxies have the change',
+      'distrust a CA now: add it to the list of --distrust, and wait until all proxies have the change; to replace a CA without refusing its clients, use rotate',
     operands: [
       {
         name: '<fingerprint>',
@@ -326,4 +413,5 @@ export const commandTable: readonly CommandDefinition[] = [
 /** Descriptions of the groups of commands. */
 export const commandGroupSummaries: Readonly<Record<string, string>> = {
   guard: 'control the mass-loss guard of a running server',
+  rotate: 'replace a CA by a new one, step by step, so that no client is refused',
 };

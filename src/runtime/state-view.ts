@@ -7,7 +7,7 @@ import type { MeshStates } from '../trust/snapshot/mesh-builder.ts';
 /** The state of the program as metrics and the admin API show it. */
 export interface StateView {
   readonly readiness: Readiness;
-  readonly ledger: Pick<LedgerView, 'sources' | 'held'>;
+  readonly ledger: Pick<LedgerView, 'sources' | 'held'> & Partial<Pick<LedgerView, 'rotating'>>;
   readonly meshes: MeshStates;
   readonly findings: readonly Finding[];
 }

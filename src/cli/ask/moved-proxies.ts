@@ -119,8 +119,8 @@ async function listOf(
   return proxies;
 }
 
-/** Returns the node ids that are in sync at a server. */
-async function syncedAt(
+/** Returns which of the node ids are in sync at a server: none, if it does not answer. */
+export async function syncedAt(
   server: ServerAccess,
   mesh: string,
   nodes: ReadonlySet<string>,

@@ -87,6 +87,15 @@ const commandGroups = {
     'yes',
     'wait',
     'timeout',
+    'old',
+    'new',
+    'leafTtl',
+    'at',
+    'for',
+    'force',
+    'disconnectWindow',
+    'write',
+    'clean',
     'strict',
   ],
   Output: ['output', 'part', 'format', 'sequence', 'refreshHint'],
@@ -130,6 +139,18 @@ export const readingFlags = [
 
 /** The flags of `serve` that determine what is served from files. */
 export const servingFlags = ['distrust', 'refuseIntermediates', 'rootTrustDomain', ...readingFlags] as const;
+
+/** The flags of every command about a rotation. */
+export const rotationFlags = [
+  'mesh',
+  'trustDomain',
+  'proxies',
+  'disconnectWindow',
+  'defaultMesh',
+  'maxDocumentBytes',
+  'maxCertificates',
+  ...connectionGroup['Connection to the server'],
+] as const;
 
 /** The flags of every command that sends requests to running servers. */
 export const serverFlags = connectionGroup['Connection to the server'];

@@ -318,6 +318,25 @@ export const flagsOfCommandLine = {
   yes: ['-y, --yes', 'do not ask for confirmation'],
   wait: ['--no-wait', 'do not wait until the proxies have the change'],
   timeout: ['--timeout <duration>', 'maximum time to wait', '5m'],
+  old: ['--old <certificate>', 'CA to replace: its SHA-256 (at least 16 hex digits), or a file with it'],
+  new: ['--new <file>', 'CA certificate that replaces it (PEM or DER)'],
+  leafTtl: ['--leaf-ttl <duration>', 'longest lifetime of a leaf that the old CA issues, such as 24h'],
+  at: ['--at <time>', 'when the issuer began to sign with the new CA (RFC 3339); default: now'],
+  for: ['--for <state>', 'state to wait for: introduced, removable or steady', 'removable'],
+  force: [
+    '--force <gate>',
+    'pass one gate that is shut, by its code or id, such as R24; repeat it for another',
+  ],
+  disconnectWindow: [
+    '--disconnect-window <duration>',
+    'how long a proxy that left without the version of both CA certificates counts; at most 1h, 0 for not at all',
+    '1h',
+  ],
+  write: ['--write', 'replace the file instead of printing the new text'],
+  clean: [
+    '--clean',
+    'remove the annotations of the rotation, once all proxies have acknowledged the removal',
+  ],
   strict: ['--strict', 'exit with 1 on warnings as well'],
   output: ['-o, --output <format>', 'output format: table, wide, json or yaml', 'table'],
 } as const satisfies Flags;

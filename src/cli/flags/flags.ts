@@ -12,13 +12,17 @@ import {
   parseCount,
   parseCountOrZero,
   parseDuration,
+  parseForce,
   parseFormat,
+  parseLeafTtl,
   parseLinger,
   parseOutput,
   parseRefreshHint,
   parseRoot,
   parseSequence,
   parseSwitch,
+  parseSwitchTime,
+  parseWindow,
   parseWorkers,
   parseZones,
 } from './parse-values.ts';
@@ -69,6 +73,10 @@ const parsers = {
   maxConnectionAge: parseConnectionAge,
   proxies: parseCountOrZero,
   timeout: parseDuration,
+  leafTtl: parseLeafTtl,
+  at: parseSwitchTime,
+  force: parseForce,
+  disconnectWindow: parseWindow,
   sequence: parseSequence,
   refreshHint: parseDuration,
   workers: parseWorkers,
@@ -76,6 +84,7 @@ const parsers = {
 } satisfies Partial<Record<FlagName, Parser>>;
 
 const choices = {
+  for: ['introduced', 'removable', 'steady'],
   state: anyProxyStates,
   transport: bootstrapTransports,
   part: bootstrapParts,

@@ -2,7 +2,11 @@ import { InvalidArgumentError } from 'commander';
 import type { IdentityOptions } from '../../runtime/serve-options.ts';
 import { parsePublicationRule } from '../../trust/federation/publication-rule.ts';
 import type { PublicationRule } from '../../trust/federation/publication-rule.ts';
+import { parseMark } from '../../trust/model/rotation-values.ts';
 import { parseTrustDomain } from '../../trust/model/trust-domain.ts';
+import { gateCatalogue, neverForced, parseGate } from '../../trust/rotation/gate-catalogue.ts';
+import type { GateId } from '../../trust/rotation/gate-catalogue.ts';
+import { rotationKeys } from '../../trust/rotation-keys.ts';
 import { parseListenAddress } from '../../net/listen-address.ts';
 import { longestConnectionAgeMs } from '../../xds/timers/timers.ts';
 import { outputFormats } from '../terminal/output-format.ts';
@@ -124,4 +128,35 @@ export function parseWorkers(text: string): number {
   const workers = parseCount(text);
   if (workers > mostWorkers) throw new InvalidArgumentError(`Give at most ${mostWorkers}.`);
   return workers;
+}
+
+/** Parses the longest lifetime of a leaf. Returns the text, which is written into an annotation. */
+export function parseLeafTtl(text: string): string {
+  if (parseMark(rotationKeys.leafTtl, text) === undefined)
+    throw new InvalidArgumentError('Give a duration such as 24h or 30m, of at most ten years.');
+  return text;
+}
+
+/** Parses a time by RFC 3339. Returns it in UTC, without fractions of a second. */
+export function parseSwitchTime(text: string): string {
+  const time = parseMark(rotationKeys.switchedAt, text);
+  if (typeof time !== 'number') throw new InvalidArgumentError('Give a time such as 2026-11-28T03:00:00Z.');
+  // Rounded up: leaves that the old CA issued in that second count.
+  return new Date(Math.ceil(time / 1000) * 1000).toISOString().replace('.000Z', 'Z');
+}
+
+/** Parses a duration of at most an hour: a server does not know for longer which proxies left. */
+export function parseWindow(text: string): number {
+  const window = parseDuration(text);
+  if (window > 3_600_000) throw new InvalidArgumentError('Give at most 1h.');
+  return window;
+}
+
+/** Adds a gate, by its id or code, to those that are passed by force. */
+export function parseForce(text: string, before: readonly GateId[] = []): readonly GateId[] {
+  const id = parseGate(text);
+  if (id === undefined) throw new InvalidArgumentError('Give the code or id of one gate, such as R24.');
+  if (neverForced.has(id))
+    throw new InvalidArgumentError(`Gate ${id} ${gateCatalogue[id]} cannot be passed by force.`);
+  return [...before, id];
 }

@@ -20,6 +20,23 @@ export async function readOffline(
   { parse, identities }: Reading,
   io: Pick<CommandIo, 'signal' | 'stdin'>,
 ): Promise<LedgerView> {
+  const events = await readTexts(paths, io);
+  const ledger = createLedger(['files'], { holdMs: 0 });
+  const read = events.map((event) => toLedgerEvent(event, parse));
+  // Files are read once, so no CA is superseded.
+  ledger.apply('files', identities?.apply('files', read, 0).get('files') ?? read, 0);
+  return ledger.view();
+}
+
+/**
+ * Reads files and directories once, by the rules of the directory source, and returns its events. Standard input has the
+ * path `stdin`.
+ * @throws {CommandError} (usage) if one of the paths cannot be read.
+ */
+export async function readTexts(
+  paths: readonly string[],
+  io: Pick<CommandIo, 'signal' | 'stdin'>,
+): Promise<readonly SourceEvent[]> {
   const events: SourceEvent[] = [];
   const places: string[] = [];
   for (const path of paths) {
@@ -29,11 +46,7 @@ export async function readOffline(
   }
   if (places.length > 0) events.push(...(await readOnce(places, io.signal)));
   else events.push({ kind: 'synced' });
-  const ledger = createLedger(['files'], { holdMs: 0 });
-  const read = events.map((event) => toLedgerEvent(event, parse));
-  // Files are read once, so no CA is superseded.
-  ledger.apply('files', identities?.apply('files', read, 0).get('files') ?? read, 0);
-  return ledger.view();
+  return events;
 }
 
 function contentOf(path: string, bytes: Buffer): SourceEvent {

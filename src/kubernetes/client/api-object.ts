@@ -1,4 +1,5 @@
 import { asMapping } from '../../text/json.ts';
+import { onlyRotationKeys } from '../../trust/rotation-keys.ts';
 
 /** The parts of an object that the source uses. */
 export interface ApiObject {
@@ -64,18 +65,18 @@ export const clusterFederatedTrustDomains: WatchedResource = {
 
 /**
  * Parses a MeshTrust of the API server. Returns `undefined` if it has no name. The text does not contain annotations (the
- * one of `kubectl apply` repeats the whole object), managed fields, versions and conditions: they change often, and
- * served trust does not depend on them.
+ * one of `kubectl apply` repeats the whole object) but those of a rotation, managed fields, versions and conditions:
+ * they change often, and served trust does not depend on them.
  */
 export function readApiObject(value: unknown): ApiObject | undefined {
   const parts = readParts(value);
   if (parts === undefined) return undefined;
-  const { name, namespace, labels, spec, status } = parts;
+  const { name, namespace, labels, annotations, spec, status } = parts;
   const origin = status?.['origin'];
   return makeObject('kubernetes', parts, {
     apiVersion: `${resource.group}/${resource.version}`,
     kind: resource.kind,
-    metadata: { name, namespace, labels },
+    metadata: { name, namespace, labels, annotations: onlyRotationKeys(annotations) },
     spec,
     status: origin === undefined ? undefined : { origin },
   });

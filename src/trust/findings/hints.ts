@@ -403,4 +403,11 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
     served: 'The bundle. It is fetched at least every --federation-max-interval.',
     remedy: 'Nothing, or ask the operators of the bundle for a shorter spiffe_refresh_hint.',
   },
+  MT100: {
+    about:
+      'An annotation of a rotation (meshtrust.io/rotation-old, -new, -leaf-ttl or -switched-at) cannot be read, or one of the two fingerprints is missing.',
+    served:
+      'The CA certificates that the MeshTrust lists. The annotations have no effect on trust. meshtrust rotate treats the annotation as absent, so a gate that needs it stays shut.',
+    remedy: 'Correct the annotation, or remove all four (Rotate a CA).',
+  },
 };

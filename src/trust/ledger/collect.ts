@@ -1,6 +1,6 @@
 import { finding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
-import type { Identity, TrustDomain } from '../model/mesh-trust.ts';
+import type { Identity, MeshTrust, TrustDomain } from '../model/mesh-trust.ts';
 import type { Entry, Grant } from './entry.ts';
 import { addShares } from './share.ts';
 import type { Holdings, Share } from './share.ts';
@@ -20,6 +20,8 @@ interface Definition {
 export function collectShares(entries: ReadonlyMap<string, Entry>): {
   readonly holdings: Holdings;
   readonly conflicts: readonly Finding[];
+  /** The resources in force with the annotations of a rotation. */
+  readonly rotating: readonly MeshTrust[];
 } {
   const definitions = new Map<Identity, Definition[]>();
   for (const [path, { grants }] of entries) {
@@ -31,15 +33,17 @@ export function collectShares(entries: ReadonlyMap<string, Entry>): {
   }
   const holdings = new Map<string, Map<TrustDomain, Share[]>>();
   const conflicts: Finding[] = [];
+  const rotating: MeshTrust[] = [];
   for (const candidates of definitions.values()) {
     if (candidates.length > 1) candidates.sort((a, b) => compareText(a.path, b.path));
     const firstSettled = candidates.findIndex(({ grant }) => grant.settled);
     const end = firstSettled === -1 ? candidates.length : firstSettled + 1;
     for (const { grant } of candidates.slice(0, end)) addShares(holdings, grant.shares);
     const used = candidates[end - 1];
+    if (used?.grant.resource.rotation !== undefined) rotating.push(used.grant.resource);
     for (const { grant } of candidates.slice(end)) conflicts.push(conflict(grant, used?.path ?? ''));
   }
-  return { holdings, conflicts };
+  return { holdings, conflicts, rotating };
 }
 
 function conflict(unused: Grant, usedPath: string): Finding {

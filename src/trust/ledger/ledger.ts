@@ -1,6 +1,7 @@
 import { finding } from '../findings/finding.ts';
 import type { Finding } from '../findings/finding.ts';
 import type { ParsedFile } from '../model/parse-file.ts';
+import type { MeshTrust } from '../model/mesh-trust.ts';
 import type { GoneEvidence } from '../source.ts';
 import { collectShares } from './collect.ts';
 import { countKinds } from './describe-kinds.ts';
@@ -61,6 +62,8 @@ export interface LedgerView {
   /** When to call `tick`, on the clock of `now`; `undefined` while nothing is held. */
   readonly deadline: number | undefined;
   readonly sources: readonly SourceStatus[];
+  /** The resources in force with the annotations of a rotation. */
+  readonly rotating: readonly MeshTrust[];
 }
 
 /** Selects holds by mesh, by trust domain, or by both. */
@@ -230,6 +233,7 @@ function viewOf(sources: readonly SourceState[]): LedgerView {
     held: sources.flatMap((source) => source.held.held),
     deadline: deadlines.length === 0 ? undefined : Math.min(...deadlines),
     sources: sources.map(statusOf),
+    rotating: sources.flatMap((source) => source.collected.rotating),
   };
 }
 
@@ -284,7 +288,7 @@ function emptySource(name: string): SourceState {
     unconfirmed: new Set(),
     synced: false,
     restored: false,
-    collected: { holdings: new Map(), conflicts: [] },
+    collected: { holdings: new Map(), conflicts: [], rotating: [] },
     guard: initialGuard,
     held,
   };

@@ -37,6 +37,8 @@ const resourceFields: Readonly<Record<Form, ReadonlySet<string>>> = {
     'mesh',
     'name',
     'labels',
+    // Not of Kuma: the annotations of a rotation.
+    'annotations',
     'spec',
     'status',
     'kri',

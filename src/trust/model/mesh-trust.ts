@@ -1,6 +1,7 @@
 import type { Certificate } from '../x509/certificate.ts';
 import type { BlockRefusalCode } from '../findings/catalogue.ts';
 import type { Place } from '../findings/finding.ts';
+import type { RotationMarks } from './read-rotation.ts';
 
 declare const brand: unique symbol;
 
@@ -47,6 +48,8 @@ export interface MeshTrust {
   readonly blocks: readonly TrustBlock[];
   /** Set if the resource follows from a MeshIdentity. */
   readonly derivation?: Derived | Superseded | undefined;
+  /** What its annotations say about a rotation; has no effect on the served trust. */
+  readonly rotation?: RotationMarks | undefined;
 }
 
 /** A MeshTrust that follows from a MeshIdentity. */

@@ -8,6 +8,7 @@ import { pathText, placeOf } from './parse-context.ts';
 import type { ParseContext } from './parse-context.ts';
 import { blockFinding, checkBlocks, readBlocks } from './read-blocks.ts';
 import { readHeader } from './read-header.ts';
+import { readRotation } from './read-rotation.ts';
 import { readOrigin, readSpec } from './read-spec.ts';
 import type { Path } from './read-yaml.ts';
 import { collectViolations } from './violations.ts';
@@ -77,13 +78,20 @@ export function parseMeshTrust(
     const ofBlocks = blocks.length > maxBlocks ? [] : blocks.flatMap(blockFinding);
     return { kind: 'invalid', identity, findings: [problem, ...ofBlocks] };
   }
+  const rotation = readRotation(form, body, root, context);
+  const remarks = [...unknownFields(form, body, root, header.mesh, context), ...rotation.findings];
   return {
     kind: 'mesh-trust',
-    resource: { ...header, identity, trustDomain, originKri, place, blocks },
-    remarks: unknownFields(form, body, root, header.mesh, context).map((remark) => ({
-      ...remark,
-      resource: identity,
-    })),
+    resource: {
+      ...header,
+      identity,
+      trustDomain,
+      originKri,
+      place,
+      blocks,
+      ...(rotation.marks && { rotation: rotation.marks }),
+    },
+    remarks: remarks.map((remark) => ({ ...remark, resource: identity })),
   };
 }
 

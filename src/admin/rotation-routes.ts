@@ -1,0 +1,63 @@
+import { presentAny, presentRollout } from '../api/present-fleet.ts';
+import { presentMesh } from '../api/present-mesh.ts';
+import type { MeshContext } from '../api/present-mesh.ts';
+import { presentRotations } from '../api/present-rotation.ts';
+import type { RotationList } from '../api/rotation-api-types.ts';
+import type { FederationConsumer } from '../api/rotation-facts.ts';
+import { assessRollout } from '../fleet/rollout.ts';
+import { errorReply, jsonReply } from './reply.ts';
+import type { ApiInput } from './api-routes.ts';
+import type { Route } from './router.ts';
+import { serverDetail } from './server-routes.ts';
+import type { ServerInput } from './server-routes.ts';
+
+/** The sources of the responses about rotations. */
+export interface RotationInput extends ApiInput, ServerInput {
+  /** The consumers of the bundle endpoint; undefined if there is no endpoint. */
+  readonly consumers?: (() => readonly FederationConsumer[]) | undefined;
+}
+
+/** Number of lagging proxies that the gates know by name. */
+const mostLagging = 100;
+
+/** Returns the route `/api/v1/meshes/{mesh}/rotations`. */
+export function rotationRoutes(input: RotationInput): readonly Route[] {
+  return [
+    {
+      method: 'GET',
+      pattern: '/api/v1/meshes/{mesh}/rotations',
+      answer: async ([mesh = '']) => {
+        const { view } = input;
+        if (!view().meshes.has(mesh))
+          return errorReply('unknown-mesh', `nothing was ever listed for mesh ${mesh}, so no CA is rotated`);
+        return jsonReply({ rotations: await rotationsOf(input, mesh) } satisfies RotationList);
+      },
+    },
+  ];
+}
+
+/** Returns the rotations of a mesh, with the state and the gates as this server sees them. */
+async function rotationsOf(input: RotationInput, mesh: string): Promise<RotationList['rotations']> {
+  const { view, fleet, wall, proxies, now, consumers } = input;
+  const rotating = (view().ledger.rotating ?? []).filter((one) => one.mesh === mesh);
+  // Nearly every request: without a rotation, no proxy is looked at.
+  if (rotating.length === 0) return [];
+  const look = await fleet.look(mesh);
+  const { history } = fleet;
+  const time = wall();
+  const { findings, ledger, meshes } = view();
+  const state = meshes.get(mesh);
+  const context: MeshContext = { findings, held: ledger.held, proxies: proxies(mesh), now: now() };
+  const rollout = assessRollout(look, history, { mesh, mostLagging, now: time });
+  const gone = [...look.gone]
+    .filter((proxy) => proxy.mesh === mesh)
+    .map((proxy) => presentAny(proxy, { history, now: time }));
+  const answers = {
+    server: serverDetail(input),
+    mesh: state && presentMesh(state, context),
+    rollout: rollout && presentRollout(rollout, time),
+    gone,
+    consumers: consumers?.(),
+  };
+  return presentRotations('this server', rotating, answers, time);
+}

@@ -1,0 +1,109 @@
+import type { MeshTrust } from '../trust/model/mesh-trust.ts';
+import type { RotationMarks } from '../trust/model/read-rotation.ts';
+import { usualGateOptions } from '../trust/rotation/facts.ts';
+import type { CaFacts, GateInput, RotatingResource } from '../trust/rotation/facts.ts';
+import { earliestFinish } from '../trust/rotation/finish-gates.ts';
+import { assessRotation } from '../trust/rotation/state.ts';
+import type { RotationState } from '../trust/rotation/state.ts';
+import type { RotationDetail } from './rotation-api-types.ts';
+import { rotationFacts } from './rotation-facts.ts';
+import type { RotationAnswers } from './rotation-facts.ts';
+
+/** A MeshTrust with the annotations of a rotation. */
+export type RotatingTrust = MeshTrust & { readonly rotation: RotationMarks };
+
+/** True if a MeshTrust has the annotations of a rotation. */
+function isRotating(resource: MeshTrust): resource is RotatingTrust {
+  return resource.rotation !== undefined;
+}
+
+/** Returns what the gates need of a MeshTrust. */
+export function rotatingResource({ identity, blocks, originKri, place }: MeshTrust): RotatingResource {
+  const isOfCluster = place.file?.startsWith('kubernetes:') === true;
+  return {
+    identity,
+    listed: blocks.flatMap((block) => (block.kind === 'anchor' ? [block.certificate] : [])),
+    // In a file, the origin only says where a copy came from.
+    ownedBy: isOfCluster ? originKri : undefined,
+  };
+}
+
+/** Where a rotation is, besides what the gates need. */
+export interface RotationPlace {
+  readonly mesh: string;
+  readonly trustDomain: string;
+  readonly place: string | undefined;
+}
+
+/** Returns a rotation with its state and the gates of its next step. */
+export function presentRotation(
+  { mesh, trustDomain, place }: RotationPlace,
+  input: GateInput,
+): RotationDetail {
+  const { marks, resource } = input;
+  const { state, gates } = assessRotation(input);
+  const end = earliestFinish(marks);
+  return {
+    mesh,
+    trustDomain,
+    resource: resource.identity,
+    place,
+    state,
+    old: marks.old,
+    new: marks.new,
+    switchedAt: marks.switchedAt === undefined ? undefined : timeOf(marks.switchedAt),
+    leafTtlSeconds: marks.leafTtlMs === undefined ? undefined : Math.round(marks.leafTtlMs / 1000),
+    earliestFinish: end === undefined ? undefined : timeOf(end),
+    gates: gates.map(({ id, code, open, detail }) => ({ id, code, open, detail })),
+    next: { command: nextCommand[state], allowed: gates.every(({ open }) => open) },
+    listed: resource.listed.map(presentCa),
+  };
+}
+
+/** Returns the rotations of a mesh as one server sees them. */
+export function presentRotations(
+  server: string,
+  rotating: readonly MeshTrust[],
+  answers: Omit<RotationAnswers, 'rotations'>,
+  now: number,
+): readonly RotationDetail[] {
+  const own = rotating.filter(isRotating);
+  const rotations = own.map(({ identity, trustDomain, rotation }) => ({
+    resource: identity,
+    trustDomain,
+    old: rotation.old,
+    new: rotation.new,
+  }));
+  return own.map((trust) => {
+    const { mesh, trustDomain, place, rotation } = trust;
+    const facts = rotationFacts(server, trustDomain, { ...answers, rotations });
+    return presentRotation(
+      { mesh, trustDomain, place: place.file },
+      {
+        resource: rotatingResource(trust),
+        marks: rotation,
+        servers: [facts],
+        options: usualGateOptions,
+        now,
+      },
+    );
+  });
+}
+
+const nextCommand: Readonly<Record<RotationState, string>> = {
+  steady: 'meshtrust rotate finish --clean',
+  introducing: 'meshtrust rotate switched',
+  introduced: 'meshtrust rotate switched',
+  draining: 'meshtrust rotate finish',
+  removable: 'meshtrust rotate finish',
+  finishing: 'meshtrust rotate finish --clean',
+};
+
+function presentCa({ notBefore, notAfter, ...ca }: CaFacts): RotationDetail['listed'][number] {
+  const { fingerprint, keyHash, subject, issuer } = ca;
+  return { fingerprint, keyHash, subject, issuer, notBefore: timeOf(notBefore), notAfter: timeOf(notAfter) };
+}
+
+function timeOf(time: number): string {
+  return new Date(time).toISOString().replace('.000Z', 'Z');
+}

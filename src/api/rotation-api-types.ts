@@ -1,0 +1,51 @@
+import type { GateCode, GateId } from '../trust/rotation/gate-catalogue.ts';
+import type { RotationState } from '../trust/rotation/state.ts';
+
+/** `GET /api/v1/meshes/{mesh}/rotations`: the rotations of CA certificates in a mesh. New releases only add fields. */
+export interface RotationList {
+  readonly rotations: readonly RotationDetail[];
+}
+
+/** One rotation, and the gates of its next step. Times are RFC 3339 in UTC. */
+export interface RotationDetail {
+  readonly mesh: string;
+  readonly trustDomain: string;
+  /** The MeshTrust with the annotations: `mesh/namespace/name`. */
+  readonly resource: string;
+  /** The file or object with the MeshTrust. */
+  readonly place?: string | undefined;
+  readonly state: RotationState;
+  /** SHA-256 of the certificate that is replaced, and of the one that replaces it. */
+  readonly old: string;
+  readonly new: string;
+  readonly switchedAt?: string | undefined;
+  readonly leafTtlSeconds?: number | undefined;
+  /** When no leaf of the old CA can be valid any more, as far as the annotations say. */
+  readonly earliestFinish?: string | undefined;
+  readonly gates: readonly GateDetail[];
+  readonly next: NextStep;
+  /** The CA certificates that the MeshTrust lists. */
+  readonly listed: readonly ListedCa[];
+}
+
+export interface GateDetail {
+  readonly id: GateId;
+  readonly code: GateCode;
+  readonly open: boolean;
+  readonly detail: string;
+}
+
+/** The command that follows, and whether all of its gates are open. */
+export interface NextStep {
+  readonly command: string;
+  readonly allowed: boolean;
+}
+
+export interface ListedCa {
+  readonly fingerprint: string;
+  readonly keyHash: string;
+  readonly subject: string;
+  readonly issuer: string;
+  readonly notBefore: string;
+  readonly notAfter: string;
+}

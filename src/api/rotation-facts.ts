@@ -1,0 +1,118 @@
+import type { AnsweredFacts, CaFacts, ConsumerFacts, KnownRotation } from '../trust/rotation/facts.ts';
+import type { MeshDetail } from './api-types.ts';
+import type { ProxySummary, RolloutDetail } from './fleet-api-types.ts';
+import type { RotationDetail } from './rotation-api-types.ts';
+import type { ServerDetail } from './server-api-types.ts';
+
+/** The answers of a server from which the facts about a rotation are taken. */
+export interface RotationAnswers {
+  readonly server: ServerDetail;
+  /** Undefined for a mesh that the server does not know. */
+  readonly mesh: MeshDetail | undefined;
+  readonly rollout: RolloutDetail | undefined;
+  /** The proxies of the mesh without a connection. */
+  readonly gone: readonly ProxySummary[];
+  readonly rotations: readonly Pick<RotationDetail, 'resource' | 'trustDomain' | 'old' | 'new'>[];
+  /** Undefined: the server has no bundle endpoint. */
+  readonly consumers: readonly FederationConsumer[] | undefined;
+}
+
+/** A consumer of the bundle endpoint, as `GET /api/v1/federation/consumers` lists it. */
+export interface FederationConsumer {
+  readonly mesh: string;
+  readonly trustDomain: string;
+  readonly address: string;
+  readonly userAgent?: string | undefined;
+  readonly state: ConsumerFacts['state'];
+}
+
+/** Returns the facts about a trust domain from the answers of one server. */
+export function rotationFacts(
+  name: string,
+  trustDomain: string,
+  { server, mesh, rollout, gone, rotations, consumers }: RotationAnswers,
+): AnsweredFacts {
+  const domain = mesh?.trustDomains.find((one) => one.name === trustDomain);
+  const { xdsAuthentication } = server as ServerDetail & {
+    readonly xdsAuthentication?: AnsweredFacts['authentication'];
+  };
+  return {
+    kind: 'answered',
+    server: name,
+    notReady: notReady(server, mesh),
+    startedAt: timeOf(server.startedAt),
+    served: rollout && { version: rollout.version, since: Date.parse(rollout.servedAt) },
+    cas: (domain?.anchors ?? []).map((anchor) => ({
+      ...caFacts(anchor),
+      asListed: anchor.rooting === 'as-listed',
+      resources: anchor.resources,
+    })),
+    overLimit: mesh?.findings.some(({ code }) => code === 'MT031') ?? false,
+    held: mesh?.held.some((held) => held.name === trustDomain) ?? false,
+    rotations: rotations.filter((one) => one.trustDomain === trustDomain).map(knownRotation),
+    proxies: proxiesOf(rollout),
+    gone: gone.map(({ node, address, disconnectedAt, version, servedVersion }) => ({
+      node: node === '' ? address : node,
+      goneAt: timeOf(disconnectedAt) ?? 0,
+      hasServed: version !== undefined && version === servedVersion,
+    })),
+    authentication: xdsAuthentication,
+    consumers: consumers
+      ?.filter((one) => one.mesh === mesh?.name && one.trustDomain === trustDomain)
+      .map(({ address, userAgent, state }) => ({
+        name: userAgent === undefined || userAgent === '' ? address : `${address} (${userAgent})`,
+        state,
+      })),
+  };
+}
+
+/** Parses the times of a CA certificate. */
+export function caFacts({
+  fingerprint,
+  keyHash,
+  subject,
+  issuer,
+  notBefore,
+  notAfter,
+}: Readonly<
+  Record<'fingerprint' | 'keyHash' | 'subject' | 'issuer' | 'notBefore' | 'notAfter', string>
+>): CaFacts {
+  return {
+    fingerprint,
+    keyHash,
+    subject,
+    issuer,
+    notBefore: Date.parse(notBefore),
+    notAfter: Date.parse(notAfter),
+  };
+}
+
+function proxiesOf(rollout: RolloutDetail | undefined): AnsweredFacts['proxies'] {
+  if (rollout === undefined)
+    return { connected: 0, acked: 0, lost: 0, refused: 0, forgotten: 0, complete: true, lagging: [] };
+  const { proxies, asked, complete, lagging } = rollout;
+  return {
+    connected: proxies.connected,
+    acked: asked.proxies,
+    lost: asked.lacking - (proxies.connected - asked.proxies),
+    refused: proxies.refused,
+    forgotten: proxies.forgotten,
+    complete,
+    lagging: lagging.map(({ node, address, state }) => `${node === '' ? address : node} (${state})`),
+  };
+}
+
+function notReady({ readiness, sources }: ServerDetail, mesh: MeshDetail | undefined): string | undefined {
+  if (readiness.status !== 'ready') return readiness.status;
+  const unread = sources.find(({ synced, failure }) => !synced || failure !== undefined);
+  if (unread !== undefined) return `source ${unread.name} has not been read completely`;
+  return mesh === undefined ? 'it does not know the mesh' : undefined;
+}
+
+function knownRotation(one: KnownRotation): KnownRotation {
+  return { resource: one.resource, old: one.old, new: one.new };
+}
+
+function timeOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Date.parse(text);
+}

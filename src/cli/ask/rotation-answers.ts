@@ -1,0 +1,110 @@
+import type { MeshDetail } from '../../api/api-types.ts';
+import type { ProxySummary, RolloutDetail } from '../../api/fleet-api-types.ts';
+import type { RotationDetail, RotationList } from '../../api/rotation-api-types.ts';
+import { rotationFacts } from '../../api/rotation-facts.ts';
+import type { FederationConsumer, RotationAnswers } from '../../api/rotation-facts.ts';
+import type { ServerDetail } from '../../api/server-api-types.ts';
+import type { ServerFacts } from '../../trust/rotation/facts.ts';
+import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import { mapFew } from '../terminal/map-few.ts';
+import { AnswerError, askServer } from './ask-server.ts';
+import { proxyPages } from './list-proxies.ts';
+import { dropMoved, syncedAt } from './moved-proxies.ts';
+import type { ServerAccess } from './server-options.ts';
+
+/** The number of attempts to read a mesh and its roll-out at one version. */
+const attempts = 5;
+
+/**
+ * Asks all servers about a trust domain. A server that does not answer is a fact, not an error.
+ * @throws {CommandError} (negative) if a server answers with an error.
+ */
+export async function askRotationFacts(
+  servers: readonly ServerAccess[],
+  mesh: string,
+  trustDomain: string,
+  signal: AbortSignal,
+): Promise<readonly ServerFacts[]> {
+  return Promise.all(
+    servers.map(async (server): Promise<ServerFacts> => {
+      try {
+        const others = servers.filter(({ name }) => name !== server.name);
+        return rotationFacts(server.name, trustDomain, await answersOf(server, others, mesh, signal));
+      } catch (error) {
+        if (!(error instanceof CommandError) || error.code !== exitCode.unreachable) throw error;
+        return { kind: 'unreachable', server: server.name, reason: error.message };
+      }
+    }),
+  );
+}
+
+/**
+ * Returns the rotations that a server knows, of one mesh or of all.
+ * @throws {CommandError} if it does not answer, or answers with an error.
+ */
+export async function askRotations(
+  server: ServerAccess,
+  mesh: string,
+  signal: AbortSignal,
+): Promise<readonly RotationDetail[]> {
+  const path = `/api/v1/meshes/${encodeURIComponent(mesh)}/rotations`;
+  const list = (await orNothing(askServer(server, 'GET', path, signal))) as RotationList | undefined;
+  return list?.rotations ?? [];
+}
+
+async function answersOf(
+  server: ServerAccess,
+  others: readonly ServerAccess[],
+  mesh: string,
+  signal: AbortSignal,
+): Promise<RotationAnswers> {
+  const ask = (path: string): Promise<unknown> => askServer(server, 'GET', path, signal);
+  const detail = (await ask('/api/v1/server')) as ServerDetail;
+  const base = `/api/v1/meshes/${encodeURIComponent(mesh)}`;
+  const rotations = await askRotations(server, mesh, signal);
+  const consumers = (await orNothing(ask('/api/v1/federation/consumers'))) as
+    { readonly consumers: readonly FederationConsumer[] } | undefined;
+  for (let attempt = 1; ; attempt += 1) {
+    const gone = await goneProxies(server, mesh, signal);
+    const rollout = (await orNothing(ask(`${base}/rollout`))) as RolloutDetail | undefined;
+    const found = (await orNothing(ask(base))) as MeshDetail | undefined;
+    // All answers must be about one version: what it lists, and who has it.
+    const isOne =
+      found?.version === rollout?.version &&
+      gone.every(({ servedVersion }) => servedVersion === undefined || servedVersion === rollout?.version);
+    if (!isOne && attempt < attempts) continue;
+    const nodes = new Set(gone.map(({ node }) => node).filter((node) => node !== ''));
+    const moved = await mapFew(others, (other) => syncedAt(other, mesh, nodes, signal));
+    return {
+      server: detail,
+      // Without the mesh, the server counts as not ready.
+      mesh: isOne ? found : undefined,
+      rollout: rollout && (await dropMoved(rollout, server, others, signal)),
+      gone: gone.filter(({ node }) => !moved.some((nodesThere) => nodesThere.has(node))),
+      rotations,
+      consumers: consumers?.consumers,
+    };
+  }
+}
+
+async function goneProxies(
+  server: ServerAccess,
+  mesh: string,
+  signal: AbortSignal,
+): Promise<readonly ProxySummary[]> {
+  const gone: ProxySummary[] = [];
+  for (const state of ['disconnected', 'reconnecting', 'lost'] as const)
+    for await (const { proxies } of proxyPages(server, { mesh, state }, signal)) gone.push(...proxies);
+  return gone;
+}
+
+/** Returns `undefined` if a server does not know the requested object. */
+async function orNothing(answer: Promise<unknown>): Promise<unknown> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof AnswerError && (error.apiCode === 'not-found' || error.apiCode === 'unknown-mesh'))
+      return undefined;
+    throw error;
+  }
+}

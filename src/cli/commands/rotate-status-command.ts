@@ -1,0 +1,113 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { presentRotation } from '../../api/present-rotation.ts';
+import type { GateDetail, RotationDetail } from '../../api/rotation-api-types.ts';
+import type { RotationState } from '../../trust/rotation/state.ts';
+import { timerMs } from '../../xds/timers/timers.ts';
+import type { FlagOptions } from '../flags/flags.ts';
+import { readResources } from '../offline/rotating-files.ts';
+import { rotationRun } from '../offline/rotation-run.ts';
+import type { RotationOptions, RotationRun } from '../offline/rotation-run.ts';
+import { onlyOne, selected, servedSubjects, subjectOf } from '../offline/rotation-subject.ts';
+import { renderRotation } from '../tables/rotation-table.ts';
+import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import type { CommandIo } from '../terminal/io.ts';
+import { formatDuration, formatOutput, styleOf } from '../terminal/output.ts';
+import { clearScreen, say } from '../terminal/terminal.ts';
+import type { Action } from './command.ts';
+
+type StatusOptions = RotationOptions & FlagOptions<'watch' | 'output'>;
+type WaitOptions = RotationOptions & FlagOptions<'for' | 'timeout' | 'output'>;
+
+/** Milliseconds between two requests. */
+const askMs = 1_000;
+
+const nothing = 'no rotation is in progress: no MeshTrust has its annotations';
+
+/** Shows the state of a rotation, and the gates of its next step. */
+export const rotationStatus: Action<StatusOptions> = async ({ operands, options, io }) => {
+  const run = await rotationRun(options, io);
+  const style = styleOf(io, options.output);
+  for (;;) {
+    const found = await rotationOf(run, operands, options, io);
+    if (found === undefined) throw new CommandError(exitCode.negative, nothing);
+    const text = formatOutput(options.output, found, (plain) => renderRotation(plain, style));
+    if (options.watch !== true) {
+      io.stdout.write(text);
+      return found.gates.some(({ id, open }) => id === 'R01' && !open) ? exitCode.unreachable : exitCode.ok;
+    }
+    io.stdout.write(options.output === 'table' || options.output === 'wide' ? clearScreen + text : text);
+    await delay(timerMs(io.watchMs ?? askMs), undefined, { signal: io.signal }).catch(() => undefined);
+    if (io.signal.aborted) return exitCode.ok;
+  }
+};
+
+/** The states that are at or after the one that is waited for. */
+const reached: Readonly<Record<WaitOptions['for'], readonly RotationState[]>> = {
+  introduced: ['introduced', 'draining', 'removable', 'finishing', 'steady'],
+  removable: ['removable', 'finishing', 'steady'],
+  steady: ['steady'],
+};
+
+/** Gates that do not open by waiting. */
+const lasting: ReadonlySet<string> = new Set(['R21', 'R42']);
+
+/** Waits until a rotation is in a state. */
+export const waitForRotation: Action<WaitOptions> = async ({ operands, options, io }) => {
+  const run = await rotationRun(options, io);
+  const style = styleOf(io, options.output);
+  const deadline = performance.now() + options.timeout;
+  let printed = '';
+  for (let round = 0; ; round += 1) {
+    const found = await rotationOf(run, operands, options, io);
+    if (found === undefined ? options.for === 'steady' : reached[options.for].includes(found.state)) {
+      if (found !== undefined)
+        io.stdout.write(formatOutput(options.output, found, (plain) => renderRotation(plain, style)));
+      return exitCode.ok;
+    }
+    // The servers may not have read the file yet.
+    const shut = found?.gates.filter(({ open }) => !open) ?? [];
+    const line = found === undefined ? nothing : `${found.state}: waiting for ${describeGates(shut)}`;
+    const kind = `${found?.state ?? ''} ${shut.map(({ id }) => id).join()}`;
+    // Details have the time that is left, so only changes of gates are printed.
+    if (kind !== printed) say(io, line);
+    printed = kind;
+    const isSilent = shut.some(({ id }) => id === 'R01');
+    // If a server is silent, the other gates are shut because nothing is known.
+    const final = isSilent ? [] : shut.filter(({ id }) => lasting.has(id));
+    if (final.length > 0) throw new CommandError(exitCode.negative, `refused: ${describeGates(final)}`);
+    if (isSilent && round === 0) throw new CommandError(exitCode.unreachable, line);
+    const left = deadline - performance.now();
+    if (left <= 0)
+      throw new CommandError(
+        isSilent ? exitCode.unreachable : exitCode.timeout,
+        `timed out after ${formatDuration(options.timeout)}: ${line}`,
+      );
+    await delay(timerMs(Math.min(io.watchMs ?? askMs, left)), undefined, { signal: io.signal }).catch(
+      () => undefined,
+    );
+    if (io.signal.aborted) throw new CommandError(exitCode.negative, 'interrupted');
+  }
+};
+
+function describeGates(gates: readonly GateDetail[]): string {
+  return gates.map(({ id, code, detail }) => `${id} ${code}: ${detail}`).join('; ');
+}
+
+/** Returns the rotation in the files, or the one that the servers know; `undefined` if there is none. */
+async function rotationOf(
+  run: RotationRun,
+  paths: readonly string[],
+  options: RotationOptions,
+  io: CommandIo,
+): Promise<RotationDetail | undefined> {
+  const subjects =
+    paths.length > 0
+      ? selected(await readResources(paths, run.parse, io), options).map(subjectOf)
+      : await servedSubjects(run.servers, options, io.signal);
+  const rotating = subjects.flatMap((subject) =>
+    subject.marks === undefined ? [] : [{ subject, marks: subject.marks }],
+  );
+  if (rotating.length === 0) return undefined;
+  const { subject, marks } = onlyOne(rotating, (one) => one.subject.resource.identity, nothing);
+  return presentRotation(subject, { ...(await run.facts(subject)), marks });
+}

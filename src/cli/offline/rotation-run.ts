@@ -1,0 +1,123 @@
+import type { MeshCertificates } from '../../api/certificate-api-types.ts';
+import type { ParseOptions } from '../../trust/model/parse-file.ts';
+import type { RotationMarks } from '../../trust/model/read-rotation.ts';
+import { usualGateOptions } from '../../trust/rotation/facts.ts';
+import type { CaFacts, GateInput } from '../../trust/rotation/facts.ts';
+import { parseHash } from '../../trust/policy/distrust.ts';
+import { createAnchorReader } from '../../trust/x509/anchor-reader.ts';
+import { askRotationFacts } from '../ask/rotation-answers.ts';
+import { serverAccess } from '../ask/server-options.ts';
+import type { ServerAccess, ServerOptions } from '../ask/server-options.ts';
+import type { FlagOptions } from '../flags/flags.ts';
+import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import type { CommandIo } from '../terminal/io.ts';
+import { newCaOf, readCaFile } from './new-certificate.ts';
+import type { FileCertificate } from './new-certificate.ts';
+import type { Subject } from './rotation-subject.ts';
+import { askMesh } from './served-meshes.ts';
+
+/** The options of every command about a rotation. */
+export type RotationOptions = FlagOptions<
+  | 'mesh'
+  | 'trustDomain'
+  | 'proxies'
+  | 'disconnectWindow'
+  | 'defaultMesh'
+  | 'maxDocumentBytes'
+  | 'maxCertificates'
+> &
+  ServerOptions;
+
+/** What the commands about a rotation share: how files are read, and the servers that are asked. */
+export interface RotationRun {
+  readonly parse: ParseOptions;
+  readonly servers: readonly ServerAccess[];
+  /** Returns what the gates depend on, apart from the marks. */
+  readonly facts: (subject: Subject) => Promise<Omit<GateInput, 'marks'>>;
+}
+
+/** @throws {CommandError} as `serverAccess` does. */
+export async function rotationRun(options: RotationOptions, io: CommandIo): Promise<RotationRun> {
+  const servers = await serverAccess(options, io);
+  const limits = {
+    documentLength: options.maxDocumentBytes,
+    certificatesPerResource: options.maxCertificates,
+  };
+  return {
+    parse: { defaultMesh: options.defaultMesh, reader: createAnchorReader(), limits },
+    servers,
+    facts: async ({ mesh, trustDomain, resource }) => ({
+      resource,
+      servers: await askRotationFacts(servers, mesh, trustDomain, io.signal),
+      options: {
+        ...usualGateOptions,
+        proxies: options.proxies,
+        disconnectWindowMs: options.disconnectWindow,
+      },
+      now: Date.now(),
+    }),
+  };
+}
+
+/** The CA certificates of `--old` and `--new`. */
+export interface GivenCertificates {
+  /** Returns the fingerprint of the old CA, which is one of the listed ones. */
+  readonly oldOf: (listed: readonly CaFacts[]) => string | undefined;
+  readonly newCa: FileCertificate;
+}
+
+/**
+ * Reads `--old` and `--new`.
+ * @throws {CommandError} (usage) if one is missing, cannot be read, or is not a certificate.
+ */
+export async function readGiven(
+  { old, new: next }: { readonly old?: string; readonly new?: string },
+  { parse }: RotationRun,
+  io: CommandIo,
+): Promise<GivenCertificates> {
+  if (old === undefined || next === undefined)
+    throw new CommandError(
+      exitCode.usage,
+      'give both certificates: --old FINGERPRINT or FILE, and --new FILE',
+    );
+  const newCa = await readCaFile(next, parse.reader, io);
+  const hash = parseHash(old);
+  if (hash.kind !== 'invalid')
+    return {
+      newCa,
+      oldOf: (listed) => listed.find(({ fingerprint }) => fingerprint.startsWith(hash.hash))?.fingerprint,
+    };
+  const found = await readCaFile(old, parse.reader, io);
+  if (found.kind === 'refused')
+    throw new CommandError(exitCode.usage, `${old}: the certificate cannot be a CA: ${found.reason}`);
+  const { fingerprint } = found.certificate;
+  return {
+    newCa,
+    oldOf: (listed) => listed.find((one) => one.fingerprint === fingerprint)?.fingerprint,
+  };
+}
+
+/** Returns what the gates of the start depend on. */
+export async function startInput(
+  run: RotationRun,
+  subject: Subject,
+  old: string,
+  newCa: FileCertificate,
+  io: CommandIo,
+): Promise<GateInput> {
+  const input = await run.facts(subject);
+  const isAnswering = input.servers.every(({ kind }) => kind === 'answered');
+  const [first] = run.servers;
+  const served =
+    isAnswering && first !== undefined
+      ? ((await askMesh(first, subject.mesh, '/certificates', io.signal)) as MeshCertificates | undefined)
+      : undefined;
+  const pems = (served?.trustDomains ?? []).flatMap(({ anchors }) => anchors.map(({ pem }) => pem));
+  const marks: RotationMarks = {
+    old,
+    new: newCa.kind === 'anchor' ? newCa.certificate.fingerprint : '',
+    switchedAt: undefined,
+    leafTtlMs: undefined,
+  };
+  return { ...input, marks, before: subject.marks, newCa: newCaOf(newCa, pems, run.parse.reader) };
+}

@@ -1,0 +1,91 @@
+import type { RotationDetail } from '../../api/rotation-api-types.ts';
+import { rotatingResource } from '../../api/present-rotation.ts';
+import { caFacts } from '../../api/rotation-facts.ts';
+import type { RotationMarks } from '../../trust/model/read-rotation.ts';
+import type { RotatingResource } from '../../trust/rotation/facts.ts';
+import { askRotations } from '../ask/rotation-answers.ts';
+import type { ServerAccess } from '../ask/server-options.ts';
+import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import type { FileResource } from './rotating-files.ts';
+import { meshNames } from './served-meshes.ts';
+
+/** A resource with a CA that is or will be rotated. */
+export interface Subject {
+  readonly mesh: string;
+  readonly trustDomain: string;
+  readonly place: string | undefined;
+  readonly resource: RotatingResource;
+  /** What its annotations say; `undefined` without the annotations of a rotation. */
+  readonly marks: RotationMarks | undefined;
+}
+
+/** The filters of the command line. */
+export interface SubjectFilter {
+  readonly mesh?: string | undefined;
+  readonly trustDomain?: string | undefined;
+}
+
+/** Returns the subject of a resource. */
+export function subjectOf({ resource }: Pick<FileResource, 'resource'>): Subject {
+  const { mesh, trustDomain, place, rotation } = resource;
+  return { mesh, trustDomain, place: place.file, resource: rotatingResource(resource), marks: rotation };
+}
+
+/** Returns the resources that the filters select. */
+export function selected<Item extends Pick<FileResource, 'resource'>>(
+  all: readonly Item[],
+  { mesh, trustDomain }: SubjectFilter,
+): readonly Item[] {
+  return all.filter(
+    ({ resource }) =>
+      (mesh === undefined || resource.mesh === mesh) &&
+      (trustDomain === undefined || resource.trustDomain === trustDomain),
+  );
+}
+
+/** Returns the rotations that servers know, of which each resource is one. */
+export async function servedSubjects(
+  servers: readonly ServerAccess[],
+  { mesh, trustDomain }: SubjectFilter,
+  signal: AbortSignal,
+): Promise<readonly Subject[]> {
+  const found = new Map<string, Subject>();
+  for (const server of servers) {
+    const names = mesh === undefined ? await meshNames(server, signal) : [mesh];
+    for (const name of names)
+      for (const detail of await askRotations(server, name, signal))
+        if (trustDomain === undefined || detail.trustDomain === trustDomain)
+          found.set(`${detail.resource}\0${detail.trustDomain}`, subjectOfDetail(detail));
+  }
+  return [...found.values()];
+}
+
+/**
+ * Returns the only one of the subjects.
+ * @throws {CommandError} (negative) if there is none, (usage) if there are several.
+ */
+export function onlyOne<Item>(found: readonly Item[], nameOf: (item: Item) => string, nothing: string): Item {
+  const [first, ...others] = found;
+  if (first === undefined) throw new CommandError(exitCode.negative, nothing);
+  if (others.length === 0) return first;
+  throw new CommandError(
+    exitCode.usage,
+    `there are ${found.length}: ${found.map(nameOf).join(', ')}; give --mesh or --trust-domain, or fewer paths`,
+  );
+}
+
+function subjectOfDetail(detail: RotationDetail): Subject {
+  const { mesh, trustDomain, place, resource, old, switchedAt, leafTtlSeconds, listed } = detail;
+  return {
+    mesh,
+    trustDomain,
+    place,
+    resource: { identity: resource, listed: listed.map(caFacts), ownedBy: undefined },
+    marks: {
+      old,
+      new: detail.new,
+      switchedAt: switchedAt === undefined ? undefined : Date.parse(switchedAt),
+      leafTtlMs: leafTtlSeconds === undefined ? undefined : leafTtlSeconds * 1000,
+    },
+  };
+}

@@ -1,0 +1,43 @@
+import type { GateDetail, RotationDetail } from '../../api/rotation-api-types.ts';
+import { renderTable } from '../terminal/output.ts';
+import type { Column, TableStyle } from '../terminal/output.ts';
+
+const columns: readonly Column<GateDetail>[] = [
+  { title: 'GATE', value: ({ id }) => id },
+  { title: 'CODE', value: ({ code }) => code },
+  {
+    title: 'STATE',
+    value: ({ open }) => (open ? 'open' : 'shut'),
+    tone: ({ open }) => (open ? 'good' : 'bad'),
+  },
+  { title: 'DETAIL', value: ({ detail }) => detail },
+];
+
+/** Renders gates as a table. */
+export function renderGates(gates: readonly GateDetail[], style: TableStyle): string {
+  return renderTable(columns, gates, style);
+}
+
+/** Renders a rotation: its state, what is rotated, and the gates of its next step. */
+export function renderRotation(rotation: RotationDetail, style: TableStyle): string {
+  const { mesh, trustDomain, resource, place, state, switchedAt, leafTtlSeconds, earliestFinish, next } =
+    rotation;
+  const lines = [
+    `mesh ${mesh}, trust domain ${trustDomain}: ${state}`,
+    `resource  ${resource}${place === undefined ? '' : ` in ${place}`}`,
+    `old CA    ${describe(rotation, rotation.old)}`,
+    `new CA    ${describe(rotation, rotation.new)}`,
+    ...(switchedAt === undefined ? [] : [`switched  ${switchedAt}`]),
+    ...(leafTtlSeconds === undefined ? [] : [`leaf TTL  ${leafTtlSeconds}s`]),
+    ...(earliestFinish === undefined ? [] : [`finish    not before ${earliestFinish}`]),
+    `next      ${next.command}${next.allowed ? '' : ' (refused while a gate is shut)'}`,
+    '',
+  ];
+  return `${lines.join('\n')}\n${renderGates(rotation.gates, style)}`;
+}
+
+function describe({ listed }: RotationDetail, fingerprint: string): string {
+  const ca = listed.find((one) => one.fingerprint === fingerprint);
+  const text = ca === undefined ? 'not listed' : `${ca.subject}, until ${ca.notAfter.slice(0, 10)}`;
+  return `${fingerprint.slice(0, 16)}  ${text}`;
+}

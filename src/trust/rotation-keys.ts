@@ -1,0 +1,32 @@
+/** The beginning of the annotations by which a MeshTrust says that one of its CA certificates replaces another. */
+const prefix = 'meshtrust.io/rotation-';
+
+/** The annotations of a rotation. */
+export const rotationKeys = {
+  /** SHA-256 of the certificate that is replaced, and of the one that replaces it. */
+  old: `${prefix}old`,
+  new: `${prefix}new`,
+  /** When the issuer began to sign with the new CA (RFC 3339). */
+  switchedAt: `${prefix}switched-at`,
+  /** The longest lifetime of a leaf, such as `24h`. */
+  leafTtl: `${prefix}leaf-ttl`,
+} as const;
+
+/** The name of an annotation of a rotation. */
+export type RotationKey = (typeof rotationKeys)[keyof typeof rotationKeys];
+
+/** All names of annotations of a rotation, in the order in which they are written. */
+export const rotationKeyNames: readonly RotationKey[] = [
+  rotationKeys.old,
+  rotationKeys.new,
+  rotationKeys.leafTtl,
+  rotationKeys.switchedAt,
+];
+
+/** Returns only the annotations of a rotation; `undefined` if there is none. */
+export function onlyRotationKeys(
+  annotations: Readonly<Record<string, unknown>> | undefined,
+): Readonly<Record<string, unknown>> | undefined {
+  const found = rotationKeyNames.filter((key) => annotations?.[key] !== undefined);
+  return found.length === 0 ? undefined : Object.fromEntries(found.map((key) => [key, annotations?.[key]]));
+}

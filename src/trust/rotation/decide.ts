@@ -1,0 +1,101 @@
+import { rotationKeyNames, rotationKeys } from '../rotation-keys.ts';
+import type { Edit } from './edit-text.ts';
+import type { GateInput } from './facts.ts';
+import { gate, neverForced } from './gate-catalogue.ts';
+import type { Gate, GateId } from './gate-catalogue.ts';
+import { gatesOf } from './gates.ts';
+
+/** A command that changes a resource. */
+export type RotationCommand =
+  | { readonly kind: 'start'; readonly pem: string; readonly leafTtl: string | undefined }
+  /** `at`: RFC 3339; `undefined` to set only the lifetime of leaves. */
+  | { readonly kind: 'switched'; readonly at: string | undefined; readonly leafTtl: string | undefined }
+  | { readonly kind: 'back' }
+  | { readonly kind: 'finish' }
+  /** Removes the annotations, after all proxies have acknowledged the removal of the old CA. */
+  | { readonly kind: 'clean' }
+  | { readonly kind: 'abort' };
+
+/** Whether a command may run. */
+export type Decision =
+  | { readonly kind: 'refused'; readonly gates: readonly Gate[]; readonly shut: readonly Gate[] }
+  | {
+      readonly kind: 'allowed';
+      readonly gates: readonly Gate[];
+      /** The gates that are shut and were passed by force. */
+      readonly forced: readonly Gate[];
+      readonly edits: readonly Edit[];
+    };
+
+/** Decides about a command. This is the only place that turns open gates into a change. */
+export function decide(
+  command: RotationCommand,
+  input: GateInput,
+  force: ReadonlySet<GateId> = new Set(),
+): Decision {
+  const gates = gatesOfCommand(command, input);
+  const shut = gates.filter(({ open, id }) => !open && (neverForced.has(id) || !force.has(id)));
+  if (shut.length > 0) return { kind: 'refused', gates, shut };
+  const forced = gates.filter(({ open }) => !open);
+  return { kind: 'allowed', gates, forced, edits: editsOf(command, input) };
+}
+
+/** Returns the gates of a command. */
+export function gatesOfCommand(command: RotationCommand, input: GateInput): readonly Gate[] {
+  const { marks } = input;
+  switch (command.kind) {
+    case 'start':
+      return gatesOf('start', input);
+    case 'switched':
+      if (command.at === undefined) return [];
+      return [
+        ...gatesOf('switch', input),
+        gate(
+          'R60',
+          marks.switchedAt === undefined,
+          marks.switchedAt === undefined
+            ? 'the time of the switch is not set yet'
+            : 'the time of the switch is set already; to change it, run first: meshtrust rotate back',
+        ),
+      ];
+    case 'back':
+      return [];
+    case 'finish':
+      return gatesOf('finish', input);
+    case 'clean':
+      return gatesOf('settle', input);
+    case 'abort':
+      return gatesOf('abort', input);
+  }
+}
+
+function editsOf(command: RotationCommand, { marks }: GateInput): readonly Edit[] {
+  const annotate = (key: Extract<Edit, { kind: 'annotate' }>['key'], value: string | undefined): Edit => ({
+    kind: 'annotate',
+    key,
+    value,
+  });
+  const clean = rotationKeyNames.map((key) => annotate(key, undefined));
+  switch (command.kind) {
+    case 'start':
+      return [
+        annotate(rotationKeys.old, marks.old),
+        annotate(rotationKeys.new, marks.new),
+        ...(command.leafTtl === undefined ? [] : [annotate(rotationKeys.leafTtl, command.leafTtl)]),
+        { kind: 'add', fingerprint: marks.new, pem: command.pem },
+      ];
+    case 'switched':
+      return [
+        ...(command.leafTtl === undefined ? [] : [annotate(rotationKeys.leafTtl, command.leafTtl)]),
+        ...(command.at === undefined ? [] : [annotate(rotationKeys.switchedAt, command.at)]),
+      ];
+    case 'back':
+      return [annotate(rotationKeys.switchedAt, undefined)];
+    case 'finish':
+      return [{ kind: 'remove', fingerprint: marks.old }];
+    case 'clean':
+      return clean;
+    case 'abort':
+      return [{ kind: 'remove', fingerprint: marks.new }, ...clean];
+  }
+}

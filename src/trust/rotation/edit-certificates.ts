@@ -1,0 +1,86 @@
+import type { AnchorReader } from '../x509/anchor-reader.ts';
+import {
+  EditError,
+  addToFlow,
+  endOfLines,
+  eolOf,
+  indentAt,
+  removeFromFlow,
+  removeLines,
+  splice,
+} from './splice.ts';
+import { lineEnd, nodeAt } from './yaml-tree.ts';
+import type { Node, ScalarNode, SequenceNode } from './yaml-tree.ts';
+
+/** Returns the text with a certificate as the last item of `caBundles`. `pem` ends with a line feed. */
+export function addCertificate(text: string, bundles: Node | undefined, pem: string): string {
+  const last = bundles?.kind === 'sequence' ? bundles.items.at(-1) : undefined;
+  if (bundles?.kind !== 'sequence' || last === undefined) throw new EditError('spec.caBundles is not a list');
+  if (bundles.flow) {
+    const item = JSON.stringify({ type: 'Pem', pem: { value: pem } });
+    return addToFlow(text, bundles, last, item);
+  }
+  const [eol, indent] = [eolOf(text), indentAt(text, bundles.start)];
+  const lines = [
+    '- type: Pem',
+    '  pem:',
+    '    value: |',
+    ...pem
+      .trimEnd()
+      .split('\n')
+      .map((line) => `      ${line}`),
+  ];
+  const at = endOfLines(text, bundles);
+  return splice(text, at, at, lines.map((line) => `${eol}${indent}${line}`).join(''));
+}
+
+/**
+ * Returns the text without the first certificate with this fingerprint; `undefined` if there is none. An item that has
+ * only this certificate is removed as a whole.
+ */
+export function removeCertificate(
+  text: string,
+  bundles: Node | undefined,
+  fingerprint: string,
+  reader: AnchorReader,
+): string | undefined {
+  if (bundles?.kind !== 'sequence') return undefined;
+  for (const [index, item] of bundles.items.entries()) {
+    const pem = nodeAt(item, ['pem', 'value']);
+    if (pem?.kind !== 'scalar') continue;
+    const blocks = reader.read(pem.value);
+    const found = blocks.find(
+      (block) => block.kind === 'anchor' && block.certificate.fingerprint === fingerprint,
+    );
+    if (found === undefined) continue;
+    return blocks.length === 1 ? removeItem(text, bundles, index) : removeBlock(text, pem, found.line);
+  }
+  return undefined;
+}
+
+function removeItem(text: string, { flow, items }: SequenceNode, index: number): string {
+  const item = items[index];
+  if (item === undefined || items.length === 1)
+    throw new EditError(
+      'the resource would list no certificate any more; delete it, or list another one first',
+    );
+  return flow ? removeFromFlow(text, items, index) : removeLines(text, item, /^\s*-\s+$/);
+}
+
+/** Removes the block that begins at a line (1-based) of a PEM text with several blocks. */
+function removeBlock(text: string, pem: ScalarNode, line: number): string {
+  const lines = pem.value.split('\n');
+  const length = lines.slice(line - 1).findIndex((one) => one.startsWith('-----END')) + 1;
+  if (length === 0) throw new EditError('the end of the block was not found');
+  if (pem.style === 'quoted') {
+    const left = [...lines.slice(0, line - 1), ...lines.slice(line - 1 + length)].join('\n');
+    return splice(text, pem.start, pem.end, JSON.stringify(left));
+  }
+  if (pem.style !== 'literal')
+    throw new EditError('the PEM text is neither a block of style | nor a quoted string');
+  let from = pem.start;
+  for (let skipped = 1; skipped < line; skipped += 1) from = lineEnd(text, from) + 1;
+  let to = from;
+  for (let skipped = 0; skipped < length; skipped += 1) to = Math.min(text.length, lineEnd(text, to) + 1);
+  return splice(text, from, to, '');
+}

@@ -1,0 +1,136 @@
+import type { RotationMarks } from '../model/read-rotation.ts';
+import type { Certificate } from '../x509/certificate.ts';
+
+/** A CA certificate, as far as the gates need it. Times are epoch milliseconds. */
+export type CaFacts = Pick<
+  Certificate,
+  'fingerprint' | 'keyHash' | 'subject' | 'issuer' | 'notBefore' | 'notAfter'
+>;
+
+/** A served CA certificate of the trust domain. */
+export interface ServedCa extends CaFacts {
+  /** True if proxies get it as it is listed; false for an intermediate that is served as a trust anchor. */
+  readonly asListed: boolean;
+  /** The resources that list it, as `mesh/namespace/name`. */
+  readonly resources: readonly string[];
+}
+
+/** The resource with the CA that is replaced. */
+export interface RotatingResource {
+  /** `mesh/namespace/name`. */
+  readonly identity: string;
+  /** The usable CA certificates that it lists. */
+  readonly listed: readonly CaFacts[];
+  /** The owner that would list a removed CA again, if there is one. */
+  readonly ownedBy: string | undefined;
+}
+
+/** A proxy without a connection. */
+export interface GoneProxy {
+  readonly node: string;
+  /** When its last connection ended, in epoch milliseconds. */
+  readonly goneAt: number;
+  /** True if it acknowledged the served version before. False if it did not, or if this is unknown. */
+  readonly hasServed: boolean;
+}
+
+/** A consumer of the bundle endpoint. */
+export interface ConsumerFacts {
+  readonly name: string;
+  readonly state: 'current' | 'behind' | 'unknown';
+}
+
+/** What one server says about a mesh and one of its trust domains. */
+export type ServerFacts =
+  { readonly kind: 'unreachable'; readonly server: string; readonly reason: string } | AnsweredFacts;
+
+/** The answers of one server. Times are epoch milliseconds. */
+export interface AnsweredFacts {
+  readonly kind: 'answered';
+  readonly server: string;
+  /** Why it is not ready; `undefined` if it is. */
+  readonly notReady: string | undefined;
+  /** When the server started; `undefined` if it does not say. */
+  readonly startedAt: number | undefined;
+  /** The served version of the mesh, and when it was published; `undefined` for an unknown mesh. */
+  readonly served: { readonly version: string; readonly since: number } | undefined;
+  /** The served CA certificates of the trust domain. */
+  readonly cas: readonly ServedCa[];
+  /** True if the CA certificates of the mesh exceed the limit, so that a listed one may be missing in a secret. */
+  readonly overLimit: boolean;
+  /** True if the mass-loss guard holds the trust domain. */
+  readonly held: boolean;
+  /** Other rotations of the trust domain: `resource: old → new`. */
+  readonly rotations: readonly KnownRotation[];
+  readonly proxies: {
+    readonly connected: number;
+    /** Connected proxies that have acknowledged the served version. */
+    readonly acked: number;
+    /** Proxies without a connection that have not acknowledged it, or about which this is unknown. */
+    readonly lost: number;
+    readonly refused: number;
+    /** Lost proxies of which only the number is known. */
+    readonly forgotten: number;
+    /** False: a worker did not answer, and its proxies are missing. */
+    readonly complete: boolean;
+    /** Some of the proxies that lack the served version, by node id or address. */
+    readonly lagging: readonly string[];
+  };
+  readonly gone: readonly GoneProxy[];
+  /** How proxies prove who they are; `undefined` if the server does not say. */
+  readonly authentication: { readonly methods: readonly string[]; readonly beyondHost: boolean } | undefined;
+  /** `undefined`: the server has no bundle endpoint. */
+  readonly consumers: readonly ConsumerFacts[] | undefined;
+}
+
+/** A rotation that a server knows. */
+export interface KnownRotation {
+  readonly resource: string;
+  readonly old: string;
+  readonly new: string;
+}
+
+/** When an issuer was last seen in access logs, by the fingerprint of its certificate. Epoch milliseconds. */
+export interface Observation {
+  readonly lastSeen: ReadonlyMap<string, number>;
+}
+
+/** What the operator decided about the gates. */
+export interface GateOptions {
+  /** Minimum number of connected proxies. */
+  readonly proxies: number;
+  /** Milliseconds for which a proxy that left counts. */
+  readonly disconnectWindowMs: number;
+  /** Milliseconds for which the old issuer must not have been seen. */
+  readonly quietMs: number;
+}
+
+/** The defaults of `GateOptions`, which the server uses. */
+export const usualGateOptions: GateOptions = {
+  proxies: 1,
+  disconnectWindowMs: 3_600_000,
+  quietMs: 3_600_000,
+};
+
+/** Milliseconds that are added to the lifetime of leaves, for clocks that differ. */
+export const skewMs = 300_000;
+
+/** The certificate that is to be added, or the reason why it cannot be served. */
+export type NewCa =
+  | { readonly kind: 'usable'; readonly ca: CaFacts; readonly selfSigned: boolean; readonly fits: boolean }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/** All that the gates of a step depend on. */
+export interface GateInput {
+  readonly resource: RotatingResource;
+  /** The rotation that the annotations of the resource describe, or the one that is to be started. */
+  readonly marks: RotationMarks;
+  /** For the step `start`: the new certificate, and what the annotations of the resource say before. */
+  readonly newCa?: NewCa | undefined;
+  readonly before?: RotationMarks | undefined;
+  readonly servers: readonly ServerFacts[];
+  readonly observation?: Observation | undefined;
+  readonly options: GateOptions;
+  /** Epoch milliseconds. */
+  readonly now: number;
+}

@@ -1,0 +1,192 @@
+import { formatDate } from '../findings/finding.ts';
+import { describeTime } from './describe-time.ts';
+import { skewMs } from './facts.ts';
+import type { AnsweredFacts, CaFacts, GateInput, ServedCa } from './facts.ts';
+import { gate } from './gate-catalogue.ts';
+import type { Gate } from './gate-catalogue.ts';
+
+/**
+ * Returns the gates of a step that removes a CA certificate, besides those of the servers and proxies. `finish` removes
+ * the old one, and `abort` the new one, which no leaf needs before the switch.
+ */
+export function finishGates(input: GateInput & { readonly isAbort?: boolean }): readonly Gate[] {
+  const { marks, servers, now, resource, isAbort = false } = input;
+  const removed = isAbort ? marks.new : marks.old;
+  const kept = isAbort ? marks.old : marks.new;
+  const answered = servers.filter((server) => server.kind === 'answered');
+  const known: readonly CaFacts[] = [...resource.listed, ...answered.flatMap(({ cas }) => cas)];
+  const ca = known.find(({ fingerprint }) => fingerprint === removed);
+  const gates = [seen(input, removed, answered, isAbort), ...removalGates(input, answered, removed, kept)];
+  if (isAbort)
+    return [
+      ...gates.filter(({ id }) => id === 'R42' || id === 'R51'),
+      gate(
+        'R60',
+        marks.switchedAt === undefined,
+        marks.switchedAt === undefined
+          ? 'the issuer has not been switched'
+          : `the issuer was switched at ${timeOf(marks.switchedAt)}; switch it back first, then run: meshtrust rotate back`,
+      ),
+    ];
+  const listed = resource.listed.some(({ fingerprint }) => fingerprint === removed);
+  return [
+    gate(
+      'R10',
+      listed,
+      listed
+        ? `${resource.identity} lists the old CA`
+        : `${resource.identity} does not list the old CA ${removed.slice(0, 16)}`,
+    ),
+    ...(ca !== undefined && ca.notAfter <= now
+      ? timeGatesOfExpired(gates, ca)
+      : [...timeGates(input), ...gates]),
+  ];
+}
+
+/** Envoy refuses all leaves of an expired CA, so nothing can need it any more. */
+function timeGatesOfExpired(gates: readonly Gate[], { notAfter }: CaFacts): readonly Gate[] {
+  const detail = `the old CA expired on ${formatDate(notAfter)}, so Envoy refuses its leaves`;
+  const passed = (['R40', 'R41', 'R42', 'R43'] as const).map((id) => gate(id, true, detail));
+  return [...passed, ...gates.filter(({ id }) => id !== 'R42')];
+}
+
+/** Returns when no leaf of the old CA can be valid any more, in epoch milliseconds, if it is known. */
+export function earliestFinish({ switchedAt, leafTtlMs }: GateInput['marks']): number | undefined {
+  return switchedAt === undefined || leafTtlMs === undefined ? undefined : switchedAt + leafTtlMs + skewMs;
+}
+
+function timeGates({ marks, now }: GateInput): readonly Gate[] {
+  const { switchedAt, leafTtlMs } = marks;
+  const end = earliestFinish(marks);
+  const left = end === undefined ? undefined : end - now;
+  return [
+    gate(
+      'R40',
+      switchedAt !== undefined,
+      switchedAt === undefined
+        ? 'the time of the switch is unknown: switch the issuer, then run: meshtrust rotate switched'
+        : `the issuer was switched at ${timeOf(switchedAt)}`,
+    ),
+    gate(
+      'R41',
+      left !== undefined && left <= 0,
+      left === undefined
+        ? 'leaves of the old CA may be valid: the time of the switch or the lifetime of a leaf is unknown'
+        : left > 0
+          ? `a leaf that was issued before the switch may be valid for ${describeTime(left)}`
+          : `every leaf that was issued before the switch has expired by ${timeOf(end ?? 0)}`,
+    ),
+    gate(
+      'R43',
+      leafTtlMs !== undefined,
+      leafTtlMs === undefined
+        ? 'the longest lifetime of a leaf is unknown: give it with meshtrust rotate switched --leaf-ttl'
+        : `a leaf is valid for at most ${describeTime(leafTtlMs)}`,
+    ),
+  ];
+}
+
+/** Observation cannot prove that no leaf is left, but it can refute it. */
+function seen(
+  { observation, marks, options, now }: GateInput,
+  removed: string,
+  answered: readonly AnsweredFacts[],
+  isAbort: boolean,
+): Gate {
+  if (observation === undefined) return gate('R42', true, 'not observed: no access log was given');
+  const issuer = isAbort ? 'new' : 'old';
+  const last = Math.max(
+    ...[...issuersBelow(removed, answered)].map((hash) => observation.lastSeen.get(hash) ?? -Infinity),
+  );
+  if (last === -Infinity) return gate('R42', true, `no client with a leaf of the ${issuer} CA was seen`);
+  const end = isAbort ? -Infinity : (earliestFinish(marks) ?? Infinity);
+  const isQuiet = now - last >= options.quietMs;
+  const at = `a client with a leaf of the ${issuer} CA was seen at ${timeOf(last)}`;
+  if (last > end && !isAbort)
+    return gate('R42', false, `${at}, after the end of all leaves: the issuer still signs with the old CA`);
+  return gate('R42', isQuiet, isQuiet ? at : `${at}, within the last ${describeTime(options.quietMs)}`);
+}
+
+/** Returns the fingerprints of a CA and of the served intermediates below it: Envoy logs the direct issuer. */
+function issuersBelow(fingerprint: string, answered: readonly AnsweredFacts[]): ReadonlySet<string> {
+  const cas = answered.flatMap((server) => server.cas);
+  const found = new Set([fingerprint]);
+  for (let before = 0; before !== found.size;) {
+    before = found.size;
+    const names = new Set(cas.filter((ca) => found.has(ca.fingerprint)).map(({ subject }) => subject));
+    for (const ca of cas) if (names.has(ca.issuer) && ca.issuer !== ca.subject) found.add(ca.fingerprint);
+  }
+  return found;
+}
+
+function removalGates(
+  { resource, now }: GateInput,
+  answered: readonly AnsweredFacts[],
+  removed: string,
+  kept: string,
+): readonly Gate[] {
+  if (answered.length === 0)
+    return (['R50', 'R51', 'R52', 'R53'] as const).map((id) =>
+      gate(id, false, 'unknown: no server answered'),
+    );
+  const held = answered.filter((server) => server.held).map(({ server }) => server);
+  const without = answered.find(({ cas }) => !cas.some((ca) => ca.fingerprint === kept && ca.notAfter > now));
+  const cas = answered.flatMap((server) => server.cas);
+  const others = new Set(
+    cas
+      .filter(({ fingerprint }) => fingerprint === removed)
+      .flatMap(({ resources }) => resources.filter((name) => name !== resource.identity)),
+  );
+  const below = intermediateBelow(cas, removed);
+  return [
+    gate(
+      'R50',
+      held.length === 0,
+      held.length === 0
+        ? 'the mass-loss guard holds nothing of the trust domain'
+        : `the mass-loss guard of ${held.join(', ')} holds the trust domain`,
+    ),
+    gate(
+      'R51',
+      without === undefined,
+      without === undefined
+        ? 'the other CA stays, and is valid'
+        : `${without.server} does not serve the other CA, or it has expired: the trust domain might have none left`,
+    ),
+    gate(
+      'R52',
+      below === undefined,
+      below === undefined
+        ? 'no listed intermediate needs the CA'
+        : `the intermediate ${below.subject} would become a trust anchor, and leaves below it stay accepted`,
+    ),
+    gate(
+      'R53',
+      others.size === 0,
+      others.size === 0
+        ? `only ${resource.identity} lists the CA`
+        : `${[...others].sort().join(', ')} lists the CA as well, so it would stay trusted`,
+    ),
+    gate(
+      'R54',
+      resource.ownedBy === undefined,
+      resource.ownedBy === undefined
+        ? 'no other control plane owns the resource'
+        : `Kuma owns the resource (status.origin.kri), and would list the CA again`,
+    ),
+  ];
+}
+
+/** Returns a served intermediate whose only issuer by name is the CA. */
+function intermediateBelow(cas: readonly ServedCa[], fingerprint: string): ServedCa | undefined {
+  const subject = cas.find((ca) => ca.fingerprint === fingerprint)?.subject;
+  const hasOther = cas.some((ca) => ca.subject === subject && ca.fingerprint !== fingerprint);
+  if (subject === undefined || hasOther) return undefined;
+  return cas.find(
+    (ca) => ca.asListed && ca.issuer === subject && ca.subject !== subject && ca.fingerprint !== fingerprint,
+  );
+}
+
+function timeOf(time: number): string {
+  return new Date(time).toISOString().replace('.000Z', 'Z');
+}

@@ -1,0 +1,176 @@
+import { counted } from '../../text/counted.ts';
+import type { AnsweredFacts, GateInput } from './facts.ts';
+import { gate } from './gate-catalogue.ts';
+import type { Gate, RotationStep } from './gate-catalogue.ts';
+import { describeTime } from './describe-time.ts';
+
+/** The number of proxies or consumers that a detail names. */
+const mostNamed = 5;
+
+/** Milliseconds after which a consumer of a bundle has read it again: three times the interval that the bundle asks for. */
+const consumerMs = 3 * 300_000;
+
+/**
+ * Returns the gates about proxies and about consumers of the bundle. For `switch` and `finish`, all of them must have
+ * both CA certificates; for `settle`, all proxies must have a version without the old one. Facts of servers that did not
+ * answer are missing, so each gate is closed if there are none.
+ */
+export function fleetGates(step: RotationStep, input: GateInput): readonly Gate[] {
+  const answered = input.servers.filter((server) => server.kind === 'answered');
+  if (answered.length === 0) {
+    const ids = step === 'settle' ? settling : all;
+    return ids.map((id) => gate(id, false, 'unknown: no server answered'));
+  }
+  const gates = [behind(step, answered, input), refused(answered), incomplete(answered)];
+  if (step === 'settle') return gates;
+  const isOver = answered.some(({ overLimit }) => overLimit);
+  return [
+    ...gates,
+    gate(
+      'R18',
+      !isOver,
+      isOver
+        ? 'the names of all CA certificates of the mesh do not fit into a TLS handshake, so some are not served'
+        : 'the names of all CA certificates fit into a TLS handshake',
+    ),
+    tooFew(answered, input),
+    disconnected(answered, input),
+    unauthenticated(answered),
+    consumers(answered, input),
+  ];
+}
+
+const settling = ['R20', 'R21', 'R22'] as const;
+const all = ['R18', ...settling, 'R23', 'R24', 'R25', 'R30'] as const;
+
+function behind(step: RotationStep, answered: readonly AnsweredFacts[], { marks }: GateInput): Gate {
+  for (const { server, cas } of answered) {
+    const serves = (fingerprint: string): boolean => cas.some((ca) => ca.fingerprint === fingerprint);
+    if (step === 'settle') {
+      if (serves(marks.old)) return gate('R20', false, `${server} still serves the old CA`);
+    } else if (!serves(marks.old) || !serves(marks.new)) {
+      const missing = serves(marks.old) ? 'new' : serves(marks.new) ? 'old' : 'old and the new';
+      return gate('R20', false, `${server} does not serve the ${missing} CA`);
+    }
+  }
+  const connected = sum(answered, ({ proxies }) => proxies.connected);
+  const acked = sum(answered, ({ proxies }) => proxies.acked);
+  const lost = sum(answered, ({ proxies }) => proxies.lost);
+  const version = answered[0]?.served?.version.slice(0, 12) ?? '';
+  const lagging = answered.flatMap(({ proxies }) => proxies.lagging);
+  const isOpen = acked === connected && lost === 0;
+  const detail = `${acked} of ${connected} connected proxies have version ${version} or a later one`;
+  if (isOpen) return gate('R20', true, detail);
+  const away = lost === 0 ? '' : `, and ${lost} lost or reconnecting`;
+  return gate('R20', false, `${detail}${away}: waiting for ${named(lagging)}`);
+}
+
+function refused(answered: readonly AnsweredFacts[]): Gate {
+  const count = sum(answered, ({ proxies }) => proxies.refused);
+  const detail =
+    count === 0 ? 'no proxy refused the version' : `${counted(count, 'proxy')} refused the version`;
+  return gate('R21', count === 0, detail);
+}
+
+function incomplete(answered: readonly AnsweredFacts[]): Gate {
+  const silent = answered.filter(({ proxies }) => !proxies.complete).map(({ server }) => server);
+  const forgotten = sum(answered, ({ proxies }) => proxies.forgotten);
+  if (silent.length > 0)
+    return gate('R22', false, `a worker of ${silent.join(', ')} does not answer, so its proxies are unknown`);
+  return gate(
+    'R22',
+    forgotten === 0,
+    forgotten === 0
+      ? 'all proxies are known'
+      : `${counted(forgotten, 'lost proxy')} of which the server keeps only the number`,
+  );
+}
+
+function tooFew(answered: readonly AnsweredFacts[], { options }: GateInput): Gate {
+  const connected = sum(answered, ({ proxies }) => proxies.connected);
+  const detail = `${counted(connected, 'proxy')} connected, at least ${options.proxies} expected`;
+  return gate('R23', connected >= options.proxies, detail);
+}
+
+/**
+ * A proxy that left goes on with the CA certificates that it has. A server knows only the proxies that left since it
+ * started.
+ */
+function disconnected(answered: readonly AnsweredFacts[], { options, now }: GateInput): Gate {
+  const { disconnectWindowMs } = options;
+  if (disconnectWindowMs === 0) return gate('R24', true, 'proxies that left are not considered');
+  const since = now - disconnectWindowMs;
+  const young = answered.find(({ startedAt }) => startedAt === undefined || startedAt > since);
+  if (young !== undefined) {
+    const age = young.startedAt === undefined ? 'an unknown time' : describeTime(now - young.startedAt);
+    return gate(
+      'R24',
+      false,
+      `${young.server} has run for ${age}: it does not know which proxies left in the ${describeTime(disconnectWindowMs)} before now`,
+    );
+  }
+  const left = answered
+    .flatMap(({ gone }) => gone)
+    .filter(({ goneAt, hasServed }) => !hasServed && goneAt > since);
+  const window = describeTime(disconnectWindowMs);
+  return gate(
+    'R24',
+    left.length === 0,
+    left.length === 0
+      ? `no proxy left in the last ${window} without the version`
+      : `${counted(left.length, 'proxy')} left in the last ${window}, perhaps without the version: ${named(left.map(({ node }) => node))}`,
+  );
+}
+
+function unauthenticated(answered: readonly AnsweredFacts[]): Gate {
+  const open = answered.find(
+    ({ authentication: known }) =>
+      known?.beyondHost === true && known.methods.every((name) => name === 'none'),
+  );
+  const mixed = answered.find(
+    ({ authentication: known }) => known?.beyondHost === true && known.methods.includes('none'),
+  );
+  const bad = open ?? mixed;
+  if (bad !== undefined)
+    return gate(
+      'R25',
+      false,
+      `${bad.server} accepts proxies of other hosts without authentication, so anyone can acknowledge in the name of a proxy`,
+    );
+  const isKnown = answered.every(({ authentication }) => authentication !== undefined);
+  return gate('R25', true, isKnown ? 'proxies are authenticated' : 'unknown: the server does not say');
+}
+
+function consumers(answered: readonly AnsweredFacts[], { now }: GateInput): Gate {
+  const serving = answered.filter((server) => server.consumers !== undefined);
+  if (serving.length === 0) return gate('R30', true, 'the servers have no bundle endpoint');
+  const late = serving
+    .flatMap((server) => server.consumers ?? [])
+    .filter(({ state }) => state !== 'current')
+    .map(({ name }) => name);
+  if (late.length > 0)
+    return gate(
+      'R30',
+      false,
+      `${counted(late.length, 'consumer')} without the current bundle: ${named(late)}`,
+    );
+  const since = Math.max(...serving.map(({ served }) => served?.since ?? now));
+  const left = since + consumerMs - now;
+  return gate(
+    'R30',
+    left <= 0,
+    left <= 0
+      ? 'all known consumers have the current bundle'
+      : `the bundle changed ${describeTime(now - since)} ago: other consumers may read it within ${describeTime(left)}`,
+  );
+}
+
+function named(names: readonly string[]): string {
+  if (names.length === 0) return 'proxies that the server does not name';
+  const more = names.length > mostNamed ? ` and ${names.length - mostNamed} more` : '';
+  return `${names.slice(0, mostNamed).join(', ')}${more}`;
+}
+
+function sum(answered: readonly AnsweredFacts[], of: (server: AnsweredFacts) => number): number {
+  return answered.reduce((total, server) => total + of(server), 0);
+}

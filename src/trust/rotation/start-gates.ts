@@ -1,0 +1,95 @@
+import { formatDate } from '../findings/finding.ts';
+import type { CaFacts, GateInput } from './facts.ts';
+import { gate } from './gate-catalogue.ts';
+import type { Gate } from './gate-catalogue.ts';
+
+/** Returns the gates of the step that adds the new CA, besides those of the servers. */
+export function startGates({ resource, marks, newCa, before, servers, now }: GateInput): readonly Gate[] {
+  const answered = servers.filter((server) => server.kind === 'answered');
+  const old = resource.listed.find(({ fingerprint }) => fingerprint === marks.old);
+  const unserved = answered.filter(({ cas }) => !cas.some(({ fingerprint }) => fingerprint === marks.old));
+  const known: readonly CaFacts[] = [...resource.listed, ...answered.flatMap(({ cas }) => cas)];
+  const [other] = answered.flatMap(({ rotations }) => rotations.map(({ resource: name }) => name));
+  const busy = before === undefined ? other : resource.identity;
+  return [
+    gate(
+      'R10',
+      old !== undefined && unserved.length === 0,
+      old === undefined
+        ? `${resource.identity} does not list the old CA ${short(marks.old)}`
+        : unserved.length > 0
+          ? `${unserved.map(({ server }) => server).join(', ')} does not serve the old CA ${short(marks.old)}`
+          : `${resource.identity} lists the old CA ${old.subject}`,
+    ),
+    gate(
+      'R17',
+      busy === undefined,
+      busy === undefined
+        ? 'no other rotation of the trust domain is in progress'
+        : `${busy} has the annotations of a rotation; end it first, with: meshtrust rotate finish --clean, or abort`,
+    ),
+    ...newGates(newCa, old, known, now),
+  ];
+}
+
+function newGates(
+  newCa: GateInput['newCa'],
+  old: CaFacts | undefined,
+  known: readonly CaFacts[],
+  now: number,
+): readonly Gate[] {
+  if (newCa === undefined) return [gate('R13', false, 'the new CA is not given')];
+  if (newCa.kind === 'refused') return [gate('R13', false, `the new CA cannot be served: ${newCa.reason}`)];
+  const { ca, selfSigned, fits } = newCa;
+  const listed = known.some(({ fingerprint }) => fingerprint === ca.fingerprint);
+  const sameKey = known.find((one) => one.keyHash === ca.keyHash && one.fingerprint !== ca.fingerprint);
+  const hasIssuer = selfSigned || known.some(({ subject }) => subject === ca.issuer);
+  return [
+    gate(
+      'R11',
+      !listed,
+      listed ? `the new CA ${ca.subject} is listed already` : 'the new CA is not listed yet',
+    ),
+    gate(
+      'R12',
+      sameKey === undefined,
+      sameKey === undefined
+        ? 'no listed CA has the key of the new CA'
+        : `the new CA has the key of ${sameKey.subject}: this is a renewal, not a rotation; replace the certificate`,
+    ),
+    gate('R13', true, `the new CA ${ca.subject} can be served`),
+    gate(
+      'R14',
+      ca.notBefore <= now,
+      ca.notBefore <= now
+        ? `the new CA is valid since ${formatDate(ca.notBefore)}`
+        : `the new CA is not valid before ${new Date(ca.notBefore).toISOString()}`,
+    ),
+    gate(
+      'R15',
+      old === undefined || ca.notAfter >= old.notAfter,
+      old === undefined || ca.notAfter >= old.notAfter
+        ? `the new CA expires on ${formatDate(ca.notAfter)}`
+        : `the new CA expires on ${formatDate(ca.notAfter)}, before the old one (${formatDate(old.notAfter)})`,
+    ),
+    gate(
+      'R16',
+      hasIssuer,
+      hasIssuer
+        ? 'the new CA needs no other certificate'
+        : `the new CA is an intermediate, and its issuer ${ca.issuer} is not listed`,
+    ),
+    gate(
+      'R18',
+      fits,
+      fits
+        ? 'the names of all CA certificates fit into a TLS handshake'
+        : 'with the new CA, the names of all CA certificates of the mesh no longer fit into a TLS handshake',
+    ),
+  ];
+}
+
+/** Returns the part of a fingerprint that identifies it for people. */
+function short(fingerprint: string): string {
+  return fingerprint.slice(0, 16);
+}

@@ -1,0 +1,388 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { gatesOf } from '../../../src/trust/rotation/gates.ts';
+import { gateCatalogue } from '../../../src/trust/rotation/gate-catalogue.ts';
+import type { GateId, RotationStep } from '../../../src/trust/rotation/gate-catalogue.ts';
+import type { GateInput, RotatingResource, ServerFacts } from '../../../src/trust/rotation/facts.ts';
+import { before, ca, drained, hour, newHash, now, oldHash, server, servedCa, usableCa } from './facts.ts';
+
+/** The gates of a step that are shut. */
+const shut = (step: RotationStep, input: GateInput): readonly string[] =>
+  gatesOf(step, input)
+    .filter(({ open }) => !open)
+    .map(({ id }) => id);
+const introduced = (more: Partial<GateInput> = {}): GateInput => drained(more, { switchedAt: undefined });
+const resource = (more: Partial<RotatingResource>): Pick<GateInput, 'resource'> => ({
+  resource: { ...drained().resource, ...more },
+});
+const usable = (
+  more: Partial<typeof usableCa & object>,
+  facts: Parameters<typeof ca>[1] = {},
+): Pick<GateInput, 'newCa'> => ({
+  newCa: { ...usableCa, ...more, ca: ca('b', facts) } as GateInput['newCa'],
+});
+const proxies = (
+  more: Partial<ReturnType<typeof server>['proxies']>,
+): { readonly servers: readonly ServerFacts[] } => ({
+  servers: [server({ proxies: { ...server().proxies, ...more } })],
+});
+const seenAt = (hash: string, at: number): Pick<GateInput, 'observation'> => ({
+  observation: { lastSeen: new Map([[hash, at]]) },
+});
+const unreachable: ServerFacts = { kind: 'unreachable', server: 'two', reason: 'no answer' };
+const settled = (more: Partial<GateInput> = {}): GateInput =>
+  drained({ ...resource({ listed: [ca('b')] }), servers: [server({ cas: [servedCa('b')] })], ...more });
+
+/** For each gate and step: an input that shuts it and only it, and one that is just on the other side. */
+const table: readonly (readonly [
+  id: GateId,
+  step: RotationStep,
+  what: string,
+  isShut: GateInput,
+  isOpen: GateInput,
+])[] = [
+  [
+    'R01',
+    'start',
+    'a server does not answer',
+    before({ servers: [...before().servers, unreachable] }),
+    before(),
+  ],
+  [
+    'R01',
+    'switch',
+    'a server does not answer',
+    introduced({ servers: [server(), unreachable] }),
+    introduced(),
+  ],
+  ['R01', 'finish', 'a server does not answer', drained({ servers: [server(), unreachable] }), drained()],
+  [
+    'R02',
+    'start',
+    'a server is not ready',
+    before({ servers: [server({ cas: [servedCa('a')], notReady: 'x' })] }),
+    before(),
+  ],
+  [
+    'R02',
+    'switch',
+    'a server is not ready',
+    introduced({ servers: [server({ notReady: 'x' })] }),
+    introduced(),
+  ],
+  ['R02', 'finish', 'a server is not ready', drained({ servers: [server({ notReady: 'x' })] }), drained()],
+  [
+    'R03',
+    'finish',
+    'replicas serve different versions',
+    drained({
+      servers: [server(), server({ server: 'two', served: { version: 'v3', since: now - 50 * hour } })],
+    }),
+    drained({ servers: [server(), server({ server: 'two' })] }),
+  ],
+  ['R10', 'start', 'the old CA is not listed', before(resource({ listed: [ca('c')] })), before()],
+  ['R10', 'start', 'the old CA is not served', before({ servers: [server({ cas: [] })] }), before()],
+  ['R11', 'start', 'the new CA is listed', before(resource({ listed: [ca('a'), ca('b')] })), before()],
+  ['R11', 'start', 'the new CA is served', before({ servers: [server()] }), before()],
+  [
+    'R12',
+    'start',
+    'the new CA has the key of the old one',
+    before(usable({}, { keyHash: oldHash })),
+    before(),
+  ],
+  [
+    'R13',
+    'start',
+    'the new CA cannot be served',
+    before({ newCa: { kind: 'refused', reason: 'not a CA' } }),
+    before(),
+  ],
+  [
+    'R14',
+    'start',
+    'the new CA is not valid yet',
+    before(usable({}, { notBefore: now + 1 })),
+    before(usable({}, { notBefore: now })),
+  ],
+  [
+    'R15',
+    'start',
+    'the new CA ends before the old one',
+    before(usable({}, { notAfter: ca('a').notAfter - 1 })),
+    before(usable({}, { notAfter: ca('a').notAfter })),
+  ],
+  [
+    'R16',
+    'start',
+    'the issuer of the new CA is not listed',
+    before(usable({ selfSigned: false }, { issuer: 'CN=c' })),
+    before(usable({ selfSigned: false }, { issuer: 'CN=a' })),
+  ],
+  [
+    'R17',
+    'start',
+    'another resource of the trust domain has a rotation',
+    before({
+      servers: [
+        server({ cas: [servedCa('a')], rotations: [{ resource: 'default//x', old: 'c', new: 'd' }] }),
+      ],
+    }),
+    before(),
+  ],
+  ['R17', 'start', 'the resource has a rotation', before({ before: drained().marks }), before()],
+  ['R18', 'start', 'the names do not fit', before(usable({ fits: false })), before()],
+  [
+    'R18',
+    'switch',
+    'the names do not fit',
+    introduced({ servers: [server({ overLimit: true })] }),
+    introduced(),
+  ],
+  ['R20', 'switch', 'a proxy is behind', introduced(proxies({ acked: 2 })), introduced()],
+  ['R20', 'switch', 'a proxy is lost', introduced(proxies({ lost: 1 })), introduced()],
+  [
+    'R20',
+    'switch',
+    'the new CA is not served yet',
+    introduced({ servers: [server({ cas: [servedCa('a')] })] }),
+    introduced(),
+  ],
+  ['R20', 'finish', 'a proxy is behind', drained(proxies({ acked: 2 })), drained()],
+  [
+    'R20',
+    'settle',
+    'a proxy is behind',
+    settled({ servers: [server({ cas: [servedCa('b')], proxies: { ...server().proxies, acked: 2 } })] }),
+    settled(),
+  ],
+  ['R20', 'settle', 'the old CA is still served', settled({ servers: [server()] }), settled()],
+  ['R21', 'switch', 'a proxy refused the version', introduced(proxies({ refused: 1 })), introduced()],
+  ['R21', 'finish', 'a proxy refused the version', drained(proxies({ refused: 1 })), drained()],
+  ['R22', 'switch', 'a worker does not answer', introduced(proxies({ complete: false })), introduced()],
+  ['R22', 'finish', 'lost proxies are forgotten', drained(proxies({ forgotten: 1 })), drained()],
+  [
+    'R23',
+    'finish',
+    'too few proxies',
+    drained({ options: { ...drained().options, proxies: 4 } }),
+    drained({ options: { ...drained().options, proxies: 3 } }),
+  ],
+  [
+    'R24',
+    'finish',
+    'a proxy left without the version',
+    drained({ servers: [server({ gone: [{ node: 'x', goneAt: now - hour + 1, hasServed: false }] })] }),
+    drained({
+      servers: [
+        server({
+          gone: [
+            { node: 'x', goneAt: now - hour, hasServed: false },
+            { node: 'y', goneAt: now, hasServed: true },
+          ],
+        }),
+      ],
+    }),
+  ],
+  [
+    'R24',
+    'switch',
+    'the server does not know which proxies left',
+    introduced({ servers: [server({ startedAt: now - hour + 1 })] }),
+    introduced({ servers: [server({ startedAt: now - hour })] }),
+  ],
+  [
+    'R24',
+    'switch',
+    'the server does not say since when it runs',
+    introduced({ servers: [server({ startedAt: undefined })] }),
+    introduced({
+      servers: [server({ startedAt: undefined })],
+      options: { ...drained().options, disconnectWindowMs: 0 },
+    }),
+  ],
+  [
+    'R25',
+    'switch',
+    'anyone can acknowledge',
+    introduced({ servers: [server({ authentication: { methods: ['none'], beyondHost: true } })] }),
+    introduced({ servers: [server({ authentication: { methods: ['none'], beyondHost: false } })] }),
+  ],
+  [
+    'R25',
+    'finish',
+    'anyone can acknowledge, besides proxies with a certificate',
+    drained({ servers: [server({ authentication: { methods: ['mtls', 'none'], beyondHost: true } })] }),
+    drained({ servers: [server({ authentication: { methods: ['mtls'], beyondHost: true } })] }),
+  ],
+  [
+    'R30',
+    'finish',
+    'a consumer has another bundle',
+    drained({ servers: [server({ consumers: [{ name: 'x', state: 'behind' }] })] }),
+    drained({ servers: [server({ consumers: [{ name: 'x', state: 'current' }] })] }),
+  ],
+  [
+    'R30',
+    'switch',
+    'it is unknown which bundle a consumer has',
+    introduced({ servers: [server({ consumers: [{ name: 'x', state: 'unknown' }] })] }),
+    introduced({ servers: [server({ consumers: [] })] }),
+  ],
+  [
+    'R30',
+    'switch',
+    'the bundle changed a moment ago',
+    introduced({
+      servers: [server({ consumers: [], served: { version: 'v2', since: now - hour / 4 + 1 } })],
+    }),
+    introduced({ servers: [server({ consumers: [], served: { version: 'v2', since: now - hour / 4 } })] }),
+  ],
+  [
+    'R41',
+    'finish',
+    'a leaf may be valid',
+    drained({}, { switchedAt: now - 24 * hour - 300_000 + 1 }),
+    drained({}, { switchedAt: now - 24 * hour - 300_000 }),
+  ],
+  [
+    'R42',
+    'finish',
+    'the old issuer was seen a moment ago',
+    drained(seenAt(oldHash, now - hour + 1)),
+    drained(),
+  ],
+  [
+    'R42',
+    'finish',
+    'the old issuer was seen after the end of all leaves',
+    drained(seenAt(oldHash, now - 2 * hour)),
+    drained(seenAt(oldHash, now - 6 * hour)),
+  ],
+  [
+    'R42',
+    'finish',
+    'an intermediate below the old CA was seen',
+    drained({
+      ...seenAt('c'.repeat(64), now),
+      servers: [
+        server({ cas: [servedCa('a'), servedCa('b'), servedCa('c', { issuer: 'CN=a', asListed: false })] }),
+      ],
+    }),
+    drained(seenAt('c'.repeat(64), now)),
+  ],
+  [
+    'R42',
+    'abort',
+    'the new issuer was seen',
+    introduced(seenAt(newHash, now - 1)),
+    introduced(seenAt(oldHash, now)),
+  ],
+  [
+    'R50',
+    'finish',
+    'the guard holds the trust domain',
+    drained({ servers: [server({ held: true })] }),
+    drained(),
+  ],
+  [
+    'R51',
+    'finish',
+    'the new CA has expired',
+    drained({ servers: [server({ cas: [servedCa('a'), servedCa('b', { notAfter: now })] })] }),
+    drained({ servers: [server({ cas: [servedCa('a'), servedCa('b', { notAfter: now + 1 })] })] }),
+  ],
+  [
+    'R51',
+    'abort',
+    'the old CA is not served',
+    introduced({ servers: [server({ cas: [servedCa('b')] })] }),
+    introduced(),
+  ],
+  [
+    'R52',
+    'finish',
+    'an intermediate below the old CA is listed',
+    drained({
+      servers: [server({ cas: [servedCa('a'), servedCa('b'), servedCa('c', { issuer: 'CN=a' })] })],
+    }),
+    drained({
+      servers: [
+        server({ cas: [servedCa('a'), servedCa('b'), servedCa('c', { issuer: 'CN=a', asListed: false })] }),
+      ],
+    }),
+  ],
+  [
+    'R53',
+    'finish',
+    'another resource lists the old CA',
+    drained({
+      servers: [
+        server({ cas: [servedCa('a', { resources: ['default//zone', 'default//x'] }), servedCa('b')] }),
+      ],
+    }),
+    drained({ servers: [server({ cas: [servedCa('a'), servedCa('b', { resources: ['default//x'] })] })] }),
+  ],
+  ['R54', 'finish', 'Kuma owns the resource', drained(resource({ ownedBy: 'kri_mid_default' })), drained()],
+  ['R60', 'abort', 'the issuer was switched', drained(), introduced()],
+];
+
+suite('gates of a rotation', () => {
+  for (const [id, step, what, isShut, isOpen] of table)
+    test(`${step}: ${what} → only ${id} is shut; otherwise it is open`, () => {
+      assert.deepEqual(shut(step, isShut), [id]);
+      assert.deepEqual(shut(step, isOpen), []);
+    });
+
+  test('no time of the switch → R40 and R41 are shut', () =>
+    assert.deepEqual(shut('finish', introduced()), ['R40', 'R41']));
+
+  test('no lifetime of a leaf → R41 and R43 are shut', () =>
+    assert.deepEqual(shut('finish', drained({}, { leafTtlMs: undefined })), ['R41', 'R43']));
+
+  test('the old CA has expired → no time must pass, whatever was seen', () => {
+    const expired = {
+      ...resource({ listed: [ca('a', { notAfter: now }), ca('b')] }),
+      ...seenAt(oldHash, now),
+    };
+    assert.deepEqual(shut('finish', drained(expired, { switchedAt: undefined, leafTtlMs: undefined })), []);
+  });
+
+  test('the old CA is not in the resource any more → R10 is shut', () =>
+    assert.deepEqual(shut('finish', drained(resource({ listed: [ca('b')] }))), ['R10']));
+
+  test('no server was asked → every gate about servers and proxies is shut', () => {
+    for (const [step, input] of [
+      ['start', before({ servers: [] })],
+      ['switch', introduced({ servers: [] })],
+      ['finish', drained({ servers: [] })],
+      ['abort', introduced({ servers: [] })],
+      ['settle', settled({ servers: [] })],
+    ] as const) {
+      const found = shut(step, input);
+      assert.ok(
+        ['R01', 'R02', 'R03'].every((id) => found.includes(id)),
+        step,
+      );
+      if (step === 'switch' || step === 'finish')
+        assert.ok(
+          ['R20', 'R21', 'R22', 'R23', 'R24', 'R25', 'R30'].every((id) => found.includes(id)),
+          step,
+        );
+    }
+  });
+
+  test('each gate of the catalogue has a row, or a test above', () => {
+    const covered = new Set<string>([...table.map(([id]) => id), 'R40', 'R43', 'R55']);
+    assert.deepEqual(
+      Object.keys(gateCatalogue).filter((id) => !covered.has(id)),
+      [],
+    );
+  });
+
+  test('details → one line each, with at most 300 characters', () => {
+    for (const [, step, , isShut, isOpen] of table)
+      for (const { detail } of [...gatesOf(step, isShut), ...gatesOf(step, isOpen)])
+        assert.match(detail, /^[^\n]{1,300}$/);
+  });
+});
