@@ -340,7 +340,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
   MT080: {
     about:
       'The bundle endpoint (--bundle-listen) publishes a trust domain without a CA certificate, because all were removed or are distrusted. Its consumers refuse every certificate of the trust domain. A SPIRE server that authenticates the endpoint by this bundle (https_spiffe) cannot fetch again.',
-    served: '{"keys":[]}, as the SPIFFE specification demands after a revocation.',
+    served: 'An empty bundle ({"keys":[]}), as the SPIFFE specification demands after a revocation.',
     remedy:
       'If this was not meant, list a CA certificate again. Consumers over https_web fetch it at their next poll. At a SPIRE server with https_spiffe, set the bundle by hand: spire-server bundle set -id spiffe://TRUST-DOMAIN -format spiffe.',
   },
