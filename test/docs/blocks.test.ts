@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
@@ -7,26 +6,11 @@ import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { loadAll } from 'js-yaml';
 import { createProgram } from '../../src/cli/program.ts';
+import { blocksOf, trackedFiles } from '../kit/doc-blocks.ts';
+import type { Block } from '../kit/doc-blocks.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const pages = execFileSync('git', ['ls-files', '*.md'], { cwd: root, encoding: 'utf8', timeout: 10_000 })
-  .split('\n')
-  .filter((path) => path !== '' && !path.startsWith('CHANGELOG'));
-
-interface Block {
-  readonly language: string;
-  readonly text: string;
-}
-
-/** Returns the fenced blocks of a page, without the indentation of lists. */
-function blocksOf(markdown: string): readonly Block[] {
-  return [...markdown.matchAll(/^( *)```(\w*)\n([\s\S]*?)^\1```$/gm)].map(
-    ([, indent = '', language = '', text = '']) => ({
-      language,
-      text: text.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
-    }),
-  );
-}
+const pages = trackedFiles('*.md').filter((path) => !path.startsWith('CHANGELOG'));
 
 /** Returns the command lines of the program in a block: the words after its name. */
 function commandLines({ language, text }: Block): readonly (readonly string[])[] {

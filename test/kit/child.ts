@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
 /** How a process ended: one of the two is set. */
@@ -12,6 +11,8 @@ export interface Exit {
 export interface Child extends AsyncDisposable {
   readonly pid: number;
   readonly stdout: () => string;
+  /** Writes to its standard input. */
+  readonly write: (text: string) => void;
   readonly stderr: () => string;
   /** Settles when the process has ended and its output is complete. */
   readonly exit: Promise<Exit>;
@@ -21,12 +22,21 @@ export interface Child extends AsyncDisposable {
   readonly stop: (signal?: NodeJS.Signals, graceMs?: number) => Promise<Exit>;
 }
 
-/** The running children. */
-const running = new Set<ChildProcess>();
+/** How to start a program. */
+export interface ChildOptions {
+  readonly cwd?: string;
+  /** Whether signals go to all that it starts as well, such as the program below `npm start`. */
+  readonly group?: boolean;
+  /** Whether `write` is used. Otherwise its standard input is empty. */
+  readonly input?: boolean;
+}
+
+/** The running children: functions that send a signal. */
+const running = new Set<(signal: NodeJS.Signals) => void>();
 
 /** Kills the children that still run. Nothing else would stop them after the test process is killed. */
 function killRunning(): void {
-  for (const child of running) child.kill('SIGKILL');
+  for (const kill of running) kill('SIGKILL');
 }
 
 process.once('exit', killRunning);
@@ -42,9 +52,19 @@ export async function startChild(
   file: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv = process.env,
+  { cwd, group = false, input = false }: ChildOptions = {},
 ): Promise<Child> {
-  const child = spawn(file, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  running.add(child);
+  const child = spawn(file, args, { env, cwd, detached: group, stdio: ['pipe', 'pipe', 'pipe'] });
+  const kill = (signal: NodeJS.Signals): void => {
+    if (!group || child.pid === undefined) return void child.kill(signal);
+    try {
+      process.kill(-child.pid, signal);
+    } catch {
+      // The group has ended.
+    }
+  };
+  running.add(kill);
+  if (!input) child.stdin.end();
   let stdout = '';
   let stderr = '';
   let exited: Exit | undefined;
@@ -52,7 +72,7 @@ export async function startChild(
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   const exit = new Promise<Exit>((resolve) => {
     child.once('close', (code, signal) => {
-      running.delete(child);
+      running.delete(kill);
       exited = { code, signal };
       resolve(exited);
     });
@@ -62,14 +82,15 @@ export async function startChild(
   if (pid === undefined) throw new Error(`${file} has no process id`);
 
   const stop = async (signal: NodeJS.Signals = 'SIGTERM', graceMs = 10_000): Promise<Exit> => {
-    child.kill(signal);
-    const killer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+    kill(signal);
+    const killer = setTimeout(() => kill('SIGKILL'), graceMs);
     const result = await exit;
     clearTimeout(killer);
     return result;
   };
   return {
     pid,
+    write: (text) => void child.stdin.write(text),
     stdout: () => stdout,
     stderr: () => stderr,
     exit,

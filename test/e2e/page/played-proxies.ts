@@ -13,8 +13,15 @@ export interface PlayedProxies extends Disposable {
   refuseNext(index: number, message: string): void;
 }
 
-/** Connects proxies `node-0…`, each a stream of its own on one connection, which acknowledge everything. */
-export function playProxies(address: string, count: number): PlayedProxies {
+/**
+ * Connects proxies, each a stream of its own on one connection, which acknowledge everything. `nameOf` returns the node
+ * id of a proxy: `node-0…` by default.
+ */
+export function playProxies(
+  address: string,
+  count: number,
+  nameOf: (index: number) => string = (index) => `node-${index}`,
+): PlayedProxies {
   const client = createClient(address);
   const unanswered = new Map<number, DeltaResponse[]>();
   const refusals = new Map<number, string>();
@@ -23,7 +30,7 @@ export function playProxies(address: string, count: number): PlayedProxies {
     const stream = client.delta(ads);
     stream.send({
       type_url: secretTypeUrl,
-      node: { id: `node-${index}` },
+      node: { id: nameOf(index) },
       resource_names_subscribe: ['system_trust_bundle'],
     });
     void hear(index, stream);
