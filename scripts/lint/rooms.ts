@@ -93,7 +93,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   fleet: [...trust, 'runtime', 'xds'],
 
   // The SPIFFE bundle endpoint
-  'bundle-endpoint/core': [...trust, 'trust/federation', 'trust/verify'],
+  'bundle-endpoint/core': [...trust, 'api', 'trust/federation', 'trust/verify'],
   'bundle-endpoint': ['bundle-endpoint/core', 'net', 'xds/rate'],
 
   // What is reported: log, metrics, audit, traces

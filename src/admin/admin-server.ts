@@ -4,6 +4,8 @@ import { isProtected, unprotected } from './access.ts';
 import type { AdminAccess } from './access.ts';
 import { apiRoutes } from './api-routes.ts';
 import type { EventHub } from './event-hub.ts';
+import { consumerRoutes } from './consumer-routes.ts';
+import type { ConsumerInput } from './consumer-routes.ts';
 import { createHttpEdge } from './http-edge.ts';
 import type { HttpEdge } from './http-edge.ts';
 import { identityRoutes } from './identity-routes.ts';
@@ -17,7 +19,8 @@ import { serverRoutes } from './server-routes.ts';
 import { trustRoutes } from './trust-routes.ts';
 import type { TrustInput } from './trust-routes.ts';
 
-export interface AdminServerInput extends ProbeInput, RotationInput, IdentityInput, TrustInput {
+export interface AdminServerInput
+  extends ProbeInput, RotationInput, IdentityInput, ConsumerInput, TrustInput {
   readonly log: Logger;
   readonly access?: AdminAccess | undefined;
   /** Sends the events of `/api/v1/events`. */
@@ -41,6 +44,7 @@ export function createAdminServer(input: AdminServerInput): HttpEdge {
       ...apiRoutes(input),
       ...rotationRoutes(input),
       ...identityRoutes(input),
+      ...consumerRoutes(input),
       ...trustRoutes(input),
       ...page,
     ],

@@ -1,9 +1,9 @@
 import { createBundleServer } from '../bundle-endpoint/bundle-server.ts';
-import { consumerState } from '../bundle-endpoint/core/consumer-state.ts';
+import type { ConsumerList } from '../api/consumer-api-types.ts';
 import { createConsumerList } from '../bundle-endpoint/core/consumers.ts';
-import type { Consumer } from '../bundle-endpoint/core/consumers.ts';
 import { endpointFindings, readEndpointSvid } from '../bundle-endpoint/core/endpoint-certificate.ts';
 import { consumersOf } from '../bundle-endpoint/core/observe-fetch.ts';
+import { presentConsumers } from '../bundle-endpoint/core/present-consumers.ts';
 import { publicationFindings } from '../bundle-endpoint/core/publication-findings.ts';
 import { createPublishedBundles } from '../bundle-endpoint/core/published-bundles.ts';
 import { openSequenceFile } from '../bundle-endpoint/sequence-file.ts';
@@ -12,6 +12,7 @@ import type { TlsMaterial } from '../net/tls-material.ts';
 import { logTlsFiles } from '../observe/log/log-tls-files.ts';
 import type { Logger } from '../observe/log/log.ts';
 import type { BundleMetrics } from '../observe/metrics/bundle-metrics.ts';
+import { systemClock } from '../runtime/clock.ts';
 import type { Pipeline } from '../runtime/pipeline.ts';
 import type { ServeOptions } from '../runtime/serve-options.ts';
 import { followedUses } from './file-report.ts';
@@ -24,14 +25,14 @@ export interface BundleEndpointInput {
   readonly metrics: BundleMetrics;
   readonly log: Logger;
   readonly report: FileReport;
-  /** Epoch milliseconds. */
-  readonly now: () => number;
+  /** Epoch milliseconds; default: the system's. */
+  readonly now?: (() => number) | undefined;
 }
 
 /** The running bundle endpoint. */
 export interface BundleEndpoint {
-  /** Returns the consumers with their state, the least recent first. */
-  consumers(): readonly (Consumer & { readonly state: ReturnType<typeof consumerState> })[];
+  /** Returns the published bundles and their consumers. */
+  readonly consumers: () => ConsumerList;
   close(): Promise<void>;
 }
 
@@ -40,7 +41,7 @@ export interface BundleEndpoint {
  * @throws {Error} if the address or a file cannot be used.
  */
 export async function startBundleEndpoint(input: BundleEndpointInput): Promise<BundleEndpoint | undefined> {
-  const { options, pipeline, draining, metrics, log, report, now } = input;
+  const { options, pipeline, draining, metrics, log, report, now = systemClock.wall } = input;
   const { bundleEndpoint, defaultMesh, stateDir } = options;
   if (bundleEndpoint === undefined) return undefined;
   const { listen, profile, certificate, key, rules, refreshSeconds, perSecond } = bundleEndpoint;
@@ -120,18 +121,13 @@ export async function startBundleEndpoint(input: BundleEndpointInput): Promise<B
     pipeline.setFindings('bundle-endpoint', update);
   }
   pipeline.setFindings('bundle-endpoint', update);
-  const withState = (
-    consumer: Consumer,
-  ): Consumer & { readonly state: ReturnType<typeof consumerState> } => ({
-    ...consumer,
-    state: consumerState(consumer, published.get(consumer.mesh, consumer.trustDomain)),
-  });
+  const listed = (): ConsumerList => presentConsumers(consumers, published);
   metrics.follow(() => {
-    const all = consumers.all().map(withState);
-    return published.all().map(({ mesh, trustDomain, sequence }) => {
-      const own = all.filter((consumer) => consumer.mesh === mesh && consumer.trustDomain === trustDomain);
+    const all = listed();
+    return all.published.map(({ mesh, trustDomain, sequence }) => {
       const counts = { current: 0, behind: 0, unknown: 0 };
-      for (const { state } of own) counts[state] += 1;
+      for (const consumer of all.consumers)
+        if (consumer.mesh === mesh && consumer.trustDomain === trustDomain) counts[consumer.state] += 1;
       return { mesh, trustDomain, sequence, consumers: counts };
     });
   });
@@ -147,5 +143,5 @@ export async function startBundleEndpoint(input: BundleEndpointInput): Promise<B
     `the bundle endpoint listens on ${address}`,
   );
   const owned = cleanup.move();
-  return { consumers: () => consumers.all().map(withState), close: () => owned.disposeAsync() };
+  return { consumers: listed, close: () => owned.disposeAsync() };
 }

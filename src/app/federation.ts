@@ -59,7 +59,10 @@ export async function startFederation(input: FederationInput): Promise<Federatio
   const collector = createRelationshipCollector({
     className: settings.className,
     classless: settings.classless,
-    isPublished: () => false,
+    // By its name. With `MESH/*`, a trust domain is published only where a source of this server lists it.
+    isPublished: (mesh, trustDomain) =>
+      options.bundleEndpoint?.rules.some((rule) => rule.mesh === mesh && rule.trustDomain === trustDomain) ===
+      true,
   });
   let collected: readonly Finding[] = [];
   const findings = (): readonly Finding[] => {

@@ -178,6 +178,16 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
   cleanup.defer(() => federation?.close());
   await restore(lastGood, pipeline, new Set(sourceNames), log);
 
+  const bundles = await startBundleEndpoint({
+    options,
+    pipeline,
+    draining: () => signal.aborted,
+    metrics: metrics.bundles,
+    log,
+    report,
+  });
+  cleanup.defer(() => bundles?.close());
+
   // The admin API and the probes
   const edgeInput = { view, metrics, log, draining: () => signal.aborted, now: systemClock.monotonic };
   const { access, onRenewed } = cleanup.use(await followAdminAccess(options, log, report));
@@ -196,6 +206,8 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
     distrusted: options.distrust === undefined ? undefined : () => policy.distrusted,
     identities: () => pipeline.identities(),
     releaseSuperseded: (identity) => pipeline.releaseSuperseded(identity),
+    bundleConsumers: bundles?.consumers,
+    consumers: bundles && (() => bundles.consumers().consumers),
     releaseGuard: (selection) => pipeline.releaseGuard(selection),
   });
   onRenewed(() => admin.renewTls());
@@ -238,17 +250,6 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
     report,
   });
   cleanup.defer(() => webhook?.close());
-
-  const bundles = await startBundleEndpoint({
-    options,
-    pipeline,
-    draining: () => signal.aborted,
-    metrics: metrics.bundles,
-    log,
-    report,
-    now: systemClock.wall,
-  });
-  cleanup.defer(() => bundles?.close());
 
   // Sources last: everything that they call exists now.
   for (const { start } of sources) {

@@ -228,6 +228,14 @@ export const commandTable: readonly CommandDefinition[] = [
     load: async () => (await import('./commands/identities-command.ts')).releaseIdentity,
   }),
   define({
+    name: 'federation consumers',
+    group: 'Operate',
+    summary: 'list who fetched the bundles that a server publishes, and whether they hold the current ones',
+    flags: ['mesh', 'trustDomain', 'output', ...serverFlags],
+    examples: [['federation consumers --trust-domain example.org', 'before a CA of it is removed']],
+    load: async () => (await import('./commands/consumers-command.ts')).consumers,
+  }),
+  define({
     name: 'rotate plan',
     group: 'Operate',
     summary: 'show the steps and gates of the rotation of a CA; exit with 1 if it could not start',

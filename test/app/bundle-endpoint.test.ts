@@ -172,7 +172,7 @@ suite('bundle endpoint of the server', () => {
     assert.deepEqual(
       server.endpoint
         .consumers()
-        .map(({ mesh, trustDomain: name, address, userAgent, state }) => [
+        .consumers.map(({ mesh, trustDomain: name, address, userAgent, state }) => [
           mesh,
           name,
           address,
@@ -180,8 +180,8 @@ suite('bundle endpoint of the server', () => {
           state,
         ]),
       [
-        ['default', 'a.test', '127.0.0.1', 'late', 'behind'],
         ['default', 'a.test', '127.0.0.1', 'early', 'current'],
+        ['default', 'a.test', '127.0.0.1', 'late', 'behind'],
       ],
     );
     const labels = 'mesh="default",trust_domain="a.test"';

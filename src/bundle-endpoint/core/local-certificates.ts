@@ -1,7 +1,5 @@
+import { federationPath } from '../../trust/federation/relationship.ts';
 import type { Share } from '../../trust/ledger/share.ts';
-
-/** The paths of what the federation source read from peers begin with this. */
-const federationPath = 'federation:';
 
 /**
  * Returns the fingerprints of the CA certificates that this server's own sources list. What a peer published is left
@@ -13,5 +11,5 @@ export function localCertificates(shares: readonly Share[]): ReadonlySet<string>
 }
 
 function isFederated(file: string | undefined): boolean {
-  return file?.startsWith(federationPath) === true;
+  return file?.startsWith(federationPath('')) === true;
 }
