@@ -52,6 +52,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'trust/bundle': stagesBefore('trust/bundle'),
   'trust/secret': [...stagesBefore('trust/secret'), 'xds/wire'],
   'trust/snapshot': [...stagesBefore('trust/snapshot'), 'xds'],
+  'trust/imports': ['trust/findings', 'trust/identity', 'trust/ledger', 'trust/model', 'trust/snapshot'],
   'trust/policy': ['trust/findings', 'trust/snapshot', 'trust/x509'],
   'trust/verify': ['trust/bundle', 'trust/x509'],
   'trust/federation': [...trust, 'trust/verify'],
@@ -78,7 +79,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'inputs/kubernetes': ['text', 'kubernetes/client', 'trust', 'xds/timers'],
 
   // When the stages run, what is kept on disk, and which proxy has what
-  runtime: [...trust, 'trust/federation', 'xds/timers'],
+  runtime: [...trust, 'trust/federation', 'trust/imports', 'xds/timers'],
   'runtime/state': [
     ...trust,
     'async',
@@ -124,6 +125,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'observe/metrics',
     'runtime',
     ...trust,
+    'trust/imports',
     'trust/policy',
     'trust/rotation',
     'xds/timers',
@@ -134,6 +136,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   app: [
     ...trust,
     'trust/federation',
+    'trust/imports',
     'trust/policy',
     'admin',
     'api',

@@ -21,14 +21,14 @@ export function keep(
 export async function restore(
   store: LastGoodStore | undefined,
   pipeline: Pipeline,
-  sources: ReadonlySet<string>,
+  isSource: (name: string) => boolean,
   log: Logger,
 ): Promise<void> {
   const states = await store?.load().catch((error: unknown) => {
     throw new Error(`the state directory cannot be used: ${reasonWithPlace(error)}`, { cause: error });
   });
   for (const [source, group] of Map.groupBy(states ?? [], (state) => state.source)) {
-    if (!sources.has(source)) {
+    if (!isSource(source)) {
       const text = `what was kept of ${source} is left out: it is no longer among the sources`;
       log.warn({ event: 'state-dir', source, paths: group.length }, text);
       continue;

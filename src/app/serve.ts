@@ -5,6 +5,8 @@ import { loadPage } from '../admin/page-assets.ts';
 import type { BundlePolicy } from '../trust/bundle/trust-bundle.ts';
 import { createIdentityStage } from '../trust/identity/identity-stage.ts';
 import { supersededSource } from '../trust/identity/superseded.ts';
+import { createImportStage, importIdentities } from '../trust/imports/import-stage.ts';
+import { importSource, isImportSource } from '../trust/ledger/import-sources.ts';
 import { createLedger } from '../trust/ledger/ledger.ts';
 import { createMeshBuilder } from '../trust/snapshot/mesh-builder.ts';
 import { createEventLog } from '../observe/log/log-events.ts';
@@ -60,8 +62,11 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
   await using cleanup = new AsyncDisposableStack();
   const log = createLogger({ format: options.logFormat, level: options.logLevel, stream: stdout, colour });
   const sources = await planSources(options, log);
+  const localSources = sources.map(({ name }) => name).filter((name) => !isImported(name));
   const sourceNames = [
-    ...sources.map(({ name }) => name),
+    ...localSources,
+    // The MeshIdentities of the Global control plane give no trust: they only vouch for the zones.
+    ...(options.imports === undefined ? [] : [importSource]),
     ...(options.identities === undefined ? [] : [supersededSource]),
     ...(options.federation === undefined ? [] : [federationSource]),
   ];
@@ -78,8 +83,13 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
   const pipeline = createPipeline({
     ledger: createLedger(sourceNames, { holdMs: options.guardHold }),
     builder: createMeshBuilder(policy, { rootTrustDomain: options.rootTrustDomain }),
-    parse: { ...parse, reader },
+    parse: (source) => ({
+      ...parse,
+      reader,
+      identities: source === importIdentities || (parse.identities && source !== importSource),
+    }),
     identities: options.identities && createIdentityStage({ ...options.identities, limits: parse.limits }),
+    imports: options.imports && createImportStage(options.imports),
     optional: new Set([identitySource, federatedTrustDomains, federationSource]),
     guardHoldMs: options.guardHold,
     clock: systemClock,
@@ -169,14 +179,16 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
   const federation = await startFederation({
     options,
     pipeline,
-    sources: sources.map(({ name }) => name),
+    sources: localSources,
     policy: () => policy,
     clock: systemClock,
     log,
     onFetch: () => undefined,
   });
   cleanup.defer(() => federation?.close());
-  await restore(lastGood, pipeline, new Set(sourceNames), log);
+  const isSource = (name: string): boolean =>
+    sourceNames.includes(name) || (options.imports !== undefined && isImportSource(name));
+  await restore(lastGood, pipeline, isSource, log);
 
   const bundles = await startBundleEndpoint({
     options,
@@ -273,6 +285,11 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
   ]);
   await cleanup.disposeAsync();
   log.info({ event: 'ended' }, 'ended');
+}
+
+/** Returns whether a source is read from the Global control plane. Nothing waits for it. */
+function isImported(name: string): boolean {
+  return name === importIdentities || isImportSource(name);
 }
 
 function policyOf(

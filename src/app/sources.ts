@@ -1,10 +1,17 @@
 import type { Logger } from 'pino';
 import { watchDirectory } from '../inputs/directory/watch-directory.ts';
-import { clusterFederatedTrustDomains, meshIdentities } from '../kubernetes/client/api-object.ts';
+import {
+  clusterFederatedTrustDomains,
+  importedMeshIdentities,
+  importedMeshTrusts,
+  meshIdentities,
+} from '../kubernetes/client/api-object.ts';
 import type { WatchedResource } from '../kubernetes/client/api-object.ts';
 import type { HeadChange } from '../kubernetes/client/watch-types.ts';
+import { importIdentities } from '../trust/imports/import-stage.ts';
+import { importSource } from '../trust/ledger/import-sources.ts';
 import type { Source, SourceEvent } from '../trust/source.ts';
-import type { KubernetesOptions, ServeOptions } from '../runtime/serve-options.ts';
+import type { ImportCluster, KubernetesOptions, ServeOptions } from '../runtime/serve-options.ts';
 
 // The names of the sources in findings, metrics and the last good store.
 export const files = 'files';
@@ -34,7 +41,7 @@ export interface PlannedSource {
  * @throws {Error} if the kubeconfig is absent or cannot be used.
  */
 export async function planSources(
-  options: Pick<ServeOptions, 'dirs' | 'federation' | 'identities' | 'kubernetes'>,
+  options: Pick<ServeOptions, 'dirs' | 'federation' | 'identities' | 'imports' | 'kubernetes'>,
   log: Logger,
 ): Promise<readonly PlannedSource[]> {
   const plan: PlannedSource[] = [];
@@ -49,6 +56,7 @@ export async function planSources(
     const start = await startWatch(everywhere, federatedTrustDomains, clusterFederatedTrustDomains);
     plan.push({ name: federatedTrustDomains, start });
   }
+  if (options.imports !== undefined) plan.push(...(await planImport(options.imports.from)));
   return plan;
 }
 
@@ -75,4 +83,22 @@ async function startWatch(
   const { connectKubernetes } = await import('../inputs/kubernetes/connect.ts');
   const watch = connectKubernetes({ namespace, kubeconfig, name, resource, isOptional: true });
   return ({ deliver }) => watch((events) => deliver(name, events));
+}
+
+/** Plans to watch the MeshTrusts of all zones, and the MeshIdentities that say for what a zone may vouch. */
+async function planImport({
+  kubeconfig,
+  context,
+  namespace,
+}: ImportCluster): Promise<readonly PlannedSource[]> {
+  const { connectKubernetes } = await import('../inputs/kubernetes/connect.ts');
+  const plan = (name: string, resource: WatchedResource, isOptional = false): PlannedSource => {
+    const watch = connectKubernetes({ namespace, kubeconfig, context, name, resource, isOptional });
+    return { name, start: ({ deliver }) => watch((events) => deliver(name, events)) };
+  };
+  return [
+    plan(importSource, importedMeshTrusts),
+    // A Global control plane without MeshIdentities vouches for no zone.
+    plan(importIdentities, importedMeshIdentities, true),
+  ];
 }

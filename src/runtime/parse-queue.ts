@@ -22,7 +22,7 @@ interface Batch extends PendingBatch {
 }
 
 export interface ParseQueueOptions {
-  readonly parse: ParseOptions;
+  readonly parse: ParseOptions | ((source: string) => ParseOptions);
   readonly clock: Clock;
   /** Called with each batch, in an order that `mustFollow` allows. */
   readonly parsed: (
@@ -47,6 +47,7 @@ const turnMs = 10;
 
 /** Makes the queue of texts to parse. A hostile or a huge file must not keep proxies waiting while it is read. */
 export function createParseQueue({ parse, clock, parsed }: ParseQueueOptions): ParseQueue {
+  const optionsOf = typeof parse === 'function' ? parse : (): ParseOptions => parse;
   const unsettled = new Map<string, { readonly text: string; readonly parsed: ParsedFile }>();
   /** In the order in which they were added. */
   const batches = new Set<Batch>();
@@ -70,7 +71,7 @@ export function createParseQueue({ parse, clock, parsed }: ParseQueueOptions): P
       finish(batch, event, known.parsed);
       return false;
     }
-    batch.steps ??= parseFileSteps(event.path, event.text, parse);
+    batch.steps ??= parseFileSteps(event.path, event.text, optionsOf(batch.source));
     const { done, value } = batch.steps.next();
     if (done === true) finish(batch, event, value);
     return false;

@@ -3,9 +3,10 @@ import { nextExpiryChange } from '../trust/snapshot/expiry.ts';
 import type { BundlePolicy } from '../trust/bundle/trust-bundle.ts';
 import type { EventsBySource, IdentityStage, IdentityView } from '../trust/identity/identity-stage.ts';
 import { supersededSource } from '../trust/identity/superseded.ts';
+import type { ImportStage } from '../trust/imports/import-stage.ts';
 import type { Grant } from '../trust/ledger/entry.ts';
 import type { HoldSelection, Ledger, LedgerEvent, LedgerView } from '../trust/ledger/ledger.ts';
-import { isRead, readinessOf } from '../trust/ledger/readiness.ts';
+import { isFirstReadDone, readinessOf } from '../trust/ledger/readiness.ts';
 import type { Readiness } from '../trust/ledger/readiness.ts';
 import type { Identity } from '../trust/model/mesh-trust.ts';
 import type { ParseOptions } from '../trust/model/parse-file.ts';
@@ -19,6 +20,7 @@ import { createChangeAccount } from './change-account.ts';
 import type { Clock } from './clock.ts';
 import { createCurrentFindings } from './current-findings.ts';
 import { createParseQueue } from './parse-queue.ts';
+import { createTrustStages } from './trust-stages.ts';
 
 /** The events of the pipeline. */
 export type PipelineEvent = StateEvent;
@@ -32,9 +34,11 @@ export interface PipelineView extends StateView {
 export interface PipelineOptions {
   readonly ledger: Ledger;
   readonly builder: MeshBuilder;
-  readonly parse: ParseOptions;
+  readonly parse: ParseOptions | ((source: string) => ParseOptions);
   /** Derives MeshTrusts of MeshIdentities; `undefined` if these are not read. */
   readonly identities?: IdentityStage | undefined;
+  /** Decides about MeshTrusts of the Global control plane; `undefined` if these are not read. */
+  readonly imports?: ImportStage | undefined;
   /** The names of sources that readiness does not wait for once they have failed. */
   readonly optional?: ReadonlySet<string> | undefined;
   readonly guardHoldMs: number;
@@ -78,7 +82,8 @@ export interface Pipeline {
 
 /** Connects the stages from source events to served meshes, and decides when they run. */
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { ledger, builder, parse, identities, optional, guardHoldMs, clock } = options;
+  const { ledger, builder, parse, identities, imports, optional, guardHoldMs, clock } = options;
+  const stages = createTrustStages(identities, imports);
   const observers: PipelineObserver[] = [];
   const inputObservers: InputObserver[] = [];
   const queued = new Map<string, LedgerEvent[]>();
@@ -119,11 +124,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     for (const [source, events] of queued) {
       queued.delete(source);
       for (const observer of inputObservers) observer(source, events);
-      applyAll(identities?.apply(source, events, clock.wall()) ?? new Map([[source, events]]));
+      applyAll(stages.apply(source, events, clock.wall()));
     }
-    const end = identities?.nextEnd();
-    if (identities !== undefined && end !== undefined && end <= clock.wall())
-      applyAll(identities.tick(clock.wall()));
+    applyAll(stages.tick(clock.wall()));
   };
 
   function run(): void {
@@ -150,8 +153,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     // After the server was ready once, a failing source does not change that.
     if (before.kind === 'ready') return;
     const now = clock.monotonic();
-    if (ledgerView.sources.every((source) => source.synced || (!source.restored && isRead(source, optional))))
-      syncedAt ??= now;
+    if (ledgerView.sources.every((source) => isFirstReadDone(source, optional))) syncedAt ??= now;
     readiness = readinessOf({ sources: ledgerView.sources, optional, syncedAt, now, holdMs: guardHoldMs });
     if (JSON.stringify(readiness) !== JSON.stringify(before)) observe({ kind: 'readiness', readiness });
   };
@@ -163,12 +165,13 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       deadlines: [ledgerView.deadline, readiness.kind === 'doubtful' ? readiness.until : undefined],
       dates: [
         builder.nextChange(),
-        identities?.nextEnd(),
+        stages.nextEnd(),
         ...domains.map((domain) => nextExpiryChange(domain, wall)),
       ],
     };
   };
 
+  if (imports !== undefined) findings.set('imports', (states) => imports.findings(states));
   // Superseded CA certificates come from no input, so there is nothing to wait for.
   if (identities !== undefined) queued.set(supersededSource, [{ kind: 'synced' }]);
 
@@ -194,8 +197,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     deliver: (source, events) => parsing.add(source, events),
     restore(source, events) {
       for (const observer of inputObservers) observer(source, events);
-      const all = identities?.apply(source, events, clock.wall()) ?? new Map([[source, events]]);
-      for (const [to, ofSource] of all) ledger.apply(to, ofSource, clock.monotonic());
+      for (const [to, ofSource] of stages.apply(source, events, clock.wall()))
+        ledger.apply(to, ofSource, clock.monotonic());
       timer.request();
     },
     setPolicy(policy) {

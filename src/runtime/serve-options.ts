@@ -24,6 +24,8 @@ export interface ServeOptions {
   readonly identities?: IdentityOptions | undefined;
   /** How bundles of other trust domains are fetched; `undefined` if they are not. */
   readonly federation?: FederationOptions | undefined;
+  /** Where the trust of other zones comes from; `undefined` if it is not imported. */
+  readonly imports?: ImportOptions | undefined;
   readonly rootTrustDomain?: string | undefined;
   readonly refuseIntermediates?: boolean | undefined;
   readonly distrust?: string | undefined;
@@ -81,6 +83,24 @@ export interface FederationOptions {
   readonly maxIntervalMs: number;
   /** 0 for no maximum. */
   readonly maxAgeMs: number;
+}
+
+/** How the trust of other zones is imported from the Global control plane. */
+export interface ImportOptions {
+  /** The zone of this server. */
+  readonly zone: string;
+  /** Trust domains for which a zone may vouch, besides those of the MeshIdentities of the Global control plane. */
+  readonly granted: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly linger: Linger;
+  readonly from: ImportCluster;
+}
+
+/** The cluster of a Global control plane on Kubernetes. */
+export interface ImportCluster {
+  readonly kind: 'cluster';
+  readonly kubeconfig: string;
+  readonly context: string | undefined;
+  readonly namespace: string;
 }
 
 export interface KubernetesOptions {

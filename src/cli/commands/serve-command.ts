@@ -28,6 +28,7 @@ export const serveCommand: Action<ServeFlags> = async ({ operands: paths, option
   const bundleEndpoint = bundleEndpointOf(options);
   const identities = identitiesOf(options);
   const federation = federationOf(options);
+  const imports = importsOf(options);
   const tls = tlsOf(options);
   const adminTls = adminTlsOf(options);
   // Imported here, so that other commands and workers do not load modules that only `serve` uses.
@@ -38,6 +39,7 @@ export const serveCommand: Action<ServeFlags> = async ({ operands: paths, option
         ...options,
         identities,
         federation,
+        imports,
         version,
         dirs,
         kubernetes,
@@ -64,10 +66,14 @@ function kubernetesOf(options: ServeFlags): ServeOptions['kubernetes'] {
   return { namespace, kubeconfig, status: kubeStatus ? { lease, leaseNamespace, watched } : undefined };
 }
 
-function identitiesOf({ identities, zone, zones, identityLinger }: ServeFlags): ServeOptions['identities'] {
+function identitiesOf(options: ServeFlags): ServeOptions['identities'] {
+  const { identities, zone, zones, identityLinger, importKubeconfig } = options;
   if (identities !== true) {
-    if (zone !== undefined || zones !== undefined)
-      throw new CommandError(exitCode.usage, '--zone and --zones have an effect only with --identities');
+    if (zones !== undefined || (zone !== undefined && importKubeconfig === undefined))
+      throw new CommandError(
+        exitCode.usage,
+        '--zone and --zones have an effect only with --identities, and --zone with --import-kubeconfig',
+      );
     return undefined;
   }
   return { zone, zones: zones ?? [], linger: identityLinger };
@@ -93,6 +99,23 @@ function federationOf(options: ServeFlags): ServeOptions['federation'] {
       '--federation-min-interval must be at least 1s and at most --federation-max-interval',
     );
   return { className, classless, webCa, denyPrivate, minIntervalMs, maxIntervalMs, maxAgeMs };
+}
+
+function importsOf(options: ServeFlags): ServeOptions['imports'] {
+  const { importKubeconfig: kubeconfig, importContext: context, importNamespace: namespace, zone } = options;
+  const { importTrustDomain: granted = new Map<string, never>(), identityLinger: linger } = options;
+  if (kubeconfig === undefined) {
+    if (context !== undefined || granted.size > 0)
+      throw new CommandError(
+        exitCode.usage,
+        '--import-context and --import-trust-domain have an effect only with --import-kubeconfig',
+      );
+    return undefined;
+  }
+  // Without it, what this zone published itself could not be told from what another zone published.
+  if (zone === undefined)
+    throw new CommandError(exitCode.usage, '--import-kubeconfig needs --zone, the zone of this server');
+  return { zone, granted, linger, from: { kind: 'cluster', kubeconfig, context, namespace } };
 }
 
 function tlsOf({ tlsCert, tlsKey, tlsClientCa }: ServeFlags): ServeOptions['tls'] {

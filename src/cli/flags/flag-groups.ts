@@ -15,6 +15,7 @@ export const serveGroups = {
     'federationMaxInterval',
     'federationMaxAge',
   ],
+  'Trust of other zones': ['importKubeconfig', 'importContext', 'importNamespace', 'importTrustDomain'],
   Proxies: [
     'xdsListen',
     'tlsCert',

@@ -89,7 +89,7 @@ export const flagsWithVariable = {
     '--identities',
     'also trust the CA certificates of MeshIdentities, as Kuma does, without their MeshTrusts',
   ],
-  zone: ['--zone <name>', 'zone of MeshIdentities without the label kuma.io/zone'],
+  zone: ['--zone <name>', 'the zone of this server: of MeshIdentities without the label kuma.io/zone'],
   zones: [
     '--zones <names>',
     'zones, separated by commas, in which a MeshIdentity without that label has a trust domain each',
@@ -130,6 +130,16 @@ export const flagsWithVariable = {
     '--federation-max-age <duration>',
     'withdraw a bundle whose last successful fetch is older, such as 72h; 0 for never',
     '0',
+  ],
+  importKubeconfig: [
+    '--import-kubeconfig <file>',
+    "kubeconfig of the Global control plane's cluster, to import the MeshTrusts of all zones; needs --zone",
+  ],
+  importContext: ['--import-context <name>', 'context of --import-kubeconfig; default: its current context'],
+  importNamespace: ['--import-namespace <name>', 'namespace of the Global control plane', 'kuma-system'],
+  importTrustDomain: [
+    '--import-trust-domain <zone=name>',
+    'trust domain for which a zone may vouch, besides those that the MeshIdentities of the Global control plane give it; repeat it, or separate them with commas',
   ],
   rootTrustDomain: ['--root-trust-domain <name>', 'trust domain of the secret ROOTCA'],
   refuseIntermediates: [

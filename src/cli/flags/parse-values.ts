@@ -99,6 +99,19 @@ export function parseFormat(text: string, formats: readonly OutputFormat[]): Out
   return format;
 }
 
+/** Parses `zone=trust domain` pairs, separated by commas, and adds them to those of an earlier flag. */
+export function parseGrants(text: string, before?: unknown): ReadonlyMap<string, ReadonlySet<string>> {
+  const grants = new Map(before instanceof Map ? (before as ReadonlyMap<string, ReadonlySet<string>>) : []);
+  for (const pair of text.split(',')) {
+    const { zone = '', name = '' } = /^\s*(?<zone>[^=\s]+)=(?<name>\S+)\s*$/.exec(pair)?.groups ?? {};
+    const parsed = parseTrustDomain(name);
+    if (zone === '' || parsed.kind === 'invalid')
+      throw new InvalidArgumentError('Give a zone and a trust domain, such as zone-2=partner.example.');
+    grants.set(zone, new Set([...(grants.get(zone) ?? []), parsed.name]));
+  }
+  return grants;
+}
+
 export function parseRoot(text: string): string {
   const parsed = parseTrustDomain(text);
   if (parsed.kind === 'invalid') throw new InvalidArgumentError(`It ${parsed.reason}.`);

@@ -10,6 +10,8 @@ export interface ConnectOptions extends Pick<WatchKubernetesOptions, 'resource' 
   readonly namespace: string | undefined;
   /** Path of the kubeconfig. `undefined`: `loadKubeConfig` finds it. */
   readonly kubeconfig: string | undefined;
+  /** A context of the kubeconfig. `undefined`: the current one. */
+  readonly context?: string | undefined;
 }
 
 /** Starts the source. `onHeads` receives all changes of objects, even those without an effect on trust. */
@@ -19,7 +21,7 @@ export type StartWatch = (sink: SourceSink, onHeads?: WatchKubernetesOptions['on
  * Reads the kubeconfig, and returns a function that starts the source with it. The API server may be absent.
  * @throws {Error} if there is no kubeconfig, or it cannot be used.
  */
-export function connectKubernetes({ kubeconfig, ...options }: ConnectOptions): StartWatch {
-  const client = createApiClient(() => loadKubeConfig(kubeconfig));
+export function connectKubernetes({ kubeconfig, context, ...options }: ConnectOptions): StartWatch {
+  const client = createApiClient(() => loadKubeConfig(kubeconfig, process.env, context));
   return (sink, onHeads) => watchKubernetes({ client, ...options, onHeads }, sink);
 }

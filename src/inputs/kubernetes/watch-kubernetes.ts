@@ -48,7 +48,7 @@ export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSin
   const { client, namespace, name, watchMs = 240_000, silenceMs = 180_000 } = options;
   const { resource = meshTrusts, isOptional = false } = options;
   const { settleMs = 100, onHeads, sleep = sleepFor, random = Math.random } = options;
-  const place = placePath(namespace);
+  const place = placePath(namespace, resource.place);
   const within = namespace === undefined ? '' : `/namespaces/${encodeURIComponent(namespace)}`;
   const path = `/apis/${resource.group}/${resource.version}${within}/${resource.plural}`;
   const closed = new AbortController();

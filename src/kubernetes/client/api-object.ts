@@ -27,6 +27,8 @@ export interface WatchedResource {
   readonly group: string;
   readonly version: string;
   readonly plural: string;
+  /** The prefix of the path for failures. Default: `kubernetes`. */
+  readonly place?: string | undefined;
   /** Parses an object. Returns `undefined` if it has no name. */
   readonly read: (value: unknown) => ApiObject | undefined;
 }
@@ -40,19 +42,33 @@ export const resource = {
 } as const;
 
 /** Returns the path that events use for all objects of a namespace: `kubernetes:namespace`, or `kubernetes:*`. */
-export function placePath(namespace: string | undefined): string {
-  return `kubernetes:${namespace ?? '*'}`;
+export function placePath(namespace: string | undefined, prefix = 'kubernetes'): string {
+  return `${prefix}:${namespace ?? '*'}`;
 }
 
 /** The MeshTrusts of a cluster. */
-export const meshTrusts: WatchedResource = { ...resource, read: readApiObject };
+export const meshTrusts: WatchedResource = { ...resource, read: (value) => readApiObject(value) };
+
+const identityResource = { group: resource.group, version: resource.version, plural: 'meshidentities' };
 
 /** The MeshIdentities of a cluster. */
 export const meshIdentities: WatchedResource = {
-  group: resource.group,
-  version: resource.version,
-  plural: 'meshidentities',
-  read: readIdentityObject,
+  ...identityResource,
+  read: (value) => readIdentityObject(value),
+};
+
+/** The MeshTrusts of the Global control plane's cluster. */
+export const importedMeshTrusts: WatchedResource = {
+  ...resource,
+  place: 'import',
+  read: (value) => readApiObject(value, 'import'),
+};
+
+/** The MeshIdentities of the Global control plane's cluster. */
+export const importedMeshIdentities: WatchedResource = {
+  ...identityResource,
+  place: 'import:meshidentity',
+  read: (value) => readIdentityObject(value, 'import:meshidentity'),
 };
 
 /** The ClusterFederatedTrustDomains of a cluster, which have no namespace. */
@@ -68,12 +84,12 @@ export const clusterFederatedTrustDomains: WatchedResource = {
  * one of `kubectl apply` repeats the whole object) but those of a rotation, managed fields, versions and conditions:
  * they change often, and served trust does not depend on them.
  */
-export function readApiObject(value: unknown): ApiObject | undefined {
+export function readApiObject(value: unknown, prefix = 'kubernetes'): ApiObject | undefined {
   const parts = readParts(value);
   if (parts === undefined) return undefined;
   const { name, namespace, labels, annotations, spec, status } = parts;
   const origin = status?.['origin'];
-  return makeObject('kubernetes', parts, {
+  return makeObject(prefix, parts, {
     apiVersion: `${resource.group}/${resource.version}`,
     kind: resource.kind,
     metadata: { name, namespace, labels, annotations: onlyRotationKeys(annotations) },
@@ -87,13 +103,13 @@ export function readApiObject(value: unknown): ApiObject | undefined {
  * configuration of an extension and no annotation but the display name: the one of `kubectl apply` repeats an inline
  * key.
  */
-function readIdentityObject(value: unknown): ApiObject | undefined {
+function readIdentityObject(value: unknown, prefix = 'kubernetes:meshidentity'): ApiObject | undefined {
   const parts = readParts(value);
   if (parts === undefined) return undefined;
   const { name, namespace, labels, annotations, spec, status } = parts;
   const conditions = status?.['conditions'];
   const displayName = annotations?.[displayNameKey];
-  return makeObject('kubernetes:meshidentity', parts, {
+  return makeObject(prefix, parts, {
     apiVersion: `${resource.group}/${resource.version}`,
     kind: 'MeshIdentity',
     metadata: {

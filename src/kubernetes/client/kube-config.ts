@@ -12,10 +12,14 @@ const tokenFile = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 /**
  * Loads the kubeconfig. Like in other controllers, the order is: the given file, the files in `KUBECONFIG`, the service
  * account of the pod, `~/.kube/config`. This does not read the files that a kubeconfig names, for example the token
- * file: `useCredentialFiles` reads them for each request.
+ * file: `useCredentialFiles` reads them for each request. `context` is used instead of the current context.
  * @throws {Error} if there is no kubeconfig, or it cannot be used.
  */
-export function loadKubeConfig(file?: string, env: NodeJS.ProcessEnv = process.env): KubeConfig {
+export function loadKubeConfig(
+  file?: string,
+  env: NodeJS.ProcessEnv = process.env,
+  context?: string,
+): KubeConfig {
   const fromEnv = isSet(env['KUBECONFIG']) ? env['KUBECONFIG'].split(delimiter).filter(isSet) : undefined;
   const isInCluster = isSet(env['KUBERNETES_SERVICE_HOST']) && existsSync(tokenFile);
   const atHome = `${env['HOME']}/.kube/config`;
@@ -30,6 +34,11 @@ export function loadKubeConfig(file?: string, env: NodeJS.ProcessEnv = process.e
     throw new Error(
       'there is no kubeconfig: neither --kubeconfig, KUBECONFIG, a service account, nor ~/.kube/config',
     );
+  }
+  if (context !== undefined) {
+    if (config.getContextObject(context) === null)
+      throw new Error(`the kubeconfig has no context '${context}'`);
+    config.setCurrentContext(context);
   }
   if (config.getCurrentCluster() === null) {
     throw new Error(`the kubeconfig has no cluster for its current context '${config.getCurrentContext()}'`);

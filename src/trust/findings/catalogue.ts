@@ -62,6 +62,8 @@ export const catalogue = {
   MT087: { name: 'own-trust-domain', severity: 'error' },
   MT088: { name: 'federated-and-listed', severity: 'warning' },
   MT089: { name: 'refresh-too-slow', severity: 'info' },
+  MT090: { name: 'foreign-trust-domain', severity: 'error' },
+  MT091: { name: 'import-stale', severity: 'warning' },
   MT100: { name: 'rotation-annotation', severity: 'warning' },
 } as const satisfies Record<string, { readonly name: string; readonly severity: Severity }>;
 

@@ -403,6 +403,21 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
     served: 'The bundle. It is fetched at least every --federation-max-interval.',
     remedy: 'Nothing, or ask the operators of the bundle for a shorter spiffe_refresh_hint.',
   },
+  MT090: {
+    about:
+      'A zone lists a CA for a trust domain that is not its own. A zone may vouch only for the trust domains that the MeshIdentities of the Global control plane give it (trust between zones). It is a note if the CA is served for the owner of the trust domain anyway: then it is a copy by hand.',
+    served:
+      'The other MeshTrusts of the zone. An earlier version of this one stays in force if the zone may vouch for its trust domain.',
+    remedy:
+      'Find out who made the MeshTrust in that zone. If the zone is meant to have the trust domain, allow it with --import-trust-domain ZONE=NAME, or define it in a MeshIdentity of the Global control plane.',
+  },
+  MT091: {
+    about: 'The Global control plane cannot be read, since the time in the finding.',
+    served:
+      'What it gave before. With --state-dir, also after a restart. A CA that a zone removes or revokes meanwhile stays trusted here.',
+    remedy:
+      'The finding has the reason: an address, a certificate or token, or a missing right to list and watch meshtrusts and meshidentities.',
+  },
   MT100: {
     about:
       'An annotation of a rotation (meshtrust.io/rotation-old, -new, -leaf-ttl or -switched-at) cannot be read, or one of the two fingerprints is missing.',

@@ -1,6 +1,6 @@
 import type { Finding } from '../findings/finding.ts';
 import type { ParsedIdentity } from '../model/mesh-identity.ts';
-import type { Identity } from '../model/mesh-trust.ts';
+import type { Identity, TrustDomain } from '../model/mesh-trust.ts';
 import type { ParsedDocument } from '../model/parse-mesh-trust.ts';
 import { derive } from './derive.ts';
 import type { Derivation, DeriveContext } from './derive.ts';
@@ -12,6 +12,8 @@ import type { Given } from './given.ts';
 export interface DerivedIdentity {
   readonly outcome: Derivation['kind'] | 'invalid';
   readonly kri: string | undefined;
+  /** The trust domains of the newest version, if they are known. */
+  readonly trustDomains: readonly TrustDomain[];
   /** `undefined` if the name of the MeshIdentity is not legible. */
   readonly identity: Identity | undefined;
   /** The documents for the ledger in place of the MeshIdentity. */
@@ -29,12 +31,19 @@ export function deriveIdentity(
     const { identity, findings } = item;
     const earlier = identity && before.get(identity);
     const documents = keptDocuments(identity, findings, earlier);
-    return { identity, documents, given: earlier ?? nothing, outcome: 'invalid', kri: undefined };
+    return {
+      identity,
+      documents,
+      given: earlier ?? nothing,
+      outcome: 'invalid',
+      kri: undefined,
+      trustDomains: [],
+    };
   }
   const { identity, leafLifetimeMs } = item.resource;
   const earlier = before.get(identity);
   const derivation = derive(item.resource, context);
-  const { kri, kind: outcome, findings } = derivation;
+  const { kri, kind: outcome, findings, trustDomains } = derivation;
   switch (derivation.kind) {
     case 'trust': {
       const { resources } = derivation;
@@ -43,10 +52,24 @@ export function deriveIdentity(
         resource,
         remarks: position === 0 ? findings : [],
       }));
-      return { identity, documents, given: givenBy(resources, leafLifetimeMs, earlier), outcome, kri };
+      return {
+        identity,
+        documents,
+        given: givenBy(resources, leafLifetimeMs, earlier),
+        outcome,
+        kri,
+        trustDomains,
+      };
     }
     case 'none':
-      return { identity, documents: [{ kind: 'without-trust', findings }], given: nothing, outcome, kri };
+      return {
+        identity,
+        documents: [{ kind: 'without-trust', findings }],
+        given: nothing,
+        outcome,
+        kri,
+        trustDomains,
+      };
     case 'keep':
       return {
         identity,
@@ -54,6 +77,7 @@ export function deriveIdentity(
         given: earlier ?? nothing,
         outcome,
         kri,
+        trustDomains,
       };
   }
 }

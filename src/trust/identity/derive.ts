@@ -22,7 +22,12 @@ export interface DeriveContext {
 }
 
 /** The MeshTrusts that follow from a MeshIdentity. */
-export type Derivation = { readonly kri: string; readonly findings: readonly Finding[] } & (
+export type Derivation = {
+  readonly kri: string;
+  readonly findings: readonly Finding[];
+  /** The trust domains of the MeshIdentity, if they are known. */
+  readonly trustDomains: readonly TrustDomain[];
+} & (
   | { readonly kind: 'trust'; readonly resources: readonly MeshTrust[] }
   /** It gives no trust of its own. */
   | { readonly kind: 'none' }
@@ -37,9 +42,11 @@ export type Derivation = { readonly kri: string; readonly findings: readonly Fin
 export function derive(identity: MeshIdentity, context: DeriveContext): Derivation {
   const kri = kriOf(identity, context);
   const { place, provider } = identity;
+  let trustDomains: readonly TrustDomain[] = [];
   const done = (kind: 'none' | 'keep', ...findings: readonly Finding[]): Derivation => ({
     kind,
     kri,
+    trustDomains,
     findings: [...identity.remarks, ...findings],
   });
   if (provider.kind === 'none')
@@ -51,6 +58,7 @@ export function derive(identity: MeshIdentity, context: DeriveContext): Derivati
     return done('keep', unavailable(`Kuma cannot use its provider (${identity.providerFailure})`, identity));
   const domains = trustDomainsOf(identity, context);
   if (domains.kind === 'failed') return done('keep', domains.finding);
+  trustDomains = domains.names.map(({ name }) => name);
   if (provider.kind === 'autogenerate' && !provider.allowsSelfSigned)
     return done('keep', selfSignedNotAllowed(identity));
   const material = materialOf(identity, provider, kri, context);
@@ -71,6 +79,7 @@ export function derive(identity: MeshIdentity, context: DeriveContext): Derivati
   return {
     kind: 'trust',
     kri,
+    trustDomains,
     findings: [...identity.remarks, ...domains.findings],
     resources: domains.names.map(({ name, zone }) => resourceOf(identity, name, zone, blocks, kri)),
   };

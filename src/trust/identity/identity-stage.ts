@@ -5,6 +5,7 @@ import { hasMaterial, indexDocuments, needsMaterial } from './derivation-index.t
 import type { Documents } from './derivation-index.ts';
 import type { Derivation, DeriveContext } from './derive.ts';
 import { deriveIdentity } from './derive-identity.ts';
+import type { DerivedIdentity } from './derive-identity.ts';
 import { anchorKeys, nothing, restoredGiven } from './given.ts';
 import type { Given } from './given.ts';
 import { SupersededCas, supersededSource } from './superseded.ts';
@@ -45,6 +46,8 @@ export interface IdentityStage {
   /** Returns when the next superseded CA certificate ends. */
   nextEnd(): number | undefined;
   view(): readonly IdentityView[];
+  /** Returns the trust domains of all MeshIdentities, as `mesh/trust domain`. */
+  trustDomains(): ReadonlySet<string>;
 }
 
 /** One file, or one object of the cluster. */
@@ -59,7 +62,7 @@ interface PathState {
   confirmed: boolean;
   /** What each MeshIdentity gave in the last settled version. */
   given: ReadonlyMap<Identity, Given>;
-  outcomes: ReadonlyMap<Identity, Pick<IdentityView, 'outcome' | 'kri'>>;
+  outcomes: ReadonlyMap<Identity, Pick<DerivedIdentity, 'outcome' | 'kri' | 'trustDomains'>>;
 }
 
 export function createIdentityStage(options: IdentityStageOptions): IdentityStage {
@@ -158,8 +161,8 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
     for (const step of steps.toReversed())
       if (step.identity !== undefined) given.set(step.identity, step.given);
     state.outcomes = new Map(
-      steps.flatMap(({ identity, outcome, kri }) =>
-        identity === undefined ? [] : [[identity, { outcome, kri }]],
+      steps.flatMap(({ identity, outcome, kri, trustDomains }) =>
+        identity === undefined ? [] : [[identity, { outcome, kri, trustDomains }]],
       ),
     );
     if (settled) {
@@ -230,6 +233,13 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
       return { events: supersededEvents(), released };
     },
     nextEnd: () => superseded.nextEnd(),
+    trustDomains() {
+      const names = new Set<string>();
+      for (const { outcomes } of paths.values())
+        for (const [identity, { trustDomains }] of outcomes)
+          for (const name of trustDomains) names.add(`${meshOf(identity)}/${name}`);
+      return names;
+    },
     view() {
       const views: IdentityView[] = [];
       for (const { path, outcomes, given } of paths.values())
@@ -253,6 +263,10 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
       return views;
     },
   };
+}
+
+function meshOf(identity: Identity): string {
+  return identity.split('/', 1)[0] ?? '';
 }
 
 function keyOf(source: string, path: string): string {

@@ -59,7 +59,7 @@ export class SupersededCas {
         const { fingerprint } = anchor.certificate;
         const key = anchorKey(trustDomain, fingerprint);
         if (current.has(key)) continue;
-        const until = this.#endOf(now, lifetimes.get(fingerprint) ?? defaultLeafLifetimeMs);
+        const until = lingerEnd(this.#linger, lifetimes.get(fingerprint) ?? defaultLeafLifetimeMs, now);
         added.set(key, { trustDomain, anchor, until });
       }
     if (added.size === 0) return;
@@ -136,16 +136,20 @@ export class SupersededCas {
     else this.#all.set(identity, entry);
     this.#changed.add(identity);
   }
+}
 
-  #endOf(now: number, leafLifetimeMs: number): number | undefined {
-    switch (this.#linger.kind) {
-      case 'leaves':
-        return now + leafLifetimeMs + clockSkewMs;
-      case 'forever':
-        return undefined;
-      case 'fixed':
-        return now + this.#linger.ms;
-    }
+/**
+ * Returns when the trust in leaves of the given lifetime ends that may have been issued until `now`, in epoch
+ * milliseconds; `undefined` if it has no end.
+ */
+export function lingerEnd(linger: Linger, leafLifetimeMs: number, now: number): number | undefined {
+  switch (linger.kind) {
+    case 'leaves':
+      return now + leafLifetimeMs + clockSkewMs;
+    case 'forever':
+      return undefined;
+    case 'fixed':
+      return now + linger.ms;
   }
 }
 

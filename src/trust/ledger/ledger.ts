@@ -9,6 +9,7 @@ import { emptyEntry, keepAll, readVersion } from './entry.ts';
 import type { Entry, Grant } from './entry.ts';
 import { guard, initialGuard, release } from './guard.ts';
 import type { GuardInput, GuardResult, GuardState } from './guard.ts';
+import { failureFinding, isImportSource } from './import-sources.ts';
 import { joinHoldings } from './share.ts';
 import type { Holdings } from './share.ts';
 
@@ -102,12 +103,17 @@ interface SourceState {
 
 /**
  * Creates the ledger, which decides which version of each resource is in force. It has state but neither a clock nor
- * I/O: the caller passes the time as monotonic milliseconds.
+ * I/O: the caller passes the time as monotonic milliseconds. Sources of imports are added when they first deliver.
  */
 export function createLedger(sourceNames: readonly string[], options: { readonly holdMs: number }): Ledger {
   const sources = new Map(sourceNames.map((name) => [name, emptySource(name)]));
   const sourceOf = (name: string): SourceState => {
     const source = sources.get(name);
+    if (source === undefined && isImportSource(name)) {
+      const added = emptySource(name);
+      sources.set(name, added);
+      return added;
+    }
     if (source === undefined) throw new Error(`unknown source ${name}`);
     return source;
   };
@@ -220,9 +226,7 @@ function remove(
 function viewOf(sources: readonly SourceState[]): LedgerView {
   const findings = sources.flatMap((source) => [
     ...[...source.entries.values()].flatMap((entry) => entry.findings),
-    ...[...source.failures].map(([path, reason]) =>
-      finding('MT001', `the path cannot be read: ${reason}; nothing below it changes`, { file: path }),
-    ),
+    ...[...source.failures].map(([path, reason]) => failureFinding(source.name, path, reason)),
     ...source.collected.conflicts,
     ...source.held.findings,
   ]);

@@ -1,3 +1,4 @@
+import { isImportSource } from './import-sources.ts';
 import type { SourceStatus } from './ledger.ts';
 
 /** The input of `readinessOf`. Times are monotonic milliseconds. */
@@ -24,7 +25,9 @@ export type Readiness =
  * read that finds an invalid document, or no MeshTrust, is served only after `holdMs`: no last good state exists to
  * compare it with.
  */
-export function readinessOf({ sources, optional, syncedAt, now, holdMs }: ReadinessInput): Readiness {
+export function readinessOf({ sources: all, optional, syncedAt, now, holdMs }: ReadinessInput): Readiness {
+  // The Global control plane may be unreachable: trust of this zone does not wait for it.
+  const sources = all.filter(({ name }) => !isImportSource(name));
   const missing = sources
     .filter((source) => !isRead(source, optional))
     .map(({ name, failure }) => (failure === undefined ? name : `${name} (${failure})`));
@@ -40,7 +43,15 @@ export function isRead(
   { name, synced, restored, failure }: SourceStatus,
   optional: ReadinessInput['optional'],
 ): boolean {
-  return synced || restored || (failure !== undefined && optional?.has(name) === true);
+  return (
+    isImportSource(name) || synced || restored || (failure !== undefined && optional?.has(name) === true)
+  );
+}
+
+/** Returns whether a source has been read completely, or will not be waited for. */
+export function isFirstReadDone(source: SourceStatus, optional: ReadinessInput['optional']): boolean {
+  if (isImportSource(source.name)) return true;
+  return source.synced || (!source.restored && isRead(source, optional));
 }
 
 function doubtReason(sources: readonly SourceStatus[]): string | undefined {

@@ -46,10 +46,20 @@ export interface MeshTrust {
   readonly originKri: string | undefined;
   readonly place: Place;
   readonly blocks: readonly TrustBlock[];
+  /** Where Kuma says that the resource was made; absent without such labels. */
+  readonly provenance?: Provenance | undefined;
   /** Set if the resource follows from a MeshIdentity. */
   readonly derivation?: Derived | Superseded | undefined;
   /** What its annotations say about a rotation; has no effect on the served trust. */
   readonly rotation?: RotationMarks | undefined;
+}
+
+/** Where a resource was made, by the labels that Kuma's control planes set. */
+export interface Provenance {
+  /** The label `kuma.io/origin`: `global` or `zone`; empty if its value is not a text. */
+  readonly origin?: string | undefined;
+  /** The label `kuma.io/zone`. */
+  readonly zone?: string | undefined;
 }
 
 /** A MeshTrust that follows from a MeshIdentity. */

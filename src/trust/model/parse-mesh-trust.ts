@@ -7,7 +7,7 @@ import type { Identity, MeshTrust } from './mesh-trust.ts';
 import { pathText, placeOf } from './parse-context.ts';
 import type { ParseContext } from './parse-context.ts';
 import { blockFinding, checkBlocks, readBlocks } from './read-blocks.ts';
-import { readHeader } from './read-header.ts';
+import { readHeader, readProvenance } from './read-header.ts';
 import { readRotation } from './read-rotation.ts';
 import { readOrigin, readSpec } from './read-spec.ts';
 import type { Path } from './read-yaml.ts';
@@ -89,6 +89,7 @@ export function parseMeshTrust(
       originKri,
       place,
       blocks,
+      ...readProvenance(form, body),
       ...(rotation.marks && { rotation: rotation.marks }),
     },
     remarks: remarks.map((remark) => ({ ...remark, resource: identity })),

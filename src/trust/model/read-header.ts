@@ -1,8 +1,10 @@
+import type { MeshTrust } from './mesh-trust.ts';
 import type { ParseContext } from './parse-context.ts';
 import type { Path } from './read-yaml.ts';
 import { meshLabel } from './known-fields.ts';
 import { requireMapping } from './violations.ts';
 import type { Report } from './violations.ts';
+import { isMapping } from '../../text/json.ts';
 
 /** The parts of the identity of a resource, in either form. */
 export interface Header {
@@ -56,6 +58,23 @@ function readUniversal(
   const mesh = readName(body['mesh'] ?? context.defaultMesh, ['mesh'], report);
   const name = readName(body['name'], ['name'], report);
   return mesh === undefined || name === undefined ? undefined : { mesh, namespace: '', name };
+}
+
+/** Reads the labels that say where a resource was made. */
+export function readProvenance(
+  form: 'kubernetes' | 'universal',
+  body: Record<string, unknown>,
+): Pick<MeshTrust, 'provenance'> {
+  const holder = form === 'kubernetes' ? body['metadata'] : body;
+  const labels = isMapping(holder) && isMapping(holder['labels']) ? holder['labels'] : {};
+  const origin = labels['kuma.io/origin'];
+  const zone = labels['kuma.io/zone'];
+  return origin == null && zone == null ? {} : { provenance: { origin: textOf(origin), zone: textOf(zone) } };
+}
+
+function textOf(value: unknown): string | undefined {
+  if (value == null) return undefined;
+  return typeof value === 'string' ? value : '';
 }
 
 /** Reads the name of a resource or a mesh, and reports a violation. */

@@ -7,35 +7,11 @@ import { makeTempDir } from '../../kit/temp-dir.ts';
 import { poll } from '../../kit/poll.ts';
 import { untilAll } from '../../kit/both-envoys.ts';
 import { makeDomain } from '../../kit/domain.ts';
+import { identityCrd } from './identity-crd.ts';
 import { meshTrust, skip, startStage } from './stage.ts';
 import type { Domain } from '../../kit/domain.ts';
 
 const base = fileURLToPath(new URL('../../../deploy/kustomize', import.meta.url));
-
-/** The CRD of MeshIdentity as far as the program needs it: as in Kuma, the status is a plain field. */
-const identityCrd = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  metadata: { name: 'meshidentities.kuma.io' },
-  spec: {
-    group: 'kuma.io',
-    scope: 'Namespaced',
-    names: {
-      kind: 'MeshIdentity',
-      listKind: 'MeshIdentityList',
-      plural: 'meshidentities',
-      singular: 'meshidentity',
-    },
-    versions: [
-      {
-        name: 'v1alpha1',
-        served: true,
-        storage: true,
-        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-      },
-    ],
-  },
-};
 
 /** Returns a MeshIdentity whose CA is that of the domain, with its private key. */
 function meshIdentity({ name, ca }: Domain): string {

@@ -54,10 +54,15 @@ export interface Stage extends AsyncDisposable {
   readonly envoys: (meshtrust: Meshtrust, site?: string) => Promise<readonly Envoy[]>;
 }
 
-export async function startStage(): Promise<Stage> {
+/** Returns the programs of a cluster. */
+export function findCluster(): Parameters<typeof startKubernetes>[0] {
   if (kubernetes.kind === 'missing') throw new Error(kubernetes.reason);
+  return kubernetes.paths;
+}
+
+export async function startStage(): Promise<Stage> {
   await using stack = new AsyncDisposableStack();
-  const cluster = stack.use(await startKubernetes(kubernetes.paths));
+  const cluster = stack.use(await startKubernetes(findCluster()));
   const kubectl = async (command: string, input?: string): Promise<string> =>
     (await cluster.kubectl(['--namespace', namespace, ...command.split(' ')], input)).stdout;
   // The first command in an empty cluster, so the namespace must be part of the manifests.

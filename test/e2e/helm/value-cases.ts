@@ -116,11 +116,21 @@ export const valueCases: Readonly<Record<string, ChartValues>> = {
       maxInterval: '1h',
       maxAge: '72h',
     },
+    imports: {
+      kubeconfigSecretName: 'global',
+      context: 'global',
+      namespace: 'kuma-global',
+      trustDomains: ['west=west.test', 'west=other.test'],
+    },
     stateDir: { enabled: true },
     log: { level: 'debug', format: 'pretty' },
     drainGrace: '10s',
     metrics: { authorities: false },
     extraArgs: ['--admin-listen=127.0.0.1:9000'],
+  },
+  'imports without MeshIdentities of the cluster': {
+    identities: { zone: 'east' },
+    imports: { kubeconfigSecretName: 'global' },
   },
   'settings of a platform': {
     fullnameOverride: 'trust',
@@ -198,6 +208,7 @@ export const refusedValues: Readonly<Record<string, readonly [values: ChartValue
   ],
   'unknown failure policy': [{ webhook: { failurePolicy: 'Retry' } }, /\/webhook\/failurePolicy/],
   'digest without an algorithm': [{ image: { digest: 'abc' } }, /\/image\/digest/],
+  'grant without a zone': [{ imports: { trustDomains: ['west.test'] } }, /\/imports\/trustDomains\/0/],
   'argument that is not a flag': [{ extraArgs: ['serve'] }, /\/extraArgs\/0/],
   'invalid namespace': [{ kubernetes: { namespace: 'Kuma System' } }, /\/kubernetes\/namespace/],
 };
@@ -234,6 +245,10 @@ export const contradictions: Readonly<Record<string, readonly [values: ChartValu
   'bundle endpoint that publishes nothing': [
     { bundleEndpoint: { enabled: true, tls: { secretName: 'bundle-tls' } } },
     'bundleEndpoint.enabled=true needs bundleEndpoint.serve',
+  ],
+  'imports without a zone': [
+    { imports: { kubeconfigSecretName: 'global' } },
+    'imports.kubeconfigSecretName needs identities.zone',
   ],
   'disruption budget of zero': [
     { podDisruptionBudget: { maxUnavailable: null } },

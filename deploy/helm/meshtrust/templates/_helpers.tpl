@@ -74,6 +74,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- fail "bundleEndpoint.enabled=true needs bundleEndpoint.serve: the trust domains to publish, such as default/*" -}}
 {{- end -}}
 {{- end -}}
+{{- if and .Values.imports.kubeconfigSecretName (not .Values.identities.zone) -}}
+{{- fail "imports.kubeconfigSecretName needs identities.zone: the zone of this cluster" -}}
+{{- end -}}
 {{- with .Values.podDisruptionBudget -}}
 {{- if and .enabled (kindIs "invalid" .minAvailable) (kindIs "invalid" .maxUnavailable) -}}
 {{- fail "podDisruptionBudget.enabled=true needs podDisruptionBudget.minAvailable or podDisruptionBudget.maxUnavailable" -}}
@@ -197,8 +200,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- with .Values.identities -}}
 {{- if .enabled -}}
 - --identities
-{{ include "meshtrust.arg" (dict "flag" "zone" "value" .zone) }}
-{{- include "meshtrust.arg" (dict "flag" "zones" "value" (join "," .zones)) }}
+{{ include "meshtrust.arg" (dict "flag" "zones" "value" (join "," .zones)) }}
 {{- include "meshtrust.arg" (dict "flag" "identity-linger" "value" .linger) }}
 {{- end -}}
 {{- end -}}
@@ -229,6 +231,20 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- include "meshtrust.arg" (dict "flag" "federation-min-interval" "value" .minInterval) }}
 {{- include "meshtrust.arg" (dict "flag" "federation-max-interval" "value" .maxInterval) }}
 {{- include "meshtrust.arg" (dict "flag" "federation-max-age" "value" .maxAge) }}
+{{- end -}}
+{{- end -}}
+{{- if or .Values.identities.enabled .Values.imports.kubeconfigSecretName -}}
+{{- include "meshtrust.arg" (dict "flag" "zone" "value" .Values.identities.zone) }}
+{{- end -}}
+{{- with .Values.imports -}}
+{{- if .kubeconfigSecretName -}}
+- --import-kubeconfig=/import/kubeconfig
+{{ include "meshtrust.arg" (dict "flag" "import-context" "value" .context) }}
+{{- include "meshtrust.arg" (dict "flag" "import-namespace" "value" .namespace) }}
+{{- include "meshtrust.arg" (dict "flag" "import-trust-domain" "value" (join "," .trustDomains)) }}
+{{- if not $.Values.identities.enabled }}
+{{- include "meshtrust.arg" (dict "flag" "identity-linger" "value" $.Values.identities.linger) }}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- if .Values.trust.refuseIntermediates -}}

@@ -1,0 +1,164 @@
+import { finding } from '../findings/finding.ts';
+import type { Finding } from '../findings/finding.ts';
+import { renderTemplate } from '../identity/render-template.ts';
+import { lingerEnd } from '../identity/superseded.ts';
+import type { Linger } from '../identity/superseded.ts';
+import type { MeshIdentity, ParsedIdentity } from '../model/mesh-identity.ts';
+import type { Identity } from '../model/mesh-trust.ts';
+
+/** A MeshIdentity that the Global control plane had, whose leaves may be valid until the end. */
+interface Former {
+  readonly resource: MeshIdentity;
+  /** Epoch milliseconds; `undefined` for no end. */
+  readonly until: number | undefined;
+}
+
+export interface VouchersOptions {
+  /** The trust domains that the operator of this server allows to a zone, in all meshes. */
+  readonly granted: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly linger: Linger;
+}
+
+/**
+ * The trust domains for which each zone may vouch: those that the MeshIdentities of the Global control plane render for
+ * it, and those that the operator of this server granted. A MeshIdentity that a zone made does not count, because the
+ * operator of the zone writes it.
+ */
+export class Vouchers {
+  readonly #options: VouchersOptions;
+  /** The last good MeshIdentities of each path. */
+  readonly #current = new Map<string, ReadonlyMap<Identity, MeshIdentity>>();
+  readonly #problems = new Map<string, readonly Finding[]>();
+  #former: readonly Former[] = [];
+  /** By mesh and zone; emptied when the MeshIdentities change. */
+  readonly #rendered = new Map<string, ReadonlySet<string>>();
+
+  constructor(options: VouchersOptions) {
+    this.#options = options;
+  }
+
+  /** Replaces the MeshIdentities of a path. One that cannot be parsed keeps its last good version. */
+  put(path: string, parsed: readonly ParsedIdentity[], now: number): void {
+    const before = this.#current.get(path) ?? new Map<Identity, MeshIdentity>();
+    const isHidden = parsed.some((item) => item.kind === 'invalid' && item.identity === undefined);
+    const after = new Map<Identity, MeshIdentity>(isHidden ? before : []);
+    for (const item of parsed) {
+      if (item.kind === 'mesh-identity') after.set(item.resource.identity, longest(item.resource, before));
+      else if (item.identity !== undefined) {
+        const kept = before.get(item.identity);
+        if (kept !== undefined) after.set(item.identity, kept);
+      }
+    }
+    const problems = parsed.flatMap((item) => (item.kind === 'invalid' ? item.findings : []));
+    this.#problems.set(path, problems);
+    this.#current.set(path, after);
+    for (const [identity, resource] of before) {
+      const next = after.get(identity);
+      if (next === undefined || !vouchesAlike(resource, next)) this.#retire(resource, now);
+    }
+    this.#rendered.clear();
+  }
+
+  /** Reports a version of a path that cannot be read: the last good one stays. */
+  fail(path: string, findings: readonly Finding[]): void {
+    this.#problems.set(path, findings);
+  }
+
+  /** Removes a path. What its MeshIdentities gave to zones stays allowed while their leaves can be valid. */
+  remove(path: string, now: number): void {
+    for (const resource of this.#current.get(path)?.values() ?? []) this.#retire(resource, now);
+    this.#current.delete(path);
+    this.#problems.delete(path);
+    this.#rendered.clear();
+  }
+
+  /** Ends the MeshIdentities whose leaves are no longer valid. Returns whether there were any. */
+  tick(now: number): boolean {
+    const left = this.#former.filter(({ until }) => until === undefined || until > now);
+    if (left.length === this.#former.length) return false;
+    this.#former = left;
+    this.#rendered.clear();
+    return true;
+  }
+
+  /** Returns when the next former MeshIdentity ends, in epoch milliseconds. */
+  nextEnd(): number | undefined {
+    const ends = this.#former.flatMap(({ until }) => until ?? []);
+    return ends.length === 0 ? undefined : ends.reduce((a, b) => Math.min(a, b));
+  }
+
+  isAllowed(mesh: string, zone: string, trustDomain: string): boolean {
+    if (this.#options.granted.get(zone)?.has(trustDomain) === true) return true;
+    return this.#renderedFor(mesh, zone).has(trustDomain);
+  }
+
+  /** Returns the findings about the MeshIdentities of the Global control plane. */
+  findings(): readonly Finding[] {
+    const failed = [...this.#current.values()].flatMap((identities) =>
+      [...identities.values()].filter(isOfGlobal).flatMap((resource) => {
+        const rendering = render(resource, 'zone');
+        return rendering.kind === 'failed' ? [templateFailed(resource, rendering.reason)] : [];
+      }),
+    );
+    return [...[...this.#problems.values()].flat(), ...failed];
+  }
+
+  #renderedFor(mesh: string, zone: string): ReadonlySet<string> {
+    const key = JSON.stringify([mesh, zone]);
+    const known = this.#rendered.get(key);
+    if (known !== undefined) return known;
+    const current = [...this.#current.values()].flatMap((identities) => [...identities.values()]);
+    const names = new Set<string>();
+    for (const resource of [...current, ...this.#former.map((former) => former.resource)]) {
+      if (resource.mesh !== mesh || !isOfGlobal(resource)) continue;
+      const rendering = render(resource, zone);
+      if (rendering.kind === 'text') names.add(rendering.text);
+    }
+    this.#rendered.set(key, names);
+    return names;
+  }
+
+  #retire(resource: MeshIdentity, now: number): void {
+    if (!isOfGlobal(resource)) return;
+    const until = lingerEnd(this.#options.linger, resource.leafLifetimeMs, now);
+    if (until !== undefined && until <= now) return;
+    const others = this.#former.filter((former) => !vouchesAlike(former.resource, resource));
+    this.#former = [...others, { resource, until }];
+  }
+}
+
+/** Returns whether the Global control plane made the resource. What a zone sends has the origin `zone`. */
+function isOfGlobal({ labels }: MeshIdentity): boolean {
+  const { 'kuma.io/origin': origin, 'kuma.io/zone': zone } = labels;
+  return origin === 'global' || (origin === undefined && zone === undefined);
+}
+
+/** Returns the resource with the longest lifetime of leaves since it renders the same trust domains. */
+function longest(resource: MeshIdentity, before: ReadonlyMap<Identity, MeshIdentity>): MeshIdentity {
+  const earlier = before.get(resource.identity);
+  if (earlier === undefined || !vouchesAlike(earlier, resource)) return resource;
+  return { ...resource, leafLifetimeMs: Math.max(resource.leafLifetimeMs, earlier.leafLifetimeMs) };
+}
+
+function vouchesAlike(a: MeshIdentity, b: MeshIdentity): boolean {
+  return (
+    a.mesh === b.mesh &&
+    a.trustDomainTemplate === b.trustDomainTemplate &&
+    JSON.stringify(a.labels) === JSON.stringify(b.labels)
+  );
+}
+
+function render(
+  { mesh, labels, trustDomainTemplate }: MeshIdentity,
+  zone: string,
+): ReturnType<typeof renderTemplate> {
+  return renderTemplate(trustDomainTemplate, { mesh, zone, labels });
+}
+
+function templateFailed({ place, mesh }: MeshIdentity, reason: string): Finding {
+  return finding(
+    'MT072',
+    `the template of the trust domain cannot be rendered here: ${reason}; allow the trust domains of the zones with --import-trust-domain`,
+    { ...place, mesh },
+  );
+}

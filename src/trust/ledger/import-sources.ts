@@ -1,0 +1,36 @@
+import { finding } from '../findings/finding.ts';
+import type { Finding } from '../findings/finding.ts';
+
+/**
+ * The source of what the Global control plane itself publishes. It is served, but nothing waits for it: the Global
+ * control plane may be unreachable when a zone starts.
+ */
+export const importSource = 'import';
+
+const zonePrefix = `${importSource}:`;
+
+/** Returns the source of what a zone publishes through the Global control plane. Each zone has its own guard. */
+export function importSourceOf(zone: string | undefined): string {
+  return zone === undefined ? importSource : `${zonePrefix}${zone}`;
+}
+
+/** Returns whether a source has trust of the Global control plane. */
+export function isImportSource(source: string): boolean {
+  return source === importSource || source.startsWith(zonePrefix);
+}
+
+/** Returns the zone of an import source; `undefined` for what the Global control plane itself publishes. */
+export function zoneOfSource(source: string): string | undefined {
+  return source.startsWith(zonePrefix) ? source.slice(zonePrefix.length) : undefined;
+}
+
+/** Returns the finding about a path of a source that cannot be read. */
+export function failureFinding(source: string, path: string, reason: string): Finding {
+  return isImportSource(source)
+    ? finding(
+        'MT091',
+        `the Global control plane cannot be read: ${reason}; what it gave before stays in force`,
+        { file: path },
+      )
+    : finding('MT001', `the path cannot be read: ${reason}; nothing below it changes`, { file: path });
+}

@@ -1,0 +1,379 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { importIdentities } from '../../../src/trust/imports/import-stage.ts';
+import { readinessOf } from '../../../src/trust/ledger/readiness.ts';
+import { makeCa } from '../../kit/certificates.ts';
+import { globalIdentity, importedTrust, makeImportRig } from '../../kit/imports.ts';
+import type { ImportRig } from '../../kit/imports.ts';
+import { hour } from '../../kit/mesh-identities.ts';
+import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
+
+const [a, b, c] = ['A', 'B', 'C'].map((commonName) => makeCa({ commonName }).certPem) as [
+  string,
+  string,
+  string,
+];
+const template = '{{ .Mesh }}.{{ .Zone }}.mesh.local';
+const td = (zone: string): string => `default.${zone}.mesh.local`;
+const of = (zone: string) => ({ origin: 'zone', zone });
+
+/** A rig whose Global control plane was read completely; its MeshIdentity renders a trust domain for each zone. */
+function readRig(options?: Parameters<typeof makeImportRig>[0]): ImportRig {
+  const rig = makeImportRig(options);
+  rig.identities({ identity: globalIdentity(template) });
+  rig.synced();
+  return rig;
+}
+
+interface Row {
+  readonly row: string;
+  readonly name: string;
+  readonly run: (rig: ImportRig) => void;
+  readonly rig?: () => ImportRig;
+  readonly inForce: readonly string[];
+  /** The findings, as `code severity`. */
+  readonly codes?: readonly string[];
+}
+
+const rows: readonly Row[] = [
+  {
+    row: 'm1',
+    name: 'a zone lists a CA for its own trust domain: served',
+    run: (rig) => rig.trusts({ t: importedTrust(td('zone-2'), [a, b], of('zone-2')) }),
+    inForce: [`${td('zone-2')}: A B`],
+  },
+  {
+    row: 'm1',
+    name: 'a trust domain that the operator granted to the zone: served',
+    rig: () => readRig({ granted: new Map([['zone-2', new Set(['granted.test'])]]) }),
+    run: (rig) => rig.trusts({ t: importedTrust('granted.test', [a], of('zone-2')) }),
+    inForce: ['granted.test: A'],
+  },
+  {
+    row: 'm1',
+    name: 'a trust domain that is granted to another zone: not served',
+    rig: () => readRig({ granted: new Map([['zone-3', new Set(['granted.test'])]]) }),
+    run: (rig) => rig.trusts({ t: importedTrust('granted.test', [a], of('zone-2')) }),
+    inForce: [],
+    codes: ['MT090 error'],
+  },
+  {
+    row: 'm2',
+    name: 'a zone lists a CA for the trust domain of another zone: not served',
+    run: (rig) => rig.trusts({ t: importedTrust(td('zone-3'), [a], of('zone-2')) }),
+    inForce: [],
+    codes: ['MT090 error'],
+  },
+  {
+    row: 'm2',
+    name: 'a zone lists a CA for the trust domain of this zone: not served',
+    run(rig) {
+      rig.local({ own: meshTrustYaml({ name: 'own', trustDomain: td('zone-1'), pems: [a] }) });
+      rig.trusts({ t: importedTrust(td('zone-1'), [b], of('zone-2')) });
+    },
+    inForce: [`${td('zone-1')}: A`],
+    codes: ['MT090 error'],
+  },
+  {
+    row: 'm2',
+    name: 'a copy by hand of a CA that is served for its owner: a note',
+    run: (rig) =>
+      rig.trusts({
+        own: importedTrust(td('zone-3'), [a, b], of('zone-3')),
+        copy: importedTrust(td('zone-3'), [a], of('zone-2'), 'copy'),
+      }),
+    inForce: [`${td('zone-3')}: A B`],
+    codes: ['MT090 info'],
+  },
+  {
+    row: 'm2',
+    name: 'a copy by hand with one CA more than its owner has: an error',
+    run: (rig) =>
+      rig.trusts({
+        own: importedTrust(td('zone-3'), [a], of('zone-3')),
+        copy: importedTrust(td('zone-3'), [a, b], of('zone-2'), 'copy'),
+      }),
+    inForce: [`${td('zone-3')}: A`],
+    codes: ['MT090 error'],
+  },
+  {
+    row: 'm2',
+    name: 'a MeshIdentity that the zone made itself: vouches for nothing',
+    run(rig) {
+      rig.identities({ zone: globalIdentity('mine.test', of('zone-2')) });
+      rig.trusts({ t: importedTrust('mine.test', [a], of('zone-2')) });
+    },
+    inForce: [],
+    codes: ['MT090 error'],
+  },
+  {
+    row: 'm2',
+    name: 'a MeshIdentity of another mesh: vouches for nothing in this one',
+    run: (rig) => rig.trusts({ t: importedTrust(td('zone-2'), [a], { ...of('zone-2'), mesh: 'payments' }) }),
+    inForce: [],
+    codes: ['MT090 error'],
+  },
+  {
+    row: 'm3',
+    name: 'what this zone published itself: ignored',
+    run: (rig) => rig.trusts({ t: importedTrust(td('zone-1'), [a], of('zone-1')) }),
+    inForce: [],
+  },
+  {
+    row: 'm3',
+    name: 'a trust domain that MeshIdentities of this zone give, and that is granted to another zone: ignored',
+    rig: () => readRig({ granted: new Map([['zone-2', new Set(['own.test'])]]) }),
+    run(rig) {
+      rig.apply(rig.stage.setOwn(new Set(['default/own.test'])));
+      rig.trusts({ t: importedTrust('own.test', [a], of('zone-2')) });
+    },
+    inForce: [],
+  },
+  {
+    row: 'm3',
+    name: 'a trust domain that this zone gets later by a MeshIdentity: no longer taken from another zone',
+    rig: () => readRig({ granted: new Map([['zone-2', new Set(['own.test'])]]) }),
+    run(rig) {
+      rig.trusts({ t: importedTrust('own.test', [a], of('zone-2')) });
+      assert.deepEqual(rig.inForce(), ['own.test: A']);
+      rig.apply(rig.stage.setOwn(new Set(['default/own.test'])));
+      rig.tick(30_000);
+    },
+    inForce: [],
+  },
+  {
+    row: 'm4',
+    name: 'a MeshTrust of the Global control plane: served for any trust domain',
+    run: (rig) => rig.trusts({ t: importedTrust('partner.test', [a], { origin: 'global' }) }),
+    inForce: ['partner.test: A'],
+  },
+  {
+    row: 'm4',
+    name: 'a MeshTrust without labels of a zone: served for any trust domain',
+    run: (rig) => rig.trusts({ t: importedTrust('partner.test', [a]) }),
+    inForce: ['partner.test: A'],
+  },
+  {
+    row: 'm4',
+    name: 'a MeshTrust with a zone and without an origin: counts as one of that zone',
+    run: (rig) => rig.trusts({ t: importedTrust('partner.test', [a], { zone: 'zone-2' }) }),
+    inForce: [],
+    codes: ['MT090 error'],
+  },
+  {
+    row: 'm5',
+    name: 'of a zone, but without the name of the zone: not served',
+    run: (rig) => rig.trusts({ t: importedTrust(td('zone-2'), [a], { origin: 'zone' }) }),
+    inForce: [],
+    codes: ['MT090 error'],
+  },
+  {
+    row: 'm5',
+    name: 'of an unknown origin: not served',
+    run: (rig) => rig.trusts({ t: importedTrust(td('zone-2'), [a], { origin: 'Global', zone: 'zone-2' }) }),
+    inForce: [],
+    codes: ['MT090 error'],
+  },
+  {
+    row: 'm6',
+    name: 'one trust domain of all zones: their CAs are joined, also if this zone has it by itself',
+    run(rig) {
+      rig.identities({ identity: globalIdentity('corp.test') });
+      rig.apply(rig.stage.setOwn(new Set(['default/corp.test'])));
+      rig.local({ own: meshTrustYaml({ name: 'own', trustDomain: 'corp.test', pems: [a] }) });
+      rig.trusts({
+        two: importedTrust('corp.test', [b], of('zone-2'), 'two'),
+        three: importedTrust('corp.test', [c], of('zone-3'), 'three'),
+      });
+    },
+    inForce: ['corp.test: A B C'],
+  },
+  {
+    row: 'm7',
+    name: 'the Global control plane is unreachable: everything stays, with a warning',
+    run(rig) {
+      rig.trusts({ t: importedTrust(td('zone-2'), [a], of('zone-2')) });
+      rig.deliver('import', [{ kind: 'failed', path: 'import:kuma-system', reason: 'refused' }], 1000);
+      rig.deliver(importIdentities, [{ kind: 'failed', path: 'import:identities', reason: 'refused' }], 1000);
+      rig.tick(1000 * hour);
+    },
+    inForce: [`${td('zone-2')}: A`],
+    codes: ['MT091 warning', 'MT091 warning'],
+  },
+  {
+    row: 'm8',
+    name: 'all objects of a zone are gone: held back by the guard, and those of other zones stay',
+    run(rig) {
+      rig.identities({ second: globalIdentity('{{ .Zone }}.second.test') });
+      rig.trusts({
+        first: importedTrust(td('zone-2'), [a], of('zone-2')),
+        second: importedTrust('zone-2.second.test', [b], of('zone-2')),
+        other: importedTrust(td('zone-3'), [c], of('zone-3')),
+      });
+      rig.trusts({ first: undefined, second: undefined }, 1000);
+    },
+    inForce: [`${td('zone-2')}: A`, `${td('zone-3')}: C`, 'zone-2.second.test: B'],
+    codes: ['MT042 error', 'MT042 error'],
+  },
+  {
+    row: 'm8',
+    name: 'the list is empty: held back by the guard',
+    run(rig) {
+      rig.trusts({ t: importedTrust(td('zone-2'), [a], of('zone-2')) });
+      rig.deliver('import', [{ kind: 'gone', path: 't', evidence: 'absence' }], 1000);
+    },
+    inForce: [`${td('zone-2')}: A`],
+    codes: ['MT042 error'],
+  },
+  {
+    row: 'm8',
+    name: 'after the hold: gone',
+    run(rig) {
+      rig.trusts({ t: importedTrust(td('zone-2'), [a], of('zone-2')) });
+      rig.deliver('import', [{ kind: 'gone', path: 't', evidence: 'absence' }], 1000);
+      rig.tick(31_001);
+    },
+    inForce: [],
+  },
+  {
+    row: 'm9',
+    name: 'this zone and the import list the same CA: once',
+    run(rig) {
+      rig.local({ copy: meshTrustYaml({ name: 'copy', trustDomain: td('zone-2'), pems: [a] }) });
+      rig.trusts({ t: importedTrust(td('zone-2'), [a], of('zone-2')) });
+    },
+    inForce: [`${td('zone-2')}: A`],
+  },
+];
+
+suite('import stage', () => {
+  for (const { row, name, run, rig: make = readRig, inForce, codes = [] } of rows)
+    test(`${row} ${name}`, () => {
+      const rig = make();
+      run(rig);
+      assert.deepEqual(rig.inForce(), inForce);
+      assert.deepEqual(rig.codes(), codes);
+    });
+
+  test('before the MeshIdentities are read: nothing is decided', () => {
+    const rig = makeImportRig();
+    rig.trusts({ t: importedTrust(td('zone-2'), [a], of('zone-2')) });
+    rig.deliver('import', [{ kind: 'synced' }]);
+    assert.deepEqual([rig.inForce(), rig.codes()], [[], []]);
+    rig.identities({ identity: globalIdentity(template) });
+    rig.deliver(importIdentities, [{ kind: 'synced' }]);
+    assert.deepEqual(rig.inForce(), [`${td('zone-2')}: A`]);
+  });
+
+  test('the MeshIdentity comes after the MeshTrust: the MeshTrust is served then', () => {
+    const rig = readRig();
+    rig.trusts({ t: importedTrust('late.test', [a], of('zone-2')) });
+    assert.deepEqual(rig.codes(), ['MT090 error']);
+    rig.identities({ late: globalIdentity('late.test') });
+    assert.deepEqual([rig.inForce(), rig.codes()], [['late.test: A'], []]);
+  });
+
+  test('a MeshTrust changes to a foreign trust domain: what it gave before stays, with both findings', () => {
+    const rig = readRig();
+    rig.trusts({ t: importedTrust(td('zone-2'), [a], of('zone-2'), 't') });
+    rig.trusts({ t: importedTrust(td('zone-3'), [b], of('zone-2'), 't') });
+    assert.deepEqual(rig.inForce(), [`${td('zone-2')}: A`]);
+    assert.deepEqual(rig.codes(), ['MT040 error', 'MT090 error']);
+  });
+
+  test('a MeshTrust of the operator is replaced by one of a zone: the earlier one is withdrawn', () => {
+    const rig = readRig();
+    rig.trusts({ t: importedTrust('partner.test', [a], { origin: 'global' }, 't') });
+    rig.trusts({ t: importedTrust('partner.test', [b], of('zone-2'), 't') });
+    rig.tick(30_000);
+    assert.deepEqual([rig.inForce(), rig.codes()], [[], ['MT090 error']]);
+  });
+
+  test('a MeshIdentity is deleted: its zones stay trusted while leaves can be valid, and no longer', () => {
+    const rig = readRig();
+    rig.trusts({ t: importedTrust(td('zone-2'), [a], of('zone-2')) });
+    rig.identities({ identity: undefined }, 1000);
+    const end = 1000 + 24 * hour + 10_000;
+    assert.equal(rig.stage.nextEnd(), end);
+    rig.tick(end - 1);
+    assert.deepEqual([rig.inForce(), rig.codes()], [[`${td('zone-2')}: A`], []]);
+    rig.tick(end);
+    rig.tick(end + 30_000);
+    assert.deepEqual([rig.inForce(), rig.codes()], [[], ['MT090 error']]);
+  });
+
+  test('the lifetime of leaves was longer before: the longer one counts', () => {
+    const rig = readRig();
+    rig.identities({ identity: globalIdentity(template, undefined, '240h') });
+    rig.identities({ identity: globalIdentity(template, undefined, '1h') });
+    rig.identities({ identity: globalIdentity('other.test') }, 0);
+    assert.equal(rig.stage.nextEnd(), 240 * hour + 10_000);
+  });
+
+  test('--identity-linger 0: a deleted MeshIdentity vouches no longer', () => {
+    const rig = readRig({ linger: { kind: 'fixed', ms: 0 } });
+    rig.trusts({ t: importedTrust(td('zone-2'), [a], of('zone-2')) });
+    rig.identities({ identity: undefined }, 1000);
+    rig.tick(31_001);
+    assert.deepEqual(rig.inForce(), []);
+  });
+
+  test('a MeshIdentity that cannot be parsed: its last good version vouches', () => {
+    const rig = readRig();
+    rig.trusts({ t: importedTrust(td('zone-2'), [a], of('zone-2')) });
+    rig.identities({ identity: globalIdentity(template).replace('"enabled":true', '"enabled":"?"') });
+    rig.trusts({ u: importedTrust(td('zone-3'), [b], of('zone-3')) });
+    assert.deepEqual(rig.inForce(), [`${td('zone-2')}: A`, `${td('zone-3')}: B`]);
+    assert.deepEqual([...new Set(rig.codes())], ['MT003 error']);
+  });
+
+  test('a template that is not understood: vouches for nothing, and is reported', () => {
+    const rig = readRig();
+    rig.identities({ identity: globalIdentity('{{ printf "a" }}.test') });
+    assert.deepEqual(rig.codes(), ['MT072 error']);
+  });
+
+  test('a restart: what an earlier run had is in force until everything is read, and then decided again', () => {
+    const before = readRig();
+    const both = {
+      two: importedTrust(td('zone-2'), [a], of('zone-2')),
+      three: importedTrust(td('zone-3'), [b], of('zone-3')),
+      global: importedTrust('partner.test', [c], { origin: 'global' }),
+    };
+    before.trusts(both);
+    const rig = makeImportRig();
+    for (const [source, path] of [
+      ['import:zone-2', 'two'],
+      ['import:zone-3', 'three'],
+      ['import', 'global'],
+    ] as const)
+      rig.deliver(source, [{ kind: 'restored', path, grants: before.ledger.grantsOf(source, path) }]);
+    rig.deliver('import', [{ kind: 'failed', path: 'import:kuma-system', reason: 'refused' }]);
+    const all = before.inForce();
+    assert.equal(all.length, 3);
+    assert.deepEqual([rig.inForce(), rig.codes()], [all, ['MT091 warning']]);
+    rig.deliver('import', [{ kind: 'recovered', path: 'import:kuma-system' }]);
+    // The operator has taken zone 3 out of the mesh meanwhile, and the MeshTrust of the Global control plane is gone.
+    rig.identities({ identity: globalIdentity('{{ .Mesh }}.zone-2.mesh.local') });
+    rig.trusts({ two: both.two, three: both.three });
+    rig.synced();
+    rig.tick(30_000);
+    assert.deepEqual([rig.inForce(), rig.codes()], [[`${td('zone-2')}: A`], ['MT090 error']]);
+  });
+
+  test('readiness: never waits for an import, and no import makes the first read good', () => {
+    const rig = makeImportRig();
+    const now = { syncedAt: 0, now: 0, holdMs: 30_000 };
+    assert.deepEqual(readinessOf({ sources: rig.ledger.view().sources, ...now }), {
+      kind: 'waiting',
+      missing: ['files'],
+    });
+    rig.local({ own: meshTrustYaml({ name: 'own', trustDomain: 'own.test', pems: [a] }) });
+    rig.ledger.apply('files', [{ kind: 'synced' }], 0);
+    assert.deepEqual(readinessOf({ sources: rig.ledger.view().sources, ...now }), { kind: 'ready' });
+    const empty = readRig();
+    empty.trusts({ t: importedTrust(td('zone-2'), [a], of('zone-2')) });
+    empty.ledger.apply('files', [{ kind: 'synced' }], 0);
+    assert.equal(readinessOf({ sources: empty.ledger.view().sources, ...now }).kind, 'doubtful');
+  });
+});
