@@ -4,9 +4,7 @@ import type { HttpEdge } from '../admin/http-edge.ts';
 import { loadPage } from '../admin/page-assets.ts';
 import type { BundlePolicy } from '../trust/bundle/trust-bundle.ts';
 import { createIdentityStage } from '../trust/identity/identity-stage.ts';
-import { supersededSource } from '../trust/identity/superseded.ts';
-import { createImportStage, importIdentities } from '../trust/imports/import-stage.ts';
-import { importSource, isImportSource } from '../trust/ledger/import-sources.ts';
+import { createImportStage } from '../trust/imports/import-stage.ts';
 import { createLedger } from '../trust/ledger/ledger.ts';
 import { createMeshBuilder } from '../trust/snapshot/mesh-builder.ts';
 import { createEventLog } from '../observe/log/log-events.ts';
@@ -39,7 +37,13 @@ import type { ServeOptions } from '../runtime/serve-options.ts';
 import { startKubernetesStatus } from './kubernetes-status.ts';
 import { keep, restore } from './last-good.ts';
 import { createLiveEvents } from './live-events.ts';
-import { federatedTrustDomains, identities as identitySource, planSources } from './sources.ts';
+import {
+  federatedTrustDomains,
+  identities as identitySource,
+  planSources,
+  readsIdentities,
+  sourceNames,
+} from './sources.ts';
 import { startWorkerPool } from '../frontend/workers/worker-pool.ts';
 import { sleep } from '../xds/timers/timers.ts';
 
@@ -62,14 +66,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
   await using cleanup = new AsyncDisposableStack();
   const log = createLogger({ format: options.logFormat, level: options.logLevel, stream: stdout, colour });
   const sources = await planSources(options, log);
-  const localSources = sources.map(({ name }) => name).filter((name) => !isImported(name));
-  const sourceNames = [
-    ...localSources,
-    // The MeshIdentities of the Global control plane give no trust: they only vouch for the zones.
-    ...(options.imports === undefined ? [] : [importSource]),
-    ...(options.identities === undefined ? [] : [supersededSource]),
-    ...(options.federation === undefined ? [] : [federationSource]),
-  ];
+  const names = sourceNames(sources, options);
 
   // The path of trust
   const reader = createAnchorReader({ maxBytes: options.cacheBytes });
@@ -81,13 +78,9 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
     federation: options.federation !== undefined,
   };
   const pipeline = createPipeline({
-    ledger: createLedger(sourceNames, { holdMs: options.guardHold }),
+    ledger: createLedger(names.ledger, { holdMs: options.guardHold }),
     builder: createMeshBuilder(policy, { rootTrustDomain: options.rootTrustDomain }),
-    parse: (source) => ({
-      ...parse,
-      reader,
-      identities: source === importIdentities || (parse.identities && source !== importSource),
-    }),
+    parse: (source) => ({ ...parse, reader, identities: readsIdentities(source, options) }),
     identities: options.identities && createIdentityStage({ ...options.identities, limits: parse.limits }),
     imports: options.imports && createImportStage(options.imports),
     optional: new Set([identitySource, federatedTrustDomains, federationSource]),
@@ -179,16 +172,14 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
   const federation = await startFederation({
     options,
     pipeline,
-    sources: localSources,
+    sources: names.local,
     policy: () => policy,
     clock: systemClock,
     log,
     onFetch: () => undefined,
   });
   cleanup.defer(() => federation?.close());
-  const isSource = (name: string): boolean =>
-    sourceNames.includes(name) || (options.imports !== undefined && isImportSource(name));
-  await restore(lastGood, pipeline, isSource, log);
+  await restore(lastGood, pipeline, names.isKnown, log);
 
   const bundles = await startBundleEndpoint({
     options,
@@ -285,11 +276,6 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
   ]);
   await cleanup.disposeAsync();
   log.info({ event: 'ended' }, 'ended');
-}
-
-/** Returns whether a source is read from the Global control plane. Nothing waits for it. */
-function isImported(name: string): boolean {
-  return name === importIdentities || isImportSource(name);
 }
 
 function policyOf(

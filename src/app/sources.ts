@@ -8,8 +8,10 @@ import {
 } from '../kubernetes/client/api-object.ts';
 import type { WatchedResource } from '../kubernetes/client/api-object.ts';
 import type { HeadChange } from '../kubernetes/client/watch-types.ts';
+import { federationSource } from '../trust/federation/relationship.ts';
+import { supersededSource } from '../trust/identity/superseded.ts';
 import { importIdentities } from '../trust/imports/import-stage.ts';
-import { importSource } from '../trust/ledger/import-sources.ts';
+import { importSource, isImportSource } from '../trust/ledger/import-sources.ts';
 import type { Source, SourceEvent } from '../trust/source.ts';
 import type { ImportCluster, KubernetesOptions, ServeOptions } from '../runtime/serve-options.ts';
 
@@ -101,4 +103,42 @@ async function planImport({
     // A Global control plane without MeshIdentities vouches for no zone.
     plan(importIdentities, importedMeshIdentities, true),
   ];
+}
+
+/** The names of the sources of a server. */
+export interface SourceNames {
+  /** Those of this zone. The Global control plane is not among them, because nothing waits for it. */
+  readonly local: readonly string[];
+  /** Those that the ledger has. */
+  readonly ledger: readonly string[];
+  /** Returns whether the server has a source that an earlier run had. */
+  readonly isKnown: (name: string) => boolean;
+}
+
+/** Returns the names of the sources that a server with these options has. */
+export function sourceNames(
+  sources: readonly PlannedSource[],
+  { federation, identities: derives, imports }: Pick<ServeOptions, 'federation' | 'identities' | 'imports'>,
+): SourceNames {
+  const local = sources
+    .map(({ name }) => name)
+    .filter((name) => name !== importIdentities && !isImportSource(name));
+  const ledger = [
+    ...local,
+    // The MeshIdentities of the Global control plane give no trust: they only vouch for the zones.
+    ...(imports === undefined ? [] : [importSource]),
+    ...(derives === undefined ? [] : [supersededSource]),
+    ...(federation === undefined ? [] : [federationSource]),
+  ];
+  const isKnown = (name: string): boolean =>
+    ledger.includes(name) || (imports !== undefined && isImportSource(name));
+  return { local, ledger, isKnown };
+}
+
+/** Returns whether the MeshIdentities of a source are read. Those among imported MeshTrusts would be derived here. */
+export function readsIdentities(
+  source: string,
+  { identities: derives }: Pick<ServeOptions, 'identities'>,
+): boolean {
+  return source === importIdentities || (derives !== undefined && source !== importSource);
 }
