@@ -39,7 +39,7 @@ export function readinessOf({ sources: all, optional, syncedAt, now, holdMs }: R
 }
 
 /** Returns whether a source has given what it will give for now. */
-export function isRead(
+function isRead(
   { name, synced, restored, failure }: SourceStatus,
   optional: ReadinessInput['optional'],
 ): boolean {
