@@ -10,7 +10,7 @@ import type { Hint, Hints } from '../src/trust/findings/hints.ts';
 export const manual = new URL('../docs/findings.md', import.meta.url);
 const table = fileURLToPath(new URL('../src/trust/findings/hints.ts', import.meta.url));
 
-const section = /^## (?<code>MT\d{3}) .*$/gm;
+const section = /^## (?<code>MT\d{3}) (?<name>\S+)$/gm;
 const served = /^- \*\*What is served:\*\* (?<text>.+)$/m;
 const remedy = /^- \*\*What to do:\*\* (?<text>.+)$/m;
 
@@ -22,7 +22,8 @@ export function parseHints(text: string): Hints {
     const [isServed, toDo] = [served, remedy].map((pattern) => pattern.exec(body)?.groups?.['text']);
     if (isServed === undefined || toDo === undefined) return [];
     const about = plain(textOf(body));
-    return [[start.groups?.['code'] ?? '', { about, served: plain(isServed), remedy: plain(toDo) }]];
+    const { code = '', name = '' } = start.groups ?? {};
+    return [[code, { name, about, served: plain(isServed), remedy: plain(toDo) }]];
   });
   return Object.fromEntries(hints);
 }
@@ -48,8 +49,9 @@ export async function hintsModule(text: string): Promise<string> {
 
 import type { FindingCode } from './catalogue.ts';
 
-/** The meaning of a finding, its effect on the served trust, and its remedy. */
+/** The name of a finding, its meaning, its effect on the served trust, and its remedy. */
 export interface Hint {
+  readonly name: string;
   readonly about: string;
   readonly served: string;
   readonly remedy: string;

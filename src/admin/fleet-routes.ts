@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Fleet, FleetLook } from '../fleet/fleet.ts';
-import { assess, assessGone } from '../fleet/assess.ts';
+import { assess, assessGone, heldVersion } from '../fleet/assess.ts';
 import type { GoneRecord, ProxyRecord } from '../fleet/records.ts';
 import { assessRollout } from '../fleet/rollout.ts';
 import { anyProxyStates } from '../api/fleet-api-types.ts';
@@ -31,6 +31,8 @@ interface Filters {
   readonly state: AnyProxyState | undefined;
   /** Part of the node id. */
   readonly node: string;
+  /** Beginning of the newest version of its mesh that a proxy has acknowledged. */
+  readonly version: string | undefined;
   /** Names of secrets: only proxies that subscribed to one of them. Undefined for all proxies. */
   readonly secrets: ReadonlySet<string> | undefined;
   readonly limit: number;
@@ -101,10 +103,13 @@ function readFilters(query: URLSearchParams): Filters | string {
   if (given !== undefined && state === undefined) return `state is not one of ${anyProxyStates.join(', ')}`;
   const secrets = query.getAll('secret');
   if (secrets.length > 0 && state === 'disconnected') return 'a disconnected proxy asks for no secret';
+  const version = query.get('version') ?? undefined;
+  if (version !== undefined && state === 'disconnected') return 'a disconnected proxy has no version';
   return {
     mesh: query.get('mesh') ?? undefined,
     state,
     node: query.get('node') ?? '',
+    version,
     secrets: secrets.length === 0 ? undefined : new Set(secrets),
     limit: Math.min(Number(limit), pageSize.most),
     after: Buffer.from(query.get('after') ?? '', 'base64url').toString('utf16le'),
@@ -114,19 +119,22 @@ function readFilters(query: URLSearchParams): Filters | string {
 /** Without a state, all proxies that roll-outs count. */
 function fitting(
   { connected, gone }: FleetLook,
-  { state, secrets }: Filters,
+  { state, version, secrets }: Filters,
   { history, now }: FleetContext,
 ): readonly (ProxyRecord | GoneRecord)[] {
+  const hasVersion = (proxy: ProxyRecord | GoneRecord): boolean =>
+    version === undefined || heldVersion(proxy, history)?.version.startsWith(version) === true;
   const there = [...connected].filter(
     (proxy) =>
       (secrets === undefined || asksForOne(proxy, secrets)) &&
-      (state === undefined || assess(proxy, history, now).state === state),
+      (state === undefined || assess(proxy, history, now).state === state) &&
+      hasVersion(proxy),
   );
   // A proxy without a stream has no subscriptions.
   if (secrets !== undefined) return there;
   const left = [...gone].filter((proxy) => {
     const found = assessGone(proxy, history, now)?.state ?? 'disconnected';
-    return state === undefined ? found !== 'disconnected' : found === state;
+    return (state === undefined ? found !== 'disconnected' : found === state) && hasVersion(proxy);
   });
   return [...there, ...left];
 }

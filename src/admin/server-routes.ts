@@ -10,6 +10,8 @@ import type { DistrustedHashes } from '../trust/policy/distrust.ts';
 export interface ServerInput {
   /** Version of the program. */
   readonly version: string;
+  /** Address of the documentation of this version, with a slash at its end. */
+  readonly documentation?: string | undefined;
   /** When the process started, in epoch milliseconds. */
   readonly startedAt?: number | undefined;
   readonly view: () => StateView;
@@ -21,7 +23,14 @@ export interface ServerInput {
 }
 
 /** Returns the answer of `/api/v1/server`. */
-export function serverDetail({ version, startedAt, view, draining, now }: ServerInput): ServerDetail {
+export function serverDetail({
+  version,
+  documentation,
+  startedAt,
+  view,
+  draining,
+  now,
+}: ServerInput): ServerDetail {
   const started = startedAt === undefined ? {} : { startedAt: new Date(startedAt).toISOString() };
   const state = view();
   const sources = state.ledger.sources.map(({ name, synced, restored, accepted, rejected, failure }) => ({
@@ -33,7 +42,7 @@ export function serverDetail({ version, startedAt, view, draining, now }: Server
     failure,
   }));
   const readiness = presentReadiness(state, draining(), now());
-  return { version, ...started, readiness, sources };
+  return { version, documentation, ...started, readiness, sources };
 }
 
 /** Returns the routes `/api/v1/server` and `/api/v1/distrust/{hash}`. */

@@ -4,6 +4,8 @@ import type { ReadyAnswer } from './api-types.ts';
 export interface ServerDetail {
   /** Version of meshtrust. */
   readonly version: string;
+  /** Address of the documentation of this version, with a slash at its end. */
+  readonly documentation?: string | undefined;
   /** When the process started. */
   readonly startedAt?: string | undefined;
   /** The same as in `/readyz`. */

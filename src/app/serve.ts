@@ -197,6 +197,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
   const admin: HttpEdge = createAdminServer({
     ...edgeInput,
     version: options.version,
+    documentation: options.documentation,
     startedAt: performance.timeOrigin,
     changes: changeLog,
     access: { ...access, failed: metrics.adminAuthFailed },

@@ -2,9 +2,10 @@ import type { ApiError, FindingList, GuardRelease, MeshDetail, MeshList } from '
 import type { CertificateDetail, CertificateList } from '../api/certificate-api-types.ts';
 import type { ChangeList } from '../api/change-api-types.ts';
 import type { ProxyDetail, ProxyList } from '../api/fleet-api-types.ts';
+import type { IdentityList } from '../api/identity-api-types.ts';
 import type { ServerDetail } from '../api/server-api-types.ts';
 import type { Hints } from '../trust/findings/hints.ts';
-import type { ProxyFilter } from './page-state.ts';
+import type { ProxyFilter } from './route.ts';
 import { followServerTime } from './server-time.ts';
 
 /** Number of proxies on a page of the list. */
@@ -15,6 +16,7 @@ export const askServer = (): Promise<ServerDetail> => ask('/api/v1/server');
 export const askMeshes = (): Promise<MeshList> => ask('/api/v1/meshes');
 export const askFindings = (): Promise<FindingList> => ask('/api/v1/findings');
 export const askMesh = (mesh: string): Promise<MeshDetail> => ask(`/api/v1/meshes/${name(mesh)}`);
+export const askIdentities = (): Promise<IdentityList> => ask('/api/v1/identities');
 export const askHints = (): Promise<Hints> => ask('/ui/hints.json');
 export const askProxy = (mesh: string, node: string): Promise<ProxyDetail> =>
   ask(`/api/v1/proxies/${name(node)}?mesh=${name(mesh)}`);
@@ -29,10 +31,11 @@ export const askChanges = (mesh: string | undefined, limit: number): Promise<Cha
 export const findProxies = (node: string, limit: number): Promise<ProxyList> =>
   ask(`/api/v1/proxies?node=${name(node)}&limit=${limit}`);
 
-export function askProxies(mesh: string, { node, state, after }: ProxyFilter): Promise<ProxyList> {
+export function askProxies(mesh: string, { node, state, version, after }: ProxyFilter): Promise<ProxyList> {
   const query = new URLSearchParams({ mesh, limit: String(pageSize) });
   if (node !== '') query.set('node', node);
   if (state !== '') query.set('state', state);
+  if (version !== '') query.set('version', version);
   const last = after.at(-1);
   if (last !== undefined) query.set('after', last);
   return ask(`/api/v1/proxies?${query.toString()}`);

@@ -1,3 +1,5 @@
+import type { RolloutDetail } from '../api/fleet-api-types.ts';
+
 const day = 86_400_000;
 
 /** Returns how far a time is from now: `in 12 d`, `3 h ago`. Times are in epoch milliseconds. */
@@ -27,6 +29,12 @@ export function short(hash: string): string {
   return hash.slice(0, 16);
 }
 
+/** Returns an RFC 3339 time for people: `2026-11-28 14:03:22 UTC`. */
+export function absolute(time: string): string {
+  const at = new Date(time).toISOString();
+  return `${at.slice(0, 10)} ${at.slice(11, 19)} UTC`;
+}
+
 /** Returns the day of an RFC 3339 time. */
 export function dayOf(time: string): string {
   return time.slice(0, 10);
@@ -37,6 +45,13 @@ export function count(number: number, one: string, many = `${one}s`): string {
   return `${number.toLocaleString('en')} ${number === 1 ? one : many}`;
 }
 
+/** Returns the name of a resource that lists CAs: a MeshTrust by its name alone, or where else the CAs come from. */
+export function resourceText(resource: string): string {
+  const { kind, name } = /^(?<kind>meshidentity|superseded):(?<name>[^@]*)/.exec(resource)?.groups ?? {};
+  if (kind === undefined) return resource;
+  return kind === 'meshidentity' ? `MeshIdentity ${name}` : `MeshIdentity ${name}, before it was replaced`;
+}
+
 /** Returns the time of day in UTC: `14:03:22 UTC`. */
 export function timeOfDay(time: number): string {
   return `${new Date(time).toISOString().slice(11, 19)} UTC`;
@@ -45,4 +60,17 @@ export function timeOfDay(time: number): string {
 /** Returns for how long something has been so: `for 3 min`. `since` is an RFC 3339 time. */
 export function sinceText(since: string, now: number): string {
   return `for ${duration(Math.max(0, now - Date.parse(since)))}`;
+}
+
+/** Returns a sentence with the number of proxies that are in sync. */
+export function rolloutSentence({ proxies, complete }: Pick<RolloutDetail, 'proxies' | 'complete'>): string {
+  const { connected, synced, reconnecting } = proxies;
+  const lost = proxies.lost + proxies.forgotten;
+  const all = connected + reconnecting + lost;
+  const has = (of: string): string => `${synced.toLocaleString('en')} of ${of} in sync`;
+  if (!complete)
+    return `${has(`at least ${count(connected, 'proxy', 'proxies')}`)}: a worker does not answer.`;
+  if (all === 0) return 'No proxy is connected.';
+  if (lost > 0) return `${has(count(all, 'proxy', 'proxies'))}, ${lost.toLocaleString('en')} lost.`;
+  return `${has(count(all, 'proxy', 'proxies'))}.`;
 }

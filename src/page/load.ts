@@ -4,6 +4,7 @@ import {
   askCertificates,
   askChanges,
   askFindings,
+  askIdentities,
   askMesh,
   askMeshes,
   askProxies,
@@ -12,12 +13,13 @@ import {
   findProxies,
 } from './ask.ts';
 import { noData } from './page-state.ts';
-import type { PageState, ProxyFilter, ViewData } from './page-state.ts';
+import type { PageState, ViewData } from './page-state.ts';
+import { filterOf } from './route.ts';
 import type { Route } from './route.ts';
 import { serverTime } from './server-time.ts';
 
-/** Number of changes, of certificates that expire next, and of results of a search. */
-const most = { changes: 8, expiring: 10, found: 50 } as const;
+/** Number of changes, of certificates that expire next, of results of a search, and of CA certificates in the list. */
+const most = { changes: 8, expiring: 10, found: 50, listed: 500 } as const;
 
 /** Requests everything that the page shows whatever the view. */
 export async function loadShared(): Promise<Pick<PageState, 'about' | 'meshes' | 'findings'>> {
@@ -26,19 +28,16 @@ export async function loadShared(): Promise<Pick<PageState, 'about' | 'meshes' |
 }
 
 /** Requests what one view shows besides. */
-export async function loadView(
-  route: Route,
-  filter: ProxyFilter,
-): Promise<ViewData & Pick<PageState, 'meshAt'>> {
+export async function loadView(route: Route): Promise<ViewData & Pick<PageState, 'meshAt'>> {
   try {
-    return { ...noData, ...(await dataOf(route, filter)), meshAt: serverTime() };
+    return { ...noData, ...(await dataOf(route)), meshAt: serverTime() };
   } catch (error) {
     if (!(error instanceof ApiFailure) || error.status !== 404) throw error;
     return { ...noData, missing: error.message, meshAt: serverTime() };
   }
 }
 
-async function dataOf(route: Route, filter: ProxyFilter): Promise<Partial<ViewData>> {
+async function dataOf(route: Route): Promise<Partial<ViewData>> {
   switch (route.kind) {
     case 'overview': {
       const [certificates, { changes }] = await Promise.all([
@@ -48,12 +47,13 @@ async function dataOf(route: Route, filter: ProxyFilter): Promise<Partial<ViewDa
       return { certificates, changes };
     }
     case 'mesh': {
-      const [mesh, proxies, { changes }] = await Promise.all([
+      const [mesh, proxies, { changes }, identities] = await Promise.all([
         askMesh(route.mesh),
-        askProxies(route.mesh, filter),
+        askProxies(route.mesh, filterOf(route)),
         askChanges(route.mesh, most.changes),
+        askIdentities(),
       ]);
-      return { mesh, proxies, changes };
+      return { mesh, proxies, changes, identities };
     }
     case 'proxy':
       return { proxy: await askProxy(route.mesh, route.node) };
@@ -66,6 +66,8 @@ async function dataOf(route: Route, filter: ProxyFilter): Promise<Partial<ViewDa
       ]);
       return { certificates, proxies };
     }
+    case 'cas':
+      return { certificates: await askCertificates('', most.listed) };
     case 'findings':
     case 'code':
       return {};

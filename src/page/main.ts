@@ -1,16 +1,17 @@
 import { render } from 'lit-html';
 import type { RolloutDetail } from '../api/fleet-api-types.ts';
 import { askHints, askProxies, releaseGuard } from './ask.ts';
+import { actionOf, keysAreOn, storeKeys } from './keys.ts';
 import { listen } from './listen.ts';
 import { loadShared, loadView } from './load.ts';
-import { initialState, noData, noFilter, readinessOf } from './page-state.ts';
-import type { Actions, PageState, ProxyFilter } from './page-state.ts';
+import { initialState, noData, readinessOf } from './page-state.ts';
+import type { Actions, PageState } from './page-state.ts';
 import { errorCount, problemsOf } from './problems.ts';
-import { linkTo, parseRoute } from './route.ts';
+import { filterOf, linkTo, parseRoute, titleOf } from './route.ts';
+import type { ProxyFilter, Route } from './route.ts';
 import { serverTime } from './server-time.ts';
 import { applyTheme, storedTheme } from './theme.ts';
 import type { Theme } from './theme.ts';
-import { titleOf } from './title.ts';
 import { viewPage } from './view-page.ts';
 
 /** The shortest time between two refreshes because of changes, in milliseconds. */
@@ -21,12 +22,14 @@ const listMs = 1_000;
 const tickMs = 1_000;
 
 const root = document.querySelector<HTMLElement>('#page');
-let state: PageState = initialState(parseRoute(location.hash), serverTime());
+let state: PageState = initialState(parseRoute(location.hash), serverTime(), location.origin);
 let isDrawing = false;
 let viewIsDue = false;
 let refreshes = 0;
 let refreshedAt = -Infinity;
 let refreshIsDue = false;
+/** True until the list of proxies that the URL names is shown. */
+let proxiesAreDue = isFiltered(state.route);
 let typing: ReturnType<typeof setTimeout> | undefined;
 
 function change(part: Partial<PageState>): void {
@@ -43,7 +46,8 @@ function change(part: Partial<PageState>): void {
   requestAnimationFrame(() => {
     isDrawing = false;
     render(viewPage(state, actions), root);
-    document.title = titleOf(state.route, errorCount(state.problems), state.connection);
+    showProxies();
+    document.title = titleOf(state.route, errorCount(state.problems), state.connection === 'lost');
   });
 }
 
@@ -78,12 +82,12 @@ function refresh(): void {
   refreshes += 1;
   const mine = refreshes;
   attempt(async () => {
-    const { route, filter } = state;
-    const [shared, view] = await Promise.all([loadShared(), loadView(route, filter)]);
+    const { route } = state;
+    const [shared, view] = await Promise.all([loadShared(), loadView(route)]);
     // A later request is about the view that is shown now, and may have been answered before this one.
     if (mine !== refreshes) return {};
-    // Text that was typed meanwhile stays, and has a request of its own.
-    return { ...shared, ...view, ...(state.filter !== filter && { proxies: state.proxies }) };
+    // A filter that was changed meanwhile has a request of its own.
+    return { ...shared, ...view, ...(state.route !== route && { proxies: state.proxies }) };
   });
 }
 
@@ -107,17 +111,22 @@ function shows({ mesh, converged }: RolloutDetail): boolean {
 }
 
 function refreshList(): void {
-  const { route, filter } = state;
+  const { route } = state;
   if (route.kind !== 'mesh') return;
   attempt(async () => {
-    const proxies = await askProxies(route.mesh, filter);
+    const proxies = await askProxies(route.mesh, filterOf(route));
     // Another list may have been requested meanwhile.
-    return state.route === route && state.filter === filter ? { proxies } : {};
+    return state.route === route ? { proxies } : {};
   });
 }
 
-function setFilter(filter: ProxyFilter): void {
-  change({ filter });
+/** Changes the filter in the URL as well. The browser's history has one entry for the view, not one for each letter. */
+function setFilter(part: Partial<ProxyFilter>): void {
+  const { route } = state;
+  if (route.kind !== 'mesh') return;
+  const fragment = linkTo({ ...route, filter: { ...filterOf(route), after: [], ...part } });
+  history.replaceState(null, '', fragment);
+  change({ route: parseRoute(fragment) });
   clearTimeout(typing);
   typing = setTimeout(refreshList, 150);
 }
@@ -127,20 +136,50 @@ function setTheme(theme: Theme): void {
   change({ theme });
 }
 
+function showHelp(): void {
+  document.querySelector<HTMLDialogElement>('#help')?.showModal();
+}
+
+function onKey(event: KeyboardEvent): void {
+  const target = event.target instanceof Element ? event.target : document.body;
+  const action = state.keys
+    ? actionOf(event, target.closest('input, select, textarea, dialog') !== null)
+    : undefined;
+  if (action === undefined) return;
+  event.preventDefault();
+  if (action.kind === 'help') showHelp();
+  else if (action.kind === 'go') location.hash = action.link;
+  else document.querySelector<HTMLInputElement>('.find input')?.select();
+}
+
 function showRoute(): void {
-  change({
-    ...noData,
-    route: parseRoute(location.hash),
-    filter: noFilter,
-    copied: undefined,
-    failure: undefined,
-  });
-  scrollTo(0, 0);
-  refresh();
+  const [before, route] = [state.route, parseRoute(location.hash)];
+  proxiesAreDue = isFiltered(route);
+  if (before.kind === 'mesh' && route.kind === 'mesh' && before.mesh === route.mesh) {
+    change({ route });
+    refreshList();
+  } else {
+    change({ ...noData, route, copied: undefined, failure: undefined });
+    refresh();
+  }
+  if (!proxiesAreDue) scrollTo(0, 0);
+}
+
+/** True if the URL names some proxies of a mesh: the page shows their list first. */
+function isFiltered(route: Route): boolean {
+  return route.kind === 'mesh' && route.filter !== undefined;
+}
+
+function showProxies(): void {
+  const heading = document.querySelector<HTMLElement>('#proxies');
+  if (!proxiesAreDue || heading === null || state.proxies === undefined) return;
+  proxiesAreDue = false;
+  heading.focus();
+  heading.scrollIntoView();
 }
 
 const actions: Actions = {
-  filter: (part) => setFilter({ ...state.filter, after: [], ...part }),
+  filter: setFilter,
   release: (mesh) => {
     const question = `Release the guard of mesh ${mesh}? The trust domains that it holds are removed at once, and proxies refuse their clients.`;
     if (!confirm(question)) return;
@@ -153,6 +192,11 @@ const actions: Actions = {
     location.hash = text === '' ? linkTo({ kind: 'overview' }) : linkTo({ kind: 'search', text });
   },
   theme: setTheme,
+  keys: (areOn) => {
+    storeKeys(areOn);
+    change({ keys: areOn });
+  },
+  help: showHelp,
   copy: (text) => {
     attempt(async () => {
       await navigator.clipboard.writeText(text);
@@ -162,7 +206,9 @@ const actions: Actions = {
 };
 
 setTheme(storedTheme());
+change({ keys: keysAreOn() });
 addEventListener('hashchange', showRoute);
+addEventListener('keydown', onKey);
 setInterval(() => change({ now: serverTime() }), tickMs);
 listen({
   connected: (isConnected) => {

@@ -2,20 +2,13 @@ import type { FindingList, MeshDetail, MeshSummary } from '../api/api-types.ts';
 import type { CertificateDetail, CertificateList } from '../api/certificate-api-types.ts';
 import type { ChangeDetail } from '../api/change-api-types.ts';
 import type { ServerEvent } from '../api/event-types.ts';
-import type { AnyProxyState, ProxyDetail, ProxyList, RolloutDetail } from '../api/fleet-api-types.ts';
+import type { ProxyDetail, ProxyList, RolloutDetail } from '../api/fleet-api-types.ts';
+import type { IdentityList } from '../api/identity-api-types.ts';
 import type { ServerDetail } from '../api/server-api-types.ts';
 import type { Hints } from '../trust/findings/hints.ts';
 import type { Problem } from './problems.ts';
-import type { Route } from './route.ts';
+import type { ProxyFilter, Route } from './route.ts';
 import type { Theme } from './theme.ts';
-
-/** The filter of the list of proxies. */
-export interface ProxyFilter {
-  readonly node: string;
-  readonly state: AnyProxyState | '';
-  /** The `next` of the previous page, and those of the pages before it, so that one can go back. */
-  readonly after: readonly string[];
-}
 
 /** What only some views show. Cleared when the view changes. */
 export interface ViewData {
@@ -27,6 +20,7 @@ export interface ViewData {
   readonly certificates: CertificateList | undefined;
   /** The last changes of all meshes, or of the mesh. */
   readonly changes: readonly ChangeDetail[] | undefined;
+  readonly identities: IdentityList | undefined;
   /** The server's message, if the object of the view does not exist. */
   readonly missing: string | undefined;
 }
@@ -46,12 +40,15 @@ export interface PageState extends ViewData {
   readonly findings: FindingList | undefined;
   /** When the response about the mesh arrived, in epoch milliseconds. Its remaining times count from then on. */
   readonly meshAt: number;
-  readonly filter: ProxyFilter;
   readonly rollouts: ReadonlyMap<string, RolloutDetail>;
   /** Follows from the rest of the state. */
   readonly problems: readonly Problem[];
   readonly hints: Hints;
   readonly theme: Theme;
+  /** Whether single keys are shortcuts. */
+  readonly keys: boolean;
+  /** The address of the server, as `https://host:port`. */
+  readonly origin: string;
   /** The text that was copied last, so that its button can say so. */
   readonly copied: string | undefined;
   /** The error of the last action. */
@@ -60,8 +57,6 @@ export interface PageState extends ViewData {
   readonly now: number;
 }
 
-export const noFilter: ProxyFilter = { node: '', state: '', after: [] };
-
 export const noData: ViewData = {
   mesh: undefined,
   proxies: undefined,
@@ -69,11 +64,12 @@ export const noData: ViewData = {
   ca: undefined,
   certificates: undefined,
   changes: undefined,
+  identities: undefined,
   missing: undefined,
 };
 
 /** Returns the state before the first response. */
-export function initialState(route: Route, now: number): PageState {
+export function initialState(route: Route, now: number, origin = ''): PageState {
   return {
     ...noData,
     connection: 'connecting',
@@ -85,11 +81,12 @@ export function initialState(route: Route, now: number): PageState {
     meshes: undefined,
     findings: undefined,
     meshAt: now,
-    filter: noFilter,
     rollouts: new Map(),
     problems: [],
     hints: {},
     theme: 'system',
+    keys: true,
+    origin,
     copied: undefined,
     failure: undefined,
     now,
@@ -130,4 +127,7 @@ export interface Actions {
   readonly search: (text: string) => void;
   readonly copy: (text: string) => void;
   readonly theme: (theme: Theme) => void;
+  readonly keys: (areOn: boolean) => void;
+  /** Shows the keys of the page. */
+  readonly help: () => void;
 }

@@ -114,17 +114,22 @@ function proxyProblems({ mesh, proxies, lagging, changedAt, complete }: RolloutD
   ] as const;
   const problems = states.flatMap(([state, number, what]): readonly Problem[] => {
     if (number === 0) return [];
+    const only = onlyOne(
+      lagging.filter((proxy) => proxy.state === state),
+      number,
+    );
     return [
       {
         severity: 'error',
-        what: `${namesOf(
-          lagging.filter((proxy) => proxy.state === state),
-          number,
-        )} ${what}`,
+        what: `${only === undefined ? count(number, 'proxy', 'proxies') : `Proxy ${only.node}`} ${what}`,
         where: mesh,
         mesh,
         since: earliest(lagging, state) ?? changedAt,
-        link: linkTo({ kind: 'mesh', mesh }),
+        link: linkTo(
+          only === undefined
+            ? { kind: 'mesh', mesh, filter: { state } }
+            : { kind: 'proxy', mesh, node: only.node },
+        ),
       },
     ];
   });
@@ -133,12 +138,10 @@ function proxyProblems({ mesh, proxies, lagging, changedAt, complete }: RolloutD
   return [...problems, { severity: 'error', what, where: mesh, mesh, link: linkTo({ kind: 'mesh', mesh }) }];
 }
 
-/** Returns the name of a single proxy, else the number of proxies. */
-function namesOf(proxies: readonly LaggingProxy[], number: number): string {
+/** Returns the proxy, if there is only one and it has a name. */
+function onlyOne(proxies: readonly LaggingProxy[], number: number): LaggingProxy | undefined {
   const [only] = proxies;
-  return number === 1 && only !== undefined && only.node !== ''
-    ? `Proxy ${only.node}`
-    : count(number, 'proxy', 'proxies');
+  return number === 1 && only?.node !== '' ? only : undefined;
 }
 
 function earliest(lagging: readonly LaggingProxy[], state: LaggingProxy['state']): string | undefined {

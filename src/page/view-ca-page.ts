@@ -1,12 +1,13 @@
 import { html, nothing } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
 import type { CertificateDetail, CertificatePlace } from '../api/certificate-api-types.ts';
-import { count, dayOf, distance } from './format.ts';
+import { absolute, count, distance, resourceText } from './format.ts';
 import { lifeState } from './life.ts';
 import type { Actions, PageState } from './page-state.ts';
 import { linkTo } from './route.ts';
 import { splitSubject } from './subject.ts';
 import { viewAxis, viewLife } from './view-life.ts';
+import { viewCopy } from './view-parts.ts';
 import { rootings, lifeWords } from './view-trust-domains.ts';
 
 const tones = { valid: 'good', future: 'warn', expiring: 'warn', expired: 'bad' } as const;
@@ -35,7 +36,7 @@ export function viewCaPage(state: PageState, actions: Actions): TemplateResult {
         <a class="button" href="/api/v1/certificates/${fingerprint}/pem" download>Download PEM</a>
       </p>
     </section>
-    ${viewPlaces(ca, state)} ${viewFields(ca)}
+    ${viewPlaces(ca, state)} ${viewFields(ca, state, actions)}
   `;
 }
 
@@ -71,7 +72,7 @@ function viewPlace(
     <td data-label="Trust domain">
       ${trustDomain} ${how === undefined ? nothing : html`<span class="badge warn">${how}</span>`}
     </td>
-    <td data-label="Listed by">${resources.map((resource) => html`<div>${resource}</div>`)}</td>
+    <td data-label="Listed by">${resources.map((resource) => html`<div>${resourceText(resource)}</div>`)}</td>
     <td data-label="Proxies in sync">
       ${
         proxies === undefined
@@ -90,12 +91,16 @@ function viewPlace(
   </tr>`;
 }
 
-function viewFields(ca: CertificateDetail): TemplateResult {
+function isHash(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text);
+}
+
+function viewFields(ca: CertificateDetail, state: PageState, actions: Actions): TemplateResult {
   const fields: readonly (readonly [string, string | undefined])[] = [
     ['SHA-256 fingerprint', ca.fingerprint],
     ['Subject', ca.subject],
     ['Issuer', ca.issuer === ca.subject ? 'itself (self-issued)' : ca.issuer],
-    ['Valid', `${dayOf(ca.notBefore)} to ${dayOf(ca.notAfter)}`],
+    ['Valid', `${absolute(ca.notBefore)} to ${absolute(ca.notAfter)}`],
     ['Key', ca.keyAlgorithm],
     ['SHA-256 of the public key', ca.keyHash],
     ['The same, compressed point', ca.compressedKeyHash],
@@ -107,7 +112,11 @@ function viewFields(ca: CertificateDetail): TemplateResult {
         text === undefined
           ? nothing
           : html`<dt>${term}</dt>
-              <dd class=${/^[0-9a-f]{64}$/.test(text) ? 'mono' : ''}>${text}</dd>`,
+              ${
+                isHash(text)
+                  ? html`<dd class="mono">${text} ${viewCopy(text, term, state, actions)}</dd>`
+                  : html`<dd>${text}</dd>`
+              }`,
       )}
     </dl>
   </section>`;

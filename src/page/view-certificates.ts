@@ -1,12 +1,29 @@
-import { html } from 'lit-html';
+import { html, nothing } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
 import type { CertificateSummary } from '../api/certificate-api-types.ts';
-import { count, dayOf, distance, short } from './format.ts';
+import { absolute, count, dayOf, distance, short } from './format.ts';
 import { lifeState } from './life.ts';
+import type { PageState } from './page-state.ts';
 import { linkTo } from './route.ts';
 import { splitSubject } from './subject.ts';
 import { viewAxis, viewLife } from './view-life.ts';
 import { lifeWords } from './view-trust-domains.ts';
+
+/** Shows the CA certificates of all meshes. */
+export function viewAllCertificates({ certificates, now }: PageState): TemplateResult {
+  if (certificates === undefined) return html`<p class="faint">Loading…</p>`;
+  const { total, certificates: shown } = certificates;
+  const more = total - shown.length;
+  return html`<section aria-labelledby="cas">
+    <h2 id="cas">${count(total, 'CA certificate')}, by expiry</h2>
+    ${
+      total === 0
+        ? html`<p class="faint">No source lists a CA certificate.</p>`
+        : viewCertificates(shown, now)
+    }
+    ${more > 0 ? html`<p class="faint">${count(more, 'more', 'more')}: search for a part of the name.</p>` : nothing}
+  </section>`;
+}
 
 /** Shows CA certificates of several meshes, the earliest expiry first. */
 export function viewCertificates(certificates: readonly CertificateSummary[], now: number): TemplateResult {
@@ -42,7 +59,7 @@ function viewCertificate(
     <td class="life" data-label="Validity">${viewLife(life, state, now)}</td>
     <td data-label="Expires">
       <div class="state ${state}">${lifeWords[state]} ${distance(Date.parse(time), now)}</div>
-      <time class="faint" datetime=${time}>${dayOf(time)}</time>
+      <time class="faint" datetime=${time} title=${absolute(time)}>${dayOf(time)}</time>
     </td>
     <td data-label="Trusted in">
       <div>${place?.mesh}${places.length > 1 ? ` and ${count(places.length - 1, 'more place')}` : ''}</div>

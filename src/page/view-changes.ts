@@ -1,9 +1,10 @@
 import { html, nothing, svg } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
 import type { ChangeDetail, TrustDomainChangeDetail } from '../api/change-api-types.ts';
-import { count, distance, duration, short } from './format.ts';
+import { count, duration, short } from './format.ts';
 import { linkTo } from './route.ts';
 import { splitSubject } from './subject.ts';
+import { viewTime } from './view-parts.ts';
 
 /** Number of trust domains of a change that are named. */
 const mostDomains = 3;
@@ -32,9 +33,7 @@ export function viewChanges(
             ${changes.map(
               (change, index) =>
                 html`<li>
-                  <time datetime=${change.changedAt} title=${change.changedAt}
-                    >${distance(Date.parse(change.changedAt), now)}</time
-                  >
+                  ${viewTime(change.changedAt, now)}
                   <div>
                     ${
                       withMesh
@@ -43,7 +42,7 @@ export function viewChanges(
                     }
                     ${viewWhat(change)}
                     <code class="faint" title=${change.version}>${short(change.version)}</code>
-                    ${index > 0 ? viewHolding(holding?.get(change.version) ?? 0) : nothing}
+                    ${index > 0 ? viewHolding(change, holding?.get(change.version) ?? 0) : nothing}
                   </div>
                   ${viewConvergence(change, changes.slice(0, index), longest)}
                 </li>`,
@@ -54,9 +53,10 @@ export function viewChanges(
 }
 
 /** Shows that proxies still have an earlier version. */
-function viewHolding(proxies: number): TemplateResult | typeof nothing {
+function viewHolding({ mesh, version }: ChangeDetail, proxies: number): TemplateResult | typeof nothing {
   if (proxies === 0) return nothing;
-  return html`<span class="badge warn">${count(proxies, 'proxy', 'proxies')} still on it</span>`;
+  const link = linkTo({ kind: 'mesh', mesh, filter: { version: short(version) } });
+  return html`<a class="badge warn" href=${link}>${count(proxies, 'proxy', 'proxies')} still on it</a>`;
 }
 
 /** Returns the milliseconds from a change to its last acknowledgement; undefined if there was none. */

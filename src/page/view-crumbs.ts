@@ -1,6 +1,6 @@
 import { html, nothing } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
-import { linkTo } from './route.ts';
+import { linkTo, nameOf } from './route.ts';
 import type { Route } from './route.ts';
 
 /** Shows the way from the overview to the view. */
@@ -22,28 +22,22 @@ export function viewCrumbs(route: Route): TemplateResult {
   </nav>`;
 }
 
+/** The views between the overview and a view, and the view. */
 function partsOf(route: Route): readonly { readonly text: string; readonly link: string }[] {
-  const link = linkTo(route);
+  const part = (of: Route) => ({ text: nameOf(of) ?? '', link: linkTo(of) });
   switch (route.kind) {
     case 'overview':
       return [];
-    case 'findings':
-      return [{ text: 'Findings', link }];
-    case 'mesh':
-      return [{ text: route.mesh, link }];
     case 'proxy':
-      return [
-        { text: route.mesh, link: linkTo({ kind: 'mesh', mesh: route.mesh }) },
-        { text: route.node, link },
-      ];
+      return [part({ kind: 'mesh', mesh: route.mesh }), part(route)];
     case 'ca':
-      return [{ text: `CA ${route.fingerprint.slice(0, 16)}`, link }];
+      return [part({ kind: 'cas' }), part(route)];
     case 'code':
-      return [
-        { text: 'Findings', link: linkTo({ kind: 'findings' }) },
-        { text: route.code, link },
-      ];
+      return [part({ kind: 'findings' }), part(route)];
+    case 'findings':
+    case 'cas':
+    case 'mesh':
     case 'search':
-      return [{ text: `Search: ${route.text}`, link }];
+      return [part(route)];
   }
 }

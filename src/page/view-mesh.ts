@@ -7,6 +7,7 @@ import { connectedTo } from './page-state.ts';
 import type { Actions, PageState } from './page-state.ts';
 import { viewChanges } from './view-changes.ts';
 import { viewFindings } from './view-findings.ts';
+import { viewIdentities } from './view-identities.ts';
 import { viewMeshState } from './view-overview.ts';
 import { toneOf, viewProblems } from './view-problems.ts';
 import { viewProxies } from './view-proxies.ts';
@@ -36,8 +37,8 @@ export function viewMesh(state: PageState, actions: Actions): TemplateResult {
       withMesh: false,
       holding: new Map(rollouts.get(mesh.name)?.versions.map(({ version, proxies }) => [version, proxies])),
     })}
-    ${viewTrustDomains(mesh.trustDomains, now)} ${viewFindings(mesh.findings, hints, now)}
-    ${viewProxies(state, actions)}
+    ${viewTrustDomains(mesh.trustDomains, now)} ${viewIdentities(state.identities, mesh.name, now)}
+    ${viewFindings(mesh.findings, hints, now)} ${viewProxies(state, actions)}
   `;
 }
 

@@ -11,6 +11,7 @@ import type { Problem } from './problems.ts';
 import { linkTo } from './route.ts';
 import { viewCertificates } from './view-certificates.ts';
 import { viewChanges } from './view-changes.ts';
+import { viewTime } from './view-parts.ts';
 import { toneOf, verdictOf, viewProblems } from './view-problems.ts';
 
 /** Number of meshes that are shown. Those with problems are first. */
@@ -18,12 +19,23 @@ const most = 200;
 
 /** Shows whether everything is in order, and all meshes. */
 export function viewOverview(state: PageState): TemplateResult {
-  const { meshes, problems, now } = state;
+  const { meshes, problems, certificates, findings, now } = state;
   if (meshes === undefined || !isComplete(state)) return html`<p class="faint">Loading…</p>`;
   return html`
     <section class="verdict ${toneOf(problems)}" aria-labelledby="verdict">
       <h2 id="verdict" role="status" aria-live="polite">${verdictOf(problems)}</h2>
-      <p class="faint">${summaryOf(state, meshes)}</p>
+      <p class="faint">
+        ${summaryOf(state, meshes)}${
+          certificates === undefined
+            ? nothing
+            : html` · <a href=${linkTo({ kind: 'cas' })}>${count(certificates.total, 'CA certificate')}</a>`
+        }${
+          findings === undefined || findings.findings.length === 0
+            ? nothing
+            : html` ·
+                <a href=${linkTo({ kind: 'findings' })}>${count(findings.findings.length, 'finding')}</a>`
+        }
+      </p>
       ${viewProblems(problems, now)}
     </section>
     ${viewMeshes(state, meshes)} ${viewExpiring(state)} ${viewChanges(state.changes, { now, withMesh: true })}
@@ -70,10 +82,17 @@ function syncOf(rollouts: readonly RolloutDetail[]): string | undefined {
 }
 
 function viewMeshes(state: PageState, meshes: readonly MeshSummary[]): TemplateResult {
+  const { sources = [], documentation } = state.about ?? {};
   if (meshes.length === 0)
     return html`<section>
       <h2>Meshes</h2>
-      <p class="faint">No source lists a MeshTrust yet. Proxies that connect refuse every client.</p>
+      <p>No source lists a MeshTrust yet. Proxies that connect refuse every client.</p>
+      <p class="faint">
+        ${sources.length === 0 ? 'Loading…' : `Read so far: ${sources.map(({ name, accepted }) => `${name} (${count(accepted, 'resource')})`).join(', ')}.`}
+        Put a MeshTrust there; this page shows it at once. A file that is not accepted is a
+        <a href=${linkTo({ kind: 'findings' })}>finding</a>.
+        ${documentation === undefined ? nothing : html`<a href="${documentation}concepts.md" rel="noreferrer">What a MeshTrust is</a>`}
+      </p>
     </section>`;
   const sorted = worstFirst(meshes, state.problems);
   return html`<section aria-labelledby="meshes">
@@ -123,9 +142,7 @@ function viewRow(mesh: MeshSummary, state: PageState): TemplateResult {
       }
     </td>
     <td data-label="Proxies in sync">${viewSync(rollout, connectedTo(mesh, state))}</td>
-    <td data-label="Last change">
-      ${rollout === undefined ? '—' : distance(Date.parse(rollout.changedAt), now)}
-    </td>
+    <td data-label="Last change">${rollout === undefined ? '—' : viewTime(rollout.changedAt, now)}</td>
   </tr>`;
 }
 
@@ -149,5 +166,13 @@ function viewSync(rollout: RolloutDetail | undefined, connected: number): Templa
   if (all === 0) return html`<span class="faint">none connected</span>`;
   return html`${synced.toLocaleString('en')}
     <span class="faint">of ${all.toLocaleString('en')}</span>
-    ${lost + forgotten > 0 ? html`<span class="badge bad">${(lost + forgotten).toLocaleString('en')} lost</span>` : nothing}`;
+    ${
+      lost + forgotten > 0
+        ? html`<a
+            class="badge bad"
+            href=${linkTo({ kind: 'mesh', mesh: rollout.mesh, filter: { state: 'lost' } })}
+            >${(lost + forgotten).toLocaleString('en')} lost</a
+          >`
+        : nothing
+    }`;
 }

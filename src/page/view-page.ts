@@ -5,11 +5,14 @@ import type { Actions, PageState } from './page-state.ts';
 import { linkTo } from './route.ts';
 import { nextTheme } from './theme.ts';
 import { viewCaPage } from './view-ca-page.ts';
+import { viewAllCertificates } from './view-certificates.ts';
 import { viewCode } from './view-code.ts';
 import { viewCrumbs } from './view-crumbs.ts';
 import { viewFindings } from './view-findings.ts';
+import { viewHelp } from './view-help.ts';
 import { viewMesh } from './view-mesh.ts';
 import { viewOverview } from './view-overview.ts';
+import { viewCommands } from './view-parts.ts';
 import { viewProxyPage } from './view-proxy-page.ts';
 import { viewSearch } from './view-search.ts';
 
@@ -30,10 +33,10 @@ export function viewPage(state: PageState, actions: Actions): TemplateResult {
     ${viewHeader(state, actions)} ${connection === 'lost' ? viewLost(state) : nothing}
     ${failure === undefined ? nothing : html`<p class="banner bad" role="alert">${failure}</p>`}
     <div class="body ${connection === 'lost' ? 'outdated' : ''}">
-      ${viewCrumbs(state.route)}
+      <div class="bar-row">${viewCrumbs(state.route)} ${viewCommands(state, actions)}</div>
       <main id="content" tabindex="-1">${viewContent(state, actions)}</main>
     </div>
-    ${viewFooter(state)}
+    ${viewFooter(state, actions)} ${viewHelp(state, actions)}
   `;
 }
 
@@ -92,12 +95,14 @@ function viewContent(state: PageState, actions: Actions): TemplateResult {
   switch (route.kind) {
     case 'overview':
       return viewOverview(state);
+    case 'cas':
+      return viewAllCertificates(state);
     case 'findings':
       return viewFindings(findings?.findings, hints, now);
     case 'mesh':
       return viewMesh(state, actions);
     case 'proxy':
-      return viewProxyPage(state);
+      return viewProxyPage(state, actions);
     case 'ca':
       return viewCaPage(state, actions);
     case 'code':
@@ -107,7 +112,7 @@ function viewContent(state: PageState, actions: Actions): TemplateResult {
   }
 }
 
-function viewFooter({ about, now }: PageState): TemplateResult {
+function viewFooter({ about, now }: PageState, { help }: Actions): TemplateResult {
   return html`<footer>
     ${
       about === undefined
@@ -130,5 +135,11 @@ function viewFooter({ about, now }: PageState): TemplateResult {
     }
     <a href="/api/v1/meshes">API</a>
     <a href="/metrics">Metrics</a>
+    ${
+      about?.documentation === undefined
+        ? nothing
+        : html`<a href="${about.documentation}README.md" rel="noreferrer">Documentation</a>`
+    }
+    <button type="button" class="link" @click=${help}>Keys</button>
   </footer>`;
 }

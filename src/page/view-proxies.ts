@@ -1,21 +1,22 @@
 import { html, nothing } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
 import type { AnyProxyState, ProxySummary } from '../api/fleet-api-types.ts';
-import { count, distance, short, sinceText } from './format.ts';
+import { count, short, sinceText } from './format.ts';
 import type { Actions, PageState } from './page-state.ts';
-import { linkTo } from './route.ts';
-import { rolloutStates } from './view-rollout.ts';
+import { viewTime } from './view-parts.ts';
+import { filterOf, linkTo, listedStates, noFilter } from './route.ts';
+import type { ProxyFilter } from './route.ts';
 
 /** States of a proxy that has a problem. */
 const attention: ReadonlySet<AnyProxyState> = new Set(['stale', 'refused', 'lost']);
-const states: readonly AnyProxyState[] = [...rolloutStates, 'disconnected'];
 
 /** Shows the proxies of a mesh, by pages. */
-export function viewProxies({ proxies, filter, now }: PageState, actions: Actions): TemplateResult {
+export function viewProxies({ proxies, route, now }: PageState, actions: Actions): TemplateResult {
+  const filter = filterOf(route);
   const { after } = filter;
   const next = proxies?.next;
   return html`<section aria-labelledby="proxies">
-    <h2 id="proxies">Proxies</h2>
+    <h2 id="proxies" tabindex="-1">Proxies</h2>
     <form class="filter" role="search" @submit=${(event: Event) => event.preventDefault()}>
       <label
         >Node
@@ -34,9 +35,15 @@ export function viewProxies({ proxies, filter, now }: PageState, actions: Action
             actions.filter({ state: (event.target as HTMLSelectElement).value as AnyProxyState | '' })}
         >
           <option value="" ?selected=${filter.state === ''}>all but disconnected</option>
-          ${states.map((state) => html`<option value=${state} ?selected=${filter.state === state}>${state}</option>`)}
+          ${listedStates.map((state) => html`<option value=${state} ?selected=${filter.state === state}>${state}</option>`)}
         </select></label
       >
+      ${filter.version === '' ? nothing : html`<span>Version <code>${filter.version}</code></span>`}
+      ${
+        isFiltered(filter)
+          ? html`<button type="button" @click=${() => actions.filter(noFilter)}>Show all</button>`
+          : nothing
+      }
       <span class="faint" role="status"
         >${proxies === undefined ? '' : count(proxies.total, 'proxy', 'proxies')}${
           proxies?.complete === false ? ', and those of a worker that does not answer' : ''
@@ -45,7 +52,9 @@ export function viewProxies({ proxies, filter, now }: PageState, actions: Action
     </form>
     ${
       proxies === undefined || proxies.proxies.length === 0
-        ? html`<p class="faint">${proxies === undefined ? 'Loading…' : 'No proxy matches.'}</p>`
+        ? html`<p class="faint">
+            ${proxies === undefined ? 'Loading…' : isFiltered(filter) ? 'No proxy matches.' : 'No proxy is connected.'}
+          </p>`
         : html`<table class="cards proxies">
               <thead>
                 <tr>
@@ -86,6 +95,10 @@ export function viewProxies({ proxies, filter, now }: PageState, actions: Action
   </section>`;
 }
 
+function isFiltered({ node, state, version }: ProxyFilter): boolean {
+  return node !== '' || state !== '' || version !== '';
+}
+
 function viewProxy(proxy: ProxySummary, now: number): TemplateResult {
   const { node, address, state, version, ackedAt, ackMs, transports, connectedAt, disconnectedAt } = proxy;
   return html`<tr class=${attention.has(state) ? 'bad' : ''}>
@@ -110,7 +123,7 @@ function viewProxy(proxy: ProxySummary, now: number): TemplateResult {
       ${version === undefined ? '—' : short(version)}
     </td>
     <td data-label="Acknowledged">
-      ${ackedAt === undefined ? '—' : distance(Date.parse(ackedAt), now)}
+      ${ackedAt === undefined ? '—' : viewTime(ackedAt, now)}
       ${ackMs === undefined ? nothing : html`<div class="faint">after ${ackMs} ms</div>`}
     </td>
     <td data-label="Proxy">
@@ -120,8 +133,8 @@ function viewProxy(proxy: ProxySummary, now: number): TemplateResult {
     <td data-label="Connected">
       ${
         disconnectedAt === undefined
-          ? distance(Date.parse(connectedAt), now)
-          : html`left ${distance(Date.parse(disconnectedAt), now)}`
+          ? viewTime(connectedAt, now)
+          : html`left ${viewTime(disconnectedAt, now)}`
       }
     </td>
   </tr>`;

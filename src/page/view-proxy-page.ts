@@ -2,8 +2,9 @@ import { html, nothing } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
 import type { NackDetail, ProxyDetail, ProxySecret, StreamDetail } from '../api/fleet-api-types.ts';
 import { count, distance, short, sinceText } from './format.ts';
-import type { PageState } from './page-state.ts';
+import type { Actions, PageState } from './page-state.ts';
 import { historyOf } from './proxy-history.ts';
+import { viewCopy, viewTime } from './view-parts.ts';
 import { linkTo } from './route.ts';
 
 const endings = {
@@ -13,12 +14,14 @@ const endings = {
 } as const;
 
 /** Shows one proxy: its streams and their secrets, its last NACK, and its history. */
-export function viewProxyPage({ proxy, now }: PageState): TemplateResult {
+export function viewProxyPage(state: PageState, actions: Actions): TemplateResult {
+  const { proxy, now } = state;
   if (proxy === undefined) return html`<p class="faint">Loading…</p>`;
   return html`
     <section class="verdict ${toneOf(proxy)}">
       <div class="heading">
         <h2><code>${proxy.node}</code></h2>
+        ${viewCopy(proxy.node, 'the node ID', state, actions)}
         <span class="badge ${proxy.state}">${proxy.state}</span>
         ${proxy.behindSince === undefined ? nothing : html`<span class="faint">${sinceText(proxy.behindSince, now)}</span>`}
       </div>
@@ -49,12 +52,12 @@ function viewFigures(proxy: ProxyDetail, now: number): TemplateResult {
       disconnectedAt === undefined
         ? html`<div>
             <dt>Connected</dt>
-            <dd>${distance(Date.parse(connectedAt), now)}</dd>
+            <dd>${viewTime(connectedAt, now)}</dd>
           </div>`
         : html`<div>
             <dt>Connection ended</dt>
             <dd>
-              ${distance(Date.parse(disconnectedAt), now)}
+              ${viewTime(disconnectedAt, now)}
               ${ending === undefined ? nothing : html`<small>${endings[ending]}</small>`}
             </dd>
           </div>`
@@ -88,7 +91,7 @@ function viewNack(
   return html`<section aria-labelledby="nack">
     <h2 id="nack">${nacks === 1 ? 'NACK' : `Last of ${count(nacks, 'NACK')}`}</h2>
     <p class="faint">
-      ${distance(Date.parse(at), now)} · secret <code>${secret}</code>${
+      ${viewTime(at, now)} · secret <code>${secret}</code>${
         version === undefined ? nothing : html` · version <code title=${version}>${short(version)}</code>`
       }
       · gRPC status ${code}
@@ -104,7 +107,7 @@ function viewStream(
 ): TemplateResult {
   return html`<section aria-labelledby="stream-${index}">
     <h2 id="stream-${index}">Stream: ${transport}</h2>
-    <p class="faint">From ${address}, opened ${distance(Date.parse(openedAt), now)}</p>
+    <p class="faint">From ${address}, opened ${viewTime(openedAt, now)}</p>
     ${
       secrets.length === 0
         ? html`<p>The stream has not subscribed to a secret.</p>`
@@ -145,12 +148,12 @@ function viewSecret(secret: ProxySecret, now: number): TemplateResult {
 function viewVersion(version: string | undefined, at: string | undefined, now: number): TemplateResult {
   if (version === undefined) return html`—`;
   return html`<code title=${version}>${short(version)}</code>
-    <span class="faint">${at === undefined ? '' : distance(Date.parse(at), now)}</span>`;
+    <span class="faint">${at === undefined ? '' : viewTime(at, now)}</span>`;
 }
 
 function viewHistory(proxy: ProxyDetail, now: number): TemplateResult {
   return html`<section aria-labelledby="history">
-    <h2 id="history">History</h2>
+    <h2 id="history">History <small class="faint">UTC</small></h2>
     <ol class="history">
       ${historyOf(proxy).map(
         ({ at, what, isBad }) =>

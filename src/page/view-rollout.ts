@@ -1,12 +1,10 @@
 import { html, nothing, svg } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
 import type { RolloutDetail } from '../api/fleet-api-types.ts';
-import { distance, duration, short, sinceText } from './format.ts';
-import { linkTo } from './route.ts';
-import { rolloutSentence } from './rollout-sentence.ts';
+import { duration, rolloutSentence, short, sinceText } from './format.ts';
+import { linkTo, rolloutStates } from './route.ts';
+import { viewTime } from './view-parts.ts';
 
-/** The states of a proxy during a roll-out, in the order of the page. */
-export const rolloutStates = ['synced', 'pending', 'stale', 'refused', 'reconnecting', 'lost'] as const;
 /** Number of proxies with a problem that are named. */
 const mostLagging = 5;
 
@@ -27,7 +25,7 @@ export function viewRollout(
         <strong>${rolloutSentence(rollout)}</strong>
         <span class="faint"
           >changed
-          ${distance(Date.parse(changedAt), now)}${
+          ${viewTime(changedAt, now)}${
             took !== undefined && connected > 0 && took >= 0
               ? `, last acknowledged after ${took < 1000 ? `${took} ms` : duration(took)}`
               : ''
@@ -35,16 +33,21 @@ export function viewRollout(
         >
       </p>
       ${viewBar(proxies)}
-      <p class="legend">
-        ${rolloutStates.map((name) =>
-          name === 'synced' || proxies[name] > 0
-            ? html`<span class=${name}>${proxies[name].toLocaleString('en')} ${name}</span>`
-            : nothing,
-        )}
-      </p>
+      <p class="legend">${rolloutStates.map((name) => viewState(rollout, name))}</p>
       ${viewLagging(rollout, now)}
     </div>
   </section>`;
+}
+
+/** Shows the number of proxies in a state, with a link to them. */
+function viewState(
+  { mesh, proxies }: RolloutDetail,
+  state: (typeof rolloutStates)[number],
+): TemplateResult | typeof nothing {
+  const number = proxies[state];
+  const text = `${number.toLocaleString('en')} ${state}`;
+  if (number === 0) return state === 'synced' ? html`<span class="synced">${text}</span>` : nothing;
+  return html`<a class=${state} href=${linkTo({ kind: 'mesh', mesh, filter: { state } })}>${text}</a>`;
 }
 
 function viewBar(proxies: RolloutDetail['proxies']): TemplateResult {
@@ -73,7 +76,9 @@ function viewBar(proxies: RolloutDetail['proxies']): TemplateResult {
 }
 
 function viewLagging({ mesh, lagging }: RolloutDetail, now: number): TemplateResult | typeof nothing {
-  const shown = lagging.filter(({ state }) => state !== 'pending').slice(0, mostLagging);
+  const withProblem = lagging.filter(({ state }) => state !== 'pending');
+  const shown = withProblem.slice(0, mostLagging);
+  const next = withProblem[mostLagging];
   if (shown.length === 0) return nothing;
   return html`<ul class="lagging">
     ${shown.map(
@@ -89,5 +94,14 @@ function viewLagging({ mesh, lagging }: RolloutDetail, now: number): TemplateRes
           ${message === undefined ? nothing : html`<q>${message}</q>`}
         </li>`,
     )}
+    ${
+      next === undefined
+        ? nothing
+        : html`<li>
+            <a href=${linkTo({ kind: 'mesh', mesh, filter: { state: next.state } })}
+              >More that are ${next.state}</a
+            >
+          </li>`
+    }
   </ul>`;
 }

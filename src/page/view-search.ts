@@ -12,12 +12,11 @@ export function viewSearch({ route, meshes = [], certificates, proxies, now }: P
     return html`<p class="faint">Searching…</p>`;
   const text = route.text.toLowerCase();
   const named = meshes.filter(({ name }) => name.toLowerCase().includes(text));
+  const total = named.length + certificates.total + proxies.total;
   const rest = certificates.total - certificates.certificates.length;
   return html`
     <section class="verdict">
-      <h2 role="status" aria-live="polite">
-        ${count(named.length + certificates.total + proxies.total, 'result')} for “${route.text}”
-      </h2>
+      <h2 role="status" aria-live="polite">${count(total, 'result')} for “${route.text}”</h2>
       ${
         named.length === 0
           ? nothing
@@ -26,16 +25,32 @@ export function viewSearch({ route, meshes = [], certificates, proxies, now }: P
               ${named.slice(0, 20).map(({ name }) => html`<a href=${linkTo({ kind: 'mesh', mesh: name })}>${name}</a> `)}
             </p>`
       }
+      ${
+        total === 0
+          ? html`<p>
+              The search compares the names of meshes, the subjects, fingerprints and trust domains of CA
+              certificates, and the node IDs of proxies that are connected or lost.
+            </p>`
+          : nothing
+      }
     </section>
-    <section aria-labelledby="found-cas">
-      <h2 id="found-cas">${count(certificates.total, 'CA certificate')}</h2>
-      ${certificates.total === 0 ? nothing : viewCertificates(certificates.certificates, now)}
-      ${rest > 0 ? html`<p class="faint">${count(rest, 'more', 'more')}: type more of the name to find them.</p>` : nothing}
-    </section>
-    <section aria-labelledby="found-proxies">
-      <h2 id="found-proxies">${count(proxies.total, 'proxy', 'proxies')}</h2>
-      ${proxies.proxies.length === 0 ? nothing : viewFound(proxies.proxies)}
-    </section>
+    ${
+      certificates.total === 0
+        ? nothing
+        : html`<section aria-labelledby="found-cas">
+            <h2 id="found-cas">${count(certificates.total, 'CA certificate')}</h2>
+            ${viewCertificates(certificates.certificates, now)}
+            ${rest > 0 ? html`<p class="faint">${count(rest, 'more', 'more')}: type more of the name to find them.</p>` : nothing}
+          </section>`
+    }
+    ${
+      proxies.proxies.length === 0
+        ? nothing
+        : html`<section aria-labelledby="found-proxies">
+            <h2 id="found-proxies">${count(proxies.total, 'proxy', 'proxies')}</h2>
+            ${viewFound(proxies.proxies)}
+          </section>`
+    }
   `;
 }
 

@@ -1,7 +1,7 @@
 import { html, nothing } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
 import type { AnchorDetail, TrustDomainDetail } from '../api/api-types.ts';
-import { dayOf, distance, short } from './format.ts';
+import { dayOf, distance, resourceText, short } from './format.ts';
 import { lifeState } from './life.ts';
 import type { LifeState } from './life.ts';
 import { linkTo } from './route.ts';
@@ -101,6 +101,8 @@ function viewAnchor(anchor: AnchorDetail, now: number): TemplateResult {
         >${dayOf(time)}</time
       >
     </td>
-    <td class="faint" data-label="Listed by">${resources.map((resource) => html`<div>${resource}</div>`)}</td>
+    <td class="faint" data-label="Listed by">
+      ${resources.map((resource) => html`<div>${resourceText(resource)}</div>`)}
+    </td>
   </tr>`;
 }

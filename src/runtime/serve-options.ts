@@ -4,6 +4,8 @@ import type { Linger } from '../trust/identity/superseded.ts';
 /** All options of `meshtrust serve`. */
 export interface ServeOptions {
   readonly version: string;
+  /** Address of the documentation of this version, with a slash at its end. */
+  readonly documentation?: string | undefined;
   readonly dirs: readonly string[];
   /** The cluster to watch; `namespace` is undefined for all of them, `kubeconfig` for the usual rules. */
   readonly kubernetes?: KubernetesOptions | undefined;

@@ -71,6 +71,9 @@ suite('the list of proxies', () => {
     ['?state=disconnected', ['b2']],
     ['?state=disconnected&mesh=other', []],
     ['?node=a', ['a1', 'a2', 'a1']],
+    ['?version=v1', ['a1']],
+    ['?version=v1&state=refused', []],
+    ['?version=w', []],
     ['?secret=ALL', ['a1', 'a2']],
     ['?secret=spiffe://x.test', []],
     ['?secret=spiffe://x.test&secret=ALL&state=refused', ['a2']],
@@ -91,7 +94,13 @@ suite('the list of proxies', () => {
     );
   });
 
-  for (const query of ['limit=0', 'limit=x', 'state=happy', 'secret=ALL&state=disconnected']) {
+  for (const query of [
+    'limit=0',
+    'limit=x',
+    'state=happy',
+    'secret=ALL&state=disconnected',
+    'version=v1&state=disconnected',
+  ]) {
     test(`${query}: 400`, async () => assert.equal(await status(`/api/v1/proxies?${query}`), 400));
   }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { count, distance, duration } from '../../src/page/format.ts';
+import type { RolloutDetail } from '../../src/api/fleet-api-types.ts';
+import { absolute, count, distance, duration, resourceText, rolloutSentence } from '../../src/page/format.ts';
 
 const [second, hour, day] = [1_000, 3_600_000, 86_400_000];
 
@@ -26,9 +27,76 @@ suite('durations in words', () => {
   });
 });
 
+test('time of an event: with its zone, without milliseconds', () => {
+  assert.equal(absolute('2026-11-28T14:03:22.123Z'), '2026-11-28 14:03:22 UTC');
+});
+
+test('resource that lists CAs: a MeshTrust by its name, others with their kind', () => {
+  assert.deepEqual(
+    [
+      'a/kuma-system/payments',
+      'meshidentity:a//identity@east',
+      'superseded:a//identity@x.test@2026-11-28T20:01:22.805Z',
+    ].map(resourceText),
+    [
+      'a/kuma-system/payments',
+      'MeshIdentity a//identity',
+      'MeshIdentity a//identity, before it was replaced',
+    ],
+  );
+});
+
 test('number with a noun: singular and plural', () => {
   assert.deepEqual(
     [count(1, 'proxy', 'proxies'), count(2_000, 'proxy', 'proxies'), count(0, 'error')],
     ['1 proxy', '2,000 proxies', '0 errors'],
   );
+});
+
+type Proxies = RolloutDetail['proxies'];
+
+const none: Proxies = {
+  connected: 0,
+  synced: 0,
+  pending: 0,
+  stale: 0,
+  refused: 0,
+  reconnecting: 0,
+  lost: 0,
+  forgotten: 0,
+};
+
+suite('sentence of the page about a roll-out', () => {
+  const table: readonly (readonly [
+    what: string,
+    proxies: Partial<Proxies>,
+    over: Partial<RolloutDetail>,
+    says: string,
+  ])[] = [
+    ['no proxy', {}, { converged: true }, 'No proxy is connected.'],
+    ['one in sync', { connected: 1, synced: 1 }, { converged: true }, '1 of 1 proxy in sync.'],
+    ['all in sync', { connected: 2, synced: 2 }, { converged: true }, '2 of 2 proxies in sync.'],
+    ['some pending', { connected: 2, synced: 1, pending: 1 }, {}, '1 of 2 proxies in sync.'],
+    ['some reconnecting', { connected: 1, synced: 1, reconnecting: 2 }, {}, '1 of 3 proxies in sync.'],
+    ['some lost', { connected: 1, synced: 1, lost: 2 }, {}, '1 of 3 proxies in sync, 2 lost.'],
+    [
+      'some lost that the server does not name',
+      { connected: 1, synced: 1, lost: 2, forgotten: 3 },
+      {},
+      '1 of 6 proxies in sync, 5 lost.',
+    ],
+    ['only lost that the server does not name', { forgotten: 3 }, {}, '0 of 3 proxies in sync, 3 lost.'],
+    [
+      'a worker that does not answer',
+      { connected: 2, synced: 2 },
+      { complete: false },
+      '2 of at least 2 proxies in sync: a worker does not answer.',
+    ],
+  ];
+  for (const [what, proxies, over, says] of table) {
+    test(what, () => {
+      const rollout = { proxies: { ...none, ...proxies }, complete: true, converged: false, ...over };
+      assert.equal(rolloutSentence(rollout), says);
+    });
+  }
 });

@@ -90,25 +90,26 @@ suite('problems of the page', () => {
     assert.deepEqual([problem?.since, problem?.link, others], [at, '#/mesh/a', []]);
   });
 
-  test('proxies that left while behind, that reject, that are stale: a problem for each state', () =>
-    assert.deepEqual(
-      texts(
-        input({
-          rollouts: rollouts(
-            rollout(
-              'a',
-              { connected: 3, synced: 0, stale: 2, refused: 1, lost: 1, forgotten: 1 },
-              { lagging: [{ node: 'edge-1', address: '', state: 'refused' }] },
-            ),
-          ),
-        }),
+  test('proxies that left while behind, that reject, that are stale: a problem for each state, which leads to them', () => {
+    const given = input({
+      rollouts: rollouts(
+        rollout(
+          'a',
+          { connected: 3, synced: 0, stale: 2, refused: 1, lost: 1, forgotten: 1 },
+          { lagging: [{ node: 'edge-1', address: '', state: 'refused' }] },
+        ),
       ),
-      [
-        'error a: 2 proxies left while behind, and may still run with earlier CAs',
-        'error a: Proxy edge-1 rejects its secrets',
-        'error a: 2 proxies behind for more than 30 s',
-      ],
-    ));
+    });
+    assert.deepEqual(texts(given), [
+      'error a: 2 proxies left while behind, and may still run with earlier CAs',
+      'error a: Proxy edge-1 rejects its secrets',
+      'error a: 2 proxies behind for more than 30 s',
+    ]);
+    assert.deepEqual(
+      problemsOf(given).map(({ link }) => link),
+      ['#/mesh/a?state=lost', '#/proxy/a/edge-1', '#/mesh/a?state=stale'],
+    );
+  });
 
   test('proxies that are pending or reconnecting: no problem yet', () =>
     assert.deepEqual(

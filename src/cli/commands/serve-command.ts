@@ -6,7 +6,7 @@ import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { serveFlags } from '../flags/flag-groups.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import { hasColours } from '../terminal/terminal.ts';
-import { version } from '../terminal/version.ts';
+import { documentation, version } from '../terminal/version.ts';
 import { reasonWithPlace } from '../../text/system-error.ts';
 import { bundleEndpointOf } from '../flags/bundle-endpoint-options.ts';
 import { webhookOf } from '../flags/webhook-options.ts';
@@ -41,6 +41,7 @@ export const serveCommand: Action<ServeFlags> = async ({ operands: paths, option
         federation,
         imports,
         version,
+        documentation: documentation(''),
         dirs,
         kubernetes,
         webhook,

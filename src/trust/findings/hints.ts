@@ -2,8 +2,9 @@
 
 import type { FindingCode } from './catalogue.ts';
 
-/** The meaning of a finding, its effect on the served trust, and its remedy. */
+/** The name of a finding, its meaning, its effect on the served trust, and its remedy. */
 export interface Hint {
+  readonly name: string;
   readonly about: string;
   readonly served: string;
   readonly remedy: string;
@@ -15,12 +16,14 @@ export type Hints = Readonly<Record<string, Hint>>;
 /** A hint for each kind of finding. */
 export const hints: Readonly<Record<FindingCode, Hint>> = {
   MT001: {
+    name: 'unreadable',
     about: 'A file, object or directory exists and cannot be read: permissions, or an I/O error.',
     served: 'Its last readable version. Below a directory that cannot be listed, nothing changes.',
     remedy:
       "The finding has the system's reason. Make it readable for the user of the server, or delete it. Only a confirmed deletion withdraws its trust.",
   },
   MT002: {
+    name: 'syntax',
     about: 'A file is not YAML or JSON, or a document in it is not a mapping.',
     served:
       'The last readable version of the whole file. One bad line keeps all documents of its file, because it is unknown which of them it cuts.',
@@ -28,12 +31,14 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'Correct the line that the finding names. Check a file with meshtrust validate FILE before you put it in place. Write it under another name and rename it, so that half a file is never read.',
   },
   MT003: {
+    name: 'invalid-resource',
     about:
       'A document is a MeshTrust and breaks a rule of its schema, for instance a missing spec.trustDomain, an empty spec.caBundles, or a type that is not Pem. Every violation is a finding of its own, with its path.',
     served: 'The last good version of this resource (see MT040), or nothing of it if there was none.',
     remedy: 'Correct the field that the path names.',
   },
   MT004: {
+    name: 'identity-conflict',
     about: 'Two documents of one source have the same mesh, namespace and name.',
     served:
       'The first one by path, and within a file the first one from the top. The order of reading does not matter.',
@@ -41,6 +46,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'Remove or rename one of them. A file and a Kubernetes object with the same name do not conflict: their certificates are combined.',
   },
   MT005: {
+    name: 'no-usable-certificate',
     about:
       'A MeshTrust has no block that is a usable CA. The other findings of the resource say why each block is refused. A resource whose blocks are all commented out does not get this finding, but MT052.',
     served: 'The last good version of this resource, or nothing of it if there was none.',
@@ -48,24 +54,28 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'List at least one CA. To withdraw a trust domain, delete its resource, or comment out all lines of its blocks. An empty resource counts as an accident.',
   },
   MT006: {
+    name: 'empty-file',
     about:
       'A file is empty, or has only comments. A file looks like this while it is being written, or after the disk was full.',
     served: 'The previous content of the file.',
     remedy: 'Delete the file if its trust is no longer needed.',
   },
   MT007: {
+    name: 'over-limit',
     about:
       'A document is longer than --max-document-bytes, or a resource has more PEM blocks than --max-certificates. A document is also refused, before it is read, if it has more values, lines and escapes than a MeshTrust of the allowed length can have. So is a file with more than 10,000 documents, or with as many values, lines and escapes as 32 of the largest documents.',
     served: 'The last good version.',
     remedy: 'Split the resource (several MeshTrusts may list CAs of one trust domain), or raise the limit.',
   },
   MT008: {
+    name: 'trust-domain-name',
     about:
       'Spec.trustDomain is not a SPIFFE trust domain name (at most 253 of a-z 0-9 . - _), or is the reserved deny-all.invalid. Nothing is normalised: Example.org and spiffe://example.org are refused rather than guessed at.',
     served: 'The last good version of this resource.',
     remedy: 'Write the name exactly as in the SPIFFE IDs of the workloads.',
   },
   MT009: {
+    name: 'unrecognised-document',
     about: 'A document was probably meant as a MeshTrust, or its kind is hidden:',
     served:
       'The last good version of the resource that the document names. If it names none, everything that the file gave before and that is missing now. Changes of other documents in the file apply.',
@@ -73,12 +83,14 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'Correct the document. To withdraw the trust of a file, delete the file. To withdraw one of several MeshTrusts of a file, remove it and leave the others.',
   },
   MT010: {
+    name: 'not-a-certificate',
     about:
       'A PEM block has another label than CERTIFICATE: a public key, a certificate request, PKCS #7, TRUSTED CERTIFICATE.',
     served: 'Everything but this block.',
     remedy: 'Remove it, or convert it (openssl x509 -in FILE writes CERTIFICATE).',
   },
   MT011: {
+    name: 'private-key',
     about:
       'A block holds a private key. It is never logged, sent or kept. Envoy would accept it, and show it to every reader of its /config_dump.',
     served: 'Everything but this block.',
@@ -86,6 +98,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       "Remove it, and replace the key: many people can read the place where it was. Check the history of the file's repository, too.",
   },
   MT012: {
+    name: 'crl',
     about:
       'A block is a certificate revocation list. A single one switches on revocation checks for all CAs of the secret, and then every client of a CA without a current list is refused.',
     served: 'Everything but this block.',
@@ -93,42 +106,49 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'Remove it. To distrust a CA remove it from its resources, or list its fingerprint in the --distrust file.',
   },
   MT013: {
+    name: 'malformed-pem',
     about: 'A block is not proper PEM: bad base64, missing or mismatched markers, unexpected text.',
     served:
       'Everything but this block. If the last good version of the resource had no damaged block, its CAs stay in force as well (MT041), because the damage may have hit one of them.',
     remedy: 'Paste the complete certificate again. The finding names the line and the number of the block.',
   },
   MT014: {
+    name: 'malformed-der',
     about:
       'The base64 is valid, but its content is not a certificate that Envoy loads. This is stricter than many tools: Envoy refuses the _whole_ secret because of one certificate that its BoringSSL cannot parse. So lenient encodings (indefinite or padded lengths, fractional seconds, dates that do not exist, version 4, v1 with extensions, an empty RDN) are refused here, one by one. Some certificates that Envoy loads are refused too: a critical flag written as FALSE, an empty list of extensions, an unknown extension that is present twice, different signature algorithms outside and inside, and a subject or issuer that OpenSSL cannot parse (Envoy sends the subjects of all CAs to its clients, and a client that cannot parse one ends the handshake). The sentence of such a finding ends with "this is a rule of meshtrust, not of Envoy". Negative serial numbers, P-224 keys, compressed points and bit strings in names are served.',
     served: 'The same as for MT013.',
     remedy: 'Let the CA issue the certificate again with valid DER.',
   },
   MT015: {
+    name: 'not-a-ca',
     about:
       'The certificate is well-formed, but Envoy would not use it as a CA: CA:FALSE, a key usage without keyCertSign, or a kind of key that Envoy does not verify with. It is probably the certificate of a workload. If Envoy would use it all the same (a self-signed certificate that says CA:FALSE, or one without basic constraints from another issuer), the sentence ends with "this is a rule of meshtrust, not of Envoy".',
     served: 'Everything but this block.',
     remedy: 'List the certificate of the CA that issued it.',
   },
   MT016: {
+    name: 'subject-too-long',
     about:
       'The subject of the CA is longer than 4 KB. The subjects of all CAs go into every TLS handshake, which has room for 64 KB in all.',
     served: 'Everything but this block.',
     remedy: 'Issue the CA with a shorter name.',
   },
   MT017: {
+    name: 'intermediate-refused',
     about:
       'The certificate is an intermediate whose issuer is not listed, and the server runs with --refuse-intermediates. Without that flag it would be re-rooted (MT020).',
     served: 'Everything but this certificate.',
     remedy: 'List the root that issued it.',
   },
   MT018: {
+    name: 'distrusted',
     about: 'The fingerprint of the certificate, or the hash of its key, is in the --distrust file.',
     served:
       'Everything but this certificate, at once: the mass-loss guard and last good versions do not apply. Open connections survive in Envoy: restart or drain the proxies to cut them.',
     remedy: 'Remove it from the resources that list it.',
   },
   MT020: {
+    name: 're-rooted',
     about:
       "The certificate is an intermediate, and no listed certificate is its issuer. Envoy's SPIFFE validator accepts no chain that ends in such a certificate, and would silently refuse all its clients. So it is served in self-issued form: the same name, key and constraints, with itself as issuer.",
     served: 'The re-rooted form. The admin API and the logs show the fingerprint as it was listed.',
@@ -136,6 +156,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'Nothing, if this is intended. Otherwise list its root instead, or run with --refuse-intermediates.',
   },
   MT021: {
+    name: 'promoted',
     about:
       'An intermediate was served beside its issuer, and a change removed only the issuer. The intermediate has become a trust anchor of its own (as in MT020).',
     served:
@@ -144,12 +165,14 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       "If the issuer was removed because it is compromised, remove the intermediate too: the holder of the issuer's key may have signed it.",
   },
   MT022: {
+    name: 'expired',
     about:
       'A CA is past its notAfter. It is still sent, because a wrong clock here must not withdraw trust everywhere. Envoy refuses its clients by its own clock. A warning if another CA of the trust domain is valid. An error if none is: then every client of the trust domain is refused.',
     served: 'The certificate as it is.',
     remedy: 'List its successor, then remove it.',
   },
   MT023: {
+    name: 'expires-soon',
     about:
       'A CA expires within 90 days (info), 30 days or 7 days (warning). Its clients are accepted until then.',
     served: 'The certificate as it is.',
@@ -157,6 +180,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'List its successor now, so that all proxies have it before it issues the first leaf. The metric meshtrust_bundle_earliest_expiry_timestamp_seconds has the date.',
   },
   MT024: {
+    name: 'not-yet-valid',
     about:
       'A CA is before its notBefore. Until then Envoy refuses its clients. A warning if another CA of the trust domain is valid. An error if none is: then every client of the trust domain is refused.',
     served: 'The certificate as it is.',
@@ -164,17 +188,20 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'Nothing, if it was listed ahead of a rotation. Otherwise check the clock of the machine that issued it, and of this one.',
   },
   MT025: {
+    name: 'duplicate',
     about: 'One certificate is listed several times in a trust domain, in one resource or in several.',
     served: 'The certificate, once. It is withdrawn when the last resource that lists it is removed.',
     remedy: 'Nothing.',
   },
   MT026: {
+    name: 'shared-ca',
     about:
       'One CA, or two CAs with the same key, are listed for two trust domains of a mesh. The holder of the key can issue any identity of both.',
     served: 'The CA, in both trust domains.',
     remedy: 'Give each trust domain its own CA, unless the same people run both for the same purpose.',
   },
   MT027: {
+    name: 'twin-not-served',
     about:
       'Two CA certificates of a trust domain have the same subject and the same key, as after a renewal that kept the key. Which of them Envoy uses depends on its version and on their order, and it refuses good leaves if that one is expired.',
     served:
@@ -182,6 +209,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
     remedy: 'Nothing. Remove the old one when convenient.',
   },
   MT028: {
+    name: 'issuer-unusable',
     about:
       'An intermediate and its issuer are listed for the same trust domain, but Envoy cannot use the issuer: it has expired or is not valid yet, the intermediate is signed with an algorithm that Envoy does not verify (MD5, RSASSA-PSS with SHA-1 or another salt), the intermediate demands a certificate policy of its clients, or another listed CA has the name of the issuer and another key, and no key identifier tells the two apart. As they are listed, Envoy would refuse the clients of the intermediate.',
     served:
@@ -190,6 +218,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'Renew the issuer, or issue the intermediate again with SHA-256. If the issuer must not be trusted any more, remove the intermediate too.',
   },
   MT029: {
+    name: 'constraints-admit-nobody',
     about:
       'The name constraints of a CA admit no SPIFFE ID of the trust domain that lists it. They permit another host, exclude this one, or Envoy cannot compare them. Envoy 1.40 reads them more strictly than 1.36: a trust domain with an underscore or with a number as its last label, and a constraint that is a URI (spiffe://…) instead of a host, admit no client in 1.40. A constraint that ends with a dot (a.test.) admits no client in 1.36. An intermediate gets the finding too if the constraints of its listed issuer refuse a name of the intermediate itself: its subject, a DNS name or an e-mail address. It is not re-rooted, because that would free it from the constraints.',
     served: 'The CA, as listed. Envoy refuses its clients; the sentence says whether 1.36 does too.',
@@ -197,6 +226,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'Before an upgrade to Envoy 1.40, issue the CA again with the trust domain as the permitted host, or without constraints for URIs.',
   },
   MT030: {
+    name: 'large-secret',
     about:
       "A secret is larger than 1 MiB. Envoy's own gRPC client has no limit. Proxies with google_grpc in their bootstrap receive at most 4 MiB, and then reconnect again and again.",
     served: 'All of it.',
@@ -204,6 +234,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'Let proxies subscribe to the trust domains that they need (spiffe://<trust domain>), or remove unused CAs.',
   },
   MT031: {
+    name: 'ca-names-over-limit',
     about:
       'The names of all CAs of a mesh take more than 60,000 bytes. Envoy sends them in each TLS handshake, and above about 65,000 it acknowledges the secret and then fails every handshake.',
     served:
@@ -211,12 +242,14 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
     remedy: 'Remove trust domains or CAs from the mesh, split the mesh, or issue CAs under shorter names.',
   },
   MT032: {
+    name: 'trust-domain-left-out',
     about:
       'This trust domain is not in the secret of all trust domains, because of MT031. Proxies that subscribed to system_trust_bundle or ALL refuse its clients.',
     served: 'The trust domain alone, as spiffe://<trust domain>.',
     remedy: 'The same as for MT031.',
   },
   MT034: {
+    name: 'mesh-trusts-nobody',
     about:
       'A mesh is known, but none of its CAs is in force: all of its MeshTrusts were deleted, or all of its CAs are refused or distrusted.',
     served: 'A secret that accepts no client. Envoy would keep the old secret if it were only withdrawn.',
@@ -224,6 +257,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'List a MeshTrust for the mesh. If the mesh is gone for good, ignore the finding: it ends when the server starts again.',
   },
   MT040: {
+    name: 'last-good-kept',
     about:
       'The newest version of a resource cannot be used, so its last good version stays in force. Another finding says what is wrong with the newest.',
     served: 'The last good version.',
@@ -231,6 +265,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'Correct the newest version, or delete the resource. With --state-dir the last good version survives a restart; without it, it does not.',
   },
   MT041: {
+    name: 'anchors-retained',
     about:
       'A block of a resource is damaged (MT013, MT014), and its last undamaged version had CAs that the newest version lacks. They stay in force beside the new ones.',
     served: 'The CAs of both versions.',
@@ -238,6 +273,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'Correct the damaged block. A version without damage applies as it is, with everything that it removes.',
   },
   MT042: {
+    name: 'mass-loss-held',
     about:
       "More than half of a mesh's trust domains, or all of them, were lost from one source within 2 seconds. This is more often a wrong mount, branch or label than a decision, so the trust domains are held.",
     served:
@@ -246,18 +282,21 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'If it is an accident, restore the resources: the hold ends, and no client notices. If it is intended, wait, or release it now with meshtrust guard release (POST /api/v1/guard/release).',
   },
   MT050: {
+    name: 'unknown-label',
     about:
       'A label, or a field beside the spec, has no effect. If it was meant as the mesh, this is dangerous: the CAs of the resource are in the default mesh.',
     served: 'The resource, in the mesh that the finding names.',
     remedy: 'Correct the label or the field, or use your own prefix for a label.',
   },
   MT051: {
+    name: 'unknown-field',
     about:
       'The spec has a field that a MeshTrust does not have. The API server refuses or drops it. In a file it has no effect.',
     served: 'The rest of the resource.',
     remedy: 'Correct the name that the path shows, or remove the field.',
   },
   MT052: {
+    name: 'commented-out',
     about:
       'Every line of a PEM block begins with # or is empty. In PEM this is text between blocks, so the certificate is not read.',
     served:
@@ -266,18 +305,21 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'Remove the block if it is no longer needed. If only some of its lines are commented out, it is damaged (MT013).',
   },
   MT060: {
+    name: 'distrust-list',
     about: 'A line of the --distrust list is not understood, or the list cannot be read any more.',
     served: 'All trust except certificates that the other lines, or the previous list, distrust.',
     remedy:
       'Correct the line that the finding names: a SHA-256 in hex, 16 digits or more (format). Until then the certificate that it was meant for is trusted.',
   },
   MT061: {
+    name: 'distrust-idle',
     about: 'A line of the --distrust list matches no listed certificate.',
     served: 'This line withdraws nothing.',
     remedy:
       'Nothing, if the certificate is not listed any more, or not yet. Otherwise compare the digits with those of meshtrust bundle.',
   },
   MT062: {
+    name: 'followed-file',
     about:
       'A file that the server follows cannot be used as it is now: the token file of the admin API, or the TLS files of the xDS port, the admin port or the webhook. It cannot be read, is not a regular file (a named pipe, a device), has no token or certificate, or certificate and key do not belong together.',
     served:
@@ -286,12 +328,14 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'Correct the file that the finding names. It is read again every 5 seconds, and the finding is resolved then.',
   },
   MT070: {
+    name: 'identity-gives-no-trust',
     about:
       'A MeshIdentity adds no CA certificate to its mesh: its provider is SPIRE, an extension or unknown, it has no provider, or meshTrustCreation is Disabled.',
     served: 'The CA certificates of MeshTrusts and of other MeshIdentities.',
     remedy: 'Nothing, if this is intended. Otherwise list the CA certificates in a MeshTrust.',
   },
   MT071: {
+    name: 'identity-ca-unavailable',
     about:
       "The CA certificate of a MeshIdentity cannot be read: its Secret is not among the documents, it is a file or a variable of Kuma's control plane, it is in the same place as the private key, or Kuma reports that it cannot use the provider.",
     served: 'The CA certificates that the MeshIdentity had before, if the server read them.',
@@ -299,6 +343,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'The finding names the reason. Add the Secret with the certificate, or list the MeshTrust that Kuma makes of the MeshIdentity.',
   },
   MT072: {
+    name: 'identity-template',
     about:
       'The template of the trust domain of a MeshIdentity has an action that is not understood here, or a label that the resource does not have.',
     served: 'What the MeshIdentity gave before. The trust domain is never guessed.',
@@ -306,18 +351,21 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'Use only {{ .Mesh }}, {{ .Zone }} and {{ label "key" }}, or list the trust domain in a MeshTrust.',
   },
   MT073: {
+    name: 'zone-unknown',
     about:
       'The trust domain of a MeshIdentity depends on its zone, and neither --zone nor the label kuma.io/zone names it.',
     served: 'What the MeshIdentity gave before. The zone is never guessed.',
     remedy: 'Start the server with --zone, or with --zones if the MeshIdentity is of several zones.',
   },
   MT074: {
+    name: 'self-signed-not-allowed',
     about:
       'The CA certificate of a MeshIdentity is self-signed, or Kuma generates it, and insecureAllowSelfSigned is not set. Kuma does not use such a CA.',
     served: 'What the MeshIdentity gave before.',
     remedy: 'Set insecureAllowSelfSigned, or use an intermediate CA.',
   },
   MT075: {
+    name: 'private-key-in-identity',
     about:
       'A MeshIdentity contains the private key of its CA. The server overwrites private keys as soon as it reads a file, and does not use, keep or log them.',
     served: 'The CA certificate of the MeshIdentity.',
@@ -325,12 +373,14 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'Keep the key in a Secret (privateKey.secretRef), and replace the CA if others can read the resource.',
   },
   MT076: {
+    name: 'superseded-ca-kept',
     about:
       'A MeshIdentity no longer has a CA certificate, because the certificate or the trust domain was replaced, or the MeshIdentity was deleted or disabled. Leaves that the CA issued may still be valid.',
     served: 'The CA certificate, until the time in the finding (--identity-linger).',
     remedy: 'Nothing. If the CA must not be trusted any more, add it to the list of --distrust.',
   },
   MT077: {
+    name: 'trust-domain-drift',
     about:
       'The template of a MeshIdentity gives another trust domain than the one in force: Kuma fixed the trust domain when it first saw the resource, or the MeshTrust that it made has the earlier one.',
     served: 'The trust domain in force.',
@@ -338,6 +388,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'Undo the change of the template, or make a new MeshIdentity with the new trust domain and delete the old one later.',
   },
   MT080: {
+    name: 'empty-bundle-published',
     about:
       'The bundle endpoint (--bundle-listen) publishes a trust domain without a CA certificate, because all were removed or are distrusted. Its consumers refuse every certificate of the trust domain. A SPIRE server that authenticates the endpoint by this bundle (https_spiffe) cannot fetch again.',
     served: 'An empty bundle ({"keys":[]}), as the SPIFFE specification demands after a revocation.',
@@ -345,6 +396,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'If this was not meant, list a CA certificate again. Consumers over https_web fetch it at their next poll. At a SPIRE server with https_spiffe, set the bundle by hand: spire-server bundle set -id spiffe://TRUST-DOMAIN -format spiffe.',
   },
   MT081: {
+    name: 'endpoint-not-verifiable',
     about:
       "With --bundle-profile spiffe, consumers verify the certificate of the bundle endpoint by the bundle that they fetched last. The certificate does not verify by the bundle that is published now, so they fail at their next fetch, within the refresh hint. The finding also appears if no CA certificate of the endpoint's own trust domain is served, because then the server cannot check it.",
     served: 'The bundles, to consumers that still accept the certificate.',
@@ -352,11 +404,13 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'Give the endpoint (--bundle-cert) a certificate from a CA that is published, before consumers poll. In a rotation, publish the new CA first, renew the certificate of the endpoint next, and remove the old CA last. A consumer that was locked out needs a new bundle by hand.',
   },
   MT082: {
+    name: 'federation-off',
     about: 'A file has a ClusterFederatedTrustDomain, and the server does not read these (federation).',
     served: 'Nothing of it.',
     remedy: 'Nothing, or start the server with --federation.',
   },
   MT083: {
+    name: 'bundle-not-fetched',
     about:
       'The bundle of another trust domain could not be fetched. The reason is one of: dns, connect, tls (the connection failed), identity (the server is not the one that is configured), status (the response has another status than 200), document (the response is not a SPIFFE bundle). It is info at first, a warning once the last success is three intervals ago, and an error after 24 hours, or if the earliest CA certificate ends within 7 days.',
     served: 'The last bundle. A failed fetch never withdraws trust, except after --federation-max-age.',
@@ -364,12 +418,14 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'Meshtrust federation shows the error. If the reason is identity after an earlier success, the peer may have replaced its CAs: get its new bundle from its operators, and set spec.trustDomainBundle.',
   },
   MT084: {
+    name: 'bundle-key-refused',
     about:
       'A key of a fetched bundle, or of spec.trustDomainBundle, breaks a rule for X.509 keys: it has no certificate, it is not the key of its certificate, or it has several certificates.',
     served: 'The other keys; of several certificates the first one.',
     remedy: 'Report it to the operators of the bundle. SPIRE refuses such a bundle as a whole.',
   },
   MT085: {
+    name: 'sequence-went-back',
     about:
       'The sequence number of a fetched bundle is lower than before, and its content is another. The endpoint may have served an old copy, or may have been installed again: SPIRE then begins at 1.',
     served:
@@ -378,6 +434,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'Nothing if the endpoint was installed again. Otherwise look for a stale cache or replica behind its address.',
   },
   MT086: {
+    name: 'bundle-empty',
     about:
       'A fetched bundle has no key for X.509-SVIDs: its trust domain revoked all of its CA certificates.',
     served:
@@ -386,18 +443,21 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'Ask the operators of the trust domain. With https_spiffe, the endpoint is authenticated again once spec.trustDomainBundle is set to a new bundle.',
   },
   MT087: {
+    name: 'own-trust-domain',
     about:
       'A ClusterFederatedTrustDomain is about a trust domain that this server publishes itself. A peer could add its own CAs to it.',
     served: 'Nothing of the ClusterFederatedTrustDomain.',
     remedy: 'Delete it, or do not publish the trust domain.',
   },
   MT088: {
+    name: 'federated-and-listed',
     about:
       'The CA certificates of a trust domain come from a bundle endpoint, and a MeshTrust or MeshIdentity of the mesh lists CA certificates of the same trust domain. Both are served.',
     served: 'All of them. A CA that the endpoint removes stays trusted while a MeshTrust lists it.',
     remedy: 'Keep one of the two.',
   },
   MT089: {
+    name: 'refresh-too-slow',
     about:
       'A bundle asks to be fetched at long intervals: longer than --federation-max-interval, or than a sixth of the shortest life of its CA certificates. CAs that are replaced without a plan would be missed.',
     served: 'The bundle. It is fetched at least every --federation-max-interval.',
@@ -419,6 +479,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'The finding has the reason: an address, a certificate or token, or a missing right to list and watch meshtrusts and meshidentities.',
   },
   MT100: {
+    name: 'rotation-annotation',
     about:
       'An annotation of a rotation (meshtrust.io/rotation-old, -new, -leaf-ttl or -switched-at) cannot be read, or one of the two fingerprints is missing.',
     served:

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { unlink, writeFile } from 'node:fs/promises';
 import { suite, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { makeCa } from '../../kit/certificates.ts';
+import { bundled, identityText, inline } from '../../kit/mesh-identities.ts';
+import { startMeshtrust } from '../../kit/meshtrust.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
 import { findChromium } from './find-chromium.ts';
 import { playProxies } from './played-proxies.ts';
 import { openPage, put, root } from './scene.ts';
@@ -72,7 +78,7 @@ suite('views of the page, in Chromium', { skip }, () => {
     await put(dir, 'b.test', [makeCa().certPem]);
     await says('Proxy node-1 rejects its secrets');
     await browser.page.locator('.lagging a').click();
-    await says(/node-1\s+refused/);
+    await says(/node-1\s+Copy\s+the node ID\s+refused/);
     assert.match(browser.page.url(), /#\/proxy\/default\/node-1$/);
     assert.equal(
       await browser.page.$eval('blockquote', (quote) => quote.innerText),
@@ -132,6 +138,131 @@ suite('views of the page, in Chromium', { skip }, () => {
     await page.locator('main a::-p-text(node-2)').click();
     await says(/Stream: delta ADS/);
     void proxies;
+  });
+
+  test('filter of proxies: is in the URL, stays after a reload, and problems and states lead to it', async () => {
+    await using scene = await openPage();
+    const { dir, server, browser, says } = scene;
+    const { page } = browser;
+    using proxies = playProxies(`127.0.0.1:${server.xdsPort}`, 8);
+    await says('8 of 8 proxies in sync.');
+    proxies.acknowledge((index) => index < 5);
+    await put(dir, 'b.test', [makeCa().certPem]);
+    await says('5 of 8 proxies in sync.');
+    const listed = (number: number) =>
+      page.waitForFunction(
+        (wanted: number) => document.querySelectorAll('.proxies tbody tr').length === wanted,
+        {},
+        number,
+      );
+    await page.locator('.legend a.pending').click();
+    await listed(3);
+    assert.match(page.url(), /#\/mesh\/default\?state=pending$/);
+    assert.equal(await page.evaluate(() => document.activeElement?.id), 'proxies');
+    await page.reload();
+    await listed(3);
+    assert.equal(await page.$eval('select[name=state]', (select) => select.value), 'pending');
+    const inSight = (): Promise<boolean> =>
+      page.$eval('#proxies', (heading) => {
+        const { top } = heading.getBoundingClientRect();
+        return top >= 0 && top < innerHeight;
+      });
+    assert.ok(await inSight());
+    await page.type('input[name=node]', 'node-7');
+    await listed(1);
+    assert.match(page.url(), /\?node=node-7&state=pending$/);
+    await page.locator('button::-p-text(Show all)').click();
+    await listed(8);
+    assert.match(page.url(), /#\/mesh\/default$/);
+    // The earlier version, which three of them still have.
+    await page.locator('.changes a::-p-text(3 proxies still on it)').click();
+    await listed(3);
+    assert.match(page.url(), /\?version=[0-9a-f]{16}$/);
+    await page.goBack();
+    await listed(8);
+    assert.deepEqual(browser.problems, []);
+  });
+
+  test('keys: lead to the views and to the search, except in a field; they can be turned off', async () => {
+    await using scene = await openPage(...overview);
+    const { browser, says } = scene;
+    const { page } = browser;
+    await says('No problems');
+    await page.keyboard.press('c');
+    await says('1 CA certificate, by expiry');
+    await page.keyboard.press('/');
+    await page.keyboard.type('of\n');
+    await says(/0 results for “of”\s+The search compares/);
+    await page.focus('#content');
+    await page.keyboard.press('?');
+    await says('Use these keys');
+    await browser.screenshot('keys');
+    await page.click('input[name=keys]');
+    await page.keyboard.press('Escape');
+    await page.waitForFunction(() => document.querySelector('dialog[open]') === null);
+    await page.reload();
+    await says('0 results');
+    await page.focus('#content');
+    await page.keyboard.press('o');
+    // The footer leads to the dialog without a key.
+    await page.locator('footer button').click();
+    await says('Use these keys');
+    assert.match(page.url(), /#\/search\/of$/);
+    assert.equal(await page.$eval('input[name=keys]', (box) => box.checked), false);
+    assert.deepEqual(browser.problems, []);
+  });
+
+  test('commands of a view: can be copied, and name the server', async () => {
+    await using scene = await openPage();
+    const { server, browser, says } = scene;
+    const { page } = browser;
+    await says('Root 1');
+    await page.evaluate(() => {
+      const writeText = (text: string): Promise<void> => {
+        document.documentElement.dataset['copied'] = text;
+        return Promise.resolve();
+      };
+      Object.defineProperty(navigator, 'clipboard', { value: { writeText } });
+    });
+    await page.locator('.commands summary').click();
+    await page.locator('.commands li:last-child button').click();
+    await says('Copied');
+    const copied = await page.$eval('html', (element) => element.dataset['copied'] ?? '');
+    assert.equal(
+      copied,
+      `meshtrust bundle --mesh=default --format=pem --server=http://127.0.0.1:${server.adminPort}`,
+    );
+    await browser.screenshot('commands');
+    const run = promisify(execFile);
+    const program = fileURLToPath(new URL('../../../bin/meshtrust.js', import.meta.url));
+    const { stdout } = await run(process.execPath, [program, ...copied.split(' ').slice(1)]);
+    assert.match(stdout, /-----BEGIN CERTIFICATE-----/);
+  });
+
+  test('MeshIdentities: their state and CAs, and replaced CAs with their end', async () => {
+    await using scene = await openPage(['--identities', '--identity-linger=1h']);
+    const { dir, browser, says } = scene;
+    const write = (commonName: string): Promise<void> => {
+      const spec = bundled(inline(makeCa({ commonName }).certPem), { trustDomain: 'i.test' });
+      return writeFile(dir.join('identity.yaml'), identityText({ name: 'of-default', spec }));
+    };
+    await write('Old CA');
+    await says(/MeshIdentities[\s\S]*of-default\s+gives trust\s+i\.test\s+Old CA\s+—/);
+    await write('New CA');
+    await says(/of-default\s+gives trust\s+i\.test\s+New CA\s+Old CA\s+i\.test · ends in (?:1 h|59 min)/);
+    await browser.screenshot('identities');
+    assert.deepEqual(browser.problems, []);
+  });
+
+  test('no MeshTrust: the overview says what the server reads', async () => {
+    await using scene = await openPage(...overview);
+    await scene.says('No problems');
+    await using empty = await makeTempDir();
+    await using other = await startMeshtrust({ dirs: [empty.path], waitUntilReady: false });
+    await other.logged('the address', ({ event }) => event === 'listening');
+    await scene.browser.page.goto(`http://127.0.0.1:${other.adminPort}/#/`);
+    await scene.says(/No source lists a MeshTrust yet[\s\S]*files \(0 resources\)/);
+    await scene.browser.screenshot('empty');
   });
 
   test('last changes: what changed, and how long until all proxies had it', async () => {
@@ -202,7 +333,15 @@ suite('views of the page, in Chromium', { skip }, () => {
       await says('2 of 2 proxies in sync.');
       await page.setViewport({ width, height });
       const ca = await page.$eval('.anchors a.name', (link) => link.hash);
-      for (const view of ['#/', '#/mesh/default', '#/proxy/default/node-1', ca, '#/search/e', '#/findings']) {
+      for (const view of [
+        '#/',
+        '#/mesh/default',
+        '#/proxy/default/node-1',
+        ca,
+        '#/search/e',
+        '#/findings',
+        '#/cas',
+      ]) {
         await page.evaluate((hash) => {
           location.hash = hash;
         }, view);

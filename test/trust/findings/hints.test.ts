@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { suite, test } from 'node:test';
 import { catalogue } from '../../../src/trust/findings/catalogue.ts';
+import type { FindingCode } from '../../../src/trust/findings/catalogue.ts';
 import { hints } from '../../../src/trust/findings/hints.ts';
 import { hintsModule, manual, parseHints } from '../../../scripts/findings-hints.ts';
 
@@ -17,7 +18,9 @@ suite('hints', () => {
 
   test('docs/findings.md → a hint for each code', () => {
     assert.deepEqual(Object.keys(hints).sort(), Object.keys(catalogue).sort());
-    for (const [code, { about, served, remedy }] of Object.entries(hints)) {
+    for (const code of Object.keys(catalogue) as FindingCode[]) {
+      const { name, about, served, remedy } = hints[code];
+      assert.equal(name, catalogue[code].name, code);
       assert.match(about, /^[A-Z].*[.:]$/, `${code}: text`);
       for (const text of [served, remedy]) {
         assert.match(text, /^[A-Z-].*\.$/, `${code}: a sentence`);
@@ -30,7 +33,7 @@ suite('hints', () => {
     const text =
       '## MT001 a\n\nText.\n\n- **What is served:** all of `x` (see [MT040](#mt040)).\n- **What to do:** nothing.\n\n## MT002 b\n\nText.\n';
     assert.deepEqual(parseHints(text), {
-      MT001: { about: 'Text.', served: 'All of x (see MT040).', remedy: 'Nothing.' },
+      MT001: { name: 'a', about: 'Text.', served: 'All of x (see MT040).', remedy: 'Nothing.' },
     });
   });
 });
