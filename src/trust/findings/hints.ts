@@ -464,6 +464,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
     remedy: 'Nothing, or ask the operators of the bundle for a shorter spiffe_refresh_hint.',
   },
   MT090: {
+    name: 'foreign-trust-domain',
     about:
       'A zone lists a CA for a trust domain that is not its own. A zone may vouch only for the trust domains that the MeshIdentities of the Global control plane give it (trust between zones). It is a note if the CA is served for the owner of the trust domain anyway: then it is a copy by hand.',
     served:
@@ -472,6 +473,7 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
       'Find out who made the MeshTrust in that zone. If the zone is meant to have the trust domain, allow it with --import-trust-domain ZONE=NAME, or define it in a MeshIdentity of the Global control plane.',
   },
   MT091: {
+    name: 'import-stale',
     about: 'The Global control plane cannot be read, since the time in the finding.',
     served:
       'What it gave before. With --state-dir, also after a restart. A CA that a zone removes or revokes meanwhile stays trusted here.',
