@@ -25,6 +25,7 @@ const searches: readonly (readonly [names: readonly ToolName[], find: () => Prom
   [['ghz'], () => findTool('ghz', { variable: 'MESHTRUST_GHZ', onPath: 'ghz' })],
   [['h2spec'], () => findTool('h2spec')],
   [['grpc-interop-client'], () => findTool('grpc-interop-client')],
+  [['spiffe-peer'], () => findTool('spiffe-peer')],
 ];
 
 /** A registry that accepts a connection and stays silent would otherwise hold the gate for good. */

@@ -22,6 +22,8 @@ export interface GoSource {
   /** The folder of `go/` with go.mod and go.sum. */
   readonly module: string;
   readonly package: string;
+  /** The library of which it has the version, if the package is one of this repository. */
+  readonly library?: string;
   readonly linkerFlags?: readonly string[];
 }
 
@@ -128,6 +130,17 @@ export const tools = {
     folder: 'grpc-interop-client/v1.85.0',
     program: 'grpc-interop-client',
     takes: '1 minute',
+  },
+  // Raise the number when the program changes.
+  'spiffe-peer': {
+    source: {
+      kind: 'go',
+      module: 'spiffe-peer',
+      package: 'meshtrust.invalid/spiffe-peer',
+      library: 'github.com/spiffe/go-spiffe/v2',
+    },
+    folder: 'spiffe-peer-1/v2.9.0',
+    program: 'spiffe-peer',
   },
 } as const satisfies Readonly<Record<string, Tool>>;
 

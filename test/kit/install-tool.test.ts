@@ -25,7 +25,7 @@ suite('tools', () => {
       );
       const [, module = '', version = ''] =
         [...(mod ?? '').matchAll(/^(?:require)?\s+(\S+) (v\S+)(?: \/\/ indirect)?$/gm)].find(([, path]) =>
-          source.package.startsWith(`${path}/`),
+          `${source.library ?? source.package}/`.startsWith(`${path}/`),
         ) ?? [];
       assert.ok((sum ?? '').includes(`${module} ${version} h1:`), `${module} ${version}`);
       assert.ok(
