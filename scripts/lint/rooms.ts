@@ -45,7 +45,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'trust/findings': ['text'],
   'trust/pem': ['trust/findings'],
   'trust/x509': ['trust/findings', 'trust/pem'],
-  trust: ['trust/findings'],
+  trust: ['text', 'trust/findings'],
   'trust/model': stagesBefore('trust/model'),
   'trust/ledger': stagesBefore('trust/ledger'),
   'trust/identity': stagesBefore('trust/identity'),
@@ -76,6 +76,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   ],
   'inputs/directory': ['text', 'async', 'trust', 'xds/timers'],
   'inputs/federation': ['trust', 'trust/federation', 'trust/model', 'trust/pem', 'xds/timers'],
+  'inputs/universal': ['text', 'net', 'trust', 'xds/timers'],
   'inputs/kubernetes': ['text', 'kubernetes/client', 'trust', 'xds/timers'],
 
   // When the stages run, what is kept on disk, and which proxy has what
@@ -148,6 +149,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'inputs/directory',
     'inputs/federation',
     'inputs/kubernetes',
+    'inputs/universal',
     'kubernetes/client',
     'kubernetes/status',
     'kubernetes/status/core',

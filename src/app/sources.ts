@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { UniversalResource } from '../inputs/universal/universal-resource.ts';
 import { watchDirectory } from '../inputs/directory/watch-directory.ts';
 import {
   clusterFederatedTrustDomains,
@@ -13,7 +14,7 @@ import { supersededSource } from '../trust/identity/superseded.ts';
 import { importIdentities } from '../trust/imports/import-stage.ts';
 import { importSource, isImportSource } from '../trust/ledger/import-sources.ts';
 import type { Source, SourceEvent } from '../trust/source.ts';
-import type { ImportCluster, KubernetesOptions, ServeOptions } from '../runtime/serve-options.ts';
+import type { ImportApi, ImportCluster, KubernetesOptions, ServeOptions } from '../runtime/serve-options.ts';
 
 // The names of the sources in findings, metrics and the last good store.
 export const files = 'files';
@@ -58,7 +59,10 @@ export async function planSources(
     const start = await startWatch(everywhere, federatedTrustDomains, clusterFederatedTrustDomains);
     plan.push({ name: federatedTrustDomains, start });
   }
-  if (options.imports !== undefined) plan.push(...(await planImport(options.imports.from)));
+  if (options.imports !== undefined) {
+    const { from } = options.imports;
+    plan.push(...(from.kind === 'cluster' ? await planImport(from) : await planPolls(from)));
+  }
   return plan;
 }
 
@@ -103,6 +107,18 @@ async function planImport({
     // A Global control plane without MeshIdentities vouches for no zone.
     plan(importIdentities, importedMeshIdentities, true),
   ];
+}
+
+/** Plans to poll the same of the REST API of a Global control plane. */
+async function planPolls(access: ImportApi): Promise<readonly PlannedSource[]> {
+  const { pollUniversal } = await import('../inputs/universal/poll-universal.ts');
+  const { meshIdentities: vouching, meshTrusts } = await import('../inputs/universal/universal-resource.ts');
+  const plan = (name: string, resource: UniversalResource, isOptional = false): PlannedSource => ({
+    name,
+    start: ({ deliver }) =>
+      pollUniversal({ ...access, name, resource, isOptional }, (events) => deliver(name, events)),
+  });
+  return [plan(importSource, meshTrusts), plan(importIdentities, vouching, true)];
 }
 
 /** The names of the sources of a server. */

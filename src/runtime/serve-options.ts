@@ -94,7 +94,15 @@ export interface ImportOptions {
   /** Trust domains for which a zone may vouch, besides those of the MeshIdentities of the Global control plane. */
   readonly granted: ReadonlyMap<string, ReadonlySet<string>>;
   readonly linger: Linger;
-  readonly from: ImportCluster;
+  readonly from: ImportCluster | ImportApi;
+}
+
+/** The REST API of a Global control plane. */
+export interface ImportApi {
+  readonly kind: 'api';
+  readonly url: string;
+  readonly tokenFile: string | undefined;
+  readonly ca: string | undefined;
 }
 
 /** The cluster of a Global control plane on Kubernetes. */

@@ -68,12 +68,12 @@ function kubernetesOf(options: ServeFlags): ServeOptions['kubernetes'] {
 }
 
 function identitiesOf(options: ServeFlags): ServeOptions['identities'] {
-  const { identities, zone, zones, identityLinger, importKubeconfig } = options;
+  const { identities, zone, zones, identityLinger } = options;
   if (identities !== true) {
-    if (zones !== undefined || (zone !== undefined && importKubeconfig === undefined))
+    if (zones !== undefined || (zone !== undefined && importedFrom(options) === undefined))
       throw new CommandError(
         exitCode.usage,
-        '--zone and --zones have an effect only with --identities, and --zone with --import-kubeconfig',
+        '--zone and --zones have an effect only with --identities, and --zone with an import',
       );
     return undefined;
   }
@@ -103,20 +103,36 @@ function federationOf(options: ServeFlags): ServeOptions['federation'] {
 }
 
 function importsOf(options: ServeFlags): ServeOptions['imports'] {
-  const { importKubeconfig: kubeconfig, importContext: context, importNamespace: namespace, zone } = options;
-  const { importTrustDomain: granted = new Map<string, never>(), identityLinger: linger } = options;
-  if (kubeconfig === undefined) {
-    if (context !== undefined || granted.size > 0)
+  const { importTrustDomain: granted = new Map<string, never>(), identityLinger: linger, zone } = options;
+  const from = importedFrom(options);
+  if (from === undefined) {
+    if (granted.size > 0)
       throw new CommandError(
         exitCode.usage,
-        '--import-context and --import-trust-domain have an effect only with --import-kubeconfig',
+        '--import-trust-domain has an effect only with --import-kubeconfig or --import-url',
       );
     return undefined;
   }
   // Without it, what this zone published itself could not be told from what another zone published.
   if (zone === undefined)
-    throw new CommandError(exitCode.usage, '--import-kubeconfig needs --zone, the zone of this server');
-  return { zone, granted, linger, from: { kind: 'cluster', kubeconfig, context, namespace } };
+    throw new CommandError(exitCode.usage, 'an import needs --zone, the zone of this server');
+  return { zone, granted, linger, from };
+}
+
+function importedFrom(options: ServeFlags): NonNullable<ServeOptions['imports']>['from'] | undefined {
+  const { importKubeconfig: kubeconfig, importContext: context, importNamespace: namespace } = options;
+  const { importUrl: url, importTokenFile: tokenFile, importCa: ca } = options;
+  if (kubeconfig !== undefined && url !== undefined)
+    throw new CommandError(exitCode.usage, '--import-kubeconfig and --import-url cannot be combined');
+  if (kubeconfig === undefined && context !== undefined)
+    throw new CommandError(exitCode.usage, '--import-context has an effect only with --import-kubeconfig');
+  if (url === undefined && (tokenFile ?? ca) !== undefined)
+    throw new CommandError(
+      exitCode.usage,
+      '--import-token-file and --import-ca have an effect only with --import-url',
+    );
+  if (kubeconfig !== undefined) return { kind: 'cluster', kubeconfig, context, namespace };
+  return url === undefined ? undefined : { kind: 'api', url, tokenFile, ca };
 }
 
 function tlsOf({ tlsCert, tlsKey, tlsClientCa }: ServeFlags): ServeOptions['tls'] {

@@ -15,7 +15,15 @@ export const serveGroups = {
     'federationMaxInterval',
     'federationMaxAge',
   ],
-  'Trust of other zones': ['importKubeconfig', 'importContext', 'importNamespace', 'importTrustDomain'],
+  'Trust of other zones': [
+    'importKubeconfig',
+    'importContext',
+    'importNamespace',
+    'importUrl',
+    'importTokenFile',
+    'importCa',
+    'importTrustDomain',
+  ],
   Proxies: [
     'xdsListen',
     'tlsCert',

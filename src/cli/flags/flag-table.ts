@@ -137,6 +137,12 @@ export const flagsWithVariable = {
   ],
   importContext: ['--import-context <name>', 'context of --import-kubeconfig; default: its current context'],
   importNamespace: ['--import-namespace <name>', 'namespace of the Global control plane', 'kuma-system'],
+  importUrl: [
+    '--import-url <url>',
+    'REST API of the Global control plane, instead of --import-kubeconfig, such as https://global.example:5682; needs --zone',
+  ],
+  importTokenFile: ['--import-token-file <file>', 'file with a user token for --import-url'],
+  importCa: ['--import-ca <file>', 'CA certificates that verify the certificate of --import-url (PEM)'],
   importTrustDomain: [
     '--import-trust-domain <zone=name>',
     'trust domain for which a zone may vouch, besides those that the MeshIdentities of the Global control plane give it; repeat it, or separate them with commas',

@@ -7,7 +7,7 @@ import { parseTrustDomain } from '../../trust/model/trust-domain.ts';
 import { gateCatalogue, neverForced, parseGate } from '../../trust/rotation/gate-catalogue.ts';
 import type { GateId } from '../../trust/rotation/gate-catalogue.ts';
 import { rotationKeys } from '../../trust/rotation-keys.ts';
-import { parseListenAddress } from '../../net/listen-address.ts';
+import { isLoopbackHost, parseListenAddress } from '../../net/listen-address.ts';
 import { longestConnectionAgeMs } from '../../xds/timers/timers.ts';
 import { outputFormats } from '../terminal/output-format.ts';
 import type { OutputFormat } from '../terminal/output-format.ts';
@@ -97,6 +97,15 @@ export function parseFormat(text: string, formats: readonly OutputFormat[]): Out
   const format = formats.find((known) => known === (text === 'text' ? 'table' : text));
   if (format === undefined) throw new InvalidArgumentError(`Allowed choices are ${formats.join(', ')}.`);
   return format;
+}
+
+/** Parses the URL of a REST API. Plain HTTP is for loopback only: anyone on the way could add CA certificates. */
+export function parseImportUrl(text: string): string {
+  const url = URL.parse(text);
+  const isPlain = url?.protocol === 'http:' && isLoopbackHost(url.hostname.replace(/^\[|\]$/g, ''));
+  if (url === null || (url.protocol !== 'https:' && !isPlain) || url.search !== '' || url.hash !== '')
+    throw new InvalidArgumentError('Give an address such as https://global.example:5682.');
+  return text;
 }
 
 /** Parses `zone=trust domain` pairs, separated by commas, and adds them to those of an earlier flag. */

@@ -1,4 +1,6 @@
+import { asciiOnly } from '../../text/ascii-only.ts';
 import { asMapping } from '../../text/json.ts';
+import { withoutSecrets } from '../../trust/without-secrets.ts';
 import { onlyRotationKeys } from '../../trust/rotation-keys.ts';
 
 /** The parts of an object that the source uses. */
@@ -145,29 +147,6 @@ function readFederatedObject(value: unknown): ApiObject | undefined {
 const meshesKey = 'meshtrust.io/meshes';
 const displayNameKey = 'kuma.io/display-name';
 
-/** Returns a copy of the spec of a MeshIdentity in which texts that may be secret are replaced. */
-function withoutSecrets(spec: unknown): unknown {
-  const provider = asMapping(asMapping(spec)?.['provider']);
-  if (provider === undefined) return spec;
-  const bundled = asMapping(provider['bundled']);
-  const ca = asMapping(bundled?.['ca']);
-  const key = asMapping(ca?.['privateKey']);
-  const inline = asMapping(key?.['insecureInline']);
-  const extension = asMapping(provider['extension']);
-  return {
-    ...asMapping(spec),
-    provider: {
-      ...provider,
-      // The presence of a key is a finding.
-      bundled:
-        inline === undefined
-          ? provider['bundled']
-          : { ...bundled, ca: { ...ca, privateKey: { ...key, insecureInline: { value: 'omitted' } } } },
-      extension: extension === undefined ? provider['extension'] : { name: extension['name'] },
-    },
-  };
-}
-
 /** The message of a condition may repeat parts of the resource, and often changes. */
 function withoutMessage(condition: unknown): unknown {
   const { type, status, reason } = asMapping(condition) ?? {};
@@ -215,12 +194,4 @@ function makeObject(prefix: string, parts: ObjectParts, text: object): ApiObject
 export function resourceVersionOf(value: unknown): string | undefined {
   const version = asMapping(asMapping(value)?.['metadata'])?.['resourceVersion'];
   return typeof version === 'string' && version !== '' ? version : undefined;
-}
-
-/** Escapes all characters beyond ASCII. The text is parsed as YAML, which rejects some that JSON allows. */
-function asciiOnly(json: string): string {
-  return json.replace(
-    /[\u007f-\uffff]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }

@@ -132,6 +132,10 @@ export const valueCases: Readonly<Record<string, ChartValues>> = {
     identities: { zone: 'east' },
     imports: { kubeconfigSecretName: 'global' },
   },
+  'imports from a REST API': {
+    identities: { zone: 'east' },
+    imports: { url: 'https://global.test:5682', urlSecretName: 'global', trustDomains: ['west=west.test'] },
+  },
   'settings of a platform': {
     fullnameOverride: 'trust',
     commonLabels: { 'example.com/team': 'mesh' },
@@ -248,7 +252,11 @@ export const contradictions: Readonly<Record<string, readonly [values: ChartValu
   ],
   'imports without a zone': [
     { imports: { kubeconfigSecretName: 'global' } },
-    'imports.kubeconfigSecretName needs identities.zone',
+    'imports.kubeconfigSecretName and imports.url need identities.zone',
+  ],
+  'imports from a REST API without a token': [
+    { identities: { zone: 'east' }, imports: { url: 'https://global.test' } },
+    'imports.url needs imports.urlSecretName',
   ],
   'disruption budget of zero': [
     { podDisruptionBudget: { maxUnavailable: null } },

@@ -74,8 +74,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- fail "bundleEndpoint.enabled=true needs bundleEndpoint.serve: the trust domains to publish, such as default/*" -}}
 {{- end -}}
 {{- end -}}
-{{- if and .Values.imports.kubeconfigSecretName (not .Values.identities.zone) -}}
-{{- fail "imports.kubeconfigSecretName needs identities.zone: the zone of this cluster" -}}
+{{- if and (or .Values.imports.kubeconfigSecretName .Values.imports.url) (not .Values.identities.zone) -}}
+{{- fail "imports.kubeconfigSecretName and imports.url need identities.zone: the zone of this cluster" -}}
+{{- end -}}
+{{- if and .Values.imports.kubeconfigSecretName .Values.imports.url -}}
+{{- fail "imports.kubeconfigSecretName and imports.url contradict each other: there is one Global control plane" -}}
+{{- end -}}
+{{- if and .Values.imports.url (not .Values.imports.urlSecretName) -}}
+{{- fail "imports.url needs imports.urlSecretName: a Secret with token and ca.crt" -}}
 {{- end -}}
 {{- with .Values.podDisruptionBudget -}}
 {{- if and .enabled (kindIs "invalid" .minAvailable) (kindIs "invalid" .maxUnavailable) -}}
@@ -233,7 +239,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- include "meshtrust.arg" (dict "flag" "federation-max-age" "value" .maxAge) }}
 {{- end -}}
 {{- end -}}
-{{- if or .Values.identities.enabled .Values.imports.kubeconfigSecretName -}}
+{{- if or .Values.identities.enabled .Values.imports.kubeconfigSecretName .Values.imports.url -}}
 {{- include "meshtrust.arg" (dict "flag" "zone" "value" .Values.identities.zone) }}
 {{- end -}}
 {{- with .Values.imports -}}
@@ -241,6 +247,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - --import-kubeconfig=/import/kubeconfig
 {{ include "meshtrust.arg" (dict "flag" "import-context" "value" .context) }}
 {{- include "meshtrust.arg" (dict "flag" "import-namespace" "value" .namespace) }}
+{{- end -}}
+{{- if .url -}}
+- --import-url={{ .url }}
+- --import-token-file=/import/token
+- --import-ca=/import/ca.crt
+{{ end -}}
+{{- if or .kubeconfigSecretName .url -}}
 {{- include "meshtrust.arg" (dict "flag" "import-trust-domain" "value" (join "," .trustDomains)) }}
 {{- if not $.Values.identities.enabled }}
 {{- include "meshtrust.arg" (dict "flag" "identity-linger" "value" $.Values.identities.linger) }}

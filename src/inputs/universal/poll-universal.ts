@@ -1,0 +1,73 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Source, SourceSink } from '../../trust/source.ts';
+import { timerMs } from '../../xds/timers/timers.ts';
+import { listResources } from './list-resources.ts';
+import { initialPollState, stepPoll } from './poll-state.ts';
+import type { PollInput } from './poll-state.ts';
+import { createRestClient } from './rest-client.ts';
+import type { RestAccess } from './rest-client.ts';
+import type { UniversalResource } from './universal-resource.ts';
+
+export interface PollUniversalOptions extends RestAccess {
+  readonly name: string;
+  readonly resource: UniversalResource;
+  /** True if the server may have no such resource. It then counts as having none. */
+  readonly isOptional?: boolean | undefined;
+  /** The time between two polls in milliseconds, plus or minus a tenth. Default: 10,000. */
+  readonly intervalMs?: number | undefined;
+  /** The time until a list is read again that lacks a resource. Default: 1,000. */
+  readonly confirmMs?: number | undefined;
+  /** Waits between requests. The signal ends the wait. Tests wait less. */
+  readonly sleep?: ((milliseconds: number, signal: AbortSignal) => Promise<void>) | undefined;
+}
+
+/**
+ * Polls a kind of resource of Kuma's REST API (see `SourceEvent`). Starts at once, and runs until it is closed: failures
+ * are reported, and requests are repeated. An empty batch confirms that everything reported before is still true.
+ */
+export function pollUniversal(options: PollUniversalOptions, sink: SourceSink): Source {
+  const { name, resource, isOptional = false, intervalMs = 10_000, confirmMs = 1_000 } = options;
+  const { sleep = sleepFor } = options;
+  const client = createRestClient(options);
+  const closed = new AbortController();
+  const { signal } = closed;
+  let state = initialPollState;
+  let hasListed = false;
+
+  const pollOnce = async (): Promise<PollInput> => {
+    const result = await listResources(client, resource, signal);
+    if (result.kind === 'listed') hasListed = true;
+    if (result.kind !== 'absent') return result;
+    // A server that had the resource before has it still: something else answers now.
+    return isOptional && !hasListed
+      ? { kind: 'listed', resources: [] }
+      : { kind: 'failed', reason: `the server has no ${resource.plural} (404)` };
+  };
+
+  const run = async (): Promise<void> => {
+    while (!signal.aborted) {
+      const input = await pollOnce();
+      if (signal.aborted) return;
+      const step = stepPoll(state, input, resource.place);
+      ({ state } = step);
+      if (step.events.length > 0 || input.kind === 'listed') sink(step.events);
+      const waitMs = state.missing.size > 0 && input.kind === 'listed' ? confirmMs : intervalMs;
+      await sleep(waitMs * (0.9 + Math.random() / 5), signal);
+    }
+  };
+
+  const running = run();
+  return {
+    name,
+    close: async () => {
+      closed.abort();
+      await running;
+      client.close();
+    },
+  };
+}
+
+async function sleepFor(milliseconds: number, signal: AbortSignal): Promise<void> {
+  // An abort ends the wait, too.
+  await delay(timerMs(milliseconds), undefined, { signal }).catch(() => undefined);
+}

@@ -1,0 +1,77 @@
+import http from 'node:http';
+import https from 'node:https';
+import { readRegularFile } from '../../net/read-regular-file.ts';
+import { parseJson } from '../../text/json.ts';
+
+/** How the REST API is reached. The files are read for each request, so that they can be replaced. */
+export interface RestAccess {
+  readonly url: string;
+  /** A file with a token of a user. */
+  readonly tokenFile: string | undefined;
+  /** A file of CA certificates (PEM) that the certificate of the server must be from. */
+  readonly ca: string | undefined;
+}
+
+/** A response, parsed. */
+export interface RestAnswer {
+  readonly status: number;
+  /** `undefined` if it is not JSON. */
+  readonly body: unknown;
+}
+
+export interface RestClient {
+  /**
+   * Sends a GET. Redirects are not followed, because the token would go along.
+   * @throws {Error} if there is no complete response, or it is longer than the limit.
+   */
+  get(path: string, signal: AbortSignal): Promise<RestAnswer>;
+  close(): void;
+}
+
+/** A page of the list has at most a thousand resources. */
+const maxBytes = 64 * 1024 * 1024;
+
+export function createRestClient({ url, tokenFile, ca }: RestAccess): RestClient {
+  const isSecure = new URL(url).protocol === 'https:';
+  const agent = isSecure ? new https.Agent({ keepAlive: true }) : new http.Agent({ keepAlive: true });
+  const base = url.replace(/\/+$/, '');
+  return {
+    async get(path, signal) {
+      const token =
+        tokenFile === undefined ? undefined : (await readRegularFile(tokenFile)).toString('utf8').trim();
+      const options: https.RequestOptions = {
+        agent,
+        signal,
+        headers: {
+          accept: 'application/json',
+          'user-agent': 'meshtrust',
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        },
+        ...(ca === undefined ? {} : { ca: await readRegularFile(ca) }),
+      };
+      const { status, text } = await answerOf((isSecure ? https : http).request(`${base}${path}`, options));
+      return { status, body: parseJson(text) };
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+async function answerOf(
+  request: http.ClientRequest,
+): Promise<{ readonly status: number; readonly text: string }> {
+  const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
+  // This listener stays after the response: a later abort emits an error again.
+  request.on('error', reject);
+  request.on('response', resolve);
+  request.end();
+  const response = await promise;
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > maxBytes) throw new Error(`the response is longer than ${maxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  if (!response.complete) throw new Error('the response is incomplete');
+  return { status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') };
+}

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import type { MeshDetail } from '../../../src/api/api-types.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { identityOf, startGlobalApi, trustOf } from '../../kit/global-api.ts';
+import { startMeshtrust } from '../../kit/meshtrust.ts';
+import type { Meshtrust } from '../../kit/meshtrust.ts';
+import { poll } from '../../kit/poll.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+import { run } from '../../cli/run.ts';
+
+const td = (zone: string): string => `default.${zone}.mesh.local`;
+
+async function meshOf(meshtrust: Meshtrust): Promise<MeshDetail> {
+  return JSON.parse((await meshtrust.admin('/api/v1/meshes/default')).body) as MeshDetail;
+}
+
+/** Waits until the mesh has these trust domains, and returns its version. */
+function untilTrusted(meshtrust: Meshtrust, names: readonly string[]): Promise<string> {
+  return poll(`trust domains ${names.join(', ')}`, async () => {
+    const { trustDomains, version } = await meshOf(meshtrust);
+    const trusted = trustDomains.filter(({ anchors }) => anchors.length > 0).map(({ name }) => name);
+    return JSON.stringify(trusted) === JSON.stringify(names) ? version : undefined;
+  });
+}
+
+test('--import-url: trust of other zones from the REST API of the Global control plane', async (t) => {
+  await using global = await startGlobalApi();
+  await using dir = await makeTempDir();
+  await using state = await makeTempDir();
+  const [own, second, claimed] = [
+    makeDomain(td('zone-1')),
+    makeDomain(td('zone-2')),
+    makeDomain(td('zone-1')),
+  ];
+  await writeFile(dir.join('own.yaml'), own.yaml());
+  global.resources = [
+    identityOf('{{ .Mesh }}.{{ .Zone }}.mesh.local'),
+    trustOf('zone-2', second.name, second.ca.certPem),
+    { ...trustOf('zone-2', claimed.name, claimed.ca.certPem), name: 'claim' },
+  ];
+  const options = {
+    dirs: [dir.path],
+    args: ['--zone=zone-1', `--import-url=${global.url}`, `--state-dir=${state.join('state')}`],
+  };
+  const meshtrust = await startMeshtrust(options);
+  await using _meshtrust = meshtrust;
+  let version = '';
+
+  await t.test('a zone is trusted for its own trust domain, and not for that of another one', async () => {
+    version = await untilTrusted(meshtrust, [td('zone-1'), td('zone-2')]);
+    const { trustDomains, findings } = await meshOf(meshtrust);
+    assert.equal(trustDomains[0]?.anchors.length, 1);
+    assert.deepEqual(
+      findings.filter(({ code }) => code === 'MT090').map(({ severity, file }) => [severity, file]),
+      [['error', 'import:default/claim']],
+    );
+  });
+
+  await t.test('restart while the Global control plane is down: ready, with the same version', async () => {
+    await meshtrust.stop();
+    await global.close();
+    await using again = await startMeshtrust(options);
+    await again.logged('the failure', ({ code }) => code === 'MT091');
+    assert.equal(await untilTrusted(again, [td('zone-1'), td('zone-2')]), version);
+  });
+
+  await t.test('start without a state directory: ready with the trust of this zone', async () => {
+    await using fresh = await startMeshtrust({ ...options, args: options.args.slice(0, 2) });
+    await fresh.logged('the failure', ({ code }) => code === 'MT091');
+    await untilTrusted(fresh, [td('zone-1')]);
+  });
+});
+
+test('flags of imports that contradict each other: exit code 2, with the reason', async () => {
+  for (const [args, reason] of [
+    [['--import-url', 'https://g.test'], /an import needs --zone/],
+    [['--import-kubeconfig', 'k', '--import-url', 'https://g.test', '--zone', 'z'], /cannot be combined/],
+    [['--import-context', 'c'], /only with --import-kubeconfig/],
+    [['--import-ca', 'c'], /only with --import-url/],
+    [['--import-trust-domain', 'z=a.test'], /only with --import-kubeconfig or --import-url/],
+    [['--import-trust-domain', 'a.test'], /Give a zone and a trust domain/],
+    [['--import-url', 'http://g.test'], /Give an address such as https/],
+    [['--zone', 'z'], /--zone with an import/],
+  ] as const) {
+    const { code, stderr } = await run(['serve', '--dir', '/nowhere', ...args]);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, reason);
+  }
+});

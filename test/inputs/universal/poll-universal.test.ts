@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { suite, test } from 'node:test';
+import { pollUniversal } from '../../../src/inputs/universal/poll-universal.ts';
+import { meshIdentities, meshTrusts } from '../../../src/inputs/universal/universal-resource.ts';
+import type { UniversalResource } from '../../../src/inputs/universal/universal-resource.ts';
+import type { SourceEvent } from '../../../src/trust/source.ts';
+import { makeCa, makeLeaf } from '../../kit/certificates.ts';
+import { identityOf, startGlobalApi, trustOf } from '../../kit/global-api.ts';
+import type { GlobalApi } from '../../kit/global-api.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+
+const ca = makeCa({ commonName: 'CA' });
+const [one, two, three] = ['zone-1', 'zone-2', 'zone-3'].map((zone) =>
+  trustOf(zone, 'a.test', ca.certPem),
+) as [ReturnType<typeof trustOf>, ReturnType<typeof trustOf>, ReturnType<typeof trustOf>];
+
+/** A source under test. Each poll waits until the test asks for it. */
+function follow(
+  api: Pick<GlobalApi, 'url'>,
+  options: {
+    readonly resource?: UniversalResource;
+    readonly isOptional?: boolean;
+    readonly tokenFile?: string;
+    readonly ca?: string;
+  } = {},
+) {
+  const events: SourceEvent[] = [];
+  const polls = new EventEmitter();
+  const source = pollUniversal(
+    {
+      url: api.url,
+      name: 'import',
+      resource: meshTrusts,
+      tokenFile: undefined,
+      ca: undefined,
+      ...options,
+      sleep: async (_, signal) => {
+        polls.emit('done');
+        await Promise.race([once(polls, 'next'), once(signal, 'abort')]);
+      },
+    },
+    (batch) => void events.push(...batch),
+  );
+  let polled = once(polls, 'done');
+  return {
+    /** Returns the events of the poll that runs, or of the next one. */
+    async poll(): Promise<readonly SourceEvent[]> {
+      await polled;
+      polled = once(polls, 'done');
+      const batch = events.splice(0);
+      queueMicrotask(() => polls.emit('next'));
+      return batch;
+    },
+    [Symbol.asyncDispose]: () => source.close(),
+  };
+}
+
+const kinds = (events: readonly SourceEvent[]): readonly string[] =>
+  events.map((event) => ('path' in event ? `${event.kind} ${event.path}` : event.kind));
+const reasons = (events: readonly SourceEvent[]): readonly string[] =>
+  events.flatMap((event) => (event.kind === 'failed' ? event.reason : []));
+
+suite('polling the REST API of a Global control plane', () => {
+  test('pages: read to the end of the list', async () => {
+    await using api = await startGlobalApi({ pageSize: 2 });
+    api.resources = [one, two, three];
+    await using source = follow(api);
+    assert.deepEqual(kinds(await source.poll()), [
+      'content import:default/trust-zone-1',
+      'content import:default/trust-zone-2',
+      'content import:default/trust-zone-3',
+      'synced',
+    ]);
+    assert.deepEqual(api.requests.map(({ path }) => path).slice(0, 2), [
+      '/meshtrusts?size=1000&offset=0',
+      '/meshtrusts?size=1000&offset=2',
+    ]);
+  });
+
+  test('nothing changed but times: no event', async () => {
+    await using api = await startGlobalApi();
+    api.resources = [one];
+    await using source = follow(api);
+    await source.poll();
+    assert.deepEqual(await source.poll(), []);
+  });
+
+  for (const [what, status, body, reason] of [
+    ['an error of the server', 500, '{}', /status 500/],
+    ['a refused token', 401, '{}', /does not accept the token/],
+    ['a missing right', 403, '{}', /may not list meshtrusts/],
+    ['no JSON', 200, '<html>', /is not a list/],
+    ['JSON that is no list', 200, '{"items":{}}', /is not a list/],
+    ['a redirect', 302, '', /status 302/],
+    [
+      'an item of another type',
+      200,
+      '{"total":1,"items":[{"type":"Mesh","name":"a","mesh":"b"}]}',
+      /no type/,
+    ],
+    ['fewer items than the total', 200, '{"total":2,"items":[],"next":null}', /ends before its total/],
+    ['no such resource', 404, '{}', /has no meshtrusts/],
+  ] as const)
+    test(`${what}: a failure, and nothing is withdrawn`, async () => {
+      await using api = await startGlobalApi();
+      api.resources = [one];
+      await using source = follow(api);
+      await source.poll();
+      api.answer = () => ({ status, body });
+      const events = [...(await source.poll()), ...(await source.poll()), ...(await source.poll())];
+      assert.deepEqual(kinds(events), ['failed import:meshtrusts']);
+      assert.match(reasons(events).join(), reason);
+      api.answer = () => undefined;
+      assert.deepEqual(kinds([...(await source.poll()), ...(await source.poll())]), [
+        'recovered import:meshtrusts',
+      ]);
+    });
+
+  test('a list that changes between its pages: a failure, and the next list counts', async () => {
+    await using api = await startGlobalApi({ pageSize: 1 });
+    api.resources = [one, two];
+    let requests = 0;
+    api.answer = () => {
+      requests += 1;
+      // The first resource goes between the two pages, so the second one slips to the first page.
+      if (requests === 2) api.resources = [two, three];
+      return undefined;
+    };
+    await using source = follow(api);
+    const events = await source.poll();
+    assert.ok(!kinds(events).some((kind) => kind.startsWith('gone')));
+    await source.poll();
+    assert.deepEqual(
+      kinds(await source.poll()).filter((kind) => kind.startsWith('failed')),
+      [],
+    );
+  });
+
+  test('MeshIdentities: optional, and without private keys', async () => {
+    await using api = await startGlobalApi();
+    api.answer = () => ({ status: 404, body: '{}' });
+    await using source = follow(api, { resource: meshIdentities, isOptional: true });
+    assert.deepEqual(kinds(await source.poll()), ['synced']);
+    const secret = 'MARKER-OF-A-KEY';
+    api.resources = [
+      identityOf('a.test', {
+        ca: { privateKey: { type: 'InsecureInline', insecureInline: { value: secret } } },
+      }),
+    ];
+    api.answer = () => undefined;
+    const events = [...(await source.poll()), ...(await source.poll())];
+    assert.deepEqual(kinds(events), ['content import:meshidentity:default/identity']);
+    assert.equal(JSON.stringify(events).includes(secret), false);
+    api.answer = () => ({ status: 404, body: '{}' });
+    assert.match(
+      reasons([...(await source.poll()), ...(await source.poll())]).join(),
+      /has no meshidentities/,
+    );
+  });
+
+  test('TLS: the certificate is verified with the CA file, and the token file is read for each request', async () => {
+    await using dir = await makeTempDir();
+    const server = makeLeaf(ca, { commonName: 'global', dnsNames: ['localhost'] });
+    await using api = await startGlobalApi({ tls: { cert: server.certPem, key: server.keyPem } });
+    const url = api.url.replace('127.0.0.1', 'localhost');
+    await writeFile(dir.join('ca.crt'), ca.certPem);
+    await writeFile(dir.join('token'), 'first\n');
+    {
+      await using source = follow({ url });
+      assert.match(reasons(await source.poll()).join(), /a CA that is not trusted/);
+      assert.equal(api.requests.length, 0);
+    }
+    await using source = follow({ url }, { tokenFile: dir.join('token'), ca: dir.join('ca.crt') });
+    assert.deepEqual(kinds(await source.poll()), ['synced']);
+    await writeFile(dir.join('token'), 'second\n');
+    await source.poll();
+    await source.poll();
+    assert.equal(api.requests[0]?.token, 'Bearer first');
+    assert.equal(api.requests.at(-1)?.token, 'Bearer second');
+  });
+
+  test('no server: a failure with the reason', async () => {
+    const api = await startGlobalApi();
+    await api.close();
+    await using source = follow(api);
+    assert.match(reasons(await source.poll()).join(), /connection refused/);
+  });
+});
