@@ -28,7 +28,8 @@ const longestKey = 512;
 
 interface Filters {
   readonly mesh: string | undefined;
-  readonly state: AnyProxyState | undefined;
+  /** Undefined for all that roll-outs count. */
+  readonly states: ReadonlySet<AnyProxyState> | undefined;
   /** Part of the node id. */
   readonly node: string;
   /** Beginning of the newest version of its mesh that a proxy has acknowledged. */
@@ -98,16 +99,17 @@ export function fleetRoutes({ fleet, wall }: FleetInput): readonly Route[] {
 function readFilters(query: URLSearchParams): Filters | string {
   const limit = query.get('limit') ?? String(pageSize.usual);
   if (!/^[1-9]\d{0,5}$/.test(limit)) return 'limit is not a whole number above zero';
-  const given = query.get('state') ?? undefined;
-  const state = anyProxyStates.find((known) => known === given);
-  if (given !== undefined && state === undefined) return `state is not one of ${anyProxyStates.join(', ')}`;
+  const given = query.getAll('state');
+  const states = new Set(anyProxyStates.filter((known) => given.includes(known)));
+  if (states.size < new Set(given).size) return `state is not one of ${anyProxyStates.join(', ')}`;
+  const isOfGone = states.size === 1 && states.has('disconnected');
   const secrets = query.getAll('secret');
-  if (secrets.length > 0 && state === 'disconnected') return 'a disconnected proxy asks for no secret';
+  if (secrets.length > 0 && isOfGone) return 'a disconnected proxy asks for no secret';
   const version = query.get('version') ?? undefined;
-  if (version !== undefined && state === 'disconnected') return 'a disconnected proxy has no version';
+  if (version !== undefined && isOfGone) return 'a disconnected proxy has no version';
   return {
     mesh: query.get('mesh') ?? undefined,
-    state,
+    states: states.size === 0 ? undefined : states,
     node: query.get('node') ?? '',
     version,
     secrets: secrets.length === 0 ? undefined : new Set(secrets),
@@ -119,7 +121,7 @@ function readFilters(query: URLSearchParams): Filters | string {
 /** Without a state, all proxies that roll-outs count. */
 function fitting(
   { connected, gone }: FleetLook,
-  { state, version, secrets }: Filters,
+  { states, version, secrets }: Filters,
   { history, now }: FleetContext,
 ): readonly (ProxyRecord | GoneRecord)[] {
   const hasVersion = (proxy: ProxyRecord | GoneRecord): boolean =>
@@ -127,14 +129,14 @@ function fitting(
   const there = [...connected].filter(
     (proxy) =>
       (secrets === undefined || asksForOne(proxy, secrets)) &&
-      (state === undefined || assess(proxy, history, now).state === state) &&
+      (states === undefined || states.has(assess(proxy, history, now).state)) &&
       hasVersion(proxy),
   );
   // A proxy without a stream has no subscriptions.
   if (secrets !== undefined) return there;
   const left = [...gone].filter((proxy) => {
     const found = assessGone(proxy, history, now)?.state ?? 'disconnected';
-    return (state === undefined ? found !== 'disconnected' : found === state) && hasVersion(proxy);
+    return (states === undefined ? found !== 'disconnected' : states.has(found)) && hasVersion(proxy);
   });
   return [...there, ...left];
 }

@@ -1,4 +1,5 @@
 import type { StateView } from '../runtime/state-view.ts';
+import type { ConsumerInput } from './consumer-routes.ts';
 import { presentReadiness } from './probe-routes.ts';
 import { errorReply, jsonReply } from './reply.ts';
 import type { Route } from './router.ts';
@@ -7,7 +8,7 @@ import { parseHash } from '../trust/policy/distrust.ts';
 import type { DistrustedHashes } from '../trust/policy/distrust.ts';
 
 /** The sources of the responses about the process. */
-export interface ServerInput {
+export interface ServerInput extends ConsumerInput {
   /** Version of the program. */
   readonly version: string;
   /** Address of the documentation of this version, with a slash at its end. */
@@ -30,6 +31,7 @@ export function serverDetail({
   view,
   draining,
   now,
+  bundleConsumers,
 }: ServerInput): ServerDetail {
   const started = startedAt === undefined ? {} : { startedAt: new Date(startedAt).toISOString() };
   const state = view();
@@ -42,7 +44,8 @@ export function serverDetail({
     failure,
   }));
   const readiness = presentReadiness(state, draining(), now());
-  return { version, documentation, ...started, readiness, sources };
+  const publishesBundles = bundleConsumers === undefined ? undefined : true;
+  return { version, documentation, ...started, publishesBundles, readiness, sources };
 }
 
 /** Returns the routes `/api/v1/server` and `/api/v1/distrust/{hash}`. */

@@ -8,6 +8,8 @@ export interface ServerDetail {
   readonly documentation?: string | undefined;
   /** When the process started. */
   readonly startedAt?: string | undefined;
+  /** True if the server has a bundle endpoint (`--bundle-listen`). */
+  readonly publishesBundles?: boolean | undefined;
   /** The same as in `/readyz`. */
   readonly readiness: ReadyAnswer;
   readonly sources: readonly SourceDetail[];

@@ -2,9 +2,12 @@ import type { ApiError, FindingList, GuardRelease, MeshDetail, MeshList } from '
 import type { CertificateDetail, CertificateList } from '../api/certificate-api-types.ts';
 import type { ChangeList } from '../api/change-api-types.ts';
 import type { ProxyDetail, ProxyList } from '../api/fleet-api-types.ts';
+import type { ConsumerList } from '../api/consumer-api-types.ts';
 import type { IdentityList } from '../api/identity-api-types.ts';
+import type { RotationList } from '../api/rotation-api-types.ts';
 import type { ServerDetail } from '../api/server-api-types.ts';
 import type { Hints } from '../trust/findings/hints.ts';
+import { behindStates } from './route.ts';
 import type { ProxyFilter } from './route.ts';
 import { followServerTime } from './server-time.ts';
 
@@ -17,6 +20,10 @@ export const askMeshes = (): Promise<MeshList> => ask('/api/v1/meshes');
 export const askFindings = (): Promise<FindingList> => ask('/api/v1/findings');
 export const askMesh = (mesh: string): Promise<MeshDetail> => ask(`/api/v1/meshes/${name(mesh)}`);
 export const askIdentities = (): Promise<IdentityList> => ask('/api/v1/identities');
+export const askRotations = (mesh: string): Promise<RotationList> =>
+  ask(`/api/v1/meshes/${name(mesh)}/rotations`);
+/** Requests who fetched the published bundles. */
+export const askConsumers = (): Promise<ConsumerList> => ask('/api/v1/federation/consumers');
 export const askHints = (): Promise<Hints> => ask('/ui/hints.json');
 export const askProxy = (mesh: string, node: string): Promise<ProxyDetail> =>
   ask(`/api/v1/proxies/${name(node)}?mesh=${name(mesh)}`);
@@ -34,7 +41,8 @@ export const findProxies = (node: string, limit: number): Promise<ProxyList> =>
 export function askProxies(mesh: string, { node, state, version, after }: ProxyFilter): Promise<ProxyList> {
   const query = new URLSearchParams({ mesh, limit: String(pageSize) });
   if (node !== '') query.set('node', node);
-  if (state !== '') query.set('state', state);
+  const states = state === 'behind' ? behindStates : state === '' ? [] : [state];
+  for (const one of states) query.append('state', one);
   if (version !== '') query.set('version', version);
   const last = after.at(-1);
   if (last !== undefined) query.set('after', last);

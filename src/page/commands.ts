@@ -9,7 +9,10 @@ export interface Command {
 }
 
 /** The parts of the state that command lines contain. */
-export type CommandInput = Pick<PageState, 'route' | 'mesh' | 'ca' | 'about' | 'identities' | 'origin'>;
+export type CommandInput = Pick<
+  PageState,
+  'route' | 'mesh' | 'ca' | 'about' | 'identities' | 'consumers' | 'origin'
+>;
 
 /** The server that commands ask by default. */
 const usualServer = 'http://127.0.0.1:5680';
@@ -31,7 +34,7 @@ export function commandsOf(state: CommandInput): readonly Command[] {
 
 type Line = readonly [purpose: string, words: readonly string[]];
 
-function linesOf({ route, mesh, ca, about, identities }: CommandInput): readonly Line[] {
+function linesOf({ route, mesh, ca, about, identities, consumers }: CommandInput): readonly Line[] {
   const isInCluster = about?.sources.some(({ name }) => name === 'kubernetes') === true;
   switch (route.kind) {
     case 'overview':
@@ -47,6 +50,9 @@ function linesOf({ route, mesh, ca, about, identities }: CommandInput): readonly
         ...meshLines(route, mesh?.version),
         ...(identities?.identities.some((identity) => identity.mesh === route.mesh) === true
           ? ([['List its MeshIdentities', ['meshtrust', 'identities', `--mesh=${route.mesh}`]]] as const)
+          : []),
+        ...(consumers?.published.some((bundle) => bundle.mesh === route.mesh) === true
+          ? ([['List who fetched its bundles', ['meshtrust', 'federation', 'consumers']]] as const)
           : []),
         ...objectLines(
           isInCluster,
@@ -82,7 +88,15 @@ function meshLines(route: Route & { readonly kind: 'mesh' }, version: string | u
   const { state } = filterOf(route);
   const mesh = `--mesh=${route.mesh}`;
   return [
-    ['List its proxies', ['meshtrust', 'proxy-status', mesh, ...(state === '' ? [] : [`--state=${state}`])]],
+    [
+      'List its proxies',
+      [
+        'meshtrust',
+        'proxy-status',
+        mesh,
+        ...(state === '' || state === 'behind' ? [] : [`--state=${state}`]),
+      ],
+    ],
     [
       'Wait until all proxies have this version',
       ['meshtrust', 'wait', mesh, ...(version === undefined ? [] : [`--version=${version}`])],

@@ -3,12 +3,14 @@ import {
   askCertificate,
   askCertificates,
   askChanges,
+  askConsumers,
   askFindings,
   askIdentities,
   askMesh,
   askMeshes,
   askProxies,
   askProxy,
+  askRotations,
   askServer,
   findProxies,
 } from './ask.ts';
@@ -28,16 +30,19 @@ export async function loadShared(): Promise<Pick<PageState, 'about' | 'meshes' |
 }
 
 /** Requests what one view shows besides. */
-export async function loadView(route: Route): Promise<ViewData & Pick<PageState, 'meshAt'>> {
+export async function loadView(
+  route: Route,
+  shared: Promise<Pick<PageState, 'about'>>,
+): Promise<ViewData & Pick<PageState, 'meshAt'>> {
   try {
-    return { ...noData, ...(await dataOf(route)), meshAt: serverTime() };
+    return { ...noData, ...(await dataOf(route, shared)), meshAt: serverTime() };
   } catch (error) {
     if (!(error instanceof ApiFailure) || error.status !== 404) throw error;
     return { ...noData, missing: error.message, meshAt: serverTime() };
   }
 }
 
-async function dataOf(route: Route): Promise<Partial<ViewData>> {
+async function dataOf(route: Route, shared: Promise<Pick<PageState, 'about'>>): Promise<Partial<ViewData>> {
   switch (route.kind) {
     case 'overview': {
       const [certificates, { changes }] = await Promise.all([
@@ -47,13 +52,16 @@ async function dataOf(route: Route): Promise<Partial<ViewData>> {
       return { certificates, changes };
     }
     case 'mesh': {
-      const [mesh, proxies, { changes }, identities] = await Promise.all([
+      const [mesh, proxies, { changes }, identities, rotations, consumers] = await Promise.all([
         askMesh(route.mesh),
         askProxies(route.mesh, filterOf(route)),
         askChanges(route.mesh, most.changes),
         askIdentities(),
+        askRotations(route.mesh),
+        // Without a bundle endpoint, the response is an error, which a browser prints.
+        shared.then(({ about }) => (about?.publishesBundles === true ? askConsumers() : undefined)),
       ]);
-      return { mesh, proxies, changes, identities };
+      return { mesh, proxies, changes, identities, rotations, consumers };
     }
     case 'proxy':
       return { proxy: await askProxy(route.mesh, route.node) };

@@ -18,6 +18,8 @@ import { viewPage } from './view-page.ts';
 const refreshMs = 500;
 /** The shortest time between two requests for the list of proxies, in milliseconds. */
 const listMs = 1_000;
+/** Interval at which a view is refreshed whose content changes without an event, in milliseconds. */
+const unannouncedMs = 15_000;
 /** Interval at which relative times are drawn again, in milliseconds. */
 const tickMs = 1_000;
 
@@ -37,7 +39,12 @@ function change(part: Partial<PageState>): void {
   if ('meshes' in part || 'findings' in part || 'rollouts' in part || 'server' in part || 'about' in part) {
     state = {
       ...state,
-      problems: problemsOf({ ...state, meshes: state.meshes ?? [], readiness: readinessOf(state) }),
+      problems: problemsOf({
+        ...state,
+        meshes: state.meshes ?? [],
+        readiness: readinessOf(state),
+        answer: state.about?.readiness,
+      }),
     };
   }
   if (isDrawing || root === null) return;
@@ -83,7 +90,8 @@ function refresh(): void {
   const mine = refreshes;
   attempt(async () => {
     const { route } = state;
-    const [shared, view] = await Promise.all([loadShared(), loadView(route)]);
+    const asked = loadShared();
+    const [shared, view] = await Promise.all([asked, loadView(route, asked)]);
     // A later request is about the view that is shown now, and may have been answered before this one.
     if (mine !== refreshes) return {};
     // A filter that was changed meanwhile has a request of its own.
@@ -101,6 +109,11 @@ function refreshViewSoon(): void {
       refreshList();
     else refresh();
   }, listMs);
+}
+
+/** True if the view has the gates of a rotation, or consumers of bundles: the server sends no events of them. */
+function changesUnannounced({ rotations, consumers }: PageState): boolean {
+  return (rotations?.rotations.length ?? 0) > 0 || (consumers?.published.length ?? 0) > 0;
 }
 
 /** True if a roll-out is part of the view. The overview shows its end only. */
@@ -210,6 +223,9 @@ change({ keys: keysAreOn() });
 addEventListener('hashchange', showRoute);
 addEventListener('keydown', onKey);
 setInterval(() => change({ now: serverTime() }), tickMs);
+setInterval(() => {
+  if (changesUnannounced(state) && document.visibilityState === 'visible') refreshSoon();
+}, unannouncedMs);
 listen({
   connected: (isConnected) => {
     if (isConnected) change({ connection: 'live', failure: undefined });

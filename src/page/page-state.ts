@@ -3,7 +3,9 @@ import type { CertificateDetail, CertificateList } from '../api/certificate-api-
 import type { ChangeDetail } from '../api/change-api-types.ts';
 import type { ServerEvent } from '../api/event-types.ts';
 import type { ProxyDetail, ProxyList, RolloutDetail } from '../api/fleet-api-types.ts';
+import type { ConsumerList } from '../api/consumer-api-types.ts';
 import type { IdentityList } from '../api/identity-api-types.ts';
+import type { RotationList } from '../api/rotation-api-types.ts';
 import type { ServerDetail } from '../api/server-api-types.ts';
 import type { Hints } from '../trust/findings/hints.ts';
 import type { Problem } from './problems.ts';
@@ -21,6 +23,9 @@ export interface ViewData {
   /** The last changes of all meshes, or of the mesh. */
   readonly changes: readonly ChangeDetail[] | undefined;
   readonly identities: IdentityList | undefined;
+  readonly rotations: RotationList | undefined;
+  /** Undefined without a bundle endpoint as well. */
+  readonly consumers: ConsumerList | undefined;
   /** The server's message, if the object of the view does not exist. */
   readonly missing: string | undefined;
 }
@@ -65,6 +70,8 @@ export const noData: ViewData = {
   certificates: undefined,
   changes: undefined,
   identities: undefined,
+  rotations: undefined,
+  consumers: undefined,
   missing: undefined,
 };
 

@@ -25,13 +25,21 @@ export interface ProblemInput {
   readonly findings: FindingList | undefined;
   readonly rollouts: ReadonlyMap<string, RolloutDetail>;
   readonly readiness: ReadyAnswer['status'] | undefined;
+  /** The last response about the readiness, which has the reason. */
+  readonly answer?: ReadyAnswer | undefined;
 }
 
 /** Returns all problems, then all warnings; those that refuse clients first. */
-export function problemsOf({ meshes, findings, rollouts, readiness }: ProblemInput): readonly Problem[] {
+export function problemsOf({
+  meshes,
+  findings,
+  rollouts,
+  readiness,
+  answer,
+}: ProblemInput): readonly Problem[] {
   const denying = new Set(meshes.filter(({ denyAll }) => denyAll).map(({ name }) => name));
   const all = [
-    ...readinessProblems(readiness),
+    ...readinessProblems(readiness, answer),
     ...meshes.filter(({ denyAll }) => denyAll).map(({ name }) => denyAllProblem(name, rollouts.get(name))),
     ...[...rollouts.values()].flatMap(proxyProblems),
     ...findingProblems(
@@ -82,14 +90,31 @@ function rankOf({ severity, code }: Problem): number {
   return code === 'MT022' ? 1 : 2;
 }
 
-function readinessProblems(readiness: ReadyAnswer['status'] | undefined): readonly Problem[] {
+function readinessProblems(
+  readiness: ReadyAnswer['status'] | undefined,
+  answer: ReadyAnswer | undefined,
+): readonly Problem[] {
   if (readiness === undefined || readiness === 'ready') return [];
   const what = {
     waiting: 'The server waits for the first complete read of its sources; it answers no new proxy',
     doubtful: 'The server doubts what it has read; it answers no new proxy',
     draining: 'The server is shutting down',
   }[readiness];
-  return [{ severity: 'error', what, where: 'server', link: linkTo({ kind: 'findings' }) }];
+  const why = answer?.status === readiness ? reasonOf(answer) : '';
+  return [{ severity: 'error', what: `${what}${why}`, where: 'server', link: linkTo({ kind: 'findings' }) }];
+}
+
+/** Returns the reason why a server is not ready, as the end of a sentence. */
+function reasonOf(answer: ReadyAnswer): string {
+  switch (answer.status) {
+    case 'waiting':
+      return answer.missing.length === 0 ? '' : `: ${answer.missing.join('; ')}`;
+    case 'doubtful':
+      return `: ${answer.reason}`;
+    case 'ready':
+    case 'draining':
+      return '';
+  }
 }
 
 function denyAllProblem(mesh: string, rollout: RolloutDetail | undefined): Problem {

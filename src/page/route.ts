@@ -9,14 +9,20 @@ export const rolloutStates = [
   'reconnecting',
   'lost',
 ] as const satisfies readonly AnyProxyState[];
-/** All states by which the list of proxies can be filtered. */
-export const listedStates = [...rolloutStates, 'disconnected'] as const satisfies readonly AnyProxyState[];
+/** The states of proxies that do not have the served version. */
+export const behindStates = rolloutStates.slice(1);
+/** All states by which the list of proxies can be filtered; `behind` stands for `behindStates`. */
+export const listedStates = [
+  'behind',
+  ...rolloutStates,
+  'disconnected',
+] as const satisfies readonly ProxyFilter['state'][];
 
 /** The filter of the list of proxies. */
 export interface ProxyFilter {
   /** Part of the node ID. */
   readonly node: string;
-  readonly state: AnyProxyState | '';
+  readonly state: AnyProxyState | 'behind' | '';
   /** The first digits of the version of the mesh that the proxies have acknowledged. */
   readonly version: string;
   /** The `next` of the previous page, and those of the pages before it, so that one can go back. */

@@ -6,12 +6,14 @@ import { expiringMs } from './life.ts';
 import { connectedTo } from './page-state.ts';
 import type { Actions, PageState } from './page-state.ts';
 import { viewChanges } from './view-changes.ts';
+import { viewConsumers } from './view-consumers.ts';
 import { viewFindings } from './view-findings.ts';
 import { viewIdentities } from './view-identities.ts';
 import { viewMeshState } from './view-overview.ts';
 import { toneOf, viewProblems } from './view-problems.ts';
 import { viewProxies } from './view-proxies.ts';
 import { viewRollout } from './view-rollout.ts';
+import { viewRotations } from './view-rotations.ts';
 import { viewTrustDomains } from './view-trust-domains.ts';
 
 /** Shows one mesh. */
@@ -32,13 +34,15 @@ export function viewMesh(state: PageState, actions: Actions): TemplateResult {
       )}
     </section>
     ${viewHeld(mesh, now - meshAt, actions)} ${viewRollout(rollouts.get(mesh.name), now)}
+    ${viewRotations(state.rotations, state, actions)}
     ${viewChanges(state.changes, {
       now,
       withMesh: false,
       holding: new Map(rollouts.get(mesh.name)?.versions.map(({ version, proxies }) => [version, proxies])),
     })}
     ${viewTrustDomains(mesh.trustDomains, now)} ${viewIdentities(state.identities, mesh.name, now)}
-    ${viewFindings(mesh.findings, hints, now)} ${viewProxies(state, actions)}
+    ${viewConsumers(state.consumers, mesh.name, now)} ${viewFindings(mesh.findings, hints, now)}
+    ${viewProxies(state, actions)}
   `;
 }
 

@@ -164,15 +164,17 @@ function viewSync(rollout: RolloutDetail | undefined, connected: number): Templa
   const { synced, reconnecting, lost, forgotten } = rollout.proxies;
   const all = rollout.proxies.connected + reconnecting + lost + forgotten;
   if (all === 0) return html`<span class="faint">none connected</span>`;
-  return html`${synced.toLocaleString('en')}
-    <span class="faint">of ${all.toLocaleString('en')}</span>
-    ${
-      lost + forgotten > 0
-        ? html`<a
-            class="badge bad"
-            href=${linkTo({ kind: 'mesh', mesh: rollout.mesh, filter: { state: 'lost' } })}
-            >${(lost + forgotten).toLocaleString('en')} lost</a
-          >`
-        : nothing
-    }`;
+  const numbers = html`${synced.toLocaleString('en')}
+    <span class="faint">of ${all.toLocaleString('en')}</span>`;
+  const behind = linkTo({ kind: 'mesh', mesh: rollout.mesh, filter: { state: 'behind' } });
+  return html`${synced < all ? html`<a href=${behind}>${numbers}</a>` : numbers}
+  ${
+    lost + forgotten > 0
+      ? html`<a
+          class="badge bad"
+          href=${linkTo({ kind: 'mesh', mesh: rollout.mesh, filter: { state: 'lost' } })}
+          >${(lost + forgotten).toLocaleString('en')} lost</a
+        >`
+      : nothing
+  }`;
 }

@@ -32,10 +32,15 @@ export function viewProxies({ proxies, route, now }: PageState, actions: Actions
         <select
           name="state"
           @change=${(event: Event) =>
-            actions.filter({ state: (event.target as HTMLSelectElement).value as AnyProxyState | '' })}
+            actions.filter({ state: (event.target as HTMLSelectElement).value as ProxyFilter['state'] })}
         >
           <option value="" ?selected=${filter.state === ''}>all but disconnected</option>
-          ${listedStates.map((state) => html`<option value=${state} ?selected=${filter.state === state}>${state}</option>`)}
+          ${listedStates.map(
+            (state) =>
+              html`<option value=${state} ?selected=${filter.state === state}>
+                ${state === 'behind' ? 'all that are not in sync' : state}
+              </option>`,
+          )}
         </select></label
       >
       ${filter.version === '' ? nothing : html`<span>Version <code>${filter.version}</code></span>`}

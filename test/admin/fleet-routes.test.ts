@@ -68,6 +68,8 @@ suite('the list of proxies', () => {
     ['?state=pending', ['b1', 'a1']],
     ['?state=refused', ['a2']],
     ['?state=stale', []],
+    ['?state=refused&state=pending', ['a2', 'b1', 'a1']],
+    ['?state=disconnected&state=synced', ['a1', 'b2']],
     ['?state=disconnected', ['b2']],
     ['?state=disconnected&mesh=other', []],
     ['?node=a', ['a1', 'a2', 'a1']],
@@ -98,6 +100,7 @@ suite('the list of proxies', () => {
     'limit=0',
     'limit=x',
     'state=happy',
+    'state=synced&state=happy',
     'secret=ALL&state=disconnected',
     'version=v1&state=disconnected',
   ]) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { FindingDetail, FindingList, MeshSummary } from '../../src/api/api-types.ts';
+import type { FindingDetail, FindingList, MeshSummary, ReadyAnswer } from '../../src/api/api-types.ts';
 import type { RolloutDetail } from '../../src/api/fleet-api-types.ts';
 import { errorCount, problemsOf, worstFirst } from '../../src/page/problems.ts';
 import type { ProblemInput } from '../../src/page/problems.ts';
@@ -75,6 +75,27 @@ suite('problems of the page', () => {
       texts(input({ meshes: [mesh('a')], rollouts: rollouts(rollout('a', { connected: 2, synced: 2 })) })),
       [],
     ));
+
+  test('server that is not ready: the reason of the last response, if it is about the same state', () => {
+    const doubtful = { status: 'doubtful', reason: 'no MeshTrust', findings: [], secondsLeft: 9 } as const;
+    const answers: readonly (readonly [ReadyAnswer['status'], ReadyAnswer])[] = [
+      ['doubtful', doubtful],
+      ['draining', doubtful],
+      ['waiting', { status: 'waiting', missing: ['files', 'kubernetes'] }],
+      ['ready', doubtful],
+    ];
+    assert.deepEqual(
+      answers.map(([readiness, answer]) => texts(input({ readiness, answer }))),
+      [
+        ['error server: The server doubts what it has read; it answers no new proxy: no MeshTrust'],
+        ['error server: The server is shutting down'],
+        [
+          'error server: The server waits for the first complete read of its sources; it answers no new proxy: files; kubernetes',
+        ],
+        [],
+      ],
+    );
+  });
 
   test('mesh that trusts no CA: one problem, since the change, although there is a finding about it too', () => {
     const [problem, ...others] = problemsOf(

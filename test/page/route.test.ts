@@ -11,6 +11,7 @@ suite('URL fragment of a view', () => {
     { kind: 'mesh', mesh: 'default' },
     { kind: 'mesh', mesh: 'a/b ü#%?' },
     { kind: 'mesh', mesh: 'a', filter: { state: 'lost' } },
+    { kind: 'mesh', mesh: 'a', filter: { state: 'behind' } },
     { kind: 'mesh', mesh: 'a', filter: { node: 'web&?/#', version: 'ab12', after: ['x', 'y='] } },
     { kind: 'proxy', mesh: 'default', node: 'kuma/web.1#?%' },
     { kind: 'ca', fingerprint: 'ab12' },

@@ -5,9 +5,6 @@ import { suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { makeCa } from '../../kit/certificates.ts';
-import { bundled, identityText, inline } from '../../kit/mesh-identities.ts';
-import { startMeshtrust } from '../../kit/meshtrust.ts';
-import { makeTempDir } from '../../kit/temp-dir.ts';
 import { findChromium } from './find-chromium.ts';
 import { playProxies } from './played-proxies.ts';
 import { openPage, put, root } from './scene.ts';
@@ -174,6 +171,11 @@ suite('views of the page, in Chromium', { skip }, () => {
     await page.locator('button::-p-text(Show all)').click();
     await listed(8);
     assert.match(page.url(), /#\/mesh\/default$/);
+    await page.select('select[name=state]', 'behind');
+    await listed(3);
+    assert.match(page.url(), /\?state=behind$/);
+    await page.locator('button::-p-text(Show all)').click();
+    await listed(8);
     // The earlier version, which three of them still have.
     await page.locator('.changes a::-p-text(3 proxies still on it)').click();
     await listed(3);
@@ -237,32 +239,6 @@ suite('views of the page, in Chromium', { skip }, () => {
     const program = fileURLToPath(new URL('../../../bin/meshtrust.js', import.meta.url));
     const { stdout } = await run(process.execPath, [program, ...copied.split(' ').slice(1)]);
     assert.match(stdout, /-----BEGIN CERTIFICATE-----/);
-  });
-
-  test('MeshIdentities: their state and CAs, and replaced CAs with their end', async () => {
-    await using scene = await openPage(['--identities', '--identity-linger=1h']);
-    const { dir, browser, says } = scene;
-    const write = (commonName: string): Promise<void> => {
-      const spec = bundled(inline(makeCa({ commonName }).certPem), { trustDomain: 'i.test' });
-      return writeFile(dir.join('identity.yaml'), identityText({ name: 'of-default', spec }));
-    };
-    await write('Old CA');
-    await says(/MeshIdentities[\s\S]*of-default\s+gives trust\s+i\.test\s+Old CA\s+—/);
-    await write('New CA');
-    await says(/of-default\s+gives trust\s+i\.test\s+New CA\s+Old CA\s+i\.test · ends in (?:1 h|59 min)/);
-    await browser.screenshot('identities');
-    assert.deepEqual(browser.problems, []);
-  });
-
-  test('no MeshTrust: the overview says what the server reads', async () => {
-    await using scene = await openPage(...overview);
-    await scene.says('No problems');
-    await using empty = await makeTempDir();
-    await using other = await startMeshtrust({ dirs: [empty.path], waitUntilReady: false });
-    await other.logged('the address', ({ event }) => event === 'listening');
-    await scene.browser.page.goto(`http://127.0.0.1:${other.adminPort}/#/`);
-    await scene.says(/No source lists a MeshTrust yet[\s\S]*files \(0 resources\)/);
-    await scene.browser.screenshot('empty');
   });
 
   test('last changes: what changed, and how long until all proxies had it', async () => {
