@@ -1,3 +1,6 @@
+import { writeUint32 } from './frame.ts';
+import type { SharedData } from './shared-data.ts';
+
 /** Writes the bytes of a connection, to a socket. */
 export interface Wire {
   /** Writes bytes. The caller does not change them until `unsent` is 0. */
@@ -8,6 +11,8 @@ export interface Wire {
   end(): void;
 }
 
+/** Position of the stream identifier in a frame. */
+const streamIdAt = 5;
 const bufferLength = 131_072;
 /** Up to this length, bytes are copied into the shared buffer. Longer ones are written directly. */
 const maxCopied = 32_768;
@@ -121,6 +126,17 @@ export class Output {
       this.#first = bytes;
       this.#pool.schedule(this);
     } else (this.#others ??= []).push(bytes);
+  }
+
+  /** Sends data on a stream. Copies it once at most. */
+  sendData(data: SharedData, streamId: number): void {
+    // The frame of stream 1 exists already, and so does a frame for a long message, which is not copied here.
+    if (streamId === 1 || this.#pool.owner !== this || data.length > maxCopied)
+      return this.send(data.frameFor(streamId));
+    if (this.#closed) return;
+    const target = this.reserve(data.frame.length);
+    target.set(data.frame, this.at);
+    writeUint32(target, this.at + streamIdAt, streamId);
   }
 
   /** Calls back when the kernel has accepted all earlier output, but never within this call. */

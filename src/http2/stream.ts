@@ -93,7 +93,7 @@ export class ServerStream {
       this.sendWindow -= length;
       connection.sendWindow -= length;
       connection.sentSincePing = true;
-      connection.output.send(data.frameFor(this.id));
+      connection.output.sendData(data, this.id);
       if (whenSent !== undefined) connection.output.whenSent(whenSent);
       return;
     }

@@ -1,3 +1,6 @@
+/** Printable characters of ASCII. */
+const printable = /^[ -~]*$/;
+const pemBegin = '-----BEGIN ';
 const pemBlock = /-----BEGIN [^-]*-----[^]*?(?:-----END [^-]*-----|$)/g;
 /**
  * Characters from outside that must not reach a terminal. Control characters (C0, DEL, C1) control it, line breaks and
@@ -11,6 +14,8 @@ const unsafe = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\
  * characters, and without content between PEM markers.
  */
 export function plainText(text: string, maxLength = 500): string {
+  // Nearly every text: one search instead of two that know all of Unicode.
+  if (text.length <= maxLength && printable.test(text) && !text.includes(pemBegin)) return text.trim();
   // Cut first, so that a long text costs no more than a short one; a PEM block that is cut off is removed as well.
   const cut = oneLine(text.slice(0, maxLength * 4).replace(pemBlock, '[PEM]')).trim();
   return cut.length > maxLength ? `${cut.slice(0, maxLength)}…` : cut;

@@ -111,12 +111,13 @@ export class CallRequest implements MessageSink {
 
   data(source: Buffer, from: number, to: number): void {
     if (this.#stopped) return;
-    if (this.#handler === undefined) return this.#holdEarly(source, from, to);
-    this.#reader.read(source, from, to);
+    if (this.#handler === undefined && this.#isHeld(source, from, to)) return;
+    // The guard may have refused the call because of these bytes.
+    if (!this.#stopped) this.#reader.read(source, from, to);
     if (this.#stopped) return;
     const isInside = this.#reader.isInside;
     this.messageBegunAt = isInside ? (this.messageBegunAt ?? performance.now()) : undefined;
-    this.#handler.partial?.(isInside ? this.#reader.heldBytes + partOverhead : 0);
+    this.#handler?.partial?.(isInside ? this.#reader.heldBytes + partOverhead : 0);
     this.#onRequestBytes?.(isInside);
   }
 
@@ -159,14 +160,22 @@ export class CallRequest implements MessageSink {
     this.#handler?.halfClosed();
   }
 
-  #holdEarly(source: Buffer, from: number, to: number): void {
+  /** Holds bytes if there is no handler. Returns false if the bytes caused one to be set: then it reads them. */
+  #isHeld(source: Buffer, from: number, to: number): boolean {
+    const isFirst = this.#early === undefined;
+    this.#earlyBytes += to - from;
+    // Nearly always, the first bytes are the request, and it is served at once. So they are not copied before.
+    if (isFirst) this.#readable();
+    if (this.#handler !== undefined || this.#stopped) {
+      this.#earlyBytes = 0;
+      return false;
+    }
     if (this.#early === undefined) {
       this.#early = [];
       this.#stream.pauseReading();
     }
     this.#early.push(Buffer.from(source.subarray(from, to)));
-    this.#earlyBytes += to - from;
-    this.#readable();
+    return true;
   }
 
   #readable(): void {

@@ -3,12 +3,19 @@ import { errorCode } from '../http2/frame.ts';
 import type { RequestHead } from '../http2/request-head.ts';
 import type { SharedData } from '../http2/shared-data.ts';
 import type { ServerStream, StreamHandler } from '../http2/stream.ts';
+import { after, longestTimerMs, timerMs } from '../xds/timers/timers.ts';
 import { CallRequest } from './call-request.ts';
 import type { CallHandler } from './call-request.ts';
 import type { GrpcConnection } from './grpc-connection.ts';
 import { frameOf } from './message-frames.ts';
 import { plainResponse } from './response-blocks.ts';
+import { grpcStatus } from './status.ts';
 import type { Fields, GrpcStatus } from './status.ts';
+
+// One function for all calls: a timer with a closure would need one for each.
+function exceeded(call: GrpcCall): void {
+  call.cancel({ code: grpcStatus.DEADLINE_EXCEEDED, message: 'the call exceeded its deadline' });
+}
 
 const grpcType = /^application\/grpc(?:$|[+;])/;
 
@@ -21,7 +28,8 @@ export class GrpcCall implements StreamHandler {
   #headersSent = false;
   #responded = false;
   #over = false;
-  #cancelTimer: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #stopTimer: (() => void) | undefined;
   #onGone: (() => void) | undefined;
 
   constructor(stream: ServerStream, head: RequestHead, connection: GrpcConnection) {
@@ -77,10 +85,12 @@ export class GrpcCall implements StreamHandler {
     this.#request.handleWith(handler);
   }
 
-  /** Calls `cancel` when the call ends: it stops the timer of the deadline. */
-  cancelWhenOver(cancel: () => void): void {
-    if (this.#over) cancel();
-    else this.#cancelTimer = cancel;
+  /** Ends the call after a time, in ms, unless it is over by then. */
+  cancelAfter(ms: number): void {
+    if (this.#over) return;
+    // A time that Node.js cannot wait for, of 24 days, needs more than one timer.
+    if (ms > longestTimerMs) this.#stopTimer = after(ms, () => exceeded(this));
+    else this.#timer = setTimeout(exceeded, timerMs(ms), this);
   }
 
   /** Makes the client stop once the window of the stream is used up. */
@@ -224,7 +234,8 @@ export class GrpcCall implements StreamHandler {
   #finish(): void {
     this.#over = true;
     this.#request.stop();
-    this.#cancelTimer?.();
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#stopTimer?.();
     this.#connection.over(this);
     this.#onGone?.();
   }

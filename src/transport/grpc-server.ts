@@ -8,7 +8,7 @@ import type { RequestHead } from '../http2/request-head.ts';
 import type { ServerStream, StreamHandler } from '../http2/stream.ts';
 import { probeConnections } from '../net/probe-connections.ts';
 import type { ConnectionProber, ProbeTimes } from '../net/probe-connections.ts';
-import { after, timerMs } from '../xds/timers/timers.ts';
+import { timerMs } from '../xds/timers/timers.ts';
 import { bindServer } from './bind-server.ts';
 import type { Binding, ServerTls } from './bind-server.ts';
 import { defaultTimes, sweepEvery } from './connection-times.ts';
@@ -22,6 +22,8 @@ import type { AnyImplementation, AnyMethod } from './service-call.ts';
 import { grpcStatus } from './status.ts';
 import { parseTimeout } from './timeout.ts';
 import type { AcceptorMaterial } from './tls-acceptor.ts';
+import { UnaryCall } from './unary-call.ts';
+import type { UnaryHandler } from './unary-call.ts';
 
 /** The options of a server. All have a default. Sizes are bytes, times are ms. */
 export interface GrpcServerOptions {
@@ -58,9 +60,16 @@ type Method =
       readonly definition: AnyMethod;
       readonly implementation: AnyImplementation;
     }
-  | { readonly kind: 'stream'; readonly handler: (call: GrpcCall) => void };
+  | { readonly kind: 'stream'; readonly handler: (call: GrpcCall) => void }
+  | { readonly kind: 'unary'; readonly handler: UnaryHandler };
 
 const mebibyte = 1024 * 1024;
+/**
+ * Longer deadlines are rounded up: `grpc-timeout` of nearly each call has another number of ms, and Node.js keeps a
+ * list for each. The client counts its time itself.
+ */
+const coarseFromMs = 2000;
+const coarseMs = 250;
 const encodings = [['grpc-accept-encoding', 'identity']] as const;
 
 /**
@@ -122,10 +131,16 @@ export class GrpcServer {
     this.#add(path, { kind: 'stream', handler });
   }
 
+  /** Adds a method with one request and one response, as bytes. */
+  addUnary(path: string, handler: UnaryHandler): void {
+    this.#add(path, { kind: 'unary', handler });
+  }
+
   /** Returns whether the method at a path takes a stream of requests; `undefined` if there is no such method. */
   methodAt(path: string): { readonly requestStream: boolean } | undefined {
     const method = this.#methods.get(path);
-    return method && { requestStream: method.kind === 'stream' || method.definition.requestStream };
+    if (method?.kind !== 'service') return method && { requestStream: method.kind === 'stream' };
+    return { requestStream: method.definition.requestStream };
   }
 
   /** Passes all calls to a guard first. */
@@ -232,15 +247,17 @@ export class GrpcServer {
       const message = 'the server does not accept compressed messages';
       return call.end({ code: grpcStatus.UNIMPLEMENTED, message, trailers: encodings });
     }
-    const deadline = this.#deadline(call);
+    const timeoutMs = this.#limitTime(call);
     if (call.isOver) return;
     if (method.kind === 'stream') return method.handler(call);
     connection.time(call);
+    if (method.kind === 'unary') return call.handleWith(new UnaryCall(call, method.handler));
+    const deadline = Number.isFinite(timeoutMs) ? new Date(Date.now() + timeoutMs) : timeoutMs;
     serveCall(call, method.definition, method.implementation, deadline);
   }
 
-  /** Ends the call at its deadline. Returns the deadline: infinity if the call has none. */
-  #deadline(call: GrpcCall): Date | number {
+  /** Ends the call at its deadline. Returns the time until then in ms: infinity if the call has none. */
+  #limitTime(call: GrpcCall): number {
     const text = call.head.get('grpc-timeout');
     if (text === undefined) return Number.POSITIVE_INFINITY;
     const ms = parseTimeout(text);
@@ -248,9 +265,8 @@ export class GrpcServer {
       call.end({ code: grpcStatus.INTERNAL, message: 'grpc-timeout is malformed' });
       return 0;
     }
-    const status = { code: grpcStatus.DEADLINE_EXCEEDED, message: 'the call exceeded its deadline' };
-    call.cancelWhenOver(after(ms, () => call.cancel(status)));
-    return new Date(Date.now() + ms);
+    call.cancelAfter(ms < coarseFromMs ? ms : Math.ceil(ms / coarseMs) * coarseMs);
+    return ms;
   }
 
   #sweep(now: number): void {

@@ -13,6 +13,18 @@ export function frameOf(framed: Uint8Array): SharedData {
   return data;
 }
 
+const messages = new WeakMap<Uint8Array, SharedData>();
+let lastMessage: { readonly message: Uint8Array; readonly data: SharedData } | undefined;
+
+/** Returns the frame of an uncompressed message whose bytes never change: adds the gRPC header, once. */
+export function frameOfMessage(message: Uint8Array): SharedData {
+  if (lastMessage?.message === message) return lastMessage.data;
+  let data = messages.get(message);
+  if (data === undefined) messages.set(message, (data = frameMessage(message)));
+  lastMessage = { message, data };
+  return data;
+}
+
 /** Returns the frame of an uncompressed message: adds the gRPC header. */
 export function frameMessage(message: Uint8Array): SharedData {
   const header = Buffer.alloc(5);

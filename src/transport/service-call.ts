@@ -7,6 +7,7 @@ import { frameMessage } from './message-frames.ts';
 import { metadataOf, fieldsOf } from './metadata.ts';
 import { grpcStatus } from './status.ts';
 import type { GrpcStatus } from './status.ts';
+import { notOneRequest } from './unary-call.ts';
 
 /** A method of a service definition, with messages of any type. */
 export type AnyMethod = MethodDefinition<unknown, unknown>;
@@ -217,8 +218,3 @@ class ServiceCall extends EventEmitter implements CallHandler {
     this.emit('close');
   }
 }
-
-const notOneRequest: GrpcStatus = {
-  code: grpcStatus.UNIMPLEMENTED,
-  message: 'the method takes one request',
-};

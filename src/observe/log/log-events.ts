@@ -49,7 +49,7 @@ export function createEventLog({
   let meshes: MeshStates = new Map();
   const refusals = createLineLimit(refusalsInWindow, windowMs, now);
   const proxyLog = logsProxies ? createProxyLog({ log, schedule }) : undefined;
-  const named = new WeakSet<StreamInfo>();
+  const named = new Set<StreamInfo>();
   const cutOffs = createLineLimit(refusalsInWindow, windowMs, now);
 
   const logServed = ({ states, changes }: Extract<StateEvent, { kind: 'served' }>): void => {
@@ -140,7 +140,7 @@ export function createEventLog({
       streamClosed(stream, end) {
         const { id, nodeId, group } = stream;
         const { code, message, by } = end;
-        if (named.has(stream)) proxyLog?.closed(stream);
+        if (named.delete(stream)) proxyLog?.closed(stream);
         log.debug(
           { event: 'stream-closed', stream: id, node: plainText(nodeId, 200), mesh: group, code, by },
           plainText(`stream closed: ${code} ${message}`),

@@ -7,9 +7,9 @@ interface TallyOptions {
   readonly registry: Registry;
 }
 
-/** Counts events by two labels. An event costs an addition; the counter of prom-client gets the sums at each scrape. */
+/** Counts events by one or two labels. An event costs an addition; the counter of prom-client gets the sums at each scrape. */
 export interface CounterTally {
-  inc(first: string, second: string): void;
+  inc(first: string, second?: string): void;
 }
 
 /** Registers a counter for events that are too frequent for prom-client, which makes several objects for each. */
@@ -17,21 +17,22 @@ export function createCounterTally({
   labelNames: [first, second],
   registry,
   ...metric
-}: TallyOptions & { readonly labelNames: readonly [string, string] }): CounterTally {
+}: TallyOptions & { readonly labelNames: readonly [string, string?] }): CounterTally {
   const counts = new Map<string, Map<string, number>>();
   const counter = new Counter({
     ...metric,
-    labelNames: [first, second],
+    labelNames: second === undefined ? [first] : [first, second],
     registers: [],
     collect() {
       for (const [one, row] of counts)
-        for (const [other, count] of row) this.inc({ [first]: one, [second]: other }, count);
+        for (const [other, count] of row)
+          this.inc(second === undefined ? { [first]: one } : { [first]: one, [second]: other }, count);
       counts.clear();
     },
   });
   registry.registerMetric(counter);
   return {
-    inc(one, other) {
+    inc(one, other = '') {
       let row = counts.get(one);
       if (row === undefined) counts.set(one, (row = new Map<string, number>()));
       row.set(other, (row.get(other) ?? 0) + 1);

@@ -1,7 +1,7 @@
 import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
 import { typeUrls } from '../../xds/index.ts';
-import type { Outgoing, XdsObserver } from '../../xds/index.ts';
+import type { Outgoing, StreamInfo, XdsObserver } from '../../xds/index.ts';
 import type { Convergence } from './convergence.ts';
 import { classifyRefusal } from './refusal-class.ts';
 import { createCounterTally, createHistogramTally } from './tally.ts';
@@ -24,17 +24,32 @@ const knownTypes: ReadonlySet<string> = new Set(Object.values(typeUrls));
 /** Registers the metrics of streams and returns the observer that updates them. */
 export function createXdsMetrics({ registry, convergence, isListed, now }: XdsMetricsOptions): XdsObserver {
   const registers = [registry];
-  const streams = new Gauge({
-    name: 'meshtrust_xds_streams',
-    help: 'Open streams.',
-    labelNames: ['transport', 'protocol'],
-    registers,
-  });
-  const closed = new Counter({
+  // Set at each scrape: prom-client makes several objects for each change of a gauge.
+  const openStreams = new Map<string, { delta: number; sotw: number }>();
+  registry.registerMetric(
+    new Gauge({
+      name: 'meshtrust_xds_streams',
+      help: 'Open streams.',
+      labelNames: ['transport', 'protocol'],
+      registers: [],
+      collect() {
+        for (const [transport, counts] of openStreams)
+          for (const protocol of ['delta', 'sotw'] as const)
+            if (counts[protocol] >= 0) this.set({ transport, protocol }, counts[protocol]);
+      },
+    }),
+  );
+  const countOpen = ({ transport, protocol }: StreamInfo, change: number): void => {
+    let counts = openStreams.get(transport);
+    if (counts === undefined) openStreams.set(transport, (counts = { delta: -1, sotw: -1 }));
+    // A series begins with the first stream of its kind.
+    counts[protocol] = Math.max(0, counts[protocol]) + change;
+  };
+  const closed = createCounterTally({
     name: 'meshtrust_xds_streams_closed_total',
     help: 'Streams that ended, by status; CANCELLED if the proxy closed the stream.',
     labelNames: ['code'],
-    registers,
+    registry,
   });
   const requests = createCounterTally({
     name: 'meshtrust_xds_requests_total',
@@ -61,11 +76,11 @@ export function createXdsMetrics({ registry, convergence, isListed, now }: XdsMe
     labelNames: ['mesh', 'error_class'],
     registers,
   });
-  const fetches = new Counter({
+  const fetches = createCounterTally({
     name: 'meshtrust_xds_fetches_total',
     help: 'Unary requests, by outcome.',
     labelNames: ['transport', 'outcome'],
-    registers,
+    registry,
   });
   const queue = createHistogramTally({
     name: 'meshtrust_xds_queue_seconds',
@@ -93,13 +108,12 @@ export function createXdsMetrics({ registry, convergence, isListed, now }: XdsMe
 
   return {
     ...trouble,
-    streamOpened: ({ transport, protocol }) => streams.inc({ transport, protocol }),
+    streamOpened: (stream) => countOpen(stream, 1),
     streamClosed: (stream, { code }) => {
-      const { transport, protocol } = stream;
       trouble.streamClosed(stream);
       convergence.closed(stream);
-      streams.dec({ transport, protocol });
-      closed.inc({ code });
+      countOpen(stream, -1);
+      closed.inc(code);
     },
     request: (stream, { typeUrl, kind }) => {
       trouble.request(stream, kind);
@@ -120,7 +134,7 @@ export function createXdsMetrics({ registry, convergence, isListed, now }: XdsMe
     quoted: (stream, quote) => convergence.quoted(stream, quote),
     nacked: (stream, { message }) =>
       refusals.inc({ mesh: meshLabel(stream.group), error_class: classifyRefusal(message) }),
-    fetched: ({ transport, outcome }) => fetches.inc({ transport, outcome }),
+    fetched: ({ transport, outcome }) => fetches.inc(transport, outcome),
     fannedOut: ({ durationMs }) => push.observe(durationMs / 1000),
   };
 }

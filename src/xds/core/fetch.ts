@@ -51,17 +51,32 @@ export function createFetch({
     return bytes;
   }
 
+  /** The usual request, without sets of names. */
+  function fetchOne(name: string, { node = anonymousNode }: SotwRequest): FetchOutcome {
+    const set = view.get(groupOf(node), typeUrl);
+    const { unset, sotwVersion } = optionsOf(typeUrl);
+    if (set === undefined && unset !== 'empty') return notReady;
+    const version = sotwVersion === 'set' ? set?.version : undefined;
+    const resource = set && lookup(set, name);
+    return {
+      kind: 'response',
+      bytes: resource === undefined ? encode([], version) : encodeOne(resource, version),
+    };
+  }
+
   return (request) => {
     if (request.typeUrl !== '' && request.typeUrl !== typeUrl) {
       return refused('INVALID_ARGUMENT', `type_url is not ${typeUrl}`);
     }
+    const single = request.names.length === 1 && limits.names > 0 ? request.names[0] : undefined;
+    if (single !== undefined && single !== wildcard) return fetchOne(single, request);
     const names = new Set(request.names);
     if (names.size > limits.names) {
       return refused('RESOURCE_EXHAUSTED', `more than ${limits.names} resource names in one request`);
     }
     const set = view.get(groupOf(request.node ?? anonymousNode), typeUrl);
     const { unset, sotwVersion } = optionsOf(typeUrl);
-    if (set === undefined && unset !== 'empty') return { kind: 'not-ready' };
+    if (set === undefined && unset !== 'empty') return notReady;
     const version = sotwVersion === 'set' ? set?.version : undefined;
     const all = names.delete(wildcard) || request.names.length === 0;
     const wanted = all && set !== undefined ? names.union(new Set(wildcardNames(set))) : names;
@@ -72,6 +87,8 @@ export function createFetch({
     return { kind: 'response', bytes };
   };
 }
+
+const notReady: FetchOutcome = { kind: 'not-ready' };
 
 function refused(code: RequestError['code'], message: string): FetchOutcome {
   return { kind: 'refused', error: { code, message } };

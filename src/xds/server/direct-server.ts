@@ -1,4 +1,4 @@
-import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { ServiceDefinition, UntypedServiceImplementation, status } from '@grpc/grpc-js';
 import type { GuardedHead, GuardedSession, GuardedStream } from './guarded.ts';
 import type { StreamLink } from './stream-link.ts';
 
@@ -9,12 +9,19 @@ export interface CallGuard {
   failed(session: GuardedSession): void;
 }
 
+/** The end of a call with one response. */
+export type DirectReply =
+  | { readonly kind: 'response'; readonly bytes: Uint8Array }
+  | { readonly kind: 'status'; readonly status: { readonly code: status; readonly message: string } };
+
 /** A gRPC server other than that of grpc-js. Its streams implement `StreamLink` themselves, without an adapter. */
 export interface DirectServer {
   /** Adds a service as grpc-js does: handlers get the call objects of grpc-js. */
   addService(definition: ServiceDefinition, implementation: UntypedServiceImplementation): void;
   /** Adds a streaming method whose messages stay bytes. */
   addStream(path: string, handler: (link: StreamLink) => void): void;
+  /** Adds a method with one request and one response, as bytes. The bytes of a response must not change. */
+  addUnary(path: string, handler: (request: Buffer, call: { readonly address: string }) => DirectReply): void;
   /** Returns whether the method at a path takes several requests; `undefined` if there is no such method. */
   methodAt(path: string): { readonly requestStream: boolean } | undefined;
   /** Installs a guard for all calls. */

@@ -1,4 +1,5 @@
 import type {
+  handleUnaryCall,
   Server,
   ServiceDefinition,
   UntypedHandleCall,
@@ -6,6 +7,7 @@ import type {
 } from '@grpc/grpc-js';
 import type { BytesCall } from './grpc-internals.ts';
 import type { DirectServer } from './direct-server.ts';
+import type { UnaryAnswer } from './unary.ts';
 import { GrpcJsLink } from './grpc-js-link.ts';
 import { guardGrpc, handlerTypeOf } from './guard-grpc.ts';
 import type { DiscoveryService } from './services.ts';
@@ -17,7 +19,7 @@ export interface ServiceHandlers {
   readonly sotw: (link: StreamLink) => void;
   readonly delta: (link: StreamLink) => void;
   /** `undefined` if the service has no such method. */
-  readonly fetch: UntypedHandleCall | undefined;
+  readonly fetch: UnaryAnswer | undefined;
 }
 
 /** The operations that the discovery services need of a gRPC server. */
@@ -43,7 +45,7 @@ function grpcJsPort(server: Server, fastPath: boolean): ServicePort {
         [service.sotw]: stream(sotw),
         [service.delta]: stream(delta),
       };
-      if (service.fetch !== undefined && fetch !== undefined) implementation[service.fetch] = fetch;
+      if (service.fetch !== undefined && fetch !== undefined) implementation[service.fetch] = unary(fetch);
       server.addService(serviceDefinition(service), implementation);
     },
     hasOneRequest(path) {
@@ -54,15 +56,23 @@ function grpcJsPort(server: Server, fastPath: boolean): ServicePort {
   };
 }
 
+/** Returns the handler of grpc-js for a unary method. */
+function unary(answer: UnaryAnswer): UntypedHandleCall {
+  const handle: handleUnaryCall<Uint8Array, Uint8Array> = (call, respond) => {
+    const reply = answer(call.request, call.getPeer());
+    if (reply.kind === 'response') respond(null, reply.bytes);
+    else respond({ code: reply.status.code, details: reply.status.message });
+  };
+  return handle as UntypedHandleCall;
+}
+
 function directPort(server: DirectServer): ServicePort {
   return {
     addService(service, { sotw, delta, fetch }) {
       server.addStream(`/${service.name}/${service.sotw}`, sotw);
       server.addStream(`/${service.name}/${service.delta}`, delta);
       if (service.fetch === undefined || fetch === undefined) return;
-      const { [service.fetch]: definition } = serviceDefinition(service);
-      if (definition !== undefined)
-        server.addService({ [service.fetch]: definition }, { [service.fetch]: fetch });
+      server.addUnary(`/${service.name}/${service.fetch}`, (request, { address }) => fetch(request, address));
     },
     hasOneRequest(path) {
       const method = server.methodAt(path);

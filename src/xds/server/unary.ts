@@ -1,8 +1,8 @@
 import { status } from '@grpc/grpc-js';
-import type { ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import { createFetch } from '../core/fetch.ts';
 import type { SotwRequest } from '../core/request.ts';
 import type { SessionContext } from '../core/session.ts';
+import type { DirectReply } from './direct-server.ts';
 import { decodingError } from './entry-limits.ts';
 import type { FullObserver } from './observer.ts';
 import type { DiscoveryService } from './services.ts';
@@ -19,37 +19,35 @@ export interface UnaryParts {
   readonly draining: () => boolean;
 }
 
-/** Creates the handler of a Fetch method. */
-export function createUnaryHandler(
-  parts: UnaryParts,
-): (call: ServerUnaryCall<Uint8Array, Uint8Array>, respond: sendUnaryData<Uint8Array>) => void {
+/** Answers a unary request of a client. The bytes of a response never change. */
+export type UnaryAnswer = (request: Uint8Array, address: string) => DirectReply;
+
+/** Creates the answers of a Fetch method. */
+export function createUnaryAnswer(parts: UnaryParts): UnaryAnswer {
   const { service, typeUrl, context, identifier, decode, observer, draining } = parts;
   const fetch = createFetch({ typeUrl, context, identifier });
-  return (call, respond) => {
-    if (draining()) {
-      respond({ code: status.UNAVAILABLE, details: 'the server is shutting down' });
-      return;
-    }
+  return (bytes, address) => {
+    if (draining()) return failed('UNAVAILABLE', 'the server is shutting down');
     let request: SotwRequest;
     try {
-      request = decode(call.request, true);
+      request = decode(bytes, true);
     } catch (error) {
       const { code, message } = decodingError(error);
-      respond({ code: status[code], details: message });
-      return;
+      return failed(code, message);
     }
     const outcome = fetch(request);
-    observer.fetched({ transport: service.transport, address: call.getPeer(), outcome: outcome.kind });
+    observer.fetched({ transport: service.transport, address, outcome: outcome.kind });
     switch (outcome.kind) {
       case 'response':
-        return respond(null, outcome.bytes);
+        return outcome;
       case 'refused':
-        return respond({ code: status[outcome.error.code], details: outcome.error.message });
+        return failed(outcome.error.code, outcome.error.message);
       case 'not-ready':
-        return respond({
-          code: status.UNAVAILABLE,
-          details: 'not ready: there are no resources of this type yet',
-        });
+        return failed('UNAVAILABLE', 'not ready: there are no resources of this type yet');
     }
   };
+}
+
+function failed(code: keyof typeof status, message: string): DirectReply {
+  return { kind: 'status', status: { code: status[code], message } };
 }

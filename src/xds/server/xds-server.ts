@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
-import type { Server, UntypedHandleCall } from '@grpc/grpc-js';
+import type { Server } from '@grpc/grpc-js';
 import { createFrames } from '../core/frames.ts';
 import { createRefusalMemory } from '../core/refusal-memory.ts';
 import type { RefusalMemoryLimits, RejectedResource, ClientIdentity } from '../core/refusal-memory.ts';
@@ -30,7 +30,7 @@ import type { StreamParts } from './stream.ts';
 import type { StreamLink } from './stream-link.ts';
 import { createStreamGuard, defaultGuardLimits } from './stream-guard.ts';
 import type { StreamGuardLimits } from './stream-guard.ts';
-import { createUnaryHandler } from './unary.ts';
+import { createUnaryAnswer } from './unary.ts';
 
 /** The options of an xDS server. All have defaults. */
 export interface XdsServerOptions {
@@ -238,7 +238,7 @@ export function addXdsServices(
       fetch:
         typeUrl === undefined
           ? undefined
-          : (createUnaryHandler({
+          : createUnaryAnswer({
               service,
               typeUrl,
               context,
@@ -246,7 +246,7 @@ export function addXdsServices(
               decode: decoder.sotw,
               observer,
               draining: () => draining,
-            }) as UntypedHandleCall),
+            }),
     });
   }
 

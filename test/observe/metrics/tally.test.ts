@@ -90,4 +90,15 @@ suite('tally', () => {
       assert.equal(await ours.metrics(), await theirs.metrics());
     }
   });
+
+  test('counter by one label: has the text of prom-client', async () => {
+    const [ours, theirs] = [new Registry(), new Registry()];
+    const tally = createCounterTally({ name: 'c', help: 'Help.', labelNames: ['a'], registry: ours });
+    const counter = new Counter({ name: 'c', help: 'Help.', labelNames: ['a'], registers: [theirs] });
+    for (const a of ['x', 'y', 'x']) {
+      tally.inc(a);
+      counter.inc({ a });
+    }
+    assert.equal(await ours.metrics(), await theirs.metrics());
+  });
 });

@@ -1,0 +1,63 @@
+import type { CallHandler } from './call-request.ts';
+import type { GrpcCall } from './grpc-call.ts';
+import { frameOfMessage } from './message-frames.ts';
+import { grpcStatus } from './status.ts';
+import type { GrpcStatus } from './status.ts';
+
+/** The end of a call with one response: the response, or a status other than OK. */
+export type UnaryReply =
+  | { readonly kind: 'response'; readonly bytes: Uint8Array }
+  | { readonly kind: 'status'; readonly status: GrpcStatus };
+
+/**
+ * Answers a request. The bytes of a response may be sent again, so they must not change. Called when the
+ * request is complete.
+ */
+export type UnaryHandler = (request: Buffer, call: GrpcCall) => UnaryReply;
+
+export const notOneRequest: GrpcStatus = {
+  code: grpcStatus.UNIMPLEMENTED,
+  message: 'the method takes one request',
+};
+
+const ok: GrpcStatus = { code: grpcStatus.OK, message: '' };
+
+/** Serves a call with one request and one response, as bytes: without the call object of grpc-js and its events. */
+export class UnaryCall implements CallHandler {
+  readonly #call: GrpcCall;
+  readonly #handler: UnaryHandler;
+  #request: Buffer | undefined;
+
+  constructor(call: GrpcCall, handler: UnaryHandler) {
+    this.#call = call;
+    this.#handler = handler;
+  }
+
+  get unreadBytes(): number {
+    return this.#request?.length ?? 0;
+  }
+
+  message(bytes: Buffer): void {
+    if (this.#request === undefined) this.#request = Buffer.from(bytes);
+    else this.#call.end(notOneRequest);
+  }
+
+  halfClosed(): void {
+    const request = this.#request;
+    if (request === undefined) return this.#call.end(notOneRequest);
+    let reply: UnaryReply;
+    try {
+      reply = this.#handler(request, this.#call);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      return this.#call.end({ code: grpcStatus.UNKNOWN, message });
+    }
+    if (reply.kind === 'status') return this.#call.end(reply.status);
+    this.#call.sendData(frameOfMessage(reply.bytes));
+    this.#call.end(ok);
+  }
+
+  aborted(): void {
+    this.#request = undefined;
+  }
+}
