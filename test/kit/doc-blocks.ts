@@ -47,7 +47,7 @@ export interface Step {
  */
 export function stepsOf(markdown: string): readonly Step[] {
   return blocksOf(markdown).flatMap(({ language, text }) => {
-    const joined = text.replaceAll(/\\\n\s*/g, '');
+    const joined = text.replaceAll(/\\\n\s*/g, '').replaceAll(/(\||&&)\n\s*/g, '$1 ');
     if (language === 'sh')
       return joined
         .split('\n')

@@ -28,6 +28,8 @@ export interface Manner {
   /** The command runs until it is interrupted: it is, after this output or the output of the page. */
   readonly until?: RegExp | 'output';
   readonly exitCode?: number;
+  /** The page shows only what goes to the standard output. */
+  readonly only?: 'stdout';
 }
 
 /** What a command printed, with the default ports and paths in place of those of the test. */
@@ -52,8 +54,10 @@ export interface PageStage extends AsyncDisposable {
 }
 
 const etc = '/etc/meshtrust';
+/** A server that is not the default one: the server of the test answers for it. */
+const otherServer = /http:\/\/[\w-]+\.example:5680/g;
 /** Runs a command ($0) with both outputs in one. Variables that it sets are there for the next one, by a file ($1). */
-const shell = `exec 2>&1; set -a; [ -e "$1" ] && . "$1"; eval "$0"; code=$?; export -p > "$1"; exit $code`;
+const shell = `set -a; [ -e "$1" ] && . "$1"; eval "$0"; code=$?; export -p > "$1"; exit $code`;
 
 /**
  * Copies the tracked files to a temporary folder and links `node_modules`. Commands get the program as `meshtrust` on
@@ -63,7 +67,7 @@ export async function makePageStage(): Promise<PageStage> {
   await using made = new AsyncDisposableStack();
   const dir = made.use(await makeTempDir());
   const [checkout, bin] = [dir.join('checkout'), dir.join('bin')];
-  await Promise.all([checkout, bin, dir.join('etc')].map((folder) => mkdir(folder)));
+  await Promise.all([checkout, bin, dir.join('etc'), dir.join('home')].map((folder) => mkdir(folder)));
   const files = trackedFiles().filter((path) => existsSync(join(root, path)));
   const archive = execFileSync('tar', ['--create', '--null', '--files-from=-'], {
     cwd: root,
@@ -78,6 +82,7 @@ export async function makePageStage(): Promise<PageStage> {
   const env = {
     ...Object.fromEntries(inherited),
     PATH: [bin, dirname(process.execPath), process.env['PATH'] ?? ''].join(delimiter),
+    HOME: dir.join('home'),
     NO_COLOR: '1',
     MESHTRUST_XDS_LISTEN: `127.0.0.1:${xdsPort}`,
     MESHTRUST_ADMIN_LISTEN: `127.0.0.1:${adminPort}`,
@@ -91,6 +96,7 @@ export async function makePageStage(): Promise<PageStage> {
     text
       .replaceAll('\r\n', '\n')
       .replaceAll(dir.join('etc'), etc)
+      .replaceAll(`${checkout}/`, '')
       .replaceAll(`:${xdsPort}`, ':5678')
       .replaceAll(`:${adminPort}`, ':5680');
   const clear = async (): Promise<void> => {
@@ -98,12 +104,20 @@ export async function makePageStage(): Promise<PageStage> {
     scene = new AsyncDisposableStack();
   };
 
-  async function start(command: string, isTerminal: boolean): Promise<Child> {
-    const text = command.replaceAll(etc, dir.join('etc'));
+  async function start(command: string, { answers, only }: Manner): Promise<Child> {
+    const isTerminal = answers !== undefined;
+    const text = command
+      .replaceAll(etc, dir.join('etc'))
+      .replaceAll(otherServer, `http://127.0.0.1:${adminPort}`);
     const options = { cwd: checkout, group: true, input: isTerminal };
     return isTerminal
       ? startChild('script', ['--quiet', '--return', '--command', text, '/dev/null'], env, options)
-      : startChild('sh', ['-c', shell, text, dir.join('variables')], env, options);
+      : startChild(
+          'sh',
+          ['-c', only === undefined ? `exec 2>&1; ${shell}` : shell, text, dir.join('variables')],
+          env,
+          options,
+        );
   }
 
   const stack = made.move();
@@ -124,8 +138,9 @@ export async function makePageStage(): Promise<PageStage> {
     proxies: (...nodes) =>
       scene.use(playProxies(`127.0.0.1:${xdsPort}`, nodes.length, (index) => nodes[index] ?? '')),
     clear,
-    async run({ command, output }, { instead, answers, until } = {}) {
-      await using child = await start(instead?.[0] ?? command, answers !== undefined);
+    async run({ command, output }, manner = {}) {
+      const { instead, answers, until } = manner;
+      await using child = await start(instead?.[0] ?? command, manner);
       const seen = (): string => ofPage(child.stdout());
       const untilSeen = (what: string, isThere: () => boolean): Promise<true> =>
         poll(
@@ -168,7 +183,8 @@ const variable = {
   progress: [/^mesh .*; waiting for .*\n/gm, ''],
   port: [/(?<=localhost:|127\.0\.0\.1:)\d+/g, 'PORT'],
   version: [/\b\d+\.\d+\.\d+\b(?!\.)/g, 'VERSION'],
-  width: [/ {2,}/g, '  '],
+  // Of a table, and of the line under a heading.
+  width: [/(?<= {2}) +|(?<=--)-+/g, ''],
 } as const satisfies Readonly<Record<string, readonly [RegExp, string]>>;
 
 export type Variable = keyof typeof variable;

@@ -5,7 +5,7 @@ import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import { trackedFiles } from '../../kit/doc-blocks.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import type { PageStage } from './page-stage.ts';
-import { edges, serve } from './proxies.ts';
+import { edges, serve } from './scenes.ts';
 import { missingTools, runPage } from './run-page.ts';
 import type { PagePlan } from './run-page.ts';
 
@@ -123,16 +123,14 @@ runbook('revoke', {
   },
 });
 
-runbook('upgrade', { 'meshtrust check': { prepare: (stage) => serve(stage, [example], edges(3)) } });
+runbook('upgrade', {
+  'meshtrust check': { prepare: (stage) => serve(stage, [example], edges(3)), varies: ['width'] },
+});
 
 runbook('onboard-zone', {
   'meshtrust export --mesh default --trust-domain default.zone-2.mesh.local --for-zone zone-1 --server http://zone-2.example:5680 > zone-2-trust.yaml':
     {
       prepare: (stage) => stage.serve(['examples/trust/zone-2-trust.yaml']),
-      instead: [
-        'meshtrust export --mesh default --trust-domain default.zone-2.mesh.local --for-zone zone-1 > zone-2-trust.yaml',
-        'the server of the other zone is the default one here',
-      ],
     },
   'meshtrust diff --add zone-2-trust.yaml --mesh default': {
     prepare: async (stage) => {
