@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import * as fc from '../../kit/fast-check.ts';
+import { makeWorld, minute } from './world.ts';
+
+type World = ReturnType<typeof makeWorld>;
+
+/** Lets the rotation make progress: both servers read the file, and connected proxies acknowledge. */
+function settle(world: World): void {
+  for (const server of [0, 1]) {
+    world.restart(server);
+    world.deploy(server);
+  }
+  for (const proxy of [0, 1, 2]) world.acknowledge(proxy);
+}
+
+/** What an impatient operator tries next: every command, in the order of a rotation. */
+function tryNext(world: World): void {
+  void (world.start() || world.switchIssuer() || world.finish() || world.clean());
+}
+
+type Step = readonly [name: string, run: (world: World) => void];
+const index = fc.nat({ max: 2 });
+const weighted = (weight: number, arbitrary: fc.Arbitrary<Step>): fc.WeightedArbitrary<Step> => ({
+  weight,
+  arbitrary,
+});
+const named = (name: string, run: (world: World) => void): fc.Arbitrary<Step> => fc.constant([name, run]);
+const step: fc.Arbitrary<Step> = fc.oneof(
+  weighted(8, named('try the next command', tryNext)),
+  weighted(
+    6,
+    fc
+      .constantFrom(1, 30, 61, 70)
+      .map((minutes) => [`pass ${minutes}m`, (world: World) => world.pass(minutes * minute)] as const),
+  ),
+  weighted(
+    4,
+    named('both servers read the file', (world) => {
+      world.deploy(0);
+      world.deploy(1);
+    }),
+  ),
+  weighted(2, named('all is well', settle)),
+  weighted(
+    2,
+    fc
+      .constantFrom('switched', 'finish', 'abort', 'back', 'touch')
+      .map((name) => [name, (world: World) => void world[name]()] as const),
+  ),
+  weighted(
+    1,
+    named('finish while the file changes', (world) => void world.finish(() => world.touch())),
+  ),
+  weighted(
+    4,
+    fc
+      .tuple(fc.constantFrom('deploy', 'acknowledge', 'acknowledge', 'leave', 'crash', 'restart'), index)
+      .map(([name, at]) => [`${name} ${at}`, (world: World) => world[name](at)] as const),
+  ),
+  weighted(
+    2,
+    fc
+      .tuple(index, index)
+      .map(([proxy, to]) => [`connect ${proxy} ${to}`, (world: World) => world.connect(proxy, to)] as const),
+  ),
+);
+
+suite('safety of a rotation', () => {
+  test('any sequence of commands, crashes and restarts → finish prints a file only if no proxy and no leaf needs the old CA', () => {
+    // The world asserts it at each finish, from what is true and not from what the servers know.
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 10, maxLength: 60, size: 'max' }), (steps) => {
+        const world = makeWorld();
+        for (const [, run] of steps) run(world);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('an ordinary rotation → goes through every state and ends', () => {
+    const world = makeWorld();
+    const states: string[] = [];
+    const see = (): void => void states.push(world.state());
+    world.pass(61 * minute);
+    assert.ok(world.start());
+    see();
+    settle(world);
+    see();
+    assert.ok(world.switchIssuer());
+    see();
+    world.pass(64 * minute);
+    assert.ok(!world.finish());
+    world.pass(2 * minute);
+    see();
+    assert.ok(!world.finish(() => world.touch()));
+    assert.ok(world.finish());
+    see();
+    settle(world);
+    see();
+    assert.ok(world.clean());
+    assert.deepEqual(states, ['introducing', 'introduced', 'draining', 'removable', 'finishing', 'steady']);
+    assert.equal(world.listed().size, 1);
+    assert.equal(world.finished(), 2);
+  });
+
+  test('a proxy that is away during the introduction → nothing goes on until an hour after it left', () => {
+    const world = makeWorld();
+    world.pass(61 * minute);
+    world.leave(0);
+    assert.ok(world.start());
+    settle(world);
+    assert.equal(world.state(), 'introducing');
+    assert.ok(!world.switchIssuer());
+    world.connect(0, 1);
+    assert.equal(world.state(), 'introducing');
+    world.acknowledge(0);
+    assert.equal(world.state(), 'introduced');
+  });
+
+  test('a server that restarts → nothing goes on until it knows again which proxies left', () => {
+    const world = makeWorld();
+    world.pass(61 * minute);
+    assert.ok(world.start());
+    settle(world);
+    world.leave(0);
+    world.crash(1);
+    world.restart(1);
+    settle(world);
+    assert.equal(world.state(), 'introducing');
+    world.pass(60 * minute);
+    assert.equal(world.state(), 'introduced');
+  });
+});

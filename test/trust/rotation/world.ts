@@ -1,0 +1,265 @@
+import assert from 'node:assert/strict';
+import { rotatingResource } from '../../../src/api/present-rotation.ts';
+import type { MeshTrust } from '../../../src/trust/model/mesh-trust.ts';
+import { decide } from '../../../src/trust/rotation/decide.ts';
+import type { RotationCommand } from '../../../src/trust/rotation/decide.ts';
+import { editText } from '../../../src/trust/rotation/edit-text.ts';
+import { skewMs, usualGateOptions } from '../../../src/trust/rotation/facts.ts';
+import type { AnsweredFacts, GateInput, ServerFacts } from '../../../src/trust/rotation/facts.ts';
+import { assessRotation } from '../../../src/trust/rotation/state.ts';
+import type { Certificate } from '../../../src/trust/x509/certificate.ts';
+import { makeCa } from '../../kit/certificates.ts';
+import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
+import { parse, reader } from '../../kit/resources.ts';
+
+export const minute = 60_000;
+export const ttlMs = 60 * minute;
+const pems = { old: makeCa({ commonName: 'Old' }).certPem, new: makeCa({ commonName: 'New' }).certPem };
+type Which = keyof typeof pems;
+
+function certificateOf(which: Which): Certificate {
+  const [block] = reader.read(pems[which]);
+  return block?.kind === 'anchor' ? block.certificate : assert.fail('no CA');
+}
+const cas = { old: certificateOf('old'), new: certificateOf('new') };
+
+interface Proxy {
+  readonly name: string;
+  /** The server to which it is connected. */
+  at: number | undefined;
+  leftAt: number;
+  /** The version that it has acknowledged, and what that version lists. */
+  version: string;
+  held: ReadonlySet<string>;
+}
+
+interface Server {
+  isUp: boolean;
+  startedAt: number;
+  /** The text of the file that it has read. */
+  text: string;
+  readAt: number;
+  /** The proxies that left since its start. */
+  readonly gone: Map<Proxy, { readonly goneAt: number; readonly version: string }>;
+}
+
+/**
+ * A file with a MeshTrust, two replicas that serve it, three proxies, and an issuer. It keeps what is true apart from
+ * what the servers know: only the latter is given to the gates.
+ */
+export function makeWorld() {
+  let now = Date.now();
+  let file = meshTrustYaml({ name: 'zone', trustDomain: 'a.test', pems: [pems.old] });
+  let issuer: Which = 'old';
+  /** When the issuer last issued a leaf of the old CA. */
+  let lastOldLeaf = now;
+  let finished = 0;
+  const known = new Map<string, MeshTrust>();
+  const trustOf = (text: string): MeshTrust => {
+    const before = known.get(text);
+    if (before !== undefined) return before;
+    const trust = read(text);
+    known.set(text, trust);
+    return trust;
+  };
+  const read = (text: string): MeshTrust => {
+    const parsed = parse(text);
+    const [document] = parsed.kind === 'documents' ? parsed.documents : [];
+    return document?.kind === 'mesh-trust' ? document.resource : assert.fail('the file is broken');
+  };
+  const listed = (text: string): ReadonlySet<string> =>
+    new Set(rotatingResource(trustOf(text)).listed.map(({ fingerprint }) => fingerprint));
+  const versionOf = (text: string): string => [...listed(text)].sort().join();
+  const makeServer = (): Server => ({ isUp: true, startedAt: now, text: file, readAt: now, gone: new Map() });
+  const servers = [makeServer(), makeServer()];
+  const proxies: readonly Proxy[] = ['p', 'q', 'r'].map((name) => ({
+    name,
+    at: 0,
+    leftAt: -Infinity,
+    version: versionOf(file),
+    held: listed(file),
+  }));
+
+  const factsOf = (index: number): ServerFacts => {
+    const server = servers[index] ?? assert.fail();
+    const name = `server ${index}`;
+    if (!server.isUp) return { kind: 'unreachable', server: name, reason: 'no answer' };
+    const version = versionOf(server.text);
+    const own = proxies.filter(({ at }) => at === index);
+    const isSyncedElsewhere = (proxy: Proxy): boolean => {
+      const other = proxy.at === undefined ? undefined : servers[proxy.at];
+      return other !== undefined && other !== server && proxy.version === versionOf(other.text);
+    };
+    const left = [...server.gone].filter(([proxy]) => !isSyncedElsewhere(proxy));
+    const trust = trustOf(server.text);
+    const { rotation } = trust;
+    return {
+      kind: 'answered',
+      server: name,
+      notReady: undefined,
+      startedAt: server.startedAt,
+      served: { version, since: server.readAt },
+      cas: rotatingResource(trust).listed.map((ca) => ({
+        ...ca,
+        asListed: true,
+        resources: [trust.identity],
+      })),
+      overLimit: false,
+      held: false,
+      rotations:
+        rotation === undefined ? [] : [{ resource: trust.identity, old: rotation.old, new: rotation.new }],
+      proxies: {
+        connected: own.length,
+        acked: own.filter((proxy) => proxy.version === version).length,
+        lost: 0,
+        refused: 0,
+        forgotten: 0,
+        complete: true,
+        lagging: [],
+      },
+      gone: left.map(([proxy, { goneAt, version: had }]) => ({
+        node: proxy.name,
+        goneAt,
+        hasServed: had === version,
+      })),
+      authentication: undefined,
+      consumers: undefined,
+    } satisfies AnsweredFacts;
+  };
+
+  const inputOf = (text: string, command: RotationCommand['kind']): GateInput | undefined => {
+    const trust = trustOf(text);
+    const marks =
+      command === 'start'
+        ? { old: cas.old.fingerprint, new: cas.new.fingerprint, switchedAt: undefined, leafTtlMs: undefined }
+        : trust.rotation;
+    if (marks === undefined) return undefined;
+    return {
+      resource: rotatingResource(trust),
+      marks,
+      before: trust.rotation,
+      newCa: { kind: 'usable', ca: cas.new, selfSigned: true, fits: true },
+      servers: [factsOf(0), factsOf(1)],
+      options: usualGateOptions,
+      now,
+    };
+  };
+
+  /** What must be true when the old CA is removed. It does not use the gates. */
+  const assertSafe = (): void => {
+    assert.ok(lastOldLeaf + ttlMs + skewMs <= now, 'a leaf of the old CA is valid');
+    for (const { name, at, leftAt, held } of proxies)
+      if (at !== undefined || now - leftAt < usualGateOptions.disconnectWindowMs)
+        assert.ok(held.has(cas.new.fingerprint), `${name} lacks the new CA`);
+    assert.ok(
+      servers.every(({ isUp }) => isUp),
+      'a server is down',
+    );
+  };
+
+  /**
+   * Runs a command as `meshtrust rotate` does. `meanwhile` happens between the reading of the file and the writing.
+   */
+  const run = (command: RotationCommand, meanwhile: () => void = () => undefined): boolean => {
+    const before = file;
+    const input = inputOf(before, command.kind);
+    if (input === undefined) return false;
+    const decision = decide(command, input);
+    if (decision.kind === 'refused') return false;
+    const trust = trustOf(before);
+    const edited = editText(before, trust, decision.edits, { defaultMesh: 'default', reader });
+    if (edited.kind === 'refused') return false;
+    if (command.kind === 'finish') {
+      assertSafe();
+      finished += 1;
+    }
+    meanwhile();
+    if (file !== before) return false;
+    file = edited.text;
+    return true;
+  };
+
+  const leave = (proxy: Proxy): void => {
+    if (proxy.at === undefined) return;
+    servers[proxy.at]?.gone.set(proxy, { goneAt: now, version: proxy.version });
+    proxy.at = undefined;
+    proxy.leftAt = now;
+  };
+  const proxyAt = (index: number): Proxy => proxies[index % proxies.length] ?? assert.fail();
+
+  const world = {
+    finished: () => finished,
+    listed: () => listed(file),
+    state: () => {
+      const input = inputOf(file, 'finish');
+      return input === undefined ? 'steady' : assessRotation(input).state;
+    },
+    pass: (milliseconds: number): void => {
+      // The issuer renews leaves all the time.
+      if (issuer === 'old') lastOldLeaf = now + milliseconds;
+      now += milliseconds;
+    },
+    start: (meanwhile?: () => void) => run({ kind: 'start', pem: pems.new, leafTtl: '60m' }, meanwhile),
+    /** An operator switches the issuer when the gates are open, and then says so. */
+    switchIssuer: (): boolean => {
+      if (world.state() !== 'introduced') return false;
+      issuer = 'new';
+      return world.switched();
+    },
+    /** Also runs if the issuer was switched without the gates: the command refuses. */
+    switched: (): boolean => {
+      if (issuer !== 'new') return false;
+      const at = new Date(Math.ceil(now / 1000) * 1000).toISOString().replace('.000Z', 'Z');
+      return run({ kind: 'switched', at, leafTtl: undefined });
+    },
+    /** The issuer signs with the old CA again, before the command says so. */
+    back: (): boolean => {
+      if (!listed(file).has(cas.old.fingerprint)) return false;
+      issuer = 'old';
+      lastOldLeaf = now;
+      return run({ kind: 'back' });
+    },
+    finish: (meanwhile?: () => void) => run({ kind: 'finish' }, meanwhile),
+    clean: () => run({ kind: 'clean' }),
+    abort: () => run({ kind: 'abort' }),
+    /** Another person changes a comment of the file. */
+    touch: (): void => {
+      file = `# ${now}\n${file.replace(/^#.*\n/, '')}`;
+    },
+    deploy: (index: number): void => {
+      const server = servers[index % 2];
+      if (server === undefined || !server.isUp || server.text === file) return;
+      if (versionOf(server.text) !== versionOf(file)) server.readAt = now;
+      server.text = file;
+    },
+    acknowledge: (index: number): void => {
+      const proxy = proxyAt(index);
+      const server = proxy.at === undefined ? undefined : servers[proxy.at];
+      if (server === undefined) return;
+      proxy.version = versionOf(server.text);
+      proxy.held = listed(server.text);
+    },
+    leave: (index: number): void => leave(proxyAt(index)),
+    connect: (index: number, to: number): void => {
+      const proxy = proxyAt(index);
+      const server = servers[to % 2];
+      if (server === undefined || !server.isUp) return;
+      leave(proxy);
+      server.gone.delete(proxy);
+      proxy.at = to % 2;
+    },
+    crash: (index: number): void => {
+      const server = servers[index % 2];
+      if (server === undefined) return;
+      for (const proxy of proxies) if (proxy.at === index % 2) leave(proxy);
+      server.isUp = false;
+      server.gone.clear();
+    },
+    restart: (index: number): void => {
+      const server = servers[index % 2];
+      if (server === undefined || server.isUp) return;
+      Object.assign(server, { isUp: true, startedAt: now, text: file, readAt: now });
+    },
+  };
+  return world;
+}
