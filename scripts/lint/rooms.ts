@@ -207,6 +207,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'net',
     'runtime/state',
   ],
+  'cli/cluster': ['cli/terminal', 'kubernetes/client', 'text', 'trust/model', 'trust/rotation'],
   'cli/tables': ['api', 'cli/ask', 'cli/offline', 'cli/terminal', 'text'],
   'cli/commands': [
     ...trust,
@@ -219,6 +220,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'xds/timers',
     'cli/ask',
     'cli/bootstrap',
+    'cli/cluster',
     'cli/completion',
     'cli/demo',
     'cli/flags',

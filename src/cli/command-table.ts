@@ -1,5 +1,12 @@
 import type { Action } from './commands/command.ts';
-import { readingFlags, rotationFlags, serveFlags, serverFlags, servingFlags } from './flags/flag-groups.ts';
+import {
+  changeFlags,
+  readingFlags,
+  rotationFlags,
+  serveFlags,
+  serverFlags,
+  servingFlags,
+} from './flags/flag-groups.ts';
 import type { FlagName, FlagOptions } from './flags/flags.ts';
 
 /** What the help, the completions and the parser need of a command. Its code is loaded when it runs. */
@@ -239,7 +246,9 @@ export const commandTable: readonly CommandDefinition[] = [
     name: 'rotate plan',
     group: 'Operate',
     summary: 'show the steps and gates of the rotation of a CA; exit with 1 if it could not start',
-    operands: [{ name: '<path...>', description: rotationFiles }],
+    operands: [
+      { name: '[path...]', description: `${rotationFiles}; without one, running servers are asked` },
+    ],
     flags: ['old', 'new', 'leafTtl', 'output', ...rotationFlags],
     wide: false,
     examples: [
@@ -251,8 +260,8 @@ export const commandTable: readonly CommandDefinition[] = [
     name: 'rotate start',
     group: 'Operate',
     summary: 'begin the rotation of a CA: print the file with the new CA beside the old one',
-    operands: [{ name: '<path...>', description: rotationFiles }],
-    flags: ['old', 'new', 'leafTtl', 'force', 'write', ...rotationFlags],
+    operands: [{ name: '[path...]', description: rotationFiles }],
+    flags: ['old', 'new', 'leafTtl', ...changeFlags, ...rotationFlags],
     examples: [
       ['rotate start --old old-ca.pem --new new-ca.pem --leaf-ttl 24h --write trust/', 'change the file'],
     ],
@@ -286,8 +295,8 @@ export const commandTable: readonly CommandDefinition[] = [
     name: 'rotate switched',
     group: 'Operate',
     summary: 'record that the issuer signs with the new CA: from then on the leaves of the old one end',
-    operands: [{ name: '<path...>', description: rotationFiles }],
-    flags: ['at', 'leafTtl', 'force', 'write', ...rotationFlags],
+    operands: [{ name: '[path...]', description: rotationFiles }],
+    flags: ['at', 'leafTtl', ...changeFlags, ...rotationFlags],
     examples: [['rotate switched --write trust/', 'the issuer was switched just now']],
     load: async () => (await import('./commands/rotate-command.ts')).switchedRotation,
   }),
@@ -295,8 +304,8 @@ export const commandTable: readonly CommandDefinition[] = [
     name: 'rotate back',
     group: 'Operate',
     summary: 'record that the issuer signs with the old CA again',
-    operands: [{ name: '<path...>', description: rotationFiles }],
-    flags: ['force', 'write', ...rotationFlags],
+    operands: [{ name: '[path...]', description: rotationFiles }],
+    flags: [...changeFlags, ...rotationFlags],
     examples: [['rotate back --write trust/', 'the issuer was switched back']],
     load: async () => (await import('./commands/rotate-command.ts')).backRotation,
   }),
@@ -304,10 +313,11 @@ export const commandTable: readonly CommandDefinition[] = [
     name: 'rotate finish',
     group: 'Operate',
     summary: 'remove the old CA, once no leaf of it can be valid; to distrust a CA now, use revoke',
-    operands: [{ name: '<path...>', description: rotationFiles }],
-    flags: ['clean', 'force', 'write', ...rotationFlags],
+    operands: [{ name: '[path...]', description: rotationFiles }],
+    flags: ['clean', ...changeFlags, ...rotationFlags],
     examples: [
       ['rotate finish --write trust/', 'remove the old CA'],
+      ['rotate finish --apply', 'remove it in the cluster'],
       ['rotate finish --clean --write trust/', 'remove the annotations at the end'],
     ],
     load: async () => (await import('./commands/rotate-command.ts')).finishRotation,
@@ -316,8 +326,8 @@ export const commandTable: readonly CommandDefinition[] = [
     name: 'rotate abort',
     group: 'Operate',
     summary: 'end a rotation before the issuer is switched: remove the new CA',
-    operands: [{ name: '<path...>', description: rotationFiles }],
-    flags: ['force', 'write', ...rotationFlags],
+    operands: [{ name: '[path...]', description: rotationFiles }],
+    flags: [...changeFlags, ...rotationFlags],
     examples: [['rotate abort --write trust/', 'the new CA is not needed after all']],
     load: async () => (await import('./commands/rotate-command.ts')).abortRotation,
   }),

@@ -9,9 +9,12 @@ import { say } from './terminal/terminal.ts';
  * `--server` nor its variable names one.
  */
 export async function runKubectlPlugin(io: CommandIo): Promise<number> {
-  const { rest, ...cluster } = splitKubectlArguments(io.args);
-  await using servers = createPodFinder(cluster, io.env, (line) => say(io, line));
-  return await runProgram({ ...io, args: rest, servers }, { prefix: 'kubectl', help: kubectlHelp });
+  const { rest, ...pods } = splitKubectlArguments(io.args);
+  const valueOf = (name: string): string | undefined =>
+    pods.kubectl.find((arg) => arg.startsWith(`${name}=`))?.slice(name.length + 1);
+  const cluster = { kubeconfig: valueOf('--kubeconfig'), context: valueOf('--context') };
+  await using servers = createPodFinder(pods, io.env, (line) => say(io, line));
+  return await runProgram({ ...io, args: rest, servers, cluster }, { prefix: 'kubectl', help: kubectlHelp });
 }
 
 /** Prints the completions of a command line of the plugin. The last word may be incomplete. */

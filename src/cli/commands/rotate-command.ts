@@ -1,14 +1,13 @@
-import { editText } from '../../trust/rotation/edit-text.ts';
 import { decide, gatesOfCommand } from '../../trust/rotation/decide.ts';
 import type { RotationCommand } from '../../trust/rotation/decide.ts';
 import type { GateInput } from '../../trust/rotation/facts.ts';
 import type { Gate, GateId } from '../../trust/rotation/gate-catalogue.ts';
 import type { FlagOptions } from '../flags/flags.ts';
-import { readResources, writeResource } from '../offline/rotating-files.ts';
-import type { FileResource } from '../offline/rotating-files.ts';
+import { readResources } from '../offline/rotating-files.ts';
 import { readGiven, rotationRun, startInput } from '../offline/rotation-run.ts';
-import type { RotationOptions, RotationRun } from '../offline/rotation-run.ts';
-import { onlyOne, selected, subjectOf } from '../offline/rotation-subject.ts';
+import type { GivenCertificates, RotationOptions } from '../offline/rotation-run.ts';
+import { listedSubjects, onlyOne, selected, subjectOf } from '../offline/rotation-subject.ts';
+import type { Subject } from '../offline/rotation-subject.ts';
 import { renderGates } from '../tables/rotation-table.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { ExitCode } from '../terminal/exit-code.ts';
@@ -16,8 +15,10 @@ import type { CommandIo } from '../terminal/io.ts';
 import { writeOutput } from '../terminal/output.ts';
 import { say } from '../terminal/terminal.ts';
 import type { Action } from './command.ts';
+import { readTargets } from './rotation-target.ts';
+import type { Target, TargetOptions } from './rotation-target.ts';
 
-type ChangeOptions = RotationOptions & FlagOptions<'force' | 'write'>;
+type ChangeOptions = RotationOptions & TargetOptions & FlagOptions<'force'>;
 type StartOptions = ChangeOptions & FlagOptions<'old' | 'new' | 'leafTtl'>;
 type PlanOptions = RotationOptions & FlagOptions<'old' | 'new' | 'leafTtl' | 'output'>;
 type SwitchedOptions = ChangeOptions & FlagOptions<'at' | 'leafTtl'>;
@@ -25,14 +26,20 @@ type FinishOptions = ChangeOptions & FlagOptions<'clean'>;
 
 /** Shows the gates of the start and the steps of a rotation. Changes nothing. */
 export const planRotation: Action<PlanOptions> = async ({ operands, options, io }) => {
-  const { input, target } = await prepareStart(operands, options, io);
+  const run = await rotationRun(options, io);
+  const given = await readGiven(options, run, io);
+  const subjects =
+    operands.length > 0
+      ? selected(await readResources(operands, run.parse, io), options).map(subjectOf)
+      : await listedSubjects(run.servers, options, io.signal);
+  const { subject, old } = subjectWith(subjects, ({ resource }) => resource.identity, given);
+  const input = await startInput(run, subject, old, given.newCa, io);
   const gates = gatesOfCommand({ kind: 'start', pem: '', leafTtl: options.leafTtl }, input);
   const shut = gates.filter(({ open }) => !open);
-  const { mesh, trustDomain, identity } = target.resource;
   const plan = {
-    mesh,
-    trustDomain,
-    resource: identity,
+    mesh: subject.mesh,
+    trustDomain: subject.trustDomain,
+    resource: subject.resource.identity,
     old: input.marks.old,
     new: input.marks.new,
     leafTtl: options.leafTtl,
@@ -48,13 +55,19 @@ export const planRotation: Action<PlanOptions> = async ({ operands, options, io 
 
 /** Adds the new CA and the annotations. */
 export const startRotation: Action<StartOptions> = async ({ operands, options, io }) => {
-  const { run, input, target, pem } = await prepareStart(operands, options, io);
-  return change(run, target, { kind: 'start', pem, leafTtl: options.leafTtl }, input, options, io);
+  const run = await rotationRun(options, io);
+  const given = await readGiven(options, run, io);
+  const targets = selected(await readTargets(operands, options, run.parse, io), options);
+  const subjects = targets.map((target) => ({ ...subjectOf(target), target }));
+  const { subject, old } = subjectWith(subjects, ({ target: { path } }) => path, given);
+  const input = await startInput(run, subject, old, given.newCa, io);
+  const pem = given.newCa.kind === 'anchor' ? given.newCa.pem : '';
+  return change(subject.target, { kind: 'start', pem, leafTtl: options.leafTtl }, input, options, io);
 };
 
 /** Records that the issuer signs with the new CA. */
 export const switchedRotation: Action<SwitchedOptions> = async ({ operands, options, io }) => {
-  const { run, target, input } = await prepare(operands, options, io);
+  const { target, input } = await prepare(operands, options, io);
   const isOnlyTtl =
     options.leafTtl !== undefined && options.at === undefined && input.marks.switchedAt !== undefined;
   // Rounded up: leaves that the old CA issued in this second count.
@@ -62,88 +75,75 @@ export const switchedRotation: Action<SwitchedOptions> = async ({ operands, opti
   const at = isOnlyTtl ? undefined : (options.at ?? now);
   if (at !== undefined && Date.parse(at) > input.now + 1000)
     throw new CommandError(exitCode.usage, `--at ${at} is in the future`);
-  return change(run, target, { kind: 'switched', at, leafTtl: options.leafTtl }, input, options, io);
+  return change(target, { kind: 'switched', at, leafTtl: options.leafTtl }, input, options, io);
 };
 
 /** Removes the time of the switch. */
 export const backRotation: Action<ChangeOptions> = async ({ operands, options, io }) => {
-  const { run, target, input } = await prepare(operands, options, io);
-  return change(run, target, { kind: 'back' }, input, options, io);
+  const { target, input } = await prepare(operands, options, io);
+  return change(target, { kind: 'back' }, input, options, io);
 };
 
 /** Removes the old CA, or the annotations after it is removed. */
 export const finishRotation: Action<FinishOptions> = async ({ operands, options, io }) => {
-  const { run, target, input } = await prepare(operands, options, io);
+  const { target, input } = await prepare(operands, options, io);
   const command: RotationCommand = { kind: options.clean === true ? 'clean' : 'finish' };
-  return change(run, target, command, input, options, io);
+  return change(target, command, input, options, io);
 };
 
 /** Removes the new CA and the annotations, before the switch. */
 export const abortRotation: Action<ChangeOptions> = async ({ operands, options, io }) => {
-  const { run, target, input } = await prepare(operands, options, io);
-  return change(run, target, { kind: 'abort' }, input, options, io);
+  const { target, input } = await prepare(operands, options, io);
+  return change(target, { kind: 'abort' }, input, options, io);
 };
 
 interface Prepared {
-  readonly run: RotationRun;
-  readonly target: FileResource;
+  readonly target: Target;
   readonly input: GateInput;
 }
 
-async function prepareStart(
-  operands: readonly string[],
-  options: PlanOptions | StartOptions,
-  io: CommandIo,
-): Promise<Prepared & { readonly pem: string }> {
-  requirePaths(operands);
-  const run = await rotationRun(options, io);
-  const { oldOf, newCa } = await readGiven(options, run, io);
-  const all = selected(await readResources(operands, run.parse, io), options);
-  const found = all.flatMap((target) => {
-    const subject = subjectOf(target);
+/** Returns the only subject that lists the old CA. */
+function subjectWith<Item extends Subject>(
+  subjects: readonly Item[],
+  nameOf: (item: Item) => string,
+  { oldOf }: GivenCertificates,
+): { readonly subject: Item; readonly old: string } {
+  const found = subjects.flatMap((subject) => {
     const old = oldOf(subject.resource.listed);
-    return old === undefined ? [] : [{ target, subject, old }];
+    return old === undefined ? [] : [{ subject, old }];
   });
-  const { target, subject, old } = onlyOne(
+  return onlyOne(
     found,
-    ({ target: one }) => `${one.resource.identity} in ${one.path}`,
-    'refused: R10 old-not-listed: no MeshTrust of these files lists the old CA',
+    ({ subject }) => nameOf(subject),
+    'refused: R10 old-not-listed: no MeshTrust lists the old CA',
   );
-  const input = await startInput(run, subject, old, newCa, io);
-  return { run, target, input, pem: newCa.kind === 'anchor' ? newCa.pem : '' };
 }
 
 async function prepare(
   operands: readonly string[],
-  options: RotationOptions,
+  options: RotationOptions & TargetOptions,
   io: CommandIo,
 ): Promise<Prepared> {
-  requirePaths(operands);
   const run = await rotationRun(options, io);
-  const all = selected(await readResources(operands, run.parse, io), options);
-  const target = onlyOne(
-    all.filter(({ resource }) => resource.rotation !== undefined),
-    ({ resource, path }) => `${resource.identity} in ${path}`,
-    'no MeshTrust of these files has the annotations of a rotation; begin one with: meshtrust rotate start',
+  const targets = selected(await readTargets(operands, options, run.parse, io), options);
+  const rotating = targets.flatMap((target) => {
+    const { marks, ...subject } = subjectOf(target);
+    return marks === undefined ? [] : [{ target, subject: { ...subject, marks } }];
+  });
+  const { target, subject } = onlyOne(
+    rotating,
+    (one) => `${one.subject.resource.identity} in ${one.target.path}`,
+    'no MeshTrust has the annotations of a rotation; begin one with: meshtrust rotate start',
   );
-  const subject = subjectOf(target);
-  const input = await run.facts(subject);
-  if (subject.marks === undefined) throw new Error('the resource was selected by its marks');
-  return { run, target, input: { ...input, marks: subject.marks } };
+  return { target, input: { ...(await run.facts(subject)), marks: subject.marks } };
 }
 
-function requirePaths(operands: readonly string[]): void {
-  if (operands.length === 0)
-    throw new CommandError(exitCode.usage, 'give the file with the MeshTrust, or - for standard input');
-}
-
-/** Prints or writes the text that follows from a command, if its gates are open. */
+/** Changes the resource, if the gates of the command are open. */
 async function change(
-  { parse }: RotationRun,
-  target: FileResource,
+  target: Target,
   command: RotationCommand,
   input: GateInput,
-  { force = [], write }: ChangeOptions,
+  { force = [] }: ChangeOptions,
   io: CommandIo,
 ): Promise<ExitCode> {
   const decision = decide(command, input, new Set<GateId>(force));
@@ -151,13 +151,9 @@ async function change(
     for (const { id, code, detail } of decision.shut) say(io, `refused: ${id} ${code}: ${detail}`);
     return refusalCode(decision.shut);
   }
-  const edited = editText(target.text, target.resource, decision.edits, parse);
-  if (edited.kind === 'refused')
-    throw new CommandError(exitCode.negative, `${target.path} cannot be changed: ${edited.reason}`);
+  const done = await target.change(decision.edits);
   for (const { id, code, detail } of decision.forced) say(io, `passed by force: ${id} ${code}: ${detail}`);
-  if (write === true) await writeResource(target, edited.text);
-  else io.stdout.write(edited.text);
-  say(io, `${target.path}: ${write === true ? 'written' : 'printed'}; next: ${nextOf[command.kind]}`);
+  say(io, `${target.path}: ${done}; next: ${nextOf[command.kind]}`);
   return exitCode.ok;
 }
 

@@ -104,6 +104,7 @@ const commandGroups = {
     'force',
     'disconnectWindow',
     'write',
+    'apply',
     'clean',
     'strict',
   ],
@@ -148,6 +149,16 @@ export const readingFlags = [
 
 /** The flags of `serve` that determine what is served from files. */
 export const servingFlags = ['distrust', 'refuseIntermediates', 'rootTrustDomain', ...readingFlags] as const;
+
+/** The flags by which a command changes a MeshTrust in a file or in the cluster. */
+export const changeFlags = [
+  'force',
+  'write',
+  'apply',
+  'kubeconfig',
+  'kubeNamespace',
+  'kubeAllNamespaces',
+] as const;
 
 /** The flags of every command about a rotation. */
 export const rotationFlags = [

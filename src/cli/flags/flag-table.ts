@@ -349,6 +349,10 @@ export const flagsOfCommandLine = {
     '1h',
   ],
   write: ['--write', 'replace the file instead of printing the new text'],
+  apply: [
+    '--apply',
+    'change the MeshTrust in the cluster instead of a file, with the kubeconfig and namespace given',
+  ],
   clean: [
     '--clean',
     'remove the annotations of the rotation, once all proxies have acknowledged the removal',

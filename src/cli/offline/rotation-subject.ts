@@ -7,7 +7,7 @@ import { askRotations } from '../ask/rotation-answers.ts';
 import type { ServerAccess } from '../ask/server-options.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { FileResource } from './rotating-files.ts';
-import { meshNames } from './served-meshes.ts';
+import { meshNames, servedMeshes } from './served-meshes.ts';
 
 /** A resource with a CA that is or will be rotated. */
 export interface Subject {
@@ -57,6 +57,33 @@ export async function servedSubjects(
         if (trustDomain === undefined || detail.trustDomain === trustDomain)
           found.set(`${detail.resource}\0${detail.trustDomain}`, subjectOfDetail(detail));
   }
+  return [...found.values()];
+}
+
+/** Returns the resources that servers serve, of which each lists a CA, without their annotations. */
+export async function listedSubjects(
+  servers: readonly ServerAccess[],
+  { mesh, trustDomain }: SubjectFilter,
+  signal: AbortSignal,
+): Promise<readonly Subject[]> {
+  const found = new Map<string, Subject>();
+  for (const server of servers)
+    for (const detail of await servedMeshes(server, signal)) {
+      if (mesh !== undefined && detail.name !== mesh) continue;
+      for (const domain of detail.trustDomains) {
+        if (trustDomain !== undefined && domain.name !== trustDomain) continue;
+        for (const identity of new Set(domain.anchors.flatMap(({ resources }) => resources))) {
+          const anchors = domain.anchors.filter(({ resources }) => resources.includes(identity));
+          found.set(`${identity}\0${domain.name}`, {
+            mesh: detail.name,
+            trustDomain: domain.name,
+            place: undefined,
+            resource: { identity, listed: anchors.map(caFacts), ownedBy: undefined },
+            marks: undefined,
+          });
+        }
+      }
+    }
   return [...found.values()];
 }
 

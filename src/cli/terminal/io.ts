@@ -16,6 +16,15 @@ export interface CommandIo {
   readonly channel?: ProcessChannel | undefined;
   /** Finds servers if neither the command line nor the environment names one. Default: the default of `--server`. */
   readonly servers?: ServerFinder | undefined;
+  /** The cluster that kubectl was told to use. Default: as for kubectl without options. */
+  readonly cluster?: ClusterChoice | undefined;
+}
+
+export interface ClusterChoice {
+  /** The file of `--kubeconfig`. */
+  readonly kubeconfig?: string | undefined;
+  /** The context of `--context`. */
+  readonly context?: string | undefined;
 }
 
 export interface ServerFinder {

@@ -69,13 +69,9 @@ function removeItem(text: string, { flow, items }: SequenceNode, index: number):
 
 /** Removes the block that begins at a line (1-based) of a PEM text with several blocks. */
 function removeBlock(text: string, pem: ScalarNode, line: number): string {
-  const lines = pem.value.split('\n');
-  const length = lines.slice(line - 1).findIndex((one) => one.startsWith('-----END')) + 1;
-  if (length === 0) throw new EditError('the end of the block was not found');
-  if (pem.style === 'quoted') {
-    const left = [...lines.slice(0, line - 1), ...lines.slice(line - 1 + length)].join('\n');
-    return splice(text, pem.start, pem.end, JSON.stringify(left));
-  }
+  const length = blockLength(pem.value, line);
+  if (pem.style === 'quoted')
+    return splice(text, pem.start, pem.end, JSON.stringify(withoutBlock(pem.value, line)));
   if (pem.style !== 'literal')
     throw new EditError('the PEM text is neither a block of style | nor a quoted string');
   let from = pem.start;
@@ -83,4 +79,19 @@ function removeBlock(text: string, pem: ScalarNode, line: number): string {
   let to = from;
   for (let skipped = 0; skipped < length; skipped += 1) to = Math.min(text.length, lineEnd(text, to) + 1);
   return splice(text, from, to, '');
+}
+
+/** Returns a PEM text without the block that begins at a line (1-based). */
+export function withoutBlock(pem: string, line: number): string {
+  return pem
+    .split('\n')
+    .toSpliced(line - 1, blockLength(pem, line))
+    .join('\n');
+}
+
+function blockLength(pem: string, line: number): number {
+  const lines = pem.split('\n').slice(line - 1);
+  const length = lines.findIndex((one) => one.startsWith('-----END')) + 1;
+  if (length === 0) throw new EditError('the end of the block was not found');
+  return length;
 }

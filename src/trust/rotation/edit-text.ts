@@ -46,16 +46,27 @@ export function editText(
   try {
     const position = positionOf(text, resource);
     const edited = edits.reduce((current, edit) => applyEdit(current, position, edit, options.reader), text);
-    const expected = digest(text, options, (one) =>
-      one.identity === resource.identity ? afterEdits(one, edits) : one,
-    );
-    if (expected === undefined || digest(edited, options, (one) => one) !== expected)
-      return { kind: 'refused', reason: 'the file has a form that cannot be edited without other changes' };
-    return { kind: 'edited', text: edited };
+    return isOnlyChange(text, edited, resource, edits, options)
+      ? { kind: 'edited', text: edited }
+      : { kind: 'refused', reason: 'it has a form that cannot be edited without other changes' };
   } catch (error) {
     if (error instanceof EditError) return { kind: 'refused', reason: error.message };
     throw error;
   }
+}
+
+/** Returns whether a text says the same as before except for the edits of one resource. */
+export function isOnlyChange(
+  before: string,
+  after: string,
+  { identity }: Pick<MeshTrust, 'identity'>,
+  edits: readonly Edit[],
+  options: ParseOptions,
+): boolean {
+  const expected = digest(before, options, (one) =>
+    one.identity === identity ? afterEdits(one, edits) : one,
+  );
+  return expected !== undefined && digest(after, options, (one) => one) === expected;
 }
 
 function applyEdit(text: string, position: Position, edit: Edit, reader: AnchorReader): string {

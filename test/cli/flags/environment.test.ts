@@ -122,6 +122,7 @@ const samples = {
   force: ['R24', ['R24']],
   disconnectWindow: ['5m', 300_000],
   write: ['true', true],
+  apply: ['true', true],
   clean: ['true', true],
   strict: ['TRUE', true],
   output: ['json', 'json'],

@@ -1,0 +1,83 @@
+import type { MeshTrust } from '../../trust/model/mesh-trust.ts';
+import type { ParseOptions } from '../../trust/model/parse-file.ts';
+import { patchObject } from '../../trust/rotation/edit-object.ts';
+import { editText } from '../../trust/rotation/edit-text.ts';
+import type { Edit } from '../../trust/rotation/edit-text.ts';
+import type { FlagOptions } from '../flags/flags.ts';
+import { readResources, writeResource } from '../offline/rotating-files.ts';
+import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import type { CommandIo } from '../terminal/io.ts';
+
+/** The options that say what a command changes. */
+export type TargetOptions = FlagOptions<
+  'write' | 'apply' | 'kubeconfig' | 'kubeNamespace' | 'kubeAllNamespaces'
+>;
+
+/** A MeshTrust that a command can change. */
+export interface Target {
+  readonly resource: MeshTrust;
+  /** The file or object. */
+  readonly path: string;
+  /**
+   * Changes it, or prints the text of the file. Returns what was done.
+   * @throws {CommandError} if it cannot be changed, or was changed since it was read.
+   */
+  readonly change: (edits: readonly Edit[]) => Promise<'written' | 'printed' | 'patched'>;
+}
+
+/**
+ * Reads the MeshTrusts of files, or of the cluster with `--apply`.
+ * @throws {CommandError} (usage) if neither is given, or a file cannot be read.
+ */
+export async function readTargets(
+  paths: readonly string[],
+  options: TargetOptions,
+  parse: ParseOptions,
+  io: CommandIo,
+): Promise<readonly Target[]> {
+  const { write = false, apply = false } = options;
+  if (apply !== (paths.length === 0) || (apply && write))
+    throw new CommandError(
+      exitCode.usage,
+      'give the file with the MeshTrust (- for standard input), or --apply to change it in the cluster',
+    );
+  if (apply) return clusterTargets(options, parse, io);
+  const resources = await readResources(paths, parse, io);
+  return resources.map((file): Target => ({
+    resource: file.resource,
+    path: file.path,
+    async change(edits) {
+      const edited = editText(file.text, file.resource, edits, parse);
+      if (edited.kind === 'refused') throw cannotChange(file.path, edited.reason);
+      if (write) await writeResource(file, edited.text);
+      else io.stdout.write(edited.text);
+      return write ? 'written' : 'printed';
+    },
+  }));
+}
+
+async function clusterTargets(
+  options: TargetOptions,
+  parse: ParseOptions,
+  io: CommandIo,
+): Promise<readonly Target[]> {
+  // Loaded only here: the client of Kubernetes takes longer to load than the rest of the command.
+  const { openCluster, textOfObject } = await import('../cluster/rotating-objects.ts');
+  using cluster = openCluster(options, parse, io);
+  const found = await cluster.read();
+  return found.map((target): Target => ({
+    resource: target.resource,
+    path: target.path,
+    async change(edits) {
+      const patch = patchObject(target.object, target.resource, edits, parse, textOfObject);
+      if (patch.kind === 'refused') throw cannotChange(target.path, patch.reason);
+      using writing = openCluster(options, parse, io);
+      await writing.patch(target, patch.operations);
+      return 'patched';
+    },
+  }));
+}
+
+function cannotChange(path: string, reason: string): CommandError {
+  return new CommandError(exitCode.negative, `${path} cannot be changed: ${reason}`);
+}

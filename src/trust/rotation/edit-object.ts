@@ -1,0 +1,110 @@
+import type { MeshTrust } from '../model/mesh-trust.ts';
+import type { ParseOptions } from '../model/parse-file.ts';
+import { rotationKeyNames } from '../rotation-keys.ts';
+import { isMapping } from '../../text/json.ts';
+import { withoutBlock } from './edit-certificates.ts';
+import { isOnlyChange } from './edit-text.ts';
+import type { Edit } from './edit-text.ts';
+
+/** One operation of a JSON patch (RFC 6902). */
+export type PatchOperation =
+  | { readonly op: 'test' | 'add' | 'replace'; readonly path: string; readonly value: unknown }
+  | { readonly op: 'remove'; readonly path: string };
+
+/** The patch of an object, or the reason why it must be changed by hand. */
+export type ObjectPatch =
+  | { readonly kind: 'patch'; readonly operations: readonly PatchOperation[] }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/** An object of the API server, as far as it is edited. */
+interface EditedObject {
+  readonly metadata: {
+    readonly annotations?: Readonly<Record<string, unknown>>;
+    readonly resourceVersion: string;
+  };
+  readonly spec: { readonly caBundles: readonly unknown[] };
+}
+
+/**
+ * Returns the JSON patch for edits of a MeshTrust in the cluster. It begins with a test of the resource version, so the
+ * API server refuses it if the object was changed since it was read. `textOf` returns the text of an object that the
+ * cluster source would parse.
+ */
+export function patchObject(
+  value: unknown,
+  resource: MeshTrust,
+  edits: readonly Edit[],
+  options: ParseOptions,
+  textOf: (object: unknown) => string,
+): ObjectPatch {
+  if (!isEditable(value))
+    return { kind: 'refused', reason: 'the object has no resource version or no list of CAs' };
+  const { metadata, spec } = value;
+  const annotations = { ...metadata.annotations };
+  let bundles = spec.caBundles;
+  for (const edit of edits) {
+    if (edit.kind === 'add') bundles = [...bundles, { type: 'Pem', pem: { value: edit.pem } }];
+    else if (edit.kind === 'remove')
+      bundles = bundles.flatMap((one) => without(one, edit.fingerprint, options));
+    else if (edit.value === undefined) delete annotations[edit.key];
+    else annotations[edit.key] = edit.value;
+  }
+  if (bundles.length === 0)
+    return { kind: 'refused', reason: 'the resource would list no certificate any more; delete it instead' };
+  const next = { ...value, metadata: { ...metadata, annotations }, spec: { ...spec, caBundles: bundles } };
+  if (!isOnlyChange(textOf(value), textOf(next), resource, edits, options))
+    return { kind: 'refused', reason: 'it has a form that cannot be edited without other changes' };
+  return {
+    kind: 'patch',
+    operations: [
+      { op: 'test', path: '/metadata/resourceVersion', value: metadata.resourceVersion },
+      ...annotationOperations(metadata.annotations, annotations),
+      ...(bundles === spec.caBundles
+        ? []
+        : [{ op: 'replace', path: '/spec/caBundles', value: bundles } as const]),
+    ],
+  };
+}
+
+function annotationOperations(
+  before: Readonly<Record<string, unknown>> | undefined,
+  after: Readonly<Record<string, unknown>>,
+): readonly PatchOperation[] {
+  if (before === undefined)
+    return Object.keys(after).length === 0
+      ? []
+      : [{ op: 'add', path: '/metadata/annotations', value: after }];
+  return rotationKeyNames.flatMap((key): readonly PatchOperation[] => {
+    if (before[key] === after[key]) return [];
+    const path = `/metadata/annotations/${key.replaceAll('/', '~1')}`;
+    return after[key] === undefined ? [{ op: 'remove', path }] : [{ op: 'add', path, value: after[key] }];
+  });
+}
+
+/** Returns an item of `caBundles` without a certificate, or nothing if it has no other block. */
+function without(item: unknown, fingerprint: string, { reader }: ParseOptions): readonly unknown[] {
+  const pem = isMapping(item) ? item['pem'] : undefined;
+  let text = isMapping(pem) ? pem['value'] : undefined;
+  if (!isMapping(item) || !isMapping(pem) || typeof text !== 'string') return [item];
+  const found = text;
+  for (;;) {
+    const blocks = reader.read(text as string);
+    const block = blocks.find((one) => one.kind === 'anchor' && one.certificate.fingerprint === fingerprint);
+    if (block === undefined) break;
+    if (blocks.length === 1) return [];
+    text = withoutBlock(text as string, block.line);
+  }
+  return [text === found ? item : { ...item, pem: { ...pem, value: text } }];
+}
+
+function isEditable(value: unknown): value is EditedObject {
+  if (!isMapping(value)) return false;
+  const { metadata, spec } = value;
+  return (
+    isMapping(metadata) &&
+    typeof metadata['resourceVersion'] === 'string' &&
+    (metadata['annotations'] === undefined || isMapping(metadata['annotations'])) &&
+    isMapping(spec) &&
+    Array.isArray(spec['caBundles'])
+  );
+}
