@@ -100,7 +100,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
 
   // What is reported: log, metrics, audit, traces
   'observe/log': [...trust, 'net', 'runtime', 'xds'],
-  'observe/metrics': [...trust, 'fleet', 'runtime', 'xds', 'xds/small'],
+  'observe/metrics': [...trust, 'trust/rotation', 'fleet', 'runtime', 'xds', 'xds/small'],
   'observe/audit': [...trust, 'fleet', 'observe/log', 'runtime'],
   'observe/tracing': ['fleet', 'observe/log', 'runtime', 'text', 'xds/timers'],
 
@@ -139,6 +139,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'trust/federation',
     'trust/imports',
     'trust/policy',
+    'trust/rotation',
     'admin',
     'api',
     'bundle-endpoint',

@@ -37,7 +37,7 @@ export function rotationRoutes(input: RotationInput): readonly Route[] {
 }
 
 /** Returns the rotations of a mesh, with the state and the gates as this server sees them. */
-async function rotationsOf(input: RotationInput, mesh: string): Promise<RotationList['rotations']> {
+export async function rotationsOf(input: RotationInput, mesh: string): Promise<RotationList['rotations']> {
   const { view, fleet, wall, proxies, now, consumers } = input;
   const rotating = (view().ledger.rotating ?? []).filter((one) => one.mesh === mesh);
   // Nearly every request: without a rotation, no proxy is looked at.

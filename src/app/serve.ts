@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import { createAdminServer, createProbeServer } from '../admin/admin-server.ts';
+import type { AdminServerInput } from '../admin/admin-server.ts';
 import type { HttpEdge } from '../admin/http-edge.ts';
 import { loadPage } from '../admin/page-assets.ts';
 import type { BundlePolicy } from '../trust/bundle/trust-bundle.ts';
@@ -37,6 +38,7 @@ import type { ServeOptions } from '../runtime/serve-options.ts';
 import { startKubernetesStatus } from './kubernetes-status.ts';
 import { keep, restore } from './last-good.ts';
 import { createLiveEvents } from './live-events.ts';
+import { rotationSamples } from './rotation-samples.ts';
 import {
   federatedTrustDomains,
   identities as identitySource,
@@ -194,7 +196,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
   // The admin API and the probes
   const edgeInput = { view, metrics, log, draining: () => signal.aborted, now: systemClock.monotonic };
   const { access, onRenewed } = cleanup.use(await followAdminAccess(options, log, report));
-  const admin: HttpEdge = createAdminServer({
+  const adminInput: AdminServerInput = {
     ...edgeInput,
     version: options.version,
     documentation: options.documentation,
@@ -213,7 +215,9 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
     bundleConsumers: bundles?.consumers,
     consumers: bundles && (() => bundles.consumers().consumers),
     releaseGuard: (selection) => pipeline.releaseGuard(selection),
-  });
+  };
+  metrics.followRotations(() => rotationSamples(adminInput));
+  const admin: HttpEdge = createAdminServer(adminInput);
   onRenewed(() => admin.renewTls());
   cleanup.defer(() => admin.close());
   const probes = options.probeListen === undefined ? undefined : createProbeServer(edgeInput);

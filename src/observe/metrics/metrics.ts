@@ -12,6 +12,8 @@ import type { StreamMetric } from './merge-metrics.ts';
 import { authorityGauges, stateGauges } from './state-gauges.ts';
 import type { StateGauge } from './state-gauges.ts';
 import type { StateEvent, StateView } from '../../runtime/state-view.ts';
+import { registerRotations } from './rotation-metrics.ts';
+import type { RotationSample } from './rotation-metrics.ts';
 import { createStatusMetrics } from './status-metrics.ts';
 import type { StatusMetrics } from './status-metrics.ts';
 import { createBundleMetrics } from './bundle-metrics.ts';
@@ -49,6 +51,8 @@ export interface Metrics {
   /** Counts the events of a source before they are applied. */
   sourceEvents(source: string, events: readonly SourceEvent[]): void;
   state(event: StateEvent): void;
+  /** Sets the function that returns the rotations at each scrape; none until then. */
+  readonly followRotations: (rotations: () => Promise<readonly RotationSample[]>) => void;
   /** Sets the function that returns, at each scrape, the seconds that the state directory is behind; 0 until then. */
   readonly followSnapshotAge: (age: () => number) => void;
   /** Counts writes to the state directory, by result. */
@@ -123,6 +127,8 @@ export function createMetrics({
   const isListed = (mesh: string): boolean => view().meshes.has(mesh);
 
   if (proxies !== undefined) registerProxies(registry, proxies, isListed);
+  let rotations = (): Promise<readonly RotationSample[]> => Promise.resolve([]);
+  registerRotations(registry, () => rotations());
   const status = createStatusMetrics(registry);
   const webhook = createWebhookMetrics(registry);
   const bundles = createBundleMetrics(registry);
@@ -130,6 +136,9 @@ export function createMetrics({
   return {
     followSnapshotAge: (age) => {
       snapshotAge = age;
+    },
+    followRotations: (follow) => {
+      rotations = follow;
     },
     status,
     webhook,

@@ -5,6 +5,15 @@ import type { Gate, RotationStep } from './gate-catalogue.ts';
 /** The state of a rotation. It follows from what is listed and from the annotations, and is stored nowhere else. */
 export type RotationState = 'steady' | 'introducing' | 'introduced' | 'draining' | 'removable' | 'finishing';
 
+export const rotationStates: readonly RotationState[] = [
+  'steady',
+  'introducing',
+  'introduced',
+  'draining',
+  'removable',
+  'finishing',
+];
+
 /** The state of a rotation, and the gates of its next step. */
 export interface Assessment {
   readonly state: RotationState;

@@ -144,6 +144,22 @@ suite('meshtrust rotate', () => {
     );
     assert.equal(rotation.state, 'introducing');
     assert.equal((await it.server.admin('/api/v1/meshes/other/rotations')).status, 404);
+    const states = await it.server.metric('meshtrust_rotation_state');
+    assert.equal(states.size, 6);
+    assert.deepEqual(
+      [...states].filter(([, value]) => value === 1).map(([labels]) => /state="(\w+)"/.exec(labels)?.[1]),
+      ['introducing'],
+    );
+    const [expiry] = (await it.server.metric('meshtrust_rotation_old_expiry_timestamp_seconds')).values();
+    assert.equal(expiry, Math.floor(a.notAfter.getTime() / 1000));
+    // Without the lifetime of a leaf, the end is not known.
+    assert.equal((await it.server.metric('meshtrust_rotation_earliest_finish_timestamp_seconds')).size, 0);
+    await expect(0, it.rotate('switched', '--leaf-ttl=1h', `--at=${longAgo}`, '--write', it.file));
+    await expect(0, it.rotate('wait', '--for=removable'));
+    const [finish] = (
+      await it.server.metric('meshtrust_rotation_earliest_finish_timestamp_seconds')
+    ).values();
+    assert.equal(finish, Date.parse(longAgo) / 1000 + 3600 + 300);
   });
 
   test('annotations alone → the version of the mesh is unchanged', async () => {

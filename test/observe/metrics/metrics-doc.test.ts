@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { suite, test } from 'node:test';
 import { createClient } from '../../xds/client.ts';
 import { fetchBundle } from '../../bundle-endpoint/fetch-bundle.ts';
 import { makeCa, makeLeaf } from '../../kit/certificates.ts';
+import type { Certificate } from '../../kit/certificates.ts';
 import { freePort } from '../../kit/free-port.ts';
+import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
@@ -53,6 +56,20 @@ function scraped(scrape: string): readonly Described[] {
   });
 }
 
+/** Returns a MeshTrust with the annotations of a rotation. */
+function rotatingTrust(old: Certificate, next: Certificate): string {
+  const annotations = {
+    'meshtrust.io/rotation-old': hash('sha256', old.der),
+    'meshtrust.io/rotation-new': hash('sha256', next.der),
+    'meshtrust.io/rotation-leaf-ttl': '1h',
+  };
+  const pems = [old.certPem, next.certPem];
+  return meshTrustYaml({ name: 'rotating', trustDomain: 'rotating.test', pems }).replace(
+    'spec:',
+    `annotations: ${JSON.stringify(annotations)}\nspec:`,
+  );
+}
+
 /** Scrapes the running program, after a proxy fetched, subscribed and acknowledged, and a consumer fetched a bundle. */
 async function scrapeRunning(): Promise<string> {
   await using dir = await makeTempDir();
@@ -63,7 +80,9 @@ async function scrapeRunning(): Promise<string> {
   const bundles = `127.0.0.1:${await freePort()}`;
   const files = [`--bundle-cert=${dir.join('tls.crt')}`, `--bundle-key=${dir.join('tls.key')}`];
   const args = [`--bundle-listen=${bundles}`, ...files, '--bundle-serve=default/*'];
-  await using server = await startMeshtrust({ dirs: [trust], args });
+  await using rotating = await makeTempDir();
+  await writeFile(rotating.join('rotating.yaml'), rotatingTrust(ca, makeCa({ commonName: 'New' })));
+  await using server = await startMeshtrust({ dirs: [trust, rotating.path], args });
   assert.equal((await fetchBundle(bundles, '/bundles/default', { ca: ca.certPem })).status, 200);
   using client = createClient(`127.0.0.1:${server.xdsPort}`);
   const request = { type_url: secretTypeUrl, node: { id: 'proxy' } };
