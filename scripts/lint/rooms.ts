@@ -75,7 +75,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'xds/timers',
   ],
   'inputs/directory': ['text', 'async', 'trust', 'xds/timers'],
-  'inputs/federation': ['trust', 'trust/federation', 'trust/model', 'trust/pem', 'xds/timers'],
+  'inputs/federation': ['text', 'trust', 'trust/federation', 'trust/model', 'trust/pem', 'xds/timers'],
   'inputs/universal': ['text', 'net', 'trust', 'xds/timers'],
   'inputs/kubernetes': ['text', 'kubernetes/client', 'trust', 'xds/timers'],
 
@@ -100,7 +100,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
 
   // What is reported: log, metrics, audit, traces
   'observe/log': [...trust, 'net', 'runtime', 'xds'],
-  'observe/metrics': [...trust, 'trust/rotation', 'fleet', 'runtime', 'xds', 'xds/small'],
+  'observe/metrics': [...trust, 'trust/federation', 'trust/rotation', 'fleet', 'runtime', 'xds', 'xds/small'],
   'observe/audit': [...trust, 'fleet', 'observe/log', 'runtime'],
   'observe/tracing': ['fleet', 'observe/log', 'runtime', 'text', 'xds/timers'],
 
@@ -126,6 +126,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'observe/metrics',
     'runtime',
     ...trust,
+    'trust/federation',
     'trust/imports',
     'trust/policy',
     'trust/rotation',

@@ -8,6 +8,8 @@ import { consumerRoutes } from './consumer-routes.ts';
 import type { ConsumerInput } from './consumer-routes.ts';
 import { createHttpEdge } from './http-edge.ts';
 import type { HttpEdge } from './http-edge.ts';
+import { federationRoutes } from './federation-routes.ts';
+import type { FederationInput } from './federation-routes.ts';
 import { identityRoutes } from './identity-routes.ts';
 import type { IdentityInput } from './identity-routes.ts';
 import { probeRoutes } from './probe-routes.ts';
@@ -20,7 +22,7 @@ import { trustRoutes } from './trust-routes.ts';
 import type { TrustInput } from './trust-routes.ts';
 
 export interface AdminServerInput
-  extends ProbeInput, RotationInput, IdentityInput, ConsumerInput, TrustInput {
+  extends ProbeInput, RotationInput, IdentityInput, FederationInput, ConsumerInput, TrustInput {
   readonly log: Logger;
   readonly access?: AdminAccess | undefined;
   /** Sends the events of `/api/v1/events`. */
@@ -44,6 +46,7 @@ export function createAdminServer(input: AdminServerInput): HttpEdge {
       ...apiRoutes(input),
       ...rotationRoutes(input),
       ...identityRoutes(input),
+      ...federationRoutes(input),
       ...consumerRoutes(input),
       ...trustRoutes(input),
       ...page,

@@ -9,8 +9,7 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
-/** The HTTP status of each code. docs/admin-api.md lists them. */
-export const errorStatuses = {
+const statuses = {
   'bad-request': 400,
   'body-not-expected': 413,
   forbidden: 403,
@@ -43,5 +42,5 @@ export function textReply(contentType: string, text: string): Reply {
 /** Returns an error as JSON, with the status of its code. */
 export function errorReply(code: ApiErrorCode, message: string, headers?: Reply['headers']): Reply {
   const error: ApiError = { error: { code, message } };
-  return jsonReply(error, errorStatuses[code], headers);
+  return jsonReply(error, statuses[code], headers);
 }

@@ -6,6 +6,7 @@ import { createFederationPoller } from '../inputs/federation/poll-federation.ts'
 import type { FederationPoller } from '../inputs/federation/poll-federation.ts';
 import { createLanes } from '../inputs/federation/poll-lanes.ts';
 import { readRegularFile } from '../net/read-regular-file.ts';
+import type { Metrics } from '../observe/metrics/metrics.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Pipeline } from '../runtime/pipeline.ts';
 import type { ServeOptions } from '../runtime/serve-options.ts';
@@ -18,8 +19,9 @@ import { alsoListedFindings, federationFindings } from '../trust/federation/fede
 import { federationSource } from '../trust/federation/relationship.ts';
 import type { RelationshipStatus } from '../trust/federation/relationship-status.ts';
 import type { Finding } from '../trust/findings/finding.ts';
+import type { SourceEvent } from '../trust/source.ts';
 import type { LedgerEvent } from '../trust/ledger/ledger.ts';
-import { federatedTrustDomains, files } from './sources.ts';
+import { federatedTrustDomains, files, kubernetes } from './sources.ts';
 
 export interface FederationInput {
   readonly options: ServeOptions;
@@ -29,7 +31,7 @@ export interface FederationInput {
   readonly policy: () => BundlePolicy;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly onFetch: (report: FetchReport) => void;
+  readonly metrics: Pick<Metrics, 'federation' | 'sourceEvents'>;
 }
 
 /** The relationships of the server. */
@@ -45,7 +47,7 @@ export interface Federation {
  * @throws {Error} if a file or the state directory cannot be used.
  */
 export async function startFederation(input: FederationInput): Promise<Federation | undefined> {
-  const { options, pipeline, policy, clock, log } = input;
+  const { options, pipeline, policy, clock, log, metrics } = input;
   const { federation: settings, stateDir, maxDocumentBytes, version } = options;
   if (settings === undefined) return undefined;
   const instance = hostname();
@@ -73,6 +75,10 @@ export async function startFederation(input: FederationInput): Promise<Federatio
       ...alsoListedFindings(statuses, pipeline.view().ledger.holdings),
     ];
   };
+  const deliver = (events: readonly SourceEvent[]): void => {
+    metrics.sourceEvents(federationSource, events);
+    if (events.length > 0) pipeline.deliver(federationSource, events);
+  };
   const poller = createFederationPoller({
     fetch: fetchBundle,
     clock,
@@ -97,19 +103,24 @@ export async function startFederation(input: FederationInput): Promise<Federatio
     stored: store?.stored ?? new Map(),
     save: (bundle) => store?.save(bundle),
     forget: (key) => store?.remove(key),
-    sink: (events) => pipeline.deliver(federationSource, events),
+    sink: deliver,
     onFetch(report) {
       logFetch(log, report);
-      input.onFetch(report);
+      metrics.federation.fetched(report);
+      // A successful fetch confirms what was delivered before.
+      if (report.error === undefined) deliver([]);
     },
     onChange: () => pipeline.setFindings(federationSource, findings),
   });
+
+  metrics.federation.follow(() => poller.statuses());
 
   // Relationships come from files and from the watch of the cluster.
   const origins = new Set<string>(
     input.sources.filter((name) => name === files || name === federatedTrustDomains),
   );
-  const unread = new Set<string>(input.sources.filter((name) => name !== federatedTrustDomains));
+  // Without these, nothing is served at all. Others do not delay the wait for bundles.
+  const unread = new Set<string>(input.sources.filter((name) => name === files || name === kubernetes));
   const unsynced = new Set(origins);
   const observe = (source: string, events: readonly LedgerEvent[]): void => {
     if (source === federationSource) return;

@@ -178,7 +178,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
     policy: () => policy,
     clock: systemClock,
     log,
-    onFetch: () => undefined,
+    metrics,
   });
   cleanup.defer(() => federation?.close());
   await restore(lastGood, pipeline, names.isKnown, log);
@@ -211,6 +211,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
     page: await loadPage(),
     distrusted: options.distrust === undefined ? undefined : () => policy.distrusted,
     identities: () => pipeline.identities(),
+    federation,
     releaseSuperseded: (identity) => pipeline.releaseSuperseded(identity),
     bundleConsumers: bundles?.consumers,
     consumers: bundles && (() => bundles.consumers().consumers),

@@ -235,6 +235,25 @@ export const commandTable: readonly CommandDefinition[] = [
     load: async () => (await import('./commands/identities-command.ts')).releaseIdentity,
   }),
   define({
+    name: 'federation',
+    group: 'Operate',
+    summary: 'list the trust domains whose bundles a running server fetches, and the state of each',
+    flags: ['mesh', 'watch', 'output', ...serverFlags],
+    examples: [
+      ['federation -o wide', 'with URLs, sequence numbers and the next fetch'],
+      ['federation --watch', 'print the list again when it changes'],
+    ],
+    load: async () => (await import('./commands/federation-command.ts')).federation,
+  }),
+  define({
+    name: 'federation refresh',
+    group: 'Operate',
+    summary: 'fetch the bundles of other trust domains now, at all servers',
+    flags: ['mesh', 'trustDomain', ...serverFlags],
+    examples: [['federation refresh --trust-domain spire.example', 'the bundle of one trust domain']],
+    load: async () => (await import('./commands/federation-command.ts')).refreshFederation,
+  }),
+  define({
     name: 'federation consumers',
     group: 'Operate',
     summary: 'list who fetched the bundles that a server publishes, and whether they hold the current ones',

@@ -36,6 +36,7 @@ suite('help', () => {
       'Trust',
       'Identities',
       'Federation',
+      'Trust of other zones',
       'Proxies',
       'Admin API and page',
       'Status in the cluster',

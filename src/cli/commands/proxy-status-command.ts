@@ -1,5 +1,4 @@
 import type { Action } from './command.ts';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ProxyDetail } from '../../api/fleet-api-types.ts';
 import { counted } from '../../text/counted.ts';
 import { AnswerError, askServer } from '../ask/ask-server.ts';
@@ -12,68 +11,22 @@ import { renderProxies, renderProxy } from '../tables/proxy-table.ts';
 import type { ServerProxy } from '../tables/proxy-table.ts';
 import { serverAccess } from '../ask/server-options.ts';
 import type { ServerAccess, ServerOptions } from '../ask/server-options.ts';
-import { clearScreen } from '../terminal/terminal.ts';
-import { timerMs } from '../../xds/timers/timers.ts';
+import { showOutput } from './show-output.ts';
+import type { Shown } from './show-output.ts';
 import { oneLine } from '../../text/plain-text.ts';
 
 type ProxyStatusOptions = FlagOptions<'mesh' | 'state' | 'watch' | 'output'> & ServerOptions;
-
-/** Milliseconds between two requests of `--watch`. */
-const defaultWatchMs = 1_000;
 
 /** Lists connected, reconnecting and lost proxies, and their versions. */
 export const proxyStatus: Action<ProxyStatusOptions> = async ({ operands: [node], options, io }) => {
   const servers = await serverAccess(options, io);
   const show = node === undefined ? showAll : showOne(node);
   const ask = (): Promise<Shown> => show(io, servers, options);
-  const missing = options.watch === true ? await watch(io, ask) : await once(io, ask);
-  if (missing !== undefined) throw missing;
+  await showOutput(io, ask, options.watch === true);
   return exitCode.ok;
 };
 
-/** Data for stdout, and a summary for stderr. */
-interface Shown {
-  readonly data: string;
-  readonly talk: string;
-  /** Why the data is incomplete: a server did not answer, while others did. */
-  readonly missing?: CommandError | undefined;
-}
-
 type Show = (io: CommandIo, servers: readonly ServerAccess[], options: ProxyStatusOptions) => Promise<Shown>;
-
-async function once(io: CommandIo, show: () => Promise<Shown>): Promise<CommandError | undefined> {
-  const { data, talk, missing } = await show();
-  io.stdout.write(data);
-  io.stderr.write(talk);
-  return missing;
-}
-
-/**
- * Prints the proxies whenever they change, until it is interrupted; clears a terminal before. An error of the first
- * request ends the command, because it is probably a mistake in it. A server or proxy that disappears later may
- * return, so later errors are only printed.
- */
-async function watch(io: CommandIo, show: () => Promise<Shown>): Promise<undefined> {
-  const clear = 'isTTY' in io.stdout && io.stdout.isTTY === true ? clearScreen : '';
-  let before: string | undefined;
-  while (!io.signal.aborted) {
-    const shown = await show().catch((error: unknown): Partial<Shown> => {
-      if (!(error instanceof CommandError) || before === undefined) throw error;
-      return { missing: error };
-    });
-    const { data, talk = '', missing } = shown;
-    const current = `${data ?? ''}${missing?.message ?? ''}`;
-    if (current !== before && !io.signal.aborted) {
-      if (data !== undefined) io.stdout.write(`${clear}${data}`);
-      io.stderr.write(missing === undefined ? talk : `${talk}error: ${oneLine(missing.message)}\n`);
-    }
-    before = current;
-    // Only the signal ends the delay early.
-    await delay(timerMs(io.watchMs ?? defaultWatchMs), undefined, { signal: io.signal }).catch(
-      () => undefined,
-    );
-  }
-}
 
 const showAll: Show = async (io, servers, options) => {
   const lists = await Promise.all(

@@ -1,3 +1,4 @@
+import { reasonOf } from '../../text/system-error.ts';
 import type { FetchFailure, FetchFailureReason } from '../../trust/federation/relationship-status.ts';
 import type { ServerCheck } from './fetch-bundle.ts';
 
@@ -11,28 +12,11 @@ export class FetchError extends Error {
   }
 }
 
-/** Errors of OpenSSL about the chain of a certificate. */
-const chainProblems: Readonly<Record<string, string>> = {
-  CERT_HAS_EXPIRED: 'its certificate has expired',
-  CERT_NOT_YET_VALID: 'its certificate is not valid yet',
-  CERT_SIGNATURE_FAILURE: 'the signature of its certificate is wrong',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed',
-  INVALID_CA: 'a certificate of its chain is no CA',
-  INVALID_PURPOSE: 'its certificate is not for servers',
-  SELF_SIGNED_CERT_IN_CHAIN: 'its chain ends at a root that is not trusted',
-  UNABLE_TO_GET_ISSUER_CERT: 'its certificate is from no trusted CA',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is from no trusted CA',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is from no trusted CA',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
-};
-
-const dnsCodes: ReadonlySet<string> = new Set([
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EAI_FAIL',
-  'EAI_NODATA',
-  'EAI_NONAME',
-]);
+/** Errors of OpenSSL about the chain of a certificate, and of Node.js about its name. */
+const chainCodes =
+  /^(?:CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|INVALID_(?:CA|PURPOSE)|PATH_LENGTH_|ERR_TLS_CERT_)/;
+const dnsCodes = /^(?:ENOTFOUND|EAI_)/;
+const tlsCodes = /^(?:ERR_SSL|ERR_TLS|ERR_OSSL|EPROTO)/;
 
 /** Returns the failure that an error stands for. */
 export function describeFailure(
@@ -46,24 +30,17 @@ export function describeFailure(
       message: `it did not respond completely within ${context.timeoutMs / 1000} s`,
     };
   const code = codeOf(error);
-  if (code !== undefined && dnsCodes.has(code))
-    return { reason: 'dns', message: 'the name of its host cannot be resolved' };
-  const problem = code === undefined ? undefined : chainProblems[code];
-  if (problem !== undefined)
-    return {
-      reason: context.check.kind === 'spiffe' ? 'identity' : 'tls',
-      message: problem,
-    };
-  if (code !== undefined && /^(?:ERR_SSL|ERR_TLS|ERR_OSSL|EPROTO|CERT_|UNABLE_|CRL_)/.test(code))
-    return { reason: 'tls', message: `the TLS handshake failed (${code})` };
-  if (code !== undefined && code.startsWith('HPE_'))
-    return { reason: 'document', message: 'the response is not HTTP' };
-  return { reason: 'connect', message: `the connection failed${code === undefined ? '' : ` (${code})`}` };
+  // The message of the parser of Node.js may quote the response.
+  if (code.startsWith('HPE_')) return { reason: 'document', message: 'the response is not HTTP' };
+  const message = reasonOf(error);
+  if (dnsCodes.test(code)) return { reason: 'dns', message };
+  if (chainCodes.test(code)) return { reason: context.check.kind === 'spiffe' ? 'identity' : 'tls', message };
+  return { reason: tlsCodes.test(code) ? 'tls' : 'connect', message };
 }
 
-/** Returns the code of an error. Of several connection attempts, the last error counts. */
-function codeOf(error: unknown): string | undefined {
-  if (error instanceof AggregateError) return codeOf(error.errors.at(-1));
+/** Returns the code of an error. Of several connection attempts, the first error counts. */
+function codeOf(error: unknown): string {
+  if (error instanceof AggregateError) return codeOf(error.errors[0]);
   const { code } = error as { readonly code?: unknown };
-  return typeof code === 'string' && /^[A-Z0-9_]{1,64}$/.test(code) ? code : undefined;
+  return typeof code === 'string' ? code : '';
 }

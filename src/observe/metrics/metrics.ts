@@ -7,6 +7,8 @@ import type { AuthFailure } from './auth-failures.ts';
 import { createConvergence } from './convergence.ts';
 import { proxyStates } from '../../fleet/assess.ts';
 import type { StateCounts } from '../../fleet/rollout.ts';
+import { createFederationMetrics } from './federation-metrics.ts';
+import type { FederationMetrics } from './federation-metrics.ts';
 import { mergeMetrics } from './merge-metrics.ts';
 import type { StreamMetric } from './merge-metrics.ts';
 import { authorityGauges, stateGauges } from './state-gauges.ts';
@@ -65,6 +67,7 @@ export interface Metrics {
   readonly status: StatusMetrics;
   readonly webhook: WebhookMetrics;
   readonly bundles: BundleMetrics;
+  readonly federation: FederationMetrics;
 }
 
 /** Creates the metrics in a new registry. Metrics of the state are computed at each scrape. */
@@ -132,6 +135,7 @@ export function createMetrics({
   const status = createStatusMetrics(registry);
   const webhook = createWebhookMetrics(registry);
   const bundles = createBundleMetrics(registry);
+  const federation = createFederationMetrics(registry);
 
   return {
     followSnapshotAge: (age) => {
@@ -143,6 +147,7 @@ export function createMetrics({
     status,
     webhook,
     bundles,
+    federation,
     contentType: registry.contentType,
     async render() {
       const own = await registry.metrics();

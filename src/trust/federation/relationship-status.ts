@@ -36,6 +36,17 @@ export interface RelationshipStatus {
   readonly error: FetchFailure | undefined;
 }
 
+/** Returns the state of a relationship in one word. `held`: a fetched document has to be confirmed. */
+export function stateOf({
+  error,
+  held,
+  origin,
+}: RelationshipStatus): Exclude<BundleOrigin, 'none'> | 'failing' | 'held' | 'never' {
+  if (error !== undefined) return 'failing';
+  if (held !== undefined) return 'held';
+  return origin === 'none' ? 'never' : origin;
+}
+
 /** Dates of the certificates of a bundle. */
 export interface BundleDates {
   /** The first end of a certificate, in epoch milliseconds. */

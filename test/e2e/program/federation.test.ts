@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { MeshDetail } from '../../../src/api/api-types.ts';
+import type { FederationList, FederationRelationship } from '../../../src/api/federation-api-types.ts';
 import { bundleDocument, federatedText, startBundleEndpoint } from '../../kit/bundle-endpoint.ts';
 import { makeCa, makeLeaf } from '../../kit/certificates.ts';
+import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
+import type { Meshtrust } from '../../kit/meshtrust.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { watchedDir } from '../../kit/watched-dir.ts';
 import { untilServed } from './served.ts';
@@ -48,4 +52,65 @@ test('https_web: the endpoint is authenticated by --federation-web-ca', async ()
     args: [...args, `--federation-web-ca=${join(other.path, 'web.pem')}`],
   });
   await untilServed(server, ['spire.test: One']);
+});
+
+/** Returns the relationships of a running server. */
+async function relationshipsOf(server: Meshtrust): Promise<readonly FederationRelationship[]> {
+  return (JSON.parse((await server.admin('/api/v1/federation')).body) as FederationList).relationships;
+}
+
+test('restart with everything dead: the same bytes are served, and the API says since when', async () => {
+  await using dir = await makeTempDir();
+  await using state = await makeTempDir();
+  const files = watchedDir(dir.path);
+  const [first, second] = [makeCa({ commonName: 'One' }), makeCa({ commonName: 'Two' })];
+  const document = bundleDocument([first], { sequence: 1, refreshHint: 1 });
+  const endpoint = await startBundleEndpoint(makeLeaf(first, { spiffeId: id }), document);
+  await files.put('peer.yaml', federatedText({ trustDomain, url: endpoint.url, id, bundle: document }));
+  const options = { dirs: [dir.path], args: [...args, `--state-dir=${state.path}`] };
+  const versionOf = async (server: Meshtrust): Promise<unknown> =>
+    (JSON.parse((await server.admin('/api/v1/meshes/default')).body) as MeshDetail).version;
+  const before = await startMeshtrust(options);
+  endpoint.serve(bundleDocument([first, second], { sequence: 2, refreshHint: 1 }));
+  await untilServed(before, ['spire.test: One Two']);
+  const version = await versionOf(before);
+  await endpoint[Symbol.asyncDispose]();
+  await before.stop();
+
+  await using after = await startMeshtrust(options);
+  assert.equal(await versionOf(after), version);
+  await after.logged('the failure', ({ event, result }) => event === 'federation' && result === 'connect');
+  const [relationship] = await relationshipsOf(after);
+  assert.equal(relationship?.state, 'failing');
+  assert.equal(relationship.source, 'restored');
+  assert.equal(relationship.sequence, 2);
+  assert.equal(relationship.anchors, 2);
+  assert.equal(await versionOf(after), version);
+});
+
+test('a dead endpoint at the first start: other trust is served after ten seconds', async () => {
+  await using dir = await makeTempDir();
+  const files = watchedDir(dir.path);
+  await files.put('peer.yaml', federatedText({ trustDomain, url: 'https://127.0.0.1:1/' }));
+  await files.put(
+    'trust.yaml',
+    meshTrustYaml({ name: 'own', trustDomain: 'own.test', pems: [makeCa({ commonName: 'Own' }).certPem] }),
+  );
+  await using server = await startMeshtrust({ dirs: [dir.path], args });
+  await untilServed(server, ['own.test: Own']);
+  const [relationship] = await relationshipsOf(server);
+  assert.equal(relationship?.state, 'failing');
+  await server.logged('the finding', ({ code }) => code === 'MT083');
+});
+
+test('a trust domain that is also listed: both are served, with a finding', async () => {
+  await using dir = await makeTempDir();
+  const files = watchedDir(dir.path);
+  const [ca, listed] = [makeCa({ commonName: 'One' }), makeCa({ commonName: 'Listed' })];
+  const bundle = bundleDocument([ca]);
+  await files.put('peer.yaml', federatedText({ trustDomain, url: 'https://127.0.0.1:1/', id, bundle }));
+  await files.put('trust.yaml', meshTrustYaml({ name: 'listed', trustDomain, pems: [listed.certPem] }));
+  await using server = await startMeshtrust({ dirs: [dir.path], args });
+  await untilServed(server, ['spire.test: Listed One']);
+  await server.logged('the finding', ({ code }) => code === 'MT088');
 });

@@ -51,9 +51,9 @@ const identities: Readonly<
   'web: no certificate for the address': {
     check: web(ca),
     host: '127.0.0.1',
-    result: 'tls: its certificate is for another name',
+    result: 'tls: the certificate is not for 127.0.0.1',
   },
-  'web: an unknown CA': { check: web(), result: 'tls: its certificate is from no trusted CA' },
+  'web: an unknown CA': { check: web(), result: 'tls: the certificate is of a CA that is not trusted' },
   'spiffe: the expected ID': { check: spiffe(ca), result: 'document' },
   'spiffe: the expected ID at an IP address': { check: spiffe(ca), host: '127.0.0.1', result: 'document' },
   'spiffe: an intermediate is the anchor': {
@@ -63,11 +63,11 @@ const identities: Readonly<
   },
   'spiffe: another CA': {
     check: spiffe(other),
-    result: 'identity: its certificate is from no trusted CA',
+    result: 'identity: the certificate is of a CA that is not trusted',
   },
   'spiffe: a CA of the same name': {
     check: spiffe(makeCa()),
-    result: 'identity: its certificate is from no trusted CA',
+    result: 'identity: the certificate is of a CA that is not trusted',
   },
   'spiffe: another ID': {
     leaf: makeLeaf(ca, { spiffeId: 'spiffe://spire.test/other' }),
@@ -92,7 +92,7 @@ const identities: Readonly<
   'spiffe: an expired certificate': {
     leaf: makeLeaf(ca, { spiffeId: id, notAfter: new Date(Date.now() - 60_000) }),
     check: spiffe(ca),
-    result: 'identity: its certificate has expired',
+    result: 'identity: the certificate has expired',
   },
 };
 
@@ -160,7 +160,7 @@ const lies: Readonly<
       response.writeHead(200, { 'content-length': 100 });
       response.write('{', () => response.destroy());
     },
-    result: 'connect: the connection failed (ECONNRESET)',
+    result: 'connect: the connection was reset',
   },
   'bytes that are not UTF-8': {
     respond: send(200, {}, Buffer.from([0x7b, 0xff, 0x7d])),
@@ -239,11 +239,12 @@ test('--federation-deny-private: does not connect to loopback, by address or by 
 
 test('no server: the failure says whether the name or the connection is the problem', async () => {
   const name = await resultOf(requestOf('https://does-not-exist.invalid/', spiffe(ca)));
-  assert.equal(name, 'dns: the name of its host cannot be resolved');
+  // A machine without a name server has another message.
+  assert.match(name, /^dns: /);
   const endpoint = await startBundleEndpoint(leaf, document);
   await endpoint[Symbol.asyncDispose]();
   const url = `https://127.0.0.1:${endpoint.port}/`;
-  assert.equal(await resultOf(requestOf(url, spiffe(ca))), 'connect: the connection failed (ECONNREFUSED)');
+  assert.equal(await resultOf(requestOf(url, spiffe(ca))), 'connect: connection refused');
 });
 
 test('abort: ends the fetch', async () => {

@@ -9,6 +9,7 @@ import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import type { Certificate } from '../../kit/certificates.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
+import { bundleDocument, federatedText } from '../../kit/bundle-endpoint.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
@@ -70,7 +71,10 @@ function rotatingTrust(old: Certificate, next: Certificate): string {
   );
 }
 
-/** Scrapes the running program, after a proxy fetched, subscribed and acknowledged, and a consumer fetched a bundle. */
+/**
+ * Scrapes the running program, after a proxy fetched, subscribed and acknowledged, a consumer fetched a bundle, and the
+ * program tried to fetch one.
+ */
 async function scrapeRunning(): Promise<string> {
   await using dir = await makeTempDir();
   const ca = makeCa();
@@ -82,7 +86,14 @@ async function scrapeRunning(): Promise<string> {
   const args = [`--bundle-listen=${bundles}`, ...files, '--bundle-serve=default/*'];
   await using rotating = await makeTempDir();
   await writeFile(rotating.join('rotating.yaml'), rotatingTrust(ca, makeCa({ commonName: 'New' })));
-  await using server = await startMeshtrust({ dirs: [trust, rotating.path], args });
+  const peer = { trustDomain: 'spire.test', url: 'https://127.0.0.1:1/', id: 'spiffe://spire.test/server' };
+  const bundle = bundleDocument([makeCa()], { sequence: 1 });
+  await writeFile(rotating.join('peer.yaml'), federatedText({ ...peer, bundle }));
+  await using server = await startMeshtrust({
+    dirs: [trust, rotating.path],
+    args: [...args, '--federation'],
+  });
+  await server.logged('a fetch', ({ event }) => event === 'federation');
   assert.equal((await fetchBundle(bundles, '/bundles/default', { ca: ca.certPem })).status, 200);
   using client = createClient(`127.0.0.1:${server.xdsPort}`);
   const request = { type_url: secretTypeUrl, node: { id: 'proxy' } };

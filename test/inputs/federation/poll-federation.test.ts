@@ -1,0 +1,371 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { TrustDomain } from '../../../src/trust/model/mesh-trust.ts';
+import type { StoredBundle } from '../../../src/trust/federation/stored-bundle.ts';
+import { bundleDocument } from '../../kit/bundle-endpoint.ts';
+import { makeCa } from '../../kit/certificates.ts';
+import {
+  documentResponse,
+  failure,
+  makePoller,
+  makeRelationship,
+  peerDomain,
+  peerId,
+  readDocument,
+} from '../../kit/federation.ts';
+
+const [a, b] = [makeCa({ commonName: 'A' }), makeCa({ commonName: 'B' })];
+const path = 'federation:default/spire.test';
+const bootstrap = readDocument(bundleDocument([a]));
+const relationship = makeRelationship({ bootstrap });
+const one = (sequence: number) => bundleDocument([a], { sequence, refreshHint: 60 });
+const two = bundleDocument([a, b], { sequence: 2, refreshHint: 60 });
+const minute = 60_000;
+
+const stored = (more: Partial<StoredBundle> = {}): ReadonlyMap<string, StoredBundle> =>
+  new Map([
+    [
+      'default/spire.test',
+      {
+        mesh: 'default',
+        trustDomain: peerDomain,
+        url: relationship.url,
+        etag: '"1"',
+        fetchedAt: Date.UTC(2026, 10, 22),
+        bootstrapDigest: undefined,
+        document: readDocument(two),
+        ...more,
+      },
+    ],
+  ]);
+
+test('bootstrap bundle: is served until the first fetch', async () => {
+  const { update, respond, settle, takeEvents, poller } = makePoller();
+  respond(documentResponse(two));
+  update(relationship);
+  assert.deepEqual(takeEvents(), [`content ${path}: 1`]);
+  assert.equal(poller.statuses()[0]?.origin, 'bootstrap');
+  await settle();
+  assert.deepEqual(takeEvents(), [`content ${path}: 2`]);
+  assert.equal(poller.statuses()[0]?.origin, 'fetched');
+});
+
+test('changes at the endpoint: are delivered within the interval', async () => {
+  const { update, respond, settle, pass, takeEvents, requests } = makePoller();
+  respond(documentResponse(one(1)));
+  update(relationship);
+  await settle();
+  takeEvents();
+  respond(documentResponse(two));
+  await pass(minute);
+  assert.deepEqual(takeEvents(), [`content ${path}: 2`]);
+  assert.equal(requests.length, 2);
+});
+
+test('failures: withdraw nothing, and the next fetch is at the next interval', async () => {
+  const { update, respond, settle, pass, takeEvents, requests, poller } = makePoller();
+  respond(documentResponse(two));
+  update(relationship);
+  await settle();
+  takeEvents();
+  for (const reason of ['dns', 'connect', 'tls', 'identity', 'status', 'document'] as const) {
+    respond(failure(reason));
+    requests.length = 0;
+    await pass(minute);
+    assert.equal(requests.length, 1, reason);
+    assert.equal(poller.statuses()[0]?.error?.reason, reason);
+  }
+  respond({ kind: 'document', text: '<html>', etag: undefined });
+  await pass(minute);
+  assert.equal(poller.statuses()[0]?.error?.message, 'the response is not JSON');
+  assert.deepEqual(takeEvents(), []);
+  respond(documentResponse(one(3)));
+  await pass(minute);
+  assert.deepEqual(takeEvents(), [`content ${path}: 1`]);
+  assert.equal(poller.statuses()[0]?.error, undefined);
+});
+
+test('endpoint that was never fetched: is tried again after 5, 10, 20, 40 and 60 seconds', async () => {
+  const { update, settle, pass, requests } = makePoller();
+  update(relationship);
+  await settle();
+  const counts: number[] = [];
+  for (const seconds of [5, 10, 20, 40, 60, 60]) {
+    await pass((seconds - 1) * 1000);
+    counts.push(requests.length);
+    await pass(1000);
+  }
+  assert.deepEqual(counts, [1, 2, 3, 4, 5, 6]);
+});
+
+test('ETag: is sent back, but not while a document is held, nor to another URL', async () => {
+  const { update, respond, settle, pass, requests } = makePoller();
+  respond(documentResponse(two, '"two"'));
+  update(relationship);
+  await settle();
+  respond(documentResponse(bundleDocument([b], { sequence: 1, refreshHint: 60 }), '"low"'));
+  await pass(minute);
+  respond({ kind: 'unchanged' });
+  await pass(minute);
+  update(makeRelationship({ bootstrap, url: 'https://elsewhere.test/' }));
+  await settle();
+  assert.deepEqual(
+    requests.map(({ etag }) => etag),
+    [undefined, '"two"', undefined, undefined],
+  );
+});
+
+test('empty bundle: is fetched again after 30 seconds, then withdrawn as a deletion', async () => {
+  const { update, respond, settle, pass, takeEvents, poller, saved } = makePoller();
+  respond(documentResponse(bundleDocument([a, b], { sequence: 1, refreshHint: 600 })));
+  update(relationship);
+  await settle();
+  takeEvents();
+  respond(documentResponse(bundleDocument([], { sequence: 2 })));
+  await pass(10 * minute);
+  assert.deepEqual(takeEvents(), [`gone ${path} by deletion`]);
+  assert.equal(poller.statuses()[0]?.withdrawn, 'empty');
+  assert.deepEqual(saved.at(-1)?.document.certificates, []);
+  respond(documentResponse(bundleDocument([b], { sequence: 3 })));
+  await pass(5 * minute);
+  assert.equal(poller.statuses()[0]?.error?.reason, 'identity', 'no CA is left to authenticate it');
+  update(makeRelationship({ bootstrap: readDocument(bundleDocument([b])) }));
+  assert.deepEqual(takeEvents(), [], 'a bootstrap bundle is older than the withdrawal');
+  await settle();
+  assert.deepEqual(takeEvents(), [`content ${path}: 1`]);
+});
+
+test('empty bundle, once: withdraws nothing', async () => {
+  const { update, respond, settle, pass, takeEvents, poller } = makePoller();
+  respond(documentResponse(two));
+  update(relationship);
+  await settle();
+  takeEvents();
+  respond(documentResponse(bundleDocument([], { sequence: 3 })));
+  await pass(minute);
+  assert.equal(poller.statuses()[0]?.held?.kind, 'empty');
+  respond(failure('connect'));
+  await pass(minute);
+  respond(documentResponse(two));
+  await pass(minute);
+  assert.deepEqual(takeEvents(), []);
+  assert.equal(poller.statuses()[0]?.held, undefined);
+});
+
+test('authentication: by the last bundle, and by a bootstrap bundle that is newer', async () => {
+  const { update, respond, settle, pass, requests } = makePoller();
+  const casOf = () =>
+    requests.splice(0).map(({ check }) => (check.kind === 'spiffe' ? check.cas.length : undefined));
+  respond(documentResponse(two));
+  update(relationship);
+  await settle();
+  assert.deepEqual(casOf(), [1], 'the bootstrap bundle');
+  respond(failure('identity'));
+  await pass(minute);
+  assert.deepEqual(casOf(), [2], 'the fetched bundle alone');
+  const edited = makeRelationship({ bootstrap: readDocument(bundleDocument([a, b, makeCa()])) });
+  update(edited);
+  await settle();
+  assert.deepEqual(casOf(), [2, 3], 'the fetched bundle, then the edited one');
+  respond(documentResponse(bundleDocument([b], { sequence: 9, refreshHint: 60 })));
+  await pass(minute);
+  casOf();
+  respond(failure('identity'));
+  await pass(minute);
+  assert.deepEqual(casOf(), [1], 'the edited bundle is not newer than the success');
+});
+
+test('authentication without any CA certificate: fails without a connection', async () => {
+  const { update, settle, requests, poller } = makePoller();
+  update(makeRelationship());
+  await settle();
+  assert.equal(requests.length, 0);
+  assert.deepEqual(poller.statuses()[0]?.error, {
+    reason: 'identity',
+    message: 'no CA certificate of trust domain spire.test is known: set spec.trustDomainBundle',
+  });
+});
+
+test('endpoint in another trust domain: is authenticated by what the mesh trusts for that one', async () => {
+  const asked: string[] = [];
+  const { update, settle, requests } = makePoller({
+    trusted: (mesh, trustDomain) => {
+      asked.push(`${mesh} ${trustDomain}`);
+      return [b.der];
+    },
+  });
+  const host = 'host.test' as TrustDomain;
+  update(
+    makeRelationship({
+      bootstrap,
+      profile: { kind: 'https_spiffe', id: 'spiffe://host.test/server', trustDomain: host },
+    }),
+  );
+  await settle();
+  assert.deepEqual(asked, ['default host.test']);
+  assert.deepEqual(requests[0]?.check, { kind: 'spiffe', id: 'spiffe://host.test/server', cas: [b.certPem] });
+});
+
+test('distrusted CA certificates: authenticate nothing', async () => {
+  const { update, settle, requests } = makePoller({
+    isDistrusted: (der) => Buffer.compare(der, a.der) === 0,
+  });
+  update(makeRelationship({ bootstrap: readDocument(two) }));
+  await settle();
+  assert.deepEqual(requests[0]?.check, { kind: 'spiffe', id: peerId, cas: [b.certPem] });
+});
+
+test('relationship that is gone: is withdrawn, forgotten, and not fetched again', async () => {
+  const { update, respond, settle, pass, takeEvents, requests, forgotten } = makePoller();
+  respond(documentResponse(two));
+  update(relationship);
+  await settle();
+  takeEvents();
+  update();
+  assert.deepEqual(takeEvents(), [`gone ${path} by deletion`]);
+  assert.deepEqual(forgotten, ['default/spire.test']);
+  await pass(10 * minute);
+  assert.equal(requests.length, 1);
+});
+
+test('response that comes after the relationship is gone: is not applied', async () => {
+  const { update, respond, settle, takeEvents } = makePoller();
+  respond(documentResponse(two));
+  update(relationship);
+  update();
+  await settle();
+  assert.deepEqual(takeEvents(), [`content ${path}: 1`, `gone ${path} by deletion`]);
+});
+
+test('relationship that is deleted and comes back: begins without the earlier bundle', async () => {
+  const { update, settle, takeEvents } = makePoller({ stored: stored() });
+  const bare = makeRelationship();
+  update(bare);
+  await settle();
+  assert.deepEqual(takeEvents(), [`content ${path}: 2`]);
+  update();
+  update(bare);
+  assert.deepEqual(takeEvents(), [`gone ${path} by deletion`]);
+});
+
+test('restart with a dead endpoint: the stored bundle is served', async () => {
+  const { update, settle, takeEvents, poller } = makePoller({ stored: stored() });
+  update(relationship);
+  await settle();
+  poller.beginWait();
+  poller.allKnown();
+  assert.deepEqual(takeEvents(), [`content ${path}: 2`, 'synced']);
+  const [status] = poller.statuses();
+  assert.equal(status?.origin, 'restored');
+  assert.equal(status?.error?.reason, 'connect');
+});
+
+test('first read: ends with the last first fetch', async () => {
+  const { update, respond, settle, takeEvents, poller } = makePoller();
+  respond(documentResponse(two));
+  update(makeRelationship({ profile: { kind: 'https_web' } }));
+  poller.allKnown();
+  poller.beginWait();
+  assert.deepEqual(takeEvents(), []);
+  await settle();
+  assert.deepEqual(takeEvents(), [`content ${path}: 2`, 'synced']);
+});
+
+test('first read with a dead endpoint: ends after ten seconds and keeps what was restored', async () => {
+  const { update, pass, takeEvents, poller } = makePoller();
+  update(makeRelationship({ profile: { kind: 'https_web' } }));
+  poller.allKnown();
+  poller.beginWait();
+  await pass(9000);
+  assert.deepEqual(takeEvents(), []);
+  await pass(1000);
+  assert.deepEqual(takeEvents(), [`kept ${path}`, 'synced']);
+});
+
+test('relationships that are not known after ten seconds: the source has failed until they are', async () => {
+  const { update, pass, takeEvents, poller, forgotten } = makePoller({ stored: stored() });
+  poller.beginWait();
+  await pass(10_000);
+  assert.deepEqual(takeEvents(), ['failed federation']);
+  update();
+  poller.allKnown();
+  assert.deepEqual(takeEvents(), ['recovered federation', 'synced']);
+  assert.deepEqual(forgotten, ['default/spire.test']);
+});
+
+test('--federation-max-age: an older bundle is withdrawn, and comes back with the next success', async () => {
+  const { update, respond, settle, pass, takeEvents, poller } = makePoller({ maxAgeMs: 10 * minute });
+  respond(documentResponse(two));
+  update(relationship);
+  await settle();
+  takeEvents();
+  respond(failure('connect'));
+  await pass(9 * minute);
+  assert.deepEqual(takeEvents(), []);
+  await pass(minute);
+  assert.deepEqual(takeEvents(), [`gone ${path} by absence`]);
+  assert.equal(poller.statuses()[0]?.withdrawn, 'too-old');
+  respond({ kind: 'unchanged' });
+  await pass(minute);
+  assert.deepEqual(takeEvents(), [`content ${path}: 2`]);
+});
+
+test('stored bundles: are written for a change, and each hour without one', async () => {
+  const { update, respond, settle, pass, saved } = makePoller();
+  respond(documentResponse(one(1)));
+  update(relationship);
+  await settle();
+  await pass(30 * minute);
+  assert.equal(saved.length, 1);
+  respond(documentResponse(two));
+  await pass(minute);
+  assert.equal(saved.length, 2);
+  await pass(65 * minute);
+  assert.equal(saved.length, 3);
+});
+
+test('refresh: fetches the selected relationships now', async () => {
+  const { update, respond, settle, requests, poller } = makePoller();
+  respond(documentResponse(two));
+  update(relationship, makeRelationship({ mesh: 'other', bootstrap }));
+  await settle();
+  requests.length = 0;
+  assert.equal(
+    poller.refresh(({ mesh }) => mesh === 'other'),
+    1,
+  );
+  await settle();
+  assert.equal(requests.length, 1);
+});
+
+test('dead endpoints: do not delay the fetches of the others', async () => {
+  const hung = new Set<string>();
+  const { update, settle, poller, reports } = makePoller({
+    fetch: async ({ url }) => {
+      if (!url.includes('dead')) return documentResponse(two);
+      if (hung.size < 200 && !hung.has(url)) {
+        hung.add(url);
+        return failure('connect');
+      }
+      return await new Promise(() => undefined);
+    },
+  });
+  const peers = Array.from({ length: 200 }, (_, index) =>
+    makeRelationship({
+      trustDomain: `dead-${index}.test` as TrustDomain,
+      url: `https://dead-${index}.test/`,
+      profile: { kind: 'https_web' },
+    }),
+  );
+  update(...peers);
+  await settle();
+  poller.refresh(() => true);
+  await settle();
+  reports.length = 0;
+  update(...peers, makeRelationship({ profile: { kind: 'https_web' } }));
+  await settle();
+  assert.deepEqual(
+    reports.map(({ relationship: { trustDomain }, result }) => `${trustDomain} ${result}`),
+    ['spire.test apply'],
+  );
+});

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createRelationshipCollector } from '../../../src/trust/federation/collect-relationships.ts';
+import type { CollectOptions } from '../../../src/trust/federation/collect-relationships.ts';
+import type { LedgerEvent } from '../../../src/trust/ledger/ledger.ts';
+import { parseFile } from '../../../src/trust/model/parse-file.ts';
+import { createAnchorReader } from '../../../src/trust/x509/anchor-reader.ts';
+import { federatedText } from '../../kit/bundle-endpoint.ts';
+
+const reader = createAnchorReader();
+const peer = (more: Partial<Parameters<typeof federatedText>[0]> = {}): string =>
+  `---\n${federatedText({ trustDomain: 'spire.test', url: 'https://spire.test/', ...more })}`;
+
+const version = (path: string, text: string, settled = true): LedgerEvent => ({
+  kind: 'version',
+  path,
+  settled,
+  parsed: parseFile(path, text, { defaultMesh: 'default', reader, federation: true }),
+});
+const gone = (path: string, evidence: 'deletion' | 'absence' = 'deletion'): LedgerEvent => ({
+  kind: 'gone',
+  path,
+  evidence,
+});
+
+interface Case {
+  readonly events: readonly LedgerEvent[];
+  readonly options?: Partial<CollectOptions>;
+  /** `mesh/trust domain URL`. */
+  readonly all: readonly string[];
+  readonly codes?: readonly string[];
+}
+
+const spire = 'default/spire.test https://spire.test/';
+const invalid = peer().replace('https:', 'http:');
+const other = '---\nkind: ConfigMap\nmetadata: {name: a}\n';
+
+const cases: Readonly<Record<string, Case>> = {
+  'a resource: the default mesh': { events: [version('a', peer())], all: [spire] },
+  'a label: its mesh': {
+    events: [version('a', peer({ labels: { 'kuma.io/mesh': 'blue' } }))],
+    all: ['blue/spire.test https://spire.test/'],
+  },
+  'an annotation: several meshes, each once': {
+    events: [version('a', peer({ annotations: { 'meshtrust.io/meshes': 'blue, green,blue' } }))],
+    all: ['blue/spire.test https://spire.test/', 'green/spire.test https://spire.test/'],
+  },
+  'a label and an annotation: the label counts': {
+    events: [
+      version(
+        'a',
+        peer({ labels: { 'kuma.io/mesh': 'blue' }, annotations: { 'meshtrust.io/meshes': 'green' } }),
+      ),
+    ],
+    all: ['blue/spire.test https://spire.test/'],
+  },
+  'a class: is not read by default': { events: [version('a', peer({ className: 'x' }))], all: [] },
+  'a class: is read by its name': {
+    events: [version('a', peer({ className: 'x' }))],
+    options: { className: 'x' },
+    all: [spire],
+  },
+  'no class: is not read if that is switched off': {
+    events: [version('a', peer())],
+    options: { className: 'x', classless: false },
+    all: [],
+  },
+  'two resources of a mesh and trust domain: the first by path counts': {
+    events: [version('b', peer({ url: 'https://b.test/' })), version('a', peer())],
+    all: [spire],
+    codes: ['MT004'],
+  },
+  'a trust domain that this server publishes: is ignored': {
+    events: [version('a', peer())],
+    options: { isPublished: (mesh, trustDomain) => mesh === 'default' && trustDomain === 'spire.test' },
+    all: [],
+    codes: ['MT087'],
+  },
+  'an invalid version: the last good one stays': {
+    events: [version('a', peer()), version('a', invalid)],
+    all: [spire],
+  },
+  'a version without a legible name: the last good ones stay': {
+    events: [version('a', peer()), version('a', peer().replace('"name":"peer"', '"name":1'))],
+    all: [spire],
+  },
+  'a file that is not YAML: the last good version stays': {
+    events: [version('a', peer()), version('a', '{')],
+    all: [spire],
+  },
+  'a file that cannot be read: the last good version stays': {
+    events: [version('a', peer()), { kind: 'unreadable', path: 'a', reason: 'x' }],
+    all: [spire],
+  },
+  'a version that is not settled: takes nothing away': {
+    events: [version('a', peer()), version('a', other, false)],
+    all: [spire],
+  },
+  'a document that is removed from its file: is gone': {
+    events: [version('a', peer() + other), version('a', other)],
+    all: [],
+  },
+  'a document whose kind is not legible any more: stays': {
+    events: [version('a', peer()), version('a', '---\nspec: {}\n')],
+    all: [spire],
+  },
+  'a file that is gone: its relationships are gone': { events: [version('a', peer()), gone('a')], all: [] },
+  'the first of two files is gone: the second counts': {
+    events: [version('a', peer()), version('b', peer({ url: 'https://b.test/' })), gone('a')],
+    all: ['default/spire.test https://b.test/'],
+  },
+};
+
+test('relationships: follow from the ClusterFederatedTrustDomains in force', async (t) => {
+  for (const [name, { events, options, all, codes = [] }] of Object.entries(cases))
+    await t.test(name, () => {
+      const collector = createRelationshipCollector({
+        className: undefined,
+        classless: true,
+        isPublished: () => false,
+        ...options,
+      });
+      for (const event of events) collector.apply('files', [event]);
+      const view = collector.view();
+      assert.deepEqual(
+        [...view.all].map(([key, { url }]) => `${key} ${url}`),
+        all,
+      );
+      assert.deepEqual(
+        view.findings.map(({ code }) => code),
+        codes,
+      );
+    });
+});
+
+test('evidence: is that of the removed file', () => {
+  const collector = createRelationshipCollector({
+    className: undefined,
+    classless: true,
+    isPublished: () => false,
+  });
+  collector.apply('files', [version('a', peer()), version('b', peer()), gone('a', 'absence'), gone('b')]);
+  assert.equal(collector.evidenceOf('a'), 'absence');
+  assert.equal(collector.evidenceOf('b'), 'deletion');
+});
