@@ -9,7 +9,8 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
-const statuses = {
+/** The HTTP status of each code. docs/admin-api.md lists them. */
+export const errorStatuses = {
   'bad-request': 400,
   'body-not-expected': 413,
   forbidden: 403,
@@ -42,5 +43,5 @@ export function textReply(contentType: string, text: string): Reply {
 /** Returns an error as JSON, with the status of its code. */
 export function errorReply(code: ApiErrorCode, message: string, headers?: Reply['headers']): Reply {
   const error: ApiError = { error: { code, message } };
-  return jsonReply(error, statuses[code], headers);
+  return jsonReply(error, errorStatuses[code], headers);
 }
