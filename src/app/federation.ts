@@ -16,9 +16,11 @@ import type { BundlePolicy } from '../trust/bundle/trust-bundle.ts';
 import { readCertificate } from '../trust/x509/read-certificate.ts';
 import { createRelationshipCollector } from '../trust/federation/collect-relationships.ts';
 import { alsoListedFindings, federationFindings } from '../trust/federation/federation-findings.ts';
-import { federationSource } from '../trust/federation/relationship.ts';
+import { isPublished } from '../trust/federation/publication-rule.ts';
+import { federationPath, federationSource, relationshipKey } from '../trust/federation/relationship.ts';
 import type { RelationshipStatus } from '../trust/federation/relationship-status.ts';
 import type { Finding } from '../trust/findings/finding.ts';
+import type { TrustDomain } from '../trust/model/mesh-trust.ts';
 import type { SourceEvent } from '../trust/source.ts';
 import type { LedgerEvent } from '../trust/ledger/ledger.ts';
 import { federatedTrustDomains, files, kubernetes } from './sources.ts';
@@ -61,10 +63,13 @@ export async function startFederation(input: FederationInput): Promise<Federatio
   const collector = createRelationshipCollector({
     className: settings.className,
     classless: settings.classless,
-    // By its name. With `MESH/*`, a trust domain is published only where a source of this server lists it.
-    isPublished: (mesh, trustDomain) =>
-      options.bundleEndpoint?.rules.some((rule) => rule.mesh === mesh && rule.trustDomain === trustDomain) ===
-      true,
+    isPublished: (mesh, trustDomain, isListed) =>
+      isPublished(
+        options.bundleEndpoint?.rules ?? [],
+        mesh,
+        trustDomain,
+        () => isListed || hasOtherSource(pipeline, mesh, trustDomain),
+      ),
   });
   let collected: readonly Finding[] = [];
   const findings = (): readonly Finding[] => {
@@ -122,13 +127,14 @@ export async function startFederation(input: FederationInput): Promise<Federatio
   // Without these, nothing is served at all. Others do not delay the wait for bundles.
   const unread = new Set<string>(input.sources.filter((name) => name === files || name === kubernetes));
   const unsynced = new Set(origins);
+  const updateAll = (): void => {
+    const { all, findings: found } = collector.view();
+    collected = found;
+    poller.update(all, (path) => collector.evidenceOf(path));
+  };
   const observe = (source: string, events: readonly LedgerEvent[]): void => {
     if (source === federationSource) return;
-    if (origins.has(source) && collector.apply(source, events)) {
-      const { all, findings: found } = collector.view();
-      collected = found;
-      poller.update(all, (path) => collector.evidenceOf(path));
-    }
+    if (collector.apply(source, events)) updateAll();
     for (const { kind } of events) {
       if (kind === 'synced' || kind === 'restored') unread.delete(source);
       if (kind === 'synced') unsynced.delete(source);
@@ -137,6 +143,11 @@ export async function startFederation(input: FederationInput): Promise<Federatio
     if (unsynced.size === 0) poller.allKnown();
   };
   pipeline.observeInput(observe);
+  // What a MeshIdentity gives is known only after it is built.
+  if (options.bundleEndpoint !== undefined)
+    pipeline.subscribe(({ kind }) => {
+      if (kind === 'served') updateAll();
+    });
   return {
     statuses: () => poller.statuses(),
     refresh: (isSelected) => poller.refresh(isSelected),
@@ -145,6 +156,13 @@ export async function startFederation(input: FederationInput): Promise<Federatio
       await store?.flush();
     },
   };
+}
+
+/** Returns whether a source besides federation lists a trust domain. */
+function hasOtherSource(pipeline: Pipeline, mesh: string, trustDomain: TrustDomain): boolean {
+  const shares = pipeline.view().ledger.holdings.get(mesh)?.get(trustDomain) ?? [];
+  const own = federationPath(relationshipKey(mesh, trustDomain));
+  return shares.some(({ anchors }) => anchors.some(({ place }) => place.file !== own));
 }
 
 async function readPem(path: string): Promise<string> {

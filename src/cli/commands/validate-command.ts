@@ -4,6 +4,7 @@ import { compareFindings } from '../../trust/findings/finding.ts';
 import type { Finding } from '../../trust/findings/finding.ts';
 import { createMeshBuilder } from '../../trust/snapshot/mesh-builder.ts';
 import { allFindings } from '../../trust/snapshot/all-findings.ts';
+import { federatedKind } from '../../trust/model/parse-federated-trust-domain.ts';
 import { counted } from '../../text/counted.ts';
 import { describeKinds } from '../../trust/ledger/describe-kinds.ts';
 import type { SourceStatus } from '../../trust/ledger/ledger.ts';
@@ -34,11 +35,15 @@ export const validate: Action<ValidateOptions> = async ({ operands: paths, optio
   const count = (of: (source: SourceStatus) => number): number =>
     view.sources.reduce((sum, source) => sum + of(source), 0);
   const accepted = count((source) => source.accepted);
-  for (const { otherKinds } of view.sources)
-    if (otherKinds.size > 0) say(io, `skipped documents of other kinds: ${describeKinds(otherKinds)}`);
+  const federated = count(({ otherKinds }) => otherKinds.get(federatedKind) ?? 0);
+  if (federated > 0) say(io, `${counted(federated, federatedKind)} checked`);
+  for (const { otherKinds } of view.sources) {
+    const skipped = new Map([...otherKinds].filter(([kind]) => kind !== federatedKind));
+    if (skipped.size > 0) say(io, `skipped documents of other kinds: ${describeKinds(skipped)}`);
+  }
   // A path without any MeshTrust is more often a mistake than intended.
   const identities = reading.identities?.view().length ?? 0;
-  const isNothing = accepted + count((source) => source.rejected) + identities === 0;
+  const isNothing = accepted + count((source) => source.rejected) + identities + federated === 0;
   if (isNothing) sayError(io, `${paths.join(' ')}: no MeshTrust found`);
   say(io, summary(accepted, findings));
   return isNothing || isNegative(findings, options.strict ?? false) ? exitCode.negative : exitCode.ok;

@@ -35,6 +35,7 @@ export function readingOf(options: ReadingOptions): Reading {
       reader: createAnchorReader({ maxBytes: options.cacheBytes }),
       limits,
       identities,
+      federation: true,
     },
     identities: identities
       ? createIdentityStage({ zone, zones, linger: { kind: 'forever' }, limits })

@@ -303,9 +303,12 @@ function unauthenticated({ profile, trustDomain }: Relationship): FetchFailure {
 }
 
 function isSameEndpoint(a: Relationship, b: Relationship): boolean {
+  if (a === b) return true;
   const digest = ({ bootstrap }: Relationship): string =>
     bootstrap === undefined ? '' : digestOf(bootstrap);
   return (
-    a.url === b.url && JSON.stringify(a.profile) === JSON.stringify(b.profile) && digest(a) === digest(b)
+    a.url === b.url &&
+    JSON.stringify(a.profile) === JSON.stringify(b.profile) &&
+    (a.bootstrap === b.bootstrap || digest(a) === digest(b))
   );
 }

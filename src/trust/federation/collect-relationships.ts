@@ -15,8 +15,8 @@ export interface CollectOptions {
   readonly className: string | undefined;
   /** Whether those without a class are read. */
   readonly classless: boolean;
-  /** Whether this server publishes the trust domain of a mesh itself. */
-  readonly isPublished: (mesh: string, trustDomain: TrustDomain) => boolean;
+  /** Whether this server publishes the trust domain of a mesh itself. `isListed`: a MeshTrust of the inputs lists it. */
+  readonly isPublished: (mesh: string, trustDomain: TrustDomain, isListed: boolean) => boolean;
 }
 
 /** The relationships in force. */
@@ -41,20 +41,26 @@ export interface RelationshipCollector {
 export function createRelationshipCollector(options: CollectOptions): RelationshipCollector {
   const paths = new Map<string, ReadonlyMap<string, FederatedTrustDomain>>();
   const absent = new Set<string>();
+  /** The trust domains that the MeshTrusts of each file or object list. */
+  const listed = new Map<string, ReadonlySet<string>>();
 
   const applyEvent = (key: string, event: LedgerEvent): boolean => {
     switch (event.kind) {
       case 'version': {
         absent.delete(event.path);
+        const names = listedIn(event.parsed);
+        const isListChanged = names !== undefined && hasOthers(listed.get(key) ?? new Set(), names);
+        if (names !== undefined) listed.set(key, names);
         const before = paths.get(key) ?? new Map<string, FederatedTrustDomain>();
         const after = nextVersion(before, event.parsed, event.settled);
-        if (before.size === 0 && after.size === 0) return false;
+        if (before.size === 0 && after.size === 0) return isListChanged;
         if (after.size === 0) paths.delete(key);
         else paths.set(key, after);
         return true;
       }
       case 'gone':
-        if (!paths.delete(key)) return false;
+        if (!paths.delete(key)) return listed.delete(key);
+        listed.delete(key);
         if (event.evidence === 'absence') absent.add(event.path);
         return true;
       case 'unreadable':
@@ -77,11 +83,15 @@ export function createRelationshipCollector(options: CollectOptions): Relationsh
     view() {
       const all = new Map<string, Relationship>();
       const findings: Finding[] = [];
+      const isListed = (mesh: string, trustDomain: TrustDomain): boolean =>
+        listed.values().some((names) => names.has(relationshipKey(mesh, trustDomain)));
+      const isOwn = (mesh: string, trustDomain: TrustDomain): boolean =>
+        options.isPublished(mesh, trustDomain, isListed(mesh, trustDomain));
       const sorted = [...paths].toSorted(([a], [b]) => compareText(a, b));
       for (const resource of sorted.flatMap(([, resources]) => [...resources.values()])) {
         if (resource.className === undefined ? !options.classless : resource.className !== options.className)
           continue;
-        for (const mesh of resource.meshes) addRelationship(all, findings, resource, mesh, options);
+        for (const mesh of resource.meshes) addRelationship(all, findings, resource, mesh, isOwn);
       }
       return { all, findings };
     },
@@ -94,18 +104,33 @@ function addRelationship(
   findings: Finding[],
   { name, trustDomain, url, profile, bootstrap, place }: FederatedTrustDomain,
   mesh: string,
-  { isPublished }: CollectOptions,
+  isOwn: (mesh: string, trustDomain: TrustDomain) => boolean,
 ): void {
   const key = relationshipKey(mesh, trustDomain);
   const at = { ...place, mesh, trustDomain };
   const other = all.get(key);
-  if (isPublished(mesh, trustDomain)) {
+  if (isOwn(mesh, trustDomain)) {
     const text = `this server publishes trust domain ${trustDomain} of mesh ${mesh} itself; the resource is ignored`;
     findings.push(finding('MT087', text, at));
   } else if (other !== undefined) {
     const text = `mesh ${mesh} already takes trust domain ${trustDomain} from ${other.name} in ${other.place.file ?? ''}, which is first by path; that definition is used`;
     findings.push(finding('MT004', text, at));
   } else all.set(key, { key, mesh, trustDomain, name, url, profile, bootstrap, place });
+}
+
+/** Returns the trust domains that the MeshTrusts of a version list; `undefined` if it cannot be parsed. */
+function listedIn(parsed: ParsedFile): ReadonlySet<string> | undefined {
+  if (parsed.kind === 'refused') return undefined;
+  const names = parsed.documents.flatMap((document) =>
+    document.kind === 'mesh-trust'
+      ? relationshipKey(document.resource.mesh, document.resource.trustDomain)
+      : [],
+  );
+  return new Set(names);
+}
+
+function hasOthers(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  return a.symmetricDifference(b).size > 0;
 }
 
 function nextVersion(

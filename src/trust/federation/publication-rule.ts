@@ -23,6 +23,22 @@ export function parsePublicationRule(text: string): PublicationRule | string {
     : { mesh, trustDomain: parsed.name };
 }
 
+/**
+ * Returns whether a trust domain of a mesh is published. A rule for all trust domains publishes those that a source of
+ * this server lists.
+ */
+export function isPublished(
+  rules: readonly PublicationRule[],
+  mesh: string,
+  trustDomain: TrustDomain,
+  isListed: () => boolean,
+): boolean {
+  return rules.some(
+    (rule) =>
+      rule.mesh === mesh && (rule.trustDomain === trustDomain || (rule.trustDomain === '*' && isListed())),
+  );
+}
+
 /** Returns whether a rule names a trust domain of a mesh. */
 export function isNamed(rules: readonly PublicationRule[], mesh: string, trustDomain: string): boolean {
   return rules.some(

@@ -17,7 +17,8 @@ import type { Report } from './violations.ts';
 type Body = Readonly<Record<string, unknown>>;
 
 const group = 'spire.spiffe.io';
-const federatedKind = 'ClusterFederatedTrustDomain';
+/** The kind of the resource. */
+export const federatedKind = 'ClusterFederatedTrustDomain';
 /** The meshes of a ClusterFederatedTrustDomain, separated by commas. A label can name only one. */
 const meshesAnnotation = 'meshtrust.io/meshes';
 

@@ -69,3 +69,20 @@ suite('meshtrust federation', () => {
     await server.logged('the finding', ({ code: of }) => of === 'MT082');
   });
 });
+
+suite('meshtrust validate', () => {
+  test('ClusterFederatedTrustDomains: are checked', async () => {
+    await using dir = await makeTempDir();
+    const files = watchedDir(dir.path);
+    await files.put('peer.yaml', federatedText({ trustDomain, url: 'https://a.test/', id, bundle }));
+    const good = await run(['validate', dir.path]);
+    assert.equal(good.code, 0, good.stdout + good.stderr);
+    assert.match(good.stderr, /^1 ClusterFederatedTrustDomain checked$/m);
+    assert.doesNotMatch(good.stderr, /skipped/);
+    await files.put('peer.yaml', federatedText({ trustDomain, url: 'http://a.test/', id: 'a' }));
+    const bad = await run(['validate', dir.path]);
+    assert.equal(bad.code, 1);
+    assert.match(bad.stdout, /MT003 bundleEndpointURL must begin with https:\/\//);
+    assert.match(bad.stdout, /MT003 endpointSPIFFEID must be a SPIFFE ID/);
+  });
+});

@@ -2,10 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createRelationshipCollector } from '../../../src/trust/federation/collect-relationships.ts';
 import type { CollectOptions } from '../../../src/trust/federation/collect-relationships.ts';
+import { isPublished } from '../../../src/trust/federation/publication-rule.ts';
 import type { LedgerEvent } from '../../../src/trust/ledger/ledger.ts';
 import { parseFile } from '../../../src/trust/model/parse-file.ts';
 import { createAnchorReader } from '../../../src/trust/x509/anchor-reader.ts';
 import { federatedText } from '../../kit/bundle-endpoint.ts';
+import { makeCa } from '../../kit/certificates.ts';
+import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 
 const reader = createAnchorReader();
 const peer = (more: Partial<Parameters<typeof federatedText>[0]> = {}): string =>
@@ -17,6 +20,9 @@ const version = (path: string, text: string, settled = true): LedgerEvent => ({
   settled,
   parsed: parseFile(path, text, { defaultMesh: 'default', reader, federation: true }),
 });
+const everything = [{ mesh: 'default', trustDomain: '*' }] as const;
+const trust = (trustDomain: string): string =>
+  meshTrustYaml({ name: 'listed', trustDomain, pems: [makeCa().certPem] });
 const gone = (path: string, evidence: 'deletion' | 'absence' = 'deletion'): LedgerEvent => ({
   kind: 'gone',
   path,
@@ -75,6 +81,23 @@ const cases: Readonly<Record<string, Case>> = {
     options: { isPublished: (mesh, trustDomain) => mesh === 'default' && trustDomain === 'spire.test' },
     all: [],
     codes: ['MT087'],
+  },
+  'a rule for all trust domains: those that a MeshTrust lists are published, and ignored here': {
+    events: [version('a', peer()), version('b', trust('spire.test'))],
+    options: {
+      isPublished: (mesh, trustDomain, isListed) =>
+        isPublished(everything, mesh, trustDomain, () => isListed),
+    },
+    all: [],
+    codes: ['MT087'],
+  },
+  'a rule for all trust domains: the MeshTrust is gone, and the bundle of the peer counts': {
+    events: [version('b', trust('spire.test')), version('a', peer()), gone('b')],
+    options: {
+      isPublished: (mesh, trustDomain, isListed) =>
+        isPublished(everything, mesh, trustDomain, () => isListed),
+    },
+    all: [spire],
   },
   'an invalid version: the last good one stays': {
     events: [version('a', peer()), version('a', invalid)],
