@@ -33,4 +33,4 @@ ENV NODE_ENV=production
 USER 65532:65532
 EXPOSE 5678 5680
 ENTRYPOINT ["/usr/local/bin/node", "/app/bin/meshtrust.js"]
-CMD ["serve", "--kubernetes", "--xds-listen=0.0.0.0:5678"]
+CMD ["serve", "--kubernetes", "--xds-listen=0.0.0.0:5678", "--xds-auth=none"]

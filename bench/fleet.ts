@@ -38,6 +38,7 @@ const streams = Array.from({ length: proxies }, (_, id): StreamInfo => ({
   nodeId: `node-${id}`,
   group: 'default',
   userAgent: 'envoy 1.40.0',
+  identity: undefined,
 }));
 const { observer } = tracker;
 setFlagsFromString('--expose-gc');

@@ -58,6 +58,9 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'trust/federation': [...trust, 'trust/verify'],
   'trust/rotation': ['text', 'trust', 'trust/findings', 'trust/model', 'trust/pem', 'trust/x509'],
 
+  // Who may use the xDS port: pure
+  access: ['text'],
+
   // The cluster, and the inputs: where the texts come from
   'kubernetes/client': ['text', 'net', 'trust', 'xds/timers'],
   'kubernetes/status/core': [...trust, 'kubernetes/client'],
@@ -74,6 +77,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'xds/rate',
     'xds/timers',
   ],
+  'kubernetes/tokens': ['access', 'kubernetes/client', 'text', 'xds/rate', 'xds/timers'],
   'inputs/directory': ['text', 'async', 'trust', 'xds/timers'],
   'inputs/federation': ['text', 'trust', 'trust/federation', 'trust/model', 'trust/pem', 'xds/timers'],
   'inputs/universal': ['text', 'net', 'trust', 'xds/timers'],
@@ -83,6 +87,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   runtime: [...trust, 'trust/federation', 'trust/imports', 'xds/timers'],
   'runtime/state': [
     ...trust,
+    'access',
     'async',
     'trust/federation',
     'trust/policy',
@@ -100,15 +105,36 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
 
   // What is reported: log, metrics, audit, traces
   'observe/log': [...trust, 'net', 'runtime', 'xds'],
-  'observe/metrics': [...trust, 'trust/federation', 'trust/rotation', 'fleet', 'runtime', 'xds', 'xds/small'],
+  'observe/metrics': [
+    ...trust,
+    'access',
+    'trust/federation',
+    'trust/rotation',
+    'fleet',
+    'runtime',
+    'xds',
+    'xds/small',
+  ],
   'observe/audit': [...trust, 'fleet', 'observe/log', 'runtime'],
   'observe/tracing': ['fleet', 'observe/log', 'runtime', 'text', 'xds/timers'],
 
   // The servers: xDS (in this process or in workers), and the admin API with its page
   grpc: ['net', 'observe/log', 'text', 'xds/timers'],
-  frontend: [...trust, 'fleet', 'grpc', 'net', 'observe/log', 'runtime', 'transport', 'xds', 'xds/timers'],
+  frontend: [
+    ...trust,
+    'access',
+    'fleet',
+    'grpc',
+    'net',
+    'observe/log',
+    'runtime',
+    'transport',
+    'xds',
+    'xds/timers',
+  ],
   'frontend/workers': [
     ...trust,
+    'access',
     'fleet',
     'frontend',
     'observe/log',
@@ -141,6 +167,9 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'trust/imports',
     'trust/policy',
     'trust/rotation',
+    'trust/verify',
+    'access',
+    'kubernetes/tokens',
     'admin',
     'api',
     'bundle-endpoint',
@@ -251,6 +280,7 @@ export const pureRooms: readonly string[] = [
   'trust/verify',
   'trust/federation',
   'bundle-endpoint/core',
+  'access',
   'kubernetes/status/core',
   'kubernetes/webhook/core',
 ];

@@ -26,6 +26,7 @@ export const followedUses = {
     files: 'TLS files of the bundle endpoint',
     inForce: 'new connections get the previous certificate',
   },
+  xdsAccess: { files: 'access rules of the xDS port', inForce: 'the previous rules stay in force' },
   webhookTls: {
     files: 'TLS files of the webhook',
     inForce: 'new connections get the previous certificate, if there is one',

@@ -46,6 +46,8 @@ import {
   readsIdentities,
   sourceNames,
 } from './sources.ts';
+import { pageAddress } from './page-address.ts';
+import { followXdsAccess } from './xds-access.ts';
 import { startWorkerPool } from '../frontend/workers/worker-pool.ts';
 import { sleep } from '../xds/timers/timers.ts';
 
@@ -92,9 +94,19 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
   const view = (): PipelineView => pipeline.view();
 
   // What serves proxies, and what reports on it
+  const report = createFileReport((findings) => pipeline.setFindings('files', () => findings));
+  const { decide } = cleanup.use(
+    await followXdsAccess(options, {
+      log,
+      report,
+      view,
+      now: systemClock.wall,
+      reviewed: (...review) => metrics.tokenReviewed(...review),
+    }),
+  );
   const pool =
-    options.workers > 1 ? await startWorkerPool({ count: options.workers, options, log }) : undefined;
-  const front: ProxyFrontend = pool ?? createFrontend(options, log);
+    options.workers > 1 ? await startWorkerPool({ count: options.workers, options, log, decide }) : undefined;
+  const front: ProxyFrontend = pool ?? createFrontend(options, log, decide);
   cleanup.defer(() => front.drain(0));
   const eventLog = createEventLog({ log, proxies: front.proxies });
   const record = cleanup.use(
@@ -168,7 +180,6 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
     cleanup.defer(() => distrust.close());
     apply(distrust.state);
   }
-  const report = createFileReport((findings) => pipeline.setFindings('files', () => findings));
   const xdsFiles = await reportXdsFiles(options.tls, report);
   cleanup.defer(() => xdsFiles?.[Symbol.dispose]());
   const federation = await startFederation({
@@ -299,11 +310,4 @@ async function proxyStatesOf({ fleet }: Pick<ProxyFrontend, 'fleet'>): Promise<P
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-}
-
-/** Returns the address of the page as a link, or the socket on which it is served. */
-function pageAddress(address: string, isTls: boolean): string {
-  if (address.startsWith('unix:')) return address;
-  // Browsers do not connect to the unspecified address.
-  return `http${isTls ? 's' : ''}://${address.replace(/^(?:0\.0\.0\.0|\[::\])(?=:)/, 'localhost')}/`;
 }

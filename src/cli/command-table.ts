@@ -58,7 +58,10 @@ export const commandTable: readonly CommandDefinition[] = [
     examples: [
       ['serve trust/', 'serve the MeshTrusts of a directory'],
       ['serve --kubernetes --state-dir /var/lib/meshtrust', 'serve those of a cluster, also after a restart'],
-      ['serve trust/ --xds-listen 0.0.0.0:5678 --tls-cert tls.crt --tls-key tls.key', 'serve with TLS'],
+      [
+        'serve trust/ --xds-listen 0.0.0.0:5678 --tls-cert tls.crt --tls-key tls.key --tls-client-ca ca.crt',
+        'serve with TLS, and require client certificates',
+      ],
     ],
     unguarded: true,
     load: async () => (await import('./commands/serve-command.ts')).serveCommand,

@@ -5,7 +5,7 @@ import { listenGrpc } from '../grpc/listen.ts';
 import { createTlsCredentials } from '../grpc/tls-credentials.ts';
 import { watchHandshakes } from '../grpc/watch-handshakes.ts';
 import { xdsServerOptions } from '../xds/index.ts';
-import { transportOptionsOf, waitForShutdown } from './proxy-server.ts';
+import { hasOptionalCertificates, transportOptionsOf, waitForShutdown } from './proxy-server.ts';
 import type { ProxyServer, ProxyServerOptions } from './proxy-server.ts';
 
 /** Creates a server on grpc-js. */
@@ -20,7 +20,12 @@ export function createGrpcJsServer({ options, log, authFailed }: ProxyServerOpti
     async listen() {
       const tls =
         options.tls &&
-        (await createTlsCredentials({ ...options.tls, log, handshakeTimeoutMs: options.requestTimeout }));
+        (await createTlsCredentials({
+          ...options.tls,
+          log,
+          handshakeTimeoutMs: options.requestTimeout,
+          optionalCertificates: hasOptionalCertificates(options.xdsAuth),
+        }));
       stack.defer(() => tls?.close());
       const credentials = tls?.credentials ?? ServerCredentials.createInsecure();
       const listener = await listenGrpc(server, options.xdsListen, credentials);

@@ -8,7 +8,7 @@ import { createTlsAcceptor } from '../transport/tls-acceptor.ts';
 import type { TlsAcceptor } from '../transport/tls-acceptor.ts';
 import { timerMs } from '../xds/timers/timers.ts';
 import { ownServerOptions } from './own-server-options.ts';
-import { transportOptionsOf, waitForShutdown } from './proxy-server.ts';
+import { hasOptionalCertificates, transportOptionsOf, waitForShutdown } from './proxy-server.ts';
 import type { ProxyServer, ProxyServerOptions } from './proxy-server.ts';
 
 /** Creates a server on the transport of `src/transport`. */
@@ -60,6 +60,7 @@ async function acceptorFor(
   const acceptor = createTlsAcceptor({
     material: files.current(),
     handshakeTimeoutMs: timerMs(options.requestTimeout),
+    optionalCertificates: hasOptionalCertificates(options.xdsAuth),
     secured: attach,
     failed: (error, socket) => authFailed(handshakeFailureOf(error, socket)),
   });

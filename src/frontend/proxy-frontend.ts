@@ -1,3 +1,4 @@
+import type { DecideAccess } from '../access/claim.ts';
 import type { HandshakeFailure } from '../net/handshake-failure.ts';
 import { createPublisher } from '../trust/snapshot/publisher.ts';
 import type { ServedMeshes } from '../trust/snapshot/publisher.ts';
@@ -43,7 +44,7 @@ export interface StreamObservers {
 }
 
 /** Creates a front end that serves proxies in this process. It has no proxies before it listens. */
-export function createFrontend(options: ProxyOptions, log: Logger): ProxyFrontend {
+export function createFrontend(options: ProxyOptions, log: Logger, decide?: DecideAccess): ProxyFrontend {
   const now = (): number => systemClock.wall();
   const tracker = createFleetTracker({ now, lostWindowMs: options.lostWindow });
   const history = createServedHistory({ rootTrustDomain: options.rootTrustDomain });
@@ -53,7 +54,7 @@ export function createFrontend(options: ProxyOptions, log: Logger): ProxyFronten
   return {
     async listen({ observers, authFailed }) {
       const observer = combineObservers([tracker.observer, ...observers]);
-      endpoint = await startXdsEndpoint({ options, store, log, observer, authFailed });
+      endpoint = await startXdsEndpoint({ options, store, log, observer, authFailed, decide });
       return endpoint.address;
     },
     publish: (states, since) => {

@@ -1,7 +1,7 @@
 import type { Server } from '@grpc/grpc-js';
 import type { HandshakeFailure } from '../net/handshake-failure.ts';
 import type { Logger } from '../observe/log/log.ts';
-import type { ProxyOptions } from '../runtime/serve-options.ts';
+import type { ProxyOptions, XdsAuthOptions } from '../runtime/serve-options.ts';
 import type { DirectServer, TransportOptions } from '../xds/index.ts';
 
 export interface ProxyServerOptions {
@@ -30,6 +30,15 @@ export function transportOptionsOf(options: ProxyOptions): TransportOptions {
     maxConnectionStreams: options.maxConnectionStreams,
     maxConnectionAgeMs: options.maxConnectionAge === 0 ? undefined : options.maxConnectionAge,
   };
+}
+
+/**
+ * Returns true if a client may connect whose certificate TLS has not verified: another method may suffice, or the served
+ * trust decides at the start of each stream.
+ */
+export function hasOptionalCertificates(auth: XdsAuthOptions | undefined): boolean {
+  if (auth === undefined || !auth.methods.includes('mtls')) return false;
+  return auth.methods.length > 1 || auth.clientTrust !== undefined;
 }
 
 /** The time to send the trailers of ended streams to the proxies, in ms. */

@@ -1,4 +1,5 @@
 import { loadSync } from '@grpc/proto-loader';
+import type { DecideAccess } from '../access/claim.ts';
 import { addHealthService, healthServiceName } from '../grpc/health.ts';
 import { logGrpcMessages } from '../grpc/grpc-log.ts';
 import { addReflection } from '../grpc/reflection.ts';
@@ -8,6 +9,7 @@ import type { Logger } from '../observe/log/log.ts';
 import { addXdsServices, discoveryServices, protoFiles, protoOptions, typeUrls } from '../xds/index.ts';
 import type { NodeRefusal, SnapshotStore, XdsObserver } from '../xds/index.ts';
 import type { ProxyOptions } from '../runtime/serve-options.ts';
+import { authorizeBy, meshOf } from './client-claim.ts';
 import { createGrpcJsServer } from './grpc-js-server.ts';
 import { createOwnServer } from './own-server.ts';
 import { tuneHeap } from './tune-heap.ts';
@@ -19,6 +21,8 @@ export interface XdsEndpointOptions {
   readonly log: Logger;
   /** Called for each proxy that TLS rejected. */
   readonly authFailed: (failure: HandshakeFailure) => void;
+  /** Decides about each client. `undefined`: every client may subscribe. */
+  readonly decide?: DecideAccess | undefined;
 }
 
 /** The endpoint for proxies: the discovery, health and reflection services on one listener. */
@@ -44,6 +48,7 @@ export async function startXdsEndpoint({
   observer,
   log,
   authFailed,
+  decide,
 }: XdsEndpointOptions): Promise<XdsEndpoint> {
   logGrpcMessages(log);
   const definition = loadSync([...protoFiles], protoOptions);
@@ -51,8 +56,8 @@ export async function startXdsEndpoint({
   const proxies = options.xdsTransport === 'own' ? createOwnServer(settings) : createGrpcJsServer(settings);
   const { server } = proxies;
   const xds = addXdsServices(server, store, {
-    groupOf: ({ metadata }) =>
-      typeof metadata['mesh'] === 'string' ? metadata['mesh'] : options.defaultMesh,
+    groupOf: (node) => meshOf(node, options.defaultMesh),
+    authorize: decide && authorizeBy(decide, options.defaultMesh),
     metadataNames: ['mesh'],
     types: { [secretTypeUrl]: { oneResourcePerResponse: true } },
     otherTypes: { unset: 'empty' },

@@ -1,3 +1,4 @@
+import { constants } from 'node:crypto';
 import { experimental } from '@grpc/grpc-js';
 import type { ServerCredentials } from '@grpc/grpc-js';
 import type { Logger } from '../observe/log/log.ts';
@@ -11,6 +12,8 @@ export interface TlsCredentialsOptions extends TlsPaths {
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
   /** Interval at which the files are read again, in milliseconds; 5,000. */
   readonly pollMs?: number | undefined;
+  /** True if clients may send a certificate that TLS does not insist on. */
+  readonly optionalCertificates?: boolean | undefined;
   /** Time limit of a handshake, in milliseconds; 10,000. */
   readonly handshakeTimeoutMs?: number | undefined;
 }
@@ -51,8 +54,9 @@ export async function createTlsCredentials(options: TlsCredentialsOptions): Prom
   const credentials = experimental.createCertificateProviderServerCredentials(
     provider,
     options.clientCa === undefined ? null : provider,
-    options.clientCa !== undefined,
+    options.clientCa !== undefined && options.optionalCertificates !== true,
   );
+  if (options.optionalCertificates === true) requestCertificates(credentials);
   limitHandshake(credentials, timerMs(options.handshakeTimeoutMs ?? 10_000));
   return {
     credentials,
@@ -73,6 +77,28 @@ function limitHandshake(credentials: ServerCredentials, handshakeTimeoutMs: numb
     ...(Reflect.apply(original, credentials, []) as object | null),
     handshakeTimeout: handshakeTimeoutMs,
   }));
+}
+
+/**
+ * Requests certificates of clients without a CA that verifies them, and resumes no sessions: a session that is resumed
+ * by a ticket has the leaf, but not the intermediates that the client sent. grpc-js 1.14 has no option for it.
+ * @throws {Error} if its internals differ from the known ones: the server must not start without authentication.
+ */
+function requestCertificates(credentials: ServerCredentials): void {
+  for (const [name, extra] of [
+    ['_getConstructorOptions', { requestCert: true, rejectUnauthorized: false }],
+    ['calculateSecureContextOptions', { secureOptions: constants.SSL_OP_NO_TICKET }],
+  ] as const) {
+    const original: unknown = Reflect.get(credentials, name);
+    if (typeof original !== 'function')
+      throw new Error(
+        'client certificates are not possible with this version of @grpc/grpc-js: use --xds-transport own',
+      );
+    Reflect.set(credentials, name, () => {
+      const options = Reflect.apply(original, credentials, []) as object | null;
+      return options === null ? null : { ...options, ...extra };
+    });
+  }
 }
 
 /** The certificate provider that grpc-js reads, and that notifies it of new certificates. */

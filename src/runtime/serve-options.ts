@@ -37,6 +37,10 @@ export interface ServeOptions {
   /** Milliseconds. */
   readonly drainGrace: number;
   readonly tls: TlsFiles | undefined;
+  /** How proxies authenticate. `undefined`: they do not. */
+  readonly xdsAuth?: XdsAuthOptions | undefined;
+  /** File of the rules that say which mesh and node id a client may have. `undefined`: any. */
+  readonly xdsAccess?: string | undefined;
   readonly maxDocumentBytes: number;
   readonly maxCertificates: number;
   readonly maxNames: number;
@@ -61,6 +65,29 @@ export interface ServeOptions {
   readonly caMetrics: boolean;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly logFormat: 'json' | 'pretty' | 'auto';
+}
+
+/** The ways in which proxies can authenticate. */
+export const xdsAuthMethods = ['mtls', 'token', 'none'] as const;
+
+export type XdsAuthMethod = (typeof xdsAuthMethods)[number];
+
+/** How proxies authenticate. Any one of the methods suffices. */
+export interface XdsAuthOptions {
+  readonly methods: readonly XdsAuthMethod[];
+  /** How tokens are reviewed. `undefined`: they are not. */
+  readonly token?: TokenAuthOptions | undefined;
+  /** The mesh whose served trust verifies client certificates. `undefined`: the client CA of the TLS files does. */
+  readonly clientTrust?: string | undefined;
+}
+
+/** How the API server reviews the tokens of proxies. */
+export interface TokenAuthOptions {
+  readonly audience: string;
+  /** Time for which an accepted token is not reviewed again, in ms. */
+  readonly cacheMs: number;
+  /** `undefined`: the usual rules. */
+  readonly kubeconfig: string | undefined;
 }
 
 /** How MeshTrusts are derived from MeshIdentities. */
@@ -188,6 +215,7 @@ export const proxyOptionNames = [
   'slowTimeout',
   'tls',
   'version',
+  'xdsAuth',
   'xdsListen',
   'xdsTransport',
 ] as const satisfies readonly (keyof ServeOptions)[];

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { PeerCertificate } from 'node:tls';
 import { errorCode } from '../http2/frame.ts';
 import type { RequestHead } from '../http2/request-head.ts';
@@ -8,6 +9,8 @@ import { CallRequest } from './call-request.ts';
 import type { CallHandler } from './call-request.ts';
 import type { GrpcConnection } from './grpc-connection.ts';
 import { frameOf } from './message-frames.ts';
+import { metadataOf } from './metadata.ts';
+import type { CallMetadata } from './metadata.ts';
 import { plainResponse } from './response-blocks.ts';
 import { grpcStatus } from './status.ts';
 import type { Fields, GrpcStatus } from './status.ts';
@@ -66,6 +69,14 @@ export class GrpcCall implements StreamHandler {
 
   get certificate(): PeerCertificate | undefined {
     return this.#connection.certificate;
+  }
+
+  get socket(): Socket {
+    return this.#connection.socket;
+  }
+
+  get metadata(): CallMetadata {
+    return metadataOf(this.head.fields);
   }
 
   get session(): GrpcConnection {

@@ -92,7 +92,11 @@ export class GrpcConnection implements ConnectionHandler {
     return this.#finReceived || !this.isGone;
   }
 
-  /** The client's certificate; `undefined` without TLS or without a certificate. */
+  get socket(): Socket {
+    return this.#socket;
+  }
+
+  /** The client's certificate; `undefined` without TLS, without a certificate, and if TLS has not verified it. */
   get certificate(): PeerCertificate | undefined {
     this.#certificate ??= certificateOf(this.#socket) ?? 'none';
     return this.#certificate === 'none' ? undefined : this.#certificate;
@@ -235,7 +239,7 @@ export class GrpcConnection implements ConnectionHandler {
 }
 
 function certificateOf(socket: Socket): PeerCertificate | undefined {
-  if (!(socket instanceof TLSSocket)) return undefined;
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
   const certificate: Partial<PeerCertificate> = socket.getPeerCertificate();
   return certificate.raw === undefined ? undefined : (certificate as PeerCertificate);
 }

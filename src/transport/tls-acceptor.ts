@@ -1,3 +1,4 @@
+import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
@@ -11,6 +12,12 @@ export interface AcceptorMaterial {
 }
 
 export interface TlsAcceptorOptions {
+  /**
+   * True if clients may send a certificate that TLS does not insist on: `authorized` of the socket says whether a CA
+   * certificate verified it. Default: with `clientCa`, clients must have a verified certificate; without, none is asked
+   * for.
+   */
+  readonly optionalCertificates?: boolean | undefined;
   readonly material: AcceptorMaterial;
   /** Maximum duration of a handshake, in ms. */
   readonly handshakeTimeoutMs: number;
@@ -29,15 +36,16 @@ export interface TlsAcceptor {
 
 /** Creates a TLS acceptor with ALPN. It closes the connections of clients that do not choose `h2`. */
 export function createTlsAcceptor(options: TlsAcceptorOptions): TlsAcceptor {
-  const { material, handshakeTimeoutMs, secured, failed } = options;
+  const { material, handshakeTimeoutMs, optionalCertificates = false, secured, failed } = options;
   const isMutual = material.clientCa !== undefined;
+  const context = (next: AcceptorMaterial): object => contextOf(next, optionalCertificates);
   // This server does not listen: `accept` passes sockets to it.
   const server = createServer({
-    ...contextOf(material),
+    ...context(material),
     ALPNProtocols: ['h2'],
     handshakeTimeout: handshakeTimeoutMs,
-    requestCert: isMutual,
-    rejectUnauthorized: isMutual,
+    requestCert: isMutual || optionalCertificates,
+    rejectUnauthorized: isMutual && !optionalCertificates,
   });
   server.on('secureConnection', (socket) => {
     socket.on('error', () => undefined);
@@ -47,14 +55,12 @@ export function createTlsAcceptor(options: TlsAcceptorOptions): TlsAcceptor {
   server.on('tlsClientError', failed);
   return {
     accept: (socket) => void server.emit('connection', socket),
-    update: (next) => server.setSecureContext(contextOf(next)),
+    update: (next) => server.setSecureContext(context(next)),
   };
 }
 
-function contextOf({ certificate, key, clientCa }: AcceptorMaterial): {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-  readonly ca: Buffer | undefined;
-} {
-  return { cert: certificate, key, ca: clientCa };
+function contextOf({ certificate, key, clientCa }: AcceptorMaterial, keepsChain: boolean): object {
+  const context = { cert: certificate, key, ca: clientCa };
+  // A session that is resumed by a ticket has the leaf, but not the intermediates that the client sent.
+  return keepsChain ? { ...context, secureOptions: constants.SSL_OP_NO_TICKET } : context;
 }

@@ -10,10 +10,10 @@ export type UnaryReply =
   | { readonly kind: 'status'; readonly status: GrpcStatus };
 
 /**
- * Answers a request. The bytes of a response may be sent again, so they must not change. Called when the
+ * Answers a request, at once or later. The bytes of a response may be sent again, so they must not change. Called when the
  * request is complete.
  */
-export type UnaryHandler = (request: Buffer, call: GrpcCall) => UnaryReply;
+export type UnaryHandler = (request: Buffer, call: GrpcCall) => UnaryReply | Promise<UnaryReply>;
 
 export const notOneRequest: GrpcStatus = {
   code: grpcStatus.UNIMPLEMENTED,
@@ -45,13 +45,25 @@ export class UnaryCall implements CallHandler {
   halfClosed(): void {
     const request = this.#request;
     if (request === undefined) return this.#call.end(notOneRequest);
-    let reply: UnaryReply;
+    let reply: UnaryReply | Promise<UnaryReply>;
     try {
       reply = this.#handler(request, this.#call);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      return this.#call.end({ code: grpcStatus.UNKNOWN, message });
+      return this.#failed(error);
     }
+    if (!(reply instanceof Promise)) return this.#answer(reply);
+    reply.then(
+      (settled) => this.#answer(settled),
+      (error: unknown) => this.#failed(error),
+    );
+  }
+
+  #failed(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    this.#call.end({ code: grpcStatus.UNKNOWN, message });
+  }
+
+  #answer(reply: UnaryReply): void {
     if (reply.kind === 'status') return this.#call.end(reply.status);
     this.#call.sendData(frameOfMessage(reply.bytes));
     this.#call.end(ok);

@@ -18,6 +18,8 @@ export type { Rate } from './rate/token-bucket.ts';
 export type { Outgoing, TypeOptions } from './core/type-state.ts';
 export type { Acked, Dropped, NameAndVersion, Nacked, Quoted, RequestKind } from './core/session-event.ts';
 export { typeUrls } from './core/type-urls.ts';
+export type { PeerCertificate, PeerMetadata, XdsPeer } from './core/peer.ts';
+export type { Allowed, Authorization, Authorize, Refused } from './server/authorize.ts';
 export { addXdsServices } from './server/xds-server.ts';
 export type { CallGuard, DirectServer } from './server/direct-server.ts';
 export type { NodeRefusal, XdsServer, XdsServerOptions } from './server/xds-server.ts';
@@ -27,6 +29,7 @@ export { combineObservers, refusedStreams } from './server/observer.ts';
 export { closedConnections } from './server/client-connections.ts';
 export type { ClosedConnection } from './server/client-connections.ts';
 export type {
+  Denied,
   ObservedFetch,
   ObservedRequest,
   RefusedStream,

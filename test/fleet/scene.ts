@@ -11,7 +11,13 @@ const typeUrl = secretTypeUrl;
 
 /** Returns a stream after its first request. */
 export function streamOf(id: number, nodeId = `node-${id}`, mesh = 'default'): StreamInfo {
-  const rest = { transport: 'ads', protocol: 'delta', origin: '', userAgent: 'envoy 1.40.0' } as const;
+  const rest = {
+    transport: 'ads',
+    protocol: 'delta',
+    origin: '',
+    userAgent: 'envoy 1.40.0',
+    identity: undefined,
+  } as const;
   return { id, nodeId, group: mesh, address: `10.0.0.${id}:1`, ...rest };
 }
 

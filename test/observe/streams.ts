@@ -15,6 +15,7 @@ export function streamOf(over: Partial<StreamInfo> = {}): StreamInfo {
     nodeId: `node-${streams}`,
     group: 'default',
     userAgent: 'envoy 1.40.0',
+    identity: undefined,
     ...over,
   };
 }

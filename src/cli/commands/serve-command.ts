@@ -9,6 +9,7 @@ import { hasColours } from '../terminal/terminal.ts';
 import { documentation, version } from '../terminal/version.ts';
 import { reasonWithPlace } from '../../text/system-error.ts';
 import { bundleEndpointOf } from '../flags/bundle-endpoint-options.ts';
+import { xdsAuthOf } from '../flags/xds-auth-options.ts';
 import { webhookOf } from '../flags/webhook-options.ts';
 import type { WebhookFlags } from '../flags/webhook-options.ts';
 
@@ -30,6 +31,7 @@ export const serveCommand: Action<ServeFlags> = async ({ operands: paths, option
   const federation = federationOf(options);
   const imports = importsOf(options);
   const tls = tlsOf(options);
+  const xdsAuth = xdsAuthOf(options);
   const adminTls = adminTlsOf(options);
   // Imported here, so that other commands and workers do not load modules that only `serve` uses.
   const { serve } = await import('../../app/serve.ts');
@@ -47,6 +49,7 @@ export const serveCommand: Action<ServeFlags> = async ({ operands: paths, option
         webhook,
         bundleEndpoint,
         tls,
+        xdsAuth,
         adminTls,
       },
       { ...io, colour: hasColours(io.env, io.stdout) },

@@ -172,6 +172,28 @@ export const flagsWithVariable = {
     '--tls-client-ca <file>',
     'CA certificates (PEM); proxies must have a certificate from one of them',
   ],
+  tlsClientTrust: [
+    '--tls-client-trust <mesh>',
+    'mesh whose served trust verifies the certificates of proxies, instead of --tls-client-ca',
+  ],
+  xdsAuth: [
+    '--xds-auth <methods>',
+    'how proxies authenticate: mtls, token or none, or several separated by commas, of which any suffices; required unless --xds-listen is loopback. Default: mtls with --tls-client-ca or --tls-client-trust, else none',
+  ],
+  xdsTokenAudience: [
+    '--xds-token-audience <name>',
+    'audience of the service account tokens of proxies, for --xds-auth token',
+    'meshtrust',
+  ],
+  xdsTokenCache: [
+    '--xds-token-cache <duration>',
+    'time for which the API server is not asked again about an accepted token',
+    '60s',
+  ],
+  xdsAccess: [
+    '--xds-access <file>',
+    'file of rules (YAML): which mesh and node id an authenticated proxy may have. Any by default',
+  ],
   maxDocumentBytes: ['--max-document-bytes <number>', 'maximum length of a document, in bytes', '1048576'],
   maxCertificates: ['--max-certificates <number>', 'maximum number of certificates in one resource', '1000'],
   maxNames: ['--max-names <number>', 'maximum number of names to which one stream may subscribe', '1000'],

@@ -8,6 +8,7 @@ import { flagsOfCommandLine, flagsWithVariable } from './flag-table.ts';
 import {
   appendRules,
   parseAddress,
+  parseAuthMethods,
   parseConnectionAge,
   parseCount,
   parseCountOrZero,
@@ -84,6 +85,8 @@ const parsers = {
   sequence: parseSequence,
   refreshHint: parseDuration,
   workers: parseWorkers,
+  xdsAuth: parseAuthMethods,
+  xdsTokenCache: parseDuration,
   cacheBytes: parseCount,
 } satisfies Partial<Record<FlagName, Parser>>;
 

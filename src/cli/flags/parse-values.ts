@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander';
-import type { IdentityOptions } from '../../runtime/serve-options.ts';
+import { xdsAuthMethods } from '../../runtime/serve-options.ts';
+import type { IdentityOptions, XdsAuthMethod } from '../../runtime/serve-options.ts';
 import { parsePublicationRule } from '../../trust/federation/publication-rule.ts';
 import type { PublicationRule } from '../../trust/federation/publication-rule.ts';
 import { parseMark } from '../../trust/model/rotation-values.ts';
@@ -71,6 +72,15 @@ export function appendRules(
   const [problem] = rules.filter((rule) => typeof rule === 'string');
   if (problem !== undefined) throw new InvalidArgumentError(problem);
   return [...(before ?? []), ...rules.filter((rule) => typeof rule !== 'string')];
+}
+
+/** Parses ways to authenticate, separated by commas. */
+export function parseAuthMethods(text: string): readonly XdsAuthMethod[] {
+  const names = new Set(text.split(',').map((name) => name.trim()));
+  const methods = xdsAuthMethods.filter((method) => names.has(method));
+  if (methods.length !== names.size)
+    throw new InvalidArgumentError('Give mtls, token or none, such as mtls,token.');
+  return methods;
 }
 
 export function parseSwitch(text: string): boolean {

@@ -1,3 +1,4 @@
+import type { AccessDecision, ClientClaim } from '../../access/claim.ts';
 import type { ProxyName } from '../../fleet/proxy-name.ts';
 import type { ProxyOptions, ServeOptions } from '../../runtime/serve-options.ts';
 import type { Forgotten } from '../../fleet/gone-list.ts';
@@ -58,7 +59,8 @@ export interface StreamEvent {
 
 /** A message from the parent to a worker. */
 export type ToWorker =
-  | { readonly kind: 'start'; readonly id: number; readonly options: WorkerOptions }
+  /** `asks`: the parent decides about clients. */
+  | { readonly kind: 'start'; readonly id: number; readonly options: WorkerOptions; readonly asks: boolean }
   /** `since`: when the first cause of the change arrived, in epoch milliseconds. Answered with `applied`. */
   | { readonly kind: 'states'; readonly deltas: readonly MeshDelta[]; readonly since: number }
   | { readonly kind: 'serving'; readonly serving: boolean }
@@ -70,6 +72,8 @@ export type ToWorker =
   | { readonly kind: 'look'; readonly mesh: string | undefined }
   /** These proxies are connected to another server. */
   | { readonly kind: 'release'; readonly proxies: readonly LostProxyKey[] }
+  /** The decision about a client, which the worker asked for. */
+  | { readonly kind: 'decided'; readonly ask: number; readonly decision: AccessDecision }
   | { readonly kind: 'drain'; readonly graceMs: number };
 
 /** A message from a worker to the parent. */
@@ -78,6 +82,8 @@ export type FromWorker =
   | { readonly kind: 'listening'; readonly address: string }
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'applied' }
+  /** Asks about a client of a new stream. Answered with `decided`. */
+  | { readonly kind: 'decide'; readonly ask: number; readonly claim: ClientClaim }
   /** Sent when proxies connect, disconnect or acknowledge, and while any is lost. */
   | {
       readonly kind: 'proxies';

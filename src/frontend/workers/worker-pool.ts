@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
-import type { Worker } from 'node:cluster';
 import { fileURLToPath } from 'node:url';
+import type { DecideAccess } from '../../access/claim.ts';
 import type { ServedMeshes } from '../../trust/snapshot/publisher.ts';
 import { mergeLooks } from '../../fleet/fleet.ts';
 import type { Fleet, FleetLook } from '../../fleet/fleet.ts';
@@ -13,11 +13,12 @@ import type { Logger } from '../../observe/log/log.ts';
 import { createProxyLog } from '../../observe/log/log-proxies.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { proxyOptionNames } from '../../runtime/serve-options.ts';
+import { answerWorker } from './ask-parent.ts';
 import { createJointCounts } from './joint-counts.ts';
-import type { FromWorker, ToWorker, WorkerCount, WorkerOptions } from './messages.ts';
+import type { Member } from './member.ts';
+import type { FromWorker, ToWorker, WorkerOptions } from './messages.ts';
 import { createOrphans } from './orphans.ts';
 import { createRoster } from './roster.ts';
-import type { Roster } from './roster.ts';
 import { shareStates } from './share-states.ts';
 import { followStreams } from './share-streams.ts';
 import { after } from '../../xds/timers/timers.ts';
@@ -26,6 +27,8 @@ export interface WorkerPoolOptions {
   readonly count: number;
   readonly options: WorkerOptions;
   readonly log: Logger;
+  /** Decides about the clients of all workers. `undefined`: every client may subscribe. */
+  readonly decide?: DecideAccess | undefined;
 }
 
 /** Processes that serve proxies behind one port. */
@@ -48,24 +51,6 @@ export interface WorkerPool {
   drain(graceMs: number): Promise<void>;
 }
 
-interface Member {
-  readonly id: number;
-  readonly process: Worker;
-  /** The state that was sent last. */
-  sent: ServedMeshes;
-  /** Whether the worker has not confirmed that state yet. */
-  busy: boolean;
-  proxies: ReadonlyMap<string, WorkerCount>;
-  /** Its proxies, from its last report. */
-  readonly roster: Roster;
-  metrics: readonly StreamMetric[];
-  collecting: (() => void)[];
-  /** The callers that wait for its proxies. Replies arrive in the order of the requests. */
-  readonly looking: ((look: FleetLook) => void)[];
-  /** Whether it did not report its proxies in time. It is not asked again until it answers. */
-  silent: boolean;
-}
-
 /** The proxies of a worker that ended: its connections ended with it. */
 const noProxies: FleetLook = { connected: [], gone: [], complete: true, forgotten: 0 };
 /** The proxies of a worker that does not answer: they may still be connected. */
@@ -83,7 +68,12 @@ const exitTimeoutMs = 3_000;
  * worker and are sent nothing, because all workers have the same versions.
  * @throws {Error} when it cannot listen on the address, or TLS cannot be set up.
  */
-export async function startWorkerPool({ count, options, log }: WorkerPoolOptions): Promise<WorkerPool> {
+export async function startWorkerPool({
+  count,
+  options,
+  log,
+  decide,
+}: WorkerPoolOptions): Promise<WorkerPool> {
   const members = new Set<Member>();
   let lost: Promise<readonly StreamMetric[]> = Promise.resolve([]);
   const history = createServedHistory({ rootTrustDomain: options.rootTrustDomain });
@@ -155,7 +145,12 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
     member.process.on('message', (message: FromWorker) => {
       switch (message.kind) {
         case 'up':
-          return send(member, { kind: 'start', id, options: forWorkers(options) });
+          return send(member, {
+            kind: 'start',
+            id,
+            options: forWorkers(options),
+            asks: decide !== undefined,
+          });
         case 'listening':
           up = true;
           members.add(member);
@@ -164,6 +159,8 @@ export async function startWorkerPool({ count, options, log }: WorkerPoolOptions
           return listening.resolve(message.address);
         case 'failed':
           return listening.reject(new Error(message.message));
+        case 'decide':
+          return void (decide && answerWorker(message, decide).then((answer) => send(member, answer)));
         case 'applied':
           member.busy = false;
           return bringUpToDate(member);

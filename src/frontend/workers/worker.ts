@@ -2,7 +2,7 @@ import type { Writable } from 'node:stream';
 import { Registry } from 'prom-client';
 import { createPublisher } from '../../trust/snapshot/publisher.ts';
 import type { ServedMeshes } from '../../trust/snapshot/publisher.ts';
-import { createAuthFailures } from '../../observe/metrics/auth-failures.ts';
+import { countDenied, createAuthFailures } from '../../observe/metrics/auth-failures.ts';
 import { createConvergence } from '../../observe/metrics/convergence.ts';
 import { createEventLog } from '../../observe/log/log-events.ts';
 import { createLogger } from '../../observe/log/log.ts';
@@ -17,7 +17,8 @@ import { combineObservers, createSnapshotStore } from '../../xds/index.ts';
 import type { XdsObserver } from '../../xds/index.ts';
 import { reasonWithPlace } from '../../text/system-error.ts';
 import { startXdsEndpoint } from '../xds-endpoint.ts';
-import type { FromWorker, ToWorker, WorkerCount, WorkerOptions } from './messages.ts';
+import { askParent } from './ask-parent.ts';
+import type { FromWorker, ToWorker, WorkerCount } from './messages.ts';
 import { createCensus } from './roster.ts';
 import { applyStates } from './share-states.ts';
 import { collectStreams } from './share-streams.ts';
@@ -52,8 +53,8 @@ export async function runWorker({ parent, ...output }: WorkerIo): Promise<void> 
   };
   parent.onMessage((message) => take(message));
   parent.send({ kind: 'up' });
-  const { id, options } = await started.promise;
-  const serving = await startServing(id, options, parent, output, drained.resolve).catch((error: unknown) => {
+  const start = await started.promise;
+  const serving = await startServing(start, parent, output, drained.resolve).catch((error: unknown) => {
     parent.send({ kind: 'failed', message: reasonWithPlace(error) });
     return undefined;
   });
@@ -64,8 +65,7 @@ export async function runWorker({ parent, ...output }: WorkerIo): Promise<void> 
 }
 
 async function startServing(
-  id: number,
-  options: WorkerOptions,
+  { id, options, asks }: Extract<ToWorker, { kind: 'start' }>,
   parent: ParentChannel,
   { stdout, colour }: Pick<WorkerIo, 'stdout' | 'colour'>,
   onDrained: () => void,
@@ -89,14 +89,18 @@ async function startServing(
   const isListed = (mesh: string): boolean => meshes.has(mesh);
   const metrics = createXdsMetrics({ registry, convergence, isListed, now: () => Date.now() });
   const { observer: logObserver } = createEventLog({ log, proxies: tracker.count, logsProxies: false });
+  const authFailed = createAuthFailures(registry, 'xds');
+  const decisions = asks ? askParent(parent.send) : undefined;
   const endpoint = await startXdsEndpoint({
     options,
+    decide: decisions?.decide,
     store,
     log,
-    authFailed: createAuthFailures(registry, 'xds'),
+    authFailed,
     observer: combineObservers([
       tracker.observer,
       metrics,
+      countDenied(authFailed),
       logObserver,
       reportRefusals(parent),
       reporter.observer,
@@ -120,6 +124,8 @@ async function startServing(
       case 'refused':
         for (const refusal of message.refusals) endpoint.noteRefusal(refusal);
         return;
+      case 'decided':
+        return decisions?.decided(message);
       case 'collect':
         return void registry.getMetricsAsJSON().then((all) => parent.send({ kind: 'metrics', metrics: all }));
       case 'look': {

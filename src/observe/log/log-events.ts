@@ -51,6 +51,9 @@ export function createEventLog({
   const proxyLog = logsProxies ? createProxyLog({ log, schedule }) : undefined;
   const named = new Set<StreamInfo>();
   const cutOffs = createLineLimit(refusalsInWindow, windowMs, now);
+  const denials = createLineLimit(refusalsInWindow, windowMs, now);
+  // Who was refused belongs to the record, at any level of the log.
+  const audit = log.child({ audit: true }, { level: 'info' });
 
   const logServed = ({ states, changes }: Extract<StateEvent, { kind: 'served' }>): void => {
     for (const change of changes) {
@@ -146,6 +149,16 @@ export function createEventLog({
           plainText(`stream closed: ${code} ${message}`),
         );
       },
+      denied({ transport, address, nodeId, code, reason, message }) {
+        const { admitted, suppressed } = denials.admit();
+        if (!admitted) return;
+        const node = plainText(nodeId, 200);
+        const more = suppressed > 0 ? { suppressed } : {};
+        audit.warn(
+          { event: 'xds-denied', transport, address, node, code, reason, ...more },
+          plainText(`client ${address} was refused (${reason}): ${message}`),
+        );
+      },
       nacked(stream, { typeUrl, resources, code, message }) {
         const { admitted, suppressed } = refusals.admit();
         if (!admitted) return;
@@ -159,6 +172,7 @@ export function createEventLog({
             mesh: plainText(stream.group ?? '', 200),
             address: stream.address,
             proxy: plainText(stream.userAgent, 100),
+            identity: stream.identity === undefined ? undefined : plainText(stream.identity, 300),
             typeUrl: plainText(typeUrl, 200),
             resources: resources.slice(0, findingsInBatch),
             code,

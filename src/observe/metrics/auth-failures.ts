@@ -1,10 +1,13 @@
 import { Counter } from 'prom-client';
 import type { Registry } from 'prom-client';
+import { accessRefusals } from '../../access/claim.ts';
+import type { AccessRefusal } from '../../access/claim.ts';
+import type { XdsObserver } from '../../xds/index.ts';
 
 /**
- * Why a listener rejected a client. `no-credentials` and `unknown-token`: only the admin API. `certificate`: the
- * client certificate is missing, or no configured CA issued it. `handshake`: the connection ended before TLS was
- * established for another reason, such as a port scan.
+ * Why a listener rejected a client. `unknown-token`: only the admin API. `certificate`: the client certificate is
+ * missing, or no accepted CA issued it. `handshake`: the connection ended before TLS was established for another reason,
+ * such as a port scan. The xDS listener has the reasons of its decisions about clients as well.
  */
 export const authFailures = ['no-credentials', 'unknown-token', 'certificate', 'handshake'] as const;
 
@@ -14,14 +17,24 @@ export type AuthFailure = (typeof authFailures)[number];
 export function createAuthFailures(
   registry: Registry,
   listener: 'admin' | 'xds',
-): (reason: AuthFailure) => void {
+): (reason: AuthFailure | AccessRefusal) => void {
   const failures = new Counter({
     name: `meshtrust_${listener}_auth_failures_total`,
     help: `Clients that the ${listener} listener rejected, by reason.`,
     labelNames: ['reason'],
     registers: [registry],
   });
-  const possible = listener === 'admin' ? authFailures : (['certificate', 'handshake'] as const);
+  const possible = listener === 'admin' ? authFailures : (['handshake', ...accessRefusals] as const);
   for (const reason of possible) failures.inc({ reason }, 0);
   return (reason) => failures.inc({ reason });
+}
+
+/** Returns an observer that counts the clients that the xDS listener refused at their first request. */
+export function countDenied(failed: (reason: AccessRefusal) => void): XdsObserver {
+  return {
+    denied: ({ reason }) => {
+      const known = accessRefusals.find((one) => one === reason);
+      if (known !== undefined) failed(known);
+    },
+  };
 }

@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 import type { SourceEvent } from '../../trust/source.ts';
 import type { AnchorReader, CacheStats } from '../../trust/x509/anchor-reader.ts';
 import type { XdsObserver } from '../../xds/index.ts';
-import { createAuthFailures } from './auth-failures.ts';
+import { countDenied, createAuthFailures } from './auth-failures.ts';
 import type { AuthFailure } from './auth-failures.ts';
 import { createConvergence } from './convergence.ts';
 import { proxyStates } from '../../fleet/assess.ts';
@@ -20,6 +20,7 @@ import { createStatusMetrics } from './status-metrics.ts';
 import type { StatusMetrics } from './status-metrics.ts';
 import { createBundleMetrics } from './bundle-metrics.ts';
 import type { BundleMetrics } from './bundle-metrics.ts';
+import { createTokenMetrics } from './token-metrics.ts';
 import { createWebhookMetrics } from './webhook-metrics.ts';
 import type { WebhookMetrics } from './webhook-metrics.ts';
 import { convergenceBuckets, createXdsMetrics, unlisted } from './xds-metrics.ts';
@@ -63,6 +64,8 @@ export interface Metrics {
   readonly adminAuthFailed: (reason: AuthFailure) => void;
   /** Counts proxies that the xDS listener rejected, if this process has the listener. */
   readonly xdsAuthFailed: (reason: AuthFailure) => void;
+  /** Counts requests to the API server about the tokens of proxies. */
+  readonly tokenReviewed: ReturnType<typeof createTokenMetrics>;
   readonly observer: XdsObserver;
   readonly status: StatusMetrics;
   readonly webhook: WebhookMetrics;
@@ -136,6 +139,7 @@ export function createMetrics({
   const webhook = createWebhookMetrics(registry);
   const bundles = createBundleMetrics(registry);
   const federation = createFederationMetrics(registry);
+  const xdsAuthFailed = workers === undefined ? createAuthFailures(registry, 'xds') : () => undefined;
 
   return {
     followSnapshotAge: (age) => {
@@ -170,8 +174,12 @@ export function createMetrics({
     },
     stateWrite: (result) => stateWrites.inc({ result }),
     adminAuthFailed: createAuthFailures(registry, 'admin'),
-    xdsAuthFailed: workers === undefined ? createAuthFailures(registry, 'xds') : () => undefined,
-    observer: workers === undefined ? createXdsMetrics({ registry, convergence, isListed, now }) : {},
+    xdsAuthFailed,
+    tokenReviewed: createTokenMetrics(registry),
+    observer:
+      workers === undefined
+        ? { ...createXdsMetrics({ registry, convergence, isListed, now }), ...countDenied(xdsAuthFailed) }
+        : {},
   };
 }
 

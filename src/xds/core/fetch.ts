@@ -1,11 +1,12 @@
 import { combinedVersion } from './content-version.ts';
 import { encodeResponse } from './encode.ts';
+import { unknownPeer } from './peer.ts';
 import { anonymousNode } from './request.ts';
 import type { SotwRequest } from './request.ts';
 import { lookup, wildcardNames } from './resource.ts';
 import type { Resource } from './resource.ts';
 import type { RequestError } from './check-request.ts';
-import type { SessionContext } from './session.ts';
+import type { Grant, SessionContext, StreamOrigin } from './session.ts';
 import { wildcard } from './wildcard.ts';
 
 /** The result of a unary request. */
@@ -14,6 +15,12 @@ export type FetchOutcome =
   | { readonly kind: 'refused'; readonly error: RequestError }
   /** The store has no set of the type yet: the client should retry later. */
   | { readonly kind: 'not-ready' };
+
+/** Answers a unary request. `grant`: the decision of `authorize`. */
+export type Fetch = (
+  request: SotwRequest,
+  from?: Pick<StreamOrigin, 'peer'> & Pick<Grant, 'group'>,
+) => FetchOutcome;
 
 /** The parameters of the unary method of one service. */
 export interface FetchParts {
@@ -28,11 +35,7 @@ export interface FetchParts {
  * request without names, or with `*`, gets the wildcard's. Requests leave no state. A response with one resource,
  * the common case, is encoded once and its bytes are shared: never write to them.
  */
-export function createFetch({
-  typeUrl,
-  context,
-  identifier,
-}: FetchParts): (request: SotwRequest) => FetchOutcome {
+export function createFetch({ typeUrl, context, identifier }: FetchParts): Fetch {
   const { view, limits, optionsOf, groupOf } = context;
   const encodedAlone = new WeakMap<
     Resource,
@@ -52,8 +55,8 @@ export function createFetch({
   }
 
   /** The usual request, without sets of names. */
-  function fetchOne(name: string, { node = anonymousNode }: SotwRequest): FetchOutcome {
-    const set = view.get(groupOf(node), typeUrl);
+  function fetchOne(name: string, group: string): FetchOutcome {
+    const set = view.get(group, typeUrl);
     const { unset, sotwVersion } = optionsOf(typeUrl);
     if (set === undefined && unset !== 'empty') return notReady;
     const version = sotwVersion === 'set' ? set?.version : undefined;
@@ -64,17 +67,18 @@ export function createFetch({
     };
   }
 
-  return (request) => {
+  return (request, { peer = unknownPeer, group } = {}) => {
     if (request.typeUrl !== '' && request.typeUrl !== typeUrl) {
       return refused('INVALID_ARGUMENT', `type_url is not ${typeUrl}`);
     }
     const single = request.names.length === 1 && limits.names > 0 ? request.names[0] : undefined;
-    if (single !== undefined && single !== wildcard) return fetchOne(single, request);
+    if (single !== undefined && single !== wildcard)
+      return fetchOne(single, group ?? groupOf(request.node ?? anonymousNode, peer));
     const names = new Set(request.names);
     if (names.size > limits.names) {
       return refused('RESOURCE_EXHAUSTED', `more than ${limits.names} resource names in one request`);
     }
-    const set = view.get(groupOf(request.node ?? anonymousNode), typeUrl);
+    const set = view.get(group ?? groupOf(request.node ?? anonymousNode, peer), typeUrl);
     const { unset, sotwVersion } = optionsOf(typeUrl);
     if (set === undefined && unset !== 'empty') return notReady;
     const version = sotwVersion === 'set' ? set?.version : undefined;

@@ -63,7 +63,7 @@ export interface Peer {
 }
 
 /** Returns what a stream keeps of the node of its first request. */
-export function peerOf(node: XdsNode, groupOf: (node: XdsNode) => string): Peer {
+export function peerOf(node: XdsNode, group: string): Peer {
   const userAgent = `${node.userAgentName} ${node.userAgentVersion}`.trim();
-  return { nodeId: node.id, group: groupOf(node), userAgent };
+  return { nodeId: node.id, group, userAgent };
 }

@@ -5,6 +5,8 @@ import { framesOfStream } from './frames.ts';
 import type { Frame, Frames, StreamFrames } from './frames.ts';
 import { createFullStateType } from './full-state-type.ts';
 import { countedMemory } from './held-bytes.ts';
+import { unknownPeer } from './peer.ts';
+import type { XdsPeer } from './peer.ts';
 import type { RefusalMemory, ClientIdentity } from './refusal-memory.ts';
 import { anonymousNode, peerOf } from './request.ts';
 import type { DeltaRequest, Peer, Protocol, SotwRequest, XdsNode, XdsRequest } from './request.ts';
@@ -22,14 +24,17 @@ export interface SessionContext {
   readonly memory: RefusalMemory;
   readonly limits: StreamLimits;
   /** Returns the group of a node. The node gets the resource sets of its group. */
-  readonly groupOf: (node: XdsNode) => string;
+  readonly groupOf: (node: XdsNode, peer: XdsPeer) => string;
   readonly optionsOf: (typeUrl: string) => TypeOptions;
 }
 
 /** The protocol state of one stream. */
 export interface Session<Request extends XdsRequest> {
-  /** Applies a request. Returns an error if the stream must end with it. */
-  request(request: Request, now: number): RequestError | undefined;
+  /**
+   * Applies a request. Returns an error if the stream must end with it. `grant`: the decision of `authorize`, with the
+   * first request.
+   */
+  request(request: Request, now: number, grant?: Grant): RequestError | undefined;
   /** Records a change of the store that affects the group of this session. */
   changed(change: Change): void;
   /**
@@ -47,12 +52,22 @@ export interface Session<Request extends XdsRequest> {
   readonly peer: Peer | undefined;
 }
 
+/** The decision of `authorize` about a client that it allows. */
+export interface Grant {
+  /** The group of the client. `undefined`: `groupOf` decides. */
+  readonly group?: string | undefined;
+  /** The authenticated identity of the client. `undefined`: the client is known by its origin. */
+  readonly identity?: string | undefined;
+}
+
 /** The parameters that differ from stream to stream. */
 export interface StreamOrigin {
   /** The type of a service that serves only one type. */
   readonly serviceType?: string | undefined;
   /** The identity of the client as the server sees it: see `StreamInfo.origin`. */
   readonly origin: string;
+  /** The client. Default: an unknown one. */
+  readonly peer?: XdsPeer | undefined;
 }
 
 const unknownOrigin: StreamOrigin = { origin: '' };
@@ -123,7 +138,7 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
     return this.#peer;
   }
 
-  request(request: Request, now: number): RequestError | undefined {
+  request(request: Request, now: number, grant: Grant = {}): RequestError | undefined {
     const { context, observe, from } = this.#parts;
     const typeUrl = request.typeUrl === '' ? (from.serviceType ?? '') : request.typeUrl;
     const known = this.#types.get(typeUrl);
@@ -133,7 +148,7 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
       return undefined;
     }
     // The node of the first request, or its absence, fixes the group for the lifetime of the stream.
-    const peer = this.#peer ?? peerOf(request.node ?? anonymousNode, context.groupOf);
+    const peer = this.#peer ?? this.#peerOf(request.node ?? anonymousNode, grant);
     const error = checkRequest(request, {
       typeUrl,
       serviceType: from.serviceType,
@@ -143,7 +158,7 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
     });
     if (error !== undefined) return error;
     this.#peer = peer;
-    this.#client ??= { nodeId: peer.nodeId, origin: from.origin };
+    this.#client ??= { nodeId: peer.nodeId, origin: grant.identity ?? from.origin };
     const type = known ?? this.#newType(typeUrl, request, this.#client);
     if (known === undefined) this.#types.set(typeUrl, type);
     observe({ kind: 'request', typeUrl, request: type.request(request, now) });
@@ -182,6 +197,11 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
     const { wakeAt } = subscription;
     if (wakeAt !== undefined) this.#wakeAt = Math.min(this.#wakeAt ?? wakeAt, wakeAt);
     return undefined;
+  }
+
+  #peerOf(node: XdsNode, { group }: Grant): Peer {
+    const { context, from } = this.#parts;
+    return peerOf(node, group ?? context.groupOf(node, from.peer ?? unknownPeer));
   }
 
   #newType(typeUrl: string, first: Request, client: ClientIdentity): TypeState<Request> {

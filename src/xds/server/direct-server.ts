@@ -14,6 +14,12 @@ export type DirectReply =
   | { readonly kind: 'response'; readonly bytes: Uint8Array }
   | { readonly kind: 'status'; readonly status: { readonly code: status; readonly message: string } };
 
+/** Answers a unary request, at once or later. */
+export type DirectHandler = (
+  request: Buffer,
+  call: Pick<StreamLink, 'address' | 'metadata' | 'socket'>,
+) => DirectReply | Promise<DirectReply>;
+
 /** A gRPC server other than that of grpc-js. Its streams implement `StreamLink` themselves, without an adapter. */
 export interface DirectServer {
   /** Adds a service as grpc-js does: handlers get the call objects of grpc-js. */
@@ -21,7 +27,7 @@ export interface DirectServer {
   /** Adds a streaming method whose messages stay bytes. */
   addStream(path: string, handler: (link: StreamLink) => void): void;
   /** Adds a method with one request and one response, as bytes. The bytes of a response must not change. */
-  addUnary(path: string, handler: (request: Buffer, call: { readonly address: string }) => DirectReply): void;
+  addUnary(path: string, handler: DirectHandler): void;
   /** Returns whether the method at a path takes several requests; `undefined` if there is no such method. */
   methodAt(path: string): { readonly requestStream: boolean } | undefined;
   /** Installs a guard for all calls. */

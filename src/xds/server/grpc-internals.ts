@@ -1,4 +1,5 @@
 import type { Http2Session, ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
 import { Metadata } from '@grpc/grpc-js';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 
@@ -36,9 +37,14 @@ export function accessInternals(call: BytesCall): GrpcInternals | undefined {
 }
 
 /** Returns the HTTP/2 stream of a call, to inspect and end it; `undefined` if grpc-js has unexpected internals. */
-export function http2StreamOf(call: BytesCall): ServerHttp2Stream | undefined {
+export function http2StreamOf(call: object): ServerHttp2Stream | undefined {
   const stream = propertyOf(propertyOf(call, 'call'), 'stream');
   return isHttp2Stream(stream) ? stream : undefined;
+}
+
+/** Returns the socket of a session; `undefined` once it is closed. Node returns the same proxy object each time. */
+export function socketOf(session: Http2Session | undefined): Socket | undefined {
+  return session === undefined || session.destroyed ? undefined : session.socket;
 }
 
 /**

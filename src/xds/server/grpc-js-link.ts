@@ -1,15 +1,17 @@
 import { constants } from 'node:http2';
 import type { Http2Session, ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { status } from '@grpc/grpc-js';
-import { http2StreamOf, accessInternals, readDirectly, writeDirectly } from './grpc-internals.ts';
+import type { PeerMetadata } from '../core/peer.ts';
+import { http2StreamOf, accessInternals, readDirectly, socketOf, writeDirectly } from './grpc-internals.ts';
 import type { GrpcInternals, BytesCall } from './grpc-internals.ts';
 import { guardedSession } from './guard-grpc.ts';
 import type { GuardedSession } from './guarded.ts';
 import { copyArrivals, stopCopying } from './own-bytes.ts';
 import { heldBy, splitMessages } from './split-messages.ts';
 import type { LeftOver, MessageSink } from './split-messages.ts';
-import type { LinkHandler, LinkMessage, LinkStatus, PeerCertificate, StreamLink } from './stream-link.ts';
+import type { LinkHandler, LinkMessage, LinkStatus, StreamLink } from './stream-link.ts';
 
 /** Number of our streams on each connection. */
 const streamsOn = new WeakMap<Http2Session, number>();
@@ -41,8 +43,12 @@ export class GrpcJsLink implements StreamLink, MessageSink {
     if (this.#http2 !== undefined) streamsOn.set(this.#http2, (streamsOn.get(this.#http2) ?? 0) + 1);
   }
 
-  get certificate(): PeerCertificate | undefined {
-    return this.#call.getAuthContext().sslPeerCertificate;
+  get socket(): Socket | undefined {
+    return socketOf(this.#http2);
+  }
+
+  get metadata(): PeerMetadata {
+    return this.#call.metadata;
   }
 
   get session(): GuardedSession | undefined {

@@ -1,6 +1,7 @@
 import type { Outgoing } from '../core/type-state.ts';
 import type { Protocol } from '../core/request.ts';
 import type { Acked, Dropped, Nacked, Quoted, RequestKind, SessionEvent } from '../core/session-event.ts';
+import type { Refused } from './authorize.ts';
 import type { ClosedConnection } from './client-connections.ts';
 import type { FannedOut } from './hub.ts';
 import type { Transport } from './services.ts';
@@ -24,6 +25,15 @@ export interface StreamInfo {
   readonly group: string | undefined;
   /** Such as `envoy 1.40.0`. */
   readonly userAgent: string;
+  /** The authenticated identity, which `authorize` returned; `undefined` until then, and if it returned none. */
+  readonly identity: string | undefined;
+}
+
+/** A client that `authorize` refused. Its node id is only a claim. */
+export interface Denied extends Pick<Refused, 'code' | 'reason' | 'message'> {
+  readonly transport: Transport;
+  readonly address: string;
+  readonly nodeId: string;
 }
 
 /** How a stream ended. With `CANCELLED` the server did not end the stream; with the other codes it did. */
@@ -39,6 +49,8 @@ export interface StreamEnd {
     | 'CANCELLED'
     | 'INVALID_ARGUMENT'
     | 'DEADLINE_EXCEEDED'
+    | 'UNAUTHENTICATED'
+    | 'PERMISSION_DENIED'
     | 'RESOURCE_EXHAUSTED'
     | 'UNAVAILABLE'
     | 'INTERNAL';
@@ -55,7 +67,7 @@ export interface ObservedRequest {
 export interface ObservedFetch {
   readonly transport: Transport;
   readonly address: string;
-  readonly outcome: 'response' | 'refused' | 'not-ready';
+  readonly outcome: 'response' | 'refused' | 'not-ready' | 'denied';
 }
 
 /**
@@ -86,6 +98,8 @@ export interface XdsObserver {
   connectionClosed?(reason: ClosedConnection): void;
   streamOpened?(stream: StreamInfo): void;
   streamClosed?(stream: StreamInfo, end: StreamEnd): void;
+  /** `authorize` refused a stream or a unary request. */
+  denied?(denied: Denied): void;
   request?(stream: StreamInfo, request: ObservedRequest): void;
   /** A response was passed to the transport. Its bytes are shared: never write to them. */
   response?(stream: StreamInfo, response: Outgoing): void;
@@ -116,6 +130,7 @@ const events: Readonly<Record<keyof XdsObserver, true>> = {
   connectionClosed: true,
   streamOpened: true,
   streamClosed: true,
+  denied: true,
   request: true,
   response: true,
   acked: true,

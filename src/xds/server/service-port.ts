@@ -5,8 +5,10 @@ import type {
   UntypedHandleCall,
   UntypedServiceImplementation,
 } from '@grpc/grpc-js';
+import { http2StreamOf, socketOf } from './grpc-internals.ts';
 import type { BytesCall } from './grpc-internals.ts';
-import type { DirectServer } from './direct-server.ts';
+import { LinkPeer } from './peer-certificate.ts';
+import type { DirectReply, DirectServer } from './direct-server.ts';
 import type { UnaryAnswer } from './unary.ts';
 import { GrpcJsLink } from './grpc-js-link.ts';
 import { guardGrpc, handlerTypeOf } from './guard-grpc.ts';
@@ -59,9 +61,15 @@ function grpcJsPort(server: Server, fastPath: boolean): ServicePort {
 /** Returns the handler of grpc-js for a unary method. */
 function unary(answer: UnaryAnswer): UntypedHandleCall {
   const handle: handleUnaryCall<Uint8Array, Uint8Array> = (call, respond) => {
-    const reply = answer(call.request, call.getPeer());
-    if (reply.kind === 'response') respond(null, reply.bytes);
-    else respond({ code: reply.status.code, details: reply.status.message });
+    const { metadata } = call;
+    const socket = socketOf(http2StreamOf(call)?.session);
+    const reply = answer(call.request, new LinkPeer({ address: call.getPeer(), socket, metadata }));
+    const send = (settled: DirectReply): void =>
+      settled.kind === 'response'
+        ? respond(null, settled.bytes)
+        : respond({ code: settled.status.code, details: settled.status.message });
+    if (reply instanceof Promise) void reply.then(send);
+    else send(reply);
   };
   return handle as UntypedHandleCall;
 }
@@ -72,7 +80,9 @@ function directPort(server: DirectServer): ServicePort {
       server.addStream(`/${service.name}/${service.sotw}`, sotw);
       server.addStream(`/${service.name}/${service.delta}`, delta);
       if (service.fetch === undefined || fetch === undefined) return;
-      server.addUnary(`/${service.name}/${service.fetch}`, (request, { address }) => fetch(request, address));
+      server.addUnary(`/${service.name}/${service.fetch}`, (request, call) =>
+        fetch(request, new LinkPeer(call)),
+      );
     },
     hasOneRequest(path) {
       const method = server.methodAt(path);

@@ -1,4 +1,6 @@
+import type { Socket } from 'node:net';
 import type { status } from '@grpc/grpc-js';
+import type { PeerMetadata } from '../core/peer.ts';
 import type { GuardedSession } from './guarded.ts';
 
 /** Receives the events of the transport of a stream. */
@@ -15,12 +17,6 @@ export interface LinkHandler {
   halfClosed(): void;
   /** The stream has ended, not by its handler. */
   aborted(): void;
-}
-
-/** The fields of a client certificate that name the client. */
-export interface PeerCertificate {
-  readonly subject: unknown;
-  readonly subjectaltname?: string | undefined;
 }
 
 /** A message to send. Many streams may share it without a copy, so it must not change. */
@@ -40,8 +36,10 @@ export interface LinkStatus {
 export interface StreamLink {
   /** `ADDRESS:PORT`, or another name of the client if it has no address. */
   readonly address: string;
-  /** `undefined` without TLS or without a client certificate. */
-  readonly certificate: PeerCertificate | undefined;
+  /** The socket of the connection, which has the client certificate; `undefined` if it cannot be accessed. */
+  readonly socket: Socket | undefined;
+  /** The metadata among the headers of the request. */
+  readonly metadata: PeerMetadata;
   /** The connection; `undefined` if it cannot be accessed. */
   readonly session: GuardedSession | undefined;
   /** True once the connection accepts no new streams, because of its age or a shutdown of the server. */
@@ -65,19 +63,4 @@ export interface StreamLink {
    * last one, closes the connection without writing the pending data.
    */
   abandon(status: LinkStatus): void;
-}
-
-/**
- * Returns the identity of a client as the server sees it, for `StreamInfo.origin`. It excludes the fingerprint of the
- * certificate: a proxy gets a new certificate every few hours, and stays the same proxy.
- */
-export function originOf({ certificate, address }: StreamLink): string {
-  if (certificate === undefined) return hostOf(address);
-  const { subject, subjectaltname } = certificate;
-  return JSON.stringify({ subject, subjectaltname });
-}
-
-/** Removes the port from an address: a client reconnects from another port. */
-function hostOf(address: string): string {
-  return address.replace(/:\d+$/, '');
 }

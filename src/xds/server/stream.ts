@@ -1,41 +1,23 @@
 import { status } from '@grpc/grpc-js';
 import type { XdsRequest } from '../core/request.ts';
-import type { Session } from '../core/session.ts';
-import type { Observe, SessionEvent } from '../core/session-event.ts';
+import type { Grant, Session } from '../core/session.ts';
+import type { SessionEvent } from '../core/session-event.ts';
 import type { Change } from '../core/snapshot-store.ts';
-import type { ClientConnection, ClientConnections } from './client-connections.ts';
+import { decide } from './authorize.ts';
+import type { Authorize, Outcome, Refused } from './authorize.ts';
+import type { ClientConnection } from './client-connections.ts';
 import { decodingError } from './entry-limits.ts';
-import type { Hub, HubStream } from './hub.ts';
+import { HeldRequests } from './held-requests.ts';
+import type { HubStream } from './hub.ts';
 import { reportTo } from './observer.ts';
-import type { FullObserver, StreamEnd, StreamInfo } from './observer.ts';
-import type { ReadTurns, TurnReader } from './read-turns.ts';
-import { originOf } from './stream-link.ts';
+import type { StreamEnd } from './observer.ts';
+import { LinkPeer } from './peer-certificate.ts';
+import type { TurnReader } from './read-turns.ts';
 import type { LinkHandler, StreamLink } from './stream-link.ts';
-
-/** The parameters that the streams of one method share. */
-export interface StreamParts<Request extends XdsRequest> {
-  readonly createSession: (observe: Observe, origin: string) => Session<Request>;
-  /** Throws on bytes that are not a request. Without `wantsNode`, the node may be omitted. */
-  readonly decode: (bytes: Uint8Array, wantsNode: boolean) => Request;
-  /** Field number of the node in the requests. */
-  readonly nodeField: number;
-  readonly observer: FullObserver;
-  readonly hub: Hub;
-  readonly clock: () => number;
-  /** Time after which a stream is ended if the client does not read a response, in ms. */
-  readonly slowTimeoutMs: number;
-  /** Time in which a client must complete a request that it has begun, in ms. */
-  readonly requestTimeoutMs: number;
-  readonly connections: ClientConnections;
-  readonly turns: ReadTurns;
-  readonly info: Pick<StreamInfo, 'transport' | 'protocol'>;
-}
-
-/** An end that this server causes. `by` is `client` if the client has closed its side before. */
-type EndedByServer = Omit<StreamEnd, 'by'> & Partial<Pick<StreamEnd, 'by'>>;
-
-/** Time after which a client that does not read a response is reported as slow, in ms. */
-const slowAfterMs = 1_000;
+import { abortedEnd, addNode, createStreamDetails } from './stream-info.ts';
+import type { EndedByServer, StreamDetails } from './stream-info.ts';
+import type { StreamParts } from './stream-parts.ts';
+import { WriteWatch } from './write-watch.ts';
 
 /**
  * Runs the protocol on a stream until the client or the server ends it. One response at a time is passed to the
@@ -55,8 +37,9 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
   readonly #link: StreamLink;
   readonly #parts: StreamParts<Request>;
   readonly #client: ClientConnection | undefined;
-  readonly #info: { -readonly [Key in keyof StreamInfo]: StreamInfo[Key] };
+  readonly #info: StreamDetails;
   readonly #session: Session<Request>;
+  readonly #peer: LinkPeer;
   /** One function for all writes. */
   readonly #written: (error?: Error | null) => void;
   lastSeen = 0;
@@ -66,25 +49,22 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
   #countedBytes = 0;
   /** Time at which that request began. */
   #requestStartedAt: number | undefined;
-  #writing = false;
-  /** Time at which the pending write began. */
-  #writeStartedAt = 0;
-  #slow = false;
+  readonly #write = new WriteWatch();
   #open = true;
   #isPaused = false;
+  /** Set while `authorize` decides about the client. */
+  #held: HeldRequests<Request> | undefined;
 
   constructor(link: StreamLink, id: number, parts: StreamParts<Request>) {
     this.#link = link;
     this.#parts = parts;
     this.#client = link.session === undefined ? undefined : parts.connections.of(link.session);
-    const { transport, protocol } = parts.info;
-    const { address } = link;
-    const origin = originOf(link);
-    this.#info = { id, transport, protocol, address, origin, nodeId: '', userAgent: '', group: undefined };
-    this.#session = parts.createSession((event) => this.#observe(event), origin);
+    this.#peer = new LinkPeer(link);
+    this.#info = createStreamDetails(id, this.#peer, parts.info);
+    const { origin } = this.#info;
+    this.#session = parts.createSession((event) => this.#observe(event), origin, this.#peer);
     this.#written = (error) => {
-      this.#writing = false;
-      if (this.#slow) this.#caughtUp();
+      if (this.#write.done() && this.#open) this.#parts.observer.caughtUp(this.#info);
       if (error === undefined || error === null) this.pump();
     };
   }
@@ -115,13 +95,12 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
   }
 
   pump(now = this.#parts.clock()): void {
-    if (!this.#open || this.#writing) return;
+    if (!this.#open || this.#write.isWriting) return;
     try {
       const response = this.#session.take(now);
       this.#parts.hub.wake(this, this.#session.wakeAt);
       if (response === undefined) return;
-      this.#writing = true;
-      this.#writeStartedAt = now;
+      this.#write.begin(now);
       this.#link.send(response, this.#written);
       this.#parts.observer.response(this.#info, response);
     } catch (error) {
@@ -134,16 +113,17 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
     if (this.#link.isRetiring) {
       return this.#end({ code: 'OK', message: 'the connection has reached its age' });
     }
+    const { slowTimeoutMs, requestTimeoutMs, observer } = this.#parts;
+    if (this.#held !== undefined && now - this.#held.since >= requestTimeoutMs) {
+      return this.#end({ code: 'UNAVAILABLE', message: 'no decision about the client in time' });
+    }
     if (this.#isOverdue(now)) {
       // After the sockets have been read: data that arrived while the event loop was busy is not late.
       setImmediate(() => this.#isOverdue(now) && this.#unfinished());
     }
-    if (!this.#writing) return;
-    const waitedMs = now - this.#writeStartedAt;
-    if (waitedMs >= this.#parts.slowTimeoutMs) return this.#cutOff(waitedMs);
-    if (this.#slow || waitedMs < slowAfterMs) return;
-    this.#slow = true;
-    this.#parts.observer.slowed(this.#info);
+    const waitedMs = this.#write.waitedMs(now);
+    if (this.#write.isWriting && waitedMs >= slowTimeoutMs) return this.#cutOff(waitedMs);
+    if (this.#write.becomesSlow(now)) observer.slowed(this.#info);
   }
 
   drain(): void {
@@ -152,6 +132,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
 
   message(bytes: Buffer): void {
     if (!this.#open) return;
+    if (this.#held?.add(bytes) !== undefined) return this.recount();
     const { clock, turns } = this.#parts;
     const startedAt = clock();
     this.#process(bytes, startedAt);
@@ -167,13 +148,14 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
     this.#isPaused = false;
     // The client has the full time again: this server did not read.
     if (this.#requestStartedAt !== undefined) this.#requestStartedAt = this.#parts.clock();
-    this.#link.resumeReading();
+    if (this.#held === undefined) this.#link.resumeReading();
     this.recount();
   }
 
   recount(): void {
     if (!this.#open) return;
-    this.#count(this.#partialBytes + this.#session.heldBytes + this.#link.waitingRequestBytes);
+    const unread = this.#partialBytes + this.#link.waitingRequestBytes + (this.#held?.bytes ?? 0);
+    this.#count(unread + this.#session.heldBytes);
   }
 
   #process(bytes: Buffer, now: number): void {
@@ -185,14 +167,47 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
     } catch (error) {
       return this.#reject(decodingError(error));
     }
+    const { authorize } = this.#parts;
+    if (authorize === undefined || this.#session.peer !== undefined) return this.#apply(request, now);
+    this.#authorize(authorize, request, now);
+  }
+
+  #apply(request: Request, now: number, grant?: Grant): void {
     try {
-      const error = this.#session.request(request, now);
+      const error = this.#session.request(request, now, grant);
       if (error !== undefined) return this.#reject(error);
       this.recount();
     } catch (error) {
       this.#fail(error);
     }
     this.pump(now);
+  }
+
+  /** Asks `authorize` about the client. Its requests have no effect before the decision. */
+  #authorize(authorize: Authorize, request: Request, now: number): void {
+    const held = (this.#held = new HeldRequests(request, now));
+    decide(authorize, this.#peer, held.node, (outcome) => this.#decided(held, outcome));
+    if (this.#held !== undefined) this.#link.pauseReading();
+  }
+
+  #decided(held: HeldRequests<Request>, outcome: Outcome): void {
+    if (!this.#open) return;
+    this.#held = undefined;
+    if (outcome.kind === 'failed') return this.#fail(outcome.error);
+    if (outcome.kind === 'refused') return this.#deny(held.node.id, outcome);
+    this.#info.identity = outcome.identity;
+    this.#info.origin = outcome.identity ?? this.#info.origin;
+    this.#apply(held.first, this.#parts.clock(), outcome);
+    for (const bytes of held.others) this.message(bytes);
+    if (held.isHalfClosed) this.#end({ code: 'OK', message: '', by: 'client' });
+    else if (!this.#isPaused) this.#link.resumeReading();
+  }
+
+  #deny(nodeId: string, { code, reason, message }: Refused): void {
+    const { transport, address } = this.#info;
+    this.#parts.observer.denied({ transport, address, nodeId, code, reason, message });
+    if (code === 'UNAVAILABLE') this.#end({ code, message });
+    else this.#reject({ code, message });
   }
 
   partial(held: number): void {
@@ -209,16 +224,14 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
 
   halfClosed(): void {
     // A client of grpc-js that cancels a stream half-closes it first; the reset follows at once.
-    setImmediate(() => this.#end({ code: 'OK', message: '', by: 'client' }));
+    setImmediate(() => {
+      if (this.#held === undefined) this.#end({ code: 'OK', message: '', by: 'client' });
+      else this.#held.isHalfClosed = true;
+    });
   }
 
   aborted(): void {
-    const by = this.#link.endedByClient ? 'client' : 'silence';
-    const message =
-      by === 'client'
-        ? 'the client closed the stream or its connection'
-        : 'the connection broke, or the client stopped responding';
-    this.#close({ code: 'CANCELLED', message, by });
+    this.#close(abortedEnd(this.#link.endedByClient));
   }
 
   #count(held: number): void {
@@ -243,17 +256,12 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
     this.#end(how);
   }
 
-  #join(): void {
-    const { peer } = this.#session;
-    this.#info.nodeId = peer?.nodeId ?? '';
-    this.#info.userAgent = peer?.userAgent ?? '';
-    this.#info.group = peer?.group;
-    this.#parts.hub.joined(this);
-  }
-
   #observe(event: SessionEvent): void {
     // Before the first event, so that observers know the node of the stream.
-    if (this.#info.group === undefined) this.#join();
+    if (this.#info.group === undefined) {
+      addNode(this.#info, this.#session.peer);
+      this.#parts.hub.joined(this);
+    }
     reportTo(this.#parts.observer, this.#info, event);
   }
 
@@ -261,11 +269,6 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
   #fail(error: unknown): void {
     this.#parts.observer.failed(this.#info, error);
     this.#end({ code: 'INTERNAL', message: 'internal error' });
-  }
-
-  #caughtUp(): void {
-    this.#slow = false;
-    if (this.#open) this.#parts.observer.caughtUp(this.#info);
   }
 
   #cutOff(waitedMs: number): void {
@@ -283,6 +286,7 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
   #close(how: StreamEnd): boolean {
     if (!this.#open) return false;
     this.#open = false;
+    this.#held = undefined;
     this.#requestStartedAt = undefined;
     this.#count(0);
     if (this.#client !== undefined) this.#parts.turns.leave(this.#client, this);

@@ -1,10 +1,14 @@
 import { status } from '@grpc/grpc-js';
 import { createFetch } from '../core/fetch.ts';
+import type { XdsPeer } from '../core/peer.ts';
+import { anonymousNode } from '../core/request.ts';
 import type { SotwRequest } from '../core/request.ts';
 import type { SessionContext } from '../core/session.ts';
+import { decide } from './authorize.ts';
+import type { Authorize, Outcome } from './authorize.ts';
 import type { DirectReply } from './direct-server.ts';
 import { decodingError } from './entry-limits.ts';
-import type { FullObserver } from './observer.ts';
+import type { FullObserver, ObservedFetch } from './observer.ts';
 import type { DiscoveryService } from './services.ts';
 
 /** The parameters of a unary method. */
@@ -15,28 +19,24 @@ export interface UnaryParts {
   readonly identifier: string;
   readonly decode: (bytes: Uint8Array, wantsNode: boolean) => SotwRequest;
   readonly observer: FullObserver;
+  /** Decides about each client. `undefined`: every client may send requests. */
+  readonly authorize: Authorize | undefined;
   /** True once the server is shutting down. */
   readonly draining: () => boolean;
 }
 
-/** Answers a unary request of a client. The bytes of a response never change. */
-export type UnaryAnswer = (request: Uint8Array, address: string) => DirectReply;
+/** Answers a unary request of a client, at once if it can. The bytes of a response never change. */
+export type UnaryAnswer = (request: Uint8Array, peer: XdsPeer) => DirectReply | Promise<DirectReply>;
 
 /** Creates the answers of a Fetch method. */
 export function createUnaryAnswer(parts: UnaryParts): UnaryAnswer {
-  const { service, typeUrl, context, identifier, decode, observer, draining } = parts;
+  const { service, typeUrl, context, identifier, decode, observer, authorize, draining } = parts;
+  const { transport } = service;
   const fetch = createFetch({ typeUrl, context, identifier });
-  return (bytes, address) => {
-    if (draining()) return failed('UNAVAILABLE', 'the server is shutting down');
-    let request: SotwRequest;
-    try {
-      request = decode(bytes, true);
-    } catch (error) {
-      const { code, message } = decodingError(error);
-      return failed(code, message);
-    }
-    const outcome = fetch(request);
-    observer.fetched({ transport: service.transport, address, outcome: outcome.kind });
+
+  function answer(request: SotwRequest, peer: XdsPeer, group?: string): DirectReply {
+    const outcome = fetch(request, { peer, group });
+    observed(peer, outcome.kind);
     switch (outcome.kind) {
       case 'response':
         return outcome;
@@ -45,6 +45,44 @@ export function createUnaryAnswer(parts: UnaryParts): UnaryAnswer {
       case 'not-ready':
         return failed('UNAVAILABLE', 'not ready: there are no resources of this type yet');
     }
+  }
+
+  function observed({ address }: XdsPeer, outcome: ObservedFetch['outcome']): void {
+    observer.fetched({ transport, address, outcome });
+  }
+
+  function decided(request: SotwRequest, peer: XdsPeer, outcome: Outcome): DirectReply {
+    switch (outcome.kind) {
+      case 'allowed':
+        return answer(request, peer, outcome.group);
+      case 'failed':
+        process.emitWarning(`authorize threw an error: ${String(outcome.error)}`);
+        return failed('INTERNAL', 'internal error');
+      case 'refused': {
+        const { code, reason, message } = outcome;
+        const { id: nodeId } = request.node ?? anonymousNode;
+        observer.denied({ transport, address: peer.address, nodeId, code, reason, message });
+        observed(peer, 'denied');
+        return failed(code, message);
+      }
+    }
+  }
+
+  return (bytes, peer) => {
+    if (draining()) return failed('UNAVAILABLE', 'the server is shutting down');
+    let request: SotwRequest;
+    try {
+      request = decode(bytes, true);
+    } catch (error) {
+      const { code, message } = decodingError(error);
+      return failed(code, message);
+    }
+    if (authorize === undefined) return answer(request, peer);
+    const { promise, resolve } = Promise.withResolvers<DirectReply>();
+    decide(authorize, peer, request.node ?? anonymousNode, (outcome) =>
+      resolve(decided(request, peer, outcome)),
+    );
+    return promise;
   };
 }
 

@@ -4,6 +4,7 @@ import type { Server } from '@grpc/grpc-js';
 import { createFrames } from '../core/frames.ts';
 import { createRefusalMemory } from '../core/refusal-memory.ts';
 import type { RefusalMemoryLimits, RejectedResource, ClientIdentity } from '../core/refusal-memory.ts';
+import type { XdsPeer } from '../core/peer.ts';
 import type { Protocol, XdsNode, XdsRequest } from '../core/request.ts';
 import { defaultStreamLimits } from '../core/check-request.ts';
 import type { StreamLimits } from '../core/check-request.ts';
@@ -13,6 +14,7 @@ import type { Session, SessionContext, StreamOrigin } from '../core/session.ts';
 import type { SnapshotStore } from '../core/snapshot-store.ts';
 import type { Rate } from '../rate/token-bucket.ts';
 import type { TypeOptions } from '../core/type-state.ts';
+import type { Authorize } from './authorize.ts';
 import { createClientConnections, defaultConnectionLimits } from './client-connections.ts';
 import type { ConnectionLimits } from './client-connections.ts';
 import { createCompleteDecoder, createRequestDecoder, limitEntries, nodeFields } from './decode-request.ts';
@@ -26,7 +28,7 @@ import { portOf } from './service-port.ts';
 import { discoveryServices } from './services.ts';
 import type { DiscoveryService } from './services.ts';
 import { serveStream } from './stream.ts';
-import type { StreamParts } from './stream.ts';
+import type { StreamParts } from './stream-parts.ts';
 import type { StreamLink } from './stream-link.ts';
 import { createStreamGuard, defaultGuardLimits } from './stream-guard.ts';
 import type { StreamGuardLimits } from './stream-guard.ts';
@@ -38,9 +40,16 @@ export interface XdsServerOptions {
    * Returns the group of a node, whose resource sets it gets. Default: all nodes are in the group with the empty
    * name.
    */
-  readonly groupOf?: ((node: XdsNode) => string) | undefined;
+  readonly groupOf?: ((node: XdsNode, peer: XdsPeer) => string) | undefined;
   /**
-   * Names of the metadata fields that `groupOf` reads as strings. All others are skipped, so that a node with
+   * Decides about each client at the first request of a stream and at each unary request, before the request has an
+   * effect. It may return a promise: the client's further requests wait for it, for at most `requestTimeoutMs`. If it
+   * names no group, `groupOf` does. The node id and the group are fixed for the lifetime of the stream. If it throws,
+   * the stream ends with INTERNAL. Default: every client may subscribe.
+   */
+  readonly authorize?: Authorize | undefined;
+  /**
+   * Names of the metadata fields that `groupOf` and `authorize` read as strings. All others are skipped, so that a node with
    * 40,000 fields costs no more. Default: all fields, of every type.
    */
   readonly metadataNames?: readonly string[] | undefined;
@@ -206,7 +215,9 @@ export function addXdsServices(
     decode: (bytes: Uint8Array, wantsNode: boolean) => Request,
   ): (link: StreamLink) => void {
     const parts: StreamParts<Request> = {
-      createSession: (observe, origin) => create(context, observe, { serviceType: typeUrl, origin }),
+      createSession: (observe, origin, peer) =>
+        create(context, observe, { serviceType: typeUrl, origin, peer }),
+      authorize: options.authorize,
       decode,
       nodeField: nodeFields[protocol],
       observer,
@@ -245,6 +256,7 @@ export function addXdsServices(
               identifier,
               decode: decoder.sotw,
               observer,
+              authorize: options.authorize,
               draining: () => draining,
             }),
     });

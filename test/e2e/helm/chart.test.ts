@@ -133,6 +133,9 @@ suite('chart', { skip }, () => {
       kubeLeaseNamespace: 'meshtrust-system',
       kubeStatus: true,
       xdsListen: '0.0.0.0:5678',
+      xdsAuth: ['none'],
+      xdsTokenAudience: 'trust.test',
+      xdsTokenCache: 10_000,
       adminListen: '127.0.0.1:9000',
       defaultMesh: 'mesh-1',
       rootTrustDomain: 'root.test',
@@ -245,12 +248,13 @@ suite('chart', { skip }, () => {
       'every flag',
       'TLS with client certificates',
       'directories and the cluster',
+      'TLS with certificates of a mesh, and rules',
       'webhook with certificate files',
       'admin API with a token or a client certificate',
       'bundle endpoint',
     ];
     const paths =
-      /^--(?:bundle-cert|bundle-key|tls-cert|tls-key|tls-client-ca|admin-cert|admin-key|admin-client-ca|admin-token-file|webhook-cert|webhook-key|distrust|state-dir|dir)=(\/[^/]+)/;
+      /^--(?:bundle-cert|bundle-key|tls-cert|tls-key|tls-client-ca|admin-cert|admin-key|admin-client-ca|admin-token-file|webhook-cert|webhook-key|distrust|xds-access|state-dir|dir)=(\/[^/]+)/;
     let named = 0;
     for (const what of cases) {
       const { containers, volumes = [] } = podOf(await render(valueCases[what])).spec;
@@ -264,7 +268,7 @@ suite('chart', { skip }, () => {
         named += 1;
       }
     }
-    assert.equal(named, 14);
+    assert.equal(named, 17);
   });
 
   test('no Kubernetes source: no token is mounted', async () => {

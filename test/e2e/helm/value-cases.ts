@@ -31,6 +31,27 @@ export const valueCases: Readonly<Record<string, ChartValues>> = {
     xds: { tls: { secretName: 'meshtrust-tls', requireClientCertificate: true } },
   },
   'TLS without client certificates': { xds: { tls: { secretName: 'meshtrust-tls' } } },
+  'TLS with certificates of a mesh, and rules': {
+    xds: {
+      tls: { secretName: 'meshtrust-tls', clientTrust: 'default' },
+      auth: 'mtls,token',
+      access: [
+        { from: { spiffeId: 'spiffe://{mesh}.*.mesh.local/ns/*/sa/*' }, mesh: '{mesh}' },
+        {
+          from: { namespace: 'edge', serviceAccount: 'envoy' },
+          mesh: ['default'],
+          node: '{pod}.{namespace}',
+        },
+      ],
+    },
+  },
+  'tokens, without the Kubernetes source': {
+    kubernetes: { enabled: false },
+    directories: ['/trust'],
+    extraVolumes: [{ name: 'trust', configMap: { name: 'trust' } }],
+    extraVolumeMounts: [{ name: 'trust', mountPath: '/trust', readOnly: true }],
+    xds: { tls: { secretName: 'meshtrust-tls' }, auth: 'token' },
+  },
   'admin API with a token or a client certificate': {
     admin: {
       enabled: true,
@@ -90,6 +111,8 @@ export const valueCases: Readonly<Record<string, ChartValues>> = {
       cacheBytes: 134_217_728,
     },
     xds: {
+      tokenAudience: 'trust.test',
+      tokenCache: '10s',
       workers: 64,
       maxNames: 10,
       maxStreams: 50_000_000,
@@ -225,6 +248,23 @@ export const contradictions: Readonly<Record<string, readonly [values: ChartValu
   'client certificates without TLS': [
     { xds: { tls: { requireClientCertificate: true } } },
     'xds.tls.requireClientCertificate=true needs xds.tls.secretName: a Secret with tls.crt, tls.key',
+  ],
+  'tokens without TLS': [{ xds: { auth: 'token' } }, 'xds.auth=token needs xds.tls.secretName'],
+  'mtls without a CA': [
+    { xds: { auth: 'mtls', tls: { secretName: 'x' } } },
+    'xds.auth=mtls needs xds.tls.requireClientCertificate=true or xds.tls.clientTrust',
+  ],
+  'client certificates that do not count': [
+    { xds: { auth: 'token', tls: { secretName: 'x', clientTrust: 'default' } } },
+    'xds.tls.requireClientCertificate and xds.tls.clientTrust need mtls in xds.auth',
+  ],
+  'two ways to verify certificates': [
+    { xds: { tls: { secretName: 'x', clientTrust: 'default', requireClientCertificate: true } } },
+    'give either xds.tls.requireClientCertificate or xds.tls.clientTrust',
+  ],
+  'rules without authentication': [
+    { xds: { access: [{ from: { spiffeId: 'spiffe://a.test/*' }, mesh: '*' }] } },
+    'xds.access needs xds.auth=mtls or token',
   ],
   'admin API without TLS': [
     { admin: { enabled: true, tokenSecretName: 'admin-tokens' } },

@@ -4,6 +4,7 @@ import { connect as connectPlain } from 'node:net';
 import { suite, test } from 'node:test';
 import { connect } from 'node:tls';
 import { fileURLToPath } from 'node:url';
+import { accessRefusals } from '../../../src/access/claim.ts';
 import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import type { Certificate } from '../../kit/certificates.ts';
 import { freePort } from '../../kit/free-port.ts';
@@ -72,7 +73,12 @@ suite('rejected client', () => {
         const counts = await failures('xds');
         return Object.values(counts).reduce((sum, count) => sum + count, 0) >= 3 ? counts : undefined;
       });
-      assert.deepEqual(proxies, { 'reason="certificate"': 2, 'reason="handshake"': 1 });
+      const others = accessRefusals.map((reason) => [`reason="${reason}"`, 0] as const);
+      assert.deepEqual(proxies, {
+        ...Object.fromEntries(others),
+        'reason="certificate"': 2,
+        'reason="handshake"': 1,
+      });
       assert.deepEqual(await failures('admin'), {
         'reason="no-credentials"': 1,
         'reason="unknown-token"': 0,

@@ -45,6 +45,24 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if not (or .Values.kubernetes.enabled .Values.directories) -}}
 {{- fail "kubernetes.enabled=false needs directories: there is no other source of MeshTrusts" -}}
 {{- end -}}
+{{- with .Values.xds -}}
+{{- $auth := include "meshtrust.xdsAuth" $ -}}
+{{- if and (not (contains "none" $auth)) (not .tls.secretName) (not .tls.requireClientCertificate) -}}
+{{- fail (printf "xds.auth=%s needs xds.tls.secretName: without TLS, credentials could be read and trust changed on the way" $auth) -}}
+{{- end -}}
+{{- if and .tls.requireClientCertificate .tls.clientTrust -}}
+{{- fail "give either xds.tls.requireClientCertificate or xds.tls.clientTrust: a CA of the Secret, or the trust of a mesh" -}}
+{{- end -}}
+{{- if and (contains "mtls" $auth) (not (or .tls.requireClientCertificate .tls.clientTrust)) -}}
+{{- fail "xds.auth=mtls needs xds.tls.requireClientCertificate=true or xds.tls.clientTrust" -}}
+{{- end -}}
+{{- if and (not (contains "mtls" $auth)) (or .tls.requireClientCertificate .tls.clientTrust) -}}
+{{- fail "xds.tls.requireClientCertificate and xds.tls.clientTrust need mtls in xds.auth" -}}
+{{- end -}}
+{{- if and (contains "none" $auth) .access -}}
+{{- fail "xds.access needs xds.auth=mtls or token, without none: no rule is about clients without credentials" -}}
+{{- end -}}
+{{- end -}}
 {{- with .Values.xds.tls -}}
 {{- if and .requireClientCertificate (not .secretName) -}}
 {{- fail "xds.tls.requireClientCertificate=true needs xds.tls.secretName: a Secret with tls.crt, tls.key, and in ca.crt the CA of the proxies' certificates" -}}
@@ -100,6 +118,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end }}
 
+{{/* How proxies authenticate. */}}
+{{- define "meshtrust.xdsAuth" -}}
+{{- with .Values.xds -}}
+{{- if .auth -}}{{ .auth }}{{- else if or .tls.requireClientCertificate .tls.clientTrust -}}mtls{{- else -}}none{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{/* True if the program writes to the cluster. */}}
 {{- define "meshtrust.writesStatus" -}}
 {{- if and .Values.kubernetes.enabled .Values.kubernetes.status -}}true{{- end -}}
@@ -122,6 +147,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "meshtrust.args" -}}
 - serve
 - --xds-listen=0.0.0.0:5678
+- --xds-auth={{ include "meshtrust.xdsAuth" . }}
 - --probe-listen=0.0.0.0:5681
 {{- with .Values.kubernetes }}
 {{- if .enabled }}
@@ -148,6 +174,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - --tls-key=/tls/tls.key
 {{- if .requireClientCertificate }}
 - --tls-client-ca=/tls/ca.crt
+{{- end }}
+{{- if .clientTrust }}
+- --tls-client-trust={{ .clientTrust }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -183,6 +212,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   "max-document-bytes" .Values.trust.maxDocumentBytes
   "max-certificates" .Values.trust.maxCertificates
   "cache-bytes" .Values.trust.cacheBytes
+  "xds-token-audience" .Values.xds.tokenAudience
+  "xds-token-cache" .Values.xds.tokenCache
   "workers" .Values.xds.workers
   "max-names" .Values.xds.maxNames
   "max-streams" .Values.xds.maxStreams
@@ -265,6 +296,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{ end -}}
 {{- if .Values.trust.distrust -}}
 - --distrust=/distrust/list
+{{ end -}}
+{{- if .Values.xds.access -}}
+- --xds-access=/access/rules.yaml
 {{ end -}}
 {{- if .Values.stateDir.enabled -}}
 - --state-dir=/state/meshtrust

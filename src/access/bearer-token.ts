@@ -1,0 +1,40 @@
+import { isMapping, parseJson } from '../text/json.ts';
+
+/** A token that may be sent to the API server, or why not. */
+export type BearerToken =
+  | {
+      readonly kind: 'token';
+      readonly token: string;
+      /** Epoch milliseconds; `undefined` if the token has no such claim. */
+      readonly expiresAt: number | undefined;
+    }
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'invalid'; readonly reason: 'token' | 'audience'; readonly message: string };
+
+/** Maximum length of a token, in characters. A service account token has about 1,000. */
+const maxLength = 16_384;
+const shape = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
+
+/**
+ * Reads the token of the header `authorization`. It costs the API server nothing to refuse a token that is not a JWT, or
+ * that says itself that it has expired or is for another audience. The claims are not verified here.
+ */
+export function readBearerToken(header: string | undefined, audience: string, now: number): BearerToken {
+  if (header === undefined) return { kind: 'absent' };
+  if (header.length > maxLength + 'Bearer '.length) return invalid('the token is too long');
+  const [, token = ''] = /^bearer +(\S+)$/i.exec(header) ?? [];
+  if (!shape.test(token)) return invalid('the header authorization has no service account token');
+  const claims = parseJson(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
+  if (!isMapping(claims)) return invalid('the token is not a JSON web token');
+  const { exp, aud } = claims;
+  const expiresAt = typeof exp === 'number' ? exp * 1_000 : undefined;
+  if (expiresAt !== undefined && expiresAt <= now) return invalid('the token has expired');
+  const audiences = Array.isArray(aud) ? (aud as readonly unknown[]) : [aud];
+  if (aud !== undefined && !audiences.includes(audience))
+    return invalid(`the token is not for the audience ${audience}`, 'audience');
+  return { kind: 'token', token, expiresAt };
+}
+
+function invalid(message: string, reason: 'token' | 'audience' = 'token'): BearerToken {
+  return { kind: 'invalid', reason, message };
+}

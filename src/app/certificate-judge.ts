@@ -1,0 +1,75 @@
+import { refuse } from '../access/claim.ts';
+import type { ClaimedCertificate, RefusedClient } from '../access/claim.ts';
+import type { NamedCertificate, SpiffeIdentity } from '../access/identity.ts';
+import type { PipelineView } from '../runtime/pipeline.ts';
+import type { MeshState } from '../trust/snapshot/mesh-builder.ts';
+import { readLink } from '../trust/verify/link.ts';
+import { readLeafId } from '../trust/verify/spiffe-id.ts';
+import type { TrustedDomain } from '../trust/verify/verdict.ts';
+import { verifyLeaf } from '../trust/verify/verify-leaf.ts';
+
+export interface JudgeInput {
+  readonly view: () => Pick<PipelineView, 'readiness' | 'meshes'>;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+/** Returns the identity of a client certificate, or why it is refused. */
+export type CertificateJudge = (
+  certificate: ClaimedCertificate,
+) => SpiffeIdentity | NamedCertificate | RefusedClient;
+
+/**
+ * Returns the judge of client certificates: by the trust of a mesh as it is served at the moment, or else by the
+ * verification that TLS has made with the CA certificates of the listener.
+ */
+export function certificateJudge(mesh: string | undefined, { view, now }: JudgeInput): CertificateJudge {
+  if (mesh === undefined) return (certificate) => judgeVerified(certificate, now());
+  return (certificate) => {
+    const { readiness, meshes } = view();
+    const state = meshes.get(mesh);
+    // The trust is not known yet: the proxy must try again, and is not refused for its certificate.
+    if (readiness.kind !== 'ready' && state === undefined)
+      return refuse('not-ready', 'the server has not read its trust yet');
+    return judgeByTrust(certificate, state, now());
+  };
+}
+
+function judgeVerified({ leaf, isVerified }: ClaimedCertificate, now: number): ReturnType<CertificateJudge> {
+  if (!isVerified) return refuse('certificate', 'the client certificate is of no CA that the server accepts');
+  const read = readLink(leaf);
+  if (read.kind === 'unreadable') return refuse('certificate', 'the client certificate cannot be read');
+  const { link } = read;
+  // A connection may be older than the end of its certificate.
+  if (now > link.notAfter) return refuse('certificate', 'the client certificate has expired');
+  const id = readLeafId(link.names);
+  return id.kind === 'spiffe-id'
+    ? { kind: 'spiffe', id: id.id }
+    : { kind: 'certificate', subject: link.subject };
+}
+
+function judgeByTrust(
+  { leaf, chain }: ClaimedCertificate,
+  state: MeshState | undefined,
+  now: number,
+): ReturnType<CertificateJudge> {
+  const read = readLink(leaf);
+  const id = read.kind === 'link' ? readLeafId(read.link.names) : undefined;
+  const name = id?.kind === 'spiffe-id' ? id.trustDomain : undefined;
+  // Only the trust domain of the client is read: explaining a refusal by all others would cost much for a stranger.
+  const verdict = verifyLeaf({ leaf, chain, domains: domainsOf(state, name), now });
+  return verdict.kind === 'admitted'
+    ? { kind: 'spiffe', id: verdict.spiffeId }
+    : refuse('certificate', verdict.sentence);
+}
+
+function domainsOf(state: MeshState | undefined, name: string | undefined): readonly TrustedDomain[] {
+  const bundle = state?.bundle.merged.find(({ trustDomain }) => trustDomain === name);
+  if (bundle === undefined || bundle.anchors.length === 0) return [];
+  const anchors = bundle.anchors.map(({ certificate, rooting, der }) => ({
+    fingerprint: certificate.fingerprint,
+    rooting,
+    der,
+  }));
+  return [{ name: bundle.trustDomain, anchors }];
+}

@@ -1,0 +1,108 @@
+import type { DecideAccess } from '../access/claim.ts';
+import type { TokenReviewer } from '../kubernetes/tokens/reviewer.ts';
+import type { Logger } from '../observe/log/log.ts';
+import type { ServeOptions, TokenAuthOptions } from '../runtime/serve-options.ts';
+import { followAccessFile } from '../runtime/state/access-file.ts';
+import { plainText } from '../text/plain-text.ts';
+import { certificateJudge } from './certificate-judge.ts';
+import type { JudgeInput } from './certificate-judge.ts';
+import { decideAccess } from './decide-access.ts';
+import { followedUses } from './file-report.ts';
+import type { FileReport } from './file-report.ts';
+
+export interface XdsAccessInput extends JudgeInput {
+  readonly log: Logger;
+  readonly report: FileReport;
+  /** Called after each request to the API server about a token. */
+  readonly reviewed: (result: TokenReviewOutcome, seconds: number) => void;
+}
+
+/** The outcomes of a request to the API server about a token. */
+export type TokenReviewOutcome = 'accepted' | 'refused' | 'unavailable';
+
+/** Decides who may use the xDS port. */
+export interface XdsAccess extends Disposable {
+  /** `undefined` if every client may. */
+  readonly decide: DecideAccess | undefined;
+}
+
+/**
+ * Follows the access rules, and returns the function that decides about clients.
+ * @throws {Error} if the rules cannot be used at the start.
+ */
+export async function followXdsAccess(
+  { xdsAuth, xdsAccess }: Pick<ServeOptions, 'xdsAuth' | 'xdsAccess'>,
+  input: XdsAccessInput,
+): Promise<XdsAccess> {
+  const { log, report } = input;
+  using stack = new DisposableStack();
+  if (xdsAuth === undefined || xdsAuth.methods.every((method) => method === 'none'))
+    return { decide: undefined, [Symbol.dispose]: () => undefined };
+  const file =
+    xdsAccess === undefined
+      ? undefined
+      : await followAccessFile(xdsAccess, {
+          loaded: (rules) =>
+            log.info(
+              { event: 'xds-access', rules: rules.length },
+              `${rules.length} access rules are in force`,
+            ),
+          problem: (reason) => {
+            if (reason !== undefined)
+              log.error(
+                { event: 'xds-access-refused', path: xdsAccess, reason },
+                `${xdsAccess}: ${reason}; the previous rules stay in force`,
+              );
+            report.set(followedUses.xdsAccess, xdsAccess, reason);
+          },
+        });
+  stack.defer(() => file?.close());
+  const { methods, clientTrust, token } = xdsAuth;
+  const reviewer = token && (await tokenReviewer(token, input));
+  stack.defer(() => reviewer?.close());
+  const decide = decideAccess({
+    judge: methods.includes('mtls') ? certificateJudge(clientTrust, input) : undefined,
+    tokens: reviewer && token && { reviewer, audience: token.audience },
+    rules: () => file?.rules(),
+    allowsAnonymous: methods.includes('none'),
+    now: input.now,
+  });
+  const owned = stack.move();
+  return { decide, [Symbol.dispose]: () => owned.dispose() };
+}
+
+async function tokenReviewer(
+  { audience, cacheMs, kubeconfig }: TokenAuthOptions,
+  { log, now, reviewed }: XdsAccessInput,
+): Promise<TokenReviewer> {
+  // This loads client-node: only servers that review tokens pay for it.
+  const { connectReviewer } = await import('../kubernetes/tokens/connect-reviewer.ts');
+  const failures = createFailureLog(log);
+  return connectReviewer({
+    kubeconfig,
+    audience,
+    cacheMs,
+    now,
+    reviewed: (result, ms) => {
+      reviewed(result.kind, ms / 1_000);
+      failures(result.kind === 'unavailable' ? result.reason : undefined);
+    },
+  });
+}
+
+/** Returns a function that logs when the reviews begin to fail, for another reason, and when they work again. */
+function createFailureLog(log: Logger): (problem: string | undefined) => void {
+  let last: string | undefined;
+  return (problem) => {
+    if (problem === last) return;
+    last = problem;
+    if (problem === undefined) log.info({ event: 'token-reviews' }, 'the API server reviews tokens again');
+    else
+      log.error(
+        { event: 'token-reviews', reason: problem },
+        plainText(
+          `the API server does not review tokens, so new streams with a token are refused: ${problem}`,
+        ),
+      );
+  };
+}

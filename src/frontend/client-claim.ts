@@ -1,0 +1,44 @@
+import { statusOfRefusal } from '../access/claim.ts';
+import type { AccessDecision, ClaimedCertificate, ClientClaim, DecideAccess } from '../access/claim.ts';
+import type { Authorization, Authorize, PeerCertificate, XdsNode, XdsPeer } from '../xds/index.ts';
+
+/** Returns the mesh that a node names; else the default. */
+export function meshOf({ metadata }: XdsNode, defaultMesh: string): string {
+  return typeof metadata['mesh'] === 'string' ? metadata['mesh'] : defaultMesh;
+}
+
+/** Returns the function by which the xDS library asks about clients. */
+export function authorizeBy(decide: DecideAccess, defaultMesh: string): Authorize {
+  return (peer, node) => {
+    const claim = claimOf(peer, node, defaultMesh);
+    const decision = decide(claim);
+    return decision instanceof Promise
+      ? decision.then((settled) => authorizationOf(settled, claim))
+      : authorizationOf(decision, claim);
+  };
+}
+
+function claimOf(
+  { address, certificate, metadata }: XdsPeer,
+  node: XdsNode,
+  defaultMesh: string,
+): ClientClaim {
+  const [authorization] = metadata.get('authorization');
+  return {
+    address,
+    certificate: certificate && claimedCertificate(certificate),
+    authorization: typeof authorization === 'string' ? authorization : undefined,
+    nodeId: node.id,
+    mesh: meshOf(node, defaultMesh),
+  };
+}
+
+function claimedCertificate({ raw, chain, isVerified }: PeerCertificate): ClaimedCertificate {
+  return { leaf: raw, chain, isVerified };
+}
+
+function authorizationOf(decision: AccessDecision, { mesh }: ClientClaim): Authorization {
+  if (decision.kind === 'allowed') return { kind: 'allowed', group: mesh, identity: decision.identity };
+  const { reason, message } = decision;
+  return { kind: 'refused', code: statusOfRefusal[reason], reason, message };
+}

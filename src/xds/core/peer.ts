@@ -1,0 +1,33 @@
+/** The client certificate of a connection. The client has proved that it has the private key. */
+export interface PeerCertificate {
+  readonly subject: unknown;
+  readonly subjectaltname?: string | undefined;
+  /** The certificate as DER. */
+  readonly raw: Uint8Array;
+  /** The certificates that the client sent after it, as DER, in the order of issuance. */
+  readonly chain: readonly Uint8Array[];
+  /** True if TLS has verified it with the CA certificates of the listener. If not, its names are only claims. */
+  readonly isVerified: boolean;
+}
+
+/** The metadata of a request: `Metadata` of grpc-js has this method. */
+export interface PeerMetadata {
+  /** Returns all values of a key, in order. Values of keys that end in `-bin` are bytes. */
+  get(key: string): readonly (string | Uint8Array)[];
+}
+
+/** The client of a stream or of a unary call, as its connection and its headers describe it. */
+export interface XdsPeer {
+  /** `ADDRESS:PORT`, or another name of the client if it has no address. */
+  readonly address: string;
+  /** `undefined` without TLS and without a client certificate. */
+  readonly certificate: PeerCertificate | undefined;
+  readonly metadata: PeerMetadata;
+}
+
+/** The peer of a session without a connection. */
+export const unknownPeer: XdsPeer = {
+  address: 'unknown',
+  certificate: undefined,
+  metadata: { get: () => [] },
+};

@@ -1,0 +1,48 @@
+import type { XdsPeer } from '../core/peer.ts';
+import type { XdsNode } from '../core/request.ts';
+import type { Grant } from '../core/session.ts';
+
+/** A client that may subscribe. */
+export interface Allowed extends Grant {
+  readonly kind: 'allowed';
+}
+
+/**
+ * A client that must not subscribe. `UNAUTHENTICATED`: it has no credential, or an invalid one. `PERMISSION_DENIED`: its
+ * identity has no right to what its node claims. `UNAVAILABLE`: the decision is not possible now, and the client should
+ * try again.
+ */
+export interface Refused {
+  readonly kind: 'refused';
+  readonly code: 'UNAUTHENTICATED' | 'PERMISSION_DENIED' | 'UNAVAILABLE';
+  /** A short code of the reason, for metrics. */
+  readonly reason: string;
+  /** A sentence for the client. */
+  readonly message: string;
+}
+
+/** The decision about a client. */
+export type Authorization = Allowed | Refused;
+
+/** Decides about a client: at the first request of a stream, and at each unary request. */
+export type Authorize = (peer: XdsPeer, node: XdsNode) => Authorization | Promise<Authorization>;
+
+/** The decision, or the error because of which there is none. */
+export type Outcome = Authorization | { readonly kind: 'failed'; readonly error: unknown };
+
+/** Calls `settled` with the decision: at once if `authorize` decides at once. Never throws. */
+export function decide(
+  authorize: Authorize,
+  peer: XdsPeer,
+  node: XdsNode,
+  settled: (outcome: Outcome) => void,
+): void {
+  let decision: Authorization | Promise<Authorization>;
+  try {
+    decision = authorize(peer, node);
+  } catch (error) {
+    return settled({ kind: 'failed', error });
+  }
+  if (!(decision instanceof Promise)) return settled(decision);
+  void decision.catch((error: unknown): Outcome => ({ kind: 'failed', error })).then(settled);
+}

@@ -1,0 +1,29 @@
+import { anonymousNode } from '../core/request.ts';
+import type { XdsNode, XdsRequest } from '../core/request.ts';
+
+/** The requests of a stream that wait until `authorize` has decided about the client. */
+export class HeldRequests<Request extends XdsRequest> {
+  readonly first: Request;
+  /** Time of the first request, in ms. */
+  readonly since: number;
+  readonly others: Buffer[] = [];
+  /** Memory of the others. */
+  bytes = 0;
+  /** True if the client has ended its side of the stream. */
+  isHalfClosed = false;
+
+  constructor(first: Request, since: number) {
+    this.first = first;
+    this.since = since;
+  }
+
+  get node(): XdsNode {
+    return this.first.node ?? anonymousNode;
+  }
+
+  /** Copies the message, whose bytes are valid only during the call. Returns the number of messages that wait. */
+  add(bytes: Buffer): number {
+    this.bytes += bytes.length;
+    return this.others.push(Buffer.from(bytes));
+  }
+}

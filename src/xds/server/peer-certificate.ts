@@ -1,0 +1,86 @@
+import { TLSSocket } from 'node:tls';
+import type { PeerCertificate, XdsPeer } from '../core/peer.ts';
+import type { StreamLink } from './stream-link.ts';
+
+/** The certificates of connections: a connection may have hundreds of streams. */
+const known = new WeakMap<object, PeerCertificate | 'none'>();
+
+/** Returns the client certificate of a connection; `undefined` without TLS or without a certificate. */
+function certificateOf(socket: unknown): PeerCertificate | undefined {
+  if (!(socket instanceof TLSSocket)) return undefined;
+  let certificate = known.get(socket);
+  if (certificate === undefined) known.set(socket, (certificate = readCertificate(socket) ?? 'none'));
+  return certificate === 'none' ? undefined : certificate;
+}
+
+function readCertificate(socket: TLSSocket): PeerCertificate | undefined {
+  const { raw, ...names }: Partial<ReturnType<TLSSocket['getPeerCertificate']>> = socket.getPeerCertificate();
+  return raw === undefined ? undefined : new SocketCertificate(socket, names.subject, names.subjectaltname);
+}
+
+/** Keeps no DER: thousands of connections would keep megabytes that are needed only at the start of a stream. */
+class SocketCertificate implements PeerCertificate {
+  readonly #socket: TLSSocket;
+  readonly subject: unknown;
+  readonly subjectaltname: string | undefined;
+  readonly isVerified: boolean;
+
+  constructor(socket: TLSSocket, subject: unknown, subjectaltname: string | undefined) {
+    this.#socket = socket;
+    this.subject = subject;
+    this.subjectaltname = subjectaltname;
+    this.isVerified = socket.authorized;
+  }
+
+  /** Empty once the connection is closed. */
+  get raw(): Uint8Array {
+    return this.#socket.getPeerX509Certificate()?.raw ?? new Uint8Array();
+  }
+
+  /** Empty once the connection is closed. */
+  get chain(): readonly Uint8Array[] {
+    const chain: Uint8Array[] = [];
+    let next = this.#socket.getPeerX509Certificate()?.issuerCertificate;
+    for (; next !== undefined; next = next.issuerCertificate) chain.push(next.raw);
+    return chain;
+  }
+}
+
+/** What a client is read from: the link of a stream, or a unary call. */
+type ClientLink = Pick<StreamLink, 'address' | 'metadata' | 'socket'>;
+
+/** The client of a stream or call. Reads the link when asked: each stream has one. */
+export class LinkPeer implements XdsPeer {
+  readonly #link: ClientLink;
+
+  constructor(link: ClientLink) {
+    this.#link = link;
+  }
+
+  get address(): string {
+    return this.#link.address;
+  }
+
+  get certificate(): PeerCertificate | undefined {
+    return certificateOf(this.#link.socket);
+  }
+
+  get metadata(): XdsPeer['metadata'] {
+    return this.#link.metadata;
+  }
+}
+
+/**
+ * Returns the identity of a client as the server sees it, for `StreamInfo.origin`. It excludes the fingerprint of the
+ * certificate: a proxy gets a new certificate every few hours, and stays the same proxy.
+ */
+export function originOf({ certificate, address }: XdsPeer): string {
+  if (certificate?.isVerified !== true) return hostOf(address);
+  const { subject, subjectaltname } = certificate;
+  return JSON.stringify({ subject, subjectaltname });
+}
+
+/** Removes the port from an address: a client reconnects from another port. */
+function hostOf(address: string): string {
+  return address.replace(/:\d+$/, '');
+}

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { readBearerToken } from '../../src/access/bearer-token.ts';
+
+const now = 1_000_000_000_000;
+const tokenOf = (claims: unknown): string =>
+  `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln`;
+const good = tokenOf({ aud: ['meshtrust'], exp: now / 1_000 + 60 });
+
+suite('bearer token', () => {
+  const cases: readonly (readonly [what: string, header: string | undefined, expected: string])[] = [
+    ['no header', undefined, 'absent'],
+    ['token for the audience', `Bearer ${good}`, 'token'],
+    ['scheme in lower case', `bearer ${good}`, 'token'],
+    ['audience as a text', `Bearer ${tokenOf({ aud: 'meshtrust' })}`, 'token'],
+    ['token without claims about it', `Bearer ${tokenOf({})}`, 'token'],
+    ['no scheme', good, 'invalid token'],
+    ['other scheme', `Basic ${good}`, 'invalid token'],
+    ['two parts', 'Bearer e30.e30', 'invalid token'],
+    ['four parts', `Bearer ${good}.x`, 'invalid token'],
+    ['empty part', 'Bearer e30..c2ln', 'invalid token'],
+    ['characters outside of base64url', 'Bearer e30.e+0.c2ln', 'invalid token'],
+    ['payload that is not JSON', 'Bearer e30.AAAA.c2ln', 'invalid token'],
+    ['payload that is a list', `Bearer ${tokenOf([])}`, 'invalid token'],
+    ['16 KiB and more', `Bearer e30.${'a'.repeat(16_384)}.c2ln`, 'invalid token'],
+    ['expired', `Bearer ${tokenOf({ exp: now / 1_000 })}`, 'invalid token'],
+    ['another audience', `Bearer ${tokenOf({ aud: ['vault'] })}`, 'invalid audience'],
+    ['audience that contains the name', `Bearer ${tokenOf({ aud: 'not-meshtrust' })}`, 'invalid audience'],
+  ];
+  for (const [what, header, expected] of cases)
+    test(`${what}: ${expected}`, () => {
+      const read = readBearerToken(header, 'meshtrust', now);
+      assert.equal(read.kind === 'invalid' ? `invalid ${read.reason}` : read.kind, expected);
+    });
+
+  test('expiry: is returned in milliseconds', () => {
+    const read = readBearerToken(`Bearer ${good}`, 'meshtrust', now);
+    assert.equal(read.kind === 'token' ? read.expiresAt : undefined, now + 60_000);
+  });
+});

@@ -1,0 +1,348 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { suite, test } from 'node:test';
+import { Metadata, credentials, status } from '@grpc/grpc-js';
+import { parseRules } from '../../src/access/parse-rules.ts';
+import type { AccessRule } from '../../src/access/rules.ts';
+import { certificateJudge } from '../../src/app/certificate-judge.ts';
+import { decideAccess } from '../../src/app/decide-access.ts';
+import { startXdsEndpoint } from '../../src/frontend/xds-endpoint.ts';
+import type { DecideAccess } from '../../src/access/claim.ts';
+import { createLogger } from '../../src/observe/log/log.ts';
+import type { XdsAuthOptions } from '../../src/runtime/serve-options.ts';
+import { secretTypeUrl } from '../../src/trust/snapshot/publisher.ts';
+import type { MeshStates } from '../../src/trust/snapshot/mesh-builder.ts';
+import { createSnapshotStore } from '../../src/xds/index.ts';
+import type { Denied, StreamInfo, XdsObserver } from '../../src/xds/index.ts';
+import { bundleOf, shareOf } from '../kit/bundles.ts';
+import { makeCa, makeIntermediate, makeLeaf } from '../kit/certificates.ts';
+import type { Certificate } from '../kit/certificates.ts';
+import { makeTempDir } from '../kit/temp-dir.ts';
+import { xdsTransports } from '../kit/xds-transports.ts';
+import { createClient } from '../xds/client.ts';
+import type { XdsClient } from '../xds/client.ts';
+import { ads, sds } from '../xds/loopback/serving.ts';
+import { setOf } from '../xds/vocabulary.ts';
+
+const serverCa = makeCa({ commonName: 'Server CA' });
+const server = makeLeaf(serverCa, { dnsNames: ['localhost'] });
+const meshCa = makeCa({ commonName: 'Mesh CA' });
+const nextCa = makeCa({ commonName: 'Next CA' });
+const strangerCa = makeCa({ commonName: 'Stranger CA' });
+const intermediate = makeIntermediate(meshCa);
+const proxyId = 'spiffe://mesh-a.east.mesh.local/ns/edge/sa/envoy';
+const proxyA = makeLeaf(meshCa, { spiffeId: proxyId });
+const rules = `
+- from: { spiffeId: 'spiffe://{mesh}.*.mesh.local/ns/{namespace}/sa/*' }
+  mesh: '{mesh}'
+  node: '*.{namespace}'
+`;
+
+function rulesOf(text: string): readonly AccessRule[] {
+  const parsed = parseRules(text);
+  assert.ok(parsed.kind === 'rules', JSON.stringify(parsed));
+  return parsed.rules;
+}
+
+/** Returns meshes of which `mesh-a` trusts CAs for the trust domain of `proxyA`. */
+function meshesOf(...cas: readonly Certificate[]): MeshStates {
+  const bundle = { merged: [bundleOf([shareOf('mesh-a.east.mesh.local', cas)])] };
+  return new Map([['mesh-a', { bundle }]]) as unknown as MeshStates;
+}
+
+interface Rig extends AsyncDisposable {
+  readonly connect: (identity?: Certificate, chain?: readonly Certificate[], token?: string) => XdsClient;
+  readonly denied: Denied[];
+  readonly streams: Set<StreamInfo>;
+  /** Every event of requests, ACKs and NACKs. */
+  readonly events: string[];
+}
+
+interface RigOptions {
+  readonly xdsTransport: 'grpc-js' | 'own';
+  readonly auth: XdsAuthOptions;
+  readonly decide: DecideAccess;
+  readonly clientCa?: Certificate;
+}
+
+async function start({ xdsTransport, auth, decide, clientCa }: RigOptions): Promise<Rig> {
+  await using stack = new AsyncDisposableStack();
+  const dir = stack.use(await makeTempDir());
+  const files = { 'tls.crt': server.certPem, 'tls.key': server.keyPem, 'ca.crt': clientCa?.certPem ?? '' };
+  for (const [name, text] of Object.entries(files)) await writeFile(dir.join(name), text);
+  const store = createSnapshotStore();
+  for (const mesh of ['mesh-a', 'mesh-b']) store.set(mesh, secretTypeUrl, setOf({ ALL: mesh }));
+  const denied: Denied[] = [];
+  const streams = new Set<StreamInfo>();
+  const events: string[] = [];
+  const observer: XdsObserver = {
+    denied: (one) => denied.push(one),
+    streamOpened: (stream) => streams.add(stream),
+    streamClosed: (stream) => streams.delete(stream),
+    request: ({ nodeId, group }) => events.push(`request ${nodeId} ${group}`),
+    acked: ({ nodeId, group }) => events.push(`ack ${nodeId} ${group}`),
+    nacked: ({ nodeId, group }) => events.push(`nack ${nodeId} ${group}`),
+  };
+  const endpoint = await startXdsEndpoint({
+    options: {
+      version: 'test',
+      xdsListen: '127.0.0.1:0',
+      xdsTransport,
+      defaultMesh: 'default',
+      tls: {
+        certificate: dir.join('tls.crt'),
+        key: dir.join('tls.key'),
+        clientCa: clientCa && dir.join('ca.crt'),
+      },
+      xdsAuth: auth,
+      maxNames: 1_000,
+      openRate: 1_000,
+      openBurst: 1_000,
+      maxConnectionStreams: 256,
+      maxRequestBytes: 524_288,
+      requestTimeout: 60_000,
+      slowTimeout: 60_000,
+      keepalive: 0,
+      keepaliveTimeout: 10_000,
+      maxConnectionAge: 0,
+    },
+    store,
+    observer,
+    log: createLogger({ format: 'json', level: 'error' }),
+    authFailed: () => undefined,
+    decide,
+  });
+  stack.defer(() => endpoint.drain(0));
+  const owned = stack.move();
+  return {
+    denied,
+    streams,
+    events,
+    connect: (identity, chain = [], token) => {
+      const pem = identity && [identity, ...chain].map(({ certPem }) => certPem).join('');
+      const tls = credentials.createSsl(
+        Buffer.from(serverCa.certPem),
+        identity ? Buffer.from(identity.keyPem) : null,
+        pem === undefined ? null : Buffer.from(pem),
+      );
+      const metadata = new Metadata();
+      if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
+      const call = credentials.createFromMetadataGenerator((_, done) => done(null, metadata));
+      return createClient(
+        endpoint.address,
+        { 'grpc.ssl_target_name_override': 'localhost' },
+        tls.compose(call),
+      );
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+const nodeOf = (id: string, mesh: string): object => ({
+  id,
+  metadata: { fields: { mesh: { stringValue: mesh, kind: 'stringValue' } } },
+});
+const deltaOf = (id: string, mesh: string): object => ({
+  node: nodeOf(id, mesh),
+  type_url: secretTypeUrl,
+  resource_names_subscribe: ['ALL'],
+});
+const sotwOf = (id: string, mesh: string): object => ({
+  node: nodeOf(id, mesh),
+  type_url: secretTypeUrl,
+  resource_names: ['ALL'],
+});
+
+for (const xdsTransport of xdsTransports) {
+  suite(`clients of the xDS port, ${xdsTransport}`, () => {
+    const view = { readiness: { kind: 'ready' }, meshes: meshesOf(meshCa) } as const;
+    const byTrust = (current: () => MeshStates): DecideAccess =>
+      decideAccess({
+        judge: certificateJudge('mesh-a', {
+          view: () => ({ ...view, meshes: current() }),
+          now: () => Date.now(),
+        }),
+        tokens: undefined,
+        rules: () => rulesOf(rules),
+        allowsAnonymous: false,
+        now: () => Date.now(),
+      });
+    const trusting: XdsAuthOptions = { methods: ['mtls'], clientTrust: 'mesh-a' };
+
+    test('proxy of mesh A: subscribes to mesh A, and to no other mesh and under no other node id', async () => {
+      const decide = byTrust(() => view.meshes);
+      await using rig = await start({ xdsTransport, auth: trusting, decide });
+      using client = rig.connect(proxyA);
+      using own = client.delta(ads.delta);
+      own.send(deltaOf('gateway.edge', 'mesh-a'));
+      assert.equal((await own.next()).resources[0]?.name, 'ALL');
+      const [info] = rig.streams;
+      assert.equal(info?.identity, proxyId);
+      assert.equal(info.origin, info.identity);
+
+      const events = rig.events.length;
+      for (const [id, mesh] of [
+        ['gateway.edge', 'mesh-b'],
+        ['gateway.other', 'mesh-a'],
+        ['', 'mesh-a'],
+      ] as const) {
+        for (const path of [ads.delta, sds.delta]) {
+          using stream = client.delta(path);
+          // The ACK follows at once: it must have no effect either.
+          stream.send(deltaOf(id, mesh));
+          stream.send({ type_url: secretTypeUrl, response_nonce: '1' });
+          stream.send({
+            type_url: secretTypeUrl,
+            response_nonce: '1',
+            error_detail: { code: 3, message: 'no' },
+          });
+          assert.equal((await stream.ended).code, status.PERMISSION_DENIED, `${id} ${mesh}`);
+        }
+        for (const path of [ads.sotw, sds.sotw]) {
+          using stream = client.sotw(path);
+          stream.send(sotwOf(id, mesh));
+          assert.equal((await stream.ended).code, status.PERMISSION_DENIED, `${id} ${mesh}`);
+        }
+        await assert.rejects(client.fetch(sds.fetch, sotwOf(id, mesh)), { code: status.PERMISSION_DENIED });
+      }
+      assert.equal(rig.events.length, events, 'no request of a refused stream had an effect');
+      assert.deepEqual(
+        Map.groupBy(rig.denied, ({ reason }) => reason)
+          .entries()
+          .map(([reason, all]) => [reason, all.length])
+          .toArray(),
+        [
+          ['mesh', 5],
+          ['node', 10],
+        ],
+      );
+      const fetched = await client.fetch(sds.fetch, sotwOf('gateway.edge', 'mesh-a'));
+      assert.equal(fetched.resources.length, 1);
+    });
+
+    test('node of a later request: changes neither the mesh nor the node id of the stream', async () => {
+      await using rig = await start({ xdsTransport, auth: trusting, decide: byTrust(() => view.meshes) });
+      using client = rig.connect(proxyA);
+      using stream = client.delta(ads.delta);
+      stream.send(deltaOf('gateway.edge', 'mesh-a'));
+      const { nonce } = await stream.next();
+      stream.send({ type_url: secretTypeUrl, response_nonce: nonce, node: nodeOf('other.edge', 'mesh-b') });
+      stream.send({
+        node: nodeOf('other.edge', 'mesh-b'),
+        type_url: secretTypeUrl,
+        resource_names_unsubscribe: ['ALL'],
+        resource_names_subscribe: ['OTHER'],
+      });
+      await stream.next();
+      assert.deepEqual(
+        new Set(rig.events.map((event) => event.replace(/^\S+ /, ''))),
+        new Set(['gateway.edge mesh-a']),
+      );
+    });
+
+    test('certificate that the served trust does not verify: is refused, and leaves other streams alone', async () => {
+      let meshes = meshesOf(meshCa);
+      await using rig = await start({ xdsTransport, auth: trusting, decide: byTrust(() => meshes) });
+      const end = async (client: XdsClient): Promise<number> => {
+        using stream = client.delta(ads.delta);
+        stream.send(deltaOf('gateway.edge', 'mesh-a'));
+        return (await stream.ended).code;
+      };
+      using stranger = rig.connect(makeLeaf(strangerCa, { spiffeId: proxyId }));
+      assert.equal(await end(stranger), status.UNAUTHENTICATED);
+      using nobody = rig.connect();
+      assert.equal(await end(nobody), status.UNAUTHENTICATED);
+      assert.deepEqual(
+        rig.denied.map(({ reason }) => reason),
+        ['certificate', 'no-credentials'],
+      );
+
+      // A rotation: streams that begin now are judged by the trust in force now.
+      using old = rig.connect(proxyA);
+      using open = old.delta(ads.delta);
+      open.send(deltaOf('gateway.edge', 'mesh-a'));
+      await open.next();
+      meshes = meshesOf(nextCa);
+      assert.equal(await end(old), status.UNAUTHENTICATED, 'the same connection, a new stream');
+      using next = rig.connect(makeLeaf(nextCa, { spiffeId: proxyId }));
+      using accepted = next.delta(ads.delta);
+      accepted.send(deltaOf('gateway.edge', 'mesh-a'));
+      await accepted.next();
+      assert.equal(rig.streams.size, 2, 'the open stream stays');
+    });
+
+    test('intermediate that the client sends: counts, on each connection', async () => {
+      await using rig = await start({ xdsTransport, auth: trusting, decide: byTrust(() => view.meshes) });
+      const leaf = makeLeaf(intermediate, { spiffeId: proxyId });
+      for (let times = 0; times < 2; times += 1) {
+        using client = rig.connect(leaf, [intermediate]);
+        using stream = client.delta(ads.delta);
+        stream.send(deltaOf('gateway.edge', 'mesh-a'));
+        await stream.next();
+      }
+      using without = rig.connect(leaf);
+      using stream = without.delta(ads.delta);
+      stream.send(deltaOf('gateway.edge', 'mesh-a'));
+      assert.equal((await stream.ended).code, status.UNAUTHENTICATED);
+    });
+
+    test('client CA and another method: a certificate of another CA is no credential', async () => {
+      const decide = decideAccess({
+        judge: certificateJudge(undefined, { view: () => view, now: () => Date.now() }),
+        tokens: undefined,
+        rules: () => undefined,
+        allowsAnonymous: true,
+        now: () => Date.now(),
+      });
+      const auth: XdsAuthOptions = { methods: ['mtls', 'none'] };
+      await using rig = await start({ xdsTransport, auth, decide, clientCa: meshCa });
+      const identities: (string | undefined)[] = [];
+      for (const identity of [proxyA, makeLeaf(strangerCa, { spiffeId: proxyId }), undefined]) {
+        using client = rig.connect(identity);
+        using stream = client.delta(ads.delta);
+        stream.send(deltaOf('n', 'mesh-b'));
+        await stream.next();
+        identities.push([...rig.streams].at(-1)?.identity);
+      }
+      assert.deepEqual(identities, [proxyId, undefined, undefined]);
+    });
+
+    test('decision that takes time: requests wait for it, and none has an effect before', async () => {
+      const decided = Promise.withResolvers<void>();
+      const asked = Promise.withResolvers<void>();
+      let asks = 0;
+      const decide: DecideAccess = async () => {
+        asks += 1;
+        asked.resolve();
+        await decided.promise;
+        return { kind: 'allowed', identity: 'late' };
+      };
+      await using rig = await start({ xdsTransport, auth: { methods: ['token'] }, decide });
+      using client = rig.connect();
+      using stream = client.sotw(ads.sotw);
+      stream.send(sotwOf('gateway.edge', 'mesh-a'));
+      for (const type of ['a', 'b', 'c']) stream.send({ type_url: `type.googleapis.com/${type}` });
+      await asked.promise;
+      assert.deepEqual(rig.events, []);
+      decided.resolve();
+      for (let responses = 0; responses < 4; responses += 1) await stream.next();
+      assert.equal(asks, 1);
+      assert.equal(rig.events.length, 4);
+    });
+
+    test('decision that fails: ends the stream with INTERNAL, and later streams are not affected', async () => {
+      let fails = true;
+      const decide: DecideAccess = () =>
+        fails ? Promise.reject(new Error('broken')) : { kind: 'allowed', identity: undefined };
+      await using rig = await start({ xdsTransport, auth: { methods: ['token'] }, decide });
+      using client = rig.connect();
+      using first = client.delta(ads.delta);
+      first.send(deltaOf('n', 'mesh-a'));
+      assert.equal((await first.ended).code, status.INTERNAL);
+      fails = false;
+      using second = client.delta(ads.delta);
+      second.send(deltaOf('n', 'mesh-a'));
+      await second.next();
+    });
+  });
+}
