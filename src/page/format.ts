@@ -74,3 +74,16 @@ export function rolloutSentence({ proxies, complete }: Pick<RolloutDetail, 'prox
   if (lost > 0) return `${has(count(all, 'proxy', 'proxies'))}, ${lost.toLocaleString('en')} lost.`;
   return `${has(count(all, 'proxy', 'proxies'))}.`;
 }
+
+/** Returns how many proxies of all meshes are in sync; undefined if no roll-out is known. */
+export function syncText(rollouts: readonly Pick<RolloutDetail, 'proxies'>[]): string | undefined {
+  if (rollouts.length === 0) return undefined;
+  const total = (of: (proxies: RolloutDetail['proxies']) => number): number =>
+    rollouts.reduce((sum, { proxies }) => sum + of(proxies), 0);
+  // Each roll-out has the same number of forgotten proxies: those of all meshes.
+  const forgotten = Math.max(...rollouts.map(({ proxies }) => proxies.forgotten));
+  const all = total(({ connected, reconnecting, lost }) => connected + reconnecting + lost) + forgotten;
+  if (all === 0) return 'no proxy is connected';
+  const synced = total((proxies) => proxies.synced);
+  return `${synced.toLocaleString('en')} of ${count(all, 'proxy', 'proxies')} in sync`;
+}

@@ -2,7 +2,7 @@ import { html, nothing } from 'lit-html';
 import type { TemplateResult } from 'lit-html';
 import type { MeshSummary } from '../api/api-types.ts';
 import type { RolloutDetail } from '../api/fleet-api-types.ts';
-import { count, dayOf, distance } from './format.ts';
+import { count, dayOf, distance, syncText } from './format.ts';
 import { expiringMs } from './life.ts';
 import { connectedTo, isComplete } from './page-state.ts';
 import type { PageState } from './page-state.ts';
@@ -61,24 +61,13 @@ function summaryOf(state: PageState, meshes: readonly MeshSummary[]): string {
   const all = count(meshes.length, 'mesh', 'meshes');
   return [
     affected > 0 ? `${affected.toLocaleString('en')} of ${all} affected` : all,
-    syncOf([...rollouts.values()]) ??
+    syncText([...rollouts.values()]) ??
       `${count(
         meshes.reduce((sum, mesh) => sum + connectedTo(mesh, state), 0),
         'proxy',
         'proxies',
       )} connected`,
   ].join(' · ');
-}
-
-/** Returns how many proxies are in sync; undefined if no roll-out is known. */
-function syncOf(rollouts: readonly RolloutDetail[]): string | undefined {
-  if (rollouts.length === 0) return undefined;
-  const total = (of: (proxies: RolloutDetail['proxies']) => number): number =>
-    rollouts.reduce((sum, { proxies }) => sum + of(proxies), 0);
-  const all = total(({ connected, reconnecting, lost }) => connected + reconnecting + lost);
-  if (all === 0) return 'no proxy is connected';
-  const synced = total((proxies) => proxies.synced);
-  return `${synced.toLocaleString('en')} of ${count(all, 'proxy', 'proxies')} in sync`;
 }
 
 function viewMeshes(state: PageState, meshes: readonly MeshSummary[]): TemplateResult {

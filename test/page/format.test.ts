@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { RolloutDetail } from '../../src/api/fleet-api-types.ts';
-import { absolute, count, distance, duration, resourceText, rolloutSentence } from '../../src/page/format.ts';
+import {
+  absolute,
+  count,
+  distance,
+  duration,
+  resourceText,
+  rolloutSentence,
+  syncText,
+} from '../../src/page/format.ts';
 
 const [second, hour, day] = [1_000, 3_600_000, 86_400_000];
 
@@ -99,4 +107,20 @@ suite('sentence of the page about a roll-out', () => {
       assert.equal(rolloutSentence(rollout), says);
     });
   }
+});
+
+test('proxies of all meshes: are summed, and those that the server does not name are counted once', () => {
+  const rollout = (proxies: Partial<Proxies>) => ({ proxies: { ...none, ...proxies } });
+  assert.deepEqual(
+    [
+      syncText([]),
+      syncText([rollout({})]),
+      syncText([
+        rollout({ connected: 3, synced: 2, pending: 1 }),
+        rollout({ connected: 1, synced: 1, lost: 2 }),
+      ]),
+      syncText([rollout({ connected: 1, synced: 1, forgotten: 4 }), rollout({ forgotten: 4 })]),
+    ],
+    [undefined, 'no proxy is connected', '3 of 6 proxies in sync', '1 of 5 proxies in sync'],
+  );
 });

@@ -109,6 +109,19 @@ test('each base image is pinned by digest', () => {
   for (const [from] of stages) assert.match(from?.rest ?? '', /^\S+:\S+@sha256:[0-9a-f]{64}(?: AS \w+)?$/);
 });
 
+test('what the build copies is not ignored', async () => {
+  const lines = (await readFile(join(repository, '.dockerignore'), 'utf8')).trim().split('\n');
+  assert.equal(lines[0], '*');
+  const sources = [...build, ...final].flatMap(({ name, rest }) =>
+    name === 'COPY' && !rest.startsWith('--from=') ? rest.split(' ').slice(0, -1) : [],
+  );
+  assert.ok(sources.length > 5);
+  assert.deepEqual(
+    sources.filter((source) => !lines.includes(`!${source}`)),
+    [],
+  );
+});
+
 test('the image starts the program as somebody who is not root', () => {
   const [user = ''] = valuesOf('USER');
   assert.match(user, /^[1-9]\d*:[1-9]\d*$/);

@@ -52,6 +52,11 @@ suite('what the page shows around a mesh, in Chromium', { skip }, () => {
     await says(/R20 [^\n]*node-1/);
     await says('meshtrust rotate switched');
     await browser.screenshot('rotation');
+    await browser.page.locator('.commands summary').click();
+    await browser.page.setViewport({ width: 380, height: 800 });
+    const wide = await browser.page.evaluate(() => document.documentElement.scrollWidth);
+    assert.equal(wide, 380);
+    await browser.screenshot('rotation-small');
     await browser.page.locator('.rotation a::-p-text(Root 2)').click();
     await says('Trusted in 1 mesh');
     assert.deepEqual(browser.problems, []);
