@@ -120,6 +120,8 @@ export async function startBundleEndpoint(input: BundleEndpointInput): Promise<B
     server.renew(material);
     pipeline.setFindings('bundle-endpoint', update);
   }
+  // A restored state may be built already: the first request must not find it unpublished.
+  update();
   pipeline.setFindings('bundle-endpoint', update);
   const listed = (): ConsumerList => presentConsumers(consumers, published);
   metrics.follow(() => {

@@ -101,6 +101,14 @@ suite('bundle endpoint of the server', () => {
     assert.equal((await server.get('/a.test')).status, 503);
   });
 
+  test('state that was built before the endpoint started: the first request gets the bundle', async () => {
+    await using dir = await makeTempDir();
+    const rig = makeRig(() => undefined);
+    rig.deliver(trustOf(one), synced);
+    await using server = await start({ dir, rig });
+    assert.equal((await server.get('/a.test')).status, 200);
+  });
+
   test('removal of the last CA certificate: is published once the guard releases it, with MT080', async () => {
     await using dir = await makeTempDir();
     await using server = await start({ dir });
