@@ -77,6 +77,26 @@ test('manifests: are accepted by the API server', { skip }, async (t) => {
     assert.ok(kinds.includes('ValidatingWebhookConfiguration') && !kinds.includes('Namespace'), kinds.join());
   });
 
+  await t.test(
+    'component bundle-endpoint: is accepted beside the webhook, with its port and its Secret',
+    async () => {
+      const folder = new URL('../../../deploy/kustomize', import.meta.url).pathname;
+      await using overlay = await makeTempDir();
+      const base = relative(await realpath(overlay.path), folder);
+      const components = ['bundle-endpoint', 'webhook', 'federation'].map((name) => `${base}/${name}`);
+      await writeFile(overlay.join('kustomization.yaml'), JSON.stringify({ resources: [base], components }));
+      const rendered = (await stage.cluster.kubectl(['kustomize', overlay.path])).stdout;
+      const options = ['--dry-run=server', '--validate=strict', '--warnings-as-errors'];
+      await stage.cluster.kubectl(['create', ...options, '-f', '-'], renamed(rendered));
+      const text = (kind: string): string =>
+        JSON.stringify(readManifests(rendered).filter((object) => object.kind === kind));
+      assert.match(text('NetworkPolicy'), /"port":"bundle"/);
+      assert.match(text('Service'), /"targetPort":"bundle"/);
+      assert.match(text('Deployment'), /"secretName":"meshtrust-bundle-tls"/);
+      assert.match(text('Deployment'), /"mountPath":"\/bundle-tls"/);
+    },
+  );
+
   await t.test('without an overlay: no container runtime accepts the name of the image', async () => {
     const folder = new URL('../../../deploy/kustomize', import.meta.url).pathname;
     const rendered = (await stage.cluster.kubectl(['kustomize', folder])).stdout;

@@ -22,6 +22,8 @@ export interface BundleStage extends AsyncDisposable {
   /** Ends with a slash; a trust domain follows. */
   readonly url: string;
   readonly join: (name: string) => string;
+  /** Writes another file beside those of the trust domains. */
+  readonly put: (name: string, text: string) => Promise<void>;
   /** Lists these certificates of a trust domain, or none. */
   readonly list: (trustDomain: string, certificates: readonly Certificate[]) => Promise<void>;
   /** Ends the server, and starts it again with the same state directory. */
@@ -74,6 +76,7 @@ export async function startBundleStage({
     server: first,
     url: `https://localhost:${port}/`,
     join: dir.join,
+    put: files.put,
     list,
     async restart() {
       await stage.server.stop();
