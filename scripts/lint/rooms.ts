@@ -101,7 +101,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
 
   // The SPIFFE bundle endpoint
   'bundle-endpoint/core': [...trust, 'api', 'trust/federation', 'trust/verify'],
-  'bundle-endpoint': ['bundle-endpoint/core', 'net', 'xds/rate'],
+  'bundle-endpoint': ['bundle-endpoint/core', 'net', 'xds/rate', 'xds/timers'],
 
   // What is reported: log, metrics, audit, traces
   'observe/log': [...trust, 'net', 'runtime', 'xds'],

@@ -89,7 +89,7 @@ export async function startBundleEndpoint(input: BundleEndpointInput): Promise<B
       },
       defaultMesh,
       get: (mesh, trustDomain) => published.get(mesh, trustDomain),
-      all: () => published.all(),
+      mapOf: (mesh) => published.mapOf(mesh),
     },
     onAnswered: (answered) => {
       const { status, bundles } = answered.reply;
@@ -126,10 +126,10 @@ export async function startBundleEndpoint(input: BundleEndpointInput): Promise<B
   const listed = (): ConsumerList => presentConsumers(consumers, published);
   metrics.follow(() => {
     const all = listed();
+    const groups = Map.groupBy(all.consumers, ({ mesh, trustDomain }) => `${mesh}/${trustDomain}`);
     return all.published.map(({ mesh, trustDomain, sequence }) => {
       const counts = { current: 0, behind: 0, unknown: 0 };
-      for (const consumer of all.consumers)
-        if (consumer.mesh === mesh && consumer.trustDomain === trustDomain) counts[consumer.state] += 1;
+      for (const { state } of groups.get(`${mesh}/${trustDomain}`) ?? []) counts[state] += 1;
       return { mesh, trustDomain, sequence, consumers: counts };
     });
   });

@@ -5,6 +5,7 @@ import type { SecureContextOptions } from 'node:tls';
 import { createHttpListener } from '../net/http-listener.ts';
 import { parseListenAddress } from '../net/listen-address.ts';
 import type { TlsMaterial } from '../net/tls-material.ts';
+import { after } from '../xds/timers/timers.ts';
 import { createTokenBucket } from '../xds/rate/token-bucket.ts';
 import { answerRequest, tooManyRequests } from './core/answer-request.ts';
 import type { BundleReply, BundleRequest, Publication } from './core/answer-request.ts';
@@ -40,6 +41,10 @@ export interface BundleServerOptions {
   readonly onError: (error: Error) => void;
   /** Maximum number of connections, beyond which idle ones are closed; 256. */
   readonly maxConnections?: number | undefined;
+  /** Bytes of responses that clients have not read yet, beyond which requests get 429; 32 MiB. */
+  readonly maxUnreadBytes?: number | undefined;
+  /** Milliseconds in which a client must read a response; 30,000. */
+  readonly maxResponseMs?: number | undefined;
   /** Milliseconds until a silent connection is closed that has not completed its TLS handshake; 5,000. */
   readonly handshakeTimeoutMs?: number | undefined;
 }
@@ -47,6 +52,11 @@ export interface BundleServerOptions {
 // A request is complete with its headers, and every response is made at once.
 const limits = { headersTimeout: 5000, requestTimeout: 10_000, keepAliveTimeout: 5000, maxHeaderSize: 8192 };
 const defaultHandshakeTimeoutMs = 5_000;
+/** TLS keeps a copy of what a slow client has not read, and a bundle of a thousand CAs has 2 MB. */
+const defaultMaxUnreadBytes = 32 * 2 ** 20;
+const defaultMaxResponseMs = 30_000;
+/** The wait that a client is told if others have not read their responses. */
+const busyMs = 1000;
 /** SPIFFE Federation, section 5.2.1.1, requires Mozilla's "intermediate" configuration: forward secrecy and AEAD. */
 const ciphers = [
   'TLS_AES_128_GCM_SHA256',
@@ -68,6 +78,8 @@ export function createBundleServer({
   onAnswered,
   onError,
   maxConnections,
+  maxUnreadBytes = defaultMaxUnreadBytes,
+  maxResponseMs = defaultMaxResponseMs,
   handshakeTimeoutMs = defaultHandshakeTimeoutMs,
 }: BundleServerOptions): BundleServer {
   const bucket = createTokenBucket({ perSecond, burst: perSecond });
@@ -77,6 +89,7 @@ export function createBundleServer({
     handshakeTimeout: handshakeTimeoutMs,
     connectionsCheckingInterval: 1000,
   });
+  let unreadBytes = 0;
   const listener = createHttpListener(server, { onRequest: respond, maxConnections });
   // For example: no file descriptor for another connection. `listen` rejects with earlier errors.
   server.on('error', (error) => {
@@ -86,22 +99,27 @@ export function createBundleServer({
   function respond(message: IncomingMessage, response: ServerResponse): void {
     const { method = '', url = '', headers } = message;
     const request = { method, target: url, ifNoneMatch: headers['if-none-match'] };
-    const wait = bucket.take(performance.now());
+    const wait = unreadBytes > maxUnreadBytes ? busyMs : bucket.take(performance.now());
     const reply = wait > 0 ? tooManyRequests(wait) : answerRequest(request, publication);
     const address = message.socket.remoteAddress ?? '';
     const userAgent = headers['user-agent'] ?? '';
+    const body = method === 'HEAD' ? undefined : reply.body;
+    unreadBytes += body?.length ?? 0;
+    const cancelDeadline = after(maxResponseMs, () => message.socket.destroy());
     response.once('close', () => {
+      cancelDeadline();
+      unreadBytes -= body?.length ?? 0;
       onAnswered({ request, reply, address, userAgent, isComplete: response.writableFinished });
     });
     const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
     response.writeHead(reply.status, {
       'X-Content-Type-Options': 'nosniff',
-      ...(reply.status === 304 ? {} : { 'Content-Length': Buffer.byteLength(reply.body) }),
+      ...(reply.status === 304 ? {} : { 'Content-Length': reply.body.length }),
       // The body of a request is not read.
       ...(hasBody ? { Connection: 'close' } : {}),
       ...reply.headers,
     });
-    response.end(method === 'HEAD' ? undefined : reply.body);
+    response.end(body);
   }
 
   return {

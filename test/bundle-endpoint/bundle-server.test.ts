@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { suite, test } from 'node:test';
+import { connect as connectTls } from 'node:tls';
 import { createBundleServer } from '../../src/bundle-endpoint/bundle-server.ts';
 import type { AnsweredRequest, BundleServerOptions } from '../../src/bundle-endpoint/bundle-server.ts';
 import type { Publication } from '../../src/bundle-endpoint/core/answer-request.ts';
@@ -38,7 +39,7 @@ async function start(options: Partial<BundleServerOptions> = {}) {
     isOpen: true,
     defaultMesh: 'default',
     get: (mesh, trustDomain) => published.get(mesh, trustDomain),
-    all: () => published.all(),
+    mapOf: (mesh) => published.mapOf(mesh),
   };
   const server = createBundleServer({
     tls: materialOf(leafOf()),
@@ -56,9 +57,9 @@ suite('bundle server', () => {
   test('GET, HEAD and If-None-Match: the bundle, its head, and 304', async () => {
     await using server = await start();
     const get = await fetchBundle(server.address, '/a.test', { ca: ca.certPem });
-    assert.deepEqual([get.status, get.body], [200, bundle.body]);
+    assert.deepEqual([get.status, get.body], [200, String(bundle.body)]);
     assert.equal(get.headers['content-type'], 'application/json');
-    assert.equal(get.headers['content-length'], String(Buffer.byteLength(bundle.body)));
+    assert.equal(get.headers['content-length'], String(bundle.body.length));
     const head = await fetchBundle(server.address, '/a.test', { ca: ca.certPem, method: 'HEAD' });
     assert.deepEqual([head.status, head.body], [200, '']);
     const { date: _, ...expected } = get.headers;
@@ -127,6 +128,35 @@ suite('bundle server', () => {
     const headers = { 'Content-Length': '5' };
     const got = await fetchBundle(server.address, '/a.test', { ca: ca.certPem, headers, method: 'POST' });
     assert.deepEqual([got.status, got.headers['connection']], [405, 'close']);
+  });
+
+  test('client that does not read its response: others get 429 meanwhile, and it is disconnected', async () => {
+    const publication: Publication = {
+      isOpen: true,
+      defaultMesh: 'default',
+      // More than the buffers of the system.
+      get: () => ({ ...bundle, body: Buffer.alloc(64 * 2 ** 20, ' ') }),
+      mapOf: () => undefined,
+    };
+    const unread = Promise.withResolvers<AnsweredRequest>();
+    await using server = await start({
+      publication,
+      maxUnreadBytes: 2 ** 20,
+      maxResponseMs: 1000,
+      onAnswered: (answered) => {
+        if (answered.reply.status === 200) unread.resolve(answered);
+      },
+    });
+    const port = Number(server.address.split(':').at(-1));
+    const slow = connectTls({ port, host: '127.0.0.1', ca: ca.certPem, servername: 'localhost' });
+    await once(slow, 'secureConnect');
+    slow.pause();
+    slow.write('GET /a.test HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await once(slow, 'readable');
+    const { status, headers } = await fetchBundle(server.address, '/b.test', { ca: ca.certPem });
+    assert.deepEqual([status, headers['retry-after']], [429, '1']);
+    assert.equal((await unread.promise).isComplete, false);
+    slow.destroy();
   });
 
   test('silent connections: are closed, and do not take the places of consumers', async () => {

@@ -1,6 +1,4 @@
-import { hash } from 'node:crypto';
-import type { SpiffeBundleMap } from '../../trust/federation/write-bundle-document.ts';
-import type { PublishedBundle } from './published-bundles.ts';
+import type { PublishedBundle, PublishedMap } from './published-bundles.ts';
 
 /** A request to the bundle endpoint. */
 export interface BundleRequest {
@@ -16,14 +14,14 @@ export interface Publication {
   readonly isOpen: boolean;
   readonly defaultMesh: string;
   readonly get: (mesh: string, trustDomain: string) => PublishedBundle | undefined;
-  readonly all: () => readonly PublishedBundle[];
+  readonly mapOf: (mesh: string) => PublishedMap | undefined;
 }
 
 /** A response before it is written. */
 export interface BundleReply {
   readonly status: 200 | 304 | 404 | 405 | 429 | 503;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
+  readonly body: Uint8Array;
   /** The bundles that the client has after the response; empty for an error. */
   readonly bundles: readonly PublishedBundle[];
 }
@@ -39,14 +37,15 @@ export function answerRequest(request: BundleRequest, publication: Publication):
     return errorReply(405, 'the bundle endpoint only answers GET and HEAD', { Allow: 'GET, HEAD' });
   if (!publication.isOpen) return errorReply(503, 'no bundle can be published now', { 'Retry-After': '1' });
   const [first = '', second = '', third] = segments;
-  if (segments.length === 1) return bundleReply(publication.get(publication.defaultMesh, first), request);
+  const bundle = (mesh: string, trustDomain: string): BundleReply => {
+    const found = publication.get(mesh, trustDomain);
+    return found === undefined ? notFound : contentReply(request, { ...found, bundles: [found] });
+  };
+  if (segments.length === 1) return bundle(publication.defaultMesh, first);
   if (first !== 'bundles') return notFound;
-  return third === undefined
-    ? mapReply(
-        publication.all().filter(({ mesh }) => mesh === second),
-        request,
-      )
-    : bundleReply(publication.get(second, third), request);
+  if (third !== undefined) return bundle(second, third);
+  const map = publication.mapOf(second);
+  return map === undefined ? notFound : contentReply(request, map);
 }
 
 /** The response to a client beyond the rate. */
@@ -67,37 +66,18 @@ function segmentsOf(target: string): readonly string[] | undefined {
   }
 }
 
-function bundleReply(bundle: PublishedBundle | undefined, request: BundleRequest): BundleReply {
-  if (bundle === undefined) return notFound;
-  return contentReply(request, { etag: bundle.etag, bundles: [bundle], body: () => bundle.body });
-}
-
-/** The Trust Domain and Bundle specification, section 5: the bundles of a map have no refresh hint. */
-function mapReply(bundles: readonly PublishedBundle[], request: BundleRequest): BundleReply {
-  if (bundles.length === 0) return notFound;
-  const names = bundles.map(({ trustDomain, hash: content }) => `${trustDomain} ${content}`);
-  const etag = `"${hash('sha256', names.join('\n')).slice(0, 32)}"`;
-  const body = (): string => {
-    const documents = bundles.map(
-      ({ trustDomain, document: { keys, spiffe_sequence } }) =>
-        [trustDomain, { keys, spiffe_sequence }] as const,
-    );
-    const map: SpiffeBundleMap = { trust_domains: Object.fromEntries(documents) };
-    return `${JSON.stringify(map)}\n`;
-  };
-  return contentReply(request, { etag, bundles, body });
-}
-
 function contentReply(
   { ifNoneMatch }: BundleRequest,
-  { etag, bundles, body }: Pick<BundleReply, 'bundles'> & { readonly etag: string; body: () => string },
+  content: Pick<BundleReply, 'body' | 'bundles'> & { readonly etag: string },
 ): BundleReply {
+  const { etag, body, bundles } = content;
   const caching = { ETag: etag, 'Cache-Control': 'no-cache' };
   // SPIRE takes a 304 for an error, and never sends If-None-Match.
-  if (matches(ifNoneMatch, etag)) return { status: 304, headers: caching, body: '', bundles };
-  const headers = { 'Content-Type': 'application/json', ...caching };
-  return { status: 200, headers, body: body(), bundles };
+  if (matches(ifNoneMatch, etag)) return { status: 304, headers: caching, body: noBytes, bundles };
+  return { status: 200, headers: { 'Content-Type': 'application/json', ...caching }, body, bundles };
 }
+
+const noBytes = new Uint8Array();
 
 /** RFC 9110, section 13.1.2, by weak comparison. */
 function matches(ifNoneMatch: string | undefined, etag: string): boolean {
@@ -114,7 +94,7 @@ function errorReply(
   return {
     status,
     headers: { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store', ...headers },
-    body: `${message}\n`,
+    body: Buffer.from(`${message}\n`),
     bundles: [],
   };
 }

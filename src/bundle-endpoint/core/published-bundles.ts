@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { writeBundleDocument } from '../../trust/federation/write-bundle-document.ts';
-import type { SpiffeBundle } from '../../trust/federation/write-bundle-document.ts';
+import type { SpiffeBundle, SpiffeBundleMap } from '../../trust/federation/write-bundle-document.ts';
 import { isNamed } from '../../trust/federation/publication-rule.ts';
 import type { PublicationRule } from '../../trust/federation/publication-rule.ts';
 import type { TrustBundle } from '../../trust/bundle/trust-bundle.ts';
@@ -14,8 +14,15 @@ export interface PublishedBundle extends SequenceRecord {
   /** The entity tag with its quotes: a hash of the content without the sequence, so equal on all replicas. */
   readonly etag: string;
   readonly document: SpiffeBundle;
-  /** The document as JSON. */
-  readonly body: string;
+  /** The document as JSON: bytes that all responses share. */
+  readonly body: Uint8Array;
+}
+
+/** All published bundles of a mesh, as one document. */
+export interface PublishedMap {
+  readonly etag: string;
+  readonly body: Uint8Array;
+  readonly bundles: readonly PublishedBundle[];
 }
 
 /** The state of the server from which bundles are published. */
@@ -29,6 +36,8 @@ export interface PublishedBundles {
   /** Publishes the state at a time, in epoch milliseconds. Returns whether a document changed. */
   update(served: ServedTrust, now: number): boolean;
   get(mesh: string, trustDomain: string): PublishedBundle | undefined;
+  /** Returns the bundle map of a mesh; `undefined` if nothing of it is published. */
+  mapOf(mesh: string): PublishedMap | undefined;
   /** Returns all bundles, sorted by mesh and trust domain. */
   all(): readonly PublishedBundle[];
   /** Returns what must survive a restart, also of trust domains that are not published now. */
@@ -65,6 +74,10 @@ export function createPublishedBundles({
   const records = new Map(earlier.map((record) => [keyOf(record.mesh, record.trustDomain), record]));
   const published = new Map<string, PublishedBundle>();
   const sources = new Map<string, Source>();
+  let sorted: readonly PublishedBundle[] | undefined;
+  let maps: ReadonlyMap<string, PublishedMap> | undefined;
+  const all = (): readonly PublishedBundle[] =>
+    (sorted ??= [...published].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, bundle]) => bundle));
 
   /** Returns whether the bundle of one trust domain changed. */
   const publish = (mesh: string, trustDomain: string, source: Source, now: number): boolean => {
@@ -87,7 +100,7 @@ export function createPublishedBundles({
       ...facts,
       etag: `"${contentHash}"`,
       document,
-      body: `${JSON.stringify(document)}\n`,
+      body: Buffer.from(`${JSON.stringify(document)}\n`),
     });
     records.set(key, facts);
     return true;
@@ -96,37 +109,42 @@ export function createPublishedBundles({
   return {
     update(served, now) {
       let changed = false;
-      for (const [mesh, trustDomain] of named(rules, served, published, records)) {
-        const bundle = served.meshes
-          .get(mesh)
-          ?.bundle.bundles.find((candidate) => candidate.trustDomain === trustDomain);
-        const shares = bundle && served.holdings.get(mesh)?.get(bundle.trustDomain);
-        if (publish(mesh, trustDomain, { bundle, shares: shares ?? [] }, now)) changed = true;
-      }
+      for (const [mesh, trustDomain, source] of namedSources(rules, served, [...records.values()]))
+        if (publish(mesh, trustDomain, source, now)) changed = true;
+      if (changed) sorted = maps = undefined;
       return changed;
     },
     get: (mesh, trustDomain) => published.get(keyOf(mesh, trustDomain)),
-    all: () => [...published].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, bundle]) => bundle),
+    mapOf: (mesh) => (maps ??= mapsOf(all())).get(mesh),
+    all,
     records: () => [...records.values()],
   };
 }
 
-/** Returns the trust domains that the rules name: those that are served, and those that were. */
-function named(
+/** Yields the trust domains that the rules name, with what they are made from: those that are served, and those that were. */
+function* namedSources(
   rules: readonly PublicationRule[],
-  { meshes }: ServedTrust,
-  published: ReadonlyMap<string, SequenceRecord>,
-  records: ReadonlyMap<string, SequenceRecord>,
-): Iterable<readonly [mesh: string, trustDomain: string]> {
-  const names = new Map<string, readonly [string, string]>();
-  const add = (mesh: string, trustDomain: string): void => {
-    if (isNamed(rules, mesh, trustDomain)) names.set(keyOf(mesh, trustDomain), [mesh, trustDomain]);
-  };
-  for (const [mesh, { bundle }] of meshes)
-    for (const { trustDomain } of bundle.bundles) add(mesh, trustDomain);
-  for (const { mesh, trustDomain } of [...published.values(), ...records.values()]) add(mesh, trustDomain);
-  return names.values();
+  { meshes, holdings }: ServedTrust,
+  earlier: readonly SequenceRecord[],
+): Generator<readonly [mesh: string, trustDomain: string, source: Source]> {
+  const seen = new Set<string>();
+  const meshNames = new Set(rules.map(({ mesh }) => mesh));
+  for (const mesh of meshNames) {
+    const shares = holdings.get(mesh);
+    for (const bundle of meshes.get(mesh)?.bundle.bundles ?? []) {
+      const { trustDomain } = bundle;
+      if (!isNamed(rules, mesh, trustDomain)) continue;
+      seen.add(keyOf(mesh, trustDomain));
+      yield [mesh, trustDomain, { bundle, shares: shares?.get(trustDomain) ?? [] }];
+    }
+  }
+  for (const { mesh, trustDomain } of earlier)
+    if (!seen.has(keyOf(mesh, trustDomain)) && isNamed(rules, mesh, trustDomain))
+      yield [mesh, trustDomain, gone];
 }
+
+/** What a trust domain is made from that is no longer listed. */
+const gone: Source = { bundle: undefined, shares: [] };
 
 /** Returns whether a document without keys may be the first of this process. */
 function mayBeEmpty(record: SequenceRecord | undefined, { bundle }: Source): boolean {
@@ -141,6 +159,26 @@ function documentOf({ bundle, shares }: Source, sequence: number | undefined): S
     anchors.map(({ der }) => der),
     { sequence, refreshSeconds: undefined },
   );
+}
+
+/** Returns the bundle maps by mesh. Their bundles have no hint (The SPIFFE Trust Domain and Bundle, section 5). */
+function mapsOf(published: readonly PublishedBundle[]): ReadonlyMap<string, PublishedMap> {
+  const meshes = Map.groupBy(published, ({ mesh }) => mesh);
+  return new Map([...meshes].map(([mesh, bundles]) => [mesh, mapOf(bundles)]));
+}
+
+function mapOf(bundles: readonly PublishedBundle[]): PublishedMap {
+  const contents = bundles.map(({ trustDomain, hash: content }) => `${trustDomain} ${content}`);
+  const documents = bundles.map(
+    ({ trustDomain, document: { keys, spiffe_sequence } }) =>
+      [trustDomain, { keys, spiffe_sequence }] as const,
+  );
+  const map: SpiffeBundleMap = { trust_domains: Object.fromEntries(documents) };
+  return {
+    etag: `"${hash('sha256', contents.join('\n')).slice(0, 32)}"`,
+    body: Buffer.from(`${JSON.stringify(map)}\n`),
+    bundles,
+  };
 }
 
 function isSame(a: Source, b: Source): boolean {

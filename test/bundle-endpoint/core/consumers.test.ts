@@ -36,7 +36,7 @@ function consumer(fields: Partial<Consumer> = {}): Consumer {
 function fetched(fields: Partial<Fetch> = {}, status: 200 | 304 = 200): readonly Consumer[] {
   return consumersOf({
     request: { method: 'GET', target: '/a.test', ifNoneMatch: undefined },
-    reply: { status, headers: {}, body: '', bundles: [current] },
+    reply: { status, headers: {}, body: Buffer.alloc(0), bundles: [current] },
     address: '10.0.0.1',
     userAgent: 'x',
     isComplete: true,
@@ -70,7 +70,7 @@ suite('consumers', () => {
       ],
     ];
     for (const [what, consumers, etag] of cases) assert.deepEqual(consumers, [consumer({ etag })], what);
-    const error = { status: 404, headers: {}, body: '', bundles: [] } as const;
+    const error = { status: 404, headers: {}, body: Buffer.alloc(0), bundles: [] } as const;
     assert.deepEqual(fetched({ reply: error }), []);
   });
 

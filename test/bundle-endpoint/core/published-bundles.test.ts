@@ -52,7 +52,7 @@ suite('published bundles', () => {
     );
     for (const key of bundle.document.keys)
       assert.deepEqual(Object.keys(key), ['use', 'kty', 'crv', 'x', 'y', 'x5c']);
-    assert.deepEqual(JSON.parse(bundle.body), bundle.document);
+    assert.deepEqual(JSON.parse(String(bundle.body)), bundle.document);
     assert.deepEqual([bundle.document.spiffe_sequence, bundle.document.spiffe_refresh_hint], [7, 300]);
   });
 
@@ -136,7 +136,7 @@ suite('published bundles', () => {
     const records = before.records();
     const same = publishing({ records });
     same.update(makeServed().of(shareOf('a.test', [one])), 9000);
-    assert.equal(same.get('default', 'a.test')?.body, before.get('default', 'a.test')?.body);
+    assert.deepEqual(same.get('default', 'a.test')?.body, before.get('default', 'a.test')?.body);
     const changed = publishing({ records });
     changed.update(makeServed().of(shareOf('a.test', [two])), 10);
     assert.equal(changed.get('default', 'a.test')?.sequence, 5001);
@@ -154,7 +154,11 @@ suite('published bundles', () => {
     published.update(of(shareOf('a.test', [one])), 1);
     assert.equal(published.update(of(), 2), true);
     const bundle = published.get('default', 'a.test') ?? assert.fail();
-    assert.deepEqual(JSON.parse(bundle.body), { keys: [], spiffe_sequence: 2, spiffe_refresh_hint: 300 });
+    assert.deepEqual(JSON.parse(String(bundle.body)), {
+      keys: [],
+      spiffe_sequence: 2,
+      spiffe_refresh_hint: 300,
+    });
     assert.equal(bundle.isEmpty, true);
     // And again with one.
     published.update(of(shareOf('a.test', [one])), 3);
@@ -168,7 +172,7 @@ suite('published bundles', () => {
     before.update(of(), 2);
     const after = publishing({ records: before.records() });
     after.update(makeServed().of(), 3);
-    assert.equal(after.get('default', 'a.test')?.body, before.get('default', 'a.test')?.body);
+    assert.deepEqual(after.get('default', 'a.test')?.body, before.get('default', 'a.test')?.body);
   });
 
   test('CA certificates absent after a restart: nothing is published, because they may be unreadable', () => {
@@ -209,6 +213,26 @@ suite('published bundles', () => {
     assert.equal(published.get('default', 'a.test'), undefined);
     published.update(of(shareOf('a.test', [p224, one])), 2);
     assert.deepEqual(namesOf(published), ['default/a.test 1']);
+  });
+
+  test('bundle map: is made once for each change, and its entity tag follows each bundle of the mesh', () => {
+    const published = publishing({ serve: ['default/*'] });
+    const { of } = makeServed();
+    published.update(of(shareOf('a.test', [one]), shareOf('b.test', [one])), 1);
+    const before = published.mapOf('default');
+    published.update(of(shareOf('a.test', [one]), shareOf('b.test', [one])), 2);
+    assert.equal(published.mapOf('default'), before);
+    published.update(of(shareOf('a.test', [one]), shareOf('b.test', [two])), 3);
+    const after = published.mapOf('default');
+    assert.notEqual(after?.etag, before?.etag);
+    assert.deepEqual(
+      after?.bundles.map(({ trustDomain, sequence }) => [trustDomain, sequence]),
+      [
+        ['a.test', 1],
+        ['b.test', 3],
+      ],
+    );
+    assert.equal(published.mapOf('other'), undefined);
   });
 
   test('resource that is written again without a change: nothing is published again', () => {
