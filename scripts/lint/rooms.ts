@@ -260,6 +260,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'cli/tables',
     'cli/terminal',
     'frontend/workers',
+    'inputs/federation',
     'net',
     'runtime',
   ],

@@ -257,6 +257,30 @@ export const commandTable: readonly CommandDefinition[] = [
     load: async () => (await import('./commands/federation-command.ts')).refreshFederation,
   }),
   define({
+    name: 'federation fetch',
+    group: 'Operate',
+    summary: 'fetch a SPIFFE bundle once, and explain it or print a resource with it',
+    flags: [
+      'url',
+      'endpointId',
+      'bundle',
+      'federationWebCa',
+      'as',
+      'trustDomain',
+      'mesh',
+      'defaultMesh',
+      'maxDocumentBytes',
+    ],
+    examples: [
+      ['federation fetch --url https://spire.example:8443/', 'an endpoint with the profile https_web'],
+      [
+        'federation fetch --url https://spire.example:8443/ --endpoint-id spiffe://spire.example/spire/server --bundle bundle.json --trust-domain spire.example --as ClusterFederatedTrustDomain',
+        'a resource for serve --federation',
+      ],
+    ],
+    load: async () => (await import('./commands/federation-fetch-command.ts')).fetchFederation,
+  }),
+  define({
     name: 'federation consumers',
     group: 'Operate',
     summary: 'list who fetched the bundles that a server publishes, and whether they hold the current ones',

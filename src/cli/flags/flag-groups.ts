@@ -112,6 +112,10 @@ const commandGroups = {
     'apply',
     'clean',
     'strict',
+    'url',
+    'endpointId',
+    'bundle',
+    'as',
   ],
   Output: ['output', 'part', 'format', 'sequence', 'refreshHint'],
   Proxy: [

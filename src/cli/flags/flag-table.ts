@@ -380,5 +380,9 @@ export const flagsOfCommandLine = {
     'remove the annotations of the rotation, once all proxies have acknowledged the removal',
   ],
   strict: ['--strict', 'exit with 1 on warnings as well'],
+  url: ['--url <url>', 'address of the bundle endpoint, such as https://spire.example:8443/'],
+  endpointId: ['--endpoint-id <id>', 'SPIFFE ID of the server (https_spiffe); without it, https_web'],
+  bundle: ['--bundle <file>', 'bundle of the trust domain of --endpoint-id: SPIFFE JSON or PEM'],
+  as: ['--as <kind>', 'print a resource with the bundle: MeshTrust or ClusterFederatedTrustDomain'],
   output: ['-o, --output <format>', 'output format: table, wide, json or yaml', 'table'],
 } as const satisfies Flags;

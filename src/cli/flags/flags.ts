@@ -98,6 +98,7 @@ const choices = {
   output: outputFormats,
   format: ['pem', 'json', 'spiffe'],
   xdsTransport: ['grpc-js', 'own'],
+  as: ['MeshTrust', 'ClusterFederatedTrustDomain'],
   bundleProfile: ['web', 'spiffe'],
   logLevel: ['debug', 'info', 'warn', 'error'],
   logFormat: ['json', 'pretty', 'auto'],

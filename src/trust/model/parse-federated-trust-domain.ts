@@ -137,7 +137,9 @@ function readProfile(spec: Body, report: Report): EndpointProfile | undefined {
 }
 
 /** Parses the SPIFFE ID of a server (SPIFFE ID, section 2). Returns a predicate if it is invalid. */
-function parseSpiffeId(text: string): { readonly id: string; readonly trustDomain: TrustDomain } | string {
+export function parseSpiffeId(
+  text: string,
+): { readonly id: string; readonly trustDomain: TrustDomain } | string {
   const parts = /^spiffe:\/\/([^/]*)(\/.*)?$/s.exec(text);
   if (parts === null) return 'must be a SPIFFE ID, such as spiffe://example.org/spire/server';
   const [, name = '', path = ''] = parts;

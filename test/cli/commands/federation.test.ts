@@ -86,3 +86,69 @@ suite('meshtrust validate', () => {
     assert.match(bad.stdout, /MT003 endpointSPIFFEID must be a SPIFFE ID/);
   });
 });
+
+suite('meshtrust federation fetch', () => {
+  const leaf = makeLeaf(ca, { spiffeId: id, dnsNames: ['localhost'] });
+
+  test('https_spiffe: the bundle is explained, and printed as a resource that serve reads', async () => {
+    await using dir = await makeTempDir();
+    const files = watchedDir(dir.path);
+    await using endpoint = await startBundleEndpoint(leaf, bundle);
+    await files.put('bundle.json', JSON.stringify(bundle));
+    await files.put('bundle.pem', ca.certPem);
+    const fetch = ['federation', 'fetch', '--url', endpoint.url, '--endpoint-id', id, '--bundle'];
+    for (const file of ['bundle.json', 'bundle.pem']) {
+      const { code, stdout } = await run([...fetch, dir.join(file)]);
+      assert.equal(code, 0);
+      assert.match(
+        stdout,
+        /: the server is accepted \(https_spiffe, spiffe:\/\/spire\.test\/spire\/server\)$/m,
+      );
+      assert.match(stdout, /^the bundle has 1 CA certificate, sequence 4, no refresh hint/m);
+      assert.match(stdout, /^key 1: CN=One, [0-9a-f]{16}, until \d{4}-\d\d-\d\d$/m);
+    }
+    for (const kind of ['MeshTrust', 'ClusterFederatedTrustDomain']) {
+      await using out = await makeTempDir();
+      const printed = await run([
+        ...fetch,
+        dir.join('bundle.json'),
+        '--trust-domain',
+        trustDomain,
+        '--as',
+        kind,
+      ]);
+      assert.equal(printed.code, 0, printed.stderr);
+      await watchedDir(out.path).put('out.yaml', printed.stdout);
+      const checked = await run(['validate', out.path]);
+      assert.equal(checked.code, 0, checked.stdout);
+      assert.match(checked.stderr, new RegExp(`^1 ${kind} (?:accepted|checked)`, 'm'));
+    }
+  });
+
+  test('what cannot be used: an error that says why', async () => {
+    await using dir = await makeTempDir();
+    await watchedDir(dir.path).put('other.pem', makeCa().certPem);
+    await using endpoint = await startBundleEndpoint(leaf, { keys: [] });
+    const fetch = ['federation', 'fetch', '--url', endpoint.url];
+    const web = ['--federation-web-ca', dir.join('other.pem')];
+    const spiffe = ['--endpoint-id', id, '--bundle', dir.join('other.pem')];
+    const errors: readonly (readonly [args: readonly string[], code: number, message: RegExp])[] = [
+      [[...fetch, ...web], 1, /cannot be fetched \(tls\): the certificate is of a CA that is not trusted/],
+      [[...fetch, ...spiffe], 1, /cannot be fetched \(identity\)/],
+      [[...fetch, '--endpoint-id', id], 2, /--endpoint-id needs --bundle/],
+      [[...fetch, '--endpoint-id', 'a'], 2, /--endpoint-id must be a SPIFFE ID/],
+      [[...fetch, '--as', 'MeshTrust'], 2, /--as needs --trust-domain/],
+      [['federation', 'fetch', '--url', 'http://a.test/'], 2, /--url must begin with https:/],
+      [['federation', 'fetch'], 2, /--url URL/],
+    ];
+    for (const [args, code, message] of errors) {
+      const outcome = await run(args);
+      assert.match(outcome.stderr, message);
+      assert.equal(outcome.code, code, args.join(' '));
+    }
+    await watchedDir(dir.path).put('ca.pem', ca.certPem);
+    const empty = await run([...fetch, '--federation-web-ca', dir.join('ca.pem')]);
+    assert.equal(empty.code, 1);
+    assert.match(empty.stdout, /the bundle is empty: it revokes all CA certificates/);
+  });
+});
