@@ -2,6 +2,7 @@ import { createLineLimit } from '../observe/log/line-limit.ts';
 import type { Logger } from '../observe/log/log.ts';
 import { logTlsFiles } from '../observe/log/log-tls-files.ts';
 import { plainText } from '../text/plain-text.ts';
+import { reasonOf } from '../text/system-error.ts';
 import type { WebhookMetrics } from '../observe/metrics/webhook-metrics.ts';
 import type { RequestResult } from '../kubernetes/webhook/https-edge.ts';
 import type { WebhookEvents } from '../kubernetes/webhook/run-webhook.ts';
@@ -40,7 +41,7 @@ export function webhookEvents(
       const { admitted, suppressed } = limit.admit();
       if (!admitted) return;
       const fields = { event: 'webhook-request', result, suppressed };
-      const text = `${failures[result]}: ${plainText(String(reason))}`;
+      const text = `${failures[result]}: ${plainText(reasonOf(reason))}`;
       if (result === 'malformed') log.warn(fields, text);
       else log.error({ ...fields, ...(reason instanceof Error ? { err: reason } : {}) }, text);
     },

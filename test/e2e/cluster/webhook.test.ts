@@ -172,7 +172,7 @@ test('admission webhook', { skip }, async (t) => {
         async () => (await run(stage, 'create --dry-run=server -f -', bad)).ok || undefined,
       );
       const { msg } = await meshtrust.logged('the handshake', ({ result }) => result === 'untrusted');
-      assert.match(String(msg), /does not trust its certificate: the caBundle .*: Error: .*alert/);
+      assert.match(String(msg), /does not trust its certificate: the caBundle .*: TLS alert: /);
       const counts = await meshtrust.metric('meshtrust_webhook_requests_total');
       assert.ok(counts.get('result="untrusted"')! > 0);
       await stage.kubectl('apply -f -', configuration(port, ca));
