@@ -40,11 +40,11 @@ export const demo: Action<DemoOptions> = async ({ options: { envoy: given, once 
   } else {
     const [port, adminPort] = await Promise.all([freePort(8443), freePort(9901)]);
     const { xds } = server;
-    stack.use(await startEnvoy({ envoy, files, xds, port, adminPort }));
+    const { hasEnded } = stack.use(await startEnvoy({ envoy, files, xds, port, adminPort }));
     print(
       `Envoy ${await versionOf(envoy)} serves https://localhost:${port} and gets its trust bundle from meshtrust`,
     );
-    await withEnvoy(files, port, io, print);
+    await withEnvoy(files, port, io, print, hasEnded);
     printMore(files, server.admin, port, print);
   }
   if (!once && !io.signal.aborted) {
@@ -60,13 +60,21 @@ export const demo: Action<DemoOptions> = async ({ options: { envoy: given, once 
 
 type Print = (line?: string) => void;
 
-async function withEnvoy(files: DemoFiles, port: number, io: CommandIo, print: Print): Promise<void> {
+async function withEnvoy(
+  files: DemoFiles,
+  port: number,
+  io: CommandIo,
+  print: Print,
+  hasEnded: () => boolean,
+): Promise<void> {
   const attempt = (who: KeyPair): Promise<Attempt> => tryClient(port, files.ca, who);
   const first = await until(
     io,
     () => attempt(files.client),
-    ({ kind }) => kind !== 'not-ready',
+    ({ kind }) => kind !== 'not-ready' || hasEnded(),
   );
+  if (first.kind === 'not-ready' && hasEnded())
+    throw new CommandError(exitCode.cannotStart, `Envoy ended at once; see its log ${files.envoyLog}`);
   if (first.kind === 'not-ready')
     throw new CommandError(
       exitCode.timeout,

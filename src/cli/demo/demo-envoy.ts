@@ -11,8 +11,8 @@ import type { DemoFiles } from './demo-files.ts';
 
 /** A running Envoy. Disposing of it ends it. */
 export interface DemoEnvoy extends AsyncDisposable {
-  /** Resolves when it has ended by itself. */
-  readonly ended: Promise<void>;
+  /** True once it has ended. */
+  readonly hasEnded: () => boolean;
 }
 
 /** Returns the path of an Envoy: the given one, or the first on the PATH. Undefined if there is none. */
@@ -72,7 +72,7 @@ export async function startEnvoy(options: DemoEnvoyOptions): Promise<DemoEnvoy> 
   });
   await once(child, 'spawn');
   return {
-    ended,
+    hasEnded: () => child.exitCode !== null || child.signalCode !== null,
     async [Symbol.asyncDispose]() {
       child.kill('SIGTERM');
       const isGone = await Promise.race([ended.then(() => true), sleep(endMs).then(() => false)]);

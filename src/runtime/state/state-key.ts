@@ -1,6 +1,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { link, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { link, lstat, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectory } from '../../net/make-directory.ts';
 import { writeNewFile } from '../../net/open-new-file.ts';
 import { readRegularFile } from '../../net/read-regular-file.ts';
 
@@ -35,7 +36,7 @@ export function stateKeyOf(bytes: Uint8Array): StateKey {
  * @throws {Error} if other users may write to the directory, or read the key.
  */
 export async function openStateDirectory(directory: string): Promise<StateKey> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeDirectory(directory, 0o700);
   const found = await stat(directory);
   const permissions = (found.mode & 0o7777).toString(8);
   if ((othersMay(found, ourIds()) & writeBits) !== 0)

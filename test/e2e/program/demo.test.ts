@@ -68,6 +68,14 @@ suite('meshtrust demo', () => {
     assert.deepEqual(await left(), []);
   });
 
+  test('--envoy with a program that ends at once: says so, and keeps its log', async () => {
+    await using stack = new AsyncDisposableStack();
+    const { child, left } = await startDemo(stack, ['--once', '--envoy=/bin/true']);
+    assert.deepEqual(await child.exit, { code: 5, signal: null });
+    assert.match(child.stderr(), /^error: Envoy ended at once; see its log \S+\n$/);
+    assert.equal((await left()).length, 1);
+  });
+
   test('--envoy with a file that cannot be run: exit code 2', async () => {
     await using stack = new AsyncDisposableStack();
     const { child } = await startDemo(stack, ['--once', '--envoy=package.json']);
