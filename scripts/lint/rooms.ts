@@ -37,7 +37,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'xds/rate': [],
   'xds/small': [],
   'xds/core': ['xds/small', 'xds/wire'],
-  'xds/server': ['xds/core', 'xds/rate', 'xds/timers', 'xds/wire'],
+  'xds/server': ['xds/core', 'xds/rate', 'xds/small', 'xds/timers', 'xds/wire'],
   xds: ['xds/core', 'xds/rate', 'xds/server'],
   transport: ['http2', 'net', 'xds/timers', 'xds/wire'],
 

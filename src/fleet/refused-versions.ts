@@ -4,11 +4,16 @@ const mostRefused = 100;
 const mostVersionsRefused = 4;
 
 interface Refusing {
-  readonly refused: Map<string, readonly string[]>;
+  refused: Map<string, readonly string[]>;
 }
 
+/** The versions of all proxies that have rejected none. It stays empty: an own map takes 200 bytes. */
+export const noRefused = new Map<string, readonly string[]>();
+
 /** Records that a proxy rejected a version of a secret. */
-export function noteRefused({ refused }: Refusing, name: string, version: string): void {
+export function noteRefused(proxy: Refusing, name: string, version: string): void {
+  if (proxy.refused === noRefused) proxy.refused = new Map();
+  const { refused } = proxy;
   const versions = refused.get(name)?.filter((other) => other !== version) ?? [];
   refused.delete(name);
   refused.set(name, [...versions, version].slice(-mostVersionsRefused));

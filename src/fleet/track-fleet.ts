@@ -1,7 +1,7 @@
 import { secretTypeUrl } from '../trust/snapshot/publisher.ts';
 import type { Nacked, Outgoing, StreamEnd, StreamInfo, XdsObserver } from '../xds/index.ts';
 import { plainText } from '../text/plain-text.ts';
-import { forgetRefused, noteRefused } from './refused-versions.ts';
+import { forgetRefused, noRefused, noteRefused } from './refused-versions.ts';
 import { returnWithinMs } from './assess.ts';
 import { createGoneList } from './gone-list.ts';
 import type { Forgotten, GoneLimits } from './gone-list.ts';
@@ -42,7 +42,7 @@ interface Stream extends Mutable<Omit<StreamRecord, 'secrets'>> {
 interface Proxy extends Mutable<Omit<ProxyRecord, 'streams' | 'refused'>> {
   readonly key: string;
   readonly streams: Set<Stream>;
-  readonly refused: Map<string, readonly string[]>;
+  refused: Map<string, readonly string[]>;
   /** Streams that ended since the last one was opened, latest last. */
   ended: EndedStream[];
 }
@@ -101,7 +101,7 @@ export function createFleetTracker({
         since,
         nacks: before?.nacks ?? 0,
         lastNack: before?.lastNack,
-        refused: new Map(before?.refused),
+        refused: before === undefined || before.refused.size === 0 ? noRefused : new Map(before.refused),
         streams: new Set(),
         ended: [],
       };

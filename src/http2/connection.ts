@@ -78,10 +78,8 @@ export class ServerConnection implements FrameSink {
     this.settings = new ClientSettings(limits.settingsEntries);
     this.#reader = new FrameReader(this);
     this.#counts = new EventCounts(limits);
-    this.requests = new Requests(this, limits, shared.fields, (stream, head) =>
-      handler.request(stream, head),
-    );
-    this.#blocks = new HeaderBlocks(limits, (...block) => this.requests.block(...block));
+    this.requests = new Requests(this, limits, shared.fields, handler);
+    this.#blocks = new HeaderBlocks(limits, this.requests);
     this.#data = new IncomingData(this, this.requests, this.#counts, limits);
   }
 

@@ -10,24 +10,21 @@ interface OpenBlock {
   length: number;
 }
 
-/** Receives a complete header block, `source[from, to)`. */
-export type BlockSink = (
-  streamId: number,
-  endsStream: boolean,
-  source: Buffer,
-  from: number,
-  to: number,
-) => void;
+/** Receives complete header blocks. */
+export interface BlockSink {
+  /** A block is complete, in `source[from, to)`. */
+  block(streamId: number, endsStream: boolean, source: Buffer, from: number, to: number): void;
+}
 
 /** Joins HEADERS and CONTINUATION frames into header blocks (RFC 9113, sections 6.2 and 6.10). */
 export class HeaderBlocks {
   readonly #limits: ConnectionLimits;
-  readonly #complete: BlockSink;
+  readonly #sink: BlockSink;
   #open: OpenBlock | undefined;
 
-  constructor(limits: ConnectionLimits, complete: BlockSink) {
+  constructor(limits: ConnectionLimits, sink: BlockSink) {
     this.#limits = limits;
-    this.#complete = complete;
+    this.#sink = sink;
   }
 
   /** True if the next frame must be CONTINUATION. */
@@ -66,7 +63,7 @@ export class HeaderBlocks {
       begin += 5;
     }
     const endsStream = (flags & flag.endStream) !== 0;
-    if ((flags & flag.endHeaders) !== 0) return this.#complete(streamId, endsStream, source, begin, end);
+    if ((flags & flag.endHeaders) !== 0) return this.#sink.block(streamId, endsStream, source, begin, end);
     this.#open = { streamId, endsStream, parts: [], length: 0 };
     this.#add(this.#open, source, begin, end);
   }
@@ -79,7 +76,7 @@ export class HeaderBlocks {
     if ((flags & flag.endHeaders) === 0) return;
     this.#open = undefined;
     const whole = Buffer.concat(block.parts, block.length);
-    this.#complete(block.streamId, block.endsStream, whole, 0, whole.length);
+    this.#sink.block(block.streamId, block.endsStream, whole, 0, whole.length);
   }
 
   /** Adds a frame. Limits the length and the number of frames (CVE-2024-27316 and similar ones). */

@@ -11,8 +11,11 @@ import { RequestHead } from './request-head.ts';
 import { ServerStream } from './stream.ts';
 import type { StreamHandler } from './stream.ts';
 
-/** Handles a new request. Returns the handler of its body; `undefined` if the response has already ended. */
-export type RequestHandler = (stream: ServerStream, head: RequestHead) => StreamHandler | undefined;
+/** Handles new requests. */
+export interface RequestHandler {
+  /** A request begins. Returns the handler of its body; `undefined` if the response has already ended. */
+  request(stream: ServerStream, head: RequestHead): StreamHandler | undefined;
+}
 
 /** Maximum number of remembered streams that the server ended before the client. */
 const maxEndedEarly = 32;
@@ -23,7 +26,7 @@ export class Requests {
   readonly #connection: ServerConnection;
   readonly #limits: ConnectionLimits;
   readonly #decoder: HpackDecoder;
-  readonly #begin: RequestHandler;
+  readonly #handler: RequestHandler;
   lastStreamId = 0;
   /** The last stream that is processed. It is set when the final GOAWAY is sent; later streams are ignored. */
   #acceptUpTo = largestWindow;
@@ -34,12 +37,12 @@ export class Requests {
     connection: ServerConnection,
     limits: ConnectionLimits,
     fields: SharedFields,
-    begin: RequestHandler,
+    handler: RequestHandler,
   ) {
     this.#connection = connection;
     this.#limits = limits;
     this.#decoder = new HpackDecoder(fields);
-    this.#begin = begin;
+    this.#handler = handler;
   }
 
   /** Ignores all streams that the client opens later (RFC 9113, section 6.8). */
@@ -87,7 +90,7 @@ export class Requests {
     const { initialWindow } = this.#connection.settings;
     const stream = new ServerStream(this.#connection, streamId, initialWindow, head.contentLength);
     this.streams.add(stream);
-    stream.handler = this.#begin(stream, head);
+    stream.handler = this.#handler.request(stream, head);
     if (endsStream) stream.receiveEnd();
   }
 

@@ -181,16 +181,27 @@ function clamp(value: number, low: number, high: number): number {
 
 /** Creates a budget. With a parent, bytes are taken from both, and both must have them. */
 export function createBudget(limit: number, parent?: ReadBudget): ReadBudget {
-  let left = limit;
-  return {
-    take(bytes) {
-      if (bytes > left || parent?.take(bytes) === false) return false;
-      left -= bytes;
-      return true;
-    },
-    giveBack(bytes) {
-      left += bytes;
-      parent?.giveBack(bytes);
-    },
-  };
+  return new Budget(limit, parent);
+}
+
+// A class, because each connection has one.
+class Budget implements ReadBudget {
+  readonly #parent: ReadBudget | undefined;
+  #left: number;
+
+  constructor(limit: number, parent: ReadBudget | undefined) {
+    this.#parent = parent;
+    this.#left = limit;
+  }
+
+  take(bytes: number): boolean {
+    if (bytes > this.#left || this.#parent?.take(bytes) === false) return false;
+    this.#left -= bytes;
+    return true;
+  }
+
+  giveBack(bytes: number): void {
+    this.#left += bytes;
+    this.#parent?.giveBack(bytes);
+  }
 }

@@ -96,6 +96,10 @@ function checkNames<Request extends XdsRequest>(
   const names = namesOf(request);
   // The usual ACK: a request without names adds none.
   if (names.length === 0) return undefined;
+  // The usual first request: one name is within all limits, unless they are unusual.
+  const [only = ''] = names;
+  if (names.length === 1 && types.size === 0 && limits.names > 0 && only.length * 3 <= limits.nameBytes)
+    return undefined;
   const after = types.get(typeUrl)?.namesAfter(request) ?? new Set(names);
   let [count, bytes] = [after.size, bytesOf(after)];
   for (const [other, { subscription }] of types.entries()) {

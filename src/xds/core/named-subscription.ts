@@ -60,6 +60,8 @@ class NamedSubscriptionState implements NamedSubscription, DeliveryOwner {
   }
 
   get heldBytes(): number {
+    const only = this.tracked.onlyName;
+    if (only !== undefined) return memoryOfName(only, this.tracked.get(only)?.quoted);
     let sum = 0;
     for (const [name, { quoted }] of this.tracked.entries) sum += memoryOfName(name, quoted);
     return sum;

@@ -222,6 +222,12 @@ class StreamSession<Request extends XdsRequest> implements Session<Request> {
   }
 
   #measure({ nodeId, group, userAgent }: Peer): void {
+    const single = this.#types.onlyKey;
+    if (single !== undefined) {
+      const names = this.#types.get(single)?.subscription.heldBytes ?? 0;
+      this.heldBytes = countedMemory([nodeId, group, userAgent], [[single, names]]);
+      return;
+    }
     const types = Iterator.from(this.#types.entries()).map(
       ([typeUrl, { subscription }]) => [typeUrl, subscription.heldBytes] as const,
     );

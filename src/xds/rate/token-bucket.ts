@@ -14,16 +14,27 @@ export interface TokenBucket {
 }
 
 /** Creates a full bucket. */
-export function createTokenBucket({ perSecond, burst }: Rate): TokenBucket {
-  let tokens = burst;
-  let filledAt: number | undefined;
-  return {
-    take(now) {
-      tokens = Math.min(burst, tokens + ((now - (filledAt ?? now)) * perSecond) / 1000);
-      filledAt = now;
-      if (tokens < 1) return Math.ceil(((1 - tokens) * 1000) / perSecond);
-      tokens -= 1;
-      return 0;
-    },
-  };
+export function createTokenBucket(rate: Rate): TokenBucket {
+  return new FullBucket(rate);
+}
+
+// A class, because each connection has one. With closures, each would have its own copy of the function.
+class FullBucket implements TokenBucket {
+  readonly #rate: Rate;
+  #tokens: number;
+  #filledAt: number | undefined;
+
+  constructor(rate: Rate) {
+    this.#rate = rate;
+    this.#tokens = rate.burst;
+  }
+
+  take(now: number): number {
+    const { perSecond, burst } = this.#rate;
+    this.#tokens = Math.min(burst, this.#tokens + ((now - (this.#filledAt ?? now)) * perSecond) / 1000);
+    this.#filledAt = now;
+    if (this.#tokens < 1) return Math.ceil(((1 - this.#tokens) * 1000) / perSecond);
+    this.#tokens -= 1;
+    return 0;
+  }
 }

@@ -1,3 +1,5 @@
+import { SmallMap } from '../small/small-map.ts';
+
 /** A stream whose requests can be left unread for a while. */
 export interface TurnReader {
   pauseReading(): void;
@@ -31,7 +33,7 @@ const recountMs = 40;
 
 interface Connection {
   readonly key: object;
-  readonly readers: Set<TurnReader>;
+  readonly readers: SmallMap<TurnReader, true>;
   /** Time taken in the current window, in ms, and the start of that window. */
   used: number;
   windowStart: number;
@@ -63,7 +65,7 @@ export function createReadTurns(clock: () => number): ReadTurns {
 
   function pause(connection: Connection): void {
     connection.isPaused = true;
-    for (const reader of connection.readers) reader.pauseReading();
+    for (const reader of connection.readers.keys()) reader.pauseReading();
     queue.add(connection);
     timer ??= setInterval(look, tickMs).unref();
   }
@@ -72,7 +74,7 @@ export function createReadTurns(clock: () => number): ReadTurns {
     const now = payBack();
     if (now - recountedAt >= recountMs) {
       recountedAt = now;
-      for (const { readers } of queue) for (const reader of readers) reader.recount();
+      for (const { readers } of queue) for (const reader of readers.keys()) reader.recount();
     }
     if (debt >= pausedFromMs) return;
     const [next] = queue;
@@ -87,7 +89,7 @@ export function createReadTurns(clock: () => number): ReadTurns {
     connection.isPaused = false;
     connection.used = 0;
     connection.windowStart = now;
-    for (const reader of connection.readers) reader.resumeReading();
+    for (const reader of connection.readers.keys()) reader.resumeReading();
     if (connection.readers.size === 0) connections.delete(connection.key);
   }
 
@@ -95,10 +97,16 @@ export function createReadTurns(clock: () => number): ReadTurns {
     join(key, reader) {
       let connection = connections.get(key);
       if (connection === undefined) {
-        connection = { key, readers: new Set(), used: 0, windowStart: 0, isPaused: false };
+        connection = {
+          key,
+          readers: new SmallMap<TurnReader, true>(),
+          used: 0,
+          windowStart: 0,
+          isPaused: false,
+        };
         connections.set(key, connection);
       }
-      connection.readers.add(reader);
+      connection.readers.set(reader, true);
       if (connection.isPaused) reader.pauseReading();
     },
     leave(key, reader) {
@@ -121,7 +129,7 @@ export function createReadTurns(clock: () => number): ReadTurns {
       if (connection.isPaused || debt < pausedFromMs) return;
       if (connection.used < (debt < mostDebtMs / 2 ? turnMs : shortTurnMs)) return;
       // The other streams of the connection come first in its next turn.
-      if (connection.readers.delete(reader)) connection.readers.add(reader);
+      if (connection.readers.delete(reader)) connection.readers.set(reader, true);
       pause(connection);
     },
   };

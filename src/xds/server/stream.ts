@@ -7,6 +7,7 @@ import { decide } from './authorize.ts';
 import type { Authorize, Outcome, Refused } from './authorize.ts';
 import type { ClientConnection } from './client-connections.ts';
 import { decodingError } from './entry-limits.ts';
+import { endSoon } from './end-soon.ts';
 import { HeldRequests } from './held-requests.ts';
 import type { HubStream } from './hub.ts';
 import { reportTo } from './observer.ts';
@@ -224,10 +225,12 @@ class ServedStream<Request extends XdsRequest> implements HubStream, LinkHandler
 
   halfClosed(): void {
     // A client of grpc-js that cancels a stream half-closes it first; the reset follows at once.
-    setImmediate(() => {
-      if (this.#held === undefined) this.#end({ code: 'OK', message: '', by: 'client' });
-      else this.#held.isHalfClosed = true;
-    });
+    endSoon(this);
+  }
+
+  endHalfClosed(): void {
+    if (this.#held === undefined) this.#end({ code: 'OK', message: '', by: 'client' });
+    else this.#held.isHalfClosed = true;
   }
 
   aborted(): void {

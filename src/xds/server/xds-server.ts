@@ -31,7 +31,7 @@ import { serveStream } from './stream.ts';
 import type { StreamParts } from './stream-parts.ts';
 import type { StreamLink } from './stream-link.ts';
 import { createStreamGuard, defaultGuardLimits } from './stream-guard.ts';
-import type { StreamGuardLimits } from './stream-guard.ts';
+import type { GuardedMethod, StreamGuardLimits } from './stream-guard.ts';
 import { createUnaryAnswer } from './unary.ts';
 
 /** The options of an xDS server. All have defaults. */
@@ -178,13 +178,18 @@ export function addXdsServices(
     clock,
     closed: (reason) => observer.connectionClosed(reason),
   });
+  /** The methods that were called. A server has a few, and keeps them. */
+  const methods = new Map<string, GuardedMethod>();
   const guard = createStreamGuard({
     connections,
     methodOf(path) {
+      const known = methods.get(path);
+      if (known !== undefined) return known;
       const oneRequest = port.hasOneRequest(path);
-      return oneRequest === undefined
-        ? undefined
-        : { kind: streamPaths.has(path) ? 'xds' : 'call', oneRequest };
+      if (oneRequest === undefined) return undefined;
+      const method = { kind: streamPaths.has(path) ? 'xds' : 'call', oneRequest } as const;
+      methods.set(path, method);
+      return method;
     },
     gate,
     callGate: createGate({
