@@ -369,6 +369,16 @@ export const commandTable: readonly CommandDefinition[] = [
     load: async () => (await import('./commands/rotate-command.ts')).finishRotation,
   }),
   define({
+    name: 'rotate observe',
+    group: 'Operate',
+    summary: 'count the issuers of clients in an access log of Envoy, by fingerprint',
+    operands: [{ name: '<file>', description: 'JSON access log; - for standard input' }],
+    flags: ['output'],
+    wide: false,
+    examples: [['rotate observe access.log', 'which CAs still have clients']],
+    load: async () => (await import('./commands/rotate-observe-command.ts')).observeIssuers,
+  }),
+  define({
     name: 'rotate abort',
     group: 'Operate',
     summary: 'end a rotation before the issuer is switched: remove the new CA',

@@ -27,6 +27,8 @@ export interface BootstrapOptions {
   readonly grpcClient?: 'envoy_grpc' | 'google_grpc';
   /** Seconds for which Envoy waits for a first secret; 0 waits forever. */
   readonly initialFetchTimeout: number;
+  /** The file to which the listeners log each connection, as JSON with the issuer of the client. Envoy 1.40 or later. */
+  readonly accessLog?: string;
 }
 
 type Json = string | number | boolean | readonly Json[] | { readonly [key: string]: Json };
@@ -112,9 +114,26 @@ function upstreamTls({ caPem, serverName, identity }: ControlPlaneTls): Json {
   };
 }
 
-function listener(name: string, { identity }: BootstrapOptions, secret: Json): Json {
+function fileLog(path: string): Json {
+  return {
+    name: 'envoy.access_loggers.file',
+    typed_config: {
+      '@type': typeUrl('access_loggers.file.v3.FileAccessLog'),
+      path,
+      log_format: {
+        json_format: {
+          start_time: '%START_TIME%',
+          peer_issuer: '%DOWNSTREAM_PEER_ISSUER_FINGERPRINT_256%',
+        },
+      },
+    },
+  };
+}
+
+function listener(name: string, { identity, accessLog }: BootstrapOptions, secret: Json): Json {
   return {
     name,
+    ...(accessLog !== undefined && { access_log: [fileLog(accessLog)] }),
     stat_prefix: name,
     address: socketAddress(0),
     filter_chains: [

@@ -370,6 +370,11 @@ export const flagsOfCommandLine = {
     'how long a proxy that left without the version of both CA certificates counts; at most 1h, 0 for not at all',
     '1h',
   ],
+  accessLog: [
+    '--access-log <file>',
+    'JSON access log of Envoy with the issuers of clients; - for standard input: finish is refused while the old one is seen',
+  ],
+  quiet: ['--quiet <duration>', 'how long --access-log must not have the old issuer', '1h'],
   write: ['--write', 'replace the file instead of printing the new text'],
   apply: [
     '--apply',

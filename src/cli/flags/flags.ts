@@ -82,6 +82,7 @@ const parsers = {
   at: parseSwitchTime,
   force: parseForce,
   disconnectWindow: parseWindow,
+  quiet: parseDuration,
   sequence: parseSequence,
   refreshHint: parseDuration,
   workers: parseWorkers,

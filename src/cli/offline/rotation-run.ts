@@ -1,8 +1,7 @@
 import type { MeshCertificates } from '../../api/certificate-api-types.ts';
 import type { ParseOptions } from '../../trust/model/parse-file.ts';
 import type { RotationMarks } from '../../trust/model/read-rotation.ts';
-import { usualGateOptions } from '../../trust/rotation/facts.ts';
-import type { CaFacts, GateInput } from '../../trust/rotation/facts.ts';
+import type { CaFacts, GateInput, ServerFacts } from '../../trust/rotation/facts.ts';
 import { parseHash } from '../../trust/policy/distrust.ts';
 import { createAnchorReader } from '../../trust/x509/anchor-reader.ts';
 import { askRotationFacts } from '../ask/rotation-answers.ts';
@@ -11,6 +10,7 @@ import type { ServerAccess, ServerOptions } from '../ask/server-options.ts';
 import type { FlagOptions } from '../flags/flags.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
+import { observationOf, readAccessLog } from './access-log.ts';
 import { newCaOf, readCaFile } from './new-certificate.ts';
 import type { FileCertificate } from './new-certificate.ts';
 import type { Subject } from './rotation-subject.ts';
@@ -22,6 +22,8 @@ export type RotationOptions = FlagOptions<
   | 'trustDomain'
   | 'proxies'
   | 'disconnectWindow'
+  | 'accessLog'
+  | 'quiet'
   | 'defaultMesh'
   | 'maxDocumentBytes'
   | 'maxCertificates'
@@ -43,19 +45,32 @@ export async function rotationRun(options: RotationOptions, io: CommandIo): Prom
     documentLength: options.maxDocumentBytes,
     certificatesPerResource: options.maxCertificates,
   };
+  const reader = createAnchorReader();
   return {
-    parse: { defaultMesh: options.defaultMesh, reader: createAnchorReader(), limits },
+    parse: { defaultMesh: options.defaultMesh, reader, limits },
     servers,
-    facts: async ({ mesh, trustDomain, resource }) => ({
-      resource,
-      servers: await askRotationFacts(servers, mesh, trustDomain, io.signal),
-      options: {
-        ...usualGateOptions,
-        proxies: options.proxies,
-        disconnectWindowMs: options.disconnectWindow,
-      },
-      now: Date.now(),
-    }),
+    async facts({ mesh, trustDomain, resource }) {
+      const facts = await askRotationFacts(servers, mesh, trustDomain, io.signal);
+      const { accessLog } = options;
+      return {
+        resource,
+        servers: facts,
+        observation:
+          accessLog === undefined
+            ? undefined
+            : observationOf(
+                await readAccessLog(accessLog, io),
+                await servedCertificates(servers, facts, mesh, io.signal),
+                reader,
+              ),
+        options: {
+          proxies: options.proxies,
+          disconnectWindowMs: options.disconnectWindow,
+          quietMs: options.quiet,
+        },
+        now: Date.now(),
+      };
+    },
   };
 }
 
@@ -106,12 +121,7 @@ export async function startInput(
   io: CommandIo,
 ): Promise<GateInput> {
   const input = await run.facts(subject);
-  const isAnswering = input.servers.every(({ kind }) => kind === 'answered');
-  const [first] = run.servers;
-  const served =
-    isAnswering && first !== undefined
-      ? ((await askMesh(first, subject.mesh, '/certificates', io.signal)) as MeshCertificates | undefined)
-      : undefined;
+  const served = await servedCertificates(run.servers, input.servers, subject.mesh, io.signal);
   const pems = (served?.trustDomains ?? []).flatMap(({ anchors }) => anchors.map(({ pem }) => pem));
   const marks: RotationMarks = {
     old,
@@ -120,4 +130,16 @@ export async function startInput(
     leafTtlMs: undefined,
   };
   return { ...input, marks, before: subject.marks, newCa: newCaOf(newCa, pems, run.parse.reader) };
+}
+
+/** Returns the CA certificates as a server serves them; `undefined` if a server does not answer. */
+async function servedCertificates(
+  servers: readonly ServerAccess[],
+  facts: readonly ServerFacts[],
+  mesh: string,
+  signal: AbortSignal,
+): Promise<MeshCertificates | undefined> {
+  const [first] = servers;
+  if (first === undefined || facts.some(({ kind }) => kind !== 'answered')) return undefined;
+  return (await askMesh(first, mesh, '/certificates', signal)) as MeshCertificates | undefined;
 }

@@ -126,6 +126,8 @@ const samples = {
   for: ['steady', 'steady'],
   force: ['R24', ['R24']],
   disconnectWindow: ['5m', 300_000],
+  accessLog: ['/access.log', '/access.log'],
+  quiet: ['5m', 300_000],
   write: ['true', true],
   apply: ['true', true],
   clean: ['true', true],

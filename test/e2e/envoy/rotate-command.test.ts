@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
@@ -17,6 +18,7 @@ import type { Certificate } from '../../kit/certificates.ts';
 import { startEnvoy } from '../../kit/envoy.ts';
 import { makeDomain } from '../../kit/domain.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
+import { poll } from '../../kit/poll.ts';
 import { probeContinuously } from '../../kit/probe-continuously.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
 import type { ClientIdentity } from '../../kit/tls-client.ts';
@@ -28,12 +30,14 @@ const day = 86_400_000;
 /** How an issuer signs leaves: with the listed CA, or with an intermediate that clients send with their leaf. */
 const issuers: Readonly<Record<string, (root: Certificate) => ClientIdentity>> = {
   'the CA signs leaves': (root) => makeLeaf(root, { spiffeId: 'spiffe://rotating.test/client' }),
-  'an intermediate signs leaves': (root) => {
-    const intermediate = makeIntermediate(root, { commonName: 'Issuing CA' });
-    const leaf = makeLeaf(intermediate, { spiffeId: 'spiffe://rotating.test/client' });
-    return { ...leaf, certPem: `${leaf.certPem}${intermediate.certPem}` };
-  },
+  'an intermediate signs leaves': clientOfIntermediate,
 };
+
+function clientOfIntermediate(root: Certificate): ClientIdentity {
+  const intermediate = makeIntermediate(root, { commonName: 'Issuing CA' });
+  const leaf = makeLeaf(intermediate, { spiffeId: 'spiffe://rotating.test/client' });
+  return { ...leaf, certPem: `${leaf.certPem}${intermediate.certPem}` };
+}
 
 async function expect(code: number, outcome: Promise<Outcome>): Promise<Outcome> {
   const found = await outcome;
@@ -165,5 +169,58 @@ test(
     await expect(0, rotate('switched', `--at=${longAgo}`, '--write', dir.path));
     await expect(0, rotate('finish', '--write', dir.path));
     await expect(0, rotate('wait', '--for=steady', '--timeout=30s'));
+  },
+);
+
+test(
+  'meshtrust rotate, an access log of Envoy: finish is refused while clients of the old CA are seen',
+  { skip },
+  async () => {
+    const old = makeCa({ commonName: 'Old', notAfter: new Date(Date.now() + 100 * day) });
+    const next = makeCa({ commonName: 'New' });
+    const domain = makeDomain('rotating.test', old);
+    await using dir = await makeTempDir();
+    await using trust = await makeTempDir();
+    await writeFile(dir.join('old.pem'), old.certPem);
+    await writeFile(dir.join('new.pem'), next.certPem);
+    await writeFile(trust.join('trust.yaml'), domain.yaml());
+    await using server = await startMeshtrust({ dirs: [trust.path] });
+    const newest = binaries.find(({ version }) => version.startsWith('1.40'));
+    assert.ok(newest !== undefined);
+    const log = dir.join('access.log');
+    await using envoy = await startEnvoy({
+      path: newest.path,
+      transport: 'delta-ads',
+      xdsPort: server.xdsPort,
+      accessLog: log,
+    });
+    const rotate = (command: string, ...args: readonly string[]): Promise<Outcome> => {
+      const url = `--server=http://127.0.0.1:${server.adminPort}`;
+      return run(['rotate', command, url, '--disconnect-window=0', ...args]);
+    };
+    const pair = [`--old=${dir.join('old.pem')}`, `--new=${dir.join('new.pem')}`];
+    await expect(0, rotate('start', ...pair, '--leaf-ttl=1h', '--write', trust.path));
+    await expect(0, rotate('wait', '--for=introduced', '--timeout=30s'));
+    await untilAll([envoy], clientOfIntermediate(next), 'accepted');
+    await untilAll([envoy], makeLeaf(old, { spiffeId: 'spiffe://rotating.test/client' }), 'accepted');
+    await expect(0, rotate('switched', `--at=${longAgo}`, '--write', trust.path));
+
+    // Envoy writes its log every ten seconds.
+    const issuers = await poll(
+      'the access log',
+      async () => {
+        const { code, stdout } = await run(['rotate', 'observe', log, '-o', 'json']);
+        const seen = code === 0 ? (JSON.parse(stdout) as { issuers: { issuer: string }[] }).issuers : [];
+        return seen.length === 2 ? seen.map(({ issuer }) => issuer) : undefined;
+      },
+      { timeoutMs: 30_000 },
+    );
+    // The issuer of the other client is its intermediate, which is not listed.
+    assert.ok(issuers.includes(hash('sha256', old.der)));
+    assert.ok(!issuers.includes(hash('sha256', next.der)));
+    const { stderr } = await expect(1, rotate('finish', `--access-log=${log}`, trust.path));
+    assert.match(stderr, /^refused: R42 old-issuer-seen: .* the issuer still signs with the old CA\n$/);
+    await expect(1, rotate('wait', `--access-log=${log}`));
+    await expect(0, rotate('finish', trust.path));
   },
 );

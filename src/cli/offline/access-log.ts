@@ -1,0 +1,55 @@
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import type { MeshCertificates } from '../../api/certificate-api-types.ts';
+import { countIssuers } from '../../trust/rotation/observe-issuers.ts';
+import type { SeenIssuers } from '../../trust/rotation/observe-issuers.ts';
+import type { Observation } from '../../trust/rotation/facts.ts';
+import type { AnchorReader } from '../../trust/x509/anchor-reader.ts';
+import { CommandError, exitCode } from '../terminal/exit-code.ts';
+import type { CommandIo } from '../terminal/io.ts';
+import { standardInput } from '../terminal/read-input.ts';
+import { reasonOf } from '../../text/system-error.ts';
+
+/**
+ * Counts the issuers in an access log, or in standard input (`-`), line by line.
+ * @throws {CommandError} (usage) if it cannot be read.
+ */
+export async function readAccessLog(path: string, io: Pick<CommandIo, 'stdin'>): Promise<SeenIssuers> {
+  const input = path === standardInput ? io.stdin : createReadStream(path);
+  if (input === undefined) throw new CommandError(exitCode.usage, '-: the command has no standard input');
+  const count = countIssuers(Date.now());
+  try {
+    for await (const line of createInterface({ input, crlfDelay: Infinity })) count.add(line);
+  } catch (error) {
+    throw new CommandError(exitCode.usage, `${path} cannot be read: ${reasonOf(error)}`);
+  }
+  return count.result();
+}
+
+/**
+ * Returns when each listed CA was last seen. Envoy has the certificates as it got them, so the fingerprint of one that is
+ * served in another form is replaced by that of the listed certificate.
+ */
+export function observationOf(
+  { issuers }: SeenIssuers,
+  served: MeshCertificates | undefined,
+  reader: AnchorReader,
+): Observation {
+  const listed = new Map(
+    (served?.trustDomains ?? []).flatMap(({ anchors }) =>
+      anchors.flatMap(({ fingerprint, pem }) =>
+        reader
+          .read(pem)
+          .flatMap((block) =>
+            block.kind === 'anchor' ? [[block.certificate.fingerprint, fingerprint] as const] : [],
+          ),
+      ),
+    ),
+  );
+  const lastSeen = new Map<string, number>();
+  for (const { fingerprint, lastSeen: at } of issuers) {
+    const name = listed.get(fingerprint) ?? fingerprint;
+    lastSeen.set(name, Math.max(at, lastSeen.get(name) ?? -Infinity));
+  }
+  return { lastSeen };
+}
