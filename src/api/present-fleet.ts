@@ -65,9 +65,12 @@ function presentGone(gone: GoneRecord, { history, now }: FleetContext): ProxySum
     connectedAt: timeOf(since),
     disconnectedAt: timeOf(goneAt),
     ending,
-    ...(assessment && {
+    // Without its streams, it is not known what the proxy had.
+    ...((assessment !== undefined || gone.streams.size > 0) && {
       version: heldVersion(gone, history)?.version,
       servedVersion: history.versions(mesh)?.[0]?.version,
+    }),
+    ...(assessment && {
       behindSeconds: secondsSince(assessment.behindSince, now),
       behindSince: assessment.behindSince === undefined ? undefined : timeOf(assessment.behindSince),
     }),

@@ -11,9 +11,12 @@ export interface GoneLimits {
   readonly countedBytes: number;
 }
 
+/** The most secrets of a proxy that are kept when no roll-out waits for it any more. */
+const keptSecrets = 16;
+
 /**
- * Enough for the proxies that disconnect in a roll-out of a large deployment, in well under a megabyte, and for the
- * loss of a whole fleet, in about 30 megabytes.
+ * Enough for the proxies that disconnect in a roll-out of a large deployment, in some megabytes, and for the loss of a
+ * whole fleet, in about 30 megabytes.
  */
 const defaultLimits: GoneLimits = {
   entries: 1_000,
@@ -57,11 +60,12 @@ export function createGoneList(limits: Partial<GoneLimits> = {}): GoneList {
   let bytes = 0;
   let forgotten = noneForgotten;
 
-  function settle(key: string, record: GoneRecord): void {
+  function settle(key: string, record: GoneRecord, keepsStreams = true): void {
     counted.delete(key);
     bytes -= sizeOf(record);
-    // Its streams are no longer needed.
-    keep(key, { ...record, streams: new Set() });
+    // A rotation asks which version the proxy had. A proxy subscribes to a few secrets.
+    const secrets = [...record.streams].reduce((sum, stream) => sum + stream.secrets.size, 0);
+    keep(key, keepsStreams && secrets <= keptSecrets ? record : { ...record, streams: new Set() });
   }
 
   function keep(key: string, record: GoneRecord): void {
@@ -82,7 +86,8 @@ export function createGoneList(limits: Partial<GoneLimits> = {}): GoneList {
     for (const [key, record] of counted) {
       if (counted.size <= most && bytes <= mostBytes) return;
       addForgotten({ count: 1, until: record.countedUntil }, now);
-      settle(key, record);
+      // Its number is counted, so its record must not be.
+      settle(key, record, false);
     }
   }
 

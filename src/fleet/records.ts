@@ -71,6 +71,6 @@ export interface GoneRecord extends ProxyMemory {
   readonly countedUntil: number;
   /** True if it is unknown what the proxy had acknowledged, because the process that served it has died. */
   readonly isUnknown?: boolean | undefined;
-  /** The streams as they were when they ended; empty once no roll-out counts the proxy. */
+  /** The streams as they were when they ended; empty if no roll-out counts the proxy, and it had too many. */
   readonly streams: ReadonlySet<StreamRecord>;
 }

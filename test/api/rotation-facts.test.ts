@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { presentAny } from '../../src/api/present-fleet.ts';
+import type { ProxySummary } from '../../src/api/fleet-api-types.ts';
+import { rotationFacts } from '../../src/api/rotation-facts.ts';
+import type { RotationAnswers } from '../../src/api/rotation-facts.ts';
+import { scene, statesOf, streamOf } from '../fleet/scene.ts';
+
+const minute = 60_000;
+
+/** Returns the proxies without a connection, as the API lists them. */
+function goneOf({ look, history, now }: ReturnType<typeof scene>): readonly ProxySummary[] {
+  return [...look().gone].map((proxy) => presentAny(proxy, { history, now: now() }));
+}
+
+/** Returns for each proxy without a connection whether it has the served version, as far as the gates know. */
+function hasServed(all: ReturnType<typeof scene>): Readonly<Record<string, boolean>> {
+  const answers = {
+    server: { version: '1', readiness: { status: 'ready' }, sources: [] },
+    mesh: undefined,
+    rollout: undefined,
+    gone: goneOf(all),
+    rotations: [],
+    consumers: undefined,
+  } as unknown as RotationAnswers;
+  const { gone } = rotationFacts('one', 'a.test', answers);
+  return Object.fromEntries(gone.map(({ node, hasServed: has }) => [node, has]));
+}
+
+suite('proxies that left, for the gates of a rotation', () => {
+  test('left in sync, before or after a change → known which version they had, for an hour', () => {
+    const all = scene();
+    const [early, late] = [streamOf(1), streamOf(2)];
+    all.publish(statesOf({ ALL: 'v1' }));
+    for (const who of [early, late]) {
+      all.asks(who);
+      all.sent(who, 'v1');
+      all.acks(who, 'v1');
+    }
+    all.leaves(early);
+    all.publish(statesOf({ ALL: 'v2' }));
+    all.sent(late, 'v2');
+    all.acks(late, 'v2');
+    all.leaves(late);
+    assert.deepEqual(hasServed(all), { 'node-1': false, 'node-2': true });
+    // No roll-out waits for them any more.
+    all.pass(30 * minute);
+    assert.deepEqual(hasServed(all), { 'node-1': false, 'node-2': true });
+    assert.deepEqual(
+      goneOf(all).map(({ state }) => state),
+      ['disconnected', 'disconnected'],
+    );
+    all.pass(31 * minute);
+    assert.deepEqual(hasServed(all), {});
+  });
+
+  test('left without an acknowledgement → does not have the version', () => {
+    const all = scene();
+    all.publish(statesOf({ ALL: 'v1' }));
+    const who = streamOf(1);
+    all.asks(who);
+    all.sent(who, 'v1');
+    all.leaves(who);
+    all.pass(minute);
+    assert.deepEqual(hasServed(all), { 'node-1': false });
+  });
+
+  test('a proxy with many secrets → unknown, so it counts as without the version', () => {
+    const all = scene();
+    const names = Array.from({ length: 20 }, (_, index) => `spiffe://${index}.test`);
+    all.publish(statesOf(Object.fromEntries(names.map((name) => [name, 'v1']))));
+    const who = streamOf(1);
+    all.asks(who);
+    for (const name of names) {
+      all.sent(who, 'v1', name);
+      all.acks(who, 'v1', name);
+    }
+    all.leaves(who);
+    all.pass(30 * minute);
+    assert.deepEqual(hasServed(all), { 'node-1': false });
+  });
+});
