@@ -70,6 +70,8 @@ suite('go-spiffe as a consumer', { skip: skipSpiffePeer }, () => {
       profile: 'web',
       leaf: webLeaf,
       trust: { 'a.test': [makeCa()], 'b.test': [makeCa()] },
+      // Workers serve proxies, and the main process publishes.
+      args: ['--workers=2'],
     });
     const target = await webTarget(stage, 'bundles/default/a.test', 'a.test');
     await using watch = await watchAsPeer(target);
