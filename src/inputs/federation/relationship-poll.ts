@@ -175,11 +175,14 @@ export function createRelationshipPoll(
     return sets.map((set) => ({ kind: 'spiffe', id: profile.id, cas: set.map((der) => encodePem(der)) }));
   };
 
-  const fetchOnce = async (signal: AbortSignal): Promise<BundleResponse> => {
+  /** Fetches the bundle, and returns whether only an edited `trustDomainBundle` authenticated the endpoint. */
+  const fetchOnce = async (
+    signal: AbortSignal,
+  ): Promise<{ readonly response: BundleResponse; readonly isBootstrapped: boolean }> => {
     const { userAgent, maxBytes, denyPrivate } = context;
     const end = clock.monotonic() + fetchTimeoutMs;
     let response: BundleResponse = { kind: 'failed', ...unauthenticated(relationship) };
-    for (const check of checks()) {
+    for (const [index, check] of checks().entries()) {
       const timeoutMs = Math.max(1, end - clock.monotonic());
       response = await context.fetch({
         url: relationship.url,
@@ -192,9 +195,10 @@ export function createRelationshipPoll(
         denyPrivate,
         signal,
       });
-      if (response.kind !== 'failed' || response.reason !== 'identity') break;
+      if (response.kind !== 'failed' || response.reason !== 'identity')
+        return { response, isBootstrapped: index > 0 };
     }
-    return response;
+    return { response, isBootstrapped: false };
   };
 
   const attempt = async (controller: AbortController): Promise<void> => {
@@ -202,8 +206,11 @@ export function createRelationshipPoll(
     if (signal.aborted) return;
     const begin = clock.monotonic();
     lastAttemptAt = clock.wall();
-    const response = await fetchOnce(signal);
+    const { response, isBootstrapped } = await fetchOnce(signal);
     if (signal.aborted) return;
+    // A person vouched for the peer's new CAs: its sequence may begin again.
+    if (isBootstrapped && memory.applied !== undefined)
+      memory = { ...memory, applied: { ...memory.applied, sequence: undefined } };
     const before = error?.reason;
     const heldBefore = memory.held?.kind;
     const result = applyResponse(response);
@@ -213,18 +220,18 @@ export function createRelationshipPoll(
       (error === undefined || before !== error.reason);
     context.onFetch({ relationship, result, error, isNews, milliseconds: clock.monotonic() - begin });
     running = undefined;
-    schedule(result === 'hold' && memory.held?.kind === 'empty');
+    schedule();
     if (error !== undefined || before !== undefined || result !== 'unchanged') context.onChange();
   };
 
-  const schedule = (isToConfirm: boolean): void => {
+  const schedule = (): void => {
     const { maxAgeMs, instance } = context;
     const regular = nextFetchMs(interval(), `${instance}\0${relationship.key}`);
     const wait =
       error !== undefined && memory.applied === undefined
         ? firstRetryMs(failures)
-        : isToConfirm
-          ? Math.min(regular, confirmAfterMs)
+        : memory.held !== undefined && error === undefined
+          ? Math.min(regular, confirmAfterMs(memory.held))
           : regular;
     const end =
       maxAgeMs === 0 || lastSuccessAt === undefined || isTooOld

@@ -28,8 +28,11 @@ export const emptyMemory: BundleMemory = { applied: undefined, held: undefined }
 const lowerSequence = { count: 3, ms: 300_000 };
 /** An empty bundle counts once it has come this many times, and for this time in milliseconds. */
 const emptyBundle = { count: 2, ms: 30_000 };
-/** When a held document is fetched again, in milliseconds. */
-export const confirmAfterMs = emptyBundle.ms;
+
+/** Returns when a held document is fetched again, in milliseconds, so that it counts as soon as it may. */
+export function confirmAfterMs({ kind }: HeldDocument): number {
+  return kind === 'empty' ? emptyBundle.ms : lowerSequence.ms / (lowerSequence.count - 1);
+}
 
 /**
  * Decides the effect of a document that was fetched from the authenticated endpoint. Only its certificates count as

@@ -175,6 +175,40 @@ test('authentication: by the last bundle, and by a bootstrap bundle that is newe
   assert.deepEqual(casOf(), [1], 'the edited bundle is not newer than the success');
 });
 
+test('lower sequence: counts after five minutes, whatever the interval is', async () => {
+  const { update, respond, settle, pass, takeEvents, poller } = makePoller();
+  respond(documentResponse(bundleDocument([a, b], { sequence: 9, refreshHint: 600 })));
+  update(relationship);
+  await settle();
+  takeEvents();
+  respond(documentResponse(bundleDocument([b], { sequence: 1, refreshHint: 600 })));
+  poller.refresh(() => true);
+  await settle();
+  await pass(5 * minute - 1000);
+  assert.deepEqual(takeEvents(), []);
+  await pass(1000);
+  assert.deepEqual(takeEvents(), [`content ${path}: 1`]);
+});
+
+test('lower sequence of a peer that was bootstrapped again: applies at once', async () => {
+  const { update, respond, settle, pass, takeEvents } = makePoller();
+  respond(documentResponse(bundleDocument([a, b], { sequence: 9, refreshHint: 60 })));
+  update(relationship);
+  await settle();
+  takeEvents();
+  const fresh = makeCa({ commonName: 'Fresh' });
+  respond(({ check }) =>
+    check.kind === 'spiffe' && check.cas.includes(fresh.certPem)
+      ? documentResponse(bundleDocument([fresh], { sequence: 1 }))
+      : failure('identity'),
+  );
+  await pass(minute);
+  assert.deepEqual(takeEvents(), []);
+  update(makeRelationship({ bootstrap: readDocument(bundleDocument([fresh])) }));
+  await settle();
+  assert.deepEqual(takeEvents(), [`content ${path}: 1`]);
+});
+
 test('authentication without any CA certificate: fails without a connection', async () => {
   const { update, settle, requests, poller } = makePoller();
   update(makeRelationship());

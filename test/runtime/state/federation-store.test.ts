@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { openFederationStore } from '../../../src/runtime/state/federation-store.ts';
+import type { StoredBundle } from '../../../src/trust/federation/stored-bundle.ts';
+import type { TrustDomain } from '../../../src/trust/model/mesh-trust.ts';
+import { bundleDocument } from '../../kit/bundle-endpoint.ts';
+import { makeCa } from '../../kit/certificates.ts';
+import { readDocument } from '../../kit/federation.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+
+const ca = makeCa();
+
+function bundleOf(mesh: string, trustDomain: string, sequence = 1): StoredBundle {
+  return {
+    mesh,
+    trustDomain: trustDomain as TrustDomain,
+    url: 'https://peer.test/',
+    etag: '"1"',
+    fetchedAt: 1,
+    bootstrapDigest: undefined,
+    document: readDocument(bundleDocument([ca], { sequence, refreshHint: 60 })),
+  };
+}
+
+async function open(path: string) {
+  const errors: string[] = [];
+  const store = await openFederationStore(path, (message) => errors.push(message));
+  return { store, errors };
+}
+
+test('bundles: are read back after a restart, the newest of each relationship', async () => {
+  await using dir = await makeTempDir();
+  const { store } = await open(dir.path);
+  store.save(bundleOf('default', 'a.test'));
+  store.save(bundleOf('default', 'b.test'));
+  await store.flush();
+  store.save(bundleOf('default', 'a.test', 2));
+  store.save(bundleOf('default', 'a.test', 3));
+  store.remove('default/b.test');
+  await store.flush();
+  assert.deepEqual(await readdir(dir.join('federation')), ['default--a.test.json']);
+  const { store: again, errors } = await open(dir.path);
+  assert.deepEqual([...again.stored], [['default/a.test', bundleOf('default', 'a.test', 3)]]);
+  assert.deepEqual(errors, []);
+});
+
+test('names that would be one file name: are kept apart', async () => {
+  await using dir = await makeTempDir();
+  const { store } = await open(dir.path);
+  const names = [
+    ['a--b', 'c'],
+    ['a', 'b--c'],
+    ['m', 'x'.repeat(253)],
+  ] as const;
+  for (const [mesh, trustDomain] of names) store.save(bundleOf(mesh, trustDomain));
+  await store.flush();
+  const { store: again } = await open(dir.path);
+  assert.deepEqual([...again.stored.keys()].sort(), names.map((parts) => parts.join('/')).sort());
+});
+
+test('a file that was changed by others: is not used', async () => {
+  await using dir = await makeTempDir();
+  const { store } = await open(dir.path);
+  store.save(bundleOf('default', 'a.test'));
+  await store.flush();
+  const path = join(dir.join('federation'), 'default--a.test.json');
+  await writeFile(path, (await readFile(path, 'utf8')).replace('peer.test', 'evil.test'));
+  const { store: again, errors } = await open(dir.path);
+  assert.equal(again.stored.size, 0);
+  assert.match(errors[0] ?? '', /default--a\.test\.json cannot be read back$/);
+});

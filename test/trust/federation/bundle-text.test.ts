@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { bundleText } from '../../../src/trust/federation/bundle-text.ts';
+import { createLedger } from '../../../src/trust/ledger/ledger.ts';
+import { parseFile } from '../../../src/trust/model/parse-file.ts';
+import { createAnchorReader } from '../../../src/trust/x509/anchor-reader.ts';
+import { bundleDocument, bundleKey } from '../../kit/bundle-endpoint.ts';
+import { makeCa } from '../../kit/certificates.ts';
+import { makeRelationship, peerDomain, readDocument } from '../../kit/federation.ts';
+
+const [a, b] = [makeCa({ commonName: 'A' }), makeCa({ commonName: 'B' })];
+const reader = createAnchorReader();
+const path = 'federation:default/spire.test';
+
+/** Returns the common names in force, and the codes of the findings, after these documents. */
+function afterDocuments(...documents: readonly unknown[]) {
+  const ledger = createLedger(['federation'], { holdMs: 0 });
+  for (const document of documents) {
+    const text = bundleText(makeRelationship(), readDocument(document));
+    const parsed = parseFile(path, text, { defaultMesh: 'other', reader });
+    ledger.apply('federation', [{ kind: 'version', path, parsed, settled: true }], 0);
+  }
+  const { holdings, findings } = ledger.view();
+  const shares = holdings.get('default')?.get(peerDomain) ?? [];
+  return {
+    names: shares.flatMap(({ anchors }) => anchors.map(({ certificate }) => certificate.subject)).sort(),
+    codes: findings.map(({ code }) => code).sort(),
+  };
+}
+
+test('bundle: is a MeshTrust of its mesh and trust domain', () => {
+  assert.deepEqual(afterDocuments(bundleDocument([a, b])), { names: ['CN=A', 'CN=B'], codes: [] });
+});
+
+test('key that contradicts its certificate: takes away nothing that it may have been', () => {
+  const damaged = { ...bundleKey(b), x5c: [Buffer.from(a.der).toString('base64')] };
+  const { names, codes } = afterDocuments(bundleDocument([a, b]), { keys: [damaged, bundleKey(b)] });
+  assert.deepEqual(names, ['CN=A', 'CN=B']);
+  assert.ok(codes.includes('MT041'), codes.join());
+});
+
+test('bundle with damaged keys alone: the last good one stays', () => {
+  const damaged = { ...bundleKey(a), x5c: ['!'] };
+  const { names, codes } = afterDocuments(bundleDocument([a]), { keys: [damaged] });
+  assert.deepEqual(names, ['CN=A']);
+  assert.ok(codes.includes('MT040'), codes.join());
+});
+
+test('certificate that is no CA: is refused as in a MeshTrust', () => {
+  const leaf = makeCa({ commonName: 'Leaf', basicConstraints: { kind: 'end-entity' } });
+  const { names, codes } = afterDocuments(bundleDocument([a, leaf]));
+  assert.deepEqual([names, codes], [['CN=A'], ['MT015']]);
+});
