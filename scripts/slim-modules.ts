@@ -23,6 +23,8 @@ const needless = /(?:\.d\.[cm]?ts|\.map|(?<!licen[cs]e)\.md)$/i;
 const client = '@kubernetes/client-node';
 /** The part of the client that the program uses. */
 const entry = 'config.js';
+/** A package that the client only uses to send requests of the generated API. */
+const unused = 'undici';
 
 const readJson = async <T>(path: string): Promise<T> => JSON.parse(await readFile(path, 'utf8')) as T;
 
@@ -41,7 +43,7 @@ export async function slimModules(folder: string): Promise<void> {
 
 /**
  * Reduces the client to `config.js` and the files that it imports. Each module of the generated API that one of them
- * imports becomes a module whose exports throw an error when they are called.
+ * imports, and `undici`, becomes a module whose exports throw an error when they are called.
  */
 async function slimClient(folder: string): Promise<void> {
   const dist = join(folder, 'dist');
@@ -52,12 +54,14 @@ async function slimClient(folder: string): Promise<void> {
   // The set grows while the loop runs.
   for (const file of kept) {
     if (!file.endsWith('.js')) continue;
-    for (const { names, from } of importsOf(await readFile(file, 'utf8'), file)) {
-      const path = join(dirname(file), from);
-      if (!from.startsWith('.')) packages.add(packageOf(from));
+    const text = await readFile(file, 'utf8');
+    for (const { names, from } of importsOf(text, file)) {
+      const path = from === unused ? join(dist, 'gen', `${unused}.js`) : join(dirname(file), from);
+      if (!from.startsWith('.') && from !== unused) packages.add(packageOf(from));
       else if (!relative(dist, path).startsWith('gen/')) kept.add(path);
       else stubs.set(path, (stubs.get(path) ?? new Set()).union(new Set(namesOf(names, file))));
     }
+    await writeFile(file, text.replaceAll(`from '${unused}'`, `from './gen/${unused}.js'`));
   }
   for (const path of await filesIn(dist)) if (!kept.has(path) && !stubs.has(path)) await rm(path);
   for (const [path, names] of stubs) await writeFile(path, stubOf([...names]));

@@ -212,6 +212,8 @@ const actions: Actions = {
   help: showHelp,
   copy: (text) => {
     attempt(async () => {
+      if (!isSecureContext)
+        throw new Error('A browser copies only from pages with HTTPS: select the text instead.');
       await navigator.clipboard.writeText(text);
       return { copied: text };
     });
