@@ -80,6 +80,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   'kubernetes/tokens': ['access', 'kubernetes/client', 'text', 'xds/rate', 'xds/timers'],
   'inputs/directory': ['text', 'async', 'trust', 'xds/timers'],
   'inputs/federation': ['text', 'trust', 'trust/federation', 'trust/model', 'trust/pem', 'xds/timers'],
+  'inputs/identity-files': ['text', 'net', 'trust', 'trust/identity', 'xds/timers'],
   'inputs/universal': ['text', 'net', 'trust', 'xds/timers'],
   'inputs/kubernetes': ['text', 'kubernetes/client', 'trust', 'xds/timers'],
 
@@ -180,6 +181,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'inputs/directory',
     'inputs/federation',
     'inputs/kubernetes',
+    'inputs/identity-files',
     'inputs/universal',
     'kubernetes/client',
     'kubernetes/status',

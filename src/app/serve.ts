@@ -17,7 +17,6 @@ import { createMetrics } from '../observe/metrics/metrics.ts';
 import type { ProxyStates } from '../observe/metrics/metrics.ts';
 import { createAnchorReader } from '../trust/x509/anchor-reader.ts';
 import { followAdminAccess } from './admin-access.ts';
-import { federationSource } from '../trust/federation/relationship.ts';
 import { startFederation } from './federation.ts';
 import { startBundleEndpoint } from './bundle-endpoint.ts';
 import { startAdmissionWebhook } from './admission-webhook.ts';
@@ -37,15 +36,10 @@ import type { PipelineView } from '../runtime/pipeline.ts';
 import type { ServeOptions } from '../runtime/serve-options.ts';
 import { startKubernetesStatus } from './kubernetes-status.ts';
 import { keep, restore } from './last-good.ts';
+import { startIdentityFiles } from './identity-files.ts';
 import { createLiveEvents } from './live-events.ts';
 import { rotationSamples } from './rotation-samples.ts';
-import {
-  federatedTrustDomains,
-  identities as identitySource,
-  planSources,
-  readsIdentities,
-  sourceNames,
-} from './sources.ts';
+import { optionalSources, planSources, readsIdentities, sourceNames } from './sources.ts';
 import { pageAddress } from './page-address.ts';
 import { followXdsAccess } from './xds-access.ts';
 import { startWorkerPool } from '../frontend/workers/worker-pool.ts';
@@ -87,7 +81,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
     parse: (source) => ({ ...parse, reader, identities: readsIdentities(source, options) }),
     identities: options.identities && createIdentityStage({ ...options.identities, limits: parse.limits }),
     imports: options.imports && createImportStage(options.imports),
-    optional: new Set([identitySource, federatedTrustDomains, federationSource]),
+    optional: optionalSources(options),
     guardHoldMs: options.guardHold,
     clock: systemClock,
   });
@@ -272,6 +266,8 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
   cleanup.defer(() => webhook?.close());
 
   // Sources last: everything that they call exists now.
+  const caFiles = startIdentityFiles(options.identities?.root, pipeline, names.local);
+  cleanup.defer(() => caFiles?.close());
   for (const { start } of sources) {
     const source = start({
       deliver(name, events) {

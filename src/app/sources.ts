@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { UniversalResource } from '../inputs/universal/universal-resource.ts';
 import { watchDirectory } from '../inputs/directory/watch-directory.ts';
 import {
+  caSecret,
   clusterFederatedTrustDomains,
   importedMeshIdentities,
   importedMeshTrusts,
@@ -10,6 +11,7 @@ import {
 import type { WatchedResource } from '../kubernetes/client/api-object.ts';
 import type { HeadChange } from '../kubernetes/client/watch-types.ts';
 import { federationSource } from '../trust/federation/relationship.ts';
+import { identityFilesSource } from '../trust/identity/ca-files.ts';
 import { supersededSource } from '../trust/identity/superseded.ts';
 import { importIdentities } from '../trust/imports/import-stage.ts';
 import { importSource, isImportSource } from '../trust/ledger/import-sources.ts';
@@ -21,6 +23,19 @@ export const files = 'files';
 export const kubernetes = 'kubernetes';
 export const identities = 'kubernetes identities';
 export const federatedTrustDomains = 'kubernetes federation';
+
+/** Returns the name of the source that has one Secret. */
+function secretSource(namespace: string, name: string): string {
+  return `kubernetes secret ${namespace}/${name}`;
+}
+
+/** The sources that readiness does not wait for once they have failed. */
+export function optionalSources({
+  identities: derives,
+}: Pick<ServeOptions, 'identities'>): ReadonlySet<string> {
+  const secrets = (derives?.secrets ?? []).map(({ namespace, name }) => secretSource(namespace, name));
+  return new Set([identities, federatedTrustDomains, federationSource, ...secrets]);
+}
 
 /** Callbacks of a source. */
 export interface SourceCallbacks {
@@ -53,6 +68,12 @@ export async function planSources(
     plan.push({ name: kubernetes, start: await startKubernetes(options.kubernetes) });
   if (options.kubernetes !== undefined && options.identities !== undefined)
     plan.push({ name: identities, start: await startWatch(options.kubernetes, identities, meshIdentities) });
+  if (options.kubernetes !== undefined)
+    for (const { namespace, name } of options.identities?.secrets ?? []) {
+      const source = secretSource(namespace, name);
+      const start = await startWatch({ ...options.kubernetes, namespace }, source, caSecret(namespace, name));
+      plan.push({ name: source, start });
+    }
   if (options.kubernetes !== undefined && options.federation !== undefined) {
     // These objects have no namespace.
     const everywhere = { ...options.kubernetes, namespace: undefined };
@@ -144,6 +165,7 @@ export function sourceNames(
     // The MeshIdentities of the Global control plane give no trust: they only vouch for the zones.
     ...(imports === undefined ? [] : [importSource]),
     ...(derives === undefined ? [] : [supersededSource]),
+    ...(derives?.root === undefined ? [] : [identityFilesSource]),
     ...(federation === undefined ? [] : [federationSource]),
   ];
   const isKnown = (name: string): boolean =>

@@ -97,6 +97,15 @@ export interface IdentityOptions {
   /** The zones in which a MeshIdentity without that label has a trust domain each. */
   readonly zones: readonly string[];
   readonly linger: Linger;
+  /** The folder below which CA certificates may be that MeshIdentities name as files. */
+  readonly root?: string | undefined;
+  /** Secrets of the cluster with CA certificates of MeshIdentities. */
+  readonly secrets?: readonly NamespacedName[] | undefined;
+}
+
+export interface NamespacedName {
+  readonly namespace: string;
+  readonly name: string;
 }
 
 /** How the bundles of ClusterFederatedTrustDomains are fetched. */

@@ -77,7 +77,7 @@ export function makeRig(options: Partial<IdentityStageOptions> = {}): Rig {
     limits: defaultLimits,
     ...options,
   });
-  const ledger = createLedger(['files', 'kubernetes', 'superseded'], { holdMs: 30_000 });
+  const ledger = createLedger(['files', 'kubernetes', 'identity files', 'superseded'], { holdMs: 30_000 });
   const deliver: Rig['deliver'] = (source, events, now) => {
     for (const [to, all] of stage.apply(source, events, now)) ledger.apply(to, all, now);
   };

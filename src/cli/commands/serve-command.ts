@@ -71,16 +71,23 @@ function kubernetesOf(options: ServeFlags): ServeOptions['kubernetes'] {
 }
 
 function identitiesOf(options: ServeFlags): ServeOptions['identities'] {
-  const { identities, zone, zones, identityLinger } = options;
+  const { identities, zone, zones, identityLinger, identityRoot: root, identitySecret: secrets } = options;
   if (identities !== true) {
     if (zones !== undefined || (zone !== undefined && importedFrom(options) === undefined))
       throw new CommandError(
         exitCode.usage,
         '--zone and --zones have an effect only with --identities, and --zone with an import',
       );
+    if ((root ?? secrets) !== undefined)
+      throw new CommandError(
+        exitCode.usage,
+        '--identity-root and --identity-secret have an effect only with --identities',
+      );
     return undefined;
   }
-  return { zone, zones: zones ?? [], linger: identityLinger };
+  if (secrets !== undefined && options.kubernetes !== true)
+    throw new CommandError(exitCode.usage, '--identity-secret has an effect only with --kubernetes');
+  return { zone, zones: zones ?? [], linger: identityLinger, root, secrets };
 }
 
 /** @throws {CommandError} (usage) if an option has no effect, or the shortest interval is longer than the longest. */

@@ -4,7 +4,7 @@ import type { FlagName } from './flags.ts';
 export const serveGroups = {
   Sources: ['dir', 'kubernetes', 'kubeNamespace', 'kubeAllNamespaces', 'kubeconfig', 'stateDir'],
   Trust: ['defaultMesh', 'rootTrustDomain', 'distrust', 'refuseIntermediates', 'guardHold'],
-  Identities: ['identities', 'zone', 'zones', 'identityLinger'],
+  Identities: ['identities', 'zone', 'zones', 'identityLinger', 'identityRoot', 'identitySecret'],
   Federation: [
     'federation',
     'federationClass',

@@ -131,6 +131,14 @@ export const flagsWithVariable = {
     'withdraw a bundle whose last successful fetch is older, such as 72h; 0 for never',
     '0',
   ],
+  identityRoot: [
+    '--identity-root <path>',
+    'folder below which MeshIdentities may name files with CA certificates; without it, no such file is read',
+  ],
+  identitySecret: [
+    '--identity-secret <namespace/name>',
+    'Secret of the cluster with the CA certificate of a MeshIdentity; repeat it, or separate them with commas',
+  ],
   importKubeconfig: [
     '--import-kubeconfig <file>',
     "kubeconfig of the Global control plane's cluster, to import the MeshTrusts of all zones; needs --zone",

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { xdsAuthMethods } from '../../runtime/serve-options.ts';
-import type { IdentityOptions, XdsAuthMethod } from '../../runtime/serve-options.ts';
+import type { IdentityOptions, NamespacedName, XdsAuthMethod } from '../../runtime/serve-options.ts';
 import { parsePublicationRule } from '../../trust/federation/publication-rule.ts';
 import type { PublicationRule } from '../../trust/federation/publication-rule.ts';
 import { parseMark } from '../../trust/model/rotation-values.ts';
@@ -107,6 +107,19 @@ export function parseFormat(text: string, formats: readonly OutputFormat[]): Out
   const format = formats.find((known) => known === (text === 'text' ? 'table' : text));
   if (format === undefined) throw new InvalidArgumentError(`Allowed choices are ${formats.join(', ')}.`);
   return format;
+}
+
+/** Parses `namespace/name` pairs, separated by commas, and adds them to those of an earlier flag. */
+export function parseNames(text: string, before?: unknown): readonly NamespacedName[] {
+  const names = text.split(',').map((pair) => {
+    const { namespace, name } =
+      /^\s*(?<namespace>[a-z0-9][a-z0-9-]{0,62})\/(?<name>[a-z0-9][a-z0-9.-]{0,252})\s*$/.exec(pair)
+        ?.groups ?? {};
+    if (namespace === undefined || name === undefined)
+      throw new InvalidArgumentError('Give a namespace and a name, such as kuma-system/identity-root-ca.');
+    return { namespace, name };
+  });
+  return [...(Array.isArray(before) ? (before as readonly NamespacedName[]) : []), ...names];
 }
 
 /** Parses the URL of a REST API. Plain HTTP is for loopback only: anyone on the way could add CA certificates. */

@@ -50,7 +50,9 @@ export function watchKubernetes(options: WatchKubernetesOptions, sink: SourceSin
   const { settleMs = 100, onHeads, sleep = sleepFor, random = Math.random } = options;
   const place = placePath(namespace, resource.place);
   const within = namespace === undefined ? '' : `/namespaces/${encodeURIComponent(namespace)}`;
-  const path = `/apis/${resource.group}/${resource.version}${within}/${resource.plural}`;
+  // Only the core group has no name.
+  const group = resource.group === '' ? '/api' : `/apis/${resource.group}`;
+  const path = `${group}/${resource.version}${within}/${resource.plural}`;
   const closed = new AbortController();
   const { signal } = closed;
   let state = initialWatchState;

@@ -1,4 +1,5 @@
 import type { ApiClient } from '../../kubernetes/client/api-client.ts';
+import { selectorOf } from '../../kubernetes/client/api-object.ts';
 import type { WatchedResource } from '../../kubernetes/client/api-object.ts';
 import { readText } from '../../kubernetes/client/list-pages.ts';
 import { refusedRequest, unreachable, unreadable } from '../../kubernetes/client/request-failure.ts';
@@ -36,6 +37,7 @@ export async function* watchOnce(
     allowWatchBookmarks: 'true',
     resourceVersion,
     timeoutSeconds: String(timeoutSeconds),
+    ...selectorOf(resource),
   });
   let openedAt: number | undefined;
   try {

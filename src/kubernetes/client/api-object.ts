@@ -29,6 +29,8 @@ export interface WatchedResource {
   readonly group: string;
   readonly version: string;
   readonly plural: string;
+  /** Selects objects by their fields. */
+  readonly fieldSelector?: string | undefined;
   /** The prefix of the path for failures. Default: `kubernetes`. */
   readonly place?: string | undefined;
   /** Parses an object. Returns `undefined` if it has no name. */
@@ -58,6 +60,45 @@ export const meshIdentities: WatchedResource = {
   ...identityResource,
   read: (value) => readIdentityObject(value),
 };
+
+/** The type of the Secrets in which Kuma keeps the secrets of a mesh. */
+const kumaSecretType = 'system.kuma.io/secret';
+
+/**
+ * One Secret with the CA certificate of a MeshIdentity. Reading it by its name needs no right to other Secrets. Nothing
+ * of it is kept but the certificates: a Secret of another type, or with a private key, has no data.
+ */
+export function caSecret(namespace: string, name: string): WatchedResource {
+  const place = `kubernetes:secret:${namespace}/${name}`;
+  return {
+    group: '',
+    version: 'v1',
+    plural: 'secrets',
+    fieldSelector: `metadata.name=${name}`,
+    place,
+    read(value) {
+      const parts = readParts(value);
+      if (parts?.name !== name) return undefined;
+      const body = asMapping(value);
+      const data = asMapping(body?.['data'])?.['value'];
+      const isUsable =
+        body?.['type'] === kumaSecretType &&
+        typeof data === 'string' &&
+        !Buffer.from(data, 'base64').includes('PRIVATE KEY');
+      return makeObject(
+        'kubernetes:secret',
+        { ...parts, status: undefined },
+        {
+          apiVersion: 'v1',
+          kind: 'Secret',
+          type: kumaSecretType,
+          metadata: { name, namespace, labels: parts.labels },
+          data: isUsable ? { value: data } : {},
+        },
+      );
+    },
+  };
+}
 
 /** The MeshTrusts of the Global control plane's cluster. */
 export const importedMeshTrusts: WatchedResource = {
@@ -194,4 +235,9 @@ function makeObject(prefix: string, parts: ObjectParts, text: object): ApiObject
 export function resourceVersionOf(value: unknown): string | undefined {
   const version = asMapping(asMapping(value)?.['metadata'])?.['resourceVersion'];
   return typeof version === 'string' && version !== '' ? version : undefined;
+}
+
+/** Returns the parameters of a list or a watch that select objects. */
+export function selectorOf({ fieldSelector }: WatchedResource): Readonly<Record<string, string>> {
+  return fieldSelector === undefined ? {} : { fieldSelector };
 }

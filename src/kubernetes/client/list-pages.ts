@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { ApiClient } from './api-client.ts';
-import { resourceVersionOf } from './api-object.ts';
+import { resourceVersionOf, selectorOf } from './api-object.ts';
 import type { ApiObject, WatchedResource } from './api-object.ts';
 import { refusedRequest, unreachable, unreadable } from './request-failure.ts';
 import type { WatchInput } from './watch-types.ts';
@@ -38,7 +38,7 @@ async function readPages(
   signal: AbortSignal,
 ): Promise<WatchInput> {
   const objects: ApiObject[] = [];
-  const query = new URLSearchParams({ limit: String(pageSize) });
+  const query = new URLSearchParams({ limit: String(pageSize), ...selectorOf(resource) });
   for (;;) {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(pageMs)]);
     const { status, retryAfterMs, body } = await client.get(`${path}?${query.toString()}`, limited);

@@ -1,3 +1,4 @@
+import { pathOfCaFile } from './ca-files.ts';
 import type { CaSecret, MeshIdentity } from '../model/mesh-identity.ts';
 import { identityOf } from '../model/mesh-trust.ts';
 import type { Identity, MeshTrust } from '../model/mesh-trust.ts';
@@ -11,7 +12,16 @@ export type Documents = Extract<ParsedFile, { readonly kind: 'documents' }>;
  * Finds what the derivation of a MeshIdentity needs of other documents, in all files and objects. Of several documents
  * with one name the first counts.
  */
-export function indexDocuments(all: Iterable<Documents>): Pick<DeriveContext, 'secretOf' | 'meshTrustOf'> {
+export function indexDocuments(
+  all: Iterable<Documents>,
+  caFiles: Iterable<Documents>,
+): Pick<DeriveContext, 'fileOf' | 'secretOf' | 'meshTrustOf'> {
+  const files = new Map<string, CaSecret>();
+  for (const { secrets: ofFile } of caFiles)
+    for (const secret of ofFile) {
+      const path = pathOfCaFile(secret);
+      if (path !== undefined) files.set(path, secret);
+    }
   const secrets = new Map<string, CaSecret>();
   const byIdentity = new Map<Identity, MeshTrust>();
   const byKri = new Map<string, MeshTrust>();
@@ -26,6 +36,7 @@ export function indexDocuments(all: Iterable<Documents>): Pick<DeriveContext, 's
     }
   }
   return {
+    fileOf: (path) => files.get(path),
     secretOf: (mesh, name) => secrets.get(`${mesh}/${name}`),
     meshTrustOf: ({ mesh, namespace, name }: MeshIdentity, kri) =>
       byKri.get(`${mesh}/${kri}`) ?? byIdentity.get(identityOf(mesh, namespace, name)),

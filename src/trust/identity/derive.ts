@@ -16,6 +16,8 @@ export interface DeriveContext {
   /** The zones in which a resource without that label has an identity. Empty: only in `zone`. */
   readonly zones: readonly string[];
   readonly limits: Limits;
+  /** Returns the CA certificates of a file that may be read here. */
+  readonly fileOf: (path: string) => CaSecret | undefined;
   readonly secretOf: (mesh: string, name: string) => CaSecret | undefined;
   /** Returns the MeshTrust that a control plane or a person made for the MeshIdentity, if there is one. */
   readonly meshTrustOf: (identity: MeshIdentity, kri: string) => MeshTrust | undefined;
@@ -194,7 +196,7 @@ function materialOf(
   identity: MeshIdentity,
   provider: Exclude<IdentityProvider, { readonly kind: 'none' }>,
   kri: string,
-  { secretOf, meshTrustOf }: DeriveContext,
+  { fileOf, secretOf, meshTrustOf }: DeriveContext,
 ): Material {
   const { mesh, displayName } = identity;
   const published = (otherwise: string): Material => {
@@ -224,10 +226,14 @@ function materialOf(
         ? published(`no Secret of mesh ${mesh} with the name in certificate.secretRef has a CA certificate`)
         : { kind: 'blocks', blocks: secret.blocks };
     }
-    case 'file':
-      return published(
-        'its certificate is a file of the control plane, which is not read; list its MeshTrust',
-      );
+    case 'file': {
+      const file = fileOf(source.path);
+      return file === undefined
+        ? published(
+            'its certificate is in a file, which is not read here: it must be below --identity-root; or list its MeshTrust',
+          )
+        : { kind: 'blocks', blocks: file.blocks };
+    }
     case 'variable':
       return published(
         'its certificate is an environment variable of the control plane, which is not read; list its MeshTrust',

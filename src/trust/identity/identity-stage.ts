@@ -1,6 +1,7 @@
 import type { LedgerEvent } from '../ledger/ledger.ts';
 import type { Identity, MeshTrust } from '../model/mesh-trust.ts';
 import { compareText } from '../../text/compare-text.ts';
+import { identityFilesSource } from './ca-files.ts';
 import { hasMaterial, indexDocuments, needsMaterial } from './derivation-index.ts';
 import type { Documents } from './derivation-index.ts';
 import type { Derivation, DeriveContext } from './derive.ts';
@@ -70,12 +71,18 @@ export function createIdentityStage(options: IdentityStageOptions): IdentityStag
   const superseded = new SupersededCas(options.linger);
   let index: ReturnType<typeof indexDocuments> | undefined;
 
-  const contextNow = (): DeriveContext => {
-    index ??= indexDocuments(
-      [...paths.values()]
-        .toSorted((a, b) => compareText(a.path, b.path))
+  const indexAll = (): ReturnType<typeof indexDocuments> => {
+    const sorted = [...paths.values()].toSorted((a, b) => compareText(a.path, b.path));
+    const [files, others] = [true, false].map((isFile) =>
+      sorted
+        .filter(({ source }) => (source === identityFilesSource) === isFile)
         .flatMap(({ version }) => version?.parsed ?? []),
     );
+    return indexDocuments(others ?? [], files ?? []);
+  };
+
+  const contextNow = (): DeriveContext => {
+    index ??= indexAll();
     return { ...options, ...index };
   };
 

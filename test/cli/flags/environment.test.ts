@@ -78,6 +78,14 @@ const samples = {
   federationMaxInterval: ['1h', 3_600_000],
   federationMaxAge: ['72h', 259_200_000],
   identityLinger: ['forever', { kind: 'forever' }],
+  identityRoot: ['/ir', '/ir'],
+  identitySecret: [
+    'a/b,c/d',
+    [
+      { namespace: 'a', name: 'b' },
+      { namespace: 'c', name: 'd' },
+    ],
+  ],
   importKubeconfig: ['/ik', '/ik'],
   importContext: ['ic', 'ic'],
   importNamespace: ['in', 'in'],

@@ -8,10 +8,61 @@ import { poll } from '../../kit/poll.ts';
 import { untilAll } from '../../kit/both-envoys.ts';
 import { makeDomain } from '../../kit/domain.ts';
 import { identityCrd } from './identity-crd.ts';
-import { meshTrust, skip, startStage } from './stage.ts';
+import { listOf, meshTrust, skip, startStage } from './stage.ts';
 import type { Domain } from '../../kit/domain.ts';
 
 const base = fileURLToPath(new URL('../../../deploy/kustomize', import.meta.url));
+
+/** Returns a MeshIdentity whose CA Kuma's control plane generates, and keeps in a Secret. */
+function generatedIdentity(trustDomain: string): string {
+  return JSON.stringify({
+    apiVersion: 'kuma.io/v1alpha1',
+    kind: 'MeshIdentity',
+    metadata: { name: 'generated', namespace: 'kuma-system' },
+    spec: {
+      spiffeID: { trustDomain },
+      provider: {
+        type: 'Bundled',
+        bundled: { insecureAllowSelfSigned: true, autogenerate: { enabled: true } },
+      },
+    },
+  });
+}
+
+/** Returns a Secret as Kuma's control plane makes it. */
+function kumaSecret(name: string, pem: string): string {
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: 'system.kuma.io/secret',
+    metadata: { name, namespace: 'kuma-system', labels: { 'kuma.io/mesh': 'default' } },
+    data: { value: Buffer.from(pem).toString('base64') },
+  });
+}
+
+/** The right to the one Secret, as the chart grants it. */
+const secretRights = listOf(
+  JSON.stringify({
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'Role',
+    metadata: { name: 'identity-secrets' },
+    rules: [
+      {
+        apiGroups: [''],
+        resources: ['secrets'],
+        resourceNames: ['generated-root-ca'],
+        verbs: ['list', 'watch'],
+      },
+    ],
+  }),
+  JSON.stringify({
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'RoleBinding',
+    metadata: { name: 'identity-secrets' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'identity-secrets' },
+    subjects: [{ kind: 'ServiceAccount', name: 'meshtrust', namespace: 'kuma-system' }],
+  }),
+);
 
 /** Returns a MeshIdentity whose CA is that of the domain, with its private key. */
 function meshIdentity({ name, ca }: Domain): string {
@@ -107,5 +158,59 @@ test('MeshIdentities of a cluster', { skip }, async (t) => {
       const [, , line = ''] = ca.keyPem.split('\n');
       assert.equal(JSON.stringify(meshtrust.logs()).includes(line.slice(0, 30)), false);
     }
+  });
+});
+
+test('the Secret of a generated CA, by its name', { skip }, async (t) => {
+  await using stage = await startStage();
+  await stage.kubectl('apply -f -', JSON.stringify(identityCrd));
+  await stage.kubectl('wait --for=condition=Established --timeout=30s crd/meshidentities.kuma.io');
+  const rights = JSON.parse(await stage.kubectl('get role meshtrust -o json')) as { rules: object[] };
+  rights.rules.push({ apiGroups: ['kuma.io'], resources: ['meshidentities'], verbs: ['list', 'watch'] });
+  await stage.kubectl('replace -f -', JSON.stringify(rights));
+  const [first, second] = [makeDomain('generated.test'), makeDomain('generated.test')];
+  await stage.kubectl('apply -f -', generatedIdentity('generated.test'));
+  await stage.kubectl('apply -f -', kumaSecret('generated-private-key', first.ca.keyPem));
+  const meshtrust = await stage.meshtrust({
+    args: [
+      '--identities',
+      '--identity-linger=0',
+      '--identity-secret=kuma-system/generated-root-ca',
+      '--guard-hold=1s',
+    ],
+  });
+  const envoys = await stage.envoys(meshtrust);
+
+  await t.test('without the right: the failure is reported, and the CA is not trusted', async () => {
+    await meshtrust.logged(
+      'the failure',
+      ({ code, msg }) => code === 'MT001' && /generated-root-ca/.test(String(msg)),
+    );
+    await untilAll(envoys, first.client, 'refused');
+  });
+
+  await t.test('with the right to this name: the CA is trusted, and follows the Secret', async () => {
+    await stage.kubectl('apply -f -', secretRights);
+    await stage.kubectl('apply -f -', kumaSecret('generated-root-ca', first.ca.certPem));
+    await untilAll(envoys, first.client, 'accepted');
+    await stage.kubectl('apply -f -', kumaSecret('generated-root-ca', second.ca.certPem));
+    await untilAll(envoys, second.client, 'accepted');
+    await untilAll(envoys, first.client, 'refused');
+  });
+
+  await t.test('the Secret is deleted: the CA stays', async () => {
+    await stage.kubectl('delete secret generated-root-ca');
+    await meshtrust.logged('the reason', ({ code }) => code === 'MT071');
+    await untilAll(envoys, second.client, 'accepted');
+  });
+
+  await t.test('the program asks for no other Secret', async () => {
+    await meshtrust.stop();
+    const asked = await poll('the end of the watch', async () => {
+      const secrets = (await stage.cluster.asked()).filter(({ resource }) => resource === 'secrets');
+      return secrets.some(({ verb }) => verb === 'watch') ? secrets : undefined;
+    });
+    assert.deepEqual(new Set(asked.map(({ verb }) => verb)), new Set(['list', 'watch']));
+    assert.deepEqual(new Set(asked.map(({ name }) => name)), new Set(['generated-root-ca']));
   });
 });

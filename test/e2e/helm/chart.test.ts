@@ -145,6 +145,8 @@ suite('chart', { skip }, () => {
       zone: 'east',
       zones: ['east', 'west'],
       identityLinger: { kind: 'fixed', ms: 3_600_000 },
+      identitySecret: [{ namespace: 'kuma-system', name: 'identity-root-ca' }],
+      identityRoot: '/ca',
       federation: true,
       federationClass: 'spire',
       federationClassless: false,

@@ -128,7 +128,14 @@ export const valueCases: Readonly<Record<string, ChartValues>> = {
       maxConnectionAge: '0',
       transport: 'own',
     },
-    identities: { enabled: true, zone: 'east', zones: ['east', 'west'], linger: '1h' },
+    identities: {
+      enabled: true,
+      zone: 'east',
+      zones: ['east', 'west'],
+      linger: '1h',
+      secrets: ['identity-root-ca'],
+      root: '/ca',
+    },
     federation: {
       enabled: true,
       className: 'spire',
@@ -289,6 +296,14 @@ export const contradictions: Readonly<Record<string, readonly [values: ChartValu
   'bundle endpoint that publishes nothing': [
     { bundleEndpoint: { enabled: true, tls: { secretName: 'bundle-tls' } } },
     'bundleEndpoint.enabled=true needs bundleEndpoint.serve',
+  ],
+  'Secrets without the Kubernetes source': [
+    {
+      kubernetes: { enabled: false },
+      directories: ['/trust'],
+      identities: { enabled: true, secrets: ['identity-root-ca'] },
+    },
+    'identities.secrets needs kubernetes.enabled=true',
   ],
   'imports without a zone': [
     { imports: { kubeconfigSecretName: 'global' } },

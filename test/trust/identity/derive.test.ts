@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { caFileDocument, identityFilesSource } from '../../../src/trust/identity/ca-files.ts';
+import type { LedgerEvent } from '../../../src/trust/ledger/ledger.ts';
 import type { IdentityStageOptions } from '../../../src/trust/identity/identity-stage.ts';
 import { makeCa, makeIntermediate, makeLeaf } from '../../kit/certificates.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
-import { bundled, identityText, inline, makeRig, secretText } from '../../kit/mesh-identities.ts';
+import { bundled, identityText, inline, makeRig, parseAll, secretText } from '../../kit/mesh-identities.ts';
 
 const ca = makeCa({ commonName: 'A' });
 const other = makeCa({ commonName: 'B' });
@@ -344,7 +346,7 @@ const cases: readonly Case[] = [
     codes: ['MT071'],
   },
   {
-    name: 'a file of the control plane: is not read',
+    name: 'a file that is not read here',
     spec: bundled({ type: 'File', file: { path: '/etc/ca.pem' } }),
     inForce: [],
     codes: ['MT071'],
@@ -469,5 +471,38 @@ suite('trust of a MeshIdentity', () => {
       'd.yaml': identityText({ name: 'd', spec: { provider: { type: marker } } }),
     });
     assert.equal(JSON.stringify([rig.messages(), rig.stage.view()]).includes(marker), false);
+  });
+});
+
+suite('CA certificates in files', () => {
+  const spec = bundled({ type: 'File', file: { path: '/ca/ca.pem' } });
+  const version = (path: string, text: string): LedgerEvent => ({
+    kind: 'version',
+    path,
+    settled: true,
+    parsed: parseAll(path, text),
+  });
+
+  test('a file that is read: its certificates, and the next ones when it changes', () => {
+    const rig = makeRig();
+    rig.apply({ 'i.yaml': identityText({ spec }) });
+    assert.deepEqual([rig.inForce(), rig.codes()], [[], ['MT071']]);
+    const document = (pem: string) => version('identity-file:/ca/ca.pem', caFileDocument('/ca/ca.pem', pem));
+    rig.deliver(identityFilesSource, [document(ca.certPem)], 0);
+    assert.deepEqual([rig.inForce(), rig.codes()], [one, []]);
+    rig.deliver(
+      identityFilesSource,
+      [{ kind: 'unreadable', path: 'identity-file:/ca/ca.pem', reason: 'permission denied' }],
+      0,
+    );
+    assert.deepEqual([rig.inForce(), rig.codes()], [one, ['MT001']]);
+    rig.deliver(identityFilesSource, [document(other.certPem)], 0);
+    assert.deepEqual(rig.codes(), ['MT076'], 'the replaced CA lingers');
+  });
+
+  test('a document of another source with the name of a file: is not taken for it', () => {
+    const rig = makeRig();
+    rig.apply({ 'i.yaml': identityText({ spec }), 's.yaml': caFileDocument('/ca/ca.pem', ca.certPem) });
+    assert.deepEqual([rig.inForce(), rig.codes()], [[], ['MT071']]);
   });
 });

@@ -92,6 +92,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- fail "bundleEndpoint.enabled=true needs bundleEndpoint.serve: the trust domains to publish, such as default/*" -}}
 {{- end -}}
 {{- end -}}
+{{- if and .Values.identities.secrets (not .Values.kubernetes.enabled) -}}
+{{- fail "identities.secrets needs kubernetes.enabled=true: the Secrets are those of the cluster" -}}
+{{- end -}}
 {{- if and (or .Values.imports.kubeconfigSecretName .Values.imports.url) (not .Values.identities.zone) -}}
 {{- fail "imports.kubeconfigSecretName and imports.url need identities.zone: the zone of this cluster" -}}
 {{- end -}}
@@ -239,6 +242,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - --identities
 {{ include "meshtrust.arg" (dict "flag" "zones" "value" (join "," .zones)) }}
 {{- include "meshtrust.arg" (dict "flag" "identity-linger" "value" .linger) }}
+{{- include "meshtrust.arg" (dict "flag" "identity-root" "value" .root) }}
+{{- range .secrets }}
+{{- include "meshtrust.arg" (dict "flag" "identity-secret" "value" (printf "%s/%s" $.Values.kubernetes.namespace .)) }}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- with .Values.bundleEndpoint -}}

@@ -1,0 +1,107 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { reasonOf } from '../../text/system-error.ts';
+import { caFileDocument } from '../../trust/identity/ca-files.ts';
+import type { Source, SourceEvent, SourceSink } from '../../trust/source.ts';
+import { timerMs } from '../../xds/timers/timers.ts';
+import { readBelow } from './read-below.ts';
+
+/** A source whose files are known only when MeshIdentities have been read. */
+export interface IdentityFiles extends Source {
+  /** Follows exactly these files from now on. */
+  follow(paths: ReadonlySet<string>): void;
+}
+
+export interface IdentityFilesOptions {
+  readonly name: string;
+  readonly root: string;
+  /** Interval at which the files are read again, in milliseconds. Default: 2,000. */
+  readonly pollMs?: number | undefined;
+  /** A text counts once it was read twice with this time in between, in milliseconds. Default: 150. */
+  readonly settleMs?: number | undefined;
+}
+
+/** What was read of a file: its text, or why it cannot be read. */
+type Reading = { readonly text: string } | { readonly reason: string };
+
+interface FollowedFile {
+  /** The last reading. */
+  seen: string | undefined;
+  /** The reading that was reported last. */
+  reported: string | undefined;
+}
+
+/** Follows the files with CA certificates that MeshIdentities name, below a root. They are polled. */
+export function followIdentityFiles(options: IdentityFilesOptions, sink: SourceSink): IdentityFiles {
+  const { name, root, pollMs = 2_000, settleMs = 150 } = options;
+  const files = new Map<string, FollowedFile>();
+  const closed = new AbortController();
+  let wake = new AbortController();
+
+  /** Reads all files once. Returns the events, and whether a file changed that has to be read again soon. */
+  const readAll = async (): Promise<{
+    readonly events: readonly SourceEvent[];
+    readonly isUnsettled: boolean;
+  }> => {
+    const events: SourceEvent[] = [];
+    let isUnsettled = false;
+    for (const [path, file] of [...files]) {
+      const reading = await read(root, path);
+      const key = JSON.stringify(reading);
+      if (key === file.seen && key !== file.reported && files.has(path)) {
+        file.reported = key;
+        events.push(eventOf(path, reading));
+      }
+      isUnsettled ||= key !== file.seen;
+      file.seen = key;
+    }
+    return { events, isUnsettled };
+  };
+
+  const run = async (): Promise<void> => {
+    // Nothing is waited for: which files there are depends on what other sources deliver.
+    sink([{ kind: 'synced' }]);
+    while (!closed.signal.aborted) {
+      wake = new AbortController();
+      const { events, isUnsettled } = await readAll();
+      if (events.length > 0 && !closed.signal.aborted) sink(events);
+      const signal = AbortSignal.any([closed.signal, wake.signal]);
+      await delay(timerMs(isUnsettled ? settleMs : pollMs), undefined, { signal }).catch(() => undefined);
+    }
+  };
+
+  const running = run();
+  return {
+    name,
+    follow(paths) {
+      const gone = [...files.keys()].filter((path) => !paths.has(path));
+      for (const path of gone) files.delete(path);
+      const added = [...paths].filter((path) => !files.has(path));
+      for (const path of added) files.set(path, { seen: undefined, reported: undefined });
+      if (gone.length > 0)
+        sink(gone.map((path) => ({ kind: 'gone', path: placeOf(path), evidence: 'deletion' })));
+      if (added.length > 0) wake.abort();
+    },
+    close: async () => {
+      closed.abort();
+      await running;
+    },
+  };
+}
+
+async function read(root: string, path: string): Promise<Reading> {
+  try {
+    return { text: await readBelow(root, path) };
+  } catch (error) {
+    return { reason: reasonOf(error) };
+  }
+}
+
+function eventOf(path: string, reading: Reading): SourceEvent {
+  return 'text' in reading
+    ? { kind: 'content', path: placeOf(path), text: caFileDocument(path, reading.text), settled: true }
+    : { kind: 'unreadable', path: placeOf(path), reason: reading.reason };
+}
+
+function placeOf(path: string): string {
+  return `identity-file:${path}`;
+}
