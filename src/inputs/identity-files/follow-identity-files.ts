@@ -44,7 +44,7 @@ export function followIdentityFiles(options: IdentityFilesOptions, sink: SourceS
   }> => {
     const events: SourceEvent[] = [];
     let isUnsettled = false;
-    for (const [path, file] of [...files]) {
+    for (const [path, file] of files) {
       const reading = await read(root, path);
       const key = JSON.stringify(reading);
       if (key === file.seen && key !== file.reported && files.has(path)) {
