@@ -3,7 +3,7 @@ import type { ConsumerInput } from './consumer-routes.ts';
 import { presentReadiness } from './probe-routes.ts';
 import { errorReply, jsonReply } from './reply.ts';
 import type { Route } from './router.ts';
-import type { DistrustDetail, ServerDetail } from '../api/server-api-types.ts';
+import type { DistrustDetail, ServerDetail, XdsAuthenticationDetail } from '../api/server-api-types.ts';
 import { parseHash } from '../trust/policy/distrust.ts';
 import type { DistrustedHashes } from '../trust/policy/distrust.ts';
 
@@ -19,20 +19,16 @@ export interface ServerInput extends ConsumerInput {
   readonly draining: () => boolean;
   /** Monotonic milliseconds, as in the view. */
   readonly now: () => number;
+  /** How proxies authenticate; undefined if the server does not say. */
+  readonly xdsAuthentication?: XdsAuthenticationDetail | undefined;
   /** The hashes of the distrust list in force; undefined if no list is followed. */
   readonly distrusted?: (() => DistrustedHashes) | undefined;
 }
 
 /** Returns the answer of `/api/v1/server`. */
-export function serverDetail({
-  version,
-  documentation,
-  startedAt,
-  view,
-  draining,
-  now,
-  bundleConsumers,
-}: ServerInput): ServerDetail {
+export function serverDetail(input: ServerInput): ServerDetail {
+  const { version, documentation, startedAt, view, draining, now, bundleConsumers, xdsAuthentication } =
+    input;
   const started = startedAt === undefined ? {} : { startedAt: new Date(startedAt).toISOString() };
   const state = view();
   const sources = state.ledger.sources.map(({ name, synced, restored, accepted, rejected, failure }) => ({
@@ -45,7 +41,7 @@ export function serverDetail({
   }));
   const readiness = presentReadiness(state, draining(), now());
   const publishesBundles = bundleConsumers === undefined ? undefined : true;
-  return { version, documentation, ...started, publishesBundles, readiness, sources };
+  return { version, documentation, ...started, publishesBundles, readiness, sources, xdsAuthentication };
 }
 
 /** Returns the routes `/api/v1/server` and `/api/v1/distrust/{hash}`. */

@@ -34,6 +34,8 @@ export interface ProxySummary {
   readonly address: string;
   /** User agent, such as `envoy 1.40.0`. */
   readonly proxy: string;
+  /** Its authenticated identity, such as a SPIFFE ID. Absent if it has not authenticated. */
+  readonly identity?: string | undefined;
   /** Transports, such as `delta ADS`; several if its streams differ. */
   readonly transports: readonly string[];
   readonly connectedAt: string;

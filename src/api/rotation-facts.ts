@@ -33,9 +33,7 @@ export function rotationFacts(
   { server, mesh, rollout, gone, rotations, consumers }: RotationAnswers,
 ): AnsweredFacts {
   const domain = mesh?.trustDomains.find((one) => one.name === trustDomain);
-  const { xdsAuthentication } = server as ServerDetail & {
-    readonly xdsAuthentication?: AnsweredFacts['authentication'];
-  };
+  const { xdsAuthentication } = server;
   return {
     kind: 'answered',
     server: name,

@@ -13,6 +13,20 @@ export interface ServerDetail {
   /** The same as in `/readyz`. */
   readonly readiness: ReadyAnswer;
   readonly sources: readonly SourceDetail[];
+  /** How proxies authenticate. Absent in earlier versions. */
+  readonly xdsAuthentication?: XdsAuthenticationDetail | undefined;
+}
+
+/** How proxies authenticate. */
+export interface XdsAuthenticationDetail {
+  /** `mtls`, `token` and `none`: any one suffices. */
+  readonly methods: readonly string[];
+  /** True if other machines can reach the xDS port. */
+  readonly beyondHost: boolean;
+  /** True if rules say which mesh and node id a client may have. */
+  readonly rules: boolean;
+  /** Age at which connections are closed, so that clients are judged again, in seconds; 0 for never. */
+  readonly connectionAgeSeconds: number;
 }
 
 /** `GET /api/v1/distrust/{hash}`: whether the distrust list in force contains a hash. New releases only add fields. */

@@ -41,7 +41,7 @@ import { createLiveEvents } from './live-events.ts';
 import { rotationSamples } from './rotation-samples.ts';
 import { optionalSources, planSources, readsIdentities, sourceNames } from './sources.ts';
 import { pageAddress } from './page-address.ts';
-import { followXdsAccess } from './xds-access.ts';
+import { authenticationOf, followXdsAccess } from './xds-access.ts';
 import { startWorkerPool } from '../frontend/workers/worker-pool.ts';
 import { sleep } from '../xds/timers/timers.ts';
 
@@ -206,6 +206,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
     version: options.version,
     documentation: options.documentation,
     startedAt: performance.timeOrigin,
+    xdsAuthentication: authenticationOf(options),
     changes: changeLog,
     access: { ...access, failed: metrics.adminAuthFailed },
     proxies: front.proxies,

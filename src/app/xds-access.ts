@@ -1,5 +1,7 @@
+import type { XdsAuthenticationDetail } from '../api/server-api-types.ts';
 import type { DecideAccess } from '../access/claim.ts';
 import type { TokenReviewer } from '../kubernetes/tokens/reviewer.ts';
+import { isLoopback, parseListenAddress } from '../net/listen-address.ts';
 import type { Logger } from '../observe/log/log.ts';
 import type { ServeOptions, TokenAuthOptions } from '../runtime/serve-options.ts';
 import { followAccessFile } from '../runtime/state/access-file.ts';
@@ -104,5 +106,20 @@ function createFailureLog(log: Logger): (problem: string | undefined) => void {
           `the API server does not review tokens, so new streams with a token are refused: ${problem}`,
         ),
       );
+  };
+}
+
+/** Returns how proxies authenticate, for the admin API. */
+export function authenticationOf({
+  xdsAuth,
+  xdsAccess,
+  xdsListen,
+  maxConnectionAge,
+}: Pick<ServeOptions, 'maxConnectionAge' | 'xdsAccess' | 'xdsAuth' | 'xdsListen'>): XdsAuthenticationDetail {
+  return {
+    methods: xdsAuth?.methods ?? ['none'],
+    beyondHost: !isLoopback(parseListenAddress(xdsListen)),
+    rules: xdsAccess !== undefined,
+    connectionAgeSeconds: maxConnectionAge / 1_000,
   };
 }

@@ -49,6 +49,14 @@ function viewFigures(proxy: ProxyDetail, now: number): TemplateResult {
       <dd>${proxy.proxy} <small>${address}</small></dd>
     </div>
     ${
+      proxy.identity === undefined
+        ? nothing
+        : html`<div>
+            <dt>Identity</dt>
+            <dd>${proxy.identity}</dd>
+          </div>`
+    }
+    ${
       disconnectedAt === undefined
         ? html`<div>
             <dt>Connected</dt>

@@ -15,8 +15,8 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 /** The example of the document, on a free port, with the library of this checkout. */
 function example(): string {
   const document = readFileSync(join(root, 'docs/xds-library.md'), 'utf8');
-  const [, code, ...more] = document.split(/```(?:ts)?\n/);
-  assert.equal(more.length, 1, 'the document has one example');
+  const [[, code] = [], ...more] = [...document.matchAll(/```ts\n([^]*?)```\n/g)];
+  assert.equal(more.length, 1, 'the document has one whole example, and one of authorize');
   const entry = pathToFileURL(join(root, 'src/xds/index.ts')).href;
   return (code ?? '').replace("'meshtrust-xds'", `'${entry}'`).replace('127.0.0.1:5678', '127.0.0.1:0');
 }

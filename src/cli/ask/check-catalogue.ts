@@ -77,6 +77,11 @@ export const checkCatalogue = {
     claim: 'all belong to meshes with a MeshTrust',
     hint: 'the others refuse every client; check node.metadata.mesh of their bootstrap: meshtrust proxy-status',
   },
+  'proxies-judged': {
+    group: 'proxies',
+    claim: 'no token counts forever',
+    hint: 'start the server with --max-connection-age, for example 1h',
+  },
   'replicas-agree': {
     group: 'replicas',
     claim: 'serve the same versions',

@@ -4,6 +4,7 @@ import type { ServerDetail } from '../../api/server-api-types.ts';
 import { dateCodes } from '../../trust/findings/catalogue.ts';
 import type { FindingCode } from '../../trust/findings/catalogue.ts';
 import { counted } from '../../text/counted.ts';
+import { checkAuthentication } from './check-authentication.ts';
 import type { CheckName } from './check-catalogue.ts';
 import { formatDuration } from '../terminal/output.ts';
 
@@ -60,6 +61,7 @@ export function checkServer(facts: ServerFacts, context: CheckContext): readonly
     ...checkTrust(facts),
     ...checkDates(facts, context),
     ...checkProxies(facts),
+    checkAuthentication(facts.detail),
   ];
   return results.map((result) => ({ ...result, server }));
 }

@@ -1,5 +1,7 @@
 import { isIP } from 'node:net';
 import type { ListenAddress } from '../../net/listen-address.ts';
+import { spireAgent, spireCertificate, tokenFilters, tokenSecretFile } from './xds-credentials.ts';
+import type { TokenFiles } from './xds-credentials.ts';
 
 /** How a proxy subscribes to its secrets: over ADS or SDS, incremental or state of the world. */
 export const bootstrapTransports = ['delta-ads', 'ads', 'delta-sds', 'sds'] as const;
@@ -18,6 +20,8 @@ export interface BootstrapInput {
   readonly xds: ListenAddress;
   /** TLS to the control plane; undefined for no TLS. */
   readonly tls: BootstrapTls | undefined;
+  /** The token that the proxy sends to the control plane; undefined for none. */
+  readonly token: TokenFiles | undefined;
   readonly listen: ListenAddress;
   readonly admin: ListenAddress;
   /** Certificate of the listener. */
@@ -29,8 +33,8 @@ export interface BootstrapTls {
   readonly ca: string;
   /** The DNS name or IP address that its certificate must have. */
   readonly serverName: string;
-  /** Client certificate of the proxy for the control plane. */
-  readonly identity: KeyFiles | undefined;
+  /** Client certificate of the proxy for the control plane: files, or the Unix socket of a SPIRE agent. */
+  readonly identity: KeyFiles | { readonly spireSocket: string } | undefined;
 }
 
 export interface KeyFiles {
@@ -54,7 +58,7 @@ export function envoyBootstrap(input: BootstrapInput): object {
 }
 
 /** What `--part` selects. */
-export const bootstrapParts = ['bootstrap', 'listener', 'cluster', 'control-plane'] as const;
+export const bootstrapParts = ['bootstrap', 'listener', 'cluster', 'control-plane', 'token-sds'] as const;
 
 export type BootstrapPart = (typeof bootstrapParts)[number];
 
@@ -69,6 +73,8 @@ export function envoyPart(part: BootstrapPart, input: BootstrapInput): object {
       return { transport_socket: tlsSocket('UpstreamTlsContext', input) };
     case 'control-plane':
       return controlPlanePart(input);
+    case 'token-sds':
+      return input.token === undefined ? {} : tokenSecretFile(input.token);
   }
 }
 
@@ -80,7 +86,10 @@ interface ControlPlanePart {
 
 function controlPlanePart(input: BootstrapInput): ControlPlanePart {
   const ads = isAds(input) ? { dynamic_resources: { ads_config: apiSource(input) } } : {};
-  return { ...ads, static_resources: { clusters: [controlPlane(input)] } };
+  const identity = input.tls?.identity;
+  const agents =
+    identity !== undefined && 'spireSocket' in identity ? [spireAgent(identity.spireSocket)] : [];
+  return { ...ads, static_resources: { clusters: [controlPlane(input), ...agents] } };
 }
 
 function isAds({ transport }: BootstrapInput): boolean {
@@ -100,7 +109,7 @@ function apiSource({ transport }: BootstrapInput): object {
   };
 }
 
-function controlPlane({ xds, tls }: BootstrapInput): object {
+function controlPlane({ xds, tls, token }: BootstrapInput): object {
   const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
   return {
     name: clusterName,
@@ -115,6 +124,7 @@ function controlPlane({ xds, tls }: BootstrapInput): object {
           // receives no new trust.
           http2_protocol_options: { connection_keepalive: { interval: '30s', timeout: '5s' } },
         },
+        ...(token === undefined ? {} : { http_filters: tokenFilters(token) }),
       },
     },
     load_assignment: {
@@ -134,11 +144,18 @@ function upstreamTls({ ca, serverName, identity }: BootstrapTls): object {
       // An IP address is not a server name (RFC 6066, section 3).
       ...(isName ? { sni: serverName } : {}),
       common_tls_context: {
-        ...(identity === undefined ? {} : { tls_certificates: [certificate(identity)] }),
+        ...clientCertificate(identity),
         validation_context: { trusted_ca: { filename: ca }, match_typed_subject_alt_names: [matcher] },
       },
     },
   };
+}
+
+function clientCertificate(identity: BootstrapTls['identity']): object {
+  if (identity === undefined) return {};
+  return 'spireSocket' in identity
+    ? { tls_certificate_sds_secret_configs: [spireCertificate] }
+    : { tls_certificates: [certificate(identity)] };
 }
 
 function listener(input: BootstrapInput): object {

@@ -58,6 +58,7 @@ export async function startEnvoy(options: DemoEnvoyOptions): Promise<DemoEnvoy> 
     secret: 'system_trust_bundle',
     xds,
     tls: undefined,
+    token: undefined,
     listen: { kind: 'tcp', host: '127.0.0.1', port },
     admin: { kind: 'tcp', host: '127.0.0.1', port: adminPort },
     identity: files.server,

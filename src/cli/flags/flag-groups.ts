@@ -130,7 +130,16 @@ const commandGroups = {
     'proxyCert',
     'proxyKey',
   ],
-  'Control plane': ['xdsAddress', 'xdsCa', 'xdsName', 'xdsCert', 'xdsKey'],
+  'Control plane': [
+    'xdsAddress',
+    'xdsCa',
+    'xdsName',
+    'xdsCert',
+    'xdsKey',
+    'xdsTokenFile',
+    'sdsFile',
+    'xdsSpireSocket',
+  ],
 } as const satisfies Readonly<Record<string, readonly FlagName[]>>;
 
 const connectionGroup = {

@@ -297,7 +297,7 @@ export const flagsOfCommandLine = {
   ],
   part: [
     '--part <part>',
-    'what to print: bootstrap (a whole one, with a listener), or to paste: listener or cluster (its TLS), control-plane',
+    'what to print: bootstrap (a whole one, with a listener), or to paste: listener or cluster (its TLS), control-plane; token-sds is the file of --sds-file',
     'bootstrap',
   ],
   secret: ['--secret <name>', 'secret by which the proxy verifies its peers', 'system_trust_bundle'],
@@ -319,6 +319,19 @@ export const flagsOfCommandLine = {
     'client certificate of the proxy for the control plane, with its chain (PEM)',
   ],
   xdsKey: ['--xds-key <file>', 'private key of --xds-cert (PEM)'],
+  xdsTokenFile: [
+    '--xds-token-file <file>',
+    'file with a token that the proxy sends to the control plane, and reads again when its volume replaces it',
+  ],
+  sdsFile: [
+    '--sds-file <file>',
+    'file that --part token-sds prints, as Envoy opens it',
+    '/etc/envoy/meshtrust-token.yaml',
+  ],
+  xdsSpireSocket: [
+    '--xds-spire-socket <address>',
+    'Unix socket (unix:PATH) of the SPIRE agent that gives the proxy its client certificate for the control plane',
+  ],
   proxyListen: ['--proxy-listen <address>', 'address at which the proxy accepts clients', '127.0.0.1:8443'],
   proxyAdmin: ['--proxy-admin <address>', 'address of the admin interface of the proxy', '127.0.0.1:9901'],
   proxyCert: [

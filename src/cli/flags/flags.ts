@@ -24,6 +24,7 @@ import {
   parseRefreshHint,
   parseRoot,
   parseSequence,
+  parseSocket,
   parseSwitch,
   parseSwitchTime,
   parseWindow,
@@ -89,6 +90,7 @@ const parsers = {
   refreshHint: parseDuration,
   workers: parseWorkers,
   xdsAuth: parseAuthMethods,
+  xdsSpireSocket: parseSocket,
   xdsTokenCache: parseDuration,
   cacheBytes: parseCount,
 } satisfies Partial<Record<FlagName, Parser>>;

@@ -74,6 +74,13 @@ export function appendRules(
   return [...(before ?? []), ...rules.filter((rule) => typeof rule !== 'string')];
 }
 
+/** Parses `unix:PATH`. Returns the path. */
+export function parseSocket(text: string): string {
+  const address = text.startsWith('unix:') ? parseListenAddress(text) : undefined;
+  if (address?.kind !== 'unix') throw new InvalidArgumentError('Give unix:PATH.');
+  return address.path;
+}
+
 /** Parses ways to authenticate, separated by commas. */
 export function parseAuthMethods(text: string): readonly XdsAuthMethod[] {
   const names = new Set(text.split(',').map((name) => name.trim()));

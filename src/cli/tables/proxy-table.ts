@@ -48,6 +48,7 @@ export function renderProxies(
     { title: 'TRANSPORT', value: ({ transports }) => transports.join(', '), wide: true },
     { title: 'ADDRESS', value: ({ address }) => address, wide: true },
     { title: 'PROXY', value: ({ proxy }) => proxy, wide: true },
+    { title: 'IDENTITY', value: ({ identity }) => identity ?? '', wide: true },
     ...(servers > 1 ? [{ title: 'SERVER', value: ({ server }: ServerProxy) => server }] : []),
     { title: 'NACKS', value: ({ nacks }) => String(nacks) },
     { title: 'LAST NACK', value: ({ lastNack }) => lastNack?.message ?? '', wide: true },
@@ -64,6 +65,7 @@ export function renderProxy(proxy: ServerProxy<ProxyDetail>, style: TableStyle, 
     ['mesh', mesh],
     ['state', `${paint(state, style.colour ? toneOf(state) : undefined)}${behind}`],
     ['address', `${address} (${proxy.proxy}), at ${server}`],
+    ...(proxy.identity === undefined ? [] : [['identity', proxy.identity] as const]),
     ['since', `${proxy.connectedAt} (${age(proxy.connectedAt, now)})`],
     ...(proxy.disconnectedAt === undefined
       ? []

@@ -308,6 +308,23 @@ suite('the checks of a server', () => {
       'warning',
       /^2 of 3 proxies are of a mesh without a MeshTrust$/,
     ],
+    [
+      'tokens on streams that last forever',
+      {
+        detail: {
+          ...well.detail,
+          xdsAuthentication: {
+            methods: ['mtls', 'token'],
+            beyondHost: true,
+            rules: true,
+            connectionAgeSeconds: 0,
+          },
+        },
+      },
+      'proxies-judged',
+      'warning',
+      /^a proxy keeps its stream after its token has expired or its pod was deleted$/,
+    ],
   ];
   for (const [what, over, check, verdict, detail] of table) {
     test(`${what}: only ${check} is ${verdict}`, () => {

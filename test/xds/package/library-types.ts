@@ -17,6 +17,8 @@ import {
   xdsServerOptions,
 } from '../../../src/xds/index.ts';
 import type {
+  Authorization,
+  Authorize,
   Change,
   RefusedStream,
   Resource,
@@ -25,6 +27,7 @@ import type {
   StreamEnd,
   XdsNode,
   XdsObserver,
+  XdsPeer,
   XdsServer,
 } from '../../../src/xds/index.ts';
 
@@ -78,4 +81,23 @@ export function embed(): unknown {
   // @ts-expect-error: an option that does not exist is an error
   addXdsServices(server, store, { group: () => '' });
   return [xds, files, directories, found, reasons, url, sameUnions];
+}
+
+export function decideAboutClients(server: Server, store: SnapshotStore): void {
+  const later: Authorize = ({ metadata }, { id }) =>
+    Promise.resolve({ kind: 'allowed', group: id, identity: String(metadata.get('authorization')[0]) });
+  addXdsServices(server, store, { authorize: later });
+  const atOnce: Authorize = ({ certificate }) =>
+    certificate?.isVerified === true
+      ? { kind: 'allowed' }
+      : { kind: 'refused', code: 'UNAUTHENTICATED', reason: 'certificate', message: 'no certificate' };
+  // @ts-expect-error A refusal has one of three codes.
+  const other: Authorization = { kind: 'refused', code: 'INTERNAL', reason: 'x', message: 'x' };
+  // @ts-expect-error A refusal has a reason, for metrics.
+  const silent: Authorization = { kind: 'refused', code: 'UNAVAILABLE', message: 'x' };
+  addXdsServices(server, store, {
+    authorize: atOnce,
+    groupOf: (_: XdsNode, { address }: XdsPeer) => address,
+    observer: { denied: ({ reason, nodeId }) => [reason, nodeId, other, silent] },
+  });
 }

@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { mkdir, rename, symlink, writeFile } from 'node:fs/promises';
+import { test } from 'node:test';
+
+import type { ProxyDetail } from '../../../src/api/fleet-api-types.ts';
+import { run } from '../../cli/run.ts';
+import { binaries, skipWithoutEnvoys as skip } from '../../kit/both-envoys.ts';
+import { makeCa, makeLeaf, makeSelfSignedLeaf } from '../../kit/certificates.ts';
+import type { Certificate } from '../../kit/certificates.ts';
+import { startChild } from '../../kit/child.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { freePort } from '../../kit/free-port.ts';
+import { startMeshtrust } from '../../kit/meshtrust.ts';
+import { poll } from '../../kit/poll.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+import type { TempDir } from '../../kit/temp-dir.ts';
+import { untilDecision } from '../../kit/tls-client.ts';
+import { watchedDir } from '../../kit/watched-dir.ts';
+
+const user = 'system:serviceaccount:edge:envoy';
+const tokenOf = (name: string): string =>
+  `e30.${Buffer.from(JSON.stringify({ aud: ['meshtrust'], name })).toString('base64url')}.c2ln`;
+
+/** An API server that knows only TokenReviews. */
+async function startReviews(accepted: Set<string>) {
+  const reviewed: string[] = [];
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const { spec } = JSON.parse(Buffer.concat(chunks).toString()) as {
+        readonly spec: { readonly token: string; readonly audiences: readonly string[] };
+      };
+      reviewed.push(spec.token);
+      const status = accepted.has(spec.token)
+        ? { authenticated: true, audiences: spec.audiences, user: { username: user } }
+        : { error: 'unknown' };
+      response.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify({ status }));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const kubeconfig = {
+    clusters: [{ name: 'a', cluster: { server: `http://127.0.0.1:${port}` } }],
+    contexts: [{ name: 'a', context: { cluster: 'a', user: 'a' } }],
+    users: [{ name: 'a', user: { token: 'mine' } }],
+    'current-context': 'a',
+  };
+  return {
+    reviewed,
+    kubeconfig: JSON.stringify(kubeconfig),
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** Replaces the token of a projected volume, as the kubelet does: the link `..data` is switched. */
+async function project(volume: TempDir, token: string, version: number): Promise<void> {
+  const data = volume.join(`..${version}`);
+  await mkdir(data);
+  await writeFile(`${data}/meshtrust`, `${token}\n`);
+  await symlink(`..${version}`, volume.join('..next'));
+  await rename(volume.join('..next'), volume.join('..data'));
+}
+
+async function files(dir: TempDir, name: string, { certPem, keyPem }: Certificate) {
+  const [cert, key] = [dir.join(`${name}.crt`), dir.join(`${name}.key`)];
+  await writeFile(cert, certPem);
+  await writeFile(key, keyPem);
+  return { cert, key };
+}
+
+test('Envoy with a token that its volume replaces: is judged again by the new one', { skip }, async () => {
+  const [binary] = binaries;
+  assert.ok(binary !== undefined);
+  await using stack = new AsyncDisposableStack();
+  const [dir, trust, volume] = [
+    stack.use(await makeTempDir()),
+    stack.use(await makeTempDir()),
+    stack.use(await makeTempDir()),
+  ];
+  const [domain, later] = [makeDomain('a.test'), makeDomain('b.test')];
+  const put = watchedDir(trust.path).put;
+  await put('a.yaml', domain.yaml());
+  const ca = makeCa({ commonName: 'Control plane CA' });
+  await writeFile(dir.join('ca.crt'), ca.certPem);
+  const server = await files(dir, 'server', makeLeaf(ca, { dnsNames: ['meshtrust.test'] }));
+  const listener = await files(dir, 'listener', makeSelfSignedLeaf({ commonName: 'listener' }));
+  const [first, second] = [tokenOf('first'), tokenOf('second')];
+  const accepted = new Set([first]);
+  const reviews = stack.use(await startReviews(accepted));
+  await writeFile(dir.join('kubeconfig'), reviews.kubeconfig);
+  await writeFile(
+    dir.join('access.yaml'),
+    `- { from: { namespace: edge, serviceAccount: envoy }, mesh: default, node: '{serviceAccount}-*' }`,
+  );
+  const control = stack.use(
+    await startMeshtrust({
+      dirs: [trust.path],
+      args: [
+        `--tls-cert=${server.cert}`,
+        `--tls-key=${server.key}`,
+        '--xds-auth=token',
+        '--xds-token-cache=0',
+        `--xds-access=${dir.join('access.yaml')}`,
+        `--kubeconfig=${dir.join('kubeconfig')}`,
+        '--max-connection-age=1s',
+      ],
+    }),
+  );
+  await project(volume, first, 1);
+  await symlink('..data/meshtrust', volume.join('meshtrust'));
+  const [port, adminPort] = [await freePort(), await freePort()];
+  const token = [`--xds-token-file=${volume.join('meshtrust')}`, `--sds-file=${dir.join('token.yaml')}`];
+  const secret = await run(['bootstrap', '--part=token-sds', ...token]);
+  assert.equal(secret.code, 0, secret.stderr);
+  await writeFile(dir.join('token.yaml'), secret.stdout);
+  const bootstrap = await run([
+    'bootstrap',
+    '--node-id=envoy-1',
+    `--xds-address=127.0.0.1:${control.xdsPort}`,
+    `--xds-ca=${dir.join('ca.crt')}`,
+    '--xds-name=meshtrust.test',
+    ...token,
+    `--proxy-listen=127.0.0.1:${port}`,
+    `--proxy-admin=127.0.0.1:${adminPort}`,
+    `--proxy-cert=${listener.cert}`,
+    `--proxy-key=${listener.key}`,
+  ]);
+  assert.equal(bootstrap.code, 0, bootstrap.stderr);
+  await writeFile(dir.join('envoy.yaml'), bootstrap.stdout);
+  const args = ['--config-path', dir.join('envoy.yaml'), '--concurrency', '1', '--disable-hot-restart'];
+  stack.use(await startChild(binary.path, args));
+
+  await untilDecision(port, domain.client, 'accepted');
+  assert.deepEqual(new Set(reviews.reviewed), new Set([first]));
+  const identity = await poll('the proxy to be listed', async () => {
+    const { stdout } = await run([
+      'ps',
+      'envoy-1',
+      '-o',
+      'json',
+      `--server=http://127.0.0.1:${control.adminPort}`,
+    ]);
+    const { proxies } = JSON.parse(stdout) as { readonly proxies: readonly ProxyDetail[] };
+    return proxies[0]?.identity;
+  });
+  assert.equal(identity, user);
+
+  // The first token ends, and the volume has the second one.
+  accepted.delete(first);
+  accepted.add(second);
+  await project(volume, second, 2);
+  await poll('the new token to be reviewed', async () => reviews.reviewed.includes(second) || undefined);
+  await put('b.yaml', later.yaml());
+  await untilDecision(port, later.client, 'accepted');
+});
