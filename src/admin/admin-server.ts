@@ -5,7 +5,6 @@ import type { AdminAccess } from './access.ts';
 import { apiRoutes } from './api-routes.ts';
 import type { EventHub } from './event-hub.ts';
 import { consumerRoutes } from './consumer-routes.ts';
-import type { ConsumerInput } from './consumer-routes.ts';
 import { createHttpEdge } from './http-edge.ts';
 import type { HttpEdge } from './http-edge.ts';
 import { federationRoutes } from './federation-routes.ts';
@@ -22,7 +21,7 @@ import { trustRoutes } from './trust-routes.ts';
 import type { TrustInput } from './trust-routes.ts';
 
 export interface AdminServerInput
-  extends ProbeInput, RotationInput, IdentityInput, FederationInput, ConsumerInput, TrustInput {
+  extends ProbeInput, RotationInput, IdentityInput, FederationInput, TrustInput {
   readonly log: Logger;
   readonly access?: AdminAccess | undefined;
   /** Sends the events of `/api/v1/events`. */

@@ -3,19 +3,16 @@ import { presentMesh } from '../api/present-mesh.ts';
 import type { MeshContext } from '../api/present-mesh.ts';
 import { presentRotations } from '../api/present-rotation.ts';
 import type { RotationList } from '../api/rotation-api-types.ts';
-import type { FederationConsumer } from '../api/rotation-facts.ts';
 import { assessRollout } from '../fleet/rollout.ts';
 import { errorReply, jsonReply } from './reply.ts';
 import type { ApiInput } from './api-routes.ts';
+import type { ConsumerInput } from './consumer-routes.ts';
 import type { Route } from './router.ts';
 import { serverDetail } from './server-routes.ts';
 import type { ServerInput } from './server-routes.ts';
 
 /** The sources of the responses about rotations. */
-export interface RotationInput extends ApiInput, ServerInput {
-  /** The consumers of the bundle endpoint; undefined if there is no endpoint. */
-  readonly consumers?: (() => readonly FederationConsumer[]) | undefined;
-}
+export interface RotationInput extends ApiInput, ServerInput, ConsumerInput {}
 
 /** Number of lagging proxies that the gates know by name. */
 const mostLagging = 100;
@@ -38,7 +35,7 @@ export function rotationRoutes(input: RotationInput): readonly Route[] {
 
 /** Returns the rotations of a mesh, with the state and the gates as this server sees them. */
 export async function rotationsOf(input: RotationInput, mesh: string): Promise<RotationList['rotations']> {
-  const { view, fleet, wall, proxies, now, consumers } = input;
+  const { view, fleet, wall, proxies, now, bundleConsumers } = input;
   const rotating = (view().ledger.rotating ?? []).filter((one) => one.mesh === mesh);
   // Nearly every request: without a rotation, no proxy is looked at.
   if (rotating.length === 0) return [];
@@ -57,7 +54,7 @@ export async function rotationsOf(input: RotationInput, mesh: string): Promise<R
     mesh: state && presentMesh(state, context),
     rollout: rollout && presentRollout(rollout, time),
     gone,
-    consumers: consumers?.(),
+    consumers: bundleConsumers?.(),
   };
   return presentRotations('this server', rotating, answers, time);
 }

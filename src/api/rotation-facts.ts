@@ -1,5 +1,7 @@
 import type { AnsweredFacts, CaFacts, ConsumerFacts, KnownRotation } from '../trust/rotation/facts.ts';
+import { counted } from '../text/counted.ts';
 import type { MeshDetail } from './api-types.ts';
+import type { ConsumerList } from './consumer-api-types.ts';
 import type { ProxySummary, RolloutDetail } from './fleet-api-types.ts';
 import type { RotationDetail } from './rotation-api-types.ts';
 import type { ServerDetail } from './server-api-types.ts';
@@ -14,16 +16,7 @@ export interface RotationAnswers {
   readonly gone: readonly ProxySummary[];
   readonly rotations: readonly Pick<RotationDetail, 'resource' | 'trustDomain' | 'old' | 'new'>[];
   /** Undefined: the server has no bundle endpoint. */
-  readonly consumers: readonly FederationConsumer[] | undefined;
-}
-
-/** A consumer of the bundle endpoint, as `GET /api/v1/federation/consumers` lists it. */
-export interface FederationConsumer {
-  readonly mesh: string;
-  readonly trustDomain: string;
-  readonly address: string;
-  readonly userAgent?: string | undefined;
-  readonly state: ConsumerFacts['state'];
+  readonly consumers: ConsumerList | undefined;
 }
 
 /** Returns the facts about a trust domain from the answers of one server. */
@@ -55,12 +48,7 @@ export function rotationFacts(
       hasServed: version !== undefined && version === servedVersion,
     })),
     authentication: xdsAuthentication,
-    consumers: consumers
-      ?.filter((one) => one.mesh === mesh?.name && one.trustDomain === trustDomain)
-      .map(({ address, userAgent, state }) => ({
-        name: userAgent === undefined || userAgent === '' ? address : `${address} (${userAgent})`,
-        state,
-      })),
+    consumers: mesh && consumers && consumersOf(consumers, mesh.name, trustDomain),
   };
 }
 
@@ -85,6 +73,27 @@ export function caFacts({
   };
 }
 
+/** Returns the consumers of a published bundle; `undefined` if it is not published. */
+function consumersOf(
+  { published, consumers, forgotten }: ConsumerList,
+  mesh: string,
+  trustDomain: string,
+): readonly ConsumerFacts[] | undefined {
+  const isOf = (one: { readonly mesh: string; readonly trustDomain: string }): boolean =>
+    one.mesh === mesh && one.trustDomain === trustDomain;
+  if (!published.some(isOf)) return undefined;
+  const known = consumers.filter(isOf).map(({ address, userAgent, state }): ConsumerFacts => ({
+    name: userAgent === '' ? address : `${address} (${userAgent})`,
+    state,
+  }));
+  // They may be consumers of this bundle.
+  const lost = {
+    name: `${counted(forgotten, 'consumer')} that the server no longer lists`,
+    state: 'unknown',
+  } as const;
+  return forgotten === 0 ? known : [...known, lost];
+}
+
 function proxiesOf(rollout: RolloutDetail | undefined): AnsweredFacts['proxies'] {
   if (rollout === undefined)
     return { connected: 0, acked: 0, lost: 0, refused: 0, forgotten: 0, complete: true, lagging: [] };
@@ -102,8 +111,9 @@ function proxiesOf(rollout: RolloutDetail | undefined): AnsweredFacts['proxies']
 
 function notReady({ readiness, sources }: ServerDetail, mesh: MeshDetail | undefined): string | undefined {
   if (readiness.status !== 'ready') return readiness.status;
-  const unread = sources.find(({ synced, failure }) => !synced || failure !== undefined);
-  if (unread !== undefined) return `source ${unread.name} has not been read completely`;
+  // A source that has failed since it began is one that readiness does not wait for.
+  const unread = sources.find(({ synced, failure }) => synced === (failure !== undefined));
+  if (unread !== undefined) return `source ${unread.name} cannot be read, or has not been read completely`;
   return mesh === undefined ? 'it does not know the mesh' : undefined;
 }
 

@@ -220,7 +220,6 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
     federation,
     releaseSuperseded: (identity) => pipeline.releaseSuperseded(identity),
     bundleConsumers: bundles?.consumers,
-    consumers: bundles && (() => bundles.consumers().consumers),
     releaseGuard: (selection) => pipeline.releaseGuard(selection),
   };
   metrics.followRotations(() => rotationSamples(adminInput));

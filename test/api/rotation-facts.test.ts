@@ -80,3 +80,53 @@ suite('proxies that left, for the gates of a rotation', () => {
     assert.deepEqual(hasServed(all), { 'node-1': false });
   });
 });
+
+suite('a server, for the gates of a rotation', () => {
+  const answers = (more: object): RotationAnswers =>
+    ({
+      server: { version: '1', readiness: { status: 'ready' }, sources: [] },
+      mesh: { name: 'default', trustDomains: [], findings: [], held: [] },
+      rollout: undefined,
+      gone: [],
+      rotations: [],
+      consumers: undefined,
+      ...more,
+    }) as unknown as RotationAnswers;
+  const source = (more: object): object => ({
+    server: { version: '1', readiness: { status: 'ready' }, sources: [{ name: 's', synced: true, ...more }] },
+  });
+
+  const table: Readonly<Record<string, readonly [more: object, isReady: boolean]>> = {
+    'all sources are read': [source({}), true],
+    'a source fails after it was read: its state may be old': [source({ failure: 'x' }), false],
+    'a source is being read': [source({ synced: false }), false],
+    'an optional source has never been there': [source({ synced: false, failure: 'x' }), true],
+    'it is draining': [{ server: { version: '1', readiness: { status: 'draining' }, sources: [] } }, false],
+    'it does not know the mesh': [{ mesh: undefined }, false],
+  };
+  for (const [what, [more, isReady]] of Object.entries(table))
+    test(`${what} → ${isReady ? 'ready' : 'not ready'}`, () =>
+      assert.equal(rotationFacts('one', 'a.test', answers(more)).notReady === undefined, isReady));
+
+  const bundle = { mesh: 'default', trustDomain: 'a.test' };
+  const consumer = { ...bundle, address: '10.0.0.1', userAgent: 'spire', state: 'behind' };
+  const consumers = (more: object): unknown =>
+    rotationFacts(
+      'one',
+      'a.test',
+      answers({ consumers: { published: [bundle], consumers: [consumer], forgotten: 0, ...more } }),
+    ).consumers;
+
+  test('consumers of the bundle → by name, those of other bundles left out', () =>
+    assert.deepEqual(consumers({ consumers: [consumer, { ...consumer, trustDomain: 'b.test' }] }), [
+      { name: '10.0.0.1 (spire)', state: 'behind' },
+    ]));
+
+  test('the bundle is not published → nobody reads it', () =>
+    assert.equal(consumers({ published: [{ ...bundle, trustDomain: 'b.test' }] }), undefined));
+
+  test('consumers beyond the list of the server → unknown', () =>
+    assert.deepEqual(consumers({ consumers: [], forgotten: 2 }), [
+      { name: '2 consumers that the server no longer lists', state: 'unknown' },
+    ]));
+});

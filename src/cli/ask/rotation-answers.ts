@@ -1,8 +1,9 @@
 import type { MeshDetail } from '../../api/api-types.ts';
+import type { ConsumerList } from '../../api/consumer-api-types.ts';
 import type { ProxySummary, RolloutDetail } from '../../api/fleet-api-types.ts';
 import type { RotationDetail, RotationList } from '../../api/rotation-api-types.ts';
 import { rotationFacts } from '../../api/rotation-facts.ts';
-import type { FederationConsumer, RotationAnswers } from '../../api/rotation-facts.ts';
+import type { RotationAnswers } from '../../api/rotation-facts.ts';
 import type { ServerDetail } from '../../api/server-api-types.ts';
 import type { ServerFacts } from '../../trust/rotation/facts.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
@@ -62,8 +63,7 @@ async function answersOf(
   const detail = (await ask('/api/v1/server')) as ServerDetail;
   const base = `/api/v1/meshes/${encodeURIComponent(mesh)}`;
   const rotations = await askRotations(server, mesh, signal);
-  const consumers = (await orNothing(ask('/api/v1/federation/consumers'))) as
-    { readonly consumers: readonly FederationConsumer[] } | undefined;
+  const consumers = (await orNothing(ask('/api/v1/federation/consumers'))) as ConsumerList | undefined;
   for (let attempt = 1; ; attempt += 1) {
     const gone = await goneProxies(server, mesh, signal);
     const rollout = (await orNothing(ask(`${base}/rollout`))) as RolloutDetail | undefined;
@@ -82,7 +82,7 @@ async function answersOf(
       rollout: rollout && (await dropMoved(rollout, server, others, signal)),
       gone: gone.filter(({ node }) => !moved.some((nodesThere) => nodesThere.has(node))),
       rotations,
-      consumers: consumers?.consumers,
+      consumers,
     };
   }
 }

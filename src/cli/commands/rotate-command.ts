@@ -1,5 +1,8 @@
 import { decide, gatesOfCommand } from '../../trust/rotation/decide.ts';
 import type { RotationCommand } from '../../trust/rotation/decide.ts';
+import { parseMark } from '../../trust/model/rotation-values.ts';
+import { rotationKeys } from '../../trust/rotation-keys.ts';
+import { skewMs } from '../../trust/rotation/facts.ts';
 import type { GateInput } from '../../trust/rotation/facts.ts';
 import type { Gate, GateId } from '../../trust/rotation/gate-catalogue.ts';
 import type { FlagOptions } from '../flags/flags.ts';
@@ -36,6 +39,10 @@ export const planRotation: Action<PlanOptions> = async ({ operands, options, io 
   const input = await startInput(run, subject, old, given.newCa, io);
   const gates = gatesOfCommand({ kind: 'start', pem: '', leafTtl: options.leafTtl }, input);
   const shut = gates.filter(({ open }) => !open);
+  const ttl = options.leafTtl === undefined ? undefined : parseMark(rotationKeys.leafTtl, options.leafTtl);
+  // If all proxies had both CA certificates, and the issuer were switched, at once.
+  const earliestFinish =
+    typeof ttl === 'number' ? new Date(input.now + ttl + skewMs).toISOString() : undefined;
   const plan = {
     mesh: subject.mesh,
     trustDomain: subject.trustDomain,
@@ -43,12 +50,18 @@ export const planRotation: Action<PlanOptions> = async ({ operands, options, io 
     old: input.marks.old,
     new: input.marks.new,
     leafTtl: options.leafTtl,
+    earliestFinish,
     gates,
     steps: stepsOf(options.leafTtl),
     next: { command: 'meshtrust rotate start', allowed: shut.length === 0 },
   };
   writeOutput(io, options.output, plan, (style, { steps }) =>
-    [...steps.map((step, index) => `${index + 1}. ${step}\n`), '\n', renderGates(gates, style)].join(''),
+    [
+      ...steps.map((step, index) => `${index + 1}. ${step}\n`),
+      ...(earliestFinish === undefined ? [] : [`\nThe end is not before ${earliestFinish}.\n`]),
+      '\n',
+      renderGates(gates, style),
+    ].join(''),
   );
   return shut.length === 0 ? exitCode.ok : refusalCode(shut);
 };
