@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { realpath, writeFile } from 'node:fs/promises';
+import { relative } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { untilAll } from '../../kit/both-envoys.ts';
+import { bundleDocument, federatedText, startBundleEndpoint } from '../../kit/bundle-endpoint.ts';
+import { makeLeaf } from '../../kit/certificates.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { poll } from '../../kit/poll.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+import { federationCrd } from './federation-crd.ts';
+import { meshTrust, skip, startStage } from './stage.ts';
+
+const base = fileURLToPath(new URL('../../../deploy/kustomize', import.meta.url));
+
+test('ClusterFederatedTrustDomains of a cluster', { skip }, async (t) => {
+  await using stage = await startStage();
+  const [listed, first, second] = [
+    makeDomain('listed.test'),
+    makeDomain('peer.test'),
+    makeDomain('peer.test'),
+  ];
+  const id = `spiffe://${first.name}/spire/server`;
+  const document = (sequence: number, ...domains: readonly (typeof first)[]) =>
+    bundleDocument(
+      domains.map(({ ca }) => ca),
+      { sequence, refreshHint: 1 },
+    );
+  await using endpoint = await startBundleEndpoint(makeLeaf(first.ca, { spiffeId: id }), document(1, first));
+  await stage.kubectl('apply -f -', meshTrust(listed));
+  const meshtrust = await stage.meshtrust({ args: ['--federation', '--federation-min-interval=1s'] });
+  const envoys = await stage.envoys(meshtrust);
+
+  await t.test(
+    'without the right to read them: MeshTrusts are served, and the failure is reported',
+    async () => {
+      await untilAll(envoys, listed.client, 'accepted');
+      await meshtrust.logged(
+        'the failure',
+        ({ code, msg }) => code === 'MT001' && /clusterfederatedtrustdomains/.test(String(msg)),
+      );
+    },
+  );
+
+  await t.test(
+    'with the component of the manifests and the CRD: the clients of the peer are admitted',
+    async () => {
+      await using overlay = await makeTempDir();
+      const folder = relative(await realpath(overlay.path), base);
+      const kustomization = { resources: [folder], components: [`${folder}/federation`] };
+      await writeFile(overlay.join('kustomization.yaml'), JSON.stringify(kustomization));
+      await stage.kubectl('apply -f -', JSON.stringify(federationCrd));
+      await stage.kubectl(
+        'wait --for=condition=Established --timeout=30s crd/clusterfederatedtrustdomains.spire.spiffe.io',
+      );
+      const labels = { 'kuma.io/mesh': 'default' };
+      const bundle = document(1, first);
+      const peer = { trustDomain: first.name, url: endpoint.url, id, bundle, labels };
+      await stage.kubectl('apply -f -', federatedText(peer));
+      const { stdout } = await stage.cluster.kubectl(['kustomize', overlay.path]);
+      assert.match(stdout, /- --federation\n/);
+      await stage.kubectl('apply -f -', stdout);
+      await untilAll(envoys, first.client, 'accepted');
+      await untilAll(envoys, listed.client, 'accepted');
+    },
+  );
+
+  await t.test('the peer replaces its CA: the next client is admitted, the earlier one is not', async () => {
+    endpoint.serve(document(2, first, second));
+    await untilAll(envoys, second.client, 'accepted');
+    endpoint.present(makeLeaf(second.ca, { spiffeId: id }));
+    endpoint.serve(document(3, second));
+    await untilAll(envoys, first.client, 'refused');
+    await untilAll(envoys, second.client, 'accepted');
+  });
+
+  await t.test('deleted: the clients of the peer are refused, and the MeshTrust stays', async () => {
+    await stage.kubectl('delete clusterfederatedtrustdomain peer');
+    await untilAll(envoys, second.client, 'refused');
+    await untilAll(envoys, listed.client, 'accepted');
+  });
+
+  await t.test('the program asks only to list and to watch them', async () => {
+    // The API server records a watch when it ends.
+    await meshtrust.stop();
+    const verbs = await poll('the end of the watch', async () => {
+      const asked = await stage.cluster.asked();
+      const ofThem = asked
+        .filter(({ resource }) => resource === 'clusterfederatedtrustdomains')
+        .map(({ verb }) => verb);
+      return ofThem.includes('watch') ? new Set(ofThem) : undefined;
+    });
+    assert.deepEqual(verbs, new Set(['list', 'watch']));
+  });
+});
