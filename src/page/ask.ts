@@ -3,6 +3,7 @@ import type { CertificateDetail, CertificateList } from '../api/certificate-api-
 import type { ChangeList } from '../api/change-api-types.ts';
 import type { ProxyDetail, ProxyList } from '../api/fleet-api-types.ts';
 import type { ConsumerList } from '../api/consumer-api-types.ts';
+import type { FederationList } from '../api/federation-api-types.ts';
 import type { IdentityList } from '../api/identity-api-types.ts';
 import type { RotationList } from '../api/rotation-api-types.ts';
 import type { ServerDetail } from '../api/server-api-types.ts';
@@ -24,6 +25,8 @@ export const askRotations = (mesh: string): Promise<RotationList> =>
   ask(`/api/v1/meshes/${name(mesh)}/rotations`);
 /** Requests who fetched the published bundles. */
 export const askConsumers = (): Promise<ConsumerList> => ask('/api/v1/federation/consumers');
+/** Requests the trust domains whose bundles the server fetches. */
+export const askFederation = (): Promise<FederationList> => ask('/api/v1/federation');
 export const askHints = (): Promise<Hints> => ask('/ui/hints.json');
 export const askProxy = (mesh: string, node: string): Promise<ProxyDetail> =>
   ask(`/api/v1/proxies/${name(node)}?mesh=${name(mesh)}`);

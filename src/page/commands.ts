@@ -11,7 +11,7 @@ export interface Command {
 /** The parts of the state that command lines contain. */
 export type CommandInput = Pick<
   PageState,
-  'route' | 'mesh' | 'ca' | 'about' | 'identities' | 'consumers' | 'origin'
+  'route' | 'mesh' | 'ca' | 'about' | 'identities' | 'federation' | 'consumers' | 'origin'
 >;
 
 /** The server that commands ask by default. */
@@ -34,7 +34,15 @@ export function commandsOf(state: CommandInput): readonly Command[] {
 
 type Line = readonly [purpose: string, words: readonly string[]];
 
-function linesOf({ route, mesh, ca, about, identities, consumers }: CommandInput): readonly Line[] {
+function linesOf({
+  route,
+  mesh,
+  ca,
+  about,
+  identities,
+  federation,
+  consumers,
+}: CommandInput): readonly Line[] {
   const isInCluster = about?.sources.some(({ name }) => name === 'kubernetes') === true;
   switch (route.kind) {
     case 'overview':
@@ -50,6 +58,11 @@ function linesOf({ route, mesh, ca, about, identities, consumers }: CommandInput
         ...meshLines(route, mesh?.version),
         ...(identities?.identities.some((identity) => identity.mesh === route.mesh) === true
           ? ([['List its MeshIdentities', ['meshtrust', 'identities', `--mesh=${route.mesh}`]]] as const)
+          : []),
+        ...(federation?.relationships.some(({ mesh: of }) => of === route.mesh) === true
+          ? ([
+              ['List the bundles that it fetches', ['meshtrust', 'federation', `--mesh=${route.mesh}`]],
+            ] as const)
           : []),
         ...(consumers?.published.some((bundle) => bundle.mesh === route.mesh) === true
           ? ([['List who fetched its bundles', ['meshtrust', 'federation', 'consumers']]] as const)

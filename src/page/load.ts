@@ -4,6 +4,7 @@ import {
   askCertificates,
   askChanges,
   askConsumers,
+  askFederation,
   askFindings,
   askIdentities,
   askMesh,
@@ -52,16 +53,17 @@ async function dataOf(route: Route, shared: Promise<Pick<PageState, 'about'>>): 
       return { certificates, changes };
     }
     case 'mesh': {
-      const [mesh, proxies, { changes }, identities, rotations, consumers] = await Promise.all([
+      const [mesh, proxies, { changes }, identities, rotations, federation, consumers] = await Promise.all([
         askMesh(route.mesh),
         askProxies(route.mesh, filterOf(route)),
         askChanges(route.mesh, most.changes),
         askIdentities(),
         askRotations(route.mesh),
+        askFederation(),
         // Without a bundle endpoint, the response is an error, which a browser prints.
         shared.then(({ about }) => (about?.publishesBundles === true ? askConsumers() : undefined)),
       ]);
-      return { mesh, proxies, changes, identities, rotations, consumers };
+      return { mesh, proxies, changes, identities, rotations, federation, consumers };
     }
     case 'proxy':
       return { proxy: await askProxy(route.mesh, route.node) };

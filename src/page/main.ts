@@ -111,9 +111,10 @@ function refreshViewSoon(): void {
   }, listMs);
 }
 
-/** True if the view has the gates of a rotation, or consumers of bundles: the server sends no events of them. */
-function changesUnannounced({ rotations, consumers }: PageState): boolean {
-  return (rotations?.rotations.length ?? 0) > 0 || (consumers?.published.length ?? 0) > 0;
+/** True if the view has gates of a rotation, consumers or fetched bundles: the server sends no events of them. */
+function changesUnannounced({ rotations, consumers, federation }: PageState): boolean {
+  const lists = [rotations?.rotations, consumers?.published, federation?.relationships];
+  return lists.some((list) => (list?.length ?? 0) > 0);
 }
 
 /** True if a roll-out is part of the view. The overview shows its end only. */

@@ -4,6 +4,7 @@ import type { ChangeDetail } from '../api/change-api-types.ts';
 import type { ServerEvent } from '../api/event-types.ts';
 import type { ProxyDetail, ProxyList, RolloutDetail } from '../api/fleet-api-types.ts';
 import type { ConsumerList } from '../api/consumer-api-types.ts';
+import type { FederationList } from '../api/federation-api-types.ts';
 import type { IdentityList } from '../api/identity-api-types.ts';
 import type { RotationList } from '../api/rotation-api-types.ts';
 import type { ServerDetail } from '../api/server-api-types.ts';
@@ -24,6 +25,7 @@ export interface ViewData {
   readonly changes: readonly ChangeDetail[] | undefined;
   readonly identities: IdentityList | undefined;
   readonly rotations: RotationList | undefined;
+  readonly federation: FederationList | undefined;
   /** Undefined without a bundle endpoint as well. */
   readonly consumers: ConsumerList | undefined;
   /** The server's message, if the object of the view does not exist. */
@@ -71,6 +73,7 @@ export const noData: ViewData = {
   changes: undefined,
   identities: undefined,
   rotations: undefined,
+  federation: undefined,
   consumers: undefined,
   missing: undefined,
 };

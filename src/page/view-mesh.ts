@@ -7,6 +7,7 @@ import { connectedTo } from './page-state.ts';
 import type { Actions, PageState } from './page-state.ts';
 import { viewChanges } from './view-changes.ts';
 import { viewConsumers } from './view-consumers.ts';
+import { viewRelationships } from './view-relationships.ts';
 import { viewFindings } from './view-findings.ts';
 import { viewIdentities } from './view-identities.ts';
 import { viewMeshState } from './view-overview.ts';
@@ -41,8 +42,8 @@ export function viewMesh(state: PageState, actions: Actions): TemplateResult {
       holding: new Map(rollouts.get(mesh.name)?.versions.map(({ version, proxies }) => [version, proxies])),
     })}
     ${viewTrustDomains(mesh.trustDomains, now)} ${viewIdentities(state.identities, mesh.name, now)}
-    ${viewConsumers(state.consumers, mesh.name, now)} ${viewFindings(mesh.findings, hints, now)}
-    ${viewProxies(state, actions)}
+    ${viewRelationships(state.federation, mesh.name, now)} ${viewConsumers(state.consumers, mesh.name, now)}
+    ${viewFindings(mesh.findings, hints, now)} ${viewProxies(state, actions)}
   `;
 }
 
