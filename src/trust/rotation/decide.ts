@@ -3,6 +3,7 @@ import type { Edit } from './edit-text.ts';
 import type { GateInput } from './facts.ts';
 import { gate, neverForced } from './gate-catalogue.ts';
 import type { Gate, GateId } from './gate-catalogue.ts';
+import { oldListedGate } from './finish-gates.ts';
 import { gatesOf } from './gates.ts';
 
 /** A command that changes a resource. */
@@ -59,7 +60,7 @@ export function gatesOfCommand(command: RotationCommand, input: GateInput): read
         ),
       ];
     case 'back':
-      return [];
+      return [oldListedGate(input)];
     case 'finish':
       return gatesOf('finish', input);
     case 'clean':

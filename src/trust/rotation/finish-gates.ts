@@ -28,19 +28,24 @@ export function finishGates(input: GateInput & { readonly isAbort?: boolean }): 
           : `the issuer was switched at ${timeOf(marks.switchedAt)}; switch it back first, then run: meshtrust rotate back`,
       ),
     ];
-  const listed = resource.listed.some(({ fingerprint }) => fingerprint === removed);
   return [
-    gate(
-      'R10',
-      listed,
-      listed
-        ? `${resource.identity} lists the old CA`
-        : `${resource.identity} does not list the old CA ${removed.slice(0, 16)}`,
-    ),
+    oldListedGate(input),
     ...(ca !== undefined && ca.notAfter <= now
       ? timeGatesOfExpired(gates, ca)
       : [...timeGates(input), ...gates]),
   ];
+}
+
+/** Returns the gate of a step that needs the old CA in the resource. */
+export function oldListedGate({ resource, marks }: GateInput): Gate {
+  const listed = resource.listed.some(({ fingerprint }) => fingerprint === marks.old);
+  return gate(
+    'R10',
+    listed,
+    listed
+      ? `${resource.identity} lists the old CA`
+      : `${resource.identity} does not list the old CA ${marks.old.slice(0, 16)}`,
+  );
 }
 
 /** Envoy refuses all leaves of an expired CA, so nothing can need it any more. */
