@@ -141,11 +141,65 @@ suite('bootstrap', () => {
     assert.doesNotMatch(numbered, /sni/);
   });
 
+  test('token: the control plane gets it by a second file, which Envoy reads again', async () => {
+    const cluster = await clusterOf('--xds-token-file=/var/run/tokens/meshtrust', '--sds-file=/etc/t.yaml');
+    assert.match(
+      JSON.stringify(cluster),
+      /"http_filters":\[\{"name":"credential_injector".*"path":"\/etc\/t\.yaml"/,
+    );
+    const { stdout } = await run([
+      'bootstrap',
+      '--part=token-sds',
+      '--xds-token-file=/var/run/tokens/meshtrust',
+    ]);
+    assert.deepEqual(load(stdout), {
+      resources: [
+        {
+          '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret',
+          name: 'meshtrust-token',
+          generic_secret: {
+            secret: {
+              filename: '/var/run/tokens/meshtrust',
+              watched_directory: { path: '/var/run/tokens' },
+            },
+          },
+        },
+      ],
+    });
+  });
+
+  test('token without TLS beyond this machine: a warning', async () => {
+    const token = '--xds-token-file=/t/m';
+    const stderrOf = async (...args: readonly string[]) =>
+      (await run(['bootstrap', '--node-id=a', token, ...args])).stderr;
+    assert.match(await stderrOf('--xds-address=a.test:1'), /the token is sent without TLS/);
+    assert.doesNotMatch(await stderrOf('--xds-address=127.0.0.1:1'), /without TLS/);
+    assert.doesNotMatch(await stderrOf('--xds-address=a.test:1', '--xds-ca=/ca'), /without TLS/);
+  });
+
+  test('SPIRE agent: gives the client certificate by SDS', async () => {
+    const args = ['--node-id=a', '--xds-ca=/ca', '--xds-spire-socket=unix:/run/agent.sock'];
+    const { stdout } = await run(['bootstrap', ...args]);
+    const [meshtrust, agent] = (load(stdout) as Parts).static_resources.clusters;
+    assert.match(
+      JSON.stringify(meshtrust),
+      /"tls_certificate_sds_secret_configs":\[\{"name":"default".*"cluster_name":"spire_agent"/,
+    );
+    assert.match(JSON.stringify(agent), /"name":"spire_agent".*"path":"\/run\/agent\.sock"/);
+  });
+
   const usages: readonly (readonly [args: readonly string[], sentence: RegExp])[] = [
     [[], /--node-id NAME/],
     [['--node-id=a', '--xds-cert=c'], /needs both --xds-cert and --xds-key/],
     [['--node-id=a', '--xds-cert=c', '--xds-key=k'], /needs --xds-ca/],
     [['--node-id=a', '--xds-name=n'], /needs --xds-ca/],
+    [['--node-id=a', '--xds-spire-socket=unix:/x'], /needs --xds-ca/],
+    [['--node-id=a', '--xds-spire-socket=/x'], /Give unix:PATH/],
+    [
+      ['--node-id=a', '--xds-ca=c', '--xds-cert=c', '--xds-key=k', '--xds-spire-socket=unix:/x'],
+      /either --xds-cert or --xds-spire-socket/,
+    ],
+    [['--part=token-sds'], /needs --xds-token-file/],
     [['--node-id=a', '--xds-ca=c', '--xds-address=unix:/x'], /--xds-name/],
     [['--node-id=a', '--secret='], /--secret: the name is empty/],
     [['--node-id=a', '--xds-address=a.test:0'], /port 0/],

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { suite, test } from 'node:test';
+import { credentials, status } from '@grpc/grpc-js';
+
+import type { ProxyList } from '../../../src/api/fleet-api-types.ts';
+import type { ServerDetail } from '../../../src/api/server-api-types.ts';
+import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
+import { makeCa, makeLeaf } from '../../kit/certificates.ts';
+import type { Certificate } from '../../kit/certificates.ts';
+import { makeDomain } from '../../kit/domain.ts';
+import { startMeshtrust } from '../../kit/meshtrust.ts';
+import { poll } from '../../kit/poll.ts';
+import { makeTempDir } from '../../kit/temp-dir.ts';
+import { watchedDir } from '../../kit/watched-dir.ts';
+import { createClient } from '../../xds/client.ts';
+import { ads } from '../../xds/loopback/serving.ts';
+
+const requestOf = (id: string): object => ({
+  node: { id },
+  type_url: secretTypeUrl,
+  resource_names_subscribe: ['ALL'],
+});
+
+suite('clients that the served trust verifies', () => {
+  for (const [what, args] of [
+    ['grpc-js', ['--xds-transport=grpc-js']],
+    ['own', ['--xds-transport=own']],
+    ['2 workers', ['--workers=2']],
+  ] as const) {
+    test(`${what}: follow the trust and the rules, and are shown with their identity`, async () => {
+      const serverCa = makeCa({ commonName: 'Server CA' });
+      const server = makeLeaf(serverCa, { dnsNames: ['localhost'] });
+      const [domain, next] = [makeDomain('a.test'), makeDomain('a.test')];
+      await using dir = await makeTempDir();
+      await using trust = await makeTempDir();
+      const { put } = watchedDir(trust.path);
+      await put('a.yaml', domain.yaml());
+      await writeFile(dir.join('tls.crt'), server.certPem);
+      await writeFile(dir.join('tls.key'), server.keyPem);
+      const access = watchedDir(dir.path);
+      await access.put(
+        'access.yaml',
+        `- { from: { spiffeId: 'spiffe://a.test/*' }, mesh: default, node: 'edge-*' }`,
+      );
+      await using program = await startMeshtrust({
+        dirs: [trust.path],
+        args: [
+          `--tls-cert=${dir.join('tls.crt')}`,
+          `--tls-key=${dir.join('tls.key')}`,
+          '--tls-client-trust=default',
+          `--xds-access=${dir.join('access.yaml')}`,
+          '--guard-hold=0',
+          ...args,
+        ],
+      });
+      const connect = (identity: Certificate) =>
+        createClient(
+          `127.0.0.1:${program.xdsPort}`,
+          { 'grpc.ssl_target_name_override': 'localhost' },
+          credentials.createSsl(
+            Buffer.from(serverCa.certPem),
+            Buffer.from(identity.keyPem),
+            Buffer.from(identity.certPem),
+          ),
+        );
+      const endOf = async (identity: Certificate, node: string): Promise<number | undefined> => {
+        using client = connect(identity);
+        using stream = client.delta(ads.delta);
+        stream.send(requestOf(node));
+        const code = stream.ended.then((end) => end.code);
+        return await Promise.race([
+          code,
+          stream.next().then(
+            () => undefined,
+            () => code,
+          ),
+        ]);
+      };
+
+      using client = connect(domain.client);
+      using stream = client.delta(ads.delta);
+      stream.send(requestOf('edge-1'));
+      await stream.next();
+      const identity = await poll('the proxy to be listed', async () => {
+        const { proxies } = JSON.parse((await program.admin('/api/v1/proxies')).body) as ProxyList;
+        return proxies[0]?.identity;
+      });
+      assert.equal(identity, 'spiffe://a.test/client');
+      const { xdsAuthentication } = JSON.parse((await program.admin('/api/v1/server')).body) as ServerDetail;
+      assert.deepEqual(xdsAuthentication, {
+        methods: ['mtls'],
+        beyondHost: false,
+        rules: true,
+        connectionAgeSeconds: 0,
+      });
+
+      assert.equal(await endOf(domain.client, 'core-1'), status.PERMISSION_DENIED);
+      assert.equal(await endOf(next.client, 'edge-1'), status.UNAUTHENTICATED);
+      const denied = await program.logged(
+        'the refusal',
+        ({ event, reason }) => event === 'xds-denied' && reason === 'node',
+      );
+      assert.deepEqual([denied['node'], denied['audit']], ['core-1', true]);
+      const failures = await poll('both to be counted', async () => {
+        const counts = await program.metric('meshtrust_xds_auth_failures_total');
+        return counts.get('reason="node"') === 1 && counts.get('reason="certificate"') === 1
+          ? counts
+          : undefined;
+      });
+      assert.equal(failures.get('reason="mesh"'), 0);
+
+      // The trust rotates, and so does who may ask.
+      await put('a.yaml', next.yaml());
+      await poll(
+        'the new CA to count',
+        async () => (await endOf(next.client, 'edge-1')) === undefined || undefined,
+      );
+      assert.equal(await endOf(domain.client, 'edge-1'), status.UNAUTHENTICATED);
+
+      // A broken file leaves the rules in force.
+      await access.put('access.yaml', '- {}');
+      await program.logged('the broken rules', ({ event }) => event === 'xds-access-refused');
+      await poll('the finding', async () => {
+        const { body } = await program.admin('/api/v1/findings');
+        return /MT062[^]*access rules of the xDS port/.test(body) || undefined;
+      });
+      assert.equal(await endOf(next.client, 'edge-1'), undefined);
+      assert.equal(await endOf(next.client, 'core-1'), status.PERMISSION_DENIED);
+    });
+  }
+});
