@@ -393,6 +393,45 @@ export const rows: readonly Row[] = [
     ],
   },
   {
+    title: 'Bundle endpoint',
+    panels: [
+      {
+        title: 'Consumers that are behind',
+        description: 'Consumers that have not fetched the published bundle since it changed.',
+        type: 'timeseries',
+        unit: 'short',
+        width: 8,
+        queries: [
+          [
+            `sum by (mesh, trust_domain) (meshtrust_bundle_consumers{${ofMesh},state="behind"})`,
+            '{{mesh}} {{trust_domain}}',
+          ],
+        ],
+      },
+      {
+        title: 'Responses of the bundle endpoint',
+        description: 'Responses by status. 429: more requests than --bundle-rate.',
+        type: 'timeseries',
+        unit: 'ops',
+        width: 8,
+        queries: [rate('meshtrust_bundle_requests_total', 'code', of, '{{code}}')],
+      },
+      {
+        title: 'Certificate of the bundle endpoint',
+        description: 'Time until it expires, by its profile.',
+        type: 'timeseries',
+        unit: 's',
+        width: 8,
+        queries: [
+          [
+            `min by (instance, profile) (meshtrust_bundle_certificate_expiry_timestamp_seconds{${of}}) - time()`,
+            '{{instance}} {{profile}}',
+          ],
+        ],
+      },
+    ],
+  },
+  {
     title: 'Process',
     panels: [
       {

@@ -93,6 +93,11 @@ export async function startBundleEndpoint(input: BundleEndpointInput): Promise<B
     },
     onAnswered: (answered) => {
       const { status, bundles } = answered.reply;
+      for (const { mesh, trustDomain } of bundles) {
+        const { address, userAgent: program } = answered;
+        const fields = { event: 'bundle-fetched', mesh, trustDomain, address, program, status };
+        log.debug(fields, `a consumer has the bundle of trust domain ${trustDomain} of mesh ${mesh}`);
+      }
       const names = bundles.length === 0 ? [{ mesh: '', trustDomain: '' }] : bundles;
       for (const { mesh, trustDomain } of names) metrics.request(mesh, trustDomain, status);
       for (const consumer of consumersOf({ ...answered, at: now() })) consumers.saw(consumer);
@@ -106,7 +111,12 @@ export async function startBundleEndpoint(input: BundleEndpointInput): Promise<B
     const { readiness, ledger, meshes } = pipeline.view();
     if (readiness.kind !== 'ready') return [];
     const at = now();
-    if (published.update({ holdings: ledger.holdings, meshes }, at)) sequences?.save(published.records());
+    const changed = published.update({ holdings: ledger.holdings, meshes }, at);
+    if (changed.length > 0) sequences?.save(published.records());
+    for (const { mesh, trustDomain, sequence, document } of changed) {
+      const fields = { event: 'bundle-published', mesh, trustDomain, sequence, keys: document.keys.length };
+      log.info(fields, `the bundle of trust domain ${trustDomain} of mesh ${mesh} is published`);
+    }
     const all = published.all();
     const svid = profile === 'spiffe' ? readEndpointSvid(files.current().certificate.toString('latin1')) : '';
     const named = new Set(rules.map(({ mesh }) => mesh));

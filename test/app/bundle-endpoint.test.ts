@@ -68,6 +68,7 @@ async function start({ dir, leaf = webLeaf, rig = makeRig(() => undefined), ...o
   return {
     rig,
     endpoint,
+    logged: (event: string) => log.lines().filter((line) => line['event'] === event),
     metric: async (name: string) => parseSamples(await metrics.render(), name),
     /** Resolves with the findings once the files cannot be used. */
     refused: refused.promise,
@@ -125,6 +126,21 @@ suite('bundle endpoint of the server', () => {
     assert.deepEqual(server.codes(), ['MT080']);
     server.rig.deliver(trustOf(one), ...others.map((name) => content({ trustDomain: name, pems })));
     assert.deepEqual(server.codes(), []);
+  });
+
+  test('log: has a line for each bundle that is published anew', async () => {
+    await using dir = await makeTempDir();
+    await using server = await start({ dir });
+    server.rig.deliver(trustOf(one), synced);
+    server.rig.deliver(trustOf(one, two));
+    server.rig.deliver(trustOf(one, two));
+    assert.deepEqual(
+      server.logged('bundle-published').map(({ mesh, trustDomain: name, keys }) => [mesh, name, keys]),
+      [
+        ['default', 'a.test', 1],
+        ['default', 'a.test', 2],
+      ],
+    );
   });
 
   test('file that becomes unreadable or breaks: the bundle stays as it is', async () => {

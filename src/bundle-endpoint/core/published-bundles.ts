@@ -33,8 +33,8 @@ export interface ServedTrust {
 }
 
 export interface PublishedBundles {
-  /** Publishes the state at a time, in epoch milliseconds. Returns whether a document changed. */
-  update(served: ServedTrust, now: number): boolean;
+  /** Publishes the state at a time, in epoch milliseconds. Returns the bundles that changed. */
+  update(served: ServedTrust, now: number): readonly PublishedBundle[];
   get(mesh: string, trustDomain: string): PublishedBundle | undefined;
   /** Returns the bundle map of a mesh; `undefined` if nothing of it is published. */
   mapOf(mesh: string): PublishedMap | undefined;
@@ -79,39 +79,47 @@ export function createPublishedBundles({
   const all = (): readonly PublishedBundle[] =>
     (sorted ??= [...published].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, bundle]) => bundle));
 
-  /** Returns whether the bundle of one trust domain changed. */
-  const publish = (mesh: string, trustDomain: string, source: Source, now: number): boolean => {
+  /** Returns the bundle of one trust domain if it changed. */
+  const publish = (
+    mesh: string,
+    trustDomain: string,
+    source: Source,
+    now: number,
+  ): PublishedBundle | undefined => {
     const key = keyOf(mesh, trustDomain);
     const before = sources.get(key);
-    if (before !== undefined && isSame(before, source)) return false;
+    if (before !== undefined && isSame(before, source)) return undefined;
     sources.set(key, source);
     const { keys } = documentOf(source, undefined);
     const record = records.get(key);
     const isEmpty = keys.length === 0;
-    if (isEmpty && !published.has(key) && !mayBeEmpty(record, source)) return false;
+    if (isEmpty && !published.has(key) && !mayBeEmpty(record, source)) return undefined;
     const contentHash = hash('sha256', JSON.stringify([keys, refreshSeconds])).slice(0, 32);
     const old = published.get(key);
-    if (old?.hash === contentHash) return false;
+    if (old?.hash === contentHash) return undefined;
     const sequence =
       record?.hash === contentHash ? record.sequence : Math.max(now, (record?.sequence ?? -1) + 1);
     const document: SpiffeBundle = { keys, spiffe_sequence: sequence, spiffe_refresh_hint: refreshSeconds };
     const facts = { mesh, trustDomain, sequence, hash: contentHash, isEmpty };
-    published.set(key, {
+    const bundle: PublishedBundle = {
       ...facts,
       etag: `"${contentHash}"`,
       document,
       body: Buffer.from(`${JSON.stringify(document)}\n`),
-    });
+    };
+    published.set(key, bundle);
     records.set(key, facts);
-    return true;
+    return bundle;
   };
 
   return {
     update(served, now) {
-      let changed = false;
-      for (const [mesh, trustDomain, source] of namedSources(rules, served, [...records.values()]))
-        if (publish(mesh, trustDomain, source, now)) changed = true;
-      if (changed) sorted = maps = undefined;
+      const changed: PublishedBundle[] = [];
+      for (const [mesh, trustDomain, source] of namedSources(rules, served, [...records.values()])) {
+        const bundle = publish(mesh, trustDomain, source, now);
+        if (bundle !== undefined) changed.push(bundle);
+      }
+      if (changed.length > 0) sorted = maps = undefined;
       return changed;
     },
     get: (mesh, trustDomain) => published.get(keyOf(mesh, trustDomain)),

@@ -1,6 +1,8 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
-import { makeCa } from '../../kit/certificates.ts';
+import { fetchBundle } from '../../bundle-endpoint/fetch-bundle.ts';
+import { makeCa, makeLeaf } from '../../kit/certificates.ts';
+import { freePort } from '../../kit/free-port.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import type { Meshtrust } from '../../kit/meshtrust.ts';
@@ -8,10 +10,24 @@ import { makeTempDir } from '../../kit/temp-dir.ts';
 import { createClient } from '../../xds/client.ts';
 
 const [a, b] = [makeCa({ commonName: 'A' }), makeCa({ commonName: 'B' })];
+const web = makeCa({ commonName: 'Web CA' });
 const ads = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 const fetchSecrets = '/envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets';
 
-/** A server with values for all metrics: a finding, and proxies that connect, disconnect and send NACKs. */
+/** Returns the flags of a bundle endpoint. Its certificate is removed with the stack. */
+async function bundleArgs(stack: AsyncDisposableStack, listen: string): Promise<readonly string[]> {
+  const dir = stack.use(await makeTempDir());
+  const { certPem, keyPem } = makeLeaf(web, { dnsNames: ['localhost'] });
+  await writeFile(dir.join('tls.crt'), certPem);
+  await writeFile(dir.join('tls.key'), keyPem);
+  const files = [`--bundle-cert=${dir.join('tls.crt')}`, `--bundle-key=${dir.join('tls.key')}`];
+  return [`--bundle-listen=${listen}`, ...files, '--bundle-serve=default/*'];
+}
+
+/**
+ * A server with values for all metrics: a finding, proxies that connect, disconnect and send NACKs, and a consumer of
+ * bundles.
+ */
 export interface BusyServer extends AsyncDisposable {
   readonly server: Meshtrust;
   /** One more change, which one proxy acknowledges and one refuses, and one stream less. */
@@ -26,11 +42,17 @@ export async function startBusyServer(args: readonly string[] = []): Promise<Bus
     await writeFile(dir.join('.new'), meshTrustYaml({ name: 't', trustDomain: 'a.test', pems }));
     await rename(dir.join('.new'), dir.join('t.yaml'));
   };
+  const bundles = `127.0.0.1:${await freePort()}`;
   await put([a.certPem]);
   await writeFile(dir.join('bad.yaml'), 'kind: [');
   const server = stack.use(
-    await startMeshtrust({ dirs: [dir.path], args: ['--guard-hold=1s', '--drain-grace=0', ...args] }),
+    await startMeshtrust({
+      dirs: [dir.path],
+      args: ['--guard-hold=1s', '--drain-grace=0', ...(await bundleArgs(stack, bundles)), ...args],
+    }),
   );
+  const fetchIt = (): Promise<unknown> => fetchBundle(bundles, '/a.test', { ca: web.certPem });
+  await fetchIt();
   const address = `127.0.0.1:${server.xdsPort}`;
   const subscribe = { type_url: secretTypeUrl, resource_names_subscribe: ['ALL'] };
   const streams = ['good', 'refuses'].map((id) => {
@@ -46,6 +68,7 @@ export async function startBusyServer(args: readonly string[] = []): Promise<Bus
   const happen = async (): Promise<void> => {
     both = !both;
     await put(both ? [a.certPem, b.certPem] : [a.certPem]);
+    await fetchIt();
     for (const [index, stream] of streams.entries()) {
       const { nonce } = await stream.next();
       const refusal = index === 0 ? {} : { error_detail: { code: 13, message: 'no' } };

@@ -27,7 +27,16 @@ suite('dashboard', () => {
   });
 
   test('rows: are complete; each panel has a description', () => {
-    const titles = ['Trust', 'Expiry', 'Roll-outs', 'Proxies', 'xDS engine', 'Sources', 'Process'];
+    const titles = [
+      'Trust',
+      'Expiry',
+      'Roll-outs',
+      'Proxies',
+      'xDS engine',
+      'Sources',
+      'Bundle endpoint',
+      'Process',
+    ];
     assert.deepEqual(
       rows.map(({ title }) => title),
       titles,
