@@ -177,12 +177,19 @@ function readFederatedObject(value: unknown): ApiObject | undefined {
   if (parts === undefined) return undefined;
   const { name, labels, annotations, spec } = parts;
   const meshes = annotations?.[meshesKey];
-  return makeObject('kubernetes:clusterfederatedtrustdomain', parts, {
+  return makeObject(federatedPrefix, parts, {
     apiVersion: 'spire.spiffe.io/v1alpha1',
     kind: 'ClusterFederatedTrustDomain',
     metadata: { name, labels, annotations: meshes === undefined ? undefined : { [meshesKey]: meshes } },
     spec,
   });
+}
+
+const federatedPrefix = 'kubernetes:clusterfederatedtrustdomain';
+
+/** True for the path of a ClusterFederatedTrustDomain. */
+export function isFederatedPath(path: string): boolean {
+  return path.startsWith(`${federatedPrefix}:`);
 }
 
 const meshesKey = 'meshtrust.io/meshes';

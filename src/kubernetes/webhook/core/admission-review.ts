@@ -1,8 +1,8 @@
-import { readApiObject, resource } from '../../client/api-object.ts';
-import type { ApiObject } from '../../client/api-object.ts';
+import { clusterFederatedTrustDomains, meshTrusts, resource } from '../../client/api-object.ts';
+import type { ApiObject, WatchedResource } from '../../client/api-object.ts';
 import { asMapping } from '../../../text/json.ts';
 
-/** A change of a MeshTrust that a client requests. */
+/** A change of a MeshTrust, or of a ClusterFederatedTrustDomain, that a client requests. */
 export type Change =
   | { readonly kind: 'create'; readonly object: ApiObject }
   | { readonly kind: 'update'; readonly object: ApiObject; readonly before: ApiObject }
@@ -11,7 +11,7 @@ export type Change =
 /** The content of a review. */
 export type ReviewRequest =
   | { readonly kind: 'change'; readonly uid: string; readonly change: Change }
-  /** Not a change of a MeshTrust's text: another resource, its status, or another operation. */
+  /** Not a change of the text of such an object: another resource, its status, or another operation. */
   | { readonly kind: 'other'; readonly uid: string }
   | { readonly kind: 'malformed'; readonly reason: string };
 
@@ -23,6 +23,8 @@ export type Verdict =
       readonly kind: 'refused';
       /** Name of the object. */
       readonly name: string;
+      /** Default: a MeshTrust. */
+      readonly kindOfObject?: { readonly group: string; readonly kind: string } | undefined;
       readonly message: string;
       readonly causes: readonly Cause[];
     };
@@ -46,13 +48,19 @@ export function readReview(value: unknown): ReviewRequest {
   if (request === undefined || typeof uid !== 'string' || uid === '')
     return { kind: 'malformed', reason: 'the request has no uid' };
   const about = asMapping(request['resource']);
-  const isOurs = about?.['group'] === resource.group && about['resource'] === resource.plural;
-  if (!isOurs || isPresent(request['subResource'])) return { kind: 'other', uid };
-  return readChange(uid, request);
+  const watched = [meshTrusts, clusterFederatedTrustDomains].find(
+    ({ group, plural }) => about?.['group'] === group && about['resource'] === plural,
+  );
+  if (watched === undefined || isPresent(request['subResource'])) return { kind: 'other', uid };
+  return readChange(uid, request, watched);
 }
 
-function readChange(uid: string, request: Readonly<Record<string, unknown>>): ReviewRequest {
-  const [object, before] = [readApiObject(request['object']), readApiObject(request['oldObject'])];
+function readChange(
+  uid: string,
+  request: Readonly<Record<string, unknown>>,
+  { read }: WatchedResource,
+): ReviewRequest {
+  const [object, before] = [read(request['object']), read(request['oldObject'])];
   switch (request['operation']) {
     case 'CREATE':
       if (object === undefined) return { kind: 'malformed', reason: 'the CREATE has no object' };
@@ -80,8 +88,13 @@ function responseOf(verdict: Verdict): object {
         ? { allowed: true }
         : { allowed: true, warnings: verdict.warnings };
     case 'refused': {
-      const { name, message, causes } = verdict;
-      const details = { group: resource.group, kind: resource.kind, name, causes };
+      const {
+        name,
+        message,
+        causes,
+        kindOfObject: { group, kind: of } = { group: resource.group, kind: resource.kind },
+      } = verdict;
+      const details = { group, kind: of, name, causes };
       return { allowed: false, status: { code: 422, reason: 'Invalid', message, details } };
     }
   }

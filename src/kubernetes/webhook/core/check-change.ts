@@ -11,7 +11,9 @@ import type { MeshTrust } from '../../../trust/model/mesh-trust.ts';
 import { checkLength, parseFile } from '../../../trust/model/parse-file.ts';
 import type { ParseOptions } from '../../../trust/model/parse-file.ts';
 import { blockFinding } from '../../../trust/model/read-blocks.ts';
+import { clusterFederatedTrustDomains, isFederatedPath } from '../../client/api-object.ts';
 import type { ApiObject } from '../../client/api-object.ts';
+import { federatedKind } from '../../../trust/model/parse-federated-trust-domain.ts';
 import type { Change, Verdict } from './admission-review.ts';
 import { fitWarnings } from './fit-warnings.ts';
 import { sharesInForce, trustEffects } from './trust-effects.ts';
@@ -46,6 +48,8 @@ const aboutOthers: ReadonlySet<FindingCode> = new Set(['MT017', 'MT020', 'MT021'
  * without warnings, even if the object has violations.
  */
 export function checkChange(change: Change, context: CheckContext): Verdict {
+  const federated = change.kind === 'delete' ? change.before : change.object;
+  if (federated !== undefined && isFederatedPath(federated.path)) return checkFederated(change, context);
   switch (change.kind) {
     case 'create':
       return checkObject(change.object, undefined, context);
@@ -59,6 +63,27 @@ export function checkChange(change: Change, context: CheckContext): Verdict {
         : allowed(lossWarnings(effectsOf(change.before.path, change.before, [], context).domains));
   }
 }
+
+/**
+ * Decides about a change of a ClusterFederatedTrustDomain as `meshtrust validate` does. Its effect on trust is not known:
+ * it depends on a bundle that is fetched later.
+ */
+function checkFederated(change: Change, { parse }: CheckContext): Verdict {
+  if (change.kind === 'delete') return allowed([]);
+  const { object } = change;
+  const { path, text } = object;
+  if (change.kind === 'update' && change.before.text === text) return allowed([]);
+  const tooLong = checkLength(text.length, parse.limits ?? defaultLimits, { file: path });
+  if (tooLong.length > 0) return refused(object, tooLong, federatedResource);
+  const parsed = parseFile(path, text, { ...parse, federation: true });
+  const findings = parsed.kind === 'refused' ? parsed.findings : parsed.remarks;
+  const violations = findings.filter(isViolation);
+  return violations.length > 0
+    ? refused(object, violations, federatedResource)
+    : allowed(findings.map(describeFinding));
+}
+
+const federatedResource = { group: clusterFederatedTrustDomains.group, kind: federatedKind };
 
 function checkObject(object: ApiObject, before: ApiObject | undefined, context: CheckContext): Verdict {
   const reading = readObject(object, context.parse);
@@ -139,13 +164,18 @@ function allowed(warnings: readonly string[]): Verdict {
   return { kind: 'allowed', warnings: fitWarnings(warnings) };
 }
 
-function refused({ head }: ApiObject, findings: readonly Finding[]): Verdict {
+function refused(
+  { head }: ApiObject,
+  findings: readonly Finding[],
+  kindOfObject?: { readonly group: string; readonly kind: string },
+): Verdict {
   const sorted = findings.toSorted(compareFindings);
   const causes = sorted.slice(0, maxCauses).map((f) => ({
     field: f.path,
     message: describeFinding({ ...f, path: undefined }),
   }));
-  return { kind: 'refused', name: head.name, message: describeFindings(sorted, maxMessageLength), causes };
+  const message = describeFindings(sorted, maxMessageLength);
+  return { kind: 'refused', name: head.name, kindOfObject, message, causes };
 }
 
 function lossWarnings(domains: readonly DomainEffect[]): readonly string[] {
