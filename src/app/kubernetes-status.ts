@@ -38,6 +38,10 @@ export async function startKubernetesStatus(input: KubernetesStatusInput): Promi
     },
     isCurrent: () => pipeline.isCurrent(),
     grantsOf: (path) => pipeline.grantsOf(kubernetes, path),
+    findingsByPath: () => {
+      const { readiness, findings } = pipeline.view();
+      return readiness.kind === 'ready' ? Map.groupBy(findings, ({ file = '' }) => file) : undefined;
+    },
     localCounts: () => localCounts(pipeline, front),
     moved: {
       lost: async () => lostProxies(await front.fleet.look(), Date.now()),

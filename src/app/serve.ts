@@ -275,6 +275,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
         if (events.length > 0) pipeline.deliver(name, events);
       },
       onHeads: (change) => status?.heads(change),
+      onIdentityHeads: (change) => status?.identityHeads(change),
     });
     cleanup.defer(() => source.close());
   }

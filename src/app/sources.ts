@@ -43,6 +43,7 @@ export interface SourceCallbacks {
   readonly deliver: (source: string, events: readonly SourceEvent[]) => void;
   /** Changes of objects in the cluster, even without an effect on trust. */
   readonly onHeads: (change: HeadChange) => void;
+  readonly onIdentityHeads: (change: HeadChange) => void;
 }
 
 /** Starts a source. It calls back until it is closed. */
@@ -67,7 +68,7 @@ export async function planSources(
   if (options.kubernetes !== undefined)
     plan.push({ name: kubernetes, start: await startKubernetes(options.kubernetes) });
   if (options.kubernetes !== undefined && options.identities !== undefined)
-    plan.push({ name: identities, start: await startWatch(options.kubernetes, identities, meshIdentities) });
+    plan.push({ name: identities, start: await startIdentities(options.kubernetes) });
   if (options.kubernetes !== undefined)
     for (const { namespace, name } of options.identities?.secrets ?? []) {
       const source = secretSource(namespace, name);
@@ -99,6 +100,13 @@ async function startKubernetes({ namespace, kubeconfig }: KubernetesOptions): Pr
   const { connectKubernetes } = await import('../inputs/kubernetes/connect.ts');
   const watch = connectKubernetes({ namespace, kubeconfig, name: kubernetes });
   return ({ deliver, onHeads }) => watch((events) => deliver(kubernetes, events), onHeads);
+}
+
+async function startIdentities({ namespace, kubeconfig }: KubernetesOptions): Promise<StartSource> {
+  const { connectKubernetes } = await import('../inputs/kubernetes/connect.ts');
+  const options = { namespace, kubeconfig, name: identities, resource: meshIdentities, isOptional: true };
+  const watch = connectKubernetes(options);
+  return ({ deliver, onIdentityHeads }) => watch((events) => deliver(identities, events), onIdentityHeads);
 }
 
 /** Starts a watch of objects that the API server may not have. */

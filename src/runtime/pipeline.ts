@@ -2,6 +2,7 @@ import type { Finding } from '../trust/findings/finding.ts';
 import { nextExpiryChange } from '../trust/snapshot/expiry.ts';
 import type { BundlePolicy } from '../trust/bundle/trust-bundle.ts';
 import type { EventsBySource, IdentityStage, IdentityView } from '../trust/identity/identity-stage.ts';
+import { createPublicationCheck } from '../trust/identity/publication-check.ts';
 import { supersededSource } from '../trust/identity/superseded.ts';
 import type { ImportStage } from '../trust/imports/import-stage.ts';
 import type { Grant } from '../trust/ledger/entry.ts';
@@ -84,6 +85,7 @@ export interface Pipeline {
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { ledger, builder, parse, identities, imports, optional, guardHoldMs, clock } = options;
   const stages = createTrustStages(identities, imports);
+  const publication = identities && createPublicationCheck();
   const observers: PipelineObserver[] = [];
   const inputObservers: InputObserver[] = [];
   const queued = new Map<string, LedgerEvent[]>();
@@ -134,6 +136,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     takeQueued();
     if (ledgerView.deadline !== undefined && ledgerView.deadline <= startedAt) ledger.tick(startedAt);
     ledgerView = ledger.view();
+    publication?.update(identities?.view() ?? [], ledgerView.holdings, clock.wall());
     updateReadiness();
     if (readiness.kind === 'ready') {
       const before = meshes;
@@ -166,11 +169,13 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       dates: [
         builder.nextChange(),
         stages.nextEnd(),
+        publication?.nextDue(),
         ...domains.map((domain) => nextExpiryChange(domain, wall)),
       ],
     };
   };
 
+  if (publication !== undefined) findings.set('publication', () => publication.findings());
   if (imports !== undefined) findings.set('imports', (states) => imports.findings(states));
   // Superseded CA certificates come from no input, so there is nothing to wait for.
   if (identities !== undefined) queued.set(supersededSource, [{ kind: 'synced' }]);

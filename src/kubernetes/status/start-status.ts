@@ -6,16 +6,18 @@ import { loadKubeConfig } from '../client/kube-config.ts';
 import type { HeadChange } from '../client/watch-types.ts';
 import type { MeshCounts } from './core/replica-counts.ts';
 import type { Outcomes } from './outcomes.ts';
+import { createIdentityEvents } from './identity-events.ts';
+import type { IdentityEventsOptions } from './identity-events.ts';
 import { createReporter } from './reporter.ts';
 import type { Reporter, ReporterOptions } from './reporter.ts';
 import { runElection } from './run-election.ts';
 import { shareCounts } from './share-counts.ts';
 import type { MovedProxies, SharedCounts } from './share-counts.ts';
 
-export interface StatusOptions extends Pick<
-  ReporterOptions,
-  'view' | 'isCurrent' | 'grantsOf' | 'onDropped'
-> {
+export interface StatusOptions
+  extends
+    Pick<IdentityEventsOptions, 'findingsByPath'>,
+    Pick<ReporterOptions, 'view' | 'isCurrent' | 'grantsOf' | 'onDropped'> {
   /** Path of the kubeconfig. `undefined`: `loadKubeConfig` finds it. */
   readonly kubeconfig: string | undefined;
   /** Namespace of the Leases. */
@@ -32,6 +34,8 @@ export interface StatusOptions extends Pick<
 
 /** Writes the status and the Events of the cluster's objects while this replica holds the Lease. */
 export interface StatusEdge {
+  /** Receives the changes of MeshIdentities. */
+  identityHeads(change: HeadChange): void;
   heads(change: HeadChange): void;
   /** Receives the events of the pipeline. `served`: another state is served. */
   state(event: { readonly kind: string }): void;
@@ -61,20 +65,35 @@ export function startStatus(options: StatusOptions): StatusEdge {
     wasLeading = leading;
     onLeading(leading);
     reporter.changed();
+    identityEvents.changed();
   };
   const election = runElection({ ...request, name: lease, onAttempt });
   const { countsOf } = counts;
   const reporter = createReporter({ ...options, client, instance, countsOf, isLeading: election.isLeading });
+  const closed = new AbortController();
+  const identityEvents = createIdentityEvents({
+    ...options,
+    client,
+    instance,
+    isLeading: election.isLeading,
+    signal: closed.signal,
+  });
+  const follow = followState(counts, reporter);
   return {
     heads: (change) => reporter.heads(change),
-    state: followState(counts, reporter),
+    identityHeads: (change) => identityEvents.heads(change),
+    state(event) {
+      follow(event);
+      identityEvents.changed();
+    },
     others: counts.others,
     stepDown: async () => {
       await election.close();
       onAttempt();
     },
     async close() {
-      await Promise.all([reporter.close(), election.close(), counts.close()]);
+      closed.abort();
+      await Promise.all([reporter.close(), identityEvents.close(), election.close(), counts.close()]);
       client.close();
     },
   };

@@ -52,6 +52,7 @@ export const catalogue = {
   MT075: { name: 'private-key-in-identity', severity: 'error' },
   MT076: { name: 'superseded-ca-kept', severity: 'warning' },
   MT077: { name: 'trust-domain-drift', severity: 'warning' },
+  MT078: { name: 'not-published', severity: 'warning' },
   MT080: { name: 'empty-bundle-published', severity: 'error' },
   MT081: { name: 'endpoint-not-verifiable', severity: 'error' },
   MT082: { name: 'federation-off', severity: 'info' },

@@ -321,9 +321,9 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
   MT062: {
     name: 'followed-file',
     about:
-      'A file that the server follows cannot be used as it is now: the token file of the admin API, or the TLS files of the xDS port, the admin port or the webhook. It cannot be read, is not a regular file (a named pipe, a device), has no token or certificate, or certificate and key do not belong together.',
+      'A file that the server follows cannot be used as it is now: the token file of the admin API, the access rules of the xDS port, or the TLS files of the xDS port, the admin port or the webhook. It cannot be read, is not a regular file (a named pipe, a device), has no token or certificate, has a rule that is invalid, or certificate and key do not belong together.',
     served:
-      'All trust. The previous tokens and certificates stay in use: a token that was removed is still accepted, and a certificate may expire.',
+      'All trust. The previous tokens, rules and certificates stay in use: a token that was removed is still accepted, and a certificate may expire.',
     remedy:
       'Correct the file that the finding names. It is read again every 5 seconds, and the finding is resolved then.',
   },
@@ -386,6 +386,14 @@ export const hints: Readonly<Record<FindingCode, Hint>> = {
     served: 'The trust domain in force.',
     remedy:
       'Undo the change of the template, or make a new MeshIdentity with the new trust domain and delete the old one later.',
+  },
+  MT078: {
+    name: 'not-published',
+    about:
+      "A CA certificate follows from a MeshIdentity of the cluster, and for 30 seconds no MeshTrust has listed it. Kuma's control plane makes a MeshTrust of each MeshIdentity within seconds.",
+    served: 'The CA certificate. Proxies that Kuma configures do not trust it yet.',
+    remedy:
+      "Look at the conditions of the MeshIdentity (kubectl get meshidentity -o yaml) and at the log of Kuma's control plane. If no control plane of Kuma runs in this cluster, nothing.",
   },
   MT080: {
     name: 'empty-bundle-published',

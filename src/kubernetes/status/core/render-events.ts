@@ -1,5 +1,7 @@
 import { hash } from 'node:crypto';
 
+import { catalogue } from '../../../trust/findings/catalogue.ts';
+import type { Finding } from '../../../trust/findings/finding.ts';
 import { resource } from '../../client/api-object.ts';
 import type { ObjectHead } from '../../client/api-object.ts';
 import { microTime } from './lease.ts';
@@ -20,6 +22,8 @@ export interface EventContext {
   readonly instance: string;
   /** Epoch milliseconds. */
   readonly now: number;
+  /** The kind of the object. Default: MeshTrust. */
+  readonly kind?: string | undefined;
 }
 
 /** Maximum length of a note in bytes: the API server accepts 1 KiB. */
@@ -64,7 +68,7 @@ function kindOf(
 export function renderEvent(
   { namespace, name, uid, generation }: ObjectHead,
   { type, reason, note }: StatusChange,
-  { instance, now }: EventContext,
+  { instance, now, kind = resource.kind }: EventContext,
 ): Readonly<Record<string, unknown>> {
   const key = hash('sha256', JSON.stringify([uid, generation, type, reason, note])).slice(0, 16);
   return {
@@ -80,13 +84,33 @@ export function renderEvent(
     note,
     regarding: {
       apiVersion: `${resource.group}/${resource.version}`,
-      kind: resource.kind,
+      kind,
       namespace,
       name,
       uid,
     },
   };
 }
+
+/** The finding of a MeshIdentity that Events report. */
+export type IdentityFinding = Pick<Finding, 'code' | 'severity' | 'message'>;
+
+/** Returns the Event about a finding of a MeshIdentity; its reason is the name of the finding, such as `ZoneUnknown`. */
+export function changeOfFinding({ code, severity, message }: IdentityFinding): StatusChange {
+  const words = catalogue[code].name.split('-');
+  return {
+    type: severity === 'info' ? 'Normal' : 'Warning',
+    reason: words.map((word) => `${word.charAt(0).toUpperCase()}${word.slice(1)}`).join(''),
+    note: shorten(`${code} ${message}`, noteLength),
+  };
+}
+
+/** The Event that all findings of a MeshIdentity are resolved. */
+export const identityResolved: StatusChange = {
+  type: 'Normal',
+  reason: 'Derived',
+  note: 'all findings about the resource are resolved',
+};
 
 /** Shortens the text to a number of bytes, because the API server counts bytes. */
 function shorten(text: string, bytes: number): string {
