@@ -4,7 +4,9 @@ import { suite, test } from 'node:test';
 import type { RotationDetail, RotationList } from '../../../src/api/rotation-api-types.ts';
 import { secretTypeUrl } from '../../../src/trust/snapshot/publisher.ts';
 import { createAnchorReader } from '../../../src/trust/x509/anchor-reader.ts';
-import { makeCa } from '../../kit/certificates.ts';
+import { fetchBundle } from '../../bundle-endpoint/fetch-bundle.ts';
+import { makeCa, makeLeaf } from '../../kit/certificates.ts';
+import { freePort } from '../../kit/free-port.ts';
 import { startMeshtrust } from '../../kit/meshtrust.ts';
 import { meshTrustYaml } from '../../kit/mesh-trust-text.ts';
 import { makeTempDir } from '../../kit/temp-dir.ts';
@@ -23,7 +25,7 @@ const hashOf = (pem: string): string => {
 const longAgo = new Date(Date.now() - 10 * day).toISOString().replace(/\.\d+Z$/, 'Z');
 
 /** A server that serves a file with the CA A, and a proxy that acknowledges only when the test makes it. */
-async function scene() {
+async function scene(args: readonly string[] = []) {
   await using stack = new AsyncDisposableStack();
   const dir = stack.use(await makeTempDir());
   const trust = stack.use(await makeTempDir());
@@ -31,7 +33,7 @@ async function scene() {
   await writeFile(dir.join('b.pem'), b.certPem);
   const file = trust.join('trust.yaml');
   await writeFile(file, meshTrustYaml({ name: 'zone', trustDomain: 'a.test', pems: [a.certPem] }));
-  const server = stack.use(await startMeshtrust({ dirs: [trust.path] }));
+  const server = stack.use(await startMeshtrust({ dirs: [trust.path], args }));
   const client = stack.use(createClient(`127.0.0.1:${server.xdsPort}`));
   const stream = stack.use(client.delta(ads));
   const acknowledge = async (): Promise<void> => {
@@ -193,6 +195,41 @@ suite('meshtrust rotate', () => {
     assert.match(one.stderr, /^refused: R41 leaves-may-live: [^\n]*\n$/);
     const forced = await expect(0, it.rotate('switched', '--force=proxies-behind', '--write', it.file));
     assert.match(forced.stderr, /^passed by force: R20 proxies-behind: /);
+  });
+
+  test('a consumer of the bundle endpoint → the switch waits until it has both CAs', async () => {
+    await using files = await makeTempDir();
+    const { certPem, keyPem } = makeLeaf(a, { dnsNames: ['localhost'] });
+    await writeFile(files.join('tls.crt'), certPem);
+    await writeFile(files.join('tls.key'), keyPem);
+    const bundles = `127.0.0.1:${await freePort()}`;
+    await using it = await scene([
+      `--bundle-listen=${bundles}`,
+      `--bundle-cert=${files.join('tls.crt')}`,
+      `--bundle-key=${files.join('tls.key')}`,
+      '--bundle-serve=default/*',
+    ]);
+    const fetch = async (): Promise<void> =>
+      assert.equal((await fetchBundle(bundles, '/bundles/default/a.test', { ca: a.certPem })).status, 200);
+    const consumers = async (): Promise<string> => {
+      const { stdout } = await expect(0, it.rotate('status', '-o', 'json'));
+      const { gates } = JSON.parse(stdout) as RotationDetail;
+      const gate = gates.find(({ id }) => id === 'R30');
+      assert.equal(gate?.open, false);
+      return gate.detail;
+    };
+    await fetch();
+    await expect(0, it.rotate('start', ...it.certificates, '--write', it.file));
+    await it.acknowledge();
+    await expect(4, it.rotate('wait', '--for=introduced', '--timeout=1s'));
+    assert.match(await consumers(), /^1 consumer without the current bundle: 127\.0\.0\.1/);
+    await fetch();
+    // Other consumers, which the server has not seen, may read it within three intervals.
+    assert.match(
+      await consumers(),
+      /^the bundle changed \d+s ago: other consumers may read it within 1[45]m/,
+    );
+    await expect(0, it.rotate('switched', '--force=consumers-behind', '--write', it.file));
   });
 
   test('no server answers → exit code 3, and nothing is printed', async () => {
