@@ -17,6 +17,16 @@ const states: Readonly<Record<RotationDetail['state'], readonly [tone: string, t
   steady: ['good', 'done: remove the annotations'],
 };
 
+/** The steps of a rotation, each with the state in which it is the next one. */
+const steps: readonly (readonly [state: RotationDetail['state'], text: string])[] = [
+  ['introducing', 'All proxies have both CAs'],
+  ['introduced', 'The issuer signs with the new CA'],
+  ['draining', 'No leaf of the old CA is valid'],
+  ['removable', 'The old CA is removed'],
+  ['finishing', 'All proxies have the removal'],
+  ['steady', 'The annotations are removed'],
+];
+
 /** Shows the rotations of CAs in a mesh, and what keeps each from its next step. */
 export function viewRotations(
   list: RotationList | undefined,
@@ -32,10 +42,9 @@ export function viewRotations(
 }
 
 function viewRotation(rotation: RotationDetail, state: PageState, actions: Actions): TemplateResult {
-  const { trustDomain, gates, next, earliestFinish, switchedAt } = rotation;
+  const { trustDomain, next, earliestFinish, switchedAt } = rotation;
   const { now } = state;
   const [tone, text] = states[rotation.state];
-  const shut = gates.filter(({ open }) => !open);
   return html`<div class="rotation">
     <p><strong>${trustDomain}</strong> <span class="badge ${tone}">${rotation.state}</span> ${text}</p>
     <p class="faint">
@@ -44,18 +53,35 @@ function viewRotation(rotation: RotationDetail, state: PageState, actions: Actio
         switchedAt === undefined ? nothing : html` · issuer switched ${viewTime(switchedAt, now)}`
       }${earliestFinish === undefined ? nothing : html` · last leaf ends ${viewTime(earliestFinish, now)}`}
     </p>
-    ${
-      shut.length === 0
-        ? nothing
-        : html`<ul class="gates">
-            ${shut.map(({ id, detail }) => html`<li><code>${id}</code> ${detail}</li>`)}
-          </ul>`
-    }
+    ${viewSteps(rotation)}
     <p>
       ${next.allowed ? 'Next:' : 'When every gate is open:'} <code>${next.command}</code>
       ${viewCopy(next.command, 'the command', state, actions)}
     </p>
   </div>`;
+}
+
+/** Shows all steps, and below the next one what it waits for. */
+function viewSteps({ state, gates }: RotationDetail): TemplateResult {
+  const current = steps.findIndex(([name]) => name === state);
+  const shut = gates.filter(({ open }) => !open);
+  return html`<ol class="steps">
+    ${steps.map(
+      ([, text], index) =>
+        html`<li
+          class=${index < current ? 'done' : index === current ? 'next' : 'later'}
+          aria-current=${index === current ? 'step' : nothing}
+        >
+          ${text}${
+            index !== current || shut.length === 0
+              ? nothing
+              : html`<ul class="gates">
+                  ${shut.map(({ id, detail }) => html`<li><code>${id}</code> ${detail}</li>`)}
+                </ul>`
+          }
+        </li>`,
+    )}
+  </ol>`;
 }
 
 function viewCa({ listed }: RotationDetail, fingerprint: string): TemplateResult {

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import type { RotationDetail } from '../../src/api/rotation-api-types.ts';
+import { initialState } from '../../src/page/page-state.ts';
+import type { Actions } from '../../src/page/page-state.ts';
+import { viewRotations } from '../../src/page/view-rotations.ts';
+
+const now = Date.parse('2026-11-28T12:00:00Z');
+const [old, next] = ['a'.repeat(64), 'b'.repeat(64)];
+
+function rotation(state: RotationDetail['state'], shut: readonly string[] = []): RotationDetail {
+  return {
+    mesh: 'default',
+    trustDomain: 'a.test',
+    resource: 'default//zone',
+    state,
+    old,
+    new: next,
+    gates: shut.map((detail) => ({ id: 'R20', code: 'proxies-behind', open: false, detail })),
+    next: { command: 'meshtrust rotate finish', allowed: shut.length === 0 },
+    listed: [],
+  };
+}
+
+/** Returns the HTML of a template, without a browser: the parts of it and its values in order. */
+function textOf(value: unknown): string {
+  if (Array.isArray(value)) return value.map(textOf).join('');
+  if (typeof value === 'string' || typeof value === 'number') return String(value);
+  if (typeof value !== 'object' || value === null || !('strings' in value) || !('values' in value)) return '';
+  const { strings, values } = value as {
+    readonly strings: readonly string[];
+    readonly values: readonly unknown[];
+  };
+  return strings.map((text, index) => text + textOf(values[index])).join('');
+}
+
+/** Returns the class and the text of each step. */
+function stepsOf(detail: RotationDetail): readonly (readonly [kind: string, text: string])[] {
+  const state = initialState({ kind: 'mesh', mesh: 'default' } as never, now);
+  const page = textOf(viewRotations({ rotations: [detail] }, state, {} as Actions));
+  const [, list = ''] = /<ol class="steps">(.*)<\/ol>/s.exec(page) ?? [];
+  return list
+    .split(/<li\s+class=/)
+    .slice(1)
+    .map((item) => {
+      const [, kind = '', rest = ''] = /^(\w+)[^>]*>(.*)$/s.exec(item) ?? [];
+      return [
+        kind,
+        rest
+          .replaceAll(/<[^>]*>/g, ' ')
+          .replaceAll(/\s+/g, ' ')
+          .trim(),
+      ] as const;
+    });
+}
+
+suite('a rotation on the page', () => {
+  test('each state → the steps before it are done, and those after it are later', () => {
+    const states = ['introducing', 'introduced', 'draining', 'removable', 'finishing', 'steady'] as const;
+    for (const [index, state] of states.entries()) {
+      const kinds = stepsOf(rotation(state)).map(([kind]) => kind);
+      assert.deepEqual(
+        kinds,
+        states.map((_, at) => (at < index ? 'done' : at === index ? 'next' : 'later')),
+      );
+    }
+  });
+
+  test('gates that are shut → below the next step, and nowhere else', () =>
+    assert.deepEqual(stepsOf(rotation('draining', ['a leaf may be valid for 2h'])), [
+      ['done', 'All proxies have both CAs'],
+      ['done', 'The issuer signs with the new CA'],
+      ['next', 'No leaf of the old CA is valid R20 a leaf may be valid for 2h'],
+      ['later', 'The old CA is removed'],
+      ['later', 'All proxies have the removal'],
+      ['later', 'The annotations are removed'],
+    ]));
+
+  test('no rotation → nothing', () =>
+    assert.equal(
+      textOf(viewRotations({ rotations: [] }, initialState({} as never, now), {} as Actions)),
+      '',
+    ));
+});
