@@ -68,7 +68,7 @@ export async function startFederation(input: FederationInput): Promise<Federatio
         options.bundleEndpoint?.rules ?? [],
         mesh,
         trustDomain,
-        () => isListed || hasOtherSource(pipeline, mesh, trustDomain),
+        () => isListed() || hasOtherSource(pipeline, mesh, trustDomain),
       ),
   });
   let collected: readonly Finding[] = [];

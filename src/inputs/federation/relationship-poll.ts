@@ -287,6 +287,7 @@ export function createRelationshipPoll(
     update(next) {
       const before = relationship;
       relationship = next;
+      if (isSameResource(before, next)) return;
       if (before.url !== next.url) etag = undefined;
       deliverCurrent('deletion');
       if (isSameEndpoint(before, next)) return;
@@ -309,8 +310,12 @@ function unauthenticated({ profile, trustDomain }: Relationship): FetchFailure {
   return { reason: 'identity', message: `no CA certificate of trust domain ${domain} is known: ${remedy}` };
 }
 
+/** Returns whether both are of one parsed resource, so that nothing has to be compared or encoded. */
+function isSameResource(a: Relationship, b: Relationship): boolean {
+  return a.profile === b.profile && a.bootstrap === b.bootstrap && a.url === b.url && a.name === b.name;
+}
+
 function isSameEndpoint(a: Relationship, b: Relationship): boolean {
-  if (a === b) return true;
   const digest = ({ bootstrap }: Relationship): string =>
     bootstrap === undefined ? '' : digestOf(bootstrap);
   return (

@@ -16,7 +16,7 @@ export interface CollectOptions {
   /** Whether those without a class are read. */
   readonly classless: boolean;
   /** Whether this server publishes the trust domain of a mesh itself. `isListed`: a MeshTrust of the inputs lists it. */
-  readonly isPublished: (mesh: string, trustDomain: TrustDomain, isListed: boolean) => boolean;
+  readonly isPublished: (mesh: string, trustDomain: TrustDomain, isListed: () => boolean) => boolean;
 }
 
 /** The relationships in force. */
@@ -83,10 +83,13 @@ export function createRelationshipCollector(options: CollectOptions): Relationsh
     view() {
       const all = new Map<string, Relationship>();
       const findings: Finding[] = [];
-      const isListed = (mesh: string, trustDomain: TrustDomain): boolean =>
-        listed.values().some((names) => names.has(relationshipKey(mesh, trustDomain)));
+      let names: ReadonlySet<string> | undefined;
+      const isListed = (key: string): boolean => {
+        names ??= new Set([...listed.values()].flatMap((some) => [...some]));
+        return names.has(key);
+      };
       const isOwn = (mesh: string, trustDomain: TrustDomain): boolean =>
-        options.isPublished(mesh, trustDomain, isListed(mesh, trustDomain));
+        options.isPublished(mesh, trustDomain, () => isListed(relationshipKey(mesh, trustDomain)));
       const sorted = [...paths].toSorted(([a], [b]) => compareText(a, b));
       for (const resource of sorted.flatMap(([, resources]) => [...resources.values()])) {
         if (resource.className === undefined ? !options.classless : resource.className !== options.className)

@@ -85,8 +85,7 @@ const cases: Readonly<Record<string, Case>> = {
   'a rule for all trust domains: those that a MeshTrust lists are published, and ignored here': {
     events: [version('a', peer()), version('b', trust('spire.test'))],
     options: {
-      isPublished: (mesh, trustDomain, isListed) =>
-        isPublished(everything, mesh, trustDomain, () => isListed),
+      isPublished: (mesh, trustDomain, isListed) => isPublished(everything, mesh, trustDomain, isListed),
     },
     all: [],
     codes: ['MT087'],
@@ -94,8 +93,7 @@ const cases: Readonly<Record<string, Case>> = {
   'a rule for all trust domains: the MeshTrust is gone, and the bundle of the peer counts': {
     events: [version('b', trust('spire.test')), version('a', peer()), gone('b')],
     options: {
-      isPublished: (mesh, trustDomain, isListed) =>
-        isPublished(everything, mesh, trustDomain, () => isListed),
+      isPublished: (mesh, trustDomain, isListed) => isPublished(everything, mesh, trustDomain, isListed),
     },
     all: [spire],
   },
