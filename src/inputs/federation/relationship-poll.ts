@@ -6,7 +6,8 @@ import {
 } from '../../trust/federation/accept-document.ts';
 import type { BundleMemory, DocumentEffect } from '../../trust/federation/accept-document.ts';
 import { bundleText } from '../../trust/federation/bundle-text.ts';
-import { endpointCas } from '../../trust/federation/endpoint-cas.ts';
+import { isSameEndpoint, isSameResource } from '../../trust/federation/compare-relationships.ts';
+import { endpointCas, unauthenticated } from '../../trust/federation/endpoint-cas.ts';
 import { firstRetryMs, intervalMs, nextFetchMs } from '../../trust/federation/poll-schedule.ts';
 import { federationPath } from '../../trust/federation/relationship.ts';
 import type { Relationship } from '../../trust/federation/relationship.ts';
@@ -301,26 +302,4 @@ export function createRelationshipPoll(
     },
     close,
   };
-}
-
-function unauthenticated({ profile, trustDomain }: Relationship): FetchFailure {
-  const domain = profile.kind === 'https_spiffe' ? profile.trustDomain : trustDomain;
-  const remedy =
-    domain === trustDomain ? 'set spec.trustDomainBundle' : 'list it in a MeshTrust, or federate with it';
-  return { reason: 'identity', message: `no CA certificate of trust domain ${domain} is known: ${remedy}` };
-}
-
-/** Returns whether both are of one parsed resource, so that nothing has to be compared or encoded. */
-function isSameResource(a: Relationship, b: Relationship): boolean {
-  return a.profile === b.profile && a.bootstrap === b.bootstrap && a.url === b.url && a.name === b.name;
-}
-
-function isSameEndpoint(a: Relationship, b: Relationship): boolean {
-  const digest = ({ bootstrap }: Relationship): string =>
-    bootstrap === undefined ? '' : digestOf(bootstrap);
-  return (
-    a.url === b.url &&
-    JSON.stringify(a.profile) === JSON.stringify(b.profile) &&
-    (a.bootstrap === b.bootstrap || digest(a) === digest(b))
-  );
 }

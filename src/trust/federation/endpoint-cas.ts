@@ -1,6 +1,7 @@
 import type { BundleDocument } from '../model/bundle-document.ts';
 import type { TrustDomain } from '../model/mesh-trust.ts';
 import type { Relationship } from './relationship.ts';
+import type { FetchFailure } from './relationship-status.ts';
 
 export interface EndpointCasInput {
   readonly relationship: Relationship;
@@ -39,4 +40,12 @@ export function endpointCas(input: EndpointCasInput): readonly (readonly Uint8Ar
 
 function certificatesOf({ certificates }: BundleDocument): readonly Uint8Array[] {
   return certificates.flatMap((certificate) => (certificate.kind === 'der' ? certificate.der : []));
+}
+
+/** Returns the failure of an endpoint that cannot be authenticated, because no CA certificate is known. */
+export function unauthenticated({ profile, trustDomain }: Relationship): FetchFailure {
+  const domain = profile.kind === 'https_spiffe' ? profile.trustDomain : trustDomain;
+  const remedy =
+    domain === trustDomain ? 'set spec.trustDomainBundle' : 'list it in a MeshTrust, or federate with it';
+  return { reason: 'identity', message: `no CA certificate of trust domain ${domain} is known: ${remedy}` };
 }
