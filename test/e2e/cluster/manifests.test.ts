@@ -97,6 +97,26 @@ test('manifests: are accepted by the API server', { skip }, async (t) => {
     },
   );
 
+  await t.test(
+    'component tokens: is accepted beside the others, with TLS and the right to review',
+    async () => {
+      const folder = new URL('../../../deploy/kustomize', import.meta.url).pathname;
+      await using overlay = await makeTempDir();
+      const base = relative(await realpath(overlay.path), folder);
+      const components = ['tokens', 'bundle-endpoint'].map((name) => `${base}/${name}`);
+      await writeFile(overlay.join('kustomization.yaml'), JSON.stringify({ resources: [base], components }));
+      const rendered = (await stage.cluster.kubectl(['kustomize', overlay.path])).stdout;
+      const options = ['--dry-run=server', '--validate=strict', '--warnings-as-errors'];
+      await stage.cluster.kubectl(['create', ...options, '-f', '-'], renamed(rendered));
+      const text = (kind: string): string =>
+        JSON.stringify(readManifests(rendered).filter((object) => object.kind === kind));
+      assert.match(text('Deployment'), /"--xds-auth=token"/);
+      assert.doesNotMatch(text('Deployment'), /--xds-auth=none/);
+      assert.match(text('Deployment'), /"mountPath":"\/tls"/);
+      assert.match(text('ClusterRole'), /"resources":\["tokenreviews"\],"verbs":\["create"\]/);
+    },
+  );
+
   await t.test('without an overlay: no container runtime accepts the name of the image', async () => {
     const folder = new URL('../../../deploy/kustomize', import.meta.url).pathname;
     const rendered = (await stage.cluster.kubectl(['kustomize', folder])).stdout;
