@@ -16,13 +16,14 @@ const maxLength = 16_384;
 const shape = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 
 /**
- * Reads the token of the header `authorization`. It costs the API server nothing to refuse a token that is not a JWT, or
+ * Reads the token of the header `authorization`. `Bearer` may be absent: Envoy 1.36 cannot add it to a token that it reads
+ * from a file, and Kuma's proxies send none. It costs the API server nothing to refuse a token that is not a JWT, or
  * that says itself that it has expired or is for another audience. The claims are not verified here.
  */
 export function readBearerToken(header: string | undefined, audience: string, now: number): BearerToken {
   if (header === undefined) return { kind: 'absent' };
   if (header.length > maxLength + 'Bearer '.length) return invalid('the token is too long');
-  const [, token = ''] = /^bearer +(\S+)$/i.exec(header) ?? [];
+  const [, token = ''] = /^(?:bearer +)?(\S+)$/i.exec(header) ?? [];
   if (!shape.test(token)) return invalid('the header authorization has no service account token');
   const claims = parseJson(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
   if (!isMapping(claims)) return invalid('the token is not a JSON web token');

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
 import { suite, test } from 'node:test';
+import { connect } from 'node:tls';
 import { Metadata, credentials, status } from '@grpc/grpc-js';
 import { parseRules } from '../../src/access/parse-rules.ts';
 import type { AccessRule } from '../../src/access/rules.ts';
@@ -51,6 +53,7 @@ function meshesOf(...cas: readonly Certificate[]): MeshStates {
 }
 
 interface Rig extends AsyncDisposable {
+  readonly address: string;
   readonly connect: (identity?: Certificate, chain?: readonly Certificate[], token?: string) => XdsClient;
   readonly denied: Denied[];
   readonly streams: Set<StreamInfo>;
@@ -115,6 +118,7 @@ async function start({ xdsTransport, auth, decide, clientCa }: RigOptions): Prom
   stack.defer(() => endpoint.drain(0));
   const owned = stack.move();
   return {
+    address: endpoint.address,
     denied,
     streams,
     events,
@@ -285,6 +289,32 @@ for (const xdsTransport of xdsTransports) {
       stream.send(deltaOf('gateway.edge', 'mesh-a'));
       assert.equal((await stream.ended).code, status.UNAUTHENTICATED);
     });
+
+    for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const)
+      test(`session of ${maxVersion}: is not resumed, because it would lack the intermediates`, async () => {
+        await using rig = await start({ xdsTransport, auth: trusting, decide: byTrust(() => view.meshes) });
+        const options = {
+          host: '127.0.0.1',
+          port: Number(rig.address.split(':').at(-1)),
+          ca: serverCa.certPem,
+          servername: 'localhost',
+          cert: proxyA.certPem,
+          key: proxyA.keyPem,
+          ALPNProtocols: ['h2'],
+          maxVersion,
+        };
+        const first = connect(options);
+        // The preface, and empty SETTINGS. Those of the server come after its tickets.
+        first.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+        first.write(Uint8Array.of(0, 0, 0, 4, 0, 0, 0, 0, 0));
+        await once(first, 'data');
+        const session = first.getSession();
+        first.destroy();
+        const second = connect({ ...options, session });
+        await once(second, 'secureConnect');
+        assert.equal(second.isSessionReused(), false);
+        second.destroy();
+      });
 
     test('client CA and another method: a certificate of another CA is no credential', async () => {
       const decide = decideAccess({
