@@ -26,7 +26,7 @@ export async function callApi(
   signal: AbortSignal,
   withinMs: number = defaultMs,
 ): Promise<ApiReply> {
-  const limited = AbortSignal.any([signal, AbortSignal.timeout(timerMs(withinMs))]);
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(timerMs(Math.ceil(withinMs)))]);
   try {
     const answer = await (typeof request === 'string'
       ? client.get(request, limited)

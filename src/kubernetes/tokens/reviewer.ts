@@ -49,6 +49,9 @@ interface Review extends Origin {
   readonly settle: (result: ReviewResult) => void;
 }
 
+/** A defect must not end the server, and admits no client. */
+const unavailable = (error: unknown): ReviewResult => ({ kind: 'unavailable', reason: String(error) });
+
 const tooLate: ReviewResult = { kind: 'unavailable', reason: 'no review of the token in time' };
 
 /**
@@ -68,7 +71,7 @@ export function createTokenReviewer(options: TokenReviewerOptions): TokenReviewe
     const startedAt = performance.now();
     running += 1;
     const leftMs = Math.max(1, review.deadline - startedAt);
-    const result = await send(review.token, closing.signal, leftMs);
+    const result = await send(review.token, closing.signal, leftMs).catch(unavailable);
     running -= 1;
     reviewed(result, performance.now() - startedAt);
     if (result.kind !== 'unavailable') cache.set(review.key, result, now(), review.expiresAt);
