@@ -228,20 +228,11 @@ export function createRelationshipPoll(
   const schedule = (): void => {
     const { maxAgeMs, instance } = context;
     const regular = nextFetchMs(interval(), `${instance}\0${relationship.key}`);
-    const wait =
-      error !== undefined && memory.applied === undefined
-        ? firstRetryMs(failures)
-        : memory.held !== undefined && error === undefined
-          ? Math.min(regular, confirmAfterMs(memory.held))
-          : regular;
-    const end =
-      maxAgeMs === 0 || lastSuccessAt === undefined || isTooOld
-        ? Infinity
-        : lastSuccessAt + maxAgeMs - clock.wall();
-    arm(Math.max(1, Math.min(wait, end)));
-  };
-
-  const arm = (wait: number): void => {
+    const isFirst = error !== undefined && memory.applied === undefined;
+    const confirm = memory.held === undefined || error !== undefined ? Infinity : confirmAfterMs(memory.held);
+    const hasEnd = maxAgeMs > 0 && lastSuccessAt !== undefined && !isTooOld;
+    const end = hasEnd ? (lastSuccessAt ?? 0) + maxAgeMs - clock.wall() : Infinity;
+    const wait = Math.max(1, Math.min(isFirst ? firstRetryMs(failures) : regular, confirm, end));
     nextAttemptAt = clock.wall() + wait;
     cancelTimer?.();
     cancelTimer = clock.after(wait, start);
