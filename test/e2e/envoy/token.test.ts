@@ -141,13 +141,14 @@ test('Envoy with a token that its volume replaces: is judged again by the new on
   await untilDecision(port, domain.client, 'accepted');
   assert.deepEqual(new Set(reviews.reviewed), new Set([first]));
   const identity = await poll('the proxy to be listed', async () => {
-    const { stdout } = await run([
+    const { code, stdout } = await run([
       'ps',
       'envoy-1',
       '-o',
       'json',
       `--server=http://127.0.0.1:${control.adminPort}`,
     ]);
+    if (code !== 0) return undefined;
     const { proxies } = JSON.parse(stdout) as { readonly proxies: readonly ProxyDetail[] };
     return proxies[0]?.identity;
   });
