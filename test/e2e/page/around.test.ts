@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { Agent, get } from 'node:https';
 import { suite, test } from 'node:test';
+import { bundleDocument, federatedText, startBundleEndpoint } from '../../kit/bundle-endpoint.ts';
 import { makeCa, makeLeaf } from '../../kit/certificates.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { bundled, identityText, inline } from '../../kit/mesh-identities.ts';
@@ -91,6 +92,22 @@ suite('what the page shows around a mesh, in Chromium', { skip }, () => {
     await writeFile(dir.join('a.test.yaml'), meshTrustYaml({ name: 'a-test', trustDomain: 'a.test', pems }));
     await says(/Published: a\.test \(2 CAs\)[\s\S]*peer\/1\.0\s+a\.test\s+behind/);
     await browser.screenshot('consumers');
+    assert.deepEqual(browser.problems, []);
+  });
+
+  test('federation: the bundles that are fetched, and why one is not', async () => {
+    await using scene = await openPage(['--federation', '--federation-min-interval=1s']);
+    const { dir, browser, says } = scene;
+    const ca = makeCa({ commonName: 'Peer CA' });
+    const id = 'spiffe://peer.test/server';
+    const bundle = bundleDocument([ca], { refreshHint: 1 });
+    await using endpoint = await startBundleEndpoint(makeLeaf(ca, { spiffeId: id }), bundle);
+    const peer = federatedText({ trustDomain: 'peer.test', url: endpoint.url, id, bundle });
+    await writeFile(dir.join('peer.yaml'), peer);
+    await says(/Federated trust domains[\s\S]*peer\.test\s+https:\/\/localhost:\d+\/\s+fetched\s+1/);
+    await endpoint[Symbol.asyncDispose]();
+    await says(/peer\.test\s+https:\/\/localhost:\d+\/\s+failing\s+connection refused\s+1/);
+    await browser.screenshot('federation');
     assert.deepEqual(browser.problems, []);
   });
 
