@@ -7,6 +7,7 @@ import { makeTempDir } from '../../kit/temp-dir.ts';
 import { poll } from '../../kit/poll.ts';
 import { untilAll } from '../../kit/both-envoys.ts';
 import { makeDomain } from '../../kit/domain.ts';
+import { untilEvent } from './object-status.ts';
 import { identityCrd } from './identity-crd.ts';
 import { listOf, meshTrust, skip, startStage } from './stage.ts';
 import type { Domain } from '../../kit/domain.ts';
@@ -202,6 +203,13 @@ test('the Secret of a generated CA, by its name', { skip }, async (t) => {
     await stage.kubectl('delete secret generated-root-ca');
     await meshtrust.logged('the reason', ({ code }) => code === 'MT071');
     await untilAll(envoys, second.client, 'accepted');
+  });
+
+  await t.test('the MeshIdentity has an Event with the reason, and one when it is resolved', async () => {
+    const { note } = await untilEvent(stage, 'generated', 'IdentityCaUnavailable');
+    assert.match(note, /^MT071 /);
+    await stage.kubectl('apply -f -', kumaSecret('generated-root-ca', second.ca.certPem));
+    await untilEvent(stage, 'generated', 'Derived');
   });
 
   await t.test('the program asks for no other Secret', async () => {
