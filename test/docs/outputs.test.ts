@@ -12,6 +12,7 @@ const recipe = (name: string): readonly [page: string, coveredBy: string] => [
 /** The pages that show commands with their output, and the test that runs them. */
 const pages = new Map([
   ['README.md', 'test/e2e/docs/readme.test.ts'],
+  ['docs/get-started.md', 'test/e2e/docs/get-started.test.ts'],
   ['docs/commands.md', 'test/e2e/docs/commands.test.ts'],
   ['docs/webhook.md', 'test/e2e/cluster/webhook.test.ts'],
   recipe('cert-manager-leaf'),

@@ -27,6 +27,8 @@ export interface Manner {
   readonly answers?: readonly [question: RegExp, answer: string];
   /** The command runs until it is interrupted: it is, after this output or the output of the page. */
   readonly until?: RegExp | 'output';
+  /** The command is not interrupted then: it runs beside the next ones, as in another terminal. */
+  readonly stays?: true;
   readonly exitCode?: number;
   /** The page shows only what goes to the standard output. */
   readonly only?: 'stdout';
@@ -44,6 +46,10 @@ export interface PageStage extends AsyncDisposable {
   readonly write: (path: string, text: string) => Promise<void>;
   /** Returns the path of a file that a page names. */
   readonly path: (path: string) => string;
+  /** Puts a program on the PATH of the commands. */
+  readonly install: (name: string, program: string) => Promise<void>;
+  /** Returns the port of the test in place of a port of the page. */
+  readonly portOf: (port: number) => number;
   /** Starts a server on the default addresses, instead of the one before. */
   readonly serve: (paths: readonly string[], ...args: readonly string[]) => Promise<Meshtrust>;
   /** Connects proxies to that server, in mesh `default`. */
@@ -88,17 +94,21 @@ export async function makePageStage(): Promise<PageStage> {
     MESHTRUST_ADMIN_LISTEN: `127.0.0.1:${adminPort}`,
     MESHTRUST_SERVER: `http://127.0.0.1:${adminPort}`,
   };
+  const ports = new Map([
+    [5678, xdsPort],
+    [5680, adminPort],
+    [8443, await freePort()],
+    [9901, await freePort()],
+  ]);
   let scene = made.use(new AsyncDisposableStack());
 
   const path = (name: string): string =>
     name.startsWith(etc) ? join(dir.join('etc'), name.slice(etc.length)) : join(checkout, name);
   const ofPage = (text: string): string =>
-    text
-      .replaceAll('\r\n', '\n')
-      .replaceAll(dir.join('etc'), etc)
-      .replaceAll(`${checkout}/`, '')
-      .replaceAll(`:${xdsPort}`, ':5678')
-      .replaceAll(`:${adminPort}`, ':5680');
+    [...ports].reduce(
+      (changed, [port, own]) => changed.replaceAll(`:${own}`, `:${port}`),
+      text.replaceAll('\r\n', '\n').replaceAll(dir.join('etc'), etc).replaceAll(`${checkout}/`, ''),
+    );
   const clear = async (): Promise<void> => {
     await scene.disposeAsync();
     scene = new AsyncDisposableStack();
@@ -108,7 +118,8 @@ export async function makePageStage(): Promise<PageStage> {
     const isTerminal = answers !== undefined;
     const text = command
       .replaceAll(etc, dir.join('etc'))
-      .replaceAll(otherServer, `http://127.0.0.1:${adminPort}`);
+      .replaceAll(otherServer, `http://127.0.0.1:${adminPort}`)
+      .replaceAll('//localhost:8443', `//localhost:${ports.get(8443)}`);
     const options = { cwd: checkout, group: true, input: isTerminal };
     return isTerminal
       ? startChild('script', ['--quiet', '--return', '--command', text, '/dev/null'], env, options)
@@ -120,9 +131,11 @@ export async function makePageStage(): Promise<PageStage> {
         );
   }
 
-  const stack = made.move();
+  const held = made.move();
   return {
     path,
+    install: (name, program) => symlink(program, join(bin, name)),
+    portOf: (port) => ports.get(port) ?? port,
     write: (name, text) => writeFile(path(name), text),
     async serve(paths, ...args) {
       await clear();
@@ -139,8 +152,9 @@ export async function makePageStage(): Promise<PageStage> {
       scene.use(playProxies(`127.0.0.1:${xdsPort}`, nodes.length, (index) => nodes[index] ?? '')),
     clear,
     async run({ command, output }, manner = {}) {
-      const { instead, answers, until } = manner;
-      await using child = await start(instead?.[0] ?? command, manner);
+      const { instead, answers, until, stays = false } = manner;
+      await using stack = new AsyncDisposableStack();
+      const child = (stays ? scene : stack).use(await start(instead?.[0] ?? command, manner));
       const seen = (): string => ofPage(child.stdout());
       const untilSeen = (what: string, isThere: () => boolean): Promise<true> =>
         poll(
@@ -162,6 +176,7 @@ export async function makePageStage(): Promise<PageStage> {
         await untilSeen(`the output of ${command}`, () =>
           until === 'output' ? seen().split('\n').length > lines : until.test(seen()),
         );
+        if (stays) return { output: seen().trimEnd(), code: null };
         await child.stop('SIGINT');
       }
       const { code } = await child.exit;
@@ -169,7 +184,7 @@ export async function makePageStage(): Promise<PageStage> {
     },
     [Symbol.asyncDispose]: async () => {
       await clear();
-      await stack.disposeAsync();
+      await held.disposeAsync();
     },
   };
 }
