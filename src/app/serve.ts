@@ -3,7 +3,6 @@ import { createAdminServer, createProbeServer } from '../admin/admin-server.ts';
 import type { AdminServerInput } from '../admin/admin-server.ts';
 import type { HttpEdge } from '../admin/http-edge.ts';
 import { loadPage } from '../admin/page-assets.ts';
-import type { BundlePolicy } from '../trust/bundle/trust-bundle.ts';
 import { createIdentityStage } from '../trust/identity/identity-stage.ts';
 import { createImportStage } from '../trust/imports/import-stage.ts';
 import { createLedger } from '../trust/ledger/ledger.ts';
@@ -22,10 +21,6 @@ import { startBundleEndpoint } from './bundle-endpoint.ts';
 import { startAdmissionWebhook } from './admission-webhook.ts';
 import { createChangeRecord } from './change-record.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { distrustedBy } from '../trust/policy/distrust.ts';
-import type { DistrustState } from '../trust/policy/distrust.ts';
-import { followDistrustFile } from '../runtime/state/distrust-file.ts';
-import { distrustFindings } from '../trust/policy/distrust-findings.ts';
 import { createFileReport, reportXdsFiles } from './file-report.ts';
 import { createFrontend } from '../frontend/proxy-frontend.ts';
 import type { ProxyFrontend } from '../frontend/proxy-frontend.ts';
@@ -41,6 +36,7 @@ import { createLiveEvents } from './live-events.ts';
 import { rotationSamples } from './rotation-samples.ts';
 import { optionalSources, planSources, readsIdentities, sourceNames } from './sources.ts';
 import { pageAddress } from './page-address.ts';
+import { createTrustPolicy } from './trust-policy.ts';
 import { authenticationOf, followXdsAccess } from './xds-access.ts';
 import { startWorkerPool } from '../frontend/workers/worker-pool.ts';
 import { sleep } from '../xds/timers/timers.ts';
@@ -68,7 +64,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
 
   // The path of trust
   const reader = createAnchorReader({ maxBytes: options.cacheBytes });
-  let policy = policyOf(options, new Set());
+  const policy = createTrustPolicy(options);
   const parse = {
     defaultMesh: options.defaultMesh,
     limits: { documentLength: options.maxDocumentBytes, certificatesPerResource: options.maxCertificates },
@@ -77,7 +73,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
   };
   const pipeline = createPipeline({
     ledger: createLedger(names.ledger, { holdMs: options.guardHold }),
-    builder: createMeshBuilder(policy, { rootTrustDomain: options.rootTrustDomain }),
+    builder: createMeshBuilder(policy.current(), { rootTrustDomain: options.rootTrustDomain }),
     parse: (source) => ({ ...parse, reader, identities: readsIdentities(source, options) }),
     identities: options.identities && createIdentityStage({ ...options.identities, limits: parse.limits }),
     imports: options.imports && createImportStage(options.imports),
@@ -163,24 +159,15 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
   });
   cleanup.defer(() => pipeline.close());
 
-  if (options.distrust !== undefined) {
-    const file = options.distrust;
-    const apply = (list: DistrustState): void => {
-      policy = policyOf(options, list.hashes);
-      pipeline.setPolicy(policy);
-      pipeline.setFindings('distrust', (meshes) => distrustFindings(file, list, meshes));
-    };
-    const distrust = await followDistrustFile(file, log, apply);
-    cleanup.defer(() => distrust.close());
-    apply(distrust.state);
-  }
+  await policy.follow(pipeline, log);
+  cleanup.use(policy);
   const xdsFiles = await reportXdsFiles(options.tls, report);
   cleanup.defer(() => xdsFiles?.[Symbol.dispose]());
   const federation = await startFederation({
     options,
     pipeline,
     sources: names.local,
-    policy: () => policy,
+    policy: policy.current,
     clock: systemClock,
     log,
     metrics,
@@ -215,7 +202,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
     findingSince: (found) => findingTimes.since(found),
     events: live.hub,
     page: await loadPage(),
-    distrusted: options.distrust === undefined ? undefined : () => policy.distrusted,
+    distrusted: options.distrust === undefined ? undefined : () => policy.current().distrusted,
     identities: () => pipeline.identities(),
     federation,
     releaseSuperseded: (identity) => pipeline.releaseSuperseded(identity),
@@ -258,7 +245,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
     kubeconfig: options.kubernetes?.kubeconfig,
     pipeline,
     parse,
-    policy: () => policy,
+    policy: policy.current,
     metrics: metrics.webhook,
     log,
     report,
@@ -290,13 +277,6 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
   ]);
   await cleanup.disposeAsync();
   log.info({ event: 'ended' }, 'ended');
-}
-
-function policyOf(
-  { refuseIntermediates = false }: ServeOptions,
-  distrusted: ReadonlySet<string>,
-): BundlePolicy {
-  return { distrusted: distrustedBy(distrusted), refuseIntermediates };
 }
 
 async function proxyStatesOf({ fleet }: Pick<ProxyFrontend, 'fleet'>): Promise<ProxyStates> {
