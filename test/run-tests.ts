@@ -13,7 +13,7 @@ const testMs = Number(env['TEST_TIMEOUT_MS'] ?? 300_000);
 
 if (files.length === 0)
   console.log(
-    `Running all tests: units, the protocol over loopback, real Envoys, API servers and browsers. This takes about a quarter of an hour on two cores; npm run test:unit takes a minute.`,
+    `Running all tests: units, the protocol over loopback, real Envoys, API servers and browsers. This takes about 25 minutes on two cores; npm run test:unit takes a minute.`,
   );
 
 const limits = fileURLToPath(new URL('kit/file-limit.ts', import.meta.url));

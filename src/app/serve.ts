@@ -1,8 +1,4 @@
 import type { Writable } from 'node:stream';
-import { createAdminServer, createProbeServer } from '../admin/admin-server.ts';
-import type { AdminServerInput } from '../admin/admin-server.ts';
-import type { HttpEdge } from '../admin/http-edge.ts';
-import { loadPage } from '../admin/page-assets.ts';
 import { createIdentityStage } from '../trust/identity/identity-stage.ts';
 import { createImportStage } from '../trust/imports/import-stage.ts';
 import { createLedger } from '../trust/ledger/ledger.ts';
@@ -15,7 +11,7 @@ import type { TracingEnvironment } from '../observe/tracing/tracing-environment.
 import { createMetrics } from '../observe/metrics/metrics.ts';
 import type { ProxyStates } from '../observe/metrics/metrics.ts';
 import { createAnchorReader } from '../trust/x509/anchor-reader.ts';
-import { followAdminAccess } from './admin-access.ts';
+import { startAdminServers } from './admin-servers.ts';
 import { startFederation } from './federation.ts';
 import { startBundleEndpoint } from './bundle-endpoint.ts';
 import { startAdmissionWebhook } from './admission-webhook.ts';
@@ -33,11 +29,10 @@ import { startKubernetesStatus } from './kubernetes-status.ts';
 import { keep, restore } from './last-good.ts';
 import { startIdentityFiles } from './identity-files.ts';
 import { createLiveEvents } from './live-events.ts';
-import { rotationSamples } from './rotation-samples.ts';
 import { optionalSources, planSources, readsIdentities, sourceNames } from './sources.ts';
 import { pageAddress } from './page-address.ts';
 import { createTrustPolicy } from './trust-policy.ts';
-import { authenticationOf, followXdsAccess } from './xds-access.ts';
+import { followXdsAccess } from './xds-access.ts';
 import { startWorkerPool } from '../frontend/workers/worker-pool.ts';
 import { sleep } from '../xds/timers/timers.ts';
 
@@ -85,14 +80,8 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
 
   // What serves proxies, and what reports on it
   const report = createFileReport((findings) => pipeline.setFindings('files', () => findings));
-  const { decide } = cleanup.use(
-    await followXdsAccess(options, {
-      log,
-      report,
-      view,
-      now: systemClock.wall,
-      reviewed: (...review) => metrics.tokenReviewed(...review),
-    }),
+  const { decide, onReviewed } = cleanup.use(
+    await followXdsAccess(options, { log, report, view, now: systemClock.wall }),
   );
   const pool =
     options.workers > 1 ? await startWorkerPool({ count: options.workers, options, log, decide }) : undefined;
@@ -112,6 +101,7 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
     workers: pool && (() => pool.collect()),
     proxies: () => proxyStatesOf(front),
   });
+  onReviewed(metrics.tokenReviewed);
   const live = cleanup.use(
     createLiveEvents({
       fleet: front.fleet,
@@ -163,60 +153,56 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
   cleanup.use(policy);
   const xdsFiles = await reportXdsFiles(options.tls, report);
   cleanup.defer(() => xdsFiles?.[Symbol.dispose]());
-  const federation = await startFederation({
-    options,
-    pipeline,
-    sources: names.local,
-    policy: policy.current,
-    clock: systemClock,
-    log,
-    metrics,
-  });
-  cleanup.defer(() => federation?.close());
+  const federation = cleanup.adopt(
+    await startFederation({
+      options,
+      pipeline,
+      sources: names.local,
+      policy: policy.current,
+      clock: systemClock,
+      log,
+      metrics,
+    }),
+    (started) => started?.close(),
+  );
   await restore(lastGood, pipeline, names.isKnown, log);
 
-  const bundles = await startBundleEndpoint({
-    options,
-    pipeline,
-    draining: () => signal.aborted,
-    metrics: metrics.bundles,
-    log,
-    report,
-  });
-  cleanup.defer(() => bundles?.close());
+  const bundles = cleanup.adopt(
+    await startBundleEndpoint({
+      options,
+      pipeline,
+      draining: () => signal.aborted,
+      metrics: metrics.bundles,
+      log,
+      report,
+    }),
+    (started) => started?.close(),
+  );
 
   // The admin API and the probes
-  const edgeInput = { view, metrics, log, draining: () => signal.aborted, now: systemClock.monotonic };
-  const { access, onRenewed } = cleanup.use(await followAdminAccess(options, log, report));
-  const adminInput: AdminServerInput = {
-    ...edgeInput,
-    version: options.version,
-    documentation: options.documentation,
-    startedAt: performance.timeOrigin,
-    xdsAuthentication: authenticationOf(options),
-    changes: changeLog,
-    access: { ...access, failed: metrics.adminAuthFailed },
-    proxies: front.proxies,
-    fleet: front.fleet,
-    wall: systemClock.wall,
-    findingSince: (found) => findingTimes.since(found),
-    events: live.hub,
-    page: await loadPage(),
-    distrusted: options.distrust === undefined ? undefined : () => policy.current().distrusted,
-    identities: () => pipeline.identities(),
-    federation,
-    releaseSuperseded: (identity) => pipeline.releaseSuperseded(identity),
-    bundleConsumers: bundles?.consumers,
-    releaseGuard: (selection) => pipeline.releaseGuard(selection),
-  };
-  metrics.followRotations(() => rotationSamples(adminInput));
-  const admin: HttpEdge = createAdminServer(adminInput);
-  onRenewed(() => admin.renewTls());
-  cleanup.defer(() => admin.close());
-  const probes = options.probeListen === undefined ? undefined : createProbeServer(edgeInput);
-  cleanup.defer(() => probes?.close());
-  const adminAddress = await admin.listen(options.adminListen);
-  const probeAddress = await probes?.listen(options.probeListen ?? '');
+  const { adminAddress, probeAddress } = cleanup.use(
+    await startAdminServers({
+      options,
+      metrics,
+      report,
+      view,
+      log,
+      draining: () => signal.aborted,
+      now: systemClock.monotonic,
+      wall: systemClock.wall,
+      changes: changeLog,
+      proxies: front.proxies,
+      fleet: front.fleet,
+      findingSince: (found) => findingTimes.since(found),
+      events: live.hub,
+      distrusted: options.distrust === undefined ? undefined : () => policy.current().distrusted,
+      identities: () => pipeline.identities(),
+      federation,
+      releaseSuperseded: (identity) => pipeline.releaseSuperseded(identity),
+      bundleConsumers: bundles?.consumers,
+      releaseGuard: (selection) => pipeline.releaseGuard(selection),
+    }),
+  );
   log.info(
     {
       event: 'listening',
@@ -231,26 +217,30 @@ export async function serve(options: ServeOptions, { env, signal, stdout, colour
   );
 
   // The cluster
-  const status = await startKubernetesStatus({
-    options: options.kubernetes,
-    pipeline,
-    front,
-    metrics: metrics.status,
-    log,
-  });
-  cleanup.defer(() => status?.close());
+  const status = cleanup.adopt(
+    await startKubernetesStatus({
+      options: options.kubernetes,
+      pipeline,
+      front,
+      metrics: metrics.status,
+      log,
+    }),
+    (started) => started?.close(),
+  );
   pipeline.subscribe((event) => status?.state(event));
-  const webhook = await startAdmissionWebhook({
-    options: options.webhook,
-    kubeconfig: options.kubernetes?.kubeconfig,
-    pipeline,
-    parse,
-    policy: policy.current,
-    metrics: metrics.webhook,
-    log,
-    report,
-  });
-  cleanup.defer(() => webhook?.close());
+  const webhook = cleanup.adopt(
+    await startAdmissionWebhook({
+      options: options.webhook,
+      kubeconfig: options.kubernetes?.kubeconfig,
+      pipeline,
+      parse,
+      policy: policy.current,
+      metrics: metrics.webhook,
+      log,
+      report,
+    }),
+    (started) => started?.close(),
+  );
 
   // Sources last: everything that they call exists now.
   const caFiles = startIdentityFiles(options.identities?.root, pipeline, names.local);

@@ -15,9 +15,10 @@ import type { FileReport } from './file-report.ts';
 export interface XdsAccessInput extends JudgeInput {
   readonly log: Logger;
   readonly report: FileReport;
-  /** Called after each request to the API server about a token. */
-  readonly reviewed: (result: TokenReviewOutcome, seconds: number) => void;
 }
+
+/** Receives the outcome of each request to the API server about a token. */
+type ReviewListener = (result: TokenReviewOutcome, seconds: number) => void;
 
 /** The outcomes of a request to the API server about a token. */
 export type TokenReviewOutcome = 'accepted' | 'refused' | 'unavailable';
@@ -26,6 +27,8 @@ export type TokenReviewOutcome = 'accepted' | 'refused' | 'unavailable';
 export interface XdsAccess extends Disposable {
   /** `undefined` if every client may. */
   readonly decide: DecideAccess | undefined;
+  /** Calls the listener after each request to the API server about a token. */
+  readonly onReviewed: (listener: ReviewListener) => void;
 }
 
 /**
@@ -39,7 +42,7 @@ export async function followXdsAccess(
   const { log, report } = input;
   using stack = new DisposableStack();
   if (xdsAuth === undefined || xdsAuth.methods.every((method) => method === 'none'))
-    return { decide: undefined, [Symbol.dispose]: () => undefined };
+    return { decide: undefined, onReviewed: () => undefined, [Symbol.dispose]: () => undefined };
   const file =
     xdsAccess === undefined
       ? undefined
@@ -60,7 +63,9 @@ export async function followXdsAccess(
         });
   stack.defer(() => file?.close());
   const { methods, clientTrust, token } = xdsAuth;
-  const reviewer = token && (await tokenReviewer(token, input));
+  const listeners: ReviewListener[] = [];
+  const reviewed: ReviewListener = (...review) => listeners.forEach((listener) => listener(...review));
+  const reviewer = token && (await tokenReviewer(token, input, reviewed));
   stack.defer(() => reviewer?.close());
   const decide = decideAccess({
     judge: methods.includes('mtls') ? certificateJudge(clientTrust, input) : undefined,
@@ -70,12 +75,17 @@ export async function followXdsAccess(
     now: input.now,
   });
   const owned = stack.move();
-  return { decide, [Symbol.dispose]: () => owned.dispose() };
+  return {
+    decide,
+    onReviewed: (listener) => void listeners.push(listener),
+    [Symbol.dispose]: () => owned.dispose(),
+  };
 }
 
 async function tokenReviewer(
   { audience, cacheMs, kubeconfig }: TokenAuthOptions,
-  { log, now, reviewed }: XdsAccessInput,
+  { log, now }: XdsAccessInput,
+  reviewed: ReviewListener,
 ): Promise<TokenReviewer> {
   // This loads client-node: only servers that review tokens pay for it.
   const { connectReviewer } = await import('../kubernetes/tokens/connect-reviewer.ts');

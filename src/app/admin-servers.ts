@@ -1,0 +1,60 @@
+import { createAdminServer, createProbeServer } from '../admin/admin-server.ts';
+import type { AdminServerInput } from '../admin/admin-server.ts';
+import { loadPage } from '../admin/page-assets.ts';
+import type { Metrics } from '../observe/metrics/metrics.ts';
+import type { ServeOptions } from '../runtime/serve-options.ts';
+import { followAdminAccess } from './admin-access.ts';
+import type { FileReport } from './file-report.ts';
+import { rotationSamples } from './rotation-samples.ts';
+import { authenticationOf } from './xds-access.ts';
+
+/** The admin API with its page, and the probe port. */
+export interface AdminServers extends AsyncDisposable {
+  readonly adminAddress: string;
+  /** `undefined` without a probe port. */
+  readonly probeAddress: string | undefined;
+}
+
+export interface AdminServersInput extends Omit<
+  AdminServerInput,
+  'access' | 'documentation' | 'page' | 'startedAt' | 'version' | 'xdsAuthentication'
+> {
+  readonly options: ServeOptions;
+  readonly metrics: Metrics;
+  readonly report: FileReport;
+}
+
+/**
+ * Starts the servers of the admin API and of the probes.
+ * @throws {Error} if an address or a file cannot be used, or if the admin API would be reachable without protection.
+ */
+export async function startAdminServers({
+  options,
+  metrics,
+  report,
+  ...given
+}: AdminServersInput): Promise<AdminServers> {
+  await using stack = new AsyncDisposableStack();
+  const { access, onRenewed } = stack.use(await followAdminAccess(options, given.log, report));
+  const input: AdminServerInput = {
+    ...given,
+    metrics,
+    version: options.version,
+    documentation: options.documentation,
+    startedAt: performance.timeOrigin,
+    xdsAuthentication: authenticationOf(options),
+    access: { ...access, failed: metrics.adminAuthFailed },
+    page: await loadPage(),
+  };
+  metrics.followRotations(() => rotationSamples(input));
+  const admin = stack.adopt(createAdminServer(input), (server) => server.close());
+  onRenewed(() => admin.renewTls());
+  const adminAddress = await admin.listen(options.adminListen);
+  let probeAddress: string | undefined;
+  if (options.probeListen !== undefined) {
+    const probes = stack.adopt(createProbeServer(input), (server) => server.close());
+    probeAddress = await probes.listen(options.probeListen);
+  }
+  const owned = stack.move();
+  return { adminAddress, probeAddress, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
