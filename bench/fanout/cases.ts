@@ -11,7 +11,7 @@ export interface Case {
   readonly transport: 'ads' | 'sds';
 }
 
-export type NodeMode = 'full' | 'first' | 'bare';
+type NodeMode = 'full' | 'first' | 'bare';
 
 const nodes: Readonly<Record<NodeMode, string>> = {
   full: 'a real node in every request',

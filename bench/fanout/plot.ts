@@ -1,5 +1,5 @@
 /** A line of a plot: figures by number of proxies. */
-export interface Series {
+interface Series {
   readonly name: string;
   readonly points: readonly (readonly [x: number, y: number])[];
 }

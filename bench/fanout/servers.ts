@@ -11,7 +11,7 @@ import type { Content } from './content.ts';
 import { secretType } from './messages.ts';
 
 /** A server under test: a separate process that serves one content. */
-export interface Served extends AsyncDisposable {
+interface Served extends AsyncDisposable {
   readonly pid: number;
   /** The address for proxies. */
   readonly address: string;

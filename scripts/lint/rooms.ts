@@ -247,7 +247,6 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'trust/policy',
     'trust/rotation',
     'trust/verify',
-    'admin',
     'api',
     'app',
     'xds/timers',

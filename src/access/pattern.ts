@@ -1,5 +1,5 @@
 /** A part of a pattern: a text, `*`, or `{name}`. */
-export type Piece =
+type Piece =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'any' }
   | { readonly kind: 'name'; readonly name: string };

@@ -23,10 +23,6 @@ export function isProtected({ tls, tokens, clientCertificates }: AdminAccess): b
   return tls !== undefined && (tokens !== undefined || clientCertificates === true);
 }
 
-/** The error for an admin port that anyone could use. */
-export const unprotected =
-  'others could reach the admin API there: give it TLS (--admin-cert and --admin-key) and a token or client certificates (--admin-token-file, --admin-client-ca), or a loopback address; for probes and metrics alone there is --probe-listen';
-
 /**
  * Returns the response that rejects a caller, and calls `failed`; undefined if the caller is accepted. Without tokens
  * and client certificates every caller is accepted.

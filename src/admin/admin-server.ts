@@ -1,6 +1,7 @@
+import { unprotected } from '../api/unprotected.ts';
 import { isLoopback, parseListenAddress } from '../net/listen-address.ts';
 import type { Logger } from '../observe/log/log.ts';
-import { isProtected, unprotected } from './access.ts';
+import { isProtected } from './access.ts';
 import type { AdminAccess } from './access.ts';
 import { apiRoutes } from './api-routes.ts';
 import type { EventHub } from './event-hub.ts';

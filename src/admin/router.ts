@@ -1,7 +1,7 @@
 import { errorReply } from './reply.ts';
 import type { Reply } from './reply.ts';
 
-export type Method = 'GET' | 'POST';
+type Method = 'GET' | 'POST';
 
 /** A path and the function that answers it. A `{name}` in the pattern is one segment, passed decoded. */
 export interface Route {

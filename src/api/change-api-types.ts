@@ -27,7 +27,7 @@ export interface TrustDomainChangeDetail {
   readonly removed: CertificateNames;
 }
 
-export interface CertificateNames {
+interface CertificateNames {
   readonly total: number;
   /** The first of them. */
   readonly certificates: readonly { readonly fingerprint: string; readonly subject: string }[];

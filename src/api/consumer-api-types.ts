@@ -9,7 +9,7 @@ export interface ConsumerList {
 }
 
 /** One published bundle. */
-export interface PublishedBundleSummary {
+interface PublishedBundleSummary {
   readonly mesh: string;
   readonly trustDomain: string;
   /** `spiffe_sequence`. */

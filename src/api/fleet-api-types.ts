@@ -133,7 +133,7 @@ export interface RolloutDetail {
   readonly lagging: readonly LaggingProxy[];
 }
 
-export interface ProxyCounts extends Readonly<Record<ProxyState, number>> {
+interface ProxyCounts extends Readonly<Record<ProxyState, number>> {
   readonly connected: number;
   /**
    * Number of lost proxies, of all meshes, beyond those that the server keeps by name. While it is not 0, no roll-out
@@ -142,7 +142,7 @@ export interface ProxyCounts extends Readonly<Record<ProxyState, number>> {
   readonly forgotten: number;
 }
 
-export interface VersionCount {
+interface VersionCount {
   readonly version: string;
   readonly servedAt: string;
   readonly proxies: number;

@@ -27,7 +27,7 @@ export interface IdentityDetail {
 }
 
 /** A trust domain of a MeshIdentity. */
-export interface IdentityTrustDomain {
+interface IdentityTrustDomain {
   readonly name: string;
   readonly certificates: readonly IdentityCertificate[];
 }

@@ -10,7 +10,7 @@ import { rotationFacts } from './rotation-facts.ts';
 import type { RotationAnswers } from './rotation-facts.ts';
 
 /** A MeshTrust with the annotations of a rotation. */
-export type RotatingTrust = MeshTrust & { readonly rotation: RotationMarks };
+type RotatingTrust = MeshTrust & { readonly rotation: RotationMarks };
 
 /** True if a MeshTrust has the annotations of a rotation. */
 function isRotating(resource: MeshTrust): resource is RotatingTrust {

@@ -36,12 +36,12 @@ export interface GateDetail {
 }
 
 /** The command that follows, and whether all of its gates are open. */
-export interface NextStep {
+interface NextStep {
   readonly command: string;
   readonly allowed: boolean;
 }
 
-export interface ListedCa {
+interface ListedCa {
   readonly fingerprint: string;
   readonly keyHash: string;
   readonly subject: string;

@@ -39,7 +39,7 @@ export interface DistrustDetail {
 }
 
 /** A source of resources. */
-export interface SourceDetail {
+interface SourceDetail {
   readonly name: string;
   /** True after its first complete read. */
   readonly synced: boolean;

@@ -38,7 +38,7 @@ export function optionalSources({
 }
 
 /** Callbacks of a source. */
-export interface SourceCallbacks {
+interface SourceCallbacks {
   /** Changes of texts, by the name of the source. */
   readonly deliver: (source: string, events: readonly SourceEvent[]) => void;
   /** Changes of objects in the cluster, even without an effect on trust. */
@@ -47,7 +47,7 @@ export interface SourceCallbacks {
 }
 
 /** Starts a source. It calls back until it is closed. */
-export type StartSource = (callbacks: SourceCallbacks) => Source;
+type StartSource = (callbacks: SourceCallbacks) => Source;
 
 /** A source that is ready to be started. */
 export interface PlannedSource {

@@ -21,7 +21,7 @@ export interface XdsAccessInput extends JudgeInput {
 type ReviewListener = (result: TokenReviewOutcome, seconds: number) => void;
 
 /** The outcomes of a request to the API server about a token. */
-export type TokenReviewOutcome = 'accepted' | 'refused' | 'unavailable';
+type TokenReviewOutcome = 'accepted' | 'refused' | 'unavailable';
 
 /** Decides who may use the xDS port. */
 export interface XdsAccess extends Disposable {

@@ -28,7 +28,7 @@ export interface CommandDefinition {
   readonly load: () => Promise<Action<never>>;
 }
 
-export interface Operand {
+interface Operand {
   readonly name: string;
   readonly description: string;
   readonly choices?: readonly string[];

@@ -16,18 +16,18 @@ export interface LoggedChange {
   readonly converged: LoggedConvergence | undefined;
 }
 
-export interface LoggedTrustDomain {
+interface LoggedTrustDomain {
   readonly name: string;
   readonly added: LoggedCertificates;
   readonly removed: LoggedCertificates;
 }
 
-export interface LoggedCertificates {
+interface LoggedCertificates {
   readonly total: number;
   readonly certificates: readonly { readonly fingerprint: string; readonly subject: string }[];
 }
 
-export interface LoggedConvergence {
+interface LoggedConvergence {
   readonly at: number;
   readonly proxies: number;
   /** Number of lost proxies that the server no longer waited for. */

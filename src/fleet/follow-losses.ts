@@ -10,7 +10,7 @@ export interface Loss {
   readonly proxies: readonly LostProxy[];
 }
 
-export interface LostProxy {
+interface LostProxy {
   readonly record: GoneRecord;
   /** The newest version of the mesh that the proxy has; `undefined` if the history does not contain it. */
   readonly version: string | undefined;

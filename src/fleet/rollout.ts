@@ -52,7 +52,7 @@ export interface Rollout {
   readonly asked: AskedVersion;
 }
 
-export interface AskedVersion {
+interface AskedVersion {
   readonly version: string;
   readonly known: boolean;
   readonly has: number;

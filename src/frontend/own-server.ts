@@ -3,11 +3,14 @@ import { listenAt } from '../grpc/listen.ts';
 import { followTlsFiles } from '../net/follow-tls-files.ts';
 import { handshakeFailureOf } from '../net/handshake-failure.ts';
 import { logTlsFiles } from '../observe/log/log-tls-files.ts';
+import type { ConnectionTimes } from '../transport/connection-times.ts';
 import { GrpcServer } from '../transport/grpc-server.ts';
+import type { GrpcServerOptions } from '../transport/grpc-server.ts';
 import { createTlsAcceptor } from '../transport/tls-acceptor.ts';
 import type { TlsAcceptor } from '../transport/tls-acceptor.ts';
+import { transportDefaults } from '../xds/index.ts';
+import type { TransportOptions } from '../xds/index.ts';
 import { timerMs } from '../xds/timers/timers.ts';
-import { ownServerOptions } from './own-server-options.ts';
 import { hasOptionalCertificates, transportOptionsOf, waitForShutdown } from './proxy-server.ts';
 import type { ProxyServer, ProxyServerOptions } from './proxy-server.ts';
 
@@ -66,4 +69,20 @@ async function acceptorFor(
   });
   acceptors.push(acceptor);
   return (socket) => acceptor.accept(socket);
+}
+
+/** Returns the options of the own transport that correspond to those of grpc-js (`xdsServerOptions`). */
+export function ownServerOptions(
+  options: TransportOptions,
+  times: Partial<ConnectionTimes> = {},
+): GrpcServerOptions {
+  const intervalMs = options.keepaliveMs ?? transportDefaults.keepaliveMs;
+  const timeoutMs = options.keepaliveTimeoutMs ?? transportDefaults.keepaliveTimeoutMs;
+  const graceMs = options.maxConnectionAgeGraceMs ?? transportDefaults.maxConnectionAgeGraceMs;
+  return {
+    maxReceiveBytes: options.maxRequestBytes ?? transportDefaults.maxRequestBytes,
+    limits: { concurrentStreams: options.maxConnectionStreams ?? transportDefaults.maxConnectionStreams },
+    keepAlive: intervalMs === 0 ? undefined : { intervalMs, timeoutMs },
+    times: { ...times, maxAgeMs: options.maxConnectionAgeMs, graceMs },
+  };
 }

@@ -37,7 +37,7 @@ export interface ProxyFrontend {
 }
 
 /** The observers of the streams of this process. */
-export interface StreamObservers {
+interface StreamObservers {
   readonly observers: readonly XdsObserver[];
   /** Called for each proxy that TLS rejected. */
   readonly authFailed: (failure: HandshakeFailure) => void;

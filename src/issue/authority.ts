@@ -12,13 +12,13 @@ export interface Authority {
 }
 
 /** A certificate and its private key, both PEM. */
-export interface IssuedCertificate {
+interface IssuedCertificate {
   readonly certificate: string;
   readonly key: string;
 }
 
 /** The subject of a certificate. */
-export interface Subject {
+interface Subject {
   readonly commonName: string;
   /** DNS names and IP addresses of a server. */
   readonly names?: readonly string[];

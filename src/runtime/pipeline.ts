@@ -26,7 +26,7 @@ import { createTrustStages } from './trust-stages.ts';
 /** The events of the pipeline. */
 export type PipelineEvent = StateEvent;
 
-export type PipelineObserver = (event: PipelineEvent) => void;
+type PipelineObserver = (event: PipelineEvent) => void;
 
 export interface PipelineView extends StateView {
   readonly ledger: LedgerView;
@@ -47,7 +47,7 @@ export interface PipelineOptions {
 }
 
 /** Receives the parsed events of a source, before they are applied. */
-export type InputObserver = (source: string, events: readonly LedgerEvent[]) => void;
+type InputObserver = (source: string, events: readonly LedgerEvent[]) => void;
 
 export interface Pipeline {
   /** Calls the observer with the events of all sources from now on. */

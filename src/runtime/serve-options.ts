@@ -109,7 +109,7 @@ export interface NamespacedName {
 }
 
 /** How the bundles of ClusterFederatedTrustDomains are fetched. */
-export interface FederationOptions {
+interface FederationOptions {
   /** The class of those that are read. */
   readonly className: string | undefined;
   /** Whether those without a class are read. */
@@ -124,7 +124,7 @@ export interface FederationOptions {
 }
 
 /** How the trust of other zones is imported from the Global control plane. */
-export interface ImportOptions {
+interface ImportOptions {
   /** The zone of this server. */
   readonly zone: string;
   /** Trust domains for which a zone may vouch, besides those of the MeshIdentities of the Global control plane. */
@@ -156,7 +156,7 @@ export interface KubernetesOptions {
   readonly status?: KubernetesStatusOptions | undefined;
 }
 
-export interface KubernetesStatusOptions {
+interface KubernetesStatusOptions {
   /** Name of the Lease whose holder writes. */
   readonly lease: string;
   /** Undefined for the namespace of the pod, or else `watched`. */

@@ -4,7 +4,7 @@ import { counted } from '../../text/counted.ts';
 import { plainText } from '../../text/plain-text.ts';
 
 /** A served CA certificate that a revocation removes. */
-export interface RevokedCa {
+interface RevokedCa {
   readonly mesh: string;
   readonly trustDomain: string;
   readonly anchor: AnchorDetail;

@@ -6,7 +6,7 @@ import type { TokenFiles } from './xds-credentials.ts';
 /** How a proxy subscribes to its secrets: over ADS or SDS, incremental or state of the world. */
 export const bootstrapTransports = ['delta-ads', 'ads', 'delta-sds', 'sds'] as const;
 
-export type BootstrapTransport = (typeof bootstrapTransports)[number];
+type BootstrapTransport = (typeof bootstrapTransports)[number];
 
 /** Input of a bootstrap. Paths of files are as Envoy opens them. */
 export interface BootstrapInput {
@@ -37,7 +37,7 @@ export interface BootstrapTls {
   readonly identity: KeyFiles | { readonly spireSocket: string } | undefined;
 }
 
-export interface KeyFiles {
+interface KeyFiles {
   readonly cert: string;
   readonly key: string;
 }

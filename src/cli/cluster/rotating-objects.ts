@@ -14,7 +14,7 @@ import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { CommandIo } from '../terminal/io.ts';
 
 /** A MeshTrust of a cluster. */
-export interface ClusterResource {
+interface ClusterResource {
   readonly resource: MeshTrust;
   /** `kubernetes:namespace/name`. */
   readonly path: string;

@@ -1,5 +1,5 @@
 import type { Action } from './command.ts';
-import { unprotected } from '../../admin/access.ts';
+import { unprotected } from '../../api/unprotected.ts';
 import type { ServeOptions, TlsFiles } from '../../runtime/serve-options.ts';
 import { isLoopback, parseListenAddress } from '../../net/listen-address.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';

@@ -12,7 +12,7 @@ export type AnchorChange =
   | { readonly kind: 're-rooted'; readonly before: AnchorDetail; readonly after: AnchorDetail };
 
 /** The change of one trust domain: it was added or removed, or its anchors changed. */
-export interface TrustDomainDifference {
+interface TrustDomainDifference {
   readonly kind: 'added' | 'removed' | 'changed';
   readonly name: string;
   /** By kind, then fingerprint. */

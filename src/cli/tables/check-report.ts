@@ -12,7 +12,7 @@ export interface CheckReport {
 }
 
 /** A result with the catalogue's entry for its check. Hint and link to the docs are absent if the check passed. */
-export interface ReportedCheck extends CheckResult {
+interface ReportedCheck extends CheckResult {
   readonly group: CheckGroup;
   readonly claim: string;
   readonly hint?: string | undefined;

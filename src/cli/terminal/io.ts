@@ -20,7 +20,7 @@ export interface CommandIo {
   readonly cluster?: ClusterChoice | undefined;
 }
 
-export interface ClusterChoice {
+interface ClusterChoice {
   /** The file of `--kubeconfig`. */
   readonly kubeconfig?: string | undefined;
   /** The context of `--context`. */

@@ -5,7 +5,7 @@ import type { AckCount } from '../../fleet/rollout.ts';
 import type { WorkerCount } from './messages.ts';
 
 /** The last counts of each worker, by mesh. */
-export type CountsOfWorkers = Iterable<ReadonlyMap<string, WorkerCount>>;
+type CountsOfWorkers = Iterable<ReadonlyMap<string, WorkerCount>>;
 
 /** The number of proxies of all workers. */
 export interface JointCounts {

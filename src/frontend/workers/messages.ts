@@ -13,13 +13,13 @@ import type { NodeRefusal } from '../../xds/index.ts';
 export type WorkerOptions = ProxyOptions & Pick<ServeOptions, 'logFormat' | 'logLevel'>;
 
 /** One encoded trust domain, sent to a worker once for all secrets that contain it. */
-export interface SharedPart {
+interface SharedPart {
   readonly hash: Uint8Array;
   readonly bytes: Uint8Array;
 }
 
 /** A secret as the hashes of its parts, in order and in hexadecimal. The worker builds the same bytes from them. */
-export interface SharedSecret {
+interface SharedSecret {
   readonly name: string;
   readonly parts: readonly string[];
 }

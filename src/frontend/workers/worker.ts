@@ -24,7 +24,7 @@ import { applyStates } from './share-states.ts';
 import { collectStreams } from './share-streams.ts';
 
 /** The connection to the parent. */
-export interface ParentChannel {
+interface ParentChannel {
   readonly send: (message: FromWorker) => void;
   readonly onMessage: (listener: (message: ToWorker) => void) => void;
 }

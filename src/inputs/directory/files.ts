@@ -42,7 +42,7 @@ export interface Files {
 }
 
 /** The properties of a file in a listing. */
-export interface ListedAs {
+interface ListedAs {
   readonly isLink: boolean;
   /** True if the file was published by a swap of links, so it is complete. */
   readonly placed: boolean;

@@ -30,7 +30,7 @@ export interface Folder {
 }
 
 /** A watch, and the identity of its directory, which may have another path now. */
-export interface FolderWatch {
+interface FolderWatch {
   readonly identity: string;
   readonly handle: Watch;
 }

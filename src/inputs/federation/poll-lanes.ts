@@ -1,5 +1,5 @@
 /** Runs tasks, a limited number at a time. */
-export interface Lane {
+interface Lane {
   /** Runs a task as soon as there is room. */
   run(task: () => Promise<void>): Promise<void>;
 }

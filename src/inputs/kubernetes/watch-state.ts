@@ -22,8 +22,7 @@ export interface WatchState {
   readonly reportedFailure: string | undefined;
 }
 
-export type NextRequest =
-  { readonly kind: 'list' } | { readonly kind: 'watch'; readonly resourceVersion: string };
+type NextRequest = { readonly kind: 'list' } | { readonly kind: 'watch'; readonly resourceVersion: string };
 
 export interface WatchStep {
   readonly state: WatchState;

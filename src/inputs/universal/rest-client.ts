@@ -13,7 +13,7 @@ export interface RestAccess {
 }
 
 /** A response, parsed. */
-export interface RestAnswer {
+interface RestAnswer {
   readonly status: number;
   /** `undefined` if it is not JSON. */
   readonly body: unknown;

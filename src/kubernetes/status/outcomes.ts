@@ -1,5 +1,5 @@
 /** The kinds of objects that meshtrust writes to the cluster. */
-export type WriteKind = 'status' | 'event' | 'lease' | 'replicas';
+type WriteKind = 'status' | 'event' | 'lease' | 'replicas';
 
 /** Records the outcome of a request: the reason of its failure, or `undefined` if it succeeded. */
 export type Outcomes = (kind: WriteKind, failure: string | undefined) => void;

@@ -30,7 +30,7 @@ export interface KeepOptions {
 }
 
 /** Times in milliseconds. */
-export interface KeepTimes {
+interface KeepTimes {
   /** Time between two reads of the Secret and the configuration. */
   readonly everyMs: number;
   /** Time between writing a CA to the configuration and serving its certificate: the API server must read it first. */

@@ -2,7 +2,7 @@ import type { MeshChange, TrustDomainChange } from '../../trust/snapshot/diff.ts
 import { counted } from '../../text/counted.ts';
 
 /** The change of one trust domain. Fingerprints are cut to 16 digits. */
-export interface TrustDomainLine {
+interface TrustDomainLine {
   readonly trustDomain: string;
   readonly change: 'added' | 'removed' | 'changed';
   readonly added: number;

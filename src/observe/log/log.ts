@@ -6,7 +6,7 @@ import { mapStrings, oneLine, plainJson } from '../../text/plain-text.ts';
 
 export type { Logger } from 'pino';
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 export interface LogOptions {
   /** `auto`: pretty on a terminal, else JSON. */

@@ -9,7 +9,7 @@ import type { XdsObserver } from '../../xds/index.ts';
  * missing, or no accepted CA issued it. `handshake`: the connection ended before TLS was established for another reason,
  * such as a port scan. The xDS listener has the reasons of its decisions about clients as well.
  */
-export const authFailures = ['no-credentials', 'unknown-token', 'certificate', 'handshake'] as const;
+const authFailures = ['no-credentials', 'unknown-token', 'certificate', 'handshake'] as const;
 
 export type AuthFailure = (typeof authFailures)[number];
 

@@ -2,10 +2,10 @@ import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
 
 /** The states of consumers, relative to the published bundle. */
-export const consumerStates = ['current', 'behind', 'unknown'] as const;
+const consumerStates = ['current', 'behind', 'unknown'] as const;
 
 /** A published bundle, and how many consumers hold it. */
-export interface BundleSample {
+interface BundleSample {
   readonly mesh: string;
   readonly trustDomain: string;
   readonly sequence: number;

@@ -8,7 +8,7 @@ import { plainText } from '../../text/plain-text.ts';
 import type { StateView } from '../../runtime/state-view.ts';
 
 /** One value of a gauge. The label values are in the order of the label names. */
-export type Sample = readonly [labels: readonly string[], value: number];
+type Sample = readonly [labels: readonly string[], value: number];
 
 /** A gauge that is computed from the state when it is scraped. */
 export interface StateGauge {

@@ -2,7 +2,7 @@ import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
 
 /** The results of requests to the admission webhook. */
-export const webhookResults = ['allowed', 'warned', 'refused', 'malformed', 'error', 'untrusted'] as const;
+const webhookResults = ['allowed', 'warned', 'refused', 'malformed', 'error', 'untrusted'] as const;
 
 export interface WebhookMetrics {
   readonly request: (result: (typeof webhookResults)[number]) => void;

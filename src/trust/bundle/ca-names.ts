@@ -1,4 +1,3 @@
-import { nameKey } from './name-key.ts';
 import type { ServedAnchor, TrustBundle } from './trust-bundle.ts';
 
 /**
@@ -6,6 +5,8 @@ import type { ServedAnchor, TrustBundle } from './trust-bundle.ts';
  * about 65,000 bytes it acknowledges the secret and then fails every handshake.
  */
 export const caNamesLimit = 60_000;
+
+const nameKeys = new WeakMap<Uint8Array, string>();
 
 /** The number of uses of each subject name, and the bytes that the distinct names take. */
 export interface NameCount {
@@ -40,4 +41,14 @@ export function removeNames(count: NameCount, anchors: readonly ServedAnchor[]):
     if (uses === 1) count.size -= name.length + 2;
     count.uses.set(name, uses - 1);
   }
+}
+
+/**
+ * Returns an encoded Name as a string with one character per byte. It counts the bytes that are sent in handshakes;
+ * names are compared with `isSameEncodedName`.
+ */
+function nameKey(name: Uint8Array): string {
+  let key = nameKeys.get(name);
+  if (key === undefined) nameKeys.set(name, (key = Buffer.from(name).toString('latin1')));
+  return key;
 }

@@ -20,7 +20,7 @@ export interface CollectOptions {
 }
 
 /** The relationships in force. */
-export interface Relationships {
+interface Relationships {
   readonly all: ReadonlyMap<string, Relationship>;
   readonly findings: readonly Finding[];
 }

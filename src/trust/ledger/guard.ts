@@ -62,7 +62,7 @@ export interface GuardInput {
 }
 
 /** A trust domain with held shares. `until` is the end of its last hold, on the clock of `now`. */
-export interface HeldTrustDomain {
+interface HeldTrustDomain {
   readonly mesh: string;
   readonly trustDomain: TrustDomain;
   readonly until: number;

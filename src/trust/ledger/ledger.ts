@@ -49,7 +49,7 @@ export interface SourceStatus {
 }
 
 /** The number of resources in force, and of files or objects whose newest version is not in force. */
-export interface ObjectCounts {
+interface ObjectCounts {
   readonly accepted: number;
   readonly rejected: number;
 }

@@ -19,12 +19,12 @@ export interface BundleDocument {
 }
 
 /** The certificate of a key. `damaged`: the key contradicts its certificate, or the certificate is not legible. */
-export type BundleCertificate =
+type BundleCertificate =
   | { readonly kind: 'der'; readonly der: Uint8Array; readonly key: number }
   | { readonly kind: 'damaged'; readonly key: number };
 
 /** A remark about `keys[key]`. `reason` is a predicate. */
-export interface KeyRemark {
+interface KeyRemark {
   readonly key: number;
   readonly reason: string;
 }

@@ -22,7 +22,7 @@ export interface TrustAnchor {
 }
 
 /** A PEM block that is not served. */
-export interface RefusedBlock {
+interface RefusedBlock {
   readonly kind: 'refused';
   readonly code: BlockRefusalCode;
   readonly reason: string;
@@ -55,7 +55,7 @@ export interface MeshTrust {
 }
 
 /** Where a resource was made, by the labels that Kuma's control planes set. */
-export interface Provenance {
+interface Provenance {
   /** The label `kuma.io/origin`: `global` or `zone`; empty if its value is not a text. */
   readonly origin?: string | undefined;
   /** The label `kuma.io/zone`. */
@@ -63,14 +63,14 @@ export interface Provenance {
 }
 
 /** A MeshTrust that follows from a MeshIdentity. */
-export interface Derived {
+interface Derived {
   readonly kind: 'derived';
   /** The lifetime of the leaves that its CA issues, in milliseconds. */
   readonly leafLifetimeMs: number;
 }
 
 /** CA certificates that a MeshIdentity had, and that leaves which they issued still need. */
-export interface Superseded {
+interface Superseded {
   readonly kind: 'superseded';
   /** When the trust in them ends, in epoch milliseconds; `undefined` if it does not end by itself. */
   readonly until: number | undefined;

@@ -1,14 +1,14 @@
 import type { Certificate } from '../x509/certificate.ts';
 
 /** One hash of a distrust list: 16 to 64 lower-case hex digits. Fewer than 64 digits are a prefix. */
-export interface DistrustEntry {
+interface DistrustEntry {
   readonly hash: string;
   /** 1-based line of the list. */
   readonly line: number;
 }
 
 /** An invalid line of a distrust list. */
-export interface BadLine {
+interface BadLine {
   readonly line: number;
   readonly reason: string;
 }

@@ -26,7 +26,7 @@ export interface RotatingResource {
 }
 
 /** A proxy without a connection. */
-export interface GoneProxy {
+interface GoneProxy {
   readonly node: string;
   /** When its last connection ended, in epoch milliseconds. */
   readonly goneAt: number;

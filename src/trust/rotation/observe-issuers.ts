@@ -2,7 +2,7 @@ import { isMapping, parseJson } from '../../text/json.ts';
 import { parseTime } from '../model/rotation-values.ts';
 
 /** How often an issuer signed the certificate of a client, and when. Times are epoch milliseconds. */
-export interface SeenIssuer {
+interface SeenIssuer {
   /** SHA-256 of the certificate of the direct issuer, as Envoy has it. */
   readonly fingerprint: string;
   readonly clients: number;

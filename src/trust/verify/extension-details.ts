@@ -20,7 +20,7 @@ export interface ExtensionDetails {
 }
 
 /** The key usages that matter for paths (RFC 5280, section 4.2.1.3). */
-export interface KeyUsage {
+interface KeyUsage {
   readonly digitalSignature: boolean;
   readonly keyCertSign: boolean;
   readonly crlSign: boolean;

@@ -88,7 +88,7 @@ export type OtherVerdict =
 export type Verdict = Admitted | Refused;
 
 /** The verdict on a client that Envoy 1.40 accepts. */
-export interface Admitted {
+interface Admitted {
   readonly kind: 'admitted';
   readonly spiffeId: string;
   readonly trustDomain: string;

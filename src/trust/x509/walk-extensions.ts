@@ -16,7 +16,7 @@ import { takeGeneralName, takeGeneralNames } from './walk-general-name.ts';
 import { takeAttribute } from './walk-name.ts';
 
 /** The value of an authority key identifier, which describes the issuer. */
-export interface AuthorityKeyId {
+interface AuthorityKeyId {
   readonly keyId: string | undefined;
   /** The encoded name of the issuer's issuer, if present. */
   readonly issuer: Uint8Array | undefined;

@@ -10,7 +10,7 @@ import type { Grant, SessionContext, StreamOrigin } from './session.ts';
 import { wildcard } from './wildcard.ts';
 
 /** The result of a unary request. */
-export type FetchOutcome =
+type FetchOutcome =
   | { readonly kind: 'response'; readonly bytes: Uint8Array }
   | { readonly kind: 'refused'; readonly error: RequestError }
   /** The store has no set of the type yet: the client should retry later. */

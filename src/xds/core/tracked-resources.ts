@@ -6,7 +6,7 @@ import type { Resource } from './resource.ts';
  * Why a name is pending. `change`: its resource may have changed. `restore`: the client rejected the last
  * response. `reply`: the client subscribed to it, which requires a reply whatever the client has.
  */
-export type PendingReason = 'none' | 'change' | 'restore' | 'reply';
+type PendingReason = 'none' | 'change' | 'restore' | 'reply';
 
 /** The state of one name on one stream. */
 export interface TrackedResource {
@@ -55,7 +55,7 @@ export interface TrackedResources {
 }
 
 /** The names whose next response is due. */
-export interface PendingNames {
+interface PendingNames {
   readonly size: number;
   /** The only name; `undefined` if there is none or more than one. */
   readonly onlyKey: string | undefined;

@@ -15,7 +15,7 @@ export type DirectReply =
   | { readonly kind: 'status'; readonly status: { readonly code: status; readonly message: string } };
 
 /** Answers a unary request, at once or later. */
-export type DirectHandler = (
+type DirectHandler = (
   request: Buffer,
   call: Pick<StreamLink, 'address' | 'metadata' | 'socket'>,
 ) => DirectReply | Promise<DirectReply>;

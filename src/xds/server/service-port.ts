@@ -17,7 +17,7 @@ import type { StreamGuard } from './stream-guard.ts';
 import type { StreamLink } from './stream-link.ts';
 
 /** The handlers of a discovery service. */
-export interface ServiceHandlers {
+interface ServiceHandlers {
   readonly sotw: (link: StreamLink) => void;
   readonly delta: (link: StreamLink) => void;
   /** `undefined` if the service has no such method. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { ownServerOptions } from '../../../src/frontend/own-server-options.ts';
+import { ownServerOptions } from '../../../src/frontend/own-server.ts';
 import { addXdsServices, createSnapshotStore, xdsServerOptions } from '../../../src/xds/index.ts';
 import { GrpcServer } from '../../../src/transport/grpc-server.ts';
 import type { SnapshotStore, TransportOptions, XdsServer, XdsServerOptions } from '../../../src/xds/index.ts';

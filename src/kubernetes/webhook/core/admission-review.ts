@@ -30,7 +30,7 @@ export type Verdict =
     };
 
 /** One violation, in the form of meta/v1 StatusCause. */
-export interface Cause {
+interface Cause {
   readonly field?: string | undefined;
   readonly message: string;
 }

@@ -3,7 +3,7 @@ import { checkChange } from './check-change.ts';
 import type { CheckContext } from './check-change.ts';
 
 /** The result of a review, as the metric counts it. */
-export type ReviewResult = 'allowed' | 'warned' | 'refused' | 'malformed';
+type ReviewResult = 'allowed' | 'warned' | 'refused' | 'malformed';
 
 /** The response to one request. */
 export type ReviewAnswer =

@@ -17,7 +17,7 @@ export interface InForce {
 }
 
 /** The shares of one object before and after a change. */
-export interface ShareChange {
+interface ShareChange {
   /** Path of the object, as in the places of its shares. */
   readonly path: string;
   readonly before: readonly Share[];

@@ -9,7 +9,7 @@ export interface WebhookTargets {
   readonly webhooks: readonly WebhookTarget[];
 }
 
-export interface WebhookTarget {
+interface WebhookTarget {
   readonly name: string;
   /** The CA certificates that the API server trusts, in PEM. Empty if the configuration has none yet. */
   readonly authorities: string;
