@@ -9,11 +9,59 @@ import { hasColours } from '../terminal/terminal.ts';
 import { documentation, version } from '../terminal/version.ts';
 import { reasonWithPlace } from '../../text/system-error.ts';
 import { bundleEndpointOf } from '../flags/bundle-endpoint-options.ts';
+import type { BundleFlags } from '../flags/bundle-endpoint-options.ts';
 import { xdsAuthOf } from '../flags/xds-auth-options.ts';
 import { webhookOf } from '../flags/webhook-options.ts';
-import type { WebhookFlags } from '../flags/webhook-options.ts';
 
-type ServeFlags = FlagOptions<(typeof serveFlags)[number]> & WebhookFlags;
+type ServeFlags = FlagOptions<(typeof serveFlags)[number]>;
+
+/** The options that are not the value of a flag of the same name, and the flags from which only they are made. */
+interface Grouped {
+  version: never;
+  documentation: never;
+  dirs: 'dir';
+  kubernetes:
+    | 'kubernetes'
+    | 'kubeNamespace'
+    | 'kubeAllNamespaces'
+    | 'kubeconfig'
+    | 'kubeStatus'
+    | 'kubeLease'
+    | 'kubeLeaseNamespace';
+  webhook: 'webhookListen' | 'webhookCert' | 'webhookKey' | 'webhookSecret' | 'webhookConfiguration';
+  bundleEndpoint: keyof BundleFlags;
+  identities: 'identities' | 'zone' | 'zones' | 'identityLinger' | 'identityRoot' | 'identitySecret';
+  federation:
+    | 'federation'
+    | 'federationClass'
+    | 'federationClassless'
+    | 'federationWebCa'
+    | 'federationDenyPrivate'
+    | 'federationMinInterval'
+    | 'federationMaxInterval'
+    | 'federationMaxAge';
+  imports:
+    | 'importKubeconfig'
+    | 'importContext'
+    | 'importNamespace'
+    | 'importUrl'
+    | 'importTokenFile'
+    | 'importCa'
+    | 'importTrustDomain';
+  tls: 'tlsCert' | 'tlsKey' | 'tlsClientCa';
+  xdsAuth: 'xdsAuth' | 'tlsClientTrust' | 'xdsTokenAudience' | 'xdsTokenCache';
+  adminTls: 'adminCert' | 'adminKey' | 'adminClientCa';
+}
+
+type FlagsOf<Option extends keyof Grouped> = Pick<ServeFlags, Grouped[Option]>;
+
+type GroupedOptions = { readonly [Option in keyof Grouped]: ServeOptions[Option] };
+
+/** The flags that are options of the same name. An error here: a flag is neither an option of `serve` nor in `Grouped`. */
+type PlainOptions = Pick<ServeOptions, Exclude<keyof ServeFlags, Grouped[keyof Grouped]>>;
+
+/** The same as flags. An error here: an option of `serve` is neither a flag nor in `Grouped`. */
+type PlainFlags = Pick<ServeFlags, Exclude<keyof ServeOptions, keyof Grouped>>;
 
 /** Serves trust bundles until the process receives SIGTERM or SIGINT. */
 export const serveCommand: Action<ServeFlags> = async ({ operands: paths, options, io }) => {
@@ -25,35 +73,25 @@ export const serveCommand: Action<ServeFlags> = async ({ operands: paths, option
       'no source of MeshTrusts is given: give --dir PATH, --kubernetes, or both',
     );
   }
-  const webhook = webhookOf(options);
-  const bundleEndpoint = bundleEndpointOf(options);
-  const identities = identitiesOf(options);
-  const federation = federationOf(options);
-  const imports = importsOf(options);
-  const tls = tlsOf(options);
-  const xdsAuth = xdsAuthOf(options);
-  const adminTls = adminTlsOf(options);
+  const grouped: GroupedOptions = {
+    version,
+    documentation: documentation(''),
+    dirs,
+    kubernetes,
+    webhook: webhookOf(options),
+    bundleEndpoint: bundleEndpointOf(options),
+    identities: identitiesOf(options),
+    federation: federationOf(options),
+    imports: importsOf(options),
+    tls: tlsOf(options),
+    xdsAuth: xdsAuthOf(options),
+    adminTls: adminTlsOf(options),
+  };
+  const plain: PlainOptions = options satisfies PlainFlags;
   // Imported here, so that other commands and workers do not load modules that only `serve` uses.
   const { serve } = await import('../../app/serve.ts');
   try {
-    await serve(
-      {
-        ...options,
-        identities,
-        federation,
-        imports,
-        version,
-        documentation: documentation(''),
-        dirs,
-        kubernetes,
-        webhook,
-        bundleEndpoint,
-        tls,
-        xdsAuth,
-        adminTls,
-      },
-      { ...io, colour: hasColours(io.env, io.stdout) },
-    );
+    await serve({ ...plain, ...grouped }, { ...io, colour: hasColours(io.env, io.stdout) });
   } catch (error) {
     // An address, a certificate or a list cannot be used. Anything else is a defect.
     if (!(error instanceof Error)) throw error;
@@ -62,7 +100,7 @@ export const serveCommand: Action<ServeFlags> = async ({ operands: paths, option
   return exitCode.ok;
 };
 
-function kubernetesOf(options: ServeFlags): ServeOptions['kubernetes'] {
+function kubernetesOf(options: FlagsOf<'kubernetes'>): ServeOptions['kubernetes'] {
   if (options.kubernetes !== true) return undefined;
   const namespace = options.kubeAllNamespaces === true ? undefined : options.kubeNamespace;
   const { kubeconfig, kubeStatus, kubeLease: lease, kubeLeaseNamespace: leaseNamespace } = options;
@@ -70,7 +108,7 @@ function kubernetesOf(options: ServeFlags): ServeOptions['kubernetes'] {
   return { namespace, kubeconfig, status: kubeStatus ? { lease, leaseNamespace, watched } : undefined };
 }
 
-function identitiesOf(options: ServeFlags): ServeOptions['identities'] {
+function identitiesOf(options: FlagsOf<'identities' | 'imports' | 'kubernetes'>): ServeOptions['identities'] {
   const { identities, zone, zones, identityLinger, identityRoot: root, identitySecret: secrets } = options;
   if (identities !== true) {
     if (zones !== undefined || (zone !== undefined && importedFrom(options) === undefined))
@@ -91,7 +129,7 @@ function identitiesOf(options: ServeFlags): ServeOptions['identities'] {
 }
 
 /** @throws {CommandError} (usage) if an option has no effect, or the shortest interval is longer than the longest. */
-function federationOf(options: ServeFlags): ServeOptions['federation'] {
+function federationOf(options: FlagsOf<'federation'>): ServeOptions['federation'] {
   const { federationClass: className, federationClassless: classless, federationWebCa: webCa } = options;
   const { federationMinInterval, federationMaxInterval, federationMaxAge: maxAgeMs } = options;
   const denyPrivate = options.federationDenyPrivate === true;
@@ -112,7 +150,7 @@ function federationOf(options: ServeFlags): ServeOptions['federation'] {
   return { className, classless, webCa, denyPrivate, minIntervalMs, maxIntervalMs, maxAgeMs };
 }
 
-function importsOf(options: ServeFlags): ServeOptions['imports'] {
+function importsOf(options: FlagsOf<'imports' | 'identities'>): ServeOptions['imports'] {
   const { importTrustDomain: granted = new Map<string, never>(), identityLinger: linger, zone } = options;
   const from = importedFrom(options);
   if (from === undefined) {
@@ -129,7 +167,7 @@ function importsOf(options: ServeFlags): ServeOptions['imports'] {
   return { zone, granted, linger, from };
 }
 
-function importedFrom(options: ServeFlags): NonNullable<ServeOptions['imports']>['from'] | undefined {
+function importedFrom(options: FlagsOf<'imports'>): NonNullable<ServeOptions['imports']>['from'] | undefined {
   const { importKubeconfig: kubeconfig, importContext: context, importNamespace: namespace } = options;
   const { importUrl: url, importTokenFile: tokenFile, importCa: ca } = options;
   if (kubeconfig !== undefined && url !== undefined)
@@ -145,7 +183,7 @@ function importedFrom(options: ServeFlags): NonNullable<ServeOptions['imports']>
   return url === undefined ? undefined : { kind: 'api', url, tokenFile, ca };
 }
 
-function tlsOf({ tlsCert, tlsKey, tlsClientCa }: ServeFlags): ServeOptions['tls'] {
+function tlsOf({ tlsCert, tlsKey, tlsClientCa }: FlagsOf<'tls'>): ServeOptions['tls'] {
   return filesOf('tls', tlsCert, tlsKey, tlsClientCa);
 }
 
@@ -154,7 +192,9 @@ function tlsOf({ tlsCert, tlsKey, tlsClientCa }: ServeFlags): ServeOptions['tls'
  * @throws {CommandError} (usage) if it would be reachable from other machines without authentication: it shows the
  * trust of all meshes, and can release what the guard holds.
  */
-function adminTlsOf(options: ServeFlags): ServeOptions['adminTls'] {
+function adminTlsOf(
+  options: FlagsOf<'adminTls'> & Pick<ServeFlags, 'adminListen' | 'adminTokenFile'>,
+): ServeOptions['adminTls'] {
   const { adminCert, adminKey, adminClientCa, adminTokenFile, adminListen } = options;
   const files = filesOf('admin', adminCert, adminKey, adminClientCa);
   const isSafe =

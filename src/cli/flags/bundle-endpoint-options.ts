@@ -3,7 +3,7 @@ import type { ServeOptions } from '../../runtime/serve-options.ts';
 import { CommandError, exitCode } from '../terminal/exit-code.ts';
 import type { FlagOptions } from './flags.ts';
 
-type BundleFlags = FlagOptions<
+export type BundleFlags = FlagOptions<
   | 'bundleListen'
   | 'bundleProfile'
   | 'bundleCert'
